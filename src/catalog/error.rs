@@ -1,0 +1,43 @@
+//! Why a snapshot's tables and views cannot be had.
+
+use datafusion::error::DataFusionError;
+
+use crate::config::ConfigError;
+use crate::engine::EngineError;
+use crate::exports::{ExportsError, LocationError};
+use crate::queries::QueryError;
+
+/// A catalog that cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Location(#[from] LocationError),
+    #[error(transparent)]
+    Exports(#[from] ExportsError),
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error("configuration: [tables.{0}] is neither a canonical table nor read by a staging query; remove it or check the name")]
+    UnusedTable(String),
+    #[error("configuration: there is no staging mapping '{name}'; known: {known}")]
+    UnknownStaging { name: String, known: String },
+}
+
+impl CatalogError {
+    /// Says that the table or view `name` could not be registered.
+    pub fn registering(name: &str) -> impl FnOnce(DataFusionError) -> Self {
+        let what = format!("table {name}");
+        move |error| Self::Engine(EngineError::running(what)(error))
+    }
+
+    /// True where the mistake is in the options or the configuration, not in the data.
+    pub fn is_usage(&self) -> bool {
+        matches!(
+            self,
+            Self::Config(_) | Self::Location(_) | Self::UnusedTable(_) | Self::UnknownStaging { .. } | Self::Query(_)
+        )
+    }
+}

@@ -1,0 +1,194 @@
+//! Staging mappings: SQL that makes canonical tables from a platform's raw tables.
+//!
+//! Which raw tables a snapshot must have is read from the SQL itself. Raw tables live in a schema of their own, `raw`,
+//! so that a raw table may have the name of a canonical one.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
+use datafusion::dataframe::DataFrame;
+use datafusion::datasource::object_store::ObjectStoreUrl;
+use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::logical_expr::{Expr, cast, col, lit};
+use datafusion::prelude::SessionContext;
+use datafusion::scalar::ScalarValue;
+use datafusion::common::TableReference;
+use datafusion::sql::resolve::resolve_table_references;
+
+use super::error::CatalogError;
+use crate::config::Config;
+use crate::engine::{EngineError, RAW_SCHEMA, TABLE_SCHEMA};
+use crate::exports::{
+    Blanks, Column, ExportsError, InspectedFile, Kind, SnapshotTable, Table, TableFiles, check_columns, nonblank,
+};
+use crate::queries::{Parameters, Queries, Query};
+
+/// The raw table of that name, among the snapshot's tables.
+pub fn raw_name(table: &str) -> String {
+    format!("{RAW_SCHEMA}.{table}")
+}
+
+/// Whether a snapshot's table is a raw one.
+pub fn is_raw(name: &str) -> bool {
+    name.starts_with("raw.")
+}
+
+/// A canonical table made by a staging query.
+#[derive(Debug)]
+pub struct Mapping {
+    pub table: Table,
+    query: Query,
+    raw_tables: BTreeSet<String>,
+}
+
+/// The mappings that the configuration switches on: those of `staging`, and single ones of `[tables.NAME] sql`.
+pub fn configured(config: &Config, queries: &Queries, session: &SessionContext) -> Result<Vec<Mapping>, CatalogError> {
+    let staged = match &config.staging {
+        Some(name) => staged_tables(name, queries)?,
+        None => BTreeSet::new(),
+    };
+    let mut mappings = Vec::new();
+    for table in Table::ALL {
+        let own_sql = config.tables.get(table.name()).and_then(|table| table.sql.as_deref());
+        let query_name = match (own_sql, &config.staging) {
+            (Some(file), _) => file.trim_start_matches("queries/").trim_end_matches(".sql").to_owned(),
+            (None, Some(name)) if staged.contains(table.name()) => format!("staging/{name}/{table}"),
+            (None, _) => continue,
+        };
+        let query = queries.get(&query_name)?;
+        let raw_tables = tables_read_by(&query, session)?;
+        mappings.push(Mapping {
+            table,
+            query,
+            raw_tables,
+        });
+    }
+    Ok(mappings)
+}
+
+/// Every raw table that some mapping reads.
+pub fn raw_tables(mappings: &[Mapping]) -> BTreeSet<String> {
+    mappings.iter().flat_map(|mapping| mapping.raw_tables.iter().cloned()).collect()
+}
+
+/// Registers a raw table as it is. Files of one table must agree on the types of their columns.
+pub fn register_raw(
+    session: &SessionContext,
+    files: &TableFiles,
+    inspected: Vec<InspectedFile>,
+    store: ObjectStoreUrl,
+) -> Result<(), CatalogError> {
+    let schema = merged_schema(files, &inspected)?;
+    let provider = SnapshotTable::new(store, schema, inspected, Blanks::Keep);
+    let table = files.name.trim_start_matches("raw.");
+    session
+        .register_table(TableReference::partial(RAW_SCHEMA, table), Arc::new(provider))
+        .map_err(CatalogError::registering(&files.name))?;
+    Ok(())
+}
+
+impl Mapping {
+    /// Registers the canonical table as a view over the raw ones, typed and normalised like an exported table.
+    pub async fn register(&self, session: &SessionContext) -> Result<(), CatalogError> {
+        let frame = self.query.plan(&raw_session(session), &Parameters::default()).await?;
+        let schema: SchemaRef = Arc::new(frame.schema().as_arrow().clone());
+        check_columns(self.table, &self.query.source, &schema)?;
+        let columns = self.table.columns().iter().map(|column| normalised(column, &schema));
+        let canonical = frame
+            .select(columns.collect::<Vec<_>>())
+            .map_err(EngineError::running(format!("query {}", self.query.source)))?;
+        register_view(session, self.table.name(), canonical)
+    }
+}
+
+/// Registers `frame` as the view `name` for everyone.
+pub fn register_view(session: &SessionContext, name: &str, frame: DataFrame) -> Result<(), CatalogError> {
+    session
+        .register_table(TableReference::partial(TABLE_SCHEMA, name), frame.into_view())
+        .map_err(CatalogError::registering(name))?;
+    Ok(())
+}
+
+fn staged_tables(name: &str, queries: &Queries) -> Result<BTreeSet<String>, CatalogError> {
+    let layer = format!("staging/{name}");
+    let names = queries.names(&layer);
+    if names.is_empty() {
+        let all = queries.names("staging");
+        let known: BTreeSet<&str> = all.iter().filter_map(|query| query.split('/').rev().nth(1)).collect();
+        let known = known.into_iter().filter(|folder| *folder != "staging").collect::<Vec<_>>().join(", ");
+        return Err(CatalogError::UnknownStaging {
+            name: name.to_owned(),
+            known,
+        });
+    }
+    Ok(names.iter().filter_map(|query| Some(query.rsplit_once('/')?.1.to_owned())).collect())
+}
+
+fn tables_read_by(query: &Query, session: &SessionContext) -> Result<BTreeSet<String>, CatalogError> {
+    let failed = || EngineError::running(format!("query {}", query.source));
+    let state = session.state();
+    let statement = state
+        .sql_to_statement(&query.sql, &state.config_options().sql_parser.dialect)
+        .map_err(failed())?;
+    let normalise = state.config_options().sql_parser.enable_ident_normalization;
+    let (tables, _common_table_expressions) = resolve_table_references(&statement, normalise).map_err(failed())?;
+    Ok(tables.iter().map(|table| table.table().to_owned()).collect())
+}
+
+/// The same tables and functions, with unqualified names meaning raw tables.
+fn raw_session(session: &SessionContext) -> SessionContext {
+    let state = session.state();
+    let catalog = state.config_options().catalog.default_catalog.clone();
+    let config = state
+        .config()
+        .clone()
+        .with_create_default_catalog_and_schema(false)
+        .with_default_catalog_and_schema(catalog, RAW_SCHEMA);
+    SessionContext::new_with_state(SessionStateBuilder::new_from_existing(state).with_config(config).build())
+}
+
+fn normalised(column: &Column, schema: &SchemaRef) -> Expr {
+    let target = column.kind.data_type();
+    let found = schema.field_with_name(column.name);
+    let value = match found {
+        Ok(field) if field.data_type() == &target => col(format!("\"{}\"", column.name)),
+        Ok(_) => cast(col(format!("\"{}\"", column.name)), target),
+        Err(_) => cast(lit(ScalarValue::Null), target),
+    };
+    match column.kind {
+        Kind::Text => nonblank().call(vec![value]).alias(column.name),
+        _ => value.alias(column.name),
+    }
+}
+
+fn merged_schema(files: &TableFiles, inspected: &[InspectedFile]) -> Result<SchemaRef, CatalogError> {
+    let mut merged: Vec<(Arc<datafusion::arrow::datatypes::Field>, usize)> = Vec::new();
+    for (number, file) in inspected.iter().enumerate() {
+        for field in file.schema.fields() {
+            let known = merged.iter_mut().find(|(known, _)| known.name() == field.name());
+            match known {
+                None => merged.push((Arc::new(field.as_ref().clone().with_nullable(true)), number)),
+                Some((known, _)) if known.data_type() == field.data_type() => {}
+                Some((known, first)) if known.data_type() == &DataType::Null => {
+                    *known = Arc::new(field.as_ref().clone().with_nullable(true));
+                    *first = number;
+                }
+                Some(_) if field.data_type() == &DataType::Null => {}
+                Some((known, first)) => {
+                    let path = |number: usize| files.location.display(&inspected[number].object.location);
+                    return Err(CatalogError::Exports(ExportsError::Inconsistent {
+                        table: files.name.trim_start_matches("raw.").to_owned(),
+                        column: field.name().clone(),
+                        first: known.data_type().to_string(),
+                        first_file: path(*first),
+                        second: field.data_type().to_string(),
+                        second_file: path(number),
+                    }));
+                }
+            }
+        }
+    }
+    let fields: Vec<_> = merged.into_iter().map(|(field, _)| field).collect();
+    Ok(Arc::new(Schema::new(fields)))
+}

@@ -1,0 +1,167 @@
+//! The catalog: the tables and views of one snapshot, as every command and every analyst sees them.
+//!
+//! Opens the snapshot that the configuration asks for, registers its tables (mapped by staging queries where a site's
+//! exports have other shapes) and the views of `queries/`. What the rows mean is said in the SQL, not here.
+
+mod error;
+mod mapping;
+mod views;
+
+use datafusion::dataframe::DataFrame;
+use datafusion::datasource::object_store::ObjectStoreUrl;
+use datafusion::prelude::SessionContext;
+use datafusion::common::TableReference;
+use std::sync::Arc;
+
+pub use error::CatalogError;
+
+use crate::config::Config;
+use crate::engine::{EngineOptions, TABLE_SCHEMA, new_session};
+use crate::exports::{
+    Blanks, Exports, InspectedFile, Location, Snapshot, SnapshotTable, Table, TableFiles, TableFolder, check_contract,
+    read_footers,
+};
+use crate::ids::SnapshotDate;
+use crate::queries::{Parameters, Queries};
+use mapping::Mapping;
+
+/// The tables and views of one snapshot.
+pub struct Catalog {
+    /// Runs SQL over the tables and views.
+    pub session: SessionContext,
+    /// The day of the snapshot.
+    pub date: SnapshotDate,
+    /// Every file that the tables are read from.
+    pub inputs: Vec<Input>,
+    queries: Queries,
+    parameters: Parameters,
+}
+
+/// One file of the snapshot.
+#[derive(Debug, Clone)]
+pub struct Input {
+    pub table: String,
+    /// Path or URL.
+    pub file: String,
+    pub inspected: InspectedFile,
+}
+
+impl Catalog {
+    /// Opens the snapshot that `config` asks for. Every file's footer is read and checked against the contract first.
+    pub async fn open(config: &Config) -> Result<Self, CatalogError> {
+        let root = Location::parse(config.exports()?)?;
+        let queries = Queries::new(config.queries.clone());
+        let session = new_session(&EngineOptions {
+            threads: config.threads,
+            memory_limit: config.memory_limit,
+            temp_dir: config.temp_dir.clone(),
+        })?;
+        let mappings = mapping::configured(config, &queries, &session)?;
+        let folders = table_folders(config, &root, &mappings)?;
+        let snapshot = Exports::new(root, folders, config.success_marker)
+            .open(config.date)
+            .await?;
+        let mut catalog = Self {
+            session,
+            date: snapshot.date,
+            inputs: Vec::new(),
+            queries,
+            parameters: views::parameters(config, snapshot.date),
+        };
+        catalog.register_files(&snapshot).await?;
+        for mapping in &mappings {
+            mapping.register(&catalog.session).await?;
+        }
+        let has_batches = snapshot.tables.get(Table::Batches.name()).is_some_and(|table| !table.files.is_empty())
+            || mappings.iter().any(|mapping| mapping.table == Table::Batches);
+        views::register(&catalog, has_batches).await?;
+        tracing::info!("opened the snapshot of {} ({} files)", catalog.date, catalog.inputs.len());
+        Ok(catalog)
+    }
+
+    /// The query `layer/name` over this snapshot, with the configured parameters and `more` bound.
+    pub async fn query(&self, name: &str, more: impl FnOnce(Parameters) -> Parameters) -> Result<DataFrame, CatalogError> {
+        let query = self.queries.get(name)?;
+        Ok(query.plan(&self.session, &more(self.parameters.clone())).await?)
+    }
+
+    /// The names of the queries of one layer, in order.
+    pub fn query_names(&self, layer: &str) -> Vec<String> {
+        self.queries.names(layer)
+    }
+
+    /// What the file of the query `layer/name` says of itself.
+    pub fn query_description(&self, name: &str) -> Result<String, CatalogError> {
+        Ok(self.queries.get(name)?.description())
+    }
+
+    async fn register_files(&mut self, snapshot: &Snapshot) -> Result<(), CatalogError> {
+        for files in snapshot.tables.values() {
+            let store = self.register_store(&files.location)?;
+            let inspected = read_footers(files).await?;
+            self.inputs.extend(inspected.iter().map(|file| Input {
+                table: files.name.clone(),
+                file: files.location.display(&file.object.location),
+                inspected: file.clone(),
+            }));
+            match Table::from_name(&files.name).filter(|_| !mapping::is_raw(&files.name)) {
+                Some(table) => self.register_canonical(table, files, inspected, store)?,
+                None => mapping::register_raw(&self.session, files, inspected, store)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn register_canonical(
+        &self,
+        table: Table,
+        files: &TableFiles,
+        inspected: Vec<InspectedFile>,
+        store: ObjectStoreUrl,
+    ) -> Result<(), CatalogError> {
+        if files.files.is_empty() && table == Table::Batches {
+            return Ok(());
+        }
+        check_contract(table, files, &inspected)?;
+        let provider = SnapshotTable::new(store, table.schema(), inspected, Blanks::Null);
+        let name = TableReference::partial(TABLE_SCHEMA, table.name());
+        self.session
+            .register_table(name, Arc::new(provider))
+            .map_err(CatalogError::registering(table.name()))?;
+        Ok(())
+    }
+
+    fn register_store(&self, location: &Location) -> Result<ObjectStoreUrl, CatalogError> {
+        self.session.register_object_store(&location.root, Arc::clone(&location.store));
+        ObjectStoreUrl::parse(&location.root).map_err(CatalogError::registering(location.root.as_str()))
+    }
+}
+
+/// Where to look for every table that the snapshot needs: canonical ones, and the raw ones that mappings read.
+fn table_folders(config: &Config, root: &Location, mappings: &[Mapping]) -> Result<Vec<TableFolder>, CatalogError> {
+    let folder = |sql_name: String, export_name: &str, required, arrives_daily| -> Result<TableFolder, CatalogError> {
+        let path = config.tables.get(export_name).and_then(|table| table.path.as_deref());
+        Ok(TableFolder {
+            name: sql_name,
+            location: root.resolve(path.unwrap_or(export_name))?,
+            required,
+            arrives_daily,
+        })
+    };
+    let mut folders = Vec::new();
+    for table in Table::ALL {
+        if !mappings.iter().any(|mapping| mapping.table == table) {
+            folders.push(folder(table.name().to_owned(), table.name(), table.is_required(), table.arrives_daily())?);
+        }
+    }
+    for raw in mapping::raw_tables(mappings) {
+        folders.push(folder(mapping::raw_name(&raw), &raw, true, false)?);
+    }
+    let is_used = |name: &str| {
+        Table::from_name(name).is_some() || folders.iter().any(|folder| folder.name == mapping::raw_name(name))
+    };
+    match config.tables.keys().find(|name| !is_used(name)) {
+        Some(unused) => Err(CatalogError::UnusedTable(unused.clone())),
+        None => Ok(folders),
+    }
+}

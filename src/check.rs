@@ -1,0 +1,112 @@
+//! Checks a snapshot against the contract's rules, each a query of `queries/checks/`.
+//!
+//! A rule's file begins with `-- must: …` or `-- should: …`, and gives one row for each violation, with the column
+//! `example` naming it by ids. A site adds a rule by adding a file to the `checks` folder of its own queries.
+
+use datafusion::arrow::array::AsArray;
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::DataType;
+use futures::StreamExt;
+use serde::Serialize;
+
+use crate::catalog::{Catalog, CatalogError};
+use crate::engine::EngineError;
+
+/// Examples kept of each rule.
+const EXAMPLES: usize = 3;
+/// Characters of an example that are shown.
+const EXAMPLE_LENGTH: usize = 120;
+
+/// How serious a broken rule is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The snapshot breaks the contract.
+    Must,
+    /// Reports are right all the same, but somebody should look.
+    Should,
+}
+
+/// What a rule found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    pub rule: String,
+    pub severity: Severity,
+    /// The rule in words.
+    pub description: String,
+    /// Violations.
+    pub rows: u64,
+    /// The first few, in order of their text.
+    pub examples: Vec<String>,
+}
+
+impl Finding {
+    /// True where a must-rule is broken.
+    pub fn is_failure(&self) -> bool {
+        self.severity == Severity::Must && self.rows > 0
+    }
+}
+
+/// A check that cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error("query {0} is not a rule: it must begin with `-- must: …` or `-- should: …` and give a column `example`")]
+    NotARule(String),
+}
+
+/// Runs every rule, in order of their names, must-rules first.
+pub async fn check(catalog: &Catalog) -> Result<Vec<Finding>, CheckError> {
+    let mut findings = Vec::new();
+    for name in catalog.query_names("checks") {
+        findings.push(run_rule(catalog, &name).await?);
+    }
+    findings.sort_by_key(|finding| finding.severity != Severity::Must);
+    Ok(findings)
+}
+
+async fn run_rule(catalog: &Catalog, name: &str) -> Result<Finding, CheckError> {
+    let not_a_rule = || CheckError::NotARule(name.to_owned());
+    let header = catalog.query_description(name)?;
+    let first_line = header.lines().next().unwrap_or_default();
+    let (severity, description) = match first_line.split_once(": ") {
+        Some(("must", text)) => (Severity::Must, text),
+        Some(("should", text)) => (Severity::Should, text),
+        _ => return Err(not_a_rule()),
+    };
+    let what = format!("check {name}");
+    let frame = catalog.query(name, |parameters| parameters).await?;
+    let mut violations = frame.execute_stream().await.map_err(EngineError::running(&what))?;
+    let (mut rows, mut examples) = (0, Vec::new());
+    while let Some(batch) = violations.next().await {
+        let batch = batch.map_err(EngineError::running(&what))?;
+        let column = batch.column_by_name("example").ok_or_else(not_a_rule)?;
+        let texts = cast(column, &DataType::Utf8View).map_err(|_| not_a_rule())?;
+        rows += batch.num_rows() as u64;
+        keep_first(&mut examples, texts.as_string_view().iter().map(|text| text.unwrap_or("NULL")));
+    }
+    Ok(Finding {
+        rule: name.trim_start_matches("checks/").to_owned(),
+        severity,
+        description: description.to_owned(),
+        rows,
+        examples,
+    })
+}
+
+/// Keeps the smallest few texts, so that the examples do not depend on the order in which threads find them.
+fn keep_first<'a>(kept: &mut Vec<String>, texts: impl Iterator<Item = &'a str>) {
+    for text in texts {
+        let shown: String = text.escape_debug().to_string().chars().take(EXAMPLE_LENGTH).collect();
+        if kept.len() == EXAMPLES && kept.last().is_some_and(|last| *last <= shown) {
+            continue;
+        }
+        if let Err(place) = kept.binary_search(&shown) {
+            kept.insert(place, shown);
+            kept.truncate(EXAMPLES);
+        }
+    }
+}

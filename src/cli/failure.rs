@@ -1,0 +1,73 @@
+//! How a command ends that does not end well: one line for people, an exit code for scripts.
+
+use std::{fmt, io};
+
+use pragati::catalog::CatalogError;
+use pragati::config::ConfigError;
+use pragati::exports::LocationError;
+
+/// Why a command stopped.
+#[derive(Debug)]
+pub enum Failure {
+    /// The job could not be done, or was asked for in a wrong way.
+    Error(anyhow::Error),
+    /// Ctrl-C.
+    Interrupted,
+    /// SIGTERM.
+    Terminated,
+}
+
+/// A mistake in how a command was called, found after the arguments were parsed.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct UsageError(pub String);
+
+impl Failure {
+    /// 1 for a failed job, 2 for wrong usage, 128 and the signal's number for a signal.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Error(error) if is_usage(error) => 2,
+            Self::Error(_) => 1,
+            Self::Interrupted => 130,
+            Self::Terminated => 143,
+        }
+    }
+
+    /// True when standard output was closed by its reader.
+    pub fn is_closed_pipe(&self) -> bool {
+        let Self::Error(error) = self else { return false };
+        error.chain().any(|cause| {
+            let io_error = cause.downcast_ref::<io::Error>();
+            io_error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+        })
+    }
+}
+
+fn is_usage(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.is::<UsageError>()
+            || cause.is::<ConfigError>()
+            || matches!(cause.downcast_ref(), Some(LocationError::Malformed { .. }))
+            || matches!(cause.downcast_ref(), Some(error) if CatalogError::is_usage(error))
+    })
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Error(error) => {
+                // Causes are part of our messages; messages of libraries may have several lines.
+                let words: Vec<String> = error.to_string().split_whitespace().map(str::to_owned).collect();
+                write!(f, "error: {}", words.join(" "))
+            }
+            Self::Interrupted => f.write_str("stopped; nothing was published"),
+            Self::Terminated => f.write_str("terminated; nothing was published"),
+        }
+    }
+}

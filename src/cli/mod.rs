@@ -1,0 +1,92 @@
+//! The command line: arguments in, calls to the library, output out. One file a subcommand; no logic of its own.
+
+mod check;
+mod failure;
+mod nightly;
+mod options;
+mod output;
+mod progress;
+mod ratio;
+mod report;
+mod sample;
+mod sql;
+
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+
+pub use failure::Failure;
+
+/// How long a stopped run may take to put its files in order.
+const TIME_TO_CLEAN_UP: Duration = Duration::from_secs(10);
+
+/// Course Progress Reports and the download ratio from a learning platform's daily Parquet exports.
+#[derive(Debug, Parser)]
+#[command(name = "pragati", version, arg_required_else_help = true, after_help = EXAMPLES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  pragati sample --out exports                                  make exports to try things with
+  pragati check --exports exports                               is the latest snapshot sound?
+  pragati report --exports exports --batch 013… -o report.csv   one batch's Course Progress Report
+  pragati nightly --exports exports --out reports               all reports, the report mart and the metrics
+  pragati ratio --exports exports --level tenant                is the report used?
+  pragati sql --exports exports -c 'select count(*) from users' any SQL over the same tables and views
+
+Every setting can stand in pragati.toml, in an environment variable PRAGATI_… (PRAGATI_EXPORTS, PRAGATI_REPORT__BOM),
+or in a flag; a flag wins over the environment, and the environment over the file.
+Exit codes: 0 done, 1 the job failed, 2 wrong usage.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Report(report::ReportArguments),
+    Nightly(nightly::NightlyArguments),
+    Ratio(ratio::RatioArguments),
+    Sql(sql::SqlArguments),
+    Check(check::CheckArguments),
+    Sample(sample::SampleArguments),
+}
+
+/// Runs the command that the process was started with.
+pub fn run() -> Result<(), Failure> {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Runtime::new()
+        .context("the engine's threads cannot be started")
+        .map_err(Failure::from)?;
+    let result = runtime.block_on(async {
+        tokio::select! {
+            result = execute(arguments.command) => result,
+            signal = stop_signal() => Err(signal),
+        }
+    });
+    runtime.shutdown_timeout(TIME_TO_CLEAN_UP);
+    result
+}
+
+async fn execute(command: Command) -> Result<(), Failure> {
+    let result = match command {
+        Command::Report(arguments) => report::run(arguments).await,
+        Command::Nightly(arguments) => nightly::run(arguments).await,
+        Command::Ratio(arguments) => ratio::run(arguments).await,
+        Command::Sql(arguments) => sql::run(arguments).await,
+        Command::Check(arguments) => check::run(arguments).await,
+        Command::Sample(arguments) => sample::run(arguments),
+    };
+    result.map_err(Failure::from)
+}
+
+async fn stop_signal() -> Failure {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => Failure::Interrupted,
+        _ = terminate.recv() => Failure::Terminated,
+    }
+}

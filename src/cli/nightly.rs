@@ -1,0 +1,54 @@
+//! `pragati nightly`: the reports of all batches, the report mart and the metric tables, in one run.
+
+use std::sync::Arc;
+
+use clap::Args;
+use pragati::catalog::Catalog;
+use pragati::nightly;
+
+use super::failure::UsageError;
+use super::options::CommonOptions;
+use super::progress::NightlyBar;
+
+const EXAMPLES: &str = "\
+Examples:
+  pragati nightly --exports exports --out reports
+  pragati nightly --exports s3://bucket/exports --out s3://bucket/reports --memory-limit 2GB --threads 4
+
+Writes OUT/date=YYYY-MM-DD/ with csv/<tenant>/<batch>.csv, course_progress_report/*.parquet (the report mart),
+download_ratio/*.parquet and manifest.json. A run that is stopped leaves the earlier output as it was.";
+
+/// Write the reports of all batches, the report mart and the metric tables.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct NightlyArguments {
+    /// Folder or URL of the output
+    #[arg(long, value_name = "DIR|URL")]
+    out: Option<String>,
+    #[command(flatten)]
+    common: CommonOptions,
+}
+
+pub async fn run(arguments: NightlyArguments) -> anyhow::Result<()> {
+    let config = arguments.common.load()?;
+    let out = arguments.out.or_else(|| config.nightly.out.clone()).ok_or_else(|| {
+        UsageError("no output given; use --out DIR|URL, PRAGATI_NIGHTLY__OUT, or `out` under [nightly]".to_owned())
+    })?;
+    let catalog = Catalog::open(&config).await?;
+    let bar = Arc::new(NightlyBar::new(arguments.common.is_quiet()));
+    let made = nightly::run(&catalog, &config, &out, bar.clone()).await;
+    bar.finish();
+    let made = made?;
+    let counts = &made.manifest.counts;
+    if !arguments.common.is_quiet() {
+        eprintln!(
+            "{}: {} reports with {} rows ({} in all) of the snapshot of {}, in {:.1} s",
+            made.place, counts.batches, counts.rows_reported, made.bytes(), catalog.date, made.manifest.timings.seconds
+        );
+    }
+    let rejected = counts.without_user_id + counts.without_batch_id;
+    if rejected > 0 {
+        tracing::warn!("{rejected} enrolments have no user or batch and are in no report; manifest.json names their batches");
+    }
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! Progress on a terminal; nothing at all elsewhere.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use pragati::nightly::Progress;
+
+const TICK: Duration = Duration::from_millis(120);
+const BAR: &str = "{msg:20} {bar:30} {pos}/{len} reports  {elapsed_precise}  {eta} left";
+
+/// A spinner for work whose length is not known. indicatif draws on terminals alone.
+pub fn spinner(message: &'static str, quiet: bool) -> ProgressBar {
+    let spinner = ProgressBar::with_draw_target(None, target(quiet));
+    spinner.set_message(message);
+    spinner.enable_steady_tick(TICK);
+    spinner
+}
+
+/// The progress bar of a nightly run.
+pub struct NightlyBar(ProgressBar);
+
+impl NightlyBar {
+    /// A bar that begins as a spinner.
+    pub fn new(quiet: bool) -> Self {
+        Self(spinner("", quiet))
+    }
+
+    /// Takes the bar off the screen.
+    pub fn finish(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+impl Progress for NightlyBar {
+    fn stage(&self, name: &'static str) {
+        tracing::info!("{name}");
+        self.0.set_message(name);
+    }
+
+    fn batches(&self, total: u64) {
+        self.0.set_length(total);
+        if let Ok(style) = ProgressStyle::with_template(BAR) {
+            self.0.set_style(style);
+        }
+    }
+
+    fn batch_written(&self, _rows: u64) {
+        self.0.inc(1);
+    }
+}
+
+fn target(quiet: bool) -> ProgressDrawTarget {
+    if quiet {
+        ProgressDrawTarget::hidden()
+    } else {
+        ProgressDrawTarget::stderr()
+    }
+}

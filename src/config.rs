@@ -1,0 +1,274 @@
+//! What a site sets: `pragati.toml`, overridden by `PRAGATI_…` environment variables, overridden by flags (in `cli`).
+//!
+//! One typed struct, checked as a whole before any work starts. `pragati.toml` in the project's root explains every option.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use bytesize::ByteSize;
+use chrono_tz::Tz;
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use serde::{Deserialize, Serialize};
+
+use crate::ids::SnapshotDate;
+
+/// The file that is read from the working folder when `--config` names none.
+pub const DEFAULT_FILE: &str = "pragati.toml";
+
+/// A setting that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("configuration file {} cannot be read: {reason}; check the path given with --config", path.display())]
+    Unreadable { path: PathBuf, reason: String },
+    #[error("configuration: {0}")]
+    Invalid(String),
+    #[error("no exports given; use --exports DIR|URL, PRAGATI_EXPORTS, or `exports` in {DEFAULT_FILE}")]
+    NoExports,
+    #[error(
+        "date format '{0}' is not one that dates can be written with; see https://docs.rs/chrono/latest/chrono/format/strftime"
+    )]
+    DateFormat(String),
+}
+
+/// Every setting, with its default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Folder or URL of the daily exports.
+    pub exports: Option<String>,
+    /// The snapshot to read: `latest` or a date.
+    pub date: DateChoice,
+    /// The zone whose calendar turns UTC timestamps into dates.
+    pub timezone: Tz,
+    /// A shipped mapping of a platform's raw tables: the name of a folder under `queries/staging/`.
+    pub staging: Option<String>,
+    /// Use a snapshot only when every table's folder holds `_SUCCESS`.
+    pub success_marker: bool,
+    /// A folder whose SQL files replace the built-in ones of the same name.
+    pub queries: Option<PathBuf>,
+    /// The memory that a run may use; none means no limit. Bytes.
+    pub memory_limit: Option<ByteSize>,
+    /// Worker threads; none means one a core.
+    pub threads: Option<NonZeroUsize>,
+    /// Where sorts and joins spill to; none means the system's temporary folder.
+    pub temp_dir: Option<PathBuf>,
+    /// Tables whose place or shape differs from the contract.
+    pub tables: BTreeMap<String, TableConfig>,
+    pub report: ReportConfig,
+    pub nightly: NightlyConfig,
+}
+
+/// Where one table comes from.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TableConfig {
+    /// The folder that holds the table's `date=…` folders: a URL, an absolute path, or relative to the exports.
+    pub path: Option<String>,
+    /// SQL that makes the table from raw tables: a file under the queries folder, such as `staging/mine/users.sql`.
+    pub sql: Option<String>,
+}
+
+/// How the Course Progress Report is written (DESIGN, section 3).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReportConfig {
+    /// `strftime` format of the two dates.
+    pub date_format: String,
+    /// Start CSV files with a byte-order mark, so that Excel shows Indian scripts.
+    pub bom: bool,
+    /// Put an apostrophe before cells that a spreadsheet would run as a formula.
+    pub formula_escape: bool,
+    /// End CSV lines with CR LF instead of LF.
+    pub crlf: bool,
+    /// Show External ID, School Name and Block Name only to the user's own tenant.
+    pub same_tenant: bool,
+    /// What to do with enrolments whose user is not in the `users` export.
+    pub unknown_users: UnknownUsers,
+}
+
+/// Where the nightly run writes.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NightlyConfig {
+    /// Folder or URL of the output.
+    pub out: Option<String>,
+}
+
+/// What to do with enrolments whose user is not in the `users` export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UnknownUsers {
+    /// Keep the row, with the user's details blank.
+    Keep,
+    /// Leave the row out.
+    Omit,
+}
+
+/// Which snapshot to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum DateChoice {
+    /// The newest usable one.
+    Latest,
+    Day(SnapshotDate),
+}
+
+impl FromStr for DateChoice {
+    type Err = crate::ids::IdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "latest" => Ok(Self::Latest),
+            day => day.parse().map(Self::Day),
+        }
+    }
+}
+
+impl TryFrom<String> for DateChoice {
+    type Error = crate::ids::IdError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<DateChoice> for String {
+    fn from(choice: DateChoice) -> String {
+        match choice {
+            DateChoice::Latest => "latest".to_owned(),
+            DateChoice::Day(date) => date.to_string(),
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            exports: None,
+            date: DateChoice::Latest,
+            timezone: Tz::Asia__Kolkata,
+            staging: None,
+            success_marker: false,
+            queries: None,
+            memory_limit: None,
+            threads: None,
+            temp_dir: None,
+            tables: BTreeMap::new(),
+            report: ReportConfig::default(),
+            nightly: NightlyConfig::default(),
+        }
+    }
+}
+
+impl Default for ReportConfig {
+    fn default() -> Self {
+        Self {
+            date_format: "%Y-%m-%d".to_owned(),
+            bom: true,
+            formula_escape: true,
+            crlf: false,
+            same_tenant: false,
+            unknown_users: UnknownUsers::Keep,
+        }
+    }
+}
+
+impl Config {
+    /// Reads `file` (or `pragati.toml` in the working folder where there is one), then the environment.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let mut settings = Figment::from(Serialized::defaults(Self::default()));
+        match file {
+            Some(path) => {
+                let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
+                    path: path.to_owned(),
+                    reason: error.to_string(),
+                })?;
+                settings = settings.merge(Toml::string(&text));
+            }
+            None => settings = settings.merge(Toml::file(DEFAULT_FILE)),
+        }
+        let environment = Env::prefixed("PRAGATI_").ignore(&["config", "log"]).split("__");
+        let config: Self = settings
+            .merge(environment)
+            .extract()
+            .map_err(|error| ConfigError::Invalid(one_line(&error.to_string())))?;
+        config.report.check()?;
+        Ok(config)
+    }
+
+    /// The folder or URL of the exports, or the error that says how to give it.
+    pub fn exports(&self) -> Result<&str, ConfigError> {
+        self.exports.as_deref().ok_or(ConfigError::NoExports)
+    }
+}
+
+impl ReportConfig {
+    fn check(&self) -> Result<(), ConfigError> {
+        use chrono::format::{Item, StrftimeItems};
+        let format = &self.date_format;
+        let bad = format.trim().is_empty() || StrftimeItems::new(format).any(|item| matches!(item, Item::Error));
+        let needs_time = || {
+            let mut out = String::new();
+            let day = chrono::NaiveDate::default();
+            std::fmt::Write::write_fmt(&mut out, format_args!("{}", day.format(format))).is_err()
+        };
+        if bad || needs_time() {
+            return Err(ConfigError::DateFormat(format.clone()));
+        }
+        Ok(())
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from_toml(text: &str) -> Result<Config, ConfigError> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("pragati.toml");
+        std::fs::write(&path, text).expect("a file");
+        Config::load(Some(&path))
+    }
+
+    #[test]
+    fn an_empty_file_gives_the_defaults() {
+        assert_eq!(from_toml("").expect("defaults"), Config::default());
+    }
+
+    #[test]
+    fn every_kind_of_value_is_read() {
+        let config = from_toml(
+            "exports = 's3://bucket/exports'\ndate = '2026-11-22'\ntimezone = 'Asia/Dhaka'\nmemory_limit = '2GB'\n\
+             threads = 3\n[report]\nunknown_users = 'omit'\n[tables.users]\npath = 'people'\n",
+        )
+        .expect("a config");
+        assert_eq!(config.exports.as_deref(), Some("s3://bucket/exports"));
+        assert_eq!(config.timezone, Tz::Asia__Dhaka);
+        assert_eq!(config.memory_limit, Some(ByteSize::gb(2)));
+        assert_eq!(config.report.unknown_users, UnknownUsers::Omit);
+        assert_eq!(config.tables["users"].path.as_deref(), Some("people"));
+    }
+
+    #[test]
+    fn mistakes_are_one_line_that_names_the_option() {
+        for (text, named) in [
+            ("timezone = 'Asia/Nowhere'", "timezone"),
+            ("[report]\nunknown_users = 'drop'", "unknown_users"),
+            ("exprots = 'x'", "exprots"),
+            ("date = 'yesterday'", "YYYY-MM-DD"),
+            ("[report]\ndate_format = '%Q'", "%Q"),
+            ("[report]\ndate_format = '%H:%M'", "%H:%M"),
+        ] {
+            let message = from_toml(text).expect_err(text).to_string();
+            assert!(message.contains(named), "{message}");
+            assert!(!message.contains('\n'), "{message}");
+        }
+    }
+}

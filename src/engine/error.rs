@@ -1,0 +1,46 @@
+//! Errors of running SQL, with what was being run.
+
+use datafusion::error::DataFusionError;
+
+/// A statement that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    #[error("the engine cannot start: {reason}; check memory_limit, threads and temp_dir")]
+    Start { reason: String },
+    #[error("{what}: {reason}")]
+    Query { what: String, reason: String },
+    #[error("{what}: the memory limit does not suffice: {reason}; raise --memory-limit or lower --threads")]
+    Memory { what: String, reason: String },
+    #[error("{what}: no space left for temporary files: {reason}; free space or set temp_dir to a larger disk")]
+    TemporarySpace { what: String, reason: String },
+}
+
+impl EngineError {
+    /// Says that `what` failed, and of what kind the failure is.
+    pub fn running(what: impl Into<String>) -> impl FnOnce(DataFusionError) -> Self {
+        let what = what.into();
+        move |error| {
+            let is_disk_full = io_error(&error).is_some_and(|io| io.kind() == std::io::ErrorKind::StorageFull);
+            let reason = error.strip_backtrace();
+            match error.find_root() {
+                _ if is_disk_full => Self::TemporarySpace { what, reason },
+                DataFusionError::ResourcesExhausted(reason) => Self::Memory {
+                    what,
+                    reason: reason.clone(),
+                },
+                _ => Self::Query { what, reason },
+            }
+        }
+    }
+}
+
+fn io_error(error: &DataFusionError) -> Option<&std::io::Error> {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(current) = cause {
+        if let Some(io) = current.downcast_ref::<std::io::Error>() {
+            return Some(io);
+        }
+        cause = current.source();
+    }
+    None
+}

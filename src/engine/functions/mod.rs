@@ -1,0 +1,11 @@
+//! The SQL functions that Pragati adds: small, pure, one a file.
+
+mod local_date;
+mod strip;
+
+use datafusion::logical_expr::ScalarUDF;
+
+/// Every function, to be registered in each session (and, on a cluster, in each executor).
+pub fn all() -> Vec<ScalarUDF> {
+    vec![crate::exports::nonblank(), local_date::local_date(), strip::strip()]
+}

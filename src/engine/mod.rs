@@ -1,0 +1,10 @@
+//! The engine: one DataFusion session with Pragati's functions, a bounded memory pool and a place to spill to.
+//!
+//! Knows SQL and resources; which tables there are is `catalog`'s business.
+
+mod error;
+pub mod functions;
+mod session;
+
+pub use error::EngineError;
+pub use session::{EngineOptions, RAW_SCHEMA, TABLE_SCHEMA, new_session};

@@ -1,0 +1,80 @@
+//! Makes the DataFusion session that every command runs its SQL in.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytesize::ByteSize;
+use datafusion::catalog::MemorySchemaProvider;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::prelude::{SessionConfig, SessionContext};
+
+use super::error::EngineError;
+use super::functions;
+
+/// The schema of the canonical tables and views.
+pub const TABLE_SCHEMA: &str = "public";
+/// The schema of the raw tables that staging queries read.
+pub const RAW_SCHEMA: &str = "raw";
+const CATALOG: &str = "pragati";
+
+/// How many of the largest memory consumers an out-of-memory error names.
+const NAMED_CONSUMERS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
+
+/// What a session may use.
+#[derive(Debug, Clone, Default)]
+pub struct EngineOptions {
+    /// None: one a core.
+    pub threads: Option<NonZeroUsize>,
+    /// None: no limit.
+    pub memory_limit: Option<ByteSize>,
+    /// None: the system's temporary folder.
+    pub temp_dir: Option<PathBuf>,
+}
+
+impl EngineOptions {
+    /// The number of partitions that a plan runs in.
+    pub fn threads(&self) -> usize {
+        self.threads
+            .or_else(|| std::thread::available_parallelism().ok())
+            .map_or(1, NonZeroUsize::get)
+    }
+}
+
+/// A session without tables.
+pub fn new_session(options: &EngineOptions) -> Result<SessionContext, EngineError> {
+    let mut config = SessionConfig::new()
+        .with_target_partitions(options.threads())
+        .with_information_schema(true)
+        .with_default_catalog_and_schema(CATALOG, TABLE_SCHEMA);
+    let parquet = &mut config.options_mut().execution.parquet;
+    parquet.pushdown_filters = true;
+    parquet.reorder_filters = true;
+
+    let start_failed = |reason: String| EngineError::Start { reason };
+    let mut runtime = RuntimeEnvBuilder::new();
+    if let Some(limit) = options.memory_limit {
+        let bytes = usize::try_from(limit.as_u64()).map_err(|error| start_failed(error.to_string()))?;
+        let pool = TrackConsumersPool::new(FairSpillPool::new(bytes), NAMED_CONSUMERS);
+        runtime = runtime.with_memory_pool(Arc::new(pool));
+    }
+    if let Some(folder) = &options.temp_dir {
+        std::fs::create_dir_all(folder)
+            .map_err(|error| start_failed(format!("temporary folder {}: {error}", folder.display())))?;
+        let disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![folder.clone()]));
+        runtime = runtime.with_disk_manager_builder(disk);
+    }
+    let runtime = runtime.build_arc().map_err(|error| start_failed(error.strip_backtrace()))?;
+    let session = SessionContext::new_with_config_rt(config, runtime);
+    for function in functions::all() {
+        session.register_udf(function);
+    }
+    if let Some(catalog) = session.catalog(CATALOG) {
+        catalog
+            .register_schema(RAW_SCHEMA, Arc::new(MemorySchemaProvider::new()))
+            .map_err(|error| start_failed(error.strip_backtrace()))?;
+    }
+    Ok(session)
+}

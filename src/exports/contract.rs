@@ -1,0 +1,235 @@
+//! The input contract (DESIGN, section 2): the canonical tables, their columns, and which types are accepted for each.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+
+/// The canonical tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Table {
+    Users,
+    Enrolments,
+    CourseProgress,
+    Batches,
+    DownloadEvents,
+}
+
+/// What a column holds; decides the type that the engine sees and the types accepted in exports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Text,
+    TextList,
+    Boolean,
+    Percent,
+    Timestamp,
+    Date,
+}
+
+/// One column of a canonical table.
+#[derive(Debug, Clone, Copy)]
+pub struct Column {
+    pub name: &'static str,
+    pub kind: Kind,
+    /// A file without a required column is refused; an absent optional one reads as NULL.
+    pub required: bool,
+}
+
+const fn required(name: &'static str, kind: Kind) -> Column {
+    Column {
+        name,
+        kind,
+        required: true,
+    }
+}
+
+const fn optional(name: &'static str, kind: Kind) -> Column {
+    Column {
+        name,
+        kind,
+        required: false,
+    }
+}
+
+const USERS: &[Column] = &[
+    required("user_id", Kind::Text),
+    required("external_id", Kind::Text),
+    required("first_name", Kind::Text),
+    required("last_name", Kind::Text),
+    required("email", Kind::Text),
+    required("mobile", Kind::Text),
+    required("organization_name", Kind::Text),
+    required("district_name", Kind::Text),
+    required("school_name", Kind::Text),
+    required("block_name", Kind::Text),
+    required("tenant_id", Kind::Text),
+];
+
+const ENROLMENTS: &[Column] = &[
+    required("user_id", Kind::Text),
+    required("course_id", Kind::Text),
+    required("batch_id", Kind::Text),
+    required("enrolled_at", Kind::Timestamp),
+    required("active", Kind::Boolean),
+];
+
+const COURSE_PROGRESS: &[Column] = &[
+    required("user_id", Kind::Text),
+    required("course_id", Kind::Text),
+    required("batch_id", Kind::Text),
+    required("progress_percent", Kind::Percent),
+    required("completed_at", Kind::Timestamp),
+];
+
+const BATCHES: &[Column] = &[
+    required("batch_id", Kind::Text),
+    required("course_id", Kind::Text),
+    optional("batch_name", Kind::Text),
+    optional("tenant_id", Kind::Text),
+    optional("created_by", Kind::Text),
+    optional("mentors", Kind::TextList),
+    optional("start_date", Kind::Date),
+    optional("end_date", Kind::Date),
+];
+
+const DOWNLOAD_EVENTS: &[Column] = &[
+    required("mid", Kind::Text),
+    required("event_time", Kind::Timestamp),
+    required("user_id", Kind::Text),
+    required("course_id", Kind::Text),
+    required("batch_id", Kind::Text),
+    required("tenant_id", Kind::Text),
+    optional("source", Kind::Text),
+];
+
+impl Table {
+    /// Every canonical table, required ones first.
+    pub const ALL: [Self; 5] = [
+        Self::Users,
+        Self::Enrolments,
+        Self::CourseProgress,
+        Self::Batches,
+        Self::DownloadEvents,
+    ];
+
+    /// The name in exports, SQL and configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Users => "users",
+            Self::Enrolments => "enrolments",
+            Self::CourseProgress => "course_progress",
+            Self::Batches => "batches",
+            Self::DownloadEvents => "download_events",
+        }
+    }
+
+    /// The table of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|table| table.name() == name)
+    }
+
+    /// A snapshot without a required table is not usable.
+    pub const fn is_required(self) -> bool {
+        matches!(self, Self::Users | Self::Enrolments | Self::CourseProgress)
+    }
+
+    /// Events arrive day by day, so all days up to the snapshot's are read; other tables are whole every day.
+    pub const fn arrives_daily(self) -> bool {
+        matches!(self, Self::DownloadEvents)
+    }
+
+    /// The columns, in contract order.
+    pub const fn columns(self) -> &'static [Column] {
+        match self {
+            Self::Users => USERS,
+            Self::Enrolments => ENROLMENTS,
+            Self::CourseProgress => COURSE_PROGRESS,
+            Self::Batches => BATCHES,
+            Self::DownloadEvents => DOWNLOAD_EVENTS,
+        }
+    }
+
+    /// The schema that the engine sees, whatever the exporter wrote.
+    pub fn schema(self) -> SchemaRef {
+        let fields: Vec<Field> = self
+            .columns()
+            .iter()
+            .map(|column| Field::new(column.name, column.kind.data_type(), true))
+            .collect();
+        Arc::new(Schema::new(fields))
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Kind {
+    /// The one type that the engine sees.
+    pub fn data_type(self) -> DataType {
+        match self {
+            Self::Text => DataType::Utf8View,
+            Self::TextList => DataType::new_list(DataType::Utf8View, true),
+            Self::Boolean => DataType::Boolean,
+            Self::Percent => DataType::Float64,
+            Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            Self::Date => DataType::Date32,
+        }
+    }
+
+    /// What an error message says was expected.
+    pub const fn expectation(self) -> &'static str {
+        match self {
+            Self::Text => "text (Utf8)",
+            Self::TextList => "a list of text (List<Utf8>)",
+            Self::Boolean => "Boolean",
+            Self::Percent => "a number (Int or Float)",
+            Self::Timestamp => "a Timestamp in UTC",
+            Self::Date => "a Date",
+        }
+    }
+
+    /// Whether a column of this type converts without guessing. Text that spells a number or a time does not: its
+    /// format is the site's own, to be read by a staging query.
+    pub fn accepts(self, exported: &DataType) -> bool {
+        use DataType as T;
+        if let T::Dictionary(_, value) = exported {
+            return self.accepts(value);
+        }
+        if matches!(exported, T::Null) {
+            return true;
+        }
+        match self {
+            Self::Text => {
+                exported.is_string() || exported.is_integer() || matches!(exported, T::Binary | T::LargeBinary | T::BinaryView)
+            }
+            Self::TextList => match exported {
+                T::List(item) | T::LargeList(item) | T::FixedSizeList(item, _) => Self::Text.accepts(item.data_type()),
+                _ => false,
+            },
+            Self::Boolean => matches!(exported, T::Boolean),
+            Self::Percent => exported.is_numeric(),
+            Self::Timestamp => matches!(exported, T::Timestamp(_, _)),
+            Self::Date => matches!(exported, T::Date32 | T::Date64 | T::Timestamp(_, _)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accepts_what_exporters_write_and_refuses_guesses() {
+        let dictionary = DataType::Dictionary(Box::new(DataType::Int16), Box::new(DataType::LargeUtf8));
+        assert!(Kind::Text.accepts(&dictionary));
+        assert!(Kind::Timestamp.accepts(&DataType::Timestamp(TimeUnit::Nanosecond, None)));
+        assert!(Kind::Percent.accepts(&DataType::Decimal128(5, 2)));
+        assert!(!Kind::Timestamp.accepts(&DataType::Utf8));
+        assert!(!Kind::Percent.accepts(&DataType::Utf8));
+        assert!(!Kind::Text.accepts(&DataType::Float64));
+        assert!(!Kind::TextList.accepts(&DataType::Utf8));
+    }
+}

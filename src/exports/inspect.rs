@@ -1,0 +1,85 @@
+//! Reads the footers of a table's files, before any row: are they Parquet, do they have the contract's columns?
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
+use datafusion::error::DataFusionError;
+use datafusion::parquet::arrow::parquet_to_arrow_schema;
+use futures::{StreamExt, TryStreamExt};
+use object_store::ObjectMeta;
+
+use super::contract::Table;
+use super::error::ExportsError;
+use super::snapshot::TableFiles;
+
+/// Footers read at a time.
+const CONCURRENT_FOOTERS: usize = 16;
+
+/// One readable file of a table.
+#[derive(Debug, Clone)]
+pub struct InspectedFile {
+    pub object: ObjectMeta,
+    /// The columns as exported.
+    pub schema: SchemaRef,
+    pub rows: u64,
+    /// Uncompressed size of all columns, in bytes.
+    pub uncompressed_bytes: u64,
+}
+
+/// Reads every footer of `table`, in file order.
+pub async fn read_footers(table: &TableFiles) -> Result<Vec<InspectedFile>, ExportsError> {
+    futures::stream::iter(&table.files)
+        .map(|object| read_footer(table, object))
+        .buffered(CONCURRENT_FOOTERS)
+        .try_collect()
+        .await
+}
+
+async fn read_footer(table: &TableFiles, object: &ObjectMeta) -> Result<InspectedFile, ExportsError> {
+    let unreadable = |error: DataFusionError| ExportsError::Unreadable {
+        table: table.name.clone(),
+        file: table.location.display(&object.location),
+        reason: error.strip_backtrace(),
+    };
+    let metadata = DFParquetMetadata::new(table.location.store.as_ref(), object)
+        .fetch_metadata()
+        .await
+        .map_err(unreadable)?;
+    let file = metadata.file_metadata();
+    let schema = parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata())
+        .map_err(|error| unreadable(error.into()))?;
+    let row_groups = metadata.row_groups();
+    Ok(InspectedFile {
+        object: object.clone(),
+        schema: Arc::new(schema),
+        rows: row_groups.iter().map(|group| count(group.num_rows())).sum(),
+        uncompressed_bytes: row_groups.iter().map(|group| count(group.total_byte_size())).sum(),
+    })
+}
+
+/// Checks every file of a canonical table against the contract.
+pub fn check_contract(table: Table, files: &TableFiles, inspected: &[InspectedFile]) -> Result<(), ExportsError> {
+    for file in inspected {
+        let name = files.location.display(&file.object.location);
+        check_columns(table, &name, &file.schema)?;
+    }
+    Ok(())
+}
+
+/// Checks the columns that `source_name` (a file or a staging query) gives for a canonical table.
+pub fn check_columns(table: Table, source_name: &str, found: &SchemaRef) -> Result<(), ExportsError> {
+    for column in table.columns() {
+        match found.field_with_name(column.name) {
+            Ok(field) if column.kind.accepts(field.data_type()) => {}
+            Ok(field) => return Err(ExportsError::wrong_type(table.name(), source_name, column, field.data_type())),
+            Err(_) if column.required => return Err(ExportsError::missing(table.name(), source_name, column)),
+            Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn count(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}

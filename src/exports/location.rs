@@ -1,0 +1,147 @@
+//! Where files are: a folder on this machine or a prefix in an object store, behind one type.
+//!
+//! Credentials come from the stores' usual environment variables (`AWS_…`, `GOOGLE_…`, `AZURE_…`) and are never printed.
+
+use std::fmt;
+use std::path::{Path as FsPath, PathBuf};
+use std::sync::Arc;
+
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{ObjectStore, parse_url_opts};
+use url::Url;
+
+/// A place that cannot be reached.
+#[derive(Debug, thiserror::Error)]
+pub enum LocationError {
+    #[error("'{text}' is not a folder or URL that can be used: {reason}; give a path, s3://, gs://, az:// or file://")]
+    Malformed { text: String, reason: String },
+    #[error("folder {} does not exist; check the path", .0.display())]
+    NoSuchFolder(PathBuf),
+}
+
+/// A folder, local or in an object store.
+#[derive(Clone)]
+pub struct Location {
+    /// The store that holds the files.
+    pub store: Arc<dyn ObjectStore>,
+    /// The store's root, under which the engine registers it: `file:///`, `s3://bucket/`.
+    pub root: Url,
+    /// This folder inside the store.
+    pub prefix: Path,
+}
+
+impl Location {
+    /// Understands a path (relative to the working folder) or a URL. A local folder must exist.
+    pub fn parse(text: &str) -> Result<Self, LocationError> {
+        let malformed = |reason: String| LocationError::Malformed {
+            text: text.to_owned(),
+            reason,
+        };
+        let url = if text.contains("://") {
+            Url::parse(text).map_err(|error| malformed(error.to_string()))?
+        } else {
+            let folder = std::path::absolute(text).map_err(|error| malformed(error.to_string()))?;
+            Url::from_directory_path(&folder).map_err(|()| malformed("it is not a path".to_owned()))?
+        };
+        if url.scheme() == "file" {
+            let folder = url
+                .to_file_path()
+                .map_err(|()| malformed("a file:// URL needs three slashes and an absolute path".to_owned()))?;
+            return Self::local(&folder);
+        }
+        let (store, prefix) =
+            parse_url_opts(&url, std::env::vars()).map_err(|error| malformed(error.to_string()))?;
+        let mut root = url;
+        root.set_path("/");
+        root.set_query(None);
+        Ok(Self {
+            store: store.into(),
+            root,
+            prefix,
+        })
+    }
+
+    fn local(folder: &FsPath) -> Result<Self, LocationError> {
+        let existing = folder
+            .canonicalize()
+            .map_err(|_| LocationError::NoSuchFolder(folder.to_owned()))?;
+        let prefix = Path::from_absolute_path(&existing).map_err(|error| LocationError::Malformed {
+            text: folder.display().to_string(),
+            reason: error.to_string(),
+        })?;
+        let root = Url::parse("file:///").map_err(|error| LocationError::Malformed {
+            text: folder.display().to_string(),
+            reason: error.to_string(),
+        })?;
+        Ok(Self {
+            store: Arc::new(LocalFileSystem::new()),
+            root,
+            prefix,
+        })
+    }
+
+    /// The folder `path`: relative to this one, or a place of its own where it is absolute or a URL.
+    pub fn resolve(&self, path: &str) -> Result<Self, LocationError> {
+        if path.contains("://") || path.starts_with('/') {
+            return Self::parse(path);
+        }
+        let below = path.split('/').filter(|part| !part.is_empty() && *part != ".");
+        let mut folder = self.clone();
+        for part in below {
+            folder.prefix = folder.prefix.clone().join(part);
+        }
+        Ok(folder)
+    }
+
+    /// True for a folder on this machine.
+    pub fn is_local(&self) -> bool {
+        self.root.scheme() == "file"
+    }
+
+    /// How people write the object at `path` in this store: a file path or a URL.
+    pub fn display(&self, path: &Path) -> String {
+        if self.is_local() {
+            format!("/{path}")
+        } else {
+            format!("{}{path}", self.root)
+        }
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.display(&self.prefix))
+    }
+}
+
+impl fmt::Debug for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Location({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_and_its_file_url_are_the_same_place() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let spaced = folder.path().join("nightly exports ज़िला");
+        std::fs::create_dir(&spaced).expect("a folder");
+        let by_path = Location::parse(&spaced.display().to_string()).expect("a location");
+        let url = Url::from_directory_path(&spaced).expect("a URL");
+        let by_url = Location::parse(url.as_str()).expect("a location");
+        assert_eq!(by_path.prefix, by_url.prefix);
+        assert!(by_path.is_local());
+    }
+
+    #[test]
+    fn a_missing_folder_and_an_unknown_scheme_are_named() {
+        let missing = Location::parse("/no/such/folder").expect_err("missing").to_string();
+        assert!(missing.contains("/no/such/folder"), "{missing}");
+        let unknown = Location::parse("ftp://host/x").expect_err("unknown").to_string();
+        assert!(unknown.contains("ftp://host/x"), "{unknown}");
+    }
+}

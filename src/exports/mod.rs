@@ -1,0 +1,19 @@
+//! The exports: where they are, which days are usable, whether they keep the contract, and how they become tables.
+//!
+//! Knows files and columns; knows nothing of reports or ratios. Mapping other shapes with SQL is left to `catalog`.
+
+mod blank;
+mod contract;
+mod error;
+mod inspect;
+mod location;
+mod snapshot;
+mod table;
+
+pub use blank::{is_blank, nonblank};
+pub use contract::{Column, Kind, Table};
+pub use error::ExportsError;
+pub use inspect::{InspectedFile, check_columns, check_contract, read_footers};
+pub use location::{Location, LocationError};
+pub use snapshot::{Exports, SUCCESS_MARKER, Snapshot, TableFiles, TableFolder};
+pub use table::{Blanks, SnapshotTable};

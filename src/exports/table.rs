@@ -1,0 +1,183 @@
+//! A snapshot's files as a DataFusion table: a fixed list of Parquet files under one schema.
+//!
+//! Canonical tables come out typed and normalised (blank text is NULL); raw tables come out as they are.
+//! Filters that compare a column with a value go down to the Parquet reader, which skips what cannot match.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::stats::Precision;
+use datafusion::common::{DFSchema, Result, ScalarValue, Statistics};
+use datafusion::datasource::TableType;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::object_store::ObjectStoreUrl;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown, ScalarUDF};
+use datafusion::physical_expr::ScalarFunctionExpr;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
+use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
+
+use super::blank::{is_blank, nonblank};
+use super::inspect::InspectedFile;
+
+/// One table of a snapshot.
+#[derive(Debug)]
+pub struct SnapshotTable {
+    store: ObjectStoreUrl,
+    schema: SchemaRef,
+    files: Vec<InspectedFile>,
+    blanks: Blanks,
+}
+
+/// What becomes of blank text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blanks {
+    /// It reads as NULL: canonical tables.
+    Null,
+    /// It stays: raw tables, whose staging queries decide.
+    Keep,
+}
+
+impl SnapshotTable {
+    /// The rows of `files` in `store`, read as `schema`.
+    pub fn new(store: ObjectStoreUrl, schema: SchemaRef, files: Vec<InspectedFile>, blanks: Blanks) -> Self {
+        Self {
+            store,
+            schema,
+            files,
+            blanks,
+        }
+    }
+
+    fn row_count(&self) -> usize {
+        self.files.iter().map(|file| usize::try_from(file.rows).unwrap_or(usize::MAX)).sum()
+    }
+
+    fn scan_statistics(&self) -> Statistics {
+        let bytes: u64 = self.files.iter().map(|file| file.uncompressed_bytes).sum();
+        let mut statistics = Statistics::new_unknown(&self.schema);
+        statistics.num_rows = Precision::Exact(self.row_count());
+        statistics.total_byte_size = Precision::Inexact(usize::try_from(bytes).unwrap_or(usize::MAX));
+        statistics
+    }
+
+    /// Puts `nonblank` around the text columns of `scan`.
+    fn blanks_as_null(&self, scan: Arc<dyn ExecutionPlan>, session: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
+        let function = Arc::new(nonblank());
+        let schema = scan.schema();
+        let columns = schema.fields().iter().enumerate().map(|(index, field)| {
+            let column: Arc<dyn PhysicalExpr> = Arc::new(Column::new(field.name(), index));
+            let expr = if field.data_type() == &DataType::Utf8View {
+                call(&function, column, &schema, session)?
+            } else {
+                column
+            };
+            Ok(ProjectionExpr::new(expr, field.name().clone()))
+        });
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        Ok(Arc::new(ProjectionExec::try_new(columns, scan)?))
+    }
+}
+
+fn call(
+    function: &Arc<ScalarUDF>,
+    argument: Arc<dyn PhysicalExpr>,
+    schema: &SchemaRef,
+    session: &dyn Session,
+) -> Result<Arc<dyn PhysicalExpr>> {
+    let options = Arc::new(session.config_options().clone());
+    let expr = ScalarFunctionExpr::try_new(Arc::clone(function), vec![argument], schema, options)?;
+    Ok(Arc::new(expr))
+}
+
+#[async_trait]
+impl TableProvider for SnapshotTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn statistics(&self) -> Option<Statistics> {
+        Some(self.scan_statistics())
+    }
+
+    async fn scan(
+        &self,
+        session: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        if self.files.is_empty() {
+            let schema = datafusion::common::project_schema(&self.schema, projection)?;
+            return Ok(Arc::new(EmptyExec::new(schema)));
+        }
+        let options = session.table_options().parquet.clone();
+        let mut source = ParquetSource::new(Arc::clone(&self.schema)).with_table_parquet_options(options);
+        if let Some(filter) = conjunction(filters.iter().filter(|filter| narrows_files(filter)).cloned()) {
+            let schema = DFSchema::try_from(Arc::clone(&self.schema))?;
+            source = source.with_predicate(session.create_physical_expr(filter, &schema)?);
+        }
+        let files = self.files.iter().map(|file| PartitionedFile::new_from_meta(file.object.clone()));
+        let config = FileScanConfigBuilder::new(self.store.clone(), Arc::new(source))
+            .with_file_groups(vec![FileGroup::new(files.collect())])
+            .with_statistics(self.scan_statistics())
+            .with_projection_indices(projection.cloned())?
+            .with_limit(limit)
+            .build();
+        let scan: Arc<dyn ExecutionPlan> = DataSourceExec::from_data_source(config);
+        match self.blanks {
+            Blanks::Null => self.blanks_as_null(scan, session),
+            Blanks::Keep => Ok(scan),
+        }
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        let support = |filter: &&Expr| {
+            if narrows_files(filter) {
+                TableProviderFilterPushDown::Inexact
+            } else {
+                TableProviderFilterPushDown::Unsupported
+            }
+        };
+        Ok(filters.iter().map(support).collect())
+    }
+}
+
+/// Whether a filter on the normalised columns can only hold where it also holds on the exported ones:
+/// a column compared with a value that is not blank.
+fn narrows_files(filter: &Expr) -> bool {
+    match filter {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
+            let is_comparison = matches!(
+                op,
+                Operator::Eq | Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq
+            );
+            let has_both = |a: &Expr, b: &Expr| matches!(a, Expr::Column(_)) && is_filled_value(b);
+            is_comparison && (has_both(left, right) || has_both(right, left))
+        }
+        Expr::InList(list) => {
+            !list.negated && matches!(*list.expr, Expr::Column(_)) && list.list.iter().all(is_filled_value)
+        }
+        _ => false,
+    }
+}
+
+fn is_filled_value(expr: &Expr) -> bool {
+    match expr {
+        Expr::Literal(ScalarValue::Utf8(text) | ScalarValue::Utf8View(text) | ScalarValue::LargeUtf8(text), _) => {
+            text.as_deref().is_some_and(|text| !is_blank(text))
+        }
+        Expr::Literal(value, _) => !value.is_null(),
+        _ => false,
+    }
+}

@@ -1,0 +1,184 @@
+//! Rows of any query as text or files: what `pragati sql` and `pragati ratio` print.
+//!
+//! Everything streams; only a table on the screen is laid out a page of rows at a time. The Course Progress Report has its
+//! own writers in `report`, because its bytes are a contract.
+
+use std::io::{self, Write};
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::csv;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::error::ArrowError;
+use datafusion::arrow::json;
+use datafusion::arrow::util::display::FormatOptions;
+use datafusion::arrow::util::pretty::pretty_format_batches_with_options;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::parquet::arrow::ArrowWriter;
+use futures::StreamExt;
+
+use crate::engine::EngineError;
+
+/// Rows that share one layout when printed as a table.
+const TABLE_PAGE_ROWS: usize = 10_000;
+
+/// The formats of query results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    Table,
+    Csv,
+    Tsv,
+    /// One array of objects.
+    Json,
+    /// One object a line.
+    Ndjson,
+    Parquet,
+}
+
+/// Rows that cannot be printed.
+#[derive(Debug, thiserror::Error)]
+pub enum FormatError {
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error("the rows cannot be written in this format: {0}; try another --format")]
+    Unwritable(String),
+}
+
+impl From<ArrowError> for FormatError {
+    fn from(error: ArrowError) -> Self {
+        match error {
+            ArrowError::IoError(_, error) => Self::Io(error),
+            // The CSV writer hides the I/O error in text of its own.
+            ArrowError::CsvError(text) if text.contains("Broken pipe") => Self::Io(io::ErrorKind::BrokenPipe.into()),
+            other => Self::Unwritable(other.to_string()),
+        }
+    }
+}
+
+impl From<datafusion::parquet::errors::ParquetError> for FormatError {
+    fn from(error: datafusion::parquet::errors::ParquetError) -> Self {
+        Self::Unwritable(error.to_string())
+    }
+}
+
+/// Writes all rows to `out` and returns their number.
+pub async fn write_rows(
+    mut rows: SendableRecordBatchStream,
+    format: Format,
+    out: &mut (dyn Write + Send),
+) -> Result<u64, FormatError> {
+    let mut writer = RowWriter::new(format, rows.schema(), out)?;
+    let mut count = 0;
+    while let Some(batch) = rows.next().await {
+        let batch = batch.map_err(EngineError::running("query"))?;
+        count += batch.num_rows() as u64;
+        writer.write(batch)?;
+    }
+    writer.finish()?;
+    Ok(count)
+}
+
+enum RowWriter<'a> {
+    Table(TableWriter<'a>),
+    Csv(csv::Writer<&'a mut (dyn Write + Send)>),
+    Json(json::ArrayWriter<&'a mut (dyn Write + Send)>),
+    Ndjson(json::LineDelimitedWriter<&'a mut (dyn Write + Send)>),
+    Parquet(Box<ArrowWriter<&'a mut (dyn Write + Send)>>),
+}
+
+impl<'a> RowWriter<'a> {
+    fn new(format: Format, schema: SchemaRef, out: &'a mut (dyn Write + Send)) -> Result<Self, FormatError> {
+        let csv_with = |delimiter, out| -> Result<Self, FormatError> {
+            let mut writer = csv::WriterBuilder::new().with_delimiter(delimiter).build(out);
+            // The header comes with the first batch, and a result without rows has a header too.
+            writer.write(&RecordBatch::new_empty(schema.clone()))?;
+            Ok(Self::Csv(writer))
+        };
+        let nulls_shown = json::WriterBuilder::new().with_explicit_nulls(true);
+        Ok(match format {
+            Format::Table => Self::Table(TableWriter::new(schema, out)),
+            Format::Csv => csv_with(b',', out)?,
+            Format::Tsv => csv_with(b'\t', out)?,
+            Format::Json => Self::Json(nulls_shown.build(out)),
+            Format::Ndjson => Self::Ndjson(nulls_shown.build(out)),
+            Format::Parquet => Self::Parquet(Box::new(ArrowWriter::try_new(out, schema, None)?)),
+        })
+    }
+
+    fn write(&mut self, batch: RecordBatch) -> Result<(), FormatError> {
+        match self {
+            Self::Table(writer) => writer.write(batch)?,
+            Self::Csv(writer) => writer.write(&batch)?,
+            Self::Json(writer) => writer.write(&batch)?,
+            Self::Ndjson(writer) => writer.write(&batch)?,
+            Self::Parquet(writer) => writer.write(&batch)?,
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<(), FormatError> {
+        match self {
+            Self::Table(writer) => writer.finish()?,
+            Self::Csv(_) => {}
+            Self::Json(mut writer) => {
+                writer.finish()?;
+                writeln!(writer.into_inner())?;
+            }
+            Self::Ndjson(mut writer) => writer.finish()?,
+            Self::Parquet(writer) => {
+                writer.close()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Prints a table for each page of rows, with NULL visible.
+struct TableWriter<'a> {
+    schema: SchemaRef,
+    page: Vec<RecordBatch>,
+    page_rows: usize,
+    is_first: bool,
+    out: &'a mut (dyn Write + Send),
+}
+
+impl<'a> TableWriter<'a> {
+    fn new(schema: SchemaRef, out: &'a mut (dyn Write + Send)) -> Self {
+        Self {
+            schema,
+            page: Vec::new(),
+            page_rows: 0,
+            is_first: true,
+            out,
+        }
+    }
+
+    fn write(&mut self, batch: RecordBatch) -> Result<(), FormatError> {
+        self.page_rows += batch.num_rows();
+        self.page.push(batch);
+        if self.page_rows >= TABLE_PAGE_ROWS {
+            self.print_page()?;
+        }
+        Ok(())
+    }
+
+    fn print_page(&mut self) -> Result<(), FormatError> {
+        if self.page.is_empty() {
+            self.page.push(RecordBatch::new_empty(self.schema.clone()));
+        }
+        let options = FormatOptions::default().with_null("NULL").with_display_error(true);
+        writeln!(self.out, "{}", pretty_format_batches_with_options(&self.page, &options)?)?;
+        self.page.clear();
+        self.page_rows = 0;
+        self.is_first = false;
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<(), FormatError> {
+        if self.is_first || self.page_rows > 0 {
+            self.print_page()?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,18 @@
+//! Pragati: Course Progress Reports and the download ratio from a learning platform's daily Parquet exports.
+//!
+//! Data flows one way, top to bottom: [`exports`] finds and checks a snapshot, [`engine`] runs SQL,
+//! [`catalog`] makes the snapshot's tables and the views of [`queries`] available, [`report`] and [`ratio`]
+//! turn them into what people read, and [`nightly`] publishes all of it in one run.
+
+pub mod catalog;
+pub mod check;
+pub mod config;
+pub mod engine;
+pub mod exports;
+pub mod formats;
+pub mod ids;
+pub mod nightly;
+pub mod queries;
+pub mod ratio;
+pub mod report;
+pub mod sample;

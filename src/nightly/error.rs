@@ -1,0 +1,49 @@
+//! Why a nightly run fails. Whatever the reason, the output of earlier runs stays as it was.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::catalog::CatalogError;
+use crate::engine::EngineError;
+use crate::exports::LocationError;
+use crate::report::ReportError;
+
+/// A nightly run that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum NightlyError {
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Location(#[from] LocationError),
+    #[error("another nightly run is writing to {}; wait for it to end", .0.display())]
+    Busy(PathBuf),
+    #[error("no space left on the disk of {}; free space or choose another --out; the output of earlier runs is untouched", .0.display())]
+    DiskFull(PathBuf),
+    #[error("{} cannot be written: {source}; check the folder and its permissions", path.display())]
+    Unwritable { path: PathBuf, source: io::Error },
+    #[error("{place} cannot be uploaded to: {reason}; the manifest there still lists the earlier output")]
+    Upload { place: String, reason: String },
+    #[error("the report query does not give its rows ordered by batch_id: {0}; keep `order by batch_id, user_id` in reports/all_reports.sql")]
+    NotInOrder(String),
+    #[error("the report query gives rows of batch '{0}', which reports/report_batches.sql does not list")]
+    UnlistedBatch(String),
+    #[error("{0}: {1}")]
+    Parquet(&'static str, datafusion::parquet::errors::ParquetError),
+    #[error("a writer stopped without a word; please report this with the log of -vv")]
+    WriterLost,
+}
+
+impl NightlyError {
+    /// Says that `path` could not be written.
+    pub fn writing(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull(path),
+            _ => Self::Unwritable { path, source },
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The manifest of a night's output: what was read, what was written, and how to tell that a file is whole.
+//!
+//! It is written last. Readers trust only the files that it lists.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::config::ReportConfig;
+use crate::ids::SnapshotDate;
+
+/// Grows when a field changes its meaning.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// Everything about one run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    pub format_version: u32,
+    pub snapshot_date: SnapshotDate,
+    pub timezone: String,
+    pub report: ReportConfig,
+    pub counts: Counts,
+    /// Enrolments that no report can show, by reason and batch.
+    pub rejected: Vec<Rejected>,
+    pub files: Vec<FileEntry>,
+    pub inputs: Vec<InputEntry>,
+    pub versions: Versions,
+    pub timings: Timings,
+}
+
+/// Row counts. `enrolments_read` is the sum of all others but `reported_unknown_users`, `batches` and `empty_batches`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    pub enrolments_read: u64,
+    pub rows_reported: u64,
+    /// Rows reported with blank details, because the user is not in `users`.
+    pub reported_unknown_users: u64,
+    pub without_user_id: u64,
+    pub without_batch_id: u64,
+    pub not_active: u64,
+    /// Active rows that another row of the same user and batch replaced, or whose unknown user was omitted as configured.
+    pub superseded_or_omitted: u64,
+    pub batches: u64,
+    /// Batches whose report has no rows.
+    pub empty_batches: u64,
+}
+
+/// Some enrolments that were rejected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rejected {
+    pub reason: String,
+    pub batch_id: Option<String>,
+    pub rows: u64,
+}
+
+/// One file of the output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileEntry {
+    /// Relative to the folder that holds the manifest.
+    pub path: String,
+    #[serde(flatten)]
+    pub content: Content,
+    pub rows: u64,
+    pub bytes: u64,
+    /// Hexadecimal.
+    pub sha256: String,
+}
+
+/// What a file holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "content", rename_all = "snake_case")]
+pub enum Content {
+    /// The CSV of one batch.
+    ReportCsv {
+        batch_id: String,
+        course_id: Option<String>,
+        tenant_id: Option<String>,
+        unknown_users: u64,
+    },
+    /// A part of the report mart, sorted by batch and user.
+    ReportMart { first_batch_id: String, last_batch_id: String },
+    /// The download ratio's table.
+    DownloadRatio,
+}
+
+/// One file that was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputEntry {
+    pub table: String,
+    pub file: String,
+    pub rows: u64,
+    pub bytes: u64,
+    pub modified: DateTime<Utc>,
+}
+
+/// What made the output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Versions {
+    pub pragati: String,
+    pub datafusion: String,
+}
+
+/// When the output was made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Timings {
+    pub started_at: DateTime<Utc>,
+    pub finished_at: DateTime<Utc>,
+    pub seconds: f64,
+}
+
+impl From<&crate::catalog::Input> for InputEntry {
+    fn from(input: &crate::catalog::Input) -> Self {
+        Self {
+            table: input.table.clone(),
+            file: input.file.clone(),
+            rows: input.inspected.rows,
+            bytes: input.inspected.object.size,
+            modified: input.inspected.object.last_modified,
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! Output that appears all at once: written to a hidden folder beside its place, then exchanged with what was there.
+//!
+//! One run at a time writes to an output folder (a lock file, freed by the system however a run ends); what a killed
+//! run left is removed by the next one. Files are readable by their owner alone.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+use super::error::NightlyError;
+
+const LOCK_FILE: &str = ".pragati.lock";
+const STAGING_PREFIX: &str = ".staging-";
+const PRIVATE_FILE: u32 = 0o600;
+const PRIVATE_FOLDER: u32 = 0o700;
+/// Large enough that most reports are written in one call, in bytes.
+const WRITE_BUFFER: usize = 256 * 1024;
+
+/// An output folder that this run alone writes to.
+#[derive(Debug)]
+pub struct OutputFolder {
+    path: PathBuf,
+    /// Held until the run ends.
+    _lock: File,
+}
+
+/// A day's output in the making; removed when its last holder lets go without publishing. Writers hold it too, so that
+/// none of them writes into a folder that is being removed.
+#[derive(Debug, Clone)]
+pub struct StagedOutput {
+    folder: Arc<TempDir>,
+}
+
+impl OutputFolder {
+    /// Makes the folder where it is missing, takes its lock, and removes what killed runs left.
+    pub fn open(path: &Path) -> Result<Self, NightlyError> {
+        make_folder(path)?;
+        let lock_path = path.join(LOCK_FILE);
+        let lock = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(PRIVATE_FILE)
+            .open(&lock_path)
+            .map_err(NightlyError::writing(&lock_path))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(NightlyError::Busy(path.to_owned())),
+            Err(TryLockError::Error(error)) => return Err(NightlyError::writing(&lock_path)(error)),
+        }
+        let output = Self {
+            path: path.to_owned(),
+            _lock: lock,
+        };
+        output.remove_leftovers()?;
+        Ok(output)
+    }
+
+    /// Begins a day's output.
+    pub fn stage(&self) -> Result<StagedOutput, NightlyError> {
+        let folder = tempfile::Builder::new()
+            .prefix(STAGING_PREFIX)
+            .tempdir_in(&self.path)
+            .map_err(NightlyError::writing(&self.path))?;
+        Ok(StagedOutput {
+            folder: Arc::new(folder),
+        })
+    }
+
+    /// Puts `staged` in the place of `name`, in one step. What was there is removed afterwards.
+    pub fn publish(&self, staged: StagedOutput, name: &str) -> Result<PathBuf, NightlyError> {
+        let place = self.path.join(name);
+        let source = staged.folder.path();
+        let published = match renameat_with(CWD, source, CWD, &place, RenameFlags::EXCHANGE) {
+            Ok(()) => Ok(()),
+            Err(rustix::io::Errno::NOENT) => fs::rename(source, &place),
+            Err(error) => Err(error.into()),
+        };
+        published.map_err(NightlyError::writing(&place))?;
+        sync_folder(&self.path).map_err(NightlyError::writing(&self.path))?;
+        // The staging folder now holds the earlier output, if there was one; dropping it removes that.
+        drop(staged);
+        Ok(place)
+    }
+
+    fn remove_leftovers(&self) -> Result<(), NightlyError> {
+        let entries = fs::read_dir(&self.path).map_err(NightlyError::writing(&self.path))?;
+        for entry in entries.flatten() {
+            if entry.file_name().to_string_lossy().starts_with(STAGING_PREFIX) {
+                tracing::info!("removing what an interrupted run left: {}", entry.path().display());
+                fs::remove_dir_all(entry.path()).map_err(NightlyError::writing(&entry.path()))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl StagedOutput {
+    /// The folder in the making.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+/// Makes a folder, and those above it, that only their owner can enter.
+pub fn make_folder(path: &Path) -> Result<(), NightlyError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(PRIVATE_FOLDER)
+        .create(path)
+        .map_err(NightlyError::writing(path))
+}
+
+/// A file that only its owner can read, hashed while it is written.
+#[derive(Debug)]
+pub struct HashedFile {
+    path: PathBuf,
+    file: BufWriter<File>,
+    hash: Sha256,
+    bytes: u64,
+}
+
+/// What [`HashedFile`] wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    pub bytes: u64,
+    /// Hexadecimal.
+    pub sha256: String,
+}
+
+impl HashedFile {
+    /// A new file; its folder must exist.
+    pub fn create(path: &Path) -> Result<Self, NightlyError> {
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(PRIVATE_FILE)
+            .open(path)
+            .map_err(NightlyError::writing(path))?;
+        Ok(Self {
+            path: path.to_owned(),
+            file: BufWriter::with_capacity(WRITE_BUFFER, file),
+            hash: Sha256::new(),
+            bytes: 0,
+        })
+    }
+
+    /// Appends `bytes`.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<(), NightlyError> {
+        self.write_all(bytes).map_err(NightlyError::writing(&self.path))
+    }
+
+    /// Writes what is buffered and tells what the file holds.
+    pub fn finish(mut self) -> Result<Written, NightlyError> {
+        self.file.flush().map_err(NightlyError::writing(&self.path))?;
+        let digest = self.hash.finalize();
+        Ok(Written {
+            bytes: self.bytes,
+            sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        })
+    }
+
+    /// Like [`finish`](Self::finish), and waits until the disk has it.
+    pub fn finish_on_disk(mut self) -> Result<Written, NightlyError> {
+        self.file
+            .flush()
+            .and_then(|()| self.file.get_ref().sync_all())
+            .map_err(NightlyError::writing(&self.path))?;
+        self.finish()
+    }
+}
+
+impl Write for HashedFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.hash.update(&bytes[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stage_file(output: &OutputFolder, text: &str) -> StagedOutput {
+        let staged = output.stage().expect("a staging folder");
+        let mut file = HashedFile::create(&staged.path().join("file")).expect("a file");
+        file.append(text.as_bytes()).expect("written");
+        file.finish().expect("finished");
+        staged
+    }
+
+    #[test]
+    fn publishing_replaces_the_earlier_output_whole() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let output = OutputFolder::open(folder.path()).expect("an output folder");
+        for text in ["first", "second"] {
+            let place = output.publish(stage_file(&output, text), "date=2026-11-22").expect("published");
+            assert_eq!(fs::read_to_string(place.join("file")).expect("a file"), text);
+        }
+        let names: Vec<_> = fs::read_dir(folder.path()).expect("a folder").flatten().map(|entry| entry.file_name()).collect();
+        assert_eq!(names.len(), 2, "{names:?}");
+    }
+
+    #[test]
+    fn one_run_at_a_time_and_leftovers_go() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::create_dir(folder.path().join(".staging-killed")).expect("a folder");
+        let output = OutputFolder::open(folder.path()).expect("an output folder");
+        assert!(!folder.path().join(".staging-killed").exists());
+        assert!(matches!(OutputFolder::open(folder.path()), Err(NightlyError::Busy(_))));
+        drop(output);
+        assert!(OutputFolder::open(folder.path()).is_ok());
+    }
+
+    #[test]
+    fn the_hash_is_sha_256() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut file = HashedFile::create(&folder.path().join("abc")).expect("a file");
+        file.append(b"abc").expect("written");
+        let written = file.finish().expect("finished");
+        assert_eq!(written.bytes, 3);
+        assert_eq!(written.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+}

@@ -1,0 +1,65 @@
+//! Report rows as the writers read them: twelve typed arrays, whatever types the query gave.
+
+use datafusion::arrow::array::{AsArray, Date32Array, Int32Array, RecordBatch, StringViewArray};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, Date32Type, Int32Type};
+
+use super::columns::{COLUMNS, CellKind};
+use super::error::ReportError;
+
+/// One column of values.
+#[derive(Debug, Clone)]
+pub enum Cells {
+    Text(StringViewArray),
+    Date(Date32Array),
+    Percent(Int32Array),
+}
+
+/// Some rows of the report, column by column in the order of [`COLUMNS`].
+#[derive(Debug, Clone)]
+pub struct ReportRows {
+    cells: Vec<Cells>,
+    rows: usize,
+}
+
+impl ReportRows {
+    /// Takes the twelve columns out of a batch of the report query.
+    pub fn try_new(batch: &RecordBatch) -> Result<Self, ReportError> {
+        let cells = COLUMNS.iter().map(|column| {
+            let array = batch.column_by_name(column.name).ok_or(ReportError::MissingColumn(column.name))?;
+            let wanted = match column.kind {
+                CellKind::Text => DataType::Utf8View,
+                CellKind::Date => DataType::Date32,
+                CellKind::Percent => DataType::Int32,
+            };
+            let array = cast(array, &wanted).map_err(|error| ReportError::WrongColumn {
+                column: column.name,
+                reason: error.to_string(),
+            })?;
+            Ok(match column.kind {
+                CellKind::Text => Cells::Text(array.as_string_view().clone()),
+                CellKind::Date => Cells::Date(array.as_primitive::<Date32Type>().clone()),
+                CellKind::Percent => Cells::Percent(array.as_primitive::<Int32Type>().clone()),
+            })
+        });
+        Ok(Self {
+            cells: cells.collect::<Result<_, ReportError>>()?,
+            rows: batch.num_rows(),
+        })
+    }
+
+    /// The columns, in the order of the file.
+    pub fn columns(&self) -> &[Cells] {
+        &self.cells
+    }
+
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        self.rows
+    }
+
+    /// True without rows.
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+}
