@@ -5,7 +5,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -65,6 +65,7 @@ impl OutputFolder {
     pub fn stage(&self) -> Result<StagedOutput, NightlyError> {
         let folder = tempfile::Builder::new()
             .prefix(STAGING_PREFIX)
+            .permissions(fs::Permissions::from_mode(PRIVATE_FOLDER))
             .tempdir_in(&self.path)
             .map_err(NightlyError::writing(&self.path))?;
         Ok(StagedOutput {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Oracle of the download ratio: prints its rows as CSV, by level (overall, course, tenant), then id.
+"""Oracle of the download ratio: prints its rows as CSV, by level (all, course, tenant), then id.
 
 usage: ratio_oracle.py EXPORTS DATE [--window all|1d|7d|30d] [--timezone ZONE]
 NULL ids come first, as an empty field; ratios are printed as the shortest text that reads back equal.
@@ -99,7 +99,7 @@ def ratio_rows(con):
                 CASE
                     WHEN GROUPING(course_id) = 0 THEN 'course'
                     WHEN GROUPING(tenant_id) = 0 THEN 'tenant'
-                    ELSE 'overall'
+                    ELSE 'all'
                 END AS level,
                 course_id, tenant_id,
                 coalesce(sum(downloads), 0) AS downloads,
@@ -112,7 +112,7 @@ def ratio_rows(con):
             batches_downloaded,
             batches_downloaded::DOUBLE / nullif(batches, 0)::DOUBLE AS coverage
         FROM sums
-        ORDER BY list_position(['overall', 'course', 'tenant'], level),
+        ORDER BY list_position(['all', 'course', 'tenant'], level),
             course_id NULLS FIRST, tenant_id NULLS FIRST""").fetchall()
 
 

@@ -1,0 +1,7 @@
+//! What Pragati promises its users, capability by capability, mostly through the command as they run it.
+//!
+//! One binary, because each one links the whole engine.
+
+mod support;
+
+mod reports;

@@ -1,0 +1,187 @@
+//! Small exports written from SQL, and the command run over them.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use assert_cmd::Command;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::Schema;
+use datafusion::parquet::arrow::ArrowWriter;
+use datafusion::prelude::SessionContext;
+use tempfile::TempDir;
+
+/// The day of the exports that tests make.
+pub const DATE: &str = "2026-11-22";
+
+/// Exports in a folder of their own, made table by table.
+pub struct TestExports {
+    folder: TempDir,
+}
+
+impl TestExports {
+    /// Exports without any table.
+    pub fn empty() -> Self {
+        Self {
+            folder: tempfile::tempdir().expect("a folder"),
+        }
+    }
+
+    /// Two users in one batch of one tenant: enough for every command to have something to do.
+    pub fn small() -> Self {
+        Self::empty()
+            .table("users", USERS)
+            .table("enrolments", ENROLMENTS)
+            .table("course_progress", COURSE_PROGRESS)
+            .table("batches", BATCHES)
+    }
+
+    /// The table as the result of a query, replacing what was there.
+    pub fn table(self, name: &str, sql: &str) -> Self {
+        self.table_on(name, DATE, sql)
+    }
+
+    /// The table on one day.
+    pub fn table_on(self, name: &str, date: &str, sql: &str) -> Self {
+        let folder = self.path().join(name).join(format!("date={date}"));
+        fs::create_dir_all(&folder).expect("a folder");
+        write_parquet(&folder.join("part-00000.parquet"), sql);
+        self
+    }
+
+    /// A further file of the table.
+    pub fn part(self, name: &str, number: usize, sql: &str) -> Self {
+        let file = self.file(name).with_file_name(format!("part-{number:05}.parquet"));
+        write_parquet(&file, sql);
+        self
+    }
+
+    /// Without the table.
+    pub fn without(self, name: &str) -> Self {
+        fs::remove_dir_all(self.path().join(name)).expect("a table");
+        self
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The first file of the table.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path().join(name).join(format!("date={DATE}")).join("part-00000.parquet")
+    }
+
+    /// `pragati COMMAND --exports …`, without the caller's configuration.
+    pub fn command(&self, command: &str) -> Command {
+        let mut pragati = pragati();
+        pragati.arg(command).arg("--exports").arg(self.path());
+        pragati
+    }
+
+    /// What the command prints; it must succeed.
+    pub fn output(&self, command: &str, arguments: &[&str]) -> String {
+        let output = self.command(command).args(arguments).output().expect("a run");
+        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{command} {arguments:?}: {complaint}");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    }
+
+    /// What the command complains of on standard error; it must exit with `code` and one line.
+    pub fn complaint(&self, code: i32, command: &str, arguments: &[&str]) -> String {
+        let output = self.command(command).args(arguments).output().expect("a run");
+        let complaint = String::from_utf8(output.stderr).expect("UTF-8");
+        assert_eq!(output.status.code(), Some(code), "{command} {arguments:?}: {complaint}");
+        assert_eq!(complaint.lines().count(), 1, "{complaint}");
+        complaint.replace(&self.path().display().to_string(), "EXPORTS")
+    }
+
+    /// The CSV report of a batch, without the byte-order mark.
+    pub fn report(&self, batch: &str, arguments: &[&str]) -> String {
+        let mut all = vec!["--batch", batch];
+        all.extend(arguments);
+        self.output("report", &all)
+    }
+
+    /// Runs `nightly` into a new folder, which is removed with the returned value; the day's folder lies in it.
+    pub fn nightly(&self, arguments: &[&str]) -> (TempDir, PathBuf) {
+        let out = tempfile::tempdir().expect("a folder");
+        let mut all = vec!["--out", out.path().to_str().expect("UTF-8")];
+        all.extend(arguments);
+        self.output("nightly", &all);
+        let day = out.path().join(format!("date={DATE}"));
+        (out, day)
+    }
+}
+
+/// The command in an empty folder, so that no `pragati.toml` is picked up by chance.
+pub fn pragati() -> Command {
+    let mut pragati = Command::cargo_bin("pragati").expect("the binary");
+    pragati.current_dir(env!("CARGO_TARGET_TMPDIR"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PRAGATI_")) {
+        pragati.env_remove(name);
+    }
+    pragati
+}
+
+/// Writes the rows of a query as a Parquet file.
+pub fn write_parquet(path: &Path, sql: &str) {
+    let (schema, rows) = rows_of(sql);
+    let mut writer = ArrowWriter::try_new(File::create(path).expect("a file"), schema, None).expect("a writer");
+    for batch in rows {
+        writer.write(&batch).expect("written");
+    }
+    writer.close().expect("closed");
+}
+
+fn rows_of(sql: &str) -> (Arc<Schema>, Vec<RecordBatch>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(async {
+        let frame = SessionContext::new().sql(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let schema = Arc::new(frame.schema().as_arrow().clone());
+        (schema, frame.collect().await.expect("rows"))
+    })
+}
+
+/// The files below a folder with their contents, in order of their paths.
+pub fn files_below(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(current) = folders.pop() {
+        for entry in fs::read_dir(&current).expect("a folder").flatten() {
+            if entry.path().is_dir() {
+                folders.push(entry.path());
+            } else {
+                let relative = entry.path().strip_prefix(folder).expect("below").display().to_string();
+                files.push((relative, fs::read(entry.path()).expect("a file")));
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+pub const USERS: &str = "
+    select * from (values
+        ('u1', 'E1', 'Asha', 'Kumar', 'as***@example.org', '******1234', 'SCERT', 'Mysuru', 'GHS 1', 'Block 1', 't1'),
+        ('u2', null, 'अनीता', null, null, null, 'SCERT', null, null, null, 't2')
+    ) as users(user_id, external_id, first_name, last_name, email, mobile, organization_name, district_name, school_name,
+        block_name, tenant_id)";
+
+pub const ENROLMENTS: &str = "
+    select user_id, course_id, batch_id, arrow_cast(enrolled_at, 'Timestamp(Millisecond, Some(\"UTC\"))') as enrolled_at, active
+    from (values
+        ('u1', 'c1', 'b1', '2026-10-01T18:29:59', true),
+        ('u2', 'c1', 'b1', '2026-10-01T18:30:00', true)
+    ) as enrolments(user_id, course_id, batch_id, enrolled_at, active)";
+
+pub const COURSE_PROGRESS: &str = "
+    select user_id, course_id, batch_id, progress_percent,
+        arrow_cast(completed_at, 'Timestamp(Millisecond, Some(\"UTC\"))') as completed_at
+    from (values
+        ('u1', 'c1', 'b1', 40, null),
+        ('u2', 'c1', 'b1', 100, '2026-10-05T12:00:00')
+    ) as course_progress(user_id, course_id, batch_id, progress_percent, completed_at)";
+
+pub const BATCHES: &str = "
+    select * from (values ('b1', 'c1', 'Batch 1', 't1'), ('b2', 'c1', 'Batch 2', 't2'))
+        as batches(batch_id, course_id, batch_name, tenant_id)";
