@@ -191,7 +191,8 @@ mod tests {
         /// An independent CSV reader gets back what was written, apostrophes apart.
         #[test]
         fn cells_read_back(texts in prop::collection::vec(".*", 2..6)) {
-            let mut out = Vec::new();
+            // As files begin; without it, a reader takes a mark in the first cell for the file's.
+            let mut out = BYTE_ORDER_MARK.to_vec();
             let writer = CsvWriter::new(style());
             for (index, text) in texts.iter().enumerate() {
                 if index > 0 {
