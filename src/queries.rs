@@ -69,7 +69,7 @@ impl Queries {
     /// The query `layer/name`.
     pub fn get(&self, name: &str) -> Result<Query, QueryError> {
         let file = format!("{name}.sql");
-        if let Some(path) = self.folder.as_ref().map(|folder| folder.join(&file)).filter(|path| path.exists()) {
+        if let Some(path) = self.overriding(name) {
             let sql = std::fs::read_to_string(&path).map_err(|error| QueryError::Unreadable {
                 name: name.to_owned(),
                 path: path.clone(),
@@ -92,6 +92,16 @@ impl Queries {
                 name: name.to_owned(),
                 known: self.names("").join(", "),
             })
+    }
+
+    /// Whether the query `layer/name` is not replaced by a site's own.
+    pub fn is_built_in(&self, name: &str) -> bool {
+        self.overriding(name).is_none()
+    }
+
+    fn overriding(&self, name: &str) -> Option<PathBuf> {
+        let path = self.folder.as_ref()?.join(format!("{name}.sql"));
+        path.exists().then_some(path)
     }
 
     /// The names under `prefix` (`""`, `staging`, `staging/sunbird`, …), in order, without repetition.

@@ -1,6 +1,7 @@
 -- The batches that have a report: those of `batches`, and those that only enrolments name.
 --
--- One row: one batch, with its course, name and tenant where known.
+-- One row: one batch, with its course, name and tenant where known; of a batch that only enrolments name, the smallest
+-- course that they name.
 with
     enrolled_batches as (
         select batch_id, min(course_id) as course_id
@@ -10,7 +11,7 @@ with
     )
 select
     coalesce(batch.batch_id, enrolled.batch_id) as batch_id,
-    coalesce(batch.course_id, enrolled.course_id) as course_id,
+    case when batch.batch_id is null then enrolled.course_id else batch.course_id end as course_id,
     batch.batch_name,
     batch.tenant_id
 from distinct_batches as batch

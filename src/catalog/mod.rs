@@ -7,16 +7,18 @@ mod error;
 mod mapping;
 mod views;
 
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+use datafusion::common::TableReference;
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::object_store::ObjectStoreUrl;
 use datafusion::prelude::SessionContext;
-use datafusion::common::TableReference;
-use std::sync::Arc;
 
 pub use error::CatalogError;
 
 use crate::config::Config;
-use crate::engine::{EngineOptions, TABLE_SCHEMA, new_session};
+use crate::engine::{EngineOptions, TABLE_SCHEMA, new_session, partitioned_session};
 use crate::exports::{
     Blanks, Exports, InspectedFile, Location, Snapshot, SnapshotTable, Table, TableFiles, TableFolder, check_contract,
     read_footers,
@@ -83,6 +85,23 @@ impl Catalog {
     pub async fn query(&self, name: &str, more: impl FnOnce(Parameters) -> Parameters) -> Result<DataFrame, CatalogError> {
         let query = self.queries.get(name)?;
         Ok(query.plan(&self.session, &more(self.parameters.clone())).await?)
+    }
+
+    /// The query `layer/name` over one table alone, whose partitions and their order it keeps.
+    pub async fn query_over(
+        &self,
+        name: &str,
+        table: &str,
+        rows: Arc<dyn TableProvider>,
+    ) -> Result<DataFrame, CatalogError> {
+        let session = partitioned_session(&self.session);
+        session.register_table(table, rows).map_err(CatalogError::registering(table))?;
+        Ok(self.queries.get(name)?.plan(&session, &self.parameters).await?)
+    }
+
+    /// Whether all these queries are the built-in ones, not a site's own.
+    pub fn are_built_in(&self, names: &[&str]) -> bool {
+        names.iter().all(|name| self.queries.is_built_in(name))
     }
 
     /// The names of the queries of one layer, in order.

@@ -9,13 +9,14 @@ use crate::exports::Table;
 use crate::ids::SnapshotDate;
 use crate::queries::Parameters;
 
-const VIEWS: [&str; 11] = [
+const VIEWS: [&str; 12] = [
     "staging/distinct_users",
     "staging/distinct_enrolments",
     "staging/distinct_course_progress",
     "staging/distinct_batches",
     "staging/distinct_download_events",
     "reports/report_batches",
+    "reports/enrolment_details",
     "reports/course_progress_report",
     "metrics/download_ratio",
     "metrics/download_ratio_overall",

@@ -44,8 +44,8 @@ impl Progress for NightlyBar {
         }
     }
 
-    fn batch_written(&self, _rows: u64) {
-        self.0.inc(1);
+    fn batches_written(&self, more: u64) {
+        self.0.inc(more);
     }
 }
 

@@ -13,6 +13,8 @@ pub enum EngineError {
     Memory { what: String, reason: String },
     #[error("{what}: no space left for temporary files: {reason}; free space or set temp_dir to a larger disk")]
     TemporarySpace { what: String, reason: String },
+    #[error("a worker that held the {0} stopped without a word; please report this with the log of -vv")]
+    Lost(&'static str),
 }
 
 impl EngineError {

@@ -7,4 +7,4 @@ pub mod functions;
 mod session;
 
 pub use error::EngineError;
-pub use session::{EngineOptions, RAW_SCHEMA, TABLE_SCHEMA, new_session};
+pub use session::{EngineOptions, RAW_SCHEMA, TABLE_SCHEMA, new_session, partitioned_session};

@@ -68,13 +68,28 @@ pub fn new_session(options: &EngineOptions) -> Result<SessionContext, EngineErro
     }
     let runtime = runtime.build_arc().map_err(|error| start_failed(error.strip_backtrace()))?;
     let session = SessionContext::new_with_config_rt(config, runtime);
-    for function in functions::all() {
-        session.register_udf(function);
-    }
+    register_functions(&session);
     if let Some(catalog) = session.catalog(CATALOG) {
         catalog
             .register_schema(RAW_SCHEMA, Arc::new(MemorySchemaProvider::new()))
             .map_err(|error| start_failed(error.strip_backtrace()))?;
     }
     Ok(session)
+}
+
+/// A session without tables that shares the memory, temporary space and functions of another, and whose plans keep the
+/// partitions of what they read: a partition in gives a partition out.
+pub fn partitioned_session(other: &SessionContext) -> SessionContext {
+    let config = SessionConfig::new()
+        .with_target_partitions(1)
+        .with_round_robin_repartition(false);
+    let session = SessionContext::new_with_config_rt(config, other.runtime_env());
+    register_functions(&session);
+    session
+}
+
+fn register_functions(session: &SessionContext) {
+    for function in functions::all() {
+        session.register_udf(function);
+    }
 }

@@ -1,11 +1,11 @@
-//! Writes the batches' CSV files: takes pieces of reports in order and leaves one whole file a batch.
+//! Writes the batches' CSV files: splits ordered rows by batch and leaves one whole file a batch.
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use datafusion::arrow::array::{AsArray, RecordBatch};
-use tokio::sync::mpsc::Receiver;
+use datafusion::arrow::compute::partition;
 
 use super::error::NightlyError;
 use super::layout;
@@ -13,21 +13,19 @@ use super::manifest::{Content, FileEntry};
 use super::staged::{HashedFile, StagedOutput, make_folder};
 use crate::report::{CsvStyle, CsvWriter, ReportBatch, ReportError, ReportRows};
 
-/// Some rows of one batch's report. The pieces of a batch come one after the other, the last one without rows.
-pub struct Piece {
-    /// The batch's place in the list of all batches.
-    pub batch: usize,
-    pub rows: Option<RecordBatch>,
-}
-
-/// Writes the files of the batches whose pieces it is given.
-pub struct CsvFiles {
-    batches: Arc<Vec<ReportBatch>>,
+/// Writes the files of some batches, one after the other.
+pub struct CsvFiles<'a> {
     staged: StagedOutput,
+    /// The batches, in the order of the rows.
+    batches: &'a [ReportBatch],
+    /// The batch that the rows have come to; the files of those before it are complete.
+    current: usize,
+    open: Option<OpenFile>,
     writer: CsvWriter,
-    /// Bytes of the current piece, kept to reuse the memory.
+    /// Bytes of the current rows, kept to reuse the memory.
     bytes: Vec<u8>,
     folders_made: HashSet<PathBuf>,
+    entries: Vec<FileEntry>,
 }
 
 struct OpenFile {
@@ -37,47 +35,85 @@ struct OpenFile {
     unknown_users: u64,
 }
 
-impl CsvFiles {
-    /// Files in `staged`, for some of `batches`.
-    pub fn new(staged: StagedOutput, batches: Arc<Vec<ReportBatch>>, style: CsvStyle) -> Self {
+impl<'a> CsvFiles<'a> {
+    /// Files of `batches` in `staged`.
+    pub fn new(staged: StagedOutput, batches: &'a [ReportBatch], style: CsvStyle) -> Self {
         Self {
-            batches,
             staged,
+            batches,
+            current: 0,
+            open: None,
             writer: CsvWriter::new(style),
             bytes: Vec::new(),
             folders_made: HashSet::new(),
+            entries: Vec::with_capacity(batches.len()),
         }
     }
 
-    /// Writes until no more pieces come; `on_file` hears of each file and its rows. Gives the files with their batches' places.
-    pub fn write_all(
-        mut self,
-        mut pieces: Receiver<Piece>,
-        on_file: impl Fn(u64),
-    ) -> Result<Vec<(usize, FileEntry)>, NightlyError> {
-        let mut entries = Vec::new();
-        let mut open: Option<OpenFile> = None;
-        while let Some(piece) = pieces.blocking_recv() {
-            let mut current = match open.take() {
-                Some(file) => file,
-                None => self.open(piece.batch)?,
+    /// Writes the next rows. They must come in the order of `batches`.
+    pub fn append(&mut self, rows: &RecordBatch) -> Result<(), NightlyError> {
+        let missing = || ReportError::MissingColumn("batch_id");
+        let ids = rows.column_by_name("batch_id").ok_or_else(missing)?;
+        let runs = partition(std::slice::from_ref(ids)).map_err(ReportError::from)?.ranges();
+        let ids = ids.as_string_view_opt().ok_or_else(missing)?;
+        for run in runs {
+            self.advance_to(ids.value(run.start))?;
+            self.append_to_current(&rows.slice(run.start, run.len()))?;
+        }
+        Ok(())
+    }
+
+    /// Completes all files and tells what they hold, in the order of the batches.
+    pub fn finish(mut self) -> Result<Vec<FileEntry>, NightlyError> {
+        while self.current < self.batches.len() {
+            self.complete_current()?;
+        }
+        Ok(self.entries)
+    }
+
+    /// Files that are complete.
+    pub fn completed(&self) -> u64 {
+        self.entries.len() as u64
+    }
+
+    fn advance_to(&mut self, id: &str) -> Result<(), NightlyError> {
+        loop {
+            let Some(current) = self.batches.get(self.current) else {
+                return Err(self.out_of_place(id));
             };
-            match piece.rows {
-                Some(rows) => {
-                    self.append(&mut current, &rows)?;
-                    open = Some(current);
-                }
-                None => {
-                    on_file(current.rows);
-                    entries.push((piece.batch, self.finish(current, piece.batch)?));
-                }
+            match current.batch_id.as_str().cmp(id) {
+                Ordering::Equal => return Ok(()),
+                Ordering::Less => self.complete_current()?,
+                Ordering::Greater => return Err(self.out_of_place(id)),
             }
         }
-        Ok(entries)
     }
 
-    fn open(&mut self, batch: usize) -> Result<OpenFile, NightlyError> {
-        let batch = &self.batches[batch];
+    fn out_of_place(&self, id: &str) -> NightlyError {
+        let is_listed = self.batches.binary_search_by(|batch| batch.batch_id.as_str().cmp(id)).is_ok();
+        if is_listed {
+            NightlyError::NotInOrder(id.to_owned())
+        } else {
+            NightlyError::UnlistedBatch(id.to_owned())
+        }
+    }
+
+    fn append_to_current(&mut self, rows: &RecordBatch) -> Result<(), NightlyError> {
+        let mut open = match self.open.take() {
+            Some(open) => open,
+            None => self.open_current()?,
+        };
+        self.bytes.clear();
+        self.writer.append(&ReportRows::try_new(rows)?, &mut self.bytes);
+        open.file.append(&self.bytes)?;
+        open.rows += rows.num_rows() as u64;
+        open.unknown_users += unknown_users(rows)?;
+        self.open = Some(open);
+        Ok(())
+    }
+
+    fn open_current(&mut self) -> Result<OpenFile, NightlyError> {
+        let batch = &self.batches[self.current];
         let path = layout::csv_path(batch.tenant_id.as_deref(), &batch.batch_id);
         let full_path = self.staged.path().join(&path);
         if let Some(folder) = full_path.parent()
@@ -98,30 +134,27 @@ impl CsvFiles {
         })
     }
 
-    fn append(&mut self, current: &mut OpenFile, rows: &RecordBatch) -> Result<(), NightlyError> {
-        self.bytes.clear();
-        self.writer.append(&ReportRows::try_new(rows)?, &mut self.bytes);
-        current.file.append(&self.bytes)?;
-        current.rows += rows.num_rows() as u64;
-        current.unknown_users += unknown_users(rows)?;
-        Ok(())
-    }
-
-    fn finish(&self, current: OpenFile, batch: usize) -> Result<FileEntry, NightlyError> {
-        let written = current.file.finish()?;
-        let batch = &self.batches[batch];
-        Ok(FileEntry {
-            path: current.path,
+    fn complete_current(&mut self) -> Result<(), NightlyError> {
+        let open = match self.open.take() {
+            Some(open) => open,
+            None => self.open_current()?,
+        };
+        let written = open.file.finish()?;
+        let batch = &self.batches[self.current];
+        self.entries.push(FileEntry {
+            path: open.path,
             content: Content::ReportCsv {
                 batch_id: batch.batch_id.clone(),
                 course_id: batch.course_id.clone(),
                 tenant_id: batch.tenant_id.clone(),
-                unknown_users: current.unknown_users,
+                unknown_users: open.unknown_users,
             },
-            rows: current.rows,
+            rows: open.rows,
             bytes: written.bytes,
             sha256: written.sha256,
-        })
+        });
+        self.current += 1;
+        Ok(())
     }
 }
 
@@ -130,5 +163,6 @@ fn unknown_users(rows: &RecordBatch) -> Result<u64, ReportError> {
         .column_by_name("known_user")
         .and_then(|column| column.as_boolean_opt())
         .ok_or(ReportError::MissingColumn("known_user"))?;
-    Ok((known.len() - known.true_count()) as u64)
+    let known_count = known.true_count();
+    Ok((rows.num_rows() - known_count) as u64)
 }

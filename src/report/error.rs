@@ -19,6 +19,8 @@ pub enum ReportError {
     MissingColumn(&'static str),
     #[error("the report query's column {column} cannot be used: {reason}; check reports/course_progress_report.sql in your queries folder")]
     WrongColumn { column: &'static str, reason: String },
+    #[error("there are more than 4,294,967,295 {0}, which one run cannot number; split the exports")]
+    TooManyIds(&'static str),
     #[error("an XLSX sheet holds {limit} rows at most and this report has more; use --format csv")]
     TooManyRows { limit: u32 },
     #[error("the XLSX file cannot be made: {0}; use --format csv")]

@@ -1,0 +1,105 @@
+//! Writes all reports part by part, several at a time: the CSV files of its batches and its file of the mart.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use datafusion::arrow::datatypes::SchemaRef;
+use futures::StreamExt;
+use tokio::task::JoinSet;
+
+use super::Progress;
+use super::csv_files::CsvFiles;
+use super::error::NightlyError;
+use super::layout;
+use super::manifest::FileEntry;
+use super::mart::MartFile;
+use super::staged::{StagedOutput, make_folder};
+use crate::engine::EngineError;
+use crate::report::{ALL_REPORTS, AllReports, CsvStyle};
+
+/// What the writers share.
+struct Work {
+    reports: AllReports,
+    staged: StagedOutput,
+    style: CsvStyle,
+    progress: Arc<dyn Progress>,
+    next_part: AtomicUsize,
+}
+
+/// The files of one part.
+struct WrittenPart {
+    part: usize,
+    csv: Vec<FileEntry>,
+    mart: FileEntry,
+}
+
+/// Writes everything with so many writers. Gives the CSV files in the order of batches, then those of the mart.
+pub async fn write_all(
+    reports: AllReports,
+    staged: &StagedOutput,
+    style: CsvStyle,
+    writers: usize,
+    progress: Arc<dyn Progress>,
+) -> Result<Vec<FileEntry>, NightlyError> {
+    make_folder(&staged.path().join(layout::MART))?;
+    let work = Arc::new(Work {
+        reports,
+        staged: staged.clone(),
+        style,
+        progress,
+        next_part: AtomicUsize::new(0),
+    });
+    let mut running = JoinSet::new();
+    for _ in 0..writers {
+        running.spawn(write_parts(Arc::clone(&work)));
+    }
+    let mut written = Vec::with_capacity(work.reports.part_count());
+    while let Some(parts) = running.join_next().await {
+        written.extend(parts.map_err(|_| NightlyError::WriterLost)??);
+    }
+    written.sort_unstable_by_key(|part| part.part);
+    let (mut files, mut marts) = (Vec::with_capacity(work.reports.batches.len()), Vec::with_capacity(written.len()));
+    for part in written {
+        files.extend(part.csv);
+        marts.push(part.mart);
+    }
+    files.extend(marts);
+    Ok(files)
+}
+
+async fn write_parts(work: Arc<Work>) -> Result<Vec<WrittenPart>, NightlyError> {
+    let mut written = Vec::new();
+    loop {
+        let part = work.next_part.fetch_add(1, Ordering::Relaxed);
+        if part >= work.reports.part_count() {
+            return Ok(written);
+        }
+        written.push(write_part(&work, part).await?);
+    }
+}
+
+async fn write_part(work: &Work, part: usize) -> Result<WrittenPart, NightlyError> {
+    let reports = &work.reports;
+    let mut rows = reports.rows_of_part(part)?;
+    let schema: SchemaRef = rows.schema();
+    let batches = &reports.batches[reports.batches_of_part(part)];
+    let mut csv = CsvFiles::new(work.staged.clone(), batches, work.style.clone());
+    let mut mart = MartFile::create(&work.staged, part, schema)?;
+    let mut told = 0;
+    while let Some(batch) = rows.next().await {
+        let batch = batch.map_err(EngineError::running(ALL_REPORTS))?;
+        csv.append(&batch)?;
+        mart.append(batch)?;
+        work.progress.batches_written(csv.completed() - told);
+        told = csv.completed();
+        // The rows are ready at once: without this, a writer could not be stopped.
+        tokio::task::yield_now().await;
+    }
+    let csv = csv.finish()?;
+    work.progress.batches_written(csv.len() as u64 - told);
+    Ok(WrittenPart {
+        part,
+        csv,
+        mart: mart.finish()?,
+    })
+}

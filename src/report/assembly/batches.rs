@@ -1,0 +1,184 @@
+//! The directory of batches: a number for every id, the part that it belongs to, and what reports show of it.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use datafusion::arrow::array::StringViewArray;
+use foldhash::fast::FixedState;
+
+use super::super::ReportBatch;
+use super::super::error::ReportError;
+
+/// Batches by number. Those of `batches` come first, ordered by id; others, whom only enrolments name, after them.
+pub struct Batches {
+    listed: Vec<ReportBatch>,
+    numbers: HashMap<String, u32, FixedState>,
+    part_count: usize,
+    unlisted: Mutex<HashMap<String, Unlisted>>,
+}
+
+/// A batch that only enrolments name.
+#[derive(Debug, Clone)]
+struct Unlisted {
+    number: u32,
+    part: usize,
+    /// The smallest that its enrolments name.
+    course_id: Option<String>,
+}
+
+/// A batch's number and part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    pub number: u32,
+    pub part: usize,
+}
+
+/// Every batch, ranked by id.
+pub struct RankedBatches {
+    rank_of: Vec<u32>,
+    /// Parts by rank.
+    parts: Vec<usize>,
+    pub ids: StringViewArray,
+    pub course_ids: StringViewArray,
+    pub tenant_ids: StringViewArray,
+}
+
+impl Batches {
+    /// A directory of `listed`, which are ordered by id.
+    pub fn new(listed: Vec<ReportBatch>, part_count: usize) -> Self {
+        let numbers = (0u32..).zip(&listed).map(|(number, batch)| (batch.batch_id.clone(), number)).collect();
+        Self {
+            listed,
+            numbers,
+            part_count,
+            unlisted: Mutex::default(),
+        }
+    }
+
+    /// The place of a batch that is listed or was named by an enrolment.
+    pub fn find(&self, id: &str) -> Option<Place> {
+        self.find_listed(id).or_else(|| {
+            let unlisted = self.unlisted.lock().unwrap_or_else(PoisonError::into_inner);
+            unlisted.get(id).map(|batch| Place {
+                number: batch.number,
+                part: batch.part,
+            })
+        })
+    }
+
+    /// The place of the batch that an enrolment names, with the course that it names.
+    pub fn find_or_add(&self, id: &str, course_id: Option<&str>) -> Result<Place, ReportError> {
+        if let Some(place) = self.find_listed(id) {
+            return Ok(place);
+        }
+        let mut unlisted = self.unlisted.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = u32::try_from(self.listed.len() + unlisted.len()).map_err(|_| ReportError::TooManyIds("batches"))?;
+        let batch = unlisted.entry(id.to_owned()).or_insert_with(|| Unlisted {
+            number: next,
+            part: self.part_at(self.listed.partition_point(|batch| batch.batch_id.as_str() < id)),
+            course_id: None,
+        });
+        if let Some(course) = course_id
+            && batch.course_id.as_deref().is_none_or(|smallest| course < smallest)
+        {
+            batch.course_id = Some(course.to_owned());
+        }
+        Ok(Place {
+            number: batch.number,
+            part: batch.part,
+        })
+    }
+
+    fn find_listed(&self, id: &str) -> Option<Place> {
+        let &number = self.numbers.get(id)?;
+        Some(Place {
+            number,
+            part: self.part_at(number as usize),
+        })
+    }
+
+    /// The part of a batch that stands at this place among the listed ones: parts are ranges of ids.
+    fn part_at(&self, place: usize) -> usize {
+        let last = self.listed.len().saturating_sub(1);
+        match self.listed.len() {
+            0 => 0,
+            count => place.min(last) * self.part_count / count,
+        }
+    }
+
+    /// The directory with ranks, and every batch in order, once no more batches come.
+    pub fn ranked(self) -> (RankedBatches, Vec<ReportBatch>) {
+        let mut all: Vec<(ReportBatch, Place)> = Vec::with_capacity(self.listed.len());
+        for (place, batch) in self.listed.iter().enumerate() {
+            let part = self.part_at(place);
+            // Listed batches were numbered in u32 before.
+            all.push((batch.clone(), Place { number: place as u32, part }));
+        }
+        let unlisted = self.unlisted.into_inner().unwrap_or_else(PoisonError::into_inner);
+        all.extend(unlisted.into_iter().map(|(batch_id, batch)| {
+            let place = Place {
+                number: batch.number,
+                part: batch.part,
+            };
+            let batch = ReportBatch {
+                batch_id,
+                course_id: batch.course_id,
+                tenant_id: None,
+            };
+            (batch, place)
+        }));
+        all.sort_unstable_by(|a, b| a.0.batch_id.cmp(&b.0.batch_id));
+        let mut rank_of = vec![0; all.len()];
+        for (rank, (_, place)) in (0u32..).zip(&all) {
+            rank_of[place.number as usize] = rank;
+        }
+        let ranked = RankedBatches {
+            rank_of,
+            parts: all.iter().map(|(_, place)| place.part).collect(),
+            ids: all.iter().map(|(batch, _)| Some(batch.batch_id.as_str())).collect(),
+            course_ids: all.iter().map(|(batch, _)| batch.course_id.as_deref()).collect(),
+            tenant_ids: all.iter().map(|(batch, _)| batch.tenant_id.as_deref()).collect(),
+        };
+        (ranked, all.into_iter().map(|(batch, _)| batch).collect())
+    }
+}
+
+impl RankedBatches {
+    /// A batch's place in the order of ids.
+    pub fn rank_of(&self, number: u32) -> u32 {
+        self.rank_of[number as usize]
+    }
+
+    /// For each part, the number of batches in it and all parts before it.
+    pub fn part_ends(&self, part_count: usize) -> Vec<usize> {
+        (0..part_count).map(|part| self.parts.partition_point(|&other| other <= part)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(id: &str) -> ReportBatch {
+        ReportBatch {
+            batch_id: id.to_owned(),
+            course_id: Some("c".to_owned()),
+            tenant_id: None,
+        }
+    }
+
+    #[test]
+    fn parts_are_ranges_of_ids_also_of_unlisted_batches() {
+        let batches = Batches::new(vec![batch("b"), batch("d"), batch("f"), batch("h")], 2);
+        for id in ["a", "c", "e", "g", "i"] {
+            batches.find_or_add(id, Some("y")).expect("a place");
+            batches.find_or_add(id, Some("x")).expect("a place");
+        }
+        let (ranked, all) = batches.ranked();
+        let ids: Vec<&str> = all.iter().map(|batch| batch.batch_id.as_str()).collect();
+        assert_eq!(ids, ["a", "b", "c", "d", "e", "f", "g", "h", "i"]);
+        assert_eq!(all[0].course_id.as_deref(), Some("x"));
+        assert!(ranked.parts.is_sorted(), "{:?}", ranked.parts);
+        assert_eq!(ranked.part_ends(2).last(), Some(&9));
+    }
+}

@@ -1,0 +1,176 @@
+//! Enrolments and progress shrunk to numbers, and which of several rows of the same user and batch wins.
+//!
+//! The rules are those of `queries/staging/distinct_enrolments.sql` and `distinct_course_progress.sql`.
+
+use std::cmp::Ordering;
+
+/// A timestamp in microseconds, shifted by one to make room for a flag.
+const NO_TIME: i64 = i64::MIN;
+const LATEST: i64 = i64::MAX >> 1;
+const EARLIEST: i64 = -LATEST;
+
+/// A user in a batch, both by number: the batch above the user, so that keys sort by batch first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key(u64);
+
+impl Key {
+    pub fn new(batch: u32, user: u32) -> Self {
+        Self(u64::from(batch) << 32 | u64::from(user))
+    }
+
+    pub fn batch(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    pub fn user(self) -> u32 {
+        (self.0 & u64::from(u32::MAX)) as u32
+    }
+}
+
+/// A row that is known by user and batch, of which the best is kept.
+pub trait Keyed: Copy {
+    fn key(&self) -> Key;
+    fn with_key(self, key: Key) -> Self;
+    /// `Less` for the better of two rows of one key.
+    fn better(&self, other: &Self) -> Ordering;
+}
+
+/// One row of `enrolments`.
+#[derive(Debug, Clone, Copy)]
+pub struct Enrolment {
+    key: Key,
+    /// Time of enrolment, and in the lowest bit whether it is active: the greatest value wins.
+    time_and_active: i64,
+}
+
+impl Enrolment {
+    /// `enrolled_at` in microseconds of UTC.
+    pub fn new(key: Key, enrolled_at: Option<i64>, is_active: bool) -> Self {
+        let time = enrolled_at.map_or(NO_TIME, |micros| micros.clamp(EARLIEST, LATEST) << 1);
+        Self {
+            key,
+            time_and_active: time | i64::from(is_active),
+        }
+    }
+
+    pub fn enrolled_at(&self) -> Option<i64> {
+        let has_time = self.time_and_active | 1 != NO_TIME | 1;
+        has_time.then_some(self.time_and_active >> 1)
+    }
+
+    pub fn is_active(&self) -> bool {
+        self.time_and_active & 1 == 1
+    }
+}
+
+impl Keyed for Enrolment {
+    fn key(&self) -> Key {
+        self.key
+    }
+
+    fn with_key(self, key: Key) -> Self {
+        Self { key, ..self }
+    }
+
+    fn better(&self, other: &Self) -> Ordering {
+        other.time_and_active.cmp(&self.time_and_active)
+    }
+}
+
+/// One row of `course_progress`.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    key: Key,
+    /// Not a number where missing.
+    percent: f64,
+    /// Microseconds of UTC; the greatest possible where missing, so that the earliest wins.
+    completed_at: i64,
+}
+
+impl Progress {
+    /// `completed_at` in microseconds of UTC.
+    pub fn new(key: Key, percent: Option<f64>, completed_at: Option<i64>) -> Self {
+        Self {
+            key,
+            percent: percent.unwrap_or(f64::NAN),
+            completed_at: completed_at.unwrap_or(i64::MAX),
+        }
+    }
+
+    pub fn percent(&self) -> Option<f64> {
+        (!self.percent.is_nan()).then_some(self.percent)
+    }
+
+    pub fn completed_at(&self) -> Option<i64> {
+        (self.completed_at != i64::MAX).then_some(self.completed_at)
+    }
+}
+
+impl Keyed for Progress {
+    fn key(&self) -> Key {
+        self.key
+    }
+
+    fn with_key(self, key: Key) -> Self {
+        Self { key, ..self }
+    }
+
+    fn better(&self, other: &Self) -> Ordering {
+        let by_percent = match (self.percent(), other.percent()) {
+            (Some(mine), Some(theirs)) => theirs.partial_cmp(&mine).unwrap_or(Ordering::Equal),
+            (mine, theirs) => theirs.is_some().cmp(&mine.is_some()),
+        };
+        by_percent.then(self.completed_at.cmp(&other.completed_at))
+    }
+}
+
+/// Sorts rows by key and keeps the best of each.
+pub fn sort_and_deduplicate<R: Keyed>(rows: &mut Vec<R>) {
+    rows.sort_unstable_by(|a, b| a.key().cmp(&b.key()).then_with(|| a.better(b)));
+    rows.dedup_by_key(|row| row.key());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: Key = Key(7);
+
+    fn best<R: Keyed>(mut rows: Vec<R>) -> R {
+        sort_and_deduplicate(&mut rows);
+        assert_eq!(rows.len(), 1);
+        rows[0]
+    }
+
+    #[test]
+    fn keys_sort_by_batch_then_user() {
+        assert!(Key::new(1, u32::MAX) < Key::new(2, 0));
+        assert_eq!((Key::new(3, 4).batch(), Key::new(3, 4).user()), (3, 4));
+    }
+
+    #[test]
+    fn the_latest_enrolment_wins_then_the_active_one() {
+        let winner = best(vec![
+            Enrolment::new(KEY, Some(1), true),
+            Enrolment::new(KEY, Some(2), false),
+            Enrolment::new(KEY, None, true),
+        ]);
+        assert_eq!((winner.enrolled_at(), winner.is_active()), (Some(2), false));
+        let winner = best(vec![Enrolment::new(KEY, Some(-5), false), Enrolment::new(KEY, Some(-5), true)]);
+        assert_eq!((winner.enrolled_at(), winner.is_active()), (Some(-5), true));
+        let winner = best(vec![Enrolment::new(KEY, None, false), Enrolment::new(KEY, None, true)]);
+        assert_eq!((winner.enrolled_at(), winner.is_active()), (None, true));
+    }
+
+    #[test]
+    fn the_highest_percent_wins_then_the_earliest_completion() {
+        let winner = best(vec![
+            Progress::new(KEY, None, Some(1)),
+            Progress::new(KEY, Some(80.0), Some(1)),
+            Progress::new(KEY, Some(90.5), None),
+            Progress::new(KEY, Some(90.5), Some(9)),
+            Progress::new(KEY, Some(f64::NAN), Some(0)),
+        ]);
+        assert_eq!((winner.percent(), winner.completed_at()), (Some(90.5), Some(9)));
+    }
+}
