@@ -152,7 +152,7 @@ fn add_enrolments(
     let times = column(rows, "enrolled_at", |array| array.as_primitive_opt::<TimestampMicrosecondType>())?;
     let active = column(rows, "active", |array| array.as_boolean_opt())?;
     counts.read += rows.num_rows() as u64;
-    for row in 0..rows.num_rows() {
+    for (row, user) in users.find_listed(user_ids).into_iter().enumerate() {
         if user_ids.is_null(row) {
             counts.without_user_id += 1;
             continue;
@@ -165,7 +165,10 @@ fn add_enrolments(
         counts.not_active += u64::from(!is_active);
         let course_id = course_ids.is_valid(row).then(|| course_ids.value(row));
         let batch = batches.find_or_add(batch_ids.value(row), course_id)?;
-        let user = users.find_or_add(user_ids.value(row))?;
+        let user = match user {
+            Some(user) => user,
+            None => users.add_stranger(user_ids.value(row))?,
+        };
         let enrolled_at = times.is_valid(row).then(|| times.value(row));
         parts[batch.part].push(Enrolment::new(Key::new(batch.number, user), enrolled_at, is_active));
     }
@@ -181,11 +184,12 @@ fn add_progress(
     let (user_ids, batch_ids) = (texts(rows, "user_id")?, texts(rows, "batch_id")?);
     let percents = column(rows, "progress_percent", |array| array.as_primitive_opt::<Float64Type>())?;
     let times = column(rows, "completed_at", |array| array.as_primitive_opt::<TimestampMicrosecondType>())?;
-    for row in 0..rows.num_rows() {
+    for (row, user) in users.find_listed(user_ids).into_iter().enumerate() {
         if user_ids.is_null(row) || batch_ids.is_null(row) {
             continue;
         }
-        let (Some(batch), Some(user)) = (batches.find(batch_ids.value(row)), users.find(user_ids.value(row))) else {
+        let user = user.or_else(|| users.find_stranger(user_ids.value(row)));
+        let (Some(batch), Some(user)) = (batches.find(batch_ids.value(row)), user) else {
             continue;
         };
         let percent = percents.is_valid(row).then(|| percents.value(row));

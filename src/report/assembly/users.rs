@@ -8,6 +8,7 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringView
 use datafusion::execution::memory_pool::MemoryReservation;
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use super::super::error::ReportError;
 use crate::engine::EngineError;
@@ -26,12 +27,17 @@ pub const DETAILS: [&str; 10] = [
     "tenant_id",
 ];
 
+/// Ids that are UUIDs, as learning platforms make them, are found by their 16 bytes: a lookup then touches one place in
+/// memory instead of four, which halves the time of a nightly run's reading.
+type Uuid = (u64, u64);
+
 /// Users by number. Those of the export come first, in its order; strangers, whom only enrolments name, after them.
 pub struct Users {
     ids: StringViewArray,
     details: Vec<ArrayRef>,
     hasher: FixedState,
-    numbers: HashTable<u32>,
+    by_uuid: HashTable<(Uuid, u32)>,
+    by_text: HashTable<u32>,
     strangers: Mutex<HashMap<String, u32>>,
     memory: MemoryReservation,
 }
@@ -55,53 +61,71 @@ impl Users {
         let ids = column("user_id")?.as_string_view().clone();
         let details = DETAILS.iter().map(|name| Ok(column(name)?.clone())).collect::<Result<Vec<_>, ReportError>>()?;
         let hasher = FixedState::default();
-        let mut numbers = HashTable::with_capacity(ids.len());
-        for number in 0..ids.len() {
-            let hash = hasher.hash_one(ids.value(number));
-            let number_as_u32 = u32::try_from(number).map_err(|_| ReportError::TooManyIds("users"))?;
-            let entry = numbers.entry(
-                hash,
-                |&other: &u32| ids.value(other as usize) == ids.value(number),
-                |&other| hasher.hash_one(ids.value(other as usize)),
-            );
-            match entry {
-                hashbrown::hash_table::Entry::Occupied(_) => return Ok(None),
-                hashbrown::hash_table::Entry::Vacant(place) => place.insert(number_as_u32),
+        let (mut by_uuid, mut by_text) = (HashTable::with_capacity(ids.len()), HashTable::new());
+        for (place, id) in ids.iter().enumerate() {
+            let id = id.ok_or(ReportError::MissingColumn("user_id"))?;
+            let number = u32::try_from(place).map_err(|_| ReportError::TooManyIds("users"))?;
+            let is_new = match parse_uuid(id) {
+                Some(uuid) => {
+                    let hash = |uuid: &Uuid| hasher.hash_one(uuid);
+                    let entry = by_uuid.entry(hash(&uuid), |(other, _)| *other == uuid, |(other, _)| hash(other));
+                    insert_if_vacant(entry, (uuid, number))
+                }
+                None => {
+                    let text = |number: &u32| ids.value(*number as usize);
+                    let hash = |number: &u32| hasher.hash_one(text(number));
+                    insert_if_vacant(by_text.entry(hasher.hash_one(id), |other| text(other) == id, hash), number)
+                }
             };
+            if !is_new {
+                return Ok(None);
+            }
         }
         let columns: usize = details.iter().map(|column| column.get_array_memory_size()).sum();
         let ranks = ids.len() * 2 * size_of::<u32>();
         memory
-            .try_grow(columns + ids.get_array_memory_size() + numbers.allocation_size() + ranks)
+            .try_grow(columns + ids.get_array_memory_size() + by_uuid.allocation_size() + by_text.allocation_size() + ranks)
             .map_err(EngineError::running("the directory of users"))?;
         Ok(Some(Self {
             ids,
             details,
             hasher,
-            numbers,
+            by_uuid,
+            by_text,
             strangers: Mutex::default(),
             memory,
         }))
     }
 
-    /// The number of a user who is in the directory, or who is a stranger already met.
-    pub fn find(&self, id: &str) -> Option<u32> {
-        self.find_listed(id).or_else(|| self.locked_strangers().get(id).copied())
+    /// The numbers of the users in the directory among `ids`. Keys are made for all first: lookups that follow each other
+    /// closely wait for memory at the same time, not in turn.
+    pub fn find_listed(&self, ids: &StringViewArray) -> Vec<Option<u32>> {
+        let keys: Vec<Option<Uuid>> = ids.iter().map(|id| id.and_then(parse_uuid)).collect();
+        let found = keys.iter().enumerate().map(|(row, key)| match key {
+            Some(uuid) => {
+                let found = self.by_uuid.find(self.hasher.hash_one(uuid), |(other, _)| other == uuid);
+                found.map(|&(_, number)| number)
+            }
+            None if ids.is_null(row) => None,
+            None => {
+                let id = ids.value(row);
+                let is_same = |&number: &u32| self.ids.value(number as usize) == id;
+                self.by_text.find(self.hasher.hash_one(id), is_same).copied()
+            }
+        });
+        found.collect()
     }
 
-    /// The number of a user, who becomes a stranger if nobody knows them.
-    pub fn find_or_add(&self, id: &str) -> Result<u32, ReportError> {
-        if let Some(number) = self.find_listed(id) {
-            return Ok(number);
-        }
+    /// The number of a stranger already met.
+    pub fn find_stranger(&self, id: &str) -> Option<u32> {
+        self.locked_strangers().get(id).copied()
+    }
+
+    /// The number of a stranger, met now or before.
+    pub fn add_stranger(&self, id: &str) -> Result<u32, ReportError> {
         let mut strangers = self.locked_strangers();
         let next = u32::try_from(self.ids.len() + strangers.len()).map_err(|_| ReportError::TooManyIds("users"))?;
         Ok(*strangers.entry(id.to_owned()).or_insert(next))
-    }
-
-    fn find_listed(&self, id: &str) -> Option<u32> {
-        let hash = self.hasher.hash_one(id);
-        self.numbers.find(hash, |&number| self.ids.value(number as usize) == id).copied()
     }
 
     fn locked_strangers(&self) -> std::sync::MutexGuard<'_, HashMap<String, u32>> {
@@ -175,9 +199,72 @@ impl RankedUsers {
     }
 }
 
+fn insert_if_vacant<T>(entry: Entry<'_, T>, value: T) -> bool {
+    match entry {
+        Entry::Occupied(_) => false,
+        Entry::Vacant(place) => {
+            place.insert(value);
+            true
+        }
+    }
+}
+
+/// The bytes of an id that is a UUID in its usual form: lower case, with hyphens. No two ids have the same.
+fn parse_uuid(id: &str) -> Option<Uuid> {
+    let text: &[u8; 36] = id.as_bytes().try_into().ok()?;
+    let hyphens = [text[8], text[13], text[18], text[23]];
+    if hyphens != [b'-'; 4] {
+        return None;
+    }
+    let (mut value, mut seen) = (0u128, 0u8);
+    for digits in [&text[..8], &text[9..13], &text[14..18], &text[19..23], &text[24..]] {
+        for &byte in digits {
+            let digit = HEXADECIMAL[usize::from(byte)];
+            seen |= digit;
+            value = value << 4 | u128::from(digit);
+        }
+    }
+    let is_hexadecimal = seen & NOT_HEXADECIMAL == 0;
+    is_hexadecimal.then_some(((value >> 64) as u64, value as u64))
+}
+
+const NOT_HEXADECIMAL: u8 = 0x80;
+
+/// The value of each lower-case hexadecimal digit.
+const HEXADECIMAL: [u8; 256] = {
+    let mut values = [NOT_HEXADECIMAL; 256];
+    let mut value = 0;
+    while value < 16 {
+        values[b"0123456789abcdef"[value as usize] as usize] = value;
+        value += 1;
+    }
+    values
+};
+
 fn first_bytes(id: &str) -> u64 {
     let mut bytes = [0; size_of::<u64>()];
     let length = id.len().min(bytes.len());
     bytes[..length].copy_from_slice(&id.as_bytes()[..length]);
     u64::from_be_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_ids_in_the_usual_form_are_uuids() {
+        let id = "0123abcd-89ef-4567-8000-00000000000f";
+        assert_eq!(parse_uuid(id), Some((0x0123_abcd_89ef_4567, 0x8000_0000_0000_000f)));
+        for other in [id.to_uppercase(), id.replace('-', "0"), id[1..].to_owned(), id.replace('f', "g"), format!("{id} ")] {
+            assert_eq!(parse_uuid(&other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn first_bytes_sort_like_ids() {
+        assert!(first_bytes("a") < first_bytes("aa"));
+        assert!(first_bytes("zzzzzzzz1") == first_bytes("zzzzzzzz2"));
+        assert!(first_bytes("z") < first_bytes("अ"));
+    }
 }
