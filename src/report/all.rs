@@ -9,20 +9,11 @@ use datafusion::dataframe::DataFrame;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 
-use super::assembly::assemble;
+use super::assembly::{Scope, assemble};
+use super::can_assemble;
 use super::error::ReportError;
 use crate::catalog::Catalog;
 use crate::engine::EngineError;
-
-/// The queries whose rows are assembled without running them. Where a site has its own, they run.
-const ASSEMBLED: [&str; 6] = [
-    "staging/distinct_enrolments",
-    "staging/distinct_course_progress",
-    "reports/report_batches",
-    "reports/enrolment_details",
-    "reports/course_progress_report",
-    "reports/all_reports",
-];
 
 /// One batch that has a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,7 +60,7 @@ pub struct AllReports {
 impl AllReports {
     /// Makes the reports ready to be read: everything is read and joined as far as parts share it.
     pub async fn prepare(catalog: &Catalog) -> Result<Self, ReportError> {
-        if catalog.are_built_in(&ASSEMBLED) {
+        if can_assemble(catalog) {
             Self::assembled(catalog).await
         } else {
             tracing::info!("the site has its own report queries; they run as they are");
@@ -78,7 +69,7 @@ impl AllReports {
     }
 
     async fn assembled(catalog: &Catalog) -> Result<Self, ReportError> {
-        let assembly = assemble(catalog).await?;
+        let assembly = assemble(catalog, Scope::AllBatches).await?;
         let rows = catalog
             .query_over("reports/course_progress_report", "enrolment_details", Arc::new(assembly.details))
             .await?;

@@ -19,27 +19,69 @@ pub use error::ReportError;
 pub use rows::ReportRows;
 pub use write::{ReportFormat, write_report};
 
+use std::sync::Arc;
+
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::prelude::DataFrame;
+
+use assembly::{Scope, assemble};
 
 use crate::catalog::Catalog;
 use crate::engine::EngineError;
 use crate::ids::BatchId;
 
+/// The queries whose rows are assembled without running them. Where a site has its own, they run.
+const ASSEMBLED: [&str; 8] = [
+    "staging/distinct_enrolments",
+    "staging/distinct_course_progress",
+    "reports/report_batches",
+    "reports/batch",
+    "reports/enrolment_details",
+    "reports/course_progress_report",
+    "reports/report_of_batch",
+    "reports/all_reports",
+];
+
+fn can_assemble(catalog: &Catalog) -> bool {
+    catalog.are_built_in(&ASSEMBLED)
+}
+
 /// The rows of one batch, ordered by User ID.
 ///
 /// A batch that the snapshot knows and nobody is enrolled in has no rows; an unknown batch is an error.
 pub async fn report_of_batch(catalog: &Catalog, batch: &BatchId) -> Result<SendableRecordBatchStream, ReportError> {
+    let rows = if can_assemble(catalog) {
+        assembled_report(catalog, batch).await?
+    } else {
+        queried_report(catalog, batch).await?
+    };
+    let rows = rows.ok_or_else(|| ReportError::UnknownBatch {
+        batch: batch.clone(),
+        date: catalog.date,
+    })?;
+    Ok(rows.execute_stream().await.map_err(EngineError::running("the Course Progress Report"))?)
+}
+
+/// The rows of a batch, or `None` where it is not known.
+async fn assembled_report(catalog: &Catalog, batch: &BatchId) -> Result<Option<DataFrame>, ReportError> {
+    let assembly = assemble(catalog, Scope::OneBatch(batch)).await?;
+    if assembly.batches.is_empty() {
+        return Ok(None);
+    }
+    let details = Arc::new(assembly.details);
+    let rows = catalog.query_over("reports/course_progress_report", "enrolment_details", details).await?;
+    Ok(Some(rows))
+}
+
+/// The rows of a batch, or `None` where it is not known.
+async fn queried_report(catalog: &Catalog, batch: &BatchId) -> Result<Option<DataFrame>, ReportError> {
     if !is_known(catalog, batch).await? {
-        return Err(ReportError::UnknownBatch {
-            batch: batch.clone(),
-            date: catalog.date,
-        });
+        return Ok(None);
     }
     let rows = catalog
         .query("reports/report_of_batch", |parameters| parameters.with("batch_id", batch.as_str()))
         .await?;
-    stream(rows, "the Course Progress Report").await
+    Ok(Some(rows))
 }
 
 async fn is_known(catalog: &Catalog, batch: &BatchId) -> Result<bool, ReportError> {
@@ -51,8 +93,4 @@ async fn is_known(catalog: &Catalog, batch: &BatchId) -> Result<bool, ReportErro
         .await
         .map_err(EngineError::running("looking for the batch"))?;
     Ok(found.iter().any(|rows| rows.num_rows() > 0))
-}
-
-async fn stream(rows: DataFrame, what: &str) -> Result<SendableRecordBatchStream, ReportError> {
-    Ok(rows.execute_stream().await.map_err(EngineError::running(what))?)
 }

@@ -1,18 +1,20 @@
 //! Reads the snapshot's tables into directories and numbers, several partitions at a time.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, AsArray, RecordBatch, StringViewArray};
-use datafusion::arrow::compute::concat_batches;
+use datafusion::arrow::array::{Array, AsArray, BooleanArray, RecordBatch, StringViewArray};
+use datafusion::arrow::compute::{concat_batches, filter_record_batch};
 use datafusion::arrow::datatypes::{Float64Type, TimestampMicrosecondType};
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::memory_pool::MemoryConsumer;
-use datafusion::prelude::col;
+use datafusion::prelude::{col, lit};
 use futures::StreamExt;
 use tokio::task::JoinSet;
 
 use super::super::error::ReportError;
 use super::super::all::{EnrolmentCounts, read_batches};
+use super::Scope;
 use super::batches::Batches;
 use super::rows::{Enrolment, Key, Progress};
 use super::users::{DETAILS, Users};
@@ -31,20 +33,50 @@ pub struct Enrolments {
     pub counts: EnrolmentCounts,
 }
 
+/// The rows of `enrolments` in scope.
+pub struct EnrolmentRows {
+    pub rows: DataFrame,
+    /// The users that they name, where few enough to look for them alone.
+    pub user_ids: Option<HashSet<String>>,
+}
+
 /// The batches of the table, without duplicates.
-pub async fn batches(catalog: &Catalog, part_count: usize) -> Result<Batches, ReportError> {
-    let what = "table batches";
-    let listed = catalog.session.table("distinct_batches").await.map_err(EngineError::running(what))?;
-    let in_order = listed
-        .select_columns(&["batch_id", "course_id", "tenant_id"])
-        .and_then(|batches| batches.sort(vec![col("batch_id").sort(true, false)]))
-        .map_err(EngineError::running(what))?;
+pub async fn batches(catalog: &Catalog, scope: Scope<'_>, part_count: usize) -> Result<Batches, ReportError> {
+    let columns = ["batch_id", "course_id", "tenant_id"];
+    let rows = table_in_scope(catalog, "distinct_batches", &columns, scope).await?;
+    let in_order = rows.sort(vec![col("batch_id").sort(true, false)]);
+    let in_order = in_order.map_err(EngineError::running("table batches"))?;
     Ok(Batches::new(read_batches(in_order).await?, part_count))
 }
 
-/// The users of the table, without duplicates. Those are looked for while the directory is made, because the query that
-/// removes them reads the table twice.
-pub async fn users(catalog: &Catalog) -> Result<Arc<Users>, ReportError> {
+/// The enrolments in scope. Those of one batch are read at once, to know whom to look for among the users.
+pub async fn enrolment_rows(catalog: &Catalog, scope: Scope<'_>) -> Result<EnrolmentRows, ReportError> {
+    let columns = ["user_id", "batch_id", "course_id", "enrolled_at", "active"];
+    let rows = table_in_scope(catalog, "enrolments", &columns, scope).await?;
+    match scope {
+        Scope::AllBatches => Ok(EnrolmentRows { rows, user_ids: None }),
+        Scope::OneBatch(_) => {
+            let what = "table enrolments";
+            let schema = Arc::new(rows.schema().as_arrow().clone());
+            let mut batches = rows.collect().await.map_err(EngineError::running(what))?;
+            let mut user_ids = HashSet::new();
+            for batch in &batches {
+                user_ids.extend(texts(batch, "user_id")?.iter().flatten().map(str::to_owned));
+            }
+            batches.push(RecordBatch::new_empty(schema));
+            let rows = catalog.session.read_batches(batches).map_err(EngineError::running(what))?;
+            Ok(EnrolmentRows {
+                rows,
+                user_ids: Some(user_ids),
+            })
+        }
+    }
+}
+
+/// The users of the table, or those of them that are wanted, without duplicates. Those are looked for while the directory
+/// is made, because the query that removes them reads the table several times.
+pub async fn users(catalog: &Catalog, wanted: Option<&HashSet<String>>) -> Result<Arc<Users>, ReportError> {
+    let wanted = wanted.cloned().map(Arc::new);
     for table in ["users", "distinct_users"] {
         let memory = MemoryConsumer::new("the directory of users").register(&catalog.session.runtime_env().memory_pool);
         let columns: Vec<&str> = std::iter::once("user_id").chain(DETAILS).collect();
@@ -53,7 +85,17 @@ pub async fn users(catalog: &Catalog) -> Result<Arc<Users>, ReportError> {
             .filter(col("user_id").is_not_null())
             .map_err(EngineError::running("table users"))?;
         let schema = Arc::new(rows.schema().as_arrow().clone());
-        let batches = rows.collect().await.map_err(EngineError::running("table users"))?;
+        let batches = match &wanted {
+            None => rows.collect().await.map_err(EngineError::running("table users"))?,
+            Some(wanted) => {
+                let wanted = Arc::clone(wanted);
+                let read = read_partitions(rows, "table users", 1, move |rows, parts, _counts| {
+                    parts[0].push(only_wanted(rows, &wanted)?);
+                    Ok(())
+                });
+                read.await?.0.into_iter().flatten().flatten().collect()
+            }
+        };
         if let Some(users) = Users::try_new(&concat_batches(&schema, &batches)?, memory)? {
             return Ok(Arc::new(users));
         }
@@ -66,16 +108,20 @@ pub async fn users(catalog: &Catalog) -> Result<Arc<Users>, ReportError> {
     .into())
 }
 
+fn only_wanted(rows: &RecordBatch, wanted: &HashSet<String>) -> Result<RecordBatch, ReportError> {
+    let is_wanted: BooleanArray =
+        texts(rows, "user_id")?.iter().map(|id| Some(id.is_some_and(|id| wanted.contains(id)))).collect();
+    Ok(filter_record_batch(rows, &is_wanted)?)
+}
+
 /// The enrolments by part. Users and batches that only they name are added to the directories.
 pub async fn enrolments(
-    catalog: &Catalog,
+    rows: DataFrame,
     users: Arc<Users>,
     batches: Batches,
     part_count: usize,
 ) -> Result<Enrolments, ReportError> {
     let batches = Arc::new(batches);
-    let columns = ["user_id", "batch_id", "course_id", "enrolled_at", "active"];
-    let rows = table_columns(catalog, "enrolments", &columns).await?;
     let (known_users, known_batches) = (Arc::clone(&users), Arc::clone(&batches));
     let read = read_partitions(rows, "table enrolments", part_count, move |rows, parts, counts| {
         add_enrolments(rows, &known_users, &known_batches, parts, counts)
@@ -92,16 +138,33 @@ pub async fn enrolments(
 /// The progress by part, of those who are enrolled somewhere.
 pub async fn progress(
     catalog: &Catalog,
+    scope: Scope<'_>,
     enrolments: &Enrolments,
     part_count: usize,
 ) -> Result<Vec<Chunks<Progress>>, ReportError> {
     let columns = ["user_id", "batch_id", "progress_percent", "completed_at"];
-    let rows = table_columns(catalog, "course_progress", &columns).await?;
+    let rows = table_in_scope(catalog, "course_progress", &columns, scope).await?;
     let (users, batches) = (Arc::clone(&enrolments.users), Arc::clone(&enrolments.batches));
     let read = read_partitions(rows, "table course_progress", part_count, move |rows, parts, _counts| {
         add_progress(rows, &users, &batches, parts)
     });
     Ok(read.await?.0)
+}
+
+async fn table_in_scope(
+    catalog: &Catalog,
+    table: &str,
+    columns: &[&str],
+    scope: Scope<'_>,
+) -> Result<DataFrame, ReportError> {
+    let rows = table_columns(catalog, table, columns).await?;
+    match scope {
+        Scope::AllBatches => Ok(rows),
+        Scope::OneBatch(batch) => {
+            let rows = rows.filter(col("batch_id").eq(lit(batch.as_str())));
+            Ok(rows.map_err(EngineError::running(format!("table {table}")))?)
+        }
+    }
 }
 
 async fn table_columns(catalog: &Catalog, table: &str, columns: &[&str]) -> Result<DataFrame, ReportError> {

@@ -1,4 +1,4 @@
-//! Assembles the rows of all reports at once, sorted, without joining text.
+//! Assembles the rows of reports, of all at once or of one, sorted and without joining text.
 //!
 //! The rows are those of `queries/reports/enrolment_details.sql`; the query says what they are, this module makes them
 //! fast. Joins and sorts over millions of text ids cost more than everything else in a nightly run, so ids become
@@ -23,6 +23,7 @@ use super::error::ReportError;
 use super::{EnrolmentCounts, ReportBatch};
 use crate::catalog::Catalog;
 use crate::engine::EngineError;
+use crate::ids::BatchId;
 use part::{Part, Shared};
 
 /// Enrolments of a part, on average: few enough to sort within the processor's caches, enough to fill row groups.
@@ -41,13 +42,25 @@ pub struct Assembly {
     pub details: StreamingTable,
 }
 
+/// Which reports to assemble.
+#[derive(Debug, Clone, Copy)]
+pub enum Scope<'a> {
+    AllBatches,
+    /// Of the tables, no more is kept than this batch needs.
+    OneBatch(&'a BatchId),
+}
+
 /// Reads the snapshot's tables and prepares all parts.
-pub async fn assemble(catalog: &Catalog) -> Result<Assembly, ReportError> {
-    let part_count = part_count(catalog);
-    let listed = load::batches(catalog, part_count).await?;
-    let users = load::users(catalog).await?;
-    let enrolments = load::enrolments(catalog, users, listed, part_count).await?;
-    let progress = load::progress(catalog, &enrolments, part_count).await?;
+pub async fn assemble(catalog: &Catalog, scope: Scope<'_>) -> Result<Assembly, ReportError> {
+    let part_count = match scope {
+        Scope::AllBatches => part_count(catalog),
+        Scope::OneBatch(_) => 1,
+    };
+    let batches = load::batches(catalog, scope, part_count).await?;
+    let enrolments = load::enrolment_rows(catalog, scope).await?;
+    let users = load::users(catalog, enrolments.user_ids.as_ref()).await?;
+    let enrolments = load::enrolments(enrolments.rows, users, batches, part_count).await?;
+    let progress = load::progress(catalog, scope, &enrolments, part_count).await?;
     let load::Enrolments {
         users,
         batches,
