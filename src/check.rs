@@ -86,7 +86,10 @@ async fn run_rule(catalog: &Catalog, name: &str) -> Result<Finding, CheckError> 
         let column = batch.column_by_name("example").ok_or_else(not_a_rule)?;
         let texts = cast(column, &DataType::Utf8View).map_err(|_| not_a_rule())?;
         rows += batch.num_rows() as u64;
-        keep_first(&mut examples, texts.as_string_view().iter().map(|text| text.unwrap_or("NULL")));
+        keep_first(
+            &mut examples,
+            texts.as_string_view().iter().map(|text| text.unwrap_or("NULL")),
+        );
     }
     Ok(Finding {
         rule: name.trim_start_matches("checks/").to_owned(),

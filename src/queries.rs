@@ -110,7 +110,11 @@ impl Queries {
         if let Some(folder) = &self.folder {
             collect_names(folder, "", &mut names);
         }
-        let wanted = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+        let wanted = if prefix.is_empty() {
+            String::new()
+        } else {
+            format!("{prefix}/")
+        };
         names.retain(|name| name.starts_with(&wanted));
         names.sort_unstable();
         names.dedup();
@@ -119,7 +123,9 @@ impl Queries {
 }
 
 fn sql_files(folder: &Dir<'_>) -> Vec<String> {
-    let here = folder.files().filter_map(|file| file.path().to_str()?.strip_suffix(".sql").map(str::to_owned));
+    let here = folder
+        .files()
+        .filter_map(|file| file.path().to_str()?.strip_suffix(".sql").map(str::to_owned));
     here.chain(folder.dirs().flat_map(sql_files)).collect()
 }
 
@@ -167,11 +173,17 @@ mod tests {
     fn every_built_in_query_says_what_a_row_is() {
         let queries = Queries::default();
         let names = queries.names("");
-        assert!(names.contains(&"reports/course_progress_report".to_owned()), "{names:?}");
+        assert!(
+            names.contains(&"reports/course_progress_report".to_owned()),
+            "{names:?}"
+        );
         for name in names {
             let query = queries.get(&name).expect("built in");
             assert!(!query.description().is_empty(), "{name} has no description");
-            assert!(query.sql.is_ascii() || name.contains("checks/"), "{name} is not plain ASCII");
+            assert!(
+                query.sql.is_ascii() || name.contains("checks/"),
+                "{name} is not plain ASCII"
+            );
         }
     }
 
@@ -182,7 +194,10 @@ mod tests {
         std::fs::write(folder.path().join("reports/mine.sql"), "-- Mine.\nselect 1").expect("a file");
         std::fs::write(folder.path().join("reports/batch.sql"), "-- Another.\nselect 2").expect("a file");
         let queries = Queries::new(Some(folder.path().to_owned()));
-        assert_eq!(queries.get("reports/batch").expect("overridden").description(), "Another.");
+        assert_eq!(
+            queries.get("reports/batch").expect("overridden").description(),
+            "Another."
+        );
         assert!(queries.names("reports").contains(&"reports/mine".to_owned()));
         assert!(queries.get("reports/all_reports").is_ok());
         let message = queries.get("reports/none").expect_err("unknown").to_string();

@@ -20,7 +20,9 @@ pub enum CatalogError {
     Query(#[from] QueryError),
     #[error(transparent)]
     Engine(#[from] EngineError),
-    #[error("configuration: [tables.{0}] is neither a canonical table nor read by a staging query; remove it or check the name")]
+    #[error(
+        "configuration: [tables.{0}] is neither a canonical table nor read by a staging query; remove it or check the name"
+    )]
     UnusedTable(String),
     #[error("configuration: there is no staging mapping '{name}'; known: {known}")]
     UnknownStaging { name: String, known: String },

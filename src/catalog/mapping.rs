@@ -7,13 +7,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
+use datafusion::common::TableReference;
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::object_store::ObjectStoreUrl;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::{Expr, cast, col, lit};
 use datafusion::prelude::SessionContext;
 use datafusion::scalar::ScalarValue;
-use datafusion::common::TableReference;
 use datafusion::sql::resolve::resolve_table_references;
 
 use super::error::CatalogError;
@@ -69,7 +69,10 @@ pub fn configured(config: &Config, queries: &Queries, session: &SessionContext) 
 
 /// Every raw table that some mapping reads.
 pub fn raw_tables(mappings: &[Mapping]) -> BTreeSet<String> {
-    mappings.iter().flat_map(|mapping| mapping.raw_tables.iter().cloned()).collect()
+    mappings
+        .iter()
+        .flat_map(|mapping| mapping.raw_tables.iter().cloned())
+        .collect()
 }
 
 /// Registers a raw table as it is. Files of one table must agree on the types of their columns.
@@ -116,13 +119,20 @@ fn staged_tables(name: &str, queries: &Queries) -> Result<BTreeSet<String>, Cata
     if names.is_empty() {
         let all = queries.names("staging");
         let known: BTreeSet<&str> = all.iter().filter_map(|query| query.split('/').rev().nth(1)).collect();
-        let known = known.into_iter().filter(|folder| *folder != "staging").collect::<Vec<_>>().join(", ");
+        let known = known
+            .into_iter()
+            .filter(|folder| *folder != "staging")
+            .collect::<Vec<_>>()
+            .join(", ");
         return Err(CatalogError::UnknownStaging {
             name: name.to_owned(),
             known,
         });
     }
-    Ok(names.iter().filter_map(|query| Some(query.rsplit_once('/')?.1.to_owned())).collect())
+    Ok(names
+        .iter()
+        .filter_map(|query| Some(query.rsplit_once('/')?.1.to_owned()))
+        .collect())
 }
 
 fn tables_read_by(query: &Query, session: &SessionContext) -> Result<BTreeSet<String>, CatalogError> {
@@ -145,7 +155,11 @@ fn raw_session(session: &SessionContext) -> SessionContext {
         .clone()
         .with_create_default_catalog_and_schema(false)
         .with_default_catalog_and_schema(catalog, RAW_SCHEMA);
-    SessionContext::new_with_state(SessionStateBuilder::new_from_existing(state).with_config(config).build())
+    SessionContext::new_with_state(
+        SessionStateBuilder::new_from_existing(state)
+            .with_config(config)
+            .build(),
+    )
 }
 
 fn normalised(column: &Column, schema: &SchemaRef) -> Expr {
@@ -176,14 +190,15 @@ fn merged_schema(files: &TableFiles, inspected: &[InspectedFile]) -> Result<Sche
                 }
                 Some(_) if field.data_type() == &DataType::Null => {}
                 Some((known, first)) => {
-                    let path = |number: usize| files.location.display(&inspected[number].object.location);
+                    let found = |data_type: &DataType, number: usize| {
+                        let file = files.location.display(&inspected[number].object.location);
+                        format!("{data_type} in {file}")
+                    };
                     return Err(CatalogError::Exports(ExportsError::Inconsistent {
                         table: files.name.trim_start_matches("raw.").to_owned(),
                         column: field.name().clone(),
-                        first: known.data_type().to_string(),
-                        first_file: path(*first),
-                        second: field.data_type().to_string(),
-                        second_file: path(number),
+                        first: found(known.data_type(), *first),
+                        second: found(field.data_type(), number),
                     }));
                 }
             }

@@ -74,15 +74,26 @@ impl Catalog {
         for mapping in &mappings {
             mapping.register(&catalog.session).await?;
         }
-        let has_batches = snapshot.tables.get(Table::Batches.name()).is_some_and(|table| !table.files.is_empty())
+        let has_batches = snapshot
+            .tables
+            .get(Table::Batches.name())
+            .is_some_and(|table| !table.files.is_empty())
             || mappings.iter().any(|mapping| mapping.table == Table::Batches);
         views::register(&catalog, has_batches).await?;
-        tracing::info!("opened the snapshot of {} ({} files)", catalog.date, catalog.inputs.len());
+        tracing::info!(
+            "opened the snapshot of {} ({} files)",
+            catalog.date,
+            catalog.inputs.len()
+        );
         Ok(catalog)
     }
 
     /// The query `layer/name` over this snapshot, with the configured parameters and `more` bound.
-    pub async fn query(&self, name: &str, more: impl FnOnce(Parameters) -> Parameters) -> Result<DataFrame, CatalogError> {
+    pub async fn query(
+        &self,
+        name: &str,
+        more: impl FnOnce(Parameters) -> Parameters,
+    ) -> Result<DataFrame, CatalogError> {
         let query = self.queries.get(name)?;
         Ok(query.plan(&self.session, &more(self.parameters.clone())).await?)
     }
@@ -95,7 +106,9 @@ impl Catalog {
         rows: Arc<dyn TableProvider>,
     ) -> Result<DataFrame, CatalogError> {
         let session = partitioned_session(&self.session);
-        session.register_table(table, rows).map_err(CatalogError::registering(table))?;
+        session
+            .register_table(table, rows)
+            .map_err(CatalogError::registering(table))?;
         Ok(self.queries.get(name)?.plan(&session, &self.parameters).await?)
     }
 
@@ -151,7 +164,8 @@ impl Catalog {
     }
 
     fn register_store(&self, location: &Location) -> Result<ObjectStoreUrl, CatalogError> {
-        self.session.register_object_store(&location.root, Arc::clone(&location.store));
+        self.session
+            .register_object_store(&location.root, Arc::clone(&location.store));
         ObjectStoreUrl::parse(&location.root).map_err(CatalogError::registering(location.root.as_str()))
     }
 }
@@ -170,7 +184,12 @@ fn table_folders(config: &Config, root: &Location, mappings: &[Mapping]) -> Resu
     let mut folders = Vec::new();
     for table in Table::ALL {
         if !mappings.iter().any(|mapping| mapping.table == table) {
-            folders.push(folder(table.name().to_owned(), table.name(), table.is_required(), table.arrives_daily())?);
+            folders.push(folder(
+                table.name().to_owned(),
+                table.name(),
+                table.is_required(),
+                table.arrives_daily(),
+            )?);
         }
     }
     for raw in mapping::raw_tables(mappings) {

@@ -71,7 +71,11 @@ fn print_table(out: &mut impl Write, findings: &[Finding]) -> io::Result<()> {
             (_, Severity::Must) => "MUST",
             (_, Severity::Should) => "should",
         };
-        writeln!(out, "{mark:6} {:>10}  {:36} {}", finding.rows, finding.rule, finding.description)?;
+        writeln!(
+            out,
+            "{mark:6} {:>10}  {:36} {}",
+            finding.rows, finding.rule, finding.description
+        )?;
         for example in &finding.examples {
             writeln!(out, "{:20}for example {example}", "")?;
         }

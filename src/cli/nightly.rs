@@ -43,12 +43,19 @@ pub async fn run(arguments: NightlyArguments) -> anyhow::Result<()> {
     if !arguments.common.is_quiet() {
         eprintln!(
             "{}: {} reports with {} rows ({} in all) of the snapshot of {}, in {:.1} s",
-            made.place, counts.batches, counts.rows_reported, made.bytes(), catalog.date, made.manifest.timings.seconds
+            made.place,
+            counts.batches,
+            counts.rows_reported,
+            made.bytes(),
+            catalog.date,
+            made.manifest.timings.seconds
         );
     }
     let rejected = counts.without_user_id + counts.without_batch_id;
     if rejected > 0 {
-        tracing::warn!("{rejected} enrolments have no user or batch and are in no report; manifest.json names their batches");
+        tracing::warn!(
+            "{rejected} enrolments have no user or batch and are in no report; manifest.json names their batches"
+        );
     }
     Ok(())
 }

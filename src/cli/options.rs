@@ -81,7 +81,8 @@ impl TalkOptions {
             (false, 1) => "info",
             (false, _) => "debug",
         };
-        let filter = EnvFilter::try_from_env("PRAGATI_LOG").unwrap_or_else(|_| EnvFilter::new(format!("pragati={level}")));
+        let filter =
+            EnvFilter::try_from_env("PRAGATI_LOG").unwrap_or_else(|_| EnvFilter::new(format!("pragati={level}")));
         let log = tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_target(false)

@@ -15,7 +15,10 @@ const STANDARD_OUTPUT: &str = "-";
 pub enum Output {
     Standard(BufWriter<Stdout>),
     /// Written beside its place and renamed.
-    Private { file: BufWriter<NamedTempFile>, place: PathBuf },
+    Private {
+        file: BufWriter<NamedTempFile>,
+        place: PathBuf,
+    },
     /// A device or pipe, which cannot be replaced.
     Special(BufWriter<File>),
 }
@@ -30,7 +33,12 @@ impl Output {
             }
             return Ok(Self::Standard(BufWriter::new(stdout)));
         };
-        let cannot_write = || format!("{} cannot be written; check the folder and its permissions", place.display());
+        let cannot_write = || {
+            format!(
+                "{} cannot be written; check the folder and its permissions",
+                place.display()
+            )
+        };
         if place.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir()) {
             let file = File::options().write(true).open(place).with_context(cannot_write)?;
             return Ok(Self::Special(BufWriter::new(file)));
@@ -62,7 +70,10 @@ impl Output {
             Self::Special(mut out) => out.flush()?,
             Self::Private { file, place } => {
                 let cannot_write = || format!("{} cannot be written; is the disk full?", place.display());
-                let file = file.into_inner().map_err(io::IntoInnerError::into_error).with_context(cannot_write)?;
+                let file = file
+                    .into_inner()
+                    .map_err(io::IntoInnerError::into_error)
+                    .with_context(cannot_write)?;
                 file.persist(&place).with_context(cannot_write)?;
             }
         }

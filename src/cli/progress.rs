@@ -22,7 +22,9 @@ pub struct NightlyBar(ProgressBar);
 impl NightlyBar {
     /// A bar that begins as a spinner.
     pub fn new(quiet: bool) -> Self {
-        Self(spinner("", quiet))
+        let bar = spinner("", quiet);
+        bar.set_length(0);
+        Self(bar)
     }
 
     /// Takes the bar off the screen.
@@ -37,8 +39,8 @@ impl Progress for NightlyBar {
         self.0.set_message(name);
     }
 
-    fn batches(&self, total: u64) {
-        self.0.set_length(total);
+    fn batches(&self, more: u64) {
+        self.0.inc_length(more);
         if let Ok(style) = ProgressStyle::with_template(BAR) {
             self.0.set_style(style);
         }

@@ -103,7 +103,10 @@ pub async fn run(arguments: RatioArguments) -> anyhow::Result<()> {
     let catalog = Catalog::open(&config).await?;
     let level = arguments.level.map(Level::from);
     let ratios = download_ratio(&catalog, level, Some(arguments.window.into())).await?;
-    let rows = ratios.execute_stream().await.map_err(EngineError::running("the download ratio"))?;
+    let rows = ratios
+        .execute_stream()
+        .await
+        .map_err(EngineError::running("the download ratio"))?;
     write_rows(rows, format, &mut output).await?;
     output.finish()
 }

@@ -56,7 +56,9 @@ pub fn run(arguments: SampleArguments) -> anyhow::Result<()> {
         last_date: arguments.last_date.day(),
     };
     let spinner = progress::spinner("making exports", arguments.talk.is_quiet());
-    let made = generate(&options, &arguments.out, &mut |day| spinner.set_message(format!("made {day}")))?;
+    let made = generate(&options, &arguments.out, &mut |day| {
+        spinner.set_message(format!("made {day}"))
+    })?;
     spinner.finish_and_clear();
     if !arguments.talk.is_quiet() {
         eprintln!(

@@ -71,7 +71,11 @@ pub async fn run(arguments: SqlArguments) -> anyhow::Result<()> {
     let statements = statements(&arguments)?;
     let format = Format::from(arguments.format);
     if format == Format::Parquet && statements.len() != 1 {
-        return Err(UsageError(format!("a Parquet file holds one result, not {}; give one statement", statements.len())).into());
+        return Err(UsageError(format!(
+            "a Parquet file holds one result, not {}; give one statement",
+            statements.len()
+        ))
+        .into());
     }
     let mut output = Output::open(Some(&arguments.output), format == Format::Parquet)?;
     let catalog = Catalog::open(&config).await?;
@@ -79,7 +83,11 @@ pub async fn run(arguments: SqlArguments) -> anyhow::Result<()> {
         let what = "query";
         let plan = catalog.session.state().statement_to_plan(statement).await;
         let plan = plan.map_err(EngineError::running(what))?;
-        let frame = catalog.session.execute_logical_plan(plan).await.map_err(EngineError::running(what))?;
+        let frame = catalog
+            .session
+            .execute_logical_plan(plan)
+            .await
+            .map_err(EngineError::running(what))?;
         let rows = frame.execute_stream().await.map_err(EngineError::running(what))?;
         if rows.schema().fields().is_empty() {
             continue;
@@ -96,18 +104,23 @@ fn statements(arguments: &SqlArguments) -> anyhow::Result<Vec<Statement>> {
     match &arguments.file {
         Some(file) if !reads_input => {
             let text = std::fs::read_to_string(file);
-            texts.push(text.with_context(|| format!("{} cannot be read; check the path given with -f", file.display()))?);
+            texts.push(
+                text.with_context(|| format!("{} cannot be read; check the path given with -f", file.display()))?,
+            );
         }
         _ if reads_input || (texts.is_empty() && !io::stdin().is_terminal()) => {
             let mut text = String::new();
-            io::stdin().read_to_string(&mut text).context("standard input cannot be read as text")?;
+            io::stdin()
+                .read_to_string(&mut text)
+                .context("standard input cannot be read as text")?;
             texts.push(text);
         }
         _ => {}
     }
     let mut statements = Vec::new();
     for text in &texts {
-        let parsed = DFParser::parse_sql(text).map_err(|error| UsageError(format!("SQL: {}", error.strip_backtrace())))?;
+        let parsed =
+            DFParser::parse_sql(text).map_err(|error| UsageError(format!("SQL: {}", error.strip_backtrace())))?;
         statements.extend(parsed);
     }
     if statements.is_empty() {

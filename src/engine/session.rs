@@ -66,7 +66,9 @@ pub fn new_session(options: &EngineOptions) -> Result<SessionContext, EngineErro
         let disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![folder.clone()]));
         runtime = runtime.with_disk_manager_builder(disk);
     }
-    let runtime = runtime.build_arc().map_err(|error| start_failed(error.strip_backtrace()))?;
+    let runtime = runtime
+        .build_arc()
+        .map_err(|error| start_failed(error.strip_backtrace()))?;
     let session = SessionContext::new_with_config_rt(config, runtime);
     register_functions(&session);
     if let Some(catalog) = session.catalog(CATALOG) {

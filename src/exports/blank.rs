@@ -9,9 +9,7 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringViewArray};
 use datafusion::arrow::buffer::{BooleanBuffer, NullBuffer};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue, exec_err};
-use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
-};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 
 /// The SQL function `nonblank`.
 pub fn nonblank() -> ScalarUDF {
@@ -99,6 +97,9 @@ mod tests {
         ]));
         let kept = blanks_to_null(&texts).expect("text");
         let kept: Vec<_> = kept.as_string_view().iter().collect();
-        assert_eq!(kept, [Some(" padded "), None, None, Some("a text longer than twelve bytes")]);
+        assert_eq!(
+            kept,
+            [Some(" padded "), None, None, Some("a text longer than twelve bytes")]
+        );
     }
 }

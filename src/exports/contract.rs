@@ -203,7 +203,9 @@ impl Kind {
         }
         match self {
             Self::Text => {
-                exported.is_string() || exported.is_integer() || matches!(exported, T::Binary | T::LargeBinary | T::BinaryView)
+                exported.is_string()
+                    || exported.is_integer()
+                    || matches!(exported, T::Binary | T::LargeBinary | T::BinaryView)
             }
             Self::TextList => match exported {
                 T::List(item) | T::LargeList(item) | T::FixedSizeList(item, _) => Self::Text.accepts(item.data_type()),

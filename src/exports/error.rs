@@ -27,7 +27,11 @@ pub enum ExportsError {
         usable: String,
     },
     #[error("table {table}: {file} is not a readable Parquet file: {reason}; export it again or choose another --date")]
-    Unreadable { table: String, file: String, reason: String },
+    Unreadable {
+        table: String,
+        file: String,
+        reason: String,
+    },
     #[error(
         "table {table}: column {column} is missing in {source_name}, expected {expected}; add it to the export, or map the table with `[tables.{table}] sql`"
     )]
@@ -47,14 +51,13 @@ pub enum ExportsError {
         found: String,
         expected: &'static str,
     },
-    #[error("table {table}: column {column} is not the same in all files: {first} in {first_file}, {second} in {second_file}; export the day again")]
+    #[error("table {table}: column {column} is not the same in all files: {first}, {second}; export the day again")]
     Inconsistent {
         table: String,
         column: String,
+        /// Type and file.
         first: String,
-        first_file: String,
         second: String,
-        second_file: String,
     },
 }
 

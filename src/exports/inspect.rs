@@ -72,7 +72,14 @@ pub fn check_columns(table: Table, source_name: &str, found: &SchemaRef) -> Resu
     for column in table.columns() {
         match found.field_with_name(column.name) {
             Ok(field) if column.kind.accepts(field.data_type()) => {}
-            Ok(field) => return Err(ExportsError::wrong_type(table.name(), source_name, column, field.data_type())),
+            Ok(field) => {
+                return Err(ExportsError::wrong_type(
+                    table.name(),
+                    source_name,
+                    column,
+                    field.data_type(),
+                ));
+            }
             Err(_) if column.required => return Err(ExportsError::missing(table.name(), source_name, column)),
             Err(_) => {}
         }

@@ -50,8 +50,7 @@ impl Location {
                 .map_err(|()| malformed("a file:// URL needs three slashes and an absolute path".to_owned()))?;
             return Self::local(&folder);
         }
-        let (store, prefix) =
-            parse_url_opts(&url, std::env::vars()).map_err(|error| malformed(error.to_string()))?;
+        let (store, prefix) = parse_url_opts(&url, std::env::vars()).map_err(|error| malformed(error.to_string()))?;
         let mut root = url;
         root.set_path("/");
         root.set_query(None);

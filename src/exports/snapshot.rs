@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::TryStreamExt;
-use object_store::path::Path;
 use object_store::ObjectMeta;
+use object_store::path::Path;
 use tracing::{debug, warn};
 
 use super::error::ExportsError;

@@ -16,7 +16,7 @@ use datafusion::datasource::object_store::ObjectStoreUrl;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::logical_expr::utils::conjunction;
-use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown, ScalarUDF};
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator, ScalarUDF, TableProviderFilterPushDown};
 use datafusion::physical_expr::ScalarFunctionExpr;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::empty::EmptyExec;
@@ -56,7 +56,10 @@ impl SnapshotTable {
     }
 
     fn row_count(&self) -> usize {
-        self.files.iter().map(|file| usize::try_from(file.rows).unwrap_or(usize::MAX)).sum()
+        self.files
+            .iter()
+            .map(|file| usize::try_from(file.rows).unwrap_or(usize::MAX))
+            .sum()
     }
 
     fn scan_statistics(&self) -> Statistics {
@@ -127,7 +130,10 @@ impl TableProvider for SnapshotTable {
             let schema = DFSchema::try_from(Arc::clone(&self.schema))?;
             source = source.with_predicate(session.create_physical_expr(filter, &schema)?);
         }
-        let files = self.files.iter().map(|file| PartitionedFile::new_from_meta(file.object.clone()));
+        let files = self
+            .files
+            .iter()
+            .map(|file| PartitionedFile::new_from_meta(file.object.clone()));
         let config = FileScanConfigBuilder::new(self.store.clone(), Arc::new(source))
             .with_file_groups(vec![FileGroup::new(files.collect())])
             .with_statistics(self.scan_statistics())

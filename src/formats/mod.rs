@@ -81,7 +81,7 @@ pub async fn write_rows(
 
 enum RowWriter<'a> {
     Table(TableWriter<'a>),
-    Csv(csv::Writer<&'a mut (dyn Write + Send)>),
+    Csv(Box<csv::Writer<&'a mut (dyn Write + Send)>>),
     Json(json::ArrayWriter<&'a mut (dyn Write + Send)>),
     Ndjson(json::LineDelimitedWriter<&'a mut (dyn Write + Send)>),
     Parquet(Box<ArrowWriter<&'a mut (dyn Write + Send)>>),
@@ -93,7 +93,7 @@ impl<'a> RowWriter<'a> {
             let mut writer = csv::WriterBuilder::new().with_delimiter(delimiter).build(out);
             // The header comes with the first batch, and a result without rows has a header too.
             writer.write(&RecordBatch::new_empty(schema.clone()))?;
-            Ok(Self::Csv(writer))
+            Ok(Self::Csv(Box::new(writer)))
         };
         let nulls_shown = json::WriterBuilder::new().with_explicit_nulls(true);
         Ok(match format {
@@ -168,7 +168,11 @@ impl<'a> TableWriter<'a> {
             self.page.push(RecordBatch::new_empty(self.schema.clone()));
         }
         let options = FormatOptions::default().with_null("NULL").with_display_error(true);
-        writeln!(self.out, "{}", pretty_format_batches_with_options(&self.page, &options)?)?;
+        writeln!(
+            self.out,
+            "{}",
+            pretty_format_batches_with_options(&self.page, &options)?
+        )?;
         self.page.clear();
         self.page_rows = 0;
         self.is_first = false;

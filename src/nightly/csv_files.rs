@@ -54,7 +54,9 @@ impl<'a> CsvFiles<'a> {
     pub fn append(&mut self, rows: &RecordBatch) -> Result<(), NightlyError> {
         let missing = || ReportError::MissingColumn("batch_id");
         let ids = rows.column_by_name("batch_id").ok_or_else(missing)?;
-        let runs = partition(std::slice::from_ref(ids)).map_err(ReportError::from)?.ranges();
+        let runs = partition(std::slice::from_ref(ids))
+            .map_err(ReportError::from)?
+            .ranges();
         let ids = ids.as_string_view_opt().ok_or_else(missing)?;
         for run in runs {
             self.advance_to(ids.value(run.start))?;
@@ -90,7 +92,10 @@ impl<'a> CsvFiles<'a> {
     }
 
     fn out_of_place(&self, id: &str) -> NightlyError {
-        let is_listed = self.batches.binary_search_by(|batch| batch.batch_id.as_str().cmp(id)).is_ok();
+        let is_listed = self
+            .batches
+            .binary_search_by(|batch| batch.batch_id.as_str().cmp(id))
+            .is_ok();
         if is_listed {
             NightlyError::NotInOrder(id.to_owned())
         } else {

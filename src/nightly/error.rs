@@ -27,7 +27,9 @@ pub enum NightlyError {
     Unwritable { path: PathBuf, source: io::Error },
     #[error("{place} cannot be uploaded to: {reason}; the manifest there still lists the earlier output")]
     Upload { place: String, reason: String },
-    #[error("the report query does not give its rows ordered by batch_id: {0}; keep `order by batch_id, user_id` in reports/all_reports.sql")]
+    #[error(
+        "the report query does not give its rows ordered by batch_id: {0}; keep `order by batch_id, user_id` in reports/all_reports.sql"
+    )]
     NotInOrder(String),
     #[error("the report query gives rows of batch '{0}', which reports/report_batches.sql does not list")]
     UnlistedBatch(String),

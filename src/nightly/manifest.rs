@@ -77,7 +77,10 @@ pub enum Content {
         unknown_users: u64,
     },
     /// A part of the report mart, sorted by batch and user.
-    ReportMart { first_batch_id: String, last_batch_id: String },
+    ReportMart {
+        first_batch_id: String,
+        last_batch_id: String,
+    },
     /// The download ratio's table.
     DownloadRatio,
 }

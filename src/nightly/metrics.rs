@@ -19,7 +19,11 @@ pub async fn write(catalog: &Catalog, folder: &Path) -> Result<FileEntry, Nightl
     make_folder(&folder.join(layout::RATIO))?;
     let path = layout::part_path(layout::RATIO, 0);
     let running = || EngineError::running("the download ratio");
-    let mut ratios = download_ratio(catalog, None, None).await?.execute_stream().await.map_err(running())?;
+    let mut ratios = download_ratio(catalog, None, None)
+        .await?
+        .execute_stream()
+        .await
+        .map_err(running())?;
     let file = HashedFile::create(&folder.join(&path))?;
     let mut writer = ArrowWriter::try_new(file, ratios.schema(), None).map_err(parquet)?;
     let mut rows = 0;

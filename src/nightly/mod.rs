@@ -28,7 +28,7 @@ use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::engine::EngineError;
 use crate::exports::Location;
-use crate::report::{AllReports, CsvStyle, EnrolmentCounts, ReportError};
+use crate::report::{AllReports, CsvStyle, EnrolmentCounts, ReportError, count_enrolments};
 use manifest::{Content, Counts, FORMAT_VERSION, FileEntry, InputEntry, Manifest, Rejected, Timings, Versions};
 use staged::{HashedFile, OutputFolder, StagedOutput};
 
@@ -36,8 +36,8 @@ use staged::{HashedFile, OutputFolder, StagedOutput};
 pub trait Progress: Send + Sync {
     /// A new stage begins.
     fn stage(&self, name: &'static str);
-    /// There are so many batches to write.
-    fn batches(&self, total: u64);
+    /// There are so many more batches to write.
+    fn batches(&self, more: u64);
     /// The files of so many more batches are complete.
     fn batches_written(&self, more: u64);
 }
@@ -106,16 +106,10 @@ async fn make(
 ) -> Result<Manifest, NightlyError> {
     let started_at = Utc::now();
     progress.stage("reading");
-    let reports = AllReports::prepare(catalog).await?;
-    let enrolments = reports.counts;
-    progress.batches(reports.batches.len() as u64);
-    progress.stage("writing");
-    let writers = catalog.session.copied_config().target_partitions();
-    let style = CsvStyle::from(&config.report);
-    let mut files = parts::write_all(reports, staged, style, writers, Arc::clone(&progress)).await?;
+    let mut files = write_reports(catalog, config, staged, &progress).await?;
     progress.stage("measuring");
     files.push(metrics::write(catalog, staged.path()).await?);
-    let counts = counts(enrolments, &files);
+    let counts = counts(count_enrolments(catalog).await?, &files);
     let rejected = rejected(catalog, &counts).await?;
     let finished_at = Utc::now();
     let manifest = Manifest {
@@ -140,6 +134,29 @@ async fn make(
     progress.stage("publishing");
     write_manifest(&manifest, staged.path())?;
     Ok(manifest)
+}
+
+/// Writes the CSV files and the mart, group by group.
+async fn write_reports(
+    catalog: &Catalog,
+    config: &Config,
+    staged: &StagedOutput,
+    progress: &Arc<dyn Progress>,
+) -> Result<Vec<FileEntry>, NightlyError> {
+    let writers = catalog.session.copied_config().target_partitions();
+    let style = CsvStyle::from(&config.report);
+    let mut reports = AllReports::prepare(catalog).await?;
+    let (mut files, mut marts) = (Vec::new(), Vec::new());
+    while let Some(group) = reports.next_group().await? {
+        progress.batches(group.batches.len() as u64);
+        progress.stage("writing");
+        let (csv, mart) = parts::write_group(group, staged, style.clone(), writers, Arc::clone(progress)).await?;
+        files.extend(csv);
+        marts.extend(mart);
+        progress.stage("reading");
+    }
+    files.extend(marts);
+    Ok(files)
 }
 
 fn counts(enrolments: EnrolmentCounts, files: &[FileEntry]) -> Counts {
@@ -168,8 +185,13 @@ async fn rejected(catalog: &Catalog, counts: &Counts) -> Result<Vec<Rejected>, N
     if counts.without_user_id + counts.without_batch_id == 0 {
         return Ok(Vec::new());
     }
-    let frame = catalog.query("reports/rejected_enrolments", |parameters| parameters).await?;
-    let batches = frame.collect().await.map_err(EngineError::running("the rejected enrolments"))?;
+    let frame = catalog
+        .query("reports/rejected_enrolments", |parameters| parameters)
+        .await?;
+    let batches = frame
+        .collect()
+        .await
+        .map_err(EngineError::running("the rejected enrolments"))?;
     let mut all = Vec::new();
     for rows in &batches {
         let column = |name| rows.column_by_name(name).ok_or(ReportError::MissingColumn(name));
@@ -192,8 +214,7 @@ async fn rejected(catalog: &Catalog, counts: &Counts) -> Result<Vec<Rejected>, N
 fn write_manifest(manifest: &Manifest, folder: &Path) -> Result<(), NightlyError> {
     let path = folder.join(layout::MANIFEST);
     let mut file = HashedFile::create(&path)?;
-    serde_json::to_writer_pretty(&mut file, manifest)
-        .map_err(|error| NightlyError::writing(&path)(error.into()))?;
+    serde_json::to_writer_pretty(&mut file, manifest).map_err(|error| NightlyError::writing(&path)(error.into()))?;
     file.append(b"\n")?;
     file.finish_on_disk()?;
     Ok(())

@@ -1,4 +1,4 @@
-//! Writes all reports part by part, several at a time: the CSV files of its batches and its file of the mart.
+//! Writes a group of reports part by part, several at a time: the CSV files of its batches and its file of the mart.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,11 +15,11 @@ use super::manifest::FileEntry;
 use super::mart::MartFile;
 use super::staged::{StagedOutput, make_folder};
 use crate::engine::EngineError;
-use crate::report::{ALL_REPORTS, AllReports, CsvStyle};
+use crate::report::{ALL_REPORTS, CsvStyle, ReportGroup};
 
 /// What the writers share.
 struct Work {
-    reports: AllReports,
+    reports: ReportGroup,
     staged: StagedOutput,
     style: CsvStyle,
     progress: Arc<dyn Progress>,
@@ -33,14 +33,14 @@ struct WrittenPart {
     mart: FileEntry,
 }
 
-/// Writes everything with so many writers. Gives the CSV files in the order of batches, then those of the mart.
-pub async fn write_all(
-    reports: AllReports,
+/// Writes the group with so many writers. Gives the CSV files in the order of batches, and the files of the mart.
+pub async fn write_group(
+    reports: ReportGroup,
     staged: &StagedOutput,
     style: CsvStyle,
     writers: usize,
     progress: Arc<dyn Progress>,
-) -> Result<Vec<FileEntry>, NightlyError> {
+) -> Result<(Vec<FileEntry>, Vec<FileEntry>), NightlyError> {
     make_folder(&staged.path().join(layout::MART))?;
     let work = Arc::new(Work {
         reports,
@@ -58,13 +58,15 @@ pub async fn write_all(
         written.extend(parts.map_err(|_| NightlyError::WriterLost)??);
     }
     written.sort_unstable_by_key(|part| part.part);
-    let (mut files, mut marts) = (Vec::with_capacity(work.reports.batches.len()), Vec::with_capacity(written.len()));
+    let (mut files, mut marts) = (
+        Vec::with_capacity(work.reports.batches.len()),
+        Vec::with_capacity(written.len()),
+    );
     for part in written {
         files.extend(part.csv);
         marts.push(part.mart);
     }
-    files.extend(marts);
-    Ok(files)
+    Ok((files, marts))
 }
 
 async fn write_parts(work: Arc<Work>) -> Result<Vec<WrittenPart>, NightlyError> {
@@ -82,9 +84,9 @@ async fn write_part(work: &Work, part: usize) -> Result<WrittenPart, NightlyErro
     let reports = &work.reports;
     let mut rows = reports.rows_of_part(part)?;
     let schema: SchemaRef = rows.schema();
-    let batches = &reports.batches[reports.batches_of_part(part)];
+    let batches = reports.batches_of_part(part);
     let mut csv = CsvFiles::new(work.staged.clone(), batches, work.style.clone());
-    let mut mart = MartFile::create(&work.staged, part, schema)?;
+    let mut mart = MartFile::create(&work.staged, reports.first_part + part, schema)?;
     let mut told = 0;
     while let Some(batch) = rows.next().await {
         let batch = batch.map_err(EngineError::running(ALL_REPORTS))?;

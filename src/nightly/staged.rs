@@ -210,10 +210,16 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let output = OutputFolder::open(folder.path()).expect("an output folder");
         for text in ["first", "second"] {
-            let place = output.publish(stage_file(&output, text), "date=2026-11-22").expect("published");
+            let place = output
+                .publish(stage_file(&output, text), "date=2026-11-22")
+                .expect("published");
             assert_eq!(fs::read_to_string(place.join("file")).expect("a file"), text);
         }
-        let names: Vec<_> = fs::read_dir(folder.path()).expect("a folder").flatten().map(|entry| entry.file_name()).collect();
+        let names: Vec<_> = fs::read_dir(folder.path())
+            .expect("a folder")
+            .flatten()
+            .map(|entry| entry.file_name())
+            .collect();
         assert_eq!(names.len(), 2, "{names:?}");
     }
 
@@ -235,6 +241,9 @@ mod tests {
         file.append(b"abc").expect("written");
         let written = file.finish().expect("finished");
         assert_eq!(written.bytes, 3);
-        assert_eq!(written.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(
+            written.sha256,
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
     }
 }

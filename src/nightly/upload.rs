@@ -82,7 +82,10 @@ async fn remove_earlier(destination: &Location, day: &Path, manifest: &Manifest)
     let outdated = listed.unwrap_or_default().into_iter().map(|object| object.location);
     for path in outdated.filter(|path| !kept.contains(path)) {
         if let Err(error) = destination.store.delete(&path).await {
-            tracing::warn!("{} is outdated and could not be removed: {error}", destination.display(&path));
+            tracing::warn!(
+                "{} is outdated and could not be removed: {error}",
+                destination.display(&path)
+            );
         }
     }
 }

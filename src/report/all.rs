@@ -1,6 +1,7 @@
 //! The reports of all batches, in parts that can be read at the same time.
 
-use std::ops::{Add, Range};
+use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{AsArray, RecordBatch};
@@ -9,9 +10,9 @@ use datafusion::dataframe::DataFrame;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 
-use super::assembly::{Scope, assemble};
-use super::can_assemble;
+use super::assembly::{Batches, Scope, assemble, batches_in_parts};
 use super::error::ReportError;
+use super::{can_assemble, groups};
 use crate::catalog::Catalog;
 use crate::engine::EngineError;
 
@@ -34,65 +35,110 @@ pub struct EnrolmentCounts {
     pub not_active: u64,
 }
 
-impl Add for EnrolmentCounts {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self {
-            read: self.read + other.read,
-            without_user_id: self.without_user_id + other.without_user_id,
-            without_batch_id: self.without_batch_id + other.without_batch_id,
-            not_active: self.not_active + other.not_active,
-        }
-    }
+/// The reports of all batches, in groups that fit into memory one after the other.
+pub struct AllReports<'a> {
+    catalog: &'a Catalog,
+    source: Source,
 }
 
-/// The reports of all batches. Each part holds the rows of a range of batches, ordered by batch and User ID.
-pub struct AllReports {
-    /// Every batch that has a report, also those without enrolments, ordered by id.
+enum Source {
+    /// Groups of parts, to be assembled.
+    Assembled {
+        batches: Batches,
+        groups: VecDeque<Range<usize>>,
+    },
+    /// One group, made by a site's own queries; empty once it was taken.
+    Queried(bool),
+}
+
+/// Some reports. Each part holds the rows of a range of batches, ordered by batch and User ID.
+pub struct ReportGroup {
+    /// Every batch of the group that has a report, also those without enrolments, ordered by id.
     pub batches: Vec<ReportBatch>,
-    pub counts: EnrolmentCounts,
+    /// The number of the first part, among the parts of all groups.
+    pub first_part: usize,
     part_ends: Vec<usize>,
     plan: Arc<dyn ExecutionPlan>,
     context: Arc<TaskContext>,
 }
 
-impl AllReports {
-    /// Makes the reports ready to be read: everything is read and joined as far as parts share it.
-    pub async fn prepare(catalog: &Catalog) -> Result<Self, ReportError> {
-        if can_assemble(catalog) {
-            Self::assembled(catalog).await
+impl<'a> AllReports<'a> {
+    /// Divides the reports into groups.
+    pub async fn prepare(catalog: &'a Catalog) -> Result<Self, ReportError> {
+        let source = if can_assemble(catalog) {
+            let batches = batches_in_parts(catalog).await?;
+            let groups = groups::within_memory(catalog, &batches).await?;
+            tracing::info!("{} groups of batches, {} parts", groups.len(), batches.part_count());
+            Source::Assembled { batches, groups }
         } else {
             tracing::info!("the site has its own report queries; they run as they are");
-            Self::queried(catalog).await
+            Source::Queried(true)
+        };
+        Ok(Self { catalog, source })
+    }
+
+    /// The next group, read and joined as far as its parts share it. The group before should be gone by then.
+    pub async fn next_group(&mut self) -> Result<Option<ReportGroup>, ReportError> {
+        match &mut self.source {
+            Source::Assembled { batches, groups } => match groups.pop_front() {
+                Some(parts) => Ok(Some(assembled_group(self.catalog, batches, parts).await?)),
+                None => Ok(None),
+            },
+            Source::Queried(is_left) => match std::mem::take(is_left) {
+                true => Ok(Some(queried_group(self.catalog).await?)),
+                false => Ok(None),
+            },
         }
     }
+}
 
-    async fn assembled(catalog: &Catalog) -> Result<Self, ReportError> {
-        let assembly = assemble(catalog, Scope::AllBatches).await?;
-        let rows = catalog
-            .query_over("reports/course_progress_report", "enrolment_details", Arc::new(assembly.details))
-            .await?;
-        let context = Arc::new(rows.task_ctx());
-        let plan = rows.create_physical_plan().await.map_err(EngineError::running(ALL_REPORTS))?;
-        Ok(Self {
-            batches: assembly.batches,
-            counts: assembly.counts,
-            part_ends: assembly.part_ends,
-            plan,
-            context,
-        })
-    }
+async fn assembled_group(
+    catalog: &Catalog,
+    batches: &Batches,
+    parts: Range<usize>,
+) -> Result<ReportGroup, ReportError> {
+    let ids = batches.ids_of(parts.clone());
+    let scope = if parts.len() == batches.part_count() {
+        Scope::AllBatches
+    } else {
+        Scope::Range(&ids)
+    };
+    let assembly = assemble(catalog, scope, batches.as_listed(), parts.clone()).await?;
+    let details = Arc::new(assembly.details);
+    let rows = catalog
+        .query_over("reports/course_progress_report", "enrolment_details", details)
+        .await?;
+    ReportGroup::new(assembly.batches, parts.start, assembly.part_ends, rows).await
+}
 
-    async fn queried(catalog: &Catalog) -> Result<Self, ReportError> {
-        let batches = read_batches(catalog.query("reports/batches_in_order", |parameters| parameters).await?).await?;
-        let rows = catalog.query("reports/all_reports", |parameters| parameters).await?;
+async fn queried_group(catalog: &Catalog) -> Result<ReportGroup, ReportError> {
+    let batches = read_batches(
+        catalog
+            .query("reports/batches_in_order", |parameters| parameters)
+            .await?,
+    )
+    .await?;
+    let rows = catalog.query("reports/all_reports", |parameters| parameters).await?;
+    let part_ends = vec![batches.len()];
+    ReportGroup::new(batches, 0, part_ends, rows).await
+}
+
+impl ReportGroup {
+    async fn new(
+        batches: Vec<ReportBatch>,
+        first_part: usize,
+        part_ends: Vec<usize>,
+        rows: DataFrame,
+    ) -> Result<Self, ReportError> {
         let context = Arc::new(rows.task_ctx());
-        let plan = rows.create_physical_plan().await.map_err(EngineError::running(ALL_REPORTS))?;
+        let plan = rows
+            .create_physical_plan()
+            .await
+            .map_err(EngineError::running(ALL_REPORTS))?;
         Ok(Self {
-            part_ends: vec![batches.len()],
             batches,
-            counts: count_enrolments(catalog).await?,
+            first_part,
+            part_ends,
             plan,
             context,
         })
@@ -103,13 +149,13 @@ impl AllReports {
         self.part_ends.len()
     }
 
-    /// The places in `batches` of the batches of a part.
-    pub fn batches_of_part(&self, part: usize) -> Range<usize> {
+    /// The batches of a part of this group.
+    pub fn batches_of_part(&self, part: usize) -> &[ReportBatch] {
         let start = part.checked_sub(1).map_or(0, |previous| self.part_ends[previous]);
-        start..self.part_ends[part]
+        &self.batches[start..self.part_ends[part]]
     }
 
-    /// The rows of a part. A part is read once.
+    /// The rows of a part of this group. A part is read once.
     pub fn rows_of_part(&self, part: usize) -> Result<SendableRecordBatchStream, ReportError> {
         let (plan, context) = (Arc::clone(&self.plan), Arc::clone(&self.context));
         let rows = if self.part_count() == 1 {
@@ -126,11 +172,16 @@ pub const ALL_REPORTS: &str = "the Course Progress Reports of all batches";
 
 /// The batches of a query that gives `batch_id`, `course_id` and `tenant_id`, in its order.
 pub async fn read_batches(frame: DataFrame) -> Result<Vec<ReportBatch>, ReportError> {
-    let rows = frame.collect().await.map_err(EngineError::running("the list of batches"))?;
+    let rows = frame
+        .collect()
+        .await
+        .map_err(EngineError::running("the list of batches"))?;
     let mut all = Vec::new();
     for batch in &rows {
         let texts = |name: &'static str| {
-            let texts = batch.column_by_name(name).and_then(|column| column.as_string_view_opt());
+            let texts = batch
+                .column_by_name(name)
+                .and_then(|column| column.as_string_view_opt());
             texts.ok_or(ReportError::MissingColumn(name))
         };
         let (ids, courses, tenants) = (texts("batch_id")?, texts("course_id")?, texts("tenant_id")?);
@@ -145,9 +196,15 @@ pub async fn read_batches(frame: DataFrame) -> Result<Vec<ReportBatch>, ReportEr
     Ok(all)
 }
 
-async fn count_enrolments(catalog: &Catalog) -> Result<EnrolmentCounts, ReportError> {
-    let frame = catalog.query("reports/enrolment_counts", |parameters| parameters).await?;
-    let rows = frame.collect().await.map_err(EngineError::running("counting enrolments"))?;
+/// Counts the rows of `enrolments`.
+pub async fn count_enrolments(catalog: &Catalog) -> Result<EnrolmentCounts, ReportError> {
+    let frame = catalog
+        .query("reports/enrolment_counts", |parameters| parameters)
+        .await?;
+    let rows = frame
+        .collect()
+        .await
+        .map_err(EngineError::running("counting enrolments"))?;
     Ok(EnrolmentCounts {
         read: number(&rows, "rows_read")?,
         without_user_id: number(&rows, "without_user_id")?,

@@ -115,9 +115,15 @@ impl CsvWriter {
     }
 
     fn push_cell(&self, out: &mut Vec<u8>, text: &str) {
-        let apostrophe: &[u8] = if self.style.formula_escape && is_formula(text) { b"'" } else { b"" };
+        let apostrophe: &[u8] = if self.style.formula_escape && is_formula(text) {
+            b"'"
+        } else {
+            b""
+        };
         // Without a branch a byte: cells are short, and hardly any is quoted.
-        let needs_quotes = text.bytes().fold(false, |found, byte| found | QUOTED[usize::from(byte)]);
+        let needs_quotes = text
+            .bytes()
+            .fold(false, |found, byte| found | QUOTED[usize::from(byte)]);
         if !needs_quotes {
             out.extend_from_slice(apostrophe);
             out.extend_from_slice(text.as_bytes());

@@ -15,9 +15,13 @@ pub enum ReportError {
         "batch '{batch}' is neither in table batches nor in table enrolments of the snapshot of {date}; check the id or choose another --date"
     )]
     UnknownBatch { batch: BatchId, date: SnapshotDate },
-    #[error("the report query gives no column {0}; add it to reports/course_progress_report.sql in your queries folder")]
+    #[error(
+        "the report query gives no column {0}; add it to reports/course_progress_report.sql in your queries folder"
+    )]
     MissingColumn(&'static str),
-    #[error("the report query's column {column} cannot be used: {reason}; check reports/course_progress_report.sql in your queries folder")]
+    #[error(
+        "the report query's column {column} cannot be used: {reason}; check reports/course_progress_report.sql in your queries folder"
+    )]
     WrongColumn { column: &'static str, reason: String },
     #[error("there are more than 4,294,967,295 {0}, which one run cannot number; split the exports")]
     TooManyIds(&'static str),

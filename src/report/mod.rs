@@ -8,11 +8,12 @@ mod assembly;
 mod columns;
 mod csv;
 mod error;
+mod groups;
 mod rows;
 mod write;
 mod xlsx;
 
-pub use all::{ALL_REPORTS, AllReports, EnrolmentCounts, ReportBatch};
+pub use all::{ALL_REPORTS, AllReports, EnrolmentCounts, ReportBatch, ReportGroup, count_enrolments};
 pub use columns::{COLUMNS, ReportColumn};
 pub use csv::{CsvStyle, CsvWriter};
 pub use error::ReportError;
@@ -24,7 +25,7 @@ use std::sync::Arc;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::prelude::DataFrame;
 
-use assembly::{Scope, assemble};
+use assembly::assemble_one;
 
 use crate::catalog::Catalog;
 use crate::engine::EngineError;
@@ -59,17 +60,22 @@ pub async fn report_of_batch(catalog: &Catalog, batch: &BatchId) -> Result<Senda
         batch: batch.clone(),
         date: catalog.date,
     })?;
-    Ok(rows.execute_stream().await.map_err(EngineError::running("the Course Progress Report"))?)
+    Ok(rows
+        .execute_stream()
+        .await
+        .map_err(EngineError::running("the Course Progress Report"))?)
 }
 
 /// The rows of a batch, or `None` where it is not known.
 async fn assembled_report(catalog: &Catalog, batch: &BatchId) -> Result<Option<DataFrame>, ReportError> {
-    let assembly = assemble(catalog, Scope::OneBatch(batch)).await?;
+    let assembly = assemble_one(catalog, batch).await?;
     if assembly.batches.is_empty() {
         return Ok(None);
     }
     let details = Arc::new(assembly.details);
-    let rows = catalog.query_over("reports/course_progress_report", "enrolment_details", details).await?;
+    let rows = catalog
+        .query_over("reports/course_progress_report", "enrolment_details", details)
+        .await?;
     Ok(Some(rows))
 }
 
@@ -79,14 +85,18 @@ async fn queried_report(catalog: &Catalog, batch: &BatchId) -> Result<Option<Dat
         return Ok(None);
     }
     let rows = catalog
-        .query("reports/report_of_batch", |parameters| parameters.with("batch_id", batch.as_str()))
+        .query("reports/report_of_batch", |parameters| {
+            parameters.with("batch_id", batch.as_str())
+        })
         .await?;
     Ok(Some(rows))
 }
 
 async fn is_known(catalog: &Catalog, batch: &BatchId) -> Result<bool, ReportError> {
     let frame = catalog
-        .query("reports/batch", |parameters| parameters.with("batch_id", batch.as_str()))
+        .query("reports/batch", |parameters| {
+            parameters.with("batch_id", batch.as_str())
+        })
         .await?;
     let found = frame
         .collect()

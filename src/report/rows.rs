@@ -26,7 +26,9 @@ impl ReportRows {
     /// Takes the twelve columns out of a batch of the report query.
     pub fn try_new(batch: &RecordBatch) -> Result<Self, ReportError> {
         let cells = COLUMNS.iter().map(|column| {
-            let array = batch.column_by_name(column.name).ok_or(ReportError::MissingColumn(column.name))?;
+            let array = batch
+                .column_by_name(column.name)
+                .ok_or(ReportError::MissingColumn(column.name))?;
             let wanted = match column.kind {
                 CellKind::Text => DataType::Utf8View,
                 CellKind::Date => DataType::Date32,

@@ -98,9 +98,16 @@ async fn write_parquet(mut rows: SendableRecordBatchStream, out: &mut (impl Writ
 fn report_schema(found: &SchemaRef) -> Result<(SchemaRef, Vec<usize>), ReportError> {
     let indices = COLUMNS
         .iter()
-        .map(|column| found.index_of(column.name).map_err(|_| ReportError::MissingColumn(column.name)))
+        .map(|column| {
+            found
+                .index_of(column.name)
+                .map_err(|_| ReportError::MissingColumn(column.name))
+        })
         .collect::<Result<Vec<_>, _>>()?;
-    let fields: Vec<_> = indices.iter().map(|&index| Arc::clone(&found.fields()[index])).collect();
+    let fields: Vec<_> = indices
+        .iter()
+        .map(|&index| Arc::clone(&found.fields()[index]))
+        .collect();
     Ok((Arc::new(Schema::new(fields)), indices))
 }
 

@@ -78,12 +78,7 @@ impl Batches {
         self.0.iter().position(|batch| batch.learners == 0)
     }
 
-    pub fn write_day(
-        &self,
-        plan: &Plan,
-        people: &People,
-        table: &mut TableWriter,
-    ) -> Result<(), SampleError> {
+    pub fn write_day(&self, plan: &Plan, people: &People, table: &mut TableWriter) -> Result<(), SampleError> {
         for chunk in self.0.chunks(CHUNK_ROWS) {
             table.write(&rows(plan, people, chunk)?)?;
         }
@@ -181,9 +176,7 @@ fn draw_mentors(plan: &Plan, team: &Members, draws: &mut Draws) -> Option<Vec<us
     if draws.chance(0.15) {
         return None;
     }
-    let mut mentors: Vec<usize> = (0..draws.below(4))
-        .map(|_| draw_member(plan, team, draws))
-        .collect();
+    let mut mentors: Vec<usize> = (0..draws.below(4)).map(|_| draw_member(plan, team, draws)).collect();
     mentors.sort_unstable();
     mentors.dedup();
     Some(mentors)
@@ -208,11 +201,7 @@ fn draw_dates(plan: &Plan, rank: usize, draws: &mut Draws) -> (NaiveDate, Option
 
 /// Users who can join a batch: nobody joined a closed batch after the first day.
 pub(super) fn eligible_users(plan: &Plan, batch: &Batch) -> usize {
-    if batch.open {
-        plan.users
-    } else {
-        plan.first_users
-    }
+    if batch.open { plan.users } else { plan.first_users }
 }
 
 fn most_learners(plan: &Plan, batch: &Batch) -> usize {
@@ -263,12 +252,7 @@ fn share(total: usize, part: f64) -> usize {
 fn fill(sizes: &mut [usize], most: &[usize], total: usize) {
     let mut left = total.saturating_sub(sizes.iter().sum());
     while left > 0 {
-        let room = sizes
-            .iter()
-            .zip(most)
-            .filter(|(size, most)| size < most)
-            .count()
-            .max(1);
+        let room = sizes.iter().zip(most).filter(|(size, most)| size < most).count().max(1);
         let each = (left / room).max(1);
         for (size, most) in sizes.iter_mut().zip(most) {
             let more = each.min(most - *size).min(left);
@@ -281,9 +265,7 @@ fn fill(sizes: &mut [usize], most: &[usize], total: usize) {
 fn rows(plan: &Plan, people: &People, batches: &[Batch]) -> Result<RecordBatch, SampleError> {
     let text = |value: &dyn Fn(&Batch) -> String| -> ArrayRef {
         let mut column = StringBuilder::new();
-        batches
-            .iter()
-            .for_each(|batch| column.append_value(value(batch)));
+        batches.iter().for_each(|batch| column.append_value(value(batch)));
         Arc::new(column.finish())
     };
     let dates = |value: &dyn Fn(&Batch) -> Option<NaiveDate>| -> ArrayRef {
@@ -378,10 +360,7 @@ mod tests {
         for batch in Batches::draw(&plan, 100).unwrap().all() {
             assert!(batch.opens_at < batch.closes_at);
             assert!(batch.end.is_none_or(|end| end > batch.start));
-            assert_eq!(
-                batch.open,
-                batch.end.is_none_or(|end| end > plan.last_date())
-            );
+            assert_eq!(batch.open, batch.end.is_none_or(|end| end > plan.last_date()));
         }
     }
 }

@@ -172,8 +172,7 @@ impl Columns {
 
     fn push(&mut self, click: &Click, people: &People, batches: &Batches, plan: &Plan) {
         let batch = &batches.all()[click.batch];
-        self.mid
-            .append_value(format!("INTERACT:{:032x}", click.mid));
+        self.mid.append_value(format!("INTERACT:{:032x}", click.mid));
         self.event_time.append_value(click.clicked_at);
         self.user.append_value(uuid_text(people.id(click.user)));
         self.course.append_value(&batch.course_id);
@@ -221,11 +220,7 @@ mod tests {
         let mids: BTreeSet<u128> = clicks.iter().map(|click| click.mid).collect();
         assert_eq!(mids.len(), 3 * plan.batches);
         let window = plan.last_end() - WINDOW - 1..plan.last_end();
-        assert!(
-            clicks
-                .iter()
-                .all(|click| window.contains(&click.clicked_at))
-        );
+        assert!(clicks.iter().all(|click| window.contains(&click.clicked_at)));
     }
 
     #[test]
@@ -234,12 +229,8 @@ mod tests {
         let some = |wanted: &dyn Fn(&Click) -> bool| clicks.iter().any(wanted);
         assert!(some(&|click| matches!(click.named, Named::Not)));
         assert!(some(&|click| matches!(click.named, Named::Wrongly)));
-        assert!(some(
-            &|click| click.day == 0 && click.again == Some(plan.last_day())
-        ));
-        assert!(some(
-            &|click| click.day == 1 && click.clicked_at < plan.day_end(0) - DAY
-        ));
+        assert!(some(&|click| click.day == 0 && click.again == Some(plan.last_day())));
+        assert!(some(&|click| click.day == 1 && click.clicked_at < plan.day_end(0) - DAY));
     }
 
     #[test]

@@ -56,11 +56,7 @@ impl Draws {
 
     /// A number in `[from, to)`; `from` when the range is empty.
     pub fn between(&mut self, from: i64, to: i64) -> i64 {
-        if from < to {
-            self.0.random_range(from..to)
-        } else {
-            from
-        }
+        if from < to { self.0.random_range(from..to) } else { from }
     }
 
     /// One of `items`, which must not be empty.

@@ -6,9 +6,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{
-    BooleanBuilder, Int32Builder, RecordBatch, StringBuilder, TimestampMillisecondBuilder,
-};
+use datafusion::arrow::array::{BooleanBuilder, Int32Builder, RecordBatch, StringBuilder, TimestampMillisecondBuilder};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::batches::{Batch, Batches, eligible_users};
@@ -162,13 +160,7 @@ impl<'a> Learning<'a> {
         }
     }
 
-    fn push_progress(
-        &self,
-        row: usize,
-        enrolment: &Enrolment,
-        day_end: i64,
-        columns: &mut ProgressColumns,
-    ) {
+    fn push_progress(&self, row: usize, enrolment: &Enrolment, day_end: i64, columns: &mut ProgressColumns) {
         let batch = self.batch(enrolment);
         let Some(study) = enrolment.study else { return };
         let progress = study.progress_at(day_end);
@@ -191,10 +183,7 @@ impl<'a> Learning<'a> {
 /// Draws the learners of a batch: three of four from its own tenant, as far as that has users.
 fn push_learners(plan: &Plan, batch: &Batch, draws: &mut Draws, mut push: impl FnMut(usize)) {
     let users = eligible_users(plan, batch);
-    let (home, away) = (
-        plan.tenants.home(batch.tenant),
-        plan.tenants.away(batch.tenant),
-    );
+    let (home, away) = (plan.tenants.home(batch.tenant), plan.tenants.away(batch.tenant));
     let (at_home, elsewhere) = (home.count(users), away.count(users));
     let local = (batch.learners * 3 / 4)
         .min(at_home * 9 / 10)
@@ -238,11 +227,7 @@ struct Progress {
 fn draw_study(row: usize, enrolled_at: i64, draws: &mut Draws) -> Option<Study> {
     let missing = draws.chance(0.15);
     let completes = draws.chance(0.43);
-    let goal = if completes {
-        100
-    } else {
-        draws.below(100) as i64
-    };
+    let goal = if completes { 100 } else { draws.below(100) as i64 };
     let study = Study {
         begins_at: enrolled_at,
         ends_at: enrolled_at + draws.between(HOUR, 60 * DAY),
@@ -422,10 +407,7 @@ mod tests {
         let last = study.progress_at(10 * DAY);
         assert_eq!((last.percent, last.completed_at), (Some(99), None));
         let done = study.progress_at(11 * DAY);
-        assert_eq!(
-            (done.percent, done.completed_at),
-            (Some(100), Some(10 * DAY))
-        );
+        assert_eq!((done.percent, done.completed_at), (Some(100), Some(10 * DAY)));
     }
 
     #[test]

@@ -83,10 +83,7 @@ pub enum SampleError {
     Parquet { path: PathBuf, reason: ParquetError },
     /// Rows do not fit their table: a mistake in this module.
     #[error("cannot build rows of {table}: {reason}; please report this")]
-    Rows {
-        table: &'static str,
-        reason: ArrowError,
-    },
+    Rows { table: &'static str, reason: ArrowError },
 }
 
 impl SampleError {
@@ -180,12 +177,7 @@ impl Sample<'_> {
     }
 
     /// Writes one day and notes its rows, in place of those of the day before.
-    fn write_day(
-        &self,
-        day: usize,
-        out: &Path,
-        summary: &mut SampleSummary,
-    ) -> Result<(), SampleError> {
+    fn write_day(&self, day: usize, out: &Path, summary: &mut SampleSummary) -> Result<(), SampleError> {
         let create = |table, schema| TableWriter::create(out, table, self.plan.dates[day], schema);
 
         let mut users = create(USERS, people::schema())?;
@@ -193,8 +185,7 @@ impl Sample<'_> {
         summary.users = users.finish()?;
 
         let mut batches = create(BATCHES, batches::schema())?;
-        self.batches
-            .write_day(self.plan, self.people, &mut batches)?;
+        self.batches.write_day(self.plan, self.people, &mut batches)?;
         summary.batches = batches.finish()?;
 
         let mut enrolments = create(ENROLMENTS, learning::enrolments_schema())?;
@@ -220,11 +211,7 @@ fn utc_milliseconds() -> DataType {
     DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()))
 }
 
-fn record_batch(
-    table: &'static str,
-    schema: SchemaRef,
-    columns: Vec<ArrayRef>,
-) -> Result<RecordBatch, SampleError> {
+fn record_batch(table: &'static str, schema: SchemaRef, columns: Vec<ArrayRef>) -> Result<RecordBatch, SampleError> {
     RecordBatch::try_new(schema, columns).map_err(|reason| SampleError::Rows { table, reason })
 }
 

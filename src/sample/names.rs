@@ -84,30 +84,12 @@ static DEVANAGARI: Script = Script {
         "ज्योति",
         "हरीश",
     ],
-    last: &[
-        "शर्मा",
-        "वर्मा",
-        "यादव",
-        "गुप्ता",
-        "पाटील",
-        "मिश्रा",
-        "चौधरी",
-        "जोशी",
-    ],
+    last: &["शर्मा", "वर्मा", "यादव", "गुप्ता", "पाटील", "मिश्रा", "चौधरी", "जोशी"],
     school: "राजकीय उच्च विद्यालय",
 };
 
 static TAMIL: Script = Script {
-    first: &[
-        "வேலு",
-        "கவிதா",
-        "முருகன்",
-        "செல்வி",
-        "அருண்",
-        "மீனா",
-        "கார்த்திக்",
-        "தமிழரசி",
-    ],
+    first: &["வேலு", "கவிதா", "முருகன்", "செல்வி", "அருண்", "மீனா", "கார்த்திக்", "தமிழரசி"],
     last: &["சுப்பிரமணியன்", "ராஜன்", "பாண்டியன்", "குமார்", "நடராஜன்", "செல்வம்"],
     school: "அரசு மேல்நிலைப் பள்ளி",
 };
@@ -119,15 +101,7 @@ static TELUGU: Script = Script {
 };
 
 static KANNADA: Script = Script {
-    first: &[
-        "ಮಂಜುನಾಥ",
-        "ಸುಮಾ",
-        "ಬಸವರಾಜ",
-        "ಗೀತಾ",
-        "ಶಿವಕುಮಾರ್",
-        "ಲತಾ",
-        "ನಾಗರಾಜ",
-    ],
+    first: &["ಮಂಜುನಾಥ", "ಸುಮಾ", "ಬಸವರಾಜ", "ಗೀತಾ", "ಶಿವಕುಮಾರ್", "ಲತಾ", "ನಾಗರಾಜ"],
     last: &["ಗೌಡ", "ಹೆಗಡೆ", "ಪಾಟೀಲ", "ಶೆಟ್ಟಿ", "ಕುಲಕರ್ಣಿ"],
     school: "ಸರ್ಕಾರಿ ಪ್ರೌಢಶಾಲೆ",
 };
@@ -235,49 +209,25 @@ pub(super) static STATES: [State; 36] = [
         "Karnataka",
         "KA",
         &KANNADA,
-        &[
-            "Bengaluru Urban",
-            "Mysuru",
-            "Belagavi",
-            "Kalaburagi",
-            "Udupi",
-        ],
+        &["Bengaluru Urban", "Mysuru", "Belagavi", "Kalaburagi", "Udupi"],
     ),
     state(
         "Tamil Nadu",
         "TN",
         &TAMIL,
-        &[
-            "Chennai",
-            "Madurai",
-            "Coimbatore",
-            "Tiruchirappalli",
-            "The Nilgiris",
-        ],
+        &["Chennai", "Madurai", "Coimbatore", "Tiruchirappalli", "The Nilgiris"],
     ),
     state(
         "Uttar Pradesh",
         "UP",
         &DEVANAGARI,
-        &[
-            "Lucknow",
-            "Varanasi",
-            "Agra",
-            "Prayagraj",
-            "Gorakhpur",
-            "Jhansi",
-        ],
+        &["Lucknow", "Varanasi", "Agra", "Prayagraj", "Gorakhpur", "Jhansi"],
     ),
     state(
         "West Bengal",
         "WB",
         &BENGALI,
-        &[
-            "Kolkata",
-            "North 24 Parganas",
-            "Darjeeling",
-            "Purba Bardhaman",
-        ],
+        &["Kolkata", "North 24 Parganas", "Darjeeling", "Purba Bardhaman"],
     ),
     state(
         "Telangana",
@@ -297,12 +247,7 @@ pub(super) static STATES: [State; 36] = [
         &GURMUKHI,
         &["Amritsar", "Ludhiana", "Patiala", "S.A.S. Nagar (Mohali)"],
     ),
-    state(
-        "Gujarat",
-        "GJ",
-        &GUJARATI,
-        &["Ahmedabad", "Surat", "Rajkot", "Kachchh"],
-    ),
+    state("Gujarat", "GJ", &GUJARATI, &["Ahmedabad", "Surat", "Rajkot", "Kachchh"]),
     state(
         "Jammu and Kashmir",
         "JK",
@@ -315,22 +260,12 @@ pub(super) static STATES: [State; 36] = [
         &DEVANAGARI,
         &["Pune", "Nagpur", "Nashik", "Mumbai Suburban", "Kolhapur"],
     ),
-    state(
-        "Bihar",
-        "BR",
-        &DEVANAGARI,
-        &["Patna", "Gaya", "Muzaffarpur", "Purnia"],
-    ),
+    state("Bihar", "BR", &DEVANAGARI, &["Patna", "Gaya", "Muzaffarpur", "Purnia"]),
     state(
         "Andhra Pradesh",
         "AP",
         &TELUGU,
-        &[
-            "Visakhapatnam",
-            "Guntur",
-            "Chittoor",
-            "Sri Potti Sriramulu Nellore",
-        ],
+        &["Visakhapatnam", "Guntur", "Chittoor", "Sri Potti Sriramulu Nellore"],
     ),
     state(
         "Rajasthan",
@@ -344,42 +279,17 @@ pub(super) static STATES: [State; 36] = [
         &DEVANAGARI,
         &["Bhopal", "Indore", "Gwalior", "Jabalpur"],
     ),
-    state(
-        "Odisha",
-        "OD",
-        &LATIN,
-        &["Khordha", "Cuttack", "Ganjam", "Koraput"],
-    ),
+    state("Odisha", "OD", &LATIN, &["Khordha", "Cuttack", "Ganjam", "Koraput"]),
     state(
         "Assam",
         "AS",
         &BENGALI,
         &["Kamrup Metropolitan", "Dibrugarh", "Cachar", "Jorhat"],
     ),
-    state(
-        "Haryana",
-        "HR",
-        &DEVANAGARI,
-        &["Gurugram", "Hisar", "Karnal"],
-    ),
-    state(
-        "Jharkhand",
-        "JH",
-        &DEVANAGARI,
-        &["Ranchi", "Dhanbad", "East Singhbhum"],
-    ),
-    state(
-        "Chhattisgarh",
-        "CG",
-        &DEVANAGARI,
-        &["Raipur", "Bilaspur", "Bastar"],
-    ),
-    state(
-        "Uttarakhand",
-        "UK",
-        &DEVANAGARI,
-        &["Dehradun", "Nainital", "Almora"],
-    ),
+    state("Haryana", "HR", &DEVANAGARI, &["Gurugram", "Hisar", "Karnal"]),
+    state("Jharkhand", "JH", &DEVANAGARI, &["Ranchi", "Dhanbad", "East Singhbhum"]),
+    state("Chhattisgarh", "CG", &DEVANAGARI, &["Raipur", "Bilaspur", "Bastar"]),
+    state("Uttarakhand", "UK", &DEVANAGARI, &["Dehradun", "Nainital", "Almora"]),
     state(
         "Himachal Pradesh",
         "HP",
@@ -388,12 +298,7 @@ pub(super) static STATES: [State; 36] = [
     ),
     state("Goa", "GA", &LATIN, &["North Goa", "South Goa"]),
     state("Tripura", "TR", &BENGALI, &["West Tripura", "Dhalai"]),
-    state(
-        "Meghalaya",
-        "ML",
-        &LATIN,
-        &["East Khasi Hills", "West Garo Hills"],
-    ),
+    state("Meghalaya", "ML", &LATIN, &["East Khasi Hills", "West Garo Hills"]),
     state("Manipur", "MN", &BENGALI, &["Imphal East", "Churachandpur"]),
     state("Nagaland", "NL", &LATIN, &["Kohima", "Dimapur"]),
     state("Mizoram", "MZ", &LATIN, &["Aizawl", "Lunglei"]),
@@ -438,15 +343,9 @@ mod tests {
 
     #[test]
     fn names_hold_what_csv_must_quote() {
-        let names: Vec<&str> = SCRIPTS
-            .iter()
-            .flat_map(|script| script.first.iter().copied())
-            .collect();
+        let names: Vec<&str> = SCRIPTS.iter().flat_map(|script| script.first.iter().copied()).collect();
         for mark in ["'", ",", "\""] {
-            assert!(
-                names.iter().any(|name| name.contains(mark)),
-                "no name with {mark}"
-            );
+            assert!(names.iter().any(|name| name.contains(mark)), "no name with {mark}");
         }
     }
 }

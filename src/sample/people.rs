@@ -47,12 +47,7 @@ impl People {
     }
 
     /// Writes the users of one day: the first so many, the same every day.
-    pub fn write_day(
-        &self,
-        plan: &Plan,
-        day: usize,
-        table: &mut TableWriter,
-    ) -> Result<(), SampleError> {
+    pub fn write_day(&self, plan: &Plan, day: usize, table: &mut TableWriter) -> Result<(), SampleError> {
         let users = plan.users_on(day);
         for (chunk, start) in (0..users).step_by(CHUNK_ROWS).enumerate() {
             let mut draws = Draws::new(plan.seed, Stream::Users, chunk);
@@ -66,12 +61,7 @@ impl People {
     }
 
     /// A user's values, in the order of `COLUMNS`.
-    fn draw_user(
-        &self,
-        plan: &Plan,
-        user: usize,
-        draws: &mut Draws,
-    ) -> [Option<String>; COLUMNS.len()] {
+    fn draw_user(&self, plan: &Plan, user: usize, draws: &mut Draws) -> [Option<String>; COLUMNS.len()] {
         let tenant = plan.tenants.of_user(user);
         let state = &STATES[tenant];
         let district = draws.pick(state.districts);
@@ -101,11 +91,7 @@ pub(super) fn schema() -> SchemaRef {
 }
 
 /// A value in that share of the rows, nothing in the others.
-fn mostly(
-    draws: &mut Draws,
-    share: f64,
-    value: impl FnOnce(&mut Draws) -> String,
-) -> Option<String> {
+fn mostly(draws: &mut Draws, share: f64, value: impl FnOnce(&mut Draws) -> String) -> Option<String> {
     draws.chance(share).then(|| value(draws))
 }
 
@@ -196,10 +182,7 @@ impl Columns {
     }
 
     fn finish(mut self) -> Result<RecordBatch, SampleError> {
-        let columns = self
-            .0
-            .iter_mut()
-            .map(|column| Arc::new(column.finish()) as ArrayRef);
+        let columns = self.0.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef);
         record_batch("users", schema(), columns.collect())
     }
 }
@@ -219,10 +202,7 @@ mod tests {
     }
 
     fn share(values: &[Option<String>], wanted: impl Fn(Option<&str>) -> bool) -> f64 {
-        let count = values
-            .iter()
-            .filter(|value| wanted(value.as_deref()))
-            .count();
+        let count = values.iter().filter(|value| wanted(value.as_deref())).count();
         count as f64 / values.len() as f64
     }
 
@@ -232,10 +212,7 @@ mod tests {
         ids.sort();
         ids.dedup();
         assert_eq!(ids.len(), options().users);
-        assert!(
-            ids.iter()
-                .all(|id| id.as_deref().is_some_and(|id| id.len() == 36))
-        );
+        assert!(ids.iter().all(|id| id.as_deref().is_some_and(|id| id.len() == 36)));
     }
 
     #[test]
@@ -249,11 +226,8 @@ mod tests {
     #[test]
     fn odd_values_are_there() {
         let chunk = chunk();
-        let some = |column: &str, start: &str| {
-            share(&text(&chunk, column), |v| {
-                v.is_some_and(|v| v.starts_with(start))
-            })
-        };
+        let some =
+            |column: &str, start: &str| share(&text(&chunk, column), |v| v.is_some_and(|v| v.starts_with(start)));
         assert!(some("first_name", "=") > 0.0);
         assert!(some("mobile", "+91") > 0.0);
         assert!(some("mobile", "******") > 0.4);

@@ -126,9 +126,7 @@ impl Tenants {
     fn draw(options: &SampleOptions) -> Tenants {
         let mut draws = Draws::new(options.seed, Stream::Tenants, 0);
         let count = (options.batches / 3).clamp(1, STATES.len());
-        let ids = (0..count)
-            .map(|tenant| tenant_id(tenant, &mut draws))
-            .collect();
+        let ids = (0..count).map(|tenant| tenant_id(tenant, &mut draws)).collect();
         let mut slots: Vec<usize> = (0..count).collect();
         slots.extend((0..3 * count).map(|_| draws.skewed(count)));
         draws.shuffle(&mut slots);
@@ -159,9 +157,7 @@ impl Tenants {
 
     fn members(&self, belongs: impl Fn(usize) -> bool) -> Members {
         let cycle = self.slots.len();
-        let slots = (0..cycle)
-            .filter(|&slot| belongs(self.slots[slot]))
-            .collect();
+        let slots = (0..cycle).filter(|&slot| belongs(self.slots[slot])).collect();
         Members { slots, cycle }
     }
 }
@@ -176,10 +172,7 @@ impl Members {
     /// How many of the first `users` users they are.
     pub fn count(&self, users: usize) -> usize {
         let whole = users / self.cycle * self.slots.len();
-        whole
-            + self
-                .slots
-                .partition_point(|&slot| slot < users % self.cycle)
+        whole + self.slots.partition_point(|&slot| slot < users % self.cycle)
     }
 
     /// The user at a position below `count`.
@@ -195,11 +188,7 @@ mod tests {
 
     #[test]
     fn days_are_consecutive_and_end_at_the_last_date() {
-        let plan = Plan::new(&SampleOptions {
-            days: 3,
-            ..options()
-        })
-        .unwrap();
+        let plan = Plan::new(&SampleOptions { days: 3, ..options() }).unwrap();
         assert_eq!(plan.last_date(), options().last_date);
         assert_eq!(plan.day_end(2) - plan.day_end(0), 2 * DAY);
     }
@@ -229,12 +218,8 @@ mod tests {
         })
         .unwrap();
         for tenant in 0..plan.tenants.count() {
-            for (members, at_home) in [
-                (plan.tenants.home(tenant), true),
-                (plan.tenants.away(tenant), false),
-            ] {
-                let numbered: Vec<usize> =
-                    (0..members.count(997)).map(|n| members.nth(n)).collect();
+            for (members, at_home) in [(plan.tenants.home(tenant), true), (plan.tenants.away(tenant), false)] {
+                let numbered: Vec<usize> = (0..members.count(997)).map(|n| members.nth(n)).collect();
                 let expected: Vec<usize> = (0..997)
                     .filter(|&user| (plan.tenants.of_user(user) == tenant) == at_home)
                     .collect();
@@ -245,13 +230,10 @@ mod tests {
 
     #[test]
     fn impossible_options_are_named() {
-        let error = Plan::new(&SampleOptions {
-            users: 0,
-            ..options()
-        })
-        .err()
-        .unwrap()
-        .to_string();
+        let error = Plan::new(&SampleOptions { users: 0, ..options() })
+            .err()
+            .unwrap()
+            .to_string();
         assert!(error.contains("0 users"), "{error}");
     }
 }

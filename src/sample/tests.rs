@@ -27,10 +27,7 @@ pub(super) fn options() -> SampleOptions {
 /// A column of text.
 pub(super) fn text(batch: &RecordBatch, column: &str) -> Vec<Option<String>> {
     let column = batch.column_by_name(column).unwrap().as_string::<i32>();
-    column
-        .iter()
-        .map(|value| value.map(str::to_string))
-        .collect()
+    column.iter().map(|value| value.map(str::to_string)).collect()
 }
 
 fn times(batch: &RecordBatch, column: &str) -> Vec<Option<i64>> {
@@ -59,10 +56,7 @@ fn read(out: &Path, table: &str, date: NaiveDate) -> RecordBatch {
 /// The table on the first and on the last day.
 fn both_days(out: &Path, table: &str) -> [RecordBatch; 2] {
     let last = options().last_date;
-    [
-        read(out, table, last.pred_opt().unwrap()),
-        read(out, table, last),
-    ]
+    [read(out, table, last.pred_opt().unwrap()), read(out, table, last)]
 }
 
 type Key = (Option<String>, Option<String>);
@@ -101,10 +95,7 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 fn the_same_options_give_the_same_bytes() {
     let (first, _) = sample(&options());
     let (second, _) = sample(&options());
-    let (other, _) = sample(&SampleOptions {
-        seed: 8,
-        ..options()
-    });
+    let (other, _) = sample(&SampleOptions { seed: 8, ..options() });
     assert!(files(first.path()) == files(second.path()));
     assert!(files(first.path()) != files(other.path()));
 }
@@ -112,19 +103,10 @@ fn the_same_options_give_the_same_bytes() {
 #[test]
 fn a_small_sample_is_small_and_complete() {
     let (out, summary) = sample(&options());
-    assert_eq!(
-        (summary.users, summary.enrolments, summary.batches),
-        (300, 1500, 12)
-    );
+    assert_eq!((summary.users, summary.enrolments, summary.batches), (300, 1500, 12));
     assert!(summary.largest_batch >= 150);
     let files = files(out.path());
-    assert_eq!(
-        files
-            .keys()
-            .filter(|path| path.ends_with("_SUCCESS"))
-            .count(),
-        10
-    );
+    assert_eq!(files.keys().filter(|path| path.ends_with("_SUCCESS")).count(), 10);
     assert_eq!(files.len(), 20);
     assert!(files.values().map(Vec::len).sum::<usize>() < 1_000_000);
 }
@@ -188,11 +170,7 @@ fn progress_never_falls() {
     });
     assert!(first.iter().all(|(key, percent)| percent <= &last[key]));
     assert!(first.iter().any(|(key, percent)| percent < &last[key]));
-    assert!(
-        last.values()
-            .flatten()
-            .all(|percent| (0..=100).contains(percent))
-    );
+    assert!(last.values().flatten().all(|percent| (0..=100).contains(percent)));
 }
 
 #[test]
@@ -213,10 +191,7 @@ fn nothing_is_later_than_its_day() {
             "{table}"
         );
         assert!(
-            times(&last, column)
-                .into_iter()
-                .flatten()
-                .all(|time| time < end),
+            times(&last, column).into_iter().flatten().all(|time| time < end),
             "{table}"
         );
     }
@@ -228,25 +203,12 @@ fn shares_are_as_promised() {
     let [_, enrolments] = both_days(out.path(), ENROLMENTS);
     let [_, progress] = both_days(out.path(), COURSE_PROGRESS);
     let share = |part: usize, whole: usize| part as f64 / whole as f64;
-    let active = enrolments
-        .column_by_name("active")
-        .unwrap()
-        .as_boolean()
-        .true_count();
+    let active = enrolments.column_by_name("active").unwrap().as_boolean().true_count();
     assert!((0.94..0.99).contains(&share(active, enrolments.num_rows())));
     assert!((0.80..0.90).contains(&share(progress.num_rows(), enrolments.num_rows())));
-    let done = times(&progress, "completed_at")
-        .into_iter()
-        .flatten()
-        .count();
+    let done = times(&progress, "completed_at").into_iter().flatten().count();
     assert!((0.33..0.47).contains(&share(done, progress.num_rows())));
-    assert!(
-        progress
-            .column_by_name("progress_percent")
-            .unwrap()
-            .null_count()
-            > 0
-    );
+    assert!(progress.column_by_name("progress_percent").unwrap().null_count() > 0);
 }
 
 /// Even the smallest sample that promises them has each of the deliberate mistakes.
@@ -260,11 +222,7 @@ fn every_mistake_is_there() {
     let [_, enrolments] = both_days(out.path(), ENROLMENTS);
     let [_, progress] = both_days(out.path(), COURSE_PROGRESS);
     let known = different(text(&users, "user_id"));
-    assert!(
-        text(&enrolments, "user_id")
-            .iter()
-            .any(|user| !known.contains(user))
-    );
+    assert!(text(&enrolments, "user_id").iter().any(|user| !known.contains(user)));
 
     let enrolled: BTreeMap<Key, Option<i64>> = keys(&enrolments)
         .into_iter()
@@ -272,19 +230,12 @@ fn every_mistake_is_there() {
         .collect();
     assert!(enrolled.len() < enrolments.num_rows());
     assert!(different(keys(&progress)).len() < progress.num_rows());
-    assert!(
-        keys(&progress)
-            .iter()
-            .any(|key| !enrolled.contains_key(key))
-    );
+    assert!(keys(&progress).iter().any(|key| !enrolled.contains_key(key)));
     let too_early = keys(&progress)
         .into_iter()
         .zip(times(&progress, "completed_at"))
         .any(|(key, completed)| {
-            completed.is_some()
-                && enrolled
-                    .get(&key)
-                    .is_some_and(|enrolled| completed < *enrolled)
+            completed.is_some() && enrolled.get(&key).is_some_and(|enrolled| completed < *enrolled)
         });
     assert!(too_early);
 }
@@ -307,10 +258,7 @@ fn events_of_a_day_are_different_and_some_come_again() {
 fn an_export_that_is_there_is_never_touched() {
     let (out, _) = sample(&options());
     let before = files(out.path());
-    let again = SampleOptions {
-        days: 3,
-        ..options()
-    };
+    let again = SampleOptions { days: 3, ..options() };
     let error = generate(&again, out.path(), &mut |_| {}).unwrap_err();
     assert!(matches!(error, SampleError::Exists { .. }));
     assert!(
@@ -324,9 +272,7 @@ fn an_export_that_is_there_is_never_touched() {
 
 #[test]
 fn the_smallest_samples_work() {
-    for (users, enrolments, batches, days) in
-        [(1, 0, 1, 1), (1, 1, 1, 1), (2, 1, 2, 3), (50, 40, 1, 1)]
-    {
+    for (users, enrolments, batches, days) in [(1, 0, 1, 1), (1, 1, 1, 1), (2, 1, 2, 3), (50, 40, 1, 1)] {
         let (_out, summary) = sample(&SampleOptions {
             users,
             enrolments,

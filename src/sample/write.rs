@@ -43,12 +43,7 @@ struct Part {
 
 impl TableWriter {
     /// Makes the folder and opens the first part: a table without rows still has a file that names its columns.
-    pub fn create(
-        out: &Path,
-        table: &str,
-        date: NaiveDate,
-        schema: SchemaRef,
-    ) -> Result<TableWriter, SampleError> {
+    pub fn create(out: &Path, table: &str, date: NaiveDate, schema: SchemaRef) -> Result<TableWriter, SampleError> {
         let folder = day_folder(out, table, date);
         refuse_existing(&folder)?;
         fs::create_dir_all(&folder).map_err(|reason| SampleError::io(&folder, reason))?;
@@ -100,8 +95,7 @@ impl TableWriter {
 impl Part {
     fn open(folder: &Path, name: &str, schema: SchemaRef) -> Result<Part, SampleError> {
         let unfinished = folder.join(format!(".{name}.tmp"));
-        let file =
-            File::create(&unfinished).map_err(|reason| SampleError::io(&unfinished, reason))?;
+        let file = File::create(&unfinished).map_err(|reason| SampleError::io(&unfinished, reason))?;
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .set_max_row_group_row_count(Some(CHUNK_ROWS))
@@ -120,8 +114,7 @@ impl Part {
         self.writer
             .close()
             .map_err(|reason| SampleError::parquet(&self.unfinished, reason))?;
-        fs::rename(&self.unfinished, &self.finished)
-            .map_err(|reason| SampleError::io(&self.finished, reason))
+        fs::rename(&self.unfinished, &self.finished).map_err(|reason| SampleError::io(&self.finished, reason))
     }
 }
 
@@ -168,18 +161,14 @@ mod tests {
         }
         assert_eq!(table.finish().unwrap(), 9 * CHUNK_ROWS as u64);
         let folder = out.path().join("numbers/date=2026-01-01");
-        assert_eq!(
-            names(&folder),
-            ["_SUCCESS", "part-00000.parquet", "part-00001.parquet"]
-        );
+        assert_eq!(names(&folder), ["_SUCCESS", "part-00000.parquet", "part-00001.parquet"]);
     }
 
     #[test]
     fn an_unfinished_table_has_no_parquet_file_and_no_marker() {
         let out = tempfile::tempdir().unwrap();
         let date = NaiveDate::from_ymd_opt(2026, 1, 1).unwrap();
-        let mut table =
-            TableWriter::create(out.path(), "numbers", date, batch(1).schema()).unwrap();
+        let mut table = TableWriter::create(out.path(), "numbers", date, batch(1).schema()).unwrap();
         table.write(&batch(1)).unwrap();
         drop(table);
         assert_eq!(

@@ -4,4 +4,8 @@
 
 mod support;
 
+mod exports;
+mod nightly;
+mod oracle;
+mod queries;
 mod reports;

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use assert_cmd::Command;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::Schema;
+use datafusion::arrow::util::pretty::pretty_format_batches;
 use datafusion::parquet::arrow::ArrowWriter;
-use datafusion::prelude::SessionContext;
+use datafusion::parquet::file::properties::WriterProperties;
+use datafusion::prelude::{ParquetReadOptions, SessionContext};
 use tempfile::TempDir;
 
 /// The day of the exports that tests make.
@@ -56,6 +58,19 @@ impl TestExports {
         self
     }
 
+    /// What `pragati sample` makes up; the newest day is [`DATE`].
+    pub fn sample(users: usize, enrolments: usize, batches: usize, days: usize) -> Self {
+        let exports = Self::empty();
+        let sizes = [("--users", users), ("--enrolments", enrolments), ("--batches", batches), ("--days", days)];
+        let mut sample = pragati();
+        sample.args(["sample", "--quiet", "--last-date", DATE, "--out"]).arg(exports.path());
+        for (option, size) in sizes {
+            sample.args([option, &size.to_string()]);
+        }
+        sample.assert().success();
+        exports
+    }
+
     /// Without the table.
     pub fn without(self, name: &str) -> Self {
         fs::remove_dir_all(self.path().join(name)).expect("a table");
@@ -68,7 +83,17 @@ impl TestExports {
 
     /// The first file of the table.
     pub fn file(&self, name: &str) -> PathBuf {
-        self.path().join(name).join(format!("date={DATE}")).join("part-00000.parquet")
+        self.path()
+            .join(name)
+            .join(format!("date={DATE}"))
+            .join("part-00000.parquet")
+    }
+
+    /// A configuration file beside the tables.
+    pub fn config(&self, toml: &str) -> String {
+        let file = self.path().join("settings.toml");
+        fs::write(&file, toml).expect("a file");
+        file.display().to_string()
     }
 
     /// `pragati COMMAND --exports …`, without the caller's configuration.
@@ -88,10 +113,7 @@ impl TestExports {
 
     /// What the command complains of on standard error; it must exit with `code` and one line.
     pub fn complaint(&self, code: i32, command: &str, arguments: &[&str]) -> String {
-        let output = self.command(command).args(arguments).output().expect("a run");
-        let complaint = String::from_utf8(output.stderr).expect("UTF-8");
-        assert_eq!(output.status.code(), Some(code), "{command} {arguments:?}: {complaint}");
-        assert_eq!(complaint.lines().count(), 1, "{complaint}");
+        let complaint = complaint_of(self.command(command).args(arguments), code);
         complaint.replace(&self.path().display().to_string(), "EXPORTS")
     }
 
@@ -123,10 +145,25 @@ pub fn pragati() -> Command {
     pragati
 }
 
+/// The one line that a failing command complains with on standard error.
+pub fn complaint_of(command: &mut Command, code: i32) -> String {
+    let output = command.output().expect("a run");
+    let complaint = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(code), "{command:?}: {complaint}");
+    assert_eq!(complaint.lines().count(), 1, "{complaint}");
+    complaint
+}
+
 /// Writes the rows of a query as a Parquet file.
 pub fn write_parquet(path: &Path, sql: &str) {
+    write_parquet_with(path, sql, WriterProperties::default());
+}
+
+/// Writes the rows of a query as a Parquet file, compressed and laid out as told.
+pub fn write_parquet_with(path: &Path, sql: &str, properties: WriterProperties) {
     let (schema, rows) = rows_of(sql);
-    let mut writer = ArrowWriter::try_new(File::create(path).expect("a file"), schema, None).expect("a writer");
+    let file = File::create(path).expect("a file");
+    let mut writer = ArrowWriter::try_new(file, schema, Some(properties)).expect("a writer");
     for batch in rows {
         writer.write(&batch).expect("written");
     }
@@ -134,12 +171,50 @@ pub fn write_parquet(path: &Path, sql: &str) {
 }
 
 fn rows_of(sql: &str) -> (Arc<Schema>, Vec<RecordBatch>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime");
     runtime.block_on(async {
-        let frame = SessionContext::new().sql(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let frame = SessionContext::new()
+            .sql(sql)
+            .await
+            .unwrap_or_else(|error| panic!("{sql}: {error}"));
         let schema = Arc::new(frame.schema().as_arrow().clone());
         (schema, frame.collect().await.expect("rows"))
     })
+}
+
+/// A query over Parquet files, which it knows as the table `files`; the answer is drawn as a table.
+pub fn query_parquet(path: &Path, sql: &str) -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let rows = runtime.block_on(async {
+        let session = SessionContext::new();
+        let path = path.to_str().expect("UTF-8");
+        session.register_parquet("files", path, ParquetReadOptions::default()).await.expect("Parquet");
+        session.sql(sql).await.expect("a query").collect().await.expect("rows")
+    });
+    pretty_format_batches(&rows).expect("text").to_string()
+}
+
+/// The same table with other columns: what stands between `select` and `from`.
+pub fn select(columns: &str, table: &str) -> String {
+    format!("select {columns} from ({table})")
+}
+
+/// Some columns of a CSV, by their headers, as CSV without the header line.
+pub fn csv_columns(csv: &str, headers: &[&str]) -> String {
+    let mut reader = csv::Reader::from_reader(csv.trim_start_matches('\u{feff}').as_bytes());
+    let found = reader.headers().expect("a header").clone();
+    let places: Vec<usize> = headers
+        .iter()
+        .map(|header| found.iter().position(|name| name == *header).expect("a known header"))
+        .collect();
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for record in reader.records() {
+        let record = record.expect("as many cells as the header");
+        writer.write_record(places.iter().map(|&place| &record[place])).expect("written");
+    }
+    String::from_utf8(writer.into_inner().expect("written")).expect("UTF-8")
 }
 
 /// The files below a folder with their contents, in order of their paths.
@@ -185,3 +260,31 @@ pub const COURSE_PROGRESS: &str = "
 pub const BATCHES: &str = "
     select * from (values ('b1', 'c1', 'Batch 1', 't1'), ('b2', 'c1', 'Batch 2', 't2'))
         as batches(batch_id, course_id, batch_name, tenant_id)";
+
+/// An `enrolments` table: user, course, batch, time, active.
+pub fn enrolments(rows: &str) -> String {
+    format!(
+        "select cast(user_id as varchar) as user_id, cast(course_id as varchar) as course_id,
+            cast(batch_id as varchar) as batch_id,
+            arrow_cast(enrolled_at, 'Timestamp(Millisecond, Some(\"UTC\"))') as enrolled_at, active
+        from (values {rows}) as enrolments(user_id, course_id, batch_id, enrolled_at, active)"
+    )
+}
+
+/// A `course_progress` table for batch b1 of course c1: user, percent, completion.
+pub fn course_progress(rows: &str) -> String {
+    format!(
+        "select user_id, 'c1' as course_id, 'b1' as batch_id, cast(progress_percent as double) as progress_percent,
+            arrow_cast(completed_at, 'Timestamp(Millisecond, Some(\"UTC\"))') as completed_at
+        from (values {rows}) as course_progress(user_id, progress_percent, completed_at)"
+    )
+}
+
+/// A `batches` table: batch, course, tenant.
+pub fn batches(rows: &str) -> String {
+    format!(
+        "select cast(batch_id as varchar) as batch_id, cast(course_id as varchar) as course_id,
+            cast(tenant_id as varchar) as tenant_id
+        from (values {rows}) as batches(batch_id, course_id, tenant_id)"
+    )
+}

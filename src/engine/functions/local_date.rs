@@ -7,9 +7,7 @@ use chrono_tz::Tz;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, Date32Array};
 use datafusion::arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
 use datafusion::common::{DataFusionError, Result, ScalarValue, exec_err};
-use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
-};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;
@@ -47,9 +45,9 @@ impl ScalarUDFImpl for LocalDate {
         let [timestamps, ColumnarValue::Scalar(ScalarValue::Utf8View(Some(zone)))] = arguments.args.as_slice() else {
             return exec_err!("local_date takes a timestamp and the name of a time zone, such as 'Asia/Kolkata'");
         };
-        let zone: Tz = zone
-            .parse()
-            .map_err(|_| DataFusionError::Execution(format!("'{zone}' is not an IANA time zone such as 'Asia/Kolkata'")))?;
+        let zone: Tz = zone.parse().map_err(|_| {
+            DataFusionError::Execution(format!("'{zone}' is not an IANA time zone such as 'Asia/Kolkata'"))
+        })?;
         let is_scalar = matches!(timestamps, ColumnarValue::Scalar(_));
         let dates = local_dates(&timestamps.to_array(if is_scalar { 1 } else { rows })?, zone)?;
         if is_scalar {
@@ -61,7 +59,10 @@ impl ScalarUDFImpl for LocalDate {
 
 fn local_dates(array: &ArrayRef, zone: Tz) -> Result<Date32Array> {
     let Some(timestamps) = array.as_primitive_opt::<TimestampMicrosecondType>() else {
-        return exec_err!("local_date takes a timestamp in microseconds, not {}", array.data_type());
+        return exec_err!(
+            "local_date takes a timestamp in microseconds, not {}",
+            array.data_type()
+        );
     };
     let mut offsets = Offsets::new(zone);
     let mut day_of = |micros: i64| {
@@ -70,7 +71,10 @@ fn local_dates(array: &ArrayRef, zone: Tz) -> Result<Date32Array> {
         i32::try_from(local.div_euclid(SECONDS_PER_DAY))
             .map_err(|_| DataFusionError::Execution(format!("timestamp {micros} µs is too far away for a date")))
     };
-    timestamps.iter().map(|micros| micros.map(&mut day_of).transpose()).collect()
+    timestamps
+        .iter()
+        .map(|micros| micros.map(&mut day_of).transpose())
+        .collect()
 }
 
 /// A zone's offsets from UTC, remembered by UTC day: looking one up in the zone's history costs far more than the rest.
@@ -109,7 +113,11 @@ fn offset(zone: Tz, utc: i64) -> Result<i64> {
     let Some(moment) = DateTime::from_timestamp(utc, 0) else {
         return exec_err!("timestamp {utc} s is too far away for a date");
     };
-    Ok(i64::from(zone.offset_from_utc_datetime(&moment.naive_utc()).fix().local_minus_utc()))
+    Ok(i64::from(
+        zone.offset_from_utc_datetime(&moment.naive_utc())
+            .fix()
+            .local_minus_utc(),
+    ))
 }
 
 #[cfg(test)]
@@ -132,7 +140,10 @@ mod tests {
         let micros = just_before.timestamp_micros();
         assert_eq!(date_at(micros, Tz::Asia__Kolkata).day(), 21);
         assert_eq!(date_at(micros + 1, Tz::Asia__Kolkata).day(), 22);
-        assert_eq!(date_at(-1, Tz::UTC), NaiveDate::from_ymd_opt(1969, 12, 31).expect("a day"));
+        assert_eq!(
+            date_at(-1, Tz::UTC),
+            NaiveDate::from_ymd_opt(1969, 12, 31).expect("a day")
+        );
     }
 
     proptest! {

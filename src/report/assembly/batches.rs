@@ -1,18 +1,20 @@
 //! The directory of batches: a number for every id, the part that it belongs to, and what reports show of it.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::arrow::array::StringViewArray;
 use foldhash::fast::FixedState;
 
 use super::super::ReportBatch;
 use super::super::error::ReportError;
+use super::IdRange;
 
 /// Batches by number. Those of `batches` come first, ordered by id; others, whom only enrolments name, after them.
 pub struct Batches {
-    listed: Vec<ReportBatch>,
-    numbers: HashMap<String, u32, FixedState>,
+    listed: Arc<Vec<ReportBatch>>,
+    numbers: Arc<HashMap<String, u32, FixedState>>,
     part_count: usize,
     unlisted: Mutex<HashMap<String, Unlisted>>,
 }
@@ -46,13 +48,50 @@ pub struct RankedBatches {
 impl Batches {
     /// A directory of `listed`, which are ordered by id.
     pub fn new(listed: Vec<ReportBatch>, part_count: usize) -> Self {
-        let numbers = (0u32..).zip(&listed).map(|(number, batch)| (batch.batch_id.clone(), number)).collect();
+        let numbers = (0u32..)
+            .zip(&listed)
+            .map(|(number, batch)| (batch.batch_id.clone(), number))
+            .collect();
         Self {
-            listed,
-            numbers,
+            listed: Arc::new(listed),
+            numbers: Arc::new(numbers),
             part_count,
             unlisted: Mutex::default(),
         }
+    }
+
+    /// The same directory before anything was added to it.
+    pub fn as_listed(&self) -> Self {
+        Self {
+            listed: Arc::clone(&self.listed),
+            numbers: Arc::clone(&self.numbers),
+            part_count: self.part_count,
+            unlisted: Mutex::default(),
+        }
+    }
+
+    /// The number of parts.
+    pub fn part_count(&self) -> usize {
+        self.part_count
+    }
+
+    /// The ids that the batches of some parts have, listed or not.
+    pub fn ids_of(&self, parts: Range<usize>) -> IdRange {
+        let last_of = |part: usize| {
+            // The first place of the next part: place * part_count / listed > part.
+            let end = ((part + 1) * self.listed.len()).div_ceil(self.part_count);
+            end.checked_sub(1).map(|place| self.listed[place].batch_id.clone())
+        };
+        let is_last = parts.end == self.part_count;
+        IdRange {
+            after: parts.start.checked_sub(1).and_then(last_of),
+            up_to: (!is_last).then(|| parts.end.checked_sub(1).and_then(last_of)).flatten(),
+        }
+    }
+
+    /// The part of the batch of that id, listed or not.
+    pub fn part_of(&self, id: &str) -> usize {
+        self.part_at(self.listed.partition_point(|batch| batch.batch_id.as_str() < id))
     }
 
     /// The place of a batch that is listed or was named by an enrolment.
@@ -75,7 +114,7 @@ impl Batches {
         let next = u32::try_from(self.listed.len() + unlisted.len()).map_err(|_| ReportError::TooManyIds("batches"))?;
         let batch = unlisted.entry(id.to_owned()).or_insert_with(|| Unlisted {
             number: next,
-            part: self.part_at(self.listed.partition_point(|batch| batch.batch_id.as_str() < id)),
+            part: self.part_of(id),
             course_id: None,
         });
         if let Some(course) = course_id
@@ -112,7 +151,13 @@ impl Batches {
         for (place, batch) in self.listed.iter().enumerate() {
             let part = self.part_at(place);
             // Listed batches were numbered in u32 before.
-            all.push((batch.clone(), Place { number: place as u32, part }));
+            all.push((
+                batch.clone(),
+                Place {
+                    number: place as u32,
+                    part,
+                },
+            ));
         }
         let unlisted = self.unlisted.into_inner().unwrap_or_else(PoisonError::into_inner);
         all.extend(unlisted.into_iter().map(|(batch_id, batch)| {
@@ -149,9 +194,9 @@ impl RankedBatches {
         self.rank_of[number as usize]
     }
 
-    /// For each part, the number of batches in it and all parts before it.
-    pub fn part_ends(&self, part_count: usize) -> Vec<usize> {
-        (0..part_count).map(|part| self.parts.partition_point(|&other| other <= part)).collect()
+    /// The number of batches in a part and all parts before it; none before the first part.
+    pub fn end_of_part(&self, part: Option<usize>) -> usize {
+        part.map_or(0, |part| self.parts.partition_point(|&other| other <= part))
     }
 }
 
@@ -174,11 +219,19 @@ mod tests {
             batches.find_or_add(id, Some("y")).expect("a place");
             batches.find_or_add(id, Some("x")).expect("a place");
         }
+        for part in 0..2 {
+            let ids = batches.ids_of(part..part + 1);
+            for id in ["a", "b", "c", "d", "e", "f", "g", "h", "i"] {
+                let is_within = ids.after.as_deref().is_none_or(|after| id > after)
+                    && ids.up_to.as_deref().is_none_or(|up_to| id <= up_to);
+                assert_eq!(is_within, batches.part_of(id) == part, "{id} in part {part}");
+            }
+        }
         let (ranked, all) = batches.ranked();
         let ids: Vec<&str> = all.iter().map(|batch| batch.batch_id.as_str()).collect();
         assert_eq!(ids, ["a", "b", "c", "d", "e", "f", "g", "h", "i"]);
         assert_eq!(all[0].course_id.as_deref(), Some("x"));
         assert!(ranked.parts.is_sorted(), "{:?}", ranked.parts);
-        assert_eq!(ranked.part_ends(2).last(), Some(&9));
+        assert_eq!(ranked.end_of_part(Some(1)), 9);
     }
 }

@@ -14,16 +14,18 @@ mod part;
 mod rows;
 mod users;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::physical_plan::streaming::PartitionStream;
 
+use super::ReportBatch;
 use super::error::ReportError;
-use super::{EnrolmentCounts, ReportBatch};
 use crate::catalog::Catalog;
 use crate::engine::EngineError;
 use crate::ids::BatchId;
+pub use batches::Batches;
 use part::{Part, Shared};
 
 /// Enrolments of a part, on average: few enough to sort within the processor's caches, enough to fill row groups.
@@ -31,13 +33,12 @@ const PART_ROWS: u64 = 200_000;
 /// More parts than these would be many small files.
 const MOST_PARTS: u64 = 4_096;
 
-/// All reports, ready to be read part by part.
+/// Some reports, ready to be read part by part.
 pub struct Assembly {
-    /// Every batch that has a report, ordered by id.
+    /// Every batch of these that has a report, ordered by id.
     pub batches: Vec<ReportBatch>,
-    /// For each part, the number of batches in it and all parts before it.
+    /// For each part, the number of these batches in it and all parts before it.
     pub part_ends: Vec<usize>,
-    pub counts: EnrolmentCounts,
     /// The rows of `enrolment_details`, one partition a part, each sorted by batch and user.
     pub details: StreamingTable,
 }
@@ -46,44 +47,70 @@ pub struct Assembly {
 #[derive(Debug, Clone, Copy)]
 pub enum Scope<'a> {
     AllBatches,
+    /// Of the tables, no more is kept than these batches need.
+    Range(&'a IdRange),
     /// Of the tables, no more is kept than this batch needs.
     OneBatch(&'a BatchId),
 }
 
-/// Reads the snapshot's tables and prepares all parts.
-pub async fn assemble(catalog: &Catalog, scope: Scope<'_>) -> Result<Assembly, ReportError> {
-    let part_count = match scope {
-        Scope::AllBatches => part_count(catalog),
-        Scope::OneBatch(_) => 1,
-    };
-    let batches = load::batches(catalog, scope, part_count).await?;
+/// A range of batch ids.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdRange {
+    /// Not this id, nor those before it.
+    pub after: Option<String>,
+    /// This id and those before it.
+    pub up_to: Option<String>,
+}
+
+/// Reads the snapshot's tables and prepares the parts of the scope.
+pub async fn assemble(
+    catalog: &Catalog,
+    scope: Scope<'_>,
+    batches: Batches,
+    parts: Range<usize>,
+) -> Result<Assembly, ReportError> {
     let enrolments = load::enrolment_rows(catalog, scope).await?;
-    let users = load::users(catalog, enrolments.user_ids.as_ref()).await?;
-    let enrolments = load::enrolments(enrolments.rows, users, batches, part_count).await?;
-    let progress = load::progress(catalog, scope, &enrolments, part_count).await?;
-    let load::Enrolments {
-        users,
-        batches,
-        rows,
-        counts,
-    } = enrolments;
-    let (batches, report_batches) = Arc::try_unwrap(batches).map_err(|_| EngineError::Lost("batches"))?.ranked();
+    let users = load::users(catalog, enrolments.user_ids).await?;
+    let enrolments = load::enrolments(enrolments.rows, users, batches).await?;
+    let progress = load::progress(catalog, scope, &enrolments).await?;
+    let load::Enrolments { users, batches, rows } = enrolments;
+    let (batches, mut report_batches) = Arc::try_unwrap(batches)
+        .map_err(|_| EngineError::Lost("batches"))?
+        .ranked();
     let users = Arc::try_unwrap(users).map_err(|_| EngineError::Lost("users"))?.ranked();
-    let part_ends = batches.part_ends(part_count);
+    let before = batches.end_of_part(parts.start.checked_sub(1));
+    let part_ends: Vec<usize> = parts
+        .clone()
+        .map(|part| batches.end_of_part(Some(part)) - before)
+        .collect();
+    report_batches.drain(..before);
+    report_batches.truncate(part_ends.last().copied().unwrap_or(0));
     let shared = Arc::new(Shared::new(users, batches));
-    let parts = rows.into_iter().zip(progress).map(|(enrolments, progress)| {
+    let rows = rows.into_iter().zip(progress).skip(parts.start).take(parts.len());
+    let streams = rows.map(|(enrolments, progress)| {
         let part: Arc<dyn PartitionStream> = Arc::new(Part::new(Arc::clone(&shared), enrolments, progress));
         part
     });
     let schema = Arc::clone(shared.schema());
     let details =
-        StreamingTable::try_new(schema, parts.collect()).map_err(EngineError::running("the reports' rows"))?;
+        StreamingTable::try_new(schema, streams.collect()).map_err(EngineError::running("the reports' rows"))?;
     Ok(Assembly {
         batches: report_batches,
         part_ends,
-        counts,
         details,
     })
+}
+
+/// The directory of the batches in the table, divided into the parts that the reports of all batches come in.
+pub async fn batches_in_parts(catalog: &Catalog) -> Result<Batches, ReportError> {
+    load::batches(catalog, Scope::AllBatches, part_count(catalog)).await
+}
+
+/// The report of one batch; it has no batches where the snapshot does not know it.
+pub async fn assemble_one(catalog: &Catalog, batch: &BatchId) -> Result<Assembly, ReportError> {
+    let scope = Scope::OneBatch(batch);
+    let batches = load::batches(catalog, scope, 1).await?;
+    assemble(catalog, scope, batches, 0..1).await
 }
 
 fn part_count(catalog: &Catalog) -> usize {
@@ -96,7 +123,12 @@ fn part_count(catalog: &Catalog) -> usize {
     let rows = if exported > 0 {
         exported
     } else {
-        catalog.inputs.iter().map(|input| input.inspected.rows).max().unwrap_or(0)
+        catalog
+            .inputs
+            .iter()
+            .map(|input| input.inspected.rows)
+            .max()
+            .unwrap_or(0)
     };
     usize::try_from(rows.div_ceil(PART_ROWS).clamp(1, MOST_PARTS)).unwrap_or(1)
 }

@@ -126,7 +126,11 @@ impl PartRows {
     fn progress_of(&mut self, enrolments: std::ops::Range<usize>) -> Vec<Option<Progress>> {
         let mut found = Vec::with_capacity(enrolments.len());
         for enrolment in &self.enrolments[enrolments] {
-            while self.progress.get(self.next_progress).is_some_and(|progress| progress.key() < enrolment.key()) {
+            while self
+                .progress
+                .get(self.next_progress)
+                .is_some_and(|progress| progress.key() < enrolment.key())
+            {
                 self.next_progress += 1;
             }
             let candidate = self.progress.get(self.next_progress).copied();
@@ -139,7 +143,10 @@ impl PartRows {
         let (users, batches) = (&self.shared.users, &self.shared.batches);
         let numbers: Vec<u32> = enrolments.iter().map(|row| users.at_rank(row.key().user())).collect();
         let places: UInt32Array = enrolments.iter().map(|row| Some(row.key().batch())).collect();
-        let listed: UInt32Array = numbers.iter().map(|&user| users.is_listed(user).then_some(user)).collect();
+        let listed: UInt32Array = numbers
+            .iter()
+            .map(|&user| users.is_listed(user).then_some(user))
+            .collect();
         let mut columns: Vec<ArrayRef> = vec![
             take(&batches.ids, &places, None)?,
             take(&batches.course_ids, &places, None)?,
@@ -147,9 +154,19 @@ impl PartRows {
             self.user_ids(&numbers, &listed)?,
             timestamps(enrolments.iter().map(Enrolment::enrolled_at)),
             Arc::new(progress.iter().map(|row| Some(row.is_some())).collect::<BooleanArray>()),
-            Arc::new(progress.iter().map(|row| row.and_then(|row| row.percent())).collect::<Float64Array>()),
+            Arc::new(
+                progress
+                    .iter()
+                    .map(|row| row.and_then(|row| row.percent()))
+                    .collect::<Float64Array>(),
+            ),
             timestamps(progress.iter().map(|row| row.and_then(|row| row.completed_at()))),
-            Arc::new(numbers.iter().map(|&user| Some(users.is_listed(user))).collect::<BooleanArray>()),
+            Arc::new(
+                numbers
+                    .iter()
+                    .map(|&user| Some(users.is_listed(user)))
+                    .collect::<BooleanArray>(),
+            ),
         ];
         for detail in users.details() {
             columns.push(take(detail, &listed, None)?);

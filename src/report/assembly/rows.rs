@@ -156,7 +156,10 @@ mod tests {
             Enrolment::new(KEY, None, true),
         ]);
         assert_eq!((winner.enrolled_at(), winner.is_active()), (Some(2), false));
-        let winner = best(vec![Enrolment::new(KEY, Some(-5), false), Enrolment::new(KEY, Some(-5), true)]);
+        let winner = best(vec![
+            Enrolment::new(KEY, Some(-5), false),
+            Enrolment::new(KEY, Some(-5), true),
+        ]);
         assert_eq!((winner.enrolled_at(), winner.is_active()), (Some(-5), true));
         let winner = best(vec![Enrolment::new(KEY, None, false), Enrolment::new(KEY, None, true)]);
         assert_eq!((winner.enrolled_at(), winner.is_active()), (None, true));

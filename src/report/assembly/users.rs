@@ -59,7 +59,10 @@ impl Users {
     pub fn try_new(users: &RecordBatch, memory: MemoryReservation) -> Result<Option<Self>, ReportError> {
         let column = |name| users.column_by_name(name).ok_or(ReportError::MissingColumn(name));
         let ids = column("user_id")?.as_string_view().clone();
-        let details = DETAILS.iter().map(|name| Ok(column(name)?.clone())).collect::<Result<Vec<_>, ReportError>>()?;
+        let details = DETAILS
+            .iter()
+            .map(|name| Ok(column(name)?.clone()))
+            .collect::<Result<Vec<_>, ReportError>>()?;
         let hasher = FixedState::default();
         let (mut by_uuid, mut by_text) = (HashTable::with_capacity(ids.len()), HashTable::new());
         for (place, id) in ids.iter().enumerate() {
@@ -74,7 +77,10 @@ impl Users {
                 None => {
                     let text = |number: &u32| ids.value(*number as usize);
                     let hash = |number: &u32| hasher.hash_one(text(number));
-                    insert_if_vacant(by_text.entry(hasher.hash_one(id), |other| text(other) == id, hash), number)
+                    insert_if_vacant(
+                        by_text.entry(hasher.hash_one(id), |other| text(other) == id, hash),
+                        number,
+                    )
                 }
             };
             if !is_new {
@@ -84,7 +90,9 @@ impl Users {
         let columns: usize = details.iter().map(|column| column.get_array_memory_size()).sum();
         let ranks = ids.len() * 2 * size_of::<u32>();
         memory
-            .try_grow(columns + ids.get_array_memory_size() + by_uuid.allocation_size() + by_text.allocation_size() + ranks)
+            .try_grow(
+                columns + ids.get_array_memory_size() + by_uuid.allocation_size() + by_text.allocation_size() + ranks,
+            )
             .map_err(EngineError::running("the directory of users"))?;
         Ok(Some(Self {
             ids,
@@ -103,7 +111,9 @@ impl Users {
         let keys: Vec<Option<Uuid>> = ids.iter().map(|id| id.and_then(parse_uuid)).collect();
         let found = keys.iter().enumerate().map(|(row, key)| match key {
             Some(uuid) => {
-                let found = self.by_uuid.find(self.hasher.hash_one(uuid), |(other, _)| other == uuid);
+                let found = self
+                    .by_uuid
+                    .find(self.hasher.hash_one(uuid), |(other, _)| other == uuid);
                 found.map(|&(_, number)| number)
             }
             None if ids.is_null(row) => None,
@@ -155,7 +165,9 @@ impl RankedUsers {
     fn rank(&mut self) {
         let count = self.ids.len() + self.strangers.len();
         // The first bytes decide nearly always, and lie together; the ids themselves are all over memory.
-        let mut order: Vec<(u64, u32)> = (0..count as u32).map(|number| (first_bytes(self.id(number)), number)).collect();
+        let mut order: Vec<(u64, u32)> = (0..count as u32)
+            .map(|number| (first_bytes(self.id(number)), number))
+            .collect();
         order.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| self.id(a.1).cmp(self.id(b.1))));
         self.by_rank = order.iter().map(|&(_, number)| number).collect();
         self.rank_of = vec![0; count];
@@ -256,7 +268,13 @@ mod tests {
     fn only_ids_in_the_usual_form_are_uuids() {
         let id = "0123abcd-89ef-4567-8000-00000000000f";
         assert_eq!(parse_uuid(id), Some((0x0123_abcd_89ef_4567, 0x8000_0000_0000_000f)));
-        for other in [id.to_uppercase(), id.replace('-', "0"), id[1..].to_owned(), id.replace('f', "g"), format!("{id} ")] {
+        for other in [
+            id.to_uppercase(),
+            id.replace('-', "0"),
+            id[1..].to_owned(),
+            id.replace('f', "g"),
+            format!("{id} "),
+        ] {
             assert_eq!(parse_uuid(&other), None, "{other}");
         }
     }

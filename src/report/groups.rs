@@ -1,0 +1,106 @@
+//! Divides all batches into groups whose reports can be assembled within the memory limit, one after the other.
+//!
+//! Without a limit there is one group. With one, a group is a range of parts: its enrolments, and the users that they
+//! name, are all that is in memory. Each group reads the tables again, so there are as few groups as the limit allows.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use datafusion::arrow::array::AsArray;
+use datafusion::arrow::datatypes::Int64Type;
+use datafusion::execution::memory_pool::MemoryLimit;
+
+use super::assembly::Batches;
+use super::error::ReportError;
+use crate::catalog::Catalog;
+use crate::engine::EngineError;
+
+/// The share of the limit that a group may need by estimate; reading and writing need the rest.
+const SHARE_PERCENT: usize = 50;
+/// Bytes of an enrolment and its progress, with room for growing vectors.
+const ENROLMENT_BYTES: usize = 2 * (16 + 24);
+/// Bytes of a user beside their texts: views, before and after columns are joined, places in directories and sets.
+const USER_BYTES: usize = 2 * 11 * 16 + 160;
+
+/// The groups, as ranges of parts.
+pub async fn within_memory(catalog: &Catalog, batches: &Batches) -> Result<VecDeque<Range<usize>>, ReportError> {
+    let everything = VecDeque::from([0..batches.part_count()]);
+    let MemoryLimit::Finite(limit) = catalog.session.runtime_env().memory_pool.memory_limit() else {
+        return Ok(everything);
+    };
+    let budget = limit / 100 * SHARE_PERCENT;
+    let (users, text_bytes) = size_of_users(catalog);
+    let user_bytes = USER_BYTES + text_bytes.checked_div(users).unwrap_or(0);
+    let sizes = part_sizes(catalog, batches).await?;
+    if sizes.iter().sum::<usize>() * ENROLMENT_BYTES + users * user_bytes <= budget {
+        return Ok(everything);
+    }
+    Ok(divide(&sizes, budget / (ENROLMENT_BYTES + user_bytes)))
+}
+
+/// Ranges of parts with so many rows at most, or with one part.
+fn divide(sizes: &[usize], most_rows: usize) -> VecDeque<Range<usize>> {
+    let mut groups = VecDeque::new();
+    let (mut start, mut rows) = (0, 0);
+    for (part, size) in sizes.iter().enumerate() {
+        if part > start && rows + size > most_rows {
+            groups.push_back(start..part);
+            (start, rows) = (part, 0);
+        }
+        rows += size;
+    }
+    groups.push_back(start..sizes.len());
+    groups
+}
+
+/// Rows of the files of `users`, and bytes of their columns; of all files where other tables make it.
+fn size_of_users(catalog: &Catalog) -> (usize, usize) {
+    let is_exported = catalog.inputs.iter().any(|input| input.table == "users");
+    let files = catalog
+        .inputs
+        .iter()
+        .filter(|input| !is_exported || input.table == "users");
+    files.fold((0, 0), |(rows, bytes), input| {
+        let more = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+        (
+            rows + more(input.inspected.rows),
+            bytes + more(input.inspected.uncompressed_bytes),
+        )
+    })
+}
+
+/// The rows of `enrolments` in each part.
+async fn part_sizes(catalog: &Catalog, batches: &Batches) -> Result<Vec<usize>, ReportError> {
+    let frame = catalog
+        .query("reports/enrolments_per_batch", |parameters| parameters)
+        .await?;
+    let counts = frame
+        .collect()
+        .await
+        .map_err(EngineError::running("counting enrolments"))?;
+    let mut sizes = vec![0; batches.part_count()];
+    for rows in &counts {
+        let missing = ReportError::MissingColumn;
+        let ids = rows.column_by_name("batch_id").and_then(|ids| ids.as_string_view_opt());
+        let counts = rows
+            .column_by_name("enrolments")
+            .and_then(|counts| counts.as_primitive_opt::<Int64Type>());
+        let (ids, counts) = (ids.ok_or(missing("batch_id"))?, counts.ok_or(missing("enrolments"))?);
+        for (id, count) in ids.iter().zip(counts.values()) {
+            sizes[batches.part_of(id.unwrap_or_default())] += usize::try_from(*count).unwrap_or(0);
+        }
+    }
+    Ok(sizes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_hold_as_much_as_fits_and_at_least_one_part() {
+        assert_eq!(divide(&[3, 3, 3], 100), [0..3]);
+        assert_eq!(divide(&[3, 3, 3, 3], 6), [0..2, 2..4]);
+        assert_eq!(divide(&[9, 1, 9], 5), [0..1, 1..2, 2..3]);
+    }
+}

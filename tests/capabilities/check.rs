@@ -1,0 +1,187 @@
+//! `pragati check`: each rule finds what breaks it, and says so without personal data.
+
+use std::fs;
+
+use chrono::Utc;
+use chrono_tz::Asia::Kolkata;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::{
+    COURSE_PROGRESS, ENROLMENTS, TestExports, USERS, batches, complaint_of, enrolments,
+};
+
+#[test]
+fn every_rule_counts_what_breaks_it_and_names_some() {
+    let output = bad().command("check").args(["--format", "json"]).output().expect("a run");
+    assert_eq!(output.status.code(), Some(1));
+    let findings = findings(&output.stdout);
+    insta::assert_snapshot!(listed(&findings), @"");
+    assert!(findings.iter().all(|finding| finding["rows"] != 0), "a rule that no row of the bad exports breaks");
+}
+
+#[test]
+fn sound_exports_break_no_rule() {
+    let today = Utc::now().with_timezone(&Kolkata).date_naive().to_string();
+    let exports = TestExports::empty()
+        .table_on("users", &today, USERS)
+        .table_on("enrolments", &today, ENROLMENTS)
+        .table_on("course_progress", &today, COURSE_PROGRESS)
+        .table_on("batches", &today, &batches("('b1', 'c1', 't1')"))
+        .table_on("download_events", &today, &clicks("('m1', '2026-10-05T12:00:00', 'b1')"));
+    let findings = findings(exports.output("check", &["--format", "json"]).as_bytes());
+    assert_eq!(findings.len(), fs::read_dir("queries/checks").expect("the rules").count());
+    for finding in findings {
+        assert_eq!(finding["rows"], 0, "{finding}");
+    }
+}
+
+#[test]
+fn only_rules_that_must_hold_fail_the_command() {
+    // b2 has no enrolments, which only should not be.
+    let table = TestExports::small().output("check", &[]);
+    insta::assert_snapshot!(shown(&table, "batches_without_enrolments"), @"");
+    let twice = TestExports::small().table("users", &format!("{USERS} union all {USERS}"));
+    insta::assert_snapshot!(complaint_of(&mut twice.command("check"), 1), @"");
+    let output = twice.command("check").output().expect("a run");
+    let table = String::from_utf8(output.stdout).expect("UTF-8");
+    insta::assert_snapshot!(shown(&table, "users_duplicated"), @"");
+    insta::assert_snapshot!(shown(&table, "users_without_user_id"), @"");
+}
+
+#[test]
+fn personal_data_is_never_shown() {
+    for format in ["table", "json"] {
+        let output = bad().command("check").args(["--format", format]).output().expect("a run");
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).expect("UTF-8");
+        for personal in ["E1", "Asha", "Kumar", "example.org", "1234", "अनीता"] {
+            assert!(!text.contains(personal), "{format} shows {personal}: {text}");
+        }
+    }
+}
+
+#[test]
+fn a_site_adds_and_replaces_rules() {
+    let queries = rules(&[
+        ("mine", "-- must: nobody is called Asha\nselect user_id as example from users where first_name = 'Asha'"),
+        ("users_duplicated", "-- should: anything goes\nselect 'x' as example where false"),
+    ]);
+    let twice = TestExports::small().table("users", &format!("{USERS} union all {USERS}"));
+    let folder = queries.path().to_str().expect("UTF-8");
+    let output = twice.command("check").args(["--queries", folder]).output().expect("a run");
+    assert_eq!(output.status.code(), Some(1));
+    let table = String::from_utf8(output.stdout).expect("UTF-8");
+    insta::assert_snapshot!(shown(&table, "mine"), @"");
+    insta::assert_snapshot!(shown(&table, "users_duplicated"), @"");
+}
+
+#[test]
+fn a_query_that_is_no_rule_is_named() {
+    for no_rule in ["select 1 as example", "-- perhaps: fine\nselect 1 as example", "-- must: be\nselect 1 as number"] {
+        let queries = rules(&[("mine", no_rule)]);
+        let arguments = ["--queries", queries.path().to_str().expect("UTF-8")];
+        let complaint = TestExports::small().complaint(1, "check", &arguments);
+        assert!(complaint.contains("query checks/mine is not a rule"), "{no_rule}: {complaint}");
+    }
+}
+
+/// Exports of a day long past that break every rule.
+fn bad() -> TestExports {
+    let users = "
+        ('u1', 'E1', 'Asha', 'Kumar', 'as***@example.org', '******1234', 'SCERT'),
+        ('u1', 'E1', 'अनीता', null, null, null, 'SCERT'),
+        ('u2', null, null, null, null, null, null), ('u3', null, null, null, null, null, null),
+        ('u4', null, null, null, null, null, null), ('u5', null, null, null, null, null, null),
+        (null, 'E1', 'Asha', 'Kumar', 'as***@example.org', '******1234', 'SCERT'),
+        (' ', 'E1', 'Asha', 'Kumar', 'as***@example.org', '******1234', null)";
+    let enrolled = "
+        ('u1', 'c1', 'b1', '2019-10-01T10:00:00', true), ('u1', 'c1', 'b1', '2019-10-02T10:00:00', true),
+        ('u2', null, 'b1', '2019-10-01T10:00:00', true),
+        ('u3', 'c1', 'b1', '2019-10-01T10:00:00', null),
+        ('u4', 'c1', 'b1', null, true),
+        ('u5', 'c1', 'b1', '2999-10-01T10:00:00', true),
+        ('u5', 'c1', 'unknown batch', '2019-10-01T10:00:00', true),
+        ('unknown user', 'c1', 'b1', '2019-10-01T10:00:00', true),
+        ('not active', 'c1', 'b1', '2019-10-01T10:00:00', false),
+        (null, 'c1', 'b1', '2019-10-01T10:00:00', true), ('', 'c1', null, '2019-10-01T10:00:00', true),
+        ('u1', 'c1', null, '2019-10-01T10:00:00', true)";
+    let progress = "
+        ('u1', 'c1', 'b1', '40', '2019-09-30T10:00:00'), ('u1', 'c1', 'b1', '40', null),
+        ('u2', 'c1', 'b1', null, null),
+        ('u3', 'c2', 'b1', 'NaN', null),
+        ('u4', 'c1', 'b1', '100.5', '2999-10-01T10:00:00'),
+        ('u5', 'c1', 'b1', '-1', null),
+        ('not enrolled', 'c1', 'b1', '40', null),
+        (null, 'c1', 'b1', '40', null), ('u1', 'c1', ' ', '40', null)";
+    let events = "
+        ('m1', '2019-10-01T10:00:00', 'b1'), ('m1', '2019-10-01T10:00:00', 'b1'),
+        ('no batch', '2019-10-01T10:00:00', null), ('gone', '2019-10-01T10:00:00', 'b9'),
+        ('ahead', '2999-10-01T10:00:00', 'b1'), (null, '2019-10-01T10:00:00', 'b1')";
+    let day = "2020-01-01";
+    let tables = [
+        ("users", users_of(users)),
+        ("enrolments", enrolments(enrolled)),
+        ("course_progress", progress_of(progress)),
+        ("batches", batches("('b1', 'c1', 't1'), ('b1', 'c1', 't1'), ('b2', null, 't1'), ('b3', 'c1', ''), (null, 'c1', 't1')")),
+        ("download_events", clicks(events)),
+    ];
+    tables.iter().fold(TestExports::empty(), |exports, (name, sql)| exports.table_on(name, day, sql))
+}
+
+fn users_of(rows: &str) -> String {
+    format!(
+        "select *, null as district_name, null as school_name, null as block_name, null as tenant_id from (values {rows})
+        as users(user_id, external_id, first_name, last_name, email, mobile, organization_name)"
+    )
+}
+
+fn progress_of(rows: &str) -> String {
+    format!(
+        "select user_id, course_id, batch_id, cast(percent as double) as progress_percent,
+            to_timestamp(completed_at) as completed_at
+        from (values {rows}) as course_progress(user_id, course_id, batch_id, percent, completed_at)"
+    )
+}
+
+fn clicks(rows: &str) -> String {
+    format!(
+        "select mid, to_timestamp(event_time) as event_time, 'u1' as user_id, 'c1' as course_id, batch_id, 't1' as tenant_id
+        from (values {rows}) as download_events(mid, event_time, batch_id)"
+    )
+}
+
+/// A folder of a site's own rules.
+fn rules(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let checks = folder.path().join("checks");
+    fs::create_dir(&checks).expect("a folder");
+    for (name, sql) in files {
+        fs::write(checks.join(format!("{name}.sql")), sql).expect("a file");
+    }
+    folder
+}
+
+fn findings(json: &[u8]) -> Vec<Value> {
+    serde_json::from_slice(json).expect("an array")
+}
+
+/// Severity, rule and rows, with the examples below.
+fn listed(findings: &[Value]) -> String {
+    let mut text = String::new();
+    for finding in findings {
+        let word = |field: &str| finding[field].as_str().expect("text").to_owned();
+        text += &format!("{} {}: {}\n", word("severity"), word("rule"), finding["rows"]);
+        for example in finding["examples"].as_array().expect("an array") {
+            text += &format!("    {}\n", example.as_str().expect("text"));
+        }
+    }
+    text
+}
+
+/// The lines of one rule in the table, the examples among them.
+fn shown(table: &str, rule: &str) -> String {
+    let mut lines = table.lines().skip_while(|line| line.split_whitespace().nth(2) != Some(rule));
+    let first = lines.next().expect("the rule").to_owned();
+    let examples = lines.take_while(|line| line.trim_start().starts_with("for example"));
+    std::iter::once(first.as_str()).chain(examples).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,501 @@
+//! The nightly run (DESIGN, section 4): what lies where, what the manifest promises, and that only whole outputs appear.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use pragati::nightly::manifest::{Content, Manifest};
+use sha2::{Digest, Sha256};
+
+use crate::support::{
+    BATCHES, DATE, ENROLMENTS, TestExports, batches, complaint_of, enrolments, files_below, query_parquet,
+};
+
+/// How long a run may take to come to the point that a test waits for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn manifest(day: &Path) -> Manifest {
+    let text = fs::read(day.join("manifest.json")).expect("a manifest");
+    serde_json::from_slice(&text).expect("the manifest's form")
+}
+
+/// The contents by path of all files but the manifest, which tells times.
+fn files_but_manifest(day: &Path) -> BTreeMap<String, Vec<u8>> {
+    files_below(day).into_iter().filter(|(path, _)| path != "manifest.json").collect()
+}
+
+fn assert_same_files(found: &BTreeMap<String, Vec<u8>>, expected: &BTreeMap<String, Vec<u8>>, what: &str) {
+    assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>(), "{what}");
+    for (path, bytes) in expected {
+        assert!(&found[path] == bytes, "{what}: {path} differs");
+    }
+}
+
+fn staging_folders(out: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(out).expect("a folder").flatten();
+    let hidden = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(".staging-"));
+    hidden.map(|entry| entry.path()).collect()
+}
+
+/// Runs `nightly` into this folder; it must fail with this code and one line.
+fn complaint(exports: &TestExports, out: &Path, code: i32) -> String {
+    let complaint = complaint_of(exports.command("nightly").arg("--out").arg(out), code);
+    complaint.replace(&out.display().to_string(), "OUT").replace(&exports.path().display().to_string(), "EXPORTS")
+}
+
+fn run_into(exports: &TestExports, out: &Path) -> PathBuf {
+    exports.command("nightly").arg("--out").arg(out).assert().success();
+    out.join(format!("date={DATE}"))
+}
+
+mod layout {
+    use super::*;
+
+    /// Batches with ids that are no file names, of known and unknown tenants.
+    fn odd_ids() -> TestExports {
+        TestExports::small().table(
+            "batches",
+            &batches(
+                "('b1', 'c1', 't1'), ('../../etc/passwd', 'c1', '..'), ('..', 'c1', 't/1'), ('.hidden', 'c1', '_'),
+                ('say \"hi\"', 'c1', null), ('two\nlines', 'c1', ' '), ('बैच 🙂', 'c1', 'राज्य'), ('_', 'c1', null),
+                ('100%', 'c1', 'T1'), (' b ', 'c1', 't1'), (repeat('x', 10000), 'c1', repeat('🙂', 2500))",
+            ),
+        )
+    }
+
+    #[test]
+    fn every_file_has_its_place() {
+        let (_out, day) = odd_ids().nightly(&[]);
+        let paths: Vec<String> = files_below(&day).into_iter().map(|(path, _)| path).collect();
+        insta::assert_snapshot!(paths.join("\n"), @"");
+    }
+
+    #[test]
+    fn odd_ids_never_leave_the_output_folder() {
+        let (out, _day) = odd_ids().nightly(&[]);
+        let mut entries: Vec<_> = fs::read_dir(out.path()).expect("a folder").flatten().map(|entry| entry.file_name()).collect();
+        entries.sort();
+        assert_eq!(entries, [".pragati.lock", "date=2026-11-22"]);
+    }
+
+    #[test]
+    fn every_csv_is_the_batch_s_report() {
+        let exports = odd_ids().table(
+            "enrolments",
+            &enrolments(
+                "('u1', 'c1', 'two\nlines', '2026-10-01T00:00:00', true), ('u2', 'c1', '..', '2026-10-01T00:00:00', true),
+                ('u1', 'c1', repeat('x', 10000), '2026-10-01T00:00:00', true),
+                ('u9', 'c9', 'only here', '2026-10-01T00:00:00', true)",
+            ),
+        );
+        let (_out, day) = exports.nightly(&[]);
+        let mut reports = 0;
+        for file in manifest(&day).files {
+            if let Content::ReportCsv { batch_id, .. } = file.content {
+                let csv = fs::read_to_string(day.join(&file.path)).expect("a file");
+                assert_eq!(csv, exports.report(&batch_id, &["--bom"]), "{batch_id}");
+                reports += 1;
+            }
+        }
+        assert_eq!(reports, 12);
+    }
+
+    #[test]
+    fn a_batch_without_enrolments_is_a_file_with_the_header_alone() {
+        let (_out, day) = TestExports::small().nightly(&[]);
+        let csv = fs::read_to_string(day.join("csv/t2/b2.csv")).expect("a file");
+        insta::assert_snapshot!(csv.trim_start_matches('\u{feff}'), @"");
+    }
+
+    #[test]
+    fn exports_without_any_batch_give_an_output_all_the_same() {
+        let exports = TestExports::small()
+            .without("batches")
+            .table("enrolments", &format!("{ENROLMENTS} where false"));
+        let (_out, day) = exports.nightly(&[]);
+        let paths: Vec<String> = files_below(&day).into_iter().map(|(path, _)| path).collect();
+        insta::assert_snapshot!(paths.join("\n"), @"");
+    }
+
+    #[test]
+    fn only_the_owner_can_read_the_output() {
+        let (out, day) = TestExports::small().nightly(&[]);
+        let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+        for (path, _) in files_below(out.path()) {
+            assert_eq!(mode(&out.path().join(&path)), 0o600, "{path}");
+        }
+        for folder in ["", "csv", "csv/t1", "course_progress_report", "download_ratio"] {
+            assert_eq!(mode(&day.join(folder)), 0o700, "{folder}");
+        }
+    }
+
+    #[test]
+    fn a_file_url_is_the_same_as_the_path() {
+        let exports = TestExports::small();
+        let out = tempfile::tempdir().expect("a folder");
+        let url = format!("file://{}/reports", out.path().display());
+        exports.output("nightly", &["--out", &url]);
+        let (_other, day) = exports.nightly(&[]);
+        let by_url = out.path().join(format!("reports/date={DATE}"));
+        assert_same_files(&files_but_manifest(&by_url), &files_but_manifest(&day), "file URL");
+    }
+
+    #[test]
+    fn the_output_folder_may_come_from_the_environment_and_must_come_from_somewhere() {
+        let exports = TestExports::small();
+        let out = tempfile::tempdir().expect("a folder");
+        exports.command("nightly").env("PRAGATI_NIGHTLY__OUT", out.path()).assert().success();
+        assert!(out.path().join(format!("date={DATE}/manifest.json")).exists());
+        insta::assert_snapshot!(exports.complaint(2, "nightly", &[]), @"");
+    }
+}
+
+mod contents {
+    use super::*;
+
+    /// Enrolments of every kind: 9 rows, of which 3 are reported.
+    fn every_kind_of_enrolment() -> TestExports {
+        TestExports::small().table(
+            "enrolments",
+            &enrolments(
+                "('u1', 'c1', 'b1', '2026-10-01T00:00:00', true), ('u1', 'c1', 'b1', '2026-10-02T00:00:00', true),
+                ('u2', 'c1', 'b1', '2026-10-01T00:00:00', false), ('stranger', 'c1', 'b1', '2026-10-01T00:00:00', true),
+                ('u2', 'c2', 'b3', '2026-10-01T00:00:00', true), (null, 'c1', 'b1', '2026-10-01T00:00:00', true),
+                (' ', 'c1', 'b1', '2026-10-01T00:00:00', true), (null, 'c1', null, '2026-10-01T00:00:00', true),
+                ('u1', 'c1', '', '2026-10-01T00:00:00', true)",
+            ),
+        )
+    }
+
+    #[test]
+    fn the_manifest_lists_every_file_with_its_rows_bytes_and_hash() {
+        let (_out, day) = TestExports::sample(200, 1_000, 10, 1).nightly(&[]);
+        let mut found = files_but_manifest(&day);
+        for entry in manifest(&day).files {
+            let bytes = found.remove(&entry.path).expect("a listed file exists");
+            assert_eq!(bytes.len() as u64, entry.bytes, "{}", entry.path);
+            let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(digest, entry.sha256, "{}", entry.path);
+            let rows = if entry.path.ends_with(".csv") {
+                csv::Reader::from_reader(bytes.as_slice()).records().count().to_string()
+            } else {
+                let counted = query_parquet(&day.join(&entry.path), "select count(*) as rows from files");
+                counted.lines().nth(3).expect("a row").trim_matches(['|', ' ']).to_owned()
+            };
+            assert_eq!(rows, entry.rows.to_string(), "{}", entry.path);
+        }
+        assert!(found.is_empty(), "not listed: {:?}", found.keys());
+    }
+
+    #[test]
+    fn the_manifest_accounts_for_every_enrolment() {
+        let (_out, day) = every_kind_of_enrolment().nightly(&[]);
+        let manifest = manifest(&day);
+        insta::assert_snapshot!(serde_json::to_string_pretty(&manifest.counts).expect("JSON"), @"");
+        insta::assert_snapshot!(serde_json::to_string(&manifest.rejected).expect("JSON"), @"");
+    }
+
+    #[test]
+    fn counts_of_the_manifest_add_up() {
+        let (_out, day) = TestExports::sample(500, 3_000, 12, 1).nightly(&[]);
+        let manifest = manifest(&day);
+        let counts = &manifest.counts;
+        let accounted = counts.rows_reported
+            + counts.without_user_id
+            + counts.without_batch_id
+            + counts.not_active
+            + counts.superseded_or_omitted;
+        assert_eq!(counts.enrolments_read, accounted);
+        let read = manifest.inputs.iter().filter(|input| input.table == "enrolments").map(|input| input.rows);
+        assert_eq!(counts.enrolments_read, read.sum::<u64>());
+        let reported = manifest.files.iter().filter(|file| matches!(file.content, Content::ReportCsv { .. }));
+        assert_eq!(counts.rows_reported, reported.map(|file| file.rows).sum::<u64>());
+        assert!(counts.not_active > 0 && counts.superseded_or_omitted > 0, "the sample has such rows: {counts:?}");
+    }
+
+    #[test]
+    fn unknown_users_are_counted_and_can_be_omitted() {
+        let exports = every_kind_of_enrolment();
+        let config = exports.config("report.unknown_users = 'omit'");
+        let (_out, day) = exports.nightly(&["--config", &config]);
+        let counts = manifest(&day).counts;
+        assert_eq!((counts.rows_reported, counts.reported_unknown_users, counts.superseded_or_omitted), (2, 0, 2));
+    }
+
+    #[test]
+    fn the_manifest_names_the_inputs_and_settings() {
+        let exports = TestExports::small();
+        let (_out, day) = exports.nightly(&["--timezone", "Asia/Dhaka"]);
+        let manifest = manifest(&day);
+        assert_eq!(manifest.timezone, "Asia/Dhaka");
+        assert_eq!(manifest.snapshot_date.to_string(), DATE);
+        let users = manifest.inputs.iter().find(|input| input.table == "users").expect("users were read");
+        let file = fs::metadata(exports.file("users")).expect("a file");
+        assert_eq!((users.file.as_str(), users.rows), (exports.file("users").to_str().expect("UTF-8"), 2));
+        assert_eq!(users.bytes, file.len());
+        assert_eq!(std::time::SystemTime::from(users.modified), file.modified().expect("a time"));
+    }
+
+    #[test]
+    fn the_mart_holds_every_reported_row_sorted_by_batch_and_user() {
+        let (_out, day) = TestExports::sample(500, 3_000, 12, 1).nightly(&[]);
+        let mart = day.join("course_progress_report/part-00000.parquet");
+        let drawn = query_parquet(&mart, "select batch_id, user_id from files");
+        let rows: Vec<&str> = drawn.lines().filter(|line| line.starts_with("| 0")).collect();
+        assert_eq!(rows.len() as u64, manifest(&day).counts.rows_reported);
+        assert!(rows.is_sorted());
+    }
+
+    #[test]
+    fn the_mart_s_columns_are_typed() {
+        let (_out, day) = TestExports::small().nightly(&[]);
+        let mart = day.join("course_progress_report/part-00000.parquet");
+        let columns = "batch_id, tenant_id, user_id, user_name, enrollment_date, course_progress, completion_date, known_user";
+        insta::assert_snapshot!(query_parquet(&mart, &format!("select {columns} from files")), @"");
+    }
+
+    #[test]
+    fn the_ratio_s_file_holds_what_the_command_shows() {
+        let exports = TestExports::sample(200, 1_000, 10, 3);
+        let (_out, day) = exports.nightly(&[]);
+        let file = day.join("download_ratio/part-00000.parquet");
+        for window in ["all", "1d", "7d", "30d"] {
+            let shown = exports.path().join("shown.parquet");
+            exports.output("ratio", &["--window", window, "--format", "parquet", "-o", shown.to_str().expect("UTF-8")]);
+            let query = format!("select * from files where time_window = '{window}'");
+            let written = query_parquet(&file, &query);
+            assert_eq!(written, query_parquet(&shown, &query), "{window}");
+            assert!(written.contains("| tenant"), "{written}");
+        }
+    }
+}
+
+mod same_bytes {
+    use super::*;
+
+    #[test]
+    fn for_any_number_of_threads_any_memory_and_every_run() {
+        let exports = TestExports::sample(2_000, 12_000, 40, 1);
+        let (_out, day) = exports.nightly(&["--threads", "1"]);
+        let expected = files_but_manifest(&day);
+        for arguments in [
+            ["--threads", "2"].as_slice(),
+            &["--threads", "5"],
+            &["--threads", "5"],
+            &["--memory-limit", "50MB"],
+            &["--memory-limit", "50MB", "--threads", "3"],
+        ] {
+            let (_out, day) = exports.nightly(arguments);
+            assert_same_files(&files_but_manifest(&day), &expected, &arguments.join(" "));
+        }
+    }
+
+    #[test]
+    fn also_when_several_writers_share_the_work() {
+        // More than 200,000 enrolments are written in several parts.
+        let exports = TestExports::sample(2_000, 250_000, 100, 1);
+        let (_out, by_one) = exports.nightly(&["--threads", "1"]);
+        let (_out_too, by_four) = exports.nightly(&["--threads", "4"]);
+        let expected = files_but_manifest(&by_one);
+        assert!(expected.contains_key("course_progress_report/part-00001.parquet"), "several parts");
+        assert_same_files(&files_but_manifest(&by_four), &expected, "four writers");
+    }
+}
+
+mod publishing {
+    use super::*;
+
+    #[test]
+    fn a_run_replaces_the_earlier_output_whole() {
+        let out = tempfile::tempdir().expect("a folder");
+        let exports = TestExports::small();
+        let day = run_into(&exports, out.path());
+        fs::write(day.join("csv/stale.csv"), "stale").expect("written");
+        let exports = exports.table("batches", &format!("{BATCHES} where batch_id <> 'b2'"));
+        run_into(&exports, out.path());
+        let reports: Vec<String> = files_below(&day.join("csv")).into_iter().map(|(path, _)| path).collect();
+        assert_eq!(reports, ["t1/b1.csv"]);
+        assert_eq!(staging_folders(out.path()), [] as [PathBuf; 0]);
+    }
+
+    #[test]
+    fn days_lie_beside_each_other() {
+        let out = tempfile::tempdir().expect("a folder");
+        let exports = TestExports::sample(50, 100, 3, 2);
+        run_into(&exports, out.path());
+        exports.command("nightly").args(["--date", "2026-11-21", "--out"]).arg(out.path()).assert().success();
+        assert!(out.path().join("date=2026-11-21/manifest.json").exists());
+        assert!(out.path().join("date=2026-11-22/manifest.json").exists());
+    }
+
+    /// A failing run must leave the output of an earlier one as it was, and nothing else.
+    fn assert_earlier_output_stays(damage: impl FnOnce(&mut Vec<u8>)) {
+        let out = tempfile::tempdir().expect("a folder");
+        let exports = TestExports::small();
+        run_into(&exports, out.path());
+        let earlier = files_below(out.path());
+        let mut bytes = fs::read(exports.file("enrolments")).expect("a file");
+        damage(&mut bytes);
+        fs::write(exports.file("enrolments"), bytes).expect("written");
+        complaint(&exports, out.path(), 1);
+        assert_eq!(files_below(out.path()), earlier);
+        assert_eq!(staging_folders(out.path()), [] as [PathBuf; 0]);
+    }
+
+    #[test]
+    fn a_truncated_input_leaves_the_earlier_output() {
+        assert_earlier_output_stays(|bytes| bytes.truncate(bytes.len() / 2));
+    }
+
+    #[test]
+    fn damaged_rows_leave_the_earlier_output() {
+        assert_earlier_output_stays(|bytes| bytes[4..64].fill(0xff));
+    }
+
+    #[test]
+    fn a_second_run_at_the_same_time_is_refused() {
+        let out = tempfile::tempdir().expect("a folder");
+        let exports = TestExports::small();
+        run_into(&exports, out.path());
+        let lock = File::options().append(true).open(out.path().join(".pragati.lock")).expect("a lock file");
+        lock.lock().expect("the lock");
+        insta::assert_snapshot!(complaint(&exports, out.path(), 1), @"");
+        drop(lock);
+        run_into(&exports, out.path());
+    }
+
+    #[test]
+    fn an_output_folder_below_a_file_is_named() {
+        let exports = TestExports::small();
+        let out = exports.file("users").join("out");
+        insta::assert_snapshot!(complaint(&exports, &out, 1), @"");
+    }
+
+    #[test]
+    fn a_full_disk_is_named_and_leaves_the_earlier_output() {
+        let Some(disk) = SmallDisk::mount() else {
+            eprintln!("SKIPPED: a full disk needs root and a tmpfs, which cannot be mounted here");
+            return;
+        };
+        run_into(&TestExports::small(), disk.path());
+        let earlier = files_below(disk.path());
+        let complaint = complaint(&TestExports::sample(2_000, 12_000, 40, 1), disk.path(), 1);
+        insta::assert_snapshot!(without_staged_path(&complaint), @"");
+        assert_eq!(files_below(disk.path()), earlier);
+        assert_eq!(staging_folders(disk.path()), [] as [PathBuf; 0]);
+    }
+
+    /// Which file was being written when the disk was full is chance.
+    fn without_staged_path(complaint: &str) -> String {
+        match complaint.split_once("OUT/.staging-") {
+            Some((before, after)) => format!("{before}OUT/.staging-…{}", &after[after.find(';').unwrap_or(0)..]),
+            None => complaint.to_owned(),
+        }
+    }
+
+    /// A file system of one megabyte.
+    struct SmallDisk(tempfile::TempDir);
+
+    impl SmallDisk {
+        fn mount() -> Option<Self> {
+            let folder = tempfile::tempdir().expect("a folder");
+            let mut mount = Command::new("mount");
+            mount.args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(folder.path()).stderr(Stdio::null());
+            let is_mounted = mount.status().is_ok_and(|status| status.success());
+            is_mounted.then_some(Self(folder))
+        }
+
+        fn path(&self) -> &Path {
+            self.0.path()
+        }
+    }
+
+    impl Drop for SmallDisk {
+        fn drop(&mut self) {
+            let _ = Command::new("umount").arg(self.path()).status();
+        }
+    }
+}
+
+mod interruption {
+    use super::*;
+
+    /// An earlier output, and a run over much more that has begun to write.
+    struct RunInTheMiddle {
+        out: tempfile::TempDir,
+        exports: TestExports,
+        earlier: Vec<(String, Vec<u8>)>,
+        run: Child,
+    }
+
+    impl RunInTheMiddle {
+        fn start() -> Self {
+            let out = tempfile::tempdir().expect("a folder");
+            run_into(&TestExports::small(), out.path());
+            let earlier = files_below(out.path());
+            let exports = TestExports::sample(20_000, 200_000, 300, 1);
+            let mut run = Command::new(assert_cmd::cargo::cargo_bin("pragati"))
+                .args(["nightly", "--exports"])
+                .arg(exports.path())
+                .arg("--out")
+                .arg(out.path())
+                .current_dir(exports.path())
+                .stderr(Stdio::null())
+                .spawn()
+                .expect("a run");
+            let deadline = Instant::now() + PATIENCE;
+            while !has_staged_reports(out.path()) {
+                assert!(run.try_wait().expect("a state").is_none(), "the run ended before it could be stopped");
+                assert!(Instant::now() < deadline, "nothing was written");
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            Self { out, exports, earlier, run }
+        }
+
+        /// Sends the signal and gives the exit code that follows; none where the signal itself ended the run.
+        fn signal(&mut self, signal: &str) -> Option<i32> {
+            let sent = Command::new("kill").args([signal, &self.run.id().to_string()]).status();
+            assert!(sent.is_ok_and(|status| status.success()), "the run was over before {signal}");
+            self.run.wait().expect("an end").code()
+        }
+
+        fn assert_earlier_output_is_untouched(&self) {
+            let found = files_below(self.out.path()).into_iter().filter(|(path, _)| !path.starts_with(".staging-"));
+            assert_eq!(found.collect::<Vec<_>>(), self.earlier);
+        }
+    }
+
+    fn has_staged_reports(out: &Path) -> bool {
+        staging_folders(out).iter().any(|folder| folder.join("csv").is_dir())
+    }
+
+    #[test]
+    fn a_killed_run_leaves_the_earlier_output_and_the_next_run_completes_it() {
+        let mut middle = RunInTheMiddle::start();
+        assert_eq!(middle.signal("-KILL"), None);
+        middle.assert_earlier_output_is_untouched();
+        assert_eq!(staging_folders(middle.out.path()).len(), 1, "the run was killed in the middle");
+        let day = run_into(&middle.exports, middle.out.path());
+        assert_eq!(staging_folders(middle.out.path()), [] as [PathBuf; 0]);
+        assert_eq!(manifest(&day).counts.batches, 300);
+    }
+
+    #[test]
+    fn ctrl_c_stops_the_run_and_leaves_nothing_of_it() {
+        let mut middle = RunInTheMiddle::start();
+        assert_eq!(middle.signal("-INT"), Some(130));
+        middle.assert_earlier_output_is_untouched();
+        assert_eq!(staging_folders(middle.out.path()), [] as [PathBuf; 0]);
+    }
+
+    #[test]
+    fn sigterm_stops_the_run_and_leaves_nothing_of_it() {
+        let mut middle = RunInTheMiddle::start();
+        assert_eq!(middle.signal("-TERM"), Some(143));
+        middle.assert_earlier_output_is_untouched();
+        assert_eq!(staging_folders(middle.out.path()), [] as [PathBuf; 0]);
+    }
+}

@@ -1,0 +1,159 @@
+//! `pragati ratio`: the download ratio, in small cases with answers known by hand.
+//!
+//! Batch b1 is course c1's of tenant t1, b2 the same course's of tenant t2, unless a test says otherwise.
+
+use crate::support::{DATE, TestExports, batches, csv_columns, query_parquet};
+
+#[test]
+fn downloads_over_batches_for_all_each_course_and_each_tenant() {
+    let exports = clicked("('m1', '2026-11-20T10:00:00', 'c1', 'b1', 't1'), ('m2', '2026-11-21T10:00:00', 'c1', 'b1', 't1')");
+    insta::assert_snapshot!(exports.output("ratio", &["--format", "csv"]), @"");
+}
+
+#[test]
+fn without_download_events_nothing_was_downloaded() {
+    insta::assert_snapshot!(ratios(&TestExports::small(), &[]), @"");
+}
+
+#[test]
+fn a_ratio_over_no_batches_is_null() {
+    let none = TestExports::small().table("batches", &format!("{} where false", batches("('b1', 'c1', 't1')")));
+    insta::assert_snapshot!(ratios(&none, &[]), @"");
+    let clicked = none.table("download_events", &clicks("('m1', '2026-11-22T10:00:00', 'c1', 'b1', null)"));
+    insta::assert_snapshot!(ratios(&clicked, &[]), @"");
+}
+
+#[test]
+fn one_level_alone() {
+    let exports = TestExports::small().table("batches", &batches("('b1', 'c1', 't1'), ('b2', 'c2', 't1')"));
+    insta::assert_snapshot!(ratios(&exports, &["--level", "all"]), @"");
+    insta::assert_snapshot!(ratios(&exports, &["--level", "course"]), @"");
+    insta::assert_snapshot!(ratios(&exports, &["--level", "tenant"]), @"");
+}
+
+#[test]
+fn a_batch_without_course_and_tenant_counts_for_those_that_are_unknown() {
+    let exports = clicked("('m1', '2026-11-22T10:00:00', 'c1', 'b1', 't1')")
+        .table("batches", &batches("('b1', ' ', null), ('b2', 'c1', 't1')"));
+    insta::assert_snapshot!(ratios(&exports, &[]), @"");
+}
+
+#[test]
+fn a_click_on_an_unknown_batch_counts_where_it_says_and_makes_no_batch() {
+    let exports = clicked("('m1', '2026-11-22T10:00:00', 'c9', 'b9', 't1')");
+    insta::assert_snapshot!(ratios(&exports, &[]), @"");
+}
+
+#[test]
+fn a_click_counts_once_however_often_and_on_whatever_day_it_arrives() {
+    let click = clicks("('m1', '2026-11-20T10:00:00', 'c1', 'b1', 't1')");
+    let exports = clicked("('m1', '2026-11-22T10:00:00', 'c1', 'b1', 't1'), ('m1', '2026-11-22T10:00:00', 'c1', 'b1', 't1')")
+        .table_on("download_events", "2026-11-20", &click)
+        .table_on("download_events", "2026-11-21", &click);
+    insta::assert_snapshot!(windows(&exports, &[]), @"");
+}
+
+#[test]
+fn a_click_after_the_snapshot_s_day_is_not_counted_yet() {
+    let exports = clicked("('m1', '2026-11-22T18:29:59.999', 'c1', 'b1', 't1'), ('m2', '2026-11-22T18:30:00', 'c1', 'b1', 't1')");
+    assert_eq!(downloads(&exports, &[]), "1");
+}
+
+#[test]
+fn windows_begin_at_local_midnight() {
+    let exports = clicked(
+        "('one day', '2026-11-21T18:30:00', 'c1', 'b1', 't1'),
+         ('before it', '2026-11-21T18:29:59', 'c1', 'b1', 't1'),
+         ('seven days', '2026-11-15T18:30:00', 'c1', 'b1', 't1'),
+         ('before them', '2026-11-15T18:29:59', 'c1', 'b1', 't1'),
+         ('thirty days', '2026-10-23T18:30:00', 'c1', 'b1', 't1'),
+         ('before all', '2026-10-23T18:29:59', 'c1', 'b1', 't1')",
+    );
+    insta::assert_snapshot!(windows(&exports, &[]), @"");
+    insta::assert_snapshot!(windows(&exports, &["--timezone", "UTC"]), @"");
+}
+
+#[test]
+fn windows_cross_the_end_of_a_short_month() {
+    let day = "2027-03-01";
+    let click = |mid, day| format!("('{mid}', '{day}T10:00:00', 'c1', 'b1', 't1')");
+    let days = ["2027-03-01", "2027-02-28", "2027-02-23", "2027-02-22", "2027-01-31", "2027-01-30"];
+    let rows: Vec<String> = days.iter().map(|day| click(day, day)).collect();
+    let exports = ["users", "enrolments", "course_progress", "batches"]
+        .into_iter()
+        .fold(TestExports::small(), |exports, table| moved(exports, table, day))
+        .table_on("download_events", day, &clicks(&rows.join(", ")));
+    insta::assert_snapshot!(windows(&exports, &[]), @"");
+}
+
+#[test]
+fn the_table_is_for_people() {
+    let exports = clicked("('m1', '2026-11-22T10:00:00', 'c1', 'b1', 't1')");
+    let table = exports.output("ratio", &["--level", "all"]);
+    let line = table.lines().find(|line| line.contains(DATE)).expect("a row");
+    let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+    insta::assert_snapshot!(cells.join(" "), @"");
+}
+
+#[test]
+fn json_has_numbers_and_nulls() {
+    let exports = clicked("('m1', '2026-11-22T10:00:00', 'c1', 'b1', 't1')");
+    insta::assert_snapshot!(exports.output("ratio", &["--level", "all", "--window", "7d", "--format", "json"]), @"");
+}
+
+#[test]
+fn a_parquet_file_holds_the_same_numbers() {
+    let exports = clicked("('m1', '2026-11-22T10:00:00', 'c1', 'b1', 't1')");
+    let file = exports.path().join("ratio.parquet");
+    let printed = exports.output("ratio", &["--format", "parquet", "-o", file.to_str().expect("UTF-8")]);
+    assert_eq!(printed, "");
+    let numbers = "select level, course_id, tenant_id, downloads, batches, download_ratio, as_of from files";
+    insta::assert_snapshot!(query_parquet(&file, numbers), @"");
+}
+
+#[test]
+fn an_unknown_window_is_wrong_usage() {
+    TestExports::small().command("ratio").args(["--window", "2d"]).assert().code(2);
+}
+
+/// The small exports with these clicks: mid, time, course, batch, tenant.
+fn clicked(rows: &str) -> TestExports {
+    TestExports::small().table("download_events", &clicks(rows))
+}
+
+fn clicks(rows: &str) -> String {
+    format!(
+        "select mid, to_timestamp(event_time) as event_time, 'u1' as user_id, course_id, batch_id,
+            cast(tenant_id as varchar) as tenant_id
+        from (values {rows}) as download_events(mid, event_time, course_id, batch_id, tenant_id)"
+    )
+}
+
+/// The table's files of [`DATE`] as those of another day.
+fn moved(exports: TestExports, table: &str, day: &str) -> TestExports {
+    let folder = exports.path().join(table);
+    std::fs::rename(folder.join(format!("date={DATE}")), folder.join(format!("date={day}"))).expect("moved");
+    exports
+}
+
+/// level, course, tenant: downloads / batches = ratio, batches downloaded, coverage.
+fn ratios(exports: &TestExports, arguments: &[&str]) -> String {
+    let csv = exports.output("ratio", &[&["--format", "csv"], arguments].concat());
+    let counts = ["downloads", "batches", "download_ratio", "batches_downloaded", "coverage"];
+    csv_columns(&csv, &[&["level", "course_id", "tenant_id"], counts.as_slice()].concat())
+}
+
+/// window, downloads, first day, last day.
+fn windows(exports: &TestExports, arguments: &[&str]) -> String {
+    let row = |window| {
+        let arguments = [&["--level", "all", "--window", window, "--format", "csv"], arguments].concat();
+        let columns = ["time_window", "downloads", "window_start", "window_end"];
+        csv_columns(&exports.output("ratio", &arguments), &columns)
+    };
+    ["all", "30d", "7d", "1d"].map(row).concat()
+}
+
+fn downloads(exports: &TestExports, arguments: &[&str]) -> String {
+    let csv = exports.output("ratio", &[&["--level", "all", "--format", "csv"], arguments].concat());
+    csv_columns(&csv, &["downloads"]).trim_end().to_owned()
+}
