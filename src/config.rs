@@ -180,15 +180,14 @@ impl Config {
     /// Reads `file` (or `pragati.toml` in the working folder where there is one), then the environment.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
         let mut settings = Figment::from(Serialized::defaults(Self::default()));
-        match file {
-            Some(path) => {
-                let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
-                    path: path.to_owned(),
-                    reason: error.to_string(),
-                })?;
-                settings = settings.merge(Toml::string(&text));
-            }
-            None => settings = settings.merge(Toml::file(DEFAULT_FILE)),
+        // Not figment's own `Toml::file`, which looks for the file in the folders above too.
+        let default = Path::new(DEFAULT_FILE);
+        if let Some(path) = file.or_else(|| default.is_file().then_some(default)) {
+            let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
+                path: path.to_owned(),
+                reason: error.to_string(),
+            })?;
+            settings = settings.merge(Toml::string(&text));
         }
         let environment = Env::prefixed("PRAGATI_").ignore(&["config", "log"]).split("__");
         let config: Self = settings

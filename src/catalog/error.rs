@@ -39,7 +39,11 @@ impl CatalogError {
     pub fn is_usage(&self) -> bool {
         matches!(
             self,
-            Self::Config(_) | Self::Location(_) | Self::UnusedTable(_) | Self::UnknownStaging { .. } | Self::Query(_)
+            Self::Config(_)
+                | Self::Location(LocationError::Malformed { .. })
+                | Self::UnusedTable(_)
+                | Self::UnknownStaging { .. }
+                | Self::Query(_)
         )
     }
 }

@@ -24,14 +24,14 @@ use crate::exports::{
 };
 use crate::queries::{Parameters, Queries, Query};
 
-/// The raw table of that name, among the snapshot's tables.
+/// The name of a raw table among the snapshot's tables, where it never meets a canonical one.
 pub fn raw_name(table: &str) -> String {
     format!("{RAW_SCHEMA}.{table}")
 }
 
-/// Whether a snapshot's table is a raw one.
-pub fn is_raw(name: &str) -> bool {
-    name.starts_with("raw.")
+/// The table of a name that [`raw_name`] made.
+fn table_name(raw_name: &str) -> &str {
+    raw_name.split_once('.').map_or(raw_name, |(_schema, table)| table)
 }
 
 /// A canonical table made by a staging query.
@@ -84,7 +84,7 @@ pub fn register_raw(
 ) -> Result<(), CatalogError> {
     let schema = merged_schema(files, &inspected)?;
     let provider = SnapshotTable::new(store, schema, inspected, Blanks::Keep);
-    let table = files.name.trim_start_matches("raw.");
+    let table = table_name(&files.name);
     session
         .register_table(TableReference::partial(RAW_SCHEMA, table), Arc::new(provider))
         .map_err(CatalogError::registering(&files.name))?;
@@ -195,7 +195,7 @@ fn merged_schema(files: &TableFiles, inspected: &[InspectedFile]) -> Result<Sche
                         format!("{data_type} in {file}")
                     };
                     return Err(CatalogError::Exports(ExportsError::Inconsistent {
-                        table: files.name.trim_start_matches("raw.").to_owned(),
+                        table: table_name(&files.name).to_owned(),
                         column: field.name().clone(),
                         first: found(known.data_type(), *first),
                         second: found(field.data_type(), number),

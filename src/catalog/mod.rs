@@ -136,7 +136,7 @@ impl Catalog {
                 file: files.location.display(&file.object.location),
                 inspected: file.clone(),
             }));
-            match Table::from_name(&files.name).filter(|_| !mapping::is_raw(&files.name)) {
+            match Table::from_name(&files.name) {
                 Some(table) => self.register_canonical(table, files, inspected, store)?,
                 None => mapping::register_raw(&self.session, files, inspected, store)?,
             }

@@ -23,6 +23,10 @@ const CATALOG: &str = "pragati";
 /// How many of the largest memory consumers an out-of-memory error names.
 const NAMED_CONSUMERS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
 
+/// Each thread's sort keeps this share of its memory for merging what it spilled. The engine's own default, a fixed size,
+/// is more than all memory where many threads share a small limit.
+const SHARE_OF_MERGE: usize = 8;
+
 /// What a session may use.
 #[derive(Debug, Clone, Default)]
 pub struct EngineOptions {
@@ -57,6 +61,8 @@ pub fn new_session(options: &EngineOptions) -> Result<SessionContext, EngineErro
     let mut runtime = RuntimeEnvBuilder::new();
     if let Some(limit) = options.memory_limit {
         let bytes = usize::try_from(limit.as_u64()).map_err(|error| start_failed(error.to_string()))?;
+        let reserved = &mut config.options_mut().execution.sort_spill_reservation_bytes;
+        *reserved = (*reserved).min(bytes / options.threads() / SHARE_OF_MERGE);
         let pool = TrackConsumersPool::new(FairSpillPool::new(bytes), NAMED_CONSUMERS);
         runtime = runtime.with_memory_pool(Arc::new(pool));
     }

@@ -38,12 +38,11 @@ impl Location {
             text: text.to_owned(),
             reason,
         };
-        let url = if text.contains("://") {
-            Url::parse(text).map_err(|error| malformed(error.to_string()))?
-        } else {
+        if !text.contains("://") {
             let folder = std::path::absolute(text).map_err(|error| malformed(error.to_string()))?;
-            Url::from_directory_path(&folder).map_err(|()| malformed("it is not a path".to_owned()))?
-        };
+            return Self::local(&folder);
+        }
+        let url = Url::parse(text).map_err(|error| malformed(error.to_string()))?;
         if url.scheme() == "file" {
             let folder = url
                 .to_file_path()

@@ -14,6 +14,7 @@ use datafusion::arrow::util::display::FormatOptions;
 use datafusion::arrow::util::pretty::pretty_format_batches_with_options;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::parquet::arrow::ArrowWriter;
+use datafusion::parquet::errors::ParquetError;
 use futures::StreamExt;
 
 use crate::engine::EngineError;
@@ -39,8 +40,10 @@ pub enum Format {
 pub enum FormatError {
     #[error(transparent)]
     Engine(#[from] EngineError),
-    #[error(transparent)]
+    #[error("the rows cannot be written: {0}")]
     Io(#[from] io::Error),
+    #[error("the rows cannot be written as Parquet: {0}; try another --format")]
+    Parquet(#[from] ParquetError),
     #[error("the rows cannot be written in this format: {0}; try another --format")]
     Unwritable(String),
 }
@@ -53,12 +56,6 @@ impl From<ArrowError> for FormatError {
             ArrowError::CsvError(text) if text.contains("Broken pipe") => Self::Io(io::ErrorKind::BrokenPipe.into()),
             other => Self::Unwritable(other.to_string()),
         }
-    }
-}
-
-impl From<datafusion::parquet::errors::ParquetError> for FormatError {
-    fn from(error: datafusion::parquet::errors::ParquetError) -> Self {
-        Self::Unwritable(error.to_string())
     }
 }
 

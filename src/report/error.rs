@@ -37,6 +37,6 @@ pub enum ReportError {
     Arrow(#[from] ArrowError),
     #[error("the report cannot be written as Parquet: {0}")]
     Parquet(#[from] datafusion::parquet::errors::ParquetError),
-    #[error(transparent)]
+    #[error("the report cannot be written: {0}")]
     Io(#[from] io::Error),
 }

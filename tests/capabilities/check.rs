@@ -7,30 +7,97 @@ use chrono_tz::Asia::Kolkata;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{
-    COURSE_PROGRESS, ENROLMENTS, TestExports, USERS, batches, complaint_of, enrolments,
-};
+use crate::support::{COURSE_PROGRESS, ENROLMENTS, TestExports, USERS, batches, course_progress, enrolments};
 
 #[test]
 fn every_rule_counts_what_breaks_it_and_names_some() {
-    let output = bad().command("check").args(["--format", "json"]).output().expect("a run");
+    let output = bad()
+        .command("check")
+        .args(["--format", "json"])
+        .output()
+        .expect("a run");
     assert_eq!(output.status.code(), Some(1));
     let findings = findings(&output.stdout);
-    insta::assert_snapshot!(listed(&findings), @"");
-    assert!(findings.iter().all(|finding| finding["rows"] != 0), "a rule that no row of the bad exports breaks");
+    insta::assert_snapshot!(listed(&findings), @r"
+    must batches_without_batch_id: 1
+        course c1
+    must enrolments_without_batch_id: 2
+        user u1
+        user unknown
+    must enrolments_without_course_id: 1
+        user u2 in batch b1
+    must enrolments_without_user_id: 2
+        batch b1
+        batch unknown
+    must users_duplicated: 1
+        u1
+    must users_without_user_id: 2
+        a user of SCERT
+        a user of an unknown organisation
+    should batches_duplicated: 1
+        batch b1
+    should batches_without_course_id: 1
+        batch b2
+    should batches_without_enrolments: 2
+        batch b2
+        batch b3
+    should batches_without_tenant_id: 1
+        batch b3
+    should completion_before_enrolment: 1
+        user u1 in batch b1
+    should download_events_of_unknown_batches: 2
+        event gone
+        event no batch
+    should download_events_without_mid: 1
+        batch b1 at 2019-10-01T10:00:00Z
+    should enrolments_duplicated: 1
+        user u1 in batch b1
+    should enrolments_of_unknown_batches: 1
+        batch unknown batch
+    should enrolments_of_unknown_users: 1
+        user unknown user in batch b1
+    should enrolments_without_active: 1
+        user u3 in batch b1
+    should enrolments_without_time: 1
+        user u4 in batch b1
+    should progress_duplicated: 1
+        user u1 in batch b1
+    should progress_of_another_course: 1
+        user u3 in batch b1
+    should progress_out_of_range: 3
+        user u3 in batch b1: NaN
+        user u4 in batch b1: 100.5
+        user u5 in batch b1: -1.0
+    should progress_without_enrolment: 1
+        user not enrolled in batch b1
+    should progress_without_ids: 2
+        user u1 in batch unknown
+        user unknown in batch b1
+    should progress_without_percent: 1
+        user u2 in batch b1
+    should snapshot_stale: 1
+        the snapshot is of 2020-01-01
+    should timestamps_in_the_future: 3
+        completed_at of user u4 in batch b1
+        enrolled_at of user u5 in batch b1
+        event_time of download event ahead
+    ");
+    assert!(findings.iter().all(|finding| finding["rows"] != 0), "an untested rule");
 }
 
 #[test]
 fn sound_exports_break_no_rule() {
+    let event = clicks("('m1', '2026-10-05T12:00:00', 'b1')");
     let today = Utc::now().with_timezone(&Kolkata).date_naive().to_string();
     let exports = TestExports::empty()
         .table_on("users", &today, USERS)
         .table_on("enrolments", &today, ENROLMENTS)
         .table_on("course_progress", &today, COURSE_PROGRESS)
         .table_on("batches", &today, &batches("('b1', 'c1', 't1')"))
-        .table_on("download_events", &today, &clicks("('m1', '2026-10-05T12:00:00', 'b1')"));
+        .table_on("download_events", &today, &event);
     let findings = findings(exports.output("check", &["--format", "json"]).as_bytes());
-    assert_eq!(findings.len(), fs::read_dir("queries/checks").expect("the rules").count());
+    let rules = fs::read_dir("queries/checks").expect("the rules").count();
+    assert_eq!(findings.len(), rules);
     for finding in findings {
         assert_eq!(finding["rows"], 0, "{finding}");
     }
@@ -38,21 +105,36 @@ fn sound_exports_break_no_rule() {
 
 #[test]
 fn only_rules_that_must_hold_fail_the_command() {
-    // b2 has no enrolments, which only should not be.
-    let table = TestExports::small().output("check", &[]);
-    insta::assert_snapshot!(shown(&table, "batches_without_enrolments"), @"");
-    let twice = TestExports::small().table("users", &format!("{USERS} union all {USERS}"));
-    insta::assert_snapshot!(complaint_of(&mut twice.command("check"), 1), @"");
+    let progress = course_progress("('u1', 40, '2026-09-01T10:00:00')");
+    let early = TestExports::small().table("course_progress", &progress);
+    insta::assert_snapshot!(shown(&early.output("check", &[]), "completion_before_enrolment"), @r"
+    should          1  completion_before_enrolment          nobody completes a course before enrolling
+                        for example user u1 in batch b1
+    ");
+    let twice = early.table("users", &format!("{USERS} union all {USERS}"));
+    insta::assert_snapshot!(twice.complaint(1, "check", &[]), @r"
+    error: the snapshot of 2026-11-22 breaks 1 of the rules that must hold; see the rows marked MUST above
+    ");
     let output = twice.command("check").output().expect("a run");
     let table = String::from_utf8(output.stdout).expect("UTF-8");
-    insta::assert_snapshot!(shown(&table, "users_duplicated"), @"");
-    insta::assert_snapshot!(shown(&table, "users_without_user_id"), @"");
+    insta::assert_snapshot!(shown(&table, "users_duplicated"), @r"
+    MUST            2  users_duplicated                     a user_id stands in users once
+                        for example u1
+                        for example u2
+    ");
+    insta::assert_snapshot!(shown(&table, "users_without_user_id"), @r"
+    ok              0  users_without_user_id                every row of users has a user_id
+    ");
 }
 
 #[test]
 fn personal_data_is_never_shown() {
     for format in ["table", "json"] {
-        let output = bad().command("check").args(["--format", format]).output().expect("a run");
+        let output = bad()
+            .command("check")
+            .args(["--format", format])
+            .output()
+            .expect("a run");
         let text = String::from_utf8([output.stdout, output.stderr].concat()).expect("UTF-8");
         for personal in ["E1", "Asha", "Kumar", "example.org", "1234", "अनीता"] {
             assert!(!text.contains(personal), "{format} shows {personal}: {text}");
@@ -62,26 +144,38 @@ fn personal_data_is_never_shown() {
 
 #[test]
 fn a_site_adds_and_replaces_rules() {
-    let queries = rules(&[
-        ("mine", "-- must: nobody is called Asha\nselect user_id as example from users where first_name = 'Asha'"),
-        ("users_duplicated", "-- should: anything goes\nselect 'x' as example where false"),
-    ]);
+    let mine = "-- must: no Asha\nselect user_id as example from users where first_name = 'Asha'";
+    let other = "-- should: anything goes\nselect 'x' as example where false";
+    let queries = rules(&[("mine", mine), ("users_duplicated", other)]);
     let twice = TestExports::small().table("users", &format!("{USERS} union all {USERS}"));
     let folder = queries.path().to_str().expect("UTF-8");
-    let output = twice.command("check").args(["--queries", folder]).output().expect("a run");
+    let output = twice
+        .command("check")
+        .args(["--queries", folder])
+        .output()
+        .expect("a run");
     assert_eq!(output.status.code(), Some(1));
     let table = String::from_utf8(output.stdout).expect("UTF-8");
-    insta::assert_snapshot!(shown(&table, "mine"), @"");
-    insta::assert_snapshot!(shown(&table, "users_duplicated"), @"");
+    insta::assert_snapshot!(shown(&table, "mine"), @r"
+    MUST            2  mine                                 no Asha
+                        for example u1
+    ");
+    insta::assert_snapshot!(shown(&table, "users_duplicated"), @r"
+    ok              0  users_duplicated                     anything goes
+    ");
 }
 
 #[test]
 fn a_query_that_is_no_rule_is_named() {
-    for no_rule in ["select 1 as example", "-- perhaps: fine\nselect 1 as example", "-- must: be\nselect 1 as number"] {
+    let no_severity = ["select 1 as example", "-- perhaps: fine\nselect 1 as example"];
+    for no_rule in no_severity.into_iter().chain(["-- must: be\nselect 1 as number"]) {
         let queries = rules(&[("mine", no_rule)]);
         let arguments = ["--queries", queries.path().to_str().expect("UTF-8")];
         let complaint = TestExports::small().complaint(1, "check", &arguments);
-        assert!(complaint.contains("query checks/mine is not a rule"), "{no_rule}: {complaint}");
+        assert!(
+            complaint.contains("query checks/mine is not a rule"),
+            "{no_rule}: {complaint}"
+        );
     }
 }
 
@@ -99,7 +193,7 @@ fn bad() -> TestExports {
         ('u2', null, 'b1', '2019-10-01T10:00:00', true),
         ('u3', 'c1', 'b1', '2019-10-01T10:00:00', null),
         ('u4', 'c1', 'b1', null, true),
-        ('u5', 'c1', 'b1', '2999-10-01T10:00:00', true),
+        ('u5', 'c1', 'b1', '2199-10-01T10:00:00', true),
         ('u5', 'c1', 'unknown batch', '2019-10-01T10:00:00', true),
         ('unknown user', 'c1', 'b1', '2019-10-01T10:00:00', true),
         ('not active', 'c1', 'b1', '2019-10-01T10:00:00', false),
@@ -109,29 +203,34 @@ fn bad() -> TestExports {
         ('u1', 'c1', 'b1', '40', '2019-09-30T10:00:00'), ('u1', 'c1', 'b1', '40', null),
         ('u2', 'c1', 'b1', null, null),
         ('u3', 'c2', 'b1', 'NaN', null),
-        ('u4', 'c1', 'b1', '100.5', '2999-10-01T10:00:00'),
+        ('u4', 'c1', 'b1', '100.5', '2199-10-01T10:00:00'),
         ('u5', 'c1', 'b1', '-1', null),
         ('not enrolled', 'c1', 'b1', '40', null),
         (null, 'c1', 'b1', '40', null), ('u1', 'c1', ' ', '40', null)";
+    let known = "
+        ('b1', 'c1', 't1'), ('b1', 'c1', 't1'), ('b2', null, 't1'), ('b3', 'c1', ''), (null, 'c1', 't1')";
     let events = "
         ('m1', '2019-10-01T10:00:00', 'b1'), ('m1', '2019-10-01T10:00:00', 'b1'),
         ('no batch', '2019-10-01T10:00:00', null), ('gone', '2019-10-01T10:00:00', 'b9'),
-        ('ahead', '2999-10-01T10:00:00', 'b1'), (null, '2019-10-01T10:00:00', 'b1')";
+        ('ahead', '2199-10-01T10:00:00', 'b1'), (null, '2019-10-01T10:00:00', 'b1')";
     let day = "2020-01-01";
     let tables = [
         ("users", users_of(users)),
         ("enrolments", enrolments(enrolled)),
         ("course_progress", progress_of(progress)),
-        ("batches", batches("('b1', 'c1', 't1'), ('b1', 'c1', 't1'), ('b2', null, 't1'), ('b3', 'c1', ''), (null, 'c1', 't1')")),
+        ("batches", batches(known)),
         ("download_events", clicks(events)),
     ];
-    tables.iter().fold(TestExports::empty(), |exports, (name, sql)| exports.table_on(name, day, sql))
+    tables.iter().fold(TestExports::empty(), |exports, (name, sql)| {
+        exports.table_on(name, day, sql)
+    })
 }
 
 fn users_of(rows: &str) -> String {
     format!(
-        "select *, null as district_name, null as school_name, null as block_name, null as tenant_id from (values {rows})
-        as users(user_id, external_id, first_name, last_name, email, mobile, organization_name)"
+        "select *, null as district_name, null as school_name, null as block_name, null as tenant_id
+        from (values {rows})
+            as users(user_id, external_id, first_name, last_name, email, mobile, organization_name)"
     )
 }
 
@@ -145,7 +244,8 @@ fn progress_of(rows: &str) -> String {
 
 fn clicks(rows: &str) -> String {
     format!(
-        "select mid, to_timestamp(event_time) as event_time, 'u1' as user_id, 'c1' as course_id, batch_id, 't1' as tenant_id
+        "select mid, to_timestamp(event_time) as event_time, 'u1' as user_id, 'c1' as course_id, batch_id,
+            't1' as tenant_id
         from (values {rows}) as download_events(mid, event_time, batch_id)"
     )
 }
@@ -180,8 +280,13 @@ fn listed(findings: &[Value]) -> String {
 
 /// The lines of one rule in the table, the examples among them.
 fn shown(table: &str, rule: &str) -> String {
-    let mut lines = table.lines().skip_while(|line| line.split_whitespace().nth(2) != Some(rule));
+    let mut lines = table
+        .lines()
+        .skip_while(|line| line.split_whitespace().nth(2) != Some(rule));
     let first = lines.next().expect("the rule").to_owned();
     let examples = lines.take_while(|line| line.trim_start().starts_with("for example"));
-    std::iter::once(first.as_str()).chain(examples).collect::<Vec<_>>().join("\n")
+    std::iter::once(first.as_str())
+        .chain(examples)
+        .collect::<Vec<_>>()
+        .join("\n")
 }

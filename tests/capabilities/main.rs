@@ -4,8 +4,13 @@
 
 mod support;
 
+mod check;
 mod exports;
 mod nightly;
 mod oracle;
 mod queries;
+mod ratio;
 mod reports;
+mod sample;
+mod sql;
+mod sunbird;

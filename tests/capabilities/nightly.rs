@@ -1,4 +1,5 @@
-//! The nightly run (DESIGN, section 4): what lies where, what the manifest promises, and that only whole outputs appear.
+//! The nightly run (DESIGN, section 4): what lies where, what the manifest promises, and that only whole outputs
+//! appear.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -11,7 +12,7 @@ use pragati::nightly::manifest::{Content, Manifest};
 use sha2::{Digest, Sha256};
 
 use crate::support::{
-    BATCHES, DATE, ENROLMENTS, TestExports, batches, complaint_of, enrolments, files_below, query_parquet,
+    BATCHES, DATE, ENROLMENTS, TestExports, batches, complaint_of, enrolments, files_below, query_parquet, wrapped,
 };
 
 /// How long a run may take to come to the point that a test waits for.
@@ -24,11 +25,18 @@ fn manifest(day: &Path) -> Manifest {
 
 /// The contents by path of all files but the manifest, which tells times.
 fn files_but_manifest(day: &Path) -> BTreeMap<String, Vec<u8>> {
-    files_below(day).into_iter().filter(|(path, _)| path != "manifest.json").collect()
+    files_below(day)
+        .into_iter()
+        .filter(|(path, _)| path != "manifest.json")
+        .collect()
 }
 
 fn assert_same_files(found: &BTreeMap<String, Vec<u8>>, expected: &BTreeMap<String, Vec<u8>>, what: &str) {
-    assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>(), "{what}");
+    assert_eq!(
+        found.keys().collect::<Vec<_>>(),
+        expected.keys().collect::<Vec<_>>(),
+        "{what}"
+    );
     for (path, bytes) in expected {
         assert!(&found[path] == bytes, "{what}: {path} differs");
     }
@@ -43,7 +51,9 @@ fn staging_folders(out: &Path) -> Vec<PathBuf> {
 /// Runs `nightly` into this folder; it must fail with this code and one line.
 fn complaint(exports: &TestExports, out: &Path, code: i32) -> String {
     let complaint = complaint_of(exports.command("nightly").arg("--out").arg(out), code);
-    complaint.replace(&out.display().to_string(), "OUT").replace(&exports.path().display().to_string(), "EXPORTS")
+    complaint
+        .replace(&out.display().to_string(), "OUT")
+        .replace(&exports.path().display().to_string(), "EXPORTS")
 }
 
 fn run_into(exports: &TestExports, out: &Path) -> PathBuf {
@@ -59,8 +69,10 @@ mod layout {
         TestExports::small().table(
             "batches",
             &batches(
-                "('b1', 'c1', 't1'), ('../../etc/passwd', 'c1', '..'), ('..', 'c1', 't/1'), ('.hidden', 'c1', '_'),
-                ('say \"hi\"', 'c1', null), ('two\nlines', 'c1', ' '), ('बैच 🙂', 'c1', 'राज्य'), ('_', 'c1', null),
+                "('b1', 'c1', 't1'), ('../../etc/passwd', 'c1', '..'), ('..', 'c1', 't/1'),
+                ('.hidden', 'c1', '_'),
+                ('say \"hi\"', 'c1', null), ('two\nlines', 'c1', ' '), ('बैच 🙂', 'c1', 'राज्य'),
+                ('_', 'c1', null),
                 ('100%', 'c1', 'T1'), (' b ', 'c1', 't1'), (repeat('x', 10000), 'c1', repeat('🙂', 2500))",
             ),
         )
@@ -70,13 +82,32 @@ mod layout {
     fn every_file_has_its_place() {
         let (_out, day) = odd_ids().nightly(&[]);
         let paths: Vec<String> = files_below(&day).into_iter().map(|(path, _)| path).collect();
-        insta::assert_snapshot!(paths.join("\n"), @"");
+        insta::assert_snapshot!(paths.join("\n"), @r"
+        course_progress_report/part-00000.parquet
+        csv/%2E./%2E.%2F..%2Fetc%2Fpasswd.csv
+        csv/%5F/%2Ehidden.csv
+        csv/%E0%A4%B0%E0%A4%BE%E0%A4%9C%E0%A5%8D%E0%A4%AF/%E0%A4%AC%E0%A5%88%E0%A4%9A%20%F0%9F%99%82.csv
+        csv/%F0%9F%99%82%F0%9F%99%82%F0%9F%99%82%F0%9F%99%82%F0%9F%99%82%F0%9F%99%82%F0%9F%99%82%F0%9F%99%82%F0%9F%99%82%F0%9F%99%82~353a8165751d9b4882c09a94c84bd6a0/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx~e4ee97ec252749d2096447e849628d0d.csv
+        csv/T1/100%25.csv
+        csv/_/%5F.csv
+        csv/_/say%20%22hi%22.csv
+        csv/_/two%0Alines.csv
+        csv/t%2F1/%2E..csv
+        csv/t1/%20b%20.csv
+        csv/t1/b1.csv
+        download_ratio/part-00000.parquet
+        manifest.json
+        ");
     }
 
     #[test]
     fn odd_ids_never_leave_the_output_folder() {
         let (out, _day) = odd_ids().nightly(&[]);
-        let mut entries: Vec<_> = fs::read_dir(out.path()).expect("a folder").flatten().map(|entry| entry.file_name()).collect();
+        let mut entries: Vec<_> = fs::read_dir(out.path())
+            .expect("a folder")
+            .flatten()
+            .map(|entry| entry.file_name())
+            .collect();
         entries.sort();
         assert_eq!(entries, [".pragati.lock", "date=2026-11-22"]);
     }
@@ -86,7 +117,8 @@ mod layout {
         let exports = odd_ids().table(
             "enrolments",
             &enrolments(
-                "('u1', 'c1', 'two\nlines', '2026-10-01T00:00:00', true), ('u2', 'c1', '..', '2026-10-01T00:00:00', true),
+                "('u1', 'c1', 'two\nlines', '2026-10-01T00:00:00', true),
+                ('u2', 'c1', '..', '2026-10-01T00:00:00', true),
                 ('u1', 'c1', repeat('x', 10000), '2026-10-01T00:00:00', true),
                 ('u9', 'c9', 'only here', '2026-10-01T00:00:00', true)",
             ),
@@ -107,7 +139,7 @@ mod layout {
     fn a_batch_without_enrolments_is_a_file_with_the_header_alone() {
         let (_out, day) = TestExports::small().nightly(&[]);
         let csv = fs::read_to_string(day.join("csv/t2/b2.csv")).expect("a file");
-        insta::assert_snapshot!(csv.trim_start_matches('\u{feff}'), @"");
+        insta::assert_snapshot!(csv.trim_start_matches('\u{feff}'), @"External ID,User ID,User Name,Email ID,Mobile Number,Organization Name,District Name,School Name,Block Name,Enrollment Date,Course Progress,Completion Date");
     }
 
     #[test]
@@ -117,7 +149,11 @@ mod layout {
             .table("enrolments", &format!("{ENROLMENTS} where false"));
         let (_out, day) = exports.nightly(&[]);
         let paths: Vec<String> = files_below(&day).into_iter().map(|(path, _)| path).collect();
-        insta::assert_snapshot!(paths.join("\n"), @"");
+        insta::assert_snapshot!(paths.join("\n"), @r"
+        course_progress_report/part-00000.parquet
+        download_ratio/part-00000.parquet
+        manifest.json
+        ");
     }
 
     #[test]
@@ -147,9 +183,15 @@ mod layout {
     fn the_output_folder_may_come_from_the_environment_and_must_come_from_somewhere() {
         let exports = TestExports::small();
         let out = tempfile::tempdir().expect("a folder");
-        exports.command("nightly").env("PRAGATI_NIGHTLY__OUT", out.path()).assert().success();
+        exports
+            .command("nightly")
+            .env("PRAGATI_NIGHTLY__OUT", out.path())
+            .assert()
+            .success();
         assert!(out.path().join(format!("date={DATE}/manifest.json")).exists());
-        insta::assert_snapshot!(exports.complaint(2, "nightly", &[]), @"");
+        insta::assert_snapshot!(wrapped(&exports.complaint(2, "nightly", &[])), @r"
+        error: no output given; use --out DIR|URL, PRAGATI_NIGHTLY__OUT, or `out` under [nightly]
+        ");
     }
 }
 
@@ -161,10 +203,14 @@ mod contents {
         TestExports::small().table(
             "enrolments",
             &enrolments(
-                "('u1', 'c1', 'b1', '2026-10-01T00:00:00', true), ('u1', 'c1', 'b1', '2026-10-02T00:00:00', true),
-                ('u2', 'c1', 'b1', '2026-10-01T00:00:00', false), ('stranger', 'c1', 'b1', '2026-10-01T00:00:00', true),
-                ('u2', 'c2', 'b3', '2026-10-01T00:00:00', true), (null, 'c1', 'b1', '2026-10-01T00:00:00', true),
-                (' ', 'c1', 'b1', '2026-10-01T00:00:00', true), (null, 'c1', null, '2026-10-01T00:00:00', true),
+                "('u1', 'c1', 'b1', '2026-10-01T00:00:00', true),
+                ('u1', 'c1', 'b1', '2026-10-02T00:00:00', true),
+                ('u2', 'c1', 'b1', '2026-10-01T00:00:00', false),
+                ('stranger', 'c1', 'b1', '2026-10-01T00:00:00', true),
+                ('u2', 'c2', 'b3', '2026-10-01T00:00:00', true),
+                (null, 'c1', 'b1', '2026-10-01T00:00:00', true),
+                (' ', 'c1', 'b1', '2026-10-01T00:00:00', true),
+                (null, 'c1', null, '2026-10-01T00:00:00', true),
                 ('u1', 'c1', '', '2026-10-01T00:00:00', true)",
             ),
         )
@@ -177,13 +223,21 @@ mod contents {
         for entry in manifest(&day).files {
             let bytes = found.remove(&entry.path).expect("a listed file exists");
             assert_eq!(bytes.len() as u64, entry.bytes, "{}", entry.path);
-            let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+            let digest: String = Sha256::digest(&bytes)
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect();
             assert_eq!(digest, entry.sha256, "{}", entry.path);
             let rows = if entry.path.ends_with(".csv") {
                 csv::Reader::from_reader(bytes.as_slice()).records().count().to_string()
             } else {
                 let counted = query_parquet(&day.join(&entry.path), "select count(*) as rows from files");
-                counted.lines().nth(3).expect("a row").trim_matches(['|', ' ']).to_owned()
+                counted
+                    .lines()
+                    .nth(3)
+                    .expect("a row")
+                    .trim_matches(['|', ' '])
+                    .to_owned()
             };
             assert_eq!(rows, entry.rows.to_string(), "{}", entry.path);
         }
@@ -194,8 +248,28 @@ mod contents {
     fn the_manifest_accounts_for_every_enrolment() {
         let (_out, day) = every_kind_of_enrolment().nightly(&[]);
         let manifest = manifest(&day);
-        insta::assert_snapshot!(serde_json::to_string_pretty(&manifest.counts).expect("JSON"), @"");
-        insta::assert_snapshot!(serde_json::to_string(&manifest.rejected).expect("JSON"), @"");
+        insta::assert_snapshot!(serde_json::to_string_pretty(&manifest.counts).expect("JSON"), @r#"
+        {
+          "enrolments_read": 9,
+          "rows_reported": 3,
+          "reported_unknown_users": 1,
+          "without_user_id": 3,
+          "without_batch_id": 1,
+          "not_active": 1,
+          "superseded_or_omitted": 1,
+          "batches": 3,
+          "empty_batches": 1
+        }
+        "#);
+        let rejected = manifest
+            .rejected
+            .iter()
+            .map(|some| format!("{} in batch {:?}: {} rows\n", some.reason, some.batch_id, some.rows));
+        insta::assert_snapshot!(rejected.collect::<String>(), @r#"
+        blank batch_id in batch None: 1 rows
+        blank user_id in batch Some("b1"): 2 rows
+        blank user_id in batch None: 1 rows
+        "#);
     }
 
     #[test]
@@ -209,11 +283,21 @@ mod contents {
             + counts.not_active
             + counts.superseded_or_omitted;
         assert_eq!(counts.enrolments_read, accounted);
-        let read = manifest.inputs.iter().filter(|input| input.table == "enrolments").map(|input| input.rows);
+        let read = manifest
+            .inputs
+            .iter()
+            .filter(|input| input.table == "enrolments")
+            .map(|input| input.rows);
         assert_eq!(counts.enrolments_read, read.sum::<u64>());
-        let reported = manifest.files.iter().filter(|file| matches!(file.content, Content::ReportCsv { .. }));
+        let reported = manifest
+            .files
+            .iter()
+            .filter(|file| matches!(file.content, Content::ReportCsv { .. }));
         assert_eq!(counts.rows_reported, reported.map(|file| file.rows).sum::<u64>());
-        assert!(counts.not_active > 0 && counts.superseded_or_omitted > 0, "the sample has such rows: {counts:?}");
+        assert!(
+            counts.not_active > 0 && counts.superseded_or_omitted > 0,
+            "the sample has such rows: {counts:?}"
+        );
     }
 
     #[test]
@@ -222,7 +306,14 @@ mod contents {
         let config = exports.config("report.unknown_users = 'omit'");
         let (_out, day) = exports.nightly(&["--config", &config]);
         let counts = manifest(&day).counts;
-        assert_eq!((counts.rows_reported, counts.reported_unknown_users, counts.superseded_or_omitted), (2, 0, 2));
+        assert_eq!(
+            (
+                counts.rows_reported,
+                counts.reported_unknown_users,
+                counts.superseded_or_omitted
+            ),
+            (2, 0, 2)
+        );
     }
 
     #[test]
@@ -232,11 +323,21 @@ mod contents {
         let manifest = manifest(&day);
         assert_eq!(manifest.timezone, "Asia/Dhaka");
         assert_eq!(manifest.snapshot_date.to_string(), DATE);
-        let users = manifest.inputs.iter().find(|input| input.table == "users").expect("users were read");
+        let users = manifest
+            .inputs
+            .iter()
+            .find(|input| input.table == "users")
+            .expect("users were read");
         let file = fs::metadata(exports.file("users")).expect("a file");
-        assert_eq!((users.file.as_str(), users.rows), (exports.file("users").to_str().expect("UTF-8"), 2));
+        assert_eq!(
+            (users.file.as_str(), users.rows),
+            (exports.file("users").to_str().expect("UTF-8"), 2)
+        );
         assert_eq!(users.bytes, file.len());
-        assert_eq!(std::time::SystemTime::from(users.modified), file.modified().expect("a time"));
+        assert_eq!(
+            std::time::SystemTime::from(users.modified),
+            file.modified().expect("a time")
+        );
     }
 
     #[test]
@@ -253,8 +354,15 @@ mod contents {
     fn the_mart_s_columns_are_typed() {
         let (_out, day) = TestExports::small().nightly(&[]);
         let mart = day.join("course_progress_report/part-00000.parquet");
-        let columns = "batch_id, tenant_id, user_id, user_name, enrollment_date, course_progress, completion_date, known_user";
-        insta::assert_snapshot!(query_parquet(&mart, &format!("select {columns} from files")), @"");
+        let columns = "batch_id, tenant_id, user_id, enrollment_date, course_progress, completion_date, known_user";
+        insta::assert_snapshot!(query_parquet(&mart, &format!("select {columns} from files")), @r"
+        +----------+-----------+---------+-----------------+-----------------+-----------------+------------+
+        | batch_id | tenant_id | user_id | enrollment_date | course_progress | completion_date | known_user |
+        +----------+-----------+---------+-----------------+-----------------+-----------------+------------+
+        | b1       | t1        | u1      | 2026-10-01      | 40              |                 | true       |
+        | b1       | t1        | u2      | 2026-10-02      | 100             | 2026-10-05      | true       |
+        +----------+-----------+---------+-----------------+-----------------+-----------------+------------+
+        ");
     }
 
     #[test]
@@ -264,7 +372,17 @@ mod contents {
         let file = day.join("download_ratio/part-00000.parquet");
         for window in ["all", "1d", "7d", "30d"] {
             let shown = exports.path().join("shown.parquet");
-            exports.output("ratio", &["--window", window, "--format", "parquet", "-o", shown.to_str().expect("UTF-8")]);
+            exports.output(
+                "ratio",
+                &[
+                    "--window",
+                    window,
+                    "--format",
+                    "parquet",
+                    "-o",
+                    shown.to_str().expect("UTF-8"),
+                ],
+            );
             let query = format!("select * from files where time_window = '{window}'");
             let written = query_parquet(&file, &query);
             assert_eq!(written, query_parquet(&shown, &query), "{window}");
@@ -276,31 +394,38 @@ mod contents {
 mod same_bytes {
     use super::*;
 
-    #[test]
-    fn for_any_number_of_threads_any_memory_and_every_run() {
+    fn assert_same_with(settings: &[&[&str]]) {
         let exports = TestExports::sample(2_000, 12_000, 40, 1);
         let (_out, day) = exports.nightly(&["--threads", "1"]);
         let expected = files_but_manifest(&day);
-        for arguments in [
-            ["--threads", "2"].as_slice(),
-            &["--threads", "5"],
-            &["--threads", "5"],
-            &["--memory-limit", "50MB"],
-            &["--memory-limit", "50MB", "--threads", "3"],
-        ] {
+        for arguments in settings {
             let (_out, day) = exports.nightly(arguments);
             assert_same_files(&files_but_manifest(&day), &expected, &arguments.join(" "));
         }
     }
 
     #[test]
+    fn for_any_number_of_threads_and_every_run() {
+        assert_same_with(&[&["--threads", "2"], &["--threads", "5"], &["--threads", "5"]]);
+    }
+
+    #[test]
+    fn for_a_small_limit_of_memory_with_any_number_of_threads() {
+        let limit = |threads| ["--memory-limit", "50MB", "--threads", threads];
+        assert_same_with(&[&limit("1"), &limit("2"), &limit("3"), &limit("8")]);
+    }
+
+    #[test]
     fn also_when_several_writers_share_the_work() {
         // More than 200,000 enrolments are written in several parts.
-        let exports = TestExports::sample(2_000, 250_000, 100, 1);
+        let exports = TestExports::sample(20_000, 210_000, 300, 1);
         let (_out, by_one) = exports.nightly(&["--threads", "1"]);
         let (_out_too, by_four) = exports.nightly(&["--threads", "4"]);
         let expected = files_but_manifest(&by_one);
-        assert!(expected.contains_key("course_progress_report/part-00001.parquet"), "several parts");
+        assert!(
+            expected.contains_key("course_progress_report/part-00001.parquet"),
+            "several parts"
+        );
         assert_same_files(&files_but_manifest(&by_four), &expected, "four writers");
     }
 }
@@ -316,7 +441,10 @@ mod publishing {
         fs::write(day.join("csv/stale.csv"), "stale").expect("written");
         let exports = exports.table("batches", &format!("{BATCHES} where batch_id <> 'b2'"));
         run_into(&exports, out.path());
-        let reports: Vec<String> = files_below(&day.join("csv")).into_iter().map(|(path, _)| path).collect();
+        let reports: Vec<String> = files_below(&day.join("csv"))
+            .into_iter()
+            .map(|(path, _)| path)
+            .collect();
         assert_eq!(reports, ["t1/b1.csv"]);
         assert_eq!(staging_folders(out.path()), [] as [PathBuf; 0]);
     }
@@ -324,9 +452,14 @@ mod publishing {
     #[test]
     fn days_lie_beside_each_other() {
         let out = tempfile::tempdir().expect("a folder");
-        let exports = TestExports::sample(50, 100, 3, 2);
+        let exports = TestExports::sample(200, 1_000, 10, 2);
         run_into(&exports, out.path());
-        exports.command("nightly").args(["--date", "2026-11-21", "--out"]).arg(out.path()).assert().success();
+        exports
+            .command("nightly")
+            .args(["--date", "2026-11-21", "--out"])
+            .arg(out.path())
+            .assert()
+            .success();
         assert!(out.path().join("date=2026-11-21/manifest.json").exists());
         assert!(out.path().join("date=2026-11-22/manifest.json").exists());
     }
@@ -360,9 +493,14 @@ mod publishing {
         let out = tempfile::tempdir().expect("a folder");
         let exports = TestExports::small();
         run_into(&exports, out.path());
-        let lock = File::options().append(true).open(out.path().join(".pragati.lock")).expect("a lock file");
+        let lock = File::options()
+            .append(true)
+            .open(out.path().join(".pragati.lock"))
+            .expect("a lock file");
         lock.lock().expect("the lock");
-        insta::assert_snapshot!(complaint(&exports, out.path(), 1), @"");
+        insta::assert_snapshot!(wrapped(&complaint(&exports, out.path(), 1)), @r"
+        error: another nightly run is writing to OUT; wait for it to end
+        ");
         drop(lock);
         run_into(&exports, out.path());
     }
@@ -371,7 +509,9 @@ mod publishing {
     fn an_output_folder_below_a_file_is_named() {
         let exports = TestExports::small();
         let out = exports.file("users").join("out");
-        insta::assert_snapshot!(complaint(&exports, &out, 1), @"");
+        insta::assert_snapshot!(wrapped(&complaint(&exports, &out, 1)), @r"
+        error: OUT cannot be written: Not a directory (os error 20); check the folder and its permissions
+        ");
     }
 
     #[test]
@@ -383,7 +523,10 @@ mod publishing {
         run_into(&TestExports::small(), disk.path());
         let earlier = files_below(disk.path());
         let complaint = complaint(&TestExports::sample(2_000, 12_000, 40, 1), disk.path(), 1);
-        insta::assert_snapshot!(without_staged_path(&complaint), @"");
+        insta::assert_snapshot!(wrapped(&without_staged_path(&complaint)), @r"
+        error: no space left on the disk of OUT/.staging-…; free space or choose another --out; the output
+        of earlier runs is untouched
+        ");
         assert_eq!(files_below(disk.path()), earlier);
         assert_eq!(staging_folders(disk.path()), [] as [PathBuf; 0]);
     }
@@ -403,7 +546,10 @@ mod publishing {
         fn mount() -> Option<Self> {
             let folder = tempfile::tempdir().expect("a folder");
             let mut mount = Command::new("mount");
-            mount.args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(folder.path()).stderr(Stdio::null());
+            mount
+                .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])
+                .arg(folder.path())
+                .stderr(Stdio::null());
             let is_mounted = mount.status().is_ok_and(|status| status.success());
             is_mounted.then_some(Self(folder))
         }
@@ -436,7 +582,7 @@ mod interruption {
             let out = tempfile::tempdir().expect("a folder");
             run_into(&TestExports::small(), out.path());
             let earlier = files_below(out.path());
-            let exports = TestExports::sample(20_000, 200_000, 300, 1);
+            let exports = TestExports::sample(10_000, 100_000, 300, 1);
             let mut run = Command::new(assert_cmd::cargo::cargo_bin("pragati"))
                 .args(["nightly", "--exports"])
                 .arg(exports.path())
@@ -448,22 +594,35 @@ mod interruption {
                 .expect("a run");
             let deadline = Instant::now() + PATIENCE;
             while !has_staged_reports(out.path()) {
-                assert!(run.try_wait().expect("a state").is_none(), "the run ended before it could be stopped");
+                assert!(
+                    run.try_wait().expect("a state").is_none(),
+                    "the run ended before it could be stopped"
+                );
                 assert!(Instant::now() < deadline, "nothing was written");
                 std::thread::sleep(Duration::from_millis(2));
             }
-            Self { out, exports, earlier, run }
+            Self {
+                out,
+                exports,
+                earlier,
+                run,
+            }
         }
 
         /// Sends the signal and gives the exit code that follows; none where the signal itself ended the run.
         fn signal(&mut self, signal: &str) -> Option<i32> {
             let sent = Command::new("kill").args([signal, &self.run.id().to_string()]).status();
-            assert!(sent.is_ok_and(|status| status.success()), "the run was over before {signal}");
+            assert!(
+                sent.is_ok_and(|status| status.success()),
+                "the run was over before {signal}"
+            );
             self.run.wait().expect("an end").code()
         }
 
         fn assert_earlier_output_is_untouched(&self) {
-            let found = files_below(self.out.path()).into_iter().filter(|(path, _)| !path.starts_with(".staging-"));
+            let found = files_below(self.out.path())
+                .into_iter()
+                .filter(|(path, _)| !path.starts_with(".staging-"));
             assert_eq!(found.collect::<Vec<_>>(), self.earlier);
         }
     }
@@ -477,7 +636,11 @@ mod interruption {
         let mut middle = RunInTheMiddle::start();
         assert_eq!(middle.signal("-KILL"), None);
         middle.assert_earlier_output_is_untouched();
-        assert_eq!(staging_folders(middle.out.path()).len(), 1, "the run was killed in the middle");
+        assert_eq!(
+            staging_folders(middle.out.path()).len(),
+            1,
+            "the run was killed in the middle"
+        );
         let day = run_into(&middle.exports, middle.out.path());
         assert_eq!(staging_folders(middle.out.path()), [] as [PathBuf; 0]);
         assert_eq!(manifest(&day).counts.batches, 300);

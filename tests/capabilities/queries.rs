@@ -1,8 +1,9 @@
-//! The SQL of `queries/`, view by view: `tests/queries/*.slt` give exports with nasty rows and say what each view makes
-//! of them.
+//! The SQL of `queries/`, view by view: each file of `tests/queries` gives exports with nasty rows and says
+//! what a view makes of them.
 //!
-//! Beside plain SQL, a file may say `export TABLE [on DATE] as QUERY`, `without TABLE` and `setting LINE-OF-TOML`. Tables
-//! that it does not export are those of `TestExports::small`. Cells are separated by ` | `, and a line end shows as `\n`.
+//! Beside plain SQL, a file may say `export TABLE [on DATE] as QUERY`, `without TABLE` and `setting TOML`.
+//! Tables that it does not export are those of `TestExports::small`. Cells are separated by ` | `, and a line
+//! end shows as `\n`.
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::DataType;
@@ -102,7 +103,9 @@ impl Snapshot {
     }
 
     fn export(&mut self, text: &str) {
-        let (target, query) = text.split_once(" as\n").expect("export TABLE [on DATE] as, then a query");
+        let (target, query) = text
+            .split_once(" as\n")
+            .expect("export TABLE [on DATE] as, then a query");
         let (table, date) = target.split_once(" on ").unwrap_or((target, DATE));
         self.change_exports(|exports| exports.table_on(table, date, query));
     }
@@ -114,13 +117,16 @@ impl Snapshot {
     fn query(&mut self, sql: &str) -> anyhow::Result<DBOutput<DefaultColumnType>> {
         if self.catalog.is_none() {
             let mut config: Config = toml::from_str(&self.settings)?;
-            config.exports = self.exports.as_ref().map(|exports| exports.path().display().to_string());
+            config.exports = self
+                .exports
+                .as_ref()
+                .map(|exports| exports.path().display().to_string());
             self.catalog = Some(self.runtime.block_on(Catalog::open(&config))?);
         }
         let session = &self.catalog.as_ref().expect("opened").session;
         let frame = self.runtime.block_on(session.sql(sql))?;
-        let types = frame.schema().fields().iter().map(|field| column_type(field.data_type()));
-        let types = types.collect();
+        let fields = frame.schema().fields();
+        let types = fields.iter().map(|field| column_type(field.data_type())).collect();
         let mut rows = Vec::new();
         for batch in self.runtime.block_on(frame.collect())? {
             for row in 0..batch.num_rows() {
@@ -146,7 +152,11 @@ fn shown(batch: &RecordBatch, row: usize) -> anyhow::Result<String> {
     let mut cells = Vec::new();
     for column in batch.columns() {
         let cell = ArrayFormatter::try_new(column, &options)?.value(row).to_string();
-        cells.push(if cell.is_empty() { "(empty)".to_owned() } else { cell.replace('\n', "\\n") });
+        cells.push(if cell.is_empty() {
+            "(empty)".to_owned()
+        } else {
+            cell.replace('\n', "\\n")
+        });
     }
     Ok(cells.join(" | "))
 }

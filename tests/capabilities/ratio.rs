@@ -6,57 +6,105 @@ use crate::support::{DATE, TestExports, batches, csv_columns, query_parquet};
 
 #[test]
 fn downloads_over_batches_for_all_each_course_and_each_tenant() {
-    let exports = clicked("('m1', '2026-11-20T10:00:00', 'c1', 'b1', 't1'), ('m2', '2026-11-21T10:00:00', 'c1', 'b1', 't1')");
-    insta::assert_snapshot!(exports.output("ratio", &["--format", "csv"]), @"");
+    let exports = clicked(
+        "('m1', '2026-11-20T10:00:00', 'c1', 'b1', 't1'),
+         ('m2', '2026-11-21T10:00:00', 'c1', 'b1', 't1')",
+    );
+    let csv = exports.output("ratio", &["--format", "csv"]);
+    insta::assert_snapshot!(csv.replacen(",batches_downloaded", "\n    ,batches_downloaded", 1), @r"
+    level,course_id,tenant_id,time_window,downloads,batches,download_ratio
+        ,batches_downloaded,coverage,delivered,window_start,window_end,as_of
+    all,,,all,2,2,1.0,1,0.5,,,2026-11-22,2026-11-22
+    course,c1,,all,2,2,1.0,1,0.5,,,2026-11-22,2026-11-22
+    tenant,,t1,all,2,1,2.0,1,1.0,,,2026-11-22,2026-11-22
+    tenant,,t2,all,0,1,0.0,0,0.0,,,2026-11-22,2026-11-22
+    ");
 }
 
 #[test]
 fn without_download_events_nothing_was_downloaded() {
-    insta::assert_snapshot!(ratios(&TestExports::small(), &[]), @"");
+    insta::assert_snapshot!(ratios(&TestExports::small(), &[]), @r"
+    all,,,0,2,0.0,0,0.0
+    course,c1,,0,2,0.0,0,0.0
+    tenant,,t1,0,1,0.0,0,0.0
+    tenant,,t2,0,1,0.0,0,0.0
+    ");
 }
 
 #[test]
 fn a_ratio_over_no_batches_is_null() {
-    let none = TestExports::small().table("batches", &format!("{} where false", batches("('b1', 'c1', 't1')")));
-    insta::assert_snapshot!(ratios(&none, &[]), @"");
-    let clicked = none.table("download_events", &clicks("('m1', '2026-11-22T10:00:00', 'c1', 'b1', null)"));
-    insta::assert_snapshot!(ratios(&clicked, &[]), @"");
+    let no_batches = format!("{} where false", batches("('b1', 'c1', 't1')"));
+    let none = TestExports::small().table("batches", &no_batches);
+    insta::assert_snapshot!(ratios(&none, &[]), @"all,,,0,0,,0,");
+    let clicked = none.table(
+        "download_events",
+        &clicks("('m1', '2026-11-22T10:00:00', 'c1', 'b1', null)"),
+    );
+    insta::assert_snapshot!(ratios(&clicked, &[]), @r"
+    all,,,1,0,,0,
+    course,c1,,1,0,,0,
+    tenant,,,1,0,,0,
+    ");
 }
 
 #[test]
 fn one_level_alone() {
     let exports = TestExports::small().table("batches", &batches("('b1', 'c1', 't1'), ('b2', 'c2', 't1')"));
-    insta::assert_snapshot!(ratios(&exports, &["--level", "all"]), @"");
-    insta::assert_snapshot!(ratios(&exports, &["--level", "course"]), @"");
-    insta::assert_snapshot!(ratios(&exports, &["--level", "tenant"]), @"");
+    insta::assert_snapshot!(ratios(&exports, &["--level", "all"]), @"all,,,0,2,0.0,0,0.0");
+    insta::assert_snapshot!(ratios(&exports, &["--level", "course"]), @r"
+    course,c1,,0,1,0.0,0,0.0
+    course,c2,,0,1,0.0,0,0.0
+    ");
+    insta::assert_snapshot!(ratios(&exports, &["--level", "tenant"]), @"tenant,,t1,0,2,0.0,0,0.0");
 }
 
 #[test]
 fn a_batch_without_course_and_tenant_counts_for_those_that_are_unknown() {
     let exports = clicked("('m1', '2026-11-22T10:00:00', 'c1', 'b1', 't1')")
         .table("batches", &batches("('b1', ' ', null), ('b2', 'c1', 't1')"));
-    insta::assert_snapshot!(ratios(&exports, &[]), @"");
+    insta::assert_snapshot!(ratios(&exports, &[]), @r"
+    all,,,1,2,0.5,1,0.5
+    course,c1,,0,1,0.0,0,0.0
+    course,,,1,1,1.0,1,1.0
+    tenant,,t1,0,1,0.0,0,0.0
+    tenant,,,1,1,1.0,1,1.0
+    ");
 }
 
 #[test]
 fn a_click_on_an_unknown_batch_counts_where_it_says_and_makes_no_batch() {
     let exports = clicked("('m1', '2026-11-22T10:00:00', 'c9', 'b9', 't1')");
-    insta::assert_snapshot!(ratios(&exports, &[]), @"");
+    insta::assert_snapshot!(ratios(&exports, &[]), @r"
+    all,,,1,2,0.5,0,0.0
+    course,c1,,0,2,0.0,0,0.0
+    course,c9,,1,0,,0,
+    tenant,,t1,1,1,1.0,0,0.0
+    tenant,,t2,0,1,0.0,0,0.0
+    ");
 }
 
 #[test]
 fn a_click_counts_once_however_often_and_on_whatever_day_it_arrives() {
     let click = clicks("('m1', '2026-11-20T10:00:00', 'c1', 'b1', 't1')");
-    let exports = clicked("('m1', '2026-11-22T10:00:00', 'c1', 'b1', 't1'), ('m1', '2026-11-22T10:00:00', 'c1', 'b1', 't1')")
-        .table_on("download_events", "2026-11-20", &click)
-        .table_on("download_events", "2026-11-21", &click);
-    insta::assert_snapshot!(windows(&exports, &[]), @"");
+    let exports = clicked(
+        "('m1', '2026-11-22T10:00:00', 'c1', 'b1', 't1'),
+         ('m1', '2026-11-22T10:00:00', 'c1', 'b1', 't1')",
+    )
+    .table_on("download_events", "2026-11-20", &click)
+    .table_on("download_events", "2026-11-21", &click);
+    assert_eq!(downloads(&exports, &[]), "1");
+    // On the day of the click.
+    assert_eq!(downloads(&exports, &["--window", "1d"]), "0");
 }
 
 #[test]
 fn a_click_after_the_snapshot_s_day_is_not_counted_yet() {
-    let exports = clicked("('m1', '2026-11-22T18:29:59.999', 'c1', 'b1', 't1'), ('m2', '2026-11-22T18:30:00', 'c1', 'b1', 't1')");
+    let exports = clicked(
+        "('m1', '2026-11-22T18:29:59.999', 'c1', 'b1', 't1'),
+         ('m2', '2026-11-22T18:30:00', 'c1', 'b1', 't1')",
+    );
     assert_eq!(downloads(&exports, &[]), "1");
+    assert_eq!(downloads(&exports, &["--timezone", "UTC"]), "2");
 }
 
 #[test]
@@ -69,21 +117,37 @@ fn windows_begin_at_local_midnight() {
          ('thirty days', '2026-10-23T18:30:00', 'c1', 'b1', 't1'),
          ('before all', '2026-10-23T18:29:59', 'c1', 'b1', 't1')",
     );
-    insta::assert_snapshot!(windows(&exports, &[]), @"");
-    insta::assert_snapshot!(windows(&exports, &["--timezone", "UTC"]), @"");
+    insta::assert_snapshot!(windows(&exports), @r"
+    all,6,,2026-11-22
+    30d,5,2026-10-24,2026-11-22
+    7d,3,2026-11-16,2026-11-22
+    1d,1,2026-11-22,2026-11-22
+    ");
 }
 
 #[test]
 fn windows_cross_the_end_of_a_short_month() {
     let day = "2027-03-01";
     let click = |mid, day| format!("('{mid}', '{day}T10:00:00', 'c1', 'b1', 't1')");
-    let days = ["2027-03-01", "2027-02-28", "2027-02-23", "2027-02-22", "2027-01-31", "2027-01-30"];
+    let days = [
+        "2027-03-01",
+        "2027-02-28",
+        "2027-02-23",
+        "2027-02-22",
+        "2027-01-31",
+        "2027-01-30",
+    ];
     let rows: Vec<String> = days.iter().map(|day| click(day, day)).collect();
     let exports = ["users", "enrolments", "course_progress", "batches"]
         .into_iter()
         .fold(TestExports::small(), |exports, table| moved(exports, table, day))
         .table_on("download_events", day, &clicks(&rows.join(", ")));
-    insta::assert_snapshot!(windows(&exports, &[]), @"");
+    insta::assert_snapshot!(windows(&exports), @r"
+    all,6,,2027-03-01
+    30d,5,2027-01-31,2027-03-01
+    7d,3,2027-02-23,2027-03-01
+    1d,1,2027-03-01,2027-03-01
+    ");
 }
 
 #[test]
@@ -92,13 +156,21 @@ fn the_table_is_for_people() {
     let table = exports.output("ratio", &["--level", "all"]);
     let line = table.lines().find(|line| line.contains(DATE)).expect("a row");
     let cells: Vec<&str> = line.split('|').map(str::trim).collect();
-    insta::assert_snapshot!(cells.join(" "), @"");
+    insta::assert_snapshot!(cells.join(" ").trim(), @r"
+    all NULL NULL all 1 2 0.5 1 0.5 NULL NULL 2026-11-22 2026-11-22
+    ");
 }
 
 #[test]
 fn json_has_numbers_and_nulls() {
     let exports = clicked("('m1', '2026-11-22T10:00:00', 'c1', 'b1', 't1')");
-    insta::assert_snapshot!(exports.output("ratio", &["--level", "all", "--window", "7d", "--format", "json"]), @"");
+    let json = exports.output("ratio", &["--level", "all", "--window", "7d", "--format", "json"]);
+    insta::assert_snapshot!(json.replace(",\"b", ",\n \"b").replace(",\"window_s", ",\n \"window_s"), @r#"
+    [{"level":"all","course_id":null,"tenant_id":null,"time_window":"7d","downloads":1,
+     "batches":2,"download_ratio":0.5,
+     "batches_downloaded":1,"coverage":0.5,"delivered":null,
+     "window_start":"2026-11-16","window_end":"2026-11-22","as_of":"2026-11-22"}]
+    "#);
 }
 
 #[test]
@@ -108,12 +180,25 @@ fn a_parquet_file_holds_the_same_numbers() {
     let printed = exports.output("ratio", &["--format", "parquet", "-o", file.to_str().expect("UTF-8")]);
     assert_eq!(printed, "");
     let numbers = "select level, course_id, tenant_id, downloads, batches, download_ratio, as_of from files";
-    insta::assert_snapshot!(query_parquet(&file, numbers), @"");
+    insta::assert_snapshot!(query_parquet(&file, numbers), @r"
+    +--------+-----------+-----------+-----------+---------+----------------+------------+
+    | level  | course_id | tenant_id | downloads | batches | download_ratio | as_of      |
+    +--------+-----------+-----------+-----------+---------+----------------+------------+
+    | all    |           |           | 1         | 2       | 0.5            | 2026-11-22 |
+    | course | c1        |           | 1         | 2       | 0.5            | 2026-11-22 |
+    | tenant |           | t1        | 1         | 1       | 1.0            | 2026-11-22 |
+    | tenant |           | t2        | 0         | 1       | 0.0            | 2026-11-22 |
+    +--------+-----------+-----------+-----------+---------+----------------+------------+
+    ");
 }
 
 #[test]
 fn an_unknown_window_is_wrong_usage() {
-    TestExports::small().command("ratio").args(["--window", "2d"]).assert().code(2);
+    TestExports::small()
+        .command("ratio")
+        .args(["--window", "2d"])
+        .assert()
+        .code(2);
 }
 
 /// The small exports with these clicks: mid, time, course, batch, tenant.
@@ -139,20 +224,30 @@ fn moved(exports: TestExports, table: &str, day: &str) -> TestExports {
 /// level, course, tenant: downloads / batches = ratio, batches downloaded, coverage.
 fn ratios(exports: &TestExports, arguments: &[&str]) -> String {
     let csv = exports.output("ratio", &[&["--format", "csv"], arguments].concat());
-    let counts = ["downloads", "batches", "download_ratio", "batches_downloaded", "coverage"];
-    csv_columns(&csv, &[&["level", "course_id", "tenant_id"], counts.as_slice()].concat())
+    let counts = [
+        "downloads",
+        "batches",
+        "download_ratio",
+        "batches_downloaded",
+        "coverage",
+    ];
+    csv_columns(
+        &csv,
+        &[&["level", "course_id", "tenant_id"], counts.as_slice()].concat(),
+    )
 }
 
 /// window, downloads, first day, last day.
-fn windows(exports: &TestExports, arguments: &[&str]) -> String {
+fn windows(exports: &TestExports) -> String {
     let row = |window| {
-        let arguments = [&["--level", "all", "--window", window, "--format", "csv"], arguments].concat();
+        let arguments = ["--level", "all", "--window", window, "--format", "csv"];
         let columns = ["time_window", "downloads", "window_start", "window_end"];
         csv_columns(&exports.output("ratio", &arguments), &columns)
     };
     ["all", "30d", "7d", "1d"].map(row).concat()
 }
 
+/// Downloads over all courses.
 fn downloads(exports: &TestExports, arguments: &[&str]) -> String {
     let csv = exports.output("ratio", &[&["--level", "all", "--format", "csv"], arguments].concat());
     csv_columns(&csv, &["downloads"]).trim_end().to_owned()

@@ -1,4 +1,4 @@
-//! `pragati sample`: made-up exports that are always the same, sound, and small enough to keep beside the code.
+//! `pragati sample`: made-up exports, always the same, sound, and small enough to keep beside the code.
 
 use std::path::Path;
 
@@ -11,7 +11,10 @@ fn sample_data_is_what_the_command_makes() {
     let names = |files: &[(String, Vec<u8>)]| files.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
     assert_eq!(names(&made), names(&committed));
     for ((name, made), (_, committed)) in made.iter().zip(&committed) {
-        assert!(made == committed, "{name} differs; run `pragati sample --out sample_data` anew");
+        assert!(
+            made == committed,
+            "{name} differs; run `pragati sample --out sample_data` anew"
+        );
     }
 }
 
@@ -20,7 +23,10 @@ fn the_same_options_make_the_same_bytes_and_another_seed_makes_others() {
     let options = ["--users", "40", "--enrolments", "60", "--batches", "3", "--days", "1"];
     let first = files_below(made(&options).path());
     assert_eq!(first, files_below(made(&options).path()));
-    assert_ne!(first, files_below(made(&[&options[..], &["--seed", "8"]].concat()).path()));
+    assert_ne!(
+        first,
+        files_below(made(&[&options[..], &["--seed", "8"]].concat()).path())
+    );
 }
 
 #[test]
@@ -33,9 +39,13 @@ fn it_is_under_a_megabyte() {
 fn it_is_sound_and_has_the_rows_that_were_asked_for() {
     let exports = made(&[]);
     exports.output("check", &[]);
-    let counts = "select (select count(*) from users) as users, (select count(*) from enrolments) as enrolments,
+    let counts = "select (select count(*) from users) as users,
+        (select count(*) from enrolments) as enrolments,
         (select count(*) from batches) as batches";
-    insta::assert_snapshot!(exports.output("sql", &["-c", counts, "--format", "csv"]), @"");
+    insta::assert_snapshot!(exports.output("sql", &["-c", counts, "--format", "csv"]), @r"
+    users,enrolments,batches
+    300,1500,12
+    ");
 }
 
 #[test]
@@ -43,13 +53,20 @@ fn it_does_not_overwrite() {
     let exports = made(&[]);
     let before = files_below(exports.path());
     let complaint = complaint_of(pragati().args(["sample", "--out"]).arg(exports.path()), 1);
-    insta::assert_snapshot!(complaint.replace(&exports.path().display().to_string(), "OUT"), @"");
+    insta::assert_snapshot!(complaint.replace(&exports.path().display().to_string(), "OUT"), @r"
+    error: OUT/users/date=2026-11-21 is already there; remove it or choose another folder
+    ");
     assert!(files_below(exports.path()) == before);
 }
 
 /// What the command makes with these options.
 fn made(options: &[&str]) -> TestExports {
     let exports = TestExports::empty();
-    pragati().args(["sample", "--out"]).arg(exports.path()).args(options).assert().success();
+    pragati()
+        .args(["sample", "--out"])
+        .arg(exports.path())
+        .args(options)
+        .assert()
+        .success();
     exports
 }

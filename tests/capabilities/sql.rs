@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use crate::support::{TestExports, complaint_of, csv_columns, files_below, pragati, query_parquet};
+use crate::support::{TestExports, complaint_of, csv_columns, files_below, pragati, query_parquet, wrapped};
 
 /// Two rows with what a format may trip over.
-const NASTY: &str = "select * from (values (1, 'a,\"b\"' || chr(10) || 'अ', 0.5), (2, '', null)) as rows(id, text, share)";
+const NASTY: &str = "
+    select * from (values (1, 'a,\"b\"' || chr(10) || 'अ', 0.5), (2, '', null)) as rows(id, text, share)";
 
 #[test]
 fn commands_run_in_order_then_the_file() {
@@ -14,55 +15,108 @@ fn commands_run_in_order_then_the_file() {
     let file = exports.path().join("question.sql");
     fs::write(&file, "-- A question.\nselect 3 as third;\nselect 4 as fourth").expect("a file");
     let file = file.to_str().expect("UTF-8");
-    let commands = ["-c", "select 1 as first", "-c", "select 2 as second", "-f", file, "--format", "csv"];
-    insta::assert_snapshot!(exports.output("sql", &commands), @"");
+    let commands = [
+        "-c",
+        "select 1 as first",
+        "-c",
+        "select 2 as second",
+        "-f",
+        file,
+        "--format",
+        "csv",
+    ];
+    insta::assert_snapshot!(exports.output("sql", &commands), @r"
+    first
+    1
+    second
+    2
+    third
+    3
+    fourth
+    4
+    ");
 }
 
 #[test]
 fn several_statements_build_on_each_other() {
-    let statements = "create view mine as select count(*) as users from users; select * from mine; select 2 as two;";
-    insta::assert_snapshot!(csv(statements), @"");
+    let view = "create view mine as select count(*) as users from users";
+    insta::assert_snapshot!(csv(&format!("{view}; select * from mine; select 2 as two;")), @r"
+    users
+    2
+    two
+    2
+    ");
 }
 
 #[test]
 fn standard_input_is_read_where_nothing_else_is_given_or_asked_for() {
     for arguments in [&[][..], &["-f", "-"]] {
-        let mut sql = TestExports::small().command("sql");
-        let printed = sql.args(arguments).args(["--format", "csv"]).write_stdin("select 1 as one").assert().success();
-        assert_eq!(printed.get_output().stdout, b"one\n1\n", "{arguments:?}");
+        let exports = TestExports::small();
+        let mut sql = exports.command("sql");
+        sql.args(arguments)
+            .args(["--format", "csv"])
+            .write_stdin("select 1 as one");
+        sql.assert().success().stdout("one\n1\n");
     }
 }
 
 #[test]
 fn no_sql_at_all_is_wrong_usage() {
     let exports = TestExports::small();
-    insta::assert_snapshot!(exports.complaint(2, "sql", &[]), @"");
-    insta::assert_snapshot!(exports.complaint(1, "sql", &["-f", "/no/such.sql"]), @"");
+    insta::assert_snapshot!(wrapped(&exports.complaint(2, "sql", &[])), @r"
+    error: no SQL given; use -c SQL, -f FILE or standard input
+    ");
+    insta::assert_snapshot!(wrapped(&exports.complaint(1, "sql", &["-f", "/no/such.sql"])), @r"
+    error: /no/such.sql cannot be read; check the path given with -f
+    ");
 }
 
 #[test]
 fn a_table_shows_null() {
-    insta::assert_snapshot!(printed("table", "select user_id, external_id, first_name from users order by 1"), @"");
+    let users = "select user_id, external_id, first_name from users order by 1";
+    insta::assert_snapshot!(printed("table", users), @r"
+    +---------+-------------+------------+
+    | user_id | external_id | first_name |
+    +---------+-------------+------------+
+    | u1      | E1          | Asha       |
+    | u2      | NULL        | अनीता      |
+    +---------+-------------+------------+
+    ");
 }
 
 #[test]
 fn csv_quotes_what_needs_it_and_leaves_null_empty() {
-    insta::assert_snapshot!(printed("csv", NASTY), @"");
+    insta::assert_snapshot!(printed("csv", NASTY), @r#"
+    id,text,share
+    1,"a,""b""
+    अ",0.5
+    2,,
+    "#);
 }
 
 #[test]
 fn tsv_is_the_same_with_tabs() {
-    insta::assert_snapshot!(printed("tsv", NASTY).replace('\t', "→"), @"");
+    insta::assert_snapshot!(printed("tsv", NASTY).replace('\t', "→"), @r#"
+    id→text→share
+    1→"a,""b""
+    अ"→0.5
+    2→→
+    "#);
 }
 
 #[test]
 fn json_is_one_array() {
-    insta::assert_snapshot!(printed("json", NASTY), @"");
+    insta::assert_snapshot!(printed("json", NASTY), @r#"
+    [{"id":1,"text":"a,\"b\"\nअ","share":0.5},{"id":2,"text":"","share":null}]
+    "#);
 }
 
 #[test]
 fn ndjson_is_one_object_a_line() {
-    insta::assert_snapshot!(printed("ndjson", NASTY), @"");
+    insta::assert_snapshot!(printed("ndjson", NASTY), @r#"
+    {"id":1,"text":"a,\"b\"\nअ","share":0.5}
+    {"id":2,"text":"","share":null}
+    "#);
 }
 
 #[test]
@@ -70,11 +124,30 @@ fn parquet_keeps_types_and_rows() {
     let exports = TestExports::small();
     let file = exports.path().join("answer.parquet");
     let to_file = ["--format", "parquet", "-o", file.to_str().expect("UTF-8")];
-    exports.output("sql", &[&["-c", "select user_id, enrolled_at from enrolments"], &to_file[..]].concat());
+    exports.output(
+        "sql",
+        &[&["-c", "select user_id, enrolled_at from enrolments"], &to_file[..]].concat(),
+    );
     let types = "select user_id, enrolled_at, arrow_typeof(enrolled_at) as type from files order by 1";
-    insta::assert_snapshot!(query_parquet(&file, types), @"");
-    exports.output("sql", &[&["-c", "select * from batches where false"], &to_file[..]].concat());
-    insta::assert_snapshot!(query_parquet(&file, "select count(*) from files"), @"");
+    insta::assert_snapshot!(query_parquet(&file, types), @r#"
+    +---------+----------------------+----------------------+
+    | user_id | enrolled_at          | type                 |
+    +---------+----------------------+----------------------+
+    | u1      | 2026-10-01T18:29:59Z | Timestamp(µs, "UTC") |
+    | u2      | 2026-10-01T18:30:00Z | Timestamp(µs, "UTC") |
+    +---------+----------------------+----------------------+
+    "#);
+    exports.output(
+        "sql",
+        &[&["-c", "select * from batches where false"], &to_file[..]].concat(),
+    );
+    insta::assert_snapshot!(query_parquet(&file, "select count(*) from files"), @r"
+    +----------+
+    | count(*) |
+    +----------+
+    | 0        |
+    +----------+
+    ");
 }
 
 #[test]
@@ -84,36 +157,60 @@ fn an_empty_result_has_its_header() {
     assert_eq!(printed("tsv", empty), "batch_id\tbatch_name\n");
     assert_eq!(printed("json", empty), "[]\n");
     assert_eq!(printed("ndjson", empty), "");
-    insta::assert_snapshot!(printed("table", empty), @"");
+    insta::assert_snapshot!(printed("table", empty), @r"
+    +----------+------------+
+    | batch_id | batch_name |
+    +----------+------------+
+    +----------+------------+
+    ");
 }
 
 #[test]
 fn a_parquet_file_of_two_results_is_wrong_usage() {
     let exports = TestExports::small();
-    let two = ["-c", "select 1; select 2", "--format", "parquet", "-o", "unused.parquet"];
-    insta::assert_snapshot!(exports.complaint(2, "sql", &two), @"");
+    let two = [
+        "-c",
+        "select 1; select 2",
+        "--format",
+        "parquet",
+        "-o",
+        "unused.parquet",
+    ];
+    insta::assert_snapshot!(wrapped(&exports.complaint(2, "sql", &two)), @r"
+    error: a Parquet file holds one result, not 2; give one statement
+    ");
 }
 
 #[test]
 fn a_syntax_error_is_wrong_usage_and_runs_nothing() {
     let exports = TestExports::small();
     let commands = ["-c", "select 1", "-c", "selec 1"];
-    insta::assert_snapshot!(exports.complaint(2, "sql", &commands), @"");
+    insta::assert_snapshot!(wrapped(&exports.complaint(2, "sql", &commands)), @r#"
+    error: SQL: SQL error: ParserError("Expected: an SQL statement, found: selec at Line: 1, Column: 1")
+    "#);
     exports.command("sql").args(commands).assert().stdout("");
 }
 
 #[test]
 fn mistakes_in_a_query_are_one_line() {
-    let exports = TestExports::small();
-    insta::assert_snapshot!(exports.complaint(1, "sql", &["-c", "select * from learners"]), @"");
-    insta::assert_snapshot!(exports.complaint(1, "sql", &["-c", "select user from users"]), @"");
-    insta::assert_snapshot!(exports.complaint(1, "sql", &["-c", "select 1 / (select count(*) - 2 from users)"]), @"");
+    insta::assert_snapshot!(complaint(1, "select * from learners"), @r"
+    error: query: Error during planning: table 'pragati.public.learners' not found
+    ");
+    insta::assert_snapshot!(complaint(1, "select user from users"), @r"
+    error: query: Schema error: No field named user. Did you mean 'users.user_id'? Valid fields are
+    users.user_id, users.external_id, users.first_name, users.last_name, users.email, users.mobile,
+    users.organization_name, users.district_name, users.school_name, users.block_name, users.tenant_id.
+    ");
+    insta::assert_snapshot!(complaint(1, "select 1 / (select count(*) - 2 from users)"), @r"
+    error: query: Arrow error: Divide by zero error
+    ");
 }
 
 #[test]
 fn a_parameter_without_a_value_is_an_error() {
-    let exports = TestExports::small();
-    insta::assert_snapshot!(exports.complaint(1, "sql", &["-c", "select * from batches where batch_id = $batch_id"]), @"");
+    insta::assert_snapshot!(complaint(1, "select * from batches where batch_id = $batch_id"), @r"
+    error: query: Execution error: Placeholder '$batch_id' was not provided a value for execution.
+    ");
 }
 
 #[test]
@@ -122,7 +219,11 @@ fn a_failed_query_leaves_an_earlier_answer_as_it_was() {
     let file = exports.path().join("answer.csv");
     fs::write(&file, "earlier").expect("a file");
     let to_file = ["--format", "csv", "-o", file.to_str().expect("UTF-8")];
-    exports.complaint(1, "sql", &[&["-c", "select 1; select * from learners"], &to_file[..]].concat());
+    exports.complaint(
+        1,
+        "sql",
+        &[&["-c", "select 1; select * from learners"], &to_file[..]].concat(),
+    );
     assert_eq!(fs::read_to_string(&file).expect("the file"), "earlier");
 }
 
@@ -131,35 +232,71 @@ fn show_tables_lists_tables_and_views() {
     let listed = csv_columns(&csv("show tables"), &["table_schema", "table_name", "table_type"]);
     let mut lines: Vec<&str> = listed.lines().filter(|line| line.starts_with("public")).collect();
     lines.sort_unstable();
-    insta::assert_snapshot!(lines.join("\n"), @"");
+    insta::assert_snapshot!(lines.join("\n"), @r"
+    public,batches,BASE TABLE
+    public,course_progress,BASE TABLE
+    public,course_progress_report,VIEW
+    public,distinct_batches,VIEW
+    public,distinct_course_progress,VIEW
+    public,distinct_download_events,VIEW
+    public,distinct_enrolments,VIEW
+    public,distinct_users,VIEW
+    public,download_events,BASE TABLE
+    public,download_ratio,VIEW
+    public,download_ratio_by_course,VIEW
+    public,download_ratio_by_tenant,VIEW
+    public,download_ratio_overall,VIEW
+    public,enrolment_details,VIEW
+    public,enrolments,BASE TABLE
+    public,report_batches,VIEW
+    public,users,BASE TABLE
+    ");
 }
 
 #[test]
 fn a_site_s_own_query_replaces_the_built_in_one() {
     let exports = TestExports::small();
     let queries = tempfile::tempdir().expect("a folder");
-    let mine = "-- Users with a report.\n-- One row: one user.\nselect distinct user_id as learner from enrolment_details";
+    let mine = "-- One row: one user.\nselect distinct user_id as learner from enrolment_details";
     write_query(queries.path(), "reports/course_progress_report.sql", mine);
     let queries = queries.path().to_str().expect("UTF-8");
     let asked = "select * from course_progress_report order by learner";
-    insta::assert_snapshot!(exports.output("sql", &["--queries", queries, "-c", asked, "--format", "csv"]), @"");
+    let arguments = ["--queries", queries, "-c", asked, "--format", "csv"];
+    insta::assert_snapshot!(exports.output("sql", &arguments), @r"
+    learner
+    u1
+    u2
+    ");
 }
 
 #[test]
 fn a_site_s_broken_query_is_named() {
     let exports = TestExports::small();
     let queries = tempfile::tempdir().expect("a folder");
-    write_query(queries.path(), "reports/report_batches.sql", "select nothing from batches");
+    write_query(
+        queries.path(),
+        "reports/report_batches.sql",
+        "select nothing from batches",
+    );
     let folder = queries.path().to_str().expect("UTF-8");
-    let complaint = exports.complaint(1, "sql", &["--queries", folder, "-c", "select 1"]).replace(folder, "QUERIES");
-    insta::assert_snapshot!(complaint, @"");
+    let complaint = exports
+        .complaint(1, "sql", &["--queries", folder, "-c", "select 1"])
+        .replace(folder, "QUERIES");
+    insta::assert_snapshot!(wrapped(&complaint), @r"
+    error: query QUERIES/reports/report_batches.sql: Schema error: No field named nothing. Valid fields
+    are batches.batch_id, batches.course_id, batches.batch_name, batches.tenant_id, batches.created_by,
+    batches.mentors, batches.start_date, batches.end_date.
+    ");
 }
 
 #[test]
 fn exports_are_read_only() {
     let exports = TestExports::small();
     let before = files_below(exports.path());
-    insta::assert_snapshot!(exports.complaint(1, "sql", &["-c", "insert into batches select * from batches"]), @"");
+    let insert = ["-c", "insert into batches select * from batches"];
+    insta::assert_snapshot!(wrapped(&exports.complaint(1, "sql", &insert)), @r"
+    error: query: This feature is not implemented: Insert into not implemented for this table
+    ");
     exports.complaint(1, "sql", &["-c", "delete from batches"]);
     exports.complaint(1, "sql", &["-c", "update batches set course_id = 'c9'"]);
     assert_eq!(files_below(exports.path()), before);
@@ -173,20 +310,30 @@ fn a_closed_pipe_is_not_an_error() {
         let rows = "select value, repeat('x', 100) as filler from generate_series(1, 100000)";
         let folder = exports.path().display();
         let sql = format!("{program} sql --exports {folder} --format {format} -c \"{rows}\"");
-        let script = format!("{{ {sql}; echo \"exit $?\" >&2; }} | head -n 1");
-        let output = assert_cmd::Command::new("sh").args(["-c", &script]).output().expect("a run");
+        let script = format!("{{ {sql}; echo \"exit $?\" >&2; }} | head -c 10");
+        let output = assert_cmd::Command::new("sh")
+            .args(["-c", &script])
+            .output()
+            .expect("a run");
         assert_eq!(String::from_utf8_lossy(&output.stderr), "exit 0\n", "{format}");
-        assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 1, "{format}");
+        assert_eq!(output.stdout.len(), 10, "{format}");
     }
 }
 
 #[test]
 fn without_exports_it_says_how_to_give_them() {
-    insta::assert_snapshot!(complaint_of(pragati().args(["sql", "-c", "select 1"]), 2), @"");
+    insta::assert_snapshot!(wrapped(&complaint_of(pragati().args(["sql", "-c", "select 1"]), 2)), @r"
+    error: no exports given; use --exports DIR|URL, PRAGATI_EXPORTS, or `exports` in pragati.toml
+    ");
 }
 
 fn printed(format: &str, sql: &str) -> String {
     TestExports::small().output("sql", &["-c", sql, "--format", format])
+}
+
+/// What a statement that fails says.
+fn complaint(code: i32, sql: &str) -> String {
+    wrapped(&TestExports::small().complaint(code, "sql", &["-c", sql]))
 }
 
 fn csv(sql: &str) -> String {

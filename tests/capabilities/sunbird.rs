@@ -5,7 +5,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::support::{DATE, TestExports, complaint_of, csv_columns, files_below, pragati, select};
+use assert_cmd::Command;
+
+use crate::support::{TestExports, USERS, complaint_of, csv_columns, files_below, pragati, select, wrapped};
 
 /// Batches and the rows of their reports.
 const BATCHES: [(&str, usize); 5] = [
@@ -22,10 +24,16 @@ const DAY: &str = "2020-07-01";
 fn a_site_of_sunbird_needs_only_its_exports_and_the_mapping_s_name() {
     let folder = tempfile::tempdir().expect("a folder");
     let settings = folder.path().join("pragati.toml");
-    fs::write(&settings, format!("exports = '{}'\nstaging = 'sunbird'\n", raw().display())).expect("a file");
+    fs::write(
+        &settings,
+        format!("exports = '{}'\nstaging = 'sunbird'\n", raw().display()),
+    )
+    .expect("a file");
     for (batch, rows) in BATCHES {
         let mut report = pragati();
-        report.args(["report", "--no-bom", "--batch", batch, "--config"]).arg(&settings);
+        report
+            .args(["report", "--no-bom", "--batch", batch, "--config"])
+            .arg(&settings);
         let output = report.output().expect("a run");
         let csv = String::from_utf8(output.stdout).expect("UTF-8");
         assert_eq!(csv, expected(batch), "{}", String::from_utf8_lossy(&output.stderr));
@@ -36,28 +44,46 @@ fn a_site_of_sunbird_needs_only_its_exports_and_the_mapping_s_name() {
 #[test]
 fn a_night_s_run_writes_the_same_reports() {
     let out = tempfile::tempdir().expect("a folder");
-    sunbird("nightly", "").arg("--out").arg(out.path()).assert().success();
+    sunbird("nightly").arg("--out").arg(out.path()).assert().success();
     let day = out.path().join(format!("date={DAY}"));
     let files = files_below(&day.join("csv"));
     let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
-    insta::assert_snapshot!(names.join("\n"), @"");
+    insta::assert_snapshot!(names.join("\n"), @r"
+    _/0130271096968396800.csv
+    _/0130293763489873929.csv
+    _/01303150537737011211.csv
+    _/0130320389509939204.csv
+    _/0130404613948538885.csv
+    ");
     for (name, bytes) in &files {
-        let batch = Path::new(name).file_stem().and_then(|stem| stem.to_str()).expect("a batch");
-        assert_eq!(String::from_utf8_lossy(bytes), format!("\u{feff}{}", expected(batch)), "{name}");
+        let batch = Path::new(name)
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .expect("a batch");
+        assert_eq!(
+            String::from_utf8_lossy(bytes),
+            format!("\u{feff}{}", expected(batch)),
+            "{name}"
+        );
     }
 }
 
 #[test]
-fn the_own_tenant_sees_what_it_declared() {
-    let batch = "0130271096968396800";
-    let tenants = TestExports::empty().table_on("course_batch", DAY, COURSE_BATCH);
-    let settings = format!("[tables.course_batch]\npath = '{}/course_batch'\n", tenants.path().display());
-    insta::assert_snapshot!(tenant_columns(&settings, batch), @"");
+fn the_own_tenant_sees_what_its_users_declared() {
+    let exports = TestExports::empty().table_on("course_batch", DAY, COURSE_BATCH);
+    let mut report = sunbird("report");
+    report.env(
+        "PRAGATI_TABLES__COURSE_BATCH__PATH",
+        exports.path().join("course_batch"),
+    );
+    let row = tenant_columns(report, "0130271096968396800");
+    insta::assert_snapshot!(row, @"97d81cb6-a348-42f1-91ba-150961a74444,65sboa02,Vidyodhaya,DEVANAHALLI");
 }
 
 #[test]
 fn of_a_batch_without_tenant_nothing_of_a_tenant_is_shown() {
-    insta::assert_snapshot!(tenant_columns("", "0130320389509939204"), @"");
+    let row = tenant_columns(sunbird("report"), "0130320389509939204");
+    insta::assert_snapshot!(row, @"c4cc494f-04c3-49f3-b3d5-7b1a1984abad,,,");
 }
 
 #[test]
@@ -65,46 +91,65 @@ fn one_table_alone_can_be_mapped() {
     let people = "user_id as id, external_id, first_name || '!' as first_name, last_name, email, mobile,
         organization_name, district_name, school_name, block_name, tenant_id";
     let exports = TestExports::small();
-    let exports = exports.without("users").table("people", &select(people, crate::support::USERS));
+    let exports = exports.without("users").table("people", &select(people, USERS));
     let queries = exports.path().join("queries");
     fs::create_dir_all(queries.join("staging/mine")).expect("a folder");
-    fs::write(queries.join("staging/mine/users.sql"), "-- Users.\nselect *, id as user_id from people").expect("a file");
-    let settings = format!("queries = '{}'\n[tables.users]\nsql = 'staging/mine/users.sql'\n", queries.display());
+    let mine = "-- One row: one user.\nselect *, id as user_id from people";
+    fs::write(queries.join("staging/mine/users.sql"), mine).expect("a file");
+    let settings = format!(
+        "queries = '{}'\n[tables.users]\nsql = 'staging/mine/users.sql'\n",
+        queries.display()
+    );
     let report = exports.report("b1", &["--config", &exports.config(&settings)]);
-    insta::assert_snapshot!(csv_columns(&report, &["User ID", "User Name", "Course Progress"]), @"");
+    insta::assert_snapshot!(csv_columns(&report, &["User ID", "User Name", "Course Progress"]), @r"
+    u1,Asha! Kumar,40%
+    u2,अनीता!,100%
+    ");
 }
 
 #[test]
 fn an_unknown_mapping_is_wrong_usage() {
     let exports = TestExports::small();
     let config = exports.config("staging = 'moodle'");
-    insta::assert_snapshot!(exports.complaint(2, "check", &["--config", &config]), @"");
+    insta::assert_snapshot!(exports.complaint(2, "check", &["--config", &config]), @r"
+    error: configuration: there is no staging mapping 'moodle'; known: sunbird
+    ");
 }
 
 #[test]
 fn a_missing_raw_table_is_named() {
     let exports = TestExports::empty();
-    for table in ["user", "organisation", "user_org", "usr_external_identity", "user_enrolments", "course_batch"] {
-        fs::create_dir_all(exports.path().join(table).join(format!("date={DATE}"))).expect("a folder");
-        let file = raw().join(table).join(format!("date={DAY}")).join("part-00000.parquet");
-        fs::copy(file, exports.file(table)).expect("a copy");
+    for (name, bytes) in files_below(&raw()) {
+        if !name.starts_with("location/") {
+            let file = exports.path().join(name);
+            fs::create_dir_all(file.parent().expect("a day")).expect("a folder");
+            fs::write(file, bytes).expect("a copy");
+        }
     }
     let config = exports.config("staging = 'sunbird'");
-    insta::assert_snapshot!(exports.complaint(1, "check", &["--config", &config]), @"");
+    insta::assert_snapshot!(wrapped(&exports.complaint(1, "check", &["--quiet", "--config", &config])), @r"
+    error: EXPORTS has no usable snapshot: 2020-07-01 is incomplete, table raw.location has no Parquet
+    file on that date; wait for the export or give --date
+    ");
 }
 
 #[test]
 fn a_raw_table_without_a_column_is_an_error_that_names_both() {
     let exports = TestExports::empty().table_on("location", DAY, "select 'x' as id, 'district' as type");
-    let settings = format!("[tables.location]\npath = '{}/location'\n", exports.path().display());
-    insta::assert_snapshot!(complaint_of(&mut sunbird("check", &settings), 1), @"");
+    let mut check = sunbird("check");
+    check.env("PRAGATI_TABLES__LOCATION__PATH", exports.path().join("location"));
+    insta::assert_snapshot!(wrapped(&complaint_of(&mut check, 1)), @r"
+    error: query queries/staging/sunbird/users.sql: Schema error: No field named location.name. Did you
+    mean 'location.type'? Valid fields are location_ids.user_id, location_ids.location_id, location.id,
+    location.type.
+    ");
 }
 
 /// `course_batch` with a tenant for one batch.
 const COURSE_BATCH: &str = "
-    select 'do_1130264512015646721166' as courseid, '0130271096968396800' as batchid, null as createdby, null as mentors,
-        make_array('01274266675936460840172') as createdfor, 'course-2' as name, '2020-05-25' as startdate,
-        '2030-05-30' as enddate";
+    select 'do_1130264512015646721166' as courseid, '0130271096968396800' as batchid, null as createdby,
+        null as mentors, make_array('01274266675936460840172') as createdfor, 'course-2' as name,
+        '2020-05-25' as startdate, '2030-05-30' as enddate";
 
 fn raw() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/sunbird/exports")
@@ -115,21 +160,23 @@ fn expected(batch: &str) -> String {
     fs::read_to_string(file).expect("the expected report")
 }
 
-/// `pragati COMMAND` over Sunbird's tables, with further settings.
-fn sunbird(command: &str, settings: &str) -> assert_cmd::Command {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let mut file = tempfile::NamedTempFile::new_in(folder).expect("a file");
-    let settings = format!("exports = '{}'\nstaging = 'sunbird'\n{settings}", raw().display());
-    std::io::Write::write_all(&mut file, settings.as_bytes()).expect("written");
-    let (_, path) = file.keep().expect("kept");
+/// `pragati COMMAND` over Sunbird's tables.
+fn sunbird(command: &str) -> Command {
     let mut pragati = pragati();
-    pragati.arg(command).arg("--config").arg(path);
+    pragati
+        .env("PRAGATI_STAGING", "sunbird")
+        .arg(command)
+        .arg("--exports")
+        .arg(raw());
     pragati
 }
 
-/// The columns that a tenant keeps to itself, of each row.
-fn tenant_columns(settings: &str, batch: &str) -> String {
-    let output = sunbird("report", settings).args(["--same-tenant", "--batch", batch]).output().expect("a run");
+/// The columns that a tenant keeps to itself, of each row of a batch.
+fn tenant_columns(mut report: Command, batch: &str) -> String {
+    let output = report
+        .args(["--same-tenant", "--batch", batch])
+        .output()
+        .expect("a run");
     let csv = String::from_utf8(output.stdout).expect("UTF-8");
     csv_columns(&csv, &["User ID", "External ID", "School Name", "Block Name"])
 }

@@ -61,9 +61,16 @@ impl TestExports {
     /// What `pragati sample` makes up; the newest day is [`DATE`].
     pub fn sample(users: usize, enrolments: usize, batches: usize, days: usize) -> Self {
         let exports = Self::empty();
-        let sizes = [("--users", users), ("--enrolments", enrolments), ("--batches", batches), ("--days", days)];
+        let sizes = [
+            ("--users", users),
+            ("--enrolments", enrolments),
+            ("--batches", batches),
+            ("--days", days),
+        ];
         let mut sample = pragati();
-        sample.args(["sample", "--quiet", "--last-date", DATE, "--out"]).arg(exports.path());
+        sample
+            .args(["sample", "--quiet", "--last-date", DATE, "--out"])
+            .arg(exports.path());
         for (option, size) in sizes {
             sample.args([option, &size.to_string()]);
         }
@@ -154,6 +161,29 @@ pub fn complaint_of(command: &mut Command, code: i32) -> String {
     complaint
 }
 
+/// The words of a long message in lines, for a snapshot.
+pub fn wrapped(message: &str) -> String {
+    const WIDTH: usize = 100;
+    let (mut text, mut length) = (String::new(), 0);
+    for word in message.split_whitespace() {
+        let starts_line = length + word.len() > WIDTH;
+        text.push_str(if text.is_empty() {
+            ""
+        } else if starts_line {
+            "\n"
+        } else {
+            " "
+        });
+        text.push_str(word);
+        length = if starts_line {
+            word.len() + 1
+        } else {
+            length + word.len() + 1
+        };
+    }
+    text
+}
+
 /// Writes the rows of a query as a Parquet file.
 pub fn write_parquet(path: &Path, sql: &str) {
     write_parquet_with(path, sql, WriterProperties::default());
@@ -186,11 +216,16 @@ fn rows_of(sql: &str) -> (Arc<Schema>, Vec<RecordBatch>) {
 
 /// A query over Parquet files, which it knows as the table `files`; the answer is drawn as a table.
 pub fn query_parquet(path: &Path, sql: &str) -> String {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime");
     let rows = runtime.block_on(async {
         let session = SessionContext::new();
         let path = path.to_str().expect("UTF-8");
-        session.register_parquet("files", path, ParquetReadOptions::default()).await.expect("Parquet");
+        session
+            .register_parquet("files", path, ParquetReadOptions::default())
+            .await
+            .expect("Parquet");
         session.sql(sql).await.expect("a query").collect().await.expect("rows")
     });
     pretty_format_batches(&rows).expect("text").to_string()
@@ -212,7 +247,9 @@ pub fn csv_columns(csv: &str, headers: &[&str]) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
     for record in reader.records() {
         let record = record.expect("as many cells as the header");
-        writer.write_record(places.iter().map(|&place| &record[place])).expect("written");
+        writer
+            .write_record(places.iter().map(|&place| &record[place]))
+            .expect("written");
     }
     String::from_utf8(writer.into_inner().expect("written")).expect("UTF-8")
 }
