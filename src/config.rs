@@ -183,11 +183,11 @@ impl Config {
         // Not figment's own `Toml::file`, which looks for the file in the folders above too.
         let default = Path::new(DEFAULT_FILE);
         if let Some(path) = file.or_else(|| default.is_file().then_some(default)) {
-            let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
+            std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
                 path: path.to_owned(),
                 reason: error.to_string(),
             })?;
-            settings = settings.merge(Toml::string(&text));
+            settings = settings.merge(Toml::file_exact(path));
         }
         let environment = Env::prefixed("PRAGATI_").ignore(&["config", "log"]).split("__");
         let config: Self = settings

@@ -5,6 +5,7 @@
 -- those that nobody enrolled in or downloaded. batches_downloaded: batches with at least one download in the window;
 -- coverage is their share. A ratio over no batches is NULL. A click belongs to the course and tenant of its batch, and
 -- to those that it names itself where the snapshot does not know the batch.
+-- A click without a time lies in no window. A batch that only enrolments name is no batch here, though it has a report.
 -- delivered: reports handed over; NULL, as exports do not tell.
 -- Parameters: $as_of, the snapshot's date, the last day of each window; $timezone, whose calendar gives the days.
 with

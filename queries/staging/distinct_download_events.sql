@@ -1,7 +1,8 @@
 -- Download events without duplicates.
 --
 -- One row: one click on "Download File", known by its `mid`. Rows without a mid are left out.
--- A mid that arrived more than once counts once, at its earliest event_time.
+-- A mid that arrived more than once counts once, at its earliest event_time; then the least by the other columns, missing
+-- values first.
 with
     ranked as (
         select
@@ -16,11 +17,11 @@ with
                 partition by mid
                 order by
                     event_time asc nulls last,
-                    user_id asc nulls last,
-                    course_id asc nulls last,
-                    batch_id asc nulls last,
-                    tenant_id asc nulls last,
-                    source asc nulls last
+                    user_id asc nulls first,
+                    course_id asc nulls first,
+                    batch_id asc nulls first,
+                    tenant_id asc nulls first,
+                    source asc nulls first
             ) as place
         from download_events
         where mid is not null

@@ -23,9 +23,13 @@ const CATALOG: &str = "pragati";
 /// How many of the largest memory consumers an out-of-memory error names.
 const NAMED_CONSUMERS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
 
-/// Each thread's sort keeps this share of its memory for merging what it spilled. The engine's own default, a fixed size,
-/// is more than all memory where many threads share a small limit.
-const SHARE_OF_MERGE: usize = 8;
+/// Each sort keeps this share of a partition's memory for merging what it spilled. The engine's own default, a fixed size,
+/// is more than all memory where many sorts share a small limit.
+const SHARE_OF_MERGE: usize = 32;
+
+/// Memory that a partition of a plan should have, in bytes. With less, the operators of many partitions starve each other
+/// (apache/datafusion #23447), so a small limit means fewer partitions.
+const MEMORY_PER_PARTITION: u64 = 64 * 1024 * 1024;
 
 /// What a session may use.
 #[derive(Debug, Clone, Default)]
@@ -39,18 +43,24 @@ pub struct EngineOptions {
 }
 
 impl EngineOptions {
-    /// The number of partitions that a plan runs in.
-    pub fn threads(&self) -> usize {
-        self.threads
-            .or_else(|| std::thread::available_parallelism().ok())
-            .map_or(1, NonZeroUsize::get)
+    /// The number of partitions that a plan runs in: one a thread, or fewer where memory is short.
+    fn partitions(&self) -> usize {
+        let cores = std::thread::available_parallelism().ok();
+        let threads = self.threads.or(cores).map_or(1, NonZeroUsize::get);
+        match self.memory_limit {
+            None => threads,
+            Some(limit) => {
+                let that_fit = usize::try_from(limit.as_u64() / MEMORY_PER_PARTITION).unwrap_or(usize::MAX);
+                threads.min(that_fit.max(1))
+            }
+        }
     }
 }
 
 /// A session without tables.
 pub fn new_session(options: &EngineOptions) -> Result<SessionContext, EngineError> {
     let mut config = SessionConfig::new()
-        .with_target_partitions(options.threads())
+        .with_target_partitions(options.partitions())
         .with_information_schema(true)
         .with_default_catalog_and_schema(CATALOG, TABLE_SCHEMA);
     let parquet = &mut config.options_mut().execution.parquet;
@@ -62,7 +72,7 @@ pub fn new_session(options: &EngineOptions) -> Result<SessionContext, EngineErro
     if let Some(limit) = options.memory_limit {
         let bytes = usize::try_from(limit.as_u64()).map_err(|error| start_failed(error.to_string()))?;
         let reserved = &mut config.options_mut().execution.sort_spill_reservation_bytes;
-        *reserved = (*reserved).min(bytes / options.threads() / SHARE_OF_MERGE);
+        *reserved = (*reserved).min(bytes / options.partitions() / SHARE_OF_MERGE);
         let pool = TrackConsumersPool::new(FairSpillPool::new(bytes), NAMED_CONSUMERS);
         runtime = runtime.with_memory_pool(Arc::new(pool));
     }

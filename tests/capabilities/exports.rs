@@ -651,16 +651,16 @@ mod usage {
     #[test]
     fn a_bad_value_in_the_configuration_is_named() {
         insta::assert_snapshot!(wrapped(&complaint_about_config("timezone = 'Asia/Nowhere'")), @r#"
-        error: configuration: failed to parse timezone: 'Asia/Nowhere' for key "default.timezone" in TOML
-        source string
+        error: configuration: failed to parse timezone: 'Asia/Nowhere' for key "default.timezone" in
+        EXPORTS/settings.toml TOML file
         "#);
         insta::assert_snapshot!(wrapped(&complaint_about_config("date = 'yesterday'")), @r#"
         error: configuration: 'yesterday' is not a date; write it as YYYY-MM-DD, for example 2026-11-22 for
-        key "default.date" in TOML source string
+        key "default.date" in EXPORTS/settings.toml TOML file
         "#);
         insta::assert_snapshot!(wrapped(&complaint_about_config("report.unknown_users = 'drop'")), @r#"
         error: configuration: unknown variant: found `drop`, expected ``keep` or `omit`` for key
-        "default.report.unknown_users" in TOML source string
+        "default.report.unknown_users" in EXPORTS/settings.toml TOML file
         "#);
         insta::assert_snapshot!(wrapped(&complaint_about_config("report.date_format = '%Q'")), @r"
         error: date format '%Q' is not one that dates can be written with; see
@@ -676,7 +676,7 @@ mod usage {
         insta::assert_snapshot!(wrapped(&complaint_about_config("exprots = 'x'")), @r#"
         error: configuration: unknown field: found `exprots`, expected `one of `exports`, `date`,
         `timezone`, `staging`, `success_marker`, `queries`, `memory_limit`, `threads`, `temp_dir`, `tables`,
-        `report`, `nightly`` for key "default.exprots" in TOML source string
+        `report`, `nightly`` for key "default.exprots" in EXPORTS/settings.toml TOML file
         "#);
         insta::assert_snapshot!(wrapped(&complaint_about_config("tables.userz.path = 'x'")), @r"
         error: configuration: [tables.userz] is neither a canonical table nor read by a staging query;
