@@ -2,6 +2,7 @@
 //!
 //! One binary, because each one links the whole engine.
 
+mod python;
 mod support;
 
 mod check;
@@ -13,4 +14,5 @@ mod ratio;
 mod reports;
 mod sample;
 mod sql;
+mod stores;
 mod sunbird;

@@ -1,55 +1,24 @@
 //! Pragati against the independent oracle of `tests/oracle` (Python, DuckDB), which shares no code or SQL with it.
 //!
-//! The oracle's Python is made in the target folder where it is missing. Without Python or a package index these
-//! tests say so and are skipped.
+//! Without Python or a package index these tests say so and are skipped.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::python::python_for;
 use crate::support::{DATE, TestExports, batches, files_below};
 
 const ORACLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle");
 
 /// A script of the oracle, run with the day's exports.
 fn oracle(script: &str, exports: &TestExports) -> Option<Command> {
-    let mut command = Command::new(python()?);
+    let mut command = Command::new(python_for("oracle", "duckdb")?);
     command
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .arg(format!("{ORACLE}/{script}"))
         .arg(exports.path())
         .arg(DATE);
     Some(command)
-}
-
-/// A Python that has DuckDB.
-fn python() -> Option<PathBuf> {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .parent()
-        .expect("the target folder");
-    // Tests run at the same time; one of them makes the environment.
-    let lock = File::create(target.join("oracle-venv.lock")).expect("a lock file");
-    lock.lock().expect("the lock");
-    let folder = target.join("oracle-venv");
-    let python = folder.join("bin/python");
-    let requirements = format!("{ORACLE}/requirements.txt");
-    let is_ready = has_duckdb(&python)
-        || (succeeds(Command::new("python3").args(["-m", "venv"]).arg(&folder))
-            && succeeds(Command::new(&python).args(["-m", "pip", "install", "--quiet", "-r", &requirements]))
-            && has_duckdb(&python));
-    if !is_ready {
-        eprintln!("SKIPPED: the oracle needs Python with the packages of {requirements}, which cannot be installed");
-    }
-    is_ready.then_some(python)
-}
-
-fn has_duckdb(python: &Path) -> bool {
-    succeeds(Command::new(python).args(["-c", "import duckdb"]))
-}
-
-fn succeeds(command: &mut Command) -> bool {
-    command.output().is_ok_and(|output| output.status.success())
 }
 
 fn output_of(command: &mut Command) -> String {

@@ -1,0 +1,149 @@
+//! Exports and output in an object store: S3, as an S3-compatible server speaks it.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use futures::TryStreamExt;
+use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload};
+use tokio::runtime::Runtime;
+
+use crate::python::python_for;
+use crate::support::{DATE, TestExports, files_below, pragati};
+
+const BUCKET: &str = "lake";
+const SERVER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/stores/s3_server.py");
+
+/// A server with an empty bucket; it ends with this value.
+struct S3 {
+    server: Child,
+    _output: BufReader<ChildStdout>,
+    endpoint: String,
+    bucket: AmazonS3,
+    runtime: Runtime,
+}
+
+impl S3 {
+    fn start() -> Option<Self> {
+        let mut server = Command::new(python_for("stores", "moto.server")?)
+            .args([SERVER, BUCKET])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("a server");
+        let mut output = BufReader::new(server.stdout.take().expect("its output"));
+        let mut port = String::new();
+        output.read_line(&mut port).expect("its port");
+        let endpoint = format!("http://127.0.0.1:{}", port.trim());
+        let bucket = AmazonS3Builder::new()
+            .with_endpoint(&endpoint)
+            .with_allow_http(true)
+            .with_region("us-east-1")
+            .with_bucket_name(BUCKET)
+            .with_access_key_id("test")
+            .with_secret_access_key("test")
+            .build()
+            .expect("a client");
+        Some(Self {
+            server,
+            _output: output,
+            endpoint,
+            bucket,
+            runtime: Runtime::new().expect("a runtime"),
+        })
+    }
+
+    /// What the command prints, with the credentials in its environment.
+    fn output(&self, arguments: &[&str]) -> String {
+        let output = pragati()
+            .args(arguments)
+            .env("AWS_ENDPOINT", &self.endpoint)
+            .env("AWS_ALLOW_HTTP", "true")
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .output()
+            .expect("a run");
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {complaint}");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    }
+
+    fn upload(&self, prefix: &str, exports: &TestExports) {
+        for (path, bytes) in files_below(exports.path()) {
+            let place = Path::from(format!("{prefix}/{path}"));
+            let put = self.bucket.put(&place, PutPayload::from(bytes));
+            self.runtime.block_on(put).expect("uploaded");
+        }
+    }
+
+    fn read(&self, place: &Path) -> Vec<u8> {
+        let read = async { self.bucket.get(place).await?.bytes().await };
+        self.runtime.block_on(read).expect("it is there").to_vec()
+    }
+
+    /// The CSV files below a prefix, by name, in order.
+    fn csv_files(&self, prefix: &str) -> Vec<(String, Vec<u8>)> {
+        let listed = self.bucket.list(Some(&Path::from(prefix))).try_collect();
+        let objects: Vec<ObjectMeta> = self.runtime.block_on(listed).expect("listed");
+        let csv = objects
+            .iter()
+            .filter(|object| object.location.as_ref().ends_with(".csv"));
+        let mut files: Vec<_> = csv
+            .map(|object| (file_name(object.location.as_ref()), self.read(&object.location)))
+            .collect();
+        files.sort();
+        files
+    }
+}
+
+fn file_name(path: &str) -> String {
+    path.rsplit('/').next().expect("a name").to_owned()
+}
+
+impl Drop for S3 {
+    fn drop(&mut self) {
+        drop(self.server.stdin.take());
+        self.server.wait().expect("it ends");
+    }
+}
+
+#[test]
+fn a_night_s_run_reads_from_s3_and_writes_to_s3_and_may_run_again() {
+    let Some(s3) = S3::start() else { return };
+    let exports = TestExports::small();
+    s3.upload("exports", &exports);
+    let (_out, local_day) = exports.nightly(&[]);
+    let local_files = files_below(&local_day.join("csv")).into_iter();
+    let mut expected: Vec<_> = local_files.map(|(path, bytes)| (file_name(&path), bytes)).collect();
+    expected.sort();
+    for _run in 0..2 {
+        s3.output(&[
+            "nightly",
+            "--exports",
+            "s3://lake/exports",
+            "--out",
+            "s3://lake/reports",
+        ]);
+        assert_eq!(s3.csv_files("reports"), expected);
+        let day = format!("reports/date={DATE}");
+        let manifest = s3.read(&Path::from(format!("{day}/manifest.json")));
+        let manifest: serde_json::Value = serde_json::from_slice(&manifest).expect("JSON");
+        for file in manifest["files"].as_array().expect("files") {
+            let path = file["path"].as_str().expect("a path");
+            let found = s3.read(&Path::parse(format!("{day}/{path}")).expect("a path"));
+            assert_eq!(Some(found.len() as u64), file["bytes"].as_u64(), "{path}");
+        }
+    }
+}
+
+#[test]
+fn a_report_from_s3_is_the_same_as_from_disk() {
+    let Some(s3) = S3::start() else { return };
+    let exports = TestExports::small();
+    s3.upload("deep/er", &exports);
+    let report = s3.output(&["report", "--exports", "s3://lake/deep/er", "--batch", "b1"]);
+    assert_eq!(report, exports.report("b1", &[]));
+}
