@@ -1,8 +1,10 @@
 //! The nightly run (DESIGN, section 4): the reports of all batches, the report mart and the metric tables, published at
 //! once with a manifest.
 //!
-//! The reports come in parts, which several writers share; what the bytes are does not depend on their number. Nothing is visible in the output folder before everything is written.
+//! The reports come in parts, which several writers share; what the bytes are does not depend on their number. Nothing
+//! is visible in the output folder before everything is written.
 
+mod accounts;
 mod csv_files;
 mod error;
 pub mod layout;
@@ -18,18 +20,14 @@ use std::sync::Arc;
 
 use bytesize::ByteSize;
 use chrono::Utc;
-use datafusion::arrow::array::{Array, AsArray};
-use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, UInt64Type};
 
 pub use error::NightlyError;
 
 use crate::catalog::Catalog;
 use crate::config::Config;
-use crate::engine::EngineError;
 use crate::exports::Location;
-use crate::report::{AllReports, CsvStyle, EnrolmentCounts, ReportError, count_enrolments};
-use manifest::{Content, Counts, FORMAT_VERSION, FileEntry, InputEntry, Manifest, Rejected, Timings, Versions};
+use crate::report::{AllReports, CsvStyle, count_enrolments};
+use manifest::{FORMAT_VERSION, FileEntry, InputEntry, Manifest, Timings, Versions};
 use staged::{HashedFile, OutputFolder, StagedOutput};
 
 /// Hears how a run gets on.
@@ -64,37 +62,30 @@ pub async fn run(
     out: &str,
     progress: Arc<dyn Progress>,
 ) -> Result<NightlyOutput, NightlyError> {
-    match local_folder(out)? {
-        Some(folder) => {
-            let output = OutputFolder::open(&folder)?;
-            let staged = output.stage()?;
-            let manifest = make(catalog, config, &staged, progress).await?;
-            let place = output.publish(staged, &catalog.date.folder_name())?;
-            Ok(NightlyOutput {
-                place: place.display().to_string(),
-                manifest,
-            })
-        }
-        None => {
-            let destination = Location::parse(out)?;
-            let folder = config.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
-            let output = OutputFolder::open(&folder.join("pragati-upload"))?;
-            let staged = output.stage()?;
-            let manifest = make(catalog, config, &staged, Arc::clone(&progress)).await?;
-            progress.stage("uploading");
-            let (place, manifest) = upload::publish(&staged, manifest, &destination).await?;
-            Ok(NightlyOutput { place, manifest })
-        }
+    if let Some(folder) = local_folder(out) {
+        let output = OutputFolder::open(&folder)?;
+        let staged = output.stage()?;
+        let manifest = make(catalog, config, &staged, progress).await?;
+        let place = output.publish(staged, &catalog.date.folder_name())?;
+        let place = place.display().to_string();
+        return Ok(NightlyOutput { place, manifest });
     }
+    let destination = Location::parse(out)?;
+    let temporary = config.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
+    let staged = StagedOutput::new_in(&temporary)?;
+    let manifest = make(catalog, config, &staged, Arc::clone(&progress)).await?;
+    progress.stage("uploading");
+    let (place, manifest) = upload::publish(&staged, manifest, &destination).await?;
+    Ok(NightlyOutput { place, manifest })
 }
 
 /// The folder that `out` names, unless it is in an object store.
-fn local_folder(out: &str) -> Result<Option<PathBuf>, NightlyError> {
+fn local_folder(out: &str) -> Option<PathBuf> {
     if !out.contains("://") {
-        return Ok(Some(PathBuf::from(out)));
+        return Some(PathBuf::from(out));
     }
-    let is_file = url::Url::parse(out).ok().filter(|url| url.scheme() == "file");
-    Ok(is_file.and_then(|url| url.to_file_path().ok()))
+    let url = url::Url::parse(out).ok().filter(|url| url.scheme() == "file")?;
+    url.to_file_path().ok()
 }
 
 /// Makes a day's output in the staging folder, the manifest last.
@@ -109,8 +100,8 @@ async fn make(
     let mut files = write_reports(catalog, config, staged, &progress).await?;
     progress.stage("measuring");
     files.push(metrics::write(catalog, staged.path()).await?);
-    let counts = counts(count_enrolments(catalog).await?, &files);
-    let rejected = rejected(catalog, &counts).await?;
+    let counts = accounts::counts(count_enrolments(catalog).await?, &files);
+    let rejected = accounts::rejected(catalog, &counts).await?;
     let finished_at = Utc::now();
     let manifest = Manifest {
         format_version: FORMAT_VERSION,
@@ -157,58 +148,6 @@ async fn write_reports(
     }
     files.extend(marts);
     Ok(files)
-}
-
-fn counts(enrolments: EnrolmentCounts, files: &[FileEntry]) -> Counts {
-    let mut counts = Counts {
-        enrolments_read: enrolments.read,
-        without_user_id: enrolments.without_user_id,
-        without_batch_id: enrolments.without_batch_id,
-        not_active: enrolments.not_active,
-        ..Counts::default()
-    };
-    for file in files {
-        if let Content::ReportCsv { unknown_users, .. } = &file.content {
-            counts.batches += 1;
-            counts.empty_batches += u64::from(file.rows == 0);
-            counts.rows_reported += file.rows;
-            counts.reported_unknown_users += unknown_users;
-        }
-    }
-    let accounted = counts.rows_reported + counts.without_user_id + counts.without_batch_id + counts.not_active;
-    counts.superseded_or_omitted = counts.enrolments_read.saturating_sub(accounted);
-    counts
-}
-
-/// The enrolments that no report shows, named by reason and batch.
-async fn rejected(catalog: &Catalog, counts: &Counts) -> Result<Vec<Rejected>, NightlyError> {
-    if counts.without_user_id + counts.without_batch_id == 0 {
-        return Ok(Vec::new());
-    }
-    let frame = catalog
-        .query("reports/rejected_enrolments", |parameters| parameters)
-        .await?;
-    let batches = frame
-        .collect()
-        .await
-        .map_err(EngineError::running("the rejected enrolments"))?;
-    let mut all = Vec::new();
-    for rows in &batches {
-        let column = |name| rows.column_by_name(name).ok_or(ReportError::MissingColumn(name));
-        let text = |name| Ok::<_, ReportError>(cast(column(name)?, &DataType::Utf8View)?);
-        let (reasons, batch_ids) = (text("reason")?, text("batch_id")?);
-        let (reasons, batch_ids) = (reasons.as_string_view(), batch_ids.as_string_view());
-        let counts = cast(column("rejected_rows")?, &DataType::UInt64).map_err(ReportError::from)?;
-        let counts = counts.as_primitive::<UInt64Type>();
-        for row in 0..rows.num_rows() {
-            all.push(Rejected {
-                reason: reasons.value(row).to_owned(),
-                batch_id: batch_ids.is_valid(row).then(|| batch_ids.value(row).to_owned()),
-                rows: counts.value(row),
-            });
-        }
-    }
-    Ok(all)
 }
 
 fn write_manifest(manifest: &Manifest, folder: &Path) -> Result<(), NightlyError> {

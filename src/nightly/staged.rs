@@ -63,14 +63,7 @@ impl OutputFolder {
 
     /// Begins a day's output.
     pub fn stage(&self) -> Result<StagedOutput, NightlyError> {
-        let folder = tempfile::Builder::new()
-            .prefix(STAGING_PREFIX)
-            .permissions(fs::Permissions::from_mode(PRIVATE_FOLDER))
-            .tempdir_in(&self.path)
-            .map_err(NightlyError::writing(&self.path))?;
-        Ok(StagedOutput {
-            folder: Arc::new(folder),
-        })
+        StagedOutput::new_in(&self.path)
     }
 
     /// Puts `staged` in the place of `name`, in one step. What was there is removed afterwards.
@@ -102,6 +95,18 @@ impl OutputFolder {
 }
 
 impl StagedOutput {
+    /// A new folder in `parent`, with a name that nobody can guess.
+    pub fn new_in(parent: &Path) -> Result<Self, NightlyError> {
+        let folder = tempfile::Builder::new()
+            .prefix(STAGING_PREFIX)
+            .permissions(fs::Permissions::from_mode(PRIVATE_FOLDER))
+            .tempdir_in(parent)
+            .map_err(NightlyError::writing(parent))?;
+        Ok(Self {
+            folder: Arc::new(folder),
+        })
+    }
+
     /// The folder in the making.
     pub fn path(&self) -> &Path {
         self.folder.path()
