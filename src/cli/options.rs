@@ -26,7 +26,7 @@ pub struct CommonOptions {
     /// Folder whose SQL files replace the built-in ones of the same name
     #[arg(long, value_name = "DIR", help_heading = "Common options")]
     queries: Option<PathBuf>,
-    /// Memory that the engine may use, such as 2GB; beyond it sorts and joins spill to disk [default: no limit]
+    /// Memory that a run may use, such as 2GB; what needs more works in groups or spills to disk [default: no limit]
     #[arg(long, value_name = "SIZE", help_heading = "Common options")]
     memory_limit: Option<ByteSize>,
     /// Worker threads [default: one a core]
