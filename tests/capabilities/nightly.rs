@@ -427,6 +427,28 @@ mod same_bytes {
             "several parts"
         );
         assert_same_files(&files_but_manifest(&by_four), &expected, "four writers");
+        // So little memory that each part is a group of its own.
+        let (_out_more, in_groups) = exports.nightly(&["--memory-limit", "50MB"]);
+        assert_same_files(&files_but_manifest(&in_groups), &expected, "in groups");
+    }
+
+    #[test]
+    fn also_where_the_queries_run_instead_of_being_assembled() {
+        // A query of the site's own, though the same, makes all of them run as they are.
+        let queries = tempfile::tempdir().expect("a folder");
+        fs::create_dir(queries.path().join("reports")).expect("a folder");
+        let built_in = concat!(env!("CARGO_MANIFEST_DIR"), "/queries/reports/all_reports.sql");
+        fs::copy(built_in, queries.path().join("reports/all_reports.sql")).expect("a copy");
+        let of_the_site = ["--queries", queries.path().to_str().expect("UTF-8")];
+        for exports in [TestExports::sample(2_000, 12_000, 40, 1), crate::oracle::nasty()] {
+            let (_out, assembled) = exports.nightly(&[]);
+            let (_out_too, queried) = exports.nightly(&of_the_site);
+            assert_same_files(
+                &files_but_manifest(&queried),
+                &files_but_manifest(&assembled),
+                "queried",
+            );
+        }
     }
 }
 

@@ -159,7 +159,7 @@ mod ratio {
 }
 
 /// Nulls, blanks, duplicates of every kind, strangers, odd ids, odd types and late, early and repeated events.
-fn nasty() -> TestExports {
+pub fn nasty() -> TestExports {
     TestExports::empty()
         .table("users", NASTY_USERS)
         .part("users", 1, MORE_NASTY_USERS)

@@ -52,10 +52,10 @@ fn schema() -> SchemaRef {
         column("tenant_id", Kind::Text),
         column("user_id", Kind::Text),
         column("enrolled_at", Kind::Timestamp),
-        column("has_progress", Kind::Boolean),
+        column("has_progress", Kind::Boolean).with_nullable(false),
         column("progress_percent", Kind::Percent),
         column("completed_at", Kind::Timestamp),
-        column("known_user", Kind::Boolean),
+        column("known_user", Kind::Boolean).with_nullable(false),
     ];
     // The batch has a tenant too.
     let name_here = |name| if name == "tenant_id" { "user_tenant_id" } else { name };
