@@ -18,7 +18,7 @@ use super::super::error::ReportError;
 use super::Scope;
 use super::batches::Batches;
 use super::rows::{Enrolment, Key, Progress};
-use super::users::{DETAILS, Users};
+use super::users::{Users, detail_columns};
 use crate::catalog::Catalog;
 use crate::engine::EngineError;
 
@@ -111,7 +111,7 @@ pub async fn users(catalog: &Catalog, wanted: Option<HashSet<String>>) -> Result
     let wanted = wanted.map(Arc::new);
     for table in ["users", "distinct_users"] {
         let memory = MemoryConsumer::new("the directory of users").register(&catalog.session.runtime_env().memory_pool);
-        let columns: Vec<&str> = std::iter::once("user_id").chain(DETAILS).collect();
+        let columns: Vec<&str> = std::iter::once("user_id").chain(detail_columns()).collect();
         let rows = table_columns(catalog, table, &columns)
             .await?
             .filter(col("user_id").is_not_null())

@@ -16,7 +16,7 @@ use datafusion::physical_plan::streaming::PartitionStream;
 use super::batches::RankedBatches;
 use super::load::Chunks;
 use super::rows::{Enrolment, Key, Keyed, Progress, sort_and_deduplicate};
-use super::users::{DETAILS, RankedUsers};
+use super::users::{RankedUsers, detail_columns};
 use crate::exports::Kind;
 
 /// Rows looked up at a time.
@@ -59,7 +59,7 @@ fn schema() -> SchemaRef {
     ];
     // The batch has a tenant too.
     let name_here = |name| if name == "tenant_id" { "user_tenant_id" } else { name };
-    fields.extend(DETAILS.map(|name| column(name_here(name), Kind::Text)));
+    fields.extend(detail_columns().map(|name| column(name_here(name), Kind::Text)));
     Arc::new(Schema::new(fields))
 }
 
