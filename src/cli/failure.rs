@@ -5,6 +5,7 @@ use std::{fmt, io};
 use pragati::catalog::CatalogError;
 use pragati::config::ConfigError;
 use pragati::exports::LocationError;
+use pragati::nightly::PublishedError;
 
 /// Why a command stopped.
 #[derive(Debug)]
@@ -49,6 +50,7 @@ fn is_usage(error: &anyhow::Error) -> bool {
             || cause.is::<ConfigError>()
             || matches!(cause.downcast_ref(), Some(LocationError::Malformed { .. }))
             || matches!(cause.downcast_ref(), Some(error) if CatalogError::is_usage(error))
+            || matches!(cause.downcast_ref(), Some(error) if PublishedError::is_usage(error))
     })
 }
 

@@ -3,8 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use datafusion::execution::SendableRecordBatchStream;
 use pragati::catalog::Catalog;
-use pragati::ids::BatchId;
+use pragati::config::Config;
+use pragati::exports::Location;
+use pragati::ids::{BatchId, SnapshotDate};
+use pragati::nightly::Published;
 use pragati::report::{CsvStyle, ReportFormat, report_of_batch, write_report};
 
 use super::options::CommonOptions;
@@ -15,7 +19,11 @@ const EXAMPLES: &str = "\
 Examples:
   pragati report --exports exports --batch 0130320389509939204 -o report.csv
   pragati report --exports exports --batch 0130320389509939204 --format xlsx -o report.xlsx
-  pragati report --exports s3://bucket/exports --date 2026-11-22 --batch 0130320389509939204 | column -ts,";
+  pragati report --reports reports --batch 0130320389509939204 -o report.csv
+  pragati report --exports s3://bucket/exports --date 2026-11-22 --batch 0130320389509939204 | column -ts,
+
+With --reports, the report is read from what `pragati nightly --out` wrote, in milliseconds; the bytes are the same.
+--timezone, --same-tenant and report.unknown_users must then be those of the nightly run.";
 
 /// Write one batch's Course Progress Report.
 #[derive(Debug, Args)]
@@ -24,6 +32,9 @@ pub struct ReportArguments {
     /// The batch
     #[arg(long, value_name = "ID")]
     batch: BatchId,
+    /// Folder or URL of a nightly run's output to read the report from, instead of making it from the exports
+    #[arg(long, value_name = "DIR|URL", conflicts_with = "exports")]
+    reports: Option<String>,
     /// File to write; - for standard output
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     output: PathBuf,
@@ -75,12 +86,28 @@ pub async fn run(arguments: ReportArguments) -> anyhow::Result<()> {
         _ => config.report.bom && !output.is_standard(),
     };
     let spinner = progress::spinner("making the report", arguments.common.is_quiet());
-    let catalog = Catalog::open(&config).await?;
-    let rows = report_of_batch(&catalog, &arguments.batch).await?;
+    let (rows, date) = match &arguments.reports {
+        Some(reports) => published_rows(reports, &config, &arguments.batch).await?,
+        None => {
+            let catalog = Catalog::open(&config).await?;
+            (report_of_batch(&catalog, &arguments.batch).await?, catalog.date)
+        }
+    };
     let style = CsvStyle::from(&config.report);
     let count = write_report(rows, arguments.format.into(), style, &mut output).await?;
     output.finish()?;
     spinner.finish_and_clear();
-    tracing::info!("wrote {count} rows of the snapshot of {}", catalog.date);
+    tracing::info!("wrote {count} rows of the snapshot of {date}");
     Ok(())
+}
+
+async fn published_rows(
+    reports: &str,
+    config: &Config,
+    batch: &BatchId,
+) -> anyhow::Result<(SendableRecordBatchStream, SnapshotDate)> {
+    let published = Published::open(Location::parse(reports)?, config.date).await?;
+    published.check_settings(config)?;
+    let rows = published.report_of_batch(batch).await?;
+    Ok((rows, published.manifest().snapshot_date))
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use object_store::path::Path;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
@@ -34,6 +35,11 @@ pub fn csv_path(tenant_id: Option<&str>, batch_id: &str) -> String {
 /// The `number`th file of a folder of Parquet files.
 pub fn part_path(folder: &str, number: usize) -> String {
     format!("{folder}/part-{number:05}.parquet")
+}
+
+/// `relative`, as a manifest lists it, below a day's folder in a store: names in it are encoded already.
+pub fn object_path(day: &Path, relative: &str) -> Path {
+    Path::parse(format!("{day}/{relative}")).unwrap_or_else(|_| day.clone().join(relative))
 }
 
 /// A file name for an id: percent-encoded except letters, digits, `-`, `_` and `.`; never hidden, never `_` alone (which

@@ -12,6 +12,7 @@ pub mod manifest;
 mod mart;
 mod metrics;
 mod parts;
+pub mod published;
 mod staged;
 mod upload;
 
@@ -22,6 +23,7 @@ use bytesize::ByteSize;
 use chrono::Utc;
 
 pub use error::NightlyError;
+pub use published::{Published, PublishedError};
 
 use crate::catalog::Catalog;
 use crate::config::Config;

@@ -42,7 +42,7 @@ pub async fn publish(
     let run_folder = run_folder.unwrap_or_default();
     futures::stream::iter(&manifest.files)
         .map(|file| {
-            let target = joined(&day, &format!("{run_folder}{}", file.path));
+            let target = layout::object_path(&day, &format!("{run_folder}{}", file.path));
             let source = staged.path().join(&file.path);
             async move {
                 let uploaded = upload_file(&source, destination, &target).await;
@@ -76,7 +76,11 @@ async fn upload_file(source: &FsPath, destination: &Location, target: &Path) -> 
 
 /// Removes what the new manifest does not list. A failure costs space, not correctness.
 async fn remove_earlier(destination: &Location, day: &Path, manifest: &Manifest) {
-    let mut kept: HashSet<Path> = manifest.files.iter().map(|file| joined(day, &file.path)).collect();
+    let mut kept: HashSet<Path> = manifest
+        .files
+        .iter()
+        .map(|file| layout::object_path(day, &file.path))
+        .collect();
     kept.insert(day.clone().join(layout::MANIFEST));
     let listed: Result<Vec<_>, _> = destination.store.list(Some(day)).try_collect().await;
     let outdated = listed.unwrap_or_default().into_iter().map(|object| object.location);
@@ -88,9 +92,4 @@ async fn remove_earlier(destination: &Location, day: &Path, manifest: &Manifest)
             );
         }
     }
-}
-
-/// `relative` below `day`; names in it are encoded already, and a store takes them as they are.
-fn joined(day: &Path, relative: &str) -> Path {
-    Path::parse(format!("{day}/{relative}")).unwrap_or_else(|_| day.clone().join(relative))
 }

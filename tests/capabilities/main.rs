@@ -9,6 +9,7 @@ mod check;
 mod exports;
 mod nightly;
 mod oracle;
+mod published;
 mod queries;
 mod ratio;
 mod reports;

@@ -147,3 +147,16 @@ fn a_report_from_s3_is_the_same_as_from_disk() {
     let report = s3.output(&["report", "--exports", "s3://lake/deep/er", "--batch", "b1"]);
     assert_eq!(report, exports.report("b1", &[]));
 }
+
+#[test]
+fn a_report_from_published_output_in_s3_is_the_same_also_after_another_run() {
+    let Some(s3) = S3::start() else { return };
+    let exports = TestExports::small();
+    s3.upload("exports", &exports);
+    for _run in 0..2 {
+        s3.output(&["nightly", "--exports", "s3://lake/exports", "--out", "s3://lake/out"]);
+        let report = s3.output(&["report", "--reports", "s3://lake/out", "--batch", "b1"]);
+        assert_eq!(report, exports.report("b1", &[]));
+        assert_eq!(report.lines().count(), 3);
+    }
+}

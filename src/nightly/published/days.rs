@@ -1,0 +1,103 @@
+//! Finds a day's output: the one that was asked for, or the newest that is complete.
+
+use std::collections::BTreeSet;
+
+use object_store::ObjectStoreExt;
+use object_store::path::Path;
+
+use super::error::PublishedError;
+use crate::config::DateChoice;
+use crate::exports::Location;
+use crate::ids::SnapshotDate;
+use crate::nightly::layout;
+use crate::nightly::manifest::{FORMAT_VERSION, Manifest};
+
+/// The folder of the chosen day and its manifest. Without a manifest a day is not complete: it does not count.
+pub async fn open_day(reports: &Location, choice: DateChoice) -> Result<(Path, Manifest), PublishedError> {
+    match choice {
+        DateChoice::Day(date) => {
+            let day = folder_of(reports, date);
+            let manifest = read_manifest(reports, &day).await?;
+            let manifest = manifest.ok_or_else(|| PublishedError::NotComplete {
+                reports: reports.to_string(),
+                date,
+                manifest: reports.display(&day.clone().join(layout::MANIFEST)),
+            })?;
+            Ok((day, manifest))
+        }
+        DateChoice::Latest => newest_complete(reports).await,
+    }
+}
+
+async fn newest_complete(reports: &Location) -> Result<(Path, Manifest), PublishedError> {
+    for date in dates(reports).await?.into_iter().rev() {
+        let day = folder_of(reports, date);
+        match read_manifest(reports, &day).await {
+            Ok(Some(manifest)) => return Ok((day, manifest)),
+            Ok(None) => tracing::warn!("skipping the incomplete output of {date}: it has no manifest"),
+            Err(error @ PublishedError::NoManifest { .. }) => tracing::warn!("skipping the output of {date}: {error}"),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(PublishedError::NoneComplete {
+        reports: reports.to_string(),
+    })
+}
+
+async fn dates(reports: &Location) -> Result<BTreeSet<SnapshotDate>, PublishedError> {
+    let listed = reports.store.list_with_delimiter(Some(&reports.prefix)).await;
+    let listed = listed.map_err(|error| PublishedError::unreadable(reports.to_string(), &error))?;
+    let names = listed.common_prefixes.iter().filter_map(Path::filename);
+    Ok(names.filter_map(SnapshotDate::from_folder_name).collect())
+}
+
+fn folder_of(reports: &Location, date: SnapshotDate) -> Path {
+    reports.prefix.clone().join(date.folder_name())
+}
+
+/// The manifest in a day's folder, or `None` where there is none.
+async fn read_manifest(reports: &Location, day: &Path) -> Result<Option<Manifest>, PublishedError> {
+    let path = day.clone().join(layout::MANIFEST);
+    let place = reports.display(&path);
+    let read = async { reports.store.get(&path).await?.bytes().await };
+    let text = match read.await {
+        Ok(text) => text,
+        Err(object_store::Error::NotFound { .. }) => return Ok(None),
+        Err(error) => return Err(PublishedError::unreadable(place, &error)),
+    };
+    match serde_json::from_slice(&text) {
+        Ok(manifest) => checked_version(manifest, place).map(Some),
+        Err(error) => Err(not_understood(&text, place, &error)),
+    }
+}
+
+fn checked_version(manifest: Manifest, place: String) -> Result<Manifest, PublishedError> {
+    if manifest.format_version == FORMAT_VERSION {
+        Ok(manifest)
+    } else {
+        Err(unknown_version(manifest.format_version, place))
+    }
+}
+
+/// A manifest of another version may also have another form.
+fn not_understood(text: &[u8], place: String, error: &serde_json::Error) -> PublishedError {
+    #[derive(serde::Deserialize)]
+    struct Version {
+        format_version: u32,
+    }
+    match serde_json::from_slice(text) {
+        Ok(Version { format_version }) if format_version != FORMAT_VERSION => unknown_version(format_version, place),
+        _ => PublishedError::NoManifest {
+            manifest: place,
+            reason: error.to_string(),
+        },
+    }
+}
+
+fn unknown_version(found: u32, manifest: String) -> PublishedError {
+    PublishedError::UnknownVersion {
+        manifest,
+        found,
+        known: FORMAT_VERSION,
+    }
+}

@@ -1,0 +1,116 @@
+//! Why a published report cannot be read.
+
+use datafusion::arrow::error::ArrowError;
+use datafusion::parquet::errors::ParquetError;
+
+use crate::exports::LocationError;
+use crate::ids::{BatchId, SnapshotDate};
+use crate::report::ReportError;
+
+/// A nightly output that cannot be read, or not as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishedError {
+    #[error(transparent)]
+    Location(#[from] LocationError),
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    #[error(
+        "{place} cannot be read: {reason}; check the address, its permissions and the credentials in the environment"
+    )]
+    Unreadable { place: String, reason: String },
+    #[error(
+        "{reports} holds no complete nightly output: no date=YYYY-MM-DD/manifest.json can be read; run `pragati nightly`"
+    )]
+    NoneComplete { reports: String },
+    #[error(
+        "there is no nightly output of {date} in {reports}: {manifest} is missing; run `pragati nightly --date {date}` or choose another --date"
+    )]
+    NotComplete {
+        reports: String,
+        date: SnapshotDate,
+        manifest: String,
+    },
+    #[error("{manifest} is not a manifest: {reason}; run `pragati nightly` again")]
+    NoManifest { manifest: String, reason: String },
+    #[error(
+        "{manifest} has format version {found} and this pragati reads version {known}; use the pragati that wrote it, or run `pragati nightly` again"
+    )]
+    UnknownVersion { manifest: String, found: u32, known: u32 },
+    #[error(
+        "the reports in {reports} were made with {setting} = {made}, not {asked}; run `pragati nightly` with {setting} = {asked}, or use --exports"
+    )]
+    OtherSetting {
+        reports: String,
+        setting: &'static str,
+        made: String,
+        asked: String,
+    },
+    #[error(
+        "{file} has {found} bytes and its manifest says {expected}; the file was damaged or replaced: run `pragati nightly` again"
+    )]
+    WrongSize { file: String, expected: u64, found: u64 },
+    #[error("{file} is listed in its manifest and missing; open the output again, or run `pragati nightly` again")]
+    MissingFile { file: String },
+    #[error(
+        "{file} holds {found} rows of batch '{batch}' and its manifest says {expected}; run `pragati nightly` again"
+    )]
+    WrongRows {
+        file: String,
+        batch: BatchId,
+        expected: u64,
+        found: u64,
+    },
+    #[error(
+        "the manifest of {day} lists batch '{batch}' and no file of the report mart that may hold its rows; run `pragati nightly` again"
+    )]
+    NoMartFile { day: String, batch: BatchId },
+    #[error("{file} cannot be read as a part of the report mart: {reason}; run `pragati nightly` again")]
+    Damaged { file: String, reason: String },
+}
+
+impl PublishedError {
+    /// True where the output is sound and something that it cannot give was asked of it.
+    pub fn is_usage(&self) -> bool {
+        matches!(
+            self,
+            Self::Location(LocationError::Malformed { .. }) | Self::OtherSetting { .. }
+        )
+    }
+
+    /// Says that `file` of the mart does not hold what it should.
+    pub(super) fn damaged(file: &str, reason: impl ToString) -> Self {
+        Self::Damaged {
+            file: file.to_owned(),
+            reason: one_line(&reason.to_string()),
+        }
+    }
+
+    /// Says that `place` cannot be reached.
+    pub(super) fn unreadable(place: String, error: &object_store::Error) -> Self {
+        Self::Unreadable {
+            place,
+            reason: one_line(&error.to_string()),
+        }
+    }
+}
+
+/// As rows are read, an engine's stream carries the error.
+impl From<PublishedError> for datafusion::error::DataFusionError {
+    fn from(error: PublishedError) -> Self {
+        Self::External(Box::new(error))
+    }
+}
+
+/// What went wrong with a part of the mart.
+pub(super) fn reading(file: &str) -> impl Fn(ParquetError) -> PublishedError {
+    move |error| PublishedError::damaged(file, error)
+}
+
+/// What went wrong with values of a part of the mart.
+pub(super) fn values(file: &str) -> impl Fn(ArrowError) -> PublishedError {
+    move |error| PublishedError::damaged(file, error)
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

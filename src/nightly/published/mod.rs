@@ -1,0 +1,199 @@
+//! Reads what a nightly run published: one batch's report from the report mart, in milliseconds and without a query.
+//!
+//! Only what the manifest lists is trusted. A [`Published`] is one day as it was when it was opened; it keeps the manifest
+//! and the footers that it has read, so that a service holds one and asks it for many reports. Making the output, and
+//! deciding who may see a report, are left to others.
+
+mod days;
+mod error;
+mod mart_file;
+mod pinned;
+
+use std::sync::Arc;
+
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::error::DataFusionError;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::{StreamExt, TryStreamExt};
+use object_store::path::Path;
+use tokio::sync::OnceCell;
+
+pub use error::PublishedError;
+
+use super::layout;
+use super::manifest::{Content, FileEntry, Manifest};
+use crate::config::{Config, DateChoice, UnknownUsers};
+use crate::exports::Location;
+use crate::ids::BatchId;
+use crate::report::ReportError;
+use mart_file::MartFile;
+
+/// Chunks of a report that are decoded at a time.
+const CONCURRENT_CHUNKS: usize = 4;
+
+/// One day's output.
+#[derive(Debug)]
+pub struct Published {
+    reports: Location,
+    day: Path,
+    manifest: Manifest,
+    /// The places of the batches' CSV files in the manifest, ordered by batch.
+    csv_by_batch: Vec<u32>,
+    /// The files of the mart that hold rows, ordered by batch; opened when they are first needed.
+    mart: Vec<ListedMartFile>,
+}
+
+/// A file of the mart that the manifest lists.
+#[derive(Debug)]
+struct ListedMartFile {
+    /// Its place in the manifest.
+    entry: usize,
+    open: OnceCell<Arc<MartFile>>,
+}
+
+impl Published {
+    /// Opens the chosen day of the output under `reports`; the latest is the newest that has a manifest.
+    pub async fn open(reports: Location, date: DateChoice) -> Result<Self, PublishedError> {
+        let (day, manifest) = days::open_day(&reports, date).await?;
+        let (mut csv_by_batch, mut mart) = (Vec::new(), Vec::new());
+        for (place, file) in (0u32..).zip(&manifest.files) {
+            match &file.content {
+                Content::ReportCsv { .. } => csv_by_batch.push(place),
+                Content::ReportMart { .. } => mart.push(ListedMartFile {
+                    entry: place as usize,
+                    open: OnceCell::new(),
+                }),
+                Content::DownloadRatio => {}
+            }
+        }
+        csv_by_batch.sort_by(|&a, &b| batch_id(&manifest, a).cmp(batch_id(&manifest, b)));
+        Ok(Self {
+            reports,
+            day,
+            manifest,
+            csv_by_batch,
+            mart,
+        })
+    }
+
+    /// What was read and written, and how.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The day's folder or URL.
+    pub fn place(&self) -> String {
+        self.reports.display(&self.day)
+    }
+
+    /// The batch's CSV file as the manifest lists it, with its course, tenant and rows; `None` for an unknown batch.
+    pub fn csv_of_batch(&self, batch: &BatchId) -> Option<&FileEntry> {
+        let id = |&place: &u32| batch_id(&self.manifest, place);
+        let found = self
+            .csv_by_batch
+            .binary_search_by(|place| id(place).cmp(batch.as_str()));
+        let place = *self.csv_by_batch.get(found.ok()?)?;
+        self.manifest.files.get(place as usize)
+    }
+
+    /// Refuses what can no longer be chosen: settings that the mart's rows were made with. How files are written (byte-order
+    /// mark, line ends, formula safety, date format) is free.
+    pub fn check_settings(&self, config: &Config) -> Result<(), PublishedError> {
+        let (made, asked) = (&self.manifest.report, &config.report);
+        let zone = config.timezone.name();
+        if self.manifest.timezone != zone {
+            return Err(self.other_setting("timezone", &self.manifest.timezone, zone));
+        }
+        if made.same_tenant != asked.same_tenant {
+            return Err(self.other_setting("report.same_tenant", made.same_tenant, asked.same_tenant));
+        }
+        if made.unknown_users != asked.unknown_users {
+            let word = |choice| match choice {
+                UnknownUsers::Keep => "keep",
+                UnknownUsers::Omit => "omit",
+            };
+            let (made, asked) = (word(made.unknown_users), word(asked.unknown_users));
+            return Err(self.other_setting("report.unknown_users", made, asked));
+        }
+        Ok(())
+    }
+
+    /// The rows of one batch, ordered by User ID, as [`crate::report::write_report`] takes them.
+    ///
+    /// A batch that the day knows and nobody is enrolled in has no rows; an unknown batch is an error.
+    pub async fn report_of_batch(&self, batch: &BatchId) -> Result<SendableRecordBatchStream, PublishedError> {
+        let csv = self.csv_of_batch(batch).ok_or_else(|| ReportError::UnknownBatch {
+            batch: batch.clone(),
+            date: self.manifest.snapshot_date,
+        })?;
+        let file = self.mart_file_of(batch, csv.rows).await?;
+        let chunks = if csv.rows == 0 {
+            Vec::new()
+        } else {
+            file.find(batch.as_str()).await?
+        };
+        let found: u64 = chunks.iter().map(|chunk| chunk.len() as u64).sum();
+        if found != csv.rows {
+            return Err(PublishedError::WrongRows {
+                file: file.name().to_owned(),
+                batch: batch.clone(),
+                expected: csv.rows,
+                found,
+            });
+        }
+        let schema = Arc::clone(file.report_schema());
+        let read = futures::stream::iter(chunks).map(move |chunk| {
+            let file = Arc::clone(&file);
+            let decoding = SpawnedTask::spawn(async move { file.read(&chunk).await });
+            async move {
+                let rows = decoding
+                    .await
+                    .map_err(|error| DataFusionError::External(Box::new(error)))?;
+                Ok::<_, DataFusionError>(futures::stream::iter(rows?).map(Ok))
+            }
+        });
+        let rows = read.buffered(CONCURRENT_CHUNKS).try_flatten();
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
+    }
+
+    /// The file of the mart with the batch's rows; where it has none, any: all have the same columns.
+    async fn mart_file_of(&self, batch: &BatchId, rows: u64) -> Result<Arc<MartFile>, PublishedError> {
+        let id = batch.as_str();
+        let holds = |file: &&ListedMartFile| match &self.manifest.files[file.entry].content {
+            Content::ReportMart {
+                first_batch_id,
+                last_batch_id,
+            } => rows == 0 || (first_batch_id.as_str() <= id && id <= last_batch_id.as_str()),
+            _ => false,
+        };
+        let listed = self.mart.iter().find(holds).ok_or_else(|| PublishedError::NoMartFile {
+            day: self.place(),
+            batch: batch.clone(),
+        })?;
+        let entry = &self.manifest.files[listed.entry];
+        let path = layout::object_path(&self.day, &entry.path);
+        let open = listed.open.get_or_try_init(|| async {
+            let file = MartFile::open(&self.reports, &path, entry.bytes).await?;
+            Ok::<_, PublishedError>(Arc::new(file))
+        });
+        Ok(Arc::clone(open.await?))
+    }
+
+    fn other_setting(&self, setting: &'static str, made: impl ToString, asked: impl ToString) -> PublishedError {
+        PublishedError::OtherSetting {
+            reports: self.place(),
+            setting,
+            made: made.to_string(),
+            asked: asked.to_string(),
+        }
+    }
+}
+
+/// The batch of the CSV file at a place of the manifest.
+fn batch_id(manifest: &Manifest, place: u32) -> &str {
+    match &manifest.files[place as usize].content {
+        Content::ReportCsv { batch_id, .. } => batch_id,
+        _ => "",
+    }
+}
