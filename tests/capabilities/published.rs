@@ -186,9 +186,9 @@ mod same_bytes {
 mod which_day {
     use super::*;
 
-    /// Outputs of two days; on the earlier one, u1 had not begun.
+    /// Outputs of two days.
     fn two_days() -> (TestExports, TempDir) {
-        let exports = TestExports::sample(100, 600, 3, 2);
+        let exports = TestExports::sample(500, 3_000, 12, 2);
         let out = made(&exports);
         let earlier = ["--date", "2026-11-21", "--out", out.path().to_str().expect("UTF-8")];
         exports.output("nightly", &earlier);
@@ -223,13 +223,19 @@ mod which_day {
         assert_eq!(report(out.path(), &batch, &[]), earlier);
         fs::create_dir(out.path().join(".staging-killed")).expect("a folder");
         assert_eq!(report(out.path(), &batch, &[]), earlier);
-        insta::assert_snapshot!(complaint(out.path(), 1, &batch, &["--date", DATE]), @"");
+        insta::assert_snapshot!(complaint(out.path(), 1, &batch, &["--date", DATE]), @r"
+        error: there is no nightly output of 2026-11-22 in OUT: OUT/date=2026-11-22/manifest.json is
+        missing; run `pragati nightly --date 2026-11-22` or choose another --date
+        ");
     }
 
     #[test]
     fn without_any_output_it_says_what_to_run() {
         let out = tempfile::tempdir().expect("a folder");
-        insta::assert_snapshot!(complaint(out.path(), 1, "b1", &[]), @"");
+        insta::assert_snapshot!(complaint(out.path(), 1, "b1", &[]), @r"
+        error: OUT holds no complete nightly output: no date=YYYY-MM-DD/manifest.json can be read; run
+        `pragati nightly`
+        ");
     }
 }
 
@@ -239,7 +245,10 @@ mod refused {
     #[test]
     fn an_unknown_batch() {
         let out = made(&TestExports::small());
-        insta::assert_snapshot!(complaint(out.path(), 1, "b3", &[]), @"");
+        insta::assert_snapshot!(complaint(out.path(), 1, "b3", &[]), @r"
+        error: batch 'b3' is neither in table batches nor in table enrolments of the snapshot of 2026-11-22;
+        check the id or choose another --date
+        ");
     }
 
     #[test]
@@ -255,14 +264,20 @@ mod refused {
             .into_iter()
             .find(|file| file.path.contains("course_progress_report/"));
         let listed = listed.expect("the mart").bytes.to_string();
-        insta::assert_snapshot!(complaint.replace(&listed, "LISTED"), @"");
+        insta::assert_snapshot!(complaint.replace(&listed, "LISTED"), @r"
+        error: OUT/date=2026-11-22/course_progress_report/part-00000.parquet has 1000 bytes and its manifest
+        says LISTED; the file was damaged or replaced: run `pragati nightly` again
+        ");
     }
 
     #[test]
     fn a_mart_file_that_is_missing() {
         let out = made(&TestExports::small());
         fs::remove_file(mart_file(out.path())).expect("removed");
-        insta::assert_snapshot!(complaint(out.path(), 1, "b1", &[]), @"");
+        insta::assert_snapshot!(complaint(out.path(), 1, "b1", &[]), @r"
+        error: OUT/date=2026-11-22/course_progress_report/part-00000.parquet is listed in its manifest and
+        missing; open the output again, or run `pragati nightly` again
+        ");
     }
 
     #[test]
@@ -272,21 +287,30 @@ mod refused {
         let end = bytes.len() - 4;
         bytes[end..].copy_from_slice(b"none");
         fs::write(mart_file(out.path()), bytes).expect("written");
-        insta::assert_snapshot!(complaint(out.path(), 1, "b1", &[]), @"");
+        insta::assert_snapshot!(complaint(out.path(), 1, "b1", &[]), @r"
+        error: OUT/date=2026-11-22/course_progress_report/part-00000.parquet cannot be read as a part of the
+        report mart: Parquet error: Invalid Parquet file. Corrupt footer; run `pragati nightly` again
+        ");
     }
 
     #[test]
     fn a_mart_with_fewer_rows_than_the_manifest_says() {
         let out = made(&TestExports::small());
         change_manifest(out.path(), "\"rows\": 2,", "\"rows\": 3,");
-        insta::assert_snapshot!(complaint(out.path(), 1, "b1", &[]), @"");
+        insta::assert_snapshot!(complaint(out.path(), 1, "b1", &[]), @r"
+        error: OUT/date=2026-11-22/course_progress_report/part-00000.parquet holds 2 rows of batch 'b1' and
+        its manifest says 3; run `pragati nightly` again
+        ");
     }
 
     #[test]
     fn a_manifest_of_another_version() {
         let out = made(&TestExports::small());
         change_manifest(out.path(), "\"format_version\": 1", "\"format_version\": 2");
-        insta::assert_snapshot!(complaint(out.path(), 1, "b1", &[]), @"");
+        insta::assert_snapshot!(complaint(out.path(), 1, "b1", &[]), @r"
+        error: OUT/date=2026-11-22/manifest.json has format version 2 and this pragati reads version 1; use
+        the pragati that wrote it, or run `pragati nightly` again
+        ");
         change_manifest(out.path(), "\"timezone\"", "\"zone\"");
         assert!(complaint(out.path(), 1, "b1", &[]).contains("format version 2"));
     }
@@ -301,7 +325,14 @@ mod refused {
             complaint(out.path(), 2, "b1", &["--same-tenant"]),
             complaint(out.path(), 2, "b1", &["--config", &omit]),
         ];
-        insta::assert_snapshot!(complaints.join("\n"), @"");
+        insta::assert_snapshot!(complaints.join("\n"), @r"
+        error: the reports in OUT/date=2026-11-22 were made with timezone = Asia/Kolkata, not UTC; run
+        `pragati nightly` with timezone = UTC, or use --exports
+        error: the reports in OUT/date=2026-11-22 were made with report.same_tenant = false, not true; run
+        `pragati nightly` with report.same_tenant = true, or use --exports
+        error: the reports in OUT/date=2026-11-22 were made with report.unknown_users = keep, not omit; run
+        `pragati nightly` with report.unknown_users = omit, or use --exports
+        ");
     }
 
     #[test]
@@ -316,7 +347,7 @@ mod refused {
 /// A service holds one day's output while the next run replaces it.
 #[test]
 fn an_open_day_never_gives_rows_of_another() {
-    let exports = TestExports::sample(300, 2_000, 4, 1);
+    let exports = TestExports::sample(500, 3_000, 12, 1);
     let out = made(&exports);
     let batch = batches(out.path()).swap_remove(0).0.parse().expect("an id");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -326,6 +357,6 @@ fn an_open_day_never_gives_rows_of_another() {
         assert!(published.report_of_batch(&batch).await.is_ok());
         exports.output("nightly", &["--out", out.path().to_str().expect("UTF-8")]);
         let found = published.report_of_batch(&batch).await.err();
-        assert!(matches!(found, Some(PublishedError::Damaged { .. })), "{found:?}");
+        assert!(matches!(found, Some(PublishedError::Replaced { .. })), "{found:?}");
     });
 }

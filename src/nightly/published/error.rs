@@ -49,6 +49,8 @@ pub enum PublishedError {
         "{file} has {found} bytes and its manifest says {expected}; the file was damaged or replaced: run `pragati nightly` again"
     )]
     WrongSize { file: String, expected: u64, found: u64 },
+    #[error("{file} was replaced by a later nightly run; open the output again")]
+    Replaced { file: String },
     #[error("{file} is listed in its manifest and missing; open the output again, or run `pragati nightly` again")]
     MissingFile { file: String },
     #[error(
@@ -103,7 +105,17 @@ impl From<PublishedError> for datafusion::error::DataFusionError {
 
 /// What went wrong with a part of the mart.
 pub(super) fn reading(file: &str) -> impl Fn(ParquetError) -> PublishedError {
-    move |error| PublishedError::damaged(file, error)
+    move |error| match &error {
+        ParquetError::External(cause) if is_replaced(cause.downcast_ref()) => {
+            PublishedError::Replaced { file: file.to_owned() }
+        }
+        _ => PublishedError::damaged(file, error),
+    }
+}
+
+fn is_replaced(cause: Option<&object_store::Error>) -> bool {
+    use object_store::Error::{NotFound, Precondition};
+    matches!(cause, Some(Precondition { .. } | NotFound { .. }))
 }
 
 /// What went wrong with values of a part of the mart.
