@@ -228,10 +228,17 @@ mod tests {
 
     #[test]
     fn chunks_end_where_pages_end() {
-        let ranges = |rows| divided(0, rows).map(|chunk| chunk.rows).collect::<Vec<_>>();
-        assert!(ranges(5..5).is_empty());
-        assert_eq!(ranges(5..7), [5..7]);
-        assert_eq!(ranges(0..16_384), [0..16_384]);
-        assert_eq!(ranges(16_000..40_000), [16_000..16_384, 16_384..32_768, 32_768..40_000]);
+        let ends = |rows| {
+            divided(0, rows)
+                .map(|chunk| (chunk.rows.start, chunk.rows.end))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(ends(5..5), []);
+        assert_eq!(ends(5..7), [(5, 7)]);
+        assert_eq!(ends(0..16_384), [(0, 16_384)]);
+        assert_eq!(
+            ends(16_000..40_000),
+            [(16_000, 16_384), (16_384, 32_768), (32_768, 40_000)]
+        );
     }
 }
