@@ -53,7 +53,8 @@ pub struct Config {
     pub memory_limit: Option<ByteSize>,
     /// Worker threads; none means one a core.
     pub threads: Option<NonZeroUsize>,
-    /// Where sorts and joins spill to; none means the system's temporary folder.
+    /// Where temporary files go: what sorts and joins spill, an output before its upload, the rows of a spreadsheet. None
+    /// means the system's temporary folder.
     pub temp_dir: Option<PathBuf>,
     /// Tables whose place or shape differs from the contract.
     pub tables: BTreeMap<String, TableConfig>,
@@ -196,6 +197,11 @@ impl Config {
             .map_err(|error| ConfigError::Invalid(one_line(&error.to_string())))?;
         config.report.check()?;
         Ok(config)
+    }
+
+    /// Where temporary files go.
+    pub fn temp_folder(&self) -> PathBuf {
+        self.temp_dir.clone().unwrap_or_else(std::env::temp_dir)
     }
 
     /// The folder or URL of the exports, or the error that says how to give it.

@@ -56,7 +56,7 @@ impl Catalog {
         let session = new_session(&EngineOptions {
             threads: config.threads,
             memory_limit: config.memory_limit,
-            temp_dir: config.temp_dir.clone(),
+            temp_dir: config.temp_folder(),
         })?;
         let mappings = mapping::configured(config, &queries, &session)?;
         let folders = table_folders(config, &root, &mappings)?;

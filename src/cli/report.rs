@@ -94,7 +94,8 @@ pub async fn run(arguments: ReportArguments) -> anyhow::Result<()> {
         }
     };
     let style = CsvStyle::from(&config.report);
-    let count = write_report(rows, arguments.format.into(), style, &mut output).await?;
+    let temp_folder = config.temp_folder();
+    let count = write_report(rows, arguments.format.into(), style, &temp_folder, &mut output).await?;
     output.finish()?;
     spinner.finish_and_clear();
     tracing::info!("wrote {count} rows of the snapshot of {date}");

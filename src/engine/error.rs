@@ -11,8 +11,8 @@ pub enum EngineError {
     Query { what: String, reason: String },
     #[error("{what}: the memory limit does not suffice: {reason}; raise --memory-limit or lower --threads")]
     Memory { what: String, reason: String },
-    #[error("{what}: no space left for temporary files: {reason}; free space or set temp_dir to a larger disk")]
-    TemporarySpace { what: String, reason: String },
+    #[error("{what}: no space left for temporary files; free space or name a larger disk with --temp-dir")]
+    TemporarySpace { what: String },
     #[error("a worker that held the {0} stopped without a word; please report this with the log of -vv")]
     Lost(&'static str),
 }
@@ -25,7 +25,7 @@ impl EngineError {
             let is_disk_full = io_error(&error).is_some_and(|io| io.kind() == std::io::ErrorKind::StorageFull);
             let reason = error.strip_backtrace();
             match error.find_root() {
-                _ if is_disk_full => Self::TemporarySpace { what, reason },
+                _ if is_disk_full => Self::TemporarySpace { what },
                 DataFusionError::ResourcesExhausted(reason) => Self::Memory {
                     what,
                     reason: reason.clone(),

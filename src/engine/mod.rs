@@ -5,6 +5,7 @@
 mod error;
 pub mod functions;
 mod session;
+mod temp_files;
 
 pub use error::EngineError;
 pub use session::{EngineOptions, RAW_SCHEMA, TABLE_SCHEMA, new_session, partitioned_session};

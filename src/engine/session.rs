@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use bytesize::ByteSize;
 use datafusion::catalog::MemorySchemaProvider;
-use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::disk_manager::DiskManagerBuilder;
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use super::error::EngineError;
 use super::functions;
+use super::temp_files::TempFiles;
 
 /// The schema of the canonical tables and views.
 pub const TABLE_SCHEMA: &str = "public";
@@ -32,14 +33,14 @@ const SHARE_OF_MERGE: usize = 32;
 const MEMORY_PER_PARTITION: u64 = 64 * 1024 * 1024;
 
 /// What a session may use.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct EngineOptions {
     /// None: one a core.
     pub threads: Option<NonZeroUsize>,
     /// None: no limit.
     pub memory_limit: Option<ByteSize>,
-    /// None: the system's temporary folder.
-    pub temp_dir: Option<PathBuf>,
+    /// Where sorts and joins spill to; made when it is missing.
+    pub temp_dir: PathBuf,
 }
 
 impl EngineOptions {
@@ -76,12 +77,11 @@ pub fn new_session(options: &EngineOptions) -> Result<SessionContext, EngineErro
         let pool = TrackConsumersPool::new(FairSpillPool::new(bytes), NAMED_CONSUMERS);
         runtime = runtime.with_memory_pool(Arc::new(pool));
     }
-    if let Some(folder) = &options.temp_dir {
-        std::fs::create_dir_all(folder)
-            .map_err(|error| start_failed(format!("temporary folder {}: {error}", folder.display())))?;
-        let disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![folder.clone()]));
-        runtime = runtime.with_disk_manager_builder(disk);
-    }
+    let folder = &options.temp_dir;
+    std::fs::create_dir_all(folder)
+        .map_err(|error| start_failed(format!("temporary folder {}: {error}", folder.display())))?;
+    let disk = DiskManagerBuilder::default().with_temp_file_factory(Arc::new(TempFiles::new(folder.clone())));
+    runtime = runtime.with_disk_manager_builder(disk);
     let runtime = runtime
         .build_arc()
         .map_err(|error| start_failed(error.strip_backtrace()))?;

@@ -73,8 +73,7 @@ pub async fn run(
         return Ok(NightlyOutput { place, manifest });
     }
     let destination = Location::parse(out)?;
-    let temporary = config.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
-    let staged = StagedOutput::new_in(&temporary)?;
+    let staged = StagedOutput::new_among_others(&config.temp_folder())?;
     let manifest = make(catalog, config, &staged, Arc::clone(&progress)).await?;
     progress.stage("uploading");
     let (place, manifest) = upload::publish(&staged, manifest, &destination).await?;

@@ -1,7 +1,8 @@
 //! Output that appears all at once: written to a hidden folder beside its place, then exchanged with what was there.
 //!
 //! One run at a time writes to an output folder (a lock file, freed by the system however a run ends); what a killed
-//! run left is removed by the next one. Files are readable by their owner alone.
+//! run left is removed by the next one. Output on its way to an object store is staged among temporary files, where
+//! several runs may be at work: each holds a lock on its own folder. Files are readable by their owner alone.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Write};
@@ -16,7 +17,7 @@ use tempfile::TempDir;
 use super::error::NightlyError;
 
 const LOCK_FILE: &str = ".pragati.lock";
-const STAGING_PREFIX: &str = ".staging-";
+const STAGING_PREFIX: &str = ".pragati-staging-";
 const PRIVATE_FILE: u32 = 0o600;
 const PRIVATE_FOLDER: u32 = 0o700;
 /// Large enough that most reports are written in one call, in bytes.
@@ -35,6 +36,8 @@ pub struct OutputFolder {
 #[derive(Debug, Clone)]
 pub struct StagedOutput {
     folder: Arc<TempDir>,
+    /// Says that a run is still at work in a folder that is staged among others.
+    _lock: Option<Arc<File>>,
 }
 
 impl OutputFolder {
@@ -83,12 +86,8 @@ impl OutputFolder {
     }
 
     fn remove_leftovers(&self) -> Result<(), NightlyError> {
-        let entries = fs::read_dir(&self.path).map_err(NightlyError::writing(&self.path))?;
-        for entry in entries.flatten() {
-            if entry.file_name().to_string_lossy().starts_with(STAGING_PREFIX) {
-                tracing::info!("removing what an interrupted run left: {}", entry.path().display());
-                fs::remove_dir_all(entry.path()).map_err(NightlyError::writing(&entry.path()))?;
-            }
+        for leftover in staging_folders(&self.path)? {
+            remove_leftover(&leftover)?;
         }
         Ok(())
     }
@@ -96,7 +95,7 @@ impl OutputFolder {
 
 impl StagedOutput {
     /// A new folder in `parent`, with a name that nobody can guess.
-    pub fn new_in(parent: &Path) -> Result<Self, NightlyError> {
+    fn new_in(parent: &Path) -> Result<Self, NightlyError> {
         let folder = tempfile::Builder::new()
             .prefix(STAGING_PREFIX)
             .permissions(fs::Permissions::from_mode(PRIVATE_FOLDER))
@@ -104,13 +103,51 @@ impl StagedOutput {
             .map_err(NightlyError::writing(parent))?;
         Ok(Self {
             folder: Arc::new(folder),
+            _lock: None,
         })
+    }
+
+    /// A new folder in `parent`, where other runs may have theirs. Those of killed runs are removed.
+    pub fn new_among_others(parent: &Path) -> Result<Self, NightlyError> {
+        make_folder(parent)?;
+        for folder in staging_folders(parent)? {
+            // A folder that cannot be opened is another user's.
+            let Ok(lock) = File::open(&folder) else { continue };
+            if lock.try_lock().is_ok() {
+                remove_leftover(&folder)?;
+            }
+        }
+        loop {
+            let staged = Self::new_in(parent)?;
+            let path = staged.path();
+            let lock = File::open(path).map_err(NightlyError::writing(path))?;
+            lock.lock().map_err(NightlyError::writing(path))?;
+            // Another run may have taken the folder for a leftover before it was locked.
+            if path.exists() {
+                return Ok(Self {
+                    _lock: Some(Arc::new(lock)),
+                    ..staged
+                });
+            }
+        }
     }
 
     /// The folder in the making.
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
+}
+
+/// The staging folders in `parent`.
+fn staging_folders(parent: &Path) -> Result<Vec<PathBuf>, NightlyError> {
+    let entries = fs::read_dir(parent).map_err(NightlyError::writing(parent))?;
+    let is_staging = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with(STAGING_PREFIX);
+    Ok(entries.flatten().filter(is_staging).map(|entry| entry.path()).collect())
+}
+
+fn remove_leftover(folder: &Path) -> Result<(), NightlyError> {
+    tracing::info!("removing what an interrupted run left: {}", folder.display());
+    fs::remove_dir_all(folder).map_err(NightlyError::writing(folder))
 }
 
 /// Makes a folder, and those above it, that only their owner can enter.
@@ -231,12 +268,26 @@ mod tests {
     #[test]
     fn one_run_at_a_time_and_leftovers_go() {
         let folder = tempfile::tempdir().expect("a folder");
-        fs::create_dir(folder.path().join(".staging-killed")).expect("a folder");
+        fs::create_dir(folder.path().join(format!("{STAGING_PREFIX}killed"))).expect("a folder");
         let output = OutputFolder::open(folder.path()).expect("an output folder");
-        assert!(!folder.path().join(".staging-killed").exists());
+        assert!(!folder.path().join(format!("{STAGING_PREFIX}killed")).exists());
         assert!(matches!(OutputFolder::open(folder.path()), Err(NightlyError::Busy(_))));
         drop(output);
         assert!(OutputFolder::open(folder.path()).is_ok());
+    }
+
+    #[test]
+    fn among_others_only_the_folders_of_killed_runs_go() {
+        let parent = tempfile::tempdir().expect("a folder");
+        let killed = parent.path().join(format!("{STAGING_PREFIX}killed"));
+        fs::create_dir(&killed).expect("a folder");
+        fs::write(killed.join("file"), "half").expect("a file");
+        let first = StagedOutput::new_among_others(parent.path()).expect("a staging folder");
+        assert!(!killed.exists());
+        let second = StagedOutput::new_among_others(parent.path()).expect("a staging folder");
+        assert!(first.path().exists() && second.path().exists());
+        drop((first, second));
+        assert_eq!(fs::read_dir(parent.path()).expect("a folder").count(), 0);
     }
 
     #[test]

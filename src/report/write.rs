@@ -1,7 +1,7 @@
 //! Writes a stream of report rows as one file of the wanted format.
 
-use std::fmt;
 use std::io::{Cursor, Write};
+use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
@@ -25,26 +25,18 @@ pub enum ReportFormat {
     Parquet,
 }
 
-impl fmt::Display for ReportFormat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Csv => "csv",
-            Self::Xlsx => "xlsx",
-            Self::Parquet => "parquet",
-        })
-    }
-}
-
-/// Writes all rows to `out` and returns their number. `style` matters to CSV alone.
+/// Writes all rows to `out` and returns their number. `style` matters to CSV alone, `temp_folder` to XLSX, whose rows wait
+/// there until the workbook is whole.
 pub async fn write_report(
     rows: SendableRecordBatchStream,
     format: ReportFormat,
     style: CsvStyle,
+    temp_folder: &Path,
     out: &mut (impl Write + Send),
 ) -> Result<u64, ReportError> {
     match format {
         ReportFormat::Csv => write_csv(rows, style, out).await,
-        ReportFormat::Xlsx => write_xlsx(rows, out).await,
+        ReportFormat::Xlsx => write_xlsx(rows, temp_folder, out).await,
         ReportFormat::Parquet => write_parquet(rows, out).await,
     }
 }
@@ -68,8 +60,12 @@ async fn write_csv(
     Ok(count)
 }
 
-async fn write_xlsx(mut rows: SendableRecordBatchStream, out: &mut (impl Write + Send)) -> Result<u64, ReportError> {
-    let mut workbook = XlsxReport::new()?;
+async fn write_xlsx(
+    mut rows: SendableRecordBatchStream,
+    temp_folder: &Path,
+    out: &mut (impl Write + Send),
+) -> Result<u64, ReportError> {
+    let mut workbook = XlsxReport::new(temp_folder)?;
     let mut count = 0;
     while let Some(batch) = next(&mut rows).await? {
         workbook.append(&ReportRows::try_new(&batch)?)?;

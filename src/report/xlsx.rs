@@ -1,6 +1,8 @@
 //! The report as a spreadsheet: text stays text (ids and phone numbers keep their digits), dates are dates.
 
+use std::fs;
 use std::io::{Seek, Write};
+use std::path::Path;
 
 use chrono::NaiveDate;
 use datafusion::arrow::array::Array;
@@ -26,9 +28,11 @@ pub struct XlsxReport {
 }
 
 impl XlsxReport {
-    /// A workbook that holds the header, frozen and with a filter.
-    pub fn new() -> Result<Self, ReportError> {
+    /// A workbook that holds the header, frozen and with a filter; its rows wait in an unnamed file in `temp_folder`.
+    pub fn new(temp_folder: &Path) -> Result<Self, ReportError> {
+        fs::create_dir_all(temp_folder)?;
         let mut workbook = Workbook::new();
+        workbook.set_tempdir(temp_folder)?;
         // The time of writing would make two files of the same snapshot differ.
         let created = ExcelDateTime::from_ymd(2000, 1, 1)?;
         workbook.set_properties(&DocProperties::new().set_creation_datetime(&created));

@@ -7,6 +7,7 @@ mod support;
 
 mod check;
 mod exports;
+mod memory;
 mod nightly;
 mod oracle;
 mod published;

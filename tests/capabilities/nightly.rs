@@ -12,7 +12,8 @@ use pragati::nightly::manifest::{Content, Manifest};
 use sha2::{Digest, Sha256};
 
 use crate::support::{
-    BATCHES, DATE, ENROLMENTS, TestExports, batches, complaint_of, enrolments, files_below, query_parquet, wrapped,
+    BATCHES, DATE, ENROLMENTS, SmallDisk, TestExports, batches, complaint_of, enrolments, files_below, query_parquet,
+    wrapped,
 };
 
 /// How long a run may take to come to the point that a test waits for.
@@ -44,7 +45,7 @@ fn assert_same_files(found: &BTreeMap<String, Vec<u8>>, expected: &BTreeMap<Stri
 
 fn staging_folders(out: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(out).expect("a folder").flatten();
-    let hidden = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(".staging-"));
+    let hidden = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(".pragati-staging-"));
     hidden.map(|entry| entry.path()).collect()
 }
 
@@ -538,15 +539,12 @@ mod publishing {
 
     #[test]
     fn a_full_disk_is_named_and_leaves_the_earlier_output() {
-        let Some(disk) = SmallDisk::mount() else {
-            eprintln!("SKIPPED: a full disk needs root and a tmpfs, which cannot be mounted here");
-            return;
-        };
+        let Some(disk) = SmallDisk::mount() else { return };
         run_into(&TestExports::small(), disk.path());
         let earlier = files_below(disk.path());
         let complaint = complaint(&TestExports::sample(2_000, 12_000, 40, 1), disk.path(), 1);
         insta::assert_snapshot!(wrapped(&without_staged_path(&complaint)), @r"
-        error: no space left on the disk of OUT/.staging-…; free space or choose another --out; the output
+        error: no space left on the disk of OUT/.pragati-staging-…; free space or choose another --out; the output
         of earlier runs is untouched
         ");
         assert_eq!(files_below(disk.path()), earlier);
@@ -555,35 +553,12 @@ mod publishing {
 
     /// Which file was being written when the disk was full is chance.
     fn without_staged_path(complaint: &str) -> String {
-        match complaint.split_once("OUT/.staging-") {
-            Some((before, after)) => format!("{before}OUT/.staging-…{}", &after[after.find(';').unwrap_or(0)..]),
+        match complaint.split_once("OUT/.pragati-staging-") {
+            Some((before, after)) => format!(
+                "{before}OUT/.pragati-staging-…{}",
+                &after[after.find(';').unwrap_or(0)..]
+            ),
             None => complaint.to_owned(),
-        }
-    }
-
-    /// A file system of one megabyte.
-    struct SmallDisk(tempfile::TempDir);
-
-    impl SmallDisk {
-        fn mount() -> Option<Self> {
-            let folder = tempfile::tempdir().expect("a folder");
-            let mut mount = Command::new("mount");
-            mount
-                .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])
-                .arg(folder.path())
-                .stderr(Stdio::null());
-            let is_mounted = mount.status().is_ok_and(|status| status.success());
-            is_mounted.then_some(Self(folder))
-        }
-
-        fn path(&self) -> &Path {
-            self.0.path()
-        }
-    }
-
-    impl Drop for SmallDisk {
-        fn drop(&mut self) {
-            let _ = Command::new("umount").arg(self.path()).status();
         }
     }
 }
@@ -644,7 +619,7 @@ mod interruption {
         fn assert_earlier_output_is_untouched(&self) {
             let found = files_below(self.out.path())
                 .into_iter()
-                .filter(|(path, _)| !path.starts_with(".staging-"));
+                .filter(|(path, _)| !path.starts_with(".pragati-staging-"));
             assert_eq!(found.collect::<Vec<_>>(), self.earlier);
         }
     }

@@ -221,7 +221,7 @@ mod which_day {
         assert_eq!(report(out.path(), &batch, &["--quiet"]), earlier);
         fs::remove_file(&manifest).expect("removed");
         assert_eq!(report(out.path(), &batch, &[]), earlier);
-        fs::create_dir(out.path().join(".staging-killed")).expect("a folder");
+        fs::create_dir(out.path().join(".pragati-staging-killed")).expect("a folder");
         assert_eq!(report(out.path(), &batch, &[]), earlier);
         insta::assert_snapshot!(complaint(out.path(), 1, &batch, &["--date", DATE]), @r"
         error: there is no nightly output of 2026-11-22 in OUT: OUT/date=2026-11-22/manifest.json is

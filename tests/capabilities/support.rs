@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::Arc;
 
 use assert_cmd::Command;
@@ -139,6 +140,36 @@ impl TestExports {
         self.output("nightly", &all);
         let day = out.path().join(format!("date={DATE}"));
         (out, day)
+    }
+}
+
+/// A file system of one megabyte.
+pub struct SmallDisk(TempDir);
+
+impl SmallDisk {
+    /// None where file systems cannot be mounted.
+    pub fn mount() -> Option<Self> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut mount = std::process::Command::new("mount");
+        mount
+            .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])
+            .arg(folder.path())
+            .stderr(Stdio::null());
+        let is_mounted = mount.status().is_ok_and(|status| status.success());
+        if !is_mounted {
+            eprintln!("SKIPPED: a full disk needs root and a tmpfs, which cannot be mounted here");
+        }
+        is_mounted.then_some(Self(folder))
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg(self.path()).status();
     }
 }
 
