@@ -1,5 +1,6 @@
 """The commands that are measured: Pragati's and the peers'."""
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -51,7 +52,7 @@ class Contenders:
 
     def spark(self, exports):
         """None where Spark is not installed."""
-        submit = shutil.which("spark-submit")
+        submit = shutil.which("spark-submit", path=f"{sys.prefix}/bin{os.pathsep}{os.environ.get('PATH', '')}")
         if not submit or not shutil.which("java"):
             return None
         out = self.out / f"spark-{exports.folder.name}"

@@ -1,5 +1,6 @@
 """The made-up exports that the rows of the table are measured on, made once and kept below target/bench-data."""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -7,7 +8,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from contest import Failed
+
 GENERATOR = Path(__file__).with_name("generate_exports.py")
+SOURCES = [GENERATOR, GENERATOR.with_name("draws.py")]
 
 
 @dataclass(frozen=True)
@@ -45,19 +49,27 @@ class MadeExports:
 
 
 def made_exports(size, data, say):
-    """The exports of a size below the folder `data`, made now if they are not there."""
+    """The exports of a size below the folder `data`, made now if they are not there or were made otherwise."""
     folder = data / size.name
-    about = folder / "about.json"
-    if not about.exists():
+    recipe = folder / "recipe.txt"
+    if not recipe.exists() or recipe.read_text() != recipe_of(size):
         say(f"making {folder}")
+        shutil.rmtree(folder, ignore_errors=True)
         unfinished = data / f".{size.name}"
         shutil.rmtree(unfinished, ignore_errors=True)
         sizes = {"users": size.users, "enrolments": size.enrolments, "batches": size.batches, "events": size.events}
         arguments = [text for name, count in sizes.items() for text in (f"--{name}", str(count))]
-        subprocess.run([sys.executable, GENERATOR, unfinished, *arguments], check=True)
+        if subprocess.run([sys.executable, GENERATOR, unfinished, *arguments]).returncode != 0:
+            raise Failed(f"{GENERATOR.name} failed, see above")
+        (unfinished / recipe.name).write_text(recipe_of(size))
         unfinished.rename(folder)
     bring_to_memory(folder)
-    return MadeExports(folder, json.loads(about.read_text()))
+    return MadeExports(folder, json.loads((folder / "about.json").read_text()))
+
+
+def recipe_of(size):
+    """Tells exports apart that were asked for or made in another way."""
+    return hashlib.sha256(repr(size).encode() + b"".join(source.read_bytes() for source in SOURCES)).hexdigest()
 
 
 def bring_to_memory(folder):

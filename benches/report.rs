@@ -2,6 +2,8 @@
 //!
 //! `cargo bench` runs it; benches/compare measures whole programs.
 
+use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
@@ -18,14 +20,24 @@ use pragati::nightly::manifest::Content;
 use pragati::nightly::{self, Progress, Published};
 use pragati::report::{CsvStyle, CsvWriter, ReportFormat, ReportRows, write_report};
 use pragati::sample::{SampleOptions, generate};
-use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Where the exports and reports lie during a run.
+const FOLDER: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/bench-report");
+
 fn main() {
+    clear();
     divan::main();
+    clear();
+}
+
+fn clear() {
+    if let Err(error) = fs::remove_dir_all(FOLDER) {
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{FOLDER}: {error}");
+    }
 }
 
 /// The batches that are measured.
@@ -82,25 +94,22 @@ struct Site {
     runtime: Runtime,
     config: Config,
     published: Published,
-    _folder: TempDir,
 }
 
 impl Site {
     fn make() -> Self {
         let runtime = Runtime::new().expect("a runtime");
-        let folder = tempfile::tempdir().expect("a folder");
-        let (exports, reports) = (folder.path().join("exports"), folder.path().join("reports"));
-        make_exports(&exports);
+        let (exports, reports) = (format!("{FOLDER}/exports"), format!("{FOLDER}/reports"));
+        make_exports(exports.as_ref());
         let config = Config {
-            exports: Some(text(&exports)),
+            exports: Some(exports),
             ..Config::default()
         };
-        let published = runtime.block_on(publish(&config, &text(&reports)));
+        let published = runtime.block_on(publish(&config, &reports));
         Self {
             runtime,
             config,
             published,
-            _folder: folder,
         }
     }
 
@@ -168,10 +177,6 @@ async fn publish(config: &Config, out: &str) -> Published {
     Published::open(reports, DateChoice::Latest)
         .await
         .expect("a published day")
-}
-
-fn text(path: &Path) -> String {
-    path.to_str().expect("a path in UTF-8").to_owned()
 }
 
 struct Silent;

@@ -1,13 +1,16 @@
 """The rows of the table: what is measured, against what, what must be equal, and which ratio is good enough."""
 
+import shutil
 from dataclasses import dataclass
 
 import equality
 from contenders import DATE
-from contest import Taken, run_in_turn, run_once
+from contest import Failed, Taken, run_in_turn, run_once
 from exports import made_exports
 
 SAME_ROWS = "same rows"
+# Disk space for exports and output together, generously.
+BYTES_AN_ENROLMENT = 400
 
 
 @dataclass
@@ -56,7 +59,7 @@ class Rows:
         if "spark" in self.peers:
             spark = self.contenders.spark(exports)
             if spark is None:
-                self.say("Spark is not measured: it needs java, and spark-submit on the PATH (`pip install pyspark`)")
+                self.say("Spark is not measured: it needs java, and pyspark (target/bench-venv/bin/pip install pyspark==4.3.0)")
             else:
                 yield spark
 
@@ -73,6 +76,7 @@ class Rows:
 
     def large(self):
         """Ten times as much of everything, in bounded memory."""
+        self.require_space(self.sizes["large"].enrolments * BYTES_AN_ENROLMENT)
         usual, large = self.exports("usual"), self.exports("large")
         limit = "4GB"
         small, ours = self.contenders.nightly(usual), self.contenders.nightly(large, f"Pragati {limit}", limit)
@@ -128,6 +132,11 @@ class Rows:
 
     def exports(self, use):
         return made_exports(self.sizes[use], self.data, self.say)
+
+    def require_space(self, needed):
+        free = shutil.disk_usage(self.data).free
+        if free < needed:
+            raise Failed(f"{self.data} has {free / 1e9:.0f} GB of free space, this row may need {needed / 1e9:.0f} GB")
 
     def take(self, contenders):
         return run_in_turn(contenders, self.runs, self.say)
