@@ -1,0 +1,122 @@
+"""Measures Pragati against its peers and prints the table of docs/performance.md. Started by benches/compare.
+
+Everything that it makes is below target/: bench-data holds the exports, bench-out what was written last.
+"""
+
+import argparse
+import datetime
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import table
+from contenders import Contenders
+from contest import Failed, remove
+from equality import Different
+from exports import SIZES
+from rows import Rows
+
+PROJECT = Path(__file__).resolve().parents[1]
+ROWS = {
+    "nightly": Rows.nightly,
+    "many-batches": Rows.many_batches,
+    "large": Rows.large,
+    "limits": Rows.limits,
+    "one": Rows.one,
+    "mart": Rows.mart,
+    "ratio": Rows.ratio,
+}
+PEERS = ["duckdb", "polars", "spark"]
+
+
+def main():
+    options = parse_arguments()
+    target = PROJECT / "target"
+    data, out = target / "bench-data", target / "bench-out"
+    data.mkdir(parents=True, exist_ok=True)
+    contenders = Contenders(options.binary or built_binary(), out, options.threads)
+    rows = Rows(contenders, SIZES[options.size], data, options.peers, options.runs, say)
+    print_now(f"{datetime.date.today()}, {machine()}, {options.threads} threads, medians of {options.runs}\n")
+    print_now(table.HEAD)
+    for name in options.only:
+        say(name)
+        for row in ROWS[name](rows):
+            print_now(table.line(row))
+        if not options.keep:
+            remove(out)
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(prog="benches/compare", description=__doc__)
+    parser.add_argument("--binary", type=existing_file, help="measure this program (default: cargo build --release)")
+    parser.add_argument("--size", choices=SIZES, default="full", help="small: a quick trial; its ratios mean little")
+    parser.add_argument("--only", type=some_of(ROWS), default=list(ROWS), help=f"rows: {','.join(ROWS)} (default: all)")
+    parser.add_argument("--peers", type=some_of(PEERS), default=PEERS, help="duckdb (always), polars, spark; default: all")
+    parser.add_argument("--runs", type=at_least_one, default=5, metavar="N", help="runs of each (default: %(default)s)")
+    parser.add_argument("--threads", type=at_least_one, default=len(os.sched_getaffinity(0)), metavar="N", help="default: one a core")
+    parser.add_argument("--keep", action="store_true", help="keep the outputs in target/bench-out")
+    return parser.parse_args()
+
+
+def some_of(known):
+    def parse(text):
+        names = text.split(",")
+        for name in names:
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"{name!r} is none of {','.join(known)}")
+        return names
+
+    return parse
+
+
+def at_least_one(text):
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+    return int(text)
+
+
+def existing_file(text):
+    file = Path(text).resolve()
+    if not file.is_file():
+        raise argparse.ArgumentTypeError(f"there is no file {text}")
+    return file
+
+
+def built_binary():
+    built = subprocess.run(["cargo", "build", "--release"], cwd=PROJECT)
+    if built.returncode != 0:
+        raise Failed("cargo build --release failed; --binary PATH measures a program that is already built")
+    folder = Path(os.environ.get("CARGO_TARGET_DIR", "target"))
+    return PROJECT / folder / "release/pragati"
+
+
+def machine():
+    """Processor and memory, where Linux tells."""
+    models = [line.split(":", 1)[1].strip() for line in lines_of("/proc/cpuinfo") if line.startswith("model name")]
+    total = [int(line.split()[1]) for line in lines_of("/proc/meminfo") if line.startswith("MemTotal")]
+    memory = f", {total[0] / 2**20:.0f} GiB" if total else ""
+    return (models[0] if models else platform.machine()) + memory
+
+
+def lines_of(path):
+    file = Path(path)
+    return file.read_text().splitlines() if file.exists() else []
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def print_now(text):
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (Failed, Different) as error:
+        sys.exit(f"compare: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""The same work in DuckDB.
+
+usage: duckdb_peer.py nightly|nightly-one-file EXPORTS OUT --threads N
+       duckdb_peer.py one EXPORTS OUT --batch ID --threads N
+       duckdb_peer.py ratio EXPORTS OUT --date DATE --threads N
+
+The report's rows are those of queries/reports/course_progress_report.sql over exports without duplicates: DuckDB is
+spared resolving them, Pragati is not. The ratio is queries/metrics/ratio_report.sql, duplicates and all.
+"""
+
+import argparse
+
+import duckdb
+
+ZONE = "Asia/Kolkata"
+
+REPORT_ROWS = f"""
+    u.external_id AS "External ID",
+    e.user_id AS "User ID",
+    nullif(concat_ws(' ', nullif(trim(u.first_name), ''), nullif(trim(u.last_name), '')), '') AS "User Name",
+    u.email AS "Email ID",
+    u.mobile AS "Mobile Number",
+    u.organization_name AS "Organization Name",
+    u.district_name AS "District Name",
+    u.school_name AS "School Name",
+    u.block_name AS "Block Name",
+    strftime(timezone('{ZONE}', e.enrolled_at), '%Y-%m-%d') AS "Enrollment Date",
+    CASE
+        WHEN p.completed_at IS NOT NULL THEN '100%'
+        WHEN p.user_id IS NULL THEN '0%'
+        WHEN p.progress_percent IS NOT NULL THEN least(greatest(p.progress_percent, 0), 100)::INTEGER || '%'
+    END AS "Course Progress",
+    strftime(timezone('{ZONE}', p.completed_at), '%Y-%m-%d') AS "Completion Date"
+FROM enrolments e
+LEFT JOIN users u ON u.user_id = e.user_id
+LEFT JOIN course_progress p ON p.user_id = e.user_id AND p.batch_id = e.batch_id
+WHERE e.active"""
+
+ALL_REPORTS = f"SELECT e.batch_id, {REPORT_ROWS} ORDER BY e.batch_id, e.user_id"
+ONE_REPORT = f"SELECT {REPORT_ROWS} AND e.batch_id = getvariable('batch') ORDER BY e.user_id"
+
+RATIO = f"""
+WITH
+    distinct_events AS (
+        SELECT * FROM download_events WHERE mid IS NOT NULL
+        QUALIFY row_number() OVER (
+            PARTITION BY mid
+            ORDER BY event_time NULLS LAST, user_id NULLS FIRST, course_id NULLS FIRST, batch_id NULLS FIRST,
+                tenant_id NULLS FIRST, source NULLS FIRST
+        ) = 1
+    ),
+    downloads AS (
+        SELECT
+            b.batch_id,
+            CASE WHEN b.batch_id IS NULL THEN e.course_id ELSE b.course_id END AS course_id,
+            CASE WHEN b.batch_id IS NULL THEN e.tenant_id ELSE b.tenant_id END AS tenant_id,
+            count(*) AS downloads
+        FROM distinct_events e
+        LEFT JOIN batches b ON b.batch_id = e.batch_id
+        WHERE timezone('{ZONE}', e.event_time)::DATE <= getvariable('as_of')
+        GROUP BY ALL
+    ),
+    facts AS (
+        SELECT b.course_id, b.tenant_id, 1 AS batches, coalesce(d.downloads, 0) AS downloads,
+            (d.downloads IS NOT NULL)::INTEGER AS batches_downloaded
+        FROM batches b
+        LEFT JOIN downloads d ON d.batch_id = b.batch_id
+        UNION ALL
+        SELECT course_id, tenant_id, 0, downloads, 0 FROM downloads WHERE batch_id IS NULL
+    ),
+    sums AS (
+        SELECT
+            CASE WHEN grouping(course_id) = 0 THEN 'course' WHEN grouping(tenant_id) = 0 THEN 'tenant' ELSE 'all' END
+                AS level,
+            course_id,
+            tenant_id,
+            coalesce(sum(downloads), 0)::BIGINT AS downloads,
+            coalesce(sum(batches), 0)::BIGINT AS batches,
+            coalesce(sum(batches_downloaded), 0)::BIGINT AS batches_downloaded
+        FROM facts
+        GROUP BY GROUPING SETS ((), (course_id), (tenant_id))
+    )
+SELECT
+    level, course_id, tenant_id, 'all' AS time_window, downloads, batches,
+    downloads / nullif(batches, 0) AS download_ratio,
+    batches_downloaded,
+    batches_downloaded / nullif(batches, 0) AS coverage,
+    NULL AS delivered, NULL AS window_start, getvariable('as_of') AS window_end, getvariable('as_of') AS as_of
+FROM sums
+ORDER BY list_position(['all', 'course', 'tenant'], level), course_id, tenant_id"""
+
+
+def main():
+    options = parse_arguments()
+    con = duckdb.connect(config={"threads": options.threads, "preserve_insertion_order": False})
+    con.execute("SET TimeZone = 'UTC'")
+    tables = ["batches", "download_events"] if options.work == "ratio" else ["users", "enrolments", "course_progress"]
+    for table in tables:
+        files = f"{options.exports}/{table}/date=*/*.parquet"
+        con.read_parquet(files, hive_partitioning=False).create_view(table)
+    con.execute("SET VARIABLE batch = ?", [options.batch])
+    con.execute("SET VARIABLE as_of = ?::DATE", [options.date])
+    query, how = {
+        "nightly": (ALL_REPORTS, ", PARTITION_BY (batch_id)"),
+        "nightly-one-file": (ALL_REPORTS, ""),
+        "one": (ONE_REPORT, ""),
+        "ratio": (RATIO, ""),
+    }[options.work]
+    out = options.out.replace("'", "''")
+    con.execute(f"COPY ({query}) TO '{out}' (FORMAT csv, HEADER true{how})")
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("work", choices=["nightly", "nightly-one-file", "one", "ratio"])
+    parser.add_argument("exports", metavar="EXPORTS")
+    parser.add_argument("out", metavar="OUT", help="file to write; a folder for `nightly`")
+    parser.add_argument("--batch", metavar="ID", help="the batch of `one`")
+    parser.add_argument("--date", metavar="DATE", help="the last day of the window of `ratio`")
+    parser.add_argument("--threads", type=int, required=True, metavar="N")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""The rows of the table: what is measured, against what, what must be equal, and which ratio is good enough."""
+
+import shutil
+from dataclasses import dataclass
+
+import equality
+from contenders import DATE
+from contest import Failed, Taken, run_in_turn, run_once
+from exports import made_exports
+
+SAME_ROWS = "same rows"
+# Disk space for exports and output together, generously.
+BYTES_AN_ENROLMENT = 400
+
+
+@dataclass
+class Row:
+    """One line of the table. Targets are the greatest ratios that are good enough; None: only shown."""
+
+    work: str
+    ours: Taken
+    peer: str
+    theirs: Taken
+    time_target: float | None = None
+    memory_target: float | None = None
+    # In bytes, whatever the peer takes.
+    peak_target: float | None = None
+    # What was found to be right about the output.
+    checked: str = ""
+
+
+class Rows:
+    """Measures row by row."""
+
+    def __init__(self, contenders, sizes, data, peers, runs, say):
+        self.contenders, self.sizes, self.data, self.peers = contenders, sizes, data, peers
+        self.runs, self.say = runs, say
+
+    def nightly(self):
+        """All reports of the usual exports."""
+        exports = self.exports("usual")
+        ours = self.contenders.nightly(exports)
+        duckdb = self.contenders.duckdb("nightly", exports)
+        shown = [duckdb, *self.other_peers(exports)]
+        took, *theirs = self.take([ours, *shown])
+        for peer in shown:
+            compare = equality.same_reports_in_one_file if peer.out.is_file() else equality.same_reports
+            compare(ours.out, peer.out)
+        targets = {duckdb.name: {"time_target": 0.33, "memory_target": 0.4}}
+        work = f"nightly, {counted(exports)}"
+        return [
+            Row(work, took, peer.name, taken, **targets.get(peer.name, {}), checked=SAME_ROWS)
+            for peer, taken in zip(shown, theirs)
+        ]
+
+    def other_peers(self, exports):
+        if "polars" in self.peers:
+            yield self.contenders.polars(exports)
+        if "spark" in self.peers:
+            spark = self.contenders.spark(exports)
+            if spark is None:
+                self.say("Spark is not measured: it needs java, and pyspark (target/bench-venv/bin/pip install pyspark==4.3.0)")
+            else:
+                yield spark
+
+    def many_batches(self):
+        """As many enrolments in many more batches."""
+        usual, many = self.exports("usual"), self.exports("many-batches")
+        few, ours = self.contenders.nightly(usual), self.contenders.nightly(many)
+        theirs, took = self.take([few, ours])
+        peer = self.contenders.duckdb("nightly-one-file", many)
+        run_once(peer)
+        equality.same_reports_in_one_file(ours.out, peer.out)
+        peer = f"Pragati, {usual.about['batches']:,} batches"
+        return [Row(f"nightly, {counted(many)}", took, peer, theirs, time_target=1.3, checked=f"{SAME_ROWS} as DuckDB")]
+
+    def large(self):
+        """Ten times as much of everything, in bounded memory."""
+        self.require_space(self.sizes["large"].enrolments * BYTES_AN_ENROLMENT)
+        usual, large = self.exports("usual"), self.exports("large")
+        limit = "4GB"
+        small, ours = self.contenders.nightly(usual), self.contenders.nightly(large, f"Pragati {limit}", limit)
+        theirs, took = self.take([small, ours])
+        equality.reported_rows(ours.out, large.about["active_enrolments"])
+        work = f"nightly, {counted(large)}, `--memory-limit {limit}`"
+        peer = f"Pragati, {usual.about['enrolments']:,} enrolments, no limit"
+        return [Row(work, took, peer, theirs, time_target=12, peak_target=5e9, checked="number of rows")]
+
+    def limits(self):
+        """The usual exports in little memory."""
+        exports = self.exports("usual")
+        limit = "512MB"
+        unlimited = self.contenders.nightly(exports)
+        ours = self.contenders.nightly(exports, f"Pragati {limit}", limit)
+        theirs, took = self.take([unlimited, ours])
+        equality.same_bytes(unlimited.out, ours.out)
+        work = f"nightly, {counted(exports)}, `--memory-limit {limit}`"
+        return [Row(work, took, "Pragati, no limit", theirs, time_target=3, checked="same bytes")]
+
+    def one(self):
+        """The largest batch, from the exports."""
+        exports = self.exports("usual")
+        batch = exports.about["largest_batch"]
+        ours = self.contenders.one(exports, batch["batch_id"])
+        return self.one_against_duckdb(ours, exports, batch, "from the exports", 0.9)
+
+    def mart(self):
+        """The largest batch, from the mart."""
+        exports = self.exports("usual")
+        batch = exports.about["largest_batch"]
+        nightly = self.contenders.nightly(exports)
+        run_once(nightly)
+        ours = self.contenders.one_from_mart(nightly.out, batch["batch_id"])
+        return self.one_against_duckdb(ours, exports, batch, "from the mart", 0.15)
+
+    def one_against_duckdb(self, ours, exports, batch, source, time_target):
+        duckdb = self.contenders.duckdb("one", exports, "--batch", batch["batch_id"])
+        took, theirs = self.take([ours, duckdb])
+        equality.same_csv(ours.out, duckdb.out)
+        work = f"one batch of {batch['enrolments']:,} enrolments, {source}"
+        return [Row(work, took, "DuckDB, from the exports", theirs, time_target, checked=SAME_ROWS)]
+
+    def ratio(self):
+        """The download ratio over many clicks."""
+        exports = self.exports("clicks")
+        ours = self.contenders.ratio(exports)
+        duckdb = self.contenders.duckdb("ratio", exports, "--date", DATE)
+        took, theirs = self.take([ours, duckdb])
+        equality.same_csv(ours.out, duckdb.out)
+        work = f"ratio, {exports.about['download_events']:,} download events"
+        return [Row(work, took, duckdb.name, theirs, time_target=0.8, checked=SAME_ROWS)]
+
+    def exports(self, use):
+        return made_exports(self.sizes[use], self.data, self.say)
+
+    def require_space(self, needed):
+        free = shutil.disk_usage(self.data).free
+        if free < needed:
+            raise Failed(f"{self.data} has {free / 1e9:.0f} GB of free space, this row may need {needed / 1e9:.0f} GB")
+
+    def take(self, contenders):
+        return run_in_turn(contenders, self.runs, self.say)
+
+
+def counted(exports):
+    about = exports.about
+    return f"{about['users']:,} users, {about['enrolments']:,} enrolments, {about['batches']:,} batches"
