@@ -544,8 +544,8 @@ mod publishing {
         let earlier = files_below(disk.path());
         let complaint = complaint(&TestExports::sample(2_000, 12_000, 40, 1), disk.path(), 1);
         insta::assert_snapshot!(wrapped(&without_staged_path(&complaint)), @r"
-        error: no space left on the disk of OUT/.pragati-staging-…; free space or choose another --out; the output
-        of earlier runs is untouched
+        error: no space left on the disk of OUT/.pragati-staging-…; free space or choose another --out;
+        the output of earlier runs is untouched
         ");
         assert_eq!(files_below(disk.path()), earlier);
         assert_eq!(staging_folders(disk.path()), [] as [PathBuf; 0]);
