@@ -54,21 +54,24 @@ with
         from distinct_batches
         cross join time_windows
     ),
+    -- Each step is used once: a step that is used twice would be computed twice.
     facts as (
-        select
-            batch.time_window,
-            batch.course_id,
-            batch.tenant_id,
-            1 as batches,
-            coalesce(downloaded.downloads, 0) as downloads,
-            case when downloaded.downloads > 0 then 1 else 0 end as batches_downloaded
-        from batches_by_window as batch
-        left join downloads_by_window as downloaded
-            on downloaded.batch_id = batch.batch_id and downloaded.time_window = batch.time_window
+        select time_window, course_id, tenant_id, 1 as batches, 0 as downloads, 0 as batches_downloaded, true as is_fact
+        from batches_by_window
         union all
-        select time_window, course_id, tenant_id, 0, downloads, 0
+        select
+            time_window,
+            course_id,
+            tenant_id,
+            0,
+            downloads,
+            case when batch_id is null then 0 else 1 end,
+            true
         from downloads_by_window
-        where batch_id is null
+        union all
+        -- So that every window has a row for all courses, whatever there is in it.
+        select time_window, null, null, 0, 0, 0, false
+        from time_windows
     ),
     sums as (
         select
@@ -78,17 +81,10 @@ with
             tenant_id,
             sum(downloads) as downloads,
             sum(batches) as batches,
-            sum(batches_downloaded) as batches_downloaded
+            sum(batches_downloaded) as batches_downloaded,
+            bool_or(is_fact) as is_fact
         from facts
         group by grouping sets ((time_window), (time_window, course_id), (time_window, tenant_id))
-    ),
-    sums_with_empty_windows as (
-        select time_window, level, course_id, tenant_id, downloads, batches, batches_downloaded
-        from sums
-        union all
-        select time_windows.time_window, 'all', null, null, 0, 0, 0
-        from time_windows
-        left anti join sums on sums.time_window = time_windows.time_window and sums.level = 'all'
     )
 select
     sums.level,
@@ -104,5 +100,6 @@ select
     time_windows.window_start,
     time_windows.window_end,
     $as_of as as_of
-from sums_with_empty_windows as sums
+from sums
 join time_windows on time_windows.time_window = sums.time_window
+where sums.is_fact or sums.level = 'all'
