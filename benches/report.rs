@@ -147,7 +147,7 @@ impl Site {
         let mut bytes = Vec::new();
         let written = async {
             let rows = self.published.report_of_batch(batch).await.expect("a report");
-            write_report(rows, ReportFormat::Csv, style, &mut bytes).await
+            write_report(rows, ReportFormat::Csv, style, &std::env::temp_dir(), &mut bytes).await
         };
         self.runtime.block_on(written).expect("a report");
         bytes
