@@ -72,6 +72,11 @@ text_id!(
     TenantId,
     "the tenant id"
 );
+text_id!(
+    /// A person of the platform, by the id that exports and login tokens share.
+    UserId,
+    "the user id"
+);
 
 /// The day of a snapshot, as in the folder name `date=YYYY-MM-DD`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -2,11 +2,13 @@
 //!
 //! Data flows one way, top to bottom: [`exports`] finds and checks a snapshot, [`engine`] runs SQL,
 //! [`catalog`] makes the snapshot's tables and the views of [`queries`] available, [`report`] and [`ratio`]
-//! turn them into what people read, and [`nightly`] publishes all of it in one run.
+//! turn them into what people read, [`nightly`] publishes all of it in one run, and [`delivery`] brings one report to whom
+//! asked for it.
 
 pub mod catalog;
 pub mod check;
 pub mod config;
+pub mod delivery;
 pub mod engine;
 pub mod exports;
 pub mod formats;
@@ -16,3 +18,4 @@ pub mod queries;
 pub mod ratio;
 pub mod report;
 pub mod sample;
+pub mod server;

@@ -2,6 +2,11 @@
 //!
 //! One typed struct, checked as a whole before any work starts. `pragati.toml` in the project's root explains every option.
 
+mod identity;
+mod mail;
+mod secret;
+mod serve;
+
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -12,6 +17,11 @@ use chrono_tz::Tz;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
+
+pub use identity::{AddressSource, IdentityConfig, TokenAlgorithm};
+pub use mail::{DkimConfig, MailConfig};
+pub use secret::Secret;
+pub use serve::{DatabaseConfig, ServeConfig};
 
 use crate::ids::SnapshotDate;
 
@@ -25,6 +35,8 @@ pub enum ConfigError {
     Unreadable { path: PathBuf, reason: String },
     #[error("configuration: {0}")]
     Invalid(String),
+    #[error("the secret file {} cannot be read: {reason}; check its path and permissions", path.display())]
+    SecretFile { path: PathBuf, reason: String },
     #[error("no exports given; use --exports DIR|URL, PRAGATI_EXPORTS, or `exports` in {DEFAULT_FILE}")]
     NoExports,
     #[error(
@@ -60,6 +72,10 @@ pub struct Config {
     pub tables: BTreeMap<String, TableConfig>,
     pub report: ReportConfig,
     pub nightly: NightlyConfig,
+    pub serve: ServeConfig,
+    pub database: DatabaseConfig,
+    pub identity: IdentityConfig,
+    pub mail: MailConfig,
 }
 
 /// Where one table comes from.
@@ -160,6 +176,10 @@ impl Default for Config {
             tables: BTreeMap::new(),
             report: ReportConfig::default(),
             nightly: NightlyConfig::default(),
+            serve: ServeConfig::default(),
+            database: DatabaseConfig::default(),
+            identity: IdentityConfig::default(),
+            mail: MailConfig::default(),
         }
     }
 }

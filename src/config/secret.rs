@@ -1,0 +1,45 @@
+//! Passwords and keys: given in the environment or in a file of their own, never printed.
+
+use std::fmt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::ConfigError;
+
+/// A text that neither logs nor error messages may show.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself, for the library that needs it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// The secret as it stands in the configuration, or the content of its file without the line's end.
+    pub fn given(direct: Option<&Self>, file: Option<&Path>) -> Result<Option<Self>, ConfigError> {
+        if let Some(secret) = direct {
+            return Ok(Some(secret.clone()));
+        }
+        let Some(file) = file else { return Ok(None) };
+        let text = std::fs::read_to_string(file).map_err(|error| ConfigError::SecretFile {
+            path: file.to_owned(),
+            reason: error.to_string(),
+        })?;
+        Ok(Some(Self(text.trim_end_matches(['\r', '\n']).to_owned())))
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}

@@ -1,0 +1,107 @@
+//! Settings of the service behind "Download File": where it listens, what it keeps, and how much it takes on.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use serde::{Deserialize, Serialize};
+
+use super::{ConfigError, Secret};
+
+/// `[serve]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServeConfig {
+    /// Where HTTP requests are taken.
+    pub listen: SocketAddr,
+    /// Folder or URL of a nightly run's output to read reports from; without it, they are made from the exports.
+    pub reports: Option<String>,
+    /// Local folder of what the service keeps: its database, report files and click events, where these are not elsewhere.
+    pub data: PathBuf,
+    /// Folder or URL of the report files that people download; none means `files` in `data`.
+    pub files: Option<String>,
+    /// The address under which people reach the service, for the links in mails.
+    pub public_url: Option<String>,
+    /// Minutes from a click to its mail that are promised.
+    pub deadline_minutes: u32,
+    /// Reports that are made and sent at the same time.
+    pub workers: usize,
+    /// Days that requests and report files are kept.
+    pub retention_days: u32,
+    /// The largest body of an HTTP request.
+    pub max_body: ByteSize,
+    /// Clicks of one person in an hour.
+    pub requests_per_hour: u32,
+    /// Requests that may wait at the same time.
+    pub queue_limit: u32,
+    /// Seconds between looks for a newer snapshot or nightly output.
+    pub refresh_seconds: u32,
+    /// Seconds that running work may take to end when the service is stopped.
+    pub shutdown_seconds: u32,
+    /// PEM files of the TLS certificate chain and its key. Normally a proxy in front does TLS.
+    pub tls_certificate: Option<PathBuf>,
+    pub tls_key: Option<PathBuf>,
+}
+
+/// `[database]`: where requests are kept.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DatabaseConfig {
+    /// `postgres://…`, so that several processes share the work; none means SQLite in the data folder.
+    pub url: Option<Secret>,
+    /// A file that holds the URL.
+    pub url_file: Option<PathBuf>,
+}
+
+impl Default for ServeConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8480)),
+            reports: None,
+            data: PathBuf::from("pragati-data"),
+            files: None,
+            public_url: None,
+            deadline_minutes: 30,
+            workers: 2,
+            retention_days: 30,
+            max_body: ByteSize::kib(16),
+            requests_per_hour: 60,
+            queue_limit: 10_000,
+            refresh_seconds: 60,
+            shutdown_seconds: 30,
+            tls_certificate: None,
+            tls_key: None,
+        }
+    }
+}
+
+impl ServeConfig {
+    /// The time from a click to its mail that is promised.
+    pub fn deadline(&self) -> Duration {
+        Duration::from_secs(u64::from(self.deadline_minutes) * 60)
+    }
+
+    /// The time that requests and report files are kept.
+    pub fn retention(&self) -> Duration {
+        Duration::from_secs(u64::from(self.retention_days) * 24 * 60 * 60)
+    }
+
+    /// The certificate and its key, where TLS is wanted. One without the other is a mistake.
+    pub fn tls(&self) -> Result<Option<(&PathBuf, &PathBuf)>, ConfigError> {
+        match (&self.tls_certificate, &self.tls_key) {
+            (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
+            (None, None) => Ok(None),
+            _ => Err(ConfigError::Invalid(
+                "TLS needs both serve.tls_certificate and serve.tls_key; give the other one too".to_owned(),
+            )),
+        }
+    }
+}
+
+impl DatabaseConfig {
+    /// The URL of a shared database.
+    pub fn url(&self) -> Result<Option<Secret>, ConfigError> {
+        Secret::given(self.url.as_ref(), self.url_file.as_deref())
+    }
+}

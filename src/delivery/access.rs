@@ -1,0 +1,33 @@
+//! Who may have a batch's report (DESIGN, section 6): its creator and mentors, an admin of its tenant, a platform admin.
+
+use std::collections::BTreeSet;
+
+use super::person::Person;
+use crate::ids::{BatchId, TenantId, UserId};
+
+/// What the snapshot says of a batch, as far as deliveries need it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchFacts {
+    pub batch_id: BatchId,
+    pub course_id: Option<String>,
+    pub batch_name: Option<String>,
+    pub tenant_id: Option<TenantId>,
+    pub created_by: Option<UserId>,
+    pub mentors: BTreeSet<UserId>,
+    /// Rows that its report has, where a nightly run counted them.
+    pub rows: Option<u64>,
+}
+
+impl BatchFacts {
+    /// Whether `person` may have the report of this batch.
+    pub fn is_open_to(&self, person: &Person) -> bool {
+        let is_tenant_admin = self
+            .tenant_id
+            .as_ref()
+            .is_some_and(|tenant| person.roles.tenant_admin_of.contains(tenant));
+        person.roles.platform_admin
+            || is_tenant_admin
+            || self.created_by.as_ref() == Some(&person.user_id)
+            || self.mentors.contains(&person.user_id)
+    }
+}

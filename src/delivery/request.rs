@@ -1,0 +1,218 @@
+//! A request for a report: what was asked by whom, how far it is, and what became of it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::person::Person;
+use crate::ids::{BatchId, SnapshotDate, TenantId};
+
+/// Names one request; later requests have greater ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+pub struct RequestId(Uuid);
+
+impl RequestId {
+    /// A new one.
+    pub fn new() -> Self {
+        Self(Uuid::now_v7())
+    }
+}
+
+impl Default for RequestId {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for RequestId {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+/// A word of a fixed set that is stored and published under its own name.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+        pub enum $name {
+            $($(#[$variant_doc])* #[serde(rename = $word)] $variant,)+
+        }
+
+        impl $name {
+            /// Every one.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The word for it, in the API, the database and metrics.
+            pub const fn word(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)+
+                }
+            }
+
+            /// The one of that word.
+            pub fn from_word(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|known| known.word() == word)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.word())
+            }
+        }
+    };
+}
+
+words!(
+    /// The format of the report file.
+    FileFormat {
+        Csv = "csv",
+        Xlsx = "xlsx",
+    }
+);
+
+words!(
+    /// How the report reaches its requester.
+    Deliver {
+        /// By mail, to the requester's own address.
+        Email = "email",
+        /// As a file to fetch.
+        Download = "download",
+    }
+);
+
+words!(
+    /// How far a request is.
+    Status {
+        /// Waits for a worker, for the first time or until the next try.
+        Queued = "queued",
+        /// A worker makes or sends its report.
+        Running = "running",
+        /// The mail was handed over to the mail server. Final.
+        Sent = "sent",
+        /// The file can be fetched. Final.
+        Ready = "ready",
+        /// Final; the requester is told why.
+        Failed = "failed",
+    }
+);
+
+words!(
+    /// Why a request failed.
+    FailureCause {
+        /// The mail server refused the mail for good.
+        MailRefused = "mail_refused",
+        /// The mail server could not be reached, or put us off, until the deadline.
+        MailUnavailable = "mail_unavailable",
+        /// The mail may have arrived or not: the connection or the process ended in mid-handover. Never sent again.
+        MailUnconfirmed = "mail_unconfirmed",
+        /// The requester may no longer have the report.
+        NotAllowed = "not_allowed",
+        /// The batch is not in the snapshot any more.
+        UnknownBatch = "unknown_batch",
+        /// The report could not be made until the deadline.
+        ReportFailed = "report_failed",
+        /// An operator ended it.
+        Cancelled = "cancelled",
+    }
+);
+
+words!(
+    /// How far the mail is that tells of a failure.
+    NoticeState {
+        /// There is none, and none is due.
+        None = "none",
+        Due = "due",
+        Sent = "sent",
+        /// It could not be sent until it was of no use any more, or it may have arrived or not.
+        GivenUp = "given_up",
+    }
+);
+
+impl Status {
+    /// Whether nothing more happens to the request.
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Sent | Self::Ready | Self::Failed)
+    }
+}
+
+/// Why a request failed, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    pub cause: FailureCause,
+    /// One sentence or two; a mail server's own words where it refused.
+    pub words: String,
+}
+
+/// The file that a request's report became.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportFile {
+    pub snapshot_date: SnapshotDate,
+    pub rows: u64,
+    /// Rows with blank details, because the user is not in the export.
+    pub unknown_users: u64,
+    /// The name that people see.
+    pub name: String,
+    /// Where it lies below the folder of report files.
+    pub path: String,
+    pub bytes: u64,
+    /// Hexadecimal.
+    pub sha256: String,
+}
+
+/// A request to be accepted.
+#[derive(Debug, Clone)]
+pub struct NewRequest {
+    pub person: Person,
+    pub batch_id: BatchId,
+    pub course_id: Option<String>,
+    pub tenant_id: Option<TenantId>,
+    pub format: FileFormat,
+    pub deliver: Deliver,
+    /// The client's name for this click: a repeated call with the same one is the same click.
+    pub idempotency_key: Option<String>,
+    pub requested_at: DateTime<Utc>,
+    pub deadline: DateTime<Utc>,
+    /// The snapshot at the time of the request.
+    pub snapshot_date: SnapshotDate,
+}
+
+/// A request as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    pub id: RequestId,
+    /// Who asked, with the roles that were verified then.
+    pub person: Person,
+    pub batch_id: BatchId,
+    pub course_id: Option<String>,
+    pub tenant_id: Option<TenantId>,
+    pub format: FileFormat,
+    pub deliver: Deliver,
+    pub status: Status,
+    pub failure: Option<Failure>,
+    pub notice: NoticeState,
+    pub requested_at: DateTime<Utc>,
+    pub deadline: DateTime<Utc>,
+    pub finished_at: Option<DateTime<Utc>>,
+    /// The snapshot at the time of the request; the report's own where there is a file.
+    pub snapshot_date: SnapshotDate,
+    /// Times that a worker took it up.
+    pub attempts: u32,
+    /// Set from just before a mail's content is handed over until the outcome is stored. Where a worker finds it set, it is
+    /// not known whether the mail arrived.
+    pub handover_started_at: Option<DateTime<Utc>>,
+    pub file: Option<ReportFile>,
+}
