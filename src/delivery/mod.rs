@@ -1,11 +1,15 @@
 //! Delivery (DESIGN, section 6): a click on "Download File" becomes a mail with the report, and none is lost.
 //!
-//! A request is in the [`store`] before it is confirmed; a worker makes its report and hands it over by [`mail`], or keeps
-//! it for a download. Who may ask is decided by [`access`], when a request is made and again before anything is handed over.
-//! Taking requests from the network and knowing who sends them is left to `server`.
+//! A request is in the [`store`] before it is confirmed; a worker makes its report from the newest [`source`] and hands it
+//! over by [`mail`], or keeps it among the [`files`] for a download. Who may ask is decided by [`access`], when a request is
+//! made and again before anything is handed over. Taking requests from the network and knowing who sends them is left to
+//! `server`.
 
 pub mod access;
+pub mod directory;
+pub mod files;
 pub mod mail;
 pub mod person;
 pub mod request;
+pub mod source;
 pub mod store;

@@ -44,7 +44,7 @@ pub fn object_path(day: &Path, relative: &str) -> Path {
 
 /// A file name for an id: percent-encoded except letters, digits, `-`, `_` and `.`; never hidden, never `_` alone (which
 /// means that there is no id), and of bounded length. Different ids have different names.
-fn file_name(id: &str) -> String {
+pub fn file_name(id: &str) -> String {
     let mut name = utf8_percent_encode(id, ENCODED).to_string();
     if name.starts_with('.') {
         name.replace_range(..1, "%2E");

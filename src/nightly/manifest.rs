@@ -86,6 +86,16 @@ pub enum Content {
     DownloadRatio,
 }
 
+impl FileEntry {
+    /// Rows of a batch's report with blank details, because the user is not in the export; none for another file.
+    pub fn unknown_users(&self) -> Option<u64> {
+        match self.content {
+            Content::ReportCsv { unknown_users, .. } => Some(unknown_users),
+            _ => None,
+        }
+    }
+}
+
 /// An entry as it is read: all fields side by side. A flattened enum would be held in memory field by field before its
 /// kind is known, which takes most of the time that a manifest of 100,000 batches needs.
 #[derive(Deserialize)]

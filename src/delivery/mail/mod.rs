@@ -73,3 +73,12 @@ impl Mailer {
         todo!()
     }
 }
+
+/// The name that people see.
+pub fn report_file_name(
+    _batch: &BatchFacts,
+    _date: crate::ids::SnapshotDate,
+    _format: super::request::FileFormat,
+) -> String {
+    todo!()
+}

@@ -1,0 +1,324 @@
+//! Report files: made once for everybody who asks for the same batch of the same snapshot, kept for mails and downloads.
+//!
+//! A file's path holds everything that its bytes depend on, so that a path never has two contents. Files are private; who
+//! may have one is decided elsewhere.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{BufWriter, Read, Write};
+use std::ops::Range;
+use std::path::{Path as FsPath, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use datafusion::arrow::array::{AsArray, RecordBatch};
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::stream::BoxStream;
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::{GetOptions, GetRange, ObjectStoreExt, WriteMultipart};
+use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
+
+use super::access::BatchFacts;
+use super::mail::report_file_name;
+use super::request::{FileFormat, ReportFile};
+use super::source::{Current, SourceError};
+use crate::config::Config;
+use crate::exports::{Location, LocationError};
+use crate::nightly::layout;
+use crate::report::{CsvStyle, ReportError, ReportFormat, write_report};
+
+/// Bytes that are read or uploaded at a time.
+const PIECE: usize = 1024 * 1024;
+
+/// A report file that cannot be made or read.
+#[derive(Debug, thiserror::Error)]
+pub enum FilesError {
+    #[error(transparent)]
+    Location(#[from] LocationError),
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error("report files cannot be written to {place}: {reason}; check its permissions and free space")]
+    NotWritten { place: String, reason: String },
+    #[error("report file {place} cannot be read: {reason}")]
+    NotRead { place: String, reason: String },
+    #[error("report file {place} is gone; ask for the report again")]
+    Gone { place: String },
+}
+
+/// The folder of report files.
+pub struct ReportFiles {
+    location: Location,
+    style: CsvStyle,
+    /// Local; files are made here.
+    temp_folder: PathBuf,
+    /// What is known of files that were made, by path. The lock of a path is held while its file is made.
+    known: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Option<ReportFile>>>>>,
+}
+
+/// A report file on this machine.
+#[derive(Debug)]
+pub enum LocalCopy {
+    InPlace(PathBuf),
+    /// Removed with this value.
+    Fetched(NamedTempFile),
+}
+
+impl LocalCopy {
+    /// Where it is.
+    pub fn path(&self) -> &FsPath {
+        match self {
+            Self::InPlace(path) => path,
+            Self::Fetched(file) => file.path(),
+        }
+    }
+}
+
+impl ReportFiles {
+    /// The files in `location`, written in the configured way.
+    pub fn new(location: Location, config: &Config) -> Self {
+        Self {
+            location,
+            style: CsvStyle::from(&config.report),
+            temp_folder: config.temp_folder(),
+            known: Mutex::default(),
+        }
+    }
+
+    /// Where the files are.
+    pub fn location(&self) -> &Location {
+        &self.location
+    }
+
+    /// The report of a batch as a file: one that is there, or a new one.
+    pub async fn make(
+        &self,
+        current: &Current,
+        batch: &BatchFacts,
+        format: FileFormat,
+    ) -> Result<ReportFile, FilesError> {
+        let path = path_of(current, batch, format);
+        let known = {
+            let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(all.entry(path.clone()).or_default())
+        };
+        let mut known = known.lock().await;
+        if let Some(file) = &*known
+            && self.is_there(file).await
+        {
+            return Ok(file.clone());
+        }
+        let file = self.make_anew(current, batch, format, path).await?;
+        *known = Some(file.clone());
+        Ok(file)
+    }
+
+    /// Forgets a file that was removed.
+    pub fn forget(&self, path: &str) {
+        let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        all.remove(path);
+    }
+
+    async fn is_there(&self, file: &ReportFile) -> bool {
+        let head = self.location.store.head(&self.object(&file.path)).await;
+        head.is_ok_and(|object| object.size == file.bytes)
+    }
+
+    async fn make_anew(
+        &self,
+        current: &Current,
+        batch: &BatchFacts,
+        format: FileFormat,
+        path: String,
+    ) -> Result<ReportFile, FilesError> {
+        let (rows, counted) = current.rows_of(&batch.batch_id).await?;
+        let (rows, seen) = counting_unknown_users(rows);
+        let not_written = |place: String| {
+            move |error: std::io::Error| FilesError::NotWritten {
+                place,
+                reason: error.to_string(),
+            }
+        };
+        let here = || self.temp_folder.display().to_string();
+        fs::create_dir_all(&self.temp_folder).map_err(not_written(here()))?;
+        // Readable by its owner alone, as the crate makes it.
+        let temporary = NamedTempFile::new_in(&self.temp_folder).map_err(not_written(here()))?;
+        let mut writer = HashingWriter::new(temporary);
+        let format = match format {
+            FileFormat::Csv => ReportFormat::Csv,
+            FileFormat::Xlsx => ReportFormat::Xlsx,
+        };
+        let count = write_report(rows, format, self.style.clone(), &self.temp_folder, &mut writer)
+            .await
+            .map_err(SourceError::from)?;
+        let (temporary, bytes, sha256) = writer.finish().map_err(not_written(here()))?;
+        self.upload(temporary.path(), &path).await?;
+        Ok(ReportFile {
+            snapshot_date: current.directory.date(),
+            rows: count,
+            unknown_users: counted.unwrap_or_else(|| seen.load(Ordering::Relaxed)),
+            name: report_file_name(batch, current.directory.date(), format_of(format)),
+            path,
+            bytes,
+            sha256,
+        })
+    }
+
+    /// Puts a local file into the folder; it appears whole or not at all.
+    async fn upload(&self, from: &FsPath, path: &str) -> Result<(), FilesError> {
+        let object = self.object(path);
+        let place = || self.location.display(&object);
+        let failed = |reason: String| FilesError::NotWritten { place: place(), reason };
+        let mut file = File::open(from).map_err(|error| failed(error.to_string()))?;
+        let upload = self.location.store.put_multipart(&object).await;
+        let mut upload = WriteMultipart::new(upload.map_err(|error| failed(error.to_string()))?);
+        loop {
+            let mut piece = Vec::with_capacity(PIECE);
+            let read = Read::take(&mut file, PIECE as u64).read_to_end(&mut piece);
+            match read {
+                Ok(0) => break,
+                Ok(_) => upload.put(Bytes::from(piece)),
+                Err(error) => {
+                    // The first error is the one to tell.
+                    let _ = upload.abort().await;
+                    return Err(failed(error.to_string()));
+                }
+            }
+        }
+        upload.finish().await.map_err(|error| failed(error.to_string()))?;
+        Ok(())
+    }
+
+    /// The bytes of a file, or a range of them.
+    pub async fn read(
+        &self,
+        path: &str,
+        range: Option<Range<u64>>,
+    ) -> Result<BoxStream<'static, Result<Bytes, object_store::Error>>, FilesError> {
+        let object = self.object(path);
+        let options = GetOptions {
+            range: range.map(GetRange::Bounded),
+            ..GetOptions::default()
+        };
+        let found = self.location.store.get_opts(&object, options).await;
+        Ok(found.map_err(|error| self.not_read(&object, error))?.into_stream())
+    }
+
+    /// The file on this machine, for as long as the returned value lives.
+    pub async fn local_copy(&self, path: &str) -> Result<LocalCopy, FilesError> {
+        let object = self.object(path);
+        if self.location.is_local() {
+            return Ok(LocalCopy::InPlace(PathBuf::from(self.location.display(&object))));
+        }
+        let failed = |error: std::io::Error| FilesError::NotWritten {
+            place: self.temp_folder.display().to_string(),
+            reason: error.to_string(),
+        };
+        let mut copy = NamedTempFile::new_in(&self.temp_folder).map_err(failed)?;
+        let mut pieces = self.read(path, None).await?;
+        while let Some(piece) = pieces.try_next().await.map_err(|error| self.not_read(&object, error))? {
+            copy.write_all(&piece).map_err(failed)?;
+        }
+        Ok(LocalCopy::Fetched(copy))
+    }
+
+    fn object(&self, path: &str) -> Path {
+        layout::object_path(&self.location.prefix, path)
+    }
+
+    fn not_read(&self, object: &Path, error: object_store::Error) -> FilesError {
+        let place = self.location.display(object);
+        match error {
+            object_store::Error::NotFound { .. } => FilesError::Gone { place },
+            error => FilesError::NotRead {
+                place,
+                reason: error.to_string(),
+            },
+        }
+    }
+}
+
+impl FilesError {
+    /// True where another try would end the same way.
+    pub fn is_permanent(&self) -> bool {
+        matches!(
+            self,
+            Self::Source(SourceError::Report(
+                ReportError::TooManyRows { .. } | ReportError::UnknownBatch { .. }
+            ))
+        )
+    }
+}
+
+/// `date=…/<what the bytes depend on>/<batch>.csv`.
+fn path_of(current: &Current, batch: &BatchFacts, format: FileFormat) -> String {
+    let day = current.directory.date().folder_name();
+    let name = layout::file_name(batch.batch_id.as_str());
+    format!("{day}/{}/{name}.{}", current.fingerprint(), format.word())
+}
+
+const fn format_of(format: ReportFormat) -> FileFormat {
+    match format {
+        ReportFormat::Xlsx => FileFormat::Xlsx,
+        ReportFormat::Csv | ReportFormat::Parquet => FileFormat::Csv,
+    }
+}
+
+/// The same rows, and how many of those that went by have a user that is not in the export.
+fn counting_unknown_users(rows: SendableRecordBatchStream) -> (SendableRecordBatchStream, Arc<AtomicU64>) {
+    let seen = Arc::new(AtomicU64::new(0));
+    let schema = rows.schema();
+    let counter = Arc::clone(&seen);
+    let rows = rows.inspect_ok(move |rows| {
+        counter.fetch_add(unknown_users(rows), Ordering::Relaxed);
+    });
+    (Box::pin(RecordBatchStreamAdapter::new(schema, rows)), seen)
+}
+
+fn unknown_users(rows: &RecordBatch) -> u64 {
+    let known = rows
+        .column_by_name("known_user")
+        .and_then(|column| column.as_boolean_opt());
+    known.map_or(0, |known| {
+        known.iter().filter(|known| *known == Some(false)).count() as u64
+    })
+}
+
+/// Writes a file and learns its size and SHA-256 on the way.
+struct HashingWriter {
+    file: BufWriter<NamedTempFile>,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl HashingWriter {
+    fn new(file: NamedTempFile) -> Self {
+        Self {
+            file: BufWriter::new(file),
+            hash: Sha256::new(),
+            bytes: 0,
+        }
+    }
+
+    fn finish(self) -> std::io::Result<(NamedTempFile, u64, String)> {
+        let file = self.file.into_inner().map_err(|error| error.into_error())?;
+        let sha256 = self.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok((file, self.bytes, sha256))
+    }
+}
+
+impl Write for HashingWriter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.hash.update(&bytes[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
+}
