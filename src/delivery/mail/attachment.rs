@@ -178,7 +178,7 @@ mod tests {
             None => archive.by_index(0),
         }
         .ok()?;
-        assert_eq!(file.name(), "report.csv");
+        assert_eq!(file.name().expect("a name"), "report.csv");
         let mut content = Vec::new();
         file.read_to_end(&mut content).ok()?;
         Some(content)

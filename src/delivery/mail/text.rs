@@ -160,3 +160,204 @@ impl Templates {
         self.environment.get_template(name)?.render(values)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::delivery::access::BatchFacts;
+    use crate::delivery::person::{Person, Roles};
+    use crate::delivery::request::{Deliver, Failure, FileFormat, NoticeState, Status};
+
+    fn request() -> Request {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().expect("a time");
+        Request {
+            id: "019398a1-0000-7000-8000-000000000001".parse().expect("an id"),
+            person: Person {
+                user_id: "u1".parse().expect("an id"),
+                email: Some("asha@example.org".to_owned()),
+                roles: Roles::default(),
+            },
+            batch_id: "b1".parse().expect("an id"),
+            course_id: Some("c1".to_owned()),
+            tenant_id: None,
+            format: FileFormat::Csv,
+            deliver: Deliver::Email,
+            status: Status::Running,
+            failure: None,
+            notice: NoticeState::None,
+            requested_at: at("2026-11-22T20:00:00Z"),
+            deadline: at("2026-11-22T20:30:00Z"),
+            finished_at: None,
+            snapshot_date: "2026-11-22".parse().expect("a date"),
+            attempts: 1,
+            handover_started_at: None,
+            file: None,
+        }
+    }
+
+    fn file(rows: u64, unknown_users: u64) -> ReportFile {
+        ReportFile {
+            snapshot_date: "2026-11-22".parse().expect("a date"),
+            rows,
+            unknown_users,
+            name: "course-progress_Batch-1_2026-11-22.csv".to_owned(),
+            path: "x".to_owned(),
+            bytes: 31_000_000,
+            sha256: String::new(),
+        }
+    }
+
+    fn batch(name: &str) -> BatchFacts {
+        BatchFacts {
+            batch_id: "b1".parse().expect("an id"),
+            course_id: Some("c1".to_owned()),
+            batch_name: Some(name.to_owned()),
+            tenant_id: None,
+            created_by: None,
+            mentors: BTreeSet::new(),
+            rows: None,
+        }
+    }
+
+    fn link() -> Link {
+        Link {
+            url: "https://reports.example.org/r/1?a=1&b=2".to_owned(),
+            ends_at: "2026-12-22T18:30:00Z".parse().expect("a time"),
+        }
+    }
+
+    fn attached(packing: Packing) -> Attachment {
+        let name = match packing {
+            Packing::Plain => "course-progress_Batch-1_2026-11-22.csv",
+            Packing::Zip | Packing::ProtectedZip => "course-progress_Batch-1_2026-11-22.zip",
+        };
+        Attachment {
+            name: name.to_owned(),
+            media_type: "",
+            packing,
+            bytes: Vec::new(),
+        }
+    }
+
+    fn templates() -> Templates {
+        Templates::new(Tz::Asia__Kolkata).expect("good templates")
+    }
+
+    /// The whole mail as one text.
+    fn written(mail: &MailText) -> String {
+        format!("Subject: {}\n\n{}\n\n{}", mail.subject, mail.plain, mail.html)
+    }
+
+    fn report(rows: u64, unknown_users: u64, packing: Option<Packing>, link: Option<&Link>) -> MailText {
+        let batch = batch("बैच १ <b>&");
+        let context = MailContext {
+            batch: Some(&batch),
+            link,
+        };
+        let attachment = packing.map(attached);
+        let mail = templates().report(&request(), &file(rows, unknown_users), attachment.as_ref(), context);
+        mail.expect("a mail")
+    }
+
+    fn failure(cause: FailureCause, link: Option<&Link>) -> MailText {
+        let mut request = request();
+        request.status = Status::Failed;
+        request.failure = Some(Failure {
+            cause,
+            words: "the mail server said: 550 5.1.1 <no such mailbox>".to_owned(),
+        });
+        let batch = batch("Batch 1");
+        let context = MailContext {
+            batch: Some(&batch),
+            link,
+        };
+        templates().failure(&request, context).expect("a mail")
+    }
+
+    #[test]
+    fn a_report_that_is_attached() {
+        insta::assert_snapshot!(written(&report(1234, 12, Some(Packing::Plain), None)));
+    }
+
+    #[test]
+    fn a_report_under_a_password_with_a_link() {
+        insta::assert_snapshot!(report(1, 1, Some(Packing::ProtectedZip), Some(&link())).plain);
+    }
+
+    #[test]
+    fn a_report_that_is_too_large() {
+        insta::assert_snapshot!(written(&report(1234, 0, None, Some(&link()))));
+        insta::assert_snapshot!(report(1234, 0, None, None).plain);
+    }
+
+    #[test]
+    fn every_step_of_the_ladder_says_how_the_report_comes() {
+        for (packing, link, expected) in [
+            (Some(Packing::Plain), None, "The report is attached: course-progress_Batch-1_2026-11-22.csv"),
+            (Some(Packing::Zip), None, "attached as a ZIP file, because it is too large by itself"),
+            (Some(Packing::ProtectedZip), None, "attached as a ZIP file under a password"),
+            (None, Some(link()), "too large for a mail (31.0 MB). Download it here"),
+            (None, None, "too large for a mail (31.0 MB). Please open the course progress dashboard"),
+        ] {
+            let mail = report(3, 0, packing, link.as_ref());
+            assert!(mail.plain.contains(expected), "{}", mail.plain);
+            assert!(mail.html.contains("</html>"));
+        }
+        assert!(report(0, 0, Some(Packing::Plain), None).plain.contains("Nobody was enrolled"));
+    }
+
+    #[test]
+    fn failures_in_words_that_a_mentor_understands() {
+        insta::assert_snapshot!(written(&failure(FailureCause::MailUnconfirmed, Some(&link()))));
+        insta::assert_snapshot!(failure(FailureCause::MailRefused, Some(&link())).plain);
+        insta::assert_snapshot!(failure(FailureCause::NotAllowed, None).plain);
+    }
+
+    #[test]
+    fn every_failure_has_a_reason_and_an_advice() {
+        let mut reasons = BTreeSet::new();
+        for &cause in FailureCause::ALL {
+            for link in [None, Some(link())] {
+                let mail = failure(cause, link.as_ref());
+                let line = |start: &str| {
+                    let line = mail.plain.lines().find_map(|line| line.strip_prefix(start));
+                    line.map(str::trim).unwrap_or_default().to_owned()
+                };
+                assert!(line("What to do:").len() > 20, "{}", mail.plain);
+                assert_eq!(mail.plain.contains("https://"), link.is_some());
+                reasons.insert(line("What happened:"));
+            }
+        }
+        assert_eq!(reasons.len(), FailureCause::ALL.len(), "{reasons:?}");
+    }
+
+    #[test]
+    fn names_cannot_become_markup_or_lines() {
+        let name = "x</td><script>alert(1)</script>\r\nBcc: y@example.org\u{202e}";
+        let facts = batch(name);
+        let context = MailContext {
+            batch: Some(&facts),
+            link: None,
+        };
+        let mail = templates()
+            .report(&request(), &file(1, 0), Some(&attached(Packing::Plain)), context)
+            .expect("a mail");
+        assert!(!mail.html.contains("<script>"), "{}", mail.html);
+        assert!(!mail.subject.contains(['\r', '\n', '\u{202e}']), "{:?}", mail.subject);
+        assert!(!mail.plain.contains("\nBcc:"), "{}", mail.plain);
+    }
+
+    #[test]
+    fn html_loads_nothing_from_elsewhere() {
+        for html in [
+            report(1, 0, None, Some(&link())).html,
+            failure(FailureCause::MailRefused, Some(&link())).html,
+        ] {
+            for loads in ["<img", "<script", "<link", "<style", "url(", "src="] {
+                assert!(!html.contains(loads), "{html}");
+            }
+        }
+    }
+}
