@@ -3,9 +3,11 @@
 //! One binary, because each one links the whole engine.
 
 mod python;
+mod smtp;
 mod support;
 
 mod check;
+mod delivery_mail;
 mod exports;
 mod memory;
 mod nightly;
