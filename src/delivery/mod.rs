@@ -8,6 +8,7 @@
 pub mod access;
 pub mod directory;
 pub mod files;
+pub mod links;
 pub mod mail;
 pub mod person;
 pub mod request;
