@@ -58,11 +58,11 @@ impl Store {
         Ok(taken.map_err(self.failed(DOING))?.rows_affected())
     }
 
-    /// All clicks that were taken for a file, written or not, in the order in which they were made.
+    /// All clicks that were taken for a file, written or not; those that are taken later come last, so that a file only grows.
     pub async fn clicks_of_file(&self, file: &str) -> Result<Vec<Click>, StoreError> {
         let found = sqlx::query(
             "select mid, user_id, batch_id, course_id, tenant_id, clicked_at from clicks
-            where event_file = $1 order by clicked_at, mid",
+            where event_file = $1 order by taken_at, clicked_at, mid",
         )
         .bind(file)
         .fetch_all(&self.reads)
