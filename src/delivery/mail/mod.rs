@@ -58,7 +58,7 @@ impl Mailer {
         _file: &ReportFile,
         _local_copy: &Path,
         _context: MailContext<'_>,
-        _before_handover: impl AsyncFnOnce() -> bool,
+        _before_handover: impl Future<Output = bool> + Send,
     ) -> Result<(), SendError> {
         todo!()
     }
@@ -68,7 +68,7 @@ impl Mailer {
         &self,
         _request: &Request,
         _context: MailContext<'_>,
-        _before_handover: impl AsyncFnOnce() -> bool,
+        _before_handover: impl Future<Output = bool> + Send,
     ) -> Result<(), SendError> {
         todo!()
     }
