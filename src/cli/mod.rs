@@ -8,6 +8,7 @@ mod output;
 mod progress;
 mod ratio;
 mod report;
+mod requests;
 mod sample;
 mod sql;
 
@@ -50,6 +51,7 @@ enum Command {
     Sql(sql::SqlArguments),
     Check(check::CheckArguments),
     Sample(sample::SampleArguments),
+    Requests(requests::RequestsArguments),
 }
 
 /// Runs the command that the process was started with.
@@ -76,6 +78,7 @@ async fn execute(command: Command) -> Result<(), Failure> {
         Command::Sql(arguments) => sql::run(arguments).await,
         Command::Check(arguments) => check::run(arguments).await,
         Command::Sample(arguments) => sample::run(arguments),
+        Command::Requests(arguments) => requests::run(arguments).await,
     };
     result.map_err(Failure::from)
 }
