@@ -67,7 +67,9 @@ impl GuardedStream {
             return outcome;
         }
         let end = Instant::now() + self.write_time;
-        let waits = self.waits.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end)));
+        let waits = self
+            .waits
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end)));
         match waits.as_mut().poll(context) {
             Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             Poll::Pending => Poll::Pending,

@@ -38,4 +38,6 @@ pub struct ServerParts {
     pub can_mail: bool,
     /// Told of each new request, so that a worker of this process takes it up at once.
     pub accepted: Arc<Notify>,
+    /// Told of each click that was counted, so that its event is written at once.
+    pub clicked: Arc<Notify>,
 }

@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use super::connection::Door;
 use super::identity::is_of_this_machine;
 use super::{ServerError, ServerParts, api, tls};
+use crate::delivery::links::Links;
 
 /// What one client may take of the service.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +69,7 @@ impl HttpServer {
             None => None,
         };
         parts.identity.check_address(config.listen)?;
+        let links = Links::new(config)?;
         let unavailable = |error: std::io::Error| ServerError::Listen {
             address: config.listen,
             reason: error.to_string(),
@@ -87,7 +89,7 @@ impl HttpServer {
             tls,
             limits,
             grace,
-            router: api::router(parts, limits),
+            router: api::router(parts, links, limits),
         })
     }
 
@@ -122,7 +124,9 @@ impl HttpServer {
         let running = async {
             match self.tls {
                 Some(tls) => {
-                    let acceptor = RustlsAcceptor::new(tls).handshake_timeout(limits.head_time).acceptor(door);
+                    let acceptor = RustlsAcceptor::new(tls)
+                        .handshake_timeout(limits.head_time)
+                        .acceptor(door);
                     server.acceptor(acceptor).serve(service).await
                 }
                 None => server.acceptor(door).serve(service).await,

@@ -38,7 +38,10 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Body<T> {
         match body.await {
             Ok(Ok(Json(body))) => Ok(Self(body)),
             Ok(Err(rejection)) => Err(body_problem(&rejection, state)),
-            Err(_) => Err(Problem::new(ProblemKind::TooSlow, "The body did not arrive in time. Send it again.")),
+            Err(_) => Err(Problem::new(
+                ProblemKind::TooSlow,
+                "The body did not arrive in time. Send it again.",
+            )),
         }
     }
 }
@@ -65,9 +68,8 @@ impl<T: DeserializeOwned> FromRequestParts<AppState> for Parameters<T> {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let query = Query::<T>::from_request_parts(parts, state).await;
-        let Query(query) = query.map_err(|rejection: QueryRejection| {
-            Problem::new(ProblemKind::BadRequest, rejection.body_text())
-        })?;
+        let Query(query) =
+            query.map_err(|rejection: QueryRejection| Problem::new(ProblemKind::BadRequest, rejection.body_text()))?;
         Ok(Self(query))
     }
 }

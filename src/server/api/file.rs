@@ -123,7 +123,7 @@ fn allowed_file<'a>(state: &AppState, person: &Person, request: &'a Request) -> 
             "The latest snapshot does not name you among those who may have this batch's report any more.",
         ));
     }
-    match file_of(request, &state.parts.config, Utc::now()) {
+    match file_of(request, &state.links, Utc::now()) {
         FileState::There { file, .. } => Ok(file),
         FileState::NotYet => Err(Problem::new(
             ProblemKind::NotReady,
@@ -181,5 +181,8 @@ fn not_in_file(file: &ReportFile) -> Problem {
 }
 
 fn gone() -> Problem {
-    Problem::new(ProblemKind::Gone, "Report files are kept for a while only. Ask for the report again.")
+    Problem::new(
+        ProblemKind::Gone,
+        "Report files are kept for a while only. Ask for the report again.",
+    )
 }

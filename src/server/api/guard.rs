@@ -62,9 +62,12 @@ pub async fn in_time(State(time): State<Duration>, request: Request, next: Next)
         Ok(response) => response,
         Err(_) => {
             tracing::error!("a request was given up after {} seconds", time.as_secs());
-            Problem::new(ProblemKind::Unavailable, "It took too long. Try again in a little while.")
-                .retry_after(Duration::from_secs(30))
-                .into_response()
+            Problem::new(
+                ProblemKind::Unavailable,
+                "It took too long. Try again in a little while.",
+            )
+            .retry_after(Duration::from_secs(30))
+            .into_response()
         }
     }
 }

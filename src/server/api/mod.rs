@@ -24,12 +24,14 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{Limits, ServerParts};
+use crate::delivery::links::Links;
 use problem::{Problem, ProblemKind};
 
 /// What handlers share.
 #[derive(Clone)]
 struct AppState {
     parts: Arc<ServerParts>,
+    links: Links,
     limits: Limits,
     document: Arc<OpenApi>,
 }
@@ -41,12 +43,13 @@ impl FromRef<AppState> for Arc<OpenApi> {
 }
 
 /// The service as one function from request to answer.
-pub fn router(parts: ServerParts, limits: Limits) -> Router {
+pub fn router(parts: ServerParts, links: Links, limits: Limits) -> Router {
     let has_tls = parts.config.tls_certificate.is_some();
     let largest_body = usize::try_from(parts.config.max_body.as_u64()).unwrap_or(usize::MAX);
     let (routes, document) = routes().split_for_parts();
     let state = AppState {
         parts: Arc::new(parts),
+        links,
         limits,
         document: Arc::new(document),
     };

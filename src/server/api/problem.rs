@@ -109,13 +109,10 @@ impl Problem {
 
     /// An error of ours, whose details are for the log alone.
     pub fn internal() -> Self {
-        Self::new(ProblemKind::Internal, "It was logged. Try again; if it stays, tell the operators.")
-    }
-
-    /// An error of ours that is told to the log.
-    pub fn logged(what: &str, error: &dyn std::error::Error) -> Self {
-        tracing::error!("{what}: {error}");
-        Self::internal()
+        Self::new(
+            ProblemKind::Internal,
+            "It was logged. Try again; if it stays, tell the operators.",
+        )
     }
 
     /// Something we need does not answer; said to the log.

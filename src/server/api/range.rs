@@ -46,7 +46,11 @@ fn parse(range: &str, size: u64) -> Option<Wanted> {
             (first, last.saturating_add(1).min(size))
         }
     };
-    Some(if start < end { Wanted::Part(start..end) } else { Wanted::Nothing })
+    Some(if start < end {
+        Wanted::Part(start..end)
+    } else {
+        Wanted::Nothing
+    })
 }
 
 /// A number of digits alone; one that is too large stands for the largest.

@@ -89,17 +89,26 @@ pub async fn ask(
     let accepted = state.parts.store.accept(new, limits).await;
     match accepted.map_err(|error| Problem::unavailable("a request cannot be stored", &error))? {
         Accepted::New(request) => {
+            state.parts.metrics.count_request(request.format, request.deliver);
             state.parts.accepted.notify_one();
+            note_click(&state);
             Ok(accepted_answer(&state, &request))
         }
-        Accepted::UnderWay(request) | Accepted::Repeated(request) => Ok(accepted_answer(&state, &request)),
+        Accepted::UnderWay(request) => {
+            note_click(&state);
+            Ok(accepted_answer(&state, &request))
+        }
+        Accepted::Repeated(request) => Ok(accepted_answer(&state, &request)),
         Accepted::KeyReused => Err(Problem::new(
             ProblemKind::KeyReused,
             "The Idempotency-Key names another request of yours. Use a new key for each click.",
         )),
         Accepted::TooManyRequests { retry_after } => Err(Problem::new(
             ProblemKind::TooManyRequests,
-            format!("You may ask for {} reports in an hour. Wait a while.", config.requests_per_hour),
+            format!(
+                "You may ask for {} reports in an hour. Wait a while.",
+                config.requests_per_hour
+            ),
         )
         .retry_after(retry_after)),
         Accepted::QueueFull { retry_after } => Err(Problem::new(
@@ -144,7 +153,10 @@ pub async fn list(
     let before = match asked.before.as_deref() {
         None => None,
         Some(text) => Some(request_id(text).ok_or_else(|| {
-            Problem::new(ProblemKind::BadRequest, "`before` must be the id of a request: the `next` of a page.")
+            Problem::new(
+                ProblemKind::BadRequest,
+                "`before` must be the id of a request: the `next` of a page.",
+            )
         })?),
     };
     // One more than asked for tells whether there is another page.
@@ -161,7 +173,7 @@ pub async fn list(
         next: found.last().filter(|_| has_more).map(|request| request.id),
         items: found
             .iter()
-            .map(|request| ReportRequest::of(request, &state.parts.config, now))
+            .map(|request| ReportRequest::of(request, &state.links, now))
             .collect(),
     }))
 }
@@ -184,15 +196,11 @@ pub async fn show(
     IdInPath(id): IdInPath,
 ) -> Result<Json<ReportRequest>, Problem> {
     let request = own_request(&state, &person, id).await?;
-    Ok(Json(ReportRequest::of(&request, &state.parts.config, Utc::now())))
+    Ok(Json(ReportRequest::of(&request, &state.links, Utc::now())))
 }
 
 /// The caller's request of that id.
-pub async fn own_request(
-    state: &AppState,
-    person: &Person,
-    id: RequestId,
-) -> Result<Request, Problem> {
+pub async fn own_request(state: &AppState, person: &Person, id: RequestId) -> Result<Request, Problem> {
     let found = state.parts.store.find(id).await;
     let found = found.map_err(|error| Problem::unavailable("a request cannot be looked up", &error))?;
     found
@@ -212,8 +220,13 @@ pub fn page_size(asked: Option<u32>, usual: u32, largest: u32) -> Result<u32, Pr
     ))
 }
 
+fn note_click(state: &AppState) {
+    state.parts.metrics.count_click();
+    state.parts.clicked.notify_one();
+}
+
 fn accepted_answer(state: &AppState, request: &Request) -> Response {
-    let view = ReportRequest::of(request, &state.parts.config, Utc::now());
+    let view = ReportRequest::of(request, &state.links, Utc::now());
     let mut response = (StatusCode::ACCEPTED, Json(view)).into_response();
     if let Ok(path) = HeaderValue::try_from(request_path(request.id)) {
         response.headers_mut().insert(LOCATION, path);
@@ -259,9 +272,8 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(value) = values.next() else { return Ok(None) };
     let key = value.as_bytes();
-    let is_key = values.next().is_none()
-        && (1..=LONGEST_KEY).contains(&key.len())
-        && key.iter().all(u8::is_ascii_graphic);
+    let is_key =
+        values.next().is_none() && (1..=LONGEST_KEY).contains(&key.len()) && key.iter().all(u8::is_ascii_graphic);
     match value.to_str() {
         Ok(key) if is_key => Ok(Some(key.to_owned())),
         _ => Err(Problem::new(

@@ -16,6 +16,8 @@ use utoipa::openapi::OpenApi;
 use super::AppState;
 use super::openapi::ReadinessProblems;
 use super::problem::{Problem, ProblemKind};
+use crate::delivery::metrics::DeliveryMetrics;
+use crate::delivery::store::QueueFigures;
 
 /// The time that the store may take to answer.
 const STORE_TIME: Duration = Duration::from_secs(2);
@@ -85,12 +87,9 @@ pub async fn readiness(State(state): State<AppState>) -> Result<Json<Readiness>,
 )]
 pub async fn metrics(State(state): State<AppState>) -> Result<Response, Problem> {
     let figures = figures(&state).await?;
-    let text = state.parts.metrics.render(&figures, chrono::Utc::now());
-    let text = text.map_err(|error| Problem::logged("the metrics cannot be written", &error))?;
-    let mut response = text.into_response();
-    let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
-    response.headers_mut().insert(CONTENT_TYPE, kind);
-    Ok(response)
+    let text = state.parts.metrics.encode(&figures, chrono::Utc::now());
+    let kind = HeaderValue::from_static(DeliveryMetrics::CONTENT_TYPE);
+    Ok(([(CONTENT_TYPE, kind)], text).into_response())
 }
 
 /// This description
@@ -105,7 +104,7 @@ pub async fn description(State(document): State<Arc<OpenApi>>) -> Json<Arc<OpenA
     Json(document)
 }
 
-async fn figures(state: &AppState) -> Result<crate::delivery::store::QueueFigures, Problem> {
+async fn figures(state: &AppState) -> Result<QueueFigures, Problem> {
     match tokio::time::timeout(STORE_TIME, state.parts.store.figures()).await {
         Ok(figures) => figures.map_err(|error| Problem::unavailable("the store does not answer", &error)),
         Err(_) => {

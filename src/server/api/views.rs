@@ -4,8 +4,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::config::ServeConfig;
 use crate::delivery::access::BatchFacts;
+use crate::delivery::links::Links;
 use crate::delivery::request::{Deliver, FailureCause, FileFormat, ReportFile, Request, RequestId, Status};
 use crate::ids::BatchId;
 
@@ -130,15 +130,17 @@ pub struct BatchPage {
 
 impl ReportRequest {
     /// What its requester sees of a request at the time `now`.
-    pub fn of(request: &Request, config: &ServeConfig, now: DateTime<Utc>) -> Self {
-        let file = match file_of(request, config, now) {
+    pub fn of(request: &Request, links: &Links, now: DateTime<Utc>) -> Self {
+        let file = match file_of(request, links, now) {
             FileState::There { file, ends_at } => Some(FileView {
                 name: file.name.clone(),
                 bytes: file.bytes,
                 rows: file.rows,
                 sha256: file.sha256.clone(),
                 ends_at,
-                link: file_link(request.id, config),
+                link: links
+                    .to_file(request)
+                    .map_or_else(|| file_path(request.id), |link| link.url),
             }),
             FileState::NotYet | FileState::Never | FileState::Gone => None,
         };
@@ -191,7 +193,7 @@ pub enum FileState<'a> {
 }
 
 /// Whether the file of a request can be fetched at the time `now`. A report that could not be mailed can be.
-pub fn file_of<'a>(request: &'a Request, config: &ServeConfig, now: DateTime<Utc>) -> FileState<'a> {
+pub fn file_of<'a>(request: &'a Request, links: &Links, now: DateTime<Utc>) -> FileState<'a> {
     let is_meant_to_be_fetched = match request.status {
         Status::Queued | Status::Running => return FileState::NotYet,
         Status::Sent | Status::Ready => true,
@@ -203,7 +205,7 @@ pub fn file_of<'a>(request: &'a Request, config: &ServeConfig, now: DateTime<Utc
     let Some(file) = request.file.as_ref().filter(|_| is_meant_to_be_fetched) else {
         return FileState::Never;
     };
-    let ends_at = request.finished_at.unwrap_or(request.requested_at) + config.retention();
+    let ends_at = links.end_of(request);
     if ends_at <= now {
         return FileState::Gone;
     }
@@ -215,14 +217,15 @@ pub fn request_path(id: RequestId) -> String {
     format!("/api/v1/reports/{id}")
 }
 
-fn file_link(id: RequestId, config: &ServeConfig) -> String {
-    let base = config.public_url.as_deref().unwrap_or_default().trim_end_matches('/');
-    format!("{base}{}/file", request_path(id))
+/// The path of a request's file.
+fn file_path(id: RequestId) -> String {
+    format!("{}/file", request_path(id))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::ServeConfig;
     use crate::delivery::person::{Person, Roles};
     use crate::delivery::request::{Failure, NoticeState};
 
@@ -266,10 +269,10 @@ mod tests {
 
     #[test]
     fn a_file_can_be_fetched_when_it_is_there_and_meant_for_its_requester() {
-        let config = ServeConfig::default();
+        let links = Links::new(&ServeConfig::default()).expect("links");
         let state = |request: &Request, days: i64| {
             let now = request.requested_at + chrono::Duration::days(days);
-            match file_of(request, &config, now) {
+            match file_of(request, &links, now) {
                 FileState::There { .. } => "there",
                 FileState::NotYet => "not yet",
                 FileState::Never => "never",
@@ -283,20 +286,9 @@ mod tests {
         assert_eq!(state(&failed(FailureCause::MailRefused), 0), "there");
         assert_eq!(state(&failed(FailureCause::NotAllowed), 0), "never");
         assert_eq!(state(&failed(FailureCause::Cancelled), 0), "never");
-        assert_eq!(state(&request(Status::Failed, Some(FailureCause::ReportFailed), false), 0), "never");
-    }
-
-    #[test]
-    fn links_begin_with_the_public_address() {
-        let config = ServeConfig {
-            public_url: Some("https://reports.example.org/pragati/".to_owned()),
-            ..ServeConfig::default()
-        };
-        let id = RequestId::new();
         assert_eq!(
-            file_link(id, &config),
-            format!("https://reports.example.org/pragati/api/v1/reports/{id}/file")
+            state(&request(Status::Failed, Some(FailureCause::ReportFailed), false), 0),
+            "never"
         );
-        assert_eq!(file_link(id, &ServeConfig::default()), format!("/api/v1/reports/{id}/file"));
     }
 }

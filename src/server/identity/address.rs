@@ -15,8 +15,18 @@ mod tests {
 
     #[test]
     fn masked_and_malformed_addresses_are_not_used() {
-        assert_eq!(usable_address(" asha@example.org "), Some("asha@example.org".to_owned()));
-        for bad in ["", "asha", "as***@example.org", "a@b\r\nBcc: c@d.org", "a@example.org, b@example.org", "<a@example.org>"] {
+        assert_eq!(
+            usable_address(" asha@example.org "),
+            Some("asha@example.org".to_owned())
+        );
+        for bad in [
+            "",
+            "asha",
+            "as***@example.org",
+            "a@b\r\nBcc: c@d.org",
+            "a@example.org, b@example.org",
+            "<a@example.org>",
+        ] {
             assert_eq!(usable_address(bad), None, "{bad:?}");
         }
     }

@@ -14,7 +14,9 @@ pub type Claims = Map<String, Value>;
 /// The person whom the claims describe.
 pub fn person(claims: &Claims, config: &IdentityConfig) -> Result<Person, Refusal> {
     let subject = claims.get("sub").and_then(Value::as_str);
-    let user_id = subject.and_then(user_id).ok_or(Refusal::BadToken("its sub names nobody"))?;
+    let user_id = subject
+        .and_then(user_id)
+        .ok_or(Refusal::BadToken("its sub names nobody"))?;
     let is_verified = claims.get("email_verified") == Some(&Value::Bool(true));
     let email = claims
         .get("email")
@@ -30,7 +32,9 @@ pub fn person(claims: &Claims, config: &IdentityConfig) -> Result<Person, Refusa
 
 /// What the named roles allow.
 pub fn roles(names: &[&str], config: &IdentityConfig) -> Roles {
-    let tenants = names.iter().filter_map(|name| name.strip_prefix(&config.tenant_admin_prefix));
+    let tenants = names
+        .iter()
+        .filter_map(|name| name.strip_prefix(&config.tenant_admin_prefix));
     Roles {
         platform_admin: names.contains(&config.platform_admin_role.as_str()),
         tenant_admin_of: tenants.filter_map(|tenant| tenant.parse::<TenantId>().ok()).collect(),
@@ -100,7 +104,10 @@ mod tests {
         assert_eq!(person.roles.tenant_admin_of, [("t1".parse().expect("an id"))].into());
         let admin = person_of(json!({"sub": "u1", "realm_access": {"roles": "pragati-admin"}})).expect("a person");
         assert!(admin.roles.platform_admin);
-        for nothing in [json!({"sub": "u1", "realm_access": []}), json!({"sub": "u1", "realm_access": {"roles": {}}})] {
+        for nothing in [
+            json!({"sub": "u1", "realm_access": []}),
+            json!({"sub": "u1", "realm_access": {"roles": {}}}),
+        ] {
             assert_eq!(person_of(nothing).expect("a person").roles, Roles::default());
         }
         // A claim whose own name has dots, as some issuers require.
@@ -109,7 +116,10 @@ mod tests {
             ..IdentityConfig::default()
         };
         let claims = json!({"https://example.org/roles": ["pragati-admin"]});
-        assert_eq!(words(claims.as_object().expect("claims"), &config.roles_claim), ["pragati-admin"]);
+        assert_eq!(
+            words(claims.as_object().expect("claims"), &config.roles_claim),
+            ["pragati-admin"]
+        );
     }
 
     #[test]

@@ -8,7 +8,9 @@ use crate::delivery::person::Person;
 /// The person whom the token names.
 pub fn person(token: &str, config: &IdentityConfig) -> Result<Person, Refusal> {
     let parts = token.strip_prefix("dev:");
-    let mut parts = parts.ok_or(Refusal::BadToken("it is not of the form dev:<user id>"))?.split(',');
+    let mut parts = parts
+        .ok_or(Refusal::BadToken("it is not of the form dev:<user id>"))?
+        .split(',');
     let user_id = parts.next().and_then(|id| id.parse().ok());
     let email = parts.next().and_then(usable_address);
     let roles: Vec<&str> = parts.collect();

@@ -72,7 +72,10 @@ impl KeySource {
         };
         match &source.place {
             Place::File(path) => {
-                let unusable = |reason| IdentityError::Keys { path: path.clone(), reason };
+                let unusable = |reason| IdentityError::Keys {
+                    path: path.clone(),
+                    reason,
+                };
                 let file = file_state(path).await.map_err(|error| unusable(error.to_string()))?;
                 source.read_file(path, file).await.map_err(unusable)?;
             }
@@ -140,7 +143,10 @@ impl KeySource {
             }
         };
         if let Err(reason) = result {
-            tracing::warn!("the keys in {} cannot be used, and the old ones stay: {reason}", path.display());
+            tracing::warn!(
+                "the keys in {} cannot be used, and the old ones stay: {reason}",
+                path.display()
+            );
         }
     }
 
@@ -187,7 +193,9 @@ fn place(jwks: &str) -> Result<Place, IdentityError> {
         .redirect(redirect::Policy::none())
         .timeout(FETCH_TIME)
         .build()
-        .map_err(|error| IdentityError::Client { reason: error.to_string() })?;
+        .map_err(|error| IdentityError::Client {
+            reason: error.to_string(),
+        })?;
     Ok(Place::Url(url, client))
 }
 

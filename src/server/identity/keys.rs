@@ -41,7 +41,9 @@ impl KeySet {
         if keys.is_empty() {
             let wanted: Vec<String> = algorithms.iter().map(|algorithm| format!("{algorithm:?}")).collect();
             let wanted = wanted.join(" or ");
-            return Err(format!("no key has an id (kid) and is for {wanted} signatures (RSA: of 2048 bits or more)"));
+            return Err(format!(
+                "no key has an id (kid) and is for {wanted} signatures (RSA: of 2048 bits or more)"
+            ));
         }
         Ok(Self(keys))
     }

@@ -24,7 +24,9 @@ use tokens::Tokens;
 /// Settings of `[identity]` that nobody could log in with, or too many could.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
-    #[error("identity.{setting} is not set, and login tokens cannot be checked without it; set it (or try things with --dev-auth)")]
+    #[error(
+        "identity.{setting} is not set, and login tokens cannot be checked without it; set it (or try things with --dev-auth)"
+    )]
     Missing { setting: &'static str },
     #[error("identity.{setting} is empty; leave it out, or give a value")]
     Empty { setting: &'static str },
@@ -36,7 +38,9 @@ pub enum IdentityError {
     Client { reason: String },
     #[error("the keys in {} cannot be used: {reason}; check identity.jwks", path.display())]
     Keys { path: PathBuf, reason: String },
-    #[error("--dev-auth believes everybody, so it needs an address of this machine alone; {listen} can be reached from elsewhere: listen on 127.0.0.1")]
+    #[error(
+        "--dev-auth believes everybody, so it needs an address of this machine alone; {listen} can be reached from elsewhere: listen on 127.0.0.1"
+    )]
     DevAuthInPublic { listen: SocketAddr },
 }
 
@@ -133,7 +137,9 @@ fn bearer_token(headers: &HeaderMap) -> Result<&str, Refusal> {
         .map_err(|_| Refusal::BadToken("the Authorization header is not text"))?;
     match text.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
-        _ => Err(Refusal::BadToken("the Authorization header is not of the scheme Bearer")),
+        _ => Err(Refusal::BadToken(
+            "the Authorization header is not of the scheme Bearer",
+        )),
     }
 }
 
@@ -149,7 +155,10 @@ mod tests {
         }
         for public in ["0.0.0.0:8480", "[::]:8480", "10.0.0.1:80", "[::ffff:10.0.0.1]:1"] {
             let refused = Identity::by_word(&config, public.parse().expect("an address"));
-            assert!(matches!(refused, Err(IdentityError::DevAuthInPublic { .. })), "{public}");
+            assert!(
+                matches!(refused, Err(IdentityError::DevAuthInPublic { .. })),
+                "{public}"
+            );
         }
     }
 

@@ -67,7 +67,11 @@ impl Tokens {
             return Err(Refusal::BadToken("it asks for extensions"));
         }
         let id = header.kid.ok_or(Refusal::BadToken("it names no key"))?;
-        let key = self.keys.find(&id).await?.ok_or(Refusal::BadToken("its key is unknown"))?;
+        let key = self
+            .keys
+            .find(&id)
+            .await?
+            .ok_or(Refusal::BadToken("its key is unknown"))?;
         // The key says which algorithm is right; a token that names another one is refused.
         let mut validation = Validation::new(key.algorithm);
         validation.leeway = u64::from(self.config.leeway_seconds);
