@@ -1,5 +1,7 @@
-//! Compiles again when a file of `queries/` changes: `include_dir!` does not tell cargo what it read.
+//! Compiles again when a file of `queries/` or a migration changes: the macros that include them do not tell cargo what
+//! they read.
 
 fn main() {
     println!("cargo::rerun-if-changed=queries");
+    println!("cargo::rerun-if-changed=src/delivery/store/migrations");
 }

@@ -4,6 +4,7 @@ use std::{fmt, io};
 
 use pragati::catalog::CatalogError;
 use pragati::config::ConfigError;
+use pragati::delivery::store::StoreError;
 use pragati::exports::LocationError;
 use pragati::nightly::PublishedError;
 
@@ -48,6 +49,7 @@ fn is_usage(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause.is::<UsageError>()
             || cause.is::<ConfigError>()
+            || matches!(cause.downcast_ref(), Some(StoreError::MalformedUrl(_)))
             || matches!(cause.downcast_ref(), Some(LocationError::Malformed { .. }))
             || matches!(cause.downcast_ref(), Some(error) if CatalogError::is_usage(error))
             || matches!(cause.downcast_ref(), Some(error) if PublishedError::is_usage(error))

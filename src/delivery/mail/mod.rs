@@ -85,7 +85,7 @@ impl Mailer {
         file: &ReportFile,
         local_copy: &Path,
         context: MailContext<'_>,
-        before_handover: impl AsyncFnOnce() -> bool,
+        before_handover: impl Future<Output = bool> + Send,
     ) -> Result<(), SendError> {
         let recipient = recipient(request)?;
         let attachment = self.attach(request, file, local_copy).await?;
@@ -101,7 +101,7 @@ impl Mailer {
         &self,
         request: &Request,
         context: MailContext<'_>,
-        before_handover: impl AsyncFnOnce() -> bool,
+        before_handover: impl Future<Output = bool> + Send,
     ) -> Result<(), SendError> {
         let recipient = recipient(request)?;
         let text = self.templates.failure(request, context);

@@ -1,25 +1,59 @@
 //! The durable store of requests and clicks: SQLite, or PostgreSQL where several processes share the work.
 //!
-//! Every step of a request is one transaction. A worker holds a request by a lease that it renews; a lease that ran out is
-//! taken over by another worker, and whoever lost it can store nothing more.
+//! A request and the work on it are one row, so that accepting, idempotency and state are one transaction. A worker holds a
+//! request by a lease that it renews; a lease that ran out is taken over by another worker, and whoever lost it can store
+//! nothing more: every step names its [`LeaseToken`]. What the steps mean is said in `request`; doing them is left to the
+//! worker.
+//!
+//! Times are those of the callers' clocks, which have to agree within a fraction of [`LEASE`].
 
+mod accept;
+mod clicks;
+mod connect;
+mod error;
+mod housekeeping;
+mod leases;
+mod operators;
+mod reading;
+mod rows;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use sqlx::{Any, AnyPool, Transaction};
+use uuid::Uuid;
 
-use super::request::{Failure, FailureCause, NewRequest, ReportFile, Request, RequestId, Status};
+pub use connect::{Database, SQLITE_FILE};
+pub use error::StoreError;
+
+use super::request::{FailureCause, Request, RequestId, Status};
 use crate::ids::UserId;
 
-/// A store that does not answer.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    #[error("{0}")]
-    Todo(String),
+/// How long a claim or its renewal holds.
+pub const LEASE: Duration = Duration::from_secs(60);
+
+/// After so many leases in a row that ran out, a request is more likely to end its worker's process than to be delivered.
+pub const MOST_LOST_LEASES: u32 = 5;
+
+/// The store. Clones share their connections.
+#[derive(Debug, Clone)]
+pub struct Store {
+    /// The database as people know it.
+    name: Arc<str>,
+    backend: Backend,
+    writes: AnyPool,
+    reads: AnyPool,
+    /// This process, in leases.
+    owner: Arc<str>,
 }
 
-/// The store.
-#[derive(Debug, Clone)]
-pub struct Store {}
+/// What differs between databases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Backend {
+    Sqlite,
+    Postgres,
+}
 
 /// How much is taken on.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +81,7 @@ pub enum Accepted {
     QueueFull { retry_after: Duration },
 }
 
-/// Some of a person's requests, newest first.
+/// Some requests, newest first.
 #[derive(Debug, Clone, Copy)]
 pub struct Page {
     /// Only requests older than this one.
@@ -60,6 +94,23 @@ pub struct Page {
 pub struct Lease {
     pub request: Request,
     pub work: Work,
+    pub token: LeaseToken,
+    /// Leases in a row that ran out before this one: their workers ended without a word.
+    pub lost_before: u32,
+}
+
+impl Lease {
+    /// Whether the work ended its workers so often that it should be given up.
+    pub fn was_lost_too_often(&self) -> bool {
+        self.lost_before >= MOST_LOST_LEASES
+    }
+}
+
+/// Names one claim of one request; it is worth nothing once the lease ran out and somebody else claimed the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeaseToken {
+    request: RequestId,
+    claim: Uuid,
 }
 
 /// What is to be done with a request.
@@ -81,6 +132,34 @@ pub enum Held {
     No,
 }
 
+/// What became of an operator's wish to try a failed request again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Retried {
+    /// It is in the queue.
+    Queued,
+    NoSuchRequest,
+    /// It did not fail, so far.
+    NotFailed(Status),
+    /// Its mail may have arrived, and nobody gets one twice.
+    MayHaveArrived,
+    /// The mail that tells of its failure is being handed over.
+    NoticeUnderWay,
+    /// The same person asked for the same report again, and that request is under way.
+    UnderWay(RequestId),
+}
+
+/// What became of an operator's wish to end a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Cancelled {
+    Done,
+    NoSuchRequest,
+    Ended(Status),
+    /// Its mail is being handed over, which cannot be called back.
+    BeingHandedOver,
+}
+
 /// One click on "Download File", to be written as a telemetry event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Click {
@@ -95,7 +174,9 @@ pub struct Click {
 /// The queue at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct QueueFigures {
+    /// Every status, also those of no request.
     pub by_status: Vec<(Status, u64)>,
+    /// Every cause, also those of no request.
     pub failed_by_cause: Vec<(FailureCause, u64)>,
     /// When the oldest request that waits or is worked on was made.
     pub oldest_open: Option<DateTime<Utc>>,
@@ -103,86 +184,45 @@ pub struct QueueFigures {
 }
 
 impl Store {
-    // Taking requests.
-
-    /// Stores a click, and a request where none is under way. It is on disk when this returns.
-    pub async fn accept(&self, _new: NewRequest, _limits: AcceptLimits) -> Result<Accepted, StoreError> {
-        todo!()
-    }
-    /// The request of that id.
-    pub async fn find(&self, _id: RequestId) -> Result<Option<Request>, StoreError> {
-        todo!()
-    }
-    /// The requests of a person.
-    pub async fn requests_of(&self, _user: &UserId, _page: Page) -> Result<Vec<Request>, StoreError> {
-        todo!()
-    }
-    /// Every request, or those of one status, for operators.
-    pub async fn requests(&self, _status: Option<Status>, _page: Page) -> Result<Vec<Request>, StoreError> {
-        todo!()
-    }
-    /// Puts a failed request back into the queue with a new deadline.
-    pub async fn retry(&self, _id: RequestId, _deadline: DateTime<Utc>) -> Result<Held, StoreError> {
-        todo!()
-    }
-    /// Ends a request that waits or is worked on; a mail that is being handed over can no longer be held back.
-    pub async fn cancel(&self, _id: RequestId, _now: DateTime<Utc>) -> Result<Held, StoreError> {
-        todo!()
-    }
-    pub async fn figures(&self) -> Result<QueueFigures, StoreError> {
-        todo!()
+    /// Starts a transaction that writes, beside no other that was started here.
+    async fn begin_alone(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
+        match self.backend {
+            // Not BEGIN alone, which becomes a writer at its first change, when what it has read may have changed.
+            Backend::Sqlite => self.writes.begin_with("begin immediate").await,
+            Backend::Postgres => {
+                let mut transaction = self.writes.begin().await?;
+                sqlx::query("select pg_advisory_xact_lock($1)")
+                    .bind(ACCEPTING)
+                    .execute(&mut *transaction)
+                    .await?;
+                Ok(transaction)
+            }
+        }
     }
 
-    // Working on them.
-
-    /// Takes up the request that is due longest: one that waits, one whose lease ran out, or a notice that is due.
-    pub async fn claim(&self, _now: DateTime<Utc>) -> Result<Option<Lease>, StoreError> {
-        todo!()
-    }
-    /// Keeps a lease for another while.
-    pub async fn renew(&self, _id: RequestId, _now: DateTime<Utc>) -> Result<Held, StoreError> {
-        todo!()
-    }
-    /// Notes that the report's file is made.
-    pub async fn file_made(&self, _id: RequestId, _file: &ReportFile) -> Result<Held, StoreError> {
-        todo!()
-    }
-    /// Notes that the content of a mail is about to be handed over.
-    pub async fn start_handover(&self, _id: RequestId, _now: DateTime<Utc>) -> Result<Held, StoreError> {
-        todo!()
-    }
-    /// The end of a delivery that went well: `Sent` or `Ready`.
-    pub async fn succeed(&self, _id: RequestId, _status: Status, _now: DateTime<Utc>) -> Result<Held, StoreError> {
-        todo!()
-    }
-    /// Back into the queue until `due`. The handover mark goes: the mail is known not to have arrived.
-    pub async fn try_again(&self, _id: RequestId, _due: DateTime<Utc>) -> Result<Held, StoreError> {
-        todo!()
-    }
-    /// The end of a delivery that failed; a notice is due where `notify`.
-    pub async fn fail(
-        &self,
-        _id: RequestId,
-        _failure: &Failure,
-        _notify: bool,
-        _now: DateTime<Utc>,
-    ) -> Result<Held, StoreError> {
-        todo!()
-    }
-    /// The notice was sent, or will never be.
-    pub async fn end_notice(&self, _id: RequestId, _was_sent: bool) -> Result<Held, StoreError> {
-        todo!()
-    }
-    /// The notice could not be sent; it is due again later.
-    pub async fn notify_again(&self, _id: RequestId, _due: DateTime<Utc>) -> Result<Held, StoreError> {
-        todo!()
+    /// Starts a transaction that writes.
+    async fn begin(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
+        match self.backend {
+            Backend::Sqlite => self.writes.begin_with("begin immediate").await,
+            Backend::Postgres => self.writes.begin().await,
+        }
     }
 
-    // Keeping house.
-
-    /// Removes requests that ended before `before` (and whose clicks are written), and returns the paths of report files that
-    /// no request names any more.
-    pub async fn remove_old(&self, _before: DateTime<Utc>) -> Result<Vec<String>, StoreError> {
-        todo!()
+    /// An error of the database, told with what was being done.
+    fn failed(&self, doing: &'static str) -> impl Fn(sqlx::Error) -> StoreError + '_ {
+        move |error| match error {
+            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => StoreError::Damaged {
+                database: self.name.to_string(),
+                what: error.to_string(),
+            },
+            error => StoreError::Failed {
+                database: self.name.to_string(),
+                doing,
+                reason: error.to_string(),
+            },
+        }
     }
 }
+
+/// PostgreSQL's name for the lock under which limits are counted: "pragati" in ASCII.
+const ACCEPTING: i64 = 0x70_72_61_67_61_74_69;

@@ -1,0 +1,302 @@
+//! Clicks as telemetry events (DESIGN, section 5), in files that the download ratio reads: durably, and once.
+//!
+//! Every process writes files of its own: `date=YYYY-MM-DD/clicks-HH-<process>-<number>.ndjson`, by the UTC hour of the
+//! click. A file grows by being written anew as a whole, and appears under its name at once. A process that dies between
+//! writing a file and marking its clicks leaves a repeat behind, which readers know by its `mid`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::path::{Path as FsPath, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{ObjectStoreExt, PutPayload};
+use serde::Serialize;
+use tempfile::NamedTempFile;
+use tokio::sync::{Notify, watch};
+use uuid::Uuid;
+
+use super::store::{Click, Store, StoreError};
+use crate::exports::Location;
+
+/// Clicks are written at the latest after so long, also those of other processes.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// Clicks of so long go into a file together.
+const GATHER: Duration = Duration::from_millis(250);
+/// A full file is not written any more, since each time writes it whole.
+const MOST_CLICKS: u32 = 2_000;
+/// A file is not written any more after so long; requests, whose clicks it is written from, are kept for longer than that.
+const FILE_GROWS_FOR: TimeDelta = TimeDelta::hours(1);
+/// A writer that took clicks and did not write them for so long is gone.
+const WRITER_IS_GONE: TimeDelta = TimeDelta::minutes(2);
+const HOUR: TimeDelta = TimeDelta::hours(1);
+
+/// Events that cannot be written; they stay in the store.
+#[derive(Debug, thiserror::Error)]
+pub enum EventsError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("events cannot be written to {place}: {reason}; check its permissions and free space")]
+    NotWritten { place: String, reason: String },
+}
+
+/// Writes clicks as events.
+#[derive(Debug)]
+pub struct ClickWriter {
+    store: Store,
+    events: Location,
+    /// Rung when a click was accepted by this process.
+    bell: Arc<Notify>,
+    /// Names the files of this process.
+    process: String,
+    files_begun: u32,
+    /// The file that each hour's clicks go to.
+    growing: BTreeMap<DateTime<Utc>, GrowingFile>,
+    /// Files that hold clicks which are not marked as written.
+    unwritten: BTreeSet<String>,
+}
+
+#[derive(Debug)]
+struct GrowingFile {
+    path: String,
+    clicks: u32,
+    begun_at: DateTime<Utc>,
+}
+
+impl ClickWriter {
+    /// A writer of the store's clicks into `events`.
+    pub fn new(store: Store, events: Location, bell: Arc<Notify>) -> Self {
+        Self {
+            store,
+            events,
+            bell,
+            process: Uuid::new_v4().simple().to_string(),
+            files_begun: 0,
+            growing: BTreeMap::new(),
+            unwritten: BTreeSet::new(),
+        }
+    }
+
+    /// Writes clicks as they come until `stop` turns true, then those that are left.
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        loop {
+            if let Err(error) = self.flush(Utc::now()).await {
+                tracing::error!("clicks wait in the store: {error}");
+            }
+            if *stop.borrow_and_update() {
+                return;
+            }
+            tokio::select! {
+                () = self.bell.notified() => tokio::time::sleep(GATHER).await,
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+                stopped = stop.changed() => if stopped.is_err() { return },
+            }
+        }
+    }
+
+    /// Writes every click that is not written, also those that processes which are gone left behind; returns how many.
+    pub async fn flush(&mut self, now: DateTime<Utc>) -> Result<u64, EventsError> {
+        self.store.give_back_clicks(now - WRITER_IS_GONE).await?;
+        let mut written = 0;
+        for file in self.unwritten.clone() {
+            written += self.write(&file, now).await?;
+        }
+        while let Some(oldest) = self.store.oldest_untaken_click().await? {
+            let hour = start_of_hour(oldest);
+            let (file, room) = self.file_of(hour, now);
+            // Also where taking fails: its answer may have been lost on the way.
+            self.unwritten.insert(file.clone());
+            let taken = self.store.take_clicks(&file, hour..hour + HOUR, room, now).await?;
+            if let Some(growing) = self.growing.get_mut(&hour) {
+                growing.clicks = growing.clicks.saturating_add(u32::try_from(taken).unwrap_or(u32::MAX));
+            }
+            written += self.write(&file, now).await?;
+        }
+        self.growing.retain(|_, file| now - file.begun_at < FILE_GROWS_FOR);
+        Ok(written)
+    }
+
+    /// The file for the clicks of an hour, and how many more it takes.
+    fn file_of(&mut self, hour: DateTime<Utc>, now: DateTime<Utc>) -> (String, u32) {
+        let still_grows = |file: &&GrowingFile| file.clicks < MOST_CLICKS && now - file.begun_at < FILE_GROWS_FOR;
+        if let Some(file) = self.growing.get(&hour).filter(still_grows) {
+            return (file.path.clone(), MOST_CLICKS - file.clicks);
+        }
+        self.files_begun += 1;
+        let path = format!(
+            "date={}/clicks-{}-{}-{:04}.ndjson",
+            hour.format("%Y-%m-%d"),
+            hour.format("%H"),
+            self.process,
+            self.files_begun
+        );
+        let file = GrowingFile {
+            path: path.clone(),
+            clicks: 0,
+            begun_at: now,
+        };
+        self.growing.insert(hour, file);
+        (path, MOST_CLICKS)
+    }
+
+    /// Writes a file whole, then marks its clicks.
+    async fn write(&mut self, file: &str, now: DateTime<Utc>) -> Result<u64, EventsError> {
+        let clicks = self.store.clicks_of_file(file).await?;
+        if !clicks.is_empty() {
+            self.put(file, lines(&clicks)).await?;
+        }
+        let marked = self.store.mark_clicks_written(file, now).await?;
+        self.unwritten.remove(file);
+        Ok(marked)
+    }
+
+    async fn put(&self, file: &str, content: Vec<u8>) -> Result<(), EventsError> {
+        let object = file
+            .split('/')
+            .fold(self.events.prefix.clone(), |folder, part| folder.join(part));
+        let not_written = |reason: String| EventsError::NotWritten {
+            place: self.events.display(&object),
+            reason,
+        };
+        if !self.events.is_local() {
+            let put = self.events.store.put(&object, PutPayload::from(content)).await;
+            return put.map(|_| ()).map_err(|error| not_written(error.to_string()));
+        }
+        let place = local_place(&object).map_err(|error| not_written(error.to_string()))?;
+        let written = tokio::task::spawn_blocking(move || write_durably(&place, &content)).await;
+        written
+            .map_err(|error| not_written(error.to_string()))?
+            .map_err(|error| not_written(error.to_string()))
+    }
+}
+
+fn local_place(object: &Path) -> Result<PathBuf, object_store::Error> {
+    LocalFileSystem::new().path_to_filesystem(object)
+}
+
+/// Replaces a file by one that is on disk: a power cut leaves the earlier one or this one. The store's own `put` does not
+/// wait for the disk.
+fn write_durably(place: &FsPath, content: &[u8]) -> std::io::Result<()> {
+    let folder = place.parent().unwrap_or(FsPath::new("/"));
+    if !folder.is_dir() {
+        std::fs::create_dir_all(folder)?;
+        if let Some(above) = folder.parent() {
+            std::fs::File::open(above)?.sync_all()?;
+        }
+    }
+    let mut file = NamedTempFile::new_in(folder)?;
+    file.write_all(content)?;
+    file.as_file().sync_all()?;
+    file.persist(place)?;
+    std::fs::File::open(folder)?.sync_all()
+}
+
+fn start_of_hour(time: DateTime<Utc>) -> DateTime<Utc> {
+    time.duration_trunc(HOUR).unwrap_or(time)
+}
+
+/// One event a line.
+fn lines(clicks: &[Click]) -> Vec<u8> {
+    let mut lines = Vec::new();
+    for click in clicks {
+        // Writing texts and numbers to memory does not fail.
+        if serde_json::to_writer(&mut lines, &Event::from(click)).is_ok() {
+            lines.push(b'\n');
+        }
+    }
+    lines
+}
+
+/// What was clicked, as the platform names it.
+const BUTTON: &str = "download-progress-report";
+const PAGE: &str = "course-progress-dashboard";
+const ENVIRONMENT: &str = "course-progress";
+/// Who tells of it.
+const PRODUCER: &str = "pragati";
+const PRODUCER_PART: &str = "pragati-serve";
+
+/// A Sunbird telemetry v3 event of a click. What is not known is left out.
+#[derive(Debug, Serialize)]
+struct Event<'a> {
+    eid: &'static str,
+    /// Milliseconds since 1970 UTC.
+    ets: i64,
+    ver: &'static str,
+    mid: &'a str,
+    actor: Entity<'a>,
+    context: Context<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    object: Option<Entity<'a>>,
+    edata: ClickData,
+}
+
+#[derive(Debug, Serialize)]
+struct Context<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<&'a str>,
+    pdata: Producer,
+    env: &'static str,
+    cdata: [Entity<'a>; 1],
+}
+
+#[derive(Debug, Serialize)]
+struct Producer {
+    id: &'static str,
+    ver: &'static str,
+    pid: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct Entity<'a> {
+    id: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct ClickData {
+    id: &'static str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    pageid: &'static str,
+}
+
+impl<'a> From<&'a Click> for Event<'a> {
+    fn from(click: &'a Click) -> Self {
+        Self {
+            eid: "INTERACT",
+            ets: click.event_time.timestamp_millis(),
+            ver: "3.0",
+            mid: &click.mid,
+            actor: Entity {
+                id: click.user_id.as_str(),
+                kind: "User",
+            },
+            context: Context {
+                channel: click.tenant_id.as_deref(),
+                pdata: Producer {
+                    id: PRODUCER,
+                    ver: env!("CARGO_PKG_VERSION"),
+                    pid: PRODUCER_PART,
+                },
+                env: ENVIRONMENT,
+                cdata: [Entity {
+                    id: &click.batch_id,
+                    kind: "Batch",
+                }],
+            },
+            object: click.course_id.as_deref().map(|course| Entity {
+                id: course,
+                kind: "Course",
+            }),
+            edata: ClickData {
+                id: BUTTON,
+                kind: "click",
+                pageid: PAGE,
+            },
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! What Prometheus learns of deliveries: counters of this process, and the queue as the store has it.
+//!
+//! Where several processes share a store, each counts what it did itself, and all show the same queue.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::prometheus_text::{self, encode};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::request::{Deliver, FailureCause, FileFormat, Status};
+use super::store::QueueFigures;
+
+/// Bounds of the histogram, in seconds; 1800 is the deadline that is promised where nothing else is set.
+const SECONDS: [f64; 13] = [
+    1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1200.0, 1800.0, 3600.0,
+];
+const PREFIX: &str = "pragati";
+
+/// Counters of this process.
+#[derive(Debug)]
+pub struct DeliveryMetrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    clicks: Counter,
+    attempts: Counter,
+    failures: Family<CauseLabel, Counter>,
+    delivery: Family<DeliverLabel, Histogram>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    format: &'static str,
+    deliver: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DeliverLabel {
+    deliver: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CauseLabel {
+    cause: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StatusLabel {
+    status: &'static str,
+}
+
+impl DeliveryMetrics {
+    /// The media type of [`encode`](Self::encode)'s text.
+    pub const CONTENT_TYPE: &str = prometheus_text::CONTENT_TYPE;
+
+    /// Counters at zero, one for every label, so that the first failure is seen as a change.
+    pub fn new() -> Self {
+        let requests = Family::default();
+        let failures = Family::default();
+        let delivery = Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> Histogram);
+        let (clicks, attempts) = (Counter::default(), Counter::default());
+        let mut registry = Registry::with_prefix(PREFIX);
+        registry.register(
+            "requests_accepted",
+            "Requests that this process accepted",
+            requests.clone(),
+        );
+        registry.register(
+            "clicks",
+            "Clicks on Download File that this process accepted, also those on a report that was under way",
+            clicks.clone(),
+        );
+        registry.register(
+            "delivery_attempts",
+            "Deliveries that a worker of this process took up",
+            attempts.clone(),
+        );
+        registry.register(
+            "delivery_failures",
+            "Requests that failed here for good, by cause",
+            failures.clone(),
+        );
+        registry.register_with_unit(
+            "delivery",
+            "Time from a request to its mail in the mail server's hands, or to its file being ready",
+            Unit::Seconds,
+            delivery.clone(),
+        );
+        let metrics = Self {
+            registry,
+            requests,
+            clicks,
+            attempts,
+            failures,
+            delivery,
+        };
+        metrics.begin_at_zero();
+        metrics
+    }
+
+    fn begin_at_zero(&self) {
+        for deliver in Deliver::ALL {
+            let deliver = deliver.word();
+            drop(self.delivery.get_or_create(&DeliverLabel { deliver }));
+            for format in FileFormat::ALL {
+                let format = format.word();
+                drop(self.requests.get_or_create(&RequestLabels { format, deliver }));
+            }
+        }
+        for cause in FailureCause::ALL {
+            drop(self.failures.get_or_create(&CauseLabel { cause: cause.word() }));
+        }
+    }
+
+    /// A request was accepted.
+    pub fn count_request(&self, format: FileFormat, deliver: Deliver) {
+        let (format, deliver) = (format.word(), deliver.word());
+        self.requests.get_or_create(&RequestLabels { format, deliver }).inc();
+    }
+
+    /// A click was accepted, with a request of its own or not.
+    pub fn count_click(&self) {
+        self.clicks.inc();
+    }
+
+    /// A worker took up a delivery.
+    pub fn count_attempt(&self) {
+        self.attempts.inc();
+    }
+
+    /// A request failed for good.
+    pub fn count_failure(&self, cause: FailureCause) {
+        self.failures.get_or_create(&CauseLabel { cause: cause.word() }).inc();
+    }
+
+    /// A delivery went well, so long after its request.
+    pub fn observe_delivery(&self, deliver: Deliver, took: TimeDelta) {
+        let label = DeliverLabel {
+            deliver: deliver.word(),
+        };
+        self.delivery.get_or_create(&label).observe(seconds(took));
+    }
+
+    /// Everything in Prometheus' text format: the counters, and the queue as it is `now`.
+    pub fn encode(&self, figures: &QueueFigures, now: DateTime<Utc>) -> String {
+        let mut text = String::new();
+        // Writing to memory does not fail.
+        let _ = encode(&mut text, &self.registry);
+        let _ = encode(&mut text, &queue(figures, now));
+        text
+    }
+}
+
+impl Default for DeliveryMetrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The queue as gauges.
+fn queue(figures: &QueueFigures, now: DateTime<Utc>) -> Registry {
+    let mut registry = Registry::with_prefix(PREFIX);
+    let by_status = Family::<StatusLabel, Gauge>::default();
+    let mut depth = 0;
+    for &(status, requests) in &figures.by_status {
+        by_status
+            .get_or_create(&StatusLabel { status: status.word() })
+            .set(shown(requests));
+        if status == Status::Queued {
+            depth = requests;
+        }
+    }
+    let failed = Family::<CauseLabel, Gauge>::default();
+    for &(cause, requests) in &figures.failed_by_cause {
+        failed
+            .get_or_create(&CauseLabel { cause: cause.word() })
+            .set(shown(requests));
+    }
+    registry.register("requests", "Requests in the store, by status", by_status);
+    registry.register("requests_failed", "Failed requests in the store, by cause", failed);
+    registry.register("queue_depth", "Requests that wait for a worker", gauge(depth));
+    let oldest: Gauge<f64, std::sync::atomic::AtomicU64> = Gauge::default();
+    oldest.set(figures.oldest_open.map_or(0.0, |oldest| seconds(now - oldest)));
+    registry.register_with_unit(
+        "oldest_open_request_age",
+        "Age of the oldest request that waits or is worked on; 0 where there is none",
+        Unit::Seconds,
+        oldest,
+    );
+    registry.register(
+        "clicks_to_write",
+        "Accepted clicks that are not written as events yet",
+        gauge(figures.clicks_to_write),
+    );
+    registry
+}
+
+fn gauge(value: u64) -> Gauge {
+    let gauge = Gauge::default();
+    gauge.set(shown(value));
+    gauge
+}
+
+fn shown(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// Seconds; clocks of different machines may differ a little, and no time is negative.
+fn seconds(time: TimeDelta) -> f64 {
+    time.to_std().map_or(0.0, |time| time.as_secs_f64())
+}

@@ -1,0 +1,227 @@
+//! Taking a click: limits, idempotency, one request for the same report under way, and the click's row, in one transaction.
+//!
+//! Only one click is taken at a time, over all processes, so that limits are exact. The unique indexes of the tables say the
+//! same again; where they speak up, because something else wrote in between, the click is taken once more from the start.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::{Any, Row, Transaction};
+use uuid::Uuid;
+
+use super::super::request::{NewRequest, NoticeState, Request, RequestId, Status};
+use super::rows::{self, request_columns};
+use super::{AcceptLimits, Accepted, Store, StoreError};
+
+/// Tries of one click before its conflict is an error.
+const TRIES: u32 = 5;
+/// The wait after the first conflict; it grows with each.
+const AFTER_CONFLICT: Duration = Duration::from_millis(20);
+/// A queue that is full has room again after about so long.
+const QUEUE_MOVES: Duration = Duration::from_secs(60);
+const HOUR: TimeDelta = TimeDelta::hours(1);
+
+impl Store {
+    /// Stores a click, and a request where none is under way. It is on disk when this returns.
+    pub async fn accept(&self, new: NewRequest, limits: AcceptLimits) -> Result<Accepted, StoreError> {
+        let mut tries = 1;
+        loop {
+            match self.try_accept(&new, limits).await {
+                Err(error) if tries < TRIES && is_conflict(&error) => {
+                    tokio::time::sleep(AFTER_CONFLICT * tries).await;
+                    tries += 1;
+                }
+                accepted => return accepted.map_err(self.failed("taking a request")),
+            }
+        }
+    }
+
+    async fn try_accept(&self, new: &NewRequest, limits: AcceptLimits) -> Result<Accepted, sqlx::Error> {
+        let mut transaction = self.begin_alone().await?;
+        if let Some(earlier) = request_of_key(&mut transaction, new).await? {
+            return Ok(if is_same_wish(&earlier, new) {
+                Accepted::Repeated(earlier)
+            } else {
+                Accepted::KeyReused
+            });
+        }
+        if let Some(retry_after) = wait_of_person(&mut transaction, new, limits.per_hour).await? {
+            return Ok(Accepted::TooManyRequests { retry_after });
+        }
+        if let Some(open) = open_request(&mut transaction, new).await? {
+            insert_click(&mut transaction, new, open.id).await?;
+            transaction.commit().await?;
+            return Ok(Accepted::UnderWay(open));
+        }
+        if is_queue_full(&mut transaction, limits.queue).await? {
+            return Ok(Accepted::QueueFull {
+                retry_after: QUEUE_MOVES,
+            });
+        }
+        let request = first_state(new);
+        insert_request(&mut transaction, &request).await?;
+        insert_click(&mut transaction, new, request.id).await?;
+        transaction.commit().await?;
+        Ok(Accepted::New(request))
+    }
+}
+
+/// Whether the same may well go through when tried again.
+pub fn is_conflict(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(error) = error else {
+        return false;
+    };
+    /// PostgreSQL: serialization failure, deadlock. SQLite: busy, and busy with an outdated view.
+    const CODES: [&str; 4] = ["40001", "40P01", "5", "517"];
+    error.is_unique_violation() || error.code().is_some_and(|code| CODES.contains(&code.as_ref()))
+}
+
+type Writing = Transaction<'static, Any>;
+
+/// The request that the same key of the same person led to.
+async fn request_of_key(transaction: &mut Writing, new: &NewRequest) -> Result<Option<Request>, sqlx::Error> {
+    let Some(key) = &new.idempotency_key else {
+        return Ok(None);
+    };
+    let found = sqlx::query(concat!(
+        "select ",
+        request_columns!(),
+        " from requests where id = (select request_id from clicks where user_id = $1 and idempotency_key = $2)"
+    ))
+    .bind(new.person.user_id.as_str())
+    .bind(key)
+    .fetch_optional(&mut **transaction)
+    .await?;
+    found.as_ref().map(rows::request).transpose()
+}
+
+fn is_same_wish(earlier: &Request, new: &NewRequest) -> bool {
+    earlier.batch_id == new.batch_id && earlier.format == new.format && earlier.deliver == new.deliver
+}
+
+/// How long the person has to wait, where they clicked as often as they may in the hour before.
+async fn wait_of_person(
+    transaction: &mut Writing,
+    new: &NewRequest,
+    per_hour: u32,
+) -> Result<Option<Duration>, sqlx::Error> {
+    if per_hour == 0 {
+        return Ok(HOUR.to_std().ok());
+    }
+    let now = new.requested_at;
+    // Of the clicks that count, the one whose hour has to pass first.
+    let found = sqlx::query(
+        "select clicked_at from clicks where user_id = $1 and clicked_at > $2
+        order by clicked_at desc limit 1 offset $3",
+    )
+    .bind(new.person.user_id.as_str())
+    .bind((now - HOUR).timestamp_millis())
+    .bind(i64::from(per_hour - 1))
+    .fetch_optional(&mut **transaction)
+    .await?;
+    let Some(row) = found else { return Ok(None) };
+    let clicked_at: Option<DateTime<Utc>> = rows::optional_time(&row, "clicked_at")?;
+    let wait = clicked_at.map(|clicked_at| clicked_at + HOUR - now);
+    // Another machine's clock may be ahead.
+    Ok(wait.map(|wait| wait.to_std().unwrap_or(Duration::ZERO).max(Duration::from_secs(1))))
+}
+
+/// The person's request for the same report that waits or is worked on.
+async fn open_request(transaction: &mut Writing, new: &NewRequest) -> Result<Option<Request>, sqlx::Error> {
+    let found = sqlx::query(concat!(
+        "select ",
+        request_columns!(),
+        " from requests where user_id = $1 and batch_id = $2 and format = $3 and deliver = $4
+            and status in ('queued', 'running')"
+    ))
+    .bind(new.person.user_id.as_str())
+    .bind(new.batch_id.as_str())
+    .bind(new.format.word())
+    .bind(new.deliver.word())
+    .fetch_optional(&mut **transaction)
+    .await?;
+    found.as_ref().map(rows::request).transpose()
+}
+
+async fn is_queue_full(transaction: &mut Writing, limit: u32) -> Result<bool, sqlx::Error> {
+    let row = sqlx::query(
+        "select count(*) as waiting from (select 1 as one from requests where status = 'queued' limit $1) as queue",
+    )
+    .bind(i64::from(limit))
+    .fetch_one(&mut **transaction)
+    .await?;
+    let waiting: i64 = row.try_get("waiting")?;
+    Ok(waiting >= i64::from(limit))
+}
+
+fn first_state(new: &NewRequest) -> Request {
+    Request {
+        id: RequestId::new(),
+        person: new.person.clone(),
+        batch_id: new.batch_id.clone(),
+        course_id: new.course_id.clone(),
+        tenant_id: new.tenant_id.clone(),
+        format: new.format,
+        deliver: new.deliver,
+        status: Status::Queued,
+        failure: None,
+        notice: NoticeState::None,
+        requested_at: whole_milliseconds(new.requested_at),
+        deadline: whole_milliseconds(new.deadline),
+        finished_at: None,
+        snapshot_date: new.snapshot_date,
+        attempts: 0,
+        handover_started_at: None,
+        file: None,
+    }
+}
+
+/// As the database gives it back.
+fn whole_milliseconds(time: DateTime<Utc>) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(time.timestamp_millis()).unwrap_or(time)
+}
+
+async fn insert_request(transaction: &mut Writing, request: &Request) -> Result<(), sqlx::Error> {
+    let requested_at = request.requested_at.timestamp_millis();
+    sqlx::query(
+        "insert into requests (id, user_id, email, roles, batch_id, course_id, tenant_id, format, deliver, status, notice,
+            requested_at, deadline, snapshot_date, attempts, lost_leases, due_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, 0, $15)",
+    )
+    .bind(request.id.to_string())
+    .bind(request.person.user_id.as_str())
+    .bind(request.person.email.as_deref())
+    .bind(rows::roles_text(&request.person.roles)?)
+    .bind(request.batch_id.as_str())
+    .bind(request.course_id.as_deref())
+    .bind(request.tenant_id.as_ref().map(|tenant| tenant.as_str()))
+    .bind(request.format.word())
+    .bind(request.deliver.word())
+    .bind(request.status.word())
+    .bind(request.notice.word())
+    .bind(requested_at)
+    .bind(request.deadline.timestamp_millis())
+    .bind(request.snapshot_date.to_string())
+    .bind(requested_at)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+async fn insert_click(transaction: &mut Writing, new: &NewRequest, request: RequestId) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "insert into clicks (mid, request_id, user_id, batch_id, course_id, tenant_id, idempotency_key, clicked_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(format!("PRAGATI:{}", Uuid::now_v7()))
+    .bind(request.to_string())
+    .bind(new.person.user_id.as_str())
+    .bind(new.batch_id.as_str())
+    .bind(new.course_id.as_deref())
+    .bind(new.tenant_id.as_ref().map(|tenant| tenant.as_str()))
+    .bind(new.idempotency_key.as_deref())
+    .bind(new.requested_at.timestamp_millis())
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,254 @@
+//! Opening the database: where it is, how it is spoken to, and that its tables are there.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::any::{AnyPoolOptions, install_default_drivers};
+use sqlx::migrate::Migrator;
+use sqlx::{AnyPool, Executor};
+use url::Url;
+use uuid::Uuid;
+
+use super::error::StoreError;
+use super::{Backend, Store};
+use crate::config::Secret;
+
+/// The name of the SQLite file in the service's data folder.
+pub const SQLITE_FILE: &str = "requests.sqlite";
+
+static MIGRATIONS: Migrator = sqlx::migrate!("src/delivery/store/migrations");
+
+/// What every SQLite connection is told first. FULL: a step that was confirmed survives a power cut. Secure delete: what
+/// retention removes is gone.
+const SQLITE_SETTINGS: &str = "pragma busy_timeout = 30000; pragma journal_mode = wal; pragma synchronous = full; \
+    pragma foreign_keys = on; pragma secure_delete = on;";
+/// Reading must not wait for a writer, nor become one.
+const SQLITE_READER_SETTINGS: &str = "pragma busy_timeout = 30000; pragma foreign_keys = on; pragma query_only = on;";
+const SQLITE_READERS: u32 = 4;
+const POSTGRES_CONNECTIONS: u32 = 8;
+/// A step waits so long for a connection.
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
+
+/// Where requests are kept.
+#[derive(Debug, Clone)]
+pub enum Database {
+    /// A file on a local disk, for one machine.
+    Sqlite(PathBuf),
+    /// `postgres://…`, so that several machines share the work.
+    Postgres(Secret),
+}
+
+impl Database {
+    /// The shared database where the site has one, else the file in the data folder.
+    pub fn chosen(url: Option<Secret>, data: &Path) -> Self {
+        url.map_or_else(|| Self::Sqlite(data.join(SQLITE_FILE)), Self::Postgres)
+    }
+}
+
+impl Store {
+    /// Opens the database, which is made where there is none, and brings its tables to this version's form. Several
+    /// processes may do so at the same time.
+    pub async fn open(database: &Database) -> Result<Self, StoreError> {
+        match database {
+            Database::Sqlite(path) => open_sqlite(path).await,
+            Database::Postgres(url) => open_postgres(url).await,
+        }
+    }
+
+    /// Opens a database that must be there.
+    pub async fn open_existing(database: &Database) -> Result<Self, StoreError> {
+        match database {
+            Database::Sqlite(path) if !path.is_file() => Err(StoreError::NoDatabase(path.clone())),
+            _ => Self::open(database).await,
+        }
+    }
+
+    /// Ends all connections, once what they are doing is done.
+    pub async fn close(&self) {
+        self.reads.close().await;
+        self.writes.close().await;
+    }
+
+    fn new(name: String, backend: Backend, writes: AnyPool, reads: AnyPool) -> Self {
+        Self {
+            name: name.into(),
+            backend,
+            writes,
+            reads,
+            owner: Arc::from(Uuid::now_v7().to_string()),
+        }
+    }
+}
+
+async fn open_sqlite(path: &Path) -> Result<Store, StoreError> {
+    install_default_drivers();
+    let name = format!("the database {}", path.display());
+    let not_opened = |reason: String| StoreError::NotOpened {
+        database: name.clone(),
+        reason,
+    };
+    let made = {
+        let path = path.to_owned();
+        tokio::task::spawn_blocking(move || make_private_file(&path)).await
+    };
+    // SQLite knows no lock around migrations and the change to WAL; held until both are done.
+    let lock = made
+        .map_err(|error| not_opened(error.to_string()))?
+        .map_err(|error| not_opened(error.to_string()))?;
+    let place = path.canonicalize().map_err(|error| not_opened(error.to_string()))?;
+    let place = place
+        .to_str()
+        .ok_or_else(|| not_opened("its path is not Unicode".to_owned()))?;
+    let mut url = Url::parse("sqlite:///").map_err(|error| not_opened(error.to_string()))?;
+    // `set_path` leaves a percent sign as it is, and sqlx decodes it.
+    url.set_path(&place.replace('%', "%25"));
+    // One writer: those who wait for it wait in turn, which SQLite's own waiting does not promise.
+    let writes = pool(1, SQLITE_SETTINGS)
+        .connect(url.as_str())
+        .await
+        .map_err(|error| not_opened(error.to_string()))?;
+    migrate(&writes, &name).await?;
+    let reads = pool(SQLITE_READERS, SQLITE_READER_SETTINGS)
+        .connect(url.as_str())
+        .await
+        .map_err(|error| not_opened(error.to_string()))?;
+    drop(lock);
+    Ok(Store::new(name, Backend::Sqlite, writes, reads))
+}
+
+/// Makes the folder and the file for their owner alone, and gives the lock under which the file is prepared. SQLite gives
+/// the files beside it the same permissions.
+fn make_private_file(path: &Path) -> io::Result<File> {
+    if let Some(folder) = path.parent() {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    let private = |path: &Path| {
+        OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)
+    };
+    let lock = private(&path.with_extension("lock"))?;
+    lock.lock()?;
+    private(path)?;
+    Ok(lock)
+}
+
+async fn open_postgres(secret: &Secret) -> Result<Store, StoreError> {
+    install_default_drivers();
+    let url = postgres_url(secret)?;
+    let name = postgres_name(&url);
+    let connections = AnyPoolOptions::new()
+        .max_connections(POSTGRES_CONNECTIONS)
+        .acquire_timeout(LONGEST_WAIT);
+    let connected = connections.connect(url.as_str()).await;
+    let writes = connected.map_err(|error| StoreError::NotOpened {
+        database: name.clone(),
+        reason: error.to_string(),
+    })?;
+    migrate(&writes, &name).await?;
+    let reads = writes.clone();
+    Ok(Store::new(name, Backend::Postgres, writes, reads))
+}
+
+/// The URL, with TLS where the way to the database leaves this machine and nothing was said about it.
+fn postgres_url(secret: &Secret) -> Result<Url, StoreError> {
+    let malformed = |reason: &str| StoreError::MalformedUrl(reason.to_owned());
+    // Messages of the parser do not show what was parsed.
+    let mut url = Url::parse(secret.reveal()).map_err(|error| malformed(&error.to_string()))?;
+    if !matches!(url.scheme(), "postgres" | "postgresql") {
+        return Err(malformed("it does not start with postgres://"));
+    }
+    let says = |name: &str| url.query_pairs().any(|(key, _)| key == name);
+    let is_remote = match url.host() {
+        Some(url::Host::Domain(host)) => host != "localhost" && !host.starts_with("%2F") && !host.starts_with("%2f"),
+        Some(url::Host::Ipv4(address)) => !address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => !address.is_loopback(),
+        None => says("host") || says("hostaddr"),
+    };
+    if is_remote && !says("sslmode") && !says("ssl-mode") {
+        url.query_pairs_mut().append_pair("sslmode", "require");
+    }
+    Ok(url)
+}
+
+/// The database as people know it: without user and password.
+fn postgres_name(url: &Url) -> String {
+    let host = url.host_str().unwrap_or("localhost");
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("the PostgreSQL database {host}{port}{}", url.path())
+}
+
+fn pool(connections: u32, settings: &'static str) -> AnyPoolOptions {
+    AnyPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(LONGEST_WAIT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                connection.execute(settings).await?;
+                Ok(())
+            })
+        })
+}
+
+async fn migrate(pool: &AnyPool, name: &str) -> Result<(), StoreError> {
+    MIGRATIONS.run(pool).await.map_err(|error| StoreError::NotMigrated {
+        database: name.to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Result<Url, StoreError> {
+        postgres_url(&Secret::from(text.to_owned()))
+    }
+
+    #[test]
+    fn a_database_elsewhere_is_spoken_to_under_tls_unless_told_otherwise() {
+        for (given, mode) in [
+            ("postgres://u:p@db.example.org/pragati", Some("require")),
+            ("postgres://u:p@10.0.0.7:5433/pragati", Some("require")),
+            (
+                "postgres://u:p@db.example.org/pragati?sslmode=verify-full",
+                Some("verify-full"),
+            ),
+            ("postgres://u:p@db.example.org/pragati?sslmode=disable", Some("disable")),
+            ("postgres://u:p@127.0.0.1/pragati", None),
+            ("postgres://u:p@[::1]/pragati", None),
+            ("postgres://u:p@localhost/pragati", None),
+            ("postgres://%2Frun%2Fpostgresql/pragati", None),
+            ("postgres:///pragati?host=db.example.org", Some("require")),
+        ] {
+            let url = url(given).expect(given);
+            let found = url.query_pairs().find(|(key, _)| key == "sslmode");
+            assert_eq!(found.map(|(_, value)| value.into_owned()).as_deref(), mode, "{given}");
+        }
+    }
+
+    #[test]
+    fn no_message_and_no_name_holds_the_password() {
+        for given in [
+            "postgres://user:hunter2@:99999/x",
+            "postgres://user:hunter2@host:notaport/x",
+            "mysql://user:hunter2@host/x",
+            "user:hunter2@host/x",
+        ] {
+            let message = url(given).expect_err(given).to_string();
+            assert!(!message.contains("hunter2"), "{message}");
+            assert!(message.contains("postgres://USER:PASSWORD@HOST/DATABASE"), "{message}");
+        }
+        let name = postgres_name(&url("postgres://user:hunter2@db.example.org:5433/pragati").expect("a URL"));
+        assert_eq!(name, "the PostgreSQL database db.example.org:5433/pragati");
+    }
+}

@@ -1,0 +1,129 @@
+//! What operators may do to a request by hand.
+
+use chrono::{DateTime, Utc};
+use sqlx::{Any, Transaction};
+
+use super::super::request::{FailureCause, Request, RequestId};
+use super::rows::{self, request_columns};
+use super::{Cancelled, Retried, Store, StoreError};
+
+/// What a requester reads of a request that an operator ended.
+const CANCELLED: &str = "An operator of the service ended this request.";
+
+impl Store {
+    /// Puts a failed request back into the queue with a new deadline. What was counted and said of it starts anew; a notice
+    /// that was sent is not sent again.
+    pub async fn retry(
+        &self,
+        id: RequestId,
+        now: DateTime<Utc>,
+        deadline: DateTime<Utc>,
+    ) -> Result<Retried, StoreError> {
+        loop {
+            let retried = self.try_retry(id, now, deadline).await;
+            let retried = retried.map_err(self.failed("putting a request back into the queue"))?;
+            if let Some(retried) = retried {
+                return Ok(retried);
+            }
+        }
+    }
+
+    /// None where what stood in the way went away in this moment.
+
+    async fn try_retry(
+        &self,
+        id: RequestId,
+        now: DateTime<Utc>,
+        deadline: DateTime<Utc>,
+    ) -> Result<Option<Retried>, sqlx::Error> {
+        // As a click, this may make two of the same request.
+        let mut transaction = self.begin_alone().await?;
+        let stored = sqlx::query(
+            "update requests set status = 'queued', failure_cause = null, failure_words = null, finished_at = null,
+                notice = case when notice = 'due' then 'none' else notice end, deadline = $2, due_at = $3, attempts = 0,
+                lost_leases = 0, lease_owner = null, lease_token = null
+            where id = $1 and status = 'failed' and failure_cause <> 'mail_unconfirmed' and handover_started_at is null
+                and not exists (
+                    select 1 from requests as other
+                    where other.user_id = requests.user_id and other.batch_id = requests.batch_id
+                        and other.format = requests.format and other.deliver = requests.deliver
+                        and other.status in ('queued', 'running')
+                )",
+        )
+        .bind(id.to_string())
+        .bind(deadline.timestamp_millis())
+        .bind(now.timestamp_millis())
+        .execute(&mut *transaction)
+        .await?;
+        if stored.rows_affected() == 1 {
+            transaction.commit().await?;
+            return Ok(Some(Retried::Queued));
+        }
+        let Some(request) = look_at(&mut transaction, id).await? else {
+            return Ok(Some(Retried::NoSuchRequest));
+        };
+        Ok(match request.failure {
+            None => Some(Retried::NotFailed(request.status)),
+            Some(failure) if failure.cause == FailureCause::MailUnconfirmed => Some(Retried::MayHaveArrived),
+            Some(_) if request.handover_started_at.is_some() => Some(Retried::NoticeUnderWay),
+            Some(_) => other_open(&mut transaction, &request).await?.map(Retried::UnderWay),
+        })
+    }
+
+    /// Ends a request that waits or is worked on; a mail that is being handed over can no longer be held back.
+    pub async fn cancel(&self, id: RequestId, now: DateTime<Utc>) -> Result<Cancelled, StoreError> {
+        let cancelled = self.try_cancel(id, now).await;
+        cancelled.map_err(self.failed("ending a request"))
+    }
+
+    async fn try_cancel(&self, id: RequestId, now: DateTime<Utc>) -> Result<Cancelled, sqlx::Error> {
+        let mut transaction = self.begin().await?;
+        let stored = sqlx::query(
+            "update requests set status = 'failed', failure_cause = $2, failure_words = $3, finished_at = $4, due_at = null,
+                lost_leases = 0, lease_owner = null, lease_token = null
+            where id = $1 and status in ('queued', 'running') and handover_started_at is null",
+        )
+        .bind(id.to_string())
+        .bind(FailureCause::Cancelled.word())
+        .bind(CANCELLED)
+        .bind(now.timestamp_millis())
+        .execute(&mut *transaction)
+        .await?;
+        if stored.rows_affected() == 1 {
+            transaction.commit().await?;
+            return Ok(Cancelled::Done);
+        }
+        let request = look_at(&mut transaction, id).await?;
+        Ok(match request {
+            None => Cancelled::NoSuchRequest,
+            Some(request) if request.status.is_final() => Cancelled::Ended(request.status),
+            Some(_) => Cancelled::BeingHandedOver,
+        })
+    }
+}
+
+async fn look_at(transaction: &mut Transaction<'static, Any>, id: RequestId) -> Result<Option<Request>, sqlx::Error> {
+    let found = sqlx::query(concat!("select ", request_columns!(), " from requests where id = $1"))
+        .bind(id.to_string())
+        .fetch_optional(&mut **transaction)
+        .await?;
+    found.as_ref().map(rows::request).transpose()
+}
+
+/// The other request of the same person for the same report that is under way.
+async fn other_open(
+    transaction: &mut Transaction<'static, Any>,
+    request: &Request,
+) -> Result<Option<RequestId>, sqlx::Error> {
+    let found = sqlx::query(
+        "select id from requests where user_id = $1 and batch_id = $2 and format = $3 and deliver = $4
+            and status in ('queued', 'running')",
+    )
+    .bind(request.person.user_id.as_str())
+    .bind(request.batch_id.as_str())
+    .bind(request.format.word())
+    .bind(request.deliver.word())
+    .fetch_optional(&mut **transaction)
+    .await?;
+    found.as_ref().map(|row| rows::parsed(row, "id")).transpose()
+}

@@ -1,0 +1,119 @@
+//! Looking at requests, which changes nothing.
+
+use chrono::{DateTime, Utc};
+use sqlx::any::AnyRow;
+
+use super::super::request::{FailureCause, Request, RequestId, Status};
+use super::rows::{self, request_columns};
+use super::{Page, QueueFigures, Store, StoreError};
+use crate::ids::UserId;
+
+/// Greater than every id.
+const AFTER_ALL: &str = "g";
+
+impl Store {
+    /// The request of that id.
+    pub async fn find(&self, id: RequestId) -> Result<Option<Request>, StoreError> {
+        let statement = concat!("select ", request_columns!(), " from requests where id = $1");
+        let found = sqlx::query(statement)
+            .bind(id.to_string())
+            .fetch_optional(&self.reads)
+            .await;
+        let request = found.and_then(|row| row.as_ref().map(rows::request).transpose());
+        request.map_err(self.failed("looking for a request"))
+    }
+
+    /// The requests of a person.
+    pub async fn requests_of(&self, user: &UserId, page: Page) -> Result<Vec<Request>, StoreError> {
+        let statement = concat!(
+            "select ",
+            request_columns!(),
+            " from requests where user_id = $1 and id < $2 order by id desc limit $3"
+        );
+        let found = sqlx::query(statement)
+            .bind(user.as_str())
+            .bind(end_of(page))
+            .bind(i64::from(page.limit))
+            .fetch_all(&self.reads)
+            .await;
+        self.all_requests(found)
+    }
+
+    /// Every request, or those of one status, for operators.
+    pub async fn requests(&self, status: Option<Status>, page: Page) -> Result<Vec<Request>, StoreError> {
+        let query = match status {
+            Some(status) => sqlx::query(concat!(
+                "select ",
+                request_columns!(),
+                " from requests where id < $1 and status = $3 order by id desc limit $2"
+            ))
+            .bind(end_of(page))
+            .bind(i64::from(page.limit))
+            .bind(status.word()),
+            None => sqlx::query(concat!(
+                "select ",
+                request_columns!(),
+                " from requests where id < $1 order by id desc limit $2"
+            ))
+            .bind(end_of(page))
+            .bind(i64::from(page.limit)),
+        };
+        self.all_requests(query.fetch_all(&self.reads).await)
+    }
+
+    /// The queue as it is.
+    pub async fn figures(&self) -> Result<QueueFigures, StoreError> {
+        self.try_figures().await.map_err(self.failed("counting requests"))
+    }
+
+    async fn try_figures(&self) -> Result<QueueFigures, sqlx::Error> {
+        let by_status = sqlx::query("select status as word, count(*) as requests from requests group by status")
+            .fetch_all(&self.reads)
+            .await?;
+        let by_cause = sqlx::query(
+            "select failure_cause as word, count(*) as requests from requests where status = 'failed' group by failure_cause",
+        )
+        .fetch_all(&self.reads)
+        .await?;
+        let oldest =
+            sqlx::query("select min(requested_at) as oldest from requests where status in ('queued', 'running')")
+                .fetch_one(&self.reads)
+                .await?;
+        let clicks = sqlx::query("select count(*) as clicks from clicks where written_at is null")
+            .fetch_one(&self.reads)
+            .await?;
+        let oldest_open: Option<DateTime<Utc>> = rows::optional_time(&oldest, "oldest")?;
+        Ok(QueueFigures {
+            by_status: counted(&by_status, Status::ALL, Status::from_word)?,
+            failed_by_cause: counted(&by_cause, FailureCause::ALL, FailureCause::from_word)?,
+            oldest_open,
+            clicks_to_write: rows::count(&clicks, "clicks")?,
+        })
+    }
+
+    fn all_requests(&self, found: Result<Vec<AnyRow>, sqlx::Error>) -> Result<Vec<Request>, StoreError> {
+        let requests = found.and_then(|found| found.iter().map(rows::request).collect());
+        requests.map_err(self.failed("listing requests"))
+    }
+}
+
+fn end_of(page: Page) -> String {
+    page.before.map_or(AFTER_ALL.to_owned(), |before| before.to_string())
+}
+
+/// The counts of all words, none left out.
+fn counted<T: Copy + PartialEq>(
+    found: &[AnyRow],
+    all: &[T],
+    known: impl Fn(&str) -> Option<T>,
+) -> Result<Vec<(T, u64)>, sqlx::Error> {
+    let mut counts: Vec<(T, u64)> = all.iter().map(|&word| (word, 0)).collect();
+    for row in found {
+        let word = rows::word(row, "word", &known)?;
+        let requests = rows::count(row, "requests")?;
+        for (_, count) in counts.iter_mut().filter(|(counted, _)| *counted == word) {
+            *count = requests;
+        }
+    }
+    Ok(counts)
+}
