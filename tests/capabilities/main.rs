@@ -2,10 +2,6 @@
 //!
 //! One binary, because each one links the whole engine.
 
-mod python;
-mod smtp;
-mod support;
-
 mod check;
 mod delivery_mail;
 mod exports;
@@ -13,10 +9,13 @@ mod memory;
 mod nightly;
 mod oracle;
 mod published;
+mod python;
 mod queries;
 mod ratio;
 mod reports;
 mod sample;
+mod smtp;
 mod sql;
 mod stores;
 mod sunbird;
+mod support;
