@@ -63,14 +63,26 @@ impl DeliveryMetrics {
         let delivery = Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> Histogram);
         let (clicks, attempts) = (Counter::default(), Counter::default());
         let mut registry = Registry::with_prefix(PREFIX);
-        registry.register("requests_accepted", "Requests that this process accepted", requests.clone());
+        registry.register(
+            "requests_accepted",
+            "Requests that this process accepted",
+            requests.clone(),
+        );
         registry.register(
             "clicks",
             "Clicks on Download File that this process accepted, also those on a report that was under way",
             clicks.clone(),
         );
-        registry.register("delivery_attempts", "Deliveries that a worker of this process took up", attempts.clone());
-        registry.register("delivery_failures", "Requests that failed here for good, by cause", failures.clone());
+        registry.register(
+            "delivery_attempts",
+            "Deliveries that a worker of this process took up",
+            attempts.clone(),
+        );
+        registry.register(
+            "delivery_failures",
+            "Requests that failed here for good, by cause",
+            failures.clone(),
+        );
         registry.register_with_unit(
             "delivery",
             "Time from a request to its mail in the mail server's hands, or to its file being ready",
@@ -126,7 +138,9 @@ impl DeliveryMetrics {
 
     /// A delivery went well, so long after its request.
     pub fn observe_delivery(&self, deliver: Deliver, took: TimeDelta) {
-        let label = DeliverLabel { deliver: deliver.word() };
+        let label = DeliverLabel {
+            deliver: deliver.word(),
+        };
         self.delivery.get_or_create(&label).observe(seconds(took));
     }
 
@@ -161,7 +175,9 @@ fn queue(figures: &QueueFigures, now: DateTime<Utc>) -> Registry {
     }
     let failed = Family::<CauseLabel, Gauge>::default();
     for &(cause, requests) in &figures.failed_by_cause {
-        failed.get_or_create(&CauseLabel { cause: cause.word() }).set(shown(requests));
+        failed
+            .get_or_create(&CauseLabel { cause: cause.word() })
+            .set(shown(requests));
     }
     registry.register("requests", "Requests in the store, by status", by_status);
     registry.register("requests_failed", "Failed requests in the store, by cause", failed);

@@ -7,9 +7,12 @@
 
 pub mod access;
 pub mod directory;
+pub mod events;
 pub mod files;
 pub mod mail;
+pub mod metrics;
 pub mod person;
 pub mod request;
+pub mod retention;
 pub mod source;
 pub mod store;
