@@ -2,10 +2,16 @@
 //!
 //! One binary, because each one links the whole engine.
 
+mod postgres;
 mod python;
 mod support;
 
 mod check;
+mod delivery_events;
+mod delivery_metrics;
+mod delivery_retention;
+mod delivery_steps;
+mod delivery_store;
 mod exports;
 mod memory;
 mod nightly;
@@ -14,6 +20,7 @@ mod published;
 mod queries;
 mod ratio;
 mod reports;
+mod requests;
 mod sample;
 mod sql;
 mod stores;
