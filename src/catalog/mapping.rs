@@ -94,15 +94,22 @@ pub fn register_raw(
 impl Mapping {
     /// Registers the canonical table as a view over the raw ones, typed and normalised like an exported table.
     pub async fn register(&self, session: &SessionContext) -> Result<(), CatalogError> {
-        let frame = self.query.plan(&raw_session(session), &Parameters::default()).await?;
-        let schema: SchemaRef = Arc::new(frame.schema().as_arrow().clone());
-        check_columns(self.table, &self.query.source, &schema)?;
-        let columns = self.table.columns().iter().map(|column| normalised(column, &schema));
-        let canonical = frame
-            .select(columns.collect::<Vec<_>>())
-            .map_err(EngineError::running(format!("query {}", self.query.source)))?;
-        register_view(session, self.table.name(), canonical)
+        register_view(
+            session,
+            self.table.name(),
+            canonical(&self.query, self.table, session).await?,
+        )
     }
+}
+
+/// The canonical table that `query` makes from raw ones, typed and normalised like an exported table.
+pub async fn canonical(query: &Query, table: Table, session: &SessionContext) -> Result<DataFrame, CatalogError> {
+    let frame = query.plan(&raw_session(session), &Parameters::default()).await?;
+    let schema: SchemaRef = Arc::new(frame.schema().as_arrow().clone());
+    check_columns(table, &query.source, &schema)?;
+    let columns = table.columns().iter().map(|column| normalised(column, &schema));
+    let canonical = frame.select(columns.collect::<Vec<_>>());
+    Ok(canonical.map_err(EngineError::running(format!("query {}", query.source)))?)
 }
 
 /// Registers `frame` as the view `name` for everyone.

@@ -4,6 +4,7 @@
 //! exports have other shapes) and the views of `queries/`. What the rows mean is said in the SQL, not here.
 
 mod error;
+mod events;
 mod mapping;
 mod views;
 
@@ -73,6 +74,9 @@ impl Catalog {
         catalog.register_files(&snapshot).await?;
         for mapping in &mappings {
             mapping.register(&catalog.session).await?;
+        }
+        if let Some(place) = &config.events {
+            events::add_clicks(&catalog, place).await?;
         }
         let has_batches = snapshot
             .tables

@@ -35,6 +35,9 @@ pub struct CommonOptions {
     /// Folder of temporary files [default: the system's]
     #[arg(long, value_name = "DIR", help_heading = "Common options")]
     temp_dir: Option<PathBuf>,
+    /// Folder or URL of the click events that `pragati serve` writes
+    #[arg(long, value_name = "DIR|URL", help_heading = "Common options")]
+    events: Option<String>,
     #[command(flatten)]
     talk: TalkOptions,
 }
@@ -61,6 +64,7 @@ impl CommonOptions {
         config.queries = self.queries.clone().or(config.queries);
         config.memory_limit = self.memory_limit.or(config.memory_limit);
         config.threads = self.threads.or(config.threads);
+        config.events = self.events.clone().or(config.events);
         config.temp_dir = self.temp_dir.clone().or(config.temp_dir);
         Ok(config)
     }

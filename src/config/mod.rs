@@ -68,6 +68,8 @@ pub struct Config {
     /// Where temporary files go: what sorts and joins spill, an output before its upload, the rows of a spreadsheet. None
     /// means the system's temporary folder.
     pub temp_dir: Option<PathBuf>,
+    /// Folder or URL of the click events that `pragati serve` writes, to be counted with the exported ones.
+    pub events: Option<String>,
     /// Tables whose place or shape differs from the contract.
     pub tables: BTreeMap<String, TableConfig>,
     pub report: ReportConfig,
@@ -173,6 +175,7 @@ impl Default for Config {
             memory_limit: None,
             threads: None,
             temp_dir: None,
+            events: None,
             tables: BTreeMap::new(),
             report: ReportConfig::default(),
             nightly: NightlyConfig::default(),

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use datafusion::arrow::array::{AsArray, RecordBatch};
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::TryStreamExt;
@@ -151,9 +152,18 @@ impl ReportFiles {
             FileFormat::Csv => ReportFormat::Csv,
             FileFormat::Xlsx => ReportFormat::Xlsx,
         };
-        let count = write_report(rows, format, self.style.clone(), &self.temp_folder, &mut writer)
-            .await
-            .map_err(SourceError::from)?;
+        let (style, folder) = (self.style.clone(), self.temp_folder.clone());
+        // Formatting keeps a thread busy; those that answer people stay free.
+        let runtime = tokio::runtime::Handle::current();
+        let writing = SpawnedTask::spawn_blocking(move || {
+            let count = runtime.block_on(write_report(rows, format, style, &folder, &mut writer));
+            count.map(|count| (count, writer))
+        });
+        let written = writing.await.map_err(|error| FilesError::NotWritten {
+            place: here(),
+            reason: error.to_string(),
+        })?;
+        let (count, writer) = written.map_err(SourceError::from)?;
         let (temporary, bytes, sha256) = writer.finish().map_err(not_written(here()))?;
         self.upload(temporary.path(), &path).await?;
         Ok(ReportFile {

@@ -1,1 +1,46 @@
 //! The HTTP service (DESIGN, section 6): requests for reports, their state and files, and figures for monitoring.
+//!
+//! [`identity`] says who sends a request, `api` answers it, and [`HttpServer`] listens, within limits that keep slow or
+//! greedy clients from taking the service away from others. [`Service`] runs it together with the workers. Making and sending
+//! reports is left to `delivery`.
+
+mod api;
+mod connection;
+mod error;
+pub mod identity;
+mod serve;
+mod service;
+mod tls;
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+pub use api::openapi_document;
+pub use error::ServerError;
+pub use serve::{HttpServer, Limits, serve};
+pub use service::{Login, Service, ServiceError};
+
+use crate::config::ServeConfig;
+use crate::delivery::files::ReportFiles;
+use crate::delivery::metrics::DeliveryMetrics;
+use crate::delivery::source::ReportSource;
+use crate::delivery::store::Store;
+use identity::Identity;
+
+/// What the service is made of.
+#[derive(Clone)]
+pub struct ServerParts {
+    pub config: ServeConfig,
+    pub identity: Arc<Identity>,
+    pub store: Store,
+    pub source: Arc<ReportSource>,
+    pub files: Arc<ReportFiles>,
+    pub metrics: Arc<DeliveryMetrics>,
+    /// Whether a mail server is set, so that reports can be mailed.
+    pub can_mail: bool,
+    /// Told of each new request, so that a worker of this process takes it up at once.
+    pub accepted: Arc<Notify>,
+    /// Told of each click that was counted, so that its event is written at once.
+    pub clicked: Arc<Notify>,
+}

@@ -252,3 +252,40 @@ fn downloads(exports: &TestExports, arguments: &[&str]) -> String {
     let csv = exports.output("ratio", &[&["--level", "all", "--format", "csv"], arguments].concat());
     csv_columns(&csv, &["downloads"]).trim_end().to_owned()
 }
+
+/// A telemetry event of a click, as `pragati serve` and the platform write it.
+fn telemetry_click(mid: &str, edata_id: &str, cdata: &str) -> String {
+    format!(
+        r#"{{"eid":"INTERACT","ets":1795152600000,"ver":"3.0","mid":"{mid}","actor":{{"id":"u1","type":"User"}},"context":{{"channel":"t9","pdata":{{"id":"pragati","ver":"1"}},"env":"x","cdata":{cdata}}},"object":{{"id":"c1","type":"Course"}},"edata":{{"id":"{edata_id}","type":"click","pageid":"course-progress-dashboard"}}}}"#
+    )
+}
+
+#[test]
+fn clicks_of_the_service_count_with_the_exported_ones() {
+    let exports = TestExports::small();
+    let events = tempfile::tempdir().expect("a folder");
+    let day = events.path().join("date=2026-11-20");
+    std::fs::create_dir(&day).expect("a folder");
+    let batch = |kind: &str| format!(r#"[{{"type":"Other","id":"x"}},{{"type":"{kind}","id":"b1"}}]"#);
+    let lines = [
+        telemetry_click("m1", "download-progress-report", &batch("Batch")),
+        telemetry_click("m2", "download-progress-report", &batch("batch")),
+        telemetry_click("m2", "download-progress-report", &batch("batch")),
+        telemetry_click("m3", "download-progress-report", "[]"),
+        telemetry_click("m4", "something-else", &batch("Batch")),
+    ];
+    std::fs::write(day.join("clicks-1.ndjson"), lines.join("\n") + "\n").expect("a file");
+    // Neither is a day's file of events.
+    std::fs::write(day.join("clicks-2.tmp"), "{").expect("a file");
+    std::fs::write(events.path().join("notes.ndjson"), "{").expect("a file");
+    let place = events.path().to_str().expect("UTF-8");
+    let sql = "select mid, event_time, user_id, course_id, batch_id, tenant_id, source
+        from distinct_download_events order by mid";
+    let clicks = exports.output("sql", &["--events", place, "--format", "csv", "-c", sql]);
+    insta::assert_snapshot!(clicks, @r"
+    mid,event_time,user_id,course_id,batch_id,tenant_id,source
+    m1,2026-11-20T05:30:00Z,u1,c1,b1,t9,pragati
+    m2,2026-11-20T05:30:00Z,u1,c1,b1,t9,pragati
+    m3,2026-11-20T05:30:00Z,u1,c1,,t9,pragati
+    ");
+}

@@ -1,0 +1,96 @@
+//! The API: its routes, and what surrounds them.
+
+mod batches;
+mod disposition;
+mod extract;
+mod file;
+mod guard;
+mod openapi;
+mod problem;
+mod range;
+mod reports;
+mod status;
+mod views;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, FromRef};
+use axum::middleware::{from_fn, from_fn_with_state};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi as _;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::{Limits, ServerParts};
+use crate::delivery::links::Links;
+use problem::{Problem, ProblemKind};
+
+/// What handlers share.
+#[derive(Clone)]
+struct AppState {
+    parts: Arc<ServerParts>,
+    links: Links,
+    limits: Limits,
+    document: Arc<OpenApi>,
+}
+
+impl FromRef<AppState> for Arc<OpenApi> {
+    fn from_ref(state: &AppState) -> Self {
+        Arc::clone(&state.document)
+    }
+}
+
+/// The service as one function from request to answer.
+pub fn router(parts: ServerParts, links: Links, limits: Limits) -> Router {
+    let has_tls = parts.config.tls_certificate.is_some();
+    let largest_body = usize::try_from(parts.config.max_body.as_u64()).unwrap_or(usize::MAX);
+    let (routes, document) = routes().split_for_parts();
+    let state = AppState {
+        parts: Arc::new(parts),
+        links,
+        limits,
+        document: Arc::new(document),
+    };
+    routes
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(state)
+        .layer(DefaultBodyLimit::max(largest_body))
+        .layer(from_fn_with_state(limits.answer_time, guard::in_time))
+        .layer(CatchPanicLayer::custom(guard::after_panic))
+        .layer(from_fn_with_state(has_tls, guard::safe_headers))
+        .layer(from_fn(guard::log))
+}
+
+/// The description of the API, as `/openapi.json` has it.
+pub fn openapi_document() -> OpenApi {
+    routes().split_for_parts().1
+}
+
+fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(openapi::Description::openapi())
+        .routes(routes!(reports::ask, reports::list))
+        .routes(routes!(reports::show))
+        .routes(routes!(file::fetch, file::look))
+        .routes(routes!(batches::list))
+        .routes(routes!(status::health))
+        .routes(routes!(status::readiness))
+        .routes(routes!(status::metrics))
+        .routes(routes!(status::description))
+}
+
+async fn unknown_path() -> Problem {
+    Problem::new(
+        ProblemKind::NotFound,
+        "The service has no such address. /openapi.json lists those it has.",
+    )
+}
+
+async fn wrong_method() -> Problem {
+    Problem::new(
+        ProblemKind::MethodNotAllowed,
+        "The Allow header lists what can be done here.",
+    )
+}

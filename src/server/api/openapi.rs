@@ -1,0 +1,114 @@
+//! The description of the API (OpenAPI 3.1) that does not stand beside a handler: its head, how to log in, and the problems
+//! that each handler may answer with.
+
+use std::collections::BTreeMap;
+
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::{IntoResponses, Modify};
+
+use super::problem::{PROBLEM_JSON, Problem};
+
+/// The head of the description.
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Pragati",
+        description = "Course Progress Reports, as mails or downloads.\n\nAll times are UTC (RFC 3339). Whatever goes wrong is \
+            answered with a problem document (RFC 9457). Every answer has an `X-Request-Id`, which the service's log has too.",
+    ),
+    tags(
+        (name = "reports", description = "Asking for reports and fetching them"),
+        (name = "batches", description = "Batches whose reports can be asked for"),
+        (name = "operations", description = "For operators and monitoring"),
+    ),
+    components(schemas(Problem)),
+    modifiers(&Login),
+)]
+pub struct Description;
+
+struct Login;
+
+impl Modify for Login {
+    fn modify(&self, document: &mut OpenApi) {
+        let bearer = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT")
+            .description(Some("The token of the platform's login (RS256 or ES256)."))
+            .build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    }
+}
+
+/// Sets of problems, as types that handlers name in their descriptions.
+macro_rules! problem_sets {
+    ($($set:ident { $($status:literal $what:literal)+ })+) => {
+        $(
+            pub struct $set;
+
+            impl IntoResponses for $set {
+                fn responses() -> BTreeMap<String, RefOr<Response>> {
+                    [$(($status, $what)),+].into_iter().map(problem).collect()
+                }
+            }
+        )+
+    };
+}
+
+problem_sets! {
+    PostProblems {
+        400 "The body is not JSON, or the Idempotency-Key is malformed"
+        401 "There is no login token, or it is not valid"
+        404 "There is no such batch for you"
+        408 "The body did not arrive in time"
+        413 "The body is too large"
+        415 "The body is not of type application/json"
+        422 "A field is missing or wrong; the report cannot be mailed to you; or the Idempotency-Key names another request"
+        429 "You asked too often"
+        500 "An error of the service"
+        503 "Too many reports are waited for, or something that the service needs does not answer"
+    }
+    ListProblems {
+        400 "A parameter is wrong"
+        401 "There is no login token, or it is not valid"
+        500 "An error of the service"
+        503 "Something that the service needs does not answer"
+    }
+    ShowProblems {
+        401 "There is no login token, or it is not valid"
+        404 "You made no request of that id, or it is not kept any more"
+        500 "An error of the service"
+        503 "Something that the service needs does not answer"
+    }
+    FileProblems {
+        401 "There is no login token, or it is not valid"
+        403 "You may not have this batch's report any more"
+        404 "You made no request of that id, or it is not kept any more"
+        409 "The report is not ready yet, or the request failed"
+        410 "The file is not kept any more"
+        416 "The file has no such bytes"
+        500 "An error of the service"
+        503 "Something that the service needs does not answer"
+    }
+    ReadinessProblems {
+        500 "An error of the service"
+        503 "Something that the service needs does not answer"
+    }
+}
+
+fn problem((status, what): (u16, &str)) -> (String, RefOr<Response>) {
+    let schema = Ref::from_schema_name("Problem");
+    let mut response = ResponseBuilder::new()
+        .description(what)
+        .content(PROBLEM_JSON, ContentBuilder::new().schema(Some(schema)).build());
+    let header = |what: &str| HeaderBuilder::new().description(Some(what)).build();
+    match status {
+        401 => response = response.header("WWW-Authenticate", header("How to log in: a Bearer token")),
+        429 | 503 => response = response.header("Retry-After", header("Seconds after which another try is worth it")),
+        416 => response = response.header("Content-Range", header("How many bytes the file has")),
+        _ => {}
+    }
+    (status.to_string(), response.build().into())
+}

@@ -1,0 +1,294 @@
+//! What the API shows of requests and batches.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::delivery::access::BatchFacts;
+use crate::delivery::links::Links;
+use crate::delivery::request::{Deliver, FailureCause, FileFormat, ReportFile, Request, RequestId, Status};
+use crate::ids::BatchId;
+
+/// Asks for the report of one batch.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"batch_id": "0130271096968396800", "format": "csv", "deliver": "email"}))]
+pub struct NewReport {
+    /// The batch, by its id in the exports.
+    #[schema(value_type = String, min_length = 1, max_length = 200, pattern = r"\S")]
+    pub batch_id: BatchId,
+    pub format: FileFormat,
+    pub deliver: Deliver,
+}
+
+/// A request for a report, as it stands.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "id": "019ab3a0-5c1e-7c2a-9f5e-3d1c0a8b7e44",
+    "batch_id": "0130271096968396800",
+    "course_id": "do_31309287232935526411138",
+    "format": "csv",
+    "deliver": "download",
+    "status": "ready",
+    "requested_at": "2026-11-23T04:30:00Z",
+    "deadline": "2026-11-23T05:00:00Z",
+    "finished_at": "2026-11-23T04:30:02Z",
+    "snapshot_date": "2026-11-22",
+    "failure": null,
+    "file": {
+        "name": "course-progress_Batch 1_2026-11-22.csv",
+        "bytes": 48211,
+        "rows": 312,
+        "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "ends_at": "2026-12-23T04:30:02Z",
+        "link": "https://reports.example.org/api/v1/reports/019ab3a0-5c1e-7c2a-9f5e-3d1c0a8b7e44/file"
+    }
+}))]
+pub struct ReportRequest {
+    pub id: RequestId,
+    pub batch_id: String,
+    pub course_id: Option<String>,
+    pub format: FileFormat,
+    pub deliver: Deliver,
+    pub status: Status,
+    /// UTC.
+    pub requested_at: DateTime<Utc>,
+    /// Until when the report is promised. UTC.
+    pub deadline: DateTime<Utc>,
+    /// When the request was sent, ready or failed. UTC.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// The day of the exports that the report shows; until there is a file, the latest day at the time of the request.
+    pub snapshot_date: NaiveDate,
+    /// Why the request failed, where it did.
+    pub failure: Option<FailureView>,
+    /// The file, where it can be fetched.
+    pub file: Option<FileView>,
+}
+
+/// Why a request failed.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FailureView {
+    pub cause: FailureCause,
+    /// For a person to read.
+    pub reason: String,
+}
+
+/// A report file that can be fetched.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FileView {
+    pub name: String,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// Rows below the header.
+    pub rows: u64,
+    /// SHA-256 of the bytes, hexadecimal.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
+    pub sha256: String,
+    /// Until when it is kept. UTC.
+    pub ends_at: DateTime<Utc>,
+    /// Where to fetch it, with a login token: a URL, or a path where the service does not know its public address.
+    pub link: String,
+}
+
+/// Some of the caller's requests, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ReportPage {
+    pub items: Vec<ReportRequest>,
+    /// The `before` of the next page; none on the last one.
+    pub next: Option<RequestId>,
+}
+
+/// A batch whose report the caller may have.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "batch_id": "0130271096968396800",
+    "batch_name": "Batch 1",
+    "course_id": "do_31309287232935526411138",
+    "tenant_id": "t1",
+    "rows": 312
+}))]
+pub struct BatchView {
+    pub batch_id: String,
+    pub batch_name: Option<String>,
+    pub course_id: Option<String>,
+    pub tenant_id: Option<String>,
+    /// Rows of its report, where a nightly run counted them.
+    pub rows: Option<u64>,
+}
+
+/// Some of the batches whose reports the caller may have, ordered by id.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BatchPage {
+    /// The day of the exports that these batches are in.
+    pub snapshot_date: NaiveDate,
+    /// How many batches there are on all pages.
+    pub total: u64,
+    pub items: Vec<BatchView>,
+    /// The `after` of the next page; none on the last one.
+    pub next: Option<String>,
+}
+
+impl ReportRequest {
+    /// What its requester sees of a request at the time `now`.
+    pub fn of(request: &Request, links: &Links, now: DateTime<Utc>) -> Self {
+        let file = match file_of(request, links, now) {
+            FileState::There { file, ends_at } => Some(FileView {
+                name: file.name.clone(),
+                bytes: file.bytes,
+                rows: file.rows,
+                sha256: file.sha256.clone(),
+                ends_at,
+                link: links
+                    .to_file(request)
+                    .map_or_else(|| file_path(request.id), |link| link.url),
+            }),
+            FileState::NotYet | FileState::Never | FileState::Gone => None,
+        };
+        Self {
+            id: request.id,
+            batch_id: request.batch_id.to_string(),
+            course_id: request.course_id.clone(),
+            format: request.format,
+            deliver: request.deliver,
+            status: request.status,
+            requested_at: request.requested_at,
+            deadline: request.deadline,
+            finished_at: request.finished_at,
+            snapshot_date: request.snapshot_date.day(),
+            failure: request.failure.as_ref().map(|failure| FailureView {
+                cause: failure.cause,
+                reason: failure.words.clone(),
+            }),
+            file,
+        }
+    }
+}
+
+impl BatchView {
+    /// What the API shows of a batch.
+    pub fn of(batch: &BatchFacts) -> Self {
+        Self {
+            batch_id: batch.batch_id.to_string(),
+            batch_name: batch.batch_name.clone(),
+            course_id: batch.course_id.clone(),
+            tenant_id: batch.tenant_id.as_ref().map(ToString::to_string),
+            rows: batch.rows,
+        }
+    }
+}
+
+/// Whether a request's file can be fetched.
+#[derive(Debug, PartialEq, Eq)]
+pub enum FileState<'a> {
+    There {
+        file: &'a ReportFile,
+        ends_at: DateTime<Utc>,
+    },
+    /// The request is under way.
+    NotYet,
+    /// The request failed, for another reason than mail.
+    Never,
+    /// It is not kept any more.
+    Gone,
+}
+
+/// Whether the file of a request can be fetched at the time `now`. A report that could not be mailed can be.
+pub fn file_of<'a>(request: &'a Request, links: &Links, now: DateTime<Utc>) -> FileState<'a> {
+    let is_meant_to_be_fetched = match request.status {
+        Status::Queued | Status::Running => return FileState::NotYet,
+        Status::Sent | Status::Ready => true,
+        Status::Failed => matches!(
+            request.failure.as_ref().map(|failure| failure.cause),
+            Some(FailureCause::MailRefused | FailureCause::MailUnavailable | FailureCause::MailUnconfirmed)
+        ),
+    };
+    let Some(file) = request.file.as_ref().filter(|_| is_meant_to_be_fetched) else {
+        return FileState::Never;
+    };
+    let ends_at = links.end_of(request);
+    if ends_at <= now {
+        return FileState::Gone;
+    }
+    FileState::There { file, ends_at }
+}
+
+/// The path of a request.
+pub fn request_path(id: RequestId) -> String {
+    format!("/api/v1/reports/{id}")
+}
+
+/// The path of a request's file.
+fn file_path(id: RequestId) -> String {
+    format!("{}/file", request_path(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ServeConfig;
+    use crate::delivery::person::{Person, Roles};
+    use crate::delivery::request::{Failure, NoticeState};
+
+    fn request(status: Status, failure: Option<FailureCause>, file: bool) -> Request {
+        let at = DateTime::from_timestamp(1_764_000_000, 0).expect("a time");
+        Request {
+            id: RequestId::new(),
+            person: Person {
+                user_id: "u1".parse().expect("an id"),
+                email: None,
+                roles: Roles::default(),
+            },
+            batch_id: "b1".parse().expect("an id"),
+            course_id: None,
+            tenant_id: None,
+            format: FileFormat::Csv,
+            deliver: Deliver::Download,
+            status,
+            failure: failure.map(|cause| Failure {
+                cause,
+                words: "why".to_owned(),
+            }),
+            notice: NoticeState::None,
+            requested_at: at,
+            deadline: at,
+            finished_at: status.is_final().then_some(at),
+            snapshot_date: "2025-11-24".parse().expect("a date"),
+            attempts: 1,
+            handover_started_at: None,
+            file: file.then(|| ReportFile {
+                snapshot_date: "2025-11-24".parse().expect("a date"),
+                rows: 1,
+                unknown_users: 0,
+                name: "a.csv".to_owned(),
+                path: "a.csv".to_owned(),
+                bytes: 1,
+                sha256: "00".to_owned(),
+            }),
+        }
+    }
+
+    #[test]
+    fn a_file_can_be_fetched_when_it_is_there_and_meant_for_its_requester() {
+        let links = Links::new(&ServeConfig::default()).expect("links");
+        let state = |request: &Request, days: i64| {
+            let now = request.requested_at + chrono::Duration::days(days);
+            match file_of(request, &links, now) {
+                FileState::There { .. } => "there",
+                FileState::NotYet => "not yet",
+                FileState::Never => "never",
+                FileState::Gone => "gone",
+            }
+        };
+        let failed = |cause| request(Status::Failed, Some(cause), true);
+        assert_eq!(state(&request(Status::Ready, None, true), 29), "there");
+        assert_eq!(state(&request(Status::Sent, None, true), 30), "gone");
+        assert_eq!(state(&request(Status::Running, None, true), 0), "not yet");
+        assert_eq!(state(&failed(FailureCause::MailRefused), 0), "there");
+        assert_eq!(state(&failed(FailureCause::NotAllowed), 0), "never");
+        assert_eq!(state(&failed(FailureCause::Cancelled), 0), "never");
+        assert_eq!(
+            state(&request(Status::Failed, Some(FailureCause::ReportFailed), false), 0),
+            "never"
+        );
+    }
+}

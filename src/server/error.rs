@@ -1,0 +1,26 @@
+//! Why the service does not start or stops.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::identity::IdentityError;
+use crate::config::ConfigError;
+
+/// A service that cannot listen.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    #[error("serve.listen: {address} cannot be listened on: {reason}; choose another address, or stop what has it")]
+    Listen { address: SocketAddr, reason: String },
+    #[error("serve.{setting}: {} cannot be used for TLS: {reason}; it must be a PEM file", path.display())]
+    Tls {
+        setting: &'static str,
+        path: PathBuf,
+        reason: String,
+    },
+    #[error("the service on {address} ended: {reason}")]
+    Ended { address: SocketAddr, reason: String },
+}

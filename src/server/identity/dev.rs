@@ -1,0 +1,42 @@
+//! The tokens of `--dev-auth`, which prove nothing: `dev:<user id>[,<mail address>[,<role>]…]`.
+
+use super::address::usable_address;
+use super::{Refusal, claims};
+use crate::config::IdentityConfig;
+use crate::delivery::person::Person;
+
+/// The person whom the token names.
+pub fn person(token: &str, config: &IdentityConfig) -> Result<Person, Refusal> {
+    let parts = token.strip_prefix("dev:");
+    let mut parts = parts
+        .ok_or(Refusal::BadToken("it is not of the form dev:<user id>"))?
+        .split(',');
+    let user_id = parts.next().and_then(|id| id.parse().ok());
+    let email = parts.next().and_then(usable_address);
+    let roles: Vec<&str> = parts.collect();
+    Ok(Person {
+        user_id: user_id.ok_or(Refusal::BadToken("it names nobody"))?,
+        email,
+        roles: claims::roles(&roles, config),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_have_an_address_and_roles() {
+        let config = IdentityConfig::default();
+        let full = person("dev:u1,u1@example.org,pragati-admin,pragati-tenant-admin:t1", &config).expect("a person");
+        assert_eq!(full.user_id.as_str(), "u1");
+        assert_eq!(full.email.as_deref(), Some("u1@example.org"));
+        assert!(full.roles.platform_admin);
+        assert_eq!(full.roles.tenant_admin_of.len(), 1);
+        let bare = person("dev:u1", &config).expect("a person");
+        assert_eq!((bare.email, bare.roles), (None, Default::default()));
+        for bad in ["", "u1", "dev:", "dev: ,a@example.org"] {
+            assert!(person(bad, &config).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Where the issuer's keys come from: a file, read again when it changes, or a URL, fetched again now and then.
+//!
+//! Keys that were good stay in use while newer ones cannot be had. A key that nobody knows is looked for at once, but not
+//! more often than every few seconds, so that made-up tokens do not become requests to the issuer.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant, SystemTime};
+
+use reqwest::{Client, redirect};
+use tokio::sync::{Mutex, MutexGuard};
+use url::{Host, Url};
+
+use super::keys::{KeySet, TokenKey};
+use super::{IdentityError, Refusal};
+use crate::config::{IdentityConfig, TokenAlgorithm};
+
+/// The least time between two fetches.
+const LEAST_INTERVAL: Duration = Duration::from_secs(10);
+/// The time that a fetch may take.
+const FETCH_TIME: Duration = Duration::from_secs(5);
+/// The largest answer that is read, in bytes.
+const LARGEST_ANSWER: usize = 1024 * 1024;
+
+/// The issuer's keys, kept up to date.
+#[derive(Debug)]
+pub struct KeySource {
+    place: Place,
+    algorithms: Vec<TokenAlgorithm>,
+    refresh_every: Duration,
+    least_interval: Duration,
+    current: RwLock<Loaded>,
+    /// When the last fetch began; held while one is under way.
+    last_fetch: Mutex<Option<Instant>>,
+}
+
+#[derive(Debug)]
+enum Place {
+    File(PathBuf),
+    Url(Url, Client),
+}
+
+#[derive(Debug, Default, Clone)]
+struct Loaded {
+    keys: Arc<KeySet>,
+    /// When they were fetched.
+    at: Option<Instant>,
+    /// The file's state when it was last looked into.
+    file: Option<FileState>,
+}
+
+/// What changes when a file is replaced or written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct FileState {
+    modified: SystemTime,
+    size: u64,
+    number: u64,
+}
+
+impl KeySource {
+    /// Looks for the keys. A file must hold some; a URL may answer later, and until then nobody is let in.
+    pub async fn open(jwks: &str, config: &IdentityConfig) -> Result<Self, IdentityError> {
+        let place = place(jwks)?;
+        let source = Self {
+            place,
+            algorithms: config.algorithms.clone(),
+            refresh_every: Duration::from_secs(u64::from(config.jwks_refresh_seconds)),
+            least_interval: LEAST_INTERVAL,
+            current: RwLock::default(),
+            last_fetch: Mutex::new(None),
+        };
+        match &source.place {
+            Place::File(path) => {
+                let unusable = |reason| IdentityError::Keys {
+                    path: path.clone(),
+                    reason,
+                };
+                let file = file_state(path).await.map_err(|error| unusable(error.to_string()))?;
+                source.read_file(path, file).await.map_err(unusable)?;
+            }
+            Place::Url(..) => source.fetch_unless_recent(source.last_fetch.lock().await).await,
+        }
+        Ok(source)
+    }
+
+    /// The key of that id.
+    pub async fn find(&self, id: &str) -> Result<Option<Arc<TokenKey>>, Refusal> {
+        match &self.place {
+            Place::File(path) => self.read_file_if_changed(path).await,
+            Place::Url(..) if self.is_stale() => {
+                // While one request waits for newer keys, others go on with those that are known.
+                if let Ok(last_fetch) = self.last_fetch.try_lock() {
+                    self.fetch_unless_recent(last_fetch).await;
+                }
+            }
+            Place::Url(..) => {}
+        }
+        if let Some(key) = self.known(id) {
+            return Ok(Some(key));
+        }
+        if let Place::Url(..) = &self.place {
+            let last_fetch = self.last_fetch.lock().await;
+            // Whoever held the lock before may have found it.
+            if self.known(id).is_none() {
+                self.fetch_unless_recent(last_fetch).await;
+            }
+        }
+        match self.known(id) {
+            None if self.loaded().keys.is_empty() => Err(Refusal::NoKeys),
+            key => Ok(key),
+        }
+    }
+
+    fn known(&self, id: &str) -> Option<Arc<TokenKey>> {
+        self.loaded().keys.get(id)
+    }
+
+    fn is_stale(&self) -> bool {
+        self.loaded().at.is_none_or(|at| at.elapsed() >= self.refresh_every)
+    }
+
+    fn loaded(&self) -> Loaded {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Loaded)) {
+        change(&mut self.current.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    async fn read_file_if_changed(&self, path: &PathBuf) {
+        let seen = self.loaded().file;
+        let found = file_state(path).await;
+        if found.as_ref().ok() == seen.as_ref() {
+            return;
+        }
+        // A file that is gone or broken is complained of once, not with every request.
+        let result = match found {
+            Ok(file) => self.read_file(path, file).await,
+            Err(error) => {
+                self.change(|loaded| loaded.file = None);
+                Err(error.to_string())
+            }
+        };
+        if let Err(reason) = result {
+            tracing::warn!(
+                "the keys in {} cannot be used, and the old ones stay: {reason}",
+                path.display()
+            );
+        }
+    }
+
+    async fn read_file(&self, path: &PathBuf, file: FileState) -> Result<(), String> {
+        self.change(|loaded| loaded.file = Some(file));
+        let document = tokio::fs::read(path).await.map_err(|error| error.to_string())?;
+        let keys = Arc::new(KeySet::parse(&document, &self.algorithms)?);
+        self.change(|loaded| loaded.keys = keys);
+        Ok(())
+    }
+
+    async fn fetch_unless_recent(&self, mut last_fetch: MutexGuard<'_, Option<Instant>>) {
+        let Place::Url(url, client) = &self.place else { return };
+        if last_fetch.is_some_and(|last| last.elapsed() < self.least_interval) {
+            return;
+        }
+        *last_fetch = Some(Instant::now());
+        let fetched = fetch(client, url).await;
+        match fetched.and_then(|document| KeySet::parse(&document, &self.algorithms)) {
+            Ok(keys) => self.change(|loaded| {
+                loaded.keys = Arc::new(keys);
+                loaded.at = Some(Instant::now());
+            }),
+            Err(reason) => tracing::warn!("the keys at {url} cannot be had, and the old ones stay: {reason}"),
+        }
+    }
+}
+
+/// The file or URL that `identity.jwks` names.
+fn place(jwks: &str) -> Result<Place, IdentityError> {
+    let Some(url) = Url::parse(jwks).ok().filter(|url| url.scheme().starts_with("http")) else {
+        return Ok(Place::File(PathBuf::from(jwks)));
+    };
+    let is_loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    };
+    if url.scheme() != "https" && !is_loopback {
+        return Err(IdentityError::InsecureUrl { url: url.to_string() });
+    }
+    let client = Client::builder()
+        .redirect(redirect::Policy::none())
+        .timeout(FETCH_TIME)
+        .build()
+        .map_err(|error| IdentityError::Client {
+            reason: error.to_string(),
+        })?;
+    Ok(Place::Url(url, client))
+}
+
+async fn fetch(client: &Client, url: &Url) -> Result<Vec<u8>, String> {
+    let said = |error: reqwest::Error| error.without_url().to_string();
+    let mut answer = client.get(url.clone()).send().await.map_err(said)?;
+    if answer.status() != reqwest::StatusCode::OK {
+        return Err(format!("the answer is {}", answer.status()));
+    }
+    let mut document = Vec::new();
+    while let Some(piece) = answer.chunk().await.map_err(said)? {
+        document.extend_from_slice(&piece);
+        if document.len() > LARGEST_ANSWER {
+            return Err(format!("the answer is larger than {LARGEST_ANSWER} bytes"));
+        }
+    }
+    Ok(document)
+}
+
+async fn file_state(path: &PathBuf) -> std::io::Result<FileState> {
+    let metadata = tokio::fs::metadata(path).await?;
+    Ok(FileState {
+        modified: metadata.modified()?,
+        size: metadata.len(),
+        number: metadata.ino(),
+    })
+}

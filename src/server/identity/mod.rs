@@ -1,0 +1,180 @@
+//! Who sends a request: a login token that a trusted issuer signed, or, on a developer's own machine, a name.
+//!
+//! What a person may see is decided elsewhere; this room says who they are, and nothing it cannot prove.
+
+mod address;
+mod claims;
+mod dev;
+mod key_source;
+mod keys;
+mod tokens;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+
+pub use address::usable_address;
+
+use crate::config::{AddressSource, IdentityConfig};
+use crate::delivery::person::Person;
+use tokens::Tokens;
+
+/// Settings of `[identity]` that nobody could log in with, or too many could.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    #[error(
+        "identity.{setting} is not set, and login tokens cannot be checked without it; set it (or try things with --dev-auth)"
+    )]
+    Missing { setting: &'static str },
+    #[error("identity.{setting} is empty; leave it out, or give a value")]
+    Empty { setting: &'static str },
+    #[error("identity.leeway_seconds is {seconds}; clocks may differ by 300 seconds at most")]
+    Leeway { seconds: u32 },
+    #[error("identity.jwks is {url}; keys are fetched over https:// alone, or over http:// from this machine")]
+    InsecureUrl { url: String },
+    #[error("identity.jwks: the client that fetches keys cannot be set up: {reason}")]
+    Client { reason: String },
+    #[error("the keys in {} cannot be used: {reason}; check identity.jwks", path.display())]
+    Keys { path: PathBuf, reason: String },
+    #[error(
+        "--dev-auth believes everybody, so it needs an address of this machine alone; {listen} can be reached from elsewhere: listen on 127.0.0.1"
+    )]
+    DevAuthInPublic { listen: SocketAddr },
+}
+
+/// Why a request is not taken for anybody's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// It has no token.
+    NoToken,
+    /// Its token does not prove anything, for the reason given; for logs, without the token's content.
+    BadToken(&'static str),
+    /// The issuer's keys were never reached, so nobody can be told apart.
+    NoKeys,
+}
+
+/// Tells who sends a request.
+#[derive(Debug)]
+pub struct Identity {
+    config: IdentityConfig,
+    proof: Proof,
+}
+
+#[derive(Debug)]
+enum Proof {
+    Tokens(Box<Tokens>),
+    Dev,
+}
+
+impl Identity {
+    /// Believes tokens that the configured keys have signed. Keys in a file must be there; keys behind a URL may come later.
+    pub async fn by_tokens(config: &IdentityConfig) -> Result<Self, IdentityError> {
+        Ok(Self {
+            config: config.clone(),
+            proof: Proof::Tokens(Box::new(Tokens::new(config).await?)),
+        })
+    }
+
+    /// Believes everybody: `Authorization: Bearer dev:<user id>[,<mail address>[,<role>]…]`. Refused where `listen` can be
+    /// reached from another machine.
+    pub fn by_word(config: &IdentityConfig, listen: SocketAddr) -> Result<Self, IdentityError> {
+        let identity = Self {
+            config: config.clone(),
+            proof: Proof::Dev,
+        };
+        identity.check_address(listen)?;
+        tracing::warn!("--dev-auth: EVERYBODY ON THIS MACHINE CAN BE ANYBODY; never use it with real data");
+        Ok(identity)
+    }
+
+    /// Whether people may be told apart in this way at `listen`.
+    pub fn check_address(&self, listen: SocketAddr) -> Result<(), IdentityError> {
+        match self.proof {
+            Proof::Dev if !is_of_this_machine(listen) => Err(IdentityError::DevAuthInPublic { listen }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether everybody is believed.
+    pub fn is_dev(&self) -> bool {
+        matches!(self.proof, Proof::Dev)
+    }
+
+    /// Where mail addresses come from.
+    pub fn address_source(&self) -> AddressSource {
+        self.config.address
+    }
+
+    /// Who sends a request with these headers.
+    pub async fn person(&self, headers: &HeaderMap) -> Result<Person, Refusal> {
+        let token = bearer_token(headers)?;
+        let mut person = match &self.proof {
+            Proof::Tokens(tokens) => tokens.person(token).await?,
+            Proof::Dev => dev::person(token, &self.config)?,
+        };
+        if self.config.address == AddressSource::Users {
+            person.email = None;
+        }
+        Ok(person)
+    }
+}
+
+/// Whether only this machine reaches `address`.
+pub fn is_of_this_machine(address: SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
+}
+
+fn bearer_token(headers: &HeaderMap) -> Result<&str, Refusal> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let value = values.next().ok_or(Refusal::NoToken)?;
+    if values.next().is_some() {
+        return Err(Refusal::BadToken("there are several Authorization headers"));
+    }
+    let text = value
+        .to_str()
+        .map_err(|_| Refusal::BadToken("the Authorization header is not text"))?;
+    match text.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
+        _ => Err(Refusal::BadToken(
+            "the Authorization header is not of the scheme Bearer",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dev_auth_is_for_this_machine_alone() {
+        let config = IdentityConfig::default();
+        for loopback in ["127.0.0.1:0", "127.8.8.8:80", "[::1]:8480", "[::ffff:127.0.0.1]:1"] {
+            Identity::by_word(&config, loopback.parse().expect("an address")).expect(loopback);
+        }
+        for public in ["0.0.0.0:8480", "[::]:8480", "10.0.0.1:80", "[::ffff:10.0.0.1]:1"] {
+            let refused = Identity::by_word(&config, public.parse().expect("an address"));
+            assert!(
+                matches!(refused, Err(IdentityError::DevAuthInPublic { .. })),
+                "{public}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_one_bearer_token_is_taken() {
+        let token = |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(AUTHORIZATION, value.parse().expect("a header"));
+            }
+            bearer_token(&headers).map(str::to_owned)
+        };
+        assert_eq!(token(&["bearer  abc "]), Ok("abc".to_owned()));
+        assert_eq!(token(&[]), Err(Refusal::NoToken));
+        for bad in [&["Basic abc"][..], &["abc"], &["Bearer a", "Bearer b"]] {
+            assert!(matches!(token(bad), Err(Refusal::BadToken(_))), "{bad:?}");
+        }
+    }
+}
