@@ -2,21 +2,27 @@
 //!
 //! One binary, because each one links the whole engine.
 
-mod python;
-mod smtp;
-mod support;
-
 mod check;
+mod delivery_events;
 mod delivery_mail;
+mod delivery_metrics;
+mod delivery_retention;
+mod delivery_steps;
+mod delivery_store;
 mod exports;
 mod memory;
 mod nightly;
 mod oracle;
+mod postgres;
 mod published;
+mod python;
 mod queries;
 mod ratio;
 mod reports;
+mod requests;
 mod sample;
+mod smtp;
 mod sql;
 mod stores;
 mod sunbird;
+mod support;
