@@ -3,9 +3,14 @@
 //! One binary, because each one links the whole engine.
 
 mod python;
+mod running_service;
 mod support;
+mod token_issuer;
 
 mod check;
+mod delivery_api;
+mod delivery_fuzz;
+mod delivery_security;
 mod exports;
 mod memory;
 mod nightly;
