@@ -17,3 +17,4 @@ pub mod request;
 pub mod retention;
 pub mod source;
 pub mod store;
+pub mod worker;

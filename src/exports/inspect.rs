@@ -6,7 +6,7 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
 use datafusion::error::DataFusionError;
 use datafusion::parquet::arrow::parquet_to_arrow_schema;
-use futures::{StreamExt, TryStreamExt};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use object_store::ObjectMeta;
 
 use super::contract::Table;
@@ -29,8 +29,13 @@ pub struct InspectedFile {
 
 /// Reads every footer of `table`, in file order.
 pub async fn read_footers(table: &TableFiles) -> Result<Vec<InspectedFile>, ExportsError> {
-    futures::stream::iter(&table.files)
-        .map(|object| read_footer(table, object))
+    // Boxed, so that the compiler can tell that a service may move this between threads.
+    let footers: Vec<_> = table
+        .files
+        .iter()
+        .map(|object| read_footer(table, object).boxed())
+        .collect();
+    futures::stream::iter(footers)
         .buffered(CONCURRENT_FOOTERS)
         .try_collect()
         .await

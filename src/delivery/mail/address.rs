@@ -1,0 +1,56 @@
+//! Mail addresses from login tokens, exports and settings, made fit for the mail protocol.
+
+use lettre::Address;
+use url::Host;
+
+use super::plain::is_invisible;
+
+/// Characters of a whole address in the mail protocol.
+const MAX_CHARS: usize = 254;
+
+/// One address; `None` where the text is not exactly one. The domain becomes ASCII (punycode), since most mail servers take
+/// nothing else; what stands before the `@` stays as it is.
+pub(super) fn for_mail(text: &str) -> Option<Address> {
+    let text = text.trim();
+    // The parser lets quoted spaces and characters that show nothing through; no real address has them.
+    let is_odd = |char: char| is_invisible(char) || char.is_whitespace() || matches!(char, '<' | '>' | '"' | ',' | ';');
+    if text.len() > MAX_CHARS || text.contains(is_odd) {
+        return None;
+    }
+    let address: Address = text.parse().ok()?;
+    if address.domain().is_ascii() {
+        return Some(address);
+    }
+    match Host::parse(address.domain()).ok()? {
+        Host::Domain(domain) => Address::new(address.user(), domain).ok(),
+        Host::Ipv4(_) | Host::Ipv6(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_is_one_address() {
+        let written = |text: &str| for_mail(text).map(|address| address.to_string());
+        for (text, expected) in [
+            ("asha@example.org", Some("asha@example.org")),
+            (" asha.k+reports@example.org\n", Some("asha.k+reports@example.org")),
+            ("asha@उदाहरण.भारत", Some("asha@xn--p1b6ci4b4b3a.xn--h2brj9c")),
+            ("आशा@example.org", Some("आशा@example.org")),
+            ("", None),
+            ("asha", None),
+            ("asha@", None),
+            ("asha@example.org\r\nBcc: x@example.org", None),
+            ("asha@example.org\u{2028}x", None),
+            ("asha@example.org,x@example.org", None),
+            ("asha@example.org> SIZE=1", None),
+            ("Asha <asha@example.org>", None),
+            ("\"a b\"@example.org", None),
+        ] {
+            assert_eq!(written(text).as_deref(), expected, "{text:?}");
+        }
+        assert_eq!(for_mail(&format!("{}@example.org", "a".repeat(300))), None);
+    }
+}

@@ -1,0 +1,63 @@
+//! Text from elsewhere (names of batches and courses, words of a mail server) made fit for one line: nothing in it can end
+//! a line, start a header, or turn the direction of what follows.
+
+/// The text on one line: control characters and direction overrides are gone, white space is single spaces. At most `limit`
+/// characters, with an ellipsis where more were there.
+pub(super) fn one_line(text: &str, limit: usize) -> String {
+    let visible: String = text
+        .chars()
+        .map(|char| if char.is_whitespace() { ' ' } else { char })
+        .filter(|&char| !is_invisible(char))
+        .collect();
+    let mut line = String::new();
+    for word in visible.split(' ').filter(|word| !word.is_empty()) {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    match line.char_indices().nth(limit) {
+        Some((end, _)) => format!("{}…", line[..end].trim_end()),
+        None => line,
+    }
+}
+
+/// Characters that show nothing and steer how others are shown or read: controls, direction marks and overrides, byte-order
+/// marks, separators of lines, tags. The joiners of Indian scripts (U+200C, U+200D) are not among them: words need them.
+pub(super) fn is_invisible(char: char) -> bool {
+    char.is_control()
+        || matches!(
+            char,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{180e}'
+                | '\u{200b}'
+                | '\u{200e}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff0}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_stays_a_line() {
+        assert_eq!(
+            one_line("Batch 1\r\nBcc: x@example.org", 80),
+            "Batch 1 Bcc: x@example.org"
+        );
+        assert_eq!(one_line("a\0b\u{2028}c\u{85}d\u{202e}e", 80), "ab c de");
+        assert_eq!(one_line(" \t ", 80), "");
+        assert_eq!(one_line("abcdef", 3), "abc…");
+    }
+
+    #[test]
+    fn indian_scripts_keep_their_joiners() {
+        assert_eq!(one_line("क्\u{200d}ष बैच", 80), "क्\u{200d}ष बैच");
+    }
+}

@@ -1,0 +1,363 @@
+//! What mails say, from the templates in `src/delivery/templates`: one folder a mail, with its subject, text and HTML.
+//!
+//! The HTML is escaped by the template engine; names and words from elsewhere are on one line before they get there.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, UndefinedBehavior, Value, context};
+
+use super::attachment::{Attachment, Packing};
+use super::plain::one_line;
+use super::{Link, MailContext};
+use crate::delivery::request::{FailureCause, ReportFile, Request};
+
+/// Characters of a batch's or course's name.
+const NAME_CHARS: usize = 120;
+/// Characters of the words that say why a request failed.
+const WORDS_CHARS: usize = 400;
+const DAY_FORMAT: &str = "%-d %B %Y";
+const TIME_FORMAT: &str = "%-d %B %Y, %H:%M %Z";
+
+/// What one mail says.
+#[derive(Debug)]
+pub(super) struct MailText {
+    pub subject: String,
+    pub plain: String,
+    pub html: String,
+}
+
+/// The templates, and the zone that times are shown in.
+pub(super) struct Templates {
+    environment: Environment<'static>,
+    timezone: Tz,
+}
+
+macro_rules! templates {
+    ($($name:literal),+ $(,)?) => {
+        [$(($name, include_str!(concat!("../templates/", $name)))),+]
+    };
+}
+
+/// The templates by their paths below the folder.
+const TEMPLATES: [(&str, &str); 8] = templates![
+    "report/subject.txt.j2",
+    "report/body.txt.j2",
+    "report/body.html.j2",
+    "failure/subject.txt.j2",
+    "failure/body.txt.j2",
+    "failure/body.html.j2",
+    "failure/reason.txt.j2",
+    "failure/advice.txt.j2",
+];
+
+impl Templates {
+    /// The templates, checked.
+    pub fn new(timezone: Tz) -> Result<Self, minijinja::Error> {
+        let mut environment = Environment::new();
+        // A tag on a line of its own leaves no line behind.
+        environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        for (name, source) in TEMPLATES {
+            environment.add_template(name, source)?;
+        }
+        Ok(Self { environment, timezone })
+    }
+
+    /// The mail that brings a report; without an attachment it says where the report is.
+    pub fn report(
+        &self,
+        request: &Request,
+        file: &ReportFile,
+        attachment: Option<&Attachment>,
+        context: MailContext<'_>,
+    ) -> Result<MailText, minijinja::Error> {
+        let handed_over = match attachment.map(|attachment| attachment.packing) {
+            Some(Packing::Plain) => "file",
+            Some(Packing::Zip) => "zip",
+            Some(Packing::ProtectedZip) => "protected_zip",
+            None => "link",
+        };
+        let values = context! {
+            rows => file.rows,
+            unknown_users => file.unknown_users,
+            handed_over,
+            attachment => attachment.map(|attachment| attachment.name.clone()),
+            size => bytesize::ByteSize::b(file.bytes).display().si().to_string(),
+            ..self.common(request, file.snapshot_date.day(), context)
+        };
+        self.mail("report", &values)
+    }
+
+    /// The mail that says that a report was not delivered, why, and what to do.
+    pub fn failure(&self, request: &Request, context: MailContext<'_>) -> Result<MailText, minijinja::Error> {
+        let failure = request.failure.as_ref();
+        let cause = failure.map_or(FailureCause::ReportFailed, |failure| failure.cause);
+        // For these, the reason says it all.
+        let is_explained = matches!(
+            cause,
+            FailureCause::MailUnconfirmed | FailureCause::NotAllowed | FailureCause::UnknownBatch
+        );
+        let words = failure
+            .filter(|_| !is_explained)
+            .map(|failure| one_line(&failure.words, WORDS_CHARS))
+            .unwrap_or_default();
+        let day = request
+            .file
+            .as_ref()
+            .map_or(request.snapshot_date, |file| file.snapshot_date);
+        let values = context! {
+            cause => cause.word(),
+            words,
+            ..self.common(request, day.day(), context)
+        };
+        let values = context! {
+            reason => self.line("failure/reason.txt.j2", &values)?,
+            advice => self.line("failure/advice.txt.j2", &values)?,
+            ..values
+        };
+        self.mail("failure", &values)
+    }
+
+    /// What every mail tells.
+    fn common(&self, request: &Request, day: NaiveDate, context: MailContext<'_>) -> Value {
+        let batch_id = one_line(request.batch_id.as_str(), NAME_CHARS);
+        let batch_name = context.batch.and_then(|batch| batch.batch_name.as_deref());
+        let batch = match batch_name.map(|name| one_line(name, NAME_CHARS)) {
+            Some(name) if !name.is_empty() => format!("{name} ({batch_id})"),
+            _ => batch_id,
+        };
+        let course = context.batch.and_then(|batch| batch.course_id.as_deref());
+        let course = course.or(request.course_id.as_deref());
+        context! {
+            batch,
+            course => course.map(|course| one_line(course, NAME_CHARS)),
+            data_as_of => day.format(DAY_FORMAT).to_string(),
+            requested_at => self.time(request.requested_at),
+            request_id => request.id.to_string(),
+            link_url => context.link.map(|Link { url, .. }| url.clone()),
+            link_ends => context.link.map(|link| self.time(link.ends_at)),
+        }
+    }
+
+    fn time(&self, time: DateTime<Utc>) -> String {
+        time.with_timezone(&self.timezone).format(TIME_FORMAT).to_string()
+    }
+
+    fn mail(&self, folder: &str, values: &Value) -> Result<MailText, minijinja::Error> {
+        Ok(MailText {
+            subject: self.line(&format!("{folder}/subject.txt.j2"), values)?,
+            plain: self.render(&format!("{folder}/body.txt.j2"), values)?,
+            html: self.render(&format!("{folder}/body.html.j2"), values)?,
+        })
+    }
+
+    fn line(&self, name: &str, values: &Value) -> Result<String, minijinja::Error> {
+        Ok(self.render(name, values)?.trim().to_owned())
+    }
+
+    fn render(&self, name: &str, values: &Value) -> Result<String, minijinja::Error> {
+        self.environment.get_template(name)?.render(values)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::delivery::access::BatchFacts;
+    use crate::delivery::person::{Person, Roles};
+    use crate::delivery::request::{Deliver, Failure, FileFormat, NoticeState, Status};
+
+    fn request() -> Request {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().expect("a time");
+        Request {
+            id: "019398a1-0000-7000-8000-000000000001".parse().expect("an id"),
+            person: Person {
+                user_id: "u1".parse().expect("an id"),
+                email: Some("asha@example.org".to_owned()),
+                roles: Roles::default(),
+            },
+            batch_id: "b1".parse().expect("an id"),
+            course_id: Some("c1".to_owned()),
+            tenant_id: None,
+            format: FileFormat::Csv,
+            deliver: Deliver::Email,
+            status: Status::Running,
+            failure: None,
+            notice: NoticeState::None,
+            requested_at: at("2026-11-22T20:00:00Z"),
+            deadline: at("2026-11-22T20:30:00Z"),
+            finished_at: None,
+            snapshot_date: "2026-11-22".parse().expect("a date"),
+            attempts: 1,
+            handover_started_at: None,
+            file: None,
+        }
+    }
+
+    fn file(rows: u64, unknown_users: u64) -> ReportFile {
+        ReportFile {
+            snapshot_date: "2026-11-22".parse().expect("a date"),
+            rows,
+            unknown_users,
+            name: "course-progress_Batch-1_2026-11-22.csv".to_owned(),
+            path: "x".to_owned(),
+            bytes: 31_000_000,
+            sha256: String::new(),
+        }
+    }
+
+    fn batch(name: &str) -> BatchFacts {
+        BatchFacts {
+            batch_id: "b1".parse().expect("an id"),
+            course_id: Some("c1".to_owned()),
+            batch_name: Some(name.to_owned()),
+            tenant_id: None,
+            created_by: None,
+            mentors: BTreeSet::new(),
+            rows: None,
+        }
+    }
+
+    fn link() -> Link {
+        Link {
+            url: "https://reports.example.org/r/1?a=1&b=2".to_owned(),
+            ends_at: "2026-12-22T18:30:00Z".parse().expect("a time"),
+        }
+    }
+
+    fn attached(packing: Packing) -> Attachment {
+        let name = match packing {
+            Packing::Plain => "course-progress_Batch-1_2026-11-22.csv",
+            Packing::Zip | Packing::ProtectedZip => "course-progress_Batch-1_2026-11-22.zip",
+        };
+        Attachment {
+            name: name.to_owned(),
+            media_type: "",
+            packing,
+            bytes: Vec::new(),
+        }
+    }
+
+    fn templates() -> Templates {
+        Templates::new(Tz::Asia__Kolkata).expect("good templates")
+    }
+
+    /// The whole mail as one text.
+    fn written(mail: &MailText) -> String {
+        format!("Subject: {}\n\n{}\n\n{}", mail.subject, mail.plain, mail.html)
+    }
+
+    fn report(rows: u64, unknown_users: u64, packing: Option<Packing>, link: Option<&Link>) -> MailText {
+        let batch = batch("बैच १ <b>&");
+        let context = MailContext {
+            batch: Some(&batch),
+            link,
+        };
+        let attachment = packing.map(attached);
+        let mail = templates().report(&request(), &file(rows, unknown_users), attachment.as_ref(), context);
+        mail.expect("a mail")
+    }
+
+    fn failure(cause: FailureCause, link: Option<&Link>) -> MailText {
+        let mut request = request();
+        request.status = Status::Failed;
+        request.failure = Some(Failure {
+            cause,
+            words: "the mail server said: 550 5.1.1 <no such mailbox>".to_owned(),
+        });
+        let batch = batch("Batch 1");
+        let context = MailContext {
+            batch: Some(&batch),
+            link,
+        };
+        templates().failure(&request, context).expect("a mail")
+    }
+
+    #[test]
+    fn a_report_that_is_attached() {
+        insta::assert_snapshot!(written(&report(1234, 12, Some(Packing::Plain), None)));
+    }
+
+    #[test]
+    fn a_report_under_a_password_with_a_link() {
+        insta::assert_snapshot!(report(1, 1, Some(Packing::ProtectedZip), Some(&link())).plain);
+    }
+
+    #[test]
+    fn a_report_that_is_too_large() {
+        insta::assert_snapshot!(written(&report(1234, 0, None, Some(&link()))));
+        insta::assert_snapshot!(report(1234, 0, None, None).plain);
+    }
+
+    #[test]
+    fn every_step_of_the_ladder_says_how_the_report_comes() {
+        for (packing, link, expected) in [
+            (Some(Packing::Plain), None, "The report is attached: course-progress_Batch-1_2026-11-22.csv"),
+            (Some(Packing::Zip), None, "attached as a ZIP file, because it is too large by itself"),
+            (Some(Packing::ProtectedZip), None, "attached as a ZIP file under a password"),
+            (None, Some(link()), "too large for a mail (31.0 MB). Download it here"),
+            (None, None, "too large for a mail (31.0 MB). Please open the course progress dashboard"),
+        ] {
+            let mail = report(3, 0, packing, link.as_ref());
+            assert!(mail.plain.contains(expected), "{}", mail.plain);
+            assert!(mail.html.contains("</html>"));
+        }
+        assert!(report(0, 0, Some(Packing::Plain), None).plain.contains("Nobody was enrolled"));
+    }
+
+    #[test]
+    fn failures_in_words_that_a_mentor_understands() {
+        insta::assert_snapshot!(written(&failure(FailureCause::MailUnconfirmed, Some(&link()))));
+        insta::assert_snapshot!(failure(FailureCause::MailRefused, Some(&link())).plain);
+        insta::assert_snapshot!(failure(FailureCause::NotAllowed, None).plain);
+    }
+
+    #[test]
+    fn every_failure_has_a_reason_and_an_advice() {
+        let mut reasons = BTreeSet::new();
+        for &cause in FailureCause::ALL {
+            for link in [None, Some(link())] {
+                let mail = failure(cause, link.as_ref());
+                let line = |start: &str| {
+                    let line = mail.plain.lines().find_map(|line| line.strip_prefix(start));
+                    line.map(str::trim).unwrap_or_default().to_owned()
+                };
+                assert!(line("What to do:").len() > 20, "{}", mail.plain);
+                assert_eq!(mail.plain.contains("https://"), link.is_some());
+                reasons.insert(line("What happened:"));
+            }
+        }
+        assert_eq!(reasons.len(), FailureCause::ALL.len(), "{reasons:?}");
+    }
+
+    #[test]
+    fn names_cannot_become_markup_or_lines() {
+        let name = "x</td><script>alert(1)</script>\r\nBcc: y@example.org\u{202e}";
+        let facts = batch(name);
+        let context = MailContext {
+            batch: Some(&facts),
+            link: None,
+        };
+        let mail = templates()
+            .report(&request(), &file(1, 0), Some(&attached(Packing::Plain)), context)
+            .expect("a mail");
+        assert!(!mail.html.contains("<script>"), "{}", mail.html);
+        assert!(!mail.subject.contains(['\r', '\n', '\u{202e}']), "{:?}", mail.subject);
+        assert!(!mail.plain.contains("\nBcc:"), "{}", mail.plain);
+    }
+
+    #[test]
+    fn html_loads_nothing_from_elsewhere() {
+        for html in [
+            report(1, 0, None, Some(&link())).html,
+            failure(FailureCause::MailRefused, Some(&link())).html,
+        ] {
+            for loads in ["<img", "<script", "<link", "<style", "url(", "src="] {
+                assert!(!html.contains(loads), "{html}");
+            }
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! One delivery: may they have it, make the file, keep it or mail it, and store what became of it.
+
+use chrono::Utc;
+
+use super::super::access::BatchFacts;
+use super::super::files::FilesError;
+use super::super::mail::{MailContext, SendError};
+use super::super::request::{Deliver, Failure, FailureCause, ReportFile, Request, Status};
+use super::super::source::Current;
+use super::super::store::{Held, Lease, StoreError};
+use super::Workshop;
+use super::backoff::next_try;
+
+/// How a try ended.
+enum Outcome {
+    Done(Status),
+    Failed(Failure),
+    /// Another try may fare better, until the deadline; then it fails for this reason.
+    NotNow(Failure),
+    /// Somebody else has the request.
+    LetGo,
+}
+
+/// Brings a request one step further: to its end, or back into the queue.
+pub async fn deliver(shop: &Workshop, lease: &Lease) -> Result<Held, StoreError> {
+    let request = &lease.request;
+    shop.metrics.count_attempt();
+    let outcome = if request.handover_started_at.is_some() {
+        Outcome::Failed(unconfirmed("the service was stopped"))
+    } else if lease.was_lost_too_often() {
+        Outcome::Failed(Failure {
+            cause: FailureCause::ReportFailed,
+            words: "The service stopped each time it worked on this report; its operators can see why.".to_owned(),
+        })
+    } else {
+        attempt(shop, lease).await?
+    };
+    let now = Utc::now();
+    match outcome {
+        Outcome::Done(status) => {
+            let held = shop.store.succeed(&lease.token, status, now).await?;
+            if held == Held::Yes {
+                shop.metrics
+                    .observe_delivery(request.deliver, now - request.requested_at);
+            }
+            Ok(held)
+        }
+        Outcome::NotNow(reason) => {
+            let due = next_try(now, request.attempts);
+            tracing::warn!(
+                "request {} did not go through ({}): {}",
+                request.id,
+                reason.cause,
+                reason.words
+            );
+            if due < request.deadline {
+                shop.store.try_again(&lease.token, due).await
+            } else {
+                fail(shop, lease, &reason).await
+            }
+        }
+        Outcome::Failed(failure) => fail(shop, lease, &failure).await,
+        Outcome::LetGo => Ok(Held::No),
+    }
+}
+
+async fn fail(shop: &Workshop, lease: &Lease, failure: &Failure) -> Result<Held, StoreError> {
+    let request = &lease.request;
+    let is_mail = request.deliver == Deliver::Email;
+    let held = shop.store.fail(&lease.token, failure, is_mail, Utc::now()).await?;
+    if held == Held::Yes {
+        tracing::error!("request {} failed ({}): {}", request.id, failure.cause, failure.words);
+        shop.metrics.count_failure(failure.cause);
+    }
+    Ok(held)
+}
+
+async fn attempt(shop: &Workshop, lease: &Lease) -> Result<Outcome, StoreError> {
+    let request = &lease.request;
+    let current = shop.source.current();
+    let batch = match checked_batch(&current, request) {
+        Ok(batch) => batch,
+        Err(failure) => return Ok(Outcome::Failed(failure)),
+    };
+    let file = match shop.files.make(&current, batch, request.format).await {
+        Ok(file) => file,
+        Err(error) => return Ok(not_made(shop, &error).await),
+    };
+    if shop.store.file_made(&lease.token, &file).await? == Held::No {
+        return Ok(Outcome::LetGo);
+    }
+    match request.deliver {
+        Deliver::Download => Ok(Outcome::Done(Status::Ready)),
+        Deliver::Email => Ok(send(shop, lease, batch, &file).await),
+    }
+}
+
+/// The batch, if its report may still go to the requester.
+fn checked_batch<'a>(current: &'a Current, request: &Request) -> Result<&'a BatchFacts, Failure> {
+    let failed = |cause, words: &str| Failure {
+        cause,
+        words: words.to_owned(),
+    };
+    let batch = current.directory.get(&request.batch_id).ok_or_else(|| {
+        failed(
+            FailureCause::UnknownBatch,
+            "The batch is not in the platform's newest data any more.",
+        )
+    })?;
+    if batch.is_open_to(&request.person) {
+        Ok(batch)
+    } else {
+        Err(failed(
+            FailureCause::NotAllowed,
+            "You are no longer the creator, a mentor or an admin of this batch.",
+        ))
+    }
+}
+
+async fn not_made(shop: &Workshop, error: &FilesError) -> Outcome {
+    let failure = Failure {
+        cause: FailureCause::ReportFailed,
+        words: if error.is_permanent() {
+            "The report does not fit into this format; ask for it as CSV.".to_owned()
+        } else {
+            "The report could not be made from the platform's data.".to_owned()
+        },
+    };
+    // People are told what concerns them; what an operator needs is in the log.
+    tracing::error!("a report could not be made: {error}");
+    if error.is_permanent() {
+        return Outcome::Failed(failure);
+    }
+    // The files may have been replaced by a newer run.
+    shop.source.refresh().await;
+    Outcome::NotNow(failure)
+}
+
+async fn send(shop: &Workshop, lease: &Lease, batch: &BatchFacts, file: &ReportFile) -> Outcome {
+    let request = &lease.request;
+    let unavailable = |words: String| {
+        Outcome::NotNow(Failure {
+            cause: FailureCause::MailUnavailable,
+            words,
+        })
+    };
+    let Some(mailer) = &shop.mailer else {
+        return unavailable("No mail server is set.".to_owned());
+    };
+    let copy = match shop.files.local_copy(&file.path).await {
+        Ok(copy) => copy,
+        Err(error) => return not_made(shop, &error).await,
+    };
+    let link = shop.links.to_file(request);
+    let context = MailContext {
+        batch: Some(batch),
+        link: link.as_ref(),
+    };
+    let sent = mailer
+        .send_report(request, file, copy.path(), context, may_hand_over(shop, lease))
+        .await;
+    match sent {
+        Ok(()) => Outcome::Done(Status::Sent),
+        Err(SendError::Refused(words)) => Outcome::Failed(Failure {
+            cause: FailureCause::MailRefused,
+            words: format!("The mail server refused the mail: {words}"),
+        }),
+        Err(SendError::Unavailable(words)) => unavailable(format!("The mail server could not take the mail: {words}")),
+        Err(SendError::Unconfirmed(words)) => Outcome::Failed(unconfirmed(&words)),
+        Err(SendError::CalledOff) => Outcome::LetGo,
+    }
+}
+
+/// Stores that the content of a mail goes out now. Where that cannot be stored, it must not go out.
+pub async fn may_hand_over(shop: &Workshop, lease: &Lease) -> bool {
+    match shop.store.start_handover(&lease.token, Utc::now()).await {
+        Ok(held) => held == Held::Yes,
+        Err(error) => {
+            tracing::error!("request {} was not handed over: {error}", lease.request.id);
+            false
+        }
+    }
+}
+
+fn unconfirmed(why: &str) -> Failure {
+    Failure {
+        cause: FailureCause::MailUnconfirmed,
+        words: format!(
+            "The mail may or may not have arrived; it is not sent again, so that none arrives twice ({why})."
+        ),
+    }
+}

@@ -1,0 +1,124 @@
+//! Workers take requests from the store, one each at a time, and bring them to an end.
+//!
+//! A worker holds its request by a lease that is renewed while it works; where the lease is lost, it lets go at once. What
+//! is done with a request is in [`deliver`] and [`notify`].
+
+mod backoff;
+mod deliver;
+mod notify;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::Utc;
+use tokio::sync::{Notify, watch};
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::files::ReportFiles;
+use super::links::Links;
+use super::mail::Mailer;
+use super::metrics::DeliveryMetrics;
+use super::source::ReportSource;
+use super::store::{Held, LEASE, Lease, Store, Work};
+
+/// How long a worker without work waits for a word before it looks again: for what other processes accepted, for tries
+/// that are due, and for leases that ran out.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How long a worker waits after the store did not answer.
+const AFTER_STORE_ERROR: Duration = Duration::from_secs(5);
+/// Leases are renewed so many times before they would run out.
+const RENEWALS_PER_LEASE: u32 = 4;
+
+/// What all workers share.
+pub struct Workshop {
+    pub store: Store,
+    pub source: Arc<ReportSource>,
+    pub files: Arc<ReportFiles>,
+    /// None where no mail server is set; only downloads are accepted then.
+    pub mailer: Option<Mailer>,
+    pub links: Links,
+    pub metrics: Arc<DeliveryMetrics>,
+    /// Rung when a request was accepted by this process.
+    pub bell: Arc<Notify>,
+}
+
+impl Workshop {
+    /// Runs `count` workers until `stop` turns true; what they hold then is brought to its end.
+    pub async fn run(self: Arc<Self>, count: usize, stop: watch::Receiver<bool>) {
+        let mut workers = JoinSet::new();
+        for _ in 0..count {
+            workers.spawn(Arc::clone(&self).work(stop.clone()));
+        }
+        workers.join_all().await;
+    }
+
+    async fn work(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow_and_update() {
+            let wait = match self.store.claim(Utc::now()).await {
+                Ok(Some(lease)) => {
+                    self.hold(lease).await;
+                    continue;
+                }
+                Ok(None) => LOOK_AGAIN,
+                Err(error) => {
+                    tracing::error!("requests wait: {error}");
+                    AFTER_STORE_ERROR
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.bell.notified() => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+
+    /// Does the work of a lease while renewing it.
+    async fn hold(&self, lease: Lease) {
+        let id = lease.request.id;
+        let mut renewal = Renewal::start(self.store.clone(), &lease);
+        let work = async {
+            match lease.work {
+                Work::Deliver => deliver::deliver(self, &lease).await,
+                Work::Notify => notify::notify(self, &lease).await,
+            }
+        };
+        tokio::select! {
+            held = work => match held {
+                Ok(Held::Yes) => {}
+                Ok(Held::No) => tracing::info!("request {id} was taken over or cancelled"),
+                Err(error) => tracing::error!("request {id} is taken up again when its lease ends: {error}"),
+            },
+            _ = &mut renewal.task => tracing::warn!("request {id} was let go: its lease could not be renewed"),
+        }
+    }
+}
+
+/// Renews a lease, on a thread of its own where the work keeps one busy; ends when the lease is lost, or with this value.
+struct Renewal {
+    task: JoinHandle<()>,
+}
+
+impl Renewal {
+    fn start(store: Store, lease: &Lease) -> Self {
+        let token = lease.token;
+        let task = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(LEASE / RENEWALS_PER_LEASE).await;
+                match store.renew(&token, Utc::now()).await {
+                    Ok(Held::Yes) => {}
+                    Ok(Held::No) => return,
+                    // The next renewal may come in time.
+                    Err(error) => tracing::warn!("a lease was not renewed: {error}"),
+                }
+            }
+        });
+        Self { task }
+    }
+}
+
+impl Drop for Renewal {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

@@ -1,0 +1,66 @@
+//! One failure notice: tells the requester why no report came, and where it can be fetched.
+
+use chrono::{TimeDelta, Utc};
+
+use super::super::mail::{MailContext, SendError};
+use super::super::store::{Held, Lease, StoreError};
+use super::Workshop;
+use super::backoff::next_try;
+use super::deliver::may_hand_over;
+
+/// A notice that could not be sent for so long after the deadline is of no use any more.
+const USEFUL_FOR: TimeDelta = TimeDelta::hours(24);
+
+/// Sends the notice of a failed request, or puts it off.
+pub async fn notify(shop: &Workshop, lease: &Lease) -> Result<Held, StoreError> {
+    let request = &lease.request;
+    // It may have arrived already, and nobody gets it twice.
+    if request.handover_started_at.is_some() {
+        return shop.store.end_notice(&lease.token, false).await;
+    }
+    let Some(mailer) = &shop.mailer else {
+        return put_off(shop, lease).await;
+    };
+    let current = shop.source.current();
+    let batch = current.directory.get(&request.batch_id);
+    // Only who may have the report is told where it is.
+    let is_open = batch.is_some_and(|batch| batch.is_open_to(&request.person));
+    let link = request
+        .file
+        .as_ref()
+        .filter(|_| is_open)
+        .and_then(|_| shop.links.to_file(request));
+    let context = MailContext {
+        batch,
+        link: link.as_ref(),
+    };
+    match mailer
+        .send_failure_notice(request, context, may_hand_over(shop, lease))
+        .await
+    {
+        Ok(()) => shop.store.end_notice(&lease.token, true).await,
+        Err(SendError::Unavailable(words)) => {
+            tracing::warn!("the notice of request {} did not go through: {words}", request.id);
+            put_off(shop, lease).await
+        }
+        Err(error @ (SendError::Refused(_) | SendError::Unconfirmed(_))) => {
+            tracing::error!("the notice of request {} is given up: {error}", request.id);
+            shop.store.end_notice(&lease.token, false).await
+        }
+        Err(SendError::CalledOff) => Ok(Held::No),
+    }
+}
+
+async fn put_off(shop: &Workshop, lease: &Lease) -> Result<Held, StoreError> {
+    let request = &lease.request;
+    let due = next_try(Utc::now(), request.attempts);
+    if due < request.deadline + USEFUL_FOR {
+        shop.store.notify_again(&lease.token, due).await
+    } else {
+        tracing::error!(
+            "the notice of request {} could not be sent for a day and is given up",
+            request.id
+        );
+        shop.store.end_notice(&lease.token, false).await
+    }
+}
