@@ -11,7 +11,9 @@ const EXAMPLES: &str = "25";
 
 #[test]
 fn made_up_requests_get_documented_answers() {
-    let Some(python) = python_for("fuzz", "schemathesis") else { return };
+    let Some(python) = python_for("fuzz", "schemathesis") else {
+        return;
+    };
     let mut setup = Setup::new();
     setup.config.serve.requests_per_hour = 1_000_000;
     setup.config.serve.queue_limit = 1_000_000;
@@ -19,10 +21,22 @@ fn made_up_requests_get_documented_answers() {
     service.keep_working();
     let start = Instant::now();
     let run = Command::new(python)
-        .args(["-m", "schemathesis.cli", "run", &format!("{}/openapi.json", service.url)])
+        .args([
+            "-m",
+            "schemathesis.cli",
+            "run",
+            &format!("{}/openapi.json", service.url),
+        ])
         .args(["--header", "Authorization: Bearer dev:mentor,mentor@example.org"])
         .args(["--checks", "all", "--max-examples", EXAMPLES])
-        .args(["--seed", "20261122", "--workers", "2", "--continue-on-failure", "--no-color"])
+        .args([
+            "--seed",
+            "20261122",
+            "--workers",
+            "2",
+            "--continue-on-failure",
+            "--no-color",
+        ])
         .current_dir(service.folder.path())
         .output()
         .expect("a run");

@@ -31,7 +31,10 @@ fn batches_of(service: &RunningService, token: &str) -> Vec<String> {
     assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
     let page = answer.json();
     let items = page["items"].as_array().expect("items");
-    items.iter().map(|item| item["batch_id"].as_str().expect("an id").to_owned()).collect()
+    items
+        .iter()
+        .map(|item| item["batch_id"].as_str().expect("an id").to_owned())
+        .collect()
 }
 
 /// The base64 of a part of a token.
@@ -98,10 +101,19 @@ fn only_good_tokens_are_believed() {
         ("no signature, alg none", unsigned("none")),
         ("no signature, alg None", unsigned("None")),
         ("no signature, alg ES256", unsigned("ES256")),
-        ("HMAC by the public modulus", by_secret(public["n"].as_str().expect("n").as_bytes(), "rsa")),
-        ("HMAC by the public JWK", by_secret(public.to_string().as_bytes(), "rsa")),
+        (
+            "HMAC by the public modulus",
+            by_secret(public["n"].as_str().expect("n").as_bytes(), "rsa"),
+        ),
+        (
+            "HMAC by the public JWK",
+            by_secret(public.to_string().as_bytes(), "rsa"),
+        ),
         ("HMAC by nothing", by_secret(b"", &key.id)),
-        ("an RSA key's id on an EC signature", with_header(&|header| header.kid = Some("rsa".to_owned()))),
+        (
+            "an RSA key's id on an EC signature",
+            with_header(&|header| header.kid = Some("rsa".to_owned())),
+        ),
         ("an EC key's id on an RSA signature", {
             let mut header = rsa.header();
             header.kid = Some(key.id.clone());
@@ -117,15 +129,24 @@ fn only_good_tokens_are_believed() {
             header.alg = Algorithm::PS256;
             rsa.sign_as(&header, &good)
         }),
-        ("other claims under a good signature", format!("{head}.{admin}.{}", signature(&honest))),
-        ("an extension", with_header(&|header| header.crit = Some(vec!["b64".to_owned()]))),
+        (
+            "other claims under a good signature",
+            format!("{head}.{admin}.{}", signature(&honest)),
+        ),
+        (
+            "an extension",
+            with_header(&|header| header.crit = Some(vec!["b64".to_owned()])),
+        ),
         ("expired", with("exp", json!(now() - 60))),
         ("expired before 1970", with("exp", json!(-1))),
         ("an end that is no number", with("exp", json!("tomorrow"))),
         ("no end", without("exp")),
         ("not valid yet", with("nbf", json!(now() + 120))),
         ("a start that is no number", with("nbf", json!("now"))),
-        ("another issuer", with("iss", json!("https://login.example.org/realms/other"))),
+        (
+            "another issuer",
+            with("iss", json!("https://login.example.org/realms/other")),
+        ),
         ("several issuers, none of them ours", with("iss", json!(["a", "b"]))),
         ("no issuer", without("iss")),
         ("another audience", with("aud", json!("another-service"))),
@@ -196,7 +217,9 @@ fn settings_that_cannot_tell_people_apart_are_refused() {
     let message = |change: &dyn Fn(&mut IdentityConfig)| {
         let mut settings = issuer.settings();
         change(&mut settings);
-        let refused: IdentityError = runtime.block_on(Identity::by_tokens(&settings)).expect_err("no identity");
+        let refused: IdentityError = runtime
+            .block_on(Identity::by_tokens(&settings))
+            .expect_err("no identity");
         let message = refused.to_string();
         assert!(!message.contains('\n'), "{message}");
         message
@@ -232,7 +255,9 @@ fn batches_of_others_are_as_if_they_were_not_there() {
         ("u1", &[], &[]),
         ("MAKER", &[], &[]),
     ];
-    let unknown = service.ask(&issuer.token("maker", &[]), "no-such-batch", "download").body;
+    let unknown = service
+        .ask(&issuer.token("maker", &[]), "no-such-batch", "download")
+        .body;
     for (user, roles, allowed) in people {
         let token = issuer.token(user, roles);
         assert_eq!(batches_of(&service, &token), allowed, "{user} {roles:?}");
@@ -241,7 +266,11 @@ fn batches_of_others_are_as_if_they_were_not_there() {
             if allowed.contains(&batch) {
                 assert_eq!(answer.status, StatusCode::ACCEPTED, "{user} {roles:?} {batch}");
             } else {
-                assert_eq!(answer.problem(), problem(404, "unknown-batch"), "{user} {roles:?} {batch}");
+                assert_eq!(
+                    answer.problem(),
+                    problem(404, "unknown-batch"),
+                    "{user} {roles:?} {batch}"
+                );
                 assert_eq!(answer.body, unknown, "nobody learns which ids there are");
             }
         }
@@ -271,7 +300,10 @@ fn requests_of_others_are_as_if_they_were_not_there() {
     }
     let open = service.send(service.request(Method::GET, &format!("/api/v1/reports/{id}/file")));
     assert_eq!(open.problem(), problem(401, "not-logged-in"));
-    assert_eq!(service.get(&mentor, &format!("/api/v1/reports/{id}/file")).status, StatusCode::OK);
+    assert_eq!(
+        service.get(&mentor, &format!("/api/v1/reports/{id}/file")).status,
+        StatusCode::OK
+    );
 }
 
 #[test]
@@ -307,7 +339,10 @@ fn a_file_is_for_those_who_may_have_it_now() {
     }
     service.runtime.block_on(service.parts.source.refresh());
     assert_eq!(service.get(&mentor, &of_mentor).problem(), problem(403, "not-allowed"));
-    assert_eq!(service.ask(&mentor, "b1", "download").problem(), problem(404, "unknown-batch"));
+    assert_eq!(
+        service.ask(&mentor, "b1", "download").problem(),
+        problem(404, "unknown-batch")
+    );
 }
 
 fn write_day(exports: &TestExports, table: &str, day: &str, sql: &str) {
@@ -332,16 +367,31 @@ fn ids_are_no_way_to_other_files() {
         "019ab3a05c1e7c2a9f5e3d1c0a8b7e44",
     ] {
         for path in [format!("/api/v1/reports/{id}"), format!("/api/v1/reports/{id}/file")] {
-            let answer = raw(&service, &format!("GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer dev:mentor\r\n\r\n"));
+            let answer = raw(
+                &service,
+                &format!("GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer dev:mentor\r\n\r\n"),
+            );
             assert!(answer.starts_with("HTTP/1.1 404 "), "{path}: {answer}");
         }
     }
-    for path in ["/api/v1/reports/../../etc/passwd", "/../../etc/passwd", "//etc/passwd", "/api/v1/reports/;/file"] {
-        let answer = raw(&service, &format!("GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer dev:mentor\r\n\r\n"));
+    for path in [
+        "/api/v1/reports/../../etc/passwd",
+        "/../../etc/passwd",
+        "//etc/passwd",
+        "/api/v1/reports/;/file",
+    ] {
+        let answer = raw(
+            &service,
+            &format!("GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer dev:mentor\r\n\r\n"),
+        );
         assert!(answer.starts_with("HTTP/1.1 40"), "{path}: {answer}");
     }
     for batch in ["../../etc/passwd", "b1'--", "b1\u{0}", "b1/../b2", "\u{202e}1b"] {
-        assert_eq!(service.ask("dev:mentor", batch, "download").problem(), problem(404, "unknown-batch"), "{batch}");
+        assert_eq!(
+            service.ask("dev:mentor", batch, "download").problem(),
+            problem(404, "unknown-batch"),
+            "{batch}"
+        );
     }
 }
 
@@ -362,7 +412,11 @@ fn names_of_batches_are_no_way_into_headers() {
     assert!(!file.headers.contains_key("set-cookie"));
     let disposition = file.header("content-disposition");
     assert!(disposition.is_ascii(), "{disposition}");
-    let plain = disposition.split("filename=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a name");
+    let plain = disposition
+        .split("filename=\"")
+        .nth(1)
+        .and_then(|rest| rest.split('"').next())
+        .expect("a name");
     assert!(!plain.contains(['/', '\\', '"', '\r', '\n']), "{plain}");
     // A line break cannot be sent in a header's value either.
     let smuggled = raw(
@@ -382,9 +436,14 @@ fn names_of_batches_are_no_way_into_headers() {
 #[test]
 fn large_requests_are_refused() {
     let service = Setup::new().start();
-    let large = format!(r#"{{"batch_id":"{}","format":"csv","deliver":"download"}}"#, "b".repeat(20_000));
+    let large = format!(
+        r#"{{"batch_id":"{}","format":"csv","deliver":"download"}}"#,
+        "b".repeat(20_000)
+    );
     let send = |body: reqwest::Body| {
-        let request = service.request(Method::POST, "/api/v1/reports").bearer_auth("dev:mentor");
+        let request = service
+            .request(Method::POST, "/api/v1/reports")
+            .bearer_auth("dev:mentor");
         service.send(request.header("Content-Type", "application/json").body(body))
     };
     assert_eq!(send(large.into()).problem(), problem(413, "too-large"));
@@ -424,7 +483,9 @@ fn slow_clients_are_cut_off() {
     let service = impatient_service();
     let connect = || {
         let stream = TcpStream::connect(service.address).expect("a connection");
-        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a time-out");
+        stream
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .expect("a time-out");
         stream
     };
     // Nothing at all, half a head, one letter at a time, and nothing after a request.
@@ -432,7 +493,8 @@ fn slow_clients_are_cut_off() {
     let mut half = connect();
     half.write_all(b"GET /healthz HTTP/1.1\r\nHo").expect("half a head");
     let mut idle = connect();
-    idle.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").expect("a request");
+    idle.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        .expect("a request");
     let start = Instant::now();
     let mut dripping = connect();
     for letter in b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" {
@@ -458,14 +520,19 @@ fn slow_clients_are_cut_off() {
     )
     .expect("half a body");
     let answer = read_to_end(&mut body).expect("an answer, and the end");
-    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("urn:pragati:problem:too-slow"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 408 ") && answer.contains("urn:pragati:problem:too-slow"),
+        "{answer}"
+    );
 }
 
 #[test]
 fn a_client_that_takes_nothing_is_cut_off() {
     let service = impatient_service();
     let mut greedy = TcpStream::connect(service.address).expect("a connection");
-    greedy.set_write_timeout(Some(Duration::from_secs(10))).expect("a time-out");
+    greedy
+        .set_write_timeout(Some(Duration::from_secs(10)))
+        .expect("a time-out");
     let requests = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n".repeat(100);
     let start = Instant::now();
     // Requests without end, while no answer is read: the service stops reading, then ends the connection.
@@ -473,7 +540,10 @@ fn a_client_that_takes_nothing_is_cut_off() {
         if let Err(error) = greedy.write_all(&requests) {
             break error;
         }
-        assert!(start.elapsed() < Duration::from_secs(20), "the service takes everything");
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "the service takes everything"
+        );
     };
     let is_cut_off = matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe);
     assert!(is_cut_off, "{error}");
@@ -482,20 +552,27 @@ fn a_client_that_takes_nothing_is_cut_off() {
 #[test]
 fn connections_are_counted() {
     let service = impatient_service();
-    let open: Vec<TcpStream> = (0..8).map(|_| TcpStream::connect(service.address).expect("a connection")).collect();
+    let open: Vec<TcpStream> = (0..8)
+        .map(|_| TcpStream::connect(service.address).expect("a connection"))
+        .collect();
     std::thread::sleep(Duration::from_millis(100));
     let more = raw(&service, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
     assert_eq!(more, "", "one more is closed at once");
     drop(open);
     std::thread::sleep(Duration::from_millis(200));
-    let after = raw(&service, "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    let after = raw(
+        &service,
+        "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    );
     assert!(after.starts_with("HTTP/1.1 200 "), "{after}");
 }
 
 /// Sends bytes as they are, and reads until the service closes the connection or has answered.
 fn raw(service: &RunningService, request: &str) -> String {
     let mut stream = TcpStream::connect(service.address).expect("a connection");
-    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a time-out");
+    stream
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .expect("a time-out");
     // The service may answer and close before it has read everything.
     let _ = stream.write_all(request.as_bytes());
     let _ = stream.shutdown(std::net::Shutdown::Write);

@@ -165,7 +165,11 @@ impl RunningService {
     }
 
     pub fn post(&self, token: &str, body: &Value) -> Answer {
-        self.send(self.request(Method::POST, "/api/v1/reports").bearer_auth(token).json(body))
+        self.send(
+            self.request(Method::POST, "/api/v1/reports")
+                .bearer_auth(token)
+                .json(body),
+        )
     }
 
     /// Does what a worker does: makes the report of the request that is due, and keeps it for a download.
@@ -191,7 +195,10 @@ impl RunningService {
         self.runtime.block_on(async {
             let store = &self.parts.store;
             let lease = store.claim(Utc::now()).await.expect("the store").expect("a request");
-            let failed = store.fail(&lease.token, failure, false, Utc::now()).await.expect("the store");
+            let failed = store
+                .fail(&lease.token, failure, false, Utc::now())
+                .await
+                .expect("the store");
             assert_eq!(failed, Held::Yes);
         });
     }
@@ -219,7 +226,10 @@ async fn work_on_next(parts: &ServerParts) -> bool {
     let file = parts.files.make(&current, batch, lease.request.format).await;
     let made = parts.store.file_made(&lease.token, &file.expect("a file")).await;
     let ready = parts.store.succeed(&lease.token, Status::Ready, Utc::now()).await;
-    assert_eq!((made.expect("the store"), ready.expect("the store")), (Held::Yes, Held::Yes));
+    assert_eq!(
+        (made.expect("the store"), ready.expect("the store")),
+        (Held::Yes, Held::Yes)
+    );
     true
 }
 
@@ -242,8 +252,6 @@ impl Answer {
     }
 
     pub fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .map_or("", |value| value.to_str().expect("text"))
+        self.headers.get(name).map_or("", |value| value.to_str().expect("text"))
     }
 }

@@ -295,17 +295,37 @@ mod tests {
     #[test]
     fn every_step_of_the_ladder_says_how_the_report_comes() {
         for (packing, link, expected) in [
-            (Some(Packing::Plain), None, "The report is attached: course-progress_Batch-1_2026-11-22.csv"),
-            (Some(Packing::Zip), None, "attached as a ZIP file, because it is too large by itself"),
-            (Some(Packing::ProtectedZip), None, "attached as a ZIP file under a password"),
+            (
+                Some(Packing::Plain),
+                None,
+                "The report is attached: course-progress_Batch-1_2026-11-22.csv",
+            ),
+            (
+                Some(Packing::Zip),
+                None,
+                "attached as a ZIP file, because it is too large by itself",
+            ),
+            (
+                Some(Packing::ProtectedZip),
+                None,
+                "attached as a ZIP file under a password",
+            ),
             (None, Some(link()), "too large for a mail (31.0 MB). Download it here"),
-            (None, None, "too large for a mail (31.0 MB). Please open the course progress dashboard"),
+            (
+                None,
+                None,
+                "too large for a mail (31.0 MB). Please open the course progress dashboard",
+            ),
         ] {
             let mail = report(3, 0, packing, link.as_ref());
             assert!(mail.plain.contains(expected), "{}", mail.plain);
             assert!(mail.html.contains("</html>"));
         }
-        assert!(report(0, 0, Some(Packing::Plain), None).plain.contains("Nobody was enrolled"));
+        assert!(
+            report(0, 0, Some(Packing::Plain), None)
+                .plain
+                .contains("Nobody was enrolled")
+        );
     }
 
     #[test]

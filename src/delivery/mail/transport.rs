@@ -37,7 +37,11 @@ impl Transport {
 
     /// Sends one mail. `before_handover` is asked once, when the server has accepted sender and recipient and waits for the
     /// content; where it says no, the connection is cut, which tells the server to forget the mail.
-    pub async fn send(&self, mail: &MailToSend, before_handover: impl Future<Output = bool> + Send) -> Result<(), SendError> {
+    pub async fn send(
+        &self,
+        mail: &MailToSend,
+        before_handover: impl Future<Output = bool> + Send,
+    ) -> Result<(), SendError> {
         let mut connection = self.offer(mail).await?;
         if !before_handover().await {
             return Err(SendError::CalledOff);

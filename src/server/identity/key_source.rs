@@ -256,11 +256,7 @@ mod tests {
             });
             let service = axum_server::Server::<SocketAddr>::from_listener(listener);
             tokio::spawn(service.serve(router.into_make_service()));
-            Self {
-                address,
-                answer,
-                asked,
-            }
+            Self { address, answer, asked }
         }
 
         fn answers(&self, status: StatusCode, text: String) {
@@ -273,7 +269,9 @@ mod tests {
 
         async fn source(&self, refresh_every: Duration, least_interval: Duration) -> KeySource {
             let url = format!("http://{}/keys", self.address);
-            let mut source = KeySource::open(&url, &IdentityConfig::default()).await.expect("a source");
+            let mut source = KeySource::open(&url, &IdentityConfig::default())
+                .await
+                .expect("a source");
             (source.refresh_every, source.least_interval) = (refresh_every, least_interval);
             source
         }
@@ -303,7 +301,13 @@ mod tests {
         let source = issuer.source(LONG, LONG).await;
         let asked = issuer.asked();
         for made_up in 0..20 {
-            assert!(source.find(&format!("made up {made_up}")).await.expect("keys").is_none());
+            assert!(
+                source
+                    .find(&format!("made up {made_up}"))
+                    .await
+                    .expect("keys")
+                    .is_none()
+            );
         }
         assert_eq!(issuer.asked(), asked);
     }
@@ -317,7 +321,10 @@ mod tests {
             (StatusCode::FOUND, keys(&["second"])),
             (StatusCode::OK, "<html>".to_owned()),
             (StatusCode::OK, keys(&[])),
-            (StatusCode::OK, format!("{}{}", keys(&["second"]), " ".repeat(LARGEST_ANSWER))),
+            (
+                StatusCode::OK,
+                format!("{}{}", keys(&["second"]), " ".repeat(LARGEST_ANSWER)),
+            ),
         ] {
             issuer.answers(status, text);
             assert!(source.find("first").await.expect("keys").is_some(), "{status}");
@@ -339,10 +346,19 @@ mod tests {
 
     #[test]
     fn keys_come_over_https_or_from_this_machine() {
-        for good in ["https://login.example.org/keys", "http://localhost:1/keys", "http://127.0.0.1/k", "http://[::1]/k"] {
+        for good in [
+            "https://login.example.org/keys",
+            "http://localhost:1/keys",
+            "http://127.0.0.1/k",
+            "http://[::1]/k",
+        ] {
             assert!(matches!(place(good), Ok(Place::Url(..))), "{good}");
         }
-        for bad in ["http://login.example.org/keys", "http://localhost.example.org/keys", "http://10.0.0.1/keys"] {
+        for bad in [
+            "http://login.example.org/keys",
+            "http://localhost.example.org/keys",
+            "http://10.0.0.1/keys",
+        ] {
             assert!(matches!(place(bad), Err(IdentityError::InsecureUrl { .. })), "{bad}");
         }
         assert!(matches!(place("/etc/pragati/keys.json"), Ok(Place::File(_))));
