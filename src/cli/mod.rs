@@ -10,6 +10,7 @@ mod ratio;
 mod report;
 mod requests;
 mod sample;
+mod serve;
 mod sql;
 
 use std::time::Duration;
@@ -37,6 +38,7 @@ Examples:
   pragati report --exports exports --batch 013… -o report.csv   one batch's Course Progress Report
   pragati nightly --exports exports --out reports               all reports, the report mart and the metrics
   pragati ratio --exports exports --level tenant                is the report used?
+  pragati serve --exports exports --reports reports             reports by mail and download, for who may have them
   pragati sql --exports exports -c 'select count(*) from users' any SQL over the same tables and views
 
 Every setting can stand in pragati.toml, in an environment variable PRAGATI_… (PRAGATI_EXPORTS, PRAGATI_REPORT__BOM),
@@ -49,6 +51,7 @@ enum Command {
     Nightly(nightly::NightlyArguments),
     Ratio(ratio::RatioArguments),
     Sql(sql::SqlArguments),
+    Serve(serve::ServeArguments),
     Check(check::CheckArguments),
     Sample(sample::SampleArguments),
     Requests(requests::RequestsArguments),
@@ -61,21 +64,30 @@ pub fn run() -> Result<(), Failure> {
         .context("the engine's threads cannot be started")
         .map_err(Failure::from)?;
     let result = runtime.block_on(async {
-        tokio::select! {
-            result = execute(arguments.command) => result,
-            signal = stop_signal() => Err(signal),
+        match arguments.command {
+            // It ends in its own order, unless it is told twice.
+            Command::Serve(arguments) => tokio::select! {
+                result = serve::run(arguments, async { stop_signal().await; }) => result.map_err(Failure::from),
+                signal = async { stop_signal().await; stop_signal().await } => Err(signal),
+            },
+            command => tokio::select! {
+                result = execute(command) => result,
+                signal = stop_signal() => Err(signal),
+            },
         }
     });
     runtime.shutdown_timeout(TIME_TO_CLEAN_UP);
     result
 }
 
+/// Runs a command that may be stopped at any moment.
 async fn execute(command: Command) -> Result<(), Failure> {
     let result = match command {
         Command::Report(arguments) => report::run(arguments).await,
         Command::Nightly(arguments) => nightly::run(arguments).await,
         Command::Ratio(arguments) => ratio::run(arguments).await,
         Command::Sql(arguments) => sql::run(arguments).await,
+        Command::Serve(arguments) => serve::run(arguments, std::future::pending()).await,
         Command::Check(arguments) => check::run(arguments).await,
         Command::Sample(arguments) => sample::run(arguments),
         Command::Requests(arguments) => requests::run(arguments).await,

@@ -1,13 +1,15 @@
 //! The HTTP service (DESIGN, section 6): requests for reports, their state and files, and figures for monitoring.
 //!
 //! [`identity`] says who sends a request, `api` answers it, and [`HttpServer`] listens, within limits that keep slow or
-//! greedy clients from taking the service away from others. Making and sending reports is left to `delivery`.
+//! greedy clients from taking the service away from others. [`Service`] runs it together with the workers. Making and sending
+//! reports is left to `delivery`.
 
 mod api;
 mod connection;
 mod error;
 pub mod identity;
 mod serve;
+mod service;
 mod tls;
 
 use std::sync::Arc;
@@ -17,6 +19,7 @@ use tokio::sync::Notify;
 pub use api::openapi_document;
 pub use error::ServerError;
 pub use serve::{HttpServer, Limits, serve};
+pub use service::{Login, Service, ServiceError};
 
 use crate::config::ServeConfig;
 use crate::delivery::files::ReportFiles;

@@ -43,7 +43,7 @@ impl Transport {
         before_handover: impl Future<Output = bool> + Send,
     ) -> Result<(), SendError> {
         let mut connection = self.offer(mail).await?;
-        if !before_handover().await {
+        if !before_handover.await {
             return Err(SendError::CalledOff);
         }
         let handed_over = connection.hand_over(mail).await;

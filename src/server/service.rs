@@ -1,0 +1,169 @@
+//! The whole service of `pragati serve`: opens every part, runs them together, and stops them in order.
+//!
+//! Work goes on where it can: a part that cannot reach its neighbour logs it and tries again, and nothing that was accepted
+//! is lost, because every part takes its work from the store.
+
+use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use datafusion::common::runtime::SpawnedTask;
+use rustix::fs::Mode;
+use rustix::process::umask;
+use tokio::sync::{Notify, watch};
+
+use super::identity::{Identity, IdentityError};
+use super::{HttpServer, Limits, ServerError, ServerParts};
+use crate::config::{Config, ConfigError};
+use crate::delivery::events::ClickWriter;
+use crate::delivery::files::ReportFiles;
+use crate::delivery::links::Links;
+use crate::delivery::mail::Mailer;
+use crate::delivery::metrics::DeliveryMetrics;
+use crate::delivery::retention::Retention;
+use crate::delivery::source::{ReportSource, SourceError};
+use crate::delivery::store::{Database, Store, StoreError};
+use crate::delivery::worker::Workshop;
+use crate::exports::{Location, LocationError};
+
+/// The report files in the data folder.
+const FILES_FOLDER: &str = "files";
+/// The click events in the data folder.
+const EVENTS_FOLDER: &str = "events";
+
+/// A service that cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Location(#[from] LocationError),
+    #[error("folder {path} cannot be made: {reason}; check its permissions")]
+    Folder { path: String, reason: String },
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error(transparent)]
+    Server(#[from] ServerError),
+}
+
+/// How people are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Login {
+    /// By signed tokens.
+    Tokens,
+    /// By their word, on a developer's own machine.
+    Dev,
+}
+
+/// An open service.
+pub struct Service {
+    http: HttpServer,
+    workshop: Arc<Workshop>,
+    workers: usize,
+    clicks: ClickWriter,
+    retention: Retention,
+    refresh: Duration,
+    grace: Duration,
+}
+
+impl Service {
+    /// Checks all settings and opens every part; it answers nobody yet.
+    pub async fn open(config: &Config, login: Login) -> Result<Self, ServiceError> {
+        // All that the service writes is for its own user alone.
+        umask(Mode::RWXG | Mode::RWXO);
+        let serve = &config.serve;
+        let links = Links::new(serve)?;
+        let mailer = Mailer::new(&config.mail, config.timezone)?;
+        let identity = match login {
+            Login::Tokens => Identity::by_tokens(&config.identity).await?,
+            Login::Dev => Identity::by_word(&config.identity, serve.listen)?,
+        };
+        let folder = |given: Option<&String>, name: &str| -> Result<Location, ServiceError> {
+            match given {
+                Some(place) => made_location(place),
+                None => made_location(&serve.data.join(name).display().to_string()),
+            }
+        };
+        let store = Store::open(&Database::chosen(config.database.url()?, &serve.data)).await?;
+        let files = Arc::new(ReportFiles::new(folder(serve.files.as_ref(), FILES_FOLDER)?, config));
+        let events = folder(config.events.as_ref(), EVENTS_FOLDER)?;
+        let source = Arc::new(ReportSource::open(config.clone()).await?);
+        let metrics = Arc::new(DeliveryMetrics::new());
+        let (bell, click_bell) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let clicks = ClickWriter::new(store.clone(), events, Arc::clone(&click_bell));
+        let parts = ServerParts {
+            config: serve.clone(),
+            identity: Arc::new(identity),
+            store: store.clone(),
+            source: Arc::clone(&source),
+            files: Arc::clone(&files),
+            metrics: Arc::clone(&metrics),
+            can_mail: mailer.is_some(),
+            accepted: Arc::clone(&bell),
+            clicked: click_bell,
+        };
+        let http = HttpServer::bind(parts, Limits::default()).await?;
+        Ok(Self {
+            http,
+            workers: serve.workers,
+            retention: Retention::new(store.clone(), files.location().clone(), serve.retention()),
+            clicks,
+            refresh: Duration::from_secs(u64::from(serve.refresh_seconds)),
+            grace: Duration::from_secs(u64::from(serve.shutdown_seconds)),
+            workshop: Arc::new(Workshop {
+                store,
+                source,
+                files,
+                mailer,
+                links,
+                metrics,
+                bell,
+            }),
+        })
+    }
+
+    /// The address under which it answers.
+    pub fn url(&self) -> String {
+        self.http.url()
+    }
+
+    /// Runs until `shutdown` ends; then takes nothing new, and gives what is under way some time to end. What does not end in
+    /// time is taken up by another process, or by the next one.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServiceError> {
+        let (stop, stopping) = watch::channel(false);
+        let source = Arc::clone(&self.workshop.source);
+        let refresh = self.refresh;
+        let _following = SpawnedTask::spawn(async move { source.follow(refresh).await });
+        let files = Arc::clone(&self.workshop.files);
+        let forget = move |path: &str| files.forget(path);
+        let _keeping_house = SpawnedTask::spawn(self.retention.run(forget, stopping.clone()));
+        let clicks = SpawnedTask::spawn(self.clicks.run(stopping.clone()));
+        let workers = SpawnedTask::spawn(self.workshop.run(self.workers, stopping));
+        let result = self.http.run(shutdown).await;
+        // Nobody listens where all workers have ended already.
+        let _ = stop.send(true);
+        let ended = async {
+            let _ = tokio::join!(workers, clicks);
+        };
+        if tokio::time::timeout(self.grace, ended).await.is_err() {
+            tracing::warn!("some work did not end in time; it goes on when the service runs again");
+        }
+        Ok(result?)
+    }
+}
+
+/// The place of that name; a local folder is made where it is missing.
+fn made_location(place: &str) -> Result<Location, ServiceError> {
+    if !place.contains("://") {
+        std::fs::create_dir_all(Path::new(place)).map_err(|error| ServiceError::Folder {
+            path: place.to_owned(),
+            reason: error.to_string(),
+        })?;
+    }
+    Ok(Location::parse(place)?)
+}
