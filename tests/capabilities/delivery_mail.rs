@@ -15,6 +15,8 @@ use pragati::delivery::request::{
     Deliver, Failure, FailureCause, FileFormat, NoticeState, ReportFile, Request, RequestId, Status,
 };
 use tempfile::NamedTempFile;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use crate::python::python_for;
 use crate::smtp::{PASSWORD, Received, Security, SmtpServer, USER};
@@ -452,9 +454,9 @@ async fn failures_before_the_handover_are_known_not_to_have_arrived() {
     };
     for (rules, kind, said) in [
         (
-            "recipient answer 550 5.1.1 no such mailbox",
+            "recipient answer 550 5.1.1 <asha@school.example>: no such mailbox",
             "refused",
-            "550 5.1.1 no such mailbox",
+            "550 5.1.1 (address) no such mailbox (naming the recipient)",
         ),
         ("recipient answer 451 4.3.0 later", "unavailable", "451 4.3.0 later"),
         ("recipient drop", "unavailable", "naming the recipient"),
@@ -473,7 +475,9 @@ async fn failures_before_the_handover_are_known_not_to_have_arrived() {
         let delivery = Delivery::new(CSV);
         let words = words(kind, delivery.send(&mailer(&config)).await);
         assert!(words.contains(said), "{rules}: {words}");
-        assert!(!words.contains('\n') && !words.contains(PASSWORD), "{words}");
+        for hidden in ["\n", PASSWORD, "asha"] {
+            assert!(!words.contains(hidden), "{words}");
+        }
         assert_eq!(delivery.handovers(), 0, "{rules}");
     }
     assert!(server.received().is_empty());
@@ -517,6 +521,37 @@ async fn after_the_handover_only_an_answer_tells() {
     // A server that takes its time over the content is not given up.
     server.set_behaviour("content delay 2");
     Delivery::new(CSV).send(&mailer(&config)).await.expect("sent");
+}
+
+#[tokio::test]
+async fn a_server_may_refuse_the_content_while_it_is_still_written() {
+    // One that reads a little of the content, says no, and is gone.
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let config = MailConfig {
+        server: Some(format!("smtp+plain://{}", listener.local_addr().expect("an address"))),
+        from: Some("reports@pragati.example".to_owned()),
+        ..MailConfig::default()
+    };
+    let server = async {
+        let (mut stream, _) = listener.accept().await.expect("a client");
+        let mut said = vec![0; 4096];
+        stream.write_all(b"220 hello\r\n").await.expect("written");
+        for answer in ["250 hello", "250 hello", "250 from", "250 to", "354 go on"] {
+            assert_ne!(stream.read(&mut said).await.expect("a command"), 0);
+            stream
+                .write_all(format!("{answer}\r\n").as_bytes())
+                .await
+                .expect("written");
+        }
+        assert_ne!(stream.read(&mut said).await.expect("content"), 0);
+        stream.write_all(b"552 5.3.4 enough\r\n").await.expect("written");
+    };
+    let delivery = Delivery::new(&noise(10_000_000));
+    let mailer = mailer(&config);
+    let (sent, ()) = tokio::join!(delivery.send(&mailer), server);
+    let words = words("refused", sent);
+    assert!(words.starts_with("552 5.3.4 enough"), "{words}");
+    assert_eq!(delivery.handovers(), 1);
 }
 
 #[tokio::test]

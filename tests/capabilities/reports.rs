@@ -592,6 +592,18 @@ mod files {
     }
 
     #[test]
+    fn xlsx_has_a_frozen_header_with_a_filter_and_no_formula() {
+        let exports = with_users("'=1+1' as external_id, '+91' as mobile");
+        let bytes = file(&exports, &["--format", "xlsx"]);
+        let mut archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).expect("an archive");
+        let sheet = archive.by_name("xl/worksheets/sheet1.xml").expect("a sheet");
+        let sheet = std::io::read_to_string(sheet).expect("XML");
+        assert!(sheet.contains(r#"<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/>"#));
+        assert!(sheet.contains(r#"<autoFilter ref="A1:L3"/>"#));
+        assert!(sheet.contains("=1+1") && !sheet.contains("<f>"));
+    }
+
+    #[test]
     fn xlsx_is_the_same_on_every_run() {
         let exports = TestExports::small();
         assert!(file(&exports, &["--format", "xlsx"]) == file(&exports, &["--format", "xlsx"]));

@@ -10,8 +10,7 @@ use super::plain::one_line;
 /// Characters of a server's words that are kept.
 const WORDS_CHARS: usize = 300;
 
-/// Why a mail was not sent. The texts are for the requester and may hold the server's words with their address: they belong
-/// into the request, not into logs.
+/// Why a mail was not sent, in the server's words where it gave some. Addresses are left out, so that the texts may be logged.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
     /// For good: another try would fare no better.
@@ -55,8 +54,8 @@ impl Trouble {
             return Self::Broken(format!("the mail server could not be talked to ({what}): {words}"));
         };
         let said = error.source().map(ToString::to_string).unwrap_or_default();
-        let said = one_line(&said, WORDS_CHARS);
-        let words = format!("the mail server said: {code} {said}").trim_end().to_owned();
+        let said = one_line(&without_addresses(&said), WORDS_CHARS);
+        let words = format!("{code} {said} ({what})");
         if error.is_permanent() {
             Self::Permanent(words)
         } else {
@@ -92,6 +91,14 @@ impl Trouble {
     pub fn is_answer(&self) -> bool {
         matches!(self, Self::Permanent(_) | Self::Temporary(_))
     }
+}
+
+/// Servers like to repeat the address in their answers.
+fn without_addresses(words: &str) -> String {
+    let hidden = words
+        .split_whitespace()
+        .map(|word| if word.contains('@') { "(address)" } else { word });
+    hidden.collect::<Vec<_>>().join(" ")
 }
 
 /// The error below all others, which says the most.
