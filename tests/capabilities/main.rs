@@ -2,24 +2,25 @@
 //!
 //! One binary, because each one links the whole engine.
 
-mod python;
-mod running_service;
-mod support;
-mod token_issuer;
-
 mod check;
 mod delivery_api;
 mod delivery_fuzz;
+mod delivery_mail;
 mod delivery_security;
 mod exports;
 mod memory;
 mod nightly;
 mod oracle;
 mod published;
+mod python;
 mod queries;
 mod ratio;
 mod reports;
+mod running_service;
 mod sample;
+mod smtp;
 mod sql;
 mod stores;
 mod sunbird;
+mod support;
+mod token_issuer;
