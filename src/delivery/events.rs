@@ -64,6 +64,8 @@ struct GrowingFile {
     path: String,
     clicks: u32,
     begun_at: DateTime<Utc>,
+    /// When it last took clicks; later each time, whatever the clock says, since clicks stand in this order.
+    taken_at: DateTime<Utc>,
 }
 
 impl ClickWriter {
@@ -106,40 +108,36 @@ impl ClickWriter {
         }
         while let Some(oldest) = self.store.oldest_untaken_click().await? {
             let hour = start_of_hour(oldest);
-            let (file, room) = self.file_of(hour, now);
+            let file = self.file_of(hour, now);
+            let (path, room) = (file.path.clone(), MOST_CLICKS.saturating_sub(file.clicks));
+            file.taken_at = now.max(file.taken_at + TimeDelta::milliseconds(1));
+            let taken_at = file.taken_at;
             // Also where taking fails: its answer may have been lost on the way.
-            self.unwritten.insert(file.clone());
-            let taken = self.store.take_clicks(&file, hour..hour + HOUR, room, now).await?;
-            if let Some(growing) = self.growing.get_mut(&hour) {
-                growing.clicks = growing.clicks.saturating_add(u32::try_from(taken).unwrap_or(u32::MAX));
+            self.unwritten.insert(path.clone());
+            let taken = self.store.take_clicks(&path, hour..hour + HOUR, room, taken_at).await?;
+            if let Some(file) = self.growing.get_mut(&hour) {
+                file.clicks = file.clicks.saturating_add(u32::try_from(taken).unwrap_or(u32::MAX));
             }
-            written += self.write(&file, now).await?;
+            written += self.write(&path, now).await?;
         }
-        self.growing.retain(|_, file| now - file.begun_at < FILE_GROWS_FOR);
         Ok(written)
     }
 
-    /// The file for the clicks of an hour, and how many more it takes.
-    fn file_of(&mut self, hour: DateTime<Utc>, now: DateTime<Utc>) -> (String, u32) {
-        let still_grows = |file: &&GrowingFile| file.clicks < MOST_CLICKS && now - file.begun_at < FILE_GROWS_FOR;
-        if let Some(file) = self.growing.get(&hour).filter(still_grows) {
-            return (file.path.clone(), MOST_CLICKS - file.clicks);
-        }
-        self.files_begun += 1;
-        let path = format!(
-            "date={}/clicks-{}-{}-{:04}.ndjson",
-            hour.format("%Y-%m-%d"),
-            hour.format("%H"),
-            self.process,
-            self.files_begun
-        );
-        let file = GrowingFile {
-            path: path.clone(),
-            clicks: 0,
-            begun_at: now,
-        };
-        self.growing.insert(hour, file);
-        (path, MOST_CLICKS)
+    /// The file for the clicks of an hour: the one that grows, or a new one.
+    fn file_of(&mut self, hour: DateTime<Utc>, now: DateTime<Utc>) -> &mut GrowingFile {
+        self.growing
+            .retain(|_, file| file.clicks < MOST_CLICKS && now - file.begun_at < FILE_GROWS_FOR);
+        let (begun, process) = (&mut self.files_begun, &self.process);
+        self.growing.entry(hour).or_insert_with(|| {
+            *begun += 1;
+            let (day, hour) = (hour.format("%Y-%m-%d"), hour.format("%H"));
+            GrowingFile {
+                path: format!("date={day}/clicks-{hour}-{process}-{begun:04}.ndjson"),
+                clicks: 0,
+                begun_at: now,
+                taken_at: now - TimeDelta::milliseconds(1),
+            }
+        })
     }
 
     /// Writes a file whole, then marks its clicks.

@@ -4,18 +4,25 @@
 
 mod check;
 mod delivery_api;
+mod delivery_events;
 mod delivery_fuzz;
 mod delivery_mail;
+mod delivery_metrics;
+mod delivery_retention;
 mod delivery_security;
+mod delivery_steps;
+mod delivery_store;
 mod exports;
 mod memory;
 mod nightly;
 mod oracle;
+mod postgres;
 mod published;
 mod python;
 mod queries;
 mod ratio;
 mod reports;
+mod requests;
 mod running_service;
 mod sample;
 mod smtp;

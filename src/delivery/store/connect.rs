@@ -2,6 +2,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
+use std::net::IpAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use sqlx::any::{AnyPoolOptions, install_default_drivers};
 use sqlx::migrate::Migrator;
-use sqlx::{AnyPool, Executor};
+use sqlx::{AnyConnection, AnyPool, Connection, Executor};
 use url::Url;
 use uuid::Uuid;
 
@@ -106,16 +107,20 @@ async fn open_sqlite(path: &Path) -> Result<Store, StoreError> {
     let mut url = Url::parse("sqlite:///").map_err(|error| not_opened(error.to_string()))?;
     // `set_path` leaves a percent sign as it is, and sqlx decodes it.
     url.set_path(&place.replace('%', "%25"));
+    knock(&url, SQLITE_SETTINGS, &name).await?;
+    let pool = |connections, settings| {
+        let pool = AnyPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(LONGEST_WAIT)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .after_connect(move |connection, _| Box::pin(settle(connection, settings)));
+        pool.connect_lazy(url.as_str())
+            .map_err(|error| not_opened(error.to_string()))
+    };
     // One writer: those who wait for it wait in turn, which SQLite's own waiting does not promise.
-    let writes = pool(1, SQLITE_SETTINGS)
-        .connect(url.as_str())
-        .await
-        .map_err(|error| not_opened(error.to_string()))?;
+    let (writes, reads) = (pool(1, SQLITE_SETTINGS)?, pool(SQLITE_READERS, SQLITE_READER_SETTINGS)?);
     migrate(&writes, &name).await?;
-    let reads = pool(SQLITE_READERS, SQLITE_READER_SETTINGS)
-        .connect(url.as_str())
-        .await
-        .map_err(|error| not_opened(error.to_string()))?;
     drop(lock);
     Ok(Store::new(name, Backend::Sqlite, writes, reads))
 }
@@ -144,17 +149,40 @@ async fn open_postgres(secret: &Secret) -> Result<Store, StoreError> {
     install_default_drivers();
     let url = postgres_url(secret)?;
     let name = postgres_name(&url);
-    let connections = AnyPoolOptions::new()
+    knock(&url, "", &name).await?;
+    let pool = AnyPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
-        .acquire_timeout(LONGEST_WAIT);
-    let connected = connections.connect(url.as_str()).await;
-    let writes = connected.map_err(|error| StoreError::NotOpened {
+        .acquire_timeout(LONGEST_WAIT)
+        .connect_lazy(url.as_str());
+    let pool = pool.map_err(|error| StoreError::NotOpened {
         database: name.clone(),
         reason: error.to_string(),
     })?;
-    migrate(&writes, &name).await?;
-    let reads = writes.clone();
-    Ok(Store::new(name, Backend::Postgres, writes, reads))
+    migrate(&pool, &name).await?;
+    Ok(Store::new(name, Backend::Postgres, pool.clone(), pool))
+}
+
+/// Connects once: where that fails, the error says why, while a pool would try again until it has waited too long.
+async fn knock(url: &Url, settings: &'static str, name: &str) -> Result<(), StoreError> {
+    let not_opened = |error: sqlx::Error| StoreError::NotOpened {
+        database: name.to_owned(),
+        reason: error.to_string(),
+    };
+    let mut connection = AnyConnection::connect(url.as_str()).await.map_err(not_opened)?;
+    settle(&mut connection, settings).await.map_err(not_opened)?;
+    connection.close().await.map_err(not_opened)
+}
+
+/// Brings the tables to this version's form.
+async fn migrate(pool: &AnyPool, name: &str) -> Result<(), StoreError> {
+    MIGRATIONS.run(pool).await.map_err(|error| StoreError::NotMigrated {
+        database: name.to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+async fn settle(connection: &mut AnyConnection, settings: &'static str) -> Result<(), sqlx::Error> {
+    connection.execute(settings).await.map(|_| ())
 }
 
 /// The URL, with TLS where the way to the database leaves this machine and nothing was said about it.
@@ -166,16 +194,20 @@ fn postgres_url(secret: &Secret) -> Result<Url, StoreError> {
         return Err(malformed("it does not start with postgres://"));
     }
     let says = |name: &str| url.query_pairs().any(|(key, _)| key == name);
-    let is_remote = match url.host() {
-        Some(url::Host::Domain(host)) => host != "localhost" && !host.starts_with("%2F") && !host.starts_with("%2f"),
-        Some(url::Host::Ipv4(address)) => !address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => !address.is_loopback(),
-        None => says("host") || says("hostaddr"),
-    };
+    // The query may name another host than the authority does.
+    let is_remote = says("host") || says("hostaddr") || !url.host_str().is_none_or(is_this_machine);
     if is_remote && !says("sslmode") && !says("ssl-mode") {
         url.query_pairs_mut().append_pair("sslmode", "require");
     }
     Ok(url)
+}
+
+/// Whether a URL's host is a name or address of this machine, or a socket's folder, whose slashes are encoded.
+fn is_this_machine(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || host.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("%2f"))
+        || address.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 /// The database as people know it: without user and password.
@@ -183,27 +215,6 @@ fn postgres_name(url: &Url) -> String {
     let host = url.host_str().unwrap_or("localhost");
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     format!("the PostgreSQL database {host}{port}{}", url.path())
-}
-
-fn pool(connections: u32, settings: &'static str) -> AnyPoolOptions {
-    AnyPoolOptions::new()
-        .max_connections(connections)
-        .acquire_timeout(LONGEST_WAIT)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .after_connect(move |connection, _| {
-            Box::pin(async move {
-                connection.execute(settings).await?;
-                Ok(())
-            })
-        })
-}
-
-async fn migrate(pool: &AnyPool, name: &str) -> Result<(), StoreError> {
-    MIGRATIONS.run(pool).await.map_err(|error| StoreError::NotMigrated {
-        database: name.to_owned(),
-        reason: error.to_string(),
-    })
 }
 
 #[cfg(test)]

@@ -29,7 +29,6 @@ impl Store {
     }
 
     /// None where what stood in the way went away in this moment.
-
     async fn try_retry(
         &self,
         id: RequestId,

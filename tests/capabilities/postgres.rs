@@ -1,0 +1,136 @@
+//! A PostgreSQL server for the tests of a shared database, from the programs of Debian's package.
+
+use std::fs;
+use std::io::Write;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+/// Debian's folder of PostgreSQL versions.
+const VERSIONS: &str = "/usr/lib/postgresql";
+const USER: &str = "pragati";
+/// What no message may show.
+pub const PASSWORD: &str = "s3cret-of-tests";
+
+/// A server with an empty database on a port of its own; it ends with this value.
+pub struct Postgres {
+    programs: PathBuf,
+    folder: TempDir,
+    port: u16,
+}
+
+impl Postgres {
+    /// `None`, and a loud word on standard error, where the server's programs are not there.
+    pub fn start() -> Option<Self> {
+        let Some(programs) = programs() else {
+            eprintln!("SKIPPED: this test needs a PostgreSQL server's programs below {VERSIONS}; install postgresql");
+            return None;
+        };
+        let folder = tempfile::tempdir().expect("a folder");
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let port = free.local_addr().expect("its address").port();
+        drop(free);
+        let server = Self { programs, folder, port };
+        server.prepare();
+        Some(server)
+    }
+
+    fn prepare(&self) {
+        let password = self.folder.path().join("password");
+        let mut file = fs::File::create(&password).expect("a file");
+        writeln!(file, "{PASSWORD}").expect("written");
+        // The server refuses to run as root.
+        if is_root() {
+            let owned = Command::new("chown")
+                .args(["-R", "postgres:"])
+                .arg(self.folder.path())
+                .status();
+            assert!(
+                owned.is_ok_and(|status| status.success()),
+                "the folder is given to user postgres"
+            );
+        }
+        self.run("initdb", |command| {
+            let password = format!("--pwfile={}", password.display());
+            command.args([
+                "--username",
+                USER,
+                "--auth",
+                "scram-sha-256",
+                "--encoding",
+                "UTF8",
+                "--no-sync",
+                &password,
+            ]);
+            command.arg("--pgdata").arg(self.data());
+        });
+        self.control("start");
+    }
+
+    /// `pg_ctl`, waiting for the end of what it does.
+    pub fn control(&self, action: &str) {
+        let options = format!(
+            "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off -c max_connections=200",
+            self.port
+        );
+        self.run("pg_ctl", |command| {
+            command.args([action, "--wait", "--silent", "--mode", "immediate"]);
+            command.arg("--pgdata").arg(self.data());
+            command.arg("--log").arg(self.folder.path().join("log"));
+            if action != "stop" {
+                command.args(["--options", &options]);
+            }
+        });
+    }
+
+    fn run(&self, program: &str, arguments: impl FnOnce(&mut Command)) {
+        let program = self.programs.join(program);
+        let mut command = if is_root() {
+            let mut command = Command::new("runuser");
+            command.args(["-u", "postgres", "--"]).arg(&program);
+            command
+        } else {
+            Command::new(&program)
+        };
+        arguments(&mut command);
+        command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null());
+        let status = command.status().expect("the program runs");
+        assert!(status.success(), "{}", program.display());
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// The URL of its database.
+    pub fn url(&self) -> String {
+        format!("postgres://{USER}:{PASSWORD}@127.0.0.1:{}/postgres", self.port)
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.control("stop");
+    }
+}
+
+/// The programs of the newest version.
+fn programs() -> Option<PathBuf> {
+    let versions = fs::read_dir(Path::new(VERSIONS)).ok()?.flatten();
+    let mut found: Vec<(u32, PathBuf)> = versions
+        .filter_map(|version| {
+            let number = version.file_name().to_str()?.parse().ok()?;
+            Some((number, version.path().join("bin")))
+        })
+        .filter(|(_, programs)| programs.join("initdb").is_file() && programs.join("pg_ctl").is_file())
+        .collect();
+    found.sort();
+    found.pop().map(|(_, programs)| programs)
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output();
+    id.is_ok_and(|output| output.stdout.starts_with(b"0\n"))
+}
