@@ -98,7 +98,7 @@ impl Setup {
                 // A dropped sender stops the service as well.
                 let _ = stopped.await;
             }));
-            Ok((parts, url, address, stop, running))
+            Ok::<_, ServerError>((parts, url, address, stop, running))
         });
         match started {
             Ok((parts, url, address, stop, running)) => Ok(RunningService {
