@@ -3,6 +3,7 @@
 //! One binary, because each one links the whole engine.
 
 mod check;
+mod delivery;
 mod delivery_api;
 mod delivery_events;
 mod delivery_fuzz;
@@ -25,6 +26,7 @@ mod reports;
 mod requests;
 mod running_service;
 mod sample;
+mod served;
 mod smtp;
 mod sql;
 mod stores;
