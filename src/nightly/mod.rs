@@ -154,8 +154,9 @@ async fn write_reports(
 fn write_manifest(manifest: &Manifest, folder: &Path) -> Result<(), NightlyError> {
     let path = folder.join(layout::MANIFEST);
     let mut file = HashedFile::create(&path)?;
-    serde_json::to_writer_pretty(&mut file, manifest).map_err(|error| NightlyError::writing(&path)(error.into()))?;
-    file.append(b"\n")?;
+    let mut text = serde_json::to_vec_pretty(manifest).map_err(|error| NightlyError::writing(&path)(error.into()))?;
+    text.push(b'\n');
+    file.append(&text)?;
     file.finish_on_disk()?;
     Ok(())
 }

@@ -10,7 +10,7 @@ use datafusion::dataframe::DataFrame;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 
-use super::assembly::{Batches, Scope, assemble, batches_in_parts};
+use super::assembly::{Batches, Scope, Users, all_users, assemble, batches_in_parts};
 use super::error::ReportError;
 use super::{can_assemble, groups};
 use crate::catalog::Catalog;
@@ -44,6 +44,7 @@ pub struct AllReports<'a> {
 enum Source {
     /// Groups of parts, to be assembled.
     Assembled {
+        users: Arc<Users>,
         batches: Batches,
         groups: VecDeque<Range<usize>>,
     },
@@ -67,9 +68,11 @@ impl<'a> AllReports<'a> {
     pub async fn prepare(catalog: &'a Catalog) -> Result<Self, ReportError> {
         let source = if can_assemble(catalog) {
             let batches = batches_in_parts(catalog).await?;
-            let groups = groups::within_memory(catalog, &batches).await?;
-            tracing::info!("{} groups of batches, {} parts", groups.len(), batches.part_count());
-            Source::Assembled { batches, groups }
+            let division = groups::within_memory(catalog, &batches).await?;
+            let (groups, place) = (division.groups, division.details);
+            tracing::info!("{} groups, {} parts, details in {place:?}", groups.len(), batches.part_count());
+            let users = all_users(catalog, place).await?;
+            Source::Assembled { users, batches, groups }
         } else {
             tracing::info!("the site has its own report queries; they run as they are");
             Source::Queried(true)
@@ -80,8 +83,8 @@ impl<'a> AllReports<'a> {
     /// The next group, read and joined as far as its parts share it. The group before should be gone by then.
     pub async fn next_group(&mut self) -> Result<Option<ReportGroup>, ReportError> {
         match &mut self.source {
-            Source::Assembled { batches, groups } => match groups.pop_front() {
-                Some(parts) => Ok(Some(assembled_group(self.catalog, batches, parts).await?)),
+            Source::Assembled { users, batches, groups } => match groups.pop_front() {
+                Some(parts) => Ok(Some(assembled_group(self.catalog, users, batches, parts).await?)),
                 None => Ok(None),
             },
             Source::Queried(is_left) => match std::mem::take(is_left) {
@@ -94,6 +97,7 @@ impl<'a> AllReports<'a> {
 
 async fn assembled_group(
     catalog: &Catalog,
+    users: &Arc<Users>,
     batches: &Batches,
     parts: Range<usize>,
 ) -> Result<ReportGroup, ReportError> {
@@ -103,7 +107,7 @@ async fn assembled_group(
     } else {
         Scope::Range(&ids)
     };
-    let assembly = assemble(catalog, scope, batches.as_listed(), parts.clone()).await?;
+    let assembly = assemble(catalog, scope, Arc::clone(users), batches.as_listed(), parts.clone()).await?;
     let details = Arc::new(assembly.details);
     let rows = catalog
         .query_over("reports/course_progress_report", "enrolment_details", details)

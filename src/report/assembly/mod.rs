@@ -3,12 +3,13 @@
 //! The rows are those of `queries/reports/enrolment_details.sql`; the query says what they are, this module makes them
 //! fast. Joins and sorts over millions of text ids cost more than everything else in a nightly run, so ids become
 //! numbers first: users and batches are read into directories, enrolments and progress shrink to a few bytes a row, and
-//! only those are sorted. The details of a user are looked up when a row is written, a chunk of rows at a time.
+//! only those are sorted. The details of a user are fetched when a row is written, a chunk of rows at a time.
 //!
 //! Batches are divided into parts, ranges of their ids; a part is sorted, deduplicated and merged by whoever reads it.
 //! Parts depend on the data alone, so output that is written part by part is the same for any number of threads.
 
 mod batches;
+mod details;
 mod load;
 mod part;
 mod rows;
@@ -18,6 +19,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use datafusion::catalog::streaming::StreamingTable;
+use datafusion::dataframe::DataFrame;
+use datafusion::error::DataFusionError;
 use datafusion::physical_plan::streaming::PartitionStream;
 
 use super::ReportBatch;
@@ -26,7 +29,11 @@ use crate::catalog::Catalog;
 use crate::engine::EngineError;
 use crate::ids::BatchId;
 pub use batches::Batches;
+use details::Details;
+use load::Wanted;
 use part::{Part, Shared};
+pub use users::Users;
+use users::RankedUsers;
 
 /// Enrolments of a part, on average: few enough to sort within the processor's caches, enough to fill row groups.
 const PART_ROWS: u64 = 200_000;
@@ -62,22 +69,71 @@ pub struct IdRange {
     pub up_to: Option<String>,
 }
 
-/// Reads the snapshot's tables and prepares the parts of the scope.
+/// Where the details of users are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DetailsPlace {
+    Memory,
+    TemporaryFile,
+}
+
+/// All users of the snapshot.
+pub async fn all_users(catalog: &Catalog, place: DetailsPlace) -> Result<Arc<Users>, ReportError> {
+    let folder = &catalog.temp_folder;
+    load::users(catalog, Wanted::All, |columns| match place {
+        DetailsPlace::Memory => Ok(Details::in_memory(columns)),
+        DetailsPlace::TemporaryFile => {
+            let what = format!("the details of users, in {}", folder.display());
+            let made = Details::in_file(columns, folder).map_err(DataFusionError::IoError);
+            Ok(made.map_err(EngineError::running(what))?)
+        }
+    })
+    .await
+}
+
+/// Reads the enrolments and the progress in scope and prepares their parts.
 pub async fn assemble(
     catalog: &Catalog,
     scope: Scope<'_>,
+    users: Arc<Users>,
     batches: Batches,
     parts: Range<usize>,
 ) -> Result<Assembly, ReportError> {
-    let enrolments = load::enrolment_rows(catalog, scope).await?;
-    let users = load::users(catalog, enrolments.user_ids).await?;
-    let enrolments = load::enrolments(enrolments.rows, users, batches).await?;
+    let rows = load::enrolment_rows(catalog, scope).await?;
+    assemble_rows(catalog, scope, rows, users, batches, parts).await
+}
+
+/// The report of one batch; it has no batches where the snapshot does not know it.
+pub async fn assemble_one(catalog: &Catalog, batch: &BatchId) -> Result<Assembly, ReportError> {
+    let scope = Scope::OneBatch(batch);
+    let batches = load::batches(catalog, scope, 1).await?;
+    let rows = load::enrolment_rows(catalog, scope).await?;
+    let (rows, user_ids) = load::collected(catalog, rows).await?;
+    let wanted = Wanted::Only(Arc::new(user_ids));
+    let users = load::users(catalog, wanted, |columns| Ok(Details::in_memory(columns))).await?;
+    assemble_rows(catalog, scope, rows, users, batches, 0..1).await
+}
+
+async fn assemble_rows(
+    catalog: &Catalog,
+    scope: Scope<'_>,
+    enrolment_rows: DataFrame,
+    users: Arc<Users>,
+    batches: Batches,
+    parts: Range<usize>,
+) -> Result<Assembly, ReportError> {
+    let enrolments = load::enrolments(enrolment_rows, users, batches).await?;
     let progress = load::progress(catalog, scope, &enrolments).await?;
-    let load::Enrolments { users, batches, rows } = enrolments;
+    let load::Enrolments {
+        users,
+        strangers,
+        batches,
+        rows,
+    } = enrolments;
     let (batches, mut report_batches) = Arc::try_unwrap(batches)
         .map_err(|_| EngineError::Lost("batches"))?
         .ranked();
-    let users = Arc::try_unwrap(users).map_err(|_| EngineError::Lost("users"))?.ranked();
+    let strangers = Arc::try_unwrap(strangers).map_err(|_| EngineError::Lost("users"))?;
+    let users = RankedUsers::new(users, strangers);
     let before = batches.end_of_part(parts.start.checked_sub(1));
     let part_ends: Vec<usize> = parts
         .clone()
@@ -104,13 +160,6 @@ pub async fn assemble(
 /// The directory of the batches in the table, divided into the parts that the reports of all batches come in.
 pub async fn batches_in_parts(catalog: &Catalog) -> Result<Batches, ReportError> {
     load::batches(catalog, Scope::AllBatches, part_count(catalog)).await
-}
-
-/// The report of one batch; it has no batches where the snapshot does not know it.
-pub async fn assemble_one(catalog: &Catalog, batch: &BatchId) -> Result<Assembly, ReportError> {
-    let scope = Scope::OneBatch(batch);
-    let batches = load::batches(catalog, scope, 1).await?;
-    assemble(catalog, scope, batches, 0..1).await
 }
 
 fn part_count(catalog: &Catalog) -> usize {
