@@ -26,8 +26,11 @@ const WRITE_ROWS: usize = 8_192;
 /// Columns whose values hardly repeat, so that a dictionary would only cost.
 const WITHOUT_DICTIONARY: [&str; 3] = ["external_id", "user_id", "email"];
 /// Columns whose least and greatest values would not help to skip rows, which are in no order by them.
-const WITHOUT_STATISTICS: [&str; 8] = [
+const WITHOUT_STATISTICS: [&str; 11] = [
+    "course_id",
+    "tenant_id",
     "external_id",
+    "user_id",
     "user_name",
     "email",
     "mobile",

@@ -7,7 +7,7 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBat
 use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::{Float64Type, TimestampMicrosecondType};
 use datafusion::dataframe::DataFrame;
-use datafusion::execution::memory_pool::MemoryConsumer;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::prelude::{col, lit};
 use futures::StreamExt;
@@ -19,15 +19,12 @@ use super::Scope;
 use super::batches::Batches;
 use super::details::Details;
 use super::rows::{Enrolment, Key, Progress};
-use super::users::{Strangers, Users, UsersBuilder, user_columns};
+use super::users::{Strangers, Users, user_columns};
 use crate::catalog::Catalog;
 use crate::engine::EngineError;
 
-/// Which users to read.
-pub enum Wanted {
-    All,
-    Only(Arc<HashSet<String>>),
-}
+/// The users are in the first of these in which no id stands twice. The second is dearer to read.
+const USER_TABLES: [&str; 2] = ["users", "distinct_users"];
 
 /// Rows of one part, in the chunks in which threads read them.
 pub type Chunks<R> = Vec<Vec<R>>;
@@ -77,50 +74,98 @@ pub async fn collected(catalog: &Catalog, rows: DataFrame) -> Result<(DataFrame,
     Ok((rows, user_ids))
 }
 
-/// The users of the table without duplicates; their details go into what `details` makes. Duplicates are looked for while
-/// the directory is made, because the query that removes them reads the table several times.
-pub async fn users(
-    catalog: &Catalog,
-    wanted: Wanted,
-    details: impl Fn(usize) -> Result<Details, ReportError>,
-) -> Result<Arc<Users>, ReportError> {
-    let what = "table users";
-    let columns: Vec<&str> = user_columns().collect();
-    for table in ["users", "distinct_users"] {
-        let memory = MemoryConsumer::new("the directory of users").register(&catalog.session.runtime_env().memory_pool);
-        let mut directory = UsersBuilder::new(details(columns.len())?, memory);
-        let rows = table_columns(catalog, table, &columns)
-            .await?
-            .filter(col("user_id").is_not_null())
-            .map_err(EngineError::running(what))?;
-        match &wanted {
-            Wanted::All => {
-                let mut batches = rows.execute_stream().await.map_err(EngineError::running(what))?;
-                while let Some(batch) = batches.next().await {
-                    directory.append(&batch.map_err(EngineError::running(what))?)?;
-                }
-            }
-            Wanted::Only(wanted) => {
-                let wanted = Arc::clone(wanted);
-                let read = read_partitions(rows, what, 1, move |rows, parts| {
-                    parts[0].push(only_wanted(rows, &wanted)?);
-                    Ok(())
-                });
-                for batch in read.await?.into_iter().flatten().flatten() {
-                    directory.append(&batch)?;
-                }
-            }
-        }
-        if let Some(users) = directory.finish()? {
-            return Ok(Arc::new(users));
+/// The users of a table without duplicates, and the table that they were found in.
+pub async fn users(catalog: &Catalog) -> Result<(Arc<Users>, &'static str), ReportError> {
+    for table in USER_TABLES {
+        let rows = known_users(catalog, table, &["user_id"]).await?;
+        let read = read_partitions(rows, "table users", 1, |rows, parts| {
+            // Texts are views into the pages that were read; a copy lets go of the pages.
+            parts[0].push(Arc::new(texts(rows, "user_id")?.gc()) as ArrayRef);
+            Ok(())
+        });
+        let ids: Vec<ArrayRef> = read.await?.into_iter().flatten().flatten().collect();
+        if let Some(users) = Users::try_new(&ids, directory_memory(catalog))? {
+            return Ok((Arc::new(users), table));
         }
         tracing::warn!("table users has several rows of one user_id; the fullest counts");
     }
-    Err(EngineError::Query {
+    Err(repeated_users())
+}
+
+/// The users who are wanted, without duplicates, with their details.
+pub async fn wanted_users(
+    catalog: &Catalog,
+    wanted: HashSet<String>,
+) -> Result<(Arc<Users>, Arc<Details>), ReportError> {
+    let wanted = Arc::new(wanted);
+    let columns: Vec<&str> = user_columns().collect();
+    for table in USER_TABLES {
+        let rows = known_users(catalog, table, &columns).await?;
+        let wanted = Arc::clone(&wanted);
+        let read = read_partitions(rows, "table users", 1, move |rows, parts| {
+            parts[0].push(only_wanted(rows, &wanted)?);
+            Ok(())
+        });
+        let batches: Vec<RecordBatch> = read.await?.into_iter().flatten().flatten().collect();
+        let ids: Vec<ArrayRef> = batches.iter().map(|rows| Arc::clone(rows.column(0))).collect();
+        let Some(users) = Users::try_new(&ids, directory_memory(catalog))? else {
+            continue;
+        };
+        let mut details = Details::in_memory(users.len(), columns.len());
+        for rows in &batches {
+            fill(&mut details, &users, rows)?;
+        }
+        return Ok((Arc::new(users), Arc::new(details)));
+    }
+    Err(repeated_users())
+}
+
+/// Fills the details of all users, from the table that they were found in.
+pub async fn details(
+    catalog: &Catalog,
+    table: &'static str,
+    users: &Users,
+    mut details: Details,
+) -> Result<Details, ReportError> {
+    let what = "the details of users";
+    let memory = MemoryConsumer::new(what).register(&catalog.session.runtime_env().memory_pool);
+    let columns: Vec<&str> = user_columns().collect();
+    let rows = known_users(catalog, table, &columns).await?;
+    let mut batches = rows.execute_stream().await.map_err(EngineError::running(what))?;
+    while let Some(rows) = batches.next().await {
+        fill(&mut details, users, &rows.map_err(EngineError::running(what))?)?;
+        memory
+            .try_resize(details.allocation_size())
+            .map_err(EngineError::running(what))?;
+        // So that the other tables are read at the same time.
+        tokio::task::yield_now().await;
+    }
+    details.hold(memory).map_err(EngineError::running(what))?;
+    Ok(details)
+}
+
+fn fill(details: &mut Details, users: &Users, rows: &RecordBatch) -> Result<(), ReportError> {
+    let numbers = users.find(texts(rows, "user_id")?);
+    let filled = details.fill(&numbers, rows);
+    Ok(filled.map_err(EngineError::running("the details of users"))?)
+}
+
+async fn known_users(catalog: &Catalog, table: &str, columns: &[&str]) -> Result<DataFrame, ReportError> {
+    let rows = table_columns(catalog, table, columns).await?;
+    let known = rows.filter(col("user_id").is_not_null());
+    Ok(known.map_err(EngineError::running("table users"))?)
+}
+
+fn directory_memory(catalog: &Catalog) -> MemoryReservation {
+    MemoryConsumer::new("the directory of users").register(&catalog.session.runtime_env().memory_pool)
+}
+
+fn repeated_users() -> ReportError {
+    let error = EngineError::Query {
         what: "query staging/distinct_users".to_owned(),
         reason: "it gives a user_id more than once".to_owned(),
-    }
-    .into())
+    };
+    error.into()
 }
 
 fn only_wanted(rows: &RecordBatch, wanted: &HashSet<String>) -> Result<RecordBatch, ReportError> {

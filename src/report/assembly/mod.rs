@@ -22,6 +22,7 @@ use datafusion::catalog::streaming::StreamingTable;
 use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
 use datafusion::physical_plan::streaming::PartitionStream;
+use tokio::sync::OnceCell;
 
 use super::ReportBatch;
 use super::error::ReportError;
@@ -30,10 +31,9 @@ use crate::engine::EngineError;
 use crate::ids::BatchId;
 pub use batches::Batches;
 use details::Details;
-use load::Wanted;
 use part::{Part, Shared};
-pub use users::Users;
-use users::RankedUsers;
+use rows::Progress;
+use users::{RankedUsers, Users, user_columns};
 
 /// Enrolments of a part, on average: few enough to sort within the processor's caches, enough to fill row groups.
 const PART_ROWS: u64 = 200_000;
@@ -46,6 +46,8 @@ pub struct Assembly {
     pub batches: Vec<ReportBatch>,
     /// For each part, the number of these batches in it and all parts before it.
     pub part_ends: Vec<usize>,
+    /// For each part, about how many rows it has.
+    pub part_sizes: Vec<usize>,
     /// The rows of `enrolment_details`, one partition a part, each sorted by batch and user.
     pub details: StreamingTable,
 }
@@ -76,30 +78,57 @@ pub enum DetailsPlace {
     TemporaryFile,
 }
 
-/// All users of the snapshot.
-pub async fn all_users(catalog: &Catalog, place: DetailsPlace) -> Result<Arc<Users>, ReportError> {
-    let folder = &catalog.temp_folder;
-    load::users(catalog, Wanted::All, |columns| match place {
-        DetailsPlace::Memory => Ok(Details::in_memory(columns)),
-        DetailsPlace::TemporaryFile => {
-            let what = format!("the details of users, in {}", folder.display());
-            let made = Details::in_file(columns, folder).map_err(DataFusionError::IoError);
-            Ok(made.map_err(EngineError::running(what))?)
-        }
-    })
-    .await
+/// All users of the snapshot. Their details are read when they are first needed, while other tables are.
+pub struct Everybody {
+    users: Arc<Users>,
+    table: &'static str,
+    place: DetailsPlace,
+    details: OnceCell<Arc<Details>>,
+}
+
+impl Everybody {
+    /// Reads their ids.
+    pub async fn read(catalog: &Catalog, place: DetailsPlace) -> Result<Self, ReportError> {
+        let (users, table) = load::users(catalog).await?;
+        Ok(Self {
+            users,
+            table,
+            place,
+            details: OnceCell::new(),
+        })
+    }
+
+    async fn details(&self, catalog: &Catalog) -> Result<Arc<Details>, ReportError> {
+        let details = self.details.get_or_try_init(|| self.read_details(catalog)).await?;
+        Ok(Arc::clone(details))
+    }
+
+    async fn read_details(&self, catalog: &Catalog) -> Result<Arc<Details>, ReportError> {
+        let (users, columns) = (self.users.len(), user_columns().count());
+        let empty = match self.place {
+            DetailsPlace::Memory => Details::in_memory(users, columns),
+            DetailsPlace::TemporaryFile => {
+                let folder = &catalog.temp_folder;
+                let made = Details::in_file(users, columns, folder).map_err(DataFusionError::IoError);
+                made.map_err(EngineError::running(format!("the details of users, in {}", folder.display())))?
+            }
+        };
+        Ok(Arc::new(load::details(catalog, self.table, &self.users, empty).await?))
+    }
 }
 
 /// Reads the enrolments and the progress in scope and prepares their parts.
 pub async fn assemble(
     catalog: &Catalog,
     scope: Scope<'_>,
-    users: Arc<Users>,
+    everybody: &Everybody,
     batches: Batches,
     parts: Range<usize>,
 ) -> Result<Assembly, ReportError> {
-    let rows = load::enrolment_rows(catalog, scope).await?;
-    assemble_rows(catalog, scope, rows, users, batches, parts).await
+    let enrolled = load::enrolment_rows(catalog, scope).await?;
+    let rows = numbered(catalog, scope, enrolled, Arc::clone(&everybody.users), batches);
+    let (rows, details) = tokio::try_join!(rows, everybody.details(catalog))?;
+    in_parts(rows, details, parts)
 }
 
 /// The report of one batch; it has no batches where the snapshot does not know it.
@@ -108,21 +137,31 @@ pub async fn assemble_one(catalog: &Catalog, batch: &BatchId) -> Result<Assembly
     let batches = load::batches(catalog, scope, 1).await?;
     let rows = load::enrolment_rows(catalog, scope).await?;
     let (rows, user_ids) = load::collected(catalog, rows).await?;
-    let wanted = Wanted::Only(Arc::new(user_ids));
-    let users = load::users(catalog, wanted, |columns| Ok(Details::in_memory(columns))).await?;
-    assemble_rows(catalog, scope, rows, users, batches, 0..1).await
+    let (users, details) = load::wanted_users(catalog, user_ids).await?;
+    let rows = numbered(catalog, scope, rows, users, batches).await?;
+    in_parts(rows, details, 0..1)
 }
 
-async fn assemble_rows(
+/// Enrolments and progress as numbers, by part.
+struct Numbered {
+    enrolments: load::Enrolments,
+    progress: Vec<load::Chunks<Progress>>,
+}
+
+async fn numbered(
     catalog: &Catalog,
     scope: Scope<'_>,
-    enrolment_rows: DataFrame,
+    enrolled: DataFrame,
     users: Arc<Users>,
     batches: Batches,
-    parts: Range<usize>,
-) -> Result<Assembly, ReportError> {
-    let enrolments = load::enrolments(enrolment_rows, users, batches).await?;
+) -> Result<Numbered, ReportError> {
+    let enrolments = load::enrolments(enrolled, users, batches).await?;
     let progress = load::progress(catalog, scope, &enrolments).await?;
+    Ok(Numbered { enrolments, progress })
+}
+
+fn in_parts(numbered: Numbered, details: Arc<Details>, parts: Range<usize>) -> Result<Assembly, ReportError> {
+    let Numbered { enrolments, progress } = numbered;
     let load::Enrolments {
         users,
         strangers,
@@ -133,7 +172,7 @@ async fn assemble_rows(
         .map_err(|_| EngineError::Lost("batches"))?
         .ranked();
     let strangers = Arc::try_unwrap(strangers).map_err(|_| EngineError::Lost("users"))?;
-    let users = RankedUsers::new(users, strangers);
+    let users = RankedUsers::new(users, details, strangers);
     let before = batches.end_of_part(parts.start.checked_sub(1));
     let part_ends: Vec<usize> = parts
         .clone()
@@ -142,7 +181,9 @@ async fn assemble_rows(
     report_batches.drain(..before);
     report_batches.truncate(part_ends.last().copied().unwrap_or(0));
     let shared = Arc::new(Shared::new(users, batches));
-    let rows = rows.into_iter().zip(progress).skip(parts.start).take(parts.len());
+    let rows: Vec<_> = rows.into_iter().zip(progress).skip(parts.start).take(parts.len()).collect();
+    let part_sizes = rows.iter().map(|(enrolments, _)| enrolments.iter().map(Vec::len).sum()).collect();
+    let rows = rows.into_iter();
     let streams = rows.map(|(enrolments, progress)| {
         let part: Arc<dyn PartitionStream> = Arc::new(Part::new(Arc::clone(&shared), enrolments, progress));
         part
@@ -153,6 +194,7 @@ async fn assemble_rows(
     Ok(Assembly {
         batches: report_batches,
         part_ends,
+        part_sizes,
         details,
     })
 }

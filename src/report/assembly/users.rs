@@ -1,10 +1,10 @@
-//! The directory of users: a number for every id, and the details that reports show of them.
+//! The directory of users: a number for every id, and the order of ids.
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringViewArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringViewArray};
 use datafusion::arrow::compute::concat;
 use datafusion::execution::memory_pool::MemoryReservation;
 use foldhash::fast::FixedState;
@@ -26,23 +26,14 @@ pub fn user_columns() -> impl Iterator<Item = &'static str> {
 /// memory instead of four, which halves the time of a nightly run's reading.
 type Uuid = (u64, u64);
 
-/// The users of the export by number, in its order.
+/// The users of the export by number.
 pub struct Users {
     ids: StringViewArray,
-    details: Details,
     hasher: FixedState,
     by_uuid: HashTable<(Uuid, u32)>,
     by_text: HashTable<u32>,
     /// Held as long as the directory.
     _memory: MemoryReservation,
-}
-
-/// A directory in the making.
-pub struct UsersBuilder {
-    ids: Vec<ArrayRef>,
-    ids_size: usize,
-    details: Details,
-    memory: MemoryReservation,
 }
 
 /// Users whom only enrolments name, by number; theirs come after the export's.
@@ -54,45 +45,20 @@ pub struct Strangers {
 /// Every user, ranked by id.
 pub struct RankedUsers {
     users: Arc<Users>,
+    details: Arc<Details>,
     strangers: Vec<String>,
     rank_of: Vec<u32>,
     by_rank: Vec<u32>,
 }
 
-impl UsersBuilder {
-    /// A directory whose `details` are empty; its size is added to `memory`.
-    pub fn new(details: Details, memory: MemoryReservation) -> Self {
-        Self {
-            ids: Vec::new(),
-            ids_size: 0,
-            details,
-            memory,
-        }
-    }
-
-    /// Adds rows of [`user_columns`].
-    pub fn append(&mut self, rows: &RecordBatch) -> Result<(), ReportError> {
-        let what = "the details of users";
-        self.details.append(rows).map_err(EngineError::running(what))?;
-        // Texts are views into the pages that were read; a copy lets go of the pages.
-        let ids: ArrayRef = Arc::new(rows.column(0).as_string_view().gc());
-        self.ids_size += ids.get_array_memory_size();
-        self.ids.push(ids);
-        let size = self.ids_size + self.details.allocation_size();
-        Ok(self.memory.try_resize(size).map_err(EngineError::running(what))?)
-    }
-
-    /// The directory; `None` where an id stands twice.
-    pub fn finish(mut self) -> Result<Option<Users>, ReportError> {
-        self.details
-            .finish()
-            .map_err(EngineError::running("the details of users"))?;
-        let parts: Vec<&dyn Array> = self.ids.iter().map(|ids| ids.as_ref()).collect();
+impl Users {
+    /// A directory of these ids, in their order; `None` where one stands twice. Its size is added to `memory`.
+    pub fn try_new(ids: &[ArrayRef], memory: MemoryReservation) -> Result<Option<Self>, ReportError> {
+        let parts: Vec<&dyn Array> = ids.iter().map(|ids| ids.as_ref()).collect();
         let ids = match parts.as_slice() {
             [] => StringViewArray::from_iter_values(std::iter::empty::<&str>()),
             parts => concat(parts)?.as_string_view().clone(),
         };
-        drop(self.ids);
         let hasher = FixedState::default();
         let (mut by_uuid, mut by_text) = (HashTable::with_capacity(ids.len()), HashTable::new());
         for (place, id) in ids.iter().enumerate() {
@@ -119,21 +85,23 @@ impl UsersBuilder {
         }
         let tables = by_uuid.allocation_size() + by_text.allocation_size();
         let ranks = ids.len() * 2 * size_of::<u32>();
-        self.memory
-            .try_resize(ids.get_array_memory_size() + self.details.allocation_size() + tables + ranks)
+        memory
+            .try_grow(ids.get_array_memory_size() + tables + ranks)
             .map_err(EngineError::running("the directory of users"))?;
-        Ok(Some(Users {
+        Ok(Some(Self {
             ids,
-            details: self.details,
             hasher,
             by_uuid,
             by_text,
-            _memory: self.memory,
+            _memory: memory,
         }))
     }
-}
 
-impl Users {
+    /// How many they are.
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
     /// The numbers of the users in the directory among `ids`. Keys are made for all first: lookups that follow each other
     /// closely wait for memory at the same time, not in turn.
     pub fn find(&self, ids: &StringViewArray) -> Vec<Option<u32>> {
@@ -189,12 +157,13 @@ impl Strangers {
 
 impl RankedUsers {
     /// Everybody, once no more strangers come.
-    pub fn new(users: Arc<Users>, strangers: Strangers) -> Self {
+    pub fn new(users: Arc<Users>, details: Arc<Details>, strangers: Strangers) -> Self {
         let strangers = strangers.numbers.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut in_order: Vec<(String, u32)> = strangers.into_iter().collect();
         in_order.sort_unstable_by_key(|(_, number)| *number);
         let mut ranked = Self {
             users,
+            details,
             strangers: in_order.into_iter().map(|(id, _)| id).collect(),
             rank_of: Vec::new(),
             by_rank: Vec::new(),
@@ -243,7 +212,7 @@ impl RankedUsers {
 
     /// The columns of [`user_columns`], of users in the export; those of `None` are missing.
     pub fn details(&self, numbers: &[Option<u32>]) -> datafusion::common::Result<Vec<ArrayRef>> {
-        self.users.details.take(numbers)
+        self.details.take(numbers)
     }
 }
 
