@@ -13,9 +13,10 @@ use crate::exports::Table;
 use crate::ids::SnapshotDate;
 use crate::queries::Parameters;
 
-const VIEWS: [&str; 12] = [
+const VIEWS: [&str; 13] = [
     "staging/distinct_users",
     "staging/distinct_enrolments",
+    "staging/numeric_course_progress",
     "staging/distinct_course_progress",
     "staging/distinct_batches",
     "staging/distinct_download_events",
@@ -28,10 +29,12 @@ const VIEWS: [&str; 12] = [
     "metrics/download_ratio_by_tenant",
 ];
 
-/// A query that keeps one row of each key of a large table.
+/// A query that keeps one row of each key of a large table, as it is.
 struct Distinct {
     query: &'static str,
-    table: Table,
+    /// The table or view that it reads.
+    from: &'static str,
+    columns: Table,
     /// Rows without one of these are left out.
     key: &'static [&'static str],
 }
@@ -40,22 +43,26 @@ struct Distinct {
 const DISTINCT: [Distinct; 4] = [
     Distinct {
         query: "staging/distinct_users",
-        table: Table::Users,
+        from: "users",
+        columns: Table::Users,
         key: &["user_id"],
     },
     Distinct {
         query: "staging/distinct_enrolments",
-        table: Table::Enrolments,
+        from: "enrolments",
+        columns: Table::Enrolments,
         key: &["batch_id", "user_id"],
     },
     Distinct {
         query: "staging/distinct_course_progress",
-        table: Table::CourseProgress,
+        from: "numeric_course_progress",
+        columns: Table::CourseProgress,
         key: &["batch_id", "user_id"],
     },
     Distinct {
         query: "staging/distinct_download_events",
-        table: Table::DownloadEvents,
+        from: "download_events",
+        columns: Table::DownloadEvents,
         key: &["mid"],
     },
 ];
@@ -96,12 +103,18 @@ pub async fn register(catalog: &Catalog, has_batches: bool) -> Result<(), Catalo
 
 /// The rows of keys that stand once, and what the query keeps of the others.
 async fn distinct_rows(catalog: &Catalog, distinct: &Distinct) -> Result<DataFrame, CatalogError> {
-    let table = distinct.table.name();
     let failed = || EngineError::running(format!("query {}", distinct.query));
-    let all = catalog.session.table_provider(table).await.map_err(failed())?;
+    let all = catalog.session.table_provider(distinct.from).await.map_err(failed())?;
     let split = split_by_copies(&all, distinct.key);
-    let ranked = catalog.query_over(distinct.query, table, split.repeated).await?;
-    let columns: Vec<_> = distinct.table.columns().iter().map(|column| col(column.name)).collect();
+    let ranked = catalog
+        .query_over(distinct.query, distinct.from, split.repeated)
+        .await?;
+    let columns: Vec<_> = distinct
+        .columns
+        .columns()
+        .iter()
+        .map(|column| col(column.name))
+        .collect();
     let unique = catalog.session.read_table(split.unique).map_err(failed())?;
     let rows = unique
         .select(columns.clone())

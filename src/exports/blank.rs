@@ -60,7 +60,8 @@ fn blanks_to_null(array: &ArrayRef) -> Result<ArrayRef> {
     let Some(texts) = array.as_string_view_opt() else {
         return exec_err!("nonblank takes text, not {}", array.data_type());
     };
-    let has_blank = |(row, view): (usize, &u128)| may_be_blank(*view) && texts.is_valid(row) && is_blank(texts.value(row));
+    let has_blank =
+        |(row, view): (usize, &u128)| may_be_blank(*view) && texts.is_valid(row) && is_blank(texts.value(row));
     if !texts.views().iter().enumerate().any(has_blank) {
         return Ok(Arc::clone(array));
     }

@@ -72,7 +72,11 @@ impl<'a> AllReports<'a> {
             let batches = batches_in_parts(catalog).await?;
             let division = groups::within_memory(catalog, &batches).await?;
             let (groups, place) = (division.groups, division.details);
-            tracing::info!("{} groups, {} parts, details in {place:?}", groups.len(), batches.part_count());
+            tracing::info!(
+                "{} groups, {} parts, details in {place:?}",
+                groups.len(),
+                batches.part_count()
+            );
             Source::Assembled {
                 everybody: Everybody::read(catalog, place).await?,
                 batches,

@@ -20,7 +20,9 @@ pub fn fingerprints(rows: &RecordBatch, key: &[usize]) -> Result<Vec<Option<u64>
     });
     let texts = texts.collect::<Result<Vec<_>>>()?;
     let hasher = FixedState::default();
-    Ok((0..rows.num_rows()).map(|row| fingerprint(&texts, row, &hasher)).collect())
+    Ok((0..rows.num_rows())
+        .map(|row| fingerprint(&texts, row, &hasher))
+        .collect())
 }
 
 fn fingerprint(key: &[&StringViewArray], row: usize, hasher: &FixedState) -> Option<u64> {

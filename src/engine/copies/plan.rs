@@ -119,10 +119,7 @@ impl ExecutionPlan for CopiesExec {
     }
 
     fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        self.replace_children(
-            children,
-            ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute),
-        )
+        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
@@ -139,9 +136,7 @@ impl ExecutionPlan for CopiesExec {
                 return Ok(futures::stream::empty().boxed());
             }
             let batches = rows.execute(partition, context)?;
-            Ok::<_, datafusion::error::DataFusionError>(
-                batches.map(move |batch| filter.apply(&batch?, &found)).boxed(),
-            )
+            Ok::<_, datafusion::error::DataFusionError>(batches.map(move |batch| filter.apply(&batch?, &found)).boxed())
         });
         Ok(Box::pin(RecordBatchStreamAdapter::new(
             self.schema(),
@@ -174,7 +169,10 @@ impl CopiesFilter {
         }
         let wants_repeated = self.kept == Kept::Repeated;
         let passes = |key: Option<u64>| key.is_some_and(|key| found.contains(key) == wants_repeated);
-        let passing: BooleanArray = fingerprints(rows, &self.key)?.into_iter().map(|key| Some(passes(key))).collect();
+        let passing: BooleanArray = fingerprints(rows, &self.key)?
+            .into_iter()
+            .map(|key| Some(passes(key)))
+            .collect();
         let kept = filter_record_batch(&given, &passing)?;
         match self.kept {
             Kept::Unique => Ok(kept),

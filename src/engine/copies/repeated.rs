@@ -187,7 +187,32 @@ fn lost(error: tokio::task::JoinError) -> DataFusionError {
 
 #[cfg(test)]
 mod tests {
+    use datafusion::arrow::array::{ArrayRef, RecordBatch, StringViewArray};
+    use datafusion::datasource::memory::MemorySourceConfig;
+    use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+
     use super::*;
+
+    #[tokio::test]
+    async fn in_little_memory_the_same_keys_are_found_in_more_passes() {
+        let texts = StringViewArray::from_iter_values((0..10_000).map(|number| (number % 9_000).to_string()));
+        let rows = RecordBatch::try_from_iter([("key", Arc::new(texts) as ArrayRef)]).expect("rows");
+        let partitions = [vec![rows.slice(0, 5_000)], vec![rows.slice(5_000, 5_000)]];
+        let source = KeySource {
+            plan: MemorySourceConfig::try_new_exec(&partitions, rows.schema(), None).expect("a plan"),
+            expected_rows: Some(rows.num_rows()),
+        };
+        let keys = fingerprints(&rows, &[0]).expect("fingerprints");
+        for (limit, expected_passes) in [(1 << 30, 1), (64 * 1024, 10)] {
+            let runtime = RuntimeEnvBuilder::new().with_memory_limit(limit, 1.0);
+            let context = TaskContext::default().with_runtime(runtime.build_arc().expect("a runtime"));
+            let context = Arc::new(context);
+            assert_eq!(passes(&source, &context), expected_passes);
+            let found = RepeatedKeys::default().find(&source, &context).await.expect("keys");
+            assert_eq!(found.fingerprints.len(), 1_000);
+            assert!(keys[..1_000].iter().flatten().all(|key| found.contains(*key)));
+        }
+    }
 
     #[test]
     fn what_stands_more_than_once_is_found_once() {

@@ -71,7 +71,9 @@ impl TableProvider for RowsByCopies {
         let all = || (0..self.schema().fields().len()).collect();
         let given: Vec<usize> = projection.cloned().unwrap_or_else(all);
         let key = self.key_columns()?;
-        let read: Vec<usize> = BTreeSet::from_iter(given.iter().chain(&key).copied()).into_iter().collect();
+        let read: Vec<usize> = BTreeSet::from_iter(given.iter().chain(&key).copied())
+            .into_iter()
+            .collect();
         let place = |column: &usize| read.partition_point(|other| other < column);
         let filter = CopiesFilter {
             kept: self.kept,

@@ -113,17 +113,19 @@ impl Details {
 
     /// The texts of some records, column by column; those of `None` are missing.
     pub fn take(&self, numbers: &[Option<u32>]) -> Result<Vec<ArrayRef>> {
-        let builder = || {
-            StringViewBuilder::with_capacity(numbers.len()).with_fixed_block_size(COLUMN_BLOCK_BYTES)
-        };
+        let builder = || StringViewBuilder::with_capacity(numbers.len()).with_fixed_block_size(COLUMN_BLOCK_BYTES);
         let mut columns: Vec<StringViewBuilder> = std::iter::repeat_with(builder).take(self.columns).collect();
         let mut fetched = Vec::new();
         let invalid = |error| DataFusionError::External(Box::new(error));
         for numbers in numbers.chunks(FETCHED) {
-            let places = numbers.iter().map(|number| number.map(|number| self.places[number as usize]));
+            let places = numbers
+                .iter()
+                .map(|number| number.map(|number| self.places[number as usize]));
             match &self.store {
                 Store::Memory(blocks) => {
-                    let records: Vec<Option<&str>> = places.map(|place| place.map(|place| in_blocks(blocks, place))).collect();
+                    let records: Vec<Option<&str>> = places
+                        .map(|place| place.map(|place| in_blocks(blocks, place)))
+                        .collect();
                     fetch(&records);
                     for record in records {
                         self.decode(record, &mut columns)?;
@@ -144,7 +146,10 @@ impl Details {
                 }
             }
         }
-        Ok(columns.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef).collect())
+        Ok(columns
+            .iter_mut()
+            .map(|column| Arc::new(column.finish()) as ArrayRef)
+            .collect())
     }
 
     fn decode(&self, record: Option<&str>, columns: &mut [StringViewBuilder]) -> Result<()> {
@@ -310,7 +315,9 @@ mod tests {
                 details.fill(&numbers, &rows).expect("filled");
             }
             details.store.finish().expect("finished");
-            let taken = details.take(&[Some(5), None, Some(0), Some(1), Some(6)]).expect("taken");
+            let taken = details
+                .take(&[Some(5), None, Some(0), Some(1), Some(6)])
+                .expect("taken");
             let texts = |column: usize| taken[column].as_string_view().iter().collect::<Vec<_>>();
             assert_eq!(texts(0), [Some("c"), None, Some("a"), Some("b"), None]);
             let name = rows.column(1).as_string_view();

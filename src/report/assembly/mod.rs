@@ -110,7 +110,10 @@ impl Everybody {
             DetailsPlace::TemporaryFile => {
                 let folder = &catalog.temp_folder;
                 let made = Details::in_file(users, columns, folder).map_err(DataFusionError::IoError);
-                made.map_err(EngineError::running(format!("the details of users, in {}", folder.display())))?
+                made.map_err(EngineError::running(format!(
+                    "the details of users, in {}",
+                    folder.display()
+                )))?
             }
         };
         Ok(Arc::new(load::details(catalog, self.table, &self.users, empty).await?))
@@ -181,8 +184,16 @@ fn in_parts(numbered: Numbered, details: Arc<Details>, parts: Range<usize>) -> R
     report_batches.drain(..before);
     report_batches.truncate(part_ends.last().copied().unwrap_or(0));
     let shared = Arc::new(Shared::new(users, batches));
-    let rows: Vec<_> = rows.into_iter().zip(progress).skip(parts.start).take(parts.len()).collect();
-    let part_sizes = rows.iter().map(|(enrolments, _)| enrolments.iter().map(Vec::len).sum()).collect();
+    let rows: Vec<_> = rows
+        .into_iter()
+        .zip(progress)
+        .skip(parts.start)
+        .take(parts.len())
+        .collect();
+    let part_sizes = rows
+        .iter()
+        .map(|(enrolments, _)| enrolments.iter().map(Vec::len).sum())
+        .collect();
     let rows = rows.into_iter();
     let streams = rows.map(|(enrolments, progress)| {
         let part: Arc<dyn PartitionStream> = Arc::new(Part::new(Arc::clone(&shared), enrolments, progress));
