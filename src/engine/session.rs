@@ -32,11 +32,6 @@ const SHARE_OF_MERGE: usize = 32;
 /// (apache/datafusion #23447), so a small limit means fewer partitions.
 const MEMORY_PER_PARTITION: u64 = 64 * 1024 * 1024;
 
-/// Where a partition has less memory than this, in bytes, its operators pass on fewer rows at a time: a sort must hold some
-/// batches before it can spill.
-const SHORT_OF_MEMORY: u64 = 256 * 1024 * 1024;
-const ROWS_WHERE_SHORT: usize = 2_048;
-
 /// What a session may use.
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
@@ -76,9 +71,6 @@ pub fn new_session(options: &EngineOptions) -> Result<SessionContext, EngineErro
     let start_failed = |reason: String| EngineError::Start { reason };
     let mut runtime = RuntimeEnvBuilder::new();
     if let Some(limit) = options.memory_limit {
-        if limit.as_u64() / (options.partitions() as u64) < SHORT_OF_MEMORY {
-            config = config.with_batch_size(ROWS_WHERE_SHORT);
-        }
         let bytes = usize::try_from(limit.as_u64()).map_err(|error| start_failed(error.to_string()))?;
         let reserved = &mut config.options_mut().execution.sort_spill_reservation_bytes;
         *reserved = (*reserved).min(bytes / options.partitions() / SHARE_OF_MERGE);
