@@ -13,7 +13,7 @@ from pathlib import Path
 
 import table
 from contenders import Contenders
-from contest import Failed, remove
+from contest import EMPTIED, Failed, remove
 from equality import Different
 from exports import SIZES
 from rows import Rows
@@ -44,8 +44,7 @@ def main():
         say(name)
         for row in ROWS[name](rows):
             print_now(table.line(row))
-        if not options.keep:
-            remove(out)
+        remove(out / EMPTIED if options.keep else out)
 
 
 def parse_arguments():

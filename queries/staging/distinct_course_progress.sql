@@ -2,17 +2,8 @@
 --
 -- One row: one user in one batch. Rows without a user_id or batch_id are left out. A percent that is not a number is NULL.
 -- Among rows of the same user and batch, the highest percent wins, then the earliest completed_at.
+-- Only rows that may be copies of each other are ranked here: see src/engine/copies.
 with
-    numbers as (
-        select
-            user_id,
-            course_id,
-            batch_id,
-            case when isnan(progress_percent) then null else progress_percent end as progress_percent,
-            completed_at
-        from course_progress
-        where user_id is not null and batch_id is not null
-    ),
     ranked as (
         select
             user_id,
@@ -24,7 +15,8 @@ with
                 partition by batch_id, user_id
                 order by progress_percent desc nulls last, completed_at asc nulls last, course_id
             ) as place
-        from numbers
+        from numeric_course_progress
+        where user_id is not null and batch_id is not null
     )
 select user_id, course_id, batch_id, progress_percent, completed_at
 from ranked

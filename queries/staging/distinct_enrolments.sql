@@ -2,6 +2,7 @@
 --
 -- One row: one user in one batch, active or not. Rows without a user_id or batch_id are left out.
 -- Among rows of the same user and batch, the latest enrolled_at wins, then the active one.
+-- Only rows that may be copies of each other are ranked here: see src/engine/copies.
 with
     ranked as (
         select

@@ -2,24 +2,11 @@
 --
 -- One row: one user of the export. Rows without a user_id are left out.
 -- Among rows of the same user_id, the one with most filled fields wins, then the greatest by the columns in contract order.
--- Duplicates are rare, so only they are ranked: sorting every user's details would cost more than the whole report.
+-- Only rows that may be copies of each other are ranked here: see src/engine/copies.
 with
-    duplicated as (
-        select user_id
-        from users
-        where user_id is not null
-        group by user_id
-        having count(*) > 1
-    ),
-    unique_rows as (
-        select users.*
-        from users
-        left anti join duplicated on duplicated.user_id = users.user_id
-        where users.user_id is not null
-    ),
-    duplicate_rows as (
+    counted as (
         select
-            users.*,
+            *,
             case when external_id is null then 0 else 1 end
             + case when first_name is null then 0 else 1 end
             + case when last_name is null then 0 else 1 end
@@ -31,9 +18,9 @@ with
             + case when block_name is null then 0 else 1 end
             + case when tenant_id is null then 0 else 1 end as filled_fields
         from users
-        left semi join duplicated on duplicated.user_id = users.user_id
+        where user_id is not null
     ),
-    ranked_rows as (
+    ranked as (
         select
             *,
             row_number() over (
@@ -51,21 +38,10 @@ with
                     block_name desc nulls last,
                     tenant_id desc nulls last
             ) as place
-        from duplicate_rows
-    ),
-    winners as (
-        select
-            user_id, external_id, first_name, last_name, email, mobile,
-            organization_name, district_name, school_name, block_name, tenant_id
-        from ranked_rows
-        where place = 1
+        from counted
     )
 select
     user_id, external_id, first_name, last_name, email, mobile,
     organization_name, district_name, school_name, block_name, tenant_id
-from unique_rows
-union all
-select
-    user_id, external_id, first_name, last_name, email, mobile,
-    organization_name, district_name, school_name, block_name, tenant_id
-from winners
+from ranked
+where place = 1

@@ -8,6 +8,7 @@ mod events;
 mod mapping;
 mod views;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
@@ -36,6 +37,8 @@ pub struct Catalog {
     pub date: SnapshotDate,
     /// Every file that the tables are read from.
     pub inputs: Vec<Input>,
+    /// Where temporary files go.
+    pub temp_folder: PathBuf,
     queries: Queries,
     parameters: Parameters,
 }
@@ -68,6 +71,7 @@ impl Catalog {
             session,
             date: snapshot.date,
             inputs: Vec::new(),
+            temp_folder: config.temp_folder(),
             queries,
             parameters: views::parameters(config, snapshot.date),
         };

@@ -1,17 +1,22 @@
 //! The views that everyone gets, each made by the query of its name, in the order in which they build on each other.
 
+use datafusion::dataframe::DataFrame;
+use datafusion::prelude::col;
 use datafusion::scalar::ScalarValue;
 
 use super::error::CatalogError;
 use super::{Catalog, mapping};
 use crate::config::{Config, UnknownUsers};
+use crate::engine::EngineError;
+use crate::engine::copies::split_by_copies;
 use crate::exports::Table;
 use crate::ids::SnapshotDate;
 use crate::queries::Parameters;
 
-const VIEWS: [&str; 12] = [
+const VIEWS: [&str; 13] = [
     "staging/distinct_users",
     "staging/distinct_enrolments",
+    "staging/numeric_course_progress",
     "staging/distinct_course_progress",
     "staging/distinct_batches",
     "staging/distinct_download_events",
@@ -22,6 +27,44 @@ const VIEWS: [&str; 12] = [
     "metrics/download_ratio_overall",
     "metrics/download_ratio_by_course",
     "metrics/download_ratio_by_tenant",
+];
+
+/// A query that keeps one row of each key of a large table, as it is.
+struct Distinct {
+    query: &'static str,
+    /// The table or view that it reads.
+    from: &'static str,
+    columns: Table,
+    /// Rows without one of these are left out.
+    key: &'static [&'static str],
+}
+
+/// Only what may be copies goes through these queries; a site's own ones get all rows.
+const DISTINCT: [Distinct; 4] = [
+    Distinct {
+        query: "staging/distinct_users",
+        from: "users",
+        columns: Table::Users,
+        key: &["user_id"],
+    },
+    Distinct {
+        query: "staging/distinct_enrolments",
+        from: "enrolments",
+        columns: Table::Enrolments,
+        key: &["batch_id", "user_id"],
+    },
+    Distinct {
+        query: "staging/distinct_course_progress",
+        from: "numeric_course_progress",
+        columns: Table::CourseProgress,
+        key: &["batch_id", "user_id"],
+    },
+    Distinct {
+        query: "staging/distinct_download_events",
+        from: "download_events",
+        columns: Table::DownloadEvents,
+        key: &["mid"],
+    },
 ];
 
 /// Makes the `batches` table of exports without one, where it comes from enrolments.
@@ -48,8 +91,34 @@ pub async fn register(catalog: &Catalog, has_batches: bool) -> Result<(), Catalo
     }
     for query in VIEWS {
         let name = query.rsplit('/').next().unwrap_or(query);
-        let frame = catalog.query(query, |parameters| parameters).await?;
+        let distinct = DISTINCT.iter().find(|distinct| distinct.query == query);
+        let frame = match distinct {
+            Some(distinct) if catalog.are_built_in(&[query]) => distinct_rows(catalog, distinct).await?,
+            _ => catalog.query(query, |parameters| parameters).await?,
+        };
         mapping::register_view(&catalog.session, name, frame)?;
     }
     Ok(())
+}
+
+/// The rows of keys that stand once, and what the query keeps of the others.
+async fn distinct_rows(catalog: &Catalog, distinct: &Distinct) -> Result<DataFrame, CatalogError> {
+    let failed = || EngineError::running(format!("query {}", distinct.query));
+    let all = catalog.session.table_provider(distinct.from).await.map_err(failed())?;
+    let split = split_by_copies(&all, distinct.key);
+    let ranked = catalog
+        .query_over(distinct.query, distinct.from, split.repeated)
+        .await?;
+    let columns: Vec<_> = distinct
+        .columns
+        .columns()
+        .iter()
+        .map(|column| col(column.name))
+        .collect();
+    let unique = catalog.session.read_table(split.unique).map_err(failed())?;
+    let rows = unique
+        .select(columns.clone())
+        .and_then(|unique| unique.union(ranked.select(columns)?))
+        .map_err(failed())?;
+    Ok(rows)
 }

@@ -60,8 +60,9 @@ fn blanks_to_null(array: &ArrayRef) -> Result<ArrayRef> {
     let Some(texts) = array.as_string_view_opt() else {
         return exec_err!("nonblank takes text, not {}", array.data_type());
     };
-    let has_blank = texts.iter().flatten().any(is_blank);
-    if !has_blank {
+    let has_blank =
+        |(row, view): (usize, &u128)| may_be_blank(*view) && texts.is_valid(row) && is_blank(texts.value(row));
+    if !texts.views().iter().enumerate().any(has_blank) {
         return Ok(Arc::clone(array));
     }
     let filled = BooleanBuffer::from_iter(texts.iter().map(|text| text.is_some_and(|text| !is_blank(text))));
@@ -71,6 +72,13 @@ fn blanks_to_null(array: &ArrayRef) -> Result<ArrayRef> {
         Some(NullBuffer::new(filled)),
     )?;
     Ok(Arc::new(kept))
+}
+
+/// Whether a text may be blank, by its view: the length, and above it the first bytes. The text itself may lie anywhere
+/// in memory.
+fn may_be_blank(view: u128) -> bool {
+    let (length, first) = (view as u32, (view >> u32::BITS) as u8);
+    length == 0 || !first.is_ascii_graphic()
 }
 
 #[cfg(test)]

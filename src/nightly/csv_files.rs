@@ -22,7 +22,7 @@ pub struct CsvFiles<'a> {
     current: usize,
     open: Option<OpenFile>,
     writer: CsvWriter,
-    /// Bytes of the current rows, kept to reuse the memory.
+    /// What is not written yet; kept to reuse the memory.
     bytes: Vec<u8>,
     folders_made: HashSet<PathBuf>,
     entries: Vec<FileEntry>,
@@ -108,9 +108,9 @@ impl<'a> CsvFiles<'a> {
             Some(open) => open,
             None => self.open_current()?,
         };
-        self.bytes.clear();
         self.writer.append(&ReportRows::try_new(rows)?, &mut self.bytes);
         open.file.append(&self.bytes)?;
+        self.bytes.clear();
         open.rows += rows.num_rows() as u64;
         open.unknown_users += unknown_users(rows)?;
         self.open = Some(open);
@@ -127,10 +127,9 @@ impl<'a> CsvFiles<'a> {
             make_folder(folder)?;
             self.folders_made.insert(folder.to_owned());
         }
-        let mut file = HashedFile::create(&full_path)?;
-        self.bytes.clear();
+        let file = HashedFile::create(&full_path)?;
+        // Written with the first rows.
         self.writer.start(&mut self.bytes);
-        file.append(&self.bytes)?;
         Ok(OpenFile {
             path,
             file,
@@ -142,9 +141,14 @@ impl<'a> CsvFiles<'a> {
     fn complete_current(&mut self) -> Result<(), NightlyError> {
         let open = match self.open.take() {
             Some(open) => open,
-            None => self.open_current()?,
+            None => {
+                let mut open = self.open_current()?;
+                open.file.append(&self.bytes)?;
+                self.bytes.clear();
+                open
+            }
         };
-        let written = open.file.finish()?;
+        let written = open.file.finish();
         let batch = &self.batches[self.current];
         self.entries.push(FileEntry {
             path: open.path,

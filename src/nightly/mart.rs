@@ -9,7 +9,7 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::basic::{Compression, ZstdLevel};
 use datafusion::parquet::errors::ParquetError;
-use datafusion::parquet::file::properties::WriterProperties;
+use datafusion::parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use super::error::NightlyError;
 use super::layout;
@@ -25,6 +25,20 @@ const PAGE_ROWS: usize = 8_192;
 const WRITE_ROWS: usize = 8_192;
 /// Columns whose values hardly repeat, so that a dictionary would only cost.
 const WITHOUT_DICTIONARY: [&str; 3] = ["external_id", "user_id", "email"];
+/// Columns whose least and greatest values would not help to skip rows, which are in no order by them.
+const WITHOUT_STATISTICS: [&str; 11] = [
+    "course_id",
+    "tenant_id",
+    "external_id",
+    "user_id",
+    "user_name",
+    "email",
+    "mobile",
+    "organization_name",
+    "district_name",
+    "school_name",
+    "block_name",
+];
 
 /// One file of the mart.
 pub struct MartFile {
@@ -47,6 +61,9 @@ impl MartFile {
             .set_data_page_row_count_limit(PAGE_ROWS);
         for column in WITHOUT_DICTIONARY {
             properties = properties.set_column_dictionary_enabled(column.into(), false);
+        }
+        for column in WITHOUT_STATISTICS {
+            properties = properties.set_column_statistics_enabled(column.into(), EnabledStatistics::None);
         }
         let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties.build())).map_err(parquet)?;
         Ok(Self {
@@ -73,6 +90,9 @@ impl MartFile {
         }
         ids.value(ids.len() - 1).clone_into(&mut self.last_batch_id);
         self.rows += rows.num_rows() as u64;
+        if rows.num_rows() == WRITE_ROWS && self.regrouped.is_empty() {
+            return self.writer.write(&rows).map_err(parquet);
+        }
         self.regrouped.push_batch(rows).map_err(ReportError::from)?;
         self.write_regrouped()
     }
@@ -81,7 +101,7 @@ impl MartFile {
     pub fn finish(mut self) -> Result<FileEntry, NightlyError> {
         self.regrouped.finish_buffered_batch().map_err(ReportError::from)?;
         self.write_regrouped()?;
-        let written = self.writer.into_inner().map_err(parquet)?.finish()?;
+        let written = self.writer.into_inner().map_err(parquet)?.finish();
         Ok(FileEntry {
             path: self.path,
             content: Content::ReportMart {

@@ -32,7 +32,7 @@ pub async fn write(catalog: &Catalog, folder: &Path) -> Result<FileEntry, Nightl
         rows += batch.num_rows() as u64;
         writer.write(&batch).map_err(parquet)?;
     }
-    let written = writer.into_inner().map_err(parquet)?.finish()?;
+    let written = writer.into_inner().map_err(parquet)?.finish();
     Ok(FileEntry {
         path,
         content: Content::DownloadRatio,

@@ -28,7 +28,7 @@ pub use published::{Published, PublishedError};
 use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::exports::Location;
-use crate::report::{AllReports, CsvStyle, count_enrolments};
+use crate::report::{AllReports, CsvStyle, EnrolmentCounts, count_enrolments};
 use manifest::{FORMAT_VERSION, FileEntry, InputEntry, Manifest, Timings, Versions};
 use staged::{HashedFile, OutputFolder, StagedOutput};
 
@@ -98,10 +98,15 @@ async fn make(
 ) -> Result<Manifest, NightlyError> {
     let started_at = Utc::now();
     progress.stage("reading");
-    let mut files = write_reports(catalog, config, staged, &progress).await?;
-    progress.stage("measuring");
-    files.push(metrics::write(catalog, staged.path()).await?);
-    let counts = accounts::counts(count_enrolments(catalog).await?, &files);
+    let reports = write_reports(catalog, config, staged, &progress);
+    let measures = measure(catalog, staged, &progress);
+    let (mut files, (ratio, enrolments)) = match config.memory_limit {
+        None => tokio::try_join!(reports, measures)?,
+        // What is there of it is for one thing after the other.
+        Some(_) => (reports.await?, measures.await?),
+    };
+    files.push(ratio);
+    let counts = accounts::counts(enrolments, &files);
     let rejected = accounts::rejected(catalog, &counts).await?;
     let finished_at = Utc::now();
     let manifest = Manifest {
@@ -126,6 +131,17 @@ async fn make(
     progress.stage("publishing");
     write_manifest(&manifest, staged.path())?;
     Ok(manifest)
+}
+
+/// Writes the metric tables, and counts what became of the enrolments.
+async fn measure(
+    catalog: &Catalog,
+    staged: &StagedOutput,
+    progress: &Arc<dyn Progress>,
+) -> Result<(FileEntry, EnrolmentCounts), NightlyError> {
+    progress.stage("measuring");
+    let ratio = metrics::write(catalog, staged.path()).await?;
+    Ok((ratio, count_enrolments(catalog).await?))
 }
 
 /// Writes the CSV files and the mart, group by group.
@@ -154,8 +170,9 @@ async fn write_reports(
 fn write_manifest(manifest: &Manifest, folder: &Path) -> Result<(), NightlyError> {
     let path = folder.join(layout::MANIFEST);
     let mut file = HashedFile::create(&path)?;
-    serde_json::to_writer_pretty(&mut file, manifest).map_err(|error| NightlyError::writing(&path)(error.into()))?;
-    file.append(b"\n")?;
+    let mut text = serde_json::to_vec_pretty(manifest).map_err(|error| NightlyError::writing(&path)(error.into()))?;
+    text.push(b'\n');
+    file.append(&text)?;
     file.finish_on_disk()?;
     Ok(())
 }

@@ -23,7 +23,7 @@ struct Work {
     staged: StagedOutput,
     style: CsvStyle,
     progress: Arc<dyn Progress>,
-    next_part: AtomicUsize,
+    next_turn: AtomicUsize,
 }
 
 /// The files of one part.
@@ -47,7 +47,7 @@ pub async fn write_group(
         staged: staged.clone(),
         style,
         progress,
-        next_part: AtomicUsize::new(0),
+        next_turn: AtomicUsize::new(0),
     });
     let mut running = JoinSet::new();
     for _ in 0..writers {
@@ -72,10 +72,10 @@ pub async fn write_group(
 async fn write_parts(work: Arc<Work>) -> Result<Vec<WrittenPart>, NightlyError> {
     let mut written = Vec::new();
     loop {
-        let part = work.next_part.fetch_add(1, Ordering::Relaxed);
-        if part >= work.reports.part_count() {
+        let turn = work.next_turn.fetch_add(1, Ordering::Relaxed);
+        let Some(&part) = work.reports.largest_first().get(turn) else {
             return Ok(written);
-        }
+        };
         written.push(write_part(&work, part).await?);
     }
 }

@@ -5,7 +5,7 @@
 //! several runs may be at work: each holds a lock on its own folder. Files are readable by their owner alone.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,8 +20,6 @@ const LOCK_FILE: &str = ".pragati.lock";
 const STAGING_PREFIX: &str = ".pragati-staging-";
 const PRIVATE_FILE: u32 = 0o600;
 const PRIVATE_FOLDER: u32 = 0o700;
-/// Large enough that most reports are written in one call, in bytes.
-const WRITE_BUFFER: usize = 256 * 1024;
 
 /// An output folder that this run alone writes to.
 #[derive(Debug)]
@@ -159,11 +157,12 @@ pub fn make_folder(path: &Path) -> Result<(), NightlyError> {
         .map_err(NightlyError::writing(path))
 }
 
-/// A file that only its owner can read, hashed while it is written.
+/// A file that only its owner can read, hashed while it is written. What is appended is written at once: callers append
+/// much at a time.
 #[derive(Debug)]
 pub struct HashedFile {
     path: PathBuf,
-    file: BufWriter<File>,
+    file: File,
     hash: Sha256,
     bytes: u64,
 }
@@ -187,7 +186,7 @@ impl HashedFile {
             .map_err(NightlyError::writing(path))?;
         Ok(Self {
             path: path.to_owned(),
-            file: BufWriter::with_capacity(WRITE_BUFFER, file),
+            file,
             hash: Sha256::new(),
             bytes: 0,
         })
@@ -198,23 +197,19 @@ impl HashedFile {
         self.write_all(bytes).map_err(NightlyError::writing(&self.path))
     }
 
-    /// Writes what is buffered and tells what the file holds.
-    pub fn finish(mut self) -> Result<Written, NightlyError> {
-        self.file.flush().map_err(NightlyError::writing(&self.path))?;
+    /// Completes the file and tells what it holds.
+    pub fn finish(self) -> Written {
         let digest = self.hash.finalize();
-        Ok(Written {
+        Written {
             bytes: self.bytes,
             sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
-        })
+        }
     }
 
     /// Like [`finish`](Self::finish), and waits until the disk has it.
-    pub fn finish_on_disk(mut self) -> Result<Written, NightlyError> {
-        self.file
-            .flush()
-            .and_then(|()| self.file.get_ref().sync_all())
-            .map_err(NightlyError::writing(&self.path))?;
-        self.finish()
+    pub fn finish_on_disk(self) -> Result<Written, NightlyError> {
+        self.file.sync_all().map_err(NightlyError::writing(&self.path))?;
+        Ok(self.finish())
     }
 }
 
@@ -243,7 +238,7 @@ mod tests {
         let staged = output.stage().expect("a staging folder");
         let mut file = HashedFile::create(&staged.path().join("file")).expect("a file");
         file.append(text.as_bytes()).expect("written");
-        file.finish().expect("finished");
+        file.finish();
         staged
     }
 
@@ -295,7 +290,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let mut file = HashedFile::create(&folder.path().join("abc")).expect("a file");
         file.append(b"abc").expect("written");
-        let written = file.finish().expect("finished");
+        let written = file.finish();
         assert_eq!(written.bytes, 3);
         assert_eq!(
             written.sha256,

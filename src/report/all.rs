@@ -1,5 +1,6 @@
 //! The reports of all batches, in parts that can be read at the same time.
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use datafusion::dataframe::DataFrame;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 
-use super::assembly::{Batches, Scope, assemble, batches_in_parts};
+use super::assembly::{Batches, Everybody, Scope, assemble, batches_in_parts};
 use super::error::ReportError;
 use super::{can_assemble, groups};
 use crate::catalog::Catalog;
@@ -44,6 +45,7 @@ pub struct AllReports<'a> {
 enum Source {
     /// Groups of parts, to be assembled.
     Assembled {
+        everybody: Everybody,
         batches: Batches,
         groups: VecDeque<Range<usize>>,
     },
@@ -58,6 +60,7 @@ pub struct ReportGroup {
     /// The number of the first part, among the parts of all groups.
     pub first_part: usize,
     part_ends: Vec<usize>,
+    largest_first: Vec<usize>,
     plan: Arc<dyn ExecutionPlan>,
     context: Arc<TaskContext>,
 }
@@ -67,9 +70,18 @@ impl<'a> AllReports<'a> {
     pub async fn prepare(catalog: &'a Catalog) -> Result<Self, ReportError> {
         let source = if can_assemble(catalog) {
             let batches = batches_in_parts(catalog).await?;
-            let groups = groups::within_memory(catalog, &batches).await?;
-            tracing::info!("{} groups of batches, {} parts", groups.len(), batches.part_count());
-            Source::Assembled { batches, groups }
+            let division = groups::within_memory(catalog, &batches).await?;
+            let (groups, place) = (division.groups, division.details);
+            tracing::info!(
+                "{} groups, {} parts, details in {place:?}",
+                groups.len(),
+                batches.part_count()
+            );
+            Source::Assembled {
+                everybody: Everybody::read(catalog, place).await?,
+                batches,
+                groups,
+            }
         } else {
             tracing::info!("the site has its own report queries; they run as they are");
             Source::Queried(true)
@@ -80,8 +92,12 @@ impl<'a> AllReports<'a> {
     /// The next group, read and joined as far as its parts share it. The group before should be gone by then.
     pub async fn next_group(&mut self) -> Result<Option<ReportGroup>, ReportError> {
         match &mut self.source {
-            Source::Assembled { batches, groups } => match groups.pop_front() {
-                Some(parts) => Ok(Some(assembled_group(self.catalog, batches, parts).await?)),
+            Source::Assembled {
+                everybody,
+                batches,
+                groups,
+            } => match groups.pop_front() {
+                Some(parts) => Ok(Some(assembled_group(self.catalog, everybody, batches, parts).await?)),
                 None => Ok(None),
             },
             Source::Queried(is_left) => match std::mem::take(is_left) {
@@ -94,6 +110,7 @@ impl<'a> AllReports<'a> {
 
 async fn assembled_group(
     catalog: &Catalog,
+    everybody: &Everybody,
     batches: &Batches,
     parts: Range<usize>,
 ) -> Result<ReportGroup, ReportError> {
@@ -103,12 +120,13 @@ async fn assembled_group(
     } else {
         Scope::Range(&ids)
     };
-    let assembly = assemble(catalog, scope, batches.as_listed(), parts.clone()).await?;
+    let assembly = assemble(catalog, scope, everybody, batches.as_listed(), parts.clone()).await?;
     let details = Arc::new(assembly.details);
     let rows = catalog
         .query_over("reports/course_progress_report", "enrolment_details", details)
         .await?;
-    ReportGroup::new(assembly.batches, parts.start, assembly.part_ends, rows).await
+    let sizes = assembly.part_sizes;
+    ReportGroup::new(assembly.batches, parts.start, assembly.part_ends, &sizes, rows).await
 }
 
 async fn queried_group(catalog: &Catalog) -> Result<ReportGroup, ReportError> {
@@ -120,7 +138,7 @@ async fn queried_group(catalog: &Catalog) -> Result<ReportGroup, ReportError> {
     .await?;
     let rows = catalog.query("reports/all_reports", |parameters| parameters).await?;
     let part_ends = vec![batches.len()];
-    ReportGroup::new(batches, 0, part_ends, rows).await
+    ReportGroup::new(batches, 0, part_ends, &[0], rows).await
 }
 
 impl ReportGroup {
@@ -128,8 +146,11 @@ impl ReportGroup {
         batches: Vec<ReportBatch>,
         first_part: usize,
         part_ends: Vec<usize>,
+        part_sizes: &[usize],
         rows: DataFrame,
     ) -> Result<Self, ReportError> {
+        let mut largest_first: Vec<usize> = (0..part_ends.len()).collect();
+        largest_first.sort_by_key(|&part| Reverse(part_sizes[part]));
         let context = Arc::new(rows.task_ctx());
         let plan = rows
             .create_physical_plan()
@@ -139,6 +160,7 @@ impl ReportGroup {
             batches,
             first_part,
             part_ends,
+            largest_first,
             plan,
             context,
         })
@@ -147,6 +169,11 @@ impl ReportGroup {
     /// The number of parts.
     pub fn part_count(&self) -> usize {
         self.part_ends.len()
+    }
+
+    /// The parts in the order in which they are best made: when the last are left, they should be small.
+    pub fn largest_first(&self) -> &[usize] {
+        &self.largest_first
     }
 
     /// The batches of a part of this group.

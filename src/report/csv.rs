@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use chrono::NaiveDate;
 use datafusion::arrow::array::Array;
+use foldhash::fast::FixedState;
 
 use super::columns::COLUMNS;
 use super::rows::{Cells, ReportRows};
@@ -49,8 +50,8 @@ impl From<&ReportConfig> for CsvStyle {
 #[derive(Debug)]
 pub struct CsvWriter {
     style: CsvStyle,
-    /// Dates repeat within a report, and formatting one costs more than the rest of its row.
-    dates: HashMap<i32, String>,
+    /// The cells of dates: they repeat within a report, and formatting one costs more than the rest of its row.
+    dates: HashMap<i32, Vec<u8>, FixedState>,
 }
 
 impl CsvWriter {
@@ -58,7 +59,7 @@ impl CsvWriter {
     pub fn new(style: CsvStyle) -> Self {
         Self {
             style,
-            dates: HashMap::new(),
+            dates: HashMap::default(),
         }
     }
 
@@ -94,10 +95,14 @@ impl CsvWriter {
             Cells::Text(texts) if texts.is_valid(row) => self.push_cell(out, texts.value(row)),
             Cells::Date(days) if days.is_valid(row) => {
                 let day = days.value(row);
-                if !self.dates.contains_key(&day) {
-                    self.dates.insert(day, self.date_text(day));
+                match self.dates.get(&day) {
+                    Some(cell) => out.extend_from_slice(cell),
+                    None => {
+                        let cell = self.date_cell(day);
+                        out.extend_from_slice(&cell);
+                        self.dates.insert(day, cell);
+                    }
                 }
-                self.push_cell(out, &self.dates[&day]);
             }
             Cells::Percent(percents) if percents.is_valid(row) => {
                 let mut digits = itoa::Buffer::new();
@@ -108,10 +113,13 @@ impl CsvWriter {
         }
     }
 
-    fn date_text(&self, day: i32) -> String {
-        NaiveDate::from_epoch_days(day)
+    fn date_cell(&self, day: i32) -> Vec<u8> {
+        let text = NaiveDate::from_epoch_days(day)
             .map(|date| date.format(&self.style.date_format).to_string())
-            .unwrap_or_default()
+            .unwrap_or_default();
+        let mut cell = Vec::with_capacity(text.len());
+        self.push_cell(&mut cell, &text);
+        cell
     }
 
     fn push_cell(&self, out: &mut Vec<u8>, text: &str) {

@@ -1,7 +1,8 @@
 //! Divides all batches into groups whose reports can be assembled within the memory limit, one after the other.
 //!
-//! Without a limit there is one group. With one, a group is a range of parts: its enrolments, and the users that they
-//! name, are all that is in memory. Each group reads the tables again, so there are as few groups as the limit allows.
+//! Without a limit there is one group. With one, the details of users go into a temporary file first, which costs little;
+//! where the enrolments still do not fit, a group is a range of parts whose enrolments do. Each group reads the
+//! enrolments again, so there are as few groups as the limit allows.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -10,32 +11,55 @@ use datafusion::arrow::array::AsArray;
 use datafusion::arrow::datatypes::Int64Type;
 use datafusion::execution::memory_pool::MemoryLimit;
 
-use super::assembly::Batches;
+use super::assembly::{Batches, DetailsPlace};
 use super::error::ReportError;
 use crate::catalog::Catalog;
 use crate::engine::EngineError;
 
-/// The share of the limit that a group may need by estimate; reading and writing need the rest.
-const SHARE_PERCENT: usize = 50;
+/// What reading and writing need beside the numbers that are assembled, in bytes; half of a limit if that is less.
+const READING_AND_WRITING: usize = 512 * 1024 * 1024;
+/// The share of that budget that enrolments get at least, however many users there are.
+const LEAST_SHARE_PERCENT: usize = 25;
 /// Bytes of an enrolment and its progress, with room for growing vectors.
-const ENROLMENT_BYTES: usize = 2 * (16 + 24);
-/// Bytes of a user beside their texts: views, before and after columns are joined, places in directories and sets.
-const USER_BYTES: usize = 2 * 11 * 16 + 160;
+const ENROLMENT_BYTES: usize = (16 + 24) * 3 / 2;
+/// Bytes of a user in the directory: id, places in tables, ranks, and the order while it is made.
+const USER_BYTES: usize = 52 + 56 + 16 + 16 + 16;
+/// Bytes of a user's record beside the texts.
+const RECORD_BYTES: usize = 11 * 4;
 
-/// The groups, as ranges of parts.
-pub async fn within_memory(catalog: &Catalog, batches: &Batches) -> Result<VecDeque<Range<usize>>, ReportError> {
-    let everything = || std::iter::once(0..batches.part_count()).collect();
-    let MemoryLimit::Finite(limit) = catalog.session.runtime_env().memory_pool.memory_limit() else {
-        return Ok(everything());
+/// How the work is divided.
+#[derive(Debug)]
+pub struct Division {
+    /// Ranges of parts.
+    pub groups: VecDeque<Range<usize>>,
+    pub details: DetailsPlace,
+}
+
+/// What fits into the memory limit.
+pub async fn within_memory(catalog: &Catalog, batches: &Batches) -> Result<Division, ReportError> {
+    let everything = |details| Division {
+        groups: std::iter::once(0..batches.part_count()).collect(),
+        details,
     };
-    let budget = limit / 100 * SHARE_PERCENT;
+    let MemoryLimit::Finite(limit) = catalog.session.runtime_env().memory_pool.memory_limit() else {
+        return Ok(everything(DetailsPlace::Memory));
+    };
+    let budget = limit - READING_AND_WRITING.min(limit / 2);
     let (users, text_bytes) = size_of_users(catalog);
-    let user_bytes = USER_BYTES + text_bytes.checked_div(users).unwrap_or(0);
+    let directory = users * USER_BYTES;
     let sizes = part_sizes(catalog, batches).await?;
-    if sizes.iter().sum::<usize>() * ENROLMENT_BYTES + users * user_bytes <= budget {
-        return Ok(everything());
+    let enrolments = sizes.iter().sum::<usize>() * ENROLMENT_BYTES;
+    if directory + users * RECORD_BYTES + text_bytes + enrolments <= budget {
+        return Ok(everything(DetailsPlace::Memory));
     }
-    Ok(divide(&sizes, budget / (ENROLMENT_BYTES + user_bytes)))
+    if directory + enrolments <= budget {
+        return Ok(everything(DetailsPlace::TemporaryFile));
+    }
+    let for_enrolments = budget.saturating_sub(directory).max(budget / 100 * LEAST_SHARE_PERCENT);
+    Ok(Division {
+        groups: divide(&sizes, for_enrolments / ENROLMENT_BYTES),
+        details: DetailsPlace::TemporaryFile,
+    })
 }
 
 /// Ranges of parts with so many rows at most, or with one part.

@@ -32,8 +32,9 @@ use crate::engine::EngineError;
 use crate::ids::BatchId;
 
 /// The queries whose rows are assembled without running them. Where a site has its own, they run.
-const ASSEMBLED: [&str; 8] = [
+const ASSEMBLED: [&str; 9] = [
     "staging/distinct_enrolments",
+    "staging/numeric_course_progress",
     "staging/distinct_course_progress",
     "reports/report_batches",
     "reports/batch",

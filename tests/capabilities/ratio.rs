@@ -48,6 +48,26 @@ fn a_ratio_over_no_batches_is_null() {
 }
 
 #[test]
+fn of_many_clicks_copies_count_once_whatever_the_memory() {
+    let exports = TestExports::small().table(
+        "download_events",
+        "select 'INTERACT:' || cast(value % 90000 as varchar) as mid, to_timestamp('2026-11-22T10:00:00') as event_time,
+            'u1' as user_id, 'c1' as course_id, 'b1' as batch_id, 't1' as tenant_id
+        from generate_series(1, 100000) as click(value)",
+    );
+    for limit in ["1GB", "32MB"] {
+        for threads in ["1", "2", "5"] {
+            let options = ["--level", "all", "--memory-limit", limit, "--threads", threads];
+            let found = ratios(&exports, &options);
+            assert!(
+                found.starts_with("all,,,90000,2,45000.0,1,"),
+                "{limit}, {threads} threads: {found}"
+            );
+        }
+    }
+}
+
+#[test]
 fn one_level_alone() {
     let exports = TestExports::small().table("batches", &batches("('b1', 'c1', 't1'), ('b2', 'c2', 't1')"));
     insta::assert_snapshot!(ratios(&exports, &["--level", "all"]), @"all,,,0,2,0.0,0,0.0");

@@ -248,6 +248,7 @@ fn show_tables_lists_tables_and_views() {
     public,download_ratio_overall,VIEW
     public,enrolment_details,VIEW
     public,enrolments,BASE TABLE
+    public,numeric_course_progress,VIEW
     public,report_batches,VIEW
     public,users,BASE TABLE
     ");

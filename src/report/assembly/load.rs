@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringViewArray};
-use datafusion::arrow::compute::{concat_batches, filter_record_batch};
+use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::{Float64Type, TimestampMicrosecondType};
 use datafusion::dataframe::DataFrame;
-use datafusion::execution::memory_pool::MemoryConsumer;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::prelude::{col, lit};
 use futures::StreamExt;
@@ -17,27 +17,25 @@ use super::super::all::read_batches;
 use super::super::error::ReportError;
 use super::Scope;
 use super::batches::Batches;
+use super::details::Details;
 use super::rows::{Enrolment, Key, Progress};
-use super::users::{Users, detail_columns};
+use super::users::{Strangers, Users, user_columns};
 use crate::catalog::Catalog;
 use crate::engine::EngineError;
+
+/// The users are in the first of these in which no id stands twice. The second is dearer to read.
+const USER_TABLES: [&str; 2] = ["users", "distinct_users"];
 
 /// Rows of one part, in the chunks in which threads read them.
 pub type Chunks<R> = Vec<Vec<R>>;
 
-/// The enrolments of all parts, and the directories of everybody and everything that they name.
+/// The enrolments of all parts, and everybody and everything that they name.
 pub struct Enrolments {
     pub users: Arc<Users>,
+    pub strangers: Arc<Strangers>,
     pub batches: Arc<Batches>,
     /// By part.
     pub rows: Vec<Chunks<Enrolment>>,
-}
-
-/// The rows of `enrolments` in scope.
-pub struct EnrolmentRows {
-    pub rows: DataFrame,
-    /// The users that they name, where few enough to look for them alone.
-    pub user_ids: Option<HashSet<String>>,
 }
 
 /// The batches of the table, without duplicates.
@@ -49,95 +47,125 @@ pub async fn batches(catalog: &Catalog, scope: Scope<'_>, part_count: usize) -> 
     Ok(Batches::new(read_batches(in_order).await?, part_count))
 }
 
-/// The enrolments in scope, and whom they name. Those of one batch are read at once; more are read again when wanted.
-pub async fn enrolment_rows(catalog: &Catalog, scope: Scope<'_>) -> Result<EnrolmentRows, ReportError> {
-    let what = "table enrolments";
+/// The rows of `enrolments` in scope.
+pub async fn enrolment_rows(catalog: &Catalog, scope: Scope<'_>) -> Result<DataFrame, ReportError> {
     let columns = ["user_id", "batch_id", "course_id", "enrolled_at", "active"];
-    let rows = table_in_scope(catalog, "enrolments", &columns, scope).await?;
-    match scope {
-        Scope::AllBatches => Ok(EnrolmentRows { rows, user_ids: None }),
-        Scope::Range(_) => {
-            let ids = rows
-                .clone()
-                .select_columns(&["user_id"])
-                .map_err(EngineError::running(what))?;
-            let read = read_partitions(ids, what, 1, |rows, parts: &mut [Vec<HashSet<String>>]| {
-                if parts[0].is_empty() {
-                    parts[0].push(HashSet::new());
-                }
-                add_new_ids(rows, &mut parts[0][0])
-            });
-            let user_ids = read.await?.into_iter().flatten().flatten().reduce(|mut ids, more| {
-                ids.extend(more);
-                ids
-            });
-            Ok(EnrolmentRows {
-                rows,
-                user_ids: Some(user_ids.unwrap_or_default()),
-            })
-        }
-        Scope::OneBatch(_) => {
-            let schema = Arc::new(rows.schema().as_arrow().clone());
-            let mut batches = rows.collect().await.map_err(EngineError::running(what))?;
-            let mut user_ids = HashSet::new();
-            for batch in &batches {
-                add_new_ids(batch, &mut user_ids)?;
-            }
-            batches.push(RecordBatch::new_empty(schema));
-            let rows = catalog
-                .session
-                .read_batches(batches)
-                .map_err(EngineError::running(what))?;
-            Ok(EnrolmentRows {
-                rows,
-                user_ids: Some(user_ids),
-            })
-        }
-    }
+    table_in_scope(catalog, "enrolments", &columns, scope).await
 }
 
-fn add_new_ids(rows: &RecordBatch, ids: &mut HashSet<String>) -> Result<(), ReportError> {
-    for id in texts(rows, "user_id")?.iter().flatten() {
-        if !ids.contains(id) {
-            ids.insert(id.to_owned());
+/// Some rows of `enrolments`, read once, and whom they name.
+pub async fn collected(catalog: &Catalog, rows: DataFrame) -> Result<(DataFrame, HashSet<String>), ReportError> {
+    let what = "table enrolments";
+    let schema = Arc::new(rows.schema().as_arrow().clone());
+    let mut batches = rows.collect().await.map_err(EngineError::running(what))?;
+    let mut user_ids = HashSet::new();
+    for batch in &batches {
+        for id in texts(batch, "user_id")?.iter().flatten() {
+            if !user_ids.contains(id) {
+                user_ids.insert(id.to_owned());
+            }
         }
     }
-    Ok(())
+    batches.push(RecordBatch::new_empty(schema));
+    let rows = catalog
+        .session
+        .read_batches(batches)
+        .map_err(EngineError::running(what))?;
+    Ok((rows, user_ids))
 }
 
-/// The users of the table, or those of them that are wanted, without duplicates. Those are looked for while the directory
-/// is made, because the query that removes them reads the table several times.
-pub async fn users(catalog: &Catalog, wanted: Option<HashSet<String>>) -> Result<Arc<Users>, ReportError> {
-    let wanted = wanted.map(Arc::new);
-    for table in ["users", "distinct_users"] {
-        let memory = MemoryConsumer::new("the directory of users").register(&catalog.session.runtime_env().memory_pool);
-        let columns: Vec<&str> = std::iter::once("user_id").chain(detail_columns()).collect();
-        let rows = table_columns(catalog, table, &columns)
-            .await?
-            .filter(col("user_id").is_not_null())
-            .map_err(EngineError::running("table users"))?;
-        let schema = Arc::new(rows.schema().as_arrow().clone());
-        let batches = match &wanted {
-            None => rows.collect().await.map_err(EngineError::running("table users"))?,
-            Some(wanted) => {
-                let wanted = Arc::clone(wanted);
-                let read = read_partitions(rows, "table users", 1, move |rows, parts| {
-                    parts[0].push(only_wanted(rows, &wanted)?);
-                    Ok(())
-                });
-                read.await?.into_iter().flatten().flatten().collect()
-            }
-        };
-        if let Some(users) = Users::try_new(&concat_batches(&schema, &batches)?, memory)? {
-            return Ok(Arc::new(users));
+/// The users of a table without duplicates, and the table that they were found in.
+pub async fn users(catalog: &Catalog) -> Result<(Arc<Users>, &'static str), ReportError> {
+    for table in USER_TABLES {
+        let rows = known_users(catalog, table, &["user_id"]).await?;
+        let read = read_partitions(rows, "table users", 1, |rows, parts| {
+            // Texts are views into the pages that were read; a copy lets go of the pages.
+            parts[0].push(Arc::new(texts(rows, "user_id")?.gc()) as ArrayRef);
+            Ok(())
+        });
+        let ids: Vec<ArrayRef> = read.await?.into_iter().flatten().flatten().collect();
+        if let Some(users) = Users::try_new(&ids, directory_memory(catalog))? {
+            return Ok((Arc::new(users), table));
         }
         tracing::warn!("table users has several rows of one user_id; the fullest counts");
     }
-    Err(EngineError::Query {
+    Err(repeated_users())
+}
+
+/// The users who are wanted, without duplicates, with their details.
+pub async fn wanted_users(
+    catalog: &Catalog,
+    wanted: HashSet<String>,
+) -> Result<(Arc<Users>, Arc<Details>), ReportError> {
+    let wanted = Arc::new(wanted);
+    let columns: Vec<&str> = user_columns().collect();
+    for table in USER_TABLES {
+        let rows = known_users(catalog, table, &columns).await?;
+        let wanted = Arc::clone(&wanted);
+        let read = read_partitions(rows, "table users", 1, move |rows, parts| {
+            parts[0].push(only_wanted(rows, &wanted)?);
+            Ok(())
+        });
+        let batches: Vec<RecordBatch> = read.await?.into_iter().flatten().flatten().collect();
+        let ids: Vec<ArrayRef> = batches.iter().map(|rows| Arc::clone(rows.column(0))).collect();
+        let Some(users) = Users::try_new(&ids, directory_memory(catalog))? else {
+            continue;
+        };
+        let mut details = Details::in_memory(users.len(), columns.len());
+        for rows in &batches {
+            fill(&mut details, &users, rows)?;
+        }
+        return Ok((Arc::new(users), Arc::new(details)));
+    }
+    Err(repeated_users())
+}
+
+/// Fills the details of all users, from the table that they were found in.
+pub async fn details(
+    catalog: &Catalog,
+    table: &'static str,
+    users: &Users,
+    mut details: Details,
+) -> Result<Details, ReportError> {
+    let what = "the details of users";
+    let memory = MemoryConsumer::new(what).register(&catalog.session.runtime_env().memory_pool);
+    let columns: Vec<&str> = user_columns().collect();
+    let rows = known_users(catalog, table, &columns).await?;
+    let mut batches = rows.execute_stream().await.map_err(EngineError::running(what))?;
+    while let Some(rows) = batches.next().await {
+        fill(&mut details, users, &rows.map_err(EngineError::running(what))?)?;
+        memory
+            .try_resize(details.allocation_size())
+            .map_err(EngineError::running(what))?;
+        // So that the other tables are read at the same time.
+        tokio::task::yield_now().await;
+    }
+    details.hold(memory).map_err(EngineError::running(what))?;
+    Ok(details)
+}
+
+fn fill(details: &mut Details, users: &Users, rows: &RecordBatch) -> Result<(), ReportError> {
+    let numbers = users.find(texts(rows, "user_id")?);
+    let filled = details.fill(&numbers, rows);
+    Ok(filled.map_err(EngineError::running("the details of users"))?)
+}
+
+async fn known_users(catalog: &Catalog, table: &str, columns: &[&str]) -> Result<DataFrame, ReportError> {
+    let rows = table_columns(catalog, table, columns).await?;
+    let known = rows.filter(col("user_id").is_not_null());
+    Ok(known.map_err(EngineError::running("table users"))?)
+}
+
+fn directory_memory(catalog: &Catalog) -> MemoryReservation {
+    MemoryConsumer::new("the directory of users").register(&catalog.session.runtime_env().memory_pool)
+}
+
+fn repeated_users() -> ReportError {
+    let error = EngineError::Query {
         what: "query staging/distinct_users".to_owned(),
         reason: "it gives a user_id more than once".to_owned(),
-    }
-    .into())
+    };
+    error.into()
 }
 
 fn only_wanted(rows: &RecordBatch, wanted: &HashSet<String>) -> Result<RecordBatch, ReportError> {
@@ -154,18 +182,19 @@ fn only_wanted(rows: &RecordBatch, wanted: &HashSet<String>) -> Result<RecordBat
     Ok(RecordBatch::try_new(kept.schema(), columns.collect())?)
 }
 
-/// The enrolments by part. Users and batches that only they name are added to the directories.
+/// The enrolments by part. Strangers, and batches that only enrolments name, get numbers too.
 pub async fn enrolments(rows: DataFrame, users: Arc<Users>, batches: Batches) -> Result<Enrolments, ReportError> {
     let part_count = batches.part_count();
-    let batches = Arc::new(batches);
-    let (known_users, known_batches) = (Arc::clone(&users), Arc::clone(&batches));
+    let (batches, strangers) = (Arc::new(batches), Arc::new(Strangers::to(&users)));
+    let (known_users, met, known_batches) = (Arc::clone(&users), Arc::clone(&strangers), Arc::clone(&batches));
     let read = read_partitions(rows, "table enrolments", part_count, move |rows, parts| {
-        add_enrolments(rows, &known_users, &known_batches, parts)
+        add_enrolments(rows, &known_users, &met, &known_batches, parts)
     });
     Ok(Enrolments {
-        users,
-        batches,
         rows: read.await?,
+        users,
+        strangers,
+        batches,
     })
 }
 
@@ -177,10 +206,11 @@ pub async fn progress(
 ) -> Result<Vec<Chunks<Progress>>, ReportError> {
     let columns = ["user_id", "batch_id", "progress_percent", "completed_at"];
     let rows = table_in_scope(catalog, "course_progress", &columns, scope).await?;
-    let (users, batches) = (Arc::clone(&enrolments.users), Arc::clone(&enrolments.batches));
+    let (users, strangers) = (Arc::clone(&enrolments.users), Arc::clone(&enrolments.strangers));
+    let batches = Arc::clone(&enrolments.batches);
     let part_count = batches.part_count();
     let read = read_partitions(rows, "table course_progress", part_count, move |rows, parts| {
-        add_progress(rows, &users, &batches, parts)
+        add_progress(rows, &users, &strangers, &batches, parts)
     });
     read.await
 }
@@ -255,6 +285,7 @@ async fn read_partitions<R: Send + 'static>(
 fn add_enrolments(
     rows: &RecordBatch,
     users: &Users,
+    strangers: &Strangers,
     batches: &Batches,
     parts: &mut [Vec<Enrolment>],
 ) -> Result<(), ReportError> {
@@ -267,7 +298,7 @@ fn add_enrolments(
         array.as_primitive_opt::<TimestampMicrosecondType>()
     })?;
     let active = column(rows, "active", |array| array.as_boolean_opt())?;
-    for (row, user) in users.find_listed(user_ids).into_iter().enumerate() {
+    for (row, user) in users.find(user_ids).into_iter().enumerate() {
         if user_ids.is_null(row) || batch_ids.is_null(row) {
             continue;
         }
@@ -276,7 +307,7 @@ fn add_enrolments(
         let batch = batches.find_or_add(batch_ids.value(row), course_id)?;
         let user = match user {
             Some(user) => user,
-            None => users.add_stranger(user_ids.value(row))?,
+            None => strangers.find_or_add(user_ids.value(row))?,
         };
         let enrolled_at = times.is_valid(row).then(|| times.value(row));
         parts[batch.part].push(Enrolment::new(Key::new(batch.number, user), enrolled_at, is_active));
@@ -287,6 +318,7 @@ fn add_enrolments(
 fn add_progress(
     rows: &RecordBatch,
     users: &Users,
+    strangers: &Strangers,
     batches: &Batches,
     parts: &mut [Vec<Progress>],
 ) -> Result<(), ReportError> {
@@ -297,11 +329,11 @@ fn add_progress(
     let times = column(rows, "completed_at", |array| {
         array.as_primitive_opt::<TimestampMicrosecondType>()
     })?;
-    for (row, user) in users.find_listed(user_ids).into_iter().enumerate() {
+    for (row, user) in users.find(user_ids).into_iter().enumerate() {
         if user_ids.is_null(row) || batch_ids.is_null(row) {
             continue;
         }
-        let user = user.or_else(|| users.find_stranger(user_ids.value(row)));
+        let user = user.or_else(|| strangers.find(user_ids.value(row)));
         let (Some(batch), Some(user)) = (batches.find(batch_ids.value(row)), user) else {
             continue;
         };

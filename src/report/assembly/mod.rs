@@ -3,12 +3,13 @@
 //! The rows are those of `queries/reports/enrolment_details.sql`; the query says what they are, this module makes them
 //! fast. Joins and sorts over millions of text ids cost more than everything else in a nightly run, so ids become
 //! numbers first: users and batches are read into directories, enrolments and progress shrink to a few bytes a row, and
-//! only those are sorted. The details of a user are looked up when a row is written, a chunk of rows at a time.
+//! only those are sorted. The details of a user are fetched when a row is written, a chunk of rows at a time.
 //!
 //! Batches are divided into parts, ranges of their ids; a part is sorted, deduplicated and merged by whoever reads it.
 //! Parts depend on the data alone, so output that is written part by part is the same for any number of threads.
 
 mod batches;
+mod details;
 mod load;
 mod part;
 mod rows;
@@ -18,7 +19,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use datafusion::catalog::streaming::StreamingTable;
+use datafusion::dataframe::DataFrame;
+use datafusion::error::DataFusionError;
 use datafusion::physical_plan::streaming::PartitionStream;
+use tokio::sync::OnceCell;
 
 use super::ReportBatch;
 use super::error::ReportError;
@@ -26,7 +30,10 @@ use crate::catalog::Catalog;
 use crate::engine::EngineError;
 use crate::ids::BatchId;
 pub use batches::Batches;
+use details::Details;
 use part::{Part, Shared};
+use rows::Progress;
+use users::{RankedUsers, Users, user_columns};
 
 /// Enrolments of a part, on average: few enough to sort within the processor's caches, enough to fill row groups.
 const PART_ROWS: u64 = 200_000;
@@ -39,6 +46,8 @@ pub struct Assembly {
     pub batches: Vec<ReportBatch>,
     /// For each part, the number of these batches in it and all parts before it.
     pub part_ends: Vec<usize>,
+    /// For each part, about how many rows it has.
+    pub part_sizes: Vec<usize>,
     /// The rows of `enrolment_details`, one partition a part, each sorted by batch and user.
     pub details: StreamingTable,
 }
@@ -62,22 +71,111 @@ pub struct IdRange {
     pub up_to: Option<String>,
 }
 
-/// Reads the snapshot's tables and prepares the parts of the scope.
+/// Where the details of users are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DetailsPlace {
+    Memory,
+    TemporaryFile,
+}
+
+/// All users of the snapshot. Their details are read when they are first needed, while other tables are.
+pub struct Everybody {
+    users: Arc<Users>,
+    table: &'static str,
+    place: DetailsPlace,
+    details: OnceCell<Arc<Details>>,
+}
+
+impl Everybody {
+    /// Reads their ids.
+    pub async fn read(catalog: &Catalog, place: DetailsPlace) -> Result<Self, ReportError> {
+        let (users, table) = load::users(catalog).await?;
+        Ok(Self {
+            users,
+            table,
+            place,
+            details: OnceCell::new(),
+        })
+    }
+
+    async fn details(&self, catalog: &Catalog) -> Result<Arc<Details>, ReportError> {
+        let details = self.details.get_or_try_init(|| self.read_details(catalog)).await?;
+        Ok(Arc::clone(details))
+    }
+
+    async fn read_details(&self, catalog: &Catalog) -> Result<Arc<Details>, ReportError> {
+        let (users, columns) = (self.users.len(), user_columns().count());
+        let empty = match self.place {
+            DetailsPlace::Memory => Details::in_memory(users, columns),
+            DetailsPlace::TemporaryFile => {
+                let folder = &catalog.temp_folder;
+                let made = Details::in_file(users, columns, folder).map_err(DataFusionError::IoError);
+                made.map_err(EngineError::running(format!(
+                    "the details of users, in {}",
+                    folder.display()
+                )))?
+            }
+        };
+        Ok(Arc::new(load::details(catalog, self.table, &self.users, empty).await?))
+    }
+}
+
+/// Reads the enrolments and the progress in scope and prepares their parts.
 pub async fn assemble(
     catalog: &Catalog,
     scope: Scope<'_>,
+    everybody: &Everybody,
     batches: Batches,
     parts: Range<usize>,
 ) -> Result<Assembly, ReportError> {
-    let enrolments = load::enrolment_rows(catalog, scope).await?;
-    let users = load::users(catalog, enrolments.user_ids).await?;
-    let enrolments = load::enrolments(enrolments.rows, users, batches).await?;
+    let enrolled = load::enrolment_rows(catalog, scope).await?;
+    let rows = numbered(catalog, scope, enrolled, Arc::clone(&everybody.users), batches);
+    let (rows, details) = tokio::try_join!(rows, everybody.details(catalog))?;
+    in_parts(rows, details, parts)
+}
+
+/// The report of one batch; it has no batches where the snapshot does not know it.
+pub async fn assemble_one(catalog: &Catalog, batch: &BatchId) -> Result<Assembly, ReportError> {
+    let scope = Scope::OneBatch(batch);
+    let batches = load::batches(catalog, scope, 1).await?;
+    let rows = load::enrolment_rows(catalog, scope).await?;
+    let (rows, user_ids) = load::collected(catalog, rows).await?;
+    let (users, details) = load::wanted_users(catalog, user_ids).await?;
+    let rows = numbered(catalog, scope, rows, users, batches).await?;
+    in_parts(rows, details, 0..1)
+}
+
+/// Enrolments and progress as numbers, by part.
+struct Numbered {
+    enrolments: load::Enrolments,
+    progress: Vec<load::Chunks<Progress>>,
+}
+
+async fn numbered(
+    catalog: &Catalog,
+    scope: Scope<'_>,
+    enrolled: DataFrame,
+    users: Arc<Users>,
+    batches: Batches,
+) -> Result<Numbered, ReportError> {
+    let enrolments = load::enrolments(enrolled, users, batches).await?;
     let progress = load::progress(catalog, scope, &enrolments).await?;
-    let load::Enrolments { users, batches, rows } = enrolments;
+    Ok(Numbered { enrolments, progress })
+}
+
+fn in_parts(numbered: Numbered, details: Arc<Details>, parts: Range<usize>) -> Result<Assembly, ReportError> {
+    let Numbered { enrolments, progress } = numbered;
+    let load::Enrolments {
+        users,
+        strangers,
+        batches,
+        rows,
+    } = enrolments;
     let (batches, mut report_batches) = Arc::try_unwrap(batches)
         .map_err(|_| EngineError::Lost("batches"))?
         .ranked();
-    let users = Arc::try_unwrap(users).map_err(|_| EngineError::Lost("users"))?.ranked();
+    let strangers = Arc::try_unwrap(strangers).map_err(|_| EngineError::Lost("users"))?;
+    let users = RankedUsers::new(users, details, strangers);
     let before = batches.end_of_part(parts.start.checked_sub(1));
     let part_ends: Vec<usize> = parts
         .clone()
@@ -86,7 +184,17 @@ pub async fn assemble(
     report_batches.drain(..before);
     report_batches.truncate(part_ends.last().copied().unwrap_or(0));
     let shared = Arc::new(Shared::new(users, batches));
-    let rows = rows.into_iter().zip(progress).skip(parts.start).take(parts.len());
+    let rows: Vec<_> = rows
+        .into_iter()
+        .zip(progress)
+        .skip(parts.start)
+        .take(parts.len())
+        .collect();
+    let part_sizes = rows
+        .iter()
+        .map(|(enrolments, _)| enrolments.iter().map(Vec::len).sum())
+        .collect();
+    let rows = rows.into_iter();
     let streams = rows.map(|(enrolments, progress)| {
         let part: Arc<dyn PartitionStream> = Arc::new(Part::new(Arc::clone(&shared), enrolments, progress));
         part
@@ -97,6 +205,7 @@ pub async fn assemble(
     Ok(Assembly {
         batches: report_batches,
         part_ends,
+        part_sizes,
         details,
     })
 }
@@ -104,13 +213,6 @@ pub async fn assemble(
 /// The directory of the batches in the table, divided into the parts that the reports of all batches come in.
 pub async fn batches_in_parts(catalog: &Catalog) -> Result<Batches, ReportError> {
     load::batches(catalog, Scope::AllBatches, part_count(catalog)).await
-}
-
-/// The report of one batch; it has no batches where the snapshot does not know it.
-pub async fn assemble_one(catalog: &Catalog, batch: &BatchId) -> Result<Assembly, ReportError> {
-    let scope = Scope::OneBatch(batch);
-    let batches = load::batches(catalog, scope, 1).await?;
-    assemble(catalog, scope, batches, 0..1).await
 }
 
 fn part_count(catalog: &Catalog) -> usize {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::arrow::array::{
-    ArrayRef, BooleanArray, Float64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray, UInt32Array,
+    Array, ArrayRef, BooleanArray, Float64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray, UInt32Array,
 };
 use datafusion::arrow::compute::take;
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
@@ -16,7 +16,7 @@ use datafusion::physical_plan::streaming::PartitionStream;
 use super::batches::RankedBatches;
 use super::load::Chunks;
 use super::rows::{Enrolment, Key, Keyed, Progress, sort_and_deduplicate};
-use super::users::{RankedUsers, detail_columns};
+use super::users::{RankedUsers, user_columns};
 use crate::exports::Kind;
 
 /// Rows looked up at a time.
@@ -59,7 +59,7 @@ fn schema() -> SchemaRef {
     ];
     // The batch has a tenant too.
     let name_here = |name| if name == "tenant_id" { "user_tenant_id" } else { name };
-    fields.extend(detail_columns().map(|name| column(name_here(name), Kind::Text)));
+    fields.extend(user_columns().skip(1).map(|name| column(name_here(name), Kind::Text)));
     Arc::new(Schema::new(fields))
 }
 
@@ -143,15 +143,17 @@ impl PartRows {
         let (users, batches) = (&self.shared.users, &self.shared.batches);
         let numbers: Vec<u32> = enrolments.iter().map(|row| users.at_rank(row.key().user())).collect();
         let places: UInt32Array = enrolments.iter().map(|row| Some(row.key().batch())).collect();
-        let listed: UInt32Array = numbers
+        let listed: Vec<Option<u32>> = numbers
             .iter()
             .map(|&user| users.is_listed(user).then_some(user))
             .collect();
+        let mut details = users.details(&listed)?.into_iter();
+        let listed_ids = details.next();
         let mut columns: Vec<ArrayRef> = vec![
             take(&batches.ids, &places, None)?,
             take(&batches.course_ids, &places, None)?,
             take(&batches.tenant_ids, &places, None)?,
-            self.user_ids(&numbers, &listed)?,
+            self.user_ids(listed_ids, &numbers),
             timestamps(enrolments.iter().map(Enrolment::enrolled_at)),
             Arc::new(progress.iter().map(|row| Some(row.is_some())).collect::<BooleanArray>()),
             Arc::new(
@@ -168,20 +170,19 @@ impl PartRows {
                     .collect::<BooleanArray>(),
             ),
         ];
-        for detail in users.details() {
-            columns.push(take(detail, &listed, None)?);
-        }
+        columns.extend(details);
         Ok(RecordBatch::try_new(Arc::clone(&self.shared.schema), columns)?)
     }
 
-    fn user_ids(&self, numbers: &[u32], listed: &UInt32Array) -> Result<ArrayRef> {
-        use datafusion::arrow::array::Array;
-        let users = &self.shared.users;
-        if listed.null_count() == 0 {
-            return Ok(take(users.listed_ids(), listed, None)?);
+    /// The ids of users, of whom those in the export are known already.
+    fn user_ids(&self, listed: Option<ArrayRef>, numbers: &[u32]) -> ArrayRef {
+        match listed {
+            Some(ids) if ids.null_count() == 0 => ids,
+            _ => {
+                let ids: StringViewArray = numbers.iter().map(|&user| Some(self.shared.users.id(user))).collect();
+                Arc::new(ids)
+            }
         }
-        let ids: StringViewArray = numbers.iter().map(|&user| Some(users.id(user))).collect();
-        Ok(Arc::new(ids))
     }
 }
 

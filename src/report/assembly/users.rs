@@ -1,60 +1,64 @@
-//! The directory of users: a number for every id, and the details that reports show of them.
+//! The directory of users: a number for every id, and the order of ids.
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringViewArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringViewArray};
+use datafusion::arrow::compute::concat;
 use datafusion::execution::memory_pool::MemoryReservation;
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
 use super::super::error::ReportError;
+use super::details::Details;
 use crate::engine::EngineError;
 use crate::exports::Table;
 
-/// The columns of `users` beside `user_id`, in contract order.
-pub fn detail_columns() -> impl Iterator<Item = &'static str> {
-    let columns = Table::Users.columns().iter().map(|column| column.name);
-    columns.filter(|name| *name != "user_id")
+/// The columns of `users`: `user_id`, and the others in contract order.
+pub fn user_columns() -> impl Iterator<Item = &'static str> {
+    let others = Table::Users.columns().iter().map(|column| column.name);
+    std::iter::once("user_id").chain(others.filter(|name| *name != "user_id"))
 }
 
 /// Ids that are UUIDs, as learning platforms make them, are found by their 16 bytes: a lookup then touches one place in
 /// memory instead of four, which halves the time of a nightly run's reading.
 type Uuid = (u64, u64);
 
-/// Users by number. Those of the export come first, in its order; strangers, whom only enrolments name, after them.
+/// The users of the export by number.
 pub struct Users {
     ids: StringViewArray,
-    details: Vec<ArrayRef>,
     hasher: FixedState,
     by_uuid: HashTable<(Uuid, u32)>,
     by_text: HashTable<u32>,
-    strangers: Mutex<HashMap<String, u32>>,
-    memory: MemoryReservation,
-}
-
-/// Every user, ranked by id.
-pub struct RankedUsers {
-    ids: StringViewArray,
-    details: Vec<ArrayRef>,
-    strangers: Vec<String>,
-    rank_of: Vec<u32>,
-    by_rank: Vec<u32>,
     /// Held as long as the directory.
     _memory: MemoryReservation,
 }
 
+/// Users whom only enrolments name, by number; theirs come after the export's.
+pub struct Strangers {
+    first: usize,
+    numbers: Mutex<HashMap<String, u32>>,
+}
+
+/// Every user, ranked by id.
+pub struct RankedUsers {
+    users: Arc<Users>,
+    details: Arc<Details>,
+    strangers: Vec<String>,
+    rank_of: Vec<u32>,
+    by_rank: Vec<u32>,
+}
+
 impl Users {
-    /// A directory of the rows of `users`, which hold `user_id` and [`detail_columns`]; `None` where an id stands twice.
-    /// Its size is added to `memory`.
-    pub fn try_new(users: &RecordBatch, memory: MemoryReservation) -> Result<Option<Self>, ReportError> {
-        let column = |name| users.column_by_name(name).ok_or(ReportError::MissingColumn(name));
-        let ids = column("user_id")?.as_string_view().clone();
-        let details = detail_columns()
-            .map(|name| Ok(column(name)?.clone()))
-            .collect::<Result<Vec<_>, ReportError>>()?;
+    /// A directory of these ids, in their order; `None` where one stands twice. Its size is added to `memory`.
+    pub fn try_new(ids: &[ArrayRef], memory: MemoryReservation) -> Result<Option<Self>, ReportError> {
+        let parts: Vec<&dyn Array> = ids.iter().map(|ids| ids.as_ref()).collect();
+        let ids = match parts.as_slice() {
+            [] => StringViewArray::from_iter_values(std::iter::empty::<&str>()),
+            parts => concat(parts)?.as_string_view().clone(),
+        };
         let hasher = FixedState::default();
         let (mut by_uuid, mut by_text) = (HashTable::with_capacity(ids.len()), HashTable::new());
         for (place, id) in ids.iter().enumerate() {
@@ -79,27 +83,28 @@ impl Users {
                 return Ok(None);
             }
         }
-        let columns: usize = details.iter().map(|column| column.get_array_memory_size()).sum();
+        let tables = by_uuid.allocation_size() + by_text.allocation_size();
         let ranks = ids.len() * 2 * size_of::<u32>();
         memory
-            .try_grow(
-                columns + ids.get_array_memory_size() + by_uuid.allocation_size() + by_text.allocation_size() + ranks,
-            )
+            .try_grow(ids.get_array_memory_size() + tables + ranks)
             .map_err(EngineError::running("the directory of users"))?;
         Ok(Some(Self {
             ids,
-            details,
             hasher,
             by_uuid,
             by_text,
-            strangers: Mutex::default(),
-            memory,
+            _memory: memory,
         }))
+    }
+
+    /// How many they are.
+    pub fn len(&self) -> usize {
+        self.ids.len()
     }
 
     /// The numbers of the users in the directory among `ids`. Keys are made for all first: lookups that follow each other
     /// closely wait for memory at the same time, not in turn.
-    pub fn find_listed(&self, ids: &StringViewArray) -> Vec<Option<u32>> {
+    pub fn find(&self, ids: &StringViewArray) -> Vec<Option<u32>> {
         let keys: Vec<Option<Uuid>> = ids.iter().map(|id| id.and_then(parse_uuid)).collect();
         let found = keys.iter().enumerate().map(|(row, key)| match key {
             Some(uuid) => {
@@ -117,45 +122,58 @@ impl Users {
         });
         found.collect()
     }
+}
+
+impl Strangers {
+    /// Nobody who is not among `users`, yet.
+    pub fn to(users: &Users) -> Self {
+        Self {
+            first: users.ids.len(),
+            numbers: Mutex::default(),
+        }
+    }
 
     /// The number of a stranger already met.
-    pub fn find_stranger(&self, id: &str) -> Option<u32> {
-        self.locked_strangers().get(id).copied()
+    pub fn find(&self, id: &str) -> Option<u32> {
+        self.locked().get(id).copied()
     }
 
     /// The number of a stranger, met now or before.
-    pub fn add_stranger(&self, id: &str) -> Result<u32, ReportError> {
-        let mut strangers = self.locked_strangers();
-        let next = u32::try_from(self.ids.len() + strangers.len()).map_err(|_| ReportError::TooManyIds("users"))?;
-        Ok(*strangers.entry(id.to_owned()).or_insert(next))
+    pub fn find_or_add(&self, id: &str) -> Result<u32, ReportError> {
+        let mut numbers = self.locked();
+        if let Some(&number) = numbers.get(id) {
+            return Ok(number);
+        }
+        let next = u32::try_from(self.first + numbers.len()).map_err(|_| ReportError::TooManyIds("users"))?;
+        numbers.insert(id.to_owned(), next);
+        Ok(next)
     }
 
-    fn locked_strangers(&self) -> std::sync::MutexGuard<'_, HashMap<String, u32>> {
+    fn locked(&self) -> std::sync::MutexGuard<'_, HashMap<String, u32>> {
         // A map is whole even if a thread that held it panicked.
-        self.strangers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The directory with ranks, once no more strangers come.
-    pub fn ranked(self) -> RankedUsers {
-        let strangers = self.strangers.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let mut in_order: Vec<(String, u32)> = strangers.into_iter().collect();
-        in_order.sort_unstable_by_key(|(_, number)| *number);
-        let mut users = RankedUsers {
-            ids: self.ids,
-            details: self.details,
-            strangers: in_order.into_iter().map(|(id, _)| id).collect(),
-            rank_of: Vec::new(),
-            by_rank: Vec::new(),
-            _memory: self.memory,
-        };
-        users.rank();
-        users
+        self.numbers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl RankedUsers {
+    /// Everybody, once no more strangers come.
+    pub fn new(users: Arc<Users>, details: Arc<Details>, strangers: Strangers) -> Self {
+        let strangers = strangers.numbers.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut in_order: Vec<(String, u32)> = strangers.into_iter().collect();
+        in_order.sort_unstable_by_key(|(_, number)| *number);
+        let mut ranked = Self {
+            users,
+            details,
+            strangers: in_order.into_iter().map(|(id, _)| id).collect(),
+            rank_of: Vec::new(),
+            by_rank: Vec::new(),
+        };
+        ranked.rank();
+        ranked
+    }
+
     fn rank(&mut self) {
-        let count = self.ids.len() + self.strangers.len();
+        let count = self.users.ids.len() + self.strangers.len();
         // The first bytes decide nearly always, and lie together; the ids themselves are all over memory.
         let mut order: Vec<(u64, u32)> = (0..count as u32)
             .map(|number| (first_bytes(self.id(number)), number))
@@ -181,25 +199,20 @@ impl RankedUsers {
     /// A user's id.
     pub fn id(&self, number: u32) -> &str {
         let number = number as usize;
-        match number.checked_sub(self.ids.len()) {
-            None => self.ids.value(number),
+        match number.checked_sub(self.users.ids.len()) {
+            None => self.users.ids.value(number),
             Some(stranger) => &self.strangers[stranger],
         }
     }
 
     /// Whether the user is in the export.
     pub fn is_listed(&self, number: u32) -> bool {
-        (number as usize) < self.ids.len()
+        (number as usize) < self.users.ids.len()
     }
 
-    /// The ids of the users in the export.
-    pub fn listed_ids(&self) -> &StringViewArray {
-        &self.ids
-    }
-
-    /// The columns of [`detail_columns`], of the users in the export.
-    pub fn details(&self) -> &[ArrayRef] {
-        &self.details
+    /// The columns of [`user_columns`], of users in the export; those of `None` are missing.
+    pub fn details(&self, numbers: &[Option<u32>]) -> datafusion::common::Result<Vec<ArrayRef>> {
+        self.details.take(numbers)
     }
 }
 
