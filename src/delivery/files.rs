@@ -5,14 +5,13 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{BufWriter, Read, Write};
+use std::io::{Read, Write};
 use std::ops::Range;
 use std::path::{Path as FsPath, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use datafusion::arrow::array::{AsArray, RecordBatch};
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -20,8 +19,7 @@ use futures::TryStreamExt;
 use futures::stream::BoxStream;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStoreExt, WriteMultipart};
-use sha2::{Digest, Sha256};
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempDir};
 
 use super::access::BatchFacts;
 use super::mail::report_file_name;
@@ -29,11 +27,13 @@ use super::request::{FileFormat, ReportFile};
 use super::source::{Current, SourceError};
 use crate::config::Config;
 use crate::exports::{Location, LocationError};
-use crate::nightly::layout;
-use crate::report::{CsvStyle, ReportError, ReportFormat, write_report};
+use crate::nightly::{HashedFile, layout};
+use crate::report::{CsvStyle, ReportError, ReportFormat, unknown_users, write_report};
 
 /// Bytes that are read or uploaded at a time.
 const PIECE: usize = 1024 * 1024;
+/// A file's name while it is made, in a temporary folder of its own.
+const MADE_FILE: &str = "report";
 
 /// A report file that cannot be made or read.
 #[derive(Debug, thiserror::Error)]
@@ -137,17 +137,14 @@ impl ReportFiles {
     ) -> Result<ReportFile, FilesError> {
         let (rows, counted) = current.rows_of(&batch.batch_id).await?;
         let (rows, seen) = counting_unknown_users(rows);
-        let not_written = |place: String| {
-            move |error: std::io::Error| FilesError::NotWritten {
-                place,
-                reason: error.to_string(),
-            }
+        let not_written = |reason: String| FilesError::NotWritten {
+            place: self.temp_folder.display().to_string(),
+            reason,
         };
-        let here = || self.temp_folder.display().to_string();
-        fs::create_dir_all(&self.temp_folder).map_err(not_written(here()))?;
-        // Readable by its owner alone, as the crate makes it.
-        let temporary = NamedTempFile::new_in(&self.temp_folder).map_err(not_written(here()))?;
-        let mut writer = HashingWriter::new(temporary);
+        fs::create_dir_all(&self.temp_folder).map_err(|error| not_written(error.to_string()))?;
+        let temporary = TempDir::new_in(&self.temp_folder).map_err(|error| not_written(error.to_string()))?;
+        let made = temporary.path().join(MADE_FILE);
+        let mut file = HashedFile::create(&made).map_err(|error| not_written(error.to_string()))?;
         let format = match format {
             FileFormat::Csv => ReportFormat::Csv,
             FileFormat::Xlsx => ReportFormat::Xlsx,
@@ -156,24 +153,20 @@ impl ReportFiles {
         // Formatting keeps a thread busy; those that answer people stay free.
         let runtime = tokio::runtime::Handle::current();
         let writing = SpawnedTask::spawn_blocking(move || {
-            let count = runtime.block_on(write_report(rows, format, style, &folder, &mut writer));
-            count.map(|count| (count, writer))
+            let count = runtime.block_on(write_report(rows, format, style, &folder, &mut file));
+            count.map(|count| (count, file.finish()))
         });
-        let written = writing.await.map_err(|error| FilesError::NotWritten {
-            place: here(),
-            reason: error.to_string(),
-        })?;
-        let (count, writer) = written.map_err(SourceError::from)?;
-        let (temporary, bytes, sha256) = writer.finish().map_err(not_written(here()))?;
-        self.upload(temporary.path(), &path).await?;
+        let written = writing.await.map_err(|error| not_written(error.to_string()))?;
+        let (count, written) = written.map_err(SourceError::from)?;
+        self.upload(&made, &path).await?;
         Ok(ReportFile {
             snapshot_date: current.directory.date(),
             rows: count,
             unknown_users: counted.unwrap_or_else(|| seen.load(Ordering::Relaxed)),
             name: report_file_name(batch, current.directory.date(), format_of(format)),
             path,
-            bytes,
-            sha256,
+            bytes: written.bytes,
+            sha256: written.sha256,
         })
     }
 
@@ -283,52 +276,8 @@ fn counting_unknown_users(rows: SendableRecordBatchStream) -> (SendableRecordBat
     let schema = rows.schema();
     let counter = Arc::clone(&seen);
     let rows = rows.inspect_ok(move |rows| {
-        counter.fetch_add(unknown_users(rows), Ordering::Relaxed);
+        // Rows of a mart do not tell; its manifest does.
+        counter.fetch_add(unknown_users(rows).unwrap_or(0), Ordering::Relaxed);
     });
     (Box::pin(RecordBatchStreamAdapter::new(schema, rows)), seen)
-}
-
-fn unknown_users(rows: &RecordBatch) -> u64 {
-    let known = rows
-        .column_by_name("known_user")
-        .and_then(|column| column.as_boolean_opt());
-    known.map_or(0, |known| {
-        known.iter().filter(|known| *known == Some(false)).count() as u64
-    })
-}
-
-/// Writes a file and learns its size and SHA-256 on the way.
-struct HashingWriter {
-    file: BufWriter<NamedTempFile>,
-    hash: Sha256,
-    bytes: u64,
-}
-
-impl HashingWriter {
-    fn new(file: NamedTempFile) -> Self {
-        Self {
-            file: BufWriter::new(file),
-            hash: Sha256::new(),
-            bytes: 0,
-        }
-    }
-
-    fn finish(self) -> std::io::Result<(NamedTempFile, u64, String)> {
-        let file = self.file.into_inner().map_err(|error| error.into_error())?;
-        let sha256 = self.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok((file, self.bytes, sha256))
-    }
-}
-
-impl Write for HashingWriter {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let written = self.file.write(bytes)?;
-        self.hash.update(&bytes[..written]);
-        self.bytes += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.file.flush()
-    }
 }

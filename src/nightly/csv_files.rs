@@ -4,14 +4,14 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use datafusion::arrow::array::{AsArray, RecordBatch};
+use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::compute::partition;
 
 use super::error::NightlyError;
 use super::layout;
 use super::manifest::{Content, FileEntry};
 use super::staged::{HashedFile, StagedOutput, make_folder};
-use crate::report::{CsvStyle, CsvWriter, ReportBatch, ReportError, ReportRows};
+use crate::report::{CsvStyle, CsvWriter, ReportBatch, ReportError, ReportRows, unknown_users};
 
 /// Writes the files of some batches, one after the other.
 pub struct CsvFiles<'a> {
@@ -165,13 +165,4 @@ impl<'a> CsvFiles<'a> {
         self.current += 1;
         Ok(())
     }
-}
-
-fn unknown_users(rows: &RecordBatch) -> Result<u64, ReportError> {
-    let known = rows
-        .column_by_name("known_user")
-        .and_then(|column| column.as_boolean_opt())
-        .ok_or(ReportError::MissingColumn("known_user"))?;
-    let known_count = known.true_count();
-    Ok((rows.num_rows() - known_count) as u64)
 }

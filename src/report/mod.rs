@@ -17,7 +17,7 @@ pub use all::{ALL_REPORTS, AllReports, EnrolmentCounts, ReportBatch, ReportGroup
 pub use columns::{COLUMNS, ReportColumn};
 pub use csv::{CsvStyle, CsvWriter};
 pub use error::ReportError;
-pub use rows::ReportRows;
+pub use rows::{ReportRows, unknown_users};
 pub use write::{ReportFormat, write_report};
 
 use std::sync::Arc;

@@ -65,3 +65,13 @@ impl ReportRows {
         self.rows == 0
     }
 }
+
+/// How many rows of the report query have a user that is not in the export.
+pub fn unknown_users(rows: &RecordBatch) -> Result<u64, ReportError> {
+    let known = rows
+        .column_by_name("known_user")
+        .and_then(|column| column.as_boolean_opt())
+        .ok_or(ReportError::MissingColumn("known_user"))?;
+    let known_count = known.true_count();
+    Ok((rows.num_rows() - known_count) as u64)
+}
