@@ -117,7 +117,7 @@ impl Delivery {
     }
 
     async fn send_if(&self, mailer: &Mailer, go_on: bool) -> Result<(), SendError> {
-        let asked = async || {
+        let asked = async {
             self.handovers.fetch_add(1, Ordering::Relaxed);
             go_on
         };
@@ -128,7 +128,7 @@ impl Delivery {
 
     async fn notify(&self, mailer: &Mailer) -> Result<(), SendError> {
         mailer
-            .send_failure_notice(&self.request, self.context(), async || true)
+            .send_failure_notice(&self.request, self.context(), async { true })
             .await
     }
 
