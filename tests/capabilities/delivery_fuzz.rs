@@ -7,7 +7,7 @@ use crate::python::python_for;
 use crate::running_service::Setup;
 
 /// Requests of each kind that are made up for each operation.
-const EXAMPLES: &str = "25";
+const EXAMPLES: &str = "100";
 
 #[test]
 fn made_up_requests_get_documented_answers() {
