@@ -47,8 +47,10 @@ macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+        // The same words as below; `ToSchema` does not see a `rename` that a macro fills in.
+        #[serde(rename_all = "snake_case")]
         pub enum $name {
-            $($(#[$variant_doc])* #[serde(rename = $word)] $variant,)+
+            $($(#[$variant_doc])* $variant,)+
         }
 
         impl $name {
@@ -215,4 +217,36 @@ pub struct Request {
     /// not known whether the mail arrived.
     pub handover_started_at: Option<DateTime<Utc>>,
     pub file: Option<ReportFile>,
+}
+
+#[cfg(test)]
+mod tests {
+    use utoipa::PartialSchema;
+
+    use super::*;
+
+    /// The words that the description of the API has for a type.
+    fn described<T: PartialSchema>() -> serde_json::Value {
+        let schema = serde_json::to_value(T::schema()).expect("JSON");
+        schema["enum"].clone()
+    }
+
+    fn words<T: Copy + Serialize>(all: &[T], word: fn(T) -> &'static str) -> serde_json::Value {
+        for one in all {
+            assert_eq!(serde_json::to_value(one).expect("JSON"), word(*one));
+        }
+        all.iter().map(|one| word(*one)).collect()
+    }
+
+    #[test]
+    fn api_and_database_have_the_same_words() {
+        assert_eq!(described::<FileFormat>(), words(FileFormat::ALL, FileFormat::word));
+        assert_eq!(described::<Deliver>(), words(Deliver::ALL, Deliver::word));
+        assert_eq!(described::<Status>(), words(Status::ALL, Status::word));
+        assert_eq!(
+            described::<FailureCause>(),
+            words(FailureCause::ALL, FailureCause::word)
+        );
+        assert_eq!(described::<NoticeState>(), words(NoticeState::ALL, NoticeState::word));
+    }
 }

@@ -7,7 +7,7 @@ use crate::python::python_for;
 use crate::running_service::Setup;
 
 /// Requests of each kind that are made up for each operation.
-const EXAMPLES: &str = "25";
+const EXAMPLES: &str = "100";
 
 #[test]
 fn made_up_requests_get_documented_answers() {
@@ -28,7 +28,9 @@ fn made_up_requests_get_documented_answers() {
             &format!("{}/openapi.json", service.url),
         ])
         .args(["--header", "Authorization: Bearer dev:mentor,mentor@example.org"])
-        .args(["--checks", "all", "--max-examples", EXAMPLES])
+        // A well-formed request may be refused for what it means, as with an idempotency key that was used before.
+        .args(["--checks", "all", "--exclude-checks", "positive_data_acceptance"])
+        .args(["--max-examples", EXAMPLES])
         .args([
             "--seed",
             "20261122",
