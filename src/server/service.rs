@@ -9,8 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::common::runtime::SpawnedTask;
-use rustix::fs::Mode;
-use rustix::process::umask;
+use nix::sys::stat::{Mode, umask};
 use tokio::sync::{Notify, watch};
 
 use super::identity::{Identity, IdentityError};
@@ -75,7 +74,7 @@ impl Service {
     /// Checks all settings and opens every part; it answers nobody yet.
     pub async fn open(config: &Config, login: Login) -> Result<Self, ServiceError> {
         // All that the service writes is for its own user alone.
-        umask(Mode::RWXG | Mode::RWXO);
+        umask(Mode::S_IRWXG | Mode::S_IRWXO);
         let serve = &config.serve;
         let links = Links::new(serve)?;
         let mailer = Mailer::new(&config.mail, config.timezone)?;

@@ -2,12 +2,9 @@
 //!
 //! One binary, because each one links the whole engine.
 
-mod postgres;
-mod python;
-mod support;
-
 mod check;
 mod delivery_events;
+mod delivery_mail;
 mod delivery_metrics;
 mod delivery_retention;
 mod delivery_steps;
@@ -16,12 +13,16 @@ mod exports;
 mod memory;
 mod nightly;
 mod oracle;
+mod postgres;
 mod published;
+mod python;
 mod queries;
 mod ratio;
 mod reports;
 mod requests;
 mod sample;
+mod smtp;
 mod sql;
 mod stores;
 mod sunbird;
+mod support;

@@ -220,7 +220,10 @@ impl Received {
         let message = self.message();
         assert!(message.attachment_count() <= 1);
         let part = message.attachment(0)?;
-        Some((part.attachment_name().expect("a name").to_owned(), part.contents().to_owned()))
+        Some((
+            part.attachment_name().expect("a name").to_owned(),
+            part.contents().to_owned(),
+        ))
     }
 
     /// The head of the mail, up to the empty line.
