@@ -3,10 +3,13 @@
 //! One binary, because each one links the whole engine.
 
 mod check;
+mod delivery_api;
 mod delivery_events;
+mod delivery_fuzz;
 mod delivery_mail;
 mod delivery_metrics;
 mod delivery_retention;
+mod delivery_security;
 mod delivery_steps;
 mod delivery_store;
 mod exports;
@@ -20,9 +23,11 @@ mod queries;
 mod ratio;
 mod reports;
 mod requests;
+mod running_service;
 mod sample;
 mod smtp;
 mod sql;
 mod stores;
 mod sunbird;
 mod support;
+mod token_issuer;

@@ -16,8 +16,6 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef};
-use axum::middleware::{from_fn, from_fn_with_state};
-use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -53,15 +51,12 @@ pub fn router(parts: ServerParts, links: Links, limits: Limits) -> Router {
         limits,
         document: Arc::new(document),
     };
-    routes
+    let routes = routes
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .with_state(state)
-        .layer(DefaultBodyLimit::max(largest_body))
-        .layer(from_fn_with_state(limits.answer_time, guard::in_time))
-        .layer(CatchPanicLayer::custom(guard::after_panic))
-        .layer(from_fn_with_state(has_tls, guard::safe_headers))
-        .layer(from_fn(guard::log))
+        .layer(DefaultBodyLimit::max(largest_body));
+    guard::around(routes, limits.answer_time, has_tls)
 }
 
 /// The description of the API, as `/openapi.json` has it.

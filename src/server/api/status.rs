@@ -81,7 +81,7 @@ pub async fn readiness(State(state): State<AppState>) -> Result<Json<Readiness>,
     operation_id = "metrics",
     tag = "operations",
     responses(
-        (status = 200, description = "The figures", body = String, content_type = "application/openmetrics-text"),
+        (status = 200, description = "The figures", body = String, content_type = "text/plain"),
         ReadinessProblems,
     ),
 )]

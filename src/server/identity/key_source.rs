@@ -223,3 +223,144 @@ async fn file_state(path: &PathBuf) -> std::io::Result<FileState> {
         number: metadata.ino(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use axum::Router;
+    use axum::http::StatusCode;
+    use serde_json::json;
+
+    use super::*;
+
+    /// An issuer's web server, which counts how often its keys are asked for.
+    struct Issuer {
+        address: SocketAddr,
+        answer: Arc<std::sync::Mutex<(StatusCode, String)>>,
+        asked: Arc<AtomicUsize>,
+    }
+
+    impl Issuer {
+        async fn start() -> Self {
+            let answer = Arc::new(std::sync::Mutex::new((StatusCode::OK, keys(&["first"]))));
+            let asked = Arc::new(AtomicUsize::new(0));
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            let address = listener.local_addr().expect("an address");
+            let (given, counter) = (Arc::clone(&answer), Arc::clone(&asked));
+            let router = Router::new().fallback(move || {
+                counter.fetch_add(1, Ordering::Relaxed);
+                let answer = given.lock().expect("an answer").clone();
+                async move { answer }
+            });
+            let service = axum_server::Server::<SocketAddr>::from_listener(listener);
+            tokio::spawn(service.serve(router.into_make_service()));
+            Self { address, answer, asked }
+        }
+
+        fn answers(&self, status: StatusCode, text: String) {
+            *self.answer.lock().expect("an answer") = (status, text);
+        }
+
+        fn asked(&self) -> usize {
+            self.asked.load(Ordering::Relaxed)
+        }
+
+        async fn source(&self, refresh_every: Duration, least_interval: Duration) -> KeySource {
+            let url = format!("http://{}/keys", self.address);
+            let mut source = KeySource::open(&url, &IdentityConfig::default())
+                .await
+                .expect("a source");
+            (source.refresh_every, source.least_interval) = (refresh_every, least_interval);
+            source
+        }
+    }
+
+    fn keys(ids: &[&str]) -> String {
+        // The generator of P-256 (NIST SP 800-186), a point like any other.
+        let x = "axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY";
+        let y = "T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU";
+        let key = |id: &&str| json!({"kty": "EC", "crv": "P-256", "kid": id, "x": x, "y": y});
+        json!({"keys": ids.iter().map(key).collect::<Vec<_>>()}).to_string()
+    }
+
+    const LONG: Duration = Duration::from_secs(3600);
+
+    #[tokio::test]
+    async fn an_unknown_key_is_looked_for_but_not_too_often() {
+        let issuer = Issuer::start().await;
+        let source = issuer.source(LONG, Duration::ZERO).await;
+        assert!(source.find("first").await.expect("keys").is_some());
+        assert_eq!(issuer.asked(), 1);
+        issuer.answers(StatusCode::OK, keys(&["second"]));
+        assert!(source.find("first").await.expect("keys").is_some(), "not stale yet");
+        assert!(source.find("second").await.expect("keys").is_some());
+        assert!(source.find("first").await.expect("keys").is_none(), "it was withdrawn");
+
+        let source = issuer.source(LONG, LONG).await;
+        let asked = issuer.asked();
+        for made_up in 0..20 {
+            assert!(
+                source
+                    .find(&format!("made up {made_up}"))
+                    .await
+                    .expect("keys")
+                    .is_none()
+            );
+        }
+        assert_eq!(issuer.asked(), asked);
+    }
+
+    #[tokio::test]
+    async fn old_keys_stay_while_new_ones_cannot_be_had() {
+        let issuer = Issuer::start().await;
+        let source = issuer.source(Duration::ZERO, Duration::ZERO).await;
+        for (status, text) in [
+            (StatusCode::INTERNAL_SERVER_ERROR, keys(&["second"])),
+            (StatusCode::FOUND, keys(&["second"])),
+            (StatusCode::OK, "<html>".to_owned()),
+            (StatusCode::OK, keys(&[])),
+            (
+                StatusCode::OK,
+                format!("{}{}", keys(&["second"]), " ".repeat(LARGEST_ANSWER)),
+            ),
+        ] {
+            issuer.answers(status, text);
+            assert!(source.find("first").await.expect("keys").is_some(), "{status}");
+            assert!(source.find("second").await.expect("keys").is_none(), "{status}");
+        }
+        issuer.answers(StatusCode::OK, keys(&["second"]));
+        assert!(source.find("second").await.expect("keys").is_some());
+    }
+
+    #[tokio::test]
+    async fn nobody_is_let_in_before_there_are_keys() {
+        let issuer = Issuer::start().await;
+        issuer.answers(StatusCode::SERVICE_UNAVAILABLE, String::new());
+        let source = issuer.source(LONG, Duration::ZERO).await;
+        assert!(matches!(source.find("first").await, Err(Refusal::NoKeys)));
+        issuer.answers(StatusCode::OK, keys(&["first"]));
+        assert!(source.find("first").await.expect("keys").is_some());
+    }
+
+    #[test]
+    fn keys_come_over_https_or_from_this_machine() {
+        for good in [
+            "https://login.example.org/keys",
+            "http://localhost:1/keys",
+            "http://127.0.0.1/k",
+            "http://[::1]/k",
+        ] {
+            assert!(matches!(place(good), Ok(Place::Url(..))), "{good}");
+        }
+        for bad in [
+            "http://login.example.org/keys",
+            "http://localhost.example.org/keys",
+            "http://10.0.0.1/keys",
+        ] {
+            assert!(matches!(place(bad), Err(IdentityError::InsecureUrl { .. })), "{bad}");
+        }
+        assert!(matches!(place("/etc/pragati/keys.json"), Ok(Place::File(_))));
+    }
+}

@@ -1,0 +1,47 @@
+//! Schemathesis makes up requests from the API's own description, good and bad ones, and checks every answer against it.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::python::python_for;
+use crate::running_service::Setup;
+
+/// Requests of each kind that are made up for each operation.
+const EXAMPLES: &str = "25";
+
+#[test]
+fn made_up_requests_get_documented_answers() {
+    let Some(python) = python_for("fuzz", "schemathesis") else {
+        return;
+    };
+    let mut setup = Setup::new();
+    setup.config.serve.requests_per_hour = 1_000_000;
+    setup.config.serve.queue_limit = 1_000_000;
+    let service = setup.start();
+    service.keep_working();
+    let start = Instant::now();
+    let run = Command::new(python)
+        .args([
+            "-m",
+            "schemathesis.cli",
+            "run",
+            &format!("{}/openapi.json", service.url),
+        ])
+        .args(["--header", "Authorization: Bearer dev:mentor,mentor@example.org"])
+        .args(["--checks", "all", "--max-examples", EXAMPLES])
+        .args([
+            "--seed",
+            "20261122",
+            "--workers",
+            "2",
+            "--continue-on-failure",
+            "--no-color",
+        ])
+        .current_dir(service.folder.path())
+        .output()
+        .expect("a run");
+    let told = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success(), "{told}\n{}", String::from_utf8_lossy(&run.stderr));
+    println!("{told}");
+    assert!(start.elapsed() < Duration::from_secs(120), "{:?}", start.elapsed());
+}
