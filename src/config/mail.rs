@@ -23,6 +23,7 @@ pub struct MailConfig {
     /// A PEM file with a certificate authority to believe beside the usual ones.
     pub ca_file: Option<PathBuf>,
     /// The largest attachment, before it is encoded for mail. A larger report is packed, then linked to.
+    #[serde(serialize_with = "super::in_bytes")]
     pub max_attachment: ByteSize,
     /// Pack every report into a ZIP archive under this password (AES-256).
     pub zip_password: Option<Secret>,

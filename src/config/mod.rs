@@ -250,6 +250,11 @@ impl ReportConfig {
     }
 }
 
+/// Writes a size in bytes: its usual text is rounded, and defaults pass through it.
+fn in_bytes<S: serde::Serializer>(size: &ByteSize, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(size.as_u64())
+}
+
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -30,6 +30,7 @@ pub struct ServeConfig {
     /// Days that requests and report files are kept.
     pub retention_days: u32,
     /// The largest body of an HTTP request.
+    #[serde(serialize_with = "super::in_bytes")]
     pub max_body: ByteSize,
     /// Clicks of one person in an hour.
     pub requests_per_hour: u32,

@@ -23,15 +23,16 @@ use super::store::{Click, Store, StoreError};
 use crate::exports::Location;
 
 /// Clicks are written at the latest after so long, also those of other processes.
-const LOOK_AGAIN: Duration = Duration::from_secs(30);
+const LOOK_AGAIN: Duration = Duration::from_secs(15);
 /// Clicks of so long go into a file together.
 const GATHER: Duration = Duration::from_millis(250);
 /// A full file is not written any more, since each time writes it whole.
 const MOST_CLICKS: u32 = 2_000;
 /// A file is not written any more after so long; requests, whose clicks it is written from, are kept for longer than that.
 const FILE_GROWS_FOR: TimeDelta = TimeDelta::hours(1);
-/// A writer that took clicks and did not write them for so long is gone.
-const WRITER_IS_GONE: TimeDelta = TimeDelta::minutes(2);
+/// A writer that took clicks and did not write them for so long is gone. Where it was only slow, they are written twice, and
+/// counted once.
+const WRITER_IS_GONE: TimeDelta = TimeDelta::seconds(30);
 const HOUR: TimeDelta = TimeDelta::hours(1);
 
 /// Events that cannot be written; they stay in the store.

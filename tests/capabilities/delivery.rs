@@ -174,6 +174,7 @@ fn nothing_is_lost_and_nothing_comes_twice_however_often_the_service_dies() {
     }
     smtp.set_behaviour("");
     let ended = served.all_ended();
+    served.all_clicks_written();
     served.stop();
 
     assert_eq!(ids.len(), CLICKS);

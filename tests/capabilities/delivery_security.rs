@@ -447,7 +447,10 @@ fn large_requests_are_refused() {
         service.send(request.header("Content-Type", "application/json").body(body))
     };
     assert_eq!(send(large.into()).problem(), problem(413, "too-large"));
-    let head = format!("GET /healthz HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "a".repeat(1_000_000));
+    let head = format!(
+        "GET /healthz HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n",
+        "a".repeat(1_000_000)
+    );
     let answer = raw(&service, &head);
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431 "), "{answer}");
     let many = "X: y\r\n".repeat(1_000);

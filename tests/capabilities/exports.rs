@@ -675,8 +675,9 @@ mod usage {
     fn an_unknown_option_in_the_configuration_is_named() {
         insta::assert_snapshot!(wrapped(&complaint_about_config("exprots = 'x'")), @r#"
         error: configuration: unknown field: found `exprots`, expected `one of `exports`, `date`,
-        `timezone`, `staging`, `success_marker`, `queries`, `memory_limit`, `threads`, `temp_dir`, `tables`,
-        `report`, `nightly`` for key "default.exprots" in EXPORTS/settings.toml TOML file
+        `timezone`, `staging`, `success_marker`, `queries`, `memory_limit`, `threads`, `temp_dir`, `events`,
+        `tables`, `report`, `nightly`, `serve`, `database`, `identity`, `mail`` for key "default.exprots" in
+        EXPORTS/settings.toml TOML file
         "#);
         insta::assert_snapshot!(wrapped(&complaint_about_config("tables.userz.path = 'x'")), @r"
         error: configuration: [tables.userz] is neither a canonical table nor read by a staging query;

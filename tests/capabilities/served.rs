@@ -206,6 +206,20 @@ impl Served {
         }
     }
 
+    /// Waits until every click is written as an event, also those that a killed process was about to write.
+    pub fn all_clicks_written(&self) {
+        let started = Instant::now();
+        loop {
+            let (_, metrics) = self.get("dev:nobody", "/metrics");
+            let metrics = String::from_utf8(metrics).expect("UTF-8");
+            if metrics.lines().any(|line| line == "pragati_clicks_to_write 0") {
+                return;
+            }
+            assert!(started.elapsed() < PATIENCE, "{metrics}");
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    }
+
     /// The distinct `mid`s of the events that were written.
     pub fn event_mids(&self) -> BTreeSet<String> {
         let files = crate::support::files_below(&self.events());

@@ -1,15 +1,19 @@
 //! One delivery: may they have it, make the file, keep it or mail it, and store what became of it.
 
-use chrono::Utc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 
 use super::super::access::BatchFacts;
 use super::super::files::FilesError;
 use super::super::mail::{MailContext, SendError};
 use super::super::request::{Deliver, Failure, FailureCause, ReportFile, Request, Status};
 use super::super::source::Current;
-use super::super::store::{Held, Lease, StoreError};
+use super::super::store::{Held, LEASE, Lease, StoreError};
 use super::Workshop;
 use super::backoff::next_try;
+
+const BETWEEN_TRIES_TO_STORE: Duration = Duration::from_secs(2);
 
 /// How a try ended.
 enum Outcome {
@@ -38,7 +42,7 @@ pub async fn deliver(shop: &Workshop, lease: &Lease) -> Result<Held, StoreError>
     let now = Utc::now();
     match outcome {
         Outcome::Done(status) => {
-            let held = shop.store.succeed(&lease.token, status, now).await?;
+            let held = store_success(shop, lease, status, now).await?;
             if held == Held::Yes {
                 shop.metrics
                     .observe_delivery(request.deliver, now - request.requested_at);
@@ -61,6 +65,20 @@ pub async fn deliver(shop: &Workshop, lease: &Lease) -> Result<Held, StoreError>
         }
         Outcome::Failed(failure) => fail(shop, lease, &failure).await,
         Outcome::LetGo => Ok(Held::No),
+    }
+}
+
+/// Stores that it went well, as long as the lease may last: what was handed over and is not stored counts as unconfirmed.
+async fn store_success(shop: &Workshop, lease: &Lease, status: Status, now: DateTime<Utc>) -> Result<Held, StoreError> {
+    let last_try = now + LEASE;
+    loop {
+        match shop.store.succeed(&lease.token, status, now).await {
+            Err(error) if Utc::now() < last_try => {
+                tracing::warn!("the end of request {} is not stored yet: {error}", lease.request.id);
+                tokio::time::sleep(BETWEEN_TRIES_TO_STORE).await;
+            }
+            stored => return stored,
+        }
     }
 }
 

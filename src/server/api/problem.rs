@@ -87,8 +87,9 @@ pub struct Problem {
     status: u16,
     /// What is wrong this time, and what can be done.
     detail: String,
+    // Boxed: a problem is the error of many functions, and a map of headers is large.
     #[serde(skip)]
-    headers: HeaderMap,
+    headers: Box<HeaderMap>,
 }
 
 impl Problem {
@@ -103,7 +104,7 @@ impl Problem {
             title: kind.title(),
             status: kind.status().as_u16(),
             detail: detail.into(),
-            headers,
+            headers: Box::new(headers),
         }
     }
 
@@ -161,7 +162,7 @@ impl From<Refusal> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let headers = self.headers.clone();
+        let headers = HeaderMap::clone(&self.headers);
         let mut response = (status, headers, axum::Json(self)).into_response();
         response
             .headers_mut()
