@@ -9,6 +9,7 @@ use rand::{RngExt, SeedableRng};
 use reqwest::StatusCode;
 use serde_json::Value;
 
+use crate::postgres::Postgres;
 use crate::running_service::BATCHES;
 use crate::served::Served;
 use crate::smtp::{Security, SmtpServer};
@@ -217,4 +218,42 @@ fn nothing_is_lost_and_nothing_comes_twice_however_often_the_service_dies() {
     eprintln!("{CLICKS} clicks, {} runs of the service: {by_end:?}", round + 1);
     assert!(by_end["sent"] > CLICKS / 2, "{by_end:?}");
     assert_eq!(served.event_mids().len(), CLICKS, "each click is one event");
+}
+
+#[test]
+fn services_that_share_a_database_share_the_work_and_take_over_from_each_other() {
+    const CLICKS: usize = 60;
+    let (Some(postgres), Some(smtp)) = (Postgres::start(), SmtpServer::start(Security::Plain)) else {
+        return;
+    };
+    let files = tempfile::tempdir().expect("a folder");
+    let service = || {
+        Served::new(exports(), &smtp)
+            .with("PRAGATI_DATABASE__URL", postgres.url())
+            .with("PRAGATI_SERVE__FILES", files.path().display())
+    };
+    let (mut first, mut second) = (service(), service());
+    first.start();
+    second.start();
+    smtp.set_behaviour("content delay 0.2\n");
+    for number in 0..CLICKS {
+        let person = format!("dev:user-{number},user{number}@example.org,pragati-admin");
+        let served = if number % 2 == 0 { &first } else { &second };
+        let (status, _) = served.click(&person, "b1", "email", "k").expect("an answer");
+        assert_eq!(status, StatusCode::ACCEPTED);
+    }
+    // What it holds at this moment is the other's a minute later.
+    first.kill();
+    let ended = second.all_ended();
+    assert_eq!(ended.len(), CLICKS);
+    let mails = mails_of(&smtp);
+    assert!(mails.values().all(|count| *count == 1), "{mails:?}");
+    for request in &ended {
+        let is_unconfirmed = request["failure_cause"] == "mail_unconfirmed";
+        assert!(request["status"] == "sent" || is_unconfirmed, "{request}");
+    }
+    second.all_clicks_written();
+    second.stop();
+    let both = first.event_mids().into_iter().chain(second.event_mids());
+    assert_eq!(both.collect::<BTreeSet<_>>().len(), CLICKS);
 }

@@ -196,7 +196,7 @@ fn the_file_is_the_report_and_can_be_fetched_in_parts() {
     assert_eq!(whole.header("cache-control"), "private, no-store");
     let disposition = whole.header("content-disposition");
     assert!(
-        disposition.starts_with("attachment; filename=\"course-progress_Batch 1_2026-11-22.csv\""),
+        disposition.starts_with("attachment; filename=\"course-progress_Batch-1_2026-11-22.csv\""),
         "{disposition}"
     );
 

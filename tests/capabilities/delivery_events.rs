@@ -234,7 +234,7 @@ async fn a_crash_loses_no_click_and_repeats_only_what_was_not_marked() {
     fs::write(service.events().join(file), lines).expect("written");
     // While it might live, another leaves them to it.
     let mut writer = service.writer();
-    assert_eq!(writer.flush(later(2)).await.expect("written"), 2);
+    assert_eq!(writer.flush(later(1)).await.expect("written"), 2);
     assert_eq!(service.waiting().await, 3);
     assert_eq!(writer.flush(later(4)).await.expect("written"), 3);
     assert_eq!(service.waiting().await, 0);

@@ -182,6 +182,7 @@ impl Served {
             .args(["requests", "list", "--limit", "10000", "--format", "json", "--data"])
             .arg(self.data.path())
             .current_dir(self.data.path())
+            .envs(self.settings.iter().map(|(name, value)| (name, value)))
             .output()
             .expect("a list");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
