@@ -31,11 +31,12 @@ fn made_up_requests_get_documented_answers() {
         // A well-formed request may be refused for what it means, as with an idempotency key that was used before.
         .args(["--checks", "all", "--exclude-checks", "positive_data_acceptance"])
         .args(["--max-examples", EXAMPLES])
+        // One worker: in Python 3.11, making syntax trees in several threads fails now and then (gh-106905).
         .args([
             "--seed",
             "20261122",
             "--workers",
-            "2",
+            "1",
             "--continue-on-failure",
             "--no-color",
         ])
