@@ -8,6 +8,7 @@ mod events;
 mod mapping;
 mod views;
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -128,6 +129,11 @@ impl Catalog {
     /// The names of the queries of one layer, in order.
     pub fn query_names(&self, layer: &str) -> Vec<String> {
         self.queries.names(layer)
+    }
+
+    /// The SQL of the query `layer/name`.
+    pub fn query_text(&self, name: &str) -> Result<Cow<'static, str>, CatalogError> {
+        Ok(self.queries.get(name)?.sql)
     }
 
     /// What the file of the query `layer/name` says of itself.

@@ -195,6 +195,9 @@ async fn retry(arguments: OneArguments) -> anyhow::Result<()> {
         Retried::MayHaveArrived => bail!(
             "request {id} is not tried again: its mail may have arrived, and nobody gets one twice; the requester can ask anew"
         ),
+        Retried::TooOld => bail!(
+            "request {id} is more than a week old, and its requester's login with it; they can ask for the report anew"
+        ),
         Retried::NoticeUnderWay => bail!("the failure notice of request {id} is being sent; try again in a minute"),
         Retried::UnderWay(other) => {
             bail!("the same person asked for the same report again: see request {other}, which is under way")

@@ -28,6 +28,9 @@ use crate::ids::SnapshotDate;
 /// The file that is read from the working folder when `--config` names none.
 pub const DEFAULT_FILE: &str = "pragati.toml";
 
+/// The settings that are a [`Secret`].
+const SECRETS: [&str; 3] = ["database.url", "mail.password", "mail.zip_password"];
+
 /// A setting that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -214,11 +217,19 @@ impl Config {
             settings = settings.merge(Toml::file_exact(path));
         }
         let environment = Env::prefixed("PRAGATI_").ignore(&["config", "log"]).split("__");
+        settings = settings.merge(environment);
+        for name in SECRETS {
+            // As it stands: a password of digits alone is a text, and its quotes and spaces are its own.
+            let variable = format!("PRAGATI_{}", name.to_uppercase().replace('.', "__"));
+            if let Ok(secret) = std::env::var(&variable) {
+                settings = settings.merge(Serialized::default(name, secret));
+            }
+        }
         let config: Self = settings
-            .merge(environment)
             .extract()
             .map_err(|error| ConfigError::Invalid(one_line(&error.to_string())))?;
         config.report.check()?;
+        config.serve.check()?;
         Ok(config)
     }
 
@@ -290,6 +301,18 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_that_is_no_text_is_not_repeated() {
+        for text in ["password = 12345678", "zip_password = true", "password = [1234]"] {
+            let message = from_toml(&format!("[mail]\n{text}\n")).expect_err(text).to_string();
+            assert!(
+                message.contains("in quotes") && message.contains("password"),
+                "{message}"
+            );
+            assert!(!message.contains("1234") && !message.contains("true"), "{message}");
+        }
+    }
+
+    #[test]
     fn mistakes_are_one_line_that_names_the_option() {
         for (text, named) in [
             ("timezone = 'Asia/Nowhere'", "timezone"),
@@ -298,6 +321,8 @@ mod tests {
             ("date = 'yesterday'", "YYYY-MM-DD"),
             ("[report]\ndate_format = '%Q'", "%Q"),
             ("[report]\ndate_format = '%H:%M'", "%H:%M"),
+            ("[serve]\nworkers = 0", "serve.workers"),
+            ("[serve]\nretention_days = 99999999", "serve.retention_days"),
         ] {
             let message = from_toml(text).expect_err(text).to_string();
             assert!(message.contains(named), "{message}");

@@ -3,14 +3,26 @@
 use std::fmt;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use figment::value::Value;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::ConfigError;
 
 /// A text that neither logs nor error messages may show.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Secret(String);
+
+impl<'de> Deserialize<'de> for Secret {
+    /// Takes a text alone; the error for anything else does not repeat it.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match <Value as Deserialize>::deserialize(deserializer)? {
+            Value::String(_, text) => Ok(Self(text)),
+            _ => Err(D::Error::custom("a secret is a text: write it in quotes")),
+        }
+    }
+}
 
 impl Secret {
     /// The text itself, for the library that needs it.

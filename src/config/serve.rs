@@ -77,7 +77,39 @@ impl Default for ServeConfig {
     }
 }
 
+/// A hundred years: what is kept for ever is written as this.
+const LONGEST_RETENTION_DAYS: u32 = 36_525;
+
 impl ServeConfig {
+    /// Refuses numbers with which nobody would be served.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let numbers = [
+            ("workers", self.workers > 0),
+            ("deadline_minutes", self.deadline_minutes > 0),
+            (
+                "retention_days",
+                (1..=LONGEST_RETENTION_DAYS).contains(&self.retention_days),
+            ),
+            ("requests_per_hour", self.requests_per_hour > 0),
+            ("queue_limit", self.queue_limit > 0),
+            ("refresh_seconds", self.refresh_seconds > 0),
+            ("max_body", self.max_body.as_u64() > 0),
+        ];
+        match numbers.iter().find(|(_, is_usable)| !is_usable) {
+            None => Ok(()),
+            Some((name, _)) => {
+                let most = if *name == "retention_days" {
+                    format!(" up to {LONGEST_RETENTION_DAYS}")
+                } else {
+                    String::new()
+                };
+                Err(ConfigError::Invalid(format!(
+                    "serve.{name} must be a number from 1{most}"
+                )))
+            }
+        }
+    }
+
     /// The time from a click to its mail that is promised.
     pub fn deadline(&self) -> Duration {
         Duration::from_secs(u64::from(self.deadline_minutes) * 60)

@@ -4,14 +4,13 @@
 //! may have one is decided elsewhere.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::{Read, Write};
 use std::ops::Range;
 use std::path::{Path as FsPath, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -19,7 +18,9 @@ use futures::TryStreamExt;
 use futures::stream::BoxStream;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStoreExt, WriteMultipart};
-use tempfile::{NamedTempFile, TempDir};
+use tokio::fs::File;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::oneshot;
 
 use super::access::BatchFacts;
 use super::mail::report_file_name;
@@ -27,11 +28,13 @@ use super::request::{FileFormat, ReportFile};
 use super::source::{Current, SourceError};
 use crate::config::Config;
 use crate::exports::{Location, LocationError};
-use crate::nightly::{HashedFile, layout};
+use crate::nightly::{HashedFile, NightlyError, StagedOutput, layout};
 use crate::report::{CsvStyle, ReportError, ReportFormat, unknown_users, write_report};
 
 /// Bytes that are read or uploaded at a time.
 const PIECE: usize = 1024 * 1024;
+/// Parts of an upload that may be on their way at the same time.
+const PARTS_UNDER_WAY: usize = 2;
 /// A file's name while it is made, in a temporary folder of its own.
 const MADE_FILE: &str = "report";
 
@@ -46,6 +49,8 @@ pub enum FilesError {
     NotWritten { place: String, reason: String },
     #[error("report file {place} cannot be read: {reason}")]
     NotRead { place: String, reason: String },
+    #[error("a report was not made within {} minutes; see whether the exports are slow to read", limit.as_secs() / 60)]
+    TooSlow { limit: Duration },
     #[error("report file {place} is gone; ask for the report again")]
     Gone { place: String },
 }
@@ -64,8 +69,11 @@ pub struct ReportFiles {
 #[derive(Debug)]
 pub enum LocalCopy {
     InPlace(PathBuf),
-    /// Removed with this value.
-    Fetched(NamedTempFile),
+    Fetched {
+        place: PathBuf,
+        /// Holds the file, which is removed with this value.
+        _staged: StagedOutput,
+    },
 }
 
 impl LocalCopy {
@@ -73,7 +81,7 @@ impl LocalCopy {
     pub fn path(&self) -> &FsPath {
         match self {
             Self::InPlace(path) => path,
-            Self::Fetched(file) => file.path(),
+            Self::Fetched { place, .. } => place,
         }
     }
 }
@@ -94,14 +102,15 @@ impl ReportFiles {
         &self.location
     }
 
-    /// The report of a batch as a file: one that is there, or a new one.
+    /// The report of a batch as the file at `path`, which is that of [`path_of`]: one that is there, or a new one. What is
+    /// begun ends when the returned future is dropped.
     pub async fn make(
         &self,
         current: &Current,
         batch: &BatchFacts,
         format: FileFormat,
+        path: String,
     ) -> Result<ReportFile, FilesError> {
-        let path = path_of(current, batch, format);
         let known = {
             let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(all.entry(path.clone()).or_default())
@@ -112,12 +121,15 @@ impl ReportFiles {
         {
             return Ok(file.clone());
         }
-        let file = self.make_anew(current, batch, format, path).await?;
-        *known = Some(file.clone());
-        Ok(file)
+        let made = self.make_anew(current, batch, format, path.clone()).await;
+        match &made {
+            Ok(file) => *known = Some(file.clone()),
+            Err(_) => self.forget(&path),
+        }
+        made
     }
 
-    /// Forgets a file that was removed.
+    /// Forgets a file that was removed or not made.
     pub fn forget(&self, path: &str) {
         let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         all.remove(path);
@@ -141,29 +153,38 @@ impl ReportFiles {
             place: self.temp_folder.display().to_string(),
             reason,
         };
-        fs::create_dir_all(&self.temp_folder).map_err(|error| not_written(error.to_string()))?;
-        let temporary = TempDir::new_in(&self.temp_folder).map_err(|error| not_written(error.to_string()))?;
-        let made = temporary.path().join(MADE_FILE);
+        let staged =
+            StagedOutput::new_among_others(&self.temp_folder).map_err(|error| not_written(error.to_string()))?;
+        let made = staged.path().join(MADE_FILE);
         let mut file = HashedFile::create(&made).map_err(|error| not_written(error.to_string()))?;
-        let format = match format {
+        let report_format = match format {
             FileFormat::Csv => ReportFormat::Csv,
             FileFormat::Xlsx => ReportFormat::Xlsx,
         };
         let (style, folder) = (self.style.clone(), self.temp_folder.clone());
         // Formatting keeps a thread busy; those that answer people stay free.
         let runtime = tokio::runtime::Handle::current();
+        let (_wanted, given_up) = oneshot::channel::<()>();
         let writing = SpawnedTask::spawn_blocking(move || {
-            let count = runtime.block_on(write_report(rows, format, style, &folder, &mut file));
-            count.map(|count| (count, file.finish()))
+            runtime.block_on(async {
+                tokio::select! {
+                    count = write_report(rows, report_format, style, &folder, &mut file) => {
+                        Some(count.map(|count| (count, file.finish())))
+                    }
+                    // Nobody waits for it any more, and a thread that is busy cannot be stopped from outside.
+                    _ = given_up => None,
+                }
+            })
         });
         let written = writing.await.map_err(|error| not_written(error.to_string()))?;
+        let written = written.ok_or_else(|| not_written("it was given up".to_owned()))?;
         let (count, written) = written.map_err(SourceError::from)?;
         self.upload(&made, &path).await?;
         Ok(ReportFile {
             snapshot_date: current.directory.date(),
             rows: count,
             unknown_users: counted.unwrap_or_else(|| seen.load(Ordering::Relaxed)),
-            name: report_file_name(batch, current.directory.date(), format_of(format)),
+            name: report_file_name(batch, current.directory.date(), format),
             path,
             bytes: written.bytes,
             sha256: written.sha256,
@@ -175,20 +196,20 @@ impl ReportFiles {
         let object = self.object(path);
         let place = || self.location.display(&object);
         let failed = |reason: String| FilesError::NotWritten { place: place(), reason };
-        let mut file = File::open(from).map_err(|error| failed(error.to_string()))?;
+        let mut file = File::open(from).await.map_err(|error| failed(error.to_string()))?;
         let upload = self.location.store.put_multipart(&object).await;
         let mut upload = WriteMultipart::new(upload.map_err(|error| failed(error.to_string()))?);
         loop {
-            let mut piece = Vec::with_capacity(PIECE);
-            let read = Read::take(&mut file, PIECE as u64).read_to_end(&mut piece);
-            match read {
-                Ok(0) => break,
-                Ok(_) => upload.put(Bytes::from(piece)),
-                Err(error) => {
-                    // The first error is the one to tell.
-                    let _ = upload.abort().await;
-                    return Err(failed(error.to_string()));
-                }
+            let mut piece = BytesMut::with_capacity(PIECE);
+            let read = async {
+                upload.wait_for_capacity(PARTS_UNDER_WAY).await?;
+                Ok::<_, object_store::Error>(file.read_buf(&mut piece).await)
+            };
+            match read.await {
+                Ok(Ok(0)) => break,
+                Ok(Ok(_)) => upload.put(piece.freeze()),
+                Ok(Err(error)) => return Err(abandoned(upload, failed(error.to_string())).await),
+                Err(error) => return Err(abandoned(upload, failed(error.to_string())).await),
             }
         }
         upload.finish().await.map_err(|error| failed(error.to_string()))?;
@@ -220,12 +241,16 @@ impl ReportFiles {
             place: self.temp_folder.display().to_string(),
             reason: error.to_string(),
         };
-        let mut copy = NamedTempFile::new_in(&self.temp_folder).map_err(failed)?;
+        let not_staged = |error: NightlyError| failed(std::io::Error::other(error.to_string()));
+        let staged = StagedOutput::new_among_others(&self.temp_folder).map_err(not_staged)?;
+        let place = staged.path().join(MADE_FILE);
+        let mut copy = File::create(&place).await.map_err(failed)?;
         let mut pieces = self.read(path, None).await?;
         while let Some(piece) = pieces.try_next().await.map_err(|error| self.not_read(&object, error))? {
-            copy.write_all(&piece).map_err(failed)?;
+            copy.write_all(&piece).await.map_err(failed)?;
         }
-        Ok(LocalCopy::Fetched(copy))
+        copy.flush().await.map_err(failed)?;
+        Ok(LocalCopy::Fetched { place, _staged: staged })
     }
 
     fn object(&self, path: &str) -> Path {
@@ -256,18 +281,17 @@ impl FilesError {
     }
 }
 
-/// `date=…/<what the bytes depend on>/<batch>.csv`.
-fn path_of(current: &Current, batch: &BatchFacts, format: FileFormat) -> String {
+/// Where the report of a batch is below the folder of report files: `date=…/<what the bytes depend on>/<batch>.csv`.
+pub fn path_of(current: &Current, batch: &BatchFacts, format: FileFormat) -> String {
     let day = current.directory.date().folder_name();
     let name = layout::file_name(batch.batch_id.as_str());
     format!("{day}/{}/{name}.{}", current.fingerprint(), format.word())
 }
 
-const fn format_of(format: ReportFormat) -> FileFormat {
-    match format {
-        ReportFormat::Xlsx => FileFormat::Xlsx,
-        ReportFormat::Csv | ReportFormat::Parquet => FileFormat::Csv,
-    }
+/// The error, once what was uploaded so far is given up. The first error is the one to tell.
+async fn abandoned(upload: WriteMultipart, error: FilesError) -> FilesError {
+    let _ = upload.abort().await;
+    error
 }
 
 /// The same rows, and how many of those that went by have a user that is not in the export.

@@ -1,6 +1,6 @@
 //! Where people fetch the file of a request: an address of this service, which asks who they are.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use url::Url;
 
 use super::mail::Link;
@@ -39,7 +39,9 @@ impl Links {
 
     /// When the file of a request goes.
     pub fn end_of(&self, request: &Request) -> DateTime<Utc> {
-        request.finished_at.unwrap_or(request.requested_at) + self.kept
+        let ended = request.finished_at.unwrap_or(request.requested_at);
+        let kept = TimeDelta::from_std(self.kept).unwrap_or(TimeDelta::MAX);
+        ended.checked_add_signed(kept).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 
     /// Where the file of a request can be fetched; none where the service's public address is not known.

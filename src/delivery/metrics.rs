@@ -2,6 +2,8 @@
 //!
 //! Where several processes share a store, each counts what it did itself, and all show the same queue.
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::prometheus_text::{self, encode};
@@ -23,6 +25,8 @@ const PREFIX: &str = "pragati";
 /// Counters of this process.
 #[derive(Debug)]
 pub struct DeliveryMetrics {
+    /// From a click, or a retry by hand, to its deadline.
+    promised: TimeDelta,
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
     clicks: Counter,
@@ -56,8 +60,9 @@ impl DeliveryMetrics {
     /// The media type of [`encode`](Self::encode)'s text.
     pub const CONTENT_TYPE: &str = prometheus_text::CONTENT_TYPE;
 
-    /// Counters at zero, one for every label, so that the first failure is seen as a change.
-    pub fn new() -> Self {
+    /// Counters at zero, one for every label, so that the first failure is seen as a change. `promised` is the time from a
+    /// click to its deadline.
+    pub fn new(promised: Duration) -> Self {
         let requests = Family::default();
         let failures = Family::default();
         let delivery = Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> Histogram);
@@ -90,6 +95,7 @@ impl DeliveryMetrics {
             delivery.clone(),
         );
         let metrics = Self {
+            promised: TimeDelta::from_std(promised).unwrap_or(TimeDelta::MAX),
             registry,
             requests,
             clicks,
@@ -136,12 +142,13 @@ impl DeliveryMetrics {
         self.failures.get_or_create(&CauseLabel { cause: cause.word() }).inc();
     }
 
-    /// A delivery went well, so long after its request.
-    pub fn observe_delivery(&self, deliver: Deliver, took: TimeDelta) {
+    /// The delivery that was promised until `deadline` went well.
+    pub fn observe_delivery(&self, deliver: Deliver, deadline: DateTime<Utc>, now: DateTime<Utc>) {
         let label = DeliverLabel {
             deliver: deliver.word(),
         };
-        self.delivery.get_or_create(&label).observe(seconds(took));
+        let waited = waited(deadline, self.promised, now);
+        self.delivery.get_or_create(&label).observe(waited);
     }
 
     /// Everything in Prometheus' text format: the counters, and the queue as it is `now`.
@@ -149,19 +156,18 @@ impl DeliveryMetrics {
         let mut text = String::new();
         // Writing to memory does not fail.
         let _ = encode(&mut text, &self.registry);
-        let _ = encode(&mut text, &queue(figures, now));
+        let _ = encode(&mut text, &queue(figures, self.promised, now));
         text
     }
 }
 
-impl Default for DeliveryMetrics {
-    fn default() -> Self {
-        Self::new()
-    }
+/// Seconds since the promise that ends at `deadline` was made.
+fn waited(deadline: DateTime<Utc>, promised: TimeDelta, now: DateTime<Utc>) -> f64 {
+    seconds(promised - (deadline - now))
 }
 
 /// The queue as gauges.
-fn queue(figures: &QueueFigures, now: DateTime<Utc>) -> Registry {
+fn queue(figures: &QueueFigures, promised: TimeDelta, now: DateTime<Utc>) -> Registry {
     let mut registry = Registry::with_prefix(PREFIX);
     let by_status = Family::<StatusLabel, Gauge>::default();
     let mut depth = 0;
@@ -183,10 +189,14 @@ fn queue(figures: &QueueFigures, now: DateTime<Utc>) -> Registry {
     registry.register("requests_failed", "Failed requests in the store, by cause", failed);
     registry.register("queue_depth", "Requests that wait for a worker", gauge(depth));
     let oldest: Gauge<f64, std::sync::atomic::AtomicU64> = Gauge::default();
-    oldest.set(figures.oldest_open.map_or(0.0, |oldest| seconds(now - oldest)));
+    oldest.set(
+        figures
+            .first_deadline
+            .map_or(0.0, |deadline| waited(deadline, promised, now)),
+    );
     registry.register_with_unit(
         "oldest_open_request_age",
-        "Age of the oldest request that waits or is worked on; 0 where there is none",
+        "Age of the oldest request that waits or is worked on, since its click or its last retry by hand; 0 where there is none",
         Unit::Seconds,
         oldest,
     );

@@ -144,6 +144,31 @@ words!(
     }
 );
 
+impl Request {
+    /// The file, where it is meant for the requester: that of a report which was made, also where only its mail failed.
+    pub fn offered_file(&self) -> Option<&ReportFile> {
+        let is_offered = match self.status {
+            Status::Queued | Status::Running => false,
+            Status::Sent | Status::Ready => true,
+            Status::Failed => matches!(
+                self.failure.as_ref().map(|failure| failure.cause),
+                Some(FailureCause::MailRefused | FailureCause::MailUnavailable | FailureCause::MailUnconfirmed)
+            ),
+        };
+        self.file.as_ref().filter(|_| is_offered)
+    }
+}
+
+impl FileFormat {
+    /// The media type of such a file.
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Csv => "text/csv; charset=utf-8",
+            Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        }
+    }
+}
+
 impl Status {
     /// Whether nothing more happens to the request.
     pub const fn is_final(self) -> bool {

@@ -32,6 +32,8 @@ pub enum SourceError {
 pub struct ReportSource {
     config: Config,
     current: RwLock<Arc<Current>>,
+    /// Held while a newer source is looked for.
+    looking: tokio::sync::Mutex<()>,
 }
 
 /// A snapshot, and the nightly output that was made from it, where there is one.
@@ -46,10 +48,11 @@ pub struct Current {
 impl ReportSource {
     /// Opens the newest snapshot of the configured exports, and the output of the nightly run in `serve.reports`.
     pub async fn open(config: Config) -> Result<Self, SourceError> {
-        let current = Current::open(&config).await?;
+        let current = Found::look(&config).await?.read().await?;
         Ok(Self {
             config,
             current: RwLock::new(Arc::new(current)),
+            looking: tokio::sync::Mutex::default(),
         })
     }
 
@@ -66,15 +69,17 @@ impl ReportSource {
         }
     }
 
-    /// Looks for a newer source.
+    /// Looks for a newer source. One look at a time: who comes meanwhile has what that one finds.
     pub async fn refresh(&self) {
-        match Current::open(&self.config).await {
-            Ok(found) => {
-                let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-                if !current.is_same_as(&found) {
-                    tracing::info!("reports are now of the snapshot of {}", found.catalog.date);
-                    *current = Arc::new(found);
-                }
+        let Ok(_looking) = self.looking.try_lock() else {
+            let _ = self.looking.lock().await;
+            return;
+        };
+        match self.newer().await {
+            Ok(None) => {}
+            Ok(Some(found)) => {
+                tracing::info!("reports are now of the snapshot of {}", found.catalog.date);
+                *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(found);
             }
             Err(error) => tracing::warn!(
                 "the newest exports cannot be used, and reports stay those of {}: {error}",
@@ -82,33 +87,59 @@ impl ReportSource {
             ),
         }
     }
+
+    async fn newer(&self) -> Result<Option<Current>, SourceError> {
+        let found = Found::look(&self.config).await?;
+        if found.is_in(&self.current()) {
+            return Ok(None);
+        }
+        found.read().await.map(Some)
+    }
 }
 
-impl Current {
-    async fn open(config: &Config) -> Result<Self, SourceError> {
+/// A source of which no row has been read.
+struct Found {
+    catalog: Catalog,
+    published: Option<Published>,
+    fingerprint: String,
+}
+
+impl Found {
+    async fn look(config: &Config) -> Result<Self, SourceError> {
         let catalog = Catalog::open(config).await?;
         let published = match &config.serve.reports {
             Some(reports) => usable_output(reports, &catalog, config).await?,
             None => None,
         };
-        let directory = BatchDirectory::read(&catalog, published.as_ref()).await?;
-        let fingerprint = fingerprint(&catalog, config);
+        let fingerprint = fingerprint(&catalog, config)?;
         Ok(Self {
             catalog,
             published,
-            directory,
             fingerprint,
         })
     }
 
-    fn is_same_as(&self, other: &Self) -> bool {
-        let made = |current: &Self| {
-            let published = current.published.as_ref()?;
+    /// Whether `current` was read from the same.
+    fn is_in(&self, current: &Current) -> bool {
+        let made = |published: &Option<Published>| {
+            let published = published.as_ref()?;
             Some((published.place(), published.manifest().timings.started_at))
         };
-        self.fingerprint == other.fingerprint && made(self) == made(other)
+        self.fingerprint == current.fingerprint && made(&self.published) == made(&current.published)
     }
 
+    async fn read(self) -> Result<Current, SourceError> {
+        let directory = BatchDirectory::read(&self.catalog, self.published.as_ref()).await?;
+        Ok(Current {
+            catalog: self.catalog,
+            published: self.published,
+            directory,
+            fingerprint: self.fingerprint,
+        })
+    }
+}
+
+impl Current {
     /// Stands for what the bytes of reports depend on: the snapshot's files and how reports are made of them. Hexadecimal.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
@@ -191,7 +222,7 @@ fn is_reported(table: &str) -> bool {
     table != Table::DownloadEvents.name()
 }
 
-fn fingerprint(catalog: &Catalog, config: &Config) -> String {
+fn fingerprint(catalog: &Catalog, config: &Config) -> Result<String, SourceError> {
     let mut files: Vec<_> = catalog
         .inputs
         .iter()
@@ -202,7 +233,17 @@ fn fingerprint(catalog: &Catalog, config: &Config) -> String {
         })
         .collect();
     files.sort_unstable();
-    let made = format!("{} {:?} {} {files:?}", catalog.date, config.report, config.timezone);
-    let digest = Sha256::digest(made);
-    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    let mut made = Sha256::new();
+    let version = env!("CARGO_PKG_VERSION");
+    made.update(format!(
+        "{version} {} {:?} {} {:?} {:?} {files:?}",
+        catalog.date, config.report, config.timezone, config.staging, config.tables
+    ));
+    for layer in ["staging", "reports"] {
+        for query in catalog.query_names(layer) {
+            made.update(catalog.query_text(&query)?.as_bytes());
+        }
+    }
+    let digest = made.finalize();
+    Ok(digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect())
 }

@@ -24,14 +24,14 @@ use chrono::Utc;
 
 pub use error::NightlyError;
 pub use published::{Published, PublishedError};
-pub use staged::HashedFile;
+pub use staged::{HashedFile, StagedOutput};
 
 use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::exports::Location;
 use crate::report::{AllReports, CsvStyle, EnrolmentCounts, count_enrolments};
 use manifest::{FORMAT_VERSION, FileEntry, InputEntry, Manifest, Timings, Versions};
-use staged::{OutputFolder, StagedOutput};
+use staged::OutputFolder;
 
 /// Hears how a run gets on.
 pub trait Progress: Send + Sync {

@@ -30,6 +30,8 @@ use crate::exports::{Location, LocationError};
 const FILES_FOLDER: &str = "files";
 /// The click events in the data folder.
 const EVENTS_FOLDER: &str = "events";
+/// The time that the last clicks may take to be written as events.
+const LAST_CLICKS: Duration = Duration::from_secs(5);
 
 /// A service that cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +50,29 @@ pub enum ServiceError {
     Source(#[from] SourceError),
     #[error(transparent)]
     Server(#[from] ServerError),
+    #[error(
+        "a shared database needs serve.files and events, places that every process which shares it reaches: a file that one \
+         of them made is fetched from another"
+    )]
+    NotShared,
+    #[error(
+        "clicks can no longer be written as events; nothing is lost, start the service again and report what its log says"
+    )]
+    ClicksNotWritten,
+}
+
+impl ServiceError {
+    /// True where a setting or an argument has to be changed.
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Config(_) | Self::NotShared => true,
+            Self::Server(ServerError::Config(_)) | Self::Store(StoreError::MalformedUrl(_)) => true,
+            Self::Location(error) => matches!(error, LocationError::Malformed { .. }),
+            Self::Identity(error) => matches!(error, IdentityError::DevAuthInPublic { .. }),
+            Self::Source(SourceError::Catalog(error)) => error.is_usage(),
+            _ => false,
+        }
+    }
 }
 
 /// How people are told apart.
@@ -88,11 +113,15 @@ impl Service {
                 None => made_location(&serve.data.join(name).display().to_string()),
             }
         };
-        let store = Store::open(&Database::chosen(config.database.url()?, &serve.data)).await?;
+        let database = Database::chosen(config.database.url()?, &serve.data);
+        if database.is_shared() && (serve.files.is_none() || config.events.is_none()) {
+            return Err(ServiceError::NotShared);
+        }
+        let store = Store::open(&database).await?;
         let files = Arc::new(ReportFiles::new(folder(serve.files.as_ref(), FILES_FOLDER)?, config));
         let events = folder(config.events.as_ref(), EVENTS_FOLDER)?;
         let source = Arc::new(ReportSource::open(config.clone()).await?);
-        let metrics = Arc::new(DeliveryMetrics::new());
+        let metrics = Arc::new(DeliveryMetrics::new(serve.deadline()));
         let (bell, click_bell) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let clicks = ClickWriter::new(store.clone(), events, Arc::clone(&click_bell));
         let parts = ServerParts {
@@ -135,24 +164,50 @@ impl Service {
     /// time is taken up by another process, or by the next one.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServiceError> {
         let (stop, stopping) = watch::channel(false);
+        let (stop_clicks, clicks_stopping) = watch::channel(false);
         let source = Arc::clone(&self.workshop.source);
         let refresh = self.refresh;
         let _following = SpawnedTask::spawn(async move { source.follow(refresh).await });
         let files = Arc::clone(&self.workshop.files);
         let forget = move |path: &str| files.forget(path);
         let _keeping_house = SpawnedTask::spawn(self.retention.run(forget, stopping.clone()));
-        let clicks = SpawnedTask::spawn(self.clicks.run(stopping.clone()));
-        let workers = SpawnedTask::spawn(self.workshop.run(self.workers, stopping));
-        let result = self.http.run(shutdown).await;
-        // Nobody listens where all workers have ended already.
-        let _ = stop.send(true);
-        let ended = async {
-            let _ = tokio::join!(workers, clicks);
+        let mut clicks = SpawnedTask::spawn(self.clicks.run(clicks_stopping));
+        let workers = self.workshop.run(self.workers, stopping.clone());
+        let workers = SpawnedTask::spawn(within_grace(workers, stopping, self.grace));
+        let shutdown = async {
+            shutdown.await;
+            // Workers take nothing new from now on, however long requests under way still need.
+            let _ = stop.send(true);
         };
-        if tokio::time::timeout(self.grace, ended).await.is_err() {
+        let result = tokio::select! {
+            result = self.http.run(shutdown) => result.map_err(ServiceError::from),
+            // It goes on until it is told to stop, which it is below.
+            _ = &mut clicks => Err(ServiceError::ClicksNotWritten),
+        };
+        let _ = stop.send(true);
+        if !workers.await.unwrap_or(false) {
             tracing::warn!("some work did not end in time; it goes on when the service runs again");
         }
-        Ok(result?)
+        // Last, for the clicks of the last requests.
+        let _ = stop_clicks.send(true);
+        let writes = !matches!(result, Err(ServiceError::ClicksNotWritten));
+        if writes && tokio::time::timeout(LAST_CLICKS, clicks).await.is_err() {
+            tracing::warn!("some clicks are not written as events; they are when the service runs again");
+        }
+        result
+    }
+}
+
+/// Whether `work` ends by itself, or at the latest `grace` after `stopping` turned true.
+async fn within_grace(work: impl Future<Output = ()>, mut stopping: watch::Receiver<bool>, grace: Duration) -> bool {
+    let too_late = async {
+        // Where nobody can say stop any more, it is time as well.
+        let _ = stopping.wait_for(|stopping| *stopping).await;
+        tokio::time::sleep(grace).await;
+    };
+    tokio::select! {
+        () = work => true,
+        () = too_late => false,
     }
 }
 

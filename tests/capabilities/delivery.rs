@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::postgres::Postgres;
 use crate::running_service::BATCHES;
-use crate::served::Served;
+use crate::served::{Served, mids_below};
 use crate::smtp::{Security, SmtpServer};
 use crate::support::{TestExports, files_below};
 
@@ -226,11 +226,13 @@ fn services_that_share_a_database_share_the_work_and_take_over_from_each_other()
     let (Some(postgres), Some(smtp)) = (Postgres::start(), SmtpServer::start(Security::Plain)) else {
         return;
     };
-    let files = tempfile::tempdir().expect("a folder");
+    let shared = tempfile::tempdir().expect("a folder");
+    let place = |name: &str| shared.path().join(name).display().to_string();
     let service = || {
         Served::new(exports(), &smtp)
             .with("PRAGATI_DATABASE__URL", postgres.url())
-            .with("PRAGATI_SERVE__FILES", files.path().display())
+            .with("PRAGATI_SERVE__FILES", place("files"))
+            .with("PRAGATI_EVENTS", place("events"))
     };
     let (mut first, mut second) = (service(), service());
     first.start();
@@ -254,6 +256,5 @@ fn services_that_share_a_database_share_the_work_and_take_over_from_each_other()
     }
     second.all_clicks_written();
     second.stop();
-    let both = first.event_mids().into_iter().chain(second.event_mids());
-    assert_eq!(both.collect::<BTreeSet<_>>().len(), CLICKS);
+    assert_eq!(mids_below(&shared.path().join("events")).len(), CLICKS);
 }

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use pragati::delivery::metrics::DeliveryMetrics;
@@ -9,21 +10,26 @@ use pragati::delivery::request::{Deliver, FailureCause, FileFormat, Status};
 use pragati::delivery::store::QueueFigures;
 
 use crate::delivery_store::start;
+use crate::support::skipped;
+
+/// From a click to its deadline.
+const PROMISED: Duration = Duration::from_secs(1800);
 
 fn text() -> String {
-    let metrics = DeliveryMetrics::new();
+    let metrics = DeliveryMetrics::new(PROMISED);
     metrics.count_request(FileFormat::Csv, Deliver::Email);
     metrics.count_click();
     metrics.count_click();
     metrics.count_attempt();
     metrics.count_failure(FailureCause::MailRefused);
-    metrics.observe_delivery(Deliver::Email, TimeDelta::milliseconds(1_500));
-    metrics.observe_delivery(Deliver::Email, TimeDelta::seconds(1_801));
-    metrics.observe_delivery(Deliver::Download, TimeDelta::seconds(-1));
+    let deadline = start() + PROMISED;
+    metrics.observe_delivery(Deliver::Email, deadline, start() + TimeDelta::milliseconds(1_500));
+    metrics.observe_delivery(Deliver::Email, deadline, start() + TimeDelta::seconds(1_801));
+    metrics.observe_delivery(Deliver::Download, deadline, start() - TimeDelta::seconds(1));
     let figures = QueueFigures {
         by_status: vec![(Status::Queued, 7), (Status::Failed, 2)],
         failed_by_cause: vec![(FailureCause::Cancelled, 2)],
-        oldest_open: Some(start()),
+        first_deadline: Some(deadline),
         clicks_to_write: 3,
     };
     metrics.encode(&figures, start() + TimeDelta::milliseconds(90_500))
@@ -57,7 +63,7 @@ fn metrics_have_the_names_and_values_that_alerts_are_written_for() {
 
 #[test]
 fn an_empty_queue_is_zero_and_not_missing() {
-    let text = DeliveryMetrics::new().encode(&QueueFigures::default(), start());
+    let text = DeliveryMetrics::new(PROMISED).encode(&QueueFigures::default(), start());
     for line in ["pragati_oldest_open_request_age_seconds 0.0", "pragati_queue_depth 0"] {
         assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
     }
@@ -72,7 +78,7 @@ fn prometheus_s_own_check_finds_nothing() {
         .stderr(Stdio::piped())
         .spawn();
     let Ok(mut checked) = checked else {
-        eprintln!("SKIPPED: this test needs promtool; install prometheus");
+        skipped("this test needs promtool; install prometheus");
         return;
     };
     let written = checked.stdin.take().expect("its input").write_all(text().as_bytes());

@@ -836,7 +836,10 @@ async fn pages_hold_each_request_once(database: Database) {
     assert_eq!(by_status[&Status::Queued], 45);
     assert_eq!(by_status[&Status::Running], 1);
     assert_eq!((by_status[&Status::Sent], by_status.len()), (0, Status::ALL.len()));
-    assert_eq!((figures.oldest_open, figures.clicks_to_write), (Some(start()), 46));
+    assert_eq!(
+        (figures.first_deadline, figures.clicks_to_write),
+        (Some(start() + minutes(30)), 46)
+    );
     let words = failure(FailureCause::NotAllowed);
     let _ = store.fail(&lease.token, &words, false, start()).await.expect("stored");
     let causes: BTreeMap<_, _> = store

@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
+use crate::support::skipped;
+
 /// Debian's folder of PostgreSQL versions.
 const VERSIONS: &str = "/usr/lib/postgresql";
 const USER: &str = "pragati";
@@ -25,7 +27,9 @@ impl Postgres {
     /// `None`, and a loud word on standard error, where the server's programs are not there.
     pub fn start() -> Option<Self> {
         let Some(programs) = programs() else {
-            eprintln!("SKIPPED: this test needs a PostgreSQL server's programs below {VERSIONS}; install postgresql");
+            skipped(&format!(
+                "this test needs a PostgreSQL server's programs below {VERSIONS}; install postgresql"
+            ));
             return None;
         };
         let folder = tempfile::tempdir().expect("a folder");

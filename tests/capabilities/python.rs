@@ -4,6 +4,8 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::support::skipped;
+
 /// A Python with the packages of `tests/<name>/requirements.txt`, of which `module` is one. `None`, and a loud word on
 /// standard error, where they cannot be had.
 pub fn python_for(name: &str, module: &str) -> Option<PathBuf> {
@@ -22,7 +24,9 @@ pub fn python_for(name: &str, module: &str) -> Option<PathBuf> {
             && succeeds(Command::new(&python).args(["-m", "pip", "install", "--quiet", "-r", &requirements]))
             && has_module());
     if !is_ready {
-        eprintln!("SKIPPED: this test needs Python with the packages of {requirements}, which cannot be installed");
+        skipped(&format!(
+            "this test needs Python with the packages of {requirements}, which cannot be installed"
+        ));
     }
     is_ready.then_some(python)
 }

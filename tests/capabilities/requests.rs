@@ -187,3 +187,28 @@ fn a_listing_makes_no_database() {
         "{complaint}"
     );
 }
+
+#[test]
+fn a_secret_in_the_environment_is_a_text_as_it_stands() {
+    let exports = crate::support::TestExports::small();
+    let mut sql = exports.command("sql");
+    sql.args(["-c", "select 1 as one", "--format", "csv"])
+        .env("PRAGATI_MAIL__PASSWORD", "12345678");
+    sql.assert().success().stdout("one\n1\n");
+}
+
+#[test]
+fn a_shared_database_needs_shared_places() {
+    let exports = crate::support::TestExports::small();
+    let data = tempfile::tempdir().expect("a folder");
+    let mut serve = exports.command("serve");
+    serve
+        .args(["-q", "--dev-auth", "--listen", "127.0.0.1:0", "--data"])
+        .arg(data.path())
+        .env("PRAGATI_DATABASE__URL", "postgres://u:hunter2@127.0.0.1:1/x");
+    let complaint = complaint_of(&mut serve, 2);
+    assert!(
+        complaint.contains("serve.files") && complaint.contains("events") && !complaint.contains("hunter2"),
+        "{complaint}"
+    );
+}

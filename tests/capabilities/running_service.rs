@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::Utc;
 use pragati::config::{Config, IdentityConfig};
-use pragati::delivery::files::ReportFiles;
+use pragati::delivery::files::{ReportFiles, path_of};
 use pragati::delivery::metrics::DeliveryMetrics;
 use pragati::delivery::request::{Failure, Status};
 use pragati::delivery::source::ReportSource;
@@ -86,7 +86,7 @@ impl Setup {
                 store: Store::open(&store).await.expect("a store"),
                 source: Arc::new(ReportSource::open(self.config.clone()).await.expect("a source")),
                 files: Arc::new(ReportFiles::new(files, &self.config)),
-                metrics: Arc::new(DeliveryMetrics::new()),
+                metrics: Arc::new(DeliveryMetrics::new(self.config.serve.deadline())),
                 can_mail: self.can_mail,
                 accepted: Arc::new(Notify::new()),
                 clicked: Arc::new(Notify::new()),
@@ -223,7 +223,9 @@ async fn work_on_next(parts: &ServerParts) -> bool {
     };
     let current = parts.source.current();
     let batch = current.directory.get(&lease.request.batch_id).expect("a batch");
-    let file = parts.files.make(&current, batch, lease.request.format).await;
+    let (batch, format) = (batch, lease.request.format);
+    let path = path_of(&current, batch, format);
+    let file = parts.files.make(&current, batch, format, path).await;
     let made = parts.store.file_made(&lease.token, &file.expect("a file")).await;
     let ready = parts.store.succeed(&lease.token, Status::Ready, Utc::now()).await;
     assert_eq!(

@@ -223,17 +223,22 @@ impl Served {
 
     /// The distinct `mid`s of the events that were written.
     pub fn event_mids(&self) -> BTreeSet<String> {
-        let files = crate::support::files_below(&self.events());
-        let lines = files
-            .iter()
-            .flat_map(|(_, text)| std::str::from_utf8(text).expect("UTF-8").lines());
-        lines
-            .map(|line| {
-                let event: Value = serde_json::from_str(line).expect("an event");
-                event["mid"].as_str().expect("a mid").to_owned()
-            })
-            .collect()
+        mids_below(&self.events())
     }
+}
+
+/// The `mid` of every event in the files below a folder.
+pub fn mids_below(folder: &Path) -> BTreeSet<String> {
+    let files = crate::support::files_below(folder);
+    let lines = files
+        .iter()
+        .flat_map(|(_, text)| std::str::from_utf8(text).expect("UTF-8").lines());
+    lines
+        .map(|line| {
+            let event: Value = serde_json::from_str(line).expect("an event");
+            event["mid"].as_str().expect("a mid").to_owned()
+        })
+        .collect()
 }
 
 impl Drop for Served {

@@ -17,6 +17,13 @@ use tempfile::TempDir;
 /// The day of the exports that tests make.
 pub const DATE: &str = "2026-11-22";
 
+/// A test cannot be made on this machine, because something is missing. Where nothing may be skipped, as in `.ci/run`, that
+/// is a failure.
+pub fn skipped(why: &str) {
+    assert!(std::env::var_os("TESTS_SKIP_NOTHING").is_none(), "{why}");
+    eprintln!("SKIPPED: {why}");
+}
+
 /// Exports in a folder of their own, made table by table.
 pub struct TestExports {
     folder: TempDir,

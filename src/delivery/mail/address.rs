@@ -8,6 +8,14 @@ use super::plain::is_invisible;
 /// Characters of a whole address in the mail protocol.
 const MAX_CHARS: usize = 254;
 
+/// The address, where mail can be sent to it: one that the mail protocol takes, and not masked for privacy as in many
+/// exports.
+pub fn usable_address(text: &str) -> Option<String> {
+    let text = text.trim();
+    let is_usable = !text.contains('*') && for_mail(text).is_some();
+    is_usable.then(|| text.to_owned())
+}
+
 /// One address; `None` where the text is not exactly one. The domain becomes ASCII (punycode), since most mail servers take
 /// nothing else; what stands before the `@` stays as it is.
 pub(super) fn for_mail(text: &str) -> Option<Address> {
@@ -30,6 +38,21 @@ pub(super) fn for_mail(text: &str) -> Option<Address> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn masked_and_malformed_addresses_are_not_used() {
+        let address = "asha@example.org".to_owned();
+        assert_eq!(usable_address(" asha@example.org "), Some(address));
+        for bad in [
+            "",
+            "asha",
+            "as***@example.org",
+            "\"a b\"@example.org",
+            "a@example.org, b@example.org",
+        ] {
+            assert_eq!(usable_address(bad), None, "{bad:?}");
+        }
+    }
 
     #[test]
     fn one_address_is_one_address() {

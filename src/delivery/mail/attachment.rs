@@ -60,7 +60,7 @@ pub(super) fn attach(
     if rules.zip_password.is_none() && bytes <= rules.max_bytes {
         return Ok(Some(Attachment {
             name,
-            media_type: media_type(format),
+            media_type: format.media_type(),
             packing: Packing::Plain,
             bytes: std::fs::read(file)?,
         }));
@@ -76,13 +76,6 @@ pub(super) fn attach(
         packing,
         bytes,
     }))
-}
-
-fn media_type(format: FileFormat) -> &'static str {
-    match format {
-        FileFormat::Csv => "text/csv; charset=utf-8",
-        FileFormat::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    }
 }
 
 /// A ZIP archive with the one file, or `None` as soon as it grows beyond the limit. Without a password the same file gives

@@ -24,6 +24,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use lettre::Address;
 
+pub use address::usable_address;
 pub use error::SendError;
 pub use file_name::report_file_name;
 

@@ -1,7 +1,7 @@
 //! Hands mails over to the mail server, over connections that are kept for the next mails.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lettre::transport::smtp::authentication::Credentials;
 
@@ -16,12 +16,19 @@ const MAX_IDLE_TIME: Duration = Duration::from_secs(60);
 /// Mails over one connection. Servers have limits of their own.
 const MAX_MAILS: u32 = 100;
 
+/// A server that keeps us waiting for a connection longer than this and then does not give one is left alone for
+/// [`REST`]: everybody's reports would wait for it, also those that are fetched.
+const LONG_WAIT: Duration = Duration::from_secs(3);
+const REST: Duration = Duration::from_secs(15);
+
 /// The way to the mail server.
 pub(super) struct Transport {
     server: Server,
     login: Option<Credentials>,
     timeout: Duration,
     idle: Mutex<Vec<Connection>>,
+    /// When the server is asked again, and what came of asking it the last time.
+    resting: Mutex<Option<(Instant, String)>>,
 }
 
 impl Transport {
@@ -32,6 +39,7 @@ impl Transport {
             login,
             timeout,
             idle: Mutex::new(Vec::new()),
+            resting: Mutex::new(None),
         }
     }
 
@@ -81,13 +89,27 @@ impl Transport {
     }
 
     async fn open(&self) -> Result<Connection, SendError> {
-        Connection::open(&self.server, self.login.as_ref(), self.timeout)
-            .await
-            .map_err(|trouble| {
-                let error = trouble.while_connecting();
-                tracing::warn!(server = %self.server, "no mail can be sent: {error}; check [mail] and the mail server");
-                error
-            })
+        let began = Instant::now();
+        if let Some(words) = self.rests(began) {
+            return Err(SendError::Unavailable(words));
+        }
+        let opened = Connection::open(&self.server, self.login.as_ref(), self.timeout).await;
+        opened.map_err(|trouble| {
+            let error = trouble.while_connecting();
+            tracing::warn!(server = %self.server, "no mail can be sent: {error}; check [mail] and the mail server");
+            if began.elapsed() >= LONG_WAIT {
+                let mut resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
+                *resting = Some((Instant::now() + REST, error.to_string()));
+            }
+            error
+        })
+    }
+
+    /// Why the server is not asked now, where it is left alone.
+    fn rests(&self, now: Instant) -> Option<String> {
+        let resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
+        let (until, words) = resting.as_ref()?;
+        (now < *until).then(|| words.clone())
     }
 
     fn take_idle(&self) -> Option<Connection> {

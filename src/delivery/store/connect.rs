@@ -48,6 +48,11 @@ impl Database {
     pub fn chosen(url: Option<Secret>, data: &Path) -> Self {
         url.map_or_else(|| Self::Sqlite(data.join(SQLITE_FILE)), Self::Postgres)
     }
+
+    /// Whether processes on other machines may work on it too.
+    pub const fn is_shared(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
 }
 
 impl Store {

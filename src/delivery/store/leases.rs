@@ -113,16 +113,15 @@ impl Store {
         if stored.rows_affected() == 0 {
             return Ok(Held::No);
         }
-        sqlx::query(
-            "insert into report_files (path, noted_at) values ($1, $2)
-            on conflict (path) do update set noted_at = excluded.noted_at",
-        )
-        .bind(&file.path)
-        .bind(Utc::now().timestamp_millis())
-        .execute(&mut *transaction)
-        .await?;
+        note_file(&file.path, Utc::now()).execute(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(Held::Yes)
+    }
+
+    /// Notes that a report file is about to be written. One that no request names after a while is removed.
+    pub async fn note_file(&self, path: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let noted = note_file(path, now).execute(&self.writes).await;
+        noted.map(|_| ()).map_err(self.failed("noting a report file"))
     }
 
     /// Notes that the content of a mail, report or notice, is about to be handed over, and keeps the lease for another
@@ -204,6 +203,15 @@ impl Store {
             Held::No
         })
     }
+}
+
+fn note_file(path: &str, now: DateTime<Utc>) -> Query<'_, Any, AnyArguments> {
+    sqlx::query(
+        "insert into report_files (path, noted_at) values ($1, $2)
+        on conflict (path) do update set noted_at = excluded.noted_at",
+    )
+    .bind(path)
+    .bind(now.timestamp_millis())
 }
 
 /// A statement about the request ($1) as long as the claim ($2) holds it.

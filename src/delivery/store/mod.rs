@@ -143,6 +143,8 @@ pub enum Retried {
     NotFailed(Status),
     /// Its mail may have arrived, and nobody gets one twice.
     MayHaveArrived,
+    /// It is too long ago that its requester proved who they are.
+    TooOld,
     /// The mail that tells of its failure is being handed over.
     NoticeUnderWay,
     /// The same person asked for the same report again, and that request is under way.
@@ -178,8 +180,8 @@ pub struct QueueFigures {
     pub by_status: Vec<(Status, u64)>,
     /// Every cause, also those of no request.
     pub failed_by_cause: Vec<(FailureCause, u64)>,
-    /// When the oldest request that waits or is worked on was made.
-    pub oldest_open: Option<DateTime<Utc>>,
+    /// The first deadline of the requests that wait or are worked on.
+    pub first_deadline: Option<DateTime<Utc>>,
     pub clicks_to_write: u64,
 }
 

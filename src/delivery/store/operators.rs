@@ -1,11 +1,15 @@
 //! What operators may do to a request by hand.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{Any, Transaction};
 
 use super::super::request::{FailureCause, Request, RequestId};
 use super::rows::{self, request_columns};
 use super::{Cancelled, Retried, Store, StoreError};
+
+/// A request rests on what its requester's login said at the click, roles and mail address; after so long, that may be
+/// true no more.
+const RETRIED_WITHIN: TimeDelta = TimeDelta::days(7);
 
 /// What a requester reads of a request that an operator ended.
 const CANCELLED: &str = "An operator of the service ended this request.";
@@ -42,6 +46,7 @@ impl Store {
                 notice = case when notice = 'due' then 'none' else notice end, deadline = $2, due_at = $3, attempts = 0,
                 lost_leases = 0, lease_owner = null, lease_token = null
             where id = $1 and status = 'failed' and failure_cause <> 'mail_unconfirmed' and handover_started_at is null
+                and requested_at >= $4
                 and not exists (
                     select 1 from requests as other
                     where other.user_id = requests.user_id and other.batch_id = requests.batch_id
@@ -52,6 +57,7 @@ impl Store {
         .bind(id.to_string())
         .bind(deadline.timestamp_millis())
         .bind(now.timestamp_millis())
+        .bind((now - RETRIED_WITHIN).timestamp_millis())
         .execute(&mut *transaction)
         .await?;
         if stored.rows_affected() == 1 {
@@ -65,6 +71,7 @@ impl Store {
             None => Some(Retried::NotFailed(request.status)),
             Some(failure) if failure.cause == FailureCause::MailUnconfirmed => Some(Retried::MayHaveArrived),
             Some(_) if request.handover_started_at.is_some() => Some(Retried::NoticeUnderWay),
+            Some(_) if request.requested_at < now - RETRIED_WITHIN => Some(Retried::TooOld),
             Some(_) => other_open(&mut transaction, &request).await?.map(Retried::UnderWay),
         })
     }

@@ -75,18 +75,17 @@ impl Store {
         )
         .fetch_all(&self.reads)
         .await?;
-        let oldest =
-            sqlx::query("select min(requested_at) as oldest from requests where status in ('queued', 'running')")
-                .fetch_one(&self.reads)
-                .await?;
+        let first = sqlx::query("select min(deadline) as deadline from requests where status in ('queued', 'running')")
+            .fetch_one(&self.reads)
+            .await?;
         let clicks = sqlx::query("select count(*) as clicks from clicks where written_at is null")
             .fetch_one(&self.reads)
             .await?;
-        let oldest_open: Option<DateTime<Utc>> = rows::optional_time(&oldest, "oldest")?;
+        let first_deadline: Option<DateTime<Utc>> = rows::optional_time(&first, "deadline")?;
         Ok(QueueFigures {
             by_status: counted(&by_status, Status::ALL, Status::from_word)?,
             failed_by_cause: counted(&by_cause, FailureCause::ALL, FailureCause::from_word)?,
-            oldest_open,
+            first_deadline,
             clicks_to_write: rows::count(&clicks, "clicks")?,
         })
     }

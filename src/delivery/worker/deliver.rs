@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 
 use super::super::access::BatchFacts;
-use super::super::files::FilesError;
+use super::super::files::{FilesError, path_of};
 use super::super::mail::{MailContext, SendError};
 use super::super::request::{Deliver, Failure, FailureCause, ReportFile, Request, Status};
 use super::super::source::Current;
@@ -13,6 +13,8 @@ use super::super::store::{Held, LEASE, Lease, StoreError};
 use super::Workshop;
 use super::backoff::next_try;
 
+/// The time that a report may take to be made: much longer than the largest one needs, and much less than for ever.
+const TIME_TO_MAKE: Duration = Duration::from_secs(10 * 60);
 const BETWEEN_TRIES_TO_STORE: Duration = Duration::from_secs(2);
 
 /// How a try ended.
@@ -42,10 +44,9 @@ pub async fn deliver(shop: &Workshop, lease: &Lease) -> Result<Held, StoreError>
     let now = Utc::now();
     match outcome {
         Outcome::Done(status) => {
-            let held = store_success(shop, lease, status, now).await?;
+            let held = store_end(lease, || shop.store.succeed(&lease.token, status, now)).await?;
             if held == Held::Yes {
-                shop.metrics
-                    .observe_delivery(request.deliver, now - request.requested_at);
+                shop.metrics.observe_delivery(request.deliver, request.deadline, now);
             }
             Ok(held)
         }
@@ -58,7 +59,7 @@ pub async fn deliver(shop: &Workshop, lease: &Lease) -> Result<Held, StoreError>
                 reason.words
             );
             if due < request.deadline {
-                shop.store.try_again(&lease.token, due).await
+                store_end(lease, || shop.store.try_again(&lease.token, due)).await
             } else {
                 fail(shop, lease, &reason).await
             }
@@ -68,11 +69,14 @@ pub async fn deliver(shop: &Workshop, lease: &Lease) -> Result<Held, StoreError>
     }
 }
 
-/// Stores that it went well, as long as the lease may last: what was handed over and is not stored counts as unconfirmed.
-async fn store_success(shop: &Workshop, lease: &Lease, status: Status, now: DateTime<Utc>) -> Result<Held, StoreError> {
-    let last_try = now + LEASE;
+/// Stores how a try ended, as long as the lease may last: what was handed over and is not stored counts as unconfirmed.
+async fn store_end<S>(lease: &Lease, store: impl Fn() -> S) -> Result<Held, StoreError>
+where
+    S: Future<Output = Result<Held, StoreError>>,
+{
+    let last_try = Utc::now() + LEASE;
     loop {
-        match shop.store.succeed(&lease.token, status, now).await {
+        match store().await {
             Err(error) if Utc::now() < last_try => {
                 tracing::warn!("the end of request {} is not stored yet: {error}", lease.request.id);
                 tokio::time::sleep(BETWEEN_TRIES_TO_STORE).await;
@@ -85,7 +89,8 @@ async fn store_success(shop: &Workshop, lease: &Lease, status: Status, now: Date
 async fn fail(shop: &Workshop, lease: &Lease, failure: &Failure) -> Result<Held, StoreError> {
     let request = &lease.request;
     let is_mail = request.deliver == Deliver::Email;
-    let held = shop.store.fail(&lease.token, failure, is_mail, Utc::now()).await?;
+    let now = Utc::now();
+    let held = store_end(lease, || shop.store.fail(&lease.token, failure, is_mail, now)).await?;
     if held == Held::Yes {
         tracing::error!("request {} failed ({}): {}", request.id, failure.cause, failure.words);
         shop.metrics.count_failure(failure.cause);
@@ -100,7 +105,12 @@ async fn attempt(shop: &Workshop, lease: &Lease) -> Result<Outcome, StoreError> 
         Ok(batch) => batch,
         Err(failure) => return Ok(Outcome::Failed(failure)),
     };
-    let file = match shop.files.make(&current, batch, request.format).await {
+    let path = path_of(&current, batch, request.format);
+    // Before there is a file, so that one whose request never hears of it is removed some day.
+    shop.store.note_file(&path, Utc::now()).await?;
+    let making = shop.files.make(&current, batch, request.format, path);
+    let made = tokio::time::timeout(TIME_TO_MAKE, making).await;
+    let file = match made.unwrap_or(Err(FilesError::TooSlow { limit: TIME_TO_MAKE })) {
         Ok(file) => file,
         Err(error) => return Ok(not_made(shop, &error).await),
     };

@@ -26,6 +26,8 @@ use super::store::{Held, LEASE, Lease, Store, Work};
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How long a worker waits after the store did not answer.
 const AFTER_STORE_ERROR: Duration = Duration::from_secs(5);
+/// How long it takes until another worker stands in for one that broke down.
+const AFTER_BREAKDOWN: Duration = Duration::from_secs(1);
 /// Leases are renewed so many times before they would run out.
 const RENEWALS_PER_LEASE: u32 = 4;
 
@@ -49,7 +51,14 @@ impl Workshop {
         for _ in 0..count {
             workers.spawn(Arc::clone(&self).work(stop.clone()));
         }
-        workers.join_all().await;
+        while let Some(ended) = workers.join_next().await {
+            // A fault in one request's work is not the end of all other people's reports.
+            if ended.is_err() && !*stop.borrow() {
+                tracing::error!("a worker broke down; another one takes its place");
+                tokio::time::sleep(AFTER_BREAKDOWN).await;
+                workers.spawn(Arc::clone(&self).work(stop.clone()));
+            }
+        }
     }
 
     async fn work(self: Arc<Self>, mut stop: watch::Receiver<bool>) {

@@ -26,8 +26,7 @@ pub async fn notify(shop: &Workshop, lease: &Lease) -> Result<Held, StoreError> 
     // Only who may have the report is told where it is.
     let is_open = batch.is_some_and(|batch| batch.is_open_to(&request.person));
     let link = request
-        .file
-        .as_ref()
+        .offered_file()
         .filter(|_| is_open)
         .and_then(|_| shop.links.to_file(request));
     let context = MailContext {

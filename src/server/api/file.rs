@@ -21,7 +21,7 @@ use super::reports::own_request;
 use super::views::{FileState, file_of};
 use crate::delivery::files::FilesError;
 use crate::delivery::person::Person;
-use crate::delivery::request::{FileFormat, ReportFile, Request};
+use crate::delivery::request::{ReportFile, Request};
 
 /// Fetch a report
 ///
@@ -142,7 +142,7 @@ fn answer(request: &Request, file: &ReportFile, range: Option<Range<u64>>, body:
     let length = range.as_ref().map_or(file.bytes, |range| range.end - range.start);
     let headers = response.headers_mut();
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type(request.format)));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(request.format.media_type()));
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
     if let Ok(etag) = HeaderValue::try_from(etag(file)) {
@@ -163,13 +163,6 @@ fn answer(request: &Request, file: &ReportFile, range: Option<Range<u64>>, body:
 
 fn etag(file: &ReportFile) -> String {
     format!("\"{}\"", file.sha256)
-}
-
-const fn media_type(format: FileFormat) -> &'static str {
-    match format {
-        FileFormat::Csv => "text/csv; charset=utf-8",
-        FileFormat::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    }
 }
 
 fn not_in_file(file: &ReportFile) -> Problem {

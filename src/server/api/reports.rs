@@ -15,10 +15,10 @@ use super::openapi::{ListProblems, PostProblems, ShowProblems};
 use super::problem::{Problem, ProblemKind};
 use super::views::{NewReport, ReportPage, ReportRequest, request_path};
 use crate::config::AddressSource;
+use crate::delivery::mail::usable_address;
 use crate::delivery::person::Person;
 use crate::delivery::request::{Deliver, NewRequest, Request, RequestId};
 use crate::delivery::store::{AcceptLimits, Accepted, Page};
-use crate::server::identity::usable_address;
 
 /// The header by which a client names one click, however often it sends it.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";

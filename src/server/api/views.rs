@@ -194,15 +194,10 @@ pub enum FileState<'a> {
 
 /// Whether the file of a request can be fetched at the time `now`. A report that could not be mailed can be.
 pub fn file_of<'a>(request: &'a Request, links: &Links, now: DateTime<Utc>) -> FileState<'a> {
-    let is_meant_to_be_fetched = match request.status {
-        Status::Queued | Status::Running => return FileState::NotYet,
-        Status::Sent | Status::Ready => true,
-        Status::Failed => matches!(
-            request.failure.as_ref().map(|failure| failure.cause),
-            Some(FailureCause::MailRefused | FailureCause::MailUnavailable | FailureCause::MailUnconfirmed)
-        ),
-    };
-    let Some(file) = request.file.as_ref().filter(|_| is_meant_to_be_fetched) else {
+    if !request.status.is_final() {
+        return FileState::NotYet;
+    }
+    let Some(file) = request.offered_file() else {
         return FileState::Never;
     };
     let ends_at = links.end_of(request);

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::Refusal;
-use super::address::usable_address;
 use crate::config::IdentityConfig;
+use crate::delivery::mail::usable_address;
 use crate::delivery::person::{Person, Roles};
 use crate::ids::{TenantId, UserId};
 

@@ -1,8 +1,8 @@
 //! The tokens of `--dev-auth`, which prove nothing: `dev:<user id>[,<mail address>[,<role>]…]`.
 
-use super::address::usable_address;
 use super::{Refusal, claims};
 use crate::config::IdentityConfig;
+use crate::delivery::mail::usable_address;
 use crate::delivery::person::Person;
 
 /// The person whom the token names.

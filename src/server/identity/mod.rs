@@ -2,7 +2,6 @@
 //!
 //! What a person may see is decided elsewhere; this room says who they are, and nothing it cannot prove.
 
-mod address;
 mod claims;
 mod dev;
 mod key_source;
@@ -14,8 +13,6 @@ use std::path::PathBuf;
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
-
-pub use address::usable_address;
 
 use crate::config::{AddressSource, IdentityConfig};
 use crate::delivery::person::Person;
@@ -95,11 +92,6 @@ impl Identity {
             Proof::Dev if !is_of_this_machine(listen) => Err(IdentityError::DevAuthInPublic { listen }),
             _ => Ok(()),
         }
-    }
-
-    /// Whether everybody is believed.
-    pub fn is_dev(&self) -> bool {
-        matches!(self.proof, Proof::Dev)
     }
 
     /// Where mail addresses come from.
