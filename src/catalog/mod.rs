@@ -79,9 +79,7 @@ impl Catalog {
         for mapping in &mappings {
             mapping.register(&catalog.session).await?;
         }
-        if let Some(place) = &config.events {
-            events::add_clicks(&catalog, place).await?;
-        }
+        events::register(&catalog, config.events.as_deref()).await?;
         let has_batches = snapshot
             .tables
             .get(Table::Batches.name())

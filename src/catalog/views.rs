@@ -13,13 +13,14 @@ use crate::exports::Table;
 use crate::ids::SnapshotDate;
 use crate::queries::Parameters;
 
-const VIEWS: [&str; 13] = [
+const VIEWS: [&str; 14] = [
     "staging/distinct_users",
     "staging/distinct_enrolments",
     "staging/numeric_course_progress",
     "staging/distinct_course_progress",
     "staging/distinct_batches",
     "staging/distinct_download_events",
+    "staging/distinct_deliveries",
     "reports/report_batches",
     "reports/enrolment_details",
     "reports/course_progress_report",
@@ -80,6 +81,7 @@ pub fn parameters(config: &Config, date: SnapshotDate) -> Parameters {
         .with("timezone", config.timezone.name())
         .with("same_tenant", config.report.same_tenant)
         .with("unknown_users", unknown_users)
+        .with("counts_deliveries", config.events.is_some())
         .with("as_of", ScalarValue::Date32(Some(date.day().to_epoch_days())))
 }
 
