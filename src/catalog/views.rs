@@ -5,7 +5,7 @@ use datafusion::prelude::col;
 use datafusion::scalar::ScalarValue;
 
 use super::error::CatalogError;
-use super::{Catalog, mapping};
+use super::{Catalog, mapping, telemetry};
 use crate::config::{Config, UnknownUsers};
 use crate::engine::EngineError;
 use crate::engine::copies::split_by_copies;
@@ -77,7 +77,7 @@ pub fn parameters(config: &Config, date: SnapshotDate) -> Parameters {
         UnknownUsers::Keep => "keep",
         UnknownUsers::Omit => "omit",
     };
-    Parameters::default()
+    telemetry::click_rule(&config.telemetry, Parameters::default())
         .with("timezone", config.timezone.name())
         .with("same_tenant", config.report.same_tenant)
         .with("unknown_users", unknown_users)
