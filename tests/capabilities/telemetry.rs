@@ -99,8 +99,9 @@ fn lines_plain_and_compressed_in_one_member_or_several() {
 #[test]
 fn malformed_lines_are_named_counted_and_do_not_count() {
     let long = format!("{{\"eid\":\"{}\"}}", "x".repeat(5 << 20));
+    let (first, last) = (noon("a"), noon("b"));
     let lines = [
-        noon("a").trim_end().as_bytes(),
+        first.trim_end().as_bytes(),
         b"{\"eid\":\"INTERACT\",\"actor\":{\"id\":\"Asha\"",
         b"",
         b"Asha Kumar",
@@ -108,7 +109,7 @@ fn malformed_lines_are_named_counted_and_do_not_count() {
         b"[1]",
         b"{\"mid\":\"Asha\"}",
         long.as_bytes(),
-        noon("b").trim_end().as_bytes(),
+        last.trim_end().as_bytes(),
     ];
     let exports = TestExports::small()
         .telemetry("date=2026-11-20/bad.json", &lines.join(&b'\n'))
