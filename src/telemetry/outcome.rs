@@ -19,10 +19,10 @@ impl Outcome {
         let Self { events, malformed, .. } = self;
         match &self.damage {
             Some(damage) => tracing::error!(
-                "telemetry {name} cannot be read to its end: {damage}; {events} events before it count; fetch the file again"
+                "{name} cannot be read to its end: {damage}; {events} events before it count; fetch the file again"
             ),
             None if *malformed > 0 => tracing::warn!(
-                "telemetry {name}: {malformed} of its lines are no events and do not count; `pragati check` names some"
+                "{name}: {malformed} lines are no telemetry events and do not count; `pragati check` names some"
             ),
             None => {}
         }

@@ -135,7 +135,7 @@ fn malformed_lines_are_named_counted_and_do_not_count() {
     let about: Vec<&str> = talk.lines().filter(|line| line.contains("bad.json")).collect();
     assert_eq!(about.len(), 1, "{talk}");
     assert!(
-        about[0].contains("6 of its lines are no events") && about[0].contains("WARN"),
+        about[0].contains("6 lines are no telemetry events") && about[0].contains("WARN"),
         "{talk}"
     );
     assert!(!talk.contains("good.json") && !talk.contains("Asha"), "{talk}");
