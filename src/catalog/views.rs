@@ -5,7 +5,7 @@ use datafusion::prelude::col;
 use datafusion::scalar::ScalarValue;
 
 use super::error::CatalogError;
-use super::{Catalog, mapping};
+use super::{Catalog, mapping, telemetry};
 use crate::config::{Config, UnknownUsers};
 use crate::engine::EngineError;
 use crate::engine::copies::split_by_copies;
@@ -13,13 +13,14 @@ use crate::exports::Table;
 use crate::ids::SnapshotDate;
 use crate::queries::Parameters;
 
-const VIEWS: [&str; 13] = [
+const VIEWS: [&str; 14] = [
     "staging/distinct_users",
     "staging/distinct_enrolments",
     "staging/numeric_course_progress",
     "staging/distinct_course_progress",
     "staging/distinct_batches",
     "staging/distinct_download_events",
+    "staging/distinct_deliveries",
     "reports/report_batches",
     "reports/enrolment_details",
     "reports/course_progress_report",
@@ -76,10 +77,11 @@ pub fn parameters(config: &Config, date: SnapshotDate) -> Parameters {
         UnknownUsers::Keep => "keep",
         UnknownUsers::Omit => "omit",
     };
-    Parameters::default()
+    telemetry::click_rule(&config.telemetry, Parameters::default())
         .with("timezone", config.timezone.name())
         .with("same_tenant", config.report.same_tenant)
         .with("unknown_users", unknown_users)
+        .with("counts_deliveries", config.events.is_some())
         .with("as_of", ScalarValue::Date32(Some(date.day().to_epoch_days())))
 }
 

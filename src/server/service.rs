@@ -15,7 +15,7 @@ use tokio::sync::{Notify, watch};
 use super::identity::{Identity, IdentityError};
 use super::{HttpServer, Limits, ServerError, ServerParts};
 use crate::config::{Config, ConfigError};
-use crate::delivery::events::ClickWriter;
+use crate::delivery::events::EventWriter;
 use crate::delivery::files::ReportFiles;
 use crate::delivery::links::Links;
 use crate::delivery::mail::Mailer;
@@ -30,8 +30,8 @@ use crate::exports::{Location, LocationError};
 const FILES_FOLDER: &str = "files";
 /// The click events in the data folder.
 const EVENTS_FOLDER: &str = "events";
-/// The time that the last clicks may take to be written as events.
-const LAST_CLICKS: Duration = Duration::from_secs(5);
+/// The time that the last events may take to be written.
+const LAST_EVENTS: Duration = Duration::from_secs(5);
 
 /// A service that cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -55,10 +55,8 @@ pub enum ServiceError {
          of them made is fetched from another"
     )]
     NotShared,
-    #[error(
-        "clicks can no longer be written as events; nothing is lost, start the service again and report what its log says"
-    )]
-    ClicksNotWritten,
+    #[error("events can no longer be written; nothing is lost, start the service again and report what its log says")]
+    EventsNotWritten,
 }
 
 impl ServiceError {
@@ -89,7 +87,7 @@ pub struct Service {
     http: HttpServer,
     workshop: Arc<Workshop>,
     workers: usize,
-    clicks: ClickWriter,
+    events: EventWriter,
     retention: Retention,
     refresh: Duration,
     grace: Duration,
@@ -123,7 +121,7 @@ impl Service {
         let source = Arc::new(ReportSource::open(config.clone()).await?);
         let metrics = Arc::new(DeliveryMetrics::new(serve.deadline()));
         let (bell, click_bell) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let clicks = ClickWriter::new(store.clone(), events, Arc::clone(&click_bell));
+        let events = EventWriter::new(store.clone(), events, Arc::clone(&click_bell));
         let parts = ServerParts {
             config: serve.clone(),
             identity: Arc::new(identity),
@@ -140,7 +138,7 @@ impl Service {
             http,
             workers: serve.workers,
             retention: Retention::new(store.clone(), files.location().clone(), serve.retention()),
-            clicks,
+            events,
             refresh: Duration::from_secs(u64::from(serve.refresh_seconds)),
             grace: Duration::from_secs(u64::from(serve.shutdown_seconds)),
             workshop: Arc::new(Workshop {
@@ -164,14 +162,14 @@ impl Service {
     /// time is taken up by another process, or by the next one.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServiceError> {
         let (stop, stopping) = watch::channel(false);
-        let (stop_clicks, clicks_stopping) = watch::channel(false);
+        let (stop_events, events_stopping) = watch::channel(false);
         let source = Arc::clone(&self.workshop.source);
         let refresh = self.refresh;
         let _following = SpawnedTask::spawn(async move { source.follow(refresh).await });
         let files = Arc::clone(&self.workshop.files);
         let forget = move |path: &str| files.forget(path);
         let _keeping_house = SpawnedTask::spawn(self.retention.run(forget, stopping.clone()));
-        let mut clicks = SpawnedTask::spawn(self.clicks.run(clicks_stopping));
+        let mut events = SpawnedTask::spawn(self.events.run(events_stopping));
         let workers = self.workshop.run(self.workers, stopping.clone());
         let workers = SpawnedTask::spawn(within_grace(workers, stopping, self.grace));
         let shutdown = async {
@@ -182,17 +180,17 @@ impl Service {
         let result = tokio::select! {
             result = self.http.run(shutdown) => result.map_err(ServiceError::from),
             // It goes on until it is told to stop, which it is below.
-            _ = &mut clicks => Err(ServiceError::ClicksNotWritten),
+            _ = &mut events => Err(ServiceError::EventsNotWritten),
         };
         let _ = stop.send(true);
         if !workers.await.unwrap_or(false) {
             tracing::warn!("some work did not end in time; it goes on when the service runs again");
         }
-        // Last, for the clicks of the last requests.
-        let _ = stop_clicks.send(true);
-        let writes = !matches!(result, Err(ServiceError::ClicksNotWritten));
-        if writes && tokio::time::timeout(LAST_CLICKS, clicks).await.is_err() {
-            tracing::warn!("some clicks are not written as events; they are when the service runs again");
+        // Last, for the events of the last requests.
+        let _ = stop_events.send(true);
+        let writes = !matches!(result, Err(ServiceError::EventsNotWritten));
+        if writes && tokio::time::timeout(LAST_EVENTS, events).await.is_err() {
+            tracing::warn!("some events are not written; they are when the service runs again");
         }
         result
     }

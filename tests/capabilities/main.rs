@@ -32,4 +32,5 @@ mod sql;
 mod stores;
 mod sunbird;
 mod support;
+mod telemetry;
 mod token_issuer;

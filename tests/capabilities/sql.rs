@@ -238,6 +238,7 @@ fn show_tables_lists_tables_and_views() {
     public,course_progress_report,VIEW
     public,distinct_batches,VIEW
     public,distinct_course_progress,VIEW
+    public,distinct_deliveries,VIEW
     public,distinct_download_events,VIEW
     public,distinct_enrolments,VIEW
     public,distinct_users,VIEW
@@ -248,6 +249,7 @@ fn show_tables_lists_tables_and_views() {
     public,download_ratio_overall,VIEW
     public,enrolment_details,VIEW
     public,enrolments,BASE TABLE
+    public,malformed_telemetry,BASE TABLE
     public,numeric_course_progress,VIEW
     public,report_batches,VIEW
     public,users,BASE TABLE

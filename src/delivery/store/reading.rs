@@ -78,7 +78,7 @@ impl Store {
         let first = sqlx::query("select min(deadline) as deadline from requests where status in ('queued', 'running')")
             .fetch_one(&self.reads)
             .await?;
-        let clicks = sqlx::query("select count(*) as clicks from clicks where written_at is null")
+        let events = sqlx::query("select count(*) as events from events where written_at is null")
             .fetch_one(&self.reads)
             .await?;
         let first_deadline: Option<DateTime<Utc>> = rows::optional_time(&first, "deadline")?;
@@ -86,7 +86,7 @@ impl Store {
             by_status: counted(&by_status, Status::ALL, Status::from_word)?,
             failed_by_cause: counted(&by_cause, FailureCause::ALL, FailureCause::from_word)?,
             first_deadline,
-            clicks_to_write: rows::count(&clicks, "clicks")?,
+            events_to_write: rows::count(&events, "events")?,
         })
     }
 

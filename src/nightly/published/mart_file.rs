@@ -19,8 +19,7 @@ use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
 use super::error::{PublishedError, reading, values};
-use super::pinned::PinnedFile;
-use crate::exports::Location;
+use crate::exports::{Location, PinnedFile};
 use crate::report::COLUMNS;
 
 const BATCH_ID: &str = "batch_id";

@@ -7,7 +7,6 @@
 mod days;
 mod error;
 mod mart_file;
-mod pinned;
 
 use std::sync::Arc;
 

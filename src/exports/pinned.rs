@@ -1,6 +1,6 @@
 //! Reads ranges of one file as it was when it was opened.
 //!
-//! A night's run may put another file in its place at any time. Its bytes must never be read by the footer of the
+//! Another file may be put in its place at any time, as by a night's run. Its bytes must never be read by the footer of the
 //! earlier one: they could be another batch's rows. So each read names the file's version, where the store has versions.
 
 use std::ops::Range;
