@@ -185,7 +185,7 @@ fn summary(explanation: &Explanation, days: &Days) -> String {
         .map(|ratio| format!(" = {ratio:.3}"))
         .unwrap_or_default();
     format!(
-        "{}, {since}up to {}: {} downloads ({} requests) / {} batches{ratio}; {} batches downloaded; {} events not counted",
+        "{}, {since}up to {}: {} downloads ({} requests) / {} batches{ratio}; batches downloaded: {}; events not counted: {}",
         explanation.subject,
         days.until(),
         explanation.downloads,

@@ -60,7 +60,8 @@ fn a_ratio_over_no_batches_is_null() {
 fn of_many_clicks_copies_count_once_whatever_the_memory() {
     let exports = TestExports::small().table(
         "download_events",
-        "select 'INTERACT:' || cast(value % 90000 as varchar) as mid, to_timestamp('2026-11-22T10:00:00') as event_time,
+        "select 'INTERACT:' || cast(value % 90000 as varchar) as mid,
+            to_timestamp_seconds(1760000000 + value % 90000 * 61) as event_time,
             'u1' as user_id, 'c1' as course_id, 'b1' as batch_id, 't1' as tenant_id
         from generate_series(1, 100000) as click(value)",
     );

@@ -64,8 +64,8 @@ fn the_sums_are_told_on_standard_error() {
         .output()
         .expect("a run");
     insta::assert_snapshot!(wrapped(&String::from_utf8_lossy(&output.stderr)), @r"
-    course c1, up to 2026-11-22: 5 downloads (4 requests) / 2 batches = 2.500; 1 batches downloaded; 4
-    events not counted
+    course c1, up to 2026-11-22: 5 downloads (4 requests) / 2 batches = 2.500; batches downloaded: 1;
+    events not counted: 4
     ");
     let quiet = exports()
         .command("ratio")

@@ -26,7 +26,7 @@ pub struct RowsByCopies {
 }
 
 impl RowsByCopies {
-    pub fn new(table: Arc<dyn TableProvider>, key: Key, repeated: Arc<RepeatedKeys>, kept: Kept) -> Self {
+    pub fn new(table: Arc<dyn TableProvider>, key: Key, repeated: Arc<RepeatedKeys>, kept: Standing) -> Self {
         Self {
             table,
             key,

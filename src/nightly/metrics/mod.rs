@@ -8,6 +8,7 @@ mod files;
 mod kept;
 mod previous;
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use chrono::{Days as Count, NaiveDate};
@@ -55,8 +56,7 @@ pub async fn write(
         downloads: downloads.table(catalog).await?,
     };
     let mut files = Vec::from(writing.windows().await?);
-    let days = i64::from(config.ratio.revise_days.get()) - 1;
-    files.extend(writing.by_day(days.unsigned_abs()).await?);
+    files.extend(writing.by_day(config.ratio.revise_days).await?);
     Ok(files)
 }
 
@@ -79,11 +79,10 @@ impl Writing<'_> {
         self.write(RatioTable::Windows, ratios.await?, published, None).await
     }
 
-    async fn by_day(&self, days_before: u64) -> Result<[FileEntry; 2], NightlyError> {
+    async fn by_day(&self, revise_days: NonZeroU32) -> Result<[FileEntry; 2], NightlyError> {
         let as_of = self.catalog.date.day();
-        let trailing = as_of
-            .checked_sub_days(Count::new(days_before))
-            .unwrap_or(NaiveDate::MIN);
+        let before = Count::new(u64::from(revise_days.get() - 1));
+        let trailing = as_of.checked_sub_days(before).unwrap_or(NaiveDate::MIN);
         // Everything after the output before, or all that there is where there was none.
         let missing = match self.previous.date() {
             Some(date) => date.day().succ_opt(),
