@@ -162,6 +162,7 @@ fn make_exports(folder: &Path) {
         enrolments: 1_000_000 / share,
         batches: 1_000 / share,
         days: 1,
+        telemetry: 0,
         seed: 7,
         last_date: NaiveDate::from_ymd_opt(2026, 11, 22).expect("a date"),
     };

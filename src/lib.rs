@@ -1,6 +1,6 @@
 //! Pragati: Course Progress Reports and the download ratio from a learning platform's daily Parquet exports.
 //!
-//! Data flows one way, top to bottom: [`exports`] finds and checks a snapshot, [`engine`] runs SQL,
+//! Data flows one way, top to bottom: [`exports`] finds and checks a snapshot, [`telemetry`] reads events, [`engine`] runs SQL,
 //! [`catalog`] makes the snapshot's tables and the views of [`queries`] available, [`report`] and [`ratio`]
 //! turn them into what people read, [`nightly`] publishes all of it in one run, and [`delivery`] brings one report to whom
 //! asked for it.
@@ -19,3 +19,4 @@ pub mod ratio;
 pub mod report;
 pub mod sample;
 pub mod server;
+pub mod telemetry;

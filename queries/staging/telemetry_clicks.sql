@@ -1,41 +1,30 @@
--- Clicks on "Download File" in telemetry events (Sunbird telemetry v3).
+-- Clicks on "Download File" in telemetry events (Sunbird telemetry v3): the platform's, and those that Pragati wrote.
 --
--- One row: one event of the click, in the columns of `download_events`. The batch is the `cdata` of type `Batch` (older
--- producers write `batch`), the least where there are several; an event without one counts for its course alone.
+-- One row: one event of the click, in the columns of `download_events`, and the day it arrived on. The batch is the `cdata`
+-- of type `Batch` in any case, the least where there are several; an event without one counts for its course alone.
+-- Parameters, the site's rule for its platform's events, each a list, or NULL for any: $click_events (eid), $click_ids
+-- (edata.id), $click_types (edata.type), $click_pages (edata.pageid).
 with
     clicks as (
-        select
-            mid,
-            to_timestamp_millis(ets) as event_time,
-            actor['id'] as user_id,
-            object['id'] as course_id,
-            context['cdata'] as data,
-            context['channel'] as tenant_id,
-            context['pdata']['id'] as source
-        from pragati_events
+        select arrival_date, mid, ets, actor, context, object
+        from telemetry_events
         where
-            eid = 'INTERACT'
-            and edata['id'] = 'download-progress-report'
-            and edata['type'] = 'click'
-            and edata['pageid'] = 'course-progress-dashboard'
-    ),
-    click_data as (
-        select mid, unnest(data) as datum
-        from clicks
-    ),
-    click_batches as (
-        select mid, min(datum['id']) as batch_id
-        from click_data
-        where lower(datum['type']) = 'batch'
-        group by mid
+            ($click_events is null or array_has($click_events, eid))
+            and ($click_ids is null or array_has($click_ids, edata['id']))
+            and ($click_types is null or array_has($click_types, edata['type']))
+            and ($click_pages is null or array_has($click_pages, edata['pageid']))
+        union all
+        select arrival_date, mid, ets, actor, context, object
+        from pragati_events
+        where eid = 'INTERACT' and edata['id'] = 'download-progress-report'
     )
 select
-    clicks.mid,
-    clicks.event_time,
-    clicks.user_id,
-    clicks.course_id,
-    click_batches.batch_id,
-    clicks.tenant_id,
-    clicks.source
+    mid,
+    arrow_cast(to_timestamp_millis(ets), 'Timestamp(Microsecond, Some("UTC"))') as event_time,
+    actor['id'] as user_id,
+    object['id'] as course_id,
+    cdata_id(context['cdata'], 'batch') as batch_id,
+    context['channel'] as tenant_id,
+    context['pdata']['id'] as source,
+    arrival_date
 from clicks
-left join click_batches on click_batches.mid = clicks.mid

@@ -94,22 +94,28 @@ pub fn register_raw(
 impl Mapping {
     /// Registers the canonical table as a view over the raw ones, typed and normalised like an exported table.
     pub async fn register(&self, session: &SessionContext) -> Result<(), CatalogError> {
-        register_view(
-            session,
-            self.table.name(),
-            canonical(&self.query, self.table, session).await?,
-        )
+        let rows = over_raw_tables(&self.query, &Parameters::default(), session).await?;
+        let rows = canonical(rows, &self.query.source, self.table)?;
+        register_view(session, self.table.name(), rows)
     }
 }
 
-/// The canonical table that `query` makes from raw ones, typed and normalised like an exported table.
-pub async fn canonical(query: &Query, table: Table, session: &SessionContext) -> Result<DataFrame, CatalogError> {
-    let frame = query.plan(&raw_session(session), &Parameters::default()).await?;
-    let schema: SchemaRef = Arc::new(frame.schema().as_arrow().clone());
-    check_columns(table, &query.source, &schema)?;
+/// What `query` makes from raw tables.
+pub async fn over_raw_tables(
+    query: &Query,
+    parameters: &Parameters,
+    session: &SessionContext,
+) -> Result<DataFrame, CatalogError> {
+    Ok(query.plan(&raw_session(session), parameters).await?)
+}
+
+/// What the query of `source` made, typed and normalised like the exported table.
+pub fn canonical(rows: DataFrame, source: &str, table: Table) -> Result<DataFrame, CatalogError> {
+    let schema: SchemaRef = Arc::new(rows.schema().as_arrow().clone());
+    check_columns(table, source, &schema)?;
     let columns = table.columns().iter().map(|column| normalised(column, &schema));
-    let canonical = frame.select(columns.collect::<Vec<_>>());
-    Ok(canonical.map_err(EngineError::running(format!("query {}", query.source)))?)
+    let canonical = rows.select(columns.collect::<Vec<_>>());
+    Ok(canonical.map_err(EngineError::running(format!("query {source}")))?)
 }
 
 /// Registers `frame` as the view `name` for everyone.

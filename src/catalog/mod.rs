@@ -4,8 +4,8 @@
 //! exports have other shapes) and the views of `queries/`. What the rows mean is said in the SQL, not here.
 
 mod error;
-mod events;
 mod mapping;
+mod telemetry;
 mod views;
 
 use std::path::PathBuf;
@@ -20,14 +20,16 @@ use datafusion::prelude::SessionContext;
 pub use error::CatalogError;
 
 use crate::config::Config;
-use crate::engine::{EngineOptions, TABLE_SCHEMA, new_session, partitioned_session, session_beside};
+use crate::engine::{EngineError, EngineOptions, TABLE_SCHEMA, new_session, partitioned_session, session_beside};
 use crate::exports::{
     Blanks, Exports, InspectedFile, Location, Snapshot, SnapshotTable, Table, TableFiles, TableFolder, check_contract,
     read_footers,
 };
 use crate::ids::SnapshotDate;
 use crate::queries::{Parameters, Queries};
+use crate::telemetry::TelemetryFile;
 use mapping::Mapping;
+pub use telemetry::is_telemetry;
 
 /// The tables and views of one snapshot.
 pub struct Catalog {
@@ -37,10 +39,21 @@ pub struct Catalog {
     pub date: SnapshotDate,
     /// Every file that the tables are read from.
     pub inputs: Vec<Input>,
+    /// The files of events; they are of all days, not of the snapshot's.
+    pub telemetry: Telemetry,
     /// Where temporary files go.
     pub temp_folder: PathBuf,
     queries: Queries,
     parameters: Parameters,
+}
+
+/// Files of telemetry events.
+#[derive(Debug, Default)]
+pub struct Telemetry {
+    /// The platform's.
+    pub platform: Vec<Arc<TelemetryFile>>,
+    /// Those that Pragati wrote.
+    pub own: Vec<Arc<TelemetryFile>>,
 }
 
 /// One file of the snapshot.
@@ -64,6 +77,7 @@ impl Catalog {
         })?;
         let mappings = mapping::configured(config, &queries, &session)?;
         let folders = table_folders(config, &root, &mappings)?;
+        let telemetry = Telemetry::find(config, &root).await?;
         let snapshot = Exports::new(root, folders, config.success_marker)
             .open(config.date)
             .await?;
@@ -71,6 +85,7 @@ impl Catalog {
             session,
             date: snapshot.date,
             inputs: Vec::new(),
+            telemetry,
             temp_folder: config.temp_folder(),
             queries,
             parameters: views::parameters(config, snapshot.date),
@@ -79,7 +94,7 @@ impl Catalog {
         for mapping in &mappings {
             mapping.register(&catalog.session).await?;
         }
-        events::register(&catalog, config.events.as_deref()).await?;
+        telemetry::register(&catalog).await?;
         let has_batches = snapshot
             .tables
             .get(Table::Batches.name())
@@ -87,9 +102,10 @@ impl Catalog {
             || mappings.iter().any(|mapping| mapping.table == Table::Batches);
         views::register(&catalog, has_batches).await?;
         tracing::info!(
-            "opened the snapshot of {} ({} files)",
+            "opened the snapshot of {} ({} files, and {} of telemetry)",
             catalog.date,
-            catalog.inputs.len()
+            catalog.inputs.len(),
+            catalog.telemetry.files().count()
         );
         Ok(catalog)
     }
@@ -152,6 +168,21 @@ impl Catalog {
     /// What the file of the query `layer/name` says of itself.
     pub fn query_description(&self, name: &str) -> Result<String, CatalogError> {
         Ok(self.queries.get(name)?.description())
+    }
+
+    /// Lines of telemetry that are no events, and files that cannot be read to their end; files that no query read to the
+    /// end are read now.
+    pub async fn count_malformed_telemetry(&self) -> Result<u64, CatalogError> {
+        let is_unread = self.telemetry.files().any(|(_, file)| file.outcome().is_none());
+        if is_unread {
+            let reading = self
+                .query("staging/count_malformed_telemetry", |parameters| parameters)
+                .await?;
+            let counted = reading.collect().await;
+            counted.map_err(EngineError::running("counting malformed telemetry"))?;
+        }
+        let malformed = self.telemetry.files().filter_map(|(_, file)| file.outcome());
+        Ok(malformed.map(|outcome| outcome.malformed).sum())
     }
 
     async fn register_files(&mut self, snapshot: &Snapshot) -> Result<(), CatalogError> {

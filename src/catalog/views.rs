@@ -5,10 +5,10 @@ use datafusion::prelude::{Expr, col, lit};
 use datafusion::scalar::ScalarValue;
 
 use super::error::CatalogError;
-use super::{Catalog, mapping};
+use super::{Catalog, mapping, telemetry};
 use crate::config::{Config, UnknownUsers};
-use crate::engine::EngineError;
 use crate::engine::copies::{Neighbours, split_by_copies, split_in_time};
+use crate::engine::{EngineError, kept};
 use crate::exports::Table;
 use crate::ids::SnapshotDate;
 use crate::queries::Parameters;
@@ -94,7 +94,7 @@ pub fn parameters(config: &Config, date: SnapshotDate) -> Parameters {
         UnknownUsers::Keep => "keep",
         UnknownUsers::Omit => "omit",
     };
-    Parameters::default()
+    telemetry::click_rule(&config.telemetry, Parameters::default())
         .with("timezone", config.timezone.name())
         .with("same_tenant", config.report.same_tenant)
         .with("unknown_users", unknown_users)
@@ -159,8 +159,11 @@ async fn download_requests(catalog: &Catalog) -> Result<DataFrame, CatalogError>
         .select(columns.clone())
         .and_then(|neighbours| neighbours.union(ranked.select(columns.clone())?))
         .map_err(failed())?;
+    // Ranking and comparing both sort. The first ends, and gives its memory back, before the second begins.
+    let partitions = catalog.session.copied_config().target_partitions();
+    let distinct = kept(distinct, partitions).map_err(failed())?;
     let compared = catalog
-        .query_over(DOWNLOAD_REQUESTS, "distinct_download_events", distinct.into_view())
+        .query_over(DOWNLOAD_REQUESTS, "distinct_download_events", distinct)
         .await?;
     let compared_columns = columns.iter().cloned().chain([col(IS_REQUEST)]).collect::<Vec<_>>();
     columns.push(lit(true).alias(IS_REQUEST));

@@ -13,6 +13,7 @@ const EXAMPLES: &str = "\
 Examples:
   pragati sample --out exports
   pragati sample --out exports --users 1000000 --enrolments 5000000 --batches 5000 --days 1
+  pragati sample --out exports --telemetry 1000000
 
 The same options always make the same files.";
 
@@ -35,6 +36,9 @@ pub struct SampleArguments {
     /// Consecutive days
     #[arg(long, value_name = "N", default_value_t = 2)]
     days: usize,
+    /// Events of the platform's telemetry, over all days; a quarter are clicks, and a few lines are no events
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    telemetry: usize,
     /// The newest day, as YYYY-MM-DD
     #[arg(long, value_name = "DATE", default_value = "2026-11-22")]
     last_date: SnapshotDate,
@@ -52,6 +56,7 @@ pub fn run(arguments: SampleArguments) -> anyhow::Result<()> {
         enrolments: arguments.enrolments,
         batches: arguments.batches,
         days: arguments.days,
+        telemetry: arguments.telemetry,
         seed: arguments.seed,
         last_date: arguments.last_date.day(),
     };

@@ -70,6 +70,8 @@ pub struct Config {
     pub temp_dir: Option<PathBuf>,
     /// Folder or URL of the click events that `pragati serve` writes, to be counted with the exported ones.
     pub events: Option<String>,
+    /// The platform's own events, and which of them are clicks.
+    pub telemetry: TelemetryConfig,
     /// Tables whose place or shape differs from the contract.
     pub tables: BTreeMap<String, TableConfig>,
     pub report: ReportConfig,
@@ -89,6 +91,24 @@ pub struct TableConfig {
     pub path: Option<String>,
     /// SQL that makes the table from raw tables: a file under the queries folder, such as `staging/mine/users.sql`.
     pub sql: Option<String>,
+}
+
+/// The platform's telemetry, and which of its events are clicks on "Download File" (DESIGN, section 5). An event is one
+/// where each list holds its value; an empty list holds any.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TelemetryConfig {
+    /// The folder that holds the `date=…` folders of the days on which events arrived: a URL, an absolute path, or relative
+    /// to the exports.
+    pub path: String,
+    /// `eid`.
+    pub events: Vec<String>,
+    /// `edata.id`.
+    pub ids: Vec<String>,
+    /// `edata.type`.
+    pub types: Vec<String>,
+    /// `edata.pageid`.
+    pub pages: Vec<String>,
 }
 
 /// How the Course Progress Report is written (DESIGN, section 3).
@@ -186,6 +206,7 @@ impl Default for Config {
             threads: None,
             temp_dir: None,
             events: None,
+            telemetry: TelemetryConfig::default(),
             tables: BTreeMap::new(),
             report: ReportConfig::default(),
             nightly: NightlyConfig::default(),
@@ -202,6 +223,19 @@ impl Default for RatioConfig {
     fn default() -> Self {
         const DAYS: NonZeroU32 = NonZeroU32::new(45).unwrap();
         Self { revise_days: DAYS }
+    }
+}
+
+impl Default for TelemetryConfig {
+    fn default() -> Self {
+        let list = |values: &[&str]| values.iter().map(|&value| value.to_owned()).collect();
+        Self {
+            path: "telemetry".to_owned(),
+            events: list(&["INTERACT"]),
+            ids: list(&["download-progress-report", "download"]),
+            types: Vec::new(),
+            pages: list(&["course-progress-dashboard"]),
+        }
     }
 }
 
@@ -297,13 +331,15 @@ mod tests {
     fn every_kind_of_value_is_read() {
         let config = from_toml(
             "exports = 's3://bucket/exports'\ndate = '2026-11-22'\ntimezone = 'Asia/Dhaka'\nmemory_limit = '2GB'\n\
-             threads = 3\n[report]\nunknown_users = 'omit'\n[tables.users]\npath = 'people'\n",
+             threads = 3\n[telemetry]\nids = ['download', 'save']\n[report]\nunknown_users = 'omit'\n[tables.users]\npath = 'people'\n",
         )
         .expect("a config");
         assert_eq!(config.exports.as_deref(), Some("s3://bucket/exports"));
         assert_eq!(config.timezone, Tz::Asia__Dhaka);
         assert_eq!(config.memory_limit, Some(ByteSize::gb(2)));
         assert_eq!(config.report.unknown_users, UnknownUsers::Omit);
+        assert_eq!(config.telemetry.ids, ["download", "save"]);
+        assert_eq!(config.telemetry.events, ["INTERACT"]);
         assert_eq!(config.tables["users"].path.as_deref(), Some("people"));
     }
 

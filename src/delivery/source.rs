@@ -9,7 +9,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use sha2::{Digest, Sha256};
 
 use super::directory::BatchDirectory;
-use crate::catalog::{Catalog, CatalogError};
+use crate::catalog::{Catalog, CatalogError, is_telemetry};
 use crate::config::{Config, DateChoice};
 use crate::engine::EngineError;
 use crate::exports::{Location, Table};
@@ -188,7 +188,7 @@ fn is_made_from(published: &Published, catalog: &Catalog) -> bool {
 
 /// Whether reports depend on a table.
 fn is_reported(table: &str) -> bool {
-    table != Table::DownloadEvents.name()
+    table != Table::DownloadEvents.name() && !is_telemetry(table)
 }
 
 fn fingerprint(catalog: &Catalog, config: &Config) -> String {

@@ -5,8 +5,10 @@
 pub mod copies;
 mod error;
 pub mod functions;
+mod kept;
 mod session;
 mod temp_files;
 
 pub use error::EngineError;
+pub use kept::kept;
 pub use session::{EngineOptions, RAW_SCHEMA, TABLE_SCHEMA, new_session, partitioned_session, session_beside};

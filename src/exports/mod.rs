@@ -7,6 +7,7 @@ mod contract;
 mod error;
 mod inspect;
 mod location;
+mod pinned;
 mod snapshot;
 mod table;
 
@@ -15,5 +16,6 @@ pub use contract::{Column, Kind, Table};
 pub use error::ExportsError;
 pub use inspect::{InspectedFile, check_columns, check_contract, read_footers};
 pub use location::{Location, LocationError};
+pub use pinned::PinnedFile;
 pub use snapshot::{Exports, SUCCESS_MARKER, Snapshot, TableFiles, TableFolder};
 pub use table::{Blanks, SnapshotTable};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::ReportConfig;
 use crate::ids::SnapshotDate;
+use crate::telemetry::TelemetryFile;
 
 /// Grows when a field changes its meaning.
 pub const FORMAT_VERSION: u32 = 1;
@@ -27,7 +28,8 @@ pub struct Manifest {
     pub timings: Timings,
 }
 
-/// Row counts. `enrolments_read` is the sum of all others but `reported_unknown_users`, `batches` and `empty_batches`.
+/// Row counts. `enrolments_read` is the sum of all others but `reported_unknown_users`, `batches`, `empty_batches` and
+/// `malformed_telemetry`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     pub enrolments_read: u64,
@@ -42,6 +44,9 @@ pub struct Counts {
     pub batches: u64,
     /// Batches whose report has no rows.
     pub empty_batches: u64,
+    /// Lines of telemetry that are no events, and files of it that cannot be read to their end.
+    #[serde(default)]
+    pub malformed_telemetry: u64,
 }
 
 /// Some enrolments that were rejected.
@@ -185,6 +190,19 @@ pub struct Timings {
     pub started_at: DateTime<Utc>,
     pub finished_at: DateTime<Utc>,
     pub seconds: f64,
+}
+
+impl InputEntry {
+    /// The entry of a file of events in the table of that name; its rows are known once it was read.
+    pub fn of_telemetry(table: &str, file: &TelemetryFile) -> Self {
+        Self {
+            table: table.to_owned(),
+            file: file.place(),
+            rows: file.outcome().map_or(0, |outcome| outcome.events),
+            bytes: file.object.size,
+            modified: file.object.last_modified,
+        }
+    }
 }
 
 impl From<&crate::catalog::Input> for InputEntry {

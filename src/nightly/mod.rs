@@ -32,7 +32,7 @@ use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::exports::Location;
 use crate::report::{AllReports, CsvStyle, EnrolmentCounts, count_enrolments};
-use manifest::{FORMAT_VERSION, FileEntry, InputEntry, Manifest, Timings, Versions};
+use manifest::{Counts, FORMAT_VERSION, FileEntry, InputEntry, Manifest, Timings, Versions};
 use staged::{OutputFolder, StagedOutput};
 
 /// Hears how a run gets on.
@@ -110,7 +110,10 @@ async fn make(
         Some(_) => (writing.await?, measuring.await?),
     };
     files.extend(ratios);
-    let counts = accounts::counts(enrolments, &files);
+    let counts = Counts {
+        malformed_telemetry: catalog.count_malformed_telemetry().await?,
+        ..accounts::counts(enrolments, &files)
+    };
     let rejected = accounts::rejected(catalog, &counts).await?;
     let finished_at = Utc::now();
     let manifest = Manifest {
@@ -121,7 +124,7 @@ async fn make(
         counts,
         rejected,
         files,
-        inputs: catalog.inputs.iter().map(InputEntry::from).collect(),
+        inputs: inputs(catalog),
         versions: Versions {
             pragati: env!("CARGO_PKG_VERSION").to_owned(),
             datafusion: datafusion::DATAFUSION_VERSION.to_owned(),
@@ -135,6 +138,14 @@ async fn make(
     progress.stage("publishing");
     write_manifest(&manifest, staged.path())?;
     Ok(manifest)
+}
+
+/// Every file that was read.
+fn inputs(catalog: &Catalog) -> Vec<InputEntry> {
+    let exported = catalog.inputs.iter().map(InputEntry::from);
+    let telemetry = catalog.telemetry.files();
+    let telemetry = telemetry.map(|(table, file)| InputEntry::of_telemetry(table, file));
+    exported.chain(telemetry).collect()
 }
 
 /// Writes the metric tables, and counts what became of the enrolments.

@@ -19,6 +19,7 @@ pub(super) enum Stream {
     Learning = 6,
     Clicks = 7,
     Courses = 8,
+    Telemetry = 9,
 }
 
 /// One repeatable stream of draws.

@@ -1,8 +1,8 @@
 //! Made-up daily exports of a learning platform: what `pragati sample` writes, and `sample_data/` holds.
 //!
 //! The same options give the same bytes on every machine. The last day is drawn; the days before it
-//! follow from it, with fewer users and enrolments and less progress. `people`, `batches`, `learning`
-//! and `clicks` make the tables, `plan` what they share, `names` the words, `write` the files.
+//! follow from it, with fewer users and enrolments and less progress. `people`, `batches`, `learning`,
+//! `clicks` and `telemetry` make the tables, `plan` what they share, `names` the words, `write` the files.
 
 mod batches;
 mod clicks;
@@ -11,6 +11,7 @@ mod learning;
 mod names;
 mod people;
 mod plan;
+mod telemetry;
 mod write;
 
 use std::io;
@@ -27,6 +28,7 @@ use clicks::Clicks;
 use learning::{Learning, LearningTables};
 use people::People;
 use plan::Plan;
+use telemetry::{TELEMETRY, Telemetry};
 use write::{TableWriter, day_folder, refuse_existing};
 
 /// What to make.
@@ -41,6 +43,8 @@ pub struct SampleOptions {
     pub batches: usize,
     /// Consecutive days.
     pub days: usize,
+    /// Lines of the platform's telemetry over all days; 0 for none.
+    pub telemetry: usize,
     /// Another seed gives other data.
     pub seed: u64,
     /// The newest day.
@@ -109,7 +113,7 @@ impl SampleError {
 /// # fn main() -> Result<(), pragati::sample::SampleError> {
 /// use pragati::sample::{SampleOptions, generate};
 /// let last_date = chrono::NaiveDate::MIN;
-/// let options = SampleOptions { users: 300, enrolments: 1500, batches: 12, days: 2, seed: 7, last_date };
+/// let options = SampleOptions { users: 300, enrolments: 1500, batches: 12, days: 2, telemetry: 0, seed: 7, last_date };
 /// let summary = generate(&options, "exports".as_ref(), &mut |day| println!("{day}"))?;
 /// assert_eq!(summary.enrolments, 1500);
 /// # Ok(())
@@ -132,8 +136,12 @@ pub fn generate(
         batches: &batches,
     };
     let mut summary = sample.nothing_yet();
+    let mut telemetry = Telemetry::new(&plan, &people, &batches, options.telemetry);
     for (day, &date) in plan.dates.iter().enumerate() {
         sample.write_day(day, out, &mut summary)?;
+        if options.telemetry > 0 {
+            telemetry.write_day(day, out)?;
+        }
         on_day(date);
     }
     Ok(summary)
@@ -146,7 +154,7 @@ const BATCHES: &str = "batches";
 const DOWNLOAD_EVENTS: &str = "download_events";
 
 fn refuse_existing_days(plan: &Plan, out: &Path) -> Result<(), SampleError> {
-    for table in [USERS, ENROLMENTS, COURSE_PROGRESS, BATCHES, DOWNLOAD_EVENTS] {
+    for table in [USERS, ENROLMENTS, COURSE_PROGRESS, BATCHES, DOWNLOAD_EVENTS, TELEMETRY] {
         for &date in &plan.dates {
             refuse_existing(&day_folder(out, table, date))?;
         }

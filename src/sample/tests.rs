@@ -19,6 +19,7 @@ pub(super) fn options() -> SampleOptions {
         enrolments: 1500,
         batches: 12,
         days: 2,
+        telemetry: 0,
         seed: 7,
         last_date: NaiveDate::from_ymd_opt(2026, 11, 22).unwrap(),
     }

@@ -45,11 +45,21 @@ fn every_rule_counts_what_breaks_it_and_names_some() {
         batch b3
     should completion_before_enrolment: 1
         user u1 in batch b1
-    should download_events_of_unknown_batches: 2
+    should download_events_after_arrival: 1
+        event ahead of 2199-10-01T10:00:00Z arrived by 2020-01-01
+    should download_events_before_start_date: 1
+        event early of batch b1
+    should download_events_of_unknown_batches: 1
         event gone
+    should download_events_without_batch_id: 2
+        event bare
         event no batch
+    should download_events_without_course_id: 1
+        event bare
     should download_events_without_mid: 1
         batch b1 at 2019-10-01T10:00:00Z
+    should download_events_without_time: 1
+        event bare
     should enrolments_duplicated: 1
         user u1 in batch b1
     should enrolments_of_unknown_batches: 1
@@ -60,6 +70,8 @@ fn every_rule_counts_what_breaks_it_and_names_some() {
         user u3 in batch b1
     should enrolments_without_time: 1
         user u4 in batch b1
+    should malformed_telemetry: 1
+        telemetry/date=2019-10-01/a.json line 2: not JSON: expected value at column 1
     should progress_duplicated: 1
         user u1 in batch b1
     should progress_of_another_course: 1
@@ -218,13 +230,23 @@ fn bad() -> TestExports {
         ("users", users_of(users)),
         ("enrolments", enrolments(enrolled)),
         ("course_progress", progress_of(progress)),
-        ("batches", batches(known)),
+        (
+            "batches",
+            format!("select *, date '2019-09-01' as start_date from ({})", batches(known)),
+        ),
         ("download_events", clicks(events)),
     ];
-    tables.iter().fold(TestExports::empty(), |exports, (name, sql)| {
-        exports.table_on(name, day, sql)
-    })
+    let telemetry = TestExports::empty().telemetry("date=2019-10-01/a.json", TELEMETRY.as_bytes());
+    tables
+        .iter()
+        .fold(telemetry, |exports, (name, sql)| exports.table_on(name, day, sql))
 }
+
+const TELEMETRY: &str = r#"
+Asha Kumar
+{"eid":"INTERACT","mid":"bare","edata":{"id":"download","pageid":"course-progress-dashboard"}}
+{"eid":"INTERACT","ets":1564660800000,"mid":"early","context":{"cdata":[{"type":"Batch","id":"b1"}]},"edata":{"id":"download","pageid":"course-progress-dashboard"}}
+"#;
 
 fn users_of(rows: &str) -> String {
     format!(

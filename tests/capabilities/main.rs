@@ -35,4 +35,5 @@ mod sql;
 mod stores;
 mod sunbird;
 mod support;
+mod telemetry;
 mod token_issuer;

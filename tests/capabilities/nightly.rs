@@ -272,7 +272,8 @@ mod contents {
           "not_active": 1,
           "superseded_or_omitted": 1,
           "batches": 3,
-          "empty_batches": 1
+          "empty_batches": 1,
+          "malformed_telemetry": 0
         }
         "#);
         let rejected = manifest

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use crate::python::python_for;
-use crate::support::{DATE, TestExports, batches, files_below};
+use crate::support::{DATE, TestExports, batches, files_below, pragati};
 
 const ORACLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle");
 
@@ -96,6 +96,60 @@ mod reports {
     #[test]
     fn of_nasty_exports_without_batches_are_the_oracle_s() {
         assert_agree(&nasty().without("batches"), "", &[]);
+    }
+}
+
+/// What `pragati sample` makes up with so many lines of telemetry.
+fn sample_with_telemetry(lines: usize) -> TestExports {
+    let exports = TestExports::empty();
+    let options = [
+        ("--users", 2_000),
+        ("--enrolments", 12_000),
+        ("--batches", 40),
+        ("--days", 3),
+        ("--telemetry", lines),
+    ];
+    let mut sample = pragati();
+    sample
+        .args(["sample", "--quiet", "--last-date", DATE, "--out"])
+        .arg(exports.path());
+    for (option, size) in options {
+        sample.args([option, &size.to_string()]);
+    }
+    sample.assert().success();
+    exports
+}
+
+mod events {
+    use super::*;
+
+    #[test]
+    fn of_compressed_telemetry_with_malformed_lines_are_the_oracle_s() {
+        let exports = sample_with_telemetry(100_000);
+        let Some(mut oracle) = oracle("events_oracle.py", &exports) else {
+            return;
+        };
+        let expected = output_of(&mut oracle);
+        let sql =
+            "select mid, arrow_cast(event_time, 'Int64') as event_time, user_id, course_id, batch_id, tenant_id, source
+            from distinct_download_events order by mid";
+        let found = exports.output("sql", &["--format", "csv", "-c", sql]);
+        let differing = found
+            .lines()
+            .zip(expected.lines())
+            .find(|(found, expected)| found != expected);
+        assert!(found == expected, "(Pragati's, the oracle's) {differing:?}");
+        assert!(found.lines().count() > 20_000, "there is something to compare");
+        let malformed = exports.output(
+            "sql",
+            &[
+                "-c",
+                "select count(*) > 50 as many from malformed_telemetry",
+                "--format",
+                "csv",
+            ],
+        );
+        assert_eq!(malformed, "many\ntrue\n");
     }
 }
 
@@ -233,6 +287,11 @@ mod ratio {
     #[test]
     fn of_a_sample_is_the_oracle_s_in_every_window() {
         assert_agree(&TestExports::sample(2_000, 12_000, 40, 3));
+    }
+
+    #[test]
+    fn of_a_sample_with_telemetry_is_the_oracle_s_in_every_window() {
+        assert_agree(&sample_with_telemetry(10_000));
     }
 
     #[test]

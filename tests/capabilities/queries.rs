@@ -1,7 +1,8 @@
 //! The SQL of `queries/`, view by view: each file of `tests/queries` gives exports with nasty rows and says
 //! what a view makes of them.
 //!
-//! Beside plain SQL, a file may say `export TABLE [on DATE] as QUERY`, `without TABLE` and `setting TOML`.
+//! Beside plain SQL, a file may say `export TABLE [on DATE] as QUERY`, `telemetry PATH` and the lines of that file,
+//! `without TABLE` and `setting TOML`.
 //! Tables that it does not export are those of `TestExports::small`. Cells are separated by ` | `, and a line
 //! end shows as `\n`.
 
@@ -38,6 +39,11 @@ fn distinct_batches() {
 #[test]
 fn distinct_download_events() {
     run("distinct_download_events");
+}
+
+#[test]
+fn telemetry_clicks() {
+    run("telemetry_clicks");
 }
 
 #[test]
@@ -94,6 +100,10 @@ impl DB for Snapshot {
         match sql.split_once(char::is_whitespace) {
             Some(("export", table)) => self.export(table),
             Some(("without", table)) => self.change_exports(|exports| exports.without(table)),
+            Some(("telemetry", file)) => {
+                let (path, lines) = file.split_once('\n').expect("telemetry PATH, then lines");
+                self.change_exports(|exports| exports.telemetry(path, lines.as_bytes()));
+            }
             Some(("setting", line)) => self.settings += &format!("{line}\n"),
             _ => return self.query(sql).map_err(|error| SqlError(error.to_string())),
         }

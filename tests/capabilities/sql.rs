@@ -254,6 +254,7 @@ fn show_tables_lists_tables_and_views() {
     public,enrolment_details,VIEW
     public,enrolments,BASE TABLE
     public,first_download_day,VIEW
+    public,malformed_telemetry,BASE TABLE
     public,numeric_course_progress,VIEW
     public,report_batches,VIEW
     public,users,BASE TABLE

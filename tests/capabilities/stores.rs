@@ -10,7 +10,7 @@ use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload};
 use tokio::runtime::Runtime;
 
 use crate::python::python_for;
-use crate::support::{DATE, TestExports, files_below, pragati};
+use crate::support::{DATE, TestExports, files_below, gzip, pragati};
 
 const BUCKET: &str = "lake";
 const SERVER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/stores/s3_server.py");
@@ -161,5 +161,38 @@ fn a_report_from_published_output_in_s3_is_the_same_also_after_another_run() {
         let report = s3.output(&["report", "--reports", "s3://lake/out", "--batch", "b1"]);
         assert_eq!(report, exports.report("b1", &[]));
         assert_eq!(report.lines().count(), 3);
+    }
+}
+
+#[test]
+fn telemetry_in_a_store_is_read_like_that_in_a_folder() {
+    let Some(s3) = S3::start() else { return };
+    let click = |number: usize| {
+        let cdata = r#"[{"type":"Batch","id":"b1"}]"#;
+        let edata = r#"{"id":"download","pageid":"course-progress-dashboard"}"#;
+        let more = format!(r#""context":{{"cdata":{cdata}}},"edata":{edata},"ets":1795152600000"#);
+        format!("{{\"eid\":\"INTERACT\",\"mid\":\"m{number}\",{more}}}\n")
+    };
+    let many: String = (0..5_000).map(click).collect();
+    let whole = gzip(many.as_bytes());
+    let parquet = "select 'INTERACT' as eid, 1795152600000 as ets, 'rows' as mid,
+        named_struct('id', 'download', 'pageid', 'course-progress-dashboard') as edata";
+    let exports = TestExports::small()
+        .telemetry("date=2026-11-20/plain.json", (many.clone() + "no\n").as_bytes())
+        .telemetry("date=2026-11-20/small.json", b"\n")
+        .telemetry("date=2026-11-21/whole.json.gz", many.as_bytes())
+        .telemetry("date=2026-11-21/cut.json", &whole[..whole.len() / 2])
+        .table_on("telemetry", "2026-11-22", parquet);
+    s3.upload("exports", &exports);
+    let queries = [
+        "select * from distinct_download_events order by mid",
+        "select count(*) as events from download_events",
+        "select * from malformed_telemetry order by file, line",
+    ];
+    for query in queries {
+        let arguments = ["sql", "--format", "csv", "-c", query];
+        let stored = s3.output(&[&arguments[..], &["--exports", "s3://lake/exports"]].concat());
+        assert_eq!(stored, exports.output("sql", &arguments[1..]), "{query}");
+        assert!(stored.lines().count() > 1, "{query}: {stored}");
     }
 }

@@ -59,6 +59,19 @@ impl TestExports {
         self
     }
 
+    /// A file of telemetry; compressed where its name ends in `.gz`.
+    pub fn telemetry(self, path: &str, content: &[u8]) -> Self {
+        let file = self.path().join("telemetry").join(path);
+        fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+        let content = if path.ends_with(".gz") {
+            gzip(content)
+        } else {
+            content.to_vec()
+        };
+        fs::write(file, content).expect("a file");
+        self
+    }
+
     /// What `pragati sample` makes up; the newest day is [`DATE`].
     pub fn sample(users: usize, enrolments: usize, batches: usize, days: usize) -> Self {
         let exports = Self::empty();
@@ -113,10 +126,15 @@ impl TestExports {
 
     /// What the command prints; it must succeed.
     pub fn output(&self, command: &str, arguments: &[&str]) -> String {
+        self.output_and_talk(command, arguments).0
+    }
+
+    /// What the command prints, and what it says beside it; it must succeed.
+    pub fn output_and_talk(&self, command: &str, arguments: &[&str]) -> (String, String) {
         let output = self.command(command).args(arguments).output().expect("a run");
-        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{command} {arguments:?}: {complaint}");
-        String::from_utf8(output.stdout).expect("UTF-8")
+        let talk = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{command} {arguments:?}: {talk}");
+        (String::from_utf8(output.stdout).expect("UTF-8"), talk)
     }
 
     /// What the command complains of on standard error; it must exit with `code` and one line.
@@ -181,6 +199,14 @@ pub fn pragati() -> Command {
         pragati.env_remove(name);
     }
     pragati
+}
+
+/// A gzip member.
+pub fn gzip(content: &[u8]) -> Vec<u8> {
+    use std::io::Write;
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(content).expect("memory");
+    gzip.finish().expect("memory")
 }
 
 /// The one line that a failing command complains with on standard error.

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import oracle_exports
+import oracle_telemetry
 
 HEADER = [
     "level", "course_id", "tenant_id", "downloads", "batches", "download_ratio",
@@ -61,14 +62,17 @@ def load_known_batches(con, exports, date):
 
 
 def load_events(con, exports, date):
-    """Table events: one row a distinct mid of all days up to `date`, and whether another was just before it."""
+    """Table events: one row a distinct mid of the exported days up to `date`, and of all telemetry; and whether another
+    was just before it."""
     oracle_exports.view_optional(con, "download_events", event_files(exports, date))
+    oracle_telemetry.view_clicks(con, exports)
     lowest_first = ", ".join(f"{column} NULLS FIRST" for column in EVENT_TEXTS)
     con.execute(f"""
         CREATE TEMP TABLE distinct_events AS
         WITH identified AS (
             SELECT {oracle_exports.clean_texts("mid", *EVENT_TEXTS)}, event_time
-            FROM raw_download_events WHERE text_or_null(mid) IS NOT NULL
+            FROM (FROM raw_download_events UNION ALL BY NAME FROM raw_telemetry_clicks)
+            WHERE text_or_null(mid) IS NOT NULL
         )
         SELECT * FROM identified
         QUALIFY row_number() OVER (PARTITION BY mid ORDER BY event_time NULLS LAST, {lowest_first}) = 1""")

@@ -94,7 +94,9 @@ mod tests {
 
     use super::*;
 
-    fn lists(rows: &[Option<&[(&str, Option<&str>)]>]) -> ArrayRef {
+    type Entry = (&'static str, Option<&'static str>);
+
+    fn lists(rows: &[Option<&[Entry]>]) -> ArrayRef {
         let text = |name| Field::new(name, DataType::Utf8View, true);
         let fields = Fields::from(vec![text("id"), text("type")]);
         let mut lists = ListBuilder::new(StructBuilder::from_fields(fields, 0));

@@ -150,6 +150,6 @@ fn conformed(rows: &RecordBatch) -> Result<RecordBatch, datafusion::arrow::error
     RecordBatch::try_new(schema, columns)
 }
 
-pub(super) fn parquet(error: ParquetError) -> NightlyError {
+fn parquet(error: ParquetError) -> NightlyError {
     NightlyError::Parquet("the download ratio cannot be written", error)
 }

@@ -5,7 +5,6 @@
 //! `queries/metrics/revised_ratio.sql`.
 
 mod files;
-mod kept;
 mod previous;
 
 use std::num::NonZeroU32;
@@ -26,11 +25,10 @@ use super::ratio_table::RatioTable;
 use super::staged::StagedOutput;
 use crate::catalog::Catalog;
 use crate::config::Config;
-use crate::engine::EngineError;
+use crate::engine::{EngineError, kept};
 use crate::exports::Location;
 use crate::report::CsvStyle;
 use files::RatioFiles;
-use kept::KeptRows;
 use previous::Previous;
 
 /// The step that all ratios are sums of; it reads all events, so it is made once.
@@ -47,13 +45,14 @@ pub async fn write(
     let downloads = catalog
         .query(&format!("metrics/{BATCH_DOWNLOADS_BY_DAY}"), |parameters| parameters)
         .await?;
-    let downloads = KeptRows::write(downloads, staged).await?;
+    let partitions = catalog.session.copied_config().target_partitions();
+    let downloads = kept(downloads, partitions).map_err(EngineError::running(BATCH_DOWNLOADS_BY_DAY))?;
     let writing = Writing {
         catalog,
         staged,
         style: CsvStyle::from(&config.report),
         previous: &previous,
-        downloads: downloads.table(catalog).await?,
+        downloads,
     };
     let mut files = Vec::from(writing.windows().await?);
     files.extend(writing.by_day(config.ratio.revise_days).await?);

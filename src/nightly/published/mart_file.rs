@@ -18,8 +18,8 @@ use futures::TryStreamExt;
 use object_store::path::Path;
 
 use super::error::{PublishedError, reading, values};
-use super::pinned::PinnedFile;
-use crate::exports::Location;
+use super::listed_file::ListedFile;
+use crate::exports::{Location, PinnedFile};
 use crate::report::COLUMNS;
 
 const BATCH_ID: &str = "batch_id";
@@ -29,7 +29,7 @@ const CHUNK_ROWS: usize = 16_384;
 /// An open file of the mart: its footer and page index were read.
 #[derive(Debug)]
 pub struct MartFile {
-    file: PinnedFile,
+    file: ListedFile,
     metadata: ArrowReaderMetadata,
     /// The place of `batch_id` among the file's columns.
     batch_id: usize,
@@ -54,10 +54,10 @@ impl Chunk {
 impl MartFile {
     /// Opens the file, which must have so many bytes.
     pub async fn open(reports: &Location, path: &Path, bytes: u64) -> Result<Self, PublishedError> {
-        let mut file = PinnedFile::open(reports, path, bytes).await?;
+        let mut file = ListedFile::open(reports, path, bytes).await?;
         let name = file.name.clone();
         let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
-        let metadata = ArrowReaderMetadata::load_async(&mut file, options)
+        let metadata = ArrowReaderMetadata::load_async(&mut file.pinned, options)
             .await
             .map_err(reading(&name))?;
         let schema = metadata.schema();
@@ -182,7 +182,7 @@ impl MartFile {
         let group = self.metadata.metadata().row_group(chunk.row_group);
         let all_rows = usize::try_from(group.num_rows()).unwrap_or(0);
         let selection = RowSelection::from_consecutive_ranges([chunk.rows.clone()].into_iter(), all_rows);
-        ParquetRecordBatchStreamBuilder::new_with_metadata(self.file.clone(), self.metadata.clone())
+        ParquetRecordBatchStreamBuilder::new_with_metadata(self.file.pinned.clone(), self.metadata.clone())
             .with_row_groups(vec![chunk.row_group])
             .with_row_selection(selection)
             .with_projection(columns)

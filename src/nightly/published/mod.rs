@@ -7,8 +7,8 @@
 
 mod days;
 mod error;
+mod listed_file;
 mod mart_file;
-mod pinned;
 mod ratio_file;
 
 use std::collections::BTreeSet;
@@ -32,8 +32,8 @@ use crate::config::{Config, DateChoice, UnknownUsers};
 use crate::exports::Location;
 use crate::ids::{BatchId, SnapshotDate};
 use crate::report::ReportError;
+use listed_file::ListedFile;
 use mart_file::MartFile;
-use pinned::PinnedFile;
 use ratio_file::RatioFile;
 
 /// Chunks of a report that are decoded at a time.
@@ -218,7 +218,7 @@ impl Published {
             let entry = self.ratio_entry(table).ok_or_else(|| self.no_ratio_table(table))?;
             let path = layout::object_path(&self.day, &entry.path);
             RatioFile::open(&self.reports, &path, entry.bytes).await?;
-            let file = PinnedFile::open(&self.reports, &path, entry.bytes).await?;
+            let file = ListedFile::open(&self.reports, &path, entry.bytes).await?;
             if file.sha256().await? != entry.sha256 {
                 return Err(PublishedError::WrongHash { file: file.name });
             }

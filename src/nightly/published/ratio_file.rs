@@ -15,7 +15,7 @@ use futures::TryStreamExt;
 use object_store::path::Path;
 
 use super::error::{PublishedError, reading, values};
-use super::pinned::PinnedFile;
+use super::listed_file::ListedFile;
 use crate::exports::Location;
 use crate::nightly::ratio_table::RatioTable;
 use crate::ratio::Level;
@@ -31,7 +31,7 @@ pub struct RatioFilter {
 /// An open file of a ratio table: its footer was read.
 #[derive(Debug)]
 pub struct RatioFile {
-    file: PinnedFile,
+    file: ListedFile,
     metadata: ArrowReaderMetadata,
     /// The places of the table's columns in the file.
     columns: Vec<usize>,
@@ -55,8 +55,8 @@ impl RatioFilter {
 impl RatioFile {
     /// Opens the file, which must have so many bytes and the table's columns.
     pub async fn open(reports: &Location, path: &Path, bytes: u64) -> Result<Self, PublishedError> {
-        let mut file = PinnedFile::open(reports, path, bytes).await?;
-        let metadata = ArrowReaderMetadata::load_async(&mut file, ArrowReaderOptions::new())
+        let mut file = ListedFile::open(reports, path, bytes).await?;
+        let metadata = ArrowReaderMetadata::load_async(&mut file.pinned, ArrowReaderOptions::new())
             .await
             .map_err(reading(&file.name))?;
         let schema = RatioTable::schema();
@@ -85,7 +85,7 @@ impl RatioFile {
             .collect();
         let groups = self.metadata.metadata().row_groups().iter().enumerate();
         let groups = groups.filter(|(_, group)| wanted.iter().all(|(column, id)| self.may_hold(group, column, id)));
-        let rows = ParquetRecordBatchStreamBuilder::new_with_metadata(self.file.clone(), self.metadata.clone())
+        let rows = ParquetRecordBatchStreamBuilder::new_with_metadata(self.file.pinned.clone(), self.metadata.clone())
             .with_row_groups(groups.map(|(number, _)| number).collect())
             .build()
             .map_err(reading(&name))?;

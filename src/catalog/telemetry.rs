@@ -1,0 +1,107 @@
+//! Telemetry: the platform's and Pragati's own. Its clicks come among the exported `download_events`.
+
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+use datafusion::common::TableReference;
+use datafusion::common::error::Result as EngineResult;
+use datafusion::scalar::ScalarValue;
+
+use super::error::CatalogError;
+use super::{Catalog, Telemetry, mapping};
+use crate::config::{Config, TelemetryConfig};
+use crate::engine::{EngineError, RAW_SCHEMA, TABLE_SCHEMA, kept};
+use crate::exports::{Location, Table};
+use crate::queries::Parameters;
+use crate::telemetry::{TelemetryFile, events_table, find, malformed_table};
+
+/// The raw table of the platform's events.
+const PLATFORM_EVENTS: &str = "telemetry_events";
+/// The raw table of the events that Pragati wrote.
+const OWN_EVENTS: &str = "pragati_events";
+/// The raw table of the exported events alone.
+const EXPORTED_EVENTS: &str = "exported_download_events";
+/// The raw table of the clicks among all events.
+const CLICKS: &str = "telemetry_clicks";
+/// The table of what is no event.
+const MALFORMED: &str = "malformed_telemetry";
+
+/// What makes a platform's event a click; NULL stands for any.
+pub fn click_rule(rule: &TelemetryConfig, parameters: Parameters) -> Parameters {
+    let list = |values: &[String]| {
+        let values: Vec<ScalarValue> = values.iter().map(|value| ScalarValue::from(value.as_str())).collect();
+        match values.as_slice() {
+            [] => ScalarValue::Null,
+            values => ScalarValue::List(ScalarValue::new_list_nullable(values, &values[0].data_type())),
+        }
+    };
+    parameters
+        .with("click_events", list(&rule.events))
+        .with("click_ids", list(&rule.ids))
+        .with("click_types", list(&rule.types))
+        .with("click_pages", list(&rule.pages))
+}
+
+impl Telemetry {
+    /// The files of all days. A folder in `exports` that does not exist holds none.
+    pub async fn find(config: &Config, exports: &Location) -> Result<Self, CatalogError> {
+        let platform = find(&exports.resolve(&config.telemetry.path)?).await?;
+        let own = match &config.events {
+            Some(place) => find(&Location::parse(place)?).await?,
+            None => Vec::new(),
+        };
+        Ok(Self { platform, own })
+    }
+
+    /// Every file, with the name of the table that it belongs to.
+    pub fn files(&self) -> impl Iterator<Item = (&'static str, &Arc<TelemetryFile>)> {
+        let platform = self.platform.iter().map(|file| (PLATFORM_EVENTS, file));
+        platform.chain(self.own.iter().map(|file| (OWN_EVENTS, file)))
+    }
+}
+
+/// Whether a manifest's table of that name is one of telemetry.
+pub fn is_telemetry(table: &str) -> bool {
+    [PLATFORM_EVENTS, OWN_EVENTS].contains(&table)
+}
+
+/// Registers the catalog's telemetry, and adds its clicks to the table `download_events`.
+pub async fn register(catalog: &Catalog) -> Result<(), CatalogError> {
+    let partitions = catalog.session.copied_config().target_partitions();
+    let Telemetry { platform, own } = &catalog.telemetry;
+    let add = |schema: &str, name: &str, table: EngineResult<Arc<dyn TableProvider>>| {
+        let added = table.and_then(|table| {
+            let name = TableReference::partial(schema, name);
+            catalog.session.register_table(name, table)
+        });
+        added.map(|_| ()).map_err(CatalogError::registering(name))
+    };
+    let all: Vec<_> = platform.iter().chain(own).cloned().collect();
+    add(RAW_SCHEMA, PLATFORM_EVENTS, events_table(platform, partitions))?;
+    add(RAW_SCHEMA, OWN_EVENTS, events_table(own, partitions))?;
+    add(TABLE_SCHEMA, MALFORMED, malformed_table(&all, partitions))?;
+
+    let failed = || EngineError::running(format!("table {}", Table::DownloadEvents));
+    let exported = catalog
+        .session
+        .table(Table::DownloadEvents.name())
+        .await
+        .map_err(failed())?;
+    add(RAW_SCHEMA, EXPORTED_EVENTS, Ok(exported.clone().into_view()))?;
+    let query = catalog.queries.get(&format!("staging/{CLICKS}"))?;
+    let clicks = mapping::over_raw_tables(&query, &catalog.parameters, &catalog.session).await?;
+    if all.is_empty() {
+        return add(RAW_SCHEMA, CLICKS, Ok(clicks.into_view()));
+    }
+    // Clicks are few among events, and queries read them several times.
+    let clicks = kept(clicks, partitions).map_err(CatalogError::registering(CLICKS))?;
+    add(RAW_SCHEMA, CLICKS, Ok(Arc::clone(&clicks)))?;
+    let clicks = catalog.session.read_table(clicks).map_err(failed())?;
+    let clicks = mapping::canonical(clicks, &query.source, Table::DownloadEvents)?;
+    let events = exported.union(clicks).map_err(failed())?;
+    catalog
+        .session
+        .deregister_table(Table::DownloadEvents.name())
+        .map_err(failed())?;
+    mapping::register_view(&catalog.session, Table::DownloadEvents.name(), events)
+}

@@ -1,0 +1,120 @@
+//! Rows that are worked out once, when they are first asked for, and kept in temporary files for whoever asks again.
+//!
+//! For few rows that come out of much reading, which a query and the one after it would each do anew, several times.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::TableProvider;
+use datafusion::catalog::streaming::StreamingTable;
+use datafusion::common::runtime::JoinSet;
+use datafusion::common::{DataFusionError, Result};
+use datafusion::dataframe::DataFrame;
+use datafusion::execution::{SendableRecordBatchStream, SpillFile, TaskContext};
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, SpillMetrics};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::PartitionStream;
+use datafusion::physical_plan::{ExecutionPlanProperties, SpillManager};
+use futures::{StreamExt, TryStreamExt};
+use tokio::sync::OnceCell;
+
+/// What the temporary files are for, in messages.
+const PURPOSE: &str = "rows that are read more than once";
+
+/// The rows of `rows`, whose sources never change, in so many partitions.
+pub fn kept(rows: DataFrame, partitions: usize) -> Result<Arc<dyn TableProvider>> {
+    let schema: SchemaRef = Arc::new(rows.schema().as_arrow().clone());
+    let files = Arc::new(KeptRows {
+        rows,
+        schema: Arc::clone(&schema),
+        files: OnceCell::new(),
+    });
+    let partitions = (0..partitions).map(|partition| -> Arc<dyn PartitionStream> {
+        Arc::new(KeptPartition {
+            rows: Arc::clone(&files),
+            partition,
+            partitions,
+        })
+    });
+    let partitions = partitions.collect();
+    Ok(Arc::new(StreamingTable::try_new(schema, partitions)?))
+}
+
+struct KeptRows {
+    rows: DataFrame,
+    schema: SchemaRef,
+    /// One of each partition that has rows; removed with the last table that reads them.
+    files: OnceCell<Vec<Arc<dyn SpillFile>>>,
+}
+
+impl fmt::Debug for KeptRows {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let plan = self.rows.logical_plan();
+        f.debug_struct("KeptRows").field("plan", plan).finish_non_exhaustive()
+    }
+}
+
+impl KeptRows {
+    async fn files(&self, context: &Arc<TaskContext>) -> Result<&[Arc<dyn SpillFile>]> {
+        let files = self.files.get_or_try_init(|| self.work_out(context)).await?;
+        Ok(files)
+    }
+
+    async fn work_out(&self, context: &Arc<TaskContext>) -> Result<Vec<Arc<dyn SpillFile>>> {
+        let plan = self.rows.clone().create_physical_plan().await?;
+        let mut writers = JoinSet::new();
+        for partition in 0..plan.output_partitioning().partition_count() {
+            let rows = plan.execute(partition, Arc::clone(context))?;
+            writers.spawn(write(rows, self.spill(context)));
+        }
+        let mut files = Vec::new();
+        while let Some(written) = writers.join_next().await {
+            let written = written.map_err(|error| DataFusionError::External(error.into()))?;
+            files.extend(written?);
+        }
+        Ok(files)
+    }
+
+    fn spill(&self, context: &TaskContext) -> SpillManager {
+        let metrics = SpillMetrics::new(&ExecutionPlanMetricsSet::new(), 0);
+        SpillManager::new(context.runtime_env(), metrics, Arc::clone(&self.schema))
+    }
+}
+
+async fn write(mut rows: SendableRecordBatchStream, spill: SpillManager) -> Result<Option<Arc<dyn SpillFile>>> {
+    let mut file = spill.create_in_progress_file(PURPOSE)?;
+    while let Some(batch) = rows.next().await {
+        file.append_batch(&batch?)?;
+    }
+    file.finish()
+}
+
+/// Every so many-th file.
+#[derive(Debug)]
+struct KeptPartition {
+    rows: Arc<KeptRows>,
+    partition: usize,
+    partitions: usize,
+}
+
+impl PartitionStream for KeptPartition {
+    fn schema(&self) -> &SchemaRef {
+        &self.rows.schema
+    }
+
+    fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let (rows, partition, partitions) = (Arc::clone(&self.rows), self.partition, self.partitions);
+        let schema = Arc::clone(&rows.schema);
+        let batches = futures::stream::once(async move {
+            let spill = rows.spill(&context);
+            let files = rows.files(&context).await?;
+            let own = files.iter().skip(partition).step_by(partitions);
+            let streams: Result<Vec<_>> = own
+                .map(|file| spill.read_spill_as_stream(Arc::clone(file), None))
+                .collect();
+            Ok::<_, DataFusionError>(futures::stream::iter(streams?).flatten())
+        });
+        Box::pin(RecordBatchStreamAdapter::new(schema, batches.try_flatten()))
+    }
+}

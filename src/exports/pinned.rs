@@ -1,0 +1,66 @@
+//! Reads ranges of one file as it was when it was opened.
+//!
+//! Another file may be put in its place at any time, as by a night's run. Its bytes must never be read by the footer of the
+//! earlier one: they could be another batch's rows. So each read names the file's version, where the store has versions.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use datafusion::parquet::arrow::arrow_reader::ArrowReaderOptions;
+use datafusion::parquet::arrow::async_reader::AsyncFileReader;
+use datafusion::parquet::errors::{ParquetError, Result};
+use datafusion::parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use object_store::{GetOptions, OBJECT_STORE_COALESCE_DEFAULT, ObjectMeta, ObjectStore, coalesce_ranges};
+
+/// A file of a store, at one version.
+#[derive(Debug, Clone)]
+pub struct PinnedFile {
+    pub store: Arc<dyn ObjectStore>,
+    pub object: Arc<ObjectMeta>,
+}
+
+impl PinnedFile {
+    async fn read(&self, range: Range<u64>) -> object_store::Result<Bytes> {
+        let options = GetOptions {
+            range: Some(range.into()),
+            if_match: self.object.e_tag.clone(),
+            ..GetOptions::default()
+        };
+        self.store.get_opts(&self.object.location, options).await?.bytes().await
+    }
+}
+
+impl AsyncFileReader for PinnedFile {
+    fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes>> {
+        async move { self.read(range).await.map_err(external) }.boxed()
+    }
+
+    fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, Result<Vec<Bytes>>> {
+        async move {
+            let read = |range| self.read(range);
+            coalesce_ranges(&ranges, read, OBJECT_STORE_COALESCE_DEFAULT)
+                .await
+                .map_err(external)
+        }
+        .boxed()
+    }
+
+    fn get_metadata<'a>(
+        &'a mut self,
+        options: Option<&'a ArrowReaderOptions>,
+    ) -> BoxFuture<'a, Result<Arc<ParquetMetaData>>> {
+        async move {
+            let size = self.object.size;
+            let reader = ParquetMetaDataReader::new().with_arrow_reader_options(options);
+            Ok(Arc::new(reader.load_and_finish(self, size).await?))
+        }
+        .boxed()
+    }
+}
+
+fn external(error: object_store::Error) -> ParquetError {
+    ParquetError::External(Box::new(error))
+}
