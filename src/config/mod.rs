@@ -8,7 +8,7 @@ mod secret;
 mod serve;
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -79,6 +79,7 @@ pub struct Config {
     pub tables: BTreeMap<String, TableConfig>,
     pub report: ReportConfig,
     pub nightly: NightlyConfig,
+    pub ratio: RatioConfig,
     pub serve: ServeConfig,
     pub database: DatabaseConfig,
     pub identity: IdentityConfig,
@@ -137,6 +138,15 @@ pub struct ReportConfig {
 pub struct NightlyConfig {
     /// Folder or URL of the output.
     pub out: Option<String>,
+}
+
+/// How the ratio tables of the nightly output are made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RatioConfig {
+    /// Days up to the snapshot's that each run computes anew, so that late events are counted. Events of all of them must be
+    /// there.
+    pub revise_days: NonZeroU32,
 }
 
 /// What to do with enrolments whose user is not in the `users` export.
@@ -203,11 +213,19 @@ impl Default for Config {
             tables: BTreeMap::new(),
             report: ReportConfig::default(),
             nightly: NightlyConfig::default(),
+            ratio: RatioConfig::default(),
             serve: ServeConfig::default(),
             database: DatabaseConfig::default(),
             identity: IdentityConfig::default(),
             mail: MailConfig::default(),
         }
+    }
+}
+
+impl Default for RatioConfig {
+    fn default() -> Self {
+        const DAYS: NonZeroU32 = NonZeroU32::new(45).unwrap();
+        Self { revise_days: DAYS }
     }
 }
 
@@ -355,6 +373,7 @@ mod tests {
             ("[report]\nunknown_users = 'drop'", "unknown_users"),
             ("exprots = 'x'", "exprots"),
             ("date = 'yesterday'", "YYYY-MM-DD"),
+            ("[ratio]\nrevise_days = 0", "revise_days"),
             ("[report]\ndate_format = '%Q'", "%Q"),
             ("[report]\ndate_format = '%H:%M'", "%H:%M"),
             ("[serve]\nworkers = 0", "serve.workers"),

@@ -11,4 +11,4 @@ mod temp_files;
 
 pub use error::EngineError;
 pub use kept::kept;
-pub use session::{EngineOptions, RAW_SCHEMA, TABLE_SCHEMA, new_session, partitioned_session};
+pub use session::{EngineOptions, RAW_SCHEMA, TABLE_SCHEMA, new_session, partitioned_session, session_beside};

@@ -233,7 +233,9 @@ fn show_tables_lists_tables_and_views() {
     let mut lines: Vec<&str> = listed.lines().filter(|line| line.starts_with("public")).collect();
     lines.sort_unstable();
     insta::assert_snapshot!(lines.join("\n"), @r"
+    public,batch_downloads_by_day,VIEW
     public,batches,BASE TABLE
+    public,batches_by_level,VIEW
     public,course_progress,BASE TABLE
     public,course_progress_report,VIEW
     public,distinct_batches,VIEW
@@ -246,9 +248,12 @@ fn show_tables_lists_tables_and_views() {
     public,download_ratio,VIEW
     public,download_ratio_by_course,VIEW
     public,download_ratio_by_tenant,VIEW
+    public,download_ratio_over_time,VIEW
     public,download_ratio_overall,VIEW
+    public,download_requests,VIEW
     public,enrolment_details,VIEW
     public,enrolments,BASE TABLE
+    public,first_download_day,VIEW
     public,malformed_telemetry,BASE TABLE
     public,numeric_course_progress,VIEW
     public,report_batches,VIEW

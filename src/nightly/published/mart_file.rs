@@ -15,10 +15,10 @@ use datafusion::parquet::arrow::async_reader::{ParquetRecordBatchStream, Parquet
 use datafusion::parquet::file::metadata::{PageIndexPolicy, RowGroupMetaData};
 use datafusion::parquet::file::page_index::column_index::ColumnIndexMetaData;
 use futures::TryStreamExt;
-use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
 use super::error::{PublishedError, reading, values};
+use super::listed_file::ListedFile;
 use crate::exports::{Location, PinnedFile};
 use crate::report::COLUMNS;
 
@@ -29,9 +29,7 @@ const CHUNK_ROWS: usize = 16_384;
 /// An open file of the mart: its footer and page index were read.
 #[derive(Debug)]
 pub struct MartFile {
-    /// As people write it.
-    name: String,
-    file: PinnedFile,
+    file: ListedFile,
     metadata: ArrowReaderMetadata,
     /// The place of `batch_id` among the file's columns.
     batch_id: usize,
@@ -56,24 +54,10 @@ impl Chunk {
 impl MartFile {
     /// Opens the file, which must have so many bytes.
     pub async fn open(reports: &Location, path: &Path, bytes: u64) -> Result<Self, PublishedError> {
-        let name = reports.display(path);
-        let object = reports.store.head(path).await.map_err(|error| match error {
-            object_store::Error::NotFound { .. } => PublishedError::MissingFile { file: name.clone() },
-            error => PublishedError::unreadable(name.clone(), &error),
-        })?;
-        if object.size != bytes {
-            return Err(PublishedError::WrongSize {
-                file: name,
-                expected: bytes,
-                found: object.size,
-            });
-        }
-        let mut file = PinnedFile {
-            store: Arc::clone(&reports.store),
-            object: Arc::new(object),
-        };
+        let mut file = ListedFile::open(reports, path, bytes).await?;
+        let name = file.name.clone();
         let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
-        let metadata = ArrowReaderMetadata::load_async(&mut file, options)
+        let metadata = ArrowReaderMetadata::load_async(&mut file.pinned, options)
             .await
             .map_err(reading(&name))?;
         let schema = metadata.schema();
@@ -91,7 +75,6 @@ impl MartFile {
         let report_schema = Arc::new(schema.project(&columns).map_err(values(&name))?);
         let report_columns = ProjectionMask::roots(metadata.parquet_schema(), columns);
         Ok(Self {
-            name,
             file,
             metadata,
             batch_id,
@@ -102,7 +85,7 @@ impl MartFile {
 
     /// As people write it.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.file.name
     }
 
     /// The report's columns.
@@ -127,7 +110,7 @@ impl MartFile {
         self.rows(chunk, self.report_columns.clone())?
             .try_collect()
             .await
-            .map_err(reading(&self.name))
+            .map_err(reading(&self.file.name))
     }
 
     /// The rows of a row group that may be the batch's, by what is known without reading any.
@@ -177,8 +160,8 @@ impl MartFile {
         let only_ids = ProjectionMask::roots(self.metadata.parquet_schema(), [self.batch_id]);
         let mut ids = self.rows(&chunk, only_ids)?;
         let (mut before, mut of_batch) = (0, 0);
-        while let Some(read) = ids.try_next().await.map_err(reading(&self.name))? {
-            let ids = cast(read.column(0), &DataType::Utf8View).map_err(values(&self.name))?;
+        while let Some(read) = ids.try_next().await.map_err(reading(&self.file.name))? {
+            let ids = cast(read.column(0), &DataType::Utf8View).map_err(values(&self.file.name))?;
             for id in ids.as_string_view() {
                 match id {
                     Some(id) if id == batch => of_batch += 1,
@@ -199,13 +182,13 @@ impl MartFile {
         let group = self.metadata.metadata().row_group(chunk.row_group);
         let all_rows = usize::try_from(group.num_rows()).unwrap_or(0);
         let selection = RowSelection::from_consecutive_ranges([chunk.rows.clone()].into_iter(), all_rows);
-        ParquetRecordBatchStreamBuilder::new_with_metadata(self.file.clone(), self.metadata.clone())
+        ParquetRecordBatchStreamBuilder::new_with_metadata(self.file.pinned.clone(), self.metadata.clone())
             .with_row_groups(vec![chunk.row_group])
             .with_row_selection(selection)
             .with_projection(columns)
             .with_batch_size(CHUNK_ROWS)
             .build()
-            .map_err(reading(&self.name))
+            .map_err(reading(&self.file.name))
     }
 }
 

@@ -1,0 +1,66 @@
+//! A file that a manifest lists, opened as it is listed.
+
+use std::sync::Arc;
+
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::{GetOptions, ObjectStoreExt};
+use sha2::{Digest, Sha256};
+
+use super::error::PublishedError;
+use crate::exports::{Location, PinnedFile};
+
+/// A file of the output, at the version that was opened.
+#[derive(Debug, Clone)]
+pub struct ListedFile {
+    /// As people write it.
+    pub name: String,
+    pub pinned: PinnedFile,
+}
+
+impl ListedFile {
+    /// Opens the file, which must have so many bytes.
+    pub async fn open(reports: &Location, path: &Path, bytes: u64) -> Result<Self, PublishedError> {
+        let name = reports.display(path);
+        let object = reports.store.head(path).await.map_err(|error| match error {
+            object_store::Error::NotFound { .. } => PublishedError::MissingFile { file: name.clone() },
+            error => PublishedError::unreadable(name.clone(), &error),
+        })?;
+        if object.size != bytes {
+            return Err(PublishedError::WrongSize {
+                file: name,
+                expected: bytes,
+                found: object.size,
+            });
+        }
+        let pinned = PinnedFile {
+            store: Arc::clone(&reports.store),
+            object: Arc::new(object),
+        };
+        Ok(Self { name, pinned })
+    }
+
+    /// The SHA-256 of all its bytes, hexadecimal.
+    pub async fn sha256(&self) -> Result<String, PublishedError> {
+        let failed = |error: object_store::Error| match error {
+            object_store::Error::Precondition { .. } | object_store::Error::NotFound { .. } => {
+                PublishedError::Replaced {
+                    file: self.name.clone(),
+                }
+            }
+            error => PublishedError::unreadable(self.name.clone(), &error),
+        };
+        let PinnedFile { store, object } = &self.pinned;
+        let options = GetOptions {
+            if_match: object.e_tag.clone(),
+            ..GetOptions::default()
+        };
+        let read = store.get_opts(&object.location, options).await;
+        let mut bytes = read.map_err(failed)?.into_stream();
+        let mut hash = Sha256::new();
+        while let Some(bytes) = bytes.try_next().await.map_err(failed)? {
+            hash.update(&bytes);
+        }
+        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
