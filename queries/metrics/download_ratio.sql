@@ -44,25 +44,20 @@ with
             and downloads.day <= time_windows.window_end
         group by downloads.batch_id, downloads.course_id, downloads.tenant_id, time_windows.time_window
     ),
-    batches_of_courses as (
-        select course_id, tenant_id, count(*) as batches
-        from distinct_batches
-        group by course_id, tenant_id
-    ),
     -- Each step is used once: a step that is used twice would be computed twice.
     facts as (
         select
             time_windows.time_window,
-            batches_of_courses.course_id,
-            batches_of_courses.tenant_id,
-            batches_of_courses.batches,
+            distinct_batches.course_id,
+            distinct_batches.tenant_id,
+            1 as batches,
             0 as downloads,
             0 as requests,
             0 as delivered,
             0 as batches_downloaded,
             true as is_fact
         from time_windows
-        cross join batches_of_courses
+        cross join distinct_batches
         union all
         select
             time_window,

@@ -19,6 +19,8 @@ use datafusion::physical_plan::{ExecutionPlanProperties, SpillManager};
 use futures::{StreamExt, TryStreamExt};
 use tokio::sync::OnceCell;
 
+use super::compact::compacted;
+
 /// What the temporary files are for, in messages.
 const PURPOSE: &str = "rows that are read more than once";
 
@@ -85,7 +87,7 @@ impl KeptRows {
 async fn write(mut rows: SendableRecordBatchStream, spill: SpillManager) -> Result<Option<Arc<dyn SpillFile>>> {
     let mut file = spill.create_in_progress_file(PURPOSE)?;
     while let Some(batch) = rows.next().await {
-        file.append_batch(&batch?)?;
+        file.append_batch(&compacted(&batch?)?)?;
     }
     file.finish()
 }

@@ -2,6 +2,7 @@
 //!
 //! Knows SQL and resources; which tables there are is `catalog`'s business.
 
+mod compact;
 pub mod copies;
 mod error;
 pub mod functions;

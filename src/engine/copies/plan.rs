@@ -3,9 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
+use datafusion::arrow::array::{Array, BooleanArray, RecordBatch};
 use datafusion::arrow::compute::filter_record_batch;
-use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, Statistics, internal_err};
@@ -21,6 +20,7 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::repeated::{FoundKeys, KeySource, RepeatedKeys};
 use super::{KeyColumns, Standing};
+use crate::engine::compact::compacted;
 
 /// What the planner is told: copies and neighbours are rare.
 const ROWS_PER_COPY: usize = 100;
@@ -173,18 +173,7 @@ impl CopiesFilter {
         let kept = filter_record_batch(&given, &passing)?;
         match self.kept {
             Standing::Alone => Ok(kept),
-            Standing::Neighbour | Standing::Copy => without_pages(&kept),
+            Standing::Neighbour | Standing::Copy => compacted(&kept),
         }
     }
-}
-
-/// Texts are views into the pages that were read; copying the few that are kept lets go of the pages.
-fn without_pages(rows: &RecordBatch) -> Result<RecordBatch> {
-    let columns = rows.columns().iter().map(|column| match column.as_string_view_opt() {
-        Some(texts) => Arc::new(texts.gc()) as ArrayRef,
-        None => Arc::clone(column),
-    });
-    let schema: SchemaRef = rows.schema();
-    let options = datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
-    Ok(RecordBatch::try_new_with_options(schema, columns.collect(), &options)?)
 }
