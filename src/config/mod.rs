@@ -4,6 +4,7 @@
 
 mod identity;
 mod mail;
+mod ratio;
 mod secret;
 mod serve;
 
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use identity::{AddressSource, IdentityConfig, TokenAlgorithm};
 pub use mail::{DkimConfig, MailConfig};
+pub use ratio::RatioConfig;
 pub use secret::Secret;
 pub use serve::{DatabaseConfig, ServeConfig};
 
@@ -73,6 +75,7 @@ pub struct Config {
     /// Tables whose place or shape differs from the contract.
     pub tables: BTreeMap<String, TableConfig>,
     pub report: ReportConfig,
+    pub ratio: RatioConfig,
     pub nightly: NightlyConfig,
     pub serve: ServeConfig,
     pub database: DatabaseConfig,
@@ -178,6 +181,7 @@ impl Default for Config {
             events: None,
             tables: BTreeMap::new(),
             report: ReportConfig::default(),
+            ratio: RatioConfig::default(),
             nightly: NightlyConfig::default(),
             serve: ServeConfig::default(),
             database: DatabaseConfig::default(),

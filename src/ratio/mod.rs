@@ -1,11 +1,16 @@
 //! The download ratio (DESIGN, section 5): is the report used? Its definition is `queries/metrics/download_ratio.sql`.
 
+pub mod figures;
+
 use datafusion::prelude::DataFrame;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::catalog::{Catalog, CatalogError};
 
 /// What a ratio is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Level {
     /// All courses together.
     All,
@@ -13,14 +18,20 @@ pub enum Level {
     Course,
     /// Each tenant.
     Tenant,
+    /// Each course within one tenant.
+    TenantCourse,
 }
 
 /// The days whose downloads count; each window ends with the snapshot's own day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Window {
     All,
+    #[serde(rename = "1d")]
     OneDay,
+    #[serde(rename = "7d")]
     SevenDays,
+    #[serde(rename = "30d")]
     ThirtyDays,
 }
 
@@ -31,6 +42,7 @@ impl Level {
             Self::All => "all",
             Self::Course => "course",
             Self::Tenant => "tenant",
+            Self::TenantCourse => "tenant_course",
         }
     }
 }

@@ -11,6 +11,7 @@ use pragati::delivery::request::{Failure, Status};
 use pragati::delivery::source::ReportSource;
 use pragati::delivery::store::{Database, Held, Store};
 use pragati::exports::Location;
+use pragati::server::figures::FiguresSource;
 use pragati::server::identity::Identity;
 use pragati::server::{HttpServer, Limits, ServerError, ServerParts};
 use reqwest::header::HeaderMap;
@@ -80,11 +81,15 @@ impl Setup {
                 Some(settings) => Identity::by_tokens(settings).await?,
                 None => Identity::by_word(&IdentityConfig::default(), self.config.serve.listen)?,
             };
+            let source = Arc::new(ReportSource::open(self.config.clone()).await.expect("a source"));
+            let figures = Arc::new(FiguresSource::new(self.config.clone(), Arc::clone(&source)));
+            assert!(figures.load().await, "figures");
             let parts = ServerParts {
                 config: self.config.serve.clone(),
                 identity: Arc::new(identity),
                 store: Store::open(&store).await.expect("a store"),
-                source: Arc::new(ReportSource::open(self.config.clone()).await.expect("a source")),
+                source,
+                figures,
                 files: Arc::new(ReportFiles::new(files, &self.config)),
                 metrics: Arc::new(DeliveryMetrics::new()),
                 can_mail: self.can_mail,
