@@ -63,7 +63,10 @@ impl Asset {
     }
 
     fn answer(&self, headers: &HeaderMap) -> Response {
-        let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+        let known = headers
+            .get_all(IF_NONE_MATCH)
+            .iter()
+            .filter_map(|value| value.to_str().ok());
         let is_known = known
             .flat_map(|value| value.split(','))
             .any(|tag| tag.trim().trim_start_matches("W/") == self.etag);
@@ -86,7 +89,9 @@ impl Asset {
 /// All files below a folder, by their paths.
 fn files_below(folder: &'static Dir<'_>) -> BTreeMap<&'static str, &'static [u8]> {
     let below = folder.dirs().flat_map(files_below);
-    let here = folder.files().filter_map(|file| Some((file.path().to_str()?, file.contents())));
+    let here = folder
+        .files()
+        .filter_map(|file| Some((file.path().to_str()?, file.contents())));
     here.chain(below).collect()
 }
 
@@ -97,7 +102,12 @@ fn digest<'a>(contents: impl IntoIterator<Item = &'a [u8]>) -> String {
         digest.update(content.len().to_le_bytes());
         digest.update(content);
     }
-    digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    digest
+        .finalize()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 fn media_type(path: &str) -> &'static str {

@@ -49,6 +49,11 @@ impl Setup {
             .table("enrolments", ENROLMENTS)
             .table("course_progress", COURSE_PROGRESS)
             .table("batches", BATCHES);
+        Self::over(exports)
+    }
+
+    /// The same over these exports.
+    pub fn over(exports: TestExports) -> Self {
         let mut config = Config {
             exports: Some(exports.path().display().to_string()),
             ..Config::default()

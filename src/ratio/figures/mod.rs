@@ -62,7 +62,11 @@ impl Ids {
 }
 
 fn is_meant(wanted: &str, id: Option<&str>) -> bool {
-    if wanted.is_empty() { id.is_none() } else { id == Some(wanted) }
+    if wanted.is_empty() {
+        id.is_none()
+    } else {
+        id == Some(wanted)
+    }
 }
 
 impl RatioFigures {

@@ -99,7 +99,11 @@ pub fn by_period(by_day: &RowTable, period: Period, days: Days, as_of: NaiveDate
     let last_day = days.last.map_or(as_of, |last| last.min(as_of));
     let first_day = days.first.or_else(|| first_of(&by_day));
     let mut groups: BTreeMap<Key, Sums> = BTreeMap::new();
-    let (levels, courses, tenants) = (by_day.texts("level")?, by_day.texts("course_id")?, by_day.texts("tenant_id")?);
+    let (levels, courses, tenants) = (
+        by_day.texts("level")?,
+        by_day.texts("course_id")?,
+        by_day.texts("tenant_id")?,
+    );
     let numbers = |column| by_day.numbers(column);
     let (downloads, batches) = (numbers("downloads")?, numbers("batches")?);
     let (requests, delivered) = (numbers("requests")?, numbers("delivered")?);
@@ -113,7 +117,9 @@ pub fn by_period(by_day: &RowTable, period: Period, days: Days, as_of: NaiveDate
         let first = first_day.map_or(first, |day| first.max(day));
         let text = |texts: &StringArray| texts.is_valid(row).then(|| texts.value(row).to_owned());
         let level = levels.value(row);
-        let group = groups.entry((rank(level), text(courses), text(tenants), first)).or_default();
+        let group = groups
+            .entry((rank(level), text(courses), text(tenants), first))
+            .or_default();
         if group.days == 0 {
             level.clone_into(&mut group.level);
             group.last = last.min(last_day);
@@ -157,7 +163,12 @@ fn rank(level: &str) -> u8 {
 
 fn rows_of(groups: &BTreeMap<Key, Sums>, period: Period) -> Result<RecordBatch, ArrowError> {
     let texts = |text: &dyn Fn(&Key, &Sums) -> Option<String>| -> ArrayRef {
-        Arc::new(groups.iter().map(|(key, sums)| text(key, sums)).collect::<StringArray>())
+        Arc::new(
+            groups
+                .iter()
+                .map(|(key, sums)| text(key, sums))
+                .collect::<StringArray>(),
+        )
     };
     let numbers = |number: &dyn Fn(&Sums) -> Option<i64>| -> ArrayRef {
         Arc::new(groups.values().map(number).collect::<Int64Array>())
@@ -170,7 +181,12 @@ fn rows_of(groups: &BTreeMap<Key, Sums>, period: Period) -> Result<RecordBatch, 
         Arc::new(groups.values().map(share).collect::<Float64Array>())
     };
     let days = |day: &dyn Fn(&Key, &Sums) -> i32| -> ArrayRef {
-        Arc::new(groups.iter().map(|(key, sums)| Some(day(key, sums))).collect::<Date32Array>())
+        Arc::new(
+            groups
+                .iter()
+                .map(|(key, sums)| Some(day(key, sums)))
+                .collect::<Date32Array>(),
+        )
     };
     RecordBatch::try_new(
         ratio_columns(),

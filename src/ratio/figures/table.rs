@@ -1,7 +1,9 @@
 //! Rows held in memory, and what can be asked of them in milliseconds: to keep some, to order them, to take a page.
 
 use datafusion::arrow::array::{AsArray, BooleanArray, RecordBatch, StringArray, UInt32Array};
-use datafusion::arrow::compute::{SortColumn, SortOptions, concat_batches, filter_record_batch, lexsort_to_indices, take};
+use datafusion::arrow::compute::{
+    SortColumn, SortOptions, concat_batches, filter_record_batch, lexsort_to_indices, take,
+};
 use datafusion::arrow::datatypes::{Date32Type, Int64Type};
 use datafusion::arrow::error::ArrowError;
 
@@ -101,14 +103,15 @@ impl RowTable {
             }),
         };
         let order = lexsort_to_indices(
-            &[
-                by(sorted.clone(), descending),
-                by(std::sync::Arc::new(places), false),
-            ],
+            &[by(sorted.clone(), descending), by(std::sync::Arc::new(places), false)],
             None,
         )?;
-        let columns: Result<Vec<_>, ArrowError> =
-            self.0.columns().iter().map(|column| take(column, &order, None)).collect();
+        let columns: Result<Vec<_>, ArrowError> = self
+            .0
+            .columns()
+            .iter()
+            .map(|column| take(column, &order, None))
+            .collect();
         Ok(Self(RecordBatch::try_new(self.0.schema(), columns?)?))
     }
 
@@ -127,8 +130,8 @@ fn missing(column: &str) -> ArrowError {
 mod tests {
     use std::sync::Arc;
 
-    use datafusion::arrow::array::{Date32Array, Int64Array};
     use datafusion::arrow::array::ArrayRef;
+    use datafusion::arrow::array::{Date32Array, Int64Array};
 
     use super::*;
 

@@ -127,11 +127,17 @@ pub async fn ratio(
         Some(by) => {
             let by_day = by_day(&figures, &levels, &ids).await?;
             let rows = by_period(&by_day, by, days, figures.ratio.as_of()).map_err(broken)?;
-            (rows, format!("download-ratio_by-{}_{}", by.name(), figures.ratio.as_of()))
+            (
+                rows,
+                format!("download-ratio_by-{}_{}", by.name(), figures.ratio.as_of()),
+            )
         }
     };
     let view = View {
-        search: asked.search.as_deref().map(|text| (["course_id", "tenant_id"].as_slice(), text)),
+        search: asked
+            .search
+            .as_deref()
+            .map(|text| (["course_id", "tenant_id"].as_slice(), text)),
         sort: asked.sort.as_deref(),
         limit: asked.limit,
         offset: asked.offset,
@@ -381,7 +387,7 @@ async fn by_day(figures: &Figures, levels: &[Level], ids: &Ids) -> Result<RowTab
     held.ok_or_else(|| {
         Problem::new(
             ProblemKind::NoDays,
-            "There are no figures by day of single courses: they come from the output of `pragati nightly`.",
+            "There are no figures by day of single courses: they come from the output of pragati nightly.",
         )
     })
 }

@@ -136,7 +136,12 @@ pub fn etag(made_of: &[&str], format: RowFormat) -> String {
         digest.update(part.len().to_le_bytes());
         digest.update(part);
     }
-    let digest: String = digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let digest: String = digest
+        .finalize()
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     format!("\"{digest}\"")
 }
 
@@ -220,7 +225,11 @@ fn write(answer: &RowAnswer, format: RowFormat, style: &ReportConfig) -> Result<
             if style.bom {
                 out.extend_from_slice(BYTE_ORDER_MARK);
             }
-            let rows = if style.formula_escape { without_formulas(rows)? } else { rows.clone() };
+            let rows = if style.formula_escape {
+                without_formulas(rows)?
+            } else {
+                rows.clone()
+            };
             csv::Writer::new(&mut out).write(&rows)?;
         }
         RowFormat::Arrow => {
@@ -254,7 +263,13 @@ fn without_formulas(rows: &RecordBatch) -> Result<RecordBatch, datafusion::arrow
         match column.data_type() {
             DataType::Utf8 => {
                 let harmless = column.as_string::<i32>().iter().map(|text| {
-                    text.map(|text| if is_formula(text) { format!("'{text}") } else { text.to_owned() })
+                    text.map(|text| {
+                        if is_formula(text) {
+                            format!("'{text}")
+                        } else {
+                            text.to_owned()
+                        }
+                    })
                 });
                 Arc::new(harmless.collect::<StringArray>())
             }
@@ -283,8 +298,14 @@ mod tests {
             (&["*/*"], Some(RowFormat::Json)),
             (&["text/csv"], Some(RowFormat::Csv)),
             (&["Text/CSV;header=present, */*;q=0.1"], Some(RowFormat::Csv)),
-            (&["text/*;q=0.5", "application/vnd.apache.parquet;q=0.6"], Some(RowFormat::Parquet)),
-            (&["application/vnd.apache.arrow.stream, application/json;q=0.9"], Some(RowFormat::Arrow)),
+            (
+                &["text/*;q=0.5", "application/vnd.apache.parquet;q=0.6"],
+                Some(RowFormat::Parquet),
+            ),
+            (
+                &["application/vnd.apache.arrow.stream, application/json;q=0.9"],
+                Some(RowFormat::Arrow),
+            ),
             (&["application/json;q=0, */*"], Some(RowFormat::Csv)),
             (&["text/html,application/xhtml+xml,*/*;q=0.8"], Some(RowFormat::Json)),
             (&["image/png"], None),

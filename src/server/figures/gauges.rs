@@ -23,9 +23,21 @@ const WINDOWS: [Window; 4] = [Window::All, Window::OneDay, Window::SevenDays, Wi
 
 /// A column of the ratio's rows as a gauge; the last part of its name, and what it says.
 const FIGURES: [(&str, &str, &str); 4] = [
-    ("downloads", "downloads", "Clicks on Download File that the download ratio counts, in the window that ends with the day of the data"),
-    ("batches_downloaded", "downloaded_batches", "Batches with at least one download in the window"),
-    ("requests", "requests", "Downloads in the window, where repeated clicks of a person on a batch count once"),
+    (
+        "downloads",
+        "downloads",
+        "Clicks on Download File that the download ratio counts, in the window that ends with the day of the data",
+    ),
+    (
+        "batches_downloaded",
+        "downloaded_batches",
+        "Batches with at least one download in the window",
+    ),
+    (
+        "requests",
+        "requests",
+        "Downloads in the window, where repeated clicks of a person on a batch count once",
+    ),
     ("delivered", "delivered", "Reports handed over in the window"),
 ];
 

@@ -56,5 +56,8 @@ async fn batches(catalog: &Catalog) -> Result<RowTable, FiguresError> {
 }
 
 async fn rows(frame: DataFrame) -> Result<Vec<RecordBatch>, FiguresError> {
-    Ok(frame.collect().await.map_err(EngineError::running("the download ratio"))?)
+    Ok(frame
+        .collect()
+        .await
+        .map_err(EngineError::running("the download ratio"))?)
 }

@@ -9,8 +9,8 @@ mod load;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use datafusion::arrow::error::ArrowError;
 use chrono::NaiveDate;
+use datafusion::arrow::error::ArrowError;
 use tokio::sync::{Semaphore, watch};
 
 use crate::catalog::CatalogError;
