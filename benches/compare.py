@@ -27,6 +27,8 @@ ROWS = {
     "one": Rows.one,
     "mart": Rows.mart,
     "ratio": Rows.ratio,
+    "ratio-by-day": Rows.ratio_by_day,
+    "metrics": Rows.metrics,
 }
 PEERS = ["duckdb", "polars", "spark"]
 

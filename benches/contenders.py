@@ -32,6 +32,10 @@ class Contenders:
     def ratio(self, exports):
         return self.pragati("Pragati", "ratio", exports.folder, "ratio.csv", "-o", ["--format", "csv"])
 
+    def ratio_by_day(self, exports):
+        more = ["--by", "day", "--format", "csv"]
+        return self.pragati("Pragati", "ratio", exports.folder, "ratio-by-day.csv", "-o", more)
+
     def pragati(self, name, command, exports, out, out_flag, more):
         out = self.out / f"{name.lower().replace(' ', '-')}-{out}"
         command = [self.binary, command, "--quiet", *self.settings(), "--exports", exports, out_flag, out, *more]

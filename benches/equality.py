@@ -47,6 +47,16 @@ def same_csv(ours, theirs):
     same_rows(ours.name, rows_of(ours), rows_of(theirs))
 
 
+def ratio_by_day(ours, theirs):
+    """The ratio by day of a nightly output, all of whose rows are new, and a peer's rows of days with a download."""
+    file, = ours.glob("date=*/download_ratio_by_day/download_ratio_by_day.csv")
+    *columns, revision = header_of(file)
+    if columns != header_of(theirs) or revision != "revision":
+        raise Different(f"the headers of {file} and {theirs} differ")
+    downloads = columns.index("downloads")
+    same_rows(file.name, [row[:-1] for row in rows_of(file) if row[downloads] != "0"], rows_of(theirs))
+
+
 def reported_rows(ours, expected):
     """The number of rows in Pragati's nightly output."""
     found = manifest(ours)["counts"]["rows_reported"]

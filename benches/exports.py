@@ -31,13 +31,13 @@ SIZES = {
         "usual": Size("5m", 1_000_000, 5_000_000, 5_000),
         "many-batches": Size("5m-100k-batches", 1_000_000, 5_000_000, 100_000),
         "large": Size("50m", 10_000_000, 50_000_000, 50_000),
-        "clicks": Size("20m-clicks", 1_000_000, 100_000, 5_000, 20_000_000),
+        "clicks": Size("20m-clicks", 1_000_000, 100_000, 100_000, 20_000_000),
     },
     "small": {
         "usual": Size("small", 100_000, 500_000, 500),
         "many-batches": Size("small-10k-batches", 100_000, 500_000, 10_000),
         "large": Size("small-1m", 200_000, 1_000_000, 1_000),
-        "clicks": Size("small-400k-clicks", 100_000, 10_000, 500, 400_000),
+        "clicks": Size("small-400k-clicks", 100_000, 10_000, 2_000, 400_000),
     },
 }
 

@@ -218,7 +218,8 @@ class Enrolments:
 
 
 class Events:
-    """Clicks on "Download File" in the days up to the snapshot: 1 in 100 arrives twice, 1 in 50 names no batch."""
+    """Clicks on "Download File" in the days up to the snapshot: 1 in 100 arrives twice, 1 in 50 names no batch, and 1 in 30
+    is a double click, five seconds after another of the same person."""
 
     def __init__(self, options, users, batches):
         self.out, self.count, self.seed = options.out, options.events, options.seed
@@ -236,14 +237,16 @@ class Events:
         for rows in chunks_of(end - first):
             rows = first + rows
             rows = np.maximum(rows - self.draws("again").chance(rows, 0.01), 0)
-            batches = self.batches.drawn(self.draws("batch of event").unit(rows))
-            users = self.draws("user of event").below(rows, self.users.count)
+            clicks = np.maximum(rows - self.draws("double").chance(rows, 1 / 30), 0)
+            batches = self.batches.drawn(self.draws("batch of event").unit(clicks))
+            users = self.draws("user of event").below(clicks, self.users.count)
+            event_time = self.draws("event_time").below(clicks, DAY * 3 // 4) + (clicks != rows) * 5_000
             yield pa.table({
                 "mid": text("INTERACT:", uuid_text(*(half.bits(rows) for half in self.mid_halves))),
-                "event_time": moments(midnight + self.draws("event_time").below(rows, DAY * 3 // 4)),
+                "event_time": moments(midnight + event_time),
                 "user_id": self.users.ids(users),
                 "course_id": self.batches.courses_of(batches),
-                "batch_id": nullified(taken(self.batches.ids, batches), self.draws("no batch").chance(rows, 0.02)),
+                "batch_id": nullified(taken(self.batches.ids, batches), self.draws("no batch").chance(clicks, 0.02)),
                 "tenant_id": tenant_ids(self.batches.tenant[batches]),
                 "source": pa.array(["pragati"]).take(pa.array(np.zeros(len(rows), np.int8))),
             })

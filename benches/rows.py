@@ -130,6 +130,27 @@ class Rows:
         work = f"ratio, {exports.about['download_events']:,} download events"
         return [Row(work, took, duckdb.name, theirs, time_target=0.8, checked=SAME_ROWS)]
 
+    def ratio_by_day(self):
+        """The download ratio day by day."""
+        exports = self.exports("clicks")
+        ours = self.contenders.ratio_by_day(exports)
+        duckdb = self.contenders.duckdb("ratio-by-day", exports, "--date", DATE)
+        took, theirs = self.take([ours, duckdb])
+        equality.same_csv(ours.out, duckdb.out)
+        work = f"ratio by day, {exports.about['download_events']:,} download events"
+        return [Row(work, took, duckdb.name, theirs, time_target=0.8, checked=SAME_ROWS)]
+
+    def metrics(self):
+        """A nightly run over many clicks and few enrolments: most of it is its ratio tables."""
+        exports = self.exports("clicks")
+        ours = self.contenders.nightly(exports)
+        windows, by_day = (self.contenders.duckdb(work, exports, "--date", DATE) for work in ("ratio", "ratio-by-day"))
+        took, *theirs = self.take([ours, windows, by_day])
+        equality.ratio_by_day(ours.out, by_day.out)
+        both = Taken(sum(taken.seconds for taken in theirs), max(taken.peak_bytes for taken in theirs), theirs[0].runs)
+        work = f"nightly, {exports.about['download_events']:,} download events, {exports.about['batches']:,} batches"
+        return [Row(work, took, "DuckDB, both ratios alone", both, time_target=0.8, checked="rows of the ratio by day")]
+
     def exports(self, use):
         return made_exports(self.sizes[use], self.data, self.say)
 

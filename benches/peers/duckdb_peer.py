@@ -40,8 +40,7 @@ WHERE e.active"""
 ALL_REPORTS = f"SELECT e.batch_id, {REPORT_ROWS} ORDER BY e.batch_id, e.user_id"
 ONE_REPORT = f"SELECT {REPORT_ROWS} AND e.batch_id = getvariable('batch') ORDER BY e.user_id"
 
-RATIO = f"""
-WITH
+DISTINCT_REQUESTS = f"""
     distinct_events AS (
         SELECT * FROM download_events WHERE mid IS NOT NULL
         QUALIFY row_number() OVER (
@@ -50,52 +49,110 @@ WITH
                 tenant_id NULLS FIRST, source NULLS FIRST
         ) = 1
     ),
-    downloads AS (
+    requests AS (
+        SELECT
+            *,
+            lag(event_time) OVER (PARTITION BY user_id, batch_id ORDER BY event_time NULLS LAST, mid) AS click_before
+        FROM distinct_events
+    ),
+    placed AS (
         SELECT
             b.batch_id,
             CASE WHEN b.batch_id IS NULL THEN e.course_id ELSE b.course_id END AS course_id,
             CASE WHEN b.batch_id IS NULL THEN e.tenant_id ELSE b.tenant_id END AS tenant_id,
-            count(*) AS downloads
-        FROM distinct_events e
+            timezone('{ZONE}', e.event_time)::DATE AS day,
+            e.user_id IS NULL OR e.batch_id IS NULL OR e.click_before IS NULL
+                OR e.click_before < e.event_time - INTERVAL 60 SECONDS AS is_request
+        FROM requests e
         LEFT JOIN batches b ON b.batch_id = e.batch_id
         WHERE timezone('{ZONE}', e.event_time)::DATE <= getvariable('as_of')
+    )"""
+
+LEVEL = """
+            CASE
+                WHEN grouping(course_id) = 0 AND grouping(tenant_id) = 0 THEN 'tenant_course'
+                WHEN grouping(course_id) = 0 THEN 'course'
+                WHEN grouping(tenant_id) = 0 THEN 'tenant'
+                ELSE 'all'
+            END AS level"""
+
+RATIO = f"""
+WITH {DISTINCT_REQUESTS},
+    downloads AS (
+        SELECT batch_id, course_id, tenant_id, count(*) AS downloads, count(*) FILTER (WHERE is_request) AS requests
+        FROM placed
         GROUP BY ALL
     ),
     facts AS (
         SELECT b.course_id, b.tenant_id, 1 AS batches, coalesce(d.downloads, 0) AS downloads,
-            (d.downloads IS NOT NULL)::INTEGER AS batches_downloaded
+            coalesce(d.requests, 0) AS requests, (d.downloads IS NOT NULL)::INTEGER AS batches_downloaded
         FROM batches b
         LEFT JOIN downloads d ON d.batch_id = b.batch_id
         UNION ALL
-        SELECT course_id, tenant_id, 0, downloads, 0 FROM downloads WHERE batch_id IS NULL
+        SELECT course_id, tenant_id, 0, downloads, requests, 0 FROM downloads WHERE batch_id IS NULL
     ),
     sums AS (
-        SELECT
-            CASE WHEN grouping(course_id) = 0 THEN 'course' WHEN grouping(tenant_id) = 0 THEN 'tenant' ELSE 'all' END
-                AS level,
+        SELECT {LEVEL},
             course_id,
             tenant_id,
             coalesce(sum(downloads), 0)::BIGINT AS downloads,
             coalesce(sum(batches), 0)::BIGINT AS batches,
-            coalesce(sum(batches_downloaded), 0)::BIGINT AS batches_downloaded
+            coalesce(sum(batches_downloaded), 0)::BIGINT AS batches_downloaded,
+            coalesce(sum(requests), 0)::BIGINT AS requests
         FROM facts
-        GROUP BY GROUPING SETS ((), (course_id), (tenant_id))
+        GROUP BY GROUPING SETS ((), (course_id), (tenant_id), (course_id, tenant_id))
     )
 SELECT
     level, course_id, tenant_id, 'all' AS time_window, downloads, batches,
     downloads / nullif(batches, 0) AS download_ratio,
     batches_downloaded,
     batches_downloaded / nullif(batches, 0) AS coverage,
-    NULL AS delivered, NULL AS window_start, getvariable('as_of') AS window_end, getvariable('as_of') AS as_of
+    requests, NULL AS delivered, NULL AS window_start, getvariable('as_of') AS window_end, getvariable('as_of') AS as_of
 FROM sums
-ORDER BY list_position(['all', 'course', 'tenant'], level), course_id, tenant_id"""
+ORDER BY list_position(['all', 'course', 'tenant', 'tenant_course'], level), course_id, tenant_id"""
+
+
+RATIO_BY_DAY = f"""
+WITH {DISTINCT_REQUESTS},
+    downloads AS (
+        SELECT batch_id, course_id, tenant_id, day, count(*) AS downloads, count(*) FILTER (WHERE is_request) AS requests
+        FROM placed
+        GROUP BY ALL
+    ),
+    sums AS (
+        SELECT {LEVEL},
+            course_id,
+            tenant_id,
+            day,
+            sum(downloads)::BIGINT AS downloads,
+            sum(requests)::BIGINT AS requests,
+            count(batch_id) AS batches_downloaded
+        FROM downloads
+        GROUP BY GROUPING SETS ((day), (day, course_id), (day, tenant_id), (day, course_id, tenant_id))
+    ),
+    batch_counts AS (
+        SELECT {LEVEL}, course_id, tenant_id, count(*) AS batches
+        FROM batches
+        GROUP BY GROUPING SETS ((), (course_id), (tenant_id), (course_id, tenant_id))
+    )
+SELECT
+    sums.level, sums.course_id, sums.tenant_id, 'day' AS time_window, downloads, coalesce(batches, 0) AS batches,
+    downloads / nullif(batches, 0) AS download_ratio,
+    batches_downloaded,
+    batches_downloaded / nullif(batches, 0) AS coverage,
+    requests, NULL AS delivered, day AS window_start, day AS window_end, getvariable('as_of') AS as_of
+FROM sums
+LEFT JOIN batch_counts b
+    ON b.level = sums.level AND b.course_id IS NOT DISTINCT FROM sums.course_id
+        AND b.tenant_id IS NOT DISTINCT FROM sums.tenant_id
+ORDER BY list_position(['all', 'course', 'tenant', 'tenant_course'], sums.level), sums.course_id, sums.tenant_id, day"""
 
 
 def main():
     options = parse_arguments()
     con = duckdb.connect(config={"threads": options.threads, "preserve_insertion_order": False})
     con.execute("SET TimeZone = 'UTC'")
-    tables = ["batches", "download_events"] if options.work == "ratio" else ["users", "enrolments", "course_progress"]
+    tables = ["batches", "download_events"] if options.work.startswith("ratio") else ["users", "enrolments", "course_progress"]
     for table in tables:
         files = f"{options.exports}/{table}/date=*/*.parquet"
         con.read_parquet(files, hive_partitioning=False).create_view(table)
@@ -106,6 +163,7 @@ def main():
         "nightly-one-file": (ALL_REPORTS, ""),
         "one": (ONE_REPORT, ""),
         "ratio": (RATIO, ""),
+        "ratio-by-day": (RATIO_BY_DAY, ""),
     }[options.work]
     out = options.out.replace("'", "''")
     con.execute(f"COPY ({query}) TO '{out}' (FORMAT csv, HEADER true{how})")
@@ -113,11 +171,11 @@ def main():
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("work", choices=["nightly", "nightly-one-file", "one", "ratio"])
+    parser.add_argument("work", choices=["nightly", "nightly-one-file", "one", "ratio", "ratio-by-day"])
     parser.add_argument("exports", metavar="EXPORTS")
     parser.add_argument("out", metavar="OUT", help="file to write; a folder for `nightly`")
     parser.add_argument("--batch", metavar="ID", help="the batch of `one`")
-    parser.add_argument("--date", metavar="DATE", help="the last day of the window of `ratio`")
+    parser.add_argument("--date", metavar="DATE", help="the last day of the window of `ratio` and `ratio-by-day`")
     parser.add_argument("--threads", type=int, required=True, metavar="N")
     return parser.parse_args()
 

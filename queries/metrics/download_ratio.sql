@@ -1,41 +1,33 @@
--- Download ratio: downloads / batches, for all courses, each course and each tenant, over four windows of time.
+-- Download ratio: downloads / batches, for all courses, each course, each tenant and each course within a tenant, over
+-- four windows of time.
 --
--- One row: one level ('all', 'course', 'tenant'), one course or tenant of it, and one window ('all', '1d', '7d', '30d').
+-- One row: one level ('all', 'course', 'tenant', 'tenant_course'), one course, tenant or both of it, and one window
+-- ('all', '1d', '7d', '30d').
 -- downloads: distinct clicks on "Download File" within the window. batches: batches that exist in the snapshot, also
 -- those that nobody enrolled in or downloaded. batches_downloaded: batches with at least one download in the window;
 -- coverage is their share. A ratio over no batches is NULL. A click belongs to the course and tenant of its batch, and
 -- to those that it names itself where the snapshot does not know the batch.
 -- A click without a time lies in no window. A batch that only enrolments name is no batch here, though it has a report.
--- delivered: reports handed over; NULL, as exports do not tell.
--- Parameters: $as_of, the snapshot's date, the last day of each window; $timezone, whose calendar gives the days.
+-- requests: downloads without double clicks. delivered: reports handed over in the window; NULL where no files of
+-- Pragati's own events are configured, which tell of them.
+-- Parameters: $as_of, the snapshot's date, the last day of each window; $counts_deliveries, whether there are such files;
+-- $since and $until, the days of one more window, 'custom', which is there where $until is not NULL; without $since it
+-- has no first day.
 with
     time_windows as (
         select
             column1 as time_window,
-            cast($as_of - column2 as date) as window_start,
-            $as_of as window_end
+            case when column1 = 'custom' then $since else cast($as_of - column2 as date) end as window_start,
+            case when column1 = 'custom' then $until else $as_of end as window_end
         from (
             values
                 ('all', null),
                 ('1d', interval '0 days'),
                 ('7d', interval '6 days'),
-                ('30d', interval '29 days')
+                ('30d', interval '29 days'),
+                ('custom', null)
         )
-    ),
-    downloads as (
-        select
-            batch.batch_id,
-            case when batch.batch_id is null then event.course_id else batch.course_id end as course_id,
-            case when batch.batch_id is null then event.tenant_id else batch.tenant_id end as tenant_id,
-            local_date(event.event_time, $timezone) as day
-        from distinct_download_events as event
-        left join distinct_batches as batch on batch.batch_id = event.batch_id
-    ),
-    downloads_by_day as (
-        select batch_id, course_id, tenant_id, day, count(*) as downloads
-        from downloads
-        where day <= $as_of
-        group by batch_id, course_id, tenant_id, day
+        where column1 <> 'custom' or $until is not null
     ),
     downloads_by_window as (
         select
@@ -43,21 +35,34 @@ with
             downloads.course_id,
             downloads.tenant_id,
             time_windows.time_window,
-            sum(downloads.downloads) as downloads
-        from downloads_by_day as downloads
-        cross join time_windows
-        where time_windows.window_start is null or downloads.day >= time_windows.window_start
+            sum(downloads.downloads) as downloads,
+            sum(downloads.requests) as requests,
+            sum(downloads.delivered) as delivered
+        from time_windows
+        cross join batch_downloads_by_day as downloads
+        where (time_windows.window_start is null or downloads.day >= time_windows.window_start)
+            and downloads.day <= time_windows.window_end
         group by downloads.batch_id, downloads.course_id, downloads.tenant_id, time_windows.time_window
     ),
-    batches_by_window as (
-        select distinct_batches.batch_id, distinct_batches.course_id, distinct_batches.tenant_id, time_windows.time_window
+    batches_of_courses as (
+        select course_id, tenant_id, count(*) as batches
         from distinct_batches
-        cross join time_windows
+        group by course_id, tenant_id
     ),
     -- Each step is used once: a step that is used twice would be computed twice.
     facts as (
-        select time_window, course_id, tenant_id, 1 as batches, 0 as downloads, 0 as batches_downloaded, true as is_fact
-        from batches_by_window
+        select
+            time_windows.time_window,
+            batches_of_courses.course_id,
+            batches_of_courses.tenant_id,
+            batches_of_courses.batches,
+            0 as downloads,
+            0 as requests,
+            0 as delivered,
+            0 as batches_downloaded,
+            true as is_fact
+        from time_windows
+        cross join batches_of_courses
         union all
         select
             time_window,
@@ -65,26 +70,40 @@ with
             tenant_id,
             0,
             downloads,
-            case when batch_id is null then 0 else 1 end,
+            requests,
+            delivered,
+            case when batch_id is null or downloads = 0 then 0 else 1 end,
             true
         from downloads_by_window
         union all
         -- So that every window has a row for all courses, whatever there is in it.
-        select time_window, null, null, 0, 0, 0, false
+        select time_window, null, null, 0, 0, 0, 0, 0, false
         from time_windows
     ),
     sums as (
         select
             time_window,
-            case when grouping(course_id) = 0 then 'course' when grouping(tenant_id) = 0 then 'tenant' else 'all' end as level,
+            case
+                when grouping(course_id) = 0 and grouping(tenant_id) = 0 then 'tenant_course'
+                when grouping(course_id) = 0 then 'course'
+                when grouping(tenant_id) = 0 then 'tenant'
+                else 'all'
+            end as level,
             course_id,
             tenant_id,
             sum(downloads) as downloads,
             sum(batches) as batches,
             sum(batches_downloaded) as batches_downloaded,
+            sum(requests) as requests,
+            sum(delivered) as delivered,
             bool_or(is_fact) as is_fact
         from facts
-        group by grouping sets ((time_window), (time_window, course_id), (time_window, tenant_id))
+        group by grouping sets (
+            (time_window),
+            (time_window, course_id),
+            (time_window, tenant_id),
+            (time_window, course_id, tenant_id)
+        )
     )
 select
     sums.level,
@@ -96,10 +115,11 @@ select
     case when sums.batches > 0 then cast(sums.downloads as double) / sums.batches end as download_ratio,
     sums.batches_downloaded,
     case when sums.batches > 0 then cast(sums.batches_downloaded as double) / sums.batches end as coverage,
-    cast(null as bigint) as delivered,
+    sums.requests,
+    case when $counts_deliveries then sums.delivered end as delivered,
     time_windows.window_start,
     time_windows.window_end,
     $as_of as as_of
-from sums
-join time_windows on time_windows.time_window = sums.time_window
+from time_windows
+join sums on sums.time_window = time_windows.time_window
 where sums.is_fact or sums.level = 'all'

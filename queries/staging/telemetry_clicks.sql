@@ -12,7 +12,7 @@ with
             context['cdata'] as data,
             context['channel'] as tenant_id,
             context['pdata']['id'] as source
-        from telemetry
+        from pragati_events
         where
             eid = 'INTERACT'
             and edata['id'] = 'download-progress-report'

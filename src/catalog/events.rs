@@ -1,9 +1,10 @@
-//! The clicks that `pragati serve` wrote as telemetry events, among the exported `download_events`.
+//! The telemetry events that `pragati serve` wrote: its clicks, among the exported `download_events`, and its deliveries.
 
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema};
 use datafusion::common::TableReference;
+use datafusion::datasource::empty::EmptyTable;
 use datafusion::datasource::object_store::ObjectStoreUrl;
 use datafusion::prelude::JsonReadOptions;
 use futures::TryStreamExt;
@@ -14,20 +15,32 @@ use crate::engine::{EngineError, RAW_SCHEMA};
 use crate::exports::{Location, Table};
 use crate::ids::SnapshotDate;
 
-/// The raw table of events.
-const TELEMETRY: &str = "telemetry";
+/// The raw table of the events that Pragati wrote.
+const OWN_EVENTS: &str = "pragati_events";
 /// Makes `download_events` of it.
 const CLICKS: &str = "staging/telemetry_clicks";
 /// What files of events are called.
 const ENDING: &str = ".ndjson";
 
-/// Adds the clicks under `events` to the table `download_events`.
-pub async fn add_clicks(catalog: &Catalog, events: &str) -> Result<(), CatalogError> {
-    let location = Location::parse(events)?;
-    let files = files_of(&location).await?;
-    if files.is_empty() {
+/// Registers the events under the place of that name, and adds their clicks to the table `download_events`.
+pub async fn register(catalog: &Catalog, events: Option<&str>) -> Result<(), CatalogError> {
+    let name = TableReference::partial(RAW_SCHEMA, OWN_EVENTS);
+    let files = match events {
+        Some(place) => {
+            let location = Location::parse(place)?;
+            let files = files_of(&location).await?;
+            (!files.is_empty()).then_some((location, files))
+        }
+        None => None,
+    };
+    let Some((location, files)) = files else {
+        let none = Arc::new(EmptyTable::new(Arc::new(telemetry_schema())));
+        catalog
+            .session
+            .register_table(name, none)
+            .map_err(CatalogError::registering(OWN_EVENTS))?;
         return Ok(());
-    }
+    };
     let failed = || EngineError::running(format!("the click events in {location}"));
     let session = &catalog.session;
     let store = ObjectStoreUrl::parse(&location.root).map_err(failed())?;
@@ -36,9 +49,7 @@ pub async fn add_clicks(catalog: &Catalog, events: &str) -> Result<(), CatalogEr
     let schema = telemetry_schema();
     let options = JsonReadOptions::default().schema(&schema).file_extension(ENDING);
     let events = session.read_json(urls, options).await.map_err(failed())?;
-    session
-        .register_table(TableReference::partial(RAW_SCHEMA, TELEMETRY), events.into_view())
-        .map_err(failed())?;
+    session.register_table(name, events.into_view()).map_err(failed())?;
     let clicks = mapping::canonical(&catalog.queries.get(CLICKS)?, Table::DownloadEvents, session).await?;
     let exported = session.table(Table::DownloadEvents.name()).await.map_err(failed())?;
     let all = exported.union(clicks).map_err(failed())?;

@@ -20,7 +20,7 @@ use datafusion::prelude::SessionContext;
 pub use error::CatalogError;
 
 use crate::config::Config;
-use crate::engine::{EngineOptions, TABLE_SCHEMA, new_session, partitioned_session};
+use crate::engine::{EngineOptions, TABLE_SCHEMA, new_session, partitioned_session, session_beside};
 use crate::exports::{
     Blanks, Exports, InspectedFile, Location, Snapshot, SnapshotTable, Table, TableFiles, TableFolder, check_contract,
     read_footers,
@@ -79,9 +79,7 @@ impl Catalog {
         for mapping in &mappings {
             mapping.register(&catalog.session).await?;
         }
-        if let Some(place) = &config.events {
-            events::add_clicks(&catalog, place).await?;
-        }
+        events::register(&catalog, config.events.as_deref()).await?;
         let has_batches = snapshot
             .tables
             .get(Table::Batches.name())
@@ -118,6 +116,27 @@ impl Catalog {
             .register_table(table, rows)
             .map_err(CatalogError::registering(table))?;
         Ok(self.queries.get(name)?.plan(&session, &self.parameters).await?)
+    }
+
+    /// The query `layer/name` over this snapshot, where some tables or views are replaced or added by name; with the
+    /// configured parameters and `more` bound.
+    pub async fn query_with_tables(
+        &self,
+        name: &str,
+        tables: &[(&str, Arc<dyn TableProvider>)],
+        more: impl FnOnce(Parameters) -> Parameters,
+    ) -> Result<DataFrame, CatalogError> {
+        let session = session_beside(&self.session).await?;
+        for (table, rows) in tables {
+            session
+                .deregister_table(*table)
+                .map_err(CatalogError::registering(table))?;
+            session
+                .register_table(*table, Arc::clone(rows))
+                .map_err(CatalogError::registering(table))?;
+        }
+        let query = self.queries.get(name)?;
+        Ok(query.plan(&session, &more(self.parameters.clone())).await?)
     }
 
     /// Whether all these queries are the built-in ones, not a site's own.

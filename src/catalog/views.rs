@@ -1,33 +1,51 @@
 //! The views that everyone gets, each made by the query of its name, in the order in which they build on each other.
 
 use datafusion::dataframe::DataFrame;
-use datafusion::prelude::col;
+use datafusion::prelude::{Expr, col, lit};
 use datafusion::scalar::ScalarValue;
 
 use super::error::CatalogError;
 use super::{Catalog, mapping};
 use crate::config::{Config, UnknownUsers};
 use crate::engine::EngineError;
-use crate::engine::copies::split_by_copies;
+use crate::engine::copies::{Neighbours, split_by_copies, split_in_time};
 use crate::exports::Table;
 use crate::ids::SnapshotDate;
 use crate::queries::Parameters;
 
-const VIEWS: [&str; 13] = [
+const VIEWS: [&str; 19] = [
     "staging/distinct_users",
     "staging/distinct_enrolments",
     "staging/numeric_course_progress",
     "staging/distinct_course_progress",
     "staging/distinct_batches",
     "staging/distinct_download_events",
+    DOWNLOAD_REQUESTS,
+    "staging/distinct_deliveries",
     "reports/report_batches",
     "reports/enrolment_details",
     "reports/course_progress_report",
+    "metrics/batch_downloads_by_day",
+    "metrics/batches_by_level",
+    "metrics/first_download_day",
     "metrics/download_ratio",
     "metrics/download_ratio_overall",
     "metrics/download_ratio_by_course",
     "metrics/download_ratio_by_tenant",
+    "metrics/download_ratio_over_time",
 ];
+
+/// Tells which clicks are double clicks. It compares clicks with those before them, which takes sorting, so only clicks
+/// that may have copies, or others within a minute, go through it.
+const DOWNLOAD_REQUESTS: &str = "staging/download_requests";
+const DISTINCT_DOWNLOAD_EVENTS: &str = "staging/distinct_download_events";
+/// What a row has that [`DOWNLOAD_REQUESTS`] need not look at.
+const IS_REQUEST: &str = "is_request";
+const DOUBLE_CLICKS: Neighbours = Neighbours {
+    texts: &["user_id", "batch_id"],
+    time: "event_time",
+    within_micros: 60_000_000,
+};
 
 /// A query that keeps one row of each key of a large table, as it is.
 struct Distinct {
@@ -60,7 +78,7 @@ const DISTINCT: [Distinct; 4] = [
         key: &["batch_id", "user_id"],
     },
     Distinct {
-        query: "staging/distinct_download_events",
+        query: DISTINCT_DOWNLOAD_EVENTS,
         from: "download_events",
         columns: Table::DownloadEvents,
         key: &["mid"],
@@ -81,6 +99,11 @@ pub fn parameters(config: &Config, date: SnapshotDate) -> Parameters {
         .with("same_tenant", config.report.same_tenant)
         .with("unknown_users", unknown_users)
         .with("as_of", ScalarValue::Date32(Some(date.day().to_epoch_days())))
+        .with("counts_deliveries", config.events.is_some())
+        // Narrowed down by those who ask for some days.
+        .with("since", ScalarValue::Date32(None))
+        .with("until", ScalarValue::Date32(None))
+        .with("period", "*")
 }
 
 /// Registers the views; `has_batches` tells whether the exports have a `batches` table of their own.
@@ -94,6 +117,9 @@ pub async fn register(catalog: &Catalog, has_batches: bool) -> Result<(), Catalo
         let distinct = DISTINCT.iter().find(|distinct| distinct.query == query);
         let frame = match distinct {
             Some(distinct) if catalog.are_built_in(&[query]) => distinct_rows(catalog, distinct).await?,
+            None if query == DOWNLOAD_REQUESTS && catalog.are_built_in(&[query, DISTINCT_DOWNLOAD_EVENTS]) => {
+                download_requests(catalog).await?
+            }
             _ => catalog.query(query, |parameters| parameters).await?,
         };
         mapping::register_view(&catalog.session, name, frame)?;
@@ -109,16 +135,43 @@ async fn distinct_rows(catalog: &Catalog, distinct: &Distinct) -> Result<DataFra
     let ranked = catalog
         .query_over(distinct.query, distinct.from, split.repeated)
         .await?;
-    let columns: Vec<_> = distinct
-        .columns
-        .columns()
-        .iter()
-        .map(|column| col(column.name))
-        .collect();
+    let columns = columns_of(distinct.columns);
     let unique = catalog.session.read_table(split.unique).map_err(failed())?;
     let rows = unique
         .select(columns.clone())
         .and_then(|unique| unique.union(ranked.select(columns)?))
         .map_err(failed())?;
     Ok(rows)
+}
+
+/// Clicks that stand alone, each a request, and what the queries make of the others.
+async fn download_requests(catalog: &Catalog) -> Result<DataFrame, CatalogError> {
+    let failed = || EngineError::running(format!("query {DOWNLOAD_REQUESTS}"));
+    let events = Table::DownloadEvents;
+    let all = catalog.session.table_provider(events.name()).await.map_err(failed())?;
+    let split = split_in_time(&all, &["mid"], DOUBLE_CLICKS);
+    let mut columns = columns_of(events);
+    let ranked = catalog
+        .query_over(DISTINCT_DOWNLOAD_EVENTS, events.name(), split.copies)
+        .await?;
+    let neighbours = catalog.session.read_table(split.neighbours).map_err(failed())?;
+    let distinct = neighbours
+        .select(columns.clone())
+        .and_then(|neighbours| neighbours.union(ranked.select(columns.clone())?))
+        .map_err(failed())?;
+    let compared = catalog
+        .query_over(DOWNLOAD_REQUESTS, "distinct_download_events", distinct.into_view())
+        .await?;
+    let compared_columns = columns.iter().cloned().chain([col(IS_REQUEST)]).collect::<Vec<_>>();
+    columns.push(lit(true).alias(IS_REQUEST));
+    let alone = catalog.session.read_table(split.alone).map_err(failed())?;
+    let rows = alone
+        .select(columns)
+        .and_then(|alone| alone.union(compared.select(compared_columns)?))
+        .map_err(failed())?;
+    Ok(rows)
+}
+
+fn columns_of(table: Table) -> Vec<Expr> {
+    table.columns().iter().map(|column| col(column.name)).collect()
 }

@@ -7,6 +7,7 @@ use pragati::config::ConfigError;
 use pragati::delivery::store::StoreError;
 use pragati::exports::LocationError;
 use pragati::nightly::PublishedError;
+use pragati::ratio::RatioError;
 
 /// Why a command stopped.
 #[derive(Debug)]
@@ -52,6 +53,7 @@ fn is_usage(error: &anyhow::Error) -> bool {
             || matches!(cause.downcast_ref(), Some(StoreError::MalformedUrl(_)))
             || matches!(cause.downcast_ref(), Some(LocationError::Malformed { .. }))
             || matches!(cause.downcast_ref(), Some(error) if CatalogError::is_usage(error))
+            || matches!(cause.downcast_ref(), Some(error) if RatioError::is_usage(error))
             || matches!(cause.downcast_ref(), Some(error) if PublishedError::is_usage(error))
     })
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod failure;
+mod format;
 mod nightly;
 mod options;
 mod output;

@@ -16,7 +16,8 @@ Examples:
   pragati nightly --exports s3://bucket/exports --out s3://bucket/reports --memory-limit 2GB --threads 4
 
 Writes OUT/date=YYYY-MM-DD/ with csv/<tenant>/<batch>.csv, course_progress_report/*.parquet (the report mart),
-download_ratio/*.parquet and manifest.json. A run that is stopped leaves the earlier output as it was.";
+download_ratio/ and download_ratio_by_day/ (Parquet and CSV) and manifest.json. Days of the ratio that are too old to be
+revised are carried over from the output before. A run that is stopped leaves the earlier output as it was.";
 
 /// Write the reports of all batches, the report mart and the metric tables.
 #[derive(Debug, Args)]

@@ -2,12 +2,20 @@
 
 use std::path::PathBuf;
 
+use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::memory::MemoryStream;
 use pragati::catalog::Catalog;
 use pragati::engine::EngineError;
 use pragati::formats::{Format, write_rows};
-use pragati::ratio::{Level, Window, download_ratio};
+use pragati::ids::{IdError, SnapshotDate};
+use pragati::ratio::{
+    Days, Explanation, Level, Period, SubjectId, Window, download_ratio, download_ratio_of_days,
+    download_ratio_over_time, explain,
+};
 
+use super::format::FormatArgument;
 use super::options::CommonOptions;
 use super::output::Output;
 
@@ -15,19 +23,36 @@ const EXAMPLES: &str = "\
 Examples:
   pragati ratio --exports exports
   pragati ratio --exports exports --level course --window 7d --format csv -o ratio.csv
+  pragati ratio --exports exports --level all --by week --since 2026-10-01 --until 2026-10-31
+  pragati ratio --exports exports --level tenant --since 2026-10-01 --until 2026-10-31
+  pragati ratio --exports exports --explain course:do_31350000001
 
-download_ratio = downloads / batches; NULL where there are no batches. What each column means: queries/metrics/download_ratio.sql";
+download_ratio = downloads / batches; NULL where there are no batches. What each column means: docs/ratio.md and
+queries/metrics/download_ratio.sql. With --events DIR, clicks and deliveries of `pragati serve` are counted too.";
 
 /// Show the download ratio: times downloaded / batches.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct RatioArguments {
-    /// Over all courses together, for each course, or for each tenant [default: all three]
+    /// Over all courses together, for each course, each tenant, or each course within each tenant [default: all four]
     #[arg(long, value_enum)]
     level: Option<LevelArgument>,
-    /// Days whose downloads count, up to the snapshot's own
-    #[arg(long, value_enum, default_value_t = WindowArgument::All)]
-    window: WindowArgument,
+    /// Days whose downloads count, up to the snapshot's own [default: all]
+    #[arg(long, value_enum, conflicts_with_all = ["by", "since", "until"])]
+    window: Option<WindowArgument>,
+    /// A row for each day, week (from Monday) or month
+    #[arg(long, value_enum)]
+    by: Option<PeriodArgument>,
+    /// First local day whose downloads count, as YYYY-MM-DD [default: that of the first click]
+    #[arg(long, value_name = "DATE", value_parser = local_day)]
+    since: Option<NaiveDate>,
+    /// Last local day whose downloads count, as YYYY-MM-DD [default: the snapshot's]
+    #[arg(long, value_name = "DATE", value_parser = local_day)]
+    until: Option<NaiveDate>,
+    /// Show what makes the ratio of a course or tenant: its batches, and events that are not counted.
+    /// course:ID or tenant:ID where both have the id; course: or tenant: for what has none
+    #[arg(long, value_name = "COURSE|TENANT", conflicts_with_all = ["level", "by"])]
+    explain: Option<SubjectId>,
     /// Format of the output
     #[arg(long, value_enum, default_value_t = FormatArgument::Table)]
     format: FormatArgument,
@@ -43,6 +68,8 @@ enum LevelArgument {
     All,
     Course,
     Tenant,
+    #[value(name = "tenant_course", alias = "tenant-course")]
+    TenantCourse,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -57,11 +84,10 @@ enum WindowArgument {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum FormatArgument {
-    Table,
-    Csv,
-    Json,
-    Parquet,
+enum PeriodArgument {
+    Day,
+    Week,
+    Month,
 }
 
 impl From<LevelArgument> for Level {
@@ -70,6 +96,7 @@ impl From<LevelArgument> for Level {
             LevelArgument::All => Self::All,
             LevelArgument::Course => Self::Course,
             LevelArgument::Tenant => Self::Tenant,
+            LevelArgument::TenantCourse => Self::TenantCourse,
         }
     }
 }
@@ -85,28 +112,104 @@ impl From<WindowArgument> for Window {
     }
 }
 
-impl From<FormatArgument> for Format {
-    fn from(format: FormatArgument) -> Self {
-        match format {
-            FormatArgument::Table => Self::Table,
-            FormatArgument::Csv => Self::Csv,
-            FormatArgument::Json => Self::Json,
-            FormatArgument::Parquet => Self::Parquet,
+impl From<PeriodArgument> for Period {
+    fn from(period: PeriodArgument) -> Self {
+        match period {
+            PeriodArgument::Day => Self::Day,
+            PeriodArgument::Week => Self::Week,
+            PeriodArgument::Month => Self::Month,
         }
     }
+}
+
+fn local_day(text: &str) -> Result<NaiveDate, IdError> {
+    text.parse().map(SnapshotDate::day)
 }
 
 pub async fn run(arguments: RatioArguments) -> anyhow::Result<()> {
     let config = arguments.common.load()?;
     let format = Format::from(arguments.format);
-    let mut output = Output::open(Some(&arguments.output), format == Format::Parquet)?;
+    let mut output = Output::open(Some(&arguments.output), !format.is_text())?;
     let catalog = Catalog::open(&config).await?;
+    match &arguments.explain {
+        Some(id) => {
+            let (rows, summary) = explained(&arguments, &catalog, id).await?;
+            write_rows(rows, format, &mut output).await?;
+            output.finish()?;
+            if !arguments.common.is_quiet() {
+                eprintln!("{summary}");
+            }
+        }
+        None => {
+            write_rows(ratios(&arguments, &catalog).await?, format, &mut output).await?;
+            output.finish()?;
+        }
+    }
+    Ok(())
+}
+
+async fn ratios(arguments: &RatioArguments, catalog: &Catalog) -> anyhow::Result<SendableRecordBatchStream> {
     let level = arguments.level.map(Level::from);
-    let ratios = download_ratio(&catalog, level, Some(arguments.window.into())).await?;
-    let rows = ratios
-        .execute_stream()
-        .await
-        .map_err(EngineError::running("the download ratio"))?;
-    write_rows(rows, format, &mut output).await?;
-    output.finish()
+    let ratios = match (arguments.by, arguments.days(catalog)?) {
+        (Some(period), days) => {
+            let days = days.map_or_else(|| Days::new(None, None, catalog.date), Ok)?;
+            download_ratio_over_time(catalog, level, period.into(), &days).await?
+        }
+        (None, Some(days)) => download_ratio_of_days(catalog, level, &days).await?,
+        (None, None) => download_ratio(catalog, level, Some(arguments.window())).await?,
+    };
+    let rows = ratios.execute_stream().await;
+    Ok(rows.map_err(EngineError::running("the download ratio"))?)
+}
+
+/// The parts of a ratio, and a line of their sums.
+async fn explained(
+    arguments: &RatioArguments,
+    catalog: &Catalog,
+    id: &SubjectId,
+) -> anyhow::Result<(SendableRecordBatchStream, String)> {
+    let days = match arguments.days(catalog)? {
+        Some(days) => days,
+        None => arguments.window().days(catalog.date),
+    };
+    let mut explanation = explain(catalog, id, &days).await?;
+    let rows = std::mem::take(&mut explanation.rows);
+    let rows = MemoryStream::try_new(rows, explanation.schema.clone(), None)?;
+    Ok((Box::pin(rows), summary(&explanation, &days)))
+}
+
+fn summary(explanation: &Explanation, days: &Days) -> String {
+    let since = days.since().map(|day| format!("from {day} ")).unwrap_or_default();
+    let ratio = explanation
+        .download_ratio()
+        .map(|ratio| format!(" = {ratio:.3}"))
+        .unwrap_or_default();
+    format!(
+        "{}, {since}up to {}: {} downloads ({} requests) / {} batches{ratio}; {} batches downloaded; {} events not counted",
+        explanation.subject,
+        days.until(),
+        explanation.downloads,
+        explanation.requests,
+        explanation.batches,
+        explanation.batches_downloaded,
+        explanation.not_counted,
+    )
+}
+
+impl RatioArguments {
+    fn window(&self) -> Window {
+        self.window.map_or(Window::All, Window::from)
+    }
+
+    /// The days that were asked for, if any; none of them is after the snapshot's.
+    fn days(&self, catalog: &Catalog) -> anyhow::Result<Option<Days>> {
+        if self.since.is_none() && self.until.is_none() {
+            return Ok(None);
+        }
+        let days = Days::new(self.since, self.until, catalog.date)?;
+        if self.until.is_some_and(|until| until > days.until()) {
+            tracing::warn!("--until is after the snapshot's day; the last day is {}", days.until());
+        }
+        Ok(Some(days))
+    }
 }

@@ -4,13 +4,14 @@ use std::io::{self, IsTerminal, Read};
 use std::path::PathBuf;
 
 use anyhow::Context;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use datafusion::sql::parser::{DFParser, Statement};
 use pragati::catalog::Catalog;
 use pragati::engine::EngineError;
 use pragati::formats::{Format, write_rows};
 
 use super::failure::UsageError;
+use super::format::FormatArgument;
 use super::options::CommonOptions;
 use super::output::Output;
 
@@ -41,43 +42,19 @@ pub struct SqlArguments {
     common: CommonOptions,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum FormatArgument {
-    Table,
-    Csv,
-    Tsv,
-    /// One array of objects
-    Json,
-    /// One object a line
-    Ndjson,
-    Parquet,
-}
-
-impl From<FormatArgument> for Format {
-    fn from(format: FormatArgument) -> Self {
-        match format {
-            FormatArgument::Table => Self::Table,
-            FormatArgument::Csv => Self::Csv,
-            FormatArgument::Tsv => Self::Tsv,
-            FormatArgument::Json => Self::Json,
-            FormatArgument::Ndjson => Self::Ndjson,
-            FormatArgument::Parquet => Self::Parquet,
-        }
-    }
-}
-
 pub async fn run(arguments: SqlArguments) -> anyhow::Result<()> {
     let config = arguments.common.load()?;
     let statements = statements(&arguments)?;
     let format = Format::from(arguments.format);
-    if format == Format::Parquet && statements.len() != 1 {
+    if !format.is_text() && statements.len() != 1 {
         return Err(UsageError(format!(
-            "a Parquet file holds one result, not {}; give one statement",
+            "a {} file holds one result, not {}; give one statement",
+            if format == Format::Arrow { "Arrow" } else { "Parquet" },
             statements.len()
         ))
         .into());
     }
-    let mut output = Output::open(Some(&arguments.output), format == Format::Parquet)?;
+    let mut output = Output::open(Some(&arguments.output), !format.is_text())?;
     let catalog = Catalog::open(&config).await?;
     for statement in statements {
         let what = "query";

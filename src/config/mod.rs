@@ -75,8 +75,8 @@ pub struct Config {
     /// Tables whose place or shape differs from the contract.
     pub tables: BTreeMap<String, TableConfig>,
     pub report: ReportConfig,
-    pub ratio: RatioConfig,
     pub nightly: NightlyConfig,
+    pub ratio: RatioConfig,
     pub serve: ServeConfig,
     pub database: DatabaseConfig,
     pub identity: IdentityConfig,
@@ -181,8 +181,8 @@ impl Default for Config {
             events: None,
             tables: BTreeMap::new(),
             report: ReportConfig::default(),
-            ratio: RatioConfig::default(),
             nightly: NightlyConfig::default(),
+            ratio: RatioConfig::default(),
             serve: ServeConfig::default(),
             database: DatabaseConfig::default(),
             identity: IdentityConfig::default(),
@@ -300,6 +300,7 @@ mod tests {
             ("[report]\nunknown_users = 'drop'", "unknown_users"),
             ("exprots = 'x'", "exprots"),
             ("date = 'yesterday'", "YYYY-MM-DD"),
+            ("[ratio]\nrevise_days = 0", "revise_days"),
             ("[report]\ndate_format = '%Q'", "%Q"),
             ("[report]\ndate_format = '%H:%M'", "%H:%M"),
         ] {

@@ -1,9 +1,11 @@
-//! Clicks as telemetry events (DESIGN, section 5), in files that the download ratio reads: durably, and once.
+//! Clicks and reports handed over as telemetry events (DESIGN, section 5), in files that the download ratio reads: durably,
+//! and once.
 //!
-//! Every process writes files of its own: `date=YYYY-MM-DD/clicks-HH-<process>-<number>.ndjson`, by the UTC hour of the
-//! click. A file grows by being written anew as a whole, and appears under its name at once. A process that dies between
-//! writing a file and marking its clicks leaves a repeat behind, which readers know by its `mid`.
+//! Every process writes files of its own: `date=YYYY-MM-DD/events-HH-<process>-<number>.ndjson`, by the UTC hour of the
+//! event. A file grows by being written anew as a whole, and appears under its name at once. A process that dies between
+//! writing a file and marking its events leaves a repeat behind, which readers know by its `mid`.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path as FsPath, PathBuf};
@@ -19,18 +21,18 @@ use tempfile::NamedTempFile;
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
-use super::store::{Click, Store, StoreError};
+use super::store::{EventKind, Store, StoreError, StoredEvent};
 use crate::exports::Location;
 
-/// Clicks are written at the latest after so long, also those of other processes.
+/// Events are written at the latest after so long, also those of other processes.
 const LOOK_AGAIN: Duration = Duration::from_secs(15);
-/// Clicks of so long go into a file together.
+/// Events of so long go into a file together.
 const GATHER: Duration = Duration::from_millis(250);
 /// A full file is not written any more, since each time writes it whole.
-const MOST_CLICKS: u32 = 2_000;
-/// A file is not written any more after so long; requests, whose clicks it is written from, are kept for longer than that.
+const MOST_EVENTS: u32 = 2_000;
+/// A file is not written any more after so long; requests, whose events it is written from, are kept for longer than that.
 const FILE_GROWS_FOR: TimeDelta = TimeDelta::hours(1);
-/// A writer that took clicks and did not write them for so long is gone. Where it was only slow, they are written twice, and
+/// A writer that took events and did not write them for so long is gone. Where it was only slow, they are written twice, and
 /// counted once.
 const WRITER_IS_GONE: TimeDelta = TimeDelta::seconds(30);
 const HOUR: TimeDelta = TimeDelta::hours(1);
@@ -44,9 +46,9 @@ pub enum EventsError {
     NotWritten { place: String, reason: String },
 }
 
-/// Writes clicks as events.
+/// Writes the store's events into files.
 #[derive(Debug)]
-pub struct ClickWriter {
+pub struct EventWriter {
     store: Store,
     events: Location,
     /// Rung when a click was accepted by this process.
@@ -54,23 +56,23 @@ pub struct ClickWriter {
     /// Names the files of this process.
     process: String,
     files_begun: u32,
-    /// The file that each hour's clicks go to.
+    /// The file that each hour's events go to.
     growing: BTreeMap<DateTime<Utc>, GrowingFile>,
-    /// Files that hold clicks which are not marked as written.
+    /// Files that hold events which are not marked as written.
     unwritten: BTreeSet<String>,
 }
 
 #[derive(Debug)]
 struct GrowingFile {
     path: String,
-    clicks: u32,
+    events: u32,
     begun_at: DateTime<Utc>,
-    /// When it last took clicks; later each time, whatever the clock says, since clicks stand in this order.
+    /// When it last took events; later each time, whatever the clock says, since events stand in this order.
     taken_at: DateTime<Utc>,
 }
 
-impl ClickWriter {
-    /// A writer of the store's clicks into `events`.
+impl EventWriter {
+    /// A writer of the store's events into `events`.
     pub fn new(store: Store, events: Location, bell: Arc<Notify>) -> Self {
         Self {
             store,
@@ -83,11 +85,11 @@ impl ClickWriter {
         }
     }
 
-    /// Writes clicks as they come until `stop` turns true, then those that are left.
+    /// Writes events as they come until `stop` turns true, then those that are left.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
         loop {
             if let Err(error) = self.flush(Utc::now()).await {
-                tracing::error!("clicks wait in the store: {error}");
+                tracing::error!("events wait in the store: {error}");
             }
             if *stop.borrow_and_update() {
                 return;
@@ -100,54 +102,54 @@ impl ClickWriter {
         }
     }
 
-    /// Writes every click that is not written, also those that processes which are gone left behind; returns how many.
+    /// Writes every event that is not written, also those that processes which are gone left behind; returns how many.
     pub async fn flush(&mut self, now: DateTime<Utc>) -> Result<u64, EventsError> {
-        self.store.give_back_clicks(now - WRITER_IS_GONE).await?;
+        self.store.give_back_events(now - WRITER_IS_GONE).await?;
         let mut written = 0;
         for file in self.unwritten.clone() {
             written += self.write(&file, now).await?;
         }
-        while let Some(oldest) = self.store.oldest_untaken_click().await? {
+        while let Some(oldest) = self.store.oldest_untaken_event().await? {
             let hour = start_of_hour(oldest);
             let file = self.file_of(hour, now);
-            let (path, room) = (file.path.clone(), MOST_CLICKS.saturating_sub(file.clicks));
+            let (path, room) = (file.path.clone(), MOST_EVENTS.saturating_sub(file.events));
             file.taken_at = now.max(file.taken_at + TimeDelta::milliseconds(1));
             let taken_at = file.taken_at;
             // Also where taking fails: its answer may have been lost on the way.
             self.unwritten.insert(path.clone());
-            let taken = self.store.take_clicks(&path, hour..hour + HOUR, room, taken_at).await?;
+            let taken = self.store.take_events(&path, hour..hour + HOUR, room, taken_at).await?;
             if let Some(file) = self.growing.get_mut(&hour) {
-                file.clicks = file.clicks.saturating_add(u32::try_from(taken).unwrap_or(u32::MAX));
+                file.events = file.events.saturating_add(u32::try_from(taken).unwrap_or(u32::MAX));
             }
             written += self.write(&path, now).await?;
         }
         Ok(written)
     }
 
-    /// The file for the clicks of an hour: the one that grows, or a new one.
+    /// The file for the events of an hour: the one that grows, or a new one.
     fn file_of(&mut self, hour: DateTime<Utc>, now: DateTime<Utc>) -> &mut GrowingFile {
         self.growing
-            .retain(|_, file| file.clicks < MOST_CLICKS && now - file.begun_at < FILE_GROWS_FOR);
+            .retain(|_, file| file.events < MOST_EVENTS && now - file.begun_at < FILE_GROWS_FOR);
         let (begun, process) = (&mut self.files_begun, &self.process);
         self.growing.entry(hour).or_insert_with(|| {
             *begun += 1;
             let (day, hour) = (hour.format("%Y-%m-%d"), hour.format("%H"));
             GrowingFile {
-                path: format!("date={day}/clicks-{hour}-{process}-{begun:04}.ndjson"),
-                clicks: 0,
+                path: format!("date={day}/events-{hour}-{process}-{begun:04}.ndjson"),
+                events: 0,
                 begun_at: now,
                 taken_at: now - TimeDelta::milliseconds(1),
             }
         })
     }
 
-    /// Writes a file whole, then marks its clicks.
+    /// Writes a file whole, then marks its events.
     async fn write(&mut self, file: &str, now: DateTime<Utc>) -> Result<u64, EventsError> {
-        let clicks = self.store.clicks_of_file(file).await?;
-        if !clicks.is_empty() {
-            self.put(file, lines(&clicks)).await?;
+        let events = self.store.events_of_file(file).await?;
+        if !events.is_empty() {
+            self.put(file, lines(&events)).await?;
         }
-        let marked = self.store.mark_clicks_written(file, now).await?;
+        let marked = self.store.mark_events_written(file, now).await?;
         self.unwritten.remove(file);
         Ok(marked)
     }
@@ -198,26 +200,32 @@ fn start_of_hour(time: DateTime<Utc>) -> DateTime<Utc> {
 }
 
 /// One event a line.
-fn lines(clicks: &[Click]) -> Vec<u8> {
+fn lines(events: &[StoredEvent]) -> Vec<u8> {
     let mut lines = Vec::new();
-    for click in clicks {
+    for event in events {
         // Writing texts and numbers to memory does not fail.
-        if serde_json::to_writer(&mut lines, &Event::from(click)).is_ok() {
+        if serde_json::to_writer(&mut lines, &Event::from(event)).is_ok() {
             lines.push(b'\n');
         }
     }
     lines
 }
 
-/// What was clicked, as the platform names it.
+/// A click, as the platform tells of it.
+const INTERACTION: &str = "INTERACT";
 const BUTTON: &str = "download-progress-report";
+const CLICK: &str = "click";
 const PAGE: &str = "course-progress-dashboard";
+/// A delivery: that a request became something else, which no rule takes for a click.
+const AUDIT: &str = "AUDIT";
+const DELIVERED: &str = "report-delivered";
+const DELIVERY: &str = "delivery";
 const ENVIRONMENT: &str = "course-progress";
 /// Who tells of it.
 const PRODUCER: &str = "pragati";
 const PRODUCER_PART: &str = "pragati-serve";
 
-/// A Sunbird telemetry v3 event of a click. What is not known is left out.
+/// A Sunbird telemetry v3 event. What is not known is left out.
 #[derive(Debug, Serialize)]
 struct Event<'a> {
     eid: &'static str,
@@ -229,7 +237,7 @@ struct Event<'a> {
     context: Context<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     object: Option<Entity<'a>>,
-    edata: ClickData,
+    edata: EventData,
 }
 
 #[derive(Debug, Serialize)]
@@ -238,7 +246,7 @@ struct Context<'a> {
     channel: Option<&'a str>,
     pdata: Producer,
     env: &'static str,
-    cdata: [Entity<'a>; 1],
+    cdata: Vec<Entity<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -250,52 +258,74 @@ struct Producer {
 
 #[derive(Debug, Serialize)]
 struct Entity<'a> {
-    id: &'a str,
+    id: Cow<'a, str>,
     #[serde(rename = "type")]
     kind: &'static str,
 }
 
 #[derive(Debug, Serialize)]
-struct ClickData {
+struct EventData {
     id: &'static str,
     #[serde(rename = "type")]
     kind: &'static str,
-    pageid: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pageid: Option<&'static str>,
+    /// What the request became.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'static str>,
 }
 
-impl<'a> From<&'a Click> for Event<'a> {
-    fn from(click: &'a Click) -> Self {
-        Self {
-            eid: "INTERACT",
-            ets: click.event_time.timestamp_millis(),
-            ver: "3.0",
-            mid: &click.mid,
-            actor: Entity {
-                id: click.user_id.as_str(),
-                kind: "User",
+impl EventData {
+    fn of(kind: EventKind) -> Self {
+        match kind {
+            EventKind::Click => Self {
+                id: BUTTON,
+                kind: CLICK,
+                pageid: Some(PAGE),
+                state: None,
             },
+            EventKind::Sent | EventKind::Ready => Self {
+                id: DELIVERED,
+                kind: DELIVERY,
+                pageid: None,
+                state: Some(kind.word()),
+            },
+        }
+    }
+}
+
+impl<'a> From<&'a StoredEvent> for Event<'a> {
+    fn from(event: &'a StoredEvent) -> Self {
+        let entity = |kind, id: &'a str| Entity { id: id.into(), kind };
+        let mut cdata = vec![entity("Batch", &event.batch_id)];
+        let eid = match event.kind {
+            EventKind::Click => INTERACTION,
+            EventKind::Sent | EventKind::Ready => {
+                cdata.push(Entity {
+                    id: event.request_id.to_string().into(),
+                    kind: "Request",
+                });
+                AUDIT
+            }
+        };
+        Self {
+            eid,
+            ets: event.event_time.timestamp_millis(),
+            ver: "3.0",
+            mid: &event.mid,
+            actor: entity("User", event.user_id.as_str()),
             context: Context {
-                channel: click.tenant_id.as_deref(),
+                channel: event.tenant_id.as_deref(),
                 pdata: Producer {
                     id: PRODUCER,
                     ver: env!("CARGO_PKG_VERSION"),
                     pid: PRODUCER_PART,
                 },
                 env: ENVIRONMENT,
-                cdata: [Entity {
-                    id: &click.batch_id,
-                    kind: "Batch",
-                }],
+                cdata,
             },
-            object: click.course_id.as_deref().map(|course| Entity {
-                id: course,
-                kind: "Course",
-            }),
-            edata: ClickData {
-                id: BUTTON,
-                kind: "click",
-                pageid: PAGE,
-            },
+            object: event.course_id.as_deref().map(|course| entity("Course", course)),
+            edata: EventData::of(event.kind),
         }
     }
 }

@@ -191,9 +191,9 @@ fn queue(figures: &QueueFigures, now: DateTime<Utc>) -> Registry {
         oldest,
     );
     registry.register(
-        "clicks_to_write",
-        "Accepted clicks that are not written as events yet",
-        gauge(figures.clicks_to_write),
+        "events_to_write",
+        "Accepted clicks and reports handed over that are not written as events yet",
+        gauge(figures.events_to_write),
     );
     registry
 }

@@ -12,7 +12,7 @@ use crate::nightly::layout;
 
 /// How often old requests are looked for.
 const LOOK_AGAIN: Duration = Duration::from_secs(60 * 60);
-/// Requests are kept for so long whatever is set: limits are counted, and files of events written, from their clicks.
+/// Requests are kept for so long whatever is set: limits are counted, and files written, from their events.
 const KEPT_AT_LEAST: TimeDelta = TimeDelta::hours(24);
 /// A report file that was made for a request stays for so long, also where the request is gone: another may be about to
 /// name it.

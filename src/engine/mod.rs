@@ -9,4 +9,4 @@ mod session;
 mod temp_files;
 
 pub use error::EngineError;
-pub use session::{EngineOptions, RAW_SCHEMA, TABLE_SCHEMA, new_session, partitioned_session};
+pub use session::{EngineOptions, RAW_SCHEMA, TABLE_SCHEMA, new_session, partitioned_session, session_beside};

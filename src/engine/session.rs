@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytesize::ByteSize;
-use datafusion::catalog::MemorySchemaProvider;
+use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
 use datafusion::execution::disk_manager::DiskManagerBuilder;
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -104,6 +104,29 @@ pub fn partitioned_session(other: &SessionContext) -> SessionContext {
     let session = SessionContext::new_with_config_rt(config, other.runtime_env());
     register_functions(&session);
     session
+}
+
+/// A session like another, with its tables, where more tables may be registered without the other's seeing them. A table
+/// of the same name hides the other's.
+pub async fn session_beside(other: &SessionContext) -> Result<SessionContext, EngineError> {
+    let failed = || EngineError::running("a session beside another");
+    let session = SessionContext::new_with_config_rt(other.copied_config(), other.runtime_env());
+    register_functions(&session);
+    let (Some(from), Some(to)) = (other.catalog(CATALOG), session.catalog(CATALOG)) else {
+        return Ok(session);
+    };
+    for schema in [TABLE_SCHEMA, RAW_SCHEMA] {
+        let tables = MemorySchemaProvider::new();
+        if let Some(from) = from.schema(schema) {
+            for name in from.table_names() {
+                if let Some(table) = from.table(&name).await.map_err(failed())? {
+                    tables.register_table(name, table).map_err(failed())?;
+                }
+            }
+        }
+        to.register_schema(schema, Arc::new(tables)).map_err(failed())?;
+    }
+    Ok(session)
 }
 
 fn register_functions(session: &SessionContext) {

@@ -1,4 +1,4 @@
-//! Rows of any query as text or files: what `pragati sql` and `pragati ratio` print.
+//! Rows of any query as text or files: what `pragati sql` and `pragati ratio` print, to any writer.
 //!
 //! Everything streams; only a table on the screen is laid out a page of rows at a time. The Course Progress Report has its
 //! own writers in `report`, because its bytes are a contract.
@@ -9,6 +9,7 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::csv;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::error::ArrowError;
+use datafusion::arrow::ipc::writer::StreamWriter;
 use datafusion::arrow::json;
 use datafusion::arrow::util::display::FormatOptions;
 use datafusion::arrow::util::pretty::pretty_format_batches_with_options;
@@ -33,6 +34,15 @@ pub enum Format {
     /// One object a line.
     Ndjson,
     Parquet,
+    /// A stream of Arrow IPC.
+    Arrow,
+}
+
+impl Format {
+    /// Whether it is text, which may go to a terminal and be put together from several results.
+    pub const fn is_text(self) -> bool {
+        !matches!(self, Self::Parquet | Self::Arrow)
+    }
 }
 
 /// Rows that cannot be printed.
@@ -82,6 +92,7 @@ enum RowWriter<'a> {
     Json(json::ArrayWriter<&'a mut (dyn Write + Send)>),
     Ndjson(json::LineDelimitedWriter<&'a mut (dyn Write + Send)>),
     Parquet(Box<ArrowWriter<&'a mut (dyn Write + Send)>>),
+    Arrow(Box<StreamWriter<&'a mut (dyn Write + Send)>>),
 }
 
 impl<'a> RowWriter<'a> {
@@ -100,6 +111,7 @@ impl<'a> RowWriter<'a> {
             Format::Json => Self::Json(nulls_shown.build(out)),
             Format::Ndjson => Self::Ndjson(nulls_shown.build(out)),
             Format::Parquet => Self::Parquet(Box::new(ArrowWriter::try_new(out, schema, None)?)),
+            Format::Arrow => Self::Arrow(Box::new(StreamWriter::try_new(out, &schema)?)),
         })
     }
 
@@ -110,6 +122,7 @@ impl<'a> RowWriter<'a> {
             Self::Json(writer) => writer.write(&batch)?,
             Self::Ndjson(writer) => writer.write(&batch)?,
             Self::Parquet(writer) => writer.write(&batch)?,
+            Self::Arrow(writer) => writer.write(&batch)?,
         }
         Ok(())
     }
@@ -126,6 +139,7 @@ impl<'a> RowWriter<'a> {
             Self::Parquet(writer) => {
                 writer.close()?;
             }
+            Self::Arrow(mut writer) => writer.finish()?,
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::published::PublishedError;
 use crate::catalog::CatalogError;
 use crate::engine::EngineError;
 use crate::exports::LocationError;
@@ -19,6 +20,8 @@ pub enum NightlyError {
     Engine(#[from] EngineError),
     #[error(transparent)]
     Location(#[from] LocationError),
+    #[error(transparent)]
+    Published(#[from] PublishedError),
     #[error("another nightly run is writing to {}; wait for it to end", .0.display())]
     Busy(PathBuf),
     #[error("no space left on the disk of {}; free space or choose another --out; the output of earlier runs is untouched", .0.display())]

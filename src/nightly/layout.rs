@@ -12,8 +12,10 @@ pub const MANIFEST: &str = "manifest.json";
 pub const CSV: &str = "csv";
 /// The folder of the report mart.
 pub const MART: &str = "course_progress_report";
-/// The folder of the metric tables.
+/// The folder of the download ratio over windows of time.
 pub const RATIO: &str = "download_ratio";
+/// The folder of the download ratio by day.
+pub const RATIO_BY_DAY: &str = "download_ratio_by_day";
 /// Stands for a tenant that is not known.
 const UNKNOWN_TENANT: &str = "_";
 
@@ -35,6 +37,11 @@ pub fn csv_path(tenant_id: Option<&str>, batch_id: &str) -> String {
 /// The `number`th file of a folder of Parquet files.
 pub fn part_path(folder: &str, number: usize) -> String {
     format!("{folder}/part-{number:05}.parquet")
+}
+
+/// The CSV file beside the Parquet files of a folder.
+pub fn table_csv_path(folder: &str) -> String {
+    format!("{folder}/{folder}.csv")
 }
 
 /// `relative`, as a manifest lists it, below a day's folder in a store: names in it are encoded already.

@@ -82,8 +82,14 @@ pub enum Content {
         first_batch_id: String,
         last_batch_id: String,
     },
-    /// The download ratio's table.
+    /// The download ratio over windows of time.
     DownloadRatio,
+    /// The same as CSV.
+    DownloadRatioCsv,
+    /// The download ratio by day.
+    DownloadRatioByDay,
+    /// The same as CSV.
+    DownloadRatioByDayCsv,
 }
 
 impl FileEntry {
@@ -120,6 +126,9 @@ enum ListedContent {
     ReportCsv,
     ReportMart,
     DownloadRatio,
+    DownloadRatioCsv,
+    DownloadRatioByDay,
+    DownloadRatioByDayCsv,
 }
 
 impl TryFrom<ListedFile> for FileEntry {
@@ -139,6 +148,9 @@ impl TryFrom<ListedFile> for FileEntry {
                 last_batch_id: needed(file.last_batch_id, "last_batch_id")?,
             },
             ListedContent::DownloadRatio => Content::DownloadRatio,
+            ListedContent::DownloadRatioCsv => Content::DownloadRatioCsv,
+            ListedContent::DownloadRatioByDay => Content::DownloadRatioByDay,
+            ListedContent::DownloadRatioByDayCsv => Content::DownloadRatioByDayCsv,
         };
         Ok(Self {
             path: file.path,

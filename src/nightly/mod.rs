@@ -13,6 +13,7 @@ mod mart;
 mod metrics;
 mod parts;
 pub mod published;
+mod ratio_table;
 mod staged;
 mod upload;
 
@@ -23,7 +24,8 @@ use bytesize::ByteSize;
 use chrono::Utc;
 
 pub use error::NightlyError;
-pub use published::{Published, PublishedError};
+pub use published::{Published, PublishedError, RatioFilter};
+pub use ratio_table::RatioTable;
 pub use staged::HashedFile;
 
 use crate::catalog::Catalog;
@@ -68,14 +70,14 @@ pub async fn run(
     if let Some(folder) = local_folder(out) {
         let output = OutputFolder::open(&folder)?;
         let staged = output.stage()?;
-        let manifest = make(catalog, config, &staged, progress).await?;
+        let manifest = make(catalog, config, &staged, &Location::parse(out)?, progress).await?;
         let place = output.publish(staged, &catalog.date.folder_name())?;
         let place = place.display().to_string();
         return Ok(NightlyOutput { place, manifest });
     }
     let destination = Location::parse(out)?;
     let staged = StagedOutput::new_among_others(&config.temp_folder())?;
-    let manifest = make(catalog, config, &staged, Arc::clone(&progress)).await?;
+    let manifest = make(catalog, config, &staged, &destination, Arc::clone(&progress)).await?;
     progress.stage("uploading");
     let (place, manifest) = upload::publish(&staged, manifest, &destination).await?;
     Ok(NightlyOutput { place, manifest })
@@ -90,23 +92,24 @@ fn local_folder(out: &str) -> Option<PathBuf> {
     url.to_file_path().ok()
 }
 
-/// Makes a day's output in the staging folder, the manifest last.
+/// Makes a day's output in the staging folder, the manifest last. `reports` holds the output of earlier runs.
 async fn make(
     catalog: &Catalog,
     config: &Config,
     staged: &StagedOutput,
+    reports: &Location,
     progress: Arc<dyn Progress>,
 ) -> Result<Manifest, NightlyError> {
     let started_at = Utc::now();
     progress.stage("reading");
-    let reports = write_reports(catalog, config, staged, &progress);
-    let measures = measure(catalog, staged, &progress);
-    let (mut files, (ratio, enrolments)) = match config.memory_limit {
-        None => tokio::try_join!(reports, measures)?,
+    let writing = write_reports(catalog, config, staged, &progress);
+    let measuring = measure(catalog, config, staged, reports, &progress);
+    let (mut files, (ratios, enrolments)) = match config.memory_limit {
+        None => tokio::try_join!(writing, measuring)?,
         // What is there of it is for one thing after the other.
-        Some(_) => (reports.await?, measures.await?),
+        Some(_) => (writing.await?, measuring.await?),
     };
-    files.push(ratio);
+    files.extend(ratios);
     let counts = accounts::counts(enrolments, &files);
     let rejected = accounts::rejected(catalog, &counts).await?;
     let finished_at = Utc::now();
@@ -137,12 +140,14 @@ async fn make(
 /// Writes the metric tables, and counts what became of the enrolments.
 async fn measure(
     catalog: &Catalog,
+    config: &Config,
     staged: &StagedOutput,
+    reports: &Location,
     progress: &Arc<dyn Progress>,
-) -> Result<(FileEntry, EnrolmentCounts), NightlyError> {
+) -> Result<(Vec<FileEntry>, EnrolmentCounts), NightlyError> {
     progress.stage("measuring");
-    let ratio = metrics::write(catalog, staged.path()).await?;
-    Ok((ratio, count_enrolments(catalog).await?))
+    let ratios = metrics::write(catalog, config, staged, reports).await?;
+    Ok((ratios, count_enrolments(catalog).await?))
 }
 
 /// Writes the CSV files and the mart, group by group.

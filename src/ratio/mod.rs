@@ -1,12 +1,20 @@
 //! The download ratio (DESIGN, section 5): is the report used? Its definition is `queries/metrics/download_ratio.sql`.
 
+mod days;
+mod error;
+mod explain;
 pub mod figures;
 
 use datafusion::prelude::DataFrame;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::catalog::{Catalog, CatalogError};
+pub use days::{Days, Period, Window};
+pub use error::RatioError;
+pub use explain::{Explanation, Subject, SubjectId, explain};
+
+use crate::catalog::Catalog;
+use crate::queries::Parameters;
 
 /// What a ratio is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -18,21 +26,8 @@ pub enum Level {
     Course,
     /// Each tenant.
     Tenant,
-    /// Each course within one tenant.
+    /// Each course within each tenant: what a tenant may see of a course that several share.
     TenantCourse,
-}
-
-/// The days whose downloads count; each window ends with the snapshot's own day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Window {
-    All,
-    #[serde(rename = "1d")]
-    OneDay,
-    #[serde(rename = "7d")]
-    SevenDays,
-    #[serde(rename = "30d")]
-    ThirtyDays,
 }
 
 impl Level {
@@ -47,32 +42,65 @@ impl Level {
     }
 }
 
-impl Window {
-    /// The value of the column `time_window`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::All => "all",
-            Self::OneDay => "1d",
-            Self::SevenDays => "7d",
-            Self::ThirtyDays => "30d",
-        }
-    }
-}
-
 /// Stands for every level or window.
 const EVERY: &str = "*";
+/// The view, and what a query that prints rows of any kind reads them from.
+const DOWNLOAD_RATIO: &str = "download_ratio";
 
 /// The ratio's rows in order of level, id and window; `None` stands for every level or window.
 pub async fn download_ratio(
     catalog: &Catalog,
     level: Option<Level>,
     window: Option<Window>,
-) -> Result<DataFrame, CatalogError> {
-    catalog
-        .query("metrics/ratio_report", |parameters| {
-            parameters
-                .with("level", level.map_or(EVERY, Level::name))
-                .with("time_window", window.map_or(EVERY, Window::name))
+) -> Result<DataFrame, RatioError> {
+    let rows = catalog.query("metrics/ratio_report", |parameters| {
+        selected(parameters, level, window.map(Window::name))
+    });
+    Ok(rows.await?)
+}
+
+/// The ratio's rows over some days: one for each id, with the time window `custom`.
+pub async fn download_ratio_of_days(
+    catalog: &Catalog,
+    level: Option<Level>,
+    days: &Days,
+) -> Result<DataFrame, RatioError> {
+    let ratios = catalog
+        .query("metrics/download_ratio", |parameters| days.bound(parameters))
+        .await?;
+    in_order(catalog, ratios, level, Some("custom")).await
+}
+
+/// The ratio's rows in order of level, id and period.
+pub async fn download_ratio_over_time(
+    catalog: &Catalog,
+    level: Option<Level>,
+    period: Period,
+    days: &Days,
+) -> Result<DataFrame, RatioError> {
+    let ratios = catalog
+        .query("metrics/download_ratio_over_time", |parameters| {
+            days.bound(parameters).with("period", period.name())
         })
-        .await
+        .await?;
+    in_order(catalog, ratios, level, None).await
+}
+
+async fn in_order(
+    catalog: &Catalog,
+    ratios: DataFrame,
+    level: Option<Level>,
+    window: Option<&str>,
+) -> Result<DataFrame, RatioError> {
+    let tables = [(DOWNLOAD_RATIO, ratios.into_view())];
+    let rows = catalog.query_with_tables("metrics/ratio_report", &tables, |parameters| {
+        selected(parameters, level, window)
+    });
+    Ok(rows.await?)
+}
+
+fn selected(parameters: Parameters, level: Option<Level>, window: Option<&str>) -> Parameters {
+    parameters
+        .with("level", level.map_or(EVERY, Level::name))
+        .with("time_window", window.unwrap_or(EVERY))
 }

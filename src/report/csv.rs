@@ -65,14 +65,24 @@ impl CsvWriter {
 
     /// Appends what a file begins with: the byte-order mark where wanted, and the header line.
     pub fn start(&self, out: &mut Vec<u8>) {
+        self.start_with(COLUMNS.iter().map(|column| column.header), out);
+    }
+
+    /// As [`start`](Self::start), for a file with other columns.
+    pub fn start_with<'a>(&self, headers: impl IntoIterator<Item = &'a str>, out: &mut Vec<u8>) {
         if self.style.bom {
             out.extend_from_slice(BYTE_ORDER_MARK);
         }
-        for (index, column) in COLUMNS.iter().enumerate() {
+        self.append_line(headers, out);
+    }
+
+    /// Appends a line of these cells.
+    pub fn append_line<'a>(&self, cells: impl IntoIterator<Item = &'a str>, out: &mut Vec<u8>) {
+        for (index, cell) in cells.into_iter().enumerate() {
             if index > 0 {
                 out.push(b',');
             }
-            self.push_cell(out, column.header);
+            self.push_cell(out, cell);
         }
         self.end_line(out);
     }

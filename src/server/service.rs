@@ -16,7 +16,7 @@ use super::figures::{FiguresError, FiguresSource};
 use super::identity::{Identity, IdentityError};
 use super::{HttpServer, Limits, ServerError, ServerParts};
 use crate::config::{Config, ConfigError};
-use crate::delivery::events::ClickWriter;
+use crate::delivery::events::EventWriter;
 use crate::delivery::files::ReportFiles;
 use crate::delivery::links::Links;
 use crate::delivery::mail::Mailer;
@@ -67,7 +67,7 @@ pub struct Service {
     http: HttpServer,
     workshop: Arc<Workshop>,
     workers: usize,
-    clicks: ClickWriter,
+    events: EventWriter,
     figures: Arc<FiguresSource>,
     retention: Retention,
     refresh: Duration,
@@ -99,7 +99,7 @@ impl Service {
         let figures = Arc::new(FiguresSource::new(config.clone(), Arc::clone(&source)));
         let metrics = Arc::new(DeliveryMetrics::new());
         let (bell, click_bell) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let clicks = ClickWriter::new(store.clone(), events, Arc::clone(&click_bell));
+        let events = EventWriter::new(store.clone(), events, Arc::clone(&click_bell));
         let parts = ServerParts {
             config: serve.clone(),
             identity: Arc::new(identity),
@@ -117,7 +117,7 @@ impl Service {
             http,
             workers: serve.workers,
             retention: Retention::new(store.clone(), files.location().clone(), serve.retention()),
-            clicks,
+            events,
             figures,
             refresh: Duration::from_secs(u64::from(serve.refresh_seconds)),
             grace: Duration::from_secs(u64::from(serve.shutdown_seconds)),
@@ -149,13 +149,13 @@ impl Service {
         let files = Arc::clone(&self.workshop.files);
         let forget = move |path: &str| files.forget(path);
         let _keeping_house = SpawnedTask::spawn(self.retention.run(forget, stopping.clone()));
-        let clicks = SpawnedTask::spawn(self.clicks.run(stopping.clone()));
+        let events = SpawnedTask::spawn(self.events.run(stopping.clone()));
         let workers = SpawnedTask::spawn(self.workshop.run(self.workers, stopping));
         let result = self.http.run(shutdown).await;
         // Nobody listens where all workers have ended already.
         let _ = stop.send(true);
         let ended = async {
-            let _ = tokio::join!(workers, clicks);
+            let _ = tokio::join!(workers, events);
         };
         if tokio::time::timeout(self.grace, ended).await.is_err() {
             tracing::warn!("some work did not end in time; it goes on when the service runs again");

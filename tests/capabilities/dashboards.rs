@@ -174,7 +174,11 @@ fn a_real_prometheus_answers_with_the_command_s_numbers() {
 
 #[test]
 fn rules_are_valid_and_name_figures_that_exist() {
-    let service = Setup::over(clicked()).start();
+    // Deliveries have gauges where events of them are read.
+    let events = tempfile::tempdir().expect("a folder");
+    let mut setup = Setup::over(clicked());
+    setup.config.events = Some(events.path().display().to_string());
+    let service = setup.start();
     let known = known_names(&metrics(&service));
     for name in ["alerts.yml", "recording-rules.yml"] {
         if let Some(words) = promtool(&["check", "rules", &format!("{FOLDER}/{name}")], "") {

@@ -1,4 +1,4 @@
-//! Every accepted click becomes one telemetry event in a file that the download ratio reads.
+//! Every accepted click, and every report handed over, becomes one telemetry event in a file that the download ratio reads.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use pragati::delivery::events::ClickWriter;
-use pragati::delivery::request::NewRequest;
-use pragati::delivery::store::{AcceptLimits, Accepted, Database, Store};
+use pragati::delivery::events::EventWriter;
+use pragati::delivery::request::{Failure, FailureCause, NewRequest, Status};
+use pragati::delivery::store::{AcceptLimits, Accepted, Database, Held, Store};
 use pragati::exports::Location;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -46,13 +46,13 @@ impl Service {
         self.folder.path().join("events")
     }
 
-    fn writer(&self) -> ClickWriter {
+    fn writer(&self) -> EventWriter {
         self.writer_with(Arc::default())
     }
 
-    fn writer_with(&self, bell: Arc<Notify>) -> ClickWriter {
+    fn writer_with(&self, bell: Arc<Notify>) -> EventWriter {
         let events = Location::parse(self.events().to_str().expect("UTF-8")).expect("a location");
-        ClickWriter::new(self.store.clone(), events, bell)
+        EventWriter::new(self.store.clone(), events, bell)
     }
 
     async fn accept(&self, new: NewRequest) {
@@ -70,7 +70,7 @@ impl Service {
     }
 
     async fn waiting(&self) -> u64 {
-        self.store.figures().await.expect("figures").clicks_to_write
+        self.store.figures().await.expect("figures").events_to_write
     }
 }
 
@@ -132,6 +132,50 @@ async fn a_click_is_a_telemetry_event() {
 }
 
 #[tokio::test]
+async fn a_report_handed_over_is_an_event_that_is_no_click() {
+    let service = Service::start().await;
+    for (batch, status) in [("b1", Status::Sent), ("b2", Status::Ready)] {
+        service.accept(click("u1", batch)).await;
+        let lease = service.store.claim(later(1)).await.expect("an answer").expect("work");
+        let mut writer = service.writer();
+        assert_eq!(writer.flush(later(1)).await.expect("written"), 1, "the click");
+        let succeed = || service.store.succeed(&lease.token, status, later(2));
+        assert_eq!(succeed().await.expect("stored"), Held::Yes);
+        assert_eq!(succeed().await.expect("an answer"), Held::No, "it is handed over once");
+        assert_eq!(writer.flush(later(3)).await.expect("written"), 1, "the delivery");
+        let id = lease.request.id.to_string();
+        let events = events_in(&service.events());
+        let is_of_request = |event: &&Value| event["context"]["cdata"][1]["id"] == id.as_str();
+        let expected = json!({
+            "eid": "AUDIT",
+            "ets": later(2).timestamp_millis(),
+            "ver": "3.0",
+            "mid": format!("PRAGATI:DELIVERED:{id}"),
+            "actor": {"id": "u1", "type": "User"},
+            "context": {
+                "channel": "tn",
+                "pdata": {"id": "pragati", "ver": env!("CARGO_PKG_VERSION"), "pid": "pragati-serve"},
+                "env": "course-progress",
+                "cdata": [{"type": "Batch", "id": batch}, {"type": "Request", "id": id}],
+            },
+            "object": {"id": "do_31", "type": "Course"},
+            "edata": {"id": "report-delivered", "type": "delivery", "state": status.word()},
+        });
+        assert_eq!(events.iter().find(is_of_request), Some(&expected));
+    }
+    // A request that fails was not handed over.
+    service.accept(click("u1", "b3")).await;
+    let lease = service.store.claim(later(1)).await.expect("an answer").expect("work");
+    let failure = Failure {
+        cause: FailureCause::MailRefused,
+        words: "no".to_owned(),
+    };
+    let failed = service.store.fail(&lease.token, &failure, false, later(2)).await;
+    assert_eq!(failed.expect("stored"), Held::Yes);
+    assert_eq!(service.writer().flush(later(3)).await.expect("written"), 1, "the click");
+}
+
+#[tokio::test]
 async fn clicks_are_written_once_and_by_the_day_of_the_click() {
     let service = Service::start().await;
     let mut writer = service.writer();
@@ -153,7 +197,7 @@ async fn clicks_are_written_once_and_by_the_day_of_the_click() {
     let files = files_below(&service.events());
     for (path, content) in &files {
         let (day, name) = path.split_once('/').expect("a folder");
-        let hour = &name["clicks-".len()..][..2];
+        let hour = &name["events-".len()..][..2];
         for line in std::str::from_utf8(content).expect("UTF-8").lines() {
             let event: Value = serde_json::from_str(line).expect("JSON");
             let time = DateTime::from_timestamp_millis(event["ets"].as_i64().expect("a time")).expect("a time");
@@ -223,10 +267,10 @@ async fn a_crash_loses_no_click_and_repeats_only_what_was_not_marked() {
     service.accept_many(5).await;
     // A process takes three clicks, writes them, and dies before it marks them.
     let hour = start()..later(30);
-    let file = "date=2026-11-23/clicks-10-dead-0001.ndjson";
-    let taken = service.store.take_clicks(file, hour, 3, later(1)).await.expect("taken");
+    let file = "date=2026-11-23/events-10-dead-0001.ndjson";
+    let taken = service.store.take_events(file, hour, 3, later(1)).await.expect("taken");
     assert_eq!(taken, 3);
-    let clicks = service.store.clicks_of_file(file).await.expect("clicks");
+    let clicks = service.store.events_of_file(file).await.expect("clicks");
     let lines: String = clicks
         .iter()
         .map(|click| format!("{{\"mid\":\"{}\"}}\n", click.mid))
@@ -241,7 +285,7 @@ async fn a_crash_loses_no_click_and_repeats_only_what_was_not_marked() {
     let events = events_in(&service.events());
     assert_eq!((events.len(), mids(&events).len()), (18, 15));
     // Should it live after all, it marks nothing that is another's.
-    let marked = service.store.mark_clicks_written(file, later(5)).await.expect("marked");
+    let marked = service.store.mark_events_written(file, later(5)).await.expect("marked");
     assert_eq!(marked, 0);
 }
 
@@ -255,7 +299,7 @@ async fn clicks_wait_in_the_store_while_events_cannot_be_written() {
     fs::write(&day, "in the way").expect("written");
     let message = writer.flush(start()).await.expect_err("not written").to_string();
     assert!(
-        message.contains("date=2026-11-23/clicks-10-") && !message.contains('\n'),
+        message.contains("date=2026-11-23/events-10-") && !message.contains('\n'),
         "{message}"
     );
     assert_eq!(service.waiting().await, 4);

@@ -24,7 +24,7 @@ fn text() -> String {
         by_status: vec![(Status::Queued, 7), (Status::Failed, 2)],
         failed_by_cause: vec![(FailureCause::Cancelled, 2)],
         oldest_open: Some(start()),
-        clicks_to_write: 3,
+        events_to_write: 3,
     };
     metrics.encode(&figures, start() + TimeDelta::milliseconds(90_500))
 }
@@ -49,7 +49,7 @@ fn metrics_have_the_names_and_values_that_alerts_are_written_for() {
         "pragati_requests_failed{cause=\"cancelled\"} 2",
         "pragati_queue_depth 7",
         "pragati_oldest_open_request_age_seconds 90.5",
-        "pragati_clicks_to_write 3",
+        "pragati_events_to_write 3",
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
     }

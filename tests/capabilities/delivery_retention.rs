@@ -14,7 +14,7 @@ use crate::delivery_store::{accepted, click};
 
 const DAYS: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// A request that was answered just now with a file; its click is written.
+/// A request that was answered just now with a file; its events are written.
 async fn answered(store: &Store, files: &Path, user: &str, path: &str) {
     let now = Utc::now();
     let mut new = click(user, "b1");
@@ -39,10 +39,10 @@ async fn answered(store: &Store, files: &Path, user: &str, path: &str) {
         Held::Yes
     );
     let taken = store
-        .take_clicks("f", now - TimeDelta::hours(1)..now + TimeDelta::hours(1), 9, now)
+        .take_events("f", now - TimeDelta::hours(1)..now + TimeDelta::hours(1), 9, now)
         .await;
-    assert_eq!(taken.expect("taken"), 1);
-    store.mark_clicks_written("f", now).await.expect("marked");
+    assert_eq!(taken.expect("taken"), 2);
+    store.mark_events_written("f", now).await.expect("marked");
 }
 
 #[tokio::test]
@@ -96,10 +96,10 @@ async fn what_is_old_goes_and_what_is_in_use_stays() {
         Held::Yes
     );
     store
-        .take_clicks("g", now - TimeDelta::days(999)..later, 9, now)
+        .take_events("g", now - TimeDelta::days(999)..later, 9, now)
         .await
         .expect("taken");
-    store.mark_clicks_written("g", now).await.expect("marked");
+    store.mark_events_written("g", now).await.expect("marked");
     fs::remove_file(files.join(shared)).expect("removed");
     let removed = retention.remove_old(later).await.expect("removed");
     assert_eq!(removed.files, [shared]);

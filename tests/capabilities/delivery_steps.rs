@@ -49,7 +49,7 @@ enum Step {
     Wait {
         seconds: i64,
     },
-    WriteClicks,
+    WriteEvents,
     RemoveOld {
         seconds: i64,
     },
@@ -76,7 +76,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0..8_usize).prop_map(|request| Step::Retry { request }),
         1 => (0..8_usize).prop_map(|request| Step::Cancel { request }),
         5 => prop_oneof![Just(1_i64), Just(30), Just(61), Just(600)].prop_map(|seconds| Step::Wait { seconds }),
-        1 => Just(Step::WriteClicks),
+        1 => Just(Step::WriteEvents),
         1 => (0..2_000_i64).prop_map(|seconds| Step::RemoveOld { seconds }),
     ]
 }
@@ -96,8 +96,9 @@ struct World {
     /// Mails that arrived.
     reports: BTreeMap<RequestId, u32>,
     notices: BTreeMap<RequestId, u32>,
-    clicks: u64,
-    clicks_written: u64,
+    /// Clicks that were accepted and deliveries that were stored.
+    events: u64,
+    events_written: u64,
     /// Requests that this step may have taken out of a final state, or removed.
     retried: Option<RequestId>,
     removed_before: Option<DateTime<Utc>>,
@@ -154,13 +155,13 @@ impl World {
                 }
             }
             Step::Wait { seconds } => self.now += TimeDelta::seconds(seconds),
-            Step::WriteClicks => {
+            Step::WriteEvents => {
                 let whenever = start()..self.now + TimeDelta::days(1);
                 self.store
-                    .take_clicks("f", whenever, 100, self.now)
+                    .take_events("f", whenever, 100, self.now)
                     .await
                     .expect("taken");
-                self.clicks_written += self.store.mark_clicks_written("f", self.now).await.expect("marked");
+                self.events_written += self.store.mark_events_written("f", self.now).await.expect("marked");
             }
             Step::RemoveOld { seconds } => {
                 let before = self.now - TimeDelta::seconds(seconds);
@@ -184,7 +185,7 @@ impl World {
         }
         let limits = AcceptLimits { per_hour: 20, queue: 3 };
         match self.store.accept(new, limits).await.expect("an answer") {
-            Accepted::New(_) | Accepted::UnderWay(_) => self.clicks += 1,
+            Accepted::New(_) | Accepted::UnderWay(_) => self.events += 1,
             Accepted::Repeated(_) => assert!(key.is_some()),
             Accepted::KeyReused | Accepted::TooManyRequests { .. } | Accepted::QueueFull { .. } => {}
         }
@@ -220,6 +221,10 @@ impl World {
             cause,
             words: "no".to_owned(),
         };
+        let is_delivery = lease.work == Work::Deliver
+            && !was_begun_before
+            && matches!(how, End::Well)
+            && (is_download || is_handing_over);
         let stored = match (lease.work, how) {
             (Work::Deliver, _) if was_begun_before => {
                 store
@@ -235,7 +240,10 @@ impl World {
             (Work::Notify, End::Refused) => store.end_notice(token, false).await,
             (Work::Notify, End::NotNow | End::Well) => store.notify_again(token, due).await,
         };
-        let _ = stored.expect("an answer");
+        let stored = stored.expect("an answer");
+        if is_delivery && stored == Held::Yes {
+            self.events += 1;
+        }
         // Also where the lease was lost meanwhile: nothing calls a mail back.
         if is_handing_over && matches!(how, End::Well) {
             self.arrives(&lease);
@@ -297,9 +305,9 @@ impl World {
         }
         let figures = self.store.figures().await.expect("figures");
         assert_eq!(
-            figures.clicks_to_write + self.clicks_written,
-            self.clicks,
-            "a click is lost"
+            figures.events_to_write + self.events_written,
+            self.events,
+            "an event is lost"
         );
         self.known = found;
     }
@@ -345,8 +353,8 @@ proptest! {
                 known: BTreeMap::new(),
                 reports: BTreeMap::new(),
                 notices: BTreeMap::new(),
-                clicks: 0,
-                clicks_written: 0,
+                events: 0,
+                events_written: 0,
                 retried: None,
                 removed_before: None,
             };

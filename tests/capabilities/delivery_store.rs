@@ -110,8 +110,8 @@ async fn found(store: &Store, id: RequestId) -> Request {
     store.find(id).await.expect("an answer").expect("a request")
 }
 
-async fn clicks_to_write(store: &Store) -> u64 {
-    store.figures().await.expect("figures").clicks_to_write
+async fn events_to_write(store: &Store) -> u64 {
+    store.figures().await.expect("figures").events_to_write
 }
 
 /// A scenario is a test on SQLite, and a part of the one test on PostgreSQL, which takes a while to start.
@@ -217,7 +217,7 @@ async fn a_second_click_is_the_same_request_and_another_click(database: Database
     let first = accepted(&store, click("u1", "b1")).await;
     let again = store.accept(click("u1", "b1"), PLENTY).await.expect("an answer");
     assert!(matches!(again, Accepted::UnderWay(request) if request == first));
-    assert_eq!(clicks_to_write(&store).await, 2);
+    assert_eq!(events_to_write(&store).await, 2);
     // Also while a worker has it.
     let lease = claimed(&store, start()).await;
     let again = store.accept(click("u1", "b1"), PLENTY).await.expect("an answer");
@@ -240,7 +240,8 @@ async fn a_second_click_is_the_same_request_and_another_click(database: Database
     assert_eq!(held, Held::Yes);
     let next = accepted(&store, click("u1", "b1")).await;
     assert!(next.id > first.id);
-    assert_eq!(clicks_to_write(&store).await, 8);
+    // Seven clicks and a delivery.
+    assert_eq!(events_to_write(&store).await, 9);
 }
 
 async fn the_same_key_is_the_same_click(database: Database) {
@@ -262,7 +263,7 @@ async fn the_same_key_is_the_same_click(database: Database) {
         .await
         .expect("an answer");
     assert!(matches!(answer, Accepted::Repeated(request) if request == first));
-    assert_eq!(clicks_to_write(&store).await, 2);
+    assert_eq!(events_to_write(&store).await, 2);
     // With other content it is a mistake, and counts for nothing.
     let mut download = with_key(click("u1", "b1"), "k1");
     download.deliver = Deliver::Download;
@@ -286,7 +287,8 @@ async fn the_same_key_is_the_same_click(database: Database) {
         .await
         .expect("an answer");
     assert!(matches!(answer, Accepted::Repeated(request) if request.id == first.id && request.status == Status::Sent));
-    assert_eq!(clicks_to_write(&store).await, 3);
+    // Three clicks and a delivery.
+    assert_eq!(events_to_write(&store).await, 4);
 }
 
 async fn a_person_clicks_so_often_in_an_hour(database: Database) {
@@ -314,7 +316,7 @@ async fn a_person_clicks_so_often_in_an_hour(database: Database) {
     let answer = store.accept(at_minute("b3", 60), limits).await.expect("an answer");
     let expected = Duration::from_secs(10 * 60);
     assert!(matches!(answer, Accepted::TooManyRequests { retry_after } if retry_after == expected));
-    assert_eq!(clicks_to_write(&store).await, 4);
+    assert_eq!(events_to_write(&store).await, 4);
 }
 
 async fn a_full_queue_takes_nothing_new(database: Database) {
@@ -383,12 +385,12 @@ async fn fifty_clicks_at_once_are_counted_exactly(database: Database) {
     let tally = at_once(&stores, 50, PLENTY, |_| click("u1", "b1")).await;
     assert_eq!(tally.counts(), (1, 49, 0, 0));
     assert_eq!(tally.ids.len(), 1);
-    assert_eq!(clicks_to_write(&stores[0]).await, 50);
+    assert_eq!(events_to_write(&stores[0]).await, 50);
 
     let tally = at_once(&stores, 50, PLENTY, |_| with_key(click("u2", "b1"), "k")).await;
     assert_eq!(tally.counts(), (1, 0, 49, 0));
     assert_eq!(tally.ids.len(), 1);
-    assert_eq!(clicks_to_write(&stores[0]).await, 51);
+    assert_eq!(events_to_write(&stores[0]).await, 51);
 
     let few = AcceptLimits { per_hour: 10, ..PLENTY };
     let tally = at_once(&stores, 50, few, |number| click("u3", &format!("b{number}"))).await;
@@ -398,7 +400,7 @@ async fn fifty_clicks_at_once_are_counted_exactly(database: Database) {
     let short = AcceptLimits { queue: 19, ..PLENTY };
     let tally = at_once(&stores, 50, short, |number| click(&format!("v{number}"), "b1")).await;
     assert_eq!(tally.counts(), (7, 0, 0, 43));
-    assert_eq!(clicks_to_write(&stores[2]).await, 68);
+    assert_eq!(events_to_write(&stores[2]).await, 68);
 }
 
 async fn no_two_workers_get_the_same_work(database: Database) {
@@ -743,10 +745,10 @@ async fn ended(store: &Store, batch: &str, path: &str, now: DateTime<Utc>) -> Re
     request.id
 }
 
-async fn all_clicks_written(store: &Store, now: DateTime<Utc>) {
+async fn all_events_written(store: &Store, now: DateTime<Utc>) {
     let whenever = DateTime::UNIX_EPOCH..now + minutes(60);
-    store.take_clicks("file", whenever, u32::MAX, now).await.expect("taken");
-    store.mark_clicks_written("file", now).await.expect("marked");
+    store.take_events("file", whenever, u32::MAX, now).await.expect("taken");
+    store.mark_events_written("file", now).await.expect("marked");
 }
 
 async fn old_requests_go_and_their_files_after_them(database: Database) {
@@ -754,7 +756,7 @@ async fn old_requests_go_and_their_files_after_them(database: Database) {
     let day = minutes(24 * 60);
     let old = ended(&store, "b1", "shared.csv", start()).await;
     let alone = ended(&store, "b2", "alone.csv", start()).await;
-    all_clicks_written(&store, start()).await;
+    all_events_written(&store, start()).await;
     let unwritten = ended(&store, "b3", "unwritten.csv", start()).await;
     let young = ended(&store, "b4", "shared.csv", start() + day).await;
     let waiting = accepted(&store, click("u1", "b5")).await;
@@ -792,7 +794,7 @@ async fn old_requests_go_and_their_files_after_them(database: Database) {
     store.forget_file("alone.csv").await.expect("forgotten");
     assert!(store.unnamed_files(soon).await.expect("paths").is_empty());
     // Everything goes in its time; the notice that is due, never.
-    all_clicks_written(&store, start() + day).await;
+    all_events_written(&store, start() + day).await;
     assert_eq!(store.remove_old(start() + day + minutes(1)).await.expect("removed"), 2);
     assert_eq!(
         store.unnamed_files(soon).await.expect("paths"),
@@ -836,7 +838,7 @@ async fn pages_hold_each_request_once(database: Database) {
     assert_eq!(by_status[&Status::Queued], 45);
     assert_eq!(by_status[&Status::Running], 1);
     assert_eq!((by_status[&Status::Sent], by_status.len()), (0, Status::ALL.len()));
-    assert_eq!((figures.oldest_open, figures.clicks_to_write), (Some(start()), 46));
+    assert_eq!((figures.oldest_open, figures.events_to_write), (Some(start()), 46));
     let words = failure(FailureCause::NotAllowed);
     let _ = store.fail(&lease.token, &words, false, start()).await.expect("stored");
     let causes: BTreeMap<_, _> = store

@@ -96,7 +96,10 @@ mod layout {
         csv/t%2F1/%2E..csv
         csv/t1/%20b%20.csv
         csv/t1/b1.csv
+        download_ratio/download_ratio.csv
         download_ratio/part-00000.parquet
+        download_ratio_by_day/download_ratio_by_day.csv
+        download_ratio_by_day/part-00000.parquet
         manifest.json
         ");
     }
@@ -152,7 +155,10 @@ mod layout {
         let paths: Vec<String> = files_below(&day).into_iter().map(|(path, _)| path).collect();
         insta::assert_snapshot!(paths.join("\n"), @r"
         course_progress_report/part-00000.parquet
+        download_ratio/download_ratio.csv
         download_ratio/part-00000.parquet
+        download_ratio_by_day/download_ratio_by_day.csv
+        download_ratio_by_day/part-00000.parquet
         manifest.json
         ");
     }
@@ -164,7 +170,14 @@ mod layout {
         for (path, _) in files_below(out.path()) {
             assert_eq!(mode(&out.path().join(&path)), 0o600, "{path}");
         }
-        for folder in ["", "csv", "csv/t1", "course_progress_report", "download_ratio"] {
+        for folder in [
+            "",
+            "csv",
+            "csv/t1",
+            "course_progress_report",
+            "download_ratio",
+            "download_ratio_by_day",
+        ] {
             assert_eq!(mode(&day.join(folder)), 0o700, "{folder}");
         }
     }
@@ -384,7 +397,11 @@ mod contents {
                     shown.to_str().expect("UTF-8"),
                 ],
             );
-            let query = format!("select * from files where time_window = '{window}'");
+            let query = format!(
+                "select level, course_id, tenant_id, downloads, batches, download_ratio, batches_downloaded, coverage,
+                    requests, delivered, window_start, window_end, as_of
+                from files where time_window = '{window}' order by level, course_id, tenant_id"
+            );
             let written = query_parquet(&file, &query);
             assert_eq!(written, query_parquet(&shown, &query), "{window}");
             assert!(written.contains("| tenant"), "{written}");

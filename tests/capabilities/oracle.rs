@@ -102,44 +102,132 @@ mod reports {
 mod ratio {
     use super::*;
 
-    /// What both tell of a level and id.
-    type Ratios = BTreeMap<(String, String, String), [Option<f64>; 5]>;
+    /// What both tell of a level, id and window.
+    type Ratios = BTreeMap<[String; 5], [Option<f64>; 7]>;
 
     fn ratios(csv: &str) -> Ratios {
         let mut reader = csv::Reader::from_reader(csv.as_bytes());
         let headers = reader.headers().expect("a header").clone();
         let place = |name: &str| headers.iter().position(|header| header == name).expect("the column");
-        let ids = ["level", "course_id", "tenant_id"].map(place);
+        let ids = ["level", "course_id", "tenant_id", "window_start", "window_end"].map(place);
         let numbers = [
             "downloads",
             "batches",
             "download_ratio",
             "batches_downloaded",
             "coverage",
+            "requests",
+            "delivered",
         ]
         .map(place);
         let rows = reader.records().map(|record| {
             let record = record.expect("CSV");
-            let [level, course, tenant] = ids.map(|place| record[place].to_owned());
+            let ids = ids.map(|place| record[place].to_owned());
             let numbers =
                 numbers.map(|place| (!record[place].is_empty()).then(|| record[place].parse().expect("a number")));
-            ((level, course, tenant), numbers)
+            (ids, numbers)
         });
         rows.collect()
     }
 
+    /// Both with these options.
+    fn assert_agree_with(exports: &TestExports, options: &[&str]) {
+        let Some(mut oracle) = oracle("ratio_oracle.py", exports) else {
+            return;
+        };
+        let expected = ratios(&output_of(oracle.args(options)));
+        let found = exports.output("ratio", &[options, &["--format", "csv"]].concat());
+        let rows = found.lines().count() - 1;
+        let mut found = ratios(&found);
+        assert_eq!(found.len(), rows, "a row for each level, id and window");
+        // The oracle leaves out what has neither batches nor events within the window.
+        found.retain(|id, numbers| expected.contains_key(id) || numbers[..2] != [Some(0.0); 2]);
+        assert_eq!(found, expected, "{options:?}");
+        assert!(found.len() > 1, "there is something to compare");
+    }
+
     fn assert_agree(exports: &TestExports) {
         for window in ["all", "1d", "7d", "30d"] {
-            let Some(mut oracle) = oracle("ratio_oracle.py", exports) else {
-                return;
-            };
-            let expected = ratios(&output_of(oracle.args(["--window", window])));
-            let mut found = ratios(&exports.output("ratio", &["--window", window, "--format", "csv"]));
-            // The oracle leaves out what has neither batches nor downloads within the window.
-            found.retain(|id, numbers| expected.contains_key(id) || numbers[..2] != [Some(0.0); 2]);
-            assert_eq!(found, expected, "window {window}");
-            assert!(found.len() > 1, "there is something to compare");
+            assert_agree_with(exports, &["--window", window]);
         }
+    }
+
+    fn assert_agree_over_time(exports: &TestExports) {
+        for days in [&[][..], &["--since", "2026-10-31", "--until", "2026-11-21"]] {
+            for by in ["day", "week", "month"] {
+                assert_agree_with(exports, &[&["--by", by], days].concat());
+            }
+        }
+        assert_agree_with(exports, &["--since", "2026-11-01", "--until", "2026-11-16"]);
+        assert_agree_with(exports, &["--until", "2026-11-16"]);
+    }
+
+    #[test]
+    fn of_a_sample_over_time_is_the_oracle_s() {
+        assert_agree_over_time(&TestExports::sample(2_000, 12_000, 40, 40));
+    }
+
+    #[test]
+    fn of_nasty_exports_over_time_is_the_oracle_s() {
+        assert_agree_over_time(&nasty());
+    }
+
+    #[test]
+    fn of_impatient_people_is_the_oracle_s() {
+        assert_agree(&impatient());
+        assert_agree_over_time(&impatient());
+    }
+
+    #[test]
+    fn with_deliveries_is_the_oracle_s() {
+        let exports = impatient();
+        let events = tempfile::tempdir().expect("a folder");
+        write_deliveries(events.path());
+        let place = events.path().to_str().expect("UTF-8");
+        assert_agree_with(&exports, &["--events", place]);
+        assert_agree_with(&exports, &["--events", place, "--window", "7d"]);
+        assert_agree_with(&exports, &["--events", place, "--by", "day", "--since", "2026-11-10"]);
+        assert_agree_with(&exports, &["--events", place, "--by", "week"]);
+    }
+
+    /// Few people who click on few batches again and again for some minutes every three hours, also around midnight.
+    fn impatient() -> TestExports {
+        let events = "
+            select 'm' || cast(value % 1900 as varchar) as mid,
+                to_timestamp_micros(1794000500000000 + (value * 7919 % 40) * 10800000000
+                    + (value * value * 31 % 311) * 1000000 + value % 3 * 500000) as event_time,
+                case when value % 17 = 0 then null else 'u' || cast(value % 5 as varchar) end as user_id,
+                'c' || cast(value % 4 as varchar) as course_id,
+                case when value % 13 = 0 then null else 'b' || cast(value % 7 as varchar) end as batch_id,
+                't' || cast(value % 3 as varchar) as tenant_id
+            from generate_series(1, 2000) as click(value)";
+        TestExports::small()
+            .table(
+                "batches",
+                &batches("('b0', 'c0', 't0'), ('b1', 'c0', 't1'), ('b2', 'c1', 't1'), ('b3', null, 't0'), ('b4', 'c1', null)"),
+            )
+            .table("download_events", events)
+    }
+
+    /// Deliveries of known, unknown and no batches, some told twice, one later than the snapshot.
+    fn write_deliveries(folder: &std::path::Path) {
+        let delivery = |number: u32| {
+            let request = number - number % 10 / 9;
+            let cdata = match request % 4 {
+                0 => String::new(),
+                _ => format!(r#"{{"type":"Batch","id":"b{}"}},"#, request % 9),
+            };
+            let ets = 1_794_700_000_000_u64 + u64::from(number) * 30_000_000;
+            format!(
+                r#"{{"eid":"AUDIT","ets":{ets},"ver":"3.0","mid":"d{number}","actor":{{"id":"u1","type":"User"}},"context":{{"channel":"t{}","pdata":{{"id":"pragati","ver":"1"}},"env":"x","cdata":[{cdata}{{"type":"Request","id":"r{request}"}}]}},"object":{{"id":"c{}","type":"Course"}},"edata":{{"id":"report-delivered"}}}}"#,
+                request % 3,
+                request % 4,
+            )
+        };
+        let day = folder.join("date=2026-11-15");
+        std::fs::create_dir(&day).expect("a folder");
+        let lines: Vec<String> = (1..40).map(delivery).collect();
+        std::fs::write(day.join("events-1.ndjson"), lines.join("\n") + "\n").expect("a file");
     }
 
     #[test]

@@ -289,7 +289,7 @@ mod refused {
         fs::write(mart_file(out.path()), bytes).expect("written");
         insta::assert_snapshot!(complaint(out.path(), 1, "b1", &[]), @r"
         error: OUT/date=2026-11-22/course_progress_report/part-00000.parquet cannot be read as a part of the
-        report mart: Parquet error: Invalid Parquet file. Corrupt footer; run `pragati nightly` again
+        nightly output: Parquet error: Invalid Parquet file. Corrupt footer; run `pragati nightly` again
         ");
     }
 

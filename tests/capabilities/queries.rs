@@ -55,6 +55,16 @@ fn download_ratio() {
     run("download_ratio");
 }
 
+#[test]
+fn download_requests() {
+    run("download_requests");
+}
+
+#[test]
+fn download_ratio_over_time() {
+    run("download_ratio_over_time");
+}
+
 fn run(name: &str) {
     let mut runner = Runner::new(|| async { Ok(Snapshot::new()) });
     runner.with_column_validator(strict_column_validator);

@@ -2,6 +2,10 @@
 //!
 //! Batch b1 is course c1's of tenant t1, b2 the same course's of tenant t2, unless a test says otherwise.
 
+use datafusion::arrow::array::AsArray;
+use datafusion::arrow::datatypes::Int64Type;
+use datafusion::arrow::ipc::reader::StreamReader;
+
 use crate::support::{DATE, TestExports, batches, csv_columns, query_parquet};
 
 #[test]
@@ -13,11 +17,13 @@ fn downloads_over_batches_for_all_each_course_and_each_tenant() {
     let csv = exports.output("ratio", &["--format", "csv"]);
     insta::assert_snapshot!(csv.replacen(",batches_downloaded", "\n    ,batches_downloaded", 1), @r"
     level,course_id,tenant_id,time_window,downloads,batches,download_ratio
-        ,batches_downloaded,coverage,delivered,window_start,window_end,as_of
-    all,,,all,2,2,1.0,1,0.5,,,2026-11-22,2026-11-22
-    course,c1,,all,2,2,1.0,1,0.5,,,2026-11-22,2026-11-22
-    tenant,,t1,all,2,1,2.0,1,1.0,,,2026-11-22,2026-11-22
-    tenant,,t2,all,0,1,0.0,0,0.0,,,2026-11-22,2026-11-22
+        ,batches_downloaded,coverage,requests,delivered,window_start,window_end,as_of
+    all,,,all,2,2,1.0,1,0.5,2,,,2026-11-22,2026-11-22
+    course,c1,,all,2,2,1.0,1,0.5,2,,,2026-11-22,2026-11-22
+    tenant,,t1,all,2,1,2.0,1,1.0,2,,,2026-11-22,2026-11-22
+    tenant,,t2,all,0,1,0.0,0,0.0,0,,,2026-11-22,2026-11-22
+    tenant_course,c1,t1,all,2,1,2.0,1,1.0,2,,,2026-11-22,2026-11-22
+    tenant_course,c1,t2,all,0,1,0.0,0,0.0,0,,,2026-11-22,2026-11-22
     ");
 }
 
@@ -28,6 +34,8 @@ fn without_download_events_nothing_was_downloaded() {
     course,c1,,0,2,0.0,0,0.0
     tenant,,t1,0,1,0.0,0,0.0
     tenant,,t2,0,1,0.0,0,0.0
+    tenant_course,c1,t1,0,1,0.0,0,0.0
+    tenant_course,c1,t2,0,1,0.0,0,0.0
     ");
 }
 
@@ -44,6 +52,7 @@ fn a_ratio_over_no_batches_is_null() {
     all,,,1,0,,0,
     course,c1,,1,0,,0,
     tenant,,,1,0,,0,
+    tenant_course,c1,,1,0,,0,
     ");
 }
 
@@ -76,6 +85,10 @@ fn one_level_alone() {
     course,c2,,0,1,0.0,0,0.0
     ");
     insta::assert_snapshot!(ratios(&exports, &["--level", "tenant"]), @"tenant,,t1,0,2,0.0,0,0.0");
+    insta::assert_snapshot!(ratios(&exports, &["--level", "tenant_course"]), @r"
+    tenant_course,c1,t1,0,1,0.0,0,0.0
+    tenant_course,c2,t1,0,1,0.0,0,0.0
+    ");
 }
 
 #[test]
@@ -88,6 +101,8 @@ fn a_batch_without_course_and_tenant_counts_for_those_that_are_unknown() {
     course,,,1,1,1.0,1,1.0
     tenant,,t1,0,1,0.0,0,0.0
     tenant,,,1,1,1.0,1,1.0
+    tenant_course,c1,t1,0,1,0.0,0,0.0
+    tenant_course,,,1,1,1.0,1,1.0
     ");
 }
 
@@ -100,6 +115,9 @@ fn a_click_on_an_unknown_batch_counts_where_it_says_and_makes_no_batch() {
     course,c9,,1,0,,0,
     tenant,,t1,1,1,1.0,0,0.0
     tenant,,t2,0,1,0.0,0,0.0
+    tenant_course,c1,t1,0,1,0.0,0,0.0
+    tenant_course,c1,t2,0,1,0.0,0,0.0
+    tenant_course,c9,t1,1,0,,0,
     ");
 }
 
@@ -177,7 +195,7 @@ fn the_table_is_for_people() {
     let line = table.lines().find(|line| line.contains(DATE)).expect("a row");
     let cells: Vec<&str> = line.split('|').map(str::trim).collect();
     insta::assert_snapshot!(cells.join(" ").trim(), @r"
-    all NULL NULL all 1 2 0.5 1 0.5 NULL NULL 2026-11-22 2026-11-22
+    all NULL NULL all 1 2 0.5 1 0.5 1 NULL NULL 2026-11-22 2026-11-22
     ");
 }
 
@@ -188,7 +206,7 @@ fn json_has_numbers_and_nulls() {
     insta::assert_snapshot!(json.replace(",\"b", ",\n \"b").replace(",\"window_s", ",\n \"window_s"), @r#"
     [{"level":"all","course_id":null,"tenant_id":null,"time_window":"7d","downloads":1,
      "batches":2,"download_ratio":0.5,
-     "batches_downloaded":1,"coverage":0.5,"delivered":null,
+     "batches_downloaded":1,"coverage":0.5,"requests":1,"delivered":null,
      "window_start":"2026-11-16","window_end":"2026-11-22","as_of":"2026-11-22"}]
     "#);
 }
@@ -199,7 +217,8 @@ fn a_parquet_file_holds_the_same_numbers() {
     let file = exports.path().join("ratio.parquet");
     let printed = exports.output("ratio", &["--format", "parquet", "-o", file.to_str().expect("UTF-8")]);
     assert_eq!(printed, "");
-    let numbers = "select level, course_id, tenant_id, downloads, batches, download_ratio, as_of from files";
+    let numbers = "select level, course_id, tenant_id, downloads, batches, download_ratio, as_of from files
+        where level <> 'tenant_course'";
     insta::assert_snapshot!(query_parquet(&file, numbers), @r"
     +--------+-----------+-----------+-----------+---------+----------------+------------+
     | level  | course_id | tenant_id | downloads | batches | download_ratio | as_of      |
@@ -213,6 +232,71 @@ fn a_parquet_file_holds_the_same_numbers() {
 }
 
 #[test]
+fn an_arrow_stream_holds_the_same_numbers() {
+    let exports = clicked("('m1', '2026-11-22T10:00:00', 'c1', 'b1', 't1')");
+    let stream = exports
+        .command("ratio")
+        .args(["--level", "all", "--format", "arrow"])
+        .output()
+        .expect("a run")
+        .stdout;
+    let mut reader = StreamReader::try_new(stream.as_slice(), None).expect("a stream");
+    let rows = reader.next().expect("rows").expect("readable");
+    let downloads = rows.column_by_name("downloads").expect("the column");
+    assert_eq!(downloads.as_primitive::<Int64Type>().values(), &[1]);
+    assert!(reader.next().is_none());
+}
+
+#[test]
+fn a_click_before_its_batch_begins_counts() {
+    let exports = clicked("('m1', '2020-01-01T10:00:00', 'c1', 'b1', 't1')").table(
+        "batches",
+        "select 'b1' as batch_id, 'c1' as course_id, 't1' as tenant_id, cast('2026-11-01' as date) as start_date",
+    );
+    assert_eq!(downloads(&exports, &[]), "1");
+}
+
+#[test]
+fn requests_leave_out_double_clicks() {
+    let exports = clicked(
+        "('m1', '2026-11-22T10:00:00', 'c1', 'b1', 't1'),
+         ('m2', '2026-11-22T10:01:00', 'c1', 'b1', 't1'),
+         ('m3', '2026-11-22T10:02:01', 'c1', 'b1', 't1'),
+         ('m4', '2026-11-22T10:02:02', 'c1', 'b2', 't1')",
+    );
+    let csv = exports.output("ratio", &["--level", "all", "--format", "csv"]);
+    assert_eq!(csv_columns(&csv, &["downloads", "requests"]), "4,3\n");
+}
+
+#[test]
+fn of_many_clicks_double_ones_are_one_request_whatever_the_memory() {
+    // Of each of 30,000 people three clicks, two of them close together, and each a second time.
+    let exports = TestExports::small().table(
+        "download_events",
+        "select 'INTERACT:' || cast(value % 90000 as varchar) as mid,
+            to_timestamp_seconds(1790000000 + case value % 3 when 0 then 0 when 1 then 40 else 4000 end) as event_time,
+            'u' || cast((value % 90000) / 3 as varchar) as user_id, 'c1' as course_id, 'b1' as batch_id, 't1' as tenant_id
+        from generate_series(0, 179999) as click(value)",
+    );
+    for limit in ["1GB", "64MB"] {
+        for threads in ["1", "3"] {
+            let options = [
+                "--level",
+                "all",
+                "--format",
+                "csv",
+                "--memory-limit",
+                limit,
+                "--threads",
+                threads,
+            ];
+            let found = csv_columns(&exports.output("ratio", &options), &["downloads", "requests"]);
+            assert_eq!(found, "90000,60000\n", "{limit}, {threads} threads");
+        }
+    }
+}
+
+#[test]
 fn an_unknown_window_is_wrong_usage() {
     TestExports::small()
         .command("ratio")
@@ -222,11 +306,12 @@ fn an_unknown_window_is_wrong_usage() {
 }
 
 /// The small exports with these clicks: mid, time, course, batch, tenant.
-fn clicked(rows: &str) -> TestExports {
+pub fn clicked(rows: &str) -> TestExports {
     TestExports::small().table("download_events", &clicks(rows))
 }
 
-fn clicks(rows: &str) -> String {
+/// A `download_events` table: mid, time, course, batch, tenant.
+pub fn clicks(rows: &str) -> String {
     format!(
         "select mid, to_timestamp(event_time) as event_time, 'u1' as user_id, course_id, batch_id,
             cast(tenant_id as varchar) as tenant_id
@@ -235,7 +320,7 @@ fn clicks(rows: &str) -> String {
 }
 
 /// The table's files of [`DATE`] as those of another day.
-fn moved(exports: TestExports, table: &str, day: &str) -> TestExports {
+pub fn moved(exports: TestExports, table: &str, day: &str) -> TestExports {
     let folder = exports.path().join(table);
     std::fs::rename(folder.join(format!("date={DATE}")), folder.join(format!("date={day}"))).expect("moved");
     exports

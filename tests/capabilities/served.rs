@@ -208,12 +208,12 @@ impl Served {
     }
 
     /// Waits until every click is written as an event, also those that a killed process was about to write.
-    pub fn all_clicks_written(&self) {
+    pub fn all_events_written(&self) {
         let started = Instant::now();
         loop {
             let (_, metrics) = self.get("dev:nobody", "/metrics");
             let metrics = String::from_utf8(metrics).expect("UTF-8");
-            if metrics.lines().any(|line| line == "pragati_clicks_to_write 0") {
+            if metrics.lines().any(|line| line == "pragati_events_to_write 0") {
                 return;
             }
             assert!(started.elapsed() < PATIENCE, "{metrics}");
@@ -222,16 +222,15 @@ impl Served {
     }
 
     /// The distinct `mid`s of the events that were written.
-    pub fn event_mids(&self) -> BTreeSet<String> {
+    pub fn event_mids(&self, eid: &str) -> BTreeSet<String> {
         let files = crate::support::files_below(&self.events());
         let lines = files
             .iter()
             .flat_map(|(_, text)| std::str::from_utf8(text).expect("UTF-8").lines());
-        lines
-            .map(|line| {
-                let event: Value = serde_json::from_str(line).expect("an event");
-                event["mid"].as_str().expect("a mid").to_owned()
-            })
+        let events = lines.map(|line| serde_json::from_str::<Value>(line).expect("an event"));
+        events
+            .filter(|event| event["eid"] == eid)
+            .map(|event| event["mid"].as_str().expect("a mid").to_owned())
             .collect()
     }
 }

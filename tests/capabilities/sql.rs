@@ -233,11 +233,14 @@ fn show_tables_lists_tables_and_views() {
     let mut lines: Vec<&str> = listed.lines().filter(|line| line.starts_with("public")).collect();
     lines.sort_unstable();
     insta::assert_snapshot!(lines.join("\n"), @r"
+    public,batch_downloads_by_day,VIEW
     public,batches,BASE TABLE
+    public,batches_by_level,VIEW
     public,course_progress,BASE TABLE
     public,course_progress_report,VIEW
     public,distinct_batches,VIEW
     public,distinct_course_progress,VIEW
+    public,distinct_deliveries,VIEW
     public,distinct_download_events,VIEW
     public,distinct_enrolments,VIEW
     public,distinct_users,VIEW
@@ -245,9 +248,12 @@ fn show_tables_lists_tables_and_views() {
     public,download_ratio,VIEW
     public,download_ratio_by_course,VIEW
     public,download_ratio_by_tenant,VIEW
+    public,download_ratio_over_time,VIEW
     public,download_ratio_overall,VIEW
+    public,download_requests,VIEW
     public,enrolment_details,VIEW
     public,enrolments,BASE TABLE
+    public,first_download_day,VIEW
     public,numeric_course_progress,VIEW
     public,report_batches,VIEW
     public,users,BASE TABLE

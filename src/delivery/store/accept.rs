@@ -86,7 +86,7 @@ async fn request_of_key(transaction: &mut Writing, new: &NewRequest) -> Result<O
     let found = sqlx::query(concat!(
         "select ",
         request_columns!(),
-        " from requests where id = (select request_id from clicks where user_id = $1 and idempotency_key = $2)"
+        " from requests where id = (select request_id from events where user_id = $1 and idempotency_key = $2)"
     ))
     .bind(new.person.user_id.as_str())
     .bind(key)
@@ -111,8 +111,8 @@ async fn wait_of_person(
     let now = new.requested_at;
     // Of the clicks that count, the one whose hour has to pass first.
     let found = sqlx::query(
-        "select clicked_at from clicks where user_id = $1 and clicked_at > $2
-        order by clicked_at desc limit 1 offset $3",
+        "select happened_at from events where user_id = $1 and happened_at > $2 and kind = 'click'
+        order by happened_at desc limit 1 offset $3",
     )
     .bind(new.person.user_id.as_str())
     .bind((now - HOUR).timestamp_millis())
@@ -120,7 +120,7 @@ async fn wait_of_person(
     .fetch_optional(&mut **transaction)
     .await?;
     let Some(row) = found else { return Ok(None) };
-    let clicked_at: Option<DateTime<Utc>> = rows::optional_time(&row, "clicked_at")?;
+    let clicked_at: Option<DateTime<Utc>> = rows::optional_time(&row, "happened_at")?;
     let wait = clicked_at.map(|clicked_at| clicked_at + HOUR - now);
     // Another machine's clock may be ahead.
     Ok(wait.map(|wait| wait.to_std().unwrap_or(Duration::ZERO).max(Duration::from_secs(1))))
@@ -210,8 +210,8 @@ async fn insert_request(transaction: &mut Writing, request: &Request) -> Result<
 
 async fn insert_click(transaction: &mut Writing, new: &NewRequest, request: RequestId) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "insert into clicks (mid, request_id, user_id, batch_id, course_id, tenant_id, idempotency_key, clicked_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "insert into events (mid, kind, request_id, user_id, batch_id, course_id, tenant_id, idempotency_key, happened_at)
+        values ($1, 'click', $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(format!("PRAGATI:{}", Uuid::now_v7()))
     .bind(request.to_string())

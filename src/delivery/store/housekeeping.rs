@@ -10,8 +10,8 @@ const REMOVED_AT_ONCE: i64 = 500;
 const DOING: &str = "removing old requests";
 
 impl Store {
-    /// Removes requests that ended before `before`, with their clicks; one whose notice is due or whose clicks were not
-    /// written as events before then stays. Returns how many.
+    /// Removes requests that ended before `before`, with their events; one whose notice is due or whose events were not
+    /// written before then stays. Returns how many.
     pub async fn remove_old(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
         let mut removed = 0;
         loop {
@@ -20,8 +20,8 @@ impl Store {
                     select id from requests
                     where finished_at < $1 and notice <> 'due'
                         and not exists (
-                            select 1 from clicks
-                            where clicks.request_id = requests.id and (written_at is null or written_at >= $1)
+                            select 1 from events
+                            where events.request_id = requests.id and (written_at is null or written_at >= $1)
                         )
                     limit $2
                 )",

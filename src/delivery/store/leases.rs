@@ -10,7 +10,7 @@ use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 use uuid::Uuid;
 
-use super::super::request::{Failure, ReportFile, Request, Status};
+use super::super::request::{Failure, ReportFile, Request, RequestId, Status};
 use super::rows::{self, request_columns};
 use super::{Backend, Held, LEASE, Lease, LeaseToken, Store, StoreError, Work};
 
@@ -137,15 +137,37 @@ impl Store {
         self.step(step).await
     }
 
-    /// The end of a delivery that went well: `Sent` or `Ready`; the tables refuse any other.
+    /// The end of a delivery that went well: `Sent` or `Ready`; the tables refuse any other. That the report was handed over
+    /// becomes an event at the same time.
     pub async fn succeed(&self, token: &LeaseToken, status: Status, now: DateTime<Utc>) -> Result<Held, StoreError> {
+        let stored = self.try_succeed(token, status, now).await;
+        stored.map_err(self.failed("storing a step of a request"))
+    }
+
+    async fn try_succeed(&self, token: &LeaseToken, status: Status, now: DateTime<Utc>) -> Result<Held, sqlx::Error> {
+        let mut transaction = self.begin().await?;
         let statement = "update requests set status = $3, finished_at = $4, due_at = null, lease_owner = null,
                 lease_token = null, lost_leases = 0, handover_started_at = null
             where id = $1 and lease_token = $2 and status = 'running'";
-        let step = of_lease(statement, token)
+        let stored = of_lease(statement, token)
             .bind(status.word())
-            .bind(now.timestamp_millis());
-        self.step(step).await
+            .bind(now.timestamp_millis())
+            .execute(&mut *transaction)
+            .await?;
+        if stored.rows_affected() == 0 {
+            return Ok(Held::No);
+        }
+        sqlx::query(
+            "insert into events (mid, kind, request_id, user_id, batch_id, course_id, tenant_id, happened_at)
+            select $2, $3, id, user_id, batch_id, course_id, tenant_id, finished_at from requests where id = $1",
+        )
+        .bind(token.request.to_string())
+        .bind(delivery_mid(token.request))
+        .bind(status.word())
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(Held::Yes)
     }
 
     /// Back into the queue until `due`. The handover mark goes: the mail is known not to have arrived.
@@ -211,6 +233,11 @@ fn of_lease<'a>(statement: &'static str, token: &LeaseToken) -> Query<'a, Any, A
     sqlx::query(statement)
         .bind(token.request.to_string())
         .bind(token.claim.to_string())
+}
+
+/// A report is handed over once, so its event is named by the request alone.
+fn delivery_mid(request: RequestId) -> String {
+    format!("PRAGATI:DELIVERED:{request}")
 }
 
 fn end_of_lease(now: DateTime<Utc>) -> i64 {

@@ -1,4 +1,4 @@
-//! The durable store of requests and clicks: SQLite, or PostgreSQL where several processes share the work.
+//! The durable store of requests and events: SQLite, or PostgreSQL where several processes share the work.
 //!
 //! A request and the work on it are one row, so that accepting, idempotency and state are one transaction. A worker holds a
 //! request by a lease that it renews; a lease that ran out is taken over by another worker, and whoever lost it can store
@@ -8,9 +8,9 @@
 //! Times are those of the callers' clocks, which have to agree within a fraction of [`LEASE`].
 
 mod accept;
-mod clicks;
 mod connect;
 mod error;
+mod events;
 mod housekeeping;
 mod leases;
 mod operators;
@@ -160,10 +160,40 @@ pub enum Cancelled {
     BeingHandedOver,
 }
 
-/// One click on "Download File", to be written as a telemetry event.
+/// What happened, to be written as a telemetry event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventKind {
+    /// A click on "Download File" was accepted.
+    Click,
+    /// The report was mailed.
+    Sent,
+    /// The report was made ready for download.
+    Ready,
+}
+
+impl EventKind {
+    /// As it is stored; a delivery is called what its request became.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Click => "click",
+            Self::Sent => Status::Sent.word(),
+            Self::Ready => Status::Ready.word(),
+        }
+    }
+
+    fn from_word(word: &str) -> Option<Self> {
+        let all = [Self::Click, Self::Sent, Self::Ready];
+        all.into_iter().find(|kind| kind.word() == word)
+    }
+}
+
+/// One event of a request, to be written as a telemetry event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Click {
+pub struct StoredEvent {
+    /// Two events never share it.
     pub mid: String,
+    pub kind: EventKind,
+    pub request_id: RequestId,
     pub event_time: DateTime<Utc>,
     pub user_id: UserId,
     pub course_id: Option<String>,
@@ -180,7 +210,7 @@ pub struct QueueFigures {
     pub failed_by_cause: Vec<(FailureCause, u64)>,
     /// When the oldest request that waits or is worked on was made.
     pub oldest_open: Option<DateTime<Utc>>,
-    pub clicks_to_write: u64,
+    pub events_to_write: u64,
 }
 
 impl Store {

@@ -79,7 +79,7 @@ impl Store {
             sqlx::query("select min(requested_at) as oldest from requests where status in ('queued', 'running')")
                 .fetch_one(&self.reads)
                 .await?;
-        let clicks = sqlx::query("select count(*) as clicks from clicks where written_at is null")
+        let events = sqlx::query("select count(*) as events from events where written_at is null")
             .fetch_one(&self.reads)
             .await?;
         let oldest_open: Option<DateTime<Utc>> = rows::optional_time(&oldest, "oldest")?;
@@ -87,7 +87,7 @@ impl Store {
             by_status: counted(&by_status, Status::ALL, Status::from_word)?,
             failed_by_cause: counted(&by_cause, FailureCause::ALL, FailureCause::from_word)?,
             oldest_open,
-            clicks_to_write: rows::count(&clicks, "clicks")?,
+            events_to_write: rows::count(&events, "events")?,
         })
     }
 

@@ -8,7 +8,7 @@ use sqlx::{Error, Row};
 
 use super::super::person::{Person, Roles};
 use super::super::request::{Deliver, Failure, FailureCause, FileFormat, NoticeState, ReportFile, Request, Status};
-use super::Click;
+use super::{EventKind, StoredEvent};
 use crate::ids::TenantId;
 
 /// The columns that [`request`] reads, as a literal, so that statements stay literals too.
@@ -75,11 +75,13 @@ pub fn request(row: &AnyRow) -> Result<Request, Error> {
     })
 }
 
-/// The click of a row.
-pub fn click(row: &AnyRow) -> Result<Click, Error> {
-    Ok(Click {
+/// The event of a row.
+pub fn event(row: &AnyRow) -> Result<StoredEvent, Error> {
+    Ok(StoredEvent {
         mid: row.try_get("mid")?,
-        event_time: time(row, "clicked_at")?,
+        kind: word(row, "kind", EventKind::from_word)?,
+        request_id: parsed(row, "request_id")?,
+        event_time: time(row, "happened_at")?,
         user_id: parsed(row, "user_id")?,
         course_id: row.try_get("course_id")?,
         batch_id: row.try_get("batch_id")?,

@@ -1,4 +1,4 @@
-//! The plan node that lets pass either the rows of keys that stand once, or the others.
+//! The plan node that lets pass the rows that stand alone, or those that have neighbours, or copies.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,20 +19,11 @@ use datafusion::physical_plan::{
 };
 use futures::{StreamExt, TryStreamExt};
 
-use super::fingerprint::fingerprints;
 use super::repeated::{FoundKeys, KeySource, RepeatedKeys};
+use super::{KeyColumns, Standing};
 
-/// What the planner is told: copies are rare.
+/// What the planner is told: copies and neighbours are rare.
 const ROWS_PER_COPY: usize = 100;
-
-/// Which rows pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kept {
-    /// Those of keys that stand once.
-    Unique,
-    /// Those of keys that stand more than once.
-    Repeated,
-}
 
 /// Filters `rows` by how often their keys stand in `keys`.
 #[derive(Debug, Clone)]
@@ -47,9 +38,9 @@ pub struct CopiesExec {
 /// Which rows pass, and what is seen of them.
 #[derive(Debug, Clone)]
 pub struct CopiesFilter {
-    pub kept: Kept,
+    pub kept: Standing,
     /// The key's columns among those that are read.
-    pub key: Vec<usize>,
+    pub key: KeyColumns,
     /// The columns that are given, among those that are read.
     pub columns: Vec<usize>,
 }
@@ -113,7 +104,10 @@ impl ExecutionPlan for CopiesExec {
         let Ok([rows, plan]) = <[_; 2]>::try_from(children) else {
             return internal_err!("CopiesExec reads rows and keys");
         };
-        let keys = KeySource { plan, ..self.keys };
+        let keys = KeySource {
+            plan,
+            ..self.keys.clone()
+        };
         let (repeated, filter) = (Arc::clone(&self.repeated), self.filter.clone());
         Ok(Arc::new(Self::try_new(rows, keys, repeated, filter)?))
     }
@@ -132,7 +126,7 @@ impl ExecutionPlan for CopiesExec {
         } = self.clone();
         let batches = futures::stream::once(async move {
             let found = repeated.find(&keys, &context).await?;
-            if found.is_empty() && filter.kept == Kept::Repeated {
+            if found.has_none(filter.kept) {
                 return Ok(futures::stream::empty().boxed());
             }
             let batches = rows.execute(partition, context)?;
@@ -151,8 +145,8 @@ impl ExecutionPlan for CopiesExec {
     fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], _args: &StatisticsArgs) -> Result<Arc<Statistics>> {
         let rows = inputs[0].num_rows.get_value().copied();
         let passing = rows.map(|rows| match self.filter.kept {
-            Kept::Unique => rows,
-            Kept::Repeated => rows / ROWS_PER_COPY,
+            Standing::Alone => rows,
+            Standing::Neighbour | Standing::Copy => rows / ROWS_PER_COPY,
         });
         let mut statistics = Statistics::new_unknown(&self.schema());
         statistics.num_rows = passing.map_or(Precision::Absent, Precision::Inexact);
@@ -163,20 +157,23 @@ impl ExecutionPlan for CopiesExec {
 impl CopiesFilter {
     fn apply(&self, rows: &RecordBatch, found: &FoundKeys) -> Result<RecordBatch> {
         let given = rows.project(&self.columns)?;
-        let has_missing = self.key.iter().any(|&column| rows.column(column).null_count() > 0);
-        if found.is_empty() && !has_missing {
+        let has_missing = self
+            .key
+            .copies
+            .iter()
+            .any(|&column| rows.column(column).null_count() > 0);
+        if found.is_empty() && self.kept == Standing::Alone && !has_missing {
             return Ok(given);
         }
-        let wants_repeated = self.kept == Kept::Repeated;
-        let passes = |key: Option<u64>| key.is_some_and(|key| found.contains(key) == wants_repeated);
-        let passing: BooleanArray = fingerprints(rows, &self.key)?
+        let passing: BooleanArray = found
+            .standings(rows, &self.key)?
             .into_iter()
-            .map(|key| Some(passes(key)))
+            .map(|standing| Some(standing == Some(self.kept)))
             .collect();
         let kept = filter_record_batch(&given, &passing)?;
         match self.kept {
-            Kept::Unique => Ok(kept),
-            Kept::Repeated => without_pages(&kept),
+            Standing::Alone => Ok(kept),
+            Standing::Neighbour | Standing::Copy => without_pages(&kept),
         }
     }
 }

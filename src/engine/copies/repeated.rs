@@ -1,4 +1,5 @@
-//! Finds the keys that stand more than once: all fingerprints sorted, equal ones are neighbours.
+//! Finds the keys that stand more than once: all fingerprints sorted, equal ones are neighbours. In the same way those of
+//! rows that are close in time, whose fingerprints differ by one at most.
 //!
 //! That takes eight bytes a row, whatever a key's length. Where even these do not fit into memory, the table's keys are
 //! read several times, for a share of the fingerprints each time; nothing is spilled.
@@ -6,6 +7,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use datafusion::arrow::array::RecordBatch;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -15,18 +17,21 @@ use futures::StreamExt;
 use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 
-use super::fingerprint::fingerprints;
+use super::fingerprint::{fingerprints, fingerprints_in_time};
+use super::{KeyColumns, Standing};
 
 /// Fingerprints are gathered by their highest bits, so that each gathering is sorted within the processor's caches, and
 /// several at the same time.
 const GATHERINGS: usize = 256;
 const HIGHEST_BITS: u32 = GATHERINGS.ilog2();
+/// Above so many bits, fingerprints in time of the same texts are the same.
+const SHARED_BITS: u32 = 32;
 /// The share of a memory limit that fingerprints may take; the query that they are for needs the rest.
 const SHARE_PERCENT: usize = 25;
 /// Bytes of a fingerprint, with room for growing vectors.
 const FINGERPRINT_BYTES: usize = 2 * size_of::<u64>();
 
-/// The keys of one table that stand more than once, found when they are first asked for.
+/// The keys of one table that stand more than once or close to each other, found when they are first asked for.
 #[derive(Debug, Default)]
 pub struct RepeatedKeys {
     found: OnceCell<Arc<FoundKeys>>,
@@ -35,7 +40,10 @@ pub struct RepeatedKeys {
 /// What was found.
 #[derive(Debug)]
 pub struct FoundKeys {
-    fingerprints: HashSet<u64, FixedState>,
+    /// Fingerprints of keys that stand more than once.
+    copies: HashSet<u64, FixedState>,
+    /// Fingerprints in time of rows that are close to another.
+    neighbours: HashSet<u64, FixedState>,
     /// Held as long as the fingerprints.
     _memory: MemoryReservation,
 }
@@ -45,6 +53,7 @@ pub struct FoundKeys {
 pub struct KeySource {
     /// Gives rows of nothing but keys.
     pub plan: Arc<dyn ExecutionPlan>,
+    pub columns: KeyColumns,
     /// How many, where known.
     pub expected_rows: Option<usize>,
 }
@@ -58,31 +67,91 @@ impl RepeatedKeys {
 }
 
 impl FoundKeys {
-    /// Whether no key stands more than once.
+    /// Whether no key stands more than once or close to another.
     pub fn is_empty(&self) -> bool {
-        self.fingerprints.is_empty()
+        self.copies.is_empty() && self.neighbours.is_empty()
     }
 
-    /// Whether a key of that fingerprint stands more than once.
-    pub fn contains(&self, fingerprint: u64) -> bool {
-        self.fingerprints.contains(&fingerprint)
+    /// Whether no row stands so.
+    pub fn has_none(&self, standing: Standing) -> bool {
+        match standing {
+            Standing::Alone => false,
+            Standing::Neighbour => self.neighbours.is_empty(),
+            Standing::Copy => self.copies.is_empty(),
+        }
+    }
+
+    /// How each row stands; `None` where its key has a missing value.
+    pub fn standings(&self, rows: &RecordBatch, key: &KeyColumns) -> Result<Vec<Option<Standing>>> {
+        let standing = |key| match self.copies.contains(&key) {
+            true => Standing::Copy,
+            false => Standing::Alone,
+        };
+        let copies = fingerprints(rows, &key.copies)?.into_iter();
+        let mut standings: Vec<_> = copies.map(|key| key.map(standing)).collect();
+        if !self.neighbours.is_empty() {
+            for (standing, place) in standings.iter_mut().zip(key.in_time(rows)?) {
+                let is_close = place.is_some_and(|place| self.neighbours.contains(&place));
+                if is_close && *standing == Some(Standing::Alone) {
+                    *standing = Some(Standing::Neighbour);
+                }
+            }
+        }
+        Ok(standings)
     }
 }
+
+impl KeyColumns {
+    /// Fingerprints in time; none for rows that are never neighbours.
+    fn in_time(&self, rows: &RecordBatch) -> Result<Vec<Option<u64>>> {
+        match &self.neighbours {
+            Some(near) => fingerprints_in_time(rows, &near.texts, near.time, near.within_micros),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// How many fingerprints a row has.
+    fn per_row(&self) -> usize {
+        1 + usize::from(self.neighbours.is_some())
+    }
+}
+
+/// How far fingerprints of copies, and of neighbours, may lie apart.
+const COPIES_APART: u64 = 0;
+const NEIGHBOURS_APART: u64 = 1;
 
 async fn find(source: &KeySource, context: &Arc<TaskContext>) -> Result<Arc<FoundKeys>> {
     let memory = MemoryConsumer::new("keys that stand more than once").register(context.memory_pool());
     let passes = passes(source, context);
-    let mut repeated = HashSet::default();
+    let (mut copies, mut neighbours) = (HashSet::default(), HashSet::default());
     for pass in 0..passes {
-        let gathered = gather(source, pass, passes, &memory, context).await?;
-        for found in repeated_in(gathered).await? {
-            memory.try_grow(found.len() * FINGERPRINT_BYTES)?;
-            repeated.extend(found);
+        let mut gathered = gather(source, pass, passes, &memory, context).await?;
+        let in_time: Vec<_> = gathered
+            .iter_mut()
+            .map(|part| std::mem::take(&mut part.in_time))
+            .collect();
+        let exact: Vec<_> = gathered
+            .iter_mut()
+            .map(|part| std::mem::take(&mut part.exact))
+            .collect();
+        for (found, parts, apart) in [
+            (&mut copies, exact, COPIES_APART),
+            (&mut neighbours, in_time, NEIGHBOURS_APART),
+        ] {
+            for repeated in repeated_in(parts, apart).await? {
+                memory.try_grow(repeated.len() * FINGERPRINT_BYTES)?;
+                found.extend(repeated);
+            }
         }
     }
-    tracing::debug!("{} keys stand more than once", repeated.len());
+    tracing::debug!(
+        "{} keys stand more than once, {} close to another",
+        copies.len(),
+        neighbours.len()
+    );
     Ok(Arc::new(FoundKeys {
-        fingerprints: repeated,
+        copies,
+        neighbours,
         _memory: memory,
     }))
 }
@@ -93,13 +162,21 @@ fn passes(source: &KeySource, context: &TaskContext) -> u64 {
         return 1;
     };
     let budget = (limit / 100 * SHARE_PERCENT).max(1);
-    let needed = source.expected_rows.unwrap_or(0).saturating_mul(FINGERPRINT_BYTES);
+    let fingerprints = source
+        .expected_rows
+        .unwrap_or(0)
+        .saturating_mul(source.columns.per_row());
+    let needed = fingerprints.saturating_mul(FINGERPRINT_BYTES);
     needed.div_ceil(budget).max(1) as u64
 }
 
-/// Some fingerprints, by their highest bits; the memory is given back with them.
+/// Some fingerprints by their highest bits.
+type Gatherings = Vec<Vec<u64>>;
+
+/// Some fingerprints of a partition; the memory is given back with them.
 struct Gathered {
-    fingerprints: Vec<Vec<u64>>,
+    exact: Gatherings,
+    in_time: Gatherings,
     memory: MemoryReservation,
 }
 
@@ -115,7 +192,8 @@ async fn gather(
     let mut readers = JoinSet::new();
     for partition in 0..plan.output_partitioning().partition_count() {
         let rows = plan.execute(partition, Arc::clone(context))?;
-        readers.spawn(gather_partition(rows, pass, passes, memory.new_empty()));
+        let columns = source.columns.clone();
+        readers.spawn(gather_partition(rows, columns, pass, passes, memory.new_empty()));
     }
     let mut all = Vec::new();
     while let Some(gathered) = readers.join_next().await {
@@ -126,57 +204,60 @@ async fn gather(
 
 async fn gather_partition(
     mut rows: SendableRecordBatchStream,
+    columns: KeyColumns,
     pass: u64,
     passes: u64,
     memory: MemoryReservation,
 ) -> Result<Gathered> {
-    let key: Vec<usize> = (0..rows.schema().fields().len()).collect();
-    let mut gathered = vec![Vec::new(); GATHERINGS];
+    let mut gathered = Gathered {
+        exact: vec![Vec::new(); GATHERINGS],
+        in_time: vec![Vec::new(); GATHERINGS],
+        memory,
+    };
     while let Some(batch) = rows.next().await {
+        let batch = batch?;
         let mut count = 0;
-        for fingerprint in fingerprints(&batch?, &key)?.into_iter().flatten() {
-            if fingerprint % passes == pass {
-                gathered[(fingerprint >> (u64::BITS - HIGHEST_BITS)) as usize].push(fingerprint);
-                count += 1;
+        for (gatherings, found) in [
+            (&mut gathered.exact, fingerprints(&batch, &columns.copies)?),
+            (&mut gathered.in_time, columns.in_time(&batch)?),
+        ] {
+            for fingerprint in found.into_iter().flatten() {
+                // By bits that neighbours share.
+                if (fingerprint >> SHARED_BITS) % passes == pass {
+                    gatherings[(fingerprint >> (u64::BITS - HIGHEST_BITS)) as usize].push(fingerprint);
+                    count += 1;
+                }
             }
         }
-        memory.try_grow(count * FINGERPRINT_BYTES)?;
+        gathered.memory.try_grow(count * FINGERPRINT_BYTES)?;
     }
-    Ok(Gathered {
-        fingerprints: gathered,
-        memory,
-    })
+    Ok(gathered)
 }
 
-/// The fingerprints that stand more than once, by their highest bits.
-async fn repeated_in(mut gathered: Vec<Gathered>) -> Result<Vec<Vec<u64>>> {
+/// The fingerprints that another is so close to, by their highest bits.
+async fn repeated_in(mut parts: Vec<Gatherings>, apart: u64) -> Result<Vec<Vec<u64>>> {
     let mut sorters = JoinSet::new();
     for number in 0..GATHERINGS {
-        let parts: Vec<Vec<u64>> = gathered
-            .iter_mut()
-            .map(|part| std::mem::take(&mut part.fingerprints[number]))
-            .collect();
-        sorters.spawn(async move { repeated_among(parts) });
+        let parts: Vec<Vec<u64>> = parts.iter_mut().map(|part| std::mem::take(&mut part[number])).collect();
+        sorters.spawn(async move { repeated_among(parts, apart) });
     }
     let mut all = Vec::with_capacity(GATHERINGS);
     while let Some(repeated) = sorters.join_next().await {
         all.push(repeated.map_err(lost)?);
     }
-    for part in gathered {
-        part.memory.free();
-    }
     Ok(all)
 }
 
-fn repeated_among(parts: Vec<Vec<u64>>) -> Vec<u64> {
+fn repeated_among(parts: Vec<Vec<u64>>, apart: u64) -> Vec<u64> {
     let mut all = parts.concat();
     drop(parts);
     all.sort_unstable();
-    let mut repeated: Vec<u64> = all
-        .windows(2)
-        .filter(|pair| pair[0] == pair[1])
-        .map(|pair| pair[0])
-        .collect();
+    let mut repeated = Vec::new();
+    for pair in all.windows(2) {
+        if pair[1] - pair[0] <= apart {
+            repeated.extend_from_slice(pair);
+        }
+    }
     repeated.dedup();
     repeated
 }
@@ -187,11 +268,12 @@ fn lost(error: tokio::task::JoinError) -> DataFusionError {
 
 #[cfg(test)]
 mod tests {
-    use datafusion::arrow::array::{ArrayRef, RecordBatch, StringViewArray};
+    use datafusion::arrow::array::{ArrayRef, StringViewArray, TimestampMicrosecondArray};
     use datafusion::datasource::memory::MemorySourceConfig;
     use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 
     use super::*;
+    use crate::engine::copies::NeighbourColumns;
 
     #[tokio::test]
     async fn in_little_memory_the_same_keys_are_found_in_more_passes() {
@@ -200,24 +282,88 @@ mod tests {
         let partitions = [vec![rows.slice(0, 5_000)], vec![rows.slice(5_000, 5_000)]];
         let source = KeySource {
             plan: MemorySourceConfig::try_new_exec(&partitions, rows.schema(), None).expect("a plan"),
+            columns: KeyColumns {
+                copies: vec![0],
+                neighbours: None,
+            },
             expected_rows: Some(rows.num_rows()),
         };
-        let keys = fingerprints(&rows, &[0]).expect("fingerprints");
         for (limit, expected_passes) in [(1 << 30, 1), (64 * 1024, 10)] {
             let runtime = RuntimeEnvBuilder::new().with_memory_limit(limit, 1.0);
             let context = TaskContext::default().with_runtime(runtime.build_arc().expect("a runtime"));
             let context = Arc::new(context);
             assert_eq!(passes(&source, &context), expected_passes);
             let found = RepeatedKeys::default().find(&source, &context).await.expect("keys");
-            assert_eq!(found.fingerprints.len(), 1_000);
-            assert!(keys[..1_000].iter().flatten().all(|key| found.contains(*key)));
+            assert_eq!(found.copies.len(), 1_000);
+            let found = found.standings(&rows, &source.columns).expect("text");
+            let expected = [vec![Some(Standing::Copy); 1_000], vec![Some(Standing::Alone)]].concat();
+            assert_eq!(found[..1_001], expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn rows_close_in_time_are_found_whatever_the_memory() {
+        const MINUTE: i64 = 60_000_000;
+        // The mids differ; of each user, two clicks a minute apart and one later.
+        let number = |row: i64| (row / 3, [0, MINUTE, 3 * MINUTE][(row % 3) as usize]);
+        let rows = RecordBatch::try_from_iter([
+            (
+                "mid",
+                Arc::new(StringViewArray::from_iter_values((0..9_000).map(|row| row.to_string()))) as ArrayRef,
+            ),
+            (
+                "user",
+                Arc::new(StringViewArray::from_iter_values(
+                    (0..9_000).map(|row| number(row).0.to_string()),
+                )) as ArrayRef,
+            ),
+            (
+                "time",
+                Arc::new(TimestampMicrosecondArray::from_iter_values(
+                    (0..9_000).map(|row| number(row).1),
+                )) as ArrayRef,
+            ),
+        ])
+        .expect("rows");
+        let partitions = [vec![rows.slice(0, 4_000)], vec![rows.slice(4_000, 5_000)]];
+        let source = KeySource {
+            plan: MemorySourceConfig::try_new_exec(&partitions, rows.schema(), None).expect("a plan"),
+            columns: KeyColumns {
+                copies: vec![0],
+                neighbours: Some(NeighbourColumns {
+                    texts: vec![1],
+                    time: 2,
+                    within_micros: MINUTE,
+                }),
+            },
+            expected_rows: Some(rows.num_rows()),
+        };
+        for limit in [1 << 30, 256 * 1024] {
+            let runtime = RuntimeEnvBuilder::new().with_memory_limit(limit, 1.0);
+            let context = TaskContext::default().with_runtime(runtime.build_arc().expect("a runtime"));
+            let found = RepeatedKeys::default().find(&source, &Arc::new(context)).await;
+            let found = found
+                .expect("keys")
+                .standings(&rows, &source.columns)
+                .expect("text and times");
+            let expected = [
+                Some(Standing::Neighbour),
+                Some(Standing::Neighbour),
+                Some(Standing::Alone),
+            ];
+            assert_eq!(
+                found,
+                expected.into_iter().cycle().take(9_000).collect::<Vec<_>>(),
+                "{limit}"
+            );
         }
     }
 
     #[test]
     fn what_stands_more_than_once_is_found_once() {
-        let parts = vec![vec![3, 1, 2], vec![], vec![2, 3, 3, 9]];
-        assert_eq!(repeated_among(parts), [2, 3]);
-        assert!(repeated_among(Vec::new()).is_empty());
+        let parts = || vec![vec![3, 1, 2], vec![], vec![2, 3, 3, 9]];
+        assert_eq!(repeated_among(parts(), COPIES_APART), [2, 3]);
+        assert_eq!(repeated_among(parts(), NEIGHBOURS_APART), [1, 2, 3]);
+        assert!(repeated_among(Vec::new(), NEIGHBOURS_APART).is_empty());
     }
 }

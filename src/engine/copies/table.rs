@@ -1,4 +1,4 @@
-//! The table of either kind of rows.
+//! The tables of rows by how they stand.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,26 +11,22 @@ use datafusion::datasource::TableType;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 
-use super::plan::{CopiesExec, CopiesFilter, Kept};
+use super::plan::{CopiesExec, CopiesFilter};
 use super::repeated::{KeySource, RepeatedKeys};
+use super::{Key, Standing};
 
-/// The rows of a table whose keys stand once, or the others.
+/// The rows of a table that stand in one way.
 #[derive(Debug)]
 pub struct RowsByCopies {
     table: Arc<dyn TableProvider>,
-    key: &'static [&'static str],
+    key: Key,
     /// Of the whole table.
     repeated: Arc<RepeatedKeys>,
-    kept: Kept,
+    kept: Standing,
 }
 
 impl RowsByCopies {
-    pub fn new(
-        table: Arc<dyn TableProvider>,
-        key: &'static [&'static str],
-        repeated: Arc<RepeatedKeys>,
-        kept: Kept,
-    ) -> Self {
+    pub fn new(table: Arc<dyn TableProvider>, key: Key, repeated: Arc<RepeatedKeys>, kept: Standing) -> Self {
         Self {
             table,
             key,
@@ -39,15 +35,10 @@ impl RowsByCopies {
         }
     }
 
-    fn key_columns(&self) -> Result<Vec<usize>> {
-        let schema = self.table.schema();
-        let columns = self.key.iter().map(|name| Ok(schema.index_of(name)?));
-        columns.collect()
-    }
-
+    /// Whether the filter hides all copies and neighbours of a row, or none.
     fn is_about_key(&self, filter: &Expr) -> bool {
         let columns = filter.column_refs();
-        columns.iter().all(|column| self.key.contains(&column.name()))
+        self.key.neighbours.is_none() && columns.iter().all(|column| self.key.copies.contains(&column.name()))
     }
 }
 
@@ -70,19 +61,21 @@ impl TableProvider for RowsByCopies {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let all = || (0..self.schema().fields().len()).collect();
         let given: Vec<usize> = projection.cloned().unwrap_or_else(all);
-        let key = self.key_columns()?;
+        let schema = self.schema();
+        let key = self.key.places(|name| Ok(schema.index_of(name)?))?.all();
         let read: Vec<usize> = BTreeSet::from_iter(given.iter().chain(&key).copied())
             .into_iter()
             .collect();
-        let place = |column: &usize| read.partition_point(|other| other < column);
+        let among = |columns: &[usize], column: usize| columns.partition_point(|&other| other < column);
         let filter = CopiesFilter {
             kept: self.kept,
-            key: key.iter().map(place).collect(),
-            columns: given.iter().map(place).collect(),
+            key: self.key.places(|name| Ok(among(&read, schema.index_of(name)?)))?,
+            columns: given.iter().map(|&column| among(&read, column)).collect(),
         };
         let rows = self.table.scan(session, Some(&read), filters, None).await?;
         let keys = KeySource {
             plan: self.table.scan(session, Some(&key), filters, None).await?,
+            columns: self.key.places(|name| Ok(among(&key, schema.index_of(name)?)))?,
             expected_rows: self
                 .table
                 .statistics()
@@ -97,7 +90,7 @@ impl TableProvider for RowsByCopies {
         Ok(Arc::new(CopiesExec::try_new(rows, keys, repeated, filter)?))
     }
 
-    /// A filter on key columns hides all copies of a key or none, so it may go down; others would hide some.
+    /// A filter that hides all rows of a key or none may go down; others would hide some.
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
         let below = self.table.supports_filters_pushdown(filters)?;
         let support = filters.iter().zip(below).map(|(filter, below)| {

@@ -44,7 +44,8 @@ async fn newest_complete(reports: &Location) -> Result<(Path, Manifest), Publish
     })
 }
 
-async fn dates(reports: &Location) -> Result<BTreeSet<SnapshotDate>, PublishedError> {
+/// The days that have a folder, complete or not.
+pub async fn dates(reports: &Location) -> Result<BTreeSet<SnapshotDate>, PublishedError> {
     let listed = reports.store.list_with_delimiter(Some(&reports.prefix)).await;
     let listed = listed.map_err(|error| PublishedError::unreadable(reports.to_string(), &error))?;
     let names = listed.common_prefixes.iter().filter_map(Path::filename);

@@ -66,8 +66,14 @@ pub enum PublishedError {
         "the manifest of {day} lists batch '{batch}' and no file of the report mart that may hold its rows; run `pragati nightly` again"
     )]
     NoMartFile { day: String, batch: BatchId },
-    #[error("{file} cannot be read as a part of the report mart: {reason}; run `pragati nightly` again")]
+    #[error("{file} cannot be read as a part of the nightly output: {reason}; run `pragati nightly` again")]
     Damaged { file: String, reason: String },
+    #[error("{file} has not the SHA-256 that its manifest says; the file was damaged: run `pragati nightly` again")]
+    WrongHash { file: String },
+    #[error("{day} has no table {table}: an earlier pragati made it; run `pragati nightly` again")]
+    NoRatioTable { day: String, table: &'static str },
+    #[error("{file} has no column {column}: an earlier pragati made it; run `pragati nightly` again")]
+    OlderTable { file: String, column: String },
 }
 
 impl PublishedError {
@@ -79,7 +85,7 @@ impl PublishedError {
         )
     }
 
-    /// Says that `file` of the mart does not hold what it should.
+    /// Says that `file` does not hold what it should.
     pub(super) fn damaged(file: &str, reason: impl ToString) -> Self {
         Self::Damaged {
             file: file.to_owned(),
@@ -103,7 +109,7 @@ impl From<PublishedError> for datafusion::error::DataFusionError {
     }
 }
 
-/// What went wrong with a part of the mart.
+/// What went wrong with a file of the output.
 pub(super) fn reading(file: &str) -> impl Fn(ParquetError) -> PublishedError {
     move |error| match &error {
         ParquetError::External(cause) if is_replaced(cause.downcast_ref()) => {
@@ -118,7 +124,7 @@ fn is_replaced(cause: Option<&object_store::Error>) -> bool {
     matches!(cause, Some(Precondition { .. } | NotFound { .. }))
 }
 
-/// What went wrong with values of a part of the mart.
+/// What went wrong with values of a file of the output.
 pub(super) fn values(file: &str) -> impl Fn(ArrowError) -> PublishedError {
     move |error| PublishedError::damaged(file, error)
 }

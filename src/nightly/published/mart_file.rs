@@ -15,7 +15,6 @@ use datafusion::parquet::arrow::async_reader::{ParquetRecordBatchStream, Parquet
 use datafusion::parquet::file::metadata::{PageIndexPolicy, RowGroupMetaData};
 use datafusion::parquet::file::page_index::column_index::ColumnIndexMetaData;
 use futures::TryStreamExt;
-use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
 use super::error::{PublishedError, reading, values};
@@ -30,8 +29,6 @@ const CHUNK_ROWS: usize = 16_384;
 /// An open file of the mart: its footer and page index were read.
 #[derive(Debug)]
 pub struct MartFile {
-    /// As people write it.
-    name: String,
     file: PinnedFile,
     metadata: ArrowReaderMetadata,
     /// The place of `batch_id` among the file's columns.
@@ -57,22 +54,8 @@ impl Chunk {
 impl MartFile {
     /// Opens the file, which must have so many bytes.
     pub async fn open(reports: &Location, path: &Path, bytes: u64) -> Result<Self, PublishedError> {
-        let name = reports.display(path);
-        let object = reports.store.head(path).await.map_err(|error| match error {
-            object_store::Error::NotFound { .. } => PublishedError::MissingFile { file: name.clone() },
-            error => PublishedError::unreadable(name.clone(), &error),
-        })?;
-        if object.size != bytes {
-            return Err(PublishedError::WrongSize {
-                file: name,
-                expected: bytes,
-                found: object.size,
-            });
-        }
-        let mut file = PinnedFile {
-            store: Arc::clone(&reports.store),
-            object: Arc::new(object),
-        };
+        let mut file = PinnedFile::open(reports, path, bytes).await?;
+        let name = file.name.clone();
         let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
         let metadata = ArrowReaderMetadata::load_async(&mut file, options)
             .await
@@ -92,7 +75,6 @@ impl MartFile {
         let report_schema = Arc::new(schema.project(&columns).map_err(values(&name))?);
         let report_columns = ProjectionMask::roots(metadata.parquet_schema(), columns);
         Ok(Self {
-            name,
             file,
             metadata,
             batch_id,
@@ -103,7 +85,7 @@ impl MartFile {
 
     /// As people write it.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.file.name
     }
 
     /// The report's columns.
@@ -128,7 +110,7 @@ impl MartFile {
         self.rows(chunk, self.report_columns.clone())?
             .try_collect()
             .await
-            .map_err(reading(&self.name))
+            .map_err(reading(&self.file.name))
     }
 
     /// The rows of a row group that may be the batch's, by what is known without reading any.
@@ -178,8 +160,8 @@ impl MartFile {
         let only_ids = ProjectionMask::roots(self.metadata.parquet_schema(), [self.batch_id]);
         let mut ids = self.rows(&chunk, only_ids)?;
         let (mut before, mut of_batch) = (0, 0);
-        while let Some(read) = ids.try_next().await.map_err(reading(&self.name))? {
-            let ids = cast(read.column(0), &DataType::Utf8View).map_err(values(&self.name))?;
+        while let Some(read) = ids.try_next().await.map_err(reading(&self.file.name))? {
+            let ids = cast(read.column(0), &DataType::Utf8View).map_err(values(&self.file.name))?;
             for id in ids.as_string_view() {
                 match id {
                     Some(id) if id == batch => of_batch += 1,
@@ -206,7 +188,7 @@ impl MartFile {
             .with_projection(columns)
             .with_batch_size(CHUNK_ROWS)
             .build()
-            .map_err(reading(&self.name))
+            .map_err(reading(&self.file.name))
     }
 }
 

@@ -1,4 +1,5 @@
-//! Reads what a nightly run published: one batch's report from the report mart, in milliseconds and without a query.
+//! Reads what a nightly run published: one batch's report from the report mart, in milliseconds and without a query, and
+//! the ratio tables.
 //!
 //! Only what the manifest lists is trusted. A [`Published`] is one day as it was when it was opened; it keeps the manifest
 //! and the footers that it has read, so that a service holds one and asks it for many reports. Making the output, and
@@ -8,7 +9,9 @@ mod days;
 mod error;
 mod mart_file;
 mod pinned;
+mod ratio_file;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::common::runtime::SpawnedTask;
@@ -20,14 +23,18 @@ use object_store::path::Path;
 use tokio::sync::OnceCell;
 
 pub use error::PublishedError;
+pub use ratio_file::RatioFilter;
 
 use super::layout;
 use super::manifest::{Content, FileEntry, Manifest};
+use super::ratio_table::RatioTable;
 use crate::config::{Config, DateChoice, UnknownUsers};
 use crate::exports::Location;
-use crate::ids::BatchId;
+use crate::ids::{BatchId, SnapshotDate};
 use crate::report::ReportError;
 use mart_file::MartFile;
+use pinned::PinnedFile;
+use ratio_file::RatioFile;
 
 /// Chunks of a report that are decoded at a time.
 const CONCURRENT_CHUNKS: usize = 4;
@@ -41,30 +48,40 @@ pub struct Published {
     /// The places of the batches' CSV files in the manifest, ordered by batch.
     csv_by_batch: Vec<u32>,
     /// The files of the mart that hold rows, ordered by batch; opened when they are first needed.
-    mart: Vec<ListedMartFile>,
+    mart: Vec<Listed<MartFile>>,
+    ratio_tables: Vec<(RatioTable, Listed<RatioFile>)>,
 }
 
-/// A file of the mart that the manifest lists.
+/// A file that the manifest lists.
 #[derive(Debug)]
-struct ListedMartFile {
+struct Listed<File> {
     /// Its place in the manifest.
     entry: usize,
-    open: OnceCell<Arc<MartFile>>,
+    open: OnceCell<Arc<File>>,
+}
+
+impl<File> Listed<File> {
+    fn new(entry: usize) -> Self {
+        Self {
+            entry,
+            open: OnceCell::new(),
+        }
+    }
 }
 
 impl Published {
     /// Opens the chosen day of the output under `reports`; the latest is the newest that has a manifest.
     pub async fn open(reports: Location, date: DateChoice) -> Result<Self, PublishedError> {
         let (day, manifest) = days::open_day(&reports, date).await?;
-        let (mut csv_by_batch, mut mart) = (Vec::new(), Vec::new());
+        let (mut csv_by_batch, mut mart, mut ratio_tables) = (Vec::new(), Vec::new(), Vec::new());
         for (place, file) in (0u32..).zip(&manifest.files) {
+            let entry = place as usize;
             match &file.content {
                 Content::ReportCsv { .. } => csv_by_batch.push(place),
-                Content::ReportMart { .. } => mart.push(ListedMartFile {
-                    entry: place as usize,
-                    open: OnceCell::new(),
-                }),
-                Content::DownloadRatio => {}
+                Content::ReportMart { .. } => mart.push(Listed::new(entry)),
+                Content::DownloadRatio => ratio_tables.push((RatioTable::Windows, Listed::new(entry))),
+                Content::DownloadRatioByDay => ratio_tables.push((RatioTable::ByDay, Listed::new(entry))),
+                Content::DownloadRatioCsv | Content::DownloadRatioByDayCsv => {}
             }
         }
         csv_by_batch.sort_by(|&a, &b| batch_id(&manifest, a).cmp(batch_id(&manifest, b)));
@@ -74,7 +91,13 @@ impl Published {
             manifest,
             csv_by_batch,
             mart,
+            ratio_tables,
         })
+    }
+
+    /// The days under `reports` that have a folder, complete or not.
+    pub(super) async fn dates(reports: &Location) -> Result<BTreeSet<SnapshotDate>, PublishedError> {
+        days::dates(reports).await
     }
 
     /// What was read and written, and how.
@@ -157,10 +180,68 @@ impl Published {
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
     }
 
+    /// Whether both ratio tables are listed; an earlier pragati made fewer.
+    pub fn has_ratio_tables(&self) -> bool {
+        RatioTable::ALL.iter().all(|&table| self.ratio_entry(table).is_some())
+    }
+
+    /// The Parquet file of a ratio table as the manifest lists it.
+    pub fn ratio_entry(&self, table: RatioTable) -> Option<&FileEntry> {
+        let listed = self.listed_ratio(table)?;
+        self.manifest.files.get(listed.entry)
+    }
+
+    /// All rows of a ratio table, in its order, with the columns of [`RatioTable::schema`].
+    pub async fn ratio_rows(&self, table: RatioTable) -> Result<SendableRecordBatchStream, PublishedError> {
+        self.ratio_rows_where(table, &RatioFilter::default()).await
+    }
+
+    /// The rows of a ratio table that pass the filter, in its order; only row groups that may hold them are read.
+    pub async fn ratio_rows_where(
+        &self,
+        table: RatioTable,
+        filter: &RatioFilter,
+    ) -> Result<SendableRecordBatchStream, PublishedError> {
+        let listed = self.listed_ratio(table).ok_or_else(|| self.no_ratio_table(table))?;
+        let file = listed.open.get_or_try_init(|| async {
+            let entry = &self.manifest.files[listed.entry];
+            let path = layout::object_path(&self.day, &entry.path);
+            let file = RatioFile::open(&self.reports, &path, entry.bytes).await?;
+            Ok::<_, PublishedError>(Arc::new(file))
+        });
+        file.await?.rows(filter)
+    }
+
+    /// Reads the ratio tables whole and compares them with the manifest: their columns, sizes and SHA-256.
+    pub async fn verify_ratio_tables(&self) -> Result<(), PublishedError> {
+        for table in RatioTable::ALL {
+            let entry = self.ratio_entry(table).ok_or_else(|| self.no_ratio_table(table))?;
+            let path = layout::object_path(&self.day, &entry.path);
+            RatioFile::open(&self.reports, &path, entry.bytes).await?;
+            let file = PinnedFile::open(&self.reports, &path, entry.bytes).await?;
+            if file.sha256().await? != entry.sha256 {
+                return Err(PublishedError::WrongHash { file: file.name });
+            }
+        }
+        Ok(())
+    }
+
+    fn listed_ratio(&self, table: RatioTable) -> Option<&Listed<RatioFile>> {
+        let found = self.ratio_tables.iter().find(|(listed, _)| *listed == table);
+        found.map(|(_, listed)| listed)
+    }
+
+    fn no_ratio_table(&self, table: RatioTable) -> PublishedError {
+        PublishedError::NoRatioTable {
+            day: self.place(),
+            table: table.folder(),
+        }
+    }
+
     /// The file of the mart with the batch's rows; where it has none, any: all have the same columns.
     async fn mart_file_of(&self, batch: &BatchId, rows: u64) -> Result<Arc<MartFile>, PublishedError> {
         let id = batch.as_str();
-        let holds = |file: &&ListedMartFile| match &self.manifest.files[file.entry].content {
+        let holds = |file: &&Listed<MartFile>| match &self.manifest.files[file.entry].content {
             Content::ReportMart {
                 first_batch_id,
                 last_batch_id,

@@ -11,18 +11,71 @@ use datafusion::parquet::arrow::arrow_reader::ArrowReaderOptions;
 use datafusion::parquet::arrow::async_reader::AsyncFileReader;
 use datafusion::parquet::errors::{ParquetError, Result};
 use datafusion::parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
-use futures::FutureExt;
 use futures::future::BoxFuture;
-use object_store::{GetOptions, OBJECT_STORE_COALESCE_DEFAULT, ObjectMeta, ObjectStore, coalesce_ranges};
+use futures::{FutureExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{
+    GetOptions, OBJECT_STORE_COALESCE_DEFAULT, ObjectMeta, ObjectStore, ObjectStoreExt, coalesce_ranges,
+};
+use sha2::{Digest, Sha256};
+
+use super::error::PublishedError;
+use crate::exports::Location;
 
 /// A file of a store, at one version.
 #[derive(Debug, Clone)]
 pub struct PinnedFile {
-    pub store: Arc<dyn ObjectStore>,
-    pub object: Arc<ObjectMeta>,
+    /// As people write it.
+    pub name: String,
+    store: Arc<dyn ObjectStore>,
+    object: Arc<ObjectMeta>,
 }
 
 impl PinnedFile {
+    /// Opens the file, which must have so many bytes.
+    pub async fn open(reports: &Location, path: &Path, bytes: u64) -> std::result::Result<Self, PublishedError> {
+        let name = reports.display(path);
+        let object = reports.store.head(path).await.map_err(|error| match error {
+            object_store::Error::NotFound { .. } => PublishedError::MissingFile { file: name.clone() },
+            error => PublishedError::unreadable(name.clone(), &error),
+        })?;
+        if object.size != bytes {
+            return Err(PublishedError::WrongSize {
+                file: name,
+                expected: bytes,
+                found: object.size,
+            });
+        }
+        Ok(Self {
+            name,
+            store: Arc::clone(&reports.store),
+            object: Arc::new(object),
+        })
+    }
+
+    /// The SHA-256 of all its bytes, hexadecimal.
+    pub async fn sha256(&self) -> std::result::Result<String, PublishedError> {
+        let failed = |error: object_store::Error| match error {
+            object_store::Error::Precondition { .. } | object_store::Error::NotFound { .. } => {
+                PublishedError::Replaced {
+                    file: self.name.clone(),
+                }
+            }
+            error => PublishedError::unreadable(self.name.clone(), &error),
+        };
+        let options = GetOptions {
+            if_match: self.object.e_tag.clone(),
+            ..GetOptions::default()
+        };
+        let read = self.store.get_opts(&self.object.location, options).await;
+        let mut bytes = read.map_err(failed)?.into_stream();
+        let mut hash = Sha256::new();
+        while let Some(bytes) = bytes.try_next().await.map_err(failed)? {
+            hash.update(&bytes);
+        }
+        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
     async fn read(&self, range: Range<u64>) -> object_store::Result<Bytes> {
         let options = GetOptions {
             range: Some(range.into()),

@@ -16,7 +16,7 @@ use datafusion::arrow::ipc::writer::StreamWriter;
 use sha2::{Digest, Sha256};
 
 pub use columns::{ratio_columns, with_columns};
-pub use periods::{Days, Period, by_period};
+pub use periods::by_period;
 pub use table::RowTable;
 
 use super::{Level, Window};
@@ -32,6 +32,8 @@ pub struct RatioFigures {
     windows: BTreeMap<(Level, Window), RowTable>,
     /// By day; only levels whose rows are held.
     by_day: BTreeMap<Level, RowTable>,
+    /// The first day with a click or delivery.
+    first_day: Option<NaiveDate>,
     digest: String,
 }
 
@@ -81,8 +83,10 @@ impl RatioFigures {
         let by_day = RowTable::new(with_columns(&ratio_columns(), by_day)?);
         let digest = digest(&[&windows, &by_day])?;
         let of_level = |table: &RowTable, level: Level| table.keep("level", |name| name == Some(level.name()));
+        let first_day = by_day.days("window_start")?.into_iter().flatten().min();
         let mut figures = Self {
             as_of,
+            first_day: first_day.and_then(NaiveDate::from_epoch_days),
             windows: BTreeMap::new(),
             by_day: BTreeMap::new(),
             digest,
@@ -91,6 +95,7 @@ impl RatioFigures {
             let rows = of_level(&windows, level)?;
             for window in WINDOWS {
                 let rows = rows.keep("time_window", |name| name == Some(window.name()))?;
+                let rows = rows.sorted("tenant_id", false)?.sorted("course_id", false)?;
                 figures.windows.insert((level, window), rows);
             }
         }
@@ -103,6 +108,11 @@ impl RatioFigures {
     /// The day of the snapshot, up to which downloads count.
     pub fn as_of(&self) -> NaiveDate {
         self.as_of
+    }
+
+    /// The first day with a click or delivery; none where there is none.
+    pub fn first_day(&self) -> Option<NaiveDate> {
+        self.first_day
     }
 
     /// Stands for the content of all rows. Hexadecimal.

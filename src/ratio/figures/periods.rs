@@ -7,64 +7,27 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{Datelike, NaiveDate};
+use chrono::{Datelike, Months, NaiveDate, Weekday};
 use datafusion::arrow::array::{Array, ArrayRef, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray};
 use datafusion::arrow::error::ArrowError;
-use serde::Deserialize;
-use utoipa::ToSchema;
 
 use super::columns::ratio_columns;
 use super::table::RowTable;
+use crate::ratio::{Days, Period};
 
-/// What rows over time are grouped by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Period {
-    Day,
-    /// From Monday to Sunday.
-    Week,
-    Month,
-}
-
-impl Period {
-    /// The value of the column `time_window`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Day => "day",
-            Self::Week => "week",
-            Self::Month => "month",
+/// The first and the last day of the period that `day` lies in.
+fn around(period: Period, day: NaiveDate) -> (NaiveDate, NaiveDate) {
+    match period {
+        Period::Day => (day, day),
+        Period::Week => {
+            let week = day.week(Weekday::Mon);
+            (week.first_day(), week.last_day())
         }
-    }
-
-    /// The first and the last day of the period that `day` lies in.
-    fn around(self, day: NaiveDate) -> (NaiveDate, NaiveDate) {
-        match self {
-            Self::Day => (day, day),
-            Self::Week => {
-                let week = day.week(chrono::Weekday::Mon);
-                (week.first_day(), week.last_day())
-            }
-            Self::Month => {
-                let first = day.with_day(1).unwrap_or(day);
-                let next = first.checked_add_months(chrono::Months::new(1));
-                (first, next.and_then(|next| next.pred_opt()).unwrap_or(day))
-            }
+        Period::Month => {
+            let first = day.with_day(1).unwrap_or(day);
+            let next = first.checked_add_months(Months::new(1));
+            (first, next.and_then(|next| next.pred_opt()).unwrap_or(day))
         }
-    }
-}
-
-/// The days that rows are asked for, both included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Days {
-    pub first: Option<NaiveDate>,
-    pub last: Option<NaiveDate>,
-}
-
-impl Days {
-    /// The rows by day that lie in these.
-    pub fn of(self, by_day: &RowTable) -> Result<RowTable, ArrowError> {
-        let number = |day: NaiveDate| day.to_epoch_days();
-        by_day.between("window_end", self.first.map(number), self.last.map(number))
     }
 }
 
@@ -90,14 +53,19 @@ struct Sums {
 }
 
 /// The rows of each period, from rows by day that lie within `days`; by level, ids and period. A period at either end is as
-/// long as the days that were asked for.
-pub fn by_period(by_day: &RowTable, period: Period, days: Days, as_of: NaiveDate) -> Result<RowTable, ArrowError> {
-    let by_day = days.of(by_day)?;
+/// long as the days that were asked for; `first_day` is that of all rows, where no first one was asked for.
+pub fn by_period(
+    by_day: &RowTable,
+    period: Period,
+    days: &Days,
+    first_day: Option<NaiveDate>,
+) -> Result<RowTable, ArrowError> {
+    let number = |day: NaiveDate| day.to_epoch_days();
+    let by_day = by_day.between("window_end", days.since().map(number), Some(number(days.until())))?;
     if period == Period::Day {
         return Ok(by_day);
     }
-    let last_day = days.last.map_or(as_of, |last| last.min(as_of));
-    let first_day = days.first.or_else(|| first_of(&by_day));
+    let first_day = days.since().or(first_day);
     let mut groups: BTreeMap<Key, Sums> = BTreeMap::new();
     let (levels, courses, tenants) = (
         by_day.texts("level")?,
@@ -113,7 +81,7 @@ pub fn by_period(by_day: &RowTable, period: Period, days: Days, as_of: NaiveDate
         let Some(end) = ends[row].and_then(NaiveDate::from_epoch_days) else {
             continue;
         };
-        let (first, last) = period.around(end);
+        let (first, last) = around(period, end);
         let first = first_day.map_or(first, |day| first.max(day));
         let text = |texts: &StringArray| texts.is_valid(row).then(|| texts.value(row).to_owned());
         let level = levels.value(row);
@@ -122,7 +90,7 @@ pub fn by_period(by_day: &RowTable, period: Period, days: Days, as_of: NaiveDate
             .or_default();
         if group.days == 0 {
             level.clone_into(&mut group.level);
-            group.last = last.min(last_day);
+            group.last = last.min(days.until());
             group.requests = Some(0);
             group.delivered = Some(0);
             group.batches_downloaded = Some(0);
@@ -143,12 +111,6 @@ pub fn by_period(by_day: &RowTable, period: Period, days: Days, as_of: NaiveDate
         }
     }
     Ok(RowTable::new(rows_of(&groups, period)?))
-}
-
-/// The first day of any row.
-fn first_of(by_day: &RowTable) -> Option<NaiveDate> {
-    let days = by_day.days("window_start").ok()?;
-    days.into_iter().flatten().min().and_then(NaiveDate::from_epoch_days)
 }
 
 /// The place of a level among its rows.

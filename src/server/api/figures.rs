@@ -20,8 +20,8 @@ use super::problem::{Problem, ProblemKind};
 use super::rows::{RowAnswer, RowFormat, answer, etag, has_already, not_modified};
 use crate::delivery::person::Person;
 use crate::ids::SnapshotDate;
-use crate::ratio::figures::{Days, Ids, Period, RowTable, by_period};
-use crate::ratio::{Level, Window};
+use crate::ratio::figures::{Ids, RowTable, by_period};
+use crate::ratio::{Days, Level, Period, Window};
 use crate::server::figures::Figures;
 
 /// Which rows of the ratio.
@@ -105,7 +105,7 @@ pub async fn ratio(
     headers: HeaderMap,
     Parameters(asked): Parameters<RatioParameters>,
 ) -> Result<Response, Problem> {
-    let days = days_of(&asked)?;
+    check(&asked)?;
     let scope = Scope::of(&person)?;
     let levels = scope.levels(asked.level, asked.by.is_some())?;
     let ids = scope.ids(asked.tenant_id.as_deref(), asked.course_id.as_deref())?;
@@ -125,8 +125,9 @@ pub async fn ratio(
             (rows, format!("download-ratio_{}", figures.ratio.as_of()))
         }
         Some(by) => {
+            let days = days_of(&asked, &figures)?;
             let by_day = by_day(&figures, &levels, &ids).await?;
-            let rows = by_period(&by_day, by, days, figures.ratio.as_of()).map_err(broken)?;
+            let rows = by_period(&by_day, by, &days, figures.ratio.first_day()).map_err(broken)?;
             (
                 rows,
                 format!("download-ratio_by-{}_{}", by.name(), figures.ratio.as_of()),
@@ -347,8 +348,8 @@ impl View<'_> {
     }
 }
 
-/// The days of rows over time.
-fn days_of(asked: &RatioParameters) -> Result<Days, Problem> {
+/// Refuses what does not go together.
+fn check(asked: &RatioParameters) -> Result<(), Problem> {
     let bad = |detail: &str| Err(Problem::new(ProblemKind::BadRequest, detail));
     if asked.by.is_none() && (asked.since.is_some() || asked.until.is_some()) {
         return bad("`since` and `until` belong to rows over time: give `by` too.");
@@ -360,15 +361,22 @@ fn days_of(asked: &RatioParameters) -> Result<Days, Problem> {
     if asked.by.is_some() && of_courses && asked.course_id.is_none() {
         return bad("Rows over time of the levels course and tenant_course need a `course_id`.");
     }
-    let day = |date: Option<SnapshotDate>| date.map(SnapshotDate::day);
-    let days = Days {
-        first: day(asked.since),
-        last: day(asked.until),
-    };
-    if days.first.zip(days.last).is_some_and(|(first, last)| first > last) {
+    if asked.since.zip(asked.until).is_some_and(|(since, until)| since > until) {
         return bad("`since` lies after `until`.");
     }
-    Ok(days)
+    Ok(())
+}
+
+/// The days of rows over time.
+fn days_of(asked: &RatioParameters, figures: &Figures) -> Result<Days, Problem> {
+    let day = |date: Option<SnapshotDate>| date.map(SnapshotDate::day);
+    let as_of = figures.ratio.as_of();
+    Days::new(day(asked.since), day(asked.until), as_of.into()).map_err(|_| {
+        Problem::new(
+            ProblemKind::BadRequest,
+            format!("`since` lies after the day of the data, {as_of}."),
+        )
+    })
 }
 
 /// The figures that are held, or the word that they are on their way.
@@ -383,11 +391,15 @@ fn held(state: &AppState) -> Result<Arc<Figures>, Problem> {
 }
 
 async fn by_day(figures: &Figures, levels: &[Level], ids: &Ids) -> Result<RowTable, Problem> {
-    let held = figures.ratio.by_day(levels, ids).map_err(broken)?;
-    held.ok_or_else(|| {
+    if let Some(held) = figures.ratio.by_day(levels, ids).map_err(broken)? {
+        return Ok(held);
+    }
+    let read = figures.days_of_course(levels, ids).await;
+    let read = read.map_err(|error| Problem::unavailable("the ratio by day cannot be read", &error))?;
+    read.ok_or_else(|| {
         Problem::new(
             ProblemKind::NoDays,
-            "There are no figures by day of single courses: they come from the output of pragati nightly.",
+            "There are too many figures by day of single courses to hold: they come from the output of pragati nightly.",
         )
     })
 }

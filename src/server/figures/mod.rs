@@ -17,8 +17,9 @@ use crate::catalog::CatalogError;
 use crate::config::Config;
 use crate::delivery::source::ReportSource;
 use crate::engine::EngineError;
-use crate::nightly::PublishedError;
-use crate::ratio::figures::{RatioFigures, RowTable};
+use crate::nightly::{Published, PublishedError};
+use crate::ratio::figures::{Ids, RatioFigures, RowTable};
+use crate::ratio::{Level, RatioError};
 
 /// The time after which figures that could not be loaded are tried again.
 const RETRY: Duration = Duration::from_secs(60);
@@ -33,7 +34,9 @@ pub enum FiguresError {
     #[error(transparent)]
     Engine(#[from] EngineError),
     #[error(transparent)]
-    Published(#[from] PublishedError),
+    Ratio(#[from] RatioError),
+    #[error(transparent)]
+    Published(Box<PublishedError>),
     #[error("the figures are not of the expected form: {0}")]
     Form(#[from] ArrowError),
     #[error("the figures cannot be loaded: {0}")]
@@ -59,6 +62,18 @@ pub struct Figures {
     pub batches_digest: String,
     /// The figures in Prometheus' text format.
     gauges: String,
+    /// The nightly output that the ratio is of; none where it was computed.
+    output: Option<Arc<Published>>,
+}
+
+impl Figures {
+    /// The rows by day of one course, read from the nightly output; `None` where the ratio is not of one.
+    pub async fn days_of_course(&self, levels: &[Level], ids: &Ids) -> Result<Option<RowTable>, FiguresError> {
+        match &self.output {
+            Some(output) => Ok(Some(load::days_of_course(output, levels, ids).await?)),
+            None => Ok(None),
+        }
+    }
 }
 
 impl FiguresSource {

@@ -1,0 +1,26 @@
+-- Reports that Pragati handed over, by its own telemetry events.
+--
+-- One row: one request whose report was mailed, or made ready for download, at delivered_at (UTC). An event that was
+-- written more than once, since a service died in between, counts once. Empty where no event files are configured.
+with
+    deliveries as (
+        select
+            cdata_id(context['cdata'], 'request') as request_id,
+            to_timestamp_micros(ets * 1000) as delivered_at,
+            actor['id'] as user_id,
+            object['id'] as course_id,
+            cdata_id(context['cdata'], 'batch') as batch_id,
+            context['channel'] as tenant_id
+        from raw.pragati_events
+        where eid = 'AUDIT' and edata['id'] = 'report-delivered'
+    )
+select
+    request_id,
+    arrow_cast(min(delivered_at), 'Timestamp(Microsecond, Some("UTC"))') as delivered_at,
+    min(user_id) as user_id,
+    min(course_id) as course_id,
+    min(batch_id) as batch_id,
+    min(tenant_id) as tenant_id
+from deliveries
+where request_id is not null
+group by request_id

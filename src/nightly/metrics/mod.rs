@@ -1,0 +1,152 @@
+//! Makes the ratio tables of a night: the download ratio of every level, over the windows of time and day by day.
+//!
+//! Days of a trailing window are computed anew each night, so that late events are counted; older ones are carried over
+//! from the output before, as the events of old days may be gone by now. What is compared with what is said in
+//! `queries/metrics/revised_ratio.sql`.
+
+mod files;
+mod kept;
+mod previous;
+
+use std::sync::Arc;
+
+use chrono::{Days as Count, NaiveDate};
+use datafusion::arrow::array::AsArray;
+use datafusion::arrow::datatypes::Date32Type;
+use datafusion::catalog::TableProvider;
+use datafusion::functions_aggregate::expr_fn::min;
+use datafusion::prelude::{DataFrame, col};
+use datafusion::scalar::ScalarValue;
+use futures::StreamExt;
+
+use super::error::NightlyError;
+use super::manifest::FileEntry;
+use super::ratio_table::RatioTable;
+use super::staged::StagedOutput;
+use crate::catalog::Catalog;
+use crate::config::Config;
+use crate::engine::EngineError;
+use crate::exports::Location;
+use crate::report::CsvStyle;
+use files::RatioFiles;
+use kept::KeptRows;
+use previous::Previous;
+
+/// The step that all ratios are sums of; it reads all events, so it is made once.
+const BATCH_DOWNLOADS_BY_DAY: &str = "batch_downloads_by_day";
+
+/// Writes the ratio tables to `staged`, compared with the output before under `reports`.
+pub async fn write(
+    catalog: &Catalog,
+    config: &Config,
+    staged: &StagedOutput,
+    reports: &Location,
+) -> Result<Vec<FileEntry>, NightlyError> {
+    let previous = Previous::find(reports, catalog.date, config).await?;
+    let downloads = catalog
+        .query(&format!("metrics/{BATCH_DOWNLOADS_BY_DAY}"), |parameters| parameters)
+        .await?;
+    let downloads = KeptRows::write(downloads, staged).await?;
+    let writing = Writing {
+        catalog,
+        staged,
+        style: CsvStyle::from(&config.report),
+        previous: &previous,
+        downloads: downloads.table(catalog).await?,
+    };
+    let mut files = Vec::from(writing.windows().await?);
+    let days = i64::from(config.ratio.revise_days.get()) - 1;
+    files.extend(writing.by_day(days.unsigned_abs()).await?);
+    Ok(files)
+}
+
+/// What the tables are made of.
+struct Writing<'a> {
+    catalog: &'a Catalog,
+    staged: &'a StagedOutput,
+    style: CsvStyle,
+    previous: &'a Previous,
+    downloads: Arc<dyn TableProvider>,
+}
+
+impl Writing<'_> {
+    async fn windows(&self) -> Result<[FileEntry; 2], NightlyError> {
+        let tables = self.computed_from();
+        let ratios = self
+            .catalog
+            .query_with_tables("metrics/download_ratio", &tables, |parameters| parameters);
+        let published = self.previous.windows_of(self.catalog.date);
+        self.write(RatioTable::Windows, ratios.await?, published, None).await
+    }
+
+    async fn by_day(&self, days_before: u64) -> Result<[FileEntry; 2], NightlyError> {
+        let as_of = self.catalog.date.day();
+        let trailing = as_of
+            .checked_sub_days(Count::new(days_before))
+            .unwrap_or(NaiveDate::MIN);
+        // Everything after the output before, or all that there is where there was none.
+        let missing = match self.previous.date() {
+            Some(date) => date.day().succ_opt(),
+            None => self.first_day().await?,
+        };
+        let since = missing.map_or(trailing, |missing| missing.min(trailing));
+        let tables = self.computed_from();
+        let ratios = self
+            .catalog
+            .query_with_tables("metrics/download_ratio_over_time", &tables, |parameters| {
+                let parameters = parameters
+                    .with("since", date(Some(since)))
+                    .with("until", date(Some(as_of)));
+                parameters.with("period", "day")
+            });
+        self.write(RatioTable::ByDay, ratios.await?, self.previous.by_day(), Some(since))
+            .await
+    }
+
+    fn computed_from(&self) -> [(&'static str, Arc<dyn TableProvider>); 1] {
+        [(BATCH_DOWNLOADS_BY_DAY, Arc::clone(&self.downloads))]
+    }
+
+    /// The first day with a click or delivery.
+    async fn first_day(&self) -> Result<Option<NaiveDate>, NightlyError> {
+        let failed = || EngineError::running(BATCH_DOWNLOADS_BY_DAY);
+        let session = &self.catalog.session;
+        let days = session.read_table(Arc::clone(&self.downloads)).map_err(failed())?;
+        let first = days.aggregate(vec![], vec![min(col("day"))]).map_err(failed())?;
+        let rows = first.collect().await.map_err(failed())?;
+        let days = rows
+            .iter()
+            .filter_map(|rows| rows.column(0).as_primitive_opt::<Date32Type>());
+        let first = days.flat_map(|days| days.iter().flatten()).next();
+        Ok(first.and_then(NaiveDate::from_epoch_days))
+    }
+
+    /// Writes the rows that were computed, and those of days before `computed_since` as they were published.
+    async fn write(
+        &self,
+        table: RatioTable,
+        computed: DataFrame,
+        published: Arc<dyn TableProvider>,
+        computed_since: Option<NaiveDate>,
+    ) -> Result<[FileEntry; 2], NightlyError> {
+        let running = || EngineError::running(format!("the table {}", table.folder()));
+        let tables = [("computed_ratio", computed.into_view()), ("published_ratio", published)];
+        let revised = self
+            .catalog
+            .query_with_tables("metrics/revised_ratio", &tables, |parameters| {
+                parameters.with("computed_since", date(computed_since))
+            });
+        let mut rows = revised.await?.execute_stream().await.map_err(running())?;
+        let mut files = RatioFiles::create(self.staged, table, self.style.clone())?;
+        while let Some(batch) = rows.next().await {
+            files.append(&batch.map_err(running())?)?;
+            // The rows may be ready at once: without this, a writer could not be stopped.
+            tokio::task::yield_now().await;
+        }
+        files.finish()
+    }
+}
+
+fn date(day: Option<NaiveDate>) -> ScalarValue {
+    ScalarValue::Date32(day.map(|day| day.to_epoch_days()))
+}
