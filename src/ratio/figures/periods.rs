@@ -31,8 +31,10 @@ fn around(period: Period, day: NaiveDate) -> (NaiveDate, NaiveDate) {
     }
 }
 
+/// An id, of which a missing one comes last.
+type Id = (bool, Option<String>);
 /// Whose rows one group is of, and in which period: level, course, tenant, first day.
-type Key = (u8, Option<String>, Option<String>, NaiveDate);
+type Key = (u8, Id, Id, NaiveDate);
 
 /// The sums of one group.
 #[derive(Debug, Default)]
@@ -83,7 +85,7 @@ pub fn by_period(
         };
         let (first, last) = around(period, end);
         let first = first_day.map_or(first, |day| first.max(day));
-        let text = |texts: &StringArray| texts.is_valid(row).then(|| texts.value(row).to_owned());
+        let text = |texts: &StringArray| (texts.is_null(row), texts.is_valid(row).then(|| texts.value(row).to_owned()));
         let level = levels.value(row);
         let group = groups
             .entry((rank(level), text(courses), text(tenants), first))
@@ -154,8 +156,8 @@ fn rows_of(groups: &BTreeMap<Key, Sums>, period: Period) -> Result<RecordBatch, 
         ratio_columns(),
         vec![
             texts(&|_, sums| Some(sums.level.clone())),
-            texts(&|key, _| key.1.clone()),
-            texts(&|key, _| key.2.clone()),
+            texts(&|key, _| key.1.1.clone()),
+            texts(&|key, _| key.2.1.clone()),
             texts(&|_, _| Some(period.name().to_owned())),
             numbers(&|sums| Some(sums.downloads)),
             numbers(&|sums| sums.batches),

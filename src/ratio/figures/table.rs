@@ -18,9 +18,11 @@ impl RowTable {
 
     /// The rows of all `tables` one after the other; there must be one at least, and all must have its columns.
     pub fn joined(tables: &[&Self]) -> Result<Self, ArrowError> {
-        let first = tables
-            .first()
-            .ok_or_else(|| ArrowError::InvalidArgumentError("no rows to join".to_owned()))?;
+        let first = match tables {
+            [] => return Err(ArrowError::InvalidArgumentError("no rows to join".to_owned())),
+            [only] => return Ok((*only).clone()),
+            [first, ..] => first,
+        };
         let rows: Vec<&RecordBatch> = tables.iter().map(|table| &table.0).collect();
         Ok(Self(concat_batches(&first.0.schema(), rows)?))
     }

@@ -28,7 +28,7 @@ export class DataTable {
     const label = make("label", { for: input.id, class: "sr-only" }, `Search ${plural}`);
     const csv = make("button", { type: "button", class: "quiet" }, "Download CSV");
     csv.addEventListener("click", () => this.save(this.query()).catch(this.onError));
-    const form = make("form", { class: "tools", role: "search" }, label, input, csv);
+    const form = make("form", { class: "tools", role: "search", "aria-label": plural }, label, input, csv);
     form.addEventListener("submit", (event) => event.preventDefault());
 
     this.heads = new Map();
