@@ -13,6 +13,8 @@ const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.
 
 const ADMIN = "dev:asha,asha@example.org,pragati-admin";
 const TENANT_ADMIN = "dev:ravi,ravi@example.org,pragati-tenant-admin:t1";
+/** Rows of a table that are shown at a time. */
+const PAGE = 10;
 const DESK = { width: 1280, height: 900 };
 const PHONE = { width: 390, height: 844 };
 
@@ -114,8 +116,8 @@ for (const colorScheme of ["light", "dark"]) {
     await signIn(page, settings.url, ADMIN);
     for (const [words, window] of [["30 days", "30d"], ["7 days", "7d"], ["1 day", "1d"], ["All time", "all"]]) {
       await page.getByText(words, { exact: true }).click();
-      await expectCells(page, "tenants", lines(rowsOf("tenant", window), "tenant_id").slice(0, 25));
-      await expectCells(page, "courses", lines(rowsOf("course", window), "course_id").slice(0, 25));
+      await expectCells(page, "tenants", lines(rowsOf("tenant", window), "tenant_id").slice(0, PAGE));
+      await expectCells(page, "courses", lines(rowsOf("course", window), "course_id").slice(0, PAGE));
       await shown(page);
       await expectCards(page, rowsOf("all", window)[0]);
     }
@@ -163,15 +165,15 @@ await scenario("search, order, pages and files, by keyboard alone", {}, async (p
   const next = page.getByRole("navigation", { name: "Pages of courses" }).getByRole("button", { name: "Next" });
   await next.focus();
   await page.keyboard.press("Enter");
-  await expectCells(page, "courses", lines(courses, "course_id").slice(25, 50));
+  await expectCells(page, "courses", lines(courses, "course_id").slice(PAGE, 2 * PAGE));
   // Round the columns with the keyboard.
   const byCoverage = page.locator("#courses thead button", { hasText: "Coverage" });
   await byCoverage.focus();
   await page.keyboard.press("Enter");
-  await expectCells(page, "courses", lines(courses, "course_id", "coverage").slice(0, 25));
+  await expectCells(page, "courses", lines(courses, "course_id", "coverage").slice(0, PAGE));
   assert.equal(await page.locator("#courses th[aria-sort=descending]").textContent(), "Coverage");
   await page.keyboard.press("Space");
-  await expectCells(page, "courses", lines(courses, "course_id", "coverage", false).slice(0, 25));
+  await expectCells(page, "courses", lines(courses, "course_id", "coverage", false).slice(0, PAGE));
   assert.equal(await page.locator("#courses th[aria-sort=ascending]").textContent(), "Coverage");
   const search = page.getByRole("searchbox", { name: "Search courses" });
   await search.focus();
@@ -185,7 +187,7 @@ await scenario("search, order, pages and files, by keyboard alone", {}, async (p
   // The choice of days, with the arrow keys.
   await page.getByRole("radio", { name: "All time" }).focus();
   await page.keyboard.press("ArrowRight");
-  await expectCells(page, "courses", lines(rowsOf("course", "30d"), "course_id", "coverage", false).slice(0, 25));
+  await expectCells(page, "courses", lines(rowsOf("course", "30d"), "course_id", "coverage", false).slice(0, PAGE));
   await shown(page);
   assert.match(page.url(), /window=30d/);
   const saving = page.waitForEvent("download");
@@ -202,7 +204,7 @@ await scenario("batches to follow up", {}, async (page) => {
   const found = new Set();
   const next = page.getByRole("navigation", { name: "Pages of batches" }).getByRole("button", { name: "Next" });
   const status = page.getByRole("navigation", { name: "Pages of batches" }).getByRole("status");
-  for (let first = 1; ; first += 25) {
+  for (let first = 1; ; first += PAGE) {
     await page.waitForFunction(([element, first]) => element.textContent.startsWith(`${first} to`) || !element.textContent.includes(" to "), [await status.elementHandle(), first]);
     for (const line of await cells(page, "follow-up")) found.add(line[1]);
     if ((await next.isHidden()) || (await next.isDisabled())) break;
@@ -218,7 +220,7 @@ await scenario("an admin of a tenant sees that tenant alone", {}, async (page) =
   await expectCards(page, rowsOf("tenant", "all").find((row) => row.tenant_id === "t1"));
   assert.deepEqual(await page.locator("#tenant option").allTextContents(), ["t1"]);
   assert.ok(await page.locator("#tenants").isHidden());
-  await expectCells(page, "courses", lines(rowsOf("tenant_course", "all").filter((row) => row.tenant_id === "t1"), "course_id").slice(0, 25));
+  await expectCells(page, "courses", lines(rowsOf("tenant_course", "all").filter((row) => row.tenant_id === "t1"), "course_id").slice(0, PAGE));
   const tenants = await page.locator("#follow-up tbody tr").evaluateAll((lines) => lines.map((line) => line.cells[3].textContent));
   assert.ok(tenants.length > 0 && tenants.every((tenant) => tenant === "t1"), tenants);
   await page.goto(`${settings.url}/#tenant=t2`);
@@ -230,7 +232,7 @@ await scenario("an admin of a tenant sees that tenant alone", {}, async (page) =
 await scenario("one tenant of all", {}, async (page) => {
   await signIn(page, settings.url, ADMIN);
   await page.getByLabel("Tenant", { exact: true }).selectOption({ label: "t2" });
-  await expectCells(page, "courses", lines(rowsOf("tenant_course", "all").filter((row) => row.tenant_id === "t2"), "course_id").slice(0, 25));
+  await expectCells(page, "courses", lines(rowsOf("tenant_course", "all").filter((row) => row.tenant_id === "t2"), "course_id").slice(0, PAGE));
   await shown(page);
   await expectCards(page, rowsOf("tenant", "all").find((row) => row.tenant_id === "t2"));
   // A reload keeps the choice and the login.
@@ -251,7 +253,7 @@ await scenario("on a phone", { viewport: PHONE, isMobile: true, hasTouch: true }
   await expectNoSideways(page);
   await expectAccessible(page);
   await page.locator("#courses thead button", { hasText: "Ratio" }).tap();
-  await expectCells(page, "courses", lines(rowsOf("course", "all"), "course_id", "download_ratio").slice(0, 25));
+  await expectCells(page, "courses", lines(rowsOf("course", "all"), "course_id", "download_ratio").slice(0, PAGE));
 });
 
 await scenario("without access", {}, async (page) => {
@@ -298,7 +300,7 @@ await scenario("when the service is gone, and comes back", {}, async (page, wron
   assert.ok(await page.locator("#cards").isVisible(), "what was shown stays");
   await page.unroute("**/api/**");
   await page.getByRole("button", { name: "Try again" }).click();
-  await expectCells(page, "courses", lines(rowsOf("course", "7d"), "course_id").slice(0, 25));
+  await expectCells(page, "courses", lines(rowsOf("course", "7d"), "course_id").slice(0, PAGE));
   await page.locator("#notice").waitFor({ state: "hidden" });
   assert.ok(wrong.every((words) => words.includes("ERR_FAILED")), wrong);
   wrong.length = 0;

@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { inBrowser, shown, signIn } from "./browser.mjs";
 
 const [url, token, folder] = process.argv.slice(2);
-const DESK = { width: 1200, height: 900 };
+const DESK = { width: 1200, height: 1000 };
 const PHONE = { width: 390, height: 844 };
 
 for (const [name, options, fullPage] of [
-  ["page-light", { viewport: DESK, colorScheme: "light" }, true],
+  ["page-light", { viewport: DESK, colorScheme: "light" }, false],
   ["page-dark", { viewport: DESK, colorScheme: "dark" }, false],
   ["page-phone", { viewport: PHONE, colorScheme: "light", isMobile: true, hasTouch: true }, false],
 ]) {

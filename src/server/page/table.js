@@ -3,7 +3,7 @@
 import { afterPause, make } from "./dom.js";
 import { formatNumber } from "./format.js";
 
-const PAGE_ROWS = 25;
+const PAGE_ROWS = 10;
 
 /**
  * Shows a table in `section`.
