@@ -3,5 +3,6 @@
 
 fn main() {
     println!("cargo::rerun-if-changed=queries");
+    println!("cargo::rerun-if-changed=src/server/page");
     println!("cargo::rerun-if-changed=src/delivery/store/migrations");
 }

@@ -4,11 +4,12 @@
 
 mod identity;
 mod mail;
+mod ratio;
 mod secret;
 mod serve;
 
 use std::collections::BTreeMap;
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use identity::{AddressSource, IdentityConfig, TokenAlgorithm};
 pub use mail::{DkimConfig, MailConfig};
+pub use ratio::RatioConfig;
 pub use secret::Secret;
 pub use serve::{DatabaseConfig, ServeConfig};
 
@@ -140,15 +142,6 @@ pub struct NightlyConfig {
     pub out: Option<String>,
 }
 
-/// How the ratio tables of the nightly output are made.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RatioConfig {
-    /// Days up to the snapshot's that each run computes anew, so that late events are counted. Events of all of them must be
-    /// there.
-    pub revise_days: NonZeroU32,
-}
-
 /// What to do with enrolments whose user is not in the `users` export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -219,13 +212,6 @@ impl Default for Config {
             identity: IdentityConfig::default(),
             mail: MailConfig::default(),
         }
-    }
-}
-
-impl Default for RatioConfig {
-    fn default() -> Self {
-        const DAYS: NonZeroU32 = NonZeroU32::new(45).unwrap();
-        Self { revise_days: DAYS }
     }
 }
 

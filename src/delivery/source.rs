@@ -1,12 +1,13 @@
 //! Where reports come from: the mart of the latest nightly run, or the snapshot itself, whichever is newest, with the same
 //! bytes from either. Looks for newer ones while the service runs; reports under way keep what they began with.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::arrow::array::AsArray;
 use datafusion::execution::SendableRecordBatchStream;
 use sha2::{Digest, Sha256};
+use tokio::sync::watch;
 
 use super::directory::BatchDirectory;
 use crate::catalog::{Catalog, CatalogError, is_telemetry};
@@ -31,18 +32,16 @@ pub enum SourceError {
 /// The newest source, replaced as a whole when a newer one is there.
 pub struct ReportSource {
     config: Config,
-    current: RwLock<Arc<Current>>,
+    current: watch::Sender<Arc<Current>>,
     /// Held while a newer source is looked for.
     looking: tokio::sync::Mutex<()>,
 }
 
-/// A snapshot, and the nightly output that was made from it, where there is one.
+/// A snapshot, and the newest nightly output, where there is one.
 pub struct Current {
-    catalog: Catalog,
-    published: Option<Published>,
+    source: Found,
     /// The snapshot's batches.
     pub directory: BatchDirectory,
-    fingerprint: String,
 }
 
 impl ReportSource {
@@ -51,14 +50,19 @@ impl ReportSource {
         let current = Found::look(&config).await?.read().await?;
         Ok(Self {
             config,
-            current: RwLock::new(Arc::new(current)),
+            current: watch::Sender::new(Arc::new(current)),
             looking: tokio::sync::Mutex::default(),
         })
     }
 
     /// The newest source.
     pub fn current(&self) -> Arc<Current> {
-        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.current.borrow())
+    }
+
+    /// Tells of each newer source.
+    pub fn changes(&self) -> watch::Receiver<Arc<Current>> {
+        self.current.subscribe()
     }
 
     /// Looks for a newer source now and then, for ever. What cannot be read is logged, and the last good one stays.
@@ -78,12 +82,12 @@ impl ReportSource {
         match self.newer().await {
             Ok(None) => {}
             Ok(Some(found)) => {
-                tracing::info!("reports are now of the snapshot of {}", found.catalog.date);
-                *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(found);
+                tracing::info!("reports are now of the snapshot of {}", found.source.catalog.date);
+                self.current.send_replace(Arc::new(found));
             }
             Err(error) => tracing::warn!(
                 "the newest exports cannot be used, and reports stay those of {}: {error}",
-                self.current().catalog.date
+                self.current().source.catalog.date
             ),
         }
     }
@@ -100,41 +104,58 @@ impl ReportSource {
 /// A source of which no row has been read.
 struct Found {
     catalog: Catalog,
-    published: Option<Published>,
+    /// The newest complete nightly output, whatever it was made from.
+    output: Option<Arc<Published>>,
+    /// Whether reports are read from it: it was made from this snapshot in the configured way.
+    is_output_of_snapshot: bool,
     fingerprint: String,
+    /// The files of events, which figures depend on and reports do not.
+    event_files: Vec<String>,
 }
 
 impl Found {
     async fn look(config: &Config) -> Result<Self, SourceError> {
         let catalog = Catalog::open(config).await?;
-        let published = match &config.serve.reports {
-            Some(reports) => usable_output(reports, &catalog, config).await?,
+        let output = match &config.serve.reports {
+            Some(reports) => newest_output(reports).await?,
             None => None,
         };
-        let fingerprint = fingerprint(&catalog, config)?;
+        let is_output_of_snapshot = output
+            .as_ref()
+            .is_some_and(|output| is_usable(output, &catalog, config));
+        let (fingerprint, event_files) = (fingerprint(&catalog, config)?, event_files(&catalog));
         Ok(Self {
             catalog,
-            published,
+            output,
+            is_output_of_snapshot,
             fingerprint,
+            event_files,
         })
     }
 
     /// Whether `current` was read from the same.
     fn is_in(&self, current: &Current) -> bool {
-        let made = |published: &Option<Published>| {
-            let published = published.as_ref()?;
-            Some((published.place(), published.manifest().timings.started_at))
+        let made = |found: &Self| {
+            let output = found.output.as_ref()?;
+            Some((output.place(), output.manifest().timings.started_at))
         };
-        self.fingerprint == current.fingerprint && made(&self.published) == made(&current.published)
+        let other = &current.source;
+        self.fingerprint == other.fingerprint
+            && made(self) == made(other)
+            && self.is_output_of_snapshot == other.is_output_of_snapshot
+            && self.event_files == other.event_files
+    }
+
+    /// The output that reports are read from.
+    fn published(&self) -> Option<&Published> {
+        self.output.as_deref().filter(|_| self.is_output_of_snapshot)
     }
 
     async fn read(self) -> Result<Current, SourceError> {
-        let directory = BatchDirectory::read(&self.catalog, self.published.as_ref()).await?;
+        let directory = BatchDirectory::read(&self.catalog, self.published()).await?;
         Ok(Current {
-            catalog: self.catalog,
-            published: self.published,
+            source: self,
             directory,
-            fingerprint: self.fingerprint,
         })
     }
 }
@@ -142,14 +163,24 @@ impl Found {
 impl Current {
     /// Stands for what the bytes of reports depend on: the snapshot's files and how reports are made of them. Hexadecimal.
     pub fn fingerprint(&self) -> &str {
-        &self.fingerprint
+        &self.source.fingerprint
+    }
+
+    /// The tables and views of the snapshot.
+    pub fn catalog(&self) -> &Catalog {
+        &self.source.catalog
+    }
+
+    /// The newest complete nightly output, which may be of an earlier snapshot.
+    pub fn output(&self) -> Option<&Arc<Published>> {
+        self.source.output.as_ref()
     }
 
     /// The rows of one batch's report, and the number of those whose user is not in the export, where that is counted
     /// already.
     pub async fn rows_of(&self, batch: &BatchId) -> Result<(SendableRecordBatchStream, Option<u64>), SourceError> {
-        let Some(published) = &self.published else {
-            return Ok((report_of_batch(&self.catalog, batch).await?, None));
+        let Some(published) = self.source.published() else {
+            return Ok((report_of_batch(self.catalog(), batch).await?, None));
         };
         let unknown_users = published.csv_of_batch(batch).and_then(|file| file.unknown_users());
         Ok((published.report_of_batch(batch).await?, unknown_users))
@@ -157,7 +188,7 @@ impl Current {
 
     /// The mail address that the `users` export has of a person.
     pub async fn address_of(&self, user: &UserId) -> Result<Option<String>, SourceError> {
-        let query = self.catalog.query("reports/address_of_user", |parameters| {
+        let query = self.catalog().query("reports/address_of_user", |parameters| {
             parameters.with("user_id", user.as_str())
         });
         let rows = query.await?.collect().await;
@@ -169,29 +200,33 @@ impl Current {
     }
 }
 
-/// The latest nightly output, if it was made from this snapshot in the configured way.
-async fn usable_output(reports: &str, catalog: &Catalog, config: &Config) -> Result<Option<Published>, SourceError> {
+/// The newest complete nightly output.
+async fn newest_output(reports: &str) -> Result<Option<Arc<Published>>, SourceError> {
     let location = Location::parse(reports).map_err(PublishedError::from)?;
-    let published = match Published::open(location, DateChoice::Latest).await {
-        Ok(published) => published,
+    match Published::open(location, DateChoice::Latest).await {
+        Ok(published) => Ok(Some(Arc::new(published))),
         Err(error) => {
             tracing::warn!("reports are made from the exports: {error}");
-            return Ok(None);
+            Ok(None)
         }
-    };
+    }
+}
+
+/// Whether reports may be read from an output: it was made from this snapshot in the configured way.
+fn is_usable(published: &Published, catalog: &Catalog, config: &Config) -> bool {
     if let Err(error) = published.check_settings(config) {
         tracing::warn!("reports are made from the exports: {error}");
-        return Ok(None);
+        return false;
     }
-    if !is_made_from(&published, catalog) {
+    let is_made_from_snapshot = is_made_from(published, catalog);
+    if !is_made_from_snapshot {
         tracing::info!(
             "reports are made from the exports: {} was made from other files than the snapshot of {} has now",
             published.place(),
             catalog.date
         );
-        return Ok(None);
     }
-    Ok(Some(published))
+    is_made_from_snapshot
 }
 
 /// Whether the output's input files are those of the snapshot. Places may differ, as between a mount and a URL.
@@ -246,4 +281,17 @@ fn fingerprint(catalog: &Catalog, config: &Config) -> Result<String, SourceError
     }
     let digest = made.finalize();
     Ok(digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The files of events.
+fn event_files(catalog: &Catalog) -> Vec<String> {
+    let inputs = catalog.inputs.iter().filter(|input| !is_reported(&input.table));
+    let mut files: Vec<String> = inputs
+        .map(|input| {
+            let object = &input.inspected.object;
+            format!("{} {} {}", input.file, object.size, object.last_modified)
+        })
+        .collect();
+    files.sort_unstable();
+    files
 }

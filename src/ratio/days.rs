@@ -2,22 +2,29 @@
 
 use chrono::{Days as Count, NaiveDate};
 use datafusion::scalar::ScalarValue;
+use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::error::RatioError;
 use crate::ids::SnapshotDate;
 use crate::queries::Parameters;
 
 /// The days whose downloads count; each window ends with the snapshot's own day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Window {
     All,
+    #[serde(rename = "1d")]
     OneDay,
+    #[serde(rename = "7d")]
     SevenDays,
+    #[serde(rename = "30d")]
     ThirtyDays,
 }
 
 /// What rows over time are of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Period {
     Day,
     /// From Monday.

@@ -3,8 +3,11 @@
 mod days;
 mod error;
 mod explain;
+pub mod figures;
 
 use datafusion::prelude::DataFrame;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 pub use days::{Days, Period, Window};
 pub use error::RatioError;
@@ -14,7 +17,8 @@ use crate::catalog::Catalog;
 use crate::queries::Parameters;
 
 /// What a ratio is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Level {
     /// All courses together.
     All,

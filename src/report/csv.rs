@@ -164,7 +164,7 @@ impl CsvWriter {
 }
 
 /// Whether a spreadsheet would run the text. A plain number, such as a phone number with its `+`, is harmless.
-fn is_formula(text: &str) -> bool {
+pub fn is_formula(text: &str) -> bool {
     text.starts_with(['=', '+', '-', '@', '\t', '\r']) && !is_number(text)
 }
 

@@ -15,7 +15,7 @@ mod xlsx;
 
 pub use all::{ALL_REPORTS, AllReports, EnrolmentCounts, ReportBatch, ReportGroup, count_enrolments};
 pub use columns::{COLUMNS, ReportColumn};
-pub use csv::{CsvStyle, CsvWriter};
+pub use csv::{CsvStyle, CsvWriter, is_formula};
 pub use error::ReportError;
 pub use rows::{ReportRows, unknown_users};
 pub use write::{ReportFormat, write_report};

@@ -1,4 +1,5 @@
-//! The HTTP service (DESIGN, section 6): requests for reports, their state and files, and figures for monitoring.
+//! The HTTP service (DESIGN, section 6): requests for reports, their state and files, figures
+//! for monitoring, and the page that shows the download ratio.
 //!
 //! [`identity`] says who sends a request, `api` answers it, and [`HttpServer`] listens, within limits that keep slow or
 //! greedy clients from taking the service away from others. [`Service`] runs it together with the workers. Making and sending
@@ -7,7 +8,9 @@
 mod api;
 mod connection;
 mod error;
+pub mod figures;
 pub mod identity;
+mod page;
 mod serve;
 mod service;
 mod tls;
@@ -26,6 +29,7 @@ use crate::delivery::files::ReportFiles;
 use crate::delivery::metrics::DeliveryMetrics;
 use crate::delivery::source::ReportSource;
 use crate::delivery::store::Store;
+use figures::FiguresSource;
 use identity::Identity;
 
 /// What the service is made of.
@@ -37,6 +41,7 @@ pub struct ServerParts {
     pub source: Arc<ReportSource>,
     pub files: Arc<ReportFiles>,
     pub metrics: Arc<DeliveryMetrics>,
+    pub figures: Arc<FiguresSource>,
     /// Whether a mail server is set, so that reports can be mailed.
     pub can_mail: bool,
     /// Told of each new request, so that a worker of this process takes it up at once.

@@ -12,6 +12,7 @@ use datafusion::common::runtime::SpawnedTask;
 use nix::sys::stat::{Mode, umask};
 use tokio::sync::{Notify, watch};
 
+use super::figures::{FiguresError, FiguresSource};
 use super::identity::{Identity, IdentityError};
 use super::{HttpServer, Limits, ServerError, ServerParts};
 use crate::config::{Config, ConfigError};
@@ -48,6 +49,8 @@ pub enum ServiceError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Source(#[from] SourceError),
+    #[error(transparent)]
+    Figures(#[from] FiguresError),
     #[error(transparent)]
     Server(#[from] ServerError),
     #[error(
@@ -88,6 +91,7 @@ pub struct Service {
     workshop: Arc<Workshop>,
     workers: usize,
     events: EventWriter,
+    figures: Arc<FiguresSource>,
     retention: Retention,
     refresh: Duration,
     grace: Duration,
@@ -119,6 +123,7 @@ impl Service {
         let files = Arc::new(ReportFiles::new(folder(serve.files.as_ref(), FILES_FOLDER)?, config));
         let events = folder(config.events.as_ref(), EVENTS_FOLDER)?;
         let source = Arc::new(ReportSource::open(config.clone()).await?);
+        let figures = Arc::new(FiguresSource::new(config.clone(), Arc::clone(&source)));
         let metrics = Arc::new(DeliveryMetrics::new(serve.deadline()));
         let (bell, click_bell) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let events = EventWriter::new(store.clone(), events, Arc::clone(&click_bell));
@@ -129,6 +134,7 @@ impl Service {
             source: Arc::clone(&source),
             files: Arc::clone(&files),
             metrics: Arc::clone(&metrics),
+            figures: Arc::clone(&figures),
             can_mail: mailer.is_some(),
             accepted: Arc::clone(&bell),
             clicked: click_bell,
@@ -139,6 +145,7 @@ impl Service {
             workers: serve.workers,
             retention: Retention::new(store.clone(), files.location().clone(), serve.retention()),
             events,
+            figures,
             refresh: Duration::from_secs(u64::from(serve.refresh_seconds)),
             grace: Duration::from_secs(u64::from(serve.shutdown_seconds)),
             workshop: Arc::new(Workshop {
@@ -166,6 +173,7 @@ impl Service {
         let source = Arc::clone(&self.workshop.source);
         let refresh = self.refresh;
         let _following = SpawnedTask::spawn(async move { source.follow(refresh).await });
+        self.figures.spawn(stopping.clone())?;
         let files = Arc::clone(&self.workshop.files);
         let forget = move |path: &str| files.forget(path);
         let _keeping_house = SpawnedTask::spawn(self.retention.run(forget, stopping.clone()));

@@ -2,7 +2,9 @@
 //!
 //! One binary, because each one links the whole engine.
 
+mod browser;
 mod check;
+mod dashboards;
 mod delivery;
 mod delivery_api;
 mod delivery_events;
@@ -14,11 +16,14 @@ mod delivery_security;
 mod delivery_steps;
 mod delivery_store;
 mod exports;
+mod figures;
 mod memory;
 mod nightly;
 mod nightly_ratio;
 mod oracle;
+mod page;
 mod postgres;
+mod prometheus;
 mod published;
 mod python;
 mod queries;

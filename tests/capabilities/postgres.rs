@@ -112,6 +112,32 @@ impl Postgres {
     pub fn url(&self) -> String {
         format!("postgres://{USER}:{PASSWORD}@127.0.0.1:{}/postgres", self.port)
     }
+
+    /// What `psql` prints for some statements, without heads and frames.
+    pub fn psql(&self, statements: &str) -> String {
+        let mut psql = Command::new(self.programs.join("psql"))
+            .arg(self.url())
+            .args([
+                "--no-psqlrc",
+                "--quiet",
+                "--no-align",
+                "--tuples-only",
+                "--set",
+                "ON_ERROR_STOP=1",
+                "--file",
+                "-",
+            ])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("psql");
+        let mut input = psql.stdin.take().expect("its input");
+        input.write_all(statements.as_bytes()).expect("written");
+        drop(input);
+        let output = psql.wait_with_output().expect("an answer");
+        assert!(output.status.success(), "{statements}");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    }
 }
 
 impl Drop for Postgres {

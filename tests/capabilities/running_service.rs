@@ -11,6 +11,7 @@ use pragati::delivery::request::{Failure, Status};
 use pragati::delivery::source::ReportSource;
 use pragati::delivery::store::{Database, Held, Store};
 use pragati::exports::Location;
+use pragati::server::figures::FiguresSource;
 use pragati::server::identity::Identity;
 use pragati::server::{HttpServer, Limits, ServerError, ServerParts};
 use reqwest::header::HeaderMap;
@@ -48,6 +49,11 @@ impl Setup {
             .table("enrolments", ENROLMENTS)
             .table("course_progress", COURSE_PROGRESS)
             .table("batches", BATCHES);
+        Self::over(exports)
+    }
+
+    /// The same over these exports.
+    pub fn over(exports: TestExports) -> Self {
         let mut config = Config {
             exports: Some(exports.path().display().to_string()),
             ..Config::default()
@@ -80,11 +86,15 @@ impl Setup {
                 Some(settings) => Identity::by_tokens(settings).await?,
                 None => Identity::by_word(&IdentityConfig::default(), self.config.serve.listen)?,
             };
+            let source = Arc::new(ReportSource::open(self.config.clone()).await.expect("a source"));
+            let figures = Arc::new(FiguresSource::new(self.config.clone(), Arc::clone(&source)));
+            assert!(figures.load().await, "figures");
             let parts = ServerParts {
                 config: self.config.serve.clone(),
                 identity: Arc::new(identity),
                 store: Store::open(&store).await.expect("a store"),
-                source: Arc::new(ReportSource::open(self.config.clone()).await.expect("a source")),
+                source,
+                figures,
                 files: Arc::new(ReportFiles::new(files, &self.config)),
                 metrics: Arc::new(DeliveryMetrics::new(self.config.serve.deadline())),
                 can_mail: self.can_mail,

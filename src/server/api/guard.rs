@@ -51,7 +51,6 @@ async fn safe_headers(State(has_tls): State<bool>, request: Request, next: Next)
     for (name, value) in [
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (X_FRAME_OPTIONS, "DENY"),
-        (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
         (REFERRER_POLICY, "no-referrer"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
@@ -59,6 +58,9 @@ async fn safe_headers(State(has_tls): State<bool>, request: Request, next: Next)
     if has_tls {
         headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
+    // The page has a policy of its own, under which it can run.
+    let policy = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+    set_unless_there(headers, CONTENT_SECURITY_POLICY, policy);
     set_unless_there(headers, CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

@@ -3,12 +3,16 @@
 mod batches;
 mod disposition;
 mod extract;
+mod figure_views;
+mod figures;
 mod file;
 mod guard;
 mod openapi;
 mod problem;
 mod range;
 mod reports;
+mod rows;
+mod session;
 mod status;
 mod views;
 
@@ -21,7 +25,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Limits, ServerParts};
+use super::{Limits, ServerParts, page};
 use crate::delivery::links::Links;
 use problem::{Problem, ProblemKind};
 
@@ -55,6 +59,7 @@ pub fn router(parts: ServerParts, links: Links, limits: Limits) -> Router {
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .with_state(state)
+        .merge(page::routes())
         .layer(DefaultBodyLimit::max(largest_body));
     guard::around(routes, limits.answer_time, has_tls)
 }
@@ -70,6 +75,9 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(reports::show))
         .routes(routes!(file::fetch, file::look))
         .routes(routes!(batches::list))
+        .routes(routes!(figures::ratio))
+        .routes(routes!(figures::batches))
+        .routes(routes!(session::show))
         .routes(routes!(status::health))
         .routes(routes!(status::readiness))
         .routes(routes!(status::metrics))

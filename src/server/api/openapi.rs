@@ -21,6 +21,7 @@ use super::problem::{PROBLEM_JSON, Problem};
     tags(
         (name = "reports", description = "Asking for reports and fetching them"),
         (name = "batches", description = "Batches whose reports can be asked for"),
+        (name = "figures", description = "The download ratio: is the report used?"),
         (name = "operations", description = "For operators and monitoring"),
     ),
     components(schemas(Problem)),
@@ -89,6 +90,19 @@ problem_sets! {
         409 "The report is not ready yet, or the request failed"
         410 "The file is not kept any more"
         416 "The file has no such bytes"
+        500 "An error of the service"
+        503 "Something that the service needs does not answer"
+    }
+    FigureProblems {
+        400 "A parameter is wrong"
+        401 "There is no login token, or it is not valid"
+        403 "You may not see these figures"
+        404 "There are no figures by day of single courses"
+        406 "There is no format that you accept"
+        500 "An error of the service"
+        503 "The figures are not there yet, or something that the service needs does not answer"
+    }
+    SessionProblems {
         500 "An error of the service"
         503 "Something that the service needs does not answer"
     }

@@ -47,9 +47,12 @@ kinds! {
     BadRequest = "bad-request", BAD_REQUEST, "The request is malformed";
     NotLoggedIn = "not-logged-in", UNAUTHORIZED, "Log in first";
     NotAllowed = "not-allowed", FORBIDDEN, "You may not have this report";
+    NotForYou = "not-for-you", FORBIDDEN, "These figures are not for you";
     NotFound = "not-found", NOT_FOUND, "There is nothing here";
     UnknownBatch = "unknown-batch", NOT_FOUND, "There is no such batch for you";
+    NoDays = "no-days", NOT_FOUND, "There are no figures by day";
     MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "This cannot be done here";
+    NotAcceptable = "not-acceptable", NOT_ACCEPTABLE, "There is nothing of a type that you accept";
     TooSlow = "too-slow", REQUEST_TIMEOUT, "The request took too long to arrive";
     NotReady = "not-ready", CONFLICT, "The report is not ready yet";
     NoFile = "no-file", CONFLICT, "The request failed and has no file";

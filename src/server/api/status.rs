@@ -74,7 +74,8 @@ pub async fn readiness(State(state): State<AppState>) -> Result<Json<Readiness>,
 
 /// Figures for monitoring
 ///
-/// In the text format of Prometheus: counts and times, nothing about single people.
+/// In the text format of Prometheus: counts and times, and the download ratio's numerators and denominators; nothing about
+/// single people.
 #[utoipa::path(
     get,
     path = "/metrics",
@@ -87,7 +88,8 @@ pub async fn readiness(State(state): State<AppState>) -> Result<Json<Readiness>,
 )]
 pub async fn metrics(State(state): State<AppState>) -> Result<Response, Problem> {
     let figures = figures(&state).await?;
-    let text = state.parts.metrics.encode(&figures, chrono::Utc::now());
+    let mut text = state.parts.metrics.encode(&figures, chrono::Utc::now());
+    text.push_str(&state.parts.figures.gauges());
     let kind = HeaderValue::from_static(DeliveryMetrics::CONTENT_TYPE);
     Ok(([(CONTENT_TYPE, kind)], text).into_response())
 }

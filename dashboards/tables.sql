@@ -1,0 +1,20 @@
+-- The tables that `grafana-sql.json` reads, for any PostgreSQL; README.md says how a night's output gets into them.
+-- The columns are those of the CSV files of `pragati nightly`, in their order.
+create table if not exists download_ratio (
+    level text not null,
+    course_id text,
+    tenant_id text,
+    time_window text not null,
+    downloads bigint not null,
+    batches bigint not null,
+    download_ratio double precision,
+    batches_downloaded bigint,
+    coverage double precision,
+    requests bigint,
+    delivered bigint,
+    window_start date,
+    window_end date not null,
+    as_of date not null,
+    revision bigint
+);
+create table if not exists download_ratio_by_day (like download_ratio including all);

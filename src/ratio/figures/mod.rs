@@ -1,0 +1,165 @@
+//! The ratio's rows in memory, so that a question about them is answered in milliseconds while other work runs.
+//!
+//! Where the rows come from (a nightly output, a snapshot) and who may see which is left to others.
+
+mod columns;
+mod periods;
+mod table;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+use chrono::NaiveDate;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::error::ArrowError;
+use datafusion::arrow::ipc::writer::StreamWriter;
+use sha2::{Digest, Sha256};
+
+pub use columns::{ratio_columns, with_columns};
+pub use periods::by_period;
+pub use table::RowTable;
+
+use super::{Level, Window};
+
+/// Levels in the order of their rows.
+const LEVELS: [Level; 4] = [Level::All, Level::Tenant, Level::Course, Level::TenantCourse];
+const WINDOWS: [Window; 4] = [Window::All, Window::OneDay, Window::SevenDays, Window::ThirtyDays];
+
+/// The rows of one snapshot.
+#[derive(Debug)]
+pub struct RatioFigures {
+    as_of: NaiveDate,
+    windows: BTreeMap<(Level, Window), RowTable>,
+    /// By day; only levels whose rows are held.
+    by_day: BTreeMap<Level, RowTable>,
+    /// The first day with a click or delivery.
+    first_day: Option<NaiveDate>,
+    digest: String,
+}
+
+/// Whose rows are wanted. An empty id stands for rows without one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ids {
+    pub course: Option<String>,
+    pub tenant: Option<String>,
+    /// Where it is set, rows of other tenants are left out, whatever else is asked.
+    pub within_tenants: Option<BTreeSet<String>>,
+}
+
+impl Ids {
+    /// The rows of these among `table`.
+    pub fn of(&self, table: &RowTable) -> Result<RowTable, ArrowError> {
+        let mut kept = table.clone();
+        if let Some(course) = &self.course {
+            kept = kept.keep("course_id", |id| is_meant(course, id))?;
+        }
+        if let Some(tenant) = &self.tenant {
+            kept = kept.keep("tenant_id", |id| is_meant(tenant, id))?;
+        }
+        if let Some(tenants) = &self.within_tenants {
+            kept = kept.keep("tenant_id", |id| id.is_some_and(|id| tenants.contains(id)))?;
+        }
+        Ok(kept)
+    }
+}
+
+fn is_meant(wanted: &str, id: Option<&str>) -> bool {
+    if wanted.is_empty() {
+        id.is_none()
+    } else {
+        id == Some(wanted)
+    }
+}
+
+impl RatioFigures {
+    /// The rows of all windows, and those by day of the levels `days_of`.
+    pub fn new(
+        as_of: NaiveDate,
+        windows: &[RecordBatch],
+        by_day: &[RecordBatch],
+        days_of: &[Level],
+    ) -> Result<Self, ArrowError> {
+        let windows = RowTable::new(with_columns(&ratio_columns(), windows)?);
+        let by_day = RowTable::new(with_columns(&ratio_columns(), by_day)?);
+        let digest = digest(&[&windows, &by_day])?;
+        let of_level = |table: &RowTable, level: Level| table.keep("level", |name| name == Some(level.name()));
+        let first_day = by_day.days("window_start")?.into_iter().flatten().min();
+        let mut figures = Self {
+            as_of,
+            first_day: first_day.and_then(NaiveDate::from_epoch_days),
+            windows: BTreeMap::new(),
+            by_day: BTreeMap::new(),
+            digest,
+        };
+        for level in LEVELS {
+            let rows = of_level(&windows, level)?;
+            for window in WINDOWS {
+                let rows = rows.keep("time_window", |name| name == Some(window.name()))?;
+                let rows = rows.sorted("tenant_id", false)?.sorted("course_id", false)?;
+                figures.windows.insert((level, window), rows);
+            }
+        }
+        for &level in days_of {
+            figures.by_day.insert(level, of_level(&by_day, level)?);
+        }
+        Ok(figures)
+    }
+
+    /// The day of the snapshot, up to which downloads count.
+    pub fn as_of(&self) -> NaiveDate {
+        self.as_of
+    }
+
+    /// The first day with a click or delivery; none where there is none.
+    pub fn first_day(&self) -> Option<NaiveDate> {
+        self.first_day
+    }
+
+    /// Stands for the content of all rows. Hexadecimal.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// The rows of one window, by level and ids.
+    pub fn window(&self, levels: &[Level], window: Window, ids: &Ids) -> Result<RowTable, ArrowError> {
+        let tables: Result<Vec<RowTable>, ArrowError> = levels
+            .iter()
+            .filter_map(|&level| self.windows.get(&(level, window)))
+            .map(|rows| ids.of(rows))
+            .collect();
+        RowTable::joined(&tables?.iter().collect::<Vec<_>>())
+    }
+
+    /// The rows by day, by level, ids and day; `None` where those of a level are not held.
+    pub fn by_day(&self, levels: &[Level], ids: &Ids) -> Result<Option<RowTable>, ArrowError> {
+        let held: Option<Vec<&RowTable>> = levels.iter().map(|level| self.by_day.get(level)).collect();
+        let Some(held) = held else { return Ok(None) };
+        let tables: Result<Vec<RowTable>, ArrowError> = held.into_iter().map(|rows| ids.of(rows)).collect();
+        RowTable::joined(&tables?.iter().collect::<Vec<_>>()).map(Some)
+    }
+}
+
+/// The SHA-256 of rows. Hexadecimal.
+pub fn digest(tables: &[&RowTable]) -> Result<String, ArrowError> {
+    let mut hash = Hash(Sha256::new());
+    for table in tables {
+        let mut writer = StreamWriter::try_new(&mut hash, &table.rows().schema())?;
+        writer.write(table.rows())?;
+        writer.finish()?;
+    }
+    Ok(hash.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Takes what is written into a digest.
+struct Hash(Sha256);
+
+impl io::Write for Hash {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,181 @@
+//! Weeks and months out of rows by day.
+//!
+//! Downloads, requests and deliveries of a period are the sums of its days. The batches that were downloaded are not: a batch
+//! of two days would count twice. They, and the coverage, are known where at most one day of the period has any, and NULL
+//! elsewhere.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{Datelike, Months, NaiveDate, Weekday};
+use datafusion::arrow::array::{Array, ArrayRef, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray};
+use datafusion::arrow::error::ArrowError;
+
+use super::columns::ratio_columns;
+use super::table::RowTable;
+use crate::ratio::{Days, Period};
+
+/// The first and the last day of the period that `day` lies in.
+fn around(period: Period, day: NaiveDate) -> (NaiveDate, NaiveDate) {
+    match period {
+        Period::Day => (day, day),
+        Period::Week => {
+            let week = day.week(Weekday::Mon);
+            (week.first_day(), week.last_day())
+        }
+        Period::Month => {
+            let first = day.with_day(1).unwrap_or(day);
+            let next = first.checked_add_months(Months::new(1));
+            (first, next.and_then(|next| next.pred_opt()).unwrap_or(day))
+        }
+    }
+}
+
+/// An id, of which a missing one comes last.
+type Id = (bool, Option<String>);
+/// Whose rows one group is of, and in which period: level, course, tenant, first day.
+type Key = (u8, Id, Id, NaiveDate);
+
+/// The sums of one group.
+#[derive(Debug, Default)]
+struct Sums {
+    level: String,
+    last: NaiveDate,
+    days: usize,
+    /// Days with a batch that was downloaded.
+    days_with_downloads: usize,
+    downloads: i64,
+    batches_downloaded: Option<i64>,
+    requests: Option<i64>,
+    delivered: Option<i64>,
+    /// Of the row that is newest: batches come and go with snapshots.
+    batches: Option<i64>,
+    as_of: i32,
+    newest: i32,
+}
+
+/// The rows of each period, from rows by day that lie within `days`; by level, ids and period. A period at either end is as
+/// long as the days that were asked for; `first_day` is that of all rows, where no first one was asked for.
+pub fn by_period(
+    by_day: &RowTable,
+    period: Period,
+    days: &Days,
+    first_day: Option<NaiveDate>,
+) -> Result<RowTable, ArrowError> {
+    let number = |day: NaiveDate| day.to_epoch_days();
+    let by_day = by_day.between("window_end", days.since().map(number), Some(number(days.until())))?;
+    if period == Period::Day {
+        return Ok(by_day);
+    }
+    let first_day = days.since().or(first_day);
+    let mut groups: BTreeMap<Key, Sums> = BTreeMap::new();
+    let (levels, courses, tenants) = (
+        by_day.texts("level")?,
+        by_day.texts("course_id")?,
+        by_day.texts("tenant_id")?,
+    );
+    let numbers = |column| by_day.numbers(column);
+    let (downloads, batches) = (numbers("downloads")?, numbers("batches")?);
+    let (requests, delivered) = (numbers("requests")?, numbers("delivered")?);
+    let batches_downloaded = numbers("batches_downloaded")?;
+    let (ends, made) = (by_day.days("window_end")?, by_day.days("as_of")?);
+    for row in 0..by_day.len() {
+        let Some(end) = ends[row].and_then(NaiveDate::from_epoch_days) else {
+            continue;
+        };
+        let (first, last) = around(period, end);
+        let first = first_day.map_or(first, |day| first.max(day));
+        let text = |texts: &StringArray| {
+            (
+                texts.is_null(row),
+                texts.is_valid(row).then(|| texts.value(row).to_owned()),
+            )
+        };
+        let level = levels.value(row);
+        let group = groups
+            .entry((rank(level), text(courses), text(tenants), first))
+            .or_default();
+        if group.days == 0 {
+            level.clone_into(&mut group.level);
+            group.last = last.min(days.until());
+            group.requests = Some(0);
+            group.delivered = Some(0);
+            group.batches_downloaded = Some(0);
+            group.newest = i32::MIN;
+        }
+        group.days += 1;
+        group.downloads += downloads[row].unwrap_or(0);
+        group.requests = group.requests.zip(requests[row]).map(|(sum, more)| sum + more);
+        group.delivered = group.delivered.zip(delivered[row]).map(|(sum, more)| sum + more);
+        let newest = (made[row].unwrap_or(i32::MIN), ends[row].unwrap_or(i32::MIN));
+        if newest >= (group.as_of, group.newest) || group.days == 1 {
+            (group.as_of, group.newest) = newest;
+            group.batches = batches[row];
+        }
+        if let Some(more) = batches_downloaded[row].filter(|&more| more > 0) {
+            group.batches_downloaded = (group.days_with_downloads == 0).then_some(more);
+            group.days_with_downloads += 1;
+        }
+    }
+    Ok(RowTable::new(rows_of(&groups, period)?))
+}
+
+/// The place of a level among its rows.
+fn rank(level: &str) -> u8 {
+    match level {
+        "all" => 0,
+        "tenant" => 1,
+        "course" => 2,
+        _ => 3,
+    }
+}
+
+fn rows_of(groups: &BTreeMap<Key, Sums>, period: Period) -> Result<RecordBatch, ArrowError> {
+    let texts = |text: &dyn Fn(&Key, &Sums) -> Option<String>| -> ArrayRef {
+        Arc::new(
+            groups
+                .iter()
+                .map(|(key, sums)| text(key, sums))
+                .collect::<StringArray>(),
+        )
+    };
+    let numbers = |number: &dyn Fn(&Sums) -> Option<i64>| -> ArrayRef {
+        Arc::new(groups.values().map(number).collect::<Int64Array>())
+    };
+    let shares = |number: &dyn Fn(&Sums) -> Option<i64>| -> ArrayRef {
+        let share = |sums: &Sums| {
+            let (part, whole) = number(sums).zip(sums.batches.filter(|&batches| batches > 0))?;
+            Some(part as f64 / whole as f64)
+        };
+        Arc::new(groups.values().map(share).collect::<Float64Array>())
+    };
+    let days = |day: &dyn Fn(&Key, &Sums) -> i32| -> ArrayRef {
+        Arc::new(
+            groups
+                .iter()
+                .map(|(key, sums)| Some(day(key, sums)))
+                .collect::<Date32Array>(),
+        )
+    };
+    RecordBatch::try_new(
+        ratio_columns(),
+        vec![
+            texts(&|_, sums| Some(sums.level.clone())),
+            texts(&|key, _| key.1.1.clone()),
+            texts(&|key, _| key.2.1.clone()),
+            texts(&|_, _| Some(period.name().to_owned())),
+            numbers(&|sums| Some(sums.downloads)),
+            numbers(&|sums| sums.batches),
+            shares(&|sums| Some(sums.downloads)),
+            numbers(&|sums| sums.batches_downloaded),
+            shares(&|sums| sums.batches_downloaded),
+            numbers(&|sums| sums.requests),
+            numbers(&|sums| sums.delivered),
+            days(&|key, _| key.3.to_epoch_days()),
+            days(&|_, sums| sums.last.to_epoch_days()),
+            days(&|_, sums| sums.as_of),
+            // A revision is one of a row that a nightly run keeps.
+            numbers(&|_| None),
+        ],
+    )
+}

@@ -1,0 +1,121 @@
+//! The page at `/`: static files that are compiled in, and fetch everything they show from the API.
+//!
+//! Scripts and styles have the digest of all files in their path, so that browsers keep them for good and never mix two
+//! versions. The page itself is asked for again each time.
+
+use std::collections::BTreeMap;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use include_dir::{Dir, include_dir};
+use sha2::{Digest, Sha256};
+
+static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/server/page");
+
+/// The page, which names the others.
+const INDEX: &str = "index.html";
+/// Stands in the page for the folder of all other files.
+const FOLDER_MARK: &str = "{{assets}}";
+/// Only files of the service itself; nothing inline, nothing framed, no form sent anywhere.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// One file as it is answered.
+#[derive(Clone)]
+struct Asset {
+    bytes: Bytes,
+    media_type: &'static str,
+    etag: String,
+    caching: &'static str,
+}
+
+/// The routes of the page and its files.
+pub fn routes() -> Router {
+    let files = files_below(&FILES);
+    let folder = format!("assets/{}", digest(files.values().copied()));
+    let mut router = Router::new();
+    for (path, bytes) in files {
+        if path == INDEX {
+            let page = String::from_utf8_lossy(bytes).replace(FOLDER_MARK, &folder);
+            let page = Asset::new(path, Bytes::from(page), "no-cache");
+            router = router.route("/", get(async move |headers: HeaderMap| page.answer(&headers)));
+        } else {
+            let file = Asset::new(path, Bytes::from_static(bytes), "public, max-age=31536000, immutable");
+            let route = format!("/{folder}/{path}");
+            router = router.route(&route, get(async move |headers: HeaderMap| file.answer(&headers)));
+        }
+    }
+    router
+}
+
+impl Asset {
+    fn new(path: &str, bytes: Bytes, caching: &'static str) -> Self {
+        Self {
+            etag: format!("\"{}\"", digest([bytes.as_ref()])),
+            bytes,
+            media_type: media_type(path),
+            caching,
+        }
+    }
+
+    fn answer(&self, headers: &HeaderMap) -> Response {
+        let known = headers
+            .get_all(IF_NONE_MATCH)
+            .iter()
+            .filter_map(|value| value.to_str().ok());
+        let is_known = known
+            .flat_map(|value| value.split(','))
+            .any(|tag| tag.trim().trim_start_matches("W/") == self.etag);
+        let mut response = if is_known {
+            StatusCode::NOT_MODIFIED.into_response()
+        } else {
+            self.bytes.clone().into_response()
+        };
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.media_type));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static(self.caching));
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+        if let Ok(etag) = HeaderValue::try_from(&self.etag) {
+            headers.insert(ETAG, etag);
+        }
+        response
+    }
+}
+
+/// All files below a folder, by their paths.
+fn files_below(folder: &'static Dir<'_>) -> BTreeMap<&'static str, &'static [u8]> {
+    let below = folder.dirs().flat_map(files_below);
+    let here = folder
+        .files()
+        .filter_map(|file| Some((file.path().to_str()?, file.contents())));
+    here.chain(below).collect()
+}
+
+/// The first digits of the SHA-256 of all contents. Hexadecimal.
+fn digest<'a>(contents: impl IntoIterator<Item = &'a [u8]>) -> String {
+    let mut digest = Sha256::new();
+    for content in contents {
+        digest.update(content.len().to_le_bytes());
+        digest.update(content);
+    }
+    digest
+        .finalize()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+fn media_type(path: &str) -> &'static str {
+    match path.rsplit('.').next() {
+        Some("html") => "text/html; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        _ => "text/plain; charset=utf-8",
+    }
+}

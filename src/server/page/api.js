@@ -1,0 +1,62 @@
+// Asks the service, with the token of this tab where there is one.
+
+const TOKEN = "pragati.token";
+
+/** Something that the service refused, or did not answer: `status` is 0 where nobody answered. */
+export class Refused extends Error {
+  constructor(status, detail, retryAfter) {
+    super(detail);
+    this.status = status;
+    this.retryAfter = retryAfter;
+  }
+}
+
+export const token = {
+  has: () => sessionStorage.getItem(TOKEN) !== null,
+  keep: (value) => sessionStorage.setItem(TOKEN, value),
+  forget: () => sessionStorage.removeItem(TOKEN),
+};
+
+async function answer(path, query, signal) {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined && value !== null) parameters.set(name, value);
+  }
+  const headers = {};
+  const kept = sessionStorage.getItem(TOKEN);
+  if (kept !== null) headers.Authorization = `Bearer ${kept}`;
+  let response;
+  try {
+    const text = parameters.toString();
+    response = await fetch(`api/v1/${path}${text && `?${text}`}`, { headers, signal, credentials: "same-origin" });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refused(0, "The service does not answer. Check your connection, or try again in a little while.");
+  }
+  if (!response.ok) {
+    const problem = await response.json().catch(() => ({}));
+    const retryAfter = Number(response.headers.get("Retry-After"));
+    throw new Refused(response.status, problem.detail ?? `The service answered ${response.status}.`, retryAfter || undefined);
+  }
+  return response;
+}
+
+export const session = async () => (await answer("session", {})).json();
+
+/** Rows of the download ratio: `{as_of, snapshot_date, total, rows}`. */
+export const ratio = async (query, signal) => (await answer("download-ratio", query, signal)).json();
+
+/** Batches with their downloads, in the same form. */
+export const batches = async (query, signal) => (await answer("download-ratio/batches", query, signal)).json();
+
+/** Saves the rows of either as a CSV file. */
+export async function save(path, query, name) {
+  const response = await answer(path, { ...query, format: "csv" });
+  const url = URL.createObjectURL(await response.blob());
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = name;
+  link.click();
+  // The browser has taken the file over by then.
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}

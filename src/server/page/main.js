@@ -1,0 +1,329 @@
+// The page: who is looking, what they chose, and the parts that show it.
+
+import { Refused, batches, ratio, save, session, token } from "./api.js";
+import { byId, make } from "./dom.js";
+import { formatDay, formatLongDay, formatNumber, formatRatio, formatShare, nameOf } from "./format.js";
+import { DataTable } from "./table.js";
+import { Trend, filled, firstDay } from "./trend.js";
+
+/** Time after which figures are asked for again, while the page is seen. */
+const REFRESH = 5 * 60 * 1000;
+
+const state = {
+  /** What the caller may see. */
+  session: undefined,
+  window: "all",
+  by: "week",
+  /** A tenant's id, "" for batches without one, or null for all tenants. */
+  tenant: null,
+  /** The course whose trend is shown, if it is not that of all. */
+  course: undefined,
+  asOf: undefined,
+  batches: null,
+};
+let tables;
+let trend;
+
+// What is shown and what is said --------------------------------------------------------------------------------------------
+
+function only(id) {
+  for (const part of ["login", "dashboard"]) byId(part).hidden = part !== id;
+  byId("who").hidden = !state.session || state.session.login !== "valid";
+}
+
+function say(words, again) {
+  const notice = byId("notice");
+  notice.replaceChildren(make("p", {}, words));
+  if (again) {
+    const button = make("button", { type: "button" }, "Try again");
+    button.addEventListener("click", again);
+    notice.append(button);
+  }
+  notice.hidden = false;
+}
+
+function sayNothing() {
+  byId("notice").hidden = true;
+  byId("notice").replaceChildren();
+}
+
+function askForLogin(words) {
+  state.session = undefined;
+  only("login");
+  if (words) say(words);
+  else sayNothing();
+  byId("token").focus();
+}
+
+let waiting;
+
+/** What to do when the service refuses or does not answer. */
+function onError(error) {
+  if (!(error instanceof Refused)) throw error;
+  clearTimeout(waiting);
+  if (error.status === 401) {
+    token.forget();
+    askForLogin("Your login has expired or is not valid. Sign in again.");
+  } else if (error.status === 503) {
+    say(error.message, start);
+    waiting = setTimeout(start, (error.retryAfter ?? 5) * 1000);
+  } else {
+    say(error.message, start);
+  }
+}
+
+// The choices ----------------------------------------------------------------------------------------------------------------
+
+function readChoices() {
+  const given = new URLSearchParams(location.hash.slice(1));
+  const oneOf = (name, values) => (values.includes(given.get(name)) ? given.get(name) : state[name]);
+  state.window = oneOf("window", ["all", "30d", "7d", "1d"]);
+  state.by = oneOf("by", ["day", "week", "month"]);
+  if (given.has("tenant")) state.tenant = given.get("tenant");
+}
+
+function keepChoices() {
+  const { window, by, tenant } = state;
+  history.replaceState(null, "", `#${new URLSearchParams({ window, by, ...(tenant !== null && { tenant }) })}`);
+}
+
+function bindChoices() {
+  for (const name of ["window", "by"]) {
+    for (const input of document.querySelectorAll(`input[name=${name}]`)) {
+      input.checked = input.value === state[name];
+      input.addEventListener("change", () => {
+        state[name] = input.value;
+        keepChoices();
+        if (name === "by") showTrend().catch(onError);
+        else show();
+      });
+    }
+  }
+  byId("tenant").addEventListener("change", (event) => {
+    state.tenant = tenantOf(event.target.value);
+    state.course = undefined;
+    keepChoices();
+    show();
+  });
+  byId("trend-reset").addEventListener("click", () => {
+    state.course = undefined;
+    showTrend().catch(onError);
+  });
+  byId("trend-csv").addEventListener("click", () => {
+    save("download-ratio", trendQuery(), `download-ratio_by-${state.by}_${state.asOf}.csv`).catch(onError);
+  });
+}
+
+/** Offers the tenants that the caller may see. */
+async function offerTenants() {
+  const { platform_admin: seesAll, tenant_admin_of: own } = state.session;
+  const { rows } = await ratio({ level: "tenant", window: "all", sort: "tenant_id" });
+  const ids = rows.map((row) => row.tenant_id ?? "");
+  // A tenant without batches has no rows, and its admin still chooses it.
+  for (const id of own) if (!seesAll && !ids.includes(id)) ids.push(id);
+  const choices = [...(seesAll ? [[null, "All tenants"]] : []), ...ids.map((id) => [id, nameOf(id, "tenant")])];
+  if (!choices.some(([id]) => id === state.tenant)) state.tenant = choices[0]?.[0] ?? null;
+  byId("tenant").replaceChildren(...choices.map(([id, words]) => make("option", { value: choiceOf(id) }, words)));
+  byId("tenant").value = choiceOf(state.tenant);
+}
+
+/** The value of the choice of a tenant, so that no id is taken for all tenants. */
+const choiceOf = (id) => (id === null ? "all" : `of ${id}`);
+const tenantOf = (choice) => (choice === "all" ? null : choice.slice("of ".length));
+
+/** The part of a query that chooses the tenant's rows at a level. */
+function scope(levelOfAll, levelOfTenant) {
+  return state.tenant === null ? { level: levelOfAll } : { level: levelOfTenant, tenant_id: state.tenant };
+}
+
+// The parts ------------------------------------------------------------------------------------------------------------------
+
+function card(title, value, detail, share) {
+  const parts = [make("dt", {}, title), make("dd", { class: "value" }, value), make("dd", { class: "muted detail" }, detail)];
+  if (share !== undefined) parts.push(make("dd", { class: "bar", "aria-hidden": "true" }, bar(share)));
+  return make("div", { class: "card" }, ...parts);
+}
+
+function bar(share) {
+  const filled = make("span");
+  filled.style.width = `${Math.min(1, share ?? 0) * 100}%`;
+  return filled;
+}
+
+async function showOverall() {
+  const page = await ratio({ ...scope("all", "tenant"), window: state.window });
+  const row = page.rows[0] ?? { downloads: 0, batches: 0, download_ratio: null, coverage: null, batches_downloaded: 0, requests: 0, delivered: null };
+  state.asOf = page.as_of;
+  state.batches = row.batches;
+  byId("as-of").textContent = formatLongDay(page.as_of);
+  const of = (part, whole, words) => `${formatNumber(part)} ${words} ÷ ${formatNumber(whole)} batches`;
+  byId("cards").replaceChildren(
+    card("Download ratio", formatRatio(row.download_ratio), of(row.downloads, row.batches, "downloads")),
+    card("Coverage", formatShare(row.coverage), of(row.batches_downloaded, row.batches, "batches downloaded"), row.coverage),
+    card("Requests", formatNumber(row.requests), "downloads, with repeated clicks within a minute counted once"),
+    card("Delivered", formatNumber(row.delivered), row.delivered === null ? "not measured here" : "reports mailed or made ready"),
+  );
+  const hint = row.batches === 0 ? "There are no batches in the data, so there is no ratio." : row.downloads === 0 ? "There are no downloads in these days yet." : "";
+  byId("overall-hint").textContent = hint;
+  byId("overall-hint").hidden = !hint;
+}
+
+function trendQuery() {
+  const since = firstDay(state.by, state.asOf);
+  const whose = state.course === undefined ? scope("all", "tenant") : { ...scope("course", "tenant_course"), course_id: state.course.id };
+  return { ...whose, by: state.by, since, until: state.asOf };
+}
+
+let trendRunning;
+
+async function showTrend() {
+  trendRunning?.abort();
+  trendRunning = new AbortController();
+  const tenant = state.tenant === null ? "all tenants" : nameOf(state.tenant, "tenant");
+  const subject = state.course === undefined ? `All courses, ${tenant}` : `Course ${nameOf(state.course.id, "course")}, ${tenant}`;
+  byId("trend-reset").hidden = state.course === undefined;
+  try {
+    const { rows } = await ratio(trendQuery(), trendRunning.signal);
+    const now = state.course === undefined ? state.batches : state.course.batches;
+    trend.show(state.by, filled(state.by, rows, state.asOf, now), subject);
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    if (error.status !== 404) throw error;
+    byId("trend-subject").textContent = subject;
+    trend.fail(error.message);
+  }
+}
+
+const figure = (name, title, show) => ({ name, title, kind: "number", show: (row) => show(row[name]) });
+const FIGURES = [
+  figure("download_ratio", "Ratio", formatRatio),
+  figure("downloads", "Downloads", formatNumber),
+  figure("batches", "Batches", formatNumber),
+  {
+    ...figure("coverage", "Coverage", formatShare),
+    show: (row) => make("span", { class: "share" }, formatShare(row.coverage), make("span", { class: "bar", "aria-hidden": "true" }, bar(row.coverage))),
+  },
+  figure("batches_downloaded", "Downloaded batches", formatNumber),
+  figure("requests", "Requests", formatNumber),
+  figure("delivered", "Delivered", formatNumber),
+];
+
+function courseButton(row) {
+  const name = nameOf(row.course_id, "course");
+  const button = make("button", { type: "button", class: "link", title: "Show over time" }, name);
+  button.addEventListener("click", () => {
+    state.course = { id: row.course_id ?? "", batches: row.batches };
+    showTrend().catch(onError);
+    byId("trend-title").scrollIntoView({ block: "start" });
+  });
+  return button;
+}
+
+function makeTables() {
+  const ofLevel = (query) => (more, signal) => ratio({ ...query(), window: state.window, ...more }, signal);
+  const saved = (query, name) => (more) =>
+    save("download-ratio", { ...query(), window: state.window, ...more }, `download-ratio_${name}_${state.window}_${state.asOf}.csv`);
+  const tenants = () => ({ level: "tenant" });
+  const courses = () => scope("course", "tenant_course");
+  const neverDownloaded = () => ({ downloaded: "never", ...(state.tenant !== null && { tenant_id: state.tenant }) });
+  const noMatch = (search, words) => (search ? `Nothing is like “${search}”.` : words);
+  return {
+    tenants: new DataTable({
+      section: byId("tenants"),
+      columns: [{ name: "tenant_id", title: "Tenant", kind: "text", show: (row) => nameOf(row.tenant_id, "tenant") }, ...FIGURES],
+      order: "-downloads",
+      load: ofLevel(tenants),
+      save: saved(tenants, "tenants"),
+      what: ["tenant", "tenants"],
+      whenEmpty: (search) => noMatch(search, "There are no tenants in the data."),
+      onError,
+    }),
+    courses: new DataTable({
+      section: byId("courses"),
+      columns: [{ name: "course_id", title: "Course", kind: "text", show: courseButton }, ...FIGURES],
+      order: "-downloads",
+      load: ofLevel(courses),
+      save: saved(courses, "courses"),
+      what: ["course", "courses"],
+      whenEmpty: (search) => noMatch(search, "There are no courses in the data."),
+      onError,
+    }),
+    followUp: new DataTable({
+      section: byId("follow-up"),
+      columns: [
+        { name: "batch_name", title: "Batch", kind: "text", show: (row) => row.batch_name ?? row.batch_id },
+        { name: "batch_id", title: "Id", kind: "text", show: (row) => row.batch_id },
+        { name: "course_id", title: "Course", kind: "text", show: (row) => nameOf(row.course_id, "course") },
+        { name: "tenant_id", title: "Tenant", kind: "text", show: (row) => nameOf(row.tenant_id, "tenant") },
+        { name: "start_date", title: "Start", kind: "number", show: (row) => formatDay(row.start_date) },
+      ],
+      order: "-start_date",
+      load: (more, signal) => batches({ ...neverDownloaded(), ...more }, signal),
+      save: (more) => save("download-ratio/batches", { ...neverDownloaded(), ...more }, `never-downloaded_${state.asOf}.csv`),
+      what: ["batch", "batches"],
+      whenEmpty: (search) => noMatch(search, state.batches > 0 ? "Every batch was downloaded at least once." : "There are no batches in the data."),
+      onError,
+    }),
+  };
+}
+
+async function show() {
+  byId("tenants").hidden = state.tenant !== null;
+  byId("dashboard").setAttribute("aria-busy", "true");
+  try {
+    await showOverall();
+    const shown = [tables.courses.restart(), tables.followUp.restart()];
+    if (state.tenant === null) shown.push(tables.tenants.restart());
+    await Promise.all([showTrend(), ...shown]);
+  } catch (error) {
+    onError(error);
+  } finally {
+    byId("dashboard").setAttribute("aria-busy", "false");
+  }
+}
+
+// The beginning --------------------------------------------------------------------------------------------------------------
+
+async function start() {
+  clearTimeout(waiting);
+  try {
+    state.session = await session();
+    if (state.session.login === "refused") {
+      token.forget();
+      return askForLogin("Your login has expired or is not valid. Sign in again.");
+    }
+    if (state.session.login === "missing") return askForLogin();
+    byId("who-name").textContent = state.session.user_id;
+    byId("sign-out").hidden = !token.has();
+    if (!state.session.platform_admin && state.session.tenant_admin_of.length === 0) {
+      only("nothing");
+      return say("You are signed in, but these figures are for admins of the platform and of tenants.");
+    }
+    await offerTenants();
+    sayNothing();
+    only("dashboard");
+    await show();
+  } catch (error) {
+    onError(error);
+  }
+}
+
+byId("login").addEventListener("submit", (event) => {
+  event.preventDefault();
+  token.keep(byId("token").value.trim());
+  byId("token").value = "";
+  start();
+});
+byId("sign-out").addEventListener("click", () => {
+  token.forget();
+  askForLogin();
+});
+setInterval(() => {
+  if (document.visibilityState === "visible" && !byId("dashboard").hidden) show();
+}, REFRESH);
+
+readChoices();
+trend = new Trend();
+tables = makeTables();
+bindChoices();
+start();

@@ -1,0 +1,143 @@
+// A table whose rows the service searches, orders and pages, so that any number of them stays quick.
+
+import { afterPause, make } from "./dom.js";
+import { formatNumber } from "./format.js";
+
+const PAGE_ROWS = 10;
+
+/**
+ * Shows a table in `section`.
+ *
+ * `columns`: {name, title, show(row) → text or node, kind: "text" | "number", sort: false where it cannot be ordered by}.
+ * `load(query, signal)` → {total, rows}; `save(query)` saves all rows that match; `what`: [singular, plural] of a row;
+ * `whenEmpty(search)` → words; `onError(error)` takes errors.
+ */
+export class DataTable {
+  constructor({ section, columns, order, load, save, what, whenEmpty, onError }) {
+    Object.assign(this, { columns, load, save, what, whenEmpty, onError });
+    this.order = order;
+    this.search = "";
+    this.offset = 0;
+    this.build(section);
+  }
+
+  build(section) {
+    const plural = this.what[1];
+    const input = make("input", { type: "search", id: `${section.id}-search`, placeholder: `Search ${plural}`, autocomplete: "off", spellcheck: false });
+    input.addEventListener("input", afterPause(() => this.find(input.value)));
+    const label = make("label", { for: input.id, class: "sr-only" }, `Search ${plural}`);
+    const csv = make("button", { type: "button", class: "quiet" }, "Download CSV");
+    csv.addEventListener("click", () => this.save(this.query()).catch(this.onError));
+    const form = make("form", { class: "tools", role: "search", "aria-label": plural }, label, input, csv);
+    form.addEventListener("submit", (event) => event.preventDefault());
+
+    this.heads = new Map();
+    const cells = this.columns.map((column) => this.head(column));
+    const titleId = section.querySelector("h2").id;
+    this.body = make("tbody", { role: "rowgroup" });
+    const table = make(
+      "table",
+      { role: "table", "aria-labelledby": titleId, class: "data" },
+      make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, ...cells)),
+      this.body,
+    );
+    this.empty = make("p", { class: "empty", hidden: true });
+    this.status = make("p", { class: "muted", role: "status" });
+    this.previous = make("button", { type: "button", class: "quiet" }, "Previous");
+    this.next = make("button", { type: "button", class: "quiet" }, "Next");
+    this.previous.addEventListener("click", () => this.turn(-PAGE_ROWS));
+    this.next.addEventListener("click", () => this.turn(PAGE_ROWS));
+    const pager = make("nav", { class: "pager", "aria-label": `Pages of ${plural}` }, this.status, this.previous, this.next);
+    section.append(form, make("div", { class: "scroll" }, table), this.empty, pager);
+  }
+
+  head(column) {
+    const cell = make("th", { scope: "col", role: "columnheader", class: column.kind });
+    if (column.sort === false) {
+      cell.append(column.title);
+      return cell;
+    }
+    const button = make("button", { type: "button", class: "sort" }, column.title);
+    button.addEventListener("click", () => this.sortBy(column));
+    cell.append(button);
+    this.heads.set(column.name, cell);
+    return cell;
+  }
+
+  find(text) {
+    this.search = text.trim();
+    this.offset = 0;
+    this.show();
+  }
+
+  sortBy({ name, kind }) {
+    const isDescending = this.order === `-${name}`;
+    const isAscending = this.order === name;
+    // Large numbers are looked for first, and texts from A on.
+    const first = kind === "number" ? `-${name}` : name;
+    if (isDescending) this.order = name;
+    else if (isAscending) this.order = `-${name}`;
+    else this.order = first;
+    this.offset = 0;
+    this.show();
+  }
+
+  turn(rows) {
+    this.offset = Math.max(0, this.offset + rows);
+    this.show();
+  }
+
+  /** From the first page on, as after another choice of rows. */
+  restart() {
+    this.offset = 0;
+    return this.show();
+  }
+
+  query() {
+    return { search: this.search || undefined, sort: this.order };
+  }
+
+  async show() {
+    this.running?.abort();
+    const running = new AbortController();
+    this.running = running;
+    try {
+      const { rows, total } = await this.load({ ...this.query(), limit: PAGE_ROWS, offset: this.offset }, running.signal);
+      if (total > 0 && rows.length === 0) {
+        this.offset = 0;
+        return await this.show();
+      }
+      this.draw(rows, total);
+    } catch (error) {
+      if (error.name !== "AbortError") this.onError(error);
+    }
+  }
+
+  draw(rows, total) {
+    for (const [name, cell] of this.heads) {
+      const direction = this.order === name ? "ascending" : this.order === `-${name}` ? "descending" : "none";
+      cell.setAttribute("aria-sort", direction);
+    }
+    this.body.replaceChildren(
+      ...rows.map((row) =>
+        make(
+          "tr",
+          { role: "row" },
+          ...this.columns.map((column, index) =>
+            make(index === 0 ? "th" : "td", { class: column.kind, role: index === 0 ? "rowheader" : "cell", ...(index === 0 && { scope: "row" }), "data-title": column.title }, column.show(row)),
+          ),
+        ),
+      ),
+    );
+    this.body.parentElement.hidden = total === 0;
+    this.empty.hidden = total > 0;
+    this.empty.textContent = total > 0 ? "" : this.whenEmpty(this.search);
+    const [one, many] = this.what;
+    const last = this.offset + rows.length;
+    const range = total > PAGE_ROWS ? `${formatNumber(this.offset + 1)} to ${formatNumber(last)} of ` : "";
+    this.status.textContent = total > 0 ? `${range}${formatNumber(total)} ${total === 1 ? one : many}` : "";
+    this.previous.hidden = this.next.hidden = total <= PAGE_ROWS;
+    this.previous.disabled = this.offset === 0;
+    this.next.disabled = last >= total;
+  }
+}
