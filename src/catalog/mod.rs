@@ -8,6 +8,7 @@ mod events;
 mod mapping;
 mod views;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -22,8 +23,8 @@ pub use error::CatalogError;
 use crate::config::Config;
 use crate::engine::{EngineOptions, TABLE_SCHEMA, new_session, partitioned_session};
 use crate::exports::{
-    Blanks, Exports, InspectedFile, Location, Snapshot, SnapshotTable, Table, TableFiles, TableFolder, check_contract,
-    read_footers,
+    Blanks, Exports, HistoryTable, InspectedFile, Location, Snapshot, SnapshotTable, Table, TableFiles, TableFolder,
+    check_contract, read_footers,
 };
 use crate::ids::SnapshotDate;
 use crate::queries::{Parameters, Queries};
@@ -39,6 +40,9 @@ pub struct Catalog {
     pub inputs: Vec<Input>,
     /// Where temporary files go.
     pub temp_folder: PathBuf,
+    exports: Arc<Exports>,
+    /// The store of the folder of each canonical table that the exports have as such.
+    stores: BTreeMap<Table, ObjectStoreUrl>,
     queries: Queries,
     parameters: Parameters,
 }
@@ -64,14 +68,15 @@ impl Catalog {
         })?;
         let mappings = mapping::configured(config, &queries, &session)?;
         let folders = table_folders(config, &root, &mappings)?;
-        let snapshot = Exports::new(root, folders, config.success_marker)
-            .open(config.date)
-            .await?;
+        let exports = Arc::new(Exports::new(root, folders, config.success_marker));
+        let snapshot = exports.open(config.date).await?;
         let mut catalog = Self {
             session,
             date: snapshot.date,
             inputs: Vec::new(),
             temp_folder: config.temp_folder(),
+            exports,
+            stores: BTreeMap::new(),
             queries,
             parameters: views::parameters(config, snapshot.date),
         };
@@ -94,6 +99,19 @@ impl Catalog {
             catalog.inputs.len()
         );
         Ok(catalog)
+    }
+
+    /// Adds the tables `users_history`, `enrolments_history`, …: all usable days of the exports, with a `snapshot_date`.
+    /// Nothing is listed or read before a query names one. A table that a staging query makes has none.
+    pub fn register_history(&self) -> Result<(), CatalogError> {
+        for (table, store) in self.stores.iter().filter(|(table, _)| !table.arrives_daily()) {
+            let name = format!("{table}_history");
+            let history = HistoryTable::new(Arc::clone(&self.exports), *table, store.clone());
+            self.session
+                .register_table(TableReference::partial(TABLE_SCHEMA, name.as_str()), Arc::new(history))
+                .map_err(CatalogError::registering(&name))?;
+        }
+        Ok(())
     }
 
     /// The query `layer/name` over this snapshot, with the configured parameters and `more` bound.
@@ -145,7 +163,10 @@ impl Catalog {
                 inspected: file.clone(),
             }));
             match Table::from_name(&files.name) {
-                Some(table) => self.register_canonical(table, files, inspected, store)?,
+                Some(table) => {
+                    self.stores.insert(table, store.clone());
+                    self.register_canonical(table, files, inspected, store)?;
+                }
                 None => mapping::register_raw(&self.session, files, inspected, store)?,
             }
         }
