@@ -27,7 +27,7 @@ use crate::exports::{
     check_contract, read_footers,
 };
 use crate::ids::SnapshotDate;
-use crate::queries::{Parameters, Queries};
+use crate::queries::{Parameters, Queries, Query};
 use mapping::Mapping;
 
 /// The tables and views of one snapshot.
@@ -136,6 +136,16 @@ impl Catalog {
             .register_table(table, rows)
             .map_err(CatalogError::registering(table))?;
         Ok(self.queries.get(name)?.plan(&session, &self.parameters).await?)
+    }
+
+    /// The configured parameters, which views are bound to.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// The query that makes the view `name`, where a file does.
+    pub fn query_of_view(&self, name: &str) -> Option<Query> {
+        self.queries.get(views::query_of(name)?).ok()
     }
 
     /// Whether all these queries are the built-in ones, not a site's own.

@@ -5,11 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use pragati::catalog::Catalog;
 use pragati::engine::EngineError;
-use pragati::formats::{Format, write_rows};
+use pragati::formats::{Format, Output, write_rows};
 use pragati::ratio::{Level, Window, download_ratio};
 
 use super::options::CommonOptions;
-use super::output::Output;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -108,5 +107,5 @@ pub async fn run(arguments: RatioArguments) -> anyhow::Result<()> {
         .await
         .map_err(EngineError::running("the download ratio"))?;
     write_rows(rows, format, &mut output).await?;
-    output.finish()
+    Ok(output.finish()?)
 }

@@ -3,7 +3,12 @@
 //! Everything streams; only a table on the screen is laid out a page of rows at a time. The Course Progress Report has its
 //! own writers in `report`, because its bytes are a contract.
 
+mod fitted;
+mod output;
+mod visible;
+
 use std::io::{self, Write};
+use std::str::FromStr;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::csv;
@@ -16,6 +21,10 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::errors::ParquetError;
 use futures::StreamExt;
+
+pub use fitted::{Look, show_rows};
+pub use output::{Output, OutputError};
+pub use visible::{VisibleWriter, one_line, visible};
 
 use crate::engine::EngineError;
 
@@ -35,6 +44,42 @@ pub enum Format {
     Parquet,
 }
 
+impl Format {
+    /// Every format.
+    pub const ALL: [Self; 6] = [
+        Self::Table,
+        Self::Csv,
+        Self::Tsv,
+        Self::Json,
+        Self::Ndjson,
+        Self::Parquet,
+    ];
+
+    /// The name in options and commands.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::Csv => "csv",
+            Self::Tsv => "tsv",
+            Self::Json => "json",
+            Self::Ndjson => "ndjson",
+            Self::Parquet => "parquet",
+        }
+    }
+}
+
+impl FromStr for Format {
+    type Err = FormatError;
+
+    fn from_str(name: &str) -> Result<Self, FormatError> {
+        let found = Self::ALL.into_iter().find(|format| format.name() == name);
+        found.ok_or_else(|| FormatError::Unknown {
+            name: name.to_owned(),
+            known: Self::ALL.map(Self::name).join(", "),
+        })
+    }
+}
+
 /// Rows that cannot be printed.
 #[derive(Debug, thiserror::Error)]
 pub enum FormatError {
@@ -46,6 +91,15 @@ pub enum FormatError {
     Parquet(#[from] ParquetError),
     #[error("the rows cannot be written in this format: {0}; try another --format")]
     Unwritable(String),
+    #[error("there is no format '{name}'; known: {known}")]
+    Unknown { name: String, known: String },
+}
+
+impl FormatError {
+    /// True where whoever read the rows has seen enough.
+    pub fn is_closed_pipe(&self) -> bool {
+        matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
 }
 
 impl From<ArrowError> for FormatError {
