@@ -5,7 +5,7 @@
 
 use std::io::Write;
 
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{Array, RecordBatch};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::execution::SendableRecordBatchStream;
@@ -147,11 +147,12 @@ fn cells(batch: &RecordBatch) -> Result<Vec<Vec<Cell>>, FormatError> {
     let columns = batch.columns().iter();
     let formatters = columns.map(|column| ArrayFormatter::try_new(column.as_ref(), &options));
     let formatters = formatters.collect::<Result<Vec<_>, _>>()?;
+    let nulls: Vec<_> = batch.columns().iter().map(|column| column.logical_nulls()).collect();
     let cell = |row: usize, column: usize| {
         let text = formatters[column].value(row).to_string();
         Cell {
             lines: text.split('\n').map(|line| visible(line).into_owned()).collect(),
-            is_null: batch.column(column).is_null(row),
+            is_null: nulls[column].as_ref().is_some_and(|nulls| nulls.is_null(row)),
         }
     };
     let row = |row| (0..batch.num_columns()).map(|column| cell(row, column)).collect();

@@ -9,13 +9,14 @@ mod visible;
 
 use std::io::{self, Write};
 use std::str::FromStr;
+use std::sync::Arc;
 
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
 use datafusion::arrow::csv;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::json;
-use datafusion::arrow::util::display::FormatOptions;
+use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::arrow::util::pretty::pretty_format_batches_with_options;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::parquet::arrow::ArrowWriter;
@@ -143,7 +144,7 @@ impl<'a> RowWriter<'a> {
         let csv_with = |delimiter, out| -> Result<Self, FormatError> {
             let mut writer = csv::WriterBuilder::new().with_delimiter(delimiter).build(out);
             // The header comes with the first batch, and a result without rows has a header too.
-            writer.write(&RecordBatch::new_empty(schema.clone()))?;
+            writer.write(&without_nesting(RecordBatch::new_empty(schema.clone()))?)?;
             Ok(Self::Csv(Box::new(writer)))
         };
         let nulls_shown = json::WriterBuilder::new().with_explicit_nulls(true);
@@ -160,7 +161,7 @@ impl<'a> RowWriter<'a> {
     fn write(&mut self, batch: RecordBatch) -> Result<(), FormatError> {
         match self {
             Self::Table(writer) => writer.write(batch)?,
-            Self::Csv(writer) => writer.write(&batch)?,
+            Self::Csv(writer) => writer.write(&without_nesting(batch)?)?,
             Self::Json(writer) => writer.write(&batch)?,
             Self::Ndjson(writer) => writer.write(&batch)?,
             Self::Parquet(writer) => writer.write(&batch)?,
@@ -183,6 +184,40 @@ impl<'a> RowWriter<'a> {
         }
         Ok(())
     }
+}
+
+/// The batch with lists and the like as text, for formats that have no other way to write them.
+fn without_nesting(batch: RecordBatch) -> Result<RecordBatch, ArrowError> {
+    if !batch
+        .schema()
+        .fields()
+        .iter()
+        .any(|field| field.data_type().is_nested())
+    {
+        return Ok(batch);
+    }
+    let options = FormatOptions::default().with_display_error(true);
+    let text_of = |column: &ArrayRef| -> Result<ArrayRef, ArrowError> {
+        let nulls = column.logical_nulls();
+        let formatter = ArrayFormatter::try_new(column.as_ref(), &options)?;
+        let text = |row: usize| {
+            let is_null = nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
+            (!is_null).then(|| formatter.value(row).to_string())
+        };
+        Ok(Arc::new((0..column.len()).map(text).collect::<StringArray>()))
+    };
+    let mut fields = Vec::with_capacity(batch.num_columns());
+    let mut columns = Vec::with_capacity(batch.num_columns());
+    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+        if field.data_type().is_nested() {
+            fields.push(Arc::new(Field::new(field.name(), DataType::Utf8, true)));
+            columns.push(text_of(column)?);
+        } else {
+            fields.push(Arc::clone(field));
+            columns.push(Arc::clone(column));
+        }
+    }
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
 }
 
 /// Prints a table for each page of rows, with NULL visible.

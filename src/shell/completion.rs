@@ -233,8 +233,9 @@ fn of_commands(names: &Names, before: &str) -> (Range<usize>, Vec<String>) {
         "\\timing" | "\\x" => vec!["on".to_owned(), "off".to_owned()],
         "\\date" => vec!["latest".to_owned()],
         "\\explain" => {
-            let (range, found) = candidates(names, &before[argument..], before.len() - argument);
-            return (argument + range.start..argument + range.end, found);
+            let start = indent + space;
+            let (range, found) = candidates(names, &before[start..], before.len() - start);
+            return (start + range.start..start + range.end, found);
         }
         _ => Vec::new(),
     };
@@ -309,8 +310,8 @@ mod tests {
                 "user_id",
                 "users",
                 "users_history",
-                "union",
                 "unbounded",
+                "union",
                 "using",
                 "upper"
             ]

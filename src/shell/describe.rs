@@ -142,9 +142,26 @@ pub async fn columns(session: &Session, name: &str) -> Result<Listing, ShellErro
     for field in table.schema().fields() {
         listing
             .rows
-            .push(vec![Some(field.name().clone()), Some(field.data_type().to_string())]);
+            .push(vec![Some(field.name().clone()), Some(sql_type(field.data_type()))]);
     }
     Ok(listing)
+}
+
+/// A type in the words of SQL, where SQL has some.
+fn sql_type(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text".to_owned(),
+        DataType::Boolean => "boolean".to_owned(),
+        DataType::Int32 => "integer".to_owned(),
+        DataType::Int64 => "bigint".to_owned(),
+        DataType::Float64 => "double".to_owned(),
+        DataType::Date32 => "date".to_owned(),
+        DataType::Timestamp(_, None) => "timestamp".to_owned(),
+        DataType::Timestamp(_, Some(zone)) => format!("timestamp ({zone})"),
+        DataType::List(item) | DataType::LargeList(item) => format!("{}[]", sql_type(item.data_type())),
+        DataType::Dictionary(_, value) => sql_type(value),
+        other => other.to_string(),
+    }
 }
 
 /// Where a view comes from, in the words of its query's file.

@@ -114,7 +114,7 @@ mod tests {
             "copy users to 'users.csv'",
             "explain analyze copy (select 1) to 'users.csv'",
             "explain copy (select 1) to 'users.csv'",
-            "prepare one as copy users to 'users.csv'",
+            "prepare one as insert into users values (1)",
             "insert into users values (1)",
             "explain analyze insert into users values (1)",
             "delete from users",

@@ -239,9 +239,8 @@ impl Shell {
             }
             Command::Describe(Some(name)) => {
                 let outcome = self.list(describe::columns(&self.session, &name).await?).await?;
-                match describe::origin(&self.session, &name) {
-                    Some(origin) => destination::show_text(&origin)?,
-                    None => {}
+                if let Some(origin) = describe::origin(&self.session, &name) {
+                    destination::show_text(&origin)?;
                 }
                 Ok(outcome)
             }

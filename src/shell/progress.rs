@@ -11,7 +11,7 @@ use datafusion::common::Result;
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream};
 use datafusion::physical_plan::ExecutionPlan;
 use futures::{Stream, StreamExt};
-use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::session::Answer;
@@ -28,6 +28,7 @@ pub fn line(is_wanted: bool) -> ProgressBar {
         ProgressDrawTarget::hidden()
     };
     ProgressBar::with_draw_target(None, target)
+        .with_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()))
 }
 
 /// The rows of `answer`; while they are waited for, `line` says how far it is, until somebody finishes the line.

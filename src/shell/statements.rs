@@ -53,7 +53,8 @@ pub fn steps(script: &str) -> Vec<Step> {
     let mut all = Vec::new();
     let mut pending = String::new();
     for line in script.lines() {
-        if pending.trim().is_empty() && is_command(line) {
+        if is_command(line) && is_nothing(&pending) {
+            pending.clear();
             all.push(Step::Command(line.trim().to_owned()));
             continue;
         }
@@ -67,6 +68,13 @@ pub fn steps(script: &str) -> Vec<Step> {
     }
     all.extend(statements(&pending).into_iter().map(|sql| Step::Sql(sql.to_owned())));
     all
+}
+
+/// Whether there is only space and whole comments.
+fn is_nothing(text: &str) -> bool {
+    tokens(text)
+        .iter()
+        .all(|token| token.is_finished && !says_something(token))
 }
 
 fn says_something(token: &Token) -> bool {
@@ -113,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_script_has_commands_between_its_statements() {
-        let script = "\\timing on\nselect 1;\n-- a note\nselect\n  '\n\\q\n';\n  \\x\nselect 3; select 4";
+        let script = "-- Two\n\\timing on\nselect 1;\n-- a note\nselect\n  '\n\\q\n';\n  \\x\nselect 3; select 4";
         let sql = |text: &str| Step::Sql(text.to_owned());
         let command = |text: &str| Step::Command(text.to_owned());
         assert_eq!(

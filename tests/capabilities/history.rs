@@ -54,8 +54,14 @@ fn a_row_says_which_day_it_is_of() {
     ");
     // Columns in any order, and none of the file's.
     let some = "select tenant_id, snapshot_date, user_id from users_history where user_id = 'u3'";
-    assert_eq!(csv(&exports, some), "tenant_id,snapshot_date,user_id\nt1,2026-11-20,u3\n");
-    assert_eq!(csv(&exports, "select max(snapshot_date) as day from users_history"), "day\n2026-11-22\n");
+    assert_eq!(
+        csv(&exports, some),
+        "tenant_id,snapshot_date,user_id\nt1,2026-11-20,u3\n"
+    );
+    assert_eq!(
+        csv(&exports, "select max(snapshot_date) as day from users_history"),
+        "day\n2026-11-22\n"
+    );
 }
 
 #[test]
@@ -69,7 +75,10 @@ fn every_day_has_the_contract_s_columns() {
         );
         let mut lines = history.lines();
         let header = lines.next().expect("a header");
-        assert_eq!(header, format!("{},snapshot_date", daily.lines().next().expect("a header")));
+        assert_eq!(
+            header,
+            format!("{},snapshot_date", daily.lines().next().expect("a header"))
+        );
         assert!(history.lines().count() > rows, "{table}: {history}");
         for (of_all, of_day) in history.lines().zip(daily.lines()).skip(1) {
             assert_eq!(of_all, format!("{of_day},2026-11-22"));
@@ -101,7 +110,11 @@ fn no_file_of_an_unwanted_day_is_looked_at() {
         "select count(*) as users from users_history where snapshot_date = $day",
     ];
     assert_eq!(exports.output("sql", &bound), "users\n3\n");
-    insta::assert_snapshot!(wrapped(&exports.complaint(1, "sql", &["-c", "select count(*) from users_history"])), @"");
+    insta::assert_snapshot!(wrapped(&exports.complaint(1, "sql", &["-c", "select count(*) from users_history"])), @r"
+    error: query: table users: EXPORTS/users/date=2026-11-21/part-00000.parquet is not a readable Parquet
+    file: Parquet error: Parquet error: Invalid Parquet file. Corrupt footer; export it again or choose
+    another --date
+    ");
     // A condition that is not on the day alone cannot choose days.
     let either = "select count(*) from users_history where snapshot_date = '2026-11-22' or user_id = 'u1'";
     exports.complaint(1, "sql", &["-c", either]);
@@ -121,7 +134,10 @@ fn nothing_of_other_days_is_touched_by_other_queries() {
     let exports = three_days();
     break_users(&exports, OLD);
     break_users(&exports, OLDER);
-    exports.output("sql", &["-c", "select * from course_progress_report", "-c", "show tables"]);
+    exports.output(
+        "sql",
+        &["-c", "select * from course_progress_report", "-c", "show tables"],
+    );
     exports.output("sql", &["-c", "describe users_history"]);
 }
 

@@ -31,7 +31,7 @@ fn session(name: &str, exports: &Path) -> Option<String> {
 }
 
 fn two_days() -> TestExports {
-    TestExports::sample(20, 60, 4, 2)
+    TestExports::sample(40, 60, 4, 2)
 }
 
 #[test]
@@ -41,7 +41,9 @@ fn the_session_of_the_page_is_what_happens() {
         return;
     };
     let page = fs::read_to_string(root.join(PAGE)).expect("the page");
-    let begin = page.find("$ pragati sql --exports sample_data\n").expect("a session on the page");
+    let begin = page
+        .find("$ pragati sql --exports sample_data\n")
+        .expect("a session on the page");
     let end = begin + page[begin..].find("```").expect("its end");
     if std::env::var_os(UPDATE).is_some() {
         let page = format!("{}{happened}{}", &page[..begin], &page[end..]);
@@ -83,7 +85,9 @@ fn lines_are_remembered_privately() {
 
 #[test]
 fn a_narrow_terminal_is_enough() {
-    let Some(screen) = session("narrow", two_days().path()) else { return };
+    let Some(screen) = session("narrow", two_days().path()) else {
+        return;
+    };
     insta::assert_snapshot!(screen, @"");
 }
 

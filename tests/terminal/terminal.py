@@ -65,9 +65,10 @@ class Terminal:
         self.child.send(keys)
 
     def type(self, text):
-        """Types `text`, and waits until its end is on the screen."""
+        """Types `text`, and waits until its end is on the screen, on however many lines."""
         self.press(text)
-        self.wait(lambda screen: screen.endswith(text.rstrip()[-20:]), text)
+        end = "".join(text.split())[-20:]
+        self.wait(lambda screen: "".join(screen.split()).endswith(end), text)
 
     def enter(self, line, prompt="2026-11-22>"):
         """Types a line, presses Enter and waits for the next prompt."""
