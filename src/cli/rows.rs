@@ -27,7 +27,7 @@ impl RowOutput {
         if answer.rows.schema().fields().is_empty() {
             return Ok(());
         }
-        // On a terminal, rows and progress would get in each other's way.
+        // What reads a pipe may draw on the same terminal as the progress.
         let is_terminal = self.output.is_terminal();
         let line = progress_line(!self.is_quiet && (is_terminal || !self.output.is_standard()));
         let rows = watched(answer, line.clone());

@@ -16,7 +16,8 @@ use datafusion::arrow::csv;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::json;
-use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::arrow::json::writer::{EncoderOptions, make_encoder};
+use datafusion::arrow::util::display::FormatOptions;
 use datafusion::arrow::util::pretty::pretty_format_batches_with_options;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::parquet::arrow::ArrowWriter;
@@ -186,7 +187,7 @@ impl<'a> RowWriter<'a> {
     }
 }
 
-/// The batch with lists and the like as text, for formats that have no other way to write them.
+/// The batch with lists and the like as JSON text, for formats that have no other way to write them.
 fn without_nesting(batch: RecordBatch) -> Result<RecordBatch, ArrowError> {
     if !batch
         .schema()
@@ -196,26 +197,25 @@ fn without_nesting(batch: RecordBatch) -> Result<RecordBatch, ArrowError> {
     {
         return Ok(batch);
     }
-    let options = FormatOptions::default().with_display_error(true);
-    let text_of = |column: &ArrayRef| -> Result<ArrayRef, ArrowError> {
-        let nulls = column.logical_nulls();
-        let formatter = ArrayFormatter::try_new(column.as_ref(), &options)?;
-        let text = |row: usize| {
-            let is_null = nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
-            (!is_null).then(|| formatter.value(row).to_string())
-        };
-        Ok(Arc::new((0..column.len()).map(text).collect::<StringArray>()))
-    };
+    let options = EncoderOptions::default().with_explicit_nulls(true);
+    let schema = batch.schema();
     let mut fields = Vec::with_capacity(batch.num_columns());
     let mut columns = Vec::with_capacity(batch.num_columns());
-    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
-        if field.data_type().is_nested() {
-            fields.push(Arc::new(Field::new(field.name(), DataType::Utf8, true)));
-            columns.push(text_of(column)?);
-        } else {
+    for (field, column) in schema.fields().iter().zip(batch.columns()) {
+        if !field.data_type().is_nested() {
             fields.push(Arc::clone(field));
             columns.push(Arc::clone(column));
+            continue;
         }
+        let mut encoder = make_encoder(field, column.as_ref(), &options)?;
+        let mut text_of = |row: usize| {
+            let mut text = Vec::new();
+            encoder.encode(row, &mut text);
+            (!encoder.is_null(row)).then(|| String::from_utf8_lossy(&text).into_owned())
+        };
+        let texts: StringArray = (0..column.len()).map(&mut text_of).collect();
+        fields.push(Arc::new(Field::new(field.name(), DataType::Utf8, true)));
+        columns.push(Arc::new(texts) as ArrayRef);
     }
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
 }

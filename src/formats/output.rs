@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use super::visible::VisibleWriter;
+
 const STANDARD_OUTPUT: &str = "-";
 
 /// A place that cannot be written.
@@ -33,6 +35,8 @@ impl OutputError {
 /// An open destination; without [`finish`](Output::finish), a file stays as it was.
 pub enum Output {
     Standard(BufWriter<Stdout>),
+    /// Standard output that somebody looks at: nothing in the data commands the terminal.
+    Terminal(VisibleWriter<BufWriter<Stdout>>),
     /// Written beside its place and renamed.
     Private {
         file: BufWriter<NamedTempFile>,
@@ -49,6 +53,9 @@ impl Output {
             let stdout = io::stdout();
             if is_binary && stdout.is_terminal() {
                 return Err(OutputError::Terminal);
+            }
+            if stdout.is_terminal() {
+                return Ok(Self::Terminal(VisibleWriter::new(BufWriter::new(stdout))));
             }
             return Ok(Self::Standard(BufWriter::new(stdout)));
         };
@@ -77,19 +84,19 @@ impl Output {
 
     /// True for standard output.
     pub fn is_standard(&self) -> bool {
-        matches!(self, Self::Standard(_))
+        matches!(self, Self::Standard(_) | Self::Terminal(_))
     }
 
-    /// True where binary data would go to a terminal.
+    /// True for standard output that is a terminal.
     pub fn is_terminal(&self) -> bool {
-        self.is_standard() && io::stdout().is_terminal()
+        matches!(self, Self::Terminal(_))
     }
 
     /// The bytes written so far, where they can be taken back.
     pub fn mark(&mut self) -> io::Result<Option<u64>> {
         match self {
             Self::Private { file, .. } => file.stream_position().map(Some),
-            Self::Standard(_) | Self::Special(_) => Ok(None),
+            Self::Standard(_) | Self::Terminal(_) | Self::Special(_) => Ok(None),
         }
     }
 
@@ -106,6 +113,7 @@ impl Output {
     pub fn finish(self) -> Result<(), OutputError> {
         match self {
             Self::Standard(mut out) => out.flush()?,
+            Self::Terminal(mut out) => out.flush()?,
             Self::Special(mut out) => out.flush()?,
             Self::Private { file, place } => {
                 let cannot_write = |source| OutputError::Unfinished {
@@ -124,6 +132,7 @@ impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Standard(out) => out.write(bytes),
+            Self::Terminal(out) => out.write(bytes),
             Self::Private { file, .. } => file.write(bytes),
             Self::Special(out) => out.write(bytes),
         }
@@ -132,6 +141,7 @@ impl Write for Output {
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Standard(out) => out.flush(),
+            Self::Terminal(out) => out.flush(),
             Self::Private { file, .. } => file.flush(),
             Self::Special(out) => out.flush(),
         }

@@ -143,14 +143,8 @@ pub fn candidates(names: &Names, line: &str, cursor: usize) -> (Range<usize>, Ve
         _ if beginning.is_empty() && earlier.is_empty() => Vec::new(),
         _ => of_statement(names, line),
     };
-    (
-        word,
-        matching(
-            found,
-            &beginning,
-            is_shouted(&before[cursor - beginning.len().min(cursor)..]),
-        ),
-    )
+    let found = matching(found, &beginning, is_shouted(&before[word.clone()]));
+    (word, found)
 }
 
 fn is_shouted(word: &str) -> bool {

@@ -20,6 +20,8 @@ mod parameter;
 mod progress;
 mod session;
 mod statements;
+mod stoppable;
+mod threads;
 mod tokens;
 
 use std::future::Future;
@@ -144,7 +146,10 @@ pub async fn run(
     }
     shell.greet();
     let end = shell.converse(editor).await?;
-    shell.close_file()?;
+    // A file whose last result was cut off does not appear.
+    if end == End::Quit {
+        shell.close_file()?;
+    }
     Ok(end)
 }
 

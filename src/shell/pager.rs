@@ -80,13 +80,18 @@ impl Paged {
         if matches!(self.shown, Shown::Nothing) {
             self.show(false)?;
         }
-        let written = self.out().map_or(Ok(()), Write::flush);
+        self.out().map_or(Ok(()), Write::flush)
+    }
+}
+
+impl Drop for Paged {
+    /// Two programs must not read the keyboard at once: the pager is waited for, also where the result was cancelled.
+    fn drop(&mut self) {
         if let Shown::Through(mut pager, out) = std::mem::replace(&mut self.shown, Shown::Nothing) {
             // Its input ends here, whether or not it took all.
             drop(out.into_parts());
-            pager.wait()?;
+            let _ = pager.wait();
         }
-        written
     }
 }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
-use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{LogicalPlan, Statement as PlannedStatement};
-use datafusion::physical_plan::stream::RecordBatchReceiverStream;
+use datafusion::physical_plan::stream::{RecordBatchReceiverStream, RecordBatchStreamAdapter};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::sql::parser::{DFParser, Statement};
 use datafusion::sql::sqlparser::parser::ParserError;
@@ -17,6 +17,8 @@ use super::error::ShellError;
 use super::guard;
 use super::names::Names;
 use super::parameter::Parameter;
+use super::stoppable::{Waiting, stoppable};
+use super::threads::EngineThreads;
 use crate::catalog::Catalog;
 use crate::config::{Config, DateChoice};
 use crate::engine::EngineError;
@@ -35,6 +37,7 @@ pub struct Session {
     parameters: Parameters,
     /// The tables and views of the snapshot, which statements may not replace.
     protected: BTreeSet<String>,
+    threads: EngineThreads,
 }
 
 /// Rows on their way, made by a task of their own that ends when they are dropped.
@@ -54,6 +57,7 @@ impl Session {
         });
         let protected = Names::of(&catalog.session).await?.tables;
         Ok(Self {
+            threads: EngineThreads::start(config.threads)?,
             config,
             given,
             catalog,
@@ -93,7 +97,11 @@ impl Session {
         let plan = plan.map_err(EngineError::running(WHAT))?;
         guard::check(&plan, &self.protected)?;
         let plan = self.bound(plan)?;
-        let frame = session.execute_logical_plan(plan).await;
+        let session = session.clone();
+        let frame = self
+            .threads
+            .run(async move { session.execute_logical_plan(plan).await })
+            .await?;
         self.run(frame.map_err(EngineError::running(WHAT))?).await
     }
 
@@ -125,12 +133,46 @@ impl Session {
 
     async fn run(&self, frame: DataFrame) -> Result<Answer, ShellError> {
         let context = Arc::new(frame.task_ctx());
-        let plan = frame.create_physical_plan().await.map_err(EngineError::running(WHAT))?;
-        let rows = execute_stream(Arc::clone(&plan), context).map_err(EngineError::running(WHAT))?;
+        let waiting = Waiting::default();
+        let plan = self
+            .threads
+            .run(async move { frame.create_physical_plan().await })
+            .await?;
+        let plan = plan.and_then(|plan| stoppable(plan, &waiting));
+        let plan = plan.map_err(EngineError::running(WHAT))?;
         Ok(Answer {
-            rows: in_a_task(rows),
+            rows: self.in_a_task(Arc::clone(&plan), context, waiting)?,
             plan,
         })
+    }
+
+    /// The rows of a plan, made by a task on the engine's threads, which ends when they are not waited for any more.
+    fn in_a_task(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        context: Arc<TaskContext>,
+        waiting: Waiting,
+    ) -> Result<SendableRecordBatchStream, EngineError> {
+        let threads = self.threads.handle().ok_or(EngineError::Lost("answer of a query"))?;
+        let schema = plan.schema();
+        let mut receiver = RecordBatchReceiverStream::builder(Arc::clone(&schema), BATCHES_AHEAD);
+        let sender = receiver.tx();
+        let made = async move {
+            let mut rows = execute_stream(plan, context)?;
+            while let Some(batch) = rows.next().await {
+                // The rest is of no use to anybody.
+                if sender.send(batch).await.is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        receiver.spawn_on(made, threads);
+        let rows = receiver.build().inspect(move |_batch| {
+            // Goes with the rows.
+            let _ = &waiting;
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
     }
 }
 
@@ -147,20 +189,4 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>, ShellError> {
         ShellError::Syntax(reason)
     })?;
     Ok(parsed.into())
-}
-
-/// The same rows, made by a task of its own, so that whoever waits for them can stop waiting at any time.
-fn in_a_task(mut rows: SendableRecordBatchStream) -> SendableRecordBatchStream {
-    let mut receiver = RecordBatchReceiverStream::builder(rows.schema(), BATCHES_AHEAD);
-    let sender = receiver.tx();
-    receiver.spawn(async move {
-        while let Some(batch) = rows.next().await {
-            // The rest is of no use to anybody.
-            if sender.send(batch).await.is_err() {
-                break;
-            }
-        }
-        Ok(())
-    });
-    receiver.build()
 }

@@ -111,9 +111,9 @@ fn no_file_of_an_unwanted_day_is_looked_at() {
     ];
     assert_eq!(exports.output("sql", &bound), "users\n3\n");
     insta::assert_snapshot!(wrapped(&exports.complaint(1, "sql", &["-c", "select count(*) from users_history"])), @r"
-    error: query: table users: EXPORTS/users/date=2026-11-21/part-00000.parquet is not a readable Parquet
-    file: Parquet error: Parquet error: Invalid Parquet file. Corrupt footer; export it again or choose
-    another --date
+    error: query: table users: EXPORTS/users/date=2026-11-21/part-00000.parquet is not a readable
+    Parquet file: Parquet error: Parquet error: Invalid Parquet file. Corrupt footer; export it again or
+    choose another --date
     ");
     // A condition that is not on the day alone cannot choose days.
     let either = "select count(*) from users_history where snapshot_date = '2026-11-22' or user_id = 'u1'";

@@ -229,6 +229,7 @@ fn parameters_are_values_of_their_types() {
     insta::assert_snapshot!(exports.output("sql", &arguments), @r"
     name,type,more
     b1' or ''=',Date32,6
+    b1' or ''=',Date32,6
     ");
     exports
         .command("sql")
@@ -247,7 +248,10 @@ fn parameters_are_values_of_their_types() {
 #[test]
 fn a_list_is_text_in_csv() {
     let lists = "select make_array('a', null, 'b,c') as list, named_struct('n', 1) as struct, 1 as n";
-    insta::assert_snapshot!(csv(lists), @"");
+    insta::assert_snapshot!(csv(lists), @r#"
+    list,struct,n
+    "[""a"",null,""b,c""]","{""n"":1}",1
+    "#);
 }
 
 #[test]

@@ -74,6 +74,16 @@ fn a_mistake_is_one_line_and_the_shell_goes_on() {
 }
 
 #[test]
+fn commands_do_what_they_say() {
+    session("commands", two_days().path());
+}
+
+#[test]
+fn a_command_s_answer_on_a_terminal_is_fit_for_it() {
+    session("not_interactive", two_days().path());
+}
+
+#[test]
 fn results_go_to_files_and_statements_come_from_files() {
     session("files", two_days().path());
 }
@@ -88,7 +98,28 @@ fn a_narrow_terminal_is_enough() {
     let Some(screen) = session("narrow", two_days().path()) else {
         return;
     };
-    insta::assert_snapshot!(screen, @"");
+    insta::assert_snapshot!(screen, @r"
+    +------+---------------+
+    | n    | t             |
+    +------+---------------+
+    | NULL | \u{1b}[31mred |
+    +------+---------------+
+    (1 row)
+    +--------+-----------------------------+
+    | number | text                        |
+    +--------+-----------------------------+
+    |  12345 | wide wide wide wide wide w… |
+    +--------+-----------------------------+
+    (1 row)
+    -[ 1 ]-
+    a | aaaaaaaaa
+    b | bbbbbbb
+    c | ccccccc
+    d | ddddddd
+    e | eeeeeee
+    f | NULL
+    (1 row)
+    ");
 }
 
 #[test]

@@ -144,6 +144,60 @@ def errors(pragati, exports, folder):
     assert terminal.end() == 0
 
 
+def commands(pragati, exports, folder):
+    terminal = shell(pragati, exports, folder, columns=160, lines=100)
+    for line, answer in [
+        ("\\explain select count(*) from users;", "physical_plan"),
+        ("select 1 as one; select 2 as two;", "two"),
+        ("\\explain", "logical_plan"),
+        ("\\timing", "Times are shown."),
+        ("select 1 as timed;", "Time: 0."),
+        ("\\timing off", "Times are not shown."),
+        ("\\dt", "course_progress_history"),
+        ("\\dv", "Course Progress Report of every batch."),
+        ("\\d", "distinct_users"),
+        ("\\d download_ratio_by_tenant", "queries/metrics/download_ratio_by_tenant.sql"),
+        ("\\df generate", "generate_series"),
+        ("\\x on", "One line a value."),
+        ("select 7 as seven, null as nothing;", "nothing | NULL"),
+        ("\\x off", "One line a row."),
+        ("\\?", "read the snapshot of another day"),
+        ("create view mine as select 1 as one;", "Done."),
+        ("\\d mine", "bigint"),
+        ("\\format json", "The format is json."),
+        ("select 1 as n, chr(27) as t;", '[{"n":1,"t":"\\u001b"}]'),
+        ("\\format csv", "The format is csv."),
+        ("select chr(27) || '[1m' as t;", "\\u{1b}[1m"),
+        ("", ""),
+        (";", ""),
+        ("-- a note", ""),
+    ]:
+        terminal.clear()
+        terminal.enter(line)
+        assert answer in terminal.text(), f"{line}: {terminal.text()}"
+        assert "error:" not in terminal.text(), f"{line}: {terminal.text()}"
+    # The names of the session's own views are completed.
+    terminal.press("select * from min" + TAB)
+    terminal.wait_for("from mine")
+    terminal.press(CTRL_C)
+    terminal.wait_for_prompt()
+    terminal.press(CTRL_D)
+    assert terminal.end() == 0
+
+
+def not_interactive(pragati, exports, folder):
+    """`-c` on a terminal: laid out for it, and without what would command it."""
+    for arguments, expected in [
+        (["-c", "select repeat('long ', 100) as t"], "…"),
+        (["--format", "csv", "-c", "select chr(27) || '[31mred' as t"], "\\u{1b}[31mred"),
+        (["-c", "select chr(27) || '[31mred' as t"], "\\u{1b}[31mred"),
+    ]:
+        terminal = Terminal([pragati, "sql", "--exports", exports, *arguments], columns=60)
+        assert terminal.end() == 0
+        assert expected in terminal.text(), terminal.text()
+        assert b"\x1b[31mred" not in terminal.raw
+
+
 def files(pragati, exports, folder):
     answer = f"{folder}/answer.csv"
     script = f"{folder}/script.sql"
@@ -218,7 +272,7 @@ def narrow(pragati, exports, folder):
     screen = terminal.text()
     terminal.press(CTRL_D)
     assert terminal.end() == 0
-    print("\n".join(line for line in screen.split("\n") if line.startswith(("|", "+", "-[", "(", "a |", "f |"))))
+    print("\n".join(line for line in screen.split("\n") if line.startswith(("|", "+", "-[", "(", "a |", "b |", "c |", "d |", "e |", "f |"))))
 
 
 def pager(pragati, exports, folder):
@@ -229,6 +283,16 @@ def pager(pragati, exports, folder):
     with open(f"{folder}/paged") as file:
         lines = file.read().splitlines()
     assert len(lines) == 105 and lines[-1] == "(100 rows)", lines[-3:]
+    terminal.press(CTRL_D)
+    assert terminal.end() == 0
+    # A query that is cancelled below the pager ends when the pager is closed, and the keyboard is the shell's again.
+    terminal = shell(pragati, exports, folder, lines=20, PAGER="trap '' INT; cat > /dev/null; sleep 2; echo closed")
+    terminal.press("select * from range(0, 1000000000000);\r")
+    time.sleep(2)
+    terminal.press(CTRL_C)
+    terminal.wait_for("closed")
+    terminal.wait_for("Cancelled.")
+    terminal.wait_for_prompt()
     terminal.press(CTRL_D)
     assert terminal.end() == 0
     # Closing the pager early ends the query, and is no error.
