@@ -35,7 +35,7 @@ def recorded(pragati, exports, folder):
     terminal.enter("join distinct_download_events using (batch_id) group by 1 order by 2 desc, 1 limit 3;")
     terminal.enter("select snapshot_date, count(*) as users from users_history group by 1 order by 1;")
     terminal.enter("\\x")
-    terminal.enter("select * from download_ratio_overall where time_window = '7d';")
+    terminal.enter("select downloads, batches, download_ratio, coverage from download_ratio_overall where time_window = '7d';")
     terminal.enter("\\date 2026-11-21", "2026-11-21>")
     terminal.enter("select * from learners;", "2026-11-21>")
     terminal.press("\\q\r")
