@@ -3,7 +3,7 @@
 //! Data flows one way, top to bottom: [`exports`] finds and checks a snapshot, [`telemetry`] reads events, [`engine`] runs SQL,
 //! [`catalog`] makes the snapshot's tables and the views of [`queries`] available, [`report`] and [`ratio`]
 //! turn them into what people read, [`nightly`] publishes all of it in one run, and [`delivery`] brings one report to whom
-//! asked for it.
+//! asked for it. [`shell`] is the analyst's way to all tables and views.
 
 pub mod catalog;
 pub mod check;
@@ -19,4 +19,5 @@ pub mod ratio;
 pub mod report;
 pub mod sample;
 pub mod server;
+pub mod shell;
 pub mod telemetry;

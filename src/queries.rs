@@ -1,13 +1,15 @@
 //! The SQL files of `queries/`: compiled in, replaceable file by file from a site's own folder, parameters bound as values.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::context::SQLOptions;
 use datafusion::prelude::SessionContext;
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use include_dir::{Dir, include_dir};
 
 use crate::engine::EngineError;
@@ -25,6 +27,21 @@ pub enum QueryError {
     },
     #[error("there is no query named {name}; known: {known}")]
     Unknown { name: String, known: String },
+    #[error("several queries are named {name}: {known}; name one of them whole")]
+    Ambiguous { name: String, known: String },
+    #[error("query {name} needs --param {parameter}=…; {source_name} says: {said}")]
+    MissingParameter {
+        name: String,
+        parameter: String,
+        source_name: String,
+        said: String,
+    },
+    #[error("query {name} has no parameter {parameter}; {known}")]
+    UnknownParameter {
+        name: String,
+        parameter: String,
+        known: String,
+    },
 }
 
 /// Where queries come from: the built-in files, and a folder whose files of the same name come first.
@@ -54,7 +71,13 @@ impl Parameters {
         self
     }
 
-    fn values(&self) -> ParamValues {
+    /// Whether `$name` has a value.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// All of them, for the engine.
+    pub fn values(&self) -> ParamValues {
         let values = self.0.iter().map(|(name, value)| (name.clone(), value.clone()));
         values.collect::<Vec<_>>().into()
     }
@@ -92,6 +115,24 @@ impl Queries {
                 name: name.to_owned(),
                 known: self.names("").join(", "),
             })
+    }
+
+    /// The query `layer/name`, or the one that is called `name` where only one is.
+    pub fn find(&self, name: &str) -> Result<Query, QueryError> {
+        let names = self.names("");
+        let called = |query: &&String| query.rsplit('/').next() == Some(name);
+        let found: Vec<&String> = match names.iter().find(|query| *query == name) {
+            Some(whole) => vec![whole],
+            None => names.iter().filter(called).collect(),
+        };
+        match found.as_slice() {
+            [one] => self.get(one),
+            [] => self.get(name),
+            several => Err(QueryError::Ambiguous {
+                name: name.to_owned(),
+                known: several.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", "),
+            }),
+        }
     }
 
     /// Whether the query `layer/name` is not replaced by a site's own.
@@ -151,6 +192,68 @@ impl Query {
         comment.map(str::trim).collect::<Vec<_>>().join("\n").trim().to_owned()
     }
 
+    /// The first line of the description.
+    pub fn summary(&self) -> String {
+        self.description().lines().next().unwrap_or_default().to_owned()
+    }
+
+    /// The names of the `$name` parameters, without the `$`.
+    pub fn parameters(&self) -> BTreeSet<String> {
+        let tokens = Tokenizer::new(&GenericDialect {}, &self.sql)
+            .tokenize()
+            .unwrap_or_default();
+        let placeholders = tokens.into_iter().filter_map(|token| match token {
+            Token::Placeholder(name) => Some(name.trim_start_matches('$').to_owned()),
+            _ => None,
+        });
+        placeholders.collect()
+    }
+
+    /// What the description says of a parameter: the lines of its sentence.
+    fn says_of(&self, parameter: &str) -> String {
+        let description = self.description();
+        let text = description.split_whitespace().collect::<Vec<_>>().join(" ");
+        let name = format!("${parameter}");
+        let sentences: Vec<&str> = text
+            .split_inclusive(". ")
+            .map(str::trim)
+            .filter(|text| text.contains(&name))
+            .collect();
+        if sentences.is_empty() {
+            "nothing of it".to_owned()
+        } else {
+            sentences.join(" ")
+        }
+    }
+
+    /// Checks that every parameter has a value, and that the query has each of those that were `given` for it.
+    pub fn check_parameters<'a>(
+        &self,
+        parameters: &Parameters,
+        given: impl IntoIterator<Item = &'a str>,
+    ) -> Result<(), QueryError> {
+        let wanted = self.parameters();
+        if let Some(missing) = wanted.iter().find(|name| !parameters.has(name)) {
+            return Err(QueryError::MissingParameter {
+                name: self.name.clone(),
+                parameter: missing.clone(),
+                source_name: self.source.clone(),
+                said: self.says_of(missing),
+            });
+        }
+        match given.into_iter().find(|name| !wanted.contains(*name)) {
+            None => Ok(()),
+            Some(unknown) => Err(QueryError::UnknownParameter {
+                name: self.name.clone(),
+                parameter: unknown.to_owned(),
+                known: match wanted.is_empty() {
+                    true => "it has none".to_owned(),
+                    false => format!("known: {}", wanted.into_iter().collect::<Vec<_>>().join(", ")),
+                },
+            }),
+        }
+    }
+
     /// Plans the query in `session` with `parameters` bound. Only a query is accepted, no statement that changes anything.
     pub async fn plan(&self, session: &SessionContext, parameters: &Parameters) -> Result<DataFrame, EngineError> {
         let read_only = SQLOptions::new()
@@ -185,6 +288,54 @@ mod tests {
                 "{name} is not plain ASCII"
             );
         }
+    }
+
+    #[test]
+    fn a_query_is_found_by_its_short_name_where_it_is_the_only_one() {
+        let queries = Queries::default();
+        let found = |name: &str| {
+            queries
+                .find(name)
+                .map(|query| query.name)
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(found("report_of_batch").as_deref(), Ok("reports/report_of_batch"));
+        assert_eq!(found("staging/sunbird/users").as_deref(), Ok("staging/sunbird/users"));
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(folder.path().join("mine")).expect("a folder");
+        std::fs::write(folder.path().join("mine/users.sql"), "-- Mine.\nselect 1").expect("a file");
+        let message = Queries::new(Some(folder.path().to_owned()))
+            .find("users")
+            .expect_err("two")
+            .to_string();
+        assert_eq!(
+            message,
+            "several queries are named users: mine/users, staging/sunbird/users; name one of them whole"
+        );
+        assert!(
+            found("nothing")
+                .expect_err("none")
+                .starts_with("there is no query named nothing")
+        );
+    }
+
+    #[test]
+    fn a_parameter_that_is_missing_is_explained() {
+        let query = Queries::default().find("report_of_batch").expect("built in");
+        let none = Parameters::default();
+        assert_eq!(
+            query.check_parameters(&none, []).expect_err("missing").to_string(),
+            "query reports/report_of_batch needs --param batch_id=…; queries/reports/report_of_batch.sql says: \
+             Parameter: $batch_id."
+        );
+        let more = Parameters::default().with("batch_id", "b1").with("day", "d");
+        assert_eq!(
+            query
+                .check_parameters(&more, ["batch_id", "day"])
+                .expect_err("unknown")
+                .to_string(),
+            "query reports/report_of_batch has no parameter day; known: batch_id"
+        );
     }
 
     #[test]

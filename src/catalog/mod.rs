@@ -9,6 +9,7 @@ mod telemetry;
 mod views;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -23,11 +24,11 @@ pub use error::CatalogError;
 use crate::config::Config;
 use crate::engine::{EngineError, EngineOptions, TABLE_SCHEMA, new_session, partitioned_session, session_beside};
 use crate::exports::{
-    Blanks, Exports, InspectedFile, Location, Snapshot, SnapshotTable, Table, TableFiles, TableFolder, check_contract,
-    read_footers,
+    Blanks, Exports, HistoryTable, InspectedFile, Location, Snapshot, SnapshotTable, Table, TableFiles, TableFolder,
+    check_contract, read_footers,
 };
 use crate::ids::SnapshotDate;
-use crate::queries::{Parameters, Queries};
+use crate::queries::{Parameters, Queries, Query};
 use crate::telemetry::TelemetryFile;
 use mapping::Mapping;
 pub use telemetry::is_telemetry;
@@ -44,6 +45,9 @@ pub struct Catalog {
     pub telemetry: Telemetry,
     /// Where temporary files go.
     pub temp_folder: PathBuf,
+    exports: Arc<Exports>,
+    /// The store of the folder of each canonical table that the exports have as such.
+    stores: BTreeMap<Table, ObjectStoreUrl>,
     queries: Queries,
     parameters: Parameters,
 }
@@ -79,15 +83,16 @@ impl Catalog {
         let mappings = mapping::configured(config, &queries, &session)?;
         let folders = table_folders(config, &root, &mappings)?;
         let telemetry = Telemetry::find(config, &root).await?;
-        let snapshot = Exports::new(root, folders, config.success_marker)
-            .open(config.date)
-            .await?;
+        let exports = Arc::new(Exports::new(root, folders, config.success_marker));
+        let snapshot = exports.open(config.date).await?;
         let mut catalog = Self {
             session,
             date: snapshot.date,
             inputs: Vec::new(),
             telemetry,
             temp_folder: config.temp_folder(),
+            exports,
+            stores: BTreeMap::new(),
             queries,
             parameters: views::parameters(config, snapshot.date),
         };
@@ -109,6 +114,19 @@ impl Catalog {
             catalog.telemetry.files().count()
         );
         Ok(catalog)
+    }
+
+    /// Adds the tables `users_history`, `enrolments_history`, …: all usable days of the exports, with a `snapshot_date`.
+    /// Nothing is listed or read before a query names one. A table that a staging query makes has none.
+    pub fn register_history(&self) -> Result<(), CatalogError> {
+        for (table, store) in self.stores.iter().filter(|(table, _)| !table.arrives_daily()) {
+            let name = format!("{table}_history");
+            let history = HistoryTable::new(Arc::clone(&self.exports), *table, store.clone());
+            self.session
+                .register_table(TableReference::partial(TABLE_SCHEMA, name.as_str()), Arc::new(history))
+                .map_err(CatalogError::registering(&name))?;
+        }
+        Ok(())
     }
 
     /// The query `layer/name` over this snapshot, with the configured parameters and `more` bound.
@@ -133,6 +151,16 @@ impl Catalog {
             .register_table(table, rows)
             .map_err(CatalogError::registering(table))?;
         Ok(self.queries.get(name)?.plan(&session, &self.parameters).await?)
+    }
+
+    /// The configured parameters, which views are bound to.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// The query that makes the view `name`, where a file does.
+    pub fn query_of_view(&self, name: &str) -> Option<Query> {
+        self.queries.get(views::query_of(name)?).ok()
     }
 
     /// The query `layer/name` over this snapshot, where some tables or views are replaced or added by name; with the
@@ -201,7 +229,10 @@ impl Catalog {
                 inspected: file.clone(),
             }));
             match Table::from_name(&files.name) {
-                Some(table) => self.register_canonical(table, files, inspected, store)?,
+                Some(table) => {
+                    self.stores.insert(table, store.clone());
+                    self.register_canonical(table, files, inspected, store)?;
+                }
                 None => mapping::register_raw(&self.session, files, inspected, store)?,
             }
         }

@@ -88,6 +88,11 @@ const DISTINCT: [Distinct; 4] = [
 /// Makes the `batches` table of exports without one, where it comes from enrolments.
 const BATCHES_FROM_ENROLMENTS: &str = "staging/batches_from_enrolments";
 
+/// The query of a view.
+pub fn query_of(view: &str) -> Option<&'static str> {
+    VIEWS.into_iter().find(|query| query.rsplit('/').next() == Some(view))
+}
+
 /// The parameters that views are bound to.
 pub fn parameters(config: &Config, date: SnapshotDate) -> Parameters {
     let unknown_users = match config.report.unknown_users {

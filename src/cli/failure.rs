@@ -6,9 +6,12 @@ use pragati::catalog::CatalogError;
 use pragati::config::ConfigError;
 use pragati::delivery::store::StoreError;
 use pragati::exports::LocationError;
+use pragati::formats::{OutputError, one_line};
 use pragati::nightly::PublishedError;
+use pragati::queries::QueryError;
 use pragati::ratio::RatioError;
 use pragati::server::ServiceError;
+use pragati::shell::ShellError;
 
 /// Why a command stopped.
 #[derive(Debug)]
@@ -51,9 +54,12 @@ fn is_usage(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause.is::<UsageError>()
             || cause.is::<ConfigError>()
+            || cause.is::<QueryError>()
             || matches!(cause.downcast_ref(), Some(StoreError::MalformedUrl(_)))
             || matches!(cause.downcast_ref(), Some(LocationError::Malformed { .. }))
             || matches!(cause.downcast_ref(), Some(error) if CatalogError::is_usage(error))
+            || matches!(cause.downcast_ref(), Some(error) if OutputError::is_usage(error))
+            || matches!(cause.downcast_ref(), Some(error) if ShellError::is_usage(error))
             || matches!(cause.downcast_ref(), Some(error) if RatioError::is_usage(error))
             || matches!(cause.downcast_ref(), Some(error) if PublishedError::is_usage(error))
             || matches!(cause.downcast_ref(), Some(error) if ServiceError::is_usage(error))
@@ -70,9 +76,8 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Error(error) => {
-                // Causes are part of our messages; messages of libraries may have several lines.
-                let words: Vec<String> = error.to_string().split_whitespace().map(str::to_owned).collect();
-                write!(f, "error: {}", words.join(" "))
+                // Causes are part of our messages.
+                write!(f, "error: {}", one_line(&error.to_string()))
             }
             Self::Interrupted => f.write_str("stopped; nothing was published"),
             Self::Terminated => f.write_str("terminated; nothing was published"),

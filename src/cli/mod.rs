@@ -5,11 +5,14 @@ mod failure;
 mod format;
 mod nightly;
 mod options;
-mod output;
+mod parameters;
 mod progress;
+mod queries;
+mod query;
 mod ratio;
 mod report;
 mod requests;
+mod rows;
 mod sample;
 mod serve;
 mod sql;
@@ -40,7 +43,8 @@ Examples:
   pragati nightly --exports exports --out reports               all reports, the report mart and the metrics
   pragati ratio --exports exports --level tenant                is the report used?
   pragati serve --exports exports --reports reports             reports by mail and download, for who may have them
-  pragati sql --exports exports -c 'select count(*) from users' any SQL over the same tables and views
+  pragati sql --exports exports                                 a shell for any SQL over the same tables and views
+  pragati query download_ratio_by_tenant --exports exports      one of the SQL files by its name
 
 Every setting can stand in pragati.toml, in an environment variable PRAGATI_… (PRAGATI_EXPORTS, PRAGATI_REPORT__BOM),
 or in a flag; a flag wins over the environment, and the environment over the file.
@@ -52,6 +56,8 @@ enum Command {
     Nightly(nightly::NightlyArguments),
     Ratio(ratio::RatioArguments),
     Sql(sql::SqlArguments),
+    Queries(queries::QueriesArguments),
+    Query(query::QueryArguments),
     Serve(serve::ServeArguments),
     Check(check::CheckArguments),
     Sample(sample::SampleArguments),
@@ -71,6 +77,10 @@ pub fn run() -> Result<(), Failure> {
                 result = serve::run(arguments, async { stop_signal().await; }) => result.map_err(Failure::from),
                 signal = async { stop_signal().await; stop_signal().await } => Err(signal),
             },
+            // Ctrl-C stops a query of it, not the shell.
+            Command::Sql(arguments) if arguments.is_interactive() => {
+                sql::run_shell(arguments, terminate_signal()).await
+            }
             command => tokio::select! {
                 result = execute(command) => result,
                 signal = stop_signal() => Err(signal),
@@ -88,6 +98,8 @@ async fn execute(command: Command) -> Result<(), Failure> {
         Command::Nightly(arguments) => nightly::run(arguments).await,
         Command::Ratio(arguments) => ratio::run(arguments).await,
         Command::Sql(arguments) => sql::run(arguments).await,
+        Command::Queries(arguments) => queries::run(arguments),
+        Command::Query(arguments) => query::run(arguments).await,
         Command::Serve(arguments) => serve::run(arguments, std::future::pending()).await,
         Command::Check(arguments) => check::run(arguments).await,
         Command::Sample(arguments) => sample::run(arguments),
@@ -97,12 +109,19 @@ async fn execute(command: Command) -> Result<(), Failure> {
 }
 
 async fn stop_signal() -> Failure {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        return std::future::pending().await;
-    };
     tokio::select! {
         _ = tokio::signal::ctrl_c() => Failure::Interrupted,
-        _ = terminate.recv() => Failure::Terminated,
+        () = terminate_signal() => Failure::Terminated,
+    }
+}
+
+/// Ready when the process is told to end (SIGTERM).
+async fn terminate_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            terminate.recv().await;
+        }
+        Err(_) => std::future::pending().await,
     }
 }

@@ -8,7 +8,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::memory::MemoryStream;
 use pragati::catalog::Catalog;
 use pragati::engine::EngineError;
-use pragati::formats::{Format, write_rows};
+use pragati::formats::{Format, Output, write_rows};
 use pragati::ids::{IdError, SnapshotDate};
 use pragati::ratio::{
     Days, Explanation, Level, Period, SubjectId, Window, download_ratio, download_ratio_of_days,
@@ -17,7 +17,6 @@ use pragati::ratio::{
 
 use super::format::FormatArgument;
 use super::options::CommonOptions;
-use super::output::Output;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -7,12 +7,12 @@ use datafusion::execution::SendableRecordBatchStream;
 use pragati::catalog::Catalog;
 use pragati::config::Config;
 use pragati::exports::Location;
+use pragati::formats::Output;
 use pragati::ids::{BatchId, SnapshotDate};
 use pragati::nightly::Published;
 use pragati::report::{CsvStyle, ReportFormat, report_of_batch, write_report};
 
 use super::options::CommonOptions;
-use super::output::Output;
 use super::progress;
 
 const EXAMPLES: &str = "\

@@ -1,28 +1,37 @@
-//! `pragati sql`: any SQL over the tables and views of a snapshot.
+//! `pragati sql`: any SQL over the tables and views of a snapshot, on a terminal or not.
 
+use std::future::Future;
 use std::io::{self, IsTerminal, Read};
 use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
-use datafusion::sql::parser::{DFParser, Statement};
-use pragati::catalog::Catalog;
-use pragati::engine::EngineError;
-use pragati::formats::{Format, write_rows};
+use datafusion::sql::parser::Statement;
+use pragati::formats::Format;
+use pragati::shell::{self, End, Session, ShellOptions, default_history, parse};
 
-use super::failure::UsageError;
+use super::failure::{Failure, UsageError};
 use super::format::FormatArgument;
 use super::options::CommonOptions;
-use super::output::Output;
+use super::parameters::ParameterOptions;
+use super::rows::RowOutput;
+
+const STANDARD_INPUT: &str = "-";
 
 const EXAMPLES: &str = "\
 Examples:
+  pragati sql --exports exports                       a shell: completion, history, \\? for its commands
   pragati sql --exports exports -c 'show tables'
   pragati sql --exports exports -c 'select * from course_progress_report limit 5' --format csv
+  pragati sql --exports exports -c 'select * from enrolments where batch_id = $batch' --param batch=013…
+  pragati sql --exports exports -c 'select snapshot_date, count(*) from users_history group by 1 order by 1'
   pragati sql --exports exports -f question.sql --format parquet -o answer.parquet
-  echo 'select count(*) from users' | pragati sql --exports exports";
+  echo 'select count(*) from users' | pragati sql --exports exports
 
-/// Run SQL over the tables and views of a snapshot.
+Parameters are bound as values, never pasted into the SQL: --param name=text, --param rows:int=5, --param day:date=2026-11-22.
+Statements run in order; the first that fails ends the run with exit code 1, and nothing runs where one is not SQL (2).";
+
+/// Run SQL over the tables and views of a snapshot; on a terminal, a shell.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct SqlArguments {
@@ -32,16 +41,55 @@ pub struct SqlArguments {
     /// File of SQL to run, after the commands; - for standard input
     #[arg(short, long, value_name = "FILE")]
     file: Option<PathBuf>,
+    #[command(flatten)]
+    given: ParameterOptions,
     /// Format of the output
     #[arg(long, value_enum, default_value_t = FormatArgument::Table)]
     format: FormatArgument,
     /// File to write; - for standard output
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     output: PathBuf,
+    /// File that keeps the shell's lines [default: pragati/history in the user's state folder]
+    #[arg(long, value_name = "FILE")]
+    history: Option<PathBuf>,
     #[command(flatten)]
     common: CommonOptions,
 }
 
+impl SqlArguments {
+    /// Whether somebody sits there, and has not said yet what to run.
+    pub fn is_interactive(&self) -> bool {
+        let is_terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
+        self.command.is_empty() && self.file.is_none() && is_terminal
+    }
+}
+
+/// Runs the shell, which handles Ctrl-C itself, until its end or until `terminate` is ready.
+pub async fn run_shell(
+    arguments: SqlArguments,
+    terminate: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), Failure> {
+    let options = ShellOptions {
+        format: arguments.format.into(),
+        output: Some(arguments.output).filter(|place| place.as_os_str() != STANDARD_INPUT),
+        history: arguments.history.or_else(default_history),
+        is_quiet: arguments.common.is_quiet(),
+    };
+    let opened = async {
+        let config = arguments.common.load()?;
+        anyhow::Ok(Session::open(config, arguments.given.parameters).await?)
+    };
+    let session = opened.await?;
+    match shell::run(session, options, terminate)
+        .await
+        .map_err(anyhow::Error::from)?
+    {
+        End::Quit => Ok(()),
+        End::Terminated => Err(Failure::Terminated),
+    }
+}
+
+/// Runs what the arguments or standard input say.
 pub async fn run(arguments: SqlArguments) -> anyhow::Result<()> {
     let config = arguments.common.load()?;
     let statements = statements(&arguments)?;
@@ -54,30 +102,21 @@ pub async fn run(arguments: SqlArguments) -> anyhow::Result<()> {
         ))
         .into());
     }
-    let mut output = Output::open(Some(&arguments.output), !format.is_text())?;
-    let catalog = Catalog::open(&config).await?;
+    let mut output = RowOutput::open(&arguments.output, format, arguments.common.is_quiet())?;
+    let session = Session::open(config, arguments.given.parameters).await?;
     for statement in statements {
-        let what = "query";
-        let plan = catalog.session.state().statement_to_plan(statement).await;
-        let plan = plan.map_err(EngineError::running(what))?;
-        let frame = catalog
-            .session
-            .execute_logical_plan(plan)
-            .await
-            .map_err(EngineError::running(what))?;
-        let rows = frame.execute_stream().await.map_err(EngineError::running(what))?;
-        if rows.schema().fields().is_empty() {
-            continue;
-        }
-        write_rows(rows, format, &mut output).await?;
+        output.write(session.start(statement).await?).await?;
     }
-    output.finish()
+    Ok(output.finish()?)
 }
 
 /// Everything that was asked for, parsed before anything runs.
 fn statements(arguments: &SqlArguments) -> anyhow::Result<Vec<Statement>> {
     let mut texts = arguments.command.clone();
-    let reads_input = arguments.file.as_ref().is_some_and(|file| file.as_os_str() == "-");
+    let reads_input = arguments
+        .file
+        .as_ref()
+        .is_some_and(|file| file.as_os_str() == STANDARD_INPUT);
     match &arguments.file {
         Some(file) if !reads_input => {
             let text = std::fs::read_to_string(file);
@@ -96,9 +135,7 @@ fn statements(arguments: &SqlArguments) -> anyhow::Result<Vec<Statement>> {
     }
     let mut statements = Vec::new();
     for text in &texts {
-        let parsed =
-            DFParser::parse_sql(text).map_err(|error| UsageError(format!("SQL: {}", error.strip_backtrace())))?;
-        statements.extend(parsed);
+        statements.extend(parse(text)?);
     }
     if statements.is_empty() {
         return Err(UsageError("no SQL given; use -c SQL, -f FILE or standard input".to_owned()).into());

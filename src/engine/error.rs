@@ -23,7 +23,11 @@ impl EngineError {
         let what = what.into();
         move |error| {
             let is_disk_full = io_error(&error).is_some_and(|io| io.kind() == std::io::ErrorKind::StorageFull);
-            let reason = error.strip_backtrace();
+            let reason = match error.find_root() {
+                // One of our own, which says all.
+                DataFusionError::External(own) => own.to_string(),
+                _ => error.strip_backtrace(),
+            };
             match error.find_root() {
                 _ if is_disk_full => Self::TemporarySpace { what },
                 DataFusionError::ResourcesExhausted(reason) => Self::Memory {

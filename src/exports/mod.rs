@@ -5,6 +5,7 @@
 mod blank;
 mod contract;
 mod error;
+mod history;
 mod inspect;
 mod location;
 mod pinned;
@@ -14,6 +15,7 @@ mod table;
 pub use blank::{is_blank, nonblank};
 pub use contract::{Column, Kind, Table};
 pub use error::ExportsError;
+pub use history::HistoryTable;
 pub use inspect::{InspectedFile, check_columns, check_contract, read_footers};
 pub use location::{Location, LocationError};
 pub use pinned::PinnedFile;

@@ -88,6 +88,45 @@ impl Exports {
         }
     }
 
+    /// The files of `table` on every usable day among those that `keep` leaves, oldest first. Nothing of other days is
+    /// listed.
+    pub async fn days_of<E: From<ExportsError>>(
+        &self,
+        table: &str,
+        keep: impl FnOnce(&BTreeSet<SnapshotDate>) -> Result<BTreeSet<SnapshotDate>, E>,
+    ) -> Result<Vec<(SnapshotDate, TableFiles)>, E> {
+        let folders = self.dated_folders().await?;
+        let wanted = keep(&required_dates(&folders))?;
+        let mut days = Vec::with_capacity(wanted.len());
+        for date in wanted {
+            let mut is_usable = true;
+            let mut files = None;
+            for folder in &folders {
+                let is_wanted = folder.table.name == table;
+                if !is_usable || !(is_wanted || folder.table.required) {
+                    continue;
+                }
+                let found = match folder.dates.get(&date) {
+                    Some(path) => self.parquet_files(&folder.table.location, path).await?,
+                    None => None,
+                };
+                is_usable = !folder.table.required || found.as_ref().is_some_and(|found| !found.is_empty());
+                if is_wanted {
+                    files = found.map(|files| TableFiles {
+                        name: table.to_owned(),
+                        location: folder.table.location.clone(),
+                        files,
+                    });
+                }
+            }
+            match files {
+                Some(files) if is_usable => days.push((date, files)),
+                _ => debug!("{table} on {date} is not part of the history: the snapshot is incomplete"),
+            }
+        }
+        Ok(days)
+    }
+
     async fn newest_usable(
         &self,
         folders: &[DatedFolders<'_>],

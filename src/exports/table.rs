@@ -15,6 +15,7 @@ use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::object_store::ObjectStoreUrl;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::table_schema::TableSchema;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, ScalarUDF, TableProviderFilterPushDown};
 use datafusion::physical_expr::ScalarFunctionExpr;
@@ -25,13 +26,16 @@ use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 
 use super::blank::{is_blank, nonblank};
 use super::inspect::InspectedFile;
+use crate::ids::SnapshotDate;
 
-/// One table of a snapshot.
+/// One table of a snapshot, or of several.
 #[derive(Debug)]
 pub struct SnapshotTable {
     store: ObjectStoreUrl,
-    schema: SchemaRef,
+    schema: TableSchema,
     files: Vec<InspectedFile>,
+    /// The day of each file, where the schema has a column for it.
+    dates: Vec<SnapshotDate>,
     blanks: Blanks,
 }
 
@@ -49,10 +53,36 @@ impl SnapshotTable {
     pub fn new(store: ObjectStoreUrl, schema: SchemaRef, files: Vec<InspectedFile>, blanks: Blanks) -> Self {
         Self {
             store,
-            schema,
+            schema: schema.into(),
             files,
+            dates: Vec::new(),
             blanks,
         }
+    }
+
+    /// The normalised rows of `files` of several days; the one partition column of `schema` says which day a row is of.
+    pub fn of_days(store: ObjectStoreUrl, schema: TableSchema, files: Vec<(SnapshotDate, InspectedFile)>) -> Self {
+        let (dates, files) = files.into_iter().unzip();
+        Self {
+            store,
+            schema,
+            files,
+            dates,
+            blanks: Blanks::Null,
+        }
+    }
+
+    /// The files as the scan wants them, each with its day where there is a column for it.
+    fn partitioned_files(&self) -> Vec<PartitionedFile> {
+        let mut files: Vec<PartitionedFile> = self
+            .files
+            .iter()
+            .map(|file| PartitionedFile::new_from_meta(file.object.clone()))
+            .collect();
+        for (file, date) in files.iter_mut().zip(&self.dates) {
+            file.partition_values = vec![ScalarValue::Date32(Some(date.day().to_epoch_days()))];
+        }
+        files
     }
 
     fn row_count(&self) -> usize {
@@ -64,7 +94,7 @@ impl SnapshotTable {
 
     fn scan_statistics(&self) -> Statistics {
         let bytes: u64 = self.files.iter().map(|file| file.uncompressed_bytes).sum();
-        let mut statistics = Statistics::new_unknown(&self.schema);
+        let mut statistics = Statistics::new_unknown(self.schema.table_schema());
         statistics.num_rows = Precision::Exact(self.row_count());
         statistics.total_byte_size = Precision::Inexact(usize::try_from(bytes).unwrap_or(usize::MAX));
         statistics
@@ -102,7 +132,7 @@ fn call(
 #[async_trait]
 impl TableProvider for SnapshotTable {
     fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
+        Arc::clone(self.schema.table_schema())
     }
 
     fn table_type(&self) -> TableType {
@@ -121,21 +151,17 @@ impl TableProvider for SnapshotTable {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         if self.files.is_empty() {
-            let schema = datafusion::common::project_schema(&self.schema, projection)?;
+            let schema = datafusion::common::project_schema(self.schema.table_schema(), projection)?;
             return Ok(Arc::new(EmptyExec::new(schema)));
         }
         let options = session.table_options().parquet.clone();
-        let mut source = ParquetSource::new(Arc::clone(&self.schema)).with_table_parquet_options(options);
+        let mut source = ParquetSource::new(self.schema.clone()).with_table_parquet_options(options);
         if let Some(filter) = conjunction(filters.iter().filter(|filter| narrows_files(filter)).cloned()) {
-            let schema = DFSchema::try_from(Arc::clone(&self.schema))?;
+            let schema = DFSchema::try_from(Arc::clone(self.schema.table_schema()))?;
             source = source.with_predicate(session.create_physical_expr(filter, &schema)?);
         }
-        let files = self
-            .files
-            .iter()
-            .map(|file| PartitionedFile::new_from_meta(file.object.clone()));
         let config = FileScanConfigBuilder::new(self.store.clone(), Arc::new(source))
-            .with_file_groups(vec![FileGroup::new(files.collect())])
+            .with_file_groups(vec![FileGroup::new(self.partitioned_files())])
             .with_statistics(self.scan_statistics())
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
@@ -148,14 +174,16 @@ impl TableProvider for SnapshotTable {
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        let support = |filter: &&Expr| {
-            if narrows_files(filter) {
-                TableProviderFilterPushDown::Inexact
-            } else {
-                TableProviderFilterPushDown::Unsupported
-            }
-        };
-        Ok(filters.iter().map(support).collect())
+        Ok(filters.iter().map(|filter| pushdown(filter)).collect())
+    }
+}
+
+/// Whether the scan can use a filter on the normalised columns.
+pub fn pushdown(filter: &Expr) -> TableProviderFilterPushDown {
+    if narrows_files(filter) {
+        TableProviderFilterPushDown::Inexact
+    } else {
+        TableProviderFilterPushDown::Unsupported
     }
 }
 

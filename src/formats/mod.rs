@@ -3,20 +3,31 @@
 //! Everything streams; only a table on the screen is laid out a page of rows at a time. The Course Progress Report has its
 //! own writers in `report`, because its bytes are a contract.
 
-use std::io::{self, Write};
+mod fitted;
+mod output;
+mod visible;
 
-use datafusion::arrow::array::RecordBatch;
+use std::io::{self, Write};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
 use datafusion::arrow::csv;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::ipc::writer::StreamWriter;
 use datafusion::arrow::json;
+use datafusion::arrow::json::writer::{EncoderOptions, make_encoder};
 use datafusion::arrow::util::display::FormatOptions;
 use datafusion::arrow::util::pretty::pretty_format_batches_with_options;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::errors::ParquetError;
 use futures::StreamExt;
+
+pub use fitted::{Look, show_rows};
+pub use output::{Output, OutputError};
+pub use visible::{VisibleWriter, one_line, visible};
 
 use crate::engine::EngineError;
 
@@ -43,6 +54,42 @@ impl Format {
     pub const fn is_text(self) -> bool {
         !matches!(self, Self::Parquet | Self::Arrow)
     }
+
+    /// Every format.
+    pub const ALL: [Self; 7] = [
+        Self::Table,
+        Self::Csv,
+        Self::Tsv,
+        Self::Json,
+        Self::Ndjson,
+        Self::Parquet,
+        Self::Arrow,
+    ];
+
+    /// The name in options and commands.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::Csv => "csv",
+            Self::Tsv => "tsv",
+            Self::Json => "json",
+            Self::Ndjson => "ndjson",
+            Self::Parquet => "parquet",
+            Self::Arrow => "arrow",
+        }
+    }
+}
+
+impl FromStr for Format {
+    type Err = FormatError;
+
+    fn from_str(name: &str) -> Result<Self, FormatError> {
+        let found = Self::ALL.into_iter().find(|format| format.name() == name);
+        found.ok_or_else(|| FormatError::Unknown {
+            name: name.to_owned(),
+            known: Self::ALL.map(Self::name).join(", "),
+        })
+    }
 }
 
 /// Rows that cannot be printed.
@@ -56,6 +103,15 @@ pub enum FormatError {
     Parquet(#[from] ParquetError),
     #[error("the rows cannot be written in this format: {0}; try another --format")]
     Unwritable(String),
+    #[error("there is no format '{name}'; known: {known}")]
+    Unknown { name: String, known: String },
+}
+
+impl FormatError {
+    /// True where whoever read the rows has seen enough.
+    pub fn is_closed_pipe(&self) -> bool {
+        matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
 }
 
 impl From<ArrowError> for FormatError {
@@ -100,7 +156,7 @@ impl<'a> RowWriter<'a> {
         let csv_with = |delimiter, out| -> Result<Self, FormatError> {
             let mut writer = csv::WriterBuilder::new().with_delimiter(delimiter).build(out);
             // The header comes with the first batch, and a result without rows has a header too.
-            writer.write(&RecordBatch::new_empty(schema.clone()))?;
+            writer.write(&without_nesting(RecordBatch::new_empty(schema.clone()))?)?;
             Ok(Self::Csv(Box::new(writer)))
         };
         let nulls_shown = json::WriterBuilder::new().with_explicit_nulls(true);
@@ -118,7 +174,7 @@ impl<'a> RowWriter<'a> {
     fn write(&mut self, batch: RecordBatch) -> Result<(), FormatError> {
         match self {
             Self::Table(writer) => writer.write(batch)?,
-            Self::Csv(writer) => writer.write(&batch)?,
+            Self::Csv(writer) => writer.write(&without_nesting(batch)?)?,
             Self::Json(writer) => writer.write(&batch)?,
             Self::Ndjson(writer) => writer.write(&batch)?,
             Self::Parquet(writer) => writer.write(&batch)?,
@@ -143,6 +199,39 @@ impl<'a> RowWriter<'a> {
         }
         Ok(())
     }
+}
+
+/// The batch with lists and the like as JSON text, for formats that have no other way to write them.
+fn without_nesting(batch: RecordBatch) -> Result<RecordBatch, ArrowError> {
+    if !batch
+        .schema()
+        .fields()
+        .iter()
+        .any(|field| field.data_type().is_nested())
+    {
+        return Ok(batch);
+    }
+    let options = EncoderOptions::default().with_explicit_nulls(true);
+    let schema = batch.schema();
+    let mut fields = Vec::with_capacity(batch.num_columns());
+    let mut columns = Vec::with_capacity(batch.num_columns());
+    for (field, column) in schema.fields().iter().zip(batch.columns()) {
+        if !field.data_type().is_nested() {
+            fields.push(Arc::clone(field));
+            columns.push(Arc::clone(column));
+            continue;
+        }
+        let mut encoder = make_encoder(field, column.as_ref(), &options)?;
+        let mut text_of = |row: usize| {
+            let mut text = Vec::new();
+            encoder.encode(row, &mut text);
+            (!encoder.is_null(row)).then(|| String::from_utf8_lossy(&text).into_owned())
+        };
+        let texts: StringArray = (0..column.len()).map(&mut text_of).collect();
+        fields.push(Arc::new(Field::new(field.name(), DataType::Utf8, true)));
+        columns.push(Arc::new(texts) as ArrayRef);
+    }
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
 }
 
 /// Prints a table for each page of rows, with NULL visible.

@@ -102,6 +102,45 @@ fn a_query_that_is_killed_while_it_spills_leaves_nothing_behind() {
     assert_eq!(names_in(temp.path()), [] as [String; 0]);
 }
 
+#[test]
+fn an_answer_of_many_rows_takes_no_more_memory_than_one_of_few() {
+    let exports = TestExports::small();
+    for format in ["csv", "ndjson", "table"] {
+        let peak = |rows: u32| {
+            let sql = format!("select value, repeat('filling ', 10) as filling from generate_series(1, {rows})");
+            let mut run = Command::new(assert_cmd::cargo::cargo_bin("pragati"))
+                .args(["sql", "--format", format, "-o", "/dev/null", "-c", &sql, "--exports"])
+                .arg(exports.path())
+                .current_dir(exports.path())
+                .spawn()
+                .expect("a run");
+            let mut peak = 0;
+            let deadline = Instant::now() + PATIENCE;
+            while run.try_wait().expect("a state").is_none() {
+                assert!(Instant::now() < deadline, "{format}: {rows} rows take for ever");
+                peak = peak_memory(&run).unwrap_or(peak);
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            assert!(run.wait().expect("an end").success());
+            peak
+        };
+        // The larger answer is 100 MB more.
+        let (few, many) = (peak(50_000), peak(1_000_000));
+        assert!(
+            many < few + 40_000_000,
+            "{format}: {few} bytes for few rows, {many} for many"
+        );
+    }
+}
+
+/// The most memory that the process had until now, in bytes.
+fn peak_memory(run: &Child) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{}/status", run.id())).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kilobytes: u64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
 /// Whether the process holds an unnamed file of the folder open.
 fn has_spilled(run: &Child, folder: &Path) -> bool {
     let Ok(open) = fs::read_dir(format!("/proc/{}/fd", run.id())) else {

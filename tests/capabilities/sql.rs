@@ -186,7 +186,7 @@ fn a_syntax_error_is_wrong_usage_and_runs_nothing() {
     let exports = TestExports::small();
     let commands = ["-c", "select 1", "-c", "selec 1"];
     insta::assert_snapshot!(wrapped(&exports.complaint(2, "sql", &commands)), @r#"
-    error: SQL: SQL error: ParserError("Expected: an SQL statement, found: selec at Line: 1, Column: 1")
+    error: SQL: Expected: an SQL statement, found: selec at Line: 1, Column: 1
     "#);
     exports.command("sql").args(commands).assert().stdout("");
 }
@@ -208,9 +208,50 @@ fn mistakes_in_a_query_are_one_line() {
 
 #[test]
 fn a_parameter_without_a_value_is_an_error() {
-    insta::assert_snapshot!(complaint(1, "select * from batches where batch_id = $batch_id"), @r"
-    error: query: Execution error: Placeholder '$batch_id' was not provided a value for execution.
+    insta::assert_snapshot!(complaint(2, "select * from batches where batch_id = $batch_id"), @r"
+    error: the statement needs a value for $batch_id; give it with --param batch_id=VALUE
     ");
+}
+
+#[test]
+fn parameters_are_values_of_their_types() {
+    let exports = TestExports::small();
+    let sql = "select $name as name, arrow_typeof($day) as type, $rows + 1 as more from batches where batch_id <> $name limit $rows";
+    let parameters = [
+        "--param",
+        "name=b1' or ''='",
+        "--param",
+        "day:date=2026-11-22",
+        "--param",
+        "rows:int=5",
+    ];
+    let arguments = [&["--format", "csv", "-c", sql], &parameters[..]].concat();
+    insta::assert_snapshot!(exports.output("sql", &arguments), @r"
+    name,type,more
+    b1' or ''=',Date32,6
+    b1' or ''=',Date32,6
+    ");
+    exports
+        .command("sql")
+        .args(["-c", "select 1", "--param", "rows:int=five"])
+        .assert()
+        .code(2);
+    let prepared = [
+        "--format",
+        "csv",
+        "-c",
+        "prepare one as select $1 + 1 as more; execute one(41)",
+    ];
+    assert_eq!(exports.output("sql", &prepared), "more\n42\n");
+}
+
+#[test]
+fn a_list_is_text_in_csv() {
+    let lists = "select make_array('a', null, 'b,c') as list, named_struct('n', 1) as struct, 1 as n";
+    insta::assert_snapshot!(csv(lists), @r#"
+    list,struct,n
+    "[""a"",null,""b,c""]","{""n"":1}",1
+    "#);
 }
 
 #[test]
@@ -236,7 +277,9 @@ fn show_tables_lists_tables_and_views() {
     public,batch_downloads_by_day,VIEW
     public,batches,BASE TABLE
     public,batches_by_level,VIEW
+    public,batches_history,BASE TABLE
     public,course_progress,BASE TABLE
+    public,course_progress_history,BASE TABLE
     public,course_progress_report,VIEW
     public,distinct_batches,VIEW
     public,distinct_course_progress,VIEW
@@ -253,11 +296,13 @@ fn show_tables_lists_tables_and_views() {
     public,download_requests,VIEW
     public,enrolment_details,VIEW
     public,enrolments,BASE TABLE
+    public,enrolments_history,BASE TABLE
     public,first_download_day,VIEW
     public,malformed_telemetry,BASE TABLE
     public,numeric_course_progress,VIEW
     public,report_batches,VIEW
     public,users,BASE TABLE
+    public,users_history,BASE TABLE
     ");
 }
 
@@ -303,10 +348,23 @@ fn exports_are_read_only() {
     let before = files_below(exports.path());
     let insert = ["-c", "insert into batches select * from batches"];
     insta::assert_snapshot!(wrapped(&exports.complaint(1, "sql", &insert)), @r"
-    error: query: This feature is not implemented: Insert into not implemented for this table
+    error: INSERT INTO is not allowed: the exports are read only; write an answer to a file with -o
+    FILE, in the shell \o FILE
     ");
-    exports.complaint(1, "sql", &["-c", "delete from batches"]);
-    exports.complaint(1, "sql", &["-c", "update batches set course_id = 'c9'"]);
+    let folder = exports.path().join("batches");
+    let folder = folder.display();
+    for sql in [
+        "delete from batches".to_owned(),
+        "update batches set course_id = 'c9'".to_owned(),
+        "drop table batches".to_owned(),
+        "create or replace view batches as select 1".to_owned(),
+        format!("copy batches to '{folder}/more.parquet'"),
+        format!("explain analyze copy (select 1) to '{folder}/more.parquet'"),
+        format!("create external table more stored as parquet location '{folder}/'"),
+        format!("select * from '{folder}'"),
+    ] {
+        exports.complaint(1, "sql", &["-c", &sql]);
+    }
     assert_eq!(files_below(exports.path()), before);
 }
 

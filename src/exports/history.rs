@@ -1,0 +1,145 @@
+//! A canonical table on every usable day of the exports: its columns, and `snapshot_date`.
+//!
+//! Nothing is listed before a query reads the table, and conditions on `snapshot_date` choose the days before any of their
+//! files is looked at. The days that are left are checked and normalised like a snapshot's.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::array::{AsArray, Date32Array, RecordBatch};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::tree_node::TreeNode;
+use datafusion::common::{DFSchema, DataFusionError, Result};
+use datafusion::datasource::TableType;
+use datafusion::datasource::object_store::ObjectStoreUrl;
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
+use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
+
+use super::contract::Table;
+use super::error::ExportsError;
+use super::inspect::{check_contract, read_footers};
+use super::snapshot::Exports;
+use super::table::{SnapshotTable, pushdown};
+use crate::ids::SnapshotDate;
+
+/// The column that says which day's export a row is of.
+const SNAPSHOT_DATE: &str = "snapshot_date";
+
+/// All days of one table.
+#[derive(Debug)]
+pub struct HistoryTable {
+    exports: Arc<Exports>,
+    table: Table,
+    store: ObjectStoreUrl,
+    schema: TableSchema,
+}
+
+impl HistoryTable {
+    /// The days of `table` in `exports`, whose store the session knows as `store`.
+    pub fn new(exports: Arc<Exports>, table: Table, store: ObjectStoreUrl) -> Self {
+        let date = Arc::new(Field::new(SNAPSHOT_DATE, DataType::Date32, false));
+        Self {
+            exports,
+            table,
+            store,
+            schema: TableSchema::builder(table.schema())
+                .with_table_partition_cols(vec![date])
+                .build(),
+        }
+    }
+
+    /// The normalised rows of the days for which `condition` holds; without one, of all days.
+    async fn days(&self, condition: Option<Arc<dyn PhysicalExpr>>) -> Result<SnapshotTable> {
+        let keep = |dates: &BTreeSet<SnapshotDate>| match &condition {
+            None => Ok(dates.clone()),
+            Some(condition) => dates_that_match(dates, condition),
+        };
+        let days = self.exports.days_of(self.table.name(), keep).await?;
+        let mut files = Vec::new();
+        for (date, found) in days {
+            let inspected = read_footers(&found).await?;
+            check_contract(self.table, &found, &inspected)?;
+            files.extend(inspected.into_iter().map(|file| (date, file)));
+        }
+        Ok(SnapshotTable::of_days(self.store.clone(), self.schema.clone(), files))
+    }
+}
+
+#[async_trait]
+impl TableProvider for HistoryTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(self.schema.table_schema())
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        session: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let (of_dates, of_rows): (Vec<Expr>, Vec<Expr>) = filters.iter().cloned().partition(chooses_days);
+        let condition = match conjunction(of_dates) {
+            Some(condition) => Some(session.create_physical_expr(condition, &DFSchema::try_from(date_schema())?)?),
+            None => None,
+        };
+        let days = self.days(condition).await?;
+        days.scan(session, projection, &of_rows, limit).await
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        let support = |filter: &&Expr| match chooses_days(filter) {
+            true => TableProviderFilterPushDown::Exact,
+            false => pushdown(filter),
+        };
+        Ok(filters.iter().map(support).collect())
+    }
+}
+
+/// Whether a condition is one on `snapshot_date` alone.
+fn chooses_days(filter: &Expr) -> bool {
+    let columns = filter.column_refs();
+    let is_of_dates = !columns.is_empty() && columns.iter().all(|column| column.name == SNAPSHOT_DATE);
+    is_of_dates && !filter.is_volatile() && !has_subquery(filter)
+}
+
+fn has_subquery(filter: &Expr) -> bool {
+    let is_subquery = |expr: &Expr| {
+        Ok(matches!(
+            expr,
+            Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_) | Expr::SetComparison(_)
+        ))
+    };
+    filter.exists(is_subquery).unwrap_or(true)
+}
+
+fn date_schema() -> Arc<Schema> {
+    Arc::new(Schema::new(vec![Field::new(SNAPSHOT_DATE, DataType::Date32, false)]))
+}
+
+fn dates_that_match(
+    dates: &BTreeSet<SnapshotDate>,
+    condition: &Arc<dyn PhysicalExpr>,
+) -> Result<BTreeSet<SnapshotDate>> {
+    let days = Date32Array::from_iter_values(dates.iter().map(|date| date.day().to_epoch_days()));
+    let batch = RecordBatch::try_new(date_schema(), vec![Arc::new(days)])?;
+    let holds = condition.evaluate(&batch)?.into_array(batch.num_rows())?;
+    let matching = dates.iter().zip(holds.as_boolean().iter());
+    Ok(matching
+        .filter_map(|(date, holds)| holds.unwrap_or(false).then_some(*date))
+        .collect())
+}
+
+impl From<ExportsError> for DataFusionError {
+    fn from(error: ExportsError) -> Self {
+        Self::External(Box::new(error))
+    }
+}

@@ -1,0 +1,149 @@
+//! Where rows go: standard output, or a private file that appears only when it is whole.
+
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Seek, SeekFrom, Stdout, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use super::visible::VisibleWriter;
+
+const STANDARD_OUTPUT: &str = "-";
+
+/// A place that cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum OutputError {
+    #[error("this format is not for a terminal; name a file with -o")]
+    Terminal,
+    #[error("{} is a folder; name a file with -o", .0.display())]
+    Folder(PathBuf),
+    #[error("{} cannot be written; check the folder and its permissions", place.display())]
+    Unwritable { place: PathBuf, source: io::Error },
+    #[error("{} cannot be written; is the disk full?", place.display())]
+    Unfinished { place: PathBuf, source: io::Error },
+    #[error("standard output cannot be written: {0}")]
+    Standard(#[from] io::Error),
+}
+
+impl OutputError {
+    /// True where another place or format would do.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Terminal | Self::Folder(_))
+    }
+}
+
+/// An open destination; without [`finish`](Output::finish), a file stays as it was.
+pub enum Output {
+    Standard(BufWriter<Stdout>),
+    /// Standard output that somebody looks at: nothing in the data commands the terminal.
+    Terminal(VisibleWriter<BufWriter<Stdout>>),
+    /// Written beside its place and renamed.
+    Private {
+        file: BufWriter<NamedTempFile>,
+        place: PathBuf,
+    },
+    /// A device or pipe, which cannot be replaced.
+    Special(BufWriter<File>),
+}
+
+impl Output {
+    /// Opens `place`; none and `-` mean standard output. Binary data does not go to a terminal.
+    pub fn open(place: Option<&Path>, is_binary: bool) -> Result<Self, OutputError> {
+        let Some(place) = place.filter(|place| place.as_os_str() != STANDARD_OUTPUT) else {
+            let stdout = io::stdout();
+            if is_binary && stdout.is_terminal() {
+                return Err(OutputError::Terminal);
+            }
+            if stdout.is_terminal() {
+                return Ok(Self::Terminal(VisibleWriter::new(BufWriter::new(stdout))));
+            }
+            return Ok(Self::Standard(BufWriter::new(stdout)));
+        };
+        let cannot_write = |source| OutputError::Unwritable {
+            place: place.to_owned(),
+            source,
+        };
+        if place.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+            let file = File::options().write(true).open(place).map_err(cannot_write)?;
+            return Ok(Self::Special(BufWriter::new(file)));
+        }
+        if place.is_dir() {
+            return Err(OutputError::Folder(place.to_owned()));
+        }
+        let folder = match place.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        // Made readable by its owner alone.
+        let file = NamedTempFile::new_in(folder).map_err(cannot_write)?;
+        Ok(Self::Private {
+            file: BufWriter::new(file),
+            place: place.to_owned(),
+        })
+    }
+
+    /// True for standard output.
+    pub fn is_standard(&self) -> bool {
+        matches!(self, Self::Standard(_) | Self::Terminal(_))
+    }
+
+    /// True for standard output that is a terminal.
+    pub fn is_terminal(&self) -> bool {
+        matches!(self, Self::Terminal(_))
+    }
+
+    /// The bytes written so far, where they can be taken back.
+    pub fn mark(&mut self) -> io::Result<Option<u64>> {
+        match self {
+            Self::Private { file, .. } => file.stream_position().map(Some),
+            Self::Standard(_) | Self::Terminal(_) | Self::Special(_) => Ok(None),
+        }
+    }
+
+    /// Takes back what was written after the mark.
+    pub fn rewind(&mut self, mark: u64) -> io::Result<()> {
+        if let Self::Private { file, .. } = self {
+            file.seek(SeekFrom::Start(mark))?;
+            file.get_ref().as_file().set_len(mark)?;
+        }
+        Ok(())
+    }
+
+    /// Completes the output; a file appears under its name, replacing an earlier one.
+    pub fn finish(self) -> Result<(), OutputError> {
+        match self {
+            Self::Standard(mut out) => out.flush()?,
+            Self::Terminal(mut out) => out.flush()?,
+            Self::Special(mut out) => out.flush()?,
+            Self::Private { file, place } => {
+                let cannot_write = |source| OutputError::Unfinished {
+                    place: place.clone(),
+                    source,
+                };
+                let file = file.into_inner().map_err(|error| cannot_write(error.into_error()))?;
+                file.persist(&place).map_err(|error| cannot_write(error.error))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Standard(out) => out.write(bytes),
+            Self::Terminal(out) => out.write(bytes),
+            Self::Private { file, .. } => file.write(bytes),
+            Self::Special(out) => out.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Standard(out) => out.flush(),
+            Self::Terminal(out) => out.flush(),
+            Self::Private { file, .. } => file.flush(),
+            Self::Special(out) => out.flush(),
+        }
+    }
+}

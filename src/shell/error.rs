@@ -1,0 +1,55 @@
+//! What can go wrong in the shell. None of it ends the shell.
+
+use super::command::CommandError;
+use super::guard::Refusal;
+use crate::catalog::CatalogError;
+use crate::engine::EngineError;
+use crate::formats::{FormatError, OutputError};
+use crate::queries::QueryError;
+
+/// A statement or command that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ShellError {
+    #[error("SQL: {0}")]
+    Syntax(String),
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error("the statement needs a value for ${0}; give it with --param {0}=VALUE")]
+    MissingParameter(String),
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    #[error("{0} cannot be read as text; check the path")]
+    Script(std::path::PathBuf, #[source] std::io::Error),
+    #[error("files include each other more than {0} deep")]
+    TooDeep(usize),
+    #[error("there is no table or view {0}; \\d lists all")]
+    UnknownTable(String),
+    #[error("there is no statement to explain yet")]
+    NothingToExplain,
+    #[error("a file of the format {0} holds one result; name another file with \\o FILE")]
+    SecondResult(&'static str),
+    #[error("the terminal cannot be used: {0}")]
+    Terminal(String),
+}
+
+impl ShellError {
+    /// True where the mistake is in what was asked, before anything ran.
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Syntax(_) | Self::MissingParameter(_) | Self::Command(_) | Self::Query(_) => true,
+            Self::Catalog(error) => error.is_usage(),
+            Self::Output(error) => error.is_usage(),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Says on a terminal's standard error how far a long query is: rows read, rows of the result, and how to stop it.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::Result;
+use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream};
+use datafusion::physical_plan::ExecutionPlan;
+use futures::{Stream, StreamExt};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use super::session::Answer;
+
+/// A query that takes less than this is not talked about.
+const LONG: Duration = Duration::from_secs(1);
+const TICK: Duration = Duration::from_millis(200);
+
+/// A line of progress, which only shows on terminals; nothing where it is not `wanted`.
+pub fn line(is_wanted: bool) -> ProgressBar {
+    let target = if is_wanted {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    };
+    ProgressBar::with_draw_target(None, target)
+        .with_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()))
+}
+
+/// The rows of `answer`; while they are waited for, `line` says how far it is, until somebody finishes the line.
+pub fn watched(answer: Answer, line: ProgressBar) -> SendableRecordBatchStream {
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    Box::pin(Watched {
+        rows: answer.rows,
+        plan: answer.plan,
+        line,
+        ticks,
+        started: Instant::now(),
+        returned: 0,
+    })
+}
+
+struct Watched {
+    rows: SendableRecordBatchStream,
+    plan: Arc<dyn ExecutionPlan>,
+    line: ProgressBar,
+    ticks: Interval,
+    started: Instant,
+    returned: u64,
+}
+
+impl Watched {
+    fn say(&self) {
+        let elapsed = self.started.elapsed();
+        if elapsed < LONG || self.line.is_finished() {
+            return;
+        }
+        self.line.set_message(format!(
+            "{} s: {} rows read, {} rows of the result; Ctrl-C stops the query",
+            elapsed.as_secs(),
+            HumanCount(rows_read(self.plan.as_ref())),
+            HumanCount(self.returned),
+        ));
+        self.line.tick();
+    }
+}
+
+impl Stream for Watched {
+    type Item = Result<RecordBatch>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        while self.ticks.poll_tick(context).is_ready() {
+            self.say();
+        }
+        let next = self.rows.poll_next_unpin(context);
+        if let Poll::Ready(Some(Ok(batch))) = &next {
+            self.returned += batch.num_rows() as u64;
+        }
+        next
+    }
+}
+
+impl RecordBatchStream for Watched {
+    fn schema(&self) -> SchemaRef {
+        self.rows.schema()
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.line.finish_and_clear();
+    }
+}
+
+/// The rows that came out of the plan's sources so far.
+fn rows_read(plan: &dyn ExecutionPlan) -> u64 {
+    let inputs = plan.children();
+    if inputs.is_empty() {
+        let rows = plan.metrics().and_then(|metrics| metrics.output_rows());
+        return rows.unwrap_or(0) as u64;
+    }
+    inputs.into_iter().map(|input| rows_read(input.as_ref())).sum()
+}
