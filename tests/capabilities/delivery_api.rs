@@ -548,11 +548,14 @@ fn the_description_names_every_route_and_answer() {
     }
     insta::assert_snapshot!(summary, @r#"
     get /api/v1/batches [login] ["limit", "after"] ["200", "400", "401", "500", "503"]
+    get /api/v1/download-ratio [login] ["level", "tenant_id", "course_id", "window", "by", "since", "until", "search", "sort", "limit", "offset", "format", "If-None-Match"] ["200", "304", "400", "401", "403", "404", "406", "500", "503"]
+    get /api/v1/download-ratio/batches [login] ["downloaded", "tenant_id", "course_id", "search", "sort", "limit", "offset", "format", "If-None-Match"] ["200", "304", "400", "401", "403", "404", "406", "500", "503"]
     get /api/v1/reports [login] ["limit", "before"] ["200", "400", "401", "500", "503"]
     post /api/v1/reports [login] ["Idempotency-Key"] ["202", "400", "401", "404", "408", "413", "415", "422", "429", "500", "503"]
     get /api/v1/reports/{id} [login] ["id"] ["200", "401", "404", "500", "503"]
     get /api/v1/reports/{id}/file [login] ["id", "Range", "If-Range"] ["200", "206", "401", "403", "404", "409", "410", "416", "500", "503"]
     head /api/v1/reports/{id}/file [login] ["id"] ["200", "401", "403", "404", "409", "410", "416", "500", "503"]
+    get /api/v1/session [open] [] ["200", "500", "503"]
     get /healthz [open] [] ["200"]
     get /metrics [open] [] ["200", "500", "503"]
     get /openapi.json [open] [] ["200"]

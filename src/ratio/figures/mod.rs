@@ -32,8 +32,6 @@ pub struct RatioFigures {
     windows: BTreeMap<(Level, Window), RowTable>,
     /// By day; only levels whose rows are held.
     by_day: BTreeMap<Level, RowTable>,
-    /// The first day with a click or delivery.
-    first_day: Option<NaiveDate>,
     digest: String,
 }
 
@@ -83,10 +81,8 @@ impl RatioFigures {
         let by_day = RowTable::new(with_columns(&ratio_columns(), by_day)?);
         let digest = digest(&[&windows, &by_day])?;
         let of_level = |table: &RowTable, level: Level| table.keep("level", |name| name == Some(level.name()));
-        let first_day = by_day.days("window_start")?.into_iter().flatten().min();
         let mut figures = Self {
             as_of,
-            first_day: first_day.and_then(NaiveDate::from_epoch_days),
             windows: BTreeMap::new(),
             by_day: BTreeMap::new(),
             digest,
@@ -108,11 +104,6 @@ impl RatioFigures {
     /// The day of the snapshot, up to which downloads count.
     pub fn as_of(&self) -> NaiveDate {
         self.as_of
-    }
-
-    /// The first day with a click or delivery; none where there is none.
-    pub fn first_day(&self) -> Option<NaiveDate> {
-        self.first_day
     }
 
     /// Stands for the content of all rows. Hexadecimal.

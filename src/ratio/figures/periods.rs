@@ -55,19 +55,13 @@ struct Sums {
 }
 
 /// The rows of each period, from rows by day that lie within `days`; by level, ids and period. A period at either end is as
-/// long as the days that were asked for; `first_day` is that of all rows, where no first one was asked for.
-pub fn by_period(
-    by_day: &RowTable,
-    period: Period,
-    days: &Days,
-    first_day: Option<NaiveDate>,
-) -> Result<RowTable, ArrowError> {
+/// long as the days that were asked for.
+pub fn by_period(by_day: &RowTable, period: Period, days: &Days) -> Result<RowTable, ArrowError> {
     let number = |day: NaiveDate| day.to_epoch_days();
     let by_day = by_day.between("window_end", days.since().map(number), Some(number(days.until())))?;
     if period == Period::Day {
         return Ok(by_day);
     }
-    let first_day = days.since().or(first_day);
     let mut groups: BTreeMap<Key, Sums> = BTreeMap::new();
     let (levels, courses, tenants) = (
         by_day.texts("level")?,
@@ -84,7 +78,7 @@ pub fn by_period(
             continue;
         };
         let (first, last) = around(period, end);
-        let first = first_day.map_or(first, |day| first.max(day));
+        let first = days.since().map_or(first, |day| first.max(day));
         let text = |texts: &StringArray| {
             (
                 texts.is_null(row),

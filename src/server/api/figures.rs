@@ -127,7 +127,7 @@ pub async fn ratio(
         Some(by) => {
             let days = days_of(&asked, &figures)?;
             let by_day = by_day(&figures, &levels, &ids).await?;
-            let rows = by_period(&by_day, by, &days, figures.ratio.first_day()).map_err(broken)?;
+            let rows = by_period(&by_day, by, &days).map_err(broken)?;
             (
                 rows,
                 format!("download-ratio_by-{}_{}", by.name(), figures.ratio.as_of()),
