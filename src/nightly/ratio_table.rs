@@ -2,10 +2,11 @@
 
 use std::sync::{Arc, LazyLock};
 
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
 
 use super::layout;
 use super::manifest::Content;
+use crate::ratio::ratio_columns;
 
 /// One of the tables. Each is a Parquet file, sorted by level (all, tenant, course, tenant_course), tenant, course and time,
 /// and the same rows as CSV.
@@ -17,28 +18,8 @@ pub enum RatioTable {
     ByDay,
 }
 
-/// The columns: those of the view `download_ratio`, and the revision of the row.
-static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
-    let field = |(name, data_type): (&str, DataType)| Field::new(name, data_type, true);
-    let columns = [
-        ("level", DataType::Utf8View),
-        ("course_id", DataType::Utf8View),
-        ("tenant_id", DataType::Utf8View),
-        ("time_window", DataType::Utf8View),
-        ("downloads", DataType::Int64),
-        ("batches", DataType::Int64),
-        ("download_ratio", DataType::Float64),
-        ("batches_downloaded", DataType::Int64),
-        ("coverage", DataType::Float64),
-        ("requests", DataType::Int64),
-        ("delivered", DataType::Int64),
-        ("window_start", DataType::Date32),
-        ("window_end", DataType::Date32),
-        ("as_of", DataType::Date32),
-        ("revision", DataType::Int64),
-    ];
-    Arc::new(Schema::new(columns.map(field).to_vec()))
-});
+/// The columns, with the revision of the row.
+static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| ratio_columns(&DataType::Utf8View));
 
 impl RatioTable {
     /// Both.

@@ -1,5 +1,6 @@
 //! The download ratio (DESIGN, section 5): is the report used? Its definition is `queries/metrics/download_ratio.sql`.
 
+mod columns;
 mod days;
 mod error;
 mod explain;
@@ -9,6 +10,7 @@ use datafusion::prelude::DataFrame;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use columns::ratio_columns;
 pub use days::{Days, Period, Window};
 pub use error::RatioError;
 pub use explain::{Explanation, Subject, SubjectId, explain};

@@ -1,0 +1,29 @@
+//! The columns of the ratio's rows, wherever they are computed, kept or published.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+
+/// The columns of the view `download_ratio`, and `revision`, which is NULL where no nightly run keeps count of it. Texts are of
+/// the type `text`.
+pub fn ratio_columns(text: &DataType) -> SchemaRef {
+    let columns = [
+        ("level", text),
+        ("course_id", text),
+        ("tenant_id", text),
+        ("time_window", text),
+        ("downloads", &DataType::Int64),
+        ("batches", &DataType::Int64),
+        ("download_ratio", &DataType::Float64),
+        ("batches_downloaded", &DataType::Int64),
+        ("coverage", &DataType::Float64),
+        ("requests", &DataType::Int64),
+        ("delivered", &DataType::Int64),
+        ("window_start", &DataType::Date32),
+        ("window_end", &DataType::Date32),
+        ("as_of", &DataType::Date32),
+        ("revision", &DataType::Int64),
+    ];
+    let fields = columns.map(|(name, kind)| Field::new(name, kind.clone(), true));
+    Arc::new(Schema::new(fields.to_vec()))
+}
