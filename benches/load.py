@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -80,6 +81,8 @@ class running:
         for line in self.process.stdout:
             if ":" in line and line.strip().rsplit(":", 1)[1].isdigit():
                 self.place = line.strip().split()[-1].rsplit("/", 1)[-1]
+                # Whatever it says later must not wait for a reader.
+                threading.Thread(target=self.process.stdout.read, daemon=True).start()
                 return
         sys.exit(f"{command[0]} did not start")
 
