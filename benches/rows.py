@@ -122,23 +122,20 @@ class Rows:
 
     def ratio(self):
         """The download ratio over many clicks."""
-        exports = self.exports("clicks")
-        ours = self.contenders.ratio(exports)
-        duckdb = self.contenders.duckdb("ratio", exports, "--date", DATE)
-        took, theirs = self.take([ours, duckdb])
-        equality.same_csv(ours.out, duckdb.out)
-        work = f"ratio, {exports.about['download_events']:,} download events"
-        return [Row(work, took, duckdb.name, theirs, time_target=0.8, checked=SAME_ROWS)]
+        return self.ratio_against_duckdb("ratio", self.contenders.ratio, "ratio")
 
     def ratio_by_day(self):
         """The download ratio day by day."""
+        return self.ratio_against_duckdb("ratio by day", self.contenders.ratio_by_day, "ratio-by-day")
+
+    def ratio_against_duckdb(self, work, ours_of, theirs):
         exports = self.exports("clicks")
-        ours = self.contenders.ratio_by_day(exports)
-        duckdb = self.contenders.duckdb("ratio-by-day", exports, "--date", DATE)
-        took, theirs = self.take([ours, duckdb])
+        ours = ours_of(exports)
+        duckdb = self.contenders.duckdb(theirs, exports, "--date", DATE)
+        took, their_time = self.take([ours, duckdb])
         equality.same_csv(ours.out, duckdb.out)
-        work = f"ratio by day, {exports.about['download_events']:,} download events"
-        return [Row(work, took, duckdb.name, theirs, time_target=0.8, checked=SAME_ROWS)]
+        work = f"{work}, {exports.about['download_events']:,} download events"
+        return [Row(work, took, duckdb.name, their_time, time_target=0.8, checked=SAME_ROWS)]
 
     def metrics(self):
         """A nightly run over many clicks and few enrolments: most of it is its ratio tables."""

@@ -12,6 +12,7 @@ pub mod delivery;
 pub mod engine;
 pub mod exports;
 pub mod formats;
+mod hex;
 pub mod ids;
 pub mod nightly;
 pub mod queries;

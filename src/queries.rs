@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use chrono::NaiveDate;
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::context::SQLOptions;
@@ -69,6 +70,11 @@ impl Parameters {
     pub fn with(mut self, name: &str, value: impl Into<ScalarValue>) -> Self {
         self.0.insert(name.to_owned(), value.into());
         self
+    }
+
+    /// With `$name` standing for a day, or for NULL.
+    pub fn with_day(self, name: &str, day: Option<NaiveDate>) -> Self {
+        self.with(name, ScalarValue::Date32(day.map(|day| day.to_epoch_days())))
     }
 
     /// Whether `$name` has a value.

@@ -2,7 +2,6 @@
 
 use datafusion::dataframe::DataFrame;
 use datafusion::prelude::{Expr, col, lit};
-use datafusion::scalar::ScalarValue;
 
 use super::error::CatalogError;
 use super::{Catalog, mapping, telemetry};
@@ -103,11 +102,11 @@ pub fn parameters(config: &Config, date: SnapshotDate) -> Parameters {
         .with("timezone", config.timezone.name())
         .with("same_tenant", config.report.same_tenant)
         .with("unknown_users", unknown_users)
-        .with("as_of", ScalarValue::Date32(Some(date.day().to_epoch_days())))
+        .with_day("as_of", Some(date.day()))
         .with("counts_deliveries", config.events.is_some())
         // Narrowed down by those who ask for some days.
-        .with("since", ScalarValue::Date32(None))
-        .with("until", ScalarValue::Date32(None))
+        .with_day("since", None)
+        .with_day("until", None)
         .with("period", "*")
 }
 

@@ -102,15 +102,15 @@ impl ReportFiles {
         &self.location
     }
 
-    /// The report of a batch as the file at `path`, which is that of [`path_of`]: one that is there, or a new one. What is
-    /// begun ends when the returned future is dropped.
+    /// The report of a batch as the file at [`path_of`]: one that is there, or a new one. What is begun ends when the returned
+    /// future is dropped.
     pub async fn make(
         &self,
         current: &Current,
         batch: &BatchFacts,
         format: FileFormat,
-        path: String,
     ) -> Result<ReportFile, FilesError> {
+        let path = path_of(current, batch, format);
         let known = {
             let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(all.entry(path.clone()).or_default())

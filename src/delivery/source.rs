@@ -14,9 +14,13 @@ use crate::catalog::{Catalog, CatalogError, is_telemetry};
 use crate::config::{Config, DateChoice};
 use crate::engine::EngineError;
 use crate::exports::{Location, Table};
+use crate::hex::hex;
 use crate::ids::{BatchId, UserId};
 use crate::nightly::{Published, PublishedError};
 use crate::report::{ReportError, report_of_batch};
+
+/// Bytes of the digest that stands for a source.
+const FINGERPRINT_BYTES: usize = 16;
 
 /// A source that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -279,8 +283,7 @@ fn fingerprint(catalog: &Catalog, config: &Config) -> Result<String, SourceError
             made.update(catalog.query_text(&query)?.as_bytes());
         }
     }
-    let digest = made.finalize();
-    Ok(digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&made.finalize()[..FINGERPRINT_BYTES]))
 }
 
 /// The files of events.

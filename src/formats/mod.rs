@@ -125,6 +125,13 @@ impl From<ArrowError> for FormatError {
     }
 }
 
+/// Writes the rows of one batch to `out`.
+pub fn write_batch(rows: &RecordBatch, format: Format, out: &mut (dyn Write + Send)) -> Result<(), FormatError> {
+    let mut writer = RowWriter::new(format, rows.schema(), out)?;
+    writer.write(rows.clone())?;
+    writer.finish()
+}
+
 /// Writes all rows to `out` and returns their number.
 pub async fn write_rows(
     mut rows: SendableRecordBatchStream,

@@ -1,10 +1,10 @@
 //! Where everything lies in a night's output (DESIGN, section 4), and how an id becomes a file name.
 
-use std::fmt::Write as _;
-
 use object_store::path::Path;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
+
+use crate::hex::hex;
 
 /// The manifest, written last.
 pub const MANIFEST: &str = "manifest.json";
@@ -72,12 +72,7 @@ fn shortened(name: &str, id: &str) -> String {
         Some(escape) if escape + "%XX".len() > kept.len() => &kept[..escape],
         _ => kept,
     };
-    let mut short = format!("{whole}~");
-    for byte in &Sha256::digest(id)[..DIGEST_DIGITS / 2] {
-        // Writing to a String cannot fail.
-        let _ = write!(short, "{byte:02x}");
-    }
-    short
+    format!("{whole}~{}", hex(&Sha256::digest(id)[..DIGEST_DIGITS / 2]))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use super::error::NightlyError;
+use crate::hex::hex;
 
 const LOCK_FILE: &str = ".pragati.lock";
 const STAGING_PREFIX: &str = ".pragati-staging-";
@@ -199,10 +200,9 @@ impl HashedFile {
 
     /// Completes the file and tells what it holds.
     pub fn finish(self) -> Written {
-        let digest = self.hash.finalize();
         Written {
             bytes: self.bytes,
-            sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+            sha256: hex(&self.hash.finalize()),
         }
     }
 

@@ -1,7 +1,6 @@
 //! Which days a ratio is over, by the local calendar.
 
 use chrono::{Days as Count, NaiveDate};
-use datafusion::scalar::ScalarValue;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -41,6 +40,9 @@ pub struct Days {
 }
 
 impl Window {
+    /// Every window.
+    pub const ALL: [Self; 4] = [Self::All, Self::OneDay, Self::SevenDays, Self::ThirtyDays];
+
     /// The value of the column `time_window`.
     pub const fn name(self) -> &'static str {
         match self {
@@ -102,10 +104,9 @@ impl Days {
 
     /// The parameters `$since` and `$until`.
     pub(crate) fn bound(&self, parameters: Parameters) -> Parameters {
-        let date = |day: Option<NaiveDate>| ScalarValue::Date32(day.map(|day| day.to_epoch_days()));
         parameters
-            .with("since", date(self.since))
-            .with("until", date(Some(self.until)))
+            .with_day("since", self.since)
+            .with_day("until", Some(self.until))
     }
 }
 

@@ -33,6 +33,9 @@ pub enum Level {
 }
 
 impl Level {
+    /// Every level, in the order of published rows.
+    pub const ALL: [Self; 4] = [Self::All, Self::Tenant, Self::Course, Self::TenantCourse];
+
     /// The value of the column `level`.
     pub const fn name(self) -> &'static str {
         match self {

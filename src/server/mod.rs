@@ -7,6 +7,7 @@
 
 mod api;
 mod connection;
+mod entity_tag;
 mod error;
 pub mod figures;
 pub mod identity;
@@ -21,7 +22,7 @@ use tokio::sync::Notify;
 
 pub use api::openapi_document;
 pub use error::ServerError;
-pub use serve::{HttpServer, Limits, serve};
+pub use serve::{HttpServer, Limits};
 pub use service::{Login, Service, ServiceError};
 
 use crate::config::ServeConfig;

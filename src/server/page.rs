@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use include_dir::{Dir, include_dir};
-use sha2::{Digest, Sha256};
+
+use super::entity_tag::{digest_of, is_tag_of, known_tags};
 
 static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/server/page");
 
@@ -20,6 +21,8 @@ static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/server/page");
 const INDEX: &str = "index.html";
 /// Stands in the page for the folder of all other files.
 const FOLDER_MARK: &str = "{{assets}}";
+/// Bytes of a file's digest that name its content.
+const DIGEST_BYTES: usize = 8;
 /// Only files of the service itself; nothing inline, nothing framed, no form sent anywhere.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -36,7 +39,7 @@ struct Asset {
 /// The routes of the page and its files.
 pub fn routes() -> Router {
     let files = files_below(&FILES);
-    let folder = format!("assets/{}", digest(files.values().copied()));
+    let folder = format!("assets/{}", digest_of(files.values().copied(), DIGEST_BYTES));
     let mut router = Router::new();
     for (path, bytes) in files {
         if path == INDEX {
@@ -55,7 +58,7 @@ pub fn routes() -> Router {
 impl Asset {
     fn new(path: &str, bytes: Bytes, caching: &'static str) -> Self {
         Self {
-            etag: format!("\"{}\"", digest([bytes.as_ref()])),
+            etag: format!("\"{}\"", digest_of([bytes.as_ref()], DIGEST_BYTES)),
             bytes,
             media_type: media_type(path),
             caching,
@@ -63,14 +66,7 @@ impl Asset {
     }
 
     fn answer(&self, headers: &HeaderMap) -> Response {
-        let known = headers
-            .get_all(IF_NONE_MATCH)
-            .iter()
-            .filter_map(|value| value.to_str().ok());
-        let is_known = known
-            .flat_map(|value| value.split(','))
-            .any(|tag| tag.trim().trim_start_matches("W/") == self.etag);
-        let mut response = if is_known {
+        let mut response = if known_tags(headers).any(|tag| is_tag_of(tag, &self.etag)) {
             StatusCode::NOT_MODIFIED.into_response()
         } else {
             self.bytes.clone().into_response()
@@ -93,21 +89,6 @@ fn files_below(folder: &'static Dir<'_>) -> BTreeMap<&'static str, &'static [u8]
         .files()
         .filter_map(|file| Some((file.path().to_str()?, file.contents())));
     here.chain(below).collect()
-}
-
-/// The first digits of the SHA-256 of all contents. Hexadecimal.
-fn digest<'a>(contents: impl IntoIterator<Item = &'a [u8]>) -> String {
-    let mut digest = Sha256::new();
-    for content in contents {
-        digest.update(content.len().to_le_bytes());
-        digest.update(content);
-    }
-    digest
-        .finalize()
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 fn media_type(path: &str) -> &'static str {

@@ -55,11 +55,6 @@ pub struct HttpServer {
     grace: Duration,
 }
 
-/// Listens on the configured address until `shutdown` ends, then finishes what is under way.
-pub async fn serve(parts: ServerParts, shutdown: impl Future<Output = ()>) -> Result<(), ServerError> {
-    HttpServer::bind(parts, Limits::default()).await?.run(shutdown).await
-}
-
 impl HttpServer {
     /// Checks the settings and takes the configured address; with port 0, a free one.
     pub async fn bind(parts: ServerParts, limits: Limits) -> Result<Self, ServerError> {

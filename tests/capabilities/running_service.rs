@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::Utc;
 use pragati::config::{Config, IdentityConfig};
-use pragati::delivery::files::{ReportFiles, path_of};
+use pragati::delivery::files::ReportFiles;
 use pragati::delivery::metrics::DeliveryMetrics;
 use pragati::delivery::request::{Failure, Status};
 use pragati::delivery::source::ReportSource;
@@ -233,9 +233,7 @@ async fn work_on_next(parts: &ServerParts) -> bool {
     };
     let current = parts.source.current();
     let batch = current.directory.get(&lease.request.batch_id).expect("a batch");
-    let (batch, format) = (batch, lease.request.format);
-    let path = path_of(&current, batch, format);
-    let file = parts.files.make(&current, batch, format, path).await;
+    let file = parts.files.make(&current, batch, lease.request.format).await;
     let made = parts.store.file_made(&lease.token, &file.expect("a file")).await;
     let ready = parts.store.succeed(&lease.token, Status::Ready, Utc::now()).await;
     assert_eq!(

@@ -195,7 +195,7 @@ fn mailbox(option: &str, text: &str) -> Result<Mailbox, ConfigError> {
     Ok(Mailbox::new(mailbox.name, email))
 }
 
-/// Signs what a reader sees and what an answer goes to. Relaxed, since relays fold headers and trim lines.
+/// Signs what a reader sees. Relaxed, since relays fold headers and trim lines.
 fn dkim_signer(config: &DkimConfig) -> Result<DkimSigner, ConfigError> {
     let path = config.key_file.display();
     let pem = fs::read_to_string(&config.key_file).map_err(|error| ConfigError::SecretFile {

@@ -10,6 +10,7 @@ use sqlx::{Any, Row, Transaction};
 use uuid::Uuid;
 
 use super::super::request::{NewRequest, NoticeState, Request, RequestId, Status};
+use super::reading::open_request;
 use super::rows::{self, request_columns};
 use super::{AcceptLimits, Accepted, Store, StoreError};
 
@@ -48,7 +49,7 @@ impl Store {
         if let Some(retry_after) = wait_of_person(&mut transaction, new, limits.per_hour).await? {
             return Ok(Accepted::TooManyRequests { retry_after });
         }
-        if let Some(open) = open_request(&mut transaction, new).await? {
+        if let Some(open) = open_request(&mut transaction, &new.person, &new.batch_id, new.format, new.deliver).await? {
             insert_click(&mut transaction, new, open.id).await?;
             transaction.commit().await?;
             return Ok(Accepted::UnderWay(open));
@@ -124,23 +125,6 @@ async fn wait_of_person(
     let wait = clicked_at.map(|clicked_at| clicked_at + HOUR - now);
     // Another machine's clock may be ahead.
     Ok(wait.map(|wait| wait.to_std().unwrap_or(Duration::ZERO).max(Duration::from_secs(1))))
-}
-
-/// The person's request for the same report that waits or is worked on.
-async fn open_request(transaction: &mut Writing, new: &NewRequest) -> Result<Option<Request>, sqlx::Error> {
-    let found = sqlx::query(concat!(
-        "select ",
-        request_columns!(),
-        " from requests where user_id = $1 and batch_id = $2 and format = $3 and deliver = $4
-            and status in ('queued', 'running')"
-    ))
-    .bind(new.person.user_id.as_str())
-    .bind(new.batch_id.as_str())
-    .bind(new.format.word())
-    .bind(new.deliver.word())
-    .fetch_optional(&mut **transaction)
-    .await?;
-    found.as_ref().map(rows::request).transpose()
 }
 
 async fn is_queue_full(transaction: &mut Writing, limit: u32) -> Result<bool, sqlx::Error> {

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{Any, Transaction};
 
 use super::super::request::{FailureCause, Request, RequestId};
+use super::reading::open_request;
 use super::rows::{self, request_columns};
 use super::{Cancelled, Retried, Store, StoreError};
 
@@ -72,7 +73,15 @@ impl Store {
             Some(failure) if failure.cause == FailureCause::MailUnconfirmed => Some(Retried::MayHaveArrived),
             Some(_) if request.handover_started_at.is_some() => Some(Retried::NoticeUnderWay),
             Some(_) if request.requested_at < now - RETRIED_WITHIN => Some(Retried::TooOld),
-            Some(_) => other_open(&mut transaction, &request).await?.map(Retried::UnderWay),
+            Some(_) => open_request(
+                &mut transaction,
+                &request.person,
+                &request.batch_id,
+                request.format,
+                request.deliver,
+            )
+            .await?
+            .map(|other| Retried::UnderWay(other.id)),
         })
     }
 
@@ -114,22 +123,4 @@ async fn look_at(transaction: &mut Transaction<'static, Any>, id: RequestId) -> 
         .fetch_optional(&mut **transaction)
         .await?;
     found.as_ref().map(rows::request).transpose()
-}
-
-/// The other request of the same person for the same report that is under way.
-async fn other_open(
-    transaction: &mut Transaction<'static, Any>,
-    request: &Request,
-) -> Result<Option<RequestId>, sqlx::Error> {
-    let found = sqlx::query(
-        "select id from requests where user_id = $1 and batch_id = $2 and format = $3 and deliver = $4
-            and status in ('queued', 'running')",
-    )
-    .bind(request.person.user_id.as_str())
-    .bind(request.batch_id.as_str())
-    .bind(request.format.word())
-    .bind(request.deliver.word())
-    .fetch_optional(&mut **transaction)
-    .await?;
-    found.as_ref().map(|row| rows::parsed(row, "id")).transpose()
 }

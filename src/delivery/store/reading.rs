@@ -2,11 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::any::AnyRow;
+use sqlx::{Any, Transaction};
 
-use super::super::request::{FailureCause, Request, RequestId, Status};
+use super::super::person::Person;
+use super::super::request::{Deliver, FailureCause, FileFormat, Request, RequestId, Status};
 use super::rows::{self, request_columns};
 use super::{Page, QueueFigures, Store, StoreError};
-use crate::ids::UserId;
+use crate::ids::{BatchId, UserId};
 
 /// Greater than every id.
 const AFTER_ALL: &str = "g";
@@ -94,6 +96,29 @@ impl Store {
         let requests = found.and_then(|found| found.iter().map(rows::request).collect());
         requests.map_err(self.failed("listing requests"))
     }
+}
+
+/// The person's request for that report which waits or is worked on, as a transaction sees it; there is one at most.
+pub(super) async fn open_request(
+    transaction: &mut Transaction<'static, Any>,
+    person: &Person,
+    batch: &BatchId,
+    format: FileFormat,
+    deliver: Deliver,
+) -> Result<Option<Request>, sqlx::Error> {
+    let found = sqlx::query(concat!(
+        "select ",
+        request_columns!(),
+        " from requests where user_id = $1 and batch_id = $2 and format = $3 and deliver = $4
+            and status in ('queued', 'running')"
+    ))
+    .bind(person.user_id.as_str())
+    .bind(batch.as_str())
+    .bind(format.word())
+    .bind(deliver.word())
+    .fetch_optional(&mut **transaction)
+    .await?;
+    found.as_ref().map(rows::request).transpose()
 }
 
 fn end_of(page: Page) -> String {

@@ -105,10 +105,10 @@ async fn attempt(shop: &Workshop, lease: &Lease) -> Result<Outcome, StoreError> 
         Ok(batch) => batch,
         Err(failure) => return Ok(Outcome::Failed(failure)),
     };
-    let path = path_of(&current, batch, request.format);
     // Before there is a file, so that one whose request never hears of it is removed some day.
+    let path = path_of(&current, batch, request.format);
     shop.store.note_file(&path, Utc::now()).await?;
-    let making = shop.files.make(&current, batch, request.format, path);
+    let making = shop.files.make(&current, batch, request.format);
     let made = tokio::time::timeout(TIME_TO_MAKE, making).await;
     let file = match made.unwrap_or(Err(FilesError::TooSlow { limit: TIME_TO_MAKE })) {
         Ok(file) => file,

@@ -16,7 +16,6 @@ use datafusion::arrow::datatypes::Date32Type;
 use datafusion::catalog::TableProvider;
 use datafusion::functions_aggregate::expr_fn::min;
 use datafusion::prelude::{DataFrame, col};
-use datafusion::scalar::ScalarValue;
 use futures::StreamExt;
 
 use super::error::NightlyError;
@@ -27,6 +26,7 @@ use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::engine::{EngineError, kept};
 use crate::exports::Location;
+use crate::ratio::Period;
 use crate::report::CsvStyle;
 use files::RatioFiles;
 use previous::Previous;
@@ -92,10 +92,8 @@ impl Writing<'_> {
         let ratios = self
             .catalog
             .query_with_tables("metrics/download_ratio_over_time", &tables, |parameters| {
-                let parameters = parameters
-                    .with("since", date(Some(since)))
-                    .with("until", date(Some(as_of)));
-                parameters.with("period", "day")
+                let parameters = parameters.with_day("since", Some(since)).with_day("until", Some(as_of));
+                parameters.with("period", Period::Day.name())
             });
         self.write(RatioTable::ByDay, ratios.await?, self.previous.by_day(), Some(since))
             .await
@@ -132,7 +130,7 @@ impl Writing<'_> {
         let revised = self
             .catalog
             .query_with_tables("metrics/revised_ratio", &tables, |parameters| {
-                parameters.with("computed_since", date(computed_since))
+                parameters.with_day("computed_since", computed_since)
             });
         let mut rows = revised.await?.execute_stream().await.map_err(running())?;
         let mut files = RatioFiles::create(self.staged, table, self.style.clone())?;
@@ -143,8 +141,4 @@ impl Writing<'_> {
         }
         files.finish()
     }
-}
-
-fn date(day: Option<NaiveDate>) -> ScalarValue {
-    ScalarValue::Date32(day.map(|day| day.to_epoch_days()))
 }

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::PublishedError;
 use crate::exports::{Location, PinnedFile};
+use crate::hex::hex;
 
 /// A file of the output, at the version that was opened.
 #[derive(Debug, Clone)]
@@ -61,6 +62,6 @@ impl ListedFile {
         while let Some(bytes) = bytes.try_next().await.map_err(failed)? {
             hash.update(&bytes);
         }
-        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(hex(&hash.finalize()))
     }
 }

@@ -20,10 +20,7 @@ pub use periods::by_period;
 pub use table::RowTable;
 
 use super::{Level, Window};
-
-/// Levels in the order of their rows.
-const LEVELS: [Level; 4] = [Level::All, Level::Tenant, Level::Course, Level::TenantCourse];
-const WINDOWS: [Window; 4] = [Window::All, Window::OneDay, Window::SevenDays, Window::ThirtyDays];
+use crate::hex::hex;
 
 /// The rows of one snapshot.
 #[derive(Debug)]
@@ -87,9 +84,9 @@ impl RatioFigures {
             by_day: BTreeMap::new(),
             digest,
         };
-        for level in LEVELS {
+        for level in Level::ALL {
             let rows = of_level(&windows, level)?;
-            for window in WINDOWS {
+            for window in Window::ALL {
                 let rows = rows.keep("time_window", |name| name == Some(window.name()))?;
                 let rows = rows.sorted("tenant_id", false)?.sorted("course_id", false)?;
                 figures.windows.insert((level, window), rows);
@@ -138,7 +135,7 @@ pub fn digest(tables: &[&RowTable]) -> Result<String, ArrowError> {
         writer.write(table.rows())?;
         writer.finish()?;
     }
-    Ok(hash.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&hash.0.finalize()))
 }
 
 /// Takes what is written into a digest.

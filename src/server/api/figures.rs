@@ -289,7 +289,7 @@ impl Scope {
             (Some(level), _) => Ok(vec![level]),
             (None, None) if over_time => Ok(vec![Level::All, Level::Tenant]),
             (None, Some(_)) if over_time => Ok(vec![Level::Tenant]),
-            (None, None) => Ok(vec![Level::All, Level::Tenant, Level::Course, Level::TenantCourse]),
+            (None, None) => Ok(Level::ALL.to_vec()),
             (None, Some(_)) => Ok(own.to_vec()),
         }
     }

@@ -3,29 +3,27 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::header::{
-    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
-};
+use axum::http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, VARY};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
-use datafusion::arrow::csv;
 use datafusion::arrow::datatypes::DataType;
-use datafusion::arrow::ipc::writer::StreamWriter;
 use datafusion::arrow::json;
 use datafusion::common::runtime::SpawnedTask;
-use datafusion::parquet::arrow::ArrowWriter;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::disposition::attachment;
 use super::problem::{Problem, ProblemKind};
 use crate::config::ReportConfig;
+use crate::formats::{Format, FormatError, write_batch};
 use crate::ratio::figures::RowTable;
 use crate::report::is_formula;
+use crate::server::entity_tag::{digest_of, is_tag_of, known_tags};
 
+/// Bytes of an answer's digest that name its content.
+const DIGEST_BYTES: usize = 16;
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// How rows are written.
@@ -131,29 +129,14 @@ pub struct RowAnswer {
 
 /// Names the content of an answer: what it is made of, and how it is written.
 pub fn etag(made_of: &[&str], format: RowFormat) -> String {
-    let mut digest = Sha256::new();
-    for part in made_of.iter().chain(&[format.ending(), env!("CARGO_PKG_VERSION")]) {
-        digest.update(part.len().to_le_bytes());
-        digest.update(part);
-    }
-    let digest: String = digest
-        .finalize()
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("\"{digest}\"")
+    let written = [format.ending(), env!("CARGO_PKG_VERSION")];
+    let parts = made_of.iter().chain(&written).map(|part| part.as_bytes());
+    format!("\"{}\"", digest_of(parts, DIGEST_BYTES))
 }
 
 /// Whether the client has the content of that name already.
 pub fn has_already(headers: &HeaderMap, etag: &str) -> bool {
-    headers
-        .get_all(IF_NONE_MATCH)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(|tag| tag.trim())
-        .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+    known_tags(headers).any(|tag| tag == "*" || is_tag_of(tag, etag))
 }
 
 /// The answer to a client that has the content.
@@ -230,18 +213,10 @@ fn write(answer: &RowAnswer, format: RowFormat, style: &ReportConfig) -> Result<
             } else {
                 rows.clone()
             };
-            csv::Writer::new(&mut out).write(&rows)?;
+            write_batch(&rows, Format::Csv, &mut out)?;
         }
-        RowFormat::Arrow => {
-            let mut writer = StreamWriter::try_new(&mut out, &rows.schema())?;
-            writer.write(rows)?;
-            writer.finish()?;
-        }
-        RowFormat::Parquet => {
-            let mut writer = ArrowWriter::try_new(&mut out, rows.schema(), None)?;
-            writer.write(rows)?;
-            writer.close()?;
-        }
+        RowFormat::Arrow => write_batch(rows, Format::Arrow, &mut out)?,
+        RowFormat::Parquet => write_batch(rows, Format::Parquet, &mut out)?,
     }
     Ok(out)
 }
@@ -252,7 +227,7 @@ enum WriteError {
     #[error(transparent)]
     Arrow(#[from] datafusion::arrow::error::ArrowError),
     #[error(transparent)]
-    Parquet(#[from] datafusion::parquet::errors::ParquetError),
+    Format(#[from] FormatError),
     #[error(transparent)]
     Json(#[from] serde_json::Error),
 }
@@ -281,6 +256,8 @@ fn without_formulas(rows: &RecordBatch) -> Result<RecordBatch, datafusion::arrow
 
 #[cfg(test)]
 mod tests {
+    use axum::http::header::IF_NONE_MATCH;
+
     use super::*;
 
     fn chosen(accept: &[&str]) -> Option<RowFormat> {

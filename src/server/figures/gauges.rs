@@ -19,7 +19,6 @@ use crate::ratio::figures::{Ids, RatioFigures};
 use crate::ratio::{Level, Window};
 
 const PREFIX: &str = "pragati";
-const WINDOWS: [Window; 4] = [Window::All, Window::OneDay, Window::SevenDays, Window::ThirtyDays];
 
 /// A column of the ratio's rows as a gauge; the last part of its name, and what it says.
 const FIGURES: [(&str, &str, &str); 4] = [
@@ -122,7 +121,7 @@ fn register(
 ) -> Result<(), ArrowError> {
     let batches = Family::<Labels, Gauge>::default();
     let gauges = FIGURES.map(|_| Family::<Labels, Gauge>::default());
-    for window in WINDOWS {
+    for window in Window::ALL {
         let mut rows = figures.window(&[group.level], window, &Ids::default())?;
         if let (Some(only), Some(column)) = (only, group.id) {
             rows = rows.keep(column, |id| id.is_some_and(|id| only.contains(id)))?;

@@ -20,7 +20,6 @@ use crate::ratio::{Days, Level, Period, download_ratio, download_ratio_over_time
 const BATCH_DOWNLOADS: &str = "reports/batch_downloads";
 /// Levels whose rows by day are held in any case.
 const DAYS_HELD: [Level; 2] = [Level::All, Level::Tenant];
-const EVERY_LEVEL: [Level; 4] = [Level::All, Level::Tenant, Level::Course, Level::TenantCourse];
 /// Rows by day that are held where no nightly output has them: some 200 bytes each.
 const COURSE_DAYS_HELD: usize = 500_000;
 
@@ -98,7 +97,7 @@ async fn computed(catalog: &Catalog) -> Result<RatioFigures, FiguresError> {
     let rows = download_ratio_over_time(catalog, None, Period::Day, &days).await?;
     let mut rows = rows.execute_stream().await.map_err(running())?;
     let (mut by_day, mut course_days) = (Vec::new(), 0);
-    let mut levels = EVERY_LEVEL.as_slice();
+    let mut levels = Level::ALL.as_slice();
     while let Some(rows) = rows.next().await {
         let rows = RowTable::new(with_columns(&ratio_columns(), &[rows.map_err(running())?])?);
         let is_of_all = |level: Option<&str>| DAYS_HELD.iter().any(|held| level == Some(held.name()));
