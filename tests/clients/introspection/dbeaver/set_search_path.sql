@@ -1,0 +1,2 @@
+-- DBeaver (plugins/org.jkiss.dbeaver.ext.postgresql/src/org/jkiss/dbeaver/ext/postgresql/model/PostgreExecutionContext.java)
+SET search_path = public,"$user"

@@ -1,0 +1,2 @@
+-- PostgreSQL JDBC driver 42.5.5, getTablePrivileges (pgjdbc/src/main/java/org/postgresql/jdbc/PgDatabaseMetaData.java)
+SELECT n.nspname,c.relname,r.rolname,c.relacl  FROM pg_catalog.pg_namespace n, pg_catalog.pg_class c, pg_catalog.pg_roles r  WHERE c.relnamespace = n.oid  AND c.relowner = r.oid  AND c.relkind IN ('r','p','v','m','f')  AND n.nspname LIKE 'public' AND c.relname LIKE 'users' ORDER BY nspname, relname

@@ -1,0 +1,2 @@
+-- Metabase, connection test (src/metabase/driver/sql_jdbc/connection.clj)
+SELECT 1

@@ -1,0 +1,2 @@
+-- Metabase, timezone (src/metabase/driver/postgres.clj)
+show timezone;

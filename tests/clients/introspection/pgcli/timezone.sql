@@ -1,0 +1,2 @@
+-- pgcli 4.7, connect (pgcli/pgexecute.py)
+show time zone

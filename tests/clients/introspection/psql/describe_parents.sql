@@ -1,0 +1,6 @@
+-- psql 15, \d users (src/bin/psql/describe.c)
+SELECT c.oid::pg_catalog.regclass
+FROM pg_catalog.pg_class c, pg_catalog.pg_inherits i
+WHERE c.oid = i.inhparent AND i.inhrelid = ':users_oid'
+  AND c.relkind != 'p' AND c.relkind != 'I'
+ORDER BY inhseqno;

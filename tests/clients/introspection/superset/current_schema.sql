@@ -1,0 +1,2 @@
+-- SQLAlchemy 1.4, as Superset uses it, connect (lib/sqlalchemy/dialects/postgresql/base.py)
+select current_schema()

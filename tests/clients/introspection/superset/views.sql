@@ -1,0 +1,2 @@
+-- SQLAlchemy 1.4, as Superset uses it, get_view_names (lib/sqlalchemy/dialects/postgresql/base.py)
+SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'public' AND c.relkind IN ('v', 'm')
