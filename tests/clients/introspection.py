@@ -81,28 +81,28 @@ def holds(rows, name, wanted, unwanted):
 
 
 CONTENT = {
-    "psql/tables.sql": lambda rows: holds(rows, 1, "users", "download_ratio_by_course"),
-    "psql/views.sql": lambda rows: holds(rows, 1, "download_ratio_by_course", "users"),
-    "psql/relations.sql": lambda rows: kinds(rows, 1, 2, "table", "view"),
-    "psql/describe_columns.sql": lambda rows: users_in_order(rows, 0, 1),
-    "psql/describe_find.sql": lambda rows: equal(len(rows), 1, "relations named users"),
-    "psql/describe_relation.sql": lambda rows: equal(rows[0][1], "r", "kind of users"),
-    "psql/schemas.sql": lambda rows: holds(rows, 0, "public", "pg_catalog"),
-    "powerbi/tables.sql": lambda rows: kinds(rows, 1, 2, "BASE TABLE", "VIEW"),
-    "powerbi/columns.sql": lambda rows: users_in_order(rows, 0, 3),
-    "grafana/tables.sql": lambda rows: holds(rows, 0, "users", "pg_class"),
-    "grafana/columns.sql": lambda rows: users_in_order(rows, 0, 1),
-    "grafana/columns_qualified.sql": lambda rows: users_in_order(rows, 0, 1),
-    "metabase/tables.sql": lambda rows: kinds(rows, 1, 2, "TABLE", "VIEW"),
-    "metabase/privileges.sql": lambda rows: equal({row[4] for row in rows if row[2] == "users"}, {"t"}, "may select"),
-    "metabase/fields.sql": lambda rows: users_in_order([row for row in rows if row[4] == "users"], 0, 1),
-    "jdbc/tables.sql": lambda rows: kinds(rows, 2, 3, "TABLE", "VIEW"),
-    "dbeaver/tables.sql": lambda rows: kinds(rows, 2, 17, "r", "v"),
-    "superset/tables.sql": lambda rows: holds(rows, 0, "users", "download_ratio_by_course"),
-    "superset/views.sql": lambda rows: holds(rows, 0, "download_ratio_by_course", "users"),
-    "superset/columns.sql": lambda rows: users_in_order(rows, 0, 1),
-    "npgsql/load_types.sql": lambda rows: equal({"text", "int8", "_text"} <= {row[2] for row in rows}, True, "types"),
-    "drivers/asyncpg_types.sql": lambda rows: equal({row[2] for row in rows} >= {"_text", "text"}, True, "types"),
+    "psql/tables.sql": lambda rows, names: holds(rows, 1, "users", "download_ratio_by_course"),
+    "psql/views.sql": lambda rows, names: holds(rows, 1, "download_ratio_by_course", "users"),
+    "psql/relations.sql": lambda rows, names: kinds(rows, 1, 2, "table", "view"),
+    "psql/describe_columns.sql": lambda rows, names: users_in_order(rows, 0, 1),
+    "psql/describe_find.sql": lambda rows, names: equal(len(rows), 1, "relations named users"),
+    "psql/describe_relation.sql": lambda rows, names: equal(rows[0][1], "r", "kind of users"),
+    "psql/schemas.sql": lambda rows, names: holds(rows, 0, "public", "pg_catalog"),
+    "powerbi/tables.sql": lambda rows, names: kinds(rows, 1, 2, "BASE TABLE", "VIEW"),
+    "powerbi/columns.sql": lambda rows, names: users_in_order(rows, 0, 3),
+    "grafana/tables.sql": lambda rows, names: holds(rows, 0, "users", "pg_class"),
+    "grafana/columns.sql": lambda rows, names: users_in_order(rows, 0, 1),
+    "grafana/columns_qualified.sql": lambda rows, names: users_in_order(rows, 0, 1),
+    "metabase/tables.sql": lambda rows, names: kinds(rows, 1, 2, "TABLE", "VIEW"),
+    "metabase/privileges.sql": lambda rows, names: equal({row[4] for row in rows if row[2] == "users"}, {"t"}, "may select"),
+    "metabase/fields.sql": lambda rows, names: users_in_order([row for row in rows if row[4] == "users"], 0, 1),
+    "jdbc/tables.sql": lambda rows, names: kinds(rows, 2, 3, "TABLE", "VIEW"),
+    "dbeaver/tables.sql": lambda rows, names: kinds(rows, names.index("relname"), names.index("relkind"), "r", "v"),
+    "superset/tables.sql": lambda rows, names: holds(rows, 0, "users", "download_ratio_by_course"),
+    "superset/views.sql": lambda rows, names: holds(rows, 0, "download_ratio_by_course", "users"),
+    "superset/columns.sql": lambda rows, names: users_in_order(rows, 0, 1),
+    "npgsql/load_types.sql": lambda rows, names: equal({"text", "int8", "_text"} <= {row[2] for row in rows}, True, "types"),
+    "drivers/asyncpg_types.sql": lambda rows, names: equal({row[2] for row in rows} >= {"_text", "text"}, True, "types"),
 }
 
 
@@ -117,11 +117,12 @@ def failure(connection, name, sql, parameters):
     if not results:
         return 0, f"no answer: {connection.error_message.decode()}"
     # Of several statements, the one with most rows.
-    rows = max((texts(result) for result in results), key=len)
+    largest = max(results, key=lambda result: result.ntuples)
+    rows = texts(largest)
     if name in CONTENT:
         try:
-            CONTENT[name](rows)
-        except (AssertionError, IndexError) as error:
+            CONTENT[name](rows, [largest.fname(column).decode() for column in range(largest.nfields)])
+        except (AssertionError, IndexError, ValueError) as error:
             return len(rows), f"content {error}"
     return len(rows), None
 

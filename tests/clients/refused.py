@@ -20,7 +20,9 @@ def statements():
 
 
 def connect():
-    return psycopg.connect("", autocommit=True, options="-c statement_timeout=20000").pgconn
+    connection = psycopg.connect("", autocommit=True)
+    connection.execute("set statement_timeout = 20000")
+    return connection.pgconn
 
 
 def outcome(connection, sql, prepared):
