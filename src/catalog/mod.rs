@@ -3,10 +3,12 @@
 //! Opens the snapshot that the configuration asks for, registers its tables (mapped by staging queries where a site's
 //! exports have other shapes) and the views of `queries/`. What the rows mean is said in the SQL, not here.
 
+mod barrier;
 mod error;
 mod mapping;
 mod telemetry;
 mod views;
+mod visibility;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -32,8 +34,10 @@ use crate::queries::{Parameters, Queries, Query};
 use crate::telemetry::TelemetryFile;
 use mapping::Mapping;
 pub use telemetry::is_telemetry;
+pub use visibility::{MASK, Visibility};
 
 /// The tables and views of one snapshot.
+#[derive(Clone)]
 pub struct Catalog {
     /// Runs SQL over the tables and views.
     pub session: SessionContext,
@@ -53,7 +57,7 @@ pub struct Catalog {
 }
 
 /// Files of telemetry events.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Telemetry {
     /// The platform's.
     pub platform: Vec<Arc<TelemetryFile>>,
@@ -120,7 +124,7 @@ impl Catalog {
     /// Nothing is listed or read before a query names one. A table that a staging query makes has none.
     pub fn register_history(&self) -> Result<(), CatalogError> {
         for (table, store) in self.stores.iter().filter(|(table, _)| !table.arrives_daily()) {
-            let name = format!("{table}_history");
+            let name = history_name(*table);
             let history = HistoryTable::new(Arc::clone(&self.exports), *table, store.clone());
             self.session
                 .register_table(TableReference::partial(TABLE_SCHEMA, name.as_str()), Arc::new(history))
@@ -263,6 +267,11 @@ impl Catalog {
             .register_object_store(&location.root, Arc::clone(&location.store));
         ObjectStoreUrl::parse(&location.root).map_err(CatalogError::registering(location.root.as_str()))
     }
+}
+
+/// The name of the table of all days of a table.
+fn history_name(table: Table) -> String {
+    format!("{table}_history")
 }
 
 /// Where to look for every table that the snapshot needs: canonical ones, and the raw ones that mappings read.

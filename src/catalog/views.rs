@@ -87,6 +87,9 @@ const DISTINCT: [Distinct; 4] = [
 /// Makes the `batches` table of exports without one, where it comes from enrolments.
 const BATCHES_FROM_ENROLMENTS: &str = "staging/batches_from_enrolments";
 
+/// The one view that reads telemetry, which is no table of the snapshot.
+pub const DISTINCT_DELIVERIES: &str = "distinct_deliveries";
+
 /// The query of a view.
 pub fn query_of(view: &str) -> Option<&'static str> {
     VIEWS.into_iter().find(|query| query.rsplit('/').next() == Some(view))
@@ -110,7 +113,8 @@ pub fn parameters(config: &Config, date: SnapshotDate) -> Parameters {
         .with("period", "*")
 }
 
-/// Registers the views; `has_batches` tells whether the exports have a `batches` table of their own.
+/// Registers the views, but for those that are there already; `has_batches` tells whether the exports have a `batches` table
+/// of their own.
 pub async fn register(catalog: &Catalog, has_batches: bool) -> Result<(), CatalogError> {
     if !has_batches {
         let batches = catalog.query(BATCHES_FROM_ENROLMENTS, |parameters| parameters).await?;
@@ -118,6 +122,9 @@ pub async fn register(catalog: &Catalog, has_batches: bool) -> Result<(), Catalo
     }
     for query in VIEWS {
         let name = query.rsplit('/').next().unwrap_or(query);
+        if catalog.session.table_exist(name).unwrap_or(false) {
+            continue;
+        }
         let distinct = DISTINCT.iter().find(|distinct| distinct.query == query);
         let frame = match distinct {
             Some(distinct) if catalog.are_built_in(&[query]) => distinct_rows(catalog, distinct).await?,

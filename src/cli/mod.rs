@@ -6,6 +6,7 @@ mod format;
 mod nightly;
 mod options;
 mod parameters;
+mod password;
 mod progress;
 mod queries;
 mod query;
@@ -59,6 +60,7 @@ enum Command {
     Queries(queries::QueriesArguments),
     Query(query::QueryArguments),
     Serve(serve::ServeArguments),
+    Password(password::PasswordArguments),
     Check(check::CheckArguments),
     Sample(sample::SampleArguments),
     Requests(requests::RequestsArguments),
@@ -101,6 +103,7 @@ async fn execute(command: Command) -> Result<(), Failure> {
         Command::Queries(arguments) => queries::run(arguments),
         Command::Query(arguments) => query::run(arguments).await,
         Command::Serve(arguments) => serve::run(arguments, std::future::pending()).await,
+        Command::Password(arguments) => password::run(arguments),
         Command::Check(arguments) => check::run(arguments).await,
         Command::Sample(arguments) => sample::run(arguments),
         Command::Requests(arguments) => requests::run(arguments).await,

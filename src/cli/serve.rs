@@ -13,6 +13,7 @@ const EXAMPLES: &str = "\
 Examples:
   pragati serve --exports exports --reports reports --listen 127.0.0.1:8480
   pragati serve --exports sample_data --dev-auth --mail-server smtp+plain://127.0.0.1:2525 --mail-from reports@example.org
+  pragati serve --exports exports --postgres 127.0.0.1:5433     and then: psql -h 127.0.0.1 -p 5433 pragati
   PRAGATI_DATABASE__URL=postgres://… pragati serve --exports s3://bucket/exports --reports s3://bucket/reports
 
 Who may log in and where mail goes is set in pragati.toml, under [identity] and [mail]. The API is described at
@@ -29,6 +30,9 @@ pub struct ServeArguments {
     /// Address to listen on [default: 127.0.0.1:8480]
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
+    /// Address for PostgreSQL clients, such as psql or a dashboard [default: none]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    postgres: Option<SocketAddr>,
     /// Folder of the database, report files and click events [default: pragati-data]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -49,6 +53,7 @@ pub async fn run(arguments: ServeArguments, shutdown: impl Future<Output = ()>) 
     let mut config = arguments.common.load()?;
     config.serve.reports = arguments.reports.or(config.serve.reports);
     config.serve.listen = arguments.listen.unwrap_or(config.serve.listen);
+    config.postgres.listen = arguments.postgres.or(config.postgres.listen);
     config.serve.data = arguments.data.unwrap_or(config.serve.data);
     config.mail.server = arguments.mail_server.or(config.mail.server);
     config.mail.from = arguments.mail_from.or(config.mail.from);
@@ -56,6 +61,9 @@ pub async fn run(arguments: ServeArguments, shutdown: impl Future<Output = ()>) 
     let service = Service::open(&config, login).await?;
     if !arguments.common.is_quiet() {
         eprintln!("listening on {}", service.url());
+        if let Some(address) = service.postgres_address() {
+            eprintln!("PostgreSQL clients connect to {address}, database pragati");
+        }
     }
     Ok(service.run(shutdown).await?)
 }

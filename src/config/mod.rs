@@ -4,6 +4,7 @@
 
 mod identity;
 mod mail;
+mod postgres;
 mod ratio;
 mod secret;
 mod serve;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 pub use identity::{AddressSource, IdentityConfig, TokenAlgorithm};
 pub use mail::{DkimConfig, MailConfig};
+pub use postgres::PostgresConfig;
 pub use ratio::RatioConfig;
 pub use secret::Secret;
 pub use serve::{DatabaseConfig, ServeConfig};
@@ -83,6 +85,7 @@ pub struct Config {
     pub nightly: NightlyConfig,
     pub ratio: RatioConfig,
     pub serve: ServeConfig,
+    pub postgres: PostgresConfig,
     pub database: DatabaseConfig,
     pub identity: IdentityConfig,
     pub mail: MailConfig,
@@ -208,6 +211,7 @@ impl Default for Config {
             nightly: NightlyConfig::default(),
             ratio: RatioConfig::default(),
             serve: ServeConfig::default(),
+            postgres: PostgresConfig::default(),
             database: DatabaseConfig::default(),
             identity: IdentityConfig::default(),
             mail: MailConfig::default(),
@@ -268,6 +272,7 @@ impl Config {
             .map_err(|error| ConfigError::Invalid(one_line(&error.to_string())))?;
         config.report.check()?;
         config.serve.check()?;
+        config.postgres.check()?;
         Ok(config)
     }
 

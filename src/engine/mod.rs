@@ -2,14 +2,22 @@
 //!
 //! Knows SQL and resources; which tables there are is `catalog`'s business.
 
+mod answer;
 mod compact;
 pub mod copies;
 mod error;
 pub mod functions;
 mod kept;
+mod limits;
+mod ordered_schema;
 mod session;
+mod stoppable;
 mod temp_files;
+mod threads;
 
+pub use answer::Answer;
 pub use error::EngineError;
 pub use kept::kept;
-pub use session::{EngineOptions, RAW_SCHEMA, TABLE_SCHEMA, new_session, partitioned_session, session_beside};
+pub use limits::{QueryLimits, SharedLimits};
+pub use session::{CATALOG, EngineOptions, RAW_SCHEMA, TABLE_SCHEMA, empty_beside, new_session, partitioned_session, session_beside};
+pub use threads::EngineThreads;

@@ -13,13 +13,15 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 
 use super::error::EngineError;
 use super::functions;
+use super::ordered_schema::OrderedSchema;
 use super::temp_files::TempFiles;
 
 /// The schema of the canonical tables and views.
 pub const TABLE_SCHEMA: &str = "public";
 /// The schema of the raw tables that staging queries read.
 pub const RAW_SCHEMA: &str = "raw";
-const CATALOG: &str = "pragati";
+/// The name of the catalog, which is the database to PostgreSQL clients.
+pub const CATALOG: &str = "pragati";
 
 /// How many of the largest memory consumers an out-of-memory error names.
 const NAMED_CONSUMERS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
@@ -125,6 +127,23 @@ pub async fn session_beside(other: &SessionContext) -> Result<SessionContext, En
             }
         }
         to.register_schema(schema, Arc::new(tables)).map_err(failed())?;
+    }
+    Ok(session)
+}
+
+/// A session that shares the settings, memory, temporary space and functions of another, whose schemas are empty. Names of
+/// tables are listed in order.
+pub fn empty_beside(other: &SessionContext) -> Result<SessionContext, EngineError> {
+    let failed = || EngineError::running("a session beside another");
+    let session = SessionContext::new_with_config_rt(other.copied_config(), other.runtime_env());
+    register_functions(&session);
+    if let Some(catalog) = session.catalog(CATALOG) {
+        catalog
+            .register_schema(TABLE_SCHEMA, Arc::new(OrderedSchema::default()))
+            .map_err(failed())?;
+        catalog
+            .register_schema(RAW_SCHEMA, Arc::new(OrderedSchema::default()))
+            .map_err(failed())?;
     }
     Ok(session)
 }

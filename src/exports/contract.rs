@@ -65,6 +65,9 @@ const USERS: &[Column] = &[
     required("tenant_id", Kind::Text),
 ];
 
+/// The columns of `users` that say who a person is.
+const PERSONAL: [&str; 5] = ["external_id", "first_name", "last_name", "email", "mobile"];
+
 const ENROLMENTS: &[Column] = &[
     required("user_id", Kind::Text),
     required("course_id", Kind::Text),
@@ -136,6 +139,11 @@ impl Table {
     /// Events arrive day by day, so all days up to the snapshot's are read; other tables are whole every day.
     pub const fn arrives_daily(self) -> bool {
         matches!(self, Self::DownloadEvents)
+    }
+
+    /// Whether a column says who or where a person is, beside the platform's own id.
+    pub fn is_personal(self, column: &str) -> bool {
+        matches!(self, Self::Users) && PERSONAL.contains(&column)
     }
 
     /// The columns, in contract order.

@@ -20,4 +20,4 @@ pub use inspect::{InspectedFile, check_columns, check_contract, read_footers};
 pub use location::{Location, LocationError};
 pub use pinned::PinnedFile;
 pub use snapshot::{Exports, SUCCESS_MARKER, Snapshot, TableFiles, TableFolder};
-pub use table::{Blanks, SnapshotTable};
+pub use table::{Blanks, SnapshotTable, pushdown};

@@ -13,10 +13,15 @@ pub enum ServerError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Identity(#[from] IdentityError),
-    #[error("serve.listen: {address} cannot be listened on: {reason}; choose another address, or stop what has it")]
-    Listen { address: SocketAddr, reason: String },
-    #[error("serve.{setting}: {} cannot be used for TLS: {reason}; it must be a PEM file", path.display())]
+    #[error("{room}.listen: {address} cannot be listened on: {reason}; choose another address, or stop what has it")]
+    Listen {
+        room: &'static str,
+        address: SocketAddr,
+        reason: String,
+    },
+    #[error("{room}.{setting}: {} cannot be used for TLS: {reason}; it must be a PEM file", path.display())]
     Tls {
+        room: &'static str,
         setting: &'static str,
         path: PathBuf,
         reason: String,

@@ -12,6 +12,7 @@ mod error;
 pub mod figures;
 pub mod identity;
 mod page;
+pub mod postgres;
 mod serve;
 mod service;
 mod tls;
@@ -32,6 +33,7 @@ use crate::delivery::source::ReportSource;
 use crate::delivery::store::Store;
 use figures::FiguresSource;
 use identity::Identity;
+use postgres::PostgresMetrics;
 
 /// What the service is made of.
 #[derive(Clone)]
@@ -43,6 +45,8 @@ pub struct ServerParts {
     pub files: Arc<ReportFiles>,
     pub metrics: Arc<DeliveryMetrics>,
     pub figures: Arc<FiguresSource>,
+    /// Figures of the PostgreSQL endpoint, where there is one.
+    pub postgres: Option<Arc<PostgresMetrics>>,
     /// Whether a mail server is set, so that reports can be mailed.
     pub can_mail: bool,
     /// Told of each new request, so that a worker of this process takes it up at once.

@@ -15,6 +15,9 @@ use super::identity::is_of_this_machine;
 use super::{ServerError, ServerParts, api, tls};
 use crate::delivery::links::Links;
 
+/// The part of the configuration that this is about.
+const ROOM: &str = "serve";
+
 /// What one client may take of the service.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -60,12 +63,16 @@ impl HttpServer {
     pub async fn bind(parts: ServerParts, limits: Limits) -> Result<Self, ServerError> {
         let config = &parts.config;
         let tls = match config.tls()? {
-            Some((certificate, key)) => Some(tls::settings(certificate, key)?),
+            Some((certificate, key)) => {
+                let settings = tls::settings(ROOM, (certificate, key), b"http/1.1")?;
+                Some(RustlsConfig::from_config(settings))
+            }
             None => None,
         };
         parts.identity.check_address(config.listen)?;
         let links = Links::new(config)?;
         let unavailable = |error: std::io::Error| ServerError::Listen {
+            room: ROOM,
             address: config.listen,
             reason: error.to_string(),
         };

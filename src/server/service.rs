@@ -4,6 +4,7 @@
 //! is lost, because every part takes its work from the store.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use tokio::sync::{Notify, watch};
 
 use super::figures::{FiguresError, FiguresSource};
 use super::identity::{Identity, IdentityError};
+use super::postgres::{PostgresError, PostgresMetrics, PostgresParts, PostgresServer};
 use super::{HttpServer, Limits, ServerError, ServerParts};
 use crate::config::{Config, ConfigError};
 use crate::delivery::events::EventWriter;
@@ -53,6 +55,8 @@ pub enum ServiceError {
     Figures(#[from] FiguresError),
     #[error(transparent)]
     Server(#[from] ServerError),
+    #[error(transparent)]
+    Postgres(#[from] PostgresError),
     #[error(
         "a shared database needs serve.files and events, places that every process which shares it reaches: a file that one \
          of them made is fetched from another"
@@ -71,6 +75,7 @@ impl ServiceError {
             Self::Location(error) => matches!(error, LocationError::Malformed { .. }),
             Self::Identity(error) => matches!(error, IdentityError::DevAuthInPublic { .. }),
             Self::Source(SourceError::Catalog(error)) => error.is_usage(),
+            Self::Postgres(error) => error.is_usage(),
             _ => false,
         }
     }
@@ -88,6 +93,7 @@ pub enum Login {
 /// An open service.
 pub struct Service {
     http: HttpServer,
+    postgres: Option<PostgresServer>,
     workshop: Arc<Workshop>,
     workers: usize,
     events: EventWriter,
@@ -127,9 +133,23 @@ impl Service {
         let metrics = Arc::new(DeliveryMetrics::new(serve.deadline()));
         let (bell, click_bell) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let events = EventWriter::new(store.clone(), events, Arc::clone(&click_bell));
+        let identity = Arc::new(identity);
+        let postgres = match config.postgres.listen {
+            Some(listen) => {
+                let parts = PostgresParts {
+                    source: Arc::clone(&source),
+                    identity: Arc::clone(&identity),
+                    login,
+                    metrics: Arc::new(PostgresMetrics::default()),
+                };
+                Some(PostgresServer::bind(listen, config, parts).await?)
+            }
+            None => None,
+        };
         let parts = ServerParts {
             config: serve.clone(),
-            identity: Arc::new(identity),
+            identity,
+            postgres: postgres.as_ref().map(PostgresServer::metrics),
             store: store.clone(),
             source: Arc::clone(&source),
             files: Arc::clone(&files),
@@ -142,6 +162,7 @@ impl Service {
         let http = HttpServer::bind(parts, Limits::default()).await?;
         Ok(Self {
             http,
+            postgres,
             workers: serve.workers,
             retention: Retention::new(store.clone(), files.location().clone(), serve.retention()),
             events,
@@ -165,6 +186,11 @@ impl Service {
         self.http.url()
     }
 
+    /// The address of the PostgreSQL endpoint, where there is one.
+    pub fn postgres_address(&self) -> Option<SocketAddr> {
+        self.postgres.as_ref().map(PostgresServer::address)
+    }
+
     /// Runs until `shutdown` ends; then takes nothing new, and gives what is under way some time to end. What does not end in
     /// time is taken up by another process, or by the next one.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServiceError> {
@@ -178,6 +204,10 @@ impl Service {
         let forget = move |path: &str| files.forget(path);
         let _keeping_house = SpawnedTask::spawn(self.retention.run(forget, stopping.clone()));
         let mut events = SpawnedTask::spawn(self.events.run(events_stopping));
+        let postgres = match self.postgres {
+            Some(postgres) => Some(SpawnedTask::spawn(postgres.run(stopping.clone()))),
+            None => None,
+        };
         let workers = self.workshop.run(self.workers, stopping.clone());
         let workers = SpawnedTask::spawn(within_grace(workers, stopping, self.grace));
         let shutdown = async {
@@ -193,6 +223,9 @@ impl Service {
         let _ = stop.send(true);
         if !workers.await.unwrap_or(false) {
             tracing::warn!("some work did not end in time; it goes on when the service runs again");
+        }
+        if let Some(postgres) = postgres {
+            let _ = postgres.await;
         }
         // Last, for the events of the last requests.
         let _ = stop_events.send(true);

@@ -1,9 +1,8 @@
-//! TLS of the service itself, for sites without a proxy that does it: a certificate chain and its key from PEM files.
+//! TLS of the service itself: a certificate chain and its key from PEM files.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use axum_server::tls_rustls::RustlsConfig;
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
@@ -11,14 +10,20 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::ServerError;
 
-/// What the files allow; an error where they do not hold a chain and its key.
-pub fn settings(certificate: &Path, key: &Path) -> Result<RustlsConfig, ServerError> {
+/// What the files of `[room]` allow, for clients that speak `protocol`; an error where they do not hold a chain and its key.
+pub fn settings(
+    room: &'static str,
+    (certificate, key): (&Path, &Path),
+    protocol: &[u8],
+) -> Result<Arc<ServerConfig>, ServerError> {
     let bad_certificate = |reason: String| ServerError::Tls {
+        room,
         setting: "tls_certificate",
         path: certificate.to_owned(),
         reason,
     };
     let bad_key = |reason: String| ServerError::Tls {
+        room,
         setting: "tls_key",
         path: key.to_owned(),
         reason,
@@ -36,6 +41,6 @@ pub fn settings(certificate: &Path, key: &Path) -> Result<RustlsConfig, ServerEr
         .with_no_client_auth()
         .with_single_cert(chain, private_key)
         .map_err(|error| bad_key(error.to_string()))?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(RustlsConfig::from_config(Arc::new(config)))
+    config.alpn_protocols = vec![protocol.to_vec()];
+    Ok(Arc::new(config))
 }

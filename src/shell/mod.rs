@@ -20,8 +20,6 @@ mod parameter;
 mod progress;
 mod session;
 mod statements;
-mod stoppable;
-mod threads;
 mod tokens;
 
 use std::future::Future;
@@ -39,7 +37,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::config::DateChoice;
-use crate::engine::EngineError;
+use crate::engine::{Answer, EngineError};
 use crate::formats::{Format, one_line};
 use command::{COMMANDS, Command};
 use destination::OpenFile;
@@ -52,7 +50,7 @@ pub use error::ShellError;
 pub use history_file::default_place as default_history;
 pub use parameter::{Parameter, ParameterError};
 pub use progress::{line as progress_line, watched};
-pub use session::{Answer, Session, parse};
+pub use session::{Session, parse};
 
 /// Files that include each other deeper than this do so for ever.
 const DEEPEST_INCLUDE: usize = 16;

@@ -14,7 +14,7 @@ use futures::{Stream, StreamExt};
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::session::Answer;
+use crate::engine::Answer;
 
 /// A query that takes less than this is not talked about.
 const LONG: Duration = Duration::from_secs(1);

@@ -1,32 +1,23 @@
 //! One snapshot, open for questions: statements in, rows out.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{LogicalPlan, Statement as PlannedStatement};
-use datafusion::physical_plan::stream::{RecordBatchReceiverStream, RecordBatchStreamAdapter};
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::sql::parser::{DFParser, Statement};
 use datafusion::sql::sqlparser::parser::ParserError;
-use futures::StreamExt;
 
 use super::error::ShellError;
 use super::guard;
 use super::names::Names;
 use super::parameter::Parameter;
-use super::stoppable::{Waiting, stoppable};
-use super::threads::EngineThreads;
 use crate::catalog::Catalog;
 use crate::config::{Config, DateChoice};
-use crate::engine::EngineError;
+use crate::engine::{Answer, EngineError, EngineThreads};
 use crate::ids::SnapshotDate;
 use crate::queries::{Parameters, Query};
 
-/// Batches that are made ahead of who writes them.
-const BATCHES_AHEAD: usize = 2;
 const WHAT: &str = "query";
 
 /// A snapshot with its tables, views, history and parameters.
@@ -38,13 +29,6 @@ pub struct Session {
     /// The tables and views of the snapshot, which statements may not replace.
     protected: BTreeSet<String>,
     threads: EngineThreads,
-}
-
-/// Rows on their way, made by a task of their own that ends when they are dropped.
-pub struct Answer {
-    pub rows: SendableRecordBatchStream,
-    /// Tells of the progress.
-    pub plan: Arc<dyn ExecutionPlan>,
 }
 
 impl Session {
@@ -132,47 +116,7 @@ impl Session {
     }
 
     async fn run(&self, frame: DataFrame) -> Result<Answer, ShellError> {
-        let context = Arc::new(frame.task_ctx());
-        let waiting = Waiting::default();
-        let plan = self
-            .threads
-            .run(async move { frame.create_physical_plan().await })
-            .await?;
-        let plan = plan.and_then(|plan| stoppable(plan, &waiting));
-        let plan = plan.map_err(EngineError::running(WHAT))?;
-        Ok(Answer {
-            rows: self.in_a_task(Arc::clone(&plan), context, waiting)?,
-            plan,
-        })
-    }
-
-    /// The rows of a plan, made by a task on the engine's threads, which ends when they are not waited for any more.
-    fn in_a_task(
-        &self,
-        plan: Arc<dyn ExecutionPlan>,
-        context: Arc<TaskContext>,
-        waiting: Waiting,
-    ) -> Result<SendableRecordBatchStream, EngineError> {
-        let threads = self.threads.handle().ok_or(EngineError::Lost("answer of a query"))?;
-        let schema = plan.schema();
-        let mut receiver = RecordBatchReceiverStream::builder(Arc::clone(&schema), BATCHES_AHEAD);
-        let sender = receiver.tx();
-        let made = async move {
-            let mut rows = execute_stream(plan, context)?;
-            while let Some(batch) = rows.next().await {
-                // The rest is of no use to anybody.
-                if sender.send(batch).await.is_err() {
-                    break;
-                }
-            }
-            Ok(())
-        };
-        receiver.spawn_on(made, threads);
-        let rows = receiver.build().inspect(move |_batch| {
-            // Goes with the rows.
-            let _ = &waiting;
-        });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
+        Ok(Answer::start(&self.threads, frame, WHAT).await?)
     }
 }
 

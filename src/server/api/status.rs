@@ -90,6 +90,9 @@ pub async fn metrics(State(state): State<AppState>) -> Result<Response, Problem>
     let figures = figures(&state).await?;
     let mut text = state.parts.metrics.encode(&figures, chrono::Utc::now());
     text.push_str(&state.parts.figures.gauges());
+    if let Some(postgres) = &state.parts.postgres {
+        text.push_str(&postgres.encode());
+    }
     let kind = HeaderValue::from_static(DeliveryMetrics::CONTENT_TYPE);
     Ok(([(CONTENT_TYPE, kind)], text).into_response())
 }

@@ -101,7 +101,11 @@ impl Identity {
 
     /// Who sends a request with these headers.
     pub async fn person(&self, headers: &HeaderMap) -> Result<Person, Refusal> {
-        let token = bearer_token(headers)?;
+        self.person_of_token(bearer_token(headers)?).await
+    }
+
+    /// Whose token it is.
+    pub async fn person_of_token(&self, token: &str) -> Result<Person, Refusal> {
         let mut person = match &self.proof {
             Proof::Tokens(tokens) => tokens.person(token).await?,
             Proof::Dev => dev::person(token, &self.config)?,

@@ -1,4 +1,4 @@
-//! Threads for the engine alone, so that a query that keeps them busy does not keep the shell from hearing Ctrl-C.
+//! Threads for the engine alone, so that a query that keeps them busy does not keep others from hearing Ctrl-C or clients.
 
 use std::future::Future;
 use std::num::NonZeroUsize;
@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinSet;
 
-use crate::engine::EngineError;
+use super::error::EngineError;
 
 /// What the engine runs on.
 pub struct EngineThreads(Option<Runtime>);

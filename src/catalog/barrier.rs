@@ -1,0 +1,152 @@
+//! Rows that nobody looks behind: conditions of a query are tested on the rows that come through, never on those that were
+//! left out, whose values could otherwise show in an error, or in whether there is one.
+//!
+//! Conditions that cannot fail, a column compared with values, are let through, so that reading stays narrow (PostgreSQL
+//! calls such functions leakproof). What the plan behind the barrier reads, and how many rows, is not shown by EXPLAIN.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, Result, Statistics, plan_err};
+use datafusion::dataframe::DataFrame;
+use datafusion::datasource::TableType;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableProviderFilterPushDown};
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PhysicalExpr, PlanProperties};
+use datafusion::prelude::col;
+
+use crate::exports::pushdown;
+
+/// The rows as a table.
+pub fn behind_barrier(rows: DataFrame) -> Arc<dyn TableProvider> {
+    let schema = Arc::new(rows.schema().as_arrow().clone());
+    Arc::new(Guarded {
+        rows: rows.into_unoptimized_plan(),
+        schema,
+    })
+}
+
+struct Guarded {
+    rows: LogicalPlan,
+    schema: SchemaRef,
+}
+
+impl fmt::Debug for Guarded {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.debug_struct("Guarded").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl TableProvider for Guarded {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        session: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let mut rows = LogicalPlanBuilder::from(self.rows.clone());
+        let safe = filters.iter().filter(|filter| is_safe(filter)).map(unqualified);
+        if let Some(condition) = conjunction(safe.collect::<Result<Vec<_>>>()?) {
+            rows = rows.filter(condition)?;
+        }
+        if let Some(columns) = projection {
+            let names = columns.iter().map(|column| {
+                let name = self.schema.field(*column).name();
+                col(format!("\"{}\"", name.replace('"', "\"\"")))
+            });
+            rows = rows.project(names.collect::<Vec<_>>())?;
+        }
+        if limit.is_some() {
+            rows = rows.limit(0, limit)?;
+        }
+        let plan = session.create_physical_plan(&rows.build()?).await?;
+        Ok(Arc::new(BarrierExec { plan }))
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        Ok(filters.iter().map(|filter| pushdown(filter)).collect())
+    }
+}
+
+fn is_safe(filter: &Expr) -> bool {
+    !matches!(pushdown(filter), TableProviderFilterPushDown::Unsupported)
+}
+
+/// The condition on the columns of the rows, whatever the query calls the table.
+fn unqualified(filter: &Expr) -> Result<Expr> {
+    let bare = filter.clone().transform(|expr| {
+        Ok(match expr {
+            Expr::Column(column) => Transformed::yes(Expr::Column(Column::new_unqualified(column.name))),
+            other => Transformed::no(other),
+        })
+    });
+    Ok(bare?.data)
+}
+
+/// Runs a plan that other plans cannot reach into.
+struct BarrierExec {
+    plan: Arc<dyn ExecutionPlan>,
+}
+
+impl fmt::Debug for BarrierExec {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.debug_struct("BarrierExec").finish_non_exhaustive()
+    }
+}
+
+impl DisplayAs for BarrierExec {
+    fn fmt_as(&self, _type: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("BarrierExec")
+    }
+}
+
+impl ExecutionPlan for BarrierExec {
+    fn name(&self) -> &str {
+        "BarrierExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        self.plan.properties()
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn apply_expressions(
+        &self,
+        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        match children.is_empty() {
+            true => Ok(self),
+            false => plan_err!("a barrier has no children"),
+        }
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        self.plan.execute(partition, context)
+    }
+
+    fn partition_statistics(&self, _partition: Option<usize>) -> Result<Arc<Statistics>> {
+        Ok(Arc::new(Statistics::new_unknown(&self.schema())))
+    }
+}

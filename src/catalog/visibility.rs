@@ -1,0 +1,240 @@
+//! What somebody may see of a snapshot, enforced where tables are read: rows of other tenants, and personal columns, never
+//! enter the plans of those who may not see them.
+//!
+//! The views are made anew over what is left, so each of them, also a site's own, holds nothing else. An enrolment, its
+//! progress, a click and a delivery are their batch's tenant's. Users of other tenants who learn in a visible batch keep
+//! their rows in its report, without details.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+use datafusion::common::{JoinType, TableReference};
+use datafusion::dataframe::DataFrame;
+use datafusion::error::DataFusionError;
+use datafusion::logical_expr::{Expr, col, in_list, lit, when};
+use datafusion::scalar::ScalarValue;
+
+use super::barrier::behind_barrier;
+use super::views::{self, DISTINCT_DELIVERIES};
+use super::{Catalog, CatalogError, history_name};
+use crate::engine::{EngineError, TABLE_SCHEMA, empty_beside};
+use crate::exports::Table;
+use crate::ids::TenantId;
+
+/// Stands for a personal value that may not be seen.
+pub const MASK: &str = "***";
+/// The view of the snapshot's batches, each once, with its tenant.
+const BATCHES: &str = "distinct_batches";
+
+/// What somebody may see.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Visibility {
+    /// The tenants whose rows are seen; none means all rows.
+    pub tenants: Option<BTreeSet<TenantId>>,
+    /// Whether names, addresses, numbers and external ids are seen.
+    pub personal: bool,
+}
+
+impl Visibility {
+    /// Everything.
+    pub const FULL: Self = Self {
+        tenants: None,
+        personal: true,
+    };
+}
+
+impl Catalog {
+    /// The same snapshot with its history, as somebody of this visibility sees it: the schema of tables and views alone, in
+    /// a session of its own. Raw tables are not in it.
+    pub async fn seen_with(&self, visibility: &Visibility) -> Result<Self, CatalogError> {
+        let seen = Self {
+            session: empty_beside(&self.session)?,
+            ..self.clone()
+        };
+        let Visibility { tenants, personal } = visibility;
+        if tenants.is_none() && *personal {
+            seen.take_all_of(self).await?;
+            return Ok(seen);
+        }
+        for table in Table::ALL {
+            let name = table.name();
+            seen.add(name, rows_of(self, name, table, visibility).await?)?;
+            if !table.arrives_daily() && self.session.table_exist(history_name(table)).unwrap_or(false) {
+                let history = history_name(table);
+                seen.add(&history, rows_of(self, &history, table, visibility).await?)?;
+            }
+        }
+        let deliveries = match tenants {
+            None => table_of(self, DISTINCT_DELIVERIES).await?,
+            Some(_) => behind_barrier(of_visible_batches(self, DISTINCT_DELIVERIES, visibility).await?),
+        };
+        seen.add(DISTINCT_DELIVERIES, deliveries)?;
+        match views_users(self, visibility).await? {
+            None => views::register(&seen, true).await?,
+            Some(users) => seen.register_views_over(users).await?,
+        }
+        Ok(seen)
+    }
+
+    /// Registers the views over other rows of users than the table `users` shows.
+    async fn register_views_over(&self, users: Arc<dyn TableProvider>) -> Result<(), CatalogError> {
+        let shown = self.swap(Table::Users.name(), users)?;
+        views::register(self, true).await?;
+        if let Some(shown) = shown {
+            self.swap(Table::Users.name(), shown)?;
+        }
+        Ok(())
+    }
+
+    fn swap(
+        &self,
+        name: &str,
+        table: Arc<dyn TableProvider>,
+    ) -> Result<Option<Arc<dyn TableProvider>>, CatalogError> {
+        let former = self
+            .session
+            .deregister_table(TableReference::partial(TABLE_SCHEMA, name))
+            .map_err(CatalogError::registering(name))?;
+        self.add(name, table)?;
+        Ok(former)
+    }
+
+    async fn take_all_of(&self, other: &Self) -> Result<(), CatalogError> {
+        for name in other.table_names() {
+            self.add(&name, table_of(other, &name).await?)?;
+        }
+        Ok(())
+    }
+
+    /// The names of all tables and views.
+    fn table_names(&self) -> Vec<String> {
+        let schema = self
+            .session
+            .catalog_names()
+            .iter()
+            .find_map(|catalog| self.session.catalog(catalog)?.schema(TABLE_SCHEMA));
+        schema.map(|schema| schema.table_names()).unwrap_or_default()
+    }
+
+    fn add(&self, name: &str, table: Arc<dyn TableProvider>) -> Result<(), CatalogError> {
+        self.session
+            .register_table(TableReference::partial(TABLE_SCHEMA, name), table)
+            .map_err(CatalogError::registering(name))?;
+        Ok(())
+    }
+}
+
+async fn table_of(catalog: &Catalog, name: &str) -> Result<Arc<dyn TableProvider>, CatalogError> {
+    let provider = catalog.session.table_provider(name).await;
+    Ok(provider.map_err(reading(name))?)
+}
+
+async fn frame_of(catalog: &Catalog, name: &str) -> Result<DataFrame, CatalogError> {
+    let frame = catalog.session.table(name).await;
+    Ok(frame.map_err(reading(name))?)
+}
+
+fn reading(name: &str) -> impl FnOnce(DataFusionError) -> EngineError {
+    EngineError::running(format!("table {name}"))
+}
+
+/// What is visible of a canonical table, or of its history, of that name.
+async fn rows_of(
+    catalog: &Catalog,
+    name: &str,
+    table: Table,
+    visibility: &Visibility,
+) -> Result<Arc<dyn TableProvider>, CatalogError> {
+    let Some(tenants) = &visibility.tenants else {
+        return match table {
+            Table::Users => Ok(masked(frame_of(catalog, name).await?, visibility)
+                .map_err(reading(name))?
+                .into_view()),
+            _ => table_of(catalog, name).await,
+        };
+    };
+    let rows = match table {
+        Table::Users => frame_of(catalog, name)
+            .await?
+            .filter(is_of(tenants))
+            .and_then(|users| masked(users, visibility))
+            .map_err(reading(name))?,
+        Table::Batches => of_visible_batches(catalog, name, visibility)
+            .await?
+            .filter(is_of(tenants))
+            .map_err(reading(name))?,
+        Table::Enrolments | Table::CourseProgress | Table::DownloadEvents => {
+            of_visible_batches(catalog, name, visibility).await?
+        }
+    };
+    Ok(behind_barrier(rows))
+}
+
+/// The rows of users that views are made of, where these are not the visible ones: those of other tenants who learn in
+/// visible batches are among them, without details.
+async fn views_users(
+    catalog: &Catalog,
+    visibility: &Visibility,
+) -> Result<Option<Arc<dyn TableProvider>>, CatalogError> {
+    let Some(tenants) = &visibility.tenants else {
+        return Ok(None);
+    };
+    let failed = || reading(Table::Users.name());
+    let learners = of_visible_batches(catalog, Table::Enrolments.name(), visibility).await?;
+    let users = frame_of(catalog, Table::Users.name()).await?;
+    let own = users.clone().filter(is_of(tenants)).and_then(|users| masked(users, visibility));
+    let id_alone = Table::Users.columns().iter().map(|column| {
+        let kind = column.kind.data_type();
+        match column.name {
+            "user_id" => col(column.name),
+            name => lit(ScalarValue::try_from(&kind).unwrap_or(ScalarValue::Null)).alias(name),
+        }
+    });
+    let others = users
+        .filter(is_of(tenants).is_not_true())
+        .and_then(|users| users.join(learners, JoinType::LeftSemi, &["user_id"], &["user_id"], None))
+        .and_then(|users| users.select(id_alone.collect::<Vec<_>>()));
+    let rows = own.and_then(|own| own.union(others?)).map_err(failed())?;
+    Ok(Some(behind_barrier(rows)))
+}
+
+/// The rows of that table whose batch is a visible tenant's.
+async fn of_visible_batches(
+    catalog: &Catalog,
+    name: &str,
+    visibility: &Visibility,
+) -> Result<DataFrame, CatalogError> {
+    let rows = frame_of(catalog, name).await?;
+    let Some(tenants) = &visibility.tenants else {
+        return Ok(rows);
+    };
+    let batches = frame_of(catalog, BATCHES).await?;
+    let visible = batches
+        .filter(is_of(tenants))
+        .and_then(|batches| batches.select(vec![col("batch_id").alias("visible_batch_id")]))
+        .and_then(|visible| rows.join(visible, JoinType::LeftSemi, &["batch_id"], &["visible_batch_id"], None));
+    Ok(visible.map_err(reading(name))?)
+}
+
+fn is_of(tenants: &BTreeSet<TenantId>) -> Expr {
+    let tenants = tenants.iter().map(|tenant| lit(tenant.as_str()));
+    in_list(col("tenant_id"), tenants.collect(), false)
+}
+
+/// Users whose personal columns tell only whether there is a value.
+fn masked(users: DataFrame, visibility: &Visibility) -> Result<DataFrame, DataFusionError> {
+    if visibility.personal {
+        return Ok(users);
+    }
+    let schema = users.schema().clone();
+    let columns = schema.fields().iter().map(|field| {
+        let name = field.name().as_str();
+        if !Table::Users.is_personal(name) {
+            return Ok(col(name));
+        }
+        let mask = ScalarValue::from(MASK).cast_to(field.data_type())?;
+        Ok(when(col(name).is_not_null(), lit(mask)).end()?.alias(name))
+    });
+    users.select(columns.collect::<Result<Vec<_>, DataFusionError>>()?)
+}

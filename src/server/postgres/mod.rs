@@ -1,0 +1,104 @@
+//! The PostgreSQL endpoint (DESIGN, section 12): analysts' own tools ask SQL of the newest snapshot, and read only.
+//!
+//! In reading order: `PostgresServer` listens, `login` says who a client is (`accounts`, `scram_secret`), `handler` speaks
+//! the protocol, `parse` and `statement` say what is asked and refuse what writes, `session` and `running` do it within
+//! `[postgres]`'s limits, over the tables that `snapshots` has for what the client may see. `stop` ends queries; `audit` and
+//! `metrics` tell of them.
+
+mod accounts;
+mod audit;
+mod client;
+mod error;
+mod functions;
+mod handler;
+mod listen;
+mod login;
+mod metrics;
+mod parameters;
+mod parse;
+mod running;
+mod scram_secret;
+mod session;
+mod snapshots;
+mod statement;
+mod stop;
+mod variables;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use super::ServerError;
+use super::identity::{Identity, IdentityError};
+use crate::catalog::CatalogError;
+use crate::config::ConfigError;
+use crate::engine::{EngineError, EngineThreads, SharedLimits};
+use accounts::{Accounts, AccountsError};
+use audit::AuditLog;
+use client::Clients;
+use parse::Parse;
+use snapshots::Snapshots;
+
+pub use listen::{PostgresParts, PostgresServer};
+pub use metrics::PostgresMetrics;
+pub use scram_secret::ScramSecret;
+
+/// An endpoint that does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum PostgresError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Accounts(#[from] AccountsError),
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    #[error(
+        "postgres.listen: {0} can be reached from other machines, so it needs TLS; set postgres.tls_certificate and postgres.tls_key"
+    )]
+    WithoutTls(SocketAddr),
+    #[error("postgres.audit: {} cannot be written: {reason}; check its permissions", path.display())]
+    Audit { path: PathBuf, reason: String },
+}
+
+impl PostgresError {
+    /// True where a setting or an argument has to be changed.
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Config(_) | Self::WithoutTls(_) | Self::Identity(IdentityError::DevAuthInPublic { .. }) => true,
+            Self::Server(error) => matches!(error, ServerError::Config(_)),
+            Self::Catalog(error) => error.is_usage(),
+            _ => false,
+        }
+    }
+}
+
+/// What all connections share.
+struct Endpoint {
+    accounts: Accounts,
+    /// Tells whose login token a password is; none where everybody is believed.
+    identity: Option<Arc<Identity>>,
+    /// Everybody is believed, on a developer's own machine.
+    believes_everybody: bool,
+    tls_is_required: bool,
+    /// For secrets of users who do not exist.
+    seed: [u8; 32],
+    clients: Arc<Clients>,
+    snapshots: Snapshots,
+    parse: Parse,
+    threads: EngineThreads,
+    limits: SharedLimits,
+    /// Queries that may run.
+    places: Arc<Semaphore>,
+    query_time: Duration,
+    audit: AuditLog,
+    metrics: Arc<PostgresMetrics>,
+}

@@ -1,0 +1,503 @@
+//! What one client's statements do: its transaction, cursors and variables, and the queries that it starts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arrow_pg::datatypes::arrow_schema_to_pg_fields;
+use arrow_pg::datatypes::df::deserialize_parameters_with_server_types;
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::execution::context::SQLOptions;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::sql::parser::Statement as EngineStatement;
+use datafusion::sql::sqlparser::ast::Statement;
+use futures::{Sink, SinkExt};
+use pgwire::api::portal::{Format, Portal};
+use pgwire::api::results::{DataRowEncoder, FieldFormat, FieldInfo, QueryResponse, Tag};
+use pgwire::api::store::PortalStore;
+use pgwire::api::{ClientInfo, ClientPortalStore, Type};
+use pgwire::error::{PgWireError, PgWireResult};
+use pgwire::messages::PgWireBackendMessage;
+use pgwire::messages::response::TransactionStatus;
+use pgwire::messages::startup::ParameterStatus;
+use pgwire::types::format::FormatOptions;
+
+use super::Endpoint;
+use super::client::{Client, Login};
+use super::error::QueryError;
+use super::login::fatal;
+use super::parameters::{self, Parameter};
+use super::parse::with_user;
+use super::running::{Account, Running, fetched};
+use super::snapshots::Seen;
+use super::statement::{Step, step};
+use super::stop::Stop;
+use super::variables;
+
+/// Cursors that one client may have open.
+const MOST_CURSORS: usize = 64;
+/// Statements that one client may have prepared.
+const MOST_STATEMENTS: usize = 2000;
+
+/// A statement that is understood, and planned where it asks for rows.
+#[derive(Clone)]
+pub struct Prepared {
+    pub sql: Arc<str>,
+    step: Arc<Step>,
+    planned: Option<Arc<Planned>>,
+    /// The columns of its rows; none where it gives none.
+    pub columns: Option<SchemaRef>,
+    pub parameters: Arc<Vec<Parameter>>,
+}
+
+/// A plan, and the snapshot that it is of.
+struct Planned {
+    plan: LogicalPlan,
+    seen: Arc<Seen>,
+}
+
+/// What a statement gives.
+pub enum Reply {
+    Rows(QueryResponse),
+    Done(Tag),
+}
+
+struct Cursor {
+    rows: Arc<tokio::sync::Mutex<Running>>,
+    stop: Stop,
+    columns: SchemaRef,
+    is_held: bool,
+}
+
+/// One client's session.
+pub struct Session {
+    endpoint: Arc<Endpoint>,
+    client: Arc<Client>,
+    cursors: Mutex<BTreeMap<String, Cursor>>,
+    /// The names of prepared statements.
+    statements: Mutex<BTreeSet<String>>,
+    /// The snapshot of the transaction that is open.
+    pinned: Mutex<Option<Arc<Seen>>>,
+}
+
+impl Session {
+    /// Of a client that may not have logged in yet.
+    pub fn new(endpoint: Arc<Endpoint>, client: Arc<Client>) -> Self {
+        Self {
+            endpoint,
+            client,
+            cursors: Mutex::default(),
+            statements: Mutex::default(),
+            pinned: Mutex::default(),
+        }
+    }
+
+    /// The statements of a text.
+    pub fn parse(&self, sql: &str) -> Result<Vec<Statement>, QueryError> {
+        self.endpoint.parse.statements(sql)
+    }
+
+    /// Understands one statement, and plans it where it asks for rows. What is refused is noted.
+    pub async fn prepare<C: ClientInfo>(
+        &self,
+        info: &C,
+        statement: Statement,
+        sql: &str,
+    ) -> Result<Prepared, PgWireError> {
+        let login = self.login()?;
+        let understood = step(with_user(statement, &login.actor.user));
+        let step = match understood {
+            Ok(step) => step,
+            Err(error) => {
+                if matches!(error, QueryError::NotAllowed(_)) {
+                    let time = self.endpoint.query_time;
+                    Account::open(&self.endpoint, &self.client, &login.actor, sql, time)?.failed(&error);
+                }
+                return Err(error.into());
+            }
+        };
+        let in_transaction = !matches!(info.transaction_status(), TransactionStatus::Idle);
+        let planned = match &step {
+            Step::Ask(statement) | Step::Declare { query: statement, .. } => {
+                let seen = self.seen(in_transaction).await?;
+                let plan = self.plan(statement, &seen).await?;
+                Some(Arc::new(Planned { plan, seen }))
+            }
+            _ => None,
+        };
+        let columns = match (&step, &planned) {
+            (Step::Ask(_), Some(planned)) => Some(Arc::clone(planned.plan.schema().inner())),
+            (Step::Fetch { name, .. }, _) => Some(Arc::clone(&self.cursor(name)?.1)),
+            (Step::Show(name), _) => Some(one_text(name)),
+            _ => None,
+        };
+        let parameters = match &planned {
+            Some(planned) => parameters::of_plan(&planned.plan).map_err(QueryError::from)?,
+            None => Vec::new(),
+        };
+        Ok(Prepared {
+            sql: sql.into(),
+            step: Arc::new(step),
+            planned,
+            columns,
+            parameters: Arc::new(parameters),
+        })
+    }
+
+    /// Runs a statement. `portal` holds the values of its parameters and how it wants its rows; none: no parameters, text.
+    pub async fn run<C>(
+        &self,
+        info: &mut C,
+        prepared: &Prepared,
+        portal: Option<&Portal<Prepared>>,
+    ) -> PgWireResult<Reply>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        let status = info.transaction_status();
+        if matches!(status, TransactionStatus::Error)
+            && !matches!(*prepared.step, Step::Commit | Step::Rollback | Step::RollbackToSavepoint)
+        {
+            return Err(QueryError::Aborted.into());
+        }
+        let tag = match prepared.step.as_ref() {
+            Step::Ask(_) => {
+                let running = self.start(info, prepared, portal).await?;
+                let columns = self.fields(info, prepared, portal)?;
+                let rows = running.encoded(Arc::clone(&columns));
+                return Ok(Reply::Rows(QueryResponse::new(columns, rows)));
+            }
+            Step::Show(name) => {
+                let value = variables::show(info.metadata(), name)?;
+                return Ok(Reply::Rows(one_value(name, &value)?));
+            }
+            Step::Fetch { name, rows } => {
+                let (cursor, _) = self.cursor(name)?;
+                let columns = self.fields(info, prepared, portal)?;
+                let rows = fetched(cursor.lock_owned().await, *rows, Arc::clone(&columns));
+                let mut response = QueryResponse::new(columns, rows);
+                response.set_command_tag("FETCH");
+                return Ok(Reply::Rows(response));
+            }
+            Step::Declare { name, is_held, .. } => {
+                self.declare(info, prepared, portal, name, *is_held).await?;
+                "DECLARE CURSOR"
+            }
+            Step::Close(name) => {
+                self.close(name.as_deref())?;
+                if name.is_some() { "CLOSE CURSOR" } else { "CLOSE CURSOR ALL" }
+            }
+            Step::Set(assignments) => {
+                for (name, value) in assignments {
+                    let told = variables::set(info.metadata_mut(), name, value)?;
+                    tell(info, told).await?;
+                }
+                "SET"
+            }
+            Step::Reset(name) => {
+                let told = variables::reset_named(info.metadata_mut(), name.as_deref())?;
+                tell(info, told).await?;
+                "RESET"
+            }
+            Step::Begin => {
+                info.set_transaction_status(TransactionStatus::Transaction);
+                "BEGIN"
+            }
+            Step::Commit => {
+                self.end_transaction(info);
+                // As PostgreSQL says it of a transaction that failed.
+                if matches!(status, TransactionStatus::Error) { "ROLLBACK" } else { "COMMIT" }
+            }
+            Step::Rollback => {
+                self.end_transaction(info);
+                "ROLLBACK"
+            }
+            Step::Savepoint(tag) => tag,
+            Step::RollbackToSavepoint => {
+                info.set_transaction_status(TransactionStatus::Transaction);
+                "ROLLBACK"
+            }
+            Step::Deallocate(name) => {
+                self.deallocate(info, name.as_deref());
+                if name.is_some() { "DEALLOCATE" } else { "DEALLOCATE ALL" }
+            }
+            Step::Discard(tag) => {
+                if *tag == "DISCARD ALL" {
+                    self.close(None)?;
+                    self.deallocate(info, None);
+                    let told = variables::reset_named(info.metadata_mut(), None)?;
+                    tell(info, told).await?;
+                }
+                tag
+            }
+            Step::Nothing(tag) => tag,
+        };
+        Ok(Reply::Done(Tag::new(tag)))
+    }
+
+    /// The columns of a statement's rows as this client wants them.
+    pub fn fields<C: ClientInfo>(
+        &self,
+        info: &C,
+        prepared: &Prepared,
+        portal: Option<&Portal<Prepared>>,
+    ) -> PgWireResult<Arc<Vec<FieldInfo>>> {
+        let none = Arc::new(Schema::empty());
+        let columns = prepared.columns.as_ref().unwrap_or(&none);
+        let format = portal.map_or(&Format::UnifiedText, |portal| &portal.result_column_format);
+        check_formats(format, columns.fields().len(), "result columns")?;
+        fields_of(info, columns, format)
+    }
+
+    fn login(&self) -> PgWireResult<&Login> {
+        let login = self.client.login();
+        login.ok_or_else(|| fatal("28000", "nobody is logged in on this connection"))
+    }
+
+    async fn seen(&self, in_transaction: bool) -> PgWireResult<Arc<Seen>> {
+        if let (true, Some(pinned)) = (in_transaction, self.pinned().as_ref()) {
+            return Ok(Arc::clone(pinned));
+        }
+        let seen = self.endpoint.snapshots.seen_with(&self.login()?.visibility).await?;
+        if in_transaction {
+            *self.pinned() = Some(Arc::clone(&seen));
+        }
+        Ok(seen)
+    }
+
+    async fn plan(&self, statement: &Statement, seen: &Seen) -> Result<LogicalPlan, QueryError> {
+        let state = seen.session.state();
+        let statement = EngineStatement::Statement(Box::new(statement.clone()));
+        let planned = self
+            .endpoint
+            .threads
+            .run(async move { state.statement_to_plan(statement).await });
+        let plan = planned.await??;
+        let reading_alone = SQLOptions::new()
+            .with_allow_ddl(false)
+            .with_allow_dml(false)
+            .with_allow_statements(false);
+        reading_alone.verify_plan(&plan)?;
+        Ok(plan)
+    }
+
+    /// Starts the query of a statement, over the newest snapshot, or that of the transaction.
+    async fn start<C: ClientInfo>(
+        &self,
+        info: &C,
+        prepared: &Prepared,
+        portal: Option<&Portal<Prepared>>,
+    ) -> PgWireResult<Running> {
+        let login = self.login()?;
+        let time = variables::statement_timeout(info.metadata());
+        let time = time.map_or(self.endpoint.query_time, |time| time.min(self.endpoint.query_time));
+        let mut account = Account::open(&self.endpoint, &self.client, &login.actor, &prepared.sql, time)?;
+        match self.bound(info, prepared, portal).await {
+            Ok((seen, plan)) => Ok(Running::start(account, &seen, plan).await?),
+            Err(error) => {
+                if let PgWireError::UserError(info) = &error {
+                    account.failed_with(&info.code);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn bound<C: ClientInfo>(
+        &self,
+        info: &C,
+        prepared: &Prepared,
+        portal: Option<&Portal<Prepared>>,
+    ) -> PgWireResult<(Arc<Seen>, LogicalPlan)> {
+        let planned = prepared
+            .planned
+            .as_ref()
+            .ok_or_else(|| QueryError::NotSupported("this statement gives no rows".to_owned()))?;
+        let in_transaction = !matches!(info.transaction_status(), TransactionStatus::Idle);
+        let seen = self.seen(in_transaction).await?;
+        let plan = match prepared.step.as_ref() {
+            // It was prepared on an earlier snapshot.
+            Step::Ask(statement) | Step::Declare { query: statement, .. } if !Arc::ptr_eq(&seen, &planned.seen) => {
+                self.plan(statement, &seen).await?
+            }
+            _ => planned.plan.clone(),
+        };
+        let Some(portal) = portal.filter(|portal| portal.parameter_len() > 0) else {
+            return Ok((seen, plan));
+        };
+        check_formats(&portal.parameter_format, portal.parameter_len(), "parameters")?;
+        let engine: Vec<Option<&DataType>> = prepared
+            .parameters
+            .iter()
+            .map(|parameter| parameter.engine.as_ref())
+            .collect();
+        let wire: Vec<Option<&Type>> = prepared
+            .parameters
+            .iter()
+            .map(|parameter| Some(&parameter.wire))
+            .collect();
+        let values = deserialize_parameters_with_server_types(portal, &engine, &wire)?;
+        let plan = plan.replace_params_with_values(&values).map_err(QueryError::from)?;
+        Ok((seen, plan))
+    }
+
+    fn pinned(&self) -> MutexGuard<'_, Option<Arc<Seen>>> {
+        self.pinned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn cursors(&self) -> MutexGuard<'_, BTreeMap<String, Cursor>> {
+        self.cursors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An open cursor, which this client now waits for, and its columns.
+    fn cursor(&self, name: &str) -> Result<(Arc<tokio::sync::Mutex<Running>>, SchemaRef), QueryError> {
+        let cursors = self.cursors();
+        let cursor = cursors.get(name).ok_or_else(|| QueryError::NoCursor(name.to_owned()))?;
+        self.client.waits_for(Some(cursor.stop.clone()));
+        Ok((Arc::clone(&cursor.rows), Arc::clone(&cursor.columns)))
+    }
+
+    async fn declare<C>(
+        &self,
+        info: &mut C,
+        prepared: &Prepared,
+        portal: Option<&Portal<Prepared>>,
+        name: &str,
+        is_held: bool,
+    ) -> PgWireResult<()>
+    where
+        C: ClientInfo + ClientPortalStore,
+        C::PortalStore: PortalStore,
+    {
+        if self.cursors().contains_key(name) {
+            return Err(QueryError::CursorExists(name.to_owned()).into());
+        }
+        if self.cursors().len() >= MOST_CURSORS {
+            return Err(QueryError::TooManyCursors.into());
+        }
+        let running = self.start(info, prepared, portal).await?;
+        let columns = match &prepared.planned {
+            Some(planned) => Arc::clone(planned.plan.schema().inner()),
+            None => Arc::new(Schema::empty()),
+        };
+        let stop = running.stop().clone();
+        self.cursors().insert(
+            name.to_owned(),
+            Cursor {
+                rows: Arc::new(tokio::sync::Mutex::new(running)),
+                stop,
+                columns: Arc::clone(&columns),
+                is_held,
+            },
+        );
+        Ok(())
+    }
+
+    /// The columns of an open cursor as this client wants them; none where there is no such cursor.
+    pub fn fields_of_cursor<C: ClientInfo>(&self, info: &C, name: &str) -> PgWireResult<Option<Arc<Vec<FieldInfo>>>> {
+        let columns = self.cursors().get(name).map(|cursor| Arc::clone(&cursor.columns));
+        columns.map(|columns| fields_of(info, &columns, &Format::UnifiedText)).transpose()
+    }
+
+    fn close(&self, name: Option<&str>) -> Result<(), QueryError> {
+        match name {
+            None => self.cursors().clear(),
+            Some(name) => {
+                let closed = self.cursors().remove(name);
+                closed.ok_or_else(|| QueryError::NoCursor(name.to_owned()))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn end_transaction<C: ClientInfo>(&self, info: &mut C) {
+        info.set_transaction_status(TransactionStatus::Idle);
+        *self.pinned() = None;
+        self.cursors().retain(|_, cursor| cursor.is_held);
+    }
+
+    /// Notes that the client prepared a statement of that name. Unnamed ones replace each other.
+    pub fn prepared(&self, name: &str) -> Result<(), QueryError> {
+        let mut statements = self.statements.lock().unwrap_or_else(PoisonError::into_inner);
+        if statements.len() >= MOST_STATEMENTS && !statements.contains(name) {
+            return Err(QueryError::TooManyStatements);
+        }
+        statements.insert(name.to_owned());
+        Ok(())
+    }
+
+    /// Notes that a statement is no more.
+    pub fn forgot(&self, name: &str) {
+        let mut statements = self.statements.lock().unwrap_or_else(PoisonError::into_inner);
+        statements.remove(name);
+    }
+
+    fn deallocate<C>(&self, info: &C, name: Option<&str>)
+    where
+        C: ClientPortalStore,
+        C::PortalStore: PortalStore,
+    {
+        let names = match name {
+            Some(name) => vec![name.to_owned()],
+            None => {
+                let statements = self.statements.lock().unwrap_or_else(PoisonError::into_inner);
+                statements.iter().cloned().collect()
+            }
+        };
+        for name in names {
+            info.portal_store().rm_statement(&name);
+            self.forgot(&name);
+        }
+    }
+}
+
+fn fields_of<C: ClientInfo>(info: &C, columns: &Schema, format: &Format) -> PgWireResult<Arc<Vec<FieldInfo>>> {
+    let look = Arc::new(FormatOptions::from_client_metadata(info.metadata()));
+    Ok(Arc::new(arrow_schema_to_pg_fields(columns, format, Some(look))?))
+}
+
+/// Tells the client what its variables are now.
+async fn tell<C>(info: &mut C, told: impl IntoIterator<Item = (String, String)>) -> PgWireResult<()>
+where
+    C: Sink<PgWireBackendMessage> + Unpin,
+    PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+{
+    for (name, value) in told {
+        let status = ParameterStatus::new(name, value);
+        info.feed(PgWireBackendMessage::ParameterStatus(status)).await?;
+    }
+    Ok(())
+}
+
+/// A client gives one format for all, or one for each.
+fn check_formats(format: &Format, number: usize, of: &str) -> PgWireResult<()> {
+    match format {
+        Format::Individual(codes) if codes.len() != number => Err(QueryError::Syntax(format!(
+            "{} formats were given for {number} {of}",
+            codes.len()
+        ))
+        .into()),
+        _ => Ok(()),
+    }
+}
+
+fn one_text(name: &str) -> SchemaRef {
+    Arc::new(Schema::new(vec![Field::new(name, DataType::Utf8, true)]))
+}
+
+fn one_value(name: &str, value: &str) -> PgWireResult<QueryResponse> {
+    let columns = Arc::new(vec![FieldInfo::new(
+        name.to_owned(),
+        None,
+        None,
+        Type::TEXT,
+        FieldFormat::Text,
+    )]);
+    let mut encoder = DataRowEncoder::new(Arc::clone(&columns));
+    encoder.encode_field(&Some(value))?;
+    let row = encoder.take_row();
+    Ok(QueryResponse::new(columns, futures::stream::iter([Ok(row)])))
+}

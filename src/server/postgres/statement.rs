@@ -1,0 +1,343 @@
+//! Which statements are taken, and what each asks for: an allow-list on the parsed statement, before anything is planned.
+//!
+//! What is planned is checked once more (`SQLOptions`), so that a form of SQL that this list does not know does no harm.
+
+use datafusion::sql::sqlparser::ast::{
+    CloseCursor, DeclareType, DiscardObject, FetchDirection, Query, Reset, Set, SetExpr, Statement, Value, Visit, Visitor,
+};
+use datafusion::sql::sqlparser::ast::{Expr, ObjectName};
+use std::ops::ControlFlow;
+
+use super::error::QueryError;
+
+/// What a statement asks for.
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// Rows of a plan: SELECT, VALUES, EXPLAIN, SHOW TABLES.
+    Ask(Box<Statement>),
+    /// A session variable, or several.
+    Set(Vec<(String, String)>),
+    /// One variable, or all, back to what it was.
+    Reset(Option<String>),
+    /// A session variable's value.
+    Show(String),
+    Begin,
+    Commit,
+    Rollback,
+    /// Savepoints hold nothing, as nothing is written; after ROLLBACK TO one, the transaction goes on.
+    Savepoint(&'static str),
+    RollbackToSavepoint,
+    Declare {
+        name: String,
+        query: Box<Statement>,
+        /// Whether it stays after the transaction.
+        is_held: bool,
+    },
+    Fetch {
+        name: String,
+        /// None: all.
+        rows: Option<usize>,
+    },
+    /// None: all cursors.
+    Close(Option<String>),
+    /// None: all prepared statements.
+    Deallocate(Option<String>),
+    Discard(&'static str),
+    /// Taken, and without effect: what it would undo cannot have been done.
+    Nothing(&'static str),
+}
+
+/// What `statement` asks for, or why it is refused.
+pub fn step(statement: Statement) -> Result<Step, QueryError> {
+    match statement {
+        Statement::Query(_) => {
+            check_query(&statement)?;
+            Ok(Step::Ask(Box::new(statement)))
+        }
+        Statement::Explain {
+            statement: ref explained,
+            ..
+        } => {
+            if !matches!(explained.as_ref(), Statement::Query(_)) {
+                return Err(refused(&format!("EXPLAIN of {}", word(explained))));
+            }
+            check_query(&statement)?;
+            Ok(Step::Ask(Box::new(statement)))
+        }
+        Statement::ExplainTable { .. }
+        | Statement::ShowTables { .. }
+        | Statement::ShowColumns { .. }
+        | Statement::ShowFunctions { .. } => Ok(Step::Ask(Box::new(statement))),
+        Statement::ShowVariable { variable } => {
+            let words: Vec<String> = variable.iter().map(|word| word.value.to_lowercase()).collect();
+            Ok(Step::Show(words.join(" ")))
+        }
+        Statement::Set(set) => assignments(set),
+        Statement::Reset(reset) => Ok(Step::Reset(match reset.reset {
+            Reset::ALL => None,
+            Reset::ConfigurationParameter(name) => Some(variable(&name)),
+        })),
+        Statement::StartTransaction { .. } => Ok(Step::Begin),
+        Statement::Commit { .. } => Ok(Step::Commit),
+        Statement::Rollback { savepoint: None, .. } => Ok(Step::Rollback),
+        Statement::Rollback { savepoint: Some(_), .. } => Ok(Step::RollbackToSavepoint),
+        Statement::Savepoint { .. } => Ok(Step::Savepoint("SAVEPOINT")),
+        Statement::ReleaseSavepoint { .. } => Ok(Step::Savepoint("RELEASE")),
+        Statement::Declare { stmts } => declare(stmts),
+        Statement::Fetch {
+            name,
+            direction,
+            into: None,
+            ..
+        } => Ok(Step::Fetch {
+            name: name.value,
+            rows: rows_of(&direction)?,
+        }),
+        Statement::Close { cursor } => Ok(Step::Close(match cursor {
+            CloseCursor::All => None,
+            CloseCursor::Specific { name } => Some(name.value),
+        })),
+        Statement::Deallocate { name, .. } => {
+            let is_all = name.quote_style.is_none() && name.value.eq_ignore_ascii_case("all");
+            Ok(Step::Deallocate((!is_all).then_some(name.value)))
+        }
+        Statement::Discard { object_type } => Ok(Step::Discard(match object_type {
+            DiscardObject::ALL => "DISCARD ALL",
+            DiscardObject::PLANS => "DISCARD PLANS",
+            DiscardObject::SEQUENCES => "DISCARD SEQUENCES",
+            DiscardObject::TEMP => "DISCARD TEMP",
+        })),
+        // Nobody can listen, so there is nothing to end.
+        Statement::UNLISTEN { .. } => Ok(Step::Nothing("UNLISTEN")),
+        Statement::Prepare { .. } | Statement::Execute { .. } => Err(QueryError::NotSupported(
+            "PREPARE and EXECUTE are not supported as statements; prepare statements with your driver".to_owned(),
+        )),
+        other => Err(refused(&word(&other))),
+    }
+}
+
+fn refused(what: &str) -> QueryError {
+    QueryError::NotAllowed(what.to_owned())
+}
+
+/// The first words of a statement, such as `COPY` or `CREATE TABLE`.
+fn word(statement: &Statement) -> String {
+    let text = statement.to_string();
+    let mut words = text.split(|letter: char| !letter.is_ascii_alphabetic());
+    let first = words.next().unwrap_or_default().to_uppercase();
+    match (first.as_str(), words.next()) {
+        ("CREATE" | "DROP" | "ALTER" | "REFRESH", Some(second)) => format!("{first} {}", second.to_uppercase()),
+        _ => first,
+    }
+}
+
+/// Refuses what a query can hide: SELECT … INTO, locks, and statements that write in its parts.
+fn check_query(statement: &Statement) -> Result<(), QueryError> {
+    struct Writes(Option<String>);
+
+    impl Visitor for Writes {
+        type Break = ();
+
+        fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+            self.0 = written_in(query);
+            match self.0 {
+                Some(_) => ControlFlow::Break(()),
+                None => ControlFlow::Continue(()),
+            }
+        }
+
+        fn pre_visit_statement(&mut self, statement: &Statement) -> ControlFlow<()> {
+            if matches!(statement, Statement::Query(_) | Statement::Explain { .. }) {
+                return ControlFlow::Continue(());
+            }
+            self.0 = Some(word(statement));
+            ControlFlow::Break(())
+        }
+    }
+
+    let mut writes = Writes(None);
+    let _ = statement.visit(&mut writes);
+    writes.0.map_or(Ok(()), |what| Err(refused(&what)))
+}
+
+fn written_in(query: &Query) -> Option<String> {
+    if !query.locks.is_empty() {
+        return Some("SELECT … FOR UPDATE".to_owned());
+    }
+    written_by(&query.body)
+}
+
+fn written_by(body: &SetExpr) -> Option<String> {
+    match body {
+        SetExpr::Select(select) => select.into.as_ref().map(|_| "SELECT … INTO".to_owned()),
+        SetExpr::SetOperation { left, right, .. } => written_by(left).or_else(|| written_by(right)),
+        SetExpr::Insert(statement) | SetExpr::Update(statement) | SetExpr::Delete(statement) | SetExpr::Merge(statement) => {
+            Some(word(statement))
+        }
+        // Its parts are visited by themselves.
+        SetExpr::Query(_) | SetExpr::Values(_) | SetExpr::Table(_) => None,
+    }
+}
+
+fn assignments(set: Set) -> Result<Step, QueryError> {
+    let text = set.to_string();
+    let assignments = match set {
+        Set::SingleAssignment {
+            hivevar: false,
+            variable: name,
+            values,
+            ..
+        } => vec![(variable(&name), text_of(&values))],
+        Set::SetTimeZone { value, .. } => vec![("timezone".to_owned(), text_of(&[value]))],
+        Set::SetNames { charset_name, .. } => vec![("client_encoding".to_owned(), charset_name.value)],
+        // Every transaction is read only and sees one snapshot, whatever is asked for.
+        Set::SetTransaction { .. } => return Ok(Step::Nothing("SET")),
+        _ => return Err(refused(text.split(" = ").next().unwrap_or("SET"))),
+    };
+    Ok(Step::Set(assignments))
+}
+
+fn variable(name: &ObjectName) -> String {
+    name.to_string().replace('"', "").to_lowercase()
+}
+
+/// A value as it is kept: lists with commas, texts without their quotes.
+fn text_of(values: &[Expr]) -> String {
+    let texts = values.iter().map(|value| match value {
+        Expr::Value(value) => value.value.clone().into_string().unwrap_or_else(|| value.to_string()),
+        Expr::Identifier(name) => name.value.clone(),
+        other => other.to_string(),
+    });
+    texts.collect::<Vec<_>>().join(", ")
+}
+
+fn declare(mut statements: Vec<datafusion::sql::sqlparser::ast::Declare>) -> Result<Step, QueryError> {
+    let (Some(mut declared), true) = (statements.pop(), statements.is_empty()) else {
+        return Err(refused("DECLARE of several cursors"));
+    };
+    let is_cursor = matches!(declared.declare_type, Some(DeclareType::Cursor));
+    let (Some(name), Some(query), true) = (declared.names.pop(), declared.for_query, is_cursor) else {
+        return Err(refused("DECLARE"));
+    };
+    if declared.scroll == Some(true) {
+        return Err(QueryError::NotSupported(
+            "cursors only go forward; leave SCROLL out".to_owned(),
+        ));
+    }
+    let query = Statement::Query(query);
+    check_query(&query)?;
+    Ok(Step::Declare {
+        name: name.value,
+        query: Box::new(query),
+        is_held: declared.hold == Some(true),
+    })
+}
+
+fn rows_of(direction: &FetchDirection) -> Result<Option<usize>, QueryError> {
+    let forward_only = || QueryError::NotSupported("cursors only go forward".to_owned());
+    let number = |value: &Value| match value {
+        Value::Number(number, _) => number.parse().map(Some).map_err(|_| forward_only()),
+        _ => Err(forward_only()),
+    };
+    match direction {
+        FetchDirection::Next | FetchDirection::Forward { limit: None } => Ok(Some(1)),
+        FetchDirection::Forward { limit: Some(limit) } | FetchDirection::Count { limit } => number(limit),
+        FetchDirection::All | FetchDirection::ForwardAll => Ok(None),
+        _ => Err(forward_only()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parse::Parse;
+    use super::*;
+
+    fn steps(sql: &str) -> Result<Vec<Step>, QueryError> {
+        Parse::new().statements(sql)?.into_iter().map(step).collect()
+    }
+
+    #[test]
+    fn questions_cursors_and_sessions_are_taken() {
+        for sql in [
+            "select 1",
+            "values (1)",
+            "with a as (select 1) select * from a union select 2",
+            "table users",
+            "explain select 1",
+            "explain analyze select 1",
+            "show tables",
+            "show search_path",
+            "show transaction isolation level",
+            "set application_name = 'x'",
+            "set time zone 'Asia/Kolkata'",
+            "reset all",
+            "discard all",
+            "deallocate all",
+            "begin read only",
+            "start transaction isolation level repeatable read",
+            "savepoint a",
+            "rollback to savepoint a",
+            "release savepoint a",
+            "commit",
+            "rollback",
+            "declare c cursor for select 1",
+            "declare c no scroll cursor with hold for select 1",
+            "fetch forward 10 from c",
+            "fetch all from c",
+            "close all",
+            "unlisten *",
+            "set session characteristics as transaction read only",
+        ] {
+            assert!(steps(sql).is_ok(), "{sql}: {:?}", steps(sql).err());
+        }
+    }
+
+    #[test]
+    fn everything_else_is_refused() {
+        for sql in [
+            "create table a as select 1",
+            "create external table a stored as csv location '/etc/passwd'",
+            "create view a as select 1",
+            "drop table users",
+            "insert into users values (1)",
+            "with a as (insert into users values (1) returning 1) select * from a",
+            "with a as (delete from users returning 1) select * from a",
+            "select * into other from users",
+            "select * from users for update",
+            "update users set email = 'x'",
+            "delete from users",
+            "truncate users",
+            "copy users to '/tmp/users.csv'",
+            "copy (select 1) to program 'cat'",
+            "copy users to stdout",
+            "explain analyze copy users to '/tmp/users.csv'",
+            "explain analyze insert into users values (1)",
+            "prepare a as delete from users",
+            "execute a",
+            "set role admin",
+            "set session authorization admin",
+            "grant select on users to public",
+            "alter table users add column x int",
+            "vacuum",
+            "call something()",
+            "listen a",
+            "notify a",
+            "load 'x'",
+            "lock table users",
+            "declare c scroll cursor for select 1",
+            "fetch backward 1 from c",
+            "fetch absolute 3 from c",
+            "declare c cursor for select * into x from users",
+            "comment on table users is 'x'",
+            "create function f() returns int as 'select 1' language sql",
+            "merge into users using users as u on true when matched then delete",
+            "explain update users set email = 'x'",
+            "kill 1",
+            "use other",
+            "pragma x",
+            "attach database 'x' as y",
+        ] {
+            assert!(steps(sql).is_err(), "{sql}: {:?}", steps(sql).ok());
+        }
+    }
+}
