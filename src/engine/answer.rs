@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::dataframe::DataFrame;
+use datafusion::error::DataFusionError;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::stream::{RecordBatchReceiverStream, RecordBatchStreamAdapter};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
@@ -26,20 +27,19 @@ impl Answer {
     /// Plans `frame` and starts it, with the memory and temporary space of its session. `what` names it in errors.
     pub async fn start(threads: &EngineThreads, frame: DataFrame, what: &str) -> Result<Self, EngineError> {
         let context = Arc::new(frame.task_ctx());
-        Self::start_in(threads, frame, context, what).await
+        let started = Self::start_in(threads, frame, context).await;
+        started.map_err(EngineError::running(what))
     }
 
-    /// The same with the memory and temporary space of `context`.
+    /// The same with the memory and temporary space of `context`, and errors as the engine has them.
     pub async fn start_in(
         threads: &EngineThreads,
         frame: DataFrame,
         context: Arc<TaskContext>,
-        what: &str,
-    ) -> Result<Self, EngineError> {
+    ) -> Result<Self, DataFusionError> {
         let waiting = Waiting::default();
-        let plan = threads.run(async move { frame.create_physical_plan().await }).await?;
-        let plan = plan.and_then(|plan| stoppable(plan, &waiting));
-        let plan = plan.map_err(EngineError::running(what))?;
+        let planned = threads.run(async move { frame.create_physical_plan().await }).await;
+        let plan = stoppable(planned??, &waiting)?;
         Ok(Self {
             rows: in_a_task(threads, Arc::clone(&plan), context, waiting)?,
             plan,

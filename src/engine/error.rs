@@ -40,6 +40,12 @@ impl EngineError {
     }
 }
 
+impl From<EngineError> for DataFusionError {
+    fn from(error: EngineError) -> Self {
+        Self::External(Box::new(error))
+    }
+}
+
 fn io_error(error: &DataFusionError) -> Option<&std::io::Error> {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(current) = cause {

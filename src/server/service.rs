@@ -204,10 +204,9 @@ impl Service {
         let forget = move |path: &str| files.forget(path);
         let _keeping_house = SpawnedTask::spawn(self.retention.run(forget, stopping.clone()));
         let mut events = SpawnedTask::spawn(self.events.run(events_stopping));
-        let postgres = match self.postgres {
-            Some(postgres) => Some(SpawnedTask::spawn(postgres.run(stopping.clone()))),
-            None => None,
-        };
+        let postgres = self
+            .postgres
+            .map(|postgres| SpawnedTask::spawn(postgres.run(stopping.clone())));
         let workers = self.workshop.run(self.workers, stopping.clone());
         let workers = SpawnedTask::spawn(within_grace(workers, stopping, self.grace));
         let shutdown = async {

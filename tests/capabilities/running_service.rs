@@ -97,6 +97,7 @@ impl Setup {
                 figures,
                 files: Arc::new(ReportFiles::new(files, &self.config)),
                 metrics: Arc::new(DeliveryMetrics::new(self.config.serve.deadline())),
+                postgres: None,
                 can_mail: self.can_mail,
                 accepted: Arc::new(Notify::new()),
                 clicked: Arc::new(Notify::new()),

@@ -163,7 +163,7 @@ pub struct Cancelling(pub Arc<Clients>);
 impl CancelHandler for Cancelling {
     async fn on_cancel_request(&self, request: CancelRequest) {
         let client = match self.0.lock().get(&request.pid) {
-            Some((key, client)) if *key == request.secret_key => Some(Arc::clone(client)),
+            Some((key, client)) if key.eq_value(&request.secret_key) => Some(Arc::clone(client)),
             _ => None,
         };
         if let Some(client) = client {

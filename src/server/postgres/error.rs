@@ -103,9 +103,19 @@ impl From<QueryError> for PgWireError {
             QueryError::Stopped(StopReason::Shutdown | StopReason::ClientGone) => "FATAL",
             _ => "ERROR",
         };
-        let info = ErrorInfo::new(severity.to_owned(), error.code().to_owned(), error.to_string());
-        Self::UserError(Box::new(info))
+        told(severity, error.code(), &error.to_string())
     }
+}
+
+/// An error that ends the connection.
+pub fn fatal(code: &str, message: &str) -> PgWireError {
+    told("FATAL", code, message)
+}
+
+fn told(severity: &str, code: &str, message: &str) -> PgWireError {
+    let mut info = ErrorInfo::new(severity.to_owned(), code.to_owned(), message.to_owned());
+    info.severity_nonlocalized = Some(severity.to_owned());
+    PgWireError::UserError(Box::new(info))
 }
 
 /// What the engine says, in one line.
@@ -115,9 +125,9 @@ fn message(error: &DataFusionError) -> String {
         DataFusionError::ResourcesExhausted(reason) => {
             format!("the memory or temporary space of a query does not suffice: {reason}")
         }
-        other => other.strip_backtrace(),
+        other => other.message().into_owned(),
     };
-    one_line(&text)
+    one_line(text.split(DataFusionError::BACK_TRACE_SEP).next().unwrap_or(&text))
 }
 
 fn code_of(error: &DataFusionError) -> &'static str {
@@ -145,9 +155,16 @@ fn code_of_arrow(error: &ArrowError) -> &'static str {
     match error {
         ArrowError::DivideByZero => "22012",
         ArrowError::ArithmeticOverflow(_) => "22003",
+        ArrowError::CastError(reason) | ArrowError::ParseError(reason) if is_about_time(reason) => "22008",
         ArrowError::CastError(_) | ArrowError::ParseError(_) => "22P02",
         _ => "22000",
     }
+}
+
+fn is_about_time(reason: &str) -> bool {
+    ["Date32", "Date64", "Timestamp", "timestamp"]
+        .iter()
+        .any(|kind| reason.contains(kind))
 }
 
 /// The planner tells these apart by their texts alone.
@@ -159,6 +176,8 @@ fn code_of_plan(reason: &str) -> &'static str {
         "42883"
     } else if reason.contains("field") && reason.contains("not found") || reason.contains("no field named") {
         "42703"
+    } else if reason.contains("must be in group by") || reason.contains("must appear in the group by") {
+        "42803"
     } else if reason.contains("ddl not supported")
         || reason.contains("dml not supported")
         || reason.contains("statement not supported")

@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, StringArray};
+use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::DataType;
+use datafusion::common::cast::as_string_array;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
-use datafusion::prelude::SessionContext;
-use datafusion::common::cast::as_string_array;
-use datafusion::arrow::compute::cast;
 use datafusion::logical_expr::{ScalarFunctionArgs, ScalarUDFImpl, Signature};
+use datafusion::prelude::SessionContext;
 
 use super::variables::{SERVER_VERSION, setting};
 

@@ -13,12 +13,14 @@ use futures::{Sink, SinkExt};
 use pgwire::api::auth::sasl::SASLAuthStartupHandler;
 use pgwire::api::auth::sasl::scram::ScramAuth;
 use pgwire::api::auth::{
-    AuthSource, LoginInfo, Password, ServerParameterProvider, StartupHandler, finish_authentication, protocol_negotiation,
+    AuthSource, LoginInfo, Password, ServerParameterProvider, StartupHandler, finish_authentication,
+    protocol_negotiation,
 };
 use pgwire::api::{
-    ClientInfo, METADATA_APPLICATION_NAME, METADATA_DATABASE, METADATA_USER, PgWireConnectionState, PidSecretKeyGenerator,
+    ClientInfo, METADATA_APPLICATION_NAME, METADATA_DATABASE, METADATA_USER, PgWireConnectionState,
+    PidSecretKeyGenerator,
 };
-use pgwire::error::{ErrorInfo, PgWireError, PgWireResult};
+use pgwire::error::{PgWireError, PgWireResult};
 use pgwire::messages::startup::Authentication;
 use pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
 use tokio::sync::OnceCell;
@@ -27,6 +29,7 @@ use super::Endpoint;
 use super::accounts::Account;
 use super::audit::Actor;
 use super::client::{Client, Login, Registration};
+use super::error::fatal;
 use super::scram_secret::ScramSecret;
 use super::variables;
 use crate::catalog::Visibility;
@@ -50,7 +53,7 @@ pub struct LoggingIn {
 
 /// How this client proves who it is.
 enum Way {
-    Scram(SASLAuthStartupHandler<Told>, Account),
+    Scram(Box<SASLAuthStartupHandler<Told>>, Account),
     Token,
     /// Its word, on a developer's own machine.
     Word,
@@ -104,11 +107,17 @@ impl LoggingIn {
             return Err(fatal("53300", "there are too many connections; try again later"));
         }
         if self.endpoint.tls_is_required && !info.is_secure() {
-            return Err(fatal("28000", "this server takes TLS connections alone; use sslmode=require or better"));
+            return Err(fatal(
+                "28000",
+                "this server takes TLS connections alone; use sslmode=require or better",
+            ));
         }
         let database = info.metadata().get(METADATA_DATABASE).map_or(CATALOG, String::as_str);
         if !variables::is_database(database) {
-            return Err(fatal("3D000", &format!("database \"{database}\" does not exist; the only one is {CATALOG}")));
+            return Err(fatal(
+                "3D000",
+                &format!("database \"{database}\" does not exist; the only one is {CATALOG}"),
+            ));
         }
         Ok(())
     }
@@ -123,7 +132,7 @@ impl LoggingIn {
             let handler = SASLAuthStartupHandler::new(Arc::new(Told))
                 .with_scram(scram)
                 .with_pid_secret_key_generator(Arc::clone(&self.registration) as Arc<dyn PidSecretKeyGenerator>);
-            Way::Scram(handler, account)
+            Way::Scram(Box::new(handler), account)
         };
         match self.endpoint.accounts.get(user) {
             Some(account) => scram(account.clone()),
@@ -198,13 +207,18 @@ impl StartupHandler for LoggingIn {
                 result.map(|()| (user.clone(), account.visibility.clone()))
             }
             Way::Token => self.on_token(info, message).await,
-            Way::Word => self.on_word(info, message).await.map(|()| (user.clone(), Visibility::FULL)),
+            Way::Word => self
+                .on_word(info, message)
+                .await
+                .map(|()| (user.clone(), Visibility::FULL)),
         };
         match result {
-            Ok((user, visibility)) if matches!(info.state(), PgWireConnectionState::ReadyForQuery) => self.accepted(Login {
-                actor: self.actor(info, &user),
-                visibility,
-            }),
+            Ok((user, visibility)) if matches!(info.state(), PgWireConnectionState::ReadyForQuery) => {
+                self.accepted(Login {
+                    actor: self.actor(info, &user),
+                    visibility,
+                })
+            }
             Ok(_) => Ok(()),
             Err(error) => {
                 self.refused(&self.actor(info, &user));
@@ -240,8 +254,12 @@ impl LoggingIn {
                 let user = info.metadata().get(METADATA_USER).cloned().unwrap_or_default();
                 let token = message.into_password()?.password;
                 let person = self.person(&token).await.ok_or_else(|| wrong_password(&user))?;
-                let visibility = visibility_of(&person)
-                    .ok_or_else(|| fatal("28000", "this token's roles allow no tenant; ask for one of a tenant's admin"))?;
+                let visibility = visibility_of(&person).ok_or_else(|| {
+                    fatal(
+                        "28000",
+                        "this token's roles allow no tenant; ask for one of a tenant's admin",
+                    )
+                })?;
                 self.finish(info).await?;
                 Ok((person.user_id.to_string(), visibility))
             }
@@ -300,16 +318,18 @@ fn keep<C: ClientInfo>(info: &mut C, given: &BTreeMap<String, String>) {
     let kept = info.metadata_mut();
     kept.clear();
     for (name, value) in given {
-        if OF_CLIENT.contains(&name.as_str()) {
-            kept.insert(name.clone(), value.clone());
-        } else {
-            let _ = variables::set(kept, &name.to_lowercase(), value);
+        match name.as_str() {
+            name if OF_CLIENT.contains(&name) => {
+                kept.insert(name.to_owned(), value.clone());
+            }
+            "options" => {
+                for (name, value) in variables::of_options(value) {
+                    let _ = variables::set(kept, &name.to_lowercase(), value);
+                }
+            }
+            name => {
+                let _ = variables::set(kept, &name.to_lowercase(), value);
+            }
         }
     }
-}
-
-/// An error that ends the connection.
-pub fn fatal(code: &str, message: &str) -> PgWireError {
-    let info = ErrorInfo::new("FATAL".to_owned(), code.to_owned(), message.to_owned());
-    PgWireError::UserError(Box::new(info))
 }

@@ -150,7 +150,11 @@ fn is_about_system(statement: &Statement) -> bool {
 
     let mut relations = Relations::default();
     let _ = statement.visit(&mut relations);
-    let Relations { own, named, calls_catalog } = relations;
+    let Relations {
+        own,
+        named,
+        calls_catalog,
+    } = relations;
     let from_outside: Vec<String> = named
         .iter()
         .map(|name| name.to_string().replace('"', "").to_lowercase())
@@ -185,7 +189,11 @@ mod tests {
 
     fn parsed(sql: &str) -> String {
         let statements = Parse::new().statements(sql).expect(sql);
-        statements.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        statements
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("; ")
     }
 
     #[test]
@@ -208,7 +216,10 @@ mod tests {
     fn questions_about_the_database_are_told_apart() {
         for (sql, expected) in [
             ("select * from pg_class", true),
-            ("select * from pg_catalog.pg_class c join information_schema.tables t on true", true),
+            (
+                "select * from pg_catalog.pg_class c join information_schema.tables t on true",
+                true,
+            ),
             ("with a as (select * from pg_class) select * from a", true),
             ("select pg_is_in_recovery()", true),
             ("select 1", false),
@@ -225,8 +236,12 @@ mod tests {
 
     #[test]
     fn who_is_logged_in_is_the_user() {
-        let statements = Parse::new().statements("select current_user, session_user, user").expect("sql");
-        let named = statements.into_iter().map(|statement| with_user(statement, "o'neil").to_string());
+        let statements = Parse::new()
+            .statements("select current_user, session_user, user")
+            .expect("sql");
+        let named = statements
+            .into_iter()
+            .map(|statement| with_user(statement, "o'neil").to_string());
         assert_eq!(named.collect::<Vec<_>>(), ["SELECT 'o''neil', 'o''neil', 'o''neil'"]);
     }
 }

@@ -11,7 +11,7 @@ use datafusion::common::runtime::SpawnedTask;
 use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::LogicalPlan;
 use futures::stream::BoxStream;
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, TryStreamExt};
 use pgwire::api::results::FieldInfo;
 use pgwire::error::{PgWireError, PgWireResult};
 use pgwire::messages::data::DataRow;
@@ -24,9 +24,7 @@ use super::client::Client;
 use super::error::QueryError;
 use super::snapshots::Seen;
 use super::stop::{Stop, StopReason, StoppableRows};
-use crate::engine::{Answer, EngineError};
-
-const WHAT: &str = "query";
+use crate::engine::Answer;
 
 /// A query that runs.
 pub struct Running {
@@ -115,8 +113,21 @@ pub fn fetched(
     most: Option<usize>,
     columns: Arc<Vec<FieldInfo>>,
 ) -> impl Stream<Item = PgWireResult<DataRow>> + Send + 'static {
+    encoded(next_batches(cursor, most), columns)
+}
+
+/// Goes over the next rows of a cursor, at most `most`, and gives their number.
+pub async fn passed(cursor: OwnedMutexGuard<Running>, most: Option<usize>) -> Result<usize, QueryError> {
+    let rows = next_batches(cursor, most).map_ok(|batch| batch.num_rows());
+    rows.try_fold(0, |sum, rows| async move { Ok(sum + rows) }).await
+}
+
+fn next_batches(
+    cursor: OwnedMutexGuard<Running>,
+    most: Option<usize>,
+) -> impl Stream<Item = Result<RecordBatch, QueryError>> + Send + 'static {
     let left = most.unwrap_or(usize::MAX);
-    let batches = futures::stream::unfold((cursor, left), |(mut cursor, left)| async move {
+    futures::stream::unfold((cursor, left), |(mut cursor, left)| async move {
         if left == 0 {
             return None;
         }
@@ -126,13 +137,12 @@ pub fn fetched(
             Err(_) => 0,
         };
         Some((batch, (cursor, left)))
-    });
-    encoded(batches, columns)
+    })
 }
 
-async fn answer(endpoint: &Endpoint, frame: DataFrame) -> Result<Answer, EngineError> {
+async fn answer(endpoint: &Endpoint, frame: DataFrame) -> Result<Answer, QueryError> {
     let context = endpoint.limits.limited(frame.task_ctx())?;
-    Answer::start_in(&endpoint.threads, frame, context, WHAT).await
+    Ok(Answer::start_in(&endpoint.threads, frame, context).await?)
 }
 
 fn encoded(

@@ -24,13 +24,12 @@ use pgwire::types::format::FormatOptions;
 
 use super::Endpoint;
 use super::client::{Client, Login};
-use super::error::QueryError;
-use super::login::fatal;
+use super::error::{QueryError, fatal};
 use super::parameters::{self, Parameter};
 use super::parse::with_user;
-use super::running::{Account, Running, fetched};
+use super::running::{Account, Running, fetched, passed};
 use super::snapshots::Seen;
-use super::statement::{Step, step};
+use super::statement::{Step, known_form, step};
 use super::stop::Stop;
 use super::variables;
 
@@ -54,6 +53,13 @@ pub struct Prepared {
 struct Planned {
     plan: LogicalPlan,
     seen: Arc<Seen>,
+}
+
+/// A statement that may be one of those that are taken.
+pub struct Parsed {
+    pub statement: Statement,
+    /// Its rows are counted and not given: MOVE.
+    is_counted: bool,
 }
 
 /// What a statement gives.
@@ -93,34 +99,34 @@ impl Session {
     }
 
     /// The statements of a text.
-    pub fn parse(&self, sql: &str) -> Result<Vec<Statement>, QueryError> {
-        self.endpoint.parse.statements(sql)
+    pub fn parse(&self, sql: &str) -> Result<Vec<Parsed>, QueryError> {
+        let (statements, is_counted) = match known_form(sql) {
+            Some((known, is_counted)) => (self.endpoint.parse.statements(&known)?, is_counted),
+            None => (self.endpoint.parse.statements(sql)?, false),
+        };
+        let parsed = statements.into_iter().map(|statement| Parsed { statement, is_counted });
+        Ok(parsed.collect())
     }
 
     /// Understands one statement, and plans it where it asks for rows. What is refused is noted.
-    pub async fn prepare<C: ClientInfo>(
-        &self,
-        info: &C,
-        statement: Statement,
-        sql: &str,
-    ) -> Result<Prepared, PgWireError> {
+    pub async fn prepare<C: ClientInfo>(&self, info: &C, parsed: Parsed, sql: &str) -> Result<Prepared, PgWireError> {
         let login = self.login()?;
-        let understood = step(with_user(statement, &login.actor.user));
+        let understood = step(with_user(parsed.statement, &login.actor.user));
         let step = match understood {
+            Ok(Step::Fetch { name, rows }) if parsed.is_counted => Step::Move { name, rows },
             Ok(step) => step,
             Err(error) => {
-                if matches!(error, QueryError::NotAllowed(_)) {
-                    let time = self.endpoint.query_time;
-                    Account::open(&self.endpoint, &self.client, &login.actor, sql, time)?.failed(&error);
-                }
-                return Err(error.into());
+                return Err(self.refused(sql, error)?.into());
             }
         };
         let in_transaction = !matches!(info.transaction_status(), TransactionStatus::Idle);
         let planned = match &step {
             Step::Ask(statement) | Step::Declare { query: statement, .. } => {
                 let seen = self.seen(in_transaction).await?;
-                let plan = self.plan(statement, &seen).await?;
+                let plan = match self.plan(statement, &seen).await {
+                    Ok(plan) => plan,
+                    Err(error) => return Err(self.refused(sql, error)?.into()),
+                };
                 Some(Arc::new(Planned { plan, seen }))
             }
             _ => None,
@@ -159,7 +165,10 @@ impl Session {
     {
         let status = info.transaction_status();
         if matches!(status, TransactionStatus::Error)
-            && !matches!(*prepared.step, Step::Commit | Step::Rollback | Step::RollbackToSavepoint)
+            && !matches!(
+                *prepared.step,
+                Step::Commit | Step::Rollback | Step::RollbackToSavepoint
+            )
         {
             return Err(QueryError::Aborted.into());
         }
@@ -182,13 +191,22 @@ impl Session {
                 response.set_command_tag("FETCH");
                 return Ok(Reply::Rows(response));
             }
+            Step::Move { name, rows } => {
+                let (cursor, _) = self.cursor(name)?;
+                let passed = passed(cursor.lock_owned().await, *rows).await?;
+                return Ok(Reply::Done(Tag::new("MOVE").with_rows(passed)));
+            }
             Step::Declare { name, is_held, .. } => {
                 self.declare(info, prepared, portal, name, *is_held).await?;
                 "DECLARE CURSOR"
             }
             Step::Close(name) => {
                 self.close(name.as_deref())?;
-                if name.is_some() { "CLOSE CURSOR" } else { "CLOSE CURSOR ALL" }
+                if name.is_some() {
+                    "CLOSE CURSOR"
+                } else {
+                    "CLOSE CURSOR ALL"
+                }
             }
             Step::Set(assignments) => {
                 for (name, value) in assignments {
@@ -209,7 +227,11 @@ impl Session {
             Step::Commit => {
                 self.end_transaction(info);
                 // As PostgreSQL says it of a transaction that failed.
-                if matches!(status, TransactionStatus::Error) { "ROLLBACK" } else { "COMMIT" }
+                if matches!(status, TransactionStatus::Error) {
+                    "ROLLBACK"
+                } else {
+                    "COMMIT"
+                }
             }
             Step::Rollback => {
                 self.end_transaction(info);
@@ -250,6 +272,14 @@ impl Session {
         let format = portal.map_or(&Format::UnifiedText, |portal| &portal.result_column_format);
         check_formats(format, columns.fields().len(), "result columns")?;
         fields_of(info, columns, format)
+    }
+
+    /// Notes a statement that is not run.
+    fn refused(&self, sql: &str, error: QueryError) -> PgWireResult<QueryError> {
+        let actor = &self.login()?.actor;
+        let time = self.endpoint.query_time;
+        Account::open(&self.endpoint, &self.client, actor, sql, time)?.failed(&error);
+        Ok(error)
     }
 
     fn login(&self) -> PgWireResult<&Login> {
@@ -399,7 +429,9 @@ impl Session {
     /// The columns of an open cursor as this client wants them; none where there is no such cursor.
     pub fn fields_of_cursor<C: ClientInfo>(&self, info: &C, name: &str) -> PgWireResult<Option<Arc<Vec<FieldInfo>>>> {
         let columns = self.cursors().get(name).map(|cursor| Arc::clone(&cursor.columns));
-        columns.map(|columns| fields_of(info, &columns, &Format::UnifiedText)).transpose()
+        columns
+            .map(|columns| fields_of(info, &columns, &Format::UnifiedText))
+            .transpose()
     }
 
     fn close(&self, name: Option<&str>) -> Result<(), QueryError> {
@@ -475,11 +507,9 @@ where
 /// A client gives one format for all, or one for each.
 fn check_formats(format: &Format, number: usize, of: &str) -> PgWireResult<()> {
     match format {
-        Format::Individual(codes) if codes.len() != number => Err(QueryError::Syntax(format!(
-            "{} formats were given for {number} {of}",
-            codes.len()
-        ))
-        .into()),
+        Format::Individual(codes) if codes.len() != number => {
+            Err(QueryError::Syntax(format!("{} formats were given for {number} {of}", codes.len())).into())
+        }
         _ => Ok(()),
     }
 }

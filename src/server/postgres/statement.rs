@@ -3,7 +3,8 @@
 //! What is planned is checked once more (`SQLOptions`), so that a form of SQL that this list does not know does no harm.
 
 use datafusion::sql::sqlparser::ast::{
-    CloseCursor, DeclareType, DiscardObject, FetchDirection, Query, Reset, Set, SetExpr, Statement, Value, Visit, Visitor,
+    CloseCursor, DeclareType, DiscardObject, FetchDirection, Query, Reset, Set, SetExpr, Statement, Value, Visit,
+    Visitor,
 };
 use datafusion::sql::sqlparser::ast::{Expr, ObjectName};
 use std::ops::ControlFlow;
@@ -38,6 +39,12 @@ pub enum Step {
         /// None: all.
         rows: Option<usize>,
     },
+    /// Goes over rows without giving them.
+    Move {
+        name: String,
+        /// None: all.
+        rows: Option<usize>,
+    },
     /// None: all cursors.
     Close(Option<String>),
     /// None: all prepared statements.
@@ -45,6 +52,33 @@ pub enum Step {
     Discard(&'static str),
     /// Taken, and without effect: what it would undo cannot have been done.
     Nothing(&'static str),
+}
+
+/// A statement that the parser knows by another name: that name, and whether its rows are only counted.
+pub fn known_form(sql: &str) -> Option<(String, bool)> {
+    let sql = sql.trim_start();
+    let end = sql
+        .find(|letter: char| !letter.is_ascii_alphabetic())
+        .unwrap_or(sql.len());
+    let (word, rest) = sql.split_at(end);
+    match word.to_ascii_uppercase().as_str() {
+        "ABORT" => Some((format!("ROLLBACK{rest}"), false)),
+        "MOVE" => Some((format!("FETCH{}", with_from(rest)), true)),
+        "FETCH" => Some((format!("FETCH{}", with_from(rest)), false)),
+        _ => None,
+    }
+}
+
+/// FROM before the name of a cursor, where it was left out.
+fn with_from(rest: &str) -> String {
+    let rest = rest.trim_end_matches(|letter: char| letter == ';' || letter.is_whitespace());
+    let has_from = rest
+        .split_whitespace()
+        .any(|word| word.eq_ignore_ascii_case("from") || word.eq_ignore_ascii_case("in"));
+    match rest.rsplit_once(char::is_whitespace) {
+        Some((direction, name)) if !has_from => format!("{direction} FROM {name}"),
+        _ => rest.to_owned(),
+    }
 }
 
 /// What `statement` asks for, or why it is refused.
@@ -171,9 +205,10 @@ fn written_by(body: &SetExpr) -> Option<String> {
     match body {
         SetExpr::Select(select) => select.into.as_ref().map(|_| "SELECT … INTO".to_owned()),
         SetExpr::SetOperation { left, right, .. } => written_by(left).or_else(|| written_by(right)),
-        SetExpr::Insert(statement) | SetExpr::Update(statement) | SetExpr::Delete(statement) | SetExpr::Merge(statement) => {
-            Some(word(statement))
-        }
+        SetExpr::Insert(statement)
+        | SetExpr::Update(statement)
+        | SetExpr::Delete(statement)
+        | SetExpr::Merge(statement) => Some(word(statement)),
         // Its parts are visited by themselves.
         SetExpr::Query(_) | SetExpr::Values(_) | SetExpr::Table(_) => None,
     }
@@ -290,6 +325,31 @@ mod tests {
         ] {
             assert!(steps(sql).is_ok(), "{sql}: {:?}", steps(sql).err());
         }
+    }
+
+    #[test]
+    fn other_forms_are_known() {
+        let forms = [
+            "abort",
+            "ABORT WORK",
+            "move forward 3 c",
+            "fetch 5 \"c\";",
+            "fetch all in c",
+            "select 1",
+        ]
+        .map(|sql| known_form(sql).map(|(form, is_counted)| format!("{form} {is_counted}")));
+        let forms = forms.map(Option::unwrap_or_default);
+        assert_eq!(
+            forms,
+            [
+                "ROLLBACK false",
+                "ROLLBACK WORK false",
+                "FETCH forward 3 FROM c true",
+                "FETCH 5 FROM \"c\" false",
+                "FETCH all in c false",
+                ""
+            ]
+        );
     }
 
     #[test]

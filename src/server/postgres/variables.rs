@@ -67,9 +67,16 @@ const VARIABLES: [Variable; 34] = [
         "datestyle",
         "DateStyle",
         "ISO, YMD",
-        Takes::OneOf(&["iso", "iso, mdy", "iso, dmy", "iso, ymd", "iso,mdy", "iso,dmy", "iso,ymd"]),
+        Takes::OneOf(&[
+            "iso", "iso, mdy", "iso, dmy", "iso, ymd", "iso,mdy", "iso,dmy", "iso,ymd",
+        ]),
     ),
-    reported("intervalstyle", "IntervalStyle", "postgres", Takes::OneOf(&["postgres", "iso_8601", "sql_standard", "postgres_verbose"])),
+    reported(
+        "intervalstyle",
+        "IntervalStyle",
+        "postgres",
+        Takes::OneOf(&["postgres", "iso_8601", "sql_standard", "postgres_verbose"]),
+    ),
     reported("timezone", "TimeZone", "UTC", Takes::Zone),
     reported("search_path", "search_path", "public", Takes::Anything),
     reported("standard_conforming_strings", "standard_conforming_strings", "on", ON),
@@ -197,13 +204,30 @@ pub fn at_start(user: &str, kept: &HashMap<String, String>) -> HashMap<String, S
             Some((variable.reported?.to_owned(), value.to_owned()))
         })
         .collect();
-    for name in ["server_version", "server_encoding", "integer_datetimes", "in_hot_standby", "is_superuser", "default_transaction_read_only"] {
+    for name in [
+        "server_version",
+        "server_encoding",
+        "integer_datetimes",
+        "in_hot_standby",
+        "is_superuser",
+        "default_transaction_read_only",
+    ] {
         if let Some(value) = setting(name) {
             told.insert(name.to_owned(), value.to_owned());
         }
     }
     told.insert("session_authorization".to_owned(), user.to_owned());
     told
+}
+
+/// The variables of a client's `options`: `-c name=value`, `-cname=value` or `--name=value`.
+pub fn of_options(options: &str) -> impl Iterator<Item = (&str, &str)> {
+    let words = options.split_whitespace();
+    let settings = words.filter_map(|word| {
+        let bare = word.strip_prefix("--").or_else(|| word.strip_prefix("-c"));
+        bare.unwrap_or(word).split_once('=')
+    });
+    settings.filter(|(name, _)| !name.starts_with('-'))
 }
 
 /// The name of the one database.
@@ -260,6 +284,15 @@ mod tests {
         }
         assert_eq!(reset_named(&mut kept, None).expect("reset").len(), 1);
         assert!(kept.is_empty());
+    }
+
+    #[test]
+    fn options_name_variables() {
+        let found: Vec<_> = of_options("-c statement_timeout=5s -cjit=off --search_path=public -B 3 x").collect();
+        assert_eq!(
+            found,
+            [("statement_timeout", "5s"), ("jit", "off"), ("search_path", "public")]
+        );
     }
 
     proptest! {

@@ -1,0 +1,483 @@
+//! The PostgreSQL endpoint: who gets in, what is refused, how queries end, and what is noted of them.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use bytesize::ByteSize;
+use pragati::server::Login;
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use sqlx::postgres::{PgConnection, PgSslMode};
+use sqlx::{AssertSqlSafe, Connection, Executor};
+
+use crate::running_endpoint::{EndpointSetup, RunningEndpoint};
+use crate::support::{TestExports, files_below};
+use crate::token_issuer::TokenIssuer;
+
+const ALL: &str = "all_tenants = true\npersonal = true";
+/// A query that would take minutes.
+const SLOW: &str =
+    "select count(*) from generate_series(1, 300000) a(x), generate_series(1, 300000) b(y) where x * y = x + 3 * y + 1";
+
+fn setup() -> EndpointSetup {
+    EndpointSetup::over(TestExports::small()).user("asha", ALL)
+}
+
+fn query(endpoint: &RunningEndpoint, connection: &mut PgConnection, sql: &str) -> Result<(), String> {
+    let sql = AssertSqlSafe(sql.to_owned());
+    let done = endpoint
+        .runtime
+        .block_on(async { connection.execute(sqlx::raw_sql(sql)).await });
+    done.map(|_| ()).map_err(|error| {
+        error
+            .as_database_error()
+            .and_then(|error| error.code())
+            .unwrap_or_default()
+            .into_owned()
+    })
+}
+
+mod logging_in {
+    use super::*;
+
+    #[test]
+    fn needs_the_password_of_the_name() {
+        let endpoint = setup().user("ravi", ALL).start();
+        assert_eq!(endpoint.value("asha", "select current_user"), "asha");
+        assert_eq!(endpoint.value("ravi", "select session_user"), "ravi");
+        let refusals = [
+            ("asha", "wrong"),
+            ("asha", ""),
+            ("nobody", "pencil"),
+            ("ASHA", "pencil"),
+        ]
+        .map(|(user, password)| {
+            let (code, message) = endpoint
+                .connect_with(&endpoint.options(user).password(password))
+                .expect_err("refused");
+            assert_eq!(code, "28P01", "{user}");
+            message.replace(user, "USER")
+        });
+        assert!(refusals.windows(2).all(|pair| pair[0] == pair[1]), "{refusals:?}");
+        let (code, _) = endpoint
+            .connect_with(&endpoint.options("asha").database("other"))
+            .expect_err("refused");
+        assert_eq!(code, "3D000");
+    }
+
+    #[test]
+    fn takes_a_login_token_as_the_password() {
+        let issuer = TokenIssuer::new();
+        let mut setup = setup();
+        setup.identity = Some(issuer.settings());
+        let endpoint = setup.start();
+        let connect = |roles: &[&str]| {
+            let token = issuer.token("person-1", roles);
+            let mut connection = endpoint.connect_with(&endpoint.options("anybody").password(&token))?;
+            let rows = endpoint.ask_on(&mut connection, "select current_user, count(*) from users")?;
+            Ok::<_, (String, String)>(rows[0].join(" "))
+        };
+        assert_eq!(connect(&["pragati-admin"]).expect("an admin"), "person-1 2");
+        assert_eq!(
+            connect(&["pragati-tenant-admin:t1"]).expect("a tenant's admin"),
+            "person-1 1"
+        );
+        assert_eq!(connect(&["teacher"]).expect_err("no role").0, "28000");
+        for bad in ["", "x.y.z", "dev:person-1"] {
+            let refused = endpoint.connect_with(&endpoint.options("anybody").password(bad));
+            assert_eq!(refused.expect_err(bad).0, "28P01", "{bad}");
+        }
+        // An account keeps its password.
+        assert_eq!(endpoint.value("asha", "select 1"), "1");
+        let token = issuer.token("person-1", &["pragati-admin"]);
+        assert!(
+            endpoint
+                .connect_with(&endpoint.options("asha").password(&token))
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn believes_everybody_on_a_developers_machine_alone() {
+        let mut open = setup();
+        open.login = Login::Dev;
+        let endpoint = open.start();
+        let anybody = endpoint.options("anybody").password("anything");
+        let mut connection = endpoint.connect_with(&anybody).expect("believed");
+        assert_eq!(
+            endpoint.ask_on(&mut connection, "select current_user").expect("a name"),
+            [["anybody"]]
+        );
+    }
+
+    #[test]
+    fn goes_through_tls_alone_where_it_is_set_up() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let CertifiedKey { cert, signing_key } =
+            generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
+        let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+        fs::write(&certificate, cert.pem()).expect("written");
+        fs::write(&key, signing_key.serialize_pem()).expect("written");
+        let mut with_tls = setup();
+        with_tls.config.postgres.tls_certificate = Some(certificate.clone());
+        with_tls.config.postgres.tls_key = Some(key);
+        let endpoint = with_tls.start();
+        let private = endpoint.options("asha").ssl_mode(PgSslMode::Require);
+        let mut connection = endpoint.connect_with(&private).expect("a private connection");
+        assert_eq!(endpoint.ask_on(&mut connection, "select 1").expect("a row"), [["1"]]);
+        let (code, message) = endpoint
+            .connect_with(&endpoint.options("asha").ssl_mode(PgSslMode::Disable))
+            .expect_err("refused");
+        assert_eq!((code.as_str(), message.contains("TLS")), ("28000", true), "{message}");
+
+        for (certificate, key, complaint) in [
+            (Some(certificate.clone()), Some(certificate.clone()), "postgres.tls_key"),
+            (
+                Some(folder.path().join("none.pem")),
+                Some(certificate.clone()),
+                "postgres.tls_certificate",
+            ),
+            (Some(certificate), None, "give the other one too"),
+        ] {
+            let mut broken = setup();
+            broken.config.postgres.tls_certificate = certificate;
+            broken.config.postgres.tls_key = key;
+            let error = broken.try_start().err().expect("no start");
+            assert!(error.contains(complaint), "{error}");
+        }
+    }
+
+    #[test]
+    fn is_offered_to_other_machines_with_tls_alone() {
+        let mut public = setup();
+        public.config.postgres.listen = Some(SocketAddr::from(([0, 0, 0, 0], 0)));
+        let error = public.try_start().err().expect("no start");
+        insta::assert_snapshot!(error, @"postgres.listen: 0.0.0.0:0 can be reached from other machines, so it needs TLS; set postgres.tls_certificate and postgres.tls_key");
+    }
+
+    #[test]
+    fn ends_where_there_are_too_many() {
+        let mut small = setup();
+        small.config.postgres.connections = 2;
+        let endpoint = small.start();
+        let first = endpoint.connect("asha").expect("a connection");
+        let second = endpoint.connect("asha").expect("a connection");
+        assert_eq!(endpoint.connect("asha").expect_err("one too many").0, "53300");
+        endpoint.runtime.block_on(first.close()).expect("closed");
+        let again = Instant::now();
+        let third = loop {
+            match endpoint.connect("asha") {
+                Ok(connection) => break connection,
+                Err(error) => assert!(again.elapsed() < Duration::from_secs(5), "{error:?}"),
+            }
+        };
+        drop((second, third));
+    }
+}
+
+mod reading_alone {
+    use super::*;
+
+    #[test]
+    fn what_writes_is_refused_in_every_form_and_leaves_no_trace() {
+        let endpoint = setup().start();
+        let before = files_below(endpoint.exports.path());
+        let target = endpoint.folder.path().join("stolen.csv");
+        let target = target.display();
+        for sql in [
+            format!("copy users to '{target}'"),
+            format!("copy (select * from users) to '{target}' stored as csv"),
+            format!("explain analyze copy users to '{target}'"),
+            format!("create external table x stored as csv location '{target}'"),
+            "create table x as select 1".to_owned(),
+            "create view x as select 1".to_owned(),
+            "drop table users".to_owned(),
+            "insert into users select * from users".to_owned(),
+            "with x as (insert into users select * from users returning *) select * from x".to_owned(),
+            "select 1; drop table users".to_owned(),
+            "prepare x as insert into users select * from users".to_owned(),
+            "set datafusion.runtime.memory_limit = '1K'".to_owned(),
+            "set role admin".to_owned(),
+            "select * from '/etc/passwd'".to_owned(),
+            format!("select * from '{}'", endpoint.exports.path().join("users").display()),
+            "select * from read_csv('/etc/passwd')".to_owned(),
+            "select pg_read_file('/etc/passwd')".to_owned(),
+        ] {
+            let mut connection = endpoint.connect("asha").expect("a connection");
+            let simple = query(&endpoint, &mut connection, &sql).expect_err(&sql);
+            assert!(
+                ["42501", "42601", "0A000", "42704", "42P01", "42883"].contains(&simple.as_str()),
+                "{sql}: {simple}"
+            );
+            let prepared = endpoint
+                .runtime
+                .block_on(async { sqlx::query(AssertSqlSafe(sql.clone())).execute(&mut connection).await });
+            assert!(prepared.is_err(), "{sql}");
+            assert_eq!(
+                endpoint
+                    .ask_on(&mut connection, "select count(*) from users")
+                    .expect("a row"),
+                [["2"]],
+                "{sql}"
+            );
+        }
+        assert_eq!(files_below(endpoint.exports.path()), before);
+        assert!(!endpoint.folder.path().join("stolen.csv").exists());
+    }
+
+    #[test]
+    fn a_transaction_fails_as_a_whole_and_changes_nothing() {
+        let endpoint = setup().start();
+        let mut connection = endpoint.connect("asha").expect("a connection");
+        assert_eq!(query(&endpoint, &mut connection, "begin"), Ok(()));
+        assert_eq!(
+            query(&endpoint, &mut connection, "select 1 / 0"),
+            Err("22012".to_owned())
+        );
+        assert_eq!(query(&endpoint, &mut connection, "select 1"), Err("25P02".to_owned()));
+        assert_eq!(query(&endpoint, &mut connection, "rollback"), Ok(()));
+        assert_eq!(query(&endpoint, &mut connection, "select 1"), Ok(()));
+    }
+}
+
+mod limits {
+    use super::*;
+
+    #[test]
+    fn a_query_ends_with_its_time() {
+        let mut hurried = setup();
+        hurried.config.postgres.query_seconds = 1;
+        let endpoint = hurried.start();
+        let begun = Instant::now();
+        assert_eq!(endpoint.code("asha", SLOW), "57014");
+        assert!(begun.elapsed() < Duration::from_secs(10));
+        assert_eq!(
+            endpoint.code("asha", &format!("set statement_timeout = '200ms'; {SLOW}")),
+            "57014"
+        );
+        // Clients can make it shorter, not longer.
+        assert_eq!(
+            endpoint.code("asha", &format!("set statement_timeout = '1h'; {SLOW}")),
+            "57014"
+        );
+    }
+
+    #[test]
+    fn what_does_not_fit_memory_goes_to_temporary_files_up_to_a_limit() {
+        const SORT: &str = "select count(*) from (select x, row_number() over (order by x * 7919 % 1000003, repeat(cast(x as varchar), 20)) n from generate_series(1, 300000) g(x)) s where n > 0";
+        let start = |spill: ByteSize, all: ByteSize| {
+            let mut small = setup();
+            small.config.threads = std::num::NonZeroUsize::new(1);
+            small.config.postgres.query_memory = ByteSize::mib(24);
+            small.config.postgres.memory_limit = all;
+            small.config.postgres.query_spill = spill;
+            small.start()
+        };
+        let enough = start(ByteSize::gib(1), ByteSize::gib(1));
+        assert_eq!(enough.value("asha", SORT), "300000");
+        let no_space = start(ByteSize::kib(64), ByteSize::gib(1));
+        let (code, message) = no_space.ask("asha", SORT).expect_err("too little space");
+        assert!(["53100", "53200"].contains(&code.as_str()), "{code}: {message}");
+        assert_eq!(no_space.value("asha", "select 1"), "1");
+        let little_for_all = start(ByteSize::gib(1), ByteSize::kib(64));
+        assert_eq!(little_for_all.code("asha", SORT), "53200");
+    }
+
+    #[test]
+    fn queries_wait_for_their_turn() {
+        let mut one = setup();
+        one.config.postgres.queries = 1;
+        let endpoint = one.start();
+        let options = endpoint.options("asha");
+        let answers = endpoint.runtime.block_on(async {
+            let tasks: Vec<_> = (0..8)
+                .map(|number| {
+                    let options = options.clone();
+                    tokio::spawn(async move {
+                        let mut connection = PgConnection::connect_with(&options).await.expect("a connection");
+                        let sql = format!("select count(*) + {number} from generate_series(1, 200000) a(x)");
+                        let sum: i64 = sqlx::query_scalar(AssertSqlSafe(sql))
+                            .fetch_one(&mut connection)
+                            .await
+                            .expect("an answer");
+                        sum - 200_000
+                    })
+                })
+                .collect();
+            let mut answers = Vec::new();
+            for task in tasks {
+                answers.push(task.await.expect("a task"));
+            }
+            answers
+        });
+        assert_eq!(answers, (0..8).collect::<Vec<i64>>());
+    }
+
+    #[test]
+    fn a_client_that_is_gone_leaves_no_query_behind() {
+        let endpoint = setup().start();
+        let options = endpoint.options("asha");
+        endpoint.runtime.block_on(async {
+            let mut connection = PgConnection::connect_with(&options).await.expect("a connection");
+            let waited =
+                tokio::time::timeout(Duration::from_millis(700), connection.execute(sqlx::raw_sql(SLOW))).await;
+            assert!(waited.is_err(), "the query runs");
+            // Dropped without a word.
+            drop(connection);
+        });
+        let begun = Instant::now();
+        while endpoint.metrics.running.get() > 0 {
+            assert!(begun.elapsed() < Duration::from_secs(5), "the query ends");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let end = endpoint.audit().pop().expect("a line");
+        assert_eq!(end["outcome"], "cancelled", "{end}");
+    }
+
+    #[test]
+    fn an_idle_cursor_is_over_with_its_time() {
+        let mut hurried = setup();
+        hurried.config.postgres.query_seconds = 1;
+        let endpoint = hurried.start();
+        let mut connection = endpoint.connect("asha").expect("a connection");
+        let declared = "begin; declare c cursor for select x from generate_series(1, 5000000) g(x); fetch 1 from c";
+        assert_eq!(endpoint.ask_on(&mut connection, declared).expect("a row"), [["1"]]);
+        assert_eq!(endpoint.metrics.running.get(), 1);
+        std::thread::sleep(Duration::from_millis(1500));
+        assert_eq!(endpoint.metrics.running.get(), 0, "its memory and place are given back");
+        assert_eq!(
+            query(&endpoint, &mut connection, "fetch 1 from c"),
+            Err("57014".to_owned())
+        );
+    }
+}
+
+#[test]
+fn a_newer_snapshot_is_seen_without_a_restart_and_transactions_keep_theirs() {
+    let endpoint = setup().start();
+    let mut old = endpoint.connect("asha").expect("a connection");
+    let days = "select max(as_of) from download_ratio_overall";
+    let first = endpoint.ask_on(&mut old, &format!("begin; {days}")).expect("a day");
+    let mut prepared = endpoint.connect("asha").expect("a connection");
+    let count = |connection: &mut PgConnection| {
+        endpoint.runtime.block_on(async {
+            sqlx::query_scalar::<_, i64>("select count(*) from users where user_id <> $1")
+                .bind("x")
+                .fetch_one(connection)
+                .await
+                .expect("a count")
+        })
+    };
+    assert_eq!(count(&mut prepared), 2);
+
+    let next = "2026-11-30";
+    for table in ["users", "enrolments", "course_progress", "batches"] {
+        let from = endpoint.exports.file(table);
+        let to = endpoint.exports.path().join(table).join(format!("date={next}"));
+        fs::create_dir_all(&to).expect("a folder");
+        fs::copy(&from, to.join("part-0.parquet")).expect("copied");
+    }
+    endpoint.runtime.block_on(endpoint.source.refresh());
+    assert_eq!(endpoint.value("asha", days), next);
+    assert_eq!(endpoint.ask_on(&mut old, days).expect("a day"), first);
+    assert_eq!(query(&endpoint, &mut old, "commit"), Ok(()));
+    assert_eq!(endpoint.ask_on(&mut old, days).expect("a day"), [[next]]);
+    assert_eq!(count(&mut prepared), 2);
+    assert_eq!(
+        endpoint.value("asha", "select count(distinct snapshot_date) from users_history"),
+        "2"
+    );
+}
+
+#[test]
+fn statements_are_noted_with_who_and_how_they_ended_but_not_with_values() {
+    let endpoint = setup().start();
+    let mut connection = endpoint.connect("asha").expect("a connection");
+    let secret: i64 = endpoint
+        .runtime
+        .block_on(async {
+            sqlx::query_scalar("select count(*) from users where email = $1")
+                .bind("secret@example.org")
+                .fetch_one(&mut connection)
+                .await
+        })
+        .expect("a count");
+    assert_eq!(secret, 0);
+    assert_eq!(
+        endpoint
+            .ask_on(&mut connection, "select user_id from users")
+            .expect("rows")
+            .len(),
+        2
+    );
+    assert_eq!(
+        query(&endpoint, &mut connection, "select 1 / 0"),
+        Err("22012".to_owned())
+    );
+    assert_eq!(
+        query(&endpoint, &mut connection, "drop table users"),
+        Err("42501".to_owned())
+    );
+    let _ = endpoint.connect_with(&endpoint.options("asha").password("wrong"));
+
+    let lines = endpoint.audit();
+    let text = lines.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    for never in ["secret@example.org", "Asha", "pencil", "u1"] {
+        assert!(!text.contains(never), "{never}: {text}");
+    }
+    let told: Vec<String> = lines
+        .iter()
+        .map(|line| {
+            let of = |name: &str| line[name].as_str().unwrap_or("-").to_owned();
+            match line["event"].as_str() {
+                Some("login") => format!("login {} {}", of("user"), of("outcome")),
+                Some("query") => format!("query {} {}", of("user"), of("sql")),
+                _ => format!("end {} {} {} {}", of("user"), of("outcome"), of("code"), line["rows"]),
+            }
+        })
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @r"
+    login asha accepted
+    query asha select count(*) from users where email = $1
+    end asha answered - 1
+    query asha select user_id from users
+    end asha answered - 2
+    query asha select 1 / 0
+    end asha failed 22012 0
+    query asha drop table users
+    end asha refused 42501 0
+    login asha refused
+    ");
+    let figures = endpoint.metrics.encode();
+    for line in [
+        "pragati_postgres_logins_total{outcome=\"accepted\"} 1",
+        "pragati_postgres_logins_total{outcome=\"refused\"} 1",
+        "pragati_postgres_queries_total{outcome=\"answered\"} 2",
+        "pragati_postgres_queries_total{outcome=\"failed\"} 1",
+        "pragati_postgres_queries_total{outcome=\"refused\"} 1",
+        "pragati_postgres_rows_total 3",
+        "pragati_postgres_queries_running 0",
+    ] {
+        assert!(figures.contains(line), "{line}: {figures}");
+    }
+}
+
+#[test]
+fn stopping_lets_queries_end_and_takes_no_new_ones() {
+    let mut endpoint = setup().start();
+    let options = endpoint.options("asha");
+    let task = endpoint.runtime.spawn(async move {
+        let mut connection = PgConnection::connect_with(&options).await.expect("a connection");
+        let sql =
+            "select count(*) from generate_series(1, 4000) a(x), generate_series(1, 4000) b(y) where (x + y) % 7 = 3";
+        sqlx::query_scalar::<_, i64>(sql).fetch_one(&mut connection).await
+    });
+    let begun = Instant::now();
+    while endpoint.metrics.running.get() == 0 && begun.elapsed() < Duration::from_secs(5) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    endpoint.stop();
+    let answer = endpoint.runtime.block_on(task).expect("a task");
+    assert!(answer.is_ok(), "{answer:?}");
+    assert!(endpoint.connect("asha").is_err());
+}
