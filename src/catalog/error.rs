@@ -24,6 +24,10 @@ pub enum CatalogError {
         "configuration: [tables.{0}] is neither a canonical table nor read by a staging query; remove it or check the name"
     )]
     UnusedTable(String),
+    #[error(
+        "configuration: other_tables.{0} cannot be added: a table or view has that name, or it is none; choose another"
+    )]
+    OtherTable(String),
     #[error("configuration: there is no staging mapping '{name}'; known: {known}")]
     UnknownStaging { name: String, known: String },
 }
@@ -42,6 +46,7 @@ impl CatalogError {
             Self::Config(_)
                 | Self::Location(LocationError::Malformed { .. })
                 | Self::UnusedTable(_)
+                | Self::OtherTable(_)
                 | Self::UnknownStaging { .. }
                 | Self::Query(_)
         )

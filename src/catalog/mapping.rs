@@ -29,9 +29,9 @@ pub fn raw_name(table: &str) -> String {
     format!("{RAW_SCHEMA}.{table}")
 }
 
-/// The table of a name that [`raw_name`] made.
-fn table_name(raw_name: &str) -> &str {
-    raw_name.split_once('.').map_or(raw_name, |(_schema, table)| table)
+/// The schema and the table of a name, which [`raw_name`] may have made.
+fn schema_and_table(name: &str) -> (&str, &str) {
+    name.split_once('.').unwrap_or((TABLE_SCHEMA, name))
 }
 
 /// A canonical table made by a staging query.
@@ -75,8 +75,8 @@ pub fn raw_tables(mappings: &[Mapping]) -> BTreeSet<String> {
         .collect()
 }
 
-/// Registers a raw table as it is. Files of one table must agree on the types of their columns.
-pub fn register_raw(
+/// Registers a raw table, or one beside the contract, as it is. Files of one table must agree on the types of their columns.
+pub fn register_as_is(
     session: &SessionContext,
     files: &TableFiles,
     inspected: Vec<InspectedFile>,
@@ -84,9 +84,9 @@ pub fn register_raw(
 ) -> Result<(), CatalogError> {
     let schema = merged_schema(files, &inspected)?;
     let provider = SnapshotTable::new(store, schema, inspected, Blanks::Keep);
-    let table = table_name(&files.name);
+    let (schema, table) = schema_and_table(&files.name);
     session
-        .register_table(TableReference::partial(RAW_SCHEMA, table), Arc::new(provider))
+        .register_table(TableReference::partial(schema, table), Arc::new(provider))
         .map_err(CatalogError::registering(&files.name))?;
     Ok(())
 }
@@ -208,7 +208,7 @@ fn merged_schema(files: &TableFiles, inspected: &[InspectedFile]) -> Result<Sche
                         format!("{data_type} in {file}")
                     };
                     return Err(CatalogError::Exports(ExportsError::Inconsistent {
-                        table: table_name(&files.name).to_owned(),
+                        table: schema_and_table(&files.name).1.to_owned(),
                         column: field.name().clone(),
                         first: found(known.data_type(), *first),
                         second: found(field.data_type(), number),

@@ -237,7 +237,7 @@ impl Catalog {
                     self.stores.insert(table, store.clone());
                     self.register_canonical(table, files, inspected, store)?;
                 }
-                None => mapping::register_raw(&self.session, files, inspected, store)?,
+                None => mapping::register_as_is(&self.session, files, inspected, store)?,
             }
         }
         Ok(())
@@ -298,6 +298,17 @@ fn table_folders(config: &Config, root: &Location, mappings: &[Mapping]) -> Resu
     }
     for raw in mapping::raw_tables(mappings) {
         folders.push(folder(mapping::raw_name(&raw), &raw, true, false)?);
+    }
+    for (name, path) in &config.other_tables {
+        if Table::from_name(name).is_some() || views::is_taken(name) || name.contains('.') || name.trim().is_empty() {
+            return Err(CatalogError::OtherTable(name.clone()));
+        }
+        folders.push(TableFolder {
+            name: name.clone(),
+            location: root.resolve(path)?,
+            required: true,
+            arrives_daily: false,
+        });
     }
     let is_used = |name: &str| {
         Table::from_name(name).is_some() || folders.iter().any(|folder| folder.name == mapping::raw_name(name))

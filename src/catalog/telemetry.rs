@@ -24,7 +24,7 @@ const EXPORTED_EVENTS: &str = "exported_download_events";
 /// The raw table of the clicks among all events.
 const CLICKS: &str = "telemetry_clicks";
 /// The table of what is no event.
-const MALFORMED: &str = "malformed_telemetry";
+pub const MALFORMED: &str = "malformed_telemetry";
 
 /// What makes a platform's event a click; NULL stands for any.
 pub fn click_rule(rule: &TelemetryConfig, parameters: Parameters) -> Parameters {

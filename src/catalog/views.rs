@@ -95,6 +95,12 @@ pub fn query_of(view: &str) -> Option<&'static str> {
     VIEWS.into_iter().find(|query| query.rsplit('/').next() == Some(view))
 }
 
+/// Whether a table of that name would stand in the way of a view, or of a table that is made.
+pub fn is_taken(name: &str) -> bool {
+    let of_history = |table: Table| name == super::history_name(table);
+    query_of(name).is_some() || name == telemetry::MALFORMED || Table::ALL.into_iter().any(of_history)
+}
+
 /// The parameters that views are bound to.
 pub fn parameters(config: &Config, date: SnapshotDate) -> Parameters {
     let unknown_users = match config.report.unknown_users {

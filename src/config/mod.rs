@@ -81,6 +81,9 @@ pub struct Config {
     pub telemetry: TelemetryConfig,
     /// Tables whose place or shape differs from the contract.
     pub tables: BTreeMap<String, TableConfig>,
+    /// Further exports that SQL may read, as they are: the name of a table, and the folder that holds its `date=…` folders, a
+    /// URL, an absolute path, or relative to the exports.
+    pub other_tables: BTreeMap<String, String>,
     pub report: ReportConfig,
     pub nightly: NightlyConfig,
     pub ratio: RatioConfig,
@@ -207,6 +210,7 @@ impl Default for Config {
             events: None,
             telemetry: TelemetryConfig::default(),
             tables: BTreeMap::new(),
+            other_tables: BTreeMap::new(),
             report: ReportConfig::default(),
             nightly: NightlyConfig::default(),
             ratio: RatioConfig::default(),

@@ -60,6 +60,11 @@ impl EngineOptions {
     }
 }
 
+/// What each sort keeps for merging, in bytes: `usual`, or less where that is much of all memory.
+pub fn merge_reservation(usual: usize, memory: usize, partitions: usize) -> usize {
+    usual.min(memory / partitions.max(1) / SHARE_OF_MERGE)
+}
+
 /// A session without tables.
 pub fn new_session(options: &EngineOptions) -> Result<SessionContext, EngineError> {
     let mut config = SessionConfig::new()
@@ -75,7 +80,7 @@ pub fn new_session(options: &EngineOptions) -> Result<SessionContext, EngineErro
     if let Some(limit) = options.memory_limit {
         let bytes = usize::try_from(limit.as_u64()).map_err(|error| start_failed(error.to_string()))?;
         let reserved = &mut config.options_mut().execution.sort_spill_reservation_bytes;
-        *reserved = (*reserved).min(bytes / options.partitions() / SHARE_OF_MERGE);
+        *reserved = merge_reservation(*reserved, bytes, options.partitions());
         let pool = TrackConsumersPool::new(FairSpillPool::new(bytes), NAMED_CONSUMERS);
         runtime = runtime.with_memory_pool(Arc::new(pool));
     }

@@ -268,7 +268,7 @@ mod limits {
         let start = |spill: ByteSize, all: ByteSize| {
             let mut small = setup();
             small.config.threads = std::num::NonZeroUsize::new(1);
-            small.config.postgres.query_memory = ByteSize::mib(24);
+            small.config.postgres.query_memory = ByteSize::mib(48);
             small.config.postgres.memory_limit = all;
             small.config.postgres.query_spill = spill;
             small.start()

@@ -98,12 +98,18 @@ fn every_table_and_view_shows_rows_of_the_own_tenants_alone() {
             assert!(!text.contains(FOREIGN), "{user} {name}: {text}");
         }
     }
-    let counts = "
-        select (select count(*) from users), (select count(*) from batches), (select count(*) from enrolments),
-            (select count(*) from course_progress), (select count(*) from download_events),
-            (select count(*) from course_progress_report), (select count(*) from users_history),
-            (select count(*) from enrolments_history)";
-    let seen = |user| endpoint.ask(user, counts).expect("counts").remove(0).join(" ");
+    let tables = [
+        "users",
+        "batches",
+        "enrolments",
+        "course_progress",
+        "download_events",
+        "course_progress_report",
+        "users_history",
+        "enrolments_history",
+    ];
+    let count = |user, table: &str| endpoint.value(user, &format!("select count(*) from {table}"));
+    let seen = |user| tables.map(|table| count(user, table)).join(" ");
     assert_eq!(seen("all"), "4 3 5 3 4 5 4 5");
     assert_eq!(seen("masked"), "4 3 5 3 4 5 4 5");
     assert_eq!(seen("one"), "2 1 2 2 2 2 2 2");
@@ -120,7 +126,7 @@ fn a_learner_of_another_tenant_keeps_a_row_without_details() {
     assert_eq!(
         rows,
         [
-            ["f1", "∅", "∅", "∅", "60%"],
+            ["f1", "∅", "∅", "∅", "60"],
             [
                 "u1",
                 "PERSONAL-Asha PERSONAL-Rao",
@@ -140,7 +146,7 @@ fn ratios_are_of_the_own_batches() {
         endpoint.ask("all", overall).expect("rows"),
         [["4", "3", "1.3333333333333333"]]
     );
-    assert_eq!(endpoint.ask("one", overall).expect("rows"), [["2", "1", "2"]]);
+    assert_eq!(endpoint.ask("one", overall).expect("rows"), [["2", "1", "2.0"]]);
     let tenants = "select distinct tenant_id from download_ratio_by_tenant";
     assert_eq!(endpoint.ask("one", tenants).expect("rows"), [["t1"]]);
 }
@@ -182,15 +188,12 @@ fn conditions_see_nothing_behind_what_is_shown() {
     ] {
         let sql = format!("select count(*) from users where {condition}");
         assert_eq!(endpoint.value("one", &sql), "2", "{condition}");
-        let joined = format!(
-            "select count(*) from users a join users b on a.user_id = b.user_id and {}",
-            condition
-                .replace("tenant_id", "b.tenant_id")
-                .replace("user_id like", "b.user_id like")
-                .replace("user_id =", "b.user_id =")
-                .replace("school_name", "b.school_name")
-                .replace("district_name", "b.district_name")
-        );
+        let of_other = ["tenant_id", "user_id", "school_name", "district_name"]
+            .iter()
+            .fold(condition.to_owned(), |condition, column| {
+                condition.replace(column, &format!("b.{column}"))
+            });
+        let joined = format!("select count(*) from users a join users b on a.user_id = b.user_id and ({of_other})");
         assert_eq!(endpoint.value("one", &joined), "2", "{joined}");
     }
     for (sql, expected) in [

@@ -6,8 +6,9 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::browser::{browser_scripts, packages};
+use crate::browser::browser_scripts;
 use crate::figures::json_rows;
+use crate::node::packages;
 use crate::running_service::{Answer, RunningService, Setup};
 use crate::support::{BATCHES, TestExports};
 
@@ -85,7 +86,7 @@ fn the_chart_library_is_the_package_s_own_file() {
         .as_str()
         .expect("a version");
     assert!(library.starts_with(format!("/*!\n * Chart.js v{version}\n").as_bytes()));
-    let Some(folder) = packages() else { return };
+    let Some(folder) = packages("browser") else { return };
     for (name, original) in VENDORED {
         let original = std::fs::read(folder.join("node_modules/chart.js").join(original)).expect("the package's file");
         assert!(read(name) == original, "{name}");

@@ -81,7 +81,8 @@ impl Running {
 
     /// The next batch, of at most so many rows.
     async fn next(&mut self, most: usize) -> Option<Result<RecordBatch, QueryError>> {
-        let batch = match self.rest.take() {
+        let rest = self.rest.take().filter(|_| self.account.stop.reason().is_none());
+        let batch = match rest {
             Some(rest) => rest,
             None => loop {
                 match self.rows.next().await {

@@ -297,7 +297,6 @@ mod tests {
             "select 1",
             "values (1)",
             "with a as (select 1) select * from a union select 2",
-            "table users",
             "explain select 1",
             "explain analyze select 1",
             "show tables",

@@ -1,0 +1,122 @@
+//! Real clients of PostgreSQL against the endpoint, with the scripts of `tests/clients`: what they ask by themselves when
+//! they connect and look around, and what people do with them.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::node::packages;
+use crate::python::python_for;
+use crate::running_endpoint::{EndpointSetup, PASSWORD, RunningEndpoint};
+use crate::support::{TestExports, skipped};
+
+const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients");
+const JDBC: &str = "/usr/share/java/postgresql.jar";
+const USER: &str = "analyst";
+
+/// The endpoint over the sample data, which the scripts know.
+fn endpoint() -> RunningEndpoint {
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/sample_data");
+    let mut setup = EndpointSetup::over(TestExports::empty()).user(USER, "all_tenants = true\npersonal = true");
+    setup.config.exports = Some(sample.to_owned());
+    setup.start()
+}
+
+/// Runs a client's program, all of whose checks must pass.
+fn passes(program: &Path, arguments: &[&str], folder: &Path) {
+    let endpoint = endpoint();
+    let output = Command::new(program)
+        .args(arguments)
+        .current_dir(folder)
+        .env("PGHOST", "127.0.0.1")
+        .env("PGPORT", endpoint.address.port().to_string())
+        .env("PGUSER", USER)
+        .env("PGPASSWORD", PASSWORD)
+        .env("PGDATABASE", "pragati")
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .output()
+        .expect("the program runs");
+    let told = String::from_utf8_lossy(&output.stdout);
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    let failed: Vec<&str> = told.lines().filter(|line| line.starts_with("FAILED")).collect();
+    assert!(output.status.success(), "{failed:#?}\n{complaint}");
+}
+
+fn python_passes(script: &str) {
+    if let Some(python) = python_for(
+        "clients",
+        "psycopg, psycopg2, sqlalchemy, asyncpg, adbc_driver_postgresql",
+    ) {
+        passes(&python, &[script], Path::new(SCRIPTS));
+    }
+}
+
+#[test]
+fn psycopg_asks_and_binds_every_type() {
+    python_passes("psycopg_client.py");
+}
+
+#[test]
+fn psycopg_reads_through_cursors_and_streams() {
+    python_passes("psycopg_cursors.py");
+}
+
+#[test]
+fn psycopg_sees_errors_and_cancels() {
+    python_passes("psycopg_errors.py");
+}
+
+#[test]
+fn psycopg_has_sessions_of_its_own() {
+    python_passes("psycopg_sessions.py");
+}
+
+#[test]
+fn sqlalchemy_reflects_and_asks() {
+    python_passes("sqlalchemy_client.py");
+}
+
+#[test]
+fn asyncpg_reads_binary_values() {
+    python_passes("asyncpg_client.py");
+}
+
+#[test]
+fn adbc_reads_tables_of_arrow() {
+    python_passes("adbc_client.py");
+}
+
+#[test]
+fn what_tools_ask_of_the_database_is_answered() {
+    python_passes("introspection.py");
+}
+
+#[test]
+fn what_writes_or_reads_files_is_refused() {
+    python_passes("refused.py");
+}
+
+#[test]
+fn node_postgres_asks_and_streams() {
+    if let Some(folder) = packages("clients") {
+        passes(Path::new("node"), &["node_client.mjs"], &folder);
+    }
+}
+
+#[test]
+fn jdbc_reads_what_dbeaver_and_metabase_read() {
+    if !Path::new(JDBC).exists() {
+        skipped("this test needs libpostgresql-jdbc-java and a JDK");
+        return;
+    }
+    passes(Path::new("java"), &["-cp", JDBC, "Metadata.java"], Path::new(SCRIPTS));
+}
+
+#[test]
+fn psql_describes_and_asks() {
+    if Command::new("psql").arg("--version").output().is_err() {
+        skipped("this test needs psql; install postgresql-client");
+        return;
+    }
+    let arguments = ["-X", "-v", "ON_ERROR_STOP=1", "-f", "psql_client.sql"];
+    passes(Path::new("psql"), &arguments, Path::new(SCRIPTS));
+}
