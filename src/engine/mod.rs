@@ -7,6 +7,7 @@ pub mod copies;
 mod error;
 pub mod functions;
 mod kept;
+mod packing;
 mod session;
 mod temp_files;
 
