@@ -14,7 +14,7 @@ use crate::exports::Table;
 use crate::ids::SnapshotDate;
 use crate::queries::Parameters;
 
-const VIEWS: [&str; 19] = [
+const VIEWS: [&str; 21] = [
     "staging/distinct_users",
     "staging/distinct_enrolments",
     "staging/numeric_course_progress",
@@ -26,6 +26,8 @@ const VIEWS: [&str; 19] = [
     "reports/report_batches",
     "reports/enrolment_details",
     "reports/course_progress_report",
+    "metrics/numbered_batches",
+    "metrics/numbered_downloads_by_day",
     "metrics/batch_downloads_by_day",
     "metrics/batches_by_level",
     "metrics/first_download_day",
