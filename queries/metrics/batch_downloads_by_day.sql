@@ -1,46 +1,17 @@
--- Downloads of each batch on each local day: what every download ratio is a sum of.
+-- Downloads of each batch on each local day, by ids: numbered_downloads_by_day as it is read by people.
 --
 -- One row: one batch and one day with a click or delivery, up to the snapshot's day. Clicks and deliveries belong to the
 -- course and tenant of their batch; those of no batch that the snapshot knows, to the course and tenant that they name
 -- themselves: then batch_id is NULL, and a row is one such course, tenant and day.
 -- downloads: distinct clicks. requests: the same without double clicks. delivered: reports that were handed over.
--- Clicks without a time are in no row. (Joins name the smaller side first: it is the one that is held in memory.)
--- Parameters: $as_of, the snapshot's date; $timezone, whose calendar gives the days.
-with
-    clicks_and_deliveries as (
-        select
-            batch_id,
-            course_id,
-            tenant_id,
-            event_time as happened_at,
-            1 as downloads,
-            case when is_request then 1 else 0 end as requests,
-            0 as delivered
-        from download_requests
-        union all
-        select batch_id, course_id, tenant_id, delivered_at, 0, 0, 1
-        from distinct_deliveries
-    ),
-    by_place as (
-        select
-            batch.batch_id,
-            case when batch.batch_id is null then happening.course_id else batch.course_id end as course_id,
-            case when batch.batch_id is null then happening.tenant_id else batch.tenant_id end as tenant_id,
-            local_date(happening.happened_at, $timezone) as day,
-            happening.downloads,
-            happening.requests,
-            happening.delivered
-        from distinct_batches as batch
-        right join clicks_and_deliveries as happening on happening.batch_id = batch.batch_id
-    )
+-- Clicks without a time are in no row.
 select
-    batch_id,
-    course_id,
-    tenant_id,
-    day,
-    sum(downloads) as downloads,
-    sum(requests) as requests,
-    sum(delivered) as delivered
-from by_place
-where day <= $as_of
-group by batch_id, course_id, tenant_id, day
+    batch.batch_id,
+    case when downloads.batch_number is null then downloads.course_id else batch.course_id end as course_id,
+    case when downloads.batch_number is null then downloads.tenant_id else batch.tenant_id end as tenant_id,
+    downloads.day,
+    downloads.downloads,
+    downloads.requests,
+    downloads.delivered
+from numbered_batches as batch
+right join numbered_downloads_by_day as downloads on downloads.batch_number = batch.batch_number

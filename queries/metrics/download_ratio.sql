@@ -31,7 +31,7 @@ with
     ),
     downloads_by_window as (
         select
-            downloads.batch_id,
+            downloads.batch_number,
             downloads.course_id,
             downloads.tenant_id,
             time_windows.time_window,
@@ -39,10 +39,10 @@ with
             sum(downloads.requests) as requests,
             sum(downloads.delivered) as delivered
         from time_windows
-        cross join batch_downloads_by_day as downloads
+        cross join numbered_downloads_by_day as downloads
         where (time_windows.window_start is null or downloads.day >= time_windows.window_start)
             and downloads.day <= time_windows.window_end
-        group by downloads.batch_id, downloads.course_id, downloads.tenant_id, time_windows.time_window
+        group by downloads.batch_number, downloads.course_id, downloads.tenant_id, time_windows.time_window
     ),
     -- Each step is used once: a step that is used twice would be computed twice.
     facts as (
@@ -60,16 +60,17 @@ with
         cross join distinct_batches
         union all
         select
-            time_window,
-            course_id,
-            tenant_id,
+            downloads.time_window,
+            case when downloads.batch_number is null then downloads.course_id else batch.course_id end,
+            case when downloads.batch_number is null then downloads.tenant_id else batch.tenant_id end,
             0,
-            downloads,
-            requests,
-            delivered,
-            case when batch_id is null or downloads = 0 then 0 else 1 end,
+            downloads.downloads,
+            downloads.requests,
+            downloads.delivered,
+            case when downloads.batch_number is null or downloads.downloads = 0 then 0 else 1 end,
             true
-        from downloads_by_window
+        from numbered_batches as batch
+        right join downloads_by_window as downloads on downloads.batch_number = batch.batch_number
         union all
         -- So that every window has a row for all courses, whatever there is in it.
         select time_window, null, null, 0, 0, 0, 0, 0, false

@@ -37,7 +37,7 @@ with
     ),
     downloads_by_period as (
         select
-            downloads.batch_id,
+            downloads.batch_number,
             downloads.course_id,
             downloads.tenant_id,
             calendar.time_window,
@@ -46,9 +46,9 @@ with
             sum(downloads.requests) as requests,
             sum(downloads.delivered) as delivered
         from calendar
-        join batch_downloads_by_day as downloads on downloads.day = calendar.day
+        join numbered_downloads_by_day as downloads on downloads.day = calendar.day
         group by
-            downloads.batch_id,
+            downloads.batch_number,
             downloads.course_id,
             downloads.tenant_id,
             calendar.time_window,
@@ -56,16 +56,17 @@ with
     ),
     facts as (
         select
-            time_window,
-            period_start,
-            course_id,
-            tenant_id,
-            downloads,
-            requests,
-            delivered,
-            case when batch_id is null or downloads = 0 then 0 else 1 end as batches_downloaded,
+            downloads.time_window,
+            downloads.period_start,
+            case when downloads.batch_number is null then downloads.course_id else batch.course_id end as course_id,
+            case when downloads.batch_number is null then downloads.tenant_id else batch.tenant_id end as tenant_id,
+            downloads.downloads,
+            downloads.requests,
+            downloads.delivered,
+            case when downloads.batch_number is null or downloads.downloads = 0 then 0 else 1 end as batches_downloaded,
             true as is_fact
-        from downloads_by_period
+        from numbered_batches as batch
+        right join downloads_by_period as downloads on downloads.batch_number = batch.batch_number
         union all
         -- So that every period has a row for all courses, whatever there is in it.
         select distinct time_window, period_start, null, null, 0, 0, 0, 0, false

@@ -1,18 +1,20 @@
 //! The views that everyone gets, each made by the query of its name, in the order in which they build on each other.
 
+use std::sync::Arc;
+
 use datafusion::dataframe::DataFrame;
 use datafusion::prelude::{Expr, col, lit};
 
 use super::error::CatalogError;
 use super::{Catalog, mapping, telemetry};
 use crate::config::{Config, UnknownUsers};
-use crate::engine::copies::{Neighbours, split_by_copies, split_in_time};
+use crate::engine::copies::{MAY_BE_COPY, Neighbours, split_by_copies, split_in_time};
 use crate::engine::{EngineError, kept};
 use crate::exports::Table;
 use crate::ids::SnapshotDate;
 use crate::queries::Parameters;
 
-const VIEWS: [&str; 19] = [
+const VIEWS: [&str; 21] = [
     "staging/distinct_users",
     "staging/distinct_enrolments",
     "staging/numeric_course_progress",
@@ -24,6 +26,8 @@ const VIEWS: [&str; 19] = [
     "reports/report_batches",
     "reports/enrolment_details",
     "reports/course_progress_report",
+    "metrics/numbered_batches",
+    "metrics/numbered_downloads_by_day",
     "metrics/batch_downloads_by_day",
     "metrics/batches_by_level",
     "metrics/first_download_day",
@@ -168,17 +172,23 @@ async fn download_requests(catalog: &Catalog) -> Result<DataFrame, CatalogError>
     let all = catalog.session.table_provider(events.name()).await.map_err(failed())?;
     let split = split_in_time(&all, &["mid"], DOUBLE_CLICKS);
     let mut columns = columns_of(events);
-    let ranked = catalog
-        .query_over(DISTINCT_DOWNLOAD_EVENTS, events.name(), split.copies)
-        .await?;
-    let neighbours = catalog.session.read_table(split.neighbours).map_err(failed())?;
-    let distinct = neighbours
-        .select(columns.clone())
-        .and_then(|neighbours| neighbours.union(ranked.select(columns.clone())?))
-        .map_err(failed())?;
-    // Ranking and comparing both sort. The first ends, and gives its memory back, before the second begins.
     let partitions = catalog.session.copied_config().target_partitions();
-    let distinct = kept(distinct, partitions).map_err(failed())?;
+    let others = catalog.session.read_table(split.others).map_err(failed())?;
+    // Copies and neighbours are read twice.
+    let others = kept(others, partitions).map_err(failed())?;
+    let others_where = |condition| {
+        let others = catalog.session.read_table(Arc::clone(&others))?;
+        others.filter(condition)?.select(columns.clone())
+    };
+    let copies = others_where(col(MAY_BE_COPY)).map_err(failed())?;
+    let ranked = catalog
+        .query_over(DISTINCT_DOWNLOAD_EVENTS, events.name(), copies.into_view())
+        .await?;
+    // Ranking and comparing both sort. The first ends, and gives its memory back, before the second begins.
+    let distinct = others_where(col(MAY_BE_COPY).is_false())
+        .and_then(|neighbours| neighbours.union(ranked.select(columns.clone())?))
+        .and_then(|distinct| kept(distinct, partitions))
+        .map_err(failed())?;
     let compared = catalog
         .query_over(DOWNLOAD_REQUESTS, "distinct_download_events", distinct)
         .await?;

@@ -3,11 +3,56 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
+use datafusion::arrow::compute::BatchCoalescer;
 use datafusion::common::Result;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::StreamExt;
+
+/// The same rows, so many in a batch, with texts of their own. Whoever sorts or spreads rows handles each piece of memory
+/// that they lie in: of few rows in each of many batches that is most of the work, and most of the memory.
+pub fn packed(rows: SendableRecordBatchStream, rows_a_batch: usize) -> SendableRecordBatchStream {
+    let schema = rows.schema();
+    let packing = Packing {
+        unfinished: BatchCoalescer::new(Arc::clone(&schema), rows_a_batch),
+        rows: Some(rows),
+    };
+    let batches = futures::stream::try_unfold(packing, |mut packing| async move {
+        let batch = packing.next().await?;
+        Ok(batch.map(|batch| (batch, packing)))
+    });
+    Box::pin(RecordBatchStreamAdapter::new(schema, batches))
+}
+
+struct Packing {
+    /// `None` after the last of them.
+    rows: Option<SendableRecordBatchStream>,
+    unfinished: BatchCoalescer,
+}
+
+impl Packing {
+    async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        loop {
+            if let Some(full) = self.unfinished.next_completed_batch() {
+                return compacted(&full).map(Some);
+            }
+            let Some(rows) = &mut self.rows else {
+                return Ok(None);
+            };
+            match rows.next().await {
+                Some(batch) => self.unfinished.push_batch(batch?)?,
+                None => {
+                    self.rows = None;
+                    self.unfinished.finish_buffered_batch()?;
+                }
+            }
+        }
+    }
+}
 
 /// The same rows with texts of their own. Texts are views into what was read, or into what was sorted, and whoever asks for
 /// the size of the rows is told the size of all that.
-pub fn compacted(rows: &RecordBatch) -> Result<RecordBatch> {
+fn compacted(rows: &RecordBatch) -> Result<RecordBatch> {
     let columns = rows.columns().iter().map(|column| match column.as_string_view_opt() {
         Some(texts) => Arc::new(texts.gc()) as ArrayRef,
         None => Arc::clone(column),
@@ -18,4 +63,48 @@ pub fn compacted(rows: &RecordBatch) -> Result<RecordBatch> {
         columns.collect(),
         &options,
     )?)
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::array::StringViewArray;
+    use datafusion::arrow::compute::concat_batches;
+    use datafusion::arrow::datatypes::Schema;
+    use datafusion::physical_plan::memory::MemoryStream;
+    use futures::TryStreamExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn few_rows_of_many_batches_lie_close_together() {
+        let read = |batch: i64| {
+            let texts = (0..1_000).map(|row| format!("a text of row {row} in batch {batch}, longer than a view"));
+            let texts: ArrayRef = Arc::new(StringViewArray::from_iter_values(texts));
+            RecordBatch::try_from_iter([("text", texts)])
+                .expect("rows")
+                .slice(500, 10)
+        };
+        let few: Vec<_> = (0..25).map(read).collect();
+        let schema = few[0].schema();
+        let rows = MemoryStream::try_new(few.clone(), Arc::clone(&schema), None).expect("a stream");
+        let found: Vec<_> = packed(Box::pin(rows), 100).try_collect().await.expect("rows");
+        let sizes: Vec<_> = found.iter().map(RecordBatch::num_rows).collect();
+        assert_eq!(sizes, [100, 100, 50]);
+        for batch in &found {
+            assert_eq!(batch.column(0).as_string_view().data_buffers().len(), 1);
+        }
+        assert_eq!(
+            concat_batches(&schema, &found).expect("rows"),
+            concat_batches(&schema, &few).expect("rows")
+        );
+    }
+
+    #[tokio::test]
+    async fn rows_without_columns_are_counted() {
+        let options = RecordBatchOptions::new().with_row_count(Some(7));
+        let rows = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &options).expect("rows");
+        let rows = MemoryStream::try_new(vec![rows.clone(), rows], Arc::new(Schema::empty()), None).expect("a stream");
+        let found: Vec<_> = packed(Box::pin(rows), 10).try_collect().await.expect("rows");
+        assert_eq!(found.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(), [10, 4]);
+    }
 }

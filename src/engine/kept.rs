@@ -19,7 +19,7 @@ use datafusion::physical_plan::{ExecutionPlanProperties, SpillManager};
 use futures::{StreamExt, TryStreamExt};
 use tokio::sync::OnceCell;
 
-use super::compact::compacted;
+use super::compact::packed;
 
 /// What the temporary files are for, in messages.
 const PURPOSE: &str = "rows that are read more than once";
@@ -68,6 +68,7 @@ impl KeptRows {
         let mut writers = JoinSet::new();
         for partition in 0..plan.output_partitioning().partition_count() {
             let rows = plan.execute(partition, Arc::clone(context))?;
+            let rows = packed(rows, context.session_config().batch_size());
             writers.spawn(write(rows, self.spill(context)));
         }
         let mut files = Vec::new();
@@ -87,7 +88,7 @@ impl KeptRows {
 async fn write(mut rows: SendableRecordBatchStream, spill: SpillManager) -> Result<Option<Arc<dyn SpillFile>>> {
     let mut file = spill.create_in_progress_file(PURPOSE)?;
     while let Some(batch) = rows.next().await {
-        file.append_batch(&compacted(&batch?)?)?;
+        file.append_batch(&batch?)?;
     }
     file.finish()
 }

@@ -10,6 +10,7 @@ pub mod functions;
 mod kept;
 mod limits;
 mod ordered_schema;
+mod packing;
 mod session;
 mod stoppable;
 mod temp_files;

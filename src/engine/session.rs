@@ -6,14 +6,16 @@ use std::sync::Arc;
 
 use bytesize::ByteSize;
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
+use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::DiskManagerBuilder;
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use super::error::EngineError;
 use super::functions;
 use super::ordered_schema::OrderedSchema;
+use super::packing::PackBeforeSort;
 use super::temp_files::TempFiles;
 
 /// The schema of the canonical tables and views.
@@ -33,6 +35,12 @@ const SHARE_OF_MERGE: usize = 32;
 /// Memory that a partition of a plan should have, in bytes. With less, the operators of many partitions starve each other
 /// (apache/datafusion #23447), so a small limit means fewer partitions.
 const MEMORY_PER_PARTITION: u64 = 64 * 1024 * 1024;
+
+/// Memory of a partition for each row of a batch, in bytes. Operators hold a few batches each and share the memory of their
+/// partition, so a small limit means smaller batches.
+const MEMORY_PER_ROW: u64 = 32 * 1024;
+/// With fewer rows a batch, handling batches costs more than handling rows.
+const LEAST_ROWS: u64 = 1024;
 
 /// What a session may use.
 #[derive(Debug, Clone)]
@@ -58,6 +66,12 @@ impl EngineOptions {
             }
         }
     }
+
+    /// The number of rows that operators hand on at a time.
+    fn rows_a_batch(&self, limit: ByteSize) -> usize {
+        let memory = limit.as_u64() / self.partitions() as u64;
+        usize::try_from((memory / MEMORY_PER_ROW).max(LEAST_ROWS)).unwrap_or(usize::MAX)
+    }
 }
 
 /// What each sort keeps for merging, in bytes: `usual`, or less where that is much of all memory.
@@ -81,6 +95,8 @@ pub fn new_session(options: &EngineOptions) -> Result<SessionContext, EngineErro
         let bytes = usize::try_from(limit.as_u64()).map_err(|error| start_failed(error.to_string()))?;
         let reserved = &mut config.options_mut().execution.sort_spill_reservation_bytes;
         *reserved = merge_reservation(*reserved, bytes, options.partitions());
+        let batch_size = options.rows_a_batch(limit).min(config.batch_size());
+        config = config.with_batch_size(batch_size);
         let pool = TrackConsumersPool::new(FairSpillPool::new(bytes), NAMED_CONSUMERS);
         runtime = runtime.with_memory_pool(Arc::new(pool));
     }
@@ -92,8 +108,7 @@ pub fn new_session(options: &EngineOptions) -> Result<SessionContext, EngineErro
     let runtime = runtime
         .build_arc()
         .map_err(|error| start_failed(error.strip_backtrace()))?;
-    let session = SessionContext::new_with_config_rt(config, runtime);
-    register_functions(&session);
+    let session = session_with(config, runtime);
     if let Some(catalog) = session.catalog(CATALOG) {
         catalog
             .register_schema(RAW_SCHEMA, Arc::new(MemorySchemaProvider::new()))
@@ -108,17 +123,14 @@ pub fn partitioned_session(other: &SessionContext) -> SessionContext {
     let config = SessionConfig::new()
         .with_target_partitions(1)
         .with_round_robin_repartition(false);
-    let session = SessionContext::new_with_config_rt(config, other.runtime_env());
-    register_functions(&session);
-    session
+    session_with(config, other.runtime_env())
 }
 
 /// A session like another, with its tables, where more tables may be registered without the other's seeing them. A table
 /// of the same name hides the other's.
 pub async fn session_beside(other: &SessionContext) -> Result<SessionContext, EngineError> {
     let failed = || EngineError::running("a session beside another");
-    let session = SessionContext::new_with_config_rt(other.copied_config(), other.runtime_env());
-    register_functions(&session);
+    let session = session_with(other.copied_config(), other.runtime_env());
     let (Some(from), Some(to)) = (other.catalog(CATALOG), session.catalog(CATALOG)) else {
         return Ok(session);
     };
@@ -140,8 +152,7 @@ pub async fn session_beside(other: &SessionContext) -> Result<SessionContext, En
 /// tables are listed in order.
 pub fn empty_beside(other: &SessionContext) -> Result<SessionContext, EngineError> {
     let failed = || EngineError::running("a session beside another");
-    let session = SessionContext::new_with_config_rt(other.copied_config(), other.runtime_env());
-    register_functions(&session);
+    let session = session_with(other.copied_config(), other.runtime_env());
     if let Some(catalog) = session.catalog(CATALOG) {
         catalog
             .register_schema(TABLE_SCHEMA, Arc::new(OrderedSchema::default()))
@@ -153,8 +164,17 @@ pub fn empty_beside(other: &SessionContext) -> Result<SessionContext, EngineErro
     Ok(session)
 }
 
-fn register_functions(session: &SessionContext) {
+/// A session with Pragati's functions and optimizer rules.
+fn session_with(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionContext {
+    let state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime)
+        .with_default_features()
+        .with_physical_optimizer_rule(Arc::new(PackBeforeSort))
+        .build();
+    let session = SessionContext::new_with_state(state);
     for function in functions::all() {
         session.register_udf(function);
     }
+    session
 }

@@ -264,7 +264,7 @@ mod limits {
 
     #[test]
     fn what_does_not_fit_memory_goes_to_temporary_files_up_to_a_limit() {
-        const SORT: &str = "select count(*) from (select x, row_number() over (order by x * 7919 % 1000003, repeat(cast(x as varchar), 20)) n from generate_series(1, 300000) g(x)) s where n > 0";
+        const SORT: &str = "select count(*) from (select x, row_number() over (order by x * 7919 % 1000003, repeat(cast(x as varchar), 40)) n from generate_series(1, 600000) g(x)) s where n > 0";
         let start = |spill: ByteSize, all: ByteSize| {
             let mut small = setup();
             small.config.threads = std::num::NonZeroUsize::new(1);
@@ -274,7 +274,7 @@ mod limits {
             small.start()
         };
         let enough = start(ByteSize::gib(1), ByteSize::gib(1));
-        assert_eq!(enough.value("asha", SORT), "300000");
+        assert_eq!(enough.value("asha", SORT), "600000");
         let no_space = start(ByteSize::kib(64), ByteSize::gib(1));
         let (code, message) = no_space.ask("asha", SORT).expect_err("too little space");
         assert!(["53100", "53200"].contains(&code.as_str()), "{code}: {message}");

@@ -132,7 +132,7 @@ fn a_learner_of_another_tenant_keeps_a_row_without_details() {
                 "PERSONAL-Asha PERSONAL-Rao",
                 "PERSONAL-u1@example.org",
                 "Org one",
-                "40%"
+                "40"
             ]
         ]
     );

@@ -65,7 +65,7 @@ fn of_many_clicks_copies_count_once_whatever_the_memory() {
             'u1' as user_id, 'c1' as course_id, 'b1' as batch_id, 't1' as tenant_id
         from generate_series(1, 100000) as click(value)",
     );
-    for limit in ["1GB", "48MB"] {
+    for limit in ["1GB", "32MB"] {
         for threads in ["1", "2", "5"] {
             let options = ["--level", "all", "--memory-limit", limit, "--threads", threads];
             let found = ratios(&exports, &options);

@@ -299,6 +299,8 @@ fn show_tables_lists_tables_and_views() {
     public,enrolments_history,BASE TABLE
     public,first_download_day,VIEW
     public,malformed_telemetry,BASE TABLE
+    public,numbered_batches,VIEW
+    public,numbered_downloads_by_day,VIEW
     public,numeric_course_progress,VIEW
     public,report_batches,VIEW
     public,users,BASE TABLE

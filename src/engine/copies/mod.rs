@@ -8,6 +8,7 @@
 mod fingerprint;
 mod plan;
 mod repeated;
+mod set;
 mod table;
 
 use std::collections::BTreeSet;
@@ -27,16 +28,17 @@ pub struct SplitTable {
     pub repeated: Arc<dyn TableProvider>,
 }
 
-/// The rows of a table, in three tables of the same columns. Rows with a missing value in their key are in none.
+/// The rows of a table, in two tables. Rows with a missing value in their key are in neither.
 pub struct SplitInTime {
     /// Rows of keys that stand once, without neighbours.
     pub alone: Arc<dyn TableProvider>,
-    /// Rows of keys that stand once, with neighbours; perhaps a few others.
-    pub neighbours: Arc<dyn TableProvider>,
-    /// All rows of keys that stand more than once, and perhaps a few others. All neighbours of these rows are in one of the
-    /// last two tables.
-    pub copies: Arc<dyn TableProvider>,
+    /// All other rows, and perhaps a few of the same kind, with one more column, [`MAY_BE_COPY`]. All neighbours of these
+    /// rows are among them.
+    pub others: Arc<dyn TableProvider>,
 }
+
+/// Tells rows of keys that stand more than once, and perhaps a few others, from those that have neighbours alone.
+pub const MAY_BE_COPY: &str = "may_be_copy";
 
 /// How a row stands among the others of its table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +60,15 @@ pub struct Neighbours {
     pub time: &'static str,
     /// How far apart they may be.
     pub within_micros: i64,
+}
+
+/// Which rows are in a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Passing {
+    /// Those that stand alone.
+    Alone,
+    /// The others; where they may be neighbours, with whether they may be copies.
+    Others,
 }
 
 /// What keeps rows together.
@@ -88,7 +99,7 @@ pub fn split_by_copies(table: &Arc<dyn TableProvider>, key: &'static [&'static s
         copies: key,
         neighbours: None,
     };
-    let [unique, repeated] = tables(table, key, [Standing::Alone, Standing::Copy]);
+    let [unique, repeated] = tables(table, key);
     SplitTable { unique, repeated }
 }
 
@@ -102,24 +113,15 @@ pub fn split_in_time(
         copies: key,
         neighbours: Some(neighbours),
     };
-    let standings = [Standing::Alone, Standing::Neighbour, Standing::Copy];
-    let [alone, neighbours, copies] = tables(table, key, standings);
-    SplitInTime {
-        alone,
-        neighbours,
-        copies,
-    }
+    let [alone, others] = tables(table, key);
+    SplitInTime { alone, others }
 }
 
-/// Tables of the rows that stand so; what is found out about the keys is shared.
-fn tables<const N: usize>(
-    table: &Arc<dyn TableProvider>,
-    key: Key,
-    standings: [Standing; N],
-) -> [Arc<dyn TableProvider>; N] {
+/// The rows that stand alone and the others; what is found out about the keys is shared.
+fn tables(table: &Arc<dyn TableProvider>, key: Key) -> [Arc<dyn TableProvider>; 2] {
     let keys = Arc::new(RepeatedKeys::default());
-    standings.map(|kept| -> Arc<dyn TableProvider> {
-        Arc::new(RowsByCopies::new(Arc::clone(table), key, Arc::clone(&keys), kept))
+    [Passing::Alone, Passing::Others].map(|passing| -> Arc<dyn TableProvider> {
+        Arc::new(RowsByCopies::new(Arc::clone(table), key, Arc::clone(&keys), passing))
     })
 }
 

@@ -1,13 +1,14 @@
-//! The plan node that lets pass the rows that stand alone, or those that have neighbours, or copies.
+//! The plan node that lets pass the rows that stand alone, or the others.
 
 use std::fmt;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, BooleanArray, RecordBatch};
+use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::compute::filter_record_batch;
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Result, Statistics, internal_err};
+use datafusion::common::{DataFusionError, Result, Statistics, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::EquivalenceProperties;
 use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
@@ -16,11 +17,11 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning, PhysicalExpr, PlanProperties,
 };
-use futures::{StreamExt, TryStreamExt};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 
 use super::repeated::{FoundKeys, KeySource, RepeatedKeys};
-use super::{KeyColumns, Standing};
-use crate::engine::compact::compacted;
+use super::{KeyColumns, Passing, Standing};
+use crate::engine::compact::packed;
 
 /// What the planner is told: copies and neighbours are rare.
 const ROWS_PER_COPY: usize = 100;
@@ -28,6 +29,7 @@ const ROWS_PER_COPY: usize = 100;
 /// Filters `rows` by how often their keys stand in `keys`.
 #[derive(Debug, Clone)]
 pub struct CopiesExec {
+    schema: SchemaRef,
     rows: Arc<dyn ExecutionPlan>,
     keys: KeySource,
     repeated: Arc<RepeatedKeys>,
@@ -38,41 +40,51 @@ pub struct CopiesExec {
 /// Which rows pass, and what is seen of them.
 #[derive(Debug, Clone)]
 pub struct CopiesFilter {
-    pub kept: Standing,
+    pub passing: Passing,
     /// The key's columns among those that are read.
     pub key: KeyColumns,
-    /// The columns that are given, among those that are read.
-    pub columns: Vec<usize>,
+    /// The columns that are given.
+    pub columns: Vec<Given>,
+}
+
+/// A column that is given.
+#[derive(Debug, Clone, Copy)]
+pub enum Given {
+    /// One of those that are read.
+    Read(usize),
+    /// Whether the row may be a copy.
+    MayBeCopy,
 }
 
 impl CopiesExec {
-    /// Gives columns of `rows`. What is found out about `keys` is kept in `repeated`.
-    pub fn try_new(
+    /// Gives rows of `schema`, made of `rows`. What is found out about `keys` is kept in `repeated`.
+    pub fn new(
+        schema: SchemaRef,
         rows: Arc<dyn ExecutionPlan>,
         keys: KeySource,
         repeated: Arc<RepeatedKeys>,
         filter: CopiesFilter,
-    ) -> Result<Self> {
-        let schema = Arc::new(rows.schema().project(&filter.columns)?);
+    ) -> Self {
         let properties = PlanProperties::new(
-            EquivalenceProperties::new(schema),
+            EquivalenceProperties::new(Arc::clone(&schema)),
             Partitioning::UnknownPartitioning(rows.output_partitioning().partition_count()),
             rows.pipeline_behavior(),
             rows.boundedness(),
         );
-        Ok(Self {
+        Self {
+            schema,
             rows,
             keys,
             repeated,
             filter,
             properties: Arc::new(properties),
-        })
+        }
     }
 }
 
 impl DisplayAs for CopiesExec {
     fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "CopiesExec: kept={:?}", self.filter.kept)
+        write!(f, "CopiesExec: passing={:?}", self.filter.passing)
     }
 }
 
@@ -109,7 +121,8 @@ impl ExecutionPlan for CopiesExec {
             ..self.keys.clone()
         };
         let (repeated, filter) = (Arc::clone(&self.repeated), self.filter.clone());
-        Ok(Arc::new(Self::try_new(rows, keys, repeated, filter)?))
+        let schema = Arc::clone(&self.schema);
+        Ok(Arc::new(Self::new(schema, rows, keys, repeated, filter)))
     }
 
     fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
@@ -124,18 +137,23 @@ impl ExecutionPlan for CopiesExec {
             filter,
             ..
         } = self.clone();
-        let batches = futures::stream::once(async move {
+        let (passing, schema) = (filter.passing, self.schema());
+        let batch_size = context.session_config().batch_size();
+        let batches = async move {
             let found = repeated.find(&keys, &context).await?;
-            if found.has_none(filter.kept) {
+            if passing == Passing::Others && found.is_empty() {
                 return Ok(futures::stream::empty().boxed());
             }
             let batches = rows.execute(partition, context)?;
-            Ok::<_, datafusion::error::DataFusionError>(batches.map(move |batch| filter.apply(&batch?, &found)).boxed())
-        });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(
-            self.schema(),
-            batches.try_flatten(),
-        )))
+            let filtered = batches.map(move |batch| filter.apply(&batch?, &schema, &found));
+            Ok::<_, DataFusionError>(filtered.boxed())
+        };
+        let batches = RecordBatchStreamAdapter::new(self.schema(), batches.into_stream().try_flatten());
+        Ok(match passing {
+            Passing::Alone => Box::pin(batches),
+            // A few rows of each batch.
+            Passing::Others => packed(Box::pin(batches), batch_size),
+        })
     }
 
     fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
@@ -144,9 +162,9 @@ impl ExecutionPlan for CopiesExec {
 
     fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], _args: &StatisticsArgs) -> Result<Arc<Statistics>> {
         let rows = inputs[0].num_rows.get_value().copied();
-        let passing = rows.map(|rows| match self.filter.kept {
-            Standing::Alone => rows,
-            Standing::Neighbour | Standing::Copy => rows / ROWS_PER_COPY,
+        let passing = rows.map(|rows| match self.filter.passing {
+            Passing::Alone => rows,
+            Passing::Others => rows / ROWS_PER_COPY,
         });
         let mut statistics = Statistics::new_unknown(&self.schema());
         statistics.num_rows = passing.map_or(Precision::Absent, Precision::Inexact);
@@ -155,25 +173,41 @@ impl ExecutionPlan for CopiesExec {
 }
 
 impl CopiesFilter {
-    fn apply(&self, rows: &RecordBatch, found: &FoundKeys) -> Result<RecordBatch> {
-        let given = rows.project(&self.columns)?;
+    fn apply(&self, rows: &RecordBatch, schema: &SchemaRef, found: &FoundKeys) -> Result<RecordBatch> {
         let has_missing = self
             .key
             .copies
             .iter()
             .any(|&column| rows.column(column).null_count() > 0);
-        if found.is_empty() && self.kept == Standing::Alone && !has_missing {
-            return Ok(given);
+        if found.is_empty() && self.passing == Passing::Alone && !has_missing {
+            return self.given(rows, schema, &[]);
         }
-        let passing: BooleanArray = found
-            .standings(rows, &self.key)?
-            .into_iter()
-            .map(|standing| Some(standing == Some(self.kept)))
+        let standings = found.standings(rows, &self.key)?;
+        let passing: BooleanArray = standings
+            .iter()
+            .map(|standing| {
+                Some(match self.passing {
+                    Passing::Alone => *standing == Some(Standing::Alone),
+                    Passing::Others => matches!(standing, Some(Standing::Neighbour | Standing::Copy)),
+                })
+            })
             .collect();
-        let kept = filter_record_batch(&given, &passing)?;
-        match self.kept {
-            Standing::Alone => Ok(kept),
-            Standing::Neighbour | Standing::Copy => compacted(&kept),
-        }
+        Ok(filter_record_batch(&self.given(rows, schema, &standings)?, &passing)?)
+    }
+
+    fn given(&self, rows: &RecordBatch, schema: &SchemaRef, standings: &[Option<Standing>]) -> Result<RecordBatch> {
+        let columns = self.columns.iter().map(|column| match column {
+            Given::Read(column) => Arc::clone(rows.column(*column)),
+            Given::MayBeCopy => {
+                let may_be_copy = standings.iter().map(|standing| Some(*standing == Some(Standing::Copy)));
+                Arc::new(may_be_copy.collect::<BooleanArray>()) as ArrayRef
+            }
+        });
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+        Ok(RecordBatch::try_new_with_options(
+            Arc::clone(schema),
+            columns.collect(),
+            &options,
+        )?)
     }
 }

@@ -18,6 +18,7 @@ use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 
 use super::fingerprint::{fingerprints, fingerprints_in_time};
+use super::set::FingerprintSet;
 use super::{KeyColumns, Standing};
 
 /// Fingerprints are gathered by their highest bits, so that each gathering is sorted within the processor's caches, and
@@ -40,10 +41,10 @@ pub struct RepeatedKeys {
 /// What was found.
 #[derive(Debug)]
 pub struct FoundKeys {
-    /// Fingerprints of keys that stand more than once.
-    copies: HashSet<u64, FixedState>,
-    /// Fingerprints in time of rows that are close to another.
-    neighbours: HashSet<u64, FixedState>,
+    /// Those of keys that stand more than once.
+    copies: FingerprintSet,
+    /// Those in time of rows that are close to another.
+    neighbours: FingerprintSet,
     /// Held as long as the fingerprints.
     _memory: MemoryReservation,
 }
@@ -72,18 +73,9 @@ impl FoundKeys {
         self.copies.is_empty() && self.neighbours.is_empty()
     }
 
-    /// Whether no row stands so.
-    pub fn has_none(&self, standing: Standing) -> bool {
-        match standing {
-            Standing::Alone => false,
-            Standing::Neighbour => self.neighbours.is_empty(),
-            Standing::Copy => self.copies.is_empty(),
-        }
-    }
-
     /// How each row stands; `None` where its key has a missing value.
     pub fn standings(&self, rows: &RecordBatch, key: &KeyColumns) -> Result<Vec<Option<Standing>>> {
-        let standing = |key| match self.copies.contains(&key) {
+        let standing = |key| match self.copies.contains(key) {
             true => Standing::Copy,
             false => Standing::Alone,
         };
@@ -91,7 +83,7 @@ impl FoundKeys {
         let mut standings: Vec<_> = copies.map(|key| key.map(standing)).collect();
         if !self.neighbours.is_empty() {
             for (standing, place) in standings.iter_mut().zip(key.in_time(rows)?) {
-                let is_close = place.is_some_and(|place| self.neighbours.contains(&place));
+                let is_close = place.is_some_and(|place| self.neighbours.contains(place));
                 if is_close && *standing == Some(Standing::Alone) {
                     *standing = Some(Standing::Neighbour);
                 }
@@ -123,7 +115,7 @@ const NEIGHBOURS_APART: u64 = 1;
 async fn find(source: &KeySource, context: &Arc<TaskContext>) -> Result<Arc<FoundKeys>> {
     let memory = MemoryConsumer::new("keys that stand more than once").register(context.memory_pool());
     let passes = passes(source, context);
-    let (mut copies, mut neighbours) = (HashSet::default(), HashSet::default());
+    let (mut copies, mut neighbours) = (HashSet::<_, FixedState>::default(), HashSet::<_, FixedState>::default());
     for pass in 0..passes {
         let mut gathered = gather(source, pass, passes, &memory, context).await?;
         let in_time: Vec<_> = gathered
@@ -150,8 +142,8 @@ async fn find(source: &KeySource, context: &Arc<TaskContext>) -> Result<Arc<Foun
         neighbours.len()
     );
     Ok(Arc::new(FoundKeys {
-        copies,
-        neighbours,
+        copies: FingerprintSet::new(copies),
+        neighbours: FingerprintSet::new(neighbours),
         _memory: memory,
     }))
 }
@@ -294,7 +286,7 @@ mod tests {
             let context = Arc::new(context);
             assert_eq!(passes(&source, &context), expected_passes);
             let found = RepeatedKeys::default().find(&source, &context).await.expect("keys");
-            assert_eq!(found.copies.len(), 1_000);
+            assert!(!found.copies.is_empty());
             let found = found.standings(&rows, &source.columns).expect("text");
             let expected = [vec![Some(Standing::Copy); 1_000], vec![Some(Standing::Alone)]].concat();
             assert_eq!(found[..1_001], expected);

@@ -4,34 +4,42 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{DataType, Field, SchemaBuilder, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result;
 use datafusion::datasource::TableType;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 
-use super::plan::{CopiesExec, CopiesFilter};
+use super::plan::{CopiesExec, CopiesFilter, Given};
 use super::repeated::{KeySource, RepeatedKeys};
-use super::{Key, Standing};
+use super::{Key, MAY_BE_COPY, Passing};
 
-/// The rows of a table that stand in one way.
+/// The rows of a table that stand alone, or the others.
 #[derive(Debug)]
 pub struct RowsByCopies {
     table: Arc<dyn TableProvider>,
     key: Key,
     /// Of the whole table.
     repeated: Arc<RepeatedKeys>,
-    kept: Standing,
+    passing: Passing,
+    schema: SchemaRef,
 }
 
 impl RowsByCopies {
-    pub fn new(table: Arc<dyn TableProvider>, key: Key, repeated: Arc<RepeatedKeys>, kept: Standing) -> Self {
+    pub fn new(table: Arc<dyn TableProvider>, key: Key, repeated: Arc<RepeatedKeys>, passing: Passing) -> Self {
+        let mut schema = table.schema();
+        if passing == Passing::Others && key.neighbours.is_some() {
+            let mut with_mark = SchemaBuilder::from(schema.as_ref());
+            with_mark.push(Field::new(MAY_BE_COPY, DataType::Boolean, false));
+            schema = Arc::new(with_mark.finish());
+        }
         Self {
             table,
             key,
             repeated,
-            kept,
+            passing,
+            schema,
         }
     }
 
@@ -45,7 +53,7 @@ impl RowsByCopies {
 #[async_trait]
 impl TableProvider for RowsByCopies {
     fn schema(&self) -> SchemaRef {
-        self.table.schema()
+        Arc::clone(&self.schema)
     }
 
     fn table_type(&self) -> TableType {
@@ -59,19 +67,27 @@ impl TableProvider for RowsByCopies {
         filters: &[Expr],
         _limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let all = || (0..self.schema().fields().len()).collect();
+        let all = || (0..self.schema.fields().len()).collect();
         let given: Vec<usize> = projection.cloned().unwrap_or_else(all);
-        let schema = self.schema();
+        let schema = self.table.schema();
         let key = self.key.places(|name| Ok(schema.index_of(name)?))?.all();
-        let read: Vec<usize> = BTreeSet::from_iter(given.iter().chain(&key).copied())
+        let is_read = |column: &usize| *column < schema.fields().len();
+        let read: Vec<usize> = BTreeSet::from_iter(given.iter().chain(&key).copied().filter(is_read))
             .into_iter()
             .collect();
         let among = |columns: &[usize], column: usize| columns.partition_point(|&other| other < column);
         let filter = CopiesFilter {
-            kept: self.kept,
+            passing: self.passing,
             key: self.key.places(|name| Ok(among(&read, schema.index_of(name)?)))?,
-            columns: given.iter().map(|&column| among(&read, column)).collect(),
+            columns: given
+                .iter()
+                .map(|column| match is_read(column) {
+                    true => Given::Read(among(&read, *column)),
+                    false => Given::MayBeCopy,
+                })
+                .collect(),
         };
+        let given = Arc::new(self.schema.project(&given)?);
         let rows = self.table.scan(session, Some(&read), filters, None).await?;
         let keys = KeySource {
             plan: self.table.scan(session, Some(&key), filters, None).await?,
@@ -87,7 +103,7 @@ impl TableProvider for RowsByCopies {
         } else {
             Arc::default()
         };
-        Ok(Arc::new(CopiesExec::try_new(rows, keys, repeated, filter)?))
+        Ok(Arc::new(CopiesExec::new(given, rows, keys, repeated, filter)))
     }
 
     /// A filter that hides all rows of a key or none may go down; others would hide some.

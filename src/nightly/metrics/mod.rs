@@ -32,7 +32,7 @@ use files::RatioFiles;
 use previous::Previous;
 
 /// The step that all ratios are sums of; it reads all events, so it is made once.
-const BATCH_DOWNLOADS_BY_DAY: &str = "batch_downloads_by_day";
+const DOWNLOADS_BY_DAY: &str = "numbered_downloads_by_day";
 
 /// Writes the ratio tables to `staged`, compared with the output before under `reports`.
 pub async fn write(
@@ -43,10 +43,10 @@ pub async fn write(
 ) -> Result<Vec<FileEntry>, NightlyError> {
     let previous = Previous::find(reports, catalog.date, config).await?;
     let downloads = catalog
-        .query(&format!("metrics/{BATCH_DOWNLOADS_BY_DAY}"), |parameters| parameters)
+        .query(&format!("metrics/{DOWNLOADS_BY_DAY}"), |parameters| parameters)
         .await?;
     let partitions = catalog.session.copied_config().target_partitions();
-    let downloads = kept(downloads, partitions).map_err(EngineError::running(BATCH_DOWNLOADS_BY_DAY))?;
+    let downloads = kept(downloads, partitions).map_err(EngineError::running(DOWNLOADS_BY_DAY))?;
     let writing = Writing {
         catalog,
         staged,
@@ -100,12 +100,12 @@ impl Writing<'_> {
     }
 
     fn computed_from(&self) -> [(&'static str, Arc<dyn TableProvider>); 1] {
-        [(BATCH_DOWNLOADS_BY_DAY, Arc::clone(&self.downloads))]
+        [(DOWNLOADS_BY_DAY, Arc::clone(&self.downloads))]
     }
 
     /// The first day with a click or delivery.
     async fn first_day(&self) -> Result<Option<NaiveDate>, NightlyError> {
-        let failed = || EngineError::running(BATCH_DOWNLOADS_BY_DAY);
+        let failed = || EngineError::running(DOWNLOADS_BY_DAY);
         let session = &self.catalog.session;
         let days = session.read_table(Arc::clone(&self.downloads)).map_err(failed())?;
         let first = days.aggregate(vec![], vec![min(col("day"))]).map_err(failed())?;

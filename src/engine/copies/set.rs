@@ -1,0 +1,71 @@
+//! A set of fingerprints that is mostly asked for ones that are not in it.
+
+use std::collections::HashSet;
+
+use foldhash::fast::FixedState;
+
+/// The table of bits is not larger than this, 2 MB, so that it stays within a processor's caches.
+const MOST_BITS: usize = 1 << 24;
+/// Spreads fingerprints whose highest or lowest bits are alike.
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// Fingerprints, and a table in which the bits of those that may be there are set. Most others find theirs not set, and
+/// need not wait for the memory that the set lies in.
+#[derive(Debug)]
+pub struct FingerprintSet {
+    fingerprints: HashSet<u64, FixedState>,
+    bits: Vec<u64>,
+    shift: u32,
+}
+
+impl FingerprintSet {
+    pub fn new(fingerprints: HashSet<u64, FixedState>) -> Self {
+        let bits = (16 * fingerprints.len())
+            .next_power_of_two()
+            .clamp(u64::BITS as usize, MOST_BITS);
+        let mut set = Self {
+            fingerprints,
+            bits: vec![0; bits / u64::BITS as usize],
+            shift: u64::BITS - bits.ilog2(),
+        };
+        for fingerprint in &set.fingerprints {
+            let (word, bit) = place(*fingerprint, set.shift);
+            set.bits[word] |= bit;
+        }
+        set
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.fingerprints.is_empty()
+    }
+
+    pub fn contains(&self, fingerprint: u64) -> bool {
+        let (word, bit) = place(fingerprint, self.shift);
+        self.bits[word] & bit != 0 && self.fingerprints.contains(&fingerprint)
+    }
+}
+
+fn place(fingerprint: u64, shift: u32) -> (usize, u64) {
+    let place = fingerprint.wrapping_mul(SPREAD) >> shift;
+    (
+        (place / u64::from(u64::BITS)) as usize,
+        1 << (place % u64::from(u64::BITS)),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_in_it_is_found_and_nothing_else() {
+        for count in [0, 1, 10, 100_000_u64] {
+            let set = FingerprintSet::new((0..count).map(|number| number * 3).collect());
+            assert_eq!(set.is_empty(), count == 0);
+            for number in 0..3 * count {
+                assert_eq!(set.contains(number), number % 3 == 0, "{number} of {count}");
+            }
+            assert!(!set.contains(u64::MAX));
+        }
+    }
+}

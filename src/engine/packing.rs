@@ -1,0 +1,113 @@
+//! Has rows packed before they are sorted.
+//!
+//! Rows come to a sort out of joins, filters and exchanges, which leave texts where they were, or copy them into pieces of
+//! memory that are mostly empty. A sort of the engine reserves all of that for each batch, up to ten times what the rows
+//! need, and every batch that it gives refers to all the pieces of those that went in.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Result, Statistics, internal_err};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::execution_plan::{CardinalityEffect, ChildrenPropertiesMode, ReplaceChildrenOptions};
+use datafusion::physical_plan::sorts::sort::SortExec;
+use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PhysicalExpr, PlanProperties};
+
+use super::compact::packed;
+
+/// Puts a [`PackExec`] below each sort that takes in all rows before it gives one.
+#[derive(Debug)]
+pub struct PackBeforeSort;
+
+impl PhysicalOptimizerRule for PackBeforeSort {
+    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
+        let with_packing = |plan: Arc<dyn ExecutionPlan>| match plan.downcast_ref::<SortExec>() {
+            Some(sort) if sort.fetch().is_none() => {
+                let input = Arc::new(PackExec(Arc::clone(sort.input())));
+                let keep = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep);
+                Ok(Transformed::yes(plan.replace_children(vec![input], keep)?))
+            }
+            _ => Ok(Transformed::no(plan)),
+        };
+        plan.transform_up(with_packing).data()
+    }
+
+    fn name(&self) -> &str {
+        "pack_before_sort"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+/// Gives the rows of a plan as they are, packed.
+#[derive(Debug)]
+struct PackExec(Arc<dyn ExecutionPlan>);
+
+impl DisplayAs for PackExec {
+    fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("PackExec")
+    }
+}
+
+impl ExecutionPlan for PackExec {
+    fn name(&self) -> &str {
+        "PackExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        self.0.properties()
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![true]
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.0]
+    }
+
+    fn apply_expressions(
+        &self,
+        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        _options: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        match <[_; 1]>::try_from(children) {
+            Ok([rows]) => Ok(Arc::new(Self(rows))),
+            Err(_) => internal_err!("PackExec packs the rows of one plan"),
+        }
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let rows_a_batch = context.session_config().batch_size();
+        Ok(packed(self.0.execute(partition, context)?, rows_a_batch))
+    }
+
+    fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
+        vec![ChildStats::At(partition)]
+    }
+
+    fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], _args: &StatisticsArgs) -> Result<Arc<Statistics>> {
+        Ok(Arc::clone(&inputs[0]))
+    }
+
+    fn cardinality_effect(&self) -> CardinalityEffect {
+        CardinalityEffect::Equal
+    }
+}
