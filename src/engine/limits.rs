@@ -13,7 +13,7 @@ use datafusion::execution::memory_pool::{
 use datafusion::execution::runtime_env::RuntimeEnv;
 
 use super::error::EngineError;
-use super::session::merge_reservation;
+use super::session::within_memory;
 use super::temp_files::TempFiles;
 
 /// The limits of one query.
@@ -60,10 +60,7 @@ impl SharedLimits {
             disk_manager: Arc::new(disk),
             ..runtime.as_ref().clone()
         };
-        let mut config = context.session_config().clone();
-        let partitions = config.target_partitions();
-        let reserved = &mut config.options_mut().execution.sort_spill_reservation_bytes;
-        *reserved = merge_reservation(*reserved, in_memory(self.each.memory), partitions);
+        let config = within_memory(context.session_config().clone(), in_memory(self.each.memory));
         let context = context.with_session_config(config).with_runtime(Arc::new(limited));
         Ok(Arc::new(context))
     }

@@ -38,9 +38,9 @@ const MEMORY_PER_PARTITION: u64 = 64 * 1024 * 1024;
 
 /// Memory of a partition for each row of a batch, in bytes. Operators hold a few batches each and share the memory of their
 /// partition, so a small limit means smaller batches.
-const MEMORY_PER_ROW: u64 = 32 * 1024;
+const MEMORY_PER_ROW: usize = 32 * 1024;
 /// With fewer rows a batch, handling batches costs more than handling rows.
-const LEAST_ROWS: u64 = 1024;
+const LEAST_ROWS: usize = 1024;
 
 /// What a session may use.
 #[derive(Debug, Clone)]
@@ -66,17 +66,16 @@ impl EngineOptions {
             }
         }
     }
-
-    /// The number of rows that operators hand on at a time.
-    fn rows_a_batch(&self, limit: ByteSize) -> usize {
-        let memory = limit.as_u64() / self.partitions() as u64;
-        usize::try_from((memory / MEMORY_PER_ROW).max(LEAST_ROWS)).unwrap_or(usize::MAX)
-    }
 }
 
-/// What each sort keeps for merging, in bytes: `usual`, or less where that is much of all memory.
-pub fn merge_reservation(usual: usize, memory: usize, partitions: usize) -> usize {
-    usual.min(memory / partitions.max(1) / SHARE_OF_MERGE)
+/// The same settings for plans that have so many bytes of memory: sorts keep less of them for merging, and operators hand on
+/// fewer rows at a time, where the usual would be much of all memory.
+pub fn within_memory(mut config: SessionConfig, memory: usize) -> SessionConfig {
+    let of_partition = memory / config.target_partitions().max(1);
+    let reserved = &mut config.options_mut().execution.sort_spill_reservation_bytes;
+    *reserved = (*reserved).min(of_partition / SHARE_OF_MERGE);
+    let rows = (of_partition / MEMORY_PER_ROW).max(LEAST_ROWS).min(config.batch_size());
+    config.with_batch_size(rows)
 }
 
 /// A session without tables.
@@ -93,10 +92,7 @@ pub fn new_session(options: &EngineOptions) -> Result<SessionContext, EngineErro
     let mut runtime = RuntimeEnvBuilder::new();
     if let Some(limit) = options.memory_limit {
         let bytes = usize::try_from(limit.as_u64()).map_err(|error| start_failed(error.to_string()))?;
-        let reserved = &mut config.options_mut().execution.sort_spill_reservation_bytes;
-        *reserved = merge_reservation(*reserved, bytes, options.partitions());
-        let batch_size = options.rows_a_batch(limit).min(config.batch_size());
-        config = config.with_batch_size(batch_size);
+        config = within_memory(config, bytes);
         let pool = TrackConsumersPool::new(FairSpillPool::new(bytes), NAMED_CONSUMERS);
         runtime = runtime.with_memory_pool(Arc::new(pool));
     }

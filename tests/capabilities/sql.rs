@@ -413,3 +413,31 @@ fn write_query(folder: &Path, name: &str, sql: &str) {
     fs::create_dir_all(file.parent().expect("a layer")).expect("a folder");
     fs::write(file, sql).expect("a file");
 }
+
+#[test]
+fn further_exports_are_tables_as_they_are() {
+    let exports = TestExports::small().table("lineitem", "select 7 as l_orderkey, ' ' as l_comment");
+    let with = |name: &str| exports.config(&format!("[other_tables]\n{name} = 'lineitem'\n"));
+    let found = exports.output(
+        "sql",
+        &[
+            "--config",
+            &with("lineitem"),
+            "-c",
+            "select * from lineitem, users limit 1",
+            "--format",
+            "ndjson",
+        ],
+    );
+    assert!(
+        found.starts_with("{\"l_orderkey\":7,\"l_comment\":\" \",\"user_id\":"),
+        "{found}"
+    );
+    for taken in ["users", "download_ratio", "users_history", "malformed_telemetry"] {
+        let complaint = exports.complaint(2, "sql", &["--config", &with(taken), "-c", "select 1"]);
+        assert!(
+            complaint.contains(&format!("other_tables.{taken} cannot be added")),
+            "{complaint}"
+        );
+    }
+}
