@@ -4,15 +4,36 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, StringArray};
+use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::DataType;
+use datafusion::common::cast::as_string_array;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
-use datafusion::prelude::SessionContext;
-use datafusion::common::cast::as_string_array;
-use datafusion::arrow::compute::cast;
 use datafusion::logical_expr::{ScalarFunctionArgs, ScalarUDFImpl, Signature};
+use datafusion::prelude::SessionContext;
 
+use super::arrays::array_of;
+use super::quantified;
 use super::variables::{SERVER_VERSION, setting};
+
+/// What comments, definitions and the like would say: nothing, whatever they are asked of.
+pub const SAY_NOTHING: [&str; 15] = [
+    "obj_description",
+    "col_description",
+    "shobj_description",
+    "pg_get_viewdef",
+    "pg_get_indexdef",
+    "pg_get_triggerdef",
+    "pg_get_ruledef",
+    "pg_get_function_result",
+    "pg_get_function_arguments",
+    "pg_get_function_identity_arguments",
+    "pg_get_functiondef",
+    "pg_get_serial_sequence",
+    "pg_tablespace_location",
+    "pg_size_pretty",
+    "pg_describe_object",
+];
 
 /// Registers them.
 pub fn register(session: &SessionContext) {
@@ -35,47 +56,24 @@ pub fn register(session: &SessionContext) {
     for (name, kind, value) in constants {
         session.register_udf(ScalarUDF::from(Constant::new(name, kind, value)));
     }
-    // What comments, definitions and the like would say: nothing, whatever it is asked of.
-    for name in [
-        "obj_description",
-        "col_description",
-        "shobj_description",
-        "pg_get_viewdef",
-        "pg_get_indexdef",
-        "pg_get_triggerdef",
-        "pg_get_ruledef",
-        "pg_get_function_result",
-        "pg_get_function_arguments",
-        "pg_get_function_identity_arguments",
-        "pg_get_functiondef",
-        "pg_get_serial_sequence",
-        "pg_tablespace_location",
-        "pg_size_pretty",
-        "pg_describe_object",
-    ] {
+    for name in SAY_NOTHING {
         session.register_udf(ScalarUDF::from(Constant::new(name, DataType::Utf8, text(None))));
     }
+    for name in ["has_column_privilege", "has_function_privilege", "pg_has_role"] {
+        session.register_udf(ScalarUDF::from(Constant::new(
+            name,
+            DataType::Boolean,
+            ScalarValue::from(true),
+        )));
+    }
     session.register_udf(current_setting());
-    session.register_udf(ScalarUDF::from(Constant::new(
-        "has_column_privilege",
-        DataType::Boolean,
-        ScalarValue::from(true),
-    )));
-    session.register_udf(ScalarUDF::from(Constant::new(
-        "has_function_privilege",
-        DataType::Boolean,
-        ScalarValue::from(true),
-    )));
-    session.register_udf(ScalarUDF::from(Constant::new(
-        "pg_has_role",
-        DataType::Boolean,
-        ScalarValue::from(true),
-    )));
+    session.register_udf(array_of());
+    quantified::register(session);
 }
 
 /// A function of any arguments that always gives the same.
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Constant {
+pub struct Constant {
     name: &'static str,
     kind: DataType,
     value: ScalarValue,
@@ -83,7 +81,8 @@ struct Constant {
 }
 
 impl Constant {
-    fn new(name: &'static str, kind: DataType, value: ScalarValue) -> Self {
+    /// Gives `value`, of the type `kind`.
+    pub fn new(name: &'static str, kind: DataType, value: ScalarValue) -> Self {
         Self {
             name,
             kind,

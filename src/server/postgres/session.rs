@@ -27,8 +27,8 @@ use super::client::{Client, Login};
 use super::error::QueryError;
 use super::login::fatal;
 use super::parameters::{self, Parameter};
-use super::parse::with_user;
 use super::running::{Account, Running, fetched};
+use super::session_values::SessionValues;
 use super::snapshots::Seen;
 use super::statement::{Step, step};
 use super::stop::Stop;
@@ -105,7 +105,9 @@ impl Session {
         sql: &str,
     ) -> Result<Prepared, PgWireError> {
         let login = self.login()?;
-        let understood = step(with_user(statement, &login.actor.user));
+        let understood = SessionValues::of(info, &login.actor.user)
+            .put_into(statement)
+            .and_then(step);
         let step = match understood {
             Ok(step) => step,
             Err(error) => {
@@ -159,7 +161,10 @@ impl Session {
     {
         let status = info.transaction_status();
         if matches!(status, TransactionStatus::Error)
-            && !matches!(*prepared.step, Step::Commit | Step::Rollback | Step::RollbackToSavepoint)
+            && !matches!(
+                *prepared.step,
+                Step::Commit | Step::Rollback | Step::RollbackToSavepoint
+            )
         {
             return Err(QueryError::Aborted.into());
         }
@@ -188,7 +193,11 @@ impl Session {
             }
             Step::Close(name) => {
                 self.close(name.as_deref())?;
-                if name.is_some() { "CLOSE CURSOR" } else { "CLOSE CURSOR ALL" }
+                if name.is_some() {
+                    "CLOSE CURSOR"
+                } else {
+                    "CLOSE CURSOR ALL"
+                }
             }
             Step::Set(assignments) => {
                 for (name, value) in assignments {
@@ -209,7 +218,11 @@ impl Session {
             Step::Commit => {
                 self.end_transaction(info);
                 // As PostgreSQL says it of a transaction that failed.
-                if matches!(status, TransactionStatus::Error) { "ROLLBACK" } else { "COMMIT" }
+                if matches!(status, TransactionStatus::Error) {
+                    "ROLLBACK"
+                } else {
+                    "COMMIT"
+                }
             }
             Step::Rollback => {
                 self.end_transaction(info);
@@ -399,7 +412,9 @@ impl Session {
     /// The columns of an open cursor as this client wants them; none where there is no such cursor.
     pub fn fields_of_cursor<C: ClientInfo>(&self, info: &C, name: &str) -> PgWireResult<Option<Arc<Vec<FieldInfo>>>> {
         let columns = self.cursors().get(name).map(|cursor| Arc::clone(&cursor.columns));
-        columns.map(|columns| fields_of(info, &columns, &Format::UnifiedText)).transpose()
+        columns
+            .map(|columns| fields_of(info, &columns, &Format::UnifiedText))
+            .transpose()
     }
 
     fn close(&self, name: Option<&str>) -> Result<(), QueryError> {
@@ -475,11 +490,9 @@ where
 /// A client gives one format for all, or one for each.
 fn check_formats(format: &Format, number: usize, of: &str) -> PgWireResult<()> {
     match format {
-        Format::Individual(codes) if codes.len() != number => Err(QueryError::Syntax(format!(
-            "{} formats were given for {number} {of}",
-            codes.len()
-        ))
-        .into()),
+        Format::Individual(codes) if codes.len() != number => {
+            Err(QueryError::Syntax(format!("{} formats were given for {number} {of}", codes.len())).into())
+        }
         _ => Ok(()),
     }
 }
