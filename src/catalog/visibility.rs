@@ -87,7 +87,11 @@ impl Catalog {
         Ok(())
     }
 
-    fn swap(&self, name: &str, table: Arc<dyn TableProvider>) -> Result<Option<Arc<dyn TableProvider>>, CatalogError> {
+    fn swap(
+        &self,
+        name: &str,
+        table: Arc<dyn TableProvider>,
+    ) -> Result<Option<Arc<dyn TableProvider>>, CatalogError> {
         let former = self
             .session
             .deregister_table(TableReference::partial(TABLE_SCHEMA, name))
@@ -179,10 +183,7 @@ async fn views_users(
     let failed = || reading(Table::Users.name());
     let learners = of_visible_batches(catalog, Table::Enrolments.name(), visibility).await?;
     let users = frame_of(catalog, Table::Users.name()).await?;
-    let own = users
-        .clone()
-        .filter(is_of(tenants))
-        .and_then(|users| masked(users, visibility));
+    let own = users.clone().filter(is_of(tenants)).and_then(|users| masked(users, visibility));
     let id_alone = Table::Users.columns().iter().map(|column| {
         let kind = column.kind.data_type();
         match column.name {
@@ -199,7 +200,11 @@ async fn views_users(
 }
 
 /// The rows of that table whose batch is a visible tenant's.
-async fn of_visible_batches(catalog: &Catalog, name: &str, visibility: &Visibility) -> Result<DataFrame, CatalogError> {
+async fn of_visible_batches(
+    catalog: &Catalog,
+    name: &str,
+    visibility: &Visibility,
+) -> Result<DataFrame, CatalogError> {
     let rows = frame_of(catalog, name).await?;
     let Some(tenants) = &visibility.tenants else {
         return Ok(rows);

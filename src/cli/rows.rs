@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use pragati::engine::Answer;
 use pragati::formats::{Format, Output, write_rows};
+use pragati::engine::Answer;
 use pragati::shell::{ShellError, Style, progress_line, to_standard_output, wants_colors, watched};
 
 /// An open place for the rows of several statements.

@@ -19,7 +19,5 @@ pub use answer::Answer;
 pub use error::EngineError;
 pub use kept::kept;
 pub use limits::{QueryLimits, SharedLimits};
-pub use session::{
-    CATALOG, EngineOptions, RAW_SCHEMA, TABLE_SCHEMA, empty_beside, new_session, partitioned_session, session_beside,
-};
+pub use session::{CATALOG, EngineOptions, RAW_SCHEMA, TABLE_SCHEMA, empty_beside, new_session, partitioned_session, session_beside};
 pub use threads::EngineThreads;

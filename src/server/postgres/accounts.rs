@@ -141,10 +141,7 @@ mod tests {
             format!("[users.asha]\npassword = '{good}\n"),
         ]
         .map(|text| Accounts::parse(&text).expect_err(&text));
-        assert!(
-            complaints.iter().all(|complaint| !complaint.contains("$15000$")),
-            "{complaints:?}"
-        );
+        assert!(complaints.iter().all(|complaint| !complaint.contains("$15000$")), "{complaints:?}");
         insta::assert_snapshot!(complaints.join("\n"), @r#"
         user asha: give either tenants = ["…"] or all_tenants = true
         user asha: give either tenants = ["…"] or all_tenants = true

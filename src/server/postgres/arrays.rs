@@ -21,6 +21,9 @@ use super::error::QueryError;
 /// What is cast to an array goes through this function.
 pub const ARRAY_OF: &str = "array_of";
 
+/// The same where the elements are ids of objects, which clients send in a type of their own.
+pub const ARRAY_OF_IDS: &str = "array_of_ids";
+
 /// The elements of an array that is written as text. NULL stands for itself, unless it is quoted.
 pub fn elements(text: &str) -> Result<Vec<Option<String>>, String> {
     let malformed = || format!("malformed array literal: \"{text}\"");
@@ -97,14 +100,17 @@ pub fn read_casts(statement: &mut Statement) -> Result<(), QueryError> {
             if let Expr::Cast {
                 kind: CastKind::Cast | CastKind::DoubleColon,
                 expr,
-                data_type: SqlType::Array(_),
+                data_type: kind @ SqlType::Array(_),
                 ..
             } = expr
                 && !matches!(expr.as_ref(), Expr::Array(_))
             {
                 match literal(expr) {
                     Ok(Some(array)) => **expr = array,
-                    Ok(None) => **expr = call(ARRAY_OF, vec![(**expr).clone()]),
+                    Ok(None) => {
+                        let reader = if is_of_ids(kind) { ARRAY_OF_IDS } else { ARRAY_OF };
+                        **expr = call(reader, vec![(**expr).clone()]);
+                    }
                     Err(error) => return ControlFlow::Break(error),
                 }
             }
@@ -139,21 +145,31 @@ pub fn call(name: &str, arguments: Vec<Expr>) -> Expr {
     })
 }
 
-/// The SQL function `array_of`.
-pub fn array_of() -> ScalarUDF {
-    ScalarUDF::new_from_impl(ArrayOf {
-        signature: Signature::user_defined(Volatility::Immutable),
+fn is_of_ids(kind: &SqlType) -> bool {
+    let name = kind.to_string().to_lowercase();
+    let name = name.strip_prefix("pg_catalog.").unwrap_or(&name);
+    name.starts_with("oid") || name.starts_with("reg")
+}
+
+/// The SQL functions `array_of` and `array_of_ids`.
+pub fn readers() -> [ScalarUDF; 2] {
+    [ARRAY_OF, ARRAY_OF_IDS].map(|name| {
+        ScalarUDF::new_from_impl(ArrayOf {
+            name,
+            signature: Signature::user_defined(Volatility::Immutable),
+        })
     })
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct ArrayOf {
+    name: &'static str,
     signature: Signature,
 }
 
 impl ScalarUDFImpl for ArrayOf {
     fn name(&self) -> &str {
-        ARRAY_OF
+        self.name
     }
 
     fn signature(&self) -> &Signature {
@@ -165,7 +181,7 @@ impl ScalarUDFImpl for ArrayOf {
             [kind] if is_list(kind) || kind.is_null() => Ok(vec![kind.clone()]),
             [kind] if kind.is_string() => Ok(vec![DataType::Utf8]),
             [kind] => plan_err!("cannot cast type {kind} to an array"),
-            _ => plan_err!("{ARRAY_OF} takes one argument"),
+            _ => plan_err!("{} takes one argument", self.name),
         }
     }
 
@@ -173,7 +189,7 @@ impl ScalarUDFImpl for ArrayOf {
         match arguments {
             [kind] if kind.is_string() => Ok(list_of(DataType::Utf8)),
             [kind] => Ok(kind.clone()),
-            _ => plan_err!("{ARRAY_OF} takes one argument"),
+            _ => plan_err!("{} takes one argument", self.name),
         }
     }
 
@@ -191,7 +207,7 @@ impl ScalarUDFImpl for ArrayOf {
                 Ok(ColumnarValue::Array(Arc::new(lists.finish()) as ArrayRef))
             }
             [value] => Ok(value.clone()),
-            _ => exec_err!("{ARRAY_OF} takes one argument"),
+            _ => exec_err!("{} takes one argument", self.name),
         }
     }
 }

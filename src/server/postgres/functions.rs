@@ -12,8 +12,7 @@ use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf}
 use datafusion::logical_expr::{ScalarFunctionArgs, ScalarUDFImpl, Signature};
 use datafusion::prelude::SessionContext;
 
-use super::arrays::array_of;
-use super::quantified;
+use super::{arrays, quantified};
 use super::variables::{SERVER_VERSION, setting};
 
 /// What comments, definitions and the like would say: nothing, whatever they are asked of.
@@ -67,7 +66,9 @@ pub fn register(session: &SessionContext) {
         )));
     }
     session.register_udf(current_setting());
-    session.register_udf(array_of());
+    for reader in arrays::readers() {
+        session.register_udf(reader);
+    }
     quantified::register(session);
 }
 

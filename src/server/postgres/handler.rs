@@ -11,9 +11,7 @@ use pgwire::api::query::{
     ExtendedQueryHandler, SimpleQueryHandler, send_describe_response, send_execution_response,
     send_partial_query_response, send_query_response, send_ready_for_query,
 };
-use pgwire::api::results::{
-    DescribePortalResponse, DescribeStatementResponse, FieldInfo, QueryResponse, Response, Tag,
-};
+use pgwire::api::results::{DescribePortalResponse, DescribeStatementResponse, FieldInfo, QueryResponse, Response, Tag};
 use pgwire::api::stmt::{QueryParser, StoredStatement};
 use pgwire::api::store::{Entry, PortalStore};
 use pgwire::api::{ClientInfo, ClientPortalStore, DEFAULT_NAME, PgWireConnectionState, Type};
@@ -54,11 +52,7 @@ impl SimpleQueryHandler for Handler {
         let is_one = statements.len() == 1;
         for statement in statements {
             // What the client wrote, where it is one statement.
-            let text = if is_one {
-                query.query.clone()
-            } else {
-                statement.to_string()
-            };
+            let text = if is_one { query.query.clone() } else { statement.to_string() };
             let prepared = self.0.prepare(client, statement, &text).await?;
             match self.0.run(client, &prepared, None).await? {
                 Reply::Rows(rows) => send_query_response(client, rows, true).await?,
@@ -162,7 +156,9 @@ impl ExtendedQueryHandler for Handler {
             },
             TARGET_TYPE_BYTE_PORTAL => {
                 let columns = match client.portal_store().get_portal(name) {
-                    Some(Entry::Value(portal)) => self.0.fields(client, &portal.statement.statement, Some(&portal))?,
+                    Some(Entry::Value(portal)) => {
+                        self.0.fields(client, &portal.statement.statement, Some(&portal))?
+                    }
                     Some(Entry::Empty) => Arc::default(),
                     // Cursors are portals to clients.
                     None => self
@@ -225,7 +221,12 @@ impl ExtendedQueryHandler for Handler {
     }
 
     /// Never asked, since `on_execute` does all.
-    async fn do_query<C>(&self, _client: &mut C, _portal: &Portal<Prepared>, _max_rows: usize) -> PgWireResult<Response>
+    async fn do_query<C>(
+        &self,
+        _client: &mut C,
+        _portal: &Portal<Prepared>,
+        _max_rows: usize,
+    ) -> PgWireResult<Response>
     where
         C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
         C::PortalStore: PortalStore<Statement = Prepared>,

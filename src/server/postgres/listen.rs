@@ -200,11 +200,7 @@ impl PostgresServer {
         };
         let client = Arc::new(Client::new(address, socket));
         let handlers = Handlers {
-            startup: Arc::new(LoggingIn::new(
-                Arc::clone(&self.endpoint),
-                Arc::clone(&client),
-                has_room,
-            )),
+            startup: Arc::new(LoggingIn::new(Arc::clone(&self.endpoint), Arc::clone(&client), has_room)),
             queries: Arc::new(Handler(Arc::new(Session::new(
                 Arc::clone(&self.endpoint),
                 Arc::clone(&client),

@@ -13,12 +13,10 @@ use futures::{Sink, SinkExt};
 use pgwire::api::auth::sasl::SASLAuthStartupHandler;
 use pgwire::api::auth::sasl::scram::ScramAuth;
 use pgwire::api::auth::{
-    AuthSource, LoginInfo, Password, ServerParameterProvider, StartupHandler, finish_authentication,
-    protocol_negotiation,
+    AuthSource, LoginInfo, Password, ServerParameterProvider, StartupHandler, finish_authentication, protocol_negotiation,
 };
 use pgwire::api::{
-    ClientInfo, METADATA_APPLICATION_NAME, METADATA_DATABASE, METADATA_USER, PgWireConnectionState,
-    PidSecretKeyGenerator,
+    ClientInfo, METADATA_APPLICATION_NAME, METADATA_DATABASE, METADATA_USER, PgWireConnectionState, PidSecretKeyGenerator,
 };
 use pgwire::error::{ErrorInfo, PgWireError, PgWireResult};
 use pgwire::messages::startup::Authentication;
@@ -106,17 +104,11 @@ impl LoggingIn {
             return Err(fatal("53300", "there are too many connections; try again later"));
         }
         if self.endpoint.tls_is_required && !info.is_secure() {
-            return Err(fatal(
-                "28000",
-                "this server takes TLS connections alone; use sslmode=require or better",
-            ));
+            return Err(fatal("28000", "this server takes TLS connections alone; use sslmode=require or better"));
         }
         let database = info.metadata().get(METADATA_DATABASE).map_or(CATALOG, String::as_str);
         if !variables::is_database(database) {
-            return Err(fatal(
-                "3D000",
-                &format!("database \"{database}\" does not exist; the only one is {CATALOG}"),
-            ));
+            return Err(fatal("3D000", &format!("database \"{database}\" does not exist; the only one is {CATALOG}")));
         }
         Ok(())
     }
@@ -206,18 +198,13 @@ impl StartupHandler for LoggingIn {
                 result.map(|()| (user.clone(), account.visibility.clone()))
             }
             Way::Token => self.on_token(info, message).await,
-            Way::Word => self
-                .on_word(info, message)
-                .await
-                .map(|()| (user.clone(), Visibility::FULL)),
+            Way::Word => self.on_word(info, message).await.map(|()| (user.clone(), Visibility::FULL)),
         };
         match result {
-            Ok((user, visibility)) if matches!(info.state(), PgWireConnectionState::ReadyForQuery) => {
-                self.accepted(Login {
-                    actor: self.actor(info, &user),
-                    visibility,
-                })
-            }
+            Ok((user, visibility)) if matches!(info.state(), PgWireConnectionState::ReadyForQuery) => self.accepted(Login {
+                actor: self.actor(info, &user),
+                visibility,
+            }),
             Ok(_) => Ok(()),
             Err(error) => {
                 self.refused(&self.actor(info, &user));
@@ -253,12 +240,8 @@ impl LoggingIn {
                 let user = info.metadata().get(METADATA_USER).cloned().unwrap_or_default();
                 let token = message.into_password()?.password;
                 let person = self.person(&token).await.ok_or_else(|| wrong_password(&user))?;
-                let visibility = visibility_of(&person).ok_or_else(|| {
-                    fatal(
-                        "28000",
-                        "this token's roles allow no tenant; ask for one of a tenant's admin",
-                    )
-                })?;
+                let visibility = visibility_of(&person)
+                    .ok_or_else(|| fatal("28000", "this token's roles allow no tenant; ask for one of a tenant's admin"))?;
                 self.finish(info).await?;
                 Ok((person.user_id.to_string(), visibility))
             }

@@ -71,7 +71,10 @@ impl Parse {
                 }
                 match known {
                     // The library knows the question, and that the answer is empty here.
-                    Some(known) if is_aligned && system::reads_tables(&statement) && !system::reads_tables(&known) => {
+                    Some(mut known)
+                        if is_aligned && system::reads_tables(&statement) && !system::reads_tables(&known) =>
+                    {
+                        system::keep_parameters(&statement, &mut known);
                         Ok(known)
                     }
                     _ => self.of_system(statement),
@@ -81,11 +84,13 @@ impl Parse {
     }
 
     fn of_system(&self, mut statement: Statement) -> Result<Statement, QueryError> {
+        let before = statement.clone();
         system::asked(&mut statement);
         arrays::read_casts(&mut statement)?;
         quantified::call_functions(&mut statement)?;
         let mut statement = self.system.rewrite(statement);
         system::understood(&mut statement);
+        system::keep_parameters(&before, &mut statement);
         Ok(statement)
     }
 

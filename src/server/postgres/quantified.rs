@@ -308,7 +308,9 @@ mod tests {
     async fn rows(condition: &str) -> Result<Vec<Option<bool>>> {
         let session = SessionContext::new();
         register(&session);
-        session.register_udf(super::super::arrays::array_of());
+        for reader in super::super::arrays::readers() {
+            session.register_udf(reader);
+        }
         let users = "create table users as select * from (values (1, 'a', make_array('a', null)), (2, 'b', null), \
                      (3, null, make_array('x', 'y'))) u(n, tenant, tenants)";
         session.sql(users).await?.collect().await?;

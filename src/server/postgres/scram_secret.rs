@@ -80,9 +80,7 @@ impl FromStr for ScramSecret {
     fn from_str(text: &str) -> Result<Self, MalformedSecret> {
         let mut parts = text.split('$');
         let (scheme, iterations, salted) = (parts.next(), parts.next(), parts.next());
-        let (salt, key) = salted
-            .and_then(|salted| salted.split_once(':'))
-            .ok_or(MalformedSecret)?;
+        let (salt, key) = salted.and_then(|salted| salted.split_once(':')).ok_or(MalformedSecret)?;
         let decoded = |text: &str| STANDARD.decode(text).map_err(|_| MalformedSecret);
         let secret = Self {
             iterations: iterations
@@ -140,15 +138,7 @@ mod tests {
     fn what_is_no_secret_is_refused() {
         let good = ScramSecret::of_password("x").to_string();
         let few = good.replace("15000", "100");
-        for bad in [
-            "",
-            "pencil",
-            "md5abc",
-            "scram-sha-256$15000$abc",
-            &few,
-            &format!("{good}$"),
-            &good[..good.len() - 8],
-        ] {
+        for bad in ["", "pencil", "md5abc", "scram-sha-256$15000$abc", &few, &format!("{good}$"), &good[..good.len() - 8]] {
             assert!(bad.parse::<ScramSecret>().is_err(), "{bad}");
         }
     }

@@ -5,7 +5,6 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow_pg::datatypes::arrow_schema_to_pg_fields;
-use arrow_pg::datatypes::df::deserialize_parameters_with_server_types;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::execution::context::SQLOptions;
 use datafusion::logical_expr::LogicalPlan;
@@ -161,10 +160,7 @@ impl Session {
     {
         let status = info.transaction_status();
         if matches!(status, TransactionStatus::Error)
-            && !matches!(
-                *prepared.step,
-                Step::Commit | Step::Rollback | Step::RollbackToSavepoint
-            )
+            && !matches!(*prepared.step, Step::Commit | Step::Rollback | Step::RollbackToSavepoint)
         {
             return Err(QueryError::Aborted.into());
         }
@@ -193,11 +189,7 @@ impl Session {
             }
             Step::Close(name) => {
                 self.close(name.as_deref())?;
-                if name.is_some() {
-                    "CLOSE CURSOR"
-                } else {
-                    "CLOSE CURSOR ALL"
-                }
+                if name.is_some() { "CLOSE CURSOR" } else { "CLOSE CURSOR ALL" }
             }
             Step::Set(assignments) => {
                 for (name, value) in assignments {
@@ -218,11 +210,7 @@ impl Session {
             Step::Commit => {
                 self.end_transaction(info);
                 // As PostgreSQL says it of a transaction that failed.
-                if matches!(status, TransactionStatus::Error) {
-                    "ROLLBACK"
-                } else {
-                    "COMMIT"
-                }
+                if matches!(status, TransactionStatus::Error) { "ROLLBACK" } else { "COMMIT" }
             }
             Step::Rollback => {
                 self.end_transaction(info);
@@ -342,17 +330,7 @@ impl Session {
             return Ok((seen, plan));
         };
         check_formats(&portal.parameter_format, portal.parameter_len(), "parameters")?;
-        let engine: Vec<Option<&DataType>> = prepared
-            .parameters
-            .iter()
-            .map(|parameter| parameter.engine.as_ref())
-            .collect();
-        let wire: Vec<Option<&Type>> = prepared
-            .parameters
-            .iter()
-            .map(|parameter| Some(&parameter.wire))
-            .collect();
-        let values = deserialize_parameters_with_server_types(portal, &engine, &wire)?;
+        let values = parameters::values(portal, &prepared.parameters)?;
         let plan = plan.replace_params_with_values(&values).map_err(QueryError::from)?;
         Ok((seen, plan))
     }
@@ -412,9 +390,7 @@ impl Session {
     /// The columns of an open cursor as this client wants them; none where there is no such cursor.
     pub fn fields_of_cursor<C: ClientInfo>(&self, info: &C, name: &str) -> PgWireResult<Option<Arc<Vec<FieldInfo>>>> {
         let columns = self.cursors().get(name).map(|cursor| Arc::clone(&cursor.columns));
-        columns
-            .map(|columns| fields_of(info, &columns, &Format::UnifiedText))
-            .transpose()
+        columns.map(|columns| fields_of(info, &columns, &Format::UnifiedText)).transpose()
     }
 
     fn close(&self, name: Option<&str>) -> Result<(), QueryError> {
@@ -490,9 +466,11 @@ where
 /// A client gives one format for all, or one for each.
 fn check_formats(format: &Format, number: usize, of: &str) -> PgWireResult<()> {
     match format {
-        Format::Individual(codes) if codes.len() != number => {
-            Err(QueryError::Syntax(format!("{} formats were given for {number} {of}", codes.len())).into())
-        }
+        Format::Individual(codes) if codes.len() != number => Err(QueryError::Syntax(format!(
+            "{} formats were given for {number} {of}",
+            codes.len()
+        ))
+        .into()),
         _ => Ok(()),
     }
 }

@@ -65,7 +65,7 @@ impl<'a> SessionValues<'a> {
     /// that value already.
     fn as_is<'v>(&self, name: &str, value: &'v str) -> Result<&'v str, QueryError> {
         let name = name.to_lowercase();
-        if name == "jit" || self.variable(&name)? == value {
+        if ["jit", "application_name"].contains(&name.as_str()) || self.variable(&name)? == value {
             return Ok(value);
         }
         Err(QueryError::NotSupported(format!(

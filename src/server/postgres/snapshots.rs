@@ -92,10 +92,10 @@ impl Newest {
         });
         let session = all.await?.seen_with(visibility).await?.session;
         functions::register(&session);
-        types::register(&session);
         system::set_up(&session)
             .await
             .map_err(EngineError::running("the tables of pg_catalog"))?;
+        types::register(&session);
         Ok(Arc::new(Seen {
             session,
             _current: Arc::clone(&self.current),

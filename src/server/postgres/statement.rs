@@ -3,8 +3,7 @@
 //! What is planned is checked once more (`SQLOptions`), so that a form of SQL that this list does not know does no harm.
 
 use datafusion::sql::sqlparser::ast::{
-    CloseCursor, DeclareType, DiscardObject, FetchDirection, Query, Reset, Set, SetExpr, Statement, Value, Visit,
-    Visitor,
+    CloseCursor, DeclareType, DiscardObject, FetchDirection, Query, Reset, Set, SetExpr, Statement, Value, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::ast::{Expr, ObjectName};
 use std::ops::ControlFlow;
@@ -172,10 +171,9 @@ fn written_by(body: &SetExpr) -> Option<String> {
     match body {
         SetExpr::Select(select) => select.into.as_ref().map(|_| "SELECT … INTO".to_owned()),
         SetExpr::SetOperation { left, right, .. } => written_by(left).or_else(|| written_by(right)),
-        SetExpr::Insert(statement)
-        | SetExpr::Update(statement)
-        | SetExpr::Delete(statement)
-        | SetExpr::Merge(statement) => Some(word(statement)),
+        SetExpr::Insert(statement) | SetExpr::Update(statement) | SetExpr::Delete(statement) | SetExpr::Merge(statement) => {
+            Some(word(statement))
+        }
         // Its parts are visited by themselves.
         SetExpr::Query(_) | SetExpr::Values(_) | SetExpr::Table(_) => None,
     }

@@ -67,16 +67,9 @@ const VARIABLES: [Variable; 34] = [
         "datestyle",
         "DateStyle",
         "ISO, YMD",
-        Takes::OneOf(&[
-            "iso", "iso, mdy", "iso, dmy", "iso, ymd", "iso,mdy", "iso,dmy", "iso,ymd",
-        ]),
+        Takes::OneOf(&["iso", "iso, mdy", "iso, dmy", "iso, ymd", "iso,mdy", "iso,dmy", "iso,ymd"]),
     ),
-    reported(
-        "intervalstyle",
-        "IntervalStyle",
-        "postgres",
-        Takes::OneOf(&["postgres", "iso_8601", "sql_standard", "postgres_verbose"]),
-    ),
+    reported("intervalstyle", "IntervalStyle", "postgres", Takes::OneOf(&["postgres", "iso_8601", "sql_standard", "postgres_verbose"])),
     reported("timezone", "TimeZone", "UTC", Takes::Zone),
     reported("search_path", "search_path", "public", Takes::Anything),
     reported("standard_conforming_strings", "standard_conforming_strings", "on", ON),
@@ -204,14 +197,7 @@ pub fn at_start(user: &str, kept: &HashMap<String, String>) -> HashMap<String, S
             Some((variable.reported?.to_owned(), value.to_owned()))
         })
         .collect();
-    for name in [
-        "server_version",
-        "server_encoding",
-        "integer_datetimes",
-        "in_hot_standby",
-        "is_superuser",
-        "default_transaction_read_only",
-    ] {
+    for name in ["server_version", "server_encoding", "integer_datetimes", "in_hot_standby", "is_superuser", "default_transaction_read_only"] {
         if let Some(value) = setting(name) {
             told.insert(name.to_owned(), value.to_owned());
         }

@@ -39,6 +39,7 @@ pub fn rewrite(statement: &mut Statement) {
                 Expr::BinaryOp { left, op, right } if is_equality(op) => {
                     compare(left, right);
                     compare(right, left);
+                    compare_truth(left, right);
                 }
                 Expr::Cast {
                     expr: inner, data_type, ..
@@ -98,6 +99,24 @@ fn compare(column: &Expr, other: &mut Expr) {
             }
         }
         _ => {}
+    }
+}
+
+/// `indisprimary = 'f'`.
+fn compare_truth(column: &Expr, other: &mut Expr) {
+    let is_truth = last_of(column).is_some_and(|name| {
+        let name = name.value.to_lowercase();
+        ["indis", "relhas", "relis", "attis", "atthas"].iter().any(|start| name.starts_with(start))
+    });
+    if let Expr::Value(value) = other
+        && let Value::SingleQuotedString(text) = &value.value
+        && is_truth
+    {
+        match text.as_str() {
+            "t" | "true" => value.value = Value::Boolean(true),
+            "f" | "false" => value.value = Value::Boolean(false),
+            _ => {}
+        }
     }
 }
 

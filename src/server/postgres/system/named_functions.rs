@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, ObjectNamePart,
-    Statement, Value, VisitMut, VisitorMut,
+    AccessExpr, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, ObjectNamePart,
+    Statement, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 
 use super::super::arrays::call;
@@ -18,9 +18,18 @@ pub fn rewrite(statement: &mut Statement) {
         type Break = ();
 
         fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-            if let Expr::Function(function) = expr
-                && let Some(other) = otherwise(function)
-            {
+            let other = match expr {
+                Expr::Function(function) => otherwise(function),
+                Expr::Like {
+                    pattern, escape_char, ..
+                } if escape_char.is_some() => {
+                    escape_otherwise(pattern, escape_char);
+                    None
+                }
+                Expr::CompoundFieldAccess { root, access_chain } => field(root, access_chain),
+                _ => None,
+            };
+            if let Some(other) = other {
                 *expr = other;
             }
             ControlFlow::Continue(())
@@ -37,7 +46,10 @@ fn otherwise(function: &mut Function) -> Option<Expr> {
     };
     // Whatever they are asked of, they say the same, and what they are asked of may be beyond the engine.
     if SAY_NOTHING.contains(&name.as_str()) {
-        list.args.clear();
+        // Parameters stay, as clients give their values.
+        if !list.to_string().contains('$') {
+            list.args.clear();
+        }
         return None;
     }
     let arguments: Vec<&Expr> = list
@@ -58,8 +70,35 @@ fn otherwise(function: &mut Function) -> Option<Expr> {
         ("to_regtype", [name]) => Some(cast(name, "regtype")),
         ("to_regnamespace", [name]) => Some(cast(name, "regnamespace")),
         ("to_regproc", [name]) => Some(cast(name, "regproc")),
+        // Of sequences, and of columns of composite types: there are none.
+        ("json_build_object", _) => Some(Expr::Value(Value::Null.with_empty_span())),
+        ("array_agg", [column]) if column.to_string().ends_with("atttypid") => {
+            let text = cast(column, "text");
+            let kept = list.args.iter_mut().next()?;
+            *kept = FunctionArg::Unnamed(FunctionArgExpr::Expr(text));
+            None
+        }
         _ => None,
     }
+}
+
+/// `LIKE … ESCAPE '/'`: the engine escapes with a backslash alone.
+fn escape_otherwise(pattern: &mut Expr, escape: &mut Option<ValueWithSpan>) {
+    let text = |text: &str| Expr::Value(Value::SingleQuotedString(text.to_owned()).with_empty_span());
+    let letter = escape.take().and_then(|letter| letter.value.into_string());
+    if let Some(letter) = letter.filter(|letter| letter != "\\") {
+        let written = Expr::Nested(Box::new(pattern.clone()));
+        *pattern = call("replace", vec![written, text(&letter), text("\\")]);
+    }
+}
+
+/// `(f(x)).n`.
+fn field(root: &Expr, chain: &[AccessExpr]) -> Option<Expr> {
+    let [AccessExpr::Dot(Expr::Identifier(name))] = chain else {
+        return None;
+    };
+    let name = Expr::Value(Value::SingleQuotedString(name.value.to_lowercase()).with_empty_span());
+    Some(call("get_field", vec![root.clone(), name]))
 }
 
 fn cast(expr: &Expr, kind: &str) -> Expr {

@@ -6,7 +6,10 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{Expr, ObjectName, Query, Statement, TableFactor, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, CastKind, DataType, Expr, ObjectName, Query, SetExpr, Statement, TableFactor, Value, ValueWithSpan,
+    Visit, Visitor,
+};
 
 use super::{lookups, named_functions, subqueries, table_functions};
 
@@ -20,11 +23,61 @@ pub fn asked(statement: &mut Statement) {
     named_functions::rewrite(statement);
     lookups::rewrite(statement);
     subqueries::arrays(statement);
+    subqueries::unplannable(statement);
 }
 
 /// After the library's rewrites.
 pub fn understood(statement: &mut Statement) {
     subqueries::one_row(statement);
+}
+
+/// Keeps the parameters of `before` that the rewrites lost, as clients give values of all.
+pub fn keep_parameters(before: &Statement, after: &mut Statement) {
+    let kept = parameters_of(after);
+    let lost: Vec<String> = parameters_of(before).into_iter().filter(|name| !kept.contains(name)).collect();
+    let Statement::Query(query) = after else {
+        return;
+    };
+    let SetExpr::Select(select) = query.body.as_mut() else {
+        return;
+    };
+    for name in lost {
+        let text = Expr::Cast {
+            kind: CastKind::Cast,
+            expr: Box::new(Expr::Value(Value::Placeholder(name).with_empty_span())),
+            data_type: DataType::Text,
+            array: false,
+            format: None,
+        };
+        let holds = Expr::IsNotDistinctFrom(Box::new(text.clone()), Box::new(text));
+        select.selection = Some(match select.selection.take() {
+            Some(condition) => Expr::BinaryOp {
+                left: Box::new(Expr::Nested(Box::new(condition))),
+                op: BinaryOperator::And,
+                right: Box::new(holds),
+            },
+            None => holds,
+        });
+    }
+}
+
+fn parameters_of(statement: &Statement) -> BTreeSet<String> {
+    struct Parameters(BTreeSet<String>);
+
+    impl Visitor for Parameters {
+        type Break = ();
+
+        fn pre_visit_value(&mut self, value: &ValueWithSpan) -> ControlFlow<()> {
+            if let Value::Placeholder(name) = &value.value {
+                self.0.insert(name.clone());
+            }
+            ControlFlow::Continue(())
+        }
+    }
+
+    let mut parameters = Parameters(BTreeSet::new());
+    let _ = statement.visit(&mut parameters);
+    parameters.0
 }
 
 /// Whether a statement reads a table or view, of any kind.

@@ -5,10 +5,11 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
     FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, ObjectName, OrderByKind, Query, Select, SelectItem,
-    SetExpr, Statement, TableFactor, Value, VisitMut, VisitorMut,
+    SetExpr, Statement, TableFactor, Value, Visit, VisitMut, Visitor, VisitorMut,
 };
 
 use super::questions::plain;
+use super::views::EMPTY;
 
 const AGGREGATES: [&str; 13] = [
     "array_agg",
@@ -49,6 +50,78 @@ pub fn arrays(statement: &mut Statement) {
     }
 
     let _ = VisitMut::visit(statement, &mut Arrays);
+}
+
+/// Answers EXISTS of a table that is always empty here, and leaves out orders that only a subquery could tell: the engine
+/// takes neither.
+pub fn unplannable(statement: &mut Statement) {
+    struct Unplannable;
+
+    impl VisitorMut for Unplannable {
+        type Break = ();
+
+        fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+            if let Some(OrderByKind::Expressions(order)) = query.order_by.as_mut().map(|order| &mut order.kind) {
+                order.retain(|by| !has_subquery(&by.expr));
+                if order.is_empty() {
+                    query.order_by = None;
+                }
+            }
+            ControlFlow::Continue(())
+        }
+
+        fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+            if let Expr::Exists { subquery, negated } = expr
+                && reads_nothing(subquery)
+            {
+                *expr = Expr::Value(Value::Boolean(*negated).with_empty_span());
+            }
+            ControlFlow::Continue(())
+        }
+    }
+
+    let _ = VisitMut::visit(statement, &mut Unplannable);
+}
+
+fn has_subquery(expr: &Expr) -> bool {
+    struct Subqueries;
+
+    impl Visitor for Subqueries {
+        type Break = ();
+
+        fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+            ControlFlow::Break(())
+        }
+    }
+
+    expr.visit(&mut Subqueries).is_break()
+}
+
+/// Reads one table, which is always empty here.
+fn reads_nothing(query: &Query) -> bool {
+    let SetExpr::Select(select) = query.body.as_ref() else {
+        return false;
+    };
+    let [from] = select.from.as_slice() else {
+        return false;
+    };
+    let TableFactor::Table { name, args: None, .. } = &from.relation else {
+        return false;
+    };
+    let name = plain(name);
+    let is_empty = name.strip_prefix("pg_catalog.").is_some_and(|name| EMPTY.contains(&name));
+    is_empty && from.joins.is_empty() && only_columns(select)
+}
+
+/// Without an aggregate there are no rows of none.
+fn only_columns(select: &Select) -> bool {
+    select.projection.iter().all(|item| match item {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
+            matches!(expr, Expr::Value(_) | Expr::Identifier(_) | Expr::CompoundIdentifier(_))
+        }
+        SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..) => true,
+        _ => false,
+    })
 }
 
 /// Makes an aggregate of a subquery that stands for a value, so that it gives one row.

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Function, FunctionArgumentList, FunctionArguments, Ident, ObjectName, ObjectNamePart, Query, Statement,
-    TableAliasColumnDef, TableFactor, VisitMut, VisitorMut,
+    TableAlias, TableAliasColumnDef, TableFactor, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -40,6 +40,9 @@ pub fn rewrite(statement: &mut Statement) {
         }
 
         fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+            if let TableFactor::UNNEST { alias: Some(alias), .. } = factor {
+                name_column(alias);
+            }
             let TableFactor::Table { name, alias, args, .. } = factor else {
                 return ControlFlow::Continue(());
             };
@@ -54,15 +57,10 @@ pub fn rewrite(statement: &mut Statement) {
             let function = plain(name);
             let function = function.rsplit('.').next().unwrap_or(&function).to_owned();
             if GIVE_ROWS.contains(&function.as_str()) {
-                // A series is named as its column where the column has no name.
                 if let Some(alias) = alias
-                    && alias.columns.is_empty()
                     && function != "pg_get_keywords"
                 {
-                    alias.columns.push(TableAliasColumnDef {
-                        name: alias.name.clone(),
-                        data_type: None,
-                    });
+                    name_column(alias);
                 }
                 return ControlFlow::Continue(());
             }
@@ -95,6 +93,16 @@ pub fn rewrite(statement: &mut Statement) {
     }
 
     let _ = VisitMut::visit(statement, &mut Factors::default());
+}
+
+/// A series is named as its column where the column has no name.
+fn name_column(alias: &mut TableAlias) {
+    if alias.columns.is_empty() {
+        alias.columns.push(TableAliasColumnDef {
+            name: alias.name.clone(),
+            data_type: None,
+        });
+    }
 }
 
 fn first_factor(statement: Statement) -> Option<TableFactor> {

@@ -9,18 +9,22 @@ macro_rules! views {
 /// Laid over the library's tables of the same names, or beside them.
 pub const PG_CATALOG: &[(&str, &str)] = views!("pg_catalog":
     "pg_auth_members"
+    "pg_attribute"
     "pg_class"
     "pg_constraint"
     "pg_database"
     "pg_index"
     "pg_indexes"
+    "pg_namespace"
     "pg_policy"
     "pg_proc"
     "pg_publication_rel"
     "pg_roles"
     "pg_sequences"
     "pg_statistic_ext"
+    "pg_tablespace"
     "pg_trigger"
+    "pg_type"
     "pg_user"
 );
 
@@ -48,3 +52,14 @@ pub const INFORMATION_SCHEMA: &[(&str, &str)] = views!("information_schema":
 
 /// Tables of the library that only administrators read.
 pub const HIDDEN: &[&str] = &["pg_authid", "pg_shadow"];
+
+/// Tables that have no rows here, whatever the exports hold.
+pub const EMPTY: &[&str] = &[
+    "pg_auth_members",
+    "pg_constraint",
+    "pg_index",
+    "pg_policy",
+    "pg_publication_rel",
+    "pg_statistic_ext",
+    "pg_trigger",
+];
