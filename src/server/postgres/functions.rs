@@ -13,6 +13,26 @@ use datafusion::logical_expr::{ScalarFunctionArgs, ScalarUDFImpl, Signature};
 use datafusion::prelude::SessionContext;
 
 use super::variables::{SERVER_VERSION, setting};
+use super::{arrays, quantified};
+
+/// What comments, definitions and the like would say: nothing, whatever they are asked of.
+pub const SAY_NOTHING: [&str; 15] = [
+    "obj_description",
+    "col_description",
+    "shobj_description",
+    "pg_get_viewdef",
+    "pg_get_indexdef",
+    "pg_get_triggerdef",
+    "pg_get_ruledef",
+    "pg_get_function_result",
+    "pg_get_function_arguments",
+    "pg_get_function_identity_arguments",
+    "pg_get_functiondef",
+    "pg_get_serial_sequence",
+    "pg_tablespace_location",
+    "pg_size_pretty",
+    "pg_describe_object",
+];
 
 /// Registers them.
 pub fn register(session: &SessionContext) {
@@ -35,47 +55,26 @@ pub fn register(session: &SessionContext) {
     for (name, kind, value) in constants {
         session.register_udf(ScalarUDF::from(Constant::new(name, kind, value)));
     }
-    // What comments, definitions and the like would say: nothing, whatever it is asked of.
-    for name in [
-        "obj_description",
-        "col_description",
-        "shobj_description",
-        "pg_get_viewdef",
-        "pg_get_indexdef",
-        "pg_get_triggerdef",
-        "pg_get_ruledef",
-        "pg_get_function_result",
-        "pg_get_function_arguments",
-        "pg_get_function_identity_arguments",
-        "pg_get_functiondef",
-        "pg_get_serial_sequence",
-        "pg_tablespace_location",
-        "pg_size_pretty",
-        "pg_describe_object",
-    ] {
+    for name in SAY_NOTHING {
         session.register_udf(ScalarUDF::from(Constant::new(name, DataType::Utf8, text(None))));
     }
+    for name in ["has_column_privilege", "has_function_privilege", "pg_has_role"] {
+        session.register_udf(ScalarUDF::from(Constant::new(
+            name,
+            DataType::Boolean,
+            ScalarValue::from(true),
+        )));
+    }
     session.register_udf(current_setting());
-    session.register_udf(ScalarUDF::from(Constant::new(
-        "has_column_privilege",
-        DataType::Boolean,
-        ScalarValue::from(true),
-    )));
-    session.register_udf(ScalarUDF::from(Constant::new(
-        "has_function_privilege",
-        DataType::Boolean,
-        ScalarValue::from(true),
-    )));
-    session.register_udf(ScalarUDF::from(Constant::new(
-        "pg_has_role",
-        DataType::Boolean,
-        ScalarValue::from(true),
-    )));
+    for reader in arrays::readers() {
+        session.register_udf(reader);
+    }
+    quantified::register(session);
 }
 
 /// A function of any arguments that always gives the same.
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Constant {
+pub struct Constant {
     name: &'static str,
     kind: DataType,
     value: ScalarValue,
@@ -83,7 +82,8 @@ struct Constant {
 }
 
 impl Constant {
-    fn new(name: &'static str, kind: DataType, value: ScalarValue) -> Self {
+    /// Gives `value`, of the type `kind`.
+    pub fn new(name: &'static str, kind: DataType, value: ScalarValue) -> Self {
         Self {
             name,
             kind,

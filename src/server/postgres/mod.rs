@@ -6,22 +6,29 @@
 //! `metrics` tell of them.
 
 mod accounts;
+mod arrays;
 mod audit;
 mod client;
 mod error;
 mod functions;
 mod handler;
 mod listen;
+mod listings;
 mod login;
 mod metrics;
 mod parameters;
 mod parse;
+mod quantified;
 mod running;
 mod scram_secret;
 mod session;
+mod session_values;
 mod snapshots;
 mod statement;
 mod stop;
+mod system;
+mod time_patterns;
+mod types;
 mod variables;
 
 use std::net::SocketAddr;

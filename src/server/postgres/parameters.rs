@@ -1,13 +1,23 @@
 //! The types of a prepared statement's parameters, as clients have to send them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use arrow_pg::datatypes::df::deserialize_parameters_with_server_types;
 use arrow_pg::datatypes::{PG_OID_ALIAS_KEY, into_pg_type, pg_type_for_alias_kind};
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, ParamValues, ScalarValue};
 use datafusion::error::Result;
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::logical_expr::expr::Placeholder;
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 use pgwire::api::Type;
+use pgwire::api::portal::Portal;
+use pgwire::api::stmt::StoredStatement;
+use pgwire::error::{ErrorInfo, PgWireError, PgWireResult};
+
+use super::arrays::{ARRAY_OF, ARRAY_OF_IDS, element_of, elements, list_of};
+use super::quantified::is_quantified;
 
 /// One parameter: `$1`, `$2`, …
 #[derive(Debug, Clone, PartialEq)]
@@ -18,44 +28,215 @@ pub struct Parameter {
     pub wire: Type,
 }
 
+/// What a plan tells of one parameter.
+#[derive(Default)]
+struct Told {
+    /// Where the parameter is compared with columns.
+    compared: Option<DataType>,
+    cast: Option<DataType>,
+    /// Where it is an array that something is looked for in, or is looked for in one.
+    quantified: Option<DataType>,
+    alias: Option<Type>,
+}
+
 /// The parameters of a plan in order.
 pub fn of_plan(plan: &LogicalPlan) -> Result<Vec<Parameter>> {
-    let mut casts: BTreeMap<String, DataType> = BTreeMap::new();
-    let mut aliases: BTreeMap<String, Type> = BTreeMap::new();
+    let mut told: BTreeMap<u32, Told> = BTreeMap::new();
     plan.apply_with_subqueries(|node| {
-        for expr in node.expressions() {
-            expr.apply(|expr| {
-                if let Expr::Cast(cast) = expr
-                    && let Expr::Placeholder(placeholder) = cast.expr.as_ref()
-                {
-                    casts.insert(placeholder.id.clone(), cast.field.data_type().clone());
-                }
-                if let Expr::Placeholder(placeholder) = expr
-                    && let Some(alias) = placeholder.field.as_deref().and_then(object_id)
-                {
-                    aliases.insert(placeholder.id.clone(), alias);
-                }
-                Ok(TreeNodeRecursion::Continue)
-            })?;
+        let mut schema = DFSchema::empty();
+        for input in node.inputs() {
+            schema.merge(input.schema());
         }
-        Ok(TreeNodeRecursion::Continue)
-    })?;
-    let mut found: Vec<(u32, Parameter)> = plan
-        .get_parameter_types()?
-        .into_iter()
-        .filter_map(|(name, kind)| {
-            let number = name.trim_start_matches('$').parse().ok()?;
-            let engine = kind.or_else(|| casts.get(&name).cloned());
-            let wire = aliases
-                .get(&name)
-                .cloned()
-                .or_else(|| into_pg_type(engine.as_ref()?).ok())
-                .unwrap_or(Type::UNKNOWN);
-            Some((number, Parameter { engine, wire }))
+        node.apply_expressions(|expr| {
+            expr.apply(|expr| {
+                note(expr, &schema, &mut told);
+                Ok(TreeNodeRecursion::Continue)
+            })
         })
-        .collect();
-    found.sort_by_key(|(number, _)| *number);
-    Ok(found.into_iter().map(|(_, parameter)| parameter).collect())
+    })?;
+    let known = |told: Told| {
+        let engine = told.compared.or(told.quantified).or(told.cast);
+        let wire = told.alias.or_else(|| into_pg_type(engine.as_ref()?).ok());
+        Parameter {
+            engine,
+            wire: wire.unwrap_or(Type::UNKNOWN),
+        }
+    };
+    Ok(told.into_values().map(known).collect())
+}
+
+fn note(expr: &Expr, schema: &DFSchema, told: &mut BTreeMap<u32, Told>) {
+    match expr {
+        Expr::Placeholder(placeholder) => {
+            let Some(told) = told_of(placeholder, told) else {
+                return;
+            };
+            let Some(field) = placeholder.field.as_deref() else {
+                return;
+            };
+            // Forms of text are one type to clients.
+            if told.compared.is_none() {
+                told.compared = Some(field.data_type().clone());
+            }
+            if told.alias.is_none() {
+                told.alias = object_id(field);
+            }
+        }
+        Expr::Cast(cast) => {
+            if let Some(told) = placeholder_in(&cast.expr).and_then(|placeholder| told_of(placeholder, told)) {
+                told.cast = Some(cast.field.data_type().clone());
+                let is_of_ids = matches!(cast.expr.as_ref(), Expr::ScalarFunction(call) if call.name() == ARRAY_OF_IDS);
+                if is_of_ids {
+                    told.alias = Some(Type::OID_ARRAY);
+                }
+            }
+        }
+        Expr::ScalarFunction(function) if is_quantified(function.name()) => {
+            let [left, right] = function.args.as_slice() else {
+                return;
+            };
+            let kind = |expr: &Expr| expr.get_type(schema).ok().filter(|kind| !kind.is_null());
+            if let (Expr::Placeholder(placeholder), Some(kind)) = (right, kind(left))
+                && let Some(told) = told_of(placeholder, told)
+            {
+                told.quantified = Some(list_of(kind));
+            }
+            if let (Expr::Placeholder(placeholder), Some(kind)) = (left, kind(right))
+                && let Some(told) = told_of(placeholder, told)
+            {
+                told.quantified = element_of(&kind).cloned();
+            }
+        }
+        _ => {}
+    }
+}
+
+fn told_of<'a>(placeholder: &Placeholder, told: &'a mut BTreeMap<u32, Told>) -> Option<&'a mut Told> {
+    let number = placeholder.id.trim_start_matches('$').parse().ok()?;
+    Some(told.entry(number).or_default())
+}
+
+/// The parameter that is cast, also where it is cast to an array.
+fn placeholder_in(expr: &Expr) -> Option<&Placeholder> {
+    match expr {
+        Expr::Placeholder(placeholder) => Some(placeholder),
+        Expr::ScalarFunction(function) if [ARRAY_OF, ARRAY_OF_IDS].contains(&function.name()) => {
+            match function.args.as_slice() {
+                [Expr::Placeholder(placeholder)] => Some(placeholder),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// The values that a client gave for `parameters`.
+pub fn values<S: Clone>(portal: &Portal<S>, parameters: &[Parameter]) -> PgWireResult<ParamValues> {
+    let engine: Vec<Option<&DataType>> = parameters.iter().map(|parameter| parameter.engine.as_ref()).collect();
+    let wire: Vec<Option<&Type>> = parameters.iter().map(|parameter| Some(&parameter.wire)).collect();
+    let mut types = portal.statement.parameter_types.clone();
+    types.resize(portal.parameter_len(), None);
+    let mut library = Portal::default();
+    library.parameter_format = portal.parameter_format.clone();
+    library.parameters = portal.parameters.clone();
+    let mut own: BTreeMap<usize, ScalarValue> = BTreeMap::new();
+    for place in 0..portal.parameter_len() {
+        let known = parameters.get(place).map(|parameter| &parameter.wire);
+        let Some(kind) = types[place].clone().or_else(|| known.cloned()) else {
+            continue;
+        };
+        if let Some(list) = list_of_values(portal, place, &kind)? {
+            own.insert(place, list);
+            library.parameters[place] = None;
+            types[place] = Some(Type::INT4_ARRAY);
+        } else if let Some(texts) = elements_of(portal, place, &kind)? {
+            library.parameters[place] = Some(written(&texts).into());
+        }
+    }
+    library.statement = Arc::new(StoredStatement::new(portal.statement.id.clone(), (), types));
+    let mut values = deserialize_parameters_with_server_types(&library, &engine, &wire)?;
+    if let ParamValues::List(values) = &mut values {
+        for (place, list) in own {
+            values[place] = list.into();
+        }
+    }
+    Ok(values)
+}
+
+/// Arrays that the library does not read: of ids of objects, which are kept as integers, and of texts that are written with
+/// blanks between them.
+fn list_of_values<S: Clone>(portal: &Portal<S>, place: usize, kind: &Type) -> PgWireResult<Option<ScalarValue>> {
+    match *kind {
+        Type::OID_ARRAY => {
+            let ids = match elements_of(portal, place, kind)? {
+                Some(texts) => {
+                    let ids = texts
+                        .into_iter()
+                        .map(|id| id.map(|id| id.parse().map_err(|_| invalid(&id))).transpose());
+                    Some(ids.collect::<PgWireResult<Vec<Option<u32>>>>()?)
+                }
+                None => portal.parameter::<Vec<Option<u32>>>(place, kind)?,
+            };
+            let ids = ids.map(|ids| {
+                ids.into_iter()
+                    .map(|id| ScalarValue::Int32(id.map(u32::cast_signed)))
+                    .collect::<Vec<_>>()
+            });
+            Ok(Some(list(ids, &DataType::Int32)))
+        }
+        Type::TEXT_ARRAY | Type::VARCHAR_ARRAY => {
+            let texts = elements_of(portal, place, kind)?;
+            Ok(texts.map(|texts| {
+                list(
+                    Some(texts.into_iter().map(ScalarValue::Utf8).collect()),
+                    &DataType::Utf8,
+                )
+            }))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn list(values: Option<Vec<ScalarValue>>, element: &DataType) -> ScalarValue {
+    match values {
+        Some(values) => ScalarValue::List(ScalarValue::new_list_nullable(&values, element)),
+        None => ScalarValue::new_null_list(element.clone(), true, 1),
+    }
+}
+
+/// The elements of an array that came as text.
+fn elements_of<S: Clone>(portal: &Portal<S>, place: usize, kind: &Type) -> PgWireResult<Option<Vec<Option<String>>>> {
+    let is_array = kind.name().starts_with('_');
+    let Some(Some(bytes)) = portal
+        .parameters
+        .get(place)
+        .filter(|_| is_array && portal.parameter_format.is_text(place))
+    else {
+        return Ok(None);
+    };
+    let text = std::str::from_utf8(bytes).map_err(|_| invalid("bytes that are not UTF-8"))?;
+    elements(text).map(Some).map_err(|_| invalid(text))
+}
+
+/// An array as text, without blanks.
+fn written(elements: &[Option<String>]) -> String {
+    let elements = elements.iter().map(|element| match element {
+        Some(text) if text.contains([',', '"', '\\', '{', '}', ' ']) || text.is_empty() => {
+            format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+        }
+        Some(text) => text.clone(),
+        None => "NULL".to_owned(),
+    });
+    format!("{{{}}}", elements.collect::<Vec<_>>().join(","))
+}
+
+fn invalid(text: &str) -> PgWireError {
+    let message = format!("malformed array literal: \"{text}\"");
+    PgWireError::UserError(Box::new(ErrorInfo::new(
+        "ERROR".to_owned(),
+        "22P02".to_owned(),
+        message,
+    )))
 }
 
 /// The type of a column of object ids, which is kept as an integer.

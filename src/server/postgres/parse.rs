@@ -4,30 +4,22 @@
 //! the rewrites of `datafusion-pg-catalog`, some of which answer less than was asked (a subquery becomes NULL). Everybody
 //! else's statements get only those that keep their meaning.
 
-use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArguments, ObjectName, Query, Statement, Value, Visit, VisitMut, Visitor, VisitorMut,
-};
+use datafusion::sql::sqlparser::ast::Statement;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion_pg_catalog::sql::PostgresCompatibilityParser;
 use datafusion_pg_catalog::sql::rules::{
-    CurrentUserVariableToSessionUserFunctionCall, FixArrayLiteral, RewritePgCatalogOperator, SqlStatementRewriteRule,
+    CurrentUserVariableToSessionUserFunctionCall, RewritePgCatalogOperator, SqlStatementRewriteRule,
     StripCallableQualifier, StripCollate,
 };
 
 use super::error::QueryError;
+use super::{arrays, listings, quantified, system, time_patterns};
 
 /// Bytes of SQL that are taken at a time.
 const LONGEST: usize = 1024 * 1024;
-const SYSTEM_SCHEMAS: [&str; 2] = ["pg_catalog", "information_schema"];
-
-/// Functions that stand where tables do, in anybody's statements.
-const GIVE_ROWS: [&str; 4] = ["generate_series", "range", "unnest", "generate_subscripts"];
-
 /// Parses statements.
 #[derive(Debug)]
 pub struct Parse {
@@ -42,7 +34,6 @@ impl Parse {
             system: PostgresCompatibilityParser::new(),
             faithful: vec![
                 Arc::new(StripCallableQualifier),
-                Arc::new(FixArrayLiteral),
                 Arc::new(CurrentUserVariableToSessionUserFunctionCall),
                 Arc::new(StripCollate),
                 Arc::new(RewritePgCatalogOperator),
@@ -55,124 +46,62 @@ impl Parse {
         if sql.len() > LONGEST {
             return Err(QueryError::TooLong(LONGEST));
         }
-        let plain = Parser::parse_sql(&PostgreSqlDialect {}, sql);
-        match plain {
-            Ok(statements) => statements
-                .into_iter()
-                .map(|statement| match is_about_system(&statement) {
-                    true => self.rewritten(statement),
-                    false => Ok(self.faithful(statement)),
-                })
-                .collect(),
+        let statements = match Parser::parse_sql(&PostgreSqlDialect {}, sql) {
+            Ok(statements) => statements,
             // Some questions of tools are beyond the parser, and replaced as a whole.
-            Err(error) => match self.system.parse(sql) {
-                Ok(statements) if statements.iter().all(is_about_system) => Ok(statements),
-                _ => Err(QueryError::Syntax(reason(error))),
-            },
-        }
-    }
-
-    fn rewritten(&self, statement: Statement) -> Result<Statement, QueryError> {
-        let rewritten = self.system.parse(&statement.to_string());
-        let mut rewritten = rewritten.map_err(|error| QueryError::Syntax(reason(error)))?;
-        Ok(rewritten.pop().unwrap_or(statement))
-    }
-
-    fn faithful(&self, statement: Statement) -> Statement {
-        self.faithful
-            .iter()
-            .fold(statement, |statement, rule| rule.rewrite(statement))
-    }
-}
-
-/// Puts the user's name where a statement asks who is logged in.
-pub fn with_user(mut statement: Statement, user: &str) -> Statement {
-    struct Names<'a>(&'a str);
-
-    impl VisitorMut for Names<'_> {
-        type Break = ();
-
-        fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-            if let Expr::Function(function) = expr
-                && asks_for_user(function)
-            {
-                *expr = Expr::Value(Value::SingleQuotedString(self.0.to_owned()).with_empty_span());
+            Err(error) => {
+                return match self.system.parse(sql) {
+                    Ok(statements) if statements.iter().all(system::is_about_system) => Ok(statements),
+                    _ => Err(QueryError::Syntax(reason(error))),
+                };
             }
-            ControlFlow::Continue(())
-        }
+        };
+        let known = match statements.iter().any(system::is_about_system) {
+            true => self.system.parse(sql).unwrap_or_default(),
+            false => Vec::new(),
+        };
+        let is_aligned = known.len() == statements.len();
+        let known = known.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
+        statements
+            .into_iter()
+            .zip(known)
+            .map(|(statement, known)| {
+                if !system::is_about_system(&statement) {
+                    return self.faithful(listings::as_query(statement)?);
+                }
+                match known {
+                    // The library knows the question, and that the answer is empty here.
+                    Some(mut known)
+                        if is_aligned && system::reads_tables(&statement) && !system::reads_tables(&known) =>
+                    {
+                        system::keep_parameters(&statement, &mut known);
+                        Ok(known)
+                    }
+                    _ => self.of_system(statement),
+                }
+            })
+            .collect()
     }
 
-    let _ = VisitMut::visit(&mut statement, &mut Names(user));
-    statement
-}
-
-fn asks_for_user(function: &Function) -> bool {
-    let name = function.name.to_string().to_lowercase();
-    let has_no_arguments = match &function.args {
-        FunctionArguments::None => true,
-        FunctionArguments::List(list) => list.args.is_empty(),
-        FunctionArguments::Subquery(_) => false,
-    };
-    has_no_arguments && ["session_user", "current_user", "current_role", "user"].contains(&name.as_str())
-}
-
-/// Whether a statement reads nothing but what describes the database.
-fn is_about_system(statement: &Statement) -> bool {
-    #[derive(Default)]
-    struct Relations {
-        own: BTreeSet<String>,
-        named: Vec<ObjectName>,
-        calls_catalog: bool,
+    fn of_system(&self, mut statement: Statement) -> Result<Statement, QueryError> {
+        let before = statement.clone();
+        system::asked(&mut statement);
+        arrays::read_casts(&mut statement)?;
+        quantified::call_functions(&mut statement)?;
+        let mut statement = self.system.rewrite(statement);
+        system::understood(&mut statement);
+        system::keep_parameters(&before, &mut statement);
+        Ok(statement)
     }
 
-    impl Visitor for Relations {
-        type Break = ();
-
-        fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
-            let tables = query.with.iter().flat_map(|with| &with.cte_tables);
-            self.own
-                .extend(tables.map(|table| table.alias.name.value.to_lowercase()));
-            ControlFlow::Continue(())
-        }
-
-        fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
-            self.named.push(relation.clone());
-            ControlFlow::Continue(())
-        }
-
-        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
-            if let Expr::Function(function) = expr {
-                self.calls_catalog |= function.name.to_string().to_lowercase().starts_with("pg_");
-            }
-            ControlFlow::Continue(())
-        }
-    }
-
-    let mut relations = Relations::default();
-    let _ = statement.visit(&mut relations);
-    let Relations {
-        own,
-        named,
-        calls_catalog,
-    } = relations;
-    let from_outside: Vec<String> = named
-        .iter()
-        .map(|name| name.to_string().replace('"', "").to_lowercase())
-        .filter(|name| !own.contains(name) && !GIVE_ROWS.contains(&name.as_str()))
-        .collect();
-    match from_outside.is_empty() {
-        true => calls_catalog,
-        false => from_outside.iter().all(|name| is_of_system(name)),
-    }
-}
-
-fn is_of_system(relation: &str) -> bool {
-    match relation.rsplit_once('.') {
-        Some((path, _)) => SYSTEM_SCHEMAS
+    fn faithful(&self, mut statement: Statement) -> Result<Statement, QueryError> {
+        time_patterns::rewrite(&mut statement)?;
+        arrays::read_casts(&mut statement)?;
+        quantified::call_functions(&mut statement)?;
+        Ok(self
+            .faithful
             .iter()
-            .any(|schema| path == *schema || path.ends_with(&format!(".{schema}"))),
-        // PostgreSQL looks there first.
-        None => relation.starts_with("pg_"),
+            .fold(statement, |statement, rule| rule.rewrite(statement)))
     }
 }
 
@@ -207,41 +136,23 @@ mod tests {
             assert_eq!(parsed(sql), sql);
         }
         assert_eq!(
-            parsed("select pg_catalog.upper('a') collate \"C\" from users"),
-            "SELECT upper('a') FROM users"
+            parsed("select pg_catalog.concat('a') collate \"C\" from users"),
+            "SELECT concat('a') FROM users"
         );
     }
 
     #[test]
-    fn questions_about_the_database_are_told_apart() {
-        for (sql, expected) in [
-            ("select * from pg_class", true),
-            (
-                "select * from pg_catalog.pg_class c join information_schema.tables t on true",
-                true,
-            ),
-            ("with a as (select * from pg_class) select * from a", true),
-            ("select pg_is_in_recovery()", true),
-            ("select 1", false),
-            ("select * from generate_series(1, 3)", false),
-            ("select * from pg_class, generate_series(1, 3)", true),
-            ("select * from users, pg_class", false),
-            ("select * from users", false),
-            ("select pg_typeof(email) from users", false),
-        ] {
-            let statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).expect(sql);
-            assert_eq!(is_about_system(&statements[0]), expected, "{sql}");
-        }
-    }
-
-    #[test]
-    fn who_is_logged_in_is_the_user() {
+    fn questions_that_the_library_knows_are_replaced_alone() {
+        let asked = "SELECT n.nspname schema_name, t.typname type_name FROM pg_catalog.pg_type t INNER JOIN \
+                     pg_catalog.pg_namespace n ON n.oid = t.typnamespace WHERE ( t.typrelid = 0 OR ( SELECT c.relkind = 'c' \
+                     FROM pg_catalog.pg_class c WHERE c.oid = t.typrelid ) ) AND NOT EXISTS( SELECT 1 FROM \
+                     pg_catalog.pg_type el WHERE el.oid = t.typelem AND el.typarray = t.oid ) AND n.nspname <> 'pg_catalog' \
+                     AND n.nspname <> 'information_schema' ORDER BY 1, 2";
         let statements = Parse::new()
-            .statements("select current_user, session_user, user")
+            .statements(&format!("select 1; {asked}; select user_id from users"))
             .expect("sql");
-        let named = statements
-            .into_iter()
-            .map(|statement| with_user(statement, "o'neil").to_string());
-        assert_eq!(named.collect::<Vec<_>>(), ["SELECT 'o''neil', 'o''neil', 'o''neil'"]);
+        assert_eq!(statements.len(), 3);
+        assert!(!system::reads_tables(&statements[1]), "{}", statements[1]);
+        assert_eq!(statements[2].to_string(), "SELECT user_id FROM users");
     }
 }

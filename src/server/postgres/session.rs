@@ -5,7 +5,6 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow_pg::datatypes::arrow_schema_to_pg_fields;
-use arrow_pg::datatypes::df::deserialize_parameters_with_server_types;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::execution::context::SQLOptions;
 use datafusion::logical_expr::LogicalPlan;
@@ -26,8 +25,8 @@ use super::Endpoint;
 use super::client::{Client, Login};
 use super::error::{QueryError, fatal};
 use super::parameters::{self, Parameter};
-use super::parse::with_user;
 use super::running::{Account, Running, fetched, passed};
+use super::session_values::SessionValues;
 use super::snapshots::Seen;
 use super::statement::{Step, known_form, step};
 use super::stop::Stop;
@@ -111,7 +110,9 @@ impl Session {
     /// Understands one statement, and plans it where it asks for rows. What is refused is noted.
     pub async fn prepare<C: ClientInfo>(&self, info: &C, parsed: Parsed, sql: &str) -> Result<Prepared, PgWireError> {
         let login = self.login()?;
-        let understood = step(with_user(parsed.statement, &login.actor.user));
+        let understood = SessionValues::of(info, &login.actor.user)
+            .put_into(parsed.statement)
+            .and_then(step);
         let step = match understood {
             Ok(Step::Fetch { name, rows }) if parsed.is_counted => Step::Move { name, rows },
             Ok(step) => step,
@@ -359,17 +360,7 @@ impl Session {
             return Ok((seen, plan));
         };
         check_formats(&portal.parameter_format, portal.parameter_len(), "parameters")?;
-        let engine: Vec<Option<&DataType>> = prepared
-            .parameters
-            .iter()
-            .map(|parameter| parameter.engine.as_ref())
-            .collect();
-        let wire: Vec<Option<&Type>> = prepared
-            .parameters
-            .iter()
-            .map(|parameter| Some(&parameter.wire))
-            .collect();
-        let values = deserialize_parameters_with_server_types(portal, &engine, &wire)?;
+        let values = parameters::values(portal, &prepared.parameters)?;
         let plan = plan.replace_params_with_values(&values).map_err(QueryError::from)?;
         Ok((seen, plan))
     }

@@ -6,16 +6,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::prelude::SessionContext;
-use datafusion_pg_catalog::pg_catalog::context::EmptyContextProvider;
-use datafusion_pg_catalog::setup_pg_catalog;
 use tokio::sync::OnceCell;
 
 use super::accounts::Accounts;
 use super::error::QueryError;
-use super::functions;
+use super::{functions, system, types};
 use crate::catalog::{Catalog, CatalogError, Visibility};
 use crate::delivery::source::{Current, ReportSource};
-use crate::engine::{CATALOG, EngineError};
+use crate::engine::EngineError;
 
 /// Sessions of the newest snapshot.
 pub struct Snapshots {
@@ -93,9 +91,11 @@ impl Newest {
             Ok::<_, CatalogError>(all)
         });
         let session = all.await?.seen_with(visibility).await?.session;
-        setup_pg_catalog(&session, CATALOG, EmptyContextProvider)
-            .map_err(|error| EngineError::running("the tables of pg_catalog")(*error))?;
         functions::register(&session);
+        system::set_up(&session)
+            .await
+            .map_err(EngineError::running("the tables of pg_catalog"))?;
+        types::register(&session);
         Ok(Arc::new(Seen {
             session,
             _current: Arc::clone(&self.current),

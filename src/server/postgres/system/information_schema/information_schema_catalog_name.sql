@@ -1,0 +1,2 @@
+-- The one database.
+select 'pragati' as catalog_name

@@ -1,0 +1,12 @@
+-- The exports promise no keys.
+select
+    cast(null as text) as constraint_catalog,
+    cast(null as text) as constraint_schema,
+    cast(null as text) as constraint_name,
+    cast(null as text) as table_catalog,
+    cast(null as text) as table_schema,
+    cast(null as text) as table_name,
+    cast(null as text) as column_name,
+    cast(null as int) as ordinal_position,
+    cast(null as int) as position_in_unique_constraint
+where false

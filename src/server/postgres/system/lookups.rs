@@ -1,0 +1,152 @@
+//! Columns that name a function or a type, which PostgreSQL keeps as numbers and shows as names.
+//!
+//! Here functions are kept as names (`typreceive` is `boolrecv`), and types as numbers.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{BinaryOperator, DataType, Expr, Ident, Statement, Value, VisitMut, VisitorMut};
+
+use super::super::arrays::call;
+
+/// Columns of functions; none is `-`.
+const OF_FUNCTIONS: [&str; 15] = [
+    "typinput",
+    "typoutput",
+    "typreceive",
+    "typsend",
+    "typmodin",
+    "typmodout",
+    "typanalyze",
+    "typsubscript",
+    "amhandler",
+    "rngcanonical",
+    "rngsubdiff",
+    "prosupport",
+    "oprcode",
+    "oprrest",
+    "oprjoin",
+];
+
+/// Rewrites comparisons with columns of functions, and types that are shown by name.
+pub fn rewrite(statement: &mut Statement) {
+    struct Lookups;
+
+    impl VisitorMut for Lookups {
+        type Break = ();
+
+        fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+            match expr {
+                Expr::BinaryOp { left, op, right } if is_equality(op) => {
+                    compare(left, right);
+                    compare(right, left);
+                    compare_truth(left, right);
+                }
+                Expr::Cast {
+                    expr: inner, data_type, ..
+                } => {
+                    if let Some(shown) = shown(inner, data_type) {
+                        *expr = shown;
+                    }
+                }
+                _ => {}
+            }
+            ControlFlow::Continue(())
+        }
+    }
+
+    let _ = VisitMut::visit(statement, &mut Lookups);
+}
+
+/// Whether a type is one of PostgreSQL's for names that are looked up: `regclass` and the like.
+pub fn is_registered(kind: &DataType) -> bool {
+    kind_of(kind).starts_with("reg")
+}
+
+fn kind_of(kind: &DataType) -> String {
+    let name = kind.to_string().to_lowercase();
+    name.strip_prefix("pg_catalog.").unwrap_or(&name).to_owned()
+}
+
+fn is_equality(operator: &BinaryOperator) -> bool {
+    matches!(operator, BinaryOperator::Eq | BinaryOperator::NotEq)
+}
+
+/// Where `column` is one of functions, makes a name of what it is compared with.
+fn compare(column: &Expr, other: &mut Expr) {
+    if !last_of(column).is_some_and(|name| OF_FUNCTIONS.contains(&name.value.to_lowercase().as_str())) {
+        return;
+    }
+    match other {
+        Expr::Value(value) if matches!(&value.value, Value::Number(number, _) if number == "0") => {
+            value.value = Value::SingleQuotedString("-".to_owned());
+        }
+        Expr::Cast {
+            expr: inner, data_type, ..
+        } if kind_of(data_type) == "regproc" => {
+            if let Expr::Value(value) = inner.as_ref()
+                && let Value::SingleQuotedString(name) = &value.value
+            {
+                let name = name.rsplit('.').next().unwrap_or(name).to_owned();
+                *other = Expr::Value(Value::SingleQuotedString(name).with_empty_span());
+            }
+        }
+        // The id of a function, whose name is beside it.
+        Expr::CompoundIdentifier(parts) => {
+            if let Some(last) = parts.last_mut()
+                && last.value.eq_ignore_ascii_case("oid")
+            {
+                *last = Ident::new("proname");
+            }
+        }
+        _ => {}
+    }
+}
+
+/// `indisprimary = 'f'`.
+fn compare_truth(column: &Expr, other: &mut Expr) {
+    let is_truth = last_of(column).is_some_and(|name| {
+        let name = name.value.to_lowercase();
+        ["indis", "relhas", "relis", "attis", "atthas"]
+            .iter()
+            .any(|start| name.starts_with(start))
+    });
+    if let Expr::Value(value) = other
+        && let Value::SingleQuotedString(text) = &value.value
+        && is_truth
+    {
+        match text.as_str() {
+            "t" | "true" => value.value = Value::Boolean(true),
+            "f" | "false" => value.value = Value::Boolean(false),
+            _ => {}
+        }
+    }
+}
+
+fn last_of(expr: &Expr) -> Option<&Ident> {
+    match expr {
+        Expr::Identifier(name) => Some(name),
+        Expr::CompoundIdentifier(parts) => parts.last(),
+        Expr::Nested(inner) => last_of(inner),
+        _ => None,
+    }
+}
+
+/// `x::regtype::text` and `typreceive::regproc`.
+fn shown(inner: &Expr, kind: &DataType) -> Option<Expr> {
+    if kind_of(kind) == "regproc" {
+        let is_name = last_of(inner).is_some_and(|name| OF_FUNCTIONS.contains(&name.value.to_lowercase().as_str()));
+        return is_name.then(|| inner.clone());
+    }
+    let Expr::Cast {
+        expr: kept, data_type, ..
+    } = inner
+    else {
+        return None;
+    };
+    let is_text = matches!(kind_of(kind).as_str(), "text" | "varchar" | "name");
+    if !is_text || kind_of(data_type) != "regtype" || matches!(kept.as_ref(), Expr::Value(_)) {
+        return None;
+    }
+    let null = Expr::Value(Value::Null.with_empty_span());
+    Some(call("format_type", vec![kept.as_ref().clone(), null]))
+}

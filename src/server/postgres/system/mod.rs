@@ -1,0 +1,18 @@
+//! What a session tells of itself: `pg_catalog` and `information_schema`, as PostgreSQL's clients ask for them.
+//!
+//! `schemas` lays them into a session: the tables of `datafusion-pg-catalog`, and over them the views of `pg_catalog/` and
+//! `information_schema/`, a file each, which `described` feeds with the tables that the session sees. `questions` rewrites
+//! what is asked of them, and nothing else; `functions` has what is only asked there.
+
+mod described;
+mod functions;
+mod lookups;
+mod named_functions;
+mod questions;
+mod schemas;
+mod subqueries;
+mod table_functions;
+mod views;
+
+pub use questions::{asked, is_about_system, keep_parameters, plain, reads_tables, understood};
+pub use schemas::set_up;

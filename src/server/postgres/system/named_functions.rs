@@ -1,0 +1,115 @@
+//! Functions by other names or with fewer arguments: what the engine has, asked as PostgreSQL asks it.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    AccessExpr, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName,
+    ObjectNamePart, Statement, Value, ValueWithSpan, VisitMut, VisitorMut,
+};
+
+use super::super::arrays::call;
+use super::super::functions::SAY_NOTHING;
+
+/// Rewrites the calls of a statement.
+pub fn rewrite(statement: &mut Statement) {
+    struct Calls;
+
+    impl VisitorMut for Calls {
+        type Break = ();
+
+        fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+            let other = match expr {
+                Expr::Function(function) => otherwise(function),
+                Expr::Like {
+                    pattern, escape_char, ..
+                } if escape_char.is_some() => {
+                    escape_otherwise(pattern, escape_char);
+                    None
+                }
+                Expr::CompoundFieldAccess { root, access_chain } => field(root, access_chain),
+                _ => None,
+            };
+            if let Some(other) = other {
+                *expr = other;
+            }
+            ControlFlow::Continue(())
+        }
+    }
+
+    let _ = VisitMut::visit(statement, &mut Calls);
+}
+
+fn otherwise(function: &mut Function) -> Option<Expr> {
+    let name = function.name.0.last()?.as_ident()?.value.to_lowercase();
+    let FunctionArguments::List(list) = &mut function.args else {
+        return None;
+    };
+    // Whatever they are asked of, they say the same, and what they are asked of may be beyond the engine.
+    if SAY_NOTHING.contains(&name.as_str()) {
+        // Parameters stay, as clients give their values.
+        if !list.to_string().contains('$') {
+            list.args.clear();
+        }
+        return None;
+    }
+    let arguments: Vec<&Expr> = list
+        .args
+        .iter()
+        .filter_map(|argument| match argument {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
+            _ => None,
+        })
+        .collect();
+    match (name.as_str(), arguments.as_slice()) {
+        ("generate_subscripts", [array, dimension]) => {
+            let one = Expr::Value(Value::Number("1".to_owned(), false).with_empty_span());
+            let length = call("array_length", vec![(*array).clone(), (*dimension).clone()]);
+            Some(call("unnest", vec![call("generate_series", vec![one, length])]))
+        }
+        ("to_regclass", [name]) => Some(cast(name, "regclass")),
+        ("to_regtype", [name]) => Some(cast(name, "regtype")),
+        ("to_regnamespace", [name]) => Some(cast(name, "regnamespace")),
+        ("to_regproc", [name]) => Some(cast(name, "regproc")),
+        // Of sequences, and of columns of composite types: there are none.
+        ("json_build_object", _) => Some(Expr::Value(Value::Null.with_empty_span())),
+        ("array_agg", [column]) if column.to_string().ends_with("atttypid") => {
+            let text = cast(column, "text");
+            let kept = list.args.iter_mut().next()?;
+            *kept = FunctionArg::Unnamed(FunctionArgExpr::Expr(text));
+            None
+        }
+        _ => None,
+    }
+}
+
+/// `LIKE … ESCAPE '/'`: the engine escapes with a backslash alone.
+fn escape_otherwise(pattern: &mut Expr, escape: &mut Option<ValueWithSpan>) {
+    let text = |text: &str| Expr::Value(Value::SingleQuotedString(text.to_owned()).with_empty_span());
+    let letter = escape.take().and_then(|letter| letter.value.into_string());
+    if let Some(letter) = letter.filter(|letter| letter != "\\") {
+        let written = Expr::Nested(Box::new(pattern.clone()));
+        *pattern = call("replace", vec![written, text(&letter), text("\\")]);
+    }
+}
+
+/// `(f(x)).n`.
+fn field(root: &Expr, chain: &[AccessExpr]) -> Option<Expr> {
+    let [AccessExpr::Dot(Expr::Identifier(name))] = chain else {
+        return None;
+    };
+    let name = Expr::Value(Value::SingleQuotedString(name.value.to_lowercase()).with_empty_span());
+    Some(call("get_field", vec![root.clone(), name]))
+}
+
+fn cast(expr: &Expr, kind: &str) -> Expr {
+    Expr::Cast {
+        kind: datafusion::sql::sqlparser::ast::CastKind::DoubleColon,
+        expr: Box::new(expr.clone()),
+        data_type: DataType::Custom(
+            ObjectName(vec![ObjectNamePart::Identifier(Ident::new(kind))]),
+            Vec::new(),
+        ),
+        array: false,
+        format: None,
+    }
+}

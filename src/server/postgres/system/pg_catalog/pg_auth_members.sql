@@ -1,0 +1,4 @@
+-- No role is a member of another.
+select *
+from library.pg_auth_members
+where false
