@@ -12,8 +12,8 @@ use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf}
 use datafusion::logical_expr::{ScalarFunctionArgs, ScalarUDFImpl, Signature};
 use datafusion::prelude::SessionContext;
 
-use super::{arrays, quantified};
 use super::variables::{SERVER_VERSION, setting};
+use super::{arrays, quantified};
 
 /// What comments, definitions and the like would say: nothing, whatever they are asked of.
 pub const SAY_NOTHING: [&str; 15] = [

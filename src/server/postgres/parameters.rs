@@ -6,8 +6,8 @@ use std::sync::Arc;
 use arrow_pg::datatypes::df::deserialize_parameters_with_server_types;
 use arrow_pg::datatypes::{PG_OID_ALIAS_KEY, into_pg_type, pg_type_for_alias_kind};
 use datafusion::arrow::datatypes::{DataType, Field};
-use datafusion::common::{DFSchema, ParamValues, ScalarValue};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, ParamValues, ScalarValue};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
@@ -120,10 +120,12 @@ fn told_of<'a>(placeholder: &Placeholder, told: &'a mut BTreeMap<u32, Told>) -> 
 fn placeholder_in(expr: &Expr) -> Option<&Placeholder> {
     match expr {
         Expr::Placeholder(placeholder) => Some(placeholder),
-        Expr::ScalarFunction(function) if [ARRAY_OF, ARRAY_OF_IDS].contains(&function.name()) => match function.args.as_slice() {
-            [Expr::Placeholder(placeholder)] => Some(placeholder),
-            _ => None,
-        },
+        Expr::ScalarFunction(function) if [ARRAY_OF, ARRAY_OF_IDS].contains(&function.name()) => {
+            match function.args.as_slice() {
+                [Expr::Placeholder(placeholder)] => Some(placeholder),
+                _ => None,
+            }
+        }
         _ => None,
     }
 }
@@ -168,7 +170,9 @@ fn list_of_values<S: Clone>(portal: &Portal<S>, place: usize, kind: &Type) -> Pg
         Type::OID_ARRAY => {
             let ids = match elements_of(portal, place, kind)? {
                 Some(texts) => {
-                    let ids = texts.into_iter().map(|id| id.map(|id| id.parse().map_err(|_| invalid(&id))).transpose());
+                    let ids = texts
+                        .into_iter()
+                        .map(|id| id.map(|id| id.parse().map_err(|_| invalid(&id))).transpose());
                     Some(ids.collect::<PgWireResult<Vec<Option<u32>>>>()?)
                 }
                 None => portal.parameter::<Vec<Option<u32>>>(place, kind)?,
@@ -182,7 +186,12 @@ fn list_of_values<S: Clone>(portal: &Portal<S>, place: usize, kind: &Type) -> Pg
         }
         Type::TEXT_ARRAY | Type::VARCHAR_ARRAY => {
             let texts = elements_of(portal, place, kind)?;
-            Ok(texts.map(|texts| list(Some(texts.into_iter().map(ScalarValue::Utf8).collect()), &DataType::Utf8)))
+            Ok(texts.map(|texts| {
+                list(
+                    Some(texts.into_iter().map(ScalarValue::Utf8).collect()),
+                    &DataType::Utf8,
+                )
+            }))
         }
         _ => Ok(None),
     }
@@ -198,7 +207,11 @@ fn list(values: Option<Vec<ScalarValue>>, element: &DataType) -> ScalarValue {
 /// The elements of an array that came as text.
 fn elements_of<S: Clone>(portal: &Portal<S>, place: usize, kind: &Type) -> PgWireResult<Option<Vec<Option<String>>>> {
     let is_array = kind.name().starts_with('_');
-    let Some(Some(bytes)) = portal.parameters.get(place).filter(|_| is_array && portal.parameter_format.is_text(place)) else {
+    let Some(Some(bytes)) = portal
+        .parameters
+        .get(place)
+        .filter(|_| is_array && portal.parameter_format.is_text(place))
+    else {
         return Ok(None);
     };
     let text = std::str::from_utf8(bytes).map_err(|_| invalid("bytes that are not UTF-8"))?;
@@ -219,7 +232,11 @@ fn written(elements: &[Option<String>]) -> String {
 
 fn invalid(text: &str) -> PgWireError {
     let message = format!("malformed array literal: \"{text}\"");
-    PgWireError::UserError(Box::new(ErrorInfo::new("ERROR".to_owned(), "22P02".to_owned(), message)))
+    PgWireError::UserError(Box::new(ErrorInfo::new(
+        "ERROR".to_owned(),
+        "22P02".to_owned(),
+        message,
+    )))
 }
 
 /// The type of a column of object ids, which is kept as an integer.

@@ -160,7 +160,10 @@ impl Session {
     {
         let status = info.transaction_status();
         if matches!(status, TransactionStatus::Error)
-            && !matches!(*prepared.step, Step::Commit | Step::Rollback | Step::RollbackToSavepoint)
+            && !matches!(
+                *prepared.step,
+                Step::Commit | Step::Rollback | Step::RollbackToSavepoint
+            )
         {
             return Err(QueryError::Aborted.into());
         }
@@ -189,7 +192,11 @@ impl Session {
             }
             Step::Close(name) => {
                 self.close(name.as_deref())?;
-                if name.is_some() { "CLOSE CURSOR" } else { "CLOSE CURSOR ALL" }
+                if name.is_some() {
+                    "CLOSE CURSOR"
+                } else {
+                    "CLOSE CURSOR ALL"
+                }
             }
             Step::Set(assignments) => {
                 for (name, value) in assignments {
@@ -210,7 +217,11 @@ impl Session {
             Step::Commit => {
                 self.end_transaction(info);
                 // As PostgreSQL says it of a transaction that failed.
-                if matches!(status, TransactionStatus::Error) { "ROLLBACK" } else { "COMMIT" }
+                if matches!(status, TransactionStatus::Error) {
+                    "ROLLBACK"
+                } else {
+                    "COMMIT"
+                }
             }
             Step::Rollback => {
                 self.end_transaction(info);
@@ -390,7 +401,9 @@ impl Session {
     /// The columns of an open cursor as this client wants them; none where there is no such cursor.
     pub fn fields_of_cursor<C: ClientInfo>(&self, info: &C, name: &str) -> PgWireResult<Option<Arc<Vec<FieldInfo>>>> {
         let columns = self.cursors().get(name).map(|cursor| Arc::clone(&cursor.columns));
-        columns.map(|columns| fields_of(info, &columns, &Format::UnifiedText)).transpose()
+        columns
+            .map(|columns| fields_of(info, &columns, &Format::UnifiedText))
+            .transpose()
     }
 
     fn close(&self, name: Option<&str>) -> Result<(), QueryError> {
@@ -466,11 +479,9 @@ where
 /// A client gives one format for all, or one for each.
 fn check_formats(format: &Format, number: usize, of: &str) -> PgWireResult<()> {
     match format {
-        Format::Individual(codes) if codes.len() != number => Err(QueryError::Syntax(format!(
-            "{} formats were given for {number} {of}",
-            codes.len()
-        ))
-        .into()),
+        Format::Individual(codes) if codes.len() != number => {
+            Err(QueryError::Syntax(format!("{} formats were given for {number} {of}", codes.len())).into())
+        }
         _ => Ok(()),
     }
 }

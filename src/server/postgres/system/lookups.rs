@@ -106,7 +106,9 @@ fn compare(column: &Expr, other: &mut Expr) {
 fn compare_truth(column: &Expr, other: &mut Expr) {
     let is_truth = last_of(column).is_some_and(|name| {
         let name = name.value.to_lowercase();
-        ["indis", "relhas", "relis", "attis", "atthas"].iter().any(|start| name.starts_with(start))
+        ["indis", "relhas", "relis", "attis", "atthas"]
+            .iter()
+            .any(|start| name.starts_with(start))
     });
     if let Expr::Value(value) = other
         && let Value::SingleQuotedString(text) = &value.value

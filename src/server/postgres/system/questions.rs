@@ -34,7 +34,10 @@ pub fn understood(statement: &mut Statement) {
 /// Keeps the parameters of `before` that the rewrites lost, as clients give values of all.
 pub fn keep_parameters(before: &Statement, after: &mut Statement) {
     let kept = parameters_of(after);
-    let lost: Vec<String> = parameters_of(before).into_iter().filter(|name| !kept.contains(name)).collect();
+    let lost: Vec<String> = parameters_of(before)
+        .into_iter()
+        .filter(|name| !kept.contains(name))
+        .collect();
     let Statement::Query(query) = after else {
         return;
     };
