@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName,
+    AccessExpr, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName,
     ObjectNamePart, Statement, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 
@@ -73,7 +73,13 @@ fn otherwise(function: &mut Function) -> Option<Expr> {
         // Of sequences, and of columns of composite types: there are none.
         ("json_build_object", _) => Some(Expr::Value(Value::Null.with_empty_span())),
         ("array_agg", [column]) if column.to_string().ends_with("atttypid") => {
-            let text = cast(column, "text");
+            let text = Expr::Cast {
+                kind: CastKind::Cast,
+                expr: Box::new((*column).clone()),
+                data_type: DataType::Text,
+                array: false,
+                format: None,
+            };
             let kept = list.args.iter_mut().next()?;
             *kept = FunctionArg::Unnamed(FunctionArgExpr::Expr(text));
             None
@@ -103,7 +109,7 @@ fn field(root: &Expr, chain: &[AccessExpr]) -> Option<Expr> {
 
 fn cast(expr: &Expr, kind: &str) -> Expr {
     Expr::Cast {
-        kind: datafusion::sql::sqlparser::ast::CastKind::DoubleColon,
+        kind: CastKind::DoubleColon,
         expr: Box::new(expr.clone()),
         data_type: DataType::Custom(
             ObjectName(vec![ObjectNamePart::Identifier(Ident::new(kind))]),

@@ -52,7 +52,7 @@ pub fn arrays(statement: &mut Statement) {
     let _ = VisitMut::visit(statement, &mut Arrays);
 }
 
-/// Answers EXISTS of a table that is always empty here, and leaves out orders that only a subquery could tell: the engine
+/// Answers EXISTS and values of a table that is always empty here, and leaves out orders that only a subquery could tell: the engine
 /// takes neither.
 pub fn unplannable(statement: &mut Statement) {
     struct Unplannable;
@@ -71,11 +71,12 @@ pub fn unplannable(statement: &mut Statement) {
         }
 
         fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-            if let Expr::Exists { subquery, negated } = expr
-                && reads_nothing(subquery)
-            {
-                *expr = Expr::Value(Value::Boolean(*negated).with_empty_span());
-            }
+            let value = match expr {
+                Expr::Exists { subquery, negated } if reads_nothing(subquery) => Value::Boolean(*negated),
+                Expr::Subquery(query) if reads_nothing(query) => Value::Null,
+                _ => return ControlFlow::Continue(()),
+            };
+            *expr = Expr::Value(value.with_empty_span());
             ControlFlow::Continue(())
         }
     }
@@ -119,7 +120,8 @@ fn reads_nothing(query: &Query) -> bool {
 fn only_columns(select: &Select) -> bool {
     select.projection.iter().all(|item| match item {
         SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
-            matches!(expr, Expr::Value(_) | Expr::Identifier(_) | Expr::CompoundIdentifier(_))
+            let is_of_rows = matches!(expr, Expr::Function(function) if plain(&function.name).ends_with("pg_get_expr"));
+            is_of_rows || matches!(expr, Expr::Value(_) | Expr::Identifier(_) | Expr::CompoundIdentifier(_))
         }
         SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..) => true,
         _ => false,

@@ -55,11 +55,13 @@ pub const HIDDEN: &[&str] = &["pg_authid", "pg_shadow"];
 
 /// Tables that have no rows here, whatever the exports hold.
 pub const EMPTY: &[&str] = &[
+    "pg_attrdef",
     "pg_auth_members",
     "pg_constraint",
     "pg_index",
     "pg_policy",
     "pg_publication_rel",
+    "pg_sequence",
     "pg_statistic_ext",
     "pg_trigger",
 ];
