@@ -19,13 +19,13 @@ from contest import Failed, remove, run_in_turn
 from equality import Different
 from exports import bring_to_memory
 from tpch_answers import same_answers
-from tpch_ways import InDuckdb, InEndpoint, endpoint, made_tables, processes, rows_of, settings_file
+from tpch_ways import InDuckdb, InEndpoint, answer_in, endpoint, made_tables, processes, settings_file
 
 PROJECT = Path(__file__).resolve().parents[1]
 BINARY = PROJECT / "target/release/pragati"
 QUERIES = sorted(PROJECT.glob("benches/tpch_queries/q*.sql"))
-# The share of a part in the stock's value that makes it important, in query 11.
-SHARE = 0.0001
+# The share in the value of all stock that makes a part important in query 11, at scale factor 1.
+SHARE = "0.0001"
 HEAD = """\
 | query | Pragati, endpoint | DuckDB, in process | ratio | `pragati sql` | DuckDB, process | ratio | answers |
 |---|---|---|---|---|---|---|---|"""
@@ -47,6 +47,8 @@ def main():
     for result in results:
         print_now(result.line())
     print_now(sums(results))
+    if any(result.as_processes for result in results):
+        print_now("\n" + largest_memory(results))
     remove(out)
     wrong = [f"{result.query}, {wrong}" for result in results for wrong in result.wrong]
     if wrong:
@@ -64,14 +66,18 @@ def measured(options, exports, out):
             result.connections(query.read_text(), ways, options.runs)
     for query, result in zip(queries, results):
         say(f"{query.stem} as processes")
-        result.processes(query.read_text(), processes(options.binary, settings, exports, query, options.threads, out), options.runs)
+        contenders = processes(options.binary, settings, exports, query, options.threads, out)
+        result.processes(query.read_text(), contenders, options.runs)
     return results
 
 
 def scaled(query, scale, out):
     """A copy of the query for this scale factor."""
+    sql = query.read_text()
+    if query.stem == "q11":
+        sql = sql.replace(SHARE, f"{float(SHARE) / scale:.10f}".rstrip("0"))
     copy = out / query.name
-    copy.write_text(query.read_text().replace(f" * {SHARE}", f" * {SHARE / scale:.12f}") if query.stem == "q11" else query.read_text())
+    copy.write_text(sql)
     return copy
 
 
@@ -89,20 +95,17 @@ class Result:
         try:
             for _ in range(runs):
                 answers = [way.ask(sql) for way in ways]
-                for taken, (took, _, _) in zip(seconds, answers):
+                for taken, (took, _) in zip(seconds, answers):
                     taken.append(took)
             self.over_connections = [statistics.median(taken) for taken in seconds]
-            (_, _, ours), (_, columns, theirs) = answers
-            same_answers(sql, columns, ours, theirs)
+            same_answers(sql, *(answer for _, answer in answers))
         except (Failed, Different) as error:
             self.wrong.append(f"endpoint: {error}")
 
     def processes(self, sql, contenders, runs):
         try:
-            took = run_in_turn(contenders, runs, say)
-            self.as_processes = took
-            (_, ours), (columns, theirs) = (rows_of(contender.out) for contender in contenders)
-            same_answers(sql, columns, ours, theirs)
+            self.as_processes = run_in_turn(contenders, runs, say)
+            same_answers(sql, *(answer_in(contender.out) for contender in contenders))
         except (Failed, Different) as error:
             self.wrong.append(f"`pragati sql`: {error}")
 
@@ -116,9 +119,12 @@ def sums(results):
     both = [result for result in results if result.over_connections and result.as_processes]
     connections = [sum(result.over_connections[side] for result in both) for side in (0, 1)]
     seconds = [sum(result.as_processes[side].seconds for result in both) for side in (0, 1)]
-    peaks = [max((result.as_processes[side].peak_bytes for result in both), default=0) / 1e9 for side in (0, 1)]
-    memory = f"largest memory of a process: {peaks[0]:.2f} GB, DuckDB {peaks[1]:.2f} GB"
-    return table_line([f"all {len(both)}", *pair(connections), *pair(seconds), memory])
+    return table_line([f"all {len(both)}", *pair(connections), *pair(seconds), ""])
+
+
+def largest_memory(results):
+    peaks = [max(result.as_processes[side].peak_bytes for result in results if result.as_processes) for side in (0, 1)]
+    return "largest memory of a process: `pragati sql` {:.2f} GB, DuckDB {:.2f} GB".format(*(peak / 1e9 for peak in peaks))
 
 
 def pair(seconds):
@@ -134,9 +140,11 @@ def table_line(cells):
 
 def parse_arguments():
     names = [query.stem for query in QUERIES]
-    parser = argparse.ArgumentParser(prog="benches/tpch", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--binary", type=existing_file, default=BINARY, help="measure this program (default: target/release/pragati)")
-    parser.add_argument("--scale", type=float, default=1, metavar="N", help="scale factor; 1 is about a gigabyte (default: 1)")
+    as_written = argparse.RawTextHelpFormatter
+    parser = argparse.ArgumentParser(prog="benches/tpch", description=__doc__, formatter_class=as_written)
+    binary_help = "measure this program (default: target/release/pragati)"
+    parser.add_argument("--binary", type=existing_file, default=BINARY, help=binary_help)
+    parser.add_argument("--scale", type=float, default=1, metavar="N", help="scale factor (default: 1, about 1 GB of text)")
     parser.add_argument("--only", type=some_of(names), default=names, help="queries, such as q01,q06 (default: all)")
     parser.add_argument("--runs", type=at_least_one, default=3, metavar="N", help="runs of each (default: %(default)s)")
     parser.add_argument("--threads", type=at_least_one, default=2, metavar="N", help="of both (default: %(default)s)")

@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
 
@@ -12,14 +13,22 @@ RELATIVE = 1e-9
 CENT = Decimal("0.01")
 
 
-def same_answers(sql, columns, ours, theirs):
-    """`columns` are names of the rows' cells. Rows that are equal by the query's ORDER BY may come in any order."""
-    if len(ours) != len(theirs):
-        raise Different(f"{len(ours)} rows, DuckDB {len(theirs)}")
-    keys = [columns.index(name) for name in ordered_by(sql)]
-    numbers = sorted(range(len(columns)), key=lambda column: is_number_in(column, theirs))
-    for our, their in zip(in_one_order(ours, keys, numbers), in_one_order(theirs, keys, numbers)):
-        for name, left, right in zip(columns, our, their):
+@dataclass
+class Answer:
+    columns: list[str]
+    rows: list[tuple]
+
+
+def same_answers(sql, ours, theirs):
+    """Rows that are equal by the query's ORDER BY may come in any order."""
+    if ours.columns != theirs.columns:
+        raise Different(f"the columns are {ours.columns}, DuckDB's {theirs.columns}")
+    if len(ours.rows) != len(theirs.rows):
+        raise Different(f"{len(ours.rows)} rows, DuckDB {len(theirs.rows)}")
+    keys = [theirs.columns.index(name) for name in ordered_by(sql)]
+    others = sorted(range(len(theirs.columns)), key=lambda column: is_number_in(column, theirs.rows))
+    for our, their in zip(in_one_order(ours.rows, keys, others), in_one_order(theirs.rows, keys, others)):
+        for name, left, right in zip(theirs.columns, our, their):
             if not same_value(left, right):
                 raise Different(f"{name} is {left}, DuckDB's {right}, in the row {our}")
 

@@ -1,4 +1,4 @@
-"""The ways that a query of TPC-H is asked: DuckDB and Pragati, each over one connection, and each as a process of its own."""
+"""The ways to ask a query of TPC-H: DuckDB and Pragati, each over one connection, and each as a process of its own."""
 
 import os
 import shutil
@@ -15,6 +15,7 @@ import pyarrow.parquet
 from contenders import DATE, texts
 from contest import Contender, Failed
 from peers import duckdb_tpch
+from tpch_answers import Answer
 
 PROJECT = Path(__file__).resolve().parents[1]
 # What every snapshot must have, though no query reads it.
@@ -31,8 +32,8 @@ def made_tables(data, scale, say):
         unfinished = data / f".{exports.name}"
         shutil.rmtree(unfinished, ignore_errors=True)
         generator = Path(sys.executable).with_name("tpchgen-cli")
-        command = [generator, "parquet", "--scale-factor", f"{scale:g}", "--parts", "1", "--quiet", "--output-dir", unfinished]
-        if subprocess.run(command).returncode != 0:
+        command = [generator, "parquet", "--scale-factor", f"{scale:g}", "--parts", "1", "--quiet"]
+        if subprocess.run([*command, "--output-dir", unfinished]).returncode != 0:
             raise Failed("tpchgen-cli failed, see above")
         for table in duckdb_tpch.TABLES:
             day = unfinished / table / f"date={DATE}"
@@ -60,11 +61,11 @@ class InDuckdb:
         self.connection = duckdb_tpch.connect(exports, threads)
 
     def ask(self, sql):
-        """Seconds until all rows are there, names of columns, and the rows."""
+        """Seconds until all rows are there, and the answer."""
         started = time.monotonic()
-        answer = self.connection.execute(sql)
-        rows = answer.fetchall()
-        return time.monotonic() - started, [column[0] for column in answer.description], rows
+        result = self.connection.execute(sql)
+        rows = result.fetchall()
+        return time.monotonic() - started, Answer([column[0] for column in result.description], rows)
 
 
 class InEndpoint:
@@ -83,7 +84,7 @@ class InEndpoint:
                 rows = cursor.execute(sql).fetchall()
             except psycopg.Error as error:
                 raise Failed(f"the endpoint says: {error}".splitlines()[0]) from error
-            return time.monotonic() - started, [column.name for column in cursor.description], rows
+            return time.monotonic() - started, Answer([column.name for column in cursor.description], rows)
 
 
 @contextmanager
@@ -119,8 +120,7 @@ def processes(binary, settings, exports, query, threads, out):
     return [Contender("Pragati", texts(pragati), ours), Contender("DuckDB", texts(duckdb), theirs)]
 
 
-def rows_of(file):
-    """Names of columns, and the rows."""
+def answer_in(file):
     table = pyarrow.parquet.read_table(file)
     columns = [column.to_pylist() for column in table.columns]
-    return table.column_names, list(zip(*columns))
+    return Answer(table.column_names, list(zip(*columns)))
