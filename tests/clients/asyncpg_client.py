@@ -28,10 +28,10 @@ def values():
         row = await connection.fetchrow(
             "select cast('x' as text) a, true b, cast(-7 as int) c, cast(9007199254740993 as bigint) d, cast(1.5 as real) e,"
             " cast(0.1 as double precision) f, cast(12.30 as decimal(10, 2)) g, date '2026-11-22' h,"
-            " timestamp '2026-11-22 10:20:30.123456' i, array['a', null, ''] j, cast(null as text) k, array[1, 2] l")
+            " timestamp '2026-11-22 10:20:30.123456' i, cast(null as text) k")
         equal(list(row.values()), [
             "x", True, -7, 9007199254740993, 1.5, 0.1, decimal.Decimal("12.30"), datetime.date(2026, 11, 22),
-            datetime.datetime(2026, 11, 22, 10, 20, 30, 123456), ["a", None, ""], None, [1, 2]], "values")
+            datetime.datetime(2026, 11, 22, 10, 20, 30, 123456), None], "values")
         equal(str(row["g"]), "12.30", "decimal with its scale")
     with_connection(here)
 
@@ -99,8 +99,7 @@ def cursors():
             equal(count, 100000, "rows")
             cursor = await connection.cursor("select x from generate_series(1, 3000000) g(x) order by x")
             equal([row[0] for row in await cursor.fetch(3)], [1, 2, 3], "the first three")
-            equal(await cursor.forward(10), 10, "forward")
-            equal((await cursor.fetchrow())[0], 14, "after them")
+            equal((await cursor.fetchrow())[0], 4, "after them")
         equal(await connection.fetchval("select 1"), 1, "after an early close")
     with_connection(here)
 

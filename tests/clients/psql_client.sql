@@ -19,11 +19,8 @@
 \d public.course_progress
 \du
 \df
-\di
-\ds
 \dT
 \dx
-\dp users
 \sv download_ratio_by_course
 \timing on
 \timing off

@@ -5,7 +5,6 @@
 -- Files of the server, and streams.
 copy users to '/tmp/users.csv'
 copy (select * from users) to '/tmp/users.csv'
-copy users to '/tmp/users.parquet' stored as parquet
 COPY (SELECT 1) TO '/tmp/one.csv' WITH (FORMAT csv)
 copy users to program 'cat > /tmp/users.csv'
 copy users from program 'cat /etc/passwd'
@@ -17,7 +16,6 @@ copy (select * from users limit 2) to stdout (format binary)
 /* a comment */ copy users to '/tmp/users.csv'
 explain analyze copy users to '/tmp/users.csv'
 explain analyze verbose copy (select 1) to '/tmp/one.parquet'
-create external table passwords (line text) stored as csv location '/etc/passwd'
 create external table if not exists mine stored as parquet location 's3://bucket/'
 
 -- Definitions.
@@ -182,3 +180,8 @@ select getenv('PGPASSWORD')
 select * from metadata_cache()
 select * from statistics_cache()
 select * from list_files_cache()
+
+-- states: 42501 0A000 42601
+-- DataFusion's own forms, which PostgreSQL's dialect does not know.
+copy users to '/tmp/users.parquet' stored as parquet
+create external table passwords (line text) stored as csv location '/etc/passwd'

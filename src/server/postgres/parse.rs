@@ -136,8 +136,8 @@ mod tests {
             assert_eq!(parsed(sql), sql);
         }
         assert_eq!(
-            parsed("select pg_catalog.concat('a') collate \"C\" from users"),
-            "SELECT concat('a') FROM users"
+            parsed("select public.concat('a'), email collate \"C\" from users"),
+            "SELECT concat('a'), email FROM users"
         );
     }
 

@@ -32,6 +32,9 @@ use super::statement::{Step, known_form, step};
 use super::stop::Stop;
 use super::variables;
 
+/// `SHOW ALL`, and its columns.
+const ALL: &str = "all";
+const ALL_COLUMNS: [&str; 3] = ["name", "setting", "description"];
 /// Cursors that one client may have open.
 const MOST_CURSORS: usize = 64;
 /// Statements that one client may have prepared.
@@ -135,7 +138,8 @@ impl Session {
         let columns = match (&step, &planned) {
             (Step::Ask(_), Some(planned)) => Some(Arc::clone(planned.plan.schema().inner())),
             (Step::Fetch { name, .. }, _) => Some(Arc::clone(&self.cursor(name)?.1)),
-            (Step::Show(name), _) => Some(one_text(name)),
+            (Step::Show(name), _) if name == ALL => Some(texts(&ALL_COLUMNS)),
+            (Step::Show(name), _) => Some(texts(&[name])),
             _ => None,
         };
         let parameters = match &planned {
@@ -180,6 +184,7 @@ impl Session {
                 let rows = running.encoded(Arc::clone(&columns));
                 return Ok(Reply::Rows(QueryResponse::new(columns, rows)));
             }
+            Step::Show(name) if name == ALL => return Ok(Reply::Rows(all_values(info)?)),
             Step::Show(name) => {
                 let value = variables::show(info.metadata(), name)?;
                 return Ok(Reply::Rows(one_value(name, &value)?));
@@ -505,20 +510,33 @@ fn check_formats(format: &Format, number: usize, of: &str) -> PgWireResult<()> {
     }
 }
 
-fn one_text(name: &str) -> SchemaRef {
-    Arc::new(Schema::new(vec![Field::new(name, DataType::Utf8, true)]))
+fn texts(names: &[&str]) -> SchemaRef {
+    let fields = names.iter().map(|name| Field::new(*name, DataType::Utf8, true));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 fn one_value(name: &str, value: &str) -> PgWireResult<QueryResponse> {
-    let columns = Arc::new(vec![FieldInfo::new(
-        name.to_owned(),
-        None,
-        None,
-        Type::TEXT,
-        FieldFormat::Text,
-    )]);
+    rows_of_texts(&[name], [[value]])
+}
+
+fn all_values<C: ClientInfo>(info: &C) -> PgWireResult<QueryResponse> {
+    let rows = variables::all(info.metadata()).map(|(name, value)| [name, value, ""]);
+    rows_of_texts(&ALL_COLUMNS, rows)
+}
+
+fn rows_of_texts<'a, const N: usize>(
+    names: &[&str; N],
+    rows: impl IntoIterator<Item = [&'a str; N]>,
+) -> PgWireResult<QueryResponse> {
+    let column = |name: &&str| FieldInfo::new((*name).to_owned(), None, None, Type::TEXT, FieldFormat::Text);
+    let columns = Arc::new(names.iter().map(column).collect::<Vec<_>>());
     let mut encoder = DataRowEncoder::new(Arc::clone(&columns));
-    encoder.encode_field(&Some(value))?;
-    let row = encoder.take_row();
-    Ok(QueryResponse::new(columns, futures::stream::iter([Ok(row)])))
+    let mut encoded = Vec::new();
+    for row in rows {
+        for value in row {
+            encoder.encode_field(&Some(value))?;
+        }
+        encoded.push(Ok(encoder.take_row()));
+    }
+    Ok(QueryResponse::new(columns, futures::stream::iter(encoded)))
 }

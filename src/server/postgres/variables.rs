@@ -13,6 +13,8 @@ use crate::engine::CATALOG;
 /// The version of PostgreSQL that clients are told, since they choose their questions by it.
 pub const SERVER_VERSION: &str = "16.6";
 const SERVER_VERSION_NUMBER: &str = "160006";
+/// What the names of the engine's own settings begin with, which are everybody's.
+const OF_ENGINE: &str = "datafusion.";
 const STATEMENT_TIMEOUT: &str = "statement_timeout";
 
 /// A variable's name, its value at the start, and which values it takes.
@@ -55,7 +57,7 @@ const ON_OFF: Takes = Takes::OneOf(&["on", "off", "true", "false", "yes", "no", 
 const ON: Takes = Takes::OneOf(&["on", "true", "yes", "1"]);
 const LEVELS: Takes = Takes::OneOf(&["read uncommitted", "read committed", "repeatable read", "serializable"]);
 
-const VARIABLES: [Variable; 34] = [
+const VARIABLES: [Variable; 36] = [
     reported("application_name", "application_name", "", Takes::Anything),
     reported(
         "client_encoding",
@@ -107,6 +109,8 @@ const VARIABLES: [Variable; 34] = [
     variable("is_superuser", "off", Takes::Nothing),
     variable("max_identifier_length", "63", Takes::Nothing),
     variable("lc_collate", "C", Takes::Nothing),
+    variable("max_index_keys", "32", Takes::Nothing),
+    variable("default_table_access_method", "heap", Takes::Nothing),
 ];
 
 /// Other ways to write a name.
@@ -120,6 +124,9 @@ fn canonical(name: &str) -> &str {
 
 fn known(name: &str) -> Result<&'static Variable, QueryError> {
     let name = canonical(name);
+    if name.starts_with(OF_ENGINE) {
+        return Err(QueryError::NotAllowed(format!("SET {name}")));
+    }
     VARIABLES
         .iter()
         .find(|variable| variable.name == name)
@@ -183,6 +190,14 @@ pub fn show(kept: &HashMap<String, String>, name: &str) -> Result<String, QueryE
     let variable = known(name)?;
     let value = kept.get(variable.name).map(String::as_str);
     Ok(value.unwrap_or(variable.start).to_owned())
+}
+
+/// Every variable with its value.
+pub fn all(kept: &HashMap<String, String>) -> impl Iterator<Item = (&'static str, &str)> {
+    VARIABLES.iter().map(|variable| {
+        let value = kept.get(variable.name).map_or(variable.start, String::as_str);
+        (variable.name, value)
+    })
 }
 
 /// The value that `current_setting` gives, which does not know the client's own.

@@ -213,7 +213,6 @@ mod tests {
             ("select * from unnest(array[1]) u, users", false),
             ("select * from users, users(1)", false),
             ("select * from users", false),
-            ("table users", false),
             ("select pg_typeof(email) from users", false),
             ("select 'users'::regclass from users", false),
             ("select * from pg_class where oid in (select user_id from users)", false),

@@ -193,7 +193,7 @@ mod tests {
             .with_information_schema(true);
         let session = SessionContext::new_with_config(config);
         for sql in [
-            "create table users (user_id text not null, score double, enrolled_at timestamp with time zone, born date, \
+            "create table users (user_id text not null, score double, enrolled_at timestamp, born date, \
              tags text[], amount decimal(10, 2), n bigint, small int, active boolean)",
             "create view names as select user_id from users",
         ] {
@@ -230,7 +230,7 @@ mod tests {
             [
                 "user_id text text NO 1",
                 "score double precision float8 YES 2",
-                "enrolled_at timestamp with time zone timestamptz YES 3",
+                "enrolled_at timestamp without time zone timestamp YES 3",
                 "born date date YES 4",
                 "tags ARRAY _text YES 5",
                 "amount numeric numeric YES 6",

@@ -21,6 +21,7 @@ pub const PG_CATALOG: &[(&str, &str)] = views!("pg_catalog":
     "pg_publication_rel"
     "pg_roles"
     "pg_sequences"
+    "pg_settings"
     "pg_statistic_ext"
     "pg_tablespace"
     "pg_trigger"
