@@ -22,7 +22,7 @@ impl EngineError {
     pub fn running(what: impl Into<String>) -> impl FnOnce(DataFusionError) -> Self {
         let what = what.into();
         move |error| {
-            let is_disk_full = io_error(&error).is_some_and(|io| io.kind() == std::io::ErrorKind::StorageFull);
+            let is_disk_full = is_disk_full(&error);
             let reason = match error.find_root() {
                 // One of our own, which says all.
                 DataFusionError::External(own) => own.to_string(),
@@ -44,6 +44,11 @@ impl From<EngineError> for DataFusionError {
     fn from(error: EngineError) -> Self {
         Self::External(Box::new(error))
     }
+}
+
+/// Whether temporary files, or the disk, are full.
+pub fn is_disk_full(error: &DataFusionError) -> bool {
+    io_error(error).is_some_and(|io| io.kind() == std::io::ErrorKind::StorageFull)
 }
 
 fn io_error(error: &DataFusionError) -> Option<&std::io::Error> {

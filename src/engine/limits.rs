@@ -47,8 +47,10 @@ impl SharedLimits {
     pub fn limited(&self, context: TaskContext) -> Result<Arc<TaskContext>, EngineError> {
         let runtime = context.runtime_env();
         let disk = DiskManagerBuilder::default()
-            .with_temp_file_factory(Arc::new(TempFiles::new(self.temp_folder.clone())))
-            .with_max_temp_directory_size(self.each.spill.as_u64())
+            .with_temp_file_factory(Arc::new(TempFiles::within(
+                self.temp_folder.clone(),
+                self.each.spill.as_u64(),
+            )))
             .build()
             .map_err(EngineError::running("temporary space of a query"))?;
         let pool = QueryPool {

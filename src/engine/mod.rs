@@ -17,7 +17,7 @@ mod temp_files;
 mod threads;
 
 pub use answer::Answer;
-pub use error::EngineError;
+pub use error::{EngineError, is_disk_full};
 pub use kept::kept;
 pub use limits::{QueryLimits, SharedLimits};
 pub use session::{

@@ -22,20 +22,51 @@ const READ_SIZE: usize = 512 * 1024;
 #[derive(Debug)]
 pub struct TempFiles {
     folder: PathBuf,
+    space: Arc<Space>,
+}
+
+/// What all files of one maker may fill together.
+#[derive(Debug)]
+struct Space {
+    limit: u64,
+    used: AtomicU64,
+}
+
+/// A file, and the space that it gives back at its end.
+#[derive(Debug)]
+struct Occupied {
+    file: File,
+    /// Bytes written so far; the next ones go here.
+    end: AtomicU64,
+    space: Arc<Space>,
+}
+
+impl Drop for Occupied {
+    fn drop(&mut self) {
+        self.space.used.fetch_sub(*self.end.get_mut(), Ordering::AcqRel);
+    }
 }
 
 /// A file that only this process can reach; it lasts as long as any of its readers and writers.
 #[derive(Debug, Clone)]
-struct UnnamedFile {
-    file: Arc<File>,
-    /// Bytes written so far; the next ones go here.
-    end: Arc<AtomicU64>,
-}
+struct UnnamedFile(Arc<Occupied>);
 
 impl TempFiles {
     /// Files will be made in `folder`, which must exist by then.
     pub fn new(folder: PathBuf) -> Self {
-        Self { folder }
+        Self::within(folder, u64::MAX)
+    }
+
+    /// The same, of at most `limit` bytes together.
+    pub fn within(folder: PathBuf, limit: u64) -> Self {
+        let space = Space {
+            limit,
+            used: AtomicU64::new(0),
+        };
+        Self {
+            folder,
+            space: Arc::new(space),
+        }
     }
 }
 
@@ -44,16 +75,17 @@ impl TempFileFactory for TempFiles {
         let file = tempfile::tempfile_in(&self.folder).map_err(|error| {
             DataFusionError::IoError(error).context(format!("{description}, in {}", self.folder.display()))
         })?;
-        Ok(Arc::new(UnnamedFile {
-            file: Arc::new(file),
-            end: Arc::default(),
-        }))
+        Ok(Arc::new(UnnamedFile(Arc::new(Occupied {
+            file,
+            end: AtomicU64::new(0),
+            space: Arc::clone(&self.space),
+        }))))
     }
 }
 
 impl SpillFile for UnnamedFile {
     fn size(&self) -> Option<u64> {
-        Some(self.end.load(Ordering::Acquire))
+        Some(self.0.end.load(Ordering::Acquire))
     }
 
     fn read_stream(&self) -> Result<Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>> {
@@ -78,7 +110,7 @@ impl UnnamedFile {
     fn read_from(&self, offset: u64) -> io::Result<Bytes> {
         let mut chunk = vec![0; READ_SIZE];
         let length = loop {
-            match self.file.read_at(&mut chunk, offset) {
+            match self.0.file.read_at(&mut chunk, offset) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 read => break read?,
             }
@@ -90,9 +122,17 @@ impl UnnamedFile {
 
 impl Write for UnnamedFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let end = self.end.load(Ordering::Acquire);
-        let written = self.file.write_at(bytes, end)?;
-        self.end.store(end + written as u64, Ordering::Release);
+        let Occupied { file, end, space } = self.0.as_ref();
+        if space.used.load(Ordering::Acquire).saturating_add(bytes.len() as u64) > space.limit {
+            return Err(io::Error::new(
+                io::ErrorKind::StorageFull,
+                format!("{} bytes of temporary files are all that is allowed", space.limit),
+            ));
+        }
+        let start = end.load(Ordering::Acquire);
+        let written = file.write_at(bytes, start)?;
+        end.store(start + written as u64, Ordering::Release);
+        space.used.fetch_add(written as u64, Ordering::AcqRel);
         Ok(written)
     }
 
@@ -131,6 +171,20 @@ mod tests {
         drop((file, writer));
         let read: Vec<Bytes> = reader.try_collect().await.expect("read");
         assert_eq!(read.concat(), text);
+    }
+
+    #[test]
+    fn files_share_a_space_and_give_it_back() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let files = TempFiles::within(folder.path().to_owned(), 10);
+        let one = files.create_temp_file("a sort").expect("a file");
+        let other = files.create_temp_file("a sort").expect("a file");
+        let write = |file: &Arc<dyn SpillFile>, bytes: &[u8]| file.open_writer().expect("a writer").write_all(bytes);
+        write(&one, &[0; 6]).expect("written");
+        let full = write(&other, &[0; 6]).expect_err("no space");
+        assert_eq!(full.kind(), io::ErrorKind::StorageFull);
+        drop(one);
+        write(&other, &[0; 6]).expect("written");
     }
 
     #[test]

@@ -111,7 +111,6 @@ def keys_and_comments():
         equal(inspector.get_unique_constraints("users"), [], "unique constraints")
         equal(inspector.get_check_constraints("users"), [], "check constraints")
         equal("text" in inspector.get_table_comment("users"), True, "comment")
-        inspector.get_view_definition("download_ratio_by_course")
     with_each_driver(here)
 
 

@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::parser::ParserError;
 use pgwire::error::{ErrorInfo, PgWireError};
 
 use super::stop::StopReason;
-use crate::engine::EngineError;
+use crate::engine::{EngineError, is_disk_full};
 use crate::formats::one_line;
 
 /// A statement that is not answered.
@@ -131,6 +131,9 @@ fn message(error: &DataFusionError) -> String {
 }
 
 fn code_of(error: &DataFusionError) -> &'static str {
+    if is_disk_full(error) {
+        return "53100";
+    }
     match error.find_root() {
         DataFusionError::SQL(error, _) => match error.as_ref() {
             ParserError::RecursionLimitExceeded => "54001",
@@ -143,7 +146,6 @@ fn code_of(error: &DataFusionError) -> &'static str {
         },
         DataFusionError::ArrowError(error, _) => code_of_arrow(error),
         DataFusionError::NotImplemented(_) => "0A000",
-        DataFusionError::ResourcesExhausted(reason) if reason.contains("disk") => "53100",
         DataFusionError::ResourcesExhausted(_) => "53200",
         DataFusionError::Plan(reason) => code_of_plan(reason),
         DataFusionError::Execution(_) => "22000",

@@ -50,8 +50,6 @@ pub fn register(session: &SessionContext) {
         ("inet_server_addr", DataType::Utf8, text(None)),
         ("inet_server_port", DataType::Int32, ScalarValue::Int32(None)),
         ("inet_client_addr", DataType::Utf8, text(None)),
-        // The SQL of a view is in the files of queries/; a view without any would be taken for none.
-        ("pg_get_viewdef", DataType::Utf8, text(Some("select"))),
         ("pg_my_temp_schema", DataType::Int32, ScalarValue::from(0_i32)),
     ];
     for (name, kind, value) in constants {

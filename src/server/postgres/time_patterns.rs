@@ -165,7 +165,6 @@ mod tests {
     use datafusion::prelude::SessionContext;
 
     use super::super::parse::Parse;
-    use super::*;
 
     #[tokio::test]
     async fn patterns_are_understood() {
