@@ -140,15 +140,15 @@ pub fn values<S: Clone>(portal: &Portal<S>, parameters: &[Parameter]) -> PgWireR
     library.parameter_format = portal.parameter_format.clone();
     library.parameters = portal.parameters.clone();
     let mut own: BTreeMap<usize, ScalarValue> = BTreeMap::new();
-    for place in 0..portal.parameter_len() {
+    for (place, given) in types.iter_mut().enumerate() {
         let known = parameters.get(place).map(|parameter| &parameter.wire);
-        let Some(kind) = types[place].clone().or_else(|| known.cloned()) else {
+        let Some(kind) = given.clone().or_else(|| known.cloned()) else {
             continue;
         };
         if let Some(list) = list_of_values(portal, place, &kind)? {
             own.insert(place, list);
             library.parameters[place] = None;
-            types[place] = Some(Type::INT4_ARRAY);
+            *given = Some(Type::INT4_ARRAY);
         } else if let Some(texts) = elements_of(portal, place, &kind)? {
             library.parameters[place] = Some(written(&texts).into());
         }

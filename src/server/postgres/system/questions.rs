@@ -85,16 +85,16 @@ fn parameters_of(statement: &Statement) -> BTreeSet<String> {
 
 /// Whether a statement reads a table or view, of any kind.
 pub fn reads_tables(statement: &Statement) -> bool {
-    !Relations::of(statement).from_outside().is_empty()
+    !Relations::of(statement).outside_relations().is_empty()
 }
 
 /// Whether a statement reads nothing but what describes the database.
 pub fn is_about_system(statement: &Statement) -> bool {
     let relations = Relations::of(statement);
-    let from_outside = relations.from_outside();
-    match from_outside.is_empty() {
+    let outside_relations = relations.outside_relations();
+    match outside_relations.is_empty() {
         true => relations.looks_up,
-        false => from_outside.iter().all(|name| is_of_system(name)),
+        false => outside_relations.iter().all(|name| is_of_system(name)),
     }
 }
 
@@ -126,7 +126,7 @@ impl Relations {
         relations
     }
 
-    fn from_outside(&self) -> Vec<&str> {
+    fn outside_relations(&self) -> Vec<&str> {
         let mut functions = self.functions.clone();
         self.named
             .iter()
