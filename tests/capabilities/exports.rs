@@ -676,8 +676,8 @@ mod usage {
         insta::assert_snapshot!(wrapped(&complaint_about_config("exprots = 'x'")), @r#"
         error: configuration: unknown field: found `exprots`, expected `one of `exports`, `date`,
         `timezone`, `staging`, `success_marker`, `queries`, `memory_limit`, `threads`, `temp_dir`, `events`,
-        `telemetry`, `tables`, `report`, `nightly`, `ratio`, `serve`, `database`, `identity`, `mail`` for
-        key "default.exprots" in EXPORTS/settings.toml TOML file
+        `telemetry`, `tables`, `other_tables`, `report`, `nightly`, `ratio`, `serve`, `postgres`,
+        `database`, `identity`, `mail`` for key "default.exprots" in EXPORTS/settings.toml TOML file
         "#);
         insta::assert_snapshot!(wrapped(&complaint_about_config("tables.userz.path = 'x'")), @r"
         error: configuration: [tables.userz] is neither a canonical table nor read by a staging query;
