@@ -18,7 +18,7 @@ use datafusion::scalar::ScalarValue;
 use super::barrier::behind_barrier;
 use super::views::{self, DISTINCT_DELIVERIES};
 use super::{Catalog, CatalogError, history_name};
-use crate::engine::{EngineError, TABLE_SCHEMA, empty_beside};
+use crate::engine::{EngineError, TABLE_SCHEMA, empty_beside, share_tables};
 use crate::exports::Table;
 use crate::ids::TenantId;
 
@@ -54,7 +54,7 @@ impl Catalog {
         };
         let Visibility { tenants, personal } = visibility;
         if tenants.is_none() && *personal {
-            seen.take_all_of(self).await?;
+            share_tables(&self.session, &seen.session, TABLE_SCHEMA).await?;
             return Ok(seen);
         }
         for table in Table::ALL {
@@ -94,23 +94,6 @@ impl Catalog {
             .map_err(CatalogError::registering(name))?;
         self.add(name, table)?;
         Ok(former)
-    }
-
-    async fn take_all_of(&self, other: &Self) -> Result<(), CatalogError> {
-        for name in other.table_names() {
-            self.add(&name, table_of(other, &name).await?)?;
-        }
-        Ok(())
-    }
-
-    /// The names of all tables and views.
-    fn table_names(&self) -> Vec<String> {
-        let schema = self
-            .session
-            .catalog_names()
-            .iter()
-            .find_map(|catalog| self.session.catalog(catalog)?.schema(TABLE_SCHEMA));
-        schema.map(|schema| schema.table_names()).unwrap_or_default()
     }
 
     fn add(&self, name: &str, table: Arc<dyn TableProvider>) -> Result<(), CatalogError> {

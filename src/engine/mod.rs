@@ -22,5 +22,6 @@ pub use kept::kept;
 pub use limits::{QueryLimits, SharedLimits};
 pub use session::{
     CATALOG, EngineOptions, RAW_SCHEMA, TABLE_SCHEMA, empty_beside, new_session, partitioned_session, session_beside,
+    share_tables,
 };
 pub use threads::EngineThreads;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytesize::ByteSize;
-use datafusion::catalog::{MemorySchemaProvider, SchemaProvider};
+use datafusion::catalog::MemorySchemaProvider;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::DiskManagerBuilder;
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
@@ -125,23 +125,26 @@ pub fn partitioned_session(other: &SessionContext) -> SessionContext {
 /// A session like another, with its tables, where more tables may be registered without the other's seeing them. A table
 /// of the same name hides the other's.
 pub async fn session_beside(other: &SessionContext) -> Result<SessionContext, EngineError> {
-    let failed = || EngineError::running("a session beside another");
-    let session = session_with(other.copied_config(), other.runtime_env());
-    let (Some(from), Some(to)) = (other.catalog(CATALOG), session.catalog(CATALOG)) else {
-        return Ok(session);
-    };
+    let session = empty_beside(other)?;
     for schema in [TABLE_SCHEMA, RAW_SCHEMA] {
-        let tables = MemorySchemaProvider::new();
-        if let Some(from) = from.schema(schema) {
-            for name in from.table_names() {
-                if let Some(table) = from.table(&name).await.map_err(failed())? {
-                    tables.register_table(name, table).map_err(failed())?;
-                }
-            }
-        }
-        to.register_schema(schema, Arc::new(tables)).map_err(failed())?;
+        share_tables(other, &session, schema).await?;
     }
     Ok(session)
+}
+
+/// Registers the tables of a schema of `from` in that of `to`, which has none of their names.
+pub async fn share_tables(from: &SessionContext, to: &SessionContext, schema: &str) -> Result<(), EngineError> {
+    let failed = || EngineError::running("a session beside another");
+    let schema_of = |session: &SessionContext| session.catalog(CATALOG).and_then(|catalog| catalog.schema(schema));
+    let (Some(from), Some(to)) = (schema_of(from), schema_of(to)) else {
+        return Ok(());
+    };
+    for name in from.table_names() {
+        if let Some(table) = from.table(&name).await.map_err(failed())? {
+            to.register_table(name, table).map_err(failed())?;
+        }
+    }
+    Ok(())
 }
 
 /// A session that shares the settings, memory, temporary space and functions of another, whose schemas are empty. Names of

@@ -24,17 +24,8 @@ fn setup() -> EndpointSetup {
 }
 
 fn query(endpoint: &RunningEndpoint, connection: &mut PgConnection, sql: &str) -> Result<(), String> {
-    let sql = AssertSqlSafe(sql.to_owned());
-    let done = endpoint
-        .runtime
-        .block_on(async { connection.execute(sqlx::raw_sql(sql)).await });
-    done.map(|_| ()).map_err(|error| {
-        error
-            .as_database_error()
-            .and_then(|error| error.code())
-            .unwrap_or_default()
-            .into_owned()
-    })
+    let done = endpoint.ask_on(connection, sql);
+    done.map(|_| ()).map_err(|(code, _)| code)
 }
 
 mod logging_in {

@@ -3,7 +3,6 @@
 //! The engine would take such a text for an array of one element. Here literals become arrays, and everything else that is
 //! cast to an array goes through `array_of`, which reads the text, or leaves what is an array already.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, AsArray, ListBuilder, StringBuilder};
@@ -11,12 +10,10 @@ use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::{Result, exec_err, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
-use datafusion::sql::sqlparser::ast::{
-    Array, CastKind, DataType as SqlType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, ObjectName, Statement, Value, VisitMut, VisitorMut,
-};
+use datafusion::sql::sqlparser::ast::{Array, CastKind, DataType as SqlType, Expr, Statement, Value};
 
 use super::error::QueryError;
+use super::syntax::{self, call, rewrite_each};
 
 /// What is cast to an array goes through this function.
 pub const ARRAY_OF: &str = "array_of";
@@ -79,10 +76,9 @@ pub fn literal(expr: &Expr) -> Result<Option<Expr>, QueryError> {
         return Ok(None);
     };
     let elements = elements(text).map_err(QueryError::Syntax)?;
-    let values = elements.into_iter().map(|element| {
-        let value = element.map_or(Value::Null, Value::SingleQuotedString);
-        Expr::Value(value.with_empty_span())
-    });
+    let values = elements
+        .into_iter()
+        .map(|element| syntax::literal(element.map_or(Value::Null, Value::SingleQuotedString)));
     Ok(Some(Expr::Array(Array {
         elem: values.collect(),
         named: true,
@@ -91,57 +87,24 @@ pub fn literal(expr: &Expr) -> Result<Option<Expr>, QueryError> {
 
 /// Has everything that is cast to an array read as PostgreSQL reads it.
 pub fn read_casts(statement: &mut Statement) -> Result<(), QueryError> {
-    struct Casts;
-
-    impl VisitorMut for Casts {
-        type Break = QueryError;
-
-        fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<QueryError> {
-            if let Expr::Cast {
-                kind: CastKind::Cast | CastKind::DoubleColon,
-                expr,
-                data_type: kind @ SqlType::Array(_),
-                ..
-            } = expr
-                && !matches!(expr.as_ref(), Expr::Array(_))
-            {
-                match literal(expr) {
-                    Ok(Some(array)) => **expr = array,
-                    Ok(None) => {
-                        let reader = if is_of_ids(kind) { ARRAY_OF_IDS } else { ARRAY_OF };
-                        **expr = call(reader, vec![(**expr).clone()]);
-                    }
-                    Err(error) => return ControlFlow::Break(error),
+    rewrite_each(statement, |expr| {
+        if let Expr::Cast {
+            kind: CastKind::Cast | CastKind::DoubleColon,
+            expr,
+            data_type: kind @ SqlType::Array(_),
+            ..
+        } = expr
+            && !matches!(expr.as_ref(), Expr::Array(_))
+        {
+            **expr = match literal(expr)? {
+                Some(array) => array,
+                None => {
+                    let reader = if is_of_ids(kind) { ARRAY_OF_IDS } else { ARRAY_OF };
+                    call(reader, vec![(**expr).clone()])
                 }
-            }
-            ControlFlow::Continue(())
+            };
         }
-    }
-
-    match VisitMut::visit(statement, &mut Casts) {
-        ControlFlow::Break(error) => Err(error),
-        ControlFlow::Continue(()) => Ok(()),
-    }
-}
-
-/// A call of a function.
-pub fn call(name: &str, arguments: Vec<Expr>) -> Expr {
-    let arguments = arguments.into_iter();
-    Expr::Function(Function {
-        name: ObjectName::from(vec![Ident::new(name)]),
-        uses_odbc_syntax: false,
-        parameters: FunctionArguments::None,
-        args: FunctionArguments::List(FunctionArgumentList {
-            duplicate_treatment: None,
-            args: arguments
-                .map(|argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)))
-                .collect(),
-            clauses: Vec::new(),
-        }),
-        filter: None,
-        null_treatment: None,
-        over: None,
-        within_group: Vec::new(),
+        Ok(())
     })
 }
 

@@ -23,6 +23,9 @@ pub enum QueryError {
     Variable(String),
     #[error("invalid value for parameter \"{name}\": \"{value}\"")]
     VariableValue { name: String, value: String },
+    /// A value that a client gave is not of its type.
+    #[error("{0}")]
+    Value(String),
     #[error("cursor \"{0}\" does not exist")]
     NoCursor(String),
     #[error("cursor \"{0}\" already exists")]
@@ -77,6 +80,7 @@ impl QueryError {
             Self::NotSupported(_) => "0A000",
             Self::Variable(_) => "42704",
             Self::VariableValue { .. } => "22023",
+            Self::Value(_) => "22P02",
             Self::NoCursor(_) => "34000",
             Self::CursorExists(_) => "42P03",
             Self::TooManyCursors | Self::TooManyStatements => "53400",

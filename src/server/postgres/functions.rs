@@ -8,8 +8,9 @@ use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::cast::as_string_array;
 use datafusion::common::{Result, ScalarValue};
-use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
-use datafusion::logical_expr::{ScalarFunctionArgs, ScalarUDFImpl, Signature};
+use datafusion::logical_expr::{
+    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility, create_udf,
+};
 use datafusion::prelude::SessionContext;
 
 use super::variables::{SERVER_VERSION, setting};
@@ -89,10 +90,7 @@ impl Constant {
             kind,
             value,
             signature: Signature::one_of(
-                vec![
-                    datafusion::logical_expr::TypeSignature::Nullary,
-                    datafusion::logical_expr::TypeSignature::VariadicAny,
-                ],
+                vec![TypeSignature::Nullary, TypeSignature::VariadicAny],
                 Volatility::Stable,
             ),
         }

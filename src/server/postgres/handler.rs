@@ -20,7 +20,8 @@ use pgwire::api::{ClientInfo, ClientPortalStore, DEFAULT_NAME, PgWireConnectionS
 use pgwire::error::{PgWireError, PgWireResult};
 use pgwire::messages::PgWireBackendMessage;
 use pgwire::messages::extendedquery::{
-    Bind, Close, Describe, Execute, Parse, TARGET_TYPE_BYTE_PORTAL, TARGET_TYPE_BYTE_STATEMENT,
+    Bind, BindComplete, Close, CloseComplete, Describe, Execute, Parse, ParseComplete, TARGET_TYPE_BYTE_PORTAL,
+    TARGET_TYPE_BYTE_STATEMENT,
 };
 use pgwire::messages::response::EmptyQueryResponse;
 use pgwire::messages::simplequery::Query;
@@ -104,8 +105,9 @@ impl ExtendedQueryHandler for Handler {
             Some(statement) => client.portal_store().put_statement(Arc::new(statement)),
             None => client.portal_store().put_empty_statement(name),
         }
-        let complete = pgwire::messages::extendedquery::ParseComplete::new();
-        client.feed(PgWireBackendMessage::ParseComplete(complete)).await?;
+        client
+            .feed(PgWireBackendMessage::ParseComplete(ParseComplete::new()))
+            .await?;
         Ok(())
     }
 
@@ -134,8 +136,9 @@ impl ExtendedQueryHandler for Handler {
             Some(Entry::Empty) => client.portal_store().put_empty_portal(portal_name),
             None => return Err(PgWireError::StatementNotFound(name.to_owned())),
         }
-        let complete = pgwire::messages::extendedquery::BindComplete::new();
-        client.feed(PgWireBackendMessage::BindComplete(complete)).await?;
+        client
+            .feed(PgWireBackendMessage::BindComplete(BindComplete::new()))
+            .await?;
         Ok(())
     }
 
@@ -218,8 +221,9 @@ impl ExtendedQueryHandler for Handler {
             TARGET_TYPE_BYTE_PORTAL => client.portal_store().rm_portal(name),
             _ => {}
         }
-        let complete = pgwire::messages::extendedquery::CloseComplete::new();
-        client.feed(PgWireBackendMessage::CloseComplete(complete)).await?;
+        client
+            .feed(PgWireBackendMessage::CloseComplete(CloseComplete::new()))
+            .await?;
         Ok(())
     }
 

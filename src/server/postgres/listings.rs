@@ -1,19 +1,26 @@
 //! `SHOW TABLES` and `SHOW COLUMNS`, which are asked of `information_schema` like everything else.
 
-use datafusion::sql::sqlparser::ast::{Ident, ObjectName, ShowStatementIn, ShowStatementOptions, Statement};
+use datafusion::sql::sqlparser::ast::{
+    Expr, Ident, ObjectName, ShowStatementIn, ShowStatementOptions, Statement, Value,
+};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use super::error::QueryError;
+use super::syntax::{rewrite_all, text};
+
+const TABLES: &str = "
+    select table_catalog, table_schema, table_name, table_type from information_schema.tables
+    order by table_schema, table_name";
+const COLUMNS: &str = "
+    select table_catalog, table_schema, table_name, column_name, data_type, is_nullable
+    from information_schema.columns where table_schema = $1 and table_name = $2
+    order by ordinal_position";
 
 /// The query that a listing stands for; any other statement as it is.
 pub fn as_query(statement: Statement) -> Result<Statement, QueryError> {
-    let sql = match &statement {
-        Statement::ShowTables { show_options, .. } if is_plain(show_options, None) => {
-            "select table_catalog, table_schema, table_name, table_type from information_schema.tables \
-             order by table_schema, table_name"
-                .to_owned()
-        }
+    match &statement {
+        Statement::ShowTables { show_options, .. } if is_plain(show_options, None) => query(TABLES, &[]),
         Statement::ShowColumns { show_options, .. } => {
             let of = show_options
                 .show_in
@@ -23,19 +30,29 @@ pub fn as_query(statement: Statement) -> Result<Statement, QueryError> {
             let Some((schema, table)) = of.and_then(schema_and_table) else {
                 return Err(not_supported());
             };
-            format!(
-                "select table_catalog, table_schema, table_name, column_name, data_type, is_nullable \
-                 from information_schema.columns where table_schema = '{schema}' and table_name = '{table}' \
-                 order by ordinal_position"
-            )
+            query(COLUMNS, &[schema, table])
         }
-        Statement::ShowTables { .. } | Statement::ShowFunctions { .. } => return Err(not_supported()),
-        _ => return Ok(statement),
-    };
-    let query = Parser::parse_sql(&PostgreSqlDialect {}, &sql)
+        Statement::ShowTables { .. } | Statement::ShowFunctions { .. } => Err(not_supported()),
+        _ => Ok(statement),
+    }
+}
+
+/// The statement of `sql`, with `values` in the places of `$1`, `$2`, ….
+fn query(sql: &str, values: &[String]) -> Result<Statement, QueryError> {
+    let parsed = Parser::parse_sql(&PostgreSqlDialect {}, sql);
+    let mut query = parsed
         .ok()
-        .and_then(|mut parsed| parsed.pop());
-    query.ok_or_else(not_supported)
+        .and_then(|mut parsed| parsed.pop())
+        .ok_or_else(not_supported)?;
+    rewrite_all(&mut query, |expr| {
+        let Expr::Value(value) = expr else { return };
+        let Value::Placeholder(name) = &value.value else { return };
+        let place = name.trim_start_matches('$').parse::<usize>().ok();
+        if let Some(value) = place.and_then(|place| values.get(place.checked_sub(1)?)) {
+            *expr = text(value);
+        }
+    });
+    Ok(query)
 }
 
 fn not_supported() -> QueryError {
@@ -55,12 +72,9 @@ fn is_plain(options: &ShowStatementOptions, of: Option<&ShowStatementIn>) -> boo
 
 fn schema_and_table(name: &ObjectName) -> Option<(String, String)> {
     let parts: Option<Vec<&Ident>> = name.0.iter().map(|part| part.as_ident()).collect();
-    let written = |name: &Ident| {
-        let name = match name.quote_style {
-            Some(_) => name.value.clone(),
-            None => name.value.to_lowercase(),
-        };
-        name.replace('\'', "''")
+    let written = |name: &Ident| match name.quote_style {
+        Some(_) => name.value.clone(),
+        None => name.value.to_lowercase(),
     };
     match parts?.as_slice() {
         [table] => Some(("public".to_owned(), written(table))),

@@ -113,7 +113,7 @@ impl LoggingIn {
             ));
         }
         let database = info.metadata().get(METADATA_DATABASE).map_or(CATALOG, String::as_str);
-        if !variables::is_database(database) {
+        if database != CATALOG {
             return Err(fatal(
                 "3D000",
                 &format!("database \"{database}\" does not exist; the only one is {CATALOG}"),
@@ -266,9 +266,7 @@ impl LoggingIn {
             _ => Ok(nobody),
         }
     }
-}
 
-impl LoggingIn {
     /// Asks for nothing.
     async fn on_word<C>(&self, info: &mut C, message: PgWireFrontendMessage) -> PgWireResult<()>
     where

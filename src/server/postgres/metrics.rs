@@ -15,9 +15,9 @@ const SECONDS: [f64; 11] = [0.005, 0.02, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 3
 const PREFIX: &str = "pragati_postgres";
 
 /// How a query may end.
-pub const OUTCOMES: [&str; 5] = ["answered", "failed", "refused", "cancelled", "timed_out"];
+const OUTCOMES: [&str; 5] = ["answered", "failed", "refused", "cancelled", "timed_out"];
 /// How a login may end.
-pub const LOGINS: [&str; 3] = ["accepted", "refused", "too_many_connections"];
+const LOGINS: [&str; 3] = ["accepted", "refused", "too_many_connections"];
 
 /// Counters of this process.
 #[derive(Debug)]

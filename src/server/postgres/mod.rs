@@ -26,6 +26,7 @@ mod session_values;
 mod snapshots;
 mod statement;
 mod stop;
+mod syntax;
 mod system;
 mod time_patterns;
 mod types;

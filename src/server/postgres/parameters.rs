@@ -14,9 +14,10 @@ use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 use pgwire::api::Type;
 use pgwire::api::portal::Portal;
 use pgwire::api::stmt::StoredStatement;
-use pgwire::error::{ErrorInfo, PgWireError, PgWireResult};
+use pgwire::error::{PgWireError, PgWireResult};
 
 use super::arrays::{ARRAY_OF, ARRAY_OF_IDS, element_of, elements, list_of};
+use super::error::QueryError;
 use super::quantified::is_quantified;
 
 /// One parameter: `$1`, `$2`, …
@@ -231,12 +232,7 @@ fn written(elements: &[Option<String>]) -> String {
 }
 
 fn invalid(text: &str) -> PgWireError {
-    let message = format!("malformed array literal: \"{text}\"");
-    PgWireError::UserError(Box::new(ErrorInfo::new(
-        "ERROR".to_owned(),
-        "22P02".to_owned(),
-        message,
-    )))
+    QueryError::Value(format!("malformed array literal: \"{text}\"")).into()
 }
 
 /// The type of a column of object ids, which is kept as an integer.

@@ -20,6 +20,7 @@ use super::{arrays, listings, quantified, system, time_patterns};
 
 /// Bytes of SQL that are taken at a time.
 const LONGEST: usize = 1024 * 1024;
+
 /// Parses statements.
 #[derive(Debug)]
 pub struct Parse {
@@ -56,7 +57,8 @@ impl Parse {
                 };
             }
         };
-        let known = match statements.iter().any(system::is_about_system) {
+        let about_system: Vec<bool> = statements.iter().map(system::is_about_system).collect();
+        let known = match about_system.contains(&true) {
             true => self.system.parse(sql).unwrap_or_default(),
             false => Vec::new(),
         };
@@ -64,9 +66,10 @@ impl Parse {
         let known = known.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
         statements
             .into_iter()
+            .zip(about_system)
             .zip(known)
-            .map(|(statement, known)| {
-                if !system::is_about_system(&statement) {
+            .map(|((statement, is_about_system), known)| {
+                if !is_about_system {
                     return self.faithful(listings::as_query(statement)?);
                 }
                 match known {

@@ -3,7 +3,6 @@
 //! The engine's own form forgets what is unknown, and gives a parameter on the right no type. Here they become calls of
 //! functions, one for each comparison, that take an array of the left side's type or refuse. Subqueries stay with the engine.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Scalar, UInt64Array};
@@ -20,10 +19,11 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr as EngineExpr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, lit,
 };
 use datafusion::prelude::SessionContext;
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Statement, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Statement};
 
-use super::arrays::{call, element_of, list_of, literal};
+use super::arrays::{element_of, list_of, literal};
 use super::error::QueryError;
+use super::syntax::{call, rewrite_each};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Quantifier {
@@ -75,25 +75,12 @@ pub fn register(session: &SessionContext) {
 
 /// Calls the functions where a statement compares with ANY or ALL of an array.
 pub fn call_functions(statement: &mut Statement) -> Result<(), QueryError> {
-    struct Comparisons;
-
-    impl VisitorMut for Comparisons {
-        type Break = QueryError;
-
-        fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<QueryError> {
-            match called(expr) {
-                Ok(Some(calls)) => *expr = calls,
-                Ok(None) => {}
-                Err(error) => return ControlFlow::Break(error),
-            }
-            ControlFlow::Continue(())
+    rewrite_each(statement, |expr| {
+        if let Some(calls) = called(expr)? {
+            *expr = calls;
         }
-    }
-
-    match VisitMut::visit(statement, &mut Comparisons) {
-        ControlFlow::Break(error) => Err(error),
-        ControlFlow::Continue(()) => Ok(()),
-    }
+        Ok(())
+    })
 }
 
 fn called(expr: &Expr) -> Result<Option<Expr>, QueryError> {

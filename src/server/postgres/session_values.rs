@@ -10,6 +10,7 @@ use datafusion::sql::sqlparser::ast::{
 use pgwire::api::ClientInfo;
 
 use super::error::QueryError;
+use super::syntax::{literal, name_of};
 use super::variables;
 
 /// What a session knows of itself.
@@ -93,7 +94,7 @@ impl VisitorMut for Asked<'_> {
             match self.0.answer(function) {
                 Ok(Some(answer)) if !named.contains(&name) => {
                     *item = SelectItem::ExprWithAlias {
-                        expr: Expr::Value(answer.with_empty_span()),
+                        expr: literal(answer),
                         alias: Ident::new(name.clone()),
                     };
                     named.push(name);
@@ -108,18 +109,13 @@ impl VisitorMut for Asked<'_> {
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<QueryError> {
         if let Expr::Function(function) = expr {
             match self.0.answer(function) {
-                Ok(Some(answer)) => *expr = Expr::Value(answer.with_empty_span()),
+                Ok(Some(answer)) => *expr = literal(answer),
                 Ok(None) => {}
                 Err(error) => return ControlFlow::Break(error),
             }
         }
         ControlFlow::Continue(())
     }
-}
-
-fn name_of(function: &Function) -> String {
-    let name = function.name.to_string().replace('"', "").to_lowercase();
-    name.strip_prefix("pg_catalog.").unwrap_or(&name).to_owned()
 }
 
 /// The arguments of a call, where all are literals.

@@ -2,14 +2,15 @@
 //!
 //! What is planned is checked once more (`SQLOptions`), so that a form of SQL that this list does not know does no harm.
 
-use datafusion::sql::sqlparser::ast::{
-    CloseCursor, DeclareType, DiscardObject, FetchDirection, Query, Reset, Set, SetExpr, Statement, Value, Visit,
-    Visitor,
-};
-use datafusion::sql::sqlparser::ast::{Expr, ObjectName};
 use std::ops::ControlFlow;
 
+use datafusion::sql::sqlparser::ast::{
+    CloseCursor, DeclareType, DiscardObject, Expr, FetchDirection, Query, Reset, Set, SetExpr, Statement, Value, Visit,
+    Visitor,
+};
+
 use super::error::QueryError;
+use super::syntax::plain;
 
 /// What a statement asks for.
 #[derive(Debug, Clone)]
@@ -109,7 +110,7 @@ pub fn step(statement: Statement) -> Result<Step, QueryError> {
         Statement::Set(set) => assignments(set),
         Statement::Reset(reset) => Ok(Step::Reset(match reset.reset {
             Reset::ALL => None,
-            Reset::ConfigurationParameter(name) => Some(variable(&name)),
+            Reset::ConfigurationParameter(name) => Some(plain(&name)),
         })),
         Statement::StartTransaction { .. } => Ok(Step::Begin),
         Statement::Commit { .. } => Ok(Step::Commit),
@@ -222,7 +223,7 @@ fn assignments(set: Set) -> Result<Step, QueryError> {
             variable: name,
             values,
             ..
-        } => vec![(variable(&name), text_of(&values))],
+        } => vec![(plain(&name), text_of(&values))],
         Set::SetTimeZone { value, .. } => vec![("timezone".to_owned(), text_of(&[value]))],
         Set::SetNames { charset_name, .. } => vec![("client_encoding".to_owned(), charset_name.value)],
         // Every transaction is read only and sees one snapshot, whatever is asked for.
@@ -230,10 +231,6 @@ fn assignments(set: Set) -> Result<Step, QueryError> {
         _ => return Err(refused(text.split(" = ").next().unwrap_or("SET"))),
     };
     Ok(Step::Set(assignments))
-}
-
-fn variable(name: &ObjectName) -> String {
-    name.to_string().replace('"', "").to_lowercase()
 }
 
 /// A value as it is kept: lists with commas, texts without their quotes.

@@ -3,14 +3,12 @@
 //!
 //! A pattern that cannot be written so is refused. One with `%` is the engine's own, and stays.
 
-use std::ops::ControlFlow;
-
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Statement, Value, VisitMut, VisitorMut,
+    BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Statement, Value,
 };
 
 use super::error::QueryError;
-use super::system::plain;
+use super::syntax::{self, name_of, rewrite_each};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Way {
@@ -57,32 +55,15 @@ const PATTERNS: [Pattern; 25] = [
 
 /// Rewrites the patterns of a statement that are literal.
 pub fn rewrite(statement: &mut Statement) -> Result<(), QueryError> {
-    struct Calls;
-
-    impl VisitorMut for Calls {
-        type Break = QueryError;
-
-        fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<QueryError> {
-            match rewrite_call(expr) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => ControlFlow::Break(error),
-            }
-        }
-    }
-
-    match VisitMut::visit(statement, &mut Calls) {
-        ControlFlow::Break(error) => Err(error),
-        ControlFlow::Continue(()) => Ok(()),
-    }
+    rewrite_each(statement, rewrite_call)
 }
 
 fn rewrite_call(expr: &mut Expr) -> Result<(), QueryError> {
     let Expr::Function(function) = expr else {
         return Ok(());
     };
-    let name = plain(&function.name);
-    let name = name.strip_prefix("pg_catalog.").unwrap_or(&name);
-    let way = match name {
+    let name = name_of(function);
+    let way = match name.as_str() {
         "to_char" => Way::Written,
         "to_timestamp" | "to_date" => Way::Read,
         _ => return Ok(()),
@@ -106,7 +87,7 @@ fn rewrite_call(expr: &mut Expr) -> Result<(), QueryError> {
     let mut translated = translate(text, way)?;
     if name == "to_timestamp" && !["%H", "%I"].iter().any(|hour| translated.contains(hour)) {
         // The engine reads no moment without a time of the day.
-        let midnight = Expr::Value(Value::SingleQuotedString(" 00:00:00".to_owned()).with_empty_span());
+        let midnight = syntax::text(" 00:00:00");
         *value = Expr::BinaryOp {
             left: Box::new(Expr::Nested(Box::new(value.clone()))),
             op: BinaryOperator::StringConcat,

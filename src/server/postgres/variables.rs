@@ -8,7 +8,6 @@ use std::time::Duration;
 use chrono_tz::Tz;
 
 use super::error::QueryError;
-use crate::engine::CATALOG;
 
 /// The version of PostgreSQL that clients are told, since they choose their questions by it.
 pub const SERVER_VERSION: &str = "16.6";
@@ -243,11 +242,6 @@ pub fn of_options(options: &str) -> impl Iterator<Item = (&str, &str)> {
         bare.unwrap_or(word).split_once('=')
     });
     settings.filter(|(name, _)| !name.starts_with('-'))
-}
-
-/// The name of the one database.
-pub fn is_database(name: &str) -> bool {
-    name == CATALOG
 }
 
 /// A time as PostgreSQL's settings have it: `1500` (milliseconds), `30s`, `5min`.

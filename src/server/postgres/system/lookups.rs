@@ -2,11 +2,9 @@
 //!
 //! Here functions are kept as names (`typreceive` is `boolrecv`), and types as numbers.
 
-use std::ops::ControlFlow;
+use datafusion::sql::sqlparser::ast::{BinaryOperator, DataType, Expr, Ident, Statement, Value};
 
-use datafusion::sql::sqlparser::ast::{BinaryOperator, DataType, Expr, Ident, Statement, Value, VisitMut, VisitorMut};
-
-use super::super::arrays::call;
+use super::super::syntax::{call, literal, rewrite_all};
 
 /// Columns of functions; none is `-`.
 const OF_FUNCTIONS: [&str; 15] = [
@@ -29,32 +27,21 @@ const OF_FUNCTIONS: [&str; 15] = [
 
 /// Rewrites comparisons with columns of functions, and types that are shown by name.
 pub fn rewrite(statement: &mut Statement) {
-    struct Lookups;
-
-    impl VisitorMut for Lookups {
-        type Break = ();
-
-        fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-            match expr {
-                Expr::BinaryOp { left, op, right } if is_equality(op) => {
-                    compare(left, right);
-                    compare(right, left);
-                    compare_truth(left, right);
-                }
-                Expr::Cast {
-                    expr: inner, data_type, ..
-                } => {
-                    if let Some(shown) = shown(inner, data_type) {
-                        *expr = shown;
-                    }
-                }
-                _ => {}
-            }
-            ControlFlow::Continue(())
+    rewrite_all(statement, |expr| match expr {
+        Expr::BinaryOp { left, op, right } if is_equality(op) => {
+            compare(left, right);
+            compare(right, left);
+            compare_truth(left, right);
         }
-    }
-
-    let _ = VisitMut::visit(statement, &mut Lookups);
+        Expr::Cast {
+            expr: inner, data_type, ..
+        } => {
+            if let Some(shown) = shown(inner, data_type) {
+                *expr = shown;
+            }
+        }
+        _ => {}
+    });
 }
 
 /// Whether a type is one of PostgreSQL's for names that are looked up: `regclass` and the like.
@@ -147,6 +134,5 @@ fn shown(inner: &Expr, kind: &DataType) -> Option<Expr> {
     if !is_text || kind_of(data_type) != "regtype" || matches!(kept.as_ref(), Expr::Value(_)) {
         return None;
     }
-    let null = Expr::Value(Value::Null.with_empty_span());
-    Some(call("format_type", vec![kept.as_ref().clone(), null]))
+    Some(call("format_type", vec![kept.as_ref().clone(), literal(Value::Null)]))
 }

@@ -14,5 +14,5 @@ mod subqueries;
 mod table_functions;
 mod views;
 
-pub use questions::{asked, is_about_system, keep_parameters, plain, reads_tables, understood};
+pub use questions::{asked, is_about_system, keep_parameters, reads_tables, understood};
 pub use schemas::set_up;

@@ -1,42 +1,31 @@
 //! Functions by other names or with fewer arguments: what the engine has, asked as PostgreSQL asks it.
 
-use std::ops::ControlFlow;
-
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName,
-    ObjectNamePart, Statement, Value, ValueWithSpan, VisitMut, VisitorMut,
+    ObjectNamePart, Statement, Value, ValueWithSpan,
 };
 
-use super::super::arrays::call;
 use super::super::functions::SAY_NOTHING;
+use super::super::syntax::{self, argument, call, literal, rewrite_all, text};
 
 /// Rewrites the calls of a statement.
 pub fn rewrite(statement: &mut Statement) {
-    struct Calls;
-
-    impl VisitorMut for Calls {
-        type Break = ();
-
-        fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-            let other = match expr {
-                Expr::Function(function) => otherwise(function),
-                Expr::Like {
-                    pattern, escape_char, ..
-                } if escape_char.is_some() => {
-                    escape_otherwise(pattern, escape_char);
-                    None
-                }
-                Expr::CompoundFieldAccess { root, access_chain } => field(root, access_chain),
-                _ => None,
-            };
-            if let Some(other) = other {
-                *expr = other;
+    rewrite_all(statement, |expr| {
+        let other = match expr {
+            Expr::Function(function) => otherwise(function),
+            Expr::Like {
+                pattern, escape_char, ..
+            } if escape_char.is_some() => {
+                escape_otherwise(pattern, escape_char);
+                None
             }
-            ControlFlow::Continue(())
+            Expr::CompoundFieldAccess { root, access_chain } => field(root, access_chain),
+            _ => None,
+        };
+        if let Some(other) = other {
+            *expr = other;
         }
-    }
-
-    let _ = VisitMut::visit(statement, &mut Calls);
+    });
 }
 
 fn otherwise(function: &mut Function) -> Option<Expr> {
@@ -62,7 +51,7 @@ fn otherwise(function: &mut Function) -> Option<Expr> {
         .collect();
     match (name.as_str(), arguments.as_slice()) {
         ("generate_subscripts", [array, dimension]) => {
-            let one = Expr::Value(Value::Number("1".to_owned(), false).with_empty_span());
+            let one = literal(Value::Number("1".to_owned(), false));
             let length = call("array_length", vec![(*array).clone(), (*dimension).clone()]);
             Some(call("unnest", vec![call("generate_series", vec![one, length])]))
         }
@@ -71,17 +60,11 @@ fn otherwise(function: &mut Function) -> Option<Expr> {
         ("to_regnamespace", [name]) => Some(cast(name, "regnamespace")),
         ("to_regproc", [name]) => Some(cast(name, "regproc")),
         // Of sequences, and of columns of composite types: there are none.
-        ("json_build_object", _) => Some(Expr::Value(Value::Null.with_empty_span())),
+        ("json_build_object", _) => Some(literal(Value::Null)),
         ("array_agg", [column]) if column.to_string().ends_with("atttypid") => {
-            let text = Expr::Cast {
-                kind: CastKind::Cast,
-                expr: Box::new((*column).clone()),
-                data_type: DataType::Text,
-                array: false,
-                format: None,
-            };
+            let text = syntax::cast((*column).clone(), DataType::Text);
             let kept = list.args.iter_mut().next()?;
-            *kept = FunctionArg::Unnamed(FunctionArgExpr::Expr(text));
+            *kept = argument(text);
             None
         }
         _ => None,
@@ -90,7 +73,6 @@ fn otherwise(function: &mut Function) -> Option<Expr> {
 
 /// `LIKE … ESCAPE '/'`: the engine escapes with a backslash alone.
 fn escape_otherwise(pattern: &mut Expr, escape: &mut Option<ValueWithSpan>) {
-    let text = |text: &str| Expr::Value(Value::SingleQuotedString(text.to_owned()).with_empty_span());
     let letter = escape.take().and_then(|letter| letter.value.into_string());
     if let Some(letter) = letter.filter(|letter| letter != "\\") {
         let written = Expr::Nested(Box::new(pattern.clone()));
@@ -103,8 +85,7 @@ fn field(root: &Expr, chain: &[AccessExpr]) -> Option<Expr> {
     let [AccessExpr::Dot(Expr::Identifier(name))] = chain else {
         return None;
     };
-    let name = Expr::Value(Value::SingleQuotedString(name.value.to_lowercase()).with_empty_span());
-    Some(call("get_field", vec![root.clone(), name]))
+    Some(call("get_field", vec![root.clone(), text(&name.value.to_lowercase())]))
 }
 
 fn cast(expr: &Expr, kind: &str) -> Expr {

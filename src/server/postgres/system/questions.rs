@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, Expr, ObjectName, Query, SetExpr, Statement, TableFactor, Value, ValueWithSpan,
-    Visit, Visitor,
+    BinaryOperator, DataType, Expr, ObjectName, Query, SetExpr, Statement, TableFactor, Value, ValueWithSpan, Visit,
+    Visitor,
 };
 
+use super::super::syntax::{cast, literal, plain};
 use super::{lookups, named_functions, subqueries, table_functions};
 
 const SYSTEM_SCHEMAS: [&str; 2] = ["pg_catalog", "information_schema"];
@@ -45,13 +46,7 @@ pub fn keep_parameters(before: &Statement, after: &mut Statement) {
         return;
     };
     for name in lost {
-        let text = Expr::Cast {
-            kind: CastKind::Cast,
-            expr: Box::new(Expr::Value(Value::Placeholder(name).with_empty_span())),
-            data_type: DataType::Text,
-            array: false,
-            format: None,
-        };
+        let text = cast(literal(Value::Placeholder(name)), DataType::Text);
         let holds = Expr::IsNotDistinctFrom(Box::new(text.clone()), Box::new(text));
         select.selection = Some(match select.selection.take() {
             Some(condition) => Expr::BinaryOp {
@@ -179,11 +174,6 @@ impl Visitor for Relations {
         };
         ControlFlow::Continue(())
     }
-}
-
-/// A name without quotes, in small letters.
-pub fn plain(name: &ObjectName) -> String {
-    name.to_string().replace('"', "").to_lowercase()
 }
 
 #[cfg(test)]

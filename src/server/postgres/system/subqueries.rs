@@ -3,12 +3,11 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
-    FunctionArgumentList, FunctionArguments, GroupByExpr, Ident, ObjectName, OrderByKind, Query, Select, SelectItem,
-    SetExpr, Statement, TableFactor, Value, Visit, VisitMut, Visitor, VisitorMut,
+    ArrayElemTypeDef, DataType, Expr, FunctionArgumentClause, FunctionArguments, GroupByExpr, OrderByKind, Query,
+    Select, SelectItem, SetExpr, Statement, TableFactor, Value, Visit, VisitMut, Visitor, VisitorMut,
 };
 
-use super::questions::plain;
+use super::super::syntax::{argument, call, cast, function, literal, plain, rewrite_all};
 use super::views::EMPTY;
 
 const AGGREGATES: [&str; 13] = [
@@ -29,27 +28,18 @@ const AGGREGATES: [&str; 13] = [
 
 /// Makes an aggregate of `ARRAY(SELECT …)`; an empty array where a function gives the rows.
 pub fn arrays(statement: &mut Statement) {
-    struct Arrays;
-
-    impl VisitorMut for Arrays {
-        type Break = ();
-
-        fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-            if let Expr::Function(function) = expr
-                && plain(&function.name) == "array"
-                && let FunctionArguments::Subquery(query) = &function.args
-            {
-                let mut query = query.clone();
-                *expr = match reads_functions(&query) || !aggregate(&mut query, "array_agg") {
-                    true => empty_array(),
-                    false => Expr::Subquery(query),
-                };
-            }
-            ControlFlow::Continue(())
+    rewrite_all(statement, |expr| {
+        if let Expr::Function(function) = expr
+            && plain(&function.name) == "array"
+            && let FunctionArguments::Subquery(query) = &function.args
+        {
+            let mut query = query.clone();
+            *expr = match reads_functions(&query) || !aggregate(&mut query, "array_agg") {
+                true => empty_array(),
+                false => Expr::Subquery(query),
+            };
         }
-    }
-
-    let _ = VisitMut::visit(statement, &mut Arrays);
+    });
 }
 
 /// Answers EXISTS and values of a table that is always empty here, and leaves out orders that only a subquery could tell: the engine
@@ -76,7 +66,7 @@ pub fn unplannable(statement: &mut Statement) {
                 Expr::Subquery(query) if reads_nothing(query) => Value::Null,
                 _ => return ControlFlow::Continue(()),
             };
-            *expr = Expr::Value(value.with_empty_span());
+            *expr = literal(value);
             ControlFlow::Continue(())
         }
     }
@@ -130,20 +120,11 @@ fn only_columns(select: &Select) -> bool {
 
 /// Makes an aggregate of a subquery that stands for a value, so that it gives one row.
 pub fn one_row(statement: &mut Statement) {
-    struct Scalars;
-
-    impl VisitorMut for Scalars {
-        type Break = ();
-
-        fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-            if let Expr::Subquery(query) = expr {
-                aggregate(query, "first_value");
-            }
-            ControlFlow::Continue(())
+    rewrite_all(statement, |expr| {
+        if let Expr::Subquery(query) = expr {
+            aggregate(query, "first_value");
         }
-    }
-
-    let _ = VisitMut::visit(statement, &mut Scalars);
+    });
 }
 
 /// Puts the one column of `query` into an aggregate, with its order. False where it is not of that shape.
@@ -173,20 +154,7 @@ fn aggregate(query: &mut Query, name: &str) -> bool {
         true => Vec::new(),
         false => vec![FunctionArgumentClause::OrderBy(order)],
     };
-    let call = Expr::Function(Function {
-        name: ObjectName::from(vec![Ident::new(name)]),
-        uses_odbc_syntax: false,
-        parameters: FunctionArguments::None,
-        args: FunctionArguments::List(FunctionArgumentList {
-            duplicate_treatment: None,
-            args: vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(column))],
-            clauses,
-        }),
-        filter: None,
-        null_treatment: None,
-        over: None,
-        within_group: Vec::new(),
-    });
+    let call = Expr::Function(function(name, vec![argument(column)], clauses));
     select.projection = vec![SelectItem::UnnamedExpr(call)];
     true
 }
@@ -226,11 +194,6 @@ fn reads_functions(query: &Query) -> bool {
 }
 
 fn empty_array() -> Expr {
-    Expr::Cast {
-        kind: CastKind::Cast,
-        expr: Box::new(super::super::arrays::call("make_array", Vec::new())),
-        data_type: DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(DataType::Text), None)),
-        array: false,
-        format: None,
-    }
+    let texts = DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(DataType::Text), None));
+    cast(call("make_array", Vec::new()), texts)
 }

@@ -4,13 +4,12 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Function, FunctionArgumentList, FunctionArguments, Ident, ObjectName, ObjectNamePart, Query, Statement, TableAlias,
-    TableAliasColumnDef, TableFactor, VisitMut, VisitorMut,
+    Ident, ObjectNamePart, Query, Statement, TableAlias, TableAliasColumnDef, TableFactor, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
-use super::questions::plain;
+use super::super::syntax::{self, plain};
 
 /// Functions that give rows; what others give is one row.
 const GIVE_ROWS: [&str; 6] = [
@@ -64,20 +63,7 @@ pub fn rewrite(statement: &mut Statement) {
                 }
                 return ControlFlow::Continue(());
             }
-            let call = Function {
-                name: ObjectName::from(vec![Ident::new(function.clone())]),
-                uses_odbc_syntax: false,
-                parameters: FunctionArguments::None,
-                args: FunctionArguments::List(FunctionArgumentList {
-                    duplicate_treatment: None,
-                    args: arguments.args.clone(),
-                    clauses: Vec::new(),
-                }),
-                filter: None,
-                null_treatment: None,
-                over: None,
-                within_group: Vec::new(),
-            };
+            let call = syntax::function(&function, arguments.args.clone(), Vec::new());
             let named = alias
                 .as_ref()
                 .map_or_else(|| Ident::new(function), |alias| alias.name.clone());
