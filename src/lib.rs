@@ -3,10 +3,13 @@
 //! Data flows one way, top to bottom: [`exports`] finds and checks a snapshot, [`telemetry`] reads events, [`engine`] runs SQL,
 //! [`catalog`] makes the snapshot's tables and the views of [`queries`] available, [`report`] and [`ratio`]
 //! turn them into what people read, [`nightly`] publishes all of it in one run, and [`delivery`] brings one report to whom
-//! asked for it. [`shell`] is the analyst's way to all tables and views.
+//! asked for it. [`server`] answers over the network, and `cluster` starts the processes of a cluster, whose tasks may do the
+//! work of all of these. [`shell`] is the analyst's way to all tables and views.
 
 pub mod catalog;
 pub mod check;
+#[cfg(feature = "cluster")]
+pub mod cluster;
 pub mod config;
 pub mod delivery;
 pub mod engine;

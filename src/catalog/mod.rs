@@ -24,10 +24,10 @@ use datafusion::prelude::SessionContext;
 pub use error::CatalogError;
 
 use crate::config::Config;
-use crate::engine::{EngineError, EngineOptions, TABLE_SCHEMA, new_session, partitioned_session, session_beside};
+use crate::engine::{Cluster, EngineError, EngineOptions, TABLE_SCHEMA, new_session, partitioned_session, session_beside};
 use crate::exports::{
     Blanks, Exports, HistoryTable, InspectedFile, Location, Snapshot, SnapshotTable, Table, TableFiles, TableFolder,
-    check_contract, read_footers,
+    check_contract, nonblank, read_footers,
 };
 use crate::ids::SnapshotDate;
 use crate::queries::{Parameters, Queries, Query};
@@ -79,10 +79,13 @@ impl Catalog {
     pub async fn open(config: &Config) -> Result<Self, CatalogError> {
         let root = Location::parse(config.exports()?)?;
         let queries = Queries::new(config.queries.clone());
+        let cluster = config.cluster.options()?;
+        let cluster = cluster.map(|options| Cluster::connect(&options, [nonblank()])).transpose()?;
         let session = new_session(&EngineOptions {
             threads: config.threads,
             memory_limit: config.memory_limit,
             temp_dir: config.temp_folder(),
+            cluster,
         })?;
         let mappings = mapping::configured(config, &queries, &session)?;
         let folders = table_folders(config, &root, &mappings)?;

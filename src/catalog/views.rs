@@ -9,7 +9,7 @@ use super::error::CatalogError;
 use super::{Catalog, mapping, telemetry};
 use crate::config::{Config, UnknownUsers};
 use crate::engine::copies::{MAY_BE_COPY, Neighbours, split_by_copies, split_in_time};
-use crate::engine::{EngineError, kept};
+use crate::engine::{EngineError, cluster_of, kept};
 use crate::exports::Table;
 use crate::ids::SnapshotDate;
 use crate::queries::Parameters;
@@ -136,9 +136,12 @@ pub async fn register(catalog: &Catalog, has_batches: bool) -> Result<(), Catalo
             continue;
         }
         let distinct = DISTINCT.iter().find(|distinct| distinct.query == query);
+        // Which keys stand once is found out, and kept, in one process.
+        let is_one_process = cluster_of(&catalog.session).is_none();
+        let is_built_in = |queries: &[&str]| is_one_process && catalog.are_built_in(queries);
         let frame = match distinct {
-            Some(distinct) if catalog.are_built_in(&[query]) => distinct_rows(catalog, distinct).await?,
-            None if query == DOWNLOAD_REQUESTS && catalog.are_built_in(&[query, DISTINCT_DOWNLOAD_EVENTS]) => {
+            Some(distinct) if is_built_in(&[query]) => distinct_rows(catalog, distinct).await?,
+            None if query == DOWNLOAD_REQUESTS && is_built_in(&[query, DISTINCT_DOWNLOAD_EVENTS]) => {
                 download_requests(catalog).await?
             }
             _ => catalog.query(query, |parameters| parameters).await?,

@@ -1,6 +1,8 @@
 //! The command line: arguments in, calls to the library, output out. One file a subcommand; no logic of its own.
 
 mod check;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod failure;
 mod format;
 mod nightly;
@@ -64,6 +66,8 @@ enum Command {
     Check(check::CheckArguments),
     Sample(sample::SampleArguments),
     Requests(requests::RequestsArguments),
+    #[cfg(feature = "cluster")]
+    Cluster(cluster::ClusterArguments),
 }
 
 /// Runs the command that the process was started with.
@@ -77,6 +81,11 @@ pub fn run() -> Result<(), Failure> {
             // It ends in its own order, unless it is told twice.
             Command::Serve(arguments) => tokio::select! {
                 result = serve::run(arguments, async { stop_signal().await; }) => result.map_err(Failure::from),
+                signal = async { stop_signal().await; stop_signal().await } => Err(signal),
+            },
+            #[cfg(feature = "cluster")]
+            Command::Cluster(arguments) => tokio::select! {
+                result = cluster::run(arguments, async { stop_signal().await; }) => result.map_err(Failure::from),
                 signal = async { stop_signal().await; stop_signal().await } => Err(signal),
             },
             // Ctrl-C stops a query of it, not the shell.
@@ -107,6 +116,8 @@ async fn execute(command: Command) -> Result<(), Failure> {
         Command::Check(arguments) => check::run(arguments).await,
         Command::Sample(arguments) => sample::run(arguments),
         Command::Requests(arguments) => requests::run(arguments).await,
+        #[cfg(feature = "cluster")]
+        Command::Cluster(arguments) => cluster::run(arguments, std::future::pending()).await,
     };
     result.map_err(Failure::from)
 }

@@ -32,6 +32,9 @@ pub struct CommonOptions {
     /// Worker threads [default: one a core]
     #[arg(long, value_name = "N", help_heading = "Common options")]
     threads: Option<NonZeroUsize>,
+    /// Ballista scheduler whose cluster does the work, as df://HOST:PORT [default: this process does]
+    #[arg(long, value_name = "URL", help_heading = "Common options")]
+    cluster: Option<String>,
     /// Folder of temporary files [default: the system's]
     #[arg(long, value_name = "DIR", help_heading = "Common options")]
     temp_dir: Option<PathBuf>,
@@ -64,6 +67,7 @@ impl CommonOptions {
         config.queries = self.queries.clone().or(config.queries);
         config.memory_limit = self.memory_limit.or(config.memory_limit);
         config.threads = self.threads.or(config.threads);
+        config.cluster.scheduler = self.cluster.clone().or(config.cluster.scheduler);
         config.events = self.events.clone().or(config.events);
         config.temp_dir = self.temp_dir.clone().or(config.temp_dir);
         Ok(config)

@@ -2,6 +2,7 @@
 //!
 //! One typed struct, checked as a whole before any work starts. `pragati.toml` in the project's root explains every option.
 
+mod cluster;
 mod identity;
 mod mail;
 mod postgres;
@@ -20,6 +21,7 @@ use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 
+pub use cluster::ClusterConfig;
 pub use identity::{AddressSource, IdentityConfig, TokenAlgorithm};
 pub use mail::{DkimConfig, MailConfig};
 pub use postgres::PostgresConfig;
@@ -84,6 +86,7 @@ pub struct Config {
     /// Further exports that SQL may read, as they are: the name of a table, and the folder that holds its `date=…` folders, a
     /// URL, an absolute path, or relative to the exports.
     pub other_tables: BTreeMap<String, String>,
+    pub cluster: ClusterConfig,
     pub report: ReportConfig,
     pub nightly: NightlyConfig,
     pub ratio: RatioConfig,
@@ -211,6 +214,7 @@ impl Default for Config {
             telemetry: TelemetryConfig::default(),
             tables: BTreeMap::new(),
             other_tables: BTreeMap::new(),
+            cluster: ClusterConfig::default(),
             report: ReportConfig::default(),
             nightly: NightlyConfig::default(),
             ratio: RatioConfig::default(),

@@ -3,12 +3,17 @@
 //! Knows SQL and resources; which tables there are is `catalog`'s business.
 
 mod answer;
+#[cfg(feature = "cluster")]
+pub mod cluster;
+mod cluster_options;
 mod compact;
 pub mod copies;
 mod error;
 pub mod functions;
 mod kept;
 mod limits;
+#[cfg(not(feature = "cluster"))]
+mod no_cluster;
 mod ordered_schema;
 mod packing;
 mod session;
@@ -17,11 +22,18 @@ mod temp_files;
 mod threads;
 
 pub use answer::Answer;
+pub use cluster_options::{AddressError, ClusterOptions, SchedulerAddress, TlsFiles};
+#[cfg(feature = "cluster")]
+pub use cluster::Cluster;
 pub use error::{EngineError, is_disk_full};
 pub use kept::kept;
 pub use limits::{QueryLimits, SharedLimits};
+#[cfg(not(feature = "cluster"))]
+pub use no_cluster::Cluster;
 pub use session::{
-    CATALOG, EngineOptions, RAW_SCHEMA, TABLE_SCHEMA, empty_beside, new_session, partitioned_session, session_beside,
-    share_tables,
+    CATALOG, EngineOptions, RAW_SCHEMA, TABLE_SCHEMA, cluster_of, empty_beside, new_session, partitioned_session,
+    session_beside, share_tables,
 };
+#[cfg(feature = "cluster")]
+pub use temp_files::TempFiles;
 pub use threads::EngineThreads;

@@ -47,7 +47,7 @@ impl PhysicalOptimizerRule for PackBeforeSort {
 
 /// Gives the rows of a plan as they are, packed.
 #[derive(Debug)]
-struct PackExec(Arc<dyn ExecutionPlan>);
+pub struct PackExec(pub Arc<dyn ExecutionPlan>);
 
 impl DisplayAs for PackExec {
     fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {

@@ -12,6 +12,9 @@ use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
+use super::Cluster;
+#[cfg(feature = "cluster")]
+use super::cluster::ClusterPlanner;
 use super::error::EngineError;
 use super::functions;
 use super::ordered_schema::OrderedSchema;
@@ -51,6 +54,8 @@ pub struct EngineOptions {
     pub memory_limit: Option<ByteSize>,
     /// Where sorts and joins spill to; made when it is missing.
     pub temp_dir: PathBuf,
+    /// None: plans run in this process.
+    pub cluster: Option<Arc<Cluster>>,
 }
 
 impl EngineOptions {
@@ -88,6 +93,11 @@ pub fn new_session(options: &EngineOptions) -> Result<SessionContext, EngineErro
     parquet.pushdown_filters = true;
     parquet.reorder_filters = true;
 
+    #[cfg(feature = "cluster")]
+    if let Some(cluster) = &options.cluster {
+        config = Arc::clone(cluster).configure(config);
+    }
+
     let start_failed = |reason: String| EngineError::Start { reason };
     let mut runtime = RuntimeEnvBuilder::new();
     if let Some(limit) = options.memory_limit {
@@ -113,8 +123,13 @@ pub fn new_session(options: &EngineOptions) -> Result<SessionContext, EngineErro
     Ok(session)
 }
 
+/// The cluster that a session's plans run on; none where they run in this process.
+pub fn cluster_of(session: &SessionContext) -> Option<Arc<Cluster>> {
+    session.state_ref().read().config().get_extension::<Cluster>()
+}
+
 /// A session without tables that shares the memory, temporary space and functions of another, and whose plans keep the
-/// partitions of what they read: a partition in gives a partition out.
+/// partitions of what they read: a partition in gives a partition out. They run in this process.
 pub fn partitioned_session(other: &SessionContext) -> SessionContext {
     let config = SessionConfig::new()
         .with_target_partitions(1)
@@ -169,11 +184,26 @@ fn session_with(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionConte
         .with_config(config)
         .with_runtime_env(runtime)
         .with_default_features()
-        .with_physical_optimizer_rule(Arc::new(PackBeforeSort))
-        .build();
-    let session = SessionContext::new_with_state(state);
+        .with_physical_optimizer_rule(Arc::new(PackBeforeSort));
+    let session = SessionContext::new_with_state(on_cluster(state).build());
     for function in functions::all() {
         session.register_udf(function);
     }
     session
+}
+
+/// The state of a session whose plans run on the cluster of its settings, where they name one.
+#[cfg(feature = "cluster")]
+fn on_cluster(mut state: SessionStateBuilder) -> SessionStateBuilder {
+    match state.config().as_ref().and_then(SessionConfig::get_extension::<Cluster>) {
+        None => state,
+        Some(cluster) => state
+            .with_optimizer_rules(ballista_core::optimizer::ballista_default_optimizer_rules())
+            .with_query_planner(Arc::new(ClusterPlanner::new(cluster))),
+    }
+}
+
+#[cfg(not(feature = "cluster"))]
+fn on_cluster(state: SessionStateBuilder) -> SessionStateBuilder {
+    state
 }

@@ -49,12 +49,12 @@ impl Location {
                 .map_err(|()| malformed("a file:// URL needs three slashes and an absolute path".to_owned()))?;
             return Self::local(&folder);
         }
-        let (store, prefix) = parse_url_opts(&url, std::env::vars()).map_err(|error| malformed(error.to_string()))?;
+        let (store, prefix) = open_store(&url).map_err(|error| malformed(error.to_string()))?;
         let mut root = url;
         root.set_path("/");
         root.set_query(None);
         Ok(Self {
-            store: store.into(),
+            store,
             root,
             prefix,
         })
@@ -105,6 +105,12 @@ impl Location {
             format!("{}{path}", self.root)
         }
     }
+}
+
+/// The store of a URL, and the place in it. Settings and credentials come from the environment.
+pub fn open_store(url: &Url) -> object_store::Result<(Arc<dyn ObjectStore>, Path)> {
+    let (store, path) = parse_url_opts(url, std::env::vars())?;
+    Ok((store.into(), path))
 }
 
 impl fmt::Display for Location {

@@ -30,6 +30,8 @@ pub enum NightlyError {
     Unwritable { path: PathBuf, source: io::Error },
     #[error("{place} cannot be uploaded to: {reason}; the manifest there still lists the earlier output")]
     Upload { place: String, reason: String },
+    #[error("{0}: another run has published meanwhile; its output stays, run this again if it should be newer")]
+    Overtaken(String),
     #[error(
         "the report query does not give its rows ordered by batch_id: {0}; keep `order by batch_id, user_id` in reports/all_reports.sql"
     )]

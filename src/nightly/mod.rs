@@ -15,25 +15,29 @@ mod parts;
 pub mod published;
 mod ratio_table;
 mod staged;
+#[cfg(feature = "cluster")]
+pub mod tasks;
 mod upload;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytesize::ByteSize;
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 
 pub use error::NightlyError;
 pub use published::{Published, PublishedError, RatioFilter};
 pub use ratio_table::RatioTable;
-pub use staged::{HashedFile, StagedOutput};
+pub use staged::{HashedFile, StagedOutput, make_folder as make_private_folder};
 
 use crate::catalog::Catalog;
 use crate::config::Config;
+use crate::engine::{Cluster, cluster_of};
 use crate::exports::Location;
-use crate::report::{AllReports, CsvStyle, EnrolmentCounts, count_enrolments};
+use crate::report::{AllReports, CsvStyle, EnrolmentCounts, can_assemble, count_enrolments};
 use manifest::{Counts, FORMAT_VERSION, FileEntry, InputEntry, Manifest, Timings, Versions};
 use staged::OutputFolder;
+use upload::{Upload, Uploaders};
 
 /// Hears how a run gets on.
 pub trait Progress: Send + Sync {
@@ -67,20 +71,50 @@ pub async fn run(
     out: &str,
     progress: Arc<dyn Progress>,
 ) -> Result<NightlyOutput, NightlyError> {
+    let started_at = Utc::now();
     if let Some(folder) = local_folder(out) {
         let output = OutputFolder::open(&folder)?;
         let staged = output.stage()?;
-        let manifest = make(catalog, config, &staged, &Location::parse(out)?, progress).await?;
+        let run = Run {
+            catalog,
+            config,
+            staged: &staged,
+            reports: &Location::parse(out)?,
+            upload: None,
+            started_at,
+            progress,
+        };
+        let manifest = run.make().await?;
+        write_manifest(&manifest, staged.path())?;
         let place = output.publish(staged, &catalog.date.folder_name())?;
         let place = place.display().to_string();
         return Ok(NightlyOutput { place, manifest });
     }
     let destination = Location::parse(out)?;
     let staged = StagedOutput::new_among_others(&config.temp_folder())?;
-    let manifest = make(catalog, config, &staged, &destination, Arc::clone(&progress)).await?;
-    progress.stage("uploading");
-    let (place, manifest) = upload::publish(&staged, manifest, &destination).await?;
+    let uploaders = match on_cluster(catalog) {
+        None => Uploaders::ThisProcess,
+        Some(_) => Uploaders::Tasks,
+    };
+    let upload = Upload::begin(&destination, catalog.date, started_at, uploaders).await?;
+    let run = Run {
+        catalog,
+        config,
+        staged: &staged,
+        reports: &destination,
+        upload: Some(&upload),
+        started_at,
+        progress: Arc::clone(&progress),
+    };
+    let manifest = run.make().await?;
+    progress.stage("publishing");
+    let (place, manifest) = upload.publish(manifest).await?;
     Ok(NightlyOutput { place, manifest })
+}
+
+/// The cluster whose tasks write the reports; none where this process does.
+fn on_cluster(catalog: &Catalog) -> Option<Arc<Cluster>> {
+    cluster_of(&catalog.session).filter(|_| can_assemble(catalog))
 }
 
 /// The folder that `out` names, unless it is in an object store.
@@ -92,52 +126,104 @@ fn local_folder(out: &str) -> Option<PathBuf> {
     url.to_file_path().ok()
 }
 
-/// Makes a day's output in the staging folder, the manifest last. `reports` holds the output of earlier runs.
-async fn make(
-    catalog: &Catalog,
-    config: &Config,
-    staged: &StagedOutput,
-    reports: &Location,
+/// One run over all batches.
+struct Run<'a> {
+    catalog: &'a Catalog,
+    config: &'a Config,
+    /// Where this process writes.
+    staged: &'a StagedOutput,
+    /// Where the output of earlier runs is.
+    reports: &'a Location,
+    /// How what is staged gets into an object store; none where it stays in its folder.
+    upload: Option<&'a Upload>,
+    started_at: DateTime<Utc>,
     progress: Arc<dyn Progress>,
-) -> Result<Manifest, NightlyError> {
-    let started_at = Utc::now();
-    progress.stage("reading");
-    let writing = write_reports(catalog, config, staged, &progress);
-    let measuring = measure(catalog, config, staged, reports, &progress);
-    let (mut files, (ratios, enrolments)) = match config.memory_limit {
-        None => tokio::try_join!(writing, measuring)?,
-        // What is there of it is for one thing after the other.
-        Some(_) => (writing.await?, measuring.await?),
-    };
-    files.extend(ratios);
-    let counts = Counts {
-        malformed_telemetry: catalog.count_malformed_telemetry().await?,
-        ..accounts::counts(enrolments, &files)
-    };
-    let rejected = accounts::rejected(catalog, &counts).await?;
-    let finished_at = Utc::now();
-    let manifest = Manifest {
-        format_version: FORMAT_VERSION,
-        snapshot_date: catalog.date,
-        timezone: config.timezone.name().to_owned(),
-        report: config.report.clone(),
-        counts,
-        rejected,
-        files,
-        inputs: inputs(catalog),
-        versions: Versions {
-            pragati: env!("CARGO_PKG_VERSION").to_owned(),
-            datafusion: datafusion::DATAFUSION_VERSION.to_owned(),
-        },
-        timings: Timings {
-            started_at,
-            finished_at,
-            seconds: (finished_at - started_at).as_seconds_f64(),
-        },
-    };
-    progress.stage("publishing");
-    write_manifest(&manifest, staged.path())?;
-    Ok(manifest)
+}
+
+impl Run<'_> {
+    /// Makes a day's files, and the manifest that lists them.
+    async fn make(&self) -> Result<Manifest, NightlyError> {
+        let Self { catalog, config, .. } = self;
+        self.progress.stage("reading");
+        let (mut files, (ratios, enrolments)) = match config.memory_limit {
+            None => tokio::try_join!(self.reports(), self.measure())?,
+            // What is there of it is for one thing after the other.
+            Some(_) => (self.reports().await?, self.measure().await?),
+        };
+        files.extend(ratios);
+        let counts = Counts {
+            malformed_telemetry: catalog.count_malformed_telemetry().await?,
+            ..accounts::counts(enrolments, &files)
+        };
+        let rejected = accounts::rejected(catalog, &counts).await?;
+        let finished_at = Utc::now();
+        Ok(Manifest {
+            format_version: FORMAT_VERSION,
+            snapshot_date: catalog.date,
+            timezone: config.timezone.name().to_owned(),
+            report: config.report.clone(),
+            counts,
+            rejected,
+            files,
+            inputs: inputs(catalog),
+            versions: Versions {
+                pragati: env!("CARGO_PKG_VERSION").to_owned(),
+                datafusion: datafusion::DATAFUSION_VERSION.to_owned(),
+            },
+            timings: Timings {
+                started_at: self.started_at,
+                finished_at,
+                seconds: (finished_at - self.started_at).as_seconds_f64(),
+            },
+        })
+    }
+
+    /// Writes the CSV files and the mart.
+    async fn reports(&self) -> Result<Vec<FileEntry>, NightlyError> {
+        #[cfg(feature = "cluster")]
+        if let Some(cluster) = on_cluster(self.catalog) {
+            return tasks::write_reports(self, &cluster).await;
+        }
+        let files = self.assembled_reports().await?;
+        self.uploaded(files).await
+    }
+
+    /// Writes the CSV files and the mart, group by group.
+    async fn assembled_reports(&self) -> Result<Vec<FileEntry>, NightlyError> {
+        let progress = &self.progress;
+        let writers = self.catalog.session.copied_config().target_partitions();
+        let style = CsvStyle::from(&self.config.report);
+        let mut reports = AllReports::prepare(self.catalog).await?;
+        let (mut files, mut marts) = (Vec::new(), Vec::new());
+        while let Some(group) = reports.next_group().await? {
+            progress.batches(group.batches.len() as u64);
+            progress.stage("writing");
+            let (csv, mart) =
+                parts::write_group(group, self.staged, style.clone(), writers, Arc::clone(progress)).await?;
+            files.extend(csv);
+            marts.extend(mart);
+            progress.stage("reading");
+        }
+        files.extend(marts);
+        Ok(files)
+    }
+
+    /// Writes the metric tables, and counts what became of the enrolments.
+    async fn measure(&self) -> Result<(Vec<FileEntry>, EnrolmentCounts), NightlyError> {
+        self.progress.stage("measuring");
+        let ratios = metrics::write(self.catalog, self.config, self.staged, self.reports).await?;
+        let ratios = self.uploaded(ratios).await?;
+        Ok((ratios, count_enrolments(self.catalog).await?))
+    }
+
+    /// The same files, in the store where they belong.
+    async fn uploaded(&self, files: Vec<FileEntry>) -> Result<Vec<FileEntry>, NightlyError> {
+        if let Some(upload) = self.upload {
+            self.progress.stage("uploading");
+            upload.put(self.staged, &files).await?;
+        }
+        Ok(files)
+    }
 }
 
 /// Every file that was read.
@@ -146,42 +232,6 @@ fn inputs(catalog: &Catalog) -> Vec<InputEntry> {
     let telemetry = catalog.telemetry.files();
     let telemetry = telemetry.map(|(table, file)| InputEntry::of_telemetry(table, file));
     exported.chain(telemetry).collect()
-}
-
-/// Writes the metric tables, and counts what became of the enrolments.
-async fn measure(
-    catalog: &Catalog,
-    config: &Config,
-    staged: &StagedOutput,
-    reports: &Location,
-    progress: &Arc<dyn Progress>,
-) -> Result<(Vec<FileEntry>, EnrolmentCounts), NightlyError> {
-    progress.stage("measuring");
-    let ratios = metrics::write(catalog, config, staged, reports).await?;
-    Ok((ratios, count_enrolments(catalog).await?))
-}
-
-/// Writes the CSV files and the mart, group by group.
-async fn write_reports(
-    catalog: &Catalog,
-    config: &Config,
-    staged: &StagedOutput,
-    progress: &Arc<dyn Progress>,
-) -> Result<Vec<FileEntry>, NightlyError> {
-    let writers = catalog.session.copied_config().target_partitions();
-    let style = CsvStyle::from(&config.report);
-    let mut reports = AllReports::prepare(catalog).await?;
-    let (mut files, mut marts) = (Vec::new(), Vec::new());
-    while let Some(group) = reports.next_group().await? {
-        progress.batches(group.batches.len() as u64);
-        progress.stage("writing");
-        let (csv, mart) = parts::write_group(group, staged, style.clone(), writers, Arc::clone(progress)).await?;
-        files.extend(csv);
-        marts.extend(mart);
-        progress.stage("reading");
-    }
-    files.extend(marts);
-    Ok(files)
 }
 
 fn write_manifest(manifest: &Manifest, folder: &Path) -> Result<(), NightlyError> {

@@ -27,10 +27,10 @@ struct Work {
 }
 
 /// The files of one part.
-struct WrittenPart {
+pub struct WrittenPart {
     part: usize,
-    csv: Vec<FileEntry>,
-    mart: FileEntry,
+    pub csv: Vec<FileEntry>,
+    pub mart: FileEntry,
 }
 
 /// Writes the group with so many writers. Gives the CSV files in the order of batches, and the files of the mart.
@@ -76,29 +76,35 @@ async fn write_parts(work: Arc<Work>) -> Result<Vec<WrittenPart>, NightlyError> 
         let Some(&part) = work.reports.largest_first().get(turn) else {
             return Ok(written);
         };
-        written.push(write_part(&work, part).await?);
+        let (staged, style) = (work.staged.clone(), work.style.clone());
+        written.push(write_part(&work.reports, part, staged, style, Arc::clone(&work.progress)).await?);
     }
 }
 
-async fn write_part(work: &Work, part: usize) -> Result<WrittenPart, NightlyError> {
-    let reports = &work.reports;
+/// Writes the files of one part.
+pub async fn write_part(
+    reports: &ReportGroup,
+    part: usize,
+    staged: StagedOutput,
+    style: CsvStyle,
+    progress: Arc<dyn Progress>,
+) -> Result<WrittenPart, NightlyError> {
     let mut rows = reports.rows_of_part(part)?;
     let schema: SchemaRef = rows.schema();
-    let batches = reports.batches_of_part(part);
-    let mut csv = CsvFiles::new(work.staged.clone(), batches, work.style.clone());
-    let mut mart = MartFile::create(&work.staged, reports.first_part + part, schema)?;
+    let mut csv = CsvFiles::new(staged.clone(), reports.batches_of_part(part), style);
+    let mut mart = MartFile::create(&staged, reports.first_part + part, schema)?;
     let mut told = 0;
     while let Some(batch) = rows.next().await {
         let batch = batch.map_err(EngineError::running(ALL_REPORTS))?;
         csv.append(&batch)?;
         mart.append(batch)?;
-        work.progress.batches_written(csv.completed() - told);
+        progress.batches_written(csv.completed() - told);
         told = csv.completed();
         // The rows are ready at once: without this, a writer could not be stopped.
         tokio::task::yield_now().await;
     }
     let csv = csv.finish()?;
-    work.progress.batches_written(csv.len() as u64 - told);
+    progress.batches_written(csv.len() as u64 - told);
     Ok(WrittenPart {
         part,
         csv,

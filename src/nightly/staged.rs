@@ -85,16 +85,13 @@ impl OutputFolder {
     }
 
     fn remove_leftovers(&self) -> Result<(), NightlyError> {
-        for leftover in staging_folders(&self.path)? {
-            remove_leftover(&leftover)?;
-        }
-        Ok(())
+        remove_staging_folders(&self.path)
     }
 }
 
 impl StagedOutput {
     /// A new folder in `parent`, with a name that nobody can guess.
-    fn new_in(parent: &Path) -> Result<Self, NightlyError> {
+    pub fn new_in(parent: &Path) -> Result<Self, NightlyError> {
         let folder = tempfile::Builder::new()
             .prefix(STAGING_PREFIX)
             .permissions(fs::Permissions::from_mode(PRIVATE_FOLDER))
@@ -142,6 +139,14 @@ fn staging_folders(parent: &Path) -> Result<Vec<PathBuf>, NightlyError> {
     let entries = fs::read_dir(parent).map_err(NightlyError::writing(parent))?;
     let is_staging = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with(STAGING_PREFIX);
     Ok(entries.flatten().filter(is_staging).map(|entry| entry.path()).collect())
+}
+
+/// Removes what interrupted runs left in `parent`, where no run is at work.
+pub fn remove_staging_folders(parent: &Path) -> Result<(), NightlyError> {
+    for leftover in staging_folders(parent)? {
+        remove_leftover(&leftover)?;
+    }
+    Ok(())
 }
 
 fn remove_leftover(folder: &Path) -> Result<(), NightlyError> {

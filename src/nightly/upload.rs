@@ -1,70 +1,153 @@
 //! Publishes a staged day in an object store: all files first, the manifest last.
 //!
 //! A store cannot exchange folders. So where a manifest is there already, the new files go to a folder of this run, and
-//! the new manifest, in one put, points readers to them; only then are the earlier files removed.
+//! the new manifest, in one put, points readers to them; only then are the earlier files removed. The put holds only
+//! where the manifest is still the one that was there when the run began.
 
 use std::collections::HashSet;
 use std::path::Path as FsPath;
 
+use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt};
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
-use object_store::{ObjectStoreExt, PutPayload};
+use object_store::{ObjectStoreExt, PutMode, PutPayload, UpdateVersion};
 use tokio::io::AsyncWriteExt;
 
 use super::error::NightlyError;
 use super::layout;
-use super::manifest::Manifest;
+use super::manifest::{FileEntry, Manifest};
 use super::staged::StagedOutput;
 use crate::exports::Location;
+use crate::ids::SnapshotDate;
 
 /// Files uploaded at a time.
 const CONCURRENT_UPLOADS: usize = 8;
 
-/// Uploads and publishes; gives the day's URL and the manifest as published there.
-pub async fn publish(
+/// A day's output on its way into a store.
+#[derive(Debug)]
+pub struct Upload {
+    destination: Location,
+    day: Path,
+    /// The folder of this run in that of the day, with a slash; empty where the day has no output yet.
+    run_folder: String,
+    /// The manifest that is there, which lists the earlier output.
+    earlier: Option<UpdateVersion>,
+}
+
+/// Whose files are uploaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Uploaders {
+    /// This process's alone.
+    ThisProcess,
+    /// Those of tasks too. One that was given up may still be at work later, so a run has a folder of its own.
+    Tasks,
+}
+
+impl Upload {
+    /// Finds out what is there of that day.
+    pub async fn begin(
+        destination: &Location,
+        date: SnapshotDate,
+        started_at: DateTime<Utc>,
+        uploaders: Uploaders,
+    ) -> Result<Self, NightlyError> {
+        let day = destination.prefix.clone().join(date.folder_name());
+        let manifest = day.clone().join(layout::MANIFEST);
+        let earlier = match destination.store.head(&manifest).await {
+            Ok(object) => Some(UpdateVersion {
+                e_tag: object.e_tag,
+                version: object.version,
+            }),
+            Err(object_store::Error::NotFound { .. }) => None,
+            Err(error) => return Err(failed(destination, &manifest, &error)),
+        };
+        let is_apart = earlier.is_some() || uploaders == Uploaders::Tasks;
+        let run_folder = is_apart.then(|| format!("run={}/", started_at.format("%Y%m%dT%H%M%S%3fZ")));
+        Ok(Self {
+            destination: destination.clone(),
+            day,
+            run_folder: run_folder.unwrap_or_default(),
+            earlier,
+        })
+    }
+
+    /// The folder of this run's files, as a URL.
+    #[cfg(feature = "cluster")]
+    pub fn run_url(&self) -> String {
+        let folder = layout::object_path(&self.day, self.run_folder.trim_end_matches('/'));
+        self.destination.display(&folder)
+    }
+
+    /// Uploads staged files.
+    pub async fn put(&self, staged: &StagedOutput, files: &[FileEntry]) -> Result<(), NightlyError> {
+        let folder = layout::object_path(&self.day, self.run_folder.trim_end_matches('/'));
+        put_files(staged, files, &self.destination, &folder).await
+    }
+
+    /// Makes the files of this run the day's output, in one put of the manifest; gives the day's URL and the manifest as
+    /// published there. The earlier output goes.
+    pub async fn publish(self, mut manifest: Manifest) -> Result<(String, Manifest), NightlyError> {
+        let path = self.day.clone().join(layout::MANIFEST);
+        for file in &mut manifest.files {
+            file.path.insert_str(0, &self.run_folder);
+        }
+        let failed = |error: &dyn std::fmt::Display| failed(&self.destination, &path, error);
+        let text = serde_json::to_vec_pretty(&manifest).map_err(|error| failed(&error))?;
+        // Another run may have published since this one began: its output stays.
+        let mode = match &self.earlier {
+            None => PutMode::Create,
+            Some(earlier) => PutMode::Update(earlier.clone()),
+        };
+        let store = &self.destination.store;
+        let put = store.put_opts(&path, PutPayload::from(text.clone()), mode.into()).await;
+        match put {
+            Ok(_) => {}
+            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
+                return Err(NightlyError::Overtaken(self.destination.display(&path)));
+            }
+            // A store without conditions.
+            Err(object_store::Error::NotImplemented { .. }) => {
+                let put = store.put(&path, PutPayload::from(text)).await;
+                put.map_err(|error| failed(&error))?;
+            }
+            Err(error) => return Err(failed(&error)),
+        }
+        if self.earlier.is_some() {
+            remove_earlier(&self.destination, &self.day, &manifest).await;
+        }
+        Ok((self.destination.display(&self.day), manifest))
+    }
+}
+
+/// Uploads staged files to a folder of the store, several at a time.
+pub async fn put_files(
     staged: &StagedOutput,
-    mut manifest: Manifest,
+    files: &[FileEntry],
     destination: &Location,
-) -> Result<(String, Manifest), NightlyError> {
-    let day = destination.prefix.clone().join(manifest.snapshot_date.folder_name());
-    let manifest_path = day.clone().join(layout::MANIFEST);
-    let failed = |path: &Path, error: &dyn std::fmt::Display| NightlyError::Upload {
+    folder: &Path,
+) -> Result<(), NightlyError> {
+    let uploads = files.iter().map(|file| {
+        let target = layout::object_path(folder, &file.path);
+        let source = staged.path().join(&file.path);
+        let destination = destination.clone();
+        async move {
+            let uploaded = upload_file(&source, &destination, &target).await;
+            uploaded.map_err(|error| failed(&destination, &target, &error))
+        }
+    });
+    // Collected first: what refers to the list cannot move between threads.
+    futures::stream::iter(uploads.collect::<Vec<_>>())
+        .buffer_unordered(CONCURRENT_UPLOADS)
+        .try_collect()
+        .await
+}
+
+fn failed(destination: &Location, path: &Path, error: &dyn std::fmt::Display) -> NightlyError {
+    NightlyError::Upload {
         place: destination.display(path),
         reason: error.to_string(),
-    };
-    let has_earlier = match destination.store.head(&manifest_path).await {
-        Ok(_) => true,
-        Err(object_store::Error::NotFound { .. }) => false,
-        Err(error) => return Err(failed(&manifest_path, &error)),
-    };
-    let run_folder = has_earlier.then(|| format!("run={}/", manifest.timings.started_at.format("%Y%m%dT%H%M%S%3fZ")));
-    let run_folder = run_folder.unwrap_or_default();
-    futures::stream::iter(&manifest.files)
-        .map(|file| {
-            let target = layout::object_path(&day, &format!("{run_folder}{}", file.path));
-            let source = staged.path().join(&file.path);
-            async move {
-                let uploaded = upload_file(&source, destination, &target).await;
-                uploaded.map_err(|error| failed(&target, &error))
-            }
-        })
-        .buffer_unordered(CONCURRENT_UPLOADS)
-        .try_collect::<()>()
-        .await?;
-    for file in &mut manifest.files {
-        file.path.insert_str(0, &run_folder);
     }
-    let text = serde_json::to_vec_pretty(&manifest).map_err(|error| failed(&manifest_path, &error))?;
-    destination
-        .store
-        .put(&manifest_path, PutPayload::from(text))
-        .await
-        .map_err(|error| failed(&manifest_path, &error))?;
-    if has_earlier {
-        remove_earlier(destination, &day, &manifest).await;
-    }
-    Ok((destination.display(&day), manifest))
 }
 
 async fn upload_file(source: &FsPath, destination: &Location, target: &Path) -> std::io::Result<()> {

@@ -11,7 +11,7 @@ use datafusion::dataframe::DataFrame;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 
-use super::assembly::{Batches, Everybody, Scope, assemble, batches_in_parts};
+use super::assembly::{Assembly, Batches, Everybody, Scope, assemble, batches_in_parts};
 use super::error::ReportError;
 use super::{can_assemble, groups};
 use crate::catalog::Catalog;
@@ -116,12 +116,12 @@ async fn assembled_group(
 ) -> Result<ReportGroup, ReportError> {
     let ids = batches.ids_of(parts.clone());
     let scope = if parts.len() == batches.part_count() {
-        Scope::AllBatches
+        Scope::Everything
     } else {
         Scope::Range(&ids)
     };
     let assembly = assemble(catalog, scope, everybody, batches.as_listed(), parts.clone()).await?;
-    let details = Arc::new(assembly.details);
+    let details = Assembly::details_table(assembly.details)?;
     let rows = catalog
         .query_over("reports/course_progress_report", "enrolment_details", details)
         .await?;
@@ -130,12 +130,11 @@ async fn assembled_group(
 }
 
 async fn queried_group(catalog: &Catalog) -> Result<ReportGroup, ReportError> {
-    let batches = read_batches(
-        catalog
-            .query("reports/batches_in_order", |parameters| parameters)
-            .await?,
-    )
-    .await?;
+    let in_order = catalog
+        .query("reports/batches_in_order", |parameters| parameters)
+        .await?;
+    let in_order = in_order.collect().await;
+    let batches = read_batches(&in_order.map_err(EngineError::running("the list of batches"))?)?;
     let rows = catalog.query("reports/all_reports", |parameters| parameters).await?;
     let part_ends = vec![batches.len()];
     ReportGroup::new(batches, 0, part_ends, &[0], rows).await
@@ -149,21 +148,33 @@ impl ReportGroup {
         part_sizes: &[usize],
         rows: DataFrame,
     ) -> Result<Self, ReportError> {
-        let mut largest_first: Vec<usize> = (0..part_ends.len()).collect();
-        largest_first.sort_by_key(|&part| Reverse(part_sizes[part]));
         let context = Arc::new(rows.task_ctx());
         let plan = rows
             .create_physical_plan()
             .await
             .map_err(EngineError::running(ALL_REPORTS))?;
-        Ok(Self {
+        Ok(Self::over(batches, first_part, part_ends, part_sizes, plan, context))
+    }
+
+    /// The reports of these batches, whose parts are the partitions of `plan`.
+    pub(super) fn over(
+        batches: Vec<ReportBatch>,
+        first_part: usize,
+        part_ends: Vec<usize>,
+        part_sizes: &[usize],
+        plan: Arc<dyn ExecutionPlan>,
+        context: Arc<TaskContext>,
+    ) -> Self {
+        let mut largest_first: Vec<usize> = (0..part_ends.len()).collect();
+        largest_first.sort_by_key(|&part| Reverse(part_sizes[part]));
+        Self {
             batches,
             first_part,
             part_ends,
             largest_first,
             plan,
             context,
-        })
+        }
     }
 
     /// The number of parts.
@@ -197,14 +208,10 @@ impl ReportGroup {
 /// What errors say was being made.
 pub const ALL_REPORTS: &str = "the Course Progress Reports of all batches";
 
-/// The batches of a query that gives `batch_id`, `course_id` and `tenant_id`, in its order.
-pub async fn read_batches(frame: DataFrame) -> Result<Vec<ReportBatch>, ReportError> {
-    let rows = frame
-        .collect()
-        .await
-        .map_err(EngineError::running("the list of batches"))?;
+/// The batches in rows of `batch_id`, `course_id` and `tenant_id`, in their order.
+pub fn read_batches(rows: &[RecordBatch]) -> Result<Vec<ReportBatch>, ReportError> {
     let mut all = Vec::new();
-    for batch in &rows {
+    for batch in rows {
         let texts = |name: &'static str| {
             let texts = batch
                 .column_by_name(name)

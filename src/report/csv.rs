@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use chrono::NaiveDate;
 use datafusion::arrow::array::Array;
 use foldhash::fast::FixedState;
+use serde::{Deserialize, Serialize};
 
 use super::columns::COLUMNS;
 use super::rows::{Cells, ReportRows};
@@ -23,7 +24,7 @@ const QUOTED: [bool; 256] = {
 };
 
 /// How CSV files are written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CsvStyle {
     /// Start with a byte-order mark.
     pub bom: bool,

@@ -62,6 +62,13 @@ pub async fn within_memory(catalog: &Catalog, batches: &Batches) -> Result<Divis
     })
 }
 
+/// About how much memory the details of users take, in bytes.
+#[cfg(feature = "cluster")]
+pub fn bytes_of_details(catalog: &Catalog) -> usize {
+    let (users, text_bytes) = size_of_users(catalog);
+    users * RECORD_BYTES + text_bytes
+}
+
 /// Ranges of parts with so many rows at most, or with one part.
 fn divide(sizes: &[usize], most_rows: usize) -> VecDeque<Range<usize>> {
     let mut groups = VecDeque::new();

@@ -10,6 +10,8 @@ mod csv;
 mod error;
 mod groups;
 mod rows;
+#[cfg(feature = "cluster")]
+pub mod shares;
 mod write;
 mod xlsx;
 
@@ -20,15 +22,13 @@ pub use error::ReportError;
 pub use rows::{ReportRows, unknown_users};
 pub use write::{ReportFormat, write_report};
 
-use std::sync::Arc;
-
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::prelude::DataFrame;
 
-use assembly::assemble_one;
+use assembly::{Assembly, assemble_one};
 
 use crate::catalog::Catalog;
-use crate::engine::EngineError;
+use crate::engine::{EngineError, cluster_of};
 use crate::ids::BatchId;
 
 /// The queries whose rows are assembled without running them. Where a site has its own, they run.
@@ -44,7 +44,8 @@ const ASSEMBLED: [&str; 9] = [
     "reports/all_reports",
 ];
 
-fn can_assemble(catalog: &Catalog) -> bool {
+/// Whether all reports of a catalog may be assembled; its own queries run as they are.
+pub fn can_assemble(catalog: &Catalog) -> bool {
     catalog.are_built_in(&ASSEMBLED)
 }
 
@@ -52,7 +53,8 @@ fn can_assemble(catalog: &Catalog) -> bool {
 ///
 /// A batch that the snapshot knows and nobody is enrolled in has no rows; an unknown batch is an error.
 pub async fn report_of_batch(catalog: &Catalog, batch: &BatchId) -> Result<SendableRecordBatchStream, ReportError> {
-    let rows = if can_assemble(catalog) {
+    // On a cluster, rows are joined where they are, not here.
+    let rows = if can_assemble(catalog) && cluster_of(&catalog.session).is_none() {
         assembled_report(catalog, batch).await?
     } else {
         queried_report(catalog, batch).await?
@@ -73,7 +75,7 @@ async fn assembled_report(catalog: &Catalog, batch: &BatchId) -> Result<Option<D
     if assembly.batches.is_empty() {
         return Ok(None);
     }
-    let details = Arc::new(assembly.details);
+    let details = Assembly::details_table(assembly.details)?;
     let rows = catalog
         .query_over("reports/course_progress_report", "enrolment_details", details)
         .await?;

@@ -4,6 +4,8 @@
 
 mod browser;
 mod check;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod dashboards;
 mod delivery;
 mod delivery_api;
@@ -38,6 +40,8 @@ mod ratio_explained;
 mod ratio_over_time;
 mod reports;
 mod requests;
+#[cfg(feature = "cluster")]
+mod running_cluster;
 mod running_endpoint;
 mod running_service;
 mod sample;

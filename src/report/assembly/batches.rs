@@ -13,11 +13,21 @@ use super::IdRange;
 
 /// Batches by number. Those of `batches` come first, ordered by id; others, whom only enrolments name, after them.
 pub struct Batches {
-    listed: Arc<Vec<ReportBatch>>,
-    numbers: Arc<HashMap<String, u32, FixedState>>,
-    part_count: usize,
+    listed: Arc<Listed>,
+    bounds: Arc<Bounds>,
     unlisted: Mutex<HashMap<String, Unlisted>>,
 }
+
+/// The batches of the table, by number.
+struct Listed {
+    batches: Vec<ReportBatch>,
+    numbers: HashMap<String, u32, FixedState>,
+    parts: Vec<usize>,
+}
+
+/// Where parts end: the last id of each but the last, in order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Bounds(Vec<String>);
 
 /// A batch that only enrolments name.
 #[derive(Debug, Clone)]
@@ -45,17 +55,59 @@ pub struct RankedBatches {
     pub tenant_ids: StringViewArray,
 }
 
+impl Bounds {
+    /// Bounds at these ids, which are in order.
+    pub fn new(last_ids: Vec<String>) -> Self {
+        Self(last_ids)
+    }
+
+    /// Divides batches, which are ordered by id, into so many parts of about as many batches.
+    fn dividing(listed: &[ReportBatch], part_count: usize) -> Self {
+        let last_of = |part: usize| {
+            // The first place of the next part: place * part_count / listed > part.
+            let end = ((part + 1) * listed.len()).div_ceil(part_count);
+            end.checked_sub(1).map(|place| listed[place].batch_id.clone())
+        };
+        Self((1..part_count).filter_map(|next| last_of(next - 1)).collect())
+    }
+
+    /// The last id of each part but the last.
+    pub fn last_ids(&self) -> &[String] {
+        &self.0
+    }
+
+    /// The number of parts.
+    pub fn part_count(&self) -> usize {
+        self.0.len() + 1
+    }
+
+    /// The part of a batch of that id.
+    pub fn part_of(&self, id: &str) -> usize {
+        self.0.partition_point(|last| last.as_str() < id)
+    }
+}
+
 impl Batches {
-    /// A directory of `listed`, which are ordered by id.
+    /// A directory of `listed`, which are ordered by id, in so many parts; in one where there is none.
     pub fn new(listed: Vec<ReportBatch>, part_count: usize) -> Self {
+        let bounds = Bounds::dividing(&listed, part_count);
+        Self::within(listed, Arc::new(bounds))
+    }
+
+    /// A directory of `listed`, which are ordered by id, in parts with these bounds.
+    pub fn within(listed: Vec<ReportBatch>, bounds: Arc<Bounds>) -> Self {
         let numbers = (0u32..)
             .zip(&listed)
             .map(|(number, batch)| (batch.batch_id.clone(), number))
             .collect();
+        let parts = listed.iter().map(|batch| bounds.part_of(&batch.batch_id)).collect();
         Self {
-            listed: Arc::new(listed),
-            numbers: Arc::new(numbers),
-            part_count,
+            listed: Arc::new(Listed {
+                batches: listed,
+                numbers,
+                parts,
+            }),
+            bounds,
             unlisted: Mutex::default(),
         }
     }
@@ -64,34 +116,33 @@ impl Batches {
     pub fn as_listed(&self) -> Self {
         Self {
             listed: Arc::clone(&self.listed),
-            numbers: Arc::clone(&self.numbers),
-            part_count: self.part_count,
+            bounds: Arc::clone(&self.bounds),
             unlisted: Mutex::default(),
         }
     }
 
+    /// Where its parts end.
+    pub fn bounds(&self) -> &Bounds {
+        &self.bounds
+    }
+
     /// The number of parts.
     pub fn part_count(&self) -> usize {
-        self.part_count
+        self.bounds.part_count()
     }
 
     /// The ids that the batches of some parts have, listed or not.
     pub fn ids_of(&self, parts: Range<usize>) -> IdRange {
-        let last_of = |part: usize| {
-            // The first place of the next part: place * part_count / listed > part.
-            let end = ((part + 1) * self.listed.len()).div_ceil(self.part_count);
-            end.checked_sub(1).map(|place| self.listed[place].batch_id.clone())
-        };
-        let is_last = parts.end == self.part_count;
+        let last_of = |part: usize| self.bounds.last_ids().get(part).cloned();
         IdRange {
             after: parts.start.checked_sub(1).and_then(last_of),
-            up_to: (!is_last).then(|| parts.end.checked_sub(1).and_then(last_of)).flatten(),
+            up_to: parts.end.checked_sub(1).and_then(last_of),
         }
     }
 
     /// The part of the batch of that id, listed or not.
     pub fn part_of(&self, id: &str) -> usize {
-        self.part_at(self.listed.partition_point(|batch| batch.batch_id.as_str() < id))
+        self.bounds.part_of(id)
     }
 
     /// The place of a batch that is listed or was named by an enrolment.
@@ -111,7 +162,8 @@ impl Batches {
             return Ok(place);
         }
         let mut unlisted = self.unlisted.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = u32::try_from(self.listed.len() + unlisted.len()).map_err(|_| ReportError::TooManyIds("batches"))?;
+        let listed = self.listed.batches.len();
+        let next = u32::try_from(listed + unlisted.len()).map_err(|_| ReportError::TooManyIds("batches"))?;
         let batch = unlisted.entry(id.to_owned()).or_insert_with(|| Unlisted {
             number: next,
             part: self.part_of(id),
@@ -129,36 +181,19 @@ impl Batches {
     }
 
     fn find_listed(&self, id: &str) -> Option<Place> {
-        let &number = self.numbers.get(id)?;
+        let &number = self.listed.numbers.get(id)?;
         Some(Place {
             number,
-            part: self.part_at(number as usize),
+            part: self.listed.parts[number as usize],
         })
-    }
-
-    /// The part of a batch that stands at this place among the listed ones: parts are ranges of ids.
-    fn part_at(&self, place: usize) -> usize {
-        let last = self.listed.len().saturating_sub(1);
-        match self.listed.len() {
-            0 => 0,
-            count => place.min(last) * self.part_count / count,
-        }
     }
 
     /// The directory with ranks, and every batch in order, once no more batches come.
     pub fn ranked(self) -> (RankedBatches, Vec<ReportBatch>) {
-        let mut all: Vec<(ReportBatch, Place)> = Vec::with_capacity(self.listed.len());
-        for (place, batch) in self.listed.iter().enumerate() {
-            let part = self.part_at(place);
-            // Listed batches were numbered in u32 before.
-            all.push((
-                batch.clone(),
-                Place {
-                    number: place as u32,
-                    part,
-                },
-            ));
-        }
+        let listed = (0u32..).zip(self.listed.batches.iter().zip(&self.listed.parts));
+        let mut all: Vec<(ReportBatch, Place)> = listed
+            .map(|(number, (batch, &part))| (batch.clone(), Place { number, part }))
+            .collect();
         let unlisted = self.unlisted.into_inner().unwrap_or_else(PoisonError::into_inner);
         all.extend(unlisted.into_iter().map(|(batch_id, batch)| {
             let place = Place {
@@ -233,5 +268,23 @@ mod tests {
         assert_eq!(all[0].course_id.as_deref(), Some("x"));
         assert!(ranked.parts.is_sorted(), "{:?}", ranked.parts);
         assert_eq!(ranked.end_of_part(Some(1)), 9);
+    }
+
+    #[test]
+    fn a_directory_of_some_parts_has_the_parts_of_the_whole() {
+        let ids = ["a", "b", "c", "d", "e"];
+        let whole = Batches::new(ids.map(batch).to_vec(), 3);
+        let bounds = Arc::new(Bounds::new(whole.bounds().last_ids().to_vec()));
+        let some = Batches::within(vec![batch("b"), batch("e")], bounds);
+        for id in ids {
+            assert_eq!(some.part_of(id), whole.part_of(id), "{id}");
+        }
+        assert_eq!(some.find("e").map(|place| place.part), whole.find("e").map(|place| place.part));
+    }
+
+    #[test]
+    fn without_batches_there_is_one_part() {
+        let batches = Batches::new(Vec::new(), 4);
+        assert_eq!((batches.part_count(), batches.part_of("a")), (1, 0));
     }
 }

@@ -4,27 +4,34 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringViewArray};
-use datafusion::arrow::compute::filter_record_batch;
+use datafusion::arrow::compute::{filter, filter_record_batch, is_not_null};
 use datafusion::arrow::datatypes::{Float64Type, TimestampMicrosecondType};
-use datafusion::dataframe::DataFrame;
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
-use datafusion::logical_expr::utils::conjunction;
-use datafusion::prelude::{col, lit};
-use futures::StreamExt;
+use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
+use futures::{StreamExt, TryStreamExt};
 use tokio::task::JoinSet;
 
-use super::super::all::read_batches;
+use super::super::all::{ReportBatch, read_batches};
 use super::super::error::ReportError;
 use super::Scope;
 use super::batches::Batches;
 use super::details::Details;
 use super::rows::{Enrolment, Key, Progress};
+use super::tables::Tables;
 use super::users::{Strangers, Users, user_columns};
-use crate::catalog::Catalog;
 use crate::engine::EngineError;
 
 /// The users are in the first of these in which no id stands twice. The second is dearer to read.
-const USER_TABLES: [&str; 2] = ["users", "distinct_users"];
+pub const USER_TABLES: [&str; 2] = ["users", "distinct_users"];
+
+/// What is read of the other tables.
+const ENROLMENT_COLUMNS: [&str; 5] = ["user_id", "batch_id", "course_id", "enrolled_at", "active"];
+const PROGRESS_COLUMNS: [&str; 4] = ["user_id", "batch_id", "progress_percent", "completed_at"];
+const BATCH_COLUMNS: [&str; 3] = ["batch_id", "course_id", "tenant_id"];
+
+/// Batches of rows that wait for who reads the partitions of a table as one.
+const BATCHES_AHEAD: usize = 2;
 
 /// Rows of one part, in the chunks in which threads read them.
 pub type Chunks<R> = Vec<Vec<R>>;
@@ -38,26 +45,37 @@ pub struct Enrolments {
     pub rows: Vec<Chunks<Enrolment>>,
 }
 
-/// The batches of the table, without duplicates.
-pub async fn batches(catalog: &Catalog, scope: Scope<'_>, part_count: usize) -> Result<Batches, ReportError> {
-    let columns = ["batch_id", "course_id", "tenant_id"];
-    let rows = table_in_scope(catalog, "distinct_batches", &columns, scope).await?;
-    let in_order = rows.sort(vec![col("batch_id").sort(true, false)]);
-    let in_order = in_order.map_err(EngineError::running("table batches"))?;
-    Ok(Batches::new(read_batches(in_order).await?, part_count))
+/// What is read of a table, but for those of users.
+#[cfg(feature = "cluster")]
+pub fn columns_of(table: &str) -> &'static [&'static str] {
+    match table {
+        "enrolments" => &ENROLMENT_COLUMNS,
+        "course_progress" => &PROGRESS_COLUMNS,
+        _ => &BATCH_COLUMNS,
+    }
+}
+
+/// The batches of the table, without duplicates, in the order of their ids.
+pub async fn batches(tables: &dyn Tables, scope: Scope<'_>) -> Result<Vec<ReportBatch>, ReportError> {
+    let rows = collected(tables.read("distinct_batches", &BATCH_COLUMNS, scope).await?, "table batches").await?;
+    let mut batches = read_batches(&rows)?;
+    batches.sort_unstable_by(|a, b| a.batch_id.cmp(&b.batch_id));
+    Ok(batches)
 }
 
 /// The rows of `enrolments` in scope.
-pub async fn enrolment_rows(catalog: &Catalog, scope: Scope<'_>) -> Result<DataFrame, ReportError> {
-    let columns = ["user_id", "batch_id", "course_id", "enrolled_at", "active"];
-    table_in_scope(catalog, "enrolments", &columns, scope).await
+pub async fn enrolment_rows(
+    tables: &dyn Tables,
+    scope: Scope<'_>,
+) -> Result<Vec<SendableRecordBatchStream>, ReportError> {
+    tables.read("enrolments", &ENROLMENT_COLUMNS, scope).await
 }
 
-/// Some rows of `enrolments`, read once, and whom they name.
-pub async fn collected(catalog: &Catalog, rows: DataFrame) -> Result<(DataFrame, HashSet<String>), ReportError> {
-    let what = "table enrolments";
-    let schema = Arc::new(rows.schema().as_arrow().clone());
-    let mut batches = rows.collect().await.map_err(EngineError::running(what))?;
+/// Some rows of `enrolments`, read to their end, and whom they name.
+pub async fn enrolments_and_users(
+    rows: Vec<SendableRecordBatchStream>,
+) -> Result<(Vec<RecordBatch>, HashSet<String>), ReportError> {
+    let batches = collected(rows, "table enrolments").await?;
     let mut user_ids = HashSet::new();
     for batch in &batches {
         for id in texts(batch, "user_id")?.iter().flatten() {
@@ -66,25 +84,51 @@ pub async fn collected(catalog: &Catalog, rows: DataFrame) -> Result<(DataFrame,
             }
         }
     }
-    batches.push(RecordBatch::new_empty(schema));
-    let rows = catalog
-        .session
-        .read_batches(batches)
-        .map_err(EngineError::running(what))?;
-    Ok((rows, user_ids))
+    Ok((batches, user_ids))
+}
+
+/// The rows of all partitions.
+async fn collected(
+    partitions: Vec<SendableRecordBatchStream>,
+    what: &'static str,
+) -> Result<Vec<RecordBatch>, ReportError> {
+    let rows = match as_one(partitions) {
+        Some(rows) => rows.try_collect().await.map_err(EngineError::running(what))?,
+        None => Vec::new(),
+    };
+    Ok(rows)
+}
+
+/// Partitions that are read at the same time, as one stream; none where there is no partition.
+fn as_one(partitions: Vec<SendableRecordBatchStream>) -> Option<SendableRecordBatchStream> {
+    let schema = partitions.first()?.schema();
+    let mut all = RecordBatchReceiverStreamBuilder::new(schema, BATCHES_AHEAD * partitions.len());
+    for mut partition in partitions {
+        let batches = all.tx();
+        all.spawn(async move {
+            while let Some(batch) = partition.next().await {
+                let is_wanted = batches.send(batch).await.is_ok();
+                if !is_wanted {
+                    break;
+                }
+            }
+            Ok(())
+        });
+    }
+    Some(all.build())
 }
 
 /// The users of a table without duplicates, and the table that they were found in.
-pub async fn users(catalog: &Catalog) -> Result<(Arc<Users>, &'static str), ReportError> {
+pub async fn users(tables: &dyn Tables) -> Result<(Arc<Users>, &'static str), ReportError> {
     for table in USER_TABLES {
-        let rows = known_users(catalog, table, &["user_id"]).await?;
+        let rows = tables.read(table, &["user_id"], Scope::Everything).await?;
         let read = read_partitions(rows, "table users", 1, |rows, parts| {
             // Texts are views into the pages that were read; a copy lets go of the pages.
-            parts[0].push(Arc::new(texts(rows, "user_id")?.gc()) as ArrayRef);
+            parts[0].push(known_ids(texts(rows, "user_id")?.gc())?);
             Ok(())
         });
         let ids: Vec<ArrayRef> = read.await?.into_iter().flatten().flatten().collect();
-        if let Some(users) = Users::try_new(&ids, directory_memory(catalog))? {
+        if let Some(users) = Users::try_new(&ids, directory_memory(tables))? {
             return Ok((Arc::new(users), table));
         }
         tracing::warn!("table users has several rows of one user_id; the fullest counts");
@@ -94,13 +138,13 @@ pub async fn users(catalog: &Catalog) -> Result<(Arc<Users>, &'static str), Repo
 
 /// The users who are wanted, without duplicates, with their details.
 pub async fn wanted_users(
-    catalog: &Catalog,
+    tables: &dyn Tables,
     wanted: HashSet<String>,
 ) -> Result<(Arc<Users>, Arc<Details>), ReportError> {
     let wanted = Arc::new(wanted);
-    let columns: Vec<&str> = user_columns().collect();
+    let columns: Vec<&'static str> = user_columns().collect();
     for table in USER_TABLES {
-        let rows = known_users(catalog, table, &columns).await?;
+        let rows = tables.read(table, &columns, Scope::Everything).await?;
         let wanted = Arc::clone(&wanted);
         let read = read_partitions(rows, "table users", 1, move |rows, parts| {
             parts[0].push(only_wanted(rows, &wanted)?);
@@ -108,7 +152,7 @@ pub async fn wanted_users(
         });
         let batches: Vec<RecordBatch> = read.await?.into_iter().flatten().flatten().collect();
         let ids: Vec<ArrayRef> = batches.iter().map(|rows| Arc::clone(rows.column(0))).collect();
-        let Some(users) = Users::try_new(&ids, directory_memory(catalog))? else {
+        let Some(users) = Users::try_new(&ids, directory_memory(tables))? else {
             continue;
         };
         let mut details = Details::in_memory(users.len(), columns.len());
@@ -122,16 +166,16 @@ pub async fn wanted_users(
 
 /// Fills the details of all users, from the table that they were found in.
 pub async fn details(
-    catalog: &Catalog,
+    tables: &dyn Tables,
     table: &'static str,
     users: &Users,
     mut details: Details,
 ) -> Result<Details, ReportError> {
     let what = "the details of users";
-    let memory = MemoryConsumer::new(what).register(&catalog.session.runtime_env().memory_pool);
-    let columns: Vec<&str> = user_columns().collect();
-    let rows = known_users(catalog, table, &columns).await?;
-    let mut batches = rows.execute_stream().await.map_err(EngineError::running(what))?;
+    let memory = MemoryConsumer::new(what).register(&tables.memory_pool());
+    let columns: Vec<&'static str> = user_columns().collect();
+    let rows = as_one(tables.read(table, &columns, Scope::Everything).await?);
+    let mut batches = futures::stream::iter(rows).flatten();
     while let Some(rows) = batches.next().await {
         fill(&mut details, users, &rows.map_err(EngineError::running(what))?)?;
         memory
@@ -150,14 +194,16 @@ fn fill(details: &mut Details, users: &Users, rows: &RecordBatch) -> Result<(), 
     Ok(filled.map_err(EngineError::running("the details of users"))?)
 }
 
-async fn known_users(catalog: &Catalog, table: &str, columns: &[&str]) -> Result<DataFrame, ReportError> {
-    let rows = table_columns(catalog, table, columns).await?;
-    let known = rows.filter(col("user_id").is_not_null());
-    Ok(known.map_err(EngineError::running("table users"))?)
+/// The ids that are there.
+fn known_ids(ids: StringViewArray) -> Result<ArrayRef, ReportError> {
+    match ids.null_count() {
+        0 => Ok(Arc::new(ids)),
+        _ => Ok(filter(&ids, &is_not_null(&ids)?)?),
+    }
 }
 
-fn directory_memory(catalog: &Catalog) -> MemoryReservation {
-    MemoryConsumer::new("the directory of users").register(&catalog.session.runtime_env().memory_pool)
+fn directory_memory(tables: &dyn Tables) -> MemoryReservation {
+    MemoryConsumer::new("the directory of users").register(&tables.memory_pool())
 }
 
 fn repeated_users() -> ReportError {
@@ -183,7 +229,11 @@ fn only_wanted(rows: &RecordBatch, wanted: &HashSet<String>) -> Result<RecordBat
 }
 
 /// The enrolments by part. Strangers, and batches that only enrolments name, get numbers too.
-pub async fn enrolments(rows: DataFrame, users: Arc<Users>, batches: Batches) -> Result<Enrolments, ReportError> {
+pub async fn enrolments(
+    rows: Vec<SendableRecordBatchStream>,
+    users: Arc<Users>,
+    batches: Batches,
+) -> Result<Enrolments, ReportError> {
     let part_count = batches.part_count();
     let (batches, strangers) = (Arc::new(batches), Arc::new(Strangers::to(&users)));
     let (known_users, met, known_batches) = (Arc::clone(&users), Arc::clone(&strangers), Arc::clone(&batches));
@@ -200,12 +250,11 @@ pub async fn enrolments(rows: DataFrame, users: Arc<Users>, batches: Batches) ->
 
 /// The progress by part, of those who are enrolled somewhere.
 pub async fn progress(
-    catalog: &Catalog,
+    tables: &dyn Tables,
     scope: Scope<'_>,
     enrolments: &Enrolments,
 ) -> Result<Vec<Chunks<Progress>>, ReportError> {
-    let columns = ["user_id", "batch_id", "progress_percent", "completed_at"];
-    let rows = table_in_scope(catalog, "course_progress", &columns, scope).await?;
+    let rows = tables.read("course_progress", &PROGRESS_COLUMNS, scope).await?;
     let (users, strangers) = (Arc::clone(&enrolments.users), Arc::clone(&enrolments.strangers));
     let batches = Arc::clone(&enrolments.batches);
     let part_count = batches.part_count();
@@ -215,54 +264,16 @@ pub async fn progress(
     read.await
 }
 
-async fn table_in_scope(
-    catalog: &Catalog,
-    table: &str,
-    columns: &[&str],
-    scope: Scope<'_>,
-) -> Result<DataFrame, ReportError> {
-    let rows = table_columns(catalog, table, columns).await?;
-    let within = match scope {
-        Scope::AllBatches => None,
-        Scope::OneBatch(batch) => Some(col("batch_id").eq(lit(batch.as_str()))),
-        Scope::Range(ids) => conjunction(
-            ids.after
-                .iter()
-                .map(|id| col("batch_id").gt(lit(id)))
-                .chain(ids.up_to.iter().map(|id| col("batch_id").lt_eq(lit(id)))),
-        ),
-    };
-    match within {
-        None => Ok(rows),
-        Some(within) => Ok(rows
-            .filter(within)
-            .map_err(EngineError::running(format!("table {table}")))?),
-    }
-}
-
-async fn table_columns(catalog: &Catalog, table: &str, columns: &[&str]) -> Result<DataFrame, ReportError> {
-    let rows = catalog
-        .session
-        .table(table)
-        .await
-        .and_then(|rows| rows.select_columns(columns));
-    Ok(rows.map_err(EngineError::running(format!("table {table}")))?)
-}
-
 /// Reads all partitions of `rows` at the same time; `add` puts the rows of a batch into their parts.
 async fn read_partitions<R: Send + 'static>(
-    rows: DataFrame,
+    rows: Vec<SendableRecordBatchStream>,
     what: &'static str,
     part_count: usize,
     add: impl Fn(&RecordBatch, &mut [Vec<R>]) -> Result<(), ReportError> + Send + Sync + 'static,
 ) -> Result<Vec<Chunks<R>>, ReportError> {
     let add = Arc::new(add);
     let mut readers = JoinSet::new();
-    for mut partition in rows
-        .execute_stream_partitioned()
-        .await
-        .map_err(EngineError::running(what))?
-    {
+    for mut partition in rows {
         let add = Arc::clone(&add);
         readers.spawn(async move {
             let mut parts: Vec<Vec<R>> = std::iter::repeat_with(Vec::new).take(part_count).collect();

@@ -13,14 +13,18 @@ mod details;
 mod load;
 mod part;
 mod rows;
+mod tables;
 mod users;
 
 use std::ops::Range;
 use std::sync::Arc;
 
+use datafusion::arrow::array::RecordBatch;
+use datafusion::catalog::TableProvider;
 use datafusion::catalog::streaming::StreamingTable;
-use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 use tokio::sync::OnceCell;
 
@@ -29,11 +33,16 @@ use super::error::ReportError;
 use crate::catalog::Catalog;
 use crate::engine::EngineError;
 use crate::ids::BatchId;
-pub use batches::Batches;
+pub use batches::{Batches, Bounds};
 use details::Details;
+#[cfg(feature = "cluster")]
+pub use load::{USER_TABLES, batches as listed_batches, columns_of};
+pub use part::details_schema;
 use part::{Part, Shared};
 use rows::Progress;
-use users::{RankedUsers, Users, user_columns};
+pub use tables::Tables;
+pub use users::user_columns;
+use users::{RankedUsers, Users};
 
 /// Enrolments of a part, on average: few enough to sort within the processor's caches, enough to fill row groups.
 const PART_ROWS: u64 = 200_000;
@@ -49,13 +58,21 @@ pub struct Assembly {
     /// For each part, about how many rows it has.
     pub part_sizes: Vec<usize>,
     /// The rows of `enrolment_details`, one partition a part, each sorted by batch and user.
-    pub details: StreamingTable,
+    pub details: Vec<Arc<dyn PartitionStream>>,
+}
+
+impl Assembly {
+    /// The rows of `enrolment_details` as a table.
+    pub fn details_table(details: Vec<Arc<dyn PartitionStream>>) -> Result<Arc<dyn TableProvider>, ReportError> {
+        let table = StreamingTable::try_new(details_schema(), details);
+        Ok(Arc::new(table.map_err(EngineError::running("the reports' rows"))?))
+    }
 }
 
 /// Which reports to assemble.
 #[derive(Debug, Clone, Copy)]
 pub enum Scope<'a> {
-    AllBatches,
+    Everything,
     /// Of the tables, no more is kept than these batches need.
     Range(&'a IdRange),
     /// Of the tables, no more is kept than this batch needs.
@@ -88,8 +105,8 @@ pub struct Everybody {
 
 impl Everybody {
     /// Reads their ids.
-    pub async fn read(catalog: &Catalog, place: DetailsPlace) -> Result<Self, ReportError> {
-        let (users, table) = load::users(catalog).await?;
+    pub async fn read(tables: &dyn Tables, place: DetailsPlace) -> Result<Self, ReportError> {
+        let (users, table) = load::users(tables).await?;
         Ok(Self {
             users,
             table,
@@ -98,17 +115,17 @@ impl Everybody {
         })
     }
 
-    async fn details(&self, catalog: &Catalog) -> Result<Arc<Details>, ReportError> {
-        let details = self.details.get_or_try_init(|| self.read_details(catalog)).await?;
+    async fn details(&self, tables: &dyn Tables) -> Result<Arc<Details>, ReportError> {
+        let details = self.details.get_or_try_init(|| self.read_details(tables)).await?;
         Ok(Arc::clone(details))
     }
 
-    async fn read_details(&self, catalog: &Catalog) -> Result<Arc<Details>, ReportError> {
+    async fn read_details(&self, tables: &dyn Tables) -> Result<Arc<Details>, ReportError> {
         let (users, columns) = (self.users.len(), user_columns().count());
         let empty = match self.place {
             DetailsPlace::Memory => Details::in_memory(users, columns),
             DetailsPlace::TemporaryFile => {
-                let folder = &catalog.temp_folder;
+                let folder = tables.temp_folder();
                 let made = Details::in_file(users, columns, folder).map_err(DataFusionError::IoError);
                 made.map_err(EngineError::running(format!(
                     "the details of users, in {}",
@@ -116,32 +133,36 @@ impl Everybody {
                 )))?
             }
         };
-        Ok(Arc::new(load::details(catalog, self.table, &self.users, empty).await?))
+        Ok(Arc::new(load::details(tables, self.table, &self.users, empty).await?))
     }
 }
 
 /// Reads the enrolments and the progress in scope and prepares their parts.
 pub async fn assemble(
-    catalog: &Catalog,
+    tables: &dyn Tables,
     scope: Scope<'_>,
     everybody: &Everybody,
     batches: Batches,
     parts: Range<usize>,
 ) -> Result<Assembly, ReportError> {
-    let enrolled = load::enrolment_rows(catalog, scope).await?;
-    let rows = numbered(catalog, scope, enrolled, Arc::clone(&everybody.users), batches);
-    let (rows, details) = tokio::try_join!(rows, everybody.details(catalog))?;
+    let enrolled = load::enrolment_rows(tables, scope).await?;
+    let rows = numbered(tables, scope, enrolled, Arc::clone(&everybody.users), batches);
+    let (rows, details) = tokio::try_join!(rows, everybody.details(tables))?;
     in_parts(rows, details, parts)
 }
 
 /// The report of one batch; it has no batches where the snapshot does not know it.
-pub async fn assemble_one(catalog: &Catalog, batch: &BatchId) -> Result<Assembly, ReportError> {
+pub async fn assemble_one(tables: &dyn Tables, batch: &BatchId) -> Result<Assembly, ReportError> {
     let scope = Scope::OneBatch(batch);
-    let batches = load::batches(catalog, scope, 1).await?;
-    let rows = load::enrolment_rows(catalog, scope).await?;
-    let (rows, user_ids) = load::collected(catalog, rows).await?;
-    let (users, details) = load::wanted_users(catalog, user_ids).await?;
-    let rows = numbered(catalog, scope, rows, users, batches).await?;
+    let batches = Batches::new(load::batches(tables, scope).await?, 1);
+    let rows = load::enrolment_rows(tables, scope).await?;
+    let (rows, user_ids) = load::enrolments_and_users(rows).await?;
+    let (users, details) = load::wanted_users(tables, user_ids).await?;
+    let rows = rows.first().map(RecordBatch::schema).map(|schema| {
+        let rows = futures::stream::iter(rows.into_iter().map(Ok));
+        Box::pin(RecordBatchStreamAdapter::new(schema, rows)) as SendableRecordBatchStream
+    });
+    let rows = numbered(tables, scope, rows.into_iter().collect(), users, batches).await?;
     in_parts(rows, details, 0..1)
 }
 
@@ -152,14 +173,14 @@ struct Numbered {
 }
 
 async fn numbered(
-    catalog: &Catalog,
+    tables: &dyn Tables,
     scope: Scope<'_>,
-    enrolled: DataFrame,
+    enrolled: Vec<SendableRecordBatchStream>,
     users: Arc<Users>,
     batches: Batches,
 ) -> Result<Numbered, ReportError> {
     let enrolments = load::enrolments(enrolled, users, batches).await?;
-    let progress = load::progress(catalog, scope, &enrolments).await?;
+    let progress = load::progress(tables, scope, &enrolments).await?;
     Ok(Numbered { enrolments, progress })
 }
 
@@ -199,20 +220,18 @@ fn in_parts(numbered: Numbered, details: Arc<Details>, parts: Range<usize>) -> R
         let part: Arc<dyn PartitionStream> = Arc::new(Part::new(Arc::clone(&shared), enrolments, progress));
         part
     });
-    let schema = Arc::clone(shared.schema());
-    let details =
-        StreamingTable::try_new(schema, streams.collect()).map_err(EngineError::running("the reports' rows"))?;
     Ok(Assembly {
         batches: report_batches,
         part_ends,
         part_sizes,
-        details,
+        details: streams.collect(),
     })
 }
 
 /// The directory of the batches in the table, divided into the parts that the reports of all batches come in.
 pub async fn batches_in_parts(catalog: &Catalog) -> Result<Batches, ReportError> {
-    load::batches(catalog, Scope::AllBatches, part_count(catalog)).await
+    let listed = load::batches(catalog, Scope::Everything).await?;
+    Ok(Batches::new(listed, part_count(catalog)))
 }
 
 fn part_count(catalog: &Catalog) -> usize {

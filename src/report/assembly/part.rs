@@ -34,17 +34,13 @@ impl Shared {
         Self {
             users,
             batches,
-            schema: schema(),
+            schema: details_schema(),
         }
-    }
-
-    /// The columns of `queries/reports/enrolment_details.sql`.
-    pub fn schema(&self) -> &SchemaRef {
-        &self.schema
     }
 }
 
-fn schema() -> SchemaRef {
+/// The columns of `queries/reports/enrolment_details.sql`.
+pub fn details_schema() -> SchemaRef {
     let column = |name: &str, kind: Kind| Field::new(name, kind.data_type(), true);
     let mut fields = vec![
         column("batch_id", Kind::Text),

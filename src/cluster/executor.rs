@@ -1,0 +1,136 @@
+//! An executor: runs tasks, and keeps what they exchange until it is fetched.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow_flight::flight_service_server::FlightServiceServer;
+use ballista_core::config::TaskSchedulingPolicy;
+use ballista_core::error::BallistaError;
+use ballista_core::extension::SessionConfigExt;
+use ballista_executor::ArrowFlightServerProvider;
+use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_process};
+use ballista_executor::flight_service::BallistaFlightService;
+use bytesize::ByteSize;
+use datafusion::common::Result;
+use datafusion::execution::disk_manager::DiskManagerBuilder;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::prelude::SessionConfig;
+use tonic::transport::Server;
+
+use super::stores::Stores;
+use super::{ClusterError, check_address};
+use crate::engine::cluster::{LARGEST_MESSAGE, PlanCodec, Tls, registry};
+use crate::engine::{SchedulerAddress, TempFiles, TlsFiles};
+use crate::nightly::tasks;
+
+/// How long the scheduler is waited for at start.
+const WAIT_FOR_SCHEDULER: Duration = Duration::from_secs(60);
+/// How long exchanged rows lie that nobody asked to remove, and how often they are looked for.
+const FORGOTTEN_DATA: Duration = Duration::from_secs(24 * 3_600);
+const LOOK_FOR_FORGOTTEN: Duration = Duration::from_secs(600);
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// How an executor runs.
+#[derive(Debug, Clone)]
+pub struct ExecutorOptions {
+    pub scheduler: SchedulerAddress,
+    /// Where other executors and clients fetch what tasks made.
+    pub listen: SocketAddr,
+    /// The name or address by which they reach it; none means that of `listen`.
+    pub advertised_host: Option<String>,
+    /// Tasks at a time; none means one a core.
+    pub slots: Option<NonZeroUsize>,
+    /// Memory of all tasks together; none means most of the machine's.
+    pub memory_limit: Option<ByteSize>,
+    /// Where exchanged rows, spilled ones and unfinished files go. No other executor uses it.
+    pub work_folder: PathBuf,
+    /// None: connections are not encrypted.
+    pub tls: Option<TlsFiles>,
+    /// Whether others may connect without encryption.
+    pub is_trusted_network: bool,
+}
+
+/// Runs an executor until the process is told to end; then it ends its tasks first.
+pub async fn run_executor(options: ExecutorOptions) -> std::result::Result<(), ClusterError> {
+    check_address(options.listen, options.tls.is_some(), options.is_trusted_network)?;
+    let tls = options.tls.as_ref().map(Tls::read).transpose()?;
+    let exchanged = folder(&options.work_folder, "exchanged")?;
+    let temporary = folder(&options.work_folder, "temporary")?;
+    let slots = options.slots.or(std::thread::available_parallelism().ok());
+    let stores = Arc::new(Stores::default());
+    let with_tls = tls.is_some();
+    let spilled = temporary.clone();
+    let process = ExecutorProcessConfig {
+        bind_host: options.listen.ip().to_string(),
+        port: options.listen.port(),
+        external_host: Some(options.advertised_host.unwrap_or_else(|| options.listen.ip().to_string())),
+        scheduler_host: options.scheduler.host.clone(),
+        scheduler_port: options.scheduler.port,
+        scheduler_connect_timeout_seconds: WAIT_FOR_SCHEDULER.as_secs() as u16,
+        vcores: slots.map_or(1, NonZeroUsize::get),
+        task_scheduling_policy: TaskSchedulingPolicy::PullStaged,
+        work_dir: Some(exchanged.display().to_string()),
+        job_data_ttl_seconds: FORGOTTEN_DATA.as_secs(),
+        job_data_clean_up_interval_seconds: LOOK_FOR_FORGOTTEN.as_secs(),
+        executor_heartbeat_interval_seconds: HEARTBEAT.as_secs(),
+        grpc_max_decoding_message_size: LARGEST_MESSAGE as u32,
+        grpc_max_encoding_message_size: LARGEST_MESSAGE as u32,
+        memory_pool_size: options.memory_limit.map(|limit| limit.as_u64()),
+        override_function_registry: Some(Arc::new(registry(tasks::functions()))),
+        override_physical_codec: Some(Arc::new(PlanCodec::new(
+            tasks::nodes(Some(&temporary)),
+            tasks::functions(),
+        ))),
+        override_runtime_producer: Some(Arc::new(move |_: &SessionConfig| runtime(&spilled, &stores))),
+        override_config_producer: Some(Arc::new(move || {
+            let config = SessionConfig::new_with_ballista().with_ballista_use_tls(with_tls);
+            config.with_ballista_grpc_client_max_message_size(LARGEST_MESSAGE)
+        })),
+        override_create_grpc_client_endpoint: tls.as_ref().map(Tls::of_connections),
+        override_arrow_flight_service: tls.clone().map(flight_with_tls),
+        ..ExecutorProcessConfig::default()
+    };
+    start_executor_process(Arc::new(process))
+        .await
+        .map_err(ClusterError::of("executor"))
+}
+
+/// A private folder of this executor's own.
+fn folder(work: &Path, name: &str) -> std::result::Result<PathBuf, ClusterError> {
+    let folder = work.join(name);
+    crate::nightly::make_private_folder(&folder).map_err(|error| ClusterError::Ballista {
+        role: "executor",
+        reason: error.to_string(),
+    })?;
+    Ok(folder)
+}
+
+fn runtime(spilled: &Path, stores: &Arc<Stores>) -> Result<Arc<RuntimeEnv>> {
+    let files = Arc::new(TempFiles::new(spilled.to_owned()));
+    RuntimeEnvBuilder::new()
+        .with_disk_manager_builder(DiskManagerBuilder::default().with_temp_file_factory(files))
+        .with_object_store_registry(Arc::clone(stores) as _)
+        .build_arc()
+}
+
+/// Ballista's own service, encrypted.
+fn flight_with_tls(tls: Tls) -> Arc<ArrowFlightServerProvider> {
+    Arc::new(move |work_folder, address, mut shutdown, _| {
+        let tls = tls.of_server();
+        tokio::spawn(async move {
+            let tls = tls.map_err(|error| BallistaError::Configuration(error.to_string()))?;
+            let service = FlightServiceServer::new(BallistaFlightService::new(work_folder))
+                .max_decoding_message_size(LARGEST_MESSAGE)
+                .max_encoding_message_size(LARGEST_MESSAGE);
+            let mut server = Server::builder().tcp_nodelay(true).tls_config(tls)?;
+            server
+                .add_service(service)
+                .serve_with_shutdown(address, shutdown.recv())
+                .await?;
+            Ok(())
+        })
+    })
+}

@@ -1,0 +1,115 @@
+//! The scheduler: takes plans, cuts them into stages, and hands tasks to executors.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballista_core::config::TaskSchedulingPolicy;
+use ballista_core::serde::protobuf::scheduler_grpc_server::SchedulerGrpcServer;
+use ballista_core::utils::default_session_builder;
+use ballista_scheduler::cluster::BallistaCluster;
+use ballista_scheduler::config::SchedulerConfig;
+use ballista_scheduler::scheduler_process::create_scheduler;
+use datafusion::execution::FunctionRegistry as _;
+use datafusion::prelude::SessionConfig;
+use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
+use tonic::transport::Server;
+
+use super::{ClusterError, check_address};
+use crate::engine::TlsFiles;
+use crate::engine::cluster::{LARGEST_MESSAGE, PlanCodec, Tls, registry};
+use crate::nightly::tasks;
+
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// How often executors that are not heard of are looked for.
+const LOOK_FOR_LOST: Duration = Duration::from_secs(1);
+/// How long what executors keep of a job that its client has left lies there.
+const FORGOTTEN_DATA: Duration = Duration::from_secs(300);
+const FORGOTTEN_STATE: Duration = Duration::from_secs(3_600);
+
+/// How a scheduler runs.
+#[derive(Debug, Clone)]
+pub struct SchedulerOptions {
+    pub listen: SocketAddr,
+    /// None: connections are not encrypted.
+    pub tls: Option<TlsFiles>,
+    /// Whether others may connect without encryption.
+    pub is_trusted_network: bool,
+    /// An executor that was not heard of for so long is lost; its tasks are tried elsewhere.
+    pub executor_timeout: Duration,
+}
+
+/// Runs a scheduler until `stopped` is ready; `ready` hears the address that it listens on.
+pub async fn run_scheduler(
+    options: SchedulerOptions,
+    ready: impl FnOnce(SocketAddr),
+    stopped: impl Future<Output = ()>,
+) -> Result<(), ClusterError> {
+    check_address(options.listen, options.tls.is_some(), options.is_trusted_network)?;
+    let tls = options.tls.as_ref().map(Tls::read).transpose()?;
+    let cannot_listen = |reason: String| ClusterError::Listen {
+        address: options.listen,
+        reason,
+    };
+    let listener = tokio::net::TcpListener::bind(options.listen).await;
+    let listener = listener.map_err(|error| cannot_listen(error.to_string()))?;
+    let address = listener.local_addr().map_err(|error| cannot_listen(error.to_string()))?;
+
+    let config = Arc::new(config(&options, address, tls.as_ref()));
+    let failed = || ClusterError::of("scheduler");
+    let cluster = BallistaCluster::new_from_config(&config).await.map_err(failed())?;
+    let scheduler = create_scheduler::<LogicalPlanNode, PhysicalPlanNode>(cluster, config);
+    let scheduler = scheduler.await.map_err(failed())?;
+    let service = SchedulerGrpcServer::new(scheduler)
+        .max_decoding_message_size(LARGEST_MESSAGE)
+        .max_encoding_message_size(LARGEST_MESSAGE);
+    let refused = |error: tonic::transport::Error| ClusterError::Ballista {
+        role: "scheduler",
+        reason: error.to_string(),
+    };
+    let mut server = Server::builder()
+        .tcp_nodelay(true)
+        .http2_keepalive_interval(Some(KEEP_ALIVE));
+    if let Some(tls) = &tls {
+        server = server.tls_config(tls.of_server()?).map_err(refused)?;
+    }
+    ready(address);
+    let connections = tokio_stream::wrappers::TcpListenerStream::new(listener);
+    let serving = server.add_service(service).serve_with_incoming(connections);
+    tokio::select! {
+        served = serving => served.map_err(refused),
+        // Clients keep connections open; their jobs end with the scheduler.
+        () = stopped => Ok(()),
+    }
+}
+
+fn config(options: &SchedulerOptions, address: SocketAddr, tls: Option<&Tls>) -> SchedulerConfig {
+    let largest = LARGEST_MESSAGE as u32;
+    let timeout = options.executor_timeout.as_secs().max(1);
+    SchedulerConfig {
+        bind_host: address.ip().to_string(),
+        bind_port: address.port(),
+        // Executors ask for work, so that nobody needs to reach them but for what they made.
+        scheduling_policy: TaskSchedulingPolicy::PullStaged,
+        executor_timeout_seconds: timeout,
+        no_executors_grace_period_seconds: timeout,
+        expire_dead_executor_interval_seconds: LOOK_FOR_LOST.as_secs(),
+        finished_job_data_clean_up_interval_seconds: FORGOTTEN_DATA.as_secs(),
+        finished_job_state_clean_up_interval_seconds: FORGOTTEN_STATE.as_secs(),
+        grpc_server_max_decoding_message_size: largest,
+        grpc_server_max_encoding_message_size: largest,
+        grpc_client_max_message_size: largest,
+        override_physical_codec: Some(Arc::new(PlanCodec::new(tasks::nodes(None), tasks::functions()))),
+        override_session_builder: Some(Arc::new(|config: SessionConfig| {
+            let mut state = default_session_builder(config)?;
+            for function in registry(tasks::functions()).scalar_functions.into_values() {
+                state.register_udf(function)?;
+            }
+            Ok(state)
+        })),
+        override_create_grpc_client_endpoint: tls.map(Tls::of_connections),
+        use_tls: tls.is_some(),
+        ..SchedulerConfig::default()
+    }
+}

@@ -1,0 +1,270 @@
+//! A cluster as its client sees it: hands in a plan, waits, and fetches the rows from the executors that made them.
+//!
+//! A job whose rows nobody wants any more is cancelled, and what its executors keep of it, rows of real people, goes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballista_core::BALLISTA_VERSION;
+use ballista_core::client::BallistaClient;
+use ballista_core::extension::{BallistaConfigGrpcEndpoint, SessionConfigExt};
+use ballista_core::serde::protobuf::execute_query_params::Query;
+use ballista_core::serde::protobuf::job_status::Status;
+use ballista_core::serde::protobuf::scheduler_grpc_client::SchedulerGrpcClient;
+use ballista_core::serde::protobuf::{
+    CancelJobParams, CleanJobDataParams, ExecuteQueryParams, KeyValuePair, PartitionLocation,
+};
+use ballista_core::version::BALLISTA_VERSION_HEADER;
+use datafusion::common::{DataFusionError, Result};
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::logical_expr::ScalarUDF;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::prelude::SessionConfig;
+use futures::TryStreamExt;
+use tonic::metadata::MetadataValue;
+use tonic::transport::{Channel, Endpoint};
+use uuid::Uuid;
+
+use super::codec::encode_plan;
+use super::{EngineError, LARGEST_MESSAGE, PlanCodec, Tls};
+use crate::engine::cluster_options::{ClusterOptions, SchedulerAddress};
+
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+pub const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// Attempts at fetching rows from an executor after the first, and the time between them.
+const FETCH_RETRIES: u8 = 3;
+const FETCH_RETRY_WAIT_MS: u64 = 500;
+
+/// A cluster that plans are handed to.
+#[derive(Debug)]
+pub struct Cluster {
+    scheduler: SchedulerAddress,
+    partitions: usize,
+    tls: Option<Tls>,
+    codec: PlanCodec,
+    session_id: String,
+}
+
+/// A job that was handed in; cancelled, and its data removed, when it is let go.
+struct Job {
+    id: Option<String>,
+    is_done: bool,
+    scheduler: SchedulerGrpcClient<Channel>,
+}
+
+impl Cluster {
+    /// The cluster of these options, whose executors know the engine's functions and `functions`. Nothing is asked of it yet.
+    pub fn connect(
+        options: &ClusterOptions,
+        functions: impl IntoIterator<Item = ScalarUDF>,
+    ) -> Result<Arc<Self>, EngineError> {
+        Ok(Arc::new(Self {
+            scheduler: options.scheduler.clone(),
+            partitions: options.partitions.get(),
+            tls: options.tls.as_ref().map(Tls::read).transpose()?,
+            codec: PlanCodec::new(Vec::new(), functions),
+            session_id: Uuid::now_v7().to_string(),
+        }))
+    }
+
+    /// Where its scheduler is.
+    pub fn scheduler(&self) -> &SchedulerAddress {
+        &self.scheduler
+    }
+
+    /// How a session's plans are encoded.
+    pub fn codec(&self) -> &PlanCodec {
+        &self.codec
+    }
+
+    /// Partitions that an exchange makes.
+    pub fn partitions(&self) -> usize {
+        self.partitions
+    }
+
+    /// Has a plan run that `codec` encodes, and gives the rows of all its partitions, one after the other. Dropping them
+    /// ends the job.
+    pub async fn run(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        codec: &PlanCodec,
+        config: &SessionConfig,
+    ) -> Result<SendableRecordBatchStream> {
+        let query = ExecuteQueryParams {
+            query: Some(Query::PhysicalPlan(encode_plan(&plan, codec)?)),
+            settings: settings(config),
+            session_id: self.session_id.clone(),
+            operation_id: Uuid::now_v7().to_string(),
+        };
+        let mut job = Job {
+            id: None,
+            is_done: false,
+            scheduler: self.connected().await?,
+        };
+        let partitions = self.completed(&mut job, query).await?;
+        let fetches = partitions.into_iter().map(|partition| Ok(self.fetched(partition)));
+        let rows = futures::stream::iter(fetches.collect::<Vec<_>>())
+            .and_then(|fetch| fetch)
+            .try_flatten()
+            // Held until the last row has come.
+            .map_ok(move |rows| {
+                let _ = &job;
+                rows
+            });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(plan.schema(), rows)))
+    }
+
+    async fn connected(&self) -> Result<SchedulerGrpcClient<Channel>> {
+        let SchedulerAddress { host, port } = &self.scheduler;
+        let unreachable = |error: &dyn std::error::Error| {
+            failed(format!(
+                "the scheduler at {} cannot be reached: {}; check --cluster, and that `pragati cluster scheduler` runs there",
+                self.scheduler,
+                innermost(error)
+            ))
+        };
+        let endpoint = Endpoint::from_shared(format!("http://{host}:{port}")).map_err(|error| unreachable(&error))?;
+        let endpoint = endpoint
+            .connect_timeout(CONNECT_TIMEOUT)
+            .tcp_nodelay(true)
+            .http2_keep_alive_interval(KEEP_ALIVE)
+            .keep_alive_while_idle(true);
+        let endpoint = match &self.tls {
+            Some(tls) => tls.secured(endpoint).map_err(|error| unreachable(&error))?,
+            None => endpoint,
+        };
+        let channel = endpoint.connect().await.map_err(|error| unreachable(&error))?;
+        Ok(SchedulerGrpcClient::new(channel)
+            .max_encoding_message_size(LARGEST_MESSAGE)
+            .max_decoding_message_size(LARGEST_MESSAGE))
+    }
+
+    /// Hands in the query, and waits until it is done.
+    async fn completed(&self, job: &mut Job, query: ExecuteQueryParams) -> Result<Vec<PartitionLocation>> {
+        let mut request = tonic::Request::new(query);
+        request
+            .metadata_mut()
+            .insert(BALLISTA_VERSION_HEADER, MetadataValue::from_static(BALLISTA_VERSION));
+        let answer = job.scheduler.execute_query_push(request).await;
+        let mut news = answer.map_err(|status| failed(refusal(status.message())))?.into_inner();
+        loop {
+            let told = news.message().await.map_err(|status| self.lost(status.message()))?;
+            let told = told.ok_or_else(|| self.lost("it ended the connection"))?;
+            let Some(status) = told.status else { continue };
+            job.id = Some(status.job_id);
+            match status.status {
+                Some(Status::Successful(successful)) => {
+                    job.is_done = true;
+                    return Ok(successful.partition_location);
+                }
+                Some(Status::Failed(failure)) => {
+                    job.is_done = true;
+                    return Err(failed(refusal(&failure.error)));
+                }
+                Some(Status::Queued(_) | Status::Running(_)) | None => {}
+            }
+        }
+    }
+
+    fn lost(&self, reason: &str) -> DataFusionError {
+        failed(format!(
+            "the scheduler at {} was lost: {reason}; it forgets its jobs when it restarts, so run this again",
+            self.scheduler
+        ))
+    }
+
+    fn fetched(
+        &self,
+        location: PartitionLocation,
+    ) -> impl Future<Output = Result<SendableRecordBatchStream>> + Send + 'static {
+        let tls = self.tls.clone();
+        async move {
+            let layout = location.layout();
+            let missing = || failed("the scheduler does not say where rows are".to_owned());
+            let executor = location.executor_meta.ok_or_else(missing)?;
+            let partition = location.partition_id.ok_or_else(missing)?;
+            let port = u16::try_from(executor.port).map_err(|_| missing())?;
+            let connections = tls.as_ref().map(Tls::of_connections);
+            let client = BallistaClient::try_new(
+                &executor.host,
+                port,
+                LARGEST_MESSAGE,
+                tls.is_some(),
+                connections.map(|secured| Arc::new(BallistaConfigGrpcEndpoint::new(secured))),
+                FETCH_RETRIES,
+                FETCH_RETRY_WAIT_MS,
+                0,
+                0,
+            );
+            let unreachable = |error: ballista_core::error::BallistaError| {
+                failed(format!(
+                    "executor {}:{port} does not give the rows that it made: {error}",
+                    executor.host
+                ))
+            };
+            let mut client = client.await.map_err(unreachable)?;
+            client
+                .fetch_partition(&executor.id, &partition.into(), location.file_id, layout, true)
+                .await
+                .map_err(unreachable)
+        }
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        let (Some(job_id), Ok(runtime)) = (self.id.take(), tokio::runtime::Handle::try_current()) else {
+            return;
+        };
+        let (mut scheduler, is_done) = (self.scheduler.clone(), self.is_done);
+        runtime.spawn(async move {
+            let told = if is_done {
+                let remove_stage_ids = Vec::new();
+                let data = CleanJobDataParams { job_id, remove_stage_ids };
+                scheduler.clean_job_data(data).await.map(|_| ())
+            } else {
+                scheduler.cancel_job(CancelJobParams { job_id }).await.map(|_| ())
+            };
+            if let Err(status) = told {
+                tracing::warn!("the cluster could not be told that a job is over: {}", status.message());
+            }
+        });
+    }
+}
+
+/// What the scheduler and the executors must know of the session.
+fn settings(config: &SessionConfig) -> Vec<KeyValuePair> {
+    let config = config.clone().upgrade_for_ballista().with_ballista_adaptive_query_planner(false);
+    let options = config.options().entries();
+    options
+        .into_iter()
+        .map(|option| KeyValuePair {
+            key: option.key,
+            value: option.value,
+        })
+        .collect()
+}
+
+fn failed(reason: String) -> DataFusionError {
+    DataFusionError::Execution(reason)
+}
+
+/// What the cluster says of a plan that it does not run, or of a job that failed.
+fn refusal(message: &str) -> String {
+    // A process that has Ballista's codec alone cannot read nodes of ours.
+    if message.contains("BallistaPhysicalPlanNode") || message.contains("There is no UDF named") {
+        return "a scheduler or executor of the cluster does not know Pragati's plans; start all of them with \
+                `pragati cluster scheduler` and `pragati cluster executor`, of one version"
+            .to_owned();
+    }
+    format!("the cluster: {message}")
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}

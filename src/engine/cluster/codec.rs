@@ -1,0 +1,172 @@
+//! How a plan travels: DataFusion's and Ballista's own encoding of their nodes, and one codec for each kind of node of ours.
+
+use std::collections::HashSet;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use ballista_core::serde::BallistaPhysicalExtensionCodec;
+use datafusion::common::{DataFusionError, Result, exec_err, internal_err, not_impl_err};
+use datafusion::execution::TaskContext;
+use datafusion::logical_expr::ScalarUDF;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion_proto::physical_plan::{AsExecutionPlan, PhysicalExtensionCodec, PhysicalProtoConverterExtension};
+use datafusion_proto::protobuf::PhysicalPlanNode;
+use prost::Message;
+
+use super::functions::registry;
+use crate::engine::packing::PackExec;
+
+/// Begins every node of ours, so that it is never taken for one of Ballista's: no field of theirs has this number.
+const MARK: &[u8] = b"\xFFpragati";
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Encodes one kind of plan node.
+pub trait NodeCodec: Debug + Send + Sync {
+    /// What the kind is called; no two have the same name.
+    fn name(&self) -> &'static str;
+
+    /// What the node holds beside its inputs; none where it is of another kind.
+    fn encode(&self, node: &dyn ExecutionPlan, codec: &PlanCodec) -> Option<Result<Vec<u8>>>;
+
+    /// The node again.
+    fn decode(
+        &self,
+        held: &[u8],
+        inputs: &[Arc<dyn ExecutionPlan>],
+        context: &TaskContext,
+        codec: &PlanCodec,
+    ) -> Result<Arc<dyn ExecutionPlan>>;
+}
+
+/// Encodes whole plans.
+#[derive(Debug)]
+pub struct PlanCodec {
+    nodes: Vec<Arc<dyn NodeCodec>>,
+    functions: HashSet<String>,
+    others: BallistaPhysicalExtensionCodec,
+}
+
+/// A node of ours as it travels.
+#[derive(Clone, PartialEq, Message)]
+struct TravellingNode {
+    #[prost(string, tag = "1")]
+    kind: String,
+    #[prost(string, tag = "2")]
+    version: String,
+    #[prost(bytes = "vec", tag = "3")]
+    held: Vec<u8>,
+}
+
+impl PlanCodec {
+    /// A codec of the engine's kinds of nodes and of these, in plans that call the engine's functions and `functions`.
+    pub fn new(nodes: Vec<Arc<dyn NodeCodec>>, functions: impl IntoIterator<Item = ScalarUDF>) -> Self {
+        let engines: [Arc<dyn NodeCodec>; 1] = [Arc::new(PackNode)];
+        Self {
+            nodes: engines.into_iter().chain(nodes).collect(),
+            functions: registry(functions).scalar_functions.into_keys().collect(),
+            others: BallistaPhysicalExtensionCodec::default(),
+        }
+    }
+
+    fn decode_ours(
+        &self,
+        node: &[u8],
+        inputs: &[Arc<dyn ExecutionPlan>],
+        context: &TaskContext,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let node = TravellingNode::decode(node).map_err(|error| DataFusionError::External(error.into()))?;
+        if node.version != VERSION {
+            return exec_err!(
+                "the plan is of Pragati {}, and a process of the cluster is Pragati {VERSION}; run one version",
+                node.version
+            );
+        }
+        match self.nodes.iter().find(|codec| codec.name() == node.kind) {
+            Some(codec) => codec.decode(&node.held, inputs, context, self),
+            None => internal_err!("no codec for plan node {}", node.kind),
+        }
+    }
+}
+
+impl PhysicalExtensionCodec for PlanCodec {
+    fn try_encode(
+        &self,
+        node: Arc<dyn ExecutionPlan>,
+        buf: &mut Vec<u8>,
+        converter: &dyn PhysicalProtoConverterExtension,
+    ) -> Result<()> {
+        for codec in &self.nodes {
+            if let Some(held) = codec.encode(node.as_ref(), self) {
+                let node = TravellingNode {
+                    kind: codec.name().to_owned(),
+                    version: VERSION.to_owned(),
+                    held: held?,
+                };
+                buf.extend_from_slice(MARK);
+                return node.encode(buf).map_err(|error| DataFusionError::External(error.into()));
+            }
+        }
+        self.others.try_encode(node, buf, converter)
+    }
+
+    fn try_decode(
+        &self,
+        buf: &[u8],
+        inputs: &[Arc<dyn ExecutionPlan>],
+        ctx: &TaskContext,
+        converter: &dyn PhysicalProtoConverterExtension,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        match buf.strip_prefix(MARK) {
+            Some(ours) => self.decode_ours(ours, inputs, ctx),
+            None => self.others.try_decode(buf, inputs, ctx, converter),
+        }
+    }
+
+    /// A function travels by its name, which the executors must know.
+    fn try_encode_udf(&self, function: &ScalarUDF, _buf: &mut Vec<u8>) -> Result<()> {
+        if self.functions.contains(function.name()) {
+            return Ok(());
+        }
+        not_impl_err!("the cluster does not know function {}", function.name())
+    }
+}
+
+/// Packing holds nothing beside its input.
+#[derive(Debug)]
+struct PackNode;
+
+impl NodeCodec for PackNode {
+    fn name(&self) -> &'static str {
+        "pack"
+    }
+
+    fn encode(&self, node: &dyn ExecutionPlan, _codec: &PlanCodec) -> Option<Result<Vec<u8>>> {
+        node.is::<PackExec>().then(|| Ok(Vec::new()))
+    }
+
+    fn decode(
+        &self,
+        _held: &[u8],
+        inputs: &[Arc<dyn ExecutionPlan>],
+        _context: &TaskContext,
+        _codec: &PlanCodec,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        match inputs {
+            [rows] => Ok(Arc::new(PackExec(Arc::clone(rows)))),
+            _ => internal_err!("PackExec packs the rows of one plan"),
+        }
+    }
+}
+
+/// A plan as it travels inside a node.
+pub fn encode_plan(plan: &Arc<dyn ExecutionPlan>, codec: &PlanCodec) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    PhysicalPlanNode::try_from_physical_plan(Arc::clone(plan), codec)?.try_encode(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// A plan that travelled.
+pub fn decode_plan(bytes: &[u8], context: &TaskContext, codec: &PlanCodec) -> Result<Arc<dyn ExecutionPlan>> {
+    <PhysicalPlanNode as AsExecutionPlan>::try_decode(bytes)?.try_into_physical_plan(context, codec)
+}
+

@@ -1,0 +1,133 @@
+//! Decides which plans run on the cluster.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::catalog::Session;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{Result, not_impl_err};
+use datafusion::dataframe::DataFrame;
+use datafusion::datasource::memory::MemorySourceConfig;
+use datafusion::datasource::physical_plan::FileScanConfig;
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::execution::context::QueryPlanner;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::placeholder_row::PlaceholderRowExec;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
+
+use super::codec::encode_plan;
+use super::remote::RemoteExec;
+use super::{Cluster, EngineError};
+
+/// Makes plans as always, and has them run on the cluster where they can.
+#[derive(Debug)]
+pub struct ClusterPlanner(Arc<Cluster>);
+
+impl ClusterPlanner {
+    pub fn new(cluster: Arc<Cluster>) -> Self {
+        Self(cluster)
+    }
+}
+
+#[async_trait]
+impl QueryPlanner for ClusterPlanner {
+    async fn create_physical_plan(
+        &self,
+        logical_plan: &LogicalPlan,
+        session_state: &dyn Session,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let planner = DefaultPhysicalPlanner::default();
+        if let LogicalPlan::Analyze(analyze) = logical_plan {
+            return not_impl_err!(
+                "EXPLAIN ANALYZE of a plan on a cluster; use EXPLAIN, or run it without --cluster: {}",
+                analyze.input.display()
+            );
+        }
+        let plan = planner.create_physical_plan(logical_plan, session_state).await?;
+        match why_not_travelling(&plan, &self.0)? {
+            None => Ok(Arc::new(RemoteExec::new(in_one(plan), Arc::clone(&self.0)))),
+            Some(reason) => {
+                tracing::info!("a plan runs in this process, not on the cluster: {reason}");
+                Ok(plan)
+            }
+        }
+    }
+}
+
+/// The plan of a query, to be a part of one that is submitted.
+pub async fn travelling_plan(rows: DataFrame, what: &'static str) -> Result<Arc<dyn ExecutionPlan>, EngineError> {
+    let failed = || EngineError::running(what);
+    let (state, plan) = rows.into_parts();
+    let plan = state.optimize(&plan).map_err(failed())?;
+    let plan = DefaultPhysicalPlanner::default().create_physical_plan(&plan, &state).await;
+    let plan = plan.map_err(failed())?;
+    match sources(&plan).map_err(failed())? {
+        Sources::Strange(leaf) => Err(EngineError::Query {
+            what: what.to_owned(),
+            reason: format!("it reads {leaf}, which does not exist on the cluster"),
+        }),
+        Sources::Files | Sources::Values => Ok(plan),
+    }
+}
+
+fn in_one(plan: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
+    match plan.output_partitioning().partition_count() {
+        1 => plan,
+        _ => Arc::new(CoalescePartitionsExec::new(plan)),
+    }
+}
+
+/// Why a plan cannot run on the cluster, or need not.
+fn why_not_travelling(plan: &Arc<dyn ExecutionPlan>, cluster: &Cluster) -> Result<Option<String>> {
+    Ok(match sources(plan)? {
+        Sources::Strange(leaf) => Some(format!("it reads {leaf}")),
+        Sources::Values => Some("it reads no files".to_owned()),
+        Sources::Files => encode_plan(plan, cluster.codec())
+            .err()
+            .map(|error| error.strip_backtrace()),
+    })
+}
+
+/// What a plan reads.
+enum Sources {
+    /// Files, which every process of the cluster reaches.
+    Files,
+    /// Nothing but what the plan holds.
+    Values,
+    /// Something of this process, by the name of its node.
+    Strange(String),
+}
+
+/// What the nodes without inputs read. Ballista gives each task its share of files and values; of another kind of node, each
+/// would read all.
+fn sources(plan: &Arc<dyn ExecutionPlan>) -> Result<Sources> {
+    let mut found = Sources::Values;
+    plan.apply(|node| {
+        if node.children().is_empty() {
+            match source(node) {
+                Sources::Values => {}
+                other => found = other,
+            }
+        }
+        Ok(match found {
+            Sources::Strange(_) => TreeNodeRecursion::Stop,
+            Sources::Files | Sources::Values => TreeNodeRecursion::Continue,
+        })
+    })?;
+    Ok(found)
+}
+
+fn source(leaf: &Arc<dyn ExecutionPlan>) -> Sources {
+    if leaf.is::<EmptyExec>() || leaf.is::<PlaceholderRowExec>() {
+        return Sources::Values;
+    }
+    let source = leaf.downcast_ref::<DataSourceExec>().map(DataSourceExec::data_source);
+    match source {
+        Some(source) if source.downcast_ref::<FileScanConfig>().is_some() => Sources::Files,
+        Some(source) if source.downcast_ref::<MemorySourceConfig>().is_some() => Sources::Values,
+        _ => Sources::Strange(leaf.name().to_owned()),
+    }
+}

@@ -1,0 +1,105 @@
+//! The plan node that stands for a plan on the cluster.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result, Statistics, internal_err};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::EquivalenceProperties;
+use datafusion::physical_plan::execution_plan::{
+    Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions,
+};
+use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PhysicalExpr, PlanProperties};
+use futures::{FutureExt, TryStreamExt};
+
+use super::Cluster;
+
+/// Gives the rows of `plan`, of whose one partition the cluster makes them.
+#[derive(Debug, Clone)]
+pub struct RemoteExec {
+    pub plan: Arc<dyn ExecutionPlan>,
+    cluster: Arc<Cluster>,
+    properties: Arc<PlanProperties>,
+}
+
+impl RemoteExec {
+    /// `plan` has one partition.
+    pub fn new(plan: Arc<dyn ExecutionPlan>, cluster: Arc<Cluster>) -> Self {
+        let mut order = EquivalenceProperties::new(plan.schema());
+        if let Some(ordering) = plan.properties().output_ordering() {
+            order.add_ordering(ordering.iter().cloned());
+        }
+        let partitions = Partitioning::UnknownPartitioning(1);
+        let properties = PlanProperties::new(order, partitions, EmissionType::Final, Boundedness::Bounded);
+        Self {
+            plan,
+            cluster,
+            properties: Arc::new(properties),
+        }
+    }
+}
+
+impl DisplayAs for RemoteExec {
+    fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "RemoteExec: scheduler={}", self.cluster.scheduler())
+    }
+}
+
+impl ExecutionPlan for RemoteExec {
+    fn name(&self) -> &str {
+        "RemoteExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    /// What is below is the cluster's to run; EXPLAIN shows it.
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.plan]
+    }
+
+    fn apply_expressions(
+        &self,
+        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        _options: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        match <[_; 1]>::try_from(children) {
+            Ok([plan]) => Ok(Arc::new(Self::new(plan, Arc::clone(&self.cluster)))),
+            Err(_) => internal_err!("RemoteExec runs one plan"),
+        }
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        if partition != 0 {
+            return internal_err!("RemoteExec has one partition, not {}", partition + 1);
+        }
+        let Self { plan, cluster, .. } = self.clone();
+        let schema = plan.schema();
+        let rows = async move { cluster.run(plan, cluster.codec(), context.session_config()).await };
+        let rows = rows.into_stream().try_flatten();
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
+    }
+
+    fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
+        vec![ChildStats::At(partition)]
+    }
+
+    fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], _args: &StatisticsArgs) -> Result<Arc<Statistics>> {
+        Ok(Arc::clone(&inputs[0]))
+    }
+}

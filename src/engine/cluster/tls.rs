@@ -1,0 +1,77 @@
+//! Encrypted connections between the processes of a cluster, each of which may have to prove who it is.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ballista_core::extension::EndpointOverrideFn;
+use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity, ServerTlsConfig};
+
+use super::EngineError;
+use crate::engine::cluster_options::TlsFiles;
+
+/// Certificates, read once at start.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    authorities: Certificate,
+    own: Option<Identity>,
+}
+
+impl Tls {
+    /// Reads the files. A connection is never left without encryption because one of them cannot be read.
+    pub fn read(files: &TlsFiles) -> Result<Self, EngineError> {
+        let authorities = Certificate::from_pem(read(&files.authorities)?);
+        let own = match &files.own {
+            Some((certificate, key)) => Some(Identity::from_pem(read(certificate)?, read(key)?)),
+            None => None,
+        };
+        Ok(Self { authorities, own })
+    }
+
+    /// What a server needs, which lets in only whoever has a certificate of these authorities.
+    pub fn of_server(&self) -> Result<ServerTlsConfig, EngineError> {
+        let own = self.own.clone().ok_or_else(|| EngineError::Start {
+            reason: "a scheduler or executor with TLS needs a certificate and a key; set tls_certificate and tls_key \
+                     under [cluster]"
+                .to_owned(),
+        })?;
+        let tls = ServerTlsConfig::new().identity(own);
+        Ok(tls.client_ca_root(self.authorities.clone()))
+    }
+
+    /// The same connection, encrypted.
+    pub fn secured(&self, endpoint: Endpoint) -> Result<Endpoint, tonic::transport::Error> {
+        let mut tls = ClientTlsConfig::new().ca_certificate(self.authorities.clone());
+        if let Some(own) = &self.own {
+            tls = tls.identity(own.clone());
+        }
+        let address = endpoint.uri().to_string();
+        let endpoint = match address.strip_prefix("http://") {
+            // Ballista's executors know their scheduler by an address of this kind only.
+            Some(place) => settings_of(Endpoint::from_shared(format!("https://{place}"))?),
+            None => endpoint,
+        };
+        endpoint.tls_config(tls)
+    }
+
+    /// What Ballista is given to encrypt the connections that it makes.
+    pub fn of_connections(&self) -> EndpointOverrideFn {
+        let tls = self.clone();
+        Arc::new(move |endpoint| Ok(tls.secured(endpoint)?))
+    }
+}
+
+/// The settings that Ballista's own endpoints have, on one of ours.
+fn settings_of(endpoint: Endpoint) -> Endpoint {
+    use super::client::{CONNECT_TIMEOUT, KEEP_ALIVE};
+    endpoint
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_while_idle(true)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, EngineError> {
+    std::fs::read(path).map_err(|error| EngineError::Start {
+        reason: format!("TLS file {}: {error}", path.display()),
+    })
+}

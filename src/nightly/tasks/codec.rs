@@ -1,0 +1,134 @@
+//! How [`WriteReports`] travels.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use datafusion::common::{DataFusionError, Result, internal_err};
+use datafusion::execution::TaskContext;
+use datafusion::physical_plan::ExecutionPlan;
+use prost::Message;
+
+use super::TaskOutput;
+use super::node::WriteReports;
+use crate::engine::cluster::{NodeCodec, PlanCodec, decode_plan, encode_plan};
+use crate::report::shares::{Bounds, Recipe, RowsToComeNode, TablePlan};
+
+/// The nodes of nightly plans. An executor says where its temporary files go.
+pub fn nodes(folder: Option<&Path>) -> Vec<Arc<dyn NodeCodec>> {
+    let folder = folder.map(Path::to_owned);
+    vec![Arc::new(WriteReportsNode { folder }), Arc::new(RowsToComeNode)]
+}
+
+#[derive(Debug)]
+struct WriteReportsNode {
+    folder: Option<PathBuf>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Held {
+    #[prost(message, repeated, tag = "1")]
+    tables: Vec<HeldTable>,
+    #[prost(bytes = "vec", tag = "2")]
+    reports: Vec<u8>,
+    #[prost(string, repeated, tag = "3")]
+    last_ids: Vec<String>,
+    #[prost(uint64, tag = "4")]
+    details_bytes: u64,
+    /// As JSON.
+    #[prost(string, tag = "5")]
+    style: String,
+    #[prost(oneof = "HeldOutput", tags = "6, 7")]
+    output: Option<HeldOutput>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct HeldTable {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(string, repeated, tag = "2")]
+    columns: Vec<String>,
+    #[prost(bytes = "vec", tag = "3")]
+    rows: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, prost::Oneof)]
+enum HeldOutput {
+    #[prost(string, tag = "6")]
+    Folder(String),
+    #[prost(string, tag = "7")]
+    Store(String),
+}
+
+impl NodeCodec for WriteReportsNode {
+    fn name(&self) -> &'static str {
+        "write_reports"
+    }
+
+    fn encode(&self, node: &dyn ExecutionPlan, codec: &PlanCodec) -> Option<Result<Vec<u8>>> {
+        let node = node.downcast_ref::<WriteReports>()?;
+        Some(held(node, codec).map(|held| held.encode_to_vec()))
+    }
+
+    fn decode(
+        &self,
+        held: &[u8],
+        inputs: &[Arc<dyn ExecutionPlan>],
+        context: &TaskContext,
+        codec: &PlanCodec,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let held = Held::decode(held).map_err(external)?;
+        let Ok(exchanged) = <[_; 3]>::try_from(inputs.to_vec()) else {
+            return internal_err!("WriteReports has three inputs");
+        };
+        let tables = held.tables.into_iter().map(|table| {
+            Ok(TablePlan {
+                name: table.name,
+                columns: table.columns,
+                rows: decode_plan(&table.rows, context, codec)?,
+            })
+        });
+        let recipe = Recipe {
+            tables: tables.collect::<Result<_>>()?,
+            reports: decode_plan(&held.reports, context, codec)?,
+            bounds: Arc::new(Bounds::new(held.last_ids)),
+            details_bytes: usize::try_from(held.details_bytes).unwrap_or(usize::MAX),
+        };
+        let style = serde_json::from_str(&held.style).map_err(external)?;
+        let output = match held.output {
+            Some(HeldOutput::Folder(path)) => TaskOutput::Folder(path.into()),
+            Some(HeldOutput::Store(url)) => TaskOutput::Store(url),
+            None => return internal_err!("WriteReports has no output"),
+        };
+        let folder = self.folder.clone();
+        Ok(Arc::new(WriteReports::over(exchanged, Arc::new(recipe), style, output, folder)))
+    }
+}
+
+fn held(node: &WriteReports, codec: &PlanCodec) -> Result<Held> {
+    let recipe = &node.recipe;
+    let tables = recipe.tables.iter().map(|table| {
+        Ok(HeldTable {
+            name: table.name.clone(),
+            columns: table.columns.clone(),
+            rows: encode_plan(&table.rows, codec)?,
+        })
+    });
+    Ok(Held {
+        tables: tables.collect::<Result<_>>()?,
+        reports: encode_plan(&recipe.reports, codec)?,
+        last_ids: recipe.bounds.last_ids().to_vec(),
+        details_bytes: recipe.details_bytes as u64,
+        style: serde_json::to_string(&node.style).map_err(external)?,
+        output: Some(match &node.output {
+            TaskOutput::Folder(path) => match path.to_str() {
+                Some(path) => HeldOutput::Folder(path.to_owned()),
+                None => return internal_err!("the path of the output is not UTF-8"),
+            },
+            TaskOutput::Store(url) => HeldOutput::Store(url.clone()),
+        }),
+    })
+}
+
+fn external(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> DataFusionError {
+    DataFusionError::External(error.into())
+}

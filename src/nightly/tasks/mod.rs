@@ -1,0 +1,86 @@
+//! The nightly reports of a cluster: its tasks write the files of their own batches, this process publishes them.
+//!
+//! A task writes under names of its own and moves each finished file to its place, so that a task that is tried again, or
+//! goes on after it was given up, replaces files by the same bytes and no more.
+
+mod codec;
+mod node;
+mod output;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use datafusion::arrow::array::AsArray;
+use datafusion::physical_plan::ExecutionPlan;
+use futures::TryStreamExt;
+
+pub use codec::nodes;
+pub use output::TaskOutput;
+
+use super::error::NightlyError;
+use super::manifest::{Content, FileEntry};
+use super::mart::MartFile;
+use super::{Run, layout};
+use crate::engine::cluster::PlanCodec;
+use crate::engine::{Cluster, EngineError};
+use crate::exports::nonblank;
+use crate::report::shares::{part_number, share_out};
+use crate::report::{ALL_REPORTS, CsvStyle};
+use node::{FILES, WriteReports};
+
+/// The functions that plans of tasks call, beside the engine's.
+pub fn functions() -> [datafusion::logical_expr::ScalarUDF; 2] {
+    [nonblank(), part_number()]
+}
+
+/// Has the reports of all batches written by tasks; gives the files in the order of a single process.
+pub(super) async fn write_reports(run: &Run<'_>, cluster: &Cluster) -> Result<Vec<FileEntry>, NightlyError> {
+    let output = match run.upload {
+        None => TaskOutput::Folder(run.staged.path().to_owned()),
+        Some(upload) => TaskOutput::Store(upload.run_url()),
+    };
+    let shared_out = share_out(run.catalog, cluster.partitions()).await?;
+    let rows_of_reports = shared_out.recipe.reports.schema();
+    let part_count = shared_out.recipe.bounds.part_count();
+    let style = CsvStyle::from(&run.config.report);
+    run.progress.stage("writing");
+    let plan: Arc<dyn ExecutionPlan> = Arc::new(WriteReports::new(shared_out, style, output.clone()));
+    let codec = PlanCodec::new(nodes(None), functions());
+    let failed = || EngineError::running(ALL_REPORTS);
+    let written = cluster.run(plan, &codec, &run.catalog.session.copied_config()).await;
+    let mut written = written.map_err(failed())?;
+    let mut files: Vec<FileEntry> = Vec::new();
+    while let Some(rows) = written.try_next().await.map_err(failed())? {
+        let entries = rows.column_by_name(FILES).and_then(|column| column.as_string_opt::<i32>());
+        let entries = entries.ok_or(EngineError::Lost("list of files"))?;
+        for entry in entries.iter().flatten() {
+            let entry = serde_json::from_str(entry).map_err(|_| EngineError::Lost("list of files"))?;
+            files.push(entry);
+        }
+    }
+    let reports = files.iter().filter(|file| file.unknown_users().is_some()).count() as u64;
+    run.progress.batches(reports);
+    run.progress.batches_written(reports);
+
+    // A part without batches is in no task's share; its file of the mart, without rows, belongs to the output all the same.
+    let written: HashSet<String> = files.iter().map(|file| file.path.clone()).collect();
+    super::staged::make_folder(&run.staged.path().join(layout::MART))?;
+    let mut empty = Vec::new();
+    for part in 0..part_count {
+        if !written.contains(&layout::part_path(layout::MART, part)) {
+            empty.push(MartFile::create(run.staged, part, Arc::clone(&rows_of_reports))?.finish()?);
+        }
+    }
+    files.extend(run.uploaded(empty).await?);
+    files.sort_unstable_by(|a, b| place(a).cmp(&place(b)));
+    output.remove_leftovers()?;
+    Ok(files)
+}
+
+/// Reports come before the mart, each in their order.
+fn place(file: &FileEntry) -> (bool, &str) {
+    match &file.content {
+        Content::ReportCsv { batch_id, .. } => (false, batch_id),
+        _ => (true, &file.path),
+    }
+}

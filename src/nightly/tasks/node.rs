@@ -1,0 +1,215 @@
+//! The plan node that writes reports.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{RecordBatch, StringArray};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{DataFusionError, Result, internal_err};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::{Distribution, EquivalenceProperties};
+use datafusion::physical_plan::execution_plan::{
+    Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions,
+};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, InputDistributionRequirements, Partitioning,
+    PhysicalExpr, PlanProperties,
+};
+use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt, TryStreamExt};
+use tokio::sync::OnceCell;
+
+use super::super::error::NightlyError;
+use super::super::layout;
+use super::super::manifest::FileEntry;
+use super::super::parts::write_part;
+use super::super::staged::{StagedOutput, make_folder};
+use super::TaskOutput;
+use crate::nightly::Progress;
+use crate::report::{CsvStyle, ReportGroup};
+use crate::report::shares::{Everybody, Recipe, SharedOut, Workplace};
+
+/// The one column of what is given: an entry of the manifest, as JSON.
+pub const FILES: &str = "file";
+
+/// Writes the reports of the parts that its exchanged inputs bring to a partition; gives a row a file.
+#[derive(Clone)]
+pub struct WriteReports {
+    exchanged: [Arc<dyn ExecutionPlan>; 3],
+    pub recipe: Arc<Recipe>,
+    pub style: CsvStyle,
+    pub output: TaskOutput,
+    /// Where a task keeps temporary files; known to executors alone.
+    folder: Option<PathBuf>,
+    /// Read once for all partitions that a task has.
+    everybody: Arc<OnceCell<Everybody>>,
+    properties: Arc<PlanProperties>,
+}
+
+impl WriteReports {
+    /// Writes to `output`.
+    pub fn new(shared_out: SharedOut, style: CsvStyle, output: TaskOutput) -> Self {
+        Self::over(shared_out.exchanged, Arc::new(shared_out.recipe), style, output, None)
+    }
+
+    pub fn over(
+        exchanged: [Arc<dyn ExecutionPlan>; 3],
+        recipe: Arc<Recipe>,
+        style: CsvStyle,
+        output: TaskOutput,
+        folder: Option<PathBuf>,
+    ) -> Self {
+        let partitions = exchanged[0].output_partitioning().partition_count();
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(schema()),
+            Partitioning::UnknownPartitioning(partitions),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        );
+        Self {
+            exchanged,
+            recipe,
+            style,
+            output,
+            folder,
+            everybody: Arc::default(),
+            properties: Arc::new(properties),
+        }
+    }
+
+    /// The files of a partition, part by part.
+    async fn write(
+        self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        let Some(folder) = self.folder.clone() else {
+            return internal_err!("reports are written by executors");
+        };
+        let workplace = Workplace {
+            context,
+            folder: folder.clone(),
+            everybody: Arc::clone(&self.everybody),
+        };
+        let share = self.recipe.share(&self.exchanged, partition, &workplace).await;
+        let reports = Arc::new(share.map_err(|error| failed(error.into()))?);
+        let staged = self.output.stage(&folder).map_err(failed)?;
+        let parts = (0..reports.part_count()).filter(|&part| !reports.batches_of_part(part).is_empty());
+        let written = futures::stream::iter(parts.collect::<Vec<_>>());
+        let written = written.then(move |part| {
+            let (task, reports, staged) = (self.clone(), Arc::clone(&reports), staged.clone());
+            task.write_part(reports, part, staged).boxed()
+        });
+        Ok(written.boxed())
+    }
+
+    async fn write_part(self, reports: Arc<ReportGroup>, part: usize, staged: StagedOutput) -> Result<RecordBatch> {
+        make_folder(&staged.path().join(layout::MART)).map_err(failed)?;
+        let written = write_part(&reports, part, staged.clone(), self.style.clone(), Arc::new(Unwatched)).await;
+        let written = written.map_err(failed)?;
+        let files: Vec<FileEntry> = written.csv.into_iter().chain([written.mart]).collect();
+        self.output.take(&staged, &files).await.map_err(failed)?;
+        rows(&files)
+    }
+}
+
+fn schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![Field::new(FILES, DataType::Utf8, false)]))
+}
+
+fn rows(files: &[FileEntry]) -> Result<RecordBatch> {
+    let entries: std::result::Result<Vec<String>, _> = files.iter().map(serde_json::to_string).collect();
+    let entries = entries.map_err(|error| DataFusionError::External(error.into()))?;
+    Ok(RecordBatch::try_new(schema(), vec![Arc::new(StringArray::from(entries))])?)
+}
+
+/// What the scheduler is told. It tries a task again, elsewhere perhaps, where the trouble was with files or the network.
+fn failed(error: NightlyError) -> DataFusionError {
+    match &error {
+        NightlyError::Upload { .. } | NightlyError::Unwritable { .. } | NightlyError::DiskFull(_) => {
+            DataFusionError::IoError(std::io::Error::other(error.to_string()))
+        }
+        _ => DataFusionError::External(Box::new(error)),
+    }
+}
+
+/// Nobody watches a task.
+struct Unwatched;
+
+impl Progress for Unwatched {
+    fn stage(&self, _name: &'static str) {}
+    fn batches(&self, _more: u64) {}
+    fn batches_written(&self, _more: u64) {}
+}
+
+impl fmt::Debug for WriteReports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WriteReports").field("output", &self.output).finish_non_exhaustive()
+    }
+}
+
+impl DisplayAs for WriteReports {
+    fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "WriteReports: output={:?}", self.output)
+    }
+}
+
+impl ExecutionPlan for WriteReports {
+    fn name(&self) -> &str {
+        "WriteReports"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        self.exchanged.iter().collect()
+    }
+
+    /// Partitions of the same number belong together, as the exchanges made them.
+    fn input_distribution_requirements(&self) -> InputDistributionRequirements {
+        InputDistributionRequirements::new(vec![Distribution::UnspecifiedDistribution; self.exchanged.len()])
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false; self.exchanged.len()]
+    }
+
+    fn apply_expressions(
+        &self,
+        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        _options: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let Ok(exchanged) = <[_; 3]>::try_from(children) else {
+            return internal_err!("WriteReports has three inputs");
+        };
+        let Self {
+            recipe,
+            style,
+            output,
+            folder,
+            ..
+        } = Arc::unwrap_or_clone(self);
+        Ok(Arc::new(Self::over(exchanged, recipe, style, output, folder)))
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let written = futures::stream::once(self.clone().write(partition, context)).try_flatten();
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema(), written)))
+    }
+}

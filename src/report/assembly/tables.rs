@@ -1,0 +1,69 @@
+//! Where an assembly reads its tables: the catalog's, or what a cluster's exchange brings to one of its tasks.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::memory_pool::MemoryPool;
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::prelude::{col, lit};
+
+use super::super::error::ReportError;
+use super::Scope;
+use crate::catalog::Catalog;
+use crate::engine::EngineError;
+
+/// Tables under the names and columns of the contract, and what reading them may use.
+#[async_trait]
+pub trait Tables: Send + Sync {
+    /// Some columns of the rows in scope of a table, in partitions that may be read at the same time.
+    async fn read(
+        &self,
+        table: &'static str,
+        columns: &[&'static str],
+        scope: Scope<'_>,
+    ) -> Result<Vec<SendableRecordBatchStream>, ReportError>;
+
+    /// What accounts for the memory of directories.
+    fn memory_pool(&self) -> Arc<dyn MemoryPool>;
+
+    /// Where temporary files go.
+    fn temp_folder(&self) -> &Path;
+}
+
+#[async_trait]
+impl Tables for Catalog {
+    async fn read(
+        &self,
+        table: &'static str,
+        columns: &[&'static str],
+        scope: Scope<'_>,
+    ) -> Result<Vec<SendableRecordBatchStream>, ReportError> {
+        let failed = || EngineError::running(format!("table {table}"));
+        let rows = self.session.table(table).await;
+        let mut rows = rows.and_then(|rows| rows.select_columns(columns)).map_err(failed())?;
+        let within = match scope {
+            Scope::Everything => None,
+            Scope::OneBatch(batch) => Some(col("batch_id").eq(lit(batch.as_str()))),
+            Scope::Range(ids) => conjunction(
+                ids.after
+                    .iter()
+                    .map(|id| col("batch_id").gt(lit(id)))
+                    .chain(ids.up_to.iter().map(|id| col("batch_id").lt_eq(lit(id)))),
+            ),
+        };
+        if let Some(within) = within {
+            rows = rows.filter(within).map_err(failed())?;
+        }
+        Ok(rows.execute_stream_partitioned().await.map_err(failed())?)
+    }
+
+    fn memory_pool(&self) -> Arc<dyn MemoryPool> {
+        Arc::clone(&self.session.runtime_env().memory_pool)
+    }
+
+    fn temp_folder(&self) -> &Path {
+        &self.temp_folder
+    }
+}

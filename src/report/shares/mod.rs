@@ -1,0 +1,194 @@
+//! The reports of all batches, shared out among the tasks of a cluster.
+//!
+//! An exchange brings the enrolments, the progress and the batches of a part to one task, by the number of the part. The
+//! task assembles its parts in the way of a single process ([`super::assembly`]), so that the rows, and the files made of
+//! them, are the same. The users come to every task whole: it reads their export itself.
+
+mod part_number;
+mod rows_to_come;
+mod tables;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::{Result as EngineResult, ScalarValue};
+use datafusion::dataframe::DataFrame;
+use datafusion::execution::TaskContext;
+use datafusion::execution::memory_pool::MemoryLimit;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_plan::repartition::RepartitionExec;
+use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use datafusion::physical_plan::{ExecutionPlan, Partitioning};
+use datafusion::prelude::{col, lit};
+use tokio::sync::OnceCell;
+
+pub use part_number::part_number;
+pub use rows_to_come::{RowsToCome, RowsToComeNode};
+pub use tables::TablePlan;
+
+use super::all::{ALL_REPORTS, ReportGroup};
+pub use super::assembly::{Bounds, Everybody};
+use super::assembly::{
+    Batches, DetailsPlace, Scope, USER_TABLES, assemble, batches_in_parts, columns_of, details_schema, listed_batches,
+    user_columns,
+};
+use super::error::ReportError;
+use super::groups;
+use crate::catalog::Catalog;
+use crate::engine::EngineError;
+use crate::engine::cluster::travelling_plan;
+use rows_to_come::TableToCome;
+use tables::TaskTables;
+
+/// The column of exchanged rows that says which part they belong to.
+const PART: &str = "part";
+/// The tables that are exchanged, each in one stream of its rows a task.
+pub const EXCHANGED: [&str; 3] = ["enrolments", "course_progress", "distinct_batches"];
+
+/// How the work is shared out.
+pub struct SharedOut {
+    /// The rows of [`EXCHANGED`], partitioned in the same way: a part is in one partition.
+    pub exchanged: [Arc<dyn ExecutionPlan>; 3],
+    pub recipe: Recipe,
+}
+
+/// What a task needs to know to make its share, beside the exchanged rows.
+#[derive(Debug, Clone)]
+pub struct Recipe {
+    /// The tables that every task reads whole.
+    pub tables: Vec<TablePlan>,
+    /// The rows of reports, made of [`RowsToCome`].
+    pub reports: Arc<dyn ExecutionPlan>,
+    /// Where parts end.
+    pub bounds: Arc<Bounds>,
+    /// About how much memory the details of users take, in bytes.
+    pub details_bytes: usize,
+}
+
+/// What a task has for its work.
+#[derive(Clone)]
+pub struct Workplace {
+    pub context: Arc<TaskContext>,
+    /// Where temporary files go.
+    pub folder: PathBuf,
+    /// All users, who are read once for all partitions of a task.
+    pub everybody: Arc<OnceCell<Everybody>>,
+}
+
+/// Plans how the reports of all batches are shared out among so many partitions.
+pub async fn share_out(catalog: &Catalog, partitions: usize) -> Result<SharedOut, ReportError> {
+    let bounds = batches_in_parts(catalog).await?.bounds().clone();
+    let [enrolments, progress, batches] = EXCHANGED;
+    let exchanged = [
+        exchanged(catalog, enrolments, &bounds, partitions).await?,
+        exchanged(catalog, progress, &bounds, partitions).await?,
+        exchanged(catalog, batches, &bounds, partitions).await?,
+    ];
+    let mut tables = Vec::new();
+    for table in USER_TABLES {
+        // The ids are read first, and all columns while other tables are.
+        for columns in [vec!["user_id"], user_columns().collect()] {
+            let rows = columns_of_table(catalog, table, &columns).await?;
+            tables.push(TablePlan {
+                name: table.to_owned(),
+                columns: columns.into_iter().map(str::to_owned).collect(),
+                rows: travelling_plan(rows, "table users").await?,
+            });
+        }
+    }
+    let recipe = Recipe {
+        tables,
+        reports: reports_to_come(catalog).await?,
+        bounds: Arc::new(bounds),
+        details_bytes: groups::bytes_of_details(catalog),
+    };
+    Ok(SharedOut { exchanged, recipe })
+}
+
+/// The rows of a table, each with its part, brought to the partition of the part.
+async fn exchanged(
+    catalog: &Catalog,
+    table: &'static str,
+    bounds: &Bounds,
+    partitions: usize,
+) -> Result<Arc<dyn ExecutionPlan>, ReportError> {
+    let failed = || EngineError::running(format!("table {table}"));
+    let rows = columns_of_table(catalog, table, columns_of(table)).await?;
+    let last_ids: Vec<ScalarValue> = bounds.last_ids().iter().map(|id| id.as_str().into()).collect();
+    let last_ids = ScalarValue::List(ScalarValue::new_list_nullable(&last_ids, &DataType::Utf8));
+    let rows = rows
+        .filter(col("batch_id").is_not_null())
+        .and_then(|rows| rows.with_column(PART, part_number().call(vec![col("batch_id"), lit(last_ids)])))
+        .map_err(failed())?;
+    let rows = travelling_plan(rows, table).await?;
+    let part = rows.schema().index_of(PART).map_err(ReportError::from)?;
+    let by_part = Partitioning::Hash(vec![Arc::new(Column::new(PART, part))], partitions);
+    let exchange = RepartitionExec::try_new(rows, by_part).map_err(failed())?;
+    Ok(Arc::new(exchange))
+}
+
+async fn columns_of_table(catalog: &Catalog, table: &str, columns: &[&str]) -> Result<DataFrame, ReportError> {
+    let rows = catalog.session.table(table).await;
+    let rows = rows.and_then(|rows| rows.select_columns(columns));
+    Ok(rows.map_err(EngineError::running(format!("table {table}")))?)
+}
+
+/// The plan of the reports' rows over details that a task will assemble.
+async fn reports_to_come(catalog: &Catalog) -> Result<Arc<dyn ExecutionPlan>, ReportError> {
+    let to_come = Arc::new(TableToCome::new(details_schema()));
+    let rows = catalog
+        .query_over("reports/course_progress_report", "enrolment_details", to_come)
+        .await?;
+    let plan = rows.create_physical_plan().await;
+    Ok(plan.map_err(EngineError::running(ALL_REPORTS))?)
+}
+
+/// The plan of the reports' rows, over the details that a task has assembled.
+fn over_details(
+    reports: Arc<dyn ExecutionPlan>,
+    details: Vec<Arc<dyn PartitionStream>>,
+) -> EngineResult<Arc<dyn ExecutionPlan>> {
+    let replaced = reports.transform_up(|node| match node.downcast_ref::<RowsToCome>() {
+        None => Ok(Transformed::no(node)),
+        Some(to_come) => {
+            let (schema, columns) = (details_schema(), Some(&to_come.columns));
+            let rows = StreamingTableExec::try_new(schema, details.clone(), columns, [], false, None)?;
+            Ok(Transformed::yes(Arc::new(rows)))
+        }
+    });
+    replaced.data()
+}
+
+impl Recipe {
+    /// Assembles the parts of one partition, whose exchanged rows are the `exchanged` ones of that number.
+    pub async fn share(
+        &self,
+        exchanged: &[Arc<dyn ExecutionPlan>; 3],
+        partition: usize,
+        workplace: &Workplace,
+    ) -> Result<ReportGroup, ReportError> {
+        let tables = TaskTables::new(self, exchanged, partition, workplace)?;
+        let everybody = workplace
+            .everybody
+            .get_or_try_init(|| Everybody::read(&tables, self.details_place(&workplace.context)))
+            .await?;
+        let listed = listed_batches(&tables, Scope::Everything).await?;
+        let batches = Batches::within(listed, Arc::clone(&self.bounds));
+        let parts = 0..batches.part_count();
+        let assembly = assemble(&tables, Scope::Everything, everybody, batches, parts).await?;
+        let reports = over_details(Arc::clone(&self.reports), assembly.details);
+        let reports = reports.map_err(EngineError::running(ALL_REPORTS))?;
+        let (ends, sizes) = (assembly.part_ends, assembly.part_sizes);
+        let context = Arc::clone(&workplace.context);
+        Ok(ReportGroup::over(assembly.batches, 0, ends, &sizes, reports, context))
+    }
+
+    fn details_place(&self, context: &TaskContext) -> DetailsPlace {
+        match context.memory_pool().memory_limit() {
+            MemoryLimit::Finite(limit) if self.details_bytes > limit / 2 => DetailsPlace::TemporaryFile,
+            _ => DetailsPlace::Memory,
+        }
+    }
+}

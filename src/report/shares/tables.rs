@@ -1,0 +1,81 @@
+//! The tables of one task: the exchanged ones of its partition, and those that it reads whole.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use datafusion::execution::memory_pool::MemoryPool;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+
+use super::super::assembly::{Scope, Tables};
+use super::super::error::ReportError;
+use super::{EXCHANGED, Recipe, Workplace};
+use crate::engine::EngineError;
+
+/// How some columns of a table are read.
+#[derive(Debug, Clone)]
+pub struct TablePlan {
+    pub name: String,
+    pub columns: Vec<String>,
+    pub rows: Arc<dyn ExecutionPlan>,
+}
+
+pub struct TaskTables<'a> {
+    whole: &'a [TablePlan],
+    /// Each is read once.
+    exchanged: Mutex<HashMap<&'static str, SendableRecordBatchStream>>,
+    context: Arc<TaskContext>,
+    folder: PathBuf,
+}
+
+impl<'a> TaskTables<'a> {
+    pub fn new(
+        recipe: &'a Recipe,
+        exchanged: &[Arc<dyn ExecutionPlan>; 3],
+        partition: usize,
+        workplace: &Workplace,
+    ) -> Result<Self, ReportError> {
+        let context = &workplace.context;
+        let streams = EXCHANGED.into_iter().zip(exchanged).map(|(table, rows)| {
+            let rows = rows.execute(partition, Arc::clone(context));
+            let rows = rows.map_err(EngineError::running(format!("table {table}")))?;
+            Ok::<_, ReportError>((table, rows))
+        });
+        Ok(Self {
+            whole: &recipe.tables,
+            exchanged: Mutex::new(streams.collect::<Result<_, _>>()?),
+            context: Arc::clone(context),
+            folder: workplace.folder.clone(),
+        })
+    }
+}
+
+#[async_trait]
+impl Tables for TaskTables<'_> {
+    async fn read(
+        &self,
+        table: &'static str,
+        columns: &[&'static str],
+        _scope: Scope<'_>,
+    ) -> Result<Vec<SendableRecordBatchStream>, ReportError> {
+        if let Some(plan) = self.whole.iter().find(|plan| plan.name == table && plan.columns == columns) {
+            let partitions = 0..plan.rows.output_partitioning().partition_count();
+            let rows = partitions.map(|partition| plan.rows.execute(partition, Arc::clone(&self.context)));
+            let rows = rows.collect::<Result<Vec<_>, _>>();
+            return Ok(rows.map_err(EngineError::running(format!("table {table}")))?);
+        }
+        let mut exchanged = self.exchanged.lock().unwrap_or_else(PoisonError::into_inner);
+        let rows = exchanged.remove(table).ok_or(EngineError::Lost("rows of an exchange"))?;
+        Ok(vec![rows])
+    }
+
+    fn memory_pool(&self) -> Arc<dyn MemoryPool> {
+        Arc::clone(self.context.memory_pool())
+    }
+
+    fn temp_folder(&self) -> &Path {
+        &self.folder
+    }
+}

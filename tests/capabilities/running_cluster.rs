@@ -1,0 +1,171 @@
+//! A cluster of processes on this machine: a scheduler and some executors, which end with the value.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::support::pragati;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What all processes of a cluster are started with.
+#[derive(Debug, Clone, Default)]
+pub struct Setup {
+    /// Options of every process.
+    pub options: Vec<String>,
+    pub environment: Vec<(String, String)>,
+    /// An option of the scheduler: seconds.
+    pub executor_timeout: Option<u64>,
+}
+
+pub struct RunningCluster {
+    setup: Setup,
+    scheduler: Child,
+    pub port: u16,
+    executors: Vec<Option<Child>>,
+    work: TempDir,
+}
+
+impl RunningCluster {
+    /// A scheduler and so many executors with one slot each.
+    pub fn start(executors: usize) -> Self {
+        Self::start_with(executors, Setup::default())
+    }
+
+    pub fn start_with(executors: usize, setup: Setup) -> Self {
+        let port = free_port();
+        let mut cluster = Self {
+            scheduler: start_scheduler(&setup, port),
+            setup,
+            port,
+            executors: Vec::new(),
+            work: tempfile::tempdir().expect("a folder"),
+        };
+        for _ in 0..executors {
+            cluster.add_executor(&[]);
+        }
+        cluster
+    }
+
+    /// Its address, for `--cluster`.
+    pub fn address(&self) -> String {
+        format!("df://localhost:{}", self.port)
+    }
+
+    /// Another executor; gives its number.
+    pub fn add_executor(&mut self, options: &[&str]) -> usize {
+        let number = self.executors.len();
+        let port = free_port();
+        let mut executor = self.process("executor");
+        executor.args(["--scheduler", &self.address(), "--listen", &format!("127.0.0.1:{port}")]);
+        executor.args(["--advertised-host", "localhost", "--slots", "1", "--work-dir"]);
+        executor.arg(self.work_folder(number)).args(options);
+        let executor = executor.stderr(log_file(self.work.path(), number)).spawn().expect("an executor");
+        self.executors.push(Some(executor));
+        wait_until(|| std::net::TcpStream::connect(("127.0.0.1", port)).is_ok(), "an executor");
+        number
+    }
+
+    /// The folder of an executor's files.
+    pub fn work_folder(&self, number: usize) -> PathBuf {
+        self.work.path().join(format!("executor-{number}"))
+    }
+
+    /// Kills an executor at once.
+    pub fn kill_executor(&mut self, number: usize) {
+        if let Some(mut executor) = self.executors[number].take() {
+            executor.kill().expect("killed");
+            executor.wait().expect("it ends");
+        }
+    }
+
+    /// Tells an executor to end, and waits until it has.
+    pub fn drain_executor(&mut self, number: usize) {
+        if let Some(executor) = self.executors[number].take() {
+            drained(executor);
+        }
+    }
+
+    /// Kills the scheduler, and starts one in its place.
+    pub fn restart_scheduler(&mut self) {
+        self.scheduler.kill().expect("killed");
+        self.scheduler.wait().expect("it ends");
+        self.scheduler = start_scheduler(&self.setup, self.port);
+    }
+
+    fn process(&self, role: &str) -> Command {
+        process(&self.setup, role)
+    }
+}
+
+impl Drop for RunningCluster {
+    fn drop(&mut self) {
+        for executor in self.executors.iter_mut().flatten() {
+            let _ = executor.kill();
+            let _ = executor.wait();
+        }
+        let _ = self.scheduler.kill();
+        let _ = self.scheduler.wait();
+    }
+}
+
+fn process(setup: &Setup, role: &str) -> Command {
+    // The command of `assert_cmd` cannot be left running.
+    let prepared = pragati();
+    let mut process = Command::new(prepared.get_program());
+    process.current_dir(env!("CARGO_TARGET_TMPDIR"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PRAGATI_")) {
+        process.env_remove(name);
+    }
+    process.args(["cluster", role]).args(&setup.options);
+    process.envs(setup.environment.iter().cloned());
+    process.stdin(Stdio::null()).stdout(Stdio::null());
+    process
+}
+
+fn start_scheduler(setup: &Setup, port: u16) -> Child {
+    let mut scheduler = process(setup, "scheduler");
+    scheduler.args(["--listen", &format!("127.0.0.1:{port}")]);
+    if let Some(seconds) = setup.executor_timeout {
+        scheduler.args(["--executor-timeout", &seconds.to_string()]);
+    }
+    let mut scheduler = scheduler.stderr(Stdio::piped()).spawn().expect("a scheduler");
+    let mut talk = BufReader::new(scheduler.stderr.take().expect("its talk"));
+    let mut line = String::new();
+    talk.read_line(&mut line).expect("a line");
+    assert!(line.contains("df://"), "{line}");
+    // Read to its end, so that the scheduler never waits for a reader.
+    std::thread::spawn(move || std::io::copy(&mut talk, &mut std::io::sink()));
+    scheduler
+}
+
+fn drained(mut executor: Child) {
+    let killed = Command::new("kill").arg(executor.id().to_string()).status();
+    assert!(killed.is_ok_and(|status| status.success()));
+    let ended = executor.wait().expect("it ends");
+    assert!(ended.success(), "{ended}");
+}
+
+fn log_file(folder: &Path, number: usize) -> Stdio {
+    let file = std::fs::File::create(folder.join(format!("executor-{number}.log"))).expect("a file");
+    Stdio::from(file)
+}
+
+/// A port that nobody listens on.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    listener.local_addr().expect("an address").port()
+}
+
+/// Waits for something that comes soon.
+pub fn wait_until(mut is_there: impl FnMut() -> bool, what: &str) {
+    let start = Instant::now();
+    while !is_there() {
+        assert!(start.elapsed() < PATIENCE, "waited for {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
