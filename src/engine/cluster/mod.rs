@@ -8,6 +8,7 @@
 
 mod client;
 mod codec;
+mod empty;
 mod functions;
 mod planner;
 mod remote;

@@ -19,6 +19,7 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 
 use super::codec::encode_plan;
+use super::empty::without_empty_branches;
 use super::remote::RemoteExec;
 use super::{Cluster, EngineError};
 
@@ -47,6 +48,7 @@ impl QueryPlanner for ClusterPlanner {
             );
         }
         let plan = planner.create_physical_plan(logical_plan, session_state).await?;
+        let plan = without_empty_branches(plan)?;
         match why_not_travelling(&plan, &self.0)? {
             None => Ok(Arc::new(RemoteExec::new(in_one(plan), Arc::clone(&self.0)))),
             Some(reason) => {
@@ -63,7 +65,7 @@ pub async fn travelling_plan(rows: DataFrame, what: &'static str) -> Result<Arc<
     let (state, plan) = rows.into_parts();
     let plan = state.optimize(&plan).map_err(failed())?;
     let plan = DefaultPhysicalPlanner::default().create_physical_plan(&plan, &state).await;
-    let plan = plan.map_err(failed())?;
+    let plan = plan.and_then(without_empty_branches).map_err(failed())?;
     match sources(&plan).map_err(failed())? {
         Sources::Strange(leaf) => Err(EngineError::Query {
             what: what.to_owned(),
