@@ -24,7 +24,9 @@ use datafusion::prelude::SessionContext;
 pub use error::CatalogError;
 
 use crate::config::Config;
-use crate::engine::{Cluster, EngineError, EngineOptions, TABLE_SCHEMA, new_session, partitioned_session, session_beside};
+use crate::engine::{
+    Cluster, EngineError, EngineOptions, TABLE_SCHEMA, new_session, partitioned_session, session_beside,
+};
 use crate::exports::{
     Blanks, Exports, HistoryTable, InspectedFile, Location, Snapshot, SnapshotTable, Table, TableFiles, TableFolder,
     check_contract, nonblank, read_footers,
@@ -80,7 +82,9 @@ impl Catalog {
         let root = Location::parse(config.exports()?)?;
         let queries = Queries::new(config.queries.clone());
         let cluster = config.cluster.options()?;
-        let cluster = cluster.map(|options| Cluster::connect(&options, [nonblank()])).transpose()?;
+        let cluster = cluster
+            .map(|options| Cluster::connect(&options, [nonblank()]))
+            .transpose()?;
         let session = new_session(&EngineOptions {
             threads: config.threads,
             memory_limit: config.memory_limit,

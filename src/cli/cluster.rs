@@ -110,9 +110,15 @@ pub async fn run(arguments: ClusterArguments, stopped: impl Future<Output = ()>)
             let mut config = arguments.network.load()?;
             config.cluster.scheduler = arguments.scheduler.or(config.cluster.scheduler);
             let cluster = config.cluster.options()?.ok_or_else(|| {
-                UsageError("no scheduler given; use --scheduler df://HOST:PORT or `scheduler` under [cluster]".to_owned())
+                UsageError(
+                    "no scheduler given; use --scheduler df://HOST:PORT or `scheduler` under [cluster]".to_owned(),
+                )
             })?;
-            let of_process = || config.temp_folder().join(format!("pragati-executor-{}", std::process::id()));
+            let of_process = || {
+                config
+                    .temp_folder()
+                    .join(format!("pragati-executor-{}", std::process::id()))
+            };
             let options = ExecutorOptions {
                 scheduler: cluster.scheduler,
                 listen: arguments.listen,

@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use pragati::engine::STACK_OF_THREADS;
 
 pub use failure::Failure;
 
@@ -73,7 +74,10 @@ enum Command {
 /// Runs the command that the process was started with.
 pub fn run() -> Result<(), Failure> {
     let arguments = Arguments::parse();
-    let runtime = tokio::runtime::Runtime::new()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_stack_size(STACK_OF_THREADS)
+        .build()
         .context("the engine's threads cannot be started")
         .map_err(Failure::from)?;
     let result = runtime.block_on(async {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use arrow_flight::flight_service_server::FlightServiceServer;
 use ballista_core::config::TaskSchedulingPolicy;
 use ballista_core::error::BallistaError;
-use ballista_core::extension::SessionConfigExt;
+use ballista_core::extension::{EndpointOverrideFn, SessionConfigExt};
 use ballista_executor::ArrowFlightServerProvider;
 use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_process};
 use ballista_executor::flight_service::BallistaFlightService;
@@ -61,12 +61,16 @@ pub async fn run_executor(options: ExecutorOptions) -> std::result::Result<(), C
     let temporary = folder(&options.work_folder, "temporary")?;
     let slots = options.slots.or(std::thread::available_parallelism().ok());
     let stores = Arc::new(Stores::default());
-    let with_tls = tls.is_some();
+    let connections = tls.as_ref().map(Tls::of_connections);
     let spilled = temporary.clone();
     let process = ExecutorProcessConfig {
         bind_host: options.listen.ip().to_string(),
         port: options.listen.port(),
-        external_host: Some(options.advertised_host.unwrap_or_else(|| options.listen.ip().to_string())),
+        external_host: Some(
+            options
+                .advertised_host
+                .unwrap_or_else(|| options.listen.ip().to_string()),
+        ),
         scheduler_host: options.scheduler.host.clone(),
         scheduler_port: options.scheduler.port,
         scheduler_connect_timeout_seconds: WAIT_FOR_SCHEDULER.as_secs() as u16,
@@ -85,10 +89,7 @@ pub async fn run_executor(options: ExecutorOptions) -> std::result::Result<(), C
             tasks::functions(),
         ))),
         override_runtime_producer: Some(Arc::new(move |_: &SessionConfig| runtime(&spilled, &stores))),
-        override_config_producer: Some(Arc::new(move || {
-            let config = SessionConfig::new_with_ballista().with_ballista_use_tls(with_tls);
-            config.with_ballista_grpc_client_max_message_size(LARGEST_MESSAGE)
-        })),
+        override_config_producer: Some(Arc::new(move || settings(connections.as_ref()))),
         override_create_grpc_client_endpoint: tls.as_ref().map(Tls::of_connections),
         override_arrow_flight_service: tls.clone().map(flight_with_tls),
         ..ExecutorProcessConfig::default()
@@ -106,6 +107,17 @@ fn folder(work: &Path, name: &str) -> std::result::Result<PathBuf, ClusterError>
         reason: error.to_string(),
     })?;
     Ok(folder)
+}
+
+/// What tasks fetch rows of other executors with.
+fn settings(connections: Option<&EndpointOverrideFn>) -> SessionConfig {
+    let config = SessionConfig::new_with_ballista().with_ballista_grpc_client_max_message_size(LARGEST_MESSAGE);
+    match connections {
+        None => config,
+        Some(secured) => config
+            .with_ballista_use_tls(true)
+            .with_ballista_override_create_grpc_client_endpoint(Arc::clone(secured)),
+    }
 }
 
 fn runtime(spilled: &Path, stores: &Arc<Stores>) -> Result<Arc<RuntimeEnv>> {

@@ -5,8 +5,10 @@
 //! run plans, so they belong into a network that is trusted, or behind mutual TLS.
 
 mod executor;
+mod members;
 mod scheduler;
 mod stores;
+mod whole_jobs;
 
 pub use executor::{ExecutorOptions, run_executor};
 pub use scheduler::{SchedulerOptions, run_scheduler};

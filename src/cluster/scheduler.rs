@@ -16,6 +16,8 @@ use datafusion::prelude::SessionConfig;
 use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
 use tonic::transport::Server;
 
+use super::members::Members;
+use super::whole_jobs::WholeJobs;
 use super::{ClusterError, check_address};
 use crate::engine::TlsFiles;
 use crate::engine::cluster::{LARGEST_MESSAGE, PlanCodec, Tls, registry};
@@ -54,14 +56,22 @@ pub async fn run_scheduler(
     };
     let listener = tokio::net::TcpListener::bind(options.listen).await;
     let listener = listener.map_err(|error| cannot_listen(error.to_string()))?;
-    let address = listener.local_addr().map_err(|error| cannot_listen(error.to_string()))?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| cannot_listen(error.to_string()))?;
 
     let config = Arc::new(config(&options, address, tls.as_ref()));
     let failed = || ClusterError::of("scheduler");
-    let cluster = BallistaCluster::new_from_config(&config).await.map_err(failed())?;
+    let members = Arc::new(Members::new());
+    let jobs = BallistaCluster::new_from_config(&config)
+        .await
+        .map_err(failed())?
+        .job_state();
+    let cluster = BallistaCluster::new(Arc::clone(&members) as _, jobs);
     let scheduler = create_scheduler::<LogicalPlanNode, PhysicalPlanNode>(cluster, config);
     let scheduler = scheduler.await.map_err(failed())?;
-    let service = SchedulerGrpcServer::new(scheduler)
+    let patience = options.executor_timeout;
+    let service = SchedulerGrpcServer::new(WholeJobs::new(scheduler, members, patience))
         .max_decoding_message_size(LARGEST_MESSAGE)
         .max_encoding_message_size(LARGEST_MESSAGE);
     let refused = |error: tonic::transport::Error| ClusterError::Ballista {
@@ -94,6 +104,8 @@ fn config(options: &SchedulerOptions, address: SocketAddr, tls: Option<&Tls>) ->
         scheduling_policy: TaskSchedulingPolicy::PullStaged,
         executor_timeout_seconds: timeout,
         no_executors_grace_period_seconds: timeout,
+        // A stage whose rows cannot be fetched fails its job, as a lost executor does; see `whole_jobs`.
+        stage_max_failures: 1,
         expire_dead_executor_interval_seconds: LOOK_FOR_LOST.as_secs(),
         finished_job_data_clean_up_interval_seconds: FORGOTTEN_DATA.as_secs(),
         finished_job_state_clean_up_interval_seconds: FORGOTTEN_STATE.as_secs(),

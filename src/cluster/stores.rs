@@ -38,7 +38,9 @@ impl ObjectStoreRegistry for Stores {
             return Ok(Arc::clone(store));
         }
         let store = open_store(&root).map_err(|error| {
-            DataFusionError::Execution(format!("{root} cannot be opened by an executor: {error}; check its environment"))
+            DataFusionError::Execution(format!(
+                "{root} cannot be opened by an executor: {error}; check its environment"
+            ))
         });
         let (store, _) = store?;
         opened.insert(root, Arc::clone(&store));

@@ -22,9 +22,9 @@ mod temp_files;
 mod threads;
 
 pub use answer::Answer;
-pub use cluster_options::{AddressError, ClusterOptions, SchedulerAddress, TlsFiles};
 #[cfg(feature = "cluster")]
 pub use cluster::Cluster;
+pub use cluster_options::{AddressError, ClusterOptions, SchedulerAddress, TlsFiles};
 pub use error::{EngineError, is_disk_full};
 pub use kept::kept;
 pub use limits::{QueryLimits, SharedLimits};
@@ -36,4 +36,4 @@ pub use session::{
 };
 #[cfg(feature = "cluster")]
 pub use temp_files::TempFiles;
-pub use threads::EngineThreads;
+pub use threads::{EngineThreads, STACK_OF_THREADS};

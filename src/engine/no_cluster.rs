@@ -18,9 +18,10 @@ impl Cluster {
         _functions: impl IntoIterator<Item = ScalarUDF>,
     ) -> Result<Arc<Self>, EngineError> {
         Err(EngineError::Start {
-            reason: "this program was built without clusters; build it with `cargo build --release --features cluster`, \
+            reason:
+                "this program was built without clusters; build it with `cargo build --release --features cluster`, \
                      or leave out --cluster"
-                .to_owned(),
+                    .to_owned(),
         })
     }
 }

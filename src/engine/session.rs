@@ -195,7 +195,11 @@ fn session_with(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionConte
 /// The state of a session whose plans run on the cluster of its settings, where they name one.
 #[cfg(feature = "cluster")]
 fn on_cluster(mut state: SessionStateBuilder) -> SessionStateBuilder {
-    match state.config().as_ref().and_then(SessionConfig::get_extension::<Cluster>) {
+    match state
+        .config()
+        .as_ref()
+        .and_then(SessionConfig::get_extension::<Cluster>)
+    {
         None => state,
         Some(cluster) => state
             .with_optimizer_rules(ballista_core::optimizer::ballista_default_optimizer_rules())

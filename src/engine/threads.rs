@@ -8,6 +8,9 @@ use tokio::task::JoinSet;
 
 use super::error::EngineError;
 
+/// Bytes of stack of each thread, of which only what is used takes memory: plans of views over views are deep.
+pub const STACK_OF_THREADS: usize = 32 * 1024 * 1024;
+
 /// What the engine runs on.
 pub struct EngineThreads(Option<Runtime>);
 
@@ -15,7 +18,10 @@ impl EngineThreads {
     /// So many threads; one a core where none are asked for.
     pub fn start(threads: Option<NonZeroUsize>) -> Result<Self, EngineError> {
         let mut builder = Builder::new_multi_thread();
-        builder.enable_all().thread_name("pragati-engine");
+        builder
+            .enable_all()
+            .thread_name("pragati-engine")
+            .thread_stack_size(STACK_OF_THREADS);
         if let Some(threads) = threads {
             builder.worker_threads(threads.get());
         }

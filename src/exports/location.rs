@@ -53,11 +53,7 @@ impl Location {
         let mut root = url;
         root.set_path("/");
         root.set_query(None);
-        Ok(Self {
-            store,
-            root,
-            prefix,
-        })
+        Ok(Self { store, root, prefix })
     }
 
     fn local(folder: &FsPath) -> Result<Self, LocationError> {

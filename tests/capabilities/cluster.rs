@@ -4,14 +4,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use assert_cmd::Command;
 use tempfile::TempDir;
 
 use crate::oracle::nasty;
 use crate::running_cluster::{RunningCluster, Setup, wait_until};
-use crate::support::{DATE, TestExports, complaint_of, files_below, pragati, wrapped};
+use crate::support::{DATE, SmallDisk, TestExports, complaint_of, files_below, pragati, wrapped};
 
 fn on(cluster: &RunningCluster, exports: &TestExports, command: &str) -> Command {
     let mut command = exports.command(command);
@@ -43,19 +42,357 @@ fn out() -> TempDir {
     tempfile::tempdir().expect("a folder")
 }
 
+/// A run of `nightly` that goes on while a test looks on.
+struct Running(std::process::Child);
+
+impl Running {
+    fn start(cluster: &RunningCluster, exports: &TestExports, out: &Path) -> Self {
+        let prepared = pragati();
+        let mut run = std::process::Command::new(prepared.get_program());
+        run.current_dir(env!("CARGO_TARGET_TMPDIR"));
+        run.args(["nightly", "--cluster", &cluster.address(), "--exports"])
+            .arg(exports.path());
+        run.arg("--out").arg(out).env("PRAGATI_CLUSTER__PARTITIONS", "8");
+        Self(run.stderr(std::process::Stdio::piped()).spawn().expect("a run"))
+    }
+
+    fn is_over(&mut self) -> bool {
+        self.0.try_wait().expect("a run").is_some()
+    }
+
+    /// Whether it succeeded, and what it said.
+    fn end(mut self) -> (bool, String) {
+        wait_until(|| self.is_over(), "the end of a run");
+        let output = self.0.wait_with_output().expect("a run");
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    }
+}
+
+/// The CSV files that tasks have finished in an output that is not published.
+fn files_in_the_making(out: &Path) -> usize {
+    let entries = fs::read_dir(out).into_iter().flatten().flatten();
+    let staging = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(".pragati-staging-"));
+    let csv = staging
+        .map(|entry| entry.path().join("csv"))
+        .filter(|folder| folder.exists());
+    csv.map(|folder| files_below(&folder).len()).sum()
+}
+
+/// Large enough for a run to be met in its middle.
+fn large() -> TestExports {
+    TestExports::sample(5_000, 150_000, 600, 1)
+}
+
+/// Lost executors are noticed soon.
+fn watchful() -> Setup {
+    Setup {
+        executor_timeout: Some(5),
+        ..Setup::default()
+    }
+}
+
 mod nightly {
     use super::*;
 
     #[test]
     fn writes_the_bytes_of_a_single_process() {
         let cluster = RunningCluster::start(2);
-        for exports in [TestExports::sample(2_000, 30_000, 300, 2), nasty(), nasty().without("batches")] {
+        for exports in [
+            TestExports::sample(2_000, 30_000, 300, 2),
+            nasty(),
+            nasty().without("batches"),
+        ] {
             let out = out();
             let mut run = on(&cluster, &exports, "nightly");
             run.arg("--out").arg(out.path()).assert().success();
             assert_same(&output(out.path()), &embedded(&exports, &[]));
-            let hidden = fs::read_dir(out.path().join(format!("date={DATE}"))).expect("a folder").flatten();
-            assert_eq!(hidden.filter(|entry| entry.file_name().to_string_lossy().starts_with('.')).count(), 0);
+            let entries = fs::read_dir(out.path().join(format!("date={DATE}"))).expect("a folder");
+            let is_hidden = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with('.');
+            assert_eq!(entries.flatten().filter(is_hidden).count(), 0);
+        }
+    }
+
+    #[test]
+    fn leaves_nothing_of_people_on_executors() {
+        let mut cluster = RunningCluster::start(1);
+        let (exports, out) = (TestExports::small(), out());
+        on(&cluster, &exports, "nightly")
+            .arg("--out")
+            .arg(out.path())
+            .assert()
+            .success();
+        let work = cluster.work_folder(0);
+        wait_until(|| files_below(&work).is_empty(), "exchanged rows to go");
+        cluster.drain_executor(0);
+    }
+
+    #[test]
+    fn reports_are_private_files() {
+        use std::os::unix::fs::PermissionsExt;
+        let cluster = RunningCluster::start(1);
+        let (exports, out) = (TestExports::small(), out());
+        on(&cluster, &exports, "nightly")
+            .arg("--out")
+            .arg(out.path())
+            .assert()
+            .success();
+        let day = out.path().join(format!("date={DATE}"));
+        for (path, _) in files_below(&day) {
+            let mode = fs::metadata(day.join(&path)).expect("a file").permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{path}: {mode:o}");
+        }
+    }
+}
+
+mod faults {
+    use super::*;
+
+    #[test]
+    fn a_run_completes_though_an_executor_is_killed_while_it_writes() {
+        let mut cluster = RunningCluster::start_with(2, watchful());
+        let (exports, out) = (large(), out());
+        let mut run = Running::start(&cluster, &exports, out.path());
+        wait_until(
+            || files_in_the_making(out.path()) > 0 || run.is_over(),
+            "the first files",
+        );
+        cluster.kill_executor(0);
+        assert!(!run.is_over(), "the run was over before the executor was killed");
+        let (is_success, talk) = run.end();
+        assert!(is_success, "{talk}");
+        assert_same(&output(out.path()), &embedded(&exports, &[]));
+    }
+
+    #[test]
+    fn a_run_fails_whole_when_its_scheduler_restarts_and_the_next_one_completes() {
+        let mut cluster = RunningCluster::start_with(2, watchful());
+        let (exports, out) = (large(), out());
+        let mut run = Running::start(&cluster, &exports, out.path());
+        wait_until(
+            || files_in_the_making(out.path()) > 0 || run.is_over(),
+            "the first files",
+        );
+        cluster.restart_scheduler();
+        let (is_success, talk) = run.end();
+        assert!(!is_success, "{talk}");
+        let last = talk
+            .lines()
+            .last()
+            .unwrap_or_default()
+            .replace(&cluster.port.to_string(), "PORT");
+        assert!(last.contains("the scheduler at df://localhost:PORT was lost"), "{talk}");
+        assert!(!out.path().join(format!("date={DATE}")).exists());
+        on(&cluster, &exports, "nightly")
+            .arg("--out")
+            .arg(out.path())
+            .assert()
+            .success();
+        assert_same(&output(out.path()), &embedded(&exports, &[]));
+    }
+
+    #[test]
+    fn a_run_with_all_executors_lost_fails_and_publishes_nothing() {
+        let mut cluster = RunningCluster::start_with(1, watchful());
+        let (exports, out) = (large(), out());
+        let mut run = Running::start(&cluster, &exports, out.path());
+        wait_until(
+            || files_in_the_making(out.path()) > 0 || run.is_over(),
+            "the first files",
+        );
+        cluster.kill_executor(0);
+        let (is_success, talk) = run.end();
+        assert!(!is_success, "{talk}");
+        assert!(!out.path().join(format!("date={DATE}")).exists());
+        cluster.add_executor();
+        on(&cluster, &exports, "nightly")
+            .arg("--out")
+            .arg(out.path())
+            .assert()
+            .success();
+        assert_same(&output(out.path()), &embedded(&exports, &[]));
+    }
+
+    #[test]
+    fn a_full_disk_of_an_executor_ends_a_run_with_a_clear_error_or_not_at_all() {
+        let Some(disk) = SmallDisk::mount() else { return };
+        let mut cluster = RunningCluster::start_with(1, watchful());
+        cluster.add_executor_in(&disk.path().join("work"));
+        let (exports, out) = (large(), out());
+        let (is_success, talk) = Running::start(&cluster, &exports, out.path()).end();
+        if is_success {
+            assert_same(&output(out.path()), &embedded(&exports, &[]));
+        } else {
+            assert!(talk.contains("No space left on device"), "{talk}");
+            assert!(!out.path().join(format!("date={DATE}")).exists());
+        }
+    }
+
+    #[test]
+    fn an_executor_that_is_told_to_end_ends_its_tasks_first() {
+        let mut cluster = RunningCluster::start_with(2, watchful());
+        let (exports, out) = (large(), out());
+        let mut run = Running::start(&cluster, &exports, out.path());
+        wait_until(
+            || files_in_the_making(out.path()) > 0 || run.is_over(),
+            "the first files",
+        );
+        cluster.drain_executor(1);
+        let (is_success, talk) = run.end();
+        assert!(is_success, "{talk}");
+        assert_same(&output(out.path()), &embedded(&exports, &[]));
+    }
+}
+
+mod queries {
+    use super::*;
+
+    #[test]
+    fn give_what_a_single_process_gives() {
+        let cluster = RunningCluster::start(2);
+        let exports = nasty();
+        for sql in [
+            "select count(*), count(distinct user_id) from enrolments",
+            "select * from distinct_users order by user_id",
+            "select * from distinct_enrolments order by batch_id, user_id",
+            "select * from course_progress_report order by batch_id, user_id",
+            "select * from download_ratio order by level, course_id, tenant_id, time_window",
+            "select batch_id from enrolments where user_id not in (select user_id from users where user_id is not null)
+             order by batch_id",
+            "select max(n) from (select batch_id, count(*) n from enrolments group by batch_id) where n >
+             (select avg(1) from users)",
+            "select table_name from information_schema.tables order by 1",
+            "select 1 + 1",
+            "select * from users where false",
+        ] {
+            let arguments = ["sql", "--format", "csv", "-c", sql];
+            let here = exports.output(arguments[0], &arguments[1..]);
+            let there = on(&cluster, &exports, arguments[0])
+                .args(&arguments[1..])
+                .output()
+                .expect("a run");
+            let complaint = String::from_utf8_lossy(&there.stderr).into_owned();
+            assert!(there.status.success(), "{sql}: {complaint}");
+            assert_eq!(String::from_utf8_lossy(&there.stdout), here, "{sql}");
+        }
+    }
+
+    #[test]
+    fn reports_and_ratios_are_those_of_a_single_process() {
+        let cluster = RunningCluster::start(2);
+        let exports = nasty();
+        for arguments in [
+            &["report", "--batch", "b1"][..],
+            &["report", "--batch", "a/../b"],
+            &["ratio", "--level", "tenant", "--format", "csv"],
+            &["ratio", "--level", "course", "--format", "csv"],
+        ] {
+            let here = exports.output(arguments[0], &arguments[1..]);
+            let there = on(&cluster, &exports, arguments[0])
+                .args(&arguments[1..])
+                .output()
+                .expect("a run");
+            let complaint = String::from_utf8_lossy(&there.stderr).into_owned();
+            assert!(there.status.success(), "{arguments:?}: {complaint}");
+            assert_eq!(String::from_utf8_lossy(&there.stdout), here, "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn a_query_that_fails_says_why_in_one_line() {
+        let cluster = RunningCluster::start(1);
+        let exports = TestExports::small();
+        let mut query = on(&cluster, &exports, "sql");
+        let complaint = complaint_of(query.args(["-c", "select cast(user_id as int) from users"]), 1);
+        assert!(complaint.contains("Cannot cast string"), "{complaint}");
+    }
+}
+
+mod connections {
+    use super::*;
+
+    #[test]
+    fn a_scheduler_that_is_not_there_is_named() {
+        let exports = TestExports::small();
+        let complaint = exports.complaint(
+            1,
+            "sql",
+            &["--cluster", "df://localhost:1", "-c", "select user_id from users"],
+        );
+        insta::assert_snapshot!(wrapped(&complaint), @"");
+    }
+
+    #[test]
+    fn an_address_that_is_none_is_wrong_usage() {
+        let exports = TestExports::small();
+        let complaint = exports.complaint(2, "sql", &["--cluster", "localhost:50050", "-c", "select 1"]);
+        insta::assert_snapshot!(wrapped(&complaint), @"");
+    }
+
+    #[test]
+    fn processes_do_not_open_themselves_to_a_network_unasked() {
+        for role in [
+            &["scheduler", "--listen", "0.0.0.0:0"][..],
+            &["executor", "--listen", "0.0.0.0:0", "--scheduler", "df://localhost"],
+        ] {
+            let complaint = complaint_of(pragati().arg("cluster").args(role), 1);
+            assert!(complaint.contains("--trusted-network"), "{complaint}");
+        }
+    }
+
+    /// An authority, and a certificate of it for processes on this machine.
+    fn certificates(folder: &Path) -> Setup {
+        let authority_key = rcgen::KeyPair::generate().expect("a key");
+        let mut authority = rcgen::CertificateParams::default();
+        authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let certificate = authority.self_signed(&authority_key).expect("a certificate");
+        let issuer = rcgen::Issuer::new(authority, authority_key);
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let own = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+        let own = own.signed_by(&key, &issuer).expect("a certificate");
+        let write = |name: &str, text: String| {
+            let path = folder.join(name);
+            fs::write(&path, text).expect("a file");
+            path.display().to_string()
+        };
+        let environment = [
+            (
+                "PRAGATI_CLUSTER__TLS_AUTHORITIES",
+                write("authority.pem", certificate.pem()),
+            ),
+            ("PRAGATI_CLUSTER__TLS_CERTIFICATE", write("own.pem", own.pem())),
+            ("PRAGATI_CLUSTER__TLS_KEY", write("key.pem", key.serialize_pem())),
+        ];
+        Setup {
+            environment: environment.map(|(name, value)| (name.to_owned(), value)).to_vec(),
+            ..Setup::default()
+        }
+    }
+
+    #[test]
+    fn with_tls_only_holders_of_a_certificate_are_let_in() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let setup = certificates(folder.path());
+        let cluster = RunningCluster::start_with(2, setup.clone());
+        let exports = TestExports::small();
+        let mut run = on(&cluster, &exports, "nightly");
+        let out = out();
+        run.envs(setup.environment.clone())
+            .arg("--out")
+            .arg(out.path())
+            .assert()
+            .success();
+        assert_same(&output(out.path()), &embedded(&exports, &[]));
+
+        let query = ["-c", "select user_id from users"];
+        let plain = complaint_of(on(&cluster, &exports, "sql").args(query), 1);
+        let (authorities, path) = &setup.environment[0];
+        let mut without_certificate = on(&cluster, &exports, "sql");
+        let stranger = complaint_of(without_certificate.env(authorities, path).args(query), 1);
+        for complaint in [plain, stranger] {
+            assert!(complaint.contains("df://localhost"), "{complaint}");
         }
     }
 }

@@ -46,7 +46,7 @@ impl RunningCluster {
             work: tempfile::tempdir().expect("a folder"),
         };
         for _ in 0..executors {
-            cluster.add_executor(&[]);
+            cluster.add_executor();
         }
         cluster
     }
@@ -57,16 +57,28 @@ impl RunningCluster {
     }
 
     /// Another executor; gives its number.
-    pub fn add_executor(&mut self, options: &[&str]) -> usize {
+    pub fn add_executor(&mut self) -> usize {
+        let folder = self.work_folder(self.executors.len());
+        self.add_executor_in(&folder)
+    }
+
+    /// Another executor, whose files are in this folder; gives its number.
+    pub fn add_executor_in(&mut self, folder: &Path) -> usize {
         let number = self.executors.len();
         let port = free_port();
         let mut executor = self.process("executor");
         executor.args(["--scheduler", &self.address(), "--listen", &format!("127.0.0.1:{port}")]);
         executor.args(["--advertised-host", "localhost", "--slots", "1", "--work-dir"]);
-        executor.arg(self.work_folder(number)).args(options);
-        let executor = executor.stderr(log_file(self.work.path(), number)).spawn().expect("an executor");
+        executor.arg(folder);
+        let executor = executor
+            .stderr(log_file(self.work.path(), number))
+            .spawn()
+            .expect("an executor");
         self.executors.push(Some(executor));
-        wait_until(|| std::net::TcpStream::connect(("127.0.0.1", port)).is_ok(), "an executor");
+        wait_until(
+            || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok(),
+            "an executor",
+        );
         number
     }
 

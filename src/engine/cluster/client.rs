@@ -36,6 +36,15 @@ pub const KEEP_ALIVE: Duration = Duration::from_secs(30);
 const FETCH_RETRIES: u8 = 3;
 const FETCH_RETRY_WAIT_MS: u64 = 500;
 
+/// Why a job failed that is handed in again.
+pub const EXECUTOR_LOST: &str = "an executor was lost while the job ran";
+/// Why a job failed that nobody ran.
+pub const NO_EXECUTOR: &str = "no executor has come; start some with `pragati cluster executor`";
+/// Ballista's words for rows that could not be fetched from an executor.
+const FETCH_FAILED: &str = "has failed 1 times, most recent failure reason";
+/// How often a job is handed in.
+const ATTEMPTS: usize = 3;
+
 /// A cluster that plans are handed to.
 #[derive(Debug)]
 pub struct Cluster {
@@ -91,18 +100,32 @@ impl Cluster {
         codec: &PlanCodec,
         config: &SessionConfig,
     ) -> Result<SendableRecordBatchStream> {
-        let query = ExecuteQueryParams {
-            query: Some(Query::PhysicalPlan(encode_plan(&plan, codec)?)),
-            settings: settings(config),
-            session_id: self.session_id.clone(),
-            operation_id: Uuid::now_v7().to_string(),
+        let query = encode_plan(&plan, codec)?;
+        let mut attempt = 1;
+        let (job, partitions) = loop {
+            let query = ExecuteQueryParams {
+                query: Some(Query::PhysicalPlan(query.clone())),
+                settings: settings(config, self.tls.is_some()),
+                session_id: self.session_id.clone(),
+                operation_id: Uuid::now_v7().to_string(),
+            };
+            let mut job = Job {
+                id: None,
+                is_done: false,
+                scheduler: self.connected().await?,
+            };
+            match self.completed(&mut job, query).await {
+                Ok(partitions) => break (job, partitions),
+                Err(Failure::ExecutorLost) if attempt < ATTEMPTS => {
+                    attempt += 1;
+                    tracing::warn!("{EXECUTOR_LOST}; it is handed in again");
+                }
+                Err(Failure::ExecutorLost) => {
+                    return Err(failed(format!("the cluster: {EXECUTOR_LOST}, {ATTEMPTS} times")));
+                }
+                Err(Failure::Other(error)) => return Err(error),
+            }
         };
-        let mut job = Job {
-            id: None,
-            is_done: false,
-            scheduler: self.connected().await?,
-        };
-        let partitions = self.completed(&mut job, query).await?;
         let fetches = partitions.into_iter().map(|partition| Ok(self.fetched(partition)));
         let rows = futures::stream::iter(fetches.collect::<Vec<_>>())
             .and_then(|fetch| fetch)
@@ -141,7 +164,7 @@ impl Cluster {
     }
 
     /// Hands in the query, and waits until it is done.
-    async fn completed(&self, job: &mut Job, query: ExecuteQueryParams) -> Result<Vec<PartitionLocation>> {
+    async fn completed(&self, job: &mut Job, query: ExecuteQueryParams) -> Result<Vec<PartitionLocation>, Failure> {
         let mut request = tonic::Request::new(query);
         request
             .metadata_mut()
@@ -160,7 +183,7 @@ impl Cluster {
                 }
                 Some(Status::Failed(failure)) => {
                     job.is_done = true;
-                    return Err(failed(refusal(&failure.error)));
+                    return Err(Failure::of_job(&failure.error));
                 }
                 Some(Status::Queued(_) | Status::Running(_)) | None => {}
             }
@@ -221,7 +244,10 @@ impl Drop for Job {
         runtime.spawn(async move {
             let told = if is_done {
                 let remove_stage_ids = Vec::new();
-                let data = CleanJobDataParams { job_id, remove_stage_ids };
+                let data = CleanJobDataParams {
+                    job_id,
+                    remove_stage_ids,
+                };
                 scheduler.clean_job_data(data).await.map(|_| ())
             } else {
                 scheduler.cancel_job(CancelJobParams { job_id }).await.map(|_| ())
@@ -233,9 +259,37 @@ impl Drop for Job {
     }
 }
 
+/// Why a job has no rows.
+enum Failure {
+    /// It may succeed when it is handed in again.
+    ExecutorLost,
+    Other(DataFusionError),
+}
+
+impl Failure {
+    fn of_job(message: &str) -> Self {
+        if message.contains(EXECUTOR_LOST) || message.contains(FETCH_FAILED) {
+            Self::ExecutorLost
+        } else {
+            Self::Other(failed(refusal(message)))
+        }
+    }
+}
+
+impl From<DataFusionError> for Failure {
+    fn from(error: DataFusionError) -> Self {
+        Self::Other(error)
+    }
+}
+
 /// What the scheduler and the executors must know of the session.
-fn settings(config: &SessionConfig) -> Vec<KeyValuePair> {
-    let config = config.clone().upgrade_for_ballista().with_ballista_adaptive_query_planner(false);
+fn settings(config: &SessionConfig, with_tls: bool) -> Vec<KeyValuePair> {
+    let config = config
+        .clone()
+        .upgrade_for_ballista()
+        .with_ballista_adaptive_query_planner(false)
+        .with_ballista_use_tls(with_tls)
+        .with_ballista_grpc_client_max_message_size(LARGEST_MESSAGE);
     let options = config.options().entries();
     options
         .into_iter()

@@ -18,6 +18,8 @@ use crate::engine::packing::PackExec;
 
 /// Begins every node of ours, so that it is never taken for one of Ballista's: no field of theirs has this number.
 const MARK: &[u8] = b"\xFFpragati";
+/// Bytes of stack: encoding goes into each node's inputs.
+const STACK_OF_DEEP_PLANS: usize = 64 * 1024 * 1024;
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Encodes one kind of plan node.
@@ -103,7 +105,9 @@ impl PhysicalExtensionCodec for PlanCodec {
                     held: held?,
                 };
                 buf.extend_from_slice(MARK);
-                return node.encode(buf).map_err(|error| DataFusionError::External(error.into()));
+                return node
+                    .encode(buf)
+                    .map_err(|error| DataFusionError::External(error.into()));
             }
         }
         self.others.try_encode(node, buf, converter)
@@ -160,13 +164,16 @@ impl NodeCodec for PackNode {
 
 /// A plan as it travels inside a node.
 pub fn encode_plan(plan: &Arc<dyn ExecutionPlan>, codec: &PlanCodec) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    PhysicalPlanNode::try_from_physical_plan(Arc::clone(plan), codec)?.try_encode(&mut bytes)?;
-    Ok(bytes)
+    stacker::maybe_grow(STACK_OF_DEEP_PLANS, STACK_OF_DEEP_PLANS, || {
+        let mut bytes = Vec::new();
+        PhysicalPlanNode::try_from_physical_plan(Arc::clone(plan), codec)?.try_encode(&mut bytes)?;
+        Ok(bytes)
+    })
 }
 
 /// A plan that travelled.
 pub fn decode_plan(bytes: &[u8], context: &TaskContext, codec: &PlanCodec) -> Result<Arc<dyn ExecutionPlan>> {
-    <PhysicalPlanNode as AsExecutionPlan>::try_decode(bytes)?.try_into_physical_plan(context, codec)
+    stacker::maybe_grow(STACK_OF_DEEP_PLANS, STACK_OF_DEEP_PLANS, || {
+        <PhysicalPlanNode as AsExecutionPlan>::try_decode(bytes)?.try_into_physical_plan(context, codec)
+    })
 }
-

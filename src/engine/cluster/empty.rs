@@ -27,7 +27,11 @@ pub fn without_empty_branches(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn Ex
         }
         let branches = node.children();
         let count = branches.len();
-        let filled: Vec<_> = branches.into_iter().filter(|branch| !is_empty(branch)).cloned().collect();
+        let filled: Vec<_> = branches
+            .into_iter()
+            .filter(|branch| !is_empty(branch))
+            .cloned()
+            .collect();
         match filled.as_slice() {
             [] => Ok(Transformed::yes(Arc::new(EmptyExec::new(node.schema())))),
             [one] if count > 1 => Ok(Transformed::yes(renamed(Arc::clone(one), &node)?)),

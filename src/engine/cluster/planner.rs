@@ -64,7 +64,9 @@ pub async fn travelling_plan(rows: DataFrame, what: &'static str) -> Result<Arc<
     let failed = || EngineError::running(what);
     let (state, plan) = rows.into_parts();
     let plan = state.optimize(&plan).map_err(failed())?;
-    let plan = DefaultPhysicalPlanner::default().create_physical_plan(&plan, &state).await;
+    let plan = DefaultPhysicalPlanner::default()
+        .create_physical_plan(&plan, &state)
+        .await;
     let plan = plan.and_then(without_empty_branches).map_err(failed())?;
     match sources(&plan).map_err(failed())? {
         Sources::Strange(leaf) => Err(EngineError::Query {

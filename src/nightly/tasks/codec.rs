@@ -100,7 +100,13 @@ impl NodeCodec for WriteReportsNode {
             None => return internal_err!("WriteReports has no output"),
         };
         let folder = self.folder.clone();
-        Ok(Arc::new(WriteReports::over(exchanged, Arc::new(recipe), style, output, folder)))
+        Ok(Arc::new(WriteReports::over(
+            exchanged,
+            Arc::new(recipe),
+            style,
+            output,
+            folder,
+        )))
     }
 }
 

@@ -51,7 +51,9 @@ pub(super) async fn write_reports(run: &Run<'_>, cluster: &Cluster) -> Result<Ve
     let mut written = written.map_err(failed())?;
     let mut files: Vec<FileEntry> = Vec::new();
     while let Some(rows) = written.try_next().await.map_err(failed())? {
-        let entries = rows.column_by_name(FILES).and_then(|column| column.as_string_opt::<i32>());
+        let entries = rows
+            .column_by_name(FILES)
+            .and_then(|column| column.as_string_opt::<i32>());
         let entries = entries.ok_or(EngineError::Lost("list of files"))?;
         for entry in entries.iter().flatten() {
             let entry = serde_json::from_str(entry).map_err(|_| EngineError::Lost("list of files"))?;

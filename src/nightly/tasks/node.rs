@@ -29,8 +29,8 @@ use super::super::parts::write_part;
 use super::super::staged::{StagedOutput, make_folder};
 use super::TaskOutput;
 use crate::nightly::Progress;
-use crate::report::{CsvStyle, ReportGroup};
 use crate::report::shares::{Everybody, Recipe, SharedOut, Workplace};
+use crate::report::{CsvStyle, ReportGroup};
 
 /// The one column of what is given: an entry of the manifest, as JSON.
 pub const FILES: &str = "file";
@@ -123,7 +123,10 @@ fn schema() -> SchemaRef {
 fn rows(files: &[FileEntry]) -> Result<RecordBatch> {
     let entries: std::result::Result<Vec<String>, _> = files.iter().map(serde_json::to_string).collect();
     let entries = entries.map_err(|error| DataFusionError::External(error.into()))?;
-    Ok(RecordBatch::try_new(schema(), vec![Arc::new(StringArray::from(entries))])?)
+    Ok(RecordBatch::try_new(
+        schema(),
+        vec![Arc::new(StringArray::from(entries))],
+    )?)
 }
 
 /// What the scheduler is told. It tries a task again, elsewhere perhaps, where the trouble was with files or the network.
@@ -147,7 +150,9 @@ impl Progress for Unwatched {
 
 impl fmt::Debug for WriteReports {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WriteReports").field("output", &self.output).finish_non_exhaustive()
+        f.debug_struct("WriteReports")
+            .field("output", &self.output)
+            .finish_non_exhaustive()
     }
 }
 

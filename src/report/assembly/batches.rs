@@ -279,7 +279,10 @@ mod tests {
         for id in ids {
             assert_eq!(some.part_of(id), whole.part_of(id), "{id}");
         }
-        assert_eq!(some.find("e").map(|place| place.part), whole.find("e").map(|place| place.part));
+        assert_eq!(
+            some.find("e").map(|place| place.part),
+            whole.find("e").map(|place| place.part)
+        );
     }
 
     #[test]

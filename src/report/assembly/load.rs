@@ -57,7 +57,11 @@ pub fn columns_of(table: &str) -> &'static [&'static str] {
 
 /// The batches of the table, without duplicates, in the order of their ids.
 pub async fn batches(tables: &dyn Tables, scope: Scope<'_>) -> Result<Vec<ReportBatch>, ReportError> {
-    let rows = collected(tables.read("distinct_batches", &BATCH_COLUMNS, scope).await?, "table batches").await?;
+    let rows = collected(
+        tables.read("distinct_batches", &BATCH_COLUMNS, scope).await?,
+        "table batches",
+    )
+    .await?;
     let mut batches = read_batches(&rows)?;
     batches.sort_unstable_by(|a, b| a.batch_id.cmp(&b.batch_id));
     Ok(batches)

@@ -29,11 +29,11 @@ pub use rows_to_come::{RowsToCome, RowsToComeNode};
 pub use tables::TablePlan;
 
 use super::all::{ALL_REPORTS, ReportGroup};
-pub use super::assembly::{Bounds, Everybody};
 use super::assembly::{
     Batches, DetailsPlace, Scope, USER_TABLES, assemble, batches_in_parts, columns_of, details_schema, listed_batches,
     user_columns,
 };
+pub use super::assembly::{Bounds, Everybody};
 use super::error::ReportError;
 use super::groups;
 use crate::catalog::Catalog;

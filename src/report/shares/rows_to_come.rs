@@ -15,7 +15,9 @@ use datafusion::physical_expr::EquivalenceProperties;
 use datafusion::physical_plan::execution_plan::{
     Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions,
 };
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PhysicalExpr, PlanProperties};
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PhysicalExpr, PlanProperties,
+};
 use prost::Message;
 
 use crate::engine::cluster::{NodeCodec, PlanCodec};
@@ -49,7 +51,10 @@ impl TableProvider for TableToCome {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let all = || (0..self.0.fields().len()).collect();
         let schema = project_schema(&self.0, projection)?;
-        Ok(Arc::new(RowsToCome::new(schema, projection.cloned().unwrap_or_else(all))))
+        Ok(Arc::new(RowsToCome::new(
+            schema,
+            projection.cloned().unwrap_or_else(all),
+        )))
     }
 }
 

@@ -60,14 +60,20 @@ impl Tables for TaskTables<'_> {
         columns: &[&'static str],
         _scope: Scope<'_>,
     ) -> Result<Vec<SendableRecordBatchStream>, ReportError> {
-        if let Some(plan) = self.whole.iter().find(|plan| plan.name == table && plan.columns == columns) {
+        if let Some(plan) = self
+            .whole
+            .iter()
+            .find(|plan| plan.name == table && plan.columns == columns)
+        {
             let partitions = 0..plan.rows.output_partitioning().partition_count();
             let rows = partitions.map(|partition| plan.rows.execute(partition, Arc::clone(&self.context)));
             let rows = rows.collect::<Result<Vec<_>, _>>();
             return Ok(rows.map_err(EngineError::running(format!("table {table}")))?);
         }
         let mut exchanged = self.exchanged.lock().unwrap_or_else(PoisonError::into_inner);
-        let rows = exchanged.remove(table).ok_or(EngineError::Lost("rows of an exchange"))?;
+        let rows = exchanged
+            .remove(table)
+            .ok_or(EngineError::Lost("rows of an exchange"))?;
         Ok(vec![rows])
     }
 
