@@ -1,12 +1,12 @@
 //! `pragati cluster`: the processes of a Ballista cluster.
 
 use std::net::SocketAddr;
-use std::num::{NonZeroU64, NonZeroUsize};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, value_parser};
 use pragati::cluster::{ExecutorOptions, SchedulerOptions, run_executor, run_scheduler};
 use pragati::config::Config;
 
@@ -43,9 +43,9 @@ struct SchedulerArguments {
     /// Address and port to listen on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:50050")]
     listen: SocketAddr,
-    /// An executor that was not heard of for so many seconds is lost
-    #[arg(long, value_name = "SECONDS", default_value = "60")]
-    executor_timeout: NonZeroU64,
+    /// An executor that was not heard of for so many seconds is lost; a busy one is heard of every 5 seconds
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = value_parser!(u64).range(10..))]
+    executor_timeout: u64,
     #[command(flatten)]
     network: NetworkOptions,
 }
@@ -96,7 +96,7 @@ pub async fn run(arguments: ClusterArguments, stopped: impl Future<Output = ()>)
                 listen: arguments.listen,
                 tls: config.cluster.tls()?,
                 is_trusted_network: arguments.network.trusted_network,
-                executor_timeout: Duration::from_secs(arguments.executor_timeout.get()),
+                executor_timeout: Duration::from_secs(arguments.executor_timeout),
             };
             let is_quiet = arguments.network.talk.is_quiet();
             let ready = |address| {

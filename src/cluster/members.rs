@@ -76,7 +76,9 @@ impl ClusterState for Members {
 
     /// Counted before anything else happens, so that no job ends well that the loss may have touched.
     async fn remove_executor(&self, executor_id: &str) -> Result<()> {
-        self.losses.send_modify(|losses| *losses += 1);
+        if self.record.get_executor_metadata(executor_id).await.is_ok() {
+            self.losses.send_modify(|losses| *losses += 1);
+        }
         self.record.remove_executor(executor_id).await
     }
 

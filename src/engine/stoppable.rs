@@ -68,7 +68,7 @@ fn with_stoppable_condition(join: &NestedLoopJoinExec, waiting: &Waiting) -> Res
 
 /// A condition that fails once the query is over.
 #[derive(Debug, Clone)]
-struct Stoppable {
+pub struct Stoppable {
     condition: Arc<dyn PhysicalExpr>,
     is_over: Arc<AtomicBool>,
 }

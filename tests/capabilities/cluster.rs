@@ -71,25 +71,23 @@ impl Running {
     }
 }
 
-/// The CSV files that tasks have finished in an output that is not published.
+/// The CSV files that tasks are at, or have finished, in an output that is not published.
 fn files_in_the_making(out: &Path) -> usize {
-    let entries = fs::read_dir(out).into_iter().flatten().flatten();
-    let staging = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(".pragati-staging-"));
-    let csv = staging
-        .map(|entry| entry.path().join("csv"))
-        .filter(|folder| folder.exists());
-    csv.map(|folder| files_below(&folder).len()).sum()
+    let files = files_below(out).into_iter();
+    files
+        .filter(|(path, _)| path.starts_with(".pragati-staging-") && path.ends_with(".csv"))
+        .count()
 }
 
-/// Large enough for a run to be met in its middle.
+/// Large enough for a run to be met in its middle; it has three parts.
 fn large() -> TestExports {
-    TestExports::sample(5_000, 150_000, 600, 1)
+    TestExports::sample(5_000, 410_000, 600, 1)
 }
 
 /// Lost executors are noticed soon.
 fn watchful() -> Setup {
     Setup {
-        executor_timeout: Some(5),
+        executor_timeout: Some(12),
         ..Setup::default()
     }
 }
@@ -301,6 +299,32 @@ mod queries {
     }
 
     #[test]
+    fn count_every_row_once_though_an_executor_is_killed() {
+        let mut cluster = RunningCluster::start_with(2, watchful());
+        let exports = TestExports::sample(5_000, 200_000, 300, 1);
+        let sql = "select sum(n), count(*) from (select user_id, sum(n) n from (
+                       select user_id, batch_id, count(*) n from enrolments group by user_id, batch_id) group by user_id)";
+        let arguments = ["--format", "csv", "-c", sql];
+        let here = exports.output("sql", &arguments);
+        for victim in 0..4 {
+            let mut query = on(&cluster, &exports, "sql");
+            query.args(arguments);
+            let there = std::thread::spawn(move || query.output().expect("a run"));
+            let work = cluster.work_folder(victim);
+            wait_until(
+                || !files_below(&work).is_empty() || there.is_finished(),
+                "the first exchange",
+            );
+            cluster.kill_executor(victim);
+            cluster.add_executor();
+            let there = there.join().expect("a run");
+            let complaint = String::from_utf8_lossy(&there.stderr).into_owned();
+            assert!(there.status.success(), "{complaint}");
+            assert_eq!(String::from_utf8_lossy(&there.stdout), here);
+        }
+    }
+
+    #[test]
     fn a_query_that_fails_says_why_in_one_line() {
         let cluster = RunningCluster::start(1);
         let exports = TestExports::small();
@@ -321,14 +345,17 @@ mod connections {
             "sql",
             &["--cluster", "df://localhost:1", "-c", "select user_id from users"],
         );
-        insta::assert_snapshot!(wrapped(&complaint), @"");
+        insta::assert_snapshot!(wrapped(&complaint), @r"
+        error: query: the scheduler at df://localhost:1 cannot be reached: Connection refused (os error
+        111); check --cluster, and that `pragati cluster scheduler` runs there
+        ");
     }
 
     #[test]
     fn an_address_that_is_none_is_wrong_usage() {
         let exports = TestExports::small();
         let complaint = exports.complaint(2, "sql", &["--cluster", "localhost:50050", "-c", "select 1"]);
-        insta::assert_snapshot!(wrapped(&complaint), @"");
+        insta::assert_snapshot!(wrapped(&complaint), @"error: configuration: --cluster: 'localhost:50050' names no scheduler; write df://HOST:PORT");
     }
 
     #[test]

@@ -676,7 +676,7 @@ mod usage {
         insta::assert_snapshot!(wrapped(&complaint_about_config("exprots = 'x'")), @r#"
         error: configuration: unknown field: found `exprots`, expected `one of `exports`, `date`,
         `timezone`, `staging`, `success_marker`, `queries`, `memory_limit`, `threads`, `temp_dir`, `events`,
-        `telemetry`, `tables`, `other_tables`, `report`, `nightly`, `ratio`, `serve`, `postgres`,
+        `telemetry`, `tables`, `other_tables`, `cluster`, `report`, `nightly`, `ratio`, `serve`, `postgres`,
         `database`, `identity`, `mail`` for key "default.exprots" in EXPORTS/settings.toml TOML file
         "#);
         insta::assert_snapshot!(wrapped(&complaint_about_config("tables.userz.path = 'x'")), @r"

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::support::pragati;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What all processes of a cluster are started with.
 #[derive(Debug, Clone, Default)]

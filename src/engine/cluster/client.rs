@@ -2,6 +2,7 @@
 //!
 //! A job whose rows nobody wants any more is cancelled, and what its executors keep of it, rows of real people, goes.
 
+use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,8 +43,10 @@ pub const EXECUTOR_LOST: &str = "an executor was lost while the job ran";
 pub const NO_EXECUTOR: &str = "no executor has come; start some with `pragati cluster executor`";
 /// Ballista's words for rows that could not be fetched from an executor.
 const FETCH_FAILED: &str = "has failed 1 times, most recent failure reason";
-/// How often a job is handed in.
-const ATTEMPTS: usize = 3;
+/// How often a job is handed in, and how long its client waits before it does so again: an executor that is gone is not
+/// missed at once.
+const ATTEMPTS: u32 = 5;
+const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(1);
 
 /// A cluster that plans are handed to.
 #[derive(Debug)]
@@ -117,6 +120,8 @@ impl Cluster {
             match self.completed(&mut job, query).await {
                 Ok(partitions) => break (job, partitions),
                 Err(Failure::ExecutorLost) if attempt < ATTEMPTS => {
+                    drop(job);
+                    tokio::time::sleep(BETWEEN_ATTEMPTS * attempt).await;
                     attempt += 1;
                     tracing::warn!("{EXECUTOR_LOST}; it is handed in again");
                 }
@@ -170,7 +175,7 @@ impl Cluster {
             .metadata_mut()
             .insert(BALLISTA_VERSION_HEADER, MetadataValue::from_static(BALLISTA_VERSION));
         let answer = job.scheduler.execute_query_push(request).await;
-        let mut news = answer.map_err(|status| failed(refusal(status.message())))?.into_inner();
+        let mut news = answer.map_err(|status| self.refused(&status))?.into_inner();
         loop {
             let told = news.message().await.map_err(|status| self.lost(status.message()))?;
             let told = told.ok_or_else(|| self.lost("it ended the connection"))?;
@@ -188,6 +193,17 @@ impl Cluster {
                 Some(Status::Queued(_) | Status::Running(_)) | None => {}
             }
         }
+    }
+
+    fn refused(&self, status: &tonic::Status) -> DataFusionError {
+        if status.source().is_none() {
+            return failed(refusal(status.message()));
+        }
+        failed(format!(
+            "the scheduler at {} ended the connection; where it asks for TLS, set tls_authorities, tls_certificate and \
+             tls_key under [cluster]",
+            self.scheduler
+        ))
     }
 
     fn lost(&self, reason: &str) -> DataFusionError {
@@ -300,8 +316,13 @@ fn settings(config: &SessionConfig, with_tls: bool) -> Vec<KeyValuePair> {
         .collect()
 }
 
+/// What went wrong with the cluster.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct ClusterFailed(String);
+
 fn failed(reason: String) -> DataFusionError {
-    DataFusionError::Execution(reason)
+    DataFusionError::External(Box::new(ClusterFailed(reason)))
 }
 
 /// What the cluster says of a plan that it does not run, or of a job that failed.

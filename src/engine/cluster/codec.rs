@@ -8,16 +8,21 @@ use ballista_core::serde::BallistaPhysicalExtensionCodec;
 use datafusion::common::{DataFusionError, Result, exec_err, internal_err, not_impl_err};
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::ScalarUDF;
-use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_expr_common::physical_expr::proto_decode::PhysicalExprDecodeCtx;
+use datafusion::physical_expr_common::physical_expr::proto_encode::PhysicalExprEncodeCtx;
+use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 use datafusion_proto::physical_plan::{AsExecutionPlan, PhysicalExtensionCodec, PhysicalProtoConverterExtension};
 use datafusion_proto::protobuf::PhysicalPlanNode;
 use prost::Message;
 
 use super::functions::registry;
 use crate::engine::packing::PackExec;
+use crate::engine::stoppable::Stoppable;
 
 /// Begins every node of ours, so that it is never taken for one of Ballista's: no field of theirs has this number.
 const MARK: &[u8] = b"\xFFpragati";
+/// Stands for a [`Stoppable`] condition.
+const STOPPABLE: &[u8] = b"\xFFpragati-stoppable";
 /// Bytes of stack: encoding goes into each node's inputs.
 const STACK_OF_DEEP_PLANS: usize = 64 * 1024 * 1024;
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -123,6 +128,32 @@ impl PhysicalExtensionCodec for PlanCodec {
         match buf.strip_prefix(MARK) {
             Some(ours) => self.decode_ours(ours, inputs, ctx),
             None => self.others.try_decode(buf, inputs, ctx, converter),
+        }
+    }
+
+    /// Whether a query was stopped is known in the process that runs it: a task is cancelled as a whole.
+    fn try_encode_expr(
+        &self,
+        node: &Arc<dyn PhysicalExpr>,
+        buf: &mut Vec<u8>,
+        ctx: &PhysicalExprEncodeCtx<'_>,
+    ) -> Result<()> {
+        if node.is::<Stoppable>() {
+            buf.extend_from_slice(STOPPABLE);
+            return Ok(());
+        }
+        self.others.try_encode_expr(node, buf, ctx)
+    }
+
+    fn try_decode_expr(
+        &self,
+        buf: &[u8],
+        inputs: &[Arc<dyn PhysicalExpr>],
+        ctx: &PhysicalExprDecodeCtx<'_>,
+    ) -> Result<Arc<dyn PhysicalExpr>> {
+        match inputs {
+            [condition] if buf == STOPPABLE => Ok(Arc::clone(condition)),
+            _ => self.others.try_decode_expr(buf, inputs, ctx),
         }
     }
 
