@@ -9,7 +9,7 @@ use assert_cmd::Command;
 use tempfile::TempDir;
 
 use crate::oracle::nasty;
-use crate::running_cluster::{RunningCluster, Setup, wait_until};
+use crate::running_cluster::{RunningCluster, Setup, free_port, wait_until};
 use crate::support::{DATE, SmallDisk, TestExports, complaint_of, files_below, pragati, wrapped};
 
 fn on(cluster: &RunningCluster, exports: &TestExports, command: &str) -> Command {
@@ -349,6 +349,37 @@ mod connections {
         error: query: the scheduler at df://localhost:1 cannot be reached: Connection refused (os error
         111); check --cluster, and that `pragati cluster scheduler` runs there
         ");
+    }
+
+    #[test]
+    fn executors_that_are_only_ballista_s_are_refused_with_a_word() {
+        use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_process};
+        let cluster = RunningCluster::start(0);
+        let work = tempfile::tempdir().expect("a folder");
+        let stock = ExecutorProcessConfig {
+            scheduler_port: cluster.port,
+            port: free_port(),
+            work_dir: Some(work.path().display().to_string()),
+            vcores: 1,
+            memory_pool_size: Some(0),
+            task_scheduling_policy: ballista_core::config::TaskSchedulingPolicy::PullStaged,
+            ..ExecutorProcessConfig::default()
+        };
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let _running = runtime.spawn(start_executor_process(std::sync::Arc::new(stock)));
+        let (exports, out) = (TestExports::small(), out());
+        let complaint = complaint_of(on(&cluster, &exports, "nightly").arg("--out").arg(out.path()), 1);
+        runtime.shutdown_background();
+        assert!(complaint.contains("does not know Pragati's plans"), "{complaint}");
+        assert!(!out.path().join(format!("date={DATE}")).exists());
+    }
+
+    #[test]
+    fn a_job_that_no_executor_takes_ends_with_a_word() {
+        let cluster = RunningCluster::start_with(0, watchful());
+        let exports = TestExports::small();
+        let complaint = complaint_of(on(&cluster, &exports, "sql").args(["-c", "select user_id from users"]), 1);
+        assert!(complaint.contains("no executor has come"), "{complaint}");
     }
 
     #[test]

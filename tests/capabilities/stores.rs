@@ -55,15 +55,26 @@ impl S3 {
         })
     }
 
+    /// Where the server is, and who asks.
+    fn environment(&self) -> Vec<(String, String)> {
+        let variables = [
+            ("AWS_ENDPOINT", self.endpoint.as_str()),
+            ("AWS_ALLOW_HTTP", "true"),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+        ];
+        let variables = variables.into_iter();
+        variables
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
+    }
+
     /// What the command prints, with the credentials in its environment.
     fn output(&self, arguments: &[&str]) -> String {
         let output = pragati()
             .args(arguments)
-            .env("AWS_ENDPOINT", &self.endpoint)
-            .env("AWS_ALLOW_HTTP", "true")
-            .env("AWS_REGION", "us-east-1")
-            .env("AWS_ACCESS_KEY_ID", "test")
-            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .envs(self.environment())
             .output()
             .expect("a run");
         let complaint = String::from_utf8_lossy(&output.stderr);
@@ -195,4 +206,69 @@ fn telemetry_in_a_store_is_read_like_that_in_a_folder() {
         assert_eq!(stored, exports.output("sql", &arguments[1..]), "{query}");
         assert!(stored.lines().count() > 1, "{query}: {stored}");
     }
+}
+
+#[cfg(feature = "cluster")]
+#[test]
+fn executors_read_from_s3_and_write_to_s3_and_a_second_run_replaces_the_first() {
+    use crate::running_cluster::{RunningCluster, Setup};
+    let Some(s3) = S3::start() else { return };
+    let cluster = RunningCluster::start_with(
+        2,
+        Setup {
+            environment: s3.environment(),
+            ..Setup::default()
+        },
+    );
+    let exports = TestExports::sample(1_000, 12_000, 60, 1);
+    s3.upload("exports", &exports);
+    let (_out, local_day) = exports.nightly(&[]);
+    let local_files = files_below(&local_day).into_iter();
+    let local_files: Vec<_> = local_files.filter(|(path, _)| path != "manifest.json").collect();
+    for _run in 0..2 {
+        let address = cluster.address();
+        let places = ["--exports", "s3://lake/exports", "--out", "s3://lake/reports"];
+        let mut arguments = vec!["nightly", "--cluster", &address];
+        arguments.extend(places);
+        s3.output(&arguments);
+        let day = format!("reports/date={DATE}");
+        let manifest = s3.read(&Path::from(format!("{day}/manifest.json")));
+        let manifest: serde_json::Value = serde_json::from_slice(&manifest).expect("JSON");
+        let listed = manifest["files"].as_array().expect("files");
+        assert_eq!(listed.len(), local_files.len());
+        for (path, bytes) in &local_files {
+            let place = listed.iter().filter_map(|file| file["path"].as_str());
+            let place = place
+                .filter(|listed| listed.ends_with(path))
+                .min_by_key(|listed| listed.len());
+            let place = format!("{day}/{}", place.unwrap_or_else(|| panic!("{path} is not listed")));
+            assert!(
+                &s3.read(&Path::parse(&place).expect("a path")) == bytes,
+                "{path} differs"
+            );
+        }
+        // What the first run wrote is gone.
+        let there = s3
+            .runtime
+            .block_on(s3.bucket.list(Some(&Path::from(day))).try_collect::<Vec<ObjectMeta>>());
+        assert_eq!(there.expect("listed").len(), listed.len() + 1);
+    }
+    let report = s3.output(&[
+        "report",
+        "--reports",
+        "s3://lake/reports",
+        "--batch",
+        &first_batch(&local_files),
+    ]);
+    assert!(report.lines().count() > 1, "{report}");
+}
+
+/// A batch that has a file among these.
+#[cfg(feature = "cluster")]
+fn first_batch(files: &[(String, Vec<u8>)]) -> String {
+    let mut reports = files
+        .iter()
+        .filter(|(path, bytes)| path.starts_with("csv/") && bytes.len() > 1_000);
+    let (path, _) = reports.next().expect("a report");
+    file_name(path).trim_end_matches(".csv").to_owned()
 }
