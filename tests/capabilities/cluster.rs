@@ -378,7 +378,10 @@ mod connections {
     fn a_job_that_no_executor_takes_ends_with_a_word() {
         let cluster = RunningCluster::start_with(0, watchful());
         let exports = TestExports::small();
-        let complaint = complaint_of(on(&cluster, &exports, "sql").args(["-c", "select user_id from users"]), 1);
+        let complaint = complaint_of(
+            on(&cluster, &exports, "sql").args(["-c", "select user_id from users"]),
+            1,
+        );
         assert!(complaint.contains("no executor has come"), "{complaint}");
     }
 

@@ -57,6 +57,7 @@ pub struct RankedBatches {
 
 impl Bounds {
     /// Bounds at these ids, which are in order.
+    #[cfg(any(test, feature = "cluster"))]
     pub fn new(last_ids: Vec<String>) -> Self {
         Self(last_ids)
     }
@@ -122,6 +123,7 @@ impl Batches {
     }
 
     /// Where its parts end.
+    #[cfg(any(test, feature = "cluster"))]
     pub fn bounds(&self) -> &Bounds {
         &self.bounds
     }

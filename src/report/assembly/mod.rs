@@ -33,7 +33,9 @@ use super::error::ReportError;
 use crate::catalog::Catalog;
 use crate::engine::EngineError;
 use crate::ids::BatchId;
-pub use batches::{Batches, Bounds};
+pub use batches::Batches;
+#[cfg(feature = "cluster")]
+pub use batches::Bounds;
 use details::Details;
 #[cfg(feature = "cluster")]
 pub use load::{USER_TABLES, batches as listed_batches, columns_of};
