@@ -11,12 +11,14 @@ use ballista_core::utils::default_session_builder;
 use ballista_scheduler::cluster::BallistaCluster;
 use ballista_scheduler::config::SchedulerConfig;
 use ballista_scheduler::scheduler_process::create_scheduler;
-use datafusion::execution::FunctionRegistry as _;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::{FunctionRegistry as _, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
 use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
 use tonic::transport::Server;
 
 use super::members::Members;
+use super::stores::Stores;
 use super::whole_jobs::WholeJobs;
 use super::{ClusterError, check_address};
 use crate::engine::TlsFiles;
@@ -60,8 +62,11 @@ pub async fn run_scheduler(
         .local_addr()
         .map_err(|error| cannot_listen(error.to_string()))?;
 
-    let config = Arc::new(config(&options, address, tls.as_ref()));
     let failed = || ClusterError::of("scheduler");
+    // Plans that name a store are read here too, though nothing of the store is.
+    let runtime = RuntimeEnvBuilder::new().with_object_store_registry(Arc::new(Stores::default()));
+    let runtime = runtime.build_arc().map_err(|error| failed()(error.into()))?;
+    let config = Arc::new(config(&options, address, tls.as_ref(), runtime));
     let members = Arc::new(Members::new());
     let jobs = BallistaCluster::new_from_config(&config)
         .await
@@ -94,7 +99,12 @@ pub async fn run_scheduler(
     }
 }
 
-fn config(options: &SchedulerOptions, address: SocketAddr, tls: Option<&Tls>) -> SchedulerConfig {
+fn config(
+    options: &SchedulerOptions,
+    address: SocketAddr,
+    tls: Option<&Tls>,
+    runtime: Arc<RuntimeEnv>,
+) -> SchedulerConfig {
     let largest = LARGEST_MESSAGE as u32;
     let timeout = options.executor_timeout.as_secs().max(1);
     SchedulerConfig {
@@ -113,8 +123,9 @@ fn config(options: &SchedulerOptions, address: SocketAddr, tls: Option<&Tls>) ->
         grpc_server_max_encoding_message_size: largest,
         grpc_client_max_message_size: largest,
         override_physical_codec: Some(Arc::new(PlanCodec::new(tasks::nodes(None), tasks::functions()))),
-        override_session_builder: Some(Arc::new(|config: SessionConfig| {
-            let mut state = default_session_builder(config)?;
+        override_session_builder: Some(Arc::new(move |config: SessionConfig| {
+            let state = SessionStateBuilder::new_from_existing(default_session_builder(config)?);
+            let mut state = state.with_runtime_env(Arc::clone(&runtime)).build();
             for function in registry(tasks::functions()).scalar_functions.into_values() {
                 state.register_udf(function)?;
             }

@@ -61,6 +61,8 @@ fn token(rest: &str, first: char) -> (Kind, usize, bool) {
         '0'..='9' => whole(Kind::Number, number(rest)),
         _ if rest.starts_with("--") => whole(Kind::Comment, length_while(rest, |c| c != '\n')),
         _ if rest.starts_with("/*") => comment(rest),
+        // The engine's operator of whole division: no comment begins within it.
+        _ if rest.starts_with("//") => whole(Kind::Symbol, 2),
         _ if first.is_whitespace() => whole(Kind::Space, length_while(rest, char::is_whitespace)),
         _ if is_name_start(first) => word(rest, first),
         other => whole(Kind::Symbol, other.len_utf8()),

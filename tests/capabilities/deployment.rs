@@ -75,10 +75,14 @@ fn options_exist() {
         let text = String::from_utf8(content).expect("UTF-8");
         let used = text.lines().filter(|line| !line.trim_start().starts_with('#'));
         let words = used.flat_map(|line| line.split(|c: char| " ,[]\"'".contains(c)));
-        options.extend(words.filter(|word| word.starts_with("--")).map(|word| {
-            let end = word.find('=').unwrap_or(word.len());
-            word[..end].to_owned()
-        }));
+        options.extend(
+            words
+                .filter(|word| word.starts_with("--") && word.len() > 3)
+                .map(|word| {
+                    let end = word.find('=').unwrap_or(word.len());
+                    word[..end].to_owned()
+                }),
+        );
     }
     assert!(options.len() > 8, "{options:?}");
     for option in options {

@@ -168,7 +168,7 @@ fn log_file(folder: &Path, number: usize) -> Stdio {
 }
 
 /// A port that nobody listens on.
-pub fn free_port() -> u16 {
+fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     listener.local_addr().expect("an address").port()
 }

@@ -43,6 +43,12 @@ pub const EXECUTOR_LOST: &str = "an executor was lost while the job ran";
 pub const NO_EXECUTOR: &str = "no executor has come; start some with `pragati cluster executor`";
 /// Ballista's words for rows that could not be fetched from an executor.
 const FETCH_FAILED: &str = "has failed 1 times, most recent failure reason";
+/// What processes say of our plans that have Ballista's codec and functions alone.
+const NOT_OURS: [&str; 3] = [
+    "BallistaPhysicalPlanNode",
+    "There is no UDF named",
+    "PhysicalExtensionCodec is not provided for scalar function",
+];
 /// How often a job is handed in, and how long its client waits before it does so again: an executor that is gone is not
 /// missed at once.
 const ATTEMPTS: u32 = 5;
@@ -327,8 +333,7 @@ fn failed(reason: String) -> DataFusionError {
 
 /// What the cluster says of a plan that it does not run, or of a job that failed.
 fn refusal(message: &str) -> String {
-    // A process that has Ballista's codec alone cannot read nodes of ours.
-    if message.contains("BallistaPhysicalPlanNode") || message.contains("There is no UDF named") {
+    if NOT_OURS.iter().any(|words| message.contains(words)) {
         return "a scheduler or executor of the cluster does not know Pragati's plans; start all of them with \
                 `pragati cluster scheduler` and `pragati cluster executor`, of one version"
             .to_owned();
@@ -342,4 +347,58 @@ fn innermost(error: &dyn std::error::Error) -> String {
         cause = source;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use ballista_core::serde::BallistaPhysicalExtensionCodec;
+    use datafusion::arrow::datatypes::{DataType, Field, Schema};
+    use datafusion::physical_expr::ScalarFunctionExpr;
+    use datafusion::physical_expr::expressions::col;
+    use datafusion::physical_plan::empty::EmptyExec;
+    use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
+    use datafusion::prelude::SessionContext;
+    use datafusion_proto::physical_plan::AsExecutionPlan;
+    use datafusion_proto::protobuf::PhysicalPlanNode;
+
+    use super::*;
+    use crate::engine::functions;
+    use crate::engine::packing::PackExec;
+
+    #[test]
+    fn processes_of_ballista_alone_are_named_for_what_they_are() {
+        let schema = Arc::new(Schema::new(vec![Field::new("text", DataType::Utf8View, true)]));
+        let empty: Arc<dyn ExecutionPlan> = Arc::new(EmptyExec::new(Arc::clone(&schema)));
+        let ours = functions::all().into_iter().find(|function| function.name() == "strip");
+        let call = ScalarFunctionExpr::try_new(
+            Arc::new(ours.expect("a function")),
+            vec![col("text", &schema).expect("a column")],
+            &schema,
+            Arc::default(),
+        );
+        let calls = vec![ProjectionExpr::new(Arc::new(call.expect("a call")), "text".to_owned())];
+        let calling = ProjectionExec::try_new(calls, Arc::clone(&empty)).expect("a plan");
+        let plans: [Arc<dyn ExecutionPlan>; 2] = [Arc::new(PackExec(empty)), Arc::new(calling)];
+        let codec = PlanCodec::new(Vec::new(), []);
+        for plan in plans {
+            let bytes = encode_plan(&plan, &codec).expect("encoded");
+            let context = SessionContext::new().task_ctx();
+            let stock = BallistaPhysicalExtensionCodec::default();
+            let plan = PhysicalPlanNode::try_decode(&bytes).expect("a plan");
+            let error = plan.try_into_physical_plan(&context, &stock).expect_err("unknown");
+            let word = refusal(&error.to_string());
+            assert!(word.contains("does not know Pragati's plans"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_lost_executor_is_told_from_other_failures() {
+        for lost in [
+            EXECUTOR_LOST,
+            "Job failed due to stage 2 failed: Stage 2 has failed 1 times, most recent failure reason: x",
+        ] {
+            assert!(matches!(Failure::of_job(lost), Failure::ExecutorLost), "{lost}");
+        }
+        assert!(matches!(Failure::of_job("Cast error"), Failure::Other(_)));
+    }
 }
