@@ -114,18 +114,15 @@ pub async fn run(arguments: ClusterArguments, stopped: impl Future<Output = ()>)
                     "no scheduler given; use --scheduler df://HOST:PORT or `scheduler` under [cluster]".to_owned(),
                 )
             })?;
-            let of_process = || {
-                config
-                    .temp_folder()
-                    .join(format!("pragati-executor-{}", std::process::id()))
-            };
+            let port = arguments.listen.port();
+            let of_port = || config.temp_folder().join(format!("pragati-executor-{port}"));
             let options = ExecutorOptions {
                 scheduler: cluster.scheduler,
                 listen: arguments.listen,
                 advertised_host: arguments.advertised_host,
                 slots: arguments.slots,
                 memory_limit: arguments.memory_limit.or(config.memory_limit),
-                work_folder: arguments.work_dir.unwrap_or_else(of_process),
+                work_folder: arguments.work_dir.unwrap_or_else(of_port),
                 tls: cluster.tls,
                 is_trusted_network: arguments.network.trusted_network,
             };

@@ -1,7 +1,9 @@
 //! An executor: runs tasks, and keeps what they exchange until it is fetched.
 
+use std::fs::{File, OpenOptions, TryLockError};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +26,7 @@ use super::stores::Stores;
 use super::{ClusterError, check_address};
 use crate::engine::cluster::{LARGEST_MESSAGE, PlanCodec, Tls, registry};
 use crate::engine::{SchedulerAddress, TempFiles, TlsFiles};
-use crate::nightly::tasks;
+use crate::nightly::{make_private_folder, tasks};
 
 /// How long the scheduler is waited for at start.
 const WAIT_FOR_SCHEDULER: Duration = Duration::from_secs(60);
@@ -57,8 +59,9 @@ pub struct ExecutorOptions {
 pub async fn run_executor(options: ExecutorOptions) -> std::result::Result<(), ClusterError> {
     check_address(options.listen, options.tls.is_some(), options.is_trusted_network)?;
     let tls = options.tls.as_ref().map(Tls::read).transpose()?;
-    let exchanged = folder(&options.work_folder, "exchanged")?;
-    let temporary = folder(&options.work_folder, "temporary")?;
+    let _claim = claim(&options.work_folder)?;
+    let exchanged = emptied(&options.work_folder, "exchanged")?;
+    let temporary = emptied(&options.work_folder, "temporary")?;
     let slots = options.slots.or(std::thread::available_parallelism().ok());
     let stores = Arc::new(Stores::default());
     let connections = tls.as_ref().map(Tls::of_connections);
@@ -99,14 +102,38 @@ pub async fn run_executor(options: ExecutorOptions) -> std::result::Result<(), C
         .map_err(ClusterError::of("executor"))
 }
 
-/// A private folder of this executor's own.
-fn folder(work: &Path, name: &str) -> std::result::Result<PathBuf, ClusterError> {
+/// Takes the work folder for this executor alone, as long as the claim is held.
+fn claim(work: &Path) -> std::result::Result<File, ClusterError> {
+    make_private_folder(work).map_err(|error| unusable(work, &error))?;
+    let lock = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(work.join(".pragati.lock"));
+    let lock = lock.map_err(|error| unusable(work, &error))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(unusable(work, &"another executor uses it")),
+        Err(TryLockError::Error(error)) => Err(unusable(work, &error)),
+    }
+}
+
+/// A private folder in the work folder, without what an executor that was killed left there.
+fn emptied(work: &Path, name: &str) -> std::result::Result<PathBuf, ClusterError> {
     let folder = work.join(name);
-    crate::nightly::make_private_folder(&folder).map_err(|error| ClusterError::Ballista {
-        role: "executor",
-        reason: error.to_string(),
-    })?;
+    match std::fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(unusable(&folder, &error)),
+        Ok(()) | Err(_) => {}
+    }
+    make_private_folder(&folder).map_err(|error| unusable(&folder, &error))?;
     Ok(folder)
+}
+
+fn unusable(folder: &Path, reason: &dyn std::fmt::Display) -> ClusterError {
+    ClusterError::WorkFolder {
+        folder: folder.to_owned(),
+        reason: reason.to_string(),
+    }
 }
 
 /// What tasks fetch rows of other executors with.

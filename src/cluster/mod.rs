@@ -14,6 +14,7 @@ pub use executor::{ExecutorOptions, run_executor};
 pub use scheduler::{SchedulerOptions, run_scheduler};
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// A process of a cluster that cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +26,8 @@ pub enum ClusterError {
          tls_key under [cluster], or say --trusted-network"
     )]
     NotEncrypted(SocketAddr),
+    #[error("work folder {} cannot be used: {reason}; name another with --work-dir", folder.display())]
+    WorkFolder { folder: PathBuf, reason: String },
     #[error(transparent)]
     Engine(#[from] crate::engine::EngineError),
     #[error("the {role} cannot run: {reason}")]

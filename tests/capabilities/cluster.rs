@@ -78,7 +78,8 @@ fn files_in_the_making(out: &Path) -> usize {
         // A folder may go while it is looked at.
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();
-            let is_report = path.extension().is_some_and(|ending| ending == "csv") && path.iter().any(|part| part == "csv");
+            let is_report =
+                path.extension().is_some_and(|ending| ending == "csv") && path.iter().any(|part| part == "csv");
             found += usize::from(is_report);
             if path.is_dir() {
                 folders.push(path);
@@ -387,6 +388,29 @@ mod connections {
             let complaint = complaint_of(pragati().arg("cluster").args(role), 1);
             assert!(complaint.contains("--trusted-network"), "{complaint}");
         }
+    }
+
+    #[test]
+    fn a_work_folder_is_of_one_executor_and_what_a_killed_one_left_goes() {
+        let mut cluster = RunningCluster::start(1);
+        let work = cluster.work_folder(0);
+        let mut second = pragati();
+        second.args([
+            "cluster",
+            "executor",
+            "--listen",
+            "127.0.0.1:0",
+            "--scheduler",
+            &cluster.address(),
+        ]);
+        let complaint = complaint_of(second.arg("--work-dir").arg(&work), 1);
+        assert!(complaint.contains("another executor uses it"), "{complaint}");
+        cluster.kill_executor(0);
+        let left = work.join("exchanged/job/rows");
+        fs::create_dir_all(left.parent().expect("a folder")).expect("a folder");
+        fs::write(&left, "somebody's rows").expect("a file");
+        cluster.add_executor_in(&work);
+        assert!(!left.exists());
     }
 
     /// An authority, and a certificate of it for processes on this machine.
