@@ -133,7 +133,10 @@ mod nightly {
             .assert()
             .success();
         let work = cluster.work_folder(0);
-        wait_until(|| files_below(&work).is_empty(), "exchanged rows to go");
+        wait_until(
+            || files_below(&work.join("exchanged")).is_empty(),
+            "exchanged rows to go",
+        );
         cluster.drain_executor(0);
     }
 
@@ -322,7 +325,7 @@ mod queries {
             let there = std::thread::spawn(move || query.output().expect("a run"));
             let work = cluster.work_folder(victim);
             wait_until(
-                || !files_below(&work).is_empty() || there.is_finished(),
+                || !files_below(&work.join("exchanged")).is_empty() || there.is_finished(),
                 "the first exchange",
             );
             cluster.kill_executor(victim);
