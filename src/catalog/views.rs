@@ -130,15 +130,15 @@ pub async fn register(catalog: &Catalog, has_batches: bool) -> Result<(), Catalo
         let batches = catalog.query(BATCHES_FROM_ENROLMENTS, |parameters| parameters).await?;
         mapping::register_view(&catalog.session, Table::Batches.name(), batches)?;
     }
+    // Which keys stand once is found out, and kept, in one process.
+    let is_one_process = cluster_of(&catalog.session).is_none();
+    let is_built_in = |queries: &[&str]| is_one_process && catalog.are_built_in(queries);
     for query in VIEWS {
         let name = query.rsplit('/').next().unwrap_or(query);
         if catalog.session.table_exist(name).unwrap_or(false) {
             continue;
         }
         let distinct = DISTINCT.iter().find(|distinct| distinct.query == query);
-        // Which keys stand once is found out, and kept, in one process.
-        let is_one_process = cluster_of(&catalog.session).is_none();
-        let is_built_in = |queries: &[&str]| is_one_process && catalog.are_built_in(queries);
         let frame = match distinct {
             Some(distinct) if is_built_in(&[query]) => distinct_rows(catalog, distinct).await?,
             None if query == DOWNLOAD_REQUESTS && is_built_in(&[query, DISTINCT_DOWNLOAD_EVENTS]) => {

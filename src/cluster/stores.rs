@@ -8,7 +8,7 @@ use datafusion::execution::object_store::ObjectStoreRegistry;
 use object_store::ObjectStore;
 use url::Url;
 
-use crate::exports::open_store;
+use crate::exports::{open_store, store_root};
 
 /// Stores by their root. Credentials come from the environment of this process; plans hold none.
 #[derive(Debug, Default)]
@@ -16,23 +16,14 @@ pub struct Stores {
     opened: Mutex<HashMap<Url, Arc<dyn ObjectStore>>>,
 }
 
-impl Stores {
-    fn root(url: &Url) -> Url {
-        let mut root = url.clone();
-        root.set_path("/");
-        root.set_query(None);
-        root
-    }
-}
-
 impl ObjectStoreRegistry for Stores {
     fn register_store(&self, url: &Url, store: Arc<dyn ObjectStore>) -> Option<Arc<dyn ObjectStore>> {
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        opened.insert(Self::root(url), store)
+        opened.insert(store_root(url), store)
     }
 
     fn get_store(&self, url: &Url) -> Result<Arc<dyn ObjectStore>> {
-        let root = Self::root(url);
+        let root = store_root(url);
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(store) = opened.get(&root) {
             return Ok(Arc::clone(store));

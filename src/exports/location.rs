@@ -103,6 +103,14 @@ impl Location {
     }
 }
 
+/// What a store is known by: its URL without a place in it.
+pub fn store_root(url: &Url) -> Url {
+    let mut root = url.clone();
+    root.set_path("/");
+    root.set_query(None);
+    root
+}
+
 /// The store of a URL, and the place in it. Settings and credentials come from the environment.
 pub fn open_store(url: &Url) -> object_store::Result<(Arc<dyn ObjectStore>, Path)> {
     let (store, path) = parse_url_opts(url, std::env::vars())?;

@@ -17,7 +17,7 @@ pub use contract::{Column, Kind, Table};
 pub use error::ExportsError;
 pub use history::HistoryTable;
 pub use inspect::{InspectedFile, check_columns, check_contract, read_footers};
-pub use location::{Location, LocationError, open_store};
+pub use location::{Location, LocationError, open_store, store_root};
 pub use pinned::PinnedFile;
 pub use snapshot::{Exports, SUCCESS_MARKER, Snapshot, TableFiles, TableFolder};
 pub use table::{Blanks, SnapshotTable, pushdown};

@@ -260,6 +260,18 @@ mod faults {
 mod queries {
     use super::*;
 
+    /// The command says on the cluster what it says in a single process.
+    fn assert_same_answer(cluster: &RunningCluster, exports: &TestExports, arguments: &[&str]) {
+        let here = exports.output(arguments[0], &arguments[1..]);
+        let there = on(cluster, exports, arguments[0])
+            .args(&arguments[1..])
+            .output()
+            .expect("a run");
+        let complaint = String::from_utf8_lossy(&there.stderr).into_owned();
+        assert!(there.status.success(), "{arguments:?}: {complaint}");
+        assert_eq!(String::from_utf8_lossy(&there.stdout), here, "{arguments:?}");
+    }
+
     #[test]
     fn give_what_a_single_process_gives() {
         let cluster = RunningCluster::start(2);
@@ -279,14 +291,7 @@ mod queries {
             "select * from users where false",
         ] {
             let arguments = ["sql", "--format", "csv", "-c", sql];
-            let here = exports.output(arguments[0], &arguments[1..]);
-            let there = on(&cluster, &exports, arguments[0])
-                .args(&arguments[1..])
-                .output()
-                .expect("a run");
-            let complaint = String::from_utf8_lossy(&there.stderr).into_owned();
-            assert!(there.status.success(), "{sql}: {complaint}");
-            assert_eq!(String::from_utf8_lossy(&there.stdout), here, "{sql}");
+            assert_same_answer(&cluster, &exports, &arguments);
         }
     }
 
@@ -300,14 +305,7 @@ mod queries {
             &["ratio", "--level", "tenant", "--format", "csv"],
             &["ratio", "--level", "course", "--format", "csv"],
         ] {
-            let here = exports.output(arguments[0], &arguments[1..]);
-            let there = on(&cluster, &exports, arguments[0])
-                .args(&arguments[1..])
-                .output()
-                .expect("a run");
-            let complaint = String::from_utf8_lossy(&there.stderr).into_owned();
-            assert!(there.status.success(), "{arguments:?}: {complaint}");
-            assert_eq!(String::from_utf8_lossy(&there.stdout), here, "{arguments:?}");
+            assert_same_answer(&cluster, &exports, arguments);
         }
     }
 

@@ -31,8 +31,8 @@ use super::codec::encode_plan;
 use super::{EngineError, LARGEST_MESSAGE, PlanCodec, Tls};
 use crate::engine::cluster_options::{ClusterOptions, SchedulerAddress};
 
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
-pub const KEEP_ALIVE: Duration = Duration::from_secs(30);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// Attempts at fetching rows from an executor after the first, and the time between them.
 const FETCH_RETRIES: u8 = 3;
 const FETCH_RETRY_WAIT_MS: u64 = 500;
@@ -159,11 +159,7 @@ impl Cluster {
             ))
         };
         let endpoint = Endpoint::from_shared(format!("http://{host}:{port}")).map_err(|error| unreachable(&error))?;
-        let endpoint = endpoint
-            .connect_timeout(CONNECT_TIMEOUT)
-            .tcp_nodelay(true)
-            .http2_keep_alive_interval(KEEP_ALIVE)
-            .keep_alive_while_idle(true);
+        let endpoint = with_settings(endpoint);
         let endpoint = match &self.tls {
             Some(tls) => tls.secured(endpoint).map_err(|error| unreachable(&error))?,
             None => endpoint,
@@ -255,6 +251,15 @@ impl Cluster {
                 .map_err(unreachable)
         }
     }
+}
+
+/// The settings of every connection of ours, encrypted or not.
+pub fn with_settings(endpoint: Endpoint) -> Endpoint {
+    endpoint
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_while_idle(true)
 }
 
 impl Drop for Job {

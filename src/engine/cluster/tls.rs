@@ -7,6 +7,7 @@ use ballista_core::extension::EndpointOverrideFn;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity, ServerTlsConfig};
 
 use super::EngineError;
+use super::client::with_settings;
 use crate::engine::cluster_options::TlsFiles;
 
 /// Certificates, read once at start.
@@ -47,7 +48,7 @@ impl Tls {
         let address = endpoint.uri().to_string();
         let endpoint = match address.strip_prefix("http://") {
             // Ballista's executors know their scheduler by an address of this kind only.
-            Some(place) => settings_of(Endpoint::from_shared(format!("https://{place}"))?),
+            Some(place) => with_settings(Endpoint::from_shared(format!("https://{place}"))?),
             None => endpoint,
         };
         endpoint.tls_config(tls)
@@ -58,16 +59,6 @@ impl Tls {
         let tls = self.clone();
         Arc::new(move |endpoint| Ok(tls.secured(endpoint)?))
     }
-}
-
-/// The settings that Ballista's own endpoints have, on one of ours.
-fn settings_of(endpoint: Endpoint) -> Endpoint {
-    use super::client::{CONNECT_TIMEOUT, KEEP_ALIVE};
-    endpoint
-        .connect_timeout(CONNECT_TIMEOUT)
-        .tcp_nodelay(true)
-        .http2_keep_alive_interval(KEEP_ALIVE)
-        .keep_alive_while_idle(true)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, EngineError> {
