@@ -17,6 +17,7 @@ use datafusion::datasource::TableType;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableProviderFilterPushDown};
+use datafusion::physical_plan::execution_plan::reset_plan_states;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PhysicalExpr, PlanProperties};
 use datafusion::prelude::col;
 
@@ -140,6 +141,12 @@ impl ExecutionPlan for BarrierExec {
             true => Ok(self),
             false => plan_err!("a barrier has no children"),
         }
+    }
+
+    /// For a recursive query, which runs its plan again and again.
+    fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
+        let plan = reset_plan_states(Arc::clone(&self.plan))?;
+        Ok(Arc::new(Self { plan }))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use pragati::config::{Config, IdentityConfig};
 use pragati::delivery::source::ReportSource;
+use pragati::engine::STACK_OF_THREADS;
 use pragati::server::Login;
 use pragati::server::identity::Identity;
 use pragati::server::postgres::{PostgresError, PostgresMetrics, PostgresParts, PostgresServer, ScramSecret};
@@ -66,7 +67,12 @@ impl EndpointSetup {
 
     /// What it says where it does not start.
     pub fn try_start(mut self) -> Result<RunningEndpoint, String> {
-        let runtime = Runtime::new().expect("a runtime");
+        // As deep as those of the command.
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .thread_stack_size(STACK_OF_THREADS)
+            .build()
+            .expect("a runtime");
         let folder = tempfile::tempdir().expect("a folder");
         self.config.serve.data = folder.path().to_owned();
         if self.config.postgres.users.is_none() {

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use serde::Deserialize;
+use tokio::sync::watch;
 
 use super::scram_secret::ScramSecret;
 use crate::catalog::Visibility;
@@ -22,12 +24,21 @@ pub enum AccountsError {
     Malformed { path: PathBuf, reason: String },
 }
 
+/// The users file, which is read again when it changes.
+#[derive(Debug)]
+pub struct AccountsFile {
+    /// None: nobody has a password.
+    path: Option<PathBuf>,
+    current: RwLock<Arc<Accounts>>,
+    changes: watch::Sender<()>,
+}
+
 /// The users of the file, by name.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Accounts(BTreeMap<String, Account>);
 
 /// One user.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Account {
     pub secret: ScramSecret,
     pub visibility: Visibility,
@@ -51,9 +62,43 @@ struct Entry {
     personal: bool,
 }
 
+impl AccountsFile {
+    /// Reads the file, if there is one.
+    pub fn open(path: Option<&Path>) -> Result<Self, AccountsError> {
+        let accounts = path.map(Accounts::read).transpose()?;
+        Ok(Self {
+            path: path.map(Path::to_owned),
+            current: RwLock::new(Arc::new(accounts.unwrap_or_default())),
+            changes: watch::Sender::new(()),
+        })
+    }
+
+    /// What it holds now.
+    pub fn current(&self) -> Arc<Accounts> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Tells of each change.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+
+    /// Reads the file again. What it held stays where it cannot be used now.
+    pub fn refresh(&self) -> Result<(), AccountsError> {
+        let Some(path) = &self.path else { return Ok(()) };
+        let accounts = Accounts::read(path)?;
+        if *self.current() != accounts {
+            *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(accounts);
+            self.changes.send_replace(());
+            tracing::info!("{} has changed, and holds from now on", path.display());
+        }
+        Ok(())
+    }
+}
+
 impl Accounts {
     /// Reads the file, which its owner alone may read.
-    pub fn read(path: &Path) -> Result<Self, AccountsError> {
+    fn read(path: &Path) -> Result<Self, AccountsError> {
         let unreadable = |error: std::io::Error| AccountsError::Unreadable {
             path: path.to_owned(),
             reason: error.to_string(),

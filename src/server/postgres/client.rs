@@ -15,8 +15,11 @@ use pgwire::messages::ProtocolVersion;
 use pgwire::messages::cancel::CancelRequest;
 use pgwire::messages::startup::SecretKey;
 use rustix::event::{PollFd, PollFlags, poll};
+use tokio::sync::OwnedSemaphorePermit;
 
+use super::accounts::Account;
 use super::audit::Actor;
+use super::doors::Stranger;
 use super::stop::{Stop, StopReason};
 use crate::catalog::Visibility;
 
@@ -24,10 +27,14 @@ use crate::catalog::Visibility;
 const LOOK: Duration = Duration::from_millis(500);
 
 /// Somebody who logged in.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Login {
     pub actor: Actor,
     pub visibility: Visibility,
+    /// As it stood in the users file; none for who needs none.
+    pub account: Option<Account>,
+    /// Among those that may be logged in at a time.
+    pub _place: OwnedSemaphorePermit,
 }
 
 /// One connection.
@@ -36,17 +43,20 @@ pub struct Client {
     /// The socket, to look whether it was closed at the other end.
     socket: OwnedFd,
     login: OnceLock<Login>,
+    /// Until somebody is logged in.
+    stranger: Mutex<Option<Stranger>>,
     /// The statement that it waits for.
     current: Mutex<Option<Stop>>,
 }
 
 impl Client {
     /// Nobody yet.
-    pub fn new(address: SocketAddr, socket: OwnedFd) -> Self {
+    pub fn new(address: SocketAddr, socket: OwnedFd, stranger: Stranger) -> Self {
         Self {
             address,
             socket,
             login: OnceLock::new(),
+            stranger: Mutex::new(Some(stranger)),
             current: Mutex::default(),
         }
     }
@@ -59,6 +69,7 @@ impl Client {
     /// It is `login`, for good.
     pub fn logged_in(&self, login: Login) {
         let _ = self.login.set(login);
+        self.stranger.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     /// Notes which statement it waits for; none between statements.

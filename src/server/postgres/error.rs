@@ -28,6 +28,8 @@ pub enum QueryError {
     Value(String),
     #[error("cursor \"{0}\" does not exist")]
     NoCursor(String),
+    #[error("portal \"{0}\" does not exist")]
+    NoPortal(String),
     #[error("cursor \"{0}\" already exists")]
     CursorExists(String),
     #[error("there are too many open cursors; close some")]
@@ -36,8 +38,25 @@ pub enum QueryError {
     TooManyStatements,
     #[error("current transaction is aborted, commands ignored until end of transaction block")]
     Aborted,
+    #[error("nobody is logged in on this connection")]
+    NotLoggedIn,
     #[error("the statement is longer than {0} bytes; send less at a time")]
     TooLong(usize),
+    #[error("an expression has more than {0} operators one around the other; use IN, or parts of it in a WITH")]
+    TooDeep(usize),
+    #[error(
+        "the query reads more than {0} tables, counting those of a WITH as often as it is read; ask less at a time"
+    )]
+    TooLarge(u64),
+    #[error("cursor \"{0}\" is in use by another statement of this connection")]
+    CursorInUse(String),
+    #[error("there are too many portals; close some")]
+    TooManyPortals,
+    /// A prepared statement's columns are others now.
+    #[error("cached plan must not change result type")]
+    OtherColumns,
+    #[error("{0} can only be used in transaction blocks")]
+    OutsideTransaction(&'static str),
     #[error("{}", stopped(*.0))]
     Stopped(StopReason),
     #[error("queries cannot be run, since the audit log cannot be written: {0}")]
@@ -77,14 +96,18 @@ impl QueryError {
         match self {
             Self::Syntax(_) => "42601",
             Self::NotAllowed(_) => "42501",
-            Self::NotSupported(_) => "0A000",
+            Self::NotSupported(_) | Self::OtherColumns => "0A000",
             Self::Variable(_) => "42704",
             Self::VariableValue { .. } => "22023",
             Self::Value(_) => "22P02",
-            Self::NoCursor(_) => "34000",
+            Self::NoCursor(_) | Self::NoPortal(_) => "34000",
             Self::CursorExists(_) => "42P03",
-            Self::TooManyCursors | Self::TooManyStatements => "53400",
+            Self::TooManyCursors | Self::TooManyStatements | Self::TooManyPortals => "53400",
+            Self::TooDeep(_) | Self::TooLarge(_) => "54001",
+            Self::CursorInUse(_) => "55006",
+            Self::OutsideTransaction(_) => "25P01",
             Self::Aborted => "25P02",
+            Self::NotLoggedIn => "28000",
             Self::TooLong(_) => "54000",
             Self::Stopped(StopReason::Shutdown) => "57P01",
             Self::Stopped(StopReason::ClientGone) => "08006",
@@ -104,7 +127,7 @@ impl QueryError {
 impl From<QueryError> for PgWireError {
     fn from(error: QueryError) -> Self {
         let severity = match &error {
-            QueryError::Stopped(StopReason::Shutdown | StopReason::ClientGone) => "FATAL",
+            QueryError::Stopped(StopReason::Shutdown | StopReason::ClientGone) | QueryError::NotLoggedIn => "FATAL",
             _ => "ERROR",
         };
         told(severity, error.code(), &error.to_string())

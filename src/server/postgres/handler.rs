@@ -20,10 +20,10 @@ use pgwire::api::{ClientInfo, ClientPortalStore, DEFAULT_NAME, PgWireConnectionS
 use pgwire::error::{PgWireError, PgWireResult};
 use pgwire::messages::PgWireBackendMessage;
 use pgwire::messages::extendedquery::{
-    Bind, BindComplete, Close, CloseComplete, Describe, Execute, Parse, ParseComplete, TARGET_TYPE_BYTE_PORTAL,
-    TARGET_TYPE_BYTE_STATEMENT,
+    Bind, BindComplete, Close, CloseComplete, Describe, Execute, Parse, ParseComplete, Sync as SyncMessage,
+    TARGET_TYPE_BYTE_PORTAL, TARGET_TYPE_BYTE_STATEMENT,
 };
-use pgwire::messages::response::EmptyQueryResponse;
+use pgwire::messages::response::{EmptyQueryResponse, TransactionStatus};
 use pgwire::messages::simplequery::Query;
 
 use super::error::QueryError;
@@ -59,7 +59,7 @@ impl SimpleQueryHandler for Handler {
                 true => query.query.clone(),
                 false => parsed.statement.to_string(),
             };
-            let prepared = self.0.prepare(client, parsed, &text).await?;
+            let prepared = self.0.prepare(client, parsed, &text, 0).await?;
             match self.0.run(client, &prepared, None).await? {
                 Reply::Rows(rows) => send_query_response(client, rows, true).await?,
                 Reply::Done(tag) => send_execution_response(client, tag).await?,
@@ -99,8 +99,8 @@ impl ExtendedQueryHandler for Handler {
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
         let name = message.name.as_deref().unwrap_or(DEFAULT_NAME);
-        self.0.prepared(name)?;
         let statement = StoredStatement::parse(client, &message, self.query_parser()).await?;
+        self.0.prepared(name)?;
         match statement {
             Some(statement) => client.portal_store().put_statement(Arc::new(statement)),
             None => client.portal_store().put_empty_statement(name),
@@ -131,6 +131,7 @@ impl ExtendedQueryHandler for Handler {
                     .into());
                 }
                 let portal = Portal::try_new(&message, statement)?;
+                self.0.portal(portal_name)?;
                 client.portal_store().put_portal(Arc::new(portal));
             }
             Some(Entry::Empty) => client.portal_store().put_empty_portal(portal_name),
@@ -170,7 +171,7 @@ impl ExtendedQueryHandler for Handler {
                     None => self
                         .0
                         .fields_of_cursor(client, name)?
-                        .ok_or_else(|| PgWireError::PortalNotFound(name.to_owned()))?,
+                        .ok_or_else(|| QueryError::NoPortal(name.to_owned()))?,
                 };
                 send_describe_response(client, &DescribePortalResponse::new(columns.to_vec())).await
             }
@@ -197,7 +198,7 @@ impl ExtendedQueryHandler for Handler {
                     .await?;
                 return Ok(());
             }
-            None => return Err(PgWireError::PortalNotFound(name.to_owned())),
+            None => return Err(QueryError::NoPortal(name.to_owned()).into()),
         };
         client.set_state(PgWireConnectionState::QueryInProgress);
         self.execute(client, &portal, message.max_rows).await?;
@@ -218,13 +219,35 @@ impl ExtendedQueryHandler for Handler {
                 client.portal_store().rm_statement(name);
                 self.0.forgot(name);
             }
-            TARGET_TYPE_BYTE_PORTAL => client.portal_store().rm_portal(name),
+            TARGET_TYPE_BYTE_PORTAL => {
+                client.portal_store().rm_portal(name);
+                self.0.forgot_portal(name);
+            }
             _ => {}
         }
         client
             .feed(PgWireBackendMessage::CloseComplete(CloseComplete::new()))
             .await?;
         Ok(())
+    }
+
+    /// Outside a transaction, portals end here, and with them the queries that they did not read to the end.
+    async fn on_sync<C>(&self, client: &mut C, _message: SyncMessage) -> PgWireResult<()>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore<Statement = Prepared>,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        match client.transaction_status() {
+            TransactionStatus::Idle => self.0.forget_portals(client),
+            TransactionStatus::Transaction | TransactionStatus::Error => {
+                client.portal_store().rm_portal(DEFAULT_NAME);
+                self.0.forgot_portal(DEFAULT_NAME);
+            }
+        }
+        let status = client.transaction_status();
+        send_ready_for_query(client, status).await
     }
 
     /// Never asked, since `on_execute` does all.
@@ -289,7 +312,7 @@ where
 impl QueryParser for Session {
     type Statement = Prepared;
 
-    async fn parse_sql<C>(&self, client: &C, sql: &str, _types: &[Option<Type>]) -> PgWireResult<Option<Prepared>>
+    async fn parse_sql<C>(&self, client: &C, sql: &str, types: &[Option<Type>]) -> PgWireResult<Option<Prepared>>
     where
         C: ClientInfo + Unpin + Send + Sync,
     {
@@ -299,7 +322,7 @@ impl QueryParser for Session {
             return Err(QueryError::Syntax(reason).into());
         }
         match statements.pop() {
-            Some(parsed) => Ok(Some(self.prepare(client, parsed, sql).await?)),
+            Some(parsed) => Ok(Some(self.prepare(client, parsed, sql, types.len()).await?)),
             None => Ok(None),
         }
     }

@@ -1,4 +1,5 @@
-//! Takes connections, as many as are allowed, and ends them in order when the service stops.
+//! Takes connections, as many as are allowed, and ends them: in order when the service stops, at once when the users file says
+//! so.
 
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
@@ -6,24 +7,22 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pgwire::api::PgWireServerHandlers;
-use pgwire::api::auth::StartupHandler;
-use pgwire::api::cancel::CancelHandler;
-use pgwire::api::query::{ExtendedQueryHandler, SimpleQueryHandler};
-use pgwire::tokio::process_socket;
 use rustix::net::sockopt::{set_socket_keepalive, set_tcp_keepidle, set_tcp_user_timeout};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use super::accounts::Accounts;
+use super::accounts::AccountsFile;
 use super::audit::AuditLog;
 use super::client::{Cancelling, Client, Clients};
+use super::connection::{Handlers, serve};
+use super::doors::Doors;
 use super::handler::Handler;
 use super::login::LoggingIn;
 use super::metrics::PostgresMetrics;
 use super::parse::Parse;
+use super::running::Queries;
 use super::session::Session;
 use super::snapshots::Snapshots;
 use super::stop::StopReason;
@@ -46,8 +45,6 @@ const LOGIN_TIME: Duration = Duration::from_secs(15);
 const WRITE_TIME: Duration = Duration::from_secs(120);
 /// After so long without a word, the network is asked whether the client is still there.
 const KEEPALIVE: Duration = Duration::from_secs(60);
-/// Connections beyond those allowed that are told so at a time; the rest are closed.
-const TOLD: usize = 32;
 /// Before the next connection after one could not be taken.
 const AFTER_FAILURE: Duration = Duration::from_millis(200);
 
@@ -65,7 +62,7 @@ pub struct PostgresServer {
     address: SocketAddr,
     tls: Option<TlsAcceptor>,
     endpoint: Arc<Endpoint>,
-    connections: usize,
+    refresh: Duration,
     grace: Duration,
 }
 
@@ -83,10 +80,6 @@ impl PostgresServer {
         }
         let believes_everybody = parts.login == Login::Dev;
         parts.identity.check_address(listen)?;
-        let accounts = match &settings.users {
-            Some(path) => Accounts::read(path)?,
-            None => Accounts::default(),
-        };
         let audit_folder = match &settings.audit {
             Some(folder) => folder.clone(),
             None => config.serve.data.join(AUDIT_FOLDER),
@@ -105,11 +98,12 @@ impl PostgresServer {
             parse: Parse::new(),
             threads: EngineThreads::start(config.threads)?,
             limits: SharedLimits::new(settings.memory_limit, each, config.temp_folder()),
-            places: Arc::new(Semaphore::new(settings.queries)),
+            queries: Queries::new(settings.queries),
             query_time: settings.query_time(),
             audit: open_audit(&audit_folder)?,
             metrics: parts.metrics,
-            accounts,
+            accounts: AccountsFile::open(settings.users.as_deref())?,
+            doors: Doors::new(settings.connections),
         };
         let unavailable = |error: std::io::Error| ServerError::Listen {
             room: ROOM,
@@ -118,13 +112,13 @@ impl PostgresServer {
         };
         let listener = TcpListener::bind(listen).await.map_err(unavailable)?;
         let address = listener.local_addr().map_err(unavailable)?;
-        endpoint.snapshots.check(&endpoint.accounts).await?;
+        endpoint.snapshots.check(&endpoint.accounts.current()).await?;
         Ok(Self {
             listener,
             address,
             tls: tls.map(TlsAcceptor::from),
             endpoint: Arc::new(endpoint),
-            connections: settings.connections,
+            refresh: Duration::from_secs(u64::from(config.serve.refresh_seconds)),
             grace: Duration::from_secs(u64::from(config.serve.shutdown_seconds)),
         })
     }
@@ -142,10 +136,7 @@ impl PostgresServer {
     /// Runs until `stopping` turns true; then takes nothing new, and gives queries under way some time to end.
     pub async fn run(self, mut stopping: watch::Receiver<bool>) {
         tracing::info!("PostgreSQL clients connect to {}", self.address);
-        let rooms = Rooms {
-            free: Arc::new(Semaphore::new(self.connections)),
-            told: Arc::new(Semaphore::new(TOLD)),
-        };
+        let mut refresh = tokio::time::interval(self.refresh);
         let mut connections = JoinSet::new();
         let told_to_stop = stopping.clone();
         let mut stopped = std::pin::pin!(async move {
@@ -155,9 +146,14 @@ impl PostgresServer {
             tokio::select! {
                 () = &mut stopped => break,
                 Some(_) = connections.join_next() => {}
+                _ = refresh.tick() => {
+                    if let Err(error) = self.endpoint.accounts.refresh() {
+                        tracing::error!("{error}; the users are those of before");
+                    }
+                }
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, address)) => {
-                        if let Some(connection) = self.connection(stream, address, &rooms, told_to_stop.clone()) {
+                        if let Some(connection) = self.connection(stream, address, told_to_stop.clone()) {
                             connections.spawn(connection);
                         }
                     }
@@ -176,20 +172,14 @@ impl PostgresServer {
         }
     }
 
-    /// What one connection does; none where there is no room even to tell the client so.
+    /// What one connection does; none where too many are waiting to log in.
     fn connection(
         &self,
         stream: TcpStream,
         address: SocketAddr,
-        rooms: &Rooms,
         mut stopping: watch::Receiver<bool>,
     ) -> Option<impl Future<Output = ()> + Send + 'static> {
-        let free = Arc::clone(&rooms.free).try_acquire_owned().ok();
-        let has_room = free.is_some();
-        let room = match free {
-            Some(room) => room,
-            None => Arc::clone(&rooms.told).try_acquire_owned().ok()?,
-        };
+        let stranger = self.endpoint.doors.knock(address.ip())?;
         let prepared = prepare(&stream).and_then(|()| stream.as_fd().try_clone_to_owned());
         let socket = match prepared {
             Ok(socket) => socket,
@@ -198,13 +188,9 @@ impl PostgresServer {
                 return None;
             }
         };
-        let client = Arc::new(Client::new(address, socket));
+        let client = Arc::new(Client::new(address, socket, stranger));
         let handlers = Handlers {
-            startup: Arc::new(LoggingIn::new(
-                Arc::clone(&self.endpoint),
-                Arc::clone(&client),
-                has_room,
-            )),
+            startup: Arc::new(LoggingIn::new(Arc::clone(&self.endpoint), Arc::clone(&client))),
             queries: Arc::new(Handler(Arc::new(Session::new(
                 Arc::clone(&self.endpoint),
                 Arc::clone(&client),
@@ -212,15 +198,23 @@ impl PostgresServer {
             cancelling: Arc::new(Cancelling(Arc::clone(&self.endpoint.clients))),
         };
         let (tls, metrics) = (self.tls.clone(), Arc::clone(&self.endpoint.metrics));
+        let (endpoint, mut changes) = (Arc::clone(&self.endpoint), self.endpoint.accounts.changes());
         Some(async move {
-            let _room = room;
             let _counted = Connected::new(metrics);
-            let serving = process_socket(stream, tls, handlers);
+            let serving = serve(stream, tls, &handlers, &client);
             let too_slow = async {
                 tokio::time::sleep(LOGIN_TIME).await;
                 if client.login().is_some() {
                     std::future::pending::<()>().await;
                 }
+            };
+            let shut_out = async {
+                while changes.changed().await.is_ok() {
+                    if client.login().is_some_and(|login| !endpoint.still_knows(login)) {
+                        return;
+                    }
+                }
+                std::future::pending::<()>().await;
             };
             let idle_at_end = async {
                 let _ = stopping.wait_for(|stopping| *stopping).await;
@@ -235,17 +229,22 @@ impl PostgresServer {
                     }
                 }
                 () = too_slow => tracing::debug!("a PostgreSQL client did not log in in time"),
+                () = shut_out => tracing::info!("a PostgreSQL client's account has changed, so its connection ends"),
                 () = idle_at_end => {}
             }
         })
     }
 }
 
-/// How many connections there may be.
-struct Rooms {
-    free: Arc<Semaphore>,
-    /// Those that are told that there are too many.
-    told: Arc<Semaphore>,
+impl Endpoint {
+    /// Whether the users file says of somebody what it said at the login.
+    fn still_knows(&self, login: &super::client::Login) -> bool {
+        let accounts = self.accounts.current();
+        login
+            .account
+            .as_ref()
+            .is_none_or(|account| accounts.get(&login.actor.user) == Some(account))
+    }
 }
 
 /// Makes the network notice clients that are gone, or take nothing.
@@ -277,30 +276,5 @@ impl Connected {
 impl Drop for Connected {
     fn drop(&mut self) {
         self.0.connections.dec();
-    }
-}
-
-/// Who does what on one connection.
-struct Handlers {
-    startup: Arc<LoggingIn>,
-    queries: Arc<Handler>,
-    cancelling: Arc<Cancelling>,
-}
-
-impl PgWireServerHandlers for Handlers {
-    fn simple_query_handler(&self) -> Arc<impl SimpleQueryHandler> {
-        Arc::clone(&self.queries)
-    }
-
-    fn extended_query_handler(&self) -> Arc<impl ExtendedQueryHandler> {
-        Arc::clone(&self.queries)
-    }
-
-    fn startup_handler(&self) -> Arc<impl StartupHandler> {
-        Arc::clone(&self.startup)
-    }
-
-    fn cancel_handler(&self) -> Arc<impl CancelHandler> {
-        Arc::clone(&self.cancelling)
     }
 }

@@ -38,6 +38,8 @@ use crate::engine::CATALOG;
 
 /// What a client says of itself when it connects.
 const OF_CLIENT: [&str; 2] = [METADATA_USER, METADATA_DATABASE];
+/// Bytes of a name that are noted, as PostgreSQL does: whoever is not logged in may not fill the disk.
+const NOTED: usize = 63;
 /// Makes guessing slow.
 const AFTER_REFUSAL: Duration = Duration::from_millis(500);
 
@@ -46,8 +48,6 @@ pub struct LoggingIn {
     endpoint: Arc<Endpoint>,
     client: Arc<Client>,
     registration: Arc<Registration>,
-    /// False where there are too many connections already.
-    has_room: bool,
     way: OnceCell<Way>,
 }
 
@@ -57,6 +57,23 @@ enum Way {
     Token,
     /// Its word, on a developer's own machine.
     Word,
+}
+
+/// Whom a client has proved to be, and what it may see.
+struct Known {
+    user: String,
+    visibility: Visibility,
+    account: Option<Account>,
+}
+
+impl Known {
+    fn without_account(user: String, visibility: Visibility) -> Self {
+        Self {
+            user,
+            visibility,
+            account: None,
+        }
+    }
 }
 
 /// Everything that is told of the server at the start.
@@ -81,30 +98,29 @@ impl AuthSource for Secret {
 
 impl LoggingIn {
     /// Of `client`, which is nobody yet.
-    pub fn new(endpoint: Arc<Endpoint>, client: Arc<Client>, has_room: bool) -> Self {
+    pub fn new(endpoint: Arc<Endpoint>, client: Arc<Client>) -> Self {
         let registration = Registration::new(Arc::clone(&endpoint.clients), Arc::clone(&client));
         Self {
             endpoint,
             client,
             registration: Arc::new(registration),
-            has_room,
             way: OnceCell::new(),
         }
     }
 
     fn actor<C: ClientInfo>(&self, info: &C, user: &str) -> Actor {
+        let application = info.metadata().get(METADATA_APPLICATION_NAME);
         Actor {
-            user: user.to_owned(),
+            user: shortened(user),
             address: self.client.address,
-            application: info.metadata().get(METADATA_APPLICATION_NAME).cloned(),
+            application: application.map(|name| shortened(name)),
         }
     }
 
     /// Whether this connection may try at all.
     fn check<C: ClientInfo>(&self, info: &C) -> Result<(), PgWireError> {
-        if !self.has_room {
-            self.endpoint.metrics.login("too_many_connections");
-            return Err(fatal("53300", "there are too many connections; try again later"));
+        if !self.endpoint.doors.has_place() {
+            return Err(self.full());
         }
         if self.endpoint.tls_is_required && !info.is_secure() {
             return Err(fatal(
@@ -122,6 +138,11 @@ impl LoggingIn {
         Ok(())
     }
 
+    fn full(&self) -> PgWireError {
+        self.endpoint.metrics.login("too_many_connections");
+        fatal("53300", "there are too many connections; try again later")
+    }
+
     fn way_of(&self, user: &str) -> Way {
         if self.endpoint.believes_everybody {
             return Way::Word;
@@ -134,7 +155,7 @@ impl LoggingIn {
                 .with_pid_secret_key_generator(Arc::clone(&self.registration) as Arc<dyn PidSecretKeyGenerator>);
             Way::Scram(Box::new(handler), account)
         };
-        match self.endpoint.accounts.get(user) {
+        match self.endpoint.accounts.current().get(user) {
             Some(account) => scram(account.clone()),
             None if self.endpoint.identity.is_some() => Way::Token,
             None => scram(Account {
@@ -155,7 +176,13 @@ impl LoggingIn {
         }
     }
 
-    fn accepted(&self, login: Login) -> PgWireResult<()> {
+    fn accepted(&self, actor: Actor, known: Known) -> PgWireResult<()> {
+        let login = Login {
+            actor,
+            visibility: known.visibility,
+            account: known.account,
+            _place: self.endpoint.doors.place().ok_or_else(|| self.full())?,
+        };
         self.endpoint
             .audit
             .login(&login.actor, "accepted")
@@ -185,7 +212,11 @@ impl StartupHandler for LoggingIn {
         let given = match &message {
             PgWireFrontendMessage::Startup(startup) => {
                 keep(info, &startup.parameters);
-                self.check(info)?;
+                if let Err(error) = self.check(info) {
+                    let user = info.metadata().get(METADATA_USER).cloned().unwrap_or_default();
+                    self.refused(&self.actor(info, &user));
+                    return Err(error);
+                }
                 Some(startup.parameters.clone())
             }
             _ => None,
@@ -204,20 +235,21 @@ impl StartupHandler for LoggingIn {
                     // The handler keeps everything.
                     keep(info, given);
                 }
-                result.map(|()| (user.clone(), account.visibility.clone()))
+                result.map(|()| Known {
+                    user: user.clone(),
+                    visibility: account.visibility.clone(),
+                    account: Some(account.clone()),
+                })
             }
             Way::Token => self.on_token(info, message).await,
             Way::Word => self
                 .on_word(info, message)
                 .await
-                .map(|()| (user.clone(), Visibility::FULL)),
+                .map(|()| Known::without_account(user.clone(), Visibility::FULL)),
         };
         match result {
-            Ok((user, visibility)) if matches!(info.state(), PgWireConnectionState::ReadyForQuery) => {
-                self.accepted(Login {
-                    actor: self.actor(info, &user),
-                    visibility,
-                })
+            Ok(known) if matches!(info.state(), PgWireConnectionState::ReadyForQuery) => {
+                self.accepted(self.actor(info, &known.user), known)
             }
             Ok(_) => Ok(()),
             Err(error) => {
@@ -235,20 +267,20 @@ impl StartupHandler for LoggingIn {
 
 impl LoggingIn {
     /// Asks for a token, and gives who it proves the client to be, with what that person may see.
-    async fn on_token<C>(&self, info: &mut C, message: PgWireFrontendMessage) -> PgWireResult<(String, Visibility)>
+    async fn on_token<C>(&self, info: &mut C, message: PgWireFrontendMessage) -> PgWireResult<Known>
     where
         C: ClientInfo + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
         C::Error: Debug,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
-        let nobody = (String::new(), Visibility::FULL);
+        let nobody = || Known::without_account(String::new(), Visibility::FULL);
         match message {
             PgWireFrontendMessage::Startup(startup) => {
                 protocol_negotiation(info, &startup).await?;
                 info.set_state(PgWireConnectionState::AuthenticationInProgress);
                 info.send(PgWireBackendMessage::Authentication(Authentication::CleartextPassword))
                     .await?;
-                Ok(nobody)
+                Ok(nobody())
             }
             PgWireFrontendMessage::PasswordMessageFamily(message) => {
                 let user = info.metadata().get(METADATA_USER).cloned().unwrap_or_default();
@@ -261,9 +293,9 @@ impl LoggingIn {
                     )
                 })?;
                 self.finish(info).await?;
-                Ok((person.user_id.to_string(), visibility))
+                Ok(Known::without_account(person.user_id.to_string(), visibility))
             }
-            _ => Ok(nobody),
+            _ => Ok(nobody()),
         }
     }
 
@@ -305,6 +337,10 @@ fn visibility_of(person: &Person) -> Option<Visibility> {
         tenants,
         personal: true,
     })
+}
+
+fn shortened(name: &str) -> String {
+    name[..name.floor_char_boundary(NOTED)].to_owned()
 }
 
 fn wrong_password(user: &str) -> PgWireError {

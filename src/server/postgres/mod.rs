@@ -1,14 +1,18 @@
 //! The PostgreSQL endpoint (DESIGN, section 12): analysts' own tools ask SQL of the newest snapshot, and read only.
 //!
-//! In reading order: `PostgresServer` listens, `login` says who a client is (`accounts`, `scram_secret`), `handler` speaks
-//! the protocol, `parse` and `statement` say what is asked and refuse what writes, `session` and `running` do it within
-//! `[postgres]`'s limits, over the tables that `snapshots` has for what the client may see. `stop` ends queries; `audit` and
-//! `metrics` tell of them.
+//! In reading order: `PostgresServer` listens, `connection` takes messages, `login` says who a client is (`accounts`,
+//! `scram_secret`), `handler` speaks the protocol, `parse` and `statement` say what is asked and refuse what writes, `session`
+//! and `running` do it within `[postgres]`'s limits, over the tables that `snapshots` has for what the client may see. `stop`
+//! ends queries; `audit` and `metrics` tell of them.
 
 mod accounts;
 mod arrays;
 mod audit;
+mod bounded;
+mod bounds;
 mod client;
+mod connection;
+mod doors;
 mod error;
 mod functions;
 mod handler;
@@ -37,17 +41,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-
 use super::ServerError;
 use super::identity::{Identity, IdentityError};
 use crate::catalog::CatalogError;
 use crate::config::ConfigError;
 use crate::engine::{EngineError, EngineThreads, SharedLimits};
-use accounts::{Accounts, AccountsError};
+use accounts::{AccountsError, AccountsFile};
 use audit::AuditLog;
 use client::Clients;
+use doors::Doors;
 use parse::Parse;
+use running::Queries;
 use snapshots::Snapshots;
 
 pub use listen::{PostgresParts, PostgresServer};
@@ -91,7 +95,8 @@ impl PostgresError {
 
 /// What all connections share.
 struct Endpoint {
-    accounts: Accounts,
+    accounts: AccountsFile,
+    doors: Arc<Doors>,
     /// Tells whose login token a password is; none where everybody is believed.
     identity: Option<Arc<Identity>>,
     /// Everybody is believed, on a developer's own machine.
@@ -105,7 +110,7 @@ struct Endpoint {
     threads: EngineThreads,
     limits: SharedLimits,
     /// Queries that may run.
-    places: Arc<Semaphore>,
+    queries: Queries,
     query_time: Duration,
     audit: AuditLog,
     metrics: Arc<PostgresMetrics>,

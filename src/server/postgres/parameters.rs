@@ -7,7 +7,7 @@ use arrow_pg::datatypes::df::deserialize_parameters_with_server_types;
 use arrow_pg::datatypes::{PG_OID_ALIAS_KEY, into_pg_type, pg_type_for_alias_kind};
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::common::{DFSchema, ParamValues, ScalarValue};
+use datafusion::common::{DFSchema, ParamValues, ScalarValue, plan_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
@@ -40,8 +40,11 @@ struct Told {
     alias: Option<Type>,
 }
 
-/// The parameters of a plan in order.
-pub fn of_plan(plan: &LogicalPlan) -> Result<Vec<Parameter>> {
+/// Parameters that a statement may have: clients count them with two bytes.
+const MOST: u32 = u16::MAX as u32;
+
+/// The parameters of a plan in order; as many as the client declares types of, at least.
+pub fn of_plan(plan: &LogicalPlan, declared: usize) -> Result<Vec<Parameter>> {
     let mut told: BTreeMap<u32, Told> = BTreeMap::new();
     plan.apply_with_subqueries(|node| {
         let mut schema = DFSchema::empty();
@@ -63,7 +66,14 @@ pub fn of_plan(plan: &LogicalPlan) -> Result<Vec<Parameter>> {
             wire: wire.unwrap_or(Type::UNKNOWN),
         }
     };
-    Ok(told.into_values().map(known).collect())
+    let last = told.keys().next_back().copied().unwrap_or(0);
+    if last > MOST {
+        return plan_err!("there is no parameter ${last}; the last one is ${MOST}");
+    }
+    let count = last.max(u32::try_from(declared).unwrap_or(MOST).min(MOST));
+    Ok((1..=count)
+        .map(|number| known(told.remove(&number).unwrap_or_default()))
+        .collect())
 }
 
 fn note(expr: &Expr, schema: &DFSchema, told: &mut BTreeMap<u32, Told>) {

@@ -1,4 +1,4 @@
-//! SQL text to statements, in PostgreSQL's dialect.
+//! SQL text to statements, in PostgreSQL's dialect, of a size that can be planned.
 //!
 //! Questions about the database itself (`pg_catalog`, `information_schema`), which tools ask in their own ways, go through
 //! the rewrites of `datafusion-pg-catalog`, some of which answer less than was asked (a subquery becomes NULL). Everybody
@@ -9,6 +9,7 @@ use std::sync::Arc;
 use datafusion::sql::sqlparser::ast::Statement;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::Tokenizer;
 use datafusion_pg_catalog::sql::PostgresCompatibilityParser;
 use datafusion_pg_catalog::sql::rules::{
     CurrentUserVariableToSessionUserFunctionCall, RewritePgCatalogOperator, SqlStatementRewriteRule,
@@ -16,7 +17,7 @@ use datafusion_pg_catalog::sql::rules::{
 };
 
 use super::error::QueryError;
-use super::{arrays, listings, quantified, system, time_patterns};
+use super::{arrays, bounds, listings, quantified, system, time_patterns};
 
 /// Bytes of SQL that are taken at a time.
 const LONGEST: usize = 1024 * 1024;
@@ -47,7 +48,12 @@ impl Parse {
         if sql.len() > LONGEST {
             return Err(QueryError::TooLong(LONGEST));
         }
-        let statements = match Parser::parse_sql(&PostgreSqlDialect {}, sql) {
+        let dialect = PostgreSqlDialect {};
+        let tokens = Tokenizer::new(&dialect, sql).tokenize_with_location();
+        let tokens = tokens.map_err(|error| QueryError::Syntax(reason(error.into())))?;
+        bounds::check_depth(&tokens)?;
+        let mut parser = Parser::new(&dialect).with_tokens_with_locations(tokens);
+        let statements = match parser.parse_statements() {
             Ok(statements) => statements,
             // Some questions of tools are beyond the parser, and replaced as a whole.
             Err(error) => {
@@ -57,6 +63,9 @@ impl Parse {
                 };
             }
         };
+        for statement in &statements {
+            bounds::check_size(statement)?;
+        }
         let about_system: Vec<bool> = statements.iter().map(system::is_about_system).collect();
         let known = match about_system.contains(&true) {
             true => self.system.parse(sql).unwrap_or_default(),

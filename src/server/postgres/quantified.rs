@@ -41,8 +41,10 @@ enum Comparison {
     GreaterOrEqual,
 }
 
+/// `left = ANY(array)`.
+pub const EQUAL_TO_ANY: &str = "equal_to_any";
 const FUNCTIONS: [(&str, Quantifier, Comparison); 12] = [
-    ("equal_to_any", Quantifier::Any, Comparison::Equal),
+    (EQUAL_TO_ANY, Quantifier::Any, Comparison::Equal),
     ("other_than_any", Quantifier::Any, Comparison::Other),
     ("less_than_any", Quantifier::Any, Comparison::Less),
     ("at_most_any", Quantifier::Any, Comparison::LessOrEqual),

@@ -1,7 +1,8 @@
 //! A query from its start to its last row: its place among those that run, its limits, and the note of how it ended.
 
+use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use futures::{Stream, StreamExt, TryStreamExt};
 use pgwire::api::results::FieldInfo;
 use pgwire::error::{PgWireError, PgWireResult};
 use pgwire::messages::data::DataRow;
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use super::Endpoint;
@@ -25,6 +26,47 @@ use super::error::QueryError;
 use super::snapshots::Seen;
 use super::stop::{Stop, StopReason, StoppableRows};
 use crate::engine::Answer;
+
+/// Queries that may run at a time, of which one user has all but one at most.
+#[derive(Debug)]
+pub struct Queries {
+    places: Arc<Semaphore>,
+    of_user: usize,
+    users: Mutex<HashMap<String, Arc<Semaphore>>>,
+}
+
+/// A query's place among those that run.
+#[derive(Debug)]
+pub struct Place {
+    _of_user: OwnedSemaphorePermit,
+    _of_all: OwnedSemaphorePermit,
+}
+
+impl Queries {
+    pub fn new(places: usize) -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(places)),
+            of_user: places.saturating_sub(1).max(1),
+            users: Mutex::default(),
+        }
+    }
+
+    /// Waits for a place.
+    async fn place(&self, user: &str) -> Result<Place, QueryError> {
+        let of_user = {
+            let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+            // Those who run nothing and wait for nothing need not be known.
+            users.retain(|_, places| Arc::strong_count(places) > 1 || places.available_permits() < self.of_user);
+            let places = users.entry(user.to_owned());
+            Arc::clone(places.or_insert_with(|| Arc::new(Semaphore::new(self.of_user))))
+        };
+        let closed = |_| QueryError::Stopped(StopReason::Shutdown);
+        Ok(Place {
+            _of_user: of_user.acquire_owned().await.map_err(closed)?,
+            _of_all: Arc::clone(&self.places).acquire_owned().await.map_err(closed)?,
+        })
+    }
+}
 
 /// A query that runs.
 pub struct Running {
@@ -40,8 +82,7 @@ impl Running {
         let endpoint = Arc::clone(&account.endpoint);
         let stop = account.stop.clone();
         let started = stop.or_stopped(async {
-            let place = Arc::clone(&endpoint.places).acquire_owned().await;
-            let place = place.map_err(|_| QueryError::Stopped(StopReason::Shutdown))?;
+            let place = endpoint.queries.place(&account.actor.user).await?;
             let session = seen.session.clone();
             let frame = endpoint
                 .threads

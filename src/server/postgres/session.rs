@@ -1,8 +1,9 @@
 //! What one client's statements do: its transaction, cursors and variables, and the queries that it starts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use arrow_pg::datatypes::arrow_schema_to_pg_fields;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -20,17 +21,18 @@ use pgwire::messages::PgWireBackendMessage;
 use pgwire::messages::response::TransactionStatus;
 use pgwire::messages::startup::ParameterStatus;
 use pgwire::types::format::FormatOptions;
+use tokio::sync::OwnedMutexGuard;
 
 use super::Endpoint;
 use super::client::{Client, Login};
-use super::error::{QueryError, fatal};
+use super::error::QueryError;
 use super::parameters::{self, Parameter};
 use super::running::{Account, Running, fetched, passed};
 use super::session_values::SessionValues;
 use super::snapshots::Seen;
 use super::statement::{Step, known_form, step};
-use super::stop::Stop;
-use super::variables;
+use super::stop::{Stop, StopReason};
+use super::variables::{self, Changes};
 
 /// `SHOW ALL`, and its columns.
 const ALL: &str = "all";
@@ -39,19 +41,22 @@ const ALL_COLUMNS: [&str; 3] = ["name", "setting", "description"];
 const MOST_CURSORS: usize = 64;
 /// Statements that one client may have prepared.
 const MOST_STATEMENTS: usize = 2000;
+/// Portals that one client may have named in a transaction.
+const MOST_PORTALS: usize = 1000;
 
 /// A statement that is understood, and planned where it asks for rows.
 #[derive(Clone)]
 pub struct Prepared {
     pub sql: Arc<str>,
     step: Arc<Step>,
-    planned: Option<Arc<Planned>>,
+    planned: Option<Arc<Mutex<Planned>>>,
     /// The columns of its rows; none where it gives none.
     pub columns: Option<SchemaRef>,
     pub parameters: Arc<Vec<Parameter>>,
 }
 
-/// A plan, and the snapshot that it is of.
+/// A plan, and the snapshot that it is of: the newest that the statement ran over, so that older ones are let go.
+#[derive(Clone)]
 struct Planned {
     plan: LogicalPlan,
     seen: Arc<Seen>,
@@ -84,6 +89,10 @@ pub struct Session {
     cursors: Mutex<BTreeMap<String, Cursor>>,
     /// The names of prepared statements.
     statements: Mutex<BTreeSet<String>>,
+    /// The names of portals.
+    portals: Mutex<BTreeSet<String>>,
+    /// The variables as they were before the open transaction, and before its SET LOCAL.
+    transaction: Mutex<Option<Changes>>,
     /// The snapshot of the transaction that is open.
     pinned: Mutex<Option<Arc<Seen>>>,
 }
@@ -96,22 +105,35 @@ impl Session {
             client,
             cursors: Mutex::default(),
             statements: Mutex::default(),
+            portals: Mutex::default(),
+            transaction: Mutex::default(),
             pinned: Mutex::default(),
         }
     }
 
-    /// The statements of a text.
-    pub fn parse(&self, sql: &str) -> Result<Vec<Parsed>, QueryError> {
-        let (statements, is_counted) = match known_form(sql) {
-            Some((known, is_counted)) => (self.endpoint.parse.statements(&known)?, is_counted),
-            None => (self.endpoint.parse.statements(sql)?, false),
+    /// The statements of a text, of somebody who is logged in. What cannot be understood is noted.
+    pub fn parse(&self, sql: &str) -> PgWireResult<Vec<Parsed>> {
+        self.login()?;
+        let (known, is_counted) = known_form(sql).unzip();
+        let statements = self.endpoint.parse.statements(known.as_deref().unwrap_or(sql));
+        let statements = match statements {
+            Ok(statements) => statements,
+            Err(error) => return Err(self.refused(sql, error)?.into()),
         };
+        let is_counted = is_counted.unwrap_or(false);
         let parsed = statements.into_iter().map(|statement| Parsed { statement, is_counted });
         Ok(parsed.collect())
     }
 
     /// Understands one statement, and plans it where it asks for rows. What is refused is noted.
-    pub async fn prepare<C: ClientInfo>(&self, info: &C, parsed: Parsed, sql: &str) -> Result<Prepared, PgWireError> {
+    /// `declared` is the number of parameters that the client gives types of.
+    pub async fn prepare<C: ClientInfo>(
+        &self,
+        info: &C,
+        parsed: Parsed,
+        sql: &str,
+        declared: usize,
+    ) -> PgWireResult<Prepared> {
         let login = self.login()?;
         let understood = SessionValues::of(info, &login.actor.user)
             .put_into(parsed.statement)
@@ -126,12 +148,10 @@ impl Session {
         let in_transaction = !matches!(info.transaction_status(), TransactionStatus::Idle);
         let planned = match &step {
             Step::Ask(statement) | Step::Declare { query: statement, .. } => {
-                let seen = self.seen(in_transaction).await?;
-                let plan = match self.plan(statement, &seen).await {
-                    Ok(plan) => plan,
+                match self.in_time(info, self.planned(statement, in_transaction)).await {
+                    Ok(planned) => Some(planned),
                     Err(error) => return Err(self.refused(sql, error)?.into()),
-                };
-                Some(Arc::new(Planned { plan, seen }))
+                }
             }
             _ => None,
         };
@@ -143,13 +163,13 @@ impl Session {
             _ => None,
         };
         let parameters = match &planned {
-            Some(planned) => parameters::of_plan(&planned.plan).map_err(QueryError::from)?,
+            Some(planned) => parameters::of_plan(&planned.plan, declared).map_err(QueryError::from)?,
             None => Vec::new(),
         };
         Ok(Prepared {
             sql: sql.into(),
             step: Arc::new(step),
-            planned,
+            planned: planned.map(|planned| Arc::new(Mutex::new(planned))),
             columns,
             parameters: Arc::new(parameters),
         })
@@ -190,16 +210,19 @@ impl Session {
                 return Ok(Reply::Rows(one_value(name, &value)?));
             }
             Step::Fetch { name, rows } => {
-                let (cursor, _) = self.cursor(name)?;
+                let (cursor, schema) = self.cursor(name)?;
+                if prepared.columns.as_ref() != Some(&schema) {
+                    return Err(QueryError::OtherColumns.into());
+                }
                 let columns = self.fields(info, prepared, portal)?;
-                let rows = fetched(cursor.lock_owned().await, *rows, Arc::clone(&columns));
+                let rows = fetched(free(cursor, name)?, *rows, Arc::clone(&columns));
                 let mut response = QueryResponse::new(columns, rows);
                 response.set_command_tag("FETCH");
                 return Ok(Reply::Rows(response));
             }
             Step::Move { name, rows } => {
                 let (cursor, _) = self.cursor(name)?;
-                let passed = passed(cursor.lock_owned().await, *rows).await?;
+                let passed = passed(free(cursor, name)?, *rows).await?;
                 return Ok(Reply::Done(Tag::new("MOVE").with_rows(passed)));
             }
             Step::Declare { name, is_held, .. } => {
@@ -214,8 +237,11 @@ impl Session {
                     "CLOSE CURSOR ALL"
                 }
             }
-            Step::Set(assignments) => {
+            Step::Set { assignments, is_local } => {
                 for (name, value) in assignments {
+                    if !self.changes(info.metadata(), name, *is_local)? {
+                        continue;
+                    }
                     let told = variables::set(info.metadata_mut(), name, value)?;
                     tell(info, told).await?;
                 }
@@ -227,24 +253,25 @@ impl Session {
                 "RESET"
             }
             Step::Begin => {
-                info.set_transaction_status(TransactionStatus::Transaction);
+                self.begin(info);
                 "BEGIN"
             }
             Step::Commit => {
-                self.end_transaction(info);
                 // As PostgreSQL says it of a transaction that failed.
-                if matches!(status, TransactionStatus::Error) {
-                    "ROLLBACK"
-                } else {
-                    "COMMIT"
-                }
+                let has_failed = matches!(status, TransactionStatus::Error);
+                self.end_transaction(info, has_failed).await?;
+                if has_failed { "ROLLBACK" } else { "COMMIT" }
             }
             Step::Rollback => {
-                self.end_transaction(info);
+                self.end_transaction(info, true).await?;
                 "ROLLBACK"
             }
-            Step::Savepoint(tag) => tag,
+            Step::Savepoint(tag) => {
+                self.check_in_transaction(status, tag)?;
+                tag
+            }
             Step::RollbackToSavepoint => {
+                self.check_in_transaction(status, "ROLLBACK TO SAVEPOINT")?;
                 info.set_transaction_status(TransactionStatus::Transaction);
                 "ROLLBACK"
             }
@@ -255,6 +282,7 @@ impl Session {
             Step::Discard(tag) => {
                 if *tag == "DISCARD ALL" {
                     self.close(None)?;
+                    self.forget_portals(info);
                     self.deallocate(info, None);
                     let told = variables::reset_named(info.metadata_mut(), None)?;
                     tell(info, told).await?;
@@ -289,35 +317,59 @@ impl Session {
     }
 
     fn login(&self) -> PgWireResult<&Login> {
-        let login = self.client.login();
-        login.ok_or_else(|| fatal("28000", "nobody is logged in on this connection"))
+        self.client.login().ok_or_else(|| QueryError::NotLoggedIn.into())
     }
 
-    async fn seen(&self, in_transaction: bool) -> PgWireResult<Arc<Seen>> {
+    async fn seen(&self, in_transaction: bool) -> Result<Arc<Seen>, QueryError> {
         if let (true, Some(pinned)) = (in_transaction, self.pinned().as_ref()) {
             return Ok(Arc::clone(pinned));
         }
-        let seen = self.endpoint.snapshots.seen_with(&self.login()?.visibility).await?;
+        let login = self.client.login().ok_or(QueryError::NotLoggedIn)?;
+        let seen = self.endpoint.snapshots.seen_with(&login.visibility).await?;
         if in_transaction {
             *self.pinned() = Some(Arc::clone(&seen));
         }
         Ok(seen)
     }
 
+    /// What `work` gives, unless the client cancels it, or it takes longer than a query may.
+    async fn in_time<C: ClientInfo, T>(
+        &self,
+        info: &C,
+        work: impl Future<Output = Result<T, QueryError>>,
+    ) -> Result<T, QueryError> {
+        let stop = Stop::default();
+        self.client.waits_for(Some(stop.clone()));
+        let timed = tokio::time::timeout(self.time(info), stop.or_stopped(work));
+        let late = |_| Err(QueryError::Stopped(StopReason::Deadline));
+        timed.await.unwrap_or_else(late)
+    }
+
+    /// The longest that a statement of this client may take.
+    fn time<C: ClientInfo>(&self, info: &C) -> Duration {
+        let longest = self.endpoint.query_time;
+        variables::statement_timeout(info.metadata()).map_or(longest, |time| time.min(longest))
+    }
+
+    async fn planned(&self, statement: &Statement, in_transaction: bool) -> Result<Planned, QueryError> {
+        let seen = self.seen(in_transaction).await?;
+        let plan = self.plan(statement, &seen).await?;
+        Ok(Planned { plan, seen })
+    }
+
     async fn plan(&self, statement: &Statement, seen: &Seen) -> Result<LogicalPlan, QueryError> {
         let state = seen.session.state();
         let statement = EngineStatement::Statement(Box::new(statement.clone()));
-        let planned = self
-            .endpoint
-            .threads
-            .run(async move { state.statement_to_plan(statement).await });
-        let plan = planned.await??;
-        let reading_alone = SQLOptions::new()
-            .with_allow_ddl(false)
-            .with_allow_dml(false)
-            .with_allow_statements(false);
-        reading_alone.verify_plan(&plan)?;
-        Ok(plan)
+        let planned = self.endpoint.threads.run(async move {
+            let plan = state.statement_to_plan(statement).await?;
+            let reading_alone = SQLOptions::new()
+                .with_allow_ddl(false)
+                .with_allow_dml(false)
+                .with_allow_statements(false);
+            reading_alone.verify_plan(&plan)?;
+            Ok(plan)
+        });
+        planned.await?
     }
 
     /// Starts the query of a statement, over the newest snapshot, or that of the transaction.
@@ -328,8 +380,7 @@ impl Session {
         portal: Option<&Portal<Prepared>>,
     ) -> PgWireResult<Running> {
         let login = self.login()?;
-        let time = variables::statement_timeout(info.metadata());
-        let time = time.map_or(self.endpoint.query_time, |time| time.min(self.endpoint.query_time));
+        let time = self.time(info);
         let mut account = Account::open(&self.endpoint, &self.client, &login.actor, &prepared.sql, time)?;
         match self.bound(info, prepared, portal).await {
             Ok((seen, plan)) => Ok(Running::start(account, &seen, plan).await?),
@@ -354,12 +405,18 @@ impl Session {
             .ok_or_else(|| QueryError::NotSupported("this statement gives no rows".to_owned()))?;
         let in_transaction = !matches!(info.transaction_status(), TransactionStatus::Idle);
         let seen = self.seen(in_transaction).await?;
+        let known = held(planned).clone();
         let plan = match prepared.step.as_ref() {
             // It was prepared on an earlier snapshot.
-            Step::Ask(statement) | Step::Declare { query: statement, .. } if !Arc::ptr_eq(&seen, &planned.seen) => {
-                self.plan(statement, &seen).await?
+            Step::Ask(statement) | Step::Declare { query: statement, .. } if !Arc::ptr_eq(&seen, &known.seen) => {
+                let plan = self.plan(statement, &seen).await?;
+                *held(planned) = Planned {
+                    plan: plan.clone(),
+                    seen: Arc::clone(&seen),
+                };
+                plan
             }
-            _ => planned.plan.clone(),
+            _ => known.plan,
         };
         let Some(portal) = portal.filter(|portal| portal.parameter_len() > 0) else {
             return Ok((seen, plan));
@@ -371,11 +428,11 @@ impl Session {
     }
 
     fn pinned(&self) -> MutexGuard<'_, Option<Arc<Seen>>> {
-        self.pinned.lock().unwrap_or_else(PoisonError::into_inner)
+        held(&self.pinned)
     }
 
     fn cursors(&self) -> MutexGuard<'_, BTreeMap<String, Cursor>> {
-        self.cursors.lock().unwrap_or_else(PoisonError::into_inner)
+        held(&self.cursors)
     }
 
     /// An open cursor, which this client now waits for, and its columns.
@@ -406,7 +463,7 @@ impl Session {
         }
         let running = self.start(info, prepared, portal).await?;
         let columns = match &prepared.planned {
-            Some(planned) => Arc::clone(planned.plan.schema().inner()),
+            Some(planned) => Arc::clone(held(planned).plan.schema().inner()),
             None => Arc::new(Schema::empty()),
         };
         let stop = running.stop().clone();
@@ -441,15 +498,70 @@ impl Session {
         Ok(())
     }
 
-    fn end_transaction<C: ClientInfo>(&self, info: &mut C) {
+    fn begin<C: ClientInfo>(&self, info: &mut C) {
+        info.set_transaction_status(TransactionStatus::Transaction);
+        held(&self.transaction).get_or_insert_with(|| Changes::new(info.metadata()));
+    }
+
+    fn check_in_transaction(&self, status: TransactionStatus, what: &'static str) -> Result<(), QueryError> {
+        match status {
+            TransactionStatus::Idle => Err(QueryError::OutsideTransaction(what)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Notes that a variable is about to change. False where that has no effect: of SET LOCAL outside a transaction.
+    fn changes(&self, kept: &HashMap<String, String>, name: &str, is_local: bool) -> Result<bool, QueryError> {
+        match held(&self.transaction).as_mut() {
+            Some(changes) => changes.note(kept, name, is_local).map(|()| true),
+            None => variables::check(name).map(|()| !is_local),
+        }
+    }
+
+    /// Ends the transaction, and with it its snapshot, its cursors, its portals, and the variables that it set for itself.
+    async fn end_transaction<C>(&self, info: &mut C, is_undone: bool) -> PgWireResult<()>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin,
+        C::PortalStore: PortalStore,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
         info.set_transaction_status(TransactionStatus::Idle);
         *self.pinned() = None;
         self.cursors().retain(|_, cursor| cursor.is_held);
+        self.forget_portals(info);
+        let changes = held(&self.transaction).take();
+        let told = changes.map(|changes| changes.end(info.metadata_mut(), is_undone));
+        tell(info, told.unwrap_or_default()).await
+    }
+
+    /// Notes that the client names a portal. The unnamed one is replaced by the next.
+    pub fn portal(&self, name: &str) -> Result<(), QueryError> {
+        let mut portals = held(&self.portals);
+        if portals.len() >= MOST_PORTALS && !portals.contains(name) {
+            return Err(QueryError::TooManyPortals);
+        }
+        portals.insert(name.to_owned());
+        Ok(())
+    }
+
+    /// Notes that a portal is no more.
+    pub fn forgot_portal(&self, name: &str) {
+        held(&self.portals).remove(name);
+    }
+
+    /// Ends all portals, as the end of a transaction does, also of one that is a single statement.
+    pub fn forget_portals<C>(&self, info: &C)
+    where
+        C: ClientPortalStore,
+        C::PortalStore: PortalStore,
+    {
+        held(&self.portals).clear();
+        info.portal_store().clear_portals();
     }
 
     /// Notes that the client prepared a statement of that name. Unnamed ones replace each other.
     pub fn prepared(&self, name: &str) -> Result<(), QueryError> {
-        let mut statements = self.statements.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut statements = held(&self.statements);
         if statements.len() >= MOST_STATEMENTS && !statements.contains(name) {
             return Err(QueryError::TooManyStatements);
         }
@@ -459,8 +571,7 @@ impl Session {
 
     /// Notes that a statement is no more.
     pub fn forgot(&self, name: &str) {
-        let mut statements = self.statements.lock().unwrap_or_else(PoisonError::into_inner);
-        statements.remove(name);
+        held(&self.statements).remove(name);
     }
 
     fn deallocate<C>(&self, info: &C, name: Option<&str>)
@@ -470,16 +581,24 @@ impl Session {
     {
         let names = match name {
             Some(name) => vec![name.to_owned()],
-            None => {
-                let statements = self.statements.lock().unwrap_or_else(PoisonError::into_inner);
-                statements.iter().cloned().collect()
-            }
+            None => held(&self.statements).iter().cloned().collect(),
         };
         for name in names {
             info.portal_store().rm_statement(&name);
             self.forgot(&name);
         }
     }
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The cursor for this statement alone. A portal that was not read to its end keeps it, and would do so for ever.
+fn free(cursor: Arc<tokio::sync::Mutex<Running>>, name: &str) -> Result<OwnedMutexGuard<Running>, QueryError> {
+    cursor
+        .try_lock_owned()
+        .map_err(|_| QueryError::CursorInUse(name.to_owned()))
 }
 
 fn fields_of<C: ClientInfo>(info: &C, columns: &Schema, format: &Format) -> PgWireResult<Arc<Vec<FieldInfo>>> {

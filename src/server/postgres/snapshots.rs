@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 
 use super::accounts::Accounts;
 use super::error::QueryError;
-use super::{functions, system, types};
+use super::{bounded, functions, system, types};
 use crate::catalog::{Catalog, CatalogError, Visibility};
 use crate::delivery::source::{Current, ReportSource};
 use crate::engine::EngineError;
@@ -92,6 +92,7 @@ impl Newest {
         });
         let session = all.await?.seen_with(visibility).await?.session;
         functions::register(&session);
+        bounded::register(&session).map_err(EngineError::running("the functions of the endpoint"))?;
         system::set_up(&session)
             .await
             .map_err(EngineError::running("the tables of pg_catalog"))?;

@@ -5,8 +5,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    CloseCursor, DeclareType, DiscardObject, Expr, FetchDirection, Query, Reset, Set, SetExpr, Statement, Value, Visit,
-    Visitor,
+    CloseCursor, ContextModifier, DeclareType, DiscardObject, Expr, FetchDirection, Query, Reset, Set, SetExpr,
+    Statement, Value, Visit, Visitor,
 };
 
 use super::error::QueryError;
@@ -17,8 +17,11 @@ use super::syntax::plain;
 pub enum Step {
     /// Rows of a plan: SELECT, VALUES, EXPLAIN, SHOW TABLES.
     Ask(Box<Statement>),
-    /// A session variable, or several.
-    Set(Vec<(String, String)>),
+    /// A session variable, or several; for the transaction alone where it is local.
+    Set {
+        assignments: Vec<(String, String)>,
+        is_local: bool,
+    },
     /// One variable, or all, back to what it was.
     Reset(Option<String>),
     /// A session variable's value.
@@ -217,6 +220,11 @@ fn written_by(body: &SetExpr) -> Option<String> {
 
 fn assignments(set: Set) -> Result<Step, QueryError> {
     let text = set.to_string();
+    let is_local = match &set {
+        Set::SingleAssignment { scope, .. } => matches!(scope, Some(ContextModifier::Local)),
+        Set::SetTimeZone { local, .. } => *local,
+        _ => false,
+    };
     let assignments = match set {
         Set::SingleAssignment {
             hivevar: false,
@@ -230,7 +238,7 @@ fn assignments(set: Set) -> Result<Step, QueryError> {
         Set::SetTransaction { .. } => return Ok(Step::Nothing("SET")),
         _ => return Err(refused(text.split(" = ").next().unwrap_or("SET"))),
     };
-    Ok(Step::Set(assignments))
+    Ok(Step::Set { assignments, is_local })
 }
 
 /// A value as it is kept: lists with commas, texts without their quotes.

@@ -2,7 +2,7 @@
 //!
 //! They are kept in the connection's metadata, where the encoders of `pgwire` look for them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use chrono_tz::Tz;
@@ -132,6 +132,11 @@ fn known(name: &str) -> Result<&'static Variable, QueryError> {
         .ok_or_else(|| QueryError::Variable(name.to_owned()))
 }
 
+/// Refuses what is no variable of clients.
+pub fn check(name: &str) -> Result<(), QueryError> {
+    known(name).map(|_| ())
+}
+
 /// Sets a variable of one client. Gives the name and value to tell the client, where it wants to know.
 pub fn set(
     kept: &mut HashMap<String, String>,
@@ -182,6 +187,60 @@ pub fn reset_named(
         .into_iter()
         .filter_map(|variable| reset(kept, variable))
         .collect())
+}
+
+/// What a transaction changes of the variables, to be undone at its end.
+#[derive(Debug)]
+pub struct Changes {
+    /// All of them, as they were at its start.
+    before: HashMap<String, String>,
+    /// Those that SET LOCAL changed, as they were before the first one.
+    before_local: BTreeMap<&'static str, Option<String>>,
+}
+
+impl Changes {
+    /// Of a transaction that begins.
+    pub fn new(kept: &HashMap<String, String>) -> Self {
+        Self {
+            before: kept.clone(),
+            before_local: BTreeMap::new(),
+        }
+    }
+
+    /// SET is about to change a variable, or SET LOCAL.
+    pub fn note(&mut self, kept: &HashMap<String, String>, name: &str, is_local: bool) -> Result<(), QueryError> {
+        let name = known(name)?.name;
+        if is_local {
+            let before = || kept.get(name).cloned();
+            self.before_local.entry(name).or_insert_with(before);
+        } else {
+            self.before_local.remove(name);
+        }
+        Ok(())
+    }
+
+    /// Undoes SET LOCAL, and all other changes too where the transaction is undone. Gives what to tell the client.
+    pub fn end(self, kept: &mut HashMap<String, String>, is_undone: bool) -> Vec<(String, String)> {
+        let goes_back = |variable: &&Variable| is_undone || self.before_local.contains_key(variable.name);
+        let mut told = Vec::new();
+        for variable in VARIABLES.iter().filter(goes_back) {
+            let before = match is_undone {
+                true => self.before.get(variable.name),
+                false => self.before_local[variable.name].as_ref(),
+            };
+            if kept.get(variable.name) == before {
+                continue;
+            }
+            match before {
+                Some(value) => {
+                    kept.insert(variable.name.to_owned(), value.clone());
+                    told.extend(variable.reported.map(|name| (name.to_owned(), value.clone())));
+                }
+                None => told.extend(reset(kept, variable)),
+            }
+        }
+        told
+    }
 }
 
 /// The value of a variable.
@@ -293,6 +352,31 @@ mod tests {
         }
         assert_eq!(reset_named(&mut kept, None).expect("reset").len(), 1);
         assert!(kept.is_empty());
+    }
+
+    #[test]
+    fn a_transaction_s_own_variables_go_with_it() {
+        let value = |kept: &HashMap<String, String>, name| show(kept, name).expect("shown");
+        let change = |changes: &mut Changes, kept: &mut HashMap<String, String>, name, value, is_local| {
+            changes.note(kept, name, is_local).expect("known");
+            set(kept, name, value).expect("set");
+        };
+        for is_undone in [false, true] {
+            let mut kept = HashMap::new();
+            set(&mut kept, "jit", "on").expect("set");
+            let mut changes = Changes::new(&kept);
+            change(&mut changes, &mut kept, "timezone", "Asia/Kolkata", true);
+            change(&mut changes, &mut kept, "timezone", "Europe/Paris", true);
+            change(&mut changes, &mut kept, "jit", "off", false);
+            change(&mut changes, &mut kept, "statement_timeout", "5s", true);
+            change(&mut changes, &mut kept, "statement_timeout", "9s", false);
+            assert_eq!(value(&kept, "timezone"), "Europe/Paris");
+            let told = changes.end(&mut kept, is_undone);
+            assert_eq!(told, [("TimeZone".to_owned(), "UTC".to_owned())]);
+            assert_eq!(value(&kept, "timezone"), "UTC");
+            assert_eq!(value(&kept, "jit"), if is_undone { "on" } else { "off" });
+            assert_eq!(value(&kept, "statement_timeout"), if is_undone { "0" } else { "9s" });
+        }
     }
 
     #[test]

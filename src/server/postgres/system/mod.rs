@@ -6,6 +6,7 @@
 
 mod described;
 mod functions;
+mod known_parts;
 mod lookups;
 mod named_functions;
 mod questions;

@@ -12,7 +12,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::super::syntax::{cast, literal, plain};
-use super::{lookups, named_functions, subqueries, table_functions};
+use super::{known_parts, lookups, named_functions, subqueries, table_functions};
 
 const SYSTEM_SCHEMAS: [&str; 2] = ["pg_catalog", "information_schema"];
 /// Functions that look something up in `pg_catalog`, beside those that begin with `pg_` and `to_reg`.
@@ -20,6 +20,7 @@ const LOOK_UP: [&str; 3] = ["format_type", "col_description", "obj_description"]
 
 /// Before the library's rewrites.
 pub fn asked(statement: &mut Statement) {
+    known_parts::rewrite(statement);
     table_functions::rewrite(statement);
     named_functions::rewrite(statement);
     lookups::rewrite(statement);
