@@ -1,15 +1,15 @@
 //! Where files are: a folder on this machine or a prefix in an object store, behind one type.
-//!
-//! Credentials come from the stores' usual environment variables (`AWS_…`, `GOOGLE_…`, `AZURE_…`) and are never printed.
 
 use std::fmt;
 use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
 
+use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{ObjectStore, parse_url_opts};
 use url::Url;
+
+use super::store::open_store;
 
 /// A place that cannot be reached.
 #[derive(Debug, thiserror::Error)]
@@ -109,12 +109,6 @@ pub fn store_root(url: &Url) -> Url {
     root.set_path("/");
     root.set_query(None);
     root
-}
-
-/// The store of a URL, and the place in it. Settings and credentials come from the environment.
-pub fn open_store(url: &Url) -> object_store::Result<(Arc<dyn ObjectStore>, Path)> {
-    let (store, path) = parse_url_opts(url, std::env::vars())?;
-    Ok((store.into(), path))
 }
 
 impl fmt::Display for Location {

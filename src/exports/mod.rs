@@ -10,6 +10,8 @@ mod inspect;
 mod location;
 mod pinned;
 mod snapshot;
+mod steady;
+mod store;
 mod table;
 
 pub use blank::{is_blank, nonblank};
@@ -17,7 +19,8 @@ pub use contract::{Column, Kind, Table};
 pub use error::ExportsError;
 pub use history::HistoryTable;
 pub use inspect::{InspectedFile, check_columns, check_contract, read_footers};
-pub use location::{Location, LocationError, open_store, store_root};
+pub use location::{Location, LocationError, store_root};
 pub use pinned::PinnedFile;
 pub use snapshot::{Exports, SUCCESS_MARKER, Snapshot, TableFiles, TableFolder};
+pub use store::open_store;
 pub use table::{Blanks, SnapshotTable, pushdown};

@@ -1,183 +1,123 @@
-//! Exports and output in an object store: S3, as an S3-compatible server speaks it.
+//! Exports and output in object stores: S3 and Azure Blob Storage, as servers on this machine speak them.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::collections::BTreeMap;
+use std::fs;
 
-use futures::TryStreamExt;
-use object_store::aws::{AmazonS3, AmazonS3Builder};
-use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload};
-use tokio::runtime::Runtime;
+use crate::running_store::RunningStore;
+use crate::support::{DATE, TestExports, complaint_of, files_below, gzip, wrapped};
 
-use crate::python::python_for;
-use crate::support::{DATE, TestExports, files_below, gzip, pragati};
-
-const BUCKET: &str = "lake";
-const SERVER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/stores/s3_server.py");
-
-/// A server with an empty bucket; it ends with this value.
-struct S3 {
-    server: Child,
-    _output: BufReader<ChildStdout>,
-    endpoint: String,
-    bucket: AmazonS3,
-    runtime: Runtime,
-}
-
-impl S3 {
-    fn start() -> Option<Self> {
-        let mut server = Command::new(python_for("stores", "moto.server")?)
-            .args([SERVER, BUCKET])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("a server");
-        let mut output = BufReader::new(server.stdout.take().expect("its output"));
-        let mut port = String::new();
-        output.read_line(&mut port).expect("its port");
-        let endpoint = format!("http://127.0.0.1:{}", port.trim());
-        let bucket = AmazonS3Builder::new()
-            .with_endpoint(&endpoint)
-            .with_allow_http(true)
-            .with_region("us-east-1")
-            .with_bucket_name(BUCKET)
-            .with_access_key_id("test")
-            .with_secret_access_key("test")
-            .build()
-            .expect("a client");
-        Some(Self {
-            server,
-            _output: output,
-            endpoint,
-            bucket,
-            runtime: Runtime::new().expect("a runtime"),
-        })
-    }
-
-    /// Where the server is, and who asks.
-    fn environment(&self) -> Vec<(String, String)> {
-        let variables = [
-            ("AWS_ENDPOINT", self.endpoint.as_str()),
-            ("AWS_ALLOW_HTTP", "true"),
-            ("AWS_REGION", "us-east-1"),
-            ("AWS_ACCESS_KEY_ID", "test"),
-            ("AWS_SECRET_ACCESS_KEY", "test"),
-        ];
-        let variables = variables.into_iter();
-        variables
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect()
-    }
-
-    /// What the command prints, with the credentials in its environment.
-    fn output(&self, arguments: &[&str]) -> String {
-        let output = pragati()
-            .args(arguments)
-            .envs(self.environment())
-            .output()
-            .expect("a run");
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{arguments:?}: {complaint}");
-        String::from_utf8(output.stdout).expect("UTF-8")
-    }
-
-    fn upload(&self, prefix: &str, exports: &TestExports) {
-        for (path, bytes) in files_below(exports.path()) {
-            let place = Path::from(format!("{prefix}/{path}"));
-            let put = self.bucket.put(&place, PutPayload::from(bytes));
-            self.runtime.block_on(put).expect("uploaded");
+/// Each check with each kind of store.
+macro_rules! in_each_store {
+    ($($check:ident),+ $(,)?) => {
+        mod s3 {
+            use super::*;
+            $(
+                #[test]
+                fn $check() {
+                    if let Some(store) = RunningStore::s3() {
+                        super::$check(&store);
+                    }
+                }
+            )+
         }
-    }
 
-    fn read(&self, place: &Path) -> Vec<u8> {
-        let read = async { self.bucket.get(place).await?.bytes().await };
-        self.runtime.block_on(read).expect("it is there").to_vec()
-    }
+        mod azure {
+            use super::*;
+            $(
+                #[test]
+                fn $check() {
+                    if let Some(store) = RunningStore::azure() {
+                        super::$check(&store);
+                    }
+                }
+            )+
+        }
 
-    /// The CSV files below a prefix, by name, in order.
-    fn csv_files(&self, prefix: &str) -> Vec<(String, Vec<u8>)> {
-        let listed = self.bucket.list(Some(&Path::from(prefix))).try_collect();
-        let objects: Vec<ObjectMeta> = self.runtime.block_on(listed).expect("listed");
-        let csv = objects
-            .iter()
-            .filter(|object| object.location.as_ref().ends_with(".csv"));
-        let mut files: Vec<_> = csv
-            .map(|object| (file_name(object.location.as_ref()), self.read(&object.location)))
-            .collect();
-        files.sort();
-        files
-    }
+        mod a_slow_store_that_fails_now_and_then {
+            use super::*;
+            $(
+                #[test]
+                fn $check() {
+                    if let Some(store) = RunningStore::troubled_s3() {
+                        super::$check(&store);
+                    }
+                }
+            )+
+        }
+    };
 }
 
-fn file_name(path: &str) -> String {
-    path.rsplit('/').next().expect("a name").to_owned()
+in_each_store!(
+    a_night_s_run_reads_from_it_and_writes_to_it_and_may_run_again,
+    a_report_is_the_same_as_from_disk,
+    a_report_from_published_output_is_the_same_also_after_another_run,
+    telemetry_is_read_like_that_in_a_folder,
+);
+
+#[cfg(feature = "cluster")]
+mod on_a_cluster {
+    use super::*;
+
+    in_each_store!(executors_read_from_it_and_write_to_it_and_a_second_run_replaces_the_first);
 }
 
-impl Drop for S3 {
-    fn drop(&mut self) {
-        drop(self.server.stdin.take());
-        self.server.wait().expect("it ends");
+/// The files of a day, but for the manifest, by their paths.
+fn local_files(exports: &TestExports) -> BTreeMap<String, Vec<u8>> {
+    let (_out, day) = exports.nightly(&[]);
+    let files = files_below(&day).into_iter();
+    files.filter(|(path, _)| path != "manifest.json").collect()
+}
+
+/// Compares the published files of a day with those of a run on local disk, and looks for others.
+fn assert_published(store: &RunningStore, day: &str, expected: &BTreeMap<String, Vec<u8>>) {
+    let manifest = store.read(&format!("{day}/manifest.json"));
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).expect("JSON");
+    let listed = manifest["files"].as_array().expect("files");
+    assert_eq!(listed.len(), expected.len());
+    for file in listed {
+        let path = file["path"].as_str().expect("a path");
+        // A later run has a folder of its own in the day's.
+        let in_run = path.split_once('/').and_then(|(_run, path)| expected.get(path));
+        let found = store.read(&format!("{day}/{path}"));
+        assert!(Some(&found) == expected.get(path).or(in_run), "{path} differs");
+        assert_eq!(Some(found.len() as u64), file["bytes"].as_u64(), "{path}");
     }
+    // What an earlier run wrote is gone.
+    assert_eq!(store.list(day).len(), listed.len() + 1);
 }
 
-#[test]
-fn a_night_s_run_reads_from_s3_and_writes_to_s3_and_may_run_again() {
-    let Some(s3) = S3::start() else { return };
+fn a_night_s_run_reads_from_it_and_writes_to_it_and_may_run_again(store: &RunningStore) {
     let exports = TestExports::small();
-    s3.upload("exports", &exports);
-    let (_out, local_day) = exports.nightly(&[]);
+    store.upload("exports", &exports);
+    let expected = local_files(&exports);
     // The reports, and the ratio tables: the second run finds the same figures and keeps their revisions.
-    let local_files = files_below(&local_day)
-        .into_iter()
-        .filter(|(path, _)| path.ends_with(".csv"));
-    let mut expected: Vec<_> = local_files.map(|(path, bytes)| (file_name(&path), bytes)).collect();
-    expected.sort();
     for _run in 0..2 {
-        s3.output(&[
-            "nightly",
-            "--exports",
-            "s3://lake/exports",
-            "--out",
-            "s3://lake/reports",
-        ]);
-        assert_eq!(s3.csv_files("reports"), expected);
-        let day = format!("reports/date={DATE}");
-        let manifest = s3.read(&Path::from(format!("{day}/manifest.json")));
-        let manifest: serde_json::Value = serde_json::from_slice(&manifest).expect("JSON");
-        for file in manifest["files"].as_array().expect("files") {
-            let path = file["path"].as_str().expect("a path");
-            let found = s3.read(&Path::parse(format!("{day}/{path}")).expect("a path"));
-            assert_eq!(Some(found.len() as u64), file["bytes"].as_u64(), "{path}");
-        }
+        let (exports, out) = (store.url("exports"), store.url("reports"));
+        store.output(&["nightly", "--exports", &exports, "--out", &out]);
+        assert_published(store, &format!("reports/date={DATE}"), &expected);
     }
 }
 
-#[test]
-fn a_report_from_s3_is_the_same_as_from_disk() {
-    let Some(s3) = S3::start() else { return };
+fn a_report_is_the_same_as_from_disk(store: &RunningStore) {
     let exports = TestExports::small();
-    s3.upload("deep/er", &exports);
-    let report = s3.output(&["report", "--exports", "s3://lake/deep/er", "--batch", "b1"]);
+    store.upload("deep/er", &exports);
+    let report = store.output(&["report", "--exports", &store.url("deep/er"), "--batch", "b1"]);
     assert_eq!(report, exports.report("b1", &[]));
 }
 
-#[test]
-fn a_report_from_published_output_in_s3_is_the_same_also_after_another_run() {
-    let Some(s3) = S3::start() else { return };
+fn a_report_from_published_output_is_the_same_also_after_another_run(store: &RunningStore) {
     let exports = TestExports::small();
-    s3.upload("exports", &exports);
+    store.upload("exports", &exports);
     for _run in 0..2 {
-        s3.output(&["nightly", "--exports", "s3://lake/exports", "--out", "s3://lake/out"]);
-        let report = s3.output(&["report", "--reports", "s3://lake/out", "--batch", "b1"]);
+        let out = store.url("out");
+        store.output(&["nightly", "--exports", &store.url("exports"), "--out", &out]);
+        let report = store.output(&["report", "--reports", &out, "--batch", "b1"]);
         assert_eq!(report, exports.report("b1", &[]));
         assert_eq!(report.lines().count(), 3);
     }
 }
 
-#[test]
-fn telemetry_in_a_store_is_read_like_that_in_a_folder() {
-    let Some(s3) = S3::start() else { return };
+fn telemetry_is_read_like_that_in_a_folder(store: &RunningStore) {
     let click = |number: usize| {
         let cdata = r#"[{"type":"Batch","id":"b1"}]"#;
         let edata = r#"{"id":"download","pageid":"course-progress-dashboard"}"#;
@@ -194,7 +134,7 @@ fn telemetry_in_a_store_is_read_like_that_in_a_folder() {
         .telemetry("date=2026-11-21/whole.json.gz", many.as_bytes())
         .telemetry("date=2026-11-21/cut.json", &whole[..whole.len() / 2])
         .table_on("telemetry", "2026-11-22", parquet);
-    s3.upload("exports", &exports);
+    store.upload("exports", &exports);
     let queries = [
         "select * from distinct_download_events order by mid",
         "select count(*) as events from download_events",
@@ -202,73 +142,163 @@ fn telemetry_in_a_store_is_read_like_that_in_a_folder() {
     ];
     for query in queries {
         let arguments = ["sql", "--format", "csv", "-c", query];
-        let stored = s3.output(&[&arguments[..], &["--exports", "s3://lake/exports"]].concat());
+        let stored = store.output(&[&arguments[..], &["--exports", &store.url("exports")]].concat());
         assert_eq!(stored, exports.output("sql", &arguments[1..]), "{query}");
         assert!(stored.lines().count() > 1, "{query}: {stored}");
     }
 }
 
 #[cfg(feature = "cluster")]
-#[test]
-fn executors_read_from_s3_and_write_to_s3_and_a_second_run_replaces_the_first() {
+fn executors_read_from_it_and_write_to_it_and_a_second_run_replaces_the_first(store: &RunningStore) {
     use crate::running_cluster::{RunningCluster, Setup};
-    let Some(s3) = S3::start() else { return };
     let cluster = RunningCluster::start_with(
         2,
         Setup {
-            environment: s3.environment(),
+            environment: store.environment.clone(),
             ..Setup::default()
         },
     );
     let exports = TestExports::sample(1_000, 12_000, 60, 1);
-    s3.upload("exports", &exports);
-    let (_out, local_day) = exports.nightly(&[]);
-    let local_files = files_below(&local_day).into_iter();
-    let local_files: Vec<_> = local_files.filter(|(path, _)| path != "manifest.json").collect();
+    store.upload("exports", &exports);
+    let expected = local_files(&exports);
+    let (address, out) = (cluster.address(), store.url("reports"));
     for _run in 0..2 {
-        let address = cluster.address();
-        let places = ["--exports", "s3://lake/exports", "--out", "s3://lake/reports"];
-        let mut arguments = vec!["nightly", "--cluster", &address];
-        arguments.extend(places);
-        s3.output(&arguments);
-        let day = format!("reports/date={DATE}");
-        let manifest = s3.read(&Path::from(format!("{day}/manifest.json")));
-        let manifest: serde_json::Value = serde_json::from_slice(&manifest).expect("JSON");
-        let listed = manifest["files"].as_array().expect("files");
-        assert_eq!(listed.len(), local_files.len());
-        for (path, bytes) in &local_files {
-            let place = listed.iter().filter_map(|file| file["path"].as_str());
-            let place = place
-                .filter(|listed| listed.ends_with(path))
-                .min_by_key(|listed| listed.len());
-            let place = format!("{day}/{}", place.unwrap_or_else(|| panic!("{path} is not listed")));
-            assert!(
-                &s3.read(&Path::parse(&place).expect("a path")) == bytes,
-                "{path} differs"
-            );
-        }
-        // What the first run wrote is gone.
-        let there = s3
-            .runtime
-            .block_on(s3.bucket.list(Some(&Path::from(day))).try_collect::<Vec<ObjectMeta>>());
-        assert_eq!(there.expect("listed").len(), listed.len() + 1);
+        let exports = store.url("exports");
+        store.output(&["nightly", "--cluster", &address, "--exports", &exports, "--out", &out]);
+        assert_published(store, &format!("reports/date={DATE}"), &expected);
     }
-    let report = s3.output(&[
-        "report",
-        "--reports",
-        "s3://lake/reports",
-        "--batch",
-        &first_batch(&local_files),
-    ]);
-    assert!(report.lines().count() > 1, "{report}");
+    let largest = expected
+        .iter()
+        .filter(|(path, _)| path.starts_with("csv/"))
+        .max_by_key(|(_, bytes)| bytes.len());
+    let (path, _) = largest.expect("a report");
+    let batch = path.rsplit('/').next().expect("a name").trim_end_matches(".csv");
+    let report = store.output(&["report", "--reports", &out, "--batch", batch]);
+    assert_eq!(report, exports.report(batch, &[]));
 }
 
-/// A batch that has a file among these.
-#[cfg(feature = "cluster")]
-fn first_batch(files: &[(String, Vec<u8>)]) -> String {
-    let mut reports = files
-        .iter()
-        .filter(|(path, bytes)| path.starts_with("csv/") && bytes.len() > 1_000);
-    let (path, _) = reports.next().expect("a report");
-    file_name(path).trim_end_matches(".csv").to_owned()
+mod encryption {
+    use super::*;
+
+    #[test]
+    fn what_is_written_to_s3_is_encrypted_as_the_environment_says() {
+        let Some(store) = RunningStore::s3() else { return };
+        store.upload("exports", &TestExports::small());
+        let with_key = [
+            ("AWS_SERVER_SIDE_ENCRYPTION", "aws:kms"),
+            ("AWS_SSE_KMS_KEY_ID", "reports-key"),
+        ];
+        for (out, variables) in [
+            ("plain", &[("AWS_SERVER_SIDE_ENCRYPTION", "AES256")][..]),
+            ("keyed", &with_key),
+        ] {
+            let arguments = ["nightly", "--exports", &store.url("exports"), "--out", &store.url(out)];
+            store
+                .command(&arguments)
+                .envs(variables.iter().copied())
+                .assert()
+                .success();
+            let places = store.list(out);
+            assert!(places.len() > 3, "{places:?}");
+            for place in places {
+                let headers = store.head(&place);
+                let header = |name: &str| headers.get(name).map(|value| value.to_str().expect("text").to_owned());
+                assert_eq!(
+                    header("x-amz-server-side-encryption").as_deref(),
+                    Some(variables[0].1),
+                    "{place}"
+                );
+                let key = header("x-amz-server-side-encryption-aws-kms-key-id");
+                assert_eq!(key.as_deref(), variables.get(1).map(|(_, key)| *key), "{place}");
+            }
+        }
+    }
+}
+
+mod credentials {
+    use super::*;
+
+    const KEY: &str = "AKIDOFTHISTEST";
+    const OF_THE_TEST: [&str; 2] = ["--only", KEY];
+
+    /// Runs a report, with these variables in place of keys.
+    fn report(store: &RunningStore, variables: &[(&str, &str)]) -> assert_cmd::Command {
+        let exports = store.url("exports");
+        let mut command = store.command(&["report", "--exports", &exports, "--batch", "b1"]);
+        command
+            .env_remove("AWS_ACCESS_KEY_ID")
+            .env_remove("AWS_SECRET_ACCESS_KEY");
+        command.envs(variables.iter().copied());
+        command
+    }
+
+    /// A store that only holders of the key may read, with exports, which a process with the key in its environment wrote.
+    fn guarded(options: &[&str]) -> Option<(RunningStore, TestExports)> {
+        let mut store = RunningStore::s3_with(&[&OF_THE_TEST, options].concat())?;
+        let exports = TestExports::small();
+        store.sign_with(KEY);
+        store.upload("exports", &exports);
+        Some((store, exports))
+    }
+
+    fn assert_reads(mut command: assert_cmd::Command, exports: &TestExports) {
+        let output = command.output().expect("a run");
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{complaint}");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), exports.report("b1", &[]));
+    }
+
+    #[test]
+    fn a_profile_of_keys_or_of_a_program_opens_s3() {
+        let Some((store, exports)) = guarded(&[]) else { return };
+        let folder = tempfile::tempdir().expect("a folder");
+        let (keys, settings) = (folder.path().join("credentials"), folder.path().join("config"));
+        let given = format!(r#"{{"Version":1,"AccessKeyId":"{KEY}","SecretAccessKey":"test"}}"#);
+        let program = format!("echo '{given}'");
+        let of_keys = format!("[reader]\naws_access_key_id = {KEY}\naws_secret_access_key = test\n");
+        fs::write(&keys, of_keys).expect("a file");
+        fs::write(
+            &settings,
+            format!("[profile program]\ncredential_process = {program}\n"),
+        )
+        .expect("a file");
+        let files = [
+            ("AWS_SHARED_CREDENTIALS_FILE", keys.to_str().expect("UTF-8")),
+            ("AWS_CONFIG_FILE", settings.to_str().expect("UTF-8")),
+        ];
+        let with = |profile| [&files[..], &[("AWS_PROFILE", profile)]].concat();
+        assert_reads(report(&store, &with("reader")), &exports);
+        assert_reads(report(&store, &with("program")), &exports);
+        // Keys in the environment itself come first.
+        let more = [("AWS_ACCESS_KEY_ID", KEY), ("AWS_SECRET_ACCESS_KEY", "test")];
+        assert_reads(report(&store, &[&with("nobody")[..], &more].concat()), &exports);
+
+        let complaint = complaint_of(&mut report(&store, &with("nobody")), 1);
+        let complaint = complaint.replace(&folder.path().display().to_string(), "FOLDER");
+        insta::assert_snapshot!(wrapped(&complaint), @"");
+    }
+
+    #[test]
+    fn the_role_of_a_machine_opens_s3() {
+        let Some((store, exports)) = guarded(&["--role", KEY]) else {
+            return;
+        };
+        let endpoint = [("AWS_METADATA_ENDPOINT", store.endpoint.as_str())];
+        assert_reads(report(&store, &endpoint), &exports);
+    }
+
+    #[test]
+    fn a_key_that_s3_does_not_know_is_named_as_such_and_never_shown() {
+        let Some((store, _exports)) = guarded(&[]) else { return };
+        let keys = [
+            ("AWS_ACCESS_KEY_ID", "AKIDOFSOMEBODY"),
+            ("AWS_SECRET_ACCESS_KEY", "hush"),
+        ];
+        let complaint = complaint_of(&mut report(&store, &keys), 1);
+        assert!(complaint.contains("Access Denied"), "{complaint}");
+        assert!(
+            !complaint.contains("hush") && !complaint.contains("AKIDOFSOMEBODY"),
+            "{complaint}"
+        );
+    }
 }

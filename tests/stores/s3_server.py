@@ -1,22 +1,106 @@
 #!/usr/bin/env python3
-"""An S3-compatible server (moto) on a free loopback port, with one bucket. usage: s3_server.py BUCKET
-Prints its port, and ends when standard input is closed."""
+"""An S3-compatible server (moto) on a free loopback port, with one bucket. Prints its port, and ends when standard input is
+closed.
+
+--troubled: it is slow, turns requests away now and then, and breaks answers off.
+--only KEY: it serves nobody but whoever signs with this access key.
+--role KEY: it is also the metadata service of a machine, whose role has this access key.
+"""
+import argparse
+import itertools
+import json
 import sys
+import threading
+import time
 
 import boto3
-from moto.server import ThreadedMotoServer
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import make_server
 
-server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-server.start()
-host, port = server.get_host_and_port()
-client = boto3.client(
-    "s3",
-    endpoint_url=f"http://{host}:{port}",
-    region_name="us-east-1",
-    aws_access_key_id="test",
-    aws_secret_access_key="test",
-)
-client.create_bucket(Bucket=sys.argv[1])
-print(port, flush=True)
-sys.stdin.read()
-server.stop()
+PAUSE_SECONDS = 0.02
+METADATA = "/latest/meta-data/iam/security-credentials/"
+
+
+class Troubled:
+    """Every seventh request is turned away; every eleventh answer to a GET ends in its middle."""
+
+    def __init__(self, app):
+        self.app = app
+        self.requests = itertools.count(1)
+        self.gets = itertools.count(1)
+
+    def __call__(self, environ, start_response):
+        time.sleep(PAUSE_SECONDS)
+        if next(self.requests) % 7 == 0:
+            start_response("503 Slow Down", [("Content-Type", "application/xml")])
+            return [b"<Error><Code>SlowDown</Code><Message>Reduce your request rate.</Message></Error>"]
+        answer = self.app(environ, start_response)
+        if environ["REQUEST_METHOD"] == "GET" and next(self.gets) % 11 == 0:
+            body = b"".join(answer)
+            return [body[: len(body) // 2]]
+        return answer
+
+
+class Only:
+    """Turns away whoever does not sign with a key."""
+
+    def __init__(self, app, key):
+        self.app = app
+        self.signed = f"Credential={key}/"
+
+    def __call__(self, environ, start_response):
+        if self.signed in environ.get("HTTP_AUTHORIZATION", ""):
+            return self.app(environ, start_response)
+        start_response("403 Forbidden", [("Content-Type", "application/xml")])
+        return [b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"]
+
+
+class Role:
+    """A machine's metadata service (IMDSv2), which gives its role's credentials."""
+
+    def __init__(self, app, key):
+        self.app = app
+        credentials = {"Code": "Success", "AccessKeyId": key, "SecretAccessKey": "test", "Token": "session"}
+        self.answers = {
+            "/latest/api/token": "token",
+            METADATA: "reader",
+            METADATA + "reader": json.dumps({**credentials, "Expiration": "2099-01-01T00:00:00Z"}),
+        }
+
+    def __call__(self, environ, start_response):
+        answer = self.answers.get(environ["PATH_INFO"])
+        if answer is None:
+            return self.app(environ, start_response)
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [answer.encode()]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("bucket")
+    parser.add_argument("--troubled", action="store_true")
+    parser.add_argument("--only", metavar="KEY")
+    parser.add_argument("--role", metavar="KEY")
+    arguments = parser.parse_args()
+    app = DomainDispatcherApplication(create_backend_app)
+    if arguments.troubled:
+        app = Troubled(app)
+    if arguments.only:
+        app = Only(app, arguments.only)
+    if arguments.role:
+        app = Role(app, arguments.role)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    boto3.client(
+        "s3",
+        endpoint_url=f"http://127.0.0.1:{server.server_port}",
+        region_name="us-east-1",
+        aws_access_key_id=arguments.only or "test",
+        aws_secret_access_key="test",
+    ).create_bucket(Bucket=arguments.bucket)
+    print(server.server_port, flush=True)
+    sys.stdin.read()
+    server.shutdown()
+
+
+main()
