@@ -24,7 +24,7 @@ use tonic::transport::Server;
 
 use super::stores::Stores;
 use super::{ClusterError, check_address};
-use crate::engine::cluster::{LARGEST_MESSAGE, PlanCodec, Tls, registry};
+use crate::engine::cluster::{LARGEST_MESSAGE, PlanCodec, Tls, registry, with_connections};
 use crate::engine::{SchedulerAddress, TempFiles, TlsFiles};
 use crate::nightly::{make_private_folder, tasks};
 
@@ -138,12 +138,10 @@ fn unusable(folder: &Path, reason: &dyn std::fmt::Display) -> ClusterError {
 
 /// What tasks fetch rows of other executors with.
 fn settings(connections: Option<&EndpointOverrideFn>) -> SessionConfig {
-    let config = SessionConfig::new_with_ballista().with_ballista_grpc_client_max_message_size(LARGEST_MESSAGE);
+    let config = with_connections(SessionConfig::new_with_ballista(), connections.is_some());
     match connections {
         None => config,
-        Some(secured) => config
-            .with_ballista_use_tls(true)
-            .with_ballista_override_create_grpc_client_endpoint(Arc::clone(secured)),
+        Some(secured) => config.with_ballista_override_create_grpc_client_endpoint(Arc::clone(secured)),
     }
 }
 

@@ -3,11 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::sync::Arc;
 
 use assert_cmd::Command;
 use tempfile::TempDir;
 
+use crate::network::Network;
 use crate::oracle::nasty;
 use crate::running_cluster::{RunningCluster, Setup, wait_until};
 use crate::support::{DATE, SmallDisk, TestExports, complaint_of, files_below, pragati, wrapped};
@@ -60,7 +63,14 @@ impl Running {
         self.0.try_wait().expect("a run").is_some()
     }
 
-    /// Whether it succeeded, and what it said.
+    /// Waits for a line that it says with these words; empty where it ended without.
+    fn said(&mut self, words: &str) -> String {
+        let talk = BufReader::new(self.0.stderr.as_mut().expect("its talk"));
+        let mut lines = talk.lines().map(|line| line.expect("UTF-8"));
+        lines.find(|line| line.contains(words)).unwrap_or_default()
+    }
+
+    /// Whether it succeeded, and what it said (that was not read yet).
     fn end(mut self) -> (bool, String) {
         wait_until(|| self.is_over(), "the end of a run");
         let output = self.0.wait_with_output().expect("a run");
@@ -121,6 +131,22 @@ mod nightly {
             let is_hidden = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with('.');
             assert_eq!(entries.flatten().filter(is_hidden).count(), 0);
         }
+    }
+
+    #[test]
+    fn executors_on_machines_of_their_own_write_the_same_bytes() {
+        let Some(network) = Network::of(2).map(Arc::new) else {
+            return;
+        };
+        let setup = Setup {
+            network: Some(network),
+            ..Setup::default()
+        };
+        let cluster = RunningCluster::start_with(2, setup);
+        let (exports, out) = (TestExports::sample(2_000, 30_000, 300, 1), out());
+        let mut run = on(&cluster, &exports, "nightly");
+        run.arg("--out").arg(out.path()).assert().success();
+        assert_same(&output(out.path()), &embedded(&exports, &[]));
     }
 
     #[test]
@@ -239,6 +265,62 @@ mod faults {
             assert!(talk.contains("No space left on device"), "{talk}");
             assert!(!out.path().join(format!("date={DATE}")).exists());
         }
+    }
+
+    #[test]
+    fn a_run_completes_once_a_network_cut_between_executors_is_over() {
+        let Some(network) = Network::of(2).map(Arc::new) else {
+            return;
+        };
+        let setup = Setup {
+            network: Some(Arc::clone(&network)),
+            ..watchful()
+        };
+        let cluster = RunningCluster::start_with(2, setup);
+        let (exports, out) = (large(), out());
+        let mut run = Running::start(&cluster, &exports, out.path());
+        let works = [0, 1].map(|number| cluster.work_folder(number).join("exchanged"));
+        wait_until(
+            || works.iter().any(|work| !files_below(work).is_empty()) || run.is_over(),
+            "the first exchange",
+        );
+        network.cut();
+        let word = run.said("WARN");
+        assert!(
+            word.contains("an executor could not fetch rows that another holds"),
+            "{word}"
+        );
+        assert!(!out.path().join(format!("date={DATE}")).exists());
+        network.heal();
+        let (is_success, talk) = run.end();
+        assert!(is_success, "{talk}");
+        assert_same(&output(out.path()), &embedded(&exports, &[]));
+    }
+
+    #[test]
+    fn a_run_over_a_network_that_stays_cut_fails_and_publishes_nothing() {
+        let Some(network) = Network::of(2).map(Arc::new) else {
+            return;
+        };
+        let setup = Setup {
+            network: Some(Arc::clone(&network)),
+            ..watchful()
+        };
+        let cluster = RunningCluster::start_with(2, setup);
+        let (exports, out) = (TestExports::small(), out());
+        network.cut();
+        let (is_success, talk) = Running::start(&cluster, &exports, out.path()).end();
+        assert!(!is_success, "{talk}");
+        let last = talk.lines().last().unwrap_or_default();
+        assert!(
+            last.contains("check that all executors run and reach each other"),
+            "{talk}"
+        );
+        assert!(!out.path().join(format!("date={DATE}")).exists());
+        network.heal();
+        let mut again = on(&cluster, &exports, "nightly");
+        again.arg("--out").arg(out.path()).assert().success();
+        assert_same(&output(out.path()), &embedded(&exports, &[]));
     }
 
     #[test]

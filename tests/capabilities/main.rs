@@ -20,12 +20,15 @@ mod delivery_store;
 #[cfg(feature = "cluster")]
 mod deployment;
 mod endpoint;
+mod endpoint_abuse;
 mod endpoint_clients;
 mod endpoint_tenants;
 mod exports;
 mod figures;
 mod history;
 mod memory;
+#[cfg(feature = "cluster")]
+mod network;
 mod nightly;
 mod nightly_ratio;
 mod node;
@@ -40,12 +43,14 @@ mod query;
 mod ratio;
 mod ratio_explained;
 mod ratio_over_time;
+mod raw_client;
 mod reports;
 mod requests;
 #[cfg(feature = "cluster")]
 mod running_cluster;
 mod running_endpoint;
 mod running_service;
+mod running_store;
 mod sample;
 mod served;
 mod smtp;

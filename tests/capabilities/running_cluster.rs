@@ -1,13 +1,15 @@
 //! A cluster of processes on this machine: a scheduler and some executors, which end with the value.
 
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::network::Network;
 use crate::support::pragati;
 
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -20,6 +22,32 @@ pub struct Setup {
     pub environment: Vec<(String, String)>,
     /// An option of the scheduler: seconds.
     pub executor_timeout: Option<u64>,
+    /// Each executor runs on a machine of this network, the scheduler on this one. None: all on loopback.
+    pub network: Option<Arc<Network>>,
+}
+
+impl Setup {
+    fn scheduler_host(&self) -> String {
+        match &self.network {
+            Some(network) => network.gateway().to_string(),
+            None => "localhost".to_owned(),
+        }
+    }
+
+    fn scheduler_address(&self) -> Ipv4Addr {
+        let network = self.network.as_deref();
+        network.map_or(Ipv4Addr::LOCALHOST, Network::gateway)
+    }
+
+    fn executor_address(&self, number: usize) -> Ipv4Addr {
+        let network = self.network.as_deref();
+        network.map_or(Ipv4Addr::LOCALHOST, |network| network.address(machine(number)))
+    }
+}
+
+/// The machine of an executor.
+fn machine(executor: usize) -> u8 {
+    u8::try_from(executor).expect("few executors")
 }
 
 pub struct RunningCluster {
@@ -53,7 +81,7 @@ impl RunningCluster {
 
     /// Its address, for `--cluster`.
     pub fn address(&self) -> String {
-        format!("df://localhost:{}", self.port)
+        format!("df://{}:{}", self.setup.scheduler_host(), self.port)
     }
 
     /// Another executor; gives its number.
@@ -65,20 +93,19 @@ impl RunningCluster {
     /// Another executor, whose files are in this folder; gives its number.
     pub fn add_executor_in(&mut self, folder: &Path) -> usize {
         let number = self.executors.len();
-        let port = free_port();
-        let mut executor = self.process("executor");
-        executor.args(["--scheduler", &self.address(), "--listen", &format!("127.0.0.1:{port}")]);
-        executor.args(["--advertised-host", "localhost", "--slots", "1", "--work-dir"]);
-        executor.arg(folder);
+        let (address, port) = (self.setup.executor_address(number), free_port());
+        let mut executor = process(&self.setup, "executor", Some(number));
+        executor.args(["--scheduler", &self.address(), "--listen", &format!("{address}:{port}")]);
+        if self.setup.network.is_none() {
+            executor.args(["--advertised-host", "localhost"]);
+        }
+        executor.args(["--slots", "1", "--work-dir"]).arg(folder);
         let executor = executor
             .stderr(log_file(self.work.path(), number))
             .spawn()
             .expect("an executor");
         self.executors.push(Some(executor));
-        wait_until(
-            || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok(),
-            "an executor",
-        );
+        wait_until(|| std::net::TcpStream::connect((address, port)).is_ok(), "an executor");
         number
     }
 
@@ -108,10 +135,6 @@ impl RunningCluster {
         self.scheduler.wait().expect("it ends");
         self.scheduler = start_scheduler(&self.setup, self.port);
     }
-
-    fn process(&self, role: &str) -> Command {
-        process(&self.setup, role)
-    }
 }
 
 impl Drop for RunningCluster {
@@ -125,23 +148,31 @@ impl Drop for RunningCluster {
     }
 }
 
-fn process(setup: &Setup, role: &str) -> Command {
+/// A process of the cluster, on the machine of an executor or on this one.
+fn process(setup: &Setup, role: &str, executor: Option<usize>) -> Command {
     // The command of `assert_cmd` cannot be left running.
     let prepared = pragati();
-    let mut process = Command::new(prepared.get_program());
+    let program = prepared.get_program();
+    let mut process = match (&setup.network, executor) {
+        (Some(network), Some(executor)) => network.command(machine(executor), program),
+        _ => Command::new(program),
+    };
     process.current_dir(env!("CARGO_TARGET_TMPDIR"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PRAGATI_")) {
         process.env_remove(name);
     }
     process.args(["cluster", role]).args(&setup.options);
+    if setup.network.is_some() {
+        process.arg("--trusted-network");
+    }
     process.envs(setup.environment.iter().cloned());
     process.stdin(Stdio::null()).stdout(Stdio::null());
     process
 }
 
 fn start_scheduler(setup: &Setup, port: u16) -> Child {
-    let mut scheduler = process(setup, "scheduler");
-    scheduler.args(["--listen", &format!("127.0.0.1:{port}")]);
+    let mut scheduler = process(setup, "scheduler", None);
+    scheduler.args(["--listen", &format!("{}:{port}", setup.scheduler_address())]);
     if let Some(seconds) = setup.executor_timeout {
         scheduler.args(["--executor-timeout", &seconds.to_string()]);
     }

@@ -8,6 +8,10 @@ use std::time::Duration;
 
 use ballista_core::BALLISTA_VERSION;
 use ballista_core::client::BallistaClient;
+use ballista_core::config::{
+    BALLISTA_CLIENT_GRPC_CONNECT_TIMEOUT_SECONDS, BALLISTA_CLIENT_GRPC_HTTP2_KEEPALIVE_INTERVAL_SECONDS,
+    BALLISTA_CLIENT_GRPC_TCP_KEEPALIVE_SECONDS,
+};
 use ballista_core::extension::{BallistaConfigGrpcEndpoint, SessionConfigExt};
 use ballista_core::serde::protobuf::execute_query_params::Query;
 use ballista_core::serde::protobuf::job_status::Status;
@@ -33,6 +37,9 @@ use crate::engine::cluster_options::{ClusterOptions, SchedulerAddress};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// How executors notice that another one cannot be reached, or is so no longer: seconds. Ballista would wait for minutes.
+const EXECUTORS_CONNECT_SECONDS: usize = 5;
+const EXECUTORS_KEEP_ALIVE_SECONDS: usize = 10;
 /// Attempts at fetching rows from an executor after the first, and the time between them.
 const FETCH_RETRIES: u8 = 3;
 const FETCH_RETRY_WAIT_MS: u64 = 500;
@@ -41,8 +48,9 @@ const FETCH_RETRY_WAIT_MS: u64 = 500;
 pub const EXECUTOR_LOST: &str = "an executor was lost while the job ran";
 /// Why a job failed that nobody ran.
 pub const NO_EXECUTOR: &str = "no executor has come; start some with `pragati cluster executor`";
-/// Ballista's words for rows that could not be fetched from an executor.
+/// Ballista's words for rows that could not be fetched from an executor, and ours.
 const FETCH_FAILED: &str = "has failed 1 times, most recent failure reason";
+const CUT_OFF: &str = "an executor could not fetch rows that another holds";
 /// What processes say of our plans that have Ballista's codec and functions alone.
 const NOT_OURS: [&str; 3] = [
     "BallistaPhysicalPlanNode",
@@ -125,14 +133,16 @@ impl Cluster {
             };
             match self.completed(&mut job, query).await {
                 Ok(partitions) => break (job, partitions),
-                Err(Failure::ExecutorLost) if attempt < ATTEMPTS => {
+                Err(Failure::Passing(reason)) if attempt < ATTEMPTS => {
                     drop(job);
                     tokio::time::sleep(BETWEEN_ATTEMPTS * attempt).await;
                     attempt += 1;
-                    tracing::warn!("{EXECUTOR_LOST}; it is handed in again");
+                    tracing::warn!("{reason}; the job is handed in again");
                 }
-                Err(Failure::ExecutorLost) => {
-                    return Err(failed(format!("the cluster: {EXECUTOR_LOST}, {ATTEMPTS} times")));
+                Err(Failure::Passing(reason)) => {
+                    return Err(failed(format!(
+                        "the cluster: {reason}, {ATTEMPTS} times; check that all executors run and reach each other"
+                    )));
                 }
                 Err(Failure::Other(error)) => return Err(error),
             }
@@ -262,6 +272,19 @@ pub fn with_settings(endpoint: Endpoint) -> Endpoint {
         .keep_alive_while_idle(true)
 }
 
+/// How tasks connect to executors whose rows they fetch.
+pub fn with_connections(config: SessionConfig, with_tls: bool) -> SessionConfig {
+    config
+        .with_ballista_use_tls(with_tls)
+        .with_ballista_grpc_client_max_message_size(LARGEST_MESSAGE)
+        .set_usize(BALLISTA_CLIENT_GRPC_CONNECT_TIMEOUT_SECONDS, EXECUTORS_CONNECT_SECONDS)
+        .set_usize(BALLISTA_CLIENT_GRPC_TCP_KEEPALIVE_SECONDS, EXECUTORS_KEEP_ALIVE_SECONDS)
+        .set_usize(
+            BALLISTA_CLIENT_GRPC_HTTP2_KEEPALIVE_INTERVAL_SECONDS,
+            EXECUTORS_KEEP_ALIVE_SECONDS,
+        )
+}
+
 impl Drop for Job {
     fn drop(&mut self) {
         let (Some(job_id), Ok(runtime)) = (self.id.take(), tokio::runtime::Handle::try_current()) else {
@@ -289,14 +312,16 @@ impl Drop for Job {
 /// Why a job has no rows.
 enum Failure {
     /// It may succeed when it is handed in again.
-    ExecutorLost,
+    Passing(&'static str),
     Other(DataFusionError),
 }
 
 impl Failure {
     fn of_job(message: &str) -> Self {
-        if message.contains(EXECUTOR_LOST) || message.contains(FETCH_FAILED) {
-            Self::ExecutorLost
+        if message.contains(EXECUTOR_LOST) {
+            Self::Passing(EXECUTOR_LOST)
+        } else if message.contains(FETCH_FAILED) {
+            Self::Passing(CUT_OFF)
         } else {
             Self::Other(failed(refusal(message)))
         }
@@ -314,9 +339,8 @@ fn settings(config: &SessionConfig, with_tls: bool) -> Vec<KeyValuePair> {
     let config = config
         .clone()
         .upgrade_for_ballista()
-        .with_ballista_adaptive_query_planner(false)
-        .with_ballista_use_tls(with_tls)
-        .with_ballista_grpc_client_max_message_size(LARGEST_MESSAGE);
+        .with_ballista_adaptive_query_planner(false);
+    let config = with_connections(config, with_tls);
     let options = config.options().entries();
     options
         .into_iter()
@@ -402,7 +426,7 @@ mod tests {
             EXECUTOR_LOST,
             "Job failed due to stage 2 failed: Stage 2 has failed 1 times, most recent failure reason: x",
         ] {
-            assert!(matches!(Failure::of_job(lost), Failure::ExecutorLost), "{lost}");
+            assert!(matches!(Failure::of_job(lost), Failure::Passing(_)), "{lost}");
         }
         assert!(matches!(Failure::of_job("Cast error"), Failure::Other(_)));
     }
