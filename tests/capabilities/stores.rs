@@ -275,7 +275,12 @@ mod credentials {
 
         let complaint = complaint_of(&mut report(&store, &with("nobody")), 1);
         let complaint = complaint.replace(&folder.path().display().to_string(), "FOLDER");
-        insta::assert_snapshot!(wrapped(&complaint), @"");
+        insta::assert_snapshot!(wrapped(&complaint), @r"
+        error: s3://lake/exports/telemetry cannot be listed: The operation lacked valid authentication
+        credentials for path s3: profile 'nobody' (AWS_PROFILE) gives no credentials: profile `nobody` was
+        not defined: could not find source profile nobody referenced from the root profile; check the
+        address and the credentials in the environment
+        ");
     }
 
     #[test]

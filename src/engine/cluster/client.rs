@@ -10,7 +10,8 @@ use ballista_core::BALLISTA_VERSION;
 use ballista_core::client::BallistaClient;
 use ballista_core::config::{
     BALLISTA_CLIENT_GRPC_CONNECT_TIMEOUT_SECONDS, BALLISTA_CLIENT_GRPC_HTTP2_KEEPALIVE_INTERVAL_SECONDS,
-    BALLISTA_CLIENT_GRPC_TCP_KEEPALIVE_SECONDS,
+    BALLISTA_CLIENT_GRPC_TCP_KEEPALIVE_SECONDS, BALLISTA_CLIENT_IO_RETRIES_TIMES,
+    BALLISTA_CLIENT_IO_RETRY_WAIT_TIME_MS,
 };
 use ballista_core::extension::{BallistaConfigGrpcEndpoint, SessionConfigExt};
 use ballista_core::serde::protobuf::execute_query_params::Query;
@@ -40,6 +41,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// How executors notice that another one cannot be reached, or is so no longer: seconds. Ballista would wait for minutes.
 const EXECUTORS_CONNECT_SECONDS: usize = 5;
 const EXECUTORS_KEEP_ALIVE_SECONDS: usize = 10;
+/// Their attempts after the first; after that, the job is handed in again.
+const EXECUTORS_FETCH_RETRIES: usize = 1;
 /// Attempts at fetching rows from an executor after the first, and the time between them.
 const FETCH_RETRIES: u8 = 3;
 const FETCH_RETRY_WAIT_MS: u64 = 500;
@@ -278,6 +281,8 @@ pub fn with_connections(config: SessionConfig, with_tls: bool) -> SessionConfig 
         .with_ballista_use_tls(with_tls)
         .with_ballista_grpc_client_max_message_size(LARGEST_MESSAGE)
         .set_usize(BALLISTA_CLIENT_GRPC_CONNECT_TIMEOUT_SECONDS, EXECUTORS_CONNECT_SECONDS)
+        .set_usize(BALLISTA_CLIENT_IO_RETRIES_TIMES, EXECUTORS_FETCH_RETRIES)
+        .set_usize(BALLISTA_CLIENT_IO_RETRY_WAIT_TIME_MS, FETCH_RETRY_WAIT_MS as usize)
         .set_usize(BALLISTA_CLIENT_GRPC_TCP_KEEPALIVE_SECONDS, EXECUTORS_KEEP_ALIVE_SECONDS)
         .set_usize(
             BALLISTA_CLIENT_GRPC_HTTP2_KEEPALIVE_INTERVAL_SECONDS,
