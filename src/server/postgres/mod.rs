@@ -1,9 +1,9 @@
 //! The PostgreSQL endpoint (DESIGN, section 12): analysts' own tools ask SQL of the newest snapshot, and read only.
 //!
-//! In reading order: `PostgresServer` listens, `connection` takes messages, `login` says who a client is (`accounts`,
-//! `scram_secret`), `handler` speaks the protocol, `parse` and `statement` say what is asked and refuse what writes, `session`
-//! and `running` do it within `[postgres]`'s limits, over the tables that `snapshots` has for what the client may see. `stop`
-//! ends queries; `audit` and `metrics` tell of them.
+//! In reading order: `PostgresServer` listens, `doors` counts who comes in, `connection` takes messages, `login` says who a
+//! client is (`accounts`, `scram_secret`), `handler` speaks the protocol, `parse`, `bounds` and `statement` say what is asked and
+//! refuse what writes or is too large, `session` and `running` do it within `[postgres]`'s limits, over the tables that
+//! `snapshots` has for what the client may see. `stop` ends queries; `audit` and `metrics` tell of them.
 
 mod accounts;
 mod arrays;
