@@ -39,11 +39,11 @@ impl Doors {
     pub fn knock(self: &Arc<Self>, address: IpAddr) -> Option<Stranger> {
         let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
         let all: usize = strangers.values().sum();
-        let here = strangers.entry(address).or_default();
-        if all >= STRANGERS || *here >= STRANGERS_OF_ADDRESS {
+        let here = strangers.get(&address).copied().unwrap_or(0);
+        if all >= STRANGERS || here >= STRANGERS_OF_ADDRESS {
             return None;
         }
-        *here += 1;
+        strangers.insert(address, here + 1);
         Some(Stranger {
             doors: Arc::clone(self),
             address,
