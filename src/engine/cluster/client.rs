@@ -51,8 +51,12 @@ const FETCH_RETRY_WAIT_MS: u64 = 500;
 pub const EXECUTOR_LOST: &str = "an executor was lost while the job ran";
 /// Why a job failed that nobody ran.
 pub const NO_EXECUTOR: &str = "no executor has come; start some with `pragati cluster executor`";
-/// Ballista's words for rows that could not be fetched from an executor, and ours.
-const FETCH_FAILED: &str = "has failed 1 times, most recent failure reason";
+/// Ballista's words for rows that could not be fetched from an executor: of a stage, and of a task of ours that failed with it.
+const FETCH_FAILED: [&str; 2] = [
+    "has failed 1 times, most recent failure reason",
+    "Shuffle fetch partition error from Executor",
+];
+/// Ours.
 const CUT_OFF: &str = "an executor could not fetch rows that another holds";
 /// What processes say of our plans that have Ballista's codec and functions alone.
 const NOT_OURS: [&str; 3] = [
@@ -325,7 +329,7 @@ impl Failure {
     fn of_job(message: &str) -> Self {
         if message.contains(EXECUTOR_LOST) {
             Self::Passing(EXECUTOR_LOST)
-        } else if message.contains(FETCH_FAILED) {
+        } else if FETCH_FAILED.iter().any(|words| message.contains(words)) {
             Self::Passing(CUT_OFF)
         } else {
             Self::Other(failed(refusal(message)))
@@ -430,6 +434,8 @@ mod tests {
         for lost in [
             EXECUTOR_LOST,
             "Job failed due to stage 2 failed: Stage 2 has failed 1 times, most recent failure reason: x",
+            "Job failed due to stage 5 failed: Task failed: Report(Engine(Query { reason: \"Shuffle fetch partition error from \
+             Executor 1, map_stage 4, error desc: x\" }))",
         ] {
             assert!(matches!(Failure::of_job(lost), Failure::Passing(_)), "{lost}");
         }
