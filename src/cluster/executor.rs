@@ -1,9 +1,8 @@
 //! An executor: runs tasks, and keeps what they exchange until it is fetched.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::File;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +25,7 @@ use super::stores::Stores;
 use super::{ClusterError, check_address};
 use crate::engine::cluster::{LARGEST_MESSAGE, PlanCodec, Tls, registry, with_connections};
 use crate::engine::{SchedulerAddress, TempFiles, TlsFiles};
-use crate::nightly::{make_private_folder, tasks};
+use crate::nightly::{lock_folder, make_private_folder, tasks};
 
 /// How long the scheduler is waited for at start.
 const WAIT_FOR_SCHEDULER: Duration = Duration::from_secs(60);
@@ -105,17 +104,8 @@ pub async fn run_executor(options: ExecutorOptions) -> std::result::Result<(), C
 /// Takes the work folder for this executor alone, as long as the claim is held.
 fn claim(work: &Path) -> std::result::Result<File, ClusterError> {
     make_private_folder(work).map_err(|error| unusable(work, &error))?;
-    let lock = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(work.join(".pragati.lock"));
-    let lock = lock.map_err(|error| unusable(work, &error))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(unusable(work, &"another executor uses it")),
-        Err(TryLockError::Error(error)) => Err(unusable(work, &error)),
-    }
+    let lock = lock_folder(work).map_err(|error| unusable(work, &error))?;
+    lock.ok_or_else(|| unusable(work, &"another executor uses it"))
 }
 
 /// A private folder in the work folder, without what an executor that was killed left there.

@@ -50,9 +50,7 @@ impl Location {
             return Self::local(&folder);
         }
         let (store, prefix) = open_store(&url).map_err(|error| malformed(error.to_string()))?;
-        let mut root = url;
-        root.set_path("/");
-        root.set_query(None);
+        let root = store_root(&url);
         Ok(Self { store, root, prefix })
     }
 

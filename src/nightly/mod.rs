@@ -28,7 +28,7 @@ use chrono::{DateTime, Utc};
 pub use error::NightlyError;
 pub use published::{Published, PublishedError, RatioFilter};
 pub use ratio_table::RatioTable;
-pub use staged::{HashedFile, StagedOutput, make_folder as make_private_folder};
+pub use staged::{HashedFile, StagedOutput, lock_folder, make_folder as make_private_folder};
 
 use crate::catalog::Catalog;
 use crate::config::Config;

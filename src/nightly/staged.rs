@@ -39,22 +39,26 @@ pub struct StagedOutput {
     _lock: Option<Arc<File>>,
 }
 
+/// Takes a folder for this process alone, as long as the file is held; none where another process has it.
+pub fn lock_folder(folder: &Path) -> io::Result<Option<File>> {
+    let lock = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(PRIVATE_FILE)
+        .open(folder.join(LOCK_FILE))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(Some(lock)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
 impl OutputFolder {
     /// Makes the folder where it is missing, takes its lock, and removes what killed runs left.
     pub fn open(path: &Path) -> Result<Self, NightlyError> {
         make_folder(path)?;
-        let lock_path = path.join(LOCK_FILE);
-        let lock = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(PRIVATE_FILE)
-            .open(&lock_path)
-            .map_err(NightlyError::writing(&lock_path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(NightlyError::Busy(path.to_owned())),
-            Err(TryLockError::Error(error)) => return Err(NightlyError::writing(&lock_path)(error)),
-        }
+        let lock = lock_folder(path).map_err(NightlyError::writing(&path.join(LOCK_FILE)))?;
+        let lock = lock.ok_or_else(|| NightlyError::Busy(path.to_owned()))?;
         let output = Self {
             path: path.to_owned(),
             _lock: lock,
