@@ -17,6 +17,8 @@ use uuid::Uuid;
 
 /// Characters of a statement that are noted.
 const NOTED: usize = 16 * 1024;
+/// Bytes of a name that are noted, as many as PostgreSQL's names have: whoever is not logged in may not fill the disk.
+const NAME_NOTED: usize = 63;
 
 /// Writes the log.
 #[derive(Debug)]
@@ -77,6 +79,10 @@ enum Line<'a> {
     },
 }
 
+fn name_noted(name: &str) -> &str {
+    &name[..name.floor_char_boundary(NAME_NOTED)]
+}
+
 fn is_false(value: &bool) -> bool {
     !value
 }
@@ -100,9 +106,9 @@ impl AuditLog {
             now,
             &Line::Login {
                 at: time(now),
-                user: &actor.user,
+                user: name_noted(&actor.user),
                 address: actor.address,
-                application: actor.application.as_deref(),
+                application: actor.application.as_deref().map(name_noted),
                 outcome,
             },
         )
@@ -117,9 +123,9 @@ impl AuditLog {
             &Line::Query {
                 at: time(now),
                 id,
-                user: &actor.user,
+                user: name_noted(&actor.user),
                 address: actor.address,
-                application: actor.application.as_deref(),
+                application: actor.application.as_deref().map(name_noted),
                 sql: &sql[..end],
                 shortened: end < sql.len(),
             },
@@ -132,7 +138,7 @@ impl AuditLog {
         let line = Line::End {
             at: time(now),
             id,
-            user: &actor.user,
+            user: name_noted(&actor.user),
             end,
             milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         };

@@ -38,8 +38,9 @@ use crate::engine::CATALOG;
 
 /// What a client says of itself when it connects.
 const OF_CLIENT: [&str; 2] = [METADATA_USER, METADATA_DATABASE];
-/// Bytes of a name that are noted, as PostgreSQL does: whoever is not logged in may not fill the disk.
-const NOTED: usize = 63;
+/// How logins fail, to the metrics.
+const REFUSED: &str = "refused";
+const FULL: &str = "too_many_connections";
 /// Makes guessing slow.
 const AFTER_REFUSAL: Duration = Duration::from_millis(500);
 
@@ -109,38 +110,28 @@ impl LoggingIn {
     }
 
     fn actor<C: ClientInfo>(&self, info: &C, user: &str) -> Actor {
-        let application = info.metadata().get(METADATA_APPLICATION_NAME);
         Actor {
-            user: shortened(user),
+            user: user.to_owned(),
             address: self.client.address,
-            application: application.map(|name| shortened(name)),
+            application: info.metadata().get(METADATA_APPLICATION_NAME).cloned(),
         }
     }
 
-    /// Whether this connection may try at all.
-    fn check<C: ClientInfo>(&self, info: &C) -> Result<(), PgWireError> {
+    /// Whether this connection may try at all; why not, to the metrics and to the client.
+    fn check<C: ClientInfo>(&self, info: &C) -> Result<(), (&'static str, PgWireError)> {
         if !self.endpoint.doors.has_place() {
-            return Err(self.full());
+            return Err((FULL, full()));
         }
         if self.endpoint.tls_is_required && !info.is_secure() {
-            return Err(fatal(
-                "28000",
-                "this server takes TLS connections alone; use sslmode=require or better",
-            ));
+            let reason = "this server takes TLS connections alone; use sslmode=require or better";
+            return Err((REFUSED, fatal("28000", reason)));
         }
         let database = info.metadata().get(METADATA_DATABASE).map_or(CATALOG, String::as_str);
         if database != CATALOG {
-            return Err(fatal(
-                "3D000",
-                &format!("database \"{database}\" does not exist; the only one is {CATALOG}"),
-            ));
+            let reason = format!("database \"{database}\" does not exist; the only one is {CATALOG}");
+            return Err((REFUSED, fatal("3D000", &reason)));
         }
         Ok(())
-    }
-
-    fn full(&self) -> PgWireError {
-        self.endpoint.metrics.login("too_many_connections");
-        fatal("53300", "there are too many connections; try again later")
     }
 
     fn way_of(&self, user: &str) -> Way {
@@ -177,11 +168,15 @@ impl LoggingIn {
     }
 
     fn accepted(&self, actor: Actor, known: Known) -> PgWireResult<()> {
+        let Some(place) = self.endpoint.doors.place() else {
+            self.refused(&actor, FULL);
+            return Err(full());
+        };
         let login = Login {
             actor,
             visibility: known.visibility,
             account: known.account,
-            _place: self.endpoint.doors.place().ok_or_else(|| self.full())?,
+            _place: place,
         };
         self.endpoint
             .audit
@@ -193,9 +188,9 @@ impl LoggingIn {
         Ok(())
     }
 
-    fn refused(&self, actor: &Actor) {
-        self.endpoint.metrics.login("refused");
-        if let Err(error) = self.endpoint.audit.login(actor, "refused") {
+    fn refused(&self, actor: &Actor, outcome: &'static str) {
+        self.endpoint.metrics.login(outcome);
+        if let Err(error) = self.endpoint.audit.login(actor, REFUSED) {
             tracing::error!("the audit log cannot be written: {error}");
         }
     }
@@ -212,9 +207,9 @@ impl StartupHandler for LoggingIn {
         let given = match &message {
             PgWireFrontendMessage::Startup(startup) => {
                 keep(info, &startup.parameters);
-                if let Err(error) = self.check(info) {
+                if let Err((outcome, error)) = self.check(info) {
                     let user = info.metadata().get(METADATA_USER).cloned().unwrap_or_default();
-                    self.refused(&self.actor(info, &user));
+                    self.refused(&self.actor(info, &user), outcome);
                     return Err(error);
                 }
                 Some(startup.parameters.clone())
@@ -253,7 +248,7 @@ impl StartupHandler for LoggingIn {
             }
             Ok(_) => Ok(()),
             Err(error) => {
-                self.refused(&self.actor(info, &user));
+                self.refused(&self.actor(info, &user), REFUSED);
                 tokio::time::sleep(AFTER_REFUSAL).await;
                 Err(match error {
                     PgWireError::UserError(_) | PgWireError::IoError(_) => error,
@@ -339,8 +334,8 @@ fn visibility_of(person: &Person) -> Option<Visibility> {
     })
 }
 
-fn shortened(name: &str) -> String {
-    name[..name.floor_char_boundary(NOTED)].to_owned()
+fn full() -> PgWireError {
+    fatal("53300", "there are too many connections; try again later")
 }
 
 fn wrong_password(user: &str) -> PgWireError {
