@@ -239,14 +239,14 @@ impl ExtendedQueryHandler for Handler {
         C::Error: Debug,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
-        match client.transaction_status() {
+        let status = client.transaction_status();
+        match status {
             TransactionStatus::Idle => self.0.forget_portals(client),
             TransactionStatus::Transaction | TransactionStatus::Error => {
                 client.portal_store().rm_portal(DEFAULT_NAME);
                 self.0.forgot_portal(DEFAULT_NAME);
             }
         }
-        let status = client.transaction_status();
         send_ready_for_query(client, status).await
     }
 

@@ -11,11 +11,12 @@ use rustix::net::sockopt::{set_socket_keepalive, set_tcp_keepidle, set_tcp_user_
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
 use super::accounts::AccountsFile;
 use super::audit::AuditLog;
-use super::client::{Cancelling, Client, Clients};
+use super::client::{Cancelling, Client, Clients, Login as LoggedIn};
 use super::connection::{Handlers, serve};
 use super::doors::Doors;
 use super::handler::Handler;
@@ -136,7 +137,8 @@ impl PostgresServer {
     /// Runs until `stopping` turns true; then takes nothing new, and gives queries under way some time to end.
     pub async fn run(self, mut stopping: watch::Receiver<bool>) {
         tracing::info!("PostgreSQL clients connect to {}", self.address);
-        let mut refresh = tokio::time::interval(self.refresh);
+        // The users file was read a moment ago.
+        let mut refresh = tokio::time::interval_at(Instant::now() + self.refresh, self.refresh);
         let mut connections = JoinSet::new();
         let told_to_stop = stopping.clone();
         let mut stopped = std::pin::pin!(async move {
@@ -238,7 +240,7 @@ impl PostgresServer {
 
 impl Endpoint {
     /// Whether the users file says of somebody what it said at the login.
-    fn still_knows(&self, login: &super::client::Login) -> bool {
+    fn still_knows(&self, login: &LoggedIn) -> bool {
         let accounts = self.accounts.current();
         login
             .account

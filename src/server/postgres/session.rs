@@ -82,15 +82,29 @@ struct Cursor {
     is_held: bool,
 }
 
+/// Names that a client gave to things of one kind.
+#[derive(Default)]
+struct Names(BTreeSet<String>);
+
+impl Names {
+    /// Takes a name, or takes it again; false where there are `most` others already.
+    fn take(&mut self, name: &str, most: usize) -> bool {
+        let has_room = self.0.len() < most || self.0.contains(name);
+        if has_room {
+            self.0.insert(name.to_owned());
+        }
+        has_room
+    }
+}
+
 /// One client's session.
 pub struct Session {
     endpoint: Arc<Endpoint>,
     client: Arc<Client>,
     cursors: Mutex<BTreeMap<String, Cursor>>,
-    /// The names of prepared statements.
-    statements: Mutex<BTreeSet<String>>,
-    /// The names of portals.
-    portals: Mutex<BTreeSet<String>>,
+    /// Prepared statements.
+    statements: Mutex<Names>,
+    portals: Mutex<Names>,
     /// The variables as they were before the open transaction, and before its SET LOCAL.
     transaction: Mutex<Option<Changes>>,
     /// The snapshot of the transaction that is open.
@@ -536,17 +550,13 @@ impl Session {
 
     /// Notes that the client names a portal. The unnamed one is replaced by the next.
     pub fn portal(&self, name: &str) -> Result<(), QueryError> {
-        let mut portals = held(&self.portals);
-        if portals.len() >= MOST_PORTALS && !portals.contains(name) {
-            return Err(QueryError::TooManyPortals);
-        }
-        portals.insert(name.to_owned());
-        Ok(())
+        let is_taken = held(&self.portals).take(name, MOST_PORTALS);
+        is_taken.then_some(()).ok_or(QueryError::TooManyPortals)
     }
 
     /// Notes that a portal is no more.
     pub fn forgot_portal(&self, name: &str) {
-        held(&self.portals).remove(name);
+        held(&self.portals).0.remove(name);
     }
 
     /// Ends all portals, as the end of a transaction does, also of one that is a single statement.
@@ -555,23 +565,19 @@ impl Session {
         C: ClientPortalStore,
         C::PortalStore: PortalStore,
     {
-        held(&self.portals).clear();
+        held(&self.portals).0.clear();
         info.portal_store().clear_portals();
     }
 
     /// Notes that the client prepared a statement of that name. Unnamed ones replace each other.
     pub fn prepared(&self, name: &str) -> Result<(), QueryError> {
-        let mut statements = held(&self.statements);
-        if statements.len() >= MOST_STATEMENTS && !statements.contains(name) {
-            return Err(QueryError::TooManyStatements);
-        }
-        statements.insert(name.to_owned());
-        Ok(())
+        let is_taken = held(&self.statements).take(name, MOST_STATEMENTS);
+        is_taken.then_some(()).ok_or(QueryError::TooManyStatements)
     }
 
     /// Notes that a statement is no more.
     pub fn forgot(&self, name: &str) {
-        held(&self.statements).remove(name);
+        held(&self.statements).0.remove(name);
     }
 
     fn deallocate<C>(&self, info: &C, name: Option<&str>)
@@ -581,7 +587,7 @@ impl Session {
     {
         let names = match name {
             Some(name) => vec![name.to_owned()],
-            None => held(&self.statements).iter().cloned().collect(),
+            None => held(&self.statements).0.iter().cloned().collect(),
         };
         for name in names {
             info.portal_store().rm_statement(&name);

@@ -11,26 +11,12 @@ SELECT
     NULL::int AS range_subtype,
     NULL::int[] AS attrtypoids,
     NULL::text[] AS attrnames,
-    0
-FROM pg_catalog.pg_type AS t
+    a.depth
+FROM (
+    SELECT oid, 0 AS depth FROM pg_catalog.pg_type WHERE oid = any($1::oid[])
+    UNION ALL
+    SELECT DISTINCT typelem AS oid, 1 AS depth FROM pg_catalog.pg_type WHERE oid = any($1::oid[])
+) AS a
+INNER JOIN pg_catalog.pg_type AS t ON t.oid = a.oid
 INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
 LEFT JOIN pg_catalog.pg_type AS e ON t.typlen = -1 AND e.oid = t.typelem
-WHERE t.oid = any($1::oid[])
-UNION ALL
-SELECT DISTINCT
-    t.oid,
-    n.nspname,
-    t.typname,
-    t.typtype,
-    NULL::int AS basetype,
-    t.typelem,
-    e.typdelim,
-    NULL::int AS range_subtype,
-    NULL::int[] AS attrtypoids,
-    NULL::text[] AS attrnames,
-    1
-FROM pg_catalog.pg_type AS a
-INNER JOIN pg_catalog.pg_type AS t ON t.oid = a.typelem
-INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
-LEFT JOIN pg_catalog.pg_type AS e ON t.typlen = -1 AND e.oid = t.typelem
-WHERE a.oid = any($1::oid[])
