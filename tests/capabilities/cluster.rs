@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use assert_cmd::Command;
@@ -81,28 +81,31 @@ impl Running {
     }
 }
 
-/// The reports that tasks are at, or have finished, in an output that is not published.
-fn files_in_the_making(out: &Path) -> usize {
-    let (mut found, mut folders) = (0, vec![out.to_owned()]);
+/// The files below a folder, in which others make and remove some meanwhile.
+fn files_seen_below(folder: &Path) -> Vec<PathBuf> {
+    let (mut found, mut folders) = (Vec::new(), vec![folder.to_owned()]);
     while let Some(folder) = folders.pop() {
-        // A folder may go while it is looked at.
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();
-            let is_report =
-                path.extension().is_some_and(|ending| ending == "csv") && path.iter().any(|part| part == "csv");
-            found += usize::from(is_report);
-            if path.is_dir() {
-                folders.push(path);
+            match path.is_dir() {
+                true => folders.push(path),
+                false => found.push(path),
             }
         }
     }
     found
 }
 
-/// Whether there is a file below a folder, in which others make and remove some meanwhile.
+/// The reports that tasks are at, or have finished, in an output that is not published.
+fn files_in_the_making(out: &Path) -> usize {
+    let is_report = |path: &&PathBuf| {
+        path.extension().is_some_and(|ending| ending == "csv") && path.iter().any(|part| part == "csv")
+    };
+    files_seen_below(out).iter().filter(is_report).count()
+}
+
 fn has_files(folder: &Path) -> bool {
-    let mut entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.any(|entry| !entry.path().is_dir() || has_files(&entry.path()))
+    !files_seen_below(folder).is_empty()
 }
 
 /// Large enough for a run to be met in its middle; it has three parts.
@@ -116,6 +119,16 @@ fn watchful() -> Setup {
         executor_timeout: Some(12),
         ..Setup::default()
     }
+}
+
+/// Two executors on machines of their own; none where this machine cannot have such.
+fn apart() -> Option<(Arc<Network>, Setup)> {
+    let network = Arc::new(Network::of(2)?);
+    let setup = Setup {
+        network: Some(Arc::clone(&network)),
+        ..watchful()
+    };
+    Some((network, setup))
 }
 
 mod nightly {
@@ -141,13 +154,7 @@ mod nightly {
 
     #[test]
     fn executors_on_machines_of_their_own_write_the_same_bytes() {
-        let Some(network) = Network::of(2).map(Arc::new) else {
-            return;
-        };
-        let setup = Setup {
-            network: Some(network),
-            ..Setup::default()
-        };
+        let Some((_network, setup)) = apart() else { return };
         let cluster = RunningCluster::start_with(2, setup);
         let (exports, out) = (TestExports::sample(2_000, 30_000, 300, 1), out());
         let mut run = on(&cluster, &exports, "nightly");
@@ -272,13 +279,7 @@ mod faults {
 
     #[test]
     fn a_run_completes_once_a_network_cut_between_executors_is_over() {
-        let Some(network) = Network::of(2).map(Arc::new) else {
-            return;
-        };
-        let setup = Setup {
-            network: Some(Arc::clone(&network)),
-            ..watchful()
-        };
+        let Some((network, setup)) = apart() else { return };
         let cluster = RunningCluster::start_with(2, setup);
         let (exports, out) = (large(), out());
         let mut run = Running::start(&cluster, &exports, out.path());
@@ -302,13 +303,7 @@ mod faults {
 
     #[test]
     fn a_run_over_a_network_that_stays_cut_fails_and_publishes_nothing() {
-        let Some(network) = Network::of(2).map(Arc::new) else {
-            return;
-        };
-        let setup = Setup {
-            network: Some(Arc::clone(&network)),
-            ..watchful()
-        };
+        let Some((network, setup)) = apart() else { return };
         let cluster = RunningCluster::start_with(2, setup);
         let (exports, out) = (TestExports::small(), out());
         network.cut();

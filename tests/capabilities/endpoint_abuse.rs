@@ -1,15 +1,13 @@
 //! The PostgreSQL endpoint and clients that ask too much of it, by mistake or not: each gets an error, and others go on.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use pragati::server::Login;
-use pragati::server::postgres::ScramSecret;
 
 use crate::raw_client::{RawClient, code_of, kinds};
-use crate::running_endpoint::{EndpointSetup, PASSWORD, RunningEndpoint};
-use crate::support::TestExports;
+use crate::running_endpoint::{EndpointSetup, RunningEndpoint};
+use crate::support::{TestExports, wait_at_most};
 
 const ALL: &str = "all_tenants = true\npersonal = true";
 
@@ -24,12 +22,8 @@ fn believing() -> RunningEndpoint {
     open.start()
 }
 
-fn wait_until(mut is_so: impl FnMut() -> bool, what: &str) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < Duration::from_secs(15), "{what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+fn wait_until(is_so: impl FnMut() -> bool, what: &str) {
+    wait_at_most(Duration::from_secs(15), is_so, what);
 }
 
 mod strangers {
@@ -259,17 +253,6 @@ mod transactions {
 mod accounts {
     use super::*;
 
-    /// Writes the users file anew, with these users.
-    fn write_users(endpoint: &RunningEndpoint, users: &[(&str, &str)]) {
-        let secret = ScramSecret::of_password(PASSWORD);
-        let entries = users
-            .iter()
-            .map(|(name, sees)| format!("[users.{name}]\npassword = \"{secret}\"\n{sees}\n"));
-        let path = endpoint.folder.path().join("users.toml");
-        fs::write(&path, entries.collect::<String>()).expect("written");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("private");
-    }
-
     #[test]
     fn that_are_changed_or_taken_away_hold_no_longer_also_for_who_is_logged_in() {
         let mut watched = setup().user("ravi", ALL);
@@ -278,16 +261,16 @@ mod accounts {
         let mut ravi = endpoint.connect("ravi").expect("a connection");
         assert!(endpoint.ask_on(&mut ravi, "select 1").is_ok());
         // A file that cannot be used changes nothing.
-        fs::write(endpoint.folder.path().join("users.toml"), "[users").expect("written");
+        fs::write(endpoint.users_file(), "[users").expect("written");
         std::thread::sleep(Duration::from_millis(1_500));
         assert!(endpoint.ask_on(&mut ravi, "select 1").is_ok());
 
-        write_users(&endpoint, &[("meena", ALL)]);
+        endpoint.write_users(&[("meena", ALL)]);
         wait_until(|| endpoint.connect("meena").is_ok(), "meena is known");
         assert!(endpoint.ask_on(&mut ravi, "select 1").is_err());
         assert!(endpoint.connect("ravi").is_err());
         let mut meena = endpoint.connect("meena").expect("a connection");
-        write_users(&endpoint, &[("meena", "tenants = [\"t1\"]")]);
+        endpoint.write_users(&[("meena", "tenants = [\"t1\"]")]);
         wait_until(
             || endpoint.ask_on(&mut meena, "select 1").is_err(),
             "the connection ends",

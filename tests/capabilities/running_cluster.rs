@@ -5,12 +5,12 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
 use crate::network::Network;
-use crate::support::pragati;
+use crate::support::{pragati, wait_at_most};
 
 const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -205,10 +205,6 @@ fn free_port() -> u16 {
 }
 
 /// Waits for something that comes soon.
-pub fn wait_until(mut is_there: impl FnMut() -> bool, what: &str) {
-    let start = Instant::now();
-    while !is_there() {
-        assert!(start.elapsed() < PATIENCE, "waited for {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+pub fn wait_until(is_there: impl FnMut() -> bool, what: &str) {
+    wait_at_most(PATIENCE, is_there, what);
 }

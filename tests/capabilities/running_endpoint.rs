@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pragati::config::{Config, IdentityConfig};
@@ -23,6 +23,7 @@ use tokio::task::JoinHandle;
 use crate::support::TestExports;
 
 pub const PASSWORD: &str = "pencil";
+const USERS_FILE: &str = "users.toml";
 
 /// An error's code and message.
 pub type Refused = (String, String);
@@ -118,16 +119,21 @@ impl EndpointSetup {
     }
 
     fn users_file(&self, folder: &TempDir) -> PathBuf {
-        let secret = ScramSecret::of_password(PASSWORD);
-        let users = self
-            .users
-            .iter()
-            .map(|(name, sees)| format!("[users.{name}]\npassword = \"{secret}\"\n{sees}\n"));
-        let path = folder.path().join("users.toml");
-        fs::write(&path, users.collect::<String>()).expect("written");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("private");
+        let path = folder.path().join(USERS_FILE);
+        write_users(&path, &self.users);
         path
     }
+}
+
+/// Writes a users file: users of these names with [`PASSWORD`], each of whom sees what is said beside the name.
+fn write_users(path: &Path, users: &[(impl AsRef<str>, impl AsRef<str>)]) {
+    let secret = ScramSecret::of_password(PASSWORD);
+    let entries = users.iter().map(|(name, sees)| {
+        let (name, sees) = (name.as_ref(), sees.as_ref());
+        format!("[users.{name}]\npassword = \"{secret}\"\n{sees}\n")
+    });
+    fs::write(path, entries.collect::<String>()).expect("written");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("private");
 }
 
 /// An endpoint that runs; it ends with this value.
@@ -143,6 +149,16 @@ pub struct RunningEndpoint {
 }
 
 impl RunningEndpoint {
+    /// The users file.
+    pub fn users_file(&self) -> PathBuf {
+        self.folder.path().join(USERS_FILE)
+    }
+
+    /// Writes the users file anew, with these users and what they see.
+    pub fn write_users(&self, users: &[(&str, &str)]) {
+        write_users(&self.users_file(), users);
+    }
+
     /// How a client of that name connects.
     pub fn options(&self, user: &str) -> PgConnectOptions {
         PgConnectOptions::new_without_pgpass()

@@ -6,44 +6,29 @@ use std::fs;
 use crate::running_store::RunningStore;
 use crate::support::{DATE, TestExports, complaint_of, files_below, gzip, wrapped};
 
+/// Each check with one kind of store.
+macro_rules! in_store {
+    ($kind:ident, $start:ident, $($check:ident),+) => {
+        mod $kind {
+            use super::*;
+            $(
+                #[test]
+                fn $check() {
+                    if let Some(store) = RunningStore::$start() {
+                        super::$check(&store);
+                    }
+                }
+            )+
+        }
+    };
+}
+
 /// Each check with each kind of store.
 macro_rules! in_each_store {
     ($($check:ident),+ $(,)?) => {
-        mod s3 {
-            use super::*;
-            $(
-                #[test]
-                fn $check() {
-                    if let Some(store) = RunningStore::s3() {
-                        super::$check(&store);
-                    }
-                }
-            )+
-        }
-
-        mod azure {
-            use super::*;
-            $(
-                #[test]
-                fn $check() {
-                    if let Some(store) = RunningStore::azure() {
-                        super::$check(&store);
-                    }
-                }
-            )+
-        }
-
-        mod a_slow_store_that_fails_now_and_then {
-            use super::*;
-            $(
-                #[test]
-                fn $check() {
-                    if let Some(store) = RunningStore::troubled_s3() {
-                        super::$check(&store);
-                    }
-                }
-            )+
-        }
+        in_store!(s3, s3, $($check),+);
+        in_store!(azure, azure, $($check),+);
+        in_store!(a_slow_store_that_fails_now_and_then, troubled_s3, $($check),+);
     };
 }
 

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
 use datafusion::arrow::array::RecordBatch;
@@ -165,6 +166,15 @@ impl TestExports {
         self.output("nightly", &all);
         let day = out.path().join(format!("date={DATE}"));
         (out, day)
+    }
+}
+
+/// Waits until something is so, and fails where that takes longer.
+pub fn wait_at_most(patience: Duration, mut is_so: impl FnMut() -> bool, what: &str) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < patience, "waited for {what}");
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

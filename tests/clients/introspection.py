@@ -16,7 +16,6 @@ FOLDER = pathlib.Path(__file__).parent / "introspection"
 OIDS = {"text": 0, "varchar": 1043, "bigint": 20, "text[]": 1009, "oid[]": 1028, "timestamptz": 1184}
 PARAMETER = re.compile(r"-- \$\d+ (\S+): (.*)")
 VERSIONS = re.compile(r"-- server_version_num (\d+) (\d+)")
-# What the engine cannot plan: subqueries in an order, and recursion over types of arrays.
 USERS = "user_id external_id first_name last_name email mobile organization_name district_name school_name block_name tenant_id"
 
 
