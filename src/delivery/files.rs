@@ -301,7 +301,7 @@ fn counting_unknown_users(rows: SendableRecordBatchStream) -> (SendableRecordBat
     let counter = Arc::clone(&seen);
     let rows = rows.inspect_ok(move |rows| {
         // Rows of a mart do not tell; its manifest does.
-        counter.fetch_add(unknown_users(rows).unwrap_or(0), Ordering::Relaxed);
+        counter.fetch_add(unknown_users(rows, 0..rows.num_rows()).unwrap_or(0), Ordering::Relaxed);
     });
     (Box::pin(RecordBatchStreamAdapter::new(schema, rows)), seen)
 }

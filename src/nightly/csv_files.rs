@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
+use std::ops::Range;
 use std::path::PathBuf;
 
 use datafusion::arrow::array::{AsArray, RecordBatch};
@@ -58,9 +59,11 @@ impl<'a> CsvFiles<'a> {
             .map_err(ReportError::from)?
             .ranges();
         let ids = ids.as_string_view_opt().ok_or_else(missing)?;
+        let cells = ReportRows::try_new(rows)?;
         for run in runs {
             self.advance_to(ids.value(run.start))?;
-            self.append_to_current(&rows.slice(run.start, run.len()))?;
+            let unknown_users = unknown_users(rows, run.clone())?;
+            self.append_to_current(&cells, run, unknown_users)?;
         }
         Ok(())
     }
@@ -103,16 +106,21 @@ impl<'a> CsvFiles<'a> {
         }
     }
 
-    fn append_to_current(&mut self, rows: &RecordBatch) -> Result<(), NightlyError> {
+    fn append_to_current(
+        &mut self,
+        rows: &ReportRows,
+        range: Range<usize>,
+        unknown_users: u64,
+    ) -> Result<(), NightlyError> {
         let mut open = match self.open.take() {
             Some(open) => open,
             None => self.open_current()?,
         };
-        self.writer.append(&ReportRows::try_new(rows)?, &mut self.bytes);
+        open.rows += range.len() as u64;
+        open.unknown_users += unknown_users;
+        self.writer.append_some(rows, range, &mut self.bytes);
         open.file.append(&self.bytes)?;
         self.bytes.clear();
-        open.rows += rows.num_rows() as u64;
-        open.unknown_users += unknown_users(rows)?;
         self.open = Some(open);
         Ok(())
     }

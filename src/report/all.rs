@@ -70,7 +70,8 @@ impl<'a> AllReports<'a> {
     pub async fn prepare(catalog: &'a Catalog) -> Result<Self, ReportError> {
         let source = if can_assemble(catalog) {
             let batches = batches_in_parts(catalog).await?;
-            let division = groups::within_memory(catalog, &batches).await?;
+            let everybody = Everybody::read(catalog).await?;
+            let division = groups::within_memory(catalog, &batches, everybody.allocation_size()).await?;
             let (groups, place) = (division.groups, division.details);
             tracing::info!(
                 "{} groups, {} parts, details in {place:?}",
@@ -78,7 +79,7 @@ impl<'a> AllReports<'a> {
                 batches.part_count()
             );
             Source::Assembled {
-                everybody: Everybody::read(catalog, place).await?,
+                everybody: everybody.with_details_in(place),
                 batches,
                 groups,
             }

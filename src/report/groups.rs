@@ -20,12 +20,12 @@ use crate::engine::EngineError;
 const READING_AND_WRITING: usize = 512 * 1024 * 1024;
 /// The share of that budget that enrolments get at least, however many users there are.
 const LEAST_SHARE_PERCENT: usize = 25;
-/// Bytes of an enrolment and its progress, with room for growing vectors.
-const ENROLMENT_BYTES: usize = (16 + 24) * 3 / 2;
-/// Bytes of a user in the directory: id, places in tables, ranks, and the order while it is made.
-const USER_BYTES: usize = 52 + 56 + 16 + 16 + 16;
+/// Bytes of a row of progress.
+const PROGRESS_BYTES: usize = 24;
+/// Bytes of an enrolment.
+const ENROLMENT_BYTES: usize = 16;
 /// Bytes of a user's record beside the texts.
-const RECORD_BYTES: usize = 11 * 4;
+const RECORD_BYTES: usize = 24;
 
 /// How the work is divided.
 #[derive(Debug)]
@@ -35,8 +35,8 @@ pub struct Division {
     pub details: DetailsPlace,
 }
 
-/// What fits into the memory limit.
-pub async fn within_memory(catalog: &Catalog, batches: &Batches) -> Result<Division, ReportError> {
+/// What fits into the memory limit, beside the directory of users, whose size is in bytes.
+pub async fn within_memory(catalog: &Catalog, batches: &Batches, directory: usize) -> Result<Division, ReportError> {
     let everything = |details| Division {
         groups: std::iter::once(0..batches.part_count()).collect(),
         details,
@@ -45,11 +45,10 @@ pub async fn within_memory(catalog: &Catalog, batches: &Batches) -> Result<Divis
         return Ok(everything(DetailsPlace::Memory));
     };
     let budget = limit - READING_AND_WRITING.min(limit / 2);
-    let (users, text_bytes) = size_of_users(catalog);
-    let directory = users * USER_BYTES;
     let sizes = part_sizes(catalog, batches).await?;
-    let enrolments = sizes.iter().sum::<usize>() * ENROLMENT_BYTES;
-    if directory + users * RECORD_BYTES + text_bytes + enrolments <= budget {
+    let enrolment_bytes = bytes_of_enrolment(catalog, sizes.iter().sum());
+    let enrolments = sizes.iter().sum::<usize>() * enrolment_bytes;
+    if directory + bytes_of_details(catalog) + enrolments <= budget {
         return Ok(everything(DetailsPlace::Memory));
     }
     if directory + enrolments <= budget {
@@ -57,15 +56,26 @@ pub async fn within_memory(catalog: &Catalog, batches: &Batches) -> Result<Divis
     }
     let for_enrolments = budget.saturating_sub(directory).max(budget / 100 * LEAST_SHARE_PERCENT);
     Ok(Division {
-        groups: divide(&sizes, for_enrolments / ENROLMENT_BYTES),
+        groups: divide(&sizes, for_enrolments / enrolment_bytes),
         details: DetailsPlace::TemporaryFile,
     })
 }
 
+/// Bytes of an enrolment with its share of the progress.
+fn bytes_of_enrolment(catalog: &Catalog, enrolments: usize) -> usize {
+    let is_exported = catalog.inputs.iter().any(|input| input.table == "course_progress");
+    let progress = if is_exported {
+        size_of(catalog, "course_progress").0
+    } else {
+        // Other tables make it; an enrolment has one row of it at most, unless some stand twice.
+        enrolments
+    };
+    ENROLMENT_BYTES + (progress * PROGRESS_BYTES).div_ceil(enrolments.max(1))
+}
+
 /// About how much memory the details of users take, in bytes.
-#[cfg(feature = "cluster")]
 pub fn bytes_of_details(catalog: &Catalog) -> usize {
-    let (users, text_bytes) = size_of_users(catalog);
+    let (users, text_bytes) = size_of(catalog, "users");
     users * RECORD_BYTES + text_bytes
 }
 
@@ -84,13 +94,13 @@ fn divide(sizes: &[usize], most_rows: usize) -> VecDeque<Range<usize>> {
     groups
 }
 
-/// Rows of the files of `users`, and bytes of their columns; of all files where other tables make it.
-fn size_of_users(catalog: &Catalog) -> (usize, usize) {
-    let is_exported = catalog.inputs.iter().any(|input| input.table == "users");
+/// Rows of the files of a table, and bytes of their columns; of all files where other tables make it.
+fn size_of(catalog: &Catalog, table: &str) -> (usize, usize) {
+    let is_exported = catalog.inputs.iter().any(|input| input.table == table);
     let files = catalog
         .inputs
         .iter()
-        .filter(|input| !is_exported || input.table == "users");
+        .filter(|input| !is_exported || input.table == table);
     files.fold((0, 0), |(rows, bytes), input| {
         let more = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
         (

@@ -1,5 +1,7 @@
 //! Report rows as the writers read them: twelve typed arrays, whatever types the query gave.
 
+use std::ops::Range;
+
 use datafusion::arrow::array::{AsArray, Date32Array, Int32Array, RecordBatch, StringViewArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Date32Type, Int32Type};
@@ -66,12 +68,12 @@ impl ReportRows {
     }
 }
 
-/// How many rows of the report query have a user that is not in the export.
-pub fn unknown_users(rows: &RecordBatch) -> Result<u64, ReportError> {
+/// How many rows of the report query, of those in a range, have a user that is not in the export.
+pub fn unknown_users(rows: &RecordBatch, range: Range<usize>) -> Result<u64, ReportError> {
     let known = rows
         .column_by_name("known_user")
         .and_then(|column| column.as_boolean_opt())
         .ok_or(ReportError::MissingColumn("known_user"))?;
-    let known_count = known.true_count();
-    Ok((rows.num_rows() - known_count) as u64)
+    let known_count = known.slice(range.start, range.len()).true_count();
+    Ok((range.len() - known_count) as u64)
 }

@@ -1,7 +1,8 @@
 //! What reports show of each user, one record a user: in memory, or in a temporary file where memory is short.
 //!
 //! A row of a report needs all of a user's texts. In columns they would be in twenty places all over memory, and waiting
-//! for these cost more than writing the row; a record is one place.
+//! for these cost more than writing the row; a record is one place. Of texts that many users share, such as the names of
+//! districts, it holds the number.
 
 use std::fs::File;
 use std::io;
@@ -9,13 +10,19 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringViewArray, StringViewBuilder};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringViewArray, StringViewBuilder, UInt32Builder};
+use datafusion::arrow::compute::take;
 use datafusion::common::{DataFusionError, Result, exec_err};
 use datafusion::execution::memory_pool::MemoryReservation;
 
+use super::shared_texts::SharedTexts;
+use super::users::Sharing;
+
 /// Records are gathered into blocks of this size: in memory to grow without moving, for a file to write them at once.
-const BLOCK_BYTES: usize = 1 << 20;
-/// Lengths are digits of this many bits, the lowest first; so that a record as a whole is valid UTF-8.
+const BLOCK_BYTES: usize = 1 << OFFSET_BITS;
+/// Bits of an offset in a block. A longer record has a block of its own.
+const OFFSET_BITS: u32 = 20;
+/// Numbers are digits of this many bits, the lowest first; so that a record as a whole is valid UTF-8.
 const DIGIT_BITS: u32 = 6;
 /// Says that another digit follows.
 const MORE: u8 = 1 << DIGIT_BITS;
@@ -25,21 +32,57 @@ const CACHE_LINE: usize = 64;
 /// Bytes of the blocks that a column's texts are copied into.
 const COLUMN_BLOCK_BYTES: u32 = 128 * 1024;
 
-/// Records by number. A record is the number of digits, the digits of the lengths of its texts, each one more than it is
-/// and 0 for a missing text, and the texts.
+/// Records by number, which come in any order.
+pub struct DetailsBuilder {
+    columns: Vec<ColumnBuilder>,
+    places: Vec<Place>,
+    store: Store,
+}
+
+/// Records by number. A record is the number of digits, the digits of a number for each column, and the texts of those that
+/// users have for themselves. The number is 0 for a missing text; for others it is one more than the length of the text, or
+/// than its number among those that users share.
 pub struct Details {
-    columns: usize,
+    columns: Vec<Column>,
     places: Vec<Place>,
     store: Store,
     /// Held as long as the records.
-    memory: Option<MemoryReservation>,
+    _memory: MemoryReservation,
 }
 
+enum ColumnBuilder {
+    Own,
+    Shared(SharedTexts),
+}
+
+enum Column {
+    Own,
+    Shared(StringViewArray),
+}
+
+/// Where a record starts, and in the lowest bits its length. The start is the offset in the file; in memory, the block above
+/// the offset in it.
 #[derive(Debug, Clone, Copy, Default)]
-struct Place {
-    /// The block above the offset in it; of a file, the offset.
-    start: u64,
-    length: u32,
+struct Place(u64);
+
+const LENGTH_BITS: u32 = 24;
+
+impl Place {
+    fn new(start: u64, length: usize) -> Result<Self> {
+        let fits = start >> (u64::BITS - LENGTH_BITS) == 0 && length >> LENGTH_BITS == 0;
+        if !fits {
+            return exec_err!("the details of a user are longer than 16 MiB, or those of all than a tebibyte");
+        }
+        Ok(Self(start << LENGTH_BITS | length as u64))
+    }
+
+    fn start(self) -> u64 {
+        self.0 >> LENGTH_BITS
+    }
+
+    fn length(self) -> usize {
+        (self.0 & ((1 << LENGTH_BITS) - 1)) as usize
+    }
 }
 
 enum Store {
@@ -52,14 +95,15 @@ enum Store {
     },
 }
 
-impl Details {
-    /// So many empty records, for so many texts each; they will be kept in memory.
-    pub fn in_memory(records: usize, columns: usize) -> Self {
+impl DetailsBuilder {
+    /// So many empty records, of these columns; they will be kept in memory.
+    pub fn in_memory(records: usize, columns: impl Iterator<Item = Sharing>) -> Self {
         Self::new(records, columns, Store::Memory(Vec::new()))
     }
 
-    /// So many empty records, for so many texts each; they will be kept in a file without a name, in `folder`.
-    pub fn in_file(records: usize, columns: usize, folder: &Path) -> io::Result<Self> {
+    /// So many empty records, of these columns; they will be kept in a file without a name, in `folder`. What users share
+    /// stays in memory.
+    pub fn in_file(records: usize, columns: impl Iterator<Item = Sharing>, folder: &Path) -> io::Result<Self> {
         let store = Store::File {
             file: tempfile::tempfile_in(folder)?,
             written: 0,
@@ -68,12 +112,15 @@ impl Details {
         Ok(Self::new(records, columns, store))
     }
 
-    fn new(records: usize, columns: usize, store: Store) -> Self {
+    fn new(records: usize, columns: impl Iterator<Item = Sharing>, store: Store) -> Self {
+        let builder = |sharing| match sharing {
+            Sharing::Own => ColumnBuilder::Own,
+            Sharing::Shared => ColumnBuilder::Shared(SharedTexts::new()),
+        };
         Self {
-            columns,
+            columns: columns.map(builder).collect(),
             places: vec![Place::default(); records],
             store,
-            memory: None,
         }
     }
 
@@ -83,38 +130,104 @@ impl Details {
             Store::Memory(blocks) => blocks.iter().map(String::capacity).sum(),
             Store::File { block, .. } => block.capacity(),
         };
-        self.places.capacity() * size_of::<Place>() + records
+        let shared = self.columns.iter().map(|column| match column {
+            ColumnBuilder::Own => 0,
+            ColumnBuilder::Shared(texts) => texts.allocation_size(),
+        });
+        self.places.capacity() * size_of::<Place>() + records + shared.sum::<usize>()
     }
 
     /// Fills the records of these numbers, one a row; the columns are text.
-    pub fn fill(&mut self, numbers: &[Option<u32>], rows: &RecordBatch) -> Result<()> {
-        let texts = rows.columns().iter().map(|column| match column.as_string_view_opt() {
-            Some(texts) => Ok(texts),
-            None => exec_err!("details of users are text, not {}", column.data_type()),
+    pub fn fill(&mut self, numbers: &[Option<u32>], columns: &[ArrayRef]) -> Result<()> {
+        let cells = self.columns.iter_mut().zip(columns).map(|(column, texts)| {
+            let Some(texts) = texts.as_string_view_opt() else {
+                return exec_err!("details of users are text, not {}", texts.data_type());
+            };
+            Ok(match column {
+                ColumnBuilder::Own => Cells::Own(texts),
+                ColumnBuilder::Shared(shared) => Cells::Shared(shared_numbers(shared, texts)?),
+            })
         });
-        let texts = texts.collect::<Result<Vec<_>>>()?;
-        let (mut lengths, mut record) = (String::new(), String::new());
+        let cells = cells.collect::<Result<Vec<_>>>()?;
+        let (mut digits, mut record) = (String::new(), String::new());
         for (row, number) in numbers.iter().enumerate() {
             let Some(number) = number else { continue };
             record.clear();
-            encode(&texts, row, &mut lengths, &mut record);
-            let length = u32::try_from(record.len()).map_err(|_| too_long())?;
+            encode(&cells, row, &mut digits, &mut record);
             let start = self.store.append(&record)?;
-            self.places[*number as usize] = Place { start, length };
+            self.places[*number as usize] = Place::new(start, record.len())?;
         }
         Ok(())
     }
 
-    /// Completes the records, whose memory is accounted for.
-    pub fn hold(&mut self, memory: MemoryReservation) -> Result<()> {
-        self.memory = Some(memory);
-        self.store.finish()
+    /// The records, whose memory is accounted for.
+    pub fn finish(mut self, memory: MemoryReservation) -> Result<Details> {
+        self.store.finish()?;
+        let finished = |column| match column {
+            ColumnBuilder::Own => Column::Own,
+            ColumnBuilder::Shared(texts) => Column::Shared(texts.finish()),
+        };
+        Ok(Details {
+            columns: self.columns.into_iter().map(finished).collect(),
+            places: self.places,
+            store: self.store,
+            _memory: memory,
+        })
+    }
+}
+
+/// One more than the number of each text, 0 where it is missing.
+fn shared_numbers(shared: &mut SharedTexts, texts: &StringViewArray) -> Result<Vec<usize>> {
+    let number = |text: Option<&str>| match text {
+        None => Ok(0),
+        Some(text) => Ok(shared.find_or_add(text)? as usize + 1),
+    };
+    texts.iter().map(number).collect()
+}
+
+/// What the rows of a column add to records.
+enum Cells<'a> {
+    Own(&'a StringViewArray),
+    Shared(Vec<usize>),
+}
+
+impl Cells<'_> {
+    /// The number that stands for the text of a row.
+    fn number(&self, row: usize) -> usize {
+        match self {
+            Self::Own(texts) if texts.is_null(row) => 0,
+            Self::Own(texts) => texts.value(row).len() + 1,
+            Self::Shared(numbers) => numbers[row],
+        }
+    }
+}
+
+/// What is taken of a column.
+enum Taken<'a> {
+    Own(StringViewBuilder),
+    Shared(&'a StringViewArray, UInt32Builder),
+}
+
+impl Taken<'_> {
+    fn append_null(&mut self) {
+        match self {
+            Self::Own(texts) => texts.append_null(),
+            Self::Shared(_, numbers) => numbers.append_null(),
+        }
     }
 
+    fn finish(self) -> Result<ArrayRef> {
+        match self {
+            Self::Own(mut texts) => Ok(Arc::new(texts.finish())),
+            Self::Shared(texts, mut numbers) => Ok(take(texts, &numbers.finish(), None)?),
+        }
+    }
+}
+
+impl Details {
     /// The texts of some records, column by column; those of `None` are missing.
     pub fn take(&self, numbers: &[Option<u32>]) -> Result<Vec<ArrayRef>> {
-        let builder = || StringViewBuilder::with_capacity(numbers.len()).with_fixed_block_size(COLUMN_BLOCK_BYTES);
-        let mut columns: Vec<StringViewBuilder> = std::iter::repeat_with(builder).take(self.columns).collect();
+        let mut columns: Vec<Taken> = self.columns.iter().map(|column| empty(column, numbers.len())).collect();
         let mut fetched = Vec::new();
         let invalid = |error| DataFusionError::External(Box::new(error));
         for numbers in numbers.chunks(FETCHED) {
@@ -128,7 +241,7 @@ impl Details {
                         .collect();
                     fetch(&records);
                     for record in records {
-                        self.decode(record, &mut columns)?;
+                        decode(record, &mut columns)?;
                     }
                 }
                 Store::File { file, .. } => {
@@ -136,42 +249,50 @@ impl Details {
                         let record = match place {
                             None => None,
                             Some(place) => {
-                                fetched.resize(place.length as usize, 0);
-                                file.read_exact_at(&mut fetched, place.start)?;
+                                fetched.resize(place.length(), 0);
+                                file.read_exact_at(&mut fetched, place.start())?;
                                 Some(std::str::from_utf8(&fetched).map_err(invalid)?)
                             }
                         };
-                        self.decode(record, &mut columns)?;
+                        decode(record, &mut columns)?;
                     }
                 }
             }
         }
-        Ok(columns
-            .iter_mut()
-            .map(|column| Arc::new(column.finish()) as ArrayRef)
-            .collect())
+        columns.into_iter().map(Taken::finish).collect()
     }
+}
 
-    fn decode(&self, record: Option<&str>, columns: &mut [StringViewBuilder]) -> Result<()> {
-        let Some(record) = record.filter(|record| !record.is_empty()) else {
-            columns.iter_mut().for_each(StringViewBuilder::append_null);
-            return Ok(());
-        };
-        let mut digits = record.bytes();
-        let digit_count = decode_length(&mut digits);
-        let mut start = record.len() - digits.len() + digit_count;
-        for column in columns {
-            match decode_length(&mut digits).checked_sub(1) {
-                None => column.append_null(),
-                Some(length) => {
-                    let end = start + length;
-                    column.try_append_value(&record[start..end])?;
-                    start = end;
-                }
-            }
+fn empty(column: &Column, rows: usize) -> Taken<'_> {
+    match column {
+        Column::Own => {
+            let texts = StringViewBuilder::with_capacity(rows);
+            Taken::Own(texts.with_fixed_block_size(COLUMN_BLOCK_BYTES))
         }
-        Ok(())
+        Column::Shared(texts) => Taken::Shared(texts, UInt32Builder::with_capacity(rows)),
     }
+}
+
+fn decode(record: Option<&str>, columns: &mut [Taken]) -> Result<()> {
+    let Some(record) = record.filter(|record| !record.is_empty()) else {
+        columns.iter_mut().for_each(Taken::append_null);
+        return Ok(());
+    };
+    let mut digits = record.bytes();
+    let digit_count = decode_number(&mut digits);
+    let mut start = record.len() - digits.len() + digit_count;
+    for column in columns {
+        match (decode_number(&mut digits).checked_sub(1), column) {
+            (None, column) => column.append_null(),
+            (Some(length), Taken::Own(texts)) => {
+                let end = start + length;
+                texts.try_append_value(&record[start..end])?;
+                start = end;
+            }
+            (Some(number), Taken::Shared(_, numbers)) => numbers.append_value(number as u32),
+        }
+    }
+    Ok(())
 }
 
 impl Store {
@@ -186,7 +307,7 @@ impl Store {
                     blocks.push(String::with_capacity(BLOCK_BYTES.max(record.len())));
                 }
                 let number = blocks.len() as u64 - 1;
-                let mut start = number << u32::BITS;
+                let mut start = number << OFFSET_BITS;
                 if let Some(block) = blocks.last_mut() {
                     start |= block.len() as u64;
                     block.push_str(record);
@@ -221,12 +342,12 @@ fn write_block(file: &File, written: &mut u64, block: &mut String) -> io::Result
 }
 
 fn in_blocks(blocks: &[String], place: Place) -> &str {
-    if place.length == 0 {
+    if place.length() == 0 {
         return "";
     }
-    let block = &blocks[(place.start >> u32::BITS) as usize];
-    let start = (place.start & u64::from(u32::MAX)) as usize;
-    &block[start..start + place.length as usize]
+    let block = &blocks[(place.start() >> OFFSET_BITS) as usize];
+    let start = place.start() as usize % BLOCK_BYTES;
+    &block[start..start + place.length()]
 }
 
 /// Touches all records before any is taken apart, so that the processor waits for all at the same time.
@@ -238,24 +359,27 @@ fn fetch(records: &[Option<&str>]) {
     std::hint::black_box(lines.fold(0u8, |touched, byte| touched ^ byte));
 }
 
-fn encode(texts: &[&StringViewArray], row: usize, lengths: &mut String, record: &mut String) {
-    lengths.clear();
-    for texts in texts {
-        let is_missing = texts.is_null(row);
-        encode_length(if is_missing { 0 } else { texts.value(row).len() + 1 }, lengths);
+fn encode(cells: &[Cells], row: usize, digits: &mut String, record: &mut String) {
+    digits.clear();
+    for cells in cells {
+        encode_number(cells.number(row), digits);
     }
-    encode_length(lengths.len(), record);
-    record.push_str(lengths);
-    for texts in texts.iter().filter(|texts| texts.is_valid(row)) {
-        record.push_str(texts.value(row));
+    encode_number(digits.len(), record);
+    record.push_str(digits);
+    for cells in cells {
+        if let Cells::Own(texts) = cells
+            && texts.is_valid(row)
+        {
+            record.push_str(texts.value(row));
+        }
     }
 }
 
-fn encode_length(mut length: usize, record: &mut String) {
+fn encode_number(mut number: usize, record: &mut String) {
     loop {
-        let digit = (length & usize::from(MORE - 1)) as u8;
-        length >>= DIGIT_BITS;
-        if length == 0 {
+        let digit = (number & usize::from(MORE - 1)) as u8;
+        number >>= DIGIT_BITS;
+        if number == 0 {
             record.push(char::from(digit));
             return;
         }
@@ -263,66 +387,96 @@ fn encode_length(mut length: usize, record: &mut String) {
     }
 }
 
-fn decode_length(digits: &mut std::str::Bytes<'_>) -> usize {
-    let (mut length, mut shift) = (0, 0);
+fn decode_number(digits: &mut std::str::Bytes<'_>) -> usize {
+    let (mut number, mut shift) = (0, 0);
     for digit in digits {
-        length |= usize::from(digit & (MORE - 1)) << shift;
+        number |= usize::from(digit & (MORE - 1)) << shift;
         if digit & MORE == 0 {
             break;
         }
         shift += DIGIT_BITS;
     }
-    length
-}
-
-fn too_long() -> DataFusionError {
-    DataFusionError::Execution("a user's details are longer than 4 GB".to_owned())
+    number
 }
 
 #[cfg(test)]
 mod tests {
+    use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, UnboundedMemoryPool};
+
     use super::*;
 
-    fn rows() -> RecordBatch {
+    const COLUMNS: [Sharing; 3] = [Sharing::Own, Sharing::Shared, Sharing::Own];
+
+    fn rows() -> [ArrayRef; 3] {
         let long = "ज़िला शिक्षा एवं प्रशिक्षण संस्थान".to_owned();
         let texts = |texts: [Option<&str>; 3]| -> ArrayRef { Arc::new(StringViewArray::from_iter(texts)) };
-        RecordBatch::try_from_iter([
-            ("id", texts([Some("a"), Some("b"), Some("c")])),
-            ("name", texts([Some(&long), None, Some("")])),
-        ])
-        .expect("rows")
+        [
+            texts([Some("a"), Some("b"), Some("c")]),
+            texts([Some(&long), None, Some(&long)]),
+            texts([Some(&long), None, Some("")]),
+        ]
+    }
+
+    fn memory() -> MemoryReservation {
+        MemoryConsumer::new("records").register(&(Arc::new(UnboundedMemoryPool::default()) as Arc<dyn MemoryPool>))
     }
 
     #[test]
-    fn lengths_are_valid_text_of_any_size() {
-        for length in [0, 1, 63, 64, 4_095, 4_096, 1 << 31] {
+    fn numbers_are_valid_text_of_any_size() {
+        for number in [0, 1, 63, 64, 4_095, 4_096, 1 << 31] {
             let mut record = String::new();
-            encode_length(length, &mut record);
+            encode_number(number, &mut record);
             assert!(record.is_ascii());
-            assert_eq!(decode_length(&mut record.bytes()), length);
+            assert_eq!(decode_number(&mut record.bytes()), number);
         }
     }
 
     #[test]
     fn records_come_back_in_any_order_from_memory_and_file() {
         let folder = tempfile::tempdir().expect("a folder");
-        for mut details in [
-            Details::in_memory(7, 2),
-            Details::in_file(7, 2, folder.path()).expect("a file"),
+        let columns = || COLUMNS.into_iter();
+        for mut builder in [
+            DetailsBuilder::in_memory(7, columns()),
+            DetailsBuilder::in_file(7, columns(), folder.path()).expect("a file"),
         ] {
             let rows = rows();
             for numbers in [[Some(0), Some(1), None], [Some(3), None, Some(5)]] {
-                details.fill(&numbers, &rows).expect("filled");
+                builder.fill(&numbers, &rows).expect("filled");
             }
-            details.store.finish().expect("finished");
+            let details = builder.finish(memory()).expect("finished");
             let taken = details
                 .take(&[Some(5), None, Some(0), Some(1), Some(6)])
                 .expect("taken");
             let texts = |column: usize| taken[column].as_string_view().iter().collect::<Vec<_>>();
+            let long = Some(rows[1].as_string_view().value(0));
             assert_eq!(texts(0), [Some("c"), None, Some("a"), Some("b"), None]);
-            let name = rows.column(1).as_string_view();
-            assert_eq!(texts(1), [Some(""), None, Some(name.value(0)), None, None]);
+            assert_eq!(texts(1), [long, None, long, None, None]);
+            assert_eq!(texts(2), [Some(""), None, long, None, None]);
         }
         assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
+    }
+
+    #[test]
+    fn records_lie_in_many_blocks_also_longer_ones_than_a_block() {
+        let long = "x".repeat(BLOCK_BYTES + 1);
+        let half = "y".repeat(BLOCK_BYTES / 2);
+        let rows: [ArrayRef; 1] = [Arc::new(StringViewArray::from_iter_values([
+            &half, &long, &half, &half,
+        ]))];
+        let mut builder = DetailsBuilder::in_memory(4, std::iter::once(Sharing::Own));
+        builder
+            .fill(&[Some(3), Some(2), Some(1), Some(0)], &rows)
+            .expect("filled");
+        let details = builder.finish(memory()).expect("finished");
+        let taken = details.take(&[Some(0), Some(1), Some(2), Some(3)]).expect("taken");
+        let lengths: Vec<usize> = taken[0].as_string_view().iter().flatten().map(str::len).collect();
+        assert_eq!(lengths, [half.len(), half.len(), long.len(), half.len()]);
+    }
+
+    #[test]
+    fn what_is_too_long_is_an_error() {
+        assert!(Place::new(1 << 39, (1 << 24) - 1).is_ok());
+        assert!(Place::new(1 << 40, 1).is_err());
+        assert!(Place::new(0, 1 << 24).is_err());
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringViewArray};
-use datafusion::arrow::compute::{filter, filter_record_batch, is_not_null};
+use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::{Float64Type, TimestampMicrosecondType};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
@@ -16,10 +16,11 @@ use super::super::all::{ReportBatch, read_batches};
 use super::super::error::ReportError;
 use super::Scope;
 use super::batches::Batches;
-use super::details::Details;
+use super::details::{Details, DetailsBuilder};
+use super::pieces::Pieces;
 use super::rows::{Enrolment, Key, Progress};
 use super::tables::Tables;
-use super::users::{Strangers, Users, user_columns};
+use super::users::{Strangers, UserIds, Users, detail_columns, user_columns};
 use crate::engine::EngineError;
 
 /// The users are in the first of these in which no id stands twice. The second is dearer to read.
@@ -30,11 +31,11 @@ const ENROLMENT_COLUMNS: [&str; 5] = ["user_id", "batch_id", "course_id", "enrol
 const PROGRESS_COLUMNS: [&str; 4] = ["user_id", "batch_id", "progress_percent", "completed_at"];
 const BATCH_COLUMNS: [&str; 3] = ["batch_id", "course_id", "tenant_id"];
 
+/// What errors say was being read.
+const DETAILS: &str = "the details of users";
+
 /// Batches of rows that wait for who reads the partitions of a table as one.
 const BATCHES_AHEAD: usize = 2;
-
-/// Rows of one part, in the chunks in which threads read them.
-pub type Chunks<R> = Vec<Vec<R>>;
 
 /// The enrolments of all parts, and everybody and everything that they name.
 pub struct Enrolments {
@@ -42,7 +43,7 @@ pub struct Enrolments {
     pub strangers: Arc<Strangers>,
     pub batches: Arc<Batches>,
     /// By part.
-    pub rows: Vec<Chunks<Enrolment>>,
+    pub rows: Vec<Pieces<Enrolment>>,
 }
 
 /// What is read of a table, but for those of users.
@@ -127,12 +128,11 @@ pub async fn users(tables: &dyn Tables) -> Result<(Arc<Users>, &'static str), Re
     for table in USER_TABLES {
         let rows = tables.read(table, &["user_id"], Scope::Everything).await?;
         let read = read_partitions(rows, "table users", 1, |rows, parts| {
-            // Texts are views into the pages that were read; a copy lets go of the pages.
-            parts[0].push(known_ids(texts(rows, "user_id")?.gc())?);
+            parts[0].push(UserIds::of(texts(rows, "user_id")?));
             Ok(())
         });
-        let ids: Vec<ArrayRef> = read.await?.into_iter().flatten().flatten().collect();
-        if let Some(users) = Users::try_new(&ids, directory_memory(tables))? {
+        let ids = UserIds::joined(read.await?.into_iter().flatten().collect());
+        if let Some(users) = Users::try_new(ids, directory_memory(tables))? {
             return Ok((Arc::new(users), table));
         }
         tracing::warn!("table users has several rows of one user_id; the fullest counts");
@@ -154,15 +154,19 @@ pub async fn wanted_users(
             parts[0].push(only_wanted(rows, &wanted)?);
             Ok(())
         });
-        let batches: Vec<RecordBatch> = read.await?.into_iter().flatten().flatten().collect();
-        let ids: Vec<ArrayRef> = batches.iter().map(|rows| Arc::clone(rows.column(0))).collect();
-        let Some(users) = Users::try_new(&ids, directory_memory(tables))? else {
+        let batches: Vec<RecordBatch> = read.await?.into_iter().flatten().collect();
+        let ids = batches.iter().map(|rows| Ok(UserIds::of(texts(rows, "user_id")?)));
+        let ids = UserIds::joined(ids.collect::<Result<_, ReportError>>()?);
+        let Some(users) = Users::try_new(ids, directory_memory(tables))? else {
             continue;
         };
-        let mut details = Details::in_memory(users.len(), columns.len());
+        let sharing = detail_columns().map(|(_, sharing)| sharing);
+        let mut details = DetailsBuilder::in_memory(users.len(), sharing);
         for rows in &batches {
             fill(&mut details, &users, rows)?;
         }
+        let memory = details_memory(tables, &details)?;
+        let details = details.finish(memory).map_err(EngineError::running(DETAILS))?;
         return Ok((Arc::new(users), Arc::new(details)));
     }
     Err(repeated_users())
@@ -173,37 +177,35 @@ pub async fn details(
     tables: &dyn Tables,
     table: &'static str,
     users: &Users,
-    mut details: Details,
+    mut details: DetailsBuilder,
 ) -> Result<Details, ReportError> {
-    let what = "the details of users";
-    let memory = MemoryConsumer::new(what).register(&tables.memory_pool());
+    let memory = details_memory(tables, &details)?;
     let columns: Vec<&'static str> = user_columns().collect();
     let rows = as_one(tables.read(table, &columns, Scope::Everything).await?);
     let mut batches = futures::stream::iter(rows).flatten();
     while let Some(rows) = batches.next().await {
-        fill(&mut details, users, &rows.map_err(EngineError::running(what))?)?;
+        fill(&mut details, users, &rows.map_err(EngineError::running(DETAILS))?)?;
         memory
             .try_resize(details.allocation_size())
-            .map_err(EngineError::running(what))?;
+            .map_err(EngineError::running(DETAILS))?;
         // So that the other tables are read at the same time.
         tokio::task::yield_now().await;
     }
-    details.hold(memory).map_err(EngineError::running(what))?;
-    Ok(details)
+    Ok(details.finish(memory).map_err(EngineError::running(DETAILS))?)
 }
 
-fn fill(details: &mut Details, users: &Users, rows: &RecordBatch) -> Result<(), ReportError> {
+/// Fills the records of the users in `rows`, whose columns are [`user_columns`].
+fn fill(details: &mut DetailsBuilder, users: &Users, rows: &RecordBatch) -> Result<(), ReportError> {
     let numbers = users.find(texts(rows, "user_id")?);
-    let filled = details.fill(&numbers, rows);
-    Ok(filled.map_err(EngineError::running("the details of users"))?)
+    let filled = details.fill(&numbers, &rows.columns()[1..]);
+    Ok(filled.map_err(EngineError::running(DETAILS))?)
 }
 
-/// The ids that are there.
-fn known_ids(ids: StringViewArray) -> Result<ArrayRef, ReportError> {
-    match ids.null_count() {
-        0 => Ok(Arc::new(ids)),
-        _ => Ok(filter(&ids, &is_not_null(&ids)?)?),
-    }
+fn details_memory(tables: &dyn Tables, details: &DetailsBuilder) -> Result<MemoryReservation, ReportError> {
+    let memory = MemoryConsumer::new(DETAILS).register(&tables.memory_pool());
+    let reserved = memory.try_resize(details.allocation_size());
+    reserved.map_err(EngineError::running(DETAILS))?;
+    Ok(memory)
 }
 
 fn directory_memory(tables: &dyn Tables) -> MemoryReservation {
@@ -257,7 +259,7 @@ pub async fn progress(
     tables: &dyn Tables,
     scope: Scope<'_>,
     enrolments: &Enrolments,
-) -> Result<Vec<Chunks<Progress>>, ReportError> {
+) -> Result<Vec<Pieces<Progress>>, ReportError> {
     let rows = tables.read("course_progress", &PROGRESS_COLUMNS, scope).await?;
     let (users, strangers) = (Arc::clone(&enrolments.users), Arc::clone(&enrolments.strangers));
     let batches = Arc::clone(&enrolments.batches);
@@ -273,28 +275,28 @@ async fn read_partitions<R: Send + 'static>(
     rows: Vec<SendableRecordBatchStream>,
     what: &'static str,
     part_count: usize,
-    add: impl Fn(&RecordBatch, &mut [Vec<R>]) -> Result<(), ReportError> + Send + Sync + 'static,
-) -> Result<Vec<Chunks<R>>, ReportError> {
+    add: impl Fn(&RecordBatch, &mut [Pieces<R>]) -> Result<(), ReportError> + Send + Sync + 'static,
+) -> Result<Vec<Pieces<R>>, ReportError> {
     let add = Arc::new(add);
     let mut readers = JoinSet::new();
     for mut partition in rows {
         let add = Arc::clone(&add);
         readers.spawn(async move {
-            let mut parts: Vec<Vec<R>> = std::iter::repeat_with(Vec::new).take(part_count).collect();
+            let mut parts: Vec<Pieces<R>> = std::iter::repeat_with(Pieces::default).take(part_count).collect();
             while let Some(batch) = partition.next().await {
                 add(&batch.map_err(EngineError::running(what))?, &mut parts)?;
             }
             Ok::<_, ReportError>(parts)
         });
     }
-    let mut chunks: Vec<Chunks<R>> = std::iter::repeat_with(Vec::new).take(part_count).collect();
+    let mut parts: Vec<Pieces<R>> = std::iter::repeat_with(Pieces::default).take(part_count).collect();
     while let Some(read) = readers.join_next().await {
-        let parts = read.map_err(|_| EngineError::Lost("rows of a table"))??;
-        for (chunks, chunk) in chunks.iter_mut().zip(parts) {
-            chunks.push(chunk);
+        let more = read.map_err(|_| EngineError::Lost("rows of a table"))??;
+        for (rows, more) in parts.iter_mut().zip(more) {
+            rows.append(more);
         }
     }
-    Ok(chunks)
+    Ok(parts)
 }
 
 fn add_enrolments(
@@ -302,7 +304,7 @@ fn add_enrolments(
     users: &Users,
     strangers: &Strangers,
     batches: &Batches,
-    parts: &mut [Vec<Enrolment>],
+    parts: &mut [Pieces<Enrolment>],
 ) -> Result<(), ReportError> {
     let (user_ids, batch_ids, course_ids) = (
         texts(rows, "user_id")?,
@@ -335,7 +337,7 @@ fn add_progress(
     users: &Users,
     strangers: &Strangers,
     batches: &Batches,
-    parts: &mut [Vec<Progress>],
+    parts: &mut [Pieces<Progress>],
 ) -> Result<(), ReportError> {
     let (user_ids, batch_ids) = (texts(rows, "user_id")?, texts(rows, "batch_id")?);
     let percents = column(rows, "progress_percent", |array| {

@@ -12,9 +12,12 @@ mod batches;
 mod details;
 mod load;
 mod part;
+mod pieces;
 mod rows;
+mod shared_texts;
 mod tables;
 mod users;
+mod uuids;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -36,15 +39,17 @@ use crate::ids::BatchId;
 pub use batches::Batches;
 #[cfg(feature = "cluster")]
 pub use batches::Bounds;
-use details::Details;
+use details::{Details, DetailsBuilder};
 #[cfg(feature = "cluster")]
 pub use load::{USER_TABLES, batches as listed_batches, columns_of};
 pub use part::details_schema;
 use part::{Part, Shared};
+use pieces::Pieces;
 use rows::Progress;
 pub use tables::Tables;
+#[cfg(feature = "cluster")]
 pub use users::user_columns;
-use users::{RankedUsers, Users};
+use users::{RankedUsers, Users, detail_columns};
 
 /// Enrolments of a part, on average: few enough to sort within the processor's caches, enough to fill row groups.
 const PART_ROWS: u64 = 200_000;
@@ -106,15 +111,25 @@ pub struct Everybody {
 }
 
 impl Everybody {
-    /// Reads their ids.
-    pub async fn read(tables: &dyn Tables, place: DetailsPlace) -> Result<Self, ReportError> {
+    /// Reads their ids. Their details will be kept in memory.
+    pub async fn read(tables: &dyn Tables) -> Result<Self, ReportError> {
         let (users, table) = load::users(tables).await?;
         Ok(Self {
             users,
             table,
-            place,
+            place: DetailsPlace::Memory,
             details: OnceCell::new(),
         })
+    }
+
+    /// The same, with their details elsewhere.
+    pub fn with_details_in(self, place: DetailsPlace) -> Self {
+        Self { place, ..self }
+    }
+
+    /// Memory that their ids take, in bytes.
+    pub fn allocation_size(&self) -> usize {
+        self.users.allocation_size()
     }
 
     async fn details(&self, tables: &dyn Tables) -> Result<Arc<Details>, ReportError> {
@@ -123,19 +138,19 @@ impl Everybody {
     }
 
     async fn read_details(&self, tables: &dyn Tables) -> Result<Arc<Details>, ReportError> {
-        let (users, columns) = (self.users.len(), user_columns().count());
-        let empty = match self.place {
-            DetailsPlace::Memory => Details::in_memory(users, columns),
+        let columns = detail_columns().map(|(_, sharing)| sharing);
+        let builder = match self.place {
+            DetailsPlace::Memory => DetailsBuilder::in_memory(self.users.len(), columns),
             DetailsPlace::TemporaryFile => {
                 let folder = tables.temp_folder();
-                let made = Details::in_file(users, columns, folder).map_err(DataFusionError::IoError);
+                let made = DetailsBuilder::in_file(self.users.len(), columns, folder).map_err(DataFusionError::IoError);
                 made.map_err(EngineError::running(format!(
                     "the details of users, in {}",
                     folder.display()
                 )))?
             }
         };
-        Ok(Arc::new(load::details(tables, self.table, &self.users, empty).await?))
+        Ok(Arc::new(load::details(tables, self.table, &self.users, builder).await?))
     }
 }
 
@@ -171,7 +186,7 @@ pub async fn assemble_one(tables: &dyn Tables, batch: &BatchId) -> Result<Assemb
 /// Enrolments and progress as numbers, by part.
 struct Numbered {
     enrolments: load::Enrolments,
-    progress: Vec<load::Chunks<Progress>>,
+    progress: Vec<Pieces<Progress>>,
 }
 
 async fn numbered(
@@ -213,10 +228,7 @@ fn in_parts(numbered: Numbered, details: Arc<Details>, parts: Range<usize>) -> R
         .skip(parts.start)
         .take(parts.len())
         .collect();
-    let part_sizes = rows
-        .iter()
-        .map(|(enrolments, _)| enrolments.iter().map(Vec::len).sum())
-        .collect();
+    let part_sizes = rows.iter().map(|(enrolments, _)| enrolments.len()).collect();
     let rows = rows.into_iter();
     let streams = rows.map(|(enrolments, progress)| {
         let part: Arc<dyn PartitionStream> = Arc::new(Part::new(Arc::clone(&shared), enrolments, progress));

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, BooleanArray, Float64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray, UInt32Array,
+    ArrayRef, BooleanArray, Float64Array, RecordBatch, TimestampMicrosecondArray, UInt32Array,
 };
 use datafusion::arrow::compute::take;
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
@@ -14,9 +14,9 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 
 use super::batches::RankedBatches;
-use super::load::Chunks;
+use super::pieces::Pieces;
 use super::rows::{Enrolment, Key, Keyed, Progress, sort_and_deduplicate};
-use super::users::{RankedUsers, user_columns};
+use super::users::{RankedUsers, detail_columns};
 use crate::exports::Kind;
 
 /// Rows looked up at a time.
@@ -55,18 +55,18 @@ pub fn details_schema() -> SchemaRef {
     ];
     // The batch has a tenant too.
     let name_here = |name| if name == "tenant_id" { "user_tenant_id" } else { name };
-    fields.extend(user_columns().skip(1).map(|name| column(name_here(name), Kind::Text)));
+    fields.extend(detail_columns().map(|(name, _)| column(name_here(name), Kind::Text)));
     Arc::new(Schema::new(fields))
 }
 
 /// A range of batches. It is read once.
 pub struct Part {
     shared: Arc<Shared>,
-    rows: Mutex<Option<(Chunks<Enrolment>, Chunks<Progress>)>>,
+    rows: Mutex<Option<(Pieces<Enrolment>, Pieces<Progress>)>>,
 }
 
 impl Part {
-    pub fn new(shared: Arc<Shared>, enrolments: Chunks<Enrolment>, progress: Chunks<Progress>) -> Self {
+    pub fn new(shared: Arc<Shared>, enrolments: Pieces<Enrolment>, progress: Pieces<Progress>) -> Self {
         Self {
             shared,
             rows: Mutex::new(Some((enrolments, progress))),
@@ -105,7 +105,7 @@ struct PartRows {
 }
 
 impl PartRows {
-    fn new(shared: Arc<Shared>, enrolments: Chunks<Enrolment>, progress: Chunks<Progress>) -> Self {
+    fn new(shared: Arc<Shared>, enrolments: Pieces<Enrolment>, progress: Pieces<Progress>) -> Self {
         let mut enrolments = by_rank(&shared, enrolments);
         enrolments.retain(Enrolment::is_active);
         let progress = by_rank(&shared, progress);
@@ -143,13 +143,11 @@ impl PartRows {
             .iter()
             .map(|&user| users.is_listed(user).then_some(user))
             .collect();
-        let mut details = users.details(&listed)?.into_iter();
-        let listed_ids = details.next();
         let mut columns: Vec<ArrayRef> = vec![
             take(&batches.ids, &places, None)?,
             take(&batches.course_ids, &places, None)?,
             take(&batches.tenant_ids, &places, None)?,
-            self.user_ids(listed_ids, &numbers),
+            users.ids(&numbers),
             timestamps(enrolments.iter().map(Enrolment::enrolled_at)),
             Arc::new(progress.iter().map(|row| Some(row.is_some())).collect::<BooleanArray>()),
             Arc::new(
@@ -166,19 +164,8 @@ impl PartRows {
                     .collect::<BooleanArray>(),
             ),
         ];
-        columns.extend(details);
+        columns.extend(users.details(&listed)?);
         Ok(RecordBatch::try_new(Arc::clone(&self.shared.schema), columns)?)
-    }
-
-    /// The ids of users, of whom those in the export are known already.
-    fn user_ids(&self, listed: Option<ArrayRef>, numbers: &[u32]) -> ArrayRef {
-        match listed {
-            Some(ids) if ids.null_count() == 0 => ids,
-            _ => {
-                let ids: StringViewArray = numbers.iter().map(|&user| Some(self.shared.users.id(user))).collect();
-                Arc::new(ids)
-            }
-        }
     }
 }
 
@@ -198,14 +185,12 @@ impl Iterator for PartRows {
 }
 
 /// The rows of a part in the order of batch and user ids, the best of each key. Keys become ranks.
-fn by_rank<R: Keyed>(shared: &Shared, chunks: Chunks<R>) -> Vec<R> {
+fn by_rank<R: Keyed>(shared: &Shared, pieces: Pieces<R>) -> Vec<R> {
     let (users, batches) = (&shared.users, &shared.batches);
-    let mut rows: Vec<R> = Vec::with_capacity(chunks.iter().map(Vec::len).sum());
-    for chunk in chunks {
-        rows.extend(chunk.into_iter().map(|row| {
-            let key = row.key();
-            row.with_key(Key::new(batches.rank_of(key.batch()), users.rank_of(key.user())))
-        }));
+    let mut rows: Vec<R> = Vec::with_capacity(pieces.len());
+    for row in pieces {
+        let key = row.key();
+        rows.push(row.with_key(Key::new(batches.rank_of(key.batch()), users.rank_of(key.user()))));
     }
     sort_and_deduplicate(&mut rows);
     rows

@@ -4,33 +4,89 @@ use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringViewArray};
-use datafusion::arrow::compute::concat;
+use datafusion::arrow::array::{Array, ArrayRef, StringViewArray, StringViewBuilder};
 use datafusion::execution::memory_pool::MemoryReservation;
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
+use uuid::Uuid;
 
 use super::super::error::ReportError;
 use super::details::Details;
+use super::uuids::{SortedUuids, parse_uuid, write_uuid};
 use crate::engine::EngineError;
 use crate::exports::Table;
 
-/// The columns of `users`: `user_id`, and the others in contract order.
-pub fn user_columns() -> impl Iterator<Item = &'static str> {
-    let others = Table::Users.columns().iter().map(|column| column.name);
-    std::iter::once("user_id").chain(others.filter(|name| *name != "user_id"))
+/// Columns of `users` in which many have the same text.
+const SHARED: [&str; 5] = [
+    "organization_name",
+    "district_name",
+    "school_name",
+    "block_name",
+    "tenant_id",
+];
+/// Bytes of the blocks that a column's ids are written into.
+const COLUMN_BLOCK_BYTES: u32 = 512 * 1024;
+
+/// Whether users have a text for themselves or share it with many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sharing {
+    Own,
+    Shared,
 }
 
-/// Ids that are UUIDs, as learning platforms make them, are found by their 16 bytes: a lookup then touches one place in
-/// memory instead of four, which halves the time of a nightly run's reading.
-type Uuid = (u64, u64);
+/// The columns of `users`: `user_id`, and the others in contract order.
+pub fn user_columns() -> impl Iterator<Item = &'static str> {
+    std::iter::once("user_id").chain(detail_columns().map(|(name, _)| name))
+}
 
-/// The users of the export by number.
+/// The columns of `users` but their ids, in contract order.
+pub fn detail_columns() -> impl Iterator<Item = (&'static str, Sharing)> {
+    let others = Table::Users.columns().iter().map(|column| column.name);
+    others.filter(|name| *name != "user_id").map(|name| {
+        let is_shared = SHARED.contains(&name);
+        (name, if is_shared { Sharing::Shared } else { Sharing::Own })
+    })
+}
+
+/// Ids of users, in any order.
+#[derive(Debug, Default)]
+pub struct UserIds {
+    uuids: Vec<u128>,
+    texts: Vec<Box<str>>,
+}
+
+impl UserIds {
+    /// The ids that are there.
+    pub fn of(ids: &StringViewArray) -> Self {
+        let mut known = Self::default();
+        known.uuids.reserve(ids.len());
+        for id in ids.iter().flatten() {
+            match parse_uuid(id) {
+                Some(uuid) => known.uuids.push(uuid),
+                None => known.texts.push(id.into()),
+            }
+        }
+        known
+    }
+
+    /// All of these.
+    pub fn joined(parts: Vec<Self>) -> Self {
+        let mut all = Self::default();
+        all.uuids.reserve_exact(parts.iter().map(|ids| ids.uuids.len()).sum());
+        for ids in parts {
+            all.uuids.extend(ids.uuids);
+            all.texts.extend(ids.texts);
+        }
+        all
+    }
+}
+
+/// The users of the export by number. Those whose ids are UUIDs come first, then others; both in the order of their ids.
 pub struct Users {
-    ids: StringViewArray,
+    uuids: SortedUuids,
+    texts: Vec<Box<str>>,
     hasher: FixedState,
-    by_uuid: HashTable<(Uuid, u32)>,
+    /// The places of `texts`.
     by_text: HashTable<u32>,
     /// Held as long as the directory.
     _memory: MemoryReservation,
@@ -47,80 +103,80 @@ pub struct RankedUsers {
     users: Arc<Users>,
     details: Arc<Details>,
     strangers: Vec<String>,
+    /// None where numbers are in the order of ids.
+    ranks: Option<Ranks>,
+}
+
+/// The order of ids.
+struct Ranks {
     rank_of: Vec<u32>,
     by_rank: Vec<u32>,
 }
 
 impl Users {
-    /// A directory of these ids, in their order; `None` where one stands twice. Its size is added to `memory`.
-    pub fn try_new(ids: &[ArrayRef], memory: MemoryReservation) -> Result<Option<Self>, ReportError> {
-        let parts: Vec<&dyn Array> = ids.iter().map(|ids| ids.as_ref()).collect();
-        let ids = match parts.as_slice() {
-            [] => StringViewArray::from_iter_values(std::iter::empty::<&str>()),
-            parts => concat(parts)?.as_string_view().clone(),
+    /// A directory of these ids; `None` where one stands twice. Its size is added to `memory`.
+    pub fn try_new(ids: UserIds, memory: MemoryReservation) -> Result<Option<Self>, ReportError> {
+        let UserIds { uuids, mut texts } = ids;
+        u32::try_from(uuids.len() + texts.len()).map_err(|_| ReportError::TooManyIds("users"))?;
+        texts.sort_unstable();
+        if texts.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Ok(None);
+        }
+        let Some(uuids) = SortedUuids::try_new(uuids) else {
+            return Ok(None);
         };
         let hasher = FixedState::default();
-        let (mut by_uuid, mut by_text) = (HashTable::with_capacity(ids.len()), HashTable::new());
-        for (place, id) in ids.iter().enumerate() {
-            let id = id.ok_or(ReportError::MissingColumn("user_id"))?;
-            let number = u32::try_from(place).map_err(|_| ReportError::TooManyIds("users"))?;
-            let is_new = match parse_uuid(id) {
-                Some(uuid) => {
-                    let hash = |uuid: &Uuid| hasher.hash_one(uuid);
-                    let entry = by_uuid.entry(hash(&uuid), |(other, _)| *other == uuid, |(other, _)| hash(other));
-                    insert_if_vacant(entry, (uuid, number))
-                }
-                None => {
-                    let text = |number: &u32| ids.value(*number as usize);
-                    let hash = |number: &u32| hasher.hash_one(text(number));
-                    insert_if_vacant(
-                        by_text.entry(hasher.hash_one(id), |other| text(other) == id, hash),
-                        number,
-                    )
-                }
-            };
-            if !is_new {
-                return Ok(None);
-            }
+        let mut by_text = HashTable::with_capacity(texts.len());
+        for (place, text) in (0u32..).zip(&texts) {
+            by_text.insert_unique(hasher.hash_one(text), place, |&other| {
+                hasher.hash_one(&texts[other as usize])
+            });
         }
-        let tables = by_uuid.allocation_size() + by_text.allocation_size();
-        let ranks = ids.len() * 2 * size_of::<u32>();
-        memory
-            .try_grow(ids.get_array_memory_size() + tables + ranks)
-            .map_err(EngineError::running("the directory of users"))?;
-        Ok(Some(Self {
-            ids,
+        let users = Self {
+            uuids,
+            texts,
             hasher,
-            by_uuid,
             by_text,
             _memory: memory,
-        }))
+        };
+        users
+            ._memory
+            .try_grow(users.allocation_size())
+            .map_err(EngineError::running("the directory of users"))?;
+        Ok(Some(users))
     }
 
     /// How many they are.
     pub fn len(&self) -> usize {
-        self.ids.len()
+        self.uuids.len() + self.texts.len()
     }
 
-    /// The numbers of the users in the directory among `ids`. Keys are made for all first: lookups that follow each other
-    /// closely wait for memory at the same time, not in turn.
+    /// Memory that is used, in bytes, with that of ranks.
+    pub fn allocation_size(&self) -> usize {
+        let texts: usize = self.texts.iter().map(|text| size_of::<Box<str>>() + text.len()).sum();
+        let ranks = self.len() * 2 * size_of::<u32>();
+        self.uuids.allocation_size() + texts + self.by_text.allocation_size() + ranks
+    }
+
+    /// The numbers of the users in the directory among `ids`.
     pub fn find(&self, ids: &StringViewArray) -> Vec<Option<u32>> {
-        let keys: Vec<Option<Uuid>> = ids.iter().map(|id| id.and_then(parse_uuid)).collect();
-        let found = keys.iter().enumerate().map(|(row, key)| match key {
-            Some(uuid) => {
-                let found = self
-                    .by_uuid
-                    .find(self.hasher.hash_one(uuid), |(other, _)| other == uuid);
-                found.map(|&(_, number)| number)
+        let keys: Vec<Option<u128>> = ids.iter().map(|id| id.and_then(parse_uuid)).collect();
+        let mut found = self.uuids.find(&keys);
+        if self.texts.is_empty() {
+            return found;
+        }
+        for (row, number) in found.iter_mut().enumerate() {
+            if keys[row].is_none() && ids.is_valid(row) {
+                *number = self.find_text(ids.value(row));
             }
-            None if ids.is_null(row) => None,
-            None => {
-                let id = ids.value(row);
-                let is_same = |&number: &u32| self.ids.value(number as usize) == id;
-                self.by_text.find(self.hasher.hash_one(id), is_same).copied()
-            }
-        });
-        found.collect()
+        }
+        found
+    }
+
+    fn find_text(&self, id: &str) -> Option<u32> {
+        let is_same = |&place: &u32| *self.texts[place as usize] == *id;
+        let place = self.by_text.find(self.hasher.hash_one(id), is_same)?;
+        Some(self.uuids.len() as u32 + place)
     }
 }
 
@@ -128,7 +184,7 @@ impl Strangers {
     /// Nobody who is not among `users`, yet.
     pub fn to(users: &Users) -> Self {
         Self {
-            first: users.ids.len(),
+            first: users.len(),
             numbers: Mutex::default(),
         }
     }
@@ -161,133 +217,159 @@ impl RankedUsers {
         let strangers = strangers.numbers.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut in_order: Vec<(String, u32)> = strangers.into_iter().collect();
         in_order.sort_unstable_by_key(|(_, number)| *number);
-        let mut ranked = Self {
+        let strangers: Vec<String> = in_order.into_iter().map(|(id, _)| id).collect();
+        Self {
+            ranks: Ranks::of(&users, &strangers),
             users,
             details,
-            strangers: in_order.into_iter().map(|(id, _)| id).collect(),
-            rank_of: Vec::new(),
-            by_rank: Vec::new(),
-        };
-        ranked.rank();
-        ranked
-    }
-
-    fn rank(&mut self) {
-        let count = self.users.ids.len() + self.strangers.len();
-        // The first bytes decide nearly always, and lie together; the ids themselves are all over memory.
-        let mut order: Vec<(u64, u32)> = (0..count as u32)
-            .map(|number| (first_bytes(self.id(number)), number))
-            .collect();
-        order.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| self.id(a.1).cmp(self.id(b.1))));
-        self.by_rank = order.iter().map(|&(_, number)| number).collect();
-        self.rank_of = vec![0; count];
-        for (rank, &number) in (0u32..).zip(&self.by_rank) {
-            self.rank_of[number as usize] = rank;
+            strangers,
         }
     }
 
     /// A user's place in the order of ids.
     pub fn rank_of(&self, number: u32) -> u32 {
-        self.rank_of[number as usize]
+        match &self.ranks {
+            None => number,
+            Some(ranks) => ranks.rank_of[number as usize],
+        }
     }
 
     /// The user at a place in the order of ids.
     pub fn at_rank(&self, rank: u32) -> u32 {
-        self.by_rank[rank as usize]
-    }
-
-    /// A user's id.
-    pub fn id(&self, number: u32) -> &str {
-        let number = number as usize;
-        match number.checked_sub(self.users.ids.len()) {
-            None => self.users.ids.value(number),
-            Some(stranger) => &self.strangers[stranger],
+        match &self.ranks {
+            None => rank,
+            Some(ranks) => ranks.by_rank[rank as usize],
         }
     }
 
     /// Whether the user is in the export.
     pub fn is_listed(&self, number: u32) -> bool {
-        (number as usize) < self.users.ids.len()
+        (number as usize) < self.users.len()
     }
 
-    /// The columns of [`user_columns`], of users in the export; those of `None` are missing.
+    /// The ids of users.
+    pub fn ids(&self, numbers: &[u32]) -> ArrayRef {
+        let mut ids = StringViewBuilder::with_capacity(numbers.len()).with_fixed_block_size(COLUMN_BLOCK_BYTES);
+        let mut buffer = Uuid::encode_buffer();
+        let (uuids, texts) = (&self.users.uuids, &self.users.texts);
+        for &number in numbers {
+            match (number as usize).checked_sub(uuids.len()) {
+                None => ids.append_value(write_uuid(uuids.at(number), &mut buffer)),
+                Some(text) => match text.checked_sub(texts.len()) {
+                    None => ids.append_value(&*texts[text]),
+                    Some(stranger) => ids.append_value(&self.strangers[stranger]),
+                },
+            }
+        }
+        Arc::new(ids.finish())
+    }
+
+    /// The columns of [`detail_columns`], of users in the export; those of `None` are missing.
     pub fn details(&self, numbers: &[Option<u32>]) -> datafusion::common::Result<Vec<ArrayRef>> {
         self.details.take(numbers)
     }
 }
 
-fn insert_if_vacant<T>(entry: Entry<'_, T>, value: T) -> bool {
-    match entry {
-        Entry::Occupied(_) => false,
-        Entry::Vacant(place) => {
-            place.insert(value);
-            true
+impl Ranks {
+    /// The order of the users of the export and of strangers, who are by number.
+    fn of(users: &Users, strangers: &[String]) -> Option<Self> {
+        let uuid_count = users.uuids.len();
+        let texts = users.texts.iter().map(|text| &**text);
+        let others = texts.chain(strangers.iter().map(String::as_str));
+        let mut others: Vec<(&str, u32)> = others.zip(uuid_count as u32..).collect();
+        if others.is_empty() {
+            return None;
         }
-    }
-}
-
-/// The bytes of an id that is a UUID in its usual form: lower case, with hyphens. No two ids have the same.
-fn parse_uuid(id: &str) -> Option<Uuid> {
-    let text: &[u8; 36] = id.as_bytes().try_into().ok()?;
-    let hyphens = [text[8], text[13], text[18], text[23]];
-    if hyphens != [b'-'; 4] {
-        return None;
-    }
-    let (mut value, mut seen) = (0u128, 0u8);
-    for digits in [&text[..8], &text[9..13], &text[14..18], &text[19..23], &text[24..]] {
-        for &byte in digits {
-            let digit = HEXADECIMAL[usize::from(byte)];
-            seen |= digit;
-            value = value << 4 | u128::from(digit);
+        others.sort_unstable();
+        let mut by_rank = Vec::with_capacity(uuid_count + others.len());
+        let mut uuids = 0..uuid_count as u32;
+        for (id, number) in others {
+            let before = users.uuids.count_before(id) as u32;
+            by_rank.extend(uuids.start..before);
+            uuids.start = before;
+            by_rank.push(number);
         }
+        by_rank.extend(uuids);
+        let mut rank_of = vec![0; by_rank.len()];
+        for (rank, &number) in (0u32..).zip(&by_rank) {
+            rank_of[number as usize] = rank;
+        }
+        Some(Self { rank_of, by_rank })
     }
-    let is_hexadecimal = seen & NOT_HEXADECIMAL == 0;
-    is_hexadecimal.then_some(((value >> 64) as u64, value as u64))
-}
-
-const NOT_HEXADECIMAL: u8 = 0x80;
-
-/// The value of each lower-case hexadecimal digit.
-const HEXADECIMAL: [u8; 256] = {
-    let mut values = [NOT_HEXADECIMAL; 256];
-    let mut value = 0;
-    while value < 16 {
-        values[b"0123456789abcdef"[value as usize] as usize] = value;
-        value += 1;
-    }
-    values
-};
-
-fn first_bytes(id: &str) -> u64 {
-    let mut bytes = [0; size_of::<u64>()];
-    let length = id.len().min(bytes.len());
-    bytes[..length].copy_from_slice(&id.as_bytes()[..length]);
-    u64::from_be_bytes(bytes)
 }
 
 #[cfg(test)]
 mod tests {
+    use datafusion::arrow::array::AsArray;
+    use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, UnboundedMemoryPool};
+    use proptest::prelude::*;
+
+    use super::super::details::DetailsBuilder;
     use super::*;
 
+    fn memory() -> MemoryReservation {
+        let pool: Arc<dyn MemoryPool> = Arc::new(UnboundedMemoryPool::default());
+        MemoryConsumer::new("users").register(&pool)
+    }
+
+    fn directory(ids: &[&str]) -> Option<Users> {
+        let parts = ids.chunks(2).map(|ids| UserIds::of(&ids.iter().map(Some).collect()));
+        Users::try_new(UserIds::joined(parts.collect()), memory()).expect("few users")
+    }
+
+    const UUIDS: [&str; 2] = [
+        "0123abcd-89ef-4567-8000-00000000000f",
+        "a0000000-0000-4000-8000-000000000000",
+    ];
+
     #[test]
-    fn only_ids_in_the_usual_form_are_uuids() {
-        let id = "0123abcd-89ef-4567-8000-00000000000f";
-        assert_eq!(parse_uuid(id), Some((0x0123_abcd_89ef_4567, 0x8000_0000_0000_000f)));
-        for other in [
-            id.to_uppercase(),
-            id.replace('-', "0"),
-            id[1..].to_owned(),
-            id.replace('f', "g"),
-            format!("{id} "),
-        ] {
-            assert_eq!(parse_uuid(&other), None, "{other}");
+    fn an_id_that_stands_twice_makes_no_directory() {
+        for ids in [["a", "b", "a"], [UUIDS[0], UUIDS[1], UUIDS[0]]] {
+            assert!(directory(&ids).is_none(), "{ids:?}");
         }
+        assert!(directory(&["a", "A", UUIDS[0], &UUIDS[0].to_uppercase()]).is_some());
     }
 
     #[test]
-    fn first_bytes_sort_like_ids() {
-        assert!(first_bytes("a") < first_bytes("aa"));
-        assert!(first_bytes("zzzzzzzz1") == first_bytes("zzzzzzzz2"));
-        assert!(first_bytes("z") < first_bytes("अ"));
+    fn the_contract_has_every_shared_column() {
+        let shared = detail_columns().filter(|(_, sharing)| *sharing == Sharing::Shared);
+        assert_eq!(shared.map(|(name, _)| name).collect::<Vec<_>>(), SHARED);
+    }
+
+    fn some_ids() -> impl Strategy<Value = Vec<String>> {
+        let one = prop_oneof![
+            any::<u128>().prop_map(|bits| Uuid::from_u128(bits).to_string()),
+            "[0-9a-zअ=]{1,3}"
+        ];
+        prop::collection::btree_set(one, 0..40).prop_map(|ids| ids.into_iter().collect())
+    }
+
+    proptest! {
+        #[test]
+        fn users_and_strangers_are_found_and_ranked_in_the_order_of_ids(
+            (ids, listed) in some_ids().prop_flat_map(|ids| {
+                let listed = prop::collection::vec(any::<bool>(), ids.len());
+                (Just(ids), listed)
+            }),
+        ) {
+            let export: Vec<&str> = ids.iter().zip(&listed).filter(|(_, listed)| **listed).map(|(id, _)| id.as_str()).collect();
+            let users = Arc::new(directory(&export).expect("no id twice"));
+            let strangers = Strangers::to(&users);
+            let found = users.find(&ids.iter().rev().map(Some).collect());
+            let numbers = ids.iter().rev().zip(found).map(|(id, found)| match found {
+                Some(number) => number,
+                None => strangers.find_or_add(id).expect("few strangers"),
+            });
+            let mut numbers: Vec<u32> = numbers.collect();
+            numbers.reverse();
+            let details = DetailsBuilder::in_memory(users.len(), std::iter::empty()).finish(memory()).expect("details");
+            let ranked = RankedUsers::new(users, Arc::new(details), strangers);
+            for (rank, (&number, listed)) in (0u32..).zip(numbers.iter().zip(&listed)) {
+                prop_assert_eq!((ranked.rank_of(number), ranked.at_rank(rank)), (rank, number));
+                prop_assert_eq!(ranked.is_listed(number), *listed);
+            }
+            let written = ranked.ids(&numbers);
+            prop_assert_eq!(written.as_string_view().iter().flatten().collect::<Vec<_>>(), ids);
+        }
     }
 }

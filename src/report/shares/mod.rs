@@ -172,7 +172,7 @@ impl Recipe {
         let tables = TaskTables::new(self, exchanged, partition, workplace)?;
         let everybody = workplace
             .everybody
-            .get_or_try_init(|| Everybody::read(&tables, self.details_place(&workplace.context)))
+            .get_or_try_init(|| self.everybody(&tables, &workplace.context))
             .await?;
         let listed = listed_batches(&tables, Scope::Everything).await?;
         let batches = Batches::within(listed, Arc::clone(&self.bounds));
@@ -183,6 +183,11 @@ impl Recipe {
         let (ends, sizes) = (assembly.part_ends, assembly.part_sizes);
         let context = Arc::clone(&workplace.context);
         Ok(ReportGroup::over(assembly.batches, 0, ends, &sizes, reports, context))
+    }
+
+    async fn everybody(&self, tables: &TaskTables<'_>, context: &TaskContext) -> Result<Everybody, ReportError> {
+        let everybody = Everybody::read(tables).await?;
+        Ok(everybody.with_details_in(self.details_place(context)))
     }
 
     fn details_place(&self, context: &TaskContext) -> DetailsPlace {
