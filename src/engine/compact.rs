@@ -52,7 +52,7 @@ impl Packing {
 
 /// The same rows with texts of their own. Texts are views into what was read, or into what was sorted, and whoever asks for
 /// the size of the rows is told the size of all that.
-fn compacted(rows: &RecordBatch) -> Result<RecordBatch> {
+pub fn compacted(rows: &RecordBatch) -> Result<RecordBatch> {
     let columns = rows.columns().iter().map(|column| match column.as_string_view_opt() {
         Some(texts) => Arc::new(texts.gc()) as ArrayRef,
         None => Arc::clone(column),

@@ -189,7 +189,8 @@ fn is_plain(line: &[u8], separators: usize) -> bool {
 
 /// Whether a spreadsheet would run the text. A plain number, such as a phone number with its `+`, is harmless.
 pub fn is_formula(text: &str) -> bool {
-    text.starts_with(['=', '+', '-', '@', '\t', '\r']) && !is_number(text)
+    let begins_like_one = matches!(text.as_bytes().first(), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r'));
+    begins_like_one && !is_number(text)
 }
 
 fn is_number(text: &str) -> bool {

@@ -23,6 +23,7 @@ pub use rows::{ReportRows, unknown_users};
 pub use write::{ReportFormat, write_report};
 
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::common::spawn_buffered;
 use datafusion::prelude::DataFrame;
 
 use assembly::{Assembly, assemble_one};
@@ -44,6 +45,9 @@ const ASSEMBLED: [&str; 9] = [
     "reports/all_reports",
 ];
 
+/// Batches of rows that are made before they are written.
+const BATCHES_AHEAD: usize = 2;
+
 /// Whether all reports of a catalog may be assembled; its own queries run as they are.
 pub fn can_assemble(catalog: &Catalog) -> bool {
     catalog.are_built_in(&ASSEMBLED)
@@ -63,10 +67,10 @@ pub async fn report_of_batch(catalog: &Catalog, batch: &BatchId) -> Result<Senda
         batch: batch.clone(),
         date: catalog.date,
     })?;
-    Ok(rows
-        .execute_stream()
-        .await
-        .map_err(EngineError::running("the Course Progress Report"))?)
+    let rows = rows.execute_stream().await;
+    let rows = rows.map_err(EngineError::running("the Course Progress Report"))?;
+    // The next rows are made while these are written.
+    Ok(spawn_buffered(rows, BATCHES_AHEAD))
 }
 
 /// The rows of a batch, or `None` where it is not known.

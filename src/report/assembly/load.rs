@@ -1,15 +1,14 @@
 //! Reads the snapshot's tables into directories and numbers, several partitions at a time.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringViewArray};
+use datafusion::arrow::array::{Array, AsArray, BooleanArray, RecordBatch, StringViewArray};
 use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::{Float64Type, TimestampMicrosecondType};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
 use tokio::task::JoinSet;
 
 use super::super::all::{ReportBatch, read_batches};
@@ -21,7 +20,7 @@ use super::pieces::Pieces;
 use super::rows::{Enrolment, Key, Progress};
 use super::tables::Tables;
 use super::users::{Strangers, UserIds, Users, detail_columns, user_columns};
-use crate::engine::EngineError;
+use crate::engine::{EngineError, compacted};
 
 /// The users are in the first of these in which no id stands twice. The second is dearer to read.
 pub const USER_TABLES: [&str; 2] = ["users", "distinct_users"];
@@ -58,11 +57,8 @@ pub fn columns_of(table: &str) -> &'static [&'static str] {
 
 /// The batches of the table, without duplicates, in the order of their ids.
 pub async fn batches(tables: &dyn Tables, scope: Scope<'_>) -> Result<Vec<ReportBatch>, ReportError> {
-    let rows = collected(
-        tables.read("distinct_batches", &BATCH_COLUMNS, scope).await?,
-        "table batches",
-    )
-    .await?;
+    let rows = tables.read("distinct_batches", &BATCH_COLUMNS, scope).await?;
+    let rows = gathered(rows, "table batches").await?;
     let mut batches = read_batches(&rows)?;
     batches.sort_unstable_by(|a, b| a.batch_id.cmp(&b.batch_id));
     Ok(batches)
@@ -76,32 +72,31 @@ pub async fn enrolment_rows(
     tables.read("enrolments", &ENROLMENT_COLUMNS, scope).await
 }
 
-/// Some rows of `enrolments`, read to their end, and whom they name.
-pub async fn enrolments_and_users(
-    rows: Vec<SendableRecordBatchStream>,
-) -> Result<(Vec<RecordBatch>, HashSet<String>), ReportError> {
-    let batches = collected(rows, "table enrolments").await?;
-    let mut user_ids = HashSet::new();
-    for batch in &batches {
-        for id in texts(batch, "user_id")?.iter().flatten() {
-            if !user_ids.contains(id) {
-                user_ids.insert(id.to_owned());
-            }
-        }
-    }
-    Ok((batches, user_ids))
+/// The rows of `course_progress` in scope.
+pub async fn progress_rows(
+    tables: &dyn Tables,
+    scope: Scope<'_>,
+) -> Result<Vec<SendableRecordBatchStream>, ReportError> {
+    tables.read("course_progress", &PROGRESS_COLUMNS, scope).await
 }
 
-/// The rows of all partitions.
-async fn collected(
-    partitions: Vec<SendableRecordBatchStream>,
+/// Some rows of a table, read to their end and with nothing of what they were read among.
+pub async fn gathered(
+    rows: Vec<SendableRecordBatchStream>,
     what: &'static str,
 ) -> Result<Vec<RecordBatch>, ReportError> {
-    let rows = match as_one(partitions) {
-        Some(rows) => rows.try_collect().await.map_err(EngineError::running(what))?,
-        None => Vec::new(),
-    };
-    Ok(rows)
+    let read = read_partitions(rows, what, 1, move |rows, parts| {
+        parts[0].push(compacted(rows).map_err(EngineError::running(what))?);
+        Ok(())
+    });
+    Ok(read.await?.into_iter().flatten().collect())
+}
+
+/// A directory of those whom some rows name.
+pub fn named_users(rows: &[RecordBatch], memory: MemoryReservation) -> Result<Users, ReportError> {
+    let ids = rows.iter().map(|rows| Ok(UserIds::of(texts(rows, "user_id")?)));
+    let ids = UserIds::joined(ids.collect::<Result<_, ReportError>>()?);
+    Users::distinct(ids, memory)
 }
 
 /// Partitions that are read at the same time, as one stream; none where there is no partition.
@@ -141,10 +136,7 @@ pub async fn users(tables: &dyn Tables) -> Result<(Arc<Users>, &'static str), Re
 }
 
 /// The users who are wanted, without duplicates, with their details.
-pub async fn wanted_users(
-    tables: &dyn Tables,
-    wanted: HashSet<String>,
-) -> Result<(Arc<Users>, Arc<Details>), ReportError> {
+pub async fn wanted_users(tables: &dyn Tables, wanted: Users) -> Result<(Arc<Users>, Arc<Details>), ReportError> {
     let wanted = Arc::new(wanted);
     let columns: Vec<&'static str> = user_columns().collect();
     for table in USER_TABLES {
@@ -208,7 +200,7 @@ fn details_memory(tables: &dyn Tables, details: &DetailsBuilder) -> Result<Memor
     Ok(memory)
 }
 
-fn directory_memory(tables: &dyn Tables) -> MemoryReservation {
+pub fn directory_memory(tables: &dyn Tables) -> MemoryReservation {
     MemoryConsumer::new("the directory of users").register(&tables.memory_pool())
 }
 
@@ -220,18 +212,11 @@ fn repeated_users() -> ReportError {
     error.into()
 }
 
-fn only_wanted(rows: &RecordBatch, wanted: &HashSet<String>) -> Result<RecordBatch, ReportError> {
-    let is_wanted: BooleanArray = texts(rows, "user_id")?
-        .iter()
-        .map(|id| Some(id.is_some_and(|id| wanted.contains(id))))
-        .collect();
+fn only_wanted(rows: &RecordBatch, wanted: &Users) -> Result<RecordBatch, ReportError> {
+    let found = wanted.find(texts(rows, "user_id")?);
+    let is_wanted: BooleanArray = found.iter().map(|number| Some(number.is_some())).collect();
     let kept = filter_record_batch(rows, &is_wanted)?;
-    // Texts are views into the pages that were read; copying the few that are wanted lets go of the pages.
-    let columns = kept.columns().iter().map(|column| match column.as_string_view_opt() {
-        Some(texts) => Arc::new(texts.gc()) as ArrayRef,
-        None => Arc::clone(column),
-    });
-    Ok(RecordBatch::try_new(kept.schema(), columns.collect())?)
+    Ok(compacted(&kept).map_err(EngineError::running("table users"))?)
 }
 
 /// The enrolments by part. Strangers, and batches that only enrolments name, get numbers too.
@@ -256,11 +241,9 @@ pub async fn enrolments(
 
 /// The progress by part, of those who are enrolled somewhere.
 pub async fn progress(
-    tables: &dyn Tables,
-    scope: Scope<'_>,
+    rows: Vec<SendableRecordBatchStream>,
     enrolments: &Enrolments,
 ) -> Result<Vec<Pieces<Progress>>, ReportError> {
-    let rows = tables.read("course_progress", &PROGRESS_COLUMNS, scope).await?;
     let (users, strangers) = (Arc::clone(&enrolments.users), Arc::clone(&enrolments.strangers));
     let batches = Arc::clone(&enrolments.batches);
     let part_count = batches.part_count();

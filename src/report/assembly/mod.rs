@@ -27,7 +27,7 @@ use datafusion::catalog::TableProvider;
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::memory::MemoryStream;
 use datafusion::physical_plan::streaming::PartitionStream;
 use tokio::sync::OnceCell;
 
@@ -163,7 +163,8 @@ pub async fn assemble(
     parts: Range<usize>,
 ) -> Result<Assembly, ReportError> {
     let enrolled = load::enrolment_rows(tables, scope).await?;
-    let rows = numbered(tables, scope, enrolled, Arc::clone(&everybody.users), batches);
+    let progress = load::progress_rows(tables, scope).await?;
+    let rows = numbered(enrolled, progress, Arc::clone(&everybody.users), batches);
     let (rows, details) = tokio::try_join!(rows, everybody.details(tables))?;
     in_parts(rows, details, parts)
 }
@@ -172,15 +173,29 @@ pub async fn assemble(
 pub async fn assemble_one(tables: &dyn Tables, batch: &BatchId) -> Result<Assembly, ReportError> {
     let scope = Scope::OneBatch(batch);
     let batches = Batches::new(load::batches(tables, scope).await?, 1);
-    let rows = load::enrolment_rows(tables, scope).await?;
-    let (rows, user_ids) = load::enrolments_and_users(rows).await?;
-    let (users, details) = load::wanted_users(tables, user_ids).await?;
-    let rows = rows.first().map(RecordBatch::schema).map(|schema| {
-        let rows = futures::stream::iter(rows.into_iter().map(Ok));
-        Box::pin(RecordBatchStreamAdapter::new(schema, rows)) as SendableRecordBatchStream
-    });
-    let rows = numbered(tables, scope, rows.into_iter().collect(), users, batches).await?;
+    let (enrolled, progress) = (
+        load::enrolment_rows(tables, scope).await?,
+        load::progress_rows(tables, scope).await?,
+    );
+    let enrolled_users = async {
+        let rows = load::gathered(enrolled, "table enrolments").await?;
+        let named = load::named_users(&rows, load::directory_memory(tables))?;
+        let (users, details) = load::wanted_users(tables, named).await?;
+        Ok((rows, users, details))
+    };
+    // Progress is read while one thread has nothing left to do of the other tables.
+    let progress = load::gathered(progress, "table course_progress");
+    let ((enrolled, users, details), progress) = tokio::try_join!(enrolled_users, progress)?;
+    let rows = numbered(one_stream(enrolled)?, one_stream(progress)?, users, batches).await?;
     in_parts(rows, details, 0..1)
+}
+
+fn one_stream(rows: Vec<RecordBatch>) -> Result<Vec<SendableRecordBatchStream>, ReportError> {
+    let Some(schema) = rows.first().map(RecordBatch::schema) else {
+        return Ok(Vec::new());
+    };
+    let stream = MemoryStream::try_new(rows, schema, None).map_err(EngineError::running("rows in memory"))?;
+    Ok(vec![Box::pin(stream)])
 }
 
 /// Enrolments and progress as numbers, by part.
@@ -190,14 +205,13 @@ struct Numbered {
 }
 
 async fn numbered(
-    tables: &dyn Tables,
-    scope: Scope<'_>,
     enrolled: Vec<SendableRecordBatchStream>,
+    progress: Vec<SendableRecordBatchStream>,
     users: Arc<Users>,
     batches: Batches,
 ) -> Result<Numbered, ReportError> {
     let enrolments = load::enrolments(enrolled, users, batches).await?;
-    let progress = load::progress(tables, scope, &enrolments).await?;
+    let progress = load::progress(progress, &enrolments).await?;
     Ok(Numbered { enrolments, progress })
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use datafusion::common::ScalarValue;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::logical_expr::utils::conjunction;
@@ -42,7 +43,6 @@ impl Tables for Catalog {
     ) -> Result<Vec<SendableRecordBatchStream>, ReportError> {
         let failed = || EngineError::running(format!("table {table}"));
         let rows = self.session.table(table).await;
-        let mut rows = rows.and_then(|rows| rows.select_columns(columns)).map_err(failed())?;
         let within = match scope {
             Scope::Everything => None,
             Scope::OneBatch(batch) => Some(col("batch_id").eq(lit(batch.as_str()))),
@@ -53,9 +53,16 @@ impl Tables for Catalog {
                     .chain(ids.up_to.iter().map(|id| col("batch_id").lt_eq(lit(id)))),
             ),
         };
+        let mut rows = rows.map_err(failed())?;
         if let Some(within) = within {
             rows = rows.filter(within).map_err(failed())?;
         }
+        let column = |&name: &&'static str| match (name, scope) {
+            // What is known need not be read.
+            ("batch_id", Scope::OneBatch(batch)) => lit(ScalarValue::Utf8View(Some(batch.to_string()))).alias(name),
+            _ => col(name),
+        };
+        let rows = rows.select(columns.iter().map(column)).map_err(failed())?;
         Ok(rows.execute_stream_partitioned().await.map_err(failed())?)
     }
 

@@ -146,6 +146,16 @@ impl Users {
         Ok(Some(users))
     }
 
+    /// A directory of these ids, of which some may stand twice. Its size is added to `memory`.
+    pub fn distinct(mut ids: UserIds, memory: MemoryReservation) -> Result<Self, ReportError> {
+        ids.uuids.sort_unstable();
+        ids.uuids.dedup();
+        ids.texts.sort_unstable();
+        ids.texts.dedup();
+        let directory = Self::try_new(ids, memory)?;
+        Ok(directory.ok_or(EngineError::Lost("users"))?)
+    }
+
     /// How many they are.
     pub fn len(&self) -> usize {
         self.uuids.len() + self.texts.len()
