@@ -72,21 +72,6 @@ with
         select distinct time_window, period_start, null, null, 0, 0, 0, 0, false
         from calendar
     ),
-    -- The levels are sums of these, which are far fewer than batches and periods.
-    by_tenant_and_course as (
-        select
-            time_window,
-            period_start,
-            course_id,
-            tenant_id,
-            sum(downloads) as downloads,
-            sum(batches_downloaded) as batches_downloaded,
-            sum(requests) as requests,
-            sum(delivered) as delivered,
-            bool_or(is_fact) as is_fact
-        from facts
-        group by time_window, period_start, course_id, tenant_id
-    ),
     sums as (
         select
             case
@@ -104,7 +89,7 @@ with
             sum(requests) as requests,
             sum(delivered) as delivered,
             bool_or(is_fact) as is_fact
-        from by_tenant_and_course
+        from facts
         group by grouping sets (
             (time_window, period_start),
             (time_window, period_start, course_id),

@@ -91,7 +91,7 @@ impl CsvWriter {
         for row in range {
             let start = out.len();
             self.append_row(rows, row, Self::push_bare_cell, out);
-            // Hardly any line has a cell to quote, and to look at a line takes less time than to look at each of its cells.
+            // Few lines have a cell to quote, and to look at a line takes less time than to look at each of its cells.
             if !is_plain(&out[start..], separators) {
                 out.truncate(start);
                 self.append_row(rows, row, Self::push_cell, out);
@@ -204,7 +204,7 @@ fn is_number(text: &str) -> bool {
 mod tests {
     use std::sync::Arc;
 
-    use datafusion::arrow::array::{ArrayRef, RecordBatch, StringViewArray, new_null_array};
+    use datafusion::arrow::array::{ArrayRef, Date32Array, RecordBatch, StringViewArray, new_null_array};
     use datafusion::arrow::datatypes::DataType;
     use proptest::prelude::*;
 
@@ -252,12 +252,12 @@ mod tests {
         }
     }
 
-    /// Rows with these texts in all columns of text, and nothing in the others.
+    /// Rows with these texts in all columns of text, the number of the row as a day, and no percent.
     fn rows(texts: &[Option<String>]) -> ReportRows {
         let columns = COLUMNS.iter().map(|column| {
             let cells: ArrayRef = match column.kind {
                 CellKind::Text => Arc::new(StringViewArray::from_iter(texts)),
-                CellKind::Date => new_null_array(&DataType::Date32, texts.len()),
+                CellKind::Date => Arc::new(Date32Array::from_iter_values(0..texts.len() as i32)),
                 CellKind::Percent => new_null_array(&DataType::Int32, texts.len()),
             };
             (column.name, cells)
@@ -271,15 +271,19 @@ mod tests {
         fn lines_are_those_of_their_cells(
             texts in prop::collection::vec(prop::option::of("[a,\"\r\n=+अ]{0,4}|.*"), 0..6),
             skipped in 0..3usize,
+            date_format in prop::sample::select(vec!["%Y-%m-%d", "%d, %m", "\"%d\""]),
         ) {
             let range = skipped.min(texts.len())..texts.len();
-            let mut writer = CsvWriter::new(style());
+            let style = CsvStyle { date_format: date_format.to_owned(), ..style() };
+            let mut writer = CsvWriter::new(style);
             let (mut written, mut expected) = (Vec::new(), Vec::new());
             writer.append_some(&rows(&texts), range.clone(), &mut written);
-            for text in &texts[range] {
+            for row in range {
+                let day = NaiveDate::from_epoch_days(row as i32).expect("a day").format(date_format).to_string();
                 let cell = |kind| match kind {
-                    CellKind::Text => text.as_deref().unwrap_or_default(),
-                    CellKind::Date | CellKind::Percent => "",
+                    CellKind::Text => texts[row].as_deref().unwrap_or_default(),
+                    CellKind::Date => day.as_str(),
+                    CellKind::Percent => "",
                 };
                 writer.append_line(COLUMNS.iter().map(|column| cell(column.kind)), &mut expected);
             }

@@ -25,7 +25,9 @@ const PROGRESS_BYTES: usize = 24;
 /// Bytes of an enrolment.
 const ENROLMENT_BYTES: usize = 16;
 /// Bytes of a user's record beside the texts.
-const RECORD_BYTES: usize = 24;
+const RECORD_BYTES: usize = PLACE_BYTES + 16;
+/// Bytes of it that stay in memory where records are in a file. The texts that users share do too; they are not counted.
+const PLACE_BYTES: usize = 8;
 
 /// How the work is divided.
 #[derive(Debug)]
@@ -51,10 +53,11 @@ pub async fn within_memory(catalog: &Catalog, batches: &Batches, directory: usiz
     if directory + bytes_of_details(catalog) + enrolments <= budget {
         return Ok(everything(DetailsPlace::Memory));
     }
-    if directory + enrolments <= budget {
+    let users = directory + size_of(catalog, "users").0 * PLACE_BYTES;
+    if users + enrolments <= budget {
         return Ok(everything(DetailsPlace::TemporaryFile));
     }
-    let for_enrolments = budget.saturating_sub(directory).max(budget / 100 * LEAST_SHARE_PERCENT);
+    let for_enrolments = budget.saturating_sub(users).max(budget / 100 * LEAST_SHARE_PERCENT);
     Ok(Division {
         groups: divide(&sizes, for_enrolments / enrolment_bytes),
         details: DetailsPlace::TemporaryFile,

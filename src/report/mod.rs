@@ -33,7 +33,8 @@ use crate::engine::{EngineError, cluster_of};
 use crate::ids::BatchId;
 
 /// The queries whose rows are assembled without running them. Where a site has its own, they run.
-const ASSEMBLED: [&str; 9] = [
+const ASSEMBLED: [&str; 10] = [
+    "staging/distinct_users",
     "staging/distinct_enrolments",
     "staging/numeric_course_progress",
     "staging/distinct_course_progress",

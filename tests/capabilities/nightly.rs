@@ -469,6 +469,25 @@ mod same_bytes {
             );
         }
     }
+
+    #[test]
+    fn users_are_those_of_a_site_s_own_query() {
+        let queries = tempfile::tempdir().expect("a folder");
+        fs::create_dir(queries.path().join("staging")).expect("a folder");
+        let without_addresses = "select * replace (arrow_cast(null, 'Utf8View') as email) from users";
+        fs::write(queries.path().join("staging/distinct_users.sql"), without_addresses).expect("written");
+        let of_the_site = ["--queries", queries.path().to_str().expect("UTF-8")];
+        let exports = TestExports::small();
+        let report = |options: &[&str]| {
+            let (_out, day) = exports.nightly(options);
+            fs::read_to_string(day.join("csv/t1/b1.csv")).expect("a report")
+        };
+        let (usual, own) = (report(&[]), report(&of_the_site));
+        assert!(usual.contains("Asha Kumar,as***@example.org,"), "{usual}");
+        assert!(own.contains("Asha Kumar,,"), "{own}");
+        let one = exports.report("b1", &of_the_site);
+        assert!(one.contains("Asha Kumar,,"), "{one}");
+    }
 }
 
 mod publishing {

@@ -93,10 +93,13 @@ pub async fn gathered(
 }
 
 /// A directory of those whom some rows name.
-pub fn named_users(rows: &[RecordBatch], memory: MemoryReservation) -> Result<Users, ReportError> {
+pub fn named_users(tables: &dyn Tables, rows: &[RecordBatch]) -> Result<Users, ReportError> {
+    Users::distinct(ids_in(rows)?, directory_memory(tables))
+}
+
+fn ids_in(rows: &[RecordBatch]) -> Result<UserIds, ReportError> {
     let ids = rows.iter().map(|rows| Ok(UserIds::of(texts(rows, "user_id")?)));
-    let ids = UserIds::joined(ids.collect::<Result<_, ReportError>>()?);
-    Users::distinct(ids, memory)
+    Ok(UserIds::joined(ids.collect::<Result<_, ReportError>>()?))
 }
 
 /// Partitions that are read at the same time, as one stream; none where there is no partition.
@@ -140,16 +143,17 @@ pub async fn wanted_users(tables: &dyn Tables, wanted: Users) -> Result<(Arc<Use
     let wanted = Arc::new(wanted);
     let columns: Vec<&'static str> = user_columns().collect();
     for table in USER_TABLES {
-        let rows = tables.read(table, &columns, Scope::Everything).await?;
+        let rows = match wanted.len() {
+            0 => Vec::new(),
+            _ => tables.read(table, &columns, Scope::Everything).await?,
+        };
         let wanted = Arc::clone(&wanted);
         let read = read_partitions(rows, "table users", 1, move |rows, parts| {
             parts[0].push(only_wanted(rows, &wanted)?);
             Ok(())
         });
         let batches: Vec<RecordBatch> = read.await?.into_iter().flatten().collect();
-        let ids = batches.iter().map(|rows| Ok(UserIds::of(texts(rows, "user_id")?)));
-        let ids = UserIds::joined(ids.collect::<Result<_, ReportError>>()?);
-        let Some(users) = Users::try_new(ids, directory_memory(tables))? else {
+        let Some(users) = Users::try_new(ids_in(&batches)?, directory_memory(tables))? else {
             continue;
         };
         let sharing = detail_columns().map(|(_, sharing)| sharing);
@@ -200,7 +204,7 @@ fn details_memory(tables: &dyn Tables, details: &DetailsBuilder) -> Result<Memor
     Ok(memory)
 }
 
-pub fn directory_memory(tables: &dyn Tables) -> MemoryReservation {
+fn directory_memory(tables: &dyn Tables) -> MemoryReservation {
     MemoryConsumer::new("the directory of users").register(&tables.memory_pool())
 }
 

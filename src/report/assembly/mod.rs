@@ -179,7 +179,7 @@ pub async fn assemble_one(tables: &dyn Tables, batch: &BatchId) -> Result<Assemb
     );
     let enrolled_users = async {
         let rows = load::gathered(enrolled, "table enrolments").await?;
-        let named = load::named_users(&rows, load::directory_memory(tables))?;
+        let named = load::named_users(tables, &rows)?;
         let (users, details) = load::wanted_users(tables, named).await?;
         Ok((rows, users, details))
     };
@@ -190,6 +190,7 @@ pub async fn assemble_one(tables: &dyn Tables, batch: &BatchId) -> Result<Assemb
     in_parts(rows, details, 0..1)
 }
 
+/// Rows that were read, as the partitions of a table.
 fn one_stream(rows: Vec<RecordBatch>) -> Result<Vec<SendableRecordBatchStream>, ReportError> {
     let Some(schema) = rows.first().map(RecordBatch::schema) else {
         return Ok(Vec::new());

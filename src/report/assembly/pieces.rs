@@ -1,41 +1,47 @@
-//! Rows of one kind in pieces of one size.
-//!
-//! They grow without being moved, and all but the last piece are full: how much memory so many rows take is known before.
+//! Rows of one kind in pieces: they grow without being moved, and hardly more memory is taken than they fill.
 
-/// Rows of a full piece.
-pub const PIECE_ROWS: usize = 4_096;
+/// Rows of the first piece, and of the largest. Between them, a piece has room for as many rows as there are before it.
+const PIECE_ROWS: (usize, usize) = (128, 4_096);
 
 /// Some rows.
 #[derive(Debug, Clone)]
-pub struct Pieces<R>(Vec<Vec<R>>);
+pub struct Pieces<R> {
+    pieces: Vec<Vec<R>>,
+    rows: usize,
+}
 
 impl<R> Pieces<R> {
     /// Appends a row.
     pub fn push(&mut self, row: R) {
-        match self.0.last_mut() {
-            Some(piece) if piece.len() < PIECE_ROWS => piece.push(row),
-            _ => {
-                let mut piece = Vec::with_capacity(PIECE_ROWS);
-                piece.push(row);
-                self.0.push(piece);
-            }
+        let is_full = self.pieces.last().is_none_or(|piece| piece.len() == piece.capacity());
+        if is_full {
+            let (least, most) = PIECE_ROWS;
+            self.pieces.push(Vec::with_capacity(self.rows.clamp(least, most)));
+        }
+        if let Some(piece) = self.pieces.last_mut() {
+            piece.push(row);
+            self.rows += 1;
         }
     }
 
     /// Appends the rows of another reader.
     pub fn append(&mut self, other: Self) {
-        self.0.extend(other.0);
+        self.pieces.extend(other.pieces);
+        self.rows += other.rows;
     }
 
     /// How many rows there are.
     pub fn len(&self) -> usize {
-        self.0.iter().map(Vec::len).sum()
+        self.rows
     }
 }
 
 impl<R> Default for Pieces<R> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self {
+            pieces: Vec::new(),
+            rows: 0,
+        }
     }
 }
 
@@ -44,7 +50,7 @@ impl<R> IntoIterator for Pieces<R> {
     type IntoIter = std::iter::Flatten<std::vec::IntoIter<Vec<R>>>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter().flatten()
+        self.pieces.into_iter().flatten()
     }
 }
 
@@ -55,11 +61,13 @@ mod tests {
     #[test]
     fn rows_of_all_readers_come_in_their_order() {
         let (mut rows, mut more) = (Pieces::default(), Pieces::default());
-        let count = 2 * PIECE_ROWS + 1;
+        let count = 5 * PIECE_ROWS.1 + 1;
         (0..count).for_each(|row| rows.push(row));
         (count..count + 3).for_each(|row| more.push(row));
         rows.append(more);
         assert_eq!(rows.len(), count + 3);
+        let room: usize = rows.pieces.iter().map(Vec::capacity).sum();
+        assert!(room < count + PIECE_ROWS.0 + PIECE_ROWS.1, "room for {room} rows");
         assert!(rows.into_iter().eq(0..count + 3));
     }
 }

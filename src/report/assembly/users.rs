@@ -27,6 +27,9 @@ const SHARED: [&str; 5] = [
 /// Bytes of the blocks that a column's ids are written into.
 const COLUMN_BLOCK_BYTES: u32 = 512 * 1024;
 
+/// Bytes of an id that is no UUID, beside its text: where it lies, and what the allocator rounds up.
+const TEXT_BYTES: usize = size_of::<Box<str>>() + 16;
+
 /// Whether users have a text for themselves or share it with many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sharing {
@@ -81,7 +84,7 @@ impl UserIds {
     }
 }
 
-/// The users of the export by number. Those whose ids are UUIDs come first, then others; both in the order of their ids.
+/// Users by number: those of the export, or those whom rows name. Those whose ids are UUIDs come first, then others; both in the order of their ids.
 pub struct Users {
     uuids: SortedUuids,
     texts: Vec<Box<str>>,
@@ -163,7 +166,7 @@ impl Users {
 
     /// Memory that is used, in bytes, with that of ranks.
     pub fn allocation_size(&self) -> usize {
-        let texts: usize = self.texts.iter().map(|text| size_of::<Box<str>>() + text.len()).sum();
+        let texts: usize = self.texts.iter().map(|text| TEXT_BYTES + text.len()).sum();
         let ranks = self.len() * 2 * size_of::<u32>();
         self.uuids.allocation_size() + texts + self.by_text.allocation_size() + ranks
     }

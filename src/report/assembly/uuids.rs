@@ -20,7 +20,7 @@ pub struct SortedUuids {
 }
 
 impl SortedUuids {
-    /// Sorts UUIDs; `None` where one stands twice. There may be 2³² at most.
+    /// Sorts UUIDs; `None` where one stands twice. There are fewer than 2³².
     pub fn try_new(mut uuids: Vec<u128>) -> Option<Self> {
         uuids.sort_unstable();
         if uuids.windows(2).any(|pair| pair[0] == pair[1]) {
