@@ -52,7 +52,7 @@ pub struct Details {
 
 enum ColumnBuilder {
     Own,
-    Shared(SharedTexts),
+    Shared(Box<SharedTexts>),
 }
 
 enum Column {
@@ -115,7 +115,7 @@ impl DetailsBuilder {
     fn new(records: usize, columns: impl Iterator<Item = Sharing>, store: Store) -> Self {
         let builder = |sharing| match sharing {
             Sharing::Own => ColumnBuilder::Own,
-            Sharing::Shared => ColumnBuilder::Shared(SharedTexts::new()),
+            Sharing::Shared => ColumnBuilder::Shared(Box::new(SharedTexts::new())),
         };
         Self {
             columns: columns.map(builder).collect(),
