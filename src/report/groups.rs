@@ -48,8 +48,9 @@ pub async fn within_memory(catalog: &Catalog, batches: &Batches, directory: usiz
     };
     let budget = limit - READING_AND_WRITING.min(limit / 2);
     let sizes = part_sizes(catalog, batches).await?;
-    let enrolment_bytes = bytes_of_enrolment(catalog, sizes.iter().sum());
-    let enrolments = sizes.iter().sum::<usize>() * enrolment_bytes;
+    let rows = sizes.iter().sum();
+    let enrolment_bytes = bytes_of_enrolment(catalog, rows);
+    let enrolments = rows * enrolment_bytes;
     if directory + bytes_of_details(catalog) + enrolments <= budget {
         return Ok(everything(DetailsPlace::Memory));
     }
@@ -66,8 +67,7 @@ pub async fn within_memory(catalog: &Catalog, batches: &Batches, directory: usiz
 
 /// Bytes of an enrolment with its share of the progress.
 fn bytes_of_enrolment(catalog: &Catalog, enrolments: usize) -> usize {
-    let is_exported = catalog.inputs.iter().any(|input| input.table == "course_progress");
-    let progress = if is_exported {
+    let progress = if is_exported(catalog, "course_progress") {
         size_of(catalog, "course_progress").0
     } else {
         // Other tables make it; an enrolment has one row of it at most, unless some stand twice.
@@ -97,9 +97,14 @@ fn divide(sizes: &[usize], most_rows: usize) -> VecDeque<Range<usize>> {
     groups
 }
 
+/// Whether files of the exports are the table; otherwise other tables make it.
+fn is_exported(catalog: &Catalog, table: &str) -> bool {
+    catalog.inputs.iter().any(|input| input.table == table)
+}
+
 /// Rows of the files of a table, and bytes of their columns; of all files where other tables make it.
 fn size_of(catalog: &Catalog, table: &str) -> (usize, usize) {
-    let is_exported = catalog.inputs.iter().any(|input| input.table == table);
+    let is_exported = is_exported(catalog, table);
     let files = catalog
         .inputs
         .iter()

@@ -85,11 +85,8 @@ pub async fn gathered(
     rows: Vec<SendableRecordBatchStream>,
     what: &'static str,
 ) -> Result<Vec<RecordBatch>, ReportError> {
-    let read = read_partitions(rows, what, 1, move |rows, parts| {
-        parts[0].push(compacted(rows).map_err(EngineError::running(what))?);
-        Ok(())
-    });
-    Ok(read.await?.into_iter().flatten().collect())
+    let own_rows = move |rows: &RecordBatch| Ok(compacted(rows).map_err(EngineError::running(what))?);
+    of_each_batch(rows, what, own_rows).await
 }
 
 /// A directory of those whom some rows name.
@@ -125,12 +122,8 @@ fn as_one(partitions: Vec<SendableRecordBatchStream>) -> Option<SendableRecordBa
 pub async fn users(tables: &dyn Tables) -> Result<(Arc<Users>, &'static str), ReportError> {
     for table in USER_TABLES {
         let rows = tables.read(table, &["user_id"], Scope::Everything).await?;
-        let read = read_partitions(rows, "table users", 1, |rows, parts| {
-            parts[0].push(UserIds::of(texts(rows, "user_id")?));
-            Ok(())
-        });
-        let ids = UserIds::joined(read.await?.into_iter().flatten().collect());
-        if let Some(users) = Users::try_new(ids, directory_memory(tables))? {
+        let ids = of_each_batch(rows, "table users", |rows| Ok(UserIds::of(texts(rows, "user_id")?)));
+        if let Some(users) = Users::try_new(UserIds::joined(ids.await?), directory_memory(tables))? {
             return Ok((Arc::new(users), table));
         }
         tracing::warn!("table users has several rows of one user_id; the fullest counts");
@@ -148,11 +141,7 @@ pub async fn wanted_users(tables: &dyn Tables, wanted: Users) -> Result<(Arc<Use
             _ => tables.read(table, &columns, Scope::Everything).await?,
         };
         let wanted = Arc::clone(&wanted);
-        let read = read_partitions(rows, "table users", 1, move |rows, parts| {
-            parts[0].push(only_wanted(rows, &wanted)?);
-            Ok(())
-        });
-        let batches: Vec<RecordBatch> = read.await?.into_iter().flatten().collect();
+        let batches = of_each_batch(rows, "table users", move |rows| only_wanted(rows, &wanted)).await?;
         let Some(users) = Users::try_new(ids_in(&batches)?, directory_memory(tables))? else {
             continue;
         };
@@ -255,6 +244,19 @@ pub async fn progress(
         add_progress(rows, &users, &strangers, &batches, parts)
     });
     read.await
+}
+
+/// What `read` makes of each batch of all partitions, which are read at the same time.
+async fn of_each_batch<R: Send + 'static>(
+    rows: Vec<SendableRecordBatchStream>,
+    what: &'static str,
+    read: impl Fn(&RecordBatch) -> Result<R, ReportError> + Send + Sync + 'static,
+) -> Result<Vec<R>, ReportError> {
+    let made = read_partitions(rows, what, 1, move |rows, parts| {
+        parts[0].push(read(rows)?);
+        Ok(())
+    });
+    Ok(made.await?.into_iter().flatten().collect())
 }
 
 /// Reads all partitions of `rows` at the same time; `add` puts the rows of a batch into their parts.

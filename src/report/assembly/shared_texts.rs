@@ -1,11 +1,12 @@
 //! Texts that many users share, such as the names of districts: each is kept once and goes by its number.
 
+use std::hash::BuildHasher;
+
 use datafusion::arrow::array::{StringViewArray, StringViewBuilder};
 use datafusion::common::{DataFusionError, Result};
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
-use std::hash::BuildHasher;
 
 /// Bytes of the blocks that the texts lie in.
 const BLOCK_BYTES: u32 = 1 << 20;

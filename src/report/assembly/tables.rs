@@ -42,7 +42,7 @@ impl Tables for Catalog {
         scope: Scope<'_>,
     ) -> Result<Vec<SendableRecordBatchStream>, ReportError> {
         let failed = || EngineError::running(format!("table {table}"));
-        let rows = self.session.table(table).await;
+        let mut rows = self.session.table(table).await.map_err(failed())?;
         let within = match scope {
             Scope::Everything => None,
             Scope::OneBatch(batch) => Some(col("batch_id").eq(lit(batch.as_str()))),
@@ -53,7 +53,6 @@ impl Tables for Catalog {
                     .chain(ids.up_to.iter().map(|id| col("batch_id").lt_eq(lit(id)))),
             ),
         };
-        let mut rows = rows.map_err(failed())?;
         if let Some(within) = within {
             rows = rows.filter(within).map_err(failed())?;
         }

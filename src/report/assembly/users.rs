@@ -26,7 +26,6 @@ const SHARED: [&str; 5] = [
 ];
 /// Bytes of the blocks that a column's ids are written into.
 const COLUMN_BLOCK_BYTES: u32 = 512 * 1024;
-
 /// Bytes of an id that is no UUID, beside its text: where it lies, and what the allocator rounds up.
 const TEXT_BYTES: usize = size_of::<Box<str>>() + 16;
 
@@ -84,7 +83,8 @@ impl UserIds {
     }
 }
 
-/// Users by number: those of the export, or those whom rows name. Those whose ids are UUIDs come first, then others; both in the order of their ids.
+/// Users by number: those of the export, or those whom rows name. Those whose ids are UUIDs come first, then others; both in
+/// the order of their ids.
 pub struct Users {
     uuids: SortedUuids,
     texts: Vec<Box<str>>,
@@ -92,7 +92,7 @@ pub struct Users {
     /// The places of `texts`.
     by_text: HashTable<u32>,
     /// Held as long as the directory.
-    _memory: MemoryReservation,
+    memory: MemoryReservation,
 }
 
 /// Users whom only enrolments name, by number; theirs come after the export's.
@@ -140,10 +140,10 @@ impl Users {
             texts,
             hasher,
             by_text,
-            _memory: memory,
+            memory,
         };
         users
-            ._memory
+            .memory
             .try_grow(users.allocation_size())
             .map_err(EngineError::running("the directory of users"))?;
         Ok(Some(users))
