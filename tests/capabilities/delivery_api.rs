@@ -46,9 +46,9 @@ fn a_request_is_accepted_and_shown() {
     assert_eq!(page, json!({"items": [request], "next": null}));
     // A worker of this process is woken.
     service.runtime.block_on(async {
-        let woken = tokio::time::timeout(Duration::from_secs(5), service.parts.accepted.notified());
+        let woken = tokio::time::timeout(Duration::from_secs(30), service.parts.accepted.notified());
         woken.await.expect("a word to the worker");
-        let told = tokio::time::timeout(Duration::from_secs(5), service.parts.clicked.notified());
+        let told = tokio::time::timeout(Duration::from_secs(30), service.parts.clicked.notified());
         told.await.expect("a word to the writer of clicks");
     });
 }

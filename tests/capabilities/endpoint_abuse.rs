@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use pragati::server::Login;
 
 use crate::raw_client::{RawClient, code_of, kinds};
-use crate::running_endpoint::{EndpointSetup, RunningEndpoint};
-use crate::support::{TestExports, wait_at_most};
+use crate::running_endpoint::{EndpointSetup, RunningEndpoint, wait_until};
+use crate::support::TestExports;
 
 const ALL: &str = "all_tenants = true\npersonal = true";
 
@@ -20,10 +20,6 @@ fn believing() -> RunningEndpoint {
     let mut open = setup();
     open.login = Login::Dev;
     open.start()
-}
-
-fn wait_until(is_so: impl FnMut() -> bool, what: &str) {
-    wait_at_most(Duration::from_secs(15), is_so, what);
 }
 
 mod strangers {
@@ -170,7 +166,7 @@ mod cursors_and_portals {
         assert_eq!(kinds(&client.sync()), "12DsZ");
         assert_eq!(code_of(&client.query("fetch 1 from c")).as_deref(), Some("55006"));
         assert_eq!(code_of(&client.query("rollback")), None);
-        wait_until(|| endpoint.metrics.running.get() == 0, "the query ends");
+        wait_until(|| endpoint.metrics.running.get() == 0, "the query to end");
     }
 
     #[test]
@@ -180,7 +176,7 @@ mod cursors_and_portals {
         // Outside a transaction, that is at once.
         client.execute(MANY, "p", 1);
         assert_eq!(kinds(&client.sync()), "12DsZ");
-        wait_until(|| endpoint.metrics.running.get() == 0, "the query ends");
+        wait_until(|| endpoint.metrics.running.get() == 0, "the query to end");
         client.go_on("p", 1);
         assert_eq!(code_of(&client.sync()).as_deref(), Some("34000"));
 
@@ -191,7 +187,7 @@ mod cursors_and_portals {
         assert_eq!(kinds(&client.sync()), "DsZ");
         assert_eq!(endpoint.metrics.running.get(), 1);
         client.query("commit");
-        wait_until(|| endpoint.metrics.running.get() == 0, "the query ends");
+        wait_until(|| endpoint.metrics.running.get() == 0, "the query to end");
     }
 
     #[test]
@@ -266,14 +262,14 @@ mod accounts {
         assert!(endpoint.ask_on(&mut ravi, "select 1").is_ok());
 
         endpoint.write_users(&[("meena", ALL)]);
-        wait_until(|| endpoint.connect("meena").is_ok(), "meena is known");
+        wait_until(|| endpoint.connect("meena").is_ok(), "meena to be known");
         assert!(endpoint.ask_on(&mut ravi, "select 1").is_err());
         assert!(endpoint.connect("ravi").is_err());
         let mut meena = endpoint.connect("meena").expect("a connection");
         endpoint.write_users(&[("meena", "tenants = [\"t1\"]")]);
         wait_until(
             || endpoint.ask_on(&mut meena, "select 1").is_err(),
-            "the connection ends",
+            "the connection to end",
         );
     }
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use pragati::config::{Config, IdentityConfig};
 use pragati::delivery::source::ReportSource;
@@ -20,10 +21,16 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::support::TestExports;
+use crate::support::{TestExports, wait_at_most};
 
 pub const PASSWORD: &str = "pencil";
 const USERS_FILE: &str = "users.toml";
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits for something that comes soon.
+pub fn wait_until(is_so: impl FnMut() -> bool, what: &str) {
+    wait_at_most(PATIENCE, is_so, what);
+}
 
 /// An error's code and message.
 pub type Refused = (String, String);
