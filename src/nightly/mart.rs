@@ -62,7 +62,7 @@ impl MartFile {
             .set_compression(Compression::LZ4_RAW)
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
             .set_data_page_row_count_limit(PAGE_ROWS);
-        let zstd = Compression::ZSTD(ZstdLevel::try_new(1).map_err(parquet)?);
+        let zstd = Compression::ZSTD(ZstdLevel::default());
         for column in IN_ZSTD {
             properties = properties.set_column_compression(column.into(), zstd);
         }

@@ -44,7 +44,7 @@ impl RatioFiles {
         make_folder(&staged.path().join(table.folder()))?;
         let file = HashedFile::create(&staged.path().join(layout::part_path(table.folder(), 0)))?;
         let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).map_err(parquet)?))
+            .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
             .build();
         let csv_path = layout::table_csv_path(table.folder());

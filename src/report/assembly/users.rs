@@ -71,6 +71,11 @@ impl UserIds {
         known
     }
 
+    /// How many they are.
+    fn len(&self) -> usize {
+        self.uuids.len() + self.texts.len()
+    }
+
     /// All of these.
     pub fn joined(parts: Vec<Self>) -> Self {
         let mut all = Self::default();
@@ -119,15 +124,17 @@ struct Ranks {
 impl Users {
     /// A directory of these ids; `None` where one stands twice. Its size is added to `memory`.
     pub fn try_new(ids: UserIds, memory: MemoryReservation) -> Result<Option<Self>, ReportError> {
+        let given = ids.len();
+        let users = Self::distinct(ids, memory)?;
+        Ok(Some(users).filter(|users| users.len() == given))
+    }
+
+    /// A directory of these ids, of which some may stand twice. Its size is added to `memory`.
+    pub fn distinct(ids: UserIds, memory: MemoryReservation) -> Result<Self, ReportError> {
+        u32::try_from(ids.len()).map_err(|_| ReportError::TooManyIds("users"))?;
         let UserIds { uuids, mut texts } = ids;
-        u32::try_from(uuids.len() + texts.len()).map_err(|_| ReportError::TooManyIds("users"))?;
         texts.sort_unstable();
-        if texts.windows(2).any(|pair| pair[0] == pair[1]) {
-            return Ok(None);
-        }
-        let Some(uuids) = SortedUuids::try_new(uuids) else {
-            return Ok(None);
-        };
+        texts.dedup();
         let hasher = FixedState::default();
         let mut by_text = HashTable::with_capacity(texts.len());
         for (place, text) in (0u32..).zip(&texts) {
@@ -136,7 +143,7 @@ impl Users {
             });
         }
         let users = Self {
-            uuids,
+            uuids: SortedUuids::new(uuids),
             texts,
             hasher,
             by_text,
@@ -146,17 +153,7 @@ impl Users {
             .memory
             .try_grow(users.allocation_size())
             .map_err(EngineError::running("the directory of users"))?;
-        Ok(Some(users))
-    }
-
-    /// A directory of these ids, of which some may stand twice. Its size is added to `memory`.
-    pub fn distinct(mut ids: UserIds, memory: MemoryReservation) -> Result<Self, ReportError> {
-        ids.uuids.sort_unstable();
-        ids.uuids.dedup();
-        ids.texts.sort_unstable();
-        ids.texts.dedup();
-        let directory = Self::try_new(ids, memory)?;
-        Ok(directory.ok_or(EngineError::Lost("users"))?)
+        Ok(users)
     }
 
     /// How many they are.
@@ -336,11 +333,14 @@ mod tests {
     ];
 
     #[test]
-    fn an_id_that_stands_twice_makes_no_directory() {
+    fn an_id_that_stands_twice_makes_no_directory_or_is_kept_once() {
         for ids in [["a", "b", "a"], [UUIDS[0], UUIDS[1], UUIDS[0]]] {
             assert!(directory(&ids).is_none(), "{ids:?}");
         }
         assert!(directory(&["a", "A", UUIDS[0], &UUIDS[0].to_uppercase()]).is_some());
+        let twice = ["b", UUIDS[1], "a", UUIDS[0], "b", UUIDS[1]];
+        let distinct = Users::distinct(UserIds::of(&twice.iter().map(Some).collect()), memory()).expect("few users");
+        assert_eq!(distinct.len(), 4);
     }
 
     #[test]
