@@ -61,3 +61,4 @@ mod support;
 mod telemetry;
 mod terminal;
 mod token_issuer;
+mod writers;
