@@ -76,7 +76,7 @@ pub fn check_contract(table: Table, files: &TableFiles, inspected: &[InspectedFi
 pub fn check_columns(table: Table, source_name: &str, found: &SchemaRef) -> Result<(), ExportsError> {
     for column in table.columns() {
         match found.field_with_name(column.name) {
-            Ok(field) if column.kind.accepts(field.data_type()) => {}
+            Ok(field) if column.kind.accepts(field) => {}
             Ok(field) => {
                 return Err(ExportsError::wrong_type(
                     table.name(),

@@ -4,6 +4,7 @@
 
 mod blank;
 mod contract;
+mod convert;
 mod error;
 mod history;
 mod inspect;
@@ -16,6 +17,7 @@ mod table;
 
 pub use blank::{is_blank, nonblank};
 pub use contract::{Column, Kind, Table};
+pub use convert::{Unconvertible, canonical_array, expression_for};
 pub use error::ExportsError;
 pub use history::HistoryTable;
 pub use inspect::{InspectedFile, check_columns, check_contract, read_footers};
