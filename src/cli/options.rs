@@ -4,9 +4,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use bytesize::ByteSize;
-use chrono_tz::Tz;
 use clap::{ArgAction, Args};
 use pragati::config::{Config, ConfigError, DateChoice};
+use pragati::zone::Zone;
 use tracing_subscriber::EnvFilter;
 
 #[derive(Debug, Args)]
@@ -22,7 +22,7 @@ pub struct CommonOptions {
     date: Option<DateChoice>,
     /// Zone whose calendar gives the dates [default: Asia/Kolkata]
     #[arg(long, value_name = "ZONE", help_heading = "Common options")]
-    timezone: Option<Tz>,
+    timezone: Option<Zone>,
     /// Folder whose SQL files replace the built-in ones of the same name
     #[arg(long, value_name = "DIR", help_heading = "Common options")]
     queries: Option<PathBuf>,
@@ -63,7 +63,7 @@ impl CommonOptions {
         let mut config = Config::load(self.config.as_deref())?;
         config.exports = self.exports.clone().or(config.exports);
         config.date = self.date.unwrap_or(config.date);
-        config.timezone = self.timezone.unwrap_or(config.timezone);
+        config.timezone = self.timezone.clone().unwrap_or(config.timezone);
         config.queries = self.queries.clone().or(config.queries);
         config.memory_limit = self.memory_limit.or(config.memory_limit);
         config.threads = self.threads.or(config.threads);

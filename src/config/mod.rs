@@ -16,7 +16,6 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use bytesize::ByteSize;
-use chrono_tz::Tz;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
@@ -30,6 +29,7 @@ pub use secret::Secret;
 pub use serve::{DatabaseConfig, ServeConfig};
 
 use crate::ids::SnapshotDate;
+use crate::zone::Zone;
 
 /// The file that is read from the working folder when `--config` names none.
 pub const DEFAULT_FILE: &str = "pragati.toml";
@@ -63,7 +63,7 @@ pub struct Config {
     /// The snapshot to read: `latest` or a date.
     pub date: DateChoice,
     /// The zone whose calendar turns UTC timestamps into dates.
-    pub timezone: Tz,
+    pub timezone: Zone,
     /// A shipped mapping of a platform's raw tables: the name of a folder under `queries/staging/`.
     pub staging: Option<String>,
     /// Use a snapshot only when every table's folder holds `_SUCCESS`.
@@ -203,7 +203,7 @@ impl Default for Config {
         Self {
             exports: None,
             date: DateChoice::Latest,
-            timezone: Tz::Asia__Kolkata,
+            timezone: Zone::default(),
             staging: None,
             success_marker: false,
             queries: None,
@@ -345,7 +345,7 @@ mod tests {
         )
         .expect("a config");
         assert_eq!(config.exports.as_deref(), Some("s3://bucket/exports"));
-        assert_eq!(config.timezone, Tz::Asia__Dhaka);
+        assert_eq!(config.timezone.name(), "Asia/Dhaka");
         assert_eq!(config.memory_limit, Some(ByteSize::gb(2)));
         assert_eq!(config.report.unknown_users, UnknownUsers::Omit);
         assert_eq!(config.telemetry.ids, ["download", "save"]);

@@ -182,6 +182,9 @@ pub struct InputEntry {
 pub struct Versions {
     pub pragati: String,
     pub datafusion: String,
+    /// The edition of the time zone database, such as `2026f`; empty in manifests that do not say it.
+    #[serde(default)]
+    pub tz: String,
 }
 
 /// When the output was made.
