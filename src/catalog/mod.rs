@@ -9,6 +9,7 @@ mod mapping;
 mod telemetry;
 mod views;
 mod visibility;
+mod wider;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -36,6 +37,7 @@ use crate::queries::{Parameters, Queries, Query};
 use crate::telemetry::TelemetryFile;
 use mapping::Mapping;
 pub use telemetry::is_telemetry;
+pub use views::EARLIEST_DAY;
 pub use visibility::{MASK, Visibility};
 
 /// The tables and views of one snapshot.
@@ -109,9 +111,9 @@ impl Catalog {
         };
         catalog.register_files(&snapshot).await?;
         for mapping in &mappings {
-            mapping.register(&catalog.session).await?;
+            mapping.register(&catalog.session, &config.timezone).await?;
         }
-        telemetry::register(&catalog).await?;
+        telemetry::register(&catalog, &config.timezone).await?;
         let has_batches = snapshot
             .tables
             .get(Table::Batches.name())
