@@ -1,6 +1,11 @@
 //! Whatever types an exporter chooses: the same bytes as the usual ones give, or a refusal that says what to do.
 
-use std::fs;
+use std::fs::{self, File};
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
+use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use datafusion::parquet::arrow::ArrowWriter;
 
 use crate::support::{
     BATCHES, COURSE_PROGRESS, ENROLMENTS, TestExports, USERS, batches, course_progress, enrolments, select, wrapped,
@@ -235,6 +240,27 @@ fn a_missing_column_s_message_lists_names_that_are_nearly_so() {
     or map the table with `[tables.users] sql`
     "#);
     assert!(!complaint("user_id as uid").contains("spelled"));
+}
+
+#[test]
+fn two_columns_of_one_name_are_refused() {
+    let exports = TestExports::small();
+    let names = ["user_id", "email", "first_name", "email"];
+    let fields: Vec<_> = names
+        .iter()
+        .map(|name| Field::new(*name, DataType::Utf8, true))
+        .collect();
+    let column: ArrayRef = Arc::new(StringArray::from(vec!["a"]));
+    let columns = vec![column; fields.len()];
+    let rows = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).expect("rows");
+    let file = File::create(exports.file("users")).expect("a file");
+    let mut writer = ArrowWriter::try_new(file, rows.schema(), None).expect("a writer");
+    writer.write(&rows).expect("written");
+    writer.close().expect("closed");
+    insta::assert_snapshot!(wrapped(&exports.complaint(1, "check", &[])), @r"
+    error: table users: column email stands more than once in
+    EXPORTS/users/date=2026-11-22/part-00000.parquet; export it once, under one name
+    ");
 }
 
 #[test]

@@ -27,6 +27,7 @@ mod exports;
 mod exports_types;
 mod figures;
 mod history;
+mod impossible_times;
 mod memory;
 #[cfg(feature = "cluster")]
 mod network;
