@@ -68,6 +68,9 @@ pub struct Config {
     pub staging: Option<String>,
     /// Use a snapshot only when every table's folder holds `_SUCCESS`.
     pub success_marker: bool,
+    /// Read a table that has no rows on the day although it has some on an earlier one. Without, that is taken for a failed
+    /// export, and refused.
+    pub allow_empty: bool,
     /// A folder whose SQL files replace the built-in ones of the same name.
     pub queries: Option<PathBuf>,
     /// The memory that a run may use; none means no limit. Bytes.
@@ -206,6 +209,7 @@ impl Default for Config {
             timezone: Zone::default(),
             staging: None,
             success_marker: false,
+            allow_empty: false,
             queries: None,
             memory_limit: None,
             threads: None,

@@ -157,6 +157,11 @@ impl Table {
         }
     }
 
+    /// The column of that name.
+    pub fn column(self, name: &str) -> Option<&'static Column> {
+        self.columns().iter().find(|column| column.name == name)
+    }
+
     /// The schema that the engine sees, whatever the exporter wrote.
     pub fn schema(self) -> SchemaRef {
         let fields: Vec<Field> = self

@@ -24,6 +24,9 @@ pub struct Manifest {
     pub rejected: Vec<Rejected>,
     pub files: Vec<FileEntry>,
     pub inputs: Vec<InputEntry>,
+    /// What lies in the exports and was not read, or is missing although other days have it.
+    #[serde(default)]
+    pub notes: Vec<String>,
     pub versions: Versions,
     pub timings: Timings,
 }
