@@ -163,7 +163,7 @@ fn is_signed(column: &ColumnChunkMetaData) -> bool {
     );
     let descriptor = column.column_descr();
     let is_unsigned = match descriptor.logical_type_ref() {
-        Some(LogicalType::Integer(integer)) => !integer.is_signed(),
+        Some(LogicalType::Integer(integer)) => !integer.is_signed,
         _ => matches!(
             descriptor.converted_type(),
             ConvertedType::UINT_8 | ConvertedType::UINT_16 | ConvertedType::UINT_32 | ConvertedType::UINT_64
