@@ -36,7 +36,7 @@ pub struct NewReport {
     "snapshot_date": "2026-11-22",
     "failure": null,
     "file": {
-        "name": "course-progress_Batch 1_2026-11-22.csv",
+        "name": "course-progress_Batch-1_2026-11-22.csv",
         "bytes": 48211,
         "rows": 312,
         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
