@@ -129,7 +129,7 @@ pub struct BatchPage {
 }
 
 impl ReportRequest {
-    /// What its requester sees of a request at the time `now`.
+    /// The requester's view of a request at the time `now`.
     pub fn of(request: &Request, links: &Links, now: DateTime<Utc>) -> Self {
         let file = match file_of(request, links, now) {
             FileState::There { file, ends_at } => Some(FileView {
@@ -177,22 +177,22 @@ impl BatchView {
     }
 }
 
-/// Whether a request's file can be fetched.
+/// Whether a request's file can be downloaded.
 #[derive(Debug, PartialEq, Eq)]
 pub enum FileState<'a> {
     There {
         file: &'a ReportFile,
         ends_at: DateTime<Utc>,
     },
-    /// The request is under way.
+    /// The request is not finished.
     NotYet,
-    /// The request failed, for another reason than mail.
+    /// The request failed before there was a file for the requester.
     Never,
-    /// It is not kept any more.
+    /// The file is not kept any more.
     Gone,
 }
 
-/// Whether the file of a request can be fetched at the time `now`. A report that could not be mailed can be.
+/// Whether a request's file can be downloaded at the time `now`. This includes a report whose mail failed.
 pub fn file_of<'a>(request: &'a Request, links: &Links, now: DateTime<Utc>) -> FileState<'a> {
     if !request.status.is_final() {
         return FileState::NotYet;
