@@ -26,8 +26,10 @@ mod endpoint_tenants;
 mod exports;
 mod exports_files;
 mod exports_layout;
+mod exports_types;
 mod figures;
 mod history;
+mod impossible_times;
 mod memory;
 #[cfg(feature = "cluster")]
 mod network;
@@ -64,3 +66,4 @@ mod support;
 mod telemetry;
 mod terminal;
 mod token_issuer;
+mod zones;
