@@ -1,5 +1,5 @@
-//! The input contract (DESIGN, section 2): exports as real exporters write them, and what is said of those that
-//! cannot be used.
+//! The input contract (`docs/design.md`, "Exports"): exports as real exporters write them, and what is said of those
+//! that cannot be used.
 
 use std::fs::{self, File};
 use std::path::Path;
