@@ -1,4 +1,4 @@
-//! An executor: runs tasks, and keeps what they exchange until it is fetched.
+//! An executor: runs tasks, and keeps their shuffle files until they are fetched.
 
 use std::fs::File;
 use std::net::SocketAddr;
@@ -27,34 +27,34 @@ use crate::engine::cluster::{LARGEST_MESSAGE, PlanCodec, Tls, registry, with_con
 use crate::engine::{SchedulerAddress, TempFiles, TlsFiles};
 use crate::nightly::{lock_folder, make_private_folder, tasks};
 
-/// How long the scheduler is waited for at start.
+/// How long an executor waits for the scheduler at start.
 const WAIT_FOR_SCHEDULER: Duration = Duration::from_secs(60);
-/// How long exchanged rows lie that nobody asked to remove, and how often they are looked for.
+/// How long shuffle files are kept that nobody asked to remove, and how often they are looked for.
 const FORGOTTEN_DATA: Duration = Duration::from_secs(24 * 3_600);
 const LOOK_FOR_FORGOTTEN: Duration = Duration::from_secs(600);
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// How an executor runs.
+/// Settings of an executor.
 #[derive(Debug, Clone)]
 pub struct ExecutorOptions {
     pub scheduler: SchedulerAddress,
-    /// Where other executors and clients fetch what tasks made.
+    /// Where other executors and clients fetch shuffle files.
     pub listen: SocketAddr,
-    /// The name or address by which they reach it; none means that of `listen`.
+    /// The host name or address that others connect to; `None` means that of `listen`.
     pub advertised_host: Option<String>,
-    /// Tasks at a time; none means one a core.
+    /// Concurrent tasks; `None` means one a core.
     pub slots: Option<NonZeroUsize>,
-    /// Memory of all tasks together; none means most of the machine's.
+    /// Memory of all tasks together; `None` means most of the machine's.
     pub memory_limit: Option<ByteSize>,
-    /// Where exchanged rows, spilled ones and unfinished files go. No other executor uses it.
+    /// Folder of shuffle files, spill files and unfinished output. Executors must not share it.
     pub work_folder: PathBuf,
-    /// None: connections are not encrypted.
+    /// `None`: connections are not encrypted.
     pub tls: Option<TlsFiles>,
-    /// Whether others may connect without encryption.
+    /// Whether unencrypted connections from other machines are allowed.
     pub is_trusted_network: bool,
 }
 
-/// Runs an executor until the process is told to end; then it ends its tasks first.
+/// Runs an executor until the process is told to stop; then it ends its tasks first.
 pub async fn run_executor(options: ExecutorOptions) -> std::result::Result<(), ClusterError> {
     check_address(options.listen, options.tls.is_some(), options.is_trusted_network)?;
     let tls = options.tls.as_ref().map(Tls::read).transpose()?;
@@ -101,14 +101,14 @@ pub async fn run_executor(options: ExecutorOptions) -> std::result::Result<(), C
         .map_err(ClusterError::of("executor"))
 }
 
-/// Takes the work folder for this executor alone, as long as the claim is held.
+/// Locks the work folder for this executor, as long as the file is open.
 fn claim(work: &Path) -> std::result::Result<File, ClusterError> {
     make_private_folder(work).map_err(|error| unusable(work, &error))?;
     let lock = lock_folder(work).map_err(|error| unusable(work, &error))?;
     lock.ok_or_else(|| unusable(work, &"another executor uses it"))
 }
 
-/// A private folder in the work folder, without what an executor that was killed left there.
+/// An empty private folder in the work folder; leftovers of a killed executor are removed.
 fn emptied(work: &Path, name: &str) -> std::result::Result<PathBuf, ClusterError> {
     let folder = work.join(name);
     match std::fs::remove_dir_all(&folder) {
@@ -126,7 +126,7 @@ fn unusable(folder: &Path, reason: &dyn std::fmt::Display) -> ClusterError {
     }
 }
 
-/// What tasks fetch rows of other executors with.
+/// The session settings with which tasks fetch rows of other executors.
 fn settings(connections: Option<&EndpointOverrideFn>) -> SessionConfig {
     let config = with_connections(SessionConfig::new_with_ballista(), connections.is_some());
     match connections {
@@ -143,7 +143,7 @@ fn runtime(spilled: &Path, stores: &Arc<Stores>) -> Result<Arc<RuntimeEnv>> {
         .build_arc()
 }
 
-/// Ballista's own service, encrypted.
+/// Ballista's own Flight service, with TLS.
 fn flight_with_tls(tls: Tls) -> Arc<ArrowFlightServerProvider> {
     Arc::new(move |work_folder, address, mut shutdown, _| {
         let tls = tls.of_server();

@@ -50,6 +50,7 @@ mod ratio_over_time;
 mod raw_client;
 mod reports;
 mod requests;
+mod rooms;
 #[cfg(feature = "cluster")]
 mod running_cluster;
 mod running_endpoint;
