@@ -35,6 +35,7 @@ mod node;
 mod oracle;
 mod page;
 mod postgres;
+mod prepared;
 mod prometheus;
 mod published;
 mod python;
