@@ -1,8 +1,5 @@
-// Starts Debian's Chromium, as Playwright drives it, with a profile of its own and no word to the network.
+// Starts Debian's Chromium once, as Playwright drives it, with a profile of its own and no word to the network.
 
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { chromium } from "playwright-core";
 
 const ARGUMENTS = [
@@ -16,24 +13,23 @@ const ARGUMENTS = [
   "--disable-sync",
 ];
 
-/** Runs `work(context)` in a browser of its own; `options` are Playwright's of a context. */
+/** The browser, once it is needed. */
+let browser;
+
+/** Runs `work(context)` as a visitor of their own, without cookies or storage; `options` are Playwright's of a context. */
 export async function inBrowser(options, work) {
-  const profile = await mkdtemp(join(tmpdir(), "pragati-browser-"));
+  browser ??= await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ARGUMENTS });
+  const context = await browser.newContext({ acceptDownloads: true, ...options });
   try {
-    const context = await chromium.launchPersistentContext(profile, {
-      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-      args: ARGUMENTS,
-      acceptDownloads: true,
-      ...options,
-    });
-    try {
-      return await work(context);
-    } finally {
-      await context.close();
-    }
+    return await work(context);
   } finally {
-    await rm(profile, { recursive: true, force: true });
+    await context.close();
   }
+}
+
+/** Ends the browser; a script that used one ends only then. */
+export async function closeBrowser() {
+  await browser?.close();
 }
 
 /** Signs in with an access token, as a person does, and waits for the figures. */
