@@ -1,5 +1,8 @@
-// Starts Debian's Chromium once, as Playwright drives it, with a profile of its own and no word to the network.
+// Starts Debian's Chromium, as Playwright drives it, with a profile of its own and no word to the network.
 
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { chromium } from "playwright-core";
 
 const ARGUMENTS = [
@@ -13,23 +16,24 @@ const ARGUMENTS = [
   "--disable-sync",
 ];
 
-/** The browser, once it is needed. */
-let browser;
-
-/** Runs `work(context)` as a visitor of their own, without cookies or storage; `options` are Playwright's of a context. */
+/** Runs `work(context)` in a browser of its own; `options` are Playwright's of a context. */
 export async function inBrowser(options, work) {
-  browser ??= await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ARGUMENTS });
-  const context = await browser.newContext({ acceptDownloads: true, ...options });
+  const profile = await mkdtemp(join(tmpdir(), "pragati-browser-"));
   try {
-    return await work(context);
+    const context = await chromium.launchPersistentContext(profile, {
+      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+      args: ARGUMENTS,
+      acceptDownloads: true,
+      ...options,
+    });
+    try {
+      return await work(context);
+    } finally {
+      await context.close();
+    }
   } finally {
-    await context.close();
+    await rm(profile, { recursive: true, force: true });
   }
-}
-
-/** Ends the browser; a script that used one ends only then. */
-export async function closeBrowser() {
-  await browser?.close();
 }
 
 /** Signs in with an access token, as a person does, and waits for the figures. */

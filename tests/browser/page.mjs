@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { closeBrowser, inBrowser, shown, signIn } from "./browser.mjs";
+import { inBrowser, shown, signIn } from "./browser.mjs";
 
 const settings = JSON.parse(await readFile(process.argv[2], "utf8"));
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -315,5 +315,3 @@ await scenario("without batches and clicks", {}, async (page) => {
   await page.getByText("No downloads in this time.").waitFor();
   await expectAccessible(page);
 });
-
-await closeBrowser();

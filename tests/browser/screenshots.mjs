@@ -1,7 +1,7 @@
 // Takes the pictures of docs/images: node screenshots.mjs URL TOKEN FOLDER, over a `pragati serve --dev-auth` of sample data.
 
 import { join } from "node:path";
-import { closeBrowser, inBrowser, shown, signIn } from "./browser.mjs";
+import { inBrowser, shown, signIn } from "./browser.mjs";
 
 const [url, token, folder] = process.argv.slice(2);
 const DESK = { width: 1200, height: 1000 };
@@ -22,5 +22,3 @@ for (const [name, options, fullPage] of [
     if (process.env.ALL) await page.screenshot({ path: join(folder, `${name}-full.png`), fullPage: true });
   });
 }
-
-await closeBrowser();
