@@ -23,7 +23,7 @@ use tonic::transport::Server;
 
 use super::stores::Stores;
 use super::{ClusterError, check_address};
-use crate::engine::cluster::{LARGEST_MESSAGE, PlanCodec, Tls, registry, with_connections};
+use crate::engine::cluster::{LARGEST_MESSAGE, PlanCodec, Tls, fetching_connections, registry, with_connections};
 use crate::engine::{SchedulerAddress, TempFiles, TlsFiles};
 use crate::nightly::{lock_folder, make_private_folder, tasks};
 
@@ -63,7 +63,7 @@ pub async fn run_executor(options: ExecutorOptions) -> std::result::Result<(), C
     let temporary = emptied(&options.work_folder, "temporary")?;
     let slots = options.slots.or(std::thread::available_parallelism().ok());
     let stores = Arc::new(Stores::default());
-    let connections = tls.as_ref().map(Tls::of_connections);
+    let (fetching, is_encrypted) = (fetching_connections(tls.as_ref()), tls.is_some());
     let spilled = temporary.clone();
     let process = ExecutorProcessConfig {
         bind_host: options.listen.ip().to_string(),
@@ -91,7 +91,7 @@ pub async fn run_executor(options: ExecutorOptions) -> std::result::Result<(), C
             tasks::functions(),
         ))),
         override_runtime_producer: Some(Arc::new(move |_: &SessionConfig| runtime(&spilled, &stores))),
-        override_config_producer: Some(Arc::new(move || settings(connections.as_ref()))),
+        override_config_producer: Some(Arc::new(move || settings(&fetching, is_encrypted))),
         override_create_grpc_client_endpoint: tls.as_ref().map(Tls::of_connections),
         override_arrow_flight_service: tls.clone().map(flight_with_tls),
         ..ExecutorProcessConfig::default()
@@ -127,12 +127,9 @@ fn unusable(folder: &Path, reason: &dyn std::fmt::Display) -> ClusterError {
 }
 
 /// The session settings with which tasks fetch rows of other executors.
-fn settings(connections: Option<&EndpointOverrideFn>) -> SessionConfig {
-    let config = with_connections(SessionConfig::new_with_ballista(), connections.is_some());
-    match connections {
-        None => config,
-        Some(secured) => config.with_ballista_override_create_grpc_client_endpoint(Arc::clone(secured)),
-    }
+fn settings(fetching: &EndpointOverrideFn, is_encrypted: bool) -> SessionConfig {
+    with_connections(SessionConfig::new_with_ballista(), is_encrypted)
+        .with_ballista_override_create_grpc_client_endpoint(Arc::clone(fetching))
 }
 
 fn runtime(spilled: &Path, stores: &Arc<Stores>) -> Result<Arc<RuntimeEnv>> {

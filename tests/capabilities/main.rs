@@ -39,6 +39,7 @@ mod node;
 mod oracle;
 mod page;
 mod postgres;
+mod prepared;
 mod prometheus;
 mod published;
 mod python;

@@ -13,7 +13,7 @@ use ballista_core::config::{
     BALLISTA_CLIENT_GRPC_TCP_KEEPALIVE_SECONDS, BALLISTA_CLIENT_IO_RETRIES_TIMES,
     BALLISTA_CLIENT_IO_RETRY_WAIT_TIME_MS,
 };
-use ballista_core::extension::{BallistaConfigGrpcEndpoint, SessionConfigExt};
+use ballista_core::extension::{BallistaConfigGrpcEndpoint, EndpointOverrideFn, SessionConfigExt};
 use ballista_core::serde::protobuf::execute_query_params::Query;
 use ballista_core::serde::protobuf::job_status::Status;
 use ballista_core::serde::protobuf::scheduler_grpc_client::SchedulerGrpcClient;
@@ -39,8 +39,8 @@ use crate::engine::cluster_options::{ClusterOptions, SchedulerAddress};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// Seconds until an executor gives up connecting to another executor. Ballista's default is minutes.
-const EXECUTORS_CONNECT_SECONDS: usize = 5;
-const EXECUTORS_KEEP_ALIVE_SECONDS: usize = 10;
+const EXECUTORS_CONNECT_SECONDS: u64 = 5;
+const EXECUTORS_KEEP_ALIVE_SECONDS: u64 = 10;
 /// Retries of an executor's fetch. After that the whole job is submitted again.
 const EXECUTORS_FETCH_RETRIES: usize = 1;
 /// Retries of this client's fetch from an executor, and the time between them.
@@ -245,13 +245,13 @@ impl Cluster {
             let executor = location.executor_meta.ok_or_else(missing)?;
             let partition = location.partition_id.ok_or_else(missing)?;
             let port = u16::try_from(executor.port).map_err(|_| missing())?;
-            let connections = tls.as_ref().map(Tls::of_connections);
+            let connections = fetching_connections(tls.as_ref());
             let client = BallistaClient::try_new(
                 &executor.host,
                 port,
                 LARGEST_MESSAGE,
                 tls.is_some(),
-                connections.map(|secured| Arc::new(BallistaConfigGrpcEndpoint::new(secured))),
+                Some(Arc::new(BallistaConfigGrpcEndpoint::new(connections))),
                 FETCH_RETRIES,
                 FETCH_RETRY_WAIT_MS,
                 0,
@@ -281,18 +281,55 @@ pub fn with_settings(endpoint: Endpoint) -> Endpoint {
         .keep_alive_while_idle(true)
 }
 
-/// How tasks connect to the executors whose rows they fetch.
+/// How rows are fetched from executors, encrypted or not.
+///
+/// Ballista's own connections for this have neither a connect timeout nor keep-alive probes, whatever its settings say
+/// (55.0: `BallistaClient::try_new`): a task would wait for ever, and hold its executor's slot, for rows of an executor that
+/// the network no longer reaches.
+pub fn fetching_connections(tls: Option<&Tls>) -> EndpointOverrideFn {
+    let tls = tls.cloned();
+    Arc::new(move |endpoint| {
+        let endpoint = match &tls {
+            Some(tls) => tls.secured(endpoint)?,
+            None => with_settings(endpoint),
+        };
+        let (connect, silence) = (EXECUTORS_CONNECT_SECONDS, EXECUTORS_KEEP_ALIVE_SECONDS);
+        Ok(noticing(
+            endpoint,
+            Duration::from_secs(connect),
+            Duration::from_secs(silence),
+        ))
+    })
+}
+
+/// A connection that is given up where it is not made within `connect`, or where nothing comes for `silence` and a probe then
+/// has no answer for as long again.
+fn noticing(endpoint: Endpoint, connect: Duration, silence: Duration) -> Endpoint {
+    endpoint
+        .connect_timeout(connect)
+        .tcp_keepalive(Some(silence))
+        .http2_keep_alive_interval(silence)
+        .keep_alive_timeout(silence)
+}
+
+/// Ballista's settings of tasks: the size of messages, attempts at fetching rows, and the connection to the scheduler.
 pub fn with_connections(config: SessionConfig, with_tls: bool) -> SessionConfig {
     config
         .with_ballista_use_tls(with_tls)
         .with_ballista_grpc_client_max_message_size(LARGEST_MESSAGE)
-        .set_usize(BALLISTA_CLIENT_GRPC_CONNECT_TIMEOUT_SECONDS, EXECUTORS_CONNECT_SECONDS)
+        .set_usize(
+            BALLISTA_CLIENT_GRPC_CONNECT_TIMEOUT_SECONDS,
+            EXECUTORS_CONNECT_SECONDS as usize,
+        )
         .set_usize(BALLISTA_CLIENT_IO_RETRIES_TIMES, EXECUTORS_FETCH_RETRIES)
         .set_usize(BALLISTA_CLIENT_IO_RETRY_WAIT_TIME_MS, FETCH_RETRY_WAIT_MS as usize)
-        .set_usize(BALLISTA_CLIENT_GRPC_TCP_KEEPALIVE_SECONDS, EXECUTORS_KEEP_ALIVE_SECONDS)
+        .set_usize(
+            BALLISTA_CLIENT_GRPC_TCP_KEEPALIVE_SECONDS,
+            EXECUTORS_KEEP_ALIVE_SECONDS as usize,
+        )
         .set_usize(
             BALLISTA_CLIENT_GRPC_HTTP2_KEEPALIVE_INTERVAL_SECONDS,
-            EXECUTORS_KEEP_ALIVE_SECONDS,
+            EXECUTORS_KEEP_ALIVE_SECONDS as usize,
         )
 }
 
@@ -392,6 +429,7 @@ fn innermost(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use ballista_core::serde::BallistaPhysicalExtensionCodec;
+    use ballista_core::serde::scheduler::{PartitionId, ShuffleLayout};
     use datafusion::arrow::datatypes::{DataType, Field, Schema};
     use datafusion::physical_expr::ScalarFunctionExpr;
     use datafusion::physical_expr::expressions::col;
@@ -429,6 +467,44 @@ mod tests {
             let word = refusal(&error.to_string());
             assert!(word.contains("does not know Pragati's plans"), "{error}");
         }
+    }
+
+    /// As over a network that was cut after the connection was made.
+    #[tokio::test]
+    async fn a_fetch_from_an_executor_that_falls_silent_ends_with_an_error() {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        // Takes the connection and never answers.
+        let _silent = tokio::spawn(async move {
+            let connection = listener.accept().await;
+            std::future::pending::<()>().await;
+            drop(connection);
+        });
+        let quick = |endpoint| {
+            Ok(noticing(
+                with_settings(endpoint),
+                CONNECT_TIMEOUT,
+                Duration::from_millis(200),
+            ))
+        };
+        let mut client = BallistaClient::try_new(
+            "127.0.0.1",
+            port,
+            LARGEST_MESSAGE,
+            false,
+            Some(Arc::new(BallistaConfigGrpcEndpoint::new(Arc::new(quick)))),
+            1,
+            0,
+            0,
+            0,
+        )
+        .await
+        .expect("connected");
+        let partition = PartitionId::new(&"job".to_owned().into(), 1, 0);
+        let fetch = client.fetch_partition("executor", &partition, None, ShuffleLayout::Passthrough, true);
+        let fetched = tokio::time::timeout(Duration::from_secs(60), fetch).await;
+        let error = fetched.expect("no endless wait").err().expect("an error").to_string();
+        assert!(error.contains("Shuffle fetch partition error from Executor"), "{error}");
     }
 
     #[test]

@@ -15,7 +15,7 @@ mod planner;
 mod remote;
 mod tls;
 
-pub use client::{Cluster, EXECUTOR_LOST, NO_EXECUTOR, with_connections};
+pub use client::{Cluster, EXECUTOR_LOST, NO_EXECUTOR, fetching_connections, with_connections};
 pub use codec::{NodeCodec, PlanCodec, decode_plan, encode_plan};
 pub use functions::registry;
 pub use planner::{ClusterPlanner, travelling_plan};
