@@ -49,8 +49,9 @@ def pair(options, folder, out, command, more):
 
 def reports(path):
     """The bytes of the CSV files, or of the one."""
-    files = [path] if path.is_file() else sorted(path.rglob("*.csv"))
-    return [(file.name, file.read_bytes()) for file in files]
+    if path.is_file():
+        return path.read_bytes()
+    return [(file.name, file.read_bytes()) for file in sorted(path.rglob("*.csv"))]
 
 
 def made(binary, folder, write):

@@ -186,7 +186,8 @@ mod tests {
             (T::Float32, T::Float64, T::Float64),
             (T::Int32, T::Float32, T::Float64),
             (T::Utf8, T::LargeUtf8, T::Utf8View),
-            (dictionary(T::Utf8), T::Utf8, T::Utf8View),
+            (dictionary(T::Utf8), T::Utf8, T::Utf8),
+            (dictionary(T::Utf8), T::LargeUtf8, T::Utf8View),
             (
                 dictionary(T::Utf8),
                 T::Dictionary(Box::new(T::Int32), Box::new(T::Utf8)),

@@ -11,14 +11,17 @@ use crate::support::{COURSE_PROGRESS, ENROLMENTS, TestExports, USERS, batches, c
 
 #[test]
 fn every_rule_counts_what_breaks_it_and_names_some() {
-    let output = bad()
+    let exports = bad();
+    std::fs::write(exports.path().join("users/notes.txt"), "no table").expect("written");
+    let output = exports
         .command("check")
         .args(["--format", "json"])
         .output()
         .expect("a run");
     assert_eq!(output.status.code(), Some(1));
     let findings = findings(&output.stdout);
-    insta::assert_snapshot!(listed(&findings), @r"
+    let listed = listed(&findings).replace(&exports.path().display().to_string(), "EXPORTS");
+    insta::assert_snapshot!(listed, @r"
     must batches_without_batch_id: 1
         course c1
     must enrolments_without_batch_id: 2
@@ -34,6 +37,8 @@ fn every_rule_counts_what_breaks_it_and_names_some() {
     must users_without_user_id: 2
         a user of SCERT
         a user of an unknown organisation
+    should exports_not_read: 1
+        table users: EXPORTS/users/notes.txt is not in a folder date=YYYY-MM-DD and is not read
     should batches_duplicated: 1
         batch b1
     should batches_without_course_id: 1
@@ -117,7 +122,8 @@ fn sound_exports_break_no_rule() {
         .table_on("download_events", &today, &event);
     let findings = findings(exports.output("check", &["--format", "json"]).as_bytes());
     let rules = fs::read_dir("queries/checks").expect("the rules").count();
-    assert_eq!(findings.len(), rules);
+    // What is not read of the exports is no query.
+    assert_eq!(findings.len(), rules + 1);
     for finding in findings {
         assert_eq!(finding["rows"], 0, "{finding}");
     }

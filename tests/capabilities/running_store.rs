@@ -128,8 +128,20 @@ impl RunningStore {
 
     /// The places of all files below a prefix.
     pub fn list(&self, prefix: &str) -> Vec<String> {
-        let listed = self.store.list(Some(&Path::from(prefix))).try_collect();
-        let objects: Vec<ObjectMeta> = self.runtime.block_on(listed).expect("listed");
+        // A server in trouble may break off an answer, which the client does not ask for again.
+        const ATTEMPTS: usize = 5;
+        let list = || {
+            let listed = self
+                .store
+                .list(Some(&Path::from(prefix)))
+                .try_collect::<Vec<ObjectMeta>>();
+            self.runtime.block_on(listed).ok()
+        };
+        let objects = std::iter::repeat_with(list)
+            .take(ATTEMPTS)
+            .flatten()
+            .next()
+            .expect("listed");
         objects.into_iter().map(|object| object.location.into()).collect()
     }
 

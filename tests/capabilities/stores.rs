@@ -39,6 +39,13 @@ in_each_store!(
     telemetry_is_read_like_that_in_a_folder,
 );
 
+mod layouts {
+    use super::*;
+
+    in_store!(s3, s3, exports_of_other_tools_are_read_or_refused_as_from_disk);
+    in_store!(azure, azure, exports_of_other_tools_are_read_or_refused_as_from_disk);
+}
+
 #[cfg(feature = "cluster")]
 mod on_a_cluster {
     use super::*;
@@ -100,6 +107,28 @@ fn a_report_from_published_output_is_the_same_also_after_another_run(store: &Run
         assert_eq!(report, exports.report("b1", &[]));
         assert_eq!(report.lines().count(), 3);
     }
+}
+
+fn exports_of_other_tools_are_read_or_refused_as_from_disk(store: &RunningStore) {
+    let exports = TestExports::small();
+    let expected = exports.report("b1", &[]);
+    let day = exports.file("enrolments").with_file_name("hour=07");
+    fs::create_dir(&day).expect("a folder");
+    fs::rename(exports.file("enrolments"), day.join("000000_0")).expect("moved");
+    let batches = exports.file("batches");
+    let batches = batches.parent().expect("a folder");
+    fs::rename(batches, batches.with_file_name("dt=20261122")).expect("renamed");
+    fs::write(exports.file("users").with_file_name("README.txt"), "not a table").expect("written");
+    store.upload("layout", &exports);
+    let url = store.url("layout");
+    assert_eq!(store.output(&["report", "--batch", "b1", "--exports", &url]), expected);
+    let checked = store.output(&["check", "--exports", &url]);
+    assert!(checked.contains("README.txt is not Parquet"), "{checked}");
+    fs::create_dir(exports.path().join("users/_delta_log")).expect("a folder");
+    fs::write(exports.path().join("users/_delta_log/00000000000000000000.json"), "{}").expect("written");
+    store.upload("layout", &exports);
+    let refused = complaint_of(store.command(&["check"]).args(["--exports", &url]), 1);
+    assert!(refused.contains("table users is a table of Delta Lake"), "{refused}");
 }
 
 fn telemetry_is_read_like_that_in_a_folder(store: &RunningStore) {
