@@ -95,8 +95,8 @@ fn wider_integer(one: &DataType, other: &DataType) -> Option<DataType> {
     };
     Some(match max(width(signed), 2 * width(unsigned)) {
         ..=16 => DataType::Int16,
-        ..=32 => DataType::Int32,
-        ..=64 => DataType::Int64,
+        17..=32 => DataType::Int32,
+        33..=64 => DataType::Int64,
         _ => DataType::Decimal128(INTEGER_DIGITS, 0),
     })
 }
@@ -125,7 +125,7 @@ fn wider_decimal(one: &DataType, other: &DataType) -> Option<DataType> {
     let scale = i8::try_from(wider_scale).ok()?;
     match precision {
         ..=DECIMAL128_DIGITS => Some(DataType::Decimal128(precision, scale)),
-        ..=DECIMAL256_DIGITS => Some(DataType::Decimal256(precision, scale)),
+        _ if precision <= DECIMAL256_DIGITS => Some(DataType::Decimal256(precision, scale)),
         _ => None,
     }
 }

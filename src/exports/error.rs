@@ -109,10 +109,10 @@ pub enum ExportsError {
         table: String,
         source_name: String,
         column: &'static str,
-        found: String,
+        found: Box<str>,
         expected: &'static str,
         /// The SQL expression that would read the column.
-        mapping: Option<String>,
+        mapping: Option<Box<str>>,
     },
     #[error(
         "table {table}: column {column} in {source_name}{}: {reason}; change the export, or map the table with `[tables.{table}] sql`{}",
@@ -125,9 +125,9 @@ pub enum ExportsError {
         column: &'static str,
         /// Counted from 1, where it is known.
         row: Option<u64>,
-        reason: String,
+        reason: Box<str>,
         /// The SQL expression that would read the column.
-        mapping: Option<String>,
+        mapping: Option<Box<str>>,
     },
     #[error("table {table}: column {column} is not the same in all files: {first}, {second}; export the day again")]
     Inconsistent {
@@ -184,8 +184,8 @@ impl ExportsError {
             source_name: source_name.to_owned(),
             column: column.name,
             row,
-            reason: value.reason,
-            mapping: value.mapping,
+            reason: value.reason.into(),
+            mapping: value.mapping.map(String::into_boxed_str),
         }
     }
 
@@ -195,9 +195,9 @@ impl ExportsError {
             table: table.to_owned(),
             source_name: source_name.to_owned(),
             column: column.name,
-            found: found.to_string(),
+            found: found.to_string().into(),
             expected: column.kind.expectation(),
-            mapping: expression_for(column, found),
+            mapping: expression_for(column, found).map(String::into_boxed_str),
         }
     }
 }

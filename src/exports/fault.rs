@@ -74,8 +74,8 @@ async fn find_fault(
     scan: &Arc<dyn ExecutionPlan>,
     context: &TaskContext,
 ) -> Option<ExportsError> {
-    let config = scan.downcast_ref::<DataSourceExec>()?.data_source();
-    let config = config.downcast_ref::<FileScanConfig>()?;
+    let source = data_source(scan)?;
+    let config = source.data_source().downcast_ref::<FileScanConfig>()?;
     let store = context.runtime_env().object_store(&config.object_store_url).ok()?;
     let mut files: Vec<&ObjectMeta> = Vec::new();
     for file in config.file_groups.iter().flat_map(|group| group.iter()) {
@@ -113,6 +113,12 @@ async fn find_fault(
         });
     }
     None
+}
+
+/// The scan itself, below the nodes that the optimizer puts between.
+fn data_source(plan: &Arc<dyn ExecutionPlan>) -> Option<&DataSourceExec> {
+    let source = plan.downcast_ref::<DataSourceExec>();
+    source.or_else(|| plan.children().into_iter().find_map(data_source))
 }
 
 /// The columns of the output, and after them those that conditions may have read.

@@ -240,3 +240,59 @@ fn similar_names(name: &str, found: &Schema) -> Vec<String> {
 fn count(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod count_tests {
+    use datafusion::parquet::file::metadata::{FileMetaData, ParquetMetaDataBuilder, RowGroupMetaData};
+    use datafusion::parquet::schema::parser::parse_message_type;
+    use datafusion::parquet::schema::types::SchemaDescriptor;
+    use object_store::path::Path;
+
+    use super::*;
+    use crate::exports::Location;
+
+    fn counted(of_footer: i64, of_groups: &[i64]) -> Result<u64, ExportsError> {
+        let columns = parse_message_type("message users { optional binary user_id (UTF8); }").expect("a schema");
+        let schema = Arc::new(SchemaDescriptor::new(Arc::new(columns)));
+        let groups = of_groups.iter().map(|&rows| {
+            let column = ColumnChunkMetaData::builder(schema.column(0))
+                .build()
+                .expect("a column");
+            let group = RowGroupMetaData::builder(Arc::clone(&schema)).set_num_rows(rows);
+            group.set_column_metadata(vec![column]).build().expect("a row group")
+        });
+        let file = FileMetaData::new(2, of_footer, None, None, Arc::clone(&schema), None);
+        let footer = ParquetMetaDataBuilder::new(file)
+            .set_row_groups(groups.collect())
+            .build();
+        let object = ObjectMeta {
+            location: Path::from("users/part-0.parquet"),
+            last_modified: chrono::DateTime::UNIX_EPOCH,
+            size: 100,
+            e_tag: None,
+            version: None,
+        };
+        let file = DayFile {
+            object,
+            partitions: Vec::new(),
+        };
+        let table = TableFiles {
+            name: "users".to_owned(),
+            location: Location::parse("/").expect("a folder"),
+            files: Vec::new(),
+        };
+        row_count(&table, &file, &footer)
+    }
+
+    #[test]
+    fn a_footer_that_counts_other_rows_than_its_row_groups_is_refused() {
+        assert_eq!(counted(5, &[2, 3]).expect("a count"), 5);
+        for (of_footer, of_groups) in [(0, &[2, 3][..]), (5, &[]), (0, &[-1, 1])] {
+            let refused = counted(of_footer, of_groups).expect_err("a contradiction").to_string();
+            assert!(
+                refused.contains("table users: /users/part-0.parquet contradicts itself"),
+                "{refused}"
+            );
+        }
+    }
+}

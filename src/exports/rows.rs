@@ -101,7 +101,8 @@ impl ExecutionPlan for ExportedRowsExec {
     }
 
     fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
+        // Converted values may be in another order: 9 is before 10, and '10' before '9'.
+        vec![false]
     }
 
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {

@@ -8,8 +8,7 @@ use std::sync::Arc;
 use datafusion::parquet::basic::Compression;
 use datafusion::parquet::data_type::{BoolType, ByteArrayType, DataType as ParquetType, Int96, Int96Type};
 use datafusion::parquet::file::metadata::{
-    ColumnChunkMetaData, FileMetaData, ParquetMetaData, ParquetMetaDataBuilder, ParquetMetaDataReader,
-    ParquetMetaDataWriter,
+    ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataReader, ParquetMetaDataWriter,
 };
 use datafusion::parquet::file::properties::WriterProperties;
 use datafusion::parquet::file::statistics::Statistics;
@@ -65,39 +64,6 @@ fn assert_each_command_says(exports: &TestExports, words: &[&str]) {
         for word in words {
             assert!(complaint.contains(word), "{command}: '{word}' is not in {complaint}");
         }
-    }
-}
-
-mod counts {
-    use super::*;
-
-    #[test]
-    fn a_footer_that_counts_other_rows_than_its_row_groups_is_refused() {
-        let exports = TestExports::small();
-        let path = exports.file("enrolments");
-        let found = footer(&path);
-        let of_file = found.file_metadata();
-        let miscounted = FileMetaData::new(
-            of_file.version(),
-            0,
-            of_file.created_by().map(str::to_owned),
-            of_file.key_value_metadata().cloned(),
-            of_file.schema_descr_ptr(),
-            of_file.column_orders().cloned(),
-        );
-        let miscounted = ParquetMetaDataBuilder::new(miscounted)
-            .set_row_groups(found.row_groups().to_vec())
-            .build();
-        replace_footer(&path, &miscounted);
-        assert_each_command_says(
-            &exports,
-            &[
-                "table enrolments",
-                "part-00000.parquet",
-                "counts 0 rows",
-                "row groups 2",
-            ],
-        );
     }
 }
 

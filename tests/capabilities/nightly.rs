@@ -273,7 +273,8 @@ mod contents {
           "superseded_or_omitted": 1,
           "batches": 3,
           "empty_batches": 1,
-          "malformed_telemetry": 0
+          "malformed_telemetry": 0,
+          "left_out_by_day": 0
         }
         "#);
         let rejected = manifest
