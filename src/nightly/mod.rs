@@ -166,6 +166,7 @@ impl Run<'_> {
             rejected,
             files,
             inputs: inputs(catalog),
+            mapping: catalog.mapping.clone(),
             versions: Versions {
                 pragati: env!("CARGO_PKG_VERSION").to_owned(),
                 datafusion: datafusion::DATAFUSION_VERSION.to_owned(),
