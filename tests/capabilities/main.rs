@@ -26,6 +26,7 @@ mod endpoint_tenants;
 mod exports;
 mod figures;
 mod history;
+mod mapped_plans;
 mod memory;
 #[cfg(feature = "cluster")]
 mod network;
@@ -57,6 +58,7 @@ mod smtp;
 mod sql;
 mod stores;
 mod sunbird;
+mod sunbird_cases;
 mod support;
 mod telemetry;
 mod terminal;
