@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
 use datafusion::dataframe::DataFrame;
@@ -19,13 +19,15 @@ use datafusion::sql::resolve::resolve_table_references;
 
 use super::error::CatalogError;
 use super::raw_tables::RawTables;
+use super::wider::wider;
 use crate::config::Config;
 use crate::engine::{EngineError, RAW_SCHEMA, TABLE_SCHEMA};
 use crate::exports::{
-    Blanks, Column, ExportsError, InspectedFile, Kind, Snapshot, SnapshotTable, Table, TableFiles, check_columns,
-    nonblank,
+    Column, ExportsError, InspectedFile, Kind, Snapshot, SnapshotTable, Table, TableFiles, canonical_call,
+    check_columns, column_twice, nonblank,
 };
 use crate::queries::{Parameters, Queries, Query};
+use crate::zone::Zone;
 
 /// The query of a platform's mapping that makes requests for reports from a table of them.
 const REQUESTS: &str = "report_requests";
@@ -129,22 +131,31 @@ pub fn table_of(files: &TableFiles) -> &str {
     schema_and_table(&files.name).1
 }
 
+/// Whether all days up to the snapshot's belong to a raw table: it is read for exported tables alone that arrive day by day.
+/// A table of requests holds all of them on each day.
+pub fn arrives_daily(mappings: &[Mapping], raw: &str) -> bool {
+    let readers = mappings.iter().filter(|mapping| mapping.raw_tables.contains(raw));
+    let mut arriving = readers.map(|mapping| mapping.table.arrives_daily()).peekable();
+    arriving.peek().is_some() && arriving.all(|arrives| arrives)
+}
+
 /// Registers a raw table, or one beside the contract, as it is, with the columns that it may lack; their names are given
-/// back. Files of one table must agree on the types of their columns.
+/// back. Files of one table may differ in the width and the unit of a column.
 pub fn register_as_is(
     session: &SessionContext,
     files: &TableFiles,
     inspected: Vec<InspectedFile>,
     store: ObjectStoreUrl,
+    zone: Zone,
     raw_tables: &RawTables,
 ) -> Result<Vec<String>, CatalogError> {
-    let schema = merged_schema(files, &inspected)?;
-    let (schema, missing) = match schema_and_table(&files.name) {
-        (RAW_SCHEMA, table) => raw_tables.completed(table, schema),
-        _ => (schema, Vec::new()),
+    let merged = merged_schema(files, &inspected)?;
+    let (merged, missing) = match schema_and_table(&files.name) {
+        (RAW_SCHEMA, table) => raw_tables.completed(table, merged),
+        _ => (merged, Vec::new()),
     };
-    let provider = SnapshotTable::new(store, schema, inspected, Blanks::Keep);
     let (schema, table) = schema_and_table(&files.name);
+    let provider = SnapshotTable::raw(table, store, merged, inspected, zone);
     session
         .register_table(TableReference::partial(schema, table), Arc::new(provider))
         .map_err(CatalogError::registering(&files.name))?;
@@ -153,8 +164,13 @@ pub fn register_as_is(
 
 impl Mapping {
     /// Registers the canonical table as a view over the raw ones, typed and normalised like an exported table.
-    pub async fn register(&self, session: &SessionContext, parameters: &Parameters) -> Result<(), CatalogError> {
-        let rows = self.rows(parameters, session).await?;
+    pub async fn register(
+        &self,
+        session: &SessionContext,
+        parameters: &Parameters,
+        zone: &Zone,
+    ) -> Result<(), CatalogError> {
+        let rows = self.rows(parameters, session, zone).await?;
         register_view(session, self.table.name(), rows)
     }
 
@@ -172,8 +188,14 @@ impl Mapping {
         })
     }
 
-    /// What the query makes, typed and normalised. Its steps are tables only while it is planned: another mapping may have others of their names.
-    pub async fn rows(&self, parameters: &Parameters, session: &SessionContext) -> Result<DataFrame, CatalogError> {
+    /// What the query makes, typed and normalised. Its steps are tables only while it is planned: another mapping may have
+    /// others of their names.
+    pub async fn rows(
+        &self,
+        parameters: &Parameters,
+        session: &SessionContext,
+        zone: &Zone,
+    ) -> Result<DataFrame, CatalogError> {
         let mut hidden = Vec::with_capacity(self.steps.len());
         for step in &self.steps {
             let rows = over_raw_tables(step, parameters, session).await?;
@@ -184,7 +206,7 @@ impl Mapping {
         for (name, former) in hidden {
             replace_raw_table(session, name, former)?;
         }
-        canonical(rows, &self.query.source, self.table)
+        canonical(rows, &self.query.source, self.table, zone)
     }
 }
 
@@ -197,11 +219,14 @@ pub async fn over_raw_tables(
     Ok(query.plan(&raw_session(session), parameters).await?)
 }
 
-/// What the query of `source` made, typed and normalised like the exported table.
-pub fn canonical(rows: DataFrame, source: &str, table: Table) -> Result<DataFrame, CatalogError> {
+/// What the query of `source` made, typed and normalised like the exported table of a site in `zone`.
+pub fn canonical(rows: DataFrame, source: &str, table: Table, zone: &Zone) -> Result<DataFrame, CatalogError> {
     let schema: SchemaRef = Arc::new(rows.schema().as_arrow().clone());
     check_columns(table, source, &schema)?;
-    let columns = table.columns().iter().map(|column| normalised(column, &schema));
+    let columns = table
+        .columns()
+        .iter()
+        .map(|column| normalised(table, column, &schema, zone));
     let canonical = rows.select(columns.collect::<Vec<_>>());
     Ok(canonical.map_err(EngineError::running(format!("query {source}")))?)
 }
@@ -308,40 +333,50 @@ fn raw_session(session: &SessionContext) -> SessionContext {
     )
 }
 
-fn normalised(column: &Column, schema: &SchemaRef) -> Expr {
+fn normalised(table: Table, column: &Column, schema: &SchemaRef, zone: &Zone) -> Expr {
     let target = column.kind.data_type();
-    let found = schema.field_with_name(column.name);
-    let value = match found {
-        Ok(field) if field.data_type() == &target => col(format!("\"{}\"", column.name)),
-        Ok(_) => cast(col(format!("\"{}\"", column.name)), target),
+    let value = col(format!("\"{}\"", column.name));
+    let value = match schema.field_with_name(column.name) {
+        Ok(field) if field.data_type() != &target => canonical_call(value, table, column, zone),
+        Ok(_) if column.kind == Kind::Text => nonblank().call(vec![value]),
+        Ok(_) => value,
         Err(_) => cast(lit(ScalarValue::Null), target),
     };
-    match column.kind {
-        Kind::Text => nonblank().call(vec![value]).alias(column.name),
-        _ => value.alias(column.name),
-    }
+    value.alias(column.name)
 }
 
+/// The columns of all files, each of the type that holds those of all.
 fn merged_schema(files: &TableFiles, inspected: &[InspectedFile]) -> Result<SchemaRef, CatalogError> {
-    let mut merged: Vec<(Arc<datafusion::arrow::datatypes::Field>, usize)> = Vec::new();
+    let table = schema_and_table(&files.name).1;
+    let file_name = |number: usize| files.location.display(&inspected[number].object.location);
+    // Each with the number of the file that first gave it that type.
+    let mut merged: Vec<(Field, usize)> = Vec::new();
     for (number, file) in inspected.iter().enumerate() {
+        if let Some(column) = column_twice(&file.schema) {
+            return Err(CatalogError::Exports(ExportsError::ColumnTwice {
+                table: table.to_owned(),
+                source_name: file_name(number),
+                column: column.to_owned(),
+            }));
+        }
         for field in file.schema.fields() {
-            let known = merged.iter_mut().find(|(known, _)| known.name() == field.name());
-            match known {
-                None => merged.push((Arc::new(field.as_ref().clone().with_nullable(true)), number)),
-                Some((known, _)) if known.data_type() == field.data_type() => {}
-                Some((known, first)) if known.data_type() == &DataType::Null => {
-                    *known = Arc::new(field.as_ref().clone().with_nullable(true));
+            let Some((known, first)) = merged.iter_mut().find(|(known, _)| known.name() == field.name()) else {
+                merged.push((field.as_ref().clone().with_nullable(true), number));
+                continue;
+            };
+            if known.data_type() == field.data_type() {
+                continue;
+            }
+            match wider(known.data_type(), field.data_type()) {
+                Some(both) if both == *known.data_type() => {}
+                Some(both) => {
+                    *known = field.as_ref().clone().with_data_type(both).with_nullable(true);
                     *first = number;
                 }
-                Some(_) if field.data_type() == &DataType::Null => {}
-                Some((known, first)) => {
-                    let found = |data_type: &DataType, number: usize| {
-                        let file = files.location.display(&inspected[number].object.location);
-                        format!("{data_type} in {file}")
-                    };
+                None => {
+                    let found = |data_type: &DataType, number| format!("{data_type} in {}", file_name(number));
                     return Err(CatalogError::Exports(ExportsError::Inconsistent {
-                        table: schema_and_table(&files.name).1.to_owned(),
+                        table: table.to_owned(),
                         column: field.name().clone(),
                         first: found(known.data_type(), *first),
                         second: found(field.data_type(), number),

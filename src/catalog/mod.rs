@@ -10,6 +10,7 @@ mod raw_tables;
 mod telemetry;
 mod views;
 mod visibility;
+mod wider;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -26,19 +27,21 @@ pub use error::CatalogError;
 
 use crate::config::Config;
 use crate::engine::{
-    Cluster, EngineError, EngineOptions, TABLE_SCHEMA, new_session, partitioned_session, session_beside,
+    Cluster, ClusterOptions, EngineError, EngineOptions, TABLE_SCHEMA, new_session, partitioned_session, session_beside,
 };
 use crate::exports::{
-    Blanks, Exports, HistoryTable, InspectedFile, Location, Snapshot, SnapshotTable, Table, TableFiles, TableFolder,
-    check_contract, nonblank, read_footers,
+    ExportNote, Exports, ExportsError, HistoryTable, InspectedFile, Location, Snapshot, SnapshotTable, Table,
+    TableFiles, TableFolder, check_contract, nonblank, read_footers,
 };
 use crate::ids::SnapshotDate;
 use crate::queries::{Parameters, Queries, Query};
 use crate::telemetry::TelemetryFile;
+use crate::zone::Zone;
 use mapping::Mapping;
 pub use raw_tables::MappingUsed;
 use raw_tables::{RawTables, with_settings};
 pub use telemetry::is_telemetry;
+pub use views::EARLIEST_DAY;
 pub use visibility::{MASK, Visibility};
 
 /// The tables and views of one snapshot.
@@ -50,6 +53,8 @@ pub struct Catalog {
     pub date: SnapshotDate,
     /// Every file that the tables are read from.
     pub inputs: Vec<Input>,
+    /// What lies in the exports and is not read, or is missing although other days have it.
+    pub notes: Vec<ExportNote>,
     /// The files of events; they are of all days, not of the snapshot's.
     pub telemetry: Telemetry,
     /// What the mapping of raw tables found and was told; none where no table is mapped.
@@ -59,6 +64,8 @@ pub struct Catalog {
     /// Where temporary files go.
     pub temp_folder: PathBuf,
     exports: Arc<Exports>,
+    /// Turns instants into dates.
+    zone: Zone,
     /// The store of the folder of each canonical table that the exports have as such.
     stores: BTreeMap<Table, ObjectStoreUrl>,
     queries: Queries,
@@ -89,9 +96,7 @@ impl Catalog {
         let root = Location::parse(config.exports()?)?;
         let queries = Queries::new(config.queries.clone());
         let cluster = config.cluster.options()?;
-        let cluster = cluster
-            .map(|options| Cluster::connect(&options, [nonblank()]))
-            .transpose()?;
+        let cluster = cluster.map(|options| connect(&options)).transpose()?;
         let session = new_session(&EngineOptions {
             threads: config.threads,
             memory_limit: config.memory_limit,
@@ -111,6 +116,7 @@ impl Catalog {
             session,
             date: snapshot.date,
             inputs: Vec::new(),
+            notes: snapshot.notes.clone(),
             telemetry,
             mapping: (!mappings.is_empty()).then(|| MappingUsed {
                 name: raw_tables.names(),
@@ -120,21 +126,26 @@ impl Catalog {
             unusable_addresses: unusable_addresses(&mappings, &raw_tables),
             temp_folder: config.temp_folder(),
             exports,
+            zone: config.timezone.clone(),
             stores: BTreeMap::new(),
             queries,
             parameters: views::parameters(config, snapshot.date),
         };
-        catalog.register_files(&snapshot, &raw_tables).await?;
+        for note in &catalog.notes {
+            tracing::warn!("{note}");
+        }
+        catalog.register_files(&snapshot, config, &raw_tables).await?;
         if let Some(used) = &catalog.mapping {
             used.log_once();
         }
         let parameters = with_settings(&catalog.parameters, &settings);
+        let zone = &config.timezone;
         for mapping in &mappings {
-            mapping.register(&catalog.session, &parameters).await?;
+            mapping.register(&catalog.session, &parameters, zone).await?;
         }
-        telemetry::register(&catalog).await?;
+        telemetry::register(&catalog, zone).await?;
         if let Some(requests) = requests.filter(|requests| requests.has_files(&snapshot)) {
-            telemetry::add_requests(&catalog, &requests, &parameters).await?;
+            telemetry::add_requests(&catalog, &requests, &parameters, zone).await?;
         }
         let has_batches = snapshot
             .tables
@@ -156,7 +167,7 @@ impl Catalog {
     pub fn register_history(&self) -> Result<(), CatalogError> {
         for (table, store) in self.stores.iter().filter(|(table, _)| !table.arrives_daily()) {
             let name = history_name(*table);
-            let history = HistoryTable::new(Arc::clone(&self.exports), *table, store.clone());
+            let history = HistoryTable::new(Arc::clone(&self.exports), *table, store.clone(), self.zone.clone());
             self.session
                 .register_table(TableReference::partial(TABLE_SCHEMA, name.as_str()), Arc::new(history))
                 .map_err(CatalogError::registering(&name))?;
@@ -254,10 +265,18 @@ impl Catalog {
         Ok(malformed.map(|outcome| outcome.malformed).sum())
     }
 
-    async fn register_files(&mut self, snapshot: &Snapshot, raw_tables: &RawTables) -> Result<(), CatalogError> {
+    async fn register_files(
+        &mut self,
+        snapshot: &Snapshot,
+        config: &Config,
+        raw_tables: &RawTables,
+    ) -> Result<(), CatalogError> {
         for files in snapshot.tables.values() {
             let store = self.register_store(&files.location)?;
             let inspected = read_footers(files).await?;
+            if !config.allow_empty && self.exports.must_have_rows(&files.name) {
+                self.check_not_emptied(&files.name, &inspected).await?;
+            }
             self.inputs.extend(inspected.iter().map(|file| Input {
                 table: files.name.clone(),
                 file: files.location.display(&file.object.location),
@@ -269,9 +288,28 @@ impl Catalog {
                     self.register_canonical(table, files, inspected, store)?;
                 }
                 None => {
-                    let missing = mapping::register_as_is(&self.session, files, inspected, store, raw_tables)?;
+                    let zone = self.zone.clone();
+                    let missing = mapping::register_as_is(&self.session, files, inspected, store, zone, raw_tables)?;
                     self.note_missing(files, missing);
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a table without rows that had rows on an earlier day: its export has failed, and reports would show it as
+    /// the truth.
+    async fn check_not_emptied(&self, table: &str, inspected: &[InspectedFile]) -> Result<(), CatalogError> {
+        if inspected.iter().any(|file| file.rows > 0) {
+            return Ok(());
+        }
+        for (earlier, files) in self.exports.days_before(table, self.date).await? {
+            if read_footers(&files).await?.iter().any(|file| file.rows > 0) {
+                return Err(CatalogError::Exports(ExportsError::EmptyToday {
+                    table: table.to_owned(),
+                    date: self.date,
+                    earlier,
+                }));
             }
         }
         Ok(())
@@ -301,7 +339,7 @@ impl Catalog {
             return Ok(());
         }
         check_contract(table, files, &inspected)?;
-        let provider = SnapshotTable::new(store, table.schema(), inspected, Blanks::Null);
+        let provider = SnapshotTable::canonical(table, store, inspected, self.zone.clone());
         let name = TableReference::partial(TABLE_SCHEMA, table.name());
         self.session
             .register_table(name, Arc::new(provider))
@@ -319,6 +357,16 @@ impl Catalog {
 fn unusable_addresses(mappings: &[Mapping], raw_tables: &RawTables) -> Option<String> {
     let users = mappings.iter().find(|mapping| mapping.table == Table::Users)?;
     raw_tables.unusable_addresses(users.query_name()).map(str::to_owned)
+}
+
+#[cfg(feature = "cluster")]
+fn connect(options: &ClusterOptions) -> Result<Arc<Cluster>, EngineError> {
+    Cluster::connect(options, crate::exports::plan_nodes(), [nonblank()])
+}
+
+#[cfg(not(feature = "cluster"))]
+fn connect(options: &ClusterOptions) -> Result<Arc<Cluster>, EngineError> {
+    Cluster::connect(options, [nonblank()])
 }
 
 /// The name of the table of all days of a table.
@@ -340,6 +388,7 @@ fn table_folders(
             name: sql_name,
             location: root.resolve(path.unwrap_or(export_name))?,
             required,
+            may_be_empty: !required,
             arrives_daily,
         })
     };
@@ -357,7 +406,8 @@ fn table_folders(
     for raw in mapping::raw_tables(mappings.iter().chain(requests)) {
         let is_exported = config.tables.get(&raw).is_some_and(|table| table.required);
         let required = is_exported || !raw_tables.may_be_missing(&raw);
-        folders.push(folder(mapping::raw_name(&raw), &raw, required, false)?);
+        let arrives_daily = mapping::arrives_daily(mappings, &raw);
+        folders.push(folder(mapping::raw_name(&raw), &raw, required, arrives_daily)?);
     }
     for (name, path) in &config.other_tables {
         if Table::from_name(name).is_some() || views::is_taken(name) || name.contains('.') || name.trim().is_empty() {
@@ -367,6 +417,7 @@ fn table_folders(
             name: name.clone(),
             location: root.resolve(path)?,
             required: true,
+            may_be_empty: true,
             arrives_daily: false,
         });
     }

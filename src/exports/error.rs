@@ -1,7 +1,11 @@
 //! What can be wrong with exports: each message says which table, file and column, what was expected, and what to do.
 
+use datafusion::arrow::datatypes::DataType;
+
 use super::contract::Column;
+use super::convert::{Unconvertible, expression_for};
 use super::location::LocationError;
+use super::table_format::TableFormat;
 use crate::ids::SnapshotDate;
 
 /// An export that cannot be used.
@@ -26,6 +30,55 @@ pub enum ExportsError {
         missing: String,
         usable: String,
     },
+    #[error("table {table} has several folders of {date}: {folders}; leave one of them")]
+    SeveralFolders {
+        table: String,
+        date: SnapshotDate,
+        folders: String,
+    },
+    #[error(
+        "table {table} is a table of {format}: its log lies at {log}, and files alone are not its rows (deleted and updated ones would come back); export it as plain Parquet, for example by {remedy}"
+    )]
+    TableFormat {
+        table: String,
+        format: &'static str,
+        log: String,
+        remedy: &'static str,
+    },
+    #[error(
+        "table {table}: {file} is a Parquet file that {why}, so it is not certain whether its rows belong to the day; move it into the day's folder, or away"
+    )]
+    Misplaced {
+        table: String,
+        file: String,
+        why: &'static str,
+    },
+    #[error(
+        "table {table} has no rows on {date}, although it has some on {earlier}: the export has probably failed; export the day again, or set allow_empty where that is right"
+    )]
+    EmptyToday {
+        table: String,
+        date: SnapshotDate,
+        earlier: SnapshotDate,
+    },
+    #[error(
+        "table {table}: {file} contradicts itself: its footer counts {footer} rows, and its row groups {row_groups}; export it again"
+    )]
+    RowCounts {
+        table: String,
+        file: String,
+        footer: i64,
+        row_groups: i64,
+    },
+    #[error("table {table}: {file} cannot be read: column {column}{row}: {reason}; export it again")]
+    UnreadableColumn {
+        table: String,
+        file: String,
+        column: String,
+        /// Empty, or ` in row N`, counted from 1.
+        row: String,
+        reason: String,
+    },
     #[error("table {table}: {file} is not a readable Parquet file: {reason}; export it again or choose another --date")]
     Unreadable {
         table: String,
@@ -33,16 +86,26 @@ pub enum ExportsError {
         reason: String,
     },
     #[error(
-        "table {table}: column {column} is missing in {source_name}, expected {expected}; add it to the export, or map the table with `[tables.{table}] sql`"
+        "table {table}: column {column} is missing in {source_name}, expected {expected}{}; add it to the export, or map the table with `[tables.{table}] sql`",
+        but_has(similar)
     )]
     MissingColumn {
         table: String,
         source_name: String,
         column: &'static str,
         expected: &'static str,
+        /// Columns that are there and whose names are spelled nearly so.
+        similar: Vec<String>,
+    },
+    #[error("table {table}: column {column} stands more than once in {source_name}; export it once, under one name")]
+    ColumnTwice {
+        table: String,
+        source_name: String,
+        column: String,
     },
     #[error(
-        "table {table}: column {column} in {source_name} is {found}, expected {expected}; change the export, or map the table with `[tables.{table}] sql`"
+        "table {table}: column {column} in {source_name} is {found}, expected {expected}; change the export, or map the table with `[tables.{table}] sql`{}",
+        example(table, column, mapping.as_deref())
     )]
     WrongType {
         table: String,
@@ -50,6 +113,23 @@ pub enum ExportsError {
         column: &'static str,
         found: String,
         expected: &'static str,
+        /// The SQL expression that would read the column.
+        mapping: Option<String>,
+    },
+    #[error(
+        "table {table}: column {column} in {source_name}{}: {reason}; change the export, or map the table with `[tables.{table}] sql`{}",
+        in_row(*row),
+        example(table, column, mapping.as_deref())
+    )]
+    Unconvertible {
+        table: String,
+        source_name: String,
+        column: &'static str,
+        /// Counted from 1, where it is known.
+        row: Option<u64>,
+        reason: String,
+        /// The SQL expression that would read the column.
+        mapping: Option<String>,
     },
     #[error("table {table}: column {column} is not the same in all files: {first}, {second}; export the day again")]
     Inconsistent {
@@ -62,24 +142,85 @@ pub enum ExportsError {
 }
 
 impl ExportsError {
-    /// `column` is missing from `source_name` (a file or a staging query) of `table`.
-    pub fn missing(table: &str, source_name: &str, column: &Column) -> Self {
+    /// The folder of `table` belongs to a table format, whose log lies at `log`.
+    pub fn table_format(table: &str, format: TableFormat, log: String) -> Self {
+        Self::TableFormat {
+            table: table.to_owned(),
+            format: format.name(),
+            log,
+            remedy: format.remedy(),
+        }
+    }
+
+    /// `file` holds rows, and is not where files of the day are.
+    pub fn misplaced(table: &str, file: String, why: &'static str) -> Self {
+        Self::Misplaced {
+            table: table.to_owned(),
+            file,
+            why,
+        }
+    }
+
+    /// `column` is missing from `source_name` (a file or a staging query) of `table`, which has columns of `similar` names.
+    pub fn missing(table: &str, source_name: &str, column: &Column, similar: Vec<String>) -> Self {
         Self::MissingColumn {
             table: table.to_owned(),
             source_name: source_name.to_owned(),
             column: column.name,
             expected: column.kind.expectation(),
+            similar,
+        }
+    }
+
+    /// `column` has a value in `source_name` (a file or a staging query) of `table` that does not convert; `row` counts
+    /// from 1.
+    pub fn unconvertible(
+        table: &str,
+        source_name: &str,
+        column: &Column,
+        row: Option<u64>,
+        value: Unconvertible,
+    ) -> Self {
+        Self::Unconvertible {
+            table: table.to_owned(),
+            source_name: source_name.to_owned(),
+            column: column.name,
+            row,
+            reason: value.reason,
+            mapping: value.mapping,
         }
     }
 
     /// `column` has a type in `source_name` (a file or a staging query) of `table` that does not convert.
-    pub fn wrong_type(table: &str, source_name: &str, column: &Column, found: &impl ToString) -> Self {
+    pub fn wrong_type(table: &str, source_name: &str, column: &Column, found: &DataType) -> Self {
         Self::WrongType {
             table: table.to_owned(),
             source_name: source_name.to_owned(),
             column: column.name,
             found: found.to_string(),
             expected: column.kind.expectation(),
+            mapping: expression_for(column, found),
         }
     }
+}
+
+fn but_has(similar: &[String]) -> String {
+    match similar {
+        [] => String::new(),
+        names => {
+            let quoted: Vec<_> = names.iter().map(|name| format!("{name:?}")).collect();
+            format!(", but there is {}, spelled otherwise", quoted.join(" and "))
+        }
+    }
+}
+
+fn in_row(row: Option<u64>) -> String {
+    row.map(|row| format!(", row {row}")).unwrap_or_default()
+}
+
+/// The query of a mapping that reads one column by an expression and takes all others as they are.
+fn example(table: &str, column: &str, mapping: Option<&str>) -> String {
+    mapping
+        .map(|expression| format!(", for example `select * replace ({expression} as {column}) from {table}`"))
+        .unwrap_or_default()
 }

@@ -28,12 +28,15 @@ pub struct Manifest {
     /// What the mapping of raw tables found and was told, where tables are mapped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mapping: Option<MappingUsed>,
+    /// What lies in the exports and was not read, or is missing although other days have it.
+    #[serde(default)]
+    pub notes: Vec<String>,
     pub versions: Versions,
     pub timings: Timings,
 }
 
-/// Row counts. `enrolments_read` is the sum of all others but `reported_unknown_users`, `batches`, `empty_batches` and
-/// `malformed_telemetry`.
+/// Row counts. `enrolments_read` is the sum of all others but `reported_unknown_users`, `batches`, `empty_batches`,
+/// `malformed_telemetry` and `left_out_by_day`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     pub enrolments_read: u64,
@@ -51,6 +54,9 @@ pub struct Counts {
     /// Lines of telemetry that are no events, and files of it that cannot be read to their end.
     #[serde(default)]
     pub malformed_telemetry: u64,
+    /// Clicks and deliveries before 2000, which the ratio by day leaves out.
+    #[serde(default)]
+    pub left_out_by_day: u64,
 }
 
 /// Some enrolments that were rejected.
@@ -186,6 +192,9 @@ pub struct InputEntry {
 pub struct Versions {
     pub pragati: String,
     pub datafusion: String,
+    /// The edition of the time zone database, such as `2026f`; empty in manifests that do not say it.
+    #[serde(default)]
+    pub tz: String,
 }
 
 /// When the output was made.

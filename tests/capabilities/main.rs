@@ -24,8 +24,12 @@ mod endpoint_abuse;
 mod endpoint_clients;
 mod endpoint_tenants;
 mod exports;
+mod exports_files;
+mod exports_layout;
+mod exports_types;
 mod figures;
 mod history;
+mod impossible_times;
 mod mapped_plans;
 mod memory;
 #[cfg(feature = "cluster")]
@@ -63,3 +67,4 @@ mod support;
 mod telemetry;
 mod terminal;
 mod token_issuer;
+mod zones;
