@@ -71,7 +71,12 @@ pub fn is_telemetry(table: &str) -> bool {
 }
 
 /// Adds the requests for reports that the platform keeps in a table, and that no click tells of, to `download_events`.
-pub async fn add_requests(catalog: &Catalog, requests: &Mapping, parameters: &Parameters) -> Result<(), CatalogError> {
+pub async fn add_requests(
+    catalog: &Catalog,
+    requests: &Mapping,
+    parameters: &Parameters,
+    zone: &Zone,
+) -> Result<(), CatalogError> {
     let failed = || EngineError::running(format!("table {}", Table::DownloadEvents));
     let partitions = catalog.session.copied_config().target_partitions();
     let requests = requests.rows(parameters, &catalog.session, zone).await?;
