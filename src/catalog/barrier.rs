@@ -1,8 +1,8 @@
-//! Rows that nobody looks behind: conditions of a query are tested on the rows that come through, never on those that were
-//! left out, whose values could otherwise show in an error, or in whether there is one.
+//! Security barrier: a user's predicates see only visible rows, so errors cannot leak hidden ones.
 //!
-//! Conditions that cannot fail, a column compared with values, are let through, so that reading stays narrow (PostgreSQL
-//! calls such functions leakproof). What the plan behind the barrier reads, and how many rows, is not shown by EXPLAIN.
+//! Predicates that cannot fail, comparisons of a column with constants, are pushed below the barrier to keep reading
+//! narrow (PostgreSQL calls such functions leakproof). EXPLAIN does not show the plan behind the barrier or its row
+//! counts.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use datafusion::prelude::col;
 use crate::engine::whole_plan;
 use crate::exports::pushdown;
 
-/// The rows as a table.
+/// Wraps `rows` as a table behind a security barrier.
 pub fn behind_barrier(rows: DataFrame) -> Arc<dyn TableProvider> {
     let schema = Arc::new(rows.schema().as_arrow().clone());
     Arc::new(Guarded {
@@ -89,7 +89,7 @@ fn is_safe(filter: &Expr) -> bool {
     !matches!(pushdown(filter), TableProviderFilterPushDown::Unsupported)
 }
 
-/// The condition on the columns of the rows, whatever the query calls the table.
+/// The predicate over the bare column names, without the alias that the query gives the table.
 fn unqualified(filter: &Expr) -> Result<Expr> {
     let bare = filter.clone().transform(|expr| {
         Ok(match expr {
@@ -100,7 +100,7 @@ fn unqualified(filter: &Expr) -> Result<Expr> {
     Ok(bare?.data)
 }
 
-/// Runs a plan that other plans cannot reach into.
+/// Runs a plan that optimizer rules and filters of other plans cannot reach into.
 struct BarrierExec {
     plan: Arc<dyn ExecutionPlan>,
 }
@@ -144,7 +144,7 @@ impl ExecutionPlan for BarrierExec {
         }
     }
 
-    /// For a recursive query, which runs its plan again and again.
+    /// Recursive queries run their plan repeatedly, which needs a fresh state.
     fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
         let plan = reset_plan_states(Arc::clone(&self.plan))?;
         Ok(Arc::new(Self { plan }))

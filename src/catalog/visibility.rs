@@ -1,9 +1,9 @@
-//! What somebody may see of a snapshot, enforced where tables are read: rows of other tenants, and personal columns, never
-//! enter the plans of those who may not see them.
+//! Row and column security, enforced where tables are read: rows of other tenants and personal values never enter the
+//! plans of users who may not see them.
 //!
-//! The views are made anew over what is left, so each of them, also a site's own, holds nothing else. An enrolment, its
-//! progress, a click and a delivery are their batch's tenant's. Users of other tenants who learn in a visible batch keep
-//! their rows in its report, without details.
+//! The views are registered again over the filtered tables, so each of them, also a site's own, is filtered too.
+//! Enrolments, progress, clicks and deliveries belong to their batch's tenant. Users of other tenants who learn in a
+//! visible batch keep their rows in its report, with the details blank.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,22 +22,22 @@ use crate::engine::{EngineError, TABLE_SCHEMA, empty_beside, share_tables};
 use crate::exports::Table;
 use crate::ids::TenantId;
 
-/// Stands for a personal value that may not be seen.
+/// Replaces a personal value that may not be seen.
 pub const MASK: &str = "***";
-/// The view of the snapshot's batches, each once, with its tenant.
+/// The view that gives each batch once, with its tenant.
 const BATCHES: &str = "distinct_batches";
 
-/// What somebody may see.
+/// What a user may see.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Visibility {
-    /// The tenants whose rows are seen; none means all rows.
+    /// The tenants whose rows are visible; `None` means all.
     pub tenants: Option<BTreeSet<TenantId>>,
-    /// Whether names, addresses, numbers and external ids are seen.
+    /// Whether names, addresses, phone numbers and external ids are visible.
     pub personal: bool,
 }
 
 impl Visibility {
-    /// Everything.
+    /// All rows and columns.
     pub const FULL: Self = Self {
         tenants: None,
         personal: true,
@@ -45,8 +45,8 @@ impl Visibility {
 }
 
 impl Catalog {
-    /// The same snapshot with its history, as somebody of this visibility sees it: the schema of tables and views alone, in
-    /// a session of its own. Raw tables are not in it.
+    /// The same snapshot and history, restricted to `visibility`, in a session of its own that has the tables and views
+    /// but not the raw tables.
     pub async fn seen_with(&self, visibility: &Visibility) -> Result<Self, CatalogError> {
         let seen = Self {
             session: empty_beside(&self.session)?,
@@ -77,7 +77,7 @@ impl Catalog {
         Ok(seen)
     }
 
-    /// Registers the views over other rows of users than the table `users` shows.
+    /// Registers the views over `users` instead of the visible rows of the table `users`.
     async fn register_views_over(&self, users: Arc<dyn TableProvider>) -> Result<(), CatalogError> {
         let shown = self.swap(Table::Users.name(), users)?;
         views::register(self, true).await?;
@@ -118,7 +118,7 @@ fn reading(name: &str) -> impl FnOnce(DataFusionError) -> EngineError {
     EngineError::running(format!("table {name}"))
 }
 
-/// What is visible of a canonical table, or of its history, of that name.
+/// The visible rows of the canonical table, or history table, called `name`.
 async fn rows_of(
     catalog: &Catalog,
     name: &str,
@@ -150,8 +150,8 @@ async fn rows_of(
     Ok(behind_barrier(rows))
 }
 
-/// The rows of users that views are made of, where these are not the visible ones: those of other tenants who learn in
-/// visible batches are among them, without details.
+/// The rows of `users` that views read, where they differ from the visible ones: users of other tenants who learn in
+/// visible batches are added, with their id alone.
 async fn views_users(
     catalog: &Catalog,
     visibility: &Visibility,
@@ -181,7 +181,7 @@ async fn views_users(
     Ok(Some(behind_barrier(rows)))
 }
 
-/// The rows of that table whose batch is a visible tenant's.
+/// The rows of a table whose batch belongs to a visible tenant.
 async fn of_visible_batches(catalog: &Catalog, name: &str, visibility: &Visibility) -> Result<DataFrame, CatalogError> {
     let rows = frame_of(catalog, name).await?;
     let Some(tenants) = &visibility.tenants else {
@@ -200,7 +200,7 @@ fn is_of(tenants: &BTreeSet<TenantId>) -> Expr {
     in_list(col("tenant_id"), tenants.collect(), false)
 }
 
-/// Users whose personal columns tell only whether there is a value.
+/// Users whose personal values are replaced by a mask; NULL stays NULL.
 fn masked(users: DataFrame, visibility: &Visibility) -> Result<DataFrame, DataFusionError> {
     if visibility.personal {
         return Ok(users);

@@ -1,4 +1,4 @@
-//! `pragati check`: does the snapshot keep the contract?
+//! `pragati check`: checks whether a snapshot keeps the contract.
 
 use std::io::{self, Write};
 

@@ -126,7 +126,7 @@ pub async fn run(arguments: ClusterArguments, stopped: impl Future<Output = ()>)
                 tls: cluster.tls,
                 is_trusted_network: arguments.network.trusted_network,
             };
-            // It hears of signals itself, and ends its tasks first.
+            // It handles signals itself, and ends its tasks first.
             run_executor(options).await?;
         }
     }
@@ -134,7 +134,7 @@ pub async fn run(arguments: ClusterArguments, stopped: impl Future<Output = ()>)
 }
 
 impl NetworkOptions {
-    /// The configuration. Starts the log.
+    /// Loads the configuration and starts the log.
     fn load(&self) -> anyhow::Result<Config> {
         self.talk.start_log();
         Ok(Config::load(self.config.as_deref())?)

@@ -1,4 +1,4 @@
-//! How a command ends that does not end well: one line for people, an exit code for scripts.
+//! How a command that fails ends: one line for people, an exit code for scripts.
 
 use std::{fmt, io};
 
@@ -16,7 +16,7 @@ use pragati::shell::ShellError;
 /// Why a command stopped.
 #[derive(Debug)]
 pub enum Failure {
-    /// The job could not be done, or was asked for in a wrong way.
+    /// The job failed, or the command was called wrongly.
     Error(anyhow::Error),
     /// Ctrl-C.
     Interrupted,
@@ -30,7 +30,7 @@ pub enum Failure {
 pub struct UsageError(pub String);
 
 impl Failure {
-    /// 1 for a failed job, 2 for wrong usage, 128 and the signal's number for a signal.
+    /// 1 for a failed job, 2 for wrong usage, 128 plus the signal's number for a signal.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Error(error) if is_usage(error) => 2,
@@ -40,7 +40,7 @@ impl Failure {
         }
     }
 
-    /// True when standard output was closed by its reader.
+    /// Whether standard output was closed by its reader.
     pub fn is_closed_pipe(&self) -> bool {
         let Self::Error(error) = self else { return false };
         error.chain().any(|cause| {
@@ -76,7 +76,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Error(error) => {
-                // Causes are part of our messages.
+                // Our messages already include their causes.
                 write!(f, "error: {}", one_line(&error.to_string()))
             }
             Self::Interrupted => f.write_str("stopped; nothing was published"),

@@ -1,4 +1,5 @@
-//! The command line: arguments in, calls to the library, output out. One file a subcommand; no logic of its own.
+//! The command line: parses arguments, calls the library, prints results. A file for each subcommand; no logic of its
+//! own.
 
 mod check;
 #[cfg(feature = "cluster")]
@@ -28,7 +29,7 @@ use pragati::engine::STACK_OF_THREADS;
 
 pub use failure::Failure;
 
-/// How long a stopped run may take to put its files in order.
+/// How long a stopped run may take to clean up its files.
 const TIME_TO_CLEAN_UP: Duration = Duration::from_secs(10);
 
 /// Course Progress Reports and the download ratio from a learning platform's daily Parquet exports.
@@ -71,7 +72,7 @@ enum Command {
     Cluster(cluster::ClusterArguments),
 }
 
-/// Runs the command that the process was started with.
+/// Runs the command of the process's arguments.
 pub fn run() -> Result<(), Failure> {
     let arguments = Arguments::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -82,7 +83,7 @@ pub fn run() -> Result<(), Failure> {
         .map_err(Failure::from)?;
     let result = runtime.block_on(async {
         match arguments.command {
-            // It ends in its own order, unless it is told twice.
+            // It shuts down in its own order; a second signal ends it at once.
             Command::Serve(arguments) => tokio::select! {
                 result = serve::run(arguments, async { stop_signal().await; }) => result.map_err(Failure::from),
                 signal = async { stop_signal().await; stop_signal().await } => Err(signal),
@@ -92,7 +93,7 @@ pub fn run() -> Result<(), Failure> {
                 result = cluster::run(arguments, async { stop_signal().await; }) => result.map_err(Failure::from),
                 signal = async { stop_signal().await; stop_signal().await } => Err(signal),
             },
-            // Ctrl-C stops a query of it, not the shell.
+            // Ctrl-C cancels a query, not the shell.
             Command::Sql(arguments) if arguments.is_interactive() => {
                 sql::run_shell(arguments, terminate_signal()).await
             }
@@ -106,7 +107,7 @@ pub fn run() -> Result<(), Failure> {
     result
 }
 
-/// Runs a command that may be stopped at any moment.
+/// Runs a command that can be stopped at any moment.
 async fn execute(command: Command) -> Result<(), Failure> {
     let result = match command {
         Command::Report(arguments) => report::run(arguments).await,
@@ -133,7 +134,7 @@ async fn stop_signal() -> Failure {
     }
 }
 
-/// Ready when the process is told to end (SIGTERM).
+/// Ready when the process receives SIGTERM.
 async fn terminate_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     match signal(SignalKind::terminate()) {

@@ -1,4 +1,4 @@
-//! The options that all commands share, and what they change in the configuration.
+//! The options that all commands share, and how they change the configuration.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -36,7 +36,7 @@ pub struct CommonOptions {
     #[arg(long, value_name = "N", help_heading = "Common options")]
     threads: Option<NonZeroUsize>,
     /// Ballista scheduler whose cluster does the work, as df://HOST:PORT [default: this process does]
-    #[arg(long, value_name = "URL", help_heading = "Common options")]
+    #[arg(long, value_name = "URL", help_heading = "Common options", hide = cfg!(not(feature = "cluster")))]
     cluster: Option<String>,
     /// Folder of temporary files [default: the system's]
     #[arg(long, value_name = "DIR", help_heading = "Common options")]
@@ -48,7 +48,7 @@ pub struct CommonOptions {
     talk: TalkOptions,
 }
 
-/// How much is said on standard error.
+/// The amount of messages on standard error.
 #[derive(Debug, Args)]
 pub struct TalkOptions {
     /// Say nothing but errors
@@ -60,7 +60,7 @@ pub struct TalkOptions {
 }
 
 impl CommonOptions {
-    /// The configuration of file and environment with these options on top. Starts the log.
+    /// Loads file and environment, applies these options on top, and starts the log.
     pub fn load(&self) -> Result<Config, ConfigError> {
         self.talk.start_log();
         let mut config = Config::load(self.config.as_deref())?;
@@ -77,19 +77,19 @@ impl CommonOptions {
         Ok(config)
     }
 
-    /// Whether progress may be shown.
+    /// Whether progress is hidden.
     pub fn is_quiet(&self) -> bool {
         self.talk.is_quiet()
     }
 }
 
 impl TalkOptions {
-    /// Whether progress and summaries are unwanted.
+    /// Whether progress and summaries are hidden.
     pub fn is_quiet(&self) -> bool {
         self.quiet
     }
 
-    /// Sends the log to standard error; `PRAGATI_LOG` may ask for more than the flags do.
+    /// Sends the log to standard error. `PRAGATI_LOG` overrides the level.
     pub fn start_log(&self) {
         let level = match (self.quiet, self.verbose) {
             (true, _) => "error",
@@ -104,7 +104,7 @@ impl TalkOptions {
             .with_target(false)
             .with_writer(std::io::stderr)
             .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
-        // A second start, as in tests within one process, changes nothing.
+        // Starting the log twice, as tests in one process do, has no effect.
         let _ = log.try_init();
     }
 }

@@ -1,4 +1,4 @@
-//! `pragati password`: a password as the users file of the PostgreSQL endpoint holds it.
+//! `pragati password`: makes the salted form of a password for the users file of the PostgreSQL endpoint.
 
 use std::io::{self, BufRead, IsTerminal};
 

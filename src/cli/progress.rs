@@ -1,4 +1,4 @@
-//! Progress on a terminal; nothing at all elsewhere.
+//! Progress on a terminal; nothing elsewhere.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use pragati::nightly::Progress;
 const TICK: Duration = Duration::from_millis(120);
 const BAR: &str = "{msg:20} {bar:30} {pos}/{len} reports  {elapsed_precise}  {eta} left";
 
-/// A spinner for work whose length is not known. indicatif draws on terminals alone.
+/// A spinner for work of unknown length. indicatif draws on terminals only.
 pub fn spinner(message: &'static str, quiet: bool) -> ProgressBar {
     let spinner = ProgressBar::with_draw_target(None, target(quiet));
     spinner.set_message(message);
@@ -20,14 +20,14 @@ pub fn spinner(message: &'static str, quiet: bool) -> ProgressBar {
 pub struct NightlyBar(ProgressBar);
 
 impl NightlyBar {
-    /// A bar that begins as a spinner.
+    /// A bar that starts as a spinner.
     pub fn new(quiet: bool) -> Self {
         let bar = spinner("", quiet);
         bar.set_length(0);
         Self(bar)
     }
 
-    /// Takes the bar off the screen.
+    /// Clears the bar.
     pub fn finish(&self) {
         self.0.finish_and_clear();
     }

@@ -1,4 +1,4 @@
-//! `pragati queries`: the SQL files, with what they say of themselves.
+//! `pragati queries`: lists the SQL files with their descriptions, or prints one.
 
 use std::io::{self, Write};
 
@@ -35,7 +35,7 @@ enum ListFormat {
     Json,
 }
 
-/// A query as the list has it.
+/// A query in the list.
 #[derive(Debug, Serialize)]
 struct Listed {
     name: String,

@@ -1,4 +1,4 @@
-//! `pragati query`: runs one of the SQL files by its name.
+//! `pragati query`: runs one of the SQL files by name.
 
 use std::path::PathBuf;
 

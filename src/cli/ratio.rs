@@ -166,7 +166,7 @@ async fn ratios(arguments: &RatioArguments, catalog: &Catalog) -> anyhow::Result
     Ok(rows.map_err(EngineError::running("the download ratio"))?)
 }
 
-/// The parts of a ratio, and a line of their sums.
+/// Prints the parts of a ratio, and a line with their sums.
 async fn explained(
     arguments: &RatioArguments,
     catalog: &Catalog,
@@ -205,7 +205,7 @@ impl RatioArguments {
         self.window.map_or(Window::All, Window::from)
     }
 
-    /// The days that were asked for, if any; none of them is after the snapshot's.
+    /// The requested days, if any; none of them is after the snapshot's.
     fn days(&self, catalog: &Catalog) -> anyhow::Result<Option<Days>> {
         if self.since.is_none() && self.until.is_none() {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! `pragati requests`: what operators see of the delivery service's requests, and do to them by hand.
+//! `pragati requests`: lists and shows the delivery service's requests, and changes them by hand.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -81,7 +81,7 @@ struct OneArguments {
     place: PlaceOptions,
 }
 
-/// Where the database is.
+/// The options that locate the database.
 #[derive(Debug, Args)]
 struct PlaceOptions {
     /// Data folder of the service [default: serve.data of the configuration]
@@ -122,7 +122,7 @@ impl From<StatusArgument> for Status {
 }
 
 impl PlaceOptions {
-    /// The settings, and the database, which must be there.
+    /// Loads the settings and opens the database, which must exist.
     async fn open(&self) -> anyhow::Result<(Config, Store)> {
         self.talk.start_log();
         let config = Config::load(self.config.as_deref())?;
@@ -251,7 +251,7 @@ struct Row<'a> {
     snapshot_date: SnapshotDate,
 }
 
-/// All of a request.
+/// All data of a request.
 #[derive(Debug, Serialize)]
 struct Details<'a> {
     #[serde(flatten)]
@@ -381,7 +381,7 @@ fn shown_time(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// Ids come from exports, and words from mail servers: nothing in them may steer a terminal.
+/// Ids come from exports and failure messages from mail servers: their control characters are escaped.
 fn printable(text: &str) -> String {
     let shown = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
     text.chars().map(shown).collect()

@@ -1,4 +1,4 @@
-//! Writes the rows of a statement where the user wants them.
+//! Writes the rows of statements to the destination that the user chose.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use pragati::engine::Answer;
 use pragati::formats::{Format, Output, write_rows};
 use pragati::shell::{ShellError, Style, progress_line, to_standard_output, wants_colors, watched};
 
-/// An open place for the rows of several statements.
+/// A destination for the rows of several statements.
 pub struct RowOutput {
     output: Output,
     format: Format,
@@ -23,12 +23,12 @@ impl RowOutput {
         })
     }
 
-    /// Writes one result. A terminal gets it laid out for its width, and without what would command it.
+    /// Writes one result. On a terminal it is laid out for the width, and control characters are escaped.
     pub async fn write(&mut self, answer: Answer) -> Result<(), ShellError> {
         if answer.rows.schema().fields().is_empty() {
             return Ok(());
         }
-        // What reads a pipe may draw on the same terminal as the progress.
+        // No progress beside a pipe: the program that reads it may draw on the same terminal.
         let is_terminal = self.output.is_terminal();
         let line = progress_line(!self.is_quiet && (is_terminal || !self.output.is_standard()));
         let rows = watched(answer, line.clone());

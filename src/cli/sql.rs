@@ -57,14 +57,14 @@ pub struct SqlArguments {
 }
 
 impl SqlArguments {
-    /// Whether somebody sits there, and has not said yet what to run.
+    /// Whether a shell should be started: there is a terminal, and no SQL was given.
     pub fn is_interactive(&self) -> bool {
         let is_terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
         self.command.is_empty() && self.file.is_none() && is_terminal
     }
 }
 
-/// Runs the shell, which handles Ctrl-C itself, until its end or until `terminate` is ready.
+/// Runs the shell, which handles Ctrl-C itself, until the user quits or `terminate` is ready.
 pub async fn run_shell(
     arguments: SqlArguments,
     terminate: impl Future<Output = ()> + Send + 'static,
@@ -89,7 +89,7 @@ pub async fn run_shell(
     }
 }
 
-/// Runs what the arguments or standard input say.
+/// Runs the SQL of the arguments or of standard input.
 pub async fn run(arguments: SqlArguments) -> anyhow::Result<()> {
     let config = arguments.common.load()?;
     let statements = statements(&arguments)?;
@@ -110,7 +110,7 @@ pub async fn run(arguments: SqlArguments) -> anyhow::Result<()> {
     Ok(output.finish()?)
 }
 
-/// Everything that was asked for, parsed before anything runs.
+/// All statements, parsed before any of them runs.
 fn statements(arguments: &SqlArguments) -> anyhow::Result<Vec<Statement>> {
     let mut texts = arguments.command.clone();
     let reads_input = arguments

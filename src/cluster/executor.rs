@@ -1,4 +1,4 @@
-//! An executor: runs tasks, and keeps what they exchange until it is fetched.
+//! An executor: runs tasks, and keeps their shuffle files until they are fetched.
 
 use std::fs::File;
 use std::net::SocketAddr;
@@ -23,38 +23,38 @@ use tonic::transport::Server;
 
 use super::stores::Stores;
 use super::{ClusterError, check_address};
-use crate::engine::cluster::{LARGEST_MESSAGE, PlanCodec, Tls, registry, with_connections};
+use crate::engine::cluster::{LARGEST_MESSAGE, PlanCodec, Tls, fetching_connections, registry, with_connections};
 use crate::engine::{SchedulerAddress, TempFiles, TlsFiles};
 use crate::nightly::{lock_folder, make_private_folder, tasks};
 
-/// How long the scheduler is waited for at start.
+/// How long an executor waits for the scheduler at start.
 const WAIT_FOR_SCHEDULER: Duration = Duration::from_secs(60);
-/// How long exchanged rows lie that nobody asked to remove, and how often they are looked for.
+/// How long shuffle files are kept that nobody asked to remove, and how often they are looked for.
 const FORGOTTEN_DATA: Duration = Duration::from_secs(24 * 3_600);
 const LOOK_FOR_FORGOTTEN: Duration = Duration::from_secs(600);
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// How an executor runs.
+/// Settings of an executor.
 #[derive(Debug, Clone)]
 pub struct ExecutorOptions {
     pub scheduler: SchedulerAddress,
-    /// Where other executors and clients fetch what tasks made.
+    /// Where other executors and clients fetch shuffle files.
     pub listen: SocketAddr,
-    /// The name or address by which they reach it; none means that of `listen`.
+    /// The host name or address that others connect to; `None` means that of `listen`.
     pub advertised_host: Option<String>,
-    /// Tasks at a time; none means one a core.
+    /// Concurrent tasks; `None` means one a core.
     pub slots: Option<NonZeroUsize>,
-    /// Memory of all tasks together; none means most of the machine's.
+    /// Memory of all tasks together; `None` means most of the machine's.
     pub memory_limit: Option<ByteSize>,
-    /// Where exchanged rows, spilled ones and unfinished files go. No other executor uses it.
+    /// Folder of shuffle files, spill files and unfinished output. Executors must not share it.
     pub work_folder: PathBuf,
-    /// None: connections are not encrypted.
+    /// `None`: connections are not encrypted.
     pub tls: Option<TlsFiles>,
-    /// Whether others may connect without encryption.
+    /// Whether unencrypted connections from other machines are allowed.
     pub is_trusted_network: bool,
 }
 
-/// Runs an executor until the process is told to end; then it ends its tasks first.
+/// Runs an executor until the process is told to stop; then it ends its tasks first.
 pub async fn run_executor(options: ExecutorOptions) -> std::result::Result<(), ClusterError> {
     check_address(options.listen, options.tls.is_some(), options.is_trusted_network)?;
     let tls = options.tls.as_ref().map(Tls::read).transpose()?;
@@ -63,7 +63,7 @@ pub async fn run_executor(options: ExecutorOptions) -> std::result::Result<(), C
     let temporary = emptied(&options.work_folder, "temporary")?;
     let slots = options.slots.or(std::thread::available_parallelism().ok());
     let stores = Arc::new(Stores::default());
-    let connections = tls.as_ref().map(Tls::of_connections);
+    let (fetching, is_encrypted) = (fetching_connections(tls.as_ref()), tls.is_some());
     let spilled = temporary.clone();
     let process = ExecutorProcessConfig {
         bind_host: options.listen.ip().to_string(),
@@ -91,7 +91,7 @@ pub async fn run_executor(options: ExecutorOptions) -> std::result::Result<(), C
             tasks::functions(),
         ))),
         override_runtime_producer: Some(Arc::new(move |_: &SessionConfig| runtime(&spilled, &stores))),
-        override_config_producer: Some(Arc::new(move || settings(connections.as_ref()))),
+        override_config_producer: Some(Arc::new(move || settings(&fetching, is_encrypted))),
         override_create_grpc_client_endpoint: tls.as_ref().map(Tls::of_connections),
         override_arrow_flight_service: tls.clone().map(flight_with_tls),
         ..ExecutorProcessConfig::default()
@@ -101,14 +101,14 @@ pub async fn run_executor(options: ExecutorOptions) -> std::result::Result<(), C
         .map_err(ClusterError::of("executor"))
 }
 
-/// Takes the work folder for this executor alone, as long as the claim is held.
+/// Locks the work folder for this executor, as long as the file is open.
 fn claim(work: &Path) -> std::result::Result<File, ClusterError> {
     make_private_folder(work).map_err(|error| unusable(work, &error))?;
     let lock = lock_folder(work).map_err(|error| unusable(work, &error))?;
     lock.ok_or_else(|| unusable(work, &"another executor uses it"))
 }
 
-/// A private folder in the work folder, without what an executor that was killed left there.
+/// An empty private folder in the work folder; leftovers of a killed executor are removed.
 fn emptied(work: &Path, name: &str) -> std::result::Result<PathBuf, ClusterError> {
     let folder = work.join(name);
     match std::fs::remove_dir_all(&folder) {
@@ -126,13 +126,10 @@ fn unusable(folder: &Path, reason: &dyn std::fmt::Display) -> ClusterError {
     }
 }
 
-/// What tasks fetch rows of other executors with.
-fn settings(connections: Option<&EndpointOverrideFn>) -> SessionConfig {
-    let config = with_connections(SessionConfig::new_with_ballista(), connections.is_some());
-    match connections {
-        None => config,
-        Some(secured) => config.with_ballista_override_create_grpc_client_endpoint(Arc::clone(secured)),
-    }
+/// The session settings with which tasks fetch rows of other executors.
+fn settings(fetching: &EndpointOverrideFn, is_encrypted: bool) -> SessionConfig {
+    with_connections(SessionConfig::new_with_ballista(), is_encrypted)
+        .with_ballista_override_create_grpc_client_endpoint(Arc::clone(fetching))
 }
 
 fn runtime(spilled: &Path, stores: &Arc<Stores>) -> Result<Arc<RuntimeEnv>> {
@@ -143,7 +140,7 @@ fn runtime(spilled: &Path, stores: &Arc<Stores>) -> Result<Arc<RuntimeEnv>> {
         .build_arc()
 }
 
-/// Ballista's own service, encrypted.
+/// Ballista's own Flight service, with TLS.
 fn flight_with_tls(tls: Tls) -> Arc<ArrowFlightServerProvider> {
     Arc::new(move |work_folder, address, mut shutdown, _| {
         let tls = tls.of_server();

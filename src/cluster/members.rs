@@ -1,4 +1,4 @@
-//! The executors of a cluster, and how many were lost.
+//! The executors of a cluster, with a count of lost ones.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use ballista_scheduler::config::TaskDistributionPolicy;
 use ballista_scheduler::state::task_manager::JobInfoCache;
 use tokio::sync::watch;
 
-/// Ballista's own record of executors, which also counts losses.
+/// Ballista's own state of executors, extended by a count of losses.
 pub struct Members {
     record: InMemoryClusterState,
     losses: watch::Sender<u64>,
@@ -27,7 +27,7 @@ impl Members {
         }
     }
 
-    /// Executors that were lost, or left, so far.
+    /// How many executors were lost or have left so far.
     pub fn losses(&self) -> watch::Receiver<u64> {
         self.losses.subscribe()
     }
@@ -74,7 +74,7 @@ impl ClusterState for Members {
         self.record.save_executor_heartbeat(heartbeat).await
     }
 
-    /// Counted before anything else happens, so that no job ends well that the loss may have touched.
+    /// Counted before anything else, so that no job succeeds that the loss may affect.
     async fn remove_executor(&self, executor_id: &str) -> Result<()> {
         if self.record.get_executor_metadata(executor_id).await.is_ok() {
             self.losses.send_modify(|losses| *losses += 1);

@@ -1,8 +1,8 @@
-//! The processes of a cluster: Ballista's own scheduler and executor, which know Pragati's plans.
+//! The processes of a cluster: Ballista's scheduler and executor with Pragati's plan nodes and functions.
 //!
-//! What a plan may hold, and how it travels, is said where plans are made ([`crate::engine::cluster`],
-//! [`crate::nightly::tasks`]); here it is handed to Ballista. A cluster has no users of its own: whoever reaches its ports may
-//! run plans, so they belong into a network that is trusted, or behind mutual TLS.
+//! Which nodes plans have and how they are encoded is defined where plans are made ([`crate::engine::cluster`],
+//! [`crate::nightly::tasks`]); here their codecs are handed to Ballista. A cluster has no users of its own: whoever
+//! reaches its ports may run plans, so they must be in a trusted network or behind mutual TLS.
 
 mod executor;
 mod members;
@@ -16,7 +16,7 @@ pub use scheduler::{SchedulerOptions, run_scheduler};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// A process of a cluster that cannot run.
+/// Why a process of a cluster cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
     #[error("{address} cannot be listened on: {reason}; is another process there?")]
@@ -43,7 +43,7 @@ impl ClusterError {
     }
 }
 
-/// Refuses an address that others reach, unless they must prove who they are or the network is trusted.
+/// Refuses an address that other machines can reach, unless clients need a certificate or the network is trusted.
 fn check_address(address: SocketAddr, is_encrypted: bool, is_trusted: bool) -> Result<(), ClusterError> {
     if address.ip().is_loopback() || is_encrypted || is_trusted {
         Ok(())

@@ -1,4 +1,4 @@
-//! The scheduler: takes plans, cuts them into stages, and hands tasks to executors.
+//! The scheduler: accepts plans, cuts them into stages, and gives tasks to executors.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -26,25 +26,25 @@ use crate::engine::cluster::{LARGEST_MESSAGE, PlanCodec, Tls, registry};
 use crate::nightly::tasks;
 
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
-/// How often executors that are not heard of are looked for.
+/// How often the scheduler looks for executors without a heartbeat.
 const LOOK_FOR_LOST: Duration = Duration::from_secs(1);
-/// How long what executors keep of a job that its client has left lies there.
+/// How long executors keep the data of a job that its client has abandoned.
 const FORGOTTEN_DATA: Duration = Duration::from_secs(300);
 const FORGOTTEN_STATE: Duration = Duration::from_secs(3_600);
 
-/// How a scheduler runs.
+/// Settings of a scheduler.
 #[derive(Debug, Clone)]
 pub struct SchedulerOptions {
     pub listen: SocketAddr,
-    /// None: connections are not encrypted.
+    /// `None`: connections are not encrypted.
     pub tls: Option<TlsFiles>,
-    /// Whether others may connect without encryption.
+    /// Whether unencrypted connections from other machines are allowed.
     pub is_trusted_network: bool,
-    /// An executor that was not heard of for so long is lost; its tasks are tried elsewhere.
+    /// An executor without a heartbeat for so long is lost; its jobs are submitted again.
     pub executor_timeout: Duration,
 }
 
-/// Runs a scheduler until `stopped` is ready; `ready` hears the address that it listens on.
+/// Runs a scheduler until `stopped` is ready; `ready` receives the address that it listens on.
 pub async fn run_scheduler(
     options: SchedulerOptions,
     ready: impl FnOnce(SocketAddr),
@@ -63,7 +63,7 @@ pub async fn run_scheduler(
         .map_err(|error| cannot_listen(error.to_string()))?;
 
     let failed = || ClusterError::of("scheduler");
-    // Plans that name a store are read here too, though nothing of the store is.
+    // The scheduler decodes plans that name stores, though it reads nothing from them.
     let runtime = RuntimeEnvBuilder::new().with_object_store_registry(Arc::new(Stores::default()));
     let runtime = runtime.build_arc().map_err(|error| failed()(error.into()))?;
     let config = Arc::new(config(&options, address, tls.as_ref(), runtime));
@@ -94,7 +94,7 @@ pub async fn run_scheduler(
     let serving = server.add_service(service).serve_with_incoming(connections);
     tokio::select! {
         served = serving => served.map_err(refused),
-        // Clients keep connections open; their jobs end with the scheduler.
+        // Clients keep connections open, so waiting for them would take for ever; their jobs end with the scheduler.
         () = stopped => Ok(()),
     }
 }
@@ -110,11 +110,11 @@ fn config(
     SchedulerConfig {
         bind_host: address.ip().to_string(),
         bind_port: address.port(),
-        // Executors ask for work, so that nobody needs to reach them but for what they made.
+        // Executors poll for work, so nobody needs to connect to them except to fetch shuffle files.
         scheduling_policy: TaskSchedulingPolicy::PullStaged,
         executor_timeout_seconds: timeout,
         no_executors_grace_period_seconds: timeout,
-        // A stage whose rows cannot be fetched fails its job, as a lost executor does; see `whole_jobs`.
+        // A stage that cannot fetch its input fails its job, as a lost executor does; see `whole_jobs`.
         stage_max_failures: 1,
         expire_dead_executor_interval_seconds: LOOK_FOR_LOST.as_secs(),
         finished_job_data_clean_up_interval_seconds: FORGOTTEN_DATA.as_secs(),

@@ -1,4 +1,4 @@
-//! The object stores that plans name by URL, opened when a task first needs one.
+//! The registry of object stores: opens the store of a URL in a plan when a task first needs it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::exports::{open_store, store_root};
 
-/// Stores by their root. Credentials come from the environment of this process; plans hold none.
+/// Open stores by their root URL. Credentials come from the environment of this process; plans do not hold any.
 #[derive(Debug, Default)]
 pub struct Stores {
     opened: Mutex<HashMap<Url, Arc<dyn ObjectStore>>>,

@@ -1,8 +1,8 @@
-//! Jobs that are whole: one that loses an executor fails, and its client hands it in again.
+//! Fails a job that loses an executor, so that its client submits it again.
 //!
-//! Ballista 55 would go on, and run again what the executor had made. But where such a stage reads another one, all of its
-//! tasks run again, and those after it read the rows of the tasks that had succeeded twice: counts came out too high in
-//! tests. So no job is said to have succeeded that an executor was lost in.
+//! Ballista 55 would continue, and run the lost executor's tasks again. But where the affected stage reads another one,
+//! all of its tasks run again, and later stages read the rows of tasks that had already succeeded twice: tests found
+//! counts that were too high. So no job succeeds that has lost an executor.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,18 +19,18 @@ use tonic::{Request, Response, Status};
 use super::members::Members;
 use crate::engine::cluster::{EXECUTOR_LOST, NO_EXECUTOR};
 
-/// How often it is looked whether there is an executor at all.
+/// How often the scheduler checks whether it has an executor.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// A scheduler that hands out whole jobs.
+/// A scheduler service that never lets a job succeed that has lost an executor.
 pub struct WholeJobs<S> {
     scheduler: Arc<S>,
     members: Arc<Members>,
-    /// How long a job waits where no executor is.
+    /// How long a job waits while there is no executor.
     patience: Duration,
 }
 
-/// A job whose client is told how it gets on.
+/// A job whose client receives its status.
 struct Watched<S: SchedulerGrpc> {
     news: BoxStream<'static, Result<GetJobStatusResult, Status>>,
     scheduler: Arc<S>,
@@ -53,7 +53,7 @@ impl<S: SchedulerGrpc> WholeJobs<S> {
 }
 
 impl<S: SchedulerGrpc> Watched<S> {
-    /// The next that the client hears.
+    /// The next status for the client.
     async fn next(mut self) -> Result<Option<(GetJobStatusResult, Self)>, Status> {
         if self.is_over {
             return Ok(None);
@@ -94,7 +94,7 @@ impl<S: SchedulerGrpc> Watched<S> {
         (told, self)
     }
 
-    /// Ends the job, and says why.
+    /// Cancels the job; the status tells the client the reason.
     async fn given_up(mut self, reason: &str) -> (GetJobStatusResult, Self) {
         self.is_over = true;
         if !self.job_id.is_empty() {
@@ -131,7 +131,7 @@ impl<S: SchedulerGrpc> SchedulerGrpc for WholeJobs<S> {
         &self,
         request: Request<ExecuteQueryParams>,
     ) -> Result<Response<Self::ExecuteQueryPushStream>, Status> {
-        // From before the job begins.
+        // Counted from before the job begins.
         let losses = self.members.losses();
         let answer = self.scheduler.execute_query_push(request).await?;
         let (head, news, extensions) = answer.into_parts();
@@ -149,7 +149,7 @@ impl<S: SchedulerGrpc> SchedulerGrpc for WholeJobs<S> {
         Ok(Response::from_parts(head, news, extensions))
     }
 
-    /// A client that only asks now and then would not hear of a loss.
+    /// Only the streaming call is supported: a client that polls would miss a loss.
     async fn execute_query(
         &self,
         _request: Request<ExecuteQueryParams>,

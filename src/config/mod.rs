@@ -114,8 +114,8 @@ pub struct TableConfig {
     pub required: bool,
 }
 
-/// The platform's telemetry, and which of its events are clicks on "Download File" (DESIGN, section 5). An event is one
-/// where each list holds its value; an empty list holds any.
+/// The platform's telemetry, and which of its events are clicks on "Download File" (`docs/design.md`, "Download events
+/// and the ratio"). An event is one where each list holds its value; an empty list holds any.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TelemetryConfig {
@@ -132,7 +132,7 @@ pub struct TelemetryConfig {
     pub pages: Vec<String>,
 }
 
-/// How the Course Progress Report is written (DESIGN, section 3).
+/// How the Course Progress Report is written (`docs/design.md`, "The Course Progress Report").
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReportConfig {

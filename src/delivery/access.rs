@@ -1,4 +1,5 @@
-//! Who may have a batch's report (DESIGN, section 6): its creator and mentors, an admin of its tenant, a platform admin.
+//! Who may have a batch's report (`docs/design.md`, "Delivery"): its creator and mentors, an admin of its tenant, a
+//! platform admin.
 
 use std::collections::BTreeSet;
 

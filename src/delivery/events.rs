@@ -1,5 +1,5 @@
-//! Clicks and reports handed over as telemetry events (DESIGN, section 5), in files that the download ratio reads: durably,
-//! and once.
+//! Clicks and reports handed over as telemetry events (`docs/design.md`, "Download events and the ratio"), in files
+//! that the download ratio reads: durably, and once.
 //!
 //! Every process writes files of its own: `date=YYYY-MM-DD/events-HH-<process>-<number>.ndjson`, by the UTC hour of the
 //! event. A file grows by being written anew as a whole, and appears under its name at once. A process that dies between

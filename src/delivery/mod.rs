@@ -1,4 +1,5 @@
-//! Delivery (DESIGN, section 6): a click on "Download File" becomes a mail with the report, and none is lost.
+//! Delivery (`docs/design.md`, "Delivery"): a click on "Download File" becomes a mail with the report, and none is
+//! lost.
 //!
 //! A request is in the [`store`] before it is confirmed; a worker makes its report from the newest [`source`] and hands it
 //! over by [`mail`], or keeps it among the [`files`] for a download. Who may ask is decided by [`access`], when a request is

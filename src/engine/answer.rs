@@ -1,4 +1,4 @@
-//! Rows on their way: a query planned and run on the engine's threads, in tasks that end when nobody waits for its rows.
+//! Runs a query on the engine's threads and streams its rows. Dropping the stream cancels the query.
 
 use std::sync::Arc;
 
@@ -13,25 +13,25 @@ use super::error::EngineError;
 use super::stoppable::{Waiting, stoppable};
 use super::threads::EngineThreads;
 
-/// Batches that are made ahead of who writes them.
+/// Record batches that are buffered before the query waits for its reader.
 const BATCHES_AHEAD: usize = 2;
 
-/// Rows on their way, made by a task of their own that ends when they are dropped.
+/// A running query. Dropping `rows` cancels it.
 pub struct Answer {
     pub rows: SendableRecordBatchStream,
-    /// Tells of the progress.
+    /// The running plan, whose metrics tell the progress.
     pub plan: Arc<dyn ExecutionPlan>,
 }
 
 impl Answer {
-    /// Plans `frame` and starts it, with the memory and temporary space of its session. `what` names it in errors.
+    /// Plans `frame` and starts it, with the memory and spill limits of its session. Errors name the query by `what`.
     pub async fn start(threads: &EngineThreads, frame: DataFrame, what: &str) -> Result<Self, EngineError> {
         let context = Arc::new(frame.task_ctx());
         let started = Self::start_in(threads, frame, context).await;
         started.map_err(EngineError::running(what))
     }
 
-    /// The same with the memory and temporary space of `context`, and errors as the engine has them.
+    /// As [`start`](Self::start), with the memory and spill limits of `context`, and with the engine's own errors.
     pub async fn start_in(
         threads: &EngineThreads,
         frame: DataFrame,
@@ -60,7 +60,7 @@ fn in_a_task(
     let made = async move {
         let mut rows = execute_stream(plan, context)?;
         while let Some(batch) = rows.next().await {
-            // The rest is of no use to anybody.
+            // The reader is gone.
             if sender.send(batch).await.is_err() {
                 break;
             }
@@ -69,7 +69,7 @@ fn in_a_task(
     };
     receiver.spawn_on(made, threads);
     let rows = receiver.build().inspect(move |_batch| {
-        // Goes with the rows.
+        // Dropped with the stream, which cancels the query.
         let _ = &waiting;
     });
     Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))

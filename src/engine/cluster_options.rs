@@ -1,4 +1,4 @@
-//! Which cluster a session runs its plans on.
+//! Settings of the Ballista cluster that a session runs its plans on.
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -7,36 +7,36 @@ use std::str::FromStr;
 
 use url::Url;
 
-/// The port that a Ballista scheduler listens on unless told otherwise.
+/// The default port of a Ballista scheduler.
 const USUAL_PORT: u16 = 50050;
 
-/// A cluster, and how much of it a plan may use at a time.
+/// A cluster and how many partitions a plan uses on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClusterOptions {
     pub scheduler: SchedulerAddress,
-    /// Partitions that an exchange between tasks makes; each is a task's work.
+    /// Partitions of an exchange (shuffle) between tasks; each partition is one task's input.
     pub partitions: NonZeroUsize,
-    /// None: connections are not encrypted.
+    /// `None`: connections are not encrypted.
     pub tls: Option<TlsFiles>,
 }
 
-/// Files in PEM format by which the processes of a cluster know each other.
+/// PEM files for mutual TLS between the processes of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
-    /// Certificates of the authorities whose word counts.
+    /// Certificates of the trusted authorities.
     pub authorities: PathBuf,
-    /// This process's own certificate and its key; a client needs them where servers ask for one.
+    /// This process's certificate and its private key. Servers need them; a client needs them where servers demand one.
     pub own: Option<(PathBuf, PathBuf)>,
 }
 
-/// Where a scheduler listens, `df://HOST:PORT`.
+/// The address of a scheduler, `df://HOST:PORT`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SchedulerAddress {
     pub host: String,
     pub port: u16,
 }
 
-/// A text that names no scheduler.
+/// A text that is not the address of a scheduler.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("'{0}' names no scheduler; write df://HOST:PORT")]
 pub struct AddressError(String);

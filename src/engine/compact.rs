@@ -1,4 +1,4 @@
-//! Lets go of what few rows hold of the many that they were read among.
+//! Copies sparse rows into small buffers, so that the large buffers that they were read from can be freed.
 
 use std::sync::Arc;
 
@@ -9,8 +9,9 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
 
-/// The same rows, so many in a batch, with texts of their own. Whoever sorts or spreads rows handles each piece of memory
-/// that they lie in: of few rows in each of many batches that is most of the work, and most of the memory.
+/// Regroups rows into batches of `rows_a_batch` with buffers of their own. Sorts and exchanges account for, and copy,
+/// each buffer that a batch refers to; with a few rows in each of many batches that is most of their work and most of
+/// the memory.
 pub fn packed(rows: SendableRecordBatchStream, rows_a_batch: usize) -> SendableRecordBatchStream {
     let schema = rows.schema();
     let packing = Packing {
@@ -25,7 +26,7 @@ pub fn packed(rows: SendableRecordBatchStream, rows_a_batch: usize) -> SendableR
 }
 
 struct Packing {
-    /// `None` after the last of them.
+    /// `None` after the end of the input.
     rows: Option<SendableRecordBatchStream>,
     unfinished: BatchCoalescer,
 }
@@ -50,8 +51,8 @@ impl Packing {
     }
 }
 
-/// The same rows with texts of their own. Texts are views into what was read, or into what was sorted, and whoever asks for
-/// the size of the rows is told the size of all that.
+/// Copies the texts of string-view columns into buffers of their own. A view refers to the whole buffer that its text
+/// was read from, and the reported memory size of a batch is that of all these buffers.
 pub fn compacted(rows: &RecordBatch) -> Result<RecordBatch> {
     let columns = rows.columns().iter().map(|column| match column.as_string_view_opt() {
         Some(texts) => Arc::new(texts.gc()) as ArrayRef,

@@ -1,8 +1,8 @@
-//! Errors of running SQL, with what was being run.
+//! Errors of running SQL; each names the query that failed.
 
 use datafusion::error::DataFusionError;
 
-/// A statement that failed.
+/// A query that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     #[error("the engine cannot start: {reason}; check memory_limit, threads and temp_dir")]
@@ -18,13 +18,13 @@ pub enum EngineError {
 }
 
 impl EngineError {
-    /// Says that `what` failed, and of what kind the failure is.
+    /// Makes an [`EngineError`] of the right kind that names the query by `what`.
     pub fn running(what: impl Into<String>) -> impl FnOnce(DataFusionError) -> Self {
         let what = what.into();
         move |error| {
             let is_disk_full = is_disk_full(&error);
             let reason = match error.find_root() {
-                // One of our own, which says all.
+                // An error of our own, which is already one complete sentence.
                 DataFusionError::External(own) => own.to_string(),
                 _ => error.strip_backtrace(),
             };
@@ -46,7 +46,7 @@ impl From<EngineError> for DataFusionError {
     }
 }
 
-/// Whether temporary files, or the disk, are full.
+/// Whether the spill limit is reached or the disk is full.
 pub fn is_disk_full(error: &DataFusionError) -> bool {
     io_error(error).is_some_and(|io| io.kind() == std::io::ErrorKind::StorageFull)
 }

@@ -1,6 +1,6 @@
-//! Rows that are worked out once, when they are first asked for, and kept in temporary files for whoever asks again.
+//! A lazily materialised intermediate result: rows that are computed when they are first read, and kept in spill files.
 //!
-//! For few rows that come out of much reading, which a query and the one after it would each do anew, several times.
+//! It pays where a few rows result from reading much, and a plan reads them several times.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,10 +21,10 @@ use tokio::sync::OnceCell;
 
 use super::compact::packed;
 
-/// What the temporary files are for, in messages.
+/// What the spill files are for, in error messages of the engine.
 const PURPOSE: &str = "rows that are read more than once";
 
-/// The rows of `rows`, whose sources never change, in so many partitions.
+/// A table of the rows of `rows`, in `partitions` partitions. The sources of `rows` must not change: it runs once.
 pub fn kept(rows: DataFrame, partitions: usize) -> Result<Arc<dyn TableProvider>> {
     let schema: SchemaRef = Arc::new(rows.schema().as_arrow().clone());
     let files = Arc::new(KeptRows {
@@ -46,7 +46,7 @@ pub fn kept(rows: DataFrame, partitions: usize) -> Result<Arc<dyn TableProvider>
 struct KeptRows {
     rows: DataFrame,
     schema: SchemaRef,
-    /// One of each partition that has rows; removed with the last table that reads them.
+    /// A file for each partition of the source that has rows; removed with the last table that reads them.
     files: OnceCell<Vec<Arc<dyn SpillFile>>>,
 }
 
@@ -93,7 +93,7 @@ async fn write(mut rows: SendableRecordBatchStream, spill: SpillManager) -> Resu
     file.finish()
 }
 
-/// Every so many-th file.
+/// A partition of the table: every `partitions`-th file, beginning with file number `partition`.
 #[derive(Debug)]
 struct KeptPartition {
     rows: Arc<KeptRows>,

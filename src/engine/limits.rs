@@ -1,4 +1,4 @@
-//! What single queries may use of what all of them share: memory and temporary space.
+//! Limits of memory and spill space for each query, inside the limits that all queries share.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,13 +19,13 @@ use super::temp_files::TempFiles;
 /// The limits of one query.
 #[derive(Debug, Clone, Copy)]
 pub struct QueryLimits {
-    /// Memory that it may reserve.
+    /// Bytes of memory that the query may reserve.
     pub memory: ByteSize,
-    /// Temporary space that it may fill.
+    /// Bytes of spill files that the query may fill.
     pub spill: ByteSize,
 }
 
-/// What many queries share.
+/// The memory that all queries share, and the limits of each.
 #[derive(Debug)]
 pub struct SharedLimits {
     memory: Arc<GreedyMemoryPool>,
@@ -34,7 +34,7 @@ pub struct SharedLimits {
 }
 
 impl SharedLimits {
-    /// All queries together may reserve `memory`, and each what `each` says; temporary files go to `temp_folder`.
+    /// All queries together may reserve `memory`, each within the limits `each`; spill files go to `temp_folder`.
     pub fn new(memory: ByteSize, each: QueryLimits, temp_folder: PathBuf) -> Self {
         Self {
             memory: Arc::new(GreedyMemoryPool::new(in_memory(memory))),
@@ -43,7 +43,7 @@ impl SharedLimits {
         }
     }
 
-    /// The same context with the limits of one query.
+    /// The same task context with the limits of one query.
     pub fn limited(&self, context: TaskContext) -> Result<Arc<TaskContext>, EngineError> {
         let runtime = context.runtime_env();
         let disk = DiskManagerBuilder::default()
@@ -72,7 +72,7 @@ fn in_memory(size: ByteSize) -> usize {
     usize::try_from(size.as_u64()).unwrap_or(usize::MAX)
 }
 
-/// A query's own pool within that of all.
+/// The memory pool of one query, which also reserves from the shared pool.
 #[derive(Debug)]
 struct QueryPool {
     own: FairSpillPool,

@@ -1,4 +1,4 @@
-//! Stands for clusters in a build without them.
+//! The replacement for `cluster` in a build without the feature `cluster`, so that its callers need no `cfg`.
 
 use std::sync::Arc;
 
@@ -7,12 +7,12 @@ use datafusion::logical_expr::ScalarUDF;
 use super::cluster_options::ClusterOptions;
 use super::error::EngineError;
 
-/// There is none.
+/// A cluster. Without the feature there is none, so it has no values.
 #[derive(Debug)]
 pub enum Cluster {}
 
 impl Cluster {
-    /// Says how to get one.
+    /// Always fails, with the way to get a build that has clusters.
     pub fn connect(
         _options: &ClusterOptions,
         _functions: impl IntoIterator<Item = ScalarUDF>,

@@ -1,5 +1,5 @@
-//! A schema whose tables are listed by name, so that what counts them, such as PostgreSQL's object ids, comes out the same
-//! for every snapshot.
+//! A schema provider that lists its tables by name. PostgreSQL object ids are assigned in the order of the list, so
+//! they are the same for every snapshot.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use datafusion::catalog::{MemorySchemaProvider, SchemaProvider, TableProvider};
 use datafusion::common::Result;
 
-/// Tables in memory, listed in order.
+/// Tables in memory, listed by name.
 #[derive(Debug, Default)]
 pub struct OrderedSchema(MemorySchemaProvider);
 

@@ -1,8 +1,8 @@
-//! Has rows packed before they are sorted.
+//! An optimizer rule that packs rows before they are sorted.
 //!
-//! Rows come to a sort out of joins, filters and exchanges, which leave texts where they were, or copy them into pieces of
-//! memory that are mostly empty. A sort of the engine reserves all of that for each batch, up to ten times what the rows
-//! need, and every batch that it gives refers to all the pieces of those that went in.
+//! Rows that come out of joins, filters and exchanges refer to large buffers of which they use little. A sort reserves
+//! all of these buffers for each batch, up to ten times what the rows need, and each batch that it gives refers to the
+//! buffers of all its inputs.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Phy
 
 use super::compact::packed;
 
-/// Puts a [`PackExec`] below each sort that takes in all rows before it gives one.
+/// Puts a [`PackExec`] below each sort without a limit; a top-k sort keeps few rows and does not need it.
 #[derive(Debug)]
 pub struct PackBeforeSort;
 
@@ -45,7 +45,7 @@ impl PhysicalOptimizerRule for PackBeforeSort {
     }
 }
 
-/// Gives the rows of a plan as they are, packed.
+/// A plan node that gives its input's rows, copied into compact batches.
 #[derive(Debug)]
 pub struct PackExec(pub Arc<dyn ExecutionPlan>);
 

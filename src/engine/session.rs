@@ -1,4 +1,4 @@
-//! Makes the DataFusion session that every command runs its SQL in.
+//! Creates the DataFusion session that every command runs its SQL in.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -25,41 +25,41 @@ use super::temp_files::TempFiles;
 pub const TABLE_SCHEMA: &str = "public";
 /// The schema of the raw tables that staging queries read.
 pub const RAW_SCHEMA: &str = "raw";
-/// The name of the catalog, which is the database to PostgreSQL clients.
+/// The name of the catalog; PostgreSQL clients see it as the database.
 pub const CATALOG: &str = "pragati";
 
 /// How many of the largest memory consumers an out-of-memory error names.
 const NAMED_CONSUMERS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
 
-/// Each sort keeps this share of a partition's memory for merging what it spilled. The engine's own default, a fixed size,
-/// is more than all memory where many sorts share a small limit.
+/// Each sort reserves one part in so many of a partition's memory for merging its spilled runs. The engine's default, a
+/// fixed size, would exceed a small limit that many sorts share.
 const SHARE_OF_MERGE: usize = 32;
 
-/// Memory that a partition of a plan should have, in bytes. With less, the operators of many partitions starve each other
-/// (apache/datafusion #23447), so a small limit means fewer partitions.
+/// Bytes of memory that a partition of a plan should have. With less, the operators of many partitions starve each
+/// other (apache/datafusion #23447), so a small limit means fewer partitions.
 const MEMORY_PER_PARTITION: u64 = 64 * 1024 * 1024;
 
-/// Memory of a partition for each row of a batch, in bytes. Operators hold a few batches each and share the memory of their
-/// partition, so a small limit means smaller batches.
+/// Bytes of a partition's memory for each row of a batch. Operators hold a few batches each and share their partition's
+/// memory, so a small limit means smaller batches.
 const MEMORY_PER_ROW: usize = 32 * 1024;
-/// With fewer rows a batch, handling batches costs more than handling rows.
+/// Below this number of rows, the cost of handling batches exceeds that of the rows.
 const LEAST_ROWS: usize = 1024;
 
-/// What a session may use.
+/// Resources of a session.
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
-    /// None: one a core.
+    /// `None`: one a core.
     pub threads: Option<NonZeroUsize>,
-    /// None: no limit.
+    /// `None`: no limit.
     pub memory_limit: Option<ByteSize>,
-    /// Where sorts and joins spill to; made when it is missing.
+    /// Folder of spill files; created where it is missing.
     pub temp_dir: PathBuf,
-    /// None: plans run in this process.
+    /// `None`: plans run in this process.
     pub cluster: Option<Arc<Cluster>>,
 }
 
 impl EngineOptions {
-    /// The number of partitions that a plan runs in: one a thread, or fewer where memory is short.
+    /// Partitions of a plan: one a thread, or fewer where memory is short.
     fn partitions(&self) -> usize {
         let cores = std::thread::available_parallelism().ok();
         let threads = self.threads.or(cores).map_or(1, NonZeroUsize::get);
@@ -73,8 +73,8 @@ impl EngineOptions {
     }
 }
 
-/// The same settings for plans that have so many bytes of memory: sorts keep less of them for merging, and operators hand on
-/// fewer rows at a time, where the usual would be much of all memory.
+/// Adapts settings to `memory` bytes: sorts reserve less for merging and batches hold fewer rows, where the usual
+/// values would be a large share of the memory.
 pub fn within_memory(mut config: SessionConfig, memory: usize) -> SessionConfig {
     let of_partition = memory / config.target_partitions().max(1);
     let reserved = &mut config.options_mut().execution.sort_spill_reservation_bytes;
@@ -83,7 +83,7 @@ pub fn within_memory(mut config: SessionConfig, memory: usize) -> SessionConfig 
     config.with_batch_size(rows)
 }
 
-/// A session without tables.
+/// Creates a session without tables.
 pub fn new_session(options: &EngineOptions) -> Result<SessionContext, EngineError> {
     let mut config = SessionConfig::new()
         .with_target_partitions(options.partitions())
@@ -127,13 +127,13 @@ pub fn new_session(options: &EngineOptions) -> Result<SessionContext, EngineErro
     Ok(session)
 }
 
-/// The cluster that a session's plans run on; none where they run in this process.
+/// The cluster that a session's plans run on; `None` where they run in this process.
 pub fn cluster_of(session: &SessionContext) -> Option<Arc<Cluster>> {
     session.state_ref().read().config().get_extension::<Cluster>()
 }
 
-/// A session without tables that shares the memory, temporary space and functions of another, and whose plans keep the
-/// partitions of what they read: a partition in gives a partition out. They run in this process.
+/// A session without tables that shares the memory, spill files and functions of `other`, and whose plans keep the
+/// partitioning of their source: one partition in, one partition out. They run in this process.
 pub fn partitioned_session(other: &SessionContext) -> SessionContext {
     let config = SessionConfig::new()
         .with_target_partitions(1)
@@ -141,8 +141,8 @@ pub fn partitioned_session(other: &SessionContext) -> SessionContext {
     session_with(config, other.runtime_env())
 }
 
-/// A session like another, with its tables, where more tables may be registered without the other's seeing them. A table
-/// of the same name hides the other's.
+/// A session with the tables of `other`, to which tables can be added without `other` seeing them. An added table hides
+/// one of the same name.
 pub async fn session_beside(other: &SessionContext) -> Result<SessionContext, EngineError> {
     let session = empty_beside(other)?;
     for schema in [TABLE_SCHEMA, RAW_SCHEMA] {
@@ -151,7 +151,7 @@ pub async fn session_beside(other: &SessionContext) -> Result<SessionContext, En
     Ok(session)
 }
 
-/// Registers the tables of a schema of `from` in that of `to`, which has none of their names.
+/// Registers the tables of a schema of `from` in `to`, which must not have tables of these names.
 pub async fn share_tables(from: &SessionContext, to: &SessionContext, schema: &str) -> Result<(), EngineError> {
     let failed = || EngineError::running("a session beside another");
     let schema_of = |session: &SessionContext| session.catalog(CATALOG).and_then(|catalog| catalog.schema(schema));
@@ -166,8 +166,8 @@ pub async fn share_tables(from: &SessionContext, to: &SessionContext, schema: &s
     Ok(())
 }
 
-/// A session that shares the settings, memory, temporary space and functions of another, whose schemas are empty. Names of
-/// tables are listed in order.
+/// A session that shares the settings, memory, spill files and functions of `other`, with empty schemas, which list
+/// tables by name.
 pub fn empty_beside(other: &SessionContext) -> Result<SessionContext, EngineError> {
     let failed = || EngineError::running("a session beside another");
     let session = session_with(other.copied_config(), other.runtime_env());
@@ -196,7 +196,7 @@ fn session_with(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionConte
     session
 }
 
-/// The state of a session whose plans run on the cluster of its settings, where they name one.
+/// The session state whose plans run on the cluster in its settings, if there is one.
 #[cfg(feature = "cluster")]
 fn on_cluster(mut state: SessionStateBuilder) -> SessionStateBuilder {
     match state

@@ -1,8 +1,8 @@
-//! Makes plans that a cancelled query leaves soon.
+//! Makes long joins cooperative, so that cancelling a query takes effect soon.
 //!
-//! A task of the engine ends where it gives way to others. Joins that compare every row with every other may work for
-//! minutes before they do: above them, giving way is made part of the plan, and their condition fails once nobody waits
-//! for the answer any more.
+//! A cancelled task of the engine ends at its next yield. A nested-loop or cross join may compute for minutes before it
+//! yields: such joins are wrapped in a cooperative node, and the condition of a nested-loop join fails once the reader
+//! of the answer is gone.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -19,7 +19,7 @@ use datafusion::physical_plan::joins::utils::JoinFilter;
 use datafusion::physical_plan::joins::{CrossJoinExec, NestedLoopJoinExec};
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 
-/// Tells the tasks of a query that nobody waits for its answer. Set when it is dropped.
+/// Marks a query whose answer is still wanted. Dropping it cancels the query.
 #[derive(Debug, Default)]
 pub struct Waiting(Arc<AtomicBool>);
 
@@ -66,7 +66,7 @@ fn with_stoppable_condition(join: &NestedLoopJoinExec, waiting: &Waiting) -> Res
     Ok(Arc::new(join))
 }
 
-/// A condition that fails once the query is over.
+/// A join condition that fails once the query is cancelled.
 #[derive(Debug, Clone)]
 pub struct Stoppable {
     condition: Arc<dyn PhysicalExpr>,

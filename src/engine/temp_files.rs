@@ -1,4 +1,4 @@
-//! Where sorts and joins spill to: files without a name, which the system frees however the process ends.
+//! Spill files of sorts and joins. They have no name, so the operating system frees them however the process ends.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -15,28 +15,28 @@ use datafusion::execution::{SpillFile, SpillWriter, TempFileFactory};
 use futures::Stream;
 use futures::stream;
 
-/// How much of a spilled file is read at once, in bytes.
+/// Bytes that are read from a spill file at a time.
 const READ_SIZE: usize = 512 * 1024;
 
-/// Makes temporary files in one folder, when they are first needed.
+/// Creates unnamed temporary files in one folder. A file is created at its first write.
 #[derive(Debug)]
 pub struct TempFiles {
     folder: PathBuf,
     space: Arc<Space>,
 }
 
-/// What all files of one maker may fill together.
+/// The limit of the space that all files of one factory use together, and the bytes in use.
 #[derive(Debug)]
 struct Space {
     limit: u64,
     used: AtomicU64,
 }
 
-/// A file, and the space that it gives back at its end.
+/// A temporary file. Dropping it gives its bytes back to the limit.
 #[derive(Debug)]
 struct Occupied {
     file: File,
-    /// Bytes written so far; the next ones go here.
+    /// Bytes written so far, which is also where the next write goes.
     end: AtomicU64,
     space: Arc<Space>,
 }
@@ -47,17 +47,17 @@ impl Drop for Occupied {
     }
 }
 
-/// A file that only this process can reach; it lasts as long as any of its readers and writers.
+/// A file that only this process can reach. It lives as long as any of its readers and writers.
 #[derive(Debug, Clone)]
 struct UnnamedFile(Arc<Occupied>);
 
 impl TempFiles {
-    /// Files will be made in `folder`, which must exist by then.
+    /// A factory of files in `folder`, which must exist when the first file is created.
     pub fn new(folder: PathBuf) -> Self {
         Self::within(folder, u64::MAX)
     }
 
-    /// The same, of at most `limit` bytes together.
+    /// As [`new`](Self::new), with at most `limit` bytes in all files together.
     pub fn within(folder: PathBuf, limit: u64) -> Self {
         let space = Space {
             limit,
@@ -106,7 +106,7 @@ impl SpillFile for UnnamedFile {
 }
 
 impl UnnamedFile {
-    /// The bytes at `offset`, none at the end.
+    /// The bytes at `offset`; empty at the end of the file.
     fn read_from(&self, offset: u64) -> io::Result<Bytes> {
         let mut chunk = vec![0; READ_SIZE];
         let length = loop {

@@ -1,4 +1,4 @@
-//! Threads for the engine alone, so that a query that keeps them busy does not keep others from hearing Ctrl-C or clients.
+//! A thread pool for the engine alone, so that busy queries do not delay Ctrl-C and network clients.
 
 use std::future::Future;
 use std::num::NonZeroUsize;
@@ -8,14 +8,14 @@ use tokio::task::JoinSet;
 
 use super::error::EngineError;
 
-/// Bytes of stack of each thread, of which only what is used takes memory: plans of views over views are deep.
+/// Bytes of stack of each thread. Plans of views over views recurse deeply; memory is only taken for what is used.
 pub const STACK_OF_THREADS: usize = 32 * 1024 * 1024;
 
-/// What the engine runs on.
+/// The thread pool of the engine.
 pub struct EngineThreads(Option<Runtime>);
 
 impl EngineThreads {
-    /// So many threads; one a core where none are asked for.
+    /// Starts the pool with `threads` threads, or with one a core.
     pub fn start(threads: Option<NonZeroUsize>) -> Result<Self, EngineError> {
         let mut builder = Builder::new_multi_thread();
         builder
@@ -31,12 +31,12 @@ impl EngineThreads {
         Ok(Self(Some(runtime)))
     }
 
-    /// Where tasks of the engine are spawned.
+    /// A handle to spawn tasks on the pool; `None` while it shuts down.
     pub fn handle(&self) -> Option<&Handle> {
         self.0.as_ref().map(Runtime::handle)
     }
 
-    /// What `work` gives, done on these threads. Dropping the returned future ends it.
+    /// Runs `work` on the pool and returns its result. Dropping the returned future cancels the work.
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
@@ -52,7 +52,7 @@ impl EngineThreads {
 }
 
 impl Drop for EngineThreads {
-    /// Nobody waits for what a cancelled query still does.
+    /// Ends without waiting for running tasks: nobody reads the results of cancelled queries.
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();

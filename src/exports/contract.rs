@@ -1,4 +1,5 @@
-//! The input contract (DESIGN, section 2): the canonical tables, their columns, and which types are accepted for each.
+//! The input contract (`docs/design.md`, "Exports"): the canonical tables, their columns, and which types are accepted
+//! for each.
 
 use std::fmt;
 use std::sync::Arc;

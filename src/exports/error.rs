@@ -70,13 +70,11 @@ pub enum ExportsError {
         footer: i64,
         row_groups: i64,
     },
-    #[error("table {table}: {file} cannot be read: column {column}{row}: {reason}; export it again")]
+    #[error("table {table}: {file} cannot be read: column {column}: {reason}; export it again")]
     UnreadableColumn {
         table: String,
         file: String,
         column: String,
-        /// Empty, or ` in row N`, counted from 1.
-        row: String,
         reason: String,
     },
     #[error("table {table}: {file} is not a readable Parquet file: {reason}; export it again or choose another --date")]

@@ -18,7 +18,7 @@ use futures::TryStreamExt;
 use object_store::{ObjectMeta, ObjectStore};
 
 use super::contract::Column;
-use super::convert::canonical_array;
+use super::convert::{Unconvertible, canonical_array};
 use super::error::ExportsError;
 use super::inspect::exported_schema;
 use super::pinned::PinnedFile;
@@ -26,11 +26,15 @@ use super::rows::OutputColumn;
 use crate::zone::Zone;
 
 /// What is wrong with a column of a file.
-struct Fault {
-    column: String,
-    /// Counted from 1.
-    row: Option<usize>,
-    reason: String,
+enum Fault {
+    /// The reader does not get through it.
+    Unreadable { column: String, reason: String },
+    /// A row, counted from 1, has a value that is not of the contract's type.
+    Unconvertible {
+        column: &'static Column,
+        row: usize,
+        value: Unconvertible,
+    },
 }
 
 /// A column that was read: its name in the files, and what the contract says of it.
@@ -95,12 +99,17 @@ async fn find_fault(
                 });
             }
         };
-        return Some(ExportsError::UnreadableColumn {
-            table: table.to_owned(),
-            file: shown_file(config, file),
-            column: fault.column,
-            row: fault.row.map(|row| format!(" in row {row}")).unwrap_or_default(),
-            reason: fault.reason,
+        let file = shown_file(config, file);
+        return Some(match fault {
+            Fault::Unreadable { column, reason } => ExportsError::UnreadableColumn {
+                table: table.to_owned(),
+                file,
+                column,
+                reason,
+            },
+            Fault::Unconvertible { column, row, value } => {
+                ExportsError::unconvertible(table, &file, column, u64::try_from(row).ok(), value)
+            }
         });
     }
     None
@@ -164,28 +173,28 @@ async fn fault_of(
     zone: &Zone,
 ) -> Option<Fault> {
     let field = schema.field(index);
-    let fault = |row: Option<usize>, reason: String| Fault {
+    let unreadable = |reason: String| Fault::Unreadable {
         column: field.name().clone(),
-        row,
         reason,
     };
     let builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, footer);
     let mask = ProjectionMask::roots(builder.parquet_schema(), [index]);
     let mut rows = match builder.with_projection(mask).build() {
         Ok(rows) => rows,
-        Err(error) => return Some(fault(None, error.to_string())),
+        Err(error) => return Some(unreadable(error.to_string())),
     };
     let mut before = 0;
     loop {
         let batch = match rows.try_next().await {
             Ok(None) => return None,
             Ok(Some(batch)) => batch,
-            Err(error) => return Some(fault(None, error.to_string())),
+            Err(error) => return Some(unreadable(error.to_string())),
         };
-        if let (Some(contract), Some(values)) = (contract, batch.columns().first())
-            && let Err(error) = canonical_array(contract, field, values, zone)
+        if let (Some(column), Some(values)) = (contract, batch.columns().first())
+            && let Err(value) = canonical_array(column, field, values, zone)
         {
-            return Some(fault(Some(before + error.row + 1), error.reason));
+            let row = before + value.row + 1;
+            return Some(Fault::Unconvertible { column, row, value });
         }
         before += batch.num_rows();
     }

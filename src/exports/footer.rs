@@ -50,7 +50,11 @@ impl Footer {
     }
 
     /// The footer with a page index that can be used, or with none.
-    async fn for_skipping(&self, footer: &Arc<ParquetMetaData>, reader: &mut FileOfKnownFooter) -> Arc<ParquetMetaData> {
+    async fn for_skipping(
+        &self,
+        footer: &Arc<ParquetMetaData>,
+        reader: &mut FileOfKnownFooter,
+    ) -> Arc<ParquetMetaData> {
         let found = self.with_pages.get_or_init(|| async {
             if !has_page_index(footer) {
                 return Arc::clone(footer);
@@ -74,10 +78,7 @@ fn has_page_index(footer: &ParquetMetaData) -> bool {
 async fn page_index(footer: &ParquetMetaData, reader: &mut FileOfKnownFooter) -> Option<ParquetMetaData> {
     let mut loading =
         ParquetMetaDataReader::new_with_metadata(footer.clone()).with_page_index_policy(PageIndexPolicy::Optional);
-    let loaded = loading
-        .load_page_index(reader)
-        .await
-        .and_then(|()| loading.finish());
+    let loaded = loading.load_page_index(reader).await.and_then(|()| loading.finish());
     loaded
         .inspect_err(|error| tracing::debug!("a page index is not used: {error}"))
         .ok()

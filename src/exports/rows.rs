@@ -77,11 +77,6 @@ impl ExportedRowsExec {
             metrics: ExecutionPlanMetricsSet::new(),
         }
     }
-
-    /// The scan of the files.
-    pub fn scan(&self) -> &Arc<dyn ExecutionPlan> {
-        &self.scan
-    }
 }
 
 impl DisplayAs for ExportedRowsExec {

@@ -1,7 +1,7 @@
-//! Tables that fit a terminal: wide columns are shortened with `…`, numbers stand to the right, NULL is dim.
+//! Tables that fit a terminal: wide columns are shortened with `…`, numbers are right-aligned, NULL is dim.
 //!
-//! The widths come from the first rows, so that the others can follow as they come. Where not even shortened columns fit,
-//! and where it is asked for, each row is shown as a list of its values.
+//! The first rows decide the widths, so that later ones can be printed as they arrive. Where even shortened columns do
+//! not fit, or where it is asked for, each row is printed as a list of its values.
 
 use std::io::Write;
 
@@ -17,11 +17,11 @@ use super::FormatError;
 use super::visible::visible;
 use crate::engine::EngineError;
 
-/// Rows that decide how wide the columns are.
+/// Rows that are measured to choose the widths.
 const MEASURED_ROWS: usize = 1_000;
-/// A column is not made narrower than this.
+/// The least width of a column.
 const NARROWEST: usize = 5;
-/// What stands between two columns, and at both ends: `| `, ` | `, ` |`.
+/// The width of `| `, ` | ` and ` |`, which separate columns.
 const RULE_WIDTH: usize = 3;
 const NULL: &str = "NULL";
 const DIM: &str = "\u{1b}[2m";
@@ -31,14 +31,14 @@ const PLAIN: &str = "\u{1b}[0m";
 /// How rows look on a terminal.
 #[derive(Debug, Clone, Copy)]
 pub struct Look {
-    /// Character cells from left to right.
+    /// Width in character cells.
     pub width: usize,
-    /// One line a value instead of one line a row.
+    /// Whether each row is printed as a list.
     pub expanded: bool,
     pub colors: bool,
 }
 
-/// Writes all rows for a terminal, and below them their number, which it returns.
+/// Writes all rows for a terminal, and their number below them. Returns that number.
 pub async fn show_rows(
     mut rows: SendableRecordBatchStream,
     look: Look,
@@ -66,7 +66,7 @@ pub async fn show_rows(
     Ok(count)
 }
 
-/// Decides on a shape and writes the rows that it was decided by.
+/// Chooses the layout and writes the measured rows.
 fn begin(
     schema: &SchemaRef,
     measured: &[RecordBatch],
@@ -111,7 +111,7 @@ fn begin(
     Ok(shape)
 }
 
-/// The widths, with the widest made narrower until all fit into `room`; none where that would make them too narrow.
+/// The widths, with the widest columns narrowed until all fit into `room`; `None` where they would get too narrow.
 fn fit(widths: &[usize], room: usize) -> Option<Vec<usize>> {
     let total = |most: usize| widths.iter().map(|width| (*width).min(most)).sum::<usize>();
     let widest = widths.iter().copied().max().unwrap_or(0);
@@ -129,7 +129,7 @@ fn fit(widths: &[usize], room: usize) -> Option<Vec<usize>> {
     Some(fitted)
 }
 
-/// One value, in lines.
+/// One value, split into lines.
 struct Cell {
     lines: Vec<String>,
     is_null: bool,
@@ -161,7 +161,7 @@ fn cells(batch: &RecordBatch) -> Result<Vec<Vec<Cell>>, FormatError> {
 
 enum Shape {
     Table(Table),
-    /// Each row as a list of these names with their values.
+    /// Each row as a list of names and values.
     Lists(Vec<String>),
 }
 

@@ -1,7 +1,7 @@
-//! Rows of any query as text or files: what `pragati sql` and `pragati ratio` print, to any writer.
+//! Writes the rows of any query as text or files, for `pragati sql`, `pragati ratio` and the API.
 //!
-//! Everything streams; only a table on the screen is laid out a page of rows at a time. The Course Progress Report has its
-//! own writers in `report`, because its bytes are a contract.
+//! Everything streams; only a table on the screen is laid out a page of rows at a time. The Course Progress Report has
+//! its own writers in `report`, because its bytes are a contract.
 
 mod fitted;
 mod output;
@@ -31,7 +31,7 @@ pub use visible::{VisibleWriter, one_line, visible};
 
 use crate::engine::EngineError;
 
-/// Rows that share one layout when printed as a table.
+/// Rows of a page of a printed table, which share one layout.
 const TABLE_PAGE_ROWS: usize = 10_000;
 
 /// The formats of query results.
@@ -40,17 +40,17 @@ pub enum Format {
     Table,
     Csv,
     Tsv,
-    /// One array of objects.
+    /// A JSON array of objects.
     Json,
-    /// One object a line.
+    /// A JSON object on each line.
     Ndjson,
     Parquet,
-    /// A stream of Arrow IPC.
+    /// An Arrow IPC stream.
     Arrow,
 }
 
 impl Format {
-    /// Whether it is text, which may go to a terminal and be put together from several results.
+    /// Whether the format is text, which may go to a terminal and be concatenated.
     pub const fn is_text(self) -> bool {
         !matches!(self, Self::Parquet | Self::Arrow)
     }
@@ -92,7 +92,7 @@ impl FromStr for Format {
     }
 }
 
-/// Rows that cannot be printed.
+/// Rows that cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum FormatError {
     #[error(transparent)]
@@ -108,7 +108,7 @@ pub enum FormatError {
 }
 
 impl FormatError {
-    /// True where whoever read the rows has seen enough.
+    /// Whether the reader closed the pipe.
     pub fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
@@ -118,7 +118,7 @@ impl From<ArrowError> for FormatError {
     fn from(error: ArrowError) -> Self {
         match error {
             ArrowError::IoError(_, error) => Self::Io(error),
-            // The CSV writer hides the I/O error in text of its own.
+            // The CSV writer turns the I/O error into text.
             ArrowError::CsvError(text) if text.contains("Broken pipe") => Self::Io(io::ErrorKind::BrokenPipe.into()),
             other => Self::Unwritable(other.to_string()),
         }
@@ -162,7 +162,7 @@ impl<'a> RowWriter<'a> {
     fn new(format: Format, schema: SchemaRef, out: &'a mut (dyn Write + Send)) -> Result<Self, FormatError> {
         let csv_with = |delimiter, out| -> Result<Self, FormatError> {
             let mut writer = csv::WriterBuilder::new().with_delimiter(delimiter).build(out);
-            // The header comes with the first batch, and a result without rows has a header too.
+            // The writer writes the header with the first batch; a result without rows needs it too.
             writer.write(&without_nesting(RecordBatch::new_empty(schema.clone()))?)?;
             Ok(Self::Csv(Box::new(writer)))
         };
@@ -208,7 +208,7 @@ impl<'a> RowWriter<'a> {
     }
 }
 
-/// The batch with lists and the like as JSON text, for formats that have no other way to write them.
+/// The batch with nested values as JSON text, for formats that cannot write them.
 fn without_nesting(batch: RecordBatch) -> Result<RecordBatch, ArrowError> {
     if !batch
         .schema()
@@ -241,7 +241,7 @@ fn without_nesting(batch: RecordBatch) -> Result<RecordBatch, ArrowError> {
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
 }
 
-/// Prints a table for each page of rows, with NULL visible.
+/// Prints a table for each page of rows, with NULL shown.
 struct TableWriter<'a> {
     schema: SchemaRef,
     page: Vec<RecordBatch>,

@@ -1,4 +1,4 @@
-//! Where rows go: standard output, or a private file that appears only when it is whole.
+//! Output destinations: standard output, or a private file that appears only when it is complete.
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Seek, SeekFrom, Stdout, Write};
@@ -10,7 +10,7 @@ use super::visible::VisibleWriter;
 
 const STANDARD_OUTPUT: &str = "-";
 
-/// A place that cannot be written.
+/// A destination that cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum OutputError {
     #[error("this format is not for a terminal; name a file with -o")]
@@ -26,18 +26,18 @@ pub enum OutputError {
 }
 
 impl OutputError {
-    /// True where another place or format would do.
+    /// Whether another destination or format would help.
     pub fn is_usage(&self) -> bool {
         matches!(self, Self::Terminal | Self::Folder(_))
     }
 }
 
-/// An open destination; without [`finish`](Output::finish), a file stays as it was.
+/// An open destination. Without [`finish`](Output::finish), an existing file stays unchanged.
 pub enum Output {
     Standard(BufWriter<Stdout>),
-    /// Standard output that somebody looks at: nothing in the data commands the terminal.
+    /// Standard output that is a terminal: control characters of the data are escaped.
     Terminal(VisibleWriter<BufWriter<Stdout>>),
-    /// Written beside its place and renamed.
+    /// Written to a temporary file beside it, and renamed.
     Private {
         file: BufWriter<NamedTempFile>,
         place: PathBuf,
@@ -47,7 +47,7 @@ pub enum Output {
 }
 
 impl Output {
-    /// Opens `place`; none and `-` mean standard output. Binary data does not go to a terminal.
+    /// Opens `place`; `None` and `-` are standard output. Binary data is refused on a terminal.
     pub fn open(place: Option<&Path>, is_binary: bool) -> Result<Self, OutputError> {
         let Some(place) = place.filter(|place| place.as_os_str() != STANDARD_OUTPUT) else {
             let stdout = io::stdout();
@@ -74,7 +74,7 @@ impl Output {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
-        // Made readable by its owner alone.
+        // Temporary files are readable by their owner alone.
         let file = NamedTempFile::new_in(folder).map_err(cannot_write)?;
         Ok(Self::Private {
             file: BufWriter::new(file),
@@ -92,7 +92,7 @@ impl Output {
         matches!(self, Self::Terminal(_))
     }
 
-    /// The bytes written so far, where they can be taken back.
+    /// The bytes written so far, where writes can be undone.
     pub fn mark(&mut self) -> io::Result<Option<u64>> {
         match self {
             Self::Private { file, .. } => file.stream_position().map(Some),
@@ -100,7 +100,7 @@ impl Output {
         }
     }
 
-    /// Takes back what was written after the mark.
+    /// Undoes the writes after the mark.
     pub fn rewind(&mut self, mark: u64) -> io::Result<()> {
         if let Self::Private { file, .. } = self {
             file.seek(SeekFrom::Start(mark))?;
@@ -109,7 +109,7 @@ impl Output {
         Ok(())
     }
 
-    /// Completes the output; a file appears under its name, replacing an earlier one.
+    /// Completes the output. A file appears under its name and replaces an earlier one.
     pub fn finish(self) -> Result<(), OutputError> {
         match self {
             Self::Standard(mut out) => out.flush()?,

@@ -1,10 +1,10 @@
-//! Text of the data on a terminal: characters that would command the terminal, or reorder what it shows, become escapes.
+//! Escapes control characters in the data, which could command a terminal or reorder its text.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-/// `text` with an escape such as `\u{1b}` for each character that a terminal obeys instead of showing.
+/// `text` with an escape such as `\u{1b}` for each control character.
 pub fn visible(text: &str) -> Cow<'_, str> {
     if !text.contains(commands_a_terminal) {
         return Cow::Borrowed(text);
@@ -16,7 +16,7 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// A message of any library as one line that a terminal may be given.
+/// A message of any library on one line, safe for a terminal.
 pub fn one_line(message: &str) -> String {
     let words: Vec<&str> = message.split_whitespace().collect();
     visible(&words.join(" ")).into_owned()
@@ -28,14 +28,15 @@ fn push_visible(shown: &mut String, character: char) {
         '\r' => shown.push_str("\\r"),
         '\t' => shown.push_str("\\t"),
         command if commands_a_terminal(command) => {
-            // A String takes whatever is written.
+            // Writing to a String cannot fail.
             let _ = write!(shown, "\\u{{{:x}}}", u32::from(command));
         }
         other => shown.push(other),
     }
 }
 
-/// Control characters, and those that reverse the order of what follows. Joiners stay: Indian scripts need them.
+/// Whether a character is a control character or changes the writing direction. Joiners are not: Indian scripts need
+/// them.
 fn commands_a_terminal(character: char) -> bool {
     character.is_control()
         || matches!(
@@ -44,15 +45,15 @@ fn commands_a_terminal(character: char) -> bool {
         )
 }
 
-/// Passes text on to a terminal, made [`visible`] but for its line ends and tabs.
+/// A writer to a terminal that escapes control characters other than line ends and tabs.
 pub struct VisibleWriter<W> {
     out: W,
-    /// The beginning of a character whose rest has not come yet.
+    /// The first bytes of a character that is not complete yet.
     rest: Vec<u8>,
 }
 
 impl<W: Write> VisibleWriter<W> {
-    /// Writes to `out`.
+    /// A writer to `out`.
     pub fn new(out: W) -> Self {
         Self { out, rest: Vec::new() }
     }

@@ -1,4 +1,4 @@
-//! Accounts for every enrolment that was read: reported, or left out and why.
+//! Accounts for every enrolment that was read: reported, or left out with a reason.
 
 use datafusion::arrow::array::{Array, AsArray};
 use datafusion::arrow::compute::cast;
@@ -10,7 +10,7 @@ use crate::catalog::Catalog;
 use crate::engine::EngineError;
 use crate::report::{EnrolmentCounts, ReportError};
 
-/// The manifest's counts, from those of the table and the files that were written.
+/// The manifest's counts, from the counts of the table and the files that were written.
 pub fn counts(enrolments: EnrolmentCounts, files: &[FileEntry]) -> Counts {
     let mut counts = Counts {
         enrolments_read: enrolments.read,

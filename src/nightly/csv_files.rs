@@ -1,4 +1,4 @@
-//! Writes the batches' CSV files: splits ordered rows by batch and leaves one whole file a batch.
+//! Writes the batches' CSV files: splits ordered rows by batch into one file each.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -19,11 +19,11 @@ pub struct CsvFiles<'a> {
     staged: StagedOutput,
     /// The batches, in the order of the rows.
     batches: &'a [ReportBatch],
-    /// The batch that the rows have come to; the files of those before it are complete.
+    /// The batch of the current rows; the files of all batches before it are complete.
     current: usize,
     open: Option<OpenFile>,
     writer: CsvWriter,
-    /// What is not written yet; kept to reuse the memory.
+    /// Bytes that are not written yet; kept to reuse the allocation.
     bytes: Vec<u8>,
     folders_made: HashSet<PathBuf>,
     entries: Vec<FileEntry>,
@@ -68,7 +68,7 @@ impl<'a> CsvFiles<'a> {
         Ok(())
     }
 
-    /// Completes all files and tells what they hold, in the order of the batches.
+    /// Completes all files and returns their manifest entries, in the order of the batches.
     pub fn finish(mut self) -> Result<Vec<FileEntry>, NightlyError> {
         while self.current < self.batches.len() {
             self.complete_current()?;
@@ -76,7 +76,7 @@ impl<'a> CsvFiles<'a> {
         Ok(self.entries)
     }
 
-    /// Files that are complete.
+    /// The number of complete files.
     pub fn completed(&self) -> u64 {
         self.entries.len() as u64
     }
@@ -136,7 +136,7 @@ impl<'a> CsvFiles<'a> {
             self.folders_made.insert(folder.to_owned());
         }
         let file = HashedFile::create(&full_path)?;
-        // Written with the first rows.
+        // Written together with the first rows.
         self.writer.start(&mut self.bytes);
         Ok(OpenFile {
             path,

@@ -45,7 +45,7 @@ pub enum NightlyError {
 }
 
 impl NightlyError {
-    /// Says that `path` could not be written.
+    /// The error for a `path` that could not be written.
     pub fn writing(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| match source.kind() {

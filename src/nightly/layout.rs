@@ -1,4 +1,4 @@
-//! Where everything lies in a night's output (DESIGN, section 4), and how an id becomes a file name.
+//! The layout of a night's output (`docs/design.md`, "Nightly output"), and how an id becomes a file name.
 
 use object_store::path::Path;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -16,14 +16,14 @@ pub const MART: &str = "course_progress_report";
 pub const RATIO: &str = "download_ratio";
 /// The folder of the download ratio by day.
 pub const RATIO_BY_DAY: &str = "download_ratio_by_day";
-/// Stands for a tenant that is not known.
+/// The folder of batches without a known tenant.
 const UNKNOWN_TENANT: &str = "_";
 
-/// Bytes of a file name that every file system takes, with room for an ending.
+/// The longest file name in bytes: every file system takes it, with room for an extension.
 const LONGEST_NAME: usize = 200;
-/// Bytes kept of a longer name, in front of the digest that makes it unique.
+/// Bytes that are kept of a longer name, before the digest that makes it unique.
 const KEPT_OF_LONG_NAME: usize = 120;
-/// Hexadecimal digits of the digest: enough that two ids never meet.
+/// Hexadecimal digits of the digest: enough that two ids never have the same.
 const DIGEST_DIGITS: usize = 32;
 
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
@@ -34,23 +34,24 @@ pub fn csv_path(tenant_id: Option<&str>, batch_id: &str) -> String {
     format!("{CSV}/{tenant}/{}.csv", file_name(batch_id))
 }
 
-/// The `number`th file of a folder of Parquet files.
+/// The path of file number `number` in a folder of Parquet files.
 pub fn part_path(folder: &str, number: usize) -> String {
     format!("{folder}/part-{number:05}.parquet")
 }
 
-/// The CSV file beside the Parquet files of a folder.
+/// The path of the CSV file beside a folder of Parquet files.
 pub fn table_csv_path(folder: &str) -> String {
     format!("{folder}/{folder}.csv")
 }
 
-/// `relative`, as a manifest lists it, below a day's folder in a store: names in it are encoded already.
+/// The object of `relative`, a path in a manifest, below a day's folder in a store. The names in it are already
+/// encoded.
 pub fn object_path(day: &Path, relative: &str) -> Path {
     Path::parse(format!("{day}/{relative}")).unwrap_or_else(|_| day.clone().join(relative))
 }
 
-/// A file name for an id: percent-encoded except letters, digits, `-`, `_` and `.`; never hidden, never `_` alone (which
-/// means that there is no id), and of bounded length. Different ids have different names.
+/// The file name of an id: percent-encoded except letters, digits, `-`, `_` and `.`; never hidden, never `_` alone
+/// (which stands for a missing id), and of bounded length. Distinct ids have distinct names.
 pub fn file_name(id: &str) -> String {
     let mut name = utf8_percent_encode(id, ENCODED).to_string();
     if name.starts_with('.') {
@@ -65,7 +66,7 @@ pub fn file_name(id: &str) -> String {
     name
 }
 
-/// The beginning of the name, `~` (which no other name holds), and the beginning of the id's SHA-256.
+/// The start of the name, `~` (which no other name has), and the start of the id's SHA-256.
 fn shortened(name: &str, id: &str) -> String {
     let kept = &name[..KEPT_OF_LONG_NAME];
     let whole = match kept.rfind('%') {

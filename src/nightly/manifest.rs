@@ -1,4 +1,4 @@
-//! The manifest of a night's output: what was read, what was written, and how to tell that a file is whole.
+//! The manifest of a night's output: what was read, what was written, and how to verify each file.
 //!
 //! It is written last. Readers trust only the files that it lists.
 
@@ -10,10 +10,10 @@ use crate::config::ReportConfig;
 use crate::ids::SnapshotDate;
 use crate::telemetry::TelemetryFile;
 
-/// Grows when a field changes its meaning.
+/// The format of the manifest; incremented when a field changes its meaning.
 pub const FORMAT_VERSION: u32 = 1;
 
-/// Everything about one run.
+/// The manifest of one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     pub format_version: u32,
@@ -51,7 +51,7 @@ pub struct Counts {
     pub batches: u64,
     /// Batches whose report has no rows.
     pub empty_batches: u64,
-    /// Lines of telemetry that are no events, and files of it that cannot be read to their end.
+    /// Malformed lines of telemetry, and telemetry files that are cut off.
     #[serde(default)]
     pub malformed_telemetry: u64,
     /// Clicks and deliveries before 2000, which the ratio by day leaves out.
@@ -59,7 +59,7 @@ pub struct Counts {
     pub left_out_by_day: u64,
 }
 
-/// Some enrolments that were rejected.
+/// Enrolments of one batch that were rejected for one reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejected {
     pub reason: String,
@@ -77,7 +77,7 @@ pub struct FileEntry {
     pub content: Content,
     pub rows: u64,
     pub bytes: u64,
-    /// Hexadecimal.
+    /// In hexadecimal.
     pub sha256: String,
 }
 
@@ -99,16 +99,17 @@ pub enum Content {
     },
     /// The download ratio over windows of time.
     DownloadRatio,
-    /// The same as CSV.
+    /// The table over time windows as CSV.
     DownloadRatioCsv,
     /// The download ratio by day.
     DownloadRatioByDay,
-    /// The same as CSV.
+    /// The table by day as CSV.
     DownloadRatioByDayCsv,
 }
 
 impl FileEntry {
-    /// Rows of a batch's report with blank details, because the user is not in the export; none for another file.
+    /// Rows of a batch's report with blank details because the user is not in the export; `None` for another kind of
+    /// file.
     pub fn unknown_users(&self) -> Option<u64> {
         match self.content {
             Content::ReportCsv { unknown_users, .. } => Some(unknown_users),
@@ -117,8 +118,8 @@ impl FileEntry {
     }
 }
 
-/// An entry as it is read: all fields side by side. A flattened enum would be held in memory field by field before its
-/// kind is known, which takes most of the time that a manifest of 100,000 batches needs.
+/// An entry as it is deserialised: all fields side by side. A flattened enum would be buffered field by field before
+/// its kind is known, which takes most of the time of reading a manifest of 100,000 batches.
 #[derive(Deserialize)]
 struct ListedFile {
     path: String,
@@ -187,7 +188,7 @@ pub struct InputEntry {
     pub modified: DateTime<Utc>,
 }
 
-/// What made the output.
+/// The versions that made the output.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Versions {
     pub pragati: String,
@@ -206,7 +207,7 @@ pub struct Timings {
 }
 
 impl InputEntry {
-    /// The entry of a file of events in the table of that name; its rows are known once it was read.
+    /// The entry of an event file in the table of that name; its number of rows is known once it was read.
     pub fn of_telemetry(table: &str, file: &TelemetryFile) -> Self {
         Self {
             table: table.to_owned(),

@@ -1,7 +1,7 @@
 //! Writes the report mart: all reports as Parquet, sorted by batch and user, so that one batch is a small read.
 //!
-//! Each part of the reports is a file. Rows are regrouped into batches of one size first: the bytes must not depend on
-//! how the engine happened to cut them.
+//! Each part of the reports is a file. Rows are regrouped into batches of a fixed size first, because the bytes must
+//! not depend on the batch sizes that the engine happens to produce.
 
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::compute::BatchCoalescer;
@@ -17,18 +17,19 @@ use super::manifest::{Content, FileEntry};
 use super::staged::{HashedFile, StagedOutput};
 use crate::report::ReportError;
 
-/// Rows of a row group: one batch of average size lies in one or two.
+/// Rows of a row group: the rows of an average batch lie in one or two.
 const ROW_GROUP_ROWS: usize = 65_536;
-/// Rows of a page: what a reader decodes at least.
+/// Rows of a page, the least that a reader decodes.
 const PAGE_ROWS: usize = 8_192;
 /// Rows given to the Parquet writer at a time.
 const WRITE_ROWS: usize = 8_192;
-/// Columns of text made of few characters in no order, such as UUIDs: zstd halves it, LZ4 finds nothing to leave out. For
-/// the others, LZ4 takes a third of the time for files that are hardly larger.
+/// Text columns of few distinct characters in random order, such as UUIDs: zstd halves them, and LZ4 does not compress
+/// them. For the other columns, LZ4 takes a third of the time for files that are hardly larger.
 const IN_ZSTD: [&str; 1] = ["user_id"];
-/// Columns with so many values in a row group that looking each up in a dictionary takes more time than writing it.
+/// Columns with so many distinct values in a row group that building a dictionary takes longer than writing plain
+/// values.
 const WITHOUT_DICTIONARY: [&str; 6] = ["external_id", "user_id", "user_name", "email", "mobile", "school_name"];
-/// Columns whose least and greatest values would not help to skip rows, which are in no order by them.
+/// Columns whose minimum and maximum would not help readers to skip rows, because rows are not ordered by them.
 const WITHOUT_STATISTICS: [&str; 11] = [
     "course_id",
     "tenant_id",
@@ -54,7 +55,7 @@ pub struct MartFile {
 }
 
 impl MartFile {
-    /// The `number`th file of the mart in `staged`, for rows of `schema`.
+    /// Creates file number `number` of the mart in `staged`, for rows of `schema`.
     pub fn create(staged: &StagedOutput, number: usize, schema: SchemaRef) -> Result<Self, NightlyError> {
         let path = layout::part_path(layout::MART, number);
         let file = HashedFile::create(&staged.path().join(&path))?;
@@ -104,7 +105,7 @@ impl MartFile {
         self.write_regrouped()
     }
 
-    /// Completes the file and tells what it holds.
+    /// Completes the file and returns its manifest entry.
     pub fn finish(mut self) -> Result<FileEntry, NightlyError> {
         self.regrouped.finish_buffered_batch().map_err(ReportError::from)?;
         self.write_regrouped()?;

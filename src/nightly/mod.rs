@@ -1,8 +1,8 @@
-//! The nightly run (DESIGN, section 4): the reports of all batches, the report mart and the metric tables, published at
-//! once with a manifest.
+//! The nightly run (`docs/design.md`, "Nightly output"): makes the reports of all batches, the report mart and the
+//! metric tables, and publishes them at once with a manifest.
 //!
-//! The reports come in parts, which several writers share; what the bytes are does not depend on their number. Nothing
-//! is visible in the output folder before everything is written.
+//! Reports are made in parts, which several writers share; the bytes do not depend on the number of writers. Nothing is
+//! visible in the output folder before everything is written.
 
 mod accounts;
 mod csv_files;
@@ -40,17 +40,17 @@ use manifest::{Counts, FORMAT_VERSION, FileEntry, InputEntry, Manifest, Timings,
 use staged::OutputFolder;
 use upload::{Upload, Uploaders};
 
-/// Hears how a run gets on.
+/// Receives the progress of a nightly run.
 pub trait Progress: Send + Sync {
     /// A new stage begins.
     fn stage(&self, name: &'static str);
-    /// There are so many more batches to write.
+    /// `more` additional batches will be written.
     fn batches(&self, more: u64);
-    /// The files of so many more batches are complete.
+    /// The files of `more` additional batches are complete.
     fn batches_written(&self, more: u64);
 }
 
-/// What a run made.
+/// The result of a run.
 #[derive(Debug)]
 pub struct NightlyOutput {
     /// The folder or URL of the day.
@@ -65,7 +65,7 @@ impl NightlyOutput {
     }
 }
 
-/// Runs over all batches of the snapshot and publishes under `out`, a folder or a URL.
+/// Makes the reports of all batches of the snapshot and publishes them under `out`, a folder or a URL.
 pub async fn run(
     catalog: &Catalog,
     config: &Config,
@@ -113,12 +113,12 @@ pub async fn run(
     Ok(NightlyOutput { place, manifest })
 }
 
-/// The cluster whose tasks write the reports; none where this process does.
+/// The cluster whose tasks write the reports; `None` where this process writes them.
 fn on_cluster(catalog: &Catalog) -> Option<Arc<Cluster>> {
     cluster_of(&catalog.session).filter(|_| can_assemble(catalog))
 }
 
-/// The folder that `out` names, unless it is in an object store.
+/// The local folder of `out`; `None` for an object store.
 fn local_folder(out: &str) -> Option<PathBuf> {
     if !out.contains("://") {
         return Some(PathBuf::from(out));
@@ -131,24 +131,24 @@ fn local_folder(out: &str) -> Option<PathBuf> {
 struct Run<'a> {
     catalog: &'a Catalog,
     config: &'a Config,
-    /// Where this process writes.
+    /// The folder that this process writes to.
     staged: &'a StagedOutput,
-    /// Where the output of earlier runs is.
+    /// The location of the output of earlier runs.
     reports: &'a Location,
-    /// How what is staged gets into an object store; none where it stays in its folder.
+    /// The upload to an object store; `None` where the output stays in its folder.
     upload: Option<&'a Upload>,
     started_at: DateTime<Utc>,
     progress: Arc<dyn Progress>,
 }
 
 impl Run<'_> {
-    /// Makes a day's files, and the manifest that lists them.
+    /// Makes a day's files and the manifest that lists them.
     async fn make(&self) -> Result<Manifest, NightlyError> {
         let Self { catalog, config, .. } = self;
         self.progress.stage("reading");
         let (mut files, (ratios, measured)) = match config.memory_limit {
             None => tokio::try_join!(self.reports(), self.measure())?,
-            // What is there of it is for one thing after the other.
+            // With a memory limit, one after the other, so that each may use all of the memory.
             Some(_) => (self.reports().await?, self.measure().await?),
         };
         files.extend(ratios);
@@ -183,7 +183,7 @@ impl Run<'_> {
         })
     }
 
-    /// Writes the CSV files and the mart.
+    /// Makes the CSV files and the mart, on the cluster or here, and uploads them where needed.
     async fn reports(&self) -> Result<Vec<FileEntry>, NightlyError> {
         #[cfg(feature = "cluster")]
         if let Some(cluster) = on_cluster(self.catalog) {
@@ -193,7 +193,7 @@ impl Run<'_> {
         self.uploaded(files).await
     }
 
-    /// Writes the CSV files and the mart, group by group.
+    /// Writes the CSV files and the mart in this process, group by group.
     async fn assembled_reports(&self) -> Result<Vec<FileEntry>, NightlyError> {
         let progress = &self.progress;
         let writers = self.catalog.session.copied_config().target_partitions();
@@ -225,7 +225,7 @@ impl Run<'_> {
         Ok((files, measured))
     }
 
-    /// The same files, in the store where they belong.
+    /// Uploads `files` where the output is in an object store, and returns them.
     async fn uploaded(&self, files: Vec<FileEntry>) -> Result<Vec<FileEntry>, NightlyError> {
         if let Some(upload) = self.upload {
             self.progress.stage("uploading");
@@ -241,7 +241,7 @@ struct Measured {
     left_out_by_day: u64,
 }
 
-/// Every file that was read.
+/// The manifest entries of all files that were read.
 fn inputs(catalog: &Catalog) -> Vec<InputEntry> {
     let exported = catalog.inputs.iter().map(InputEntry::from);
     let telemetry = catalog.telemetry.files();

@@ -1,4 +1,5 @@
-//! Writes a group of reports part by part, several at a time: the CSV files of its batches and its file of the mart.
+//! Writes a group of reports part by part, several parts at a time: the CSV files of its batches and a file of the mart
+//! each.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +18,7 @@ use super::staged::{StagedOutput, make_folder};
 use crate::engine::EngineError;
 use crate::report::{ALL_REPORTS, CsvStyle, ReportGroup};
 
-/// What the writers share.
+/// What the concurrent writers share.
 struct Work {
     reports: ReportGroup,
     staged: StagedOutput,
@@ -33,7 +34,8 @@ pub struct WrittenPart {
     pub mart: FileEntry,
 }
 
-/// Writes the group with so many writers. Gives the CSV files in the order of batches, and the files of the mart.
+/// Writes the group with `writers` concurrent writers. Returns the CSV files in the order of batches, and the files of
+/// the mart.
 pub async fn write_group(
     reports: ReportGroup,
     staged: &StagedOutput,
@@ -100,7 +102,7 @@ pub async fn write_part(
         mart.append(batch)?;
         progress.batches_written(csv.completed() - told);
         told = csv.completed();
-        // The rows are ready at once: without this, a writer could not be stopped.
+        // Yields: rows that are ready at once would otherwise keep the task from being cancelled.
         tokio::task::yield_now().await;
     }
     let csv = csv.finish()?;

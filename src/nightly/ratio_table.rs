@@ -1,4 +1,4 @@
-//! The ratio tables of a night's output: their names, places and columns.
+//! The ratio tables of a night's output: their names, paths and columns.
 
 use std::sync::{Arc, LazyLock};
 
@@ -12,7 +12,7 @@ use crate::ratio::ratio_columns;
 /// and the same rows as CSV.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RatioTable {
-    /// All levels over all windows of time that end with the snapshot's day.
+    /// All levels over each time window that ends with the snapshot's day.
     Windows,
     /// All levels day by day.
     ByDay,
@@ -22,10 +22,10 @@ pub enum RatioTable {
 static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| ratio_columns(&DataType::Utf8View));
 
 impl RatioTable {
-    /// Both.
+    /// Both tables.
     pub const ALL: [Self; 2] = [Self::Windows, Self::ByDay];
 
-    /// The folder of the table, which is also its name.
+    /// The table's folder, which is also its name.
     pub const fn folder(self) -> &'static str {
         match self {
             Self::Windows => layout::RATIO,
@@ -33,12 +33,12 @@ impl RatioTable {
         }
     }
 
-    /// The columns of each table, the same in both.
+    /// The columns, which are the same for both tables.
     pub fn schema() -> SchemaRef {
         Arc::clone(&SCHEMA)
     }
 
-    /// What a manifest says of the Parquet file.
+    /// The kind of the Parquet file in the manifest.
     pub(super) const fn content(self) -> Content {
         match self {
             Self::Windows => Content::DownloadRatio,
@@ -46,7 +46,7 @@ impl RatioTable {
         }
     }
 
-    /// What a manifest says of the CSV file.
+    /// The kind of the CSV file in the manifest.
     pub(super) const fn csv_content(self) -> Content {
         match self {
             Self::Windows => Content::DownloadRatioCsv,

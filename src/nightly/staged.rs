@@ -1,8 +1,9 @@
-//! Output that appears all at once: written to a hidden folder beside its place, then exchanged with what was there.
+//! Staged publishing: output is written to a hidden folder beside its destination and then exchanged with it in one
+//! step.
 //!
-//! One run at a time writes to an output folder (a lock file, freed by the system however a run ends); what a killed
-//! run left is removed by the next one. Output on its way to an object store is staged among temporary files, where
-//! several runs may be at work: each holds a lock on its own folder. Files are readable by their owner alone.
+//! One run at a time writes to an output folder, which holds a lock file; the operating system frees the lock however a
+//! run ends. The next run removes what a killed run left. Output for an object store is staged among temporary files,
+//! where several runs may be active: each locks its own folder. Files are readable by their owner alone.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -22,24 +23,24 @@ const STAGING_PREFIX: &str = ".pragati-staging-";
 const PRIVATE_FILE: u32 = 0o600;
 const PRIVATE_FOLDER: u32 = 0o700;
 
-/// An output folder that this run alone writes to.
+/// An output folder, locked by this run.
 #[derive(Debug)]
 pub struct OutputFolder {
     path: PathBuf,
-    /// Held until the run ends.
+    /// The lock, held until the run ends.
     _lock: File,
 }
 
-/// A day's output in the making; removed when its last holder lets go without publishing. Writers hold it too, so that
-/// none of them writes into a folder that is being removed.
+/// A day's output before it is published. The folder is removed when the last clone is dropped. Writers hold a clone
+/// too, so that none of them writes to a folder that is being removed.
 #[derive(Debug, Clone)]
 pub struct StagedOutput {
     folder: Arc<TempDir>,
-    /// Says that a run is still at work in a folder that is staged among others.
+    /// Tells other runs that this folder is in use.
     _lock: Option<Arc<File>>,
 }
 
-/// Takes a folder for this process alone, as long as the file is held; none where another process has it.
+/// Locks a folder for this process, as long as the file is open; `None` where another process holds the lock.
 pub fn lock_folder(folder: &Path) -> io::Result<Option<File>> {
     let lock = OpenOptions::new()
         .create(true)
@@ -54,7 +55,7 @@ pub fn lock_folder(folder: &Path) -> io::Result<Option<File>> {
 }
 
 impl OutputFolder {
-    /// Makes the folder where it is missing, takes its lock, and removes what killed runs left.
+    /// Creates the folder where it is missing, locks it, and removes what killed runs left.
     pub fn open(path: &Path) -> Result<Self, NightlyError> {
         make_folder(path)?;
         let lock = lock_folder(path).map_err(NightlyError::writing(&path.join(LOCK_FILE)))?;
@@ -67,12 +68,12 @@ impl OutputFolder {
         Ok(output)
     }
 
-    /// Begins a day's output.
+    /// Creates a staging folder.
     pub fn stage(&self) -> Result<StagedOutput, NightlyError> {
         StagedOutput::new_in(&self.path)
     }
 
-    /// Puts `staged` in the place of `name`, in one step. What was there is removed afterwards.
+    /// Exchanges `staged` with `name` in one step, then removes what was there before.
     pub fn publish(&self, staged: StagedOutput, name: &str) -> Result<PathBuf, NightlyError> {
         let place = self.path.join(name);
         let source = staged.folder.path();
@@ -94,7 +95,7 @@ impl OutputFolder {
 }
 
 impl StagedOutput {
-    /// A new folder in `parent`, with a name that nobody can guess.
+    /// A new folder in `parent`, with an unpredictable name.
     pub fn new_in(parent: &Path) -> Result<Self, NightlyError> {
         let folder = tempfile::Builder::new()
             .prefix(STAGING_PREFIX)
@@ -107,11 +108,11 @@ impl StagedOutput {
         })
     }
 
-    /// A new folder in `parent`, where other runs may have theirs. Those of killed runs are removed.
+    /// A new folder in `parent`, where other runs may have theirs. Folders of killed runs are removed.
     pub fn new_among_others(parent: &Path) -> Result<Self, NightlyError> {
         make_folder(parent)?;
         for folder in staging_folders(parent)? {
-            // A folder that cannot be opened is another user's.
+            // A folder that cannot be opened belongs to another user.
             let Ok(lock) = File::open(&folder) else { continue };
             if lock.try_lock().is_ok() {
                 remove_leftover(&folder)?;
@@ -122,7 +123,7 @@ impl StagedOutput {
             let path = staged.path();
             let lock = File::open(path).map_err(NightlyError::writing(path))?;
             lock.lock().map_err(NightlyError::writing(path))?;
-            // Another run may have taken the folder for a leftover before it was locked.
+            // Another run may have removed the folder as a leftover before it was locked.
             if path.exists() {
                 return Ok(Self {
                     _lock: Some(Arc::new(lock)),
@@ -132,7 +133,7 @@ impl StagedOutput {
         }
     }
 
-    /// The folder in the making.
+    /// The path of the folder.
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
@@ -145,7 +146,7 @@ fn staging_folders(parent: &Path) -> Result<Vec<PathBuf>, NightlyError> {
     Ok(entries.flatten().filter(is_staging).map(|entry| entry.path()).collect())
 }
 
-/// Removes what interrupted runs left in `parent`, where no run is at work.
+/// Removes the staging folders in `parent`, where no run may be active.
 pub fn remove_staging_folders(parent: &Path) -> Result<(), NightlyError> {
     for leftover in staging_folders(parent)? {
         remove_leftover(&leftover)?;
@@ -158,7 +159,7 @@ fn remove_leftover(folder: &Path) -> Result<(), NightlyError> {
     fs::remove_dir_all(folder).map_err(NightlyError::writing(folder))
 }
 
-/// Makes a folder, and those above it, that only their owner can enter.
+/// Creates a folder, and its missing parents, that only their owner can enter.
 pub fn make_folder(path: &Path) -> Result<(), NightlyError> {
     DirBuilder::new()
         .recursive(true)
@@ -167,8 +168,8 @@ pub fn make_folder(path: &Path) -> Result<(), NightlyError> {
         .map_err(NightlyError::writing(path))
 }
 
-/// A file that only its owner can read, hashed while it is written. What is appended is written at once: callers append
-/// much at a time.
+/// A file that only its owner can read, hashed while it is written. Appends are not buffered: callers append large
+/// blocks.
 #[derive(Debug)]
 pub struct HashedFile {
     path: PathBuf,
@@ -177,16 +178,16 @@ pub struct HashedFile {
     bytes: u64,
 }
 
-/// What [`HashedFile`] wrote.
+/// The size and hash of a finished [`HashedFile`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
     pub bytes: u64,
-    /// Hexadecimal.
+    /// In hexadecimal.
     pub sha256: String,
 }
 
 impl HashedFile {
-    /// A new file; its folder must exist.
+    /// Creates the file; its folder must exist.
     pub fn create(path: &Path) -> Result<Self, NightlyError> {
         let file = OpenOptions::new()
             .write(true)
@@ -207,7 +208,7 @@ impl HashedFile {
         self.write_all(bytes).map_err(NightlyError::writing(&self.path))
     }
 
-    /// Completes the file and tells what it holds.
+    /// Completes the file and returns its size and hash.
     pub fn finish(self) -> Written {
         Written {
             bytes: self.bytes,
@@ -215,7 +216,7 @@ impl HashedFile {
         }
     }
 
-    /// Like [`finish`](Self::finish), and waits until the disk has it.
+    /// As [`finish`](Self::finish), and waits until the data is on disk.
     pub fn finish_on_disk(self) -> Result<Written, NightlyError> {
         self.file.sync_all().map_err(NightlyError::writing(&self.path))?;
         Ok(self.finish())

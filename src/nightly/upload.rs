@@ -1,8 +1,8 @@
 //! Publishes a staged day in an object store: all files first, the manifest last.
 //!
-//! A store cannot exchange folders. So where a manifest is there already, the new files go to a folder of this run, and
-//! the new manifest, in one put, points readers to them; only then are the earlier files removed. The put holds only
-//! where the manifest is still the one that was there when the run began.
+//! A store cannot exchange folders. Where a manifest exists, the new files go to a folder of this run, and one put of
+//! the new manifest makes readers switch to them; then the earlier files are removed. The put is conditional: it fails
+//! where the manifest changed since the run began.
 
 use std::collections::HashSet;
 use std::path::Path as FsPath;
@@ -24,28 +24,29 @@ use crate::ids::SnapshotDate;
 /// Files uploaded at a time.
 const CONCURRENT_UPLOADS: usize = 8;
 
-/// A day's output on its way into a store.
+/// An upload of a day's output.
 #[derive(Debug)]
 pub struct Upload {
     destination: Location,
     day: Path,
-    /// The folder of this run in that of the day, with a slash; empty where the day has no output yet.
+    /// This run's folder below the day's, with a trailing slash; empty where the day has no output yet.
     run_folder: String,
-    /// The manifest that is there, which lists the earlier output.
+    /// The version of the existing manifest, which lists the earlier output.
     earlier: Option<UpdateVersion>,
 }
 
-/// Whose files are uploaded.
+/// Who uploads files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Uploaders {
-    /// This process's alone.
+    /// This process alone.
     ThisProcess,
-    /// Those of tasks too. One that was given up may still be at work later, so a run has a folder of its own.
+    /// Tasks of a cluster too. A task that was given up may still write later, so such a run always has a folder of its
+    /// own.
     Tasks,
 }
 
 impl Upload {
-    /// Finds out what is there of that day.
+    /// Finds the existing output of that day.
     pub async fn begin(
         destination: &Location,
         date: SnapshotDate,
@@ -72,7 +73,7 @@ impl Upload {
         })
     }
 
-    /// The folder of this run's files, as a URL.
+    /// The URL of this run's folder.
     #[cfg(feature = "cluster")]
     pub fn run_url(&self) -> String {
         let folder = layout::object_path(&self.day, self.run_folder.trim_end_matches('/'));
@@ -85,8 +86,8 @@ impl Upload {
         put_files(staged, files, &self.destination, &folder).await
     }
 
-    /// Makes the files of this run the day's output, in one put of the manifest; gives the day's URL and the manifest as
-    /// published there. The earlier output goes.
+    /// Publishes the run's files with one put of the manifest. Returns the day's URL and the manifest as published; the
+    /// earlier output is removed.
     pub async fn publish(self, mut manifest: Manifest) -> Result<(String, Manifest), NightlyError> {
         let path = self.day.clone().join(layout::MANIFEST);
         for file in &mut manifest.files {
@@ -94,7 +95,7 @@ impl Upload {
         }
         let failed = |error: &dyn std::fmt::Display| failed(&self.destination, &path, error);
         let text = serde_json::to_vec_pretty(&manifest).map_err(|error| failed(&error))?;
-        // Another run may have published since this one began: its output stays.
+        // Fails where another run has published since this one began: its output stays.
         let mode = match &self.earlier {
             None => PutMode::Create,
             Some(earlier) => PutMode::Update(earlier.clone()),
@@ -106,7 +107,7 @@ impl Upload {
             Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
                 return Err(NightlyError::Overtaken(self.destination.display(&path)));
             }
-            // A store without conditions.
+            // A store without conditional puts.
             Err(object_store::Error::NotImplemented { .. }) => {
                 let put = store.put(&path, PutPayload::from(text)).await;
                 put.map_err(|error| failed(&error))?;
@@ -136,7 +137,7 @@ pub async fn put_files(
             uploaded.map_err(|error| failed(&destination, &target, &error))
         }
     });
-    // Collected first: what refers to the list cannot move between threads.
+    // Collected first, because a borrowing iterator is not `Send`.
     futures::stream::iter(uploads.collect::<Vec<_>>())
         .buffer_unordered(CONCURRENT_UPLOADS)
         .try_collect()
@@ -157,7 +158,7 @@ async fn upload_file(source: &FsPath, destination: &Location, target: &Path) -> 
     writer.shutdown().await
 }
 
-/// Removes what the new manifest does not list. A failure costs space, not correctness.
+/// Removes files that the new manifest does not list. A failure wastes space but is harmless.
 async fn remove_earlier(destination: &Location, day: &Path, manifest: &Manifest) {
     let mut kept: HashSet<Path> = manifest
         .files

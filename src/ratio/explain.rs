@@ -1,5 +1,5 @@
-//! What makes the ratio of one course or tenant: batch by batch, and what is not counted. The parts are said in
-//! `queries/metrics/download_ratio_explained.sql`.
+//! Explains the ratio of one course or tenant: its batches and events, and what is not counted and why. The parts are
+//! defined in `queries/metrics/download_ratio_explained.sql`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,25 +16,25 @@ use crate::engine::EngineError;
 
 const EXPLAINED: &str = "metrics/download_ratio_explained";
 
-/// A course or tenant, as it is asked for.
+/// The course or tenant that a user asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SubjectId {
-    /// `course:ID`; `None` for what is of no course.
+    /// `course:ID`; `None` for events of no course.
     Course(Option<String>),
-    /// `tenant:ID`; `None` for what is of no tenant.
+    /// `tenant:ID`; `None` for events of no tenant.
     Tenant(Option<String>),
-    /// An id that is either.
+    /// An id of either kind.
     Either(String),
 }
 
-/// A course or tenant; `None` for what is of none.
+/// A course or tenant; `None` for events of none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
     Course(Option<String>),
     Tenant(Option<String>),
 }
 
-/// The parts of one ratio, and their sums: those of its row in `download_ratio`.
+/// The parts of one ratio and their sums, which equal its row in `download_ratio`.
 #[derive(Debug)]
 pub struct Explanation {
     pub subject: Subject,
@@ -45,7 +45,7 @@ pub struct Explanation {
     pub requests: i64,
     /// Batches with at least one download.
     pub batches_downloaded: i64,
-    /// Events that count for nothing.
+    /// Events that are not counted.
     pub not_counted: i64,
 }
 
@@ -80,7 +80,7 @@ impl Explanation {
     }
 }
 
-/// What makes the ratio over these days.
+/// The parts of the ratio over these days.
 pub async fn explain(catalog: &Catalog, id: &SubjectId, days: &Days) -> Result<Explanation, RatioError> {
     let subject = match id {
         SubjectId::Course(course) => Subject::Course(course.clone()),
@@ -122,7 +122,7 @@ pub async fn explain(catalog: &Catalog, id: &SubjectId, days: &Days) -> Result<E
     Ok(explanation)
 }
 
-/// Whose id it is.
+/// Whether the id is a course's or a tenant's.
 async fn find(catalog: &Catalog, id: &str) -> Result<Subject, RatioError> {
     const LEVELS: &str = "metrics/levels_of_id";
     let levels = catalog.query(LEVELS, |parameters| parameters.with("id", id)).await?;

@@ -1,4 +1,5 @@
-//! The download ratio (DESIGN, section 5): is the report used? Its definition is `queries/metrics/download_ratio.sql`.
+//! The download ratio (`docs/design.md`, "Download events and the ratio"): is the report used? Its definition is
+//! `queries/metrics/download_ratio.sql`.
 
 mod columns;
 mod days;

@@ -27,7 +27,7 @@ pub struct ReportBatch {
     pub tenant_id: Option<String>,
 }
 
-/// What became of the rows of `enrolments` before any report.
+/// What became of the rows of `enrolments` before any report was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct EnrolmentCounts {
     pub read: u64,
@@ -43,21 +43,21 @@ pub struct AllReports<'a> {
 }
 
 enum Source {
-    /// Groups of parts, to be assembled.
+    /// Groups of parts that are still to be assembled.
     Assembled {
         everybody: Everybody,
         batches: Batches,
         groups: VecDeque<Range<usize>>,
     },
-    /// One group, made by a site's own queries; empty once it was taken.
+    /// One group, made by a site's own queries; false once it was taken.
     Queried(bool),
 }
 
-/// Some reports. Each part holds the rows of a range of batches, ordered by batch and User ID.
+/// A group of reports. Each part holds the rows of a range of batches, ordered by batch and User ID.
 pub struct ReportGroup {
     /// Every batch of the group that has a report, also those without enrolments, ordered by id.
     pub batches: Vec<ReportBatch>,
-    /// The number of the first part, among the parts of all groups.
+    /// The number of the first part, counted over all groups.
     pub first_part: usize,
     part_ends: Vec<usize>,
     largest_first: Vec<usize>,
@@ -90,7 +90,8 @@ impl<'a> AllReports<'a> {
         Ok(Self { catalog, source })
     }
 
-    /// The next group, read and joined as far as its parts share it. The group before should be gone by then.
+    /// The next group, with the tables that its parts share read. The group before should be dropped first, to free its
+    /// memory.
     pub async fn next_group(&mut self) -> Result<Option<ReportGroup>, ReportError> {
         match &mut self.source {
             Source::Assembled {
@@ -183,7 +184,7 @@ impl ReportGroup {
         self.part_ends.len()
     }
 
-    /// The parts in the order in which they are best made: when the last are left, they should be small.
+    /// The parts with the largest first, so that small ones are left at the end and no writer waits long for another.
     pub fn largest_first(&self) -> &[usize] {
         &self.largest_first
     }
@@ -194,7 +195,7 @@ impl ReportGroup {
         &self.batches[start..self.part_ends[part]]
     }
 
-    /// The rows of a part of this group. A part is read once.
+    /// The rows of a part of this group. A part can be read once.
     pub fn rows_of_part(&self, part: usize) -> Result<SendableRecordBatchStream, ReportError> {
         let (plan, context) = (Arc::clone(&self.plan), Arc::clone(&self.context));
         let rows = if self.part_count() == 1 {
@@ -206,10 +207,10 @@ impl ReportGroup {
     }
 }
 
-/// What errors say was being made.
+/// What was being made, in error messages.
 pub const ALL_REPORTS: &str = "the Course Progress Reports of all batches";
 
-/// The batches in rows of `batch_id`, `course_id` and `tenant_id`, in their order.
+/// The batches in rows of `batch_id`, `course_id` and `tenant_id`, in the order of the rows.
 pub fn read_batches(rows: &[RecordBatch]) -> Result<Vec<ReportBatch>, ReportError> {
     let mut all = Vec::new();
     for batch in rows {
@@ -231,7 +232,7 @@ pub fn read_batches(rows: &[RecordBatch]) -> Result<Vec<ReportBatch>, ReportErro
     Ok(all)
 }
 
-/// Counts the rows of `enrolments`.
+/// Counts the rows of `enrolments` by what becomes of them.
 pub async fn count_enrolments(catalog: &Catalog) -> Result<EnrolmentCounts, ReportError> {
     let frame = catalog
         .query("reports/enrolment_counts", |parameters| parameters)

@@ -1,4 +1,4 @@
-//! The twelve columns of the report: the one place that ties headers to the columns of the query.
+//! The twelve columns of the report: the one place that maps query columns to headers.
 
 /// How a column's values are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

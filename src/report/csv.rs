@@ -22,7 +22,7 @@ pub struct CsvStyle {
     pub bom: bool,
     /// End lines with CR LF.
     pub crlf: bool,
-    /// Put an apostrophe before what a spreadsheet would run.
+    /// Put an apostrophe before cells that a spreadsheet would run as a formula.
     pub formula_escape: bool,
     /// `strftime` format of dates.
     pub date_format: String,
@@ -39,16 +39,16 @@ impl From<&ReportConfig> for CsvStyle {
     }
 }
 
-/// Turns report rows into the bytes of CSV files.
+/// Encodes report rows as CSV.
 #[derive(Debug)]
 pub struct CsvWriter {
     style: CsvStyle,
-    /// The cells of dates: they repeat within a report, and formatting one costs more than the rest of its row.
+    /// Formatted dates: they repeat within a report, and formatting one costs more than the rest of its row.
     dates: HashMap<i32, Vec<u8>, FixedState>,
 }
 
 impl CsvWriter {
-    /// A writer of that style, for any number of files.
+    /// A writer with that style, for any number of files.
     pub fn new(style: CsvStyle) -> Self {
         Self {
             style,
@@ -56,7 +56,7 @@ impl CsvWriter {
         }
     }
 
-    /// Appends what a file begins with: the byte-order mark where wanted, and the header line.
+    /// Appends the start of a file: the byte-order mark, where wanted, and the header line.
     pub fn start(&self, out: &mut Vec<u8>) {
         self.start_with(COLUMNS.iter().map(|column| column.header), out);
     }
@@ -85,13 +85,13 @@ impl CsvWriter {
         self.append_some(rows, 0..rows.len(), out);
     }
 
-    /// Appends a line for each row in a range of these.
+    /// Appends a line for each row in a range.
     pub fn append_some(&mut self, rows: &ReportRows, range: Range<usize>, out: &mut Vec<u8>) {
         let separators = rows.columns().len().saturating_sub(1);
         for row in range {
             let start = out.len();
             self.append_row(rows, row, Self::push_bare_cell, out);
-            // Few lines have a cell to quote, and to look at a line takes less time than to look at each of its cells.
+            // Few lines have a cell that needs quotes, and checking a line is faster than checking each cell.
             if !is_plain(&out[start..], separators) {
                 out.truncate(start);
                 self.append_row(rows, row, Self::push_cell, out);
@@ -145,7 +145,7 @@ impl CsvWriter {
         cell
     }
 
-    /// Appends a cell, quoted where it must be.
+    /// Appends a cell, with quotes where it needs them.
     fn push_cell(&self, out: &mut Vec<u8>, text: &str) {
         let needs_quotes = text.bytes().any(|byte| matches!(byte, b',' | b'"' | b'\r' | b'\n'));
         if !needs_quotes {
@@ -162,13 +162,13 @@ impl CsvWriter {
         out.push(b'"');
     }
 
-    /// Appends a cell as if it needed no quotes.
+    /// Appends a cell without quotes.
     fn push_bare_cell(&self, out: &mut Vec<u8>, text: &str) {
         out.extend_from_slice(self.prefix(text));
         out.extend_from_slice(text.as_bytes());
     }
 
-    /// What goes before a text.
+    /// What is put before a text: an apostrophe or nothing.
     fn prefix(&self, text: &str) -> &'static [u8] {
         if self.style.formula_escape && is_formula(text) {
             b"'"
@@ -182,12 +182,13 @@ impl CsvWriter {
     }
 }
 
-/// Whether no cell of a line that was written without quotes needed any: it has the commas between cells and no other.
+/// Whether no cell of a line that was written without quotes needs them: its only commas are the separators.
 fn is_plain(line: &[u8], separators: usize) -> bool {
     memchr3(b'"', b'\r', b'\n', line).is_none() && memchr_iter(b',', line).count() == separators
 }
 
-/// Whether a spreadsheet would run the text. A plain number, such as a phone number with its `+`, is harmless.
+/// Whether a spreadsheet would run the text as a formula. A pure number, such as a phone number with its `+`, is
+/// harmless.
 pub fn is_formula(text: &str) -> bool {
     let begins_like_one = matches!(text.as_bytes().first(), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r'));
     begins_like_one && !is_number(text)

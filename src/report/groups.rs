@@ -1,7 +1,7 @@
-//! Divides all batches into groups whose reports can be assembled within the memory limit, one after the other.
+//! Divides all batches into groups whose reports fit into the memory limit, to be assembled one after the other.
 //!
-//! Without a limit there is one group. With one, the details of users go into a temporary file first, which costs little;
-//! where the enrolments still do not fit, a group is a range of parts whose enrolments do. Each group reads the
+//! Without a limit there is one group. With one, the details of users are moved to a temporary file first, which costs
+//! little. Where the enrolments still do not fit, each group is a range of parts that does. Every group reads the
 //! enrolments again, so there are as few groups as the limit allows.
 
 use std::collections::VecDeque;
@@ -16,28 +16,28 @@ use super::error::ReportError;
 use crate::catalog::Catalog;
 use crate::engine::EngineError;
 
-/// What reading and writing need beside the numbers that are assembled, in bytes; half of a limit if that is less.
+/// Bytes that reading and writing need beside the assembled numbers; half of a limit if that is less.
 const READING_AND_WRITING: usize = 512 * 1024 * 1024;
-/// The share of that budget that enrolments get at least, however many users there are.
+/// The least share of the remaining budget that enrolments get, however many users there are.
 const LEAST_SHARE_PERCENT: usize = 25;
-/// Bytes of a row of progress.
+/// Bytes of a progress row.
 const PROGRESS_BYTES: usize = 24;
 /// Bytes of an enrolment.
 const ENROLMENT_BYTES: usize = 16;
-/// Bytes of a user's record beside the texts.
+/// Bytes of a user's record beside its texts.
 const RECORD_BYTES: usize = PLACE_BYTES + 16;
-/// Bytes of it that stay in memory where records are in a file. The texts that users share do too; they are not counted.
+/// Bytes of a record that stay in memory when records are in a file. Shared texts stay too; they are not counted.
 const PLACE_BYTES: usize = 8;
 
-/// How the work is divided.
+/// The division of the work.
 #[derive(Debug)]
 pub struct Division {
-    /// Ranges of parts.
+    /// The groups, as ranges of parts.
     pub groups: VecDeque<Range<usize>>,
     pub details: DetailsPlace,
 }
 
-/// What fits into the memory limit, beside the directory of users, whose size is in bytes.
+/// The groups that fit into the memory limit beside the directory of users, which takes `directory` bytes.
 pub async fn within_memory(catalog: &Catalog, batches: &Batches, directory: usize) -> Result<Division, ReportError> {
     let everything = |details| Division {
         groups: std::iter::once(0..batches.part_count()).collect(),
@@ -70,19 +70,19 @@ fn bytes_of_enrolment(catalog: &Catalog, enrolments: usize) -> usize {
     let progress = if is_exported(catalog, "course_progress") {
         size_of(catalog, "course_progress").0
     } else {
-        // Other tables make it; an enrolment has one row of it at most, unless some stand twice.
+        // A staging query makes the progress; an enrolment has at most one row of it, apart from repeated rows.
         enrolments
     };
     ENROLMENT_BYTES + (progress * PROGRESS_BYTES).div_ceil(enrolments.max(1))
 }
 
-/// About how much memory the details of users take, in bytes.
+/// The estimated bytes of memory for the details of users.
 pub fn bytes_of_details(catalog: &Catalog) -> usize {
     let (users, text_bytes) = size_of(catalog, "users");
     users * RECORD_BYTES + text_bytes
 }
 
-/// Ranges of parts with so many rows at most, or with one part.
+/// Ranges of parts with at most `most_rows` rows, or of a single part.
 fn divide(sizes: &[usize], most_rows: usize) -> VecDeque<Range<usize>> {
     let mut groups = VecDeque::new();
     let (mut start, mut rows) = (0, 0);
@@ -97,12 +97,12 @@ fn divide(sizes: &[usize], most_rows: usize) -> VecDeque<Range<usize>> {
     groups
 }
 
-/// Whether files of the exports are the table; otherwise other tables make it.
+/// Whether the table is exported as such; otherwise a staging query makes it from other tables.
 fn is_exported(catalog: &Catalog, table: &str) -> bool {
     catalog.inputs.iter().any(|input| input.table == table)
 }
 
-/// Rows of the files of a table, and bytes of their columns; of all files where other tables make it.
+/// Rows of a table's files, and bytes of their columns; those of all files where a staging query makes the table.
 fn size_of(catalog: &Catalog, table: &str) -> (usize, usize) {
     let is_exported = is_exported(catalog, table);
     let files = catalog
@@ -118,7 +118,7 @@ fn size_of(catalog: &Catalog, table: &str) -> (usize, usize) {
     })
 }
 
-/// The rows of `enrolments` in each part.
+/// The number of enrolments in each part.
 async fn part_sizes(catalog: &Catalog, batches: &Batches) -> Result<Vec<usize>, ReportError> {
     let frame = catalog
         .query("reports/enrolments_per_batch", |parameters| parameters)

@@ -1,7 +1,8 @@
-//! The Course Progress Report (DESIGN, section 3): its columns, its rows, and the files that they become.
+//! The Course Progress Report (`docs/design.md`, "The Course Progress Report"): its columns, its
+//! rows, and the files that they become.
 //!
-//! What a row means is said in `queries/reports/course_progress_report.sql`; this room asks for rows in their order and
-//! writes them. It knows nothing of mail, of nightly runs or of who may see a report.
+//! `queries/reports/course_progress_report.sql` defines a row; this room reads rows in their order and writes them. It
+//! knows nothing of mail, of nightly runs or of who may see a report.
 
 mod all;
 mod assembly;
@@ -32,7 +33,7 @@ use crate::catalog::Catalog;
 use crate::engine::{EngineError, cluster_of};
 use crate::ids::BatchId;
 
-/// The queries whose rows are assembled without running them. Where a site has its own, they run.
+/// The queries whose rows [`assembly`] makes without running them. Where a site replaces one of them, the queries run.
 const ASSEMBLED: [&str; 10] = [
     "staging/distinct_users",
     "staging/distinct_enrolments",
@@ -46,10 +47,10 @@ const ASSEMBLED: [&str; 10] = [
     "reports/all_reports",
 ];
 
-/// Batches of rows that are made before they are written.
+/// Record batches that are buffered ahead of the writer.
 const BATCHES_AHEAD: usize = 2;
 
-/// Whether all reports of a catalog may be assembled; its own queries run as they are.
+/// Whether the reports of a catalog can be assembled: it must use the built-in queries.
 pub fn can_assemble(catalog: &Catalog) -> bool {
     catalog.are_built_in(&ASSEMBLED)
 }
@@ -58,7 +59,7 @@ pub fn can_assemble(catalog: &Catalog) -> bool {
 ///
 /// A batch that the snapshot knows and nobody is enrolled in has no rows; an unknown batch is an error.
 pub async fn report_of_batch(catalog: &Catalog, batch: &BatchId) -> Result<SendableRecordBatchStream, ReportError> {
-    // On a cluster, rows are joined where they are, not here.
+    // On a cluster, the executors join the rows.
     let rows = if can_assemble(catalog) && cluster_of(&catalog.session).is_none() {
         assembled_report(catalog, batch).await?
     } else {
@@ -70,7 +71,7 @@ pub async fn report_of_batch(catalog: &Catalog, batch: &BatchId) -> Result<Senda
     })?;
     let rows = rows.execute_stream().await;
     let rows = rows.map_err(EngineError::running("the Course Progress Report"))?;
-    // The next rows are made while these are written.
+    // Rows are made ahead while earlier ones are written.
     Ok(spawn_buffered(rows, BATCHES_AHEAD))
 }
 

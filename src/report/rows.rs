@@ -1,4 +1,4 @@
-//! Report rows as the writers read them: twelve typed arrays, whatever types the query gave.
+//! Report rows as the writers read them: twelve typed arrays, whatever types the query returned.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use datafusion::arrow::datatypes::{DataType, Date32Type, Int32Type};
 use super::columns::{COLUMNS, CellKind};
 use super::error::ReportError;
 
-/// One column of values.
+/// A typed column.
 #[derive(Debug, Clone)]
 pub enum Cells {
     Text(StringViewArray),
@@ -17,7 +17,7 @@ pub enum Cells {
     Percent(Int32Array),
 }
 
-/// Some rows of the report, column by column in the order of [`COLUMNS`].
+/// Rows of the report, column by column in the order of [`COLUMNS`].
 #[derive(Debug, Clone)]
 pub struct ReportRows {
     cells: Vec<Cells>,
@@ -25,7 +25,7 @@ pub struct ReportRows {
 }
 
 impl ReportRows {
-    /// Takes the twelve columns out of a batch of the report query.
+    /// Takes the twelve columns out of a batch of the report query's rows.
     pub fn try_new(batch: &RecordBatch) -> Result<Self, ReportError> {
         let cells = COLUMNS.iter().map(|column| {
             let array = batch
@@ -62,13 +62,13 @@ impl ReportRows {
         self.rows
     }
 
-    /// True without rows.
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.rows == 0
     }
 }
 
-/// How many rows of the report query, of those in a range, have a user that is not in the export.
+/// How many rows in a range of the report query's rows have a user that is not in the export.
 pub fn unknown_users(rows: &RecordBatch, range: Range<usize>) -> Result<u64, ReportError> {
     let known = rows
         .column_by_name("known_user")

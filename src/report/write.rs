@@ -1,4 +1,4 @@
-//! Writes a stream of report rows as one file of the wanted format.
+//! Writes a stream of report rows as one file of a format.
 
 use std::io::{Cursor, Write};
 use std::path::Path;
@@ -25,8 +25,8 @@ pub enum ReportFormat {
     Parquet,
 }
 
-/// Writes all rows to `out` and returns their number. `style` matters to CSV alone, `temp_folder` to XLSX, whose rows wait
-/// there until the workbook is whole.
+/// Writes all rows to `out` and returns their number. `style` affects CSV only; `temp_folder` holds the rows of XLSX
+/// until the workbook is complete.
 pub async fn write_report(
     rows: SendableRecordBatchStream,
     format: ReportFormat,
@@ -71,7 +71,7 @@ async fn write_xlsx(
         workbook.append(&ReportRows::try_new(&batch)?)?;
         count += batch.num_rows() as u64;
     }
-    // A ZIP archive is written back and forth, which standard output cannot do.
+    // A ZIP archive needs seeking, which standard output cannot do.
     let mut file = Cursor::new(Vec::new());
     workbook.finish(&mut file)?;
     out.write_all(file.get_ref())?;
@@ -90,7 +90,7 @@ async fn write_parquet(mut rows: SendableRecordBatchStream, out: &mut (impl Writ
     Ok(count)
 }
 
-/// The twelve columns, under the names that they have in SQL.
+/// The schema of the twelve columns with their SQL names, and their positions in the input.
 fn report_schema(found: &SchemaRef) -> Result<(SchemaRef, Vec<usize>), ReportError> {
     let indices = COLUMNS
         .iter()

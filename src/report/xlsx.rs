@@ -12,11 +12,11 @@ use super::columns::COLUMNS;
 use super::error::ReportError;
 use super::rows::{Cells, ReportRows};
 
-/// Rows of a sheet, the header included.
+/// Rows of a worksheet, with the header.
 const SHEET_ROWS: u32 = 1_048_576;
 const DATE_FORMAT: &str = "yyyy-mm-dd";
 const PERCENT_FORMAT: &str = "0\"%\"";
-/// Wide enough for a name or a date without reading every cell first, in characters.
+/// Width of a column in characters: wide enough for a name or a date, without measuring every cell.
 const COLUMN_WIDTH: f64 = 20.0;
 
 /// A workbook with one sheet, filled row by row.
@@ -28,12 +28,12 @@ pub struct XlsxReport {
 }
 
 impl XlsxReport {
-    /// A workbook that holds the header, frozen and with a filter; its rows wait in an unnamed file in `temp_folder`.
+    /// A workbook whose header row is frozen and has a filter; its rows are kept in an unnamed file in `temp_folder`.
     pub fn new(temp_folder: &Path) -> Result<Self, ReportError> {
         fs::create_dir_all(temp_folder)?;
         let mut workbook = Workbook::new();
         workbook.set_tempdir(temp_folder)?;
-        // The time of writing would make two files of the same snapshot differ.
+        // A fixed time: the time of writing would make two files of the same snapshot differ.
         let created = ExcelDateTime::from_ymd(2000, 1, 1)?;
         workbook.set_properties(&DocProperties::new().set_creation_datetime(&created));
         let sheet = workbook.add_worksheet_with_constant_memory()?;
@@ -52,7 +52,7 @@ impl XlsxReport {
         })
     }
 
-    /// Adds the rows below those already there.
+    /// Appends rows.
     pub fn append(&mut self, rows: &ReportRows) -> Result<(), ReportError> {
         let (date, percent) = (self.date.clone(), self.percent.clone());
         let first = self.next_row;
@@ -84,7 +84,7 @@ impl XlsxReport {
         Ok(())
     }
 
-    /// Writes the file.
+    /// Completes the workbook and writes it to `out`.
     pub fn finish(mut self, out: impl Write + Seek + Send) -> Result<(), ReportError> {
         let last_row = self.next_row - 1;
         // There are twelve columns.

@@ -14,7 +14,7 @@ use super::plan::{DAY, HOUR, Members, Plan, end_of};
 use super::write::{CHUNK_ROWS, TableWriter};
 use super::{SampleError, record_batch};
 
-/// From so many enrolments on, one batch has more than 100,000 learners.
+/// From this number of enrolments on, one batch has more than 100,000 learners.
 const LARGE_SAMPLE: usize = 1_000_000;
 const LARGE_BATCH: usize = 110_000;
 
@@ -26,12 +26,12 @@ pub(super) struct Batch {
     /// When enrolment begins and stops, in milliseconds.
     pub opens_at: i64,
     pub closes_at: i64,
-    /// Still open on the last day.
+    /// Whether the batch is still open on the last day.
     pub open: bool,
-    /// Different learners on the last day.
+    /// Distinct learners on the last day.
     pub learners: usize,
     name: String,
-    /// The user who made the batch.
+    /// The user who created the batch.
     creator: usize,
     mentors: Option<Vec<usize>>,
     start: NaiveDate,
@@ -39,18 +39,18 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// Who runs the batch: its creator and its mentors.
+    /// The creator and the mentors.
     pub fn staff(&self) -> Vec<usize> {
         let mentors = self.mentors.iter().flatten().copied();
         std::iter::once(self.creator).chain(mentors).collect()
     }
 }
 
-/// All batches, the same on every day.
+/// All batches, which are the same on every day.
 pub(super) struct Batches(Vec<Batch>);
 
 impl Batches {
-    /// Draws the batches and shares `learners` enrolments out among them.
+    /// Draws the batches and distributes `learners` enrolments among them.
     pub fn draw(plan: &Plan, learners: usize) -> Result<Batches, SampleError> {
         let mut draws = Draws::new(plan.seed, Stream::Batches, 0);
         let mut by_size: Vec<usize> = (0..plan.batches).collect();

@@ -20,19 +20,19 @@ const WINDOW: i64 = 30 * DAY;
 const MINUTE: i64 = HOUR / 60;
 const UNKNOWN_BATCH: &str = "01999999999999999999";
 
-/// All clicks of the sample, by time.
+/// All clicks of the sample, ordered by time.
 pub(super) struct Clicks(Vec<Click>);
 
 struct Click {
     mid: u128,
     clicked_at: i64,
     user: usize,
-    /// The batch whose dashboard it was.
+    /// The index of the clicked batch.
     batch: usize,
     named: Named,
-    /// The day whose folder it is in; past the last day for one that has not arrived.
+    /// The index of the day in whose folder the event is; past the last day for an event that has not arrived yet.
     day: usize,
-    /// The day on which it came again.
+    /// The index of the day on which the event arrives a second time.
     again: Option<usize>,
 }
 
@@ -55,7 +55,7 @@ impl Clicks {
         Clicks(clicks)
     }
 
-    /// Writes the events that arrived on that day.
+    /// Writes the events that arrive on that day.
     pub fn write_day(
         &self,
         people: &People,
@@ -77,7 +77,7 @@ impl Clicks {
     }
 }
 
-/// The first few of every 500 are the odd ones, so that a small sample has each kind.
+/// The first few of every 500 clicks are unusual, so that a small sample has each kind.
 fn draw_click(plan: &Plan, batches: &Batches, number: usize, draws: &mut Draws) -> Click {
     let oddity = number % 500;
     let batch = draws.skewed(batches.all().len());

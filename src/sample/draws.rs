@@ -1,14 +1,14 @@
-//! Random draws that repeat.
+//! Reproducible random draws.
 //!
-//! Every stream of draws starts from (seed, what is drawn, chunk), so a chunk of rows can be drawn again
-//! on its own, for another day or in another order, and comes out the same. Only arithmetic that every
-//! machine rounds alike is used (no `powf`), so the files are equal everywhere.
+//! Each stream of draws is seeded with (seed, purpose, chunk). A chunk of rows can thus be drawn again on its own, for
+//! another day or in another order, with the same result. Only arithmetic that every machine rounds alike is used (no
+//! `powf`), so the files are equal everywhere.
 
 use rand::seq::{SliceRandom, index};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// What a stream of draws is for. The number is part of the seed: never reuse or change one.
+/// The purpose of a stream of draws. The number is part of the seed: never reuse or change one.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Stream {
     Tenants = 1,
@@ -22,7 +22,7 @@ pub(super) enum Stream {
     Telemetry = 9,
 }
 
-/// One repeatable stream of draws.
+/// One reproducible stream of draws.
 pub(super) struct Draws(ChaCha8Rng);
 
 impl Draws {
@@ -39,17 +39,17 @@ impl Draws {
         self.0.random::<f64>()
     }
 
-    /// True in that share of the draws.
+    /// True with probability `share`.
     pub fn chance(&mut self, share: f64) -> bool {
         self.unit() < share
     }
 
-    /// A number below `bound`; 0 when there is none.
+    /// A number below `bound`; 0 where `bound` is 0.
     pub fn below(&mut self, bound: usize) -> usize {
         self.0.random_range(0..bound.max(1) as u64) as usize
     }
 
-    /// A number below `bound`, small ones much more often.
+    /// A number below `bound`; small numbers are much more likely.
     pub fn skewed(&mut self, bound: usize) -> usize {
         let x = self.unit();
         (bound as f64 * x * x) as usize
@@ -87,7 +87,7 @@ impl Draws {
     }
 }
 
-/// Writes a UUID in its usual form over what `text` held: reusing the string keeps 50 million rows cheap.
+/// Writes a UUID in canonical form into `text`: reusing the string keeps 50 million rows cheap.
 pub(super) fn write_uuid(uuid: u128, text: &mut String) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     text.clear();
@@ -100,7 +100,7 @@ pub(super) fn write_uuid(uuid: u128, text: &mut String) {
     }
 }
 
-/// A UUID in its usual form.
+/// A UUID in canonical form.
 pub(super) fn uuid_text(uuid: u128) -> String {
     let mut text = String::with_capacity(36);
     write_uuid(uuid, &mut text);

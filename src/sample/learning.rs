@@ -16,17 +16,18 @@ use super::plan::{DAY, HOUR, Plan};
 use super::write::{CHUNK_ROWS, TableWriter};
 use super::{SampleError, record_batch, utc_milliseconds};
 
-/// Row numbers are taken modulo this. It divides `CHUNK_ROWS`, so no pattern crosses a chunk.
+/// Row numbers are taken modulo this for the deliberate mistakes. It divides `CHUNK_ROWS`, so no pattern crosses a
+/// chunk.
 const PATTERN: usize = 1000;
-/// The enrolment before it once more, later, at times as inactive.
+/// Repeats the previous enrolment with a later time, sometimes as inactive.
 const AGAIN: usize = 37;
-/// Two rows of progress.
+/// Has two rows of progress.
 const PROGRESS_TWICE: usize = 111;
-/// The user is not in `users`.
+/// Names a user who is not in `users`.
 const UNKNOWN_USER: usize = 223;
-/// One more row of progress, in a batch that the user is not enrolled in.
+/// Has one more row of progress, in a batch that the user is not enrolled in.
 const NOT_ENROLLED: usize = 359;
-/// Completed before the enrolment.
+/// Is completed before the enrolment.
 const TOO_EARLY: usize = 487;
 
 /// All enrolments of the last day: who is in which batch, ordered by user as the platform stores them.
@@ -34,22 +35,22 @@ pub(super) struct Learning<'a> {
     plan: &'a Plan,
     people: &'a People,
     batches: &'a Batches,
-    /// User and batch numbers, 32 bits each; each pair once.
+    /// User and batch numbers, 32 bits each; each pair occurs once.
     pairs: Vec<u64>,
 }
 
-/// The files of one day that learning fills.
+/// The tables of one day that are written together.
 pub(super) struct LearningTables<'a> {
     pub enrolments: &'a mut TableWriter,
     pub progress: &'a mut TableWriter,
 }
 
-/// Different learners among so many rows of enrolments.
+/// The number of distinct learners among `rows` rows of enrolments.
 pub(super) fn different_learners(rows: usize) -> usize {
     rows - repeated_before(rows)
 }
 
-/// How many of the rows before this one repeat another.
+/// How many of the rows before this one repeat another row.
 fn repeated_before(row: usize) -> usize {
     (row + PATTERN - 1 - AGAIN) / PATTERN
 }
@@ -103,7 +104,7 @@ impl<'a> Learning<'a> {
         tables.progress.write(&progress.finish()?)
     }
 
-    /// The rows of a chunk as they are on the last day, with their numbers.
+    /// The rows of a chunk as of the last day, with their numbers.
     fn draw_chunk(&self, chunk: usize) -> impl Iterator<Item = (usize, Enrolment)> {
         let mut draws = Draws::new(self.plan.seed, Stream::Learning, chunk);
         let start = chunk * CHUNK_ROWS;
@@ -196,7 +197,7 @@ fn push_learners(plan: &Plan, batch: &Batch, draws: &mut Draws, mut push: impl F
         .for_each(|position| push(away.nth(position)));
 }
 
-/// One row of `enrolments`, with the learner's way through the course.
+/// One row of `enrolments`, with the learner's progress over time.
 #[derive(Debug, Clone, Copy)]
 struct Enrolment {
     user: u128,
@@ -206,13 +207,13 @@ struct Enrolment {
     study: Option<Study>,
 }
 
-/// A learner goes evenly from 0 % at `begins_at` to `goal` at `ends_at`.
+/// Linear progress from 0 % at `begins_at` to `goal` at `ends_at`.
 #[derive(Debug, Clone, Copy)]
 struct Study {
     begins_at: i64,
     ends_at: i64,
     goal: i64,
-    /// The exporter lost the percent.
+    /// Whether the percent is missing in the export.
     untold: bool,
 }
 
@@ -261,7 +262,7 @@ impl Study {
 }
 
 impl Progress {
-    /// What a second row says: in turn less progress, or the same and a slightly earlier completion.
+    /// The second row of progress: in turn less progress, or the same with a slightly earlier completion.
     fn older(self, turn: usize) -> Progress {
         if turn.is_multiple_of(2) {
             Progress {

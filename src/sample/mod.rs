@@ -1,8 +1,8 @@
-//! Made-up daily exports of a learning platform: what `pragati sample` writes, and `sample_data/` holds.
+//! Generates made-up daily exports of a learning platform: what `pragati sample` writes and `sample_data/` holds.
 //!
-//! The same options give the same bytes on every machine. The last day is drawn; the days before it
-//! follow from it, with fewer users and enrolments and less progress. `people`, `batches`, `learning`,
-//! `clicks` and `telemetry` make the tables, `plan` what they share, `names` the words, `write` the files.
+//! The same options give the same bytes on every machine. The last day is drawn at random; the days before it are
+//! derived from it, with fewer users and enrolments and less progress. `people`, `batches`, `learning`, `clicks` and
+//! `telemetry` make the tables, `plan` has what they share, `names` the words, `write` the files.
 
 mod batches;
 mod clicks;
@@ -162,7 +162,7 @@ fn refuse_existing_days(plan: &Plan, out: &Path) -> Result<(), SampleError> {
     Ok(())
 }
 
-/// All that was drawn.
+/// The drawn tables.
 struct Sample<'a> {
     plan: &'a Plan,
     people: &'a People,
@@ -184,7 +184,7 @@ impl Sample<'_> {
         }
     }
 
-    /// Writes one day and notes its rows, in place of those of the day before.
+    /// Writes one day and stores its row counts in `summary`, in place of those of the day before.
     fn write_day(&self, day: usize, out: &Path, summary: &mut SampleSummary) -> Result<(), SampleError> {
         let create = |table, schema| TableWriter::create(out, table, self.plan.dates[day], schema);
 
@@ -214,7 +214,7 @@ impl Sample<'_> {
     }
 }
 
-/// The type of every moment in the exports.
+/// The type of timestamps in the exports.
 fn utc_milliseconds() -> DataType {
     DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()))
 }

@@ -1,4 +1,4 @@
-//! The `users` table: who they are, with the gaps, masks and odd spellings that real exports have.
+//! The `users` table, with the gaps, masks and odd spellings of real exports.
 
 use std::sync::Arc;
 
@@ -46,7 +46,7 @@ impl People {
         uuid_text(self.ids[user])
     }
 
-    /// Writes the users of one day: the first so many, the same every day.
+    /// Writes the users of one day: always the first ones, the same every day.
     pub fn write_day(&self, plan: &Plan, day: usize, table: &mut TableWriter) -> Result<(), SampleError> {
         let users = plan.users_on(day);
         for (chunk, start) in (0..users).step_by(CHUNK_ROWS).enumerate() {

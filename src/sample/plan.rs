@@ -1,6 +1,6 @@
-//! What a run was asked for, worked out once: its days, how many users each day knows, its tenants.
+//! The checked options of a sample, with the values derived from them: its days, the users of each day, its tenants.
 //!
-//! A snapshot is taken at the end of its day in India (18:30 UTC), so no row of it is later than its date.
+//! A snapshot is taken at the end of its day in India (18:30 UTC), so none of its rows is later than its date.
 
 use chrono::{Days, NaiveDate, NaiveDateTime};
 
@@ -11,7 +11,7 @@ use super::{SampleError, SampleOptions};
 pub(super) const HOUR: i64 = 3_600_000;
 pub(super) const DAY: i64 = 24 * HOUR;
 
-/// The options, checked, with what follows from them.
+/// The checked options and the values derived from them.
 pub(super) struct Plan {
     pub seed: u64,
     /// Users of the last day.
@@ -48,7 +48,7 @@ impl Plan {
         self.dates[self.last_day()]
     }
 
-    /// The last day's position in `dates`.
+    /// The index of the last day in `dates`.
     pub fn last_day(&self) -> usize {
         self.dates.len() - 1
     }
@@ -62,12 +62,12 @@ impl Plan {
         self.day_end(self.last_day())
     }
 
-    /// How many users the snapshot of this day holds: always the first so many.
+    /// How many users the snapshot of this day has: always the first ones.
     pub fn users_on(&self, day: usize) -> usize {
         self.first_users + self.newcomers_a_day * day
     }
 
-    /// The day on which a user joined, for those who were not there on the first one.
+    /// The index of the day on which a user joined, for users who were not there on the first one.
     pub fn joined_on(&self, user: usize) -> Option<usize> {
         let newcomer = user.checked_sub(self.first_users)?;
         Some(1 + newcomer / self.newcomers_a_day.max(1))
@@ -162,7 +162,7 @@ impl Tenants {
     }
 }
 
-/// Some of the slots, in ascending order: the users that fall on them.
+/// Some of the slots, in ascending order: the users whose numbers fall on them.
 pub(super) struct Members {
     slots: Vec<usize>,
     cycle: usize,

@@ -1,7 +1,7 @@
 //! Telemetry of the platform: newline JSON, compressed, in the folder of the day it arrived.
 //!
-//! A quarter of the events are clicks on "Download File"; the others are what else a platform tells. Some clicks arrive
-//! late, some twice, some name no batch or several, and a few lines are no events at all.
+//! A quarter of the events are clicks on "Download File"; the others are further kinds of events. Some clicks arrive
+//! late, some twice, some name no batch or several, and a few lines are malformed.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -21,7 +21,7 @@ pub(super) const TELEMETRY: &str = "telemetry";
 
 /// Lines of a file.
 const FILE_LINES: usize = 500_000;
-/// Days that the latest events take to arrive.
+/// Days until the latest events arrive.
 const MOST_LATE: i64 = 4 * DAY;
 
 /// What telemetry is drawn from.
@@ -29,9 +29,9 @@ pub(super) struct Telemetry<'a> {
     pub plan: &'a Plan,
     pub people: &'a People,
     pub batches: &'a Batches,
-    /// Lines of all days.
+    /// The number of lines over all days.
     pub lines: usize,
-    /// Clicks of a day that come again on the next one.
+    /// Clicks of a day that arrive again on the next one.
     again: Vec<String>,
 }
 
@@ -46,7 +46,7 @@ impl<'a> Telemetry<'a> {
         }
     }
 
-    /// Writes the lines that arrived on that day.
+    /// Writes the lines that arrive on that day.
     pub fn write_day(&mut self, day: usize, out: &Path) -> Result<(), SampleError> {
         let folder = day_folder(out, TELEMETRY, self.plan.dates[day]);
         fs::create_dir_all(&folder).map_err(|reason| SampleError::io(&folder, reason))?;
@@ -65,7 +65,7 @@ impl<'a> Telemetry<'a> {
 
     fn write_file(&mut self, path: &Path, day: usize, file: usize, lines: usize) -> std::io::Result<()> {
         let mut text = GzEncoder::new(BufWriter::new(File::create(path)?), Compression::fast());
-        // Days and files have streams of their own; no day has so many files.
+        // Each day and file has its own stream; no day has that many files.
         let mut draws = Draws::new(self.plan.seed, Stream::Telemetry, day * 1_000_000 + file);
         for line in std::mem::take(&mut self.again) {
             text.write_all(line.as_bytes())?;
@@ -144,7 +144,7 @@ impl<'a> Telemetry<'a> {
     }
 }
 
-/// A line that is no event.
+/// A malformed line.
 fn draw_damage(draws: &mut Draws) -> &'static [u8] {
     let kinds: [&[u8]; 6] = [
         b"{\"eid\":\"INTERACT\",\"ets\":17951526000",

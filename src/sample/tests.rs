@@ -1,4 +1,5 @@
-//! Tests of whole samples: written to a folder, read back, and held against the promises of the module.
+//! Tests of whole samples: they are written to a folder, read back and compared with what the module's documentation
+//! says.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};

@@ -1,7 +1,7 @@
-//! Writing one table of one day: `OUT/<table>/date=YYYY-MM-DD/part-00000.parquet`, more parts as it
-//! grows, and `_SUCCESS` when it is complete.
+//! Writes one table of one day: `OUT/<table>/date=YYYY-MM-DD/part-00000.parquet`, more parts as it grows, and
+//! `_SUCCESS` when it is complete.
 //!
-//! A part gets its name when it is whole, so a killed run leaves nothing that looks like an export.
+//! A part is renamed to its final name when it is complete, so a killed run leaves nothing that looks like an export.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -15,16 +15,16 @@ use datafusion::parquet::file::properties::WriterProperties;
 
 use super::SampleError;
 
-/// Rows that are drawn, and written, at once.
+/// Rows that are drawn and written at a time.
 pub(super) const CHUNK_ROWS: usize = 250_000;
 const PART_ROWS: usize = 8 * CHUNK_ROWS;
 
-/// Where one table of one day goes.
+/// The folder of one table and day.
 pub(super) fn day_folder(out: &Path, table: &str, date: NaiveDate) -> PathBuf {
     out.join(table).join(format!("date={date}"))
 }
 
-/// Writes the batches of one table of one day.
+/// Writes the record batches of one table of one day.
 pub(super) struct TableWriter {
     folder: PathBuf,
     schema: SchemaRef,
@@ -118,7 +118,7 @@ impl Part {
     }
 }
 
-/// An export that is there is never mixed with a new one.
+/// Refuses to mix a new export with an existing one.
 pub(super) fn refuse_existing(folder: &Path) -> Result<(), SampleError> {
     if folder.exists() {
         return Err(SampleError::Exists {

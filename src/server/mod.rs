@@ -1,4 +1,4 @@
-//! The HTTP service (DESIGN, section 6): requests for reports, their state and files, figures
+//! The HTTP service (`docs/design.md`, "Delivery"): requests for reports, their state and files, figures
 //! for monitoring, and the page that shows the download ratio.
 //!
 //! [`identity`] says who sends a request, `api` answers it, and [`HttpServer`] listens, within limits that keep slow or

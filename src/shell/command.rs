@@ -1,11 +1,11 @@
-//! The backslash commands of the shell: their names, what they take, and what they are for.
+//! The backslash commands of the shell: names, arguments and help.
 
 use std::path::PathBuf;
 
 use crate::config::DateChoice;
 use crate::formats::Format;
 
-/// A backslash command, understood.
+/// A parsed backslash command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// All tables and views, or the columns of one.
@@ -14,24 +14,24 @@ pub enum Command {
     Views,
     /// The functions whose names contain the text.
     Functions(Option<String>),
-    /// None: the other way round.
+    /// `None` toggles.
     Timing(Option<bool>),
-    /// None: the other way round.
+    /// `None` toggles.
     Expanded(Option<bool>),
-    /// None: back to the terminal.
+    /// `None` returns to the terminal.
     Output(Option<PathBuf>),
     Include(PathBuf),
-    /// None: say which.
+    /// `None` shows the present format.
     Format(Option<Format>),
-    /// None: say which.
+    /// `None` shows the present day.
     Date(Option<DateChoice>),
-    /// None: the statement before.
+    /// `None` explains the previous statement.
     Explain(Option<String>),
     Help,
     Quit,
 }
 
-/// A backslash command that is not one.
+/// A line that is not a valid backslash command.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum CommandError {
     #[error("there is no command {0}; \\? lists all")]
@@ -40,7 +40,7 @@ pub enum CommandError {
     Usage { usage: String, reason: String },
 }
 
-/// Name, what it takes, and what it is for: what `\?` shows.
+/// Name, argument and help of each command, as `\?` shows them.
 pub const COMMANDS: [(&str, &str, &str); 13] = [
     (
         "\\d",
@@ -74,11 +74,11 @@ pub const COMMANDS: [(&str, &str, &str); 13] = [
 ];
 
 impl Command {
-    /// Understands a line that begins with a backslash.
+    /// Parses a line that begins with a backslash.
     pub fn parse(line: &str) -> Result<Self, CommandError> {
         let line = line.trim();
         let (name, rest) = line.split_at(line.find(char::is_whitespace).unwrap_or(line.len()));
-        // Fingers used to SQL end commands with a semicolon too.
+        // People used to SQL end commands with a semicolon too.
         let name = name.trim_end_matches(';');
         let usage = |reason: String| CommandError::Usage {
             usage: usage_of(name),

@@ -1,4 +1,4 @@
-//! What may follow at the cursor: names that fit the beginning of a word, the likeliest first.
+//! Completion: names that fit the beginning of a word, the likeliest first.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -13,7 +13,8 @@ use crate::formats::Format;
 
 /// Words after which a table is named.
 const BEFORE_TABLES: [&str; 6] = ["from", "join", "table", "describe", "desc", "view"];
-/// Keywords that nobody means who asks a question: those of other engines and of administration would crowd out the rest.
+/// Keywords for completion. Those of other engines and of administration are left out, because they would crowd out the
+/// rest.
 const KEYWORDS: &[&str] = &[
     "all",
     "and",
@@ -85,13 +86,13 @@ const KEYWORDS: &[&str] = &[
     "with",
 ];
 
-/// Completes for the editor.
+/// The completer of the editor.
 pub struct ShellCompleter {
     names: SharedNames,
 }
 
 impl ShellCompleter {
-    /// With names that the shell keeps up to date.
+    /// A completer with names that the shell keeps up to date.
     pub fn new(names: SharedNames) -> Self {
         Self { names }
     }
@@ -112,7 +113,7 @@ impl Completer for ShellCompleter {
     }
 }
 
-/// What may replace the bytes before the cursor, the likeliest first, without repetition.
+/// The replaced range before the cursor and the candidates for it, the likeliest first, without repetition.
 pub fn candidates(names: &Names, line: &str, cursor: usize) -> (Range<usize>, Vec<String>) {
     let before = line.get(..cursor).unwrap_or(line);
     if before.trim_start().starts_with('\\') {
@@ -151,7 +152,7 @@ fn is_shouted(word: &str) -> bool {
     word.chars().any(char::is_uppercase) && !word.chars().any(char::is_lowercase)
 }
 
-/// Those that begin as typed; keywords are written as the typed letters are.
+/// Candidates with the typed beginning; keywords in the case of the typed letters.
 fn matching(found: Vec<String>, beginning: &str, is_shouted: bool) -> Vec<String> {
     let mut seen = HashSet::new();
     found
@@ -165,7 +166,7 @@ fn matching(found: Vec<String>, beginning: &str, is_shouted: bool) -> Vec<String
         .collect()
 }
 
-/// Columns of the tables that the statement names, tables, functions, keywords, and the columns of other tables.
+/// Columns of the tables that the statement names, then tables, functions, keywords, and columns of other tables.
 fn of_statement(names: &Names, line: &str) -> Vec<String> {
     let words = words(line);
     let (named, others): (Vec<_>, Vec<_>) = names.tables.iter().partition(|table| words.contains(&table.name));
@@ -183,7 +184,7 @@ fn of_statement(names: &Names, line: &str) -> Vec<String> {
     all
 }
 
-/// The columns of a table, or of that which an alias stands for; the tables of a schema.
+/// The columns of a table or of an alias's table; the tables of a schema.
 fn of_owner(names: &Names, line: &str, owner: &str) -> Vec<String> {
     if let Some(table) = names.table(owner) {
         return table.columns.clone();
@@ -251,7 +252,7 @@ fn words(line: &str) -> Vec<String> {
     words.map(|token| line[token.range].to_lowercase()).collect()
 }
 
-/// Whether a word is one of SQL's own, for the highlighter.
+/// Whether a word is an SQL keyword, for the highlighter.
 pub fn is_keyword(word: &str) -> bool {
     let upper = word.to_uppercase();
     ALL_KEYWORDS.binary_search(&upper.as_str()).is_ok()

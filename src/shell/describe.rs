@@ -1,4 +1,4 @@
-//! What `\d`, `\dt`, `\dv` and `\df` list, as rows like those of any query.
+//! The listings of `\d`, `\dt`, `\dv` and `\df`, as rows like those of a query.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::names::Names;
 use super::session::Session;
 use crate::engine::EngineError;
 
-/// Rows of text; a value that is not there is NULL.
+/// Rows of text; a missing value is NULL.
 pub struct Listing {
     columns: &'static [&'static str],
     rows: Vec<Vec<Option<String>>>,
@@ -28,7 +28,7 @@ impl Listing {
         }
     }
 
-    /// As rows to be shown.
+    /// Converts the listing to a stream of rows.
     pub fn into_rows(self) -> Result<SendableRecordBatchStream, ShellError> {
         let fields: Vec<Field> = self
             .columns
@@ -147,7 +147,7 @@ pub async fn columns(session: &Session, name: &str) -> Result<Listing, ShellErro
     Ok(listing)
 }
 
-/// A type in the words of SQL, where SQL has some.
+/// The SQL name of a type, where SQL has one.
 fn sql_type(data_type: &DataType) -> String {
     match data_type {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text".to_owned(),
@@ -164,7 +164,7 @@ fn sql_type(data_type: &DataType) -> String {
     }
 }
 
-/// Where a view comes from, in the words of its query's file.
+/// The origin of a view: the description in its query's file.
 pub fn origin(session: &Session, name: &str) -> Option<String> {
     let query = session.catalog().query_of_view(name)?;
     Some(format!("{}\n{}\n", query.source, query.description()))

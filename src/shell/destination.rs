@@ -1,4 +1,4 @@
-//! Where the results of a session go: to the terminal, or to a file until told otherwise.
+//! Where the results of a session go: the terminal, or a file until told otherwise.
 
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use super::error::ShellError;
 use super::pager::{Paged, pager_command};
 use crate::formats::{Format, Look, Output, OutputError, VisibleWriter, show_rows, write_rows};
 
-/// A terminal that does not tell its size.
+/// The size of a terminal that does not tell it.
 const USUAL_SIZE: (u16, u16) = (80, 24);
 
-/// How results look, and the terminal that they look so on.
+/// The layout of results and the terminal that they are shown on.
 #[derive(Debug, Clone, Copy)]
 pub struct Style {
     pub format: Format,
@@ -21,27 +21,27 @@ pub struct Style {
     pub colors: bool,
 }
 
-/// A file that takes results.
+/// An open file that results are written to.
 pub struct OpenFile {
     place: PathBuf,
     output: Output,
     is_empty: bool,
 }
 
-/// Whether standard output is a terminal that is to have colours.
+/// Whether standard output is a terminal and colours are allowed.
 pub fn wants_colors() -> bool {
     io::stdout().is_terminal() && allows_colors()
 }
 
-/// False where the user said so with `NO_COLOR`, and for terminals that know none.
+/// Whether colours are allowed: not with `NO_COLOR`, nor on terminals that have none.
 pub fn allows_colors() -> bool {
     let refuses = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let is_dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
     !refuses && !is_dumb
 }
 
-/// Writes rows to standard output: for people where it is a terminal, with a pager where `is_paged`; as they are
-/// elsewhere. Returns their number.
+/// Writes rows to standard output: laid out where it is a terminal, with a pager where `is_paged`; in their format
+/// elsewhere. Returns the number of rows.
 pub async fn to_standard_output(
     rows: SendableRecordBatchStream,
     style: Style,
@@ -74,7 +74,7 @@ pub async fn to_standard_output(
         write_rows(rows, style.format, &mut VisibleWriter::new(&mut screen)).await
     };
     match (written, screen.finish()) {
-        // Whoever closes the pager has seen enough.
+        // The user closed the pager before the end, which is not an error.
         (Err(error), _) if error.is_closed_pipe() => Ok(0),
         (_, Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
         (Err(error), _) => Err(error.into()),
@@ -98,7 +98,7 @@ pub fn show_text(text: &str) -> Result<(), ShellError> {
 }
 
 impl OpenFile {
-    /// Opens `place`, which appears when it is finished.
+    /// Opens `place`; the file appears when it is finished.
     pub fn open(place: &Path) -> Result<Self, ShellError> {
         Ok(Self {
             place: place.to_owned(),
@@ -107,12 +107,12 @@ impl OpenFile {
         })
     }
 
-    /// The file.
+    /// The path of the file.
     pub fn place(&self) -> &Path {
         &self.place
     }
 
-    /// Adds rows and returns their number. Of rows that fail or are cancelled nothing stays in the file.
+    /// Appends rows and returns their number. Where rows fail or are cancelled, all of them are removed again.
     pub async fn add(&mut self, rows: SendableRecordBatchStream, format: Format) -> Result<u64, ShellError> {
         if !format.is_text() && !self.is_empty {
             return Err(ShellError::SecondResult(format.name()));
@@ -122,12 +122,12 @@ impl OpenFile {
         Ok(count)
     }
 
-    /// Where the file ends now.
+    /// The present end of the file, to return to.
     pub fn mark(&mut self) -> Result<Option<u64>, ShellError> {
         Ok(self.output.mark().map_err(OutputError::from)?)
     }
 
-    /// Takes back what came after the mark.
+    /// Removes what was written after the mark.
     pub fn rewind(&mut self, mark: Option<u64>) -> Result<(), ShellError> {
         match mark {
             Some(mark) => Ok(self.output.rewind(mark).map_err(OutputError::from)?),

@@ -20,17 +20,17 @@ use crate::ids::SnapshotDate;
 
 const MENU: &str = "completions";
 
-/// What the editor is made with.
+/// Settings of the editor.
 pub struct EditorOptions<'a> {
     pub names: SharedNames,
     pub colors: bool,
-    /// None: lines are forgotten with the session.
+    /// `None`: no history is kept.
     pub history: Option<&'a Path>,
-    /// When set, the editor gives up its line.
+    /// When set, the editor abandons its line.
     pub stop: Arc<AtomicBool>,
 }
 
-/// The editor, and why its history could not be opened where it could not.
+/// The editor, and the error where its history could not be opened.
 pub fn new_editor(options: EditorOptions<'_>) -> (Reedline, Option<std::io::Error>) {
     let (history, failure) = match options.history.map(history_file::open) {
         Some(Ok(history)) => (history, None),
@@ -46,7 +46,7 @@ pub fn new_editor(options: EditorOptions<'_>) -> (Reedline, Option<std::io::Erro
     let menu = ColumnarMenu::default().with_name(MENU).with_marker("");
     let editor = Reedline::create()
         .with_history(Box::new(history))
-        // A line that begins with a space is not kept.
+        // Lines that begin with a space are not kept in the history.
         .with_history_exclusion_prefix(Some(" ".to_owned()))
         .with_validator(Box::new(WholeStatements))
         .with_highlighter(Box::new(ShellHighlighter::new(Arc::clone(&options.names))))
@@ -61,7 +61,7 @@ pub fn new_editor(options: EditorOptions<'_>) -> (Reedline, Option<std::io::Erro
     (editor, failure)
 }
 
-/// Enter runs what is complete, and begins a new line elsewhere.
+/// Enter runs complete input, and begins a new line otherwise.
 struct WholeStatements;
 
 impl Validator for WholeStatements {
@@ -74,7 +74,7 @@ impl Validator for WholeStatements {
     }
 }
 
-/// `2026-11-22> `, and dots below it.
+/// The prompt `2026-11-22> `; dots on continuation lines.
 pub struct ShellPrompt {
     /// The day of the snapshot.
     pub date: SnapshotDate,

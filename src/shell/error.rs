@@ -1,4 +1,4 @@
-//! What can go wrong in the shell. None of it ends the shell.
+//! Errors of the shell. None of them ends a session.
 
 use super::command::CommandError;
 use super::guard::Refusal;
@@ -43,7 +43,7 @@ pub enum ShellError {
 }
 
 impl ShellError {
-    /// True where the mistake is in what was asked, before anything ran.
+    /// Whether the mistake is in the input, before anything ran.
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Syntax(_) | Self::MissingParameter(_) | Self::Command(_) | Self::Query(_) => true,

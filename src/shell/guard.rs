@@ -1,7 +1,7 @@
-//! Which statements run: those that ask, and those that make something for the session alone.
+//! Which statements run: queries, and those that create something for the session alone.
 //!
-//! Exports are read only. Everything that writes files, or takes a table or view of the snapshot away, is refused on the
-//! plan, wherever it stands in it: also below EXPLAIN ANALYZE and PREPARE.
+//! Exports are read only. Everything that writes files, or drops or replaces a table or view of the snapshot, is
+//! refused. The plan is checked, wherever the operation is in it: also below EXPLAIN ANALYZE and PREPARE.
 
 use std::collections::BTreeSet;
 
@@ -24,7 +24,7 @@ pub enum Refusal {
     Protected(String),
 }
 
-/// Refuses a plan that does more than ask. `protected` are the tables and views that the session began with.
+/// Refuses plans that are not read-only. `protected` are the tables and views that the session began with.
 pub fn check(plan: &LogicalPlan, protected: &BTreeSet<String>) -> std::result::Result<(), Refusal> {
     let mut refusal = None;
     let visited = plan.apply_with_subqueries(|node| {

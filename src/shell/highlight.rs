@@ -8,13 +8,13 @@ use super::names::SharedNames;
 use super::statements::is_command;
 use super::tokens::{Kind, tokens};
 
-/// Colours the words of the editor.
+/// The highlighter of the editor.
 pub struct ShellHighlighter {
     names: SharedNames,
 }
 
 impl ShellHighlighter {
-    /// With names that the shell keeps up to date.
+    /// A highlighter with names that the shell keeps up to date.
     pub fn new(names: SharedNames) -> Self {
         Self { names }
     }
@@ -32,7 +32,7 @@ impl ShellHighlighter {
         }
     }
 
-    /// Whether a table has this name; many are keywords of some SQL too.
+    /// Whether a table has this name, as many table names are keywords of some SQL dialect.
     fn is_known(&self, word: &str) -> bool {
         self.names.read().is_ok_and(|names| names.table(word).is_some())
     }

@@ -1,4 +1,4 @@
-//! Where the lines of earlier sessions are kept: a file in the user's own state folder that only they can read.
+//! The history file: lines of earlier sessions, in the user's own state folder, readable by that user alone.
 
 use std::env;
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
@@ -14,14 +14,14 @@ const LINES: usize = 2_000;
 const PRIVATE_FILE: u32 = 0o600;
 const PRIVATE_FOLDER: u32 = 0o700;
 
-/// `$XDG_STATE_HOME/pragati/history`, or the same below `~/.local/state`; none where there is no home.
+/// `$XDG_STATE_HOME/pragati/history`, or the same below `~/.local/state`; `None` without a home folder.
 pub fn default_place() -> Option<PathBuf> {
     let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let state = absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")));
     Some(state?.join("pragati").join("history"))
 }
 
-/// The history in `place`, made where it is missing.
+/// Opens the history file, and creates it where it is missing.
 pub fn open(place: &Path) -> Result<FileBackedHistory, io::Error> {
     if let Some(folder) = place.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         DirBuilder::new().recursive(true).mode(PRIVATE_FOLDER).create(folder)?;

@@ -1,9 +1,9 @@
 //! Interactive SQL: `pragati sql` on a terminal, and what `pragati sql -c` and `pragati query` share with it.
 //!
-//! The line editor is reedline: several lines a statement, history, completion and colours come from it. It is not
-//! datafusion-cli's shell, whose prompt and history file (in the working folder) are fixed, which cannot be told to stop at
-//! a script's first error, which drops rows of CSV and JSON answers beyond a number without a word, and which reads any
-//! file named like a table. What runs, and how rows are written, is the business of `engine`, `catalog` and `formats`.
+//! The line editor is reedline, which has multi-line statements, history, completion and colours. We do not use
+//! datafusion-cli's shell: its prompt and its history file (in the working folder) are fixed, it cannot stop at a
+//! script's first error, it silently drops rows of CSV and JSON results beyond a limit, and it reads any file that is
+//! named like a table. Running statements and writing rows is the business of `engine`, `catalog` and `formats`.
 
 mod command;
 mod completion;
@@ -52,30 +52,30 @@ pub use parameter::{Parameter, ParameterError};
 pub use progress::{line as progress_line, watched};
 pub use session::{Session, parse};
 
-/// Files that include each other deeper than this do so for ever.
+/// The deepest nesting of included files; deeper means that files include each other.
 const DEEPEST_INCLUDE: usize = 16;
 
-/// What a session on a terminal begins with.
+/// Settings of a session on a terminal.
 pub struct ShellOptions {
     pub format: Format,
-    /// The file that results go to.
+    /// The file that results are written to.
     pub output: Option<PathBuf>,
-    /// The file of earlier lines; none keeps no history.
+    /// The history file; `None` keeps no history.
     pub history: Option<PathBuf>,
-    /// Say nothing but results and errors.
+    /// Whether only results and errors are shown.
     pub is_quiet: bool,
 }
 
 /// Why a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// The analyst is done.
+    /// The user quit.
     Quit,
-    /// The process was told to stop.
+    /// The process received SIGTERM.
     Terminated,
 }
 
-/// What became of a step.
+/// The result of a step.
 enum Outcome {
     Done,
     /// Ctrl-C.
@@ -91,14 +91,14 @@ struct Shell {
     style: Style,
     shows_times: bool,
     file: Option<OpenFile>,
-    /// The statement before, for `\explain`.
+    /// The previous statement, for `\explain`.
     last: Option<String>,
     is_quiet: bool,
     interrupts: Signal,
     terminated: watch::Receiver<bool>,
 }
 
-/// Talks with an analyst until they quit, or until `terminate` is ready.
+/// Runs a session until the user quits or `terminate` is ready.
 pub async fn run(
     session: Session,
     options: ShellOptions,
@@ -144,7 +144,7 @@ pub async fn run(
     }
     shell.greet();
     let end = shell.converse(editor).await?;
-    // A file whose last result was cut off does not appear.
+    // A file whose last result is incomplete does not appear.
     if end == End::Quit {
         shell.close_file()?;
     }
@@ -167,7 +167,7 @@ impl Shell {
             };
             let read = tokio::task::spawn_blocking(move || {
                 let key = editor.read_line(&prompt);
-                // Kept at once, so that a session that is killed loses nothing. Without history, work goes on.
+                // Saved at once, so that a killed session loses nothing. A failure to save does not stop the session.
                 let _ = editor.sync_history();
                 (editor, key)
             });
@@ -175,7 +175,7 @@ impl Shell {
             editor = returned;
             match key.map_err(|error| ShellError::Terminal(error.to_string()))? {
                 Key::Success(text) => {
-                    // A Ctrl-C from before is not meant for what comes.
+                    // Discards Ctrl-C from before this statement.
                     while self.interrupts.recv().now_or_never().is_some() {}
                     match self.execute(&text).await {
                         Outcome::Quit => return Ok(End::Quit),
@@ -190,7 +190,7 @@ impl Shell {
         }
     }
 
-    /// Runs what was typed: one command, or statements up to the first that fails.
+    /// Runs input: one command, or statements up to the first that fails.
     async fn execute(&mut self, text: &str) -> Outcome {
         let steps = if is_command(text) {
             vec![Step::Command(text.trim().to_owned())]
@@ -209,7 +209,8 @@ impl Shell {
         }
     }
 
-    /// Takes steps up to the first that fails, is cancelled or ends the session. `depth` counts files within files.
+    /// Runs steps up to the first that fails, is cancelled or ends the session. `depth` is the nesting of included
+    /// files.
     async fn take(&mut self, steps: Vec<Step>, depth: usize) -> Result<Outcome, ShellError> {
         for step in steps {
             let outcome = match step {
@@ -294,7 +295,7 @@ impl Shell {
                 Ok(Outcome::Done)
             }
             Command::Quit => Ok(Outcome::Quit),
-            // Taken where it is known how deep files are in files.
+            // Handled where the nesting of included files is known.
             Command::Include(file) => Box::pin(self.include(&file, 1)).await,
         }
     }
@@ -442,7 +443,7 @@ impl Shell {
     }
 }
 
-/// Says in one line what went wrong.
+/// Prints an error in one line.
 fn complain(message: &str) {
     eprintln!("error: {}", one_line(message));
 }

@@ -1,4 +1,4 @@
-//! What there is to name in a statement: tables, views, their columns, and functions.
+//! The names that statements can use: tables, views, their columns, and functions.
 
 use std::sync::{Arc, RwLock};
 
@@ -8,7 +8,7 @@ use datafusion::prelude::SessionContext;
 
 use crate::engine::{EngineError, RAW_SCHEMA, TABLE_SCHEMA};
 
-/// The names of one session, in order.
+/// The names of one session, in ascending order.
 #[derive(Debug, Clone, Default)]
 pub struct Names {
     pub tables: Vec<TableName>,
@@ -24,7 +24,7 @@ pub struct TableName {
     pub columns: Vec<String>,
 }
 
-/// Names that the editor reads while the shell brings them up to date.
+/// Names that the editor reads and the shell updates.
 pub type SharedNames = Arc<RwLock<Names>>;
 
 impl Names {
@@ -79,7 +79,7 @@ impl Names {
     }
 }
 
-/// A name as SQL wants it: in quotes where it is not plain.
+/// A name as SQL needs it: quoted where it is not plain.
 fn written(name: &str) -> String {
     let starts_plain = name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_');
     let is_plain = name

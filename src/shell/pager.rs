@@ -1,4 +1,4 @@
-//! Shows a result on the terminal: at once where it fits, through the user's pager where it does not.
+//! Shows a result on the terminal: directly where it fits the screen, through the user's pager where it does not.
 
 use std::env;
 use std::io::{self, BufWriter, Stdout, Write};
@@ -6,14 +6,15 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 
 use indicatif::ProgressBar;
 
-/// `less` as most people want it: it ends where all fits, keeps colours, cuts long lines and leaves the text on the screen.
+/// The flags that most people want for `less`: quit where everything fits, keep colours, cut long lines, leave the text
+/// on screen.
 const DEFAULT_PAGER: &str = "less -FRSX";
-/// A result without line ends goes to the pager from this size on, in bytes.
+/// A result without line ends goes to the pager once it has this many bytes.
 const HELD_BYTES: usize = 1024 * 1024;
-/// Lines of the screen that the prompt takes.
+/// Screen lines that the prompt needs.
 const PROMPT_LINES: usize = 2;
 
-/// Finds the pager: `$PAGER`, or `less` where there is one. An empty `$PAGER` means none.
+/// The pager command: `$PAGER`, or `less` where it is installed. An empty `$PAGER` means no pager.
 pub fn pager_command() -> Option<String> {
     match env::var("PAGER") {
         Ok(command) => Some(command).filter(|command| !command.trim().is_empty()),
@@ -25,14 +26,14 @@ pub fn pager_command() -> Option<String> {
     }
 }
 
-/// What a result is written to. Holds it back until it is known whether it fits the screen.
+/// A writer for a result, which buffers it until it is known whether it fits the screen.
 pub struct Paged {
     command: Option<String>,
     lines_that_fit: usize,
     lines: usize,
     held: Vec<u8>,
     shown: Shown,
-    /// Taken off the screen before anything else is put there.
+    /// Cleared before the result is shown.
     progress: ProgressBar,
 }
 
@@ -43,7 +44,7 @@ enum Shown {
 }
 
 impl Paged {
-    /// For a terminal of `height` lines; without a pager, everything is shown at once.
+    /// For a terminal with `height` lines. Without a pager, everything is shown directly.
     pub fn new(command: Option<String>, height: usize, progress: ProgressBar) -> Self {
         Self {
             command,
@@ -55,7 +56,7 @@ impl Paged {
         }
     }
 
-    /// Decides where the result goes, and puts there what was held back.
+    /// Chooses the destination and writes what was buffered.
     fn show(&mut self, is_too_long: bool) -> io::Result<()> {
         self.progress.finish_and_clear();
         let started = match &self.command {
@@ -75,7 +76,7 @@ impl Paged {
         }
     }
 
-    /// Shows what is left and waits until the pager is closed.
+    /// Shows the rest and waits until the pager is closed.
     pub fn finish(mut self) -> io::Result<()> {
         if matches!(self.shown, Shown::Nothing) {
             self.show(false)?;
@@ -85,17 +86,17 @@ impl Paged {
 }
 
 impl Drop for Paged {
-    /// Two programs must not read the keyboard at once: the pager is waited for, also where the result was cancelled.
+    /// Two programs must not read the keyboard at once, so the pager is waited for even where the result was cancelled.
     fn drop(&mut self) {
         if let Shown::Through(mut pager, out) = std::mem::replace(&mut self.shown, Shown::Nothing) {
-            // Its input ends here, whether or not it took all.
+            // Closes the pager's input, whether or not it read everything.
             drop(out.into_parts());
             let _ = pager.wait();
         }
     }
 }
 
-/// A pager that cannot be started is no reason not to show the result.
+/// Where the pager cannot be started, the result is shown without it.
 fn start(command: &str) -> Option<Shown> {
     let pager = Command::new("sh").args(["-c", command]).stdin(Stdio::piped()).spawn();
     let mut pager = pager.ok()?;

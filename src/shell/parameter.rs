@@ -1,5 +1,5 @@
-//! Values for the `$name` parameters of statements, as they are given on the command line: `name=value`, which is text,
-//! or `name:type=value`.
+//! Values of the `$name` parameters of statements, as given on the command line: `name=value` for text, or
+//! `name:type=value`.
 
 use std::str::FromStr;
 
@@ -7,7 +7,7 @@ use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::ScalarValue;
 
-/// The types by name; a value is read as the engine reads such text.
+/// Types by name. A value is parsed as the engine casts text to the type.
 const TYPES: [(&str, DataType); 5] = [
     ("text", DataType::Utf8),
     ("int", DataType::Int64),
@@ -15,7 +15,7 @@ const TYPES: [(&str, DataType); 5] = [
     ("bool", DataType::Boolean),
     ("date", DataType::Date32),
 ];
-/// Not in the list, because its type is not a constant: a time in UTC.
+/// UTC timestamps; not in the list because the type is not a constant.
 const TIMESTAMP: &str = "timestamp";
 
 /// One parameter.
@@ -26,7 +26,7 @@ pub struct Parameter {
     pub value: ScalarValue,
 }
 
-/// A parameter that is not one.
+/// A text that is not a valid parameter.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ParameterError {
     #[error("'{0}' is not NAME=VALUE or NAME:TYPE=VALUE, such as batch_id=0130 or rows:int=5")]

@@ -1,4 +1,4 @@
-//! Says on a terminal's standard error how far a long query is: rows read, rows of the result, and how to stop it.
+//! Shows the progress of a long query on standard error: rows read, rows of the result, and how to cancel it.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,11 +16,11 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::engine::Answer;
 
-/// A query that takes less than this is not talked about.
+/// Queries that take less than this show no progress.
 const LONG: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_millis(200);
 
-/// A line of progress, which only shows on terminals; nothing where it is not `wanted`.
+/// A progress line, shown on terminals only, and never where `is_wanted` is false.
 pub fn line(is_wanted: bool) -> ProgressBar {
     let target = if is_wanted {
         ProgressDrawTarget::stderr()
@@ -31,7 +31,7 @@ pub fn line(is_wanted: bool) -> ProgressBar {
         .with_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()))
 }
 
-/// The rows of `answer`; while they are waited for, `line` says how far it is, until somebody finishes the line.
+/// Passes the rows of `answer` on, and updates `line` while they are waited for.
 pub fn watched(answer: Answer, line: ProgressBar) -> SendableRecordBatchStream {
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -97,7 +97,7 @@ impl Drop for Watched {
     }
 }
 
-/// The rows that came out of the plan's sources so far.
+/// The rows that the plan's sources have read so far.
 fn rows_read(plan: &dyn ExecutionPlan) -> u64 {
     let inputs = plan.children();
     if inputs.is_empty() {

@@ -1,4 +1,4 @@
-//! One snapshot, open for questions: statements in, rows out.
+//! An open snapshot that statements run on.
 
 use std::collections::BTreeSet;
 
@@ -32,7 +32,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Opens the snapshot that `config` asks for; `given` is bound besides the configured parameters.
+    /// Opens the snapshot that `config` asks for; `given` parameters are bound besides the configured ones.
     pub async fn open(config: Config, given: Vec<Parameter>) -> Result<Self, ShellError> {
         let catalog = Catalog::open(&config).await?;
         catalog.register_history()?;
@@ -50,7 +50,7 @@ impl Session {
         })
     }
 
-    /// The same for another day. What statements made is not taken along.
+    /// Opens another day. Tables and views that statements created are not taken along.
     pub async fn on(&self, date: DateChoice) -> Result<Self, ShellError> {
         let config = Config {
             date,
@@ -69,12 +69,13 @@ impl Session {
         &self.catalog
     }
 
-    /// All that there is to name.
+    /// All names that statements can use.
     pub async fn names(&self) -> Result<Names, ShellError> {
         Ok(Names::of(&self.catalog.session).await?)
     }
 
-    /// Starts one statement. One that only changes the session is done when this returns, with rows of no column.
+    /// Starts one statement. A statement that only changes the session has finished when this returns; it has no
+    /// columns.
     pub async fn start(&self, statement: Statement) -> Result<Answer, ShellError> {
         let session = &self.catalog.session;
         let plan = session.state().statement_to_plan(statement).await;
@@ -89,14 +90,14 @@ impl Session {
         self.run(frame.map_err(EngineError::running(WHAT))?).await
     }
 
-    /// Starts a query of the files.
+    /// Starts a query of `queries/`.
     pub async fn start_query(&self, query: &Query) -> Result<Answer, ShellError> {
         query.check_parameters(&self.parameters, self.given.iter().map(|given| given.name.as_str()))?;
         self.run(query.plan(&self.catalog.session, &self.parameters).await?)
             .await
     }
 
-    /// The plan with the values of its parameters. A prepared statement gets them when it is executed.
+    /// Binds parameters in a plan. A prepared statement gets its values when it is executed.
     fn bound(&self, plan: LogicalPlan) -> Result<LogicalPlan, ShellError> {
         if matches!(plan, LogicalPlan::Statement(PlannedStatement::Prepare(_))) {
             return Ok(plan);
@@ -120,7 +121,7 @@ impl Session {
     }
 }
 
-/// The statements of `sql`; all of it is understood before anything runs.
+/// Parses all statements of `sql` before any of them runs.
 pub fn parse(sql: &str) -> Result<Vec<Statement>, ShellError> {
     let parsed = DFParser::parse_sql(sql).map_err(|error| {
         let reason = match error.find_root() {

@@ -1,4 +1,4 @@
-//! Where statements end: at a semicolon that is not part of a text, a name or a comment.
+//! Splits input into statements: at semicolons outside of texts, quoted names and comments.
 
 use super::tokens::{Kind, Token, tokens};
 
@@ -10,7 +10,7 @@ pub enum Step {
     Command(String),
 }
 
-/// Whether all that was typed can be run: it is a backslash command, nothing at all, or it ends with a semicolon.
+/// Whether the input can run: it is a backslash command, blank, or ends with a semicolon.
 pub fn is_complete(text: &str) -> bool {
     if is_command(text) {
         return true;
@@ -23,12 +23,12 @@ pub fn is_complete(text: &str) -> bool {
     }
 }
 
-/// Whether a backslash command stands there.
+/// Whether the line is a backslash command.
 pub fn is_command(text: &str) -> bool {
     text.trim_start().starts_with('\\')
 }
 
-/// The statements of `text`, without their semicolons. What is only space and comments is none.
+/// The statements of `text`, without their semicolons. Space and comments alone are not a statement.
 pub fn statements(text: &str) -> Vec<&str> {
     let mut all = Vec::new();
     let (mut start, mut says) = (0, false);
@@ -48,7 +48,7 @@ pub fn statements(text: &str) -> Vec<&str> {
     all
 }
 
-/// The steps of a script, in which a backslash command is a line of its own between statements.
+/// The steps of a script, where a backslash command is a line of its own between statements.
 pub fn steps(script: &str) -> Vec<Step> {
     let mut all = Vec::new();
     let mut pending = String::new();
@@ -60,7 +60,7 @@ pub fn steps(script: &str) -> Vec<Step> {
         }
         pending.push_str(line);
         pending.push('\n');
-        // Tokens are only looked at where a statement may end.
+        // Tokens are only inspected where a statement may end.
         if line.contains(';') && is_complete(&pending) {
             all.extend(statements(&pending).into_iter().map(|sql| Step::Sql(sql.to_owned())));
             pending.clear();
@@ -70,7 +70,7 @@ pub fn steps(script: &str) -> Vec<Step> {
     all
 }
 
-/// Whether there is only space and whole comments.
+/// Whether there is nothing but space and complete comments.
 fn is_nothing(text: &str) -> bool {
     tokens(text)
         .iter()
@@ -147,7 +147,7 @@ mod tests {
         fn a_complete_text_ends_with_a_statement(text in "[a';\\-\\n/*$ ]{0,20}") {
             if is_complete(&text) && !is_command(&text) {
                 let one_more = format!("{text}select 1");
-                // A comment at the end goes on to the end of its line.
+                // What is appended to a line comment belongs to the comment.
                 if !text.contains("--") {
                     prop_assert_eq!(statements(&one_more).len(), statements(&text).len() + 1);
                 }

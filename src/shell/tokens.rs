@@ -1,11 +1,11 @@
-//! SQL as the shell sees it while it is typed: pieces of text, whole or not yet.
+//! A tokenizer for SQL that is being typed: pieces of text, finished or not.
 //!
-//! The engine's own tokenizer refuses text that is not finished; this one never fails, and its pieces are the whole text.
-//! It agrees with the engine on where texts, comments and statements end, which a test compares.
+//! The engine's own tokenizer rejects unfinished text. This one never fails, and its tokens cover the whole text. A
+//! test checks that both agree on where texts, comments and statements end.
 
 use std::ops::Range;
 
-/// What a piece of SQL is.
+/// The kind of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Space,
@@ -23,13 +23,13 @@ pub enum Kind {
     Symbol,
 }
 
-/// A piece of SQL.
+/// A token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
     pub kind: Kind,
-    /// Bytes of the text.
+    /// Byte range in the text.
     pub range: Range<usize>,
-    /// False for a text, name or comment whose end has not come.
+    /// False for a text, quoted name or comment without its end.
     pub is_finished: bool,
 }
 
@@ -61,7 +61,7 @@ fn token(rest: &str, first: char) -> (Kind, usize, bool) {
         '0'..='9' => whole(Kind::Number, number(rest)),
         _ if rest.starts_with("--") => whole(Kind::Comment, length_while(rest, |c| c != '\n')),
         _ if rest.starts_with("/*") => comment(rest),
-        // The engine's operator of whole division: no comment begins within it.
+        // The engine's operator for integer division; no comment begins inside it.
         _ if rest.starts_with("//") => whole(Kind::Symbol, 2),
         _ if first.is_whitespace() => whole(Kind::Space, length_while(rest, char::is_whitespace)),
         _ if is_name_start(first) => word(rest, first),
@@ -81,7 +81,7 @@ fn length_while(text: &str, is_part: impl Fn(char) -> bool) -> usize {
     text.find(|character| !is_part(character)).unwrap_or(text.len())
 }
 
-/// The bytes of a number: `12.5`, `1e-3`, `0xff`.
+/// The length of a number in bytes: `12.5`, `1e-3`, `0xff`.
 fn number(rest: &str) -> usize {
     if let Some(hexadecimal) = rest.strip_prefix("0x") {
         return 2 + length_while(hexadecimal, |c| c.is_ascii_hexdigit());
@@ -97,7 +97,7 @@ fn number(rest: &str) -> usize {
     }
 }
 
-/// How a quote stands within quotes.
+/// How a quote is escaped inside quotes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Escape {
     Doubled,
@@ -105,7 +105,7 @@ enum Escape {
     Backslash,
 }
 
-/// A word, or a text whose quotes follow a letter that says how to read it.
+/// A word, or a text whose opening quote follows a letter such as `e`.
 fn word(rest: &str, first: char) -> (Kind, usize, bool) {
     let follows = |text: &str| rest[first.len_utf8()..].starts_with(text);
     match first.to_ascii_lowercase() {
@@ -116,7 +116,7 @@ fn word(rest: &str, first: char) -> (Kind, usize, bool) {
     }
 }
 
-/// A text from `prefix` bytes on, up to its closing quote.
+/// A text whose opening quote follows `prefix` bytes, up to its closing quote.
 fn quoted(kind: Kind, rest: &str, prefix: usize, quote: char, escape: Escape) -> (Kind, usize, bool) {
     let mut characters = rest.char_indices().skip(prefix + 1).peekable();
     while let Some((place, character)) = characters.next() {

@@ -3,17 +3,17 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use assert_cmd::Command;
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 use crate::network::Network;
 use crate::oracle::nasty;
+use crate::prepared::prepared;
 use crate::running_cluster::{RunningCluster, Setup, wait_until};
-use crate::support::{DATE, SmallDisk, TestExports, complaint_of, files_below, pragati, wrapped};
+use crate::support::{DATE, SmallDisk, TestExports, complaint_of, files_below, pragati, program_made, wrapped};
 
 fn on(cluster: &RunningCluster, exports: &TestExports, command: &str) -> Command {
     let mut command = exports.command(command);
@@ -46,7 +46,10 @@ fn out() -> TempDir {
 }
 
 /// A run of `nightly` that goes on while a test looks on.
-struct Running(std::process::Child);
+struct Running {
+    run: std::process::Child,
+    talk: NamedTempFile,
+}
 
 impl Running {
     fn start(cluster: &RunningCluster, exports: &TestExports, out: &Path) -> Self {
@@ -56,28 +59,39 @@ impl Running {
         run.args(["nightly", "--cluster", &cluster.address(), "--exports"])
             .arg(exports.path());
         run.arg("--out").arg(out).env("PRAGATI_CLUSTER__PARTITIONS", "8");
-        Self(run.stderr(std::process::Stdio::piped()).spawn().expect("a run"))
+        let talk = NamedTempFile::new().expect("a file");
+        let run = run.stderr(talk.reopen().expect("the file")).spawn().expect("a run");
+        Self { run, talk }
     }
 
     fn is_over(&mut self) -> bool {
-        self.0.try_wait().expect("a run").is_some()
+        self.run.try_wait().expect("a run").is_some()
     }
 
     /// Waits for a line that it says with these words; empty where it ended without.
     fn said(&mut self, words: &str) -> String {
-        let talk = BufReader::new(self.0.stderr.as_mut().expect("its talk"));
-        let mut lines = talk.lines().map(|line| line.expect("UTF-8"));
-        lines.find(|line| line.contains(words)).unwrap_or_default()
+        let mut said = None;
+        wait_until(
+            || {
+                let is_over = self.is_over();
+                said = self.talk().lines().find(|line| line.contains(words)).map(str::to_owned);
+                said.is_some() || is_over
+            },
+            words,
+        );
+        said.unwrap_or_default()
     }
 
-    /// Whether it succeeded, and what it said (that was not read yet).
+    /// Whether it succeeded, and what it said.
     fn end(mut self) -> (bool, String) {
         wait_until(|| self.is_over(), "the end of a run");
-        let output = self.0.wait_with_output().expect("a run");
-        (
-            output.status.success(),
-            String::from_utf8_lossy(&output.stderr).into_owned(),
-        )
+        let ended = self.run.wait().expect("a run");
+        (ended.success(), self.talk())
+    }
+
+    /// What it has said until now.
+    fn talk(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.talk.path()).expect("its talk")).into_owned()
     }
 }
 
@@ -111,6 +125,16 @@ fn has_files(folder: &Path) -> bool {
 /// Large enough for a run to be met in its middle; it has three parts.
 fn large() -> TestExports {
     TestExports::sample(5_000, 410_000, 600, 1)
+}
+
+/// The output of a single process over [`large`] exports, which one test makes for all.
+fn output_of_large(exports: &TestExports) -> BTreeMap<String, Vec<u8>> {
+    let make = |folder: &Path| {
+        let mut nightly = exports.command("nightly");
+        nightly.arg("--out").arg(folder).assert().success();
+        true
+    };
+    prepared("nightly-large", &program_made(), make, output).expect("an output")
 }
 
 /// Lost executors are noticed soon.
@@ -210,7 +234,7 @@ mod faults {
         assert!(!run.is_over(), "the run was over before the executor was killed");
         let (is_success, talk) = run.end();
         assert!(is_success, "{talk}");
-        assert_same(&output(out.path()), &embedded(&exports, &[]));
+        assert_same(&output(out.path()), &output_of_large(&exports));
     }
 
     #[test]
@@ -237,7 +261,7 @@ mod faults {
             .arg(out.path())
             .assert()
             .success();
-        assert_same(&output(out.path()), &embedded(&exports, &[]));
+        assert_same(&output(out.path()), &output_of_large(&exports));
     }
 
     #[test]
@@ -259,7 +283,7 @@ mod faults {
             .arg(out.path())
             .assert()
             .success();
-        assert_same(&output(out.path()), &embedded(&exports, &[]));
+        assert_same(&output(out.path()), &output_of_large(&exports));
     }
 
     #[test]
@@ -270,7 +294,7 @@ mod faults {
         let (exports, out) = (large(), out());
         let (is_success, talk) = Running::start(&cluster, &exports, out.path()).end();
         if is_success {
-            assert_same(&output(out.path()), &embedded(&exports, &[]));
+            assert_same(&output(out.path()), &output_of_large(&exports));
         } else {
             assert!(talk.contains("No space left on device"), "{talk}");
             assert!(!out.path().join(format!("date={DATE}")).exists());
@@ -298,7 +322,7 @@ mod faults {
         network.heal();
         let (is_success, talk) = run.end();
         assert!(is_success, "{talk}");
-        assert_same(&output(out.path()), &embedded(&exports, &[]));
+        assert_same(&output(out.path()), &output_of_large(&exports));
     }
 
     #[test]
@@ -333,7 +357,7 @@ mod faults {
         cluster.drain_executor(1);
         let (is_success, talk) = run.end();
         assert!(is_success, "{talk}");
-        assert_same(&output(out.path()), &embedded(&exports, &[]));
+        assert_same(&output(out.path()), &output_of_large(&exports));
     }
 }
 

@@ -13,7 +13,7 @@ use crate::postgres::Postgres;
 use crate::running_service::BATCHES;
 use crate::served::{Served, mids_below};
 use crate::smtp::{Security, SmtpServer};
-use crate::support::{TestExports, files_below};
+use crate::support::{TestExports, files_below, usually};
 
 const MENTOR: &str = "dev:mentor,mentor@example.org";
 
@@ -131,7 +131,7 @@ fn mails_of(smtp: &SmtpServer) -> BTreeMap<(String, String), usize> {
 
 #[test]
 fn nothing_is_lost_and_nothing_comes_twice_however_often_the_service_dies() {
-    const CLICKS: usize = 300;
+    let clicks = usually(60, 300);
     let Some(mut smtp) = SmtpServer::start(Security::Plain) else {
         return;
     };
@@ -149,13 +149,13 @@ fn nothing_is_lost_and_nothing_comes_twice_however_often_the_service_dies() {
     let mut clicked = 0;
     let mut round = 0;
     served.start();
-    while clicked < CLICKS {
+    while clicked < clicks {
         smtp.set_behaviour(behaviours[round % behaviours.len()]);
         if round % 5 == 3 {
             smtp.stop();
         }
-        let until = clicked + CLICKS / 10;
-        while clicked < until.min(CLICKS) {
+        let until = clicked + clicks / 10;
+        while clicked < until.min(clicks) {
             let person = format!("dev:user-{clicked},user{clicked}@example.org,pragati-admin");
             // Sent again until it is answered, with the same key, as a client does.
             match served.click(&person, ["b1", "b2"][clicked % 2], "email", &format!("key-{clicked}")) {
@@ -184,7 +184,7 @@ fn nothing_is_lost_and_nothing_comes_twice_however_often_the_service_dies() {
     served.all_events_written();
     served.stop();
 
-    assert_eq!(ids.len(), CLICKS);
+    assert_eq!(ids.len(), clicks);
     let found: BTreeSet<String> = ended.iter().map(id_of).collect();
     assert_eq!(found, ids, "every accepted request is there, and no other");
     let mails = mails_of(&smtp);
@@ -221,9 +221,9 @@ fn nothing_is_lost_and_nothing_comes_twice_however_often_the_service_dies() {
         };
         *by_end.entry(end).or_default() += 1;
     }
-    eprintln!("{CLICKS} clicks, {} runs of the service: {by_end:?}", round + 1);
-    assert!(by_end["sent"] > CLICKS / 2, "{by_end:?}");
-    assert_eq!(served.event_mids("INTERACT").len(), CLICKS, "each click is one event");
+    eprintln!("{clicks} clicks, {} runs of the service: {by_end:?}", round + 1);
+    assert!(by_end["sent"] > clicks / 2, "{by_end:?}");
+    assert_eq!(served.event_mids("INTERACT").len(), clicks, "each click is one event");
     assert_eq!(
         served.event_mids("AUDIT").len(),
         by_end["sent"],

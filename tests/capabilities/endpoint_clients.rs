@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::node::packages;
 use crate::python::python_for;
 use crate::running_endpoint::{EndpointSetup, PASSWORD, RunningEndpoint};
-use crate::support::{TestExports, skipped};
+use crate::support::{TestExports, skipped, usually};
 
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients");
 const JDBC: &str = "/usr/share/java/postgresql.jar";
@@ -32,6 +32,7 @@ fn passes(program: &Path, arguments: &[&str], folder: &Path) {
         .env("PGUSER", USER)
         .env("PGPASSWORD", PASSWORD)
         .env("PGDATABASE", "pragati")
+        .env("ROWS", usually("300000", "3000000"))
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .output()
         .expect("the program runs");

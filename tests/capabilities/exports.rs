@@ -1,5 +1,5 @@
-//! The input contract (DESIGN, section 2): exports as real exporters write them, and what is said of those that
-//! cannot be used.
+//! The input contract (`docs/design.md`, "Exports"): exports as real exporters write them, and what is said of those
+//! that cannot be used.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -282,27 +282,34 @@ mod unusable_files {
 
     #[test]
     fn a_wrong_type_is_named_with_what_was_expected() {
-        insta::assert_snapshot!(complaint_about("enrolments", &cast(ENROLMENTS, &["enrolled_at"], "Utf8")), @r"
+        let epochs = select(
+            "* replace (arrow_cast(enrolled_at, 'Int64') as enrolled_at)",
+            ENROLMENTS,
+        );
+        insta::assert_snapshot!(complaint_about("enrolments", &epochs), @r"
         error: table enrolments: column enrolled_at in EXPORTS/enrolments/date=2026-11-22/part-00000.parquet
-        is Utf8, expected a Timestamp in UTC; change the export, or map the table with `[tables.enrolments]
-        sql`
+        is Int64, expected a Timestamp in UTC; change the export, or map the table with `[tables.enrolments]
+        sql`, for example `select * replace (to_timestamp_millis(enrolled_at) as enrolled_at) from
+        enrolments`
         ");
         insta::assert_snapshot!(complaint_about("users", &select("* replace (1.5 as user_id)", USERS)), @r"
         error: table users: column user_id in EXPORTS/users/date=2026-11-22/part-00000.parquet is Float64,
-        expected text (Utf8); change the export, or map the table with `[tables.users] sql`
+        expected text (Utf8); change the export, or map the table with `[tables.users] sql`, for example
+        `select * replace (cast(cast(user_id as bigint) as varchar) as user_id) from users`
         ");
-        let percent_as_text = cast(COURSE_PROGRESS, &["progress_percent"], "Utf8");
-        insta::assert_snapshot!(complaint_about("course_progress", &percent_as_text), @r"
+        let flags = select("* replace (true as progress_percent)", COURSE_PROGRESS);
+        insta::assert_snapshot!(complaint_about("course_progress", &flags), @r"
         error: table course_progress: column progress_percent in
-        EXPORTS/course_progress/date=2026-11-22/part-00000.parquet is Utf8, expected a number (Int or
+        EXPORTS/course_progress/date=2026-11-22/part-00000.parquet is Boolean, expected a number (Int or
         Float); change the export, or map the table with `[tables.course_progress] sql`
         ");
-        insta::assert_snapshot!(complaint_about("enrolments", &cast(ENROLMENTS, &["active"], "Int32")), @r"
+        let days = select("* replace (date '2026-11-22' as active)", ENROLMENTS);
+        insta::assert_snapshot!(complaint_about("enrolments", &days), @r"
         error: table enrolments: column active in EXPORTS/enrolments/date=2026-11-22/part-00000.parquet is
-        Int32, expected Boolean; change the export, or map the table with `[tables.enrolments] sql`
+        Date32, expected Boolean; change the export, or map the table with `[tables.enrolments] sql`
         ");
-        insta::assert_snapshot!(complaint_about("batches", &select("*, 'm1' as mentors", BATCHES)), @r"
-        error: table batches: column mentors in EXPORTS/batches/date=2026-11-22/part-00000.parquet is Utf8,
+        insta::assert_snapshot!(complaint_about("batches", &select("*, 7 as mentors", BATCHES)), @r"
+        error: table batches: column mentors in EXPORTS/batches/date=2026-11-22/part-00000.parquet is Int64,
         expected a list of text (List<Utf8>); change the export, or map the table with `[tables.batches]
         sql`
         ");

@@ -74,10 +74,11 @@ const SPELLINGS: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
-fn mapped_columns_of_any_type_give_the_same_report() {
+fn columns_of_any_type_give_the_same_report() {
     let expected = TestExports::small().report("b1", &[]);
     for (table, usual, replaced) in SPELLINGS {
         let exports = TestExports::small().table(table, &select(&format!("* replace ({replaced})"), usual));
+        assert_eq!(exports.report("b1", &[]), expected, "{table}: {replaced}");
         let config = mapped(&exports, table, &format!("select * from {table}"));
         assert_eq!(
             exports.report("b1", &["--config", &config]),
@@ -88,7 +89,7 @@ fn mapped_columns_of_any_type_give_the_same_report() {
 }
 
 #[test]
-fn mapped_lists_and_dates_of_any_type_are_the_same() {
+fn lists_and_dates_of_any_type_are_the_same() {
     let rows = |mentors: &str, start: &str| {
         format!("select 'b1' as batch_id, 'c1' as course_id, {mentors} as mentors, {start} as start_date")
     };
@@ -108,9 +109,25 @@ fn mapped_lists_and_dates_of_any_type_are_the_same() {
         ),
     ] {
         let exports = TestExports::small().table("batches", &rows(mentors, start));
+        assert_eq!(sql(&exports, query), expected, "{mentors}, {start}");
         let config = mapped(&exports, "batches", "select * from batches");
         let found = exports.output("sql", &["-c", query, "--format", "csv", "--config", &config]);
         assert_eq!(found, expected, "{mentors}, {start}");
+    }
+}
+
+#[test]
+fn a_value_that_cannot_be_read_is_named_with_its_row() {
+    let flags = enrolments(
+        "('u1', 'c1', 'b1', '2026-10-01T18:29:59', 'true'), ('u2', 'c1', 'b1', '2026-10-01T18:30:00', 'yes')",
+    );
+    let exports = TestExports::small().table("enrolments", &flags);
+    let complaint = exports.complaint(1, "report", &["--batch", "b1"]);
+    for part in [
+        "column active in EXPORTS/enrolments/date=2026-11-22/part-00000.parquet, row 2: 'yes' is neither",
+        "lower(active) = 'yes'",
+    ] {
+        assert!(complaint.contains(part), "{complaint}");
     }
 }
 

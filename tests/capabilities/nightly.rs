@@ -1,5 +1,5 @@
-//! The nightly run (DESIGN, section 4): what lies where, what the manifest promises, and that only whole outputs
-//! appear.
+//! The nightly run (`docs/design.md`, "Nightly output"): what lies where, what the manifest promises, and that only
+//! whole outputs appear.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

@@ -1,9 +1,10 @@
 //! Node.js for the tests that need a package of it, in a folder of its own below the target folder.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::prepared::prepared;
 use crate::support::skipped;
 
 /// A folder with the scripts of `tests/<name>` and the packages of their `package-lock.json`, which npm checks against their
@@ -14,37 +15,52 @@ pub fn packages(name: &str) -> Option<PathBuf> {
         return None;
     }
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name);
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .parent()
-        .expect("the target folder");
-    // Tests run at the same time; one of them installs the packages.
-    let lock = File::create(target.join(format!("{name}-node.lock"))).expect("a lock file");
-    lock.lock().expect("the lock");
-    let folder = target.join(format!("{name}-node"));
-    fs::create_dir_all(&folder).expect("a folder");
-    let list = "package-lock.json";
-    let wanted = fs::read(scripts.join(list)).expect("the list of packages");
-    let is_ready = fs::read(folder.join("installed.json")).is_ok_and(|installed| installed == wanted);
-    for entry in fs::read_dir(&scripts).expect("the scripts").flatten() {
-        if entry.path().is_file() {
-            fs::copy(entry.path(), folder.join(entry.file_name())).expect("copied");
+    let list = scripts.join("package-lock.json");
+    let wanted = fs::read(&list).expect("the list of packages");
+    let install = |folder: &Path| {
+        for list in ["package.json", "package-lock.json"] {
+            fs::copy(scripts.join(list), folder.join(list)).expect("copied");
         }
-    }
-    if !is_ready {
         let mut install = Command::new("npm");
+        install.args(["ci", "--no-audit", "--no-fund", "--loglevel", "error"]);
         install
-            .args(["ci", "--no-audit", "--no-fund", "--loglevel", "error"])
-            .current_dir(&folder);
-        if !install.status().is_ok_and(|status| status.success()) {
-            skipped(&format!(
-                "this test needs the packages of {}/{list}, which cannot be installed",
-                scripts.display()
-            ));
-            return None;
-        }
-        fs::write(folder.join("installed.json"), wanted).expect("noted");
+            .current_dir(folder)
+            .status()
+            .is_ok_and(|status| status.success())
+    };
+    let folder = prepared(&format!("{name}-node"), &wanted, install, |folder| {
+        copy_changed(&scripts, folder);
+        folder.to_owned()
+    });
+    if folder.is_none() {
+        skipped(&format!(
+            "this test needs the packages of {}, which cannot be installed",
+            list.display()
+        ));
     }
-    Some(folder)
+    folder
+}
+
+/// Brings the scripts up to date. Other tests may run them at this time, so a file is exchanged as a whole, and only where it
+/// differs.
+fn copy_changed(scripts: &Path, folder: &Path) {
+    for entry in fs::read_dir(scripts).expect("the scripts").flatten() {
+        let (script, copy) = (entry.path(), folder.join(entry.file_name()));
+        if !script.is_file() {
+            continue;
+        }
+        let text = fs::read(&script).expect("a script");
+        if fs::read(&copy).is_ok_and(|copied| copied == text) {
+            continue;
+        }
+        let staged = folder.join(format!(
+            "{}.{}",
+            entry.file_name().to_string_lossy(),
+            std::process::id()
+        ));
+        fs::write(&staged, text).expect("copied");
+        fs::rename(&staged, &copy).expect("in place");
+    }
 }
 
 /// Whether a program runs.

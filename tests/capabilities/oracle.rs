@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use crate::python::python_for;
-use crate::support::{DATE, TestExports, batches, files_below, pragati};
+use crate::support::{DATE, TestExports, batches, files_below};
 
 const ORACLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle");
 
@@ -101,23 +101,7 @@ mod reports {
 
 /// What `pragati sample` makes up with so many lines of telemetry.
 fn sample_with_telemetry(lines: usize) -> TestExports {
-    let exports = TestExports::empty();
-    let options = [
-        ("--users", 2_000),
-        ("--enrolments", 12_000),
-        ("--batches", 40),
-        ("--days", 3),
-        ("--telemetry", lines),
-    ];
-    let mut sample = pragati();
-    sample
-        .args(["sample", "--quiet", "--last-date", DATE, "--out"])
-        .arg(exports.path());
-    for (option, size) in options {
-        sample.args([option, &size.to_string()]);
-    }
-    sample.assert().success();
-    exports
+    TestExports::sample_with_telemetry(2_000, 12_000, 40, 3, lines)
 }
 
 mod events {

@@ -1,4 +1,5 @@
-//! `pragati report`: one batch's Course Progress Report, as the output contract says (DESIGN, section 3).
+//! `pragati report`: one batch's Course Progress Report, as the output contract says (`docs/design.md`, "The Course
+//! Progress Report").
 
 use crate::support::{
     BATCHES, COURSE_PROGRESS, ENROLMENTS, TestExports, USERS, course_progress, csv_columns, enrolments, select, wrapped,

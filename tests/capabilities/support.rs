@@ -15,6 +15,8 @@ use datafusion::parquet::file::properties::WriterProperties;
 use datafusion::prelude::{ParquetReadOptions, SessionContext};
 use tempfile::TempDir;
 
+use crate::prepared::{copy_folder, prepared};
+
 /// The day of the exports that tests make.
 pub const DATE: &str = "2026-11-22";
 
@@ -82,21 +84,43 @@ impl TestExports {
 
     /// What `pragati sample` makes up; the newest day is [`DATE`].
     pub fn sample(users: usize, enrolments: usize, batches: usize, days: usize) -> Self {
-        let exports = Self::empty();
+        Self::sample_with_telemetry(users, enrolments, batches, days, 0)
+    }
+
+    /// The same with so many lines of telemetry. Each program of Pragati makes them once; a test has a copy of its own.
+    pub fn sample_with_telemetry(
+        users: usize,
+        enrolments: usize,
+        batches: usize,
+        days: usize,
+        telemetry: usize,
+    ) -> Self {
         let sizes = [
             ("--users", users),
             ("--enrolments", enrolments),
             ("--batches", batches),
             ("--days", days),
+            ("--telemetry", telemetry),
         ];
-        let mut sample = pragati();
-        sample
-            .args(["sample", "--quiet", "--last-date", DATE, "--out"])
-            .arg(exports.path());
-        for (option, size) in sizes {
-            sample.args([option, &size.to_string()]);
-        }
-        sample.assert().success();
+        let name = sizes.map(|(option, size)| format!("{option}-{size}")).concat();
+        let make = |folder: &Path| {
+            let mut sample = pragati();
+            sample
+                .args(["sample", "--quiet", "--last-date", DATE, "--out"])
+                .arg(folder);
+            sample.args(
+                sizes
+                    .iter()
+                    .flat_map(|(option, size)| [(*option).to_owned(), size.to_string()]),
+            );
+            sample.assert().success();
+            true
+        };
+        let exports = Self::empty();
+        let copied = prepared(&format!("sample{name}"), &program_made(), make, |folder| {
+            copy_folder(folder, exports.path());
+        });
+        copied.expect("a sample");
         exports
     }
 
@@ -206,6 +230,23 @@ impl Drop for SmallDisk {
     fn drop(&mut self) {
         let _ = std::process::Command::new("umount").arg(self.path()).status();
     }
+}
+
+/// Tells one build of the command from another.
+pub fn program_made() -> Vec<u8> {
+    let program = fs::metadata(assert_cmd::cargo::cargo_bin("pragati")).expect("the binary");
+    let made = program.modified().expect("a time");
+    format!("{made:?}, {} bytes", program.len()).into_bytes()
+}
+
+/// Whether the tests run in their full form, with more of what takes minutes: `./test --full`.
+pub fn is_full() -> bool {
+    std::env::var_os("TESTS_FULL").is_some()
+}
+
+/// How much of something a test does: this many in every run, that many in the full form.
+pub fn usually<T>(usual: T, full: T) -> T {
+    if is_full() { full } else { usual }
 }
 
 /// The command in an empty folder, so that no `pragati.toml` is picked up by chance.

@@ -46,11 +46,15 @@ fn every_zone_has_the_offsets_of_the_python_package_of_the_same_edition() {
     let output = Command::new(python).arg(script).output().expect("a run");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).expect("text");
-    let theirs: BTreeMap<&str, &str> = text.lines().filter_map(|line| line.split_once(' ')).collect();
+    let theirs: BTreeMap<String, String> = text
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .map(|(name, changes)| (name.to_owned(), changes.to_owned()))
+        .collect();
     assert!(theirs.len() > 500, "{} zones", theirs.len());
     // A placeholder for machines whose zone is not set, and no place.
-    let names = theirs.keys().filter(|name| **name != "Factory");
-    for name in names.copied().chain(Zone::all_names()) {
+    let names = theirs.keys().map(String::as_str).filter(|name| *name != "Factory");
+    for name in names.chain(Zone::all_names()) {
         let ours: Zone = name.parse().unwrap_or_else(|error| panic!("{error}"));
         let expected = theirs
             .get(name)

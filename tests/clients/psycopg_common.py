@@ -1,11 +1,15 @@
 """What the files for psycopg share."""
+import os
+
 import psycopg
 from psycopg import errors
 from psycopg.rows import scalar_row
 
 from common import equal
 
-SERIES = "select x from generate_series(1, 3000000) g(x)"
+# The rows of a long stream.
+ROWS = int(os.environ.get("ROWS", "3000000"))
+SERIES = f"select x from generate_series(1, {ROWS}) g(x)"
 
 
 def connect(**options):

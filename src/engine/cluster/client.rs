@@ -1,6 +1,6 @@
-//! A cluster as its client sees it: hands in a plan, waits, and fetches the rows from the executors that made them.
+//! The client of a cluster: submits a plan, waits for the job, and fetches its rows from the executors.
 //!
-//! A job whose rows nobody wants any more is cancelled, and what its executors keep of it, rows of real people, goes.
+//! A job whose rows are not wanted any more is cancelled, and its shuffle files, which hold personal data, are removed.
 
 use std::error::Error as _;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use ballista_core::config::{
     BALLISTA_CLIENT_GRPC_TCP_KEEPALIVE_SECONDS, BALLISTA_CLIENT_IO_RETRIES_TIMES,
     BALLISTA_CLIENT_IO_RETRY_WAIT_TIME_MS,
 };
-use ballista_core::extension::{BallistaConfigGrpcEndpoint, SessionConfigExt};
+use ballista_core::extension::{BallistaConfigGrpcEndpoint, EndpointOverrideFn, SessionConfigExt};
 use ballista_core::serde::protobuf::execute_query_params::Query;
 use ballista_core::serde::protobuf::job_status::Status;
 use ballista_core::serde::protobuf::scheduler_grpc_client::SchedulerGrpcClient;
@@ -38,38 +38,38 @@ use crate::engine::cluster_options::{ClusterOptions, SchedulerAddress};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
-/// How executors notice that another one cannot be reached, or is so no longer: seconds. Ballista would wait for minutes.
-const EXECUTORS_CONNECT_SECONDS: usize = 5;
-const EXECUTORS_KEEP_ALIVE_SECONDS: usize = 10;
-/// Their attempts after the first; after that, the job is handed in again.
+/// Seconds until an executor gives up connecting to another executor. Ballista's default is minutes.
+const EXECUTORS_CONNECT_SECONDS: u64 = 5;
+const EXECUTORS_KEEP_ALIVE_SECONDS: u64 = 10;
+/// Retries of an executor's fetch. After that the whole job is submitted again.
 const EXECUTORS_FETCH_RETRIES: usize = 1;
-/// Attempts at fetching rows from an executor after the first, and the time between them.
+/// Retries of this client's fetch from an executor, and the time between them.
 const FETCH_RETRIES: u8 = 3;
 const FETCH_RETRY_WAIT_MS: u64 = 500;
 
-/// Why a job failed that is handed in again.
+/// The reason of a job that failed because an executor was lost; such a job is submitted again.
 pub const EXECUTOR_LOST: &str = "an executor was lost while the job ran";
-/// Why a job failed that nobody ran.
+/// The reason of a job that no executor ran.
 pub const NO_EXECUTOR: &str = "no executor has come; start some with `pragati cluster executor`";
-/// Ballista's words for rows that could not be fetched from an executor: of a stage, and of a task of ours that failed with it.
+/// Ballista's messages for rows that could not be fetched: of a stage, and of a task of ours that failed with it.
 const FETCH_FAILED: [&str; 2] = [
     "has failed 1 times, most recent failure reason",
     "Shuffle fetch partition error from Executor",
 ];
-/// Ours.
+/// Our own reason for the same.
 const CUT_OFF: &str = "an executor could not fetch rows that another holds";
-/// What processes say of our plans that have Ballista's codec and functions alone.
+/// Messages of schedulers and executors that lack Pragati's codec or functions.
 const NOT_OURS: [&str; 3] = [
     "BallistaPhysicalPlanNode",
     "There is no UDF named",
     "PhysicalExtensionCodec is not provided for scalar function",
 ];
-/// How often a job is handed in, and how long its client waits before it does so again: an executor that is gone is not
-/// missed at once.
+/// How often a job is submitted, and how long the client waits between attempts: the scheduler notices a lost executor
+/// with a delay.
 const ATTEMPTS: u32 = 5;
 const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(1);
 
-/// A cluster that plans are handed to.
+/// The connection to a cluster.
 #[derive(Debug)]
 pub struct Cluster {
     scheduler: SchedulerAddress,
@@ -79,7 +79,7 @@ pub struct Cluster {
     session_id: String,
 }
 
-/// A job that was handed in; cancelled, and its data removed, when it is let go.
+/// A submitted job. Dropping it cancels the job and removes its data.
 struct Job {
     id: Option<String>,
     is_done: bool,
@@ -87,8 +87,8 @@ struct Job {
 }
 
 impl Cluster {
-    /// The cluster of these options, whose executors know the engine's plan nodes and functions, and `nodes` and `functions`.
-    /// Nothing is asked of it yet.
+    /// The cluster of these options, whose executors know the engine's plan nodes and functions, and `nodes` and
+    /// `functions`. It does not connect yet.
     pub fn connect(
         options: &ClusterOptions,
         nodes: Vec<Arc<dyn NodeCodec>>,
@@ -103,23 +103,23 @@ impl Cluster {
         }))
     }
 
-    /// Where its scheduler is.
+    /// The address of the scheduler.
     pub fn scheduler(&self) -> &SchedulerAddress {
         &self.scheduler
     }
 
-    /// How a session's plans are encoded.
+    /// The codec of the session's plans.
     pub fn codec(&self) -> &PlanCodec {
         &self.codec
     }
 
-    /// Partitions that an exchange makes.
+    /// Partitions of an exchange.
     pub fn partitions(&self) -> usize {
         self.partitions
     }
 
-    /// Has a plan run that `codec` encodes, and gives the rows of all its partitions, one after the other. Dropping them
-    /// ends the job.
+    /// Runs a plan that `codec` can encode, and gives the rows of all its partitions, one after the other. Dropping the
+    /// rows cancels the job.
     pub async fn run(
         &self,
         plan: Arc<dyn ExecutionPlan>,
@@ -160,7 +160,7 @@ impl Cluster {
         let rows = futures::stream::iter(fetches.collect::<Vec<_>>())
             .and_then(|fetch| fetch)
             .try_flatten()
-            // Held until the last row has come.
+            // Keeps the job alive until the last row has come.
             .map_ok(move |rows| {
                 let _ = &job;
                 rows
@@ -189,7 +189,7 @@ impl Cluster {
             .max_decoding_message_size(LARGEST_MESSAGE))
     }
 
-    /// Hands in the query, and waits until it is done.
+    /// Submits the query and waits until the job has finished.
     async fn completed(&self, job: &mut Job, query: ExecuteQueryParams) -> Result<Vec<PartitionLocation>, Failure> {
         let mut request = tonic::Request::new(query);
         request
@@ -245,13 +245,13 @@ impl Cluster {
             let executor = location.executor_meta.ok_or_else(missing)?;
             let partition = location.partition_id.ok_or_else(missing)?;
             let port = u16::try_from(executor.port).map_err(|_| missing())?;
-            let connections = tls.as_ref().map(Tls::of_connections);
+            let connections = fetching_connections(tls.as_ref());
             let client = BallistaClient::try_new(
                 &executor.host,
                 port,
                 LARGEST_MESSAGE,
                 tls.is_some(),
-                connections.map(|secured| Arc::new(BallistaConfigGrpcEndpoint::new(secured))),
+                Some(Arc::new(BallistaConfigGrpcEndpoint::new(connections))),
                 FETCH_RETRIES,
                 FETCH_RETRY_WAIT_MS,
                 0,
@@ -272,7 +272,7 @@ impl Cluster {
     }
 }
 
-/// The settings of every connection of ours, encrypted or not.
+/// The settings of every connection that we open, encrypted or not.
 pub fn with_settings(endpoint: Endpoint) -> Endpoint {
     endpoint
         .connect_timeout(CONNECT_TIMEOUT)
@@ -281,18 +281,55 @@ pub fn with_settings(endpoint: Endpoint) -> Endpoint {
         .keep_alive_while_idle(true)
 }
 
-/// How tasks connect to executors whose rows they fetch.
+/// How rows are fetched from executors, encrypted or not.
+///
+/// Ballista's own connections for this have neither a connect timeout nor keep-alive probes, whatever its settings say
+/// (55.0: `BallistaClient::try_new`): a task would wait for ever, and hold its executor's slot, for rows of an executor that
+/// the network no longer reaches.
+pub fn fetching_connections(tls: Option<&Tls>) -> EndpointOverrideFn {
+    let tls = tls.cloned();
+    Arc::new(move |endpoint| {
+        let endpoint = match &tls {
+            Some(tls) => tls.secured(endpoint)?,
+            None => with_settings(endpoint),
+        };
+        let (connect, silence) = (EXECUTORS_CONNECT_SECONDS, EXECUTORS_KEEP_ALIVE_SECONDS);
+        Ok(noticing(
+            endpoint,
+            Duration::from_secs(connect),
+            Duration::from_secs(silence),
+        ))
+    })
+}
+
+/// A connection that is given up where it is not made within `connect`, or where nothing comes for `silence` and a probe then
+/// has no answer for as long again.
+fn noticing(endpoint: Endpoint, connect: Duration, silence: Duration) -> Endpoint {
+    endpoint
+        .connect_timeout(connect)
+        .tcp_keepalive(Some(silence))
+        .http2_keep_alive_interval(silence)
+        .keep_alive_timeout(silence)
+}
+
+/// Ballista's settings of tasks: the size of messages, attempts at fetching rows, and the connection to the scheduler.
 pub fn with_connections(config: SessionConfig, with_tls: bool) -> SessionConfig {
     config
         .with_ballista_use_tls(with_tls)
         .with_ballista_grpc_client_max_message_size(LARGEST_MESSAGE)
-        .set_usize(BALLISTA_CLIENT_GRPC_CONNECT_TIMEOUT_SECONDS, EXECUTORS_CONNECT_SECONDS)
+        .set_usize(
+            BALLISTA_CLIENT_GRPC_CONNECT_TIMEOUT_SECONDS,
+            EXECUTORS_CONNECT_SECONDS as usize,
+        )
         .set_usize(BALLISTA_CLIENT_IO_RETRIES_TIMES, EXECUTORS_FETCH_RETRIES)
         .set_usize(BALLISTA_CLIENT_IO_RETRY_WAIT_TIME_MS, FETCH_RETRY_WAIT_MS as usize)
-        .set_usize(BALLISTA_CLIENT_GRPC_TCP_KEEPALIVE_SECONDS, EXECUTORS_KEEP_ALIVE_SECONDS)
+        .set_usize(
+            BALLISTA_CLIENT_GRPC_TCP_KEEPALIVE_SECONDS,
+            EXECUTORS_KEEP_ALIVE_SECONDS as usize,
+        )
         .set_usize(
             BALLISTA_CLIENT_GRPC_HTTP2_KEEPALIVE_INTERVAL_SECONDS,
-            EXECUTORS_KEEP_ALIVE_SECONDS,
+            EXECUTORS_KEEP_ALIVE_SECONDS as usize,
         )
 }
 
@@ -322,7 +359,7 @@ impl Drop for Job {
 
 /// Why a job has no rows.
 enum Failure {
-    /// It may succeed when it is handed in again.
+    /// A temporary failure: the job may succeed when it is submitted again.
     Passing(&'static str),
     Other(DataFusionError),
 }
@@ -345,7 +382,7 @@ impl From<DataFusionError> for Failure {
     }
 }
 
-/// What the scheduler and the executors must know of the session.
+/// The settings of the session that the scheduler and the executors need.
 fn settings(config: &SessionConfig, with_tls: bool) -> Vec<KeyValuePair> {
     let config = config
         .clone()
@@ -362,7 +399,7 @@ fn settings(config: &SessionConfig, with_tls: bool) -> Vec<KeyValuePair> {
         .collect()
 }
 
-/// What went wrong with the cluster.
+/// A failure of the cluster.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct ClusterFailed(String);
@@ -371,7 +408,7 @@ fn failed(reason: String) -> DataFusionError {
     DataFusionError::External(Box::new(ClusterFailed(reason)))
 }
 
-/// What the cluster says of a plan that it does not run, or of a job that failed.
+/// The message of a cluster that refused a plan or failed a job, in one sentence.
 fn refusal(message: &str) -> String {
     if NOT_OURS.iter().any(|words| message.contains(words)) {
         return "a scheduler or executor of the cluster does not know Pragati's plans; start all of them with \
@@ -392,6 +429,7 @@ fn innermost(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use ballista_core::serde::BallistaPhysicalExtensionCodec;
+    use ballista_core::serde::scheduler::{PartitionId, ShuffleLayout};
     use datafusion::arrow::datatypes::{DataType, Field, Schema};
     use datafusion::physical_expr::ScalarFunctionExpr;
     use datafusion::physical_expr::expressions::col;
@@ -429,6 +467,44 @@ mod tests {
             let word = refusal(&error.to_string());
             assert!(word.contains("does not know Pragati's plans"), "{error}");
         }
+    }
+
+    /// As over a network that was cut after the connection was made.
+    #[tokio::test]
+    async fn a_fetch_from_an_executor_that_falls_silent_ends_with_an_error() {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        // Takes the connection and never answers.
+        let _silent = tokio::spawn(async move {
+            let connection = listener.accept().await;
+            std::future::pending::<()>().await;
+            drop(connection);
+        });
+        let quick = |endpoint| {
+            Ok(noticing(
+                with_settings(endpoint),
+                CONNECT_TIMEOUT,
+                Duration::from_millis(200),
+            ))
+        };
+        let mut client = BallistaClient::try_new(
+            "127.0.0.1",
+            port,
+            LARGEST_MESSAGE,
+            false,
+            Some(Arc::new(BallistaConfigGrpcEndpoint::new(Arc::new(quick)))),
+            1,
+            0,
+            0,
+            0,
+        )
+        .await
+        .expect("connected");
+        let partition = PartitionId::new(&"job".to_owned().into(), 1, 0);
+        let fetch = client.fetch_partition("executor", &partition, None, ShuffleLayout::Passthrough, true);
+        let fetched = tokio::time::timeout(Duration::from_secs(60), fetch).await;
+        let error = fetched.expect("no endless wait").err().expect("an error").to_string();
+        assert!(error.contains("Shuffle fetch partition error from Executor"), "{error}");
     }
 
     #[test]

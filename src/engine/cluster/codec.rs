@@ -1,4 +1,5 @@
-//! How a plan travels: DataFusion's and Ballista's own encoding of their nodes, and one codec for each kind of node of ours.
+//! Encodes physical plans for the cluster: DataFusion's and Ballista's own encoding, and one codec for each node of
+//! ours.
 
 use std::collections::HashSet;
 use std::fmt::Debug;
@@ -19,23 +20,24 @@ use super::functions::registry;
 use crate::engine::packing::PackExec;
 use crate::engine::stoppable::Stoppable;
 
-/// Begins every node of ours, so that it is never taken for one of Ballista's: no field of theirs has this number.
+/// Starts each encoded node of ours, so that Ballista's codec does not take it for its own: no field of its messages
+/// has this number.
 const MARK: &[u8] = b"\xFFpragati";
-/// Stands for a [`Stoppable`] condition.
+/// Marks an encoded [`Stoppable`] condition.
 const STOPPABLE: &[u8] = b"\xFFpragati-stoppable";
-/// Bytes of stack: encoding goes into each node's inputs.
+/// Bytes of stack for encoding: it recurses into the inputs of each node.
 const STACK_OF_DEEP_PLANS: usize = 64 * 1024 * 1024;
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Encodes one kind of plan node.
+/// Encodes and decodes one kind of plan node.
 pub trait NodeCodec: Debug + Send + Sync {
-    /// What the kind is called; no two have the same name.
+    /// The name of the kind, unique among all codecs.
     fn name(&self) -> &'static str;
 
-    /// What the node holds beside its inputs; none where it is of another kind.
+    /// Encodes the node's own fields, without its inputs; `None` where it is of another kind.
     fn encode(&self, node: &dyn ExecutionPlan, codec: &PlanCodec) -> Option<Result<Vec<u8>>>;
 
-    /// The node again.
+    /// Rebuilds the node from its encoded fields and its inputs.
     fn decode(
         &self,
         held: &[u8],
@@ -53,7 +55,7 @@ pub struct PlanCodec {
     others: BallistaPhysicalExtensionCodec,
 }
 
-/// A node of ours as it travels.
+/// The message that a node of ours is encoded as.
 #[derive(Clone, PartialEq, Message)]
 struct TravellingNode {
     #[prost(string, tag = "1")]
@@ -65,7 +67,7 @@ struct TravellingNode {
 }
 
 impl PlanCodec {
-    /// A codec of the engine's kinds of nodes and of these, in plans that call the engine's functions and `functions`.
+    /// A codec of the engine's nodes and of `nodes`, for plans that call the engine's functions and `functions`.
     pub fn new(nodes: Vec<Arc<dyn NodeCodec>>, functions: impl IntoIterator<Item = ScalarUDF>) -> Self {
         let engines: [Arc<dyn NodeCodec>; 1] = [Arc::new(PackNode)];
         Self {
@@ -131,7 +133,7 @@ impl PhysicalExtensionCodec for PlanCodec {
         }
     }
 
-    /// Whether a query was stopped is known in the process that runs it: a task is cancelled as a whole.
+    /// The condition is encoded without its flag: an executor cancels a whole task, so it does not need the flag.
     fn try_encode_expr(
         &self,
         node: &Arc<dyn PhysicalExpr>,
@@ -157,7 +159,7 @@ impl PhysicalExtensionCodec for PlanCodec {
         }
     }
 
-    /// A function travels by its name, which the executors must know.
+    /// A function is encoded by its name alone; executors look it up.
     fn try_encode_udf(&self, function: &ScalarUDF, _buf: &mut Vec<u8>) -> Result<()> {
         if self.functions.contains(function.name()) {
             return Ok(());
@@ -166,7 +168,7 @@ impl PhysicalExtensionCodec for PlanCodec {
     }
 }
 
-/// Packing holds nothing beside its input.
+/// The codec of [`PackExec`], which has no fields.
 #[derive(Debug)]
 struct PackNode;
 
@@ -193,7 +195,7 @@ impl NodeCodec for PackNode {
     }
 }
 
-/// A plan as it travels inside a node.
+/// Encodes a plan that is a field of another node.
 pub fn encode_plan(plan: &Arc<dyn ExecutionPlan>, codec: &PlanCodec) -> Result<Vec<u8>> {
     stacker::maybe_grow(STACK_OF_DEEP_PLANS, STACK_OF_DEEP_PLANS, || {
         let mut bytes = Vec::new();
@@ -202,7 +204,7 @@ pub fn encode_plan(plan: &Arc<dyn ExecutionPlan>, codec: &PlanCodec) -> Result<V
     })
 }
 
-/// A plan that travelled.
+/// Decodes a plan that is a field of another node.
 pub fn decode_plan(bytes: &[u8], context: &TaskContext, codec: &PlanCodec) -> Result<Arc<dyn ExecutionPlan>> {
     stacker::maybe_grow(STACK_OF_DEEP_PLANS, STACK_OF_DEEP_PLANS, || {
         <PhysicalPlanNode as AsExecutionPlan>::try_decode(bytes)?.try_into_physical_plan(context, codec)

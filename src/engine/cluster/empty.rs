@@ -1,5 +1,5 @@
-//! Takes branches without rows out of plans. A task that reads nothing tells Ballista 55 nothing of what it made, and the
-//! stages after it wait for ever.
+//! Removes branches without rows from plans. A task of Ballista 55 that reads nothing does not report its output, and
+//! the stages after it wait for ever.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
 
 use crate::engine::packing::PackExec;
 
-/// The same rows, out of unions without what makes none of them.
+/// The same plan without those inputs of unions that are known to be empty.
 pub fn without_empty_branches(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     plan.transform_up(|node| {
         if !node.is::<UnionExec>() {
@@ -42,12 +42,12 @@ pub fn without_empty_branches(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn Ex
     .data()
 }
 
-/// Whether a plan is known to have no rows.
+/// Whether a plan is known to give no rows.
 fn is_empty(plan: &Arc<dyn ExecutionPlan>) -> bool {
     plan.is::<EmptyExec>() || (makes_nothing_of_nothing(plan) && plan.children().into_iter().all(is_empty))
 }
 
-/// The rows, whose columns have the names of those of `node`.
+/// `rows` with its columns renamed to those of `node`.
 fn renamed(rows: Arc<dyn ExecutionPlan>, node: &Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     let (schema, names) = (rows.schema(), node.schema());
     let columns = schema.fields().iter().zip(names.fields()).enumerate();

@@ -1,4 +1,4 @@
-//! The functions that plans on a cluster may call: the executors know them by name.
+//! The registry of SQL functions on executors, which look functions up by name.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use datafusion::logical_expr::ScalarUDF;
 
 use crate::engine::functions;
 
-/// The engine's functions, and `more`.
+/// The engine's functions and `more`.
 pub fn registry(more: impl IntoIterator<Item = ScalarUDF>) -> BallistaFunctionRegistry {
     let mut registry = BallistaFunctionRegistry::default();
     let ours = functions::all().into_iter().chain(more).map(Arc::new);

@@ -1,4 +1,4 @@
-//! Decides which plans run on the cluster.
+//! The query planner that decides which plans run on the cluster.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use super::empty::without_empty_branches;
 use super::remote::RemoteExec;
 use super::{Cluster, EngineError};
 
-/// Makes plans as always, and has them run on the cluster where they can.
+/// Plans as usual, and wraps a plan that can run on the cluster in a [`RemoteExec`].
 #[derive(Debug)]
 pub struct ClusterPlanner(Arc<Cluster>);
 
@@ -59,7 +59,7 @@ impl QueryPlanner for ClusterPlanner {
     }
 }
 
-/// The plan of a query, to be a part of one that is submitted.
+/// Plans a query that becomes a part of a larger submitted plan.
 pub async fn travelling_plan(rows: DataFrame, what: &'static str) -> Result<Arc<dyn ExecutionPlan>, EngineError> {
     let failed = || EngineError::running(what);
     let (state, plan) = rows.into_parts();
@@ -84,7 +84,7 @@ fn in_one(plan: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
     }
 }
 
-/// Why a plan cannot run on the cluster, or need not.
+/// Why a plan cannot run on the cluster, or need not; `None` where it can.
 fn why_not_travelling(plan: &Arc<dyn ExecutionPlan>, cluster: &Cluster) -> Result<Option<String>> {
     Ok(match sources(plan)? {
         Sources::Strange(leaf) => Some(format!("it reads {leaf}")),
@@ -95,18 +95,18 @@ fn why_not_travelling(plan: &Arc<dyn ExecutionPlan>, cluster: &Cluster) -> Resul
     })
 }
 
-/// What a plan reads.
+/// What the leaves of a plan read.
 enum Sources {
-    /// Files, which every process of the cluster reaches.
+    /// Files, which every process of the cluster can open.
     Files,
-    /// Nothing but what the plan holds.
+    /// Only values in the plan itself.
     Values,
-    /// Something of this process, by the name of its node.
+    /// Something that only this process has; holds the name of the plan node.
     Strange(String),
 }
 
-/// What the nodes without inputs read. Ballista gives each task its share of files and values; of another kind of node, each
-/// would read all.
+/// What the leaves of a plan read. Ballista gives each task its share of files and values; of any other leaf, each task
+/// would read all rows.
 fn sources(plan: &Arc<dyn ExecutionPlan>) -> Result<Sources> {
     let mut found = Sources::Values;
     plan.apply(|node| {

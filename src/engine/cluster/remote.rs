@@ -1,4 +1,4 @@
-//! The plan node that stands for a plan on the cluster.
+//! The plan node that runs its input on the cluster.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use futures::{FutureExt, TryStreamExt};
 
 use super::Cluster;
 
-/// Gives the rows of `plan`, of whose one partition the cluster makes them.
+/// Submits `plan`, which has one partition, to the cluster and gives its rows.
 #[derive(Debug, Clone)]
 pub struct RemoteExec {
     pub plan: Arc<dyn ExecutionPlan>,
@@ -28,7 +28,7 @@ pub struct RemoteExec {
 }
 
 impl RemoteExec {
-    /// `plan` has one partition.
+    /// Runs `plan`, which must have one partition, on `cluster`.
     pub fn new(plan: Arc<dyn ExecutionPlan>, cluster: Arc<Cluster>) -> Self {
         let mut order = EquivalenceProperties::new(plan.schema());
         if let Some(ordering) = plan.properties().output_ordering() {
@@ -59,7 +59,7 @@ impl ExecutionPlan for RemoteExec {
         &self.properties
     }
 
-    /// What is below is the cluster's to run; EXPLAIN shows it.
+    /// The input runs on the cluster; it is a child so that EXPLAIN shows it.
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
         vec![&self.plan]
     }

@@ -1,4 +1,4 @@
-//! Encrypted connections between the processes of a cluster, each of which may have to prove who it is.
+//! Mutual TLS between the processes of a cluster.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// Reads the files. A connection is never left without encryption because one of them cannot be read.
+    /// Reads the files. A file that cannot be read is an error: connections never fall back to plain text.
     pub fn read(files: &TlsFiles) -> Result<Self, EngineError> {
         let authorities = Certificate::from_pem(read(&files.authorities)?);
         let own = match &files.own {
@@ -28,7 +28,7 @@ impl Tls {
         Ok(Self { authorities, own })
     }
 
-    /// What a server needs, which lets in only whoever has a certificate of these authorities.
+    /// The settings of a server that only accepts clients with a certificate of these authorities.
     pub fn of_server(&self) -> Result<ServerTlsConfig, EngineError> {
         let own = self.own.clone().ok_or_else(|| EngineError::Start {
             reason: "a scheduler or executor with TLS needs a certificate and a key; set tls_certificate and tls_key \
@@ -39,7 +39,7 @@ impl Tls {
         Ok(tls.client_ca_root(self.authorities.clone()))
     }
 
-    /// The same connection, encrypted.
+    /// The same endpoint, encrypted.
     pub fn secured(&self, endpoint: Endpoint) -> Result<Endpoint, tonic::transport::Error> {
         let mut tls = ClientTlsConfig::new().ca_certificate(self.authorities.clone());
         if let Some(own) = &self.own {
@@ -47,14 +47,14 @@ impl Tls {
         }
         let address = endpoint.uri().to_string();
         let endpoint = match address.strip_prefix("http://") {
-            // Ballista's executors know their scheduler by an address of this kind only.
+            // Ballista's executors accept a scheduler's address of this form only.
             Some(place) => with_settings(Endpoint::from_shared(format!("https://{place}"))?),
             None => endpoint,
         };
         endpoint.tls_config(tls)
     }
 
-    /// What Ballista is given to encrypt the connections that it makes.
+    /// The hook by which Ballista encrypts the connections that it opens.
     pub fn of_connections(&self) -> EndpointOverrideFn {
         let tls = self.clone();
         Arc::new(move |endpoint| Ok(tls.secured(endpoint)?))

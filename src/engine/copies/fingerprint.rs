@@ -1,5 +1,5 @@
-//! Fingerprints of keys: eight bytes for any number of texts, the same for the same texts; and for texts with a time,
-//! nearly the same number where the times are close.
+//! Fingerprints of keys: a hash of eight bytes for any number of texts; for texts with a time, numbers that are nearly
+//! equal where the times are close.
 
 use std::hash::{BuildHasher, Hasher};
 
@@ -8,14 +8,14 @@ use datafusion::arrow::datatypes::TimestampMicrosecondType;
 use datafusion::common::{Result, exec_err};
 use foldhash::fast::FixedState;
 
-/// Ends each text of a key, so that where one ends counts. No text holds this byte.
+/// Ends each text of a key, so that ("ab", "c") and ("a", "bc") differ. UTF-8 has no such byte.
 const END: u8 = 0xff;
-/// The lowest bits of the fingerprint of texts with a time: which stretch of time it is, counted from the middle. For
-/// stretches of a minute they suffice from 1843 to 2097. All times before are taken for one stretch, all times after for
-/// another: for close to each other, which costs time and changes nothing.
+/// The lowest bits of a fingerprint with a time: the number of its time slot, counted from the middle. With slots of a
+/// minute they suffice from 1843 to 2097. Times outside share the first or last slot and pass for neighbours, which
+/// costs time but does not change results.
 const STRETCH_BITS: u32 = 27;
 
-/// The fingerprint of each row's key, the texts in the columns `key`; `None` where one of them is missing.
+/// The fingerprint of each row's text columns `key`; `None` where one of them is NULL.
 pub fn fingerprints(rows: &RecordBatch, key: &[usize]) -> Result<Vec<Option<u64>>> {
     let texts = texts_of(rows, key)?;
     let hasher = FixedState::default();
@@ -24,8 +24,8 @@ pub fn fingerprints(rows: &RecordBatch, key: &[usize]) -> Result<Vec<Option<u64>
         .collect())
 }
 
-/// Fingerprints of texts and a time in microseconds, which differ by one at most for rows of the same texts whose times
-/// are no more than `within_micros` apart; `None` where one of them is missing.
+/// Fingerprints of texts and a time in microseconds. They differ by at most one for rows with equal texts whose times
+/// are at most `within_micros` apart; `None` where a value is NULL.
 pub fn fingerprints_in_time(
     rows: &RecordBatch,
     key: &[usize],

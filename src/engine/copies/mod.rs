@@ -1,9 +1,10 @@
-//! Tells rows whose key stands once in a table from those that may be copies of each other.
+//! Splits a table into rows whose key is unique and rows whose key may be repeated, so that only the latter are
+//! deduplicated.
 //!
-//! Which copy of a row counts is said in SQL, by ranking the copies. Ranking sorts, and sorting a whole table to find the
-//! few copies in it costs more than all that is done with it afterwards. So keys are compared first, by fingerprints of
-//! eight bytes; rows of keys that stand once need no ranking. It is the same with rows that matter to each other because
-//! they are close in time. What the ranking is, is not known here.
+//! SQL says which of several repeated rows wins, by ranking them. Ranking sorts, and sorting a whole table to find a
+//! few repeated rows costs more than everything after it. So the keys are compared first, by fingerprints of eight
+//! bytes. Rows of unique keys skip the ranking. The same is done for neighbours: rows that are close in time, such as
+//! double clicks. How rows are ranked is not known here.
 
 mod fingerprint;
 mod plan;
@@ -20,66 +21,66 @@ use datafusion::common::{DataFusionError, Result};
 use repeated::RepeatedKeys;
 use table::RowsByCopies;
 
-/// The rows of a table, in two tables of the same columns. Rows with a missing value in their key are in neither.
+/// A table split in two, each with all columns. Rows with a NULL in their key are in neither.
 pub struct SplitTable {
-    /// Rows of keys that stand once.
+    /// Rows whose key is unique.
     pub unique: Arc<dyn TableProvider>,
-    /// All rows of keys that stand more than once, and perhaps a few others.
+    /// All rows of repeated keys, and perhaps a few others: equal fingerprints may have different keys.
     pub repeated: Arc<dyn TableProvider>,
 }
 
-/// The rows of a table, in two tables. Rows with a missing value in their key are in neither.
+/// A table split in two. Rows with a NULL in their key are in neither.
 pub struct SplitInTime {
-    /// Rows of keys that stand once, without neighbours.
+    /// Rows whose key is unique and which have no neighbours.
     pub alone: Arc<dyn TableProvider>,
-    /// All other rows, and perhaps a few of the same kind, with one more column, [`MAY_BE_COPY`]. All neighbours of these
-    /// rows are among them.
+    /// All other rows, and perhaps a few more, with one additional column, [`MAY_BE_COPY`]. Every neighbour of such a
+    /// row is among them.
     pub others: Arc<dyn TableProvider>,
 }
 
-/// Tells rows of keys that stand more than once, and perhaps a few others, from those that have neighbours alone.
+/// The boolean column that is true for rows whose key may be repeated, and false for rows that only have neighbours.
 pub const MAY_BE_COPY: &str = "may_be_copy";
 
-/// How a row stands among the others of its table.
+/// The relation of a row to the others of its table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
-    /// Its key stands once, and it has no neighbours.
+    /// Its key is unique, and it has no neighbours.
     Alone,
-    /// Its key stands once, and it may have neighbours.
+    /// Its key is unique, and it may have neighbours.
     Neighbour,
-    /// Its key may stand more than once.
+    /// Its key may be repeated.
     Copy,
 }
 
-/// Rows that are close to each other in time.
+/// When two rows are neighbours.
 #[derive(Debug, Clone, Copy)]
 pub struct Neighbours {
-    /// Columns of text that are the same in neighbours. A row with a missing value has none.
+    /// Text columns that are equal in neighbours. A row with a NULL in one of them has no neighbours.
     pub texts: &'static [&'static str],
     /// The column of the time, a timestamp in microseconds.
     pub time: &'static str,
-    /// How far apart they may be.
+    /// The largest distance in time, in microseconds.
     pub within_micros: i64,
 }
 
-/// Which rows are in a table.
+/// Which of the two tables a plan reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Passing {
-    /// Those that stand alone.
+    /// Rows that stand alone.
     Alone,
-    /// The others; where they may be neighbours, with whether they may be copies.
+    /// The other rows; where neighbours are looked for, with the column [`MAY_BE_COPY`].
     Others,
 }
 
-/// What keeps rows together.
+/// The columns by which rows are compared.
 #[derive(Debug, Clone, Copy)]
 struct Key {
-    /// Columns of text that are the same in copies.
+    /// Text columns that are equal in repeated rows.
     copies: &'static [&'static str],
     neighbours: Option<Neighbours>,
 }
 
-/// The places of a key's columns among those of some rows.
+/// The positions of a key's columns in a schema.
 #[derive(Debug, Clone)]
 struct KeyColumns {
     copies: Vec<usize>,
@@ -93,7 +94,7 @@ struct NeighbourColumns {
     within_micros: i64,
 }
 
-/// Splits the rows of `table`, which never change, by whether their `key`, columns of text, stands once.
+/// Splits `table`, whose rows must not change, by whether the text columns `key` are unique.
 pub fn split_by_copies(table: &Arc<dyn TableProvider>, key: &'static [&'static str]) -> SplitTable {
     let key = Key {
         copies: key,
@@ -103,7 +104,7 @@ pub fn split_by_copies(table: &Arc<dyn TableProvider>, key: &'static [&'static s
     SplitTable { unique, repeated }
 }
 
-/// Splits the rows of `table`, which never change, by whether their `key` stands once and whether they have neighbours.
+/// Splits `table`, whose rows must not change, by whether `key` is unique and whether a row has neighbours.
 pub fn split_in_time(
     table: &Arc<dyn TableProvider>,
     key: &'static [&'static str],
@@ -117,7 +118,7 @@ pub fn split_in_time(
     SplitInTime { alone, others }
 }
 
-/// The rows that stand alone and the others; what is found out about the keys is shared.
+/// The rows that stand alone and the others. Both tables share the fingerprints.
 fn tables(table: &Arc<dyn TableProvider>, key: Key) -> [Arc<dyn TableProvider>; 2] {
     let keys = Arc::new(RepeatedKeys::default());
     [Passing::Alone, Passing::Others].map(|passing| -> Arc<dyn TableProvider> {
@@ -126,7 +127,7 @@ fn tables(table: &Arc<dyn TableProvider>, key: Key) -> [Arc<dyn TableProvider>; 
 }
 
 impl Key {
-    /// The places of its columns.
+    /// The positions of its columns.
     fn places(&self, place: impl Fn(&str) -> Result<usize>) -> Result<KeyColumns> {
         let places = |names: &[&str]| names.iter().map(|name| place(name)).collect::<Result<Vec<_>>>();
         let neighbours = self.neighbours.map(|near| {
@@ -144,7 +145,7 @@ impl Key {
 }
 
 impl KeyColumns {
-    /// All places, each once, in order.
+    /// All positions in ascending order, without repetition.
     fn all(&self) -> Vec<usize> {
         let near = self.neighbours.iter();
         let near = near.flat_map(|near| near.texts.iter().chain(std::iter::once(&near.time)));

@@ -1,4 +1,4 @@
-//! The plan node that lets pass the rows that stand alone, or the others.
+//! The plan node that filters rows by whether they stand alone.
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,10 +23,10 @@ use super::repeated::{FoundKeys, KeySource, RepeatedKeys};
 use super::{KeyColumns, Passing, Standing};
 use crate::engine::compact::packed;
 
-/// What the planner is told: copies and neighbours are rare.
+/// The estimate for the planner: one row in so many is repeated or has neighbours.
 const ROWS_PER_COPY: usize = 100;
 
-/// Filters `rows` by how often their keys stand in `keys`.
+/// Filters `rows` by how often their keys occur in `keys`.
 #[derive(Debug, Clone)]
 pub struct CopiesExec {
     schema: SchemaRef,
@@ -37,27 +37,27 @@ pub struct CopiesExec {
     properties: Arc<PlanProperties>,
 }
 
-/// Which rows pass, and what is seen of them.
+/// Which rows pass, and their columns.
 #[derive(Debug, Clone)]
 pub struct CopiesFilter {
     pub passing: Passing,
-    /// The key's columns among those that are read.
+    /// The positions of the key's columns in the input.
     pub key: KeyColumns,
-    /// The columns that are given.
+    /// The output columns.
     pub columns: Vec<Given>,
 }
 
-/// A column that is given.
+/// An output column.
 #[derive(Debug, Clone, Copy)]
 pub enum Given {
-    /// One of those that are read.
+    /// An input column, by its position.
     Read(usize),
-    /// Whether the row may be a copy.
+    /// Whether the row's key may be repeated.
     MayBeCopy,
 }
 
 impl CopiesExec {
-    /// Gives rows of `schema`, made of `rows`. What is found out about `keys` is kept in `repeated`.
+    /// Filters `rows`; the output has `schema`. The fingerprints of `keys` are kept in `repeated`.
     pub fn new(
         schema: SchemaRef,
         rows: Arc<dyn ExecutionPlan>,
@@ -151,7 +151,7 @@ impl ExecutionPlan for CopiesExec {
         let batches = RecordBatchStreamAdapter::new(self.schema(), batches.into_stream().try_flatten());
         Ok(match passing {
             Passing::Alone => Box::pin(batches),
-            // A few rows of each batch.
+            // A few rows remain of each batch, so they are compacted.
             Passing::Others => packed(Box::pin(batches), batch_size),
         })
     }

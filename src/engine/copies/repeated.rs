@@ -1,8 +1,8 @@
-//! Finds the keys that stand more than once: all fingerprints sorted, equal ones are neighbours. In the same way those of
-//! rows that are close in time, whose fingerprints differ by one at most.
+//! Finds repeated keys by sorting all fingerprints, so that equal ones are adjacent; and neighbours in the same way,
+//! whose fingerprints differ by at most one.
 //!
-//! That takes eight bytes a row, whatever a key's length. Where even these do not fit into memory, the table's keys are
-//! read several times, for a share of the fingerprints each time; nothing is spilled.
+//! This takes eight bytes a row, whatever a key's length. Where that does not fit into memory, the keys are read in
+//! several passes, each for a share of the fingerprints; nothing is spilled.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -21,46 +21,46 @@ use super::fingerprint::{fingerprints, fingerprints_in_time};
 use super::set::FingerprintSet;
 use super::{KeyColumns, Standing};
 
-/// Fingerprints are gathered by their highest bits, so that each gathering is sorted within the processor's caches, and
-/// several at the same time.
+/// Fingerprints are partitioned by their highest bits, so that each partition is sorted within the processor's caches,
+/// and several at the same time.
 const GATHERINGS: usize = 256;
 const HIGHEST_BITS: u32 = GATHERINGS.ilog2();
-/// Above so many bits, fingerprints in time of the same texts are the same.
+/// Fingerprints with a time are equal above this many bits where the texts are equal.
 const SHARED_BITS: u32 = 32;
-/// The share of a memory limit that fingerprints may take; the query that they are for needs the rest.
+/// The share of a memory limit that fingerprints may take; the query itself needs the rest.
 const SHARE_PERCENT: usize = 25;
 /// Bytes of a fingerprint, with room for growing vectors.
 const FINGERPRINT_BYTES: usize = 2 * size_of::<u64>();
 
-/// The keys of one table that stand more than once or close to each other, found when they are first asked for.
+/// The repeated keys and neighbours of one table, computed at first use.
 #[derive(Debug, Default)]
 pub struct RepeatedKeys {
     found: OnceCell<Arc<FoundKeys>>,
 }
 
-/// What was found.
+/// The result of comparing all keys.
 #[derive(Debug)]
 pub struct FoundKeys {
-    /// Those of keys that stand more than once.
+    /// Fingerprints of repeated keys.
     copies: FingerprintSet,
-    /// Those in time of rows that are close to another.
+    /// Fingerprints with a time of rows that have a neighbour.
     neighbours: FingerprintSet,
-    /// Held as long as the fingerprints.
+    /// Reserved as long as the fingerprints exist.
     _memory: MemoryReservation,
 }
 
-/// Where the keys stand.
+/// Where keys are read from.
 #[derive(Debug, Clone)]
 pub struct KeySource {
-    /// Gives rows of nothing but keys.
+    /// A plan that gives the key columns alone.
     pub plan: Arc<dyn ExecutionPlan>,
     pub columns: KeyColumns,
-    /// How many, where known.
+    /// The expected number of rows, where known.
     pub expected_rows: Option<usize>,
 }
 
 impl RepeatedKeys {
-    /// The keys of `source`; it is read by whoever comes first.
+    /// The repeated keys of `source`. The first caller reads it; others wait.
     pub async fn find(&self, source: &KeySource, context: &Arc<TaskContext>) -> Result<Arc<FoundKeys>> {
         let found = self.found.get_or_try_init(|| find(source, context)).await?;
         Ok(Arc::clone(found))
@@ -68,12 +68,12 @@ impl RepeatedKeys {
 }
 
 impl FoundKeys {
-    /// Whether no key stands more than once or close to another.
+    /// Whether no key is repeated and no row has neighbours.
     pub fn is_empty(&self) -> bool {
         self.copies.is_empty() && self.neighbours.is_empty()
     }
 
-    /// How each row stands; `None` where its key has a missing value.
+    /// How each row stands; `None` where its key has a NULL.
     pub fn standings(&self, rows: &RecordBatch, key: &KeyColumns) -> Result<Vec<Option<Standing>>> {
         let standing = |key| match self.copies.contains(key) {
             true => Standing::Copy,
@@ -94,7 +94,7 @@ impl FoundKeys {
 }
 
 impl KeyColumns {
-    /// Fingerprints in time; none for rows that are never neighbours.
+    /// Fingerprints with a time; empty where neighbours are not looked for.
     fn in_time(&self, rows: &RecordBatch) -> Result<Vec<Option<u64>>> {
         match &self.neighbours {
             Some(near) => fingerprints_in_time(rows, &near.texts, near.time, near.within_micros),
@@ -102,13 +102,13 @@ impl KeyColumns {
         }
     }
 
-    /// How many fingerprints a row has.
+    /// Fingerprints for each row.
     fn per_row(&self) -> usize {
         1 + usize::from(self.neighbours.is_some())
     }
 }
 
-/// How far fingerprints of copies, and of neighbours, may lie apart.
+/// The distance of fingerprints of repeated keys, and of neighbours.
 const COPIES_APART: u64 = 0;
 const NEIGHBOURS_APART: u64 = 1;
 
@@ -148,7 +148,7 @@ async fn find(source: &KeySource, context: &Arc<TaskContext>) -> Result<Arc<Foun
     }))
 }
 
-/// How often the keys must be read.
+/// How many passes over the keys fit into the memory limit.
 fn passes(source: &KeySource, context: &TaskContext) -> u64 {
     let MemoryLimit::Finite(limit) = context.memory_pool().memory_limit() else {
         return 1;
@@ -162,17 +162,17 @@ fn passes(source: &KeySource, context: &TaskContext) -> u64 {
     needed.div_ceil(budget).max(1) as u64
 }
 
-/// Some fingerprints by their highest bits.
+/// Fingerprints, partitioned by their highest bits.
 type Gatherings = Vec<Vec<u64>>;
 
-/// Some fingerprints of a partition; the memory is given back with them.
+/// The fingerprints of one input partition; dropping them frees the reservation.
 struct Gathered {
     exact: Gatherings,
     in_time: Gatherings,
     memory: MemoryReservation,
 }
 
-/// Reads all partitions at the same time and keeps this pass's fingerprints.
+/// Reads all input partitions at the same time and keeps the fingerprints of this pass.
 async fn gather(
     source: &KeySource,
     pass: u64,
@@ -214,7 +214,7 @@ async fn gather_partition(
             (&mut gathered.in_time, columns.in_time(&batch)?),
         ] {
             for fingerprint in found.into_iter().flatten() {
-                // By bits that neighbours share.
+                // Chosen by the bits that neighbours share.
                 if (fingerprint >> SHARED_BITS) % passes == pass {
                     gatherings[(fingerprint >> (u64::BITS - HIGHEST_BITS)) as usize].push(fingerprint);
                     count += 1;
@@ -226,7 +226,7 @@ async fn gather_partition(
     Ok(gathered)
 }
 
-/// The fingerprints that another is so close to, by their highest bits.
+/// The fingerprints that have another within the distance `apart`, partitioned by their highest bits.
 async fn repeated_in(mut parts: Vec<Gatherings>, apart: u64) -> Result<Vec<Vec<u64>>> {
     let mut sorters = JoinSet::new();
     for number in 0..GATHERINGS {

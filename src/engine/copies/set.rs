@@ -1,16 +1,16 @@
-//! A set of fingerprints that is mostly asked for ones that are not in it.
+//! A set of fingerprints with a bitmap in front, for look-ups that mostly miss.
 
 use std::collections::HashSet;
 
 use foldhash::fast::FixedState;
 
-/// The table of bits is not larger than this, 2 MB, so that it stays within a processor's caches.
+/// Bits of the largest bitmap, 2 MB: it must stay within a processor's caches.
 const MOST_BITS: usize = 1 << 24;
-/// Spreads fingerprints whose highest or lowest bits are alike.
+/// A multiplier that spreads fingerprints with equal highest or lowest bits over the bitmap.
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Fingerprints, and a table in which the bits of those that may be there are set. Most others find theirs not set, and
-/// need not wait for the memory that the set lies in.
+/// Fingerprints, and a bitmap of their hashes (a Bloom filter with one hash). Most look-ups of absent fingerprints find
+/// their bit unset, and do not touch the memory of the fingerprints.
 #[derive(Debug)]
 pub struct FingerprintSet {
     fingerprints: HashSet<u64, FixedState>,

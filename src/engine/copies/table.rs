@@ -1,4 +1,4 @@
-//! The tables of rows by how they stand.
+//! The table of the rows that stand alone, or of the others.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::engine::planning::planning_parts;
 pub struct RowsByCopies {
     table: Arc<dyn TableProvider>,
     key: Key,
-    /// Of the whole table.
+    /// The repeated keys of the whole table.
     repeated: Arc<RepeatedKeys>,
     passing: Passing,
     schema: SchemaRef,
@@ -44,7 +44,7 @@ impl RowsByCopies {
         }
     }
 
-    /// Whether the filter hides all copies and neighbours of a row, or none.
+    /// Whether a filter removes either all rows of a key, with their neighbours, or none.
     fn is_about_key(&self, filter: &Expr) -> bool {
         let columns = filter.column_refs();
         self.key.neighbours.is_none() && columns.iter().all(|column| self.key.copies.contains(&column.name()))
@@ -100,7 +100,7 @@ impl TableProvider for RowsByCopies {
                 .statistics()
                 .and_then(|statistics| statistics.num_rows.get_value().copied()),
         };
-        // A filter hides keys, so what is found behind one holds for this scan alone.
+        // A filter removes keys, so repeated keys found behind it hold for this scan alone.
         let repeated = if filters.is_empty() {
             Arc::clone(&self.repeated)
         } else {
@@ -109,7 +109,8 @@ impl TableProvider for RowsByCopies {
         Ok(Arc::new(CopiesExec::new(given, rows, keys, repeated, filter)))
     }
 
-    /// A filter that hides all rows of a key or none may go down; others would hide some.
+    /// A filter may be pushed down where it removes all rows of a key or none; others would change which rows are
+    /// repeated.
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
         let below = self.table.supports_filters_pushdown(filters)?;
         let support = filters.iter().zip(below).map(|(filter, below)| {

@@ -1,4 +1,4 @@
-//! `cdata_id(cdata, type)`: what a telemetry event belongs to, out of its correlation data (`context.cdata`).
+//! `cdata_id(cdata, type)`: the id of an entry in a telemetry event's correlation data (`context.cdata`).
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, Sca
 
 use crate::exports::is_blank;
 
-/// The SQL function `cdata_id`: the id of the list's entry of that type, in any case; the least where there are several,
-/// NULL where there is none.
+/// The SQL function `cdata_id`: the id of the list entry whose type is `type`, ignoring case; the least id where there
+/// are several, NULL where there is none.
 pub fn cdata_id() -> ScalarUDF {
     ScalarUDF::new_from_impl(CdataId {
         signature: Signature::any(2, Volatility::Immutable),

@@ -1,4 +1,4 @@
-//! The SQL functions that Pragati adds: small, pure, one a file.
+//! The SQL functions that Pragati adds, one in a file. They are pure: no state, no I/O.
 
 mod cdata_id;
 mod collection_text;
@@ -10,7 +10,7 @@ mod utc_time;
 
 use datafusion::logical_expr::ScalarUDF;
 
-/// Every function, to be registered in each session (and, on a cluster, in each executor).
+/// Every function. They are registered in each session and, on a cluster, in each executor.
 pub fn all() -> Vec<ScalarUDF> {
     let ours = [
         crate::exports::canonical(),

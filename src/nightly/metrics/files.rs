@@ -18,13 +18,13 @@ use super::super::ratio_table::RatioTable;
 use super::super::staged::{HashedFile, StagedOutput, Written, make_folder};
 use crate::report::{CsvStyle, CsvWriter, ReportError};
 
-/// Rows of a row group, and given to the Parquet writer at a time: the bytes must not depend on how the engine happened
-/// to cut the rows.
+/// Rows of a row group, and of each write to the Parquet writer: the bytes must not depend on the batch sizes that the
+/// engine happens to produce.
 const ROW_GROUP_ROWS: usize = 8_192;
-/// CSV bytes that are written at a time, at least.
+/// CSV bytes that are collected before a write.
 const CSV_BYTES: usize = 256 * 1024;
 
-/// The files of one table in the making.
+/// The two files of one table while they are written.
 pub struct RatioFiles {
     table: RatioTable,
     parquet: ArrowWriter<HashedFile>,
@@ -32,13 +32,13 @@ pub struct RatioFiles {
     csv: HashedFile,
     csv_path: String,
     csv_writer: CsvWriter,
-    /// What is not written yet of the CSV file.
+    /// CSV bytes that are not written yet.
     csv_bytes: Vec<u8>,
     rows: u64,
 }
 
 impl RatioFiles {
-    /// The files of `table` in `staged`.
+    /// Creates the files of `table` in `staged`.
     pub fn create(staged: &StagedOutput, table: RatioTable, style: CsvStyle) -> Result<Self, NightlyError> {
         let schema = RatioTable::schema();
         make_folder(&staged.path().join(table.folder()))?;
@@ -66,7 +66,7 @@ impl RatioFiles {
         })
     }
 
-    /// Writes the next rows, which have the table's columns in any types that convert.
+    /// Writes rows that have the table's columns, of any types that can be cast to the table's.
     pub fn append(&mut self, rows: &RecordBatch) -> Result<(), NightlyError> {
         let rows = conformed(rows).map_err(ReportError::from)?;
         self.rows += rows.num_rows() as u64;
@@ -75,7 +75,7 @@ impl RatioFiles {
         self.write_regrouped()
     }
 
-    /// Completes both files and tells what they hold.
+    /// Completes both files and returns their manifest entries.
     pub fn finish(mut self) -> Result<[FileEntry; 2], NightlyError> {
         self.regrouped.finish_buffered_batch().map_err(ReportError::from)?;
         self.write_regrouped()?;
@@ -120,7 +120,7 @@ impl RatioFiles {
     }
 }
 
-/// The value as `pragati ratio --format csv` prints it; nothing where it is missing.
+/// Appends the value as `pragati ratio --format csv` prints it; nothing for NULL.
 fn push_value(cell: &mut String, column: &ArrayRef, row: usize) {
     if column.is_null(row) {
         return;
@@ -129,7 +129,7 @@ fn push_value(cell: &mut String, column: &ArrayRef, row: usize) {
     let _ = match column.data_type() {
         DataType::Utf8View => write!(cell, "{}", column.as_string_view().value(row)),
         DataType::Int64 => write!(cell, "{}", column.as_primitive::<Int64Type>().value(row)),
-        // With a point, also where it is whole.
+        // With a decimal point, also for whole numbers.
         DataType::Float64 => write!(cell, "{:?}", column.as_primitive::<Float64Type>().value(row)),
         DataType::Date32 => {
             let day = NaiveDate::from_epoch_days(column.as_primitive::<Date32Type>().value(row));
@@ -139,7 +139,7 @@ fn push_value(cell: &mut String, column: &ArrayRef, row: usize) {
     };
 }
 
-/// The rows with the table's own types.
+/// The rows cast to the table's types.
 fn conformed(rows: &RecordBatch) -> Result<RecordBatch, datafusion::arrow::error::ArrowError> {
     let schema = RatioTable::schema();
     let columns = schema.fields().iter().map(|field| {

@@ -1,8 +1,8 @@
-//! Makes the ratio tables of a night: the download ratio of every level, over the windows of time and day by day.
+//! Makes the ratio tables of a night: the download ratio of every level, over time windows and day by day.
 //!
-//! Days of a trailing window are computed anew each night, so that late events are counted; older ones are carried over
-//! from the output before, as the events of old days may be gone by now. What is compared with what is said in
-//! `queries/metrics/revised_ratio.sql`.
+//! The days of a trailing window are computed anew each night, so that late events are counted. Older days are carried
+//! over from the previous output, because the events of old days may have been deleted.
+//! `queries/metrics/revised_ratio.sql` defines how new and previous rows are compared.
 
 mod files;
 mod previous;
@@ -32,7 +32,7 @@ use crate::report::CsvStyle;
 use files::RatioFiles;
 use previous::Previous;
 
-/// The step that all ratios are sums of; it reads all events, so it is made once.
+/// The intermediate result that all ratios are sums of. It reads all events, so it is computed once.
 const DOWNLOADS_BY_DAY: &str = "numbered_downloads_by_day";
 
 /// The ratio tables.
@@ -42,7 +42,7 @@ pub struct RatioTables {
     pub left_out: u64,
 }
 
-/// Writes the ratio tables to `staged`, compared with the output before under `reports`.
+/// Writes the ratio tables to `staged`, compared with the previous output under `reports`.
 pub async fn write(
     catalog: &Catalog,
     config: &Config,
@@ -72,7 +72,7 @@ pub async fn write(
     Ok(RatioTables { files, left_out })
 }
 
-/// What the tables are made of.
+/// The inputs of the tables.
 struct Writing<'a> {
     catalog: &'a Catalog,
     staged: &'a StagedOutput,
@@ -95,7 +95,7 @@ impl Writing<'_> {
         let as_of = self.catalog.date.day();
         let before = Count::new(u64::from(revise_days.get() - 1));
         let trailing = as_of.checked_sub_days(before).unwrap_or(NaiveDate::MIN);
-        // Everything after the output before, or all that there is where there was none.
+        // The days after the previous output, or all days where there is none.
         let missing = match self.previous.date() {
             Some(date) => date.day().succ_opt(),
             None => self.first_day().await?,
@@ -139,7 +139,7 @@ impl Writing<'_> {
         Ok(first.and_then(NaiveDate::from_epoch_days))
     }
 
-    /// Writes the rows that were computed, and those of days before `computed_since` as they were published.
+    /// Writes the computed rows, and the published rows of days before `computed_since`.
     async fn write(
         &self,
         table: RatioTable,
@@ -158,7 +158,7 @@ impl Writing<'_> {
         let mut files = RatioFiles::create(self.staged, table, self.style.clone())?;
         while let Some(batch) = rows.next().await {
             files.append(&batch.map_err(running())?)?;
-            // The rows may be ready at once: without this, a writer could not be stopped.
+            // Yields: rows that are ready at once would otherwise keep the task from being cancelled.
             tokio::task::yield_now().await;
         }
         files.finish()

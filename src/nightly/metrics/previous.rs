@@ -1,4 +1,4 @@
-//! The output before: the newest of the same day or an earlier one whose ratio tables are sound.
+//! The previous output: the newest one of the same or an earlier day whose ratio tables are sound.
 
 use std::sync::Arc;
 
@@ -19,14 +19,14 @@ use crate::config::{Config, DateChoice};
 use crate::exports::Location;
 use crate::ids::SnapshotDate;
 
-/// The output before, if there is one.
+/// The previous output, if there is one.
 pub struct Previous {
     published: Option<Arc<Published>>,
 }
 
 impl Previous {
-    /// Looks for it under `reports`. Damaged output is passed over with a warning; where none is sound, or the newest was
-    /// made without these tables or with another calendar, the tables start anew.
+    /// Looks for it under `reports`. Damaged outputs are skipped with a warning. Where none is sound, or the newest has
+    /// no ratio tables or another time zone, there is no previous output.
     pub async fn find(reports: &Location, date: SnapshotDate, config: &Config) -> Result<Self, NightlyError> {
         let none = Self { published: None };
         let mut dates = Published::dates(reports).await?;
@@ -34,7 +34,7 @@ impl Previous {
         while let Some(earlier) = dates.pop_last() {
             let published = match Published::open(reports.clone(), DateChoice::Day(earlier)).await {
                 Ok(published) => published,
-                // It does not count for any reader.
+                // No reader uses an incomplete day.
                 Err(PublishedError::NotComplete { .. }) => continue,
                 Err(error @ (PublishedError::NoManifest { .. } | PublishedError::UnknownVersion { .. })) => {
                     tracing::warn!("the ratio tables of {earlier} are not taken into account: {error}");
@@ -64,25 +64,25 @@ impl Previous {
         Ok(none)
     }
 
-    /// Its day.
+    /// The day of the previous output.
     pub fn date(&self) -> Option<SnapshotDate> {
         let published = self.published.as_ref()?;
         Some(published.manifest().snapshot_date)
     }
 
-    /// The rows over windows that end with that day.
+    /// The previous rows over windows that end with that day.
     pub fn windows_of(&self, date: SnapshotDate) -> Arc<dyn TableProvider> {
         let of_date = self.published.as_ref().filter(|_| self.date() == Some(date));
         rows_of(of_date, RatioTable::Windows)
     }
 
-    /// The rows of all days.
+    /// The previous rows of all days.
     pub fn by_day(&self) -> Arc<dyn TableProvider> {
         rows_of(self.published.as_ref(), RatioTable::ByDay)
     }
 }
 
-/// The rows of a table; none where there is no output.
+/// The rows of a table; empty where there is no previous output.
 fn rows_of(published: Option<&Arc<Published>>, table: RatioTable) -> Arc<dyn TableProvider> {
     let empty = || -> Arc<dyn TableProvider> { Arc::new(EmptyTable::new(RatioTable::schema())) };
     let Some(published) = published else { return empty() };
@@ -93,12 +93,12 @@ fn rows_of(published: Option<&Arc<Published>>, table: RatioTable) -> Arc<dyn Tab
     };
     match StreamingTable::try_new(RatioTable::schema(), vec![Arc::new(rows)]) {
         Ok(table) => Arc::new(table),
-        // Its schema is that of its only partition.
+        // It has one partition with the same schema, so this cannot fail.
         Err(_) => empty(),
     }
 }
 
-/// Rows of a ratio table, read when they are asked for.
+/// The rows of a published ratio table, read on demand.
 #[derive(Debug)]
 struct PublishedRows {
     published: Arc<Published>,

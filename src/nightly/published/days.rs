@@ -1,4 +1,4 @@
-//! Finds a day's output: the one that was asked for, or the newest that is complete.
+//! Finds a day's output: the day that was asked for, or the newest complete one.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::ids::SnapshotDate;
 use crate::nightly::layout;
 use crate::nightly::manifest::{FORMAT_VERSION, Manifest};
 
-/// The folder of the chosen day and its manifest. Without a manifest a day is not complete: it does not count.
+/// The folder and the manifest of the chosen day. A day without a manifest is not complete and is ignored.
 pub async fn open_day(reports: &Location, choice: DateChoice) -> Result<(Path, Manifest), PublishedError> {
     match choice {
         DateChoice::Day(date) => {
@@ -80,7 +80,7 @@ fn checked_version(manifest: Manifest, place: String) -> Result<Manifest, Publis
     }
 }
 
-/// A manifest of another version may also have another form.
+/// The error for a manifest that does not parse; one of another format version may have another structure.
 fn not_understood(text: &[u8], place: String, error: &serde_json::Error) -> PublishedError {
     #[derive(serde::Deserialize)]
     struct Version {

@@ -7,7 +7,7 @@ use crate::exports::LocationError;
 use crate::ids::{BatchId, SnapshotDate};
 use crate::report::ReportError;
 
-/// A nightly output that cannot be read, or not as asked.
+/// A nightly output that cannot be read, or lacks what was asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishedError {
     #[error(transparent)]
@@ -77,7 +77,7 @@ pub enum PublishedError {
 }
 
 impl PublishedError {
-    /// True where the output is sound and something that it cannot give was asked of it.
+    /// Whether the output is sound and the caller asked for something that it does not have.
     pub fn is_usage(&self) -> bool {
         matches!(
             self,
@@ -85,7 +85,7 @@ impl PublishedError {
         )
     }
 
-    /// Says that `file` does not hold what it should.
+    /// The error for a `file` whose content is not as it must be.
     pub(super) fn damaged(file: &str, reason: impl ToString) -> Self {
         Self::Damaged {
             file: file.to_owned(),
@@ -93,7 +93,7 @@ impl PublishedError {
         }
     }
 
-    /// Says that `place` cannot be reached.
+    /// The error for a `place` that cannot be reached.
     pub(super) fn unreadable(place: String, error: &object_store::Error) -> Self {
         Self::Unreadable {
             place,
@@ -102,14 +102,14 @@ impl PublishedError {
     }
 }
 
-/// As rows are read, an engine's stream carries the error.
+/// Streams of the engine carry errors of this type.
 impl From<PublishedError> for datafusion::error::DataFusionError {
     fn from(error: PublishedError) -> Self {
         Self::External(Box::new(error))
     }
 }
 
-/// What went wrong with a file of the output.
+/// Maps a Parquet error of a file of the output.
 pub(super) fn reading(file: &str) -> impl Fn(ParquetError) -> PublishedError {
     move |error| match &error {
         ParquetError::External(cause) if is_replaced(cause.downcast_ref()) => {
@@ -124,7 +124,7 @@ fn is_replaced(cause: Option<&object_store::Error>) -> bool {
     matches!(cause, Some(Precondition { .. } | NotFound { .. }))
 }
 
-/// What went wrong with values of a file of the output.
+/// Maps an Arrow error of values in a file of the output.
 pub(super) fn values(file: &str) -> impl Fn(ArrowError) -> PublishedError {
     move |error| PublishedError::damaged(file, error)
 }

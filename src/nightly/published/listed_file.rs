@@ -1,4 +1,4 @@
-//! A file that a manifest lists, opened as it is listed.
+//! Opens a file that a manifest lists, and refuses one that is not as listed.
 
 use std::sync::Arc;
 
@@ -11,16 +11,16 @@ use super::error::PublishedError;
 use crate::exports::{Location, PinnedFile};
 use crate::hex::hex;
 
-/// A file of the output, at the version that was opened.
+/// A file of the output, pinned to the version that was opened.
 #[derive(Debug, Clone)]
 pub struct ListedFile {
-    /// As people write it.
+    /// Its path or URL, for messages.
     pub name: String,
     pub pinned: PinnedFile,
 }
 
 impl ListedFile {
-    /// Opens the file, which must have so many bytes.
+    /// Opens the file, which must have `bytes` bytes.
     pub async fn open(reports: &Location, path: &Path, bytes: u64) -> Result<Self, PublishedError> {
         let name = reports.display(path);
         let object = reports.store.head(path).await.map_err(|error| match error {
@@ -41,7 +41,7 @@ impl ListedFile {
         Ok(Self { name, pinned })
     }
 
-    /// The SHA-256 of all its bytes, hexadecimal.
+    /// The SHA-256 of the whole file, in hexadecimal.
     pub async fn sha256(&self) -> Result<String, PublishedError> {
         let failed = |error: object_store::Error| match error {
             object_store::Error::Precondition { .. } | object_store::Error::NotFound { .. } => {

@@ -1,7 +1,7 @@
-//! Reads one batch's rows out of one file of the report mart.
+//! Reads one batch's rows from one file of the report mart.
 //!
-//! The file is sorted by batch: statistics of its row groups and pages say where the batch may be, its `batch_id`s there
-//! say where it is, and only those rows are decoded, in chunks that several threads take.
+//! The file is sorted by batch. Statistics of row groups and pages narrow down where the batch can be, the `batch_id`
+//! column there gives the exact rows, and only those are decoded, in chunks that several threads share.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -23,15 +23,15 @@ use crate::exports::{Location, PinnedFile};
 use crate::report::COLUMNS;
 
 const BATCH_ID: &str = "batch_id";
-/// Rows that are decoded at once: a multiple of the rows of a page, so that no page is decoded twice.
+/// Rows that are decoded at a time: a multiple of the rows of a page, so that no page is decoded twice.
 const CHUNK_ROWS: usize = 16_384;
 
-/// An open file of the mart: its footer and page index were read.
+/// An open file of the mart, whose footer and page index were read.
 #[derive(Debug)]
 pub struct MartFile {
     file: ListedFile,
     metadata: ArrowReaderMetadata,
-    /// The place of `batch_id` among the file's columns.
+    /// The position of `batch_id` among the file's columns.
     batch_id: usize,
     report_columns: ProjectionMask,
     report_schema: SchemaRef,
@@ -52,7 +52,7 @@ impl Chunk {
 }
 
 impl MartFile {
-    /// Opens the file, which must have so many bytes.
+    /// Opens the file, which must have `bytes` bytes.
     pub async fn open(reports: &Location, path: &Path, bytes: u64) -> Result<Self, PublishedError> {
         let mut file = ListedFile::open(reports, path, bytes).await?;
         let name = file.name.clone();
@@ -70,7 +70,7 @@ impl MartFile {
             .iter()
             .map(|column| place(column.name))
             .collect::<Result<Vec<_>, _>>()?;
-        // As a reader gives them.
+        // In the file's order, as the reader returns them.
         columns.sort_unstable();
         let report_schema = Arc::new(schema.project(&columns).map_err(values(&name))?);
         let report_columns = ProjectionMask::roots(metadata.parquet_schema(), columns);
@@ -83,7 +83,7 @@ impl MartFile {
         })
     }
 
-    /// As people write it.
+    /// Its path or URL, for messages.
     pub fn name(&self) -> &str {
         &self.file.name
     }
@@ -93,7 +93,7 @@ impl MartFile {
         &self.report_schema
     }
 
-    /// Where the rows of the batch are, in their order.
+    /// The chunks that hold the rows of the batch, in order.
     pub async fn find(&self, batch: &str) -> Result<Vec<Chunk>, PublishedError> {
         let mut chunks = Vec::new();
         for (row_group, group) in self.metadata.metadata().row_groups().iter().enumerate() {
@@ -105,7 +105,7 @@ impl MartFile {
         Ok(chunks)
     }
 
-    /// The report columns of the rows of a chunk.
+    /// The report columns of a chunk's rows.
     pub async fn read(&self, chunk: &Chunk) -> Result<Vec<RecordBatch>, PublishedError> {
         self.rows(chunk, self.report_columns.clone())?
             .try_collect()
@@ -113,10 +113,11 @@ impl MartFile {
             .map_err(reading(&self.file.name))
     }
 
-    /// The rows of a row group that may be the batch's, by what is known without reading any.
+    /// The rows of a row group that can be the batch's, according to the statistics of its pages.
     fn candidates(&self, row_group: usize, group: &RowGroupMetaData, batch: &str) -> Option<Range<usize>> {
         let id = batch.as_bytes();
-        // A bound may be cut short, but only outwards.
+        // Statistics may be truncated, but a truncated minimum is smaller and a truncated maximum greater than the real
+        // one.
         let is_outside =
             |min: Option<&[u8]>, max: Option<&[u8]>| min.is_some_and(|min| id < min) || max.is_some_and(|max| id > max);
         let bounds = group.column(self.batch_id).statistics();
@@ -146,7 +147,7 @@ impl MartFile {
         Some(starts[first]..end)
     }
 
-    /// Those of the rows that are the batch's.
+    /// The exact rows of the batch among the candidates.
     async fn find_within(
         &self,
         row_group: usize,
@@ -192,7 +193,7 @@ impl MartFile {
     }
 }
 
-/// Chunks of the rows, cut where pages end.
+/// Splits rows into chunks at the ends of pages.
 fn divided(row_group: usize, rows: Range<usize>) -> impl Iterator<Item = Chunk> {
     let starts = std::iter::successors((!rows.is_empty()).then_some(rows.start), move |start| {
         let next = (start / CHUNK_ROWS + 1) * CHUNK_ROWS;

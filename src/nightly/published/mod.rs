@@ -1,9 +1,9 @@
-//! Reads what a nightly run published: one batch's report from the report mart, in milliseconds and without a query, and
-//! the ratio tables.
+//! Reads what a nightly run published: one batch's report from the report mart, in milliseconds and without a query;
+//! and the ratio tables.
 //!
-//! Only what the manifest lists is trusted. A [`Published`] is one day as it was when it was opened; it keeps the manifest
-//! and the footers that it has read, so that a service holds one and asks it for many reports. Making the output, and
-//! deciding who may see a report, are left to others.
+//! Only files that the manifest lists are read. A [`Published`] is one day as it was when it was opened. It caches the
+//! manifest and the file footers, so that a service can hold one and read many reports from it. Who may see a report is
+//! decided elsewhere.
 
 mod days;
 mod error;
@@ -36,7 +36,7 @@ use listed_file::ListedFile;
 use mart_file::MartFile;
 use ratio_file::RatioFile;
 
-/// Chunks of a report that are decoded at a time.
+/// Chunks of a report that are decoded at the same time.
 const CONCURRENT_CHUNKS: usize = 4;
 
 /// One day's output.
@@ -45,17 +45,17 @@ pub struct Published {
     reports: Location,
     day: Path,
     manifest: Manifest,
-    /// The places of the batches' CSV files in the manifest, ordered by batch.
+    /// The positions of the batches' CSV files in the manifest, ordered by batch.
     csv_by_batch: Vec<u32>,
-    /// The files of the mart that hold rows, ordered by batch; opened when they are first needed.
+    /// The non-empty files of the mart, ordered by batch; opened at first use.
     mart: Vec<Listed<MartFile>>,
     ratio_tables: Vec<(RatioTable, Listed<RatioFile>)>,
 }
 
-/// A file that the manifest lists.
+/// A file of the mart that the manifest lists.
 #[derive(Debug)]
 struct Listed<File> {
-    /// Its place in the manifest.
+    /// Its position in the manifest.
     entry: usize,
     open: OnceCell<Arc<File>>,
 }
@@ -70,7 +70,7 @@ impl<File> Listed<File> {
 }
 
 impl Published {
-    /// Opens the chosen day of the output under `reports`; the latest is the newest that has a manifest.
+    /// Opens the chosen day of the output under `reports`. `latest` is the newest day with a manifest.
     pub async fn open(reports: Location, date: DateChoice) -> Result<Self, PublishedError> {
         let (day, manifest) = days::open_day(&reports, date).await?;
         let (mut csv_by_batch, mut mart, mut ratio_tables) = (Vec::new(), Vec::new(), Vec::new());
@@ -95,22 +95,22 @@ impl Published {
         })
     }
 
-    /// The days under `reports` that have a folder, complete or not.
+    /// The days that have a folder under `reports`, complete or not.
     pub(super) async fn dates(reports: &Location) -> Result<BTreeSet<SnapshotDate>, PublishedError> {
         days::dates(reports).await
     }
 
-    /// What was read and written, and how.
+    /// The manifest of the day.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
-    /// The day's folder or URL.
+    /// The day's folder or URL, for messages.
     pub fn place(&self) -> String {
         self.reports.display(&self.day)
     }
 
-    /// The batch's CSV file as the manifest lists it, with its course, tenant and rows; `None` for an unknown batch.
+    /// The manifest entry of the batch's CSV file, with its course, tenant and rows; `None` for an unknown batch.
     pub fn csv_of_batch(&self, batch: &BatchId) -> Option<&FileEntry> {
         let id = |&place: &u32| batch_id(&self.manifest, place);
         let found = self
@@ -120,8 +120,8 @@ impl Published {
         self.manifest.files.get(place as usize)
     }
 
-    /// Refuses what can no longer be chosen: settings that the mart's rows were made with. How files are written (byte-order
-    /// mark, line ends, formula safety, date format) is free.
+    /// Checks that the settings that the mart's rows depend on are still the configured ones. Settings of the files
+    /// (byte-order mark, line ends, formula safety, date format) may differ.
     pub fn check_settings(&self, config: &Config) -> Result<(), PublishedError> {
         let (made, asked) = (&self.manifest.report, &config.report);
         let zone = config.timezone.name();
@@ -187,12 +187,12 @@ impl Published {
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
     }
 
-    /// Whether both ratio tables are listed; an earlier pragati made fewer.
+    /// Whether the manifest lists both ratio tables; early versions of pragati wrote fewer.
     pub fn has_ratio_tables(&self) -> bool {
         RatioTable::ALL.iter().all(|&table| self.ratio_entry(table).is_some())
     }
 
-    /// The Parquet file of a ratio table as the manifest lists it.
+    /// The manifest entry of a ratio table's Parquet file.
     pub fn ratio_entry(&self, table: RatioTable) -> Option<&FileEntry> {
         let listed = self.listed_ratio(table)?;
         self.manifest.files.get(listed.entry)
@@ -219,7 +219,7 @@ impl Published {
         file.await?.rows(filter)
     }
 
-    /// Reads the ratio tables whole and compares them with the manifest: their columns, sizes and SHA-256.
+    /// Reads the ratio tables whole and checks their columns, sizes and SHA-256 against the manifest.
     pub async fn verify_ratio_tables(&self) -> Result<(), PublishedError> {
         for table in RatioTable::ALL {
             let entry = self.ratio_entry(table).ok_or_else(|| self.no_ratio_table(table))?;
@@ -245,7 +245,7 @@ impl Published {
         }
     }
 
-    /// The file of the mart with the batch's rows; where it has none, any: all have the same columns.
+    /// The file of the mart with the batch's rows. For a batch without rows, any file: all have the same columns.
     async fn mart_file_of(&self, batch: &BatchId, rows: u64) -> Result<Arc<MartFile>, PublishedError> {
         let id = batch.as_str();
         let holds = |file: &&Listed<MartFile>| match &self.manifest.files[file.entry].content {
@@ -278,7 +278,7 @@ impl Published {
     }
 }
 
-/// The batch of the CSV file at a place of the manifest.
+/// The batch id of the CSV file at a position of the manifest.
 fn batch_id(manifest: &Manifest, place: u32) -> &str {
     match &manifest.files[place as usize].content {
         Content::ReportCsv { batch_id, .. } => batch_id,

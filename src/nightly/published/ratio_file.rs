@@ -1,4 +1,5 @@
-//! Reads a ratio table, whole or the rows of one level, course or tenant: row groups that cannot hold them are skipped.
+//! Reads a ratio table, whole or the rows of one level, course or tenant. Row groups that cannot have such rows are
+//! skipped.
 
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ use crate::exports::Location;
 use crate::nightly::ratio_table::RatioTable;
 use crate::ratio::Level;
 
-/// Which rows of a ratio table are wanted. `None` stands for any.
+/// Selects rows of a ratio table. `None` selects any value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RatioFilter {
     pub level: Option<Level>,
@@ -28,17 +29,17 @@ pub struct RatioFilter {
     pub tenant_id: Option<String>,
 }
 
-/// An open file of a ratio table: its footer was read.
+/// An open file of a ratio table, whose footer was read.
 #[derive(Debug)]
 pub struct RatioFile {
     file: ListedFile,
     metadata: ArrowReaderMetadata,
-    /// The places of the table's columns in the file.
+    /// The positions of the table's columns in the file.
     columns: Vec<usize>,
 }
 
 impl RatioFilter {
-    /// The columns that must have a value.
+    /// The columns that are filtered, with the wanted values.
     fn wanted(&self) -> Vec<(&'static str, &str)> {
         let wanted = [
             ("level", self.level.map(Level::name)),
@@ -53,7 +54,7 @@ impl RatioFilter {
 }
 
 impl RatioFile {
-    /// Opens the file, which must have so many bytes and the table's columns.
+    /// Opens the file, which must have `bytes` bytes and the table's columns.
     pub async fn open(reports: &Location, path: &Path, bytes: u64) -> Result<Self, PublishedError> {
         let mut file = ListedFile::open(reports, path, bytes).await?;
         let metadata = ArrowReaderMetadata::load_async(&mut file.pinned, ArrowReaderOptions::new())
@@ -75,7 +76,7 @@ impl RatioFile {
         })
     }
 
-    /// The rows that pass the filter, in their order, with the columns of [`RatioTable::schema`].
+    /// The rows that pass the filter, in the table's order, with the columns of [`RatioTable::schema`].
     pub fn rows(&self, filter: &RatioFilter) -> Result<SendableRecordBatchStream, PublishedError> {
         let name = self.file.name.clone();
         let wanted: Vec<(&str, String)> = filter
@@ -101,7 +102,7 @@ impl RatioFile {
         Ok(Box::pin(RecordBatchStreamAdapter::new(RatioTable::schema(), rows)))
     }
 
-    /// Whether a row group may have rows with that id, by what is known without reading any.
+    /// Whether a row group can have rows with that id, according to its statistics.
     fn may_hold(&self, group: &RowGroupMetaData, column: &str, id: &str) -> bool {
         let Ok(place) = RatioTable::schema().index_of(column) else {
             return true;
@@ -112,14 +113,15 @@ impl RatioFile {
         if statistics.null_count_opt() == u64::try_from(group.num_rows()).ok() {
             return false;
         }
-        // A bound may be cut short, but only outwards.
+        // Statistics may be truncated, but a truncated minimum is smaller and a truncated maximum greater than the real
+        // one.
         let is_after = statistics.min_bytes_opt().is_some_and(|min| id.as_bytes() < min);
         let is_before = statistics.max_bytes_opt().is_some_and(|max| id.as_bytes() > max);
         !is_after && !is_before
     }
 }
 
-/// The rows with these values, as the table has them.
+/// The rows with these values, with the columns of the table.
 fn matching(rows: &RecordBatch, columns: &[usize], wanted: &[(&str, String)]) -> Result<RecordBatch, ArrowError> {
     let schema = RatioTable::schema();
     let fields = schema.fields().iter().zip(columns);

@@ -1,4 +1,4 @@
-//! How [`WriteReports`] travels.
+//! The codec of [`WriteReports`].
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::engine::cluster::{NodeCodec, PlanCodec, decode_plan, encode_plan};
 use crate::exports::plan_nodes;
 use crate::report::shares::{Bounds, Recipe, RowsToComeNode, TablePlan};
 
-/// The nodes of nightly plans. An executor says where its temporary files go.
+/// The codecs of the plan nodes of a nightly run. `folder` is an executor's folder of temporary files.
 pub fn nodes(folder: Option<&Path>) -> Vec<Arc<dyn NodeCodec>> {
     let folder = folder.map(Path::to_owned);
     let of_reports: [Arc<dyn NodeCodec>; 2] = [Arc::new(WriteReportsNode { folder }), Arc::new(RowsToComeNode)];
@@ -36,7 +36,7 @@ struct Held {
     last_ids: Vec<String>,
     #[prost(uint64, tag = "4")]
     details_bytes: u64,
-    /// As JSON.
+    /// The CSV style as JSON.
     #[prost(string, tag = "5")]
     style: String,
     #[prost(oneof = "HeldOutput", tags = "6, 7")]

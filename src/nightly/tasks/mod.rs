@@ -1,7 +1,7 @@
-//! The nightly reports of a cluster: its tasks write the files of their own batches, this process publishes them.
+//! The nightly reports on a cluster: tasks write the files of their own batches, and this process publishes them.
 //!
-//! A task writes under names of its own and moves each finished file to its place, so that a task that is tried again, or
-//! goes on after it was given up, replaces files by the same bytes and no more.
+//! A task writes files under unique names and renames each when it is finished. So attempts of the same task can
+//! overlap: they replace files by files with the same bytes.
 
 mod codec;
 mod node;
@@ -28,12 +28,12 @@ use crate::report::shares::{part_number, share_out};
 use crate::report::{ALL_REPORTS, CsvStyle};
 use node::{FILES, WriteReports};
 
-/// The functions that plans of tasks call, beside the engine's.
+/// The SQL functions that the plans of tasks call, beside the engine's.
 pub fn functions() -> [datafusion::logical_expr::ScalarUDF; 2] {
     [nonblank(), part_number()]
 }
 
-/// Has the reports of all batches written by tasks; gives the files in the order of a single process.
+/// Writes the reports of all batches by tasks. Returns the files in the order of a single-process run.
 pub(super) async fn write_reports(run: &Run<'_>, cluster: &Cluster) -> Result<Vec<FileEntry>, NightlyError> {
     let output = match run.upload {
         None => TaskOutput::Folder(run.staged.path().to_owned()),
@@ -64,7 +64,7 @@ pub(super) async fn write_reports(run: &Run<'_>, cluster: &Cluster) -> Result<Ve
     run.progress.batches(reports);
     run.progress.batches_written(reports);
 
-    // A part without batches is in no task's share; its file of the mart, without rows, belongs to the output all the same.
+    // A part without batches is in no task's share, but its empty file of the mart belongs to the output.
     let written: HashSet<String> = files.iter().map(|file| file.path.clone()).collect();
     super::staged::make_folder(&run.staged.path().join(layout::MART))?;
     let mut empty = Vec::new();
@@ -79,7 +79,7 @@ pub(super) async fn write_reports(run: &Run<'_>, cluster: &Cluster) -> Result<Ve
     Ok(files)
 }
 
-/// Reports come before the mart, each in their order.
+/// Orders reports before files of the mart, each by path.
 fn place(file: &FileEntry) -> (bool, &str) {
     match &file.content {
         Content::ReportCsv { batch_id, .. } => (false, batch_id),

@@ -1,4 +1,4 @@
-//! The plan node that writes reports.
+//! The plan node by which the tasks of a cluster write reports.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -32,25 +32,25 @@ use crate::nightly::Progress;
 use crate::report::shares::{Everybody, Recipe, SharedOut, Workplace};
 use crate::report::{CsvStyle, ReportGroup};
 
-/// The one column of what is given: an entry of the manifest, as JSON.
+/// The only output column: a manifest entry as JSON.
 pub const FILES: &str = "file";
 
-/// Writes the reports of the parts that its exchanged inputs bring to a partition; gives a row a file.
+/// Writes the reports of the parts in a partition of its exchanged inputs. Gives a row for each file.
 #[derive(Clone)]
 pub struct WriteReports {
     exchanged: [Arc<dyn ExecutionPlan>; 3],
     pub recipe: Arc<Recipe>,
     pub style: CsvStyle,
     pub output: TaskOutput,
-    /// Where a task keeps temporary files; known to executors alone.
+    /// Folder of a task's temporary files; set on executors only.
     folder: Option<PathBuf>,
-    /// Read once for all partitions that a task has.
+    /// All users, read once for all partitions of a task.
     everybody: Arc<OnceCell<Everybody>>,
     properties: Arc<PlanProperties>,
 }
 
 impl WriteReports {
-    /// Writes to `output`.
+    /// A node that writes to `output`.
     pub fn new(shared_out: SharedOut, style: CsvStyle, output: TaskOutput) -> Self {
         Self::over(shared_out.exchanged, Arc::new(shared_out.recipe), style, output, None)
     }
@@ -80,7 +80,7 @@ impl WriteReports {
         }
     }
 
-    /// The files of a partition, part by part.
+    /// Writes the files of a partition, part by part.
     async fn write(
         self,
         partition: usize,
@@ -129,7 +129,7 @@ fn rows(files: &[FileEntry]) -> Result<RecordBatch> {
     )?)
 }
 
-/// What the scheduler is told. It tries a task again, elsewhere perhaps, where the trouble was with files or the network.
+/// The error for the scheduler. It retries a task, perhaps on another executor, where the cause was an I/O error.
 fn failed(error: NightlyError) -> DataFusionError {
     match &error {
         NightlyError::Upload { .. } | NightlyError::Unwritable { .. } | NightlyError::DiskFull(_) => {
@@ -139,7 +139,7 @@ fn failed(error: NightlyError) -> DataFusionError {
     }
 }
 
-/// Nobody watches a task.
+/// A progress receiver that ignores progress: nobody watches a task.
 struct Unwatched;
 
 impl Progress for Unwatched {
@@ -175,7 +175,7 @@ impl ExecutionPlan for WriteReports {
         self.exchanged.iter().collect()
     }
 
-    /// Partitions of the same number belong together, as the exchanges made them.
+    /// The inputs are partitioned alike by their exchanges, so partition N of each input belongs to task N.
     fn input_distribution_requirements(&self) -> InputDistributionRequirements {
         InputDistributionRequirements::new(vec![Distribution::UnspecifiedDistribution; self.exchanged.len()])
     }

@@ -1,4 +1,4 @@
-//! Where tasks put finished files.
+//! Where the tasks of a cluster put finished files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,20 +9,21 @@ use super::super::staged::{StagedOutput, make_folder, remove_staging_folders};
 use super::super::upload;
 use crate::exports::Location;
 
-/// The output of a run in the making.
+/// The output of a run that is not published yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TaskOutput {
-    /// A folder of a file system that all processes of the cluster share.
+    /// A folder on a file system that all processes of the cluster share.
     Folder(PathBuf),
     /// The URL of a folder in an object store.
     Store(String),
 }
 
 impl TaskOutput {
-    /// A folder for files that are not finished; what is in `folder` may be removed by anyone once its writer is gone.
+    /// Creates a folder for unfinished files. Local files are staged in the output folder; those for a store are staged
+    /// in `folder`, whose leftovers any task may remove.
     pub fn stage(&self, folder: &Path) -> Result<StagedOutput, NightlyError> {
         match self {
-            // On the same file system, so that moving a file is one step.
+            // On the same file system, so that publishing a file is a rename.
             Self::Folder(output) => StagedOutput::new_in(output),
             Self::Store(_) => StagedOutput::new_among_others(folder),
         }
@@ -54,11 +55,11 @@ impl TaskOutput {
         }
     }
 
-    /// Removes the unfinished files of tasks that were killed.
+    /// Removes unfinished files of tasks that were killed.
     pub fn remove_leftovers(&self) -> Result<(), NightlyError> {
         match self {
             Self::Folder(output) => remove_staging_folders(output),
-            // Theirs are among the temporary files of each executor.
+            // They are among each executor's temporary files.
             Self::Store(_) => Ok(()),
         }
     }

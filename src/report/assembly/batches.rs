@@ -1,4 +1,4 @@
-//! The directory of batches: a number for every id, the part that it belongs to, and what reports show of it.
+//! The directory of batches: gives every batch id a number and a part, and knows what reports show of the batch.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -11,21 +11,22 @@ use super::super::ReportBatch;
 use super::super::error::ReportError;
 use super::IdRange;
 
-/// Batches by number. Those of `batches` come first, ordered by id; others, whom only enrolments name, after them.
+/// Batches by number. Those of the table `batches` come first, ordered by id; batches that only enrolments name come
+/// after.
 pub struct Batches {
     listed: Arc<Listed>,
     bounds: Arc<Bounds>,
     unlisted: Mutex<HashMap<String, Unlisted>>,
 }
 
-/// The batches of the table, by number.
+/// The batches of the table `batches`, by number.
 struct Listed {
     batches: Vec<ReportBatch>,
     numbers: HashMap<String, u32, FixedState>,
     parts: Vec<usize>,
 }
 
-/// Where parts end: the last id of each but the last, in order.
+/// The bounds of parts: the last batch id of each part but the last, in ascending order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Bounds(Vec<String>);
 
@@ -34,18 +35,18 @@ pub struct Bounds(Vec<String>);
 struct Unlisted {
     number: u32,
     part: usize,
-    /// The smallest that its enrolments name.
+    /// The least course id that its enrolments name.
     course_id: Option<String>,
 }
 
-/// A batch's number and part.
+/// The number and the part of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     pub number: u32,
     pub part: usize,
 }
 
-/// Every batch, ranked by id.
+/// Every batch, with its rank in the order of ids.
 pub struct RankedBatches {
     rank_of: Vec<u32>,
     /// Parts by rank.
@@ -56,16 +57,16 @@ pub struct RankedBatches {
 }
 
 impl Bounds {
-    /// Bounds at these ids, which are in order.
+    /// Parts that end at `last_ids`, which are in ascending order.
     #[cfg(any(test, feature = "cluster"))]
     pub fn new(last_ids: Vec<String>) -> Self {
         Self(last_ids)
     }
 
-    /// Divides batches, which are ordered by id, into so many parts of about as many batches.
+    /// Divides batches, which are ordered by id, into `part_count` parts of about as many batches each.
     fn dividing(listed: &[ReportBatch], part_count: usize) -> Self {
         let last_of = |part: usize| {
-            // The first place of the next part: place * part_count / listed > part.
+            // The first position of the next part: position * part_count / listed > part.
             let end = ((part + 1) * listed.len()).div_ceil(part_count);
             end.checked_sub(1).map(|place| listed[place].batch_id.clone())
         };
@@ -89,7 +90,7 @@ impl Bounds {
 }
 
 impl Batches {
-    /// A directory of `listed`, which are ordered by id, in so many parts; in one where there is none.
+    /// A directory of `listed`, which are ordered by id, in `part_count` parts; in one part where there is no batch.
     pub fn new(listed: Vec<ReportBatch>, part_count: usize) -> Self {
         let bounds = Bounds::dividing(&listed, part_count);
         Self::within(listed, Arc::new(bounds))
@@ -113,7 +114,7 @@ impl Batches {
         }
     }
 
-    /// The same directory before anything was added to it.
+    /// The same directory without the batches that enrolments added.
     pub fn as_listed(&self) -> Self {
         Self {
             listed: Arc::clone(&self.listed),
@@ -122,7 +123,7 @@ impl Batches {
         }
     }
 
-    /// Where its parts end.
+    /// The bounds of its parts.
     #[cfg(any(test, feature = "cluster"))]
     pub fn bounds(&self) -> &Bounds {
         &self.bounds
@@ -133,7 +134,7 @@ impl Batches {
         self.bounds.part_count()
     }
 
-    /// The ids that the batches of some parts have, listed or not.
+    /// The range of batch ids that fall into these parts, whether or not the batches are listed.
     pub fn ids_of(&self, parts: Range<usize>) -> IdRange {
         let last_of = |part: usize| self.bounds.last_ids().get(part).cloned();
         IdRange {
@@ -142,12 +143,12 @@ impl Batches {
         }
     }
 
-    /// The part of the batch of that id, listed or not.
+    /// The part of a batch id, whether or not the batch is listed.
     pub fn part_of(&self, id: &str) -> usize {
         self.bounds.part_of(id)
     }
 
-    /// The place of a batch that is listed or was named by an enrolment.
+    /// The number and part of a known batch.
     pub fn find(&self, id: &str) -> Option<Place> {
         self.find_listed(id).or_else(|| {
             let unlisted = self.unlisted.lock().unwrap_or_else(PoisonError::into_inner);
@@ -158,7 +159,8 @@ impl Batches {
         })
     }
 
-    /// The place of the batch that an enrolment names, with the course that it names.
+    /// The number and part of the batch that an enrolment names; an unknown batch is added, with the course that it
+    /// names.
     pub fn find_or_add(&self, id: &str, course_id: Option<&str>) -> Result<Place, ReportError> {
         if let Some(place) = self.find_listed(id) {
             return Ok(place);
@@ -190,7 +192,7 @@ impl Batches {
         })
     }
 
-    /// The directory with ranks, and every batch in order, once no more batches come.
+    /// Ranks all batches by id, once all enrolments are read, and lists them in that order.
     pub fn ranked(self) -> (RankedBatches, Vec<ReportBatch>) {
         let listed = (0u32..).zip(self.listed.batches.iter().zip(&self.listed.parts));
         let mut all: Vec<(ReportBatch, Place)> = listed
@@ -226,12 +228,12 @@ impl Batches {
 }
 
 impl RankedBatches {
-    /// A batch's place in the order of ids.
+    /// The rank of a batch in the order of ids.
     pub fn rank_of(&self, number: u32) -> u32 {
         self.rank_of[number as usize]
     }
 
-    /// The number of batches in a part and all parts before it; none before the first part.
+    /// The number of batches in a part and all parts before it; 0 for `None`.
     pub fn end_of_part(&self, part: Option<usize>) -> usize {
         part.map_or(0, |part| self.parts.partition_point(|&other| other <= part))
     }

@@ -1,8 +1,8 @@
-//! What reports show of each user, one record a user: in memory, or in a temporary file where memory is short.
+//! What reports show of each user, as one record a user: in memory, or in a temporary file where memory is limited.
 //!
-//! A row of a report needs all of a user's texts. In columns they would be in twenty places all over memory, and waiting
-//! for these cost more than writing the row; a record is one place. Of texts that many users share, such as the names of
-//! districts, it holds the number.
+//! A report row needs all of a user's texts. In columns these would be in twenty places all over memory, and waiting
+//! for them cost more than writing the row; a record is in one place. For texts that many users share, such as names of
+//! districts, a record holds the number of the text.
 
 use std::fs::File;
 use std::io;
@@ -18,35 +18,35 @@ use datafusion::execution::memory_pool::MemoryReservation;
 use super::shared_texts::SharedTexts;
 use super::users::Sharing;
 
-/// Records are gathered into blocks of this size: in memory to grow without moving, for a file to write them at once.
+/// Bytes of a block of records: in memory, blocks grow without moving records; in a file, a block is one write.
 const BLOCK_BYTES: usize = 1 << OFFSET_BITS;
-/// Bits of an offset in a block. A longer record has a block of its own.
+/// Bits of an offset in a block. A longer record gets a block of its own.
 const OFFSET_BITS: u32 = 20;
-/// Numbers are digits of this many bits, the lowest first; so that a record as a whole is valid UTF-8.
+/// Bits of a digit. Numbers are written as digits, the lowest first, so that a whole record is valid UTF-8.
 const DIGIT_BITS: u32 = 6;
-/// Says that another digit follows.
+/// The bit of a digit that says that another one follows.
 const MORE: u8 = 1 << DIGIT_BITS;
-/// Records fetched at a time: few enough to stay in the processor's nearest cache until they are taken apart.
+/// Records that are fetched at a time: few enough to stay in the first-level cache until they are decoded.
 const FETCHED: usize = 64;
 const CACHE_LINE: usize = 64;
-/// Bytes of the blocks that a column's texts are copied into.
+/// Bytes of the blocks that a column of texts is copied into.
 const COLUMN_BLOCK_BYTES: u32 = 128 * 1024;
 
-/// Records by number, which come in any order.
+/// Collects records by number, in any order.
 pub struct DetailsBuilder {
     columns: Vec<ColumnBuilder>,
     places: Vec<Place>,
     store: Store,
 }
 
-/// Records by number. A record is the number of digits, the digits of a number for each column, and the texts of those that
-/// users have for themselves. The number is 0 for a missing text; for others it is one more than the length of the text, or
-/// than its number among those that users share.
+/// Records by number. A record is the number of its digits, the digits of a number for each column, and the texts of
+/// unshared columns. A column's number is 0 for a missing text; otherwise it is one more than the length of the text,
+/// or than the number of a shared text.
 pub struct Details {
     columns: Vec<Column>,
     places: Vec<Place>,
     store: Store,
-    /// Held as long as the records.
+    /// Reserved as long as the records exist.
     _memory: MemoryReservation,
 }
 
@@ -60,8 +60,8 @@ enum Column {
     Shared(StringViewArray),
 }
 
-/// Where a record starts, and in the lowest bits its length. The start is the offset in the file; in memory, the block above
-/// the offset in it.
+/// Where a record starts, with its length in the lowest bits. The start is an offset in the file; in memory, the number
+/// of the block above the offset in the block.
 #[derive(Debug, Clone, Copy, Default)]
 struct Place(u64);
 
@@ -90,19 +90,18 @@ enum Store {
     File {
         file: File,
         written: u64,
-        /// What is not written yet.
+        /// Bytes that are not written to the file yet.
         block: String,
     },
 }
 
 impl DetailsBuilder {
-    /// So many empty records, of these columns; they will be kept in memory.
+    /// A builder of `records` records with these columns, in memory.
     pub fn in_memory(records: usize, columns: impl Iterator<Item = Sharing>) -> Self {
         Self::new(records, columns, Store::Memory(Vec::new()))
     }
 
-    /// So many empty records, of these columns; they will be kept in a file without a name, in `folder`. What users share
-    /// stays in memory.
+    /// A builder of `records` records with these columns, in an unnamed file in `folder`. Shared texts stay in memory.
     pub fn in_file(records: usize, columns: impl Iterator<Item = Sharing>, folder: &Path) -> io::Result<Self> {
         let store = Store::File {
             file: tempfile::tempfile_in(folder)?,
@@ -124,7 +123,7 @@ impl DetailsBuilder {
         }
     }
 
-    /// Memory that is used, in bytes.
+    /// Bytes of memory in use.
     pub fn allocation_size(&self) -> usize {
         let records = match &self.store {
             Store::Memory(blocks) => blocks.iter().map(String::capacity).sum(),
@@ -137,7 +136,7 @@ impl DetailsBuilder {
         self.places.capacity() * size_of::<Place>() + records + shared.sum::<usize>()
     }
 
-    /// Fills the records of these numbers, one a row; the columns are text.
+    /// Fills the records of these numbers, one a row, from text columns.
     pub fn fill(&mut self, numbers: &[Option<u32>], columns: &[ArrayRef]) -> Result<()> {
         let cells = self.columns.iter_mut().zip(columns).map(|(column, texts)| {
             let Some(texts) = texts.as_string_view_opt() else {
@@ -160,7 +159,7 @@ impl DetailsBuilder {
         Ok(())
     }
 
-    /// The records, whose memory is accounted for.
+    /// Completes the records; `memory` accounts for them.
     pub fn finish(mut self, memory: MemoryReservation) -> Result<Details> {
         self.store.finish()?;
         let finished = |column| match column {
@@ -176,7 +175,7 @@ impl DetailsBuilder {
     }
 }
 
-/// One more than the number of each text, 0 where it is missing.
+/// One more than the dictionary number of each text; 0 where it is missing.
 fn shared_numbers(shared: &mut SharedTexts, texts: &StringViewArray) -> Result<Vec<usize>> {
     let number = |text: Option<&str>| match text {
         None => Ok(0),
@@ -192,7 +191,7 @@ enum Cells<'a> {
 }
 
 impl Cells<'_> {
-    /// The number that stands for the text of a row.
+    /// The number that a record holds for the column.
     fn number(&self, row: usize) -> usize {
         match self {
             Self::Own(texts) if texts.is_null(row) => 0,
@@ -202,7 +201,7 @@ impl Cells<'_> {
     }
 }
 
-/// What is taken of a column.
+/// A column in the making, while records are decoded.
 enum Taken<'a> {
     Own(StringViewBuilder),
     Shared(&'a StringViewArray, UInt32Builder),
@@ -225,7 +224,7 @@ impl Taken<'_> {
 }
 
 impl Details {
-    /// The texts of some records, column by column; those of `None` are missing.
+    /// The texts of some records as columns; NULLs for `None`.
     pub fn take(&self, numbers: &[Option<u32>]) -> Result<Vec<ArrayRef>> {
         let mut columns: Vec<Taken> = self.columns.iter().map(|column| empty(column, numbers.len())).collect();
         let mut fetched = Vec::new();
@@ -296,7 +295,7 @@ fn decode(record: Option<&str>, columns: &mut [Taken]) -> Result<()> {
 }
 
 impl Store {
-    /// Appends a record and tells where it starts.
+    /// Appends a record and returns where it starts.
     fn append(&mut self, record: &str) -> io::Result<u64> {
         match self {
             Self::Memory(blocks) => {
@@ -350,7 +349,7 @@ fn in_blocks(blocks: &[String], place: Place) -> &str {
     &block[start..start + place.length()]
 }
 
-/// Touches all records before any is taken apart, so that the processor waits for all at the same time.
+/// Touches all records before any is decoded, so that the processor waits for all memory accesses at the same time.
 fn fetch(records: &[Option<&str>]) {
     let lines = records
         .iter()

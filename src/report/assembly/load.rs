@@ -1,4 +1,4 @@
-//! Reads the snapshot's tables into directories and numbers, several partitions at a time.
+//! Reads the snapshot's tables into directories and numbered rows, several partitions at a time.
 
 use std::sync::Arc;
 
@@ -22,30 +22,30 @@ use super::tables::Tables;
 use super::users::{Strangers, UserIds, Users, detail_columns, user_columns};
 use crate::engine::{EngineError, compacted};
 
-/// The users are in the first of these in which no id stands twice. The second is dearer to read.
+/// Where users are read from: the first of these in which no id is repeated. The second one is slower.
 pub const USER_TABLES: [&str; 2] = ["users", "distinct_users"];
 
-/// What is read of the other tables.
+/// The columns that are read of the other tables.
 const ENROLMENT_COLUMNS: [&str; 5] = ["user_id", "batch_id", "course_id", "enrolled_at", "active"];
 const PROGRESS_COLUMNS: [&str; 4] = ["user_id", "batch_id", "progress_percent", "completed_at"];
 const BATCH_COLUMNS: [&str; 3] = ["batch_id", "course_id", "tenant_id"];
 
-/// What errors say was being read.
+/// What is being read, in error messages.
 const DETAILS: &str = "the details of users";
 
-/// Batches of rows that wait for who reads the partitions of a table as one.
+/// Record batches that are buffered while partitions are read as one stream.
 const BATCHES_AHEAD: usize = 2;
 
-/// The enrolments of all parts, and everybody and everything that they name.
+/// The enrolments of all parts, and the users and batches that they name.
 pub struct Enrolments {
     pub users: Arc<Users>,
     pub strangers: Arc<Strangers>,
     pub batches: Arc<Batches>,
-    /// By part.
+    /// Rows by part.
     pub rows: Vec<Pieces<Enrolment>>,
 }
 
-/// What is read of a table, but for those of users.
+/// The columns that are read of a table other than `users`.
 #[cfg(feature = "cluster")]
 pub fn columns_of(table: &str) -> &'static [&'static str] {
     match table {
@@ -55,7 +55,7 @@ pub fn columns_of(table: &str) -> &'static [&'static str] {
     }
 }
 
-/// The batches of the table, without duplicates, in the order of their ids.
+/// The batches of the table in scope, each once, ordered by id.
 pub async fn batches(tables: &dyn Tables, scope: Scope<'_>) -> Result<Vec<ReportBatch>, ReportError> {
     let rows = tables.read("distinct_batches", &BATCH_COLUMNS, scope).await?;
     let rows = gathered(rows, "table batches").await?;
@@ -80,7 +80,7 @@ pub async fn progress_rows(
     tables.read("course_progress", &PROGRESS_COLUMNS, scope).await
 }
 
-/// Some rows of a table, read to their end and with nothing of what they were read among.
+/// Collects the rows, compacted.
 pub async fn gathered(
     rows: Vec<SendableRecordBatchStream>,
     what: &'static str,
@@ -89,7 +89,7 @@ pub async fn gathered(
     of_each_batch(rows, what, own_rows).await
 }
 
-/// A directory of those whom some rows name.
+/// A directory of the users that some rows name.
 pub fn named_users(tables: &dyn Tables, rows: &[RecordBatch]) -> Result<Users, ReportError> {
     Users::distinct(ids_in(rows)?, directory_memory(tables))
 }
@@ -99,7 +99,7 @@ fn ids_in(rows: &[RecordBatch]) -> Result<UserIds, ReportError> {
     Ok(UserIds::joined(ids.collect::<Result<_, ReportError>>()?))
 }
 
-/// Partitions that are read at the same time, as one stream; none where there is no partition.
+/// Reads partitions at the same time as one stream; `None` where there is no partition.
 fn as_one(partitions: Vec<SendableRecordBatchStream>) -> Option<SendableRecordBatchStream> {
     let schema = partitions.first()?.schema();
     let mut all = RecordBatchReceiverStreamBuilder::new(schema, BATCHES_AHEAD * partitions.len());
@@ -118,7 +118,7 @@ fn as_one(partitions: Vec<SendableRecordBatchStream>) -> Option<SendableRecordBa
     Some(all.build())
 }
 
-/// The users of a table without duplicates, and the table that they were found in.
+/// The users of a table in which no id is repeated, and the name of that table.
 pub async fn users(tables: &dyn Tables) -> Result<(Arc<Users>, &'static str), ReportError> {
     for table in USER_TABLES {
         let rows = tables.read(table, &["user_id"], Scope::Everything).await?;
@@ -131,7 +131,7 @@ pub async fn users(tables: &dyn Tables) -> Result<(Arc<Users>, &'static str), Re
     Err(repeated_users())
 }
 
-/// The users who are wanted, without duplicates, with their details.
+/// The users in `wanted` that the export has, each once, with their details.
 pub async fn wanted_users(tables: &dyn Tables, wanted: Users) -> Result<(Arc<Users>, Arc<Details>), ReportError> {
     let wanted = Arc::new(wanted);
     let columns: Vec<&'static str> = user_columns().collect();
@@ -157,7 +157,7 @@ pub async fn wanted_users(tables: &dyn Tables, wanted: Users) -> Result<(Arc<Use
     Err(repeated_users())
 }
 
-/// Fills the details of all users, from the table that they were found in.
+/// Reads the details of all users from the table that their ids came from.
 pub async fn details(
     tables: &dyn Tables,
     table: &'static str,
@@ -173,7 +173,7 @@ pub async fn details(
         memory
             .try_resize(details.allocation_size())
             .map_err(EngineError::running(DETAILS))?;
-        // So that the other tables are read at the same time.
+        // Yields, so that the other tables are read at the same time.
         tokio::task::yield_now().await;
     }
     Ok(details.finish(memory).map_err(EngineError::running(DETAILS))?)
@@ -212,7 +212,7 @@ fn only_wanted(rows: &RecordBatch, wanted: &Users) -> Result<RecordBatch, Report
     Ok(compacted(&kept).map_err(EngineError::running("table users"))?)
 }
 
-/// The enrolments by part. Strangers, and batches that only enrolments name, get numbers too.
+/// Reads the enrolments by part. Unknown users and batches get numbers too.
 pub async fn enrolments(
     rows: Vec<SendableRecordBatchStream>,
     users: Arc<Users>,
@@ -232,7 +232,7 @@ pub async fn enrolments(
     })
 }
 
-/// The progress by part, of those who are enrolled somewhere.
+/// Reads the progress of enrolled users, by part.
 pub async fn progress(
     rows: Vec<SendableRecordBatchStream>,
     enrolments: &Enrolments,
@@ -246,7 +246,7 @@ pub async fn progress(
     read.await
 }
 
-/// What `read` makes of each batch of all partitions, which are read at the same time.
+/// Applies `read` to each record batch of all partitions, which are read at the same time.
 async fn of_each_batch<R: Send + 'static>(
     rows: Vec<SendableRecordBatchStream>,
     what: &'static str,
@@ -259,7 +259,7 @@ async fn of_each_batch<R: Send + 'static>(
     Ok(made.await?.into_iter().flatten().collect())
 }
 
-/// Reads all partitions of `rows` at the same time; `add` puts the rows of a batch into their parts.
+/// Reads all partitions at the same time; `add` distributes the rows of a record batch to their parts.
 async fn read_partitions<R: Send + 'static>(
     rows: Vec<SendableRecordBatchStream>,
     what: &'static str,

@@ -1,12 +1,12 @@
-//! Assembles the rows of reports, of all at once or of one, sorted and without joining text.
+//! Assembles the sorted rows of one report or of all reports without joining or sorting text.
 //!
-//! The rows are those of `queries/reports/enrolment_details.sql`; the query says what they are, this module makes them
-//! fast. Joins and sorts over millions of text ids cost more than everything else in a nightly run, so ids become
+//! The rows are those of `queries/reports/enrolment_details.sql`; the query defines them, this module is a fast way to
+//! get them. Joins and sorts over millions of text ids cost more than everything else in a nightly run. So ids become
 //! numbers first: users and batches are read into directories, enrolments and progress shrink to a few bytes a row, and
-//! only those are sorted. The details of a user are fetched when a row is written, a chunk of rows at a time.
+//! only those are sorted. The details of a user are looked up when a row is written, a chunk of rows at a time.
 //!
-//! Batches are divided into parts, ranges of their ids; a part is sorted, deduplicated and merged by whoever reads it.
-//! Parts depend on the data alone, so output that is written part by part is the same for any number of threads.
+//! Batches are divided into parts, which are ranges of batch ids. A part is sorted, deduplicated and merged when it is
+//! read. Parts depend on the data alone, so output that is written part by part is the same for any number of threads.
 
 mod batches;
 mod details;
@@ -51,18 +51,18 @@ pub use tables::Tables;
 pub use users::user_columns;
 use users::{RankedUsers, Users, detail_columns};
 
-/// Enrolments of a part, on average: few enough to sort within the processor's caches, enough to fill row groups.
+/// Average enrolments of a part: few enough to sort within the processor's caches, enough to fill Parquet row groups.
 const PART_ROWS: u64 = 200_000;
-/// More parts than these would be many small files.
+/// The largest number of parts; more would be many small files.
 const MOST_PARTS: u64 = 4_096;
 
-/// Some reports, ready to be read part by part.
+/// The reports in scope, ready to be read part by part.
 pub struct Assembly {
-    /// Every batch of these that has a report, ordered by id.
+    /// Every batch in scope that has a report, ordered by id.
     pub batches: Vec<ReportBatch>,
-    /// For each part, the number of these batches in it and all parts before it.
+    /// For each part, the number of batches in it and all parts before it.
     pub part_ends: Vec<usize>,
-    /// For each part, about how many rows it has.
+    /// For each part, the estimated number of rows.
     pub part_sizes: Vec<usize>,
     /// The rows of `enrolment_details`, one partition a part, each sorted by batch and user.
     pub details: Vec<Arc<dyn PartitionStream>>,
@@ -80,29 +80,29 @@ impl Assembly {
 #[derive(Debug, Clone, Copy)]
 pub enum Scope<'a> {
     Everything,
-    /// Of the tables, no more is kept than these batches need.
+    /// Reports of batches in this range of ids; only the rows that they need are kept.
     Range(&'a IdRange),
-    /// Of the tables, no more is kept than this batch needs.
+    /// The report of this batch; only the rows that it needs are kept.
     OneBatch(&'a BatchId),
 }
 
-/// A range of batch ids.
+/// A range of batch ids: greater than `after` and at most `up_to`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdRange {
-    /// Not this id, nor those before it.
+    /// The exclusive lower bound.
     pub after: Option<String>,
-    /// This id and those before it.
+    /// The inclusive upper bound.
     pub up_to: Option<String>,
 }
 
-/// Where the details of users are kept.
+/// Where the details of users are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DetailsPlace {
     Memory,
     TemporaryFile,
 }
 
-/// All users of the snapshot. Their details are read when they are first needed, while other tables are.
+/// All users of the snapshot. Their details are read at first use, while other tables are read.
 pub struct Everybody {
     users: Arc<Users>,
     table: &'static str,
@@ -111,7 +111,7 @@ pub struct Everybody {
 }
 
 impl Everybody {
-    /// Reads their ids. Their details will be kept in memory.
+    /// Reads the ids of all users. Details will be stored in memory.
     pub async fn read(tables: &dyn Tables) -> Result<Self, ReportError> {
         let (users, table) = load::users(tables).await?;
         Ok(Self {
@@ -122,12 +122,12 @@ impl Everybody {
         })
     }
 
-    /// The same, with their details elsewhere.
+    /// The same, with details stored in `place`.
     pub fn with_details_in(self, place: DetailsPlace) -> Self {
         Self { place, ..self }
     }
 
-    /// Memory that their ids take, in bytes.
+    /// Bytes of memory that the ids take.
     pub fn allocation_size(&self) -> usize {
         self.users.allocation_size()
     }
@@ -154,7 +154,7 @@ impl Everybody {
     }
 }
 
-/// Reads the enrolments and the progress in scope and prepares their parts.
+/// Reads the enrolments and the progress in scope and divides them into parts.
 pub async fn assemble(
     tables: &dyn Tables,
     scope: Scope<'_>,
@@ -169,7 +169,7 @@ pub async fn assemble(
     in_parts(rows, details, parts)
 }
 
-/// The report of one batch; it has no batches where the snapshot does not know it.
+/// The report of one batch. The result has no batches where the snapshot does not have the batch.
 pub async fn assemble_one(tables: &dyn Tables, batch: &BatchId) -> Result<Assembly, ReportError> {
     let scope = Scope::OneBatch(batch);
     let batches = Batches::new(load::batches(tables, scope).await?, 1);
@@ -183,14 +183,14 @@ pub async fn assemble_one(tables: &dyn Tables, batch: &BatchId) -> Result<Assemb
         let (users, details) = load::wanted_users(tables, named).await?;
         Ok((rows, users, details))
     };
-    // Progress is read while one thread has nothing left to do of the other tables.
+    // Progress is read while one thread is idle, as the other tables have no work left for it.
     let progress = load::gathered(progress, "table course_progress");
     let ((enrolled, users, details), progress) = tokio::try_join!(enrolled_users, progress)?;
     let rows = numbered(one_stream(enrolled)?, one_stream(progress)?, users, batches).await?;
     in_parts(rows, details, 0..1)
 }
 
-/// Rows that were read, as the partitions of a table.
+/// Record batches as the only partition of a table.
 fn one_stream(rows: Vec<RecordBatch>) -> Result<Vec<SendableRecordBatchStream>, ReportError> {
     let Some(schema) = rows.first().map(RecordBatch::schema) else {
         return Ok(Vec::new());
@@ -199,7 +199,7 @@ fn one_stream(rows: Vec<RecordBatch>) -> Result<Vec<SendableRecordBatchStream>, 
     Ok(vec![Box::pin(stream)])
 }
 
-/// Enrolments and progress as numbers, by part.
+/// Enrolments and progress with numbers in place of ids, by part.
 struct Numbered {
     enrolments: load::Enrolments,
     progress: Vec<Pieces<Progress>>,
@@ -257,7 +257,7 @@ fn in_parts(numbered: Numbered, details: Arc<Details>, parts: Range<usize>) -> R
     })
 }
 
-/// The directory of the batches in the table, divided into the parts that the reports of all batches come in.
+/// The directory of the batches in the table, divided into the parts of a run over all reports.
 pub async fn batches_in_parts(catalog: &Catalog) -> Result<Batches, ReportError> {
     let listed = load::batches(catalog, Scope::Everything).await?;
     Ok(Batches::new(listed, part_count(catalog)))
@@ -269,7 +269,7 @@ fn part_count(catalog: &Catalog) -> usize {
         files.map(|input| input.inspected.rows).sum()
     };
     let exported = rows_of("enrolments");
-    // Mapped exports have other tables, one of which holds the enrolments.
+    // With a staging mapping, one of the raw tables holds the enrolments.
     let rows = if exported > 0 {
         exported
     } else {

@@ -1,4 +1,4 @@
-//! One part: its enrolments and progress sorted, deduplicated and merged, with the details looked up as rows are read.
+//! One part: sorts, deduplicates and merges its enrolments and progress, and looks details up as its rows are read.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,10 +19,10 @@ use super::rows::{Enrolment, Key, Keyed, Progress, sort_and_deduplicate};
 use super::users::{RankedUsers, detail_columns};
 use crate::exports::Kind;
 
-/// Rows looked up at a time.
+/// Rows whose details are looked up at a time.
 const CHUNK_ROWS: usize = 8_192;
 
-/// What all parts look things up in.
+/// The directories that all parts share.
 pub struct Shared {
     users: RankedUsers,
     batches: RankedBatches,
@@ -53,13 +53,13 @@ pub fn details_schema() -> SchemaRef {
         column("completed_at", Kind::Timestamp),
         column("known_user", Kind::Boolean).with_nullable(false),
     ];
-    // The batch has a tenant too.
+    // The batch has a `tenant_id` too.
     let name_here = |name| if name == "tenant_id" { "user_tenant_id" } else { name };
     fields.extend(detail_columns().map(|(name, _)| column(name_here(name), Kind::Text)));
     Arc::new(Schema::new(fields))
 }
 
-/// A range of batches. It is read once.
+/// A range of batches. It can be read once.
 pub struct Part {
     shared: Arc<Shared>,
     rows: Mutex<Option<(Pieces<Enrolment>, Pieces<Progress>)>>,
@@ -95,7 +95,7 @@ impl PartitionStream for Part {
     }
 }
 
-/// The rows of a part, sorted, a chunk at a time.
+/// The rows of a part in order, a chunk at a time.
 struct PartRows {
     shared: Arc<Shared>,
     enrolments: Vec<Enrolment>,
@@ -118,7 +118,7 @@ impl PartRows {
         }
     }
 
-    /// The progress of each enrolment; both are sorted by key.
+    /// The progress of each enrolment. Both lists are sorted by key.
     fn progress_of(&mut self, enrolments: std::ops::Range<usize>) -> Vec<Option<Progress>> {
         let mut found = Vec::with_capacity(enrolments.len());
         for enrolment in &self.enrolments[enrolments] {
@@ -184,7 +184,7 @@ impl Iterator for PartRows {
     }
 }
 
-/// The rows of a part in the order of batch and user ids, the best of each key. Keys become ranks.
+/// The best row of each key, in the order of batch and user ids: numbers become ranks.
 fn by_rank<R: Keyed>(shared: &Shared, pieces: Pieces<R>) -> Vec<R> {
     let (users, batches) = (&shared.users, &shared.batches);
     let mut rows: Vec<R> = Vec::with_capacity(pieces.len());

@@ -1,9 +1,10 @@
-//! Rows of one kind in pieces: they grow without being moved, and hardly more memory is taken than they fill.
+//! A growable list of rows in chunks: it grows without moving rows, and wastes little memory.
 
-/// Rows of the first piece, and of the largest. Between them, a piece has room for as many rows as there are before it.
+/// Rows of the first chunk, and of the largest. In between, a new chunk has room for as many rows as all chunks before
+/// it.
 const PIECE_ROWS: (usize, usize) = (128, 4_096);
 
-/// Some rows.
+/// A list of rows in chunks.
 #[derive(Debug, Clone)]
 pub struct Pieces<R> {
     pieces: Vec<Vec<R>>,
@@ -24,13 +25,13 @@ impl<R> Pieces<R> {
         }
     }
 
-    /// Appends the rows of another reader.
+    /// Appends all rows of another list.
     pub fn append(&mut self, other: Self) {
         self.pieces.extend(other.pieces);
         self.rows += other.rows;
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     pub fn len(&self) -> usize {
         self.rows
     }

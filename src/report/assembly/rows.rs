@@ -1,15 +1,15 @@
-//! Enrolments and progress shrunk to numbers, and which of several rows of the same user and batch wins.
+//! Enrolments and progress with numbers in place of ids, and which of several rows of the same user and batch wins.
 //!
 //! The rules are those of `queries/staging/distinct_enrolments.sql` and `distinct_course_progress.sql`.
 
 use std::cmp::Ordering;
 
-/// A timestamp in microseconds, shifted by one to make room for a flag.
+/// Stands for a missing time. Times are microseconds, shifted left by one bit to make room for a flag.
 const NO_TIME: i64 = i64::MIN;
 const LATEST: i64 = i64::MAX >> 1;
 const EARLIEST: i64 = -LATEST;
 
-/// A user in a batch, both by number: the batch above the user, so that keys sort by batch first.
+/// The numbers of a batch and a user, the batch in the higher bits, so that keys sort by batch first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key(u64);
 
@@ -27,11 +27,11 @@ impl Key {
     }
 }
 
-/// A row that is known by user and batch, of which the best is kept.
+/// A row identified by batch and user, of which the best is kept.
 pub trait Keyed: Copy {
     fn key(&self) -> Key;
     fn with_key(self, key: Key) -> Self;
-    /// `Less` for the better of two rows of one key.
+    /// `Less` for the better of two rows with the same key.
     fn better(&self, other: &Self) -> Ordering;
 }
 
@@ -39,7 +39,7 @@ pub trait Keyed: Copy {
 #[derive(Debug, Clone, Copy)]
 pub struct Enrolment {
     key: Key,
-    /// Time of enrolment, and in the lowest bit whether it is active: the greatest value wins.
+    /// The time of enrolment, with the active flag in the lowest bit: the greatest value wins.
     time_and_active: i64,
 }
 
@@ -81,9 +81,9 @@ impl Keyed for Enrolment {
 #[derive(Debug, Clone, Copy)]
 pub struct Progress {
     key: Key,
-    /// Not a number where missing.
+    /// NaN where missing.
     percent: f64,
-    /// Microseconds of UTC; the greatest possible where missing, so that the earliest wins.
+    /// Microseconds of UTC; the greatest value where missing, so that the earliest time wins.
     completed_at: i64,
 }
 
@@ -124,9 +124,9 @@ impl Keyed for Progress {
     }
 }
 
-/// Sorts rows by key and keeps the best of each.
+/// Sorts rows by key and keeps the best row of each key.
 pub fn sort_and_deduplicate<R: Keyed>(rows: &mut Vec<R>) {
-    // By nothing but the key, which sorts twice as fast: copies are rare, so they are compared afterwards.
+    // Sorted by the key alone, which is twice as fast: repeated rows are rare, so they are compared afterwards.
     rows.sort_unstable_by_key(Keyed::key);
     rows.dedup_by(|row, kept| {
         let is_copy = row.key() == kept.key();

@@ -1,4 +1,5 @@
-//! Texts that many users share, such as the names of districts: each is kept once and goes by its number.
+//! A string dictionary: texts that many users share, such as names of districts, are stored once and referred to by
+//! number.
 
 use std::hash::BuildHasher;
 
@@ -8,10 +9,10 @@ use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
-/// Bytes of the blocks that the texts lie in.
+/// Bytes of the blocks that the texts are stored in.
 const BLOCK_BYTES: u32 = 1 << 20;
 
-/// Texts by number, in the order in which they came.
+/// Texts by number, in the order of their arrival.
 pub struct SharedTexts {
     texts: StringViewBuilder,
     count: u32,
@@ -20,7 +21,7 @@ pub struct SharedTexts {
 }
 
 impl SharedTexts {
-    /// No text yet.
+    /// An empty dictionary.
     pub fn new() -> Self {
         Self {
             texts: StringViewBuilder::new().with_fixed_block_size(BLOCK_BYTES),
@@ -30,7 +31,7 @@ impl SharedTexts {
         }
     }
 
-    /// The number of a text, met now or before.
+    /// The number of a text, which is added where needed.
     pub fn find_or_add(&mut self, text: &str) -> Result<u32> {
         let Self {
             texts, numbers, hasher, ..
@@ -49,12 +50,12 @@ impl SharedTexts {
         }
     }
 
-    /// Memory that is used, in bytes.
+    /// Bytes of memory in use.
     pub fn allocation_size(&self) -> usize {
         self.texts.allocated_size() + self.numbers.allocation_size()
     }
 
-    /// The texts by number, once no more come.
+    /// The texts by number. No more can be added.
     pub fn finish(mut self) -> StringViewArray {
         self.texts.finish()
     }

@@ -1,4 +1,4 @@
-//! Where an assembly reads its tables: the catalog's, or what a cluster's exchange brings to one of its tasks.
+//! The source of an assembly's tables: the catalog, or on a cluster the exchange that feeds a task.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use super::Scope;
 use crate::catalog::Catalog;
 use crate::engine::EngineError;
 
-/// Tables under the names and columns of the contract, and what reading them may use.
+/// Tables with the names and columns of the contract, and the resources for reading them.
 #[async_trait]
 pub trait Tables: Send + Sync {
-    /// Some columns of the rows in scope of a table, in partitions that may be read at the same time.
+    /// Some columns of the rows in scope, in partitions that can be read at the same time.
     async fn read(
         &self,
         table: &'static str,
@@ -26,10 +26,10 @@ pub trait Tables: Send + Sync {
         scope: Scope<'_>,
     ) -> Result<Vec<SendableRecordBatchStream>, ReportError>;
 
-    /// What accounts for the memory of directories.
+    /// The pool that accounts for the memory of directories.
     fn memory_pool(&self) -> Arc<dyn MemoryPool>;
 
-    /// Where temporary files go.
+    /// Folder of temporary files.
     fn temp_folder(&self) -> &Path;
 }
 
@@ -57,7 +57,7 @@ impl Tables for Catalog {
             rows = rows.filter(within).map_err(failed())?;
         }
         let column = |&name: &&'static str| match (name, scope) {
-            // What is known need not be read.
+            // The scope gives the value, so the column is not read.
             ("batch_id", Scope::OneBatch(batch)) => lit(ScalarValue::Utf8View(Some(batch.to_string()))).alias(name),
             _ => col(name),
         };

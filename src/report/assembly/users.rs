@@ -1,4 +1,4 @@
-//! The directory of users: a number for every id, and the order of ids.
+//! The directory of users: gives every user id a number, and knows the order of ids.
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
@@ -16,7 +16,7 @@ use super::uuids::{SortedUuids, parse_uuid, write_uuid};
 use crate::engine::EngineError;
 use crate::exports::Table;
 
-/// Columns of `users` in which many have the same text.
+/// Columns of `users` whose values are shared by many users.
 const SHARED: [&str; 5] = [
     "organization_name",
     "district_name",
@@ -24,24 +24,24 @@ const SHARED: [&str; 5] = [
     "block_name",
     "tenant_id",
 ];
-/// Bytes of the blocks that a column's ids are written into.
+/// Bytes of the blocks that a column of ids is written into.
 const COLUMN_BLOCK_BYTES: u32 = 512 * 1024;
-/// Bytes of an id that is no UUID, beside its text: where it lies, and what the allocator rounds up.
+/// Bytes of an id that is not a UUID, beside its text: its pointer, and what the allocator rounds up.
 const TEXT_BYTES: usize = size_of::<Box<str>>() + 16;
 
-/// Whether users have a text for themselves or share it with many.
+/// Whether the values of a column are a user's own, or shared by many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sharing {
     Own,
     Shared,
 }
 
-/// The columns of `users`: `user_id`, and the others in contract order.
+/// The columns of `users` that reports need: `user_id`, and the others in contract order.
 pub fn user_columns() -> impl Iterator<Item = &'static str> {
     std::iter::once("user_id").chain(detail_columns().map(|(name, _)| name))
 }
 
-/// The columns of `users` but their ids, in contract order.
+/// The columns of `users` but `user_id`, in contract order.
 pub fn detail_columns() -> impl Iterator<Item = (&'static str, Sharing)> {
     let others = Table::Users.columns().iter().map(|column| column.name);
     others.filter(|name| *name != "user_id").map(|name| {
@@ -50,7 +50,7 @@ pub fn detail_columns() -> impl Iterator<Item = (&'static str, Sharing)> {
     })
 }
 
-/// Ids of users, in any order.
+/// User ids in any order.
 #[derive(Debug, Default)]
 pub struct UserIds {
     uuids: Vec<u128>,
@@ -58,7 +58,7 @@ pub struct UserIds {
 }
 
 impl UserIds {
-    /// The ids that are there.
+    /// The ids in the column; NULLs are left out.
     pub fn of(ids: &StringViewArray) -> Self {
         let mut known = Self::default();
         known.uuids.reserve(ids.len());
@@ -71,12 +71,12 @@ impl UserIds {
         known
     }
 
-    /// How many they are.
+    /// The number of ids.
     fn len(&self) -> usize {
         self.uuids.len() + self.texts.len()
     }
 
-    /// All of these.
+    /// Joins several lists.
     pub fn joined(parts: Vec<Self>) -> Self {
         let mut all = Self::default();
         all.uuids.reserve_exact(parts.iter().map(|ids| ids.uuids.len()).sum());
@@ -88,48 +88,48 @@ impl UserIds {
     }
 }
 
-/// Users by number: those of the export, or those whom rows name. Those whose ids are UUIDs come first, then others; both in
-/// the order of their ids.
+/// Users by number: those of the export, or those whom rows name. Users whose ids are UUIDs come first, then the
+/// others; both in the order of their ids.
 pub struct Users {
     uuids: SortedUuids,
     texts: Vec<Box<str>>,
     hasher: FixedState,
-    /// The places of `texts`.
+    /// Positions in `texts`, by text.
     by_text: HashTable<u32>,
-    /// Held as long as the directory.
+    /// Reserved as long as the directory exists.
     memory: MemoryReservation,
 }
 
-/// Users whom only enrolments name, by number; theirs come after the export's.
+/// Users whom enrolments name but the export does not have. Their numbers follow the export's.
 pub struct Strangers {
     first: usize,
     numbers: Mutex<HashMap<String, u32>>,
 }
 
-/// Every user, ranked by id.
+/// Every user, with the rank in the order of ids.
 pub struct RankedUsers {
     users: Arc<Users>,
     details: Arc<Details>,
     strangers: Vec<String>,
-    /// None where numbers are in the order of ids.
+    /// `None` where numbers are already in the order of ids.
     ranks: Option<Ranks>,
 }
 
-/// The order of ids.
+/// The permutation between numbers and the order of ids.
 struct Ranks {
     rank_of: Vec<u32>,
     by_rank: Vec<u32>,
 }
 
 impl Users {
-    /// A directory of these ids; `None` where one stands twice. Its size is added to `memory`.
+    /// A directory of these ids; `None` where one is repeated. Its bytes are added to `memory`.
     pub fn try_new(ids: UserIds, memory: MemoryReservation) -> Result<Option<Self>, ReportError> {
         let given = ids.len();
         let users = Self::distinct(ids, memory)?;
         Ok(Some(users).filter(|users| users.len() == given))
     }
 
-    /// A directory of these ids, of which some may stand twice. Its size is added to `memory`.
+    /// A directory of these ids, which may be repeated. Its bytes are added to `memory`.
     pub fn distinct(ids: UserIds, memory: MemoryReservation) -> Result<Self, ReportError> {
         u32::try_from(ids.len()).map_err(|_| ReportError::TooManyIds("users"))?;
         let UserIds { uuids, mut texts } = ids;
@@ -156,19 +156,19 @@ impl Users {
         Ok(users)
     }
 
-    /// How many they are.
+    /// The number of users.
     pub fn len(&self) -> usize {
         self.uuids.len() + self.texts.len()
     }
 
-    /// Memory that is used, in bytes, with that of ranks.
+    /// Bytes of memory in use, with the ranks.
     pub fn allocation_size(&self) -> usize {
         let texts: usize = self.texts.iter().map(|text| TEXT_BYTES + text.len()).sum();
         let ranks = self.len() * 2 * size_of::<u32>();
         self.uuids.allocation_size() + texts + self.by_text.allocation_size() + ranks
     }
 
-    /// The numbers of the users in the directory among `ids`.
+    /// The numbers of those `ids` that are in the directory.
     pub fn find(&self, ids: &StringViewArray) -> Vec<Option<u32>> {
         let keys: Vec<Option<u128>> = ids.iter().map(|id| id.and_then(parse_uuid)).collect();
         let mut found = self.uuids.find(&keys);
@@ -191,7 +191,7 @@ impl Users {
 }
 
 impl Strangers {
-    /// Nobody who is not among `users`, yet.
+    /// No unknown users yet; their numbers follow those of `users`.
     pub fn to(users: &Users) -> Self {
         Self {
             first: users.len(),
@@ -199,12 +199,12 @@ impl Strangers {
         }
     }
 
-    /// The number of a stranger already met.
+    /// The number of an unknown user already added.
     pub fn find(&self, id: &str) -> Option<u32> {
         self.locked().get(id).copied()
     }
 
-    /// The number of a stranger, met now or before.
+    /// The number of an unknown user, who is added where needed.
     pub fn find_or_add(&self, id: &str) -> Result<u32, ReportError> {
         let mut numbers = self.locked();
         if let Some(&number) = numbers.get(id) {
@@ -216,13 +216,13 @@ impl Strangers {
     }
 
     fn locked(&self) -> std::sync::MutexGuard<'_, HashMap<String, u32>> {
-        // A map is whole even if a thread that held it panicked.
+        // The map is consistent even where a thread panicked while it held the lock.
         self.numbers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl RankedUsers {
-    /// Everybody, once no more strangers come.
+    /// Ranks all users, once all enrolments are read.
     pub fn new(users: Arc<Users>, details: Arc<Details>, strangers: Strangers) -> Self {
         let strangers = strangers.numbers.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut in_order: Vec<(String, u32)> = strangers.into_iter().collect();
@@ -236,7 +236,7 @@ impl RankedUsers {
         }
     }
 
-    /// A user's place in the order of ids.
+    /// The rank of a user in the order of ids.
     pub fn rank_of(&self, number: u32) -> u32 {
         match &self.ranks {
             None => number,
@@ -244,7 +244,7 @@ impl RankedUsers {
         }
     }
 
-    /// The user at a place in the order of ids.
+    /// The user at a rank in the order of ids.
     pub fn at_rank(&self, rank: u32) -> u32 {
         match &self.ranks {
             None => rank,
@@ -257,7 +257,7 @@ impl RankedUsers {
         (number as usize) < self.users.len()
     }
 
-    /// The ids of users.
+    /// The ids of users, by their numbers.
     pub fn ids(&self, numbers: &[u32]) -> ArrayRef {
         let mut ids = StringViewBuilder::with_capacity(numbers.len()).with_fixed_block_size(COLUMN_BLOCK_BYTES);
         let mut buffer = Uuid::encode_buffer();
@@ -274,14 +274,14 @@ impl RankedUsers {
         Arc::new(ids.finish())
     }
 
-    /// The columns of [`detail_columns`], of users in the export; those of `None` are missing.
+    /// The columns of [`detail_columns`] for users by their numbers; NULLs for `None`.
     pub fn details(&self, numbers: &[Option<u32>]) -> datafusion::common::Result<Vec<ArrayRef>> {
         self.details.take(numbers)
     }
 }
 
 impl Ranks {
-    /// The order of the users of the export and of strangers, who are by number.
+    /// Ranks the export's users together with the unknown ones, whose numbers are in order of arrival.
     fn of(users: &Users, strangers: &[String]) -> Option<Self> {
         let uuid_count = users.uuids.len();
         let texts = users.texts.iter().map(|text| &**text);

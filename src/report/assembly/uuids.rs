@@ -1,32 +1,33 @@
-//! User ids that are UUIDs, as learning platforms make them: sixteen bytes each, in order, found by their first bits.
+//! User ids that are UUIDs, as learning platforms make them: a sorted list of 16-byte numbers with an index of their
+//! first bits.
 //!
-//! A hash table would take three times the memory, and say nothing of the order that reports need.
+//! A hash table would take three times the memory, and would not give the order that reports need.
 
 use uuid::Uuid;
 
-/// Ids looked up at a time: few enough that what one pass touches is still near in the next.
+/// Ids that are looked up in one pass: few enough that the memory of the first is still cached in the next step.
 const LOOKED_UP: usize = 64;
 
-/// Some UUIDs, each with its place in their order.
+/// A sorted set of UUIDs; each has a position.
 pub struct SortedUuids {
     /// Ascending, none twice.
     uuids: Vec<u128>,
-    /// Where the UUIDs of each bucket start; a bucket ends where the next one starts.
+    /// The position where each bucket starts; a bucket ends where the next one starts.
     starts: Vec<u32>,
-    /// The first bits of the first UUID, which are in the first bucket.
+    /// The first 64 bits of the first UUID, the lower bound of the first bucket.
     least: u64,
-    /// Bits below those that tell a UUID's bucket.
+    /// The shift of the first 64 bits that gives the bucket's number.
     shift: u32,
 }
 
 impl SortedUuids {
-    /// Sorts UUIDs, each of which is kept once. There are fewer than 2³².
+    /// Sorts UUIDs and drops repeated ones. There must be fewer than 2³².
     pub fn new(mut uuids: Vec<u128>) -> Self {
         uuids.sort_unstable();
         uuids.dedup();
         let least = uuids.first().copied().map_or(0, first_bits);
         let range = uuids.last().copied().map_or(0, first_bits) - least;
-        // As many buckets as UUIDs, about: those of random UUIDs then hold one each.
+        // About as many buckets as UUIDs, so that a bucket of random UUIDs holds one.
         let range_bits = u64::BITS - range.leading_zeros();
         let shift = range_bits.saturating_sub(uuids.len().next_power_of_two().ilog2());
         let mut starts = Vec::with_capacity((range >> shift) as usize + 2);
@@ -45,23 +46,23 @@ impl SortedUuids {
         }
     }
 
-    /// How many there are.
+    /// The number of UUIDs.
     pub fn len(&self) -> usize {
         self.uuids.len()
     }
 
-    /// The UUID at a place.
+    /// The UUID at a position.
     pub fn at(&self, place: u32) -> u128 {
         self.uuids[place as usize]
     }
 
-    /// Memory that is used, in bytes.
+    /// Bytes of memory in use.
     pub fn allocation_size(&self) -> usize {
         self.uuids.capacity() * size_of::<u128>() + self.starts.capacity() * size_of::<u32>()
     }
 
-    /// The place of each of `wanted` that is here. All are touched before any is compared, so that the processor waits for
-    /// many places in memory at the same time.
+    /// The position of each of `wanted` that is in the set. All buckets are touched before any is compared, so that the
+    /// processor waits for many memory accesses at the same time.
     pub fn find(&self, wanted: &[Option<u128>]) -> Vec<Option<u32>> {
         let mut found = Vec::with_capacity(wanted.len());
         for wanted in wanted.chunks(LOOKED_UP) {
@@ -79,13 +80,13 @@ impl SortedUuids {
         found
     }
 
-    /// How many of these come before a text in the order of texts.
+    /// How many UUIDs come before `text` in the order of texts.
     pub fn count_before(&self, text: &str) -> usize {
         let mut buffer = Uuid::encode_buffer();
         self.uuids.partition_point(|&uuid| write_uuid(uuid, &mut buffer) < text)
     }
 
-    /// The places between which a UUID may be.
+    /// The range of positions where a UUID can be.
     fn bucket(&self, uuid: u128) -> (usize, usize) {
         let Some(distance) = first_bits(uuid).checked_sub(self.least) else {
             return (0, 0);
@@ -102,8 +103,8 @@ fn first_bits(uuid: u128) -> u64 {
     (uuid >> u64::BITS) as u64
 }
 
-/// The bytes of an id that is a UUID in its usual form: lower case, with hyphens. No two ids have the same, and ids are in
-/// the order of their bytes.
+/// The bytes of an id that is a UUID in canonical form: lower case, with hyphens. Distinct ids have distinct bytes, and
+/// the bytes sort as the ids do.
 pub fn parse_uuid(id: &str) -> Option<u128> {
     let text: &[u8; 36] = id.as_bytes().try_into().ok()?;
     let hyphens = [text[8], text[13], text[18], text[23]];
@@ -122,7 +123,7 @@ pub fn parse_uuid(id: &str) -> Option<u128> {
     is_hexadecimal.then_some(value)
 }
 
-/// Writes a UUID in its usual form.
+/// Writes a UUID in canonical form.
 pub fn write_uuid(uuid: u128, buffer: &mut [u8; 45]) -> &str {
     Uuid::from_u128(uuid).hyphenated().encode_lower(buffer)
 }

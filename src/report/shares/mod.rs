@@ -1,8 +1,8 @@
-//! The reports of all batches, shared out among the tasks of a cluster.
+//! Distributes the reports of all batches over the tasks of a cluster.
 //!
-//! An exchange brings the enrolments, the progress and the batches of a part to one task, by the number of the part. The
-//! task assembles its parts in the way of a single process ([`super::assembly`]), so that the rows, and the files made of
-//! them, are the same. The users come to every task whole: it reads their export itself.
+//! An exchange partitions the enrolments, progress and batches by the number of their part, so that one task gets all
+//! rows of a part. The task assembles its parts as a single process does ([`super::assembly`]), so the rows and the
+//! files made of them are the same. Users are not exchanged: every task reads the whole export itself.
 
 mod part_number;
 mod rows_to_come;
@@ -42,42 +42,42 @@ use crate::engine::cluster::travelling_plan;
 use rows_to_come::TableToCome;
 use tables::TaskTables;
 
-/// The column of exchanged rows that says which part they belong to.
+/// The column of exchanged rows with the number of their part.
 const PART: &str = "part";
-/// The tables that are exchanged, each in one stream of its rows a task.
+/// The tables that are exchanged; a task reads one partition of each.
 pub const EXCHANGED: [&str; 3] = ["enrolments", "course_progress", "distinct_batches"];
 
-/// How the work is shared out.
+/// The distributed work.
 pub struct SharedOut {
-    /// The rows of [`EXCHANGED`], partitioned in the same way: a part is in one partition.
+    /// The plans of [`EXCHANGED`], all partitioned by part: a part is in one partition.
     pub exchanged: [Arc<dyn ExecutionPlan>; 3],
     pub recipe: Recipe,
 }
 
-/// What a task needs to know to make its share, beside the exchanged rows.
+/// What a task needs for its parts, beside the exchanged rows.
 #[derive(Debug, Clone)]
 pub struct Recipe {
     /// The tables that every task reads whole.
     pub tables: Vec<TablePlan>,
-    /// The rows of reports, made of [`RowsToCome`].
+    /// The plan of the report rows over [`RowsToCome`].
     pub reports: Arc<dyn ExecutionPlan>,
-    /// Where parts end.
+    /// The bounds of the parts.
     pub bounds: Arc<Bounds>,
-    /// About how much memory the details of users take, in bytes.
+    /// The estimated bytes of memory for the details of users.
     pub details_bytes: usize,
 }
 
-/// What a task has for its work.
+/// The resources of a task.
 #[derive(Clone)]
 pub struct Workplace {
     pub context: Arc<TaskContext>,
-    /// Where temporary files go.
+    /// Folder of temporary files.
     pub folder: PathBuf,
-    /// All users, who are read once for all partitions of a task.
+    /// All users, read once for all partitions of a task.
     pub everybody: Arc<OnceCell<Everybody>>,
 }
 
-/// Plans how the reports of all batches are shared out among so many partitions.
+/// Plans the reports of all batches in `partitions` partitions.
 pub async fn share_out(catalog: &Catalog, partitions: usize) -> Result<SharedOut, ReportError> {
     let bounds = batches_in_parts(catalog).await?.bounds().clone();
     let [enrolments, progress, batches] = EXCHANGED;
@@ -88,7 +88,7 @@ pub async fn share_out(catalog: &Catalog, partitions: usize) -> Result<SharedOut
     ];
     let mut tables = Vec::new();
     for table in USER_TABLES {
-        // The ids are read first, and all columns while other tables are.
+        // Ids are read first; all columns are read later, while other tables are.
         for columns in [vec!["user_id"], user_columns().collect()] {
             let rows = columns_of_table(catalog, table, &columns).await?;
             tables.push(TablePlan {
@@ -107,7 +107,7 @@ pub async fn share_out(catalog: &Catalog, partitions: usize) -> Result<SharedOut
     Ok(SharedOut { exchanged, recipe })
 }
 
-/// The rows of a table, each with its part, brought to the partition of the part.
+/// The rows of a table with the number of their part, exchanged by it.
 async fn exchanged(
     catalog: &Catalog,
     table: &'static str,
@@ -135,7 +135,7 @@ async fn columns_of_table(catalog: &Catalog, table: &str, columns: &[&str]) -> R
     Ok(rows.map_err(EngineError::running(format!("table {table}")))?)
 }
 
-/// The plan of the reports' rows over details that a task will assemble.
+/// The plan of the report rows over details that a task will assemble.
 async fn reports_to_come(catalog: &Catalog) -> Result<Arc<dyn ExecutionPlan>, ReportError> {
     let to_come = Arc::new(TableToCome::new(details_schema()));
     let rows = catalog
@@ -145,7 +145,7 @@ async fn reports_to_come(catalog: &Catalog) -> Result<Arc<dyn ExecutionPlan>, Re
     Ok(plan.map_err(EngineError::running(ALL_REPORTS))?)
 }
 
-/// The plan of the reports' rows, over the details that a task has assembled.
+/// The plan of the report rows over the details that a task has assembled.
 fn over_details(
     reports: Arc<dyn ExecutionPlan>,
     details: Vec<Arc<dyn PartitionStream>>,
@@ -162,7 +162,7 @@ fn over_details(
 }
 
 impl Recipe {
-    /// Assembles the parts of one partition, whose exchanged rows are the `exchanged` ones of that number.
+    /// Assembles the parts of one partition from the exchanged rows of the same partition.
     pub async fn share(
         &self,
         exchanged: &[Arc<dyn ExecutionPlan>; 3],

@@ -1,4 +1,5 @@
-//! `report_part(batch_id, last_ids)`: the part that a batch belongs to, where each part but the last ends at one of these ids.
+//! `report_part(batch_id, last_ids)`: the number of the part that a batch belongs to, where `last_ids` are the bounds
+//! of the parts.
 
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 
-/// The function; an exchange that brings parts together hashes what it gives.
+/// The SQL function `report_part`. An exchange hashes its result to bring the rows of a part together.
 pub fn part_number() -> ScalarUDF {
     ScalarUDF::new_from_impl(PartNumber {
         signature: Signature::any(2, Volatility::Immutable),

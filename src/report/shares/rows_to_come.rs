@@ -1,4 +1,4 @@
-//! Stands in a plan for rows that exist only where the plan will run.
+//! A placeholder leaf: it stands in a plan for rows that only the executor has, which replaces it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use prost::Message;
 
 use crate::engine::cluster::{NodeCodec, PlanCodec};
 
-/// A table whose rows come later.
+/// A table that plans as a placeholder leaf.
 #[derive(Debug)]
 pub struct TableToCome(SchemaRef);
 
@@ -58,17 +58,17 @@ impl TableProvider for TableToCome {
     }
 }
 
-/// Some columns of a table whose rows come later. It cannot run: what runs has it replaced.
+/// The placeholder leaf for some columns of a table. It cannot run; the executor replaces it.
 #[derive(Debug)]
 pub struct RowsToCome {
-    /// Of all columns of the table.
+    /// Positions among all columns of the table.
     pub columns: Vec<usize>,
     schema: SchemaRef,
     properties: Arc<PlanProperties>,
 }
 
 impl RowsToCome {
-    /// The `columns` of the table, which have this schema.
+    /// A placeholder for `columns` of a table; together they have this schema.
     fn new(schema: SchemaRef, columns: Vec<usize>) -> Self {
         let properties = PlanProperties::new(
             EquivalenceProperties::new(Arc::clone(&schema)),
@@ -127,7 +127,7 @@ impl ExecutionPlan for RowsToCome {
     }
 }
 
-/// How [`RowsToCome`] travel.
+/// The codec of [`RowsToCome`].
 #[derive(Debug)]
 pub struct RowsToComeNode;
 

@@ -14,7 +14,7 @@ use super::super::error::ReportError;
 use super::{EXCHANGED, Recipe, Workplace};
 use crate::engine::EngineError;
 
-/// How some columns of a table are read.
+/// The plan that reads some columns of a table.
 #[derive(Debug, Clone)]
 pub struct TablePlan {
     pub name: String,
@@ -24,7 +24,7 @@ pub struct TablePlan {
 
 pub struct TaskTables<'a> {
     whole: &'a [TablePlan],
-    /// Each is read once.
+    /// Each stream can be read once.
     exchanged: Mutex<HashMap<&'static str, SendableRecordBatchStream>>,
     context: Arc<TaskContext>,
     folder: PathBuf,

@@ -1,12 +1,12 @@
-//! The `Content-Disposition` header (RFC 6266): the name under which a browser saves a file, whatever letters it has.
+//! The `Content-Disposition` header (RFC 6266) that names a downloaded file, in any script.
 
 use axum::http::HeaderValue;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// What RFC 8187 does not allow in an extended value.
+/// The characters that RFC 8187 does not allow in an extended value.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The header for a file to be saved as `name`; also for old browsers, which get `_` for what they cannot read.
+/// The header for saving a file as `name`. Old browsers get a name with `_` for characters that they cannot read.
 pub fn attachment(name: &str) -> Option<HeaderValue> {
     let plain: String = name
         .chars()

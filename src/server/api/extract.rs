@@ -1,4 +1,5 @@
-//! What handlers need of a request: who sends it, its body, its query and the id in its path; problems where these are wrong.
+//! Extractors for handlers: the caller, a JSON body, query parameters and the id in the path; each has a problem for
+//! wrong input.
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
@@ -15,7 +16,7 @@ use crate::delivery::request::RequestId;
 /// Length of a UUID in its usual form.
 const UUID_LENGTH: usize = "0190f3a0-0000-7000-8000-000000000000".len();
 
-/// Who sends the request.
+/// The authenticated sender of the request.
 pub struct Caller(pub Person);
 
 impl FromRequestParts<AppState> for Caller {
@@ -60,7 +61,7 @@ fn body_problem(rejection: &JsonRejection, state: &AppState) -> Problem {
     }
 }
 
-/// The parameters after the question mark.
+/// The query parameters.
 pub struct Parameters<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequestParts<AppState> for Parameters<T> {
@@ -74,7 +75,7 @@ impl<T: DeserializeOwned> FromRequestParts<AppState> for Parameters<T> {
     }
 }
 
-/// The id of a request in the path.
+/// A request id in the path.
 pub struct IdInPath(pub RequestId);
 
 impl FromRequestParts<AppState> for IdInPath {
@@ -87,12 +88,12 @@ impl FromRequestParts<AppState> for IdInPath {
     }
 }
 
-/// The request id that `text` is in its usual form.
+/// Parses a request id in its canonical form.
 pub fn request_id(text: &str) -> Option<RequestId> {
     text.parse().ok().filter(|_| text.len() == UUID_LENGTH)
 }
 
-/// A request that is not there, or is somebody else's: alike, so that ids cannot be probed.
+/// The problem for a request that does not exist or is another person's: the same, so that ids cannot be probed.
 pub fn unknown_request() -> Problem {
     Problem::new(
         ProblemKind::NotFound,

@@ -1,4 +1,4 @@
-//! What the API shows of the download ratio. The rows are written from columns; these types describe them.
+//! Schemas of the download ratio in the API's description. The rows themselves are written from columns.
 
 use chrono::NaiveDate;
 use serde::Serialize;

@@ -1,4 +1,5 @@
-//! `/api/v1/download-ratio`: the download ratio, now and over time, and how often each batch was downloaded, for admins.
+//! `/api/v1/download-ratio` and `/api/v1/download-ratio/batches`: the download ratio now and over time, and the downloads
+//! of each batch, for admins.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -257,7 +258,7 @@ pub async fn batches(
 
 /// What a person may see of the figures.
 struct Scope {
-    /// The tenants of whom alone they may see something; none where they may see all.
+    /// The tenants that the person may see; `None` means all.
     tenants: Option<BTreeSet<String>>,
 }
 
@@ -311,9 +312,9 @@ impl Scope {
     }
 }
 
-/// Which rows of a table are shown, and in which order.
+/// A selection of a table's rows and their order.
 struct View<'a> {
-    /// Columns, and the text that one of them must have in it.
+    /// Columns, and a text that one of them must contain.
     search: Option<(&'a [&'a str], &'a str)>,
     sort: Option<&'a str>,
     limit: Option<u32>,
@@ -321,7 +322,7 @@ struct View<'a> {
 }
 
 impl View<'_> {
-    /// The rows, and how many there are on all pages.
+    /// The selected rows of this page, and the number of rows on all pages.
     fn of(&self, mut rows: RowTable) -> Result<(RowTable, usize), Problem> {
         if self.limit == Some(0) {
             return Err(Problem::new(ProblemKind::BadRequest, "`limit` must be at least 1."));
@@ -348,7 +349,7 @@ impl View<'_> {
     }
 }
 
-/// Refuses what does not go together.
+/// Rejects parameters that exclude each other.
 fn check(asked: &RatioParameters) -> Result<(), Problem> {
     let bad = |detail: &str| Err(Problem::new(ProblemKind::BadRequest, detail));
     if asked.by.is_none() && (asked.since.is_some() || asked.until.is_some()) {
@@ -379,7 +380,7 @@ fn days_of(asked: &RatioParameters, figures: &Figures) -> Result<Days, Problem> 
     })
 }
 
-/// The figures that are held, or the word that they are on their way.
+/// The present figures, or the problem that they are not loaded yet.
 fn held(state: &AppState) -> Result<Arc<Figures>, Problem> {
     state.parts.figures.held().ok_or_else(|| {
         Problem::new(
@@ -415,12 +416,12 @@ fn head(figures: &Figures, total: usize) -> Map<String, Value> {
 
 async fn respond(state: &AppState, rows: RowAnswer, format: RowFormat, tag: &str) -> Result<Response, Problem> {
     let figures = &state.parts.figures;
-    // A few at a time, so that many large answers do not fill the memory.
+    // Limits concurrent answers, so that many large ones do not fill the memory.
     let _permit = figures.writing().acquire().await.map_err(|_| Problem::internal())?;
     answer(rows, format, &figures.config().report, tag).await
 }
 
-/// Figures that are not as this program makes them.
+/// The problem for figures that cannot be processed.
 fn broken(error: ArrowError) -> Problem {
     tracing::error!("the figures cannot be read: {error}");
     Problem::internal()

@@ -1,4 +1,4 @@
-//! `/api/v1/reports/{id}/file`: the report itself, whole or in part, for the person who asked and may still have it.
+//! `/api/v1/reports/{id}/file`: downloads a report, whole or in part, for its requester while they may have it.
 
 use std::ops::Range;
 
@@ -113,7 +113,7 @@ pub async fn look(
     Ok(answer(&request, file, None, Body::empty()))
 }
 
-/// The file of a request, where it is there and the person may still have it.
+/// The file of a request, if it exists and the person may still have it.
 fn allowed_file<'a>(state: &AppState, person: &Person, request: &'a Request) -> Result<&'a ReportFile, Problem> {
     let current = state.parts.source.current();
     let batch = current.directory.get(&request.batch_id);
@@ -152,7 +152,7 @@ fn answer(request: &Request, file: &ReportFile, range: Option<Range<u64>>, body:
         headers.insert(CONTENT_DISPOSITION, disposition);
     }
     if let Some(Range { start, end }) = range {
-        // The end of a Content-Range is its last byte.
+        // Content-Range names the last byte, not the end.
         if let Ok(range) = HeaderValue::try_from(format!("bytes {start}-{}/{}", end - 1, file.bytes)) {
             headers.insert(CONTENT_RANGE, range);
         }

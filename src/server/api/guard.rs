@@ -1,4 +1,5 @@
-//! What surrounds every answer: an id and a line in the log, safe headers, a limit of time, and no word about a panic.
+//! The layers around every answer: a request id, a log line, security headers, a time limit, and the answer after a
+//! panic.
 
 use std::any::Any;
 use std::time::{Duration, Instant};
@@ -19,7 +20,7 @@ use super::problem::{Problem, ProblemKind};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The routes with all that surrounds them; their answers must begin within `answer_time`.
+/// Wraps the routes; their answers must begin within `answer_time`.
 pub fn around(routes: Router, answer_time: Duration, has_tls: bool) -> Router {
     routes
         .layer(from_fn_with_state(answer_time, in_time))
@@ -28,7 +29,7 @@ pub fn around(routes: Router, answer_time: Duration, has_tls: bool) -> Router {
         .layer(from_fn(log))
 }
 
-/// Gives the request an id, which its answer and the log have, and logs what became of it: never what it asked for.
+/// Gives the request an id, for its answer and the log, and logs the outcome: never parameters or bodies.
 async fn log(request: Request, next: Next) -> Response {
     let id = Uuid::now_v7();
     let method = request.method().clone();
@@ -44,7 +45,7 @@ async fn log(request: Request, next: Next) -> Response {
     response
 }
 
-/// Headers that keep browsers from doing more with an answer than showing or saving it.
+/// Security headers: browsers may only show or save an answer.
 async fn safe_headers(State(has_tls): State<bool>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
@@ -58,7 +59,7 @@ async fn safe_headers(State(has_tls): State<bool>, request: Request, next: Next)
     if has_tls {
         headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
-    // The page has a policy of its own, under which it can run.
+    // The page sets its own policy, under which it can run.
     let policy = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
     set_unless_there(headers, CONTENT_SECURITY_POLICY, policy);
     set_unless_there(headers, CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -69,7 +70,7 @@ fn set_unless_there(headers: &mut HeaderMap, name: HeaderName, value: HeaderValu
     headers.entry(name).or_insert(value);
 }
 
-/// Gives up on an answer that does not begin in time.
+/// Answers with a problem where a handler does not answer in time.
 async fn in_time(State(time): State<Duration>, request: Request, next: Next) -> Response {
     match tokio::time::timeout(time, next.run(request)).await {
         Ok(response) => response,
@@ -85,7 +86,7 @@ async fn in_time(State(time): State<Duration>, request: Request, next: Next) -> 
     }
 }
 
-/// The answer where a handler panicked.
+/// The answer after a handler panicked, without details.
 fn after_panic(_: Box<dyn Any + Send + 'static>) -> Response {
     tracing::error!("the answer to a request panicked");
     Problem::internal().into_response()
@@ -107,7 +108,7 @@ mod tests {
     use super::super::problem::PROBLEM_JSON;
     use super::*;
 
-    /// Keeps what is logged.
+    /// Collects what is logged.
     #[derive(Clone, Default)]
     struct Log(Arc<Mutex<Vec<u8>>>);
 

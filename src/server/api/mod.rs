@@ -1,4 +1,4 @@
-//! The API: its routes, and what surrounds them.
+//! The routes of the API and the layers around them.
 
 mod batches;
 mod disposition;
@@ -29,7 +29,7 @@ use super::{Limits, ServerParts, page};
 use crate::delivery::links::Links;
 use problem::{Problem, ProblemKind};
 
-/// What handlers share.
+/// The shared state of handlers.
 #[derive(Clone)]
 struct AppState {
     parts: Arc<ServerParts>,
@@ -44,7 +44,7 @@ impl FromRef<AppState> for Arc<OpenApi> {
     }
 }
 
-/// The service as one function from request to answer.
+/// The service: routes with their layers and limits.
 pub fn router(parts: ServerParts, links: Links, limits: Limits) -> Router {
     let has_tls = parts.config.tls_certificate.is_some();
     let largest_body = usize::try_from(parts.config.max_body.as_u64()).unwrap_or(usize::MAX);
@@ -64,7 +64,7 @@ pub fn router(parts: ServerParts, links: Links, limits: Limits) -> Router {
     guard::around(routes, limits.answer_time, has_tls)
 }
 
-/// The description of the API, as `/openapi.json` has it.
+/// The OpenAPI document that `/openapi.json` serves.
 pub fn openapi_document() -> OpenApi {
     routes().split_for_parts().1
 }

@@ -1,5 +1,5 @@
-//! The description of the API (OpenAPI 3.1) that does not stand beside a handler: its head, how to log in, and the problems
-//! that each handler may answer with.
+//! The parts of the API's description (OpenAPI 3.1) that are not beside a handler: title, authentication, and the
+//! problems that each handler can answer with.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use utoipa::{IntoResponses, Modify};
 
 use super::problem::{PROBLEM_JSON, Problem};
 
-/// The head of the description.
+/// Title, tags and authentication.
 #[derive(utoipa::OpenApi)]
 #[openapi(
     info(

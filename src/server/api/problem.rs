@@ -1,4 +1,4 @@
-//! What is answered where a request cannot be fulfilled: RFC 9457 problem documents, with words for people.
+//! Problem documents (RFC 9457): what the API answers where a request cannot be fulfilled.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::server::identity::Refusal;
 /// The media type of problem documents.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
-/// Kinds of problems: a word for programs, a status, and a title that is the same each time.
+/// The kinds of problems: a word for programs, a status code, and a fixed title.
 macro_rules! kinds {
     ($($kind:ident = $word:literal, $status:ident, $title:literal;)+) => {
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +90,7 @@ pub struct Problem {
     status: u16,
     /// What is wrong this time, and what can be done.
     detail: String,
-    // Boxed: a problem is the error of many functions, and a map of headers is large.
+    // Boxed, because the problem is the error type of many functions and a header map is large.
     #[serde(skip)]
     headers: Box<HeaderMap>,
 }
@@ -111,7 +111,7 @@ impl Problem {
         }
     }
 
-    /// An error of ours, whose details are for the log alone.
+    /// An internal error. Its cause is only logged.
     pub fn internal() -> Self {
         Self::new(
             ProblemKind::Internal,
@@ -119,21 +119,21 @@ impl Problem {
         )
     }
 
-    /// Something we need does not answer; said to the log.
+    /// A dependency that does not answer. The cause is only logged.
     pub fn unavailable(what: &str, error: &dyn std::error::Error) -> Self {
         tracing::error!("{what}: {error}");
         let detail = "Something that the service needs does not answer. Try again in a little while.";
         Self::new(ProblemKind::Unavailable, detail).retry_after(Duration::from_secs(5))
     }
 
-    /// With the time after which another try is worth it.
+    /// Adds `Retry-After`.
     pub fn retry_after(mut self, time: Duration) -> Self {
         let seconds = time.as_millis().div_ceil(1000).clamp(1, 86_400) as u64;
         self.headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         self
     }
 
-    /// With another header.
+    /// Adds a header.
     pub fn header(mut self, name: axum::http::HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self

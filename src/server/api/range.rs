@@ -1,26 +1,26 @@
-//! Which bytes of a file a request asks for (RFC 9110, section 14): the whole, or one range.
+//! Parses which bytes of a file a request asks for (RFC 9110, section 14): the whole file, or one range.
 
 use std::ops::Range;
 
 use axum::http::HeaderMap;
 use axum::http::header::{IF_RANGE, RANGE};
 
-/// The bytes that are asked for.
+/// The requested bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// All. Also where several ranges are asked for, or the range's form is unknown: a server may ignore those.
+    /// The whole file. Also for several ranges or an unknown unit, which a server may ignore.
     Whole,
     Part(Range<u64>),
-    /// A range that begins behind the end of the file.
+    /// A range that begins after the end of the file.
     Nothing,
 }
 
 impl Wanted {
-    /// What the headers ask of a file of `size` bytes whose present content is named `etag`.
+    /// The bytes that the headers ask for, of a file of `size` bytes with the entity tag `etag`.
     pub fn of(headers: &HeaderMap, etag: &str, size: u64) -> Self {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let Some(range) = text(RANGE) else { return Self::Whole };
-        // A part of a file that has changed since would not fit what the client has.
+        // A range of a changed file would not fit what the client already has.
         if headers.contains_key(IF_RANGE) && text(IF_RANGE) != Some(etag) {
             return Self::Whole;
         }
@@ -28,7 +28,7 @@ impl Wanted {
     }
 }
 
-/// The one range of `bytes=…`; `None` where it is not of that form.
+/// The single range of a `bytes=…` header; `None` where it has another form.
 fn parse(range: &str, size: u64) -> Option<Wanted> {
     let (unit, range) = range.split_once('=')?;
     if !unit.trim().eq_ignore_ascii_case("bytes") {
@@ -53,7 +53,7 @@ fn parse(range: &str, size: u64) -> Option<Wanted> {
     })
 }
 
-/// A number of digits alone; one that is too large stands for the largest.
+/// Parses digits; a number that is too large becomes the largest.
 fn number(digits: &str) -> Option<u64> {
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| digits.parse().unwrap_or(u64::MAX))

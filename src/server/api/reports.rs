@@ -1,4 +1,4 @@
-//! `/api/v1/reports`: asking for a report, and how far requests are.
+//! `/api/v1/reports`: asks for a report, and shows the state of requests.
 
 use axum::Json;
 use axum::extract::State;
@@ -20,11 +20,11 @@ use crate::delivery::person::Person;
 use crate::delivery::request::{Deliver, NewRequest, Request, RequestId};
 use crate::delivery::store::{AcceptLimits, Accepted, Page};
 
-/// The header by which a client names one click, however often it sends it.
+/// The header that identifies a click, so that repeated calls count once.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const LONGEST_KEY: usize = 200;
 
-/// Requests on a page, unless asked otherwise, and at most.
+/// The default and the largest number of requests on a page.
 const USUAL_PAGE: u32 = 50;
 const LARGEST_PAGE: u32 = 100;
 
@@ -159,7 +159,7 @@ pub async fn list(
             )
         })?),
     };
-    // One more than asked for tells whether there is another page.
+    // One more than asked for, to know whether there is another page.
     let page = Page {
         before,
         limit: limit + 1,
@@ -208,7 +208,7 @@ pub async fn own_request(state: &AppState, person: &Person, id: RequestId) -> Re
         .ok_or_else(unknown_request)
 }
 
-/// The asked size of a page, within bounds.
+/// The requested page size, checked against its bounds.
 pub fn page_size(asked: Option<u32>, usual: u32, largest: u32) -> Result<u32, Problem> {
     let size = asked.unwrap_or(usual);
     if (1..=largest).contains(&size) {
@@ -234,7 +234,7 @@ fn accepted_answer(state: &AppState, request: &Request) -> Response {
     response
 }
 
-/// A batch that is not there, or not for the caller: alike, so that ids cannot be probed.
+/// The problem for a batch that does not exist or is not the caller's: the same, so that ids cannot be probed.
 fn unknown_batch() -> Problem {
     Problem::new(
         ProblemKind::UnknownBatch,
@@ -242,7 +242,7 @@ fn unknown_batch() -> Problem {
     )
 }
 
-/// Makes sure that the report can be mailed to the person.
+/// Checks that the person has an address that mails may go to.
 async fn find_address(state: &AppState, person: &mut Person) -> Result<(), Problem> {
     if !state.parts.can_mail {
         return Err(Problem::new(

@@ -1,4 +1,5 @@
-//! Answers that are rows: as JSON, CSV, Arrow or Parquet, by `format` or `Accept`, and not at all where the client has them.
+//! Answers with rows as JSON, CSV, Arrow or Parquet, chosen by `format` or `Accept`; 304 where the client already has
+//! them.
 
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ use crate::ratio::figures::RowTable;
 use crate::report::is_formula;
 use crate::server::entity_tag::{digest_of, is_tag_of, known_tags};
 
-/// Bytes of an answer's digest that name its content.
+/// Bytes of a digest in an entity tag.
 const DIGEST_BYTES: usize = 16;
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
@@ -38,7 +39,7 @@ pub enum RowFormat {
 }
 
 impl RowFormat {
-    /// In order of preference, where a client takes several alike.
+    /// In order of preference, where a client accepts several equally.
     const ALL: [Self; 4] = [Self::Json, Self::Csv, Self::Arrow, Self::Parquet];
 
     const fn media_type(self) -> &'static str {
@@ -66,7 +67,7 @@ impl RowFormat {
         }
     }
 
-    /// The format that was asked for by name, else the one that the client takes most gladly.
+    /// The format that the parameter names, otherwise the best one by the `Accept` header.
     pub fn chosen(asked: Option<Self>, headers: &HeaderMap) -> Result<Self, Problem> {
         if let Some(asked) = asked {
             return Ok(asked);
@@ -80,7 +81,7 @@ impl RowFormat {
         if accepted.is_empty() {
             return Ok(Self::Json);
         }
-        // The first of the best, as the order is that of preference.
+        // The first of the best, as formats are in order of preference.
         let best = Self::ALL
             .into_iter()
             .map(|format| (format, weight(&accepted, format.media_type())))
@@ -96,7 +97,7 @@ impl RowFormat {
     }
 }
 
-/// How gladly a client takes a media type, from 0 (not at all) to 1: the most specific of its words counts.
+/// The quality that a client gives a media type, from 0 (refused) to 1; the most specific range wins.
 fn weight(accepted: &[&str], media_type: &str) -> f32 {
     let any_of_type = media_type.split_once('/').map(|(kind, _)| format!("{kind}/*"));
     accepted
@@ -118,35 +119,35 @@ fn weight(accepted: &[&str], media_type: &str) -> f32 {
         .map_or(0.0, |(_, quality)| quality)
 }
 
-/// Rows that are about to be answered.
+/// The rows of an answer, before they are written.
 pub struct RowAnswer {
-    /// What stands beside the rows in JSON.
+    /// The members beside the rows in JSON.
     pub head: Map<String, Value>,
     pub rows: RowTable,
-    /// The name of a saved file, without its ending.
+    /// The name of a saved file, without its extension.
     pub name: String,
 }
 
-/// Names the content of an answer: what it is made of, and how it is written.
+/// The entity tag of an answer: its sources and its format.
 pub fn etag(made_of: &[&str], format: RowFormat) -> String {
     let written = [format.ending(), env!("CARGO_PKG_VERSION")];
     let parts = made_of.iter().chain(&written).map(|part| part.as_bytes());
     format!("\"{}\"", digest_of(parts, DIGEST_BYTES))
 }
 
-/// Whether the client has the content of that name already.
+/// Whether the client already has the content with this entity tag.
 pub fn has_already(headers: &HeaderMap, etag: &str) -> bool {
     known_tags(headers).any(|tag| tag == "*" || is_tag_of(tag, etag))
 }
 
-/// The answer to a client that has the content.
+/// The answer 304.
 pub fn not_modified(etag: &str) -> Response {
     let mut response = StatusCode::NOT_MODIFIED.into_response();
     name_content(response.headers_mut(), etag);
     response
 }
 
-/// The rows, written on a thread where long work holds up nobody.
+/// Writes the rows on a blocking thread, so that encoding does not delay other requests.
 pub async fn answer(
     answer: RowAnswer,
     format: RowFormat,
@@ -176,7 +177,7 @@ pub async fn answer(
     Ok(response)
 }
 
-/// Lets the client alone keep the answer, and ask next time whether it is still right.
+/// Cache headers: only the client may keep the answer, and must revalidate it.
 fn name_content(headers: &mut HeaderMap, etag: &str) {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     headers.append(VARY, HeaderValue::from(ACCEPT));
@@ -192,7 +193,7 @@ fn write(answer: &RowAnswer, format: RowFormat, style: &ReportConfig) -> Result<
     match format {
         RowFormat::Json => {
             let mut head = serde_json::to_vec(&answer.head)?;
-            // The rows are one more member of the object.
+            // Removes the closing brace, as the rows become one more member of the object.
             head.pop();
             out = head;
             out.extend_from_slice(b",\"rows\":");
@@ -232,7 +233,7 @@ enum WriteError {
     Json(#[from] serde_json::Error),
 }
 
-/// With an apostrophe before texts that a spreadsheet would run, as in reports.
+/// The rows with an apostrophe before texts that a spreadsheet would run, as in reports.
 fn without_formulas(rows: &RecordBatch) -> Result<RecordBatch, datafusion::arrow::error::ArrowError> {
     let columns = rows.columns().iter().map(|column| -> ArrayRef {
         match column.data_type() {

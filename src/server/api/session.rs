@@ -1,4 +1,5 @@
-//! `/api/v1/session`: whether the caller is logged in and what they may see, for pages that must know before they ask.
+//! `/api/v1/session`: whether the caller is logged in and what they may see, for pages that need to know before they
+//! load figures.
 
 use axum::Json;
 use axum::extract::State;

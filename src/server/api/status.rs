@@ -1,4 +1,4 @@
-//! For operators: whether the service lives and can work, its figures, and the description of its API.
+//! Health, readiness, metrics and the API's description, for operators.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use super::problem::{Problem, ProblemKind};
 use crate::delivery::metrics::DeliveryMetrics;
 use crate::delivery::store::QueueFigures;
 
-/// The time that the store may take to answer.
+/// How long the store may take to answer a readiness check.
 const STORE_TIME: Duration = Duration::from_secs(2);
 
 /// The service lives.

@@ -36,7 +36,7 @@ pub struct NewReport {
     "snapshot_date": "2026-11-22",
     "failure": null,
     "file": {
-        "name": "course-progress_Batch 1_2026-11-22.csv",
+        "name": "course-progress_Batch-1_2026-11-22.csv",
         "bytes": 48211,
         "rows": 312,
         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
@@ -129,7 +129,7 @@ pub struct BatchPage {
 }
 
 impl ReportRequest {
-    /// What its requester sees of a request at the time `now`.
+    /// The requester's view of a request at the time `now`.
     pub fn of(request: &Request, links: &Links, now: DateTime<Utc>) -> Self {
         let file = match file_of(request, links, now) {
             FileState::There { file, ends_at } => Some(FileView {
@@ -177,22 +177,22 @@ impl BatchView {
     }
 }
 
-/// Whether a request's file can be fetched.
+/// Whether a request's file can be downloaded.
 #[derive(Debug, PartialEq, Eq)]
 pub enum FileState<'a> {
     There {
         file: &'a ReportFile,
         ends_at: DateTime<Utc>,
     },
-    /// The request is under way.
+    /// The request is not finished.
     NotYet,
-    /// The request failed, for another reason than mail.
+    /// The request failed before there was a file for the requester.
     Never,
-    /// It is not kept any more.
+    /// The file is not kept any more.
     Gone,
 }
 
-/// Whether the file of a request can be fetched at the time `now`. A report that could not be mailed can be.
+/// Whether a request's file can be downloaded at the time `now`. This includes a report whose mail failed.
 pub fn file_of<'a>(request: &'a Request, links: &Links, now: DateTime<Utc>) -> FileState<'a> {
     if !request.status.is_final() {
         return FileState::NotYet;

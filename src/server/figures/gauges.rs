@@ -1,7 +1,7 @@
-//! The ratio for Prometheus: numerators and denominators as gauges, so that ratios are made of sums there too.
+//! The ratio as Prometheus gauges: numerators and denominators, so that ratios are computed from sums there too.
 //!
-//! Overall and for each tenant; for courses only as many as are allowed, because each makes series of its own. Never for a
-//! batch or a person.
+//! There are gauges overall and for each tenant; for courses only as many as configured, because each makes several
+//! time series. There are none for single batches or people.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ use crate::ratio::{Level, Window};
 
 const PREFIX: &str = "pragati";
 
-/// A column of the ratio's rows as a gauge; the last part of its name, and what it says.
+/// Columns of the ratio's rows that become gauges: column, last part of the gauge's name, help text.
 const FIGURES: [(&str, &str, &str); 4] = [
     (
         "downloads",
@@ -41,7 +41,7 @@ const FIGURES: [(&str, &str, &str); 4] = [
 /// The labels of a gauge.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Labels {
-    /// The name of the label and an id, empty where it is unknown; none over all.
+    /// The label's name and an id, which is empty where it is unknown; `None` for the overall gauges.
     of: Option<(&'static str, String)>,
     window: Option<&'static str>,
 }
@@ -59,13 +59,13 @@ impl EncodeLabelSet for Labels {
     }
 }
 
-/// Whose gauges they are.
+/// The gauges of one level.
 struct Group {
     level: Level,
-    /// What the names of the gauges begin with.
+    /// The prefix of the gauges' names.
     name: &'static str,
     whose: &'static str,
-    /// The label and the column of its ids.
+    /// The label, and the column of its ids.
     id: Option<&'static str>,
 }
 
@@ -106,7 +106,7 @@ pub fn text(figures: &RatioFigures, config: &Config) -> Result<String, ArrowErro
         as_of,
     );
     let mut text = String::new();
-    // Writing to memory does not fail.
+    // Writing to memory cannot fail.
     let _ = encode(&mut text, &registry);
     Ok(text)
 }
@@ -132,7 +132,7 @@ fn register(
             }
         };
         let labels = |id: &Option<(&'static str, String)>, window| Labels { of: id.clone(), window };
-        // Batches are those of the snapshot, whatever the window.
+        // The batches are those of the snapshot in every window.
         if window == Window::All {
             for (id, value) in ids.iter().zip(rows.numbers("batches")?) {
                 set(&batches, labels(id, None), value);
@@ -156,14 +156,14 @@ fn register(
     Ok(())
 }
 
-/// A figure that is not known has no series.
+/// An unknown figure has no time series.
 fn set(family: &Family<Labels, Gauge>, labels: Labels, value: Option<i64>) {
     if let Some(value) = value {
         family.get_or_create(&labels).set(value);
     }
 }
 
-/// The courses with most batches; of those with equally many, the first by id.
+/// The `most` courses with the largest number of batches; among equals, the first by id.
 fn largest_courses(figures: &RatioFigures, most: usize) -> Result<BTreeSet<String>, ArrowError> {
     let rows = figures.window(&[Level::Course], Window::All, &Ids::default())?;
     let rows = rows.keep("course_id", |id| id.is_some())?;

@@ -1,4 +1,4 @@
-//! Reads or computes the figures of one source.
+//! Reads or computes the figures of a source.
 
 use std::sync::Arc;
 
@@ -16,14 +16,14 @@ use crate::nightly::{Published, PublishedError, RatioFilter, RatioTable};
 use crate::ratio::figures::{Ids, RatioFigures, RowTable, digest, ratio_columns, with_columns};
 use crate::ratio::{Days, Level, Period, download_ratio, download_ratio_over_time};
 
-/// Makes the table of [`Figures::batches`].
+/// The query that gives [`Figures::batches`].
 const BATCH_DOWNLOADS: &str = "reports/batch_downloads";
-/// Levels whose rows by day are held in any case.
+/// Levels whose daily rows are always held.
 const DAYS_HELD: [Level; 2] = [Level::All, Level::Tenant];
-/// Rows by day that are held where no nightly output has them: some 200 bytes each.
+/// The most daily rows of courses that are held where there is no nightly output: about 200 bytes each.
 const COURSE_DAYS_HELD: usize = 500_000;
 
-/// The figures of a source.
+/// Loads the figures of a source.
 pub async fn figures(current: &Current, config: &Config) -> Result<Figures, FiguresError> {
     let output = usable_output(current, config);
     let read = match &output {
@@ -48,7 +48,7 @@ pub async fn figures(current: &Current, config: &Config) -> Result<Figures, Figu
     })
 }
 
-/// The newest nightly output, if its tables are those of this program and its days those of the configured zone.
+/// The newest nightly output, if its manifest lists ratio tables of this version and of the configured time zone.
 fn usable_output(current: &Current, config: &Config) -> Option<Arc<Published>> {
     let output = current.output()?;
     let made_in = &output.manifest().timezone;
@@ -69,7 +69,7 @@ fn usable_output(current: &Current, config: &Config) -> Option<Arc<Published>> {
     Some(Arc::clone(output))
 }
 
-/// The ratio as a nightly run published it.
+/// Reads the ratio that a nightly run published.
 async fn read(output: &Published) -> Result<RatioFigures, FiguresError> {
     let windows = all(output.ratio_rows(RatioTable::Windows).await?).await?;
     let mut by_day = Vec::new();
@@ -84,7 +84,7 @@ async fn read(output: &Published) -> Result<RatioFigures, FiguresError> {
     Ok(RatioFigures::new(as_of, &windows, &by_day, &DAYS_HELD)?)
 }
 
-/// The ratio as the snapshot gives it. Rows by day of courses are left out where there are too many to hold.
+/// Computes the ratio from the snapshot. Daily rows of courses are left out where there are too many to hold.
 async fn computed(catalog: &Catalog) -> Result<RatioFigures, FiguresError> {
     let running = || EngineError::running("the download ratio");
     let windows = download_ratio(catalog, None, None)
@@ -142,10 +142,10 @@ async fn all(rows: SendableRecordBatchStream) -> Result<Vec<RecordBatch>, Figure
         .map_err(EngineError::running("the download ratio"))?)
 }
 
-/// The rows by day of one course at each of the levels, out of a nightly output: a small read of its file.
+/// The daily rows of one course at each of the levels, from a nightly output: a small read of its file.
 pub async fn days_of_course(output: &Published, levels: &[Level], ids: &Ids) -> Result<RowTable, FiguresError> {
     let mut found = Vec::new();
-    // An empty id stands for rows without one, which no filter finds: they are picked out of all.
+    // An empty id selects rows without one, which a filter cannot express; they are selected from all rows.
     let known = |id: &Option<String>| id.clone().filter(|id| !id.is_empty());
     for &level in levels {
         let filter = RatioFilter {

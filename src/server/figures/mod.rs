@@ -1,7 +1,8 @@
-//! The figures that the service shows: the ratio's rows and the batches' downloads, held in memory and replaced as a whole.
+//! The figures that the service shows, cached in memory: the ratio's rows and the batches' downloads.
 //!
-//! They are read from the newest nightly output, or computed from the snapshot where there is none, on a thread of their
-//! own: never inside a request, so that answers stay quick while others work.
+//! They are read from the newest nightly output, or computed from the snapshot where there is none. This runs on a
+//! thread of its own and never inside a request, so that answers stay fast; new figures replace the old ones as a
+//! whole.
 
 mod gauges;
 mod load;
@@ -21,12 +22,12 @@ use crate::nightly::{Published, PublishedError};
 use crate::ratio::figures::{Ids, RatioFigures, RowTable};
 use crate::ratio::{Level, RatioError};
 
-/// The time after which figures that could not be loaded are tried again.
+/// Delay before figures that could not be loaded are tried again.
 const RETRY: Duration = Duration::from_secs(60);
-/// Answers that are written at a time.
+/// Answers that are encoded at the same time.
 const WRITTEN_AT_A_TIME: usize = 4;
 
-/// Figures that cannot be had.
+/// Figures that cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum FiguresError {
     #[error(transparent)]
@@ -43,7 +44,7 @@ pub enum FiguresError {
     Thread(#[from] std::io::Error),
 }
 
-/// The newest figures.
+/// Holds the newest figures.
 pub struct FiguresSource {
     config: Config,
     source: Arc<ReportSource>,
@@ -51,23 +52,23 @@ pub struct FiguresSource {
     writing: Semaphore,
 }
 
-/// The figures of one moment.
+/// The figures as of one moment.
 pub struct Figures {
     pub ratio: RatioFigures,
     /// Every batch with its downloads: newest start first, then by id.
     pub batches: RowTable,
     /// The day of the snapshot that `batches` are of.
     pub batches_as_of: NaiveDate,
-    /// Stands for the content of `batches`. Hexadecimal.
+    /// A digest of `batches`, in hexadecimal, for entity tags.
     pub batches_digest: String,
-    /// The figures in Prometheus' text format.
+    /// The ratio in Prometheus' text format.
     gauges: String,
-    /// The nightly output that the ratio is of; none where it was computed.
+    /// The nightly output that the ratio was read from; `None` where it was computed.
     output: Option<Arc<Published>>,
 }
 
 impl Figures {
-    /// The rows by day of one course, read from the nightly output; `None` where the ratio is not of one.
+    /// The daily rows of one course, read from the nightly output; `None` where the ratio was computed.
     pub async fn days_of_course(&self, levels: &[Level], ids: &Ids) -> Result<Option<RowTable>, FiguresError> {
         match &self.output {
             Some(output) => Ok(Some(load::days_of_course(output, levels, ids).await?)),
@@ -77,7 +78,7 @@ impl Figures {
 }
 
 impl FiguresSource {
-    /// Holds no figures yet.
+    /// A source without figures.
     pub fn new(config: Config, source: Arc<ReportSource>) -> Self {
         Self {
             config,
@@ -87,27 +88,27 @@ impl FiguresSource {
         }
     }
 
-    /// The figures that are held; none until the first ones are there.
+    /// The present figures; `None` until the first ones are loaded.
     pub fn held(&self) -> Option<Arc<Figures>> {
         self.held.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// How files of the figures are written.
+    /// The configuration, for the format of written figures.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// Lets in as many answers as may be written at a time.
+    /// Limits how many answers are encoded at the same time.
     pub fn writing(&self) -> &Semaphore {
         &self.writing
     }
 
-    /// The gauges of the ratio in Prometheus' text format; empty while no figures are held.
+    /// The ratio in Prometheus' text format; empty until figures are loaded.
     pub fn gauges(&self) -> String {
         self.held().map(|figures| figures.gauges.clone()).unwrap_or_default()
     }
 
-    /// Loads the figures of the newest source. What cannot be loaded is logged, and what is held stays.
+    /// Loads the figures of the newest source. Failures are logged, and the present figures stay.
     pub async fn load(&self) -> bool {
         match load::figures(&self.source.current(), &self.config).await {
             Ok(figures) => {
@@ -122,7 +123,7 @@ impl FiguresSource {
         }
     }
 
-    /// Loads figures whenever the source has changed, until told to stop.
+    /// Loads figures whenever the source has changed, until `stop`.
     async fn follow(&self, mut stop: watch::Receiver<bool>) {
         let mut changes = self.source.changes();
         loop {
@@ -139,9 +140,10 @@ impl FiguresSource {
         }
     }
 
-    /// Loads figures on a thread of their own whenever the source has changed, until told to stop.
+    /// Spawns a thread that loads figures whenever the source has changed, until `stop`.
     ///
-    /// The thread does all their work, so that a long query takes one core at most and no time from answers.
+    /// All the work runs on this one thread, so that a long query takes one core at most and does not slow answers
+    /// down.
     pub fn spawn(self: Arc<Self>, stop: watch::Receiver<bool>) -> Result<(), FiguresError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name("figures".to_owned());

@@ -1,4 +1,5 @@
-//! The PostgreSQL endpoint (DESIGN, section 12): analysts' own tools ask SQL of the newest snapshot, and read only.
+//! The PostgreSQL endpoint (`docs/design.md`, "SQL for analysts"): analysts' own tools ask SQL of the newest snapshot,
+//! and read only.
 //!
 //! In reading order: `PostgresServer` listens, `doors` counts who comes in, `connection` takes messages, `login` says who a
 //! client is (`accounts`, `scram_secret`), `handler` speaks the protocol, `parse`, `bounds` and `statement` say what is asked and
