@@ -1,6 +1,11 @@
 -- should: the time of a download event is in milliseconds; times in seconds read as days of January 1970
 --
--- Taken as seconds, these times lie in the years 2000 to 2054.
+-- Taken as seconds, these times lie in the years 2000 to 2054: a thousandth of them, from 1970-01-11T22:58:04 on.
+with timed as (
+    -- A row is a click, with its time in seconds since 1970-01-01.
+    select mid, event_time, to_unixtime(event_time) as seconds
+    from distinct_download_events
+)
 select concat('event ', coalesce(mid, 'unknown'), ' of ', event_time) as example
-from distinct_download_events
-where event_time between timestamp '1970-01-11T22:58:04.8Z' and timestamp '1970-02-01T00:00:00Z'
+from timed
+where seconds between 946684 and 2678400
