@@ -151,6 +151,28 @@ impl Queries {
         path.exists().then_some(path)
     }
 
+    /// The file of that name in a folder of queries, the site's or a built-in one: what it is called in messages, and its
+    /// text; none where there is no such file.
+    ///
+    /// # Errors
+    /// Where the site's file cannot be read.
+    pub fn file_beside(&self, folder: &str, name: &str) -> Result<Option<(String, Cow<'static, str>)>, QueryError> {
+        let file = format!("{folder}/{name}");
+        let own = self.folder.as_ref().map(|queries| queries.join(&file));
+        if let Some(path) = own.filter(|path| path.exists()) {
+            return match std::fs::read_to_string(&path) {
+                Ok(text) => Ok(Some((path.display().to_string(), Cow::Owned(text)))),
+                Err(error) => Err(QueryError::Unreadable {
+                    name: file,
+                    path,
+                    reason: error.to_string(),
+                }),
+            };
+        }
+        let built_in = BUILT_IN.get_file(&file).and_then(|file| file.contents_utf8());
+        Ok(built_in.map(|text| (format!("queries/{file}"), Cow::Borrowed(text))))
+    }
+
     /// The names under `prefix` (`""`, `staging`, `staging/sunbird`, …), in order, without repetition.
     pub fn names(&self, prefix: &str) -> Vec<String> {
         let mut names: Vec<String> = sql_files(&BUILT_IN);

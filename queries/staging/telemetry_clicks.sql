@@ -1,7 +1,8 @@
 -- Clicks on "Download File" in telemetry events (Sunbird telemetry v3): the platform's, and those that Pragati wrote.
 --
 -- One row: one event of the click, in the columns of `download_events`, and the day it arrived on. The batch is the `cdata`
--- of type `Batch` in any case, the least where there are several; an event without one counts for its course alone.
+-- of type `Batch` in any case, the least where there are several; an event without one counts for its course alone. The course
+-- is the event's object; where that is empty, as the portals of 3.3 to 8.1 leave it, the `cdata` of type `Course`.
 -- Parameters, the site's rule for its platform's events, each a list, or NULL for any: $click_events (eid), $click_ids
 -- (edata.id), $click_types (edata.type), $click_pages (edata.pageid).
 with
@@ -22,7 +23,7 @@ select
     mid,
     arrow_cast(to_timestamp_millis(ets), 'Timestamp(Microsecond, Some("UTC"))') as event_time,
     actor['id'] as user_id,
-    object['id'] as course_id,
+    coalesce(nonblank(object['id']), cdata_id(context['cdata'], 'course')) as course_id,
     cdata_id(context['cdata'], 'batch') as batch_id,
     context['channel'] as tenant_id,
     context['pdata']['id'] as source,

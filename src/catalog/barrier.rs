@@ -21,6 +21,7 @@ use datafusion::physical_plan::execution_plan::reset_plan_states;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PhysicalExpr, PlanProperties};
 use datafusion::prelude::col;
 
+use crate::engine::whole_plan;
 use crate::exports::pushdown;
 
 /// Wraps `rows` as a table behind a security barrier.
@@ -75,7 +76,7 @@ impl TableProvider for Guarded {
         if limit.is_some() {
             rows = rows.limit(0, limit)?;
         }
-        let plan = session.create_physical_plan(&rows.build()?).await?;
+        let plan = whole_plan(session, &rows.build()?).await?;
         Ok(Arc::new(BarrierExec { plan }))
     }
 

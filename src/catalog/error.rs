@@ -5,6 +5,7 @@ use datafusion::error::DataFusionError;
 use crate::config::ConfigError;
 use crate::engine::EngineError;
 use crate::exports::{ExportsError, LocationError};
+use crate::ids::SnapshotDate;
 use crate::queries::QueryError;
 
 /// A catalog that cannot be opened.
@@ -30,6 +31,20 @@ pub enum CatalogError {
     OtherTable(String),
     #[error("configuration: there is no staging mapping '{name}'; known: {known}")]
     UnknownStaging { name: String, known: String },
+    #[error("mapping file {file} is not as it must be: {reason}; docs/mappings.md says what it may hold")]
+    MappingFile { file: String, reason: String },
+    #[error("configuration: the mapping has no setting '{name}' in [staging_settings]; {known}")]
+    UnknownSetting { name: String, known: String },
+    #[error("configuration: staging_settings.{name} cannot be '{value}'; known: {known}")]
+    SettingValue { name: String, value: String, known: String },
+    #[error(
+        "the snapshot of {date} has no table of {holding}: one of the raw tables {tables} is needed; export the one of your release, or give --date"
+    )]
+    NoAlternative {
+        date: SnapshotDate,
+        tables: String,
+        holding: String,
+    },
 }
 
 impl CatalogError {
@@ -48,6 +63,9 @@ impl CatalogError {
                 | Self::UnusedTable(_)
                 | Self::OtherTable(_)
                 | Self::UnknownStaging { .. }
+                | Self::MappingFile { .. }
+                | Self::UnknownSetting { .. }
+                | Self::SettingValue { .. }
                 | Self::Query(_)
         )
     }

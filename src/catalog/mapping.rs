@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::object_store::ObjectStoreUrl;
@@ -17,15 +18,19 @@ use datafusion::scalar::ScalarValue;
 use datafusion::sql::resolve::resolve_table_references;
 
 use super::error::CatalogError;
+use super::raw_tables::RawTables;
 use super::wider::wider;
 use crate::config::Config;
 use crate::engine::{EngineError, RAW_SCHEMA, TABLE_SCHEMA};
 use crate::exports::{
-    Column, ExportsError, InspectedFile, Kind, SnapshotTable, Table, TableFiles, canonical_call, check_columns,
-    column_twice, nonblank,
+    Column, ExportsError, InspectedFile, Kind, Snapshot, SnapshotTable, Table, TableFiles, canonical_call,
+    check_columns, column_twice, nonblank,
 };
 use crate::queries::{Parameters, Queries, Query};
 use crate::zone::Zone;
+
+/// The query of a platform's mapping that makes requests for reports from a table of them.
+const REQUESTS: &str = "report_requests";
 
 /// The name of a raw table among the snapshot's tables, where it never meets a canonical one.
 pub fn raw_name(table: &str) -> String {
@@ -43,6 +48,8 @@ pub struct Mapping {
     pub table: Table,
     query: Query,
     raw_tables: BTreeSet<String>,
+    /// Queries beside it whose rows it reads like those of raw tables, each after those that it reads itself.
+    steps: Vec<Query>,
 }
 
 /// The mappings that the configuration switches on: those of `staging`, and single ones of `[tables.NAME] sql`.
@@ -60,54 +67,146 @@ pub fn configured(config: &Config, queries: &Queries, session: &SessionContext) 
             (None, _) => continue,
         };
         let query = queries.get(&query_name)?;
-        let raw_tables = tables_read_by(&query, session)?;
+        let mut sources = Sources::default();
+        sources.add(&query, queries, session)?;
         mappings.push(Mapping {
             table,
             query,
-            raw_tables,
+            raw_tables: sources.raw_tables,
+            steps: sources.steps,
         });
     }
     Ok(mappings)
 }
 
+/// The mapping of requests for reports that the platform keeps in a table, where `staging` has one; its rows are added to
+/// `download_events`. The tables of `made`, which it may compare them with, are no raw tables of the exports.
+pub fn of_requests(
+    config: &Config,
+    queries: &Queries,
+    session: &SessionContext,
+    made: &[&str],
+) -> Result<Option<Mapping>, CatalogError> {
+    let Some(staging) = &config.staging else {
+        return Ok(None);
+    };
+    let name = format!("staging/{staging}/{REQUESTS}");
+    if !queries.names(&format!("staging/{staging}")).contains(&name) {
+        return Ok(None);
+    }
+    let query = queries.get(&name)?;
+    let mut sources = Sources::default();
+    sources.add(&query, queries, session)?;
+    sources.raw_tables.retain(|table| !made.contains(&table.as_str()));
+    Ok(Some(Mapping {
+        table: Table::DownloadEvents,
+        query,
+        raw_tables: sources.raw_tables,
+        steps: sources.steps,
+    }))
+}
+
 /// Every raw table that some mapping reads.
-pub fn raw_tables(mappings: &[Mapping]) -> BTreeSet<String> {
+pub fn raw_tables<'a>(mappings: impl IntoIterator<Item = &'a Mapping>) -> BTreeSet<String> {
+    let mappings = mappings.into_iter();
     mappings
-        .iter()
         .flat_map(|mapping| mapping.raw_tables.iter().cloned())
         .collect()
 }
 
-/// Whether all days up to the snapshot's belong to a raw table: it is read for tables alone that arrive day by day.
-pub fn arrives_daily(mappings: &[Mapping], raw: &str) -> bool {
-    let mut readers = mappings.iter().filter(|mapping| mapping.raw_tables.contains(raw));
-    readers.all(|mapping| mapping.table.arrives_daily())
+/// What the mappings' own files say of the raw tables.
+pub fn declared<'a>(
+    mappings: impl IntoIterator<Item = &'a Mapping>,
+    queries: &Queries,
+) -> Result<RawTables, CatalogError> {
+    let mut tables = RawTables::default();
+    for mapping in mappings {
+        tables.add(&mapping.query.name, &mapping.raw_tables, queries)?;
+    }
+    Ok(tables)
 }
 
-/// Registers a raw table, or one beside the contract, as it is. Files of one table may differ in the width and the unit of a
-/// column.
+/// The name of the raw table of these files.
+pub fn table_of(files: &TableFiles) -> &str {
+    schema_and_table(&files.name).1
+}
+
+/// Whether all days up to the snapshot's belong to a raw table: it is read for exported tables alone that arrive day by day.
+/// A table of requests holds all of them on each day.
+pub fn arrives_daily(mappings: &[Mapping], raw: &str) -> bool {
+    let readers = mappings.iter().filter(|mapping| mapping.raw_tables.contains(raw));
+    let mut arriving = readers.map(|mapping| mapping.table.arrives_daily()).peekable();
+    arriving.peek().is_some() && arriving.all(|arrives| arrives)
+}
+
+/// Registers a raw table, or one beside the contract, as it is, with the columns that it may lack; their names are given
+/// back. Files of one table may differ in the width and the unit of a column.
 pub fn register_as_is(
     session: &SessionContext,
     files: &TableFiles,
     inspected: Vec<InspectedFile>,
     store: ObjectStoreUrl,
     zone: Zone,
-) -> Result<(), CatalogError> {
+    raw_tables: &RawTables,
+) -> Result<Vec<String>, CatalogError> {
     let merged = merged_schema(files, &inspected)?;
+    let (merged, missing) = match schema_and_table(&files.name) {
+        (RAW_SCHEMA, table) => raw_tables.completed(table, merged),
+        _ => (merged, Vec::new()),
+    };
     let (schema, table) = schema_and_table(&files.name);
     let provider = SnapshotTable::raw(table, store, merged, inspected, zone);
     session
         .register_table(TableReference::partial(schema, table), Arc::new(provider))
         .map_err(CatalogError::registering(&files.name))?;
-    Ok(())
+    Ok(missing)
 }
 
 impl Mapping {
     /// Registers the canonical table as a view over the raw ones, typed and normalised like an exported table.
-    pub async fn register(&self, session: &SessionContext, zone: &Zone) -> Result<(), CatalogError> {
-        let rows = over_raw_tables(&self.query, &Parameters::default(), session).await?;
-        let rows = canonical(rows, &self.query.source, self.table, zone)?;
+    pub async fn register(
+        &self,
+        session: &SessionContext,
+        parameters: &Parameters,
+        zone: &Zone,
+    ) -> Result<(), CatalogError> {
+        let rows = self.rows(parameters, session, zone).await?;
         register_view(session, self.table.name(), rows)
+    }
+
+    /// The name of its query.
+    pub fn query_name(&self) -> &str {
+        &self.query.name
+    }
+
+    /// Whether one of its raw tables has files in the snapshot.
+    pub fn has_files(&self, snapshot: &Snapshot) -> bool {
+        let mut tables = self.raw_tables.iter();
+        tables.any(|table| {
+            let files = snapshot.tables.get(&raw_name(table));
+            files.is_some_and(|files| !files.files.is_empty())
+        })
+    }
+
+    /// What the query makes, typed and normalised. Its steps are tables only while it is planned: another mapping may have
+    /// others of their names.
+    pub async fn rows(
+        &self,
+        parameters: &Parameters,
+        session: &SessionContext,
+        zone: &Zone,
+    ) -> Result<DataFrame, CatalogError> {
+        let mut hidden = Vec::with_capacity(self.steps.len());
+        for step in &self.steps {
+            let rows = over_raw_tables(step, parameters, session).await?;
+            let former = replace_raw_table(session, &step.name, Some(rows.into_view()))?;
+            hidden.push((&step.name, former));
+        }
+        let rows = over_raw_tables(&self.query, parameters, session).await?;
+        for (name, former) in hidden {
+            replace_raw_table(session, name, former)?;
+        }
+        canonical(rows, &self.query.source, self.table, zone)
     }
 }
 
@@ -138,6 +237,51 @@ pub fn register_view(session: &SessionContext, name: &str, frame: DataFrame) -> 
         .register_table(TableReference::partial(TABLE_SCHEMA, name), frame.into_view())
         .map_err(CatalogError::registering(name))?;
     Ok(())
+}
+
+/// What a query reads.
+#[derive(Default)]
+struct Sources {
+    raw_tables: BTreeSet<String>,
+    steps: Vec<Query>,
+}
+
+impl Sources {
+    /// Adds what `query` reads. A name that is no canonical table's and that a query beside it has is a step; all others are
+    /// raw tables.
+    fn add(&mut self, query: &Query, queries: &Queries, session: &SessionContext) -> Result<(), CatalogError> {
+        let folder = query.name.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let beside = queries.names(folder);
+        for table in tables_read_by(query, session)? {
+            let name = format!("{folder}/{table}");
+            if name == query.name || Table::from_name(&table).is_some() || !beside.contains(&name) {
+                self.raw_tables.insert(table);
+            } else if !self.steps.iter().any(|step| step.name == name) {
+                let step = queries.get(&name)?;
+                self.add(&step, queries, session)?;
+                self.steps.push(step);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Puts `table` in the place of the raw table with the last part of the name `folder/…/name`, and gives that one back.
+fn replace_raw_table(
+    session: &SessionContext,
+    name: &str,
+    table: Option<Arc<dyn TableProvider>>,
+) -> Result<Option<Arc<dyn TableProvider>>, CatalogError> {
+    let place = || TableReference::partial(RAW_SCHEMA, name.rsplit('/').next().unwrap_or(name));
+    let former = session
+        .deregister_table(place())
+        .map_err(CatalogError::registering(name))?;
+    if let Some(table) = table {
+        session
+            .register_table(place(), table)
+            .map_err(CatalogError::registering(name))?;
+    }
+    Ok(former)
 }
 
 fn staged_tables(name: &str, queries: &Queries) -> Result<BTreeSet<String>, CatalogError> {

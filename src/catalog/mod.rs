@@ -6,6 +6,7 @@
 mod barrier;
 mod error;
 mod mapping;
+mod raw_tables;
 mod telemetry;
 mod views;
 mod visibility;
@@ -37,6 +38,8 @@ use crate::queries::{Parameters, Queries, Query};
 use crate::telemetry::TelemetryFile;
 use crate::zone::Zone;
 use mapping::Mapping;
+pub use raw_tables::MappingUsed;
+use raw_tables::{RawTables, with_settings};
 pub use telemetry::is_telemetry;
 pub use views::EARLIEST_DAY;
 pub use visibility::{MASK, Visibility};
@@ -54,6 +57,10 @@ pub struct Catalog {
     pub notes: Vec<ExportNote>,
     /// The files of events; they are of all days, not of the snapshot's.
     pub telemetry: Telemetry,
+    /// What the mapping of raw tables found and was told; none where no table is mapped.
+    pub mapping: Option<MappingUsed>,
+    /// Why the mail addresses of `users` cannot be written to, where its mapping says so.
+    pub unusable_addresses: Option<String>,
     /// Where temporary files go.
     pub temp_folder: PathBuf,
     exports: Arc<Exports>,
@@ -97,16 +104,26 @@ impl Catalog {
             cluster,
         })?;
         let mappings = mapping::configured(config, &queries, &session)?;
-        let folders = table_folders(config, &root, &mappings)?;
+        let requests = mapping::of_requests(config, &queries, &session, &telemetry::MADE)?;
+        let raw_tables = mapping::declared(mappings.iter().chain(&requests), &queries)?;
+        let settings = raw_tables.settings(&config.staging_settings)?;
+        let folders = table_folders(config, &root, &mappings, requests.as_ref(), &raw_tables)?;
         let telemetry = Telemetry::find(config, &root).await?;
         let exports = Arc::new(Exports::new(root, folders, config.success_marker));
         let snapshot = exports.open(config.date).await?;
+        raw_tables.check_alternatives(&snapshot, mapping::raw_name)?;
         let mut catalog = Self {
             session,
             date: snapshot.date,
             inputs: Vec::new(),
             notes: snapshot.notes.clone(),
             telemetry,
+            mapping: (!mappings.is_empty()).then(|| MappingUsed {
+                name: raw_tables.names(),
+                settings: settings.clone(),
+                ..MappingUsed::default()
+            }),
+            unusable_addresses: unusable_addresses(&mappings, &raw_tables),
             temp_folder: config.temp_folder(),
             exports,
             zone: config.timezone.clone(),
@@ -117,11 +134,19 @@ impl Catalog {
         for note in &catalog.notes {
             tracing::warn!("{note}");
         }
-        catalog.register_files(&snapshot, config).await?;
-        for mapping in &mappings {
-            mapping.register(&catalog.session, &config.timezone).await?;
+        catalog.register_files(&snapshot, config, &raw_tables).await?;
+        if let Some(used) = &catalog.mapping {
+            used.log_once();
         }
-        telemetry::register(&catalog, &config.timezone).await?;
+        let parameters = with_settings(&catalog.parameters, &settings);
+        let zone = &config.timezone;
+        for mapping in &mappings {
+            mapping.register(&catalog.session, &parameters, zone).await?;
+        }
+        telemetry::register(&catalog, zone).await?;
+        if let Some(requests) = requests.filter(|requests| requests.has_files(&snapshot)) {
+            telemetry::add_requests(&catalog, &requests, &parameters, zone).await?;
+        }
         let has_batches = snapshot
             .tables
             .get(Table::Batches.name())
@@ -240,7 +265,12 @@ impl Catalog {
         Ok(malformed.map(|outcome| outcome.malformed).sum())
     }
 
-    async fn register_files(&mut self, snapshot: &Snapshot, config: &Config) -> Result<(), CatalogError> {
+    async fn register_files(
+        &mut self,
+        snapshot: &Snapshot,
+        config: &Config,
+        raw_tables: &RawTables,
+    ) -> Result<(), CatalogError> {
         for files in snapshot.tables.values() {
             let store = self.register_store(&files.location)?;
             let inspected = read_footers(files).await?;
@@ -257,7 +287,11 @@ impl Catalog {
                     self.stores.insert(table, store.clone());
                     self.register_canonical(table, files, inspected, store)?;
                 }
-                None => mapping::register_as_is(&self.session, files, inspected, store, self.zone.clone())?,
+                None => {
+                    let zone = self.zone.clone();
+                    let missing = mapping::register_as_is(&self.session, files, inspected, store, zone, raw_tables)?;
+                    self.note_missing(files, missing);
+                }
             }
         }
         Ok(())
@@ -279,6 +313,19 @@ impl Catalog {
             }
         }
         Ok(())
+    }
+
+    /// Notes what a raw table lacks: columns, or all of it.
+    fn note_missing(&mut self, files: &TableFiles, columns: Vec<String>) {
+        let table = mapping::table_of(files);
+        match &mut self.mapping {
+            Some(used) if files.files.is_empty() => used.missing_tables.push(table.to_owned()),
+            Some(used) => {
+                let columns = columns.iter().map(|column| format!("{table}.{column}"));
+                used.missing_columns.extend(columns);
+            }
+            None => {}
+        }
     }
 
     fn register_canonical(
@@ -307,6 +354,11 @@ impl Catalog {
     }
 }
 
+fn unusable_addresses(mappings: &[Mapping], raw_tables: &RawTables) -> Option<String> {
+    let users = mappings.iter().find(|mapping| mapping.table == Table::Users)?;
+    raw_tables.unusable_addresses(users.query_name()).map(str::to_owned)
+}
+
 #[cfg(feature = "cluster")]
 fn connect(options: &ClusterOptions) -> Result<Arc<Cluster>, EngineError> {
     Cluster::connect(options, crate::exports::plan_nodes(), [nonblank()])
@@ -323,7 +375,13 @@ fn history_name(table: Table) -> String {
 }
 
 /// Where to look for every table that the snapshot needs: canonical ones, and the raw ones that mappings read.
-fn table_folders(config: &Config, root: &Location, mappings: &[Mapping]) -> Result<Vec<TableFolder>, CatalogError> {
+fn table_folders(
+    config: &Config,
+    root: &Location,
+    mappings: &[Mapping],
+    requests: Option<&Mapping>,
+    raw_tables: &RawTables,
+) -> Result<Vec<TableFolder>, CatalogError> {
     let folder = |sql_name: String, export_name: &str, required, arrives_daily| -> Result<TableFolder, CatalogError> {
         let path = config.tables.get(export_name).and_then(|table| table.path.as_deref());
         Ok(TableFolder {
@@ -345,9 +403,11 @@ fn table_folders(config: &Config, root: &Location, mappings: &[Mapping]) -> Resu
             )?);
         }
     }
-    for raw in mapping::raw_tables(mappings) {
+    for raw in mapping::raw_tables(mappings.iter().chain(requests)) {
+        let is_exported = config.tables.get(&raw).is_some_and(|table| table.required);
+        let required = is_exported || !raw_tables.may_be_missing(&raw);
         let arrives_daily = mapping::arrives_daily(mappings, &raw);
-        folders.push(folder(mapping::raw_name(&raw), &raw, true, arrives_daily)?);
+        folders.push(folder(mapping::raw_name(&raw), &raw, required, arrives_daily)?);
     }
     for (name, path) in &config.other_tables {
         if Table::from_name(name).is_some() || views::is_taken(name) || name.contains('.') || name.trim().is_empty() {

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
 use datafusion::common::error::Result as EngineResult;
+use datafusion::prelude::col;
 use datafusion::scalar::ScalarValue;
 
 use super::error::CatalogError;
+use super::mapping::Mapping;
 use super::{Catalog, Telemetry, mapping};
 use crate::config::{Config, TelemetryConfig};
 use crate::engine::{EngineError, RAW_SCHEMA, TABLE_SCHEMA, kept};
@@ -24,6 +26,8 @@ const OWN_EVENTS: &str = "pragati_events";
 const EXPORTED_EVENTS: &str = "exported_download_events";
 /// The raw table of the clicks among all events.
 const CLICKS: &str = "telemetry_clicks";
+/// The raw tables that are made here, not exported.
+pub const MADE: [&str; 4] = [PLATFORM_EVENTS, OWN_EVENTS, EXPORTED_EVENTS, CLICKS];
 /// The table of what is no event.
 pub const MALFORMED: &str = "malformed_telemetry";
 
@@ -64,6 +68,30 @@ impl Telemetry {
 /// Whether a manifest's table of that name is one of telemetry.
 pub fn is_telemetry(table: &str) -> bool {
     [PLATFORM_EVENTS, OWN_EVENTS].contains(&table)
+}
+
+/// Adds the requests for reports that the platform keeps in a table, and that no click tells of, to `download_events`.
+pub async fn add_requests(
+    catalog: &Catalog,
+    requests: &Mapping,
+    parameters: &Parameters,
+    zone: &Zone,
+) -> Result<(), CatalogError> {
+    let failed = || EngineError::running(format!("table {}", Table::DownloadEvents));
+    let partitions = catalog.session.copied_config().target_partitions();
+    let requests = requests.rows(parameters, &catalog.session, zone).await?;
+    // Few rows, out of a comparison with all clicks.
+    let requests = kept(requests, partitions).map_err(failed())?;
+    let requests = catalog.session.read_table(requests).map_err(failed())?;
+    let name = TableReference::partial(TABLE_SCHEMA, Table::DownloadEvents.name());
+    let events = catalog.session.table(name.clone()).await.map_err(failed())?;
+    let columns = Table::DownloadEvents.columns().iter().map(|column| col(column.name));
+    let events = events
+        .select(columns.collect::<Vec<_>>())
+        .and_then(|events| events.union(requests))
+        .map_err(failed())?;
+    catalog.session.deregister_table(name).map_err(failed())?;
+    mapping::register_view(&catalog.session, Table::DownloadEvents.name(), events)
 }
 
 /// Registers the catalog's telemetry, and adds its clicks to the table `download_events`.

@@ -49,7 +49,12 @@ pub async fn run(arguments: CheckArguments) -> anyhow::Result<()> {
     spinner.finish_and_clear();
     let mut out = io::stdout().lock();
     match arguments.format {
-        FormatArgument::Table => print_table(&mut out, &findings)?,
+        FormatArgument::Table => {
+            if let Some(mapping) = &catalog.mapping {
+                writeln!(out, "{mapping}")?;
+            }
+            print_table(&mut out, &findings)?;
+        }
         FormatArgument::Json => {
             serde_json::to_writer_pretty(&mut out, &findings).map_err(io::Error::from)?;
             writeln!(out)?;

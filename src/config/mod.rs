@@ -66,6 +66,8 @@ pub struct Config {
     pub timezone: Zone,
     /// A shipped mapping of a platform's raw tables: the name of a folder under `queries/staging/`.
     pub staging: Option<String>,
+    /// What a mapping's releases do differently, as the site has it; the mapping's `mapping.toml` names the settings.
+    pub staging_settings: BTreeMap<String, String>,
     /// Use a snapshot only when every table's folder holds `_SUCCESS`.
     pub success_marker: bool,
     /// Read a table that has no rows on the day although it has some on an earlier one. Without, that is taken for a failed
@@ -108,6 +110,8 @@ pub struct TableConfig {
     pub path: Option<String>,
     /// SQL that makes the table from raw tables: a file under the queries folder, such as `staging/mine/users.sql`.
     pub sql: Option<String>,
+    /// Of a raw table that a mapping can do without: this site exports it, and a date without it is incomplete.
+    pub required: bool,
 }
 
 /// The platform's telemetry, and which of its events are clicks on "Download File" (`docs/design.md`, "Download events
@@ -208,6 +212,7 @@ impl Default for Config {
             date: DateChoice::Latest,
             timezone: Zone::default(),
             staging: None,
+            staging_settings: BTreeMap::new(),
             success_marker: false,
             allow_empty: false,
             queries: None,
@@ -237,9 +242,9 @@ impl Default for TelemetryConfig {
         Self {
             path: "telemetry".to_owned(),
             events: list(&["INTERACT"]),
-            ids: list(&["download-progress-report", "download"]),
+            ids: list(&["download-progress-report", "download", "progress-exhaust"]),
             types: Vec::new(),
-            pages: list(&["course-progress-dashboard"]),
+            pages: list(&["course-progress-dashboard", "on-demand-reports"]),
         }
     }
 }

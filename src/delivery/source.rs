@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
 use super::directory::BatchDirectory;
-use crate::catalog::{Catalog, CatalogError, is_telemetry};
+use crate::catalog::{Catalog, CatalogError, MappingUsed, is_telemetry};
 use crate::config::{Config, DateChoice};
 use crate::engine::EngineError;
 use crate::exports::{Location, Table};
@@ -222,7 +222,10 @@ fn is_usable(published: &Published, catalog: &Catalog, config: &Config) -> bool 
         tracing::warn!("reports are made from the exports: {error}");
         return false;
     }
-    let is_made_from_snapshot = is_made_from(published, catalog);
+    let settings = |mapping: &Option<MappingUsed>| mapping.as_ref().map(|mapping| mapping.settings.clone());
+    let made = &published.manifest().mapping;
+    let is_made_from_snapshot =
+        is_made_from(published, catalog) && (made.is_none() || settings(made) == settings(&catalog.mapping));
     if !is_made_from_snapshot {
         tracing::info!(
             "reports are made from the exports: {} was made from other files than the snapshot of {} has now",
@@ -275,8 +278,8 @@ fn fingerprint(catalog: &Catalog, config: &Config) -> Result<String, SourceError
     let mut made = Sha256::new();
     let version = env!("CARGO_PKG_VERSION");
     made.update(format!(
-        "{version} {} {:?} {} {:?} {:?} {files:?}",
-        catalog.date, config.report, config.timezone, config.staging, config.tables
+        "{version} {} {:?} {} {:?} {:?} {:?} {files:?}",
+        catalog.date, config.report, config.timezone, config.staging, config.tables, catalog.mapping
     ));
     for layer in ["staging", "reports"] {
         for query in catalog.query_names(layer) {

@@ -5,6 +5,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::catalog::MappingUsed;
 use crate::config::ReportConfig;
 use crate::ids::SnapshotDate;
 use crate::telemetry::TelemetryFile;
@@ -24,6 +25,9 @@ pub struct Manifest {
     pub rejected: Vec<Rejected>,
     pub files: Vec<FileEntry>,
     pub inputs: Vec<InputEntry>,
+    /// What the mapping of raw tables found and was told, where tables are mapped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mapping: Option<MappingUsed>,
     /// What lies in the exports and was not read, or is missing although other days have it.
     #[serde(default)]
     pub notes: Vec<String>,

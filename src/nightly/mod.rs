@@ -168,6 +168,7 @@ impl Run<'_> {
             rejected,
             files,
             inputs: inputs(catalog),
+            mapping: catalog.mapping.clone(),
             notes: catalog.notes.iter().map(ToString::to_string).collect(),
             versions: Versions {
                 pragati: env!("CARGO_PKG_VERSION").to_owned(),

@@ -17,7 +17,7 @@ use super::figures::{FiguresError, FiguresSource};
 use super::identity::{Identity, IdentityError};
 use super::postgres::{PostgresError, PostgresMetrics, PostgresParts, PostgresServer};
 use super::{HttpServer, Limits, ServerError, ServerParts};
-use crate::config::{Config, ConfigError};
+use crate::config::{AddressSource, Config, ConfigError};
 use crate::delivery::events::EventWriter;
 use crate::delivery::files::ReportFiles;
 use crate::delivery::links::Links;
@@ -62,6 +62,10 @@ pub enum ServiceError {
          of them made is fetched from another"
     )]
     NotShared,
+    #[error(
+        "configuration: identity.address = \"users\" cannot be: {0}; set it to \"claim\", or map users from a table with addresses"
+    )]
+    UnusableAddresses(String),
     #[error("events can no longer be written; nothing is lost, start the service again and report what its log says")]
     EventsNotWritten,
 }
@@ -70,7 +74,7 @@ impl ServiceError {
     /// True where a setting or an argument has to be changed.
     pub fn is_usage(&self) -> bool {
         match self {
-            Self::Config(_) | Self::NotShared => true,
+            Self::Config(_) | Self::NotShared | Self::UnusableAddresses(_) => true,
             Self::Server(ServerError::Config(_)) | Self::Store(StoreError::MalformedUrl(_)) => true,
             Self::Location(error) => matches!(error, LocationError::Malformed { .. }),
             Self::Identity(error) => matches!(error, IdentityError::DevAuthInPublic { .. }),
@@ -129,6 +133,11 @@ impl Service {
         let files = Arc::new(ReportFiles::new(folder(serve.files.as_ref(), FILES_FOLDER)?, config));
         let events = folder(config.events.as_ref(), EVENTS_FOLDER)?;
         let source = Arc::new(ReportSource::open(config.clone()).await?);
+        if config.identity.address == AddressSource::Users
+            && let Some(reason) = &source.current().catalog().unusable_addresses
+        {
+            return Err(ServiceError::UnusableAddresses(reason.clone()));
+        }
         let figures = Arc::new(FiguresSource::new(config.clone(), Arc::clone(&source)));
         let metrics = Arc::new(DeliveryMetrics::new(serve.deadline()));
         let (bell, click_bell) = (Arc::new(Notify::new()), Arc::new(Notify::new()));

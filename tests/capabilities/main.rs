@@ -30,6 +30,7 @@ mod exports_types;
 mod figures;
 mod history;
 mod impossible_times;
+mod mapped_plans;
 mod memory;
 #[cfg(feature = "cluster")]
 mod network;
@@ -63,6 +64,7 @@ mod smtp;
 mod sql;
 mod stores;
 mod sunbird;
+mod sunbird_cases;
 mod support;
 mod telemetry;
 mod terminal;

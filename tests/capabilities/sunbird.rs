@@ -145,6 +145,116 @@ fn a_raw_table_without_a_column_is_an_error_that_names_both() {
     ");
 }
 
+#[test]
+fn of_tables_that_replaced_each_other_one_is_needed() {
+    let exports = copy_without(&["user_org"]);
+    let config = exports.config("staging = 'sunbird'");
+    insta::assert_snapshot!(wrapped(&exports.complaint(1, "check", &["--quiet", "--config", &config])), @r"
+    error: the snapshot of 2020-07-01 has no table of the organisations of users: one of the raw tables
+    user_organisation (3.2 and later), user_org (up to 3.6) is needed; export the one of your release, or
+    give --date
+    ");
+}
+
+#[test]
+fn what_an_export_lacks_is_said() {
+    let check = sunbird("check").output().expect("a run");
+    let said = String::from_utf8(check.stdout).expect("UTF-8");
+    insta::assert_snapshot!(wrapped(said.lines().next().expect("a line")), @r"
+    mapping sunbird: missing tables (read as empty): content_hierarchy, hierarchy_relations,
+    job_request, user_declarations, user_organisation; missing columns (read as NULL):
+    course_batch.end_date, course_batch.start_date, organisation.istenant,
+    organisation.organisationtype, user.profilelocation, user_enrolments.enrolled_date; percent = down;
+    school_first = membership
+    ");
+    let log = String::from_utf8(check.stderr).expect("UTF-8");
+    assert_eq!(log.matches("missing tables").count(), 1, "{log}");
+    let out = tempfile::tempdir().expect("a folder");
+    sunbird("nightly").arg("--out").arg(out.path()).assert().success();
+    let manifest = fs::read_to_string(out.path().join(format!("date={DAY}/manifest.json"))).expect("a manifest");
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).expect("JSON");
+    let mapping = &manifest["mapping"];
+    assert_eq!(mapping["name"], "sunbird");
+    assert_eq!(mapping["settings"]["percent"], "down");
+    let missing = mapping["missing_tables"].as_array().expect("tables");
+    assert!(missing.iter().any(|table| table == "user_declarations"), "{mapping}");
+}
+
+#[test]
+fn a_site_can_need_a_table_that_others_lack() {
+    let exports = copy_without(&[]);
+    let config = exports.config("staging = 'sunbird'\n[tables.content_hierarchy]\nrequired = true");
+    insta::assert_snapshot!(wrapped(&exports.complaint(1, "check", &["--quiet", "--config", &config])), @r"
+    error: EXPORTS has no usable snapshot: 2020-07-01 is incomplete, table raw.content_hierarchy has no
+    Parquet file on that date; wait for the export or give --date
+    ");
+}
+
+#[test]
+fn a_setting_of_no_release_is_wrong_usage() {
+    let exports = copy_without(&[]);
+    let config = exports.config("staging = 'sunbird'\n[staging_settings]\npercent = 'up'");
+    insta::assert_snapshot!(exports.complaint(2, "check", &["--config", &config]), @r"
+    error: configuration: staging_settings.percent cannot be 'up'; known: down, nearest
+    ");
+}
+
+#[test]
+fn mail_addresses_of_a_dump_are_not_written_to() {
+    let data = tempfile::tempdir().expect("a folder");
+    let mut serve = sunbird("serve");
+    serve
+        .args(["--quiet", "--dev-auth", "--listen", "127.0.0.1:0", "--data"])
+        .arg(data.path())
+        .env("PRAGATI_IDENTITY__ADDRESS", "users");
+    insta::assert_snapshot!(wrapped(&complaint_of(&mut serve, 2)), @r#"
+    error: configuration: identity.address = "users" cannot be: a dump of Sunbird holds no mail address
+    that can be written to, only masked and encrypted ones; set it to "claim", or map users from a table
+    with addresses
+    "#);
+}
+
+/// The page's console blocks, as commands and what they print.
+#[test]
+fn the_walk_through_of_the_page_is_what_happens() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/sunbird.md")).expect("the page");
+    let blocks = page.split("```console\n").skip(1);
+    let blocks: Vec<&str> = blocks.filter_map(|block| block.split("```").next()).collect();
+    let mut commands = 0;
+    for step in blocks.iter().flat_map(|block| block.split("$ ").skip(1)) {
+        let (command, expected) = step.split_once('\n').expect("a command and its output");
+        let binary = assert_cmd::cargo::cargo_bin("pragati");
+        let folder = binary.parent().expect("a folder").display().to_string();
+        let path = format!("{folder}:{}", std::env::var("PATH").unwrap_or_default());
+        let mut shell = Command::new("sh");
+        shell.args(["-c", command]).current_dir(root).env("PATH", path);
+        let output = shell.output().expect("a shell");
+        let printed = String::from_utf8(output.stdout).expect("UTF-8");
+        assert_eq!(
+            printed,
+            expected,
+            "{command}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        commands += 1;
+    }
+    assert!(commands >= 3, "{commands} commands");
+}
+
+/// The exports without some tables.
+fn copy_without(tables: &[&str]) -> TestExports {
+    let exports = TestExports::empty();
+    for (name, bytes) in files_below(&raw()) {
+        if !tables.iter().any(|table| name.starts_with(&format!("{table}/"))) {
+            let file = exports.path().join(name);
+            fs::create_dir_all(file.parent().expect("a day")).expect("a folder");
+            fs::write(file, bytes).expect("a copy");
+        }
+    }
+    exports
+}
+
 /// `course_batch` with a tenant for one batch.
 const COURSE_BATCH: &str = "
     select 'do_1130264512015646721166' as courseid, '0130271096968396800' as batchid, null as createdby,

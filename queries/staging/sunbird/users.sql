@@ -1,13 +1,16 @@
--- Users of Sunbird, from "user", user_org, organisation, location, usr_external_identity and system_settings.
+-- Users of Sunbird, from "user", user_organisation or user_org, organisations.sql, location, usr_external_identity,
+-- user_declarations and system_settings.
 --
--- One row: one user. A user of the custodian root organisation declares an id, a school and a state organisation; every
--- other user belongs to a state, which knows them by an id of its own and by the sub-organisations that they work in.
--- external_id: custodian, the declared id whose provider is a root organisation's channel; state, the id of the user's channel.
--- school_name: custodian, the declared school; state, the sub-organisations (several joined by commas).
--- organization_name: the root organisation. tenant_id: its id; custodian, the id of the root organisation declared.
--- district_name, block_name: custodian, from the user's own locations; state, from those of the sub-organisations.
+-- One row: one user. A user of the custodian root organisation signed up by themselves and declares an id, a school and a
+-- state; every other user belongs to a state, which knows them by an id of its own.
+-- external_id: custodian, the declared id; state, the id of the user's root organisation or channel.
+-- school_name: the schools that the user is a member of (several joined by commas), else the declared one; see $school_first.
+-- organization_name: the root organisation. tenant_id: its id; custodian, the tenant of the state declared.
+-- district_name, block_name: of the user's profile, else from the older columns.
+-- Of deleted users (status 2) nothing that tells who they are is shown.
 -- Duplicates in the other tables never make duplicate users: one row of each is chosen, always the same.
 -- Names are joined by array functions: an ordered string_agg costs ten times as much here.
+-- Parameter: $school_first, 'membership' or 'declared': which school counts where a user has both.
 with
     custodian as (
         select max(value) as organisation_id
@@ -21,53 +24,102 @@ with
             person.lastname as last_name,
             person.maskedemail as email,
             person.maskedphone as mobile,
-            person.channel,
+            nullif(trim(person.channel), '') as channel,
             person.rootorgid as root_organisation_id,
-            person.locationids as location_ids,
+            text_list(person.locationids) as location_ids,
+            json_get_array(person.profilelocation) as profile_places,
+            coalesce(try_cast(person.status as double) = 2, false) as is_deleted,
             coalesce(person.rootorgid = custodian.organisation_id, false) as is_custodian
         from "user" as person
         cross join custodian
     ),
-    ranked_organisations as (
+    -- Memberships: user_organisation replaced user_org in 3.2, which may be left over. Those that ended do not count.
+    membership_table as (
+        select count(*) > 0 as is_used
+        from user_organisation
+    ),
+    all_memberships as (
+        select userid, organisationid, isdeleted
+        from user_organisation
+        union all
+        select former.userid, former.organisationid, former.isdeleted
+        from user_org as former
+        cross join membership_table
+        where not membership_table.is_used
+    ),
+    memberships as (
+        select distinct
+            people.user_id,
+            people.is_custodian,
+            member.organisationid as organisation_id,
+            (member.organisationid is distinct from people.root_organisation_id) as is_below_root
+        from people
+        join all_memberships as member on member.userid = people.user_id
+        where lower(trim(coalesce(cast(member.isdeleted as varchar), ''))) <> 'true'
+    ),
+    -- Schools: organisations of type school for all users; before there were types, what a state's users work in.
+    school_names as (
+        select distinct memberships.user_id, organisation.name
+        from memberships
+        join organisations as organisation on organisation.id = memberships.organisation_id
+        where
+            coalesce(organisation.is_school, not memberships.is_custodian and memberships.is_below_root)
+            and trim(organisation.name) <> ''
+    ),
+    schools as (
+        select user_id, array_to_string(array_sort(array_agg(name)), ',') as school_name
+        from school_names
+        group by user_id
+    ),
+    -- Declarations: a table since 3.2.
+    declarations as (
         select
-            id,
-            orgname as name,
-            locationids as location_ids,
+            userid as user_id,
+            orgid as organisation_id,
+            persona,
+            map_extract(text_map(userinfo), 'declared-ext-id')[1] as external_id,
+            map_extract(text_map(userinfo), 'declared-school-name')[1] as school_name,
+            coalesce(utc_time(updatedon), utc_time(createdon)) as declared_at
+        from user_declarations
+    ),
+    ranked_declarations as (
+        select
+            declaration.*,
+            organisation.tenant_id,
             row_number() over (
-                partition by id
-                order by orgname, array_to_string(locationids, ',')
+                partition by declaration.user_id
+                order by
+                    case when trim(declaration.external_id) <> '' then 1 else 2 end,
+                    declaration.declared_at desc nulls last,
+                    declaration.organisation_id,
+                    declaration.persona,
+                    declaration.external_id,
+                    declaration.school_name
             ) as place
-        from organisation
+        from declarations as declaration
+        left join organisations as organisation on organisation.id = declaration.organisation_id
     ),
-    organisations as (
-        select id, name, location_ids
-        from ranked_organisations
-        where place = 1
-    ),
-    root_organisations as (
-        select id, channel
-        from organisation
-        where lower(trim(cast(isrootorg as varchar))) = 'true' and trim(channel) <> ''
-    ),
-    declared_ids as (
+    -- Declarations before 3.2: rows of usr_external_identity, whose provider is the channel of the state.
+    former_ids as (
         select
             identity.userid as user_id,
-            identity.externalid as external_id,
-            identity.originalprovider as provider,
-            root.id as tenant_id,
+            coalesce(nullif(trim(identity.originalexternalid), ''), identity.externalid) as external_id,
+            coalesce(nullif(trim(identity.originalprovider), ''), identity.provider) as provider,
+            organisation.id as tenant_id,
             row_number() over (
                 partition by identity.userid
                 order by
                     case when trim(identity.externalid) <> '' then 1 else 2 end,
                     identity.originalprovider,
-                    root.id,
+                    organisation.id,
                     identity.externalid
             ) as place
         from usr_external_identity as identity
-        join root_organisations as root on root.channel = identity.originalprovider
-        where identity.idtype = 'declared-ext-id'
+        join organisations as organisation
+            on lower(organisation.channel) = lower(coalesce(nullif(trim(identity.originalprovider), ''), identity.provider))
+        where identity.idtype = 'declared-ext-id' and organisation.is_tenant
     ),
-    declared_schools as (
+    former_schools as (
         select
             identity.userid as user_id,
             identity.externalid as school_name,
@@ -79,42 +131,68 @@ with
                     identity.externalid
             ) as place
         from usr_external_identity as identity
-        left join declared_ids as declared on declared.user_id = identity.userid and declared.place = 1
+        left join former_ids as declared on declared.user_id = identity.userid and declared.place = 1
         where identity.idtype = 'declared-school-name' and trim(identity.externalid) <> ''
     ),
-    state_ids as (
-        select people.user_id, min(identity.externalid) as external_id
+    declared as (
+        select
+            people.user_id,
+            case
+                when not people.is_custodian then null
+                when declaration.user_id is not null then declaration.external_id
+                else former_id.external_id
+            end as external_id,
+            case
+                when declaration.user_id is not null then nullif(trim(declaration.school_name), '')
+                when people.is_custodian then former_school.school_name
+            end as school_name,
+            case when declaration.user_id is not null then declaration.tenant_id else former_id.tenant_id end as tenant_id
         from people
-        join usr_external_identity as identity
-            on identity.userid = people.user_id
-            and identity.idtype = people.channel
-            and identity.provider = people.channel
-        where not people.is_custodian and trim(people.channel) <> '' and trim(identity.externalid) <> ''
-        group by people.user_id
+        left join ranked_declarations as declaration
+            on declaration.user_id = people.user_id and declaration.place = 1
+        left join former_ids as former_id on former_id.user_id = people.user_id and former_id.place = 1
+        left join former_schools as former_school
+            on former_school.user_id = people.user_id and former_school.place = 1
     ),
-    memberships as (
-        select distinct people.user_id, member.organisationid as organisation_id
+    -- Ids that a state gave: provider and type are the id of the root organisation since 3.2, and its channel before, in small
+    -- letters, as externalid is: originalexternalid is what the state gave. A row whose provider has capital letters is older
+    -- than that, and its externalid is what counts.
+    given_ids as (
+        select
+            people.user_id,
+            identity.provider = people.root_organisation_id as is_by_organisation,
+            case
+                when identity.provider <> people.root_organisation_id and identity.provider <> lower(identity.provider)
+                    then identity.externalid
+                else coalesce(nullif(trim(identity.originalexternalid), ''), identity.externalid)
+            end as external_id
         from people
-        join user_org as member on member.userid = people.user_id
+        join usr_external_identity as identity on identity.userid = people.user_id
         where
             not people.is_custodian
-            and (member.organisationid is distinct from people.root_organisation_id)
-            and lower(trim(coalesce(cast(member.isdeleted as varchar), ''))) <> 'true'
+            and lower(identity.idtype) = lower(identity.provider)
+            and (
+                identity.provider = people.root_organisation_id
+                or lower(identity.provider) = lower(people.channel)
+            )
+            and trim(identity.externalid) <> ''
     ),
-    sub_organisations as (
-        select memberships.user_id, organisations.name, organisations.location_ids
-        from memberships
-        join organisations on organisations.id = memberships.organisation_id
-    ),
-    school_names as (
-        select distinct user_id, name
-        from sub_organisations
-        where trim(name) <> ''
-    ),
-    state_schools as (
-        select user_id, array_to_string(array_sort(array_agg(name)), ',') as school_name
-        from school_names
+    state_ids as (
+        select
+            user_id,
+            coalesce(
+                min(external_id) filter (where is_by_organisation),
+                min(external_id)
+            ) as external_id
+        from given_ids
         group by user_id
+    ),
+    -- Places before profiles had them (3.8): a custodian user's own locations; of a state's users, those of their organisations.
+    sub_organisations as (
+        select memberships.user_id, organisation.location_ids
+        from memberships
+        join organisations as organisation on organisation.id = memberships.organisation_id
+        where not memberships.is_custodian and memberships.is_below_root
     ),
     location_ids as (
         select user_id, unnest(location_ids) as location_id
@@ -130,30 +208,79 @@ with
         join location on location.id = location_ids.location_id
         where trim(location.name) <> ''
     ),
-    places as (
+    former_places as (
         select
             user_id,
             array_to_string(array_sort(array_agg(name) filter (where type = 'district')), ',') as district_name,
             array_to_string(array_sort(array_agg(name) filter (where type = 'block')), ',') as block_name
         from locations
         group by user_id
+    ),
+    -- Places of profiles: the first of each type, by id. A profile that names any place replaces the older columns.
+    numbered_entries as (
+        select
+            user_id,
+            unnest(profile_places) as entry,
+            unnest(range(1, cast(array_length(profile_places) as bigint) + 1)) as position
+        from people
+        where array_length(profile_places) > 0
+    ),
+    profile_entries as (
+        select
+            user_id,
+            position,
+            json_get_str(entry, 'id') as location_id,
+            json_get_str(entry, 'type') as type
+        from numbered_entries
+    ),
+    names_of_locations as (
+        select id, max(name) as name
+        from location
+        group by id
+    ),
+    ranked_places as (
+        select
+            entry.user_id,
+            entry.type,
+            place.name,
+            row_number() over (partition by entry.user_id, entry.type order by entry.position) as place
+        from profile_entries as entry
+        left join names_of_locations as place on place.id = entry.location_id
+        where entry.type in ('district', 'block')
+    ),
+    profile_places as (
+        select
+            user_id,
+            max(name) filter (where type = 'district') as district_name,
+            max(name) filter (where type = 'block') as block_name
+        from ranked_places
+        where place = 1
+        group by user_id
     )
 select
     people.user_id,
-    case when people.is_custodian then declared_ids.external_id else state_ids.external_id end as external_id,
-    people.first_name,
-    people.last_name,
-    people.email,
-    people.mobile,
-    organisations.name as organization_name,
-    places.district_name,
-    case when people.is_custodian then declared_schools.school_name else state_schools.school_name end as school_name,
-    places.block_name,
-    case when people.is_custodian then declared_ids.tenant_id else people.root_organisation_id end as tenant_id
+    case
+        when people.is_deleted then null
+        when people.is_custodian then declared.external_id
+        else state_ids.external_id
+    end as external_id,
+    case when not people.is_deleted then people.first_name end as first_name,
+    case when not people.is_deleted then people.last_name end as last_name,
+    case when not people.is_deleted then people.email end as email,
+    case when not people.is_deleted then people.mobile end as mobile,
+    organisation.name as organization_name,
+    case when array_length(people.profile_places) > 0 then profile.district_name else former.district_name end
+        as district_name,
+    case
+        when $school_first = 'declared' then coalesce(declared.school_name, schools.school_name)
+        else coalesce(schools.school_name, declared.school_name)
+    end as school_name,
+    case when array_length(people.profile_places) > 0 then profile.block_name else former.block_name end as block_name,
+    case when people.is_custodian then declared.tenant_id else people.root_organisation_id end as tenant_id
 from people
-left join organisations on organisations.id = people.root_organisation_id
-left join declared_ids on declared_ids.user_id = people.user_id and declared_ids.place = 1
-left join declared_schools on declared_schools.user_id = people.user_id and declared_schools.place = 1
+left join organisations as organisation on organisation.id = people.root_organisation_id
+left join declared on declared.user_id = people.user_id
 left join state_ids on state_ids.user_id = people.user_id
-left join state_schools on state_schools.user_id = people.user_id
-left join places on places.user_id = people.user_id
+left join schools on schools.user_id = people.user_id
+left join profile_places as profile on profile.user_id = people.user_id
+left join former_places as former on former.user_id = people.user_id

@@ -14,6 +14,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use super::plan::{CopiesExec, CopiesFilter, Given};
 use super::repeated::{KeySource, RepeatedKeys};
 use super::{Key, MAY_BE_COPY, Passing};
+use crate::engine::planning::planning_parts;
 
 /// The rows of a table that stand alone, or the others.
 #[derive(Debug)]
@@ -88,9 +89,11 @@ impl TableProvider for RowsByCopies {
                 .collect(),
         };
         let given = Arc::new(self.schema.project(&given)?);
-        let rows = self.table.scan(session, Some(&read), filters, None).await?;
+        // The table may be a view. Its plan is a visible part of this one, and is optimized with it.
+        let session = planning_parts(session)?;
+        let rows = self.table.scan(&session, Some(&read), filters, None).await?;
         let keys = KeySource {
-            plan: self.table.scan(session, Some(&key), filters, None).await?,
+            plan: self.table.scan(&session, Some(&key), filters, None).await?,
             columns: self.key.places(|name| Ok(among(&key, schema.index_of(name)?)))?,
             expected_rows: self
                 .table

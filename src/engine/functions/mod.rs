@@ -1,18 +1,25 @@
 //! The SQL functions that Pragati adds, one in a file. They are pure: no state, no I/O.
 
 mod cdata_id;
+mod collection_text;
+mod collections;
+mod json;
 mod local_date;
 mod strip;
+mod utc_time;
 
 use datafusion::logical_expr::ScalarUDF;
 
 /// Every function. They are registered in each session and, on a cluster, in each executor.
 pub fn all() -> Vec<ScalarUDF> {
-    vec![
+    let ours = [
         crate::exports::canonical(),
         crate::exports::nonblank(),
         cdata_id::cdata_id(),
         local_date::local_date(),
         strip::strip(),
-    ]
+        utc_time::utc_time(),
+    ];
+    let ours = ours.into_iter().chain(collections::collection_functions());
+    ours.chain(json::json_functions()).collect()
 }

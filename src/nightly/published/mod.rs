@@ -139,6 +139,13 @@ impl Published {
             let (made, asked) = (word(made.unknown_users), word(asked.unknown_users));
             return Err(self.other_setting("report.unknown_users", made, asked));
         }
+        let made = self.manifest.mapping.as_ref().map(|mapping| &mapping.settings);
+        for (name, asked) in &config.staging_settings {
+            if let Some(made) = made.and_then(|made| made.get(name)).filter(|made| *made != asked) {
+                let setting = |value: &str| format!("{name} = {value}");
+                return Err(self.other_setting("staging_settings", setting(made), setting(asked)));
+            }
+        }
         Ok(())
     }
 

@@ -1,0 +1,394 @@
+//! What a mapping says of its raw tables in the file `mapping.toml` beside its queries: which tables and columns a site may
+//! lack, of which at least one is needed, and the settings in which a platform's releases differ.
+//!
+//! A raw table that may be missing reads as empty, a column as NULL of the type that the file declares, so that one mapping
+//! serves the releases of a platform.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use figment::Figment;
+use figment::providers::{Format, Toml};
+use serde::{Deserialize, Serialize};
+
+use super::error::CatalogError;
+use crate::exports::Snapshot;
+use crate::queries::{Parameters, Queries};
+
+/// The name of the file, beside the queries of a mapping.
+const FILE: &str = "mapping.toml";
+
+/// The file of one mapping.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MappingFile {
+    /// By raw table.
+    tables: BTreeMap<String, RawTable>,
+    /// Tables that replaced each other in the platform's releases.
+    one_of: Vec<OneOf>,
+    /// By name, which is that of a parameter of the queries.
+    settings: BTreeMap<String, Setting>,
+    /// Why the mail addresses of `users` cannot be written to, where they cannot.
+    unusable_addresses: Option<String>,
+}
+
+/// A raw table that has something to be said of.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct RawTable {
+    /// Where a site has no such table, it reads as empty; `columns` are then all that the queries read.
+    may_be_missing: bool,
+    /// The releases that have the table, for messages.
+    releases: String,
+    /// Columns that may be missing, with the type that they have then.
+    columns: BTreeMap<String, ColumnType>,
+}
+
+/// Tables of which an export needs at least one.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OneOf {
+    /// Newest first.
+    tables: Vec<String>,
+    /// What they hold.
+    holding: String,
+}
+
+/// Something that the platform's releases do differently, and that a site chooses.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Setting {
+    /// What may be chosen; the first is the default.
+    values: Vec<String>,
+}
+
+/// The types that missing columns can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+enum ColumnType {
+    #[serde(rename = "text")]
+    Text,
+    #[serde(rename = "boolean")]
+    Boolean,
+    #[serde(rename = "integer")]
+    Integer,
+    #[serde(rename = "number")]
+    Number,
+    #[serde(rename = "timestamp")]
+    Timestamp,
+    #[serde(rename = "date")]
+    Date,
+    #[serde(rename = "list of text")]
+    TextList,
+    #[serde(rename = "map of text to text")]
+    TextMap,
+    #[serde(rename = "map of text to integer")]
+    IntegerMap,
+    #[serde(rename = "map of text to number")]
+    NumberMap,
+}
+
+impl ColumnType {
+    fn data_type(self) -> DataType {
+        let map = |values: DataType| {
+            let key = Arc::new(Field::new("key", DataType::Utf8, false));
+            let value = Arc::new(Field::new("value", values, true));
+            let entries = Field::new("entries", DataType::Struct(vec![key, value].into()), false);
+            DataType::Map(Arc::new(entries), false)
+        };
+        match self {
+            Self::Text => DataType::Utf8,
+            Self::Boolean => DataType::Boolean,
+            Self::Integer => DataType::Int64,
+            Self::Number => DataType::Float64,
+            Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            Self::Date => DataType::Date32,
+            Self::TextList => DataType::new_list(DataType::Utf8, true),
+            Self::TextMap => map(DataType::Utf8),
+            Self::IntegerMap => map(DataType::Int64),
+            Self::NumberMap => map(DataType::Float64),
+        }
+    }
+}
+
+/// What a mapping found in a snapshot and what it was told; for the log, `check` and the manifest.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MappingUsed {
+    /// The mapping, by the folder of its queries.
+    pub name: String,
+    /// Raw tables that are not in the snapshot and read as empty.
+    pub missing_tables: Vec<String>,
+    /// Columns, as `table.column`, that the snapshot's tables do not have and that read as NULL.
+    pub missing_columns: Vec<String>,
+    /// The settings of the mapping, as chosen.
+    pub settings: BTreeMap<String, String>,
+}
+
+impl MappingUsed {
+    /// Says it in the log, unless the same was said last: a service opens the exports again and again.
+    pub fn log_once(&self) {
+        static SAID: Mutex<Option<MappingUsed>> = Mutex::new(None);
+        let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.as_ref() != Some(self) {
+            tracing::info!("{self}");
+            *said = Some(self.clone());
+        }
+    }
+}
+
+impl std::fmt::Display for MappingUsed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let list = |names: &[String]| match names {
+            [] => "none".to_owned(),
+            names => names.join(", "),
+        };
+        write!(
+            f,
+            "mapping {}: missing tables (read as empty): {}; missing columns (read as NULL): {}",
+            self.name,
+            list(&self.missing_tables),
+            list(&self.missing_columns)
+        )?;
+        for (name, value) in &self.settings {
+            write!(f, "; {name} = {value}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What all mappings of a configuration say.
+#[derive(Debug, Clone, Default)]
+pub struct RawTables {
+    /// By the folder of the mapping's queries.
+    files: BTreeMap<String, MappingFile>,
+    /// The folders of the mappings that read a raw table.
+    readers: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl RawTables {
+    /// Adds what the mapping of the query `layer/…/name` says, which reads these raw tables.
+    ///
+    /// # Errors
+    /// Where the mapping's file is not as it must be.
+    pub fn add<'a>(
+        &mut self,
+        query: &str,
+        raw_tables: impl IntoIterator<Item = &'a String>,
+        queries: &Queries,
+    ) -> Result<(), CatalogError> {
+        let folder = query.rsplit_once('/').map_or("", |(folder, _)| folder);
+        if !self.files.contains_key(folder) {
+            self.files.insert(folder.to_owned(), read(folder, queries)?);
+        }
+        for table in raw_tables {
+            let readers = self.readers.entry(table.clone()).or_default();
+            readers.insert(folder.to_owned());
+        }
+        Ok(())
+    }
+
+    /// Whether every mapping that reads the raw table can do without it.
+    pub fn may_be_missing(&self, table: &str) -> bool {
+        let readers = self.readers.get(table).into_iter().flatten();
+        let mut said = readers.map(|folder| self.files.get(folder)?.tables.get(table));
+        said.all(|table| table.is_some_and(|table| table.may_be_missing))
+    }
+
+    /// The columns of a raw table with those that it lacks and may lack, and the names of these. A column that no row fills
+    /// may have no type; it gets the declared one.
+    pub fn completed(&self, table: &str, found: SchemaRef) -> (SchemaRef, Vec<String>) {
+        let readers = self.readers.get(table).into_iter().flatten();
+        let declared = readers.filter_map(|folder| self.files.get(folder)?.tables.get(table));
+        let mut fields: Vec<Arc<Field>> = found.fields().iter().cloned().collect();
+        let mut missing = Vec::new();
+        for (name, kind) in declared.flat_map(|table| &table.columns) {
+            let field = Arc::new(Field::new(name, kind.data_type(), true));
+            match fields.iter().position(|field| field.name() == name) {
+                Some(place) if fields[place].data_type() == &DataType::Null => fields[place] = field,
+                Some(_) => {}
+                None => {
+                    fields.push(field);
+                    missing.push(name.clone());
+                }
+            }
+        }
+        (Arc::new(Schema::new(fields)), missing)
+    }
+
+    /// Checks that of tables that replaced each other the snapshot has one.
+    ///
+    /// # Errors
+    /// Names the tables and the releases that have them.
+    pub fn check_alternatives(
+        &self,
+        snapshot: &Snapshot,
+        raw_name: impl Fn(&str) -> String,
+    ) -> Result<(), CatalogError> {
+        let is_there = |table: &String| {
+            let files = snapshot.tables.get(&raw_name(table));
+            files.is_some_and(|files| !files.files.is_empty())
+        };
+        for file in self.files.values() {
+            for group in &file.one_of {
+                let is_read = group.tables.iter().any(|table| self.readers.contains_key(table));
+                if !is_read || group.tables.iter().any(is_there) {
+                    continue;
+                }
+                let names = group.tables.iter().map(|table| {
+                    let said = file.tables.get(table).filter(|table| !table.releases.is_empty());
+                    said.map_or_else(|| table.clone(), |said| format!("{table} ({})", said.releases))
+                });
+                return Err(CatalogError::NoAlternative {
+                    date: snapshot.date,
+                    tables: names.collect::<Vec<_>>().join(", "),
+                    holding: group.holding.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The settings of all mappings: the site's choice, or the default.
+    ///
+    /// # Errors
+    /// Where the site sets something else, or chooses what is not to choose.
+    pub fn settings(&self, chosen: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>, CatalogError> {
+        let known = || self.files.values().flat_map(|file| &file.settings);
+        if let Some(name) = chosen.keys().find(|name| !known().any(|(known, _)| known == *name)) {
+            let known: Vec<&str> = known().map(|(name, _)| name.as_str()).collect();
+            return Err(CatalogError::UnknownSetting {
+                name: name.clone(),
+                known: match known.as_slice() {
+                    [] => "the mapping has none".to_owned(),
+                    known => format!("known: {}", known.join(", ")),
+                },
+            });
+        }
+        let mut settings = BTreeMap::new();
+        for (name, setting) in known() {
+            let default = setting.values.first();
+            let Some(value) = chosen.get(name).or(default) else {
+                continue;
+            };
+            if !setting.values.contains(value) {
+                return Err(CatalogError::SettingValue {
+                    name: name.clone(),
+                    value: value.clone(),
+                    known: setting.values.join(", "),
+                });
+            }
+            settings.insert(name.clone(), value.clone());
+        }
+        Ok(settings)
+    }
+
+    /// Why mail addresses of users cannot be written to, where the mapping of the query `layer/…/users` says so.
+    pub fn unusable_addresses(&self, query: &str) -> Option<&str> {
+        let (folder, _) = query.rsplit_once('/')?;
+        self.files.get(folder)?.unusable_addresses.as_deref()
+    }
+
+    /// The names of the mappings.
+    pub fn names(&self) -> String {
+        let names = self.files.keys().map(|folder| folder.trim_start_matches("staging/"));
+        names.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Settings as parameters of queries.
+pub fn with_settings(parameters: &Parameters, settings: &BTreeMap<String, String>) -> Parameters {
+    let mut all = parameters.clone();
+    for (name, value) in settings {
+        all = all.with(name, value.as_str());
+    }
+    all
+}
+
+fn read(folder: &str, queries: &Queries) -> Result<MappingFile, CatalogError> {
+    let Some((source, text)) = queries.file_beside(folder, FILE)? else {
+        return Ok(MappingFile::default());
+    };
+    let read = Figment::from(Toml::string(&text)).extract();
+    read.map_err(|error: figment::Error| CatalogError::MappingFile {
+        file: source,
+        reason: error.to_string().split_whitespace().collect::<Vec<_>>().join(" "),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the file `staging/mine/mapping.toml` of a site says of these raw tables.
+    fn mine(text: &str, raw_tables: &[&str]) -> Result<RawTables, CatalogError> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mine = folder.path().join("staging/mine");
+        std::fs::create_dir_all(&mine).expect("a folder");
+        std::fs::write(mine.join(FILE), text).expect("a file");
+        let names: Vec<String> = raw_tables.iter().map(|&name| name.to_owned()).collect();
+        let mut tables = RawTables::default();
+        tables.add(
+            "staging/mine/users",
+            &names,
+            &Queries::new(Some(folder.path().to_owned())),
+        )?;
+        Ok(tables)
+    }
+
+    #[test]
+    fn what_is_missing_gets_the_declared_type() {
+        let text =
+            "[tables.people]\ncolumns = { born = 'date', tags = 'list of text', marks = 'map of text to integer' }";
+        let tables = mine(text, &["people"]).expect("a file");
+        let found = Schema::new(vec![
+            Field::new("id", DataType::Utf8, true),
+            Field::new("born", DataType::Null, true),
+            Field::new("tags", DataType::Utf8, true),
+        ]);
+        let (schema, missing) = tables.completed("people", Arc::new(found));
+        assert_eq!(missing, ["marks"]);
+        let types: Vec<String> = schema
+            .fields()
+            .iter()
+            .map(|field| field.data_type().to_string())
+            .collect();
+        assert_eq!(types[..3], ["Utf8", "Date32", "Utf8"]);
+        assert!(types[3].starts_with("Map"), "{types:?}");
+        assert!(!tables.may_be_missing("people"));
+    }
+
+    #[test]
+    fn a_table_may_be_missing_only_where_every_mapping_says_so() {
+        let text = "[tables.people]\nmay_be_missing = true";
+        let mut tables = mine(text, &["people", "schools"]).expect("a file");
+        assert!(tables.may_be_missing("people"));
+        assert!(!tables.may_be_missing("schools"));
+        let read = vec!["people".to_owned()];
+        tables
+            .add("staging/other/batches", &read, &Queries::default())
+            .expect("no file");
+        assert!(!tables.may_be_missing("people"));
+    }
+
+    #[test]
+    fn settings_are_the_default_or_the_choice_of_the_site() {
+        let tables = mine("[settings.school_first]\nvalues = ['membership', 'declared']", &[]).expect("a file");
+        let chosen = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
+        let default = tables.settings(&BTreeMap::new()).expect("the default");
+        assert_eq!(default, chosen("school_first", "membership"));
+        let declared = chosen("school_first", "declared");
+        assert_eq!(tables.settings(&declared).expect("a choice"), declared);
+        let message = |settings| tables.settings(&settings).expect_err("wrong").to_string();
+        insta::assert_snapshot!(message(chosen("school_first", "both")), @"configuration: staging_settings.school_first cannot be 'both'; known: membership, declared");
+        insta::assert_snapshot!(message(chosen("scholl", "declared")), @"configuration: the mapping has no setting 'scholl' in [staging_settings]; known: school_first");
+    }
+
+    #[test]
+    fn a_file_with_a_mistake_is_named() {
+        let message = mine("[tables.people]\ncolumns = { born = 'day' }", &[])
+            .expect_err("a mistake")
+            .to_string();
+        assert!(message.contains("mapping.toml") && message.contains("day"), "{message}");
+        assert!(!message.contains('\n'), "{message}");
+    }
+}

@@ -1,0 +1,268 @@
+//! `text_map(map)`, `text_list(list)` and `count_in_map(map, value, except)`: maps and lists as a platform's tools export them.
+//!
+//! Spark writes them as maps and lists; `cqlsh COPY` and CSV files hold them as text, such as `{'do_1': 2, 'do_2': 1}` or
+//! `['a', 'b']`, or as JSON. `text_map` and `text_list` give maps and lists as they are, and read the others from text; text that
+//! is none of them gives NULL. `count_in_map` counts the entries of either kind that have a value, but those of some keys.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, Int64Array, ListArray, ListBuilder, MapArray, MapBuilder, MapFieldNames, StringBuilder,
+    StringViewArray,
+};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, Field, Int64Type};
+use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+
+use super::collection_text::{list_entries, map_entries};
+
+/// The SQL functions of this file.
+pub fn collection_functions() -> [ScalarUDF; 3] {
+    let function = |kind, arguments| {
+        ScalarUDF::new_from_impl(Collection {
+            kind,
+            signature: Signature::any(arguments, Volatility::Immutable),
+        })
+    };
+    [
+        function(Kind::TextMap, 1),
+        function(Kind::TextList, 1),
+        function(Kind::CountInMap, 3),
+    ]
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Kind {
+    TextMap,
+    TextList,
+    CountInMap,
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Collection {
+    kind: Kind,
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Collection {
+    fn name(&self) -> &str {
+        match self.kind {
+            Kind::TextMap => "text_map",
+            Kind::TextList => "text_list",
+            Kind::CountInMap => "count_in_map",
+        }
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
+        let given = &arguments[0];
+        match (self.kind, given) {
+            (Kind::TextMap, DataType::Map(_, _)) | (Kind::TextList, DataType::List(_) | DataType::LargeList(_)) => {
+                Ok(given.clone())
+            }
+            (Kind::TextMap, kind) if is_text(kind) => Ok(map_type()),
+            (Kind::TextList, kind) if is_text(kind) => Ok(list_type()),
+            (Kind::CountInMap, DataType::Map(_, _)) => Ok(DataType::Int64),
+            (Kind::CountInMap, kind) if is_text(kind) => Ok(DataType::Int64),
+            (Kind::TextList, _) => plan_err!("text_list takes a list or text, not {given}"),
+            (Kind::TextMap | Kind::CountInMap, _) => plan_err!("{} takes a map or text, not {given}", self.name()),
+        }
+    }
+
+    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let rows = arguments.number_rows;
+        let given = arguments.args[0].to_array(rows)?;
+        let found: ArrayRef = match self.kind {
+            Kind::TextMap if is_text(given.data_type()) => Arc::new(maps(&texts(&given)?)?),
+            Kind::TextList if is_text(given.data_type()) => Arc::new(lists(&texts(&given)?)),
+            Kind::TextMap | Kind::TextList => given,
+            Kind::CountInMap => {
+                let ColumnarValue::Scalar(value) = &arguments.args[1] else {
+                    return exec_err!("count_in_map takes one value for all rows, such as 2");
+                };
+                let ScalarValue::Int64(Some(value)) = value.cast_to(&DataType::Int64)? else {
+                    return exec_err!("count_in_map takes a whole number, such as 2");
+                };
+                let except = arguments.args[2].to_array(rows)?;
+                Arc::new(counts(&given, value, &except)?)
+            }
+        };
+        let is_scalar = arguments
+            .args
+            .iter()
+            .all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
+        Ok(match is_scalar && rows > 0 {
+            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&found, 0)?),
+            false => ColumnarValue::Array(found),
+        })
+    }
+}
+
+fn is_text(kind: &DataType) -> bool {
+    match kind {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null => true,
+        DataType::Dictionary(_, values) => is_text(values),
+        _ => false,
+    }
+}
+
+fn map_type() -> DataType {
+    let key = Arc::new(Field::new("key", DataType::Utf8, false));
+    let value = Arc::new(Field::new("value", DataType::Utf8, true));
+    let entries = Field::new("entries", DataType::Struct(vec![key, value].into()), false);
+    DataType::Map(Arc::new(entries), false)
+}
+
+fn list_type() -> DataType {
+    DataType::new_list(DataType::Utf8, true)
+}
+
+fn texts(array: &ArrayRef) -> Result<StringViewArray> {
+    Ok(cast(array, &DataType::Utf8View)?.as_string_view().clone())
+}
+
+fn maps(texts: &StringViewArray) -> Result<MapArray> {
+    let names = MapFieldNames {
+        entry: "entries".to_owned(),
+        key: "key".to_owned(),
+        value: "value".to_owned(),
+    };
+    let mut maps = MapBuilder::new(Some(names), StringBuilder::new(), StringBuilder::new());
+    for text in texts {
+        let entries = text.and_then(map_entries);
+        for (key, value) in entries.iter().flatten() {
+            maps.keys().append_value(key);
+            maps.values().append_option(value.as_ref());
+        }
+        maps.append(entries.is_some())?;
+    }
+    Ok(maps.finish())
+}
+
+fn lists(texts: &StringViewArray) -> ListArray {
+    let mut lists = ListBuilder::new(StringBuilder::new());
+    for text in texts {
+        let entries = text.and_then(list_entries);
+        for entry in entries.iter().flatten() {
+            lists.values().append_option(entry.as_ref());
+        }
+        lists.append(entries.is_some());
+    }
+    lists.finish()
+}
+
+/// For each map, the entries of that value whose key is not in the list of its row.
+fn counts(given: &ArrayRef, value: i64, except: &ArrayRef) -> Result<Int64Array> {
+    let parsed;
+    let maps = match given.as_map_opt() {
+        Some(maps) => maps,
+        None => {
+            parsed = self::maps(&texts(given)?)?;
+            &parsed
+        }
+    };
+    let values = cast(maps.values(), &DataType::Int64)?;
+    let values = values.as_primitive::<Int64Type>();
+    let is_meant = |entry: &usize| values.is_valid(*entry) && values.value(*entry) == value;
+    let except = Except::new(maps, except)?;
+    let offsets = maps.value_offsets();
+    let counts = (0..maps.len()).map(|row| {
+        if maps.is_null(row) {
+            return Ok(None);
+        }
+        // Offsets are never negative.
+        let entries = (offsets[row] as usize..offsets[row + 1] as usize).filter(is_meant);
+        let count = match &except {
+            None => entries.count(),
+            Some(except) => except.count(row, entries),
+        };
+        Ok(i64::try_from(count).ok())
+    });
+    counts.collect()
+}
+
+/// The keys of maps, and those that do not count in each.
+struct Except {
+    keys: StringViewArray,
+    /// Where the keys that do not count begin and end, by row.
+    rows: Vec<std::ops::Range<usize>>,
+    not_counted: StringViewArray,
+}
+
+impl Except {
+    /// None where all keys count.
+    fn new(maps: &MapArray, except: &ArrayRef) -> Result<Option<Self>> {
+        if except.null_count() == except.len() || except.data_type() == &DataType::Null {
+            return Ok(None);
+        }
+        let lists = match except.data_type() {
+            DataType::LargeList(field) => cast(except, &DataType::List(Arc::clone(field)))?,
+            _ => Arc::clone(except),
+        };
+        let Some(lists) = lists.as_list_opt::<i32>() else {
+            return exec_err!(
+                "count_in_map takes a list of keys that do not count, not {}",
+                except.data_type()
+            );
+        };
+        let rows = lists.value_offsets().windows(2).enumerate().map(|(row, ends)| {
+            // A list that is NULL may have entries.
+            let start = ends[0] as usize;
+            start..if lists.is_valid(row) { ends[1] as usize } else { start }
+        });
+        Ok(Some(Self {
+            keys: texts(maps.keys())?,
+            rows: rows.collect(),
+            not_counted: texts(lists.values())?,
+        }))
+    }
+
+    fn count(&self, row: usize, entries: impl Iterator<Item = usize>) -> usize {
+        let is_counted = |entry: &usize| {
+            let mut not_counted = self.rows[row].clone().filter(|&other| self.not_counted.is_valid(other));
+            let key = self.keys.value(*entry);
+            !not_counted.any(|other| self.not_counted.value(other) == key)
+        };
+        entries.filter(is_counted).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::array::{Int32Builder, StringArray};
+
+    use super::*;
+
+    fn column(texts: &[Option<&str>]) -> ArrayRef {
+        Arc::new(StringArray::from(texts.to_vec()))
+    }
+
+    #[test]
+    fn maps_and_their_texts_are_counted_alike() {
+        let mut typed = MapBuilder::new(None, StringBuilder::new(), Int32Builder::new());
+        for (key, value) in [("c1", 2), ("c2", 1), ("c3", 2)] {
+            typed.keys().append_value(key);
+            typed.values().append_value(value);
+        }
+        typed.append(true).expect("a map");
+        typed.append(true).expect("an empty map");
+        typed.append(false).expect("a missing map");
+        let typed: ArrayRef = Arc::new(typed.finish());
+        let cqlsh = column(&[Some("{'c1': 2, 'c2': 1, 'c3': 2}"), Some("{}"), None]);
+        let json = column(&[Some(r#"{"c1":2,"c2":1,"c3":2}"#), Some("{}"), Some("no map")]);
+        let optional = lists(&texts(&column(&[Some("['c3', 'c9']"), None, None])).expect("text"));
+        let optional: ArrayRef = Arc::new(optional);
+        let none: ArrayRef = Arc::new(Int64Array::from(vec![None; 3]));
+        for maps in [typed, cqlsh, json] {
+            let count = |except| counts(&maps, 2, except).expect("counts").iter().collect::<Vec<_>>();
+            assert_eq!(count(&none), [Some(2), Some(0), None]);
+            assert_eq!(count(&optional), [Some(1), Some(0), None]);
+            let last_first = counts(&maps.slice(0, 1), 1, &none.slice(0, 1)).expect("counts");
+            assert_eq!(last_first.value(0), 1);
+        }
+    }
+}
