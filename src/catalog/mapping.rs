@@ -92,9 +92,10 @@ pub fn register_as_is(
 }
 
 impl Mapping {
-    /// Registers the canonical table as a view over the raw ones, typed and normalised like an exported table.
-    pub async fn register(&self, session: &SessionContext) -> Result<(), CatalogError> {
-        let rows = over_raw_tables(&self.query, &Parameters::default(), session).await?;
+    /// Registers the canonical table as a view over the raw ones, typed and normalised like an exported table. The query may
+    /// use the parameters of views, such as `$timezone` and `$as_of`.
+    pub async fn register(&self, session: &SessionContext, parameters: &Parameters) -> Result<(), CatalogError> {
+        let rows = over_raw_tables(&self.query, parameters, session).await?;
         let rows = canonical(rows, &self.query.source, self.table)?;
         register_view(session, self.table.name(), rows)
     }

@@ -109,7 +109,7 @@ impl Catalog {
         };
         catalog.register_files(&snapshot).await?;
         for mapping in &mappings {
-            mapping.register(&catalog.session).await?;
+            mapping.register(&catalog.session, &catalog.parameters).await?;
         }
         telemetry::register(&catalog).await?;
         let has_batches = snapshot

@@ -26,12 +26,15 @@ mod endpoint_tenants;
 mod exports;
 mod figures;
 mod history;
+mod mapping_cases;
 mod memory;
+mod moodle;
 #[cfg(feature = "cluster")]
 mod network;
 mod nightly;
 mod nightly_ratio;
 mod node;
+mod openedx;
 mod oracle;
 mod page;
 mod postgres;

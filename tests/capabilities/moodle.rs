@@ -1,0 +1,51 @@
+//! The Moodle mapping: Moodle's tables, as they are, give the reports that the platform's rules call for.
+//!
+//! The cases in `tests/data/moodle` were made by hand; docs/moodle.md says the rules.
+
+use crate::mapping_cases::{Cases, Types};
+
+#[test]
+fn every_case_has_its_report() {
+    let cases = Cases::of("moodle");
+    let snapshot = cases.snapshot(Types::Own);
+    for (batch, report) in cases.expected() {
+        assert_eq!(snapshot.report(&batch), report, "{batch}");
+    }
+}
+
+#[test]
+fn a_night_s_run_writes_these_reports_and_no_others_however_the_tables_were_exported() {
+    let cases = Cases::of("moodle");
+    for types in [Types::Own, Types::Other, Types::Text] {
+        assert_eq!(cases.snapshot(types).nightly(), cases.expected(), "{types:?}");
+    }
+}
+
+#[test]
+fn groups_and_courses_are_batches_with_their_teachers_and_local_days() {
+    let snapshot = Cases::of("moodle").snapshot(Types::Own);
+    let batches = "select batch_id, course_id, tenant_id, array_to_string(mentors, ' ') as mentors, start_date, end_date, batch_name
+        from batches where course_id in ('11', '18', '19', '20') order by course_id, batch_id";
+    insta::assert_snapshot!(snapshot.sql(batches), @r"
+    batch_id,course_id,tenant_id,mentors,start_date,end_date,batch_name
+    course-11,11,,190 191,2026-09-01,2026-12-31,Reading with children
+    course-18,18,,192,,,बच्चों के गीत
+    group-81,18,,192 193,,,बच्चों के गीत: Mysuru
+    group-82,18,,192,,,बच्चों के गीत: Hubli
+    group-91,19,,,,,Water: All
+    course-20,20,,182,,,Animals
+    ");
+}
+
+#[test]
+fn the_snapshot_s_day_tells_which_enrolments_are_over() {
+    let snapshot = Cases::of("moodle").snapshot(Types::Own);
+    let enrolments = "select user_id, enrolled_at, active from enrolments where batch_id = 'course-16' order by user_id";
+    insta::assert_snapshot!(snapshot.sql(enrolments), @"");
+}
+
+#[test]
+fn the_check_finds_what_the_cases_broke_on_purpose() {
+    let snapshot = Cases::of("moodle").snapshot(Types::Own);
+    insta::assert_snapshot!(snapshot.broken_rules(), @"");
+}
