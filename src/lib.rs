@@ -25,3 +25,4 @@ pub mod sample;
 pub mod server;
 pub mod shell;
 pub mod telemetry;
+pub mod zone;

@@ -20,9 +20,10 @@ use super::error::CatalogError;
 use crate::config::Config;
 use crate::engine::{EngineError, RAW_SCHEMA, TABLE_SCHEMA};
 use crate::exports::{
-    Blanks, Column, ExportsError, InspectedFile, Kind, SnapshotTable, Table, TableFiles, check_columns, nonblank,
+    Column, ExportsError, InspectedFile, Kind, SnapshotTable, Table, TableFiles, check_columns, nonblank,
 };
 use crate::queries::{Parameters, Queries, Query};
+use crate::zone::Zone;
 
 /// The name of a raw table among the snapshot's tables, where it never meets a canonical one.
 pub fn raw_name(table: &str) -> String {
@@ -75,16 +76,23 @@ pub fn raw_tables(mappings: &[Mapping]) -> BTreeSet<String> {
         .collect()
 }
 
+/// Whether all days up to the snapshot's belong to a raw table: it is read for tables alone that arrive day by day.
+pub fn arrives_daily(mappings: &[Mapping], raw: &str) -> bool {
+    let mut readers = mappings.iter().filter(|mapping| mapping.raw_tables.contains(raw));
+    readers.all(|mapping| mapping.table.arrives_daily())
+}
+
 /// Registers a raw table, or one beside the contract, as it is. Files of one table must agree on the types of their columns.
 pub fn register_as_is(
     session: &SessionContext,
     files: &TableFiles,
     inspected: Vec<InspectedFile>,
     store: ObjectStoreUrl,
+    zone: Zone,
 ) -> Result<(), CatalogError> {
-    let schema = merged_schema(files, &inspected)?;
-    let provider = SnapshotTable::new(store, schema, inspected, Blanks::Keep);
+    let merged = merged_schema(files, &inspected)?;
     let (schema, table) = schema_and_table(&files.name);
+    let provider = SnapshotTable::raw(table, store, merged, inspected, zone);
     session
         .register_table(TableReference::partial(schema, table), Arc::new(provider))
         .map_err(CatalogError::registering(&files.name))?;

@@ -25,15 +25,16 @@ pub use error::CatalogError;
 
 use crate::config::Config;
 use crate::engine::{
-    Cluster, EngineError, EngineOptions, TABLE_SCHEMA, new_session, partitioned_session, session_beside,
+    Cluster, ClusterOptions, EngineError, EngineOptions, TABLE_SCHEMA, new_session, partitioned_session, session_beside,
 };
 use crate::exports::{
-    Blanks, Exports, HistoryTable, InspectedFile, Location, Snapshot, SnapshotTable, Table, TableFiles, TableFolder,
-    check_contract, nonblank, read_footers,
+    ExportNote, Exports, ExportsError, HistoryTable, InspectedFile, Location, Snapshot, SnapshotTable, Table,
+    TableFiles, TableFolder, check_contract, nonblank, read_footers,
 };
 use crate::ids::SnapshotDate;
 use crate::queries::{Parameters, Queries, Query};
 use crate::telemetry::TelemetryFile;
+use crate::zone::Zone;
 use mapping::Mapping;
 pub use telemetry::is_telemetry;
 pub use visibility::{MASK, Visibility};
@@ -47,11 +48,15 @@ pub struct Catalog {
     pub date: SnapshotDate,
     /// Every file that the tables are read from.
     pub inputs: Vec<Input>,
+    /// What lies in the exports and is not read, or is missing although other days have it.
+    pub notes: Vec<ExportNote>,
     /// The files of events; they are of all days, not of the snapshot's.
     pub telemetry: Telemetry,
     /// Where temporary files go.
     pub temp_folder: PathBuf,
     exports: Arc<Exports>,
+    /// Turns instants into dates.
+    zone: Zone,
     /// The store of the folder of each canonical table that the exports have as such.
     stores: BTreeMap<Table, ObjectStoreUrl>,
     queries: Queries,
@@ -82,9 +87,7 @@ impl Catalog {
         let root = Location::parse(config.exports()?)?;
         let queries = Queries::new(config.queries.clone());
         let cluster = config.cluster.options()?;
-        let cluster = cluster
-            .map(|options| Cluster::connect(&options, [nonblank()]))
-            .transpose()?;
+        let cluster = cluster.map(|options| connect(&options)).transpose()?;
         let session = new_session(&EngineOptions {
             threads: config.threads,
             memory_limit: config.memory_limit,
@@ -100,14 +103,19 @@ impl Catalog {
             session,
             date: snapshot.date,
             inputs: Vec::new(),
+            notes: snapshot.notes.clone(),
             telemetry,
             temp_folder: config.temp_folder(),
             exports,
+            zone: config.timezone.clone(),
             stores: BTreeMap::new(),
             queries,
             parameters: views::parameters(config, snapshot.date),
         };
-        catalog.register_files(&snapshot).await?;
+        for note in &catalog.notes {
+            tracing::warn!("{note}");
+        }
+        catalog.register_files(&snapshot, config).await?;
         for mapping in &mappings {
             mapping.register(&catalog.session, &catalog.parameters).await?;
         }
@@ -132,7 +140,7 @@ impl Catalog {
     pub fn register_history(&self) -> Result<(), CatalogError> {
         for (table, store) in self.stores.iter().filter(|(table, _)| !table.arrives_daily()) {
             let name = history_name(*table);
-            let history = HistoryTable::new(Arc::clone(&self.exports), *table, store.clone());
+            let history = HistoryTable::new(Arc::clone(&self.exports), *table, store.clone(), self.zone.clone());
             self.session
                 .register_table(TableReference::partial(TABLE_SCHEMA, name.as_str()), Arc::new(history))
                 .map_err(CatalogError::registering(&name))?;
@@ -230,10 +238,13 @@ impl Catalog {
         Ok(malformed.map(|outcome| outcome.malformed).sum())
     }
 
-    async fn register_files(&mut self, snapshot: &Snapshot) -> Result<(), CatalogError> {
+    async fn register_files(&mut self, snapshot: &Snapshot, config: &Config) -> Result<(), CatalogError> {
         for files in snapshot.tables.values() {
             let store = self.register_store(&files.location)?;
             let inspected = read_footers(files).await?;
+            if !config.allow_empty && self.exports.must_have_rows(&files.name) {
+                self.check_not_emptied(&files.name, &inspected).await?;
+            }
             self.inputs.extend(inspected.iter().map(|file| Input {
                 table: files.name.clone(),
                 file: files.location.display(&file.object.location),
@@ -244,7 +255,25 @@ impl Catalog {
                     self.stores.insert(table, store.clone());
                     self.register_canonical(table, files, inspected, store)?;
                 }
-                None => mapping::register_as_is(&self.session, files, inspected, store)?,
+                None => mapping::register_as_is(&self.session, files, inspected, store, self.zone.clone())?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a table without rows that had rows on an earlier day: its export has failed, and reports would show it as
+    /// the truth.
+    async fn check_not_emptied(&self, table: &str, inspected: &[InspectedFile]) -> Result<(), CatalogError> {
+        if inspected.iter().any(|file| file.rows > 0) {
+            return Ok(());
+        }
+        for (earlier, files) in self.exports.days_before(table, self.date).await? {
+            if read_footers(&files).await?.iter().any(|file| file.rows > 0) {
+                return Err(CatalogError::Exports(ExportsError::EmptyToday {
+                    table: table.to_owned(),
+                    date: self.date,
+                    earlier,
+                }));
             }
         }
         Ok(())
@@ -261,7 +290,7 @@ impl Catalog {
             return Ok(());
         }
         check_contract(table, files, &inspected)?;
-        let provider = SnapshotTable::new(store, table.schema(), inspected, Blanks::Null);
+        let provider = SnapshotTable::canonical(table, store, inspected, self.zone.clone());
         let name = TableReference::partial(TABLE_SCHEMA, table.name());
         self.session
             .register_table(name, Arc::new(provider))
@@ -274,6 +303,16 @@ impl Catalog {
             .register_object_store(&location.root, Arc::clone(&location.store));
         ObjectStoreUrl::parse(&location.root).map_err(CatalogError::registering(location.root.as_str()))
     }
+}
+
+#[cfg(feature = "cluster")]
+fn connect(options: &ClusterOptions) -> Result<Arc<Cluster>, EngineError> {
+    Cluster::connect(options, crate::exports::plan_nodes(), [nonblank()])
+}
+
+#[cfg(not(feature = "cluster"))]
+fn connect(options: &ClusterOptions) -> Result<Arc<Cluster>, EngineError> {
+    Cluster::connect(options, [nonblank()])
 }
 
 /// The name of the table of all days of a table.
@@ -289,6 +328,7 @@ fn table_folders(config: &Config, root: &Location, mappings: &[Mapping]) -> Resu
             name: sql_name,
             location: root.resolve(path.unwrap_or(export_name))?,
             required,
+            may_be_empty: !required,
             arrives_daily,
         })
     };
@@ -304,7 +344,8 @@ fn table_folders(config: &Config, root: &Location, mappings: &[Mapping]) -> Resu
         }
     }
     for raw in mapping::raw_tables(mappings) {
-        folders.push(folder(mapping::raw_name(&raw), &raw, true, false)?);
+        let arrives_daily = mapping::arrives_daily(mappings, &raw);
+        folders.push(folder(mapping::raw_name(&raw), &raw, true, arrives_daily)?);
     }
     for (name, path) in &config.other_tables {
         if Table::from_name(name).is_some() || views::is_taken(name) || name.contains('.') || name.trim().is_empty() {
@@ -314,6 +355,7 @@ fn table_folders(config: &Config, root: &Location, mappings: &[Mapping]) -> Resu
             name: name.clone(),
             location: root.resolve(path)?,
             required: true,
+            may_be_empty: true,
             arrives_daily: false,
         });
     }

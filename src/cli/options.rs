@@ -4,9 +4,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use bytesize::ByteSize;
-use chrono_tz::Tz;
 use clap::{ArgAction, Args};
 use pragati::config::{Config, ConfigError, DateChoice};
+use pragati::zone::Zone;
 use tracing_subscriber::EnvFilter;
 
 #[derive(Debug, Args)]
@@ -20,9 +20,12 @@ pub struct CommonOptions {
     /// Snapshot to read, as YYYY-MM-DD [default: latest]
     #[arg(long, value_name = "DATE", help_heading = "Common options")]
     date: Option<DateChoice>,
+    /// Read a table that has no rows although it had some on an earlier day [default: refuse it as a failed export]
+    #[arg(long, help_heading = "Common options")]
+    allow_empty: bool,
     /// Zone whose calendar gives the dates [default: Asia/Kolkata]
     #[arg(long, value_name = "ZONE", help_heading = "Common options")]
-    timezone: Option<Tz>,
+    timezone: Option<Zone>,
     /// Folder whose SQL files replace the built-in ones of the same name
     #[arg(long, value_name = "DIR", help_heading = "Common options")]
     queries: Option<PathBuf>,
@@ -63,7 +66,8 @@ impl CommonOptions {
         let mut config = Config::load(self.config.as_deref())?;
         config.exports = self.exports.clone().or(config.exports);
         config.date = self.date.unwrap_or(config.date);
-        config.timezone = self.timezone.unwrap_or(config.timezone);
+        config.allow_empty |= self.allow_empty;
+        config.timezone = self.timezone.clone().unwrap_or(config.timezone);
         config.queries = self.queries.clone().or(config.queries);
         config.memory_limit = self.memory_limit.or(config.memory_limit);
         config.threads = self.threads.or(config.threads);

@@ -16,7 +16,6 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use bytesize::ByteSize;
-use chrono_tz::Tz;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
@@ -30,6 +29,7 @@ pub use secret::Secret;
 pub use serve::{DatabaseConfig, ServeConfig};
 
 use crate::ids::SnapshotDate;
+use crate::zone::Zone;
 
 /// The file that is read from the working folder when `--config` names none.
 pub const DEFAULT_FILE: &str = "pragati.toml";
@@ -63,11 +63,14 @@ pub struct Config {
     /// The snapshot to read: `latest` or a date.
     pub date: DateChoice,
     /// The zone whose calendar turns UTC timestamps into dates.
-    pub timezone: Tz,
+    pub timezone: Zone,
     /// A shipped mapping of a platform's raw tables: the name of a folder under `queries/staging/`.
     pub staging: Option<String>,
     /// Use a snapshot only when every table's folder holds `_SUCCESS`.
     pub success_marker: bool,
+    /// Read a table that has no rows on the day although it has some on an earlier one. Without, that is taken for a failed
+    /// export, and refused.
+    pub allow_empty: bool,
     /// A folder whose SQL files replace the built-in ones of the same name.
     pub queries: Option<PathBuf>,
     /// The memory that a run may use; none means no limit. Bytes.
@@ -203,9 +206,10 @@ impl Default for Config {
         Self {
             exports: None,
             date: DateChoice::Latest,
-            timezone: Tz::Asia__Kolkata,
+            timezone: Zone::default(),
             staging: None,
             success_marker: false,
+            allow_empty: false,
             queries: None,
             memory_limit: None,
             threads: None,
@@ -345,7 +349,7 @@ mod tests {
         )
         .expect("a config");
         assert_eq!(config.exports.as_deref(), Some("s3://bucket/exports"));
-        assert_eq!(config.timezone, Tz::Asia__Dhaka);
+        assert_eq!(config.timezone.name(), "Asia/Dhaka");
         assert_eq!(config.memory_limit, Some(ByteSize::gb(2)));
         assert_eq!(config.report.unknown_users, UnknownUsers::Omit);
         assert_eq!(config.telemetry.ids, ["download", "save"]);

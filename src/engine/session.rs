@@ -92,6 +92,10 @@ pub fn new_session(options: &EngineOptions) -> Result<SessionContext, EngineErro
     let parquet = &mut config.options_mut().execution.parquet;
     parquet.pushdown_filters = true;
     parquet.reorder_filters = true;
+    // Spark's timestamps of 96 bits: as nanoseconds, years before 1677 and after 2262 would wrap round to others.
+    parquet.coerce_int96 = Some("us".to_owned());
+    // Executors read footers themselves, and a page index that cannot be parsed would fail there.
+    parquet.enable_page_index = options.cluster.is_none();
 
     #[cfg(feature = "cluster")]
     if let Some(cluster) = &options.cluster {

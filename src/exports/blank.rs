@@ -56,7 +56,8 @@ impl ScalarUDFImpl for Nonblank {
     }
 }
 
-fn blanks_to_null(array: &ArrayRef) -> Result<ArrayRef> {
+/// Text in which what is blank is NULL; the same array where nothing is blank.
+pub fn blanks_to_null(array: &ArrayRef) -> Result<ArrayRef> {
     let Some(texts) = array.as_string_view_opt() else {
         return exec_err!("nonblank takes text, not {}", array.data_type());
     };

@@ -157,6 +157,11 @@ impl Table {
         }
     }
 
+    /// The column of that name.
+    pub fn column(self, name: &str) -> Option<&'static Column> {
+        self.columns().iter().find(|column| column.name == name)
+    }
+
     /// The schema that the engine sees, whatever the exporter wrote.
     pub fn schema(self) -> SchemaRef {
         let fields: Vec<Field> = self
@@ -166,6 +171,19 @@ impl Table {
             .collect();
         Arc::new(Schema::new(fields))
     }
+}
+
+/// What the metadata of a field says of bytes that are a UUID, under `ARROW:extension:name`.
+pub const UUID_EXTENSION: &str = "arrow.uuid";
+const UUID_BYTES: i32 = 16;
+
+/// Whether a field has the type UUID: 16 bytes, and said to be one.
+pub fn is_uuid(field: &Field) -> bool {
+    let bytes = match field.data_type() {
+        DataType::Dictionary(_, bytes) => bytes,
+        bytes => bytes,
+    };
+    matches!(bytes, DataType::FixedSizeBinary(UUID_BYTES)) && field.extension_type_name() == Some(UUID_EXTENSION)
 }
 
 impl fmt::Display for Table {
@@ -199,31 +217,31 @@ impl Kind {
         }
     }
 
-    /// Whether a column of this type converts without guessing. Text that spells a number or a time does not: its
-    /// format is the site's own, to be read by a staging query.
-    pub fn accepts(self, exported: &DataType) -> bool {
+    /// Whether a column with this field converts without guessing, as far as its type tells; its values may still be
+    /// refused when they are read ([`canonical_array`](super::convert::canonical_array)).
+    pub fn accepts(self, exported: &Field) -> bool {
         use DataType as T;
-        if let T::Dictionary(_, value) = exported {
-            return self.accepts(value);
-        }
-        if matches!(exported, T::Null) {
-            return true;
-        }
-        match self {
-            Self::Text => {
-                exported.is_string()
-                    || exported.is_integer()
-                    || matches!(exported, T::Binary | T::LargeBinary | T::BinaryView)
-            }
-            Self::TextList => match exported {
-                T::List(item) | T::LargeList(item) | T::FixedSizeList(item, _) => Self::Text.accepts(item.data_type()),
+        let found = match exported.data_type() {
+            T::Dictionary(_, value) => value.as_ref(),
+            found => found,
+        };
+        let is_text = found.is_string() || matches!(found, T::Binary | T::LargeBinary | T::BinaryView);
+        let is_of_kind = match self {
+            Self::Text => found.is_integer() || found.is_decimal() || is_uuid(exported),
+            Self::TextList => match found {
+                T::List(item)
+                | T::LargeList(item)
+                | T::FixedSizeList(item, _)
+                | T::ListView(item)
+                | T::LargeListView(item) => Self::Text.accepts(item),
                 _ => false,
             },
-            Self::Boolean => matches!(exported, T::Boolean),
-            Self::Percent => exported.is_numeric(),
-            Self::Timestamp => matches!(exported, T::Timestamp(_, _)),
-            Self::Date => matches!(exported, T::Date32 | T::Date64 | T::Timestamp(_, _)),
-        }
+            Self::Boolean => matches!(found, T::Boolean) || found.is_numeric(),
+            Self::Percent => found.is_numeric(),
+            Self::Timestamp => matches!(found, T::Timestamp(_, _)),
+            Self::Date => matches!(found, T::Date32 | T::Date64 | T::Timestamp(_, _)),
+        };
+        matches!(found, T::Null) || is_text || is_of_kind
     }
 }
 
@@ -231,15 +249,47 @@ impl Kind {
 mod tests {
     use super::*;
 
+    fn accepts(kind: Kind, exported: DataType) -> bool {
+        kind.accepts(&Field::new("column", exported, true))
+    }
+
     #[test]
     fn accepts_what_exporters_write_and_refuses_guesses() {
         let dictionary = DataType::Dictionary(Box::new(DataType::Int16), Box::new(DataType::LargeUtf8));
-        assert!(Kind::Text.accepts(&dictionary));
-        assert!(Kind::Timestamp.accepts(&DataType::Timestamp(TimeUnit::Nanosecond, None)));
-        assert!(Kind::Percent.accepts(&DataType::Decimal128(5, 2)));
-        assert!(!Kind::Timestamp.accepts(&DataType::Utf8));
-        assert!(!Kind::Percent.accepts(&DataType::Utf8));
-        assert!(!Kind::Text.accepts(&DataType::Float64));
-        assert!(!Kind::TextList.accepts(&DataType::Utf8));
+        let all = [
+            Kind::Text,
+            Kind::TextList,
+            Kind::Boolean,
+            Kind::Percent,
+            Kind::Timestamp,
+            Kind::Date,
+        ];
+        for kind in all {
+            for text in [DataType::Utf8, DataType::BinaryView, DataType::Null, dictionary.clone()] {
+                assert!(accepts(kind, text.clone()), "{kind:?} of {text}");
+            }
+            assert!(accepts(kind, kind.data_type()), "{kind:?}");
+            assert!(!accepts(kind, DataType::Duration(TimeUnit::Second)), "{kind:?}");
+        }
+        assert!(accepts(Kind::Text, DataType::Decimal128(38, 0)));
+        assert!(accepts(Kind::Boolean, DataType::UInt8));
+        assert!(accepts(Kind::Percent, DataType::Decimal128(5, 2)));
+        assert!(accepts(
+            Kind::Timestamp,
+            DataType::Timestamp(TimeUnit::Nanosecond, None)
+        ));
+        assert!(accepts(Kind::TextList, DataType::new_large_list(DataType::Int64, true)));
+        assert!(!accepts(Kind::Timestamp, DataType::Int64));
+        assert!(!accepts(Kind::Date, DataType::Int32));
+        assert!(!accepts(Kind::Text, DataType::Float64));
+        assert!(!accepts(Kind::TextList, DataType::new_list(DataType::Float64, true)));
+    }
+
+    #[test]
+    fn sixteen_bytes_are_an_id_where_they_are_a_uuid() {
+        let bytes = Field::new("column", DataType::FixedSizeBinary(16), true);
+        assert!(!Kind::Text.accepts(&bytes));
+        let name = ("ARROW:extension:name".to_owned(), UUID_EXTENSION.to_owned());
+        assert!(Kind::Text.accepts(&bytes.with_metadata([name].into())));
     }
 }

@@ -2,6 +2,7 @@
 
 use super::contract::Column;
 use super::location::LocationError;
+use super::table_format::TableFormat;
 use crate::ids::SnapshotDate;
 
 /// An export that cannot be used.
@@ -25,6 +26,55 @@ pub enum ExportsError {
         date: SnapshotDate,
         missing: String,
         usable: String,
+    },
+    #[error("table {table} has several folders of {date}: {folders}; leave one of them")]
+    SeveralFolders {
+        table: String,
+        date: SnapshotDate,
+        folders: String,
+    },
+    #[error(
+        "table {table} is a table of {format}: its log lies at {log}, and files alone are not its rows (deleted and updated ones would come back); export it as plain Parquet, for example by {remedy}"
+    )]
+    TableFormat {
+        table: String,
+        format: &'static str,
+        log: String,
+        remedy: &'static str,
+    },
+    #[error(
+        "table {table}: {file} is a Parquet file that {why}, so it is not certain whether its rows belong to the day; move it into the day's folder, or away"
+    )]
+    Misplaced {
+        table: String,
+        file: String,
+        why: &'static str,
+    },
+    #[error(
+        "table {table} has no rows on {date}, although it has some on {earlier}: the export has probably failed; export the day again, or set allow_empty where that is right"
+    )]
+    EmptyToday {
+        table: String,
+        date: SnapshotDate,
+        earlier: SnapshotDate,
+    },
+    #[error(
+        "table {table}: {file} contradicts itself: its footer counts {footer} rows, and its row groups {row_groups}; export it again"
+    )]
+    RowCounts {
+        table: String,
+        file: String,
+        footer: i64,
+        row_groups: i64,
+    },
+    #[error("table {table}: {file} cannot be read: column {column}{row}: {reason}; export it again")]
+    UnreadableColumn {
+        table: String,
+        file: String,
+        column: String,
+        /// Empty, or ` in row N`, counted from 1.
+        row: String,
+        reason: String,
     },
     #[error("table {table}: {file} is not a readable Parquet file: {reason}; export it again or choose another --date")]
     Unreadable {
@@ -62,6 +112,25 @@ pub enum ExportsError {
 }
 
 impl ExportsError {
+    /// The folder of `table` belongs to a table format, whose log lies at `log`.
+    pub fn table_format(table: &str, format: TableFormat, log: String) -> Self {
+        Self::TableFormat {
+            table: table.to_owned(),
+            format: format.name(),
+            log,
+            remedy: format.remedy(),
+        }
+    }
+
+    /// `file` holds rows, and is not where files of the day are.
+    pub fn misplaced(table: &str, file: String, why: &'static str) -> Self {
+        Self::Misplaced {
+            table: table.to_owned(),
+            file,
+            why,
+        }
+    }
+
     /// `column` is missing from `source_name` (a file or a staging query) of `table`.
     pub fn missing(table: &str, source_name: &str, column: &Column) -> Self {
         Self::MissingColumn {

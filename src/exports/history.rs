@@ -14,7 +14,6 @@ use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{DFSchema, DataFusionError, Result};
 use datafusion::datasource::TableType;
 use datafusion::datasource::object_store::ObjectStoreUrl;
-use datafusion::datasource::table_schema::TableSchema;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
@@ -23,11 +22,9 @@ use super::contract::Table;
 use super::error::ExportsError;
 use super::inspect::{check_contract, read_footers};
 use super::snapshot::Exports;
-use super::table::{SnapshotTable, pushdown};
+use super::table::{SNAPSHOT_DATE, SnapshotTable, pushdown, schema_of_days};
 use crate::ids::SnapshotDate;
-
-/// The column that says which day's export a row is of.
-const SNAPSHOT_DATE: &str = "snapshot_date";
+use crate::zone::Zone;
 
 /// All days of one table.
 #[derive(Debug)]
@@ -35,20 +32,19 @@ pub struct HistoryTable {
     exports: Arc<Exports>,
     table: Table,
     store: ObjectStoreUrl,
-    schema: TableSchema,
+    schema: SchemaRef,
+    zone: Zone,
 }
 
 impl HistoryTable {
-    /// The days of `table` in `exports`, whose store the session knows as `store`.
-    pub fn new(exports: Arc<Exports>, table: Table, store: ObjectStoreUrl) -> Self {
-        let date = Arc::new(Field::new(SNAPSHOT_DATE, DataType::Date32, false));
+    /// The days of `table` in `exports`, whose store the session knows as `store`; dates are those of `zone`.
+    pub fn new(exports: Arc<Exports>, table: Table, store: ObjectStoreUrl, zone: Zone) -> Self {
         Self {
             exports,
             table,
             store,
-            schema: TableSchema::builder(table.schema())
-                .with_table_partition_cols(vec![date])
-                .build(),
+            schema: schema_of_days(table),
+            zone,
         }
     }
 
@@ -65,14 +61,19 @@ impl HistoryTable {
             check_contract(self.table, &found, &inspected)?;
             files.extend(inspected.into_iter().map(|file| (date, file)));
         }
-        Ok(SnapshotTable::of_days(self.store.clone(), self.schema.clone(), files))
+        Ok(SnapshotTable::of_days(
+            self.table,
+            self.store.clone(),
+            files,
+            self.zone.clone(),
+        ))
     }
 }
 
 #[async_trait]
 impl TableProvider for HistoryTable {
     fn schema(&self) -> SchemaRef {
-        Arc::clone(self.schema.table_schema())
+        Arc::clone(&self.schema)
     }
 
     fn table_type(&self) -> TableType {

@@ -2,15 +2,21 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use datafusion::datasource::physical_plan::parquet::Int96Coercer;
 use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
 use datafusion::error::DataFusionError;
 use datafusion::parquet::arrow::parquet_to_arrow_schema;
+use datafusion::parquet::basic::{ConvertedType, LogicalType, Type};
+use datafusion::parquet::errors::ParquetError;
+use datafusion::parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use object_store::ObjectMeta;
 
 use super::contract::Table;
 use super::error::ExportsError;
+use super::footer::Footer;
+use super::listing::{DayFile, Partition};
 use super::snapshot::TableFiles;
 
 /// Footers read at a time.
@@ -20,20 +26,44 @@ const CONCURRENT_FOOTERS: usize = 16;
 #[derive(Debug, Clone)]
 pub struct InspectedFile {
     pub object: ObjectMeta,
-    /// The columns as exported.
+    /// The columns as exported, after them those that `partitions` give.
     pub schema: SchemaRef,
+    /// The columns that the file lacks and the folders above it give.
+    pub partitions: Vec<Partition>,
     pub rows: u64,
     /// Uncompressed size of all columns, in bytes.
     pub uncompressed_bytes: u64,
+    /// Whether smallest and largest values in the footer may tell which rows are in the file. Old writers ordered text by
+    /// signed bytes.
+    pub has_sound_statistics: bool,
+    /// The footer itself, so that scans need not read it again.
+    pub footer: Arc<Footer>,
+}
+
+impl InspectedFile {
+    /// The column of this name that the file itself has.
+    pub fn exported(&self, name: &str) -> Option<&Field> {
+        let is_of_folder = self.folder_columns().any(|column| column == name);
+        let field = self.schema.field_with_name(name).ok()?;
+        (!is_of_folder).then_some(field)
+    }
+
+    /// The columns that the folders above the file give.
+    pub fn folder_columns(&self) -> impl Iterator<Item = &String> {
+        self.partitions.iter().map(|partition| &partition.column)
+    }
 }
 
 /// Reads every footer of `table`, in file order.
+///
+/// # Errors
+/// Where a file is not Parquet, cannot be read, or contradicts itself.
 pub async fn read_footers(table: &TableFiles) -> Result<Vec<InspectedFile>, ExportsError> {
     // Boxed, so that the compiler can tell that a service may move this between threads.
     let footers: Vec<_> = table
         .files
         .iter()
-        .map(|object| read_footer(table, object).boxed())
+        .map(|file| read_footer(table, file).boxed())
         .collect();
     futures::stream::iter(footers)
         .buffered(CONCURRENT_FOOTERS)
@@ -41,26 +71,99 @@ pub async fn read_footers(table: &TableFiles) -> Result<Vec<InspectedFile>, Expo
         .await
 }
 
-async fn read_footer(table: &TableFiles, object: &ObjectMeta) -> Result<InspectedFile, ExportsError> {
+async fn read_footer(table: &TableFiles, file: &DayFile) -> Result<InspectedFile, ExportsError> {
     let unreadable = |error: DataFusionError| ExportsError::Unreadable {
         table: table.name.clone(),
-        file: table.location.display(&object.location),
+        file: table.location.display(&file.object.location),
         reason: error.strip_backtrace(),
     };
-    let metadata = DFParquetMetadata::new(table.location.store.as_ref(), object)
+    let footer = DFParquetMetadata::new(table.location.store.as_ref(), &file.object)
         .fetch_metadata()
         .await
         .map_err(unreadable)?;
-    let file = metadata.file_metadata();
-    let schema = parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata())
-        .map_err(|error| unreadable(error.into()))?;
-    let row_groups = metadata.row_groups();
+    let rows = row_count(table, file, &footer)?;
+    let exported = exported_schema(&footer).map_err(|error| unreadable(error.into()))?;
+    let is_lacking = |partition: &&Partition| exported.field_with_name(&partition.column).is_err();
+    let partitions: Vec<Partition> = file.partitions.iter().filter(is_lacking).cloned().collect();
+    let of_folders = partitions
+        .iter()
+        .map(|partition| Field::new(&partition.column, DataType::Utf8, true));
+    let fields: Vec<Arc<Field>> = exported
+        .fields()
+        .iter()
+        .cloned()
+        .chain(of_folders.map(Arc::new))
+        .collect();
     Ok(InspectedFile {
-        object: object.clone(),
-        schema: Arc::new(schema),
-        rows: row_groups.iter().map(|group| count(group.num_rows())).sum(),
-        uncompressed_bytes: row_groups.iter().map(|group| count(group.total_byte_size())).sum(),
+        object: file.object.clone(),
+        schema: Arc::new(Schema::new(fields)),
+        partitions,
+        rows,
+        uncompressed_bytes: footer
+            .row_groups()
+            .iter()
+            .map(|group| count(group.total_byte_size()))
+            .sum(),
+        has_sound_statistics: footer
+            .row_groups()
+            .iter()
+            .flat_map(|group| group.columns())
+            .all(has_sound_statistics),
+        footer: Arc::new(Footer::new(footer, &file.object)),
     })
+}
+
+/// The columns as a scan reads them. Spark's timestamps of 96 bits are microseconds: as nanoseconds, years before 1677 and
+/// after 2262 would wrap round to others.
+///
+/// # Errors
+/// Where the footer's schema is none.
+pub fn exported_schema(footer: &ParquetMetaData) -> Result<Schema, ParquetError> {
+    let file = footer.file_metadata();
+    let schema = parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata())?;
+    let coerced = Int96Coercer::new(file.schema_descr(), &schema, &TimeUnit::Microsecond).coerce();
+    Ok(coerced.unwrap_or(schema))
+}
+
+/// The rows of a file, whose footer and row groups must agree: scans believe the one or the other.
+fn row_count(table: &TableFiles, file: &DayFile, footer: &ParquetMetaData) -> Result<u64, ExportsError> {
+    let groups = footer.row_groups();
+    let row_groups: i64 = groups.iter().map(|group| group.num_rows()).sum();
+    let counted = footer.file_metadata().num_rows();
+    if counted != row_groups || groups.iter().any(|group| group.num_rows() < 0) {
+        return Err(ExportsError::RowCounts {
+            table: table.name.clone(),
+            file: table.location.display(&file.object.location),
+            footer: counted,
+            row_groups,
+        });
+    }
+    Ok(count(row_groups))
+}
+
+/// Whether the smallest and largest value of a column are in the order in which values are compared. The deprecated fields
+/// of Parquet's statistics are in signed order, whatever the column holds (PARQUET-251).
+fn has_sound_statistics(column: &ColumnChunkMetaData) -> bool {
+    let is_deprecated = column
+        .statistics()
+        .is_some_and(|statistics| statistics.is_min_max_deprecated());
+    !is_deprecated || is_signed(column)
+}
+
+fn is_signed(column: &ColumnChunkMetaData) -> bool {
+    let is_number = matches!(
+        column.column_type(),
+        Type::BOOLEAN | Type::INT32 | Type::INT64 | Type::FLOAT | Type::DOUBLE
+    );
+    let descriptor = column.column_descr();
+    let is_unsigned = match descriptor.logical_type_ref() {
+        Some(LogicalType::Integer(integer)) => !integer.is_signed(),
+        _ => matches!(
+            descriptor.converted_type(),
+            ConvertedType::UINT_8 | ConvertedType::UINT_16 | ConvertedType::UINT_32 | ConvertedType::UINT_64
+        ),
+    };
+    is_number && !is_unsigned
 }
 
 /// Checks every file of a canonical table against the contract.
@@ -76,7 +179,7 @@ pub fn check_contract(table: Table, files: &TableFiles, inspected: &[InspectedFi
 pub fn check_columns(table: Table, source_name: &str, found: &SchemaRef) -> Result<(), ExportsError> {
     for column in table.columns() {
         match found.field_with_name(column.name) {
-            Ok(field) if column.kind.accepts(field.data_type()) => {}
+            Ok(field) if column.kind.accepts(field) => {}
             Ok(field) => {
                 return Err(ExportsError::wrong_type(
                     table.name(),

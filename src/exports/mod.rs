@@ -4,23 +4,42 @@
 
 mod blank;
 mod contract;
+mod convert;
+mod day_folder;
 mod error;
+mod fault;
+mod footer;
 mod history;
 mod inspect;
+mod listing;
 mod location;
+mod note;
 mod pinned;
+mod rows;
+#[cfg(feature = "cluster")]
+mod rows_codec;
 mod snapshot;
 mod steady;
 mod store;
 mod table;
+mod table_format;
 
 pub use blank::{is_blank, nonblank};
 pub use contract::{Column, Kind, Table};
+pub use convert::{Unconvertible, canonical_array, expression_for};
 pub use error::ExportsError;
 pub use history::HistoryTable;
 pub use inspect::{InspectedFile, check_columns, check_contract, read_footers};
+pub use listing::{DayFile, Partition};
 pub use location::{Location, LocationError, store_root};
+pub use note::ExportNote;
 pub use pinned::PinnedFile;
 pub use snapshot::{Exports, SUCCESS_MARKER, Snapshot, TableFiles, TableFolder};
 pub use store::open_store;
-pub use table::{Blanks, SnapshotTable, pushdown};
+pub use table::{SnapshotTable, pushdown};
+
+/// The plan nodes of scans, which the processes of a cluster must know.
+#[cfg(feature = "cluster")]
+pub fn plan_nodes() -> Vec<std::sync::Arc<dyn crate::engine::cluster::NodeCodec>> {
+    vec![std::sync::Arc::new(rows_codec::ExportedRowsNode)]
+}

@@ -3,14 +3,18 @@
 //! A snapshot's files are listed once, when it is chosen, so that files which arrive later do not mix into a run.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
-use futures::TryStreamExt;
-use object_store::ObjectMeta;
+use object_store::ListResult;
 use object_store::path::Path;
-use tracing::{debug, warn};
+use tracing::debug;
 
+use super::day_folder::DayName;
 use super::error::ExportsError;
+use super::listing::{DayFile, DayListing, list_day, list_folder};
 use super::location::Location;
+use super::note::{ExportNote, some_of};
+use super::table_format::find_log;
 use crate::config::DateChoice;
 use crate::ids::SnapshotDate;
 
@@ -26,6 +30,8 @@ pub struct TableFolder {
     pub location: Location,
     /// Without it a date is not usable.
     pub required: bool,
+    /// Whether a day without rows after one with rows may be right, not a failed export.
+    pub may_be_empty: bool,
     /// Whether all days up to the snapshot's belong to it, not that day alone.
     pub arrives_daily: bool,
 }
@@ -35,7 +41,7 @@ pub struct TableFolder {
 pub struct TableFiles {
     pub name: String,
     pub location: Location,
-    pub files: Vec<ObjectMeta>,
+    pub files: Vec<DayFile>,
 }
 
 /// One usable day of exports.
@@ -44,6 +50,8 @@ pub struct Snapshot {
     pub date: SnapshotDate,
     /// By table name.
     pub tables: BTreeMap<String, TableFiles>,
+    /// What lies in the exports and is not read, or is missing although other days have it.
+    pub notes: Vec<ExportNote>,
 }
 
 /// The exports of a site: where each table is, and what makes a date usable.
@@ -54,10 +62,33 @@ pub struct Exports {
     success_marker: bool,
 }
 
-/// The `date=…` folders of one table.
+/// The folders of days of one table.
 struct DatedFolders<'a> {
     table: &'a TableFolder,
-    dates: BTreeMap<SnapshotDate, Path>,
+    /// Several folders of one day cannot be told apart: none of them is read.
+    dates: BTreeMap<SnapshotDate, Vec<Path>>,
+    notes: Vec<ExportNote>,
+}
+
+/// Why a date is not usable.
+struct Incomplete {
+    table: String,
+    text: String,
+}
+
+impl fmt::Display for Incomplete {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "table {} {}", self.table, self.text)
+    }
+}
+
+/// The files of one day of a table.
+enum DayFiles {
+    Found(DayListing),
+    /// The table has no folder of that day.
+    NoFolder,
+    /// The folder lacks the marker of a complete export.
+    NoMarker,
 }
 
 impl Exports {
@@ -71,6 +102,10 @@ impl Exports {
     }
 
     /// The snapshot of the chosen day, or of the newest usable one.
+    ///
+    /// # Errors
+    /// Where the exports cannot be listed, no day or not the chosen one is usable, or a table's files are not certain to be
+    /// its rows.
     pub async fn open(&self, choice: DateChoice) -> Result<Snapshot, ExportsError> {
         let folders = self.dated_folders().await?;
         let newest_first: Vec<SnapshotDate> = required_dates(&folders).into_iter().rev().collect();
@@ -80,7 +115,7 @@ impl Exports {
                 Err(missing) => Err(ExportsError::NotUsable {
                     exports: self.root.to_string(),
                     date,
-                    missing,
+                    missing: with_remarks(missing.to_string(), &folders),
                     usable: self.usable_dates(&folders, &newest_first).await?,
                 }),
             },
@@ -106,22 +141,50 @@ impl Exports {
                 if !is_usable || !(is_wanted || folder.table.required) {
                     continue;
                 }
-                let found = match folder.dates.get(&date) {
-                    Some(path) => self.parquet_files(&folder.table.location, path).await?,
-                    None => None,
+                let found = match self.day(folder, date).await? {
+                    DayFiles::Found(found) => Some(found.files),
+                    DayFiles::NoFolder | DayFiles::NoMarker => None,
                 };
                 is_usable = !folder.table.required || found.as_ref().is_some_and(|found| !found.is_empty());
                 if is_wanted {
-                    files = found.map(|files| TableFiles {
-                        name: table.to_owned(),
-                        location: folder.table.location.clone(),
-                        files,
-                    });
+                    files = found.map(|files| folder.files(files));
                 }
             }
             match files {
                 Some(files) if is_usable => days.push((date, files)),
                 _ => debug!("{table} on {date} is not part of the history: the snapshot is incomplete"),
+            }
+        }
+        Ok(days)
+    }
+
+    /// Whether a day of `table` without rows, after one with rows, is a failed export.
+    pub fn must_have_rows(&self, table: &str) -> bool {
+        self.tables
+            .iter()
+            .any(|folder| folder.name == table && !folder.may_be_empty)
+    }
+
+    /// The files of `table` on each day before `date`, newest first.
+    ///
+    /// # Errors
+    /// Where the exports cannot be listed.
+    pub async fn days_before(
+        &self,
+        table: &str,
+        date: SnapshotDate,
+    ) -> Result<Vec<(SnapshotDate, TableFiles)>, ExportsError> {
+        let mut days = Vec::new();
+        for folder in self
+            .dated_folders()
+            .await?
+            .iter()
+            .filter(|folder| folder.table.name == table)
+        {
+            for &day in folder.dates.range(..date).rev().map(|(day, _)| day) {
+                if let DayFiles::Found(found) = self.day(folder, day).await? {
+                    days.push((day, folder.files(found.files)));
+                }
             }
         }
         Ok(days)
@@ -135,9 +198,13 @@ impl Exports {
         let mut newest_failure = None;
         for &date in newest_first {
             match self.files_of(folders, date).await? {
-                Ok(snapshot) => return Ok(snapshot),
+                Ok(mut snapshot) => {
+                    snapshot
+                        .notes
+                        .extend(newest_failure.map(|(newest, missing)| passed_over(newest, &missing, date)));
+                    return Ok(snapshot);
+                }
                 Err(missing) => {
-                    warn!("skipping the incomplete snapshot of {date}: {missing}");
                     newest_failure.get_or_insert((date, missing));
                 }
             }
@@ -146,11 +213,11 @@ impl Exports {
             Some((date, missing)) => ExportsError::NoneUsable {
                 exports: self.root.to_string(),
                 date,
-                missing,
+                missing: with_remarks(missing.to_string(), folders),
             },
             None => ExportsError::Empty {
                 exports: self.root.to_string(),
-                tables: self.required_names(),
+                tables: with_remarks(self.required_names(), folders),
             },
         })
     }
@@ -185,18 +252,15 @@ impl Exports {
     async fn dated_folders(&self) -> Result<Vec<DatedFolders<'_>>, ExportsError> {
         let mut all = Vec::with_capacity(self.tables.len());
         for table in &self.tables {
-            let listing = table
-                .location
-                .store
-                .list_with_delimiter(Some(&table.location.prefix))
-                .await
-                .map_err(|error| unlistable(&table.location, &error))?;
-            let dates = listing
-                .common_prefixes
-                .into_iter()
-                .filter_map(|folder| Some((SnapshotDate::from_folder_name(folder.filename()?)?, folder)))
-                .collect();
-            all.push(DatedFolders { table, dates });
+            let found = list_folder(&table.location, &table.location.prefix).await?;
+            if let Some((format, log)) = find_log(&table.location, &found).await? {
+                return Err(ExportsError::table_format(
+                    &table.name,
+                    format,
+                    table.location.display(&log),
+                ));
+            }
+            all.push(DatedFolders::new(table, &found));
         }
         Ok(all)
     }
@@ -206,61 +270,136 @@ impl Exports {
         &self,
         folders: &[DatedFolders<'_>],
         date: SnapshotDate,
-    ) -> Result<Result<Snapshot, String>, ExportsError> {
-        let mut tables = BTreeMap::new();
+    ) -> Result<Result<Snapshot, Incomplete>, ExportsError> {
+        let (mut tables, mut notes) = (BTreeMap::new(), Vec::new());
         for folder in folders {
             let table = folder.table;
-            let days = if table.arrives_daily {
-                folder.dates.range(..=date)
-            } else {
-                folder.dates.range(date..=date)
+            let days: Vec<SnapshotDate> = match table.arrives_daily {
+                true => folder.dates.range(..=date).map(|(day, _)| *day).collect(),
+                false => vec![date],
             };
-            let mut files = Vec::new();
-            for (day, path) in days {
-                match self.parquet_files(&table.location, path).await? {
-                    Some(found) => files.extend(found),
-                    None if table.required => {
-                        return Ok(Err(format!("table {} has no {SUCCESS_MARKER} on {day}", table.name)));
+            let (mut files, mut unknown) = (Vec::new(), Vec::new());
+            for day in days {
+                match self.day(folder, day).await? {
+                    DayFiles::Found(found) => {
+                        files.extend(found.files);
+                        unknown.extend(found.unknown);
                     }
-                    None => debug!("table {} on {day} has no {SUCCESS_MARKER}; not read", table.name),
+                    DayFiles::NoMarker if table.required && !table.arrives_daily => {
+                        return Ok(Err(Incomplete::new(table, format!("has no {SUCCESS_MARKER} on {day}"))));
+                    }
+                    DayFiles::NoMarker => notes.push(ExportNote::new(
+                        &table.name,
+                        format!("the folder of {day} has no {SUCCESS_MARKER} and is not read; wait for the export"),
+                    )),
+                    DayFiles::NoFolder => {}
                 }
             }
-            if files.is_empty() {
-                if table.required {
-                    return Ok(Err(format!("table {} has no Parquet file on that date", table.name)));
-                }
-                debug!("optional table {} has no file for {date}", table.name);
+            if files.is_empty() && table.required {
+                return Ok(Err(Incomplete::new(table, without_files(&unknown))));
             }
-            let found = TableFiles {
-                name: table.name.clone(),
-                location: table.location.clone(),
-                files,
-            };
-            tables.insert(table.name.clone(), found);
+            notes.extend(folder.notes.iter().cloned());
+            notes.extend(folder.remarks_on(date, &files, &unknown));
+            tables.insert(table.name.clone(), folder.files(files));
         }
-        Ok(Ok(Snapshot { date, tables }))
+        Ok(Ok(Snapshot { date, tables, notes }))
     }
 
-    /// The Parquet files directly in `folder`, in name order; `None` where a wanted `_SUCCESS` is not there.
-    async fn parquet_files(&self, location: &Location, folder: &Path) -> Result<Option<Vec<ObjectMeta>>, ExportsError> {
-        let objects: Vec<ObjectMeta> = location
-            .store
-            .list(Some(folder))
-            .try_collect()
-            .await
-            .map_err(|error| unlistable(location, &error))?;
-        let depth = folder.parts().count() + 1;
-        let (mut files, mut complete) = (Vec::new(), false);
-        for object in objects {
-            let name = object.location.filename().unwrap_or_default();
-            complete |= name == SUCCESS_MARKER;
-            let hidden = name.starts_with(['_', '.']);
-            if name.ends_with(".parquet") && !hidden && object.location.parts().count() == depth {
-                files.push(object);
+    async fn day(&self, folder: &DatedFolders<'_>, date: SnapshotDate) -> Result<DayFiles, ExportsError> {
+        let path = match folder.dates.get(&date).map(Vec::as_slice) {
+            None | Some([]) => return Ok(DayFiles::NoFolder),
+            Some([path]) => path,
+            Some(several) => {
+                let several: Vec<String> = several.iter().map(|path| folder.table.location.display(path)).collect();
+                return Err(ExportsError::SeveralFolders {
+                    table: folder.table.name.clone(),
+                    date,
+                    folders: several.join(" and "),
+                });
+            }
+        };
+        let found = list_day(&folder.table.name, &folder.table.location, path).await?;
+        match self.success_marker && !found.has_success_marker {
+            true => Ok(DayFiles::NoMarker),
+            false => Ok(DayFiles::Found(found)),
+        }
+    }
+}
+
+impl<'a> DatedFolders<'a> {
+    /// The folders of days among what lies in the folder of `table`.
+    fn new(table: &'a TableFolder, found: &ListResult) -> Self {
+        let mut dates: BTreeMap<SnapshotDate, Vec<Path>> = BTreeMap::new();
+        let (mut unclear, mut others) = (Vec::new(), Vec::new());
+        for folder in &found.common_prefixes {
+            let name = folder.filename().unwrap_or_default();
+            match DayName::parse(name) {
+                DayName::Day(day) => dates.entry(day).or_default().push(folder.clone()),
+                DayName::Unclear => unclear.push(table.location.display(folder)),
+                DayName::Other if name.starts_with(['_', '.']) => {}
+                DayName::Other => others.push(table.location.display(folder)),
             }
         }
-        files.sort_by(|a, b| a.location.cmp(&b.location));
-        Ok((complete || !self.success_marker).then_some(files))
+        let is_data = |name: &str| !name.starts_with(['_', '.']);
+        let objects = found.objects.iter().filter(|object| object.size > 0);
+        let objects = objects.filter(|object| object.location.filename().is_some_and(is_data));
+        others.extend(objects.map(|object| table.location.display(&object.location)));
+        let note = |text: String| ExportNote::new(&table.name, text);
+        let mut notes = Vec::new();
+        if !unclear.is_empty() {
+            let text = format!(
+                "which day {} holds is not certain, so nothing of it is read; name it date=YYYY-MM-DD",
+                some_of(&unclear)
+            );
+            notes.push(note(text));
+        }
+        if !others.is_empty() {
+            let text = format!(
+                "{} is not in a folder date=YYYY-MM-DD and is not read",
+                some_of(&others)
+            );
+            notes.push(note(text));
+        }
+        Self { table, dates, notes }
+    }
+
+    fn files(&self, files: Vec<DayFile>) -> TableFiles {
+        TableFiles {
+            name: self.table.name.clone(),
+            location: self.table.location.clone(),
+            files,
+        }
+    }
+
+    /// What is to be said of the table's files in the snapshot of `date`.
+    fn remarks_on(&self, date: SnapshotDate, files: &[DayFile], unknown: &[String]) -> Vec<ExportNote> {
+        let note = |text: String| ExportNote::new(&self.table.name, text);
+        let mut notes = Vec::new();
+        if !unknown.is_empty() {
+            notes.push(note(format!("{} is not Parquet and is not read", some_of(unknown))));
+        }
+        let newest_other = self.dates.keys().rev().find(|day| **day != date);
+        match newest_other {
+            Some(other) if files.is_empty() && !self.table.arrives_daily => notes.push(note(format!(
+                "there is no file of {date}, although there is a folder of {other}; it counts as not exported"
+            ))),
+            Some(other) if self.table.arrives_daily && !self.dates.contains_key(&date) && other < &date => {
+                notes.push(note(format!(
+                    "there is no folder of {date}; the newest before it is of {other}"
+                )))
+            }
+            _ => {}
+        }
+        notes
+    }
+}
+
+impl Incomplete {
+    fn new(table: &TableFolder, text: String) -> Self {
+        Self {
+            table: table.name.clone(),
+            text,
+        }
     }
 }
 
@@ -270,9 +409,31 @@ fn required_dates(folders: &[DatedFolders<'_>]) -> BTreeSet<SnapshotDate> {
     required.flat_map(|folder| folder.dates.keys().copied()).collect()
 }
 
-fn unlistable(location: &Location, error: &object_store::Error) -> ExportsError {
-    ExportsError::Unlistable {
-        place: location.to_string(),
-        reason: error.to_string().split_whitespace().collect::<Vec<_>>().join(" "),
+fn without_files(unknown: &[String]) -> String {
+    match unknown {
+        [] => "has no Parquet file on that date".to_owned(),
+        unknown => format!("has no Parquet file on that date: {} is none", some_of(unknown)),
+    }
+}
+
+/// The remark on a newest day that is not read.
+fn passed_over(newest: SnapshotDate, missing: &Incomplete, read: SnapshotDate) -> ExportNote {
+    let text = format!(
+        "{}, so the snapshot of {newest} is incomplete and that of {read} is read",
+        missing.text
+    );
+    ExportNote::new(&missing.table, text)
+}
+
+/// An error's text, with what was seen of folders that are no days.
+fn with_remarks(text: String, folders: &[DatedFolders<'_>]) -> String {
+    let remarks: Vec<String> = folders
+        .iter()
+        .flat_map(|folder| &folder.notes)
+        .map(ToString::to_string)
+        .collect();
+    match remarks.is_empty() {
+        true => text,
+        false => format!("{text} ({})", remarks.join("; ")),
     }
 }

@@ -1,15 +1,16 @@
 //! A snapshot's files as a DataFusion table: a fixed list of Parquet files under one schema.
 //!
-//! Canonical tables come out typed and normalised (blank text is NULL); raw tables come out as they are.
-//! Filters that compare a column with a value go down to the Parquet reader, which skips what cannot match.
+//! Canonical tables come out typed and normalised (blank text is NULL); raw tables come out as they are. Files that write
+//! their columns alike are one scan; filters that compare a column with a value go down to the Parquet reader, which skips
+//! what cannot match.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
-use datafusion::common::{DFSchema, Result, ScalarValue, Statistics};
+use datafusion::common::{DFSchema, Result, ScalarValue, Statistics, project_schema};
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::object_store::ObjectStoreUrl;
@@ -17,122 +18,259 @@ use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, Pa
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::logical_expr::utils::conjunction;
-use datafusion::logical_expr::{BinaryExpr, Expr, Operator, ScalarUDF, TableProviderFilterPushDown};
-use datafusion::physical_expr::ScalarFunctionExpr;
-use datafusion::physical_expr::expressions::Column;
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown};
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
-use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
-use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
+use datafusion::physical_plan::union::UnionExec;
 
-use super::blank::{is_blank, nonblank};
+use super::blank::is_blank;
+use super::contract::{Column, Table};
+use super::footer::KnownFooters;
 use super::inspect::InspectedFile;
+use super::rows::{ExportedRowsExec, OutputColumn};
 use crate::ids::SnapshotDate;
+use crate::zone::Zone;
 
 /// One table of a snapshot, or of several.
 #[derive(Debug)]
 pub struct SnapshotTable {
+    name: Arc<str>,
     store: ObjectStoreUrl,
-    schema: TableSchema,
-    files: Vec<InspectedFile>,
-    /// The day of each file, where the schema has a column for it.
-    dates: Vec<SnapshotDate>,
-    blanks: Blanks,
+    /// What queries see.
+    schema: SchemaRef,
+    contract: Option<Table>,
+    /// Files that write their columns alike, together.
+    shapes: Vec<(Shape, Vec<ScannedFile>)>,
+    zone: Zone,
 }
 
-/// What becomes of blank text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Blanks {
-    /// It reads as NULL: canonical tables.
-    Null,
-    /// It stays: raw tables, whose staging queries decide.
-    Keep,
+/// A file, and the day that it is of where the table has a column for it.
+#[derive(Debug, Clone)]
+struct ScannedFile {
+    file: InspectedFile,
+    date: Option<SnapshotDate>,
 }
+
+/// How some files write the columns of a table.
+#[derive(Debug, Clone, PartialEq)]
+struct Shape {
+    /// The columns that the files have, as a scan gives them.
+    of_files: Vec<FieldRef>,
+    /// The columns that folders give.
+    of_folders: Vec<String>,
+    has_sound_statistics: bool,
+}
+
+/// The column that says which day's export a row is of.
+pub const SNAPSHOT_DATE: &str = "snapshot_date";
 
 impl SnapshotTable {
-    /// The rows of `files` in `store`, read as `schema`.
-    pub fn new(store: ObjectStoreUrl, schema: SchemaRef, files: Vec<InspectedFile>, blanks: Blanks) -> Self {
-        Self {
-            store,
-            schema: schema.into(),
-            files,
-            dates: Vec::new(),
-            blanks,
-        }
+    /// The rows of `files` in `store` as the contract's `table`; dates are those of `zone`.
+    pub fn canonical(table: Table, store: ObjectStoreUrl, files: Vec<InspectedFile>, zone: Zone) -> Self {
+        let files = files.into_iter().map(|file| ScannedFile { file, date: None }).collect();
+        Self::new(table.name(), store, table.schema(), Some(table), files, zone)
     }
 
-    /// The normalised rows of `files` of several days; the one partition column of `schema` says which day a row is of.
-    pub fn of_days(store: ObjectStoreUrl, schema: TableSchema, files: Vec<(SnapshotDate, InspectedFile)>) -> Self {
-        let (dates, files) = files.into_iter().unzip();
+    /// The rows of `files` of several days, with a column [`SNAPSHOT_DATE`].
+    pub fn of_days(table: Table, store: ObjectStoreUrl, files: Vec<(SnapshotDate, InspectedFile)>, zone: Zone) -> Self {
+        let with_date = |(date, file)| ScannedFile { file, date: Some(date) };
+        let files = files.into_iter().map(with_date).collect();
+        Self::new(table.name(), store, schema_of_days(table), Some(table), files, zone)
+    }
+
+    /// The rows of `files` as they are, under `schema`, which has the columns of all of them.
+    pub fn raw(name: &str, store: ObjectStoreUrl, schema: SchemaRef, files: Vec<InspectedFile>, zone: Zone) -> Self {
+        let files = files.into_iter().map(|file| ScannedFile { file, date: None }).collect();
+        Self::new(name, store, schema, None, files, zone)
+    }
+
+    fn new(
+        name: &str,
+        store: ObjectStoreUrl,
+        schema: SchemaRef,
+        contract: Option<Table>,
+        files: Vec<ScannedFile>,
+        zone: Zone,
+    ) -> Self {
+        let mut shapes: Vec<(Shape, Vec<ScannedFile>)> = Vec::new();
+        for file in files {
+            let shape = match contract {
+                Some(table) => Shape::of_contract(table, &file.file),
+                None => Shape::of_raw(&schema, &file.file),
+            };
+            match shapes.iter_mut().find(|(known, _)| *known == shape) {
+                Some((_, files)) => files.push(file),
+                None => shapes.push((shape, vec![file])),
+            }
+        }
         Self {
+            name: name.into(),
             store,
             schema,
-            files,
-            dates,
-            blanks: Blanks::Null,
+            contract,
+            shapes,
+            zone,
         }
     }
 
-    /// The files as the scan wants them, each with its day where there is a column for it.
-    fn partitioned_files(&self) -> Vec<PartitionedFile> {
-        let mut files: Vec<PartitionedFile> = self
-            .files
-            .iter()
-            .map(|file| PartitionedFile::new_from_meta(file.object.clone()))
-            .collect();
-        for (file, date) in files.iter_mut().zip(&self.dates) {
-            file.partition_values = vec![ScalarValue::Date32(Some(date.day().to_epoch_days()))];
+    /// The plan that reads the columns `output` of the files of one shape.
+    fn scan_shape(
+        &self,
+        shape: &Shape,
+        files: &[ScannedFile],
+        output: &SchemaRef,
+        (filters, limit): (&[Expr], Option<usize>),
+        session: &dyn Session,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let has_days = files.iter().any(|file| file.date.is_some());
+        let schema = shape.table_schema(has_days);
+        let of_scan = Arc::clone(schema.table_schema());
+        let (mut columns, mut projection) = (Vec::new(), Vec::new());
+        for field in output.fields() {
+            let index = of_scan.index_of(field.name()).ok();
+            columns.push(OutputColumn {
+                field: Arc::clone(field),
+                input: index.map(|_| projection.len()),
+                contract: self.contract.and_then(|table| table.column(field.name())),
+            });
+            projection.extend(index);
         }
-        files
-    }
-
-    fn row_count(&self) -> usize {
-        self.files
+        let filters = filters
             .iter()
-            .map(|file| usize::try_from(file.rows).unwrap_or(usize::MAX))
-            .sum()
+            .filter(|filter| narrows_files(filter) && self.is_as_in_files(filter, shape));
+        let filter = match shape.has_sound_statistics {
+            true => conjunction(filters.cloned()),
+            false => None,
+        };
+        let options = session.table_options().parquet.clone();
+        let mut source = ParquetSource::new(schema).with_table_parquet_options(options);
+        let store = session.runtime_env().object_store(&self.store)?;
+        source = source.with_parquet_file_reader_factory(Arc::new(KnownFooters::new(store, filter.is_some())));
+        if let Some(filter) = filter {
+            let of_scan = DFSchema::try_from(of_scan)?;
+            source = source.with_predicate(session.create_physical_expr(filter, &of_scan)?);
+        }
+        let config = FileScanConfigBuilder::new(self.store.clone(), Arc::new(source))
+            .with_file_groups(vec![FileGroup::new(
+                files.iter().map(|file| file.partitioned(shape)).collect(),
+            )])
+            .with_statistics(statistics(files, shape.table_schema(has_days).table_schema()))
+            .with_projection_indices(Some(projection))?
+            .with_limit(limit)
+            .build();
+        let scan = DataSourceExec::from_data_source(config);
+        Ok(Arc::new(ExportedRowsExec::new(
+            &self.name,
+            columns.into(),
+            Arc::clone(output),
+            self.zone.clone(),
+            scan,
+        )))
     }
 
-    fn scan_statistics(&self) -> Statistics {
-        let bytes: u64 = self.files.iter().map(|file| file.uncompressed_bytes).sum();
-        let mut statistics = Statistics::new_unknown(self.schema.table_schema());
-        statistics.num_rows = Precision::Exact(self.row_count());
-        statistics.total_byte_size = Precision::Inexact(usize::try_from(bytes).unwrap_or(usize::MAX));
-        statistics
-    }
-
-    /// Puts `nonblank` around the text columns of `scan`.
-    fn blanks_as_null(&self, scan: Arc<dyn ExecutionPlan>, session: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
-        let function = Arc::new(nonblank());
-        let schema = scan.schema();
-        let columns = schema.fields().iter().enumerate().map(|(index, field)| {
-            let column: Arc<dyn PhysicalExpr> = Arc::new(Column::new(field.name(), index));
-            let expr = if field.data_type() == &DataType::Utf8View {
-                call(&function, column, &schema, session)?
-            } else {
-                column
-            };
-            Ok(ProjectionExpr::new(expr, field.name().clone()))
-        });
-        let columns = columns.collect::<Result<Vec<_>>>()?;
-        Ok(Arc::new(ProjectionExec::try_new(columns, scan)?))
+    /// Whether a filter compares columns that the files have under the type that queries see.
+    fn is_as_in_files(&self, filter: &Expr, shape: &Shape) -> bool {
+        filter.column_refs().iter().all(|column| {
+            let seen = self.schema.field_with_name(&column.name).ok();
+            let written = shape.of_files.iter().find(|field| *field.name() == column.name);
+            seen.zip(written)
+                .is_some_and(|(seen, written)| seen.data_type() == written.data_type())
+        })
     }
 }
 
-fn call(
-    function: &Arc<ScalarUDF>,
-    argument: Arc<dyn PhysicalExpr>,
-    schema: &SchemaRef,
-    session: &dyn Session,
-) -> Result<Arc<dyn PhysicalExpr>> {
-    let options = Arc::new(session.config_options().clone());
-    let expr = ScalarFunctionExpr::try_new(Arc::clone(function), vec![argument], schema, options)?;
-    Ok(Arc::new(expr))
+/// The columns of a table of several days.
+pub fn schema_of_days(table: Table) -> SchemaRef {
+    let date = Arc::new(Field::new(SNAPSHOT_DATE, DataType::Date32, false));
+    let fields: Vec<FieldRef> = table.schema().fields().iter().cloned().chain([date]).collect();
+    Arc::new(Schema::new(fields))
+}
+
+impl Shape {
+    /// How `file` writes the columns of a canonical table.
+    fn of_contract(table: Table, file: &InspectedFile) -> Self {
+        let of_files = table.columns().iter().filter_map(|column| {
+            let field = file.exported(column.name)?;
+            let read_as = Field::new(column.name, read_as(field.data_type()), true);
+            Some(Arc::new(read_as.with_metadata(field.metadata().clone())))
+        });
+        let is_wanted = |name: &&String| table.column(name).is_some();
+        Self {
+            of_files: of_files.collect(),
+            of_folders: file.folder_columns().filter(is_wanted).cloned().collect(),
+            has_sound_statistics: file.has_sound_statistics,
+        }
+    }
+
+    /// How `file` writes the columns of a raw table, which are read as `schema` says.
+    fn of_raw(schema: &Schema, file: &InspectedFile) -> Self {
+        let is_folder = |name: &String| file.folder_columns().any(|column| column == name);
+        Self {
+            of_files: schema
+                .fields()
+                .iter()
+                .filter(|field| !is_folder(field.name()))
+                .cloned()
+                .collect(),
+            of_folders: file.folder_columns().cloned().collect(),
+            has_sound_statistics: file.has_sound_statistics,
+        }
+    }
+
+    fn table_schema(&self, has_days: bool) -> TableSchema {
+        let folders = self
+            .of_folders
+            .iter()
+            .map(|name| Field::new(name, DataType::Utf8, true));
+        let date = has_days.then(|| Field::new(SNAPSHOT_DATE, DataType::Date32, false));
+        TableSchema::builder(Arc::new(Schema::new(self.of_files.clone())))
+            .with_table_partition_cols(folders.chain(date).map(Arc::new).collect::<Vec<_>>())
+            .build()
+    }
+}
+
+impl ScannedFile {
+    /// The file as the scan wants it, with the values that its folders give.
+    fn partitioned(&self, shape: &Shape) -> PartitionedFile {
+        let mut file = PartitionedFile::new_from_meta(self.file.object.clone());
+        let value = |name: &String| {
+            let partition = self.file.partitions.iter().find(|partition| partition.column == *name);
+            ScalarValue::Utf8(partition.and_then(|partition| partition.value.clone()))
+        };
+        file.partition_values = shape.of_folders.iter().map(value).collect();
+        let date = self
+            .date
+            .map(|date| ScalarValue::Date32(Some(date.day().to_epoch_days())));
+        file.partition_values.extend(date);
+        file.extensions.insert_arc(Arc::clone(&self.file.footer));
+        file
+    }
+}
+
+/// The type that a scan gives a column of a file as: text and bytes come without copies. The scan does not make text of
+/// bytes: nobody would check that they are text.
+fn read_as(exported: &DataType) -> DataType {
+    match exported {
+        DataType::Utf8 | DataType::LargeUtf8 => DataType::Utf8View,
+        DataType::Binary | DataType::LargeBinary => DataType::BinaryView,
+        DataType::Dictionary(_, value) => read_as(value),
+        other => other.clone(),
+    }
+}
+
+fn statistics(files: &[ScannedFile], schema: &Schema) -> Statistics {
+    let rows = files.iter().map(|file| file.file.rows).sum::<u64>();
+    let bytes = files.iter().map(|file| file.file.uncompressed_bytes).sum::<u64>();
+    let mut statistics = Statistics::new_unknown(schema);
+    statistics.num_rows = Precision::Exact(usize::try_from(rows).unwrap_or(usize::MAX));
+    statistics.total_byte_size = Precision::Inexact(usize::try_from(bytes).unwrap_or(usize::MAX));
+    statistics
 }
 
 #[async_trait]
 impl TableProvider for SnapshotTable {
     fn schema(&self) -> SchemaRef {
-        Arc::clone(self.schema.table_schema())
+        Arc::clone(&self.schema)
     }
 
     fn table_type(&self) -> TableType {
@@ -140,7 +278,13 @@ impl TableProvider for SnapshotTable {
     }
 
     fn statistics(&self) -> Option<Statistics> {
-        Some(self.scan_statistics())
+        let files = self
+            .shapes
+            .iter()
+            .flat_map(|(_, files)| files)
+            .cloned()
+            .collect::<Vec<_>>();
+        Some(statistics(&files, &self.schema))
     }
 
     async fn scan(
@@ -150,26 +294,16 @@ impl TableProvider for SnapshotTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        if self.files.is_empty() {
-            let schema = datafusion::common::project_schema(self.schema.table_schema(), projection)?;
-            return Ok(Arc::new(EmptyExec::new(schema)));
-        }
-        let options = session.table_options().parquet.clone();
-        let mut source = ParquetSource::new(self.schema.clone()).with_table_parquet_options(options);
-        if let Some(filter) = conjunction(filters.iter().filter(|filter| narrows_files(filter)).cloned()) {
-            let schema = DFSchema::try_from(Arc::clone(self.schema.table_schema()))?;
-            source = source.with_predicate(session.create_physical_expr(filter, &schema)?);
-        }
-        let config = FileScanConfigBuilder::new(self.store.clone(), Arc::new(source))
-            .with_file_groups(vec![FileGroup::new(self.partitioned_files())])
-            .with_statistics(self.scan_statistics())
-            .with_projection_indices(projection.cloned())?
-            .with_limit(limit)
-            .build();
-        let scan: Arc<dyn ExecutionPlan> = DataSourceExec::from_data_source(config);
-        match self.blanks {
-            Blanks::Null => self.blanks_as_null(scan, session),
-            Blanks::Keep => Ok(scan),
+        let output = project_schema(&self.schema, projection)?;
+        let scans = self
+            .shapes
+            .iter()
+            .map(|(shape, files)| self.scan_shape(shape, files, &output, (filters, limit), session))
+            .collect::<Result<Vec<_>>>()?;
+        match <[_; 1]>::try_from(scans) {
+            Ok([scan]) => Ok(scan),
+            Err(none) if none.is_empty() => Ok(Arc::new(EmptyExec::new(output))),
+            Err(several) => UnionExec::try_new(several),
         }
     }
 

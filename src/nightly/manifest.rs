@@ -24,6 +24,9 @@ pub struct Manifest {
     pub rejected: Vec<Rejected>,
     pub files: Vec<FileEntry>,
     pub inputs: Vec<InputEntry>,
+    /// What lies in the exports and was not read, or is missing although other days have it.
+    #[serde(default)]
+    pub notes: Vec<String>,
     pub versions: Versions,
     pub timings: Timings,
 }
@@ -182,6 +185,9 @@ pub struct InputEntry {
 pub struct Versions {
     pub pragati: String,
     pub datafusion: String,
+    /// The edition of the time zone database, such as `2026f`; empty in manifests that do not say it.
+    #[serde(default)]
+    pub tz: String,
 }
 
 /// When the output was made.

@@ -35,6 +35,7 @@ use crate::config::Config;
 use crate::engine::{Cluster, cluster_of};
 use crate::exports::Location;
 use crate::report::{AllReports, CsvStyle, EnrolmentCounts, can_assemble, count_enrolments};
+use crate::zone::Zone;
 use manifest::{Counts, FORMAT_VERSION, FileEntry, InputEntry, Manifest, Timings, Versions};
 use staged::OutputFolder;
 use upload::{Upload, Uploaders};
@@ -166,9 +167,11 @@ impl Run<'_> {
             rejected,
             files,
             inputs: inputs(catalog),
+            notes: catalog.notes.iter().map(ToString::to_string).collect(),
             versions: Versions {
                 pragati: env!("CARGO_PKG_VERSION").to_owned(),
                 datafusion: datafusion::DATAFUSION_VERSION.to_owned(),
+                tz: Zone::database_version().to_owned(),
             },
             timings: Timings {
                 started_at: self.started_at,

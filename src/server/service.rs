@@ -110,7 +110,7 @@ impl Service {
         umask(Mode::S_IRWXG | Mode::S_IRWXO);
         let serve = &config.serve;
         let links = Links::new(serve)?;
-        let mailer = Mailer::new(&config.mail, config.timezone)?;
+        let mailer = Mailer::new(&config.mail, config.timezone.clone())?;
         let identity = match login {
             Login::Tokens => Identity::by_tokens(&config.identity).await?,
             Login::Dev => Identity::by_word(&config.identity, serve.listen)?,

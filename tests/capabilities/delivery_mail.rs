@@ -5,7 +5,6 @@ use std::io::{Cursor, Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use chrono_tz::Tz;
 use mail_parser::{Address, MimeHeaders};
 use pragati::config::{DkimConfig, MailConfig};
 use pragati::delivery::access::BatchFacts;
@@ -139,7 +138,7 @@ impl Delivery {
 }
 
 fn mailer(config: &MailConfig) -> Mailer {
-    Mailer::new(config, Tz::Asia__Kolkata)
+    Mailer::new(config, Zone::default())
         .expect("good settings")
         .expect("a mail server")
 }
@@ -614,10 +613,10 @@ fn reports_never_leave_the_machine_unprotected() {
         from: Some("reports@pragati.example".to_owned()),
         ..MailConfig::default()
     };
-    let error = Mailer::new(&config, Tz::UTC).expect_err("refused").to_string();
+    let error = Mailer::new(&config, Zone::utc()).expect_err("refused").to_string();
     assert!(error.contains("unprotected to mail.example.org"), "{error}");
     assert!(
-        Mailer::new(&MailConfig::default(), Tz::UTC)
+        Mailer::new(&MailConfig::default(), Zone::utc())
             .expect("no mistake")
             .is_none()
     );

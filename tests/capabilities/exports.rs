@@ -637,7 +637,8 @@ mod usage {
         YYYY-MM-DD, for example 2026-11-22
         ");
         insta::assert_snapshot!(wrapped(&complaint("--timezone", "Asia/Nowhere")), @r"
-        error: invalid value 'Asia/Nowhere' for '--timezone <ZONE>': failed to parse timezone
+        error: invalid value 'Asia/Nowhere' for '--timezone <ZONE>': 'Asia/Nowhere' is not an IANA
+        time zone such as 'Asia/Kolkata'
         ");
         insta::assert_snapshot!(wrapped(&complaint("--threads", "0")), @r"
         error: invalid value '0' for '--threads <N>': number would be zero for non-zero type
@@ -651,8 +652,8 @@ mod usage {
     #[test]
     fn a_bad_value_in_the_configuration_is_named() {
         insta::assert_snapshot!(wrapped(&complaint_about_config("timezone = 'Asia/Nowhere'")), @r#"
-        error: configuration: failed to parse timezone: 'Asia/Nowhere' for key "default.timezone" in
-        EXPORTS/settings.toml TOML file
+        error: configuration: 'Asia/Nowhere' is not an IANA time zone such as 'Asia/Kolkata' for key
+        "default.timezone" in EXPORTS/settings.toml TOML file
         "#);
         insta::assert_snapshot!(wrapped(&complaint_about_config("date = 'yesterday'")), @r#"
         error: configuration: 'yesterday' is not a date; write it as YYYY-MM-DD, for example 2026-11-22 for

@@ -24,6 +24,8 @@ mod endpoint_abuse;
 mod endpoint_clients;
 mod endpoint_tenants;
 mod exports;
+mod exports_files;
+mod exports_layout;
 mod figures;
 mod history;
 mod mapping_cases;

@@ -21,7 +21,6 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
 use lettre::Address;
 
 pub use address::usable_address;
@@ -31,6 +30,7 @@ pub use file_name::report_file_name;
 use super::access::BatchFacts;
 use super::request::{ReportFile, Request};
 use crate::config::{ConfigError, MailConfig};
+use crate::zone::Zone;
 use attachment::{Attachment, AttachmentRules, attach};
 use connection::MailToSend;
 use message::{Draft, compose};
@@ -63,7 +63,7 @@ pub struct Link {
 
 impl Mailer {
     /// Checks the settings; `None` where no mail server is set. Times in mails are shown in `timezone`. Does not connect yet.
-    pub fn new(config: &MailConfig, timezone: Tz) -> Result<Option<Self>, ConfigError> {
+    pub fn new(config: &MailConfig, timezone: Zone) -> Result<Option<Self>, ConfigError> {
         let Some(settings) = Settings::new(config)? else {
             return Ok(None);
         };

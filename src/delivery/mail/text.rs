@@ -3,7 +3,6 @@
 //! The HTML is escaped by the template engine; names and words from elsewhere are on one line before they get there.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use chrono_tz::Tz;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 
@@ -11,6 +10,7 @@ use super::attachment::{Attachment, Packing};
 use super::plain::one_line;
 use super::{Link, MailContext};
 use crate::delivery::request::{FailureCause, ReportFile, Request};
+use crate::zone::Zone;
 
 /// Characters of a batch's or course's name.
 const NAME_CHARS: usize = 120;
@@ -30,7 +30,7 @@ pub(super) struct MailText {
 /// The templates, and the zone that times are shown in.
 pub(super) struct Templates {
     environment: Environment<'static>,
-    timezone: Tz,
+    timezone: Zone,
 }
 
 macro_rules! templates {
@@ -53,7 +53,7 @@ const TEMPLATES: [(&str, &str); 8] = templates![
 
 impl Templates {
     /// The templates, checked.
-    pub fn new(timezone: Tz) -> Result<Self, minijinja::Error> {
+    pub fn new(timezone: Zone) -> Result<Self, minijinja::Error> {
         let mut environment = Environment::new();
         // A tag on a line of its own leaves no line behind.
         environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
@@ -141,7 +141,7 @@ impl Templates {
     }
 
     fn time(&self, time: DateTime<Utc>) -> String {
-        time.with_timezone(&self.timezone).format(TIME_FORMAT).to_string()
+        self.timezone.format(time, TIME_FORMAT)
     }
 
     fn mail(&self, folder: &str, values: &Value) -> Result<MailText, minijinja::Error> {
@@ -242,7 +242,7 @@ mod tests {
     }
 
     fn templates() -> Templates {
-        Templates::new(Tz::Asia__Kolkata).expect("good templates")
+        Templates::new(Zone::default()).expect("good templates")
     }
 
     /// The whole mail as one text.

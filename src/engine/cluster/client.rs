@@ -32,7 +32,7 @@ use tonic::metadata::MetadataValue;
 use tonic::transport::{Channel, Endpoint};
 use uuid::Uuid;
 
-use super::codec::encode_plan;
+use super::codec::{NodeCodec, encode_plan};
 use super::{EngineError, LARGEST_MESSAGE, PlanCodec, Tls};
 use crate::engine::cluster_options::{ClusterOptions, SchedulerAddress};
 
@@ -87,16 +87,18 @@ struct Job {
 }
 
 impl Cluster {
-    /// The cluster of these options, whose executors know the engine's functions and `functions`. Nothing is asked of it yet.
+    /// The cluster of these options, whose executors know the engine's plan nodes and functions, and `nodes` and `functions`.
+    /// Nothing is asked of it yet.
     pub fn connect(
         options: &ClusterOptions,
+        nodes: Vec<Arc<dyn NodeCodec>>,
         functions: impl IntoIterator<Item = ScalarUDF>,
     ) -> Result<Arc<Self>, EngineError> {
         Ok(Arc::new(Self {
             scheduler: options.scheduler.clone(),
             partitions: options.partitions.get(),
             tls: options.tls.as_ref().map(Tls::read).transpose()?,
-            codec: PlanCodec::new(Vec::new(), functions),
+            codec: PlanCodec::new(nodes, functions),
             session_id: Uuid::now_v7().to_string(),
         }))
     }

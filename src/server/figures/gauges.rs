@@ -5,8 +5,6 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeZone, Utc};
-use chrono_tz::Tz;
 use datafusion::arrow::error::ArrowError;
 use prometheus_client::encoding::prometheus_text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, LabelSetEncoder};
@@ -100,7 +98,7 @@ pub fn text(figures: &RatioFigures, config: &Config) -> Result<String, ArrowErro
         register(&mut registry, figures, &COURSES, Some(&largest))?;
     }
     let as_of = Gauge::<i64>::default();
-    as_of.set(start_of(figures.as_of(), config.timezone).timestamp());
+    as_of.set(config.timezone.start_of(figures.as_of()).timestamp());
     registry.register_with_unit(
         "download_ratio_as_of_timestamp",
         "When the last day began whose downloads are counted",
@@ -171,11 +169,4 @@ fn largest_courses(figures: &RatioFigures, most: usize) -> Result<BTreeSet<Strin
     let rows = rows.keep("course_id", |id| id.is_some())?;
     let rows = rows.sorted("course_id", false)?.sorted("batches", true)?.page(0, most);
     Ok(rows.texts("course_id")?.iter().flatten().map(str::to_owned).collect())
-}
-
-/// The moment at which a local day began; where clocks skip it, the first moment of the day in UTC.
-fn start_of(day: NaiveDate, zone: Tz) -> DateTime<Utc> {
-    let midnight = day.and_time(NaiveTime::MIN);
-    let local = zone.from_local_datetime(&midnight).earliest();
-    local.map_or(midnight.and_utc(), |local| local.to_utc())
 }

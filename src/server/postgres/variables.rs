@@ -5,9 +5,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use chrono_tz::Tz;
-
 use super::error::QueryError;
+use crate::zone::Zone;
 
 /// The version of PostgreSQL that clients are told, since they choose their questions by it.
 pub const SERVER_VERSION: &str = "16.6";
@@ -151,7 +150,7 @@ pub fn set(
     let is_taken = match &variable.takes {
         Takes::Anything => true,
         Takes::OneOf(values) => values.contains(&lower.as_str()),
-        Takes::Zone => value.parse::<Tz>().is_ok(),
+        Takes::Zone => value.parse::<Zone>().is_ok(),
         Takes::Duration => duration(value).is_some(),
         Takes::Nothing => return Err(QueryError::Variable(name.to_owned())),
     };

@@ -1,0 +1,73 @@
+//! Dates: as such, as ISO 8601 text, or as times. The day of a time without a zone is the one written; an instant is on
+//! the local day of the site's zone.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, AsArray, Date32Array};
+use datafusion::arrow::datatypes::{DataType, Date64Type};
+
+use super::iso::{Iso, read};
+use super::time::micros;
+use super::{Unconvertible, is_text, parsed, refused, remedy, shown};
+use crate::exports::contract::Column;
+use crate::zone::{LocalDays, Zone};
+
+const MILLIS_PER_DAY: i64 = 86_400_000;
+const MICROS_PER_DAY: i64 = MILLIS_PER_DAY * 1_000;
+
+/// The dates of a column of dates.
+pub fn dates(column: &Column, values: &ArrayRef, zone: &Zone) -> Result<ArrayRef, Unconvertible> {
+    let dates: Date32Array = match values.data_type() {
+        DataType::Date32 => return Ok(Arc::clone(values)),
+        DataType::Date64 => {
+            let millis = values.as_primitive::<Date64Type>();
+            days(millis.iter(), |millis| {
+                i32::try_from(millis.div_euclid(MILLIS_PER_DAY)).ok()
+            })?
+        }
+        DataType::Timestamp(_, None) => days(micros(column, values)?.iter(), day_of)?,
+        DataType::Timestamp(_, Some(_)) => {
+            let mut local = LocalDays::new(zone);
+            days(micros(column, values)?.iter(), |micros| local.at(micros))?
+        }
+        found if is_text(found) => texts(column, values, zone)?.into(),
+        _ => return Err(refused(column, values)),
+    };
+    Ok(Arc::new(dates))
+}
+
+fn day_of(micros: i64) -> Option<i32> {
+    i32::try_from(micros.div_euclid(MICROS_PER_DAY)).ok()
+}
+
+fn days(
+    values: impl Iterator<Item = Option<i64>>,
+    mut day: impl FnMut(i64) -> Option<i32>,
+) -> Result<Date32Array, Unconvertible> {
+    let day_of = |(row, value): (usize, Option<i64>)| match value {
+        None => Ok(None),
+        Some(value) => match day(value) {
+            Some(day) => Ok(Some(day)),
+            None => Err(Unconvertible::new(row, "the date is beyond the calendar's years")),
+        },
+    };
+    values.enumerate().map(day_of).collect()
+}
+
+fn texts(column: &Column, values: &ArrayRef, zone: &Zone) -> Result<Vec<Option<i32>>, Unconvertible> {
+    let mut local = LocalDays::new(zone);
+    parsed(column, values, |text| {
+        let day = match read(text) {
+            Some(Iso::Day(day)) => Some(day),
+            Some(Iso::Local(micros)) => day_of(micros),
+            Some(Iso::Instant(micros)) => local.at(micros),
+            None => None,
+        };
+        day.ok_or_else(|| {
+            (
+                format!("{} is not a date in ISO 8601 such as 2026-11-22", shown(text)),
+                Some(remedy::date_expression(column, text)),
+            )
+        })
+    })
+}

@@ -1,0 +1,88 @@
+//! Times: timestamps of any unit, and ISO 8601 text. What has no offset is UTC.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, TimestampMicrosecondArray};
+use datafusion::arrow::datatypes::{
+    DataType, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    TimestampSecondType,
+};
+
+use super::iso::{Iso, read};
+use super::{Unconvertible, is_text, parsed, refused, remedy, shown};
+use crate::exports::contract::Column;
+
+const UTC: &str = "UTC";
+
+/// The times of a column of timestamps, in microseconds.
+pub fn times(column: &Column, values: &ArrayRef) -> Result<ArrayRef, Unconvertible> {
+    match values.data_type() {
+        DataType::Timestamp(..) => Ok(Arc::new(micros(column, values)?.with_timezone(UTC))),
+        found if is_text(found) => texts(column, values),
+        _ => Err(refused(column, values)),
+    }
+}
+
+/// Timestamps of any unit in microseconds, rounded down; the zone that the type says is left out.
+pub fn micros(column: &Column, values: &ArrayRef) -> Result<TimestampMicrosecondArray, Unconvertible> {
+    let DataType::Timestamp(unit, _) = values.data_type() else {
+        return Err(refused(column, values));
+    };
+    let micros = match unit {
+        TimeUnit::Second => widened(values.as_primitive::<TimestampSecondType>(), 1_000_000)?,
+        TimeUnit::Millisecond => widened(values.as_primitive::<TimestampMillisecondType>(), 1_000)?,
+        TimeUnit::Microsecond => {
+            let micros = values.as_primitive::<TimestampMicrosecondType>();
+            PrimitiveArray::new(micros.values().clone(), micros.nulls().cloned())
+        }
+        TimeUnit::Nanosecond => {
+            let nanos = values.as_primitive::<TimestampNanosecondType>();
+            nanos.unary(|nanos| nanos.div_euclid(1_000))
+        }
+    };
+    let calendar = DateTime::<Utc>::MIN_UTC.timestamp_micros()..=DateTime::<Utc>::MAX_UTC.timestamp_micros();
+    // The values below NULLs may be anything.
+    if !micros.values().iter().all(|micros| calendar.contains(micros)) {
+        let beyond = |(_, micros): &(usize, Option<i64>)| micros.is_some_and(|micros| !calendar.contains(&micros));
+        if let Some((row, Some(value))) = micros.iter().enumerate().find(beyond) {
+            return Err(too_far(row, value, "microseconds"));
+        }
+    }
+    Ok(micros)
+}
+
+/// Larger units as microseconds: a time that does not fit is refused, never wrapped round.
+fn widened<T>(values: &PrimitiveArray<T>, micros: i64) -> Result<TimestampMicrosecondArray, Unconvertible>
+where
+    T: datafusion::arrow::datatypes::ArrowPrimitiveType<Native = i64>,
+{
+    let unit = if micros == 1_000 { "milliseconds" } else { "seconds" };
+    let widen = |(row, value): (usize, Option<i64>)| match value {
+        None => Ok(None),
+        Some(value) => value
+            .checked_mul(micros)
+            .map(Some)
+            .ok_or_else(|| too_far(row, value, unit)),
+    };
+    values.iter().enumerate().map(widen).collect()
+}
+
+fn too_far(row: usize, value: i64, unit: &str) -> Unconvertible {
+    Unconvertible::new(row, format!("{value} {unit} since 1970 is beyond the calendar's years"))
+}
+
+fn texts(column: &Column, values: &ArrayRef) -> Result<ArrayRef, Unconvertible> {
+    let micros = parsed(column, values, |text| match read(text) {
+        Some(Iso::Local(micros) | Iso::Instant(micros)) => Ok(micros),
+        Some(Iso::Day(_)) => Err((
+            format!("{} has no time of day", shown(text)),
+            Some(format!("to_timestamp({})", column.name)),
+        )),
+        None => Err((
+            format!("{} is not a time in ISO 8601 such as 2026-11-22T10:15:00Z", shown(text)),
+            Some(remedy::time_expression(column, text)),
+        )),
+    })?;
+    Ok(Arc::new(TimestampMicrosecondArray::from(micros).with_timezone(UTC)))
+}

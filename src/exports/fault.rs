@@ -1,0 +1,187 @@
+//! Finds the file and the column that a failed scan stumbled over, by reading the files again, one column at a time.
+//!
+//! Parquet's readers say what is wrong, but not where. Reading again costs time only where a run fails anyway.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::Schema;
+use datafusion::common::DataFusionError;
+use datafusion::datasource::physical_plan::FileScanConfig;
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::execution::TaskContext;
+use datafusion::parquet::arrow::ProjectionMask;
+use datafusion::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use datafusion::parquet::arrow::async_reader::{ParquetObjectReader, ParquetRecordBatchStreamBuilder};
+use datafusion::parquet::errors::Result as ParquetResult;
+use datafusion::physical_plan::ExecutionPlan;
+use futures::TryStreamExt;
+use object_store::{ObjectMeta, ObjectStore};
+
+use super::contract::Column;
+use super::convert::canonical_array;
+use super::error::ExportsError;
+use super::inspect::exported_schema;
+use super::rows::OutputColumn;
+use crate::zone::Zone;
+
+/// What is wrong with a column of a file.
+struct Fault {
+    column: String,
+    /// Counted from 1.
+    row: Option<usize>,
+    reason: String,
+}
+
+/// A column that was read: its name in the files, and what the contract says of it.
+type ReadColumn = (String, Option<&'static Column>);
+
+/// What to say in place of `error`, which the scan of a table or the conversion of its rows gave: the first file and column
+/// that cannot be read as `columns`. Where all can be read, something else failed, and `error` stays.
+pub async fn explained(
+    error: DataFusionError,
+    table: &str,
+    columns: &[OutputColumn],
+    zone: &Zone,
+    scan: &Arc<dyn ExecutionPlan>,
+    context: &TaskContext,
+) -> DataFusionError {
+    if is_of_store(&error) {
+        return error;
+    }
+    let fault = find_fault(table, columns, zone, scan, context).await;
+    fault.map_or(error, |fault| DataFusionError::External(Box::new(fault)))
+}
+
+/// Whether a store failed, not what it holds.
+fn is_of_store(error: &DataFusionError) -> bool {
+    let causes = std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |cause| {
+        cause.source()
+    });
+    causes
+        .into_iter()
+        .any(|cause| cause.is::<object_store::Error>() || cause.is::<std::io::Error>())
+}
+
+async fn find_fault(
+    table: &str,
+    columns: &[OutputColumn],
+    zone: &Zone,
+    scan: &Arc<dyn ExecutionPlan>,
+    context: &TaskContext,
+) -> Option<ExportsError> {
+    let config = scan.downcast_ref::<DataSourceExec>()?.data_source();
+    let config = config.downcast_ref::<FileScanConfig>()?;
+    let store = context.runtime_env().object_store(&config.object_store_url).ok()?;
+    let mut files: Vec<&ObjectMeta> = Vec::new();
+    for file in config.file_groups.iter().flat_map(|group| group.iter()) {
+        if files
+            .last()
+            .is_none_or(|last| last.location != file.object_meta.location)
+        {
+            files.push(&file.object_meta);
+        }
+    }
+    let read = read_columns(columns, scan, config);
+    for file in files {
+        let fault = match faulty_column(&store, file, &read, zone).await {
+            Ok(None) => continue,
+            Ok(Some(fault)) => fault,
+            Err(error) => {
+                return Some(ExportsError::Unreadable {
+                    table: table.to_owned(),
+                    file: shown_file(config, file),
+                    reason: error.to_string(),
+                });
+            }
+        };
+        return Some(ExportsError::UnreadableColumn {
+            table: table.to_owned(),
+            file: shown_file(config, file),
+            column: fault.column,
+            row: fault.row.map(|row| format!(" in row {row}")).unwrap_or_default(),
+            reason: fault.reason,
+        });
+    }
+    None
+}
+
+/// The columns of the output, and after them those that conditions may have read.
+fn read_columns(columns: &[OutputColumn], scan: &Arc<dyn ExecutionPlan>, config: &FileScanConfig) -> Vec<ReadColumn> {
+    let given = scan.schema();
+    let output = columns.iter().filter_map(|column| {
+        let name = given.fields().get(column.input?)?.name();
+        Some((name.clone(), column.contract))
+    });
+    let mut read: Vec<ReadColumn> = output.collect();
+    for field in config.file_schema().fields() {
+        if read.iter().all(|(name, _)| name != field.name()) {
+            read.push((field.name().clone(), None));
+        }
+    }
+    read
+}
+
+fn shown_file(config: &FileScanConfig, file: &ObjectMeta) -> String {
+    match config.object_store_url.as_str() {
+        "file:///" => format!("/{}", file.location),
+        store => format!("{store}{}", file.location),
+    }
+}
+
+async fn faulty_column(
+    store: &Arc<dyn ObjectStore>,
+    file: &ObjectMeta,
+    columns: &[ReadColumn],
+    zone: &Zone,
+) -> ParquetResult<Option<Fault>> {
+    let open = || ParquetObjectReader::new(Arc::clone(store), file.location.clone()).with_file_size(file.size);
+    let footer = ArrowReaderMetadata::load_async(&mut open(), ArrowReaderOptions::new()).await?;
+    let schema = Arc::new(exported_schema(footer.metadata())?);
+    let options = ArrowReaderOptions::new().with_schema(Arc::clone(&schema));
+    let footer = ArrowReaderMetadata::try_new(Arc::clone(footer.metadata()), options)?;
+    for (name, contract) in columns {
+        if let Ok(index) = schema.index_of(name)
+            && let Some(fault) = fault_of(open(), footer.clone(), index, &schema, *contract, zone).await
+        {
+            return Ok(Some(fault));
+        }
+    }
+    Ok(None)
+}
+
+/// Reads one column of a file to its end, and converts it where the contract has it.
+async fn fault_of(
+    reader: ParquetObjectReader,
+    footer: ArrowReaderMetadata,
+    index: usize,
+    schema: &Schema,
+    contract: Option<&'static Column>,
+    zone: &Zone,
+) -> Option<Fault> {
+    let field = schema.field(index);
+    let fault = |row: Option<usize>, reason: String| Fault {
+        column: field.name().clone(),
+        row,
+        reason,
+    };
+    let builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, footer);
+    let mask = ProjectionMask::roots(builder.parquet_schema(), [index]);
+    let mut rows = match builder.with_projection(mask).build() {
+        Ok(rows) => rows,
+        Err(error) => return Some(fault(None, error.to_string())),
+    };
+    let mut before = 0;
+    loop {
+        let batch = match rows.try_next().await {
+            Ok(None) => return None,
+            Ok(Some(batch)) => batch,
+            Err(error) => return Some(fault(None, error.to_string())),
+        };
+        if let (Some(contract), Some(values)) = (contract, batch.columns().first())
+            && let Err(error) = canonical_array(contract, field, values, zone)
+        {
+            return Some(fault(Some(before + error.row + 1), error.reason));
+        }
+        before += batch.num_rows();
+    }
+}

@@ -1,0 +1,180 @@
+//! Footers that were read once are handed to the scans, which would read them again for every query.
+//!
+//! Without this, a table of many files costs one read a file for each query. The page index, which lies outside the footer,
+//! is read only where pages can be skipped by it, and left out where it cannot be parsed: it only helps to find pages.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use datafusion::common::Result;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::ParquetFileReaderFactory;
+use datafusion::datasource::physical_plan::parquet::DefaultParquetFileReaderFactory;
+use datafusion::parquet::arrow::arrow_reader::ArrowReaderOptions;
+use datafusion::parquet::arrow::async_reader::AsyncFileReader;
+use datafusion::parquet::errors::Result as ParquetResult;
+use datafusion::parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
+use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use object_store::{ObjectMeta, ObjectStore};
+use tokio::sync::OnceCell;
+
+/// Bytes of a file from which on skipping pages by its index pays.
+const PAGES_ARE_SKIPPED_FROM: u64 = 1024 * 1024;
+/// Bytes of memory up to which a file's footer is kept. A larger one is read again.
+const LARGEST_KEPT: usize = 64 * 1024 * 1024;
+
+/// The footer of one file.
+#[derive(Debug)]
+pub struct Footer {
+    /// None: it is too large to keep.
+    kept: Option<Arc<ParquetMetaData>>,
+    /// With the page index, or without any mention of one.
+    with_pages: OnceCell<Arc<ParquetMetaData>>,
+    has_large_file: bool,
+}
+
+impl Footer {
+    /// The footer of `object`, without its page index.
+    pub fn new(footer: Arc<ParquetMetaData>, object: &ObjectMeta) -> Self {
+        Self {
+            kept: (footer.memory_size() <= LARGEST_KEPT).then_some(footer),
+            with_pages: OnceCell::new(),
+            has_large_file: object.size >= PAGES_ARE_SKIPPED_FROM,
+        }
+    }
+
+    /// The footer with a page index that can be used, or with none.
+    async fn for_skipping(
+        &self,
+        footer: &Arc<ParquetMetaData>,
+        reader: &mut dyn AsyncFileReader,
+    ) -> Arc<ParquetMetaData> {
+        let found = self.with_pages.get_or_init(|| async {
+            if !has_page_index(footer) {
+                return Arc::clone(footer);
+            }
+            let with_pages = match self.has_large_file {
+                true => page_index(footer, reader).await,
+                false => None,
+            };
+            Arc::new(with_pages.unwrap_or_else(|| without_page_index(footer)))
+        });
+        Arc::clone(found.await)
+    }
+}
+
+fn has_page_index(footer: &ParquetMetaData) -> bool {
+    let mut columns = footer.row_groups().iter().flat_map(RowGroupMetaData::columns);
+    columns.any(|column| column.column_index_offset().is_some() || column.offset_index_offset().is_some())
+}
+
+/// The footer with its page index; none where it cannot be read.
+async fn page_index(footer: &ParquetMetaData, mut reader: &mut dyn AsyncFileReader) -> Option<ParquetMetaData> {
+    let mut loading =
+        ParquetMetaDataReader::new_with_metadata(footer.clone()).with_page_index_policy(PageIndexPolicy::Optional);
+    let loaded = loading
+        .load_page_index(&mut reader)
+        .await
+        .and_then(|()| loading.finish());
+    loaded
+        .inspect_err(|error| tracing::debug!("a page index is not used: {error}"))
+        .ok()
+}
+
+/// The footer of a file that has no page index.
+fn without_page_index(footer: &ParquetMetaData) -> ParquetMetaData {
+    let mut changed = footer.clone().into_builder();
+    let groups = changed.take_row_groups().into_iter().map(|group| {
+        let columns = group.columns().iter().map(|column| {
+            let column = column.clone().into_builder();
+            let column = column.set_column_index_offset(None).set_column_index_length(None);
+            column
+                .set_offset_index_offset(None)
+                .set_offset_index_length(None)
+                .build()
+        });
+        let columns = columns.collect::<ParquetResult<Vec<_>>>();
+        columns.and_then(|columns| group.clone().into_builder().set_column_metadata(columns).build())
+    });
+    match groups.collect::<ParquetResult<Vec<_>>>() {
+        Ok(groups) => changed.set_row_groups(groups).build(),
+        // A footer that was built once can be built again.
+        Err(_) => footer.clone(),
+    }
+}
+
+/// Opens files whose footers are known.
+#[derive(Debug)]
+pub struct KnownFooters {
+    files: DefaultParquetFileReaderFactory,
+    /// Whether scans skip pages.
+    skips_pages: bool,
+}
+
+impl KnownFooters {
+    /// Opens files of `store`, for a scan that skips pages or reads all.
+    pub fn new(store: Arc<dyn ObjectStore>, skips_pages: bool) -> Self {
+        Self {
+            files: DefaultParquetFileReaderFactory::new(store),
+            skips_pages,
+        }
+    }
+}
+
+impl ParquetFileReaderFactory for KnownFooters {
+    fn create_reader(
+        &self,
+        partition_index: usize,
+        file: PartitionedFile,
+        metadata_size_hint: Option<usize>,
+        metrics: &ExecutionPlanMetricsSet,
+    ) -> Result<Box<dyn AsyncFileReader + Send>> {
+        let footer = file.extensions.get_arc::<Footer>();
+        let reader = self
+            .files
+            .create_reader(partition_index, file, metadata_size_hint, metrics)?;
+        Ok(Box::new(FileOfKnownFooter {
+            reader,
+            footer,
+            skips_pages: self.skips_pages,
+        }))
+    }
+}
+
+/// Reads a file whose footer may be known.
+struct FileOfKnownFooter {
+    reader: Box<dyn AsyncFileReader + Send>,
+    footer: Option<Arc<Footer>>,
+    skips_pages: bool,
+}
+
+impl AsyncFileReader for FileOfKnownFooter {
+    fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, ParquetResult<Bytes>> {
+        self.reader.get_bytes(range)
+    }
+
+    fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, ParquetResult<Vec<Bytes>>> {
+        self.reader.get_byte_ranges(ranges)
+    }
+
+    fn get_metadata<'a>(
+        &'a mut self,
+        options: Option<&'a ArrowReaderOptions>,
+    ) -> BoxFuture<'a, ParquetResult<Arc<ParquetMetaData>>> {
+        async move {
+            let kept = self.footer.as_ref().and_then(|footer| footer.kept.clone());
+            let footer = match kept {
+                Some(kept) => kept,
+                None => self.reader.get_metadata(options).await?,
+            };
+            match &self.footer {
+                Some(known) if self.skips_pages => Ok(known.for_skipping(&footer, &mut self.reader).await),
+                _ => Ok(footer),
+            }
+        }
+        .boxed()
+    }
+}

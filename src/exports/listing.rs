@@ -1,0 +1,287 @@
+//! Lists what lies below one day of a table, and says of each object whether it is read, harmless, or neither.
+//!
+//! Parquet is known by its content, the four bytes at both ends, and not by its name: Hive writes names without an ending.
+//! Nothing that may be rows of the day is left out in silence: an object is read, is known not to be data, or is named.
+
+use bytes::Bytes;
+use futures::{FutureExt, StreamExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{ListResult, ObjectMeta, ObjectStoreExt};
+use percent_encoding::percent_decode_str;
+
+use super::error::ExportsError;
+use super::location::Location;
+use super::snapshot::SUCCESS_MARKER;
+use super::table_format::TableFormat;
+
+/// Endings of Parquet files, in any case. Files with another one, or without, are looked into.
+const PARQUET_ENDINGS: [&str; 3] = ["parquet", "parq", "pq"];
+/// Endings of files that are not complete, or that another one has replaced.
+const TEMPORARY_ENDINGS: [&str; 9] = [
+    "tmp",
+    "temp",
+    "part",
+    "partial",
+    "inprogress",
+    "bak",
+    "old",
+    "orig",
+    "crdownload",
+];
+/// Parquet files begin and end with one of these; the second where the footer is encrypted.
+const PARQUET_MAGIC: [&[u8]; 2] = [b"PAR1", b"PARE"];
+/// Bytes of the shortest Parquet file: both marks, and the length of the footer.
+const SHORTEST_PARQUET: u64 = 12;
+/// The value that Hive names the folder of a NULL by.
+const NULL_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
+/// Files of unknown kind that are looked into at a time.
+const CONCURRENT_LOOKS: usize = 16;
+
+/// One Parquet file of a day.
+#[derive(Debug, Clone)]
+pub struct DayFile {
+    pub object: ObjectMeta,
+    /// The `key=value` folders between the day's folder and the file, outermost first.
+    pub partitions: Vec<Partition>,
+}
+
+/// The column that a folder `key=value` gives to the files below it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Partition {
+    pub column: String,
+    /// None: NULL.
+    pub value: Option<String>,
+}
+
+/// What lies below a day's folder.
+#[derive(Debug, Default)]
+pub struct DayListing {
+    /// In the order of their paths.
+    pub files: Vec<DayFile>,
+    /// Whether the day has the marker of a complete export.
+    pub has_success_marker: bool,
+    /// Objects that are not Parquet and not known as harmless.
+    pub unknown: Vec<String>,
+}
+
+/// What an object is, by its path alone.
+enum Kind {
+    /// It is read: it is named as Parquet files are.
+    Parquet(Vec<Partition>),
+    /// Its content tells.
+    Unknown(Vec<Partition>),
+    /// It lies in a folder, or has a name, that no table has.
+    Misplaced(&'static str),
+    Harmless,
+}
+
+/// The objects and folders directly in `folder`.
+pub async fn list_folder(location: &Location, folder: &Path) -> Result<ListResult, ExportsError> {
+    let found = location.store.list_with_delimiter(Some(folder)).await;
+    found.map_err(|error| unlistable(location, &error))
+}
+
+/// Everything below the folder of one day of `table`.
+///
+/// # Errors
+/// Where the folder cannot be listed, belongs to a table format, or holds Parquet files that are neither certain to be rows
+/// of the day nor certain not to be.
+pub async fn list_day(table: &str, location: &Location, folder: &Path) -> Result<DayListing, ExportsError> {
+    let objects: Vec<ObjectMeta> = location
+        .store
+        .list(Some(folder))
+        .try_collect()
+        .await
+        .map_err(|error| unlistable(location, &error))?;
+    let depth = folder.parts().count();
+    let mut listing = DayListing::default();
+    let (mut named, mut looks) = (Vec::new(), Vec::new());
+    for object in objects {
+        let parts: Vec<String> = object
+            .location
+            .parts()
+            .skip(depth)
+            .map(|part| part.as_ref().to_owned())
+            .collect();
+        if let Some(format) = TableFormat::of_object(parts.iter().map(String::as_str)) {
+            return Err(ExportsError::table_format(
+                table,
+                format,
+                location.display(&object.location),
+            ));
+        }
+        listing.has_success_marker |= parts.last().is_some_and(|name| name == SUCCESS_MARKER);
+        match kind_of(&parts, object.size) {
+            Kind::Harmless => {}
+            Kind::Parquet(partitions) => named.push(DayFile { object, partitions }),
+            Kind::Unknown(partitions) => looks.push(look_into(table, location, object, Ok(partitions)).boxed()),
+            Kind::Misplaced(why) => looks.push(look_into(table, location, object, Err(why)).boxed()),
+        }
+    }
+    let looked: Vec<Look> = futures::stream::iter(looks)
+        .buffered(CONCURRENT_LOOKS)
+        .try_collect()
+        .await?;
+    for look in looked {
+        let file = location.display(&look.object.location);
+        match (look.is_parquet, look.place) {
+            (true, Ok(partitions)) => named.push(DayFile {
+                object: look.object,
+                partitions,
+            }),
+            (true, Err(why)) => return Err(ExportsError::misplaced(table, file, why)),
+            (false, _) => listing.unknown.push(file),
+        }
+    }
+    named.sort_by(|a, b| a.object.location.cmp(&b.object.location));
+    listing.files = named;
+    listing.unknown.sort();
+    Ok(listing)
+}
+
+/// What the object at `parts` below a day's folder is.
+fn kind_of(parts: &[String], size: u64) -> Kind {
+    let Some((name, folders)) = parts.split_last() else {
+        return Kind::Harmless;
+    };
+    let is_hidden = |part: &String| part.starts_with('.') || (part.starts_with('_') && !part.contains('='));
+    if folders.iter().any(is_hidden) || is_hidden(name) {
+        return Kind::Harmless;
+    }
+    let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
+    let has_ending = |endings: &[&str]| ending.as_deref().is_some_and(|ending| endings.contains(&ending));
+    let is_named_parquet = has_ending(&PARQUET_ENDINGS);
+    if ending.as_deref() == Some("crc") || (size == 0 && !is_named_parquet) {
+        return Kind::Harmless;
+    }
+    if has_ending(&TEMPORARY_ENDINGS) || name.ends_with('~') {
+        return Kind::Misplaced("is named like a temporary or replaced file");
+    }
+    match folders
+        .iter()
+        .map(|folder| partition_of(folder))
+        .collect::<Option<Vec<_>>>()
+    {
+        None => Kind::Misplaced("lies in a folder that is not named key=value"),
+        Some(partitions) if is_named_parquet => Kind::Parquet(partitions),
+        Some(partitions) => Kind::Unknown(partitions),
+    }
+}
+
+/// The column of a folder `key=value`, whose value is percent-encoded.
+fn partition_of(folder: &str) -> Option<Partition> {
+    let (column, value) = folder.split_once('=')?;
+    let value = percent_decode_str(value).decode_utf8().ok()?;
+    let is_named = !column.trim().is_empty();
+    is_named.then(|| Partition {
+        column: column.to_owned(),
+        value: (value != NULL_PARTITION && !value.is_empty()).then(|| value.into_owned()),
+    })
+}
+
+/// An object that was looked into.
+struct Look {
+    object: ObjectMeta,
+    is_parquet: bool,
+    /// Its partitions, or why it cannot be a file of the day.
+    place: Result<Vec<Partition>, &'static str>,
+}
+
+async fn look_into(
+    table: &str,
+    location: &Location,
+    object: ObjectMeta,
+    place: Result<Vec<Partition>, &'static str>,
+) -> Result<Look, ExportsError> {
+    let is_parquet = object.size >= SHORTEST_PARQUET && {
+        let ends = [0..4, object.size - 4..object.size];
+        let read = location.store.get_ranges(&object.location, &ends).await;
+        let ends = read.map_err(|error| ExportsError::Unreadable {
+            table: table.to_owned(),
+            file: location.display(&object.location),
+            reason: one_line(&error),
+        })?;
+        ends.iter().all(|end: &Bytes| PARQUET_MAGIC.contains(&end.as_ref()))
+    };
+    Ok(Look {
+        object,
+        is_parquet,
+        place,
+    })
+}
+
+/// The error of a folder that cannot be listed.
+pub fn unlistable(location: &Location, error: &object_store::Error) -> ExportsError {
+    ExportsError::Unlistable {
+        place: location.to_string(),
+        reason: one_line(error),
+    }
+}
+
+fn one_line(error: &object_store::Error) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn kind(path: &str, size: u64) -> &'static str {
+        let parts: Vec<String> = path.split('/').map(str::to_owned).collect();
+        match kind_of(&parts, size) {
+            Kind::Parquet(partitions) if partitions.is_empty() => "parquet",
+            Kind::Parquet(_) => "parquet of a partition",
+            Kind::Unknown(_) => "unknown",
+            Kind::Misplaced(_) => "misplaced",
+            Kind::Harmless => "harmless",
+        }
+    }
+
+    #[test]
+    fn names_tell_files_from_leftovers() {
+        for (path, size, expected) in [
+            ("part-0.parquet", 100, "parquet"),
+            ("b.PARQUET", 100, "parquet"),
+            ("b.parq", 100, "parquet"),
+            ("b.pq", 0, "parquet"),
+            ("hour=07/b.parquet", 100, "parquet of a partition"),
+            ("_hour=07/b.parquet", 100, "parquet of a partition"),
+            ("000000_0", 100, "unknown"),
+            ("part-00000-c000", 100, "unknown"),
+            ("README.txt", 100, "unknown"),
+            ("sub/b.parquet", 100, "misplaced"),
+            ("b.parquet.tmp", 100, "misplaced"),
+            ("_SUCCESS", 0, "harmless"),
+            ("_metadata", 100, "harmless"),
+            ("_temporary/0/b.parquet", 100, "harmless"),
+            (".part-0.parquet.crc", 100, "harmless"),
+            ("part-0.parquet.crc", 100, "harmless"),
+            (".spark-staging-1/b.parquet", 100, "harmless"),
+            ("folder-marker", 0, "harmless"),
+        ] {
+            assert_eq!(kind(path, size), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_folder_gives_its_column_decoded() {
+        let partition = |folder| partition_of(folder).map(|partition| (partition.column, partition.value));
+        assert_eq!(partition("state=KA"), Some(("state".to_owned(), Some("KA".to_owned()))));
+        assert_eq!(partition("a=b%2Fc%3D"), Some(("a".to_owned(), Some("b/c=".to_owned()))));
+        assert_eq!(partition("a=__HIVE_DEFAULT_PARTITION__"), Some(("a".to_owned(), None)));
+        assert_eq!(partition("part1"), None);
+        assert_eq!(partition("=x"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_path_panics_and_data_is_never_harmless(parts in prop::collection::vec("[^/]{1,12}", 1..4), size in 1_u64..1000) {
+            let kind = kind_of(&parts, size);
+            let may_be_hidden = parts.iter().any(|part| part.starts_with(['.', '_']) || part.ends_with(".crc"));
+            let ending = parts.last().and_then(|name| name.rsplit_once('.')).map(|(_, ending)| ending.to_ascii_lowercase());
+            prop_assert!(!matches!(kind, Kind::Harmless) || may_be_hidden || ending.as_deref() == Some("crc"));
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! The plan node between the scan of exported files and everything else: brings each column to the contract's type.
+//!
+//! Files differ in how they write a column: text may be UUIDs, flags may be numbers. The scan gives such a column as the
+//! files have it, and this node converts it, value by value the same whatever the writer chose. Where a scan or a conversion
+//! fails, it finds out which file and column are to blame, and says so in place of the reader's own error.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use datafusion::arrow::array::{RecordBatch, RecordBatchOptions, new_null_array};
+use datafusion::arrow::datatypes::{FieldRef, SchemaRef};
+use datafusion::common::stats::Precision;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{DataFusionError, Result, Statistics, internal_err};
+use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::EquivalenceProperties;
+use datafusion::physical_plan::execution_plan::{CardinalityEffect, ChildrenPropertiesMode, ReplaceChildrenOptions};
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet, RecordOutput};
+use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PhysicalExpr, PlanProperties};
+use futures::future::BoxFuture;
+use futures::{FutureExt, Stream, StreamExt};
+
+use super::contract::Column;
+use super::convert::canonical_array;
+use super::fault::explained;
+use crate::zone::Zone;
+
+/// Where one output column comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutputColumn {
+    pub field: FieldRef,
+    /// The column of the scan; none where no file and no folder gives it, so that it is NULL.
+    pub input: Option<usize>,
+    /// What the contract says of it; none for a column that is given as it is.
+    pub contract: Option<&'static Column>,
+}
+
+/// Gives the columns of a table's files, converted to the contract's types.
+#[derive(Debug)]
+pub struct ExportedRowsExec {
+    /// The table's name in SQL.
+    pub table: Arc<str>,
+    pub columns: Arc<[OutputColumn]>,
+    pub zone: Zone,
+    schema: SchemaRef,
+    scan: Arc<dyn ExecutionPlan>,
+    properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl ExportedRowsExec {
+    /// The `columns`, whose fields are those of `schema`, of the rows of `scan`.
+    pub fn new(
+        table: &str,
+        columns: Arc<[OutputColumn]>,
+        schema: SchemaRef,
+        zone: Zone,
+        scan: Arc<dyn ExecutionPlan>,
+    ) -> Self {
+        let of_scan = scan.properties();
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(Arc::clone(&schema)),
+            of_scan.output_partitioning().clone(),
+            of_scan.emission_type,
+            of_scan.boundedness,
+        );
+        Self {
+            table: table.into(),
+            columns,
+            zone,
+            schema,
+            scan,
+            properties: Arc::new(properties),
+            metrics: ExecutionPlanMetricsSet::new(),
+        }
+    }
+
+    /// The scan of the files.
+    pub fn scan(&self) -> &Arc<dyn ExecutionPlan> {
+        &self.scan
+    }
+}
+
+impl DisplayAs for ExportedRowsExec {
+    fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
+        let names: Vec<&str> = self.columns.iter().map(|column| column.field.name().as_str()).collect();
+        write!(
+            f,
+            "ExportedRowsExec: table={}, columns=[{}]",
+            self.table,
+            names.join(", ")
+        )
+    }
+}
+
+impl ExecutionPlan for ExportedRowsExec {
+    fn name(&self) -> &str {
+        "ExportedRowsExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![true]
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        // Converting is work, so that several parts of the files are worth reading at the same time.
+        vec![true]
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.scan]
+    }
+
+    fn apply_expressions(
+        &self,
+        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        _options: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        match <[_; 1]>::try_from(children) {
+            Ok([scan]) => Ok(Arc::new(Self::new(
+                &self.table,
+                Arc::clone(&self.columns),
+                Arc::clone(&self.schema),
+                self.zone.clone(),
+                scan,
+            ))),
+            Err(_) => internal_err!("ExportedRowsExec converts the rows of one scan"),
+        }
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let rows = self.scan.execute(partition, Arc::clone(&context))?;
+        let scan = Arc::clone(&self.scan);
+        let (table, columns, zone) = (Arc::clone(&self.table), Arc::clone(&self.columns), self.zone.clone());
+        let blame: Blame = Box::new(move |error| {
+            async move { explained(error, &table, &columns, &zone, &scan, &context).await }.boxed()
+        });
+        Ok(Box::pin(ExportedRows {
+            rows,
+            columns: Arc::clone(&self.columns),
+            schema: Arc::clone(&self.schema),
+            zone: self.zone.clone(),
+            metrics: BaselineMetrics::new(&self.metrics, partition),
+            blame: Some(blame),
+            state: State::Reading,
+        }))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+
+    fn supports_limit_pushdown(&self) -> bool {
+        true
+    }
+
+    fn cardinality_effect(&self) -> CardinalityEffect {
+        CardinalityEffect::Equal
+    }
+
+    fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
+        vec![ChildStats::At(partition)]
+    }
+
+    fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], _args: &StatisticsArgs) -> Result<Arc<Statistics>> {
+        let mut statistics = Statistics::new_unknown(&self.schema);
+        statistics.num_rows = inputs[0].num_rows;
+        statistics.total_byte_size = match inputs[0].total_byte_size {
+            Precision::Absent => Precision::Absent,
+            bytes => bytes.to_inexact(),
+        };
+        Ok(Arc::new(statistics))
+    }
+}
+
+/// Finds out which file and column are to blame for an error.
+type Blame = Box<dyn FnOnce(DataFusionError) -> BoxFuture<'static, DataFusionError> + Send>;
+
+enum State {
+    Reading,
+    Failing(BoxFuture<'static, DataFusionError>),
+    Done,
+}
+
+/// The converted rows of one partition.
+struct ExportedRows {
+    rows: SendableRecordBatchStream,
+    columns: Arc<[OutputColumn]>,
+    schema: SchemaRef,
+    zone: Zone,
+    metrics: BaselineMetrics,
+    blame: Option<Blame>,
+    state: State,
+}
+
+impl ExportedRows {
+    fn converted(&self, rows: &RecordBatch) -> Result<RecordBatch> {
+        let _timer = self.metrics.elapsed_compute().timer();
+        let given = rows.schema_ref();
+        let arrays = self.columns.iter().map(|column| match (column.input, column.contract) {
+            (None, _) => Ok(new_null_array(column.field.data_type(), rows.num_rows())),
+            (Some(input), None) => Ok(Arc::clone(rows.column(input))),
+            (Some(input), Some(contract)) => {
+                canonical_array(contract, given.field(input), rows.column(input), &self.zone)
+                    .map_err(|error| DataFusionError::External(Box::new(error)))
+            }
+        });
+        let arrays = arrays.collect::<Result<Vec<_>>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+        Ok(RecordBatch::try_new_with_options(
+            Arc::clone(&self.schema),
+            arrays,
+            &options,
+        )?)
+    }
+}
+
+impl Stream for ExportedRows {
+    type Item = Result<RecordBatch>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            match &mut self.state {
+                State::Done => return Poll::Ready(None),
+                State::Failing(blame) => {
+                    let error = ready!(blame.poll_unpin(context));
+                    self.state = State::Done;
+                    return Poll::Ready(Some(Err(error)));
+                }
+                State::Reading => {
+                    let rows = match ready!(self.rows.poll_next_unpin(context)) {
+                        None => {
+                            self.state = State::Done;
+                            continue;
+                        }
+                        Some(rows) => rows.and_then(|rows| self.converted(&rows)),
+                    };
+                    match rows {
+                        Ok(rows) => return Poll::Ready(Some(Ok(rows.record_output(&self.metrics)))),
+                        Err(error) => {
+                            self.state = match self.blame.take() {
+                                Some(blame) => State::Failing(blame(error)),
+                                None => State::Failing(std::future::ready(error).boxed()),
+                            };
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl RecordBatchStream for ExportedRows {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+}

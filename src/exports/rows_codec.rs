@@ -1,0 +1,103 @@
+//! How [`ExportedRowsExec`] travels to the executors of a cluster.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::Schema;
+use datafusion::common::{DataFusionError, Result, exec_datafusion_err, internal_err};
+use datafusion::execution::TaskContext;
+use datafusion::physical_plan::ExecutionPlan;
+use prost::Message;
+
+use super::contract::Table;
+use super::rows::{ExportedRowsExec, OutputColumn};
+use crate::engine::cluster::{NodeCodec, PlanCodec};
+
+/// The codec of [`ExportedRowsExec`].
+#[derive(Debug)]
+pub struct ExportedRowsNode;
+
+#[derive(Clone, PartialEq, Message)]
+struct Held {
+    #[prost(string, tag = "1")]
+    table: String,
+    #[prost(string, tag = "2")]
+    zone: String,
+    /// Of the output.
+    #[prost(message, optional, tag = "3")]
+    schema: Option<datafusion_proto::protobuf::Schema>,
+    #[prost(message, repeated, tag = "4")]
+    columns: Vec<HeldColumn>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct HeldColumn {
+    #[prost(uint64, optional, tag = "1")]
+    input: Option<u64>,
+    #[prost(bool, tag = "2")]
+    is_of_contract: bool,
+}
+
+fn external(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> DataFusionError {
+    DataFusionError::External(error.into())
+}
+
+impl NodeCodec for ExportedRowsNode {
+    fn name(&self) -> &'static str {
+        "exported_rows"
+    }
+
+    fn encode(&self, node: &dyn ExecutionPlan, _codec: &PlanCodec) -> Option<Result<Vec<u8>>> {
+        let node = node.downcast_ref::<ExportedRowsExec>()?;
+        let schema = datafusion_proto::protobuf::Schema::try_from(node.schema().as_ref());
+        let columns = node.columns.iter().map(|column| HeldColumn {
+            input: column.input.map(|input| input as u64),
+            is_of_contract: column.contract.is_some(),
+        });
+        let held = schema.map(|schema| Held {
+            table: node.table.to_string(),
+            zone: node.zone.name().to_owned(),
+            schema: Some(schema),
+            columns: columns.collect(),
+        });
+        Some(held.map(|held| held.encode_to_vec()).map_err(external))
+    }
+
+    fn decode(
+        &self,
+        held: &[u8],
+        inputs: &[Arc<dyn ExecutionPlan>],
+        _context: &TaskContext,
+        _codec: &PlanCodec,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let [scan] = inputs else {
+            return internal_err!("ExportedRowsExec converts the rows of one scan");
+        };
+        let held = Held::decode(held).map_err(external)?;
+        let schema = Arc::new(Schema::try_from(&held.schema.unwrap_or_default()).map_err(external)?);
+        let table = Table::from_name(&held.table);
+        let columns = schema.fields().iter().zip(&held.columns).map(|(field, column)| {
+            let contract = match column.is_of_contract {
+                true => Some(
+                    table
+                        .and_then(|table| table.column(field.name()))
+                        .ok_or_else(|| exec_datafusion_err!("table {} has no column {}", held.table, field.name()))?,
+                ),
+                false => None,
+            };
+            Ok(OutputColumn {
+                field: Arc::clone(field),
+                input: column.input.map(|input| input as usize),
+                contract,
+            })
+        });
+        let columns: Arc<[OutputColumn]> = columns.collect::<Result<_>>()?;
+        let zone = held.zone.parse().map_err(external)?;
+        Ok(Arc::new(ExportedRowsExec::new(
+            &held.table,
+            columns,
+            schema,
+            zone,
+            Arc::clone(scan),
+        )))
+    }
+}

@@ -1,0 +1,75 @@
+//! The calendar days of many timestamps in one zone.
+
+use chrono::NaiveDate;
+
+use super::Zone;
+
+const MICROS_PER_SECOND: i64 = 1_000_000;
+const SECONDS_PER_DAY: i64 = 86_400;
+/// Slots of the cache: more days than most exports span, and small enough for the processor's cache.
+const CACHED_DAYS: usize = 1024;
+
+/// Gives local days. Remembers a zone's offsets from UTC by UTC day: looking one up in the zone's history costs far more
+/// than the rest.
+pub struct LocalDays<'a> {
+    zone: &'a Zone,
+    /// Day number and the offset that holds all day, or `None` where the clock changes on it; slot = day modulo size.
+    days: Vec<(i64, Option<i64>)>,
+}
+
+impl<'a> LocalDays<'a> {
+    /// Days in `zone`.
+    pub fn new(zone: &'a Zone) -> Self {
+        Self {
+            zone,
+            days: vec![(i64::MIN, None); CACHED_DAYS],
+        }
+    }
+
+    /// The number of the day, since 1970, at a time in microseconds since 1970 in UTC; `None` where the calendar has no
+    /// such day.
+    pub fn at(&mut self, micros: i64) -> Option<i32> {
+        let seconds = micros.div_euclid(MICROS_PER_SECOND);
+        let local = seconds + self.offset(seconds);
+        let day = i32::try_from(local.div_euclid(SECONDS_PER_DAY)).ok()?;
+        let is_a_day = (NaiveDate::MIN.to_epoch_days()..=NaiveDate::MAX.to_epoch_days()).contains(&day);
+        is_a_day.then_some(day)
+    }
+
+    fn offset(&mut self, utc: i64) -> i64 {
+        let day = utc.div_euclid(SECONDS_PER_DAY);
+        // The remainder is below CACHED_DAYS, so it fits.
+        let slot = day.rem_euclid(CACHED_DAYS as i64) as usize;
+        if self.days[slot].0 != day {
+            let start = self.zone.offset_at(day * SECONDS_PER_DAY);
+            let end = self.zone.offset_at((day + 1) * SECONDS_PER_DAY);
+            self.days[slot] = (day, (start == end).then_some(start));
+        }
+        match self.days[slot].1 {
+            Some(seconds) => seconds,
+            None => self.zone.offset_at(utc),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_cache_changes_no_day(seconds in prop::collection::vec(-3_000_000_000_i64..4_000_000_000, 1..50)) {
+            for name in ["Asia/Kolkata", "Australia/Lord_Howe", "America/St_Johns", "Africa/Casablanca", "America/Vancouver"] {
+                let zone: Zone = name.parse().expect("a zone");
+                let mut days = LocalDays::new(&zone);
+                for utc in &seconds {
+                    let expected = (utc + zone.offset_at(*utc)).div_euclid(SECONDS_PER_DAY);
+                    let day = days.at(utc * MICROS_PER_SECOND).map(i64::from);
+                    prop_assert_eq!(day, Some(expected));
+                }
+            }
+        }
+    }
+}

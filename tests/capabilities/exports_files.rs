@@ -1,0 +1,248 @@
+//! What files of exports say of themselves, and what is believed of it: counts, statistics, indexes, dates of 96 bits; and
+//! how a file that cannot be read is named.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::Arc;
+
+use datafusion::parquet::basic::Compression;
+use datafusion::parquet::data_type::{BoolType, ByteArrayType, DataType as ParquetType, Int96, Int96Type};
+use datafusion::parquet::file::metadata::{
+    ColumnChunkMetaData, FileMetaData, ParquetMetaData, ParquetMetaDataBuilder, ParquetMetaDataReader,
+    ParquetMetaDataWriter,
+};
+use datafusion::parquet::file::properties::WriterProperties;
+use datafusion::parquet::file::statistics::Statistics;
+use datafusion::parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+use datafusion::parquet::schema::parser::parse_message_type;
+
+use crate::support::{ENROLMENTS, TestExports, USERS, enrolments, select, write_parquet_with};
+
+/// The footer of a file.
+fn footer(path: &Path) -> ParquetMetaData {
+    let file = File::open(path).expect("a file");
+    ParquetMetaDataReader::new().parse_and_finish(&file).expect("a footer")
+}
+
+/// Puts another footer in place of a file's own.
+fn replace_footer(path: &Path, footer: &ParquetMetaData) {
+    let mut bytes = fs::read(path).expect("a file");
+    let length_at = bytes.len() - 8;
+    let length: [u8; 4] = bytes[length_at..length_at + 4].try_into().expect("four bytes");
+    bytes.truncate(length_at - u32::from_le_bytes(length) as usize);
+    ParquetMetaDataWriter::new(&mut bytes, footer).finish().expect("written");
+    fs::write(path, bytes).expect("written");
+}
+
+/// The footer with each column changed.
+fn with_columns(footer: &ParquetMetaData, change: impl Fn(&ColumnChunkMetaData) -> ColumnChunkMetaData) -> ParquetMetaData {
+    let groups = footer.row_groups().iter().map(|group| {
+        let columns = group.columns().iter().map(&change).collect();
+        group.clone().into_builder().set_column_metadata(columns).build().expect("a row group")
+    });
+    footer.clone().into_builder().set_row_groups(groups.collect()).build()
+}
+
+fn assert_each_command_says(exports: &TestExports, words: &[&str]) {
+    let out = exports.path().join("out").display().to_string();
+    let commands: [(&str, &[&str]); 3] = [
+        ("check", &[]),
+        ("report", &["--batch", "b1"]),
+        ("nightly", &["--out", &out]),
+    ];
+    for (command, arguments) in commands {
+        let complaint = exports.complaint(1, command, arguments);
+        for word in words {
+            assert!(complaint.contains(word), "{command}: '{word}' is not in {complaint}");
+        }
+    }
+}
+
+mod counts {
+    use super::*;
+
+    #[test]
+    fn a_footer_that_counts_other_rows_than_its_row_groups_is_refused() {
+        let exports = TestExports::small();
+        let path = exports.file("enrolments");
+        let found = footer(&path);
+        let of_file = found.file_metadata();
+        let miscounted = FileMetaData::new(
+            of_file.version(),
+            0,
+            of_file.created_by().map(str::to_owned),
+            of_file.key_value_metadata().cloned(),
+            of_file.schema_descr_ptr(),
+            of_file.column_orders().cloned(),
+        );
+        let miscounted = ParquetMetaDataBuilder::new(miscounted).set_row_groups(found.row_groups().to_vec()).build();
+        replace_footer(&path, &miscounted);
+        assert_each_command_says(&exports, &["table enrolments", "part-00000.parquet", "counts 0 rows", "row groups 2"]);
+    }
+}
+
+mod statistics {
+    use super::*;
+
+    /// Enrolments whose smallest and largest ids stand in the deprecated fields, in the order of signed bytes, as
+    /// parquet-mr before 1.10 wrote them: every letter beyond ASCII is below all others.
+    fn of_old_writers() -> TestExports {
+        let rows = "('अ1', 'c1', 'b1', '2026-10-01T00:00:00', true), ('u1', 'c1', 'बैच', '2026-10-01T00:00:00', true),
+                    ('zz', 'c1', 'b1', '2026-10-01T00:00:00', true)";
+        let exports = TestExports::small().table("enrolments", &enrolments(rows));
+        let path = exports.file("enrolments");
+        let signed = with_columns(&footer(&path), |column| {
+            let limits = match column.column_path().string().as_str() {
+                "user_id" => ("अ1", "zz"),
+                "batch_id" => ("बैच", "b1"),
+                _ => return column.clone(),
+            };
+            let (least, greatest) = (Some(limits.0.into()), Some(limits.1.into()));
+            let statistics = Statistics::byte_array(least, greatest, None, Some(0), true);
+            column.clone().into_builder().set_statistics(statistics).build().expect("a column")
+        });
+        replace_footer(&path, &signed);
+        exports
+    }
+
+    #[test]
+    fn texts_in_signed_order_are_not_believed() {
+        let exports = of_old_writers();
+        assert!(exports.report("b1", &[]).contains(",अ1,"));
+        assert!(exports.report("बैच", &[]).contains(",u1,"));
+        let count = |condition: &str| {
+            let sql = format!("select count(*) as n from enrolments where {condition}");
+            exports.output("sql", &["-c", &sql, "--format", "csv"])
+        };
+        assert_eq!(count("user_id = 'अ1'"), "n\n1\n");
+        assert_eq!(count("user_id >= 'u'"), "n\n3\n");
+        assert_eq!(count("batch_id in ('बैच', 'b1')"), "n\n3\n");
+    }
+}
+
+mod page_index {
+    use super::*;
+
+    /// Spoils the page index of a file, which lies between its pages and its footer.
+    fn spoil(path: &Path) {
+        let offsets: Vec<(i64, i32)> = footer(path)
+            .row_groups()
+            .iter()
+            .flat_map(|group| group.columns())
+            .filter_map(|column| column.column_index_offset().zip(column.column_index_length()))
+            .collect();
+        assert!(!offsets.is_empty(), "the file has a page index");
+        let mut bytes = fs::read(path).expect("a file");
+        for (offset, length) in offsets {
+            let start = usize::try_from(offset).expect("an offset");
+            bytes[start..start + usize::try_from(length).expect("a length")].fill(0xff);
+        }
+        fs::write(path, bytes).expect("written");
+    }
+
+    #[test]
+    fn one_that_cannot_be_parsed_is_left_out() {
+        let exports = TestExports::small();
+        for table in ["users", "enrolments", "course_progress", "batches"] {
+            spoil(&exports.file(table));
+        }
+        assert_eq!(exports.report("b1", &[]), TestExports::small().report("b1", &[]));
+        exports.nightly(&[]);
+    }
+
+    #[test]
+    fn so_is_that_of_a_large_file() {
+        let many = "select 'u' || value as user_id, 'c1' as course_id, 'batch-' || (value / 10) as batch_id,
+            arrow_cast('2026-10-01T00:00:00', 'Timestamp(Microsecond, Some(\"UTC\"))') as enrolled_at, true as active,
+            md5(cast(value as varchar)) as more from generate_series(1, 60000)";
+        let exports = TestExports::small();
+        let path = exports.file("enrolments");
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::UNCOMPRESSED)
+            .set_data_page_row_count_limit(1000);
+        write_parquet_with(&path, many, properties.build());
+        assert!(fs::metadata(&path).expect("a file").len() > 1024 * 1024);
+        let whole = exports.report("batch-3000", &[]);
+        assert_eq!(whole.lines().count(), 11, "{whole}");
+        spoil(&path);
+        assert_eq!(exports.report("batch-3000", &[]), whole);
+    }
+}
+
+mod timestamps_of_96_bits {
+    use super::*;
+
+    /// One enrolment at a day, as Spark writes it: nanoseconds of a Julian day.
+    fn write_enrolment(path: &Path, julian_day: u32) {
+        const SCHEMA: &str = "message spark_schema {
+            optional binary user_id (UTF8); optional binary course_id (UTF8); optional binary batch_id (UTF8);
+            optional int96 enrolled_at; optional boolean active; }";
+        let mut enrolled_at = Int96::new();
+        enrolled_at.set_data(0, 0, julian_day);
+        let schema = Arc::new(parse_message_type(SCHEMA).expect("a schema"));
+        let file = File::create(path).expect("a file");
+        let mut writer = SerializedFileWriter::new(file, schema, Arc::default()).expect("a writer");
+        let mut rows = writer.next_row_group().expect("a row group");
+        for text in ["u1", "c1", "b1"] {
+            write_column::<ByteArrayType>(&mut rows, text.into());
+        }
+        write_column::<Int96Type>(&mut rows, enrolled_at);
+        write_column::<BoolType>(&mut rows, true);
+        rows.close().expect("closed");
+        writer.close().expect("closed");
+    }
+
+    fn write_column<T: ParquetType>(rows: &mut SerializedRowGroupWriter<'_, File>, value: T::T) {
+        let mut column = rows.next_column().expect("a column").expect("a further column");
+        column.typed::<T>().write_batch(&[value], Some(&[1]), None).expect("written");
+        column.close().expect("closed");
+    }
+
+    #[test]
+    fn far_years_are_those_years() {
+        for (julian_day, date) in [(5_373_484, "9999-12-31"), (1_721_426, "0001-01-01"), (2_461_315, "2026-10-01")] {
+            let exports = TestExports::small();
+            write_enrolment(&exports.file("enrolments"), julian_day);
+            let report = exports.report("b1", &["--timezone", "UTC"]);
+            assert!(report.contains(&format!(",{date},")), "{date}: {report}");
+            let (_out, day) = exports.nightly(&["--timezone", "UTC"]);
+            let written = fs::read_to_string(day.join("csv/t1/b1.csv")).expect("a report");
+            assert!(written.contains(&format!(",{date},")), "{date}: {written}");
+        }
+    }
+}
+
+mod damaged_files {
+    use super::*;
+
+    #[test]
+    fn the_table_the_file_and_the_column_are_named() {
+        let exports = TestExports::small().part("users", 1, &format!("{USERS} where false"));
+        let path = exports.file("users");
+        let found = footer(&path);
+        let mut columns = found.row_group(0).columns().iter();
+        let column = columns.find(|column| column.column_path().string() == "first_name").expect("a column");
+        let (start, length) = column.byte_range();
+        let (start, length) = (usize::try_from(start).expect("a start"), usize::try_from(length).expect("a length"));
+        let mut bytes = fs::read(&path).expect("a file");
+        bytes[start..start + length].fill(0xff);
+        fs::write(&path, bytes).expect("written");
+        assert_each_command_says(&exports, &["table users", "users/date=2026-11-22/part-00000.parquet", "column first_name"]);
+    }
+}
+
+mod scans {
+    use super::*;
+
+    #[test]
+    fn files_that_write_their_columns_alike_are_one_scan() {
+        let explain = |exports: &TestExports| {
+            let plan = exports.output("sql", &["-c", "explain select user_id, active from enrolments"]);
+            plan.matches("ExportedRowsExec: table=enrolments, columns=[user_id, active]").count()
+        };
+        let alike = TestExports::small().part("enrolments", 1, ENROLMENTS);
+        assert_eq!(explain(&alike), 1);
+        let as_numbers = select("* replace (arrow_cast(active, 'UInt8') as active)", ENROLMENTS);
+        assert_eq!(explain(&TestExports::small().part("enrolments", 1, &as_numbers)), 2);
+    }
+}
