@@ -142,7 +142,12 @@ impl Snapshot {
         let lines = broken.map(|finding| {
             let examples = finding["examples"].as_array().expect("examples").iter().map(text);
             let examples: Vec<&str> = examples.collect();
-            format!("{} {}: {}", text(&finding["severity"]), text(&finding["rule"]), examples.join("; "))
+            format!(
+                "{} {}: {}",
+                text(&finding["severity"]),
+                text(&finding["rule"]),
+                examples.join("; ")
+            )
         });
         lines.collect::<Vec<_>>().join("\n")
     }

@@ -40,12 +40,34 @@ fn groups_and_courses_are_batches_with_their_teachers_and_local_days() {
 #[test]
 fn the_snapshot_s_day_tells_which_enrolments_are_over() {
     let snapshot = Cases::of("moodle").snapshot(Types::Own);
-    let enrolments = "select user_id, enrolled_at, active from enrolments where batch_id = 'course-16' order by user_id";
-    insta::assert_snapshot!(snapshot.sql(enrolments), @"");
+    let enrolments =
+        "select user_id, enrolled_at, active from enrolments where batch_id = 'course-16' order by user_id";
+    insta::assert_snapshot!(snapshot.sql(enrolments), @r"
+    user_id,enrolled_at,active
+    151,2026-09-01T06:00:00Z,false
+    152,2026-09-01T06:00:00Z,false
+    153,2026-09-01T06:00:00Z,false
+    154,2026-11-22T18:30:00Z,false
+    155,2026-09-01T06:00:00Z,true
+    156,2026-11-22T18:29:59Z,true
+    157,2026-08-30T06:00:00Z,true
+    ");
+}
+
+#[test]
+fn deleted_accounts_are_no_users_and_suspended_ones_are() {
+    let snapshot = Cases::of("moodle").snapshot(Types::Own);
+    let users = "select user_id, first_name from users where user_id in ('201', '202') order by user_id";
+    assert_eq!(snapshot.sql(users), "user_id,first_name\n202,অনিতা\n");
 }
 
 #[test]
 fn the_check_finds_what_the_cases_broke_on_purpose() {
     let snapshot = Cases::of("moodle").snapshot(Types::Own);
-    insta::assert_snapshot!(snapshot.broken_rules(), @"");
+    insta::assert_snapshot!(snapshot.broken_rules(), @r"
+    should batches_without_enrolments: batch course-22
+    should batches_without_tenant_id: batch course-11; batch course-12; batch course-13
+    should enrolments_of_unknown_users: user 204 in batch course-21
+    should progress_without_percent: user 131 in batch course-14; user 141 in batch course-15
+    ");
 }

@@ -41,7 +41,14 @@ fn course_runs_are_batches_with_their_organisation_researchers_and_local_days() 
 #[test]
 fn the_check_finds_what_the_cases_broke_on_purpose() {
     let snapshot = Cases::of("openedx").snapshot(Types::Own);
-    insta::assert_snapshot!(snapshot.broken_rules(), @"");
+    insta::assert_snapshot!(snapshot.broken_rules(), @r"
+    should batches_without_enrolments: batch ccx-v1:Demo+C12+2026+ccx@7
+    should enrolments_duplicated: user 201 in batch course-v1:Demo+C10+2026; user 202 in batch course-v1:Demo+C10+2026
+    should enrolments_of_unknown_batches: batch course-v1:Demo+C13+2020
+    should enrolments_of_unknown_users: user 182 in batch course-v1:Demo+C09+2026
+    should enrolments_without_time: user 182 in batch course-v1:Demo+C09+2026
+    should progress_duplicated: user 201 in batch course-v1:Demo+C10+2026
+    ");
 }
 
 #[test]
@@ -49,5 +56,8 @@ fn a_missing_table_is_named() {
     let snapshot = Cases::of("openedx").snapshot(Types::Own);
     let exports = snapshot.exports.without("auth_userprofile");
     let config = exports.config("staging = 'openedx'");
-    insta::assert_snapshot!(wrapped(&exports.complaint(1, "check", &["--quiet", "--config", &config])), @"");
+    insta::assert_snapshot!(wrapped(&exports.complaint(1, "check", &["--quiet", "--config", &config])), @r"
+    error: EXPORTS has no usable snapshot: 2026-11-22 is incomplete, table raw.auth_userprofile has no
+    Parquet file on that date; wait for the export or give --date
+    ");
 }
