@@ -1,7 +1,7 @@
 //! Cases of a platform's mapping: rows of raw tables in `tests/data/PLATFORM/cases.json`, and the reports that they call for.
 //!
-//! All cases of a platform lie in one snapshot, each with batches and users of its own. A time in a column of whole numbers
-//! stands for its seconds since 1970.
+//! All cases of a platform lie in one snapshot, each with batches and users of its own; some look at it again with another
+//! setting of the mapping. A time in a column of whole numbers stands for its seconds since 1970.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -32,9 +32,15 @@ pub struct Cases {
     file: Value,
 }
 
+/// A column of a raw table, and its type in the database.
+struct Column<'a> {
+    name: &'a str,
+    own: &'a str,
+}
+
 /// A snapshot of a platform's tables, and the configuration that names its mapping.
 pub struct Snapshot {
-    pub exports: TestExports,
+    exports: TestExports,
     config: String,
 }
 
@@ -47,25 +53,63 @@ impl Cases {
         Self { platform, file }
     }
 
-    /// The report of each batch that a case names.
+    /// The report of each batch that a case names, without settings.
     pub fn expected(&self) -> BTreeMap<String, String> {
-        let cases = self.cases().iter().map(|case| {
+        self.expected_with(&Value::Null)
+    }
+
+    /// The report of each batch that a case with these settings names.
+    pub fn expected_with(&self, settings: &Value) -> BTreeMap<String, String> {
+        let cases: Vec<&Value> = self
+            .cases()
+            .iter()
+            .filter(|case| case["settings"] == *settings)
+            .collect();
+        let reports = cases.iter().map(|case| {
             let lines = case["report_lines"].as_array().expect("lines").iter().map(text);
             let report: Vec<&str> = std::iter::once(HEADER).chain(lines).collect();
             (text(&case["batch"]).to_owned(), report.join("\n") + "\n")
         });
-        let expected: BTreeMap<String, String> = cases.collect();
-        assert_eq!(expected.len(), self.cases().len(), "each case has a batch of its own");
+        let expected: BTreeMap<String, String> = reports.collect();
+        assert!(!cases.is_empty(), "no case has the settings {settings}");
+        assert_eq!(expected.len(), cases.len(), "each case has a batch of its own");
         expected
     }
 
     /// A snapshot with the rows of all cases.
     pub fn snapshot(&self, types: Types) -> Snapshot {
-        let tables = object(&self.file["types"]).iter();
+        self.snapshot_of(types, &Value::Null, &[])
+    }
+
+    /// The same, read with settings of the mapping.
+    pub fn snapshot_with(&self, settings: &Value) -> Snapshot {
+        self.snapshot_of(Types::Own, settings, &[])
+    }
+
+    /// The same without some tables, `NAME`, and columns, `NAME.COLUMN`.
+    pub fn snapshot_without(&self, missing: &[&str]) -> Snapshot {
+        self.snapshot_of(Types::Own, &Value::Null, missing)
+    }
+
+    fn snapshot_of(&self, types: Types, settings: &Value, missing: &[&str]) -> Snapshot {
+        let is_there = |name: &str| !missing.contains(&name);
+        let tables = object(&self.file["types"]).iter().filter(|(table, _)| is_there(table));
         let exports = tables.fold(TestExports::empty(), |exports, (table, columns)| {
-            exports.table(table, &self.table_sql(table, object(columns), types))
+            let columns: Vec<Column<'_>> = object(columns)
+                .iter()
+                .map(|(name, own)| Column { name, own: text(own) })
+                .filter(|column| is_there(&format!("{table}.{}", column.name)))
+                .collect();
+            exports.table(table, &self.table_sql(table, &columns, types))
         });
-        let config = exports.config(&format!("staging = '{}'\n", self.platform));
+        let settings = settings.as_object().into_iter().flatten();
+        let settings: Vec<String> = settings.map(|(name, value)| format!("{name} = {value}\n")).collect();
+        let config = format!(
+            "staging = '{}'\n[staging_settings]\n{}",
+            self.platform,
+            settings.concat()
+        );
+        let config = exports.config(&config);
         Snapshot { exports, config }
     }
 
@@ -74,16 +118,16 @@ impl Cases {
     }
 
     /// A query for the rows of a table.
-    fn table_sql(&self, table: &str, columns: &Map<String, Value>, types: Types) -> String {
+    fn table_sql(&self, table: &str, columns: &[Column<'_>], types: Types) -> String {
         let rows = self.cases().iter().filter_map(|case| case["tables"].get(table));
         let rows: Vec<String> = rows
             .flat_map(|rows| rows.as_array().expect("rows"))
             .map(|row| self.row_sql(table, columns, object(row)))
             .collect();
         assert!(!rows.is_empty(), "no case has rows of {table}");
-        let typed = columns.iter().enumerate().map(|(number, (name, own))| {
-            let number = number + 1;
-            let to = self.exported_type(text(own), types);
+        let typed = columns.iter().enumerate().map(|(number, column)| {
+            let (number, name) = (number + 1, column.name);
+            let to = self.exported_type(column.own, types);
             format!("arrow_cast(cast(column{number} as varchar), '{to}') as \"{name}\"")
         });
         let typed: Vec<String> = typed.collect();
@@ -98,18 +142,28 @@ impl Cases {
         }
     }
 
-    fn row_sql(&self, table: &str, columns: &Map<String, Value>, row: &Map<String, Value>) -> String {
-        let untyped = row.keys().find(|name| !columns.contains_key(*name));
+    fn row_sql(&self, table: &str, columns: &[Column<'_>], row: &Map<String, Value>) -> String {
+        let known = object(&self.file["types"][table]);
+        let untyped = row.keys().find(|name| !known.contains_key(*name));
         assert_eq!(untyped, None, "a column of {table} without a type");
-        let values = columns.iter().map(|(name, own)| {
-            let value = row.get(name).unwrap_or(&self.file["defaults"][table][name]);
-            literal(value, text(own).starts_with("Int"))
+        let values = columns.iter().map(|column| {
+            let value = row.get(column.name);
+            literal(
+                value.unwrap_or(&self.file["defaults"][table][column.name]),
+                column.own.starts_with("Int"),
+            )
         });
         format!("({})", values.collect::<Vec<_>>().join(", "))
     }
 }
 
 impl Snapshot {
+    /// The line that a failing command complains with.
+    pub fn complaint(&self, command: &str) -> String {
+        self.exports
+            .complaint(1, command, &["--quiet", "--config", &self.config])
+    }
+
     /// What a command prints; it must succeed.
     pub fn output(&self, command: &str, arguments: &[&str]) -> String {
         self.exports.output(command, &self.with_config(arguments))

@@ -2,6 +2,8 @@
 //!
 //! The cases in `tests/data/moodle` were made by hand; docs/moodle.md says the rules.
 
+use serde_json::json;
+
 use crate::mapping_cases::{Cases, Types};
 
 #[test]
@@ -19,6 +21,37 @@ fn a_night_s_run_writes_these_reports_and_no_others_however_the_tables_were_expo
     for types in [Types::Own, Types::Other, Types::Text] {
         assert_eq!(cases.snapshot(types).nightly(), cases.expected(), "{types:?}");
     }
+}
+
+#[test]
+fn a_site_chooses_what_its_batches_are() {
+    let cases = Cases::of("moodle");
+    for batches in ["cohorts", "courses"] {
+        let settings = json!({ "batches": batches });
+        let snapshot = cases.snapshot_with(&settings);
+        for (batch, report) in cases.expected_with(&settings) {
+            assert_eq!(snapshot.report(&batch), report, "{batch} of {batches}");
+        }
+    }
+}
+
+#[test]
+fn tables_and_columns_of_cohorts_and_later_releases_may_be_missing() {
+    let cases = Cases::of("moodle");
+    let missing = [
+        "mdl_cohort",
+        "mdl_enrol.enrol",
+        "mdl_enrol.customint1",
+        "mdl_course.enddate",
+    ];
+    let snapshot = cases.snapshot_without(&missing);
+    let expected = cases.expected();
+    for batch in ["course-11", "course-17", "group-81"] {
+        assert_eq!(snapshot.report(batch), expected[batch], "{batch}");
+    }
+    let older = cases.snapshot_without(&["mdl_course_modules.deletioninprogress"]);
+    let one_more_is_done = expected["course-11"].replace("50%", "60%");
+    assert_eq!(older.report("course-11"), one_more_is_done);
 }
 
 #[test]
