@@ -7,7 +7,8 @@
 -- batches: those of the snapshot, the same in every period. Periods add up: downloads, requests and delivered of the days
 -- of a week are those of the week; batches_downloaded do not, as a batch may be downloaded on several days.
 -- Parameters: $as_of, the snapshot's date; $timezone; $counts_deliveries; $since and $until, the first and last day, where
--- NULL stands for the day of the first click or delivery and for the snapshot's; $period, one of the three, or '*'.
+-- NULL stands for the day of the first click or delivery since 2000 (first_download_day) and for the snapshot's; $period,
+-- one of the three, or '*'.
 with
     first_and_last as (
         select
@@ -27,10 +28,14 @@ with
         select
             periods.time_window,
             days.day,
+            -- date_trunc knows the years 1678 to 2261 alone.
             case periods.time_window
                 when 'day' then days.day
-                when 'week' then cast(date_trunc('week', days.day) as date)
-                else cast(date_trunc('month', days.day) as date)
+                when 'week' then arrow_cast(
+                    arrow_cast(days.day, 'Int32') - arrow_cast((date_part('dow', days.day) + 6) % 7, 'Int32'),
+                    'Date32'
+                )
+                else make_date(date_part('year', days.day), date_part('month', days.day), 1)
             end as period_start
         from periods
         cross join days

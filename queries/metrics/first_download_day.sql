@@ -1,9 +1,18 @@
--- The local day of the first click or delivery; the snapshot's where there is none before.
+-- The local day of the first click or delivery, of those since $earliest_day; the snapshot's where there is none before.
 --
--- One row. Parameters: $as_of, the snapshot's date; $timezone.
+-- One row. Tables over time begin with it where no first day is asked for, so one click at an impossible time makes no
+-- centuries of rows. Parameters: $earliest_day; $as_of, the snapshot's date; $timezone.
 select
     least(
-        (select local_date(min(event_time), $timezone) from download_events where mid is not null),
-        (select local_date(min(delivered_at), $timezone) from distinct_deliveries),
+        (
+            select local_date(min(event_time), $timezone)
+            from download_events
+            where mid is not null and local_date(event_time, $timezone) >= $earliest_day
+        ),
+        (
+            select local_date(min(delivered_at), $timezone)
+            from distinct_deliveries
+            where local_date(delivered_at, $timezone) >= $earliest_day
+        ),
         $as_of
     ) as first_day

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::TableReference;
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::object_store::ObjectStoreUrl;
@@ -17,10 +17,12 @@ use datafusion::scalar::ScalarValue;
 use datafusion::sql::resolve::resolve_table_references;
 
 use super::error::CatalogError;
+use super::wider::wider;
 use crate::config::Config;
 use crate::engine::{EngineError, RAW_SCHEMA, TABLE_SCHEMA};
 use crate::exports::{
-    Column, ExportsError, InspectedFile, Kind, SnapshotTable, Table, TableFiles, check_columns, nonblank,
+    Column, ExportsError, InspectedFile, Kind, SnapshotTable, Table, TableFiles, canonical_call, check_columns,
+    column_twice, nonblank,
 };
 use crate::queries::{Parameters, Queries, Query};
 use crate::zone::Zone;
@@ -82,7 +84,8 @@ pub fn arrives_daily(mappings: &[Mapping], raw: &str) -> bool {
     readers.all(|mapping| mapping.table.arrives_daily())
 }
 
-/// Registers a raw table, or one beside the contract, as it is. Files of one table must agree on the types of their columns.
+/// Registers a raw table, or one beside the contract, as it is. Files of one table may differ in the width and the unit of a
+/// column.
 pub fn register_as_is(
     session: &SessionContext,
     files: &TableFiles,
@@ -102,9 +105,14 @@ pub fn register_as_is(
 impl Mapping {
     /// Registers the canonical table as a view over the raw ones, typed and normalised like an exported table. The query may
     /// use the parameters of views, such as `$timezone` and `$as_of`.
-    pub async fn register(&self, session: &SessionContext, parameters: &Parameters) -> Result<(), CatalogError> {
+    pub async fn register(
+        &self,
+        session: &SessionContext,
+        parameters: &Parameters,
+        zone: &Zone,
+    ) -> Result<(), CatalogError> {
         let rows = over_raw_tables(&self.query, parameters, session).await?;
-        let rows = canonical(rows, &self.query.source, self.table)?;
+        let rows = canonical(rows, &self.query.source, self.table, zone)?;
         register_view(session, self.table.name(), rows)
     }
 }
@@ -118,11 +126,14 @@ pub async fn over_raw_tables(
     Ok(query.plan(&raw_session(session), parameters).await?)
 }
 
-/// What the query of `source` made, typed and normalised like the exported table.
-pub fn canonical(rows: DataFrame, source: &str, table: Table) -> Result<DataFrame, CatalogError> {
+/// What the query of `source` made, typed and normalised like the exported table of a site in `zone`.
+pub fn canonical(rows: DataFrame, source: &str, table: Table, zone: &Zone) -> Result<DataFrame, CatalogError> {
     let schema: SchemaRef = Arc::new(rows.schema().as_arrow().clone());
     check_columns(table, source, &schema)?;
-    let columns = table.columns().iter().map(|column| normalised(column, &schema));
+    let columns = table
+        .columns()
+        .iter()
+        .map(|column| normalised(table, column, &schema, zone));
     let canonical = rows.select(columns.collect::<Vec<_>>());
     Ok(canonical.map_err(EngineError::running(format!("query {source}")))?)
 }
@@ -184,40 +195,50 @@ fn raw_session(session: &SessionContext) -> SessionContext {
     )
 }
 
-fn normalised(column: &Column, schema: &SchemaRef) -> Expr {
+fn normalised(table: Table, column: &Column, schema: &SchemaRef, zone: &Zone) -> Expr {
     let target = column.kind.data_type();
-    let found = schema.field_with_name(column.name);
-    let value = match found {
-        Ok(field) if field.data_type() == &target => col(format!("\"{}\"", column.name)),
-        Ok(_) => cast(col(format!("\"{}\"", column.name)), target),
+    let value = col(format!("\"{}\"", column.name));
+    let value = match schema.field_with_name(column.name) {
+        Ok(field) if field.data_type() != &target => canonical_call(value, table, column, zone),
+        Ok(_) if column.kind == Kind::Text => nonblank().call(vec![value]),
+        Ok(_) => value,
         Err(_) => cast(lit(ScalarValue::Null), target),
     };
-    match column.kind {
-        Kind::Text => nonblank().call(vec![value]).alias(column.name),
-        _ => value.alias(column.name),
-    }
+    value.alias(column.name)
 }
 
+/// The columns of all files, each of the type that holds those of all.
 fn merged_schema(files: &TableFiles, inspected: &[InspectedFile]) -> Result<SchemaRef, CatalogError> {
-    let mut merged: Vec<(Arc<datafusion::arrow::datatypes::Field>, usize)> = Vec::new();
+    let table = schema_and_table(&files.name).1;
+    let file_name = |number: usize| files.location.display(&inspected[number].object.location);
+    // Each with the number of the file that first gave it that type.
+    let mut merged: Vec<(Field, usize)> = Vec::new();
     for (number, file) in inspected.iter().enumerate() {
+        if let Some(column) = column_twice(&file.schema) {
+            return Err(CatalogError::Exports(ExportsError::ColumnTwice {
+                table: table.to_owned(),
+                source_name: file_name(number),
+                column: column.to_owned(),
+            }));
+        }
         for field in file.schema.fields() {
-            let known = merged.iter_mut().find(|(known, _)| known.name() == field.name());
-            match known {
-                None => merged.push((Arc::new(field.as_ref().clone().with_nullable(true)), number)),
-                Some((known, _)) if known.data_type() == field.data_type() => {}
-                Some((known, first)) if known.data_type() == &DataType::Null => {
-                    *known = Arc::new(field.as_ref().clone().with_nullable(true));
+            let Some((known, first)) = merged.iter_mut().find(|(known, _)| known.name() == field.name()) else {
+                merged.push((field.as_ref().clone().with_nullable(true), number));
+                continue;
+            };
+            if known.data_type() == field.data_type() {
+                continue;
+            }
+            match wider(known.data_type(), field.data_type()) {
+                Some(both) if both == *known.data_type() => {}
+                Some(both) => {
+                    *known = field.as_ref().clone().with_data_type(both).with_nullable(true);
                     *first = number;
                 }
-                Some(_) if field.data_type() == &DataType::Null => {}
-                Some((known, first)) => {
-                    let found = |data_type: &DataType, number: usize| {
-                        let file = files.location.display(&inspected[number].object.location);
-                        format!("{data_type} in {file}")
-                    };
+                None => {
+                    let found = |data_type: &DataType, number| format!("{data_type} in {}", file_name(number));
                     return Err(CatalogError::Exports(ExportsError::Inconsistent {
-                        table: schema_and_table(&files.name).1.to_owned(),
+                        table: table.to_owned(),
                         column: field.name().clone(),
                         first: found(known.data_type(), *first),
                         second: found(field.data_type(), number),

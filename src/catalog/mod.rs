@@ -9,6 +9,7 @@ mod mapping;
 mod telemetry;
 mod views;
 mod visibility;
+mod wider;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -37,6 +38,7 @@ use crate::telemetry::TelemetryFile;
 use crate::zone::Zone;
 use mapping::Mapping;
 pub use telemetry::is_telemetry;
+pub use views::EARLIEST_DAY;
 pub use visibility::{MASK, Visibility};
 
 /// The tables and views of one snapshot.
@@ -117,9 +119,11 @@ impl Catalog {
         }
         catalog.register_files(&snapshot, config).await?;
         for mapping in &mappings {
-            mapping.register(&catalog.session, &catalog.parameters).await?;
+            mapping
+                .register(&catalog.session, &catalog.parameters, &config.timezone)
+                .await?;
         }
-        telemetry::register(&catalog).await?;
+        telemetry::register(&catalog, &config.timezone).await?;
         let has_batches = snapshot
             .tables
             .get(Table::Batches.name())

@@ -14,6 +14,7 @@ use crate::engine::{EngineError, RAW_SCHEMA, TABLE_SCHEMA, kept};
 use crate::exports::{Location, Table};
 use crate::queries::Parameters;
 use crate::telemetry::{TelemetryFile, events_table, find, malformed_table};
+use crate::zone::Zone;
 
 /// The raw table of the platform's events.
 const PLATFORM_EVENTS: &str = "telemetry_events";
@@ -66,7 +67,7 @@ pub fn is_telemetry(table: &str) -> bool {
 }
 
 /// Registers the catalog's telemetry, and adds its clicks to the table `download_events`.
-pub async fn register(catalog: &Catalog) -> Result<(), CatalogError> {
+pub async fn register(catalog: &Catalog, zone: &Zone) -> Result<(), CatalogError> {
     let partitions = catalog.session.copied_config().target_partitions();
     let Telemetry { platform, own } = &catalog.telemetry;
     let add = |schema: &str, name: &str, table: EngineResult<Arc<dyn TableProvider>>| {
@@ -97,7 +98,7 @@ pub async fn register(catalog: &Catalog) -> Result<(), CatalogError> {
     let clicks = kept(clicks, partitions).map_err(CatalogError::registering(CLICKS))?;
     add(RAW_SCHEMA, CLICKS, Ok(Arc::clone(&clicks)))?;
     let clicks = catalog.session.read_table(clicks).map_err(failed())?;
-    let clicks = mapping::canonical(clicks, &query.source, Table::DownloadEvents)?;
+    let clicks = mapping::canonical(clicks, &query.source, Table::DownloadEvents, zone)?;
     let events = exported.union(clicks).map_err(failed())?;
     catalog
         .session

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use datafusion::dataframe::DataFrame;
 use datafusion::prelude::{Expr, col, lit};
 
@@ -13,6 +14,9 @@ use crate::engine::{EngineError, cluster_of, kept};
 use crate::exports::Table;
 use crate::ids::SnapshotDate;
 use crate::queries::Parameters;
+
+/// The first day of tables by day, unless an earlier one is asked for: what is said to have happened before was not.
+pub const EARLIEST_DAY: Option<NaiveDate> = NaiveDate::from_ymd_opt(2000, 1, 1);
 
 const VIEWS: [&str; 21] = [
     "staging/distinct_users",
@@ -116,6 +120,7 @@ pub fn parameters(config: &Config, date: SnapshotDate) -> Parameters {
         .with("same_tenant", config.report.same_tenant)
         .with("unknown_users", unknown_users)
         .with_day("as_of", Some(date.day()))
+        .with_day("earliest_day", EARLIEST_DAY)
         .with("counts_deliveries", config.events.is_some())
         // Narrowed down by those who ask for some days.
         .with_day("since", None)

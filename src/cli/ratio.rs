@@ -11,7 +11,7 @@ use pragati::engine::EngineError;
 use pragati::formats::{Format, Output, write_rows};
 use pragati::ids::{IdError, SnapshotDate};
 use pragati::ratio::{
-    Days, Explanation, Level, Period, SubjectId, Window, download_ratio, download_ratio_of_days,
+    Days, Explanation, LeftOut, Level, Period, SubjectId, Window, download_ratio, download_ratio_of_days,
     download_ratio_over_time, explain,
 };
 
@@ -152,6 +152,11 @@ async fn ratios(arguments: &RatioArguments, catalog: &Catalog) -> anyhow::Result
     let ratios = match (arguments.by, arguments.days(catalog)?) {
         (Some(period), days) => {
             let days = days.map_or_else(|| Days::new(None, None, catalog.date), Ok)?;
+            if days.since().is_none()
+                && let Some(left_out) = LeftOut::find(catalog, &[]).await?
+            {
+                tracing::warn!("{left_out}; --since DATE shows them");
+            }
             download_ratio_over_time(catalog, level, period.into(), &days).await?
         }
         (None, Some(days)) => download_ratio_of_days(catalog, level, &days).await?,

@@ -27,7 +27,7 @@ pub enum Kind {
 }
 
 /// One column of a canonical table.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Column {
     pub name: &'static str,
     pub kind: Kind,

@@ -1,6 +1,9 @@
 //! What can be wrong with exports: each message says which table, file and column, what was expected, and what to do.
 
+use datafusion::arrow::datatypes::DataType;
+
 use super::contract::Column;
+use super::convert::{Unconvertible, expression_for};
 use super::location::LocationError;
 use super::table_format::TableFormat;
 use crate::ids::SnapshotDate;
@@ -83,16 +86,26 @@ pub enum ExportsError {
         reason: String,
     },
     #[error(
-        "table {table}: column {column} is missing in {source_name}, expected {expected}; add it to the export, or map the table with `[tables.{table}] sql`"
+        "table {table}: column {column} is missing in {source_name}, expected {expected}{}; add it to the export, or map the table with `[tables.{table}] sql`",
+        but_has(similar)
     )]
     MissingColumn {
         table: String,
         source_name: String,
         column: &'static str,
         expected: &'static str,
+        /// Columns that are there and whose names are spelled nearly so.
+        similar: Vec<String>,
+    },
+    #[error("table {table}: column {column} stands more than once in {source_name}; export it once, under one name")]
+    ColumnTwice {
+        table: String,
+        source_name: String,
+        column: String,
     },
     #[error(
-        "table {table}: column {column} in {source_name} is {found}, expected {expected}; change the export, or map the table with `[tables.{table}] sql`"
+        "table {table}: column {column} in {source_name} is {found}, expected {expected}; change the export, or map the table with `[tables.{table}] sql`{}",
+        example(table, column, mapping.as_deref())
     )]
     WrongType {
         table: String,
@@ -100,6 +113,23 @@ pub enum ExportsError {
         column: &'static str,
         found: String,
         expected: &'static str,
+        /// The SQL expression that would read the column.
+        mapping: Option<String>,
+    },
+    #[error(
+        "table {table}: column {column} in {source_name}{}: {reason}; change the export, or map the table with `[tables.{table}] sql`{}",
+        in_row(*row),
+        example(table, column, mapping.as_deref())
+    )]
+    Unconvertible {
+        table: String,
+        source_name: String,
+        column: &'static str,
+        /// Counted from 1, where it is known.
+        row: Option<u64>,
+        reason: String,
+        /// The SQL expression that would read the column.
+        mapping: Option<String>,
     },
     #[error("table {table}: column {column} is not the same in all files: {first}, {second}; export the day again")]
     Inconsistent {
@@ -131,24 +161,66 @@ impl ExportsError {
         }
     }
 
-    /// `column` is missing from `source_name` (a file or a staging query) of `table`.
-    pub fn missing(table: &str, source_name: &str, column: &Column) -> Self {
+    /// `column` is missing from `source_name` (a file or a staging query) of `table`, which has columns of `similar` names.
+    pub fn missing(table: &str, source_name: &str, column: &Column, similar: Vec<String>) -> Self {
         Self::MissingColumn {
             table: table.to_owned(),
             source_name: source_name.to_owned(),
             column: column.name,
             expected: column.kind.expectation(),
+            similar,
+        }
+    }
+
+    /// `column` has a value in `source_name` (a file or a staging query) of `table` that does not convert; `row` counts
+    /// from 1.
+    pub fn unconvertible(
+        table: &str,
+        source_name: &str,
+        column: &Column,
+        row: Option<u64>,
+        value: Unconvertible,
+    ) -> Self {
+        Self::Unconvertible {
+            table: table.to_owned(),
+            source_name: source_name.to_owned(),
+            column: column.name,
+            row,
+            reason: value.reason,
+            mapping: value.mapping,
         }
     }
 
     /// `column` has a type in `source_name` (a file or a staging query) of `table` that does not convert.
-    pub fn wrong_type(table: &str, source_name: &str, column: &Column, found: &impl ToString) -> Self {
+    pub fn wrong_type(table: &str, source_name: &str, column: &Column, found: &DataType) -> Self {
         Self::WrongType {
             table: table.to_owned(),
             source_name: source_name.to_owned(),
             column: column.name,
             found: found.to_string(),
             expected: column.kind.expectation(),
+            mapping: expression_for(column, found),
         }
     }
+}
+
+fn but_has(similar: &[String]) -> String {
+    match similar {
+        [] => String::new(),
+        names => {
+            let quoted: Vec<_> = names.iter().map(|name| format!("{name:?}")).collect();
+            format!(", but there is {}, spelled otherwise", quoted.join(" and "))
+        }
+    }
+}
+
+fn in_row(row: Option<u64>) -> String {
+    row.map(|row| format!(", row {row}")).unwrap_or_default()
+}
+
+/// The query of a mapping that reads one column by an expression and takes all others as they are.
+fn example(table: &str, column: &str, mapping: Option<&str>) -> String {
+    mapping
+        .map(|expression| format!(", for example `select * replace ({expression} as {column}) from {table}`"))
+        .unwrap_or_default()
 }

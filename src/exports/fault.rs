@@ -11,7 +11,7 @@ use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::TaskContext;
 use datafusion::parquet::arrow::ProjectionMask;
 use datafusion::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
-use datafusion::parquet::arrow::async_reader::{ParquetObjectReader, ParquetRecordBatchStreamBuilder};
+use datafusion::parquet::arrow::async_reader::ParquetRecordBatchStreamBuilder;
 use datafusion::parquet::errors::Result as ParquetResult;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::TryStreamExt;
@@ -21,6 +21,7 @@ use super::contract::Column;
 use super::convert::canonical_array;
 use super::error::ExportsError;
 use super::inspect::exported_schema;
+use super::pinned::PinnedFile;
 use super::rows::OutputColumn;
 use crate::zone::Zone;
 
@@ -134,7 +135,11 @@ async fn faulty_column(
     columns: &[ReadColumn],
     zone: &Zone,
 ) -> ParquetResult<Option<Fault>> {
-    let open = || ParquetObjectReader::new(Arc::clone(store), file.location.clone()).with_file_size(file.size);
+    let pinned = PinnedFile {
+        store: Arc::clone(store),
+        object: Arc::new(file.clone()),
+    };
+    let open = || pinned.clone();
     let footer = ArrowReaderMetadata::load_async(&mut open(), ArrowReaderOptions::new()).await?;
     let schema = Arc::new(exported_schema(footer.metadata())?);
     let options = ArrowReaderOptions::new().with_schema(Arc::clone(&schema));
@@ -151,7 +156,7 @@ async fn faulty_column(
 
 /// Reads one column of a file to its end, and converts it where the contract has it.
 async fn fault_of(
-    reader: ParquetObjectReader,
+    reader: PinnedFile,
     footer: ArrowReaderMetadata,
     index: usize,
     schema: &Schema,

@@ -26,6 +26,9 @@ const PAGES_ARE_SKIPPED_FROM: u64 = 1024 * 1024;
 /// Bytes of memory up to which a file's footer is kept. A larger one is read again.
 const LARGEST_KEPT: usize = 64 * 1024 * 1024;
 
+/// A file that is being read.
+type OpenFile = Box<dyn AsyncFileReader + Send>;
+
 /// The footer of one file.
 #[derive(Debug)]
 pub struct Footer {
@@ -47,11 +50,7 @@ impl Footer {
     }
 
     /// The footer with a page index that can be used, or with none.
-    async fn for_skipping(
-        &self,
-        footer: &Arc<ParquetMetaData>,
-        reader: &mut dyn AsyncFileReader,
-    ) -> Arc<ParquetMetaData> {
+    async fn for_skipping(&self, footer: &Arc<ParquetMetaData>, reader: &mut FileOfKnownFooter) -> Arc<ParquetMetaData> {
         let found = self.with_pages.get_or_init(|| async {
             if !has_page_index(footer) {
                 return Arc::clone(footer);
@@ -72,11 +71,11 @@ fn has_page_index(footer: &ParquetMetaData) -> bool {
 }
 
 /// The footer with its page index; none where it cannot be read.
-async fn page_index(footer: &ParquetMetaData, mut reader: &mut dyn AsyncFileReader) -> Option<ParquetMetaData> {
+async fn page_index(footer: &ParquetMetaData, reader: &mut FileOfKnownFooter) -> Option<ParquetMetaData> {
     let mut loading =
         ParquetMetaDataReader::new_with_metadata(footer.clone()).with_page_index_policy(PageIndexPolicy::Optional);
     let loaded = loading
-        .load_page_index(&mut reader)
+        .load_page_index(reader)
         .await
         .and_then(|()| loading.finish());
     loaded
@@ -131,7 +130,7 @@ impl ParquetFileReaderFactory for KnownFooters {
         file: PartitionedFile,
         metadata_size_hint: Option<usize>,
         metrics: &ExecutionPlanMetricsSet,
-    ) -> Result<Box<dyn AsyncFileReader + Send>> {
+    ) -> Result<OpenFile> {
         let footer = file.extensions.get_arc::<Footer>();
         let reader = self
             .files
@@ -146,7 +145,7 @@ impl ParquetFileReaderFactory for KnownFooters {
 
 /// Reads a file whose footer may be known.
 struct FileOfKnownFooter {
-    reader: Box<dyn AsyncFileReader + Send>,
+    reader: OpenFile,
     footer: Option<Arc<Footer>>,
     skips_pages: bool,
 }
@@ -170,8 +169,8 @@ impl AsyncFileReader for FileOfKnownFooter {
                 Some(kept) => kept,
                 None => self.reader.get_metadata(options).await?,
             };
-            match &self.footer {
-                Some(known) if self.skips_pages => Ok(known.for_skipping(&footer, &mut self.reader).await),
+            match self.footer.clone() {
+                Some(known) if self.skips_pages => Ok(known.for_skipping(&footer, self).await),
                 _ => Ok(footer),
             }
         }

@@ -1,5 +1,6 @@
 //! Reads the footers of a table's files, before any row: are they Parquet, do they have the contract's columns?
 
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -12,7 +13,9 @@ use datafusion::parquet::errors::ParquetError;
 use datafusion::parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use object_store::ObjectMeta;
+use tracing::warn;
 
+use super::all_null::{perhaps_all_null, with_nulls};
 use super::contract::Table;
 use super::error::ExportsError;
 use super::footer::Footer;
@@ -31,6 +34,8 @@ pub struct InspectedFile {
     /// The columns that the file lacks and the folders above it give.
     pub partitions: Vec<Partition>,
     pub rows: u64,
+    /// Columns of which the footer does not say that they have a value.
+    pub perhaps_all_null: BTreeSet<String>,
     /// Uncompressed size of all columns, in bytes.
     pub uncompressed_bytes: u64,
     /// Whether smallest and largest values in the footer may tell which rows are in the file. Old writers ordered text by
@@ -99,6 +104,7 @@ async fn read_footer(table: &TableFiles, file: &DayFile) -> Result<InspectedFile
         schema: Arc::new(Schema::new(fields)),
         partitions,
         rows,
+        perhaps_all_null: perhaps_all_null(&footer),
         uncompressed_bytes: footer
             .row_groups()
             .iter()
@@ -157,7 +163,7 @@ fn is_signed(column: &ColumnChunkMetaData) -> bool {
     );
     let descriptor = column.column_descr();
     let is_unsigned = match descriptor.logical_type_ref() {
-        Some(LogicalType::Integer(integer)) => !integer.is_signed(),
+        Some(LogicalType::Integer(integer)) => !integer.is_signed,
         _ => matches!(
             descriptor.converted_type(),
             ConvertedType::UINT_8 | ConvertedType::UINT_16 | ConvertedType::UINT_32 | ConvertedType::UINT_64
@@ -170,13 +176,20 @@ fn is_signed(column: &ColumnChunkMetaData) -> bool {
 pub fn check_contract(table: Table, files: &TableFiles, inspected: &[InspectedFile]) -> Result<(), ExportsError> {
     for file in inspected {
         let name = files.location.display(&file.object.location);
-        check_columns(table, &name, &file.schema)?;
+        check_columns(table, &name, &with_nulls(&file.schema, &file.perhaps_all_null))?;
     }
     Ok(())
 }
 
 /// Checks the columns that `source_name` (a file or a staging query) gives for a canonical table.
 pub fn check_columns(table: Table, source_name: &str, found: &SchemaRef) -> Result<(), ExportsError> {
+    if let Some(column) = column_twice(found) {
+        return Err(ExportsError::ColumnTwice {
+            table: table.name().to_owned(),
+            source_name: source_name.to_owned(),
+            column: column.to_owned(),
+        });
+    }
     for column in table.columns() {
         match found.field_with_name(column.name) {
             Ok(field) if column.kind.accepts(field) => {}
@@ -188,11 +201,40 @@ pub fn check_columns(table: Table, source_name: &str, found: &SchemaRef) -> Resu
                     field.data_type(),
                 ));
             }
-            Err(_) if column.required => return Err(ExportsError::missing(table.name(), source_name, column)),
-            Err(_) => {}
+            Err(_) => {
+                let similar = similar_names(column.name, found);
+                if column.required {
+                    return Err(ExportsError::missing(table.name(), source_name, column, similar));
+                }
+                if let Some(name) = similar.first() {
+                    warn!(
+                        "table {table}: {source_name} has no column {}, which then is NULL, but a column {name:?}; \
+                         rename it in the export if it is meant",
+                        column.name
+                    );
+                }
+            }
         }
     }
     Ok(())
+}
+
+/// The first name that two columns have.
+pub fn column_twice(schema: &Schema) -> Option<&str> {
+    let mut names = HashSet::new();
+    let mut all = schema.fields().iter().map(|field| field.name().as_str());
+    all.find(|name| !names.insert(*name))
+}
+
+/// The columns whose names differ from `name` in nothing but case, and signs that are no letters or digits.
+fn similar_names(name: &str, found: &Schema) -> Vec<String> {
+    let plain = |name: &str| -> String {
+        let letters = name.chars().filter(|c| c.is_alphanumeric());
+        letters.flat_map(char::to_lowercase).collect()
+    };
+    let wanted = plain(name);
+    let names = found.fields().iter().map(|field| field.name());
+    names.filter(|found| plain(found) == wanted).cloned().collect()
 }
 
 fn count(value: i64) -> u64 {

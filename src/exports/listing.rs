@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use object_store::path::Path;
-use object_store::{ListResult, ObjectMeta, ObjectStoreExt};
+use object_store::{ListResult, ObjectMeta};
 use percent_encoding::percent_decode_str;
 
 use super::error::ExportsError;

@@ -2,6 +2,7 @@
 //!
 //! Knows files and columns; knows nothing of reports or ratios. Mapping other shapes with SQL is left to `catalog`.
 
+mod all_null;
 mod blank;
 mod contract;
 mod convert;
@@ -26,10 +27,10 @@ mod table_format;
 
 pub use blank::{is_blank, nonblank};
 pub use contract::{Column, Kind, Table};
-pub use convert::{Unconvertible, canonical_array, expression_for};
+pub use convert::{Unconvertible, canonical, canonical_array, canonical_call, expression_for};
 pub use error::ExportsError;
 pub use history::HistoryTable;
-pub use inspect::{InspectedFile, check_columns, check_contract, read_footers};
+pub use inspect::{InspectedFile, check_columns, check_contract, column_twice, read_footers};
 pub use listing::{DayFile, Partition};
 pub use location::{Location, LocationError, store_root};
 pub use note::ExportNote;

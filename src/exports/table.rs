@@ -24,7 +24,7 @@ use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::union::UnionExec;
 
 use super::blank::is_blank;
-use super::contract::{Column, Table};
+use super::contract::Table;
 use super::footer::KnownFooters;
 use super::inspect::InspectedFile;
 use super::rows::{ExportedRowsExec, OutputColumn};

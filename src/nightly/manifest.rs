@@ -31,8 +31,8 @@ pub struct Manifest {
     pub timings: Timings,
 }
 
-/// Row counts. `enrolments_read` is the sum of all others but `reported_unknown_users`, `batches`, `empty_batches` and
-/// `malformed_telemetry`.
+/// Row counts. `enrolments_read` is the sum of all others but `reported_unknown_users`, `batches`, `empty_batches`,
+/// `malformed_telemetry` and `left_out_by_day`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     pub enrolments_read: u64,
@@ -50,6 +50,9 @@ pub struct Counts {
     /// Lines of telemetry that are no events, and files of it that cannot be read to their end.
     #[serde(default)]
     pub malformed_telemetry: u64,
+    /// Clicks and deliveries before 2000, which the ratio by day leaves out.
+    #[serde(default)]
+    pub left_out_by_day: u64,
 }
 
 /// Some enrolments that were rejected.

@@ -146,7 +146,7 @@ impl Run<'_> {
     async fn make(&self) -> Result<Manifest, NightlyError> {
         let Self { catalog, config, .. } = self;
         self.progress.stage("reading");
-        let (mut files, (ratios, enrolments)) = match config.memory_limit {
+        let (mut files, (ratios, measured)) = match config.memory_limit {
             None => tokio::try_join!(self.reports(), self.measure())?,
             // What is there of it is for one thing after the other.
             Some(_) => (self.reports().await?, self.measure().await?),
@@ -154,7 +154,8 @@ impl Run<'_> {
         files.extend(ratios);
         let counts = Counts {
             malformed_telemetry: catalog.count_malformed_telemetry().await?,
-            ..accounts::counts(enrolments, &files)
+            left_out_by_day: measured.left_out_by_day,
+            ..accounts::counts(measured.enrolments, &files)
         };
         let rejected = accounts::rejected(catalog, &counts).await?;
         let finished_at = Utc::now();
@@ -212,11 +213,15 @@ impl Run<'_> {
     }
 
     /// Writes the metric tables, and counts what became of the enrolments.
-    async fn measure(&self) -> Result<(Vec<FileEntry>, EnrolmentCounts), NightlyError> {
+    async fn measure(&self) -> Result<(Vec<FileEntry>, Measured), NightlyError> {
         self.progress.stage("measuring");
         let ratios = metrics::write(self.catalog, self.config, self.staged, self.reports).await?;
-        let ratios = self.uploaded(ratios).await?;
-        Ok((ratios, count_enrolments(self.catalog).await?))
+        let files = self.uploaded(ratios.files).await?;
+        let measured = Measured {
+            enrolments: count_enrolments(self.catalog).await?,
+            left_out_by_day: ratios.left_out,
+        };
+        Ok((files, measured))
     }
 
     /// The same files, in the store where they belong.
@@ -227,6 +232,12 @@ impl Run<'_> {
         }
         Ok(files)
     }
+}
+
+/// What is counted beside the reports.
+struct Measured {
+    enrolments: EnrolmentCounts,
+    left_out_by_day: u64,
 }
 
 /// Every file that was read.

@@ -5,6 +5,7 @@ mod days;
 mod error;
 mod explain;
 pub mod figures;
+mod left_out;
 
 use datafusion::prelude::DataFrame;
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ pub use columns::ratio_columns;
 pub use days::{Days, Period, Window};
 pub use error::RatioError;
 pub use explain::{Explanation, Subject, SubjectId, explain};
+pub use left_out::LeftOut;
 
 use crate::catalog::Catalog;
 use crate::queries::Parameters;

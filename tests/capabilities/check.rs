@@ -3,7 +3,7 @@
 use std::fs;
 
 use chrono::Utc;
-use chrono_tz::Asia::Kolkata;
+use pragati::zone::Zone;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -47,8 +47,16 @@ fn every_rule_counts_what_breaks_it_and_names_some() {
         user u1 in batch b1
     should download_events_after_arrival: 1
         event ahead of 2199-10-01T10:00:00Z arrived by 2020-01-01
-    should download_events_before_start_date: 1
+    should download_events_at_zero: 1
+        event at zero of 1970-01-01T00:00:00Z
+    should download_events_before_2000: 1
+        event of 1600 of 1600-01-01T00:00:00Z
+    should download_events_before_start_date: 4
+        event at zero of batch b1
         event early of batch b1
+        event in seconds of batch b1
+    should download_events_in_seconds: 1
+        event in seconds of 1970-01-19T02:37:40.800Z
     should download_events_of_unknown_batches: 1
         event gone
     should download_events_without_batch_id: 2
@@ -100,7 +108,7 @@ fn every_rule_counts_what_breaks_it_and_names_some() {
 #[test]
 fn sound_exports_break_no_rule() {
     let event = clicks("('m1', '2026-10-05T12:00:00', 'b1')");
-    let today = Utc::now().with_timezone(&Kolkata).date_naive().to_string();
+    let today = Zone::default().format(Utc::now(), "%Y-%m-%d");
     let exports = TestExports::empty()
         .table_on("users", &today, USERS)
         .table_on("enrolments", &today, ENROLMENTS)
@@ -246,6 +254,9 @@ const TELEMETRY: &str = r#"
 Asha Kumar
 {"eid":"INTERACT","mid":"bare","edata":{"id":"download","pageid":"course-progress-dashboard"}}
 {"eid":"INTERACT","ets":1564660800000,"mid":"early","context":{"cdata":[{"type":"Batch","id":"b1"}]},"edata":{"id":"download","pageid":"course-progress-dashboard"}}
+{"eid":"INTERACT","ets":0,"mid":"at zero","context":{"cdata":[{"type":"Batch","id":"b1"}]},"edata":{"id":"download","pageid":"course-progress-dashboard"}}
+{"eid":"INTERACT","ets":1564660800,"mid":"in seconds","context":{"cdata":[{"type":"Batch","id":"b1"}]},"edata":{"id":"download","pageid":"course-progress-dashboard"}}
+{"eid":"INTERACT","ets":-11676096000000,"mid":"of 1600","context":{"cdata":[{"type":"Batch","id":"b1"}]},"edata":{"id":"download","pageid":"course-progress-dashboard"}}
 "#;
 
 fn users_of(rows: &str) -> String {

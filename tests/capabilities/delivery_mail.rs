@@ -13,6 +13,7 @@ use pragati::delivery::person::{Person, Roles};
 use pragati::delivery::request::{
     Deliver, Failure, FailureCause, FileFormat, NoticeState, ReportFile, Request, RequestId, Status,
 };
+use pragati::zone::Zone;
 use tempfile::NamedTempFile;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;

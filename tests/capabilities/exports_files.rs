@@ -30,15 +30,25 @@ fn replace_footer(path: &Path, footer: &ParquetMetaData) {
     let length_at = bytes.len() - 8;
     let length: [u8; 4] = bytes[length_at..length_at + 4].try_into().expect("four bytes");
     bytes.truncate(length_at - u32::from_le_bytes(length) as usize);
-    ParquetMetaDataWriter::new(&mut bytes, footer).finish().expect("written");
+    ParquetMetaDataWriter::new(&mut bytes, footer)
+        .finish()
+        .expect("written");
     fs::write(path, bytes).expect("written");
 }
 
 /// The footer with each column changed.
-fn with_columns(footer: &ParquetMetaData, change: impl Fn(&ColumnChunkMetaData) -> ColumnChunkMetaData) -> ParquetMetaData {
+fn with_columns(
+    footer: &ParquetMetaData,
+    change: impl Fn(&ColumnChunkMetaData) -> ColumnChunkMetaData,
+) -> ParquetMetaData {
     let groups = footer.row_groups().iter().map(|group| {
         let columns = group.columns().iter().map(&change).collect();
-        group.clone().into_builder().set_column_metadata(columns).build().expect("a row group")
+        group
+            .clone()
+            .into_builder()
+            .set_column_metadata(columns)
+            .build()
+            .expect("a row group")
     });
     footer.clone().into_builder().set_row_groups(groups.collect()).build()
 }
@@ -75,9 +85,19 @@ mod counts {
             of_file.schema_descr_ptr(),
             of_file.column_orders().cloned(),
         );
-        let miscounted = ParquetMetaDataBuilder::new(miscounted).set_row_groups(found.row_groups().to_vec()).build();
+        let miscounted = ParquetMetaDataBuilder::new(miscounted)
+            .set_row_groups(found.row_groups().to_vec())
+            .build();
         replace_footer(&path, &miscounted);
-        assert_each_command_says(&exports, &["table enrolments", "part-00000.parquet", "counts 0 rows", "row groups 2"]);
+        assert_each_command_says(
+            &exports,
+            &[
+                "table enrolments",
+                "part-00000.parquet",
+                "counts 0 rows",
+                "row groups 2",
+            ],
+        );
     }
 }
 
@@ -99,7 +119,12 @@ mod statistics {
             };
             let (least, greatest) = (Some(limits.0.into()), Some(limits.1.into()));
             let statistics = Statistics::byte_array(least, greatest, None, Some(0), true);
-            column.clone().into_builder().set_statistics(statistics).build().expect("a column")
+            column
+                .clone()
+                .into_builder()
+                .set_statistics(statistics)
+                .build()
+                .expect("a column")
         });
         replace_footer(&path, &signed);
         exports
@@ -194,13 +219,20 @@ mod timestamps_of_96_bits {
 
     fn write_column<T: ParquetType>(rows: &mut SerializedRowGroupWriter<'_, File>, value: T::T) {
         let mut column = rows.next_column().expect("a column").expect("a further column");
-        column.typed::<T>().write_batch(&[value], Some(&[1]), None).expect("written");
+        column
+            .typed::<T>()
+            .write_batch(&[value], Some(&[1]), None)
+            .expect("written");
         column.close().expect("closed");
     }
 
     #[test]
     fn far_years_are_those_years() {
-        for (julian_day, date) in [(5_373_484, "9999-12-31"), (1_721_426, "0001-01-01"), (2_461_315, "2026-10-01")] {
+        for (julian_day, date) in [
+            (5_373_484, "9999-12-31"),
+            (1_721_426, "0001-01-01"),
+            (2_461_315, "2026-10-01"),
+        ] {
             let exports = TestExports::small();
             write_enrolment(&exports.file("enrolments"), julian_day);
             let report = exports.report("b1", &["--timezone", "UTC"]);
@@ -221,13 +253,25 @@ mod damaged_files {
         let path = exports.file("users");
         let found = footer(&path);
         let mut columns = found.row_group(0).columns().iter();
-        let column = columns.find(|column| column.column_path().string() == "first_name").expect("a column");
+        let column = columns
+            .find(|column| column.column_path().string() == "first_name")
+            .expect("a column");
         let (start, length) = column.byte_range();
-        let (start, length) = (usize::try_from(start).expect("a start"), usize::try_from(length).expect("a length"));
+        let (start, length) = (
+            usize::try_from(start).expect("a start"),
+            usize::try_from(length).expect("a length"),
+        );
         let mut bytes = fs::read(&path).expect("a file");
         bytes[start..start + length].fill(0xff);
         fs::write(&path, bytes).expect("written");
-        assert_each_command_says(&exports, &["table users", "users/date=2026-11-22/part-00000.parquet", "column first_name"]);
+        assert_each_command_says(
+            &exports,
+            &[
+                "table users",
+                "users/date=2026-11-22/part-00000.parquet",
+                "column first_name",
+            ],
+        );
     }
 }
 
@@ -238,7 +282,8 @@ mod scans {
     fn files_that_write_their_columns_alike_are_one_scan() {
         let explain = |exports: &TestExports| {
             let plan = exports.output("sql", &["-c", "explain select user_id, active from enrolments"]);
-            plan.matches("ExportedRowsExec: table=enrolments, columns=[user_id, active]").count()
+            plan.matches("ExportedRowsExec: table=enrolments, columns=[user_id, active]")
+                .count()
         };
         let alike = TestExports::small().part("enrolments", 1, ENROLMENTS);
         assert_eq!(explain(&alike), 1);

@@ -24,7 +24,11 @@ fn with_half_at(path: &str) -> TestExports {
 }
 
 fn assert_same_report(exports: &TestExports, what: &str) {
-    assert_eq!(exports.report("b1", &[]), TestExports::small().report("b1", &[]), "{what}");
+    assert_eq!(
+        exports.report("b1", &[]),
+        TestExports::small().report("b1", &[]),
+        "{what}"
+    );
 }
 
 /// What all three ways of telling say: the log of `check`, its table, and the manifest.
@@ -76,7 +80,9 @@ mod files {
         let enrolled = exports.file("enrolments");
         fs::remove_file(&enrolled).expect("removed");
         for (user, active) in [("u1", "true"), ("u2", "TRUE")] {
-            let folder = day(&exports, "enrolments").join("batch_id=b1").join(format!("active={active}"));
+            let folder = day(&exports, "enrolments")
+                .join("batch_id=b1")
+                .join(format!("active={active}"));
             fs::create_dir_all(&folder).expect("a folder");
             let rows = select(
                 "* except (batch_id, active)",
@@ -85,9 +91,19 @@ mod files {
             write_parquet(&folder.join("part-0.parquet"), &rows);
         }
         assert_same_report(&exports, "columns of folders");
-        let one = ["-c", "select user_id from enrolments where batch_id = 'b1' order by 1", "--format", "csv"];
+        let one = [
+            "-c",
+            "select user_id from enrolments where batch_id = 'b1' order by 1",
+            "--format",
+            "csv",
+        ];
         assert_eq!(exports.output("sql", &one), "user_id\nu1\nu2\n");
-        let none = ["-c", "select count(*) as n from enrolments where batch_id = 'b2'", "--format", "csv"];
+        let none = [
+            "-c",
+            "select count(*) as n from enrolments where batch_id = 'b2'",
+            "--format",
+            "csv",
+        ];
         assert_eq!(exports.output("sql", &none), "n\n0\n");
     }
 
@@ -99,13 +115,23 @@ mod files {
     #[test]
     fn the_folder_of_a_null_gives_null_and_encoded_values_are_decoded() {
         let exports = TestExports::small().without("batches");
-        let rows = |id: &str| select("* except (tenant_id)", &batches(&format!("('{id}', 'c1', 'Batch', null)")));
+        let rows = |id: &str| {
+            select(
+                "* except (tenant_id)",
+                &batches(&format!("('{id}', 'c1', 'Batch', null)")),
+            )
+        };
         for (id, value) in [("b1", "a%2Fb%20%E0%A4%95"), ("b2", "__HIVE_DEFAULT_PARTITION__")] {
             let folder = day(&exports, "batches").join(format!("tenant_id={value}"));
             fs::create_dir_all(&folder).expect("a folder");
             write_parquet(&folder.join("part-0.parquet"), &rows(id));
         }
-        let tenants = ["-c", "select batch_id, tenant_id from batches order by 1", "--format", "csv"];
+        let tenants = [
+            "-c",
+            "select batch_id, tenant_id from batches order by 1",
+            "--format",
+            "csv",
+        ];
         assert_eq!(exports.output("sql", &tenants), "batch_id,tenant_id\nb1,a/b क\nb2,\n");
     }
 
@@ -138,7 +164,11 @@ mod files {
     #[test]
     fn what_is_no_parquet_is_named() {
         let exports = TestExports::small();
-        fs::write(day(&exports, "enrolments").join("more.csv"), "user_id,batch_id\nu3,b1\n").expect("written");
+        fs::write(
+            day(&exports, "enrolments").join("more.csv"),
+            "user_id,batch_id\nu3,b1\n",
+        )
+        .expect("written");
         assert_same_report(&exports, "a CSV file beside");
         assert_told(&exports, &["enrolments", "more.csv", "is not Parquet"]);
     }
@@ -149,7 +179,10 @@ mod files {
             let exports = with_half_at(path);
             for (command, arguments) in [("check", vec![]), ("report", vec!["--batch", "b1"])] {
                 let complaint = exports.complaint(1, command, &arguments);
-                assert!(complaint.contains("table enrolments") && complaint.contains(path), "{complaint}");
+                assert!(
+                    complaint.contains("table enrolments") && complaint.contains(path),
+                    "{complaint}"
+                );
             }
         }
         insta::assert_snapshot!(wrapped(&with_half_at("more/b.parquet").complaint(1, "check", &[])), @r"
@@ -185,10 +218,19 @@ mod days {
 
     #[test]
     fn usual_spellings_of_a_day_are_read_as_that_day() {
-        for name in ["date=20261122", "dt=2026-11-22", "date=2026-11-22 00%3A00%3A00", "date=2026-11-22T00%3A00%3A00Z"] {
+        for name in [
+            "date=20261122",
+            "dt=2026-11-22",
+            "date=2026-11-22 00%3A00%3A00",
+            "date=2026-11-22T00%3A00%3A00Z",
+        ] {
             let exports = named(name);
             assert_same_report(&exports, name);
-            assert_eq!(exports.report("b1", &["--date", DATE]), exports.report("b1", &[]), "{name}");
+            assert_eq!(
+                exports.report("b1", &["--date", DATE]),
+                exports.report("b1", &[]),
+                "{name}"
+            );
         }
     }
 
@@ -215,7 +257,9 @@ mod days {
 
     #[test]
     fn an_optional_table_that_lacks_the_day_is_named() {
-        let exports = TestExports::small().without("batches").table_on("batches", DAY_BEFORE, BATCHES);
+        let exports = TestExports::small()
+            .without("batches")
+            .table_on("batches", DAY_BEFORE, BATCHES);
         assert_told(&exports, &["batches", DATE, DAY_BEFORE, "counts as not exported"]);
         let never = TestExports::small().without("batches");
         let [log, ..] = told(&never);
@@ -230,7 +274,10 @@ mod days {
             .table_on("enrolments", DAY_BEFORE, ENROLMENTS)
             .table_on("course_progress", DAY_BEFORE, COURSE_PROGRESS);
         let (_, talk) = exports.output_and_talk("check", &[]);
-        let lines: Vec<&str> = talk.lines().filter(|line| line.contains(DATE) && line.contains("course_progress")).collect();
+        let lines: Vec<&str> = talk
+            .lines()
+            .filter(|line| line.contains(DATE) && line.contains("course_progress"))
+            .collect();
         assert_eq!(lines.len(), 1, "{talk}");
         assert!(lines[0].contains(&format!("that of {DAY_BEFORE} is read")), "{talk}");
     }
@@ -275,9 +322,11 @@ mod failed_exports {
 
     #[test]
     fn a_second_day_without_rows_is_refused_too() {
-        let exports = emptied("users")
-            .table_on("users", "2026-11-20", USERS)
-            .table_on("users", DAY_BEFORE, &format!("{USERS} where false"));
+        let exports = emptied("users").table_on("users", "2026-11-20", USERS).table_on(
+            "users",
+            DAY_BEFORE,
+            &format!("{USERS} where false"),
+        );
         let complaint = exports.complaint(1, "check", &[]);
         assert!(complaint.contains("2026-11-20"), "{complaint}");
     }
@@ -343,10 +392,17 @@ mod table_formats {
         let exports = TestExports::small();
         let table = exports.path().join("enrolments");
         fs::create_dir(table.join("data")).expect("a folder");
-        fs::rename(day(&exports, "enrolments"), table.join("data").join(format!("date={DATE}"))).expect("moved");
+        fs::rename(
+            day(&exports, "enrolments"),
+            table.join("data").join(format!("date={DATE}")),
+        )
+        .expect("moved");
         let config = exports.config("tables.enrolments.path = 'enrolments/data'");
         let configured = ["--config", config.as_str()];
-        assert_eq!(exports.report("b1", &configured), TestExports::small().report("b1", &[]));
+        assert_eq!(
+            exports.report("b1", &configured),
+            TestExports::small().report("b1", &[])
+        );
         fs::create_dir(table.join("metadata")).expect("a folder");
         fs::write(table.join("metadata/00001-a.metadata.json"), "{}").expect("written");
         assert_refused(&exports, &configured, "Iceberg");

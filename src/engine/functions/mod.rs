@@ -9,6 +9,7 @@ use datafusion::logical_expr::ScalarUDF;
 /// Every function, to be registered in each session (and, on a cluster, in each executor).
 pub fn all() -> Vec<ScalarUDF> {
     vec![
+        crate::exports::canonical(),
         crate::exports::nonblank(),
         cdata_id::cdata_id(),
         local_date::local_date(),

@@ -5,6 +5,7 @@
 
 mod date;
 mod flag;
+mod function;
 mod iso;
 mod list;
 mod number;
@@ -25,6 +26,7 @@ use datafusion::arrow::error::ArrowError;
 use super::contract::{Column, Kind};
 use crate::zone::Zone;
 
+pub use function::{canonical, canonical_call};
 pub use remedy::expression_for;
 
 /// A value that cannot be read as its column's kind.

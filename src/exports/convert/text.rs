@@ -27,7 +27,7 @@ pub fn texts(column: &Column, field: &Field, values: &ArrayRef) -> Result<ArrayR
 /// Text, or bytes that are text, of any layout; blank text is NULL.
 pub fn filled(column: &Column, values: &ArrayRef) -> Result<ArrayRef, Unconvertible> {
     let found = values.data_type();
-    let texts = match found {
+    let texts: ArrayRef = match found {
         _ if found.is_string() => widened(values, &DataType::Utf8View)?,
         _ if is_text(found) => Arc::new(decoded(values)?),
         _ => return Err(refused(column, values)),

@@ -15,18 +15,19 @@ use datafusion::arrow::array::AsArray;
 use datafusion::arrow::datatypes::Date32Type;
 use datafusion::catalog::TableProvider;
 use datafusion::functions_aggregate::expr_fn::min;
-use datafusion::prelude::{DataFrame, col};
+use datafusion::prelude::{DataFrame, col, lit};
+use datafusion::scalar::ScalarValue;
 use futures::StreamExt;
 
 use super::error::NightlyError;
 use super::manifest::FileEntry;
 use super::ratio_table::RatioTable;
 use super::staged::StagedOutput;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, EARLIEST_DAY};
 use crate::config::Config;
 use crate::engine::{EngineError, kept};
 use crate::exports::Location;
-use crate::ratio::Period;
+use crate::ratio::{LeftOut, Period};
 use crate::report::CsvStyle;
 use files::RatioFiles;
 use previous::Previous;
@@ -34,13 +35,20 @@ use previous::Previous;
 /// The step that all ratios are sums of; it reads all events, so it is made once.
 const DOWNLOADS_BY_DAY: &str = "numbered_downloads_by_day";
 
+/// The ratio tables.
+pub struct RatioTables {
+    pub files: Vec<FileEntry>,
+    /// Clicks and deliveries that are in no row by day.
+    pub left_out: u64,
+}
+
 /// Writes the ratio tables to `staged`, compared with the output before under `reports`.
 pub async fn write(
     catalog: &Catalog,
     config: &Config,
     staged: &StagedOutput,
     reports: &Location,
-) -> Result<Vec<FileEntry>, NightlyError> {
+) -> Result<RatioTables, NightlyError> {
     let previous = Previous::find(reports, catalog.date, config).await?;
     let downloads = catalog
         .query(&format!("metrics/{DOWNLOADS_BY_DAY}"), |parameters| parameters)
@@ -56,7 +64,12 @@ pub async fn write(
     };
     let mut files = Vec::from(writing.windows().await?);
     files.extend(writing.by_day(config.ratio.revise_days).await?);
-    Ok(files)
+    let left_out = LeftOut::find(catalog, &writing.computed_from()).await?;
+    if let Some(left_out) = &left_out {
+        tracing::warn!("{left_out}");
+    }
+    let left_out = left_out.map_or(0, |left_out| left_out.happenings);
+    Ok(RatioTables { files, left_out })
 }
 
 /// What the tables are made of.
@@ -95,7 +108,13 @@ impl Writing<'_> {
                 let parameters = parameters.with_day("since", Some(since)).with_day("until", Some(as_of));
                 parameters.with("period", Period::Day.name())
             });
-        self.write(RatioTable::ByDay, ratios.await?, self.previous.by_day(), Some(since))
+        // An earlier version may have published days before.
+        let failed = || EngineError::running("the ratio by day");
+        let published = self.catalog.session.read_table(self.previous.by_day());
+        let published = published
+            .and_then(|rows| rows.filter(col("window_end").gt_eq(lit(earliest_day()))))
+            .map_err(failed())?;
+        self.write(RatioTable::ByDay, ratios.await?, published.into_view(), Some(since))
             .await
     }
 
@@ -103,12 +122,15 @@ impl Writing<'_> {
         [(DOWNLOADS_BY_DAY, Arc::clone(&self.downloads))]
     }
 
-    /// The first day with a click or delivery.
+    /// The first day with a click or delivery, of those that have rows by day.
     async fn first_day(&self) -> Result<Option<NaiveDate>, NightlyError> {
         let failed = || EngineError::running(DOWNLOADS_BY_DAY);
         let session = &self.catalog.session;
         let days = session.read_table(Arc::clone(&self.downloads)).map_err(failed())?;
-        let first = days.aggregate(vec![], vec![min(col("day"))]).map_err(failed())?;
+        let first = days
+            .filter(col("day").gt_eq(lit(earliest_day())))
+            .and_then(|days| days.aggregate(vec![], vec![min(col("day"))]))
+            .map_err(failed())?;
         let rows = first.collect().await.map_err(failed())?;
         let days = rows
             .iter()
@@ -141,4 +163,8 @@ impl Writing<'_> {
         }
         files.finish()
     }
+}
+
+fn earliest_day() -> ScalarValue {
+    ScalarValue::Date32(EARLIEST_DAY.map(|day| day.to_epoch_days()))
 }
