@@ -338,7 +338,8 @@ mod tests {
             .to_string();
         assert_eq!(
             message,
-            "several queries are named users: mine/users, staging/sunbird/users; name one of them whole"
+            "several queries are named users: mine/users, staging/moodle/users, staging/openedx/users, staging/sunbird/users; \
+             name one of them whole"
         );
         assert!(
             found("nothing")

@@ -163,7 +163,8 @@ pub fn register_as_is(
 }
 
 impl Mapping {
-    /// Registers the canonical table as a view over the raw ones, typed and normalised like an exported table.
+    /// Registers the canonical table as a view over the raw ones, typed and normalised like an exported table. The query may
+    /// use the parameters of views, such as `$timezone` and `$as_of`.
     pub async fn register(
         &self,
         session: &SessionContext,

@@ -31,12 +31,15 @@ mod figures;
 mod history;
 mod impossible_times;
 mod mapped_plans;
+mod mapping_cases;
 mod memory;
+mod moodle;
 #[cfg(feature = "cluster")]
 mod network;
 mod nightly;
 mod nightly_ratio;
 mod node;
+mod openedx;
 mod oracle;
 mod page;
 mod postgres;

@@ -110,9 +110,9 @@ fn one_table_alone_can_be_mapped() {
 #[test]
 fn an_unknown_mapping_is_wrong_usage() {
     let exports = TestExports::small();
-    let config = exports.config("staging = 'moodle'");
+    let config = exports.config("staging = 'canvas'");
     insta::assert_snapshot!(exports.complaint(2, "check", &["--config", &config]), @r"
-    error: configuration: there is no staging mapping 'moodle'; known: sunbird
+    error: configuration: there is no staging mapping 'canvas'; known: moodle, openedx, sunbird
     ");
 }
 
