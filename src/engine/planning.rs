@@ -29,7 +29,12 @@ pub fn planning_parts(session: &dyn Session) -> Result<SessionState> {
         return Ok(state.clone());
     }
     let rules = RulesOfWhole(state.physical_optimizers().to_vec());
-    let config = state.config().clone().with_extension(Arc::new(rules));
+    let config = state
+        .config()
+        .clone()
+        // A state that is built with its default catalog puts an empty one in place of the tables.
+        .with_create_default_catalog_and_schema(false)
+        .with_extension(Arc::new(rules));
     let parts = SessionStateBuilder::new_from_existing(state.clone())
         .with_config(config)
         .with_physical_optimizer_rules(Vec::new());
