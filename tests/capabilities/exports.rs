@@ -673,7 +673,7 @@ mod usage {
         https://docs.rs/chrono/latest/chrono/format/strftime
         ");
         insta::assert_snapshot!(wrapped(&complaint_about_config("staging = 'nowhere'")), @r"
-        error: configuration: there is no staging mapping 'nowhere'; known: sunbird
+        error: configuration: there is no staging mapping 'nowhere'; known: moodle, openedx, sunbird
         ");
     }
 
@@ -681,10 +681,10 @@ mod usage {
     fn an_unknown_option_in_the_configuration_is_named() {
         insta::assert_snapshot!(wrapped(&complaint_about_config("exprots = 'x'")), @r#"
         error: configuration: unknown field: found `exprots`, expected `one of `exports`, `date`,
-        `timezone`, `staging`, `success_marker`, `allow_empty`, `queries`, `memory_limit`, `threads`,
-        `temp_dir`, `events`, `telemetry`, `tables`, `other_tables`, `cluster`, `report`, `nightly`,
-        `ratio`, `serve`, `postgres`, `database`, `identity`, `mail`` for key "default.exprots" in
-        EXPORTS/settings.toml TOML file
+        `timezone`, `staging`, `staging_settings`, `success_marker`, `allow_empty`, `queries`,
+        `memory_limit`, `threads`, `temp_dir`, `events`, `telemetry`, `tables`, `other_tables`, `cluster`,
+        `report`, `nightly`, `ratio`, `serve`, `postgres`, `database`, `identity`, `mail`` for key
+        "default.exprots" in EXPORTS/settings.toml TOML file
         "#);
         insta::assert_snapshot!(wrapped(&complaint_about_config("tables.userz.path = 'x'")), @r"
         error: configuration: [tables.userz] is neither a canonical table nor read by a staging query;

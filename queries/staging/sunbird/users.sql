@@ -39,10 +39,11 @@ with
         from user_organisation
     ),
     all_memberships as (
-        select userid, organisationid, isdeleted
+        -- Exports write the flag as a boolean or as text.
+        select userid, organisationid, cast(isdeleted as varchar) as isdeleted
         from user_organisation
         union all
-        select former.userid, former.organisationid, former.isdeleted
+        select former.userid, former.organisationid, cast(former.isdeleted as varchar) as isdeleted
         from user_org as former
         cross join membership_table
         where not membership_table.is_used
@@ -55,7 +56,7 @@ with
             (member.organisationid is distinct from people.root_organisation_id) as is_below_root
         from people
         join all_memberships as member on member.userid = people.user_id
-        where lower(trim(coalesce(cast(member.isdeleted as varchar), ''))) <> 'true'
+        where lower(trim(coalesce(member.isdeleted, ''))) <> 'true'
     ),
     -- Schools: organisations of type school for all users; before there were types, what a state's users work in.
     school_names as (
