@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 
 use crate::running_endpoint::EndpointSetup;
 use crate::running_service::Setup;
-use crate::support::TestExports;
+use crate::support::{TestExports, usually};
 use crate::token_issuer::TokenIssuer;
 
 /// Sees everything.
@@ -240,7 +240,7 @@ fn read_everything(exports: &TestExports, settings: &str, tenant: &str) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, max_shrink_iters: 20, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: usually(3, 24), max_shrink_iters: 20, ..ProptestConfig::default() })]
 
     #[test]
     fn views_over_a_platform_s_tables_can_be_read(sizes in sizes()) {
