@@ -107,7 +107,7 @@ pub enum ExportsError {
     )]
     WrongType {
         table: String,
-        source_name: String,
+        source_name: Box<str>,
         column: &'static str,
         found: Box<str>,
         expected: &'static str,
@@ -121,7 +121,7 @@ pub enum ExportsError {
     )]
     Unconvertible {
         table: String,
-        source_name: String,
+        source_name: Box<str>,
         column: &'static str,
         /// Counted from 1, where it is known.
         row: Option<u64>,
@@ -181,7 +181,7 @@ impl ExportsError {
     ) -> Self {
         Self::Unconvertible {
             table: table.to_owned(),
-            source_name: source_name.to_owned(),
+            source_name: source_name.into(),
             column: column.name,
             row,
             reason: value.reason.into(),
@@ -193,7 +193,7 @@ impl ExportsError {
     pub fn wrong_type(table: &str, source_name: &str, column: &Column, found: &DataType) -> Self {
         Self::WrongType {
             table: table.to_owned(),
-            source_name: source_name.to_owned(),
+            source_name: source_name.into(),
             column: column.name,
             found: found.to_string().into(),
             expected: column.kind.expectation(),

@@ -151,14 +151,14 @@ fn of_tables_that_replaced_each_other_one_is_needed() {
     let config = exports.config("staging = 'sunbird'");
     insta::assert_snapshot!(wrapped(&exports.complaint(1, "check", &["--quiet", "--config", &config])), @r"
     error: the snapshot of 2020-07-01 has no table of the organisations of users: one of the raw tables
-    user_organisation (3.2 and later), user_org (up to 3.6) is needed; export the one of your release, or
-    give --date
+    user_organisation (3.2 and later), user_org (up to 3.6) is needed; export the one of your release,
+    or give --date
     ");
 }
 
 #[test]
 fn what_an_export_lacks_is_said() {
-    let check = sunbird("check").output().expect("a run");
+    let check = sunbird("check").arg("--verbose").output().expect("a run");
     let said = String::from_utf8(check.stdout).expect("UTF-8");
     insta::assert_snapshot!(wrapped(said.lines().next().expect("a line")), @r"
     mapping sunbird: missing tables (read as empty): content_hierarchy, hierarchy_relations,
