@@ -240,7 +240,7 @@ fn read_everything(exports: &TestExports, settings: &str, tenant: &str) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: usually(3, 24), max_shrink_iters: 20, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: usually(2, 24), max_shrink_iters: 20, ..ProptestConfig::default() })]
 
     #[test]
     fn views_over_a_platform_s_tables_can_be_read(sizes in sizes()) {
