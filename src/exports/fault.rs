@@ -21,6 +21,7 @@ use super::contract::Column;
 use super::convert::{Unconvertible, canonical_array};
 use super::error::ExportsError;
 use super::inspect::exported_schema;
+use super::location::displayed;
 use super::pinned::PinnedFile;
 use super::rows::OutputColumn;
 use crate::zone::Zone;
@@ -94,12 +95,12 @@ async fn find_fault(
             Err(error) => {
                 return Some(ExportsError::Unreadable {
                     table: table.to_owned(),
-                    file: shown_file(config, file),
+                    file: displayed(config.object_store_url.as_str(), &file.location),
                     reason: error.to_string(),
                 });
             }
         };
-        let file = shown_file(config, file);
+        let file = displayed(config.object_store_url.as_str(), &file.location);
         return Some(match fault {
             Fault::Unreadable { column, reason } => ExportsError::UnreadableColumn {
                 table: table.to_owned(),
@@ -135,13 +136,6 @@ fn read_columns(columns: &[OutputColumn], scan: &Arc<dyn ExecutionPlan>, config:
         }
     }
     read
-}
-
-fn shown_file(config: &FileScanConfig, file: &ObjectMeta) -> String {
-    match config.object_store_url.as_str() {
-        "file:///" => format!("/{}", file.location),
-        store => format!("{store}{}", file.location),
-    }
 }
 
 async fn faulty_column(

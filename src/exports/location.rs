@@ -93,11 +93,15 @@ impl Location {
 
     /// How people write the object at `path` in this store: a file path or a URL.
     pub fn display(&self, path: &Path) -> String {
-        if self.is_local() {
-            format!("/{path}")
-        } else {
-            format!("{}{path}", self.root)
-        }
+        displayed(self.root.as_str(), path)
+    }
+}
+
+/// How people write the object at `path` in the store whose root is the URL `root`.
+pub fn displayed(root: &str, path: &Path) -> String {
+    match root.starts_with("file:") {
+        true => format!("/{path}"),
+        false => format!("{root}{path}"),
     }
 }
 

@@ -135,6 +135,7 @@ impl SnapshotTable {
             });
             projection.extend(index);
         }
+        let statistics = statistics_of(files, &of_scan);
         let filters = filters
             .iter()
             .filter(|filter| narrows_files(filter) && self.is_as_in_files(filter, shape));
@@ -154,7 +155,7 @@ impl SnapshotTable {
             .with_file_groups(vec![FileGroup::new(
                 files.iter().map(|file| file.partitioned(shape)).collect(),
             )])
-            .with_statistics(statistics(files, shape.table_schema(has_days).table_schema()))
+            .with_statistics(statistics)
             .with_projection_indices(Some(projection))?
             .with_limit(limit)
             .build();
@@ -259,9 +260,12 @@ fn read_as(exported: &DataType) -> DataType {
     }
 }
 
-fn statistics(files: &[ScannedFile], schema: &Schema) -> Statistics {
-    let rows = files.iter().map(|file| file.file.rows).sum::<u64>();
-    let bytes = files.iter().map(|file| file.file.uncompressed_bytes).sum::<u64>();
+fn statistics_of<'a>(files: impl IntoIterator<Item = &'a ScannedFile>, schema: &Schema) -> Statistics {
+    let (mut rows, mut bytes) = (0, 0);
+    for ScannedFile { file, .. } in files {
+        rows += file.rows;
+        bytes += file.uncompressed_bytes;
+    }
     let mut statistics = Statistics::new_unknown(schema);
     statistics.num_rows = Precision::Exact(usize::try_from(rows).unwrap_or(usize::MAX));
     statistics.total_byte_size = Precision::Inexact(usize::try_from(bytes).unwrap_or(usize::MAX));
@@ -279,13 +283,8 @@ impl TableProvider for SnapshotTable {
     }
 
     fn statistics(&self) -> Option<Statistics> {
-        let files = self
-            .shapes
-            .iter()
-            .flat_map(|(_, files)| files)
-            .cloned()
-            .collect::<Vec<_>>();
-        Some(statistics(&files, &self.schema))
+        let files = self.shapes.iter().flat_map(|(_, files)| files);
+        Some(statistics_of(files, &self.schema))
     }
 
     async fn scan(

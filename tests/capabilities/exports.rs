@@ -480,8 +480,10 @@ mod accepted_exports {
 
     #[test]
     fn timestamps_may_be_spark_s_96_bits() {
+        const JULIAN_DAY: u32 = 2_461_315; // 2026-10-01
+        const HALF_PAST_SIX_IN_THE_EVENING: u64 = (18 * 60 + 30) * 60 * 1_000_000_000;
         let exports = TestExports::small();
-        write_spark_enrolment(&exports.file("enrolments"));
+        write_spark_enrolment(&exports.file("enrolments"), JULIAN_DAY, HALF_PAST_SIX_IN_THE_EVENING);
         let report = exports.report("b1", &[]);
         assert_eq!(csv_columns(&report, &["User ID", "Enrollment Date"]), "u1,2026-10-02\n");
     }
@@ -576,16 +578,13 @@ mod accepted_exports {
     }
 }
 
-/// A file as Spark writes it: its timestamps are nanoseconds of a Julian day, in 96 bits. One enrolment of `u1` at
-/// 18:30:00 UTC.
-fn write_spark_enrolment(path: &Path) {
+/// A file as Spark writes it: its timestamps are nanoseconds of a Julian day, in 96 bits. One enrolment of `u1`.
+pub fn write_spark_enrolment(path: &Path, julian_day: u32, nanoseconds: u64) {
     const SCHEMA: &str = "message spark_schema {
         optional binary user_id (UTF8); optional binary course_id (UTF8); optional binary batch_id (UTF8);
         optional int96 enrolled_at; optional boolean active; }";
-    const JULIAN_DAY: u32 = 2_461_315; // 2026-10-01
-    let nanoseconds: u64 = (18 * 60 + 30) * 60 * 1_000_000_000;
     let mut enrolled_at = Int96::new();
-    enrolled_at.set_data(nanoseconds as u32, (nanoseconds >> 32) as u32, JULIAN_DAY);
+    enrolled_at.set_data(nanoseconds as u32, (nanoseconds >> 32) as u32, julian_day);
     let schema = Arc::new(parse_message_type(SCHEMA).expect("a schema"));
     let file = File::create(path).expect("a file");
     let mut writer = SerializedFileWriter::new(file, schema, Arc::default()).expect("a writer");

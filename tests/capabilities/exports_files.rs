@@ -3,18 +3,15 @@
 
 use std::fs::{self, File};
 use std::path::Path;
-use std::sync::Arc;
 
 use datafusion::parquet::basic::Compression;
-use datafusion::parquet::data_type::{BoolType, ByteArrayType, DataType as ParquetType, Int96, Int96Type};
 use datafusion::parquet::file::metadata::{
     ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataReader, ParquetMetaDataWriter,
 };
 use datafusion::parquet::file::properties::WriterProperties;
 use datafusion::parquet::file::statistics::Statistics;
-use datafusion::parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
-use datafusion::parquet::schema::parser::parse_message_type;
 
+use crate::exports::write_spark_enrolment;
 use crate::support::{ENROLMENTS, TestExports, USERS, enrolments, select, write_parquet_with};
 
 /// The footer of a file.
@@ -163,35 +160,6 @@ mod page_index {
 mod timestamps_of_96_bits {
     use super::*;
 
-    /// One enrolment at a day, as Spark writes it: nanoseconds of a Julian day.
-    fn write_enrolment(path: &Path, julian_day: u32) {
-        const SCHEMA: &str = "message spark_schema {
-            optional binary user_id (UTF8); optional binary course_id (UTF8); optional binary batch_id (UTF8);
-            optional int96 enrolled_at; optional boolean active; }";
-        let mut enrolled_at = Int96::new();
-        enrolled_at.set_data(0, 0, julian_day);
-        let schema = Arc::new(parse_message_type(SCHEMA).expect("a schema"));
-        let file = File::create(path).expect("a file");
-        let mut writer = SerializedFileWriter::new(file, schema, Arc::default()).expect("a writer");
-        let mut rows = writer.next_row_group().expect("a row group");
-        for text in ["u1", "c1", "b1"] {
-            write_column::<ByteArrayType>(&mut rows, text.into());
-        }
-        write_column::<Int96Type>(&mut rows, enrolled_at);
-        write_column::<BoolType>(&mut rows, true);
-        rows.close().expect("closed");
-        writer.close().expect("closed");
-    }
-
-    fn write_column<T: ParquetType>(rows: &mut SerializedRowGroupWriter<'_, File>, value: T::T) {
-        let mut column = rows.next_column().expect("a column").expect("a further column");
-        column
-            .typed::<T>()
-            .write_batch(&[value], Some(&[1]), None)
-            .expect("written");
-        column.close().expect("closed");
-    }
-
     #[test]
     fn far_years_are_those_years() {
         for (julian_day, date) in [
@@ -200,7 +168,7 @@ mod timestamps_of_96_bits {
             (2_461_315, "2026-10-01"),
         ] {
             let exports = TestExports::small();
-            write_enrolment(&exports.file("enrolments"), julian_day);
+            write_spark_enrolment(&exports.file("enrolments"), julian_day, 0);
             let report = exports.report("b1", &["--timezone", "UTC"]);
             assert!(report.contains(&format!(",{date},")), "{date}: {report}");
             let (_out, day) = exports.nightly(&["--timezone", "UTC"]);
