@@ -46,6 +46,20 @@ pub enum ExportsError {
         remedy: &'static str,
     },
     #[error(
+        "table {table} is a table of {format}, whose log at {log} does not say which files hold its rows: {reason}; mend it, or export the table as plain Parquet, for example by {remedy}"
+    )]
+    TableLog {
+        table: String,
+        format: &'static str,
+        log: String,
+        reason: String,
+        remedy: &'static str,
+    },
+    #[error(
+        "table {table}: {file} is not there or cannot be read as Parquet of that place, although the table's log names it as rows of the day; restore it, or write the day again"
+    )]
+    LogFileMissing { table: String, file: String },
+    #[error(
         "table {table}: {file} is a Parquet file that {why}, so it is not certain whether its rows belong to the day; move it into the day's folder, or away"
     )]
     Misplaced {

@@ -3,16 +3,23 @@
 //! Parquet is known by its content, the four bytes at both ends, and not by its name: Hive writes names without an ending.
 //! Nothing that may be rows of the day is left out in silence: an object is read, is known not to be data, or is named.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{ListResult, ObjectMeta};
 use percent_encoding::percent_decode_str;
 
+#[cfg(feature = "delta")]
+use super::delta::read_log;
 use super::error::ExportsError;
 use super::location::Location;
+#[cfg(not(feature = "delta"))]
+use super::no_delta::read_log;
 use super::snapshot::SUCCESS_MARKER;
-use super::table_format::TableFormat;
+use super::table_format::{DELTA_LOG, TableFormat};
+use super::table_log::LogFiles;
 
 /// Endings of Parquet files, in any case. Files with another one, or without, are looked into.
 const PARQUET_ENDINGS: [&str; 3] = ["parquet", "parq", "pq"];
@@ -58,7 +65,7 @@ pub struct Partition {
 pub struct DayListing {
     /// In the order of their paths.
     pub files: Vec<DayFile>,
-    /// Whether the day has the marker of a complete export.
+    /// Whether the day has the marker of a complete export, or a log, which names only what was written completely.
     pub has_success_marker: bool,
     /// Objects that are not Parquet and not known as harmless.
     pub unknown: Vec<String>,
@@ -81,39 +88,49 @@ pub async fn list_folder(location: &Location, folder: &Path) -> Result<ListResul
     found.map_err(|error| unlistable(location, &error))
 }
 
-/// Everything below the folder of one day of `table`.
+/// Everything below the folder of one day of `table`. Where the table or the day keeps a log, only the files that it names are
+/// rows: `log` is the table's.
 ///
 /// # Errors
-/// Where the folder cannot be listed, belongs to a table format, or holds Parquet files that are neither certain to be rows
-/// of the day nor certain not to be.
-pub async fn list_day(table: &str, location: &Location, folder: &Path) -> Result<DayListing, ExportsError> {
+/// Where the folder cannot be listed, belongs to a table format whose log is not read, lacks a file that the log names, or
+/// holds Parquet files that are neither certain to be rows of the day nor certain not to be.
+pub async fn list_day(
+    table: &str,
+    location: &Location,
+    folder: &Path,
+    log: Option<&LogFiles>,
+) -> Result<DayListing, ExportsError> {
     let objects: Vec<ObjectMeta> = location
         .store
         .list(Some(folder))
         .try_collect()
         .await
         .map_err(|error| unlistable(location, &error))?;
-    let depth = folder.parts().count();
+    let parts_below = |object: &ObjectMeta| -> Vec<String> {
+        let parts = object.location.parts().skip(folder.parts().count());
+        parts.map(|part| part.as_ref().to_owned()).collect()
+    };
+    let is_of_log = |object: &ObjectMeta| parts_below(object).first().is_some_and(|part| part == DELTA_LOG);
+    let log_of_day = match log.is_none() && objects.iter().any(is_of_log) {
+        true => Some(read_log(table, location, folder).await?),
+        false => None,
+    };
+    let log = log.or(log_of_day.as_ref());
     let mut listing = DayListing::default();
-    let (mut named, mut looks) = (Vec::new(), Vec::new());
+    let mut looks = Vec::new();
     for object in objects {
-        let parts: Vec<String> = object
-            .location
-            .parts()
-            .skip(depth)
-            .map(|part| part.as_ref().to_owned())
-            .collect();
+        if log.is_some_and(|log| !log.contains(&object.location)) {
+            continue;
+        }
+        let parts = parts_below(&object);
         if let Some(format) = TableFormat::of_object(parts.iter().map(String::as_str)) {
-            return Err(ExportsError::table_format(
-                table,
-                format,
-                location.display(&object.location),
-            ));
+            let log = location.display(&object.location);
+            return Err(ExportsError::table_format(table, format, log));
         }
         listing.has_success_marker |= parts.last().is_some_and(|name| name == SUCCESS_MARKER);
         match kind_of(&parts, object.size) {
             Kind::Harmless => {}
-            Kind::Parquet(partitions) => named.push(DayFile { object, partitions }),
+            Kind::Parquet(partitions) => listing.files.push(DayFile { object, partitions }),
             Kind::Unknown(partitions) => looks.push(look_into(table, location, object, Ok(partitions)).boxed()),
             Kind::Misplaced(why) => looks.push(look_into(table, location, object, Err(why)).boxed()),
         }
@@ -122,21 +139,49 @@ pub async fn list_day(table: &str, location: &Location, folder: &Path) -> Result
         .buffered(CONCURRENT_LOOKS)
         .try_collect()
         .await?;
-    for look in looked {
-        let file = location.display(&look.object.location);
-        match (look.is_parquet, look.place) {
-            (true, Ok(partitions)) => named.push(DayFile {
-                object: look.object,
-                partitions,
-            }),
-            (true, Err(why)) => return Err(ExportsError::misplaced(table, file, why)),
-            (false, _) => listing.unknown.push(file),
-        }
+    listing.add(table, location, looked)?;
+    if let Some(log) = log {
+        listing.has_success_marker = true;
+        check_complete(table, location, &listing, log.below(folder))?;
     }
-    named.sort_by(|a, b| a.object.location.cmp(&b.object.location));
-    listing.files = named;
-    listing.unknown.sort();
     Ok(listing)
+}
+
+impl DayListing {
+    /// Adds objects of `table` that were looked into, and brings all into the order of their paths.
+    fn add(&mut self, table: &str, location: &Location, looked: Vec<Look>) -> Result<(), ExportsError> {
+        for look in looked {
+            let file = location.display(&look.object.location);
+            match (look.is_parquet, look.place) {
+                (true, Ok(partitions)) => self.files.push(DayFile {
+                    object: look.object,
+                    partitions,
+                }),
+                (true, Err(why)) => return Err(ExportsError::misplaced(table, file, why)),
+                (false, _) => self.unknown.push(file),
+            }
+        }
+        self.files.sort_by(|a, b| a.object.location.cmp(&b.object.location));
+        self.unknown.sort();
+        Ok(())
+    }
+}
+
+/// Checks that each file which a log names is read.
+fn check_complete<'a>(
+    table: &str,
+    location: &Location,
+    listing: &DayListing,
+    mut logged: impl Iterator<Item = &'a Path>,
+) -> Result<(), ExportsError> {
+    let read: HashSet<&Path> = listing.files.iter().map(|file| &file.object.location).collect();
+    match logged.find(|file| !read.contains(file)) {
+        None => Ok(()),
+        Some(missing) => Err(ExportsError::LogFileMissing {
+            table: table.to_owned(),
+            file: location.display(missing),
+        }),
+    }
 }
 
 /// What the object at `parts` below a day's folder is.
@@ -169,7 +214,7 @@ fn kind_of(parts: &[String], size: u64) -> Kind {
 }
 
 /// The column of a folder `key=value`, whose value is percent-encoded.
-fn partition_of(folder: &str) -> Option<Partition> {
+pub fn partition_of(folder: &str) -> Option<Partition> {
     let (column, value) = folder.split_once('=')?;
     let value = percent_decode_str(value).decode_utf8().ok()?;
     let is_named = !column.trim().is_empty();

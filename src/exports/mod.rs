@@ -7,6 +7,8 @@ mod blank;
 mod contract;
 mod convert;
 mod day_folder;
+#[cfg(feature = "delta")]
+mod delta;
 mod error;
 mod fault;
 mod footer;
@@ -14,23 +16,30 @@ mod history;
 mod inspect;
 mod listing;
 mod location;
+#[cfg(not(feature = "delta"))]
+mod no_delta;
 mod note;
+mod panics;
 mod pinned;
 mod rows;
 #[cfg(feature = "cluster")]
 mod rows_codec;
+mod small_files;
 mod snapshot;
 mod steady;
 mod store;
 mod table;
 mod table_format;
+mod table_log;
 
 pub use blank::{is_blank, nonblank};
 pub use contract::{Column, Kind, Table};
 pub use convert::{Unconvertible, canonical, canonical_array, canonical_call, expression_for};
 pub use error::ExportsError;
 pub use history::HistoryTable;
-pub use inspect::{InspectedFile, check_columns, check_contract, column_twice, read_footers};
+pub use inspect::{
+    InspectedFile, check_columns, check_contract, column_twice, misspelled_columns, misspelling, read_footers,
+};
 pub use listing::{DayFile, Partition};
 pub use location::{Location, LocationError, store_root};
 pub use note::ExportNote;

@@ -10,11 +10,16 @@ use object_store::path::Path;
 use tracing::debug;
 
 use super::day_folder::DayName;
+#[cfg(feature = "delta")]
+use super::delta::read_log;
 use super::error::ExportsError;
 use super::listing::{DayFile, DayListing, list_day, list_folder};
 use super::location::Location;
+#[cfg(not(feature = "delta"))]
+use super::no_delta::read_log;
 use super::note::{ExportNote, some_of};
-use super::table_format::find_log;
+use super::table_format::{TableFormat, find_log};
+use super::table_log::LogFiles;
 use crate::config::DateChoice;
 use crate::ids::SnapshotDate;
 
@@ -67,6 +72,8 @@ struct DatedFolders<'a> {
     table: &'a TableFolder,
     /// Several folders of one day cannot be told apart: none of them is read.
     dates: BTreeMap<SnapshotDate, Vec<Path>>,
+    /// The data files of all days, where the table keeps a log of them.
+    log: Option<LogFiles>,
     notes: Vec<ExportNote>,
 }
 
@@ -253,14 +260,17 @@ impl Exports {
         let mut all = Vec::with_capacity(self.tables.len());
         for table in &self.tables {
             let found = list_folder(&table.location, &table.location.prefix).await?;
-            if let Some((format, log)) = find_log(&table.location, &found).await? {
-                return Err(ExportsError::table_format(
-                    &table.name,
-                    format,
-                    table.location.display(&log),
-                ));
-            }
-            all.push(DatedFolders::new(table, &found));
+            all.push(match find_log(&table.location, &found).await? {
+                None => DatedFolders::new(table, &found, None),
+                Some((TableFormat::Delta, log)) if found.common_prefixes.contains(&log) => {
+                    let log = read_log(&table.name, &table.location, &table.location.prefix).await?;
+                    DatedFolders::new(table, &log.among(found), Some(log))
+                }
+                Some((format, log)) => {
+                    let log = table.location.display(&log);
+                    return Err(ExportsError::table_format(&table.name, format, log));
+                }
+            });
         }
         Ok(all)
     }
@@ -318,7 +328,7 @@ impl Exports {
                 });
             }
         };
-        let found = list_day(&folder.table.name, &folder.table.location, path).await?;
+        let found = list_day(&folder.table.name, &folder.table.location, path, folder.log.as_ref()).await?;
         match self.success_marker && !found.has_success_marker {
             true => Ok(DayFiles::NoMarker),
             false => Ok(DayFiles::Found(found)),
@@ -327,8 +337,8 @@ impl Exports {
 }
 
 impl<'a> DatedFolders<'a> {
-    /// The folders of days among what lies in the folder of `table`.
-    fn new(table: &'a TableFolder, found: &ListResult) -> Self {
+    /// The folders of days among what lies in the folder of `table`, whose data files `log` names where it keeps one.
+    fn new(table: &'a TableFolder, found: &ListResult, log: Option<LogFiles>) -> Self {
         let mut dates: BTreeMap<SnapshotDate, Vec<Path>> = BTreeMap::new();
         let (mut unclear, mut others) = (Vec::new(), Vec::new());
         for folder in &found.common_prefixes {
@@ -360,7 +370,12 @@ impl<'a> DatedFolders<'a> {
             );
             notes.push(note(text));
         }
-        Self { table, dates, notes }
+        Self {
+            table,
+            dates,
+            log,
+            notes,
+        }
     }
 
     fn files(&self, files: Vec<DayFile>) -> TableFiles {

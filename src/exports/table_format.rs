@@ -1,7 +1,7 @@
 //! Recognises table formats (Delta Lake, Iceberg, Hudi): their files alone are not the table's rows.
 //!
 //! Such a format keeps a log beside its data files. Rows that were deleted or replaced stay in files that the log no longer
-//! names, so reading every file would bring them back. A folder with such a log is refused.
+//! names, so reading every file would bring them back. A folder with such a log is refused, unless the log can be followed.
 
 use object_store::ListResult;
 use object_store::path::Path;
@@ -9,6 +9,9 @@ use object_store::path::Path;
 use super::error::ExportsError;
 use super::listing::list_folder;
 use super::location::Location;
+
+/// The folder in a Delta Lake table that holds its log.
+pub const DELTA_LOG: &str = "_delta_log";
 
 /// A table format with a log of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +34,13 @@ impl TableFormat {
     /// How to export such a table as plain files.
     pub const fn remedy(self) -> &'static str {
         match self {
-            Self::Delta => "spark.read.format(\"delta\").load(…).write.parquet(…), or deltalake's to_pyarrow_dataset()",
+            Self::Delta if cfg!(feature = "delta") => {
+                "spark.read.format(\"delta\").load(…).write.parquet(…), or deltalake's to_pyarrow_dataset()"
+            }
+            Self::Delta => {
+                "spark.read.format(\"delta\").load(…).write.parquet(…), or read it by a program that was built with \
+                 `cargo build --release --features delta`"
+            }
             Self::Iceberg => "spark.table(…).write.parquet(…), or pyiceberg's scan().to_arrow()",
             Self::Hudi => "spark.read.format(\"hudi\").load(…).write.parquet(…)",
         }
@@ -42,7 +51,7 @@ impl TableFormat {
         let mut before = None;
         parts.find_map(|part| {
             let format = match part {
-                "_delta_log" => Some(Self::Delta),
+                DELTA_LOG => Some(Self::Delta),
                 ".hoodie" => Some(Self::Hudi),
                 name if before == Some("metadata") && is_iceberg_metadata(name) => Some(Self::Iceberg),
                 _ => None,
@@ -79,7 +88,7 @@ pub async fn find_log(location: &Location, found: &ListResult) -> Result<Option<
 async fn log_among(location: &Location, found: &ListResult) -> Result<Option<(TableFormat, Path)>, ExportsError> {
     for folder in &found.common_prefixes {
         let format = match folder.filename() {
-            Some("_delta_log") => TableFormat::Delta,
+            Some(DELTA_LOG) => TableFormat::Delta,
             Some(".hoodie") => TableFormat::Hudi,
             Some("metadata") if has_iceberg_metadata(location, folder).await? => TableFormat::Iceberg,
             _ => continue,

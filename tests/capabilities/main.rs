@@ -17,6 +17,8 @@ mod delivery_retention;
 mod delivery_security;
 mod delivery_steps;
 mod delivery_store;
+#[cfg(feature = "delta")]
+mod delta;
 #[cfg(feature = "cluster")]
 mod deployment;
 mod endpoint;

@@ -44,6 +44,14 @@ mod layouts {
 
     in_store!(s3, s3, exports_of_other_tools_are_read_or_refused_as_from_disk);
     in_store!(azure, azure, exports_of_other_tools_are_read_or_refused_as_from_disk);
+
+    #[cfg(feature = "delta")]
+    mod delta {
+        use super::*;
+
+        in_store!(s3, s3, a_table_of_delta_lake_is_read_through_its_log);
+        in_store!(azure, azure, a_table_of_delta_lake_is_read_through_its_log);
+    }
 }
 
 #[cfg(feature = "cluster")]
@@ -320,4 +328,11 @@ mod credentials {
             "{complaint}"
         );
     }
+}
+
+#[cfg(feature = "delta")]
+fn a_table_of_delta_lake_is_read_through_its_log(store: &RunningStore) {
+    store.upload("lake", &crate::delta::with_a_file_that_does_not_count());
+    let report = store.output(&["report", "--batch", "b1", "--exports", &store.url("lake")]);
+    assert_eq!(report, TestExports::small().report("b1", &[]));
 }
