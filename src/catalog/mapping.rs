@@ -21,10 +21,10 @@ use super::error::CatalogError;
 use super::raw_tables::RawTables;
 use super::wider::wider;
 use crate::config::Config;
-use crate::engine::{EngineError, RAW_SCHEMA, TABLE_SCHEMA};
+use crate::engine::{EngineError, RAW_SCHEMA, TABLE_SCHEMA, cluster_of};
 use crate::exports::{
     Column, ExportsError, InspectedFile, Kind, Snapshot, SnapshotTable, Table, TableFiles, canonical_call,
-    check_columns, column_twice, nonblank,
+    check_columns, column_twice, misspelled_columns, misspelling, nonblank,
 };
 use crate::queries::{Parameters, Queries, Query};
 use crate::zone::Zone;
@@ -155,7 +155,10 @@ pub fn register_as_is(
         _ => (merged, Vec::new()),
     };
     let (schema, table) = schema_and_table(&files.name);
-    let provider = SnapshotTable::raw(table, store, merged, inspected, zone);
+    let mut provider = SnapshotTable::raw(table, store, merged, inspected, zone);
+    if cluster_of(session).is_none() {
+        provider = provider.keeping_small_files();
+    }
     session
         .register_table(TableReference::partial(schema, table), Arc::new(provider))
         .map_err(CatalogError::registering(&files.name))?;
@@ -224,6 +227,9 @@ pub async fn over_raw_tables(
 pub fn canonical(rows: DataFrame, source: &str, table: Table, zone: &Zone) -> Result<DataFrame, CatalogError> {
     let schema: SchemaRef = Arc::new(rows.schema().as_arrow().clone());
     check_columns(table, source, &schema)?;
+    for (column, found) in misspelled_columns(table, &schema) {
+        tracing::warn!("table {table}: {}", misspelling(source, column, &found));
+    }
     let columns = table
         .columns()
         .iter()

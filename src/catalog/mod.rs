@@ -27,7 +27,8 @@ pub use error::CatalogError;
 
 use crate::config::Config;
 use crate::engine::{
-    Cluster, ClusterOptions, EngineError, EngineOptions, TABLE_SCHEMA, new_session, partitioned_session, session_beside,
+    Cluster, ClusterOptions, EngineError, EngineOptions, TABLE_SCHEMA, cluster_of, new_session, partitioned_session,
+    session_beside,
 };
 use crate::exports::{
     ExportNote, Exports, ExportsError, HistoryTable, InspectedFile, Location, Snapshot, SnapshotTable, Table,
@@ -131,10 +132,13 @@ impl Catalog {
             queries,
             parameters: views::parameters(config, snapshot.date),
         };
-        for note in &catalog.notes {
+        for note in &snapshot.notes {
             tracing::warn!("{note}");
         }
         catalog.register_files(&snapshot, config, &raw_tables).await?;
+        for note in &catalog.notes[snapshot.notes.len()..] {
+            tracing::warn!("{note}");
+        }
         if let Some(used) = &catalog.mapping {
             used.log_once();
         }
@@ -329,7 +333,7 @@ impl Catalog {
     }
 
     fn register_canonical(
-        &self,
+        &mut self,
         table: Table,
         files: &TableFiles,
         inspected: Vec<InspectedFile>,
@@ -338,8 +342,11 @@ impl Catalog {
         if files.files.is_empty() && table == Table::Batches {
             return Ok(());
         }
-        check_contract(table, files, &inspected)?;
-        let provider = SnapshotTable::canonical(table, store, inspected, self.zone.clone());
+        self.notes.extend(check_contract(table, files, &inspected)?);
+        let mut provider = SnapshotTable::canonical(table, store, inspected, self.zone.clone());
+        if cluster_of(&self.session).is_none() {
+            provider = provider.keeping_small_files();
+        }
         let name = TableReference::partial(TABLE_SCHEMA, table.name());
         self.session
             .register_table(name, Arc::new(provider))

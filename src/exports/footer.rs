@@ -23,8 +23,6 @@ use tokio::sync::OnceCell;
 
 /// Bytes of a file from which on skipping pages by its index pays.
 const PAGES_ARE_SKIPPED_FROM: u64 = 1024 * 1024;
-/// Bytes of memory up to which a file's footer is kept. A larger one is read again.
-const LARGEST_KEPT: usize = 64 * 1024 * 1024;
 
 /// A file that is being read.
 type OpenFile = Box<dyn AsyncFileReader + Send>;
@@ -32,7 +30,7 @@ type OpenFile = Box<dyn AsyncFileReader + Send>;
 /// The footer of one file.
 #[derive(Debug)]
 pub struct Footer {
-    /// None: it is too large to keep.
+    /// None: there was no memory left to keep it.
     kept: Option<Arc<ParquetMetaData>>,
     /// With the page index, or without any mention of one.
     with_pages: OnceCell<Arc<ParquetMetaData>>,
@@ -40,13 +38,18 @@ pub struct Footer {
 }
 
 impl Footer {
-    /// The footer of `object`, without its page index.
-    pub fn new(footer: Arc<ParquetMetaData>, object: &ObjectMeta) -> Self {
+    /// The footer of `object`, without its page index; none where scans are to read it again.
+    pub fn new(object: &ObjectMeta, kept: Option<Arc<ParquetMetaData>>) -> Self {
         Self {
-            kept: (footer.memory_size() <= LARGEST_KEPT).then_some(footer),
+            kept,
             with_pages: OnceCell::new(),
             has_large_file: object.size >= PAGES_ARE_SKIPPED_FROM,
         }
+    }
+
+    /// The footer without its page index; none where it is not kept.
+    pub fn kept(&self) -> Option<Arc<ParquetMetaData>> {
+        self.kept.clone()
     }
 
     /// The footer with a page index that can be used, or with none.
@@ -165,7 +168,7 @@ impl AsyncFileReader for FileOfKnownFooter {
         options: Option<&'a ArrowReaderOptions>,
     ) -> BoxFuture<'a, ParquetResult<Arc<ParquetMetaData>>> {
         async move {
-            let kept = self.footer.as_ref().and_then(|footer| footer.kept.clone());
+            let kept = self.footer.as_ref().and_then(|footer| footer.kept());
             let footer = match kept {
                 Some(kept) => kept,
                 None => self.reader.get_metadata(options).await?,

@@ -1,7 +1,8 @@
 //! Reads the footers of a table's files, before any row: are they Parquet, do they have the contract's columns?
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::datasource::physical_plan::parquet::Int96Coercer;
@@ -13,17 +14,23 @@ use datafusion::parquet::errors::ParquetError;
 use datafusion::parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use object_store::ObjectMeta;
-use tracing::warn;
 
 use super::all_null::{perhaps_all_null, with_nulls};
 use super::contract::Table;
 use super::error::ExportsError;
 use super::footer::Footer;
 use super::listing::{DayFile, Partition};
+use super::note::{ExportNote, some_of};
+use super::panics::{step_without_panic, without_panic};
 use super::snapshot::TableFiles;
 
 /// Footers read at a time.
 const CONCURRENT_FOOTERS: usize = 16;
+/// Bytes at the end of a file that are read at once, which hold most footers. A longer one is read in a second request.
+const FOOTER_BYTES: usize = 64 * 1024;
+
+/// Bytes of memory that the kept footers of a table may take. Files beyond have theirs read again.
+const KEPT_FOOTERS: usize = 256 * 1024 * 1024;
 
 /// One readable file of a table.
 #[derive(Debug, Clone)]
@@ -34,6 +41,7 @@ pub struct InspectedFile {
     /// The columns that the file lacks and the folders above it give.
     pub partitions: Vec<Partition>,
     pub rows: u64,
+    pub row_groups: usize,
     /// Columns of which the footer does not say that they have a value.
     pub perhaps_all_null: BTreeSet<String>,
     /// Uncompressed size of all columns, in bytes.
@@ -64,11 +72,12 @@ impl InspectedFile {
 /// # Errors
 /// Where a file is not Parquet, cannot be read, or contradicts itself.
 pub async fn read_footers(table: &TableFiles) -> Result<Vec<InspectedFile>, ExportsError> {
+    let budget = AtomicUsize::new(KEPT_FOOTERS);
     // Boxed, so that the compiler can tell that a service may move this between threads.
     let footers: Vec<_> = table
         .files
         .iter()
-        .map(|file| read_footer(table, file).boxed())
+        .map(|file| read_footer(table, file, &budget).boxed())
         .collect();
     futures::stream::iter(footers)
         .buffered(CONCURRENT_FOOTERS)
@@ -76,18 +85,18 @@ pub async fn read_footers(table: &TableFiles) -> Result<Vec<InspectedFile>, Expo
         .await
 }
 
-async fn read_footer(table: &TableFiles, file: &DayFile) -> Result<InspectedFile, ExportsError> {
+async fn read_footer(table: &TableFiles, file: &DayFile, budget: &AtomicUsize) -> Result<InspectedFile, ExportsError> {
     let unreadable = |error: DataFusionError| ExportsError::Unreadable {
         table: table.name.clone(),
         file: table.location.display(&file.object.location),
         reason: error.strip_backtrace(),
     };
-    let footer = DFParquetMetadata::new(table.location.store.as_ref(), &file.object)
-        .fetch_metadata()
-        .await
-        .map_err(unreadable)?;
+    let object = DFParquetMetadata::new(table.location.store.as_ref(), &file.object);
+    let object = object.with_metadata_size_hint(Some(FOOTER_BYTES));
+    let footer = without_panic(object.fetch_metadata()).await.map_err(unreadable)?;
     let rows = row_count(table, file, &footer)?;
-    let exported = exported_schema(&footer).map_err(|error| unreadable(error.into()))?;
+    let exported = step_without_panic(|| exported_schema(&footer)).map_err(unreadable)?;
+    let exported = exported.map_err(|error| unreadable(error.into()))?;
     let is_lacking = |partition: &&Partition| exported.field_with_name(&partition.column).is_err();
     let partitions: Vec<Partition> = file.partitions.iter().filter(is_lacking).cloned().collect();
     let of_folders = partitions
@@ -99,11 +108,13 @@ async fn read_footer(table: &TableFiles, file: &DayFile) -> Result<InspectedFile
         .cloned()
         .chain(of_folders.map(Arc::new))
         .collect();
+    let kept = is_within(budget, footer.memory_size()).then(|| Arc::clone(&footer));
     Ok(InspectedFile {
         object: file.object.clone(),
         schema: Arc::new(Schema::new(fields)),
         partitions,
         rows,
+        row_groups: footer.num_row_groups(),
         perhaps_all_null: perhaps_all_null(&footer),
         uncompressed_bytes: footer
             .row_groups()
@@ -115,8 +126,14 @@ async fn read_footer(table: &TableFiles, file: &DayFile) -> Result<InspectedFile
             .iter()
             .flat_map(|group| group.columns())
             .all(has_sound_statistics),
-        footer: Arc::new(Footer::new(footer, &file.object)),
+        footer: Arc::new(Footer::new(&file.object, kept)),
     })
+}
+
+/// Takes `bytes` from what is left of a budget, where there are so many.
+fn is_within(budget: &AtomicUsize, bytes: usize) -> bool {
+    let take = |left: usize| left.checked_sub(bytes);
+    budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
 }
 
 /// The columns as a scan reads them. Spark's timestamps of 96 bits are microseconds: as nanoseconds, years before 1677 and
@@ -172,16 +189,54 @@ fn is_signed(column: &ColumnChunkMetaData) -> bool {
     is_number && !is_unsigned
 }
 
-/// Checks every file of a canonical table against the contract.
-pub fn check_contract(table: Table, files: &TableFiles, inspected: &[InspectedFile]) -> Result<(), ExportsError> {
+/// Checks every file of a canonical table against the contract, and says which columns that need not be there are perhaps
+/// only spelled otherwise.
+///
+/// # Errors
+/// Where a column is missing, stands twice, or has a type that the contract does not take.
+pub fn check_contract(
+    table: Table,
+    files: &TableFiles,
+    inspected: &[InspectedFile],
+) -> Result<Vec<ExportNote>, ExportsError> {
+    // The columns, with the files that have them so.
+    let mut misspelled: BTreeMap<(&str, String), Vec<String>> = BTreeMap::new();
     for file in inspected {
         let name = files.location.display(&file.object.location);
-        check_columns(table, &name, &with_nulls(&file.schema, &file.perhaps_all_null))?;
+        let schema = with_nulls(&file.schema, &file.perhaps_all_null);
+        check_columns(table, &name, &schema)?;
+        for column in misspelled_columns(table, &schema) {
+            misspelled.entry(column).or_default().push(name.clone());
+        }
     }
-    Ok(())
+    let note = |((column, found), names): ((&str, String), Vec<String>)| {
+        ExportNote::new(table.name(), misspelling(&some_of(&names), column, &found))
+    };
+    Ok(misspelled.into_iter().map(note).collect())
+}
+
+/// What is said of a column that need not be there, in place of which there is one of nearly its name.
+pub fn misspelling(source_name: &str, column: &str, found: &str) -> String {
+    format!(
+        "{source_name} has no column {column}, which then is NULL, but a column {found:?}; rename it in the export if it is meant"
+    )
+}
+
+/// The columns of the contract that need not be there and are not, each with one that is there under nearly its name.
+pub fn misspelled_columns(table: Table, found: &Schema) -> Vec<(&'static str, String)> {
+    let missing = table.columns().iter().filter(|column| {
+        let is_there = found.field_with_name(column.name).is_ok();
+        !column.required && !is_there
+    });
+    missing
+        .filter_map(|column| Some((column.name, similar_names(column.name, found).into_iter().next()?)))
+        .collect()
 }
 
 /// Checks the columns that `source_name` (a file or a staging query) gives for a canonical table.
+///
+/// # Errors
+/// Where a column is missing, stands twice, or has a type that the contract does not take.
 pub fn check_columns(table: Table, source_name: &str, found: &SchemaRef) -> Result<(), ExportsError> {
     if let Some(column) = column_twice(found) {
         return Err(ExportsError::ColumnTwice {
@@ -201,19 +256,11 @@ pub fn check_columns(table: Table, source_name: &str, found: &SchemaRef) -> Resu
                     field.data_type(),
                 ));
             }
-            Err(_) => {
+            Err(_) if column.required => {
                 let similar = similar_names(column.name, found);
-                if column.required {
-                    return Err(ExportsError::missing(table.name(), source_name, column, similar));
-                }
-                if let Some(name) = similar.first() {
-                    warn!(
-                        "table {table}: {source_name} has no column {}, which then is NULL, but a column {name:?}; \
-                         rename it in the export if it is meant",
-                        column.name
-                    );
-                }
+                return Err(ExportsError::missing(table.name(), source_name, column, similar));
             }
+            Err(_) => {}
         }
     }
     Ok(())

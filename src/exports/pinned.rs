@@ -23,6 +23,11 @@ pub struct PinnedFile {
 }
 
 impl PinnedFile {
+    /// All bytes of the file.
+    pub async fn whole(&self) -> object_store::Result<Bytes> {
+        self.read(0..self.object.size).await
+    }
+
     async fn read(&self, range: Range<u64>) -> object_store::Result<Bytes> {
         let options = GetOptions {
             range: Some(range.into()),

@@ -7,12 +7,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
 use datafusion::common::{DFSchema, Result, ScalarValue, Statistics, project_schema};
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::datasource::object_store::ObjectStoreUrl;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
@@ -28,6 +30,7 @@ use super::contract::Table;
 use super::footer::KnownFooters;
 use super::inspect::InspectedFile;
 use super::rows::{ExportedRowsExec, OutputColumn};
+use super::small_files::{RowsWanted, SmallFiles};
 use crate::ids::SnapshotDate;
 use crate::zone::Zone;
 
@@ -42,6 +45,8 @@ pub struct SnapshotTable {
     /// Files that write their columns alike, together.
     shapes: Vec<(Shape, Vec<ScannedFile>)>,
     zone: Zone,
+    /// The rows of files that are too small to be read for each scan, where they may be kept.
+    small_files: Option<SmallFiles>,
 }
 
 /// A file, and the day that it is of where the table has a column for it.
@@ -110,7 +115,39 @@ impl SnapshotTable {
             contract,
             shapes,
             zone,
+            small_files: None,
         }
+    }
+
+    /// The same table, whose rows the first scan may keep in memory where its files or row groups are many and small.
+    pub fn keeping_small_files(mut self) -> Self {
+        let are_small = SmallFiles::are(self.files().map(|file| &file.file));
+        let is_one_day = self.files().all(|file| file.date.is_none());
+        self.small_files = (are_small && is_one_day).then(SmallFiles::default);
+        self
+    }
+
+    fn files(&self) -> impl Iterator<Item = &ScannedFile> {
+        self.shapes.iter().flat_map(|(_, files)| files)
+    }
+
+    /// The rows of the table, where they are kept in memory.
+    async fn kept_rows(&self, session: &dyn Session) -> Result<Option<&[RecordBatch]>> {
+        let Some(small_files) = &self.small_files else {
+            return Ok(None);
+        };
+        let runtime = session.runtime_env();
+        let store = runtime.object_store(&self.store)?;
+        let wanted = RowsWanted {
+            schema: Arc::clone(&self.schema),
+            contract: self.contract,
+            zone: self.zone.clone(),
+        };
+        let files = self.files().map(|file| file.file.clone());
+        let tasks = session.config().target_partitions();
+        Ok(small_files
+            .rows(files, &store, &wanted, &runtime.memory_pool, tasks)
+            .await)
     }
 
     /// The plan that reads the columns `output` of the files of one shape.
@@ -283,8 +320,7 @@ impl TableProvider for SnapshotTable {
     }
 
     fn statistics(&self) -> Option<Statistics> {
-        let files = self.shapes.iter().flat_map(|(_, files)| files);
-        Some(statistics_of(files, &self.schema))
+        Some(statistics_of(self.files(), &self.schema))
     }
 
     async fn scan(
@@ -294,6 +330,14 @@ impl TableProvider for SnapshotTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
+        if let Some(rows) = self.kept_rows(session).await? {
+            let schema = Arc::clone(&self.schema);
+            return Ok(MemorySourceConfig::try_new_exec(
+                &[rows.to_vec()],
+                schema,
+                projection.cloned(),
+            )?);
+        }
         let output = project_schema(&self.schema, projection)?;
         let scans = self
             .shapes

@@ -12,7 +12,9 @@ use datafusion::parquet::file::properties::WriterProperties;
 use datafusion::parquet::file::statistics::Statistics;
 
 use crate::exports::write_spark_enrolment;
-use crate::support::{ENROLMENTS, TestExports, USERS, enrolments, select, write_parquet_with};
+use crate::support::{
+    ENROLMENTS, TestExports, USERS, enrolments, files_below, select, write_parquet, write_parquet_with,
+};
 
 /// The footer of a file.
 fn footer(path: &Path) -> ParquetMetaData {
@@ -223,5 +225,125 @@ mod scans {
         assert_eq!(explain(&alike), 1);
         let as_numbers = select("* replace (arrow_cast(active, 'UInt8') as active)", ENROLMENTS);
         assert_eq!(explain(&TestExports::small().part("enrolments", 1, &as_numbers)), 2);
+    }
+}
+
+mod small_files {
+    use super::*;
+
+    /// The small exports with 200 enrolments of `u1`, one in each batch and each in a file of its own.
+    fn of_many_files() -> TestExports {
+        let mut exports = TestExports::small();
+        for number in 0..200 {
+            exports = exports.part("enrolments", number, &enrolments(&enrolment(number)));
+        }
+        exports
+    }
+
+    fn enrolment(number: usize) -> String {
+        format!("('u1', 'c1', 'batch-{number:03}', '2026-10-01T00:00:00', true)")
+    }
+
+    /// The same enrolments in one file of usual row groups.
+    fn of_one_file() -> TestExports {
+        let rows: Vec<String> = (0..200).map(enrolment).collect();
+        TestExports::small().table("enrolments", &enrolments(&rows.join(", ")))
+    }
+
+    fn explained(exports: &TestExports) -> String {
+        exports.output(
+            "sql",
+            &[
+                "-c",
+                "explain select user_id, active from enrolments where batch_id = 'b1'",
+            ],
+        )
+    }
+
+    fn csv_of_nightly(exports: &TestExports) -> Vec<(String, Vec<u8>)> {
+        let (_out, day) = exports.nightly(&[]);
+        files_below(&day.join("csv"))
+    }
+
+    #[test]
+    fn many_files_are_read_once_and_give_the_same_reports() {
+        let (many, one) = (of_many_files(), of_one_file());
+        assert!(explained(&many).contains("partition_sizes="), "{}", explained(&many));
+        assert!(explained(&one).contains("file_groups="), "{}", explained(&one));
+        assert_eq!(many.report("batch-123", &[]), one.report("batch-123", &[]));
+        assert_eq!(csv_of_nightly(&many), csv_of_nightly(&one));
+        let sql = "select batch_id, enrolled_at, active from enrolments where batch_id > 'batch-190' order by 1";
+        let rows = |exports: &TestExports| exports.output("sql", &["-c", sql, "--format", "csv"]);
+        assert_eq!(rows(&many), rows(&one));
+    }
+
+    #[test]
+    fn so_are_many_row_groups() {
+        let (many, one) = (of_one_file(), of_one_file());
+        let rows: Vec<String> = (0..200).map(enrolment).collect();
+        let properties = WriterProperties::builder().set_max_row_group_row_count(Some(1)).build();
+        write_parquet_with(&many.file("enrolments"), &enrolments(&rows.join(", ")), properties);
+        assert!(footer(&many.file("enrolments")).num_row_groups() == 200);
+        assert!(explained(&many).contains("partition_sizes="), "{}", explained(&many));
+        assert_eq!(csv_of_nightly(&many), csv_of_nightly(&one));
+    }
+
+    #[test]
+    fn files_that_write_their_columns_otherwise_are_among_them() {
+        let as_numbers = |number| {
+            select(
+                "* replace (arrow_cast(active, 'UInt8') as active)",
+                &enrolments(&enrolment(number)),
+            )
+        };
+        let mut exports = of_many_files();
+        for number in [0, 7, 199] {
+            exports = exports.part("enrolments", number, &as_numbers(number));
+        }
+        let lacking = day_file(&exports, "state=KA/part-0.parquet");
+        write_parquet(&lacking, &enrolments(&enrolment(500)));
+        assert!(explained(&exports).contains("partition_sizes="));
+        let one = TestExports::small().table("enrolments", &{
+            let rows: Vec<String> = (0..200).chain([500]).map(enrolment).collect();
+            enrolments(&rows.join(", "))
+        });
+        assert_eq!(csv_of_nightly(&exports), csv_of_nightly(&one));
+    }
+
+    fn day_file(exports: &TestExports, path: &str) -> std::path::PathBuf {
+        let file = exports.file("enrolments").with_file_name(path);
+        fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+        file
+    }
+
+    #[test]
+    fn a_value_that_does_not_convert_is_named_with_its_file() {
+        let broken = select("* replace ('perhaps' as active)", &enrolments(&enrolment(77)));
+        let exports = of_many_files().part("enrolments", 77, &broken);
+        assert_each_command_says(
+            &exports,
+            &["table enrolments", "part-00077.parquet", "column active", "perhaps"],
+        );
+        // What no query reads, fails none.
+        let rows = exports.output(
+            "sql",
+            &["-c", "select count(batch_id) as n from enrolments", "--format", "csv"],
+        );
+        assert_eq!(rows, "n\n200\n");
+    }
+
+    #[test]
+    fn a_small_limit_of_memory_leaves_them_in_their_files() {
+        let exports = of_many_files();
+        let plan = exports.output(
+            "sql",
+            &[
+                "--memory-limit",
+                "100KB",
+                "-c",
+                "explain select user_id from enrolments",
+            ],
+        );
+        assert!(plan.contains("file_groups="), "{plan}");
     }
 }

@@ -42,7 +42,8 @@ fn told(exports: &TestExports) -> [String; 3] {
     [log, row.join("\n"), manifest["notes"].to_string()]
 }
 
-fn assert_told(exports: &TestExports, words: &[&str]) {
+/// Asserts that `check`, its log and the manifest each say all the words.
+pub fn assert_told(exports: &TestExports, words: &[&str]) {
     for text in told(exports) {
         for word in words {
             assert!(text.contains(word), "'{word}' is not in: {text}");
