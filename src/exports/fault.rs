@@ -22,6 +22,7 @@ use super::convert::{Unconvertible, canonical_array};
 use super::error::ExportsError;
 use super::inspect::exported_schema;
 use super::location::displayed;
+use super::panics::without_panic;
 use super::pinned::PinnedFile;
 use super::rows::OutputColumn;
 use crate::zone::Zone;
@@ -185,10 +186,11 @@ async fn fault_of(
     };
     let mut before = 0;
     loop {
-        let batch = match rows.try_next().await {
+        let next = async { rows.try_next().await.map_err(DataFusionError::from) };
+        let batch = match without_panic(next).await {
             Ok(None) => return None,
             Ok(Some(batch)) => batch,
-            Err(error) => return Some(unreadable(error.to_string())),
+            Err(error) => return Some(unreadable(error.strip_backtrace())),
         };
         if let (Some(column), Some(values)) = (contract, batch.columns().first())
             && let Err(value) = canonical_array(column, field, values, zone)

@@ -26,6 +26,7 @@ use futures::{FutureExt, Stream, StreamExt};
 use super::contract::Column;
 use super::convert::canonical_array;
 use super::fault::explained;
+use super::panics::step_without_panic;
 use crate::zone::Zone;
 
 /// Where one output column comes from.
@@ -242,7 +243,8 @@ impl Stream for ExportedRows {
                     return Poll::Ready(Some(Err(error)));
                 }
                 State::Reading => {
-                    let rows = match ready!(self.rows.poll_next_unpin(context)) {
+                    let polled = step_without_panic(|| self.rows.poll_next_unpin(context));
+                    let rows = match ready!(polled.unwrap_or_else(|panic| Poll::Ready(Some(Err(panic))))) {
                         None => {
                             self.state = State::Done;
                             continue;
