@@ -38,6 +38,20 @@ pub enum CatalogError {
     #[error("configuration: staging_settings.{name} cannot be '{value}'; known: {known}")]
     SettingValue { name: String, value: String, known: String },
     #[error(
+        "configuration: staging_settings.{setting} = '{value}' needs the raw table {table}, which the snapshot of {date} does not have; export it, or set {setting} = '{default}'"
+    )]
+    SettingNeedsTable {
+        setting: String,
+        value: String,
+        table: String,
+        date: SnapshotDate,
+        default: String,
+    },
+    #[error(
+        "configuration: staging_settings.consent = '{0}' needs a query report_consents beside the mapping's others; docs/mappings.md says what it gives"
+    )]
+    NoConsentQuery(String),
+    #[error(
         "the snapshot of {date} has no table of {holding}: one of the raw tables {tables} is needed; export the one of your release, or give --date"
     )]
     NoAlternative {
@@ -66,6 +80,7 @@ impl CatalogError {
                 | Self::MappingFile { .. }
                 | Self::UnknownSetting { .. }
                 | Self::SettingValue { .. }
+                | Self::NoConsentQuery(_)
                 | Self::Query(_)
         )
     }

@@ -42,14 +42,20 @@ fn schema_and_table(name: &str) -> (&str, &str) {
     name.split_once('.').unwrap_or((TABLE_SCHEMA, name))
 }
 
-/// A canonical table made by a staging query.
+/// A query of a mapping, with what it reads.
 #[derive(Debug)]
-pub struct Mapping {
-    pub table: Table,
+pub struct MappedQuery {
     query: Query,
     raw_tables: BTreeSet<String>,
     /// Queries beside it whose rows it reads like those of raw tables, each after those that it reads itself.
     steps: Vec<Query>,
+}
+
+/// A canonical table made by a staging query.
+#[derive(Debug)]
+pub struct Mapping {
+    pub table: Table,
+    pub made_by: MappedQuery,
 }
 
 /// The mappings that the configuration switches on: those of `staging`, and single ones of `[tables.NAME] sql`.
@@ -66,15 +72,8 @@ pub fn configured(config: &Config, queries: &Queries, session: &SessionContext) 
             (None, Some(name)) if staged.contains(table.name()) => format!("staging/{name}/{table}"),
             (None, _) => continue,
         };
-        let query = queries.get(&query_name)?;
-        let mut sources = Sources::default();
-        sources.add(&query, queries, session)?;
-        mappings.push(Mapping {
-            table,
-            query,
-            raw_tables: sources.raw_tables,
-            steps: sources.steps,
-        });
+        let made_by = MappedQuery::read(queries.get(&query_name)?, queries, session)?;
+        mappings.push(Mapping { table, made_by });
     }
     Ok(mappings)
 }
@@ -87,41 +86,51 @@ pub fn of_requests(
     session: &SessionContext,
     made: &[&str],
 ) -> Result<Option<Mapping>, CatalogError> {
-    let Some(staging) = &config.staging else {
+    let Some(mut made_by) = of_platform(REQUESTS, config, queries, session)? else {
         return Ok(None);
     };
-    let name = format!("staging/{staging}/{REQUESTS}");
-    if !queries.names(&format!("staging/{staging}")).contains(&name) {
-        return Ok(None);
-    }
-    let query = queries.get(&name)?;
-    let mut sources = Sources::default();
-    sources.add(&query, queries, session)?;
-    sources.raw_tables.retain(|table| !made.contains(&table.as_str()));
+    made_by.raw_tables.retain(|table| !made.contains(&table.as_str()));
     Ok(Some(Mapping {
         table: Table::DownloadEvents,
-        query,
-        raw_tables: sources.raw_tables,
-        steps: sources.steps,
+        made_by,
     }))
 }
 
-/// Every raw table that some mapping reads.
-pub fn raw_tables<'a>(mappings: impl IntoIterator<Item = &'a Mapping>) -> BTreeSet<String> {
-    let mappings = mappings.into_iter();
-    mappings
-        .flat_map(|mapping| mapping.raw_tables.iter().cloned())
-        .collect()
+/// The query `name` of the folder that `staging` names, where there is one.
+///
+/// # Errors
+/// Where the query, or one that it reads, cannot be read or parsed.
+pub fn of_platform(
+    name: &str,
+    config: &Config,
+    queries: &Queries,
+    session: &SessionContext,
+) -> Result<Option<MappedQuery>, CatalogError> {
+    let Some(staging) = &config.staging else {
+        return Ok(None);
+    };
+    let folder = format!("staging/{staging}");
+    let name = format!("{folder}/{name}");
+    if !queries.names(&folder).contains(&name) {
+        return Ok(None);
+    }
+    MappedQuery::read(queries.get(&name)?, queries, session).map(Some)
+}
+
+/// Every raw table that some query reads.
+pub fn raw_tables<'a>(mapped: impl IntoIterator<Item = &'a MappedQuery>) -> BTreeSet<String> {
+    let mapped = mapped.into_iter();
+    mapped.flat_map(|query| query.raw_tables.iter().cloned()).collect()
 }
 
 /// What the mappings' own files say of the raw tables.
 pub fn declared<'a>(
-    mappings: impl IntoIterator<Item = &'a Mapping>,
+    mapped: impl IntoIterator<Item = &'a MappedQuery>,
     queries: &Queries,
 ) -> Result<RawTables, CatalogError> {
     let mut tables = RawTables::default();
-    for mapping in mappings {
-        tables.add(&mapping.query.name, &mapping.raw_tables, queries)?;
+    for query in mapped {
+        tables.add(&query.query.name, &query.raw_tables, queries)?;
     }
     Ok(tables)
 }
@@ -134,7 +143,9 @@ pub fn table_of(files: &TableFiles) -> &str {
 /// Whether all days up to the snapshot's belong to a raw table: it is read for exported tables alone that arrive day by day.
 /// A table of requests holds all of them on each day.
 pub fn arrives_daily(mappings: &[Mapping], raw: &str) -> bool {
-    let readers = mappings.iter().filter(|mapping| mapping.raw_tables.contains(raw));
+    let readers = mappings
+        .iter()
+        .filter(|mapping| mapping.made_by.raw_tables.contains(raw));
     let mut arriving = readers.map(|mapping| mapping.table.arrives_daily()).peekable();
     arriving.peek().is_some() && arriving.all(|arrives| arrives)
 }
@@ -165,6 +176,37 @@ pub fn register_as_is(
     Ok(missing)
 }
 
+impl MappedQuery {
+    fn read(query: Query, queries: &Queries, session: &SessionContext) -> Result<Self, CatalogError> {
+        let mut sources = Sources::default();
+        sources.add(&query, queries, session)?;
+        Ok(Self {
+            query,
+            raw_tables: sources.raw_tables,
+            steps: sources.steps,
+        })
+    }
+
+    /// What the query makes, as it is. Its steps are tables only while it is planned: another query may have others of
+    /// their names.
+    ///
+    /// # Errors
+    /// Where the query, or a step, cannot be planned over the raw tables.
+    pub async fn rows(&self, parameters: &Parameters, session: &SessionContext) -> Result<DataFrame, CatalogError> {
+        let mut hidden = Vec::with_capacity(self.steps.len());
+        for step in &self.steps {
+            let rows = over_raw_tables(step, parameters, session).await?;
+            let former = replace_raw_table(session, &step.name, Some(rows.into_view()))?;
+            hidden.push((&step.name, former));
+        }
+        let rows = over_raw_tables(&self.query, parameters, session).await?;
+        for (name, former) in hidden {
+            replace_raw_table(session, name, former)?;
+        }
+        Ok(rows)
+    }
+}
+
 impl Mapping {
     /// Registers the canonical table as a view over the raw ones, typed and normalised like an exported table. The query may
     /// use the parameters of views, such as `$timezone` and `$as_of`.
@@ -180,37 +222,27 @@ impl Mapping {
 
     /// The name of its query.
     pub fn query_name(&self) -> &str {
-        &self.query.name
+        &self.made_by.query.name
     }
 
     /// Whether one of its raw tables has files in the snapshot.
     pub fn has_files(&self, snapshot: &Snapshot) -> bool {
-        let mut tables = self.raw_tables.iter();
+        let mut tables = self.made_by.raw_tables.iter();
         tables.any(|table| {
             let files = snapshot.tables.get(&raw_name(table));
             files.is_some_and(|files| !files.files.is_empty())
         })
     }
 
-    /// What the query makes, typed and normalised. Its steps are tables only while it is planned: another mapping may have
-    /// others of their names.
+    /// What the query makes, typed and normalised.
     pub async fn rows(
         &self,
         parameters: &Parameters,
         session: &SessionContext,
         zone: &Zone,
     ) -> Result<DataFrame, CatalogError> {
-        let mut hidden = Vec::with_capacity(self.steps.len());
-        for step in &self.steps {
-            let rows = over_raw_tables(step, parameters, session).await?;
-            let former = replace_raw_table(session, &step.name, Some(rows.into_view()))?;
-            hidden.push((&step.name, former));
-        }
-        let rows = over_raw_tables(&self.query, parameters, session).await?;
-        for (name, former) in hidden {
-            replace_raw_table(session, name, former)?;
-        }
-        canonical(rows, &self.query.source, self.table, zone)
+        let rows = self.made_by.rows(parameters, session).await?;
+        canonical(rows, &self.made_by.query.source, self.table, zone)
     }
 }
 

@@ -4,8 +4,10 @@
 //! exports have other shapes) and the views of `queries/`. What the rows mean is said in the SQL, not here.
 
 mod barrier;
+mod consents;
 mod error;
 mod mapping;
+mod mappings;
 mod raw_tables;
 mod telemetry;
 mod views;
@@ -38,7 +40,7 @@ use crate::ids::SnapshotDate;
 use crate::queries::{Parameters, Queries, Query};
 use crate::telemetry::TelemetryFile;
 use crate::zone::Zone;
-use mapping::Mapping;
+use mappings::Mappings;
 pub use raw_tables::MappingUsed;
 use raw_tables::{RawTables, with_settings};
 pub use telemetry::is_telemetry;
@@ -62,6 +64,8 @@ pub struct Catalog {
     pub mapping: Option<MappingUsed>,
     /// Why the mail addresses of `users` cannot be written to, where its mapping says so.
     pub unusable_addresses: Option<String>,
+    /// Whether reports show personal details of those alone who consent.
+    pub requires_consent: bool,
     /// Where temporary files go.
     pub temp_folder: PathBuf,
     exports: Arc<Exports>,
@@ -104,27 +108,21 @@ impl Catalog {
             temp_dir: config.temp_folder(),
             cluster,
         })?;
-        let mappings = mapping::configured(config, &queries, &session)?;
-        let requests = mapping::of_requests(config, &queries, &session, &telemetry::MADE)?;
-        let raw_tables = mapping::declared(mappings.iter().chain(&requests), &queries)?;
-        let settings = raw_tables.settings(&config.staging_settings)?;
-        let folders = table_folders(config, &root, &mappings, requests.as_ref(), &raw_tables)?;
+        let mappings = Mappings::configured(config, &queries, &session)?;
+        let folders = table_folders(config, &root, &mappings)?;
         let telemetry = Telemetry::find(config, &root).await?;
         let exports = Arc::new(Exports::new(root, folders, config.success_marker));
         let snapshot = exports.open(config.date).await?;
-        raw_tables.check_alternatives(&snapshot, mapping::raw_name)?;
+        mappings.check(&snapshot)?;
         let mut catalog = Self {
             session,
             date: snapshot.date,
             inputs: Vec::new(),
             notes: snapshot.notes.clone(),
             telemetry,
-            mapping: (!mappings.is_empty()).then(|| MappingUsed {
-                name: raw_tables.names(),
-                settings: settings.clone(),
-                ..MappingUsed::default()
-            }),
-            unusable_addresses: unusable_addresses(&mappings, &raw_tables),
+            mapping: mappings.used(),
+            unusable_addresses: mappings.unusable_addresses(),
+            requires_consent: mappings.consents.is_some(),
             temp_folder: config.temp_folder(),
             exports,
             zone: config.timezone.clone(),
@@ -135,27 +133,19 @@ impl Catalog {
         for note in &snapshot.notes {
             tracing::warn!("{note}");
         }
-        catalog.register_files(&snapshot, config, &raw_tables).await?;
+        catalog.register_files(&snapshot, config, &mappings.raw_tables).await?;
         for note in &catalog.notes[snapshot.notes.len()..] {
             tracing::warn!("{note}");
         }
         if let Some(used) = &catalog.mapping {
             used.log_once();
         }
-        let parameters = with_settings(&catalog.parameters, &settings);
-        let zone = &config.timezone;
-        for mapping in &mappings {
-            mapping.register(&catalog.session, &parameters, zone).await?;
-        }
-        telemetry::register(&catalog, zone).await?;
-        if let Some(requests) = requests.filter(|requests| requests.has_files(&snapshot)) {
-            telemetry::add_requests(&catalog, &requests, &parameters, zone).await?;
-        }
+        catalog.register_mapped(&mappings, &snapshot).await?;
         let has_batches = snapshot
             .tables
             .get(Table::Batches.name())
             .is_some_and(|table| !table.files.is_empty())
-            || mappings.iter().any(|mapping| mapping.table == Table::Batches);
+            || mappings.make(Table::Batches);
         views::register(&catalog, has_batches).await?;
         tracing::info!(
             "opened the snapshot of {} ({} files, and {} of telemetry)",
@@ -185,8 +175,21 @@ impl Catalog {
         name: &str,
         more: impl FnOnce(Parameters) -> Parameters,
     ) -> Result<DataFrame, CatalogError> {
-        let query = self.queries.get(name)?;
-        Ok(query.plan(&self.session, &more(self.parameters.clone())).await?)
+        self.plan(&self.queries.get(name)?, &more(self.parameters.clone()))
+            .await
+    }
+
+    /// Plans a query over this snapshot. Where consent is required, the details of enrolments are those that it lets
+    /// reports show, so that the view and all that read it have no others.
+    ///
+    /// # Errors
+    /// Where the query cannot be planned.
+    pub async fn plan(&self, query: &Query, parameters: &Parameters) -> Result<DataFrame, CatalogError> {
+        let rows = query.plan(&self.session, parameters).await?;
+        if self.requires_consent && query.name == consents::ENROLMENT_DETAILS {
+            return consents::consented(self, rows).await;
+        }
+        Ok(rows)
     }
 
     /// The query `layer/name` over one table alone, whose partitions and their order it keeps.
@@ -267,6 +270,23 @@ impl Catalog {
         }
         let malformed = self.telemetry.files().filter_map(|(_, file)| file.outcome());
         Ok(malformed.map(|outcome| outcome.malformed).sum())
+    }
+
+    /// Registers what mappings make, and telemetry, whose clicks they may read.
+    async fn register_mapped(&self, mappings: &Mappings, snapshot: &Snapshot) -> Result<(), CatalogError> {
+        let parameters = with_settings(&self.parameters, &mappings.settings);
+        for mapping in &mappings.tables {
+            mapping.register(&self.session, &parameters, &self.zone).await?;
+        }
+        telemetry::register(self, &self.zone).await?;
+        let requests = mappings.requests.as_ref();
+        if let Some(requests) = requests.filter(|requests| requests.has_files(snapshot)) {
+            telemetry::add_requests(self, requests, &parameters, &self.zone).await?;
+        }
+        match &mappings.consents {
+            Some(decisions) => consents::register(self, decisions, &parameters).await,
+            None => Ok(()),
+        }
     }
 
     async fn register_files(
@@ -361,11 +381,6 @@ impl Catalog {
     }
 }
 
-fn unusable_addresses(mappings: &[Mapping], raw_tables: &RawTables) -> Option<String> {
-    let users = mappings.iter().find(|mapping| mapping.table == Table::Users)?;
-    raw_tables.unusable_addresses(users.query_name()).map(str::to_owned)
-}
-
 #[cfg(feature = "cluster")]
 fn connect(options: &ClusterOptions) -> Result<Arc<Cluster>, EngineError> {
     Cluster::connect(options, crate::exports::plan_nodes(), [nonblank()])
@@ -382,13 +397,7 @@ fn history_name(table: Table) -> String {
 }
 
 /// Where to look for every table that the snapshot needs: canonical ones, and the raw ones that mappings read.
-fn table_folders(
-    config: &Config,
-    root: &Location,
-    mappings: &[Mapping],
-    requests: Option<&Mapping>,
-    raw_tables: &RawTables,
-) -> Result<Vec<TableFolder>, CatalogError> {
+fn table_folders(config: &Config, root: &Location, mappings: &Mappings) -> Result<Vec<TableFolder>, CatalogError> {
     let folder = |sql_name: String, export_name: &str, required, arrives_daily| -> Result<TableFolder, CatalogError> {
         let path = config.tables.get(export_name).and_then(|table| table.path.as_deref());
         Ok(TableFolder {
@@ -401,7 +410,7 @@ fn table_folders(
     };
     let mut folders = Vec::new();
     for table in Table::ALL {
-        if !mappings.iter().any(|mapping| mapping.table == table) {
+        if !mappings.make(table) {
             folders.push(folder(
                 table.name().to_owned(),
                 table.name(),
@@ -410,10 +419,10 @@ fn table_folders(
             )?);
         }
     }
-    for raw in mapping::raw_tables(mappings.iter().chain(requests)) {
+    for raw in mapping::raw_tables(mappings.queries()) {
         let is_exported = config.tables.get(&raw).is_some_and(|table| table.required);
-        let required = is_exported || !raw_tables.may_be_missing(&raw);
-        let arrives_daily = mapping::arrives_daily(mappings, &raw);
+        let required = is_exported || !mappings.raw_tables.may_be_missing(&raw);
+        let arrives_daily = mapping::arrives_daily(&mappings.tables, &raw);
         folders.push(folder(mapping::raw_name(&raw), &raw, required, arrives_daily)?);
     }
     for (name, path) in &config.other_tables {

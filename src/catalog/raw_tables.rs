@@ -61,6 +61,9 @@ struct OneOf {
 struct Setting {
     /// What may be chosen; the first is the default.
     values: Vec<String>,
+    /// By value, the raw tables without which it cannot be chosen, although the site may lack them otherwise.
+    #[serde(default)]
+    needs: BTreeMap<String, Vec<String>>,
 }
 
 /// The types that missing columns can have.
@@ -109,6 +112,20 @@ impl ColumnType {
             Self::NumberMap => map(DataType::Float64),
         }
     }
+}
+
+impl MappingFile {
+    /// The raw table, and the releases that have it where that is said.
+    fn with_releases(&self, table: &str) -> String {
+        let said = self.tables.get(table).filter(|table| !table.releases.is_empty());
+        said.map_or_else(|| table.to_owned(), |said| format!("{table} ({})", said.releases))
+    }
+}
+
+/// Whether the snapshot has files of the table of that name.
+fn has_files(snapshot: &Snapshot, name: &str) -> bool {
+    let files = snapshot.tables.get(name);
+    files.is_some_and(|files| !files.files.is_empty())
 }
 
 /// What a mapping found in a snapshot and what it was told; for the log, `check` and the manifest.
@@ -224,24 +241,47 @@ impl RawTables {
         snapshot: &Snapshot,
         raw_name: impl Fn(&str) -> String,
     ) -> Result<(), CatalogError> {
-        let is_there = |table: &String| {
-            let files = snapshot.tables.get(&raw_name(table));
-            files.is_some_and(|files| !files.files.is_empty())
-        };
+        let is_there = |table: &String| has_files(snapshot, &raw_name(table));
         for file in self.files.values() {
             for group in &file.one_of {
                 let is_read = group.tables.iter().any(|table| self.readers.contains_key(table));
                 if !is_read || group.tables.iter().any(is_there) {
                     continue;
                 }
-                let names = group.tables.iter().map(|table| {
-                    let said = file.tables.get(table).filter(|table| !table.releases.is_empty());
-                    said.map_or_else(|| table.clone(), |said| format!("{table} ({})", said.releases))
-                });
+                let names = group.tables.iter().map(|table| file.with_releases(table));
                 return Err(CatalogError::NoAlternative {
                     date: snapshot.date,
                     tables: names.collect::<Vec<_>>().join(", "),
                     holding: group.holding.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that the snapshot has the raw tables that the chosen `settings` need.
+    ///
+    /// # Errors
+    /// Names the setting and a table that is lacking.
+    pub fn check_needs(
+        &self,
+        settings: &BTreeMap<String, String>,
+        snapshot: &Snapshot,
+        raw_name: impl Fn(&str) -> String,
+    ) -> Result<(), CatalogError> {
+        for file in self.files.values() {
+            for (name, setting) in &file.settings {
+                let Some(value) = settings.get(name) else { continue };
+                let mut needed = setting.needs.get(value).into_iter().flatten();
+                let Some(table) = needed.find(|table| !has_files(snapshot, &raw_name(table))) else {
+                    continue;
+                };
+                return Err(CatalogError::SettingNeedsTable {
+                    setting: name.clone(),
+                    value: value.clone(),
+                    table: file.with_releases(table),
+                    date: snapshot.date,
+                    default: setting.values.first().cloned().unwrap_or_default(),
                 });
             }
         }

@@ -7,7 +7,7 @@ use datafusion::dataframe::DataFrame;
 use datafusion::prelude::{Expr, col, lit};
 
 use super::error::CatalogError;
-use super::{Catalog, mapping, telemetry};
+use super::{Catalog, consents, mapping, telemetry};
 use crate::config::{Config, UnknownUsers};
 use crate::engine::copies::{MAY_BE_COPY, Neighbours, split_by_copies, split_in_time};
 use crate::engine::{EngineError, cluster_of, kept};
@@ -28,7 +28,7 @@ const VIEWS: [&str; 21] = [
     DOWNLOAD_REQUESTS,
     "staging/distinct_deliveries",
     "reports/report_batches",
-    "reports/enrolment_details",
+    consents::ENROLMENT_DETAILS,
     "reports/course_progress_report",
     "metrics/numbered_batches",
     "metrics/numbered_downloads_by_day",
@@ -100,7 +100,8 @@ pub const DISTINCT_DELIVERIES: &str = "distinct_deliveries";
 
 /// The query of a view.
 pub fn query_of(view: &str) -> Option<&'static str> {
-    VIEWS.into_iter().find(|query| query.rsplit('/').next() == Some(view))
+    let mut queries = VIEWS.into_iter().chain([consents::QUERY]);
+    queries.find(|query| query.rsplit('/').next() == Some(view))
 }
 
 /// Whether a table of that name would stand in the way of a view, or of a table that is made.

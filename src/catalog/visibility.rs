@@ -16,6 +16,7 @@ use datafusion::logical_expr::{Expr, col, in_list, lit, when};
 use datafusion::scalar::ScalarValue;
 
 use super::barrier::behind_barrier;
+use super::consents::DISTINCT_CONSENTS;
 use super::views::{self, DISTINCT_DELIVERIES};
 use super::{Catalog, CatalogError, history_name};
 use crate::engine::{EngineError, TABLE_SCHEMA, empty_beside, share_tables};
@@ -65,11 +66,15 @@ impl Catalog {
                 seen.add(&history, rows_of(self, &history, table, visibility).await?)?;
             }
         }
-        let deliveries = match tenants {
-            None => table_of(self, DISTINCT_DELIVERIES).await?,
-            Some(_) => behind_barrier(of_visible_batches(self, DISTINCT_DELIVERIES, visibility).await?),
-        };
-        seen.add(DISTINCT_DELIVERIES, deliveries)?;
+        // Views over tables that are not there.
+        let consents = self.requires_consent.then_some(DISTINCT_CONSENTS);
+        for view in std::iter::once(DISTINCT_DELIVERIES).chain(consents) {
+            let rows = match tenants {
+                None => table_of(self, view).await?,
+                Some(_) => behind_barrier(of_visible_batches(self, view, visibility).await?),
+            };
+            seen.add(view, rows)?;
+        }
         match views_users(self, visibility).await? {
             None => views::register(&seen, true).await?,
             Some(users) => seen.register_views_over(users).await?,

@@ -52,6 +52,13 @@ pub async fn run(arguments: NightlyArguments) -> anyhow::Result<()> {
             made.manifest.timings.seconds
         );
     }
+    if let Some(consent) = &counts.consent {
+        tracing::info!(
+            "consent: {} rows show nothing personal, {} enrolments of other organisations are left out",
+            consent.hidden_details,
+            consent.left_out
+        );
+    }
     let rejected = counts.without_user_id + counts.without_batch_id;
     if rejected > 0 {
         tracing::warn!(

@@ -17,7 +17,7 @@ use crate::exports::{Location, Table};
 use crate::hex::hex;
 use crate::ids::{BatchId, UserId};
 use crate::nightly::{Published, PublishedError};
-use crate::report::{ReportError, report_of_batch};
+use crate::report::{ConsentCounts, ReportError, count_consents, report_of_batch};
 
 /// Bytes of the digest that stands for a source.
 const FINGERPRINT_BYTES: usize = 16;
@@ -188,6 +188,14 @@ impl Current {
         };
         let unknown_users = published.csv_of_batch(batch).and_then(|file| file.unknown_users());
         Ok((published.report_of_batch(batch).await?, unknown_users))
+    }
+
+    /// What consent changes in a batch's report; nothing where it is not required.
+    ///
+    /// # Errors
+    /// Where it cannot be counted.
+    pub async fn consents_of(&self, batch: &BatchId) -> Result<ConsentCounts, SourceError> {
+        Ok(count_consents(self.catalog(), Some(batch)).await?.unwrap_or_default())
     }
 
     /// The mail address that the `users` export has of a person.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalog::MappingUsed;
 use crate::config::ReportConfig;
 use crate::ids::SnapshotDate;
+use crate::report::ConsentCounts;
 use crate::telemetry::TelemetryFile;
 
 /// The format of the manifest; incremented when a field changes its meaning.
@@ -36,7 +37,7 @@ pub struct Manifest {
 }
 
 /// Row counts. `enrolments_read` is the sum of all others but `reported_unknown_users`, `batches`, `empty_batches`,
-/// `malformed_telemetry` and `left_out_by_day`.
+/// `malformed_telemetry`, `left_out_by_day` and `consent`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     pub enrolments_read: u64,
@@ -46,7 +47,8 @@ pub struct Counts {
     pub without_user_id: u64,
     pub without_batch_id: u64,
     pub not_active: u64,
-    /// Active rows that another row of the same user and batch replaced, or whose unknown user was omitted as configured.
+    /// Active rows that another row of the same user and batch replaced, whose unknown user was omitted as configured, or
+    /// that consent leaves out.
     pub superseded_or_omitted: u64,
     pub batches: u64,
     /// Batches whose report has no rows.
@@ -57,6 +59,9 @@ pub struct Counts {
     /// Clicks and deliveries before 2000, which the ratio by day leaves out.
     #[serde(default)]
     pub left_out_by_day: u64,
+    /// What consent changes, where it is required.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<ConsentCounts>,
 }
 
 /// Enrolments of one batch that were rejected for one reason.

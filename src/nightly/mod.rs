@@ -34,7 +34,9 @@ use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::engine::{Cluster, cluster_of};
 use crate::exports::Location;
-use crate::report::{AllReports, CsvStyle, EnrolmentCounts, can_assemble, count_enrolments};
+use crate::report::{
+    AllReports, ConsentCounts, CsvStyle, EnrolmentCounts, can_assemble, count_consents, count_enrolments,
+};
 use crate::zone::Zone;
 use manifest::{Counts, FORMAT_VERSION, FileEntry, InputEntry, Manifest, Timings, Versions};
 use staged::OutputFolder;
@@ -155,6 +157,7 @@ impl Run<'_> {
         let counts = Counts {
             malformed_telemetry: catalog.count_malformed_telemetry().await?,
             left_out_by_day: measured.left_out_by_day,
+            consent: measured.consent,
             ..accounts::counts(measured.enrolments, &files)
         };
         let rejected = accounts::rejected(catalog, &counts).await?;
@@ -221,6 +224,7 @@ impl Run<'_> {
         let measured = Measured {
             enrolments: count_enrolments(self.catalog).await?,
             left_out_by_day: ratios.left_out,
+            consent: count_consents(self.catalog, None).await?,
         };
         Ok((files, measured))
     }
@@ -239,6 +243,7 @@ impl Run<'_> {
 struct Measured {
     enrolments: EnrolmentCounts,
     left_out_by_day: u64,
+    consent: Option<ConsentCounts>,
 }
 
 /// The manifest entries of all files that were read.

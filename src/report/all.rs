@@ -49,7 +49,7 @@ enum Source {
         batches: Batches,
         groups: VecDeque<Range<usize>>,
     },
-    /// One group, made by a site's own queries; false once it was taken.
+    /// One group, made by the queries; false once it was taken.
     Queried(bool),
 }
 
@@ -84,7 +84,7 @@ impl<'a> AllReports<'a> {
                 groups,
             }
         } else {
-            tracing::info!("the site has its own report queries; they run as they are");
+            tracing::info!("the report queries run as they are: the site has its own, or consent is required");
             Source::Queried(true)
         };
         Ok(Self { catalog, source })
@@ -249,7 +249,8 @@ pub async fn count_enrolments(catalog: &Catalog) -> Result<EnrolmentCounts, Repo
     })
 }
 
-fn number(rows: &[RecordBatch], name: &'static str) -> Result<u64, ReportError> {
+/// The number in the first row of a query's answer.
+pub(super) fn number(rows: &[RecordBatch], name: &'static str) -> Result<u64, ReportError> {
     let column = rows.first().and_then(|rows| rows.column_by_name(name));
     let numbers = column.and_then(|column| column.as_primitive_opt::<Int64Type>());
     let value = numbers.ok_or(ReportError::MissingColumn(name))?.value(0);

@@ -7,6 +7,7 @@
 mod all;
 mod assembly;
 mod columns;
+mod consent;
 mod csv;
 mod error;
 mod groups;
@@ -18,6 +19,7 @@ mod xlsx;
 
 pub use all::{ALL_REPORTS, AllReports, EnrolmentCounts, ReportBatch, ReportGroup, count_enrolments};
 pub use columns::{COLUMNS, ReportColumn};
+pub use consent::{ConsentCounts, count_consents};
 pub use csv::{CsvStyle, CsvWriter, is_formula};
 pub use error::ReportError;
 pub use rows::{ReportRows, unknown_users};
@@ -33,7 +35,8 @@ use crate::catalog::Catalog;
 use crate::engine::{EngineError, cluster_of};
 use crate::ids::BatchId;
 
-/// The queries whose rows [`assembly`] makes without running them. Where a site replaces one of them, the queries run.
+/// The queries whose rows [`assembly`] makes without running them. Where a site replaces one of them, or consent is
+/// required, the queries run.
 const ASSEMBLED: [&str; 10] = [
     "staging/distinct_users",
     "staging/distinct_enrolments",
@@ -50,9 +53,10 @@ const ASSEMBLED: [&str; 10] = [
 /// Record batches that are buffered ahead of the writer.
 const BATCHES_AHEAD: usize = 2;
 
-/// Whether the reports of a catalog can be assembled: it must use the built-in queries.
+/// Whether the reports of a catalog can be assembled: it must use the built-in queries. What consent lets reports show
+/// depends on user and batch together, so the queries decide it.
 pub fn can_assemble(catalog: &Catalog) -> bool {
-    catalog.are_built_in(&ASSEMBLED)
+    !catalog.requires_consent && catalog.are_built_in(&ASSEMBLED)
 }
 
 /// The rows of one batch, ordered by User ID.

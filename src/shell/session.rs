@@ -93,8 +93,7 @@ impl Session {
     /// Starts a query of `queries/`.
     pub async fn start_query(&self, query: &Query) -> Result<Answer, ShellError> {
         query.check_parameters(&self.parameters, self.given.iter().map(|given| given.name.as_str()))?;
-        self.run(query.plan(&self.catalog.session, &self.parameters).await?)
-            .await
+        self.run(self.catalog.plan(query, &self.parameters).await?).await
     }
 
     /// Binds parameters in a plan. A prepared statement gets its values when it is executed.

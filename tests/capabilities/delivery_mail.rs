@@ -13,6 +13,7 @@ use pragati::delivery::person::{Person, Roles};
 use pragati::delivery::request::{
     Deliver, Failure, FailureCause, FileFormat, NoticeState, ReportFile, Request, RequestId, Status,
 };
+use pragati::report::ConsentCounts;
 use pragati::zone::Zone;
 use tempfile::NamedTempFile;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -109,6 +110,7 @@ impl Delivery {
         MailContext {
             batch: Some(&self.batch),
             link: self.link.as_ref(),
+            consent: ConsentCounts::default(),
         }
     }
 

@@ -70,6 +70,7 @@ mod sql;
 mod stores;
 mod sunbird;
 mod sunbird_cases;
+mod sunbird_consent;
 mod support;
 mod telemetry;
 mod terminal;

@@ -164,8 +164,8 @@ fn what_an_export_lacks_is_said() {
     mapping sunbird: missing tables (read as empty): content_hierarchy, hierarchy_relations,
     job_request, user_declarations, user_organisation; missing columns (read as NULL):
     course_batch.end_date, course_batch.start_date, organisation.istenant,
-    organisation.organisationtype, user.profilelocation, user_enrolments.enrolled_date; percent = down;
-    school_first = membership
+    organisation.organisationtype, user.profilelocation, user_enrolments.enrolled_date; consent = off;
+    percent = down; school_first = membership
     ");
     let log = String::from_utf8(check.stderr).expect("UTF-8");
     assert_eq!(log.matches("missing tables").count(), 1, "{log}");

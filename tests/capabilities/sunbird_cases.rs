@@ -83,6 +83,15 @@ cases! {
     declared_school_before_membership
     maps_and_lists_as_cqlsh_writes_them
     deleted_user_whose_names_are_left
+    consent_is_not_asked_for_unless_the_site_says_so
+    consent_is_active_for_course_and_organisation
+    consent_at_the_same_time_as_its_withdrawal
+    consent_of_a_course_that_does_not_ask
+    consent_to_the_custodian
+    users_of_other_organisations_in_a_course_of_the_batch_s
+    users_of_other_organisations_in_a_course_of_another
+    consent_to_a_batch_of_no_organisation
+    consent_as_cqlsh_writes_it
 }
 
 #[test]
@@ -120,7 +129,7 @@ fn all() -> Cases {
 }
 
 /// The case's exports, with a configuration, and the report that is right.
-fn exports_of(name: &str) -> (TestExports, Vec<String>) {
+pub fn exports_of(name: &str) -> (TestExports, Vec<String>) {
     let mut file = all();
     let place = file.cases.iter().position(|case| case.case == name);
     let case = file.cases.swap_remove(place.expect("a case of that name"));

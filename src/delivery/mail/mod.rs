@@ -30,6 +30,7 @@ pub use file_name::report_file_name;
 use super::access::BatchFacts;
 use super::request::{ReportFile, Request};
 use crate::config::{ConfigError, MailConfig};
+use crate::report::ConsentCounts;
 use crate::zone::Zone;
 use attachment::{Attachment, AttachmentRules, attach};
 use connection::MailToSend;
@@ -52,6 +53,8 @@ pub struct MailContext<'a> {
     pub batch: Option<&'a BatchFacts>,
     /// Where the file can be fetched, and until when; none where the service has no public address.
     pub link: Option<&'a Link>,
+    /// What consent changes in the report.
+    pub consent: ConsentCounts,
 }
 
 /// An authenticated download.

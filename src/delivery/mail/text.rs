@@ -81,6 +81,8 @@ impl Templates {
         let values = context! {
             rows => file.rows,
             unknown_users => file.unknown_users,
+            hidden_details => context.consent.hidden_details,
+            left_out => context.consent.left_out,
             handed_over,
             attachment => attachment.map(|attachment| attachment.name.clone()),
             size => bytesize::ByteSize::b(file.bytes).display().si().to_string(),
@@ -169,6 +171,7 @@ mod tests {
     use crate::delivery::access::BatchFacts;
     use crate::delivery::person::{Person, Roles};
     use crate::delivery::request::{Deliver, Failure, FileFormat, NoticeState, Status};
+    use crate::report::ConsentCounts;
 
     fn request() -> Request {
         let at = |text: &str| text.parse::<DateTime<Utc>>().expect("a time");
@@ -255,6 +258,7 @@ mod tests {
         let context = MailContext {
             batch: Some(&batch),
             link,
+            consent: ConsentCounts::default(),
         };
         let attachment = packing.map(attached);
         let mail = templates().report(&request(), &file(rows, unknown_users), attachment.as_ref(), context);
@@ -272,6 +276,7 @@ mod tests {
         let context = MailContext {
             batch: Some(&batch),
             link,
+            consent: ConsentCounts::default(),
         };
         templates().failure(&request, context).expect("a mail")
     }
@@ -329,6 +334,47 @@ mod tests {
     }
 
     #[test]
+    fn what_consent_keeps_out_is_said() {
+        let written = |hidden_details, left_out| {
+            let context = MailContext {
+                batch: None,
+                link: None,
+                consent: ConsentCounts {
+                    hidden_details,
+                    left_out,
+                },
+            };
+            let attached = attached(Packing::Plain);
+            let mail = templates().report(&request(), &file(9, 0), Some(&attached), context);
+            let mail = mail.expect("a mail");
+            let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+            (words(&mail.plain), words(&mail.html))
+        };
+        for (hidden_details, left_out, expected) in [
+            (
+                1,
+                0,
+                "One row shows no name, mail address, phone number or external ID, because the learner has",
+            ),
+            (
+                5,
+                0,
+                "5 rows show no name, mail address, phone number or external ID, because the learners have",
+            ),
+            (0, 1, "One learner of another organisation is not listed"),
+            (2, 7, "7 learners of other organisations are not listed"),
+        ] {
+            let (plain, html) = written(hidden_details, left_out);
+            assert!(plain.contains(expected), "{plain}");
+            assert!(html.contains(expected), "{html}");
+        }
+        let (plain, html) = written(0, 0);
+        for said in [plain, html] {
+            assert!(!said.contains("consent") && !said.contains("listed"), "{said}");
+        }
+    }
+
+    #[test]
     fn failures_in_words_that_a_mentor_understands() {
         insta::assert_snapshot!(written(&failure(FailureCause::MailUnconfirmed, Some(&link()))));
         insta::assert_snapshot!(failure(FailureCause::MailRefused, Some(&link())).plain);
@@ -366,6 +412,7 @@ mod tests {
         let context = MailContext {
             batch: Some(&facts),
             link: None,
+            consent: ConsentCounts::default(),
         };
         let mail = templates()
             .report(&request(), &file(1, 0), Some(&attached(Packing::Plain)), context)

@@ -12,6 +12,7 @@ use super::super::source::Current;
 use super::super::store::{Held, LEASE, Lease, StoreError};
 use super::Workshop;
 use super::backoff::next_try;
+use crate::report::ConsentCounts;
 
 /// The time that a report may take to be made: much longer than the largest one needs, and much less than for ever.
 const TIME_TO_MAKE: Duration = Duration::from_secs(10 * 60);
@@ -108,10 +109,17 @@ async fn attempt(shop: &Workshop, lease: &Lease) -> Result<Outcome, StoreError> 
     // Before there is a file, so that one whose request never hears of it is removed some day.
     let path = path_of(&current, batch, request.format);
     shop.store.note_file(&path, Utc::now()).await?;
-    let making = shop.files.make(&current, batch, request.format);
+    let making = async {
+        let file = shop.files.make(&current, batch, request.format).await?;
+        let consent = match request.deliver {
+            Deliver::Download => ConsentCounts::default(),
+            Deliver::Email => current.consents_of(&request.batch_id).await?,
+        };
+        Ok::<_, FilesError>((file, consent))
+    };
     let made = tokio::time::timeout(TIME_TO_MAKE, making).await;
-    let file = match made.unwrap_or(Err(FilesError::TooSlow { limit: TIME_TO_MAKE })) {
-        Ok(file) => file,
+    let (file, consent) = match made.unwrap_or(Err(FilesError::TooSlow { limit: TIME_TO_MAKE })) {
+        Ok(made) => made,
         Err(error) => return Ok(not_made(shop, &error).await),
     };
     if shop.store.file_made(&lease.token, &file).await? == Held::No {
@@ -119,7 +127,7 @@ async fn attempt(shop: &Workshop, lease: &Lease) -> Result<Outcome, StoreError> 
     }
     match request.deliver {
         Deliver::Download => Ok(Outcome::Done(Status::Ready)),
-        Deliver::Email => Ok(send(shop, lease, batch, &file).await),
+        Deliver::Email => Ok(send(shop, lease, batch, &file, consent).await),
     }
 }
 
@@ -164,7 +172,13 @@ async fn not_made(shop: &Workshop, error: &FilesError) -> Outcome {
     Outcome::NotNow(failure)
 }
 
-async fn send(shop: &Workshop, lease: &Lease, batch: &BatchFacts, file: &ReportFile) -> Outcome {
+async fn send(
+    shop: &Workshop,
+    lease: &Lease,
+    batch: &BatchFacts,
+    file: &ReportFile,
+    consent: ConsentCounts,
+) -> Outcome {
     let request = &lease.request;
     let unavailable = |words: String| {
         Outcome::NotNow(Failure {
@@ -183,6 +197,7 @@ async fn send(shop: &Workshop, lease: &Lease, batch: &BatchFacts, file: &ReportF
     let context = MailContext {
         batch: Some(batch),
         link: link.as_ref(),
+        consent,
     };
     let sent = mailer
         .send_report(request, file, copy.path(), context, may_hand_over(shop, lease))

@@ -7,6 +7,7 @@ use super::super::store::{Held, Lease, StoreError};
 use super::Workshop;
 use super::backoff::next_try;
 use super::deliver::may_hand_over;
+use crate::report::ConsentCounts;
 
 /// A notice that could not be sent for so long after the deadline is of no use any more.
 const USEFUL_FOR: TimeDelta = TimeDelta::hours(24);
@@ -32,6 +33,7 @@ pub async fn notify(shop: &Workshop, lease: &Lease) -> Result<Held, StoreError> 
     let context = MailContext {
         batch,
         link: link.as_ref(),
+        consent: ConsentCounts::default(),
     };
     match mailer
         .send_failure_notice(request, context, may_hand_over(shop, lease))

@@ -141,7 +141,11 @@ impl Published {
         }
         let made = self.manifest.mapping.as_ref().map(|mapping| &mapping.settings);
         for (name, asked) in &config.staging_settings {
-            if let Some(made) = made.and_then(|made| made.get(name)).filter(|made| *made != asked) {
+            // Of an output that does not say it, personal values might be shown that are not to be.
+            let made = made
+                .and_then(|made| made.get(name))
+                .map_or("(not said)", String::as_str);
+            if made != asked {
                 let setting = |value: &str| format!("{name} = {value}");
                 return Err(self.other_setting("staging_settings", setting(made), setting(asked)));
             }

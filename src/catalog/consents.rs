@@ -1,0 +1,100 @@
+//! Consent: reports show personal details of those alone who consent, where the setting of the mapping says so.
+//!
+//! The rules are SQL. `report_consents.sql` of the mapping decides about each user in each batch, the view
+//! `distinct_consents` has one row of each, and `reports/consented_details` applies them to `enrolment_details`, from
+//! which all reports come. Here is only whether they hold.
+
+use std::collections::BTreeMap;
+
+use datafusion::common::TableReference;
+use datafusion::dataframe::DataFrame;
+
+use super::Catalog;
+use super::error::CatalogError;
+use super::mapping::{self, MappedQuery};
+use crate::engine::RAW_SCHEMA;
+use crate::queries::Parameters;
+
+/// The query of a mapping that decides, and the raw table of what it decides.
+pub const DECISIONS: &str = "report_consents";
+/// The query of the view that has one decision for each user and batch.
+pub const QUERY: &str = "staging/distinct_consents";
+/// The name of that view, which is there where consent is required.
+pub const DISTINCT_CONSENTS: &str = "distinct_consents";
+/// The query whose rows are changed.
+pub const ENROLMENT_DETAILS: &str = "reports/enrolment_details";
+/// Changes them.
+const CONSENTED_DETAILS: &str = "reports/consented_details";
+/// The setting of a mapping, and its value where everything is shown.
+const SETTING: &str = "consent";
+const OFF: &str = "off";
+
+/// Whether consent is required: the setting says so, or a mapping without the setting has the query that decides.
+///
+/// # Errors
+/// Where the setting says so and there is no such query.
+pub fn is_required(has_query: bool, settings: &BTreeMap<String, String>) -> Result<bool, CatalogError> {
+    match settings.get(SETTING) {
+        None => Ok(has_query),
+        Some(value) if value == OFF => Ok(false),
+        Some(_) if has_query => Ok(true),
+        Some(value) => Err(CatalogError::NoConsentQuery(value.clone())),
+    }
+}
+
+/// Registers what `decisions` makes, and the view over it.
+///
+/// # Errors
+/// Where the query cannot be planned, or lacks a column that the view reads.
+pub async fn register(catalog: &Catalog, decisions: &MappedQuery, parameters: &Parameters) -> Result<(), CatalogError> {
+    let rows = decisions.rows(parameters, &catalog.session).await?;
+    catalog
+        .session
+        .register_table(TableReference::partial(RAW_SCHEMA, DECISIONS), rows.into_view())
+        .map_err(CatalogError::registering(DECISIONS))?;
+    let distinct = catalog.query(QUERY, |parameters| parameters).await?;
+    mapping::register_view(&catalog.session, DISTINCT_CONSENTS, distinct)
+}
+
+/// The rows of [`ENROLMENT_DETAILS`] that reports may have, with what they may show.
+///
+/// # Errors
+/// Where `details` lacks a column of the view.
+pub async fn consented(catalog: &Catalog, details: DataFrame) -> Result<DataFrame, CatalogError> {
+    let details = [("enrolment_details", details.into_view())];
+    catalog
+        .query_with_tables(CONSENTED_DETAILS, &details, |parameters| parameters)
+        .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(chosen: &[(&str, &str)]) -> BTreeMap<String, String> {
+        let owned = chosen
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        owned.collect()
+    }
+
+    #[test]
+    fn consent_is_required_where_the_setting_or_a_mapping_without_it_says_so() {
+        let required = |has_query, chosen: &[(&str, &str)]| {
+            let answer = is_required(has_query, &settings(chosen));
+            answer.expect("an answer")
+        };
+        assert!(!required(true, &[("consent", "off")]));
+        assert!(required(true, &[("consent", "required")]));
+        assert!(required(true, &[("percent", "down")]));
+        assert!(!required(false, &[]));
+        assert!(!required(false, &[("consent", "off")]));
+    }
+
+    #[test]
+    fn a_setting_without_rules_is_refused() {
+        let refused = is_required(false, &settings(&[("consent", "required")])).expect_err("no query");
+        assert!(refused.is_usage());
+        insta::assert_snapshot!(refused.to_string(), @"configuration: staging_settings.consent = 'required' needs a query report_consents beside the mapping's others; docs/mappings.md says what it gives");
+    }
+}
