@@ -103,11 +103,13 @@ impl Catalog {
             temp_dir: config.temp_folder(),
             cluster,
         })?;
-        let mappings = mapping::configured(config, &queries, &session)?;
-        let requests = mapping::of_requests(config, &queries, &session, &telemetry::MADE)?;
-        let raw_tables = mapping::declared(mappings.iter().chain(&requests), &queries)?;
-        let settings = raw_tables.settings(&config.staging_settings)?;
-        let folders = table_folders(config, &root, &mappings, requests.as_ref(), &raw_tables)?;
+        let TableSources {
+            mappings,
+            requests,
+            raw_tables,
+            settings,
+            folders,
+        } = TableSources::configured(config, &root, &queries, &session)?;
         let telemetry = Telemetry::find(config, &root).await?;
         let exports = Arc::new(Exports::new(root, folders, config.success_marker));
         let snapshot = exports.open(config.date).await?;
@@ -351,6 +353,58 @@ impl Catalog {
         self.session
             .register_object_store(&location.root, Arc::clone(&location.store));
         ObjectStoreUrl::parse(&location.root).map_err(CatalogError::registering(location.root.as_str()))
+    }
+}
+
+/// Checks what the configuration says of tables and mappings, without a look into the exports.
+///
+/// # Errors
+/// Where the exports are no place that can be used, a mapping, one of its settings or a table is unknown, or a query of a
+/// mapping is missing or malformed.
+pub fn check_settings(config: &Config) -> Result<(), CatalogError> {
+    // Without exports, which an option may still give, any folder does.
+    let root = Location::parse(config.exports.as_deref().unwrap_or("."))?;
+    let session = new_session(&EngineOptions {
+        threads: config.threads,
+        memory_limit: config.memory_limit,
+        temp_dir: config.temp_folder(),
+        cluster: None,
+    })?;
+    let queries = Queries::new(config.queries.clone());
+    TableSources::configured(config, &root, &queries, &session)?;
+    Ok(())
+}
+
+/// Where the tables come from, as the configuration says.
+struct TableSources {
+    mappings: Vec<Mapping>,
+    /// The mapping of requests that the platform keeps in a table.
+    requests: Option<Mapping>,
+    raw_tables: RawTables,
+    /// The settings of all mappings.
+    settings: BTreeMap<String, String>,
+    folders: Vec<TableFolder>,
+}
+
+impl TableSources {
+    fn configured(
+        config: &Config,
+        root: &Location,
+        queries: &Queries,
+        session: &SessionContext,
+    ) -> Result<Self, CatalogError> {
+        let mappings = mapping::configured(config, queries, session)?;
+        let requests = mapping::of_requests(config, queries, session, &telemetry::MADE)?;
+        let raw_tables = mapping::declared(mappings.iter().chain(&requests), queries)?;
+        let settings = raw_tables.settings(&config.staging_settings)?;
+        let folders = table_folders(config, root, &mappings, requests.as_ref(), &raw_tables)?;
+        Ok(Self {
+            mappings,
+            requests,
+            raw_tables,
+            settings,
+            folders,
+        })
     }
 }
 
