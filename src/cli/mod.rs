@@ -6,6 +6,8 @@ mod check;
 mod cluster;
 mod failure;
 mod format;
+mod json_lines;
+mod log;
 mod nightly;
 mod options;
 mod parameters;
@@ -125,6 +127,11 @@ async fn execute(command: Command) -> Result<(), Failure> {
         Command::Cluster(arguments) => cluster::run(arguments, std::future::pending()).await,
     };
     result.map_err(Failure::from)
+}
+
+/// Says on standard error why the command failed.
+pub fn complain(failure: &Failure) {
+    log::complain(&failure.to_string());
 }
 
 async fn stop_signal() -> Failure {
