@@ -4,6 +4,7 @@
 mod check;
 #[cfg(feature = "cluster")]
 mod cluster;
+mod config;
 mod failure;
 mod format;
 mod json_lines;
@@ -70,6 +71,7 @@ enum Command {
     Check(check::CheckArguments),
     Sample(sample::SampleArguments),
     Requests(requests::RequestsArguments),
+    Config(config::ConfigArguments),
     #[cfg(feature = "cluster")]
     Cluster(cluster::ClusterArguments),
 }
@@ -123,6 +125,7 @@ async fn execute(command: Command) -> Result<(), Failure> {
         Command::Check(arguments) => check::run(arguments).await,
         Command::Sample(arguments) => sample::run(arguments),
         Command::Requests(arguments) => requests::run(arguments).await,
+        Command::Config(arguments) => config::run(arguments).await,
         #[cfg(feature = "cluster")]
         Command::Cluster(arguments) => cluster::run(arguments, std::future::pending()).await,
     };
