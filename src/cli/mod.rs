@@ -23,6 +23,7 @@ mod rows;
 mod sample;
 mod serve;
 mod sql;
+mod version;
 
 use std::time::Duration;
 
@@ -37,7 +38,13 @@ const TIME_TO_CLEAN_UP: Duration = Duration::from_secs(10);
 
 /// Course Progress Reports and the download ratio from a learning platform's daily Parquet exports.
 #[derive(Debug, Parser)]
-#[command(name = "pragati", version, arg_required_else_help = true, after_help = EXAMPLES)]
+#[command(
+    name = "pragati",
+    version,
+    long_version = version::long(),
+    arg_required_else_help = true,
+    after_help = EXAMPLES
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
