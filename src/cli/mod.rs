@@ -4,11 +4,13 @@
 mod check;
 #[cfg(feature = "cluster")]
 mod cluster;
+mod completions;
 mod config;
 mod failure;
 mod format;
 mod json_lines;
 mod log;
+mod man;
 mod nightly;
 mod options;
 mod parameters;
@@ -28,7 +30,7 @@ mod version;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use pragati::engine::STACK_OF_THREADS;
 
 pub use failure::Failure;
@@ -79,6 +81,8 @@ enum Command {
     Sample(sample::SampleArguments),
     Requests(requests::RequestsArguments),
     Config(config::ConfigArguments),
+    Completions(completions::CompletionsArguments),
+    Man(man::ManArguments),
     #[cfg(feature = "cluster")]
     Cluster(cluster::ClusterArguments),
 }
@@ -133,6 +137,8 @@ async fn execute(command: Command) -> Result<(), Failure> {
         Command::Sample(arguments) => sample::run(arguments),
         Command::Requests(arguments) => requests::run(arguments).await,
         Command::Config(arguments) => config::run(arguments).await,
+        Command::Completions(arguments) => completions::run(arguments, Arguments::command()),
+        Command::Man(arguments) => man::run(arguments, Arguments::command()),
         #[cfg(feature = "cluster")]
         Command::Cluster(arguments) => cluster::run(arguments, std::future::pending()).await,
     };
