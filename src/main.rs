@@ -13,7 +13,7 @@ fn main() -> ExitCode {
         // Whoever read our output has seen enough.
         Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("{failure}");
+            cli::complain(&failure);
             ExitCode::from(failure.exit_code())
         }
     }

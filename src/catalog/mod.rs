@@ -381,6 +381,26 @@ impl Catalog {
     }
 }
 
+/// Checks what the configuration says of tables and mappings, without a look into the exports.
+///
+/// # Errors
+/// Where the exports are no place that can be used, a mapping, one of its settings or a table is unknown, or a query of a
+/// mapping is missing or malformed.
+pub fn check_settings(config: &Config) -> Result<(), CatalogError> {
+    // Without exports, which an option may still give, any folder does.
+    let root = Location::parse(config.exports.as_deref().unwrap_or("."))?;
+    let session = new_session(&EngineOptions {
+        threads: config.threads,
+        memory_limit: config.memory_limit,
+        temp_dir: config.temp_folder(),
+        cluster: None,
+    })?;
+    let queries = Queries::new(config.queries.clone());
+    let mappings = Mappings::configured(config, &queries, &session)?;
+    table_folders(config, &root, &mappings)?;
+    Ok(())
+}
+
 #[cfg(feature = "cluster")]
 fn connect(options: &ClusterOptions) -> Result<Arc<Cluster>, EngineError> {
     Cluster::connect(options, crate::exports::plan_nodes(), [nonblank()])

@@ -11,6 +11,7 @@ use pragati::cluster::{ExecutorOptions, SchedulerOptions, run_executor, run_sche
 use pragati::config::Config;
 
 use super::failure::UsageError;
+use super::log;
 use super::options::TalkOptions;
 
 const EXAMPLES: &str = "\
@@ -101,7 +102,7 @@ pub async fn run(arguments: ClusterArguments, stopped: impl Future<Output = ()>)
             let is_quiet = arguments.network.talk.is_quiet();
             let ready = |address| {
                 if !is_quiet {
-                    eprintln!("scheduler of a cluster, for --cluster df://{address}");
+                    log::say(&format!("scheduler of a cluster, for --cluster df://{address}"));
                 }
             };
             run_scheduler(options, ready, stopped).await?;

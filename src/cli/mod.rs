@@ -4,8 +4,13 @@
 mod check;
 #[cfg(feature = "cluster")]
 mod cluster;
+mod completions;
+mod config;
 mod failure;
 mod format;
+mod json_lines;
+mod log;
+mod man;
 mod nightly;
 mod options;
 mod parameters;
@@ -20,11 +25,12 @@ mod rows;
 mod sample;
 mod serve;
 mod sql;
+mod version;
 
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use pragati::engine::STACK_OF_THREADS;
 
 pub use failure::Failure;
@@ -34,7 +40,13 @@ const TIME_TO_CLEAN_UP: Duration = Duration::from_secs(10);
 
 /// Course Progress Reports and the download ratio from a learning platform's daily Parquet exports.
 #[derive(Debug, Parser)]
-#[command(name = "pragati", version, arg_required_else_help = true, after_help = EXAMPLES)]
+#[command(
+    name = "pragati",
+    version,
+    long_version = version::long(),
+    arg_required_else_help = true,
+    after_help = EXAMPLES
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -68,6 +80,9 @@ enum Command {
     Check(check::CheckArguments),
     Sample(sample::SampleArguments),
     Requests(requests::RequestsArguments),
+    Config(config::ConfigArguments),
+    Completions(completions::CompletionsArguments),
+    Man(man::ManArguments),
     #[cfg(feature = "cluster")]
     Cluster(cluster::ClusterArguments),
 }
@@ -121,10 +136,18 @@ async fn execute(command: Command) -> Result<(), Failure> {
         Command::Check(arguments) => check::run(arguments).await,
         Command::Sample(arguments) => sample::run(arguments),
         Command::Requests(arguments) => requests::run(arguments).await,
+        Command::Config(arguments) => config::run(arguments).await,
+        Command::Completions(arguments) => completions::run(arguments, Arguments::command()),
+        Command::Man(arguments) => man::run(arguments, Arguments::command()),
         #[cfg(feature = "cluster")]
         Command::Cluster(arguments) => cluster::run(arguments, std::future::pending()).await,
     };
     result.map_err(Failure::from)
+}
+
+/// Says on standard error why the command failed.
+pub fn complain(failure: &Failure) {
+    log::complain(&failure.to_string());
 }
 
 async fn stop_signal() -> Failure {

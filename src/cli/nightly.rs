@@ -7,6 +7,7 @@ use pragati::catalog::Catalog;
 use pragati::nightly;
 
 use super::failure::UsageError;
+use super::log;
 use super::options::CommonOptions;
 use super::progress::NightlyBar;
 
@@ -42,7 +43,7 @@ pub async fn run(arguments: NightlyArguments) -> anyhow::Result<()> {
     let made = made?;
     let counts = &made.manifest.counts;
     if !arguments.common.is_quiet() {
-        eprintln!(
+        log::say(&format!(
             "{}: {} reports with {} rows ({} in all) of the snapshot of {}, in {:.1} s",
             made.place,
             counts.batches,
@@ -50,7 +51,7 @@ pub async fn run(arguments: NightlyArguments) -> anyhow::Result<()> {
             made.bytes(),
             catalog.date,
             made.manifest.timings.seconds
-        );
+        ));
     }
     if let Some(consent) = &counts.consent {
         tracing::info!(

@@ -1,13 +1,14 @@
 //! The options that all commands share, and how they change the configuration.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bytesize::ByteSize;
 use clap::{ArgAction, Args};
 use pragati::config::{Config, ConfigError, DateChoice};
 use pragati::zone::Zone;
-use tracing_subscriber::EnvFilter;
+
+use super::log::{self, LogFormat};
 
 #[derive(Debug, Args)]
 pub struct CommonOptions {
@@ -48,7 +49,7 @@ pub struct CommonOptions {
     talk: TalkOptions,
 }
 
-/// The amount of messages on standard error.
+/// The amount and the form of messages on standard error.
 #[derive(Debug, Args)]
 pub struct TalkOptions {
     /// Say nothing but errors
@@ -57,6 +58,16 @@ pub struct TalkOptions {
     /// Say more; twice for everything
     #[arg(short, long, action = ArgAction::Count, conflicts_with = "quiet", help_heading = "Common options")]
     verbose: u8,
+    /// Form of the messages
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        default_value_t = LogFormat::Text,
+        env = "PRAGATI_LOG_FORMAT",
+        help_heading = "Common options"
+    )]
+    log_format: LogFormat,
 }
 
 impl CommonOptions {
@@ -75,6 +86,11 @@ impl CommonOptions {
         config.events = self.events.clone().or(config.events);
         config.temp_dir = self.temp_dir.clone().or(config.temp_dir);
         Ok(config)
+    }
+
+    /// The configuration file that is read, if any.
+    pub fn config_file(&self) -> Option<&Path> {
+        Config::file(self.config.as_deref())
     }
 
     /// Whether progress is hidden.
@@ -97,14 +113,6 @@ impl TalkOptions {
             (false, 1) => "info",
             (false, _) => "debug",
         };
-        let filter =
-            EnvFilter::try_from_env("PRAGATI_LOG").unwrap_or_else(|_| EnvFilter::new(format!("pragati={level}")));
-        let log = tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_target(false)
-            .with_writer(std::io::stderr)
-            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
-        // Starting the log twice, as tests in one process do, has no effect.
-        let _ = log.try_init();
+        log::start(level, self.log_format);
     }
 }

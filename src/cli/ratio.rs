@@ -16,6 +16,7 @@ use pragati::ratio::{
 };
 
 use super::format::FormatArgument;
+use super::log;
 use super::options::CommonOptions;
 
 const EXAMPLES: &str = "\
@@ -136,7 +137,7 @@ pub async fn run(arguments: RatioArguments) -> anyhow::Result<()> {
             write_rows(rows, format, &mut output).await?;
             output.finish()?;
             if !arguments.common.is_quiet() {
-                eprintln!("{summary}");
+                log::say(&summary);
             }
         }
         None => {

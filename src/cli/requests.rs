@@ -12,6 +12,7 @@ use pragati::delivery::store::{Cancelled, Database, Page, Retried, Store};
 use pragati::ids::SnapshotDate;
 use serde::Serialize;
 
+use super::log;
 use super::options::TalkOptions;
 
 const EXAMPLES: &str = "\
@@ -134,7 +135,7 @@ impl PlaceOptions {
 
     fn say(&self, what: &str) {
         if !self.talk.is_quiet() {
-            eprintln!("{what}");
+            log::say(what);
         }
     }
 }

@@ -6,6 +6,7 @@ use clap::Args;
 use pragati::ids::SnapshotDate;
 use pragati::sample::{SampleOptions, generate};
 
+use super::log;
 use super::options::TalkOptions;
 use super::progress;
 
@@ -66,7 +67,7 @@ pub fn run(arguments: SampleArguments) -> anyhow::Result<()> {
     })?;
     spinner.finish_and_clear();
     if !arguments.talk.is_quiet() {
-        eprintln!(
+        log::say(&format!(
             "{}: {} days, the last with {} users, {} enrolments, {} batches (the largest has {} enrolments)",
             arguments.out.display(),
             made.days.len(),
@@ -74,7 +75,7 @@ pub fn run(arguments: SampleArguments) -> anyhow::Result<()> {
             made.enrolments,
             made.batches,
             made.largest_batch
-        );
+        ));
     }
     Ok(())
 }

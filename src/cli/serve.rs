@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use pragati::server::{Login, Service};
 
+use super::log;
 use super::options::CommonOptions;
 
 const EXAMPLES: &str = "\
@@ -60,9 +61,9 @@ pub async fn run(arguments: ServeArguments, shutdown: impl Future<Output = ()>) 
     let login = if arguments.dev_auth { Login::Dev } else { Login::Tokens };
     let service = Service::open(&config, login).await?;
     if !arguments.common.is_quiet() {
-        eprintln!("listening on {}", service.url());
+        log::say(&format!("listening on {}", service.url()));
         if let Some(address) = service.postgres_address() {
-            eprintln!("PostgreSQL clients connect to {address}, database pragati");
+            log::say(&format!("PostgreSQL clients connect to {address}, database pragati"));
         }
     }
     Ok(service.run(shutdown).await?)

@@ -3,12 +3,15 @@
 //! One typed struct, checked as a whole before any work starts. `pragati.toml` in the project's root explains every option.
 
 mod cluster;
+mod files;
 mod identity;
 mod mail;
 mod postgres;
 mod ratio;
+mod schema;
 mod secret;
 mod serve;
+mod shown;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -18,6 +21,7 @@ use std::str::FromStr;
 use bytesize::ByteSize;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use cluster::ClusterConfig;
@@ -25,6 +29,7 @@ pub use identity::{AddressSource, IdentityConfig, TokenAlgorithm};
 pub use mail::{DkimConfig, MailConfig};
 pub use postgres::PostgresConfig;
 pub use ratio::RatioConfig;
+pub use schema::schema;
 pub use secret::Secret;
 pub use serve::{DatabaseConfig, ServeConfig};
 
@@ -37,6 +42,9 @@ pub const DEFAULT_FILE: &str = "pragati.toml";
 /// The settings that are a [`Secret`].
 const SECRETS: [&str; 3] = ["database.url", "mail.password", "mail.zip_password"];
 
+/// Variables `PRAGATI_…` that are no settings: those of options, of the log, and of a build.
+const NO_SETTINGS: [&str; 4] = ["config", "log", "log_format", "commit"];
+
 /// A setting that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -46,6 +54,15 @@ pub enum ConfigError {
     Invalid(String),
     #[error("the secret file {} cannot be read: {reason}; check its path and permissions", path.display())]
     SecretFile { path: PathBuf, reason: String },
+    #[error(
+        "configuration: {setting} names {}, which cannot be used: {reason}; check its path and permissions",
+        path.display()
+    )]
+    NamedFile {
+        setting: &'static str,
+        path: PathBuf,
+        reason: String,
+    },
     #[error("no exports given; use --exports DIR|URL, PRAGATI_EXPORTS, or `exports` in {DEFAULT_FILE}")]
     NoExports,
     #[error(
@@ -55,14 +72,16 @@ pub enum ConfigError {
 }
 
 /// Every setting, with its default.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(title = "Pragati's settings")]
 pub struct Config {
     /// Folder or URL of the daily exports.
     pub exports: Option<String>,
     /// The snapshot to read: `latest` or a date.
     pub date: DateChoice,
-    /// The zone whose calendar turns UTC timestamps into dates.
+    /// The zone whose calendar turns UTC timestamps into dates, by its IANA name.
+    #[schemars(with = "String")]
     pub timezone: Zone,
     /// A shipped mapping of a platform's raw tables: the name of a folder under `queries/staging/`.
     pub staging: Option<String>,
@@ -76,6 +95,8 @@ pub struct Config {
     /// A folder whose SQL files replace the built-in ones of the same name.
     pub queries: Option<PathBuf>,
     /// The memory that a run may use; none means no limit. Bytes.
+    #[serde(serialize_with = "in_bytes_where_given")]
+    #[schemars(schema_with = "schema::size")]
     pub memory_limit: Option<ByteSize>,
     /// Worker threads; none means one a core.
     pub threads: Option<NonZeroUsize>,
@@ -91,19 +112,28 @@ pub struct Config {
     /// Further exports that SQL may read, as they are: the name of a table, and the folder that holds its `date=…` folders, a
     /// URL, an absolute path, or relative to the exports.
     pub other_tables: BTreeMap<String, String>,
+    /// A Ballista cluster that does the work of every command, in programs built with the feature `cluster`.
     pub cluster: ClusterConfig,
+    /// How the Course Progress Report is written.
     pub report: ReportConfig,
+    /// Where the nightly run writes.
     pub nightly: NightlyConfig,
+    /// How the download ratio is published.
     pub ratio: RatioConfig,
+    /// The service behind "Download File".
     pub serve: ServeConfig,
+    /// SQL for PostgreSQL clients.
     pub postgres: PostgresConfig,
+    /// Where requests are kept.
     pub database: DatabaseConfig,
+    /// Which login tokens are believed, and what their claims mean.
     pub identity: IdentityConfig,
+    /// The mail server; without one, reports can only be downloaded.
     pub mail: MailConfig,
 }
 
 /// Where one table comes from.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TableConfig {
     /// The folder that holds the table's `date=…` folders: a URL, an absolute path, or relative to the exports.
@@ -116,7 +146,7 @@ pub struct TableConfig {
 
 /// The platform's telemetry, and which of its events are clicks on "Download File" (`docs/design.md`, "Download events
 /// and the ratio"). An event is one where each list holds its value; an empty list holds any.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TelemetryConfig {
     /// The folder that holds the `date=…` folders of the days on which events arrived: a URL, an absolute path, or relative
@@ -133,7 +163,7 @@ pub struct TelemetryConfig {
 }
 
 /// How the Course Progress Report is written (`docs/design.md`, "The Course Progress Report").
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReportConfig {
     /// `strftime` format of the two dates.
@@ -151,7 +181,7 @@ pub struct ReportConfig {
 }
 
 /// Where the nightly run writes.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NightlyConfig {
     /// Folder or URL of the output.
@@ -159,7 +189,7 @@ pub struct NightlyConfig {
 }
 
 /// What to do with enrolments whose user is not in the `users` export.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum UnknownUsers {
     /// Keep the row, with the user's details blank.
@@ -169,7 +199,7 @@ pub enum UnknownUsers {
 }
 
 /// Which snapshot to read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub enum DateChoice {
     /// The newest usable one.
@@ -266,16 +296,15 @@ impl Config {
     /// Reads `file` (or `pragati.toml` in the working folder where there is one), then the environment.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
         let mut settings = Figment::from(Serialized::defaults(Self::default()));
-        // Not figment's own `Toml::file`, which looks for the file in the folders above too.
-        let default = Path::new(DEFAULT_FILE);
-        if let Some(path) = file.or_else(|| default.is_file().then_some(default)) {
+        if let Some(path) = Self::file(file) {
             std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
                 path: path.to_owned(),
                 reason: error.to_string(),
             })?;
+            // Not figment's own `Toml::file`, which looks for the file in the folders above too.
             settings = settings.merge(Toml::file_exact(path));
         }
-        let environment = Env::prefixed("PRAGATI_").ignore(&["config", "log"]).split("__");
+        let environment = Env::prefixed("PRAGATI_").ignore(&NO_SETTINGS).split("__");
         settings = settings.merge(environment);
         for name in SECRETS {
             // As it stands: a password of digits alone is a text, and its quotes and spaces are its own.
@@ -291,6 +320,12 @@ impl Config {
         config.serve.check()?;
         config.postgres.check()?;
         Ok(config)
+    }
+
+    /// The file that [`Config::load`] reads: the one that is given, or `pragati.toml` where the working folder has one.
+    pub fn file(given: Option<&Path>) -> Option<&Path> {
+        let default = Path::new(DEFAULT_FILE);
+        given.or_else(|| default.is_file().then_some(default))
     }
 
     /// Where temporary files go.
@@ -324,6 +359,11 @@ impl ReportConfig {
 /// Writes a size in bytes: its usual text is rounded, and defaults pass through it.
 fn in_bytes<S: serde::Serializer>(size: &ByteSize, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(size.as_u64())
+}
+
+/// The same of a size that may be missing.
+fn in_bytes_where_given<S: serde::Serializer>(size: &Option<ByteSize>, serializer: S) -> Result<S::Ok, S::Error> {
+    size.map(|size| size.as_u64()).serialize(serializer)
 }
 
 fn one_line(text: &str) -> String {

@@ -5,14 +5,23 @@ use std::path::Path;
 
 use figment::value::Value;
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::ConfigError;
 
+/// What stands in the place of a secret that is not shown.
+pub const HIDDEN: &str = "***";
+
 /// A text that neither logs nor error messages may show.
-#[derive(Clone, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
+
+impl Serialize for Secret {
+    /// Writes that there is one, not what it is.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(HIDDEN)
+    }
+}
 
 impl<'de> Deserialize<'de> for Secret {
     /// Takes a text alone; the error for anything else does not repeat it.
@@ -52,6 +61,6 @@ impl From<String> for Secret {
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
+        f.write_str(HIDDEN)
     }
 }

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, Secret};
 
 /// `[serve]`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServeConfig {
     /// Where HTTP requests are taken.
@@ -31,6 +32,7 @@ pub struct ServeConfig {
     pub retention_days: u32,
     /// The largest body of an HTTP request.
     #[serde(serialize_with = "super::in_bytes")]
+    #[schemars(schema_with = "super::schema::size")]
     pub max_body: ByteSize,
     /// Clicks of one person in an hour.
     pub requests_per_hour: u32,
@@ -42,14 +44,16 @@ pub struct ServeConfig {
     pub shutdown_seconds: u32,
     /// PEM files of the TLS certificate chain and its key. Normally a proxy in front does TLS.
     pub tls_certificate: Option<PathBuf>,
+    /// The key of that certificate.
     pub tls_key: Option<PathBuf>,
 }
 
 /// `[database]`: where requests are kept.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DatabaseConfig {
     /// `postgres://…`, so that several processes share the work; none means SQLite in the data folder.
+    #[schemars(with = "Option<String>")]
     pub url: Option<Secret>,
     /// A file that holds the URL.
     pub url_file: Option<PathBuf>,

@@ -15,6 +15,7 @@ mod page;
 pub mod postgres;
 mod serve;
 mod service;
+mod settings;
 mod tls;
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ pub use api::openapi_document;
 pub use error::ServerError;
 pub use serve::{HttpServer, Limits};
 pub use service::{Login, Service, ServiceError};
+pub use settings::check_settings;
 
 use crate::config::ServeConfig;
 use crate::delivery::files::ReportFiles;

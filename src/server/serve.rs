@@ -2,17 +2,20 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum_server::accept::DefaultAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use axum_server::{Handle, Server};
+use rustls::ServerConfig;
 use tokio::net::TcpListener;
 
 use super::connection::Door;
 use super::identity::is_of_this_machine;
 use super::{ServerError, ServerParts, api, tls};
+use crate::config::ServeConfig;
 use crate::delivery::links::Links;
 
 /// The part of the configuration that this is about.
@@ -62,13 +65,7 @@ impl HttpServer {
     /// Checks the settings and takes the configured address; with port 0, a free one.
     pub async fn bind(parts: ServerParts, limits: Limits) -> Result<Self, ServerError> {
         let config = &parts.config;
-        let tls = match config.tls()? {
-            Some((certificate, key)) => {
-                let settings = tls::settings(ROOM, (certificate, key), b"http/1.1")?;
-                Some(RustlsConfig::from_config(settings))
-            }
-            None => None,
-        };
+        let tls = tls_settings(config)?.map(RustlsConfig::from_config);
         parts.identity.check_address(config.listen)?;
         let links = Links::new(config)?;
         let unavailable = |error: std::io::Error| ServerError::Listen {
@@ -93,6 +90,14 @@ impl HttpServer {
             grace,
             router: api::router(parts, links, limits),
         })
+    }
+
+    /// Checks the settings alone.
+    ///
+    /// # Errors
+    /// Where the certificate or its key cannot be used.
+    pub fn check_settings(config: &ServeConfig) -> Result<(), ServerError> {
+        tls_settings(config).map(drop)
     }
 
     /// The address that it listens on.
@@ -149,4 +154,12 @@ impl HttpServer {
             reason: error.to_string(),
         })
     }
+}
+
+/// The service's own certificate, where it does TLS itself.
+fn tls_settings(config: &ServeConfig) -> Result<Option<Arc<ServerConfig>>, ServerError> {
+    let files = config.tls()?;
+    files
+        .map(|(certificate, key)| tls::settings(ROOM, (certificate, key), b"http/1.1"))
+        .transpose()
 }

@@ -125,10 +125,7 @@ impl Service {
                 None => made_location(&serve.data.join(name).display().to_string()),
             }
         };
-        let database = Database::chosen(config.database.url()?, &serve.data);
-        if database.is_shared() && (serve.files.is_none() || config.events.is_none()) {
-            return Err(ServiceError::NotShared);
-        }
+        let database = database(config)?;
         let store = Store::open(&database).await?;
         let files = Arc::new(ReportFiles::new(folder(serve.files.as_ref(), FILES_FOLDER)?, config));
         let events = folder(config.events.as_ref(), EVENTS_FOLDER)?;
@@ -243,6 +240,15 @@ impl Service {
         }
         result
     }
+}
+
+/// The database that the configuration names, with the places that processes which share it need.
+pub(super) fn database(config: &Config) -> Result<Database, ServiceError> {
+    let database = Database::chosen(config.database.url()?, &config.serve.data);
+    if database.is_shared() && (config.serve.files.is_none() || config.events.is_none()) {
+        return Err(ServiceError::NotShared);
+    }
+    Ok(database)
 }
 
 /// Whether `work` ends by itself, or at the latest `grace` after `stopping` turned true.

@@ -4,6 +4,7 @@
 
 mod browser;
 mod check;
+mod cli_tools;
 #[cfg(feature = "cluster")]
 mod cluster;
 mod dashboards;

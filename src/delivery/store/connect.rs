@@ -49,6 +49,17 @@ impl Database {
         url.map_or_else(|| Self::Sqlite(data.join(SQLITE_FILE)), Self::Postgres)
     }
 
+    /// Checks the URL of a shared database; it is not connected to.
+    ///
+    /// # Errors
+    /// Where it is no URL of PostgreSQL.
+    pub fn check(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(url) => postgres_url(url).map(drop),
+        }
+    }
+
     /// Whether processes on other machines may work on it too.
     pub const fn is_shared(&self) -> bool {
         matches!(self, Self::Postgres(_))

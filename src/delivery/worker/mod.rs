@@ -13,6 +13,7 @@ use std::time::Duration;
 use chrono::Utc;
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinHandle, JoinSet};
+use tracing::Instrument;
 
 use super::files::ReportFiles;
 use super::links::Links;
@@ -65,7 +66,9 @@ impl Workshop {
         while !*stop.borrow_and_update() {
             let wait = match self.store.claim(Utc::now()).await {
                 Ok(Some(lease)) => {
-                    self.hold(lease).await;
+                    // Of the highest level, so that the id is there whichever lines are logged.
+                    let span = tracing::error_span!("delivery", request = %lease.request.id);
+                    self.hold(lease).instrument(span).await;
                     continue;
                 }
                 Ok(None) => LOOK_AGAIN,
@@ -111,7 +114,7 @@ struct Renewal {
 impl Renewal {
     fn start(store: Store, lease: &Lease) -> Self {
         let token = lease.token;
-        let task = tokio::spawn(async move {
+        let renewing = async move {
             loop {
                 tokio::time::sleep(LEASE / RENEWALS_PER_LEASE).await;
                 match store.renew(&token, Utc::now()).await {
@@ -121,7 +124,8 @@ impl Renewal {
                     Err(error) => tracing::warn!("a lease was not renewed: {error}"),
                 }
             }
-        });
+        };
+        let task = tokio::spawn(renewing.in_current_span());
         Self { task }
     }
 }

@@ -14,6 +14,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use super::problem::{Problem, ProblemKind};
@@ -35,10 +36,12 @@ async fn log(request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let start = Instant::now();
-    let mut response = next.run(request).await;
+    // Of the highest level, so that the id is there whichever lines are logged.
+    let span = tracing::error_span!("http", request = %id);
+    let mut response = next.run(request).instrument(span.clone()).await;
     let route = route.as_ref().map_or("(no route)", MatchedPath::as_str);
     let (status, time) = (response.status().as_u16(), start.elapsed().as_millis());
-    tracing::info!("{method} {route} {status} {time} ms {id}");
+    span.in_scope(|| tracing::info!("{method} {route} {status} {time} ms {id}"));
     if let Ok(id) = HeaderValue::try_from(id.to_string()) {
         response.headers_mut().insert(REQUEST_ID, id);
     }

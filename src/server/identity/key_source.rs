@@ -84,6 +84,17 @@ impl KeySource {
         Ok(source)
     }
 
+    /// Whether keys can be had from a file. A URL is not asked, only looked at.
+    ///
+    /// # Errors
+    /// Where the file holds no keys, or keys would be fetched without TLS.
+    pub async fn check(jwks: &str, config: &IdentityConfig) -> Result<(), IdentityError> {
+        match place(jwks)? {
+            Place::File(_) => Self::open(jwks, config).await.map(drop),
+            Place::Url(..) => Ok(()),
+        }
+    }
+
     /// The key of that id.
     pub async fn find(&self, id: &str) -> Result<Option<Arc<TokenKey>>, Refusal> {
         match &self.place {

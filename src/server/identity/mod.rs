@@ -74,6 +74,17 @@ impl Identity {
         })
     }
 
+    /// Checks the settings of tokens without fetching keys. Where none is set, nobody is to log in by tokens.
+    ///
+    /// # Errors
+    /// Where tokens could not be checked with these settings.
+    pub async fn check_settings(config: &IdentityConfig) -> Result<(), IdentityError> {
+        match (&config.jwks, &config.issuer, &config.audience) {
+            (None, None, None) => Ok(()),
+            _ => Tokens::check(config).await,
+        }
+    }
+
     /// Believes everybody: `Authorization: Bearer dev:<user id>[,<mail address>[,<role>]…]`. Refused where `listen` can be
     /// reached from another machine.
     pub fn by_word(config: &IdentityConfig, listen: SocketAddr) -> Result<Self, IdentityError> {

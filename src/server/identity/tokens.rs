@@ -26,34 +26,21 @@ pub struct Tokens {
 impl Tokens {
     /// Checks the settings and looks for the keys.
     pub async fn new(config: &IdentityConfig) -> Result<Self, IdentityError> {
-        let needed = |setting, value: &Option<String>| match value {
-            None => Err(IdentityError::Missing { setting }),
-            Some(text) if text.trim().is_empty() => Err(IdentityError::Empty { setting }),
-            Some(text) => Ok(text.clone()),
-        };
-        let jwks = needed("jwks", &config.jwks)?;
-        let issuer = needed("issuer", &config.issuer)?;
-        let audience = needed("audience", &config.audience)?;
-        // An empty prefix would make every role one of a tenant's admin.
-        for (setting, is_empty) in [
-            ("algorithms", config.algorithms.is_empty()),
-            ("platform_admin_role", config.platform_admin_role.trim().is_empty()),
-            ("tenant_admin_prefix", config.tenant_admin_prefix.trim().is_empty()),
-        ] {
-            if is_empty {
-                return Err(IdentityError::Empty { setting });
-            }
-        }
-        if config.leeway_seconds > MOST_LEEWAY {
-            let seconds = config.leeway_seconds;
-            return Err(IdentityError::Leeway { seconds });
-        }
+        let Needed { jwks, issuer, audience } = Needed::of(config)?;
         Ok(Self {
             keys: KeySource::open(&jwks, config).await?,
             config: config.clone(),
             issuer,
             audience,
         })
+    }
+
+    /// Checks the settings, and the keys where they are in a file.
+    ///
+    /// # Errors
+    /// Names the first setting with which no token could be checked.
+    pub async fn check(config: &IdentityConfig) -> Result<(), IdentityError> {
+        KeySource::check(&Needed::of(config)?.jwks, config).await
     }
 
     /// The person whom the token proves.
@@ -82,6 +69,41 @@ impl Tokens {
         let checked = jsonwebtoken::decode::<Claims>(token, &key.key, &validation)
             .map_err(|error| Refusal::BadToken(reason(error.kind())))?;
         claims::person(&checked.claims, &self.config)
+    }
+}
+
+/// The settings without which no token can be checked.
+struct Needed {
+    jwks: String,
+    issuer: String,
+    audience: String,
+}
+
+impl Needed {
+    fn of(config: &IdentityConfig) -> Result<Self, IdentityError> {
+        let needed = |setting, value: &Option<String>| match value {
+            None => Err(IdentityError::Missing { setting }),
+            Some(text) if text.trim().is_empty() => Err(IdentityError::Empty { setting }),
+            Some(text) => Ok(text.clone()),
+        };
+        let jwks = needed("jwks", &config.jwks)?;
+        let issuer = needed("issuer", &config.issuer)?;
+        let audience = needed("audience", &config.audience)?;
+        // An empty prefix would make every role one of a tenant's admin.
+        for (setting, is_empty) in [
+            ("algorithms", config.algorithms.is_empty()),
+            ("platform_admin_role", config.platform_admin_role.trim().is_empty()),
+            ("tenant_admin_prefix", config.tenant_admin_prefix.trim().is_empty()),
+        ] {
+            if is_empty {
+                return Err(IdentityError::Empty { setting });
+            }
+        }
+        if config.leeway_seconds > MOST_LEEWAY {
+            let seconds = config.leeway_seconds;
+            return Err(IdentityError::Leeway { seconds });
+        }
+        Ok(Self { jwks, issuer, audience })
     }
 }
 

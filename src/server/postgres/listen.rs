@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::net::sockopt::{set_socket_keepalive, set_tcp_keepidle, set_tcp_user_timeout};
+use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -71,14 +72,7 @@ impl PostgresServer {
     /// Checks the settings and takes the address `listen`; with port 0, a free one.
     pub async fn bind(listen: SocketAddr, config: &Config, parts: PostgresParts) -> Result<Self, PostgresError> {
         let settings = &config.postgres;
-        let tls = match (settings.tls()?, config.serve.tls()?) {
-            (Some((certificate, key)), _) => Some(tls::settings(ROOM, (certificate, key), PROTOCOL)?),
-            (None, Some((certificate, key))) => Some(tls::settings("serve", (certificate, key), PROTOCOL)?),
-            (None, None) => None,
-        };
-        if tls.is_none() && !is_of_this_machine(listen) {
-            return Err(PostgresError::WithoutTls(listen));
-        }
+        let tls = tls_at(listen, config)?;
         let believes_everybody = parts.login == Login::Dev;
         parts.identity.check_address(listen)?;
         let audit_folder = match &settings.audit {
@@ -122,6 +116,18 @@ impl PostgresServer {
             refresh: Duration::from_secs(u64::from(config.serve.refresh_seconds)),
             grace: Duration::from_secs(u64::from(config.serve.shutdown_seconds)),
         })
+    }
+
+    /// Checks the settings alone.
+    ///
+    /// # Errors
+    /// Where TLS is needed and not set, or a file of the settings cannot be used.
+    pub fn check_settings(config: &Config) -> Result<(), PostgresError> {
+        if let Some(listen) = config.postgres.listen {
+            tls_at(listen, config)?;
+        }
+        AccountsFile::open(config.postgres.users.as_deref())?;
+        Ok(())
     }
 
     /// The address that clients connect to.
@@ -256,6 +262,19 @@ fn prepare(stream: &TcpStream) -> std::io::Result<()> {
     set_socket_keepalive(stream, true)?;
     set_tcp_keepidle(stream, KEEPALIVE)?;
     Ok(())
+}
+
+/// The certificate of the endpoint at `listen`: its own, or that of the service.
+fn tls_at(listen: SocketAddr, config: &Config) -> Result<Option<Arc<ServerConfig>>, PostgresError> {
+    let tls = match (config.postgres.tls()?, config.serve.tls()?) {
+        (Some((certificate, key)), _) => Some(tls::settings(ROOM, (certificate, key), PROTOCOL)?),
+        (None, Some((certificate, key))) => Some(tls::settings("serve", (certificate, key), PROTOCOL)?),
+        (None, None) => None,
+    };
+    if tls.is_none() && !is_of_this_machine(listen) {
+        return Err(PostgresError::WithoutTls(listen));
+    }
+    Ok(tls)
 }
 
 fn open_audit(folder: &Path) -> Result<AuditLog, PostgresError> {

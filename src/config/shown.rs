@@ -1,0 +1,99 @@
+//! The configuration as people may see it: all settings that are in effect, without secrets.
+
+use toml::Value;
+use url::Url;
+
+use super::secret::HIDDEN;
+use super::{Config, ConfigError, one_line};
+
+impl Config {
+    /// All settings as a `pragati.toml`. Secrets, and passwords within URLs, are `***`.
+    ///
+    /// # Errors
+    /// Where a setting cannot be written in TOML: a size of more than 2^63 bytes.
+    pub fn to_toml(&self) -> Result<String, ConfigError> {
+        let unwritable = |error: toml::ser::Error| ConfigError::Invalid(one_line(&error.to_string()));
+        let mut settings = toml::Table::try_from(self).map_err(unwritable)?;
+        for (_, value) in settings.iter_mut() {
+            hide_passwords(value);
+        }
+        toml::to_string(&settings).map_err(unwritable)
+    }
+}
+
+/// Hides the passwords of all URLs in a setting.
+fn hide_passwords(value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            if let Some(hidden) = without_password(text) {
+                *text = hidden;
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(hide_passwords),
+        Value::Table(values) => values.iter_mut().for_each(|(_, value)| hide_passwords(value)),
+        _ => {}
+    }
+}
+
+/// The URL with `***` for its password; none where it has no password.
+fn without_password(text: &str) -> Option<String> {
+    let mut url = Url::parse(text).ok().filter(|url| url.password().is_some())?;
+    // What cannot be replaced must not be shown either.
+    match url.set_password(Some(HIDDEN)) {
+        Ok(()) => Some(url.into()),
+        Err(()) => Some(HIDDEN.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use bytesize::ByteSize;
+
+    use super::*;
+    use crate::config::{DkimConfig, TableConfig};
+
+    fn loaded(text: &str) -> Config {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("pragati.toml");
+        std::fs::write(&file, text).expect("a file");
+        Config::load(Some(&file)).expect("a configuration")
+    }
+
+    #[test]
+    fn what_is_shown_is_read_as_the_same() {
+        let mut config = Config {
+            exports: Some("s3://bucket/exports".to_owned()),
+            memory_limit: Some(ByteSize::b(1_234_567_891)),
+            tables: BTreeMap::from([("users".to_owned(), TableConfig::default())]),
+            ..Config::default()
+        };
+        config.mail.dkim = Some(DkimConfig {
+            selector: "pragati".to_owned(),
+            domain: "example.org".to_owned(),
+            key_file: "dkim.pem".into(),
+        });
+        let shown = config.to_toml().expect("TOML");
+        assert_eq!(loaded(&shown), config);
+        let defaults = Config::default();
+        assert_eq!(loaded(&defaults.to_toml().expect("TOML")), defaults);
+    }
+
+    #[test]
+    fn no_password_is_shown() {
+        let mut config = Config::default();
+        config.database.url = Some("postgres://asha:geheim@db/pragati".to_owned().into());
+        config.mail.password = Some("geheim".to_owned().into());
+        config.mail.zip_password = Some("geheim".to_owned().into());
+        config.mail.server = Some("smtp://asha:geheim@mail.example.org:587".to_owned());
+        config.identity.jwks = Some("https://asha:geheim@sso.example.org/certs".to_owned());
+        let shown = config.to_toml().expect("TOML");
+        assert!(!shown.contains("geheim"), "{shown}");
+        assert!(
+            shown.contains("jwks = \"https://asha:***@sso.example.org/certs\""),
+            "{shown}"
+        );
+        assert_eq!(loaded(&shown).to_toml().expect("TOML"), shown);
+    }
+}

@@ -1,0 +1,24 @@
+//! The settings of the service, checked without starting it: nothing is connected to, made or listened on.
+
+use super::identity::Identity;
+use super::postgres::PostgresServer;
+use super::serve::HttpServer;
+use super::service::{ServiceError, database};
+use crate::config::Config;
+use crate::delivery::links::Links;
+use crate::delivery::mail::Mailer;
+
+/// Checks `[serve]`, `[postgres]`, `[database]`, `[identity]` and `[mail]`, with the files that they name. What is not
+/// set is not missed: a site may have no service.
+///
+/// # Errors
+/// Where the service would not start with these settings.
+pub async fn check_settings(config: &Config) -> Result<(), ServiceError> {
+    Links::new(&config.serve)?;
+    HttpServer::check_settings(&config.serve)?;
+    Mailer::new(&config.mail, config.timezone.clone())?;
+    Identity::check_settings(&config.identity).await?;
+    database(config)?.check()?;
+    PostgresServer::check_settings(config)?;
+    Ok(())
+}
