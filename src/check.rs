@@ -11,7 +11,7 @@ use futures::StreamExt;
 use serde::Serialize;
 use tokio::task::JoinSet;
 
-use crate::catalog::{Catalog, CatalogError};
+use crate::catalog::{Catalog, CatalogError, MappingUsed};
 use crate::engine::EngineError;
 use crate::exports::Table;
 
@@ -44,6 +44,17 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// What a mapping found in the snapshot and was told; it breaks no rule.
+    pub fn of_mapping(mapping: &MappingUsed) -> Self {
+        Self {
+            rule: "mapping_used".to_owned(),
+            severity: Severity::Should,
+            description: mapping.to_string(),
+            rows: 0,
+            examples: Vec::new(),
+        }
+    }
+
     /// True where a must-rule is broken.
     pub fn is_failure(&self) -> bool {
         self.severity == Severity::Must && self.rows > 0

@@ -56,7 +56,9 @@ pub async fn run(arguments: CheckArguments) -> anyhow::Result<()> {
             print_table(&mut out, &findings)?;
         }
         FormatArgument::Json => {
-            serde_json::to_writer_pretty(&mut out, &findings).map_err(io::Error::from)?;
+            let mapping = catalog.mapping.as_ref().map(Finding::of_mapping);
+            let all: Vec<&Finding> = mapping.iter().chain(&findings).collect();
+            serde_json::to_writer_pretty(&mut out, &all).map_err(io::Error::from)?;
             writeln!(out)?;
         }
     }
