@@ -68,6 +68,7 @@ mod sql;
 mod stores;
 mod sunbird;
 mod sunbird_cases;
+mod sunbird_lern;
 mod support;
 mod telemetry;
 mod terminal;
