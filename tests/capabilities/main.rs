@@ -72,6 +72,7 @@ mod stores;
 mod sunbird;
 mod sunbird_cases;
 mod sunbird_consent;
+mod sunbird_lern;
 mod support;
 mod telemetry;
 mod terminal;

@@ -12,7 +12,8 @@ use serde_json::{Map, Value};
 
 use crate::support::TestExports;
 
-const HEADER: &str = "External ID,User ID,User Name,Email ID,Mobile Number,Organization Name,District Name,School Name,\
+/// The header of a report.
+pub const HEADER: &str = "External ID,User ID,User Name,Email ID,Mobile Number,Organization Name,District Name,School Name,\
                       Block Name,Enrollment Date,Course Progress,Completion Date";
 
 /// How a platform's tables were exported.
@@ -158,6 +159,12 @@ impl Cases {
 }
 
 impl Snapshot {
+    /// Exports of a platform's raw tables, read with its mapping.
+    pub fn over(exports: TestExports, platform: &str) -> Self {
+        let config = exports.config(&format!("staging = '{platform}'\n"));
+        Self { exports, config }
+    }
+
     /// The line that a failing command complains with.
     pub fn complaint(&self, command: &str) -> String {
         self.exports

@@ -198,7 +198,8 @@ fn table_sql(file: &Cases, case: &Case, table: &str, rows: &[Row]) -> String {
     rows.iter().map(select).collect::<Vec<_>>().join(" union all ")
 }
 
-fn value_sql(value: &Value, kind: &str) -> String {
+/// The value of a column of that type, as SQL.
+pub fn value_sql(value: &Value, kind: &str) -> String {
     let text = |value: &Value| match value {
         Value::String(text) => format!("'{}'", text.replace('\'', "''")),
         other => other.to_string(),
