@@ -1,9 +1,9 @@
-//! `pragati config`: shows the configuration that commands work with, checks it, and prints its schema for editors.
+//! `pragati config`: shows the configuration that commands work with, and checks it.
 
 use std::io::{self, Write};
 
 use clap::{Args, Subcommand};
-use pragati::config::{Config, schema};
+use pragati::config::Config;
 use pragati::{catalog, server};
 
 use super::options::CommonOptions;
@@ -11,9 +11,7 @@ use super::options::CommonOptions;
 const EXAMPLES: &str = "\
 Examples:
   pragati config show                               all settings: file, environment and flags together
-  pragati config check --config /etc/pragati/pragati.toml
-  pragati config schema > pragati.schema.json       for editors; the first line of pragati.toml is then
-                                                    #:schema ./pragati.schema.json";
+  pragati config check --config /etc/pragati/pragati.toml";
 
 /// Show or check the configuration.
 #[derive(Debug, Args)]
@@ -27,7 +25,6 @@ pub struct ConfigArguments {
 enum Action {
     Show(ShowArguments),
     Check(CheckArguments),
-    Schema(SchemaArguments),
 }
 
 /// Print all settings that are in effect as a pragati.toml, without secrets.
@@ -43,10 +40,6 @@ struct CheckArguments {
     #[command(flatten)]
     common: CommonOptions,
 }
-
-/// Print the JSON schema of pragati.toml.
-#[derive(Debug, Args)]
-struct SchemaArguments {}
 
 /// A mistake that the check found. It is the check's result, and no wrong usage of the check.
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +57,6 @@ pub async fn run(arguments: ConfigArguments) -> anyhow::Result<()> {
             let checked = file.unwrap_or_else(|| "the defaults and the environment".to_owned());
             format!("{checked}: sound\n")
         }
-        Action::Schema(SchemaArguments {}) => format!("{:#}\n", schema()),
     };
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;

@@ -3,7 +3,6 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
@@ -13,7 +12,7 @@ use crate::engine::{ClusterOptions, SchedulerAddress, TlsFiles};
 const USUAL_PARTITIONS: NonZeroUsize = NonZeroUsize::new(16).unwrap();
 
 /// Where the cluster is, and how its processes trust each other.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClusterConfig {
     /// The scheduler, as `df://HOST:PORT`; none means that everything runs in this process.

@@ -1,10 +1,9 @@
 //! Settings of who people are: which login tokens are believed, and what their claims mean.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `[identity]`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct IdentityConfig {
     /// The keys that sign tokens: a JWKS file or an https:// URL.
@@ -32,14 +31,14 @@ pub struct IdentityConfig {
 }
 
 /// The signature algorithms that tokens may have: with a public key, so that nobody who can check one can make one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TokenAlgorithm {
     RS256,
     ES256,
 }
 
 /// Where a person's mail address comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AddressSource {
     /// The token's `email` claim.

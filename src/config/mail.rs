@@ -4,13 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, Secret};
 
 /// `[mail]`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MailConfig {
     /// `smtp://HOST:587` (STARTTLS, required), `smtps://HOST:465` (TLS) or `smtp+plain://127.0.0.1:25` (loopback alone).
@@ -22,7 +21,6 @@ pub struct MailConfig {
     /// The user name at the server.
     pub user: Option<String>,
     /// The password of `user`; better in `PRAGATI_MAIL__PASSWORD`, or in a file.
-    #[schemars(with = "Option<String>")]
     pub password: Option<Secret>,
     /// A file that holds the password of `user`.
     pub password_file: Option<PathBuf>,
@@ -30,10 +28,8 @@ pub struct MailConfig {
     pub ca_file: Option<PathBuf>,
     /// The largest attachment, before it is encoded for mail. A larger report is packed, then linked to.
     #[serde(serialize_with = "super::in_bytes")]
-    #[schemars(schema_with = "super::schema::size")]
     pub max_attachment: ByteSize,
     /// Pack every report into a ZIP archive under this password (AES-256).
-    #[schemars(with = "Option<String>")]
     pub zip_password: Option<Secret>,
     /// A file that holds that password.
     pub zip_password_file: Option<PathBuf>,
@@ -44,7 +40,7 @@ pub struct MailConfig {
 }
 
 /// `[mail.dkim]`: signs mails.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DkimConfig {
     /// The selector of the key in the DNS.

@@ -8,7 +8,6 @@ mod identity;
 mod mail;
 mod postgres;
 mod ratio;
-mod schema;
 mod secret;
 mod serve;
 mod shown;
@@ -21,7 +20,6 @@ use std::str::FromStr;
 use bytesize::ByteSize;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use cluster::ClusterConfig;
@@ -29,7 +27,6 @@ pub use identity::{AddressSource, IdentityConfig, TokenAlgorithm};
 pub use mail::{DkimConfig, MailConfig};
 pub use postgres::PostgresConfig;
 pub use ratio::RatioConfig;
-pub use schema::schema;
 pub use secret::Secret;
 pub use serve::{DatabaseConfig, ServeConfig};
 
@@ -72,16 +69,14 @@ pub enum ConfigError {
 }
 
 /// Every setting, with its default.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[schemars(title = "Pragati's settings")]
 pub struct Config {
     /// Folder or URL of the daily exports.
     pub exports: Option<String>,
     /// The snapshot to read: `latest` or a date.
     pub date: DateChoice,
     /// The zone whose calendar turns UTC timestamps into dates, by its IANA name.
-    #[schemars(with = "String")]
     pub timezone: Zone,
     /// A shipped mapping of a platform's raw tables: the name of a folder under `queries/staging/`.
     pub staging: Option<String>,
@@ -96,7 +91,6 @@ pub struct Config {
     pub queries: Option<PathBuf>,
     /// The memory that a run may use; none means no limit. Bytes.
     #[serde(serialize_with = "in_bytes_where_given")]
-    #[schemars(schema_with = "schema::size")]
     pub memory_limit: Option<ByteSize>,
     /// Worker threads; none means one a core.
     pub threads: Option<NonZeroUsize>,
@@ -133,7 +127,7 @@ pub struct Config {
 }
 
 /// Where one table comes from.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TableConfig {
     /// The folder that holds the table's `date=…` folders: a URL, an absolute path, or relative to the exports.
@@ -146,7 +140,7 @@ pub struct TableConfig {
 
 /// The platform's telemetry, and which of its events are clicks on "Download File" (`docs/design.md`, "Download events
 /// and the ratio"). An event is one where each list holds its value; an empty list holds any.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TelemetryConfig {
     /// The folder that holds the `date=…` folders of the days on which events arrived: a URL, an absolute path, or relative
@@ -163,7 +157,7 @@ pub struct TelemetryConfig {
 }
 
 /// How the Course Progress Report is written (`docs/design.md`, "The Course Progress Report").
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReportConfig {
     /// `strftime` format of the two dates.
@@ -181,7 +175,7 @@ pub struct ReportConfig {
 }
 
 /// Where the nightly run writes.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NightlyConfig {
     /// Folder or URL of the output.
@@ -189,7 +183,7 @@ pub struct NightlyConfig {
 }
 
 /// What to do with enrolments whose user is not in the `users` export.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum UnknownUsers {
     /// Keep the row, with the user's details blank.
@@ -199,7 +193,7 @@ pub enum UnknownUsers {
 }
 
 /// Which snapshot to read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum DateChoice {
     /// The newest usable one.

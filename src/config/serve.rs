@@ -5,13 +5,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, Secret};
 
 /// `[serve]`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServeConfig {
     /// Where HTTP requests are taken.
@@ -32,7 +31,6 @@ pub struct ServeConfig {
     pub retention_days: u32,
     /// The largest body of an HTTP request.
     #[serde(serialize_with = "super::in_bytes")]
-    #[schemars(schema_with = "super::schema::size")]
     pub max_body: ByteSize,
     /// Clicks of one person in an hour.
     pub requests_per_hour: u32,
@@ -49,11 +47,10 @@ pub struct ServeConfig {
 }
 
 /// `[database]`: where requests are kept.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DatabaseConfig {
     /// `postgres://…`, so that several processes share the work; none means SQLite in the data folder.
-    #[schemars(with = "Option<String>")]
     pub url: Option<Secret>,
     /// A file that holds the URL.
     pub url_file: Option<PathBuf>,

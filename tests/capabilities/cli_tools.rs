@@ -1,4 +1,4 @@
-//! What the command offers around its work: completions, manual pages, the configuration shown and checked, its schema,
+//! What the command offers around its work: completions, manual pages, the configuration shown and checked,
 //! the log as JSON lines, and what was built.
 
 use std::collections::BTreeSet;
@@ -172,66 +172,6 @@ mod configuration {
             let complaint = complaint_of(&mut check, 1);
             assert!(complaint.contains(named), "{settings}: {complaint}");
         }
-    }
-}
-
-mod schema {
-    use super::*;
-
-    /// What the schema says of a setting in a section; none where it does not know it.
-    fn known<'a>(root: &'a Value, section: &'a Value, name: &str) -> Option<&'a Value> {
-        if let Some(reference) = section["$ref"].as_str() {
-            return known(root, root.pointer(reference.trim_start_matches('#'))?, name);
-        }
-        let choices = ["allOf", "anyOf"]
-            .into_iter()
-            .filter_map(|list| section[list].as_array());
-        if let Some(found) = choices.flatten().find_map(|choice| known(root, choice, name)) {
-            return Some(found);
-        }
-        let others = || section.get("additionalProperties").filter(|others| others.is_object());
-        section["properties"].get(name).or_else(others)
-    }
-
-    /// Finds each setting of a table, and counts them.
-    fn find_all(root: &Value, section: &Value, table: &toml::Table) -> usize {
-        let counts = table.iter().map(|(name, value)| {
-            let found = known(root, section, name);
-            let found = found.unwrap_or_else(|| panic!("the schema does not know {name}"));
-            match value {
-                toml::Value::Table(table) => find_all(root, found, table),
-                _ => 1,
-            }
-        });
-        counts.sum()
-    }
-
-    /// The project's configuration with its examples, which are comments there.
-    fn with_examples() -> toml::Table {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("pragati.toml");
-        let text = fs::read_to_string(file).expect("the project's configuration");
-        let is_name = |text: &str| text.chars().all(|char| char.is_ascii_lowercase() || char == '_');
-        let is_example = |line: &str| {
-            let is_section = line.starts_with('[') && line.ends_with(']');
-            is_section || line.split_once(" = ").is_some_and(|(name, _)| is_name(name))
-        };
-        let lines = text.lines().map(|line| match line.strip_prefix("# ") {
-            Some(example) if is_example(example) => example,
-            _ => line,
-        });
-        let lines: Vec<&str> = lines.collect();
-        toml::from_str(&lines.join("\n")).expect("TOML")
-    }
-
-    #[test]
-    fn knows_every_setting_of_the_projects_file_and_no_other() {
-        let schema: Value = serde_json::from_str(&printed(&["config", "schema"])).expect("JSON");
-        let settings = with_examples();
-        assert!(find_all(&schema, &schema, &settings) > 80);
-        let mail = known(&schema, &schema, "mail").expect("a section");
-        assert!(known(&schema, mail, "pasword").is_none());
-        assert!(known(&schema, &schema, "exprots").is_none());
-        assert_eq!(schema["additionalProperties"], false);
     }
 }
 

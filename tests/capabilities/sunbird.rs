@@ -167,7 +167,11 @@ fn what_an_export_lacks_is_said() {
     organisation.organisationtype, user.profilelocation, user_enrolments.enrolled_date; consent = off;
     percent = down; school_first = membership
     ");
-    let findings = sunbird("check").args(["--format", "json"]).output().expect("a run").stdout;
+    let findings = sunbird("check")
+        .args(["--format", "json"])
+        .output()
+        .expect("a run")
+        .stdout;
     let findings: serde_json::Value = serde_json::from_slice(&findings).expect("JSON");
     assert_eq!(findings[0]["rule"], "mapping_used");
     assert_eq!(findings[0]["description"], said.lines().next().expect("a line"));
