@@ -18,8 +18,8 @@ Examples:
   pragati token explain token.txt --config /etc/pragati/pragati.toml
   xclip -o | pragati token explain
 
-The settings are those of [identity]. Neither the token nor its signature is shown. Exit code 0: the service takes the token;
-1: it does not, and the first check that fails is the reason.";
+The settings are those of [identity]. Neither the token nor its signature is shown. Exit code 0: the service takes the
+token; 1: it does not, and the first check that fails is the reason.";
 
 /// What is read of a token at most, in bytes: more than the service takes.
 const MOST_BYTES: u64 = 64 * 1024;

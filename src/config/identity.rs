@@ -19,8 +19,8 @@ pub struct IdentityConfig {
     pub audience: Option<String>,
     /// The clients that tokens may have been made for (`azp` or `client_id`); none means any.
     pub clients: Vec<String>,
-    /// Refuse tokens that do not say that they are access tokens (`typ`). Those that say they are something else, such as ID
-    /// tokens, are always refused.
+    /// Refuse tokens that do not say that they are access tokens (`typ`). Those that say they are something else, such
+    /// as ID tokens, are always refused.
     pub require_access_token: bool,
     /// The signature algorithms that are believed.
     pub algorithms: Vec<TokenAlgorithm>,
@@ -40,8 +40,8 @@ pub struct IdentityConfig {
     pub require_verified_email: bool,
 }
 
-/// The signature algorithms that tokens may have (RFC 7518, RFC 8037): with a public key, so that nobody who can check one
-/// can make one.
+/// The signature algorithms that tokens may have (RFC 7518, RFC 8037): with a public key, so that nobody who can check
+/// one can make one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum TokenAlgorithm {
     RS256,

@@ -1,5 +1,5 @@
-//! What the claims of a token must say, once its signature is known to be good: each check by itself, so that the service
-//! and `pragati token explain` make the same ones.
+//! What the claims of a token must say, once its signature is known to be good: each check by itself, so that the
+//! service and `pragati token explain` make the same ones.
 
 use serde_json::Value;
 
@@ -130,7 +130,7 @@ fn kind(header: &TokenHeader, claims: &Claims) -> Kind {
         Some(_) => Kind::Other,
     };
     let media_type = header.kind.as_deref().unwrap_or("JWT").to_ascii_lowercase();
-    match media_type.trim_start_matches("application/") {
+    match media_type.strip_prefix("application/").unwrap_or(&media_type) {
         "jwt" => by_claim,
         "at+jwt" if by_claim == Kind::Unsaid => Kind::Access,
         "at+jwt" => by_claim,

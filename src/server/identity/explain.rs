@@ -74,7 +74,7 @@ impl Explanation {
         detail: impl Into<String>,
     ) -> Option<T> {
         let detail = detail.into();
-        let (value, outcome, detail) = match result.map_err(Into::into) {
+        let (value, outcome, detail) = match result.map_err(|error| -> Refusal { error.into() }) {
             Ok(value) => (Some(value), Outcome::Passed, detail),
             Err(refusal) => {
                 self.refusal = self.refusal.or(Some(refusal));

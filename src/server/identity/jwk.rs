@@ -283,7 +283,10 @@ mod tests {
             parsed(with(rsa(512), "alg", json!("PS384"))),
             "an RSA key of 4096 bits: PS384"
         );
-        let ec = |curve: &str, bytes: usize| json!({"kty": "EC", "crv": curve, "x": coordinate(bytes), "y": coordinate(bytes)});
+        let ec = |curve: &str, bytes: usize| {
+            let coordinate = coordinate(bytes);
+            json!({"kty": "EC", "crv": curve, "x": coordinate, "y": coordinate})
+        };
         assert_eq!(parsed(ec("P-256", 32)), "an EC key of P-256: ES256");
         assert_eq!(parsed(ec("P-384", 48)), "an EC key of P-384: ES384");
         let ed = json!({"kty": "OKP", "crv": "Ed25519", "x": coordinate(32), "alg": "Ed25519", "use": "sig"});

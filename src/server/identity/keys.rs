@@ -1,4 +1,5 @@
-//! The public keys of a JSON Web Key Set (RFC 7517) that may sign login tokens, and which of them a token may be signed with.
+//! The public keys of a JSON Web Key Set (RFC 7517) that may sign login tokens, and which of them a token may be signed
+//! with.
 
 use std::sync::Arc;
 
@@ -68,7 +69,7 @@ struct Document {
 }
 
 impl KeySet {
-    /// The keys of a JWKS document for the believed algorithms; other keys, such as those for encryption, are passed over.
+    /// The keys of a JWKS document for the believed algorithms; others, such as those for encryption, are passed over.
     ///
     /// # Errors
     ///

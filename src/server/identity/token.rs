@@ -9,7 +9,7 @@ use super::claims::Claims;
 use super::refusal::{LONGEST_TOKEN, Reason};
 
 /// The parts of a token, as they came.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct TokenParts<'a> {
     header: &'a str,
     claims: &'a str,

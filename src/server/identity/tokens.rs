@@ -53,7 +53,7 @@ impl Tokens {
         }
         if audience == AUDIENCE_OF_ALL_CLIENTS && config.clients.is_empty() {
             tracing::warn!(
-                "identity.audience is \"{AUDIENCE_OF_ALL_CLIENTS}\", which Keycloak writes into the tokens of every client; \
+                "identity.audience is \"{AUDIENCE_OF_ALL_CLIENTS}\", which Keycloak writes into tokens of every client; \
                  list those whose tokens are believed in identity.clients"
             );
         }
