@@ -25,6 +25,7 @@ mod rows;
 mod sample;
 mod serve;
 mod sql;
+mod token;
 mod version;
 
 use std::time::Duration;
@@ -77,6 +78,7 @@ enum Command {
     Query(query::QueryArguments),
     Serve(serve::ServeArguments),
     Password(password::PasswordArguments),
+    Token(token::TokenArguments),
     Check(check::CheckArguments),
     Sample(sample::SampleArguments),
     Requests(requests::RequestsArguments),
@@ -133,6 +135,7 @@ async fn execute(command: Command) -> Result<(), Failure> {
         Command::Query(arguments) => query::run(arguments).await,
         Command::Serve(arguments) => serve::run(arguments, std::future::pending()).await,
         Command::Password(arguments) => password::run(arguments),
+        Command::Token(arguments) => token::run(arguments).await,
         Command::Check(arguments) => check::run(arguments).await,
         Command::Sample(arguments) => sample::run(arguments),
         Command::Requests(arguments) => requests::run(arguments).await,

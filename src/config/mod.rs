@@ -2,6 +2,7 @@
 //!
 //! One typed struct, checked as a whole before any work starts. `pragati.toml` in the project's root explains every option.
 
+mod ca_file;
 mod cluster;
 mod files;
 mod identity;
@@ -22,6 +23,7 @@ use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 
+pub use ca_file::{CaFileError, ca_certificates};
 pub use cluster::ClusterConfig;
 pub use identity::{AddressSource, IdentityConfig, TokenAlgorithm};
 pub use mail::{DkimConfig, MailConfig};

@@ -32,6 +32,7 @@ mod exports_layout;
 mod exports_types;
 mod figures;
 mod history;
+mod identity;
 mod impossible_times;
 mod mapped_plans;
 mod mapping_cases;

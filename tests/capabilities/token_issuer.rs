@@ -7,9 +7,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use pragati::config::IdentityConfig;
-use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
+use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, SignatureAlgorithm};
 use rsa::RsaPrivateKey;
 use rsa::pkcs1::EncodeRsaPrivateKey;
+use rsa::rand_core::{OsRng, RngCore};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -26,17 +27,51 @@ pub struct SigningKey {
 impl SigningKey {
     /// A new key for ES256.
     pub fn es256(id: &str) -> Self {
-        let pair = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).expect("a key");
+        Self::of_curve(id, Algorithm::ES256, &PKCS_ECDSA_P256_SHA256)
+    }
+
+    /// A new key for ES384.
+    pub fn es384(id: &str) -> Self {
+        Self::of_curve(id, Algorithm::ES384, &PKCS_ECDSA_P384_SHA384)
+    }
+
+    fn of_curve(id: &str, algorithm: Algorithm, curve: &'static SignatureAlgorithm) -> Self {
+        let pair = KeyPair::generate_for(curve).expect("a key");
         Self {
             id: id.to_owned(),
-            algorithm: Algorithm::ES256,
+            algorithm,
             private: EncodingKey::from_ec_der(&pair.serialize_der()),
+        }
+    }
+
+    /// A new key for EdDSA, with Ed25519.
+    pub fn eddsa(id: &str) -> Self {
+        // PKCS #8 of version 1 (RFC 8410), the form that the library takes; what follows is the key itself.
+        let mut der = vec![
+            0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+        ];
+        let mut secret = [0; 32];
+        OsRng.fill_bytes(&mut secret);
+        der.extend(secret);
+        Self {
+            id: id.to_owned(),
+            algorithm: Algorithm::EdDSA,
+            private: EncodingKey::from_ed_der(&der),
+        }
+    }
+
+    /// The same key under another id, for another algorithm of its type.
+    pub fn also(&self, id: &str, algorithm: Algorithm) -> Self {
+        Self {
+            id: id.to_owned(),
+            algorithm,
+            private: self.private.clone(),
         }
     }
 
     /// A new key for RS256.
     pub fn rs256(id: &str) -> Self {
-        let private = RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 2048).expect("a key");
+        let private = RsaPrivateKey::new(&mut OsRng, 2048).expect("a key");
         let der = private.to_pkcs1_der().expect("DER");
         Self {
             id: id.to_owned(),

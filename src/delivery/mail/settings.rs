@@ -18,7 +18,7 @@ use url::{Host, Url};
 
 use super::address;
 use super::attachment::AttachmentRules;
-use crate::config::{ConfigError, DkimConfig, MailConfig, Secret};
+use crate::config::{ConfigError, DkimConfig, MailConfig, Secret, ca_certificates};
 
 /// How mails are written and where they go.
 pub(super) struct Settings {
@@ -140,18 +140,16 @@ fn loopback_addresses(host: &str, port: u16) -> Result<Vec<SocketAddr>, ConfigEr
 fn tls(host: &str, ca_file: Option<&Path>) -> Result<TlsParameters, ConfigError> {
     let mut parameters = TlsParameters::builder(host.to_owned());
     if let Some(path) = ca_file {
-        let unusable = |reason: String| {
+        let unusable = |reason: &dyn fmt::Display| {
             invalid(format!(
                 "mail.ca_file {} cannot be used: {reason}; give a PEM file with a certificate",
                 path.display()
             ))
         };
-        let pem = fs::read(path).map_err(|error| unusable(error.to_string()))?;
-        if !String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") {
-            return Err(unusable("it holds no certificate".to_owned()));
+        for certificate in ca_certificates(path).map_err(|error| unusable(&error))? {
+            let certificate = Certificate::from_der(certificate.to_vec()).map_err(|error| unusable(&error))?;
+            parameters = parameters.add_root_certificate(certificate);
         }
-        let certificate = Certificate::from_pem(&pem).map_err(|error| unusable(error.to_string()))?;
-        parameters = parameters.add_root_certificate(certificate);
     }
     parameters.build_rustls().map_err(|error| {
         invalid(format!(

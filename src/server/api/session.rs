@@ -49,10 +49,7 @@ pub async fn show(State(state): State<AppState>, headers: HeaderMap) -> Result<J
     let (login, person) = match state.parts.identity.person(&headers).await {
         Ok(person) => (LoginState::Valid, Some(person)),
         Err(Refusal::NoToken) => (LoginState::Missing, None),
-        Err(Refusal::BadToken(reason)) => {
-            tracing::debug!("a login token was refused: {reason}");
-            (LoginState::Refused, None)
-        }
+        Err(Refusal::BadToken(_)) => (LoginState::Refused, None),
         Err(refusal @ Refusal::NoKeys) => return Err(refusal.into()),
     };
     let roles = person.as_ref().map(|person| person.roles.clone()).unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Refusal;
+use super::refusal::Reason;
 use crate::config::IdentityConfig;
 use crate::delivery::mail::usable_address;
 use crate::delivery::person::{Person, Roles};
@@ -12,26 +12,61 @@ use crate::ids::{TenantId, UserId};
 pub type Claims = Map<String, Value>;
 
 /// The person whom the claims describe.
-pub fn person(claims: &Claims, config: &IdentityConfig) -> Result<Person, Refusal> {
-    let subject = claims.get("sub").and_then(Value::as_str);
-    let user_id = subject
-        .and_then(user_id)
-        .ok_or(Refusal::BadToken("its sub names nobody"))?;
-    let is_verified = claims.get("email_verified") == Some(&Value::Bool(true));
-    let email = claims
-        .get("email")
-        .and_then(Value::as_str)
-        .filter(|_| is_verified || !config.require_verified_email)
-        .and_then(usable_address);
+///
+/// # Errors
+///
+/// Where the subject names nobody.
+pub fn person(claims: &Claims, config: &IdentityConfig) -> Result<Person, Reason> {
     Ok(Person {
-        user_id,
-        email,
-        roles: roles(&words(claims, &config.roles_claim), config),
+        user_id: subject(claims)?,
+        email: address(claims, config).ok(),
+        roles: roles(&role_names(claims, config), config),
     })
 }
 
+/// A claim; one that is null is taken for a missing one.
+pub fn claim<'a>(claims: &'a Claims, name: &str) -> Option<&'a Value> {
+    claims.get(name).filter(|value| !value.is_null())
+}
+
+/// The user whom the claims are about.
+///
+/// # Errors
+///
+/// Where `sub` names nobody.
+pub fn subject(claims: &Claims) -> Result<UserId, Reason> {
+    let subject = claim(claims, "sub").ok_or(Reason::Lacks("sub"))?;
+    let subject = subject.as_str().ok_or(Reason::Malformed("sub"))?;
+    user_id(subject).ok_or(Reason::Nobody)
+}
+
+/// The mail address that the claims prove.
+///
+/// # Errors
+///
+/// Says in words why there is none.
+pub fn address(claims: &Claims, config: &IdentityConfig) -> Result<String, &'static str> {
+    let address = claim(claims, "email").ok_or("there is no claim email")?;
+    if config.require_verified_email && claims.get("email_verified") != Some(&Value::Bool(true)) {
+        return Err("email_verified is not true, as identity.require_verified_email asks");
+    }
+    let address = address.as_str().and_then(usable_address);
+    address.ok_or("the claim email is no address that mail can be sent to")
+}
+
+/// The roles of the configured claim. A role that holds in some organisations alone, as Sunbird writes it
+/// (`{"role": R, "scope": [{"organisationId": O}]}`), is named `R:O` for each of them.
+pub fn role_names(claims: &Claims, config: &IdentityConfig) -> Vec<String> {
+    match at_path(claims, &config.roles_claim) {
+        Some(Value::String(name)) => vec![name.clone()],
+        Some(Value::Array(roles)) => roles.iter().flat_map(names_of_role).collect(),
+        _ => Vec::new(),
+    }
+}
+
 /// What the named roles allow.
-pub fn roles(names: &[&str], config: &IdentityConfig) -> Roles {
+pub fn roles(names: &[impl AsRef<str>], config: &IdentityConfig) -> Roles {
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
     let tenants = names
         .iter()
         .filter_map(|name| name.strip_prefix(&config.tenant_admin_prefix));
@@ -50,17 +85,30 @@ fn user_id(subject: &str) -> Option<UserId> {
     id.parse().ok()
 }
 
-/// The texts of the claim at `path`: a name, or names of nested objects with dots between them.
-fn words<'a>(claims: &'a Claims, path: &str) -> Vec<&'a str> {
+/// The claim at `path`: a name, or names of nested objects with dots between them.
+fn at_path<'a>(claims: &'a Claims, path: &str) -> Option<&'a Value> {
     let nested = || {
         let mut names = path.split('.');
         let first = claims.get(names.next()?)?;
         names.try_fold(first, |value, name| value.get(name))
     };
-    match claims.get(path).or_else(nested) {
-        Some(Value::String(word)) => vec![word],
-        Some(Value::Array(words)) => words.iter().filter_map(Value::as_str).collect(),
-        _ => Vec::new(),
+    claims.get(path).or_else(nested)
+}
+
+fn names_of_role(role: &Value) -> Vec<String> {
+    if let Some(name) = role.as_str() {
+        return vec![name.to_owned()];
+    }
+    let Some(name) = role.get("role").and_then(Value::as_str) else {
+        return Vec::new();
+    };
+    match role.get("scope").and_then(Value::as_array) {
+        // Where a scope is given and cannot be read, the role holds nowhere.
+        Some(scopes) if !scopes.is_empty() => {
+            let places = scopes.iter().filter_map(|scope| scope.get("organisationId")?.as_str());
+            places.map(|place| format!("{name}:{place}")).collect()
+        }
+        _ => vec![name.to_owned()],
     }
 }
 
@@ -70,7 +118,7 @@ mod tests {
 
     use super::*;
 
-    fn person_of(claims: Value) -> Result<Person, Refusal> {
+    fn person_of(claims: Value) -> Result<Person, Reason> {
         let claims = claims.as_object().expect("an object");
         person(claims, &IdentityConfig::default())
     }
@@ -117,9 +165,42 @@ mod tests {
         };
         let claims = json!({"https://example.org/roles": ["pragati-admin"]});
         assert_eq!(
-            words(claims.as_object().expect("claims"), &config.roles_claim),
+            role_names(claims.as_object().expect("claims"), &config),
             ["pragati-admin"]
         );
+    }
+
+    #[test]
+    fn roles_of_organisations_are_those_of_their_tenants() {
+        let config = IdentityConfig {
+            roles_claim: "roles".to_owned(),
+            tenant_admin_prefix: "ORG_ADMIN:".to_owned(),
+            platform_admin_role: "REPORT_ADMIN".to_owned(),
+            ..IdentityConfig::default()
+        };
+        let roles_of = |given: Value| {
+            let claims = json!({"sub": "u1", "roles": given});
+            person(claims.as_object().expect("claims"), &config)
+                .expect("a person")
+                .roles
+        };
+        let roles = roles_of(json!([
+            {"role": "PUBLIC", "scope": []},
+            {"role": "ORG_ADMIN", "scope": [{"organisationId": "0123"}, {"organisationId": "0124"}, {"other": 1}]},
+            {"role": "REPORT_ADMIN", "scope": [{"organisationId": "0123"}]},
+        ]));
+        assert!(!roles.platform_admin, "it is one of an organisation alone");
+        let tenants = ["0123", "0124"].map(|id| id.parse::<TenantId>().expect("an id"));
+        assert_eq!(roles.tenant_admin_of, tenants.into());
+        assert!(roles_of(json!([{"role": "REPORT_ADMIN", "scope": []}])).platform_admin);
+        assert!(!roles_of(json!([{"role": "REPORT_ADMIN", "scope": [{}]}])).platform_admin);
+        for nothing in [
+            json!([{"scope": []}]),
+            json!([7, null, []]),
+            json!({"role": "REPORT_ADMIN"}),
+        ] {
+            assert_eq!(roles_of(nothing), Roles::default());
+        }
     }
 
     #[test]

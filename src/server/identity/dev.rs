@@ -1,21 +1,24 @@
 //! The tokens of `--dev-auth`, which prove nothing: `dev:<user id>[,<mail address>[,<role>]…]`.
 
-use super::{Refusal, claims};
+use super::claims;
+use super::refusal::Reason;
 use crate::config::IdentityConfig;
 use crate::delivery::mail::usable_address;
 use crate::delivery::person::Person;
 
 /// The person whom the token names.
-pub fn person(token: &str, config: &IdentityConfig) -> Result<Person, Refusal> {
+///
+/// # Errors
+///
+/// Where it is of another form, or names nobody.
+pub fn person(token: &str, config: &IdentityConfig) -> Result<Person, Reason> {
     let parts = token.strip_prefix("dev:");
-    let mut parts = parts
-        .ok_or(Refusal::BadToken("it is not of the form dev:<user id>"))?
-        .split(',');
+    let mut parts = parts.ok_or(Reason::NotDev)?.split(',');
     let user_id = parts.next().and_then(|id| id.parse().ok());
     let email = parts.next().and_then(usable_address);
     let roles: Vec<&str> = parts.collect();
     Ok(Person {
-        user_id: user_id.ok_or(Refusal::BadToken("it names nobody"))?,
+        user_id: user_id.ok_or(Reason::Nobody)?,
         email,
         roles: claims::roles(&roles, config),
     })

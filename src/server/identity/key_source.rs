@@ -3,25 +3,23 @@
 //! Keys that were good stay in use while newer ones cannot be had. A key that nobody knows is looked for at once, but not
 //! more often than every few seconds, so that made-up tokens do not become requests to the issuer.
 
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
-use reqwest::{Client, redirect};
 use tokio::sync::{Mutex, MutexGuard};
-use url::{Host, Url};
+use url::Url;
 
-use super::keys::{KeySet, TokenKey};
-use super::{IdentityError, Refusal};
+use super::IdentityError;
+use super::fetch::{FetchError, KeyServer, KeyServerError};
+use super::keys::{Candidates, KeySet, KeySetError};
+use super::refusal::Refusal;
 use crate::config::{IdentityConfig, TokenAlgorithm};
 
 /// The least time between two fetches.
 const LEAST_INTERVAL: Duration = Duration::from_secs(10);
-/// The time that a fetch may take.
-const FETCH_TIME: Duration = Duration::from_secs(5);
-/// The largest answer that is read, in bytes.
-const LARGEST_ANSWER: usize = 1024 * 1024;
 
 /// The issuer's keys, kept up to date.
 #[derive(Debug)]
@@ -35,10 +33,21 @@ pub struct KeySource {
     last_fetch: Mutex<Option<Instant>>,
 }
 
+/// Why keys cannot be had from their place.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyTrouble {
+    #[error("{0}")]
+    File(#[from] io::Error),
+    #[error("{0}")]
+    Fetch(#[from] FetchError),
+    #[error("{0}")]
+    Set(#[from] KeySetError),
+}
+
 #[derive(Debug)]
 enum Place {
     File(PathBuf),
-    Url(Url, Client),
+    Url(KeyServer),
 }
 
 #[derive(Debug, Default, Clone)]
@@ -48,6 +57,8 @@ struct Loaded {
     at: Option<Instant>,
     /// The file's state when it was last looked into.
     file: Option<FileState>,
+    /// Why newer keys could not be had, the last time.
+    trouble: Option<Arc<KeyTrouble>>,
 }
 
 /// What changes when a file is replaced or written.
@@ -60,10 +71,13 @@ struct FileState {
 
 impl KeySource {
     /// Looks for the keys. A file must hold some; a URL may answer later, and until then nobody is let in.
+    ///
+    /// # Errors
+    ///
+    /// Where a file holds no usable keys, or keys may not be fetched from a URL.
     pub async fn open(jwks: &str, config: &IdentityConfig) -> Result<Self, IdentityError> {
-        let place = place(jwks)?;
         let source = Self {
-            place,
+            place: place(jwks, config)?,
             algorithms: config.algorithms.clone(),
             refresh_every: Duration::from_secs(u64::from(config.jwks_refresh_seconds)),
             least_interval: LEAST_INTERVAL,
@@ -72,14 +86,14 @@ impl KeySource {
         };
         match &source.place {
             Place::File(path) => {
-                let unusable = |reason| IdentityError::Keys {
+                let unusable = |source| IdentityError::Keys {
                     path: path.clone(),
-                    reason,
+                    source,
                 };
-                let file = file_state(path).await.map_err(|error| unusable(error.to_string()))?;
+                let file = file_state(path).await.map_err(|error| unusable(error.into()))?;
                 source.read_file(path, file).await.map_err(unusable)?;
             }
-            Place::Url(..) => source.fetch_unless_recent(source.last_fetch.lock().await).await,
+            Place::Url(_) => source.fetch_unless_recent(source.last_fetch.lock().await).await,
         }
         Ok(source)
     }
@@ -91,40 +105,66 @@ impl KeySource {
     pub async fn check(jwks: &str, config: &IdentityConfig) -> Result<(), IdentityError> {
         match place(jwks)? {
             Place::File(_) => Self::open(jwks, config).await.map(drop),
-            Place::Url(..) => Ok(()),
+            Place::Url(_) => Ok(()),
         }
     }
 
-    /// The key of that id.
-    pub async fn find(&self, id: &str) -> Result<Option<Arc<TokenKey>>, Refusal> {
+    /// The keys for a token of that key id and algorithm.
+    ///
+    /// # Errors
+    ///
+    /// Where the keys were never had.
+    pub async fn find(&self, id: Option<&str>, algorithm: TokenAlgorithm) -> Result<Candidates, Refusal> {
         match &self.place {
             Place::File(path) => self.read_file_if_changed(path).await,
-            Place::Url(..) if self.is_stale() => {
+            Place::Url(_) if self.is_stale() => {
                 // While one request waits for newer keys, others go on with those that are known.
                 if let Ok(last_fetch) = self.last_fetch.try_lock() {
                     self.fetch_unless_recent(last_fetch).await;
                 }
             }
-            Place::Url(..) => {}
+            Place::Url(_) => {}
         }
-        if let Some(key) = self.known(id) {
-            return Ok(Some(key));
+        let known = self.keys().candidates(id, algorithm);
+        if !matches!(known, Candidates::None) {
+            return Ok(known);
         }
-        if let Place::Url(..) = &self.place {
+        let newer = self.look_again().await;
+        if newer.is_empty() {
+            return Err(Refusal::NoKeys);
+        }
+        Ok(newer.candidates(id, algorithm))
+    }
+
+    /// The keys after another look, where the last one is not too recent: for a token whose key is not there.
+    pub async fn look_again(&self) -> Arc<KeySet> {
+        let before = self.keys();
+        if let Place::Url(_) = &self.place {
             let last_fetch = self.last_fetch.lock().await;
-            // Whoever held the lock before may have found it.
-            if self.known(id).is_none() {
+            // Whoever held the lock before may have fetched newer keys.
+            if Arc::ptr_eq(&before, &self.keys()) {
                 self.fetch_unless_recent(last_fetch).await;
             }
         }
-        match self.known(id) {
-            None if self.loaded().keys.is_empty() => Err(Refusal::NoKeys),
-            key => Ok(key),
+        self.keys()
+    }
+
+    /// The keys as they are known.
+    pub fn keys(&self) -> Arc<KeySet> {
+        self.loaded().keys
+    }
+
+    /// The place of the keys, for messages.
+    pub fn shown(&self) -> String {
+        match &self.place {
+            Place::File(path) => path.display().to_string(),
+            Place::Url(server) => server.shown(),
         }
     }
 
-    fn known(&self, id: &str) -> Option<Arc<TokenKey>> {
-        self.loaded().keys.get(id)
+    /// Why newer keys could not be had when they were last looked for.
+    pub fn trouble(&self) -> Option<Arc<KeyTrouble>> {
+        self.loaded().trouble
     }
 
     fn is_stale(&self) -> bool {
@@ -150,83 +190,70 @@ impl KeySource {
             Ok(file) => self.read_file(path, file).await,
             Err(error) => {
                 self.change(|loaded| loaded.file = None);
-                Err(error.to_string())
+                Err(error.into())
             }
         };
-        if let Err(reason) = result {
-            tracing::warn!(
-                "the keys in {} cannot be used, and the old ones stay: {reason}",
-                path.display()
-            );
+        if let Err(trouble) = result {
+            self.complain(trouble);
         }
     }
 
-    async fn read_file(&self, path: &PathBuf, file: FileState) -> Result<(), String> {
+    async fn read_file(&self, path: &PathBuf, file: FileState) -> Result<(), KeyTrouble> {
         self.change(|loaded| loaded.file = Some(file));
-        let document = tokio::fs::read(path).await.map_err(|error| error.to_string())?;
-        let keys = Arc::new(KeySet::parse(&document, &self.algorithms)?);
-        self.change(|loaded| loaded.keys = keys);
+        let document = tokio::fs::read(path).await?;
+        self.take(KeySet::parse(&document, &self.algorithms)?);
         Ok(())
     }
 
     async fn fetch_unless_recent(&self, mut last_fetch: MutexGuard<'_, Option<Instant>>) {
-        let Place::Url(url, client) = &self.place else { return };
+        let Place::Url(server) = &self.place else { return };
         if last_fetch.is_some_and(|last| last.elapsed() < self.least_interval) {
             return;
         }
         *last_fetch = Some(Instant::now());
-        let fetched = fetch(client, url).await;
-        match fetched.and_then(|document| KeySet::parse(&document, &self.algorithms)) {
-            Ok(keys) => self.change(|loaded| {
-                loaded.keys = Arc::new(keys);
-                loaded.at = Some(Instant::now());
-            }),
-            Err(reason) => tracing::warn!("the keys at {url} cannot be had, and the old ones stay: {reason}"),
+        let fetched = server.fetch().await.map_err(KeyTrouble::from);
+        match fetched.and_then(|document| Ok(KeySet::parse(&document, &self.algorithms)?)) {
+            Ok(keys) => self.take(keys),
+            Err(trouble) => self.complain(trouble),
         }
+    }
+
+    /// Goes on with these keys. What is wrong with some of the set is told once.
+    fn take(&self, keys: KeySet) {
+        let faults = keys.faults();
+        if faults != self.keys().faults() {
+            for fault in &faults {
+                tracing::warn!("of the keys at {}, {fault}; it is not used", self.shown());
+            }
+        }
+        self.change(|loaded| {
+            loaded.keys = Arc::new(keys);
+            loaded.at = Some(Instant::now());
+            loaded.trouble = None;
+        });
+    }
+
+    fn complain(&self, trouble: KeyTrouble) {
+        let place = self.shown();
+        if self.keys().is_empty() {
+            tracing::warn!("the keys at {place} cannot be had, and nobody can log in: {trouble}");
+        } else {
+            tracing::warn!("the keys at {place} cannot be had, and the old ones stay: {trouble}");
+        }
+        self.change(|loaded| loaded.trouble = Some(Arc::new(trouble)));
     }
 }
 
 /// The file or URL that `identity.jwks` names.
-fn place(jwks: &str) -> Result<Place, IdentityError> {
-    let Some(url) = Url::parse(jwks).ok().filter(|url| url.scheme().starts_with("http")) else {
-        return Ok(Place::File(PathBuf::from(jwks)));
-    };
-    let is_loopback = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
-    };
-    if url.scheme() != "https" && !is_loopback {
-        return Err(IdentityError::InsecureUrl { url: url.to_string() });
-    }
-    let client = Client::builder()
-        .redirect(redirect::Policy::none())
-        .timeout(FETCH_TIME)
-        .build()
-        .map_err(|error| IdentityError::Client {
-            reason: error.to_string(),
-        })?;
-    Ok(Place::Url(url, client))
+fn place(jwks: &str, config: &IdentityConfig) -> Result<Place, KeyServerError> {
+    let url = Url::parse(jwks).ok().filter(|url| url.scheme().starts_with("http"));
+    Ok(match url {
+        Some(url) => Place::Url(KeyServer::new(url, config.ca_file.as_deref())?),
+        None => Place::File(PathBuf::from(jwks)),
+    })
 }
 
-async fn fetch(client: &Client, url: &Url) -> Result<Vec<u8>, String> {
-    let said = |error: reqwest::Error| error.without_url().to_string();
-    let mut answer = client.get(url.clone()).send().await.map_err(said)?;
-    if answer.status() != reqwest::StatusCode::OK {
-        return Err(format!("the answer is {}", answer.status()));
-    }
-    let mut document = Vec::new();
-    while let Some(piece) = answer.chunk().await.map_err(said)? {
-        document.extend_from_slice(&piece);
-        if document.len() > LARGEST_ANSWER {
-            return Err(format!("the answer is larger than {LARGEST_ANSWER} bytes"));
-        }
-    }
-    Ok(document)
-}
-
-async fn file_state(path: &PathBuf) -> std::io::Result<FileState> {
+async fn file_state(path: &PathBuf) -> io::Result<FileState> {
     let metadata = tokio::fs::metadata(path).await?;
     Ok(FileState {
         modified: metadata.modified()?,
@@ -244,6 +271,7 @@ mod tests {
     use axum::http::StatusCode;
     use serde_json::json;
 
+    use super::super::fetch::LARGEST_ANSWER;
     use super::*;
 
     /// An issuer's web server, which counts how often its keys are asked for.
@@ -298,27 +326,27 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(3600);
 
+    /// Whether there is a key of that id; the keys must be there.
+    async fn is_known(source: &KeySource, id: &str) -> bool {
+        let found = source.find(Some(id), TokenAlgorithm::ES256).await.expect("keys");
+        matches!(found, Candidates::OfId(_))
+    }
+
     #[tokio::test]
     async fn an_unknown_key_is_looked_for_but_not_too_often() {
         let issuer = Issuer::start().await;
         let source = issuer.source(LONG, Duration::ZERO).await;
-        assert!(source.find("first").await.expect("keys").is_some());
+        assert!(is_known(&source, "first").await);
         assert_eq!(issuer.asked(), 1);
         issuer.answers(StatusCode::OK, keys(&["second"]));
-        assert!(source.find("first").await.expect("keys").is_some(), "not stale yet");
-        assert!(source.find("second").await.expect("keys").is_some());
-        assert!(source.find("first").await.expect("keys").is_none(), "it was withdrawn");
+        assert!(is_known(&source, "first").await, "not stale yet");
+        assert!(is_known(&source, "second").await);
+        assert!(!is_known(&source, "first").await, "it was withdrawn");
 
         let source = issuer.source(LONG, LONG).await;
         let asked = issuer.asked();
         for made_up in 0..20 {
-            assert!(
-                source
-                    .find(&format!("made up {made_up}"))
-                    .await
-                    .expect("keys")
-                    .is_none()
-            );
+            assert!(!is_known(&source, &format!("made up {made_up}")).await);
         }
         assert_eq!(issuer.asked(), asked);
     }
@@ -338,11 +366,11 @@ mod tests {
             ),
         ] {
             issuer.answers(status, text);
-            assert!(source.find("first").await.expect("keys").is_some(), "{status}");
-            assert!(source.find("second").await.expect("keys").is_none(), "{status}");
+            assert!(is_known(&source, "first").await, "{status}");
+            assert!(!is_known(&source, "second").await, "{status}");
         }
         issuer.answers(StatusCode::OK, keys(&["second"]));
-        assert!(source.find("second").await.expect("keys").is_some());
+        assert!(is_known(&source, "second").await);
     }
 
     #[tokio::test]
@@ -350,28 +378,34 @@ mod tests {
         let issuer = Issuer::start().await;
         issuer.answers(StatusCode::SERVICE_UNAVAILABLE, String::new());
         let source = issuer.source(LONG, Duration::ZERO).await;
-        assert!(matches!(source.find("first").await, Err(Refusal::NoKeys)));
+        let found = source.find(Some("first"), TokenAlgorithm::ES256).await;
+        assert!(matches!(found, Err(Refusal::NoKeys)));
         issuer.answers(StatusCode::OK, keys(&["first"]));
-        assert!(source.find("first").await.expect("keys").is_some());
+        assert!(is_known(&source, "first").await);
     }
 
     #[test]
-    fn keys_come_over_https_or_from_this_machine() {
-        for good in [
-            "https://login.example.org/keys",
-            "http://localhost:1/keys",
-            "http://127.0.0.1/k",
-            "http://[::1]/k",
-        ] {
-            assert!(matches!(place(good), Ok(Place::Url(..))), "{good}");
-        }
-        for bad in [
-            "http://login.example.org/keys",
-            "http://localhost.example.org/keys",
-            "http://10.0.0.1/keys",
-        ] {
-            assert!(matches!(place(bad), Err(IdentityError::InsecureUrl { .. })), "{bad}");
-        }
-        assert!(matches!(place("/etc/pragati/keys.json"), Ok(Place::File(_))));
+    fn what_is_no_url_is_a_file() {
+        let config = IdentityConfig::default();
+        assert!(matches!(place("/etc/pragati/keys.json", &config), Ok(Place::File(_))));
+        assert!(matches!(
+            place("https://login.example.org/keys", &config),
+            Ok(Place::Url(_))
+        ));
+        assert!(place("http://login.example.org/keys", &config).is_err());
+    }
+
+    #[tokio::test]
+    async fn trouble_is_remembered_until_the_keys_are_had() {
+        let issuer = Issuer::start().await;
+        let source = issuer.source(Duration::ZERO, Duration::ZERO).await;
+        assert!(source.trouble().is_none());
+        issuer.answers(StatusCode::SERVICE_UNAVAILABLE, String::new());
+        assert!(is_known(&source, "first").await);
+        let trouble = source.trouble().expect("trouble").to_string();
+        assert!(trouble.contains("503"), "{trouble}");
+        issuer.answers(StatusCode::OK, keys(&["first"]));
+        assert!(is_known(&source, "first").await);
+        assert!(source.trouble().is_none());
     }
 }

@@ -1,28 +1,67 @@
-//! The public keys of a JSON Web Key Set that may sign login tokens. Each is for one algorithm, whatever a token says.
+//! The public keys of a JSON Web Key Set (RFC 7517) that may sign login tokens, and which of them a token may be signed
+//! with.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse};
-use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::jwk::{self, TokenKey, Unusable};
 use crate::config::TokenAlgorithm;
 
-/// Bytes of the modulus of the smallest RSA key that is believed: 2048 bits.
-const SMALLEST_RSA_MODULUS: usize = 256;
+/// How many keys are tried where a token or the set has no ids.
+const MOST_TRIED: usize = 16;
 
-/// A key and the one algorithm that it is for.
-#[derive(Debug)]
-pub struct TokenKey {
-    pub algorithm: Algorithm,
-    pub key: DecodingKey,
+/// The usable keys of a set.
+#[derive(Debug, Default)]
+pub struct KeySet {
+    keys: Vec<Arc<TokenKey>>,
+    passed_over: Vec<PassedOver>,
 }
 
-/// The usable keys by their ids.
-#[derive(Debug, Default)]
-pub struct KeySet(HashMap<String, Arc<TokenKey>>);
+/// A key of the set that is not used.
+#[derive(Debug, thiserror::Error)]
+#[error("{} {reason}", named(.id.as_deref()))]
+pub struct PassedOver {
+    pub id: Option<String>,
+    #[source]
+    pub reason: Unusable,
+}
+
+/// A set that nobody can be told apart with.
+#[derive(Debug, thiserror::Error)]
+pub enum KeySetError {
+    #[error("not a JSON Web Key Set: {0}")]
+    NotASet(#[source] serde_json::Error),
+    #[error("no key is for {algorithms} signatures{}", listed(.passed_over))]
+    NoKey {
+        algorithms: String,
+        passed_over: Vec<PassedOver>,
+    },
+}
+
+/// The keys that a token may be signed with.
+#[derive(Debug)]
+pub enum Candidates {
+    /// Those of the token's key id, for its algorithm.
+    OfId(Vec<Arc<TokenKey>>),
+    /// Those for its algorithm, because the token or the set has no ids.
+    OfAlgorithm(Vec<Arc<TokenKey>>),
+    /// There are keys of the token's key id, but for other algorithms.
+    OtherAlgorithm,
+    /// There are none.
+    None,
+}
+
+impl Candidates {
+    /// The keys.
+    pub fn keys(&self) -> &[Arc<TokenKey>] {
+        match self {
+            Self::OfId(keys) | Self::OfAlgorithm(keys) => keys,
+            Self::OtherAlgorithm | Self::None => &[],
+        }
+    }
+}
 
 #[derive(Deserialize)]
 struct Document {
@@ -30,113 +69,198 @@ struct Document {
 }
 
 impl KeySet {
-    /// The keys of a JWKS document for the believed algorithms; other keys, such as those for encryption, are passed over.
-    pub fn parse(document: &[u8], algorithms: &[TokenAlgorithm]) -> Result<Self, String> {
-        let document: Document =
-            serde_json::from_slice(document).map_err(|error| format!("not a JSON Web Key Set: {error}"))?;
-        let mut keys = HashMap::new();
-        for (id, key) in document.keys.into_iter().filter_map(|key| usable_key(key, algorithms)) {
-            keys.entry(id).or_insert_with(|| Arc::new(key));
+    /// The keys of a JWKS document for the believed algorithms; others, such as those for encryption, are passed over.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not a JWKS, or no key is usable.
+    pub fn parse(document: &[u8], algorithms: &[TokenAlgorithm]) -> Result<Self, KeySetError> {
+        let document: Document = serde_json::from_slice(document).map_err(KeySetError::NotASet)?;
+        let mut set = Self::default();
+        for key in document.keys {
+            let id = jwk::id_of(&key);
+            match TokenKey::parse(key, algorithms) {
+                Ok(key) => set.keys.push(Arc::new(key)),
+                Err(reason) => set.passed_over.push(PassedOver { id, reason }),
+            }
         }
-        if keys.is_empty() {
-            let wanted: Vec<String> = algorithms.iter().map(|algorithm| format!("{algorithm:?}")).collect();
-            let wanted = wanted.join(" or ");
-            return Err(format!(
-                "no key has an id (kid) and is for {wanted} signatures (RSA: of 2048 bits or more)"
-            ));
+        if set.keys.is_empty() {
+            let names: Vec<&str> = algorithms.iter().map(|algorithm| algorithm.name()).collect();
+            return Err(KeySetError::NoKey {
+                algorithms: names.join(" or "),
+                passed_over: set.passed_over,
+            });
         }
-        Ok(Self(keys))
+        Ok(set)
     }
 
-    /// The key of that id.
-    pub fn get(&self, id: &str) -> Option<Arc<TokenKey>> {
-        self.0.get(id).cloned()
+    /// The keys for a token of that key id and algorithm. Several keys may share an id.
+    pub fn candidates(&self, id: Option<&str>, algorithm: TokenAlgorithm) -> Candidates {
+        let fit = |wanted: &dyn Fn(&TokenKey) -> bool| -> Vec<Arc<TokenKey>> {
+            let fitting = self.keys.iter().filter(|key| key.is_for(algorithm) && wanted(key));
+            fitting.take(MOST_TRIED).cloned().collect()
+        };
+        if let Some(id) = id
+            && self.keys.iter().any(|key| key.id.as_deref() == Some(id))
+        {
+            let of_id = fit(&|key| key.id.as_deref() == Some(id));
+            return if of_id.is_empty() {
+                Candidates::OtherAlgorithm
+            } else {
+                Candidates::OfId(of_id)
+            };
+        }
+        let of_algorithm = fit(&|key| id.is_none() || key.id.is_none());
+        if of_algorithm.is_empty() {
+            Candidates::None
+        } else {
+            Candidates::OfAlgorithm(of_algorithm)
+        }
+    }
+
+    /// The usable keys.
+    pub fn keys(&self) -> &[Arc<TokenKey>] {
+        &self.keys
+    }
+
+    /// The keys that are not used although the issuer most likely meant them for tokens, each with its reason.
+    pub fn faults(&self) -> Vec<String> {
+        let faults = self.passed_over.iter().filter(|one| one.reason.is_fault());
+        faults.map(ToString::to_string).collect()
     }
 
     /// Whether there are none, as before the first look.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.keys.is_empty()
     }
 }
 
-fn usable_key(key: Value, algorithms: &[TokenAlgorithm]) -> Option<(String, TokenKey)> {
-    let key: Jwk = serde_json::from_value(key).ok()?;
-    let id = key.common.key_id.clone().filter(|id| !id.is_empty())?;
-    let is_for_signatures = matches!(key.common.public_key_use, None | Some(PublicKeyUse::Signature));
-    let (kind, named, algorithm) = match &key.algorithm {
-        AlgorithmParameters::RSA(_) => (TokenAlgorithm::RS256, KeyAlgorithm::RS256, Algorithm::RS256),
-        AlgorithmParameters::EllipticCurve(curve) if curve.curve == EllipticCurve::P256 => {
-            (TokenAlgorithm::ES256, KeyAlgorithm::ES256, Algorithm::ES256)
+/// The longest part of an id that is shown.
+const SHOWN: usize = 60;
+
+/// A key in words. Ids come from others: their control characters are escaped.
+pub fn named(id: Option<&str>) -> String {
+    match id {
+        Some(id) => {
+            let short: String = id.chars().take(SHOWN).collect();
+            format!("key {short:?}")
         }
-        _ => return None,
-    };
-    let is_believed = algorithms.contains(&kind) && key.common.key_algorithm.is_none_or(|name| name == named);
-    if !is_for_signatures || !is_believed {
-        return None;
+        None => "a key without id".to_owned(),
     }
-    let key = DecodingKey::from_jwk(&key).ok()?;
-    is_strong(&key).then_some((id, TokenKey { algorithm, key }))
 }
 
-fn is_strong(key: &DecodingKey) -> bool {
-    match key.kind() {
-        DecodingKeyKind::RsaModulusExponent { n, .. } => {
-            n.iter().skip_while(|byte| **byte == 0).count() >= SMALLEST_RSA_MODULUS
-        }
-        DecodingKeyKind::SecretOrDer(_) => true,
+fn listed(passed_over: &[PassedOver]) -> String {
+    const MOST: usize = 5;
+    let mut text = String::new();
+    for one in passed_over.iter().take(MOST) {
+        text.push_str("; ");
+        text.push_str(&one.to_string());
     }
+    if passed_over.len() > MOST {
+        text.push_str(&format!("; and {} more", passed_over.len() - MOST));
+    }
+    text
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use serde_json::json;
 
     use super::*;
 
-    const ALL: &[TokenAlgorithm] = &[TokenAlgorithm::RS256, TokenAlgorithm::ES256];
-
-    fn rsa(id: &str, modulus_bytes: usize, more: Value) -> Value {
-        // Base64 of bytes 0xdb…; four letters are three bytes.
-        let modulus = "29vb".repeat(modulus_bytes.div_ceil(3));
+    fn rsa(id: Option<&str>, more: Value) -> Value {
+        let modulus = URL_SAFE_NO_PAD.encode(vec![0xdb_u8; 256]);
         let mut key = json!({"kty": "RSA", "kid": id, "n": modulus, "e": "AQAB"});
         let fields = more.as_object().expect("fields").clone();
         key.as_object_mut().expect("a key").extend(fields);
         key
     }
 
-    fn ids(keys: Value, algorithms: &[TokenAlgorithm]) -> Result<Vec<String>, String> {
-        let set = KeySet::parse(json!({"keys": keys}).to_string().as_bytes(), algorithms)?;
-        let mut ids: Vec<String> = set.0.into_keys().collect();
-        ids.sort();
-        Ok(ids)
+    fn ec(id: Option<&str>) -> Value {
+        let coordinate = URL_SAFE_NO_PAD.encode(vec![7_u8; 32]);
+        json!({"kty": "EC", "kid": id, "crv": "P-256", "x": coordinate, "y": coordinate})
+    }
+
+    fn set(keys: Value, algorithms: &[TokenAlgorithm]) -> Result<KeySet, KeySetError> {
+        KeySet::parse(json!({"keys": keys}).to_string().as_bytes(), algorithms)
+    }
+
+    /// How the keys were chosen, and how many there are.
+    fn chosen(set: &KeySet, id: Option<&str>, algorithm: TokenAlgorithm) -> (&'static str, usize) {
+        let candidates = set.candidates(id, algorithm);
+        let how = match &candidates {
+            Candidates::OfId(_) => "id",
+            Candidates::OfAlgorithm(_) => "algorithm",
+            Candidates::OtherAlgorithm => "other algorithm",
+            Candidates::None => "none",
+        };
+        (how, candidates.keys().len())
     }
 
     #[test]
-    fn only_strong_signature_keys_of_the_believed_algorithms_are_taken() {
-        let curve = json!({"kty": "EC", "kid": "ec", "crv": "P-256", "x": "AAAA", "y": "AAAA"});
+    fn a_key_is_found_by_its_id_and_must_be_for_the_algorithm() {
+        let keys = json!([rsa(Some("rsa"), json!({"alg": "RS256"})), ec(Some("ec"))]);
+        let set = set(keys, &TokenAlgorithm::ALL).expect("keys");
+        assert_eq!(chosen(&set, Some("rsa"), TokenAlgorithm::RS256), ("id", 1));
+        assert_eq!(chosen(&set, Some("rsa"), TokenAlgorithm::RS512), ("other algorithm", 0));
+        assert_eq!(chosen(&set, Some("ec"), TokenAlgorithm::RS256), ("other algorithm", 0));
+        assert_eq!(chosen(&set, Some("made up"), TokenAlgorithm::RS256), ("none", 0));
+        // A token without a key id: what fits its algorithm.
+        assert_eq!(chosen(&set, None, TokenAlgorithm::ES256), ("algorithm", 1));
+        assert_eq!(chosen(&set, None, TokenAlgorithm::EdDSA), ("none", 0));
+    }
+
+    #[test]
+    fn keys_may_share_an_id_or_have_none() {
         let keys = json!([
-            rsa("rsa", 256, json!({"alg": "RS256", "use": "sig"})),
-            rsa("plain", 512, json!({})),
-            rsa("encryption", 256, json!({"use": "enc", "alg": "RSA-OAEP"})),
-            rsa("rs512", 256, json!({"alg": "RS512"})),
-            rsa("weak", 128, json!({"alg": "RS256"})),
-            rsa("", 256, json!({})),
-            {"kty": "RSA", "n": "AQAB", "e": "AQAB"},
-            curve,
-            {"kty": "EC", "kid": "p384", "crv": "P-384", "x": "AAAA", "y": "AAAA"},
-            {"kty": "oct", "kid": "secret", "k": "AAAA", "alg": "HS256"},
-            {"kty": "OKP", "kid": "ed", "crv": "X448", "x": "AAAA"},
-            7
+            rsa(Some("a"), json!({})),
+            ec(Some("a")),
+            rsa(Some("a"), json!({})),
+            ec(None),
+            ec(Some(""))
         ]);
-        assert_eq!(ids(keys.clone(), ALL).expect("keys"), ["ec", "plain", "rsa"]);
-        assert_eq!(ids(keys, &[TokenAlgorithm::ES256]).expect("keys"), ["ec"]);
+        let set = set(keys, &TokenAlgorithm::ALL).expect("keys");
+        assert_eq!(chosen(&set, Some("a"), TokenAlgorithm::PS256), ("id", 2));
+        assert_eq!(chosen(&set, Some("a"), TokenAlgorithm::ES256), ("id", 1));
+        assert_eq!(chosen(&set, Some("b"), TokenAlgorithm::ES256), ("algorithm", 2));
+        assert_eq!(chosen(&set, Some("b"), TokenAlgorithm::RS256), ("none", 0));
+        let many: Vec<Value> = (0..100).map(|_| ec(None)).collect();
+        let many = super::KeySet::parse(json!({"keys": many}).to_string().as_bytes(), &TokenAlgorithm::ALL);
+        let many = many.expect("keys");
+        assert_eq!(chosen(&many, None, TokenAlgorithm::ES256), ("algorithm", MOST_TRIED));
     }
 
     #[test]
-    fn a_set_without_usable_keys_is_an_error() {
-        assert!(ids(json!([]), ALL).is_err());
-        assert!(KeySet::parse(b"<html>", ALL).is_err());
-        let complaint = ids(json!([{"kty": "oct", "kid": "s", "k": "AAAA"}]), ALL).expect_err("no key");
-        assert!(complaint.contains("RS256 or ES256"), "{complaint}");
+    fn a_set_without_usable_keys_is_an_error_that_says_why() {
+        let all = TokenAlgorithm::ALL;
+        assert!(matches!(KeySet::parse(b"<html>", &all), Err(KeySetError::NotASet(_))));
+        assert!(set(json!([]), &all).is_err());
+        let keys = json!([
+            rsa(Some("p\u{7}"), json!({"n": "AAA="})),
+            rsa(None, json!({"use": "enc"})),
+        ]);
+        let complaint = set(keys, &[TokenAlgorithm::RS256, TokenAlgorithm::ES256]).expect_err("no key");
+        assert_eq!(
+            complaint.to_string(),
+            "no key is for RS256 or ES256 signatures; key \"p\\u{7}\" has an n in padded base64: keys have no '='; \
+             a key without id is for something else than signatures (use)"
+        );
+    }
+
+    #[test]
+    fn only_faults_are_told() {
+        let keys = json!([
+            ec(Some("good")),
+            rsa(Some("padded"), json!({"n": "AAA="})),
+            rsa(None, json!({"use": "enc"}))
+        ]);
+        let set = set(keys, &TokenAlgorithm::ALL).expect("keys");
+        assert_eq!(set.keys().len(), 1);
+        assert_eq!(
+            set.faults(),
+            ["key \"padded\" has an n in padded base64: keys have no '='"]
+        );
     }
 }

@@ -2,10 +2,17 @@
 //!
 //! What a person may see is decided elsewhere; this room says who they are, and nothing it cannot prove.
 
+mod checks;
 mod claims;
 mod dev;
+mod explain;
+mod fetch;
+mod jwk;
 mod key_source;
 mod keys;
+mod refusal;
+mod refusal_log;
+mod token;
 mod tokens;
 
 use std::net::SocketAddr;
@@ -16,7 +23,13 @@ use axum::http::header::AUTHORIZATION;
 
 use crate::config::{AddressSource, IdentityConfig};
 use crate::delivery::person::Person;
+use refusal_log::RefusalLog;
 use tokens::Tokens;
+
+pub use explain::{ExplainedCheck, Explanation, Outcome};
+pub use fetch::KeyServerError;
+pub use key_source::KeyTrouble;
+pub use refusal::{Reason, Refusal};
 
 /// Settings of `[identity]` that nobody could log in with, or too many could.
 #[derive(Debug, thiserror::Error)]
@@ -29,27 +42,14 @@ pub enum IdentityError {
     Empty { setting: &'static str },
     #[error("identity.leeway_seconds is {seconds}; clocks may differ by 300 seconds at most")]
     Leeway { seconds: u32 },
-    #[error("identity.jwks is {url}; keys are fetched over https:// alone, or over http:// from this machine")]
-    InsecureUrl { url: String },
-    #[error("identity.jwks: the client that fetches keys cannot be set up: {reason}")]
-    Client { reason: String },
-    #[error("the keys in {} cannot be used: {reason}; check identity.jwks", path.display())]
-    Keys { path: PathBuf, reason: String },
+    #[error(transparent)]
+    KeyServer(#[from] KeyServerError),
+    #[error("the keys in {} cannot be used: {source}; check identity.jwks", path.display())]
+    Keys { path: PathBuf, source: KeyTrouble },
     #[error(
         "--dev-auth believes everybody, so it needs an address of this machine alone; {listen} can be reached from elsewhere: listen on 127.0.0.1"
     )]
     DevAuthInPublic { listen: SocketAddr },
-}
-
-/// Why a request is not taken for anybody's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// It has no token.
-    NoToken,
-    /// Its token does not prove anything, for the reason given; for logs, without the token's content.
-    BadToken(&'static str),
-    /// The issuer's keys were never reached, so nobody can be told apart.
-    NoKeys,
 }
 
 /// Tells who sends a request.
@@ -57,6 +57,7 @@ pub enum Refusal {
 pub struct Identity {
     config: IdentityConfig,
     proof: Proof,
+    refusals: RefusalLog,
 }
 
 #[derive(Debug)]
@@ -67,10 +68,15 @@ enum Proof {
 
 impl Identity {
     /// Believes tokens that the configured keys have signed. Keys in a file must be there; keys behind a URL may come later.
+    ///
+    /// # Errors
+    ///
+    /// Where a setting is missing or of no use, or the keys of a file cannot be used.
     pub async fn by_tokens(config: &IdentityConfig) -> Result<Self, IdentityError> {
         Ok(Self {
             config: config.clone(),
             proof: Proof::Tokens(Box::new(Tokens::new(config).await?)),
+            refusals: RefusalLog::default(),
         })
     }
 
@@ -87,10 +93,15 @@ impl Identity {
 
     /// Believes everybody: `Authorization: Bearer dev:<user id>[,<mail address>[,<role>]…]`. Refused where `listen` can be
     /// reached from another machine.
+    ///
+    /// # Errors
+    ///
+    /// Where it can.
     pub fn by_word(config: &IdentityConfig, listen: SocketAddr) -> Result<Self, IdentityError> {
         let identity = Self {
             config: config.clone(),
             proof: Proof::Dev,
+            refusals: RefusalLog::default(),
         };
         identity.check_address(listen)?;
         tracing::warn!("--dev-auth: EVERYBODY ON THIS MACHINE CAN BE ANYBODY; never use it with real data");
@@ -98,6 +109,10 @@ impl Identity {
     }
 
     /// Whether people may be told apart in this way at `listen`.
+    ///
+    /// # Errors
+    ///
+    /// Where they may not.
     pub fn check_address(&self, listen: SocketAddr) -> Result<(), IdentityError> {
         match self.proof {
             Proof::Dev if !is_of_this_machine(listen) => Err(IdentityError::DevAuthInPublic { listen }),
@@ -111,21 +126,49 @@ impl Identity {
     }
 
     /// Who sends a request with these headers.
+    ///
+    /// # Errors
+    ///
+    /// Why it is nobody's. A token that was refused is logged by its reason.
     pub async fn person(&self, headers: &HeaderMap) -> Result<Person, Refusal> {
-        self.person_of_token(bearer_token(headers)?).await
+        match bearer_token(headers) {
+            Ok(token) => self.person_of_token(token).await,
+            Err(refusal) => Err(self.noted(refusal)),
+        }
     }
 
     /// Whose token it is.
+    ///
+    /// # Errors
+    ///
+    /// Why it is nobody's. A token that was refused is logged by its reason.
     pub async fn person_of_token(&self, token: &str) -> Result<Person, Refusal> {
-        let mut person = match &self.proof {
-            Proof::Tokens(tokens) => tokens.person(token).await?,
-            Proof::Dev => dev::person(token, &self.config)?,
+        let person = match &self.proof {
+            Proof::Tokens(tokens) => tokens.person(token).await,
+            Proof::Dev => dev::person(token, &self.config).map_err(Refusal::from),
         };
+        let mut person = person.map_err(|refusal| self.noted(refusal))?;
         if self.config.address == AddressSource::Users {
             person.email = None;
         }
         Ok(person)
     }
+
+    fn noted(&self, refusal: Refusal) -> Refusal {
+        if let Refusal::BadToken(reason) = refusal {
+            self.refusals.note(reason);
+        }
+        refusal
+    }
+}
+
+/// Makes every check of a token, as [`Identity::by_tokens`] would, and says how each one ends.
+///
+/// # Errors
+///
+/// Where the settings are such that no token can be checked.
+pub async fn explain_token(config: &IdentityConfig, token: &str) -> Result<Explanation, IdentityError> {
+    Ok(Tokens::new(config).await?.explain(token).await)
 }
 
 /// Whether only this machine reaches `address`.
@@ -137,16 +180,12 @@ fn bearer_token(headers: &HeaderMap) -> Result<&str, Refusal> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let value = values.next().ok_or(Refusal::NoToken)?;
     if values.next().is_some() {
-        return Err(Refusal::BadToken("there are several Authorization headers"));
+        return Err(Reason::SeveralHeaders.into());
     }
-    let text = value
-        .to_str()
-        .map_err(|_| Refusal::BadToken("the Authorization header is not text"))?;
+    let text = value.to_str().map_err(|_| Reason::HeaderIsNoText)?;
     match text.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
-        _ => Err(Refusal::BadToken(
-            "the Authorization header is not of the scheme Bearer",
-        )),
+        _ => Err(Reason::NotBearer.into()),
     }
 }
 

@@ -1,37 +1,52 @@
-//! Checks login tokens: signature, issuer, audience and times.
+//! Checks login tokens: form, algorithm, key and signature first, then what the claims say.
 
-use jsonwebtoken::Validation;
-use jsonwebtoken::errors::ErrorKind;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::claims::{self, Claims};
+use super::IdentityError;
+use super::checks::{CLAIM_CHECKS, Checked, Rules};
+use super::claims;
+use super::jwk::TokenKey;
 use super::key_source::KeySource;
-use super::{IdentityError, Refusal};
-use crate::config::IdentityConfig;
+use super::keys::Candidates;
+use super::refusal::{Reason, Refusal};
+use super::token::{TokenHeader, TokenParts};
+use crate::config::{IdentityConfig, TokenAlgorithm};
 use crate::delivery::person::Person;
 
-/// The longest token that is looked at, in bytes.
-const LONGEST_TOKEN: usize = 16 * 1024;
 /// The most that clocks may differ by, in seconds.
 const MOST_LEEWAY: u32 = 300;
+/// The audience that Keycloak gives the tokens of every client of a realm.
+const AUDIENCE_OF_ALL_CLIENTS: &str = "account";
 
 /// Checks tokens against the issuer's keys.
 #[derive(Debug)]
 pub struct Tokens {
-    keys: KeySource,
-    config: IdentityConfig,
-    issuer: String,
-    audience: String,
+    pub(super) keys: KeySource,
+    pub(super) rules: Rules,
 }
 
 impl Tokens {
     /// Checks the settings and looks for the keys.
+    ///
+    /// # Errors
+    ///
+    /// Where a setting is missing or of no use, or the keys of a file cannot be used.
     pub async fn new(config: &IdentityConfig) -> Result<Self, IdentityError> {
         let Needed { jwks, issuer, audience } = Needed::of(config)?;
+        if audience == AUDIENCE_OF_ALL_CLIENTS && config.clients.is_empty() {
+            tracing::warn!(
+                "identity.audience is \"{AUDIENCE_OF_ALL_CLIENTS}\", which Keycloak writes into tokens of every client; \
+                 list those whose tokens are believed in identity.clients"
+            );
+        }
         Ok(Self {
             keys: KeySource::open(&jwks, config).await?,
-            config: config.clone(),
-            issuer,
-            audience,
+            rules: Rules {
+                issuer,
+                audience,
+                config: config.clone(),
+            },
         })
     }
 
@@ -44,31 +59,92 @@ impl Tokens {
     }
 
     /// The person whom the token proves.
+    ///
+    /// # Errors
+    ///
+    /// Where it proves nothing, or the keys were never had.
     pub async fn person(&self, token: &str) -> Result<Person, Refusal> {
-        if token.len() > LONGEST_TOKEN {
-            return Err(Refusal::BadToken("it is too long"));
+        let parts = TokenParts::of(token)?;
+        parts.check_form()?;
+        let header = parts.header()?;
+        let algorithm = self.algorithm(&header)?;
+        let candidates = self.candidates(&header, algorithm).await?;
+        self.signer(&parts, &header, algorithm, candidates).await?;
+        let claims = parts.claims()?;
+        let checked = Checked {
+            rules: &self.rules,
+            header: &header,
+            claims: &claims,
+            now: now(),
+        };
+        for one in &CLAIM_CHECKS {
+            (one.check)(checked)?;
         }
-        let header =
-            jsonwebtoken::decode_header(token).map_err(|_| Refusal::BadToken("it is not a token with a signature"))?;
-        if header.crit.is_some() {
-            return Err(Refusal::BadToken("it asks for extensions"));
+        Ok(claims::person(&claims, &self.rules.config)?)
+    }
+
+    /// The algorithm that the header names.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not believed, or the token asks for extensions.
+    pub(super) fn algorithm(&self, header: &TokenHeader) -> Result<TokenAlgorithm, Reason> {
+        if header.extensions.is_some() {
+            return Err(Reason::Extensions);
         }
-        let id = header.kid.ok_or(Refusal::BadToken("it names no key"))?;
-        let key = self
-            .keys
-            .find(&id)
-            .await?
-            .ok_or(Refusal::BadToken("its key is unknown"))?;
-        // The key says which algorithm is right; a token that names another one is refused.
-        let mut validation = Validation::new(key.algorithm);
-        validation.leeway = u64::from(self.config.leeway_seconds);
-        validation.validate_nbf = true;
-        validation.set_issuer(&[&self.issuer]);
-        validation.set_audience(&[&self.audience]);
-        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-        let checked = jsonwebtoken::decode::<Claims>(token, &key.key, &validation)
-            .map_err(|error| Refusal::BadToken(reason(error.kind())))?;
-        claims::person(&checked.claims, &self.config)
+        TokenAlgorithm::of_name(&header.algorithm)
+            .filter(|algorithm| self.rules.config.algorithms.contains(algorithm))
+            .ok_or(Reason::Algorithm)
+    }
+
+    /// The keys that the token may be signed with: one at least.
+    ///
+    /// # Errors
+    ///
+    /// Where there is none, or the keys were never had.
+    pub(super) async fn candidates(
+        &self,
+        header: &TokenHeader,
+        algorithm: TokenAlgorithm,
+    ) -> Result<Candidates, Refusal> {
+        let id = header.key_id.as_deref();
+        match self.keys.find(id, algorithm).await? {
+            Candidates::OtherAlgorithm => Err(Reason::AlgorithmOfOtherKey.into()),
+            Candidates::None if id.is_some() => Err(Reason::UnknownKey.into()),
+            Candidates::None => Err(Reason::NoKeyFits.into()),
+            found => Ok(found),
+        }
+    }
+
+    /// The key that signed the token.
+    ///
+    /// # Errors
+    ///
+    /// Where none did.
+    pub(super) async fn signer(
+        &self,
+        parts: &TokenParts<'_>,
+        header: &TokenHeader,
+        algorithm: TokenAlgorithm,
+        candidates: Candidates,
+    ) -> Result<Arc<TokenKey>, Reason> {
+        let signed = |candidates: &Candidates| {
+            let mut keys = candidates.keys().iter();
+            keys.find(|key| key.signed(parts.signed, parts.signature, algorithm))
+                .cloned()
+        };
+        if let Some(key) = signed(&candidates) {
+            return Ok(key);
+        }
+        // Without an id, a new key of the issuer shows in nothing but a signature that no known key made.
+        if let Candidates::OfAlgorithm(_) = candidates {
+            let newer = self.keys.look_again().await;
+            let newer = newer.candidates(header.key_id.as_deref(), algorithm);
+            if let Some(key) = signed(&newer) {
+                return Ok(key);
+            }
+        }
+        Err(Reason::Signature)
     }
 }
 
@@ -81,17 +157,13 @@ struct Needed {
 
 impl Needed {
     fn of(config: &IdentityConfig) -> Result<Self, IdentityError> {
-        let needed = |setting, value: &Option<String>| match value {
-            None => Err(IdentityError::Missing { setting }),
-            Some(text) if text.trim().is_empty() => Err(IdentityError::Empty { setting }),
-            Some(text) => Ok(text.clone()),
-        };
-        let jwks = needed("jwks", &config.jwks)?;
-        let issuer = needed("issuer", &config.issuer)?;
-        let audience = needed("audience", &config.audience)?;
+        let jwks = needed("jwks", config.jwks.as_ref())?;
+        let issuer = needed("issuer", config.issuer.as_ref())?;
+        let audience = needed("audience", config.audience.as_ref())?;
         // An empty prefix would make every role one of a tenant's admin.
         for (setting, is_empty) in [
             ("algorithms", config.algorithms.is_empty()),
+            ("clients", config.clients.iter().any(|client| client.trim().is_empty())),
             ("platform_admin_role", config.platform_admin_role.trim().is_empty()),
             ("tenant_admin_prefix", config.tenant_admin_prefix.trim().is_empty()),
         ] {
@@ -107,17 +179,17 @@ impl Needed {
     }
 }
 
-/// Why a token is not believed, without anything of its content.
-fn reason(error: &ErrorKind) -> &'static str {
-    match error {
-        ErrorKind::ExpiredSignature => "it has expired",
-        ErrorKind::ImmatureSignature => "it is not valid yet",
-        ErrorKind::InvalidIssuer => "another issuer made it",
-        ErrorKind::InvalidAudience => "it is for another service",
-        ErrorKind::InvalidSignature => "its signature is wrong",
-        ErrorKind::InvalidAlgorithm => "its algorithm is not its key's",
-        ErrorKind::MissingRequiredClaim(_) => "it lacks a claim (exp, iss, aud and sub are needed)",
-        ErrorKind::InvalidClaimFormat(_) => "a claim has a wrong form",
-        _ => "it cannot be read",
+fn needed(setting: &'static str, value: Option<&String>) -> Result<String, IdentityError> {
+    match value {
+        None => Err(IdentityError::Missing { setting }),
+        Some(text) if text.trim().is_empty() => Err(IdentityError::Empty { setting }),
+        Some(text) => Ok(text.clone()),
     }
+}
+
+/// Seconds since 1970.
+pub(super) fn now() -> f64 {
+    // To a clock before 1970, every token has expired.
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(f64::INFINITY, |since| since.as_secs_f64())
 }

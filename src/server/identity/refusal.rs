@@ -1,0 +1,77 @@
+//! Why a request is not taken for anybody's, in words for logs: without anything of a token's content.
+
+/// The longest token that is looked at, in bytes.
+pub const LONGEST_TOKEN: usize = 16 * 1024;
+
+/// Why a request is not taken for anybody's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It has no token.
+    #[error("there is no login token")]
+    NoToken,
+    /// Its token does not prove anything.
+    #[error("{0}")]
+    BadToken(#[from] Reason),
+    /// The issuer's keys were never reached, so nobody can be told apart.
+    #[error("the issuer's keys cannot be had")]
+    NoKeys,
+}
+
+/// Why a token is not believed. There are few, so that logs can count by them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Reason {
+    #[error("there are several Authorization headers")]
+    SeveralHeaders,
+    #[error("the Authorization header is not text")]
+    HeaderIsNoText,
+    #[error("the Authorization header is not of the scheme Bearer")]
+    NotBearer,
+    #[error("it is not of the form dev:<user id>")]
+    NotDev,
+    #[error("it is longer than {LONGEST_TOKEN} bytes")]
+    TooLong,
+    #[error("it has not the three parts of a signed token (header.claims.signature)")]
+    NotThreeParts,
+    #[error("its {0} is padded base64: a token has no '='")]
+    Padded(&'static str),
+    #[error("its {0} is not base64 of the URL-safe alphabet")]
+    NotBase64(&'static str),
+    #[error("its header is not a JSON object with an algorithm (alg)")]
+    BadHeader,
+    #[error("it asks for extensions (crit)")]
+    Extensions,
+    #[error("its algorithm (alg) is none of identity.algorithms")]
+    Algorithm,
+    #[error("the keys have none of its id (kid)")]
+    UnknownKey,
+    #[error("it names no key (kid), and no key is for its algorithm (alg)")]
+    NoKeyFits,
+    #[error("its algorithm (alg) is not its key's")]
+    AlgorithmOfOtherKey,
+    #[error("its signature is wrong")]
+    Signature,
+    #[error("its claims are not a JSON object")]
+    BadClaims,
+    #[error("it lacks the claim {0}")]
+    Lacks(&'static str),
+    #[error("its claim {0} has a wrong form")]
+    Malformed(&'static str),
+    #[error("another issuer made it (iss)")]
+    Issuer,
+    #[error("it is for another service (aud)")]
+    Audience,
+    #[error("it was made for a client that identity.clients does not list (azp, client_id)")]
+    Client,
+    #[error("it names no client (azp, client_id), and identity.clients lists some")]
+    NoClient,
+    #[error("it is not an access token (typ), but an ID or refresh token or the like")]
+    NotAccess,
+    #[error("it does not say that it is an access token (typ), as identity.require_access_token asks")]
+    KindUnsaid,
+    #[error("it has expired (exp)")]
+    Expired,
+    #[error("it is not valid yet (nbf)")]
+    NotYet,
+    #[error("its subject (sub) names nobody")]
+    Nobody,
+}
