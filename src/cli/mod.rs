@@ -1,6 +1,7 @@
 //! The command line: parses arguments, calls the library, prints results. A file for each subcommand; no logic of its
 //! own.
 
+mod bounces;
 mod check;
 #[cfg(feature = "cluster")]
 mod cluster;
@@ -85,6 +86,7 @@ enum Command {
     Config(config::ConfigArguments),
     Completions(completions::CompletionsArguments),
     Man(man::ManArguments),
+    Bounces(bounces::BouncesArguments),
     #[cfg(feature = "cluster")]
     Cluster(cluster::ClusterArguments),
 }
@@ -142,6 +144,7 @@ async fn execute(command: Command) -> Result<(), Failure> {
         Command::Config(arguments) => config::run(arguments).await,
         Command::Completions(arguments) => completions::run(arguments, Arguments::command()),
         Command::Man(arguments) => man::run(arguments, Arguments::command()),
+        Command::Bounces(arguments) => return bounces::run(arguments).await,
         #[cfg(feature = "cluster")]
         Command::Cluster(arguments) => cluster::run(arguments, std::future::pending()).await,
     };

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use delta_kernel::scan::state::ScanFile;
 use delta_kernel::table_features::ColumnMappingMode;
-use delta_kernel::{KernelError, KernelResult, Snapshot};
+use delta_kernel::{KernelError, Snapshot};
 use delta_kernel_default_engine::DefaultEngineBuilder;
 use delta_kernel_default_engine::executor::tokio::TokioMultiThreadExecutor;
 use object_store::path::Path;

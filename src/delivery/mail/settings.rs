@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lettre::Address;
@@ -12,18 +13,21 @@ use lettre::message::dkim::{
     DkimCanonicalization, DkimCanonicalizationType, DkimConfig as DkimSigner, DkimSigningAlgorithm, DkimSigningKey,
 };
 use lettre::message::header::HeaderName;
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Certificate, TlsParameters};
+use rustls::crypto::ring;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
 use url::{Host, Url};
 
 use super::address;
 use super::attachment::AttachmentRules;
+use super::smtp::{Login, Security, Server, Tls};
 use crate::config::{ConfigError, DkimConfig, MailConfig, Secret, ca_certificates};
+use crate::delivery::request::RequestId;
 
 /// How mails are written and where they go.
 pub(super) struct Settings {
     pub server: Server,
-    pub credentials: Option<Credentials>,
+    pub login: Option<Login>,
     /// The time that the server may take for an answer.
     pub timeout: Duration,
     pub sender: Sender,
@@ -34,24 +38,33 @@ pub(super) struct Settings {
 pub(super) struct Sender {
     pub from: Mailbox,
     pub reply_to: Option<Mailbox>,
+    pub bounces: Bounces,
     pub dkim: Option<DkimSigner>,
 }
 
-/// A mail server and how to speak with it.
-pub(super) struct Server {
-    pub host: String,
-    pub port: u16,
-    pub security: Security,
+/// Where mails go back to when they do not arrive: the envelope's sender.
+pub(super) enum Bounces {
+    /// To the sender in the mail's head.
+    From,
+    /// To one address for all.
+    One(Address),
+    /// To an address of each request: this, with its id for [`ID`].
+    OfRequest(String),
 }
 
-/// How a connection is kept private.
-pub(super) enum Security {
-    /// It begins in plain text and must become TLS before anything else is said.
-    StartTls(TlsParameters),
-    /// It is TLS from the first byte.
-    Tls(TlsParameters),
-    /// It never leaves the machine: these addresses alone.
-    Loopback(Vec<SocketAddr>),
+/// What stands for a request's id in `mail.bounce_address`.
+const ID: &str = "{id}";
+
+impl Sender {
+    /// The address to which a mail of the request goes back when it does not arrive.
+    pub fn envelope_sender(&self, request: RequestId) -> Address {
+        match &self.bounces {
+            Bounces::From => self.from.email.clone(),
+            Bounces::One(address) => address.clone(),
+            // It is an address with one id, and ids are alike.
+            Bounces::OfRequest(text) => address_of_request(text, request).unwrap_or_else(|| self.from.email.clone()),
+        }
+    }
 }
 
 impl Settings {
@@ -68,12 +81,16 @@ impl Settings {
         })?;
         let reply_to = config.reply_to.as_deref();
         Ok(Some(Self {
-            server: Server::new(url, config.ca_file.as_deref())?,
-            credentials: credentials(config)?,
+            server: Server {
+                helo_name: helo_name(config)?,
+                ..server(url, config.ca_file.as_deref())?
+            },
+            login: login(config)?,
             timeout: config.timeout(),
             sender: Sender {
                 from: mailbox("mail.from", from)?,
                 reply_to: reply_to.map(|text| mailbox("mail.reply_to", text)).transpose()?,
+                bounces: bounces(config.bounce_address.as_deref())?,
                 dkim: config.dkim.as_ref().map(dkim_signer).transpose()?,
             },
             attachments: AttachmentRules {
@@ -84,44 +101,42 @@ impl Settings {
     }
 }
 
-impl Server {
-    fn new(text: &str, ca_file: Option<&Path>) -> Result<Self, ConfigError> {
-        // The URL is not repeated in messages: it may hold a password, by mistake.
-        const FORMS: &str = "write smtp://HOST:587 (STARTTLS), smtps://HOST:465 (TLS) or smtp+plain://127.0.0.1:25";
-        let url = Url::parse(text).map_err(|reason| invalid(format!("mail.server is no URL: {reason}; {FORMS}")))?;
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(invalid(
-                "mail.server holds a login; give it as mail.user and mail.password_file",
-            ));
-        }
-        if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
-            return Err(invalid(format!("mail.server has something after its port; {FORMS}")));
-        }
-        let host = match url.host() {
-            Some(Host::Domain(name)) if !name.is_empty() => name.to_owned(),
-            Some(Host::Ipv4(ip)) => ip.to_string(),
-            Some(Host::Ipv6(ip)) => ip.to_string(),
-            _ => return Err(invalid(format!("mail.server names no host; {FORMS}"))),
-        };
-        let port_or = |default| url.port().unwrap_or(default);
-        let (port, security) = match url.scheme() {
-            "smtp" => (port_or(587), Security::StartTls(tls(&host, ca_file)?)),
-            "smtps" => (port_or(465), Security::Tls(tls(&host, ca_file)?)),
-            "smtp+plain" => (port_or(25), Security::Loopback(loopback_addresses(&host, port_or(25))?)),
-            other => return Err(invalid(format!("mail.server cannot speak '{other}'; {FORMS}"))),
-        };
-        Ok(Self { host, port, security })
+/// The server that the URL names.
+fn server(text: &str, ca_file: Option<&Path>) -> Result<Server, ConfigError> {
+    // The URL is not repeated in messages: it may hold a password, by mistake.
+    const FORMS: &str = "write smtp://HOST:587 (STARTTLS), smtps://HOST:465 (TLS) or smtp+plain://127.0.0.1:25";
+    let url = Url::parse(text).map_err(|reason| invalid(format!("mail.server is no URL: {reason}; {FORMS}")))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(invalid(
+            "mail.server holds a login; give it as mail.user and mail.password_file",
+        ));
     }
+    if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
+        return Err(invalid(format!("mail.server has something after its port; {FORMS}")));
+    }
+    let host = match url.host() {
+        Some(Host::Domain(name)) if !name.is_empty() => name.to_owned(),
+        Some(Host::Ipv4(ip)) => ip.to_string(),
+        Some(Host::Ipv6(ip)) => ip.to_string(),
+        _ => return Err(invalid(format!("mail.server names no host; {FORMS}"))),
+    };
+    let port_or = |default| url.port().unwrap_or(default);
+    let (port, security) = match url.scheme() {
+        "smtp" => (port_or(587), Security::StartTls(tls(&host, ca_file)?)),
+        "smtps" => (port_or(465), Security::Tls(tls(&host, ca_file)?)),
+        "smtp+plain" => (port_or(25), Security::Loopback(loopback_addresses(&host, port_or(25))?)),
+        other => return Err(invalid(format!("mail.server cannot speak '{other}'; {FORMS}"))),
+    };
+    Ok(Server {
+        host,
+        port,
+        security,
+        helo_name: None,
+    })
 }
 
-impl fmt::Display for Server {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host, self.port)
-    }
-}
-
-/// The addresses of a host that is this machine. Names other than `localhost` are not looked up: whoever answers could say
-/// anything.
+/// The addresses of a host that is this machine. Names other than `localhost` are not looked up: whoever answers could
+/// say anything.
 fn loopback_addresses(host: &str, port: u16) -> Result<Vec<SocketAddr>, ConfigError> {
     let ips = match host.parse::<IpAddr>() {
         Ok(ip) if ip.is_loopback() => vec![ip],
@@ -137,8 +152,10 @@ fn loopback_addresses(host: &str, port: u16) -> Result<Vec<SocketAddr>, ConfigEr
     Ok(ips.into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
 }
 
-fn tls(host: &str, ca_file: Option<&Path>) -> Result<TlsParameters, ConfigError> {
-    let mut parameters = TlsParameters::builder(host.to_owned());
+fn tls(host: &str, ca_file: Option<&Path>) -> Result<Tls, ConfigError> {
+    let mut roots = RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
     if let Some(path) = ca_file {
         let unusable = |reason: &dyn fmt::Display| {
             invalid(format!(
@@ -147,20 +164,72 @@ fn tls(host: &str, ca_file: Option<&Path>) -> Result<TlsParameters, ConfigError>
             ))
         };
         for certificate in ca_certificates(path).map_err(|error| unusable(&error))? {
-            let certificate = Certificate::from_der(certificate.to_vec()).map_err(|error| unusable(&error))?;
-            parameters = parameters.add_root_certificate(certificate);
+            roots.add(certificate).map_err(|error| unusable(&error))?;
         }
     }
-    parameters.build_rustls().map_err(|error| {
+    let name = ServerName::try_from(host.to_owned()).map_err(|error| {
         invalid(format!(
-            "TLS for mail.server cannot be set up: {error}; check mail.ca_file"
+            "mail.server names a host that no certificate can be for: {error}"
         ))
-    })
+    })?;
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| invalid(format!("TLS for mail.server cannot be set up: {error}")))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Tls::new(name, config))
 }
 
-fn credentials(config: &MailConfig) -> Result<Option<Credentials>, ConfigError> {
+/// What we call ourselves in EHLO: the name that is set, or this machine's where it is fully qualified. Servers refuse
+/// others.
+fn helo_name(config: &MailConfig) -> Result<Option<String>, ConfigError> {
+    if let Some(name) = &config.helo_name {
+        if !is_helo_name(name) {
+            return Err(invalid(
+                "mail.helo_name is no name that a mail server can be told; give a host's full name, such as reports.example.org, \
+                 or its address in brackets",
+            ));
+        }
+        return Ok(Some(name.clone()));
+    }
+    let own = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+    Ok(own.filter(|name| is_qualified(name)))
+}
+
+fn is_helo_name(name: &str) -> bool {
+    let literal = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
+    match literal {
+        Some(address) => address
+            .strip_prefix("IPv6:")
+            .unwrap_or(address)
+            .parse::<IpAddr>()
+            .is_ok(),
+        None => is_host_name(name),
+    }
+}
+
+/// Whether it is a host's name with a domain, and not that of a machine that only its neighbours know.
+fn is_qualified(name: &str) -> bool {
+    let is_local = name.ends_with(".local") || name.ends_with(".localdomain") || name.ends_with(".internal");
+    is_host_name(name) && name.contains('.') && !is_local && name.parse::<IpAddr>().is_err()
+}
+
+fn is_host_name(name: &str) -> bool {
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label
+                .chars()
+                .all(|char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_'))
+    };
+    name.len() <= 253 && name.split('.').all(is_label)
+}
+
+fn login(config: &MailConfig) -> Result<Option<Login>, ConfigError> {
     match (&config.user, config.password()?) {
-        (Some(user), Some(password)) => Ok(Some(Credentials::new(user.clone(), password.reveal().to_owned()))),
+        (Some(user), Some(password)) => Ok(Some(Login {
+            user: user.clone(),
+            password,
+        })),
         (None, None) => Ok(None),
         (Some(_), None) => Err(invalid(
             "mail.user has no password; give mail.password_file or PRAGATI_MAIL__PASSWORD",
@@ -191,6 +260,29 @@ fn mailbox(option: &str, text: &str) -> Result<Mailbox, ConfigError> {
     let mailbox: Mailbox = text.parse().map_err(|_| unusable())?;
     let email: Address = address::for_mail(mailbox.email.as_ref()).ok_or_else(unusable)?;
     Ok(Mailbox::new(mailbox.name, email))
+}
+
+fn bounces(text: Option<&str>) -> Result<Bounces, ConfigError> {
+    let Some(text) = text else { return Ok(Bounces::From) };
+    let unusable = || {
+        invalid(
+            "mail.bounce_address is not an address that mails can go back to; write it as bounces@example.org, or \
+             bounces+{id}@example.org for one of each request",
+        )
+    };
+    if !text.contains(ID) {
+        return address::for_mail(text).map(Bounces::One).ok_or_else(unusable);
+    }
+    let (before, after) = text.split_once(ID).ok_or_else(unusable)?;
+    let ends_the_local_part = after.starts_with('@') && !before.contains('@');
+    if !ends_the_local_part || address_of_request(text, RequestId::new()).is_none() {
+        return Err(unusable());
+    }
+    Ok(Bounces::OfRequest(text.to_owned()))
+}
+
+fn address_of_request(text: &str, request: RequestId) -> Option<Address> {
+    address::for_mail(&text.replace(ID, &request.compact()))
 }
 
 /// Signs what a reader sees. Relaxed, since relays fold headers and trim lines.
@@ -307,6 +399,48 @@ mod tests {
     }
 
     #[test]
+    fn mails_go_back_to_who_is_named() {
+        let id: RequestId = "019398a1-0000-7000-8000-000000000001".parse().expect("an id");
+        for (bounce_address, expected) in [
+            (None, "reports@example.org"),
+            (Some("bounces@example.org"), "bounces@example.org"),
+            (
+                Some("bounces+{id}@example.org"),
+                "bounces+019398a1000070008000000000000001@example.org",
+            ),
+        ] {
+            let config = MailConfig {
+                bounce_address: bounce_address.map(str::to_owned),
+                ..config("smtp+plain://127.0.0.1")
+            };
+            let settings = Settings::new(&config).expect("good settings").expect("a server");
+            assert_eq!(settings.sender.envelope_sender(id).to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn a_service_tells_the_name_that_is_set() {
+        for name in ["reports.example.org", "[192.0.2.7]", "[IPv6:2001:db8::1]", "localhost"] {
+            let config = MailConfig {
+                helo_name: Some(name.to_owned()),
+                ..config("smtp+plain://127.0.0.1")
+            };
+            assert_eq!(helo_name(&config).expect("a name").as_deref(), Some(name));
+        }
+        for bad in ["", "a b", "[nonsense]", "a..b", "x\r\nRCPT TO:<m@example.org>"] {
+            assert!(!is_helo_name(bad), "{bad:?}");
+        }
+        for (name, expected) in [
+            ("reports.example.org", true),
+            ("a1b2c3d4", false),
+            ("laptop.local", false),
+            ("127.0.0.1", false),
+        ] {
+            assert_eq!(is_qualified(name), expected, "{name}");
+        }
+    }
+
+    #[test]
     fn mistakes_are_one_line_that_says_what_to_do() {
         for (url, expected) in [
             ("mail.example.org:587", "smtp://HOST:587"),
@@ -383,6 +517,20 @@ mod tests {
                     ..good.clone()
                 },
                 "mail.zip_password",
+            ),
+            (
+                MailConfig {
+                    bounce_address: Some("{id}+bounces@example.org".to_owned()),
+                    ..good.clone()
+                },
+                "mail.bounce_address",
+            ),
+            (
+                MailConfig {
+                    helo_name: Some("reports example".to_owned()),
+                    ..good.clone()
+                },
+                "mail.helo_name",
             ),
             (
                 MailConfig {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 
 use super::super::access::BatchFacts;
 use super::super::files::{FilesError, path_of};
@@ -12,10 +12,13 @@ use super::super::source::Current;
 use super::super::store::{Held, LEASE, Lease, StoreError};
 use super::Workshop;
 use super::backoff::next_try;
+use super::handover::Noted;
 use crate::report::ConsentCounts;
 
 /// The time that a report may take to be made: much longer than the largest one needs, and much less than for ever.
 const TIME_TO_MAKE: Duration = Duration::from_secs(10 * 60);
+/// After a mail to an address came back because there is no such mailbox, no other is sent there for so long.
+const BROKEN_ADDRESS_RESTS: TimeDelta = TimeDelta::days(7);
 const BETWEEN_TRIES_TO_STORE: Duration = Duration::from_secs(2);
 
 /// How a try ended.
@@ -89,7 +92,8 @@ where
 
 async fn fail(shop: &Workshop, lease: &Lease, failure: &Failure) -> Result<Held, StoreError> {
     let request = &lease.request;
-    let is_mail = request.deliver == Deliver::Email;
+    // A notice goes to the same address.
+    let is_mail = request.deliver == Deliver::Email && failure.cause != FailureCause::MailBounced;
     let now = Utc::now();
     let held = store_end(lease, || shop.store.fail(&lease.token, failure, is_mail, now)).await?;
     if held == Held::Yes {
@@ -127,8 +131,30 @@ async fn attempt(shop: &Workshop, lease: &Lease) -> Result<Outcome, StoreError> 
     }
     match request.deliver {
         Deliver::Download => Ok(Outcome::Done(Status::Ready)),
-        Deliver::Email => Ok(send(shop, lease, batch, &file, consent).await),
+        Deliver::Email => match broken_address(shop, request).await? {
+            Some(failure) => Ok(Outcome::Failed(failure)),
+            None => Ok(send(shop, lease, batch, &file, consent).await),
+        },
     }
+}
+
+/// Why no mail goes to the requester's address, where an earlier one came back from it.
+async fn broken_address(shop: &Workshop, request: &Request) -> Result<Option<Failure>, StoreError> {
+    let Some(email) = &request.person.email else {
+        return Ok(None);
+    };
+    let bounce = shop
+        .store
+        .bounce_of_address(email, Utc::now() - BROKEN_ADDRESS_RESTS)
+        .await?;
+    Ok(bounce.map(|bounce| Failure {
+        cause: FailureCause::MailBounced,
+        words: format!(
+            "An earlier mail to your address came back on {}: {}. Have your address corrected, or fetch the report as a download.",
+            bounce.at.format("%-d %B %Y"),
+            bounce.words
+        ),
+    }))
 }
 
 /// The batch, if its report may still go to the requester.
@@ -200,29 +226,27 @@ async fn send(
         consent,
     };
     let sent = mailer
-        .send_report(request, file, copy.path(), context, may_hand_over(shop, lease))
+        .send_report(request, file, copy.path(), context, &Noted { shop, lease })
         .await;
+    shop.watch_mail(&sent);
     match sent {
         Ok(()) => Outcome::Done(Status::Sent),
-        Err(SendError::Refused(words)) => Outcome::Failed(Failure {
-            cause: FailureCause::MailRefused,
-            words: format!("The mail server refused the mail: {words}"),
-        }),
+        Err(SendError::Refused(words)) => refused(format!("The mail server refused the mail: {words}")),
+        Err(SendError::Unsendable(words)) => refused(format!("The mail could not be sent: {words}")),
         Err(SendError::Unavailable(words)) => unavailable(format!("The mail server could not take the mail: {words}")),
+        Err(SendError::Misconfigured(words)) => unavailable(format!(
+            "The mail server refuses all mails of this service, which its operators have to set right: {words}"
+        )),
         Err(SendError::Unconfirmed(words)) => Outcome::Failed(unconfirmed(&words)),
         Err(SendError::CalledOff) => Outcome::LetGo,
     }
 }
 
-/// Stores that the content of a mail goes out now. Where that cannot be stored, it must not go out.
-pub async fn may_hand_over(shop: &Workshop, lease: &Lease) -> bool {
-    match shop.store.start_handover(&lease.token, Utc::now()).await {
-        Ok(held) => held == Held::Yes,
-        Err(error) => {
-            tracing::error!("request {} was not handed over: {error}", lease.request.id);
-            false
-        }
-    }
+fn refused(words: String) -> Outcome {
+    Outcome::Failed(Failure {
+        cause: FailureCause::MailRefused,
+        words,
+    })
 }
 
 fn unconfirmed(why: &str) -> Failure {

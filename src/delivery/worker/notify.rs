@@ -6,7 +6,7 @@ use super::super::mail::{MailContext, SendError};
 use super::super::store::{Held, Lease, StoreError};
 use super::Workshop;
 use super::backoff::next_try;
-use super::deliver::may_hand_over;
+use super::handover::Noted;
 use crate::report::ConsentCounts;
 
 /// A notice that could not be sent for so long after the deadline is of no use any more.
@@ -15,8 +15,8 @@ const USEFUL_FOR: TimeDelta = TimeDelta::hours(24);
 /// Sends the notice of a failed request, or puts it off.
 pub async fn notify(shop: &Workshop, lease: &Lease) -> Result<Held, StoreError> {
     let request = &lease.request;
-    // It may have arrived already, and nobody gets it twice.
-    if request.handover_started_at.is_some() {
+    // It may have arrived already, and nobody gets it twice; or it would go where a mail has just come back from.
+    if request.handover_started_at.is_some() || request.bounce.is_some() {
         return shop.store.end_notice(&lease.token, false).await;
     }
     let Some(mailer) = &shop.mailer else {
@@ -35,16 +35,17 @@ pub async fn notify(shop: &Workshop, lease: &Lease) -> Result<Held, StoreError> 
         link: link.as_ref(),
         consent: ConsentCounts::default(),
     };
-    match mailer
-        .send_failure_notice(request, context, may_hand_over(shop, lease))
-        .await
-    {
+    let sent = mailer
+        .send_failure_notice(request, context, &Noted { shop, lease })
+        .await;
+    shop.watch_mail(&sent);
+    match sent {
         Ok(()) => shop.store.end_notice(&lease.token, true).await,
-        Err(SendError::Unavailable(words)) => {
+        Err(SendError::Unavailable(words) | SendError::Misconfigured(words)) => {
             tracing::warn!("the notice of request {} did not go through: {words}", request.id);
             put_off(shop, lease).await
         }
-        Err(error @ (SendError::Refused(_) | SendError::Unconfirmed(_))) => {
+        Err(error @ (SendError::Refused(_) | SendError::Unsendable(_) | SendError::Unconfirmed(_))) => {
             tracing::error!("the notice of request {} is given up: {error}", request.id);
             shop.store.end_notice(&lease.token, false).await
         }

@@ -103,7 +103,7 @@ impl KeySource {
     /// # Errors
     /// Where the file holds no keys, or keys would be fetched without TLS.
     pub async fn check(jwks: &str, config: &IdentityConfig) -> Result<(), IdentityError> {
-        match place(jwks)? {
+        match place(jwks, config)? {
             Place::File(_) => Self::open(jwks, config).await.map(drop),
             Place::Url(_) => Ok(()),
         }
