@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use super::{ConfigError, Secret};
 
@@ -20,6 +21,9 @@ pub struct MailConfig {
     pub user: Option<String>,
     pub password: Option<Secret>,
     pub password_file: Option<PathBuf>,
+    /// What the service calls itself in EHLO. Where it is not set: the host of `serve.public_url`, this machine's name
+    /// where it is fully qualified, else its address in brackets.
+    pub helo_name: Option<String>,
     /// A PEM file with a certificate authority to believe beside the usual ones.
     pub ca_file: Option<PathBuf>,
     /// The largest attachment, before it is encoded for mail. A larger report is packed, then linked to.
@@ -52,6 +56,7 @@ impl Default for MailConfig {
             user: None,
             password: None,
             password_file: None,
+            helo_name: None,
             ca_file: None,
             max_attachment: ByteSize::mb(18),
             zip_password: None,
@@ -68,6 +73,18 @@ impl MailConfig {
         Duration::from_secs(u64::from(self.timeout_seconds))
     }
 
+    /// The same, with the host of the service's public address as its name for mail servers, where none is set and that
+    /// one is fully qualified.
+    #[must_use]
+    pub fn named_after(&self, public_url: Option<&str>) -> Self {
+        let url = public_url.and_then(|text| Url::parse(text).ok());
+        let host = url.as_ref().and_then(Url::domain).filter(|host| host.contains('.'));
+        Self {
+            helo_name: self.helo_name.clone().or_else(|| host.map(str::to_owned)),
+            ..self.clone()
+        }
+    }
+
     /// The password of `user`.
     pub fn password(&self) -> Result<Option<Secret>, ConfigError> {
         Secret::given(self.password.as_ref(), self.password_file.as_deref())
@@ -76,5 +93,31 @@ impl MailConfig {
     /// The password that reports are packed under.
     pub fn zip_password(&self) -> Result<Option<Secret>, ConfigError> {
         Secret::given(self.zip_password.as_ref(), self.zip_password_file.as_deref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_public_host_is_the_name_for_mail_servers() {
+        let name = |set: Option<&str>, url: &str| {
+            let config = MailConfig {
+                helo_name: set.map(str::to_owned),
+                ..MailConfig::default()
+            };
+            config.named_after(Some(url)).helo_name
+        };
+        let public = "https://reports.example.org/pragati";
+        assert_eq!(name(None, public).as_deref(), Some("reports.example.org"));
+        assert_eq!(
+            name(Some("mail.example.org"), public).as_deref(),
+            Some("mail.example.org")
+        );
+        for unfit in ["http://localhost:8480", "http://127.0.0.1:8480", "nonsense"] {
+            assert_eq!(name(None, unfit), None);
+        }
+        assert_eq!(MailConfig::default().named_after(None).helo_name, None);
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Where several processes share a store, each counts what it did itself, and all show the same queue.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -13,6 +14,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::mail::SendError;
 use super::request::{Deliver, FailureCause, FileFormat, Status};
 use super::store::QueueFigures;
 
@@ -33,6 +35,21 @@ pub struct DeliveryMetrics {
     attempts: Counter,
     failures: Family<CauseLabel, Counter>,
     delivery: Family<DeliverLabel, Histogram>,
+    mails: Family<OutcomeLabel, Counter>,
+    mail_needs_operator: Gauge,
+    /// Since when the mail server refuses this service, where it does.
+    mail_refused_since: Mutex<Option<DateTime<Utc>>>,
+}
+
+/// What a mail's end changes for operators.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum MailTurn {
+    /// The mail server refuses this service, and did not before.
+    Refused,
+    /// It takes mails again.
+    TakenAgain,
+    None,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -52,6 +69,11 @@ struct CauseLabel {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabel {
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StatusLabel {
     status: &'static str,
 }
@@ -60,8 +82,8 @@ impl DeliveryMetrics {
     /// The media type of [`encode`](Self::encode)'s text.
     pub const CONTENT_TYPE: &str = prometheus_text::CONTENT_TYPE;
 
-    /// Counters at zero, one for every label, so that the first failure is seen as a change. `promised` is the time from a
-    /// click to its deadline.
+    /// Counters at zero, one for every label, so that the first failure is seen as a change. `promised` is the time
+    /// from a click to its deadline.
     pub fn new(promised: Duration) -> Self {
         let requests = Family::default();
         let failures = Family::default();
@@ -94,6 +116,17 @@ impl DeliveryMetrics {
             Unit::Seconds,
             delivery.clone(),
         );
+        let (mails, mail_needs_operator) = (Family::default(), Gauge::default());
+        registry.register(
+            "mails",
+            "Tries to hand a mail over to the mail server, by how they ended",
+            mails.clone(),
+        );
+        registry.register(
+            "mail_needs_operator",
+            "1 while the mail server refuses this service, whatever the mail: its login, host, name or sender",
+            mail_needs_operator.clone(),
+        );
         let metrics = Self {
             promised: TimeDelta::from_std(promised).unwrap_or(TimeDelta::MAX),
             registry,
@@ -102,6 +135,9 @@ impl DeliveryMetrics {
             attempts,
             failures,
             delivery,
+            mails,
+            mail_needs_operator,
+            mail_refused_since: Mutex::new(None),
         };
         metrics.begin_at_zero();
         metrics
@@ -115,6 +151,9 @@ impl DeliveryMetrics {
                 let format = format.word();
                 drop(self.requests.get_or_create(&RequestLabels { format, deliver }));
             }
+        }
+        for outcome in MAIL_OUTCOMES {
+            drop(self.mails.get_or_create(&OutcomeLabel { outcome }));
         }
         for cause in FailureCause::ALL {
             drop(self.failures.get_or_create(&CauseLabel { cause: cause.word() }));
@@ -151,6 +190,31 @@ impl DeliveryMetrics {
         self.delivery.get_or_create(&label).observe(waited);
     }
 
+    /// A try to hand a mail over ended so.
+    pub fn observe_mail(&self, sent: &Result<(), SendError>, now: DateTime<Utc>) -> MailTurn {
+        let outcome = outcome_of(sent);
+        self.mails.get_or_create(&OutcomeLabel { outcome }).inc();
+        let mut since = self.mail_refused_since.lock().unwrap_or_else(PoisonError::into_inner);
+        match sent {
+            Err(SendError::Misconfigured(_)) if since.is_none() => {
+                *since = Some(now);
+                self.mail_needs_operator.set(1);
+                MailTurn::Refused
+            }
+            Ok(()) if since.is_some() => {
+                *since = None;
+                self.mail_needs_operator.set(0);
+                MailTurn::TakenAgain
+            }
+            _ => MailTurn::None,
+        }
+    }
+
+    /// Since when the mail server refuses this service, where it does.
+    pub fn mail_refused_since(&self) -> Option<DateTime<Utc>> {
+        *self.mail_refused_since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Everything in Prometheus' text format: the counters, and the queue as it is `now`.
     pub fn encode(&self, figures: &QueueFigures, now: DateTime<Utc>) -> String {
         let mut text = String::new();
@@ -158,6 +222,30 @@ impl DeliveryMetrics {
         let _ = encode(&mut text, &self.registry);
         let _ = encode(&mut text, &queue(figures, self.promised, now));
         text
+    }
+}
+
+/// Every word of [`outcome_of`].
+const MAIL_OUTCOMES: [&str; 7] = [
+    "sent",
+    "refused",
+    "unsendable",
+    "unavailable",
+    "misconfigured",
+    "unconfirmed",
+    "called_off",
+];
+
+/// How a try to hand a mail over ended, in a word.
+fn outcome_of(sent: &Result<(), SendError>) -> &'static str {
+    match sent {
+        Ok(()) => "sent",
+        Err(SendError::Refused(_)) => "refused",
+        Err(SendError::Unsendable(_)) => "unsendable",
+        Err(SendError::Unavailable(_)) => "unavailable",
+        Err(SendError::Misconfigured(_)) => "misconfigured",
+        Err(SendError::Unconfirmed(_)) => "unconfirmed",
+        Err(SendError::CalledOff) => "called_off",
     }
 }
 

@@ -114,7 +114,8 @@ impl Service {
         umask(Mode::S_IRWXG | Mode::S_IRWXO);
         let serve = &config.serve;
         let links = Links::new(serve)?;
-        let mailer = Mailer::new(&config.mail, config.timezone.clone())?;
+        let mail = config.mail.named_after(serve.public_url.as_deref());
+        let mailer = Mailer::new(&mail, config.timezone.clone())?;
         let identity = match login {
             Login::Tokens => Identity::by_tokens(&config.identity).await?,
             Login::Dev => Identity::by_word(&config.identity, serve.listen)?,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -114,6 +114,62 @@ fn who_may_no_longer_have_a_report_gets_a_notice_instead() {
     assert!(notice.head().contains(".notice@pragati.example"), "{}", notice.head());
     let (status, _) = served.get(MENTOR, &format!("/api/v1/reports/{id}/file"));
     assert!(status.is_client_error());
+}
+
+#[test]
+fn an_operator_s_mistake_is_told_once_and_costs_nobody_a_report() {
+    let Some(smtp) = SmtpServer::start(Security::Plain) else {
+        return;
+    };
+    let mut served = Served::new(exports(), &smtp);
+    smtp.set_behaviour("recipient answer 554 5.7.1 Client host rejected: Access denied\n");
+    served.start();
+    let ready = |served: &Served| -> Value {
+        let (status, body) = served.get("dev:nobody", "/readyz");
+        assert_eq!(status, StatusCode::OK);
+        serde_json::from_slice(&body).expect("JSON")
+    };
+    let metrics = |served: &Served| String::from_utf8(served.get("dev:nobody", "/metrics").1).expect("UTF-8");
+    assert_eq!(ready(&served)["mail"], "ok");
+    let (_, answer) = served.click(MENTOR, "b1", "email", "k1").expect("an answer");
+    let id = id_of(&answer);
+    let started = Instant::now();
+    while ready(&served)["mail"] != "needs_operator" {
+        assert!(started.elapsed() < Duration::from_secs(60), "{}", ready(&served));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(ready(&served)["mail_refused_since"].is_string());
+    let text = metrics(&served);
+    assert!(text.contains("pragati_mail_needs_operator 1\n"), "{text}");
+    assert_eq!(served.state(MENTOR, &id)["failure"], Value::Null);
+    smtp.set_behaviour("");
+    served.wait_for(MENTOR, &id, "sent");
+    assert_eq!(ready(&served)["mail"], "ok");
+    let text = metrics(&served);
+    assert!(text.contains("pragati_mail_needs_operator 0\n"), "{text}");
+    assert!(text.contains("pragati_mails_total{outcome=\"sent\"} 1\n"), "{text}");
+    assert_eq!(smtp.only_mail().to, ["mentor@example.org"]);
+}
+
+#[test]
+fn a_refusal_for_size_is_no_handover_that_nobody_knows_the_end_of() {
+    let Some(smtp) = SmtpServer::start(Security::Plain) else {
+        return;
+    };
+    let mut served = Served::new(exports(), &smtp);
+    smtp.set_behaviour("content answer 552 5.3.4 too large\n");
+    served.start();
+    let (_, answer) = served.click(MENTOR, "b1", "email", "k1").expect("an answer");
+    let id = id_of(&answer);
+    let state = served.wait_for(MENTOR, &id, "failed");
+    // Every form was offered, down to the link.
+    assert_eq!(state["failure"]["cause"], "mail_refused");
+    let text = String::from_utf8(served.get("dev:nobody", "/metrics").1).expect("UTF-8");
+    assert!(
+        text.contains("pragati_mails_total{outcome=\"unconfirmed\"} 0\n"),
+        "{text}"
+    );
+    assert!(smtp.received().is_empty());
 }
 
 /// How often a Message-ID's kind and request came.

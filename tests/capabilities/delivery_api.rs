@@ -424,7 +424,7 @@ fn operators_see_whether_it_lives_and_works() {
     assert_eq!(answer("/healthz").json()["status"], "ok");
     assert_eq!(
         answer("/readyz").json(),
-        json!({"status": "ready", "snapshot_date": "2026-11-22"})
+        json!({"status": "ready", "snapshot_date": "2026-11-22", "mail": "ok"})
     );
     service.ask(MENTOR, "b1", "download");
     let metrics = answer("/metrics");

@@ -471,6 +471,7 @@ async fn a_lease_that_ran_out_is_somebody_else_s(database: Database) {
         here.renew(old, later).await,
         here.file_made(old, &file).await,
         here.start_handover(old, later).await,
+        here.take_back_handover(old, later).await,
         here.succeed(old, Status::Sent, later).await,
         here.try_again(old, later).await,
         here.fail(old, &words, true, later).await,
@@ -524,6 +525,15 @@ async fn a_mail_is_begun_once(database: Database) {
     assert_eq!(found(&store, request.id).await.handover_started_at, None);
     assert!(is_idle(&store, due - TimeDelta::milliseconds(1)).await);
     let lease = claimed(&store, due).await;
+    // So may another form of the mail, at once; there is nothing to take back before it began.
+    let take_back = async || store.take_back_handover(&lease.token, due).await.expect("stored");
+    assert_eq!(take_back().await, Held::No);
+    assert_eq!(
+        store.start_handover(&lease.token, due).await.expect("stored"),
+        Held::Yes
+    );
+    assert_eq!(take_back().await, Held::Yes);
+    assert_eq!(found(&store, request.id).await.handover_started_at, None);
     assert_eq!(
         store.start_handover(&lease.token, due).await.expect("stored"),
         Held::Yes

@@ -1,15 +1,17 @@
 //! What of a report goes into the mail: the file as it is, a ZIP archive of it, or nothing because it is too large.
 //!
 //! Sizes are counted before the encoding for mail. Base64 makes four bytes of three and adds a line break after each 76
-//! characters, which is 1.369 bytes for one: an attachment of 18 MB is 24.6 MB in the mail, just below the 25 MB that common
-//! mail services take. So `mail.max_attachment` is the services' limit divided by 1.37, with some room for the text.
+//! characters, which is 1.369 bytes for one: an attachment of 18 MB is 24.6 MB in the mail, just below the 25 MB that
+//! common mail services take. So `mail.max_attachment` is the services' limit divided by 1.37, with some room for the
+//! text.
 
 use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::PathBuf;
 use std::rc::Rc;
 
+use chrono::{Datelike, NaiveDate};
 use zip::write::SimpleFileOptions;
 use zip::{AesMode, CompressionMethod, DateTime, ZipWriter};
 
@@ -19,6 +21,11 @@ use crate::delivery::request::FileFormat;
 
 /// What is read, packed and checked at a time.
 const CHUNK_BYTES: usize = 256 * 1024;
+/// Room for what is in a mail beside the attachment: headers, the text in two forms, a signature.
+const TEXT_BYTES: u64 = 24 * 1024;
+/// Base64 makes a line of 76 characters and its end of 57 bytes.
+const BYTES_OF_LINE: u64 = 57;
+const ENCODED_LINE: u64 = 78;
 
 /// How reports are attached.
 #[derive(Debug, Clone)]
@@ -27,6 +34,16 @@ pub(super) struct AttachmentRules {
     pub max_bytes: u64,
     /// Pack every report under this password.
     pub zip_password: Option<Secret>,
+}
+
+/// A report file to attach.
+#[derive(Debug, Clone)]
+pub(super) struct Source {
+    pub path: PathBuf,
+    pub name: String,
+    pub format: FileFormat,
+    /// The day of the data.
+    pub date: NaiveDate,
 }
 
 /// A file that goes with a mail.
@@ -47,29 +64,83 @@ pub(super) enum Packing {
     ProtectedZip,
 }
 
-/// The report file as an attachment, by the first step of the ladder that it fits on; `None` where it is too large even when
-/// packed. The attachment is the only copy in memory, and nothing is left on the disk. Blocks.
-pub(super) fn attach(
-    file: &Path,
-    name: &str,
-    format: FileFormat,
-    rules: &AttachmentRules,
-) -> io::Result<Option<Attachment>> {
-    let name = safe_file_name(name);
-    let bytes = File::open(file)?.metadata()?.len();
-    if rules.zip_password.is_none() && bytes <= rules.max_bytes {
+impl Attachment {
+    /// How it is packed, and its bytes before encoding.
+    pub fn outline(&self) -> (Packing, u64) {
+        (self.packing, self.bytes.len() as u64)
+    }
+}
+
+/// Where on the ladder a report starts: the file, a ZIP archive of it, a link. A refusal for size steps down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ladder {
+    step: LadderStep,
+    /// The largest attachment, in bytes before encoding.
+    max_bytes: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LadderStep {
+    File,
+    Zip,
+    Link,
+}
+
+impl Ladder {
+    /// The whole ladder. `mail_limit`: bytes of the largest mail that the server takes, as it is sent.
+    pub fn new(rules: &AttachmentRules, mail_limit: Option<u64>) -> Self {
+        let room = mail_limit.map_or(u64::MAX, room_in);
+        Self {
+            step: LadderStep::File,
+            max_bytes: rules.max_bytes.min(room),
+        }
+    }
+
+    /// What is left after a mail with such an attachment was too large; `None` where it had none, and so was the last
+    /// step.
+    pub fn after(self, refused: Option<(Packing, u64)>, mail_limit: Option<u64>) -> Option<Self> {
+        let (packing, bytes) = refused?;
+        let room = mail_limit.map_or(u64::MAX, room_in);
+        match packing {
+            Packing::Plain => Some(Self {
+                step: LadderStep::Zip,
+                // An archive that is hardly smaller, as of a spreadsheet, would be refused as well.
+                max_bytes: self.max_bytes.min(room).min(bytes / 10 * 9),
+            }),
+            Packing::Zip | Packing::ProtectedZip => Some(Self {
+                step: LadderStep::Link,
+                max_bytes: 0,
+            }),
+        }
+    }
+}
+
+/// Bytes before encoding that fit into a mail of this size.
+fn room_in(mail_bytes: u64) -> u64 {
+    mail_bytes.saturating_sub(TEXT_BYTES) / ENCODED_LINE * BYTES_OF_LINE
+}
+
+/// The report file as an attachment, by the first step of the ladder that it fits on; `None` where it is too large even
+/// when packed. The attachment is the only copy in memory, and nothing is left on the disk. Blocks.
+pub(super) fn attach(source: &Source, rules: &AttachmentRules, ladder: Ladder) -> io::Result<Option<Attachment>> {
+    if ladder.step == LadderStep::Link {
+        return Ok(None);
+    }
+    let name = safe_file_name(&source.name);
+    let bytes = File::open(&source.path)?.metadata()?.len();
+    if rules.zip_password.is_none() && ladder.step == LadderStep::File && bytes <= ladder.max_bytes {
         return Ok(Some(Attachment {
             name,
-            media_type: format.media_type(),
+            media_type: source.format.media_type(),
             packing: Packing::Plain,
-            bytes: std::fs::read(file)?,
+            bytes: std::fs::read(&source.path)?,
         }));
     }
     let packing = match rules.zip_password {
         Some(_) => Packing::ProtectedZip,
         None => Packing::Zip,
     };
-    let packed = pack(file, bytes, &name, rules)?;
+    let packed = pack(source, bytes, &name, rules, ladder.max_bytes)?;
     Ok(packed.map(|bytes| Attachment {
         name: archive_name(&name),
         media_type: "application/zip",
@@ -78,12 +149,18 @@ pub(super) fn attach(
     }))
 }
 
-/// A ZIP archive with the one file, or `None` as soon as it grows beyond the limit. Without a password the same file gives
-/// the same bytes: the archive bears no time.
-fn pack(file: &Path, bytes: u64, name: &str, rules: &AttachmentRules) -> io::Result<Option<Vec<u8>>> {
+/// A ZIP archive with the one file, or `None` as soon as it grows beyond the limit. Without a password the same file
+/// gives the same bytes: the archive bears the day of the data, and no other time.
+fn pack(
+    source: &Source,
+    bytes: u64,
+    name: &str,
+    rules: &AttachmentRules,
+    max_bytes: u64,
+) -> io::Result<Option<Vec<u8>>> {
     let mut options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
-        .last_modified_time(DateTime::default())
+        .last_modified_time(time_in_archive(source.date))
         .unix_permissions(0o600)
         .large_file(bytes >= zip::ZIP64_BYTES_THR);
     if let Some(password) = &rules.zip_password {
@@ -92,14 +169,14 @@ fn pack(file: &Path, bytes: u64, name: &str, rules: &AttachmentRules) -> io::Res
     let is_full = Rc::new(Cell::new(false));
     let mut archive = ZipWriter::new(Bounded {
         bytes: Cursor::new(Vec::new()),
-        limit: rules.max_bytes,
+        limit: max_bytes,
         is_full: Rc::clone(&is_full),
     });
     archive.start_file(name, options)?;
-    let mut source = File::open(file)?;
+    let mut file = File::open(&source.path)?;
     let mut chunk = vec![0; CHUNK_BYTES];
     loop {
-        let read = source.read(&mut chunk)?;
+        let read = file.read(&mut chunk)?;
         if read == 0 || is_full.get() {
             break;
         }
@@ -109,7 +186,16 @@ fn pack(file: &Path, bytes: u64, name: &str, rules: &AttachmentRules) -> io::Res
     Ok((!is_full.get()).then(|| packed.bytes.into_inner()))
 }
 
-/// Bytes in memory up to a limit. What goes beyond is dropped and noted, not an error: an archive must be closed in any case.
+/// The beginning of the day, as archives write times: without a zone, from 1980 to 2107.
+fn time_in_archive(date: NaiveDate) -> DateTime {
+    let year = u16::try_from(date.year()).unwrap_or_default();
+    // Months and days are small.
+    let (month, day) = (date.month() as u8, date.day() as u8);
+    DateTime::from_date_and_time(year, month, day, 0, 0, 0).unwrap_or_default()
+}
+
+/// Bytes in memory up to a limit. What goes beyond is dropped and noted, not an error: an archive must be closed in any
+/// case.
 struct Bounded {
     bytes: Cursor<Vec<u8>>,
     limit: u64,
@@ -159,8 +245,18 @@ mod tests {
     }
 
     fn attached(content: &[u8], rules: &AttachmentRules) -> Option<Attachment> {
+        attached_by(content, rules, Ladder::new(rules, None))
+    }
+
+    fn attached_by(content: &[u8], rules: &AttachmentRules, ladder: Ladder) -> Option<Attachment> {
         let file = file_of(content);
-        attach(file.path(), "report.csv", FileFormat::Csv, rules).expect("a readable file")
+        let source = Source {
+            path: file.path().to_owned(),
+            name: "report.csv".to_owned(),
+            format: FileFormat::Csv,
+            date: "2026-11-22".parse().expect("a date"),
+        };
+        attach(&source, rules, ladder).expect("a readable file")
     }
 
     fn unpacked(zip: &[u8], password: Option<&str>) -> Option<Vec<u8>> {
@@ -212,6 +308,55 @@ mod tests {
         let size = attached(&text, &rules(5000, None)).expect("attached").bytes.len() as u64;
         assert!(attached(&text, &rules(size, None)).is_some());
         assert!(attached(&text, &rules(size - 1, None)).is_none());
+    }
+
+    #[test]
+    fn the_server_s_limit_bounds_each_step() {
+        let text = "0123456789,".repeat(10_000).into_bytes();
+        let rules = rules(1_000_000, None);
+        let by = |limit| attached_by(&text, &rules, Ladder::new(&rules, Some(limit)));
+        let packing = |limit| by(limit).map(|attachment| attachment.packing);
+        // 110,000 bytes are 150,527 and more in a mail.
+        assert_eq!(packing(180_000), Some(Packing::Plain));
+        assert_eq!(packing(150_000), Some(Packing::Zip));
+        assert_eq!(packing(TEXT_BYTES), None);
+        let encoded = by(180_000).expect("attached").bytes.len() as u64 * ENCODED_LINE / BYTES_OF_LINE + TEXT_BYTES;
+        assert!(encoded <= 180_000, "{encoded}");
+    }
+
+    #[test]
+    fn a_refusal_for_size_steps_down() {
+        let rules = rules(1_000_000, None);
+        let whole = Ladder::new(&rules, None);
+        let text = "0123456789,".repeat(1000).into_bytes();
+        let plain = attached(&text, &rules).expect("attached");
+        let zip = whole.after(Some(plain.outline()), None).expect("a step");
+        let packed = attached_by(&text, &rules, zip).expect("attached");
+        assert_eq!(packed.packing, Packing::Zip);
+        let link = zip.after(Some(packed.outline()), None).expect("a step");
+        assert!(attached_by(&text, &rules, link).is_none());
+        assert!(link.after(None, None).is_none());
+        // What no packing makes smaller goes as a link at once.
+        let noise = noise(11_000);
+        let plain = attached(&noise, &rules).expect("attached");
+        let zip = whole.after(Some(plain.outline()), None).expect("a step");
+        assert!(attached_by(&noise, &rules, zip).is_none());
+        // So does what does not fit into what was learned.
+        let zip = whole.after(Some(plain.outline()), Some(TEXT_BYTES)).expect("a step");
+        assert!(attached_by(&text, &rules, zip).is_none());
+    }
+
+    #[test]
+    fn the_file_in_an_archive_bears_the_day_of_the_data() {
+        let text = "a,b,c\n".repeat(5000).into_bytes();
+        let zip = attached(&text, &rules(5000, None)).expect("attached").bytes;
+        let mut archive = ZipArchive::new(Cursor::new(zip)).expect("an archive");
+        let time = archive.by_index(0).expect("a file").last_modified().expect("a time");
+        assert_eq!((time.year(), time.month(), time.day(), time.hour()), (2026, 11, 22, 0));
+        assert_eq!(
+            time_in_archive(NaiveDate::from_ymd_opt(1970, 1, 1).expect("a date")),
+            DateTime::default()
+        );
     }
 
     #[test]

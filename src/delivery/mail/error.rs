@@ -1,24 +1,25 @@
-//! Why a mail was not sent: what a mail server's answer, or its silence, means before and after the content is handed over.
+//! Why a mail was not sent: what a mail server's answer, or its silence, means before and after the content is handed
+//! over.
 
-use std::error::Error as _;
-use std::time::Duration;
+use super::smtp::{Meaning, Trouble, meaning};
 
-use lettre::transport::smtp::Error as SmtpError;
-
-use super::plain::one_line;
-
-/// Characters of a server's words that are kept.
-const WORDS_CHARS: usize = 300;
-
-/// Why a mail was not sent, in the server's words where it gave some. Addresses are left out, so that the texts may be logged.
+/// Why a mail was not sent, in the server's words where it gave some. Addresses are left out, so that the texts may be
+/// logged.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
-    /// For good: another try would fare no better.
+    /// The mail server refused this mail for good: another try would fare no better.
     #[error("{0}")]
     Refused(String),
+    /// This mail cannot be written, or not be sent to such an address; nobody refused it.
+    #[error("{0}")]
+    Unsendable(String),
     /// This time: it did not arrive, and another try may fare better.
     #[error("{0}")]
     Unavailable(String),
+    /// The mail server refuses this service, whatever the mail. An operator can mend it, and then the same mail goes
+    /// out.
+    #[error("{0}")]
+    Misconfigured(String),
     /// The content was handed over and no answer came: it may have arrived or not.
     #[error("{0}")]
     Unconfirmed(String),
@@ -27,85 +28,69 @@ pub enum SendError {
     CalledOff,
 }
 
-/// What came instead of a good answer.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Trouble {
-    /// The server said no for good (5xx).
-    Permanent(String),
-    /// The server said not now (4xx).
-    Temporary(String),
-    /// No answer, or none that is one.
-    Broken(String),
+/// Why one form of a mail was not sent.
+#[derive(Debug)]
+pub(super) enum NotSent {
+    /// It is larger than the server takes; a smaller form of it may be sent. `began`: content had gone out.
+    TooLarge { words: String, began: bool },
+    /// Any form would fare like that.
+    Other(SendError),
 }
 
-impl Trouble {
-    /// Waited for `what` in vain.
-    pub fn timed_out(what: &str, time: Duration) -> Self {
-        Self::Broken(format!(
-            "the mail server did not answer within {} s ({what})",
-            time.as_secs_f32().ceil()
-        ))
+impl NotSent {
+    /// What trouble means, before any content has gone out or after.
+    pub fn from_trouble(trouble: Trouble, began: bool) -> Self {
+        Self::Other(match trouble {
+            Trouble::Answered { step, answer } => {
+                let words = format!("{} ({step})", answer.words());
+                match meaning(step, &answer) {
+                    Meaning::TooLarge { .. } => return Self::TooLarge { words, began },
+                    Meaning::NotNow => SendError::Unavailable(words),
+                    Meaning::Service => SendError::Misconfigured(words),
+                    Meaning::Mail => SendError::Refused(words),
+                }
+            }
+            // Once content has gone out, only a definite answer tells that the mail did not arrive.
+            Trouble::Broken(words) if began => SendError::Unconfirmed(words),
+            Trouble::Broken(words) => SendError::Unavailable(words),
+            Trouble::Lacking(words) => SendError::Misconfigured(words),
+            Trouble::Unsendable(words) => SendError::Unsendable(words),
+            Trouble::TooLarge { bytes, limit } => {
+                return Self::TooLarge {
+                    words: format!("the mail has {bytes} bytes, and the mail server takes {limit}"),
+                    began,
+                };
+            }
+        })
     }
 
-    /// What an error during `what` tells.
-    pub fn from_smtp(what: &str, error: &SmtpError) -> Self {
-        let Some(code) = error.status() else {
-            let words = one_line(&deepest_cause(error), WORDS_CHARS);
-            return Self::Broken(format!("the mail server could not be talked to ({what}): {words}"));
-        };
-        let said = error.source().map(ToString::to_string).unwrap_or_default();
-        let said = one_line(&without_addresses(&said), WORDS_CHARS);
-        let words = format!("{code} {said} ({what})");
-        if error.is_permanent() {
-            Self::Permanent(words)
-        } else {
-            Self::Temporary(words)
-        }
-    }
-
-    /// What it means while no content has gone out.
-    pub fn before_handover(self) -> SendError {
+    /// What it means where there is no smaller form.
+    pub fn for_good(self) -> SendError {
         match self {
-            Self::Permanent(words) => SendError::Refused(words),
-            Self::Temporary(words) | Self::Broken(words) => SendError::Unavailable(words),
+            Self::TooLarge { words, .. } => SendError::Refused(words),
+            Self::Other(error) => error,
         }
-    }
-
-    /// What it means once content has gone out: only a definite answer tells that the mail did not arrive.
-    pub fn after_handover(self) -> SendError {
-        match self {
-            Self::Permanent(words) => SendError::Refused(words),
-            Self::Temporary(words) => SendError::Unavailable(words),
-            Self::Broken(words) => SendError::Unconfirmed(words),
-        }
-    }
-
-    /// What it means where it is about us and the server, not about the mail: an operator can mend it before the deadline.
-    pub fn while_connecting(self) -> SendError {
-        match self {
-            Self::Permanent(words) | Self::Temporary(words) | Self::Broken(words) => SendError::Unavailable(words),
-        }
-    }
-
-    /// Whether the server answered, so that the connection is still of use.
-    pub fn is_answer(&self) -> bool {
-        matches!(self, Self::Permanent(_) | Self::Temporary(_))
     }
 }
 
-/// Servers like to repeat the address in their answers.
-fn without_addresses(words: &str) -> String {
-    let hidden = words
-        .split_whitespace()
-        .map(|word| if word.contains('@') { "(address)" } else { word });
-    hidden.collect::<Vec<_>>().join(" ")
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::mail::smtp::Step;
 
-/// The error below all others, which says the most.
-fn deepest_cause(error: &SmtpError) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
+    #[test]
+    fn silence_after_the_content_is_no_answer() {
+        let silence = || Trouble::timed_out(Step::Content, std::time::Duration::from_secs(1));
+        let error = |began| NotSent::from_trouble(silence(), began).for_good();
+        assert!(matches!(error(false), SendError::Unavailable(_)));
+        assert!(matches!(error(true), SendError::Unconfirmed(_)));
     }
-    cause.to_string()
+
+    #[test]
+    fn a_mail_that_is_too_large_in_its_smallest_form_is_refused() {
+        let trouble = Trouble::TooLarge { bytes: 11, limit: 10 };
+        let not_sent = NotSent::from_trouble(trouble, false);
+        assert!(matches!(not_sent, NotSent::TooLarge { began: false, .. }));
+        assert!(matches!(not_sent.for_good(), SendError::Refused(_)));
+    }
 }

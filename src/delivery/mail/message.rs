@@ -1,19 +1,19 @@
 //! Puts a mail together: headers, the text in both forms, the attachment, the signature.
 //!
-//! Every header is written by a library that encodes it; what comes from outside is on one line before it gets here, and is
-//! put on one line again.
+//! Every header is written by a library that encodes it; what comes from outside is on one line before it gets here,
+//! and is put on one line again.
 
 use std::time::SystemTime;
 
-use lettre::Address;
-use lettre::Message;
+use lettre::address::Envelope;
 use lettre::message::header::{ContentTransferEncoding, ContentType, Header, HeaderName, HeaderValue};
 use lettre::message::{Attachment as AttachmentPart, Body, Mailbox, MultiPart, SinglePart};
+use lettre::{Address, Message};
 
 use super::attachment::Attachment;
-use super::connection::MailToSend;
 use super::plain::one_line;
 use super::settings::Sender;
+use super::smtp::MailToSend;
 use super::text::MailText;
 
 /// Characters of a subject.
@@ -40,10 +40,14 @@ pub(super) enum ComposeError {
     Encoding,
 }
 
-/// The mail as the protocol takes it. Needs about 2.7 times the attachment's size for a moment, and 1.4 times afterwards.
+/// The mail as the protocol takes it. Needs about 2.7 times the attachment's size for a moment, and 1.4 times
+/// afterwards.
 pub(super) fn compose(sender: &Sender, draft: Draft) -> Result<MailToSend, ComposeError> {
     let from = sender.from.email.clone();
+    // Given, since the library does not read every address that it writes: one with a host's number in brackets.
+    let envelope = Envelope::new(Some(from.clone()), vec![draft.recipient.clone()])?;
     let mut builder = Message::builder()
+        .envelope(envelope)
         .from(sender.from.clone())
         .to(Mailbox::from(draft.recipient.clone()))
         .subject(one_line(&draft.text.subject, SUBJECT_CHARS))
@@ -68,8 +72,8 @@ pub(super) fn compose(sender: &Sender, draft: Draft) -> Result<MailToSend, Compo
     })
 }
 
-/// The attachment as Base64, so that no line is broken, ended otherwise or trimmed on the way. The file's name stands by RFC 2231
-/// where it needs more than ASCII; for programs that do not know that, the type bears an ASCII form of it.
+/// The attachment as Base64, so that no line is broken, ended otherwise or trimmed on the way. The file's name stands
+/// by RFC 2231 where it needs more than ASCII; for programs that do not know that, the type bears an ASCII form of it.
 fn part(attachment: Attachment) -> Result<SinglePart, ComposeError> {
     let ascii: String = attachment
         .name

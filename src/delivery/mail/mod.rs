@@ -1,17 +1,18 @@
 //! Mails: what they say, what is attached, and how they are handed over to the mail server.
 //!
-//! A mail is written whole before the server is asked to take it, so that nothing can fail between the server's word and the
-//! content. Who may have a report, when to try again and what is stored of it are left to the worker.
+//! A mail is written whole before the server is asked to take it, so that nothing can fail between the server's word
+//! and the content. Who may have a report, when to try again and what is stored of it are left to the worker.
 
 mod address;
 mod attachment;
-mod connection;
 mod error;
 mod file_name;
+mod handover;
 mod message;
 mod plain;
-mod plain_phase;
 mod settings;
+mod size_limit;
+mod smtp;
 mod text;
 mod transport;
 
@@ -26,19 +27,22 @@ use lettre::Address;
 pub use address::usable_address;
 pub use error::SendError;
 pub use file_name::report_file_name;
+pub use handover::Handover;
 
 use super::access::BatchFacts;
 use super::request::{ReportFile, Request};
 use crate::config::{ConfigError, MailConfig};
 use crate::zone::Zone;
-use attachment::{Attachment, AttachmentRules, attach};
-use connection::MailToSend;
+use attachment::{Attachment, AttachmentRules, Ladder, Source, attach};
+use error::NotSent;
 use message::{Draft, compose};
 use settings::{Sender, Settings};
+use smtp::MailToSend;
 use text::{MailText, Templates};
 use transport::Transport;
 
-/// Writes mails and hands them over. One is enough for all workers: it keeps its connections to the server for the next mails.
+/// Writes mails and hands them over. One is enough for all workers: it keeps its connections to the server for the next
+/// mails.
 pub struct Mailer {
     transport: Transport,
     sender: Arc<Sender>,
@@ -62,7 +66,8 @@ pub struct Link {
 }
 
 impl Mailer {
-    /// Checks the settings; `None` where no mail server is set. Times in mails are shown in `timezone`. Does not connect yet.
+    /// Checks the settings; `None` where no mail server is set. Times in mails are shown in `timezone`. Does not
+    /// connect yet.
     pub fn new(config: &MailConfig, timezone: Zone) -> Result<Option<Self>, ConfigError> {
         let Some(settings) = Settings::new(config)? else {
             return Ok(None);
@@ -70,66 +75,87 @@ impl Mailer {
         let templates = Templates::new(timezone)
             .map_err(|error| ConfigError::Invalid(format!("the templates of mails cannot be used: {error}")))?;
         Ok(Some(Self {
-            transport: Transport::new(settings.server, settings.credentials, settings.timeout),
+            transport: Transport::new(settings.server, settings.login, settings.timeout),
             sender: Arc::new(settings.sender),
             attachments: settings.attachments,
             templates,
         }))
     }
 
-    /// Sends the report of a request, attached, or as a link where it is too large. `local_copy` is the report file on this
-    /// machine. `before_handover` is asked once, after the server has accepted sender and recipient and before any content
-    /// goes out; where it says no, nothing is sent.
+    /// Sends the report of a request to its requester: as a file, as a ZIP archive, or as a link, by the first of these
+    /// that is neither too large for the settings nor for the server. `local_copy` is its file on this machine.
+    ///
+    /// # Errors
+    /// Why it was not sent, and whether another try may fare better.
     pub async fn send_report(
         &self,
         request: &Request,
         file: &ReportFile,
         local_copy: &Path,
         context: MailContext<'_>,
-        before_handover: impl Future<Output = bool> + Send,
+        handover: &impl Handover,
     ) -> Result<(), SendError> {
         let recipient = recipient(request)?;
-        let attachment = self.attach(request, file, local_copy).await?;
-        let text = self.templates.report(request, file, attachment.as_ref(), context);
-        let mail = self
-            .compose(recipient, format!("{}.report", request.id), text, attachment)
-            .await?;
-        self.transport.send(&mail, before_handover).await
+        let source = Source {
+            path: local_copy.to_owned(),
+            name: file.name.clone(),
+            format: request.format,
+            date: file.snapshot_date.day(),
+        };
+        let mut ladder = Ladder::new(&self.attachments, self.transport.size_limit());
+        loop {
+            let attachment = self.attach(&source, file.bytes, ladder).await?;
+            let text = self.templates.report(request, file, attachment.as_ref(), context);
+            let attached = attachment.as_ref().map(Attachment::outline);
+            let mail = self
+                .compose(recipient.clone(), format!("{}.report", request.id), text, attachment)
+                .await?;
+            let (words, began) = match self.transport.send(&mail, handover).await {
+                Ok(()) => return Ok(()),
+                Err(NotSent::TooLarge { words, began }) => (words, began),
+                Err(NotSent::Other(error)) => return Err(error),
+            };
+            let Some(next) = ladder.after(attached, self.transport.size_limit()) else {
+                return Err(SendError::Refused(words));
+            };
+            tracing::info!("request {} goes out in a smaller form: {words}", request.id);
+            if began && !handover.take_back().await {
+                return Err(SendError::CalledOff);
+            }
+            ladder = next;
+        }
     }
 
     /// Tells the requester that the request failed, why, and where the file is, if there is one.
+    ///
+    /// # Errors
+    /// Why it was not sent, and whether another try may fare better.
     pub async fn send_failure_notice(
         &self,
         request: &Request,
         context: MailContext<'_>,
-        before_handover: impl Future<Output = bool> + Send,
+        handover: &impl Handover,
     ) -> Result<(), SendError> {
         let recipient = recipient(request)?;
         let text = self.templates.failure(request, context);
         let mail = self
             .compose(recipient, format!("{}.notice", request.id), text, None)
             .await?;
-        self.transport.send(&mail, before_handover).await
+        self.transport.send(&mail, handover).await.map_err(NotSent::for_good)
     }
 
-    /// What goes with the mail; `None` where the report is too large.
-    async fn attach(
-        &self,
-        request: &Request,
-        file: &ReportFile,
-        local_copy: &Path,
-    ) -> Result<Option<Attachment>, SendError> {
-        let (path, name, bytes) = (local_copy.to_owned(), file.name.clone(), file.bytes);
-        let (format, rules) = (request.format, self.attachments.clone());
+    /// What goes with the mail; `None` where the report is too large. `bytes`: the size of a whole copy.
+    async fn attach(&self, source: &Source, bytes: u64, ladder: Ladder) -> Result<Option<Attachment>, SendError> {
+        let (source, rules) = (source.clone(), self.attachments.clone());
         let packing = tokio::task::spawn_blocking(move || {
             // A copy that is not whole must not pass for the report.
-            let found = std::fs::metadata(&path)?.len();
+            let found = std::fs::metadata(&source.path)?.len();
             if found != bytes {
                 return Err(std::io::Error::other(format!(
                     "it has {found} bytes instead of {bytes}"
                 )));
             }
-            attach(&path, &name, format, &rules)
+            attach(&source, &rules, ladder)
         });
         packing
             .await
@@ -144,7 +170,7 @@ impl Mailer {
         text: Result<MailText, minijinja::Error>,
         attachment: Option<Attachment>,
     ) -> Result<MailToSend, SendError> {
-        let text = text.map_err(|error| SendError::Refused(format!("the mail cannot be written: {error}")))?;
+        let text = text.map_err(|error| SendError::Unsendable(format!("the mail cannot be written: {error}")))?;
         let sender = Arc::clone(&self.sender);
         let draft = Draft {
             recipient,
@@ -156,7 +182,7 @@ impl Mailer {
         tokio::task::spawn_blocking(move || compose(&sender, draft))
             .await
             .map_err(|_| stopped())?
-            .map_err(|error| SendError::Refused(error.to_string()))
+            .map_err(|error| SendError::Unsendable(error.to_string()))
     }
 }
 
@@ -170,7 +196,7 @@ impl fmt::Debug for Mailer {
 fn recipient(request: &Request) -> Result<Address, SendError> {
     let given = request.person.email.as_deref().unwrap_or_default();
     address::for_mail(given)
-        .ok_or_else(|| SendError::Refused("your login has no mail address that mails can be sent to".to_owned()))
+        .ok_or_else(|| SendError::Unsendable("your login has no mail address that mails can be sent to".to_owned()))
 }
 
 /// Work on another thread ended without a result.

@@ -1,9 +1,9 @@
 //! What `[mail]` asks for, checked at start and turned into what sending needs.
 
-use std::fmt;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lettre::Address;
@@ -12,18 +12,21 @@ use lettre::message::dkim::{
     DkimCanonicalization, DkimCanonicalizationType, DkimConfig as DkimSigner, DkimSigningAlgorithm, DkimSigningKey,
 };
 use lettre::message::header::HeaderName;
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Certificate, TlsParameters};
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
 use url::{Host, Url};
 
 use super::address;
 use super::attachment::AttachmentRules;
+use super::smtp::{Login, Security, Server, Tls};
 use crate::config::{ConfigError, DkimConfig, MailConfig, Secret};
 
 /// How mails are written and where they go.
 pub(super) struct Settings {
     pub server: Server,
-    pub credentials: Option<Credentials>,
+    pub login: Option<Login>,
     /// The time that the server may take for an answer.
     pub timeout: Duration,
     pub sender: Sender,
@@ -35,23 +38,6 @@ pub(super) struct Sender {
     pub from: Mailbox,
     pub reply_to: Option<Mailbox>,
     pub dkim: Option<DkimSigner>,
-}
-
-/// A mail server and how to speak with it.
-pub(super) struct Server {
-    pub host: String,
-    pub port: u16,
-    pub security: Security,
-}
-
-/// How a connection is kept private.
-pub(super) enum Security {
-    /// It begins in plain text and must become TLS before anything else is said.
-    StartTls(TlsParameters),
-    /// It is TLS from the first byte.
-    Tls(TlsParameters),
-    /// It never leaves the machine: these addresses alone.
-    Loopback(Vec<SocketAddr>),
 }
 
 impl Settings {
@@ -68,8 +54,11 @@ impl Settings {
         })?;
         let reply_to = config.reply_to.as_deref();
         Ok(Some(Self {
-            server: Server::new(url, config.ca_file.as_deref())?,
-            credentials: credentials(config)?,
+            server: Server {
+                helo_name: helo_name(config)?,
+                ..server(url, config.ca_file.as_deref())?
+            },
+            login: login(config)?,
             timeout: config.timeout(),
             sender: Sender {
                 from: mailbox("mail.from", from)?,
@@ -84,44 +73,42 @@ impl Settings {
     }
 }
 
-impl Server {
-    fn new(text: &str, ca_file: Option<&Path>) -> Result<Self, ConfigError> {
-        // The URL is not repeated in messages: it may hold a password, by mistake.
-        const FORMS: &str = "write smtp://HOST:587 (STARTTLS), smtps://HOST:465 (TLS) or smtp+plain://127.0.0.1:25";
-        let url = Url::parse(text).map_err(|reason| invalid(format!("mail.server is no URL: {reason}; {FORMS}")))?;
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(invalid(
-                "mail.server holds a login; give it as mail.user and mail.password_file",
-            ));
-        }
-        if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
-            return Err(invalid(format!("mail.server has something after its port; {FORMS}")));
-        }
-        let host = match url.host() {
-            Some(Host::Domain(name)) if !name.is_empty() => name.to_owned(),
-            Some(Host::Ipv4(ip)) => ip.to_string(),
-            Some(Host::Ipv6(ip)) => ip.to_string(),
-            _ => return Err(invalid(format!("mail.server names no host; {FORMS}"))),
-        };
-        let port_or = |default| url.port().unwrap_or(default);
-        let (port, security) = match url.scheme() {
-            "smtp" => (port_or(587), Security::StartTls(tls(&host, ca_file)?)),
-            "smtps" => (port_or(465), Security::Tls(tls(&host, ca_file)?)),
-            "smtp+plain" => (port_or(25), Security::Loopback(loopback_addresses(&host, port_or(25))?)),
-            other => return Err(invalid(format!("mail.server cannot speak '{other}'; {FORMS}"))),
-        };
-        Ok(Self { host, port, security })
+/// The server that the URL names.
+fn server(text: &str, ca_file: Option<&Path>) -> Result<Server, ConfigError> {
+    // The URL is not repeated in messages: it may hold a password, by mistake.
+    const FORMS: &str = "write smtp://HOST:587 (STARTTLS), smtps://HOST:465 (TLS) or smtp+plain://127.0.0.1:25";
+    let url = Url::parse(text).map_err(|reason| invalid(format!("mail.server is no URL: {reason}; {FORMS}")))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(invalid(
+            "mail.server holds a login; give it as mail.user and mail.password_file",
+        ));
     }
+    if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
+        return Err(invalid(format!("mail.server has something after its port; {FORMS}")));
+    }
+    let host = match url.host() {
+        Some(Host::Domain(name)) if !name.is_empty() => name.to_owned(),
+        Some(Host::Ipv4(ip)) => ip.to_string(),
+        Some(Host::Ipv6(ip)) => ip.to_string(),
+        _ => return Err(invalid(format!("mail.server names no host; {FORMS}"))),
+    };
+    let port_or = |default| url.port().unwrap_or(default);
+    let (port, security) = match url.scheme() {
+        "smtp" => (port_or(587), Security::StartTls(tls(&host, ca_file)?)),
+        "smtps" => (port_or(465), Security::Tls(tls(&host, ca_file)?)),
+        "smtp+plain" => (port_or(25), Security::Loopback(loopback_addresses(&host, port_or(25))?)),
+        other => return Err(invalid(format!("mail.server cannot speak '{other}'; {FORMS}"))),
+    };
+    Ok(Server {
+        host,
+        port,
+        security,
+        helo_name: None,
+    })
 }
 
-impl fmt::Display for Server {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host, self.port)
-    }
-}
-
-/// The addresses of a host that is this machine. Names other than `localhost` are not looked up: whoever answers could say
-/// anything.
+/// The addresses of a host that is this machine. Names other than `localhost` are not looked up: whoever answers could
+/// say anything.
 fn loopback_addresses(host: &str, port: u16) -> Result<Vec<SocketAddr>, ConfigError> {
     let ips = match host.parse::<IpAddr>() {
         Ok(ip) if ip.is_loopback() => vec![ip],
@@ -137,8 +124,10 @@ fn loopback_addresses(host: &str, port: u16) -> Result<Vec<SocketAddr>, ConfigEr
     Ok(ips.into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
 }
 
-fn tls(host: &str, ca_file: Option<&Path>) -> Result<TlsParameters, ConfigError> {
-    let mut parameters = TlsParameters::builder(host.to_owned());
+fn tls(host: &str, ca_file: Option<&Path>) -> Result<Tls, ConfigError> {
+    let mut roots = RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
     if let Some(path) = ca_file {
         let unusable = |reason: String| {
             invalid(format!(
@@ -146,23 +135,79 @@ fn tls(host: &str, ca_file: Option<&Path>) -> Result<TlsParameters, ConfigError>
                 path.display()
             ))
         };
-        let pem = fs::read(path).map_err(|error| unusable(error.to_string()))?;
-        if !String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") {
+        let certificates: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(path)
+            .and_then(Iterator::collect)
+            .map_err(|error| unusable(error.to_string()))?;
+        if certificates.is_empty() {
             return Err(unusable("it holds no certificate".to_owned()));
         }
-        let certificate = Certificate::from_pem(&pem).map_err(|error| unusable(error.to_string()))?;
-        parameters = parameters.add_root_certificate(certificate);
+        for certificate in certificates {
+            roots.add(certificate).map_err(|error| unusable(error.to_string()))?;
+        }
     }
-    parameters.build_rustls().map_err(|error| {
+    let name = ServerName::try_from(host.to_owned()).map_err(|error| {
         invalid(format!(
-            "TLS for mail.server cannot be set up: {error}; check mail.ca_file"
+            "mail.server names a host that no certificate can be for: {error}"
         ))
-    })
+    })?;
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| invalid(format!("TLS for mail.server cannot be set up: {error}")))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Tls::new(name, config))
 }
 
-fn credentials(config: &MailConfig) -> Result<Option<Credentials>, ConfigError> {
+/// What we call ourselves in EHLO: the name that is set, or this machine's where it is fully qualified. Servers refuse
+/// others.
+fn helo_name(config: &MailConfig) -> Result<Option<String>, ConfigError> {
+    if let Some(name) = &config.helo_name {
+        if !is_helo_name(name) {
+            return Err(invalid(
+                "mail.helo_name is no name that a mail server can be told; give a host's full name, such as reports.example.org, \
+                 or its address in brackets",
+            ));
+        }
+        return Ok(Some(name.clone()));
+    }
+    let own = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+    Ok(own.filter(|name| is_qualified(name)))
+}
+
+fn is_helo_name(name: &str) -> bool {
+    let literal = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
+    match literal {
+        Some(address) => address
+            .strip_prefix("IPv6:")
+            .unwrap_or(address)
+            .parse::<IpAddr>()
+            .is_ok(),
+        None => is_host_name(name),
+    }
+}
+
+/// Whether it is a host's name with a domain, and not that of a machine that only its neighbours know.
+fn is_qualified(name: &str) -> bool {
+    let is_local = name.ends_with(".local") || name.ends_with(".localdomain") || name.ends_with(".internal");
+    is_host_name(name) && name.contains('.') && !is_local && name.parse::<IpAddr>().is_err()
+}
+
+fn is_host_name(name: &str) -> bool {
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label
+                .chars()
+                .all(|char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_'))
+    };
+    name.len() <= 253 && name.split('.').all(is_label)
+}
+
+fn login(config: &MailConfig) -> Result<Option<Login>, ConfigError> {
     match (&config.user, config.password()?) {
-        (Some(user), Some(password)) => Ok(Some(Credentials::new(user.clone(), password.reveal().to_owned()))),
+        (Some(user), Some(password)) => Ok(Some(Login {
+            user: user.clone(),
+            password,
+        })),
         (None, None) => Ok(None),
         (Some(_), None) => Err(invalid(
             "mail.user has no password; give mail.password_file or PRAGATI_MAIL__PASSWORD",
@@ -309,6 +354,28 @@ mod tests {
     }
 
     #[test]
+    fn a_service_tells_the_name_that_is_set() {
+        for name in ["reports.example.org", "[192.0.2.7]", "[IPv6:2001:db8::1]", "localhost"] {
+            let config = MailConfig {
+                helo_name: Some(name.to_owned()),
+                ..config("smtp+plain://127.0.0.1")
+            };
+            assert_eq!(helo_name(&config).expect("a name").as_deref(), Some(name));
+        }
+        for bad in ["", "a b", "[nonsense]", "a..b", "x\r\nRCPT TO:<m@example.org>"] {
+            assert!(!is_helo_name(bad), "{bad:?}");
+        }
+        for (name, expected) in [
+            ("reports.example.org", true),
+            ("a1b2c3d4", false),
+            ("laptop.local", false),
+            ("127.0.0.1", false),
+        ] {
+            assert_eq!(is_qualified(name), expected, "{name}");
+        }
+    }
+
+    #[test]
     fn mistakes_are_one_line_that_says_what_to_do() {
         for (url, expected) in [
             ("mail.example.org:587", "smtp://HOST:587"),
@@ -385,6 +452,13 @@ mod tests {
                     ..good.clone()
                 },
                 "mail.zip_password",
+            ),
+            (
+                MailConfig {
+                    helo_name: Some("reports example".to_owned()),
+                    ..good.clone()
+                },
+                "mail.helo_name",
             ),
             (
                 MailConfig {

@@ -3,11 +3,10 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use lettre::transport::smtp::authentication::Credentials;
-
-use super::connection::{Connection, MailToSend};
-use super::error::{SendError, Trouble};
-use super::settings::Server;
+use super::error::{NotSent, SendError};
+use super::handover::Handover;
+use super::size_limit::SizeLimit;
+use super::smtp::{Connection, Login, MailToSend, Meaning, Server, Trouble, meaning};
 
 /// Connections that wait for a mail. More are opened where more mails go out at the same time, and closed afterwards.
 const MAX_IDLE: usize = 4;
@@ -20,89 +19,115 @@ const MAX_MAILS: u32 = 100;
 /// [`REST`]: everybody's reports would wait for it, also those that are fetched.
 const LONG_WAIT: Duration = Duration::from_secs(3);
 const REST: Duration = Duration::from_secs(15);
+/// A mail that is smaller than this is not refused for its size alone, whatever the server says; nothing is learned
+/// from it.
+const SMALLEST_LIMIT: u64 = 128 * 1024;
 
 /// The way to the mail server.
 pub(super) struct Transport {
     server: Server,
-    login: Option<Credentials>,
+    login: Option<Login>,
     timeout: Duration,
     idle: Mutex<Vec<Connection>>,
+    size_limit: SizeLimit,
     /// When the server is asked again, and what came of asking it the last time.
     resting: Mutex<Option<(Instant, String)>>,
 }
 
 impl Transport {
     /// Does not connect yet.
-    pub fn new(server: Server, login: Option<Credentials>, timeout: Duration) -> Self {
+    pub fn new(server: Server, login: Option<Login>, timeout: Duration) -> Self {
         Self {
             server,
             login,
             timeout,
             idle: Mutex::new(Vec::new()),
+            size_limit: SizeLimit::default(),
             resting: Mutex::new(None),
         }
     }
 
-    /// Sends one mail. `before_handover` is asked once, when the server has accepted sender and recipient and waits for the
+    /// Bytes of the largest mail that the server may take, as far as it said so; a larger one need not be offered.
+    pub fn size_limit(&self) -> Option<u64> {
+        self.size_limit.at(Instant::now())
+    }
+
+    /// Sends one mail. `handover` is asked once, when the server has accepted sender and recipient and waits for the
     /// content; where it says no, the connection is cut, which tells the server to forget the mail.
-    pub async fn send(
-        &self,
-        mail: &MailToSend,
-        before_handover: impl Future<Output = bool> + Send,
-    ) -> Result<(), SendError> {
+    pub async fn send(&self, mail: &MailToSend, handover: &impl Handover) -> Result<(), NotSent> {
         let mut connection = self.offer(mail).await?;
-        if !before_handover.await {
-            return Err(SendError::CalledOff);
+        if !handover.begin().await {
+            return Err(NotSent::Other(SendError::CalledOff));
         }
         let handed_over = connection.hand_over(mail).await;
-        if handed_over.as_ref().err().is_none_or(Trouble::is_answer) {
-            self.keep(connection).await;
+        if let Err(trouble) = &handed_over {
+            self.learn(trouble, mail);
         }
-        handed_over.map_err(Trouble::after_handover)
+        self.keep(connection).await;
+        handed_over.map_err(|trouble| NotSent::from_trouble(trouble, true))
     }
 
     /// A connection over which the mail was offered.
-    async fn offer(&self, mail: &MailToSend) -> Result<Connection, SendError> {
-        // A connection that waited may have been closed or used up by the server; only a new one tells whether it is the mail.
+    async fn offer(&self, mail: &MailToSend) -> Result<Connection, NotSent> {
+        // A connection that waited may have been closed or used up by the server; only a new one tells whether it is
+        // the mail.
         if let Some(mut used) = self.take_idle()
             && used.is_ready().await
         {
             match used.offer(mail).await {
                 Ok(()) => return Ok(used),
-                Err(refused @ Trouble::Permanent(_)) => {
-                    self.keep(used).await;
-                    return Err(refused.before_handover());
-                }
-                Err(Trouble::Temporary(_) | Trouble::Broken(_)) => {}
+                Err(trouble) if is_about_the_mail(&trouble) => return Err(self.refused(used, trouble, mail).await),
+                Err(_) => {}
             }
         }
         let mut new = self.open().await?;
         match new.offer(mail).await {
             Ok(()) => Ok(new),
-            Err(trouble) => {
-                if trouble.is_answer() {
-                    self.keep(new).await;
-                }
-                Err(trouble.before_handover())
-            }
+            Err(trouble) => Err(self.refused(new, trouble, mail).await),
         }
     }
 
-    async fn open(&self) -> Result<Connection, SendError> {
+    async fn refused(&self, connection: Connection, trouble: Trouble, mail: &MailToSend) -> NotSent {
+        self.learn(&trouble, mail);
+        self.keep(connection).await;
+        NotSent::from_trouble(trouble, false)
+    }
+
+    /// Remembers how large a mail was that the server refuses from everybody.
+    fn learn(&self, trouble: &Trouble, mail: &MailToSend) {
+        let Trouble::Answered { step, answer } = trouble else {
+            return;
+        };
+        let bytes = mail.content.len() as u64;
+        if meaning(*step, answer) == (Meaning::TooLarge { of_server: true }) && bytes >= SMALLEST_LIMIT {
+            tracing::warn!(server = %self.server, "mails of {bytes} bytes are too large: {}", answer.words());
+            self.size_limit.refused(bytes, Instant::now());
+        }
+    }
+
+    async fn open(&self) -> Result<Connection, NotSent> {
         let began = Instant::now();
         if let Some(words) = self.rests(began) {
-            return Err(SendError::Unavailable(words));
+            return Err(NotSent::Other(SendError::Unavailable(words)));
         }
-        let opened = Connection::open(&self.server, self.login.as_ref(), self.timeout).await;
-        opened.map_err(|trouble| {
-            let error = trouble.while_connecting();
-            tracing::warn!(server = %self.server, "no mail can be sent: {error}; check [mail] and the mail server");
-            if began.elapsed() >= LONG_WAIT {
-                let mut resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
-                *resting = Some((Instant::now() + REST, error.to_string()));
+        match Connection::open(&self.server, self.login.as_ref(), self.timeout).await {
+            Ok(connection) => {
+                self.size_limit.announced(connection.max_bytes());
+                Ok(connection)
             }
-            error
-        })
+            Err(trouble) => {
+                let error = NotSent::from_trouble(trouble, false).for_good();
+                // What an operator has to mend is told once, by who counts such refusals.
+                if !matches!(error, SendError::Misconfigured(_)) {
+                    tracing::warn!(server = %self.server, "no mail can be sent: {error}; check [mail] and the mail server");
+                }
+                if began.elapsed() >= LONG_WAIT {
+                    let mut resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
+                    *resting = Some((Instant::now() + REST, error.to_string()));
+                }
+                Err(NotSent::Other(error))
+            }
+        }
     }
 
     /// Why the server is not asked now, where it is left alone.
@@ -118,7 +143,11 @@ impl Transport {
         idle.pop()
     }
 
+    /// Keeps a connection for the next mail, where it is of use.
     async fn keep(&self, connection: Connection) {
+        if !connection.is_usable {
+            return;
+        }
         let surplus = {
             let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
             if idle.len() < MAX_IDLE && connection.mails < MAX_MAILS {
@@ -131,5 +160,16 @@ impl Transport {
         if let Some(surplus) = surplus {
             surplus.close().await;
         }
+    }
+}
+
+/// Whether a new connection would hear the same.
+fn is_about_the_mail(trouble: &Trouble) -> bool {
+    match trouble {
+        Trouble::Answered { step, answer } => {
+            matches!(meaning(*step, answer), Meaning::Mail | Meaning::TooLarge { .. })
+        }
+        Trouble::Unsendable(_) | Trouble::TooLarge { .. } => true,
+        Trouble::Broken(_) | Trouble::Lacking(_) => false,
     }
 }

@@ -1,8 +1,8 @@
 //! Working on requests: claiming one, holding it, and each step of it, under the lease alone.
 //!
-//! A step is one statement that names the claim, so that it either counts or changes nothing. `due_at` is when a worker may
-//! take a request up; while a lease runs, that is the lease's end, and so one look finds what waits, what was left behind,
-//! and notices that are due.
+//! A step is one statement that names the claim, so that it either counts or changes nothing. `due_at` is when a worker
+//! may take a request up; while a lease runs, that is the lease's end, and so one look finds what waits, what was left
+//! behind, and notices that are due.
 
 use chrono::{DateTime, Utc};
 use sqlx::Any;
@@ -32,8 +32,8 @@ macro_rules! claim {
 }
 
 impl Store {
-    /// Takes up the request that is due longest: one that waits, one whose lease ran out, or a notice that is due. The lease
-    /// holds for [`LEASE`].
+    /// Takes up the request that is due longest: one that waits, one whose lease ran out, or a notice that is due. The
+    /// lease holds for [`LEASE`].
     pub async fn claim(&self, now: DateTime<Utc>) -> Result<Option<Lease>, StoreError> {
         let claim = Uuid::new_v4();
         let claimed = self.try_claim(claim, now).await.map_err(self.failed("claiming work"))?;
@@ -125,8 +125,8 @@ impl Store {
     }
 
     /// Notes that the content of a mail, report or notice, is about to be handed over, and keeps the lease for another
-    /// [`LEASE`]. Once noted, it is not noted again before the outcome is stored: where the mark is set already, the answer is
-    /// no, and nothing may be sent.
+    /// [`LEASE`]. Once noted, it is not noted again before the outcome is stored: where the mark is set already, the
+    /// answer is no, and nothing may be sent.
     pub async fn start_handover(&self, token: &LeaseToken, now: DateTime<Utc>) -> Result<Held, StoreError> {
         let statement = "update requests set handover_started_at = $3, due_at = $4
             where id = $1 and lease_token = $2 and handover_started_at is null";
@@ -136,8 +136,16 @@ impl Store {
         self.step(step).await
     }
 
-    /// The end of a delivery that went well: `Sent` or `Ready`; the tables refuse any other. That the report was handed over
-    /// becomes an event at the same time.
+    /// Takes the note of a handover back: the mail server refused the content in so many words, and another form of the
+    /// mail is to be offered.
+    pub async fn take_back_handover(&self, token: &LeaseToken, now: DateTime<Utc>) -> Result<Held, StoreError> {
+        let statement = "update requests set handover_started_at = null, due_at = $3
+            where id = $1 and lease_token = $2 and status = 'running' and handover_started_at is not null";
+        self.step(of_lease(statement, token).bind(end_of_lease(now))).await
+    }
+
+    /// The end of a delivery that went well: `Sent` or `Ready`; the tables refuse any other. That the report was handed
+    /// over becomes an event at the same time.
     pub async fn succeed(&self, token: &LeaseToken, status: Status, now: DateTime<Utc>) -> Result<Held, StoreError> {
         let stored = self.try_succeed(token, status, now).await;
         stored.map_err(self.failed("storing a step of a request"))

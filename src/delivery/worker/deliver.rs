@@ -12,6 +12,7 @@ use super::super::source::Current;
 use super::super::store::{Held, LEASE, Lease, StoreError};
 use super::Workshop;
 use super::backoff::next_try;
+use super::handover::Noted;
 
 /// The time that a report may take to be made: much longer than the largest one needs, and much less than for ever.
 const TIME_TO_MAKE: Duration = Duration::from_secs(10 * 60);
@@ -185,29 +186,27 @@ async fn send(shop: &Workshop, lease: &Lease, batch: &BatchFacts, file: &ReportF
         link: link.as_ref(),
     };
     let sent = mailer
-        .send_report(request, file, copy.path(), context, may_hand_over(shop, lease))
+        .send_report(request, file, copy.path(), context, &Noted { shop, lease })
         .await;
+    shop.watch_mail(&sent);
     match sent {
         Ok(()) => Outcome::Done(Status::Sent),
-        Err(SendError::Refused(words)) => Outcome::Failed(Failure {
-            cause: FailureCause::MailRefused,
-            words: format!("The mail server refused the mail: {words}"),
-        }),
+        Err(SendError::Refused(words)) => refused(format!("The mail server refused the mail: {words}")),
+        Err(SendError::Unsendable(words)) => refused(format!("The mail could not be sent: {words}")),
         Err(SendError::Unavailable(words)) => unavailable(format!("The mail server could not take the mail: {words}")),
+        Err(SendError::Misconfigured(words)) => unavailable(format!(
+            "The mail server refuses all mails of this service, which its operators have to set right: {words}"
+        )),
         Err(SendError::Unconfirmed(words)) => Outcome::Failed(unconfirmed(&words)),
         Err(SendError::CalledOff) => Outcome::LetGo,
     }
 }
 
-/// Stores that the content of a mail goes out now. Where that cannot be stored, it must not go out.
-pub async fn may_hand_over(shop: &Workshop, lease: &Lease) -> bool {
-    match shop.store.start_handover(&lease.token, Utc::now()).await {
-        Ok(held) => held == Held::Yes,
-        Err(error) => {
-            tracing::error!("request {} was not handed over: {error}", lease.request.id);
-            false
-        }
-    }
+fn refused(words: String) -> Outcome {
+    Outcome::Failed(Failure {
+        cause: FailureCause::MailRefused,
+        words,
+    })
 }
 
 fn unconfirmed(why: &str) -> Failure {

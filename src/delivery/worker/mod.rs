@@ -1,10 +1,11 @@
 //! Workers take requests from the store, one each at a time, and bring them to an end.
 //!
-//! A worker holds its request by a lease that is renewed while it works; where the lease is lost, it lets go at once. What
-//! is done with a request is in [`deliver`] and [`notify`].
+//! A worker holds its request by a lease that is renewed while it works; where the lease is lost, it lets go at once.
+//! What is done with a request is in [`deliver`] and [`notify`].
 
 mod backoff;
 mod deliver;
+mod handover;
 mod notify;
 
 use std::sync::Arc;
@@ -16,8 +17,8 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::files::ReportFiles;
 use super::links::Links;
-use super::mail::Mailer;
-use super::metrics::DeliveryMetrics;
+use super::mail::{Mailer, SendError};
+use super::metrics::{DeliveryMetrics, MailTurn};
 use super::source::ReportSource;
 use super::store::{Held, LEASE, Lease, Store, Work};
 
@@ -58,6 +59,21 @@ impl Workshop {
                 tokio::time::sleep(AFTER_BREAKDOWN).await;
                 workers.spawn(Arc::clone(&self).work(stop.clone()));
             }
+        }
+    }
+
+    /// Counts how a mail ended, and tells operators, once, that the mail server refuses this service.
+    fn watch_mail(&self, sent: &Result<(), SendError>) {
+        match self.metrics.observe_mail(sent, Utc::now()) {
+            MailTurn::Refused => {
+                let words = sent.as_ref().err().map(ToString::to_string).unwrap_or_default();
+                tracing::error!(
+                    "the mail server refuses this service: {words}; mails are tried again until their deadlines, and an operator \
+                     has to mend [mail] or the mail server (docs/operations.md)"
+                );
+            }
+            MailTurn::TakenAgain => tracing::info!("the mail server takes the mails of this service again"),
+            MailTurn::None => {}
         }
     }
 
@@ -103,7 +119,8 @@ impl Workshop {
     }
 }
 
-/// Renews a lease, on a thread of its own where the work keeps one busy; ends when the lease is lost, or with this value.
+/// Renews a lease, on a thread of its own where the work keeps one busy; ends when the lease is lost, or with this
+/// value.
 struct Renewal {
     task: JoinHandle<()>,
 }

@@ -6,7 +6,7 @@ use super::super::mail::{MailContext, SendError};
 use super::super::store::{Held, Lease, StoreError};
 use super::Workshop;
 use super::backoff::next_try;
-use super::deliver::may_hand_over;
+use super::handover::Noted;
 
 /// A notice that could not be sent for so long after the deadline is of no use any more.
 const USEFUL_FOR: TimeDelta = TimeDelta::hours(24);
@@ -33,16 +33,17 @@ pub async fn notify(shop: &Workshop, lease: &Lease) -> Result<Held, StoreError> 
         batch,
         link: link.as_ref(),
     };
-    match mailer
-        .send_failure_notice(request, context, may_hand_over(shop, lease))
-        .await
-    {
+    let sent = mailer
+        .send_failure_notice(request, context, &Noted { shop, lease })
+        .await;
+    shop.watch_mail(&sent);
+    match sent {
         Ok(()) => shop.store.end_notice(&lease.token, true).await,
-        Err(SendError::Unavailable(words)) => {
+        Err(SendError::Unavailable(words) | SendError::Misconfigured(words)) => {
             tracing::warn!("the notice of request {} did not go through: {words}", request.id);
             put_off(shop, lease).await
         }
-        Err(error @ (SendError::Refused(_) | SendError::Unconfirmed(_))) => {
+        Err(error @ (SendError::Refused(_) | SendError::Unsendable(_) | SendError::Unconfirmed(_))) => {
             tracing::error!("the notice of request {} is given up: {error}", request.id);
             shop.store.end_notice(&lease.token, false).await
         }

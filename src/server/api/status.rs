@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::OpenApi;
@@ -37,6 +37,22 @@ pub struct Readiness {
     status: &'static str,
     /// The day of the exports that reports are made from.
     snapshot_date: NaiveDate,
+    mail: MailReadiness,
+    /// Where the mail server refuses this service: since when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mail_refused_since: Option<DateTime<Utc>>,
+}
+
+/// Whether mails go out. Requests are taken in any case: mails wait, and downloads do not need them.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MailReadiness {
+    /// No mail server is set; reports are fetched.
+    NotSet,
+    /// Nothing is known against it.
+    Ok,
+    /// The mail server refuses this service, whatever the mail; an operator has to mend it. The log has its words.
+    NeedsOperator,
 }
 
 /// Tell whether the process lives
@@ -56,7 +72,8 @@ pub async fn health() -> Json<Health> {
 
 /// Tell whether requests can be taken
 ///
-/// A snapshot is open, and the store of requests answers.
+/// A snapshot is open, and the store of requests answers. Whether mails go out is told, and does not matter for the
+/// status: requests are taken, and downloads work.
 #[utoipa::path(
     get,
     path = "/readyz",
@@ -66,16 +83,24 @@ pub async fn health() -> Json<Health> {
 )]
 pub async fn readiness(State(state): State<AppState>) -> Result<Json<Readiness>, Problem> {
     figures(&state).await?;
+    let mail_refused_since = state.parts.metrics.mail_refused_since();
+    let mail = match mail_refused_since {
+        _ if !state.parts.can_mail => MailReadiness::NotSet,
+        Some(_) => MailReadiness::NeedsOperator,
+        None => MailReadiness::Ok,
+    };
     Ok(Json(Readiness {
         status: "ready",
         snapshot_date: state.parts.source.current().directory.date().day(),
+        mail,
+        mail_refused_since,
     }))
 }
 
 /// Figures for monitoring
 ///
-/// In the text format of Prometheus: counts and times, and the download ratio's numerators and denominators; nothing about
-/// single people.
+/// In the text format of Prometheus: counts and times, and the download ratio's numerators and denominators; nothing
+/// about single people.
 #[utoipa::path(
     get,
     path = "/metrics",
@@ -88,7 +113,7 @@ pub async fn readiness(State(state): State<AppState>) -> Result<Json<Readiness>,
 )]
 pub async fn metrics(State(state): State<AppState>) -> Result<Response, Problem> {
     let figures = figures(&state).await?;
-    let mut text = state.parts.metrics.encode(&figures, chrono::Utc::now());
+    let mut text = state.parts.metrics.encode(&figures, Utc::now());
     text.push_str(&state.parts.figures.gauges());
     if let Some(postgres) = &state.parts.postgres {
         text.push_str(&postgres.encode());

@@ -1,0 +1,100 @@
+//! What a mail server says it can do, in its answer to EHLO.
+
+use super::answer::Answer;
+
+/// The abilities that matter here.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Abilities {
+    /// It wants to know sizes beforehand (RFC 1870).
+    pub takes_size: bool,
+    /// Bytes of the largest mail that it takes, as it is sent: with headers, encoded.
+    pub max_bytes: Option<u64>,
+    pub starttls: bool,
+    /// Addresses with letters beyond ASCII (RFC 6531).
+    pub utf8: bool,
+    /// Ways to log in.
+    pub plain: bool,
+    pub login: bool,
+}
+
+impl Abilities {
+    /// Those of an answer to EHLO.
+    pub fn of(answer: &Answer) -> Self {
+        let mut abilities = Self::default();
+        // The first line greets.
+        for line in answer.lines.iter().skip(1) {
+            // Some old servers write `AUTH=LOGIN`.
+            let mut words = line.split([' ', '=']).filter(|word| !word.is_empty());
+            let name = words.next().unwrap_or_default().to_ascii_uppercase();
+            match name.as_str() {
+                "SIZE" => {
+                    abilities.takes_size = true;
+                    // 0 means: no fixed limit.
+                    abilities.max_bytes = words
+                        .next()
+                        .and_then(|number| number.parse().ok())
+                        .filter(|&bytes| bytes > 0);
+                }
+                "STARTTLS" => abilities.starttls = true,
+                "SMTPUTF8" => abilities.utf8 = true,
+                "AUTH" => {
+                    for mechanism in words {
+                        abilities.plain |= mechanism.eq_ignore_ascii_case("PLAIN");
+                        abilities.login |= mechanism.eq_ignore_ascii_case("LOGIN");
+                    }
+                }
+                _ => {}
+            }
+        }
+        abilities
+    }
+
+    /// Those of a server that does not tell them: logging in may be tried, and nothing else is known.
+    pub fn untold() -> Self {
+        Self {
+            plain: true,
+            login: true,
+            ..Self::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(lines: &[&str]) -> Abilities {
+        Abilities::of(&Answer {
+            code: 250,
+            lines: lines.iter().map(|line| (*line).to_owned()).collect(),
+        })
+    }
+
+    #[test]
+    fn the_number_after_size_is_read() {
+        for (line, takes_size, max_bytes) in [
+            ("SIZE 10240000", true, Some(10_240_000)),
+            ("size  52428800 ", true, Some(52_428_800)),
+            ("SIZE=100", true, Some(100)),
+            ("SIZE", true, None),
+            ("SIZE 0", true, None),
+            ("SIZE many", true, None),
+            ("SIZES 10", false, None),
+        ] {
+            let abilities = told(&["mail.example.org", line]);
+            assert_eq!(
+                (abilities.takes_size, abilities.max_bytes),
+                (takes_size, max_bytes),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_greeting_is_no_ability() {
+        assert_eq!(told(&["SIZE 10"]), Abilities::default());
+        let abilities = told(&["x", "8BITMIME", "STARTTLS", "AUTH PLAIN login", "AUTH=X", "SmtpUtf8"]);
+        assert!(abilities.starttls && abilities.plain && abilities.login && abilities.utf8);
+        assert!(!abilities.takes_size);
+    }
+}

@@ -1,0 +1,276 @@
+//! One connection to the mail server and the steps of one mail over it.
+//!
+//! A mail goes out in two parts, since what is known of it changes between them: [`Connection::offer`] ends with the
+//! server's word that it will take the content, [`Connection::hand_over`] gives it the content.
+
+use std::time::{Duration, Instant};
+
+use lettre::Address;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::abilities::Abilities;
+use super::answer::Answer;
+use super::dialogue::{Dialogue, Duplex};
+use super::login::{Login, log_in};
+use super::reach::{Security, Server};
+use super::step::{Step, Trouble, hoped};
+
+/// The slowest connection that a mail may go over, in bytes a second.
+const SLOWEST: u64 = 64 * 1024;
+/// Time-outs that the server may take for its answer to the content. It may scan the content for viruses first, and
+/// giving up early would leave us not knowing whether the mail arrived (RFC 5321, section 4.5.3.2.6).
+const CONTENT_TIMEOUTS: u32 = 5;
+/// For saying goodbye.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// A mail as the protocol sees it: envelope and content.
+#[derive(Debug)]
+pub struct MailToSend {
+    pub sender: Address,
+    pub recipient: Address,
+    pub content: Vec<u8>,
+}
+
+/// A connection that is ready for mails.
+pub struct Connection {
+    dialogue: Dialogue<Box<dyn Duplex>>,
+    abilities: Abilities,
+    timeout: Duration,
+    /// The server knows where the dialogue stands as well as we do.
+    pub is_usable: bool,
+    /// Mails that were offered over it.
+    pub mails: u32,
+    pub last_used: Instant,
+}
+
+impl Connection {
+    /// Connects, makes the connection private, and logs in. TLS is never left out where it is asked for, and the login
+    /// is never sent without it, unless to this machine.
+    pub async fn open(server: &Server, login: Option<&Login>, timeout: Duration) -> Result<Self, Trouble> {
+        let stream = server.connect(timeout).await?;
+        let name = server.name_for(stream.local_addr().ok().map(|address| address.ip()));
+        let (mut dialogue, abilities) = match &server.security {
+            Security::Loopback(_) => greeted(Box::new(stream), timeout, &name).await?,
+            Security::Tls(tls) => {
+                let stream = tls.wrap(stream, timeout).await?;
+                greeted(Box::new(stream), timeout, &name).await?
+            }
+            Security::StartTls(tls) => {
+                let stream = plain_phase(Dialogue::new(stream, timeout), &name).await?;
+                let stream: Box<dyn Duplex> = Box::new(tls.wrap(stream, timeout).await?);
+                let mut dialogue = Dialogue::new(stream, timeout);
+                // What was said in plain text may be anybody's words, so the server tells its abilities anew.
+                let abilities = hello_again(&mut dialogue, &name).await?;
+                (dialogue, abilities)
+            }
+        };
+        if let Some(login) = login {
+            log_in(&mut dialogue, &abilities, login).await?;
+        }
+        Ok(Self {
+            dialogue,
+            abilities,
+            timeout,
+            is_usable: true,
+            mails: 0,
+            last_used: Instant::now(),
+        })
+    }
+
+    /// Bytes of the largest mail that the server says it takes.
+    pub fn max_bytes(&self) -> Option<u64> {
+        self.abilities.max_bytes
+    }
+
+    /// Ends what may be left of the mail before; says whether the connection still works.
+    pub async fn is_ready(&mut self) -> bool {
+        let answered = self.dialogue.command(Step::Anew, "RSET").await;
+        answered.is_ok_and(|answer| answer.is_good())
+    }
+
+    /// Offers a mail. Afterwards the server waits for its content.
+    pub async fn offer(&mut self, mail: &MailToSend) -> Result<(), Trouble> {
+        self.mails += 1;
+        let offered = self.try_offer(mail).await;
+        if let Err(trouble) = &offered {
+            self.is_usable = trouble.leaves_the_connection();
+        }
+        offered
+    }
+
+    async fn try_offer(&mut self, mail: &MailToSend) -> Result<(), Trouble> {
+        let bytes = mail.content.len() as u64;
+        if let Some(limit) = self.abilities.max_bytes.filter(|&limit| bytes > limit) {
+            return Err(Trouble::TooLarge { bytes, limit });
+        }
+        let parameters = self.parameters(mail)?;
+        let sender = format!("MAIL FROM:<{}>{parameters}", mail.sender);
+        self.said(Step::Sender, &sender, Answer::is_good).await?;
+        let recipient = format!("RCPT TO:<{}>", mail.recipient);
+        self.said(Step::Recipient, &recipient, Answer::is_good).await?;
+        self.said(Step::Offer, "DATA", |answer| answer.code == 354).await
+    }
+
+    /// Hands the content over that was offered.
+    pub async fn hand_over(&mut self, mail: &MailToSend) -> Result<(), Trouble> {
+        let time = self.timeout * CONTENT_TIMEOUTS + Duration::from_secs(mail.content.len() as u64 / SLOWEST);
+        // Until it is known how it ended.
+        self.is_usable = false;
+        let handed_over = self.dialogue.content(&mail.content, time).await?;
+        self.is_usable = handed_over.is_whole && handed_over.answer.code != 421;
+        hoped(Step::Content, handed_over.answer, Answer::is_good)?;
+        self.last_used = Instant::now();
+        Ok(())
+    }
+
+    /// Says goodbye, where the server listens.
+    pub async fn close(mut self) {
+        let _ = tokio::time::timeout(GOODBYE, self.dialogue.command(Step::Anew, "QUIT")).await;
+    }
+
+    async fn said(&mut self, step: Step, line: &str, is_hoped: impl FnOnce(&Answer) -> bool) -> Result<(), Trouble> {
+        let answer = self.dialogue.command(step, line).await?;
+        hoped(step, answer, is_hoped).map(|_| ())
+    }
+
+    /// What MAIL FROM says of the mail, each with a space before it.
+    fn parameters(&self, mail: &MailToSend) -> Result<String, Trouble> {
+        let mut parameters = String::new();
+        let is_ascii = |address: &Address| AsRef::<str>::as_ref(address).is_ascii();
+        if !is_ascii(&mail.sender) || !is_ascii(&mail.recipient) {
+            if !self.abilities.utf8 {
+                return Err(Trouble::Unsendable(
+                    "the address has letters beyond a to z before its @, and the mail server cannot send to such addresses \
+                     (it does not offer SMTPUTF8)"
+                        .to_owned(),
+                ));
+            }
+            parameters.push_str(" SMTPUTF8");
+        }
+        if !mail.content.is_ascii() {
+            parameters.push_str(" BODY=8BITMIME");
+        }
+        if self.abilities.takes_size {
+            parameters.push_str(&format!(" SIZE={}", mail.content.len()));
+        }
+        Ok(parameters)
+    }
+}
+
+/// Hears the greeting, and says hello.
+async fn greeted(
+    stream: Box<dyn Duplex>,
+    timeout: Duration,
+    name: &str,
+) -> Result<(Dialogue<Box<dyn Duplex>>, Abilities), Trouble> {
+    let mut dialogue = Dialogue::new(stream, timeout);
+    hear_greeting(&mut dialogue).await?;
+    let abilities = hello(&mut dialogue, name).await?;
+    Ok((dialogue, abilities))
+}
+
+/// The part of a connection before TLS; gives the connection on which TLS begins.
+async fn plain_phase<S>(mut dialogue: Dialogue<S>, name: &str) -> Result<S, Trouble>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    hear_greeting(&mut dialogue).await?;
+    if !hello(&mut dialogue, name).await?.starttls {
+        return Err(Trouble::Lacking(
+            "STARTTLS is not supported by the mail server; check mail.server, or speak smtps:// with it".to_owned(),
+        ));
+    }
+    let answer = dialogue.command(Step::StartTls, "STARTTLS").await?;
+    hoped(Step::StartTls, answer, Answer::is_good)?;
+    dialogue.into_stream().ok_or_else(|| {
+        Trouble::Broken("somebody on the way to the mail server added words before TLS began".to_owned())
+    })
+}
+
+async fn hear_greeting<S>(dialogue: &mut Dialogue<S>) -> Result<(), Trouble>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let answer = dialogue.answer(Step::Connecting).await?;
+    hoped(Step::Connecting, answer, Answer::is_good).map(|_| ())
+}
+
+/// EHLO, or HELO where the server does not know that.
+async fn hello<S>(dialogue: &mut Dialogue<S>, name: &str) -> Result<Abilities, Trouble>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let answer = dialogue.command(Step::Hello, &format!("EHLO {name}")).await?;
+    let is_unknown = matches!(answer.code, 500..=504);
+    match hoped(Step::Hello, answer, Answer::is_good) {
+        Ok(answer) => Ok(Abilities::of(&answer)),
+        Err(refused) if is_unknown => match dialogue.command(Step::Hello, &format!("HELO {name}")).await {
+            Ok(answer) if answer.is_good() => Ok(Abilities::default()),
+            _ => Err(refused),
+        },
+        Err(refused) => Err(refused),
+    }
+}
+
+/// EHLO once more, as belongs after STARTTLS. Some servers want one in a session; what they can do is then not known.
+async fn hello_again<S>(dialogue: &mut Dialogue<S>, name: &str) -> Result<Abilities, Trouble>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let answer = dialogue.command(Step::Hello, &format!("EHLO {name}")).await?;
+    if answer.code == 503 {
+        return Ok(Abilities::untold());
+    }
+    hoped(Step::Hello, answer, Answer::is_good).map(|answer| Abilities::of(&answer))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+
+    use super::*;
+
+    /// What was said by `hello` to a server that answers so, and what came of it.
+    async fn talk(answers: &[&str]) -> (Vec<String>, Result<Abilities, Trouble>) {
+        let (here, there) = tokio::io::duplex(1000);
+        let server = async {
+            let mut there = BufReader::new(there);
+            let mut said = Vec::new();
+            for answer in answers {
+                let mut line = String::new();
+                there.read_line(&mut line).await.expect("a line");
+                said.push(line.trim_end().to_owned());
+                there
+                    .write_all(format!("{answer}\r\n").as_bytes())
+                    .await
+                    .expect("written");
+            }
+            said
+        };
+        let mut dialogue = Dialogue::new(here, Duration::from_secs(5));
+        let (result, said) = tokio::join!(hello(&mut dialogue, "reports.example.org"), server);
+        (said, result)
+    }
+
+    #[tokio::test]
+    async fn a_server_that_knows_only_helo_has_no_abilities() {
+        let (said, abilities) = talk(&["502 what", "250 hello"]).await;
+        assert_eq!(said, ["EHLO reports.example.org", "HELO reports.example.org"]);
+        assert_eq!(abilities.expect("an answer"), Abilities::default());
+    }
+
+    #[tokio::test]
+    async fn who_refuses_both_is_quoted_with_its_first_words() {
+        let (_, refused) = talk(&["504 5.5.2 need a name", "500 no"]).await;
+        assert!(matches!(refused, Err(Trouble::Answered { answer, .. }) if answer.code == 504));
+        let (said, refused) = talk(&["554 go away"]).await;
+        assert!(said.len() == 1 && refused.is_err());
+    }
+
+    #[tokio::test]
+    async fn one_hello_is_enough() {
+        let (said, abilities) = talk(&["250-x\r\n250 SIZE 100"]).await;
+        assert_eq!(said.len(), 1);
+        assert_eq!(abilities.expect("an answer").max_bytes, Some(100));
+    }
+}

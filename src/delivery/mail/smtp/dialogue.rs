@@ -1,0 +1,228 @@
+//! Commands and answers over a connection, each within a time-out, and the content of a mail.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use memchr::memmem;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+
+use super::answer::{Answer, read_answer};
+use super::step::{Step, Trouble};
+
+/// For an answer that the server gave before it closed the connection.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+const END_OF_CONTENT: &[u8] = b"\r\n.\r\n";
+
+/// A way to the server and back, with TLS or without.
+pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
+/// A dialogue over a connection.
+pub struct Dialogue<S> {
+    stream: S,
+    /// What was read and belongs to no answer yet.
+    unread: BytesMut,
+    timeout: Duration,
+}
+
+/// How handing over a content ended.
+pub struct HandedOver {
+    pub answer: Answer,
+    /// The content went out to its end; where that is not certain, the server may wait for more of it.
+    pub is_whole: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
+    /// A dialogue in which each answer may take so long.
+    pub fn new(stream: S, timeout: Duration) -> Self {
+        Self {
+            stream,
+            unread: BytesMut::new(),
+            timeout,
+        }
+    }
+
+    /// The connection, where nothing was said that was not answered to. Words that somebody added behind the server's
+    /// last answer in plain text must not be taken for its first answers under TLS.
+    pub fn into_stream(self) -> Option<S> {
+        self.unread.is_empty().then_some(self.stream)
+    }
+
+    /// The server's next answer.
+    pub async fn answer(&mut self, step: Step) -> Result<Answer, Trouble> {
+        let reading = read_answer(&mut self.stream, &mut self.unread);
+        match tokio::time::timeout(self.timeout, reading).await {
+            Ok(read) => read.map_err(|error| Trouble::broken(step, &error)),
+            Err(_) => Err(Trouble::timed_out(step, self.timeout)),
+        }
+    }
+
+    /// Says one line, and gives the answer to it, whatever it is.
+    pub async fn command(&mut self, step: Step, line: &str) -> Result<Answer, Trouble> {
+        // Nothing from elsewhere gets here with a line break; one would be a command of its own.
+        if line.contains(char::is_control) {
+            return Err(Trouble::Broken(format!(
+                "a command with control characters was not sent ({step})"
+            )));
+        }
+        let line = format!("{line}\r\n");
+        let timeout = self.timeout;
+        let saying = async {
+            self.stream.write_all(line.as_bytes()).await?;
+            self.stream.flush().await
+        };
+        match tokio::time::timeout(timeout, saying).await {
+            Ok(Ok(())) => self.answer(step).await,
+            Ok(Err(error)) => Err(self.last_words(step, &error).await),
+            Err(_) => Err(Trouble::timed_out(step, timeout)),
+        }
+    }
+
+    /// Hands over the content that was offered; the server's answer counts also where it comes while the content is
+    /// still being written.
+    pub async fn content(&mut self, content: &[u8], time: Duration) -> Result<HandedOver, Trouble> {
+        let has_ended = AtomicBool::new(false);
+        let (mut reader, mut writer) = tokio::io::split(&mut self.stream);
+        let unread = &mut self.unread;
+        let handing_over = async {
+            let writing = write_content(&mut writer, content, &has_ended);
+            let reading = read_answer(&mut reader, unread);
+            tokio::pin!(writing, reading);
+            tokio::select! {
+                biased;
+                written = &mut writing => match written {
+                    Ok(()) => reading.await.map(|answer| (answer, true)),
+                    // It may have said why before it closed the connection.
+                    Err(error) => match tokio::time::timeout(LAST_WORDS, reading).await {
+                        Ok(Ok(answer)) => Ok((answer, false)),
+                        Ok(Err(_)) | Err(_) => Err(error),
+                    },
+                },
+                early = &mut reading => early.map(|answer| (answer, false)),
+            }
+        };
+        let (answer, is_whole) = match tokio::time::timeout(time, handing_over).await {
+            Ok(answered) => answered.map_err(|error| Trouble::broken(Step::Content, &error))?,
+            Err(_) => return Err(Trouble::timed_out(Step::Content, time)),
+        };
+        if answer.is_good() && !has_ended.load(Ordering::Relaxed) {
+            return Err(Trouble::Broken(format!(
+                "the mail server took the content before its end: {} ({})",
+                answer.words(),
+                Step::Content
+            )));
+        }
+        Ok(HandedOver { answer, is_whole })
+    }
+
+    /// A server may say why and close the connection before it is asked.
+    async fn last_words(&mut self, step: Step, error: &io::Error) -> Trouble {
+        let reading = read_answer(&mut self.stream, &mut self.unread);
+        match tokio::time::timeout(LAST_WORDS, reading).await {
+            Ok(Ok(answer)) if answer.is_temporary() || answer.is_permanent() => Trouble::Answered { step, answer },
+            _ => Trouble::broken(step, error),
+        }
+    }
+}
+
+/// Writes a content and its end. Lines that begin with a dot get another one, as the protocol wants it.
+async fn write_content(
+    writer: &mut (impl AsyncWrite + Unpin),
+    content: &[u8],
+    has_ended: &AtomicBool,
+) -> io::Result<()> {
+    // The end of the content brings its own line break.
+    let content = content.strip_suffix(b"\r\n").unwrap_or(content);
+    if content.starts_with(b".") {
+        writer.write_all(b".").await?;
+    }
+    let mut begin = 0;
+    for found in memmem::find_iter(content, b"\r\n.") {
+        let end = found + 2;
+        writer.write_all(&content[begin..end]).await?;
+        writer.write_all(b".").await?;
+        begin = end;
+    }
+    writer.write_all(&content[begin..]).await?;
+    // Set first: what is written may arrive.
+    has_ended.store(true, Ordering::Relaxed);
+    writer.write_all(END_OF_CONTENT).await?;
+    writer.flush().await
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+
+    async fn written(content: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        write_content(&mut out, content, &AtomicBool::new(false))
+            .await
+            .expect("written");
+        out
+    }
+
+    #[tokio::test]
+    async fn dots_at_the_beginning_of_lines_are_doubled() {
+        for (content, expected) in [
+            ("a\r\nb\r\n", "a\r\nb\r\n.\r\n"),
+            ("a\r\n", "a\r\n.\r\n"),
+            ("a", "a\r\n.\r\n"),
+            (".a\r\n.\r\n..b\r\nc.\r\n", "..a\r\n..\r\n...b\r\nc.\r\n.\r\n"),
+        ] {
+            assert_eq!(
+                String::from_utf8(written(content.as_bytes()).await).expect("text"),
+                expected
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn words_that_were_added_before_tls_are_noticed() {
+        let (here, mut there) = tokio::io::duplex(1000);
+        there.write_all(b"220 go\r\n250 added\r\n").await.expect("written");
+        let mut dialogue = Dialogue::new(here, Duration::from_secs(5));
+        assert_eq!(dialogue.answer(Step::StartTls).await.expect("an answer").code, 220);
+        assert!(dialogue.into_stream().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_command_is_one_line() {
+        let (here, _there) = tokio::io::duplex(1000);
+        let mut dialogue = Dialogue::new(here, Duration::from_secs(5));
+        let said = dialogue.command(Step::Hello, "EHLO x\r\nRCPT TO:<m@example.org>").await;
+        assert!(matches!(said, Err(Trouble::Broken(_))));
+    }
+
+    #[tokio::test]
+    async fn an_answer_within_the_content_is_heard() {
+        let (here, mut there) = tokio::io::duplex(1000);
+        let server = async move {
+            let mut some = [0; 100];
+            there.read_exact(&mut some).await.expect("content");
+            there.write_all(b"552 5.3.4 enough\r\n").await.expect("written");
+            // It neither reads on nor closes.
+            there
+        };
+        let mut dialogue = Dialogue::new(here, Duration::from_secs(5));
+        let content = vec![b'x'; 100_000];
+        let (handed_over, _there) = tokio::join!(dialogue.content(&content, Duration::from_secs(30)), server);
+        let handed_over = handed_over.expect("an answer");
+        assert_eq!((handed_over.answer.code, handed_over.is_whole), (552, false));
+    }
+
+    #[tokio::test]
+    async fn a_content_that_is_taken_before_its_end_is_nobodys_knowledge() {
+        let (here, mut there) = tokio::io::duplex(1000);
+        there.write_all(b"250 thanks\r\n").await.expect("written");
+        let mut dialogue = Dialogue::new(here, Duration::from_secs(5));
+        let content = vec![b'x'; 100_000];
+        let handed_over = dialogue.content(&content, Duration::from_secs(30)).await;
+        assert!(matches!(handed_over, Err(Trouble::Broken(_))));
+    }
+}

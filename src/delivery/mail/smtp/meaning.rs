@@ -1,0 +1,220 @@
+//! What a mail server's refusal is about: the mail's size, its recipient, its content, or this service, which an
+//! operator has to set right.
+//!
+//! The step and the code tell (RFC 5321), and the enhanced code (RFC 3463) where there is one: x.1.x is about
+//! addresses, x.2.x about a mailbox, x.3.4 and x.2.3 about sizes, x.7.x about who may do what.
+
+use super::answer::{Answer, Enhanced};
+use super::step::Step;
+
+/// What a refusal is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meaning {
+    /// Another try of the same may fare better.
+    NotNow,
+    /// The mail is too large: a smaller one may be taken at once. `of_server`: for everybody, not for one mailbox.
+    TooLarge { of_server: bool },
+    /// This service: its host, name, login, sender or way of speaking. Every mail fares like that until an operator
+    /// mends it.
+    Service,
+    /// This mail or its recipient, for good.
+    Mail,
+}
+
+/// What an answer other than the hoped-for means at a step.
+pub fn meaning(step: Step, answer: &Answer) -> Meaning {
+    let enhanced = answer.enhanced();
+    if let Some(too_large) = too_large(step, answer, enhanced) {
+        return too_large;
+    }
+    if !answer.is_permanent() {
+        return Meaning::NotNow;
+    }
+    let is_service = match step {
+        Step::Connecting | Step::Hello | Step::StartTls | Step::Login | Step::Anew => true,
+        Step::Sender => !is_of_recipient_s_letters(enhanced),
+        Step::Recipient | Step::Offer => is_of_service(answer, enhanced),
+        // What is said of a content is said of this mail, unless it is that the sender has not proved who it is.
+        Step::Content => {
+            is_login_code(answer.code)
+                || matches!(
+                    enhanced,
+                    Some(Enhanced {
+                        subject: 7,
+                        detail: 20..=29
+                    })
+                )
+        }
+    };
+    if is_service { Meaning::Service } else { Meaning::Mail }
+}
+
+fn too_large(step: Step, answer: &Answer, enhanced: Option<Enhanced>) -> Option<Meaning> {
+    let is_later = matches!(step, Step::Sender | Step::Recipient | Step::Offer | Step::Content);
+    if !is_later || !answer.is_permanent() {
+        return None;
+    }
+    match enhanced.map(|enhanced| (enhanced.subject, enhanced.detail)) {
+        Some((3, 4)) => Some(Meaning::TooLarge {
+            of_server: step != Step::Recipient,
+        }),
+        // Of one mailbox: too long for it, or it is nearly full. Or what is attached is not wanted, and a link may be.
+        Some((2, 3)) => Some(Meaning::TooLarge { of_server: false }),
+        Some(_) if answer.code == 552 => Some(Meaning::TooLarge { of_server: false }),
+        None if answer.code == 552 => Some(Meaning::TooLarge {
+            of_server: step != Step::Recipient,
+        }),
+        _ => None,
+    }
+}
+
+/// x.6.7 and x.6.9: letters beyond ASCII in an address are not taken.
+fn is_of_recipient_s_letters(enhanced: Option<Enhanced>) -> bool {
+    matches!(
+        enhanced,
+        Some(Enhanced {
+            subject: 6,
+            detail: 7 | 9
+        })
+    )
+}
+
+/// Codes that only speak of logging in and of how one says hello.
+fn is_login_code(code: u16) -> bool {
+    matches!(code, 530 | 534 | 535 | 538 | 504 | 503)
+}
+
+/// Whether a refusal after the sender was named is about us.
+fn is_of_service(answer: &Answer, enhanced: Option<Enhanced>) -> bool {
+    if is_login_code(answer.code) {
+        return true;
+    }
+    match enhanced {
+        // The sender's address, or who may send here.
+        Some(Enhanced {
+            subject: 1,
+            detail: 7 | 8,
+        })
+        | Some(Enhanced { subject: 7, .. }) => true,
+        // How we speak.
+        Some(Enhanced { subject: 5, detail }) => detail != 3,
+        Some(_) => false,
+        None => answer.code == 554 || names_service(answer),
+    }
+}
+
+/// Exim and others give no enhanced codes, and the same 550 for an unknown mailbox and for a host that may not relay;
+/// their words tell.
+fn names_service(answer: &Answer) -> bool {
+    let words = answer.lines.join(" ").to_lowercase();
+    let of_us = [
+        "relay",
+        "sender",
+        "authenticat",
+        "helo",
+        "your host",
+        "your ip",
+        "client host",
+    ];
+    of_us.iter().any(|word| words.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(step: Step, text: &str) -> Meaning {
+        let (code, words) = text.split_at(3);
+        let answer = Answer {
+            code: code.parse().expect("a code"),
+            lines: vec![words.trim().to_owned()],
+        };
+        meaning(step, &answer)
+    }
+
+    #[test]
+    fn an_operator_s_mistake_is_not_the_requester_s() {
+        for (step, text) in [
+            (Step::Connecting, "554 5.7.1 no service for you"),
+            (Step::Connecting, "521 this host takes no mail"),
+            (Step::Hello, "504 5.5.2 need fully-qualified hostname"),
+            (Step::Hello, "550 who are you"),
+            (Step::Login, "535 5.7.8 wrong"),
+            (Step::Sender, "530 5.7.0 Authentication required"),
+            (
+                Step::Sender,
+                "550 5.7.1 Sender address rejected: not owned by this client",
+            ),
+            (Step::Sender, "553 5.1.8 Domain of sender address does not resolve"),
+            (Step::Sender, "555 5.5.4 Unsupported option"),
+            (Step::Recipient, "554 5.7.1 Client host rejected: Access denied"),
+            (Step::Recipient, "554 Relay access denied"),
+            (Step::Recipient, "550 5.7.1 Unable to relay"),
+            (
+                Step::Recipient,
+                "504 5.5.2 Helo command rejected: need fully-qualified hostname",
+            ),
+            (Step::Recipient, "530 5.7.57 Client not authenticated"),
+            (Step::Recipient, "550 relay not permitted"),
+            (Step::Recipient, "550 Sender verify failed"),
+            (Step::Recipient, "550 5.1.8 bad sender"),
+            (Step::Recipient, "503 5.5.1 need MAIL first"),
+            (Step::Offer, "554 5.7.1 not from you"),
+            (Step::Content, "550 5.7.26 unauthenticated mail"),
+        ] {
+            assert_eq!(of(step, text), Meaning::Service, "{step}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_mailbox_or_a_content_that_is_refused_is_refused_for_good() {
+        for (step, text) in [
+            (Step::Recipient, "550 5.1.1 no such mailbox"),
+            (Step::Recipient, "550 Unrouteable address"),
+            (Step::Recipient, "553 5.1.3 bad address"),
+            (Step::Recipient, "550 5.2.1 mailbox disabled"),
+            (Step::Recipient, "550 5.5.3 too many recipients"),
+            (Step::Recipient, "551 5.1.6 moved"),
+            (Step::Sender, "553 5.6.7 no such letters"),
+            (Step::Content, "550 5.7.1 this looks like spam"),
+            (Step::Content, "554 5.6.0 malformed"),
+        ] {
+            assert_eq!(of(step, text), Meaning::Mail, "{step}: {text}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_told_at_every_step() {
+        for (step, text, of_server) in [
+            (Step::Sender, "552 5.3.4 Message size exceeds fixed limit", true),
+            (Step::Sender, "552 too large", true),
+            (Step::Recipient, "552 5.3.4 too large", false),
+            (
+                Step::Recipient,
+                "550 5.2.3 message length exceeds administrative limit",
+                false,
+            ),
+            (Step::Recipient, "552 5.2.2 mailbox full", false),
+            (Step::Offer, "552 5.3.4 too large", true),
+            (Step::Content, "552 5.3.4 message file too big", true),
+            (Step::Content, "554 5.3.4 too big", true),
+            (Step::Content, "552 5.7.0 this attachment is not allowed", false),
+            (Step::Content, "552 message size exceeds maximum", true),
+        ] {
+            assert_eq!(of(step, text), Meaning::TooLarge { of_server }, "{step}: {text}");
+        }
+    }
+
+    #[test]
+    fn temporary_answers_are_tried_again() {
+        for (step, text) in [
+            (Step::Connecting, "421 4.3.2 closing"),
+            (Step::Login, "454 4.7.0 later"),
+            (Step::Recipient, "451 4.7.1 Greylisted"),
+            (Step::Content, "452 4.3.1 disk full"),
+            (Step::Sender, "452 4.3.4 too large for the space that is left"),
+        ] {
+            assert_eq!(of(step, text), Meaning::NotNow, "{step}: {text}");
+        }
+    }
+}

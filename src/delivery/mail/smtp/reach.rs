@@ -1,0 +1,128 @@
+//! Reaching a mail server: its addresses, and TLS.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::step::{Step, Trouble};
+
+/// Addresses of a server that may be tried within the time-out of connecting.
+const ADDRESSES_TRIED: u32 = 3;
+
+/// A mail server and how to speak with it.
+pub struct Server {
+    pub host: String,
+    pub port: u16,
+    pub security: Security,
+    /// What we call ourselves; none: the address that the connection comes from, in brackets.
+    pub helo_name: Option<String>,
+}
+
+/// How a connection is kept private.
+pub enum Security {
+    /// It begins in plain text and must become TLS before anything else is said.
+    StartTls(Tls),
+    /// It is TLS from the first byte.
+    Tls(Tls),
+    /// It never leaves the machine: these addresses alone.
+    Loopback(Vec<SocketAddr>),
+}
+
+/// The server's name in its certificate, and whose certificates are believed.
+pub struct Tls {
+    connector: TlsConnector,
+    name: ServerName<'static>,
+}
+
+impl Tls {
+    /// TLS with the server of that name.
+    pub fn new(name: ServerName<'static>, config: ClientConfig) -> Self {
+        Self {
+            connector: TlsConnector::from(Arc::new(config)),
+            name,
+        }
+    }
+
+    /// Makes a connection private.
+    pub async fn wrap(&self, stream: TcpStream, timeout: Duration) -> Result<TlsStream<TcpStream>, Trouble> {
+        let shaking_hands = self.connector.connect(self.name.clone(), stream);
+        match tokio::time::timeout(timeout, shaking_hands).await {
+            Ok(shaken) => shaken.map_err(|error| Trouble::broken(Step::StartTls, &error)),
+            Err(_) => Err(Trouble::timed_out(Step::StartTls, timeout)),
+        }
+    }
+}
+
+impl Server {
+    /// Tries the addresses of the server one after the other.
+    pub async fn connect(&self, timeout: Duration) -> Result<TcpStream, Trouble> {
+        let trying = async {
+            let addresses: Vec<SocketAddr> = match &self.security {
+                Security::Loopback(addresses) => addresses.clone(),
+                Security::StartTls(_) | Security::Tls(_) => tokio::net::lookup_host((self.host.as_str(), self.port))
+                    .await?
+                    .collect(),
+            };
+            let mut last = std::io::Error::other("its name has no address");
+            for address in addresses {
+                match tokio::time::timeout(timeout / ADDRESSES_TRIED, TcpStream::connect(address)).await {
+                    Ok(Ok(stream)) => return Ok(stream),
+                    Ok(Err(error)) => last = error,
+                    Err(_) => last = std::io::ErrorKind::TimedOut.into(),
+                }
+            }
+            Err::<TcpStream, std::io::Error>(last)
+        };
+        match tokio::time::timeout(timeout, trying).await {
+            Ok(Ok(stream)) => Ok(stream),
+            Ok(Err(reason)) => Err(Trouble::Broken(format!("the mail server cannot be reached: {reason}"))),
+            Err(_) => Err(Trouble::timed_out(Step::Connecting, timeout)),
+        }
+    }
+
+    /// What we call ourselves on a connection from this address.
+    pub fn name_for(&self, from: Option<IpAddr>) -> String {
+        if let Some(name) = &self.helo_name {
+            return name.clone();
+        }
+        match from.map(|ip| ip.to_canonical()) {
+            Some(IpAddr::V6(ip)) => format!("[IPv6:{ip}]"),
+            Some(IpAddr::V4(ip)) => format!("[{ip}]"),
+            None => "[127.0.0.1]".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_without_a_name_gives_its_address() {
+        let mut server = Server {
+            host: "127.0.0.1".to_owned(),
+            port: 25,
+            security: Security::Loopback(Vec::new()),
+            helo_name: None,
+        };
+        let name = |server: &Server, ip: &str| server.name_for(Some(ip.parse().expect("an address")));
+        assert_eq!(name(&server, "10.0.0.7"), "[10.0.0.7]");
+        assert_eq!(name(&server, "::ffff:10.0.0.7"), "[10.0.0.7]");
+        assert_eq!(name(&server, "2001:db8::1"), "[IPv6:2001:db8::1]");
+        server.helo_name = Some("reports.example.org".to_owned());
+        assert_eq!(name(&server, "10.0.0.7"), "reports.example.org");
+    }
+}

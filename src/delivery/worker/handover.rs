@@ -1,0 +1,37 @@
+//! The store's note that the content of a mail goes out.
+
+use chrono::Utc;
+
+use super::super::mail::Handover;
+use super::super::store::{Held, Lease, StoreError};
+use super::Workshop;
+
+/// Notes it for the request of a lease. Where that cannot be stored, nothing goes out.
+pub struct Noted<'a> {
+    pub shop: &'a Workshop,
+    pub lease: &'a Lease,
+}
+
+impl Noted<'_> {
+    fn is_stored(&self, stored: Result<Held, StoreError>) -> bool {
+        match stored {
+            Ok(held) => held == Held::Yes,
+            Err(error) => {
+                tracing::error!("request {} was not handed over: {error}", self.lease.request.id);
+                false
+            }
+        }
+    }
+}
+
+impl Handover for Noted<'_> {
+    async fn begin(&self) -> bool {
+        let stored = self.shop.store.start_handover(&self.lease.token, Utc::now()).await;
+        self.is_stored(stored)
+    }
+
+    async fn take_back(&self) -> bool {
+        let stored = self.shop.store.take_back_handover(&self.lease.token, Utc::now()).await;
+        self.is_stored(stored)
+    }
+}
