@@ -18,6 +18,8 @@ use pragati::shell::ShellError;
 pub enum Failure {
     /// The job failed, or the command was called wrongly.
     Error(anyhow::Error),
+    /// The job failed for now: a mail server that called us is to call again.
+    TryLater(anyhow::Error),
     /// Ctrl-C.
     Interrupted,
     /// SIGTERM.
@@ -30,11 +32,24 @@ pub enum Failure {
 pub struct UsageError(pub String);
 
 impl Failure {
-    /// 1 for a failed job, 2 for wrong usage, 128 plus the signal's number for a signal.
+    /// A failed job that may do better later, where the database did not answer.
+    pub fn or_later(error: anyhow::Error) -> Self {
+        let is_usage = is_usage(&error);
+        let is_of_store = error.chain().any(|cause| cause.is::<StoreError>());
+        if is_of_store && !is_usage {
+            Self::TryLater(error)
+        } else {
+            Self::Error(error)
+        }
+    }
+
+    /// 1 for a failed job, 2 for wrong usage, 75 for one that may do better later (EX_TEMPFAIL of mail servers' pipes),
+    /// 128 plus the signal's number for a signal.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Error(error) if is_usage(error) => 2,
             Self::Error(_) => 1,
+            Self::TryLater(_) => 75,
             Self::Interrupted => 130,
             Self::Terminated => 143,
         }
@@ -75,7 +90,7 @@ impl From<anyhow::Error> for Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Error(error) => {
+            Self::Error(error) | Self::TryLater(error) => {
                 // Our messages already include their causes.
                 write!(f, "error: {}", one_line(&error.to_string()))
             }

@@ -1,6 +1,7 @@
 //! The command line: parses arguments, calls the library, prints results. A file for each subcommand; no logic of its
 //! own.
 
+mod bounces;
 mod check;
 #[cfg(feature = "cluster")]
 mod cluster;
@@ -68,6 +69,7 @@ enum Command {
     Check(check::CheckArguments),
     Sample(sample::SampleArguments),
     Requests(requests::RequestsArguments),
+    Bounces(bounces::BouncesArguments),
     #[cfg(feature = "cluster")]
     Cluster(cluster::ClusterArguments),
 }
@@ -121,6 +123,7 @@ async fn execute(command: Command) -> Result<(), Failure> {
         Command::Check(arguments) => check::run(arguments).await,
         Command::Sample(arguments) => sample::run(arguments),
         Command::Requests(arguments) => requests::run(arguments).await,
+        Command::Bounces(arguments) => return bounces::run(arguments).await,
         #[cfg(feature = "cluster")]
         Command::Cluster(arguments) => cluster::run(arguments, std::future::pending()).await,
     };

@@ -83,7 +83,7 @@ struct OneArguments {
 
 /// The options that locate the database.
 #[derive(Debug, Args)]
-struct PlaceOptions {
+pub struct PlaceOptions {
     /// Data folder of the service [default: serve.data of the configuration]
     #[arg(long, value_name = "DIR", help_heading = "Common options")]
     data: Option<PathBuf>,
@@ -105,6 +105,7 @@ enum StatusArgument {
     Queued,
     Running,
     Sent,
+    Bounced,
     Ready,
     Failed,
 }
@@ -115,6 +116,7 @@ impl From<StatusArgument> for Status {
             StatusArgument::Queued => Self::Queued,
             StatusArgument::Running => Self::Running,
             StatusArgument::Sent => Self::Sent,
+            StatusArgument::Bounced => Self::Bounced,
             StatusArgument::Ready => Self::Ready,
             StatusArgument::Failed => Self::Failed,
         }
@@ -123,7 +125,7 @@ impl From<StatusArgument> for Status {
 
 impl PlaceOptions {
     /// Loads the settings and opens the database, which must exist.
-    async fn open(&self) -> anyhow::Result<(Config, Store)> {
+    pub async fn open(&self) -> anyhow::Result<(Config, Store)> {
         self.talk.start_log();
         let config = Config::load(self.config.as_deref())?;
         let data = self.data.as_ref().unwrap_or(&config.serve.data);
@@ -132,7 +134,8 @@ impl PlaceOptions {
         Ok((config, store))
     }
 
-    fn say(&self, what: &str) {
+    /// Tells it on standard error, unless nothing is to be said.
+    pub fn say(&self, what: &str) {
         if !self.talk.is_quiet() {
             eprintln!("{what}");
         }
@@ -259,6 +262,8 @@ struct Details<'a> {
     email: Option<&'a str>,
     failure: Option<&'a str>,
     handover_started_at: Option<DateTime<Utc>>,
+    bounced_at: Option<DateTime<Utc>>,
+    bounce: Option<&'a str>,
     file: Option<File<'a>>,
 }
 
@@ -301,6 +306,8 @@ impl<'a> From<&'a Request> for Details<'a> {
             email: request.person.email.as_deref(),
             failure: request.failure.as_ref().map(|failure| failure.words.as_str()),
             handover_started_at: request.handover_started_at,
+            bounced_at: request.bounce.as_ref().map(|bounce| bounce.at),
+            bounce: request.bounce.as_ref().map(|bounce| bounce.words.as_str()),
             file: request.file.as_ref().map(|file| File {
                 name: &file.name,
                 path: &file.path,
@@ -358,6 +365,10 @@ fn print_details(out: &mut impl Write, details: &Details) -> io::Result<()> {
     line("finished at", &unknown_time(row.finished_at))?;
     line("tries", &row.attempts.to_string())?;
     line("handover since", &unknown_time(details.handover_started_at))?;
+    if let Some(at) = details.bounced_at {
+        line("bounced at", &shown_time(at))?;
+        line("bounce", &unknown(details.bounce))?;
+    }
     line("user", row.user_id)?;
     line("mail address", &unknown(details.email))?;
     line("batch", row.batch_id)?;

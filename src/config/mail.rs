@@ -18,6 +18,9 @@ pub struct MailConfig {
     /// The sender, such as `Pragati <reports@example.org>`.
     pub from: Option<String>,
     pub reply_to: Option<String>,
+    /// Where mails go back to when they do not arrive (`pragati bounces`): `bounces@example.org`, or
+    /// `bounces+{id}@example.org` with the request's id. Where it is not set: the sender.
+    pub bounce_address: Option<String>,
     pub user: Option<String>,
     pub password: Option<Secret>,
     pub password_file: Option<PathBuf>,
@@ -53,6 +56,7 @@ impl Default for MailConfig {
             server: None,
             from: None,
             reply_to: None,
+            bounce_address: None,
             user: None,
             password: None,
             password_file: None,

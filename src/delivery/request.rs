@@ -20,6 +20,12 @@ impl RequestId {
     pub fn new() -> Self {
         Self(Uuid::now_v7())
     }
+
+    /// 32 hexadecimal digits, which are part of an address where the usual form's hyphens may mean something. They are
+    /// parsed like that form.
+    pub fn compact(self) -> String {
+        self.0.simple().to_string()
+    }
 }
 
 impl Default for RequestId {
@@ -105,6 +111,8 @@ words!(
         Running = "running",
         /// The mail was handed over to the mail server. Final.
         Sent = "sent",
+        /// The mail was handed over, and came back. Final; it follows `sent`.
+        Bounced = "bounced",
         /// The file can be fetched. Final.
         Ready = "ready",
         /// Final; the requester is told why.
@@ -121,6 +129,9 @@ words!(
         MailUnavailable = "mail_unavailable",
         /// The mail may have arrived or not: the connection or the process ended in mid-handover. Never sent again.
         MailUnconfirmed = "mail_unconfirmed",
+        /// The mail came back, or an earlier one to the same address did: there is no such mailbox, or it takes no such
+        /// mail.
+        MailBounced = "mail_bounced",
         /// The requester may no longer have the report.
         NotAllowed = "not_allowed",
         /// The batch is not in the snapshot any more.
@@ -149,10 +160,15 @@ impl Request {
     pub fn offered_file(&self) -> Option<&ReportFile> {
         let is_offered = match self.status {
             Status::Queued | Status::Running => false,
-            Status::Sent | Status::Ready => true,
+            Status::Sent | Status::Bounced | Status::Ready => true,
             Status::Failed => matches!(
                 self.failure.as_ref().map(|failure| failure.cause),
-                Some(FailureCause::MailRefused | FailureCause::MailUnavailable | FailureCause::MailUnconfirmed)
+                Some(
+                    FailureCause::MailRefused
+                        | FailureCause::MailUnavailable
+                        | FailureCause::MailUnconfirmed
+                        | FailureCause::MailBounced
+                )
             ),
         };
         self.file.as_ref().filter(|_| is_offered)
@@ -172,7 +188,7 @@ impl FileFormat {
 impl Status {
     /// Whether nothing more happens to the request.
     pub const fn is_final(self) -> bool {
-        matches!(self, Self::Sent | Self::Ready | Self::Failed)
+        matches!(self, Self::Sent | Self::Bounced | Self::Ready | Self::Failed)
     }
 }
 
@@ -181,6 +197,17 @@ impl Status {
 pub struct Failure {
     pub cause: FailureCause,
     /// One sentence or two; a mail server's own words where it refused.
+    pub words: String,
+}
+
+/// A mail that came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bounce {
+    pub at: DateTime<Utc>,
+    /// The enhanced status code (RFC 3463), such as 5.1.1; none where the bounce has none, or where an operator lets
+    /// mails go to the address again.
+    pub code: Option<String>,
+    /// The mail server's words, without addresses.
     pub words: String,
 }
 
@@ -238,9 +265,11 @@ pub struct Request {
     pub snapshot_date: SnapshotDate,
     /// Times that a worker took it up.
     pub attempts: u32,
-    /// Set from just before a mail's content is handed over until the outcome is stored. Where a worker finds it set, it is
-    /// not known whether the mail arrived.
+    /// Set from just before a mail's content is handed over until the outcome is stored. Where a worker finds it set,
+    /// it is not known whether the mail arrived.
     pub handover_started_at: Option<DateTime<Utc>>,
+    /// Where a mail of it came back, report or notice.
+    pub bounce: Option<Bounce>,
     pub file: Option<ReportFile>,
 }
 

@@ -91,6 +91,7 @@ impl Delivery {
                 snapshot_date: date,
                 attempts: 1,
                 handover_started_at: None,
+                bounce: None,
                 file: None,
             },
             file: ReportFile {

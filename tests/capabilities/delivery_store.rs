@@ -8,10 +8,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use pragati::config::Secret;
 use pragati::delivery::person::{Person, Roles};
 use pragati::delivery::request::{
-    Deliver, Failure, FailureCause, FileFormat, NewRequest, NoticeState, ReportFile, Request, RequestId, Status,
+    Bounce, Deliver, Failure, FailureCause, FileFormat, NewRequest, NoticeState, ReportFile, Request, RequestId, Status,
 };
 use pragati::delivery::store::{
-    AcceptLimits, Accepted, Cancelled, Database, Held, LEASE, Lease, Page, Retried, Store, Work,
+    AcceptLimits, Accepted, Cancelled, Database, Held, LEASE, Lease, NotedBounce, Page, Retried, Store, Work,
 };
 use sqlx::Connection;
 use tempfile::TempDir;
@@ -148,6 +148,7 @@ scenarios! {
     no_two_workers_get_the_same_work,
     a_lease_that_ran_out_is_somebody_else_s,
     a_mail_is_begun_once,
+    a_mail_that_came_back_is_noted_once,
     a_failure_is_told_once,
     a_cancelled_request_is_left_alone,
     what_failed_may_be_tried_again,
@@ -563,6 +564,62 @@ async fn a_mail_is_begun_once(database: Database) {
         .await
         .expect("an answer");
     assert_eq!(retried, Retried::MayHaveArrived);
+}
+
+async fn a_mail_that_came_back_is_noted_once(database: Database) {
+    let store = open(&database).await;
+    let request = accepted(&store, click("u1", "b1")).await;
+    let bounce = |code: &str| Bounce {
+        at: start() + minutes(1),
+        code: Some(code.to_owned()),
+        words: "550 5.1.1 no such mailbox".to_owned(),
+    };
+    let note = async |id, code: &str| store.note_bounce(id, &bounce(code)).await.expect("stored");
+    let since = async |minute: i64| {
+        let since = start() + minutes(minute);
+        store
+            .bounce_of_address("u1@example.org", since)
+            .await
+            .expect("an answer")
+    };
+    // What was not handed over cannot come back.
+    assert_eq!(note(request.id, "5.1.1").await, NotedBounce::NotMailed);
+    assert_eq!(note(RequestId::new(), "5.1.1").await, NotedBounce::NoSuchRequest);
+    let lease = claimed(&store, start()).await;
+    let held = store.start_handover(&lease.token, start()).await.expect("stored");
+    assert_eq!(held, Held::Yes);
+    // A bounce may be faster than the word that the mail was handed over.
+    assert_eq!(note(request.id, "5.1.1").await, NotedBounce::Noted);
+    assert_eq!(found(&store, request.id).await.status, Status::Running);
+    let held = store
+        .succeed(&lease.token, Status::Sent, start())
+        .await
+        .expect("stored");
+    assert_eq!(held, Held::Yes);
+    assert_eq!(note(request.id, "5.1.2").await, NotedBounce::NotedBefore);
+    let now = found(&store, request.id).await;
+    assert_eq!((now.status, &now.bounce), (Status::Bounced, &Some(bounce("5.1.1"))));
+    assert_eq!(
+        now.failure.map(|failure| failure.cause),
+        Some(FailureCause::MailBounced)
+    );
+    assert!(is_idle(&store, start() + minutes(600)).await);
+
+    let ids = async |status| {
+        let found = store.requests(Some(status), ALL).await.expect("a page");
+        found.into_iter().map(|request| request.id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(Status::Bounced).await, [request.id]);
+    assert!(ids(Status::Sent).await.is_empty());
+    let figures = store.figures().await.expect("figures");
+    let by_status: BTreeMap<_, _> = figures.by_status.into_iter().collect();
+    assert_eq!((by_status[&Status::Bounced], by_status[&Status::Sent]), (1, 0));
+
+    assert_eq!(since(0).await, Some(bounce("5.1.1")));
+    assert_eq!(since(2).await, None);
+    let forgotten = store.forget_bounces("u1@example.org").await.expect("stored");
+    assert_eq!((forgotten, since(0).await), (1, None));
+    assert_eq!(found(&store, request.id).await.status, Status::Bounced);
 }
 
 async fn a_failure_is_told_once(database: Database) {

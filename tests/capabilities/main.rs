@@ -9,6 +9,7 @@ mod cluster;
 mod dashboards;
 mod delivery;
 mod delivery_api;
+mod delivery_bounces;
 mod delivery_events;
 mod delivery_fuzz;
 mod delivery_mail;

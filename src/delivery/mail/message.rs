@@ -21,6 +21,8 @@ const SUBJECT_CHARS: usize = 200;
 
 /// What a mail is made of.
 pub(super) struct Draft {
+    /// Where the mail goes back to when it does not arrive.
+    pub envelope_sender: Address,
     pub recipient: Address,
     /// `<id>.report` or `<id>.notice`: the same for every try of the same mail.
     pub local_id: String,
@@ -45,7 +47,7 @@ pub(super) enum ComposeError {
 pub(super) fn compose(sender: &Sender, draft: Draft) -> Result<MailToSend, ComposeError> {
     let from = sender.from.email.clone();
     // Given, since the library does not read every address that it writes: one with a host's number in brackets.
-    let envelope = Envelope::new(Some(from.clone()), vec![draft.recipient.clone()])?;
+    let envelope = Envelope::new(Some(draft.envelope_sender.clone()), vec![draft.recipient.clone()])?;
     let mut builder = Message::builder()
         .envelope(envelope)
         .from(sender.from.clone())
@@ -66,7 +68,7 @@ pub(super) fn compose(sender: &Sender, draft: Draft) -> Result<MailToSend, Compo
         message.sign(dkim);
     }
     Ok(MailToSend {
-        sender: from,
+        sender: draft.envelope_sender,
         recipient: draft.recipient,
         content: message.formatted(),
     })

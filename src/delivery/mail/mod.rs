@@ -30,7 +30,7 @@ pub use file_name::report_file_name;
 pub use handover::Handover;
 
 use super::access::BatchFacts;
-use super::request::{ReportFile, Request};
+use super::request::{ReportFile, Request, RequestId};
 use crate::config::{ConfigError, MailConfig};
 use crate::zone::Zone;
 use attachment::{Attachment, AttachmentRules, Ladder, Source, attach};
@@ -40,6 +40,12 @@ use settings::{Sender, Settings};
 use smtp::MailToSend;
 use text::{MailText, Templates};
 use transport::Transport;
+
+/// The ends of a mail's local Message-ID, after the request's id.
+const REPORT: &str = ".report";
+const NOTICE: &str = ".notice";
+/// Characters of a bounce's words.
+const WORDS_CHARS: usize = 300;
 
 /// Writes mails and hands them over. One is enough for all workers: it keeps its connections to the server for the next
 /// mails.
@@ -108,7 +114,7 @@ impl Mailer {
             let text = self.templates.report(request, file, attachment.as_ref(), context);
             let attached = attachment.as_ref().map(Attachment::outline);
             let mail = self
-                .compose(recipient.clone(), format!("{}.report", request.id), text, attachment)
+                .compose(recipient.clone(), request.id, REPORT, text, attachment)
                 .await?;
             let (words, began) = match self.transport.send(&mail, handover).await {
                 Ok(()) => return Ok(()),
@@ -138,9 +144,7 @@ impl Mailer {
     ) -> Result<(), SendError> {
         let recipient = recipient(request)?;
         let text = self.templates.failure(request, context);
-        let mail = self
-            .compose(recipient, format!("{}.notice", request.id), text, None)
-            .await?;
+        let mail = self.compose(recipient, request.id, NOTICE, text, None).await?;
         self.transport.send(&mail, handover).await.map_err(NotSent::for_good)
     }
 
@@ -166,15 +170,17 @@ impl Mailer {
     async fn compose(
         &self,
         recipient: Address,
-        local_id: String,
+        request: RequestId,
+        kind: &str,
         text: Result<MailText, minijinja::Error>,
         attachment: Option<Attachment>,
     ) -> Result<MailToSend, SendError> {
         let text = text.map_err(|error| SendError::Unsendable(format!("the mail cannot be written: {error}")))?;
         let sender = Arc::clone(&self.sender);
         let draft = Draft {
+            envelope_sender: sender.envelope_sender(request),
             recipient,
-            local_id,
+            local_id: format!("{request}{kind}"),
             date: SystemTime::now(),
             text,
             attachment,
@@ -190,6 +196,18 @@ impl fmt::Debug for Mailer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mailer").finish_non_exhaustive()
     }
+}
+
+/// The request whose report or notice has this Message-ID.
+pub(super) fn request_of_message_id(message_id: &str) -> Option<RequestId> {
+    let (local, _) = message_id.trim_matches(['<', '>']).split_once('@')?;
+    let id = local.strip_suffix(REPORT).or_else(|| local.strip_suffix(NOTICE))?;
+    id.parse().ok()
+}
+
+/// A mail server's words on one line, without addresses.
+pub(super) fn one_line_without_addresses(words: &str) -> String {
+    plain::one_line(&smtp::without_addresses(words), WORDS_CHARS)
 }
 
 /// The requester's own address: the only one that a mail goes to.

@@ -22,6 +22,7 @@ use super::address;
 use super::attachment::AttachmentRules;
 use super::smtp::{Login, Security, Server, Tls};
 use crate::config::{ConfigError, DkimConfig, MailConfig, Secret};
+use crate::delivery::request::RequestId;
 
 /// How mails are written and where they go.
 pub(super) struct Settings {
@@ -37,7 +38,33 @@ pub(super) struct Settings {
 pub(super) struct Sender {
     pub from: Mailbox,
     pub reply_to: Option<Mailbox>,
+    pub bounces: Bounces,
     pub dkim: Option<DkimSigner>,
+}
+
+/// Where mails go back to when they do not arrive: the envelope's sender.
+pub(super) enum Bounces {
+    /// To the sender in the mail's head.
+    From,
+    /// To one address for all.
+    One(Address),
+    /// To an address of each request: this, with its id for [`ID`].
+    OfRequest(String),
+}
+
+/// What stands for a request's id in `mail.bounce_address`.
+const ID: &str = "{id}";
+
+impl Sender {
+    /// The address to which a mail of the request goes back when it does not arrive.
+    pub fn envelope_sender(&self, request: RequestId) -> Address {
+        match &self.bounces {
+            Bounces::From => self.from.email.clone(),
+            Bounces::One(address) => address.clone(),
+            // It is an address with one id, and ids are alike.
+            Bounces::OfRequest(text) => address_of_request(text, request).unwrap_or_else(|| self.from.email.clone()),
+        }
+    }
 }
 
 impl Settings {
@@ -63,6 +90,7 @@ impl Settings {
             sender: Sender {
                 from: mailbox("mail.from", from)?,
                 reply_to: reply_to.map(|text| mailbox("mail.reply_to", text)).transpose()?,
+                bounces: bounces(config.bounce_address.as_deref())?,
                 dkim: config.dkim.as_ref().map(dkim_signer).transpose()?,
             },
             attachments: AttachmentRules {
@@ -240,6 +268,29 @@ fn mailbox(option: &str, text: &str) -> Result<Mailbox, ConfigError> {
     Ok(Mailbox::new(mailbox.name, email))
 }
 
+fn bounces(text: Option<&str>) -> Result<Bounces, ConfigError> {
+    let Some(text) = text else { return Ok(Bounces::From) };
+    let unusable = || {
+        invalid(
+            "mail.bounce_address is not an address that mails can go back to; write it as bounces@example.org, or \
+             bounces+{id}@example.org for one of each request",
+        )
+    };
+    if !text.contains(ID) {
+        return address::for_mail(text).map(Bounces::One).ok_or_else(unusable);
+    }
+    let (before, after) = text.split_once(ID).ok_or_else(unusable)?;
+    let ends_the_local_part = after.starts_with('@') && !before.contains('@');
+    if !ends_the_local_part || address_of_request(text, RequestId::new()).is_none() {
+        return Err(unusable());
+    }
+    Ok(Bounces::OfRequest(text.to_owned()))
+}
+
+fn address_of_request(text: &str, request: RequestId) -> Option<Address> {
+    address::for_mail(&text.replace(ID, &request.compact()))
+}
+
 /// Signs what a reader sees. Relaxed, since relays fold headers and trim lines.
 fn dkim_signer(config: &DkimConfig) -> Result<DkimSigner, ConfigError> {
     let path = config.key_file.display();
@@ -354,6 +405,26 @@ mod tests {
     }
 
     #[test]
+    fn mails_go_back_to_who_is_named() {
+        let id: RequestId = "019398a1-0000-7000-8000-000000000001".parse().expect("an id");
+        for (bounce_address, expected) in [
+            (None, "reports@example.org"),
+            (Some("bounces@example.org"), "bounces@example.org"),
+            (
+                Some("bounces+{id}@example.org"),
+                "bounces+019398a1000070008000000000000001@example.org",
+            ),
+        ] {
+            let config = MailConfig {
+                bounce_address: bounce_address.map(str::to_owned),
+                ..config("smtp+plain://127.0.0.1")
+            };
+            let settings = Settings::new(&config).expect("good settings").expect("a server");
+            assert_eq!(settings.sender.envelope_sender(id).to_string(), expected);
+        }
+    }
+
+    #[test]
     fn a_service_tells_the_name_that_is_set() {
         for name in ["reports.example.org", "[192.0.2.7]", "[IPv6:2001:db8::1]", "localhost"] {
             let config = MailConfig {
@@ -452,6 +523,13 @@ mod tests {
                     ..good.clone()
                 },
                 "mail.zip_password",
+            ),
+            (
+                MailConfig {
+                    bounce_address: Some("{id}+bounces@example.org".to_owned()),
+                    ..good.clone()
+                },
+                "mail.bounce_address",
             ),
             (
                 MailConfig {

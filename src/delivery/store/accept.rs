@@ -156,6 +156,7 @@ fn first_state(new: &NewRequest) -> Request {
         snapshot_date: new.snapshot_date,
         attempts: 0,
         handover_started_at: None,
+        bounce: None,
         file: None,
     }
 }

@@ -261,6 +261,6 @@ fn end_of_lease(now: DateTime<Utc>) -> i64 {
 }
 
 /// PostgreSQL knows no NUL in a text, and a mail server may say anything.
-fn storable(words: &str) -> String {
+pub(super) fn storable(words: &str) -> String {
     words.replace('\0', "")
 }

@@ -8,6 +8,7 @@
 //! Times are those of the callers' clocks, which have to agree within a fraction of [`LEASE`].
 
 mod accept;
+mod bounces;
 mod connect;
 mod error;
 mod events;
@@ -149,6 +150,18 @@ pub enum Retried {
     NoticeUnderWay,
     /// The same person asked for the same report again, and that request is under way.
     UnderWay(RequestId),
+}
+
+/// What became of the word that a mail of a request came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum NotedBounce {
+    Noted,
+    /// An earlier bounce of the request is noted.
+    NotedBefore,
+    NoSuchRequest,
+    /// No mail of it was handed over so far.
+    NotMailed,
 }
 
 /// What became of an operator's wish to end a request.

@@ -45,7 +45,7 @@ impl Store {
         let stored = sqlx::query(
             "update requests set status = 'queued', failure_cause = null, failure_words = null, finished_at = null,
                 notice = case when notice = 'due' then 'none' else notice end, deadline = $2, due_at = $3, attempts = 0,
-                lost_leases = 0, lease_owner = null, lease_token = null
+                lost_leases = 0, lease_owner = null, lease_token = null, bounced_at = null, bounce_code = null, bounce_words = null
             where id = $1 and status = 'failed' and failure_cause <> 'mail_unconfirmed' and handover_started_at is null
                 and requested_at >= $4
                 and not exists (

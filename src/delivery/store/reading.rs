@@ -47,11 +47,14 @@ impl Store {
             Some(status) => sqlx::query(concat!(
                 "select ",
                 request_columns!(),
-                " from requests where id < $1 and status = $3 order by id desc limit $2"
+                " from requests where id < $1 and status = $3
+                    and (status <> 'sent' or (bounced_at is not null) = ($4 = 1))
+                    order by id desc limit $2"
             ))
             .bind(end_of(page))
             .bind(i64::from(page.limit))
-            .bind(status.word()),
+            .bind(stored_word(status))
+            .bind(i64::from(status == Status::Bounced)),
             None => sqlx::query(concat!(
                 "select ",
                 request_columns!(),
@@ -69,9 +72,16 @@ impl Store {
     }
 
     async fn try_figures(&self) -> Result<QueueFigures, sqlx::Error> {
-        let by_status = sqlx::query("select status as word, count(*) as requests from requests group by status")
-            .fetch_all(&self.reads)
-            .await?;
+        let by_status = sqlx::query(
+            "select word, count(*) as requests
+            from (
+                select case when status = 'sent' and bounced_at is not null then 'bounced' else status end as word
+                from requests
+            ) as words
+            group by word",
+        )
+        .fetch_all(&self.reads)
+        .await?;
         let by_cause = sqlx::query(
             "select failure_cause as word, count(*) as requests from requests where status = 'failed' group by failure_cause",
         )
@@ -119,6 +129,14 @@ pub(super) async fn open_request(
     .fetch_optional(&mut **transaction)
     .await?;
     found.as_ref().map(rows::request).transpose()
+}
+
+/// A mail that came back is one that was sent, with a note beside it.
+fn stored_word(status: Status) -> &'static str {
+    match status {
+        Status::Bounced => Status::Sent.word(),
+        status => status.word(),
+    }
 }
 
 fn end_of(page: Page) -> String {

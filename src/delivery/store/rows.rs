@@ -7,7 +7,9 @@ use sqlx::error::BoxDynError;
 use sqlx::{Error, Row};
 
 use super::super::person::{Person, Roles};
-use super::super::request::{Deliver, Failure, FailureCause, FileFormat, NoticeState, ReportFile, Request, Status};
+use super::super::request::{
+    Bounce, Deliver, Failure, FailureCause, FileFormat, NoticeState, ReportFile, Request, Status,
+};
 use super::{EventKind, StoredEvent};
 use crate::ids::TenantId;
 
@@ -16,7 +18,7 @@ macro_rules! request_columns {
     () => {
         "id, user_id, email, roles, batch_id, course_id, tenant_id, format, deliver, status, failure_cause, failure_words, \
          notice, requested_at, deadline, finished_at, snapshot_date, file_path, file_name, file_rows, file_unknown_users, \
-         file_bytes, file_sha256, attempts, handover_started_at"
+         file_bytes, file_sha256, attempts, handover_started_at, bounced_at, bounce_code, bounce_words"
     };
 }
 pub(super) use request_columns;
@@ -30,12 +32,24 @@ struct UnknownWord(String);
 pub fn request(row: &AnyRow) -> Result<Request, Error> {
     let snapshot_date = parsed(row, "snapshot_date")?;
     let cause: Option<String> = row.try_get("failure_cause")?;
+    let bounce = bounce(row)?;
+    let status = word(row, "status", Status::from_word)?;
+    let status = match (status, &bounce) {
+        (Status::Sent, Some(_)) => Status::Bounced,
+        (status, _) => status,
+    };
     let failure = match cause {
         Some(_) => Some(Failure {
             cause: word(row, "failure_cause", FailureCause::from_word)?,
             words: row.try_get::<Option<String>, _>("failure_words")?.unwrap_or_default(),
         }),
-        None => None,
+        None => bounce
+            .as_ref()
+            .filter(|_| status == Status::Bounced)
+            .map(|bounce| Failure {
+                cause: FailureCause::MailBounced,
+                words: bounce.words.clone(),
+            }),
     };
     let path: Option<String> = row.try_get("file_path")?;
     let file = match path {
@@ -62,7 +76,7 @@ pub fn request(row: &AnyRow) -> Result<Request, Error> {
         tenant_id: tenant(row)?,
         format: word(row, "format", FileFormat::from_word)?,
         deliver: word(row, "deliver", Deliver::from_word)?,
-        status: word(row, "status", Status::from_word)?,
+        status,
         failure,
         notice: word(row, "notice", NoticeState::from_word)?,
         requested_at: time(row, "requested_at")?,
@@ -71,8 +85,21 @@ pub fn request(row: &AnyRow) -> Result<Request, Error> {
         snapshot_date,
         attempts: small_count(row, "attempts")?,
         handover_started_at: optional_time(row, "handover_started_at")?,
+        bounce,
         file,
     })
+}
+
+/// The bounce of a row, where a mail came back.
+pub fn bounce(row: &AnyRow) -> Result<Option<Bounce>, Error> {
+    let Some(at) = optional_time(row, "bounced_at")? else {
+        return Ok(None);
+    };
+    Ok(Some(Bounce {
+        at,
+        code: row.try_get("bounce_code")?,
+        words: row.try_get::<Option<String>, _>("bounce_words")?.unwrap_or_default(),
+    }))
 }
 
 /// The event of a row.

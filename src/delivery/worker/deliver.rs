@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 
 use super::super::access::BatchFacts;
 use super::super::files::{FilesError, path_of};
@@ -16,6 +16,8 @@ use super::handover::Noted;
 
 /// The time that a report may take to be made: much longer than the largest one needs, and much less than for ever.
 const TIME_TO_MAKE: Duration = Duration::from_secs(10 * 60);
+/// After a mail to an address came back because there is no such mailbox, no other is sent there for so long.
+const BROKEN_ADDRESS_RESTS: TimeDelta = TimeDelta::days(7);
 const BETWEEN_TRIES_TO_STORE: Duration = Duration::from_secs(2);
 
 /// How a try ended.
@@ -89,7 +91,8 @@ where
 
 async fn fail(shop: &Workshop, lease: &Lease, failure: &Failure) -> Result<Held, StoreError> {
     let request = &lease.request;
-    let is_mail = request.deliver == Deliver::Email;
+    // A notice goes to the same address.
+    let is_mail = request.deliver == Deliver::Email && failure.cause != FailureCause::MailBounced;
     let now = Utc::now();
     let held = store_end(lease, || shop.store.fail(&lease.token, failure, is_mail, now)).await?;
     if held == Held::Yes {
@@ -120,8 +123,30 @@ async fn attempt(shop: &Workshop, lease: &Lease) -> Result<Outcome, StoreError> 
     }
     match request.deliver {
         Deliver::Download => Ok(Outcome::Done(Status::Ready)),
-        Deliver::Email => Ok(send(shop, lease, batch, &file).await),
+        Deliver::Email => match broken_address(shop, request).await? {
+            Some(failure) => Ok(Outcome::Failed(failure)),
+            None => Ok(send(shop, lease, batch, &file).await),
+        },
     }
+}
+
+/// Why no mail goes to the requester's address, where an earlier one came back from it.
+async fn broken_address(shop: &Workshop, request: &Request) -> Result<Option<Failure>, StoreError> {
+    let Some(email) = &request.person.email else {
+        return Ok(None);
+    };
+    let bounce = shop
+        .store
+        .bounce_of_address(email, Utc::now() - BROKEN_ADDRESS_RESTS)
+        .await?;
+    Ok(bounce.map(|bounce| Failure {
+        cause: FailureCause::MailBounced,
+        words: format!(
+            "An earlier mail to your address came back on {}: {}. Have your address corrected, or fetch the report as a download.",
+            bounce.at.format("%-d %B %Y"),
+            bounce.words
+        ),
+    }))
 }
 
 /// The batch, if its report may still go to the requester.

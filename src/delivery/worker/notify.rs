@@ -14,8 +14,8 @@ const USEFUL_FOR: TimeDelta = TimeDelta::hours(24);
 /// Sends the notice of a failed request, or puts it off.
 pub async fn notify(shop: &Workshop, lease: &Lease) -> Result<Held, StoreError> {
     let request = &lease.request;
-    // It may have arrived already, and nobody gets it twice.
-    if request.handover_started_at.is_some() {
+    // It may have arrived already, and nobody gets it twice; or it would go where a mail has just come back from.
+    if request.handover_started_at.is_some() || request.bounce.is_some() {
         return shop.store.end_notice(&lease.token, false).await;
     }
     let Some(mailer) = &shop.mailer else {

@@ -250,6 +250,7 @@ mod tests {
             snapshot_date: "2025-11-24".parse().expect("a date"),
             attempts: 1,
             handover_started_at: None,
+            bounce: None,
             file: file.then(|| ReportFile {
                 snapshot_date: "2025-11-24".parse().expect("a date"),
                 rows: 1,

@@ -13,6 +13,7 @@ mod meaning;
 mod reach;
 mod step;
 
+pub(super) use answer::without_addresses;
 pub(super) use connection::{Connection, MailToSend};
 pub(super) use login::Login;
 pub(super) use meaning::{Meaning, meaning};

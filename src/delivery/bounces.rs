@@ -1,0 +1,265 @@
+//! Bounces: reports of mail servers (RFC 3464) that a mail which they had taken did not arrive.
+//!
+//! They come to the address that a mail names as its envelope sender. Which request a bounce is about is told by that
+//! address, where it has the request's id in it (VERP), else by the Message-ID of the mail that came back.
+
+use mail_parser::{Address, Message, MessageParser, MessagePart, MimeHeaders, PartType};
+
+use super::mail::{one_line_without_addresses, request_of_message_id};
+use super::request::RequestId;
+
+/// Digits of a request's id in an address.
+const ID_DIGITS: usize = 32;
+
+/// What a bounce tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BounceReport {
+    pub request: RequestId,
+    /// The enhanced status code, such as 5.1.1.
+    pub code: Option<String>,
+    /// The mail server's words, without addresses.
+    pub words: String,
+}
+
+/// A mail that is no bounce of ours; nothing is to be done for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoBounce {
+    #[error("it is no mail")]
+    NoMail,
+    #[error("it is no report of a delivery")]
+    NoReport,
+    #[error("it reports no failure")]
+    NoFailure,
+    #[error("it names no request")]
+    NoRequest,
+}
+
+/// Reads a mail as a bounce. `recipient` is the address that it came to, where the mail server tells; else it is looked
+/// for in the mail's head.
+///
+/// # Errors
+/// Why it is no bounce of ours.
+pub fn read_bounce(raw: &[u8], recipient: Option<&str>) -> Result<BounceReport, NoBounce> {
+    let mail = MessageParser::default().parse(raw).ok_or(NoBounce::NoMail)?;
+    let status = mail
+        .parts
+        .iter()
+        .find(|part| is_of_type(part, "message", &["delivery-status", "global-delivery-status"]))
+        .ok_or(NoBounce::NoReport)?;
+    let failed = failed_recipient(&String::from_utf8_lossy(status.contents())).ok_or(NoBounce::NoFailure)?;
+    let request = request_of_recipient(&mail, recipient).or_else(|| request_of_returned_mail(&mail));
+    Ok(BounceReport {
+        request: request.ok_or(NoBounce::NoRequest)?,
+        words: failed.words(),
+        code: failed.code,
+    })
+}
+
+/// What the report says of one recipient whom the mail did not reach.
+#[derive(Debug, Default)]
+struct FailedRecipient {
+    code: Option<String>,
+    diagnostic: Option<String>,
+}
+
+impl FailedRecipient {
+    fn words(&self) -> String {
+        let said = self.diagnostic.as_deref().or(self.code.as_deref());
+        one_line_without_addresses(said.unwrap_or("the mail server gave no reason"))
+    }
+}
+
+/// The first recipient of the report for whom delivery failed for good. Fields stand in groups, parted by empty lines:
+/// one of the mail, then one for each recipient.
+fn failed_recipient(text: &str) -> Option<FailedRecipient> {
+    let mut groups = vec![Vec::new()];
+    for line in text.lines().map(str::trim_end) {
+        if line.is_empty() {
+            groups.push(Vec::new());
+        } else if let Some(group) = groups.last_mut() {
+            add_line(group, line);
+        }
+    }
+    groups.iter().find_map(|group| {
+        let field = |name: &str| {
+            let found = group.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+            found.map(|(_, value)| value.trim())
+        };
+        if !field("Action")?.eq_ignore_ascii_case("failed") {
+            return None;
+        }
+        // Comments may follow the code.
+        let code = field("Status").and_then(|status| status.split_whitespace().next());
+        let diagnostic = field("Diagnostic-Code").map(|value| match value.split_once(';') {
+            // `smtp; 550 5.1.1 …`
+            Some((_, words)) => words.trim(),
+            None => value,
+        });
+        Some(FailedRecipient {
+            code: code.filter(|code| is_enhanced(code)).map(str::to_owned),
+            diagnostic: diagnostic.filter(|words| !words.is_empty()).map(str::to_owned),
+        })
+    })
+}
+
+/// Adds a line to the fields of a group; one that begins with white space goes on with the field before.
+fn add_line(group: &mut Vec<(String, String)>, line: &str) {
+    if line.starts_with([' ', '\t']) {
+        if let Some((_, value)) = group.last_mut() {
+            value.push(' ');
+            value.push_str(line.trim());
+        }
+    } else if let Some((name, value)) = line.split_once(':') {
+        group.push((name.trim().to_owned(), value.trim().to_owned()));
+    }
+}
+
+fn is_enhanced(code: &str) -> bool {
+    let parts: Vec<&str> = code.split('.').collect();
+    let is_number = |part: &&str| (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+    parts.len() == 3 && parts.iter().all(is_number)
+}
+
+/// The request whose id is in the address that the bounce came to.
+fn request_of_recipient(mail: &Message<'_>, recipient: Option<&str>) -> Option<RequestId> {
+    let named = ["Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To"]
+        .into_iter()
+        .filter_map(|name| mail.header_raw(name));
+    let to = mail.to().and_then(Address::first).and_then(|address| address.address());
+    recipient
+        .into_iter()
+        .chain(named)
+        .chain(to)
+        .find_map(request_in_address)
+}
+
+/// `bounces+<id>@example.org`, with any sign before the id.
+fn request_in_address(address: &str) -> Option<RequestId> {
+    let address = address.trim().trim_matches(['<', '>']);
+    let (local, _) = address.rsplit_once('@')?;
+    let begin = local.len().checked_sub(ID_DIGITS)?;
+    local.get(begin..)?.parse().ok()
+}
+
+/// The request whose mail came back, by its Message-ID.
+fn request_of_returned_mail(mail: &Message<'_>) -> Option<RequestId> {
+    mail.parts.iter().find_map(|part| {
+        let message_id = match &part.body {
+            PartType::Message(returned) => returned.message_id().map(str::to_owned),
+            _ if is_of_type(part, "text", &["rfc822-headers"])
+                || is_of_type(part, "message", &["global-headers", "rfc822", "global"]) =>
+            {
+                let returned = MessageParser::default().parse_headers(part.contents())?;
+                returned.message_id().map(str::to_owned)
+            }
+            _ => None,
+        };
+        request_of_message_id(&message_id?)
+    })
+}
+
+fn is_of_type(part: &MessagePart<'_>, kind: &str, subtypes: &[&str]) -> bool {
+    part.content_type().is_some_and(|found| {
+        let subtype = found.subtype().unwrap_or_default();
+        found.ctype().eq_ignore_ascii_case(kind) && subtypes.iter().any(|known| known.eq_ignore_ascii_case(subtype))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ID: &str = "01a20f56-0ec4-7763-802f-c1309b6a0442";
+
+    /// A bounce as Postfix writes it.
+    fn bounce(to: &str, status: &str, returned: &str) -> String {
+        format!(
+            "Return-Path: <>\r\nFrom: MAILER-DAEMON@mail.example.org (Mail Delivery System)\r\nTo: {to}\r\n\
+             Subject: Undelivered Mail Returned to Sender\r\nMIME-Version: 1.0\r\n\
+             Content-Type: multipart/report; report-type=delivery-status;\r\n boundary=\"x\"\r\n\r\n\
+             --x\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\nI'm sorry.\r\n\r\n\
+             --x\r\nContent-Description: Delivery report\r\nContent-Type: message/delivery-status\r\n\r\n\
+             Reporting-MTA: dns; mail.example.org\r\nArrival-Date: Tue, 24 Nov 2026 20:53:47 +0000\r\n\r\n{status}\r\n\
+             --x\r\nContent-Type: {returned}\r\n\r\n--x--\r\n"
+        )
+    }
+
+    const NO_MAILBOX: &str = "Final-Recipient: rfc822; asha@school.example\r\nAction: failed\r\nStatus: 5.1.1\r\n\
+        Remote-MTA: dns; mx.school.example\r\n\
+        Diagnostic-Code: smtp; 550 5.1.1 <asha@school.example>: Recipient address\r\n    rejected: no such mailbox\r\n";
+
+    fn headers(message_id: &str) -> String {
+        format!("text/rfc822-headers\r\n\r\nFrom: reports@example.org\r\nMessage-ID: <{message_id}>\r\nSubject: Report")
+    }
+
+    #[test]
+    fn the_address_or_the_returned_mail_names_the_request() {
+        let id: RequestId = ID.parse().expect("an id");
+        let verp = format!("bounces+{}@example.org", id.compact());
+        let of_mail = format!("{ID}.report@example.org");
+        let of_notice = format!("{ID}.notice@example.org");
+        let whole = format!("message/rfc822\r\n\r\nMessage-ID: <{of_mail}>\r\nSubject: Report\r\n\r\nHello,");
+        for (to, recipient, returned) in [
+            (verp.as_str(), None, headers("other@example.org")),
+            ("bounces@example.org", Some(verp.as_str()), headers("other@example.org")),
+            ("bounces@example.org", None, headers(&of_mail)),
+            ("bounces@example.org", None, headers(&of_notice)),
+            ("bounces@example.org", None, whole),
+        ] {
+            let read = read_bounce(bounce(to, NO_MAILBOX, &returned).as_bytes(), recipient).expect("a bounce");
+            assert_eq!(read.request, id);
+            assert_eq!(read.code.as_deref(), Some("5.1.1"));
+            assert_eq!(
+                read.words,
+                "550 5.1.1 (address) Recipient address rejected: no such mailbox"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_failure_of_ours_is_left_alone() {
+        let ours = headers(&format!("{ID}.report@example.org"));
+        let to = "bounces@example.org";
+        let delayed = NO_MAILBOX.replace("failed", "delayed");
+        let read = |mail: String| read_bounce(mail.as_bytes(), None).err();
+        assert_eq!(read(bounce(to, &delayed, &ours)), Some(NoBounce::NoFailure));
+        assert_eq!(read(bounce(to, "", &ours)), Some(NoBounce::NoFailure));
+        assert_eq!(
+            read(bounce(to, NO_MAILBOX, &headers("1@example.org"))),
+            Some(NoBounce::NoRequest)
+        );
+        let away =
+            "From: asha@school.example\r\nTo: bounces@example.org\r\nSubject: I am away\r\n\r\nUntil Monday.\r\n";
+        assert_eq!(read(away.to_owned()), Some(NoBounce::NoReport));
+    }
+
+    #[test]
+    fn the_recipient_who_failed_counts() {
+        let two =
+            format!("Final-Recipient: rfc822; a@x.example\r\nAction: relayed\r\nStatus: 2.0.0\r\n\r\n{NO_MAILBOX}");
+        let failed = failed_recipient(&two).expect("a failure");
+        assert_eq!(failed.code.as_deref(), Some("5.1.1"));
+        // Exim's way: no words of the other server.
+        let silent = failed_recipient("Action: failed\nFinal-Recipient: rfc822;a@x.example\nStatus: 5.0.0\n")
+            .expect("a failure");
+        assert_eq!(
+            (silent.words().as_str(), silent.code.as_deref()),
+            ("5.0.0", Some("5.0.0"))
+        );
+        let bare = failed_recipient("ACTION: Failed").expect("a failure");
+        assert_eq!(
+            (bare.words().as_str(), bare.code),
+            ("the mail server gave no reason", None)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_comes_in_ends_the_reader(raw in prop::collection::vec(any::<u8>(), 0..300), status in ".{0,200}") {
+            let _ = read_bounce(&raw, None);
+            let _ = read_bounce(bounce("x", &status, "text/plain").as_bytes(), Some(&status));
+        }
+    }
+}
