@@ -35,6 +35,8 @@ pub struct MailConfig {
     /// Pack every report into a ZIP archive under this password (AES-256).
     pub zip_password: Option<Secret>,
     pub zip_password_file: Option<PathBuf>,
+    /// A folder of templates that take the place of the built-in ones of the same path.
+    pub templates: Option<PathBuf>,
     /// Seconds that the server may take for an answer.
     pub timeout_seconds: u32,
     pub dkim: Option<DkimConfig>,
@@ -65,6 +67,7 @@ impl Default for MailConfig {
             max_attachment: ByteSize::mb(18),
             zip_password: None,
             zip_password_file: None,
+            templates: None,
             timeout_seconds: 60,
             dkim: None,
         }

@@ -187,11 +187,11 @@ fn is_plain(line: &[u8], separators: usize) -> bool {
     memchr3(b'"', b'\r', b'\n', line).is_none() && memchr_iter(b',', line).count() == separators
 }
 
-/// Whether a spreadsheet would run the text as a formula. A pure number, such as a phone number with its `+`, is
-/// harmless.
+/// Whether a spreadsheet would run the text as a formula. A pure number, such as a phone number with its `+`, is harmless, and
+/// so is a hyphen alone, which people write for "nothing".
 pub fn is_formula(text: &str) -> bool {
     let begins_like_one = matches!(text.as_bytes().first(), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r'));
-    begins_like_one && !is_number(text)
+    begins_like_one && text != "-" && !is_number(text)
 }
 
 fn is_number(text: &str) -> bool {
@@ -244,7 +244,10 @@ mod tests {
             ("+919812345678", "+919812345678"),
             ("-5", "-5"),
             ("-5.25", "-5.25"),
-            ("-", "'-"),
+            ("-", "-"),
+            ("--", "'--"),
+            ("- ", "'- "),
+            ("+", "'+"),
             ("+1.", "'+1."),
             ("अनीता", "अनीता"),
             ("a'b", "a'b"),

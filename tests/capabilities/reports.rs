@@ -605,6 +605,27 @@ mod files {
     }
 
     #[test]
+    fn xlsx_has_columns_as_wide_as_what_is_in_them() {
+        let exports = with_users("repeat('x', 40) as external_id, repeat('y', 400) as school_name");
+        let bytes = file(&exports, &["--format", "xlsx"]);
+        let mut archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).expect("an archive");
+        let sheet = archive.by_name("xl/worksheets/sheet1.xml").expect("a sheet");
+        let sheet = std::io::read_to_string(sheet).expect("XML");
+        let width = |column: usize| -> f64 {
+            let (_, from) = sheet
+                .split_once(&format!("<col min=\"{column}\" max="))
+                .expect("the column");
+            let (_, from) = from.split_once("width=\"").expect("its width");
+            from.split('"').next().expect("a number").parse().expect("a number")
+        };
+        assert!((41.0..43.0).contains(&width(1)), "{}", width(1));
+        // "School Name" holds 400 characters, and has an end.
+        assert!((50.0..52.0).contains(&width(8)), "{}", width(8));
+        // "User ID" holds little more than its header, and the arrow beside it.
+        assert!((8.0..13.0).contains(&width(2)), "{}", width(2));
+    }
+
+    #[test]
     fn xlsx_is_the_same_on_every_run() {
         let exports = TestExports::small();
         assert!(file(&exports, &["--format", "xlsx"]) == file(&exports, &["--format", "xlsx"]));

@@ -179,7 +179,7 @@ def write_report(path, rows, options):
 
 def formula_safe(cell):
     """A spreadsheet takes the cell as text: OWASP's leading apostrophe, but not before pure numbers."""
-    if cell.startswith(("=", "+", "-", "@", "\t", "\r")) and not PURE_NUMBER.fullmatch(cell):
+    if cell.startswith(("=", "+", "-", "@", "\t", "\r")) and cell != "-" and not PURE_NUMBER.fullmatch(cell):
         return "'" + cell
     return cell
 

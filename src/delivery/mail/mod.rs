@@ -78,8 +78,8 @@ impl Mailer {
         let Some(settings) = Settings::new(config)? else {
             return Ok(None);
         };
-        let templates = Templates::new(timezone)
-            .map_err(|error| ConfigError::Invalid(format!("the templates of mails cannot be used: {error}")))?;
+        let templates = Templates::new(timezone, config.templates.as_deref())
+            .map_err(|error| ConfigError::Invalid(format!("mail.templates cannot be used: {error}")))?;
         Ok(Some(Self {
             transport: Transport::new(settings.server, settings.login, settings.timeout),
             sender: Arc::new(settings.sender),

@@ -1,6 +1,11 @@
-//! What mails say, from the templates in `src/delivery/templates`: one folder a mail, with its subject, text and HTML.
+//! What mails say, from the templates in `src/delivery/templates`: one folder a mail, with its subject, text and HTML. A site
+//! may have files of its own in their place.
 //!
 //! The HTML is escaped by the template engine; names and words from elsewhere are on one line before they get there.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use minijinja::syntax::SyntaxConfig;
@@ -51,9 +56,33 @@ const TEMPLATES: [(&str, &str); 8] = templates![
     "failure/advice.txt.j2",
 ];
 
+/// Templates that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum TemplatesError {
+    #[error("{} cannot be read: {source}", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error("{} is none of the templates, which are {}", .0.display(), TEMPLATES.map(|(name, _)| name).join(", "))]
+    Unknown(PathBuf),
+    #[error("{0}; see the built-in ones in src/delivery/templates for what there is")]
+    Template(#[from] minijinja::Error),
+}
+
 impl Templates {
-    /// The templates, checked.
-    pub fn new(timezone: Zone) -> Result<Self, minijinja::Error> {
+    /// The templates, those in `folder` in the place of the built-in ones; each was rendered once for trial.
+    ///
+    /// # Errors
+    /// A file of the folder is none of the templates, cannot be read, or asks for what there is not.
+    pub fn new(timezone: Zone, folder: Option<&Path>) -> Result<Self, TemplatesError> {
+        let own = match folder {
+            Some(folder) => own_templates(folder)?,
+            None => Vec::new(),
+        };
+        let templates = Self::with(timezone, own)?;
+        templates.try_all()?;
+        Ok(templates)
+    }
+
+    fn with(timezone: Zone, own: Vec<(&'static str, String)>) -> Result<Self, minijinja::Error> {
         let mut environment = Environment::new();
         // A tag on a line of its own leaves no line behind.
         environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
@@ -61,7 +90,46 @@ impl Templates {
         for (name, source) in TEMPLATES {
             environment.add_template(name, source)?;
         }
+        for (name, source) in own {
+            environment.add_template_owned(name, source)?;
+        }
         Ok(Self { environment, timezone })
+    }
+
+    /// Renders every mail with values that are made up, so that a mistake is found when the service starts.
+    fn try_all(&self) -> Result<(), minijinja::Error> {
+        for link in [None, Some("https://reports.example.org/r/1")] {
+            let common = context! {
+                batch => "Batch 1 (b1)",
+                course => "c1",
+                data_as_of => "22 November 2026",
+                requested_at => "23 November 2026, 01:30 IST",
+                request_id => "019398a1-0000-7000-8000-000000000001",
+                link_url => link,
+                link_ends => link.map(|_| "23 December 2026, 11:30 IST"),
+            };
+            let forms = [
+                ("file", Some("a.csv")),
+                ("zip", Some("a.zip")),
+                ("protected_zip", Some("a.zip")),
+                ("link", None),
+            ];
+            for (handed_over, attachment) in forms {
+                let values = context! {
+                    rows => 2,
+                    unknown_users => 1,
+                    handed_over,
+                    attachment,
+                    size => "31.0 MB",
+                    ..common.clone()
+                };
+                self.mail("report", &values)?;
+            }
+            for cause in FailureCause::ALL {
+                self.failure_mail(context! { cause => cause.word(), words => "no such mailbox", ..common.clone() })?;
+            }
+        }
+        Ok(())
     }
 
     /// The mail that brings a report; without an attachment it says where the report is.
@@ -111,6 +179,10 @@ impl Templates {
             words,
             ..self.common(request, day.day(), context)
         };
+        self.failure_mail(values)
+    }
+
+    fn failure_mail(&self, values: Value) -> Result<MailText, minijinja::Error> {
         let values = context! {
             reason => self.line("failure/reason.txt.j2", &values)?,
             advice => self.line("failure/advice.txt.j2", &values)?,
@@ -159,6 +231,45 @@ impl Templates {
     fn render(&self, name: &str, values: &Value) -> Result<String, minijinja::Error> {
         self.environment.get_template(name)?.render(values)
     }
+}
+
+/// The templates of a site, by the built-in names that they take the place of.
+fn own_templates(folder: &Path) -> Result<Vec<(&'static str, String)>, TemplatesError> {
+    let unreadable = |path: &Path| {
+        let path = path.to_owned();
+        move |source| TemplatesError::Unreadable { path, source }
+    };
+    let mut own = Vec::new();
+    for mail in fs::read_dir(folder).map_err(unreadable(folder))? {
+        let mail = mail.map_err(unreadable(folder))?.path();
+        if is_hidden(&mail) {
+            continue;
+        }
+        // A file here is none of the templates either.
+        let files = if mail.is_dir() {
+            let entries = fs::read_dir(&mail).map_err(unreadable(&mail))?;
+            let paths = entries.map(|entry| entry.map(|entry| entry.path()));
+            paths.collect::<io::Result<Vec<_>>>().map_err(unreadable(&mail))?
+        } else {
+            vec![mail]
+        };
+        for file in files.into_iter().filter(|file| !is_hidden(file)) {
+            let known = TEMPLATES
+                .iter()
+                .find(|(name, _)| file.strip_prefix(folder) == Ok(Path::new(name)));
+            let Some((name, _)) = known else {
+                return Err(TemplatesError::Unknown(file));
+            };
+            own.push((*name, fs::read_to_string(&file).map_err(unreadable(&file))?));
+        }
+    }
+    Ok(own)
+}
+
+/// Editors and version control leave such files.
+fn is_hidden(path: &Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
 #[cfg(test)]
@@ -243,7 +354,71 @@ mod tests {
     }
 
     fn templates() -> Templates {
-        Templates::new(Zone::default()).expect("good templates")
+        Templates::new(Zone::default(), None).expect("good templates")
+    }
+
+    /// The templates with a file of the site's own.
+    fn with_own(file: &str, source: &str) -> Result<Templates, TemplatesError> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(file);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, source).expect("written");
+        fs::write(folder.path().join(".gitignore"), "").expect("written");
+        Templates::new(Zone::default(), Some(folder.path()))
+    }
+
+    #[test]
+    fn a_site_s_own_words_take_the_place_of_ours() {
+        let own = with_own("report/subject.txt.j2", "प्रगति रिपोर्ट: {{ batch }}").expect("good templates");
+        let facts = batch("Batch 1");
+        let context = MailContext {
+            batch: Some(&facts),
+            link: None,
+        };
+        let mail = own.report(&request(), &file(1, 0), Some(&attached(Packing::Plain)), context);
+        let mail = mail.expect("a mail");
+        assert_eq!(mail.subject, "प्रगति रिपोर्ट: Batch 1 (b1)");
+        assert!(
+            mail.plain.contains("here is the Course Progress Report"),
+            "{}",
+            mail.plain
+        );
+    }
+
+    #[test]
+    fn mistakes_in_a_site_s_templates_are_found_at_the_start() {
+        for (file, source, expected) in [
+            ("report/subject.txt.j2", "{{ batsch }}", "report/subject.txt.j2"),
+            ("report/body.txt.j2", "{% if %}", "report/body.txt.j2"),
+            ("failure/advice.txt.j2", "{{ advice }}", "failure/advice.txt.j2"),
+            ("report/betreff.txt.j2", "x", "none of the templates"),
+            ("subject.txt.j2", "x", "none of the templates"),
+        ] {
+            let message = with_own(file, source).err().expect("a mistake").to_string();
+            assert!(message.contains(expected) && !message.contains('\n'), "{message}");
+        }
+        let nowhere = Templates::new(Zone::default(), Some(Path::new("/nowhere")))
+            .err()
+            .expect("a mistake");
+        assert!(nowhere.to_string().contains("/nowhere"), "{nowhere}");
+    }
+
+    #[test]
+    fn long_names_wrap_on_a_phone() {
+        for html in [
+            report(1, 0, Some(Packing::Plain), Some(&link())).html,
+            failure(FailureCause::MailRefused, Some(&link())).html,
+        ] {
+            assert!(html.contains("width=device-width"), "{html}");
+            let body = html.lines().find(|line| line.starts_with("<body")).expect("a body");
+            let cells = html.lines().filter(|line| line.contains("<td dir=\"auto\""));
+            for line in cells.chain([body]) {
+                assert!(
+                    line.contains("overflow-wrap: anywhere; word-break: break-word"),
+                    "{line}"
+                );
+            }
+        }
     }
 
     /// The whole mail as one text.
