@@ -11,7 +11,8 @@ fn main() {
     println!("cargo::rerun-if-changed=src/server/page");
     println!("cargo::rerun-if-changed=src/delivery/store/migrations");
     println!("cargo::rerun-if-env-changed=PRAGATI_COMMIT");
-    println!("cargo::rustc-env=PRAGATI_BUILD={}", commit());
+    // Cargo sets it for the programs that it runs too, which would take a name PRAGATI_… for a setting.
+    println!("cargo::rustc-env=BUILT_FROM={}", commit());
 }
 
 /// The commit and its day: as `PRAGATI_COMMIT` has it, where sources are built without their history, or as git does.

@@ -10,7 +10,7 @@ use pragati::zone::Zone;
 pub const SHORT: &str = env!("CARGO_PKG_VERSION");
 
 /// The commit and its day, from `build.rs`.
-const COMMIT: &str = env!("PRAGATI_BUILD");
+const COMMIT: &str = env!("BUILT_FROM");
 
 static LONG: LazyLock<String> = LazyLock::new(|| {
     format!(

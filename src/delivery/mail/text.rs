@@ -118,6 +118,8 @@ impl Templates {
                 let values = context! {
                     rows => 2,
                     unknown_users => 1,
+                    hidden_details => 1,
+                    left_out => 1,
                     handed_over,
                     attachment,
                     size => "31.0 MB",
