@@ -50,26 +50,32 @@ class MadeExports:
 
 def made_exports(size, data, say):
     """The exports of a size below the folder `data`, made now if they are not there or were made otherwise."""
-    folder = data / size.name
-    recipe = folder / "recipe.txt"
-    if not recipe.exists() or recipe.read_text() != recipe_of(size):
-        say(f"making {folder}")
-        shutil.rmtree(folder, ignore_errors=True)
-        unfinished = data / f".{size.name}"
-        shutil.rmtree(unfinished, ignore_errors=True)
-        sizes = {"users": size.users, "enrolments": size.enrolments, "batches": size.batches, "events": size.events}
-        arguments = [text for name, count in sizes.items() for text in (f"--{name}", str(count))]
-        if subprocess.run([sys.executable, GENERATOR, unfinished, *arguments]).returncode != 0:
-            raise Failed(f"{GENERATOR.name} failed, see above")
-        (unfinished / recipe.name).write_text(recipe_of(size))
-        unfinished.rename(folder)
-    bring_to_memory(folder)
+    sizes = {"users": size.users, "enrolments": size.enrolments, "batches": size.batches, "events": size.events}
+    arguments = [text for name, count in sizes.items() for text in (f"--{name}", str(count))]
+    folder = made_once(data / size.name, recipe_of(size, SOURCES), lambda out: [GENERATOR, out, *arguments], say)
     return MadeExports(folder, json.loads((folder / "about.json").read_text()))
 
 
-def recipe_of(size):
+def made_once(folder, recipe, command, say):
+    """The folder, written now by the Python script of `command` if it is not there or has another recipe."""
+    noted = folder / "recipe.txt"
+    if not noted.exists() or noted.read_text() != recipe:
+        say(f"making {folder}")
+        shutil.rmtree(folder, ignore_errors=True)
+        unfinished = folder.with_name(f".{folder.name}")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        script, *arguments = command(unfinished)
+        if subprocess.run([sys.executable, script, *arguments]).returncode != 0:
+            raise Failed(f"{script.name} failed, see above")
+        (unfinished / noted.name).write_text(recipe)
+        unfinished.rename(folder)
+    bring_to_memory(folder)
+    return folder
+
+
+def recipe_of(size, sources):
     """Tells exports apart that were asked for or made in another way."""
-    return hashlib.sha256(repr(size).encode() + b"".join(source.read_bytes() for source in SOURCES)).hexdigest()
+    return hashlib.sha256(repr(size).encode() + b"".join(source.read_bytes() for source in sources)).hexdigest()
 
 
 def bring_to_memory(folder):

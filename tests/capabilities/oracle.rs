@@ -5,10 +5,12 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
+use crate::prepared::copy_folder;
 use crate::python::python_for;
-use crate::support::{DATE, TestExports, batches, files_below};
+use crate::support::{DATE, TestExports, batches, files_below, usually};
 
 const ORACLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle");
+const BENCHES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches");
 
 /// A script of the oracle, run with the day's exports.
 fn oracle(script: &str, exports: &TestExports) -> Option<Command> {
@@ -36,8 +38,13 @@ mod reports {
 
     /// The files of both must be the same, byte for byte, with the settings and with what they are for the oracle.
     fn assert_agree(exports: &TestExports, settings: &str, options: &[&str]) {
+        assert_agree_on(exports, exports, settings, options);
+    }
+
+    /// The same, where the oracle reads other exports of the same rows, in canonical form.
+    pub fn assert_agree_on(exports: &TestExports, canonical: &TestExports, settings: &str, options: &[&str]) {
         let expected = tempfile::tempdir().expect("a folder");
-        let Some(mut oracle) = oracle("report_oracle.py", exports) else {
+        let Some(mut oracle) = oracle("report_oracle.py", canonical) else {
             return;
         };
         output_of(oracle.arg(expected.path()).args(options));
@@ -96,6 +103,75 @@ mod reports {
     #[test]
     fn of_nasty_exports_without_batches_are_the_oracle_s() {
         assert_agree(&nasty().without("batches"), "", &[]);
+    }
+}
+
+/// The mapping of Sunbird against DuckDB's, whose SQL was written from the rules in `docs/sunbird.md`.
+mod sunbird {
+    use super::*;
+
+    const MAPPED: &str = "staging = 'sunbird'";
+
+    /// A made-up dump of Sunbird's raw tables, and the canonical tables that DuckDB makes of it.
+    fn dump(seed: usize) -> Option<[TestExports; 2]> {
+        let python = python_for("oracle", "duckdb")?;
+        let made = tempfile::tempdir().expect("a folder");
+        let run = |script: &str, arguments: &str| {
+            let mut command = Command::new(&python);
+            command
+                .env("PYTHONDONTWRITEBYTECODE", "1")
+                .current_dir(made.path())
+                .arg(format!("{BENCHES}/{script}"))
+                .args(arguments.split(' '));
+            output_of(&mut command);
+        };
+        let sizes = "--users 1000 --enrolments 6000 --batches 60 --courses 30 --contents 30";
+        run("generate_sunbird.py", &format!("dump {sizes} --seed {seed}"));
+        run("peers/duckdb_sunbird.py", "canonical dump canonical --threads 1");
+        let exports = ["dump", "canonical"].map(|folder| {
+            let exports = TestExports::empty();
+            copy_folder(&made.path().join(folder), exports.path());
+            exports
+        });
+        Some(exports)
+    }
+
+    #[test]
+    fn reports_of_a_dump_are_the_oracle_s() {
+        for seed in 0..usually(1, 5) {
+            let Some([dump, canonical]) = dump(seed) else {
+                return;
+            };
+            reports::assert_agree_on(&dump, &canonical, MAPPED, &[]);
+            let own_tenant = format!("{MAPPED}\nreport.same_tenant = true");
+            reports::assert_agree_on(&dump, &canonical, &own_tenant, &["--same-tenant"]);
+        }
+    }
+
+    #[test]
+    fn tables_of_a_dump_are_those_of_duckdb_s_mapping() {
+        for seed in 10..10 + usually(1, 5) {
+            let Some([dump, canonical]) = dump(seed) else {
+                return;
+            };
+            let config = dump.config(MAPPED);
+            let queries = [
+                "select * from users order by user_id",
+                "select * from batches order by batch_id",
+                "select * from enrolments order by batch_id, user_id, enrolled_at, active",
+                "select * from course_progress order by batch_id, user_id, progress_percent, completed_at",
+            ];
+            for query in queries {
+                let found = dump.output("sql", &["--config", &config, "--format", "csv", "-c", query]);
+                let expected = canonical.output("sql", &["--format", "csv", "-c", query]);
+                let differing = found
+                    .lines()
+                    .zip(expected.lines())
+                    .find(|(found, expected)| found != expected);
+                assert!(found == expected, "{query}: (Pragati's, DuckDB's) {differing:?}");
+                assert!(found.lines().count() > 50, "there is something to compare");
+            }
+        }
     }
 }
 
