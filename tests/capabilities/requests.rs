@@ -2,7 +2,7 @@
 
 use assert_cmd::Command;
 use chrono::{TimeDelta, Utc};
-use pragati::delivery::request::{Failure, FailureCause, Request, Status};
+use pragati::delivery::request::{Failure, FailureCause, NewRequest, Request, Status};
 use pragati::delivery::store::{Database, Held, Store};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -28,6 +28,12 @@ impl Desk {
                 .await
                 .expect("a store");
             let now = Utc::now();
+            // A request of a fixed day would one day be too old to be tried again.
+            let click = |user, batch| NewRequest {
+                requested_at: now,
+                deadline: now + TimeDelta::minutes(30),
+                ..click(user, batch)
+            };
             let sent = accepted(&store, click("u1", "b1")).await;
             let lease = store.claim(now).await.expect("an answer").expect("work");
             assert_eq!(
