@@ -8,12 +8,14 @@ use std::collections::BTreeMap;
 
 use datafusion::common::TableReference;
 use datafusion::dataframe::DataFrame;
+use sha2::{Digest, Sha256};
 
 use super::Catalog;
 use super::error::CatalogError;
 use super::mapping::{self, MappedQuery};
 use crate::engine::RAW_SCHEMA;
-use crate::queries::Parameters;
+use crate::hex::hex;
+use crate::queries::{Parameters, Queries};
 
 /// The query of a mapping that decides, and the raw table of what it decides.
 pub const DECISIONS: &str = "report_consents";
@@ -25,6 +27,13 @@ pub const DISTINCT_CONSENTS: &str = "distinct_consents";
 pub const ENROLMENT_DETAILS: &str = "reports/enrolment_details";
 /// Changes them.
 const CONSENTED_DETAILS: &str = "reports/consented_details";
+/// The queries between what is decided and what reports show.
+const APPLIED: [&str; 4] = [
+    QUERY,
+    ENROLMENT_DETAILS,
+    CONSENTED_DETAILS,
+    "reports/course_progress_report",
+];
 /// The setting of a mapping, and its value where everything is shown.
 const SETTING: &str = "consent";
 const OFF: &str = "off";
@@ -40,6 +49,38 @@ pub fn is_required(has_query: bool, settings: &BTreeMap<String, String>) -> Resu
         Some(_) if has_query => Ok(true),
         Some(value) => Err(CatalogError::NoConsentQuery(value.clone())),
     }
+}
+
+/// A digest of the rules, in hexadecimal: the texts of the queries that decide and of those that apply it, and the
+/// settings of the mapping. Where two differ, reports may show other things.
+///
+/// # Errors
+/// Where one of the queries cannot be read.
+pub fn digest(
+    decisions: &MappedQuery,
+    settings: &BTreeMap<String, String>,
+    queries: &Queries,
+) -> Result<String, CatalogError> {
+    let mut made = Sha256::new();
+    // With its length before it, no text runs into the next.
+    let mut add = |text: &str| {
+        made.update(text.len().to_string());
+        made.update(":");
+        made.update(text);
+    };
+    for query in decisions.queries() {
+        add(&query.name);
+        add(&query.sql);
+    }
+    for name in APPLIED {
+        add(name);
+        add(&queries.get(name)?.sql);
+    }
+    for (name, value) in settings {
+        add(name);
+        add(value);
+    }
+    Ok(hex(&made.finalize()))
 }
 
 /// Registers what `decisions` makes, and the view over it.

@@ -187,6 +187,11 @@ impl MappedQuery {
         })
     }
 
+    /// The query, and its steps.
+    pub fn queries(&self) -> impl Iterator<Item = &Query> {
+        std::iter::once(&self.query).chain(&self.steps)
+    }
+
     /// What the query makes, as it is. Its steps are tables only while it is planned: another query may have others of
     /// their names.
     ///

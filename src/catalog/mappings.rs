@@ -12,6 +12,15 @@ use crate::config::Config;
 use crate::exports::{Snapshot, Table};
 use crate::queries::Queries;
 
+/// What the mappings of a configuration let reports show, as far as the configuration and the queries tell it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MappingRules {
+    /// By name: the site's choice, or the default.
+    pub settings: BTreeMap<String, String>,
+    /// A digest of the rules of consent; none where consent is not required.
+    pub consent: Option<String>,
+}
+
 /// The mappings of a configuration.
 pub struct Mappings {
     /// Those that make canonical tables.
@@ -50,6 +59,18 @@ impl Mappings {
         Ok(mappings)
     }
 
+    /// What they let reports show.
+    ///
+    /// # Errors
+    /// Where a query of the rules of consent cannot be read.
+    pub fn rules(&self, queries: &Queries) -> Result<MappingRules, CatalogError> {
+        let digest = |decisions| consents::digest(decisions, &self.settings, queries);
+        Ok(MappingRules {
+            settings: self.settings.clone(),
+            consent: self.consents.as_ref().map(digest).transpose()?,
+        })
+    }
+
     /// Every query, with what it reads.
     pub fn queries(&self) -> impl Iterator<Item = &MappedQuery> {
         let tables = self.tables.iter().chain(&self.requests);
@@ -86,5 +107,87 @@ impl Mappings {
         self.raw_tables
             .unusable_addresses(users.query_name())
             .map(str::to_owned)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+    use crate::catalog::mapping_rules;
+
+    const MAPPING: &str = "[settings.consent]\nvalues = ['required', 'off']\n\
+        [settings.percent]\nvalues = ['down', 'nearest']\n";
+    const DECIDES: &str = "select batch_id, user_id, true as is_listed, is_given as shows_personal from agreed";
+
+    fn write(folder: &Path, name: &str, text: &str) {
+        let file = folder.join(name);
+        fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+        fs::write(file, text).expect("a file");
+    }
+
+    /// A site's mapping whose query reads a step.
+    fn mine() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("a folder");
+        write(folder.path(), "staging/mine/mapping.toml", MAPPING);
+        write(folder.path(), "staging/mine/report_consents.sql", DECIDES);
+        write(folder.path(), "staging/mine/agreed.sql", "select * from agreements");
+        folder
+    }
+
+    fn rules(folder: &Path, chosen: &[(&str, &str)]) -> MappingRules {
+        let chosen = chosen
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let config = Config {
+            queries: Some(folder.to_owned()),
+            staging: Some("mine".to_owned()),
+            staging_settings: chosen.collect(),
+            ..Config::default()
+        };
+        mapping_rules(&config).expect("rules")
+    }
+
+    #[test]
+    fn rules_of_consent_have_another_digest_when_a_query_or_a_setting_is_another() {
+        let folder = mine();
+        let digest = |chosen: &[(&str, &str)]| rules(folder.path(), chosen).consent.expect("a digest");
+        let first = digest(&[]);
+        assert_eq!(first.len(), 64);
+        assert_eq!(first, digest(&[("percent", "down"), ("consent", "required")]));
+        let mut all = BTreeSet::from([first, digest(&[("percent", "nearest")])]);
+        for file in [
+            "staging/mine/report_consents.sql",
+            "staging/mine/agreed.sql",
+            "staging/distinct_consents.sql",
+            "reports/enrolment_details.sql",
+            "reports/consented_details.sql",
+            "reports/course_progress_report.sql",
+        ] {
+            write(folder.path(), file, &format!("{DECIDES} where '{file}' <> ''"));
+            assert!(all.insert(digest(&[])), "{file}");
+        }
+        // What nobody reads changes nothing.
+        let last = digest(&[]);
+        write(folder.path(), "staging/mine/other.sql", "select 1");
+        assert_eq!(digest(&[]), last);
+    }
+
+    #[test]
+    fn there_are_no_rules_of_consent_where_it_is_not_required() {
+        let folder = mine();
+        let off = rules(folder.path(), &[("consent", "off")]);
+        assert_eq!(off.consent, None);
+        assert_eq!(
+            (off.settings["consent"].as_str(), off.settings["percent"].as_str()),
+            ("off", "down")
+        );
+        assert_eq!(
+            mapping_rules(&Config::default()).expect("none"),
+            MappingRules::default()
+        );
     }
 }

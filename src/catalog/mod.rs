@@ -40,6 +40,7 @@ use crate::ids::SnapshotDate;
 use crate::queries::{Parameters, Queries, Query};
 use crate::telemetry::TelemetryFile;
 use crate::zone::Zone;
+pub use mappings::MappingRules;
 use mappings::Mappings;
 pub use raw_tables::MappingUsed;
 use raw_tables::{RawTables, with_settings};
@@ -64,8 +65,8 @@ pub struct Catalog {
     pub mapping: Option<MappingUsed>,
     /// Why the mail addresses of `users` cannot be written to, where its mapping says so.
     pub unusable_addresses: Option<String>,
-    /// Whether reports show personal details of those alone who consent.
-    pub requires_consent: bool,
+    /// What the mapping lets reports show.
+    pub mapping_rules: MappingRules,
     /// Where temporary files go.
     pub temp_folder: PathBuf,
     exports: Arc<Exports>,
@@ -122,7 +123,7 @@ impl Catalog {
             telemetry,
             mapping: mappings.used(),
             unusable_addresses: mappings.unusable_addresses(),
-            requires_consent: mappings.consents.is_some(),
+            mapping_rules: mappings.rules(&queries)?,
             temp_folder: config.temp_folder(),
             exports,
             zone: config.timezone.clone(),
@@ -156,6 +157,11 @@ impl Catalog {
         Ok(catalog)
     }
 
+    /// Whether reports show personal details of those alone who consent.
+    pub fn requires_consent(&self) -> bool {
+        self.mapping_rules.consent.is_some()
+    }
+
     /// Adds the tables `users_history`, `enrolments_history`, …: all usable days of the exports, with a `snapshot_date`.
     /// Nothing is listed or read before a query names one. A table that a staging query makes has none.
     pub fn register_history(&self) -> Result<(), CatalogError> {
@@ -186,7 +192,7 @@ impl Catalog {
     /// Where the query cannot be planned.
     pub async fn plan(&self, query: &Query, parameters: &Parameters) -> Result<DataFrame, CatalogError> {
         let rows = query.plan(&self.session, parameters).await?;
-        if self.requires_consent && query.name == consents::ENROLMENT_DETAILS {
+        if self.requires_consent() && query.name == consents::ENROLMENT_DETAILS {
             return consents::consented(self, rows).await;
         }
         Ok(rows)
@@ -389,16 +395,33 @@ impl Catalog {
 pub fn check_settings(config: &Config) -> Result<(), CatalogError> {
     // Without exports, which an option may still give, any folder does.
     let root = Location::parse(config.exports.as_deref().unwrap_or("."))?;
+    let mappings = mappings_of(config, &Queries::new(config.queries.clone()))?;
+    table_folders(config, &root, &mappings)?;
+    Ok(())
+}
+
+/// What the mapping of a configuration lets reports show, without a look into the exports.
+///
+/// # Errors
+/// Where a mapping or one of its settings is unknown, or a query is missing or malformed.
+pub fn mapping_rules(config: &Config) -> Result<MappingRules, CatalogError> {
+    let has_mapping = config.staging.is_some() || config.tables.values().any(|table| table.sql.is_some());
+    if !has_mapping && config.staging_settings.is_empty() {
+        return Ok(MappingRules::default());
+    }
+    let queries = Queries::new(config.queries.clone());
+    mappings_of(config, &queries)?.rules(&queries)
+}
+
+/// The mappings that a configuration switches on, without a snapshot.
+fn mappings_of(config: &Config, queries: &Queries) -> Result<Mappings, CatalogError> {
     let session = new_session(&EngineOptions {
         threads: config.threads,
         memory_limit: config.memory_limit,
         temp_dir: config.temp_folder(),
         cluster: None,
     })?;
-    let queries = Queries::new(config.queries.clone());
-    let mappings = Mappings::configured(config, &queries, &session)?;
-    table_folders(config, &root, &mappings)?;
-    Ok(())
+    Mappings::configured(config, queries, &session)
 }
 
 #[cfg(feature = "cluster")]

@@ -67,7 +67,7 @@ impl Catalog {
             }
         }
         // Views over tables that are not there.
-        let consents = self.requires_consent.then_some(DISTINCT_CONSENTS);
+        let consents = self.requires_consent().then_some(DISTINCT_CONSENTS);
         for view in std::iter::once(DISTINCT_DELIVERIES).chain(consents) {
             let rows = match tenants {
                 None => table_of(self, view).await?,

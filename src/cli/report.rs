@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use datafusion::execution::SendableRecordBatchStream;
-use pragati::catalog::Catalog;
+use pragati::catalog::{Catalog, mapping_rules};
 use pragati::config::Config;
 use pragati::exports::Location;
 use pragati::formats::Output;
@@ -23,7 +23,8 @@ Examples:
   pragati report --exports s3://bucket/exports --date 2026-11-22 --batch 0130320389509939204 | column -ts,
 
 With --reports, the report is read from what `pragati nightly --out` wrote, in milliseconds; the bytes are the same.
---timezone, --same-tenant and report.unknown_users must then be those of the nightly run.";
+--timezone, --same-tenant, report.unknown_users, the settings of the mapping ([staging_settings]) and its rules of
+consent must then be those of the nightly run.";
 
 /// Write one batch's Course Progress Report.
 #[derive(Debug, Args)]
@@ -108,7 +109,7 @@ async fn published_rows(
     batch: &BatchId,
 ) -> anyhow::Result<(SendableRecordBatchStream, SnapshotDate)> {
     let published = Published::open(Location::parse(reports)?, config.date).await?;
-    published.check_settings(config)?;
+    published.check_settings(config, &mapping_rules(config)?)?;
     let rows = published.report_of_batch(batch).await?;
     Ok((rows, published.manifest().snapshot_date))
 }

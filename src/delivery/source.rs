@@ -226,7 +226,7 @@ async fn newest_output(reports: &str) -> Result<Option<Arc<Published>>, SourceEr
 
 /// Whether reports may be read from an output: it was made from this snapshot in the configured way.
 fn is_usable(published: &Published, catalog: &Catalog, config: &Config) -> bool {
-    if let Err(error) = published.check_settings(config) {
+    if let Err(error) = published.check_settings(config, &catalog.mapping_rules) {
         tracing::warn!("reports are made from the exports: {error}");
         return false;
     }

@@ -29,6 +29,9 @@ pub struct Manifest {
     /// What the mapping of raw tables found and was told, where tables are mapped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mapping: Option<MappingUsed>,
+    /// A digest of the rules of consent that the reports follow, where consent was required.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent_rules: Option<String>,
     /// What lies in the exports and was not read, or is missing although other days have it.
     #[serde(default)]
     pub notes: Vec<String>,

@@ -172,6 +172,7 @@ impl Run<'_> {
             files,
             inputs: inputs(catalog),
             mapping: catalog.mapping.clone(),
+            consent_rules: catalog.mapping_rules.consent.clone(),
             notes: catalog.notes.iter().map(ToString::to_string).collect(),
             versions: Versions {
                 pragati: env!("CARGO_PKG_VERSION").to_owned(),

@@ -23,7 +23,7 @@ pub struct ConsentCounts {
 /// # Errors
 /// Where the query fails, or a site's own lacks a column.
 pub async fn count_consents(catalog: &Catalog, batch: Option<&BatchId>) -> Result<Option<ConsentCounts>, ReportError> {
-    if !catalog.requires_consent {
+    if !catalog.requires_consent() {
         return Ok(None);
     }
     let batch = ScalarValue::Utf8(batch.map(|batch| batch.as_str().to_owned()));

@@ -56,7 +56,7 @@ const BATCHES_AHEAD: usize = 2;
 /// Whether the reports of a catalog can be assembled: it must use the built-in queries. What consent lets reports show
 /// depends on user and batch together, so the queries decide it.
 pub fn can_assemble(catalog: &Catalog) -> bool {
-    !catalog.requires_consent && catalog.are_built_in(&ASSEMBLED)
+    !catalog.requires_consent() && catalog.are_built_in(&ASSEMBLED)
 }
 
 /// The rows of one batch, ordered by User ID.

@@ -7,6 +7,7 @@ mod check;
 mod cli_tools;
 #[cfg(feature = "cluster")]
 mod cluster;
+mod consent_rules;
 mod dashboards;
 mod delivery;
 mod delivery_api;

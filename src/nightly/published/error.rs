@@ -46,6 +46,14 @@ pub enum PublishedError {
         asked: String,
     },
     #[error(
+        "the reports in {reports} were made with consent_rules = {made}, not {asked}: the setting or the queries of consent are others now; run `pragati nightly` again, or use --exports"
+    )]
+    OtherConsentRules {
+        reports: String,
+        made: String,
+        asked: String,
+    },
+    #[error(
         "{file} has {found} bytes and its manifest says {expected}; the file was damaged or replaced: run `pragati nightly` again"
     )]
     WrongSize { file: String, expected: u64, found: u64 },
@@ -81,7 +89,9 @@ impl PublishedError {
     pub fn is_usage(&self) -> bool {
         matches!(
             self,
-            Self::Location(LocationError::Malformed { .. }) | Self::OtherSetting { .. }
+            Self::Location(LocationError::Malformed { .. })
+                | Self::OtherSetting { .. }
+                | Self::OtherConsentRules { .. }
         )
     }
 

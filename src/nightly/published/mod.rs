@@ -28,6 +28,7 @@ pub use ratio_file::RatioFilter;
 use super::layout;
 use super::manifest::{Content, FileEntry, Manifest};
 use super::ratio_table::RatioTable;
+use crate::catalog::MappingRules;
 use crate::config::{Config, DateChoice, UnknownUsers};
 use crate::exports::Location;
 use crate::ids::{BatchId, SnapshotDate};
@@ -38,6 +39,8 @@ use ratio_file::RatioFile;
 
 /// Chunks of a report that are decoded at the same time.
 const CONCURRENT_CHUNKS: usize = 4;
+/// So many digits of a digest tell people which rules are meant.
+const DIGITS_OF_RULES: usize = 12;
 
 /// One day's output.
 #[derive(Debug)]
@@ -120,9 +123,12 @@ impl Published {
         self.manifest.files.get(place as usize)
     }
 
-    /// Checks that the settings that the mart's rows depend on are still the configured ones. Settings of the files
-    /// (byte-order mark, line ends, formula safety, date format) may differ.
-    pub fn check_settings(&self, config: &Config) -> Result<(), PublishedError> {
+    /// Checks that the settings that the mart's rows depend on are still the configured ones, and `rules` those of the
+    /// mapping. Settings of the files (byte-order mark, line ends, formula safety, date format) may differ.
+    ///
+    /// # Errors
+    /// Names what differs.
+    pub fn check_settings(&self, config: &Config, rules: &MappingRules) -> Result<(), PublishedError> {
         let (made, asked) = (&self.manifest.report, &config.report);
         let zone = config.timezone.name();
         if self.manifest.timezone != zone {
@@ -139,8 +145,13 @@ impl Published {
             let (made, asked) = (word(made.unknown_users), word(asked.unknown_users));
             return Err(self.other_setting("report.unknown_users", made, asked));
         }
+        self.check_mapping(rules)
+    }
+
+    /// Checks that the settings of the mapping, also those that nobody chose, and the rules of consent are the same.
+    fn check_mapping(&self, rules: &MappingRules) -> Result<(), PublishedError> {
         let made = self.manifest.mapping.as_ref().map(|mapping| &mapping.settings);
-        for (name, asked) in &config.staging_settings {
+        for (name, asked) in &rules.settings {
             // Of an output that does not say it, personal values might be shown that are not to be.
             let made = made
                 .and_then(|made| made.get(name))
@@ -150,7 +161,14 @@ impl Published {
                 return Err(self.other_setting("staging_settings", setting(made), setting(asked)));
             }
         }
-        Ok(())
+        if self.manifest.consent_rules == rules.consent {
+            return Ok(());
+        }
+        Err(PublishedError::OtherConsentRules {
+            reports: self.place(),
+            made: name_of_rules(self.manifest.consent_rules.as_deref()),
+            asked: name_of_rules(rules.consent.as_deref()),
+        })
     }
 
     /// The rows of one batch, ordered by User ID, as [`crate::report::write_report`] takes them.
@@ -280,6 +298,12 @@ impl Published {
             asked: asked.to_string(),
         }
     }
+}
+
+/// Rules of consent as messages name them: the first digits of their digest.
+fn name_of_rules(rules: Option<&str>) -> String {
+    let named = rules.map(|rules| rules.get(..DIGITS_OF_RULES).unwrap_or(rules));
+    named.unwrap_or("none").to_owned()
 }
 
 /// The batch id of the CSV file at a position of the manifest.

@@ -1,0 +1,151 @@
+//! Rules of consent that change: what was made under others is not shown, whoever made it. The site is one whose
+//! mapping `mine` has a query that decides, and nothing else.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+use reqwest::StatusCode;
+
+use crate::running_service::{BATCHES, RunningService, Setup};
+use crate::support::{TestExports, complaint_of, pragati};
+
+const MAKER: &str = "dev:maker";
+/// Whose name is shown where the rules allow it.
+const NAME: &str = "Asha Kumar";
+
+fn exports() -> TestExports {
+    TestExports::small()
+        .table("batches", BATCHES)
+        .table("agreements", "select 'u1' as learner, 'b1' as batch")
+}
+
+fn queries_of(exports: &TestExports) -> PathBuf {
+    exports.path().join("queries")
+}
+
+fn write_in_mapping(exports: &TestExports, file: &str, text: &str) {
+    let mine = queries_of(exports).join("staging/mine");
+    fs::create_dir_all(&mine).expect("a folder");
+    fs::write(mine.join(file), text).expect("a file");
+}
+
+/// Writes the query that decides: all who agreed are shown, or nobody.
+fn decide(exports: &TestExports, shows_personal: bool) {
+    let query = format!(
+        "-- Whose details are shown.\n--\n-- One row: one agreement.\n\
+        select batch as batch_id, learner as user_id, true as is_listed, {shows_personal} as shows_personal\n\
+        from agreements"
+    );
+    write_in_mapping(exports, "report_consents.sql", &query);
+}
+
+/// A configuration with the mapping, and with further lines.
+fn config(exports: &TestExports, further: &str) -> String {
+    let queries = queries_of(exports);
+    exports.config(&format!(
+        "queries = '{}'\nstaging = 'mine'\n{further}",
+        queries.display()
+    ))
+}
+
+/// `pragati report` from a night's output.
+fn report_of(out: &Path, config: Option<&str>) -> Command {
+    let mut report = pragati();
+    report.args(["report", "--batch", "b1", "--reports"]).arg(out);
+    if let Some(config) = config {
+        report.args(["--config", config]);
+    }
+    report
+}
+
+fn csv_of(report: &mut Command) -> String {
+    let output = report.output().expect("a run");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// The service of the site, with the mapping where `is_mapped`.
+fn service_of(exports: TestExports, is_mapped: bool) -> Setup {
+    let queries = queries_of(&exports);
+    let mut setup = Setup::over(exports);
+    if is_mapped {
+        setup.config.queries = Some(queries);
+        setup.config.staging = Some("mine".to_owned());
+    }
+    setup
+}
+
+/// Asks for a report and makes it; the path of its request.
+fn made_report(service: &RunningService) -> String {
+    let asked = service.ask(MAKER, "b1", "download").json();
+    service.work();
+    format!("/api/v1/reports/{}", asked["id"].as_str().expect("a request"))
+}
+
+fn file_of(service: &RunningService, request: &str) -> String {
+    let file = service.get(MAKER, &format!("{request}/file"));
+    assert_eq!(file.status, StatusCode::OK, "{file:?}");
+    String::from_utf8(file.body).expect("UTF-8")
+}
+
+#[test]
+fn an_output_that_was_made_without_rules_is_not_shown_under_them() {
+    let exports = exports();
+    decide(&exports, false);
+    let on = config(&exports, "");
+    let (out, _day) = exports.nightly(&[]);
+    assert!(csv_of(&mut report_of(out.path(), None)).contains(NAME));
+    let refused = complaint_of(&mut report_of(out.path(), Some(&on)), 2);
+    assert!(
+        refused.contains("were made with consent_rules = none, not "),
+        "{refused}"
+    );
+    assert!(refused.contains("run `pragati nightly` again"), "{refused}");
+
+    let (out, _day) = exports.nightly(&["--config", &on]);
+    let report = csv_of(&mut report_of(out.path(), Some(&on)));
+    assert!(report.contains("u1") && !report.contains(NAME), "{report}");
+    let refused = complaint_of(&mut report_of(out.path(), None), 2);
+    assert!(
+        refused.contains("were made with consent_rules = ") && refused.contains(", not none"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_setting_that_nobody_wrote_counts_with_its_default() {
+    let exports = exports();
+    decide(&exports, true);
+    write_in_mapping(
+        &exports,
+        "mapping.toml",
+        "[settings.consent]\nvalues = ['required', 'off']\n",
+    );
+    let off = config(&exports, "[staging_settings]\nconsent = 'off'\n");
+    let (out, _day) = exports.nightly(&["--config", &off]);
+    assert!(csv_of(&mut report_of(out.path(), Some(&off))).contains(NAME));
+    let default = config(&exports, "");
+    let refused = complaint_of(&mut report_of(out.path(), Some(&default)), 2);
+    let words = "were made with staging_settings = consent = off, not consent = required";
+    assert!(refused.contains(words), "{refused}");
+}
+
+#[test]
+fn an_output_of_other_queries_is_not_shown() {
+    let exports = exports();
+    decide(&exports, true);
+    let config = config(&exports, "");
+    let (out, _day) = exports.nightly(&["--config", &config]);
+    assert!(csv_of(&mut report_of(out.path(), Some(&config))).contains(NAME));
+
+    decide(&exports, false);
+    let refused = complaint_of(&mut report_of(out.path(), Some(&config)), 2);
+    assert!(refused.contains("were made with consent_rules = "), "{refused}");
+    let mut setup = service_of(exports, true);
+    setup.config.serve.reports = Some(out.path().display().to_string());
+    let service = setup.start();
+    let request = made_report(&service);
+    let report = file_of(&service, &request);
+    assert!(report.contains("u1") && !report.contains(NAME), "{report}");
+}
