@@ -188,6 +188,7 @@ impl ReportFiles {
             path,
             bytes: written.bytes,
             sha256: written.sha256,
+            consent_rules: current.consent_rules().map(str::to_owned),
         })
     }
 

@@ -225,6 +225,15 @@ pub struct ReportFile {
     pub bytes: u64,
     /// Hexadecimal.
     pub sha256: String,
+    /// Names the rules of consent that it follows; none where consent was not required.
+    pub consent_rules: Option<String>,
+}
+
+impl ReportFile {
+    /// Whether it was made under these rules of consent. What was made under others may show what is not to be shown.
+    pub fn follows(&self, consent_rules: Option<&str>) -> bool {
+        self.consent_rules.as_deref() == consent_rules
+    }
 }
 
 /// A request to be accepted.

@@ -170,6 +170,11 @@ impl Current {
         &self.source.fingerprint
     }
 
+    /// Names the rules of consent that reports follow; none where consent is not required.
+    pub fn consent_rules(&self) -> Option<&str> {
+        self.catalog().mapping_rules.consent.as_deref()
+    }
+
     /// The tables and views of the snapshot.
     pub fn catalog(&self) -> &Catalog {
         &self.source.catalog

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 
 use crate::running_service::{BATCHES, RunningService, Setup};
 use crate::support::{TestExports, complaint_of, pragati};
@@ -89,6 +89,24 @@ fn file_of(service: &RunningService, request: &str) -> String {
     String::from_utf8(file.body).expect("UTF-8")
 }
 
+/// Checks that a request's file is not given out, and that nothing offers it.
+fn assert_refused(service: &RunningService, request: &str) {
+    let file = format!("{request}/file");
+    let refused = service.get(MAKER, &file);
+    assert_eq!(refused.problem(), (410, "other-rules".to_owned()));
+    let detail = refused.json()["detail"].as_str().expect("a text").to_owned();
+    assert!(detail.contains("Ask for the report again"), "{detail}");
+    let head = service.send(service.request(Method::HEAD, &file).bearer_auth(MAKER));
+    assert_eq!(head.status, StatusCode::GONE);
+    for shown in [
+        service.get(MAKER, request).json(),
+        service.get(MAKER, "/api/v1/reports").json()["items"][0].clone(),
+    ] {
+        assert_eq!(shown["status"], "ready");
+        assert!(shown["file"].is_null(), "{shown}");
+    }
+}
+
 #[test]
 fn an_output_that_was_made_without_rules_is_not_shown_under_them() {
     let exports = exports();
@@ -148,4 +166,37 @@ fn an_output_of_other_queries_is_not_shown() {
     let request = made_report(&service);
     let report = file_of(&service, &request);
     assert!(report.contains("u1") && !report.contains(NAME), "{report}");
+}
+
+#[test]
+fn a_file_that_was_made_before_consent_was_required_is_not_given_out() {
+    let exports = exports();
+    decide(&exports, false);
+    let service = service_of(exports, false).start();
+    let request = made_report(&service);
+    assert!(file_of(&service, &request).contains(NAME));
+    let (exports, data) = service.stopped();
+
+    let mut setup = service_of(exports, true);
+    setup.data = Some(data);
+    let service = setup.start();
+    assert_refused(&service, &request);
+    let again = made_report(&service);
+    assert_ne!(again, request);
+    let report = file_of(&service, &again);
+    assert!(report.contains("u1") && !report.contains(NAME), "{report}");
+}
+
+#[test]
+fn a_service_follows_rules_that_change_while_it_runs() {
+    let exports = exports();
+    decide(&exports, true);
+    let service = service_of(exports, true).start();
+    let request = made_report(&service);
+    assert!(file_of(&service, &request).contains(NAME));
+    decide(&service.exports, false);
+    service.runtime.block_on(service.parts.source.refresh());
+    assert_refused(&service, &request);
+    let again = made_report(&service);
+    assert!(!file_of(&service, &again).contains(NAME));
 }

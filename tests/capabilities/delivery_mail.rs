@@ -103,6 +103,7 @@ impl Delivery {
                 path: "unused".to_owned(),
                 bytes: content.len() as u64,
                 sha256: String::new(),
+                consent_rules: None,
             },
             copy,
             batch,

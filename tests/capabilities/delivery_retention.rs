@@ -32,6 +32,7 @@ async fn answered(store: &Store, files: &Path, user: &str, path: &str) {
         path: path.to_owned(),
         bytes: 6,
         sha256: "ab".repeat(32),
+        consent_rules: None,
     };
     assert_eq!(store.file_made(&lease.token, &file).await.expect("stored"), Held::Yes);
     assert_eq!(

@@ -83,6 +83,7 @@ fn report_file(path: &str) -> ReportFile {
         path: path.to_owned(),
         bytes: 5_000_000_000,
         sha256: "ab".repeat(32),
+        consent_rules: Some("cd".repeat(32)),
     }
 }
 

@@ -39,6 +39,8 @@ pub struct Setup {
     pub login: Option<IdentityConfig>,
     pub can_mail: bool,
     pub limits: Limits,
+    /// The store and the files of a service that ran before.
+    pub data: Option<TempDir>,
 }
 
 impl Setup {
@@ -66,6 +68,7 @@ impl Setup {
             login: None,
             can_mail: true,
             limits: Limits::default(),
+            data: None,
         }
     }
 
@@ -74,13 +77,14 @@ impl Setup {
     }
 
     /// The error where the service does not start.
-    pub fn try_start(self) -> Result<RunningService, (ServerError, TestExports)> {
+    pub fn try_start(mut self) -> Result<RunningService, (ServerError, TestExports)> {
         let runtime = Runtime::new().expect("a runtime");
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = self.data.take();
+        let folder = folder.unwrap_or_else(|| tempfile::tempdir().expect("a folder"));
         let started = runtime.block_on(async {
             let store = Database::chosen(None, folder.path());
             let files = folder.path().join("files");
-            std::fs::create_dir(&files).expect("a folder");
+            std::fs::create_dir_all(&files).expect("a folder");
             let files = Location::parse(files.to_str().expect("UTF-8")).expect("a location");
             let identity = match &self.login {
                 Some(settings) => Identity::by_tokens(settings).await?,
@@ -217,6 +221,14 @@ impl RunningService {
     /// Tells the service to stop, and returns at once.
     pub fn begin_stop(&mut self) {
         self.stop.take();
+    }
+
+    /// Ends the service in order; the exports, and its store and files.
+    pub fn stopped(mut self) -> (TestExports, TempDir) {
+        self.begin_stop();
+        self.wait_for_end();
+        self.runtime.block_on(self.parts.store.close());
+        (self.exports, self.folder)
     }
 
     /// Waits until the service has ended.

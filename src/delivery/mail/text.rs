@@ -323,6 +323,7 @@ mod tests {
             path: "x".to_owned(),
             bytes: 31_000_000,
             sha256: String::new(),
+            consent_rules: None,
         }
     }
 

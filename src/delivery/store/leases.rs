@@ -98,7 +98,7 @@ impl Store {
     async fn try_note_file(&self, token: &LeaseToken, file: &ReportFile) -> Result<Held, sqlx::Error> {
         let mut transaction = self.begin().await?;
         let statement = "update requests set snapshot_date = $3, file_path = $4, file_name = $5, file_rows = $6,
-                file_unknown_users = $7, file_bytes = $8, file_sha256 = $9
+                file_unknown_users = $7, file_bytes = $8, file_sha256 = $9, file_consent_rules = $10
             where id = $1 and lease_token = $2 and status = 'running'";
         let stored = of_lease(statement, token)
             .bind(file.snapshot_date.to_string())
@@ -108,6 +108,7 @@ impl Store {
             .bind(rows::stored_count(file.unknown_users)?)
             .bind(rows::stored_count(file.bytes)?)
             .bind(&file.sha256)
+            .bind(file.consent_rules.as_deref())
             .execute(&mut *transaction)
             .await?;
         if stored.rows_affected() == 0 {

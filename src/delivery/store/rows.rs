@@ -18,7 +18,8 @@ macro_rules! request_columns {
     () => {
         "id, user_id, email, roles, batch_id, course_id, tenant_id, format, deliver, status, failure_cause, failure_words, \
          notice, requested_at, deadline, finished_at, snapshot_date, file_path, file_name, file_rows, file_unknown_users, \
-         file_bytes, file_sha256, attempts, handover_started_at, bounced_at, bounce_code, bounce_words"
+         file_bytes, file_sha256, file_consent_rules, attempts, handover_started_at, bounced_at, bounce_code, \
+         bounce_words"
     };
 }
 pub(super) use request_columns;
@@ -61,6 +62,7 @@ pub fn request(row: &AnyRow) -> Result<Request, Error> {
             path,
             bytes: count(row, "file_bytes")?,
             sha256: row.try_get("file_sha256")?,
+            consent_rules: row.try_get("file_consent_rules")?,
         }),
         None => None,
     };

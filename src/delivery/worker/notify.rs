@@ -28,7 +28,7 @@ pub async fn notify(shop: &Workshop, lease: &Lease) -> Result<Held, StoreError> 
     let is_open = batch.is_some_and(|batch| batch.is_open_to(&request.person));
     let link = request
         .offered_file()
-        .filter(|_| is_open)
+        .filter(|file| is_open && file.follows(current.consent_rules()))
         .and_then(|_| shop.links.to_file(request));
     let context = MailContext {
         batch,

@@ -25,8 +25,9 @@ use crate::delivery::request::{ReportFile, Request};
 
 /// Fetch a report
 ///
-/// Whether you may have it is checked again, against the latest snapshot and this login. One range of bytes can be asked
-/// for, so that a broken download goes on where it ended.
+/// Whether you may have it is checked again, against the latest snapshot and this login. A file that was made under other
+/// rules of consent than hold now is not given out; ask for the report again. One range of bytes can be asked for, so that a
+/// broken download goes on where it ended.
 #[utoipa::path(
     get,
     path = "/api/v1/reports/{id}/file",
@@ -123,7 +124,7 @@ fn allowed_file<'a>(state: &AppState, person: &Person, request: &'a Request) -> 
             "The latest snapshot does not name you among those who may have this batch's report any more.",
         ));
     }
-    match file_of(request, &state.links, Utc::now()) {
+    match file_of(request, &state.links, current.consent_rules(), Utc::now()) {
         FileState::There { file, .. } => Ok(file),
         FileState::NotYet => Err(Problem::new(
             ProblemKind::NotReady,
@@ -134,6 +135,10 @@ fn allowed_file<'a>(state: &AppState, person: &Person, request: &'a Request) -> 
             "No report came of this request; it tells why. Ask again.",
         )),
         FileState::Gone => Err(gone()),
+        FileState::OtherRules => Err(Problem::new(
+            ProblemKind::OtherRules,
+            "The report was made under other rules of consent than hold now. Ask for the report again.",
+        )),
     }
 }
 

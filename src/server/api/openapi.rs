@@ -88,7 +88,7 @@ problem_sets! {
         403 "You may not have this batch's report any more"
         404 "You made no request of that id, or it is not kept any more"
         409 "The report is not ready yet, or the request failed"
-        410 "The file is not kept any more"
+        410 "The file is not kept any more, or was made under other rules of consent than hold now"
         416 "The file has no such bytes"
         500 "An error of the service"
         503 "Something that the service needs does not answer"

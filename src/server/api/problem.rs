@@ -57,6 +57,7 @@ kinds! {
     NotReady = "not-ready", CONFLICT, "The report is not ready yet";
     NoFile = "no-file", CONFLICT, "The request failed and has no file";
     Gone = "gone", GONE, "The file is not kept any more";
+    OtherRules = "other-rules", GONE, "The file was made under other rules of consent";
     TooLarge = "too-large", PAYLOAD_TOO_LARGE, "The request is too large";
     NotJson = "not-json", UNSUPPORTED_MEDIA_TYPE, "The request is not JSON";
     NotInFile = "not-in-file", RANGE_NOT_SATISFIABLE, "The file has no such bytes";

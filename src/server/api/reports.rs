@@ -168,13 +168,9 @@ pub async fn list(
     let mut found = found.map_err(|error| Problem::unavailable("requests cannot be listed", &error))?;
     let has_more = found.len() > limit as usize;
     found.truncate(limit as usize);
-    let now = Utc::now();
     Ok(Json(ReportPage {
         next: found.last().filter(|_| has_more).map(|request| request.id),
-        items: found
-            .iter()
-            .map(|request| ReportRequest::of(request, &state.links, now))
-            .collect(),
+        items: found.iter().map(|request| view_of(&state, request)).collect(),
     }))
 }
 
@@ -196,7 +192,13 @@ pub async fn show(
     IdInPath(id): IdInPath,
 ) -> Result<Json<ReportRequest>, Problem> {
     let request = own_request(&state, &person, id).await?;
-    Ok(Json(ReportRequest::of(&request, &state.links, Utc::now())))
+    Ok(Json(view_of(&state, &request)))
+}
+
+/// A request as its requester sees it now.
+fn view_of(state: &AppState, request: &Request) -> ReportRequest {
+    let current = state.parts.source.current();
+    ReportRequest::of(request, &state.links, current.consent_rules(), Utc::now())
 }
 
 /// The caller's request of that id.
@@ -226,8 +228,7 @@ fn note_click(state: &AppState) {
 }
 
 fn accepted_answer(state: &AppState, request: &Request) -> Response {
-    let view = ReportRequest::of(request, &state.links, Utc::now());
-    let mut response = (StatusCode::ACCEPTED, Json(view)).into_response();
+    let mut response = (StatusCode::ACCEPTED, Json(view_of(state, request))).into_response();
     if let Ok(path) = HeaderValue::try_from(request_path(request.id)) {
         response.headers_mut().insert(LOCATION, path);
     }

@@ -129,9 +129,9 @@ pub struct BatchPage {
 }
 
 impl ReportRequest {
-    /// The requester's view of a request at the time `now`.
-    pub fn of(request: &Request, links: &Links, now: DateTime<Utc>) -> Self {
-        let file = match file_of(request, links, now) {
+    /// The requester's view of a request at the time `now`, under these rules of consent.
+    pub fn of(request: &Request, links: &Links, consent_rules: Option<&str>, now: DateTime<Utc>) -> Self {
+        let file = match file_of(request, links, consent_rules, now) {
             FileState::There { file, ends_at } => Some(FileView {
                 name: file.name.clone(),
                 bytes: file.bytes,
@@ -142,7 +142,7 @@ impl ReportRequest {
                     .to_file(request)
                     .map_or_else(|| file_path(request.id), |link| link.url),
             }),
-            FileState::NotYet | FileState::Never | FileState::Gone => None,
+            FileState::NotYet | FileState::Never | FileState::Gone | FileState::OtherRules => None,
         };
         Self {
             id: request.id,
@@ -190,10 +190,18 @@ pub enum FileState<'a> {
     Never,
     /// The file is not kept any more.
     Gone,
+    /// The file was made under other rules of consent.
+    OtherRules,
 }
 
-/// Whether a request's file can be downloaded at the time `now`. This includes a report whose mail failed.
-pub fn file_of<'a>(request: &'a Request, links: &Links, now: DateTime<Utc>) -> FileState<'a> {
+/// Whether a request's file can be downloaded at the time `now`, under these rules of consent. This includes a report
+/// whose mail failed.
+pub fn file_of<'a>(
+    request: &'a Request,
+    links: &Links,
+    consent_rules: Option<&str>,
+    now: DateTime<Utc>,
+) -> FileState<'a> {
     if !request.status.is_final() {
         return FileState::NotYet;
     }
@@ -203,6 +211,9 @@ pub fn file_of<'a>(request: &'a Request, links: &Links, now: DateTime<Utc>) -> F
     let ends_at = links.end_of(request);
     if ends_at <= now {
         return FileState::Gone;
+    }
+    if !file.follows(consent_rules) {
+        return FileState::OtherRules;
     }
     FileState::There { file, ends_at }
 }
@@ -259,6 +270,7 @@ mod tests {
                 path: "a.csv".to_owned(),
                 bytes: 1,
                 sha256: "00".to_owned(),
+                consent_rules: Some("rules".to_owned()),
             }),
         }
     }
@@ -266,18 +278,25 @@ mod tests {
     #[test]
     fn a_file_can_be_fetched_when_it_is_there_and_meant_for_its_requester() {
         let links = Links::new(&ServeConfig::default()).expect("links");
-        let state = |request: &Request, days: i64| {
+        let state_under = |rules: Option<&str>, request: &Request, days: i64| {
             let now = request.requested_at + chrono::Duration::days(days);
-            match file_of(request, &links, now) {
+            match file_of(request, &links, rules, now) {
                 FileState::There { .. } => "there",
                 FileState::NotYet => "not yet",
                 FileState::Never => "never",
                 FileState::Gone => "gone",
+                FileState::OtherRules => "other rules",
             }
         };
+        let state = |request: &Request, days| state_under(Some("rules"), request, days);
         let failed = |cause| request(Status::Failed, Some(cause), true);
         assert_eq!(state(&request(Status::Ready, None, true), 29), "there");
         assert_eq!(state(&request(Status::Sent, None, true), 30), "gone");
+        let ready = request(Status::Ready, None, true);
+        for rules in [None, Some("others")] {
+            assert_eq!(state_under(rules, &ready, 29), "other rules");
+            assert_eq!(state_under(rules, &ready, 30), "gone");
+        }
         assert_eq!(state(&request(Status::Running, None, true), 0), "not yet");
         assert_eq!(state(&failed(FailureCause::MailRefused), 0), "there");
         assert_eq!(state(&failed(FailureCause::NotAllowed), 0), "never");
