@@ -17,6 +17,8 @@ pub struct PostgresConfig {
     pub listen: Option<SocketAddr>,
     /// A private file of the users who log in with a password, and of what they may see.
     pub users: Option<PathBuf>,
+    /// Whether those who log in with a token see personal columns; none means where consent is not required.
+    pub token_personal: Option<bool>,
     /// PEM files of the TLS certificate chain and its key; none means those of `[serve]`.
     pub tls_certificate: Option<PathBuf>,
     /// The key of that certificate.
@@ -45,6 +47,7 @@ impl Default for PostgresConfig {
         Self {
             listen: None,
             users: None,
+            token_personal: None,
             tls_certificate: None,
             tls_key: None,
             connections: 100,

@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use assert_cmd::Command;
 use reqwest::{Method, StatusCode};
 
+use crate::running_endpoint::EndpointSetup;
 use crate::running_service::{BATCHES, RunningService, Setup};
 use crate::support::{TestExports, complaint_of, pragati};
+use crate::token_issuer::TokenIssuer;
 
 const MAKER: &str = "dev:maker";
 /// Whose name is shown where the rules allow it.
@@ -199,4 +201,41 @@ fn a_service_follows_rules_that_change_while_it_runs() {
     assert_refused(&service, &request);
     let again = made_report(&service);
     assert!(!file_of(&service, &again).contains(NAME));
+}
+
+#[test]
+fn login_tokens_show_personal_columns_as_the_site_says() {
+    for (is_mapped, token_personal, is_shown) in [
+        (false, None, true),
+        (false, Some(false), false),
+        (true, None, false),
+        (true, Some(true), true),
+    ] {
+        let exports = exports();
+        decide(&exports, false);
+        let queries = queries_of(&exports);
+        let issuer = TokenIssuer::new();
+        let mut setup = EndpointSetup::over(exports).user("asha", "all_tenants = true\npersonal = true");
+        setup.identity = Some(issuer.settings());
+        setup.config.postgres.token_personal = token_personal;
+        if is_mapped {
+            setup.config.queries = Some(queries);
+            setup.config.staging = Some("mine".to_owned());
+        }
+        let endpoint = setup.start();
+        let expected = if is_shown { "as***@example.org" } else { "***" };
+        for roles in [["pragati-admin"], ["pragati-tenant-admin:t1"]] {
+            let token = issuer.token("person-1", &roles);
+            let options = endpoint.options("anybody").password(&token);
+            let mut connection = endpoint.connect_with(&options).expect("a connection");
+            for view in ["users", "distinct_users", "users_history"] {
+                let question = format!("select email from {view} where user_id = 'u1'");
+                let rows = endpoint.ask_on(&mut connection, &question).expect("rows");
+                assert_eq!(rows, [[expected]], "{view} {roles:?} {is_mapped} {token_personal:?}");
+            }
+        }
+        // What accounts see is said in their file.
+        let question = "select email from users where user_id = 'u1'";
+        assert_eq!(endpoint.value("asha", question), "as***@example.org");
+    }
 }

@@ -86,6 +86,7 @@ impl PostgresServer {
         let endpoint = Endpoint {
             identity: (!believes_everybody).then_some(parts.identity),
             believes_everybody,
+            token_personal: settings.token_personal,
             tls_is_required: tls.is_some(),
             seed: rand::random(),
             clients: Arc::new(Clients::default()),

@@ -276,7 +276,7 @@ impl LoggingIn {
                 let user = info.metadata().get(METADATA_USER).cloned().unwrap_or_default();
                 let token = message.into_password()?.password;
                 let person = self.person(&token).await.ok_or_else(|| wrong_password(&user))?;
-                let visibility = visibility_of(&person).ok_or_else(|| {
+                let visibility = visibility_of(&person, self.shows_personal_to_tokens()).ok_or_else(|| {
                     fatal(
                         "28000",
                         "this token's roles allow no tenant; ask for one of a tenant's admin",
@@ -287,6 +287,15 @@ impl LoggingIn {
             }
             _ => Ok(nobody()),
         }
+    }
+
+    /// Whether those who log in with a token see personal columns. `users` has those of people who do not consent too,
+    /// so where consent is required, the site has to say so.
+    fn shows_personal_to_tokens(&self) -> bool {
+        let endpoint = &self.endpoint;
+        endpoint
+            .token_personal
+            .unwrap_or_else(|| !endpoint.snapshots.requires_consent())
     }
 
     /// Asks for nothing.
@@ -315,18 +324,15 @@ impl LoggingIn {
     }
 }
 
-/// What the admins of tenants see: reports of these tenants, with the personal columns that the reports have.
-fn visibility_of(person: &Person) -> Option<Visibility> {
+/// What the admins of tenants see: the rows of these tenants, with personal columns where `personal` says so.
+fn visibility_of(person: &Person, personal: bool) -> Option<Visibility> {
     let roles = &person.roles;
     let tenants = match (roles.platform_admin, roles.tenant_admin_of.is_empty()) {
         (true, _) => None,
         (false, false) => Some(roles.tenant_admin_of.clone()),
         (false, true) => return None,
     };
-    Some(Visibility {
-        tenants,
-        personal: true,
-    })
+    Some(Visibility { tenants, personal })
 }
 
 fn full() -> PgWireError {

@@ -102,6 +102,8 @@ struct Endpoint {
     identity: Option<Arc<Identity>>,
     /// Everybody is believed, on a developer's own machine.
     believes_everybody: bool,
+    /// Whether those who log in with a token see personal columns, where the site says so.
+    token_personal: Option<bool>,
     tls_is_required: bool,
     /// For secrets of users who do not exist.
     seed: [u8; 32],

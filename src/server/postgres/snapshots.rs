@@ -48,6 +48,11 @@ impl Snapshots {
         seen.map_err(|error| QueryError::Snapshot(error.to_string()))
     }
 
+    /// Whether reports show personal details of those alone who consent.
+    pub fn requires_consent(&self) -> bool {
+        self.source.current().catalog().requires_consent()
+    }
+
     /// Whether all that accounts may see can be shown.
     pub async fn check(&self, accounts: &Accounts) -> Result<(), CatalogError> {
         for visibility in accounts.visibilities() {
