@@ -8,6 +8,7 @@ mod dev;
 mod explain;
 mod fetch;
 mod jwk;
+mod key_numbers;
 mod key_source;
 mod keys;
 mod refusal;
