@@ -533,6 +533,11 @@ fn token_explain_shows_every_check_of_a_good_token() {
     accepted
     "#);
     assert_eq!(code, 0);
+    let (table, _, _) = explained(&issuer.settings(), &issuer.token("mentor", &["user"]));
+    assert!(
+        table.contains("no admin role (realm_access.roles lists 1 role)\n"),
+        "{table}"
+    );
     // As it is copied from a header.
     assert_eq!(explained(&issuer.settings(), &format!("Bearer {token}\n")).1, 0);
 }
