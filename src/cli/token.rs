@@ -64,6 +64,9 @@ async fn explain(arguments: ExplainArguments) -> anyhow::Result<()> {
     print(&explanation).context("the checks cannot be written")?;
     match explanation.refusal {
         None => Ok(()),
+        Some(refusal) if token.contains(char::is_whitespace) => {
+            bail!("the token is refused: {refusal}; there is white space in it: the terminal may have cut it")
+        }
         Some(refusal) => bail!("the token is refused: {refusal}"),
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::ConfigError;
+use super::{ConfigError, without_secrets};
 use crate::engine::{ClusterOptions, SchedulerAddress, TlsFiles};
 
 /// Partitions of an exchange where nothing else is said.
@@ -34,9 +34,10 @@ impl ClusterConfig {
         let Some(scheduler) = &self.scheduler else {
             return Ok(None);
         };
-        let scheduler: SchedulerAddress = scheduler
-            .parse()
-            .map_err(|error: crate::engine::AddressError| ConfigError::Invalid(format!("--cluster: {error}")))?;
+        let scheduler: SchedulerAddress = scheduler.parse().map_err(|error: crate::engine::AddressError| {
+            let text = without_secrets(scheduler);
+            ConfigError::Invalid(format!("--cluster: '{text}' {error}"))
+        })?;
         Ok(Some(ClusterOptions {
             scheduler,
             partitions: self.partitions.unwrap_or(USUAL_PARTITIONS),
@@ -66,5 +67,27 @@ impl ClusterConfig {
                     .to_owned(),
             )),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_scheduler_is_named_without_its_login() {
+        let complaint = |scheduler: &str| {
+            let config = ClusterConfig {
+                scheduler: Some(scheduler.to_owned()),
+                ..ClusterConfig::default()
+            };
+            config.options().expect_err("a mistake").to_string()
+        };
+        let message = complaint("df://asha:geheim@scheduler?token=geheim");
+        assert_eq!(
+            message,
+            "configuration: --cluster: 'df://asha:***@scheduler?***' names no scheduler; write df://HOST:PORT"
+        );
+        assert!(complaint("nowhere").contains("'nowhere'"));
     }
 }

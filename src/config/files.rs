@@ -6,16 +6,15 @@ use std::path::{Path, PathBuf};
 use super::{Config, ConfigError};
 
 impl Config {
-    /// Checks what loading alone does not: that the files and the folder of queries that settings name can be read, and
-    /// that settings that go together are given together.
+    /// Checks what loading alone does not: that the files and folders that settings name can be read, and that settings that go together are given together.
     ///
     /// # Errors
     /// Names the first setting that cannot be used.
     pub fn check_files(&self) -> Result<(), ConfigError> {
-        if let Some(folder) = &self.queries
-            && !folder.is_dir()
-        {
-            return Err(unusable("queries", folder, "there is no such folder".to_owned()));
+        for (setting, folder) in [("queries", &self.queries), ("mail.templates", &self.mail.templates)] {
+            if let Some(folder) = folder.as_ref().filter(|folder| !folder.is_dir()) {
+                return Err(unusable(setting, folder, "there is no such folder".to_owned()));
+            }
         }
         for (setting, path) in self.named_files() {
             readable(path).map_err(|reason| unusable(setting, path, reason))?;
@@ -30,7 +29,7 @@ impl Config {
     /// The settings that name a file, with what they name.
     fn named_files(&self) -> impl Iterator<Item = (&'static str, &Path)> {
         let dkim_key = self.mail.dkim.as_ref().map(|dkim| &dkim.key_file);
-        let settings: [(&'static str, Option<&PathBuf>); 13] = [
+        let settings: [(&'static str, Option<&PathBuf>); 14] = [
             ("cluster.tls_authorities", self.cluster.tls_authorities.as_ref()),
             ("cluster.tls_certificate", self.cluster.tls_certificate.as_ref()),
             ("cluster.tls_key", self.cluster.tls_key.as_ref()),
@@ -40,6 +39,7 @@ impl Config {
             ("postgres.tls_certificate", self.postgres.tls_certificate.as_ref()),
             ("postgres.tls_key", self.postgres.tls_key.as_ref()),
             ("database.url_file", self.database.url_file.as_ref()),
+            ("identity.ca_file", self.identity.ca_file.as_ref()),
             ("mail.password_file", self.mail.password_file.as_ref()),
             ("mail.ca_file", self.mail.ca_file.as_ref()),
             ("mail.zip_password_file", self.mail.zip_password_file.as_ref()),
@@ -91,6 +91,10 @@ mod tests {
         );
         let queries = complaint(|config| config.queries = Some("/no/such/queries".into()));
         assert!(queries.contains("queries names /no/such/queries"), "{queries}");
+        let templates = complaint(|config| config.mail.templates = Some("/no/such/mails".into()));
+        assert!(templates.contains("mail.templates names /no/such/mails"), "{templates}");
+        let ca_file = complaint(|config| config.identity.ca_file = Some("/no/such/ca.pem".into()));
+        assert!(ca_file.contains("identity.ca_file names /no/such/ca.pem"), "{ca_file}");
     }
 
     #[test]

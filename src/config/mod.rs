@@ -12,6 +12,7 @@ mod ratio;
 mod secret;
 mod serve;
 mod shown;
+mod url_secrets;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -31,6 +32,7 @@ pub use postgres::PostgresConfig;
 pub use ratio::RatioConfig;
 pub use secret::Secret;
 pub use serve::{DatabaseConfig, ServeConfig};
+pub use url_secrets::without_secrets;
 
 use crate::ids::SnapshotDate;
 use crate::zone::Zone;

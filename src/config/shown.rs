@@ -1,13 +1,12 @@
 //! The configuration as people may see it: all settings that are in effect, without secrets.
 
 use toml::Value;
-use url::Url;
 
-use super::secret::HIDDEN;
+use super::url_secrets::without_secrets;
 use super::{Config, ConfigError, one_line};
 
 impl Config {
-    /// All settings as a `pragati.toml`. Secrets, and passwords within URLs, are `***`.
+    /// All settings as a `pragati.toml`. Secrets, and what may be one within a URL, are `***`.
     ///
     /// # Errors
     /// Where a setting cannot be written in TOML: a size of more than 2^63 bytes.
@@ -15,33 +14,19 @@ impl Config {
         let unwritable = |error: toml::ser::Error| ConfigError::Invalid(one_line(&error.to_string()));
         let mut settings = toml::Table::try_from(self).map_err(unwritable)?;
         for (_, value) in settings.iter_mut() {
-            hide_passwords(value);
+            hide_secrets(value);
         }
         toml::to_string(&settings).map_err(unwritable)
     }
 }
 
-/// Hides the passwords of all URLs in a setting.
-fn hide_passwords(value: &mut Value) {
+/// Hides what may be a secret in the URLs of a setting.
+fn hide_secrets(value: &mut Value) {
     match value {
-        Value::String(text) => {
-            if let Some(hidden) = without_password(text) {
-                *text = hidden;
-            }
-        }
-        Value::Array(values) => values.iter_mut().for_each(hide_passwords),
-        Value::Table(values) => values.iter_mut().for_each(|(_, value)| hide_passwords(value)),
+        Value::String(text) => *text = without_secrets(text),
+        Value::Array(values) => values.iter_mut().for_each(hide_secrets),
+        Value::Table(values) => values.iter_mut().for_each(|(_, value)| hide_secrets(value)),
         _ => {}
-    }
-}
-
-/// The URL with `***` for its password; none where it has no password.
-fn without_password(text: &str) -> Option<String> {
-    let mut url = Url::parse(text).ok().filter(|url| url.password().is_some())?;
-    // What cannot be replaced must not be shown either.
-    match url.set_password(Some(HIDDEN)) {
-        Ok(()) => Some(url.into()),
-        Err(()) => Some(HIDDEN.to_owned()),
     }
 }
 
@@ -81,13 +66,21 @@ mod tests {
     }
 
     #[test]
-    fn no_password_is_shown() {
+    fn no_secret_is_shown() {
         let mut config = Config::default();
         config.database.url = Some("postgres://asha:geheim@db/pragati".to_owned().into());
         config.mail.password = Some("geheim".to_owned().into());
         config.mail.zip_password = Some("geheim".to_owned().into());
         config.mail.server = Some("smtp://asha:geheim@mail.example.org:587".to_owned());
         config.identity.jwks = Some("https://asha:geheim@sso.example.org/certs".to_owned());
+        config.exports = Some("https://account.blob.core.windows.net/exports?sv=1&sig=geheim".to_owned());
+        config.serve.public_url = Some("https://geheim@reports.example.org".to_owned());
+        config.cluster.scheduler = Some("asha:geheim@scheduler".to_owned());
+        let table = TableConfig {
+            path: Some("s3://bucket/users?X-Amz-Signature=geheim".to_owned()),
+            ..TableConfig::default()
+        };
+        config.tables.insert("users".to_owned(), table);
         let shown = config.to_toml().expect("TOML");
         assert!(!shown.contains("geheim"), "{shown}");
         assert!(

@@ -36,17 +36,16 @@ pub struct SchedulerAddress {
     pub port: u16,
 }
 
-/// A text that is not the address of a scheduler.
+/// A text that is not the address of a scheduler. It is not repeated: it may hold a login, by mistake.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("'{0}' names no scheduler; write df://HOST:PORT")]
-pub struct AddressError(String);
+#[error("names no scheduler; write df://HOST:PORT")]
+pub struct AddressError;
 
 impl FromStr for SchedulerAddress {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let malformed = || AddressError(text.to_owned());
-        let url = Url::parse(text).map_err(|_| malformed())?;
+        let url = Url::parse(text).map_err(|_| AddressError)?;
         let is_bare = matches!(url.path(), "" | "/")
             && url.query().is_none()
             && url.fragment().is_none()
@@ -57,7 +56,7 @@ impl FromStr for SchedulerAddress {
                 host: host.to_owned(),
                 port: url.port().unwrap_or(USUAL_PORT),
             }),
-            _ => Err(malformed()),
+            _ => Err(AddressError),
         }
     }
 }
@@ -89,7 +88,7 @@ mod tests {
             "df://user:word@host",
             "df://host/path",
         ] {
-            assert_eq!(parsed(wrong), Err(AddressError(wrong.to_owned())));
+            assert_eq!(parsed(wrong), Err(AddressError), "{wrong}");
         }
     }
 

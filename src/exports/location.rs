@@ -10,6 +10,7 @@ use object_store::path::Path;
 use url::Url;
 
 use super::store::open_store;
+use crate::config::without_secrets;
 
 /// A place that cannot be reached.
 #[derive(Debug, thiserror::Error)]
@@ -34,9 +35,11 @@ pub struct Location {
 impl Location {
     /// Understands a path (relative to the working folder) or a URL. A local folder must exist.
     pub fn parse(text: &str) -> Result<Self, LocationError> {
+        // Some reasons repeat the URL, which may hold a signature or a password.
+        let shown = without_secrets(text);
         let malformed = |reason: String| LocationError::Malformed {
-            text: text.to_owned(),
-            reason,
+            reason: reason.replace(text, &shown),
+            text: shown.clone(),
         };
         if !text.contains("://") {
             let folder = std::path::absolute(text).map_err(|error| malformed(error.to_string()))?;
@@ -49,7 +52,8 @@ impl Location {
                 .map_err(|()| malformed("a file:// URL needs three slashes and an absolute path".to_owned()))?;
             return Self::local(&folder);
         }
-        let (store, prefix) = open_store(&url).map_err(|error| malformed(error.to_string()))?;
+        let (store, prefix) =
+            open_store(&url).map_err(|error| malformed(error.to_string().replace(url.as_str(), &shown)))?;
         let root = store_root(&url);
         Ok(Self { store, root, prefix })
     }
@@ -147,5 +151,12 @@ mod tests {
         assert!(missing.contains("/no/such/folder"), "{missing}");
         let unknown = Location::parse("ftp://host/x").expect_err("unknown").to_string();
         assert!(unknown.contains("ftp://host/x"), "{unknown}");
+        for secret in [
+            "ftp://asha:geheim@host?sig=geheim",
+            "s3://geheim@host:99999/x?sig=geheim",
+        ] {
+            let message = Location::parse(secret).expect_err("a mistake").to_string();
+            assert!(message.contains("://") && !message.contains("geheim"), "{message}");
+        }
     }
 }

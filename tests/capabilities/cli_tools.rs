@@ -127,6 +127,36 @@ mod configuration {
     }
 
     #[test]
+    fn urls_are_shown_without_what_may_be_a_secret() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("settings.toml");
+        let settings = "exports = 'https://account.blob.core.windows.net/exports?sv=2024-11-04&sig=geheim'\n\
+                        [identity]\njwks = 'https://geheim@sso.example.org/certs?token=geheim'\n\
+                        [mail]\nserver = 'asha:geheim@mail.example.org'\n";
+        fs::write(&file, settings).expect("a file");
+        let shown = printed(&["config", "show", "--config", file.to_str().expect("UTF-8")]);
+        assert!(!shown.contains("geheim"), "{shown}");
+        for line in [
+            "exports = \"https://account.blob.core.windows.net/exports?***\"",
+            "jwks = \"https://***@sso.example.org/certs?***\"",
+            "server = \"asha:***@mail.example.org\"",
+        ] {
+            assert!(shown.lines().any(|shown| shown == line), "{line}: {shown}");
+        }
+        for settings in [
+            "exports = 'ftp://asha:geheim@host/exports?sig=geheim'",
+            "[cluster]\nscheduler = 'df://geheim@scheduler?token=geheim'",
+            "[mail]\nserver = 'asha:geheim@mail.example.org'\nfrom = 'reports@example.org'",
+        ] {
+            fs::write(&file, settings).expect("a file");
+            let mut check = pragati();
+            check.args(["config", "check", "--config"]).arg(&file);
+            let complaint = complaint_of(&mut check, 1);
+            assert!(!complaint.contains("geheim"), "{complaint}");
+        }
+    }
+
+    #[test]
     fn of_the_project_is_sound() {
         let mut check = pragati();
         check.current_dir(env!("CARGO_MANIFEST_DIR")).args(["config", "check"]);
@@ -158,6 +188,16 @@ mod configuration {
             ("[postgres]\nlisten = '0.0.0.0:5433'", "postgres.listen"),
             ("[database]\nurl = 'postgres://db/pragati'", "serve.files"),
             ("[identity]\njwks = 'https://sso.example.org/certs'", "identity.issuer"),
+            ("[identity]\nclients = ['portal']", "identity.jwks is not set"),
+            ("[identity]\nleeway_seconds = 60", "identity.jwks is not set"),
+            (
+                "[identity]\nca_file = '/no/such/ca.pem'",
+                "identity.ca_file names /no/such/ca.pem",
+            ),
+            (
+                "[mail]\ntemplates = '/no/such/mails'",
+                "mail.templates names /no/such/mails",
+            ),
             (
                 "[mail]\nca_file = '/no/such/ca.pem'",
                 "mail.ca_file names /no/such/ca.pem",

@@ -203,7 +203,14 @@ fn keycloak_s_access_tokens_of_listed_clients_are_believed_and_no_other_tokens()
             "an offline token for us",
             with(access.clone(), json!({"typ": "Offline"})),
         ),
-        ("a token bound to a key", with(access.clone(), json!({"typ": "DPoP"}))),
+        ("a token of DPoP", with(access.clone(), json!({"typ": "DPoP"}))),
+        (
+            "a token bound to a key",
+            with(
+                access.clone(),
+                json!({"cnf": {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}),
+            ),
+        ),
         ("a token that does not say", without(access.clone(), "typ")),
         ("no audience", without(access.clone(), "aud")),
         (
@@ -270,6 +277,88 @@ fn sunbird_s_user_tokens_are_believed_with_their_roles_of_organisations() {
     assert_eq!(batches(&token("somebody", admin_of("t2"))), ["b2"]);
     // Without an organisation, the role is of none.
     assert!(batches(&token("somebody", json!([{"role": "ORG_ADMIN", "scope": []}]))).is_empty());
+}
+
+#[test]
+fn a_role_whose_scope_cannot_be_read_is_none() {
+    let issuer = TokenIssuer::new();
+    let service = service_of(IdentityConfig {
+        roles_claim: "roles".to_owned(),
+        ..issuer.settings()
+    });
+    let batches = |scope: Value| {
+        let roles = json!([{"role": "pragati-admin", "scope": scope}]);
+        let token = issuer.key.sign(&with(claims("somebody", &[]), json!({"roles": roles})));
+        let answer = service.get(&token, "/api/v1/batches");
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        answer.json()["items"].as_array().expect("items").len()
+    };
+    assert!(batches(json!([])) > 0);
+    for unreadable in [json!({"organisationId": "01"}), json!("01"), json!([{}]), json!(1)] {
+        assert_eq!(batches(unreadable.clone()), 0, "{unreadable}");
+    }
+}
+
+#[test]
+fn a_subject_after_its_store_is_the_user_s_to_the_end() {
+    let issuer = TokenIssuer::new();
+    let shown = |subject: &str| {
+        let token = issuer.key.sign(&with(claims("mentor", &[]), json!({"sub": subject})));
+        let (table, code, _) = explained(&issuer.settings(), &token);
+        let line = table.lines().find(|line| line.starts_with("subject ")).expect("a line");
+        (line.to_owned(), code)
+    };
+    assert_eq!(
+        shown("f:s:evil:mentor"),
+        (r#"subject     ok        the user id is "evil:mentor""#.to_owned(), 0)
+    );
+    let (line, code) = shown("f:s:mentor\u{1b}[2J");
+    assert_eq!(
+        (line.as_str(), code),
+        ("subject     FAILS     its subject (sub) names nobody", 1)
+    );
+}
+
+#[test]
+fn tokens_for_something_else_are_known_by_their_claims() {
+    let issuer = TokenIssuer::new();
+    let good = claims("mentor", &[]);
+    let line = |changes: Value| {
+        let (table, code, _) = explained(&issuer.settings(), &issuer.key.sign(&with(good.clone(), changes)));
+        let line = table.lines().find(|line| line.starts_with("type ")).expect("a line");
+        (line.to_owned(), code)
+    };
+    for name in ["at_hash", "c_hash", "s_hash", "events"] {
+        let (line, code) = line(json!({name: "x"}));
+        assert_eq!(code, 1, "{line}");
+        assert!(line.contains("it is not an access token"), "{line}");
+        assert!(line.ends_with(&format!("there is {name}")), "{line}");
+    }
+    let (bound, code) = line(json!({"cnf": {"jkt": "x"}}));
+    assert_eq!(code, 1, "{bound}");
+    insta::assert_snapshot!(
+        bound,
+        @r#"type        FAILS     it is bound to a key (cnf), which is not checked here: typ is "JWT", claim typ is missing, there is cnf"#
+    );
+    let (line, code) = line(json!({"nonce": "x"}));
+    assert_eq!(code, 0, "{line}");
+}
+
+#[test]
+fn keys_that_everybody_could_sign_with_are_not_used() {
+    let issuer = TokenIssuer::new();
+    let neutral = "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let weak = json!({"kty": "OKP", "crv": "Ed25519", "kid": "weak", "x": neutral});
+    issuer.publish_text(&json!({"keys": [issuer.key.public(), weak]}).to_string());
+    let (table, code, _) = explained(
+        &issuer.settings(),
+        &SigningKey::eddsa("weak").sign(&claims("mentor", &[])),
+    );
+    assert_eq!(code, 1, "{table}");
+    assert!(
+        table.contains(r#"key "weak" is no point that a key of its curve can be"#),
+        "{table}"
+    );
 }
 
 /// `pragati serve` with its log, as operators see it by default.
@@ -390,8 +479,14 @@ fn why_a_token_is_refused_is_one_line_of_the_default_log() {
 /// What `pragati token explain` prints of a token, with the details that differ from run to run left out; its exit code
 /// and its last words.
 fn explained(settings: &IdentityConfig, token: &str) -> (String, i32, String) {
+    explained_with(settings, token, &[])
+}
+
+/// The same, with more variables in the environment.
+fn explained_with(settings: &IdentityConfig, token: &str, more: &[(&str, &str)]) -> (String, i32, String) {
     let mut command = pragati();
     command.args(["token", "explain"]).envs(environment(settings));
+    command.envs(more.iter().copied());
     let output = command.write_stdin(token).output().expect("a run");
     let table = String::from_utf8(output.stdout).expect("UTF-8");
     let talk = String::from_utf8(output.stderr).expect("UTF-8");
@@ -433,11 +528,16 @@ fn token_explain_shows_every_check_of_a_good_token() {
     expiry      ok
     not before  ok
     subject     ok        the user id is "mentor"
-    roles       ok        admin of tenant "t1"; realm_access.roles has 2 roles
-    address     ok        of the claim email
+    roles       ok        admin of tenant "t1" (realm_access.roles lists 2 roles)
+    address     ok        reports go to the address in the claim email
     accepted
     "#);
     assert_eq!(code, 0);
+    let (table, _, _) = explained(&issuer.settings(), &issuer.token("mentor", &["user"]));
+    assert!(
+        table.contains("no admin role (realm_access.roles lists 1 role)\n"),
+        "{table}"
+    );
     // As it is copied from a header.
     assert_eq!(explained(&issuer.settings(), &format!("Bearer {token}\n")).1, 0);
 }
@@ -466,11 +566,11 @@ fn token_explain_names_each_check_that_fails() {
     issuer      ok        iss is "https://login.example.org/realms/learning", identity.issuer "https://login.example.org/realms/learning"
     audience    FAILS     it is for another service (aud): aud is "account", identity.audience "reports"
     client      FAILS     it was made for a client that identity.clients does not list (azp, client_id): azp is "game", client_id is missing, identity.clients "portal"
-    type        FAILS     it is not an access token (typ), but an ID or refresh token or the like: typ is "JWT", claim typ is "ID"
+    type        FAILS     it is not an access token, but an ID, refresh or logout token (typ, at_hash, c_hash, s_hash, events): typ is "JWT", claim typ is "ID"
     expiry      FAILS
     not before  ok
     subject     ok        the user id is "mentor"
-    roles       ok        none of an admin; realm_access.roles has 3 roles
+    roles       ok        no admin role (realm_access.roles lists 3 roles)
     address     ok        none, so that reports can only be downloaded: email_verified is not true, as identity.require_verified_email asks
     refused
     "#);
@@ -515,6 +615,13 @@ fn token_explain_says_what_is_wrong_with_keys_and_forms() {
     insta::assert_snapshot!(
         failing(&shared),
         @r#"algorithm   FAILS     its algorithm (alg) is none of identity.algorithms: alg is "HS256", identity.algorithms has RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA"#
+    );
+    let (head, tail) = token.split_at(token.len() - 10);
+    let (_, _, last) = explained(&settings, &format!("{head}\n{tail}"));
+    assert_eq!(
+        last,
+        "error: the token is refused: its signature is not base64 of the URL-safe alphabet; there is white space in it: \
+         the terminal may have cut it"
     );
     let (_, _, last) = explained(&settings, &format!("{token}="));
     assert_eq!(

@@ -63,6 +63,9 @@ pub const CLAIM_CHECKS: [ClaimCheck; 6] = [
 
 /// The claims that name the client that a token was made for.
 pub const CLIENT_CLAIMS: [&str; 2] = ["azp", "client_id"];
+/// The claims that access tokens do not have: hashes of what ID tokens come with (OpenID Connect Core), and the events
+/// of logout tokens. A `nonce` is none of them, because some issuers write it into access tokens too.
+pub const OTHER_KINDS_CLAIMS: [&str; 4] = ["at_hash", "c_hash", "s_hash", "events"];
 
 fn issuer(token: Checked) -> Result<(), Reason> {
     let issuer = claim(token.claims, "iss").ok_or(Reason::Lacks("iss"))?;
@@ -107,10 +110,12 @@ fn client(token: Checked) -> Result<(), Reason> {
 
 fn access_token(token: Checked) -> Result<(), Reason> {
     match kind(token.header, token.claims) {
+        Kind::Other => Err(Reason::NotAccess),
+        // Whoever sends it must prove that they have the key (RFC 7800, 8705, 9449), and nobody asks them here.
+        _ if claim(token.claims, "cnf").is_some() => Err(Reason::Bound),
         Kind::Access => Ok(()),
         Kind::Unsaid if !token.rules.config.require_access_token => Ok(()),
         Kind::Unsaid => Err(Reason::KindUnsaid),
-        Kind::Other => Err(Reason::NotAccess),
     }
 }
 
@@ -122,8 +127,11 @@ enum Kind {
     Unsaid,
 }
 
-/// What a token says that it is: in its header (RFC 9068), or in Keycloak's claim `typ`.
+/// What a token says that it is: in its header (RFC 9068), in Keycloak's claim `typ`, or by claims of other tokens.
 fn kind(header: &TokenHeader, claims: &Claims) -> Kind {
+    if OTHER_KINDS_CLAIMS.iter().any(|name| claim(claims, name).is_some()) {
+        return Kind::Other;
+    }
     let by_claim = match claim(claims, "typ") {
         None => Kind::Unsaid,
         Some(Value::String(kind)) if kind.eq_ignore_ascii_case("Bearer") => Kind::Access,
@@ -263,6 +271,36 @@ mod tests {
         let mut both = with("azp", json!("portal"));
         both["client_id"] = json!("game");
         assert_eq!(refused(&listed, None, &both), Some(Reason::Client));
+    }
+
+    #[test]
+    fn tokens_with_claims_of_other_tokens_are_refused() {
+        let open = rules(|_| ());
+        let logout = json!({"http://schemas.openid.net/event/backchannel-logout": {}});
+        for (name, value) in [
+            ("at_hash", json!("MTIzNDU2Nzg5MDEyMzQ1Ng")),
+            ("c_hash", json!("LDktKdoQak3Pk0cnXxCltA")),
+            ("s_hash", json!("")),
+            ("events", logout),
+        ] {
+            let claims = with(name, value);
+            for header in [None, Some("JWT"), Some("at+jwt")] {
+                assert_eq!(refused(&open, header, &claims), Some(Reason::NotAccess), "{claims}");
+            }
+        }
+        assert_eq!(refused(&open, None, &with("at_hash", Value::Null)), None);
+        assert_eq!(refused(&open, None, &with("nonce", json!("n-0S6_WzA2Mj"))), None);
+    }
+
+    #[test]
+    fn tokens_that_are_bound_to_a_key_are_refused() {
+        let strict = rules(|config| config.require_access_token = true);
+        let mut bound = with("cnf", json!({"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}));
+        for header in [Some("JWT"), Some("at+jwt")] {
+            assert_eq!(refused(&strict, header, &bound), Some(Reason::Bound), "{header:?}");
+        }
+        bound["typ"] = json!("DPoP");
+        assert_eq!(refused(&strict, None, &bound), Some(Reason::NotAccess));
     }
 
     #[test]

@@ -78,10 +78,18 @@ pub fn roles(names: &[impl AsRef<str>], config: &IdentityConfig) -> Roles {
 
 /// The user of a subject. Keycloak names users of a federated store `f:<store>:<user id>`.
 fn user_id(subject: &str) -> Option<UserId> {
-    let id = match subject.strip_prefix("f:").and_then(|rest| rest.rsplit_once(':')) {
-        Some((_, id)) => id,
-        None => subject,
-    };
+    // A store's id has no colon; a user's may have some, and the end of it may be another user's.
+    match subject.strip_prefix("f:").and_then(|rest| rest.split_once(':')) {
+        Some((_, id)) => usable_id(id),
+        None => usable_id(subject),
+    }
+}
+
+/// The user of that id; none where it is blank, or has what could change a log or a terminal.
+pub fn usable_id(id: &str) -> Option<UserId> {
+    if id.chars().any(char::is_control) {
+        return None;
+    }
     id.parse().ok()
 }
 
@@ -102,13 +110,15 @@ fn names_of_role(role: &Value) -> Vec<String> {
     let Some(name) = role.get("role").and_then(Value::as_str) else {
         return Vec::new();
     };
-    match role.get("scope").and_then(Value::as_array) {
-        // Where a scope is given and cannot be read, the role holds nowhere.
-        Some(scopes) if !scopes.is_empty() => {
+    match role.get("scope") {
+        None | Some(Value::Null) => vec![name.to_owned()],
+        Some(Value::Array(scopes)) if scopes.is_empty() => vec![name.to_owned()],
+        Some(Value::Array(scopes)) => {
             let places = scopes.iter().filter_map(|scope| scope.get("organisationId")?.as_str());
             places.map(|place| format!("{name}:{place}")).collect()
         }
-        _ => vec![name.to_owned()],
+        // Where a scope is given and cannot be read, the role holds nowhere.
+        Some(_) => Vec::new(),
     }
 }
 
@@ -129,6 +139,11 @@ mod tests {
             ("f:5a8a3f2b-3409:4cd4c690-eab6", Some("4cd4c690-eab6")),
             ("4cd4c690-eab6", Some("4cd4c690-eab6")),
             ("urn:somebody:else", Some("urn:somebody:else")),
+            ("f:s:evil:victim", Some("evil:victim")),
+            ("f:s", Some("f:s")),
+            ("u1\n", None),
+            ("u1\u{1b}[2J", None),
+            ("f:realm:u\u{0}1", None),
             ("f:realm: ", None),
             ("f:realm:", None),
             ("", None),
@@ -193,7 +208,23 @@ mod tests {
         let tenants = ["0123", "0124"].map(|id| id.parse::<TenantId>().expect("an id"));
         assert_eq!(roles.tenant_admin_of, tenants.into());
         assert!(roles_of(json!([{"role": "REPORT_ADMIN", "scope": []}])).platform_admin);
-        assert!(!roles_of(json!([{"role": "REPORT_ADMIN", "scope": [{}]}])).platform_admin);
+        assert!(roles_of(json!([{"role": "REPORT_ADMIN"}, {"role": "PUBLIC"}])).platform_admin);
+        assert!(roles_of(json!([{"role": "REPORT_ADMIN", "scope": null}])).platform_admin);
+        for unreadable in [
+            json!([{}]),
+            json!(["0123"]),
+            json!({"organisationId": "0123"}),
+            json!({}),
+            json!("0123"),
+            json!(""),
+            json!(7),
+            json!(false),
+        ] {
+            for role in ["REPORT_ADMIN", "ORG_ADMIN"] {
+                let roles = roles_of(json!([{"role": role, "scope": unreadable}]));
+                assert_eq!(roles, Roles::default(), "{role} {unreadable}");
+            }
+        }
         for nothing in [
             json!([{"scope": []}]),
             json!([7, null, []]),

@@ -14,7 +14,7 @@ use crate::delivery::person::Person;
 pub fn person(token: &str, config: &IdentityConfig) -> Result<Person, Reason> {
     let parts = token.strip_prefix("dev:");
     let mut parts = parts.ok_or(Reason::NotDev)?.split(',');
-    let user_id = parts.next().and_then(|id| id.parse().ok());
+    let user_id = parts.next().and_then(claims::usable_id);
     let email = parts.next().and_then(usable_address);
     let roles: Vec<&str> = parts.collect();
     Ok(Person {
@@ -38,7 +38,7 @@ mod tests {
         assert_eq!(full.roles.tenant_admin_of.len(), 1);
         let bare = person("dev:u1", &config).expect("a person");
         assert_eq!((bare.email, bare.roles), (None, Default::default()));
-        for bad in ["", "u1", "dev:", "dev: ,a@example.org"] {
+        for bad in ["", "u1", "dev:", "dev: ,a@example.org", "dev:u\u{7}"] {
             assert!(person(bad, &config).is_err(), "{bad}");
         }
     }

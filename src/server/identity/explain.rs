@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, SecondsFormat};
 use serde_json::Value;
 
-use super::checks::{CLAIM_CHECKS, CLIENT_CLAIMS, Checked, time};
+use super::checks::{CLAIM_CHECKS, CLIENT_CLAIMS, Checked, OTHER_KINDS_CLAIMS, time};
 use super::claims::{self, Claims, claim};
 use super::jwk::TokenKey;
 use super::keys::{Candidates, named};
@@ -211,9 +211,9 @@ impl Tokens {
         told.tell(
             "address",
             match self.rules.config.address {
-                AddressSource::Users => "of the users export".to_owned(),
+                AddressSource::Users => "reports go to the address in the users export".to_owned(),
                 AddressSource::Claim => match claims::address(claims, &self.rules.config) {
-                    Ok(_) => "of the claim email".to_owned(),
+                    Ok(_) => "reports go to the address in the claim email".to_owned(),
                     Err(reason) => format!("none, so that reports can only be downloaded: {reason}"),
                 },
             },
@@ -232,9 +232,13 @@ impl Tokens {
             words.push(format!("admin of tenant {}", quoted(tenant.as_str())));
         }
         if words.is_empty() {
-            words.push("none of an admin".to_owned());
+            words.push("no admin role".to_owned());
         }
-        format!("{}; {} has {} roles", words.join(", "), config.roles_claim, names.len())
+        let number = match names.len() {
+            1 => "1 role".to_owned(),
+            number => format!("{number} roles"),
+        };
+        format!("{} ({} lists {number})", words.join(", "), config.roles_claim)
     }
 }
 
@@ -254,7 +258,12 @@ fn found_claim(check: &str, token: Checked) -> String {
             };
             format!("{}, identity.clients {asked}", CLIENT_CLAIMS.map(of).join(", "))
         }
-        "type" => format!("{}, claim {}", shown_type(token.header), of("typ")),
+        "type" => {
+            let others = OTHER_KINDS_CLAIMS.iter().chain(&["cnf"]);
+            let others = others.filter(|name| claim(token.claims, name).is_some());
+            let others: String = others.map(|name| format!(", there is {name}")).collect();
+            format!("{}, claim {}{others}", shown_type(token.header), of("typ"))
+        }
         "expiry" => shown_time("exp", token),
         "not before" => shown_time("nbf", token),
         _ => String::new(),

@@ -67,6 +67,10 @@ impl KeyServer {
             return Err(KeyServerError::Insecure { url: shown(&url) });
         }
         let mut client = Client::builder().redirect(redirect::Policy::none()).timeout(FETCH_TIME);
+        if url.scheme() != "https" {
+            // A proxy of the environment (HTTP_PROXY) could change the keys, and its own loopback is another one.
+            client = client.no_proxy();
+        }
         if let Some(path) = ca_file {
             let unusable = |source| KeyServerError::CaFile {
                 path: path.to_owned(),

@@ -6,6 +6,7 @@ use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::key_numbers::{bits, is_ed25519, is_exponent, is_on_p256, is_on_p384};
 use crate::config::TokenAlgorithm;
 
 /// Bits of the smallest RSA key that is believed.
@@ -47,6 +48,10 @@ pub enum Unusable {
     Length(&'static str),
     #[error("is an RSA key of {0} bits; those of {LEAST_RSA_BITS} to {MOST_RSA_BITS} are believed")]
     Bits(usize),
+    #[error("has an e that is no odd number from 3 to 2^33 - 1")]
+    Exponent,
+    #[error("is no point that a key of its curve can be")]
+    Point,
 }
 
 impl Unusable {
@@ -189,16 +194,20 @@ impl Kind {
                 if !(LEAST_RSA_BITS..=MOST_RSA_BITS).contains(&bits) {
                     return Err(Unusable::Bits(bits));
                 }
+                if !is_exponent(&e) {
+                    return Err(Unusable::Exponent);
+                }
                 let key = DecodingKey::from_rsa_raw_components(&n, &e);
                 Ok((key, format!("an RSA key of {bits} bits")))
             }
-            Self::P256 => Ok((point(jwk, 32)?, "an EC key of P-256".to_owned())),
-            Self::P384 => Ok((point(jwk, 48)?, "an EC key of P-384".to_owned())),
+            Self::P256 => Ok((point(jwk, 32, is_on_p256)?, "an EC key of P-256".to_owned())),
+            Self::P384 => Ok((point(jwk, 48, is_on_p384)?, "an EC key of P-384".to_owned())),
             Self::Ed25519 => {
                 let x = number("x", jwk.x.as_deref())?;
                 // The library takes the first 32 bytes of whatever is given.
-                if x.len() != 32 {
-                    return Err(Unusable::Length("x"));
+                let point: &[u8; 32] = x.as_slice().try_into().map_err(|_| Unusable::Length("x"))?;
+                if !is_ed25519(point) {
+                    return Err(Unusable::Point);
                 }
                 Ok((DecodingKey::from_ed_der(&x), "an Ed25519 key".to_owned()))
             }
@@ -207,7 +216,7 @@ impl Kind {
 }
 
 /// A point of a curve whose coordinates have so many bytes.
-fn point(jwk: &Jwk, bytes: usize) -> Result<DecodingKey, Unusable> {
+fn point(jwk: &Jwk, bytes: usize, is_on_curve: fn(&[u8]) -> bool) -> Result<DecodingKey, Unusable> {
     let mut point = vec![4]; // uncompressed (SEC 1)
     for (name, coordinate) in [("x", &jwk.x), ("y", &jwk.y)] {
         let coordinate = number(name, coordinate.as_deref())?;
@@ -215,6 +224,9 @@ fn point(jwk: &Jwk, bytes: usize) -> Result<DecodingKey, Unusable> {
             return Err(Unusable::Length(name));
         }
         point.extend(coordinate);
+    }
+    if !is_on_curve(&point) {
+        return Err(Unusable::Point);
     }
     Ok(DecodingKey::from_ec_der(&point))
 }
@@ -225,15 +237,6 @@ fn number(name: &'static str, text: Option<&str>) -> Result<Vec<u8>, Unusable> {
         return Err(Unusable::Padded(name));
     }
     URL_SAFE_NO_PAD.decode(text).map_err(|_| Unusable::NotBase64(name))
-}
-
-/// The length of a number without the zeros before it.
-fn bits(number: &[u8]) -> usize {
-    let zeros = number.iter().take_while(|byte| **byte == 0).count();
-    match number.get(zeros) {
-        Some(first) => (number.len() - zeros) * 8 - first.leading_zeros() as usize,
-        None => 0,
-    }
 }
 
 fn library_name(algorithm: TokenAlgorithm) -> Algorithm {
@@ -261,6 +264,21 @@ mod tests {
         json!({"kty": "RSA", "n": modulus, "e": "AQAB"})
     }
 
+    /// The generators of the curves (NIST SP 800-186), points like any other, and the key of RFC 8037.
+    const P256: [&str; 2] = [
+        "axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY",
+        "T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU",
+    ];
+    const P384: [&str; 2] = [
+        "qofKIr6LBTeOscce8yCtdG4dO2KLp5uYWfdB4IJUKjhVAvJdv1UpbDpUXjhydgq3",
+        "NhfeSpYmLG9dnpi_kpLcKfj0Hb0omhR86doxE7XwuMAKYLHOHX6BnXpDHXyQ6g5f",
+    ];
+    const ED25519: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+
+    fn ec(curve: &str, [x, y]: [&str; 2]) -> Value {
+        json!({"kty": "EC", "crv": curve, "x": x, "y": y})
+    }
+
     fn with(mut key: Value, name: &str, value: Value) -> Value {
         key[name] = value;
         key
@@ -276,20 +294,15 @@ mod tests {
 
     #[test]
     fn a_key_is_for_its_algorithm_or_those_of_its_type() {
-        let coordinate = |bytes: usize| URL_SAFE_NO_PAD.encode(vec![7_u8; bytes]);
         let all = "an RSA key of 2048 bits: RS256, RS384, RS512, PS256, PS384, PS512";
         assert_eq!(parsed(rsa(256)), all);
         assert_eq!(
             parsed(with(rsa(512), "alg", json!("PS384"))),
             "an RSA key of 4096 bits: PS384"
         );
-        let ec = |curve: &str, bytes: usize| {
-            let coordinate = coordinate(bytes);
-            json!({"kty": "EC", "crv": curve, "x": coordinate, "y": coordinate})
-        };
-        assert_eq!(parsed(ec("P-256", 32)), "an EC key of P-256: ES256");
-        assert_eq!(parsed(ec("P-384", 48)), "an EC key of P-384: ES384");
-        let ed = json!({"kty": "OKP", "crv": "Ed25519", "x": coordinate(32), "alg": "Ed25519", "use": "sig"});
+        assert_eq!(parsed(ec("P-256", P256)), "an EC key of P-256: ES256");
+        assert_eq!(parsed(ec("P-384", P384)), "an EC key of P-384: ES384");
+        let ed = json!({"kty": "OKP", "crv": "Ed25519", "x": ED25519, "alg": "Ed25519", "use": "sig"});
         assert_eq!(parsed(ed), "an Ed25519 key: EdDSA");
         assert_eq!(parsed(with(rsa(256), "key_ops", json!(["verify"]))), all);
     }
@@ -297,7 +310,7 @@ mod tests {
     #[test]
     fn what_is_not_for_tokens_is_passed_over_with_a_reason() {
         let ed = |bytes: usize| {
-            let x = URL_SAFE_NO_PAD.encode(vec![7_u8; bytes]);
+            let x = URL_SAFE_NO_PAD.encode(vec![1_u8; bytes]);
             json!({"kty": "OKP", "crv": "Ed25519", "x": x})
         };
         for (key, reason) in [
@@ -359,10 +372,28 @@ mod tests {
     }
 
     #[test]
-    fn leading_zeros_are_no_bits() {
-        assert_eq!(bits(&[]), 0);
-        assert_eq!(bits(&[0, 0]), 0);
-        assert_eq!(bits(&[0, 1, 0]), 9);
-        assert_eq!(bits(&[0x80]), 8);
+    fn keys_that_everybody_or_nobody_could_sign_with_are_passed_over() {
+        for exponent in ["AQ", "AAE", "Ag", "AQAA", "AgAAAAE"] {
+            let reason = parsed(with(rsa(256), "e", json!(exponent)));
+            assert_eq!(
+                reason, "has an e that is no odd number from 3 to 2^33 - 1",
+                "{exponent}"
+            );
+        }
+        let ed = |x: &[u8]| json!({"kty": "OKP", "crv": "Ed25519", "x": URL_SAFE_NO_PAD.encode(x)});
+        for key in [
+            with(ec("P-256", P256), "y", json!(P256[0])),
+            with(ec("P-384", P384), "y", json!(P384[0])),
+            ed(&[0; 32]),
+            ed(&[7; 32]),
+        ] {
+            assert_eq!(
+                parsed(key.clone()),
+                "is no point that a key of its curve can be",
+                "{key}"
+            );
+            let reason = TokenKey::parse(key, &TokenAlgorithm::ALL).expect_err("no key");
+            assert!(reason.is_fault(), "the log names it");
+        }
     }
 }

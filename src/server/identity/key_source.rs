@@ -16,7 +16,7 @@ use super::IdentityError;
 use super::fetch::{FetchError, KeyServer, KeyServerError};
 use super::keys::{Candidates, KeySet, KeySetError};
 use super::refusal::Refusal;
-use crate::config::{IdentityConfig, TokenAlgorithm};
+use crate::config::{IdentityConfig, TokenAlgorithm, without_secrets};
 
 /// The least time between two fetches.
 const LEAST_INTERVAL: Duration = Duration::from_secs(10);
@@ -157,7 +157,7 @@ impl KeySource {
     /// The place of the keys, for messages.
     pub fn shown(&self) -> String {
         match &self.place {
-            Place::File(path) => path.display().to_string(),
+            Place::File(path) => without_secrets(&path.to_string_lossy()),
             Place::Url(server) => server.shown(),
         }
     }

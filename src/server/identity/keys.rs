@@ -61,6 +61,12 @@ impl Candidates {
             Self::OtherAlgorithm | Self::None => &[],
         }
     }
+
+    /// Those of the keys that are not the very same as one of `tried`, so that no signature is checked twice.
+    pub fn beside(&self, tried: &Self) -> impl Iterator<Item = &Arc<TokenKey>> {
+        let untried = move |key: &&Arc<TokenKey>| !tried.keys().iter().any(|one| Arc::ptr_eq(one, key));
+        self.keys().iter().filter(untried)
+    }
 }
 
 #[derive(Deserialize)]
@@ -179,8 +185,10 @@ mod tests {
     }
 
     fn ec(id: Option<&str>) -> Value {
-        let coordinate = URL_SAFE_NO_PAD.encode(vec![7_u8; 32]);
-        json!({"kty": "EC", "kid": id, "crv": "P-256", "x": coordinate, "y": coordinate})
+        // The generator of P-256 (NIST SP 800-186), a point like any other.
+        let x = "axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY";
+        let y = "T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU";
+        json!({"kty": "EC", "kid": id, "crv": "P-256", "x": x, "y": y})
     }
 
     fn set(keys: Value, algorithms: &[TokenAlgorithm]) -> Result<KeySet, KeySetError> {
@@ -247,6 +255,18 @@ mod tests {
             "no key is for RS256 or ES256 signatures; key \"p\\u{7}\" has an n in padded base64: keys have no '='; \
              a key without id is for something else than signatures (use)"
         );
+    }
+
+    #[test]
+    fn keys_that_were_tried_are_not_tried_again() {
+        let keys = || set(json!([ec(None), ec(Some("second"))]), &TokenAlgorithm::ALL).expect("keys");
+        let (known, fetched) = (keys(), keys());
+        let tried = known.candidates(None, TokenAlgorithm::ES256);
+        let again = known.candidates(None, TokenAlgorithm::ES256);
+        assert_eq!(again.beside(&tried).count(), 0);
+        let newer = fetched.candidates(None, TokenAlgorithm::ES256);
+        assert_eq!(newer.beside(&tried).count(), 2);
+        assert_eq!(again.beside(&Candidates::None).count(), 2);
     }
 
     #[test]

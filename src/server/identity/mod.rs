@@ -8,6 +8,7 @@ mod dev;
 mod explain;
 mod fetch;
 mod jwk;
+mod key_numbers;
 mod key_source;
 mod keys;
 mod refusal;
@@ -21,7 +22,7 @@ use std::path::PathBuf;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 
-use crate::config::{AddressSource, IdentityConfig};
+use crate::config::{AddressSource, IdentityConfig, without_secrets};
 use crate::delivery::person::Person;
 use refusal_log::RefusalLog;
 use tokens::Tokens;
@@ -44,7 +45,7 @@ pub enum IdentityError {
     Leeway { seconds: u32 },
     #[error(transparent)]
     KeyServer(#[from] KeyServerError),
-    #[error("the keys in {} cannot be used: {source}; check identity.jwks", path.display())]
+    #[error("the keys in {} cannot be used: {source}; check identity.jwks", without_secrets(&path.to_string_lossy()))]
     Keys { path: PathBuf, source: KeyTrouble },
     #[error(
         "--dev-auth believes everybody, so it needs an address of this machine alone; {listen} can be reached from elsewhere: listen on 127.0.0.1"
@@ -80,15 +81,16 @@ impl Identity {
         })
     }
 
-    /// Checks the settings of tokens without fetching keys. Where none is set, nobody is to log in by tokens.
+    /// Checks the settings of tokens without fetching keys. Where all are the defaults, nobody is to log in by
+    /// tokens.
     ///
     /// # Errors
     /// Where tokens could not be checked with these settings.
     pub async fn check_settings(config: &IdentityConfig) -> Result<(), IdentityError> {
-        match (&config.jwks, &config.issuer, &config.audience) {
-            (None, None, None) => Ok(()),
-            _ => Tokens::check(config).await,
+        if *config == IdentityConfig::default() {
+            return Ok(());
         }
+        Tokens::check(config).await
     }
 
     /// Believes everybody: `Authorization: Bearer dev:<user id>[,<mail address>[,<role>]…]`. Refused where `listen` can be
@@ -206,6 +208,41 @@ mod tests {
                 "{public}"
             );
         }
+    }
+
+    /// What the check of the changed settings says.
+    async fn checked(change: fn(&mut IdentityConfig)) -> Result<(), String> {
+        let mut config = IdentityConfig::default();
+        change(&mut config);
+        let checked = Identity::check_settings(&config).await;
+        checked.map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn settings_are_checked_where_one_is_not_the_default() {
+        assert_eq!(checked(|_| ()).await, Ok(()));
+        let changes: [fn(&mut IdentityConfig); 4] = [
+            |config| config.clients = vec!["portal".to_owned()],
+            |config| config.leeway_seconds = 31,
+            |config| config.ca_file = Some("ca.pem".into()),
+            |config| config.issuer = Some("https://login.example.org".to_owned()),
+        ];
+        for change in changes {
+            let message = checked(change).await.expect_err("a mistake");
+            assert!(message.starts_with("identity.jwks is not set"), "{message}");
+        }
+        // A scheme with a mistake makes a file of it.
+        let message = checked(|config| {
+            config.jwks = Some("htps://asha:geheim@login.example.org/keys?token=geheim".to_owned());
+            config.issuer = Some("https://login.example.org".to_owned());
+            config.audience = Some("reports".to_owned());
+        });
+        let message = message.await.expect_err("a mistake");
+        assert!(
+            message.contains("htps://asha:***@login.example.org/keys?***"),
+            "{message}"
+        );
+        assert!(!message.contains("geheim"), "{message}");
     }
 
     #[test]

@@ -64,8 +64,10 @@ pub enum Reason {
     Client,
     #[error("it names no client (azp, client_id), and identity.clients lists some")]
     NoClient,
-    #[error("it is not an access token (typ), but an ID or refresh token or the like")]
+    #[error("it is not an access token, but an ID, refresh or logout token (typ, at_hash, c_hash, s_hash, events)")]
     NotAccess,
+    #[error("it is bound to a key (cnf), which is not checked here")]
+    Bound,
     #[error("it does not say that it is an access token (typ), as identity.require_access_token asks")]
     KindUnsaid,
     #[error("it has expired (exp)")]

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::claims::Claims;
@@ -28,8 +28,8 @@ pub struct TokenHeader {
     pub key_id: Option<String>,
     #[serde(rename = "typ")]
     pub kind: Option<String>,
-    /// Extensions that whoever checks the token must know; none are known here.
-    #[serde(rename = "crit")]
+    /// Extensions that whoever checks the token must know; none are known here. There also where it is null.
+    #[serde(rename = "crit", default, deserialize_with = "present")]
     pub extensions: Option<Value>,
 }
 
@@ -91,6 +91,11 @@ impl<'a> TokenParts<'a> {
     }
 }
 
+/// A value that is there, whatever it is.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
 fn decoded(name: &'static str, part: &str) -> Result<Vec<u8>, Reason> {
     if part.contains('=') {
         return Err(Reason::Padded(name));
@@ -146,6 +151,10 @@ mod tests {
         let good = header(r#"{"alg":"RS256","kid":"k","typ":"JWT","x5t":1}"#).expect("a header");
         assert_eq!((good.algorithm.as_str(), good.key_id.as_deref()), ("RS256", Some("k")));
         assert!(good.extensions.is_none());
+        for given in ["null", "[]", r#"["b64"]"#] {
+            let header = header(&format!(r#"{{"alg":"RS256","crit":{given}}}"#)).expect("a header");
+            assert!(header.extensions.is_some(), "{given}");
+        }
         for bad in [
             "{}",
             "[]",

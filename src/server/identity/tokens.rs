@@ -128,20 +128,16 @@ impl Tokens {
         algorithm: TokenAlgorithm,
         candidates: Candidates,
     ) -> Result<Arc<TokenKey>, Reason> {
-        let signed = |candidates: &Candidates| {
-            let mut keys = candidates.keys().iter();
-            keys.find(|key| key.signed(parts.signed, parts.signature, algorithm))
-                .cloned()
-        };
-        if let Some(key) = signed(&candidates) {
-            return Ok(key);
+        let has_signed = |key: &Arc<TokenKey>| key.signed(parts.signed, parts.signature, algorithm);
+        if let Some(key) = candidates.keys().iter().find(|key| has_signed(key)) {
+            return Ok(Arc::clone(key));
         }
         // Without an id, a new key of the issuer shows in nothing but a signature that no known key made.
         if let Candidates::OfAlgorithm(_) = candidates {
             let newer = self.keys.look_again().await;
             let newer = newer.candidates(header.key_id.as_deref(), algorithm);
-            if let Some(key) = signed(&newer) {
-                return Ok(key);
+            if let Some(key) = newer.beside(&candidates).find(|key| has_signed(key)) {
+                return Ok(Arc::clone(key));
             }
         }
         Err(Reason::Signature)

@@ -20,7 +20,7 @@ use rustls::{ServerConfig, ServerConnection};
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::explained;
+use super::{explained, explained_with};
 use crate::token_issuer::TokenIssuer;
 
 /// A certificate authority, and a server's certificate of it for this machine.
@@ -212,4 +212,33 @@ fn a_ca_file_that_is_none_is_refused_with_its_name() {
     assert_eq!(code, 1);
     assert!(last.contains(&ca_file.display().to_string()), "{last}");
     assert!(last.contains("it holds no certificate"), "{last}");
+}
+
+#[test]
+fn keys_of_this_machine_are_not_fetched_through_a_proxy() {
+    let issuer = TokenIssuer::new();
+    let document = keys_of(&issuer);
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut request = [0; 4096];
+            if stream.read(&mut request).is_err() {
+                continue;
+            }
+            let length = document.len();
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+            let _ = stream.write_all(format!("{head}{document}").as_bytes());
+        }
+    });
+    let closed = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let proxy = format!("http://{}", closed.local_addr().expect("an address"));
+    drop(closed);
+    let mut settings = settings_of(&issuer, address, None);
+    settings.jwks = Some(format!("http://{address}/keys"));
+    let names = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+    let mut more = names.map(|name| (name, proxy.as_str())).to_vec();
+    more.extend([("NO_PROXY", ""), ("no_proxy", "")]);
+    let (table, code, last) = explained_with(&settings, &issuer.token("mentor", &[]), &more);
+    assert_eq!(code, 0, "{table}{last}");
 }
