@@ -93,7 +93,7 @@ async fn read_everything(catalog: &Catalog) -> Result<(), CheckError> {
         if !catalog.session.table_exist(name).map_err(EngineError::running(name))? {
             continue;
         }
-        let failed = || EngineError::running(format!("table {name}"));
+        let failed = || EngineError::running(format!("rows of {name}"));
         let rows = catalog.session.table(name).await.map_err(failed())?;
         let partitions = rows.execute_stream_partitioned().await.map_err(failed())?;
         let mut readers = JoinSet::new();

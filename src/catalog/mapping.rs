@@ -19,7 +19,7 @@ use datafusion::sql::resolve::resolve_table_references;
 
 use super::error::CatalogError;
 use super::raw_tables::RawTables;
-use super::wider::wider;
+use super::wider::{plain, wider};
 use crate::config::Config;
 use crate::engine::{EngineError, RAW_SCHEMA, TABLE_SCHEMA, cluster_of};
 use crate::exports::{
@@ -404,8 +404,10 @@ fn merged_schema(files: &TableFiles, inspected: &[InspectedFile]) -> Result<Sche
             }));
         }
         for field in file.schema.fields() {
+            // The dictionaries of files differ, and their keys may not count those of all files.
+            let field = &field.as_ref().clone().with_data_type(plain(field.data_type()).clone());
             let Some((known, first)) = merged.iter_mut().find(|(known, _)| known.name() == field.name()) else {
-                merged.push((field.as_ref().clone().with_nullable(true), number));
+                merged.push((field.clone().with_nullable(true), number));
                 continue;
             };
             if known.data_type() == field.data_type() {
@@ -414,7 +416,7 @@ fn merged_schema(files: &TableFiles, inspected: &[InspectedFile]) -> Result<Sche
             match wider(known.data_type(), field.data_type()) {
                 Some(both) if both == *known.data_type() => {}
                 Some(both) => {
-                    *known = field.as_ref().clone().with_data_type(both).with_nullable(true);
+                    *known = field.clone().with_data_type(both).with_nullable(true);
                     *first = number;
                 }
                 None => {

@@ -77,7 +77,7 @@ pub async fn add_requests(
     parameters: &Parameters,
     zone: &Zone,
 ) -> Result<(), CatalogError> {
-    let failed = || EngineError::running(format!("table {}", Table::DownloadEvents));
+    let failed = || EngineError::running(format!("rows of {}", Table::DownloadEvents));
     let partitions = catalog.session.copied_config().target_partitions();
     let requests = requests.rows(parameters, &catalog.session, zone).await?;
     // Few rows, out of a comparison with all clicks.
@@ -110,7 +110,7 @@ pub async fn register(catalog: &Catalog, zone: &Zone) -> Result<(), CatalogError
     add(RAW_SCHEMA, OWN_EVENTS, events_table(own, partitions))?;
     add(TABLE_SCHEMA, MALFORMED, malformed_table(&all, partitions))?;
 
-    let failed = || EngineError::running(format!("table {}", Table::DownloadEvents));
+    let failed = || EngineError::running(format!("rows of {}", Table::DownloadEvents));
     let exported = catalog
         .session
         .table(Table::DownloadEvents.name())

@@ -120,7 +120,7 @@ async fn frame_of(catalog: &Catalog, name: &str) -> Result<DataFrame, CatalogErr
 }
 
 fn reading(name: &str) -> impl FnOnce(DataFusionError) -> EngineError {
-    EngineError::running(format!("table {name}"))
+    EngineError::running(format!("rows of {name}"))
 }
 
 /// The visible rows of the canonical table, or history table, called `name`.

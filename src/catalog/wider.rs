@@ -28,6 +28,8 @@ pub fn wider(one: &DataType, other: &DataType) -> Option<DataType> {
         _ if one.is_floating() && is_exact_float(other) => Some(T::Float64),
         _ if other.is_floating() && is_exact_float(one) => Some(T::Float64),
         _ if one.is_decimal() && other.is_decimal() => wider_decimal(one, other),
+        _ if one.is_decimal() && other.is_integer() => wider_decimal(one, &as_decimal(other)),
+        _ if one.is_integer() && other.is_decimal() => wider_decimal(&as_decimal(one), other),
         (T::Timestamp(one, zone), T::Timestamp(other, other_zone)) => {
             let zone = match (zone, other_zone) {
                 (None, None) => None,
@@ -52,7 +54,20 @@ pub fn wider(one: &DataType, other: &DataType) -> Option<DataType> {
     }
 }
 
-fn plain(data_type: &DataType) -> &DataType {
+/// The decimal that holds every value of an integer.
+fn as_decimal(integer: &DataType) -> DataType {
+    let digits = match width(integer) {
+        ..=8 => 3,
+        9..=16 => 5,
+        17..=32 => 10,
+        _ if integer.is_signed_integer() => 19,
+        _ => INTEGER_DIGITS,
+    };
+    DataType::Decimal128(digits, 0)
+}
+
+/// A type without a dictionary: the values' own.
+pub fn plain(data_type: &DataType) -> &DataType {
     match data_type {
         DataType::Dictionary(_, value) => value,
         plain => plain,
@@ -156,8 +171,10 @@ fn item_of(data_type: &DataType) -> Option<(&DataType, bool)> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use DataType as T;
+    use proptest::prelude::*;
+
+    use super::*;
 
     fn both_ways(one: &DataType, other: &DataType) -> Option<DataType> {
         let found = wider(one, other);
@@ -200,6 +217,8 @@ mod tests {
             (T::Date64, T::Date32, T::Date32),
             (T::Null, T::Date32, T::Date32),
             (T::Decimal128(5, 2), T::Decimal64(10, 0), T::Decimal128(12, 2)),
+            (T::Decimal128(20, 0), T::Int32, T::Decimal128(20, 0)),
+            (T::Decimal128(5, 2), T::UInt8, T::Decimal128(5, 2)),
             (T::Decimal128(38, 0), T::Decimal128(20, 10), T::Decimal256(48, 10)),
             (
                 list(T::Utf8),
@@ -214,6 +233,22 @@ mod tests {
         assert_eq!(both_ways(&named("item"), &named("element")), Some(list(T::Utf8)));
         let with = |number| T::Struct(vec![Field::new("id", T::Utf8, true), Field::new("n", number, true)].into());
         assert_eq!(both_ways(&with(T::Int8), &with(T::Int32)), Some(with(T::Int32)));
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_files_decides_nothing(numbers in prop::collection::vec(0_usize..8, 1..6), turn in 0_usize..6) {
+            let integers = [T::Int8, T::Int16, T::Int32, T::Int64, T::UInt8, T::UInt16, T::UInt32, T::UInt64];
+            let types: Vec<&DataType> = numbers.iter().map(|number| &integers[*number]).collect();
+            let merged = |types: &[&DataType]| {
+                types.iter().try_fold(T::Null, |known, data_type| wider(&known, data_type))
+            };
+            let mut turned = types.clone();
+            turned.rotate_left(turn % types.len());
+            prop_assert_eq!(merged(&types), merged(&turned));
+            turned.reverse();
+            prop_assert_eq!(merged(&types).is_some(), merged(&turned).is_some());
+        }
     }
 
     #[test]

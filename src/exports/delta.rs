@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use datafusion::common::DataFusionError;
 use delta_kernel::scan::state::ScanFile;
 use delta_kernel::table_features::ColumnMappingMode;
 use delta_kernel::{KernelError, Snapshot};
@@ -18,6 +19,7 @@ use url::Url;
 use super::error::ExportsError;
 use super::listing::partition_of;
 use super::location::Location;
+use super::panics::step_without_panic;
 use super::table_format::{DELTA_LOG, TableFormat};
 use super::table_log::LogFiles;
 
@@ -38,6 +40,8 @@ enum LogError {
     Outside(String),
     #[error("it names {0}, whose folders are not those of its partitions")]
     OtherFolders(String),
+    #[error("{}", .0.strip_backtrace())]
+    Panic(DataFusionError),
     #[error("reading it was given up")]
     GivenUp,
 }
@@ -62,7 +66,7 @@ async fn newest_files(location: &Location, folder: &Path) -> Result<LogFiles, Lo
     let store = Arc::clone(&location.store);
     let executor = Arc::new(TokioMultiThreadExecutor::new(Handle::current()));
     // The library waits for the store while it reads.
-    let read = tokio::task::spawn_blocking(move || {
+    let read = move || {
         let engine = DefaultEngineBuilder::new(store).with_task_executor(executor).build();
         let snapshot = Snapshot::builder_for(root).build(&engine)?;
         let mapping = snapshot.table_properties().column_mapping_mode;
@@ -75,8 +79,9 @@ async fn newest_files(location: &Location, folder: &Path) -> Result<LogFiles, Lo
             files = part?.visit_scan_files(files, |files: &mut Vec<ScanFile>, file| files.push(file))?;
         }
         Ok(files)
-    });
-    let files: Vec<ScanFile> = read.await.map_err(|_| LogError::GivenUp)??;
+    };
+    let read = tokio::task::spawn_blocking(|| step_without_panic(read)).await;
+    let files: Vec<ScanFile> = read.map_err(|_| LogError::GivenUp)?.map_err(LogError::Panic)??;
     files.into_iter().map(|file| path_of(folder, file)).collect()
 }
 
@@ -97,7 +102,7 @@ fn path_of(folder: &Path, file: ScanFile) -> Result<Path, LogError> {
     if file.dv_info.has_vector() {
         return Err(LogError::DeletionVector(file.path));
     }
-    if file.path.contains("://") || file.path.starts_with('/') {
+    if Url::parse(&file.path).is_ok() || file.path.starts_with('/') {
         return Err(LogError::Outside(file.path));
     }
     let below = Path::from_url_path(&file.path)?;

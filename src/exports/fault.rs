@@ -64,9 +64,7 @@ fn is_of_store(error: &DataFusionError) -> bool {
     let causes = std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |cause| {
         cause.source()
     });
-    causes
-        .into_iter()
-        .any(|cause| cause.is::<object_store::Error>() || cause.is::<std::io::Error>())
+    causes.into_iter().any(|cause| cause.is::<object_store::Error>())
 }
 
 async fn find_fault(
@@ -90,14 +88,19 @@ async fn find_fault(
     }
     let read = read_columns(columns, scan, config);
     for file in files {
-        let fault = match faulty_column(&store, file, &read, zone).await {
+        let looked = async {
+            faulty_column(&store, file, &read, zone)
+                .await
+                .map_err(DataFusionError::from)
+        };
+        let fault = match without_panic(looked).await {
             Ok(None) => continue,
             Ok(Some(fault)) => fault,
             Err(error) => {
                 return Some(ExportsError::Unreadable {
                     table: table.to_owned(),
                     file: displayed(config.object_store_url.as_str(), &file.location),
-                    reason: error.to_string(),
+                    reason: error.strip_backtrace(),
                 });
             }
         };

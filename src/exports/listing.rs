@@ -11,12 +11,9 @@ use object_store::path::Path;
 use object_store::{ListResult, ObjectMeta};
 use percent_encoding::percent_decode_str;
 
-#[cfg(feature = "delta")]
-use super::delta::read_log;
 use super::error::ExportsError;
 use super::location::Location;
-#[cfg(not(feature = "delta"))]
-use super::no_delta::read_log;
+use super::read_log;
 use super::snapshot::SUCCESS_MARKER;
 use super::table_format::{DELTA_LOG, TableFormat};
 use super::table_log::LogFiles;
@@ -66,7 +63,7 @@ pub struct DayListing {
     /// In the order of their paths.
     pub files: Vec<DayFile>,
     /// Whether the day has the marker of a complete export, or a log, which names only what was written completely.
-    pub has_success_marker: bool,
+    pub is_complete: bool,
     /// Objects that are not Parquet and not known as harmless.
     pub unknown: Vec<String>,
 }
@@ -88,6 +85,12 @@ pub async fn list_folder(location: &Location, folder: &Path) -> Result<ListResul
     found.map_err(|error| unlistable(location, &error))
 }
 
+/// Every object below `folder`.
+async fn list_all(location: &Location, folder: &Path) -> Result<Vec<ObjectMeta>, ExportsError> {
+    let found = location.store.list(Some(folder)).try_collect().await;
+    found.map_err(|error| unlistable(location, &error))
+}
+
 /// Everything below the folder of one day of `table`. Where the table or the day keeps a log, only the files that it names are
 /// rows: `log` is the table's.
 ///
@@ -100,21 +103,18 @@ pub async fn list_day(
     folder: &Path,
     log: Option<&LogFiles>,
 ) -> Result<DayListing, ExportsError> {
-    let objects: Vec<ObjectMeta> = location
-        .store
-        .list(Some(folder))
-        .try_collect()
-        .await
-        .map_err(|error| unlistable(location, &error))?;
+    let mut objects = list_all(location, folder).await?;
     let parts_below = |object: &ObjectMeta| -> Vec<String> {
         let parts = object.location.parts().skip(folder.parts().count());
         parts.map(|part| part.as_ref().to_owned()).collect()
     };
     let is_of_log = |object: &ObjectMeta| parts_below(object).first().is_some_and(|part| part == DELTA_LOG);
-    let log_of_day = match log.is_none() && objects.iter().any(is_of_log) {
-        true => Some(read_log(table, location, folder).await?),
-        false => None,
-    };
+    let mut log_of_day = None;
+    if log.is_none() && objects.iter().any(is_of_log) {
+        log_of_day = Some(read_log(table, location, folder).await?);
+        // The log may name files that were written after the first listing.
+        objects = list_all(location, folder).await?;
+    }
     let log = log.or(log_of_day.as_ref());
     let mut listing = DayListing::default();
     let mut looks = Vec::new();
@@ -127,7 +127,7 @@ pub async fn list_day(
             let log = location.display(&object.location);
             return Err(ExportsError::table_format(table, format, log));
         }
-        listing.has_success_marker |= parts.last().is_some_and(|name| name == SUCCESS_MARKER);
+        listing.is_complete |= parts.last().is_some_and(|name| name == SUCCESS_MARKER);
         match kind_of(&parts, object.size) {
             Kind::Harmless => {}
             Kind::Parquet(partitions) => listing.files.push(DayFile { object, partitions }),
@@ -141,7 +141,7 @@ pub async fn list_day(
         .await?;
     listing.add(table, location, looked)?;
     if let Some(log) = log {
-        listing.has_success_marker = true;
+        listing.is_complete = true;
         check_complete(table, location, &listing, log.below(folder))?;
     }
     Ok(listing)

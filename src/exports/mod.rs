@@ -32,6 +32,11 @@ mod table;
 mod table_format;
 mod table_log;
 
+#[cfg(feature = "delta")]
+use delta::read_log;
+#[cfg(not(feature = "delta"))]
+use no_delta::read_log;
+
 pub use blank::{is_blank, nonblank};
 pub use contract::{Column, Kind, Table};
 pub use convert::{Unconvertible, canonical, canonical_array, canonical_call, expression_for};

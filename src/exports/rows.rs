@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use datafusion::arrow::array::{RecordBatch, RecordBatchOptions, new_null_array};
-use datafusion::arrow::datatypes::{FieldRef, SchemaRef};
+use datafusion::arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result, Statistics, internal_err};
@@ -23,7 +23,7 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Phy
 use futures::future::BoxFuture;
 use futures::{FutureExt, Stream, StreamExt};
 
-use super::contract::Column;
+use super::contract::{Column, Table};
 use super::convert::canonical_array;
 use super::fault::explained;
 use super::panics::step_without_panic;
@@ -37,6 +37,32 @@ pub struct OutputColumn {
     pub input: Option<usize>,
     /// What the contract says of it; none for a column that is given as it is.
     pub contract: Option<&'static Column>,
+}
+
+impl OutputColumn {
+    /// The columns of `output`, from rows of the schema `given`, as the contract of a table says.
+    pub fn all(output: &Schema, given: &Schema, contract: Option<Table>) -> Vec<Self> {
+        let column = |field: &FieldRef| Self {
+            field: Arc::clone(field),
+            input: given.index_of(field.name()).ok(),
+            contract: contract.and_then(|table| table.column(field.name())),
+        };
+        output.fields().iter().map(column).collect()
+    }
+}
+
+/// The columns of `schema`, converted to the contract's types, of rows as files have them.
+pub fn converted(columns: &[OutputColumn], schema: &SchemaRef, zone: &Zone, rows: &RecordBatch) -> Result<RecordBatch> {
+    let given = rows.schema_ref();
+    let arrays = columns.iter().map(|column| match (column.input, column.contract) {
+        (None, _) => Ok(new_null_array(column.field.data_type(), rows.num_rows())),
+        (Some(input), None) => Ok(Arc::clone(rows.column(input))),
+        (Some(input), Some(contract)) => canonical_array(contract, given.field(input), rows.column(input), zone)
+            .map_err(|error| DataFusionError::External(Box::new(error))),
+    });
+    let arrays = arrays.collect::<Result<Vec<_>>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+    Ok(RecordBatch::try_new_with_options(Arc::clone(schema), arrays, &options)?)
 }
 
 /// Gives the columns of a table's files, converted to the contract's types.
@@ -211,22 +237,7 @@ struct ExportedRows {
 impl ExportedRows {
     fn converted(&self, rows: &RecordBatch) -> Result<RecordBatch> {
         let _timer = self.metrics.elapsed_compute().timer();
-        let given = rows.schema_ref();
-        let arrays = self.columns.iter().map(|column| match (column.input, column.contract) {
-            (None, _) => Ok(new_null_array(column.field.data_type(), rows.num_rows())),
-            (Some(input), None) => Ok(Arc::clone(rows.column(input))),
-            (Some(input), Some(contract)) => {
-                canonical_array(contract, given.field(input), rows.column(input), &self.zone)
-                    .map_err(|error| DataFusionError::External(Box::new(error)))
-            }
-        });
-        let arrays = arrays.collect::<Result<Vec<_>>>()?;
-        let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
-        Ok(RecordBatch::try_new_with_options(
-            Arc::clone(&self.schema),
-            arrays,
-            &options,
-        )?)
+        converted(&self.columns, &self.schema, &self.zone, rows)
     }
 }
 

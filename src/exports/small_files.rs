@@ -1,16 +1,18 @@
 //! Reads very many small files or row groups once, together, and keeps their rows for all scans of a run.
 //!
 //! Opening a file, or beginning a row group, costs the reader more than the few rows in it, and a run scans a table several
-//! times. So the first scan of such a table reads all of it, within a limit of memory, and plans show it as rows in memory.
-//! Where a file cannot be read or a value cannot be converted, nothing is kept: the scan of the files says what is to blame.
+//! times. So the first scan of such a table reads all of it, and plans show it as rows in memory. Rows are counted as they are
+//! decoded, and given up where they become more than the limit. Where a file cannot be read or a value cannot be converted,
+//! nothing is kept either: the scan of the files says what is to blame.
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::compute::{CastOptions, cast_with_options, concat_batches};
-use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::{DataFusionError, Result, ScalarValue, resources_err};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation};
 use datafusion::parquet::arrow::ProjectionMask;
@@ -23,24 +25,27 @@ use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 
 use super::contract::Table;
-use super::convert::canonical_array;
 use super::inspect::InspectedFile;
 use super::panics::without_panic;
 use super::pinned::PinnedFile;
+use super::rows::{OutputColumn, converted};
+use super::table::read_as;
 use crate::zone::Zone;
 
 /// Row groups from which on a table may be kept.
 const FROM_ROW_GROUPS: usize = 64;
 /// Rows of a row group, on average, up to which reading it costs more than its rows.
-const FEW_ROWS: u64 = 1_000;
-/// Bytes, uncompressed, up to which the rows of a table are kept.
-const LARGEST_KEPT: u64 = 64 * 1024 * 1024;
+const FEW_ROWS: u64 = 100;
+/// Bytes of memory that the rows of a table may take, and bytes of its files.
+const LARGEST_KEPT: usize = 64 * 1024 * 1024;
 /// The share of the session's memory that kept rows may take: operators need the rest.
 const SHARE_OF_MEMORY: usize = 8;
 /// Rows that are converted together.
 const BATCH_ROWS: usize = 8_192;
+/// Rows that are decoded at a time, before they are counted.
+const DECODED_ROWS: usize = 512;
 /// Files that a task fetches ahead.
-const CONCURRENT_FILES: usize = 16;
+const CONCURRENT_FILES: usize = 8;
 
 /// What the rows of a table become: the columns that queries see.
 #[derive(Debug, Clone)]
@@ -77,10 +82,10 @@ impl SmallFiles {
         for file in files {
             row_groups += file.row_groups;
             rows += file.rows;
-            bytes += file.uncompressed_bytes;
+            bytes += file.object.size.max(file.uncompressed_bytes);
         }
-        let few_rows = u64::try_from(row_groups).unwrap_or(u64::MAX).saturating_mul(FEW_ROWS);
-        row_groups >= FROM_ROW_GROUPS && rows <= few_rows && bytes <= LARGEST_KEPT
+        let few_rows = (row_groups as u64).saturating_mul(FEW_ROWS);
+        row_groups >= FROM_ROW_GROUPS && rows <= few_rows && bytes <= LARGEST_KEPT as u64
     }
 
     /// The rows of `files` of `store`, in `tasks` tasks the first time. None where they cannot be kept.
@@ -110,25 +115,30 @@ async fn keep(
     pool: &Arc<dyn MemoryPool>,
     tasks: usize,
 ) -> Result<KeptRows> {
+    let most = match pool.memory_limit() {
+        MemoryLimit::Finite(limit) => LARGEST_KEPT.min(limit / SHARE_OF_MEMORY),
+        _ => LARGEST_KEPT,
+    };
     let memory = MemoryConsumer::new("rows of small files").register(pool);
-    let bytes: u64 = files.iter().map(|file| file.uncompressed_bytes).sum();
-    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-    if let MemoryLimit::Finite(limit) = pool.memory_limit()
-        && bytes > limit / SHARE_OF_MEMORY
-    {
-        return resources_err!("{bytes} bytes are too large a share of the memory limit");
-    }
-    memory.try_grow(bytes)?;
+    memory.try_grow(most)?;
+    let budget = Arc::new(AtomicUsize::new(most));
     let mut reading = JoinSet::new();
     for (number, part) in files.chunks(files.len().div_ceil(tasks.max(1)).max(1)).enumerate() {
-        let (part, store, wanted) = (part.to_vec(), Arc::clone(store), wanted.clone());
-        reading.spawn(async move { (number, without_panic(read(part, store, wanted)).await) });
+        let gathered = Gathered::new(wanted.clone(), Arc::clone(&budget));
+        let (part, store) = (part.to_vec(), Arc::clone(store));
+        reading.spawn(async move { (number, without_panic(read(part, store, gathered)).await) });
     }
     let mut parts = reading.join_all().await;
     parts.sort_by_key(|(number, _)| *number);
     let batches: Result<Vec<Vec<RecordBatch>>> = parts.into_iter().map(|(_, batches)| batches).collect();
     let batches = batches?.concat();
-    memory.try_resize(batches.iter().map(RecordBatch::get_array_memory_size).sum())?;
+    memory.try_resize(
+        batches
+            .iter()
+            .map(RecordBatch::get_array_memory_size)
+            .sum::<usize>()
+            .min(most),
+    )?;
     Ok(KeptRows {
         batches,
         _memory: memory,
@@ -136,13 +146,11 @@ async fn keep(
 }
 
 /// The rows of some files, in batches.
-async fn read(files: Vec<InspectedFile>, store: Arc<dyn ObjectStore>, wanted: RowsWanted) -> Result<Vec<RecordBatch>> {
-    let mut gathered = Gathered {
-        wanted,
-        pending: Vec::new(),
-        pending_rows: 0,
-        converted: Vec::new(),
-    };
+async fn read(
+    files: Vec<InspectedFile>,
+    store: Arc<dyn ObjectStore>,
+    mut gathered: Gathered,
+) -> Result<Vec<RecordBatch>> {
     let fetched = files.into_iter().map(|file| {
         let store = Arc::clone(&store);
         async move {
@@ -164,6 +172,8 @@ async fn read(files: Vec<InspectedFile>, store: Arc<dyn ObjectStore>, wanted: Ro
 /// Rows of files that are converted when there are enough of them: a conversion of one row costs as much as one of many.
 struct Gathered {
     wanted: RowsWanted,
+    /// Bytes that may still be taken, by all tasks together.
+    budget: Arc<AtomicUsize>,
     /// As the files have them, with one schema.
     pending: Vec<RecordBatch>,
     pending_rows: usize,
@@ -171,6 +181,16 @@ struct Gathered {
 }
 
 impl Gathered {
+    fn new(wanted: RowsWanted, budget: Arc<AtomicUsize>) -> Self {
+        Self {
+            wanted,
+            budget,
+            pending: Vec::new(),
+            pending_rows: 0,
+            converted: Vec::new(),
+        }
+    }
+
     /// Decodes the columns of a file that are wanted, with those that its folders give.
     fn add(&mut self, file: &InspectedFile, bytes: Bytes) -> Result<()> {
         let Some(footer) = file.footer.kept() else {
@@ -178,13 +198,22 @@ impl Gathered {
         };
         let exported = file.schema.fields().len() - file.partitions.len();
         let (exported, of_folders) = file.schema.fields().split_at(exported);
-        let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(exported)));
-        let metadata = ArrowReaderMetadata::try_new(footer, options)?;
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, metadata);
         let is_wanted = |field: &Field| self.wanted.schema.field_with_name(field.name()).is_ok();
+        let plain = |field: &FieldRef| {
+            let data_type = if is_wanted(field) {
+                read_as(field.data_type())
+            } else {
+                field.data_type().clone()
+            };
+            field.as_ref().clone().with_data_type(data_type)
+        };
+        let schema = Schema::new(exported.iter().map(plain).collect::<Vec<_>>());
+        let options = ArrowReaderOptions::new().with_schema(Arc::new(schema));
+        let builder =
+            ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, ArrowReaderMetadata::try_new(footer, options)?);
         let roots = (0..exported.len()).filter(|index| is_wanted(&exported[*index]));
         let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
-        for rows in builder.with_projection(mask).with_batch_size(BATCH_ROWS).build()? {
+        for rows in builder.with_projection(mask).with_batch_size(DECODED_ROWS).build()? {
             let rows = rows?;
             let mut fields = rows.schema_ref().fields().to_vec();
             let mut columns = rows.columns().to_vec();
@@ -198,6 +227,19 @@ impl Gathered {
     }
 
     fn push(&mut self, rows: RecordBatch) -> Result<()> {
+        let bytes = rows
+            .columns()
+            .iter()
+            .map(|column| bytes_of_values(column.as_ref()))
+            .sum();
+        let take = |left: usize| left.checked_sub(bytes);
+        if self
+            .budget
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
+            .is_err()
+        {
+            return resources_err!("its rows take more memory than they may");
+        }
         let is_alike = self
             .pending
             .last()
@@ -215,7 +257,14 @@ impl Gathered {
             return Ok(());
         };
         let rows = concat_batches(first.schema_ref(), &self.pending)?;
-        self.converted.push(self.wanted.of(&rows)?);
+        let given = rows.schema_ref();
+        let columns = OutputColumn::all(&self.wanted.schema, given, self.wanted.contract);
+        let rows = match self.wanted.contract {
+            Some(_) => rows,
+            None => self.wanted.in_its_types(&rows)?,
+        };
+        let rows = converted(&columns, &self.wanted.schema, &self.wanted.zone, &rows)?;
+        self.converted.push(without_pages(&rows)?);
         self.pending.clear();
         self.pending_rows = 0;
         Ok(())
@@ -228,33 +277,43 @@ impl Gathered {
 }
 
 impl RowsWanted {
-    /// The columns that queries see, of rows as a file has them.
-    fn of(&self, rows: &RecordBatch) -> Result<RecordBatch> {
-        let columns = self.schema.fields().iter().map(|field| {
-            let Ok(index) = rows.schema_ref().index_of(field.name()) else {
-                return Ok(new_null_array(field.data_type(), rows.num_rows()));
-            };
-            let (given, values) = (rows.schema_ref().field(index), rows.column(index));
-            match self.contract.and_then(|table| table.column(field.name())) {
-                Some(column) => canonical_array(column, given, values, &self.zone)
-                    .map_err(|error| DataFusionError::External(Box::new(error))),
-                None => as_type_of(field, values),
-            }
-        });
-        batch(
-            Arc::clone(&self.schema),
-            columns.collect::<Result<Vec<_>>>()?,
-            rows.num_rows(),
-        )
+    /// Rows of a raw table, whose files may differ in width and unit, in the types of all of them.
+    fn in_its_types(&self, rows: &RecordBatch) -> Result<RecordBatch> {
+        let options = CastOptions {
+            safe: false,
+            ..CastOptions::default()
+        };
+        let (mut fields, mut columns) = (Vec::new(), Vec::new());
+        for (field, values) in rows.schema_ref().fields().iter().zip(rows.columns()) {
+            let wanted = self.schema.field_with_name(field.name())?;
+            fields.push(field.as_ref().clone().with_data_type(wanted.data_type().clone()));
+            columns.push(cast_with_options(values, wanted.data_type(), &options)?);
+        }
+        batch(Arc::new(Schema::new(fields)), columns, rows.num_rows())
     }
 }
 
-fn as_type_of(field: &Field, values: &ArrayRef) -> Result<ArrayRef> {
-    let options = CastOptions {
-        safe: false,
-        ..CastOptions::default()
+/// Bytes that the values of an array take when they stand alone. Texts may share the memory of a page with others.
+fn bytes_of_values(values: &dyn Array) -> usize {
+    let views = values.as_string_view_opt().map(|texts| texts.total_buffer_bytes_used());
+    let views = views.or_else(|| values.as_binary_view_opt().map(|bytes| bytes.total_buffer_bytes_used()));
+    match views {
+        Some(bytes) => bytes + values.len() * size_of::<u128>(),
+        None => values.get_array_memory_size(),
+    }
+}
+
+/// The same rows with texts that do not hold on to the pages that they were read from.
+fn without_pages(rows: &RecordBatch) -> Result<RecordBatch> {
+    let own = |values: &ArrayRef| -> ArrayRef {
+        match (values.as_string_view_opt(), values.as_binary_view_opt()) {
+            (Some(texts), _) => Arc::new(texts.gc()),
+            (None, Some(bytes)) => Arc::new(bytes.gc()),
+            (None, None) => Arc::clone(values),
+        }
     };
-    Ok(cast_with_options(values, field.data_type(), &options)?)
+    let columns = rows.columns().iter().map(own).collect();
+    batch(rows.schema(), columns, rows.num_rows())
 }
 
 fn batch(schema: SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {

@@ -10,14 +10,11 @@ use object_store::path::Path;
 use tracing::debug;
 
 use super::day_folder::DayName;
-#[cfg(feature = "delta")]
-use super::delta::read_log;
 use super::error::ExportsError;
 use super::listing::{DayFile, DayListing, list_day, list_folder};
 use super::location::Location;
-#[cfg(not(feature = "delta"))]
-use super::no_delta::read_log;
 use super::note::{ExportNote, some_of};
+use super::read_log;
 use super::table_format::{TableFormat, find_log};
 use super::table_log::LogFiles;
 use crate::config::DateChoice;
@@ -329,7 +326,7 @@ impl Exports {
             }
         };
         let found = list_day(&folder.table.name, &folder.table.location, path, folder.log.as_ref()).await?;
-        match self.success_marker && !found.has_success_marker {
+        match self.success_marker && !found.is_complete {
             true => Ok(DayFiles::NoMarker),
             false => Ok(DayFiles::Found(found)),
         }

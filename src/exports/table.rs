@@ -162,14 +162,11 @@ impl SnapshotTable {
         let has_days = files.iter().any(|file| file.date.is_some());
         let schema = shape.table_schema(has_days);
         let of_scan = Arc::clone(schema.table_schema());
-        let (mut columns, mut projection) = (Vec::new(), Vec::new());
-        for field in output.fields() {
-            let index = of_scan.index_of(field.name()).ok();
-            columns.push(OutputColumn {
-                field: Arc::clone(field),
-                input: index.map(|_| projection.len()),
-                contract: self.contract.and_then(|table| table.column(field.name())),
-            });
+        let mut columns = OutputColumn::all(output, &of_scan, self.contract);
+        let mut projection = Vec::new();
+        for column in &mut columns {
+            let index = column.input;
+            column.input = index.map(|_| projection.len());
             projection.extend(index);
         }
         let statistics = statistics_of(files, &of_scan);
@@ -212,9 +209,18 @@ impl SnapshotTable {
         filter.column_refs().iter().all(|column| {
             let seen = self.schema.field_with_name(&column.name).ok();
             let written = shape.of_files.iter().find(|field| *field.name() == column.name);
-            seen.zip(written)
-                .is_some_and(|(seen, written)| seen.data_type() == written.data_type())
+            seen.zip(written).is_some_and(|(seen, written)| {
+                seen.data_type() == written.data_type() && !may_hold_nan(written.data_type())
+            })
         })
+    }
+}
+
+/// Whether a value of this type is a float, or holds some.
+fn may_hold_nan(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Dictionary(_, value) => may_hold_nan(value),
+        other => other.is_floating() || other.is_nested(),
     }
 }
 
@@ -286,9 +292,9 @@ impl ScannedFile {
     }
 }
 
-/// The type that a scan gives a column of a file as: text and bytes come without copies. The scan does not make text of
-/// bytes: nobody would check that they are text.
-fn read_as(exported: &DataType) -> DataType {
+/// The type that a column of a file is read as: text and bytes come without copies, dictionaries as their values. Bytes are
+/// not made text: nobody would check that they are text.
+pub fn read_as(exported: &DataType) -> DataType {
     match exported {
         DataType::Utf8 | DataType::LargeUtf8 => DataType::Utf8View,
         DataType::Binary | DataType::LargeBinary => DataType::BinaryView,

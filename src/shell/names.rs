@@ -43,7 +43,7 @@ impl Names {
             for name in names {
                 let reference = TableReference::partial(schema_name, name.as_str());
                 let table = session.table_provider(reference).await;
-                let table = table.map_err(EngineError::running(format!("table {name}")))?;
+                let table = table.map_err(EngineError::running(format!("rows of {name}")))?;
                 let columns = table
                     .schema()
                     .fields()

@@ -41,7 +41,7 @@ impl Tables for Catalog {
         columns: &[&'static str],
         scope: Scope<'_>,
     ) -> Result<Vec<SendableRecordBatchStream>, ReportError> {
-        let failed = || EngineError::running(format!("table {table}"));
+        let failed = || EngineError::running(format!("rows of {table}"));
         let mut rows = self.session.table(table).await.map_err(failed())?;
         let within = match scope {
             Scope::Everything => None,

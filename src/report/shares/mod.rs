@@ -114,7 +114,7 @@ async fn exchanged(
     bounds: &Bounds,
     partitions: usize,
 ) -> Result<Arc<dyn ExecutionPlan>, ReportError> {
-    let failed = || EngineError::running(format!("table {table}"));
+    let failed = || EngineError::running(format!("rows of {table}"));
     let rows = columns_of_table(catalog, table, columns_of(table)).await?;
     let last_ids: Vec<ScalarValue> = bounds.last_ids().iter().map(|id| id.as_str().into()).collect();
     let last_ids = ScalarValue::List(ScalarValue::new_list_nullable(&last_ids, &DataType::Utf8));
@@ -132,7 +132,7 @@ async fn exchanged(
 async fn columns_of_table(catalog: &Catalog, table: &str, columns: &[&str]) -> Result<DataFrame, ReportError> {
     let rows = catalog.session.table(table).await;
     let rows = rows.and_then(|rows| rows.select_columns(columns));
-    Ok(rows.map_err(EngineError::running(format!("table {table}")))?)
+    Ok(rows.map_err(EngineError::running(format!("rows of {table}")))?)
 }
 
 /// The plan of the report rows over details that a task will assemble.

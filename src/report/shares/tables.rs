@@ -40,7 +40,7 @@ impl<'a> TaskTables<'a> {
         let context = &workplace.context;
         let streams = EXCHANGED.into_iter().zip(exchanged).map(|(table, rows)| {
             let rows = rows.execute(partition, Arc::clone(context));
-            let rows = rows.map_err(EngineError::running(format!("table {table}")))?;
+            let rows = rows.map_err(EngineError::running(format!("rows of {table}")))?;
             Ok::<_, ReportError>((table, rows))
         });
         Ok(Self {
@@ -68,7 +68,7 @@ impl Tables for TaskTables<'_> {
             let partitions = 0..plan.rows.output_partitioning().partition_count();
             let rows = partitions.map(|partition| plan.rows.execute(partition, Arc::clone(&self.context)));
             let rows = rows.collect::<Result<Vec<_>, _>>();
-            return Ok(rows.map_err(EngineError::running(format!("table {table}")))?);
+            return Ok(rows.map_err(EngineError::running(format!("rows of {table}")))?);
         }
         let mut exchanged = self.exchanged.lock().unwrap_or_else(PoisonError::into_inner);
         let rows = exchanged
