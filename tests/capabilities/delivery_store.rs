@@ -605,6 +605,11 @@ async fn a_mail_that_came_back_is_noted_once(database: Database) {
         Some(FailureCause::MailBounced)
     );
     assert!(is_idle(&store, start() + minutes(600)).await);
+    // It was sent, and came back; to send it again would not help.
+    let retried = store.retry(request.id, start(), start() + minutes(30));
+    let retried = tokio::time::timeout(Duration::from_secs(30), retried).await;
+    let retried = retried.expect("it ends").expect("an answer");
+    assert_eq!(retried, Retried::NotFailed(Status::Bounced));
 
     let ids = async |status| {
         let found = store.requests(Some(status), ALL).await.expect("a page");
