@@ -10,6 +10,7 @@ mod file_name;
 mod handover;
 mod message;
 mod plain;
+mod rest;
 mod settings;
 mod size_limit;
 mod smtp;
