@@ -128,6 +128,26 @@ async fn a_limit_that_was_learned_is_remembered() {
 }
 
 #[tokio::test]
+async fn a_full_mailbox_teaches_no_limit_for_others() {
+    let server = OddServer::start(Habit {
+        ehlo: &["8BITMIME"],
+        limit: MEGABYTE / 2,
+        odd: &[(
+            At::TooLargeContent,
+            b"552 Requested mail action aborted: exceeded storage allocation",
+        )],
+        times: 1,
+        ..Habit::NONE
+    })
+    .await;
+    let mailer = mailer(&server.config());
+    for _ in 0..2 {
+        csv().send(&mailer).await.expect("sent");
+    }
+    assert_eq!(server.brought(), ["zip", "csv"]);
+}
+
+#[tokio::test]
 async fn a_mail_that_is_too_large_even_as_a_link_is_refused() {
     let server = OddServer::start(Habit {
         limit: 10,
