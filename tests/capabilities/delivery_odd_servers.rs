@@ -219,7 +219,10 @@ async fn an_operator_s_mistake_is_told_apart_and_mended() {
         let code = String::from_utf8_lossy(&answer[..3]).into_owned();
         let mut tries = 0;
         while let Err(error) = csv().send(&mailer).await {
-            assert!(matches!(error, SendError::Misconfigured(_)), "{error}");
+            let SendError::Misconfigured(refusal) = &error else {
+                panic!("{error}");
+            };
+            assert_eq!(refusal.may_be_of_mailbox, at == At::Recipient, "{error}");
             assert!(error.to_string().starts_with(&code), "{error}");
             tries += 1;
             assert!(tries < 3);

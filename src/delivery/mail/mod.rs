@@ -26,7 +26,7 @@ use chrono::{DateTime, Utc};
 use lettre::Address;
 
 pub use address::usable_address;
-pub use error::SendError;
+pub use error::{Refusal, SendError};
 pub use file_name::report_file_name;
 pub use handover::Handover;
 
