@@ -8,7 +8,6 @@ use anyhow::Context;
 use chrono::Utc;
 use clap::Args;
 use pragati::delivery::bounces::read_bounce;
-use pragati::delivery::request::Bounce;
 use pragati::delivery::store::{NotedBounce, Store};
 
 use super::failure::Failure;
@@ -81,14 +80,16 @@ async fn note(arguments: &BouncesArguments, store: &Store, mail: &[u8], name: &s
             return Ok(false);
         }
     };
-    let (id, bounce) = (
-        report.request,
-        Bounce {
-            at: Utc::now(),
-            code: report.code,
-            words: report.words,
-        },
-    );
+    let id = report.request;
+    let bounce = match store.find(id).await? {
+        Some(request) => report.of(&request, Utc::now()),
+        None => {
+            arguments
+                .place
+                .say(&format!("{name} is about request {id}, which is not there (any more)"));
+            return Ok(true);
+        }
+    };
     let said = match store.note_bounce(id, &bounce).await? {
         NotedBounce::Noted => format!("request {id} bounced: {}", bounce.words),
         NotedBounce::NotedBefore => format!("request {id} has bounced before"),

@@ -25,6 +25,7 @@ use std::time::SystemTime;
 use chrono::{DateTime, Utc};
 use lettre::Address;
 
+pub(super) use address::same_address;
 pub use address::usable_address;
 pub use error::{Refusal, SendError};
 pub use file_name::report_file_name;
