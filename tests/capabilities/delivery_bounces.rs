@@ -120,10 +120,21 @@ fn a_maildir_of_bounces_is_read_once() {
     std::fs::write(new.join("1.ours"), ours).expect("written");
     let away = "From: a@x.example\r\nTo: bounces@pragati.example\r\nSubject: I am away\r\n\r\nUntil Monday.\r\n";
     std::fs::write(new.join("2.away"), away).expect("written");
+    // What is no file stands in nobody's way.
+    std::fs::create_dir(new.join("0.folder")).expect("a folder");
+    let made = std::process::Command::new("mkfifo").arg(new.join("0.pipe")).status();
+    assert!(made.expect("mkfifo").success());
     let path = maildir.path().display().to_string();
     let (code, said) = read(&served, "", &["--maildir", &path]);
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("2.away is no bounce of a report"), "{said}");
+    assert_eq!(code, Some(1), "{said}");
+    for part in [
+        "2.away is no bounce of a report",
+        "0.folder is left where it is: it is no regular file",
+        "0.pipe is left where it is: it is no regular file",
+        "2 of the new mails",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
     assert_eq!(served.state(MENTOR, &id)["status"], "bounced");
     let names = |folder: &str| {
         let entries = std::fs::read_dir(maildir.path().join(folder)).expect("a folder");
@@ -131,11 +142,30 @@ fn a_maildir_of_bounces_is_read_once() {
         names.sort();
         names
     };
-    assert!(names("new").is_empty());
+    assert_eq!(names("new"), ["0.folder", "0.pipe"]);
     assert_eq!(names("cur"), ["1.ours:2,S", "2.away:2,"]);
     // A full mailbox is no broken address: the next report goes there.
     let (_, answer) = served.click(MENTOR, "b1", "email", "k2").expect("an answer");
     served.wait_for(MENTOR, &id_of(&answer), "sent");
+}
+
+#[test]
+fn a_broken_configuration_loses_no_bounce() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("pragati.toml");
+    std::fs::write(&config, "[database]\nurl = \"mysql://user:hunter2@host/x\"\n").expect("written");
+    let missing = folder.path().join("none.toml");
+    let run = |config: &std::path::Path, options: &[&str]| {
+        let mut command = pragati();
+        command.arg("bounces").args(options).arg("--config").arg(config);
+        let output = command.write_stdin("From: x\r\n\r\n").output().expect("a run");
+        output.status.code()
+    };
+    for config in [&config, &missing] {
+        assert_eq!(run(config, &[]), Some(75));
+        assert_eq!(run(config, &["--maildir", "none"]), Some(2));
+    }
+    assert_eq!(run(&config, &["--no-such-option"]), Some(2));
 }
 
 #[test]
