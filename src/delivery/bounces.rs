@@ -25,8 +25,8 @@ pub struct BounceReport {
 }
 
 impl BounceReport {
-    /// What is noted of it for its request. The code counts where it is about the requester's own address: a mail may be
-    /// passed on to others, and what is wrong there is nothing about that address.
+    /// What is noted of it for its request. The code counts where it is about the requester's own address: a mail may
+    /// be passed on to others, and what is wrong there is nothing about that address.
     pub fn of(self, request: &Request, at: DateTime<Utc>) -> Bounce {
         let email = request.person.email.as_deref().unwrap_or_default();
         let is_about_requester = self.recipients.iter().any(|known| same_address(known, email));
