@@ -45,7 +45,7 @@ pub struct BouncesArguments {
 }
 
 impl BouncesArguments {
-    /// Whether it reads one mail from standard input, of which the mail server keeps no other copy once we have ended well.
+    /// Whether it reads one mail from standard input, which the mail server keeps only where it is told to try again.
     pub fn reads_input(&self) -> bool {
         self.maildir.is_none() && self.forget.is_none()
     }
