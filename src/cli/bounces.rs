@@ -1,14 +1,14 @@
 //! `pragati bounces`: reads mails that came back, and notes in the database which requests they are about.
 
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use chrono::Utc;
 use clap::Args;
 use pragati::delivery::bounces::read_bounce;
-use pragati::delivery::request::Bounce;
 use pragati::delivery::store::{NotedBounce, Store};
 
 use super::failure::Failure;
@@ -21,7 +21,8 @@ Examples:
   pragati bounces --maildir /var/mail/bounces                    all new mails of a maildir
   pragati bounces --forget asha@example.org                      her mailbox is there now: send to it again
 
-Exit codes: 0 read, whatever it was; 75 the database does not answer, so that the mail server tries again; 2 wrong usage.";
+Exit codes: 0 read, whatever it was; 75 not now, so that the mail server tries again (from standard input: whatever went
+wrong; else where the database does not answer); 1 some mails of the maildir could not be read; 2 wrong usage.";
 
 /// The longest mail that is read: a bounce may bring the whole mail back.
 const MOST_BYTES: u64 = 100 * 1024 * 1024;
@@ -43,12 +44,17 @@ pub struct BouncesArguments {
     place: PlaceOptions,
 }
 
+impl BouncesArguments {
+    /// Whether it reads one mail from standard input, which the mail server keeps only where it is told to try again.
+    pub fn reads_input(&self) -> bool {
+        self.maildir.is_none() && self.forget.is_none()
+    }
+}
+
 pub async fn run(arguments: BouncesArguments) -> Result<(), Failure> {
     // Read first, so that a mail server can hand it over in any case.
-    let mail = match (&arguments.maildir, &arguments.forget) {
-        (None, None) => Some(read_input().map_err(Failure::from)?),
-        _ => None,
-    };
+    let mail = arguments.reads_input().then(read_input);
+    let mail = mail.transpose().map_err(Failure::from)?;
     let (_, store) = arguments.place.open().await.map_err(Failure::or_later)?;
     let done = match (mail, &arguments.maildir, &arguments.forget) {
         (Some(mail), _, _) => note(&arguments, &store, &mail, "the mail").await.map(|_| ()),
@@ -61,12 +67,12 @@ pub async fn run(arguments: BouncesArguments) -> Result<(), Failure> {
 }
 
 fn read_input() -> anyhow::Result<Vec<u8>> {
+    read_mail(io::stdin().lock()).context("standard input cannot be read")
+}
+
+fn read_mail(from: impl Read) -> io::Result<Vec<u8>> {
     let mut mail = Vec::new();
-    io::stdin()
-        .lock()
-        .take(MOST_BYTES)
-        .read_to_end(&mut mail)
-        .context("standard input cannot be read")?;
+    from.take(MOST_BYTES).read_to_end(&mut mail)?;
     Ok(mail)
 }
 
@@ -81,14 +87,16 @@ async fn note(arguments: &BouncesArguments, store: &Store, mail: &[u8], name: &s
             return Ok(false);
         }
     };
-    let (id, bounce) = (
-        report.request,
-        Bounce {
-            at: Utc::now(),
-            code: report.code,
-            words: report.words,
-        },
-    );
+    let id = report.request;
+    let bounce = match store.find(id).await? {
+        Some(request) => report.of(&request, Utc::now()),
+        None => {
+            arguments
+                .place
+                .say(&format!("{name} is about request {id}, which is not there (any more)"));
+            return Ok(true);
+        }
+    };
     let said = match store.note_bounce(id, &bounce).await? {
         NotedBounce::Noted => format!("request {id} bounced: {}", bounce.words),
         NotedBounce::NotedBefore => format!("request {id} has bounced before"),
@@ -102,32 +110,59 @@ async fn note(arguments: &BouncesArguments, store: &Store, mail: &[u8], name: &s
 }
 
 /// Notes all new mails, and moves them to the folder of those that were seen. What is no bounce is moved as unread, so
-/// that somebody looks at it.
+/// that somebody looks at it. One that cannot be read does not stand in the way of the others.
 async fn read_maildir(arguments: &BouncesArguments, store: &Store, maildir: &Path) -> anyhow::Result<()> {
-    let (new, cur) = (maildir.join("new"), maildir.join("cur"));
-    let unreadable = || {
+    let new = maildir.join("new");
+    let names = names_in(&new).with_context(|| {
         format!(
             "{} is no maildir that can be read; it has the folders new and cur",
             maildir.display()
         )
-    };
-    let mut names = fs::read_dir(&new)
-        .and_then(|entries| {
-            entries
-                .map(|entry| entry.map(|entry| entry.file_name()))
-                .collect::<io::Result<Vec<_>>>()
-        })
-        .with_context(unreadable)?;
-    names.sort();
+    })?;
+    let mut left = 0;
     for name in names {
-        let (file, shown) = (new.join(&name), name.to_string_lossy().into_owned());
-        let mail = fs::read(&file).with_context(|| format!("{} cannot be read", file.display()))?;
-        let is_bounce = note(arguments, store, &mail, &shown).await?;
-        let mut seen = name;
-        seen.push(if is_bounce { ":2,S" } else { ":2," });
-        fs::rename(&file, cur.join(seen)).with_context(unreadable)?;
+        let shown = name.to_string_lossy().into_owned();
+        let read = match read_file(&new.join(&name)) {
+            Ok(mail) => {
+                let is_bounce = note(arguments, store, &mail, &shown).await?;
+                move_to_seen(maildir, &name, is_bounce)
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = read {
+            left += 1;
+            tracing::warn!("{shown} is left where it is: {error}");
+        }
     }
-    Ok(())
+    match left {
+        0 => Ok(()),
+        _ => bail!(
+            "{left} of the new mails in {} could not be read and moved",
+            maildir.display()
+        ),
+    }
+}
+
+fn names_in(folder: &Path) -> io::Result<Vec<OsString>> {
+    let mut names = fs::read_dir(folder)?
+        .map(|entry| entry.map(|entry| entry.file_name()))
+        .collect::<io::Result<Vec<_>>>()?;
+    names.sort();
+    Ok(names)
+}
+
+/// A mail in a file. Opening a pipe would wait for its other end.
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    if !fs::symlink_metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    read_mail(fs::File::open(path)?)
+}
+
+fn move_to_seen(maildir: &Path, name: &OsStr, is_bounce: bool) -> io::Result<()> {
+    let mut seen = name.to_owned();
+    seen.push(if is_bounce { ":2,S" } else { ":2," });
+    fs::rename(maildir.join("new").join(name), maildir.join("cur").join(seen))
 }
 
 async fn forget(arguments: &BouncesArguments, store: &Store, address: &str) -> anyhow::Result<()> {

@@ -43,6 +43,14 @@ impl Failure {
         }
     }
 
+    /// The same as a failure for now, whatever it was: what called us has the only copy of what was to be read.
+    pub fn into_later(self) -> Self {
+        match self {
+            Self::Error(error) | Self::TryLater(error) => Self::TryLater(error),
+            stopped @ (Self::Interrupted | Self::Terminated) => Self::TryLater(anyhow::anyhow!("{stopped}")),
+        }
+    }
+
     /// 1 for a failed job, 2 for wrong usage, 75 for one that may do better later (EX_TEMPFAIL of mail servers' pipes),
     /// 128 plus the signal's number for a signal.
     pub fn exit_code(&self) -> u8 {

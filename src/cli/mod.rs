@@ -93,7 +93,17 @@ enum Command {
 
 /// Runs the command of the process's arguments.
 pub fn run() -> Result<(), Failure> {
-    let arguments = Arguments::parse();
+    let command = Arguments::parse().command;
+    let reads_only_copy = matches!(&command, Command::Bounces(bounces) if bounces.reads_input());
+    let result = run_command(command);
+    if reads_only_copy {
+        result.map_err(Failure::into_later)
+    } else {
+        result
+    }
+}
+
+fn run_command(command: Command) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_stack_size(STACK_OF_THREADS)
@@ -101,7 +111,7 @@ pub fn run() -> Result<(), Failure> {
         .context("the engine's threads cannot be started")
         .map_err(Failure::from)?;
     let result = runtime.block_on(async {
-        match arguments.command {
+        match command {
             // It shuts down in its own order; a second signal ends it at once.
             Command::Serve(arguments) => tokio::select! {
                 result = serve::run(arguments, async { stop_signal().await; }) => result.map_err(Failure::from),

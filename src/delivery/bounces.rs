@@ -3,10 +3,11 @@
 //! They come to the address that a mail names as its envelope sender. Which request a bounce is about is told by that
 //! address, where it has the request's id in it (VERP), else by the Message-ID of the mail that came back.
 
+use chrono::{DateTime, Utc};
 use mail_parser::{Address, Message, MessageParser, MessagePart, MimeHeaders, PartType};
 
-use super::mail::{one_line_without_addresses, request_of_message_id};
-use super::request::RequestId;
+use super::mail::{one_line_without_addresses, request_of_message_id, same_address};
+use super::request::{Bounce, Request, RequestId};
 
 /// Digits of a request's id in an address.
 const ID_DIGITS: usize = 32;
@@ -19,6 +20,22 @@ pub struct BounceReport {
     pub code: Option<String>,
     /// The mail server's words, without addresses.
     pub words: String,
+    /// Whom the mail did not reach, as the mail was addressed and where it went in the end.
+    pub recipients: Vec<String>,
+}
+
+impl BounceReport {
+    /// What is noted of it for its request. The code counts where it is about the requester's own address: a mail may
+    /// be passed on to others, and what is wrong there is nothing about that address.
+    pub fn of(self, request: &Request, at: DateTime<Utc>) -> Bounce {
+        let email = request.person.email.as_deref().unwrap_or_default();
+        let is_about_requester = self.recipients.iter().any(|known| same_address(known, email));
+        Bounce {
+            at,
+            code: self.code.filter(|_| is_about_requester),
+            words: self.words,
+        }
+    }
 }
 
 /// A mail that is no bounce of ours; nothing is to be done for it.
@@ -52,6 +69,7 @@ pub fn read_bounce(raw: &[u8], recipient: Option<&str>) -> Result<BounceReport, 
         request: request.ok_or(NoBounce::NoRequest)?,
         words: failed.words(),
         code: failed.code,
+        recipients: failed.recipients,
     })
 }
 
@@ -60,6 +78,7 @@ pub fn read_bounce(raw: &[u8], recipient: Option<&str>) -> Result<BounceReport, 
 struct FailedRecipient {
     code: Option<String>,
     diagnostic: Option<String>,
+    recipients: Vec<String>,
 }
 
 impl FailedRecipient {
@@ -95,11 +114,19 @@ fn failed_recipient(text: &str) -> Option<FailedRecipient> {
             Some((_, words)) => words.trim(),
             None => value,
         });
+        let recipients = ["Final-Recipient", "Original-Recipient"];
         Some(FailedRecipient {
+            recipients: recipients.into_iter().filter_map(field).map(address_in).collect(),
             code: code.filter(|code| is_enhanced(code)).map(str::to_owned),
             diagnostic: diagnostic.filter(|words| !words.is_empty()).map(str::to_owned),
         })
     })
+}
+
+/// The address of `rfc822; asha@example.org`.
+fn address_in(value: &str) -> String {
+    let address = value.split_once(';').map_or(value, |(_, address)| address);
+    address.trim().trim_matches(['<', '>']).to_owned()
 }
 
 /// Adds a line to the fields of a group; one that begins with white space goes on with the field before.
@@ -211,6 +238,7 @@ mod tests {
             let read = read_bounce(bounce(to, NO_MAILBOX, &returned).as_bytes(), recipient).expect("a bounce");
             assert_eq!(read.request, id);
             assert_eq!(read.code.as_deref(), Some("5.1.1"));
+            assert_eq!(read.recipients, ["asha@school.example"]);
             assert_eq!(
                 read.words,
                 "550 5.1.1 (address) Recipient address rejected: no such mailbox"
@@ -253,6 +281,16 @@ mod tests {
             (bare.words().as_str(), bare.code),
             ("the mail server gave no reason", None)
         );
+    }
+
+    #[test]
+    fn the_addresses_of_a_recipient_are_read() {
+        let group =
+            "Original-Recipient: rfc822;Asha@School.example\nFinal-Recipient: RFC822; <a@x.example>\nAction: failed";
+        let failed = failed_recipient(group).expect("a failure");
+        assert_eq!(failed.recipients, ["a@x.example", "Asha@School.example"]);
+        let bare = failed_recipient("Action: failed\nFinal-Recipient: a@x.example").expect("a failure");
+        assert_eq!(bare.recipients, ["a@x.example"]);
     }
 
     proptest! {

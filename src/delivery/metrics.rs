@@ -14,8 +14,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::mail::SendError;
-use super::request::{Deliver, FailureCause, FileFormat, Status};
+use super::mail::{Refusal, SendError};
+use super::request::{Deliver, FailureCause, FileFormat, RequestId, Status};
 use super::store::QueueFigures;
 
 /// Bounds of the histogram, in seconds; 1800 is the deadline that is promised where nothing else is set.
@@ -37,8 +37,40 @@ pub struct DeliveryMetrics {
     delivery: Family<DeliverLabel, Histogram>,
     mails: Family<OutcomeLabel, Counter>,
     mail_needs_operator: Gauge,
+    mail_watch: Mutex<MailWatch>,
+}
+
+/// What is known of whether the mail server takes mails of this service.
+#[derive(Debug, Default)]
+struct MailWatch {
     /// Since when the mail server refuses this service, where it does.
-    mail_refused_since: Mutex<Option<DateTime<Utc>>>,
+    refused_since: Option<DateTime<Utc>>,
+    /// It took a mail since this process began.
+    has_taken: bool,
+    /// A request that was refused since the last mail that was taken.
+    refused: Option<RequestId>,
+}
+
+impl MailWatch {
+    fn taken(&mut self) -> MailTurn {
+        self.has_taken = true;
+        self.refused = None;
+        match self.refused_since.take() {
+            Some(_) => MailTurn::TakenAgain,
+            None => MailTurn::None,
+        }
+    }
+
+    /// A refusal after a recipient was named may be that mailbox's own, until another request hears one as well.
+    fn refused(&mut self, request: RequestId, refusal: &Refusal, now: DateTime<Utc>) -> MailTurn {
+        let first = *self.refused.get_or_insert(request);
+        let is_of_mailbox = refusal.may_be_of_mailbox && self.has_taken && first == request;
+        if is_of_mailbox || self.refused_since.is_some() {
+            return MailTurn::None;
+        }
+        self.refused_since = Some(now);
+        MailTurn::Refused
+    }
 }
 
 /// What a mail's end changes for operators.
@@ -137,7 +169,7 @@ impl DeliveryMetrics {
             delivery,
             mails,
             mail_needs_operator,
-            mail_refused_since: Mutex::new(None),
+            mail_watch: Mutex::default(),
         };
         metrics.begin_at_zero();
         metrics
@@ -190,29 +222,32 @@ impl DeliveryMetrics {
         self.delivery.get_or_create(&label).observe(waited);
     }
 
-    /// A try to hand a mail over ended so.
-    pub fn observe_mail(&self, sent: &Result<(), SendError>, now: DateTime<Utc>) -> MailTurn {
+    /// A try to hand a mail of a request over ended so.
+    pub fn observe_mail(&self, request: RequestId, sent: &Result<(), SendError>, now: DateTime<Utc>) -> MailTurn {
         let outcome = outcome_of(sent);
         self.mails.get_or_create(&OutcomeLabel { outcome }).inc();
-        let mut since = self.mail_refused_since.lock().unwrap_or_else(PoisonError::into_inner);
-        match sent {
-            Err(SendError::Misconfigured(_)) if since.is_none() => {
-                *since = Some(now);
+        let mut watch = self.mail_watch.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = match sent {
+            Ok(()) => watch.taken(),
+            Err(SendError::Misconfigured(refusal)) => watch.refused(request, refusal, now),
+            Err(_) => MailTurn::None,
+        };
+        match turn {
+            MailTurn::Refused => {
                 self.mail_needs_operator.set(1);
-                MailTurn::Refused
             }
-            Ok(()) if since.is_some() => {
-                *since = None;
+            MailTurn::TakenAgain => {
                 self.mail_needs_operator.set(0);
-                MailTurn::TakenAgain
             }
-            _ => MailTurn::None,
+            MailTurn::None => {}
         }
+        turn
     }
 
     /// Since when the mail server refuses this service, where it does.
     pub fn mail_refused_since(&self) -> Option<DateTime<Utc>> {
-        *self.mail_refused_since.lock().unwrap_or_else(PoisonError::into_inner)
+        let watch = self.mail_watch.lock().unwrap_or_else(PoisonError::into_inner);
+        watch.refused_since
     }
 
     /// Everything in Prometheus' text format: the counters, and the queue as it is `now`.
@@ -309,4 +344,74 @@ fn shown(value: u64) -> i64 {
 /// Seconds; clocks of different machines may differ a little, and no time is negative.
 fn seconds(time: TimeDelta) -> f64 {
     time.to_std().map_or(0.0, |time| time.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(may_be_of_mailbox: bool) -> Result<(), SendError> {
+        Err(SendError::Misconfigured(Refusal {
+            words: "550 5.7.1 this group takes no mail from outside".to_owned(),
+            may_be_of_mailbox,
+        }))
+    }
+
+    /// Turns of a service whose mails end so, each with the number of its request.
+    fn turns(ends: Vec<(usize, Result<(), SendError>)>) -> Vec<MailTurn> {
+        let metrics = DeliveryMetrics::new(Duration::from_secs(1800));
+        let requests = [RequestId::new(), RequestId::new()];
+        let turns = ends.iter().map(|(number, sent)| {
+            let turn = metrics.observe_mail(requests[*number], sent, Utc::now());
+            assert_eq!(
+                metrics.mail_refused_since().is_some(),
+                metrics.mail_needs_operator.get() == 1
+            );
+            turn
+        });
+        turns.collect()
+    }
+
+    #[test]
+    fn a_mailbox_s_own_policy_needs_no_operator() {
+        let policy = || refused(true);
+        assert_eq!(
+            turns(vec![
+                (0, Ok(())),
+                (1, policy()),
+                (1, policy()),
+                (0, Ok(())),
+                (0, policy())
+            ]),
+            [MailTurn::None; 5]
+        );
+        // Two in a row are no policy of one mailbox, and neither is one before any mail was taken.
+        assert_eq!(
+            turns(vec![
+                (0, Ok(())),
+                (0, policy()),
+                (1, policy()),
+                (1, policy()),
+                (1, Ok(()))
+            ]),
+            [
+                MailTurn::None,
+                MailTurn::None,
+                MailTurn::Refused,
+                MailTurn::None,
+                MailTurn::TakenAgain
+            ]
+        );
+        assert_eq!(turns(vec![(0, policy())]), [MailTurn::Refused]);
+    }
+
+    #[test]
+    fn what_is_said_of_every_mail_needs_an_operator_at_once() {
+        assert_eq!(
+            turns(vec![(0, Ok(())), (0, refused(false)), (0, refused(false)), (1, Ok(()))]),
+            [MailTurn::None, MailTurn::Refused, MailTurn::None, MailTurn::TakenAgain]
+        );
+        let later = Err(SendError::Unavailable("451 later".to_owned()));
+        assert_eq!(turns(vec![(0, later)]), [MailTurn::None]);
+    }
 }

@@ -83,11 +83,20 @@ fn a_mail_that_comes_back_is_told_and_none_goes_there_again() {
     assert_eq!(smtp.received().len(), 1);
 
     // Once the mailbox is there, an operator says so.
-    let (code, said) = read(&served, "", &["--forget", "mentor@school.example"]);
+    let (code, said) = read(&served, "", &["--forget", "Mentor@School.example"]);
     assert!(code == Some(0) && said.contains("again"), "{said}");
     let (_, answer) = served.click(MENTOR, "b1", "email", "k3").expect("an answer");
     served.wait_for(MENTOR, &id_of(&answer), "sent");
-    assert_eq!(smtp.received().len(), 2);
+    let received = smtp.received();
+    assert_eq!(received.len(), 2);
+
+    // What came back from where it was passed on to says nothing about the mentor's address.
+    let passed_on = bounce(&received[1].from, "5.1.1", words).replace("rfc822; mentor@", "rfc822; old@");
+    let (code, said) = read(&served, &passed_on, &[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(served.state(MENTOR, &id_of(&answer))["status"], "bounced");
+    let (_, answer) = served.click(MENTOR, "b1", "email", "k4").expect("an answer");
+    served.wait_for(MENTOR, &id_of(&answer), "sent");
 }
 
 #[test]
@@ -111,10 +120,21 @@ fn a_maildir_of_bounces_is_read_once() {
     std::fs::write(new.join("1.ours"), ours).expect("written");
     let away = "From: a@x.example\r\nTo: bounces@pragati.example\r\nSubject: I am away\r\n\r\nUntil Monday.\r\n";
     std::fs::write(new.join("2.away"), away).expect("written");
+    // What is no file stands in nobody's way.
+    std::fs::create_dir(new.join("0.folder")).expect("a folder");
+    let made = std::process::Command::new("mkfifo").arg(new.join("0.pipe")).status();
+    assert!(made.expect("mkfifo").success());
     let path = maildir.path().display().to_string();
     let (code, said) = read(&served, "", &["--maildir", &path]);
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("2.away is no bounce of a report"), "{said}");
+    assert_eq!(code, Some(1), "{said}");
+    for part in [
+        "2.away is no bounce of a report",
+        "0.folder is left where it is: it is no regular file",
+        "0.pipe is left where it is: it is no regular file",
+        "2 of the new mails",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
     assert_eq!(served.state(MENTOR, &id)["status"], "bounced");
     let names = |folder: &str| {
         let entries = std::fs::read_dir(maildir.path().join(folder)).expect("a folder");
@@ -122,11 +142,30 @@ fn a_maildir_of_bounces_is_read_once() {
         names.sort();
         names
     };
-    assert!(names("new").is_empty());
+    assert_eq!(names("new"), ["0.folder", "0.pipe"]);
     assert_eq!(names("cur"), ["1.ours:2,S", "2.away:2,"]);
     // A full mailbox is no broken address: the next report goes there.
     let (_, answer) = served.click(MENTOR, "b1", "email", "k2").expect("an answer");
     served.wait_for(MENTOR, &id_of(&answer), "sent");
+}
+
+#[test]
+fn a_broken_configuration_loses_no_bounce() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("pragati.toml");
+    std::fs::write(&config, "[database]\nurl = \"mysql://user:hunter2@host/x\"\n").expect("written");
+    let missing = folder.path().join("none.toml");
+    let run = |config: &std::path::Path, options: &[&str]| {
+        let mut command = pragati();
+        command.arg("bounces").args(options).arg("--config").arg(config);
+        let output = command.write_stdin("From: x\r\n\r\n").output().expect("a run");
+        output.status.code()
+    };
+    for config in [&config, &missing] {
+        assert_eq!(run(config, &[]), Some(75));
+        assert_eq!(run(config, &["--maildir", "none"]), Some(2));
+    }
+    assert_eq!(run(&config, &["--no-such-option"]), Some(2));
 }
 
 #[test]

@@ -589,9 +589,9 @@ async fn only_the_right_server_gets_login_and_report() {
         ..server.config()
     };
     for (config, kind, said) in [
-        (unknown_authority, "unavailable", "certificate"),
+        (unknown_authority, "misconfigured", "certificate"),
         (wrong_password, "misconfigured", "535"),
-        (other.config(), "unavailable", "certificate"),
+        (other.config(), "misconfigured", "certificate"),
         (no_starttls, "misconfigured", "STARTTLS is not supported"),
     ] {
         let delivery = Delivery::new(CSV);

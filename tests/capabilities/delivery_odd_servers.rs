@@ -1,12 +1,17 @@
 //! Reports by mail through servers with odd habits: what their answers mean, and in which form a report goes out.
 
-use pragati::delivery::mail::SendError;
+use std::time::{Duration, Instant};
+
+use pragati::config::MailConfig;
+use pragati::delivery::mail::{Mailer, SendError};
 use pragati::delivery::request::FileFormat;
 
 use crate::delivery_mail::{Delivery, mailer, noise, words};
-use crate::odd_mail_server::{At, Habit, OddServer};
+use crate::odd_mail_server::{At, Habit, OddServer, SILENCE};
 
 const MEGABYTE: usize = 1_000_000;
+
+type OddAnswers = &'static [(At, &'static [u8])];
 
 /// A CSV of 900 kB, which is 1.2 MB in a mail and packs to a few kB.
 fn csv() -> Delivery {
@@ -74,7 +79,7 @@ async fn the_number_after_size_bounds_the_ladder() {
 
 #[tokio::test]
 async fn a_refusal_for_size_at_any_step_takes_the_next_form() {
-    let cases: [(&[(At, &[u8])], usize); 7] = [
+    let cases: [(OddAnswers, usize); 7] = [
         (&[(At::TooLargeSender, b"552 5.3.4 too large")], 0),
         (&[(At::TooLargeSender, b"554 5.3.4 too large")], 0),
         (&[(At::TooLargeRecipient, b"552 5.3.4 too large")], 0),
@@ -88,7 +93,7 @@ async fn a_refusal_for_size_at_any_step_takes_the_next_form() {
             // It wants to know sizes, and has no limit of its own.
             ehlo: &["8BITMIME", "SIZE"],
             limit: MEGABYTE / 2,
-            odd: Box::leak(odd.to_vec().into_boxed_slice()),
+            odd,
             ..Habit::NONE
         })
         .await;
@@ -120,6 +125,26 @@ async fn a_limit_that_was_learned_is_remembered() {
     second.send(&mailer).await.expect("sent");
     assert_eq!((server.heard("DATA"), second.handovers()), (3, 1));
     assert_eq!(server.brought(), ["zip", "zip"]);
+}
+
+#[tokio::test]
+async fn a_full_mailbox_teaches_no_limit_for_others() {
+    let server = OddServer::start(Habit {
+        ehlo: &["8BITMIME"],
+        limit: MEGABYTE / 2,
+        odd: &[(
+            At::TooLargeContent,
+            b"552 Requested mail action aborted: exceeded storage allocation",
+        )],
+        times: 1,
+        ..Habit::NONE
+    })
+    .await;
+    let mailer = mailer(&server.config());
+    for _ in 0..2 {
+        csv().send(&mailer).await.expect("sent");
+    }
+    assert_eq!(server.brought(), ["zip", "csv"]);
 }
 
 #[tokio::test]
@@ -194,7 +219,10 @@ async fn an_operator_s_mistake_is_told_apart_and_mended() {
         let code = String::from_utf8_lossy(&answer[..3]).into_owned();
         let mut tries = 0;
         while let Err(error) = csv().send(&mailer).await {
-            assert!(matches!(error, SendError::Misconfigured(_)), "{error}");
+            let SendError::Misconfigured(refusal) = &error else {
+                panic!("{error}");
+            };
+            assert_eq!(refusal.may_be_of_mailbox, at == At::Recipient, "{error}");
             assert!(error.to_string().starts_with(&code), "{error}");
             tries += 1;
             assert!(tries < 3);
@@ -215,7 +243,7 @@ async fn the_name_in_hello_is_qualified() {
     })
     .await;
     csv().send(&mailer(&server.config())).await.expect("sent");
-    let named = pragati::config::MailConfig {
+    let named = MailConfig {
         helo_name: Some("reports.pragati.example".to_owned()),
         ..server.config()
     };
@@ -241,6 +269,84 @@ async fn who_is_put_off_comes_back() {
         csv().send(&mailer).await.expect("sent");
         assert_eq!(server.brought(), ["csv"]);
     }
+}
+
+/// A send that must end at once, without a word to the server.
+async fn is_left_alone(mailer: &Mailer) {
+    let began = Instant::now();
+    words("unavailable", csv().send(mailer).await);
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_is_left_alone() {
+    for (at, was_greeted) in [
+        (At::Ehlo, false),
+        (At::Sender, false),
+        (At::Recipient, false),
+        (At::Recipient, true),
+    ] {
+        let server = OddServer::start(Habit {
+            odd: Box::leak(Box::new([(at, SILENCE)])),
+            times: 0,
+            ..Habit::NONE
+        })
+        .await;
+        let mailer = mailer(&MailConfig {
+            timeout_seconds: 4,
+            ..server.config()
+        });
+        if was_greeted {
+            csv().send(&mailer).await.expect("sent");
+        }
+        server.is_odd_again(usize::MAX);
+        let words = words("unavailable", csv().send(&mailer).await);
+        assert!(words.contains("did not answer within 4 s"), "{words}");
+        // A connection that waited is not followed by another one.
+        assert_eq!(server.heard("EHLO"), 1, "{at:?}");
+        is_left_alone(&mailer).await;
+        assert_eq!(server.heard("EHLO"), 1, "{at:?}");
+    }
+}
+
+#[tokio::test]
+async fn one_mail_finds_out_whether_a_silent_server_answers_again() {
+    let server = OddServer::start(Habit {
+        odd: &[(At::Recipient, SILENCE)],
+        ..Habit::NONE
+    })
+    .await;
+    let mailer = mailer(&MailConfig {
+        timeout_seconds: 4,
+        ..server.config()
+    });
+    words("unavailable", csv().send(&mailer).await);
+    tokio::time::sleep(Duration::from_millis(15_100)).await;
+    let first = csv();
+    let (asked, ()) = tokio::join!(first.send(&mailer), async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        is_left_alone(&mailer).await;
+    });
+    words("unavailable", asked);
+    assert_eq!(server.heard("EHLO"), 2);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_dead_costs_seconds() {
+    let server = OddServer::start(Habit {
+        odd: &[(At::Anew, SILENCE)],
+        ..Habit::NONE
+    })
+    .await;
+    let mailer = mailer(&MailConfig {
+        timeout_seconds: 60,
+        ..server.config()
+    });
+    csv().send(&mailer).await.expect("sent");
+    let began = Instant::now();
+    csv().send(&mailer).await.expect("sent");
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    assert_eq!(server.heard("EHLO"), 2);
 }
 
 #[tokio::test]

@@ -150,6 +150,7 @@ scenarios! {
     a_lease_that_ran_out_is_somebody_else_s,
     a_mail_is_begun_once,
     a_mail_that_came_back_is_noted_once,
+    a_missing_mailbox_alone_stands_in_the_way,
     a_failure_is_told_once,
     a_cancelled_request_is_left_alone,
     what_failed_may_be_tried_again,
@@ -605,6 +606,11 @@ async fn a_mail_that_came_back_is_noted_once(database: Database) {
         Some(FailureCause::MailBounced)
     );
     assert!(is_idle(&store, start() + minutes(600)).await);
+    // It was sent, and came back; to send it again would not help.
+    let retried = store.retry(request.id, start(), start() + minutes(30));
+    let retried = tokio::time::timeout(Duration::from_secs(30), retried).await;
+    let retried = retried.expect("it ends").expect("an answer");
+    assert_eq!(retried, Retried::NotFailed(Status::Bounced));
 
     let ids = async |status| {
         let found = store.requests(Some(status), ALL).await.expect("a page");
@@ -618,9 +624,42 @@ async fn a_mail_that_came_back_is_noted_once(database: Database) {
 
     assert_eq!(since(0).await, Some(bounce("5.1.1")));
     assert_eq!(since(2).await, None);
-    let forgotten = store.forget_bounces("u1@example.org").await.expect("stored");
+    let forgotten = store.forget_bounces("U1@Example.org").await.expect("stored");
     assert_eq!((forgotten, since(0).await), (1, None));
     assert_eq!(found(&store, request.id).await.status, Status::Bounced);
+}
+
+async fn a_missing_mailbox_alone_stands_in_the_way(database: Database) {
+    let store = open(&database).await;
+    for (number, (code, stands_in_the_way)) in [
+        (Some("5.1.1"), true),
+        (Some("5.1.10"), true),
+        (Some("5.1.6"), true),
+        (Some("5.1.0"), false),
+        (Some("5.1.7"), false),
+        (Some("5.1.8"), false),
+        (Some("5.2.2"), false),
+        (None, false),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let user = format!("u{number}");
+        let request = accepted(&store, click(&user, "b1")).await;
+        let lease = claimed(&store, start()).await;
+        let held = store.succeed(&lease.token, Status::Sent, start()).await;
+        assert_eq!(held.expect("stored"), Held::Yes);
+        let bounce = Bounce {
+            at: start(),
+            code: code.map(str::to_owned),
+            words: "550 no".to_owned(),
+        };
+        let noted = store.note_bounce(request.id, &bounce).await.expect("stored");
+        assert_eq!(noted, NotedBounce::Noted);
+        let email = format!("{user}@example.org");
+        let found = store.bounce_of_address(&email, start()).await.expect("an answer");
+        assert_eq!(found.is_some(), stands_in_the_way, "{code:?}");
+    }
 }
 
 async fn a_failure_is_told_once(database: Database) {

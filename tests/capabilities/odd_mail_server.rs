@@ -31,6 +31,8 @@ pub enum At {
     TooLargeRecipient,
     /// RCPT TO, where EHLO named no fully qualified host and no address in brackets.
     UnqualifiedRecipient,
+    /// RSET, on a connection that waited.
+    Anew,
     /// While a content above the limit is still written; the connection is closed.
     WithinContent,
     /// After a content above the limit.
@@ -38,6 +40,11 @@ pub enum At {
     /// After any content, which is taken.
     Taken,
 }
+
+/// An answer that does not come.
+pub const SILENCE: &[u8] = b"";
+/// Longer than anybody waits for one.
+const FOR_EVER: Duration = Duration::from_secs(600);
 
 /// What a server does.
 #[derive(Debug, Clone, Copy)]
@@ -113,6 +120,11 @@ impl OddServer {
             timeout_seconds: 10,
             ..MailConfig::default()
         }
+    }
+
+    /// It gives so many odd answers from now on.
+    pub fn is_odd_again(&self, times: usize) {
+        *self.state.odd_left.lock().expect("no panic") = times;
     }
 
     /// How often a command that begins so was said.
@@ -194,6 +206,9 @@ impl Session<'_> {
         let Some(answer) = points.iter().find_map(|point| self.state.odd(*point)) else {
             return Ok(false);
         };
+        if answer == SILENCE {
+            tokio::time::sleep(FOR_EVER).await;
+        }
         self.say(answer).await?;
         if self.state.habit.closes {
             return Err(std::io::ErrorKind::ConnectionAborted.into());
@@ -244,7 +259,12 @@ impl Session<'_> {
                 self.say(b"221 2.0.0 Bye").await?;
                 return Ok(false);
             }
-            "RSET" | "NOOP" => self.say(b"250 2.0.0 Ok").await?,
+            "RSET" => {
+                if !self.is_odd(&[At::Anew]).await? {
+                    self.say(b"250 2.0.0 Ok").await?;
+                }
+            }
+            "NOOP" => self.say(b"250 2.0.0 Ok").await?,
             _ => self.say(b"500 5.5.1 Unknown command").await?,
         }
         Ok(true)

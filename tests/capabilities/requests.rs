@@ -1,9 +1,11 @@
 //! `pragati requests`: what operators see and do.
 
+use std::time::Duration;
+
 use assert_cmd::Command;
 use chrono::{TimeDelta, Utc};
-use pragati::delivery::request::{Failure, FailureCause, NewRequest, Request, Status};
-use pragati::delivery::store::{Database, Held, Store};
+use pragati::delivery::request::{Bounce, Failure, FailureCause, NewRequest, Request, Status};
+use pragati::delivery::store::{Database, Held, NotedBounce, Store};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -170,6 +172,29 @@ fn a_failed_request_is_tried_again_and_one_that_waits_is_ended() {
         let complaint = complaint_of(&mut desk.command(&[action, id]), 1);
         assert!(complaint.contains(word) && complaint.contains(id), "{complaint}");
     }
+}
+
+#[test]
+fn a_mail_that_came_back_is_not_tried_again() {
+    let desk = Desk::set_up();
+    let runtime = Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let store = Store::open(&Database::chosen(None, desk.folder.path()))
+            .await
+            .expect("a store");
+        let bounce = Bounce {
+            at: Utc::now(),
+            code: Some("5.1.1".to_owned()),
+            words: "550 5.1.1 no such mailbox".to_owned(),
+        };
+        let noted = store.note_bounce(desk.sent.id, &bounce).await.expect("stored");
+        assert_eq!(noted, NotedBounce::Noted);
+        store.close().await;
+    });
+    let id = desk.sent.id.to_string();
+    let mut retry = desk.command(&["retry", &id]);
+    let complaint = complaint_of(retry.timeout(Duration::from_secs(60)), 1);
+    assert!(complaint.contains("did not fail: it is bounced"), "{complaint}");
 }
 
 #[test]

@@ -35,9 +35,31 @@ pub(super) fn for_mail(text: &str) -> Option<Address> {
     }
 }
 
+/// Whether two texts are the same address, also where one is written as mails bear it.
+pub fn same_address(one: &str, other: &str) -> bool {
+    let mailed = |text: &str| for_mail(text).map(|address| address.to_string());
+    match (mailed(one), mailed(other)) {
+        (Some(one), Some(other)) => one.eq_ignore_ascii_case(&other),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_are_the_same_in_any_spelling() {
+        for (one, other, is_same) in [
+            ("asha@example.org", " Asha@EXAMPLE.org ", true),
+            ("asha@bücher.example", "asha@xn--bcher-kva.example", true),
+            ("asha@example.org", "ravi@example.org", false),
+            ("", "", false),
+            ("asha", "asha", false),
+        ] {
+            assert_eq!(same_address(one, other), is_same, "{one} {other}");
+        }
+    }
 
     #[test]
     fn masked_and_malformed_addresses_are_not_used() {

@@ -101,11 +101,13 @@ impl Ladder {
     pub fn after(self, refused: Option<(Packing, u64)>, mail_limit: Option<u64>) -> Option<Self> {
         let (packing, bytes) = refused?;
         let room = mail_limit.map_or(u64::MAX, room_in);
+        // Where no limit explains the refusal, an archive that is hardly smaller, as of a spreadsheet, would be refused
+        // as well.
+        let most = if room < bytes { room } else { bytes / 10 * 9 };
         match packing {
             Packing::Plain => Some(Self {
                 step: LadderStep::Zip,
-                // An archive that is hardly smaller, as of a spreadsheet, would be refused as well.
-                max_bytes: self.max_bytes.min(room).min(bytes / 10 * 9),
+                max_bytes: self.max_bytes.min(most),
             }),
             Packing::Zip | Packing::ProtectedZip => Some(Self {
                 step: LadderStep::Link,
@@ -344,6 +346,25 @@ mod tests {
         // So does what does not fit into what was learned.
         let zip = whole.after(Some(plain.outline()), Some(TEXT_BYTES)).expect("a step");
         assert!(attached_by(&text, &rules, zip).is_none());
+    }
+
+    #[test]
+    fn an_archive_that_fits_into_a_known_limit_is_sent() {
+        let rules = rules(1_000_000, None);
+        let whole = Ladder::new(&rules, None);
+        // It packs to more than nine tenths.
+        let content = [noise(10_300), vec![b'a'; 700]].concat();
+        let plain = attached(&content, &rules).expect("attached").outline();
+        let packed = |limit: Option<u64>| {
+            let zip = whole.after(Some(plain), limit).expect("a step");
+            attached_by(&content, &rules, zip).map(|attachment| attachment.packing)
+        };
+        let limit_of = |bytes: u64| bytes.div_ceil(BYTES_OF_LINE) * ENCODED_LINE + TEXT_BYTES;
+        assert_eq!(packed(Some(limit_of(10_800))), Some(Packing::Zip));
+        assert_eq!(packed(Some(limit_of(10_000))), None);
+        // One that the file would have fit into was not why it was refused.
+        assert_eq!(packed(Some(limit_of(20_000))), None);
+        assert_eq!(packed(None), None);
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Why a mail was not sent: what a mail server's answer, or its silence, means before and after the content is handed
 //! over.
 
-use super::smtp::{Meaning, Trouble, meaning};
+use std::fmt;
+
+use super::smtp::{Meaning, Step, Trouble, meaning};
 
 /// Why a mail was not sent, in the server's words where it gave some. Addresses are left out, so that the texts may be
 /// logged.
@@ -19,13 +21,36 @@ pub enum SendError {
     /// The mail server refuses this service, whatever the mail. An operator can mend it, and then the same mail goes
     /// out.
     #[error("{0}")]
-    Misconfigured(String),
+    Misconfigured(Refusal),
     /// The content was handed over and no answer came: it may have arrived or not.
     #[error("{0}")]
     Unconfirmed(String),
     /// The caller's word before the handover was no.
     #[error("the handover was called off")]
     CalledOff,
+}
+
+/// Words with which the mail server refuses this service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    pub words: String,
+    /// It came after a recipient was named, so that the policy of that mailbox alone may be meant.
+    pub may_be_of_mailbox: bool,
+}
+
+impl Refusal {
+    fn of_every_mail(words: String) -> Self {
+        Self {
+            words,
+            may_be_of_mailbox: false,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
+    }
 }
 
 /// Why one form of a mail was not sent.
@@ -46,14 +71,17 @@ impl NotSent {
                 match meaning(step, &answer) {
                     Meaning::TooLarge { .. } => return Self::TooLarge { words, began },
                     Meaning::NotNow => SendError::Unavailable(words),
-                    Meaning::Service => SendError::Misconfigured(words),
+                    Meaning::Service => SendError::Misconfigured(Refusal {
+                        words,
+                        may_be_of_mailbox: matches!(step, Step::Recipient | Step::Offer),
+                    }),
                     Meaning::Mail => SendError::Refused(words),
                 }
             }
             // Once content has gone out, only a definite answer tells that the mail did not arrive.
             Trouble::Broken(words) if began => SendError::Unconfirmed(words),
             Trouble::Broken(words) => SendError::Unavailable(words),
-            Trouble::Lacking(words) => SendError::Misconfigured(words),
+            Trouble::Lacking(words) => SendError::Misconfigured(Refusal::of_every_mail(words)),
             Trouble::Unsendable(words) => SendError::Unsendable(words),
             Trouble::TooLarge { bytes, limit } => {
                 return Self::TooLarge {
@@ -76,7 +104,6 @@ impl NotSent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::delivery::mail::smtp::Step;
 
     #[test]
     fn silence_after_the_content_is_no_answer() {

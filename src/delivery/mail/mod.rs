@@ -10,6 +10,7 @@ mod file_name;
 mod handover;
 mod message;
 mod plain;
+mod rest;
 mod settings;
 mod size_limit;
 mod smtp;
@@ -24,8 +25,9 @@ use std::time::SystemTime;
 use chrono::{DateTime, Utc};
 use lettre::Address;
 
+pub(super) use address::same_address;
 pub use address::usable_address;
-pub use error::SendError;
+pub use error::{Refusal, SendError};
 pub use file_name::report_file_name;
 pub use handover::Handover;
 

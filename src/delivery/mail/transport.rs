@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::error::{NotSent, SendError};
 use super::handover::Handover;
+use super::rest::Rests;
 use super::size_limit::SizeLimit;
 use super::smtp::{Connection, Login, MailToSend, Meaning, Server, Trouble, meaning};
 
@@ -15,10 +16,6 @@ const MAX_IDLE_TIME: Duration = Duration::from_secs(60);
 /// Mails over one connection. Servers have limits of their own.
 const MAX_MAILS: u32 = 100;
 
-/// A server that keeps us waiting for a connection longer than this and then does not give one is left alone for
-/// [`REST`]: everybody's reports would wait for it, also those that are fetched.
-const LONG_WAIT: Duration = Duration::from_secs(3);
-const REST: Duration = Duration::from_secs(15);
 /// A mail that is smaller than this is not refused for its size alone, whatever the server says; nothing is learned
 /// from it.
 const SMALLEST_LIMIT: u64 = 128 * 1024;
@@ -30,8 +27,7 @@ pub(super) struct Transport {
     timeout: Duration,
     idle: Mutex<Vec<Connection>>,
     size_limit: SizeLimit,
-    /// When the server is asked again, and what came of asking it the last time.
-    resting: Mutex<Option<(Instant, String)>>,
+    rests: Rests,
 }
 
 impl Transport {
@@ -43,7 +39,7 @@ impl Transport {
             timeout,
             idle: Mutex::new(Vec::new()),
             size_limit: SizeLimit::default(),
-            resting: Mutex::new(None),
+            rests: Rests::default(),
         }
     }
 
@@ -55,15 +51,22 @@ impl Transport {
     /// Sends one mail. `handover` is asked once, when the server has accepted sender and recipient and waits for the
     /// content; where it says no, the connection is cut, which tells the server to forget the mail.
     pub async fn send(&self, mail: &MailToSend, handover: &impl Handover) -> Result<(), NotSent> {
+        let leave = self.rests.leave(Instant::now());
+        let _leave = leave.map_err(|words| NotSent::Other(SendError::Unavailable(words)))?;
         let mut connection = self.offer(mail).await?;
         if !handover.begin().await {
             return Err(NotSent::Other(SendError::CalledOff));
         }
+        let began = Instant::now();
         let handed_over = connection.hand_over(mail).await;
-        if let Err(trouble) = &handed_over {
-            self.learn(trouble, mail);
+        match &handed_over {
+            Ok(()) => self.rests.end(),
+            Err(trouble) => {
+                self.rests.refused(trouble, began, Instant::now());
+                self.learn(trouble, mail);
+            }
         }
-        self.keep(connection).await;
+        self.keep(connection);
         handed_over.map_err(|trouble| NotSent::from_trouble(trouble, true))
     }
 
@@ -74,22 +77,32 @@ impl Transport {
         if let Some(mut used) = self.take_idle()
             && used.is_ready().await
         {
-            match used.offer(mail).await {
+            match self.offer_over(&mut used, mail).await {
                 Ok(()) => return Ok(used),
-                Err(trouble) if is_about_the_mail(&trouble) => return Err(self.refused(used, trouble, mail).await),
+                Err(no) if no.rests || is_about_the_mail(&no.trouble) => {
+                    return Err(self.refused(used, no.trouble, mail));
+                }
                 Err(_) => {}
             }
         }
         let mut new = self.open().await?;
-        match new.offer(mail).await {
+        match self.offer_over(&mut new, mail).await {
             Ok(()) => Ok(new),
-            Err(trouble) => Err(self.refused(new, trouble, mail).await),
+            Err(no) => Err(self.refused(new, no.trouble, mail)),
         }
     }
 
-    async fn refused(&self, connection: Connection, trouble: Trouble, mail: &MailToSend) -> NotSent {
+    async fn offer_over(&self, connection: &mut Connection, mail: &MailToSend) -> Result<(), NotOffered> {
+        let began = Instant::now();
+        connection.offer(mail).await.map_err(|trouble| NotOffered {
+            rests: self.rests.refused(&trouble, began, Instant::now()),
+            trouble,
+        })
+    }
+
+    fn refused(&self, connection: Connection, trouble: Trouble, mail: &MailToSend) -> NotSent {
         self.learn(&trouble, mail);
-        self.keep(connection).await;
+        self.keep(connection);
         NotSent::from_trouble(trouble, false)
     }
 
@@ -107,9 +120,6 @@ impl Transport {
 
     async fn open(&self) -> Result<Connection, NotSent> {
         let began = Instant::now();
-        if let Some(words) = self.rests(began) {
-            return Err(NotSent::Other(SendError::Unavailable(words)));
-        }
         match Connection::open(&self.server, self.login.as_ref(), self.timeout).await {
             Ok(connection) => {
                 self.size_limit.announced(connection.max_bytes());
@@ -121,20 +131,10 @@ impl Transport {
                 if !matches!(error, SendError::Misconfigured(_)) {
                     tracing::warn!(server = %self.server, "no mail can be sent: {error}; check [mail] and the mail server");
                 }
-                if began.elapsed() >= LONG_WAIT {
-                    let mut resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
-                    *resting = Some((Instant::now() + REST, error.to_string()));
-                }
+                self.rests.not_reached(&error.to_string(), began, Instant::now());
                 Err(NotSent::Other(error))
             }
         }
-    }
-
-    /// Why the server is not asked now, where it is left alone.
-    fn rests(&self, now: Instant) -> Option<String> {
-        let resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
-        let (until, words) = resting.as_ref()?;
-        (now < *until).then(|| words.clone())
     }
 
     fn take_idle(&self) -> Option<Connection> {
@@ -144,7 +144,7 @@ impl Transport {
     }
 
     /// Keeps a connection for the next mail, where it is of use.
-    async fn keep(&self, connection: Connection) {
+    fn keep(&self, connection: Connection) {
         if !connection.is_usable {
             return;
         }
@@ -158,9 +158,17 @@ impl Transport {
             }
         };
         if let Some(surplus) = surplus {
-            surplus.close().await;
+            // What became of the mail is stored first.
+            tokio::spawn(surplus.close());
         }
     }
+}
+
+/// Why a mail was not offered over one connection.
+struct NotOffered {
+    trouble: Trouble,
+    /// The server kept us waiting in vain, and is left alone.
+    rests: bool,
 }
 
 /// Whether a new connection would hear the same.

@@ -9,6 +9,14 @@ use super::{NotedBounce, Store, StoreError};
 
 const DOING: &str = "noting a bounce";
 
+/// That a bounce stands in the way of other mails to the address: there is no such mailbox or host, no such address, or
+/// it has moved. The other codes of addresses (5.1.x) are about the sender, or what is not known for sure.
+macro_rules! no_such_mailbox {
+    () => {
+        "bounce_code in ('5.1.1', '5.1.2', '5.1.3', '5.1.6', '5.1.10')"
+    };
+}
+
 impl Store {
     /// Notes that a mail of a request came back. The first bounce of a request counts. A notice that is due is not sent
     /// any more: it would go to the same address.
@@ -37,16 +45,16 @@ impl Store {
         })
     }
 
-    /// The last mail to this address that came back since then because there is no such mailbox (5.1.x).
+    /// The last mail to this address that came back since then because there is no such mailbox.
     ///
     /// # Errors
     /// The database does not answer.
     pub async fn bounce_of_address(&self, email: &str, since: DateTime<Utc>) -> Result<Option<Bounce>, StoreError> {
-        let found = sqlx::query(
-            "select bounced_at, bounce_code, bounce_words from requests
-            where email = $1 and bounced_at >= $2 and bounce_code like '5.1.%'
-            order by bounced_at desc limit 1",
-        )
+        let found = sqlx::query(concat!(
+            "select bounced_at, bounce_code, bounce_words from requests where email = $1 and bounced_at >= $2 and ",
+            no_such_mailbox!(),
+            " order by bounced_at desc limit 1"
+        ))
         .bind(email)
         .bind(since.timestamp_millis())
         .fetch_optional(&self.reads)
@@ -63,11 +71,14 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn forget_bounces(&self, email: &str) -> Result<u64, StoreError> {
-        let forgotten =
-            sqlx::query("update requests set bounce_code = null where email = $1 and bounce_code like '5.1.%'")
-                .bind(email)
-                .execute(&self.writes)
-                .await;
+        // An operator may have it from a letter, in another case.
+        let forgotten = sqlx::query(concat!(
+            "update requests set bounce_code = null where lower(email) = lower($1) and ",
+            no_such_mailbox!()
+        ))
+        .bind(email)
+        .execute(&self.writes)
+        .await;
         Ok(forgotten.map_err(self.failed(DOING))?.rows_affected())
     }
 }

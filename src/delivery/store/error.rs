@@ -22,6 +22,12 @@ pub enum StoreError {
         doing: &'static str,
         reason: String,
     },
+    #[error("{database} changed each time while {doing}; try again, and look at the request if that does not help")]
+    Unsettled {
+        database: String,
+        /// What was being done, for people.
+        doing: &'static str,
+    },
     #[error("{database} holds a row that cannot be understood: {what}; was it changed by hand?")]
     Damaged { database: String, what: String },
 }

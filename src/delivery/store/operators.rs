@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{Any, Transaction};
 
-use super::super::request::{FailureCause, Request, RequestId};
+use super::super::request::{FailureCause, Request, RequestId, Status};
 use super::reading::open_request;
 use super::rows::{self, request_columns};
 use super::{Cancelled, Retried, Store, StoreError};
@@ -11,6 +11,10 @@ use super::{Cancelled, Retried, Store, StoreError};
 /// A request rests on what its requester's login said at the click, roles and mail address; after so long, that may be
 /// true no more.
 const RETRIED_WITHIN: TimeDelta = TimeDelta::days(7);
+
+/// How often a retry is tried anew when what stood in its way went away.
+const TURNS: usize = 5;
+const RETRYING: &str = "putting a request back into the queue";
 
 /// What a requester reads of a request that an operator ended.
 const CANCELLED: &str = "An operator of the service ended this request.";
@@ -24,13 +28,16 @@ impl Store {
         now: DateTime<Utc>,
         deadline: DateTime<Utc>,
     ) -> Result<Retried, StoreError> {
-        loop {
+        for _ in 0..TURNS {
             let retried = self.try_retry(id, now, deadline).await;
-            let retried = retried.map_err(self.failed("putting a request back into the queue"))?;
-            if let Some(retried) = retried {
+            if let Some(retried) = retried.map_err(self.failed(RETRYING))? {
                 return Ok(retried);
             }
         }
+        Err(StoreError::Unsettled {
+            database: self.name.to_string(),
+            doing: RETRYING,
+        })
     }
 
     /// None where what stood in the way went away in this moment.
@@ -68,12 +75,14 @@ impl Store {
         let Some(request) = look_at(&mut transaction, id).await? else {
             return Ok(Some(Retried::NoSuchRequest));
         };
-        Ok(match request.failure {
-            None => Some(Retried::NotFailed(request.status)),
-            Some(failure) if failure.cause == FailureCause::MailUnconfirmed => Some(Retried::MayHaveArrived),
-            Some(_) if request.handover_started_at.is_some() => Some(Retried::NoticeUnderWay),
-            Some(_) if request.requested_at < now - RETRIED_WITHIN => Some(Retried::TooOld),
-            Some(_) => open_request(
+        let cause = request.failure.as_ref().map(|failure| failure.cause);
+        Ok(match cause {
+            // A mail that came back has a reason as well, and did not fail.
+            _ if request.status != Status::Failed => Some(Retried::NotFailed(request.status)),
+            Some(FailureCause::MailUnconfirmed) => Some(Retried::MayHaveArrived),
+            _ if request.handover_started_at.is_some() => Some(Retried::NoticeUnderWay),
+            _ if request.requested_at < now - RETRIED_WITHIN => Some(Retried::TooOld),
+            _ => open_request(
                 &mut transaction,
                 &request.person,
                 &request.batch_id,

@@ -228,14 +228,17 @@ async fn send(
     let sent = mailer
         .send_report(request, file, copy.path(), context, &Noted { shop, lease })
         .await;
-    shop.watch_mail(&sent);
+    shop.watch_mail(request.id, &sent);
     match sent {
         Ok(()) => Outcome::Done(Status::Sent),
         Err(SendError::Refused(words)) => refused(format!("The mail server refused the mail: {words}")),
         Err(SendError::Unsendable(words)) => refused(format!("The mail could not be sent: {words}")),
         Err(SendError::Unavailable(words)) => unavailable(format!("The mail server could not take the mail: {words}")),
-        Err(SendError::Misconfigured(words)) => unavailable(format!(
-            "The mail server refuses all mails of this service, which its operators have to set right: {words}"
+        Err(SendError::Misconfigured(refusal)) if refusal.may_be_of_mailbox => unavailable(format!(
+            "The mail server takes no mail of this service, at least not for this mailbox: {refusal}"
+        )),
+        Err(SendError::Misconfigured(refusal)) => unavailable(format!(
+            "The mail server refuses all mails of this service, which its operators have to set right: {refusal}"
         )),
         Err(SendError::Unconfirmed(words)) => Outcome::Failed(unconfirmed(&words)),
         Err(SendError::CalledOff) => Outcome::LetGo,

@@ -20,6 +20,7 @@ use super::files::ReportFiles;
 use super::links::Links;
 use super::mail::{Mailer, SendError};
 use super::metrics::{DeliveryMetrics, MailTurn};
+use super::request::RequestId;
 use super::source::ReportSource;
 use super::store::{Held, LEASE, Lease, Store, Work};
 
@@ -64,8 +65,8 @@ impl Workshop {
     }
 
     /// Counts how a mail ended, and tells operators, once, that the mail server refuses this service.
-    fn watch_mail(&self, sent: &Result<(), SendError>) {
-        match self.metrics.observe_mail(sent, Utc::now()) {
+    fn watch_mail(&self, request: RequestId, sent: &Result<(), SendError>) {
+        match self.metrics.observe_mail(request, sent, Utc::now()) {
             MailTurn::Refused => {
                 let words = sent.as_ref().err().map(ToString::to_string).unwrap_or_default();
                 tracing::error!(

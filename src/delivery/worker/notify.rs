@@ -38,11 +38,11 @@ pub async fn notify(shop: &Workshop, lease: &Lease) -> Result<Held, StoreError> 
     let sent = mailer
         .send_failure_notice(request, context, &Noted { shop, lease })
         .await;
-    shop.watch_mail(&sent);
+    shop.watch_mail(request.id, &sent);
     match sent {
         Ok(()) => shop.store.end_notice(&lease.token, true).await,
-        Err(SendError::Unavailable(words) | SendError::Misconfigured(words)) => {
-            tracing::warn!("the notice of request {} did not go through: {words}", request.id);
+        Err(error @ (SendError::Unavailable(_) | SendError::Misconfigured(_))) => {
+            tracing::warn!("the notice of request {} did not go through: {error}", request.id);
             put_off(shop, lease).await
         }
         Err(error @ (SendError::Refused(_) | SendError::Unsendable(_) | SendError::Unconfirmed(_))) => {

@@ -20,6 +20,8 @@ const SLOWEST: u64 = 64 * 1024;
 /// Time-outs that the server may take for its answer to the content. It may scan the content for viruses first, and
 /// giving up early would leave us not knowing whether the mail arrived (RFC 5321, section 4.5.3.2.6).
 const CONTENT_TIMEOUTS: u32 = 5;
+/// For a sign of life from a connection that waited.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 /// For saying goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -84,8 +86,9 @@ impl Connection {
 
     /// Ends what may be left of the mail before; says whether the connection still works.
     pub async fn is_ready(&mut self) -> bool {
-        let answered = self.dialogue.command(Step::Anew, "RSET").await;
-        answered.is_ok_and(|answer| answer.is_good())
+        let answering = self.dialogue.command(Step::Anew, "RSET");
+        let answered = tokio::time::timeout(SIGN_OF_LIFE, answering).await;
+        matches!(answered, Ok(Ok(answer)) if answer.is_good())
     }
 
     /// Offers a mail. Afterwards the server waits for its content.

@@ -22,6 +22,61 @@ const GO_ON: u16 = 334;
 /// The server does not know this way.
 const UNKNOWN_WAY: u16 = 504;
 
+/// Stands for a line of an answer that repeats what was said.
+const LEFT_OUT: &str = "(a line that repeats the login is left out)";
+/// Characters of a secret that show it in an answer: servers cut long commands short, or break them.
+const SHOWING_CHARS: usize = 8;
+
+/// What is said while logging in, which no log and no reason may show. Some servers repeat a command that they refuse.
+struct Secrets(Vec<String>);
+
+impl Secrets {
+    fn of(login: &Login) -> Self {
+        let password = login.password.reveal();
+        let all = [
+            plain_words(login),
+            STANDARD.encode(&login.user),
+            STANDARD.encode(password),
+            password.to_owned(),
+        ];
+        Self(all.into_iter().filter(|secret| !secret.is_empty()).collect())
+    }
+
+    /// What was heard, without the lines that repeat a secret; an enhanced code at the beginning stays.
+    fn hidden(&self, heard: Result<Answer, Trouble>) -> Result<Answer, Trouble> {
+        match heard {
+            Ok(answer) => Ok(self.hidden_in(answer)),
+            Err(Trouble::Answered { step, answer }) => Err(Trouble::Answered {
+                step,
+                answer: self.hidden_in(answer),
+            }),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    fn hidden_in(&self, mut answer: Answer) -> Answer {
+        let has_code = answer.enhanced().is_some();
+        for (number, line) in answer.lines.iter_mut().enumerate() {
+            if self.is_shown_by(line) {
+                let code = line.split_whitespace().next().filter(|_| number == 0 && has_code);
+                *line = code.map_or_else(|| LEFT_OUT.to_owned(), |code| format!("{code} {LEFT_OUT}"));
+            }
+        }
+        answer
+    }
+
+    fn is_shown_by(&self, line: &str) -> bool {
+        let line = line.to_lowercase();
+        self.0.iter().any(|secret| {
+            let secret: Vec<char> = secret.to_lowercase().chars().collect();
+            let length = secret.len().min(SHOWING_CHARS);
+            secret
+                .windows(length)
+                .any(|part| line.contains(&String::from_iter(part)))
+        })
+    }
+}
+
 /// Logs in, which must be said only where nobody can listen.
 pub async fn log_in<S>(dialogue: &mut Dialogue<S>, abilities: &Abilities, login: &Login) -> Result<(), Trouble>
 where
@@ -32,13 +87,14 @@ where
             "the mail server offers no login by PLAIN or LOGIN; check mail.user and mail.server".to_owned(),
         ));
     }
+    let secrets = Secrets::of(login);
     if abilities.plain {
-        let answer = by_plain(dialogue, login).await?;
+        let answer = secrets.hidden(by_plain(dialogue, login).await)?;
         if !(answer.code == UNKNOWN_WAY && abilities.login) {
             return hoped(Step::Login, answer, Answer::is_good).map(|_| ());
         }
     }
-    let answer = by_login(dialogue, login).await?;
+    let answer = secrets.hidden(by_login(dialogue, login).await)?;
     hoped(Step::Login, answer, Answer::is_good).map(|_| ())
 }
 
@@ -46,12 +102,17 @@ async fn by_plain<S>(dialogue: &mut Dialogue<S>, login: &Login) -> Result<Answer
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let secret = STANDARD.encode(format!("\0{}\0{}", login.user, login.password.reveal()));
+    let secret = plain_words(login);
     let answer = dialogue.command(Step::Login, &format!("AUTH PLAIN {secret}")).await?;
     if answer.code == GO_ON {
         return dialogue.command(Step::Login, &secret).await;
     }
     Ok(answer)
+}
+
+/// User and password as AUTH PLAIN says them.
+fn plain_words(login: &Login) -> String {
+    STANDARD.encode(format!("\0{}\0{}", login.user, login.password.reveal()))
 }
 
 async fn by_login<S>(dialogue: &mut Dialogue<S>, login: &Login) -> Result<Answer, Trouble>
@@ -126,6 +187,37 @@ mod tests {
         ];
         assert_eq!(said, expected);
         assert!(result.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_a_server_repeats_is_not_shown() {
+        let blob = STANDARD.encode("\0asha\0geheim ✓");
+        let user = STANDARD.encode("asha");
+        let password = STANDARD.encode("geheim ✓");
+        let unknown = format!("500-5.5.1 Command unrecognized: \"AUTH PLAIN {blob}\"\r\n500 5.5.1 ask your operator");
+        let cut_short = format!("500 Unknown command AUTH PLAIN {}", &blob[..blob.len() - 3]);
+        let broken = format!("535-no {}\r\n535 {}", &blob[..10], &blob[10..]);
+        let unhoped = format!("354 go on with {blob}");
+        let by_login = format!("535 5.7.8 {password} is wrong for {user}");
+        let in_plain = "535 geheim ✓ is no good";
+        for (answers, shown) in [
+            (vec![unknown.as_str()], "500 5.5.1 (a line"),
+            (vec![cut_short.as_str()], "500 (a line"),
+            (vec![broken.as_str()], "535 (a line"),
+            (vec![unhoped.as_str()], "354 (a line"),
+            (vec!["504 no", "334 x", "334 y", by_login.as_str()], "535 5.7.8 (a line"),
+            (vec!["334 go on", in_plain], "535 (a line"),
+        ] {
+            let (_, result) = talk(&Abilities::untold(), &answers).await;
+            let words = match result.expect_err("refused") {
+                Trouble::Answered { answer, .. } => answer.words(),
+                trouble => format!("{trouble:?}"),
+            };
+            assert!(words.contains(shown), "{words}");
+            for secret in [&blob[..8], &blob[10..18], &user, &password, "geheim"] {
+                assert!(!words.contains(secret), "{words}");
+            }
+        }
     }
 
     #[tokio::test]

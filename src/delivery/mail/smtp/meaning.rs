@@ -4,7 +4,7 @@
 //! The step and the code tell (RFC 5321), and the enhanced code (RFC 3463) where there is one: x.1.x is about
 //! addresses, x.2.x about a mailbox, x.3.4 and x.2.3 about sizes, x.7.x about who may do what.
 
-use super::answer::{Answer, Enhanced};
+use super::answer::{Answer, Enhanced, without_addresses};
 use super::step::Step;
 
 /// What a refusal is about.
@@ -61,8 +61,9 @@ fn too_large(step: Step, answer: &Answer, enhanced: Option<Enhanced>) -> Option<
         // Of one mailbox: too long for it, or it is nearly full. Or what is attached is not wanted, and a link may be.
         Some((2, 3)) => Some(Meaning::TooLarge { of_server: false }),
         Some(_) if answer.code == 552 => Some(Meaning::TooLarge { of_server: false }),
+        // Of old, 552 is also said of a mailbox that is full ("exceeded storage allocation").
         None if answer.code == 552 => Some(Meaning::TooLarge {
-            of_server: step != Step::Recipient,
+            of_server: step != Step::Recipient && names(answer, &["size", "too large", "too big", "too long"]),
         }),
         _ => None,
     }
@@ -106,7 +107,6 @@ fn is_of_service(answer: &Answer, enhanced: Option<Enhanced>) -> bool {
 /// Exim and others give no enhanced codes, and the same 550 for an unknown mailbox and for a host that may not relay;
 /// their words tell.
 fn names_service(answer: &Answer) -> bool {
-    let words = answer.lines.join(" ").to_lowercase();
     let of_us = [
         "relay",
         "sender",
@@ -116,7 +116,13 @@ fn names_service(answer: &Answer) -> bool {
         "your ip",
         "client host",
     ];
-    of_us.iter().any(|word| words.contains(word))
+    names(answer, &of_us)
+}
+
+/// Whether one of these is among an answer's words; addresses are none.
+fn names(answer: &Answer, things: &[&str]) -> bool {
+    let words = without_addresses(&answer.lines.join(" ")).to_lowercase();
+    things.iter().any(|thing| words.contains(thing))
 }
 
 #[cfg(test)]
@@ -171,6 +177,8 @@ mod tests {
         for (step, text) in [
             (Step::Recipient, "550 5.1.1 no such mailbox"),
             (Step::Recipient, "550 Unrouteable address"),
+            (Step::Recipient, "550 asha@relay.sender.example: no such user"),
+            (Step::Recipient, "550 <helo@school.example>... User unknown"),
             (Step::Recipient, "553 5.1.3 bad address"),
             (Step::Recipient, "550 5.2.1 mailbox disabled"),
             (Step::Recipient, "550 5.5.3 too many recipients"),
@@ -200,6 +208,13 @@ mod tests {
             (Step::Content, "554 5.3.4 too big", true),
             (Step::Content, "552 5.7.0 this attachment is not allowed", false),
             (Step::Content, "552 message size exceeds maximum", true),
+            (Step::Content, "552 Message too long", true),
+            (
+                Step::Content,
+                "552 Requested mail action aborted: exceeded storage allocation",
+                false,
+            ),
+            (Step::Content, "552 <size@school.example> has no room", false),
         ] {
             assert_eq!(of(step, text), Meaning::TooLarge { of_server }, "{step}: {text}");
         }

@@ -18,6 +18,4 @@ pub(super) use connection::{Connection, MailToSend};
 pub(super) use login::Login;
 pub(super) use meaning::{Meaning, meaning};
 pub(super) use reach::{Security, Server, Tls};
-#[cfg(test)]
-pub(super) use step::Step;
-pub(super) use step::Trouble;
+pub(super) use step::{Step, Trouble};

@@ -1,6 +1,8 @@
 //! Reaching a mail server: its addresses, and TLS.
 
+use std::error::Error;
 use std::fmt;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +13,12 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::super::plain::one_line;
 use super::step::{Step, Trouble};
 
 /// Addresses of a server that may be tried within the time-out of connecting.
 const ADDRESSES_TRIED: u32 = 3;
+const WORDS_CHARS: usize = 300;
 
 /// A mail server and how to speak with it.
 pub struct Server {
@@ -54,10 +58,42 @@ impl Tls {
     pub async fn wrap(&self, stream: TcpStream, timeout: Duration) -> Result<TlsStream<TcpStream>, Trouble> {
         let shaking_hands = self.connector.connect(self.name.clone(), stream);
         match tokio::time::timeout(timeout, shaking_hands).await {
-            Ok(shaken) => shaken.map_err(|error| Trouble::broken(Step::StartTls, &error)),
+            Ok(shaken) => shaken.map_err(|error| not_private(&error)),
             Err(_) => Err(Trouble::timed_out(Step::StartTls, timeout)),
         }
     }
+}
+
+/// Why a connection could not be made private. A certificate that is not believed is an operator's to mend.
+fn not_private(error: &io::Error) -> Trouble {
+    if is_about_certificate(error) {
+        let words = one_line(&error.to_string(), WORDS_CHARS);
+        return Trouble::Lacking(format!(
+            "the mail server's certificate is not believed ({}): {words}; check it, mail.server and mail.ca_file",
+            Step::StartTls
+        ));
+    }
+    Trouble::broken(Step::StartTls, error)
+}
+
+fn is_about_certificate(error: &io::Error) -> bool {
+    let mut cause = inner(error);
+    while let Some(error) = cause {
+        if matches!(error.downcast_ref(), Some(rustls::Error::InvalidCertificate(_))) {
+            return true;
+        }
+        // The source of such an error is that of the error in it.
+        cause = match error.downcast_ref() {
+            Some(error) => inner(error),
+            None => error.source(),
+        };
+    }
+    false
+}
+
+/// The error in an error of input and output.
+fn inner(error: &io::Error) -> Option<&(dyn Error + 'static)> {
+    error.get_ref().map(|inner| inner as &(dyn Error + 'static))
 }
 
 impl Server {
@@ -109,6 +145,20 @@ impl fmt::Display for Server {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_certificate_that_is_not_believed_is_an_operator_s() {
+        let expired = || rustls::Error::InvalidCertificate(rustls::CertificateError::Expired);
+        let plain = io::Error::new(io::ErrorKind::InvalidData, expired());
+        let wrapped = io::Error::other(io::Error::other(expired()));
+        for error in [plain, wrapped] {
+            assert!(matches!(not_private(&error), Trouble::Lacking(words) if words.contains("certificate")));
+        }
+        let other = rustls::Error::General("invalid peer certificate".to_owned());
+        for error in [io::Error::other(other), io::ErrorKind::ConnectionReset.into()] {
+            assert!(matches!(not_private(&error), Trouble::Broken(_)));
+        }
+    }
 
     #[test]
     fn a_service_without_a_name_gives_its_address() {
