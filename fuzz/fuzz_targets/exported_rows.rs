@@ -33,9 +33,11 @@ fn watch_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         panic::set_hook(Box::new(|info| {
-            let place = info.location().map_or(String::new(), ToString::to_string);
-            eprintln!("panic at {place}");
-            if !place.contains("/.cargo/registry/") && !place.contains("/rustc/") {
+            let file = info.location().map_or("", |location| location.file());
+            eprintln!("panic in {file}");
+            let project = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent();
+            let file = std::path::Path::new(file);
+            if file.is_relative() || project.is_some_and(|project| file.starts_with(project)) {
                 eprintln!("{info}");
                 abort();
             }
@@ -57,14 +59,30 @@ fn session() -> SessionContext {
 async fn read(bytes: &[u8]) {
     let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
     let path = Path::from("users/date=2026-11-22/part-0.parquet");
-    store.put(&path, PutPayload::from(bytes.to_vec())).await.expect("a file");
+    store
+        .put(&path, PutPayload::from(bytes.to_vec()))
+        .await
+        .expect("a file");
     let object = store.head(&path).await.expect("the file");
     let root = Url::parse("memory:///").expect("a URL");
-    let location = Location { store: Arc::clone(&store), root: root.clone(), prefix: Path::from("users") };
-    let files = vec![DayFile { object, partitions: Vec::new() }];
+    let location = Location {
+        store: Arc::clone(&store),
+        root: root.clone(),
+        prefix: Path::from("users"),
+    };
+    let files = vec![DayFile {
+        object,
+        partitions: Vec::new(),
+    }];
     for table in Table::ALL {
-        let files = TableFiles { name: table.name().to_owned(), location: location.clone(), files: files.clone() };
-        let Ok(inspected) = read_footers(&files).await else { return };
+        let files = TableFiles {
+            name: table.name().to_owned(),
+            location: location.clone(),
+            files: files.clone(),
+        };
+        let Ok(inspected) = read_footers(&files).await else {
+            return;
+        };
         if check_contract(table, &files, &inspected).is_err() {
             continue;
         }

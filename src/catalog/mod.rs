@@ -24,6 +24,8 @@ use datafusion::common::TableReference;
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::object_store::ObjectStoreUrl;
 use datafusion::prelude::SessionContext;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 
 pub use error::CatalogError;
 
@@ -190,12 +192,20 @@ impl Catalog {
     ///
     /// # Errors
     /// Where the query cannot be planned.
-    pub async fn plan(&self, query: &Query, parameters: &Parameters) -> Result<DataFrame, CatalogError> {
-        let rows = query.plan(&self.session, parameters).await?;
-        if self.requires_consent() && query.name == consents::ENROLMENT_DETAILS {
-            return consents::consented(self, rows).await;
-        }
-        Ok(rows)
+    pub fn plan<'a>(
+        &'a self,
+        query: &'a Query,
+        parameters: &'a Parameters,
+    ) -> BoxFuture<'a, Result<DataFrame, CatalogError>> {
+        // Boxed: everything that plans a query would else be compiled with all that this does.
+        let planning = async move {
+            let rows = query.plan(&self.session, parameters).await?;
+            if self.requires_consent() && query.name == consents::ENROLMENT_DETAILS {
+                return consents::consented(self, rows).await;
+            }
+            Ok(rows)
+        };
+        planning.boxed()
     }
 
     /// The query `layer/name` over one table alone, whose partitions and their order it keeps.

@@ -228,6 +228,37 @@ mod scans {
     }
 }
 
+mod not_a_number {
+    use super::*;
+
+    /// A mapping's raw table with a float that is not a number in its last row, in `files` files.
+    fn of(files: usize) -> (TestExports, String) {
+        let rows = |number: usize| {
+            let last = number + 1 == files;
+            format!(
+                "select 'c1' as id, case when value = 4 and {last} then cast('NaN' as double) else 1.0 end as level
+                from generate_series(1, 4)"
+            )
+        };
+        let mut exports = TestExports::small().table("levels", &rows(0));
+        for number in 1..files {
+            exports = exports.part("levels", number, &rows(number));
+        }
+        let config = exports.config("[other_tables]\nlevels = 'levels'");
+        (exports, config)
+    }
+
+    #[test]
+    fn it_is_above_all_numbers_however_files_are_read() {
+        for files in [1, 100] {
+            let (exports, config) = of(files);
+            let sql = "select count(*) as n from levels where level > 100";
+            let found = exports.output("sql", &["--config", &config, "-c", sql, "--format", "csv"]);
+            assert_eq!(found, "n\n1\n", "{files} files");
+        }
+    }
+}
+
 mod small_files {
     use super::*;
 
@@ -337,6 +368,25 @@ mod small_files {
             &["-c", "select count(batch_id) as n from enrolments", "--format", "csv"],
         );
         assert_eq!(rows, "n\n200\n");
+    }
+
+    #[test]
+    fn dictionaries_of_many_files_are_their_values() {
+        let rows = |number: usize| {
+            format!(
+                "select arrow_cast('v' || (value + {number} * 3), 'Dictionary(Int8, Utf8)') as kind from generate_series(1, 3)"
+            )
+        };
+        let mut exports = TestExports::small().table("kinds", &rows(0));
+        for number in 1..100 {
+            exports = exports.part("kinds", number, &rows(number));
+        }
+        let config = exports.config("[other_tables]\nkinds = 'kinds'");
+        let sql = "select count(distinct kind) as n from kinds";
+        for more in [&[][..], &["--memory-limit", "100KB"], &["--threads", "1"]] {
+            let arguments = [&["--config", config.as_str(), "-c", sql, "--format", "csv"], more].concat();
+            assert_eq!(exports.output("sql", &arguments), "n\n300\n", "{more:?}");
+        }
     }
 
     #[test]

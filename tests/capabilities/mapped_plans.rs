@@ -18,7 +18,7 @@ use crate::token_issuer::TokenIssuer;
 
 /// Sees everything.
 const ALL: &str = "all_tenants = true\npersonal = true";
-const THREADS: [usize; 3] = [1, 2, 5];
+const THREADS: [usize; 3] = [5, 1, 2];
 
 /// Rows of a platform's tables.
 #[derive(Debug, Clone, Copy)]
@@ -227,7 +227,7 @@ fn read_everything(exports: &TestExports, settings: &str, tenant: &str) {
         personal: false,
     };
     let mut first: Option<Vec<Vec<String>>> = None;
-    for threads in THREADS {
+    for threads in THREADS.into_iter().take(usually(2, 3)) {
         let config = config(exports, settings, threads);
         let catalog = runtime.block_on(Catalog::open(&config)).expect("a catalog");
         let seen = runtime.block_on(catalog.seen_with(&one_tenant)).expect("a catalog");
@@ -240,7 +240,7 @@ fn read_everything(exports: &TestExports, settings: &str, tenant: &str) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: usually(2, 24), max_shrink_iters: 20, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: usually(1, 24), max_shrink_iters: 20, ..ProptestConfig::default() })]
 
     #[test]
     fn views_over_a_platform_s_tables_can_be_read(sizes in sizes()) {

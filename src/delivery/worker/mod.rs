@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
+use futures::FutureExt;
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tracing::Instrument;
@@ -108,8 +109,9 @@ impl Workshop {
         let mut renewal = Renewal::start(self.store.clone(), &lease);
         let work = async {
             match lease.work {
-                Work::Deliver => deliver::deliver(self, &lease).await,
-                Work::Notify => notify::notify(self, &lease).await,
+                // Boxed: a service would else be compiled with all that these do.
+                Work::Deliver => deliver::deliver(self, &lease).boxed().await,
+                Work::Notify => notify::notify(self, &lease).boxed().await,
             }
         };
         tokio::select! {
