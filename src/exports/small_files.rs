@@ -36,8 +36,11 @@ use crate::zone::Zone;
 const FROM_ROW_GROUPS: usize = 64;
 /// Rows of a row group, on average, up to which reading it costs more than its rows.
 const FEW_ROWS: u64 = 100;
-/// Bytes of memory that the rows of a table may take, and bytes of its files.
+/// Bytes of memory that the rows of a table may take.
 const LARGEST_KEPT: usize = 64 * 1024 * 1024;
+/// Bytes of the files of a table, and of one of them: of a file of one row, most is its footer.
+const LARGEST_FILES: u64 = 256 * 1024 * 1024;
+const LARGEST_FILE: u64 = 32 * 1024 * 1024;
 /// The share of the session's memory that kept rows may take: operators need the rest.
 const SHARE_OF_MEMORY: usize = 8;
 /// Rows that are converted together.
@@ -78,14 +81,15 @@ impl fmt::Debug for SmallFiles {
 impl SmallFiles {
     /// Whether reading files one after another for each scan would cost more than keeping the rows of all.
     pub fn are<'a>(files: impl IntoIterator<Item = &'a InspectedFile>) -> bool {
-        let (mut row_groups, mut rows, mut bytes) = (0, 0, 0);
+        let (mut row_groups, mut rows, mut bytes, mut largest) = (0, 0, 0, 0);
         for file in files {
             row_groups += file.row_groups;
             rows += file.rows;
-            bytes += file.object.size.max(file.uncompressed_bytes);
+            bytes += file.object.size;
+            largest = file.object.size.max(largest);
         }
         let few_rows = (row_groups as u64).saturating_mul(FEW_ROWS);
-        row_groups >= FROM_ROW_GROUPS && rows <= few_rows && bytes <= LARGEST_KEPT as u64
+        row_groups >= FROM_ROW_GROUPS && rows <= few_rows && bytes <= LARGEST_FILES && largest <= LARGEST_FILE
     }
 
     /// The rows of `files` of `store`, in `tasks` tasks the first time. None where they cannot be kept.
