@@ -10,6 +10,7 @@ pub mod catalog;
 pub mod check;
 #[cfg(feature = "cluster")]
 pub mod cluster;
+mod compact;
 pub mod config;
 pub mod delivery;
 pub mod engine;

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
+use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::compute::BatchCoalescer;
 use datafusion::common::Result;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
+
+use crate::compact::compacted;
 
 /// Regroups rows into batches of `rows_a_batch` with buffers of their own. Sorts and exchanges account for, and copy,
 /// each buffer that a batch refers to; with a few rows in each of many batches that is most of their work and most of
@@ -51,24 +53,9 @@ impl Packing {
     }
 }
 
-/// Copies the texts of string-view columns into buffers of their own. A view refers to the whole buffer that its text
-/// was read from, and the reported memory size of a batch is that of all these buffers.
-pub fn compacted(rows: &RecordBatch) -> Result<RecordBatch> {
-    let columns = rows.columns().iter().map(|column| match column.as_string_view_opt() {
-        Some(texts) => Arc::new(texts.gc()) as ArrayRef,
-        None => Arc::clone(column),
-    });
-    let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
-    Ok(RecordBatch::try_new_with_options(
-        rows.schema(),
-        columns.collect(),
-        &options,
-    )?)
-}
-
 #[cfg(test)]
 mod tests {
-    use datafusion::arrow::array::StringViewArray;
+    use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatchOptions, StringViewArray};
     use datafusion::arrow::compute::concat_batches;
     use datafusion::arrow::datatypes::Schema;
     use datafusion::physical_plan::memory::MemoryStream;

@@ -22,11 +22,11 @@ mod stoppable;
 mod temp_files;
 mod threads;
 
+pub use crate::compact::compacted;
 pub use answer::Answer;
 #[cfg(feature = "cluster")]
 pub use cluster::Cluster;
 pub use cluster_options::{AddressError, ClusterOptions, SchedulerAddress, TlsFiles};
-pub use compact::compacted;
 pub use error::{EngineError, is_disk_full};
 pub use kept::kept;
 pub use limits::{QueryLimits, SharedLimits};

@@ -30,6 +30,7 @@ use super::panics::without_panic;
 use super::pinned::PinnedFile;
 use super::rows::{OutputColumn, converted};
 use super::table::read_as;
+use crate::compact::compacted;
 use crate::zone::Zone;
 
 /// Row groups from which on a table may be kept.
@@ -268,7 +269,7 @@ impl Gathered {
             None => self.wanted.in_its_types(&rows)?,
         };
         let rows = converted(&columns, &self.wanted.schema, &self.wanted.zone, &rows)?;
-        self.converted.push(without_pages(&rows)?);
+        self.converted.push(compacted(&rows)?);
         self.pending.clear();
         self.pending_rows = 0;
         Ok(())
@@ -305,19 +306,6 @@ fn bytes_of_values(values: &dyn Array) -> usize {
         Some(bytes) => bytes + values.len() * size_of::<u128>(),
         None => values.get_array_memory_size(),
     }
-}
-
-/// The same rows with texts that do not hold on to the pages that they were read from.
-fn without_pages(rows: &RecordBatch) -> Result<RecordBatch> {
-    let own = |values: &ArrayRef| -> ArrayRef {
-        match (values.as_string_view_opt(), values.as_binary_view_opt()) {
-            (Some(texts), _) => Arc::new(texts.gc()),
-            (None, Some(bytes)) => Arc::new(bytes.gc()),
-            (None, None) => Arc::clone(values),
-        }
-    };
-    let columns = rows.columns().iter().map(own).collect();
-    batch(rows.schema(), columns, rows.num_rows())
 }
 
 fn batch(schema: SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
