@@ -165,15 +165,26 @@ pub fn register_as_is(
         (RAW_SCHEMA, table) => raw_tables.completed(table, merged),
         _ => (merged, Vec::new()),
     };
-    let (schema, table) = schema_and_table(&files.name);
-    let mut provider = SnapshotTable::raw(table, store, merged, inspected, zone);
+    let table = schema_and_table(&files.name).1;
+    let provider = SnapshotTable::raw(table, store, merged, inspected, zone);
+    register_files(session, &files.name, provider)?;
+    Ok(missing)
+}
+
+/// Registers the table of some files under `name`, as [`TableFiles`] has it. In one process, the rows of many small files are
+/// kept in memory; a cluster's executors read files themselves.
+///
+/// # Errors
+/// Where the table cannot be registered.
+pub fn register_files(session: &SessionContext, name: &str, mut provider: SnapshotTable) -> Result<(), CatalogError> {
     if cluster_of(session).is_none() {
         provider = provider.keeping_small_files();
     }
+    let (schema, table) = schema_and_table(name);
     session
         .register_table(TableReference::partial(schema, table), Arc::new(provider))
-        .map_err(CatalogError::registering(&files.name))?;
-    Ok(missing)
+        .map_err(CatalogError::registering(name))?;
+    Ok(())
 }
 
 impl MappedQuery {
@@ -233,10 +244,7 @@ impl Mapping {
     /// Whether one of its raw tables has files in the snapshot.
     pub fn has_files(&self, snapshot: &Snapshot) -> bool {
         let mut tables = self.made_by.raw_tables.iter();
-        tables.any(|table| {
-            let files = snapshot.tables.get(&raw_name(table));
-            files.is_some_and(|files| !files.files.is_empty())
-        })
+        tables.any(|table| snapshot.has_files(&raw_name(table)))
     }
 
     /// What the query makes, typed and normalised.

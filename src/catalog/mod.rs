@@ -31,8 +31,7 @@ pub use error::CatalogError;
 
 use crate::config::Config;
 use crate::engine::{
-    Cluster, ClusterOptions, EngineError, EngineOptions, TABLE_SCHEMA, cluster_of, new_session, partitioned_session,
-    session_beside,
+    Cluster, ClusterOptions, EngineError, EngineOptions, TABLE_SCHEMA, new_session, partitioned_session, session_beside,
 };
 use crate::exports::{
     ExportNote, Exports, ExportsError, HistoryTable, InspectedFile, Location, Snapshot, SnapshotTable, Table,
@@ -144,11 +143,7 @@ impl Catalog {
             used.log_once();
         }
         catalog.register_mapped(&mappings, &snapshot).await?;
-        let has_batches = snapshot
-            .tables
-            .get(Table::Batches.name())
-            .is_some_and(|table| !table.files.is_empty())
-            || mappings.make(Table::Batches);
+        let has_batches = snapshot.has_files(Table::Batches.name()) || mappings.make(Table::Batches);
         views::register(&catalog, has_batches).await?;
         tracing::info!(
             "opened the snapshot of {} ({} files, and {} of telemetry)",
@@ -379,15 +374,8 @@ impl Catalog {
             return Ok(());
         }
         self.notes.extend(check_contract(table, files, &inspected)?);
-        let mut provider = SnapshotTable::canonical(table, store, inspected, self.zone.clone());
-        if cluster_of(&self.session).is_none() {
-            provider = provider.keeping_small_files();
-        }
-        let name = TableReference::partial(TABLE_SCHEMA, table.name());
-        self.session
-            .register_table(name, Arc::new(provider))
-            .map_err(CatalogError::registering(table.name()))?;
-        Ok(())
+        let provider = SnapshotTable::canonical(table, store, inspected, self.zone.clone());
+        mapping::register_files(&self.session, &files.name, provider)
     }
 
     fn register_store(&self, location: &Location) -> Result<ObjectStoreUrl, CatalogError> {

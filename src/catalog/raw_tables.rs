@@ -122,12 +122,6 @@ impl MappingFile {
     }
 }
 
-/// Whether the snapshot has files of the table of that name.
-fn has_files(snapshot: &Snapshot, name: &str) -> bool {
-    let files = snapshot.tables.get(name);
-    files.is_some_and(|files| !files.files.is_empty())
-}
-
 /// What a mapping found in a snapshot and what it was told; for the log, `check` and the manifest.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MappingUsed {
@@ -241,7 +235,7 @@ impl RawTables {
         snapshot: &Snapshot,
         raw_name: impl Fn(&str) -> String,
     ) -> Result<(), CatalogError> {
-        let is_there = |table: &String| has_files(snapshot, &raw_name(table));
+        let is_there = |table: &String| snapshot.has_files(&raw_name(table));
         for file in self.files.values() {
             for group in &file.one_of {
                 let is_read = group.tables.iter().any(|table| self.readers.contains_key(table));
@@ -273,7 +267,7 @@ impl RawTables {
             for (name, setting) in &file.settings {
                 let Some(value) = settings.get(name) else { continue };
                 let mut needed = setting.needs.get(value).into_iter().flatten();
-                let Some(table) = needed.find(|table| !has_files(snapshot, &raw_name(table))) else {
+                let Some(table) = needed.find(|table| !snapshot.has_files(&raw_name(table))) else {
                     continue;
                 };
                 return Err(CatalogError::SettingNeedsTable {

@@ -56,6 +56,13 @@ pub struct Snapshot {
     pub notes: Vec<ExportNote>,
 }
 
+impl Snapshot {
+    /// Whether the snapshot has files of the table of that name.
+    pub fn has_files(&self, table: &str) -> bool {
+        self.tables.get(table).is_some_and(|found| !found.files.is_empty())
+    }
+}
+
 /// The exports of a site: where each table is, and what makes a date usable.
 #[derive(Debug)]
 pub struct Exports {
