@@ -16,7 +16,7 @@ use object_store::path::Path;
 use tokio::runtime::Handle;
 use url::Url;
 
-use super::error::ExportsError;
+use super::error::{ExportsError, one_line};
 use super::listing::partition_of;
 use super::location::Location;
 use super::panics::step_without_panic;
@@ -56,7 +56,7 @@ pub async fn read_log(table: &str, location: &Location, folder: &Path) -> Result
         table: table.to_owned(),
         format: TableFormat::Delta.name(),
         log: location.display(&folder.clone().join(DELTA_LOG)),
-        reason: error.to_string().split_whitespace().collect::<Vec<_>>().join(" "),
+        reason: one_line(&error),
         remedy: TableFormat::Delta.remedy(),
     })
 }

@@ -1,5 +1,7 @@
 //! What can be wrong with exports: each message says which table, file and column, what was expected, and what to do.
 
+use std::fmt::Display;
+
 use datafusion::arrow::datatypes::DataType;
 
 use super::contract::Column;
@@ -224,6 +226,11 @@ fn but_has(similar: &[String]) -> String {
             format!(", but there is {}, spelled otherwise", quoted.join(" and "))
         }
     }
+}
+
+/// A library's words on one line.
+pub fn one_line(error: &impl Display) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn in_row(row: Option<u64>) -> String {

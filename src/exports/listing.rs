@@ -11,7 +11,7 @@ use object_store::path::Path;
 use object_store::{ListResult, ObjectMeta};
 use percent_encoding::percent_decode_str;
 
-use super::error::ExportsError;
+use super::error::{ExportsError, one_line};
 use super::location::Location;
 use super::read_log;
 use super::snapshot::SUCCESS_MARKER;
@@ -261,10 +261,6 @@ pub fn unlistable(location: &Location, error: &object_store::Error) -> ExportsEr
         place: location.to_string(),
         reason: one_line(error),
     }
-}
-
-fn one_line(error: &object_store::Error) -> String {
-    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use datafusion::common::DataFusionError;
 use futures::FutureExt;
 
+use super::error::one_line;
+
 /// The error that stands for a panic.
 #[derive(Debug, thiserror::Error)]
 #[error("the Parquet reader failed on it: {0}")]
@@ -29,9 +31,7 @@ fn error_of(panic: &(dyn Any + Send)) -> DataFusionError {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
     let text = text.unwrap_or_else(|| "it gave no reason".to_owned());
-    DataFusionError::External(Box::new(ReaderPanic(
-        text.split_whitespace().collect::<Vec<_>>().join(" "),
-    )))
+    DataFusionError::External(Box::new(ReaderPanic(one_line(&text))))
 }
 
 #[cfg(test)]
