@@ -67,6 +67,17 @@ pub(super) enum TemplatesError {
     Template(#[from] minijinja::Error),
 }
 
+/// What the mail that brings a report tells of it, by the names in its templates.
+struct ReportFacts<'a> {
+    rows: u64,
+    unknown_users: u64,
+    hidden_details: u64,
+    left_out: u64,
+    handed_over: &'a str,
+    attachment: Option<&'a str>,
+    size: String,
+}
+
 impl Templates {
     /// The templates, those in `folder` in the place of the built-in ones; each was rendered once for trial.
     ///
@@ -115,17 +126,16 @@ impl Templates {
                 ("link", None),
             ];
             for (handed_over, attachment) in forms {
-                let values = context! {
-                    rows => 2,
-                    unknown_users => 1,
-                    hidden_details => 1,
-                    left_out => 1,
+                let facts = ReportFacts {
+                    rows: 2,
+                    unknown_users: 1,
+                    hidden_details: 1,
+                    left_out: 1,
                     handed_over,
                     attachment,
-                    size => "31.0 MB",
-                    ..common.clone()
+                    size: "31.0 MB".to_owned(),
                 };
-                self.mail("report", &values)?;
+                self.report_mail(&facts, common.clone())?;
             }
             for cause in FailureCause::ALL {
                 self.failure_mail(context! { cause => cause.word(), words => "no such mailbox", ..common.clone() })?;
@@ -148,15 +158,28 @@ impl Templates {
             Some(Packing::ProtectedZip) => "protected_zip",
             None => "link",
         };
-        let values = context! {
-            rows => file.rows,
-            unknown_users => file.unknown_users,
-            hidden_details => context.consent.hidden_details,
-            left_out => context.consent.left_out,
+        let facts = ReportFacts {
+            rows: file.rows,
+            unknown_users: file.unknown_users,
+            hidden_details: context.consent.hidden_details,
+            left_out: context.consent.left_out,
             handed_over,
-            attachment => attachment.map(|attachment| attachment.name.clone()),
-            size => bytesize::ByteSize::b(file.bytes).display().si().to_string(),
-            ..self.common(request, file.snapshot_date.day(), context)
+            attachment: attachment.map(|attachment| attachment.name.as_str()),
+            size: bytesize::ByteSize::b(file.bytes).display().si().to_string(),
+        };
+        self.report_mail(&facts, self.common(request, file.snapshot_date.day(), context))
+    }
+
+    fn report_mail(&self, facts: &ReportFacts<'_>, common: Value) -> Result<MailText, minijinja::Error> {
+        let values = context! {
+            rows => facts.rows,
+            unknown_users => facts.unknown_users,
+            hidden_details => facts.hidden_details,
+            left_out => facts.left_out,
+            handed_over => facts.handed_over,
+            attachment => facts.attachment,
+            size => facts.size.clone(),
+            ..common
         };
         self.mail("report", &values)
     }

@@ -229,27 +229,13 @@ where
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-
+    use super::super::dialogue::scripted;
     use super::*;
 
     /// What was said by `hello` to a server that answers so, and what came of it.
     async fn talk(answers: &[&str]) -> (Vec<String>, Result<Abilities, Trouble>) {
         let (here, there) = tokio::io::duplex(1000);
-        let server = async {
-            let mut there = BufReader::new(there);
-            let mut said = Vec::new();
-            for answer in answers {
-                let mut line = String::new();
-                there.read_line(&mut line).await.expect("a line");
-                said.push(line.trim_end().to_owned());
-                there
-                    .write_all(format!("{answer}\r\n").as_bytes())
-                    .await
-                    .expect("written");
-            }
-            said
-        };
+        let server = scripted::server(there, answers);
         let mut dialogue = Dialogue::new(here, Duration::from_secs(5));
         let (result, said) = tokio::join!(hello(&mut dialogue, "reports.example.org"), server);
         (said, result)

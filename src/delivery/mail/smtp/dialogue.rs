@@ -153,6 +153,28 @@ async fn write_content(
     writer.flush().await
 }
 
+/// The other side of a dialogue in tests.
+#[cfg(test)]
+pub mod scripted {
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream};
+
+    /// Gives one of `answers` to each line; the lines that were said.
+    pub async fn server(stream: DuplexStream, answers: &[&str]) -> Vec<String> {
+        let mut stream = BufReader::new(stream);
+        let mut said = Vec::new();
+        for answer in answers {
+            let mut line = String::new();
+            stream.read_line(&mut line).await.expect("a line");
+            said.push(line.trim_end().to_owned());
+            stream
+                .write_all(format!("{answer}\r\n").as_bytes())
+                .await
+                .expect("written");
+        }
+        said
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use tokio::io::AsyncReadExt;

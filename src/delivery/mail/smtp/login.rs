@@ -133,8 +133,7 @@ where
 mod tests {
     use std::time::Duration;
 
-    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-
+    use super::super::dialogue::scripted;
     use super::*;
 
     /// What was said to a server that answers so, and what came of it.
@@ -144,20 +143,7 @@ mod tests {
             user: "asha".to_owned(),
             password: "geheim ✓".to_owned().into(),
         };
-        let server = async {
-            let mut there = BufReader::new(there);
-            let mut said = Vec::new();
-            for answer in answers {
-                let mut line = String::new();
-                there.read_line(&mut line).await.expect("a line");
-                said.push(line.trim_end().to_owned());
-                there
-                    .write_all(format!("{answer}\r\n").as_bytes())
-                    .await
-                    .expect("written");
-            }
-            said
-        };
+        let server = scripted::server(there, answers);
         let mut dialogue = Dialogue::new(here, Duration::from_secs(5));
         let (result, said) = tokio::join!(log_in(&mut dialogue, abilities, &login), server);
         (said, result)
