@@ -10,7 +10,7 @@ use crate::running_endpoint::EndpointSetup;
 use crate::running_service::Setup;
 use crate::served::Served;
 use crate::smtp::{Security, SmtpServer};
-use crate::sunbird_cases::exports_of;
+use crate::sunbird_cases::{exports_of, lines_from_service};
 use crate::support::{DATE, TestExports, complaint_of, csv_columns, pragati, wrapped};
 
 /// Nine users of the batch's organisation, of whom three consent.
@@ -127,13 +127,7 @@ fn a_service_makes_the_same_report_from_the_exports_and_from_the_mart() {
         setup.config.staging = Some("sunbird".to_owned());
         setup.config.staging_settings = required();
         setup.config.serve.reports = with_mart.then(|| out.path().display().to_string());
-        let service = setup.start();
-        let asked = service.ask("dev:mentor-1", "batch-1", "download").json();
-        let id = asked["id"].as_str().expect("a request");
-        service.work();
-        let file = service.get("dev:mentor-1", &format!("/api/v1/reports/{id}/file"));
-        let csv = String::from_utf8(file.body).expect("UTF-8");
-        assert_eq!(csv.lines().skip(1).collect::<Vec<_>>(), expected, "{with_mart}");
+        assert_eq!(lines_from_service(setup), expected, "{with_mart}");
     }
 }
 
