@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use super::{Config, ConfigError};
 
 impl Config {
-    /// Checks what loading alone does not: that the files and folders that settings name can be read, and that settings that go together are given together.
+    /// Checks what loading alone does not: that the files and folders that settings name can be read, and that settings
+    /// that go together are given together.
     ///
     /// # Errors
     /// Names the first setting that cannot be used.
