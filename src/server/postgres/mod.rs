@@ -7,10 +7,10 @@
 //! `snapshots` has for what the client may see. `stop` ends queries; `audit` and `metrics` tell of them.
 
 mod accounts;
-mod arrays;
 mod audit;
 mod bounded;
 mod bounds;
+mod cells;
 mod client;
 mod connection;
 mod doors;
@@ -23,7 +23,6 @@ mod login;
 mod metrics;
 mod parameters;
 mod parse;
-mod quantified;
 mod running;
 mod scram_secret;
 mod session;

@@ -17,7 +17,8 @@ use datafusion_pg_catalog::sql::rules::{
 };
 
 use super::error::QueryError;
-use super::{arrays, bounds, listings, quantified, system, time_patterns};
+use super::{bounds, listings, system, time_patterns};
+use crate::engine::dialect;
 
 /// Bytes of SQL that are taken at a time.
 const LONGEST: usize = 1024 * 1024;
@@ -97,9 +98,9 @@ impl Parse {
 
     fn of_system(&self, mut statement: Statement) -> Result<Statement, QueryError> {
         let before = statement.clone();
+        dialect::name_columns(&mut statement);
         system::asked(&mut statement);
-        arrays::read_casts(&mut statement)?;
-        quantified::call_functions(&mut statement)?;
+        dialect::arrays::rewrite(&mut statement)?;
         let mut statement = self.system.rewrite(statement);
         system::understood(&mut statement);
         system::keep_parameters(&before, &mut statement);
@@ -108,8 +109,7 @@ impl Parse {
 
     fn faithful(&self, mut statement: Statement) -> Result<Statement, QueryError> {
         time_patterns::rewrite(&mut statement)?;
-        arrays::read_casts(&mut statement)?;
-        quantified::call_functions(&mut statement)?;
+        dialect::rewrite(&mut statement)?;
         Ok(self
             .faithful
             .iter()
