@@ -90,7 +90,7 @@ pub fn new_session(options: &EngineOptions) -> Result<SessionContext, EngineErro
         .with_information_schema(true)
         .with_default_catalog_and_schema(CATALOG, TABLE_SCHEMA);
     let parquet = &mut config.options_mut().execution.parquet;
-    parquet.pushdown_filters = true;
+    // Scans of exports say for themselves whether conditions are tested row by row.
     parquet.reorder_filters = true;
     // Spark's timestamps of 96 bits: as nanoseconds, years before 1677 and after 2262 would wrap round to others.
     parquet.coerce_int96 = Some("us".to_owned());

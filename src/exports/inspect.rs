@@ -339,3 +339,55 @@ mod count_tests {
         }
     }
 }
+
+#[cfg(test)]
+mod whole_file_tests {
+    use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch};
+    use datafusion::parquet::arrow::ArrowWriter;
+    use object_store::path::Path;
+    use object_store::{ObjectStoreExt, PutPayload};
+
+    use super::*;
+    use crate::exports::Location;
+
+    /// A file of so many numbers, which take eight bytes each.
+    fn file_of(numbers: i64) -> Vec<u8> {
+        let column: ArrayRef = Arc::new(Int64Array::from_iter_values(
+            (0..numbers).map(|n| n.wrapping_mul(i64::MAX / 7)),
+        ));
+        let rows = RecordBatch::try_from_iter([("number", column)]).expect("rows");
+        let mut writer = ArrowWriter::try_new(Vec::new(), rows.schema(), None).expect("a writer");
+        writer.write(&rows).expect("written");
+        writer.into_inner().expect("a file")
+    }
+
+    #[tokio::test]
+    async fn a_small_file_comes_with_its_footer_and_is_kept_until_it_is_taken() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let location = Location::parse(folder.path().to_str().expect("a path")).expect("a location");
+        let written = [file_of(3), file_of(3), file_of(100_000)];
+        let mut files = Vec::new();
+        for (number, bytes) in written.iter().enumerate() {
+            let path = location.prefix.clone().join(format!("part-{number}.parquet"));
+            let put = location.store.put(&path, PutPayload::from(bytes.clone())).await;
+            put.expect("written");
+            let object = location.store.head(&path).await.expect("it is there");
+            files.push(DayFile {
+                object,
+                partitions: Vec::new(),
+            });
+        }
+        let table = TableFiles {
+            name: "numbers".to_owned(),
+            location,
+            files,
+        };
+        let inspected = read_footers(&table).await.expect("footers");
+        assert!(Arc::ptr_eq(&inspected[0].schema, &inspected[1].schema));
+        let taken = |file: usize| inspected[file].footer.take_whole().map(|bytes| bytes.to_vec());
+        assert_eq!(taken(0), Some(written[0].clone()));
+        assert_eq!(taken(0), None, "it is the caller's now");
+        assert_eq!(taken(1), Some(written[1].clone()));
+        assert_eq!(taken(2), None, "it is larger than a footer's request");
+    }
+}

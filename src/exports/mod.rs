@@ -22,6 +22,7 @@ mod no_delta;
 mod note;
 mod panics;
 mod pinned;
+mod row_filter;
 mod rows;
 #[cfg(feature = "cluster")]
 mod rows_codec;

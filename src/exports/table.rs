@@ -29,6 +29,7 @@ use super::blank::is_blank;
 use super::contract::Table;
 use super::footer::KnownFooters;
 use super::inspect::InspectedFile;
+use super::row_filter::leaves_few_rows;
 use super::rows::{ExportedRowsExec, OutputColumn};
 use super::small_files::{RowsWanted, SmallFiles};
 use crate::ids::SnapshotDate;
@@ -188,15 +189,17 @@ impl SnapshotTable {
             projection.extend(index);
         }
         let statistics = statistics_of(files, &of_scan);
-        let filters = filters
+        let filters: Vec<&Expr> = filters
             .iter()
-            .filter(|filter| narrows_files(filter) && self.is_as_in_files(filter, shape));
-        let filter = match shape.has_sound_statistics {
-            true => conjunction(filters.cloned()),
-            false => None,
-        };
+            .filter(|filter| shape.has_sound_statistics && narrows_files(filter) && self.is_as_in_files(filter, shape))
+            .collect();
+        let first = files.first().and_then(|file| file.file.footer.kept());
+        let few_rows = first.is_some_and(|footer| leaves_few_rows(filters.iter().copied(), &footer));
+        let filter = conjunction(filters.into_iter().cloned());
         let options = session.table_options().parquet.clone();
-        let mut source = ParquetSource::new(schema).with_table_parquet_options(options);
+        let mut source = ParquetSource::new(schema)
+            .with_table_parquet_options(options)
+            .with_pushdown_filters(few_rows);
         let store = session.runtime_env().object_store(&self.store)?;
         source = source.with_parquet_file_reader_factory(Arc::new(KnownFooters::new(store, filter.is_some())));
         if let Some(filter) = filter {
