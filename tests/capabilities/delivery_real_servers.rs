@@ -4,6 +4,8 @@ use std::io::{Cursor, Read};
 use std::time::Duration;
 
 use mail_parser::{MessageParser, MimeHeaders};
+use pragati::config::MailConfig;
+use pragati::delivery::bounces::read_bounce;
 use pragati::delivery::request::FileFormat;
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -266,6 +268,31 @@ fn a_bounce_of_postfix_is_read_as_documented() {
             ),
         );
     a_bounce_is_read(setup, "status=sent (delivered via pragati service)");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bounce_of_opensmtpd_is_read() {
+    let next = OddServer::start(Habit {
+        odd: &[(At::Recipient, b"550 5.1.1 no such mailbox")],
+        times: 1,
+        ..Habit::NONE
+    })
+    .await;
+    let Some(server) = RealSetup::new(Kind::OpenSmtpd).start(next.port()) else {
+        return;
+    };
+    let config = MailConfig {
+        bounce_address: Some("bounces+{id}@example.org".to_owned()),
+        ..server.config()
+    };
+    let (mail, _) = delivery(FileFormat::Csv, 100);
+    mail.send(&mailer(&config)).await.expect("sent");
+    wait_at_most(PATIENCE, || next.has_mail(), "the bounce");
+    let read = read_bounce(&next.taken()[0], None).expect("a bounce");
+    assert_eq!(read.request, mail.request.id);
+    assert_eq!(read.code.as_deref(), Some("5.1.1"));
+    assert_eq!(read.words, "550 5.1.1 no such mailbox");
+    assert_eq!(read.recipients, ["asha@school.example"]);
 }
 
 #[test]
