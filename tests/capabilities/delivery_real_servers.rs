@@ -3,7 +3,7 @@
 use std::io::{Cursor, Read};
 use std::time::Duration;
 
-use mail_parser::{MessageParser, MimeHeaders};
+use mail_parser::MessageParser;
 use pragati::config::MailConfig;
 use pragati::delivery::bounces::read_bounce;
 use pragati::delivery::request::FileFormat;
