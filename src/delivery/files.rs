@@ -29,7 +29,7 @@ use super::source::{Current, SourceError};
 use crate::config::Config;
 use crate::exports::{Location, LocationError};
 use crate::nightly::{HashedFile, NightlyError, StagedOutput, layout};
-use crate::report::{CsvStyle, ReportError, ReportFormat, unknown_users, write_report};
+use crate::report::{ConsentCounts, CsvStyle, ReportError, ReportFormat, unknown_users, write_report};
 
 /// Bytes that are read or uploaded at a time.
 const PIECE: usize = 1024 * 1024;
@@ -61,8 +61,17 @@ pub struct ReportFiles {
     style: CsvStyle,
     /// Local; files are made here.
     temp_folder: PathBuf,
-    /// What is known of files that were made, by path. The lock of a path is held while its file is made.
-    known: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Option<ReportFile>>>>>,
+    /// What is known of files, by path. The lock of a path is held while its file is made, or its rows are counted.
+    known: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Known>>>>,
+}
+
+/// What is known of the file at a path, which tells all that this depends on.
+#[derive(Debug, Default)]
+struct Known {
+    /// None before it is made.
+    file: Option<ReportFile>,
+    /// None before a mail asks.
+    consents: Option<ConsentCounts>,
 }
 
 /// A report file on this machine.
@@ -111,22 +120,45 @@ impl ReportFiles {
         format: FileFormat,
     ) -> Result<ReportFile, FilesError> {
         let path = path_of(current, batch, format);
-        let known = {
-            let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(all.entry(path.clone()).or_default())
-        };
+        let known = self.known_of(&path);
         let mut known = known.lock().await;
-        if let Some(file) = &*known
+        if let Some(file) = &known.file
             && self.is_there(file).await
         {
             return Ok(file.clone());
         }
         let made = self.make_anew(current, batch, format, path.clone()).await;
         match &made {
-            Ok(file) => *known = Some(file.clone()),
+            Ok(file) => known.file = Some(file.clone()),
             Err(_) => self.forget(&path),
         }
         made
+    }
+
+    /// What consent changes in the report at [`path_of`]; nothing where it is not required. Counted once for a file, however
+    /// many mails it goes into.
+    ///
+    /// # Errors
+    /// Where it cannot be counted.
+    pub async fn consents(
+        &self,
+        current: &Current,
+        batch: &BatchFacts,
+        format: FileFormat,
+    ) -> Result<ConsentCounts, FilesError> {
+        let known = self.known_of(&path_of(current, batch, format));
+        let mut known = known.lock().await;
+        if let Some(counts) = known.consents {
+            return Ok(counts);
+        }
+        let counts = current.consents_of(&batch.batch_id).await?;
+        known.consents = Some(counts);
+        Ok(counts)
+    }
+
+    fn known_of(&self, path: &str) -> Arc<tokio::sync::Mutex<Known>> {
+        let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(all.entry(path.to_owned()).or_default())
     }
 
     /// Forgets a file that was removed or not made.

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::Utc;
 use datafusion::common::runtime::SpawnedTask;
 use nix::sys::stat::{Mode, umask};
 use tokio::sync::{Notify, watch};
@@ -25,7 +26,7 @@ use crate::delivery::mail::Mailer;
 use crate::delivery::metrics::DeliveryMetrics;
 use crate::delivery::retention::Retention;
 use crate::delivery::source::{ReportSource, SourceError};
-use crate::delivery::store::{Database, Store, StoreError};
+use crate::delivery::store::{Alive, Database, Store, StoreError};
 use crate::delivery::worker::Workshop;
 use crate::exports::{Location, LocationError};
 
@@ -105,6 +106,7 @@ pub struct Service {
     retention: Retention,
     refresh: Duration,
     grace: Duration,
+    alive: Option<Alive>,
 }
 
 impl Service {
@@ -128,6 +130,7 @@ impl Service {
         };
         let database = database(config)?;
         let store = Store::open(&database).await?;
+        let alive = store.enter(&database, Utc::now()).await?;
         let files = Arc::new(ReportFiles::new(folder(serve.files.as_ref(), FILES_FOLDER)?, config));
         let events = folder(config.events.as_ref(), EVENTS_FOLDER)?;
         let source = Arc::new(ReportSource::open(config.clone()).await?);
@@ -176,6 +179,7 @@ impl Service {
             figures,
             refresh: Duration::from_secs(u64::from(serve.refresh_seconds)),
             grace: Duration::from_secs(u64::from(serve.shutdown_seconds)),
+            alive,
             workshop: Arc::new(Workshop {
                 store,
                 source,
@@ -201,6 +205,8 @@ impl Service {
     /// Runs until `shutdown` ends; then takes nothing new, and gives what is under way some time to end. What does not end in
     /// time is taken up by another process, or by the next one.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServiceError> {
+        // Until the end, also while the other parts are handed over.
+        let _alive = self.alive;
         let (stop, stopping) = watch::channel(false);
         let (stop_events, events_stopping) = watch::channel(false);
         let source = Arc::clone(&self.workshop.source);

@@ -1058,3 +1058,32 @@ async fn a_server_that_went_away_is_an_error_and_found_again() {
     }
     assert_eq!(answer.expect("found again"), Some(request));
 }
+
+#[tokio::test]
+async fn a_service_that_starts_alone_takes_over_what_a_killed_one_held() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = sqlite(&folder);
+    let enter = async |store: &Store| store.enter(&database, start()).await.expect("an answer");
+    let killed = open(&database).await;
+    let alive = enter(&killed).await;
+    accepted(&killed, click("u1", "b1")).await;
+    let held = claimed(&killed, start()).await;
+
+    // Beside a living one, each keeps its work.
+    let second = open(&database).await;
+    let beside = enter(&second).await;
+    assert!(beside.is_some() && is_idle(&second, start()).await);
+    drop(alive);
+    let third = open(&database).await;
+    drop(enter(&third).await);
+    assert!(is_idle(&third, start()).await);
+
+    drop(beside);
+    let alone = open(&database).await;
+    let _alive = enter(&alone).await;
+    let taken = claimed(&alone, start()).await;
+    assert_eq!((taken.request.id, taken.lost_before), (held.request.id, 1));
+    // If the other one lives after all, it can store nothing more.
+    let late = killed.succeed(&held.token, Status::Sent, start()).await;
+    assert_eq!(late.expect("an answer"), Held::No);
+}

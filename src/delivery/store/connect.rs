@@ -147,18 +147,20 @@ fn make_private_file(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent() {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
-    let private = |path: &Path| {
-        OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)
-    };
-    let lock = private(&path.with_extension("lock"))?;
+    let lock = private_file(&path.with_extension("lock"))?;
     lock.lock()?;
-    private(path)?;
+    private_file(path)?;
     Ok(lock)
+}
+
+/// A file for its owner alone, which is made where there is none.
+pub(super) fn private_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
 }
 
 async fn open_postgres(secret: &Secret) -> Result<Store, StoreError> {

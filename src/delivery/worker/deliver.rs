@@ -117,7 +117,7 @@ async fn attempt(shop: &Workshop, lease: &Lease) -> Result<Outcome, StoreError> 
         let file = shop.files.make(&current, batch, request.format).await?;
         let consent = match request.deliver {
             Deliver::Download => ConsentCounts::default(),
-            Deliver::Email => current.consents_of(&request.batch_id).await?,
+            Deliver::Email => shop.files.consents(&current, batch, request.format).await?,
         };
         Ok::<_, FilesError>((file, consent))
     };
