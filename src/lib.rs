@@ -15,6 +15,7 @@ pub mod config;
 pub mod delivery;
 pub mod engine;
 pub mod exports;
+mod files;
 pub mod formats;
 mod hex;
 pub mod ids;

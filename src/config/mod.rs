@@ -15,7 +15,7 @@ mod shown;
 mod url_secrets;
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -114,7 +114,7 @@ pub struct Config {
     pub cluster: ClusterConfig,
     /// How the Course Progress Report is written.
     pub report: ReportConfig,
-    /// Where the nightly run writes.
+    /// Where the nightly run writes, and what it keeps.
     pub nightly: NightlyConfig,
     /// How the download ratio is published.
     pub ratio: RatioConfig,
@@ -178,12 +178,14 @@ pub struct ReportConfig {
     pub unknown_users: UnknownUsers,
 }
 
-/// Where the nightly run writes.
+/// Where the nightly run writes, and what it keeps.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NightlyConfig {
     /// Folder or URL of the output.
     pub out: Option<String>,
+    /// The newest days whose output is kept; a run removes that of older ones. None means all.
+    pub keep: Option<NonZeroU32>,
 }
 
 /// What to do with enrolments whose user is not in the `users` export.

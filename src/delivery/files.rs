@@ -28,7 +28,8 @@ use super::request::{FileFormat, ReportFile};
 use super::source::{Current, SourceError};
 use crate::config::Config;
 use crate::exports::{Location, LocationError};
-use crate::nightly::{HashedFile, NightlyError, StagedOutput, layout};
+use crate::files::{HashedFile, StagedOutput, WriteError, move_durably};
+use crate::nightly::layout;
 use crate::report::{ConsentCounts, CsvStyle, ReportError, ReportFormat, unknown_users, write_report};
 
 /// Bytes that are read or uploaded at a time.
@@ -59,7 +60,7 @@ pub enum FilesError {
 pub struct ReportFiles {
     location: Location,
     style: CsvStyle,
-    /// Local; files are made here.
+    /// Local; files for a store are made here, and spreadsheets' rows spilled.
     temp_folder: PathBuf,
     /// What is known of files, by path. The lock of a path is held while its file is made, or its rows are counted.
     known: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Known>>>>,
@@ -181,12 +182,12 @@ impl ReportFiles {
     ) -> Result<ReportFile, FilesError> {
         let (rows, counted) = current.rows_of(&batch.batch_id).await?;
         let (rows, seen) = counting_unknown_users(rows);
+        let (workplace, is_local) = (self.workplace(), self.location.is_local());
         let not_written = |reason: String| FilesError::NotWritten {
-            place: self.temp_folder.display().to_string(),
+            place: workplace.display().to_string(),
             reason,
         };
-        let staged =
-            StagedOutput::new_among_others(&self.temp_folder).map_err(|error| not_written(error.to_string()))?;
+        let staged = StagedOutput::new_among_others(&workplace).map_err(|error| not_written(error.to_string()))?;
         let made = staged.path().join(MADE_FILE);
         let mut file = HashedFile::create(&made).map_err(|error| not_written(error.to_string()))?;
         let report_format = match format {
@@ -201,7 +202,8 @@ impl ReportFiles {
             runtime.block_on(async {
                 tokio::select! {
                     count = write_report(rows, report_format, style, &folder, &mut file) => {
-                        Some(count.map(|count| (count, file.finish())))
+                        let finish = || if is_local { file.finish_on_disk() } else { Ok(file.finish()) };
+                        Some(count.map(|count| (count, finish())))
                     }
                     // Nobody waits for it any more, and a thread that is busy cannot be stopped from outside.
                     _ = given_up => None,
@@ -211,7 +213,11 @@ impl ReportFiles {
         let written = writing.await.map_err(|error| not_written(error.to_string()))?;
         let written = written.ok_or_else(|| not_written("it was given up".to_owned()))?;
         let (count, written) = written.map_err(SourceError::from)?;
-        self.upload(&made, &path).await?;
+        let written = written.map_err(|error| not_written(error.to_string()))?;
+        match is_local {
+            true => self.move_in(made, &path).await?,
+            false => self.upload(&made, &path).await?,
+        }
         Ok(ReportFile {
             snapshot_date: current.directory.date(),
             rows: count,
@@ -224,7 +230,27 @@ impl ReportFiles {
         })
     }
 
-    /// Puts a local file into the folder; it appears whole or not at all.
+    /// The folder where files are made: on the file system of the finished ones where these are on this machine.
+    fn workplace(&self) -> PathBuf {
+        match self.location.is_local() {
+            true => PathBuf::from(self.location.display(&self.location.prefix)),
+            false => self.temp_folder.clone(),
+        }
+    }
+
+    /// Moves a file that was made in the workplace to its place; it survives a power cut when this returns.
+    async fn move_in(&self, made: PathBuf, path: &str) -> Result<(), FilesError> {
+        let place = self.location.display(&self.object(path));
+        let (root, target) = (self.workplace(), PathBuf::from(&place));
+        let moved = tokio::task::spawn_blocking(move || move_durably(&made, &root, &target)).await;
+        let moved = moved.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        moved.map_err(|error| FilesError::NotWritten {
+            place,
+            reason: error.to_string(),
+        })
+    }
+
+    /// Uploads a file to the store, which has it when this returns; it appears whole or not at all.
     async fn upload(&self, from: &FsPath, path: &str) -> Result<(), FilesError> {
         let object = self.object(path);
         let place = || self.location.display(&object);
@@ -274,7 +300,7 @@ impl ReportFiles {
             place: self.temp_folder.display().to_string(),
             reason: error.to_string(),
         };
-        let not_staged = |error: NightlyError| failed(std::io::Error::other(error.to_string()));
+        let not_staged = |error: WriteError| failed(std::io::Error::other(error.to_string()));
         let staged = StagedOutput::new_among_others(&self.temp_folder).map_err(not_staged)?;
         let place = staged.path().join(MADE_FILE);
         let mut copy = File::create(&place).await.map_err(failed)?;

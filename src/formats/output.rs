@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use super::visible::VisibleWriter;
+use crate::files::{folder_of, persist_durably};
 
 const STANDARD_OUTPUT: &str = "-";
 
@@ -70,12 +71,8 @@ impl Output {
         if place.is_dir() {
             return Err(OutputError::Folder(place.to_owned()));
         }
-        let folder = match place.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
         // Temporary files are readable by their owner alone.
-        let file = NamedTempFile::new_in(folder).map_err(cannot_write)?;
+        let file = NamedTempFile::new_in(folder_of(place)).map_err(cannot_write)?;
         Ok(Self::Private {
             file: BufWriter::new(file),
             place: place.to_owned(),
@@ -109,7 +106,7 @@ impl Output {
         Ok(())
     }
 
-    /// Completes the output. A file appears under its name and replaces an earlier one.
+    /// Completes the output. A file appears under its name and replaces an earlier one; it survives a power cut.
     pub fn finish(self) -> Result<(), OutputError> {
         match self {
             Self::Standard(mut out) => out.flush()?,
@@ -121,7 +118,7 @@ impl Output {
                     source,
                 };
                 let file = file.into_inner().map_err(|error| cannot_write(error.into_error()))?;
-                file.persist(&place).map_err(|error| cannot_write(error.error))?;
+                persist_durably(file, &place).map_err(cannot_write)?;
             }
         }
         Ok(())

@@ -2,7 +2,7 @@
 //! metric tables, and publishes them at once with a manifest.
 //!
 //! Reports are made in parts, which several writers share; the bytes do not depend on the number of writers. Nothing is
-//! visible in the output folder before everything is written.
+//! visible in the output folder before everything is written and on stable storage.
 
 mod accounts;
 mod csv_files;
@@ -14,6 +14,7 @@ mod metrics;
 mod parts;
 pub mod published;
 mod ratio_table;
+mod retention;
 mod staged;
 #[cfg(feature = "cluster")]
 pub mod tasks;
@@ -28,18 +29,19 @@ use chrono::{DateTime, Utc};
 pub use error::NightlyError;
 pub use published::{Published, PublishedError, RatioFilter};
 pub use ratio_table::RatioTable;
-pub use staged::{HashedFile, StagedOutput, lock_folder, make_folder as make_private_folder};
+pub use retention::Removed;
 
 use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::engine::{Cluster, cluster_of};
 use crate::exports::Location;
+use crate::files::{WriteBack, sync_folder};
 use crate::report::{
     AllReports, ConsentCounts, CsvStyle, EnrolmentCounts, can_assemble, count_consents, count_enrolments,
 };
 use crate::zone::Zone;
 use manifest::{Counts, FORMAT_VERSION, FileEntry, InputEntry, Manifest, Timings, Versions};
-use staged::OutputFolder;
+use staged::{HashedFile, OutputFolder, StagedOutput};
 use upload::{Upload, Uploaders};
 
 /// Receives the progress of a nightly run.
@@ -58,6 +60,8 @@ pub struct NightlyOutput {
     /// The folder or URL of the day.
     pub place: String,
     pub manifest: Manifest,
+    /// What was removed of older days, where the site keeps so many alone. An error does not touch what was published.
+    pub removed: Result<Removed, NightlyError>,
 }
 
 impl NightlyOutput {
@@ -67,7 +71,11 @@ impl NightlyOutput {
     }
 }
 
-/// Makes the reports of all batches of the snapshot and publishes them under `out`, a folder or a URL.
+/// Makes the reports of all batches of the snapshot and publishes them under `out`, a folder or a URL; then removes the output
+/// of old days, where `config` says how many days are kept.
+///
+/// # Errors
+/// Where the reports cannot be made or published: the output of earlier runs stays as it was.
 pub async fn run(
     catalog: &Catalog,
     config: &Config,
@@ -78,20 +86,31 @@ pub async fn run(
     if let Some(folder) = local_folder(out) {
         let output = OutputFolder::open(&folder)?;
         let staged = output.stage()?;
+        let write_back = WriteBack::begin(staged.path())?;
+        let reports = Location::parse(out)?;
         let run = Run {
             catalog,
             config,
             staged: &staged,
-            reports: &Location::parse(out)?,
+            reports: &reports,
             upload: None,
             started_at,
-            progress,
+            progress: Arc::clone(&progress),
         };
         let manifest = run.make().await?;
+        progress.stage("publishing");
+        // A manifest must not survive a power cut that the files in it do not.
+        write_back.finish().await?;
         write_manifest(&manifest, staged.path())?;
         let place = output.publish(staged, &catalog.date.folder_name())?;
+        progress.stage("removing old days");
+        let removed = remove_old_days(catalog, config, &reports, retention::Place::Folder(&output)).await;
         let place = place.display().to_string();
-        return Ok(NightlyOutput { place, manifest });
+        return Ok(NightlyOutput {
+            place,
+            manifest,
+            removed,
+        });
     }
     let destination = Location::parse(out)?;
     let staged = StagedOutput::new_among_others(&config.temp_folder())?;
@@ -99,6 +118,7 @@ pub async fn run(
         None => Uploaders::ThisProcess,
         Some(_) => Uploaders::Tasks,
     };
+    retention::finish_removals(&destination).await?;
     let upload = Upload::begin(&destination, catalog.date, started_at, uploaders).await?;
     let run = Run {
         catalog,
@@ -112,7 +132,26 @@ pub async fn run(
     let manifest = run.make().await?;
     progress.stage("publishing");
     let (place, manifest) = upload.publish(manifest).await?;
-    Ok(NightlyOutput { place, manifest })
+    progress.stage("removing old days");
+    let removed = remove_old_days(catalog, config, &destination, retention::Place::Store).await;
+    Ok(NightlyOutput {
+        place,
+        manifest,
+        removed,
+    })
+}
+
+/// Removes the output of old days, where the site says how many it keeps.
+async fn remove_old_days(
+    catalog: &Catalog,
+    config: &Config,
+    reports: &Location,
+    place: retention::Place<'_>,
+) -> Result<Removed, NightlyError> {
+    match config.nightly.keep {
+        Some(keep) => retention::remove_old_days(catalog, reports, place, keep, catalog.date).await,
+        None => Ok(Removed::default()),
+    }
 }
 
 /// The cluster whose tasks write the reports; `None` where this process writes them.
@@ -255,6 +294,7 @@ fn inputs(catalog: &Catalog) -> Vec<InputEntry> {
     exported.chain(telemetry).collect()
 }
 
+/// Writes the manifest, which is on stable storage when this returns.
 fn write_manifest(manifest: &Manifest, folder: &Path) -> Result<(), NightlyError> {
     let path = folder.join(layout::MANIFEST);
     let mut file = HashedFile::create(&path)?;
@@ -262,5 +302,5 @@ fn write_manifest(manifest: &Manifest, folder: &Path) -> Result<(), NightlyError
     text.push(b'\n');
     file.append(&text)?;
     file.finish_on_disk()?;
-    Ok(())
+    sync_folder(folder).map_err(NightlyError::writing(folder))
 }

@@ -1,6 +1,6 @@
 //! Publishes a staged day in an object store: all files first, the manifest last.
 //!
-//! A store cannot exchange folders. Where a manifest exists, the new files go to a folder of this run, and one put of
+//! A store cannot exchange folders. Where the day has files already, the new ones go to a folder of this run, and one put of
 //! the new manifest makes readers switch to them; then the earlier files are removed. The put is conditional: it fails
 //! where the manifest changed since the run began.
 
@@ -29,10 +29,12 @@ const CONCURRENT_UPLOADS: usize = 8;
 pub struct Upload {
     destination: Location,
     day: Path,
-    /// This run's folder below the day's, with a trailing slash; empty where the day has no output yet.
+    /// This run's folder below the day's, with a trailing slash; empty where there is nothing of the day yet.
     run_folder: String,
     /// The version of the existing manifest, which lists the earlier output.
     earlier: Option<UpdateVersion>,
+    /// Whether files may lie in the day's folder that are not of this run.
+    has_others: bool,
 }
 
 /// Who uploads files.
@@ -63,13 +65,17 @@ impl Upload {
             Err(object_store::Error::NotFound { .. }) => None,
             Err(error) => return Err(failed(destination, &manifest, &error)),
         };
-        let is_apart = earlier.is_some() || uploaders == Uploaders::Tasks;
+        // Files without a manifest are those of a killed run, of one that goes on, or of a day that is being removed.
+        let first = destination.store.list(Some(&day)).next().await.transpose();
+        let has_others = first.map_err(|error| failed(destination, &day, &error))?.is_some();
+        let is_apart = has_others || uploaders == Uploaders::Tasks;
         let run_folder = is_apart.then(|| format!("run={}/", started_at.format("%Y%m%dT%H%M%S%3fZ")));
         Ok(Self {
             destination: destination.clone(),
             day,
             run_folder: run_folder.unwrap_or_default(),
             earlier,
+            has_others,
         })
     }
 
@@ -114,7 +120,7 @@ impl Upload {
             }
             Err(error) => return Err(failed(&error)),
         }
-        if self.earlier.is_some() {
+        if self.has_others {
             remove_earlier(&self.destination, &self.day, &manifest).await;
         }
         Ok((self.destination.display(&self.day), manifest))

@@ -29,6 +29,7 @@ use crate::delivery::source::{ReportSource, SourceError};
 use crate::delivery::store::{Alive, Database, Store, StoreError};
 use crate::delivery::worker::Workshop;
 use crate::exports::{Location, LocationError};
+use crate::files::make_folder_durably;
 
 /// The report files in the data folder.
 const FILES_FOLDER: &str = "files";
@@ -274,7 +275,7 @@ async fn within_grace(work: impl Future<Output = ()>, mut stopping: watch::Recei
 /// The place of that name; a local folder is made where it is missing.
 fn made_location(place: &str) -> Result<Location, ServiceError> {
     if !place.contains("://") {
-        std::fs::create_dir_all(Path::new(place)).map_err(|error| ServiceError::Folder {
+        make_folder_durably(Path::new(place)).map_err(|error| ServiceError::Folder {
             path: place.to_owned(),
             reason: error.to_string(),
         })?;

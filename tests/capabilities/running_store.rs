@@ -120,6 +120,17 @@ impl RunningStore {
         }
     }
 
+    pub fn put(&self, place: &str, content: Vec<u8>) {
+        let place = Path::parse(place).expect("a path");
+        let put = self.store.put(&place, PutPayload::from(content));
+        self.runtime.block_on(put).expect("uploaded");
+    }
+
+    pub fn remove(&self, place: &str) {
+        let place = Path::parse(place).expect("a path");
+        self.runtime.block_on(self.store.delete(&place)).expect("removed");
+    }
+
     pub fn read(&self, place: &str) -> Vec<u8> {
         let place = Path::parse(place).expect("a path");
         let read = async { self.store.get(&place).await?.bytes().await };

@@ -59,13 +59,19 @@ impl Served {
             ),
         ];
         settings.retain(|(_, value)| value.is_some());
+        let settings = settings.into_iter();
+        let settings = settings.map(|(name, value)| (name.to_owned(), value.unwrap_or_default()));
+        let mut served = Self::without_mail(exports);
+        served.settings = settings.collect();
+        served
+    }
+
+    /// The service over `exports`, which cannot mail; not started yet.
+    pub fn without_mail(exports: TestExports) -> Self {
         Self {
             exports,
             data: tempfile::tempdir().expect("a folder"),
-            settings: settings
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value.unwrap_or_default()))
-                .collect(),
+            settings: Vec::new(),
             running: None,
             url: String::new(),
             client: reqwest::Client::new(),
@@ -81,8 +87,13 @@ impl Served {
 
     /// Starts the process and waits until it listens.
     pub fn start(&mut self) {
+        self.start_by(Command::new(assert_cmd::cargo::cargo_bin("pragati")));
+    }
+
+    /// The same by a command that runs `pragati` with the arguments that follow. Gives the process's number.
+    pub fn start_by(&mut self, mut pragati: Command) -> u32 {
         assert!(self.running.is_none());
-        let mut child = Command::new(assert_cmd::cargo::cargo_bin("pragati"))
+        let mut child = pragati
             .args(["serve", "--dev-auth", "--listen", "127.0.0.1:0", "--exports"])
             .arg(self.exports.path())
             .arg("--data")
@@ -108,7 +119,9 @@ impl Served {
         // What it says later must not fill the pipe.
         std::thread::spawn(move || std::io::copy(&mut words, &mut std::io::sink()));
         self.url = url;
+        let process = child.id();
         self.running = Some(child);
+        process
     }
 
     /// SIGKILL.

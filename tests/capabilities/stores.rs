@@ -1,10 +1,12 @@
 //! Exports and output in object stores: S3 and Azure Blob Storage, as servers on this machine speak them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use crate::running_store::RunningStore;
-use crate::support::{DATE, TestExports, complaint_of, files_below, gzip, wrapped};
+use crate::support::{
+    BATCHES, COURSE_PROGRESS, DATE, ENROLMENTS, TestExports, USERS, complaint_of, files_below, gzip, wrapped,
+};
 
 /// Each check with one kind of store.
 macro_rules! in_store {
@@ -38,6 +40,13 @@ in_each_store!(
     a_report_from_published_output_is_the_same_also_after_another_run,
     telemetry_is_read_like_that_in_a_folder,
 );
+
+mod retention {
+    use super::*;
+
+    in_store!(s3, s3, old_days_are_removed_and_a_killed_removal_is_finished);
+    in_store!(azure, azure, old_days_are_removed_and_a_killed_removal_is_finished);
+}
 
 mod layouts {
     use super::*;
@@ -96,6 +105,75 @@ fn a_night_s_run_reads_from_it_and_writes_to_it_and_may_run_again(store: &Runnin
         store.output(&["nightly", "--exports", &exports, "--out", &out]);
         assert_published(store, &format!("reports/date={DATE}"), &expected);
     }
+}
+
+fn old_days_are_removed_and_a_killed_removal_is_finished(store: &RunningStore) {
+    let days = ["2026-11-20", "2026-11-21", DATE];
+    let exports = days.into_iter().fold(TestExports::empty(), |exports, day| {
+        let tables = [
+            ("users", USERS),
+            ("enrolments", ENROLMENTS),
+            ("course_progress", COURSE_PROGRESS),
+            ("batches", BATCHES),
+        ];
+        tables
+            .into_iter()
+            .fold(exports, |exports, (table, rows)| exports.table_on(table, day, rows))
+    });
+    let (from, out) = (exports.path().display().to_string(), store.url("out"));
+    let run = |day: &str, more: &[&str]| {
+        let mut nightly = store.command(&["nightly", "--exports", &from, "--out", &out, "--date", day]);
+        let output = nightly.args(more).output().expect("a run");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+        said
+    };
+    let days_of = |paths: Vec<String>| {
+        let days = paths
+            .into_iter()
+            .filter_map(|path| Some(path.split('/').nth(1)?.to_owned()));
+        days.collect::<BTreeSet<_>>()
+    };
+    run(days[0], &[]);
+    run(days[1], &[]);
+    // What a removal leaves that was killed after it had hidden the day.
+    let (manifest, hidden) = (
+        "out/date=2026-11-20/manifest.json",
+        "out/.pragati-removing/date=2026-11-20.json",
+    );
+    store.put(hidden, store.read(manifest));
+    store.remove(manifest);
+    store.put("out/date=2026-11-21/notes.txt", b"by hand".to_vec());
+    store.put(
+        "out/date=2026-11-21/run=20261121T203000000Z/csv/t1/b1.csv",
+        b"of a killed run".to_vec(),
+    );
+    store.put("out/date=2026-01-01/csv/t1/b1.csv", b"no output".to_vec());
+    let said = run(days[2], &["--keep", "1"]);
+    assert!(said.contains("date=2026-11-21/notes.txt is not a part of it"), "{said}");
+    let left = ["date=2026-01-01", "date=2026-11-21", "date=2026-11-22"].map(str::to_owned);
+    assert_eq!(days_of(store.list("out")), BTreeSet::from(left));
+    store.output(&["report", "--reports", &out, "--batch", "b1", "--date", days[1]]);
+
+    store.remove("out/date=2026-11-21/notes.txt");
+    let said = run(days[2], &["--keep", "1"]);
+    assert!(said.contains("removed the output of 2026-11-21"), "{said}");
+    let left = ["date=2026-01-01", "date=2026-11-22"].map(str::to_owned);
+    assert_eq!(days_of(store.list("out")), BTreeSet::from(left));
+
+    // A day that is made again while something is left of the removed one: what is new stays.
+    run(days[1], &[]);
+    let removed = store.read("out/date=2026-11-21/manifest.json");
+    run(days[1], &[]);
+    store.put("out/.pragati-removing/date=2026-11-21.json", removed);
+    store.put("out/date=2026-11-21/csv/t1/b1.csv", b"left".to_vec());
+    run(days[2], &[]);
+    store.output(&["report", "--reports", &out, "--batch", "b1", "--date", days[1]]);
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&store.read("out/date=2026-11-21/manifest.json")).expect("JSON");
+    let listed = manifest["files"].as_array().expect("files").len();
+    assert_eq!(store.list("out/date=2026-11-21").len(), listed + 1);
+    assert_eq!(store.list("out/.pragati-removing"), [] as [String; 0]);
 }
 
 fn a_report_is_the_same_as_from_disk(store: &RunningStore) {

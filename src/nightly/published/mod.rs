@@ -103,6 +103,11 @@ impl Published {
         days::dates(reports).await
     }
 
+    /// The days under `reports` with a manifest of this version of the format.
+    pub(super) async fn complete_days(reports: &Location) -> Result<Vec<SnapshotDate>, PublishedError> {
+        days::complete_days(reports).await
+    }
+
     /// The manifest of the day.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest

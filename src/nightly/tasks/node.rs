@@ -99,15 +99,21 @@ impl WriteReports {
         let staged = self.output.stage(&folder).map_err(failed)?;
         let parts = (0..reports.part_count()).filter(|&part| !reports.batches_of_part(part).is_empty());
         let written = futures::stream::iter(parts.collect::<Vec<_>>());
+        let output = self.output.clone();
         let written = written.then(move |part| {
             let (task, reports, staged) = (self.clone(), Arc::clone(&reports), staged.clone());
             task.write_part(reports, part, staged).boxed()
         });
-        Ok(written.boxed())
+        // The driver syncs what it knows of, but not what this machine still holds back.
+        let settled = futures::stream::once(async move {
+            output.settle().await.map_err(failed)?;
+            rows(&[])
+        });
+        Ok(written.chain(settled).boxed())
     }
 
     async fn write_part(self, reports: Arc<ReportGroup>, part: usize, staged: StagedOutput) -> Result<RecordBatch> {
-        make_folder(&staged.path().join(layout::MART)).map_err(failed)?;
+        make_folder(&staged.path().join(layout::MART)).map_err(|error| failed(error.into()))?;
         let written = write_part(&reports, part, staged.clone(), self.style.clone(), Arc::new(Unwatched)).await;
         let written = written.map_err(failed)?;
         let files: Vec<FileEntry> = written.csv.into_iter().chain([written.mart]).collect();

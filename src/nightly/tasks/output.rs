@@ -8,6 +8,7 @@ use super::super::manifest::FileEntry;
 use super::super::staged::{StagedOutput, make_folder, remove_staging_folders};
 use super::super::upload;
 use crate::exports::Location;
+use crate::files::sync_file_system;
 
 /// The output of a run that is not published yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,8 +25,8 @@ impl TaskOutput {
     pub fn stage(&self, folder: &Path) -> Result<StagedOutput, NightlyError> {
         match self {
             // On the same file system, so that publishing a file is a rename.
-            Self::Folder(output) => StagedOutput::new_in(output),
-            Self::Store(_) => StagedOutput::new_among_others(folder),
+            Self::Folder(output) => Ok(StagedOutput::new_in(output)?),
+            Self::Store(_) => Ok(StagedOutput::new_among_others(folder)?),
         }
     }
 
@@ -55,10 +56,19 @@ impl TaskOutput {
         }
     }
 
+    /// Waits until the files that this process has put in their places are on stable storage. A store has them since it took
+    /// them.
+    pub async fn settle(&self) -> Result<(), NightlyError> {
+        match self {
+            Self::Folder(output) => Ok(sync_file_system(output).await?),
+            Self::Store(_) => Ok(()),
+        }
+    }
+
     /// Removes unfinished files of tasks that were killed.
     pub fn remove_leftovers(&self) -> Result<(), NightlyError> {
         match self {
-            Self::Folder(output) => remove_staging_folders(output),
+            Self::Folder(output) => Ok(remove_staging_folders(output)?),
             // They are among each executor's temporary files.
             Self::Store(_) => Ok(()),
         }
