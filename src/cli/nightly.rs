@@ -15,10 +15,13 @@ const EXAMPLES: &str = "\
 Examples:
   pragati nightly --exports exports --out reports
   pragati nightly --exports s3://bucket/exports --out s3://bucket/reports --memory-limit 2GB --threads 4
+  pragati nightly --exports exports --out reports --full        make every report anew
 
 Writes OUT/date=YYYY-MM-DD/ with csv/<tenant>/<batch>.csv, course_progress_report/*.parquet (the report mart),
-download_ratio/ and download_ratio_by_day/ (Parquet and CSV) and manifest.json. Days of the ratio that are too old to be
-revised are carried over from the output before. A run that is stopped leaves the earlier output as it was.";
+download_ratio/ and download_ratio_by_day/ (Parquet and CSV), changed_batches/ (what is new since the day before) and
+manifest.json. Reports that did not change are taken over from the newest output that was made with the same settings:
+linked in a folder, copied by the store in a store; the bytes are those of a full run. Days of the ratio that are too old
+to be revised are carried over from the output before. A run that is stopped leaves the earlier output as it was.";
 
 /// Write the reports of all batches, the report mart and the metric tables.
 #[derive(Debug, Args)]
@@ -27,12 +30,20 @@ pub struct NightlyArguments {
     /// Folder or URL of the output
     #[arg(long, value_name = "DIR|URL")]
     out: Option<String>,
+    /// Make every report anew, instead of taking over from an earlier output what did not change
+    #[arg(long)]
+    full: bool,
+    /// Compare some of the reports that are taken over with reports that are made anew
+    #[arg(long)]
+    verify: bool,
     #[command(flatten)]
     common: CommonOptions,
 }
 
 pub async fn run(arguments: NightlyArguments) -> anyhow::Result<()> {
-    let config = arguments.common.load()?;
+    let mut config = arguments.common.load()?;
+    config.nightly.full |= arguments.full;
+    config.nightly.verify |= arguments.verify;
     let out = arguments.out.or_else(|| config.nightly.out.clone()).ok_or_else(|| {
         UsageError("no output given; use --out DIR|URL, PRAGATI_NIGHTLY__OUT, or `out` under [nightly]".to_owned())
     })?;
@@ -52,6 +63,9 @@ pub async fn run(arguments: NightlyArguments) -> anyhow::Result<()> {
             catalog.date,
             made.manifest.timings.seconds
         ));
+    }
+    if let Some(taken) = made.manifest.taken_over {
+        tracing::info!("{} files are those of the output of {}", taken.files, taken.from);
     }
     if let Some(consent) = &counts.consent {
         tracing::info!(

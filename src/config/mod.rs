@@ -184,6 +184,13 @@ pub struct ReportConfig {
 pub struct NightlyConfig {
     /// Folder or URL of the output.
     pub out: Option<String>,
+    /// Make every report anew, instead of taking over from an earlier output what did not change.
+    pub full: bool,
+    /// Compare some of the reports that were taken over with reports that are made anew; the run fails where they differ.
+    pub verify: bool,
+    /// Take files of the earlier output over by their sizes and times, without reading them: a file that was changed with its
+    /// time set back is not found then.
+    pub trust_file_times: bool,
 }
 
 /// What to do with enrolments whose user is not in the `users` export.

@@ -23,6 +23,7 @@ use object_store::path::Path;
 use tokio::sync::OnceCell;
 
 pub use error::PublishedError;
+pub(super) use error::{reading, values};
 pub use ratio_file::RatioFilter;
 
 use super::layout;
@@ -33,8 +34,8 @@ use crate::config::{Config, DateChoice, UnknownUsers};
 use crate::exports::Location;
 use crate::ids::{BatchId, SnapshotDate};
 use crate::report::ReportError;
-use listed_file::ListedFile;
-use mart_file::MartFile;
+pub(super) use listed_file::ListedFile;
+pub(super) use mart_file::MartFile;
 use ratio_file::RatioFile;
 
 /// Chunks of a report that are decoded at the same time.
@@ -76,6 +77,11 @@ impl Published {
     /// Opens the chosen day of the output under `reports`. `latest` is the newest day with a manifest.
     pub async fn open(reports: Location, date: DateChoice) -> Result<Self, PublishedError> {
         let (day, manifest) = days::open_day(&reports, date).await?;
+        Ok(Self::of(reports, day, manifest))
+    }
+
+    /// The files that a manifest lists in the folder `day`.
+    pub(super) fn of(reports: Location, day: Path, manifest: Manifest) -> Self {
         let (mut csv_by_batch, mut mart, mut ratio_tables) = (Vec::new(), Vec::new(), Vec::new());
         for (place, file) in (0u32..).zip(&manifest.files) {
             let entry = place as usize;
@@ -84,18 +90,21 @@ impl Published {
                 Content::ReportMart { .. } => mart.push(Listed::new(entry)),
                 Content::DownloadRatio => ratio_tables.push((RatioTable::Windows, Listed::new(entry))),
                 Content::DownloadRatioByDay => ratio_tables.push((RatioTable::ByDay, Listed::new(entry))),
-                Content::DownloadRatioCsv | Content::DownloadRatioByDayCsv => {}
+                Content::DownloadRatioCsv
+                | Content::DownloadRatioByDayCsv
+                | Content::ChangedBatches
+                | Content::ChangedBatchesCsv => {}
             }
         }
         csv_by_batch.sort_by(|&a, &b| batch_id(&manifest, a).cmp(batch_id(&manifest, b)));
-        Ok(Self {
+        Self {
             reports,
             day,
             manifest,
             csv_by_batch,
             mart,
             ratio_tables,
-        })
+        }
     }
 
     /// The days that have a folder under `reports`, complete or not.
@@ -106,6 +115,30 @@ impl Published {
     /// The manifest of the day.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// The day's folder in its store.
+    pub(super) fn day(&self) -> &Path {
+        &self.day
+    }
+
+    /// The manifest entries of all reports, ordered by batch.
+    pub(super) fn reports(&self) -> impl Iterator<Item = &FileEntry> {
+        self.csv_by_batch
+            .iter()
+            .map(|&place| &self.manifest.files[place as usize])
+    }
+
+    /// Opens a file that the manifest lists.
+    pub(super) async fn open_listed(&self, entry: &FileEntry) -> Result<ListedFile, PublishedError> {
+        let path = layout::object_path(&self.day, &entry.path);
+        ListedFile::open(&self.reports, &path, entry.bytes).await
+    }
+
+    /// Opens a file of the mart that the manifest lists.
+    pub(super) async fn open_mart_file(&self, entry: &FileEntry) -> Result<MartFile, PublishedError> {
+        let path = layout::object_path(&self.day, &entry.path);
+        MartFile::open(&self.reports, &path, entry.bytes).await
     }
 
     /// The day's folder or URL, for messages.

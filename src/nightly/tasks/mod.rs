@@ -18,6 +18,7 @@ pub use codec::nodes;
 pub use output::TaskOutput;
 
 use super::error::NightlyError;
+use super::incremental::Incremental;
 use super::manifest::{Content, FileEntry};
 use super::mart::MartFile;
 use super::{Run, layout};
@@ -41,7 +42,7 @@ pub(super) async fn write_reports(run: &Run<'_>, cluster: &Cluster) -> Result<Ve
     };
     let shared_out = share_out(run.catalog, cluster.partitions()).await?;
     let rows_of_reports = shared_out.recipe.reports.schema();
-    let part_count = shared_out.recipe.bounds.part_count();
+    let section_count = shared_out.recipe.bounds.section_count();
     let style = CsvStyle::from(&run.config.report);
     run.progress.stage("writing");
     let plan: Arc<dyn ExecutionPlan> = Arc::new(WriteReports::new(shared_out, style, output.clone()));
@@ -64,16 +65,16 @@ pub(super) async fn write_reports(run: &Run<'_>, cluster: &Cluster) -> Result<Ve
     run.progress.batches(reports);
     run.progress.batches_written(reports);
 
-    // A part without batches is in no task's share, but its empty file of the mart belongs to the output.
+    // A section without batches is in no task's share, but its empty file of the mart belongs to the output.
     let written: HashSet<String> = files.iter().map(|file| file.path.clone()).collect();
     super::staged::make_folder(&run.staged.path().join(layout::MART))?;
     let mut empty = Vec::new();
-    for part in 0..part_count {
-        if !written.contains(&layout::part_path(layout::MART, part)) {
-            empty.push(MartFile::create(run.staged, part, Arc::clone(&rows_of_reports))?.finish()?);
+    for section in 0..section_count {
+        if !written.contains(&layout::part_path(layout::MART, section)) {
+            empty.push(MartFile::create(run.staged, section, Arc::clone(&rows_of_reports))?.finish()?);
         }
     }
-    files.extend(run.uploaded(empty).await?);
+    files.extend(run.uploaded(empty, &Incremental::default()).await?);
     files.sort_unstable_by(|a, b| place(a).cmp(&place(b)));
     output.remove_leftovers()?;
     Ok(files)

@@ -25,7 +25,7 @@ use tokio::sync::OnceCell;
 use super::super::error::NightlyError;
 use super::super::layout;
 use super::super::manifest::FileEntry;
-use super::super::parts::write_part;
+use super::super::parts::{PartWriting, write_part};
 use super::super::staged::{StagedOutput, make_folder};
 use super::TaskOutput;
 use crate::nightly::Progress;
@@ -108,9 +108,14 @@ impl WriteReports {
 
     async fn write_part(self, reports: Arc<ReportGroup>, part: usize, staged: StagedOutput) -> Result<RecordBatch> {
         make_folder(&staged.path().join(layout::MART)).map_err(failed)?;
-        let written = write_part(&reports, part, staged.clone(), self.style.clone(), Arc::new(Unwatched)).await;
-        let written = written.map_err(failed)?;
-        let files: Vec<FileEntry> = written.csv.into_iter().chain([written.mart]).collect();
+        let writing = PartWriting {
+            staged: staged.clone(),
+            style: self.style.clone(),
+            incremental: Arc::default(),
+            progress: Arc::new(Unwatched),
+        };
+        let written = write_part(&reports, part, &writing).await.map_err(failed)?;
+        let files: Vec<FileEntry> = written.csv.into_iter().chain(written.mart).collect();
         self.output.take(&staged, &files).await.map_err(failed)?;
         rows(&files)
     }

@@ -45,7 +45,7 @@ impl TaskOutput {
             Self::Store(url) => {
                 let destination = Location::parse(url)?;
                 let folder = destination.prefix.clone();
-                upload::put_files(staged, files, &destination, &folder).await?;
+                upload::put_files(staged, &files.iter().collect::<Vec<_>>(), &destination, &folder).await?;
                 for file in files {
                     let source = staged.path().join(&file.path);
                     fs::remove_file(&source).map_err(NightlyError::writing(&source))?;
