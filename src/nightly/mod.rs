@@ -191,7 +191,7 @@ impl Run<'_> {
             changes_since: None,
         };
         self.progress.stage("comparing");
-        let changes = changes::write(self, &manifest).await?;
+        let changes = changes::write(self, &manifest, &incremental).await?;
         manifest
             .files
             .extend(self.uploaded(changes.files, &Incremental::default()).await?);

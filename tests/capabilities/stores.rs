@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use crate::running_store::RunningStore;
-use crate::support::{DATE, TestExports, complaint_of, files_below, gzip, wrapped};
+use crate::support::{
+    COURSE_PROGRESS, DATE, TestExports, USERS, batches, complaint_of, enrolments, files_below, gzip, wrapped,
+};
 
 /// Each check with one kind of store.
 macro_rules! in_store {
@@ -38,6 +40,76 @@ in_each_store!(
     a_report_from_published_output_is_the_same_also_after_another_run,
     telemetry_is_read_like_that_in_a_folder,
 );
+
+mod the_next_night {
+    use super::*;
+
+    in_store!(s3, counting_s3, copies_what_did_not_change_and_puts_the_rest);
+    in_store!(azure, azure, is_that_of_a_full_run);
+    in_store!(a_slow_store_that_fails_now_and_then, troubled_s3, is_that_of_a_full_run);
+}
+
+/// Exports of two days; on the second one, a batch has a user more.
+fn two_days() -> TestExports {
+    let rows = |more: &str| {
+        let rows = (0..30).map(|number| format!("('u1', 'c1', 'b{number}', '2026-10-01T00:00:00', true)"));
+        enrolments(&(rows.collect::<Vec<_>>().join(", ") + more))
+    };
+    let listed: Vec<String> = (0..30).map(|number| format!("('b{number}', 'c1', 't1')")).collect();
+    let listed = batches(&listed.join(", "));
+    let added = ", ('u2', 'c1', 'b7', '2026-10-01T00:00:00', true)";
+    let days = [("2026-11-21", rows("")), (DATE, rows(added))];
+    days.into_iter().fold(TestExports::empty(), |exports, (day, rows)| {
+        exports
+            .table_on("users", day, USERS)
+            .table_on("enrolments", day, &rows)
+            .table_on("course_progress", day, COURSE_PROGRESS)
+            .table_on("batches", day, &listed)
+    })
+}
+
+/// Runs both nights of [`two_days`] and compares the second one with a local full run.
+fn is_that_of_a_full_run(store: &RunningStore) {
+    let exports = two_days();
+    store.upload("exports", &exports);
+    let (from, out) = (store.url("exports"), store.url("reports"));
+    let local = tempfile::tempdir().expect("a folder");
+    for day in ["2026-11-21", DATE] {
+        store.output(&["nightly", "--verify", "--date", day, "--exports", &from, "--out", &out]);
+        let place = local.path().display().to_string();
+        exports.output("nightly", &["--full", "--date", day, "--out", &place]);
+    }
+    let expected = files_below(&local.path().join(format!("date={DATE}"))).into_iter();
+    let expected = expected.filter(|(path, _)| path != "manifest.json").collect();
+    assert_published(store, &format!("reports/date={DATE}"), &expected);
+}
+
+fn copies_what_did_not_change_and_puts_the_rest(store: &RunningStore) {
+    is_that_of_a_full_run(store);
+    let manifest = store.read(&format!("reports/date={DATE}/manifest.json"));
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).expect("JSON");
+    assert_eq!(manifest["taken_over"]["files"], 29);
+    assert_eq!(store.requests("COPY"), 29);
+    // The first night put everything; the second one report, the mart, three tables in two forms, and its manifest.
+    let first = manifest["files"].as_array().expect("files").len() as u64 + 1;
+    let uploaded = files_below(two_days().path()).len() as u64;
+    let bucket = 1;
+    assert_eq!(store.requests("PUT"), bucket + uploaded + first + 1 + 1 + 6 + 1);
+    // An object that was replaced is found, and put anew.
+    store.write("reports/date=2026-11-22/csv/t1/b3.csv", b"something else");
+    let (from, out) = (store.url("exports"), store.url("reports"));
+    store.output(&["nightly", "--exports", &from, "--out", &out]);
+    let manifest = store.read(&format!("reports/date={DATE}/manifest.json"));
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).expect("JSON");
+    assert_eq!(manifest["taken_over"]["files"], 30);
+    let listed = manifest["files"].as_array().expect("files").iter();
+    let path = listed
+        .filter_map(|file| file["path"].as_str())
+        .find(|path| path.ends_with("csv/t1/b3.csv"));
+    let report = store.read(&format!("reports/date={DATE}/{}", path.expect("a path")));
+    let report = String::from_utf8(report).expect("UTF-8");
+    assert_eq!(report.trim_start_matches('\u{feff}'), two_days().report("b3", &[]));
+}
 
 mod layouts {
     use super::*;

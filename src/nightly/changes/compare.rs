@@ -66,8 +66,8 @@ fn changed_batch(before: Option<&FileEntry>, after: Option<&FileEntry>) -> Optio
 pub async fn count_people(old: &Published, new: &Published, changed: &mut [ChangedBatch]) -> Result<(), NightlyError> {
     let ids: Vec<String> = changed.iter().map(|batch| batch.batch_id.clone()).collect();
     let places: HashMap<&str, usize> = ids.iter().map(String::as_str).zip(0..).collect();
-    let mut before = Cursor::before(old, files_with(old, &ids));
-    let mut after = Cursor::before(new, files_with(new, &ids));
+    let mut before = Cursor::before(old, files_with(old, &ids), &places);
+    let mut after = Cursor::before(new, files_with(new, &ids), &places);
     loop {
         let (has_before, has_after) = (before.read_on().await?, after.read_on().await?);
         if !has_before && !has_after {
@@ -82,8 +82,7 @@ pub async fn count_people(old: &Published, new: &Published, changed: &mut [Chang
             };
             let here = if order.is_le() { before.key() } else { after.key() };
             let Some((batch, _)) = here else { break };
-            let people = places.get(batch).and_then(|&place| changed[place].people.as_mut());
-            if let Some(people) = people {
+            if let Some(people) = &mut changed[batch].people {
                 let completes = order.is_ge() && after.has_completed();
                 let had_completed = order.is_le() && before.has_completed();
                 people.added += u64::from(order.is_gt());

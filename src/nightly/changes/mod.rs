@@ -9,12 +9,15 @@ mod files;
 mod read;
 mod table;
 
+use std::sync::Arc;
+
 use datafusion::arrow::array::RecordBatch;
 
 pub use table::{ChangedBatch, People, schema};
 
 use super::Run;
 use super::error::NightlyError;
+use super::incremental::Incremental;
 use super::manifest::{FileEntry, Manifest};
 use super::published::{Published, PublishedError};
 use crate::config::DateChoice;
@@ -31,8 +34,15 @@ pub struct Changes {
 
 /// Writes the table of changed batches of a run whose files the manifest lists. They are compared with the newest whole
 /// output of an earlier day. The table has no rows where there is none.
-pub(super) async fn write(run: &Run<'_>, manifest: &Manifest) -> Result<Changes, NightlyError> {
-    let earlier = earlier_day(run.reports, manifest.snapshot_date).await?;
+pub(super) async fn write(
+    run: &Run<'_>,
+    manifest: &Manifest,
+    incremental: &Incremental,
+) -> Result<Changes, NightlyError> {
+    let earlier = match incremental.newest_before(manifest.snapshot_date) {
+        Some(earlier) => Some(earlier),
+        None => earlier_day(run.reports, manifest.snapshot_date).await?.map(Arc::new),
+    };
     let since = earlier.as_ref().map(|earlier| earlier.manifest().snapshot_date);
     let changed = match earlier {
         None => Vec::new(),
@@ -56,7 +66,7 @@ pub(super) async fn write(run: &Run<'_>, manifest: &Manifest) -> Result<Changes,
     })
 }
 
-/// The newest whole output of a day before `date`; one with a damaged manifest is passed over with a warning.
+/// The newest whole output of a day before `date`; one with a damaged manifest is passed over.
 async fn earlier_day(reports: &Location, date: SnapshotDate) -> Result<Option<Published>, NightlyError> {
     let mut dates = Published::dates(reports).await?;
     dates.retain(|&earlier| earlier < date);
@@ -65,7 +75,7 @@ async fn earlier_day(reports: &Location, date: SnapshotDate) -> Result<Option<Pu
             Ok(published) => return Ok(Some(published)),
             Err(PublishedError::NotComplete { .. }) => {}
             Err(error @ (PublishedError::NoManifest { .. } | PublishedError::UnknownVersion { .. })) => {
-                tracing::warn!("changes since {earlier} cannot be told: {error}");
+                tracing::info!("changes since {earlier} are not told: {error}");
             }
             Err(error) => return Err(error.into()),
         }

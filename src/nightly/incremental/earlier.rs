@@ -1,6 +1,7 @@
 //! The output that files are taken over from: the newest whole one that was made on the same basis.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use object_store::path::Path;
@@ -17,7 +18,9 @@ use crate::report::Fingerprint;
 /// An earlier output, whose files are found by their fingerprints.
 #[derive(Debug)]
 pub struct Earlier {
-    published: Published,
+    published: Arc<Published>,
+    /// Whether no whole output between it and the run's day was passed over.
+    is_newest: bool,
     /// Positions in the manifest, by fingerprint as the manifest writes it.
     reports: HashMap<String, usize>,
     mart_files: HashMap<String, usize>,
@@ -29,12 +32,16 @@ impl Earlier {
     pub async fn find(reports: &Location, date: SnapshotDate, basis: &str) -> Result<Option<Self>, NightlyError> {
         let mut dates = Published::dates(reports).await?;
         dates.retain(|&earlier| earlier <= date);
+        let mut is_newest = true;
         while let Some(earlier) = dates.pop_last() {
             match Published::open(reports.clone(), DateChoice::Day(earlier)).await {
                 Ok(published) if published.manifest().basis.as_deref() == Some(basis) => {
-                    return Ok(Some(Self::of(published)));
+                    return Ok(Some(Self::of(Arc::new(published), is_newest)));
                 }
-                Ok(_) => tracing::info!("nothing is taken over from {earlier}: it was made with other settings"),
+                Ok(_) => {
+                    is_newest = false;
+                    tracing::info!("nothing is taken over from {earlier}: it was made with other settings");
+                }
                 // No reader uses an incomplete day.
                 Err(PublishedError::NotComplete { .. }) => {}
                 Err(error @ (PublishedError::NoManifest { .. } | PublishedError::UnknownVersion { .. })) => {
@@ -49,7 +56,7 @@ impl Earlier {
         Ok(None)
     }
 
-    fn of(published: Published) -> Self {
+    fn of(published: Arc<Published>, is_newest: bool) -> Self {
         let (mut reports, mut mart_files) = (HashMap::new(), HashMap::new());
         for (place, file) in published.manifest().files.iter().enumerate() {
             let Some(fingerprint) = file.fingerprint.clone().filter(|_| is_within(&file.path)) else {
@@ -63,9 +70,16 @@ impl Earlier {
         }
         Self {
             published,
+            is_newest,
             reports,
             mart_files,
         }
+    }
+
+    /// The output, where it is the newest whole one of a day before `date`.
+    pub fn newest_before(&self, date: SnapshotDate) -> Option<Arc<Published>> {
+        let is_it = self.is_newest && self.date() < date;
+        is_it.then(|| Arc::clone(&self.published))
     }
 
     /// The day.

@@ -13,7 +13,7 @@ mod stored;
 
 use std::collections::HashSet;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub use basis::basis;
 pub use check::PartCheck;
@@ -22,6 +22,7 @@ pub use part_plan::{FilePlan, PartPlan};
 use super::error::NightlyError;
 use super::layout;
 use super::manifest::{FileEntry, TakenOver};
+use super::published::Published;
 use super::staged::StagedOutput;
 use super::upload::Upload;
 use crate::config::Config;
@@ -104,6 +105,11 @@ impl Incremental {
             files: taken.paths.len() as u64,
             bytes: taken.bytes,
         })
+    }
+
+    /// The newest whole output of a day before `date`, where it was opened already.
+    pub fn newest_before(&self, date: SnapshotDate) -> Option<Arc<Published>> {
+        self.earlier.as_ref()?.0.newest_before(date)
     }
 
     /// Takes over what can be taken over of a part, and plans the rest.
