@@ -200,12 +200,8 @@ impl Run<'_> {
         Ok(manifest)
     }
 
-    /// What this run may take over: nothing where tasks of a cluster write, which would each have to read the earlier
-    /// manifest whole.
+    /// What this run may take over.
     async fn incremental(&self, basis: &str) -> Result<Incremental, NightlyError> {
-        if on_cluster(self.catalog).is_some() {
-            return Ok(Incremental::default());
-        }
         let (date, config) = (self.catalog.date, self.config);
         Incremental::prepare(self.reports, date, basis, config, self.staged, self.upload).await
     }
@@ -214,7 +210,7 @@ impl Run<'_> {
     async fn reports(&self, incremental: &Arc<Incremental>) -> Result<Vec<FileEntry>, NightlyError> {
         #[cfg(feature = "cluster")]
         if let Some(cluster) = on_cluster(self.catalog) {
-            return tasks::write_reports(self, &cluster).await;
+            return tasks::write_reports(self, &cluster, incremental).await;
         }
         let files = self.assembled_reports(incremental).await?;
         self.uploaded(files, incremental).await

@@ -17,6 +17,21 @@ use crate::support::{TestExports, files_below, rewrite_parquet, wrapped};
 
 const DAYS: [&str; 2] = ["2026-11-21", "2026-11-22"];
 
+/// Exports whose only day is another day too, the one before.
+pub fn on_two_days(exports: TestExports) -> TestExports {
+    for table in fs::read_dir(exports.path()).expect("a folder").flatten() {
+        let (only, first) = (
+            table.path().join("date=2026-11-22"),
+            table.path().join("date=2026-11-21"),
+        );
+        if only.is_dir() {
+            fs::create_dir_all(&first).expect("a folder");
+            copy_folder(&only, &first);
+        }
+    }
+    exports
+}
+
 /// Two days of exports in which little changes, and an output folder.
 struct Nights {
     exports: TestExports,
@@ -27,16 +42,9 @@ impl Nights {
     /// The first night is over.
     fn new() -> Self {
         let nights = Self {
-            exports: TestExports::sample(2_000, 12_000, 40, 1),
+            exports: on_two_days(TestExports::sample(2_000, 12_000, 40, 1)),
             out: tempfile::tempdir().expect("a folder"),
         };
-        // The second day's exports are those of the first, but for what a test changes.
-        for table in ["users", "enrolments", "course_progress", "batches", "download_events"] {
-            let folder = nights.exports.path().join(table);
-            let (only, first) = (folder.join("date=2026-11-22"), folder.join("date=2026-11-21"));
-            fs::create_dir_all(&first).expect("a folder");
-            copy_folder(&only, &first);
-        }
         nights.run(DAYS[0], &[]);
         nights
     }
@@ -347,5 +355,47 @@ mod verifying {
     fn sha256(text: &str) -> String {
         use sha2::{Digest, Sha256};
         Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+mod interruption {
+    use std::process::{Command, Stdio};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::support::wait_at_most;
+
+    #[test]
+    fn a_killed_night_leaves_the_earlier_day_whole_and_the_next_run_completes_it() {
+        let nights = Nights::new();
+        let earlier = files_below(&nights.day(DAYS[0]));
+        let mut run = Command::new(assert_cmd::cargo::cargo_bin("pragati"))
+            .args(["nightly", "--exports"])
+            .arg(nights.exports.path())
+            .arg("--out")
+            .arg(nights.out.path())
+            .current_dir(nights.exports.path())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("a run");
+        let staged = || {
+            let entries = fs::read_dir(nights.out.path()).expect("a folder").flatten();
+            let staged = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(".pragati-staging-"));
+            staged.map(|entry| entry.path()).collect::<Vec<_>>()
+        };
+        let has_linked = || staged().iter().any(|folder| folder.join("csv").is_dir());
+        wait_at_most(Duration::from_secs(60), has_linked, "files that are taken over");
+        run.kill().expect("the run is not over");
+        run.wait().expect("an end");
+        assert_eq!(staged().len(), 1, "the run was killed in the middle");
+        assert_eq!(files_below(&nights.day(DAYS[0])), earlier);
+        let manifest = nights.run(DAYS[1], &["--verify"]);
+        assert_eq!(staged(), [] as [PathBuf; 0]);
+        assert_eq!(files_below(&nights.day(DAYS[0])), earlier);
+        assert_eq!(
+            manifest.taken_over.expect("something").files as usize,
+            nights.comparable(DAYS[1]).len()
+        );
+        nights.assert_as_full(&[]);
     }
 }

@@ -87,6 +87,12 @@ impl Earlier {
         self.published.manifest().snapshot_date
     }
 
+    /// What its files were made on.
+    #[cfg(feature = "cluster")]
+    pub fn basis(&self) -> &str {
+        self.published.manifest().basis.as_deref().unwrap_or_default()
+    }
+
     /// When the run that made it ended.
     pub fn finished_at(&self) -> DateTime<Utc> {
         self.published.manifest().timings.finished_at

@@ -8,6 +8,8 @@ mod basis;
 mod check;
 mod earlier;
 mod local;
+#[cfg(feature = "cluster")]
+mod of_tasks;
 mod part_plan;
 mod stored;
 
@@ -17,6 +19,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub use basis::basis;
 pub use check::PartCheck;
+#[cfg(feature = "cluster")]
+pub use earlier::Earlier;
+#[cfg(feature = "cluster")]
+pub use of_tasks::EarlierOutput;
 pub use part_plan::{FilePlan, PartPlan};
 
 use super::error::NightlyError;
@@ -30,6 +36,7 @@ use crate::exports::Location;
 use crate::ids::SnapshotDate;
 use crate::report::{Fingerprint, ReportBatch, ReportGroup};
 use check::Checks;
+#[cfg(not(feature = "cluster"))]
 use earlier::Earlier;
 use local::FolderTaker;
 use stored::StoreTaker;
@@ -37,7 +44,7 @@ use stored::StoreTaker;
 /// What a run may take over, and what it has taken.
 #[derive(Debug, Default)]
 pub struct Incremental {
-    earlier: Option<(Earlier, Taker)>,
+    earlier: Option<(Arc<Earlier>, Taker)>,
     checks: Option<Checks>,
     taken: Mutex<Taken>,
 }
@@ -83,14 +90,17 @@ impl Incremental {
                 let day = outputs.join(earlier.date().folder_name());
                 Taker::Folder(FolderTaker::new(day, staged.path(), trusted))
             }
-            Some(upload) => Taker::Store(StoreTaker::new(earlier.day().clone(), upload, trusted)),
+            Some(upload) => {
+                let (destination, from) = (upload.destination().clone(), earlier.day().clone());
+                Taker::Store(StoreTaker::new(destination, from, upload.folder(), trusted))
+            }
         };
         let checks = match config.nightly.verify {
             true => Some(Checks::begin(&config.temp_folder())?),
             false => None,
         };
         Ok(Self {
-            earlier: Some((earlier, taker)),
+            earlier: Some((Arc::new(earlier), taker)),
             checks,
             taken: Mutex::default(),
         })
@@ -120,6 +130,13 @@ impl Incremental {
     /// What is compared of a part, where that is wanted and something was taken over.
     pub fn check(&self, reports: &ReportGroup, part: usize, plan: &PartPlan) -> Option<PartCheck> {
         self.checks.as_ref()?.of_part(plan, reports.sections_of_part(part))
+    }
+
+    /// Whether a file was taken over.
+    #[cfg(feature = "cluster")]
+    pub fn has_taken(&self, file: &FileEntry) -> bool {
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.paths.contains(&file.path)
     }
 
     /// The files that this process made, of all that the output lists.
@@ -153,10 +170,15 @@ impl Incremental {
         if !is_taken {
             return None;
         }
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.paths.insert(path.clone());
-        taken.bytes += entry.bytes;
+        self.note(path.clone(), entry.bytes);
         Some(FileEntry { path, ..entry.clone() })
+    }
+
+    fn note(&self, path: String, bytes: u64) {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if taken.paths.insert(path) {
+            taken.bytes += bytes;
+        }
     }
 }
 

@@ -12,7 +12,6 @@ use sha2::{Digest, Sha256};
 
 use super::super::layout;
 use super::super::manifest::FileEntry;
-use super::super::upload::Upload;
 use super::warn_changed;
 use crate::exports::Location;
 use crate::hex::hex;
@@ -28,12 +27,12 @@ pub struct StoreTaker {
 }
 
 impl StoreTaker {
-    /// From the folder of the day `from` into the folder of the upload.
-    pub fn new(from: Path, upload: &Upload, trusted: Option<DateTime<Utc>>) -> Self {
+    /// From the folder `from` into the folder `to` of one store.
+    pub fn new(destination: Location, from: Path, to: Path, trusted: Option<DateTime<Utc>>) -> Self {
         Self {
-            destination: upload.destination().clone(),
+            destination,
             from,
-            to: upload.folder(),
+            to,
             trusted,
         }
     }

@@ -43,6 +43,9 @@ struct Held {
     /// The CSV style as JSON.
     #[prost(string, tag = "5")]
     style: String,
+    /// The output that files are taken over from, as JSON; empty where there is none.
+    #[prost(string, tag = "9")]
+    earlier: String,
     #[prost(oneof = "HeldOutput", tags = "6, 7")]
     output: Option<HeldOutput>,
 }
@@ -110,12 +113,16 @@ impl NodeCodec for WriteReportsNode {
             Some(HeldOutput::Store(url)) => TaskOutput::Store(url),
             None => return internal_err!("WriteReports has no output"),
         };
+        let earlier = match held.earlier.as_str() {
+            "" => None,
+            earlier => Some(serde_json::from_str(earlier).map_err(external)?),
+        };
         let folder = self.folder.clone();
         Ok(Arc::new(WriteReports::over(
             exchanged,
             Arc::new(recipe),
             style,
-            output,
+            (output, earlier),
             folder,
         )))
     }
@@ -137,6 +144,10 @@ fn held(node: &WriteReports, codec: &PlanCodec) -> Result<Held> {
         part_ends: recipe.bounds.part_ends().iter().map(|&end| end as u64).collect(),
         details_bytes: recipe.details_bytes as u64,
         style: serde_json::to_string(&node.style).map_err(external)?,
+        earlier: match &node.earlier {
+            None => String::new(),
+            Some(earlier) => serde_json::to_string(earlier).map_err(external)?,
+        },
         output: Some(match &node.output {
             TaskOutput::Folder(path) => match path.to_str() {
                 Some(path) => HeldOutput::Folder(path.to_owned()),

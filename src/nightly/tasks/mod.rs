@@ -27,7 +27,7 @@ use crate::engine::{Cluster, EngineError};
 use crate::exports::nonblank;
 use crate::report::shares::{part_number, share_out};
 use crate::report::{ALL_REPORTS, CsvStyle};
-use node::{FILES, WriteReports};
+use node::{FILES, TAKEN, WriteReports};
 
 /// The SQL functions that the plans of tasks call, beside the engine's.
 pub fn functions() -> [datafusion::logical_expr::ScalarUDF; 2] {
@@ -35,7 +35,11 @@ pub fn functions() -> [datafusion::logical_expr::ScalarUDF; 2] {
 }
 
 /// Writes the reports of all batches by tasks. Returns the files in the order of a single-process run.
-pub(super) async fn write_reports(run: &Run<'_>, cluster: &Cluster) -> Result<Vec<FileEntry>, NightlyError> {
+pub(super) async fn write_reports(
+    run: &Run<'_>,
+    cluster: &Cluster,
+    incremental: &Incremental,
+) -> Result<Vec<FileEntry>, NightlyError> {
     let output = match run.upload {
         None => TaskOutput::Folder(run.staged.path().to_owned()),
         Some(upload) => TaskOutput::Store(upload.run_url()),
@@ -44,8 +48,9 @@ pub(super) async fn write_reports(run: &Run<'_>, cluster: &Cluster) -> Result<Ve
     let rows_of_reports = shared_out.recipe.reports.schema();
     let section_count = shared_out.recipe.bounds.section_count();
     let style = CsvStyle::from(&run.config.report);
+    let earlier = incremental.for_tasks(run.reports, run.config);
     run.progress.stage("writing");
-    let plan: Arc<dyn ExecutionPlan> = Arc::new(WriteReports::new(shared_out, style, output.clone()));
+    let plan: Arc<dyn ExecutionPlan> = Arc::new(WriteReports::new(shared_out, style, output.clone(), earlier));
     let codec = PlanCodec::new(nodes(None), functions());
     let failed = || EngineError::running(ALL_REPORTS);
     let written = cluster.run(plan, &codec, &run.catalog.session.copied_config()).await;
@@ -55,9 +60,14 @@ pub(super) async fn write_reports(run: &Run<'_>, cluster: &Cluster) -> Result<Ve
         let entries = rows
             .column_by_name(FILES)
             .and_then(|column| column.as_string_opt::<i32>());
-        let entries = entries.ok_or(EngineError::Lost("list of files"))?;
-        for entry in entries.iter().flatten() {
-            let entry = serde_json::from_str(entry).map_err(|_| EngineError::Lost("list of files"))?;
+        let taken = rows.column_by_name(TAKEN).and_then(|column| column.as_boolean_opt());
+        let lost = || EngineError::Lost("list of files");
+        let (entries, taken) = entries.zip(taken).ok_or_else(lost)?;
+        for (entry, is_taken) in entries.iter().flatten().zip(taken.values()) {
+            let entry = serde_json::from_str(entry).map_err(|_| lost())?;
+            if is_taken {
+                incremental.note_taken(&entry);
+            }
             files.push(entry);
         }
     }
