@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use assert_cmd::Command;
+use pragati::nightly::manifest::Manifest;
 use tempfile::{NamedTempFile, TempDir};
 
 use crate::incremental::on_two_days;
