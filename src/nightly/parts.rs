@@ -97,7 +97,8 @@ pub async fn write_part(
         *wanted |= is_compared;
     }
     let mut rows = reports.rows_of_part(part, wanted)?;
-    let open = |staged: &StagedOutput, plan| PartFiles::new(reports, part, staged, writing, plan, rows.schema());
+    let schema: SchemaRef = rows.schema();
+    let open = |staged: &StagedOutput, plan| PartFiles::new(reports, part, staged, writing, plan, Arc::clone(&schema));
     let mut files = open(&writing.staged, plan);
     let mut made_again = check.as_ref().map(|check| open(&check.folder, check.plan.clone()));
     let mut told = 0;
