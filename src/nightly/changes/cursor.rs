@@ -92,7 +92,7 @@ impl<'a> Cursor<'a> {
     pub fn advance(&mut self) {
         if let Some((_, run)) = self.rows.runs.front_mut() {
             run.start += 1;
-            if run.is_empty() {
+            if run.start == run.end {
                 self.rows.runs.pop_front();
             }
         }

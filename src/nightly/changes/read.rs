@@ -1,5 +1,7 @@
 //! Reads the table of changed batches of a published output.
 
+use std::sync::Arc;
+
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::compute::{cast, concat_batches};
 use datafusion::parquet::arrow::async_reader::ParquetRecordBatchStreamBuilder;
@@ -20,12 +22,13 @@ pub async fn table(published: &Published) -> Result<RecordBatch, PublishedError>
     let rows = rows.and_then(|rows| rows.build()).map_err(reading(&name))?;
     let batches: Vec<RecordBatch> = rows.try_collect().await.map_err(reading(&name))?;
     let conformed = batches.iter().map(|rows| {
-        let columns = schema().fields().iter().map(|field| {
+        let wanted = schema();
+        let columns = wanted.fields().iter().map(|field| {
             let column = rows.schema().index_of(field.name()).map_err(values(&name))?;
             cast(rows.column(column), field.data_type()).map_err(values(&name))
         });
         let columns = columns.collect::<Result<_, PublishedError>>()?;
-        RecordBatch::try_new(schema(), columns).map_err(values(&name))
+        RecordBatch::try_new(Arc::clone(&wanted), columns).map_err(values(&name))
     });
     let conformed = conformed.collect::<Result<Vec<_>, PublishedError>>()?;
     concat_batches(&schema(), &conformed).map_err(values(&name))

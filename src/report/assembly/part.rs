@@ -254,7 +254,7 @@ impl Iterator for PartRows {
         let section = self.sections.front_mut()?;
         let chunk = section.start..section.end.min(section.start + CHUNK_ROWS);
         section.start = chunk.end;
-        if section.is_empty() {
+        if section.start == section.end {
             self.sections.pop_front();
         }
         let progress = self.progress_of(chunk.clone());
