@@ -9,6 +9,7 @@ mod days;
 mod error;
 mod listed_file;
 mod mart_file;
+mod open_files;
 mod ratio_file;
 
 use std::collections::BTreeSet;
@@ -36,6 +37,7 @@ use crate::ids::{BatchId, SnapshotDate};
 use crate::report::ReportError;
 pub(super) use listed_file::ListedFile;
 pub(super) use mart_file::MartFile;
+use open_files::OpenFiles;
 use ratio_file::RatioFile;
 
 /// Chunks of a report that are decoded at the same time.
@@ -51,12 +53,13 @@ pub struct Published {
     manifest: Manifest,
     /// The positions of the batches' CSV files in the manifest, ordered by batch.
     csv_by_batch: Vec<u32>,
-    /// The non-empty files of the mart, ordered by batch; opened at first use.
-    mart: Vec<Listed<MartFile>>,
+    /// The positions of the mart's files in the manifest, ordered by batch.
+    mart: Vec<usize>,
+    open_mart_files: OpenFiles,
     ratio_tables: Vec<(RatioTable, Listed<RatioFile>)>,
 }
 
-/// A file of the mart that the manifest lists.
+/// A file that the manifest lists, opened at first use.
 #[derive(Debug)]
 struct Listed<File> {
     /// Its position in the manifest.
@@ -87,7 +90,7 @@ impl Published {
             let entry = place as usize;
             match &file.content {
                 Content::ReportCsv { .. } => csv_by_batch.push(place),
-                Content::ReportMart { .. } => mart.push(Listed::new(entry)),
+                Content::ReportMart { .. } => mart.push(entry),
                 Content::DownloadRatio => ratio_tables.push((RatioTable::Windows, Listed::new(entry))),
                 Content::DownloadRatioByDay => ratio_tables.push((RatioTable::ByDay, Listed::new(entry))),
                 Content::DownloadRatioCsv
@@ -103,6 +106,7 @@ impl Published {
             manifest,
             csv_by_batch,
             mart,
+            open_mart_files: OpenFiles::default(),
             ratio_tables,
         }
     }
@@ -303,24 +307,19 @@ impl Published {
     /// The file of the mart with the batch's rows. For a batch without rows, any file: all have the same columns.
     async fn mart_file_of(&self, batch: &BatchId, rows: u64) -> Result<Arc<MartFile>, PublishedError> {
         let id = batch.as_str();
-        let holds = |file: &&Listed<MartFile>| match &self.manifest.files[file.entry].content {
+        let holds = |entry: &&usize| match &self.manifest.files[**entry].content {
             Content::ReportMart {
                 first_batch_id,
                 last_batch_id,
             } => rows == 0 || (first_batch_id.as_str() <= id && id <= last_batch_id.as_str()),
             _ => false,
         };
-        let listed = self.mart.iter().find(holds).ok_or_else(|| PublishedError::NoMartFile {
+        let &entry = self.mart.iter().find(holds).ok_or_else(|| PublishedError::NoMartFile {
             day: self.place(),
             batch: batch.clone(),
         })?;
-        let entry = &self.manifest.files[listed.entry];
-        let path = layout::object_path(&self.day, &entry.path);
-        let open = listed.open.get_or_try_init(|| async {
-            let file = MartFile::open(&self.reports, &path, entry.bytes).await?;
-            Ok::<_, PublishedError>(Arc::new(file))
-        });
-        Ok(Arc::clone(open.await?))
+        let open = self.open_mart_file(&self.manifest.files[entry]);
+        self.open_mart_files.get_or_open(entry, open).await
     }
 
     fn other_setting(&self, setting: &'static str, made: impl ToString, asked: impl ToString) -> PublishedError {
