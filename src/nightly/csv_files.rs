@@ -75,6 +75,13 @@ impl<'a> CsvFiles<'a> {
         Ok(())
     }
 
+    /// Plans the files of some batches, which are not complete.
+    pub fn plan(&mut self, batches: Range<usize>, plans: Vec<FilePlan>) {
+        for (planned, plan) in self.plans[batches].iter_mut().zip(plans) {
+            *planned = plan;
+        }
+    }
+
     /// Completes all files and returns their manifest entries, in the order of the batches.
     pub fn finish(mut self) -> Result<Vec<FileEntry>, NightlyError> {
         while self.current < self.batches.len() {

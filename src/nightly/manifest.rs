@@ -107,7 +107,7 @@ pub struct FileEntry {
     /// In hexadecimal.
     pub sha256: String,
     /// The fingerprint of what a report, or a file of the mart, was made from, in hexadecimal; none of other files, and
-    /// where the report queries ran as they are.
+    /// where it was not known before the rows were written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
 }

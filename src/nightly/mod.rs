@@ -5,6 +5,7 @@
 //! visible in the output folder before everything is written.
 
 mod accounts;
+mod awaited;
 pub mod changes;
 mod csv_files;
 mod error;

@@ -1,6 +1,7 @@
 //! Writes a group of reports part by part, several parts at a time: the CSV files of its batches and the files of the
 //! mart. What an incremental night takes over is not written.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -10,9 +11,10 @@ use futures::StreamExt;
 use tokio::task::JoinSet;
 
 use super::Progress;
+use super::awaited::AwaitedRows;
 use super::csv_files::CsvFiles;
 use super::error::NightlyError;
-use super::incremental::{Incremental, PartPlan};
+use super::incremental::{FilePlan, Incremental, PartCheck, PartPlan};
 use super::layout;
 use super::manifest::FileEntry;
 use super::sections::SectionFiles;
@@ -90,8 +92,13 @@ pub async fn write_part(
     part: usize,
     writing: &PartWriting,
 ) -> Result<WrittenPart, NightlyError> {
-    let plan = writing.incremental.plan(reports, part).await;
-    let check = writing.incremental.check(reports, part, &plan);
+    let known = writing.incremental.plan(reports, part).await;
+    let check = writing.incremental.check(reports, part, known.as_ref());
+    let mut awaited = match known {
+        None => Some(AwaitedRows::before(reports, part, &writing.incremental)),
+        Some(_) => None,
+    };
+    let plan = known.unwrap_or_else(|| PartPlan::all(&FilePlan::Make(None), reports, part));
     let mut wanted = plan.wanted(reports.sections_of_part(part));
     for (wanted, is_compared) in wanted.iter_mut().zip(check.iter().flat_map(|check| &check.wanted)) {
         *wanted |= is_compared;
@@ -101,17 +108,24 @@ pub async fn write_part(
     let open = |staged: &StagedOutput, plan| PartFiles::new(reports, part, staged, writing, plan, Arc::clone(&schema));
     let mut files = open(&writing.staged, plan);
     let mut made_again = check.as_ref().map(|check| open(&check.folder, check.plan.clone()));
+    let mut to = Targets {
+        files: &mut files,
+        again: check.as_ref().zip(made_again.as_mut()),
+    };
     let mut told = 0;
     while let Some(batch) = rows.next().await {
         let batch = batch.map_err(EngineError::running(ALL_REPORTS))?;
-        if let Some(again) = &mut made_again {
-            again.append(batch.clone())?;
+        match &mut awaited {
+            Some(awaited) => awaited.append(batch, &mut to).await?,
+            None => to.append(batch)?,
         }
-        files.append(batch)?;
-        writing.progress.batches_written(files.csv.completed() - told);
-        told = files.csv.completed();
+        writing.progress.batches_written(to.files.csv.completed() - told);
+        told = to.files.csv.completed();
         // Yields: rows that are ready at once would otherwise keep the task from being cancelled.
         tokio::task::yield_now().await;
+    }
+    if let Some(awaited) = awaited {
+        awaited.finish(&mut to).await?;
     }
     let (csv, mart) = files.finish()?;
     if let (Some(check), Some(again)) = (check, made_again) {
@@ -123,8 +137,23 @@ pub async fn write_part(
     Ok(WrittenPart { part, csv, mart })
 }
 
+/// The files that rows are written to: those of the part, and those that are made anew to be compared.
+pub struct Targets<'a, 'b> {
+    pub files: &'b mut PartFiles<'a>,
+    pub again: Option<(&'b PartCheck, &'b mut PartFiles<'a>)>,
+}
+
+impl Targets<'_, '_> {
+    fn append(&mut self, rows: RecordBatch) -> Result<(), NightlyError> {
+        if let Some((_, again)) = &mut self.again {
+            again.append(rows.clone())?;
+        }
+        self.files.append(rows)
+    }
+}
+
 /// The files of a part while they are written.
-struct PartFiles<'a> {
+pub struct PartFiles<'a> {
     csv: CsvFiles<'a>,
     mart: SectionFiles,
 }
@@ -145,7 +174,17 @@ impl<'a> PartFiles<'a> {
         }
     }
 
-    fn append(&mut self, rows: RecordBatch) -> Result<(), NightlyError> {
+    /// Plans the files of section number `section` and of its batches, whose positions in the part are `batches`. No row of
+    /// them may have come.
+    pub fn plan(&mut self, section: usize, batches: Range<usize>, plan: PartPlan) {
+        self.csv.plan(batches, plan.reports);
+        for mart_file in plan.mart_files {
+            self.mart.plan(section, mart_file);
+        }
+    }
+
+    /// Writes the next rows.
+    pub fn append(&mut self, rows: RecordBatch) -> Result<(), NightlyError> {
         self.csv.append(&rows)?;
         self.mart.append(rows)
     }

@@ -83,6 +83,13 @@ impl SectionFiles {
         Ok(())
     }
 
+    /// Plans the file of a section that is not complete.
+    pub fn plan(&mut self, number: usize, plan: FilePlan) {
+        if let Some(section) = self.to_come.iter_mut().rev().find(|section| section.number == number) {
+            section.plan = plan;
+        }
+    }
+
     /// Completes all files and returns their manifest entries, in order.
     pub fn finish(mut self) -> Result<Vec<FileEntry>, NightlyError> {
         while !self.to_come.is_empty() {
@@ -116,7 +123,8 @@ impl SectionFiles {
     }
 }
 
-fn batch_ids(rows: &RecordBatch) -> Result<&StringViewArray, ReportError> {
+/// The column `batch_id`.
+pub fn batch_ids(rows: &RecordBatch) -> Result<&StringViewArray, ReportError> {
     let ids = rows
         .column_by_name("batch_id")
         .and_then(|column| column.as_string_view_opt());
@@ -124,7 +132,7 @@ fn batch_ids(rows: &RecordBatch) -> Result<&StringViewArray, ReportError> {
 }
 
 /// How many of the ids, which are in ascending order, are at most `last`.
-fn count_up_to(ids: &StringViewArray, last: &str) -> usize {
+pub fn count_up_to(ids: &StringViewArray, last: &str) -> usize {
     let (mut low, mut high) = (0, ids.len());
     if high > 0 && ids.value(high - 1) <= last {
         return high;

@@ -51,6 +51,13 @@ impl FingerprintBuilder {
         self.hash_if_many();
     }
 
+    /// Adds any bytes.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+        self.bytes.extend_from_slice(bytes);
+        self.hash_if_many();
+    }
+
     /// Adds values whose number of bytes is always the same.
     pub fn fixed<const BYTES: usize>(&mut self, values: &[u8; BYTES]) {
         self.bytes.extend_from_slice(values);

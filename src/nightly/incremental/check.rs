@@ -10,7 +10,7 @@ use super::super::layout;
 use super::super::manifest::FileEntry;
 use super::super::staged::{StagedOutput, make_folder};
 use super::{FilePlan, PartPlan};
-use crate::report::Section;
+use crate::report::{ReportGroup, Section};
 
 /// Of so many sections with files that were taken over, about one is compared, and at least one of each part.
 const ONE_OF: u64 = 20;
@@ -19,9 +19,12 @@ const ONE_OF: u64 = 20;
 #[derive(Debug)]
 pub struct Checks {
     folder: StagedOutput,
-    /// Chooses other sections in every run.
-    seed: [u8; 16],
+    seed: Seed,
 }
+
+/// Chooses other sections in every run.
+#[derive(Debug, Clone, Copy)]
+struct Seed([u8; 16]);
 
 /// The files of a part that are made anew to be compared.
 pub struct PartCheck {
@@ -29,6 +32,7 @@ pub struct PartCheck {
     pub plan: PartPlan,
     /// Whether the rows of each section are needed.
     pub wanted: Vec<bool>,
+    seed: Seed,
 }
 
 impl Checks {
@@ -36,7 +40,7 @@ impl Checks {
     pub fn begin(temp_folder: &Path) -> Result<Self, NightlyError> {
         let folder = StagedOutput::new_among_others(temp_folder)?;
         make_folder(&folder.path().join(layout::MART))?;
-        let seed = uuid::Uuid::new_v4().into_bytes();
+        let seed = Seed(uuid::Uuid::new_v4().into_bytes());
         Ok(Self { folder, seed })
     }
 
@@ -51,18 +55,14 @@ impl Checks {
         let candidates: Vec<usize> = (0..sections.len()).filter(has_taken).collect();
         let least = *candidates
             .iter()
-            .min_by_key(|&&place| self.number_of(&sections[place]))?;
+            .min_by_key(|&&place| self.seed.number_of(&sections[place]))?;
         let mut wanted = vec![false; sections.len()];
         for place in candidates {
-            wanted[place] = place == least || self.number_of(&sections[place]) % ONE_OF == 0;
+            wanted[place] = place == least || self.seed.chooses(&sections[place]);
         }
         let mut reports = vec![FilePlan::LeftOut; plan.reports.len()];
         let mut mart_files = vec![FilePlan::LeftOut; sections.len()];
         for (place, section) in sections.iter().enumerate().filter(|(place, _)| wanted[*place]) {
-            let again = |plan: &FilePlan| match is_taken(plan) {
-                true => FilePlan::Make(None),
-                false => FilePlan::LeftOut,
-            };
             for batch in within(section) {
                 reports[batch] = again(&plan.reports[batch]);
             }
@@ -72,13 +72,30 @@ impl Checks {
             folder: self.folder.clone(),
             plan: PartPlan { reports, mart_files },
             wanted,
+            seed: self.seed,
         })
     }
 
+    /// What is compared of a part whose sections are planned one by one: nothing yet.
+    pub fn of_awaited(&self, reports: &ReportGroup, part: usize) -> PartCheck {
+        PartCheck {
+            folder: self.folder.clone(),
+            plan: PartPlan::all(&FilePlan::LeftOut, reports, part),
+            wanted: Vec::new(),
+            seed: self.seed,
+        }
+    }
+}
+
+impl Seed {
+    fn chooses(self, section: &Section) -> bool {
+        self.number_of(section) % ONE_OF == 0
+    }
+
     /// A number of the section that another seed makes another one.
-    fn number_of(&self, section: &Section) -> u64 {
+    fn number_of(self, section: &Section) -> u64 {
         let mut hash = Sha256::new();
-        hash.update(self.seed);
+        hash.update(self.0);
         hash.update(section.number.to_le_bytes());
         let digest = hash.finalize();
         digest.iter().take(8).fold(0, |bits, &byte| bits << 8 | u64::from(byte))
@@ -86,6 +103,17 @@ impl Checks {
 }
 
 impl PartCheck {
+    /// What is compared of a section that has this plan; `is_first` where nothing of its part is compared yet. None where
+    /// nothing is.
+    pub fn of_section(&self, section: &Section, plan: &PartPlan, is_first: bool) -> Option<PartPlan> {
+        let has_taken = plan.reports.iter().chain(&plan.mart_files).any(is_taken);
+        let is_compared = has_taken && (is_first || self.seed.chooses(section));
+        is_compared.then(|| PartPlan {
+            reports: plan.reports.iter().map(again).collect(),
+            mart_files: plan.mart_files.iter().map(again).collect(),
+        })
+    }
+
     /// Compares the files that were `made` with those of the part, and removes them.
     ///
     /// # Errors
@@ -100,6 +128,14 @@ impl PartCheck {
             }
         }
         Ok(())
+    }
+}
+
+/// Makes what was taken over.
+fn again(plan: &FilePlan) -> FilePlan {
+    match is_taken(plan) {
+        true => FilePlan::Make(None),
+        false => FilePlan::LeftOut,
     }
 }
 

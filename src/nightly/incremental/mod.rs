@@ -122,14 +122,24 @@ impl Incremental {
         self.earlier.as_ref()?.0.newest_before(date)
     }
 
-    /// Takes over what can be taken over of a part, and plans the rest.
-    pub async fn plan(&self, reports: &ReportGroup, part: usize) -> PartPlan {
+    /// Takes over what can be taken over of a part, and plans the rest. None where its sections have to be planned one by
+    /// one, when their rows come.
+    pub async fn plan(&self, reports: &ReportGroup, part: usize) -> Option<PartPlan> {
         PartPlan::taking(self, reports, part).await
     }
 
+    /// The same for one section, whose batches and their fingerprints these are.
+    pub async fn plan_section(&self, number: usize, batches: &[ReportBatch], fingerprints: &[Fingerprint]) -> PartPlan {
+        PartPlan::taking_section(self, number, batches, fingerprints).await
+    }
+
     /// What is compared of a part, where that is wanted and something was taken over.
-    pub fn check(&self, reports: &ReportGroup, part: usize, plan: &PartPlan) -> Option<PartCheck> {
-        self.checks.as_ref()?.of_part(plan, reports.sections_of_part(part))
+    pub fn check(&self, reports: &ReportGroup, part: usize, plan: Option<&PartPlan>) -> Option<PartCheck> {
+        let checks = self.checks.as_ref()?;
+        match plan {
+            Some(plan) => checks.of_part(plan, reports.sections_of_part(part)),
+            None => Some(checks.of_awaited(reports, part)),
+        }
     }
 
     /// Whether a file was taken over.

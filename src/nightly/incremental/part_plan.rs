@@ -4,7 +4,7 @@ use futures::StreamExt;
 
 use super::super::manifest::FileEntry;
 use super::Incremental;
-use crate::report::{Fingerprint, FingerprintBuilder, ReportGroup, Section};
+use crate::report::{Fingerprint, FingerprintBuilder, ReportBatch, ReportGroup, Section};
 
 /// Files of a part that are taken over at a time; in a store, each waits for answers.
 const TAKEN_AT_A_TIME: usize = 8;
@@ -47,41 +47,49 @@ impl FilePlan {
 }
 
 impl PartPlan {
-    /// Takes over what can be taken over of a part, and plans the rest.
-    pub async fn taking(incremental: &Incremental, reports: &ReportGroup, part: usize) -> Self {
+    /// Takes over what can be taken over of a part, and plans the rest. None where fingerprints are known only when rows
+    /// come.
+    pub async fn taking(incremental: &Incremental, reports: &ReportGroup, part: usize) -> Option<Self> {
         let batches = reports.batches_of_part(part);
         let sections = reports.sections_of_part(part);
-        let Some(fingerprints) = reports.fingerprints_of_part(part) else {
-            return Self {
-                reports: vec![FilePlan::Make(None); batches.len()],
-                mart_files: vec![FilePlan::Make(None); sections.len()],
-            };
-        };
-        let taking = batches
-            .iter()
-            .zip(&fingerprints)
-            .map(|(batch, &fingerprint)| async move {
-                FilePlan::of(fingerprint, incremental.take_report(batch, fingerprint).await)
-            });
-        // Collected first, because a borrowing iterator is not `Send`.
-        let taking = futures::stream::iter(taking.collect::<Vec<_>>());
-        let of_batches = taking.buffered(TAKEN_AT_A_TIME).collect::<Vec<_>>().await;
+        let fingerprints = reports.fingerprints_of_part(part)?;
         let first = sections.first().map_or(0, |section| section.batches.start);
-        let taking = sections.iter().map(|section| {
+        let mart_files = sections.iter().map(|section| {
             let within = section.batches.start - first..section.batches.end - first;
-            let fingerprint = of_section(&fingerprints[within]);
-            async move {
-                FilePlan::of(
-                    fingerprint,
-                    incremental.take_mart_file(section.number, fingerprint).await,
-                )
-            }
+            (section.number, of_section(&fingerprints[within]))
         });
-        let taking = futures::stream::iter(taking.collect::<Vec<_>>());
+        let mart_files: Vec<(usize, Fingerprint)> = mart_files.collect();
+        Some(Self {
+            reports: reports_taking(incremental, batches, &fingerprints).await,
+            mart_files: mart_files_taking(incremental, &mart_files).await,
+        })
+    }
+
+    /// The same for one section, whose batches and their fingerprints these are.
+    pub async fn taking_section(
+        incremental: &Incremental,
+        number: usize,
+        batches: &[ReportBatch],
+        fingerprints: &[Fingerprint],
+    ) -> Self {
+        let mart_file = [(number, of_section(fingerprints))];
         Self {
-            reports: of_batches,
-            mart_files: taking.buffered(TAKEN_AT_A_TIME).collect().await,
+            reports: reports_taking(incremental, batches, fingerprints).await,
+            mart_files: mart_files_taking(incremental, &mart_file).await,
         }
+    }
+
+    /// Everything of a part has the same plan.
+    pub fn all(plan: &FilePlan, reports: &ReportGroup, part: usize) -> Self {
+        Self {
+            reports: vec![plan.clone(); reports.batches_of_part(part).len()],
+            mart_files: vec![plan.clone(); reports.sections_of_part(part).len()],
+        }
+    }
+
+    /// Whether any row is needed.
+    pub fn is_needed(&self) -> bool {
+        self.reports.iter().chain(&self.mart_files).any(FilePlan::is_made)
     }
 
     /// Of each section, whether any of its rows is needed.
@@ -93,6 +101,30 @@ impl PartPlan {
         };
         sections.iter().zip(&self.mart_files).map(is_wanted).collect()
     }
+}
+
+async fn reports_taking(
+    incremental: &Incremental,
+    batches: &[ReportBatch],
+    fingerprints: &[Fingerprint],
+) -> Vec<FilePlan> {
+    let taking = batches
+        .iter()
+        .zip(fingerprints)
+        .map(|(batch, &fingerprint)| async move {
+            FilePlan::of(fingerprint, incremental.take_report(batch, fingerprint).await)
+        });
+    // Collected first, because a borrowing iterator is not `Send`.
+    let taking = futures::stream::iter(taking.collect::<Vec<_>>());
+    taking.buffered(TAKEN_AT_A_TIME).collect().await
+}
+
+async fn mart_files_taking(incremental: &Incremental, files: &[(usize, Fingerprint)]) -> Vec<FilePlan> {
+    let taking = files.iter().map(|&(number, fingerprint)| async move {
+        FilePlan::of(fingerprint, incremental.take_mart_file(number, fingerprint).await)
+    });
+    let taking = futures::stream::iter(taking.collect::<Vec<_>>());
+    taking.buffered(TAKEN_AT_A_TIME).collect().await
 }
 
 /// The fingerprint of a file of the mart, from those of its batches.
