@@ -10,6 +10,7 @@ mod columns;
 mod consent;
 mod csv;
 mod error;
+mod fingerprint;
 mod groups;
 mod rows;
 #[cfg(feature = "cluster")]
@@ -18,10 +19,12 @@ mod write;
 mod xlsx;
 
 pub use all::{ALL_REPORTS, AllReports, EnrolmentCounts, ReportBatch, ReportGroup, count_enrolments};
+pub use assembly::Section;
 pub use columns::{COLUMNS, ReportColumn};
 pub use consent::{ConsentCounts, count_consents};
 pub use csv::{CsvStyle, CsvWriter, is_formula};
 pub use error::ReportError;
+pub use fingerprint::{Fingerprint, FingerprintBuilder};
 pub use rows::{ReportRows, unknown_users};
 pub use write::{ReportFormat, write_report};
 
@@ -29,7 +32,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::common::spawn_buffered;
 use datafusion::prelude::DataFrame;
 
-use assembly::{Assembly, assemble_one};
+use assembly::assemble_one;
 
 use crate::catalog::Catalog;
 use crate::engine::{EngineError, cluster_of};
@@ -85,7 +88,7 @@ async fn assembled_report(catalog: &Catalog, batch: &BatchId) -> Result<Option<D
     if assembly.batches.is_empty() {
         return Ok(None);
     }
-    let details = Assembly::details_table(assembly.details)?;
+    let details = assembly.details_table()?;
     let rows = catalog
         .query_over("reports/course_progress_report", "enrolment_details", details)
         .await?;

@@ -3,6 +3,7 @@
 //! One binary, because each one links the whole engine.
 
 mod browser;
+mod changes;
 mod check;
 mod cli_tools;
 #[cfg(feature = "cluster")]
@@ -40,6 +41,7 @@ mod figures;
 mod history;
 mod identity;
 mod impossible_times;
+mod incremental;
 mod mapped_plans;
 mod mapping_cases;
 mod memory;
