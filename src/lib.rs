@@ -18,6 +18,7 @@ pub mod exports;
 pub mod formats;
 mod hex;
 pub mod ids;
+mod names;
 pub mod nightly;
 pub mod queries;
 pub mod ratio;

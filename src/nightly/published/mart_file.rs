@@ -23,6 +23,7 @@ use crate::exports::{Location, PinnedFile};
 use crate::report::COLUMNS;
 
 const BATCH_ID: &str = "batch_id";
+const KNOWN_USER: &str = "known_user";
 /// Rows that are decoded at a time: a multiple of the rows of a page, so that no page is decoded twice.
 const CHUNK_ROWS: usize = 16_384;
 
@@ -70,6 +71,8 @@ impl MartFile {
             .iter()
             .map(|column| place(column.name))
             .collect::<Result<Vec<_>, _>>()?;
+        // Files of early versions do not say which users were unknown.
+        columns.extend(schema.index_of(KNOWN_USER).ok());
         // In the file's order, as the reader returns them.
         columns.sort_unstable();
         let report_schema = Arc::new(schema.project(&columns).map_err(values(&name))?);
@@ -88,7 +91,7 @@ impl MartFile {
         &self.file.name
     }
 
-    /// The report's columns.
+    /// The report's columns, and `known_user` where the file has it.
     pub fn report_schema(&self) -> &SchemaRef {
         &self.report_schema
     }

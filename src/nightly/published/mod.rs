@@ -10,6 +10,7 @@ mod error;
 mod listed_file;
 mod mart_file;
 mod ratio_file;
+mod selected;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
