@@ -27,6 +27,7 @@ ROWS = {
     "limits": Rows.limits,
     "one": Rows.one,
     "mart": Rows.mart,
+    "split": Rows.split,
     "ratio": Rows.ratio,
     "ratio-by-day": Rows.ratio_by_day,
     "metrics": Rows.metrics,

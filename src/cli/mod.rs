@@ -22,6 +22,7 @@ mod queries;
 mod query;
 mod ratio;
 mod report;
+mod report_filter;
 mod requests;
 mod rows;
 mod sample;

@@ -179,6 +179,16 @@ impl Served {
         })
     }
 
+    /// The answer to a request for a report by `person`.
+    pub fn post(&self, person: &str, asked: &Value) -> (StatusCode, Value) {
+        let request = self.client.post(format!("{}/api/v1/reports", self.url));
+        let request = request.bearer_auth(person).json(asked);
+        self.runtime.block_on(async {
+            let answer = request.send().await.expect("an answer");
+            (answer.status(), answer.json().await.expect("JSON"))
+        })
+    }
+
     /// The answer to a GET by `person`.
     pub fn get(&self, person: &str, path: &str) -> (StatusCode, Vec<u8>) {
         self.runtime.block_on(async {

@@ -11,6 +11,7 @@ mod listed_file;
 mod mart_file;
 mod open_files;
 mod ratio_file;
+mod selected;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

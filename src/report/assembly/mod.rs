@@ -102,6 +102,8 @@ pub enum Scope<'a> {
     Range(&'a IdRange),
     /// The report of this batch; only the rows that it needs are kept.
     OneBatch(&'a BatchId),
+    /// The reports of these batches; only the rows that they need are kept.
+    Batches(&'a [BatchId]),
 }
 
 /// A range of batch ids: greater than `after` and at most `up_to`.
@@ -188,9 +190,12 @@ pub async fn assemble(
     in_parts(rows, details, parts)
 }
 
-/// The report of one batch. The result has no batches where the snapshot does not have the batch.
-pub async fn assemble_one(tables: &dyn Tables, batch: &BatchId) -> Result<Assembly, ReportError> {
-    let scope = Scope::OneBatch(batch);
+/// The reports of some batches, in one part. The result has the batches that the snapshot has.
+pub async fn assemble_some(tables: &dyn Tables, batches: &[BatchId]) -> Result<Assembly, ReportError> {
+    let scope = match batches {
+        [batch] => Scope::OneBatch(batch),
+        batches => Scope::Batches(batches),
+    };
     let batches = Batches::within(load::batches(tables, scope).await?, Arc::default());
     let (enrolled, progress) = (
         load::enrolment_rows(tables, scope).await?,

@@ -1,5 +1,6 @@
 //! The routes of the API and the layers around them.
 
+mod asked;
 mod batches;
 mod changes;
 mod disposition;
