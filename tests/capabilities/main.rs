@@ -28,6 +28,7 @@ mod deployment;
 mod endpoint;
 mod endpoint_abuse;
 mod endpoint_clients;
+mod endpoint_copy;
 mod endpoint_tenants;
 mod exports;
 mod exports_files;
