@@ -44,7 +44,7 @@ sources:
 P
 export DBT_SEND_ANONYMOUS_USAGE_STATS=false DBT_PROFILES_DIR=.
 failed=0
-echo "version $("$1/dbt" --version | tr -s ' \n' ' ' | grep -o 'installed: [0-9.]*' | head -1)"
+echo "version dbt-core $("$1/pip" show dbt-core 2>/dev/null | sed -n "s/^Version: //p")"
 for command in "debug" "test" "source freshness" "docs generate"; do
     # shellcheck disable=SC2086
     if told=$("$1/dbt" --no-use-colors $command 2>&1) && ! grep -q "Database Error\|Encountered an error" <<<"$told"; then

@@ -32,7 +32,7 @@ checks for course_progress:
   - percentile(progress_percent, 0.5) between 1 and 100
   - missing_percent(completed_at) < 100
 P
-echo "version $("$1/pip" show soda-core-postgres 2>/dev/null | grep Version)"
+echo "version soda-core-postgres $("$1/pip" show soda-core-postgres 2>/dev/null | sed -n "s/^Version: //p")"
 told=$("$1/soda" scan -d endpoint -c configuration.yml checks.yml 2>&1)
 if grep -q "All is good. No failures. No warnings. No errors." <<<"$told"; then
     echo "ok 11 checks"

@@ -14,4 +14,4 @@ mod values;
 
 pub use options::CopyForm;
 pub use out::{CopyOut, send};
-pub use syntax::{EVERY_COLUMN, is_next, parse};
+pub use syntax::{is_next, parse};

@@ -27,7 +27,7 @@ fn settings() -> Result<RecordBatch> {
     let (names, values): (Vec<&str>, Vec<&str>) = variables::all(&unset).unzip();
     Ok(RecordBatch::try_from_iter([
         ("name", Arc::new(StringArray::from(names)) as ArrayRef),
-        ("setting", Arc::new(StringArray::from(values))),
+        ("setting", Arc::new(StringArray::from(values)) as ArrayRef),
     ])?)
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, AsArray, StringArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Int64Type};
-use datafusion::common::Result;
+use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 
 /// A unit, up to which number of it it is used.
@@ -38,14 +38,10 @@ impl ScalarUDFImpl for SizePretty {
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let bytes = arguments
-            .args
-            .first()
-            .map(|bytes| bytes.to_array(arguments.number_rows));
-        let bytes = cast(
-            &bytes.transpose()?.unwrap_or_else(|| Arc::new(StringArray::new_null(0))),
-            &DataType::Int64,
-        )?;
+        let [bytes] = arguments.args.as_slice() else {
+            return exec_err!("pg_size_pretty takes one number");
+        };
+        let bytes = cast(&bytes.to_array(arguments.number_rows)?, &DataType::Int64)?;
         let texts: StringArray = bytes
             .as_primitive::<Int64Type>()
             .iter()
