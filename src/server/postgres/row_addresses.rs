@@ -79,7 +79,7 @@ fn at_most(address: Address) -> Result<bool, QueryError> {
 /// `'(page,place)'::tid`
 fn address(expr: &Expr) -> Result<Address, QueryError> {
     let literal = match expr {
-        Expr::Cast { expr, .. } => expr,
+        Expr::Cast { expr, .. } => expr.as_ref(),
         expr => expr,
     };
     let text = match literal {
