@@ -17,6 +17,9 @@ use super::super::error::QueryError;
 use super::binary;
 use super::options::{CopyForm, Forced, Frame};
 
+/// Bytes that are taken from the machine at a time, for many messages.
+const BUFFER: usize = 64 * 1024;
+
 /// Rows that are copied to a client.
 pub struct CopyOut {
     form: CopyForm,
@@ -101,7 +104,7 @@ where
 {
     let announced = copied.announced();
     client.feed(PgWireBackendMessage::CopyOutResponse(announced)).await?;
-    let mut out = BytesMut::new();
+    let mut out = BytesMut::with_capacity(BUFFER);
     if copied.start(&mut out) {
         client.feed(message(&mut out)).await?;
     }
