@@ -6,7 +6,7 @@ use pgwire::api::portal::Format;
 use super::super::error::QueryError;
 use super::super::syntax::kept;
 use super::csv::CsvForm;
-use super::syntax::EVERY_COLUMN;
+use super::option_syntax::EVERY_COLUMN;
 use super::text::TextForm;
 
 /// Letters that cannot be delimiters of the text format, as they mean something behind a backslash.
