@@ -15,6 +15,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use super::Cluster;
 #[cfg(feature = "cluster")]
 use super::cluster::ClusterPlanner;
+use super::dialect::forms;
 use super::error::EngineError;
 use super::functions;
 use super::ordered_schema::OrderedSchema;
@@ -189,7 +190,7 @@ fn session_with(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionConte
         .with_runtime_env(runtime)
         .with_default_features()
         .with_physical_optimizer_rule(Arc::new(PackBeforeSort));
-    let session = SessionContext::new_with_state(on_cluster(state).build());
+    let session = SessionContext::new_with_state(forms::planned(on_cluster(state)).build());
     for function in functions::all() {
         session.register_udf(function);
     }

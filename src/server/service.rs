@@ -18,7 +18,7 @@ use super::figures::{FiguresError, FiguresSource};
 use super::identity::{Identity, IdentityError};
 use super::postgres::{PostgresError, PostgresMetrics, PostgresParts, PostgresServer};
 use super::{HttpServer, Limits, ServerError, ServerParts};
-use crate::config::{AddressSource, Config, ConfigError};
+use crate::config::{AddressSource, Config, ConfigError, IdentityConfig};
 use crate::delivery::events::EventWriter;
 use crate::delivery::files::ReportFiles;
 use crate::delivery::links::Links;
@@ -119,7 +119,16 @@ impl Service {
         let links = Links::new(serve)?;
         let mail = config.mail.named_after(serve.public_url.as_deref());
         let mailer = Mailer::new(&mail, config.timezone.clone())?;
+        let has_users = config.postgres.listen.is_some() && config.postgres.users.is_some();
         let identity = match login {
+            Login::Dev if has_users => return Err(PostgresError::DevAuthWithUsers.into()),
+            // Users of the PostgreSQL endpoint have passwords; the pages and the API are for nobody then.
+            Login::Tokens if has_users && config.identity == IdentityConfig::default() => {
+                tracing::warn!(
+                    "[identity] is not set, so nobody can log in to the page and the API; users of the PostgreSQL endpoint can"
+                );
+                Identity::of_nobody(&config.identity)
+            }
             Login::Tokens => Identity::by_tokens(&config.identity).await?,
             Login::Dev => Identity::by_word(&config.identity, serve.listen)?,
         };

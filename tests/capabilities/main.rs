@@ -33,6 +33,8 @@ mod durability;
 mod endpoint;
 mod endpoint_abuse;
 mod endpoint_clients;
+mod endpoint_copy;
+mod endpoint_start;
 mod endpoint_tenants;
 mod exports;
 mod exports_files;
