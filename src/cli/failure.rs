@@ -102,8 +102,8 @@ impl fmt::Display for Failure {
                 // Our messages already include their causes.
                 write!(f, "error: {}", one_line(&error.to_string()))
             }
-            Self::Interrupted => f.write_str("stopped; nothing was published"),
-            Self::Terminated => f.write_str("terminated; nothing was published"),
+            Self::Interrupted => f.write_str("stopped; nothing is published in part"),
+            Self::Terminated => f.write_str("terminated; nothing is published in part"),
         }
     }
 }

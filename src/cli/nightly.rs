@@ -1,10 +1,12 @@
 //! `pragati nightly`: the reports of all batches, the report mart and the metric tables, in one run.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use bytesize::ByteSize;
 use clap::Args;
 use pragati::catalog::Catalog;
-use pragati::nightly;
+use pragati::nightly::{self, NightlyError, Removed};
 
 use super::failure::UsageError;
 use super::log;
@@ -15,10 +17,16 @@ const EXAMPLES: &str = "\
 Examples:
   pragati nightly --exports exports --out reports
   pragati nightly --exports s3://bucket/exports --out s3://bucket/reports --memory-limit 2GB --threads 4
+  pragati nightly --exports exports --out reports --keep 30
+  pragati nightly --exports exports --out reports --full        make every report anew
 
 Writes OUT/date=YYYY-MM-DD/ with csv/<tenant>/<batch>.csv, course_progress_report/*.parquet (the report mart),
-download_ratio/ and download_ratio_by_day/ (Parquet and CSV) and manifest.json. Days of the ratio that are too old to be
-revised are carried over from the output before. A run that is stopped leaves the earlier output as it was.";
+download_ratio/ and download_ratio_by_day/ (Parquet and CSV), changed_batches/ (what is new since the day before) and
+manifest.json. Reports that did not change are taken over from the newest output that was made with the same settings:
+linked in a folder, copied by the store in a store; the bytes are those of a full run. Days of the ratio that are too old
+to be revised are carried over from the output before. A run that is stopped, or loses its power, leaves the earlier output
+as it was. With --keep 30, the output of all but the newest 30 days is removed afterwards, and what was removed is said. A
+day stays where its folder holds anything else, or where the newest output lacks some of its rows of the ratio by day.";
 
 /// Write the reports of all batches, the report mart and the metric tables.
 #[derive(Debug, Args)]
@@ -27,12 +35,24 @@ pub struct NightlyArguments {
     /// Folder or URL of the output
     #[arg(long, value_name = "DIR|URL")]
     out: Option<String>,
+    /// Remove the output of all but the newest N days afterwards [default: all days stay]
+    #[arg(long, value_name = "N")]
+    keep: Option<NonZeroU32>,
+    /// Make every report anew, instead of taking over from an earlier output what did not change
+    #[arg(long)]
+    full: bool,
+    /// Compare some of the reports that are taken over with reports that are made anew
+    #[arg(long)]
+    verify: bool,
     #[command(flatten)]
     common: CommonOptions,
 }
 
 pub async fn run(arguments: NightlyArguments) -> anyhow::Result<()> {
-    let config = arguments.common.load()?;
+    let mut config = arguments.common.load()?;
+    config.nightly.keep = arguments.keep.or(config.nightly.keep);
+    config.nightly.full |= arguments.full;
+    config.nightly.verify |= arguments.verify;
     let out = arguments.out.or_else(|| config.nightly.out.clone()).ok_or_else(|| {
         UsageError("no output given; use --out DIR|URL, PRAGATI_NIGHTLY__OUT, or `out` under [nightly]".to_owned())
     })?;
@@ -53,6 +73,9 @@ pub async fn run(arguments: NightlyArguments) -> anyhow::Result<()> {
             made.manifest.timings.seconds
         ));
     }
+    if let Some(taken) = made.manifest.taken_over {
+        tracing::info!("{} files are those of the output of {}", taken.files, taken.from);
+    }
     if let Some(consent) = &counts.consent {
         tracing::info!(
             "consent: {} rows show nothing personal, {} enrolments of other organisations are left out",
@@ -66,5 +89,38 @@ pub async fn run(arguments: NightlyArguments) -> anyhow::Result<()> {
             "{rejected} enrolments have no user or batch and are in no report; manifest.json names their batches"
         );
     }
+    let removed = made.removed.map_err(|reason| NotRemoved {
+        published: made.place,
+        reason,
+    })?;
+    if !arguments.common.is_quiet() {
+        say_removed(&removed);
+    }
     Ok(())
+}
+
+/// Old days that could not be removed, after a run that published.
+#[derive(Debug, thiserror::Error)]
+#[error("{published} was published, and older days could not be removed: {reason}")]
+struct NotRemoved {
+    published: String,
+    reason: NightlyError,
+}
+
+fn say_removed(removed: &Removed) {
+    let [first, .., last] = removed.days.as_slice() else {
+        if let [day] = removed.days.as_slice() {
+            log::say(&format!("removed the output of {day} ({})", size_of(removed)));
+        }
+        return;
+    };
+    let days = removed.days.len();
+    log::say(&format!(
+        "removed the output of {days} days, {first} to {last} ({})",
+        size_of(removed)
+    ));
+}
+
+fn size_of(removed: &Removed) -> String {
+    format!("{} files, {}", removed.files, ByteSize::b(removed.bytes))
 }

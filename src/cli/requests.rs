@@ -7,9 +7,10 @@ use anyhow::bail;
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use pragati::config::Config;
+use pragati::delivery::asked::Asked;
 use pragati::delivery::request::{Deliver, FailureCause, FileFormat, NoticeState, Request, RequestId, Status};
 use pragati::delivery::store::{Cancelled, Database, Page, Retried, Store};
-use pragati::ids::SnapshotDate;
+use pragati::ids::{SnapshotDate, UserId};
 use serde::Serialize;
 
 use super::log;
@@ -22,10 +23,12 @@ Examples:
   pragati requests show 019ab2c4-7d52-7c11-8a39-6f0d5e1b2a90
   pragati requests retry 019ab2c4-7d52-7c11-8a39-6f0d5e1b2a90     try a failed request again
   pragati requests cancel 019ab2c4-7d52-7c11-8a39-6f0d5e1b2a90    end one that waits or is worked on
+  pragati requests revoke-link 019ab2c4-7d52-7c11-8a39-6f0d5e1b2a90   its signed link works no more
+  pragati requests sign-out 4cd4c690-eab6-4e70-855a-907c7ff3d9c1      end a person's sessions in browsers
 
 The database is the one of `pragati serve`: database.url in the configuration, else the file in --data.";
 
-/// List the delivery service's requests, look at one, try it again or end it.
+/// List the delivery service's requests, look at one, try it again or end it; end links and sessions.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, arg_required_else_help = true)]
 pub struct RequestsArguments {
@@ -43,6 +46,10 @@ enum Action {
     Retry(OneArguments),
     /// End a request that waits or is worked on; nobody is told by mail
     Cancel(OneArguments),
+    /// Make the signed link in the mails of a request useless (serve.links); its requester can still log in for the file
+    RevokeLink(OneArguments),
+    /// End all sessions that a person began by signing in with a browser
+    SignOut(SignOutArguments),
 }
 
 #[derive(Debug, Args)]
@@ -78,6 +85,14 @@ struct ShowArguments {
 struct OneArguments {
     /// The request
     id: RequestId,
+    #[command(flatten)]
+    place: PlaceOptions,
+}
+
+#[derive(Debug, Args)]
+struct SignOutArguments {
+    /// The person's user id
+    user: UserId,
     #[command(flatten)]
     place: PlaceOptions,
 }
@@ -149,6 +164,8 @@ pub async fn run(arguments: RequestsArguments) -> anyhow::Result<()> {
         Action::Show(arguments) => show(arguments).await,
         Action::Retry(arguments) => retry(arguments).await,
         Action::Cancel(arguments) => cancel(arguments).await,
+        Action::RevokeLink(arguments) => revoke_link(arguments).await,
+        Action::SignOut(arguments) => sign_out(arguments).await,
     }
 }
 
@@ -231,6 +248,29 @@ async fn cancel(arguments: OneArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
+async fn revoke_link(arguments: OneArguments) -> anyhow::Result<()> {
+    let (_, store) = arguments.place.open().await?;
+    let id = arguments.id;
+    let is_revoked = store.revoke_link(id, Utc::now()).await?;
+    store.close().await;
+    if !is_revoked {
+        bail!("{}", no_such_request(id));
+    }
+    arguments
+        .place
+        .say(&format!("the signed link of request {id} is revoked"));
+    Ok(())
+}
+
+async fn sign_out(arguments: SignOutArguments) -> anyhow::Result<()> {
+    let (_, store) = arguments.place.open().await?;
+    let ended = store.end_sessions_of(&arguments.user, Utc::now()).await?;
+    store.close().await;
+    let sessions = if ended == 1 { "session" } else { "sessions" };
+    arguments.place.say(&format!("{ended} {sessions} ended"));
+    Ok(())
+}
+
 fn no_such_request(id: RequestId) -> String {
     format!("there is no request {id}; see pragati requests list")
 }
@@ -260,6 +300,8 @@ struct Row<'a> {
 struct Details<'a> {
     #[serde(flatten)]
     row: Row<'a>,
+    /// What was asked for beside the batch, as it is stored; none for the batch's whole report.
+    asked: Option<&'a Asked>,
     email: Option<&'a str>,
     failure: Option<&'a str>,
     handover_started_at: Option<DateTime<Utc>>,
@@ -304,6 +346,7 @@ impl<'a> From<&'a Request> for Details<'a> {
     fn from(request: &'a Request) -> Self {
         Self {
             row: Row::from(request),
+            asked: (!request.asked.is_usual()).then_some(&request.asked),
             email: request.person.email.as_deref(),
             failure: request.failure.as_ref().map(|failure| failure.words.as_str()),
             handover_started_at: request.handover_started_at,
@@ -377,6 +420,9 @@ fn print_details(out: &mut impl Write, details: &Details) -> io::Result<()> {
     line("tenant", &unknown(row.tenant_id))?;
     line("deliver", row.deliver.word())?;
     line("format", row.format.word())?;
+    if let Some(asked) = details.asked {
+        line("asked for", &asked.to_string())?;
+    }
     line("snapshot", &row.snapshot_date.to_string())?;
     if let Some(file) = &details.file {
         line("file", file.path)?;

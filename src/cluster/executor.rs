@@ -25,7 +25,8 @@ use super::stores::Stores;
 use super::{ClusterError, check_address};
 use crate::engine::cluster::{LARGEST_MESSAGE, PlanCodec, Tls, fetching_connections, registry, with_connections};
 use crate::engine::{SchedulerAddress, TempFiles, TlsFiles};
-use crate::nightly::{lock_folder, make_private_folder, tasks};
+use crate::files::{lock_folder, make_folder};
+use crate::nightly::tasks;
 
 /// How long an executor waits for the scheduler at start.
 const WAIT_FOR_SCHEDULER: Duration = Duration::from_secs(60);
@@ -103,7 +104,7 @@ pub async fn run_executor(options: ExecutorOptions) -> std::result::Result<(), C
 
 /// Locks the work folder for this executor, as long as the file is open.
 fn claim(work: &Path) -> std::result::Result<File, ClusterError> {
-    make_private_folder(work).map_err(|error| unusable(work, &error))?;
+    make_folder(work).map_err(|error| unusable(work, &error))?;
     let lock = lock_folder(work).map_err(|error| unusable(work, &error))?;
     lock.ok_or_else(|| unusable(work, &"another executor uses it"))
 }
@@ -115,7 +116,7 @@ fn emptied(work: &Path, name: &str) -> std::result::Result<PathBuf, ClusterError
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(unusable(&folder, &error)),
         Ok(()) | Err(_) => {}
     }
-    make_private_folder(&folder).map_err(|error| unusable(&folder, &error))?;
+    make_folder(&folder).map_err(|error| unusable(&folder, &error))?;
     Ok(folder)
 }
 

@@ -12,10 +12,11 @@ mod ratio;
 mod secret;
 mod serve;
 mod shown;
+mod sign_in;
 mod url_secrets;
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -32,6 +33,7 @@ pub use postgres::PostgresConfig;
 pub use ratio::RatioConfig;
 pub use secret::Secret;
 pub use serve::{DatabaseConfig, ServeConfig};
+pub use sign_in::{LinkKind, RightsSource, SignInConfig};
 pub use url_secrets::without_secrets;
 
 use crate::ids::SnapshotDate;
@@ -41,7 +43,13 @@ use crate::zone::Zone;
 pub const DEFAULT_FILE: &str = "pragati.toml";
 
 /// The settings that are a [`Secret`].
-const SECRETS: [&str; 3] = ["database.url", "mail.password", "mail.zip_password"];
+const SECRETS: [&str; 5] = [
+    "database.url",
+    "mail.password",
+    "mail.zip_password",
+    "serve.link_key",
+    "sign_in.client_secret",
+];
 
 /// Variables `PRAGATI_…` that are no settings: those of options, of the log, and of a build.
 const NO_SETTINGS: [&str; 4] = ["config", "log", "log_format", "commit"];
@@ -114,7 +122,7 @@ pub struct Config {
     pub cluster: ClusterConfig,
     /// How the Course Progress Report is written.
     pub report: ReportConfig,
-    /// Where the nightly run writes.
+    /// Where the nightly run writes, and what it keeps.
     pub nightly: NightlyConfig,
     /// How the download ratio is published.
     pub ratio: RatioConfig,
@@ -126,6 +134,8 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// Which login tokens are believed, and what their claims mean.
     pub identity: IdentityConfig,
+    /// Signing in with a browser; without a client, browsers are asked for an access token.
+    pub sign_in: SignInConfig,
     /// The mail server; without one, reports can only be downloaded.
     pub mail: MailConfig,
 }
@@ -178,12 +188,21 @@ pub struct ReportConfig {
     pub unknown_users: UnknownUsers,
 }
 
-/// Where the nightly run writes.
+/// Where the nightly run writes, and what it keeps.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NightlyConfig {
     /// Folder or URL of the output.
     pub out: Option<String>,
+    /// The newest days whose output is kept; a run removes that of older ones. None means all.
+    pub keep: Option<NonZeroU32>,
+    /// Make every report anew, instead of taking over from an earlier output what did not change.
+    pub full: bool,
+    /// Compare some of the reports that were taken over with reports that are made anew; the run fails where they differ.
+    pub verify: bool,
+    /// Take files of the earlier output over by their sizes and times, without reading them: a file that was changed with its
+    /// time set back is not found then.
+    pub trust_file_times: bool,
 }
 
 /// What to do with enrolments whose user is not in the `users` export.
@@ -259,6 +278,7 @@ impl Default for Config {
             postgres: PostgresConfig::default(),
             database: DatabaseConfig::default(),
             identity: IdentityConfig::default(),
+            sign_in: SignInConfig::default(),
             mail: MailConfig::default(),
         }
     }
@@ -317,6 +337,7 @@ impl Config {
         config.report.check()?;
         config.serve.check()?;
         config.postgres.check()?;
+        config.sign_in.check()?;
         Ok(config)
     }
 
@@ -423,6 +444,10 @@ mod tests {
             ("[report]\ndate_format = '%Q'", "%Q"),
             ("[report]\ndate_format = '%H:%M'", "%H:%M"),
             ("[serve]\nworkers = 0", "serve.workers"),
+            ("[sign_in]\nclient_id = ' '", "sign_in.client_id"),
+            ("[sign_in]\nscopes = ['email']", "sign_in.scopes"),
+            ("[sign_in]\nidle_minutes = 0", "sign_in.idle_minutes"),
+            ("[sign_in]\nsession_minutes = 999999", "sign_in.session_minutes"),
             ("[serve]\nretention_days = 99999999", "serve.retention_days"),
         ] {
             let message = from_toml(text).expect_err(text).to_string();

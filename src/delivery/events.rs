@@ -7,8 +7,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
-use std::path::{Path as FsPath, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,12 +16,12 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutPayload};
 use serde::Serialize;
-use tempfile::NamedTempFile;
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 use super::store::{EventKind, Store, StoreError, StoredEvent};
 use crate::exports::Location;
+use crate::files::put_durably;
 
 /// Events are written at the latest after so long, also those of other processes.
 const LOOK_AGAIN: Duration = Duration::from_secs(15);
@@ -166,8 +165,10 @@ impl EventWriter {
             let put = self.events.store.put(&object, PutPayload::from(content)).await;
             return put.map(|_| ()).map_err(|error| not_written(error.to_string()));
         }
-        let place = local_place(&object).map_err(|error| not_written(error.to_string()))?;
-        let written = tokio::task::spawn_blocking(move || write_durably(&place, &content)).await;
+        let local = |object| local_place(object).map_err(|error| not_written(error.to_string()));
+        let (root, place) = (local(&self.events.prefix)?, local(&object)?);
+        // The store's own `put` does not wait for the disk.
+        let written = tokio::task::spawn_blocking(move || put_durably(&root, &place, &content)).await;
         written
             .map_err(|error| not_written(error.to_string()))?
             .map_err(|error| not_written(error.to_string()))
@@ -176,23 +177,6 @@ impl EventWriter {
 
 fn local_place(object: &Path) -> Result<PathBuf, object_store::Error> {
     LocalFileSystem::new().path_to_filesystem(object)
-}
-
-/// Replaces a file by one that is on disk: a power cut leaves the earlier one or this one. The store's own `put` does not
-/// wait for the disk.
-fn write_durably(place: &FsPath, content: &[u8]) -> std::io::Result<()> {
-    let folder = place.parent().unwrap_or(FsPath::new("/"));
-    if !folder.is_dir() {
-        std::fs::create_dir_all(folder)?;
-        if let Some(above) = folder.parent() {
-            std::fs::File::open(above)?.sync_all()?;
-        }
-    }
-    let mut file = NamedTempFile::new_in(folder)?;
-    file.write_all(content)?;
-    file.as_file().sync_all()?;
-    file.persist(place)?;
-    std::fs::File::open(folder)?.sync_all()
 }
 
 fn start_of_hour(time: DateTime<Utc>) -> DateTime<Utc> {

@@ -7,6 +7,7 @@ use super::published::PublishedError;
 use crate::catalog::CatalogError;
 use crate::engine::EngineError;
 use crate::exports::LocationError;
+use crate::files::WriteError;
 use crate::report::ReportError;
 
 /// A nightly run that failed.
@@ -30,6 +31,8 @@ pub enum NightlyError {
     Unwritable { path: PathBuf, source: io::Error },
     #[error("{place} cannot be uploaded to: {reason}; the manifest there still lists the earlier output")]
     Upload { place: String, reason: String },
+    #[error("{place} is to be removed and cannot be: {reason}; the next run tries again")]
+    NotRemoved { place: String, reason: String },
     #[error("{0}: another run has published meanwhile; its output stays, run this again if it should be newer")]
     Overtaken(String),
     #[error(
@@ -40,6 +43,12 @@ pub enum NightlyError {
     UnlistedBatch(String),
     #[error("{0}: {1}")]
     Parquet(&'static str, datafusion::parquet::errors::ParquetError),
+    #[error(
+        "{0} was taken over from an earlier output and is not what the exports give now; run `pragati nightly --full`, and please report this"
+    )]
+    NotAsMadeAnew(String),
+    #[error("the settings of the output cannot be written as JSON: {0}; please report this")]
+    Basis(String),
     #[error("a writer stopped without a word; please report this with the log of -vv")]
     WriterLost,
 }
@@ -47,10 +56,16 @@ pub enum NightlyError {
 impl NightlyError {
     /// The error for a `path` that could not be written.
     pub fn writing(path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull(path),
-            _ => Self::Unwritable { path, source },
+        let error = WriteError::at(path);
+        move |source| error(source).into()
+    }
+}
+
+impl From<WriteError> for NightlyError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::DiskFull(path) => Self::DiskFull(path),
+            WriteError::Unwritable { path, source } => Self::Unwritable { path, source },
         }
     }
 }

@@ -2,11 +2,14 @@
 //! metric tables, and publishes them at once with a manifest.
 //!
 //! Reports are made in parts, which several writers share; the bytes do not depend on the number of writers. Nothing is
-//! visible in the output folder before everything is written.
+//! visible in the output folder before everything is written and on stable storage.
 
 mod accounts;
+mod awaited;
+pub mod changes;
 mod csv_files;
 mod error;
+mod incremental;
 pub mod layout;
 pub mod manifest;
 mod mart;
@@ -14,6 +17,8 @@ mod metrics;
 mod parts;
 pub mod published;
 mod ratio_table;
+mod retention;
+mod sections;
 mod staged;
 #[cfg(feature = "cluster")]
 pub mod tasks;
@@ -28,18 +33,21 @@ use chrono::{DateTime, Utc};
 pub use error::NightlyError;
 pub use published::{Published, PublishedError, RatioFilter};
 pub use ratio_table::RatioTable;
-pub use staged::{HashedFile, StagedOutput, lock_folder, make_folder as make_private_folder};
+pub use retention::Removed;
 
 use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::engine::{Cluster, cluster_of};
 use crate::exports::Location;
+use crate::files::{WriteBack, sync_folder};
 use crate::report::{
     AllReports, ConsentCounts, CsvStyle, EnrolmentCounts, can_assemble, count_consents, count_enrolments,
 };
 use crate::zone::Zone;
+use incremental::{Incremental, basis};
 use manifest::{Counts, FORMAT_VERSION, FileEntry, InputEntry, Manifest, Timings, Versions};
-use staged::OutputFolder;
+use parts::PartWriting;
+use staged::{HashedFile, OutputFolder, StagedOutput};
 use upload::{Upload, Uploaders};
 
 /// Receives the progress of a nightly run.
@@ -58,6 +66,8 @@ pub struct NightlyOutput {
     /// The folder or URL of the day.
     pub place: String,
     pub manifest: Manifest,
+    /// What was removed of older days, where the site keeps so many alone. An error does not touch what was published.
+    pub removed: Result<Removed, NightlyError>,
 }
 
 impl NightlyOutput {
@@ -67,7 +77,11 @@ impl NightlyOutput {
     }
 }
 
-/// Makes the reports of all batches of the snapshot and publishes them under `out`, a folder or a URL.
+/// Makes the reports of all batches of the snapshot and publishes them under `out`, a folder or a URL; then removes the output
+/// of old days, where `config` says how many days are kept.
+///
+/// # Errors
+/// Where the reports cannot be made or published: the output of earlier runs stays as it was.
 pub async fn run(
     catalog: &Catalog,
     config: &Config,
@@ -78,20 +92,31 @@ pub async fn run(
     if let Some(folder) = local_folder(out) {
         let output = OutputFolder::open(&folder)?;
         let staged = output.stage()?;
+        let write_back = WriteBack::begin(staged.path())?;
+        let reports = Location::parse(out)?;
         let run = Run {
             catalog,
             config,
             staged: &staged,
-            reports: &Location::parse(out)?,
+            reports: &reports,
             upload: None,
             started_at,
-            progress,
+            progress: Arc::clone(&progress),
         };
         let manifest = run.make().await?;
+        progress.stage("publishing");
+        // A manifest must not survive a power cut that the files in it do not.
+        write_back.finish().await?;
         write_manifest(&manifest, staged.path())?;
         let place = output.publish(staged, &catalog.date.folder_name())?;
+        progress.stage("removing old days");
+        let removed = remove_old_days(catalog, config, &reports, retention::Place::Folder(&output)).await;
         let place = place.display().to_string();
-        return Ok(NightlyOutput { place, manifest });
+        return Ok(NightlyOutput {
+            place,
+            manifest,
+            removed,
+        });
     }
     let destination = Location::parse(out)?;
     let staged = StagedOutput::new_among_others(&config.temp_folder())?;
@@ -99,6 +124,7 @@ pub async fn run(
         None => Uploaders::ThisProcess,
         Some(_) => Uploaders::Tasks,
     };
+    retention::finish_removals(&destination).await?;
     let upload = Upload::begin(&destination, catalog.date, started_at, uploaders).await?;
     let run = Run {
         catalog,
@@ -112,7 +138,26 @@ pub async fn run(
     let manifest = run.make().await?;
     progress.stage("publishing");
     let (place, manifest) = upload.publish(manifest).await?;
-    Ok(NightlyOutput { place, manifest })
+    progress.stage("removing old days");
+    let removed = remove_old_days(catalog, config, &destination, retention::Place::Store).await;
+    Ok(NightlyOutput {
+        place,
+        manifest,
+        removed,
+    })
+}
+
+/// Removes the output of old days, where the site says how many it keeps.
+async fn remove_old_days(
+    catalog: &Catalog,
+    config: &Config,
+    reports: &Location,
+    place: retention::Place<'_>,
+) -> Result<Removed, NightlyError> {
+    match config.nightly.keep {
+        Some(keep) => retention::remove_old_days(catalog, reports, place, keep, catalog.date).await,
+        None => Ok(Removed::default()),
+    }
 }
 
 /// The cluster whose tasks write the reports; `None` where this process writes them.
@@ -148,10 +193,12 @@ impl Run<'_> {
     async fn make(&self) -> Result<Manifest, NightlyError> {
         let Self { catalog, config, .. } = self;
         self.progress.stage("reading");
+        let basis = basis(catalog, config)?;
+        let incremental = Arc::new(self.incremental(&basis).await?);
         let (mut files, (ratios, measured)) = match config.memory_limit {
-            None => tokio::try_join!(self.reports(), self.measure())?,
+            None => tokio::try_join!(self.reports(&incremental), self.measure())?,
             // With a memory limit, one after the other, so that each may use all of the memory.
-            Some(_) => (self.reports().await?, self.measure().await?),
+            Some(_) => (self.reports(&incremental).await?, self.measure().await?),
         };
         files.extend(ratios);
         let counts = Counts {
@@ -161,8 +208,7 @@ impl Run<'_> {
             ..accounts::counts(measured.enrolments, &files)
         };
         let rejected = accounts::rejected(catalog, &counts).await?;
-        let finished_at = Utc::now();
-        Ok(Manifest {
+        let mut manifest = Manifest {
             format_version: FORMAT_VERSION,
             snapshot_date: catalog.date,
             timezone: config.timezone.name().to_owned(),
@@ -179,36 +225,53 @@ impl Run<'_> {
                 datafusion: datafusion::DATAFUSION_VERSION.to_owned(),
                 tz: Zone::database_version().to_owned(),
             },
-            timings: Timings {
-                started_at: self.started_at,
-                finished_at,
-                seconds: (finished_at - self.started_at).as_seconds_f64(),
-            },
-        })
+            timings: Timings::since(self.started_at),
+            basis: Some(basis),
+            taken_over: incremental.taken_over(),
+            changes_since: None,
+        };
+        self.progress.stage("comparing");
+        let changes = changes::write(self, &manifest, &incremental).await?;
+        manifest
+            .files
+            .extend(self.uploaded(changes.files, &Incremental::default()).await?);
+        manifest.changes_since = changes.since;
+        manifest.timings = Timings::since(self.started_at);
+        Ok(manifest)
+    }
+
+    /// What this run may take over.
+    async fn incremental(&self, basis: &str) -> Result<Incremental, NightlyError> {
+        let (date, config) = (self.catalog.date, self.config);
+        Incremental::prepare(self.reports, date, basis, config, self.staged, self.upload).await
     }
 
     /// Makes the CSV files and the mart, on the cluster or here, and uploads them where needed.
-    async fn reports(&self) -> Result<Vec<FileEntry>, NightlyError> {
+    async fn reports(&self, incremental: &Arc<Incremental>) -> Result<Vec<FileEntry>, NightlyError> {
         #[cfg(feature = "cluster")]
         if let Some(cluster) = on_cluster(self.catalog) {
-            return tasks::write_reports(self, &cluster).await;
+            return tasks::write_reports(self, &cluster, incremental).await;
         }
-        let files = self.assembled_reports().await?;
-        self.uploaded(files).await
+        let files = self.assembled_reports(incremental).await?;
+        self.uploaded(files, incremental).await
     }
 
     /// Writes the CSV files and the mart in this process, group by group.
-    async fn assembled_reports(&self) -> Result<Vec<FileEntry>, NightlyError> {
+    async fn assembled_reports(&self, incremental: &Arc<Incremental>) -> Result<Vec<FileEntry>, NightlyError> {
         let progress = &self.progress;
         let writers = self.catalog.session.copied_config().target_partitions();
-        let style = CsvStyle::from(&self.config.report);
+        let writing = PartWriting {
+            staged: self.staged.clone(),
+            style: CsvStyle::from(&self.config.report),
+            incremental: Arc::clone(incremental),
+            progress: Arc::clone(progress),
+        };
         let mut reports = AllReports::prepare(self.catalog).await?;
         let (mut files, mut marts) = (Vec::new(), Vec::new());
         while let Some(group) = reports.next_group().await? {
             progress.batches(group.batches.len() as u64);
             progress.stage("writing");
-            let (csv, mart) =
-                parts::write_group(group, self.staged, style.clone(), writers, Arc::clone(progress)).await?;
+            let (csv, mart) = parts::write_group(group, writing.clone(), writers).await?;
             files.extend(csv);
             marts.extend(mart);
             progress.stage("reading");
@@ -221,7 +284,7 @@ impl Run<'_> {
     async fn measure(&self) -> Result<(Vec<FileEntry>, Measured), NightlyError> {
         self.progress.stage("measuring");
         let ratios = metrics::write(self.catalog, self.config, self.staged, self.reports).await?;
-        let files = self.uploaded(ratios.files).await?;
+        let files = self.uploaded(ratios.files, &Incremental::default()).await?;
         let measured = Measured {
             enrolments: count_enrolments(self.catalog).await?,
             left_out_by_day: ratios.left_out,
@@ -230,11 +293,11 @@ impl Run<'_> {
         Ok((files, measured))
     }
 
-    /// Uploads `files` where the output is in an object store, and returns them.
-    async fn uploaded(&self, files: Vec<FileEntry>) -> Result<Vec<FileEntry>, NightlyError> {
+    /// Uploads those of `files` that were not taken over, where the output is in an object store, and returns all.
+    async fn uploaded(&self, files: Vec<FileEntry>, incremental: &Incremental) -> Result<Vec<FileEntry>, NightlyError> {
         if let Some(upload) = self.upload {
             self.progress.stage("uploading");
-            upload.put(self.staged, &files).await?;
+            upload.put(self.staged, &incremental.made_here(&files)).await?;
         }
         Ok(files)
     }
@@ -255,6 +318,7 @@ fn inputs(catalog: &Catalog) -> Vec<InputEntry> {
     exported.chain(telemetry).collect()
 }
 
+/// Writes the manifest, which is on stable storage when this returns.
 fn write_manifest(manifest: &Manifest, folder: &Path) -> Result<(), NightlyError> {
     let path = folder.join(layout::MANIFEST);
     let mut file = HashedFile::create(&path)?;
@@ -262,5 +326,5 @@ fn write_manifest(manifest: &Manifest, folder: &Path) -> Result<(), NightlyError
     text.push(b'\n');
     file.append(&text)?;
     file.finish_on_disk()?;
-    Ok(())
+    sync_folder(folder).map_err(NightlyError::writing(folder))
 }

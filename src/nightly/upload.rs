@@ -1,6 +1,6 @@
 //! Publishes a staged day in an object store: all files first, the manifest last.
 //!
-//! A store cannot exchange folders. Where a manifest exists, the new files go to a folder of this run, and one put of
+//! A store cannot exchange folders. Where the day has files already, the new ones go to a folder of this run, and one put of
 //! the new manifest makes readers switch to them; then the earlier files are removed. The put is conditional: it fails
 //! where the manifest changed since the run began.
 
@@ -29,10 +29,12 @@ const CONCURRENT_UPLOADS: usize = 8;
 pub struct Upload {
     destination: Location,
     day: Path,
-    /// This run's folder below the day's, with a trailing slash; empty where the day has no output yet.
+    /// This run's folder below the day's, with a trailing slash; empty where there is nothing of the day yet.
     run_folder: String,
     /// The version of the existing manifest, which lists the earlier output.
     earlier: Option<UpdateVersion>,
+    /// Whether files may lie in the day's folder that are not of this run.
+    has_others: bool,
 }
 
 /// Who uploads files.
@@ -63,27 +65,39 @@ impl Upload {
             Err(object_store::Error::NotFound { .. }) => None,
             Err(error) => return Err(failed(destination, &manifest, &error)),
         };
-        let is_apart = earlier.is_some() || uploaders == Uploaders::Tasks;
+        // Files without a manifest are those of a killed run, of one that goes on, or of a day that is being removed.
+        let first = destination.store.list(Some(&day)).next().await.transpose();
+        let has_others = first.map_err(|error| failed(destination, &day, &error))?.is_some();
+        let is_apart = has_others || uploaders == Uploaders::Tasks;
         let run_folder = is_apart.then(|| format!("run={}/", started_at.format("%Y%m%dT%H%M%S%3fZ")));
         Ok(Self {
             destination: destination.clone(),
             day,
             run_folder: run_folder.unwrap_or_default(),
             earlier,
+            has_others,
         })
     }
 
     /// The URL of this run's folder.
     #[cfg(feature = "cluster")]
     pub fn run_url(&self) -> String {
-        let folder = layout::object_path(&self.day, self.run_folder.trim_end_matches('/'));
-        self.destination.display(&folder)
+        self.destination.display(&self.folder())
+    }
+
+    /// The location of all outputs.
+    pub fn destination(&self) -> &Location {
+        &self.destination
+    }
+
+    /// This run's folder.
+    pub fn folder(&self) -> Path {
+        layout::object_path(&self.day, self.run_folder.trim_end_matches('/'))
     }
 
     /// Uploads staged files.
-    pub async fn put(&self, staged: &StagedOutput, files: &[FileEntry]) -> Result<(), NightlyError> {
-        let folder = layout::object_path(&self.day, self.run_folder.trim_end_matches('/'));
-        put_files(staged, files, &self.destination, &folder).await
+    pub async fn put(&self, staged: &StagedOutput, files: &[&FileEntry]) -> Result<(), NightlyError> {
+        put_files(staged, files, &self.destination, &self.folder()).await
     }
 
     /// Publishes the run's files with one put of the manifest. Returns the day's URL and the manifest as published; the
@@ -114,7 +128,7 @@ impl Upload {
             }
             Err(error) => return Err(failed(&error)),
         }
-        if self.earlier.is_some() {
+        if self.has_others {
             remove_earlier(&self.destination, &self.day, &manifest).await;
         }
         Ok((self.destination.display(&self.day), manifest))
@@ -124,7 +138,7 @@ impl Upload {
 /// Uploads staged files to a folder of the store, several at a time.
 pub async fn put_files(
     staged: &StagedOutput,
-    files: &[FileEntry],
+    files: &[&FileEntry],
     destination: &Location,
     folder: &Path,
 ) -> Result<(), NightlyError> {

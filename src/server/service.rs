@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::Utc;
 use datafusion::common::runtime::SpawnedTask;
 use nix::sys::stat::{Mode, umask};
 use tokio::sync::{Notify, watch};
@@ -16,8 +17,8 @@ use tokio::sync::{Notify, watch};
 use super::figures::{FiguresError, FiguresSource};
 use super::identity::{Identity, IdentityError};
 use super::postgres::{PostgresError, PostgresMetrics, PostgresParts, PostgresServer};
-use super::{HttpServer, Limits, ServerError, ServerParts};
-use crate::config::{AddressSource, Config, ConfigError};
+use super::{HttpServer, Limits, ServerError, ServerParts, SignIn, SignInError};
+use crate::config::{AddressSource, Config, ConfigError, IdentityConfig};
 use crate::delivery::events::EventWriter;
 use crate::delivery::files::ReportFiles;
 use crate::delivery::links::Links;
@@ -25,9 +26,10 @@ use crate::delivery::mail::Mailer;
 use crate::delivery::metrics::DeliveryMetrics;
 use crate::delivery::retention::Retention;
 use crate::delivery::source::{ReportSource, SourceError};
-use crate::delivery::store::{Database, Store, StoreError};
+use crate::delivery::store::{Alive, Database, Store, StoreError};
 use crate::delivery::worker::Workshop;
 use crate::exports::{Location, LocationError};
+use crate::files::make_folder_durably;
 
 /// The report files in the data folder.
 const FILES_FOLDER: &str = "files";
@@ -56,6 +58,8 @@ pub enum ServiceError {
     #[error(transparent)]
     Server(#[from] ServerError),
     #[error(transparent)]
+    SignIn(#[from] SignInError),
+    #[error(transparent)]
     Postgres(#[from] PostgresError),
     #[error(
         "a shared database needs serve.files and events, places that every process which shares it reaches: a file that one \
@@ -75,7 +79,7 @@ impl ServiceError {
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Config(_) | Self::NotShared | Self::UnusableAddresses(_) => true,
-            Self::Server(ServerError::Config(_)) | Self::Store(StoreError::MalformedUrl(_)) => true,
+            Self::SignIn(_) | Self::Server(ServerError::Config(_)) | Self::Store(StoreError::MalformedUrl(_)) => true,
             Self::Location(error) => matches!(error, LocationError::Malformed { .. }),
             Self::Identity(error) => matches!(error, IdentityError::DevAuthInPublic { .. }),
             Self::Source(SourceError::Catalog(error)) => error.is_usage(),
@@ -105,6 +109,7 @@ pub struct Service {
     retention: Retention,
     refresh: Duration,
     grace: Duration,
+    alive: Option<Alive>,
 }
 
 impl Service {
@@ -116,10 +121,20 @@ impl Service {
         let links = Links::new(serve)?;
         let mail = config.mail.named_after(serve.public_url.as_deref());
         let mailer = Mailer::new(&mail, config.timezone.clone())?;
+        let has_users = config.postgres.listen.is_some() && config.postgres.users.is_some();
         let identity = match login {
+            Login::Dev if has_users => return Err(PostgresError::DevAuthWithUsers.into()),
+            // Users of the PostgreSQL endpoint have passwords; the pages and the API are for nobody then.
+            Login::Tokens if has_users && config.identity == IdentityConfig::default() => {
+                tracing::warn!(
+                    "[identity] is not set, so nobody can log in to the page and the API; users of the PostgreSQL endpoint can"
+                );
+                Identity::of_nobody(&config.identity)
+            }
             Login::Tokens => Identity::by_tokens(&config.identity).await?,
             Login::Dev => Identity::by_word(&config.identity, serve.listen)?,
         };
+        let sign_in = SignIn::new(config, &identity)?.map(Arc::new);
         let folder = |given: Option<&String>, name: &str| -> Result<Location, ServiceError> {
             match given {
                 Some(place) => made_location(place),
@@ -128,6 +143,7 @@ impl Service {
         };
         let database = database(config)?;
         let store = Store::open(&database).await?;
+        let alive = store.enter(&database, Utc::now()).await?;
         let files = Arc::new(ReportFiles::new(folder(serve.files.as_ref(), FILES_FOLDER)?, config));
         let events = folder(config.events.as_ref(), EVENTS_FOLDER)?;
         let source = Arc::new(ReportSource::open(config.clone()).await?);
@@ -156,6 +172,7 @@ impl Service {
         let parts = ServerParts {
             config: serve.clone(),
             identity,
+            sign_in,
             postgres: postgres.as_ref().map(PostgresServer::metrics),
             store: store.clone(),
             source: Arc::clone(&source),
@@ -176,6 +193,7 @@ impl Service {
             figures,
             refresh: Duration::from_secs(u64::from(serve.refresh_seconds)),
             grace: Duration::from_secs(u64::from(serve.shutdown_seconds)),
+            alive,
             workshop: Arc::new(Workshop {
                 store,
                 source,
@@ -201,6 +219,8 @@ impl Service {
     /// Runs until `shutdown` ends; then takes nothing new, and gives what is under way some time to end. What does not end in
     /// time is taken up by another process, or by the next one.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServiceError> {
+        // Until the end, also while the other parts are handed over.
+        let _alive = self.alive;
         let (stop, stopping) = watch::channel(false);
         let (stop_events, events_stopping) = watch::channel(false);
         let source = Arc::clone(&self.workshop.source);
@@ -268,7 +288,7 @@ async fn within_grace(work: impl Future<Output = ()>, mut stopping: watch::Recei
 /// The place of that name; a local folder is made where it is missing.
 fn made_location(place: &str) -> Result<Location, ServiceError> {
     if !place.contains("://") {
-        std::fs::create_dir_all(Path::new(place)).map_err(|error| ServiceError::Folder {
+        make_folder_durably(Path::new(place)).map_err(|error| ServiceError::Folder {
             path: place.to_owned(),
             reason: error.to_string(),
         })?;

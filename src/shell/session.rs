@@ -17,7 +17,7 @@ use super::parameter::Parameter;
 use super::shown::shown;
 use crate::catalog::Catalog;
 use crate::config::{Config, DateChoice};
-use crate::engine::dialect::{self, DialectError};
+use crate::engine::dialect::{self, forms};
 use crate::engine::{Answer, EngineError, EngineThreads};
 use crate::ids::SnapshotDate;
 use crate::queries::{Parameters, Query};
@@ -154,9 +154,13 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>, ShellError> {
     Ok(statements)
 }
 
-fn rewrite(statement: &mut Statement) -> Result<(), DialectError> {
+fn rewrite(statement: &mut Statement) -> Result<(), ShellError> {
     match statement {
-        Statement::Statement(statement) => dialect::rewrite(statement),
+        Statement::Statement(statement) => {
+            dialect::name_columns(statement);
+            forms::rewrite(statement).map_err(EngineError::running(WHAT))?;
+            Ok(dialect::rewrite(statement)?)
+        }
         Statement::Explain(explained) => rewrite(&mut explained.statement),
         _ => Ok(()),
     }

@@ -21,10 +21,12 @@ use crate::support::{
 const DAYS: [&str; 3] = ["2026-11-20", "2026-11-21", "2026-11-22"];
 
 /// Snapshots of three days, and their output.
-struct Nights {
+pub struct Nights {
     exports: TestExports,
     out: TempDir,
     settings: String,
+    /// Further arguments of each run.
+    arguments: &'static [&'static str],
 }
 
 impl Nights {
@@ -40,6 +42,7 @@ impl Nights {
             exports,
             out: tempfile::tempdir().expect("a folder"),
             settings: "[ratio]\nrevise_days = 2\n".to_owned(),
+            arguments: &[],
         }
     }
 
@@ -59,19 +62,20 @@ impl Nights {
         let mut nightly = self.exports.command("nightly");
         nightly
             .args(["--config", &config, "--date", day, "--out"])
-            .arg(self.out.path());
+            .arg(self.out.path())
+            .args(self.arguments);
         let output = nightly.output().expect("a run");
         let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{complaint}");
         complaint
     }
 
-    fn day(&self, day: &str) -> PathBuf {
+    pub fn day(&self, day: &str) -> PathBuf {
         self.out.path().join(format!("date={day}"))
     }
 
     /// Day, downloads, revision and as_of of a level's rows in a night's output.
-    fn by_day(&self, night: &str, level: &str) -> String {
+    pub fn by_day(&self, night: &str, level: &str) -> String {
         let csv = fs::read_to_string(self.day(night).join("download_ratio_by_day/download_ratio_by_day.csv"))
             .expect("a file");
         let rows = csv_columns(&csv, &["level", "window_end", "downloads", "revision", "as_of"]);
@@ -83,9 +87,9 @@ impl Nights {
     }
 }
 
-/// Clicks come late, and the first ones are gone on the last night.
-fn late_clicks() -> Nights {
-    let nights = Nights::new()
+/// Clicks come late, and the first ones are gone on the last night. Each run has these arguments.
+pub fn late_clicks(arguments: &'static [&'static str]) -> Nights {
+    let mut nights = Nights::new()
         .arriving(
             "2026-11-20",
             &[("m1", "2026-11-18T10:00:00"), ("m2", "2026-11-20T10:00:00")],
@@ -95,6 +99,7 @@ fn late_clicks() -> Nights {
             &[("m3", "2026-11-20T11:00:00"), ("m4", "2026-11-18T11:00:00")],
         )
         .arriving("2026-11-22", &[("m5", "2026-11-22T10:00:00")]);
+    nights.arguments = arguments;
     nights.run("2026-11-20");
     nights.run("2026-11-21");
     fs::remove_dir_all(nights.exports.path().join("download_events/date=2026-11-20")).expect("removed");
@@ -104,7 +109,7 @@ fn late_clicks() -> Nights {
 
 #[test]
 fn late_clicks_revise_days_within_the_trailing_window_and_older_days_are_carried() {
-    let nights = late_clicks();
+    let nights = late_clicks(&[]);
     insta::assert_snapshot!(nights.by_day("2026-11-20", "all"), @r"
     2026-11-18,1,1,2026-11-20
     2026-11-19,0,1,2026-11-20
@@ -136,7 +141,7 @@ fn late_clicks_revise_days_within_the_trailing_window_and_older_days_are_carried
 
 #[test]
 fn the_same_night_again_changes_nothing() {
-    let nights = late_clicks();
+    let nights = late_clicks(&[]);
     for day in ["2026-11-22", "2026-11-22"] {
         let before = ratio_files(&nights.day(day));
         nights.run(day);
@@ -225,7 +230,7 @@ fn nights_without_a_run_are_made_up_for() {
 
 #[test]
 fn damaged_output_is_passed_over_with_a_warning() {
-    let nights = late_clicks();
+    let nights = late_clicks(&[]);
     let file = nights
         .day("2026-11-21")
         .join("download_ratio_by_day/part-00000.parquet");
@@ -257,7 +262,7 @@ fn damaged_output_is_passed_over_with_a_warning() {
 
 #[test]
 fn output_of_an_earlier_pragati_or_another_zone_is_not_carried() {
-    let mut nights = late_clicks();
+    let mut nights = late_clicks(&[]);
     fs::remove_dir_all(nights.day("2026-11-22")).expect("removed");
     let place = nights.day("2026-11-21").join("manifest.json");
     let listed = fs::read_to_string(&place).expect("a manifest");

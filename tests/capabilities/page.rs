@@ -39,7 +39,7 @@ fn the_page_needs_only_the_service_and_runs_nothing_else() {
     assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
     assert_eq!(answer.header("cache-control"), "no-cache");
     assert_eq!(answer.header("x-content-type-options"), "nosniff");
-    assert_eq!(answer.header("referrer-policy"), "no-referrer");
+    assert_eq!(answer.header("referrer-policy"), "same-origin");
     let policy = answer.header("content-security-policy");
     assert!(
         policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self';"),
@@ -119,6 +119,7 @@ fn people_see_what_the_sql_gives() {
     let mut setup = Setup::over(exports);
     setup.config.serve.reports = Some(nightly.path().display().to_string());
     let service = setup.start();
+    service.keep_working();
     let nothing = format!("select * from ({BATCHES}) where false");
     let empty = Setup::over(TestExports::small().table("batches", &nothing)).start();
     let settings = service.folder.path().join("settings.json");

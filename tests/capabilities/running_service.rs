@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::Utc;
 use pragati::config::{Config, IdentityConfig};
-use pragati::delivery::files::ReportFiles;
+use pragati::delivery::files::{ReportFiles, Wish};
 use pragati::delivery::metrics::DeliveryMetrics;
 use pragati::delivery::request::{Failure, Status};
 use pragati::delivery::source::ReportSource;
@@ -13,7 +13,7 @@ use pragati::delivery::store::{Database, Held, Store};
 use pragati::exports::Location;
 use pragati::server::figures::FiguresSource;
 use pragati::server::identity::Identity;
-use pragati::server::{HttpServer, Limits, ServerError, ServerParts};
+use pragati::server::{HttpServer, Limits, ServerError, ServerParts, SignIn};
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
@@ -95,6 +95,7 @@ impl Setup {
             assert!(figures.load().await, "figures");
             let parts = ServerParts {
                 config: self.config.serve.clone(),
+                sign_in: SignIn::new(&self.config, &identity).expect("settings").map(Arc::new),
                 identity: Arc::new(identity),
                 store: Store::open(&store).await.expect("a store"),
                 source,
@@ -245,8 +246,14 @@ async fn work_on_next(parts: &ServerParts) -> bool {
         return false;
     };
     let current = parts.source.current();
-    let batch = current.directory.get(&lease.request.batch_id).expect("a batch");
-    let file = parts.files.make(&current, batch, lease.request.format).await;
+    let batches = lease.request.batches().iter();
+    let batches: Vec<_> = batches.map(|id| current.directory.get(id).expect("a batch")).collect();
+    let wish = Wish {
+        batches: &batches,
+        format: lease.request.format,
+        asked: &lease.request.asked,
+    };
+    let file = parts.files.make(&current, &wish).await;
     let made = parts.store.file_made(&lease.token, &file.expect("a file")).await;
     let ready = parts.store.succeed(&lease.token, Status::Ready, Utc::now()).await;
     assert_eq!(

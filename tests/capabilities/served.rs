@@ -6,16 +6,19 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use pragati::config::MailConfig;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::smtp::SmtpServer;
-use crate::support::TestExports;
+use crate::support::{TestExports, usually};
 
-/// How long anything may take before a test gives up.
-const PATIENCE: Duration = Duration::from_secs(200);
+/// How long anything may take before a test gives up; in the full form, tries that come minutes apart are waited for.
+fn patience() -> Duration {
+    Duration::from_secs(usually(200, 900))
+}
 
 /// The service over some exports, running or killed.
 pub struct Served {
@@ -31,7 +34,11 @@ pub struct Served {
 impl Served {
     /// The service over `exports`, mailing through `smtp`; not started yet.
     pub fn new(exports: TestExports, smtp: &SmtpServer) -> Self {
-        let mail = smtp.config();
+        Self::with_mail(exports, smtp.config())
+    }
+
+    /// The same with these settings of the mail server.
+    pub fn with_mail(exports: TestExports, mail: MailConfig) -> Self {
         let mut settings = vec![
             ("PRAGATI_MAIL__SERVER", mail.server),
             ("PRAGATI_MAIL__FROM", mail.from),
@@ -52,13 +59,19 @@ impl Served {
             ),
         ];
         settings.retain(|(_, value)| value.is_some());
+        let settings = settings.into_iter();
+        let settings = settings.map(|(name, value)| (name.to_owned(), value.unwrap_or_default()));
+        let mut served = Self::without_mail(exports);
+        served.settings = settings.collect();
+        served
+    }
+
+    /// The service over `exports`, which cannot mail; not started yet.
+    pub fn without_mail(exports: TestExports) -> Self {
         Self {
             exports,
             data: tempfile::tempdir().expect("a folder"),
-            settings: settings
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value.unwrap_or_default()))
-                .collect(),
+            settings: Vec::new(),
             running: None,
             url: String::new(),
             client: reqwest::Client::new(),
@@ -74,8 +87,13 @@ impl Served {
 
     /// Starts the process and waits until it listens.
     pub fn start(&mut self) {
+        self.start_by(Command::new(assert_cmd::cargo::cargo_bin("pragati")));
+    }
+
+    /// The same by a command that runs `pragati` with the arguments that follow. Gives the process's number.
+    pub fn start_by(&mut self, mut pragati: Command) -> u32 {
         assert!(self.running.is_none());
-        let mut child = Command::new(assert_cmd::cargo::cargo_bin("pragati"))
+        let mut child = pragati
             .args(["serve", "--dev-auth", "--listen", "127.0.0.1:0", "--exports"])
             .arg(self.exports.path())
             .arg("--data")
@@ -101,7 +119,9 @@ impl Served {
         // What it says later must not fill the pipe.
         std::thread::spawn(move || std::io::copy(&mut words, &mut std::io::sink()));
         self.url = url;
+        let process = child.id();
         self.running = Some(child);
+        process
     }
 
     /// SIGKILL.
@@ -135,15 +155,37 @@ impl Served {
 
     /// A click of `person` (a token of `--dev-auth`); the status and body of the answer, or none where nobody answers.
     pub fn click(&self, person: &str, batch: &str, deliver: &str, key: &str) -> Option<(StatusCode, Value)> {
+        self.click_for("csv", person, batch, deliver, key)
+    }
+
+    /// The same for a format.
+    pub fn click_for(
+        &self,
+        format: &str,
+        person: &str,
+        batch: &str,
+        deliver: &str,
+        key: &str,
+    ) -> Option<(StatusCode, Value)> {
         let request = self
             .client
             .post(format!("{}/api/v1/reports", self.url))
             .bearer_auth(person)
             .header("Idempotency-Key", key)
-            .json(&json!({"batch_id": batch, "format": "csv", "deliver": deliver}));
+            .json(&json!({"batch_id": batch, "format": format, "deliver": deliver}));
         self.runtime.block_on(async {
             let answer = request.send().await.ok()?;
             Some((answer.status(), answer.json().await.ok()?))
+        })
+    }
+
+    /// The answer to a request for a report by `person`.
+    pub fn post(&self, person: &str, asked: &Value) -> (StatusCode, Value) {
+        let request = self.client.post(format!("{}/api/v1/reports", self.url));
+        let request = request.bearer_auth(person).json(asked);
+        self.runtime.block_on(async {
+            let answer = request.send().await.expect("an answer");
+            (answer.status(), answer.json().await.expect("JSON"))
         })
     }
 
@@ -171,7 +213,7 @@ impl Served {
             if state["status"] == status {
                 return state;
             }
-            assert!(started.elapsed() < PATIENCE, "{state}");
+            assert!(started.elapsed() < patience(), "{state}");
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -202,7 +244,7 @@ impl Served {
                 return requests;
             }
             let open = requests.iter().filter(|request| !is_over(request)).count();
-            assert!(started.elapsed() < PATIENCE, "{open} requests did not end");
+            assert!(started.elapsed() < patience(), "{open} requests did not end");
             std::thread::sleep(Duration::from_millis(500));
         }
     }
@@ -216,7 +258,7 @@ impl Served {
             if metrics.lines().any(|line| line == "pragati_events_to_write 0") {
                 return;
             }
-            assert!(started.elapsed() < PATIENCE, "{metrics}");
+            assert!(started.elapsed() < patience(), "{metrics}");
             std::thread::sleep(Duration::from_millis(500));
         }
     }

@@ -1,10 +1,13 @@
 //! Exports and output in object stores: S3 and Azure Blob Storage, as servers on this machine speak them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use crate::running_store::RunningStore;
-use crate::support::{DATE, TestExports, complaint_of, files_below, gzip, wrapped};
+use crate::support::{
+    BATCHES, COURSE_PROGRESS, DATE, ENROLMENTS, TestExports, USERS, batches, complaint_of, enrolments, files_below,
+    gzip, wrapped,
+};
 
 /// Each check with one kind of store.
 macro_rules! in_store {
@@ -38,6 +41,83 @@ in_each_store!(
     a_report_from_published_output_is_the_same_also_after_another_run,
     telemetry_is_read_like_that_in_a_folder,
 );
+
+mod retention {
+    use super::*;
+
+    in_store!(s3, s3, old_days_are_removed_and_a_killed_removal_is_finished);
+    in_store!(azure, azure, old_days_are_removed_and_a_killed_removal_is_finished);
+}
+
+mod the_next_night {
+    use super::*;
+
+    in_store!(s3, counting_s3, copies_what_did_not_change_and_puts_the_rest);
+    in_store!(azure, azure, is_that_of_a_full_run);
+    in_store!(a_slow_store_that_fails_now_and_then, troubled_s3, is_that_of_a_full_run);
+}
+
+/// Exports of two days; on the second one, a batch has a user more.
+fn two_days() -> TestExports {
+    let rows = |more: &str| {
+        let rows = (0..30).map(|number| format!("('u1', 'c1', 'b{number}', '2026-10-01T00:00:00', true)"));
+        enrolments(&(rows.collect::<Vec<_>>().join(", ") + more))
+    };
+    let listed: Vec<String> = (0..30).map(|number| format!("('b{number}', 'c1', 't1')")).collect();
+    let listed = batches(&listed.join(", "));
+    let added = ", ('u2', 'c1', 'b7', '2026-10-01T00:00:00', true)";
+    let days = [("2026-11-21", rows("")), (DATE, rows(added))];
+    days.into_iter().fold(TestExports::empty(), |exports, (day, rows)| {
+        exports
+            .table_on("users", day, USERS)
+            .table_on("enrolments", day, &rows)
+            .table_on("course_progress", day, COURSE_PROGRESS)
+            .table_on("batches", day, &listed)
+    })
+}
+
+/// Runs both nights of [`two_days`] and compares the second one with a local full run.
+fn is_that_of_a_full_run(store: &RunningStore) {
+    let exports = two_days();
+    store.upload("exports", &exports);
+    let (from, out) = (store.url("exports"), store.url("reports"));
+    let local = tempfile::tempdir().expect("a folder");
+    for day in ["2026-11-21", DATE] {
+        store.output(&["nightly", "--verify", "--date", day, "--exports", &from, "--out", &out]);
+        let place = local.path().display().to_string();
+        exports.output("nightly", &["--full", "--date", day, "--out", &place]);
+    }
+    let expected = files_below(&local.path().join(format!("date={DATE}"))).into_iter();
+    let expected = expected.filter(|(path, _)| path != "manifest.json").collect();
+    assert_published(store, &format!("reports/date={DATE}"), &expected);
+}
+
+fn copies_what_did_not_change_and_puts_the_rest(store: &RunningStore) {
+    is_that_of_a_full_run(store);
+    let manifest = store.read(&format!("reports/date={DATE}/manifest.json"));
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).expect("JSON");
+    assert_eq!(manifest["taken_over"]["files"], 29);
+    assert_eq!(store.requests("COPY"), 29);
+    // The first night put everything; the second one report, the mart, three tables in two forms, and its manifest.
+    let first = manifest["files"].as_array().expect("files").len() as u64 + 1;
+    let uploaded = files_below(two_days().path()).len() as u64;
+    let bucket = 1;
+    assert_eq!(store.requests("PUT"), bucket + uploaded + first + 1 + 1 + 6 + 1);
+    // An object that was replaced is found, and put anew.
+    store.write("reports/date=2026-11-22/csv/t1/b3.csv", b"something else");
+    let (from, out) = (store.url("exports"), store.url("reports"));
+    store.output(&["nightly", "--exports", &from, "--out", &out]);
+    let manifest = store.read(&format!("reports/date={DATE}/manifest.json"));
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).expect("JSON");
+    assert_eq!(manifest["taken_over"]["files"], 30);
+    let listed = manifest["files"].as_array().expect("files").iter();
+    let path = listed
+        .filter_map(|file| file["path"].as_str())
+        .find(|path| path.ends_with("csv/t1/b3.csv"));
+    let report = store.read(&format!("reports/date={DATE}/{}", path.expect("a path")));
+    let report = String::from_utf8(report).expect("UTF-8");
+    assert_eq!(report.trim_start_matches('\u{feff}'), two_days().report("b3", &[]));
+}
 
 mod layouts {
     use super::*;
@@ -96,6 +176,75 @@ fn a_night_s_run_reads_from_it_and_writes_to_it_and_may_run_again(store: &Runnin
         store.output(&["nightly", "--exports", &exports, "--out", &out]);
         assert_published(store, &format!("reports/date={DATE}"), &expected);
     }
+}
+
+fn old_days_are_removed_and_a_killed_removal_is_finished(store: &RunningStore) {
+    let days = ["2026-11-20", "2026-11-21", DATE];
+    let exports = days.into_iter().fold(TestExports::empty(), |exports, day| {
+        let tables = [
+            ("users", USERS),
+            ("enrolments", ENROLMENTS),
+            ("course_progress", COURSE_PROGRESS),
+            ("batches", BATCHES),
+        ];
+        tables
+            .into_iter()
+            .fold(exports, |exports, (table, rows)| exports.table_on(table, day, rows))
+    });
+    let (from, out) = (exports.path().display().to_string(), store.url("out"));
+    let run = |day: &str, more: &[&str]| {
+        let mut nightly = store.command(&["nightly", "--exports", &from, "--out", &out, "--date", day]);
+        let output = nightly.args(more).output().expect("a run");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+        said
+    };
+    let days_of = |paths: Vec<String>| {
+        let days = paths
+            .into_iter()
+            .filter_map(|path| Some(path.split('/').nth(1)?.to_owned()));
+        days.collect::<BTreeSet<_>>()
+    };
+    run(days[0], &[]);
+    run(days[1], &[]);
+    // What a removal leaves that was killed after it had hidden the day.
+    let (manifest, hidden) = (
+        "out/date=2026-11-20/manifest.json",
+        "out/.pragati-removing/date=2026-11-20.json",
+    );
+    store.write(hidden, &store.read(manifest));
+    store.remove(manifest);
+    store.write("out/date=2026-11-21/notes.txt", b"by hand");
+    store.write(
+        "out/date=2026-11-21/run=20261121T203000000Z/csv/t1/b1.csv",
+        b"of a killed run",
+    );
+    store.write("out/date=2026-01-01/csv/t1/b1.csv", b"no output");
+    let said = run(days[2], &["--keep", "1"]);
+    assert!(said.contains("date=2026-11-21/notes.txt is not a part of it"), "{said}");
+    let left = ["date=2026-01-01", "date=2026-11-21", "date=2026-11-22"].map(str::to_owned);
+    assert_eq!(days_of(store.list("out")), BTreeSet::from(left));
+    store.output(&["report", "--reports", &out, "--batch", "b1", "--date", days[1]]);
+
+    store.remove("out/date=2026-11-21/notes.txt");
+    let said = run(days[2], &["--keep", "1"]);
+    assert!(said.contains("removed the output of 2026-11-21"), "{said}");
+    let left = ["date=2026-01-01", "date=2026-11-22"].map(str::to_owned);
+    assert_eq!(days_of(store.list("out")), BTreeSet::from(left));
+
+    // A day that is made again while something is left of the removed one: what is new stays.
+    run(days[1], &[]);
+    let removed = store.read("out/date=2026-11-21/manifest.json");
+    run(days[1], &[]);
+    store.write("out/.pragati-removing/date=2026-11-21.json", removed);
+    store.write("out/date=2026-11-21/csv/t1/b1.csv", b"left");
+    run(days[2], &[]);
+    store.output(&["report", "--reports", &out, "--batch", "b1", "--date", days[1]]);
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&store.read("out/date=2026-11-21/manifest.json")).expect("JSON");
+    let listed = manifest["files"].as_array().expect("files").len();
+    assert_eq!(store.list("out/date=2026-11-21").len(), listed + 1);
+    assert_eq!(store.list("out/.pragati-removing"), [] as [String; 0]);
 }
 
 fn a_report_is_the_same_as_from_disk(store: &RunningStore) {

@@ -1,9 +1,9 @@
 //! Opening the database: where it is, how it is spoken to, and that its tables are there.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::net::IpAddr;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::error::StoreError;
 use super::{Backend, Store};
 use crate::config::Secret;
+use crate::files::{folder_of, make_folder_durably, sync_folder};
 
 /// The name of the SQLite file in the service's data folder.
 pub const SQLITE_FILE: &str = "requests.sqlite";
@@ -141,24 +142,27 @@ async fn open_sqlite(path: &Path) -> Result<Store, StoreError> {
     Ok(Store::new(name, Backend::Sqlite, writes, reads))
 }
 
-/// Makes the folder and the file for their owner alone, and gives the lock under which the file is prepared. SQLite gives
+/// Makes the folder and the file for their owner alone, on stable storage, and gives the lock under which the file is prepared. SQLite gives
 /// the files beside it the same permissions.
 fn make_private_file(path: &Path) -> io::Result<File> {
-    if let Some(folder) = path.parent() {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    }
-    let private = |path: &Path| {
-        OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)
-    };
-    let lock = private(&path.with_extension("lock"))?;
+    let folder = folder_of(path);
+    make_folder_durably(folder)?;
+    let lock = private_file(&path.with_extension("lock"))?;
     lock.lock()?;
-    private(path)?;
+    private_file(path)?;
+    // SQLite syncs the folder only where it makes the file itself.
+    sync_folder(folder)?;
     Ok(lock)
+}
+
+/// A file for its owner alone, which is made where there is none.
+pub(super) fn private_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
 }
 
 async fn open_postgres(secret: &Secret) -> Result<Store, StoreError> {

@@ -5,11 +5,12 @@
 //! PostgreSQL refuses. All of this happens while a statement is planned: views and built-in queries, which are planned by
 //! sessions without the dialect, keep the engine's own functions, also within the plan of an analyst's statement.
 //!
-//! `statement` holds the rewrites, a file each; `numbers`, `texts` and `arrays` the functions, types and aggregates;
+//! `statement` holds the rewrites, a file each, and `forms` those of whole queries with what plans them; `numbers`, `texts` and `arrays` the functions, types and aggregates;
 //! `planner` the operators. A new function is one entry in a table there.
 
 pub mod arrays;
 mod check;
+pub mod forms;
 mod function;
 pub mod numbers;
 mod planner;

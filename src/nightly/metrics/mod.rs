@@ -31,6 +31,7 @@ use crate::ratio::{LeftOut, Period};
 use crate::report::CsvStyle;
 use files::RatioFiles;
 use previous::Previous;
+pub use previous::published_rows;
 
 /// The intermediate result that all ratios are sums of. It reads all events, so it is computed once.
 const DOWNLOADS_BY_DAY: &str = "numbered_downloads_by_day";

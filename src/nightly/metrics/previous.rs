@@ -85,7 +85,11 @@ impl Previous {
 /// The rows of a table; empty where there is no previous output.
 fn rows_of(published: Option<&Arc<Published>>, table: RatioTable) -> Arc<dyn TableProvider> {
     let empty = || -> Arc<dyn TableProvider> { Arc::new(EmptyTable::new(RatioTable::schema())) };
-    let Some(published) = published else { return empty() };
+    published.map_or_else(empty, |published| published_rows(published, table))
+}
+
+/// The rows of an output's ratio table, which are read when they are asked for.
+pub fn published_rows(published: &Arc<Published>, table: RatioTable) -> Arc<dyn TableProvider> {
     let rows = PublishedRows {
         published: Arc::clone(published),
         table,
@@ -94,7 +98,7 @@ fn rows_of(published: Option<&Arc<Published>>, table: RatioTable) -> Arc<dyn Tab
     match StreamingTable::try_new(RatioTable::schema(), vec![Arc::new(rows)]) {
         Ok(table) => Arc::new(table),
         // It has one partition with the same schema, so this cannot fail.
-        Err(_) => empty(),
+        Err(_) => Arc::new(EmptyTable::new(RatioTable::schema())),
     }
 }
 

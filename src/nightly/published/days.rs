@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
@@ -11,6 +12,9 @@ use crate::exports::Location;
 use crate::ids::SnapshotDate;
 use crate::nightly::layout;
 use crate::nightly::manifest::{FORMAT_VERSION, Manifest};
+
+/// Bytes of a manifest that hold its first fields.
+const MANIFEST_START: u64 = 256;
 
 /// The folder and the manifest of the chosen day. A day without a manifest is not complete and is ignored.
 pub async fn open_day(reports: &Location, choice: DateChoice) -> Result<(Path, Manifest), PublishedError> {
@@ -50,6 +54,40 @@ pub async fn dates(reports: &Location) -> Result<BTreeSet<SnapshotDate>, Publish
     let listed = listed.map_err(|error| PublishedError::unreadable(reports.to_string(), &error))?;
     let names = listed.common_prefixes.iter().filter_map(Path::filename);
     Ok(names.filter_map(SnapshotDate::from_folder_name).collect())
+}
+
+/// The days with a manifest of this version of the format, from the oldest. Only the start of each manifest is read: it has
+/// megabytes where a day has many batches.
+pub async fn complete_days(reports: &Location) -> Result<Vec<SnapshotDate>, PublishedError> {
+    let mut complete = Vec::new();
+    for date in dates(reports).await? {
+        let manifest = folder_of(reports, date).join(layout::MANIFEST);
+        let start = async {
+            let length = reports.store.head(&manifest).await?.size.min(MANIFEST_START);
+            match length {
+                0 => Ok(Bytes::new()),
+                length => reports.store.get_range(&manifest, 0..length).await,
+            }
+        };
+        match start.await {
+            Ok(start) if is_manifest_of(&start, date) => complete.push(date),
+            Ok(_) => tracing::warn!(
+                "{} is no manifest of {date} that this pragati reads",
+                reports.display(&manifest)
+            ),
+            Err(object_store::Error::NotFound { .. }) => {}
+            Err(error) => return Err(PublishedError::unreadable(reports.display(&manifest), &error)),
+        }
+    }
+    Ok(complete)
+}
+
+/// Whether a manifest of this version and day begins like that: its first two fields say so.
+fn is_manifest_of(start: &[u8], date: SnapshotDate) -> bool {
+    let start: String = String::from_utf8_lossy(start).split_whitespace().collect();
+    start.starts_with(&format!(
+        "{{\"format_version\":{FORMAT_VERSION},\"snapshot_date\":\"{date}\","
+    ))
 }
 
 fn folder_of(reports: &Location, date: SnapshotDate) -> Path {

@@ -4,10 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::super::error::NightlyError;
+use super::super::incremental::Incremental;
 use super::super::manifest::FileEntry;
 use super::super::staged::{StagedOutput, make_folder, remove_staging_folders};
 use super::super::upload;
 use crate::exports::Location;
+use crate::files::sync_file_system;
 
 /// The output of a run that is not published yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,13 +26,18 @@ impl TaskOutput {
     pub fn stage(&self, folder: &Path) -> Result<StagedOutput, NightlyError> {
         match self {
             // On the same file system, so that publishing a file is a rename.
-            Self::Folder(output) => StagedOutput::new_in(output),
-            Self::Store(_) => StagedOutput::new_among_others(folder),
+            Self::Folder(output) => Ok(StagedOutput::new_in(output)?),
+            Self::Store(_) => Ok(StagedOutput::new_among_others(folder)?),
         }
     }
 
-    /// Moves finished files to their places.
-    pub async fn take(&self, staged: &StagedOutput, files: &[FileEntry]) -> Result<(), NightlyError> {
+    /// Moves finished files to their places. Objects that were taken over are in theirs already.
+    pub async fn take(
+        &self,
+        staged: &StagedOutput,
+        files: &[FileEntry],
+        incremental: &Incremental,
+    ) -> Result<(), NightlyError> {
         match self {
             Self::Folder(output) => {
                 for file in files {
@@ -45,7 +52,8 @@ impl TaskOutput {
             Self::Store(url) => {
                 let destination = Location::parse(url)?;
                 let folder = destination.prefix.clone();
-                upload::put_files(staged, files, &destination, &folder).await?;
+                let files = incremental.made_here(files);
+                upload::put_files(staged, &files, &destination, &folder).await?;
                 for file in files {
                     let source = staged.path().join(&file.path);
                     fs::remove_file(&source).map_err(NightlyError::writing(&source))?;
@@ -55,10 +63,19 @@ impl TaskOutput {
         }
     }
 
+    /// Waits until the files that this process has put in their places are on stable storage. A store has them since it took
+    /// them.
+    pub async fn settle(&self) -> Result<(), NightlyError> {
+        match self {
+            Self::Folder(output) => Ok(sync_file_system(output).await?),
+            Self::Store(_) => Ok(()),
+        }
+    }
+
     /// Removes unfinished files of tasks that were killed.
     pub fn remove_leftovers(&self) -> Result<(), NightlyError> {
         match self {
-            Self::Folder(output) => remove_staging_folders(output),
+            Self::Folder(output) => Ok(remove_staging_folders(output)?),
             // They are among each executor's temporary files.
             Self::Store(_) => Ok(()),
         }

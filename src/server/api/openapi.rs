@@ -62,6 +62,7 @@ problem_sets! {
     PostProblems {
         400 "The body is not JSON, or the Idempotency-Key is malformed"
         401 "There is no login token, or it is not valid"
+        403 "The request came from another site, with the cookie of a session here"
         404 "There is no such batch for you"
         408 "The body did not arrive in time"
         413 "The body is too large"
@@ -74,6 +75,13 @@ problem_sets! {
     ListProblems {
         400 "A parameter is wrong"
         401 "There is no login token, or it is not valid"
+        500 "An error of the service"
+        503 "Something that the service needs does not answer"
+    }
+    ChangeProblems {
+        400 "A parameter is wrong"
+        401 "There is no login token, or it is not valid"
+        404 "There is no nightly output that tells which batches changed"
         500 "An error of the service"
         503 "Something that the service needs does not answer"
     }

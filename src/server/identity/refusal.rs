@@ -26,6 +26,8 @@ pub enum Reason {
     HeaderIsNoText,
     #[error("the Authorization header is not of the scheme Bearer")]
     NotBearer,
+    #[error("login tokens are not set up ([identity])")]
+    NotSetUp,
     #[error("it is not of the form dev:<user id>")]
     NotDev,
     #[error("it is longer than {LONGEST_TOKEN} bytes")]
@@ -76,4 +78,16 @@ pub enum Reason {
     NotYet,
     #[error("its subject (sub) names nobody")]
     Nobody,
+    #[error("it is no ID token (typ, events)")]
+    NotIdToken,
+    #[error("it is not for this sign-in (nonce)")]
+    Nonce,
+    #[error("it is for several services, and not for this one first (azp)")]
+    AuthorizedParty,
+    #[error("it came with another access token (at_hash)")]
+    AccessTokenHash,
+    #[error("it was made in the future (iat); are the clocks right?")]
+    IssuedLater,
+    #[error("it and the access token are about two people (sub)")]
+    TwoPeople,
 }

@@ -3,6 +3,7 @@
 import { Refused, batches, ratio, save, session, token } from "./api.js";
 import { byId, make } from "./dom.js";
 import { formatDay, formatLongDay, formatNumber, formatRatio, formatShare, nameOf } from "./format.js";
+import { Reports } from "./reports.js";
 import { DataTable } from "./table.js";
 import { Trend, filled, firstDay } from "./trend.js";
 
@@ -12,6 +13,8 @@ const REFRESH = 5 * 60 * 1000;
 const state = {
   /** What the caller may see. */
   session: undefined,
+  /** Whether people sign in at an issuer; else they paste a token. */
+  signsIn: false,
   window: "all",
   by: "week",
   /** A tenant's id, "" for batches without one, or null for all tenants. */
@@ -23,11 +26,12 @@ const state = {
 };
 let tables;
 let trend;
+let reports;
 
 // What is shown and what is said --------------------------------------------------------------------------------------------
 
 function only(id) {
-  for (const part of ["login", "dashboard"]) byId(part).hidden = part !== id;
+  for (const part of ["login", "sign-in", "dashboard"]) byId(part).hidden = part !== id;
   byId("who").hidden = !state.session || state.session.login !== "valid";
 }
 
@@ -49,10 +53,11 @@ function sayNothing() {
 
 function askForLogin(words) {
   state.session = undefined;
-  only("login");
+  reports.hide();
+  only(state.signsIn ? "sign-in" : "login");
   if (words) say(words);
   else sayNothing();
-  byId("token").focus();
+  if (!state.signsIn) byId("token").focus();
 }
 
 let waiting;
@@ -288,13 +293,15 @@ async function start() {
   clearTimeout(waiting);
   try {
     state.session = await session();
+    state.signsIn = state.session.sign_in;
     if (state.session.login === "refused") {
       token.forget();
       return askForLogin("Your login has expired or is not valid. Sign in again.");
     }
     if (state.session.login === "missing") return askForLogin();
     byId("who-name").textContent = state.session.user_id;
-    byId("sign-out").hidden = !token.has();
+    byId("sign-out").hidden = !token.has() && state.session.by !== "session";
+    await reports.show();
     if (!state.session.platform_admin && state.session.tenant_admin_of.length === 0) {
       only("nothing");
       return say("You are signed in, but these figures are for admins of the platform and of tenants.");
@@ -314,7 +321,10 @@ byId("login").addEventListener("submit", (event) => {
   byId("token").value = "";
   start();
 });
-byId("sign-out").addEventListener("click", () => {
+byId("leave").addEventListener("submit", (event) => {
+  // A session ends at the service; a token is forgotten here.
+  if (state.session?.by === "session") return;
+  event.preventDefault();
   token.forget();
   askForLogin();
 });
@@ -324,6 +334,10 @@ setInterval(() => {
 
 readChoices();
 trend = new Trend();
+reports = new Reports(() => {
+  token.forget();
+  askForLogin("Your login has expired or is not valid. Sign in again.");
+});
 tables = makeTables();
 bindChoices();
 start();
