@@ -1,5 +1,5 @@
-//! Says which commit is built, for `pragati --version`, and compiles again when a file of `queries/` or a migration
-//! changes: the macros that include them do not tell cargo what they read.
+//! Says which commit is built, for `pragati --version`, and compiles again when a file of `queries/`, a view of `pg_catalog` or a
+//! migration changes: the macros that include them do not tell cargo what they read.
 
 use std::env;
 use std::path::Path;
@@ -9,6 +9,8 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=queries");
     println!("cargo::rerun-if-changed=src/server/page");
+    println!("cargo::rerun-if-changed=src/server/postgres/system/pg_catalog");
+    println!("cargo::rerun-if-changed=src/server/postgres/system/information_schema");
     println!("cargo::rerun-if-changed=src/delivery/store/migrations");
     println!("cargo::rerun-if-env-changed=PRAGATI_COMMIT");
     // Cargo sets it for the programs that it runs too, which would take a name PRAGATI_… for a setting.

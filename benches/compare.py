@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import incremental
 import table
 from contenders import Contenders
 from contest import EMPTIED, Failed, remove
@@ -26,10 +27,14 @@ ROWS = {
     "limits": Rows.limits,
     "one": Rows.one,
     "mart": Rows.mart,
+    "split": Rows.split,
     "ratio": Rows.ratio,
     "ratio-by-day": Rows.ratio_by_day,
     "metrics": Rows.metrics,
+    "incremental": incremental.rows,
 }
+# Those that are measured where nothing is said.
+USUAL = [name for name in ROWS if name != "incremental"]
 PEERS = ["duckdb", "polars", "spark"]
 
 
@@ -40,6 +45,7 @@ def main():
     data.mkdir(parents=True, exist_ok=True)
     contenders = Contenders(options.binary or built_binary(), out, options.threads)
     rows = Rows(contenders, SIZES[options.size], data, options.peers, options.runs, say)
+    rows.earlier = Contenders(options.earlier, out, options.threads) if options.earlier else None
     print_now(f"{datetime.date.today()}, {machine()}, {options.threads} threads, medians of {options.runs}\n")
     print_now(table.HEAD)
     for name in options.only:
@@ -53,7 +59,10 @@ def parse_arguments():
     parser = argparse.ArgumentParser(prog="benches/compare", description=__doc__)
     parser.add_argument("--binary", type=existing_file, help="measure this program (default: cargo build --release)")
     parser.add_argument("--size", choices=SIZES, default="full", help="small: a quick trial; its ratios mean little")
-    parser.add_argument("--only", type=some_of(ROWS), default=list(ROWS), help=f"rows: {','.join(ROWS)} (default: all)")
+    usual = f"rows: {','.join(ROWS)} (default: all but incremental)"
+    parser.add_argument("--only", type=some_of(ROWS), default=USUAL, help=usual)
+    parser.add_argument("--incremental", dest="only", action="store_const", const=["incremental"], help="the same as --only incremental")
+    parser.add_argument("--earlier", type=existing_file, metavar="PROGRAM", help="an earlier build, the peer of incremental nights")
     parser.add_argument("--peers", type=some_of(PEERS), default=PEERS, help="duckdb (always), polars, spark; default: all")
     parser.add_argument("--runs", type=at_least_one, default=5, metavar="N", help="runs of each (default: %(default)s)")
     parser.add_argument("--threads", type=at_least_one, default=len(os.sched_getaffinity(0)), metavar="N", help="default: one a core")

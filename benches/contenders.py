@@ -24,6 +24,15 @@ class Contenders:
     def one(self, exports, batch):
         return self.pragati("Pragati", "report", exports.folder, "one.csv", "-o", ["--batch", batch])
 
+    def split(self, exports, batch, out, *more):
+        """The batch in a part for each block."""
+        more = ["--batch", batch, "--split-by", "block", *more]
+        return self.pragati("Pragati", "report", exports.folder, out, "-o", more)
+
+    def whole(self, exports, batch, out, *more):
+        """The same batch as one file."""
+        return self.pragati("Pragati", "report", exports.folder, out, "-o", ["--batch", batch, *more])
+
     def one_from_mart(self, reports, batch):
         out = self.out / "pragati-one-from-mart.csv"
         command = [self.binary, "report", "--quiet", *self.settings(), "--reports", reports, "--batch", batch, "-o", out]

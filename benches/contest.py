@@ -37,6 +37,8 @@ class Taken:
     seconds: float
     peak_bytes: float
     runs: int
+    # Of all cores together.
+    cpu_seconds: float = 0
 
 
 def run_in_turn(contenders, runs, say):
@@ -79,6 +81,7 @@ def medians(results):
         seconds=statistics.median(result["seconds"] for result in results),
         peak_bytes=statistics.median(result["peak_bytes"] for result in results),
         runs=len(results),
+        cpu_seconds=statistics.median(result["cpu_seconds"] for result in results),
     )
 
 
@@ -91,7 +94,8 @@ def set_aside(path):
     if not path.exists():
         return
     for file in path.rglob("*") if path.is_dir() else [path]:
-        if file.is_file():
+        # A file with several links is in other outputs too.
+        if file.is_file() and file.stat().st_nlink == 1:
             os.truncate(file, 0)
     emptied = path.parent / EMPTIED
     emptied.mkdir(exist_ok=True)

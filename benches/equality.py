@@ -64,6 +64,21 @@ def reported_rows(ours, expected):
         raise Different(f"{ours} reports {found} rows where the exports have {expected} active enrolments")
 
 
+def parts_of_report(folder, whole):
+    """A folder of parts against the whole report: the same header, and together the same rows."""
+    files = [file for file in sorted(folder.glob("*.csv")) if file.name != "index.csv"]
+    for file in files:
+        if header_of(file) != header_of(whole):
+            raise Different(f"the headers of {file} and {whole} differ")
+    # Rows of one user are in one part, and the whole is in the order of users.
+    parts = sorted(itertools.chain.from_iterable(map(rows_of, files)), key=lambda row: row[1])
+    same_rows(folder.name, parts, rows_of(whole))
+    listed = rows_of(folder / "index.csv")
+    if sorted(row[0] for row in listed) != [file.name for file in files]:
+        raise Different(f"{folder / 'index.csv'} does not list the files of its folder")
+    return len(files)
+
+
 def reports_of(ours):
     """Batch ids and CSV files of a nightly output."""
     day, = ours.glob("date=*")

@@ -23,6 +23,7 @@ class Size:
     enrolments: int
     batches: int
     events: int = 0
+    blocks: int = 7_000
 
 
 # By what they are for; `small` is for trying the command, its ratios mean little.
@@ -32,12 +33,14 @@ SIZES = {
         "many-batches": Size("5m-100k-batches", 1_000_000, 5_000_000, 100_000),
         "large": Size("50m", 10_000_000, 50_000_000, 50_000),
         "clicks": Size("20m-clicks", 1_000_000, 100_000, 100_000, 20_000_000),
+        "blocks": Size("100k-300-blocks", 400_000, 115_000, 1, blocks=300),
     },
     "small": {
         "usual": Size("small", 100_000, 500_000, 500),
         "many-batches": Size("small-10k-batches", 100_000, 500_000, 10_000),
         "large": Size("small-1m", 200_000, 1_000_000, 1_000),
         "clicks": Size("small-400k-clicks", 100_000, 10_000, 2_000, 400_000),
+        "blocks": Size("small-10k-300-blocks", 40_000, 11_500, 1, blocks=300),
     },
 }
 
@@ -50,7 +53,7 @@ class MadeExports:
 
 def made_exports(size, data, say):
     """The exports of a size below the folder `data`, made now if they are not there or were made otherwise."""
-    sizes = {"users": size.users, "enrolments": size.enrolments, "batches": size.batches, "events": size.events}
+    sizes = {"users": size.users, "enrolments": size.enrolments, "batches": size.batches, "events": size.events, "blocks": size.blocks}
     arguments = [text for name, count in sizes.items() for text in (f"--{name}", str(count))]
     folder = made_once(data / size.name, recipe_of(size, SOURCES), lambda out: [GENERATOR, out, *arguments], say)
     return MadeExports(folder, json.loads((folder / "about.json").read_text()))

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Made-up exports of any size, in chunks: 10 million users and 50 million enrolments need about 2 GB of memory.
 
-usage: generate_exports.py OUT --users N --enrolments N --batches N [--events N] [--seed N]
+usage: generate_exports.py OUT --users N --enrolments N --batches N [--events N] [--blocks N] [--seed N]
 
 The same options give the same rows. Sizes of batches follow a power law, rows come in random order, and nobody is
 enrolled in a batch twice, so there are slightly fewer enrolments than asked for. OUT/about.json says what was made.
@@ -32,7 +32,6 @@ EVENT_DAYS = 30
 TENANTS = 36
 DISTRICTS = 700
 SCHOOLS = 60_000
-BLOCKS = 7_000
 BATCHES_A_COURSE = 4
 
 FIRST_NAMES = [
@@ -73,6 +72,7 @@ def parse_arguments():
     parser.add_argument("--enrolments", type=int, required=True, metavar="N")
     parser.add_argument("--batches", type=int, required=True, metavar="N")
     parser.add_argument("--events", type=int, default=0, metavar="N", help="download events, over the last 30 days")
+    parser.add_argument("--blocks", type=int, default=7_000, metavar="N", help="blocks that users are in")
     parser.add_argument("--seed", type=int, default=7, metavar="N")
     return parser.parse_args()
 
@@ -83,6 +83,7 @@ class Users:
     def __init__(self, options):
         self.count = options.users
         self.seed = options.seed
+        self.blocks = options.blocks
         self.id_halves = [Draws(options.seed, "user id, first half"), Draws(options.seed, "user id, second half")]
 
     def ids(self, users):
@@ -103,7 +104,7 @@ class Users:
                 "school_name": self.sometimes(
                     "school_name", 0.1, users, text("GOVT HIGH SCHOOL NO ", self.draws("school").below(users, SCHOOLS))
                 ),
-                "block_name": self.sometimes("block_name", 0.25, users, self.place("Block ", BLOCKS, 4, users)),
+                "block_name": self.sometimes("block_name", 0.25, users, self.place("Block ", self.blocks, 4, users)),
                 "tenant_id": tenant_ids(tenant),
             })
 

@@ -104,6 +104,26 @@ class Rows:
         ours = self.contenders.one(exports, batch["batch_id"])
         return self.one_against_duckdb(ours, exports, batch, "from the exports", 0.9)
 
+    def split(self):
+        """A report in a part for each block: files, an archive, and the sheets of a workbook."""
+        exports = self.exports("blocks")
+        batch = exports.about["largest_batch"]["batch_id"]
+        whole = self.contenders.whole(exports, batch, "whole.csv")
+        parts = self.contenders.split(exports, batch, "parts")
+        archive = self.contenders.split(exports, batch, "parts.zip")
+        workbook = self.contenders.whole(exports, batch, "whole.xlsx", "--format", "xlsx")
+        sheets = self.contenders.split(exports, batch, "parts.xlsx", "--format", "xlsx")
+        theirs, took, took_archive, their_workbook, took_sheets = self.take([whole, parts, archive, workbook, sheets])
+        files = equality.parts_of_report(parts.out, whole.out)
+        work = f"one batch of {exports.about['largest_batch']['enrolments']:,} enrolments, {files} parts"
+        targets = {"time_target": 1.5, "memory_target": 1.5}
+        csv, xlsx = "Pragati, the whole as CSV", "Pragati, the whole as XLSX"
+        return [
+            Row(f"{work}, in a folder", took, csv, theirs, **targets, checked=SAME_ROWS),
+            Row(f"{work}, in a ZIP archive", took_archive, csv, theirs, memory_target=1.5),
+            Row(f"{work}, in a workbook", took_sheets, xlsx, their_workbook, **targets),
+        ]
+
     def mart(self):
         """The largest batch, from the mart."""
         exports = self.exports("usual")

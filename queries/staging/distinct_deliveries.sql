@@ -1,7 +1,8 @@
 -- Reports that Pragati handed over, by its own telemetry events.
 --
--- One row: one request whose report was mailed, or made ready for download, at delivered_at (UTC). An event that was
--- written more than once, since a service died in between, counts once. Empty where no event files are configured.
+-- One row: one batch of a request whose report was mailed, or made ready for download, at delivered_at (UTC); a request for
+-- several batches has a row for each. An event that was written more than once, since a service died in between, counts
+-- once. Empty where no event files are configured.
 with
     deliveries as (
         select
@@ -19,8 +20,8 @@ select
     arrow_cast(min(delivered_at), 'Timestamp(Microsecond, Some("UTC"))') as delivered_at,
     min(user_id) as user_id,
     min(course_id) as course_id,
-    min(batch_id) as batch_id,
+    batch_id,
     min(tenant_id) as tenant_id
 from deliveries
 where request_id is not null
-group by request_id
+group by request_id, batch_id

@@ -177,8 +177,9 @@ pub fn register_as_is(
 /// # Errors
 /// Where the table cannot be registered.
 pub fn register_files(session: &SessionContext, name: &str, mut provider: SnapshotTable) -> Result<(), CatalogError> {
-    if cluster_of(session).is_none() {
-        provider = provider.keeping_small_files();
+    match cluster_of(session) {
+        None => provider = provider.keeping_small_files(),
+        Some(_) => provider.release_bytes(),
     }
     let (schema, table) = schema_and_table(name);
     session

@@ -2,6 +2,7 @@
 //! own.
 
 mod bounces;
+mod changes;
 mod check;
 #[cfg(feature = "cluster")]
 mod cluster;
@@ -21,6 +22,7 @@ mod queries;
 mod query;
 mod ratio;
 mod report;
+mod report_filter;
 mod requests;
 mod rows;
 mod sample;
@@ -61,6 +63,7 @@ Examples:
   pragati report --exports exports --batch 013… -o report.csv   one batch's Course Progress Report
   pragati nightly --exports exports --out reports               all reports, the report mart and the metrics
   pragati ratio --exports exports --level tenant                is the report used?
+  pragati changes --reports reports                             which batches changed since the night before?
   pragati serve --exports exports --reports reports             reports by mail and download, for who may have them
   pragati sql --exports exports                                 a shell for any SQL over the same tables and views
   pragati query download_ratio_by_tenant --exports exports      one of the SQL files by its name
@@ -74,6 +77,7 @@ enum Command {
     Report(report::ReportArguments),
     Nightly(nightly::NightlyArguments),
     Ratio(ratio::RatioArguments),
+    Changes(changes::ChangesArguments),
     Sql(sql::SqlArguments),
     Queries(queries::QueriesArguments),
     Query(query::QueryArguments),
@@ -142,6 +146,7 @@ async fn execute(command: Command) -> Result<(), Failure> {
         Command::Report(arguments) => report::run(arguments).await,
         Command::Nightly(arguments) => nightly::run(arguments).await,
         Command::Ratio(arguments) => ratio::run(arguments).await,
+        Command::Changes(arguments) => changes::run(arguments).await,
         Command::Sql(arguments) => sql::run(arguments).await,
         Command::Queries(arguments) => queries::run(arguments),
         Command::Query(arguments) => query::run(arguments).await,

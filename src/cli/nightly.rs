@@ -18,12 +18,15 @@ Examples:
   pragati nightly --exports exports --out reports
   pragati nightly --exports s3://bucket/exports --out s3://bucket/reports --memory-limit 2GB --threads 4
   pragati nightly --exports exports --out reports --keep 30
+  pragati nightly --exports exports --out reports --full        make every report anew
 
 Writes OUT/date=YYYY-MM-DD/ with csv/<tenant>/<batch>.csv, course_progress_report/*.parquet (the report mart),
-download_ratio/ and download_ratio_by_day/ (Parquet and CSV) and manifest.json. Days of the ratio that are too old to be
-revised are carried over from the output before. A run that is stopped, or loses its power, leaves the earlier output as it
-was. With --keep 30, the output of all but the newest 30 days is removed afterwards, and what was removed is said. A day stays
-where its folder holds anything else, or where the newest output lacks some of its rows of the ratio by day.";
+download_ratio/ and download_ratio_by_day/ (Parquet and CSV), changed_batches/ (what is new since the day before) and
+manifest.json. Reports that did not change are taken over from the newest output that was made with the same settings:
+linked in a folder, copied by the store in a store; the bytes are those of a full run. Days of the ratio that are too old
+to be revised are carried over from the output before. A run that is stopped, or loses its power, leaves the earlier output
+as it was. With --keep 30, the output of all but the newest 30 days is removed afterwards, and what was removed is said. A
+day stays where its folder holds anything else, or where the newest output lacks some of its rows of the ratio by day.";
 
 /// Write the reports of all batches, the report mart and the metric tables.
 #[derive(Debug, Args)]
@@ -35,6 +38,12 @@ pub struct NightlyArguments {
     /// Remove the output of all but the newest N days afterwards [default: all days stay]
     #[arg(long, value_name = "N")]
     keep: Option<NonZeroU32>,
+    /// Make every report anew, instead of taking over from an earlier output what did not change
+    #[arg(long)]
+    full: bool,
+    /// Compare some of the reports that are taken over with reports that are made anew
+    #[arg(long)]
+    verify: bool,
     #[command(flatten)]
     common: CommonOptions,
 }
@@ -42,6 +51,8 @@ pub struct NightlyArguments {
 pub async fn run(arguments: NightlyArguments) -> anyhow::Result<()> {
     let mut config = arguments.common.load()?;
     config.nightly.keep = arguments.keep.or(config.nightly.keep);
+    config.nightly.full |= arguments.full;
+    config.nightly.verify |= arguments.verify;
     let out = arguments.out.or_else(|| config.nightly.out.clone()).ok_or_else(|| {
         UsageError("no output given; use --out DIR|URL, PRAGATI_NIGHTLY__OUT, or `out` under [nightly]".to_owned())
     })?;
@@ -61,6 +72,9 @@ pub async fn run(arguments: NightlyArguments) -> anyhow::Result<()> {
             catalog.date,
             made.manifest.timings.seconds
         ));
+    }
+    if let Some(taken) = made.manifest.taken_over {
+        tracing::info!("{} files are those of the output of {}", taken.files, taken.from);
     }
     if let Some(consent) = &counts.consent {
         tracing::info!(

@@ -7,6 +7,7 @@ use anyhow::bail;
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use pragati::config::Config;
+use pragati::delivery::asked::Asked;
 use pragati::delivery::request::{Deliver, FailureCause, FileFormat, NoticeState, Request, RequestId, Status};
 use pragati::delivery::store::{Cancelled, Database, Page, Retried, Store};
 use pragati::ids::SnapshotDate;
@@ -260,6 +261,8 @@ struct Row<'a> {
 struct Details<'a> {
     #[serde(flatten)]
     row: Row<'a>,
+    /// What was asked for beside the batch, as it is stored; none for the batch's whole report.
+    asked: Option<&'a Asked>,
     email: Option<&'a str>,
     failure: Option<&'a str>,
     handover_started_at: Option<DateTime<Utc>>,
@@ -304,6 +307,7 @@ impl<'a> From<&'a Request> for Details<'a> {
     fn from(request: &'a Request) -> Self {
         Self {
             row: Row::from(request),
+            asked: (!request.asked.is_usual()).then_some(&request.asked),
             email: request.person.email.as_deref(),
             failure: request.failure.as_ref().map(|failure| failure.words.as_str()),
             handover_started_at: request.handover_started_at,
@@ -377,6 +381,9 @@ fn print_details(out: &mut impl Write, details: &Details) -> io::Result<()> {
     line("tenant", &unknown(row.tenant_id))?;
     line("deliver", row.deliver.word())?;
     line("format", row.format.word())?;
+    if let Some(asked) = details.asked {
+        line("asked for", &asked.to_string())?;
+    }
     line("snapshot", &row.snapshot_date.to_string())?;
     if let Some(file) = &details.file {
         line("file", file.path)?;

@@ -186,6 +186,13 @@ pub struct NightlyConfig {
     pub out: Option<String>,
     /// The newest days whose output is kept; a run removes that of older ones. None means all.
     pub keep: Option<NonZeroU32>,
+    /// Make every report anew, instead of taking over from an earlier output what did not change.
+    pub full: bool,
+    /// Compare some of the reports that were taken over with reports that are made anew; the run fails where they differ.
+    pub verify: bool,
+    /// Take files of the earlier output over by their sizes and times, without reading them: a file that was changed with its
+    /// time set back is not found then.
+    pub trust_file_times: bool,
 }
 
 /// What to do with enrolments whose user is not in the `users` export.

@@ -63,12 +63,15 @@ pub fn read_bounce(raw: &[u8], recipient: Option<&str>) -> Result<BounceReport, 
         .iter()
         .find(|part| is_of_type(part, "message", &["delivery-status", "global-delivery-status"]))
         .ok_or(NoBounce::NoReport)?;
-    let failed = failed_recipient(&String::from_utf8_lossy(status.contents())).ok_or(NoBounce::NoFailure)?;
+    let mut failed = failed_recipient(&String::from_utf8_lossy(status.contents())).ok_or(NoBounce::NoFailure)?;
+    if failed.diagnostic.is_none() {
+        failed.diagnostic = words_for_people(&mail, &failed.recipients);
+    }
     let request = request_of_recipient(&mail, recipient).or_else(|| request_of_returned_mail(&mail));
     Ok(BounceReport {
         request: request.ok_or(NoBounce::NoRequest)?,
         words: failed.words(),
-        code: failed.code,
+        code: failed.code().map(str::to_owned),
         recipients: failed.recipients,
     })
 }
@@ -76,14 +79,23 @@ pub fn read_bounce(raw: &[u8], recipient: Option<&str>) -> Result<BounceReport, 
 /// What the report says of one recipient whom the mail did not reach.
 #[derive(Debug, Default)]
 struct FailedRecipient {
-    code: Option<String>,
+    /// The enhanced status code.
+    status: Option<String>,
+    /// The other server's words.
     diagnostic: Option<String>,
     recipients: Vec<String>,
 }
 
 impl FailedRecipient {
+    /// The code that tells most: Exim and OpenSMTPD write 5.0.0 whatever the other server said.
+    fn code(&self) -> Option<&str> {
+        let status = self.status.as_deref();
+        let said = || self.diagnostic.as_deref().and_then(code_of_answer);
+        status.filter(|code| !code.ends_with(".0.0")).or_else(said).or(status)
+    }
+
     fn words(&self) -> String {
-        let said = self.diagnostic.as_deref().or(self.code.as_deref());
+        let said = self.diagnostic.as_deref().or(self.status.as_deref());
         one_line_without_addresses(said.unwrap_or("the mail server gave no reason"))
     }
 }
@@ -108,7 +120,8 @@ fn failed_recipient(text: &str) -> Option<FailedRecipient> {
             return None;
         }
         // Comments may follow the code.
-        let code = field("Status").and_then(|status| status.split_whitespace().next());
+        let status = field("Status").and_then(|status| status.split_whitespace().next());
+        let status = status.filter(|code| is_enhanced(code));
         let diagnostic = field("Diagnostic-Code").map(|value| match value.split_once(';') {
             // `smtp; 550 5.1.1 …`
             Some((_, words)) => words.trim(),
@@ -117,10 +130,30 @@ fn failed_recipient(text: &str) -> Option<FailedRecipient> {
         let recipients = ["Final-Recipient", "Original-Recipient"];
         Some(FailedRecipient {
             recipients: recipients.into_iter().filter_map(field).map(address_in).collect(),
-            code: code.filter(|code| is_enhanced(code)).map(str::to_owned),
+            status: status.map(str::to_owned),
             diagnostic: diagnostic.filter(|words| !words.is_empty()).map(str::to_owned),
         })
     })
+}
+
+/// What the text for people says of one of these recipients, `asha@school.example: 550 …` on a line. OpenSMTPD says it nowhere
+/// else.
+fn words_for_people(mail: &Message<'_>, recipients: &[String]) -> Option<String> {
+    let text = mail.body_text(0)?;
+    let words = |line: &str| {
+        let (address, words) = line.trim().split_once(": ")?;
+        let is_answer = words.starts_with(['4', '5']) && recipients.iter().any(|known| same_address(known, address));
+        is_answer.then(|| words.to_owned())
+    };
+    text.lines().find_map(words)
+}
+
+/// The enhanced code of a mail server's answer, `550 5.1.1 …` or `550-5.1.1 …`.
+fn code_of_answer(answer: &str) -> Option<&str> {
+    let (reply, rest) = answer.split_at_checked(3)?;
+    let code = rest.strip_prefix([' ', '-'])?.split_whitespace().next()?;
+    let is_reply = reply.bytes().all(|byte| byte.is_ascii_digit());
+    (is_reply && is_enhanced(code) && code.get(..1) == reply.get(..1)).then_some(code)
 }
 
 /// The address of `rfc822; asha@example.org`.
@@ -268,19 +301,58 @@ mod tests {
         let two =
             format!("Final-Recipient: rfc822; a@x.example\r\nAction: relayed\r\nStatus: 2.0.0\r\n\r\n{NO_MAILBOX}");
         let failed = failed_recipient(&two).expect("a failure");
-        assert_eq!(failed.code.as_deref(), Some("5.1.1"));
+        assert_eq!(failed.code(), Some("5.1.1"));
         // Exim's way: no words of the other server.
         let silent = failed_recipient("Action: failed\nFinal-Recipient: rfc822;a@x.example\nStatus: 5.0.0\n")
             .expect("a failure");
-        assert_eq!(
-            (silent.words().as_str(), silent.code.as_deref()),
-            ("5.0.0", Some("5.0.0"))
-        );
+        assert_eq!((silent.words().as_str(), silent.code()), ("5.0.0", Some("5.0.0")));
         let bare = failed_recipient("ACTION: Failed").expect("a failure");
         assert_eq!(
-            (bare.words().as_str(), bare.code),
+            (bare.words().as_str(), bare.code()),
             ("the mail server gave no reason", None)
         );
+    }
+
+    #[test]
+    fn a_code_that_says_nothing_gives_way_to_the_answer_of_the_other_server() {
+        for (status, diagnostic, code) in [
+            (
+                "5.0.0",
+                "smtp; 550 5.1.1 <asha@school.example>: no such mailbox",
+                "5.1.1",
+            ),
+            (
+                "5.0.0",
+                "smtp; 550-5.1.1 no such mailbox\n 550 5.1.1 see https://example.org",
+                "5.1.1",
+            ),
+            ("5.0.0", "smtp; 550 no such mailbox", "5.0.0"),
+            ("5.0.0", "smtp; 550 4.1.1 which is it?", "5.0.0"),
+            ("5.0.0", "smtp; é 5.1.1", "5.0.0"),
+            ("5.2.2", "smtp; 552 5.1.1 full", "5.2.2"),
+        ] {
+            let group = format!("Action: failed\nStatus: {status}\nDiagnostic-Code: {diagnostic}\n");
+            let failed = failed_recipient(&group).expect("a failure");
+            assert_eq!(failed.code(), Some(code), "{diagnostic}");
+        }
+    }
+
+    #[test]
+    fn words_that_stand_in_the_text_alone_are_found_there() {
+        let silent = "Final-Recipient: rfc822; asha@school.example\r\nAction: failed\r\nStatus: 5.0.0\r\n";
+        let ours = headers(&format!("{ID}.report@example.org"));
+        let read = |text: &str| {
+            let mail = bounce("bounces@example.org", silent, &ours).replace("I'm sorry.", text);
+            let read = read_bounce(mail.as_bytes(), None).expect("a bounce");
+            (read.code.expect("a code"), read.words)
+        };
+        let text =
+            "Hi!\r\n\r\nother@x.example: 552 5.2.2 full\r\nasha@School.example: 550 5.1.1 <asha>: no such mailbox\r\n";
+        let found = ("5.1.1".to_owned(), "550 5.1.1 <asha>: no such mailbox".to_owned());
+        assert_eq!(read(text), found);
+        let unsaid = ("5.0.0".to_owned(), "5.0.0".to_owned());
+        assert_eq!(read("asha@school.example: is not there"), unsaid);
+        assert_eq!(read("other@x.example: 552 5.2.2 full"), unsaid);
     }
 
     #[test]

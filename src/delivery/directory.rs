@@ -80,6 +80,12 @@ impl BatchDirectory {
         self.batches.get(place)
     }
 
+    /// Whether `person` may have the reports of all these batches.
+    pub fn are_open_to(&self, ids: &[BatchId], person: &Person) -> bool {
+        let mut found = ids.iter().map(|id| self.get(id));
+        found.all(|batch| batch.is_some_and(|batch| batch.is_open_to(person)))
+    }
+
     /// The batches whose reports `person` may have, ordered by id.
     pub fn open_to(&self, person: &Person) -> Vec<&BatchFacts> {
         if person.roles.platform_admin {

@@ -1,4 +1,4 @@
-//! Report files: made once for everybody who asks for the same batch of the same snapshot, kept for mails and downloads.
+//! Report files: made once for everybody who asks for the same of the same snapshot, kept for mails and downloads.
 //!
 //! A file's path holds everything that its bytes depend on, so that a path never has two contents. Files are private; who
 //! may have one is decided elsewhere.
@@ -23,14 +23,16 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::oneshot;
 
 use super::access::BatchFacts;
-use super::mail::report_file_name;
+use super::asked::Asked;
+use super::mail::{asked_file_name, several_file_name};
 use super::request::{FileFormat, ReportFile};
 use super::source::{Current, SourceError};
 use crate::config::Config;
 use crate::exports::{Location, LocationError};
 use crate::files::{HashedFile, StagedOutput, WriteError, move_durably};
+use crate::ids::{BatchId, SnapshotDate};
 use crate::nightly::layout;
-use crate::report::{CsvStyle, ReportError, ReportFormat, unknown_users, write_report};
+use crate::report::{ConsentCounts, CsvStyle, ReportError, ReportFormat, SelectedBatch, Selection, unknown_users};
 
 /// Bytes that are read or uploaded at a time.
 const PIECE: usize = 1024 * 1024;
@@ -62,8 +64,17 @@ pub struct ReportFiles {
     style: CsvStyle,
     /// Local; files for a store are made here, and spreadsheets' rows spilled.
     temp_folder: PathBuf,
-    /// What is known of files that were made, by path. The lock of a path is held while its file is made.
-    known: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Option<ReportFile>>>>>,
+    /// What is known of files, by path. The lock of a path is held while its file is made, or its rows are counted.
+    known: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Known>>>>,
+}
+
+/// What is known of the file at a path, which tells all that this depends on.
+#[derive(Debug, Default)]
+struct Known {
+    /// None before it is made.
+    file: Option<ReportFile>,
+    /// None before a mail asks.
+    consents: Option<ConsentCounts>,
 }
 
 /// A report file on this machine.
@@ -103,31 +114,44 @@ impl ReportFiles {
         &self.location
     }
 
-    /// The report of a batch as the file at [`path_of`]: one that is there, or a new one. What is begun ends when the returned
+    /// What is wished as the file at [`path_of`]: one that is there, or a new one. What is begun ends when the returned
     /// future is dropped.
-    pub async fn make(
-        &self,
-        current: &Current,
-        batch: &BatchFacts,
-        format: FileFormat,
-    ) -> Result<ReportFile, FilesError> {
-        let path = path_of(current, batch, format);
-        let known = {
-            let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(all.entry(path.clone()).or_default())
-        };
+    pub async fn make(&self, current: &Current, wish: &Wish<'_>) -> Result<ReportFile, FilesError> {
+        let path = path_of(current, wish);
+        let known = self.known_of(&path);
         let mut known = known.lock().await;
-        if let Some(file) = &*known
+        if let Some(file) = &known.file
             && self.is_there(file).await
         {
             return Ok(file.clone());
         }
-        let made = self.make_anew(current, batch, format, path.clone()).await;
+        let made = self.make_anew(current, wish, path.clone()).await;
         match &made {
-            Ok(file) => *known = Some(file.clone()),
+            Ok(file) => known.file = Some(file.clone()),
             Err(_) => self.forget(&path),
         }
         made
+    }
+
+    /// What consent changes in the report at [`path_of`]; nothing where it is not required. Counted once for a file, however
+    /// many mails it goes into.
+    ///
+    /// # Errors
+    /// Where it cannot be counted.
+    pub async fn consents(&self, current: &Current, wish: &Wish<'_>) -> Result<ConsentCounts, FilesError> {
+        let known = self.known_of(&path_of(current, wish));
+        let mut known = known.lock().await;
+        if let Some(counts) = known.consents {
+            return Ok(counts);
+        }
+        let counts = current.consents_of(&wish.ids()).await?;
+        known.consents = Some(counts);
+        Ok(counts)
+    }
+
+    fn known_of(&self, path: &str) -> Arc<tokio::sync::Mutex<Known>> {
+        let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(all.entry(path.to_owned()).or_default())
     }
 
     /// Forgets a file that was removed or not made.
@@ -141,14 +165,8 @@ impl ReportFiles {
         head.is_ok_and(|object| object.size == file.bytes)
     }
 
-    async fn make_anew(
-        &self,
-        current: &Current,
-        batch: &BatchFacts,
-        format: FileFormat,
-        path: String,
-    ) -> Result<ReportFile, FilesError> {
-        let (rows, counted) = current.rows_of(&batch.batch_id).await?;
+    async fn make_anew(&self, current: &Current, wish: &Wish<'_>, path: String) -> Result<ReportFile, FilesError> {
+        let (rows, counted) = current.rows_of(&wish.ids(), &wish.asked.filter).await?;
         let (rows, seen) = counting_unknown_users(rows);
         let (workplace, is_local) = (self.workplace(), self.location.is_local());
         let not_written = |reason: String| FilesError::NotWritten {
@@ -158,20 +176,16 @@ impl ReportFiles {
         let staged = StagedOutput::new_among_others(&workplace).map_err(|error| not_written(error.to_string()))?;
         let made = staged.path().join(MADE_FILE);
         let mut file = HashedFile::create(&made).map_err(|error| not_written(error.to_string()))?;
-        let report_format = match format {
-            FileFormat::Csv => ReportFormat::Csv,
-            FileFormat::Xlsx => ReportFormat::Xlsx,
-        };
-        let (style, folder) = (self.style.clone(), self.temp_folder.clone());
+        let selection = self.selection(current, wish);
         // Formatting keeps a thread busy; those that answer people stay free.
         let runtime = tokio::runtime::Handle::current();
         let (_wanted, given_up) = oneshot::channel::<()>();
         let writing = SpawnedTask::spawn_blocking(move || {
             runtime.block_on(async {
                 tokio::select! {
-                    count = write_report(rows, report_format, style, &folder, &mut file) => {
+                    written = selection.write(rows, &mut file) => {
                         let finish = || if is_local { file.finish_on_disk() } else { Ok(file.finish()) };
-                        Some(count.map(|count| (count, finish())))
+                        Some(written.map(|written| (written.rows, finish())))
                     }
                     // Nobody waits for it any more, and a thread that is busy cannot be stopped from outside.
                     _ = given_up => None,
@@ -190,12 +204,33 @@ impl ReportFiles {
             snapshot_date: current.directory.date(),
             rows: count,
             unknown_users: counted.unwrap_or_else(|| seen.load(Ordering::Relaxed)),
-            name: report_file_name(batch, current.directory.date(), format),
+            name: wish.file_name(current.directory.date()),
             path,
             bytes: written.bytes,
             sha256: written.sha256,
             consent_rules: current.consent_rules().map(str::to_owned),
         })
+    }
+
+    /// How the rows are written.
+    fn selection(&self, current: &Current, wish: &Wish<'_>) -> Selection {
+        let named = |batch: &&BatchFacts| SelectedBatch {
+            batch_id: batch.batch_id.clone(),
+            batch_name: batch.batch_name.clone(),
+        };
+        let is_of_several = !wish.asked.batches.is_empty();
+        Selection {
+            several: wish.batches.iter().filter(|_| is_of_several).map(named).collect(),
+            split_by: wish.asked.split_by,
+            container: wish.asked.container(wish.format),
+            format: match wish.format {
+                FileFormat::Csv => ReportFormat::Csv,
+                FileFormat::Xlsx => ReportFormat::Xlsx,
+            },
+            style: self.style.clone(),
+            temp_folder: self.temp_folder.clone(),
+            date: current.directory.date().day(),
+        }
     }
 
     /// The folder where files are made: on the file system of the finished ones where these are on this machine.
@@ -304,15 +339,55 @@ impl FilesError {
             Self::Source(SourceError::Report(
                 ReportError::TooManyRows { .. } | ReportError::UnknownBatch { .. }
             ))
+        ) || self.is_too_many_parts()
+    }
+
+    /// True where the report has more parts than files or sheets are made of.
+    pub fn is_too_many_parts(&self) -> bool {
+        matches!(
+            self,
+            Self::Source(SourceError::Report(
+                ReportError::TooManyParts { .. } | ReportError::TooManySheets { .. }
+            ))
         )
     }
 }
 
-/// Where the report of a batch is below the folder of report files: `date=…/<what the bytes depend on>/<batch>.csv`.
-pub fn path_of(current: &Current, batch: &BatchFacts, format: FileFormat) -> String {
+/// What a file is to hold.
+#[derive(Debug, Clone, Copy)]
+pub struct Wish<'a> {
+    /// The batches, ordered by id.
+    pub batches: &'a [&'a BatchFacts],
+    pub format: FileFormat,
+    pub asked: &'a Asked,
+}
+
+impl Wish<'_> {
+    fn ids(&self) -> Vec<BatchId> {
+        self.batches.iter().map(|batch| batch.batch_id.clone()).collect()
+    }
+
+    /// The name that people see.
+    fn file_name(&self, date: SnapshotDate) -> String {
+        match self.batches {
+            [batch] => asked_file_name(batch, self.asked, date, self.format),
+            _ => several_file_name(self.batches.len(), self.asked, date, self.format),
+        }
+    }
+}
+
+/// Where a file is below the folder of report files: `date=…/<what the bytes depend on>/<batch>.csv`, with a digest of what
+/// was asked for where that is not the batch's whole report.
+pub fn path_of(current: &Current, wish: &Wish<'_>) -> String {
     let day = current.directory.date().folder_name();
-    let name = layout::file_name(batch.batch_id.as_str());
-    format!("{day}/{}/{name}.{}", current.fingerprint(), format.word())
+    let first = wish.batches.first().map(|batch| batch.batch_id.as_str());
+    let name = layout::file_name(first.unwrap_or_default());
+    let digest = match wish.asked.digest() {
+        digest if digest.is_empty() => digest,
+        digest => format!(".{digest}"),
+    };
+    let extension = wish.asked.extension(wish.format);
+    format!("{day}/{}/{name}{digest}.{extension}", current.fingerprint())
 }
 
 /// The error, once what was uploaded so far is given up. The first error is the one to tell.

@@ -7,6 +7,7 @@
 //! `server`.
 
 pub mod access;
+pub mod asked;
 pub mod bounces;
 pub mod directory;
 pub mod events;

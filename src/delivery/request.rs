@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::asked::Asked;
 use super::person::Person;
 use crate::ids::{BatchId, SnapshotDate, TenantId};
 
@@ -156,6 +157,14 @@ words!(
 );
 
 impl Request {
+    /// The batches whose reports were asked for, ordered by id.
+    pub fn batches(&self) -> &[BatchId] {
+        match self.asked.batches.as_slice() {
+            [] => std::slice::from_ref(&self.batch_id),
+            several => several,
+        }
+    }
+
     /// The file, where it is meant for the requester: that of a report which was made, also where only its mail failed.
     pub fn offered_file(&self) -> Option<&ReportFile> {
         let is_offered = match self.status {
@@ -236,6 +245,14 @@ impl ReportFile {
     }
 }
 
+/// A batch of a request for several, as its click says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FurtherBatch {
+    pub batch_id: BatchId,
+    pub course_id: Option<String>,
+    pub tenant_id: Option<TenantId>,
+}
+
 /// A request to be accepted.
 #[derive(Debug, Clone)]
 pub struct NewRequest {
@@ -245,6 +262,10 @@ pub struct NewRequest {
     pub tenant_id: Option<TenantId>,
     pub format: FileFormat,
     pub deliver: Deliver,
+    /// What was asked for beside the batch, which is the first of several.
+    pub asked: Asked,
+    /// The other batches, where several were asked for.
+    pub further: Vec<FurtherBatch>,
     /// The client's name for this click: a repeated call with the same one is the same click.
     pub idempotency_key: Option<String>,
     pub requested_at: DateTime<Utc>,
@@ -264,6 +285,8 @@ pub struct Request {
     pub tenant_id: Option<TenantId>,
     pub format: FileFormat,
     pub deliver: Deliver,
+    /// What was asked for beside the batch, which is the first of several.
+    pub asked: Asked,
     pub status: Status,
     pub failure: Option<Failure>,
     pub notice: NoticeState,

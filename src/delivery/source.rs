@@ -17,7 +17,7 @@ use crate::exports::{Location, Table};
 use crate::hex::hex;
 use crate::ids::{BatchId, UserId};
 use crate::nightly::{Published, PublishedError};
-use crate::report::{ConsentCounts, ReportError, count_consents, report_of_batch};
+use crate::report::{ConsentCounts, ReportError, ReportFilter, count_consents, report_of_batches};
 
 /// Bytes of the digest that stands for a source.
 const FINGERPRINT_BYTES: usize = 16;
@@ -151,12 +151,12 @@ impl Found {
     }
 
     /// The output that reports are read from.
-    fn published(&self) -> Option<&Published> {
-        self.output.as_deref().filter(|_| self.is_output_of_snapshot)
+    fn published(&self) -> Option<&Arc<Published>> {
+        self.output.as_ref().filter(|_| self.is_output_of_snapshot)
     }
 
     async fn read(self) -> Result<Current, SourceError> {
-        let directory = BatchDirectory::read(&self.catalog, self.published()).await?;
+        let directory = BatchDirectory::read(&self.catalog, self.published().map(Arc::as_ref)).await?;
         Ok(Current {
             source: self,
             directory,
@@ -185,22 +185,35 @@ impl Current {
         self.source.output.as_ref()
     }
 
-    /// The rows of one batch's report, and the number of those whose user is not in the export, where that is counted
-    /// already.
-    pub async fn rows_of(&self, batch: &BatchId) -> Result<(SendableRecordBatchStream, Option<u64>), SourceError> {
+    /// The wanted rows of the reports of some batches, which are ordered by id; and the number of those whose user is not in
+    /// the export, where that is counted already.
+    pub async fn rows_of(
+        &self,
+        batches: &[BatchId],
+        filter: &ReportFilter,
+    ) -> Result<(SendableRecordBatchStream, Option<u64>), SourceError> {
         let Some(published) = self.source.published() else {
-            return Ok((report_of_batch(self.catalog(), batch).await?, None));
+            return Ok((report_of_batches(self.catalog(), batches, filter).await?, None));
         };
-        let unknown_users = published.csv_of_batch(batch).and_then(|file| file.unknown_users());
-        Ok((published.report_of_batch(batch).await?, unknown_users))
+        let unknown_users = match batches {
+            [batch] if filter.is_empty() => published.csv_of_batch(batch).and_then(|file| file.unknown_users()),
+            _ => None,
+        };
+        Ok((published.report_of_batches(batches, filter).await?, unknown_users))
     }
 
-    /// What consent changes in a batch's report; nothing where it is not required.
+    /// What consent changes in the reports of some batches; nothing where it is not required.
     ///
     /// # Errors
     /// Where it cannot be counted.
-    pub async fn consents_of(&self, batch: &BatchId) -> Result<ConsentCounts, SourceError> {
-        Ok(count_consents(self.catalog(), Some(batch)).await?.unwrap_or_default())
+    pub async fn consents_of(&self, batches: &[BatchId]) -> Result<ConsentCounts, SourceError> {
+        let mut all = ConsentCounts::default();
+        for batch in batches {
+            let counts = count_consents(self.catalog(), Some(batch)).await?.unwrap_or_default();
+            all.hidden_details += counts.hidden_details;
+            all.left_out += counts.left_out;
+        }
+        Ok(all)
     }
 
     /// The mail address that the `users` export has of a person.

@@ -15,6 +15,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use super::Cluster;
 #[cfg(feature = "cluster")]
 use super::cluster::ClusterPlanner;
+use super::dialect::forms;
 use super::error::EngineError;
 use super::functions;
 use super::ordered_schema::OrderedSchema;
@@ -90,7 +91,7 @@ pub fn new_session(options: &EngineOptions) -> Result<SessionContext, EngineErro
         .with_information_schema(true)
         .with_default_catalog_and_schema(CATALOG, TABLE_SCHEMA);
     let parquet = &mut config.options_mut().execution.parquet;
-    parquet.pushdown_filters = true;
+    // Scans of exports say for themselves whether conditions are tested row by row.
     parquet.reorder_filters = true;
     // Spark's timestamps of 96 bits: as nanoseconds, years before 1677 and after 2262 would wrap round to others.
     parquet.coerce_int96 = Some("us".to_owned());
@@ -189,7 +190,7 @@ fn session_with(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionConte
         .with_runtime_env(runtime)
         .with_default_features()
         .with_physical_optimizer_rule(Arc::new(PackBeforeSort));
-    let session = SessionContext::new_with_state(on_cluster(state).build());
+    let session = SessionContext::new_with_state(forms::planned(on_cluster(state)).build());
     for function in functions::all() {
         session.register_udf(function);
     }

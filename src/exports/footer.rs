@@ -4,7 +4,7 @@
 //! is read only where pages can be skipped by it, and left out where it cannot be parsed: it only helps to find pages.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use datafusion::common::Result;
@@ -32,16 +32,19 @@ type OpenFile = Box<dyn AsyncFileReader + Send>;
 pub struct Footer {
     /// None: there was no memory left to keep it.
     kept: Option<Arc<ParquetMetaData>>,
+    /// All bytes of a small file, which came with its footer, until its rows are read.
+    whole: Mutex<Option<Bytes>>,
     /// With the page index, or without any mention of one.
     with_pages: OnceCell<Arc<ParquetMetaData>>,
     has_large_file: bool,
 }
 
 impl Footer {
-    /// The footer of `object`, without its page index; none where scans are to read it again.
-    pub fn new(object: &ObjectMeta, kept: Option<Arc<ParquetMetaData>>) -> Self {
+    /// The footer of `object`, without its page index, and the bytes of the file; none where scans are to read them again.
+    pub fn new(object: &ObjectMeta, kept: Option<Arc<ParquetMetaData>>, whole: Option<Bytes>) -> Self {
         Self {
             kept,
+            whole: Mutex::new(whole),
             with_pages: OnceCell::new(),
             has_large_file: object.size >= PAGES_ARE_SKIPPED_FROM,
         }
@@ -50,6 +53,11 @@ impl Footer {
     /// The footer without its page index; none where it is not kept.
     pub fn kept(&self) -> Option<Arc<ParquetMetaData>> {
         self.kept.clone()
+    }
+
+    /// All bytes of the file, where they are still kept. They are the caller's then.
+    pub fn take_whole(&self) -> Option<Bytes> {
+        self.whole.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// The footer with a page index that can be used, or with none.

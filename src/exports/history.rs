@@ -18,9 +18,10 @@ use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 
+use super::columns::check_contract;
 use super::contract::Table;
 use super::error::ExportsError;
-use super::inspect::{check_contract, read_footers};
+use super::inspect::read_footers;
 use super::snapshot::Exports;
 use super::table::{SNAPSHOT_DATE, SnapshotTable, pushdown, schema_of_days};
 use crate::ids::SnapshotDate;

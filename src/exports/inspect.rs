@@ -1,9 +1,11 @@
-//! Reads the footers of a table's files, before any row: are they Parquet, do they have the contract's columns?
+//! Reads the footers of a table's files, before any row: are they Parquet, and which columns do they have?
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::datasource::physical_plan::parquet::Int96Coercer;
 use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
@@ -11,17 +13,18 @@ use datafusion::error::DataFusionError;
 use datafusion::parquet::arrow::parquet_to_arrow_schema;
 use datafusion::parquet::basic::{ConvertedType, LogicalType, Type};
 use datafusion::parquet::errors::ParquetError;
-use datafusion::parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
+use datafusion::parquet::file::metadata::{ColumnChunkMetaData, FileMetaData, ParquetMetaData, ParquetMetaDataReader};
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use object_store::ObjectMeta;
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
 
-use super::all_null::{perhaps_all_null, with_nulls};
-use super::contract::Table;
+use super::all_null::perhaps_all_null;
 use super::error::ExportsError;
 use super::footer::Footer;
 use super::listing::{DayFile, Partition};
-use super::note::{ExportNote, some_of};
 use super::panics::{step_without_panic, without_panic};
+use super::pinned::PinnedFile;
 use super::snapshot::TableFiles;
 
 /// Footers read at a time.
@@ -29,8 +32,12 @@ const CONCURRENT_FOOTERS: usize = 16;
 /// Bytes at the end of a file that are read at once, which hold most footers. A longer one is read in a second request.
 const FOOTER_BYTES: usize = 64 * 1024;
 
+/// Footers that one task reads at least.
+const FOOTERS_OF_TASK: usize = 64;
 /// Bytes of memory that the kept footers of a table may take. Files beyond have theirs read again.
 const KEPT_FOOTERS: usize = 256 * 1024 * 1024;
+/// Bytes of files that are kept until their rows are read. Files beyond are read again.
+const KEPT_FILES: usize = 64 * 1024 * 1024;
 
 /// One readable file of a table.
 #[derive(Debug, Clone)]
@@ -72,12 +79,48 @@ impl InspectedFile {
 /// # Errors
 /// Where a file is not Parquet, cannot be read, or contradicts itself.
 pub async fn read_footers(table: &TableFiles) -> Result<Vec<InspectedFile>, ExportsError> {
-    let budget = AtomicUsize::new(KEPT_FOOTERS);
+    let table = Arc::new(table.clone());
+    let budgets = Arc::new(Budgets::new());
+    // Decoding many footers is work for all cores.
+    let tasks = Handle::current().metrics().num_workers();
+    let part = table.files.len().div_ceil(tasks).max(FOOTERS_OF_TASK);
+    let mut reading = JoinSet::new();
+    for start in (0..table.files.len()).step_by(part) {
+        let files = start..table.files.len().min(start + part);
+        let (table, budgets) = (Arc::clone(&table), Arc::clone(&budgets));
+        reading.spawn(async move { (start, read_some(&table, files, &budgets).await) });
+    }
+    let mut parts = reading.join_all().await;
+    parts.sort_by_key(|(start, _)| *start);
+    let files: Result<Vec<_>, _> = parts.into_iter().map(|(_, files)| files).collect();
+    Ok(files?.into_iter().flatten().collect())
+}
+
+/// Memory that the footers of a table may take, and the bytes of its small files.
+struct Budgets {
+    footers: AtomicUsize,
+    files: AtomicUsize,
+}
+
+impl Budgets {
+    fn new() -> Self {
+        Self {
+            footers: AtomicUsize::new(KEPT_FOOTERS),
+            files: AtomicUsize::new(KEPT_FILES),
+        }
+    }
+}
+
+async fn read_some(
+    table: &TableFiles,
+    files: Range<usize>,
+    budgets: &Budgets,
+) -> Result<Vec<InspectedFile>, ExportsError> {
+    let schemas = SchemaOfLast::default();
     // Boxed, so that the compiler can tell that a service may move this between threads.
-    let footers: Vec<_> = table
-        .files
+    let footers: Vec<_> = table.files[files]
         .iter()
-        .map(|file| read_footer(table, file, &budget).boxed())
+        .map(|file| read_footer(table, file, budgets, &schemas).boxed())
         .collect();
     futures::stream::iter(footers)
         .buffered(CONCURRENT_FOOTERS)
@@ -85,33 +128,28 @@ pub async fn read_footers(table: &TableFiles) -> Result<Vec<InspectedFile>, Expo
         .await
 }
 
-async fn read_footer(table: &TableFiles, file: &DayFile, budget: &AtomicUsize) -> Result<InspectedFile, ExportsError> {
+async fn read_footer(
+    table: &TableFiles,
+    file: &DayFile,
+    budgets: &Budgets,
+    schemas: &SchemaOfLast,
+) -> Result<InspectedFile, ExportsError> {
     let unreadable = |error: DataFusionError| ExportsError::Unreadable {
         table: table.name.clone(),
         file: table.location.display(&file.object.location),
         reason: error.strip_backtrace(),
     };
-    let object = DFParquetMetadata::new(table.location.store.as_ref(), &file.object);
-    let object = object.with_metadata_size_hint(Some(FOOTER_BYTES));
-    let footer = without_panic(object.fetch_metadata()).await.map_err(unreadable)?;
+    let (footer, whole) = without_panic(fetch(table, file)).await.map_err(unreadable)?;
     let rows = row_count(table, file, &footer)?;
-    let exported = step_without_panic(|| exported_schema(&footer)).map_err(unreadable)?;
+    let exported = step_without_panic(|| schemas.exported(&footer)).map_err(unreadable)?;
     let exported = exported.map_err(|error| unreadable(error.into()))?;
     let is_lacking = |partition: &&Partition| exported.field_with_name(&partition.column).is_err();
     let partitions: Vec<Partition> = file.partitions.iter().filter(is_lacking).cloned().collect();
-    let of_folders = partitions
-        .iter()
-        .map(|partition| Field::new(&partition.column, DataType::Utf8, true));
-    let fields: Vec<Arc<Field>> = exported
-        .fields()
-        .iter()
-        .cloned()
-        .chain(of_folders.map(Arc::new))
-        .collect();
-    let kept = is_within(budget, footer.memory_size()).then(|| Arc::clone(&footer));
+    let kept = is_within(&budgets.footers, footer.memory_size()).then(|| Arc::clone(&footer));
+    let whole = whole.filter(|bytes| is_within(&budgets.files, bytes.len()));
     Ok(InspectedFile {
         object: file.object.clone(),
-        schema: Arc::new(Schema::new(fields)),
+        schema: with_folders(&exported, &partitions),
         partitions,
         rows,
         row_groups: footer.num_row_groups(),
@@ -126,8 +164,61 @@ async fn read_footer(table: &TableFiles, file: &DayFile, budget: &AtomicUsize) -
             .iter()
             .flat_map(|group| group.columns())
             .all(has_sound_statistics),
-        footer: Arc::new(Footer::new(&file.object, kept)),
+        footer: Arc::new(Footer::new(&file.object, kept, whole)),
     })
+}
+
+/// The footer of a file, and all bytes of the file where they come in the same request.
+async fn fetch(table: &TableFiles, file: &DayFile) -> Result<(Arc<ParquetMetaData>, Option<Bytes>), DataFusionError> {
+    let (store, size) = (&table.location.store, file.object.size);
+    if size > FOOTER_BYTES as u64 {
+        let object = DFParquetMetadata::new(store.as_ref(), &file.object);
+        let object = object.with_metadata_size_hint(Some(FOOTER_BYTES));
+        return Ok((object.fetch_metadata().await?, None));
+    }
+    let pinned = PinnedFile {
+        store: Arc::clone(store),
+        object: Arc::new(file.object.clone()),
+    };
+    let whole = pinned.whole().await?;
+    let footer = ParquetMetaDataReader::new().parse_and_finish(&whole)?;
+    Ok((Arc::new(footer), Some(whole)))
+}
+
+/// The columns of a file, and after them those that its folders give.
+fn with_folders(exported: &SchemaRef, partitions: &[Partition]) -> SchemaRef {
+    if partitions.is_empty() {
+        return Arc::clone(exported);
+    }
+    let of_folders = partitions
+        .iter()
+        .map(|partition| Arc::new(Field::new(&partition.column, DataType::Utf8, true)));
+    let fields: Vec<Arc<Field>> = exported.fields().iter().cloned().chain(of_folders).collect();
+    Arc::new(Schema::new(fields))
+}
+
+/// The schema of the last file whose footer was read. Files of one writer, of which there may be very many, share it.
+#[derive(Default)]
+struct SchemaOfLast(Mutex<Option<(Arc<ParquetMetaData>, SchemaRef)>>);
+
+impl SchemaOfLast {
+    /// See [`exported_schema`].
+    fn exported(&self, footer: &Arc<ParquetMetaData>) -> Result<SchemaRef, ParquetError> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, schema)) = &*last
+            && has_schema_of(footer.file_metadata(), of.file_metadata())
+        {
+            return Ok(Arc::clone(schema));
+        }
+        let schema = Arc::new(exported_schema(footer)?);
+        *last = Some((Arc::clone(footer), Arc::clone(&schema)));
+        Ok(schema)
+    }
+}
+
+/// Whether two footers describe the same columns, and say the same of the writer's own types.
+fn has_schema_of(file: &FileMetaData, other: &FileMetaData) -> bool {
+    file.key_value_metadata() == other.key_value_metadata() && file.schema_descr() == other.schema_descr()
 }
 
 /// Takes `bytes` from what is left of a budget, where there are so many.
@@ -189,101 +280,6 @@ fn is_signed(column: &ColumnChunkMetaData) -> bool {
     is_number && !is_unsigned
 }
 
-/// Checks every file of a canonical table against the contract, and says which columns that need not be there are perhaps
-/// only spelled otherwise.
-///
-/// # Errors
-/// Where a column is missing, stands twice, or has a type that the contract does not take.
-pub fn check_contract(
-    table: Table,
-    files: &TableFiles,
-    inspected: &[InspectedFile],
-) -> Result<Vec<ExportNote>, ExportsError> {
-    // The columns, with the files that have them so.
-    let mut misspelled: BTreeMap<(&str, String), Vec<String>> = BTreeMap::new();
-    for file in inspected {
-        let name = files.location.display(&file.object.location);
-        let schema = with_nulls(&file.schema, &file.perhaps_all_null);
-        check_columns(table, &name, &schema)?;
-        for column in misspelled_columns(table, &schema) {
-            misspelled.entry(column).or_default().push(name.clone());
-        }
-    }
-    let note = |((column, found), names): ((&str, String), Vec<String>)| {
-        ExportNote::new(table.name(), misspelling(&some_of(&names), column, &found))
-    };
-    Ok(misspelled.into_iter().map(note).collect())
-}
-
-/// What is said of a column that need not be there, in place of which there is one of nearly its name.
-pub fn misspelling(source_name: &str, column: &str, found: &str) -> String {
-    format!(
-        "{source_name} has no column {column}, which then is NULL, but a column {found:?}; rename it in the export if it is meant"
-    )
-}
-
-/// The columns of the contract that need not be there and are not, each with one that is there under nearly its name.
-pub fn misspelled_columns(table: Table, found: &Schema) -> Vec<(&'static str, String)> {
-    let missing = table.columns().iter().filter(|column| {
-        let is_there = found.field_with_name(column.name).is_ok();
-        !column.required && !is_there
-    });
-    missing
-        .filter_map(|column| Some((column.name, similar_names(column.name, found).into_iter().next()?)))
-        .collect()
-}
-
-/// Checks the columns that `source_name` (a file or a staging query) gives for a canonical table.
-///
-/// # Errors
-/// Where a column is missing, stands twice, or has a type that the contract does not take.
-pub fn check_columns(table: Table, source_name: &str, found: &SchemaRef) -> Result<(), ExportsError> {
-    if let Some(column) = column_twice(found) {
-        return Err(ExportsError::ColumnTwice {
-            table: table.name().to_owned(),
-            source_name: source_name.to_owned(),
-            column: column.to_owned(),
-        });
-    }
-    for column in table.columns() {
-        match found.field_with_name(column.name) {
-            Ok(field) if column.kind.accepts(field) => {}
-            Ok(field) => {
-                return Err(ExportsError::wrong_type(
-                    table.name(),
-                    source_name,
-                    column,
-                    field.data_type(),
-                ));
-            }
-            Err(_) if column.required => {
-                let similar = similar_names(column.name, found);
-                return Err(ExportsError::missing(table.name(), source_name, column, similar));
-            }
-            Err(_) => {}
-        }
-    }
-    Ok(())
-}
-
-/// The first name that two columns have.
-pub fn column_twice(schema: &Schema) -> Option<&str> {
-    let mut names = HashSet::new();
-    let mut all = schema.fields().iter().map(|field| field.name().as_str());
-    all.find(|name| !names.insert(*name))
-}
-
-/// The columns whose names differ from `name` in nothing but case, and signs that are no letters or digits.
-fn similar_names(name: &str, found: &Schema) -> Vec<String> {
-    let plain = |name: &str| -> String {
-        let letters = name.chars().filter(|c| c.is_alphanumeric());
-        letters.flat_map(char::to_lowercase).collect()
-    };
-    let wanted = plain(name);
-    let names = found.fields().iter().map(|field| field.name());
-    names.filter(|found| plain(found) == wanted).cloned().collect()
-}
-
 fn count(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
 }
@@ -341,5 +337,57 @@ mod count_tests {
                 "{refused}"
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod whole_file_tests {
+    use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch};
+    use datafusion::parquet::arrow::ArrowWriter;
+    use object_store::path::Path;
+    use object_store::{ObjectStoreExt, PutPayload};
+
+    use super::*;
+    use crate::exports::Location;
+
+    /// A file of so many numbers, which take eight bytes each.
+    fn file_of(numbers: i64) -> Vec<u8> {
+        let column: ArrayRef = Arc::new(Int64Array::from_iter_values(
+            (0..numbers).map(|n| n.wrapping_mul(i64::MAX / 7)),
+        ));
+        let rows = RecordBatch::try_from_iter([("number", column)]).expect("rows");
+        let mut writer = ArrowWriter::try_new(Vec::new(), rows.schema(), None).expect("a writer");
+        writer.write(&rows).expect("written");
+        writer.into_inner().expect("a file")
+    }
+
+    #[tokio::test]
+    async fn a_small_file_comes_with_its_footer_and_is_kept_until_it_is_taken() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let location = Location::parse(folder.path().to_str().expect("a path")).expect("a location");
+        let written = [file_of(3), file_of(3), file_of(100_000)];
+        let mut files = Vec::new();
+        for (number, bytes) in written.iter().enumerate() {
+            let path = location.prefix.clone().join(format!("part-{number}.parquet"));
+            let put = location.store.put(&path, PutPayload::from(bytes.clone())).await;
+            put.expect("written");
+            let object = location.store.head(&path).await.expect("it is there");
+            files.push(DayFile {
+                object,
+                partitions: Vec::new(),
+            });
+        }
+        let table = TableFiles {
+            name: "numbers".to_owned(),
+            location,
+            files,
+        };
+        let inspected = read_footers(&table).await.expect("footers");
+        assert!(Arc::ptr_eq(&inspected[0].schema, &inspected[1].schema));
+        let taken = |file: usize| inspected[file].footer.take_whole().map(|bytes| bytes.to_vec());
+        assert_eq!(taken(0), Some(written[0].clone()));
+        assert_eq!(taken(0), None, "it is the caller's now");
+        assert_eq!(taken(1), Some(written[1].clone()));
+        assert_eq!(taken(2), None, "it is larger than a footer's request");
     }
 }

@@ -4,6 +4,7 @@
 
 mod all_null;
 mod blank;
+mod columns;
 mod contract;
 mod convert;
 mod day_folder;
@@ -21,6 +22,7 @@ mod no_delta;
 mod note;
 mod panics;
 mod pinned;
+mod row_filter;
 mod rows;
 #[cfg(feature = "cluster")]
 mod rows_codec;
@@ -38,13 +40,12 @@ use delta::read_log;
 use no_delta::read_log;
 
 pub use blank::{is_blank, nonblank};
+pub use columns::{check_columns, check_contract, column_twice, misspelled_columns, misspelling};
 pub use contract::{Column, Kind, Table};
 pub use convert::{Unconvertible, canonical, canonical_array, canonical_call, expression_for};
 pub use error::ExportsError;
 pub use history::HistoryTable;
-pub use inspect::{
-    InspectedFile, check_columns, check_contract, column_twice, misspelled_columns, misspelling, read_footers,
-};
+pub use inspect::{InspectedFile, read_footers};
 pub use listing::{DayFile, Partition};
 pub use location::{Location, LocationError, store_root};
 pub use note::ExportNote;

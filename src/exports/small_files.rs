@@ -159,11 +159,13 @@ async fn read(
     let fetched = files.into_iter().map(|file| {
         let store = Arc::clone(&store);
         async move {
-            let pinned = PinnedFile {
-                store,
-                object: Arc::new(file.object.clone()),
+            let bytes = match file.footer.take_whole() {
+                Some(bytes) => bytes,
+                None => {
+                    let object = Arc::new(file.object.clone());
+                    PinnedFile { store, object }.whole().await?
+                }
             };
-            let bytes = pinned.whole().await?;
             Ok::<_, DataFusionError>((file, bytes))
         }
     });
@@ -183,6 +185,8 @@ struct Gathered {
     pending: Vec<RecordBatch>,
     pending_rows: usize,
     converted: Vec<RecordBatch>,
+    /// The schema of the last file, and the one that it was decoded with: most of very many files have the same.
+    read_as: Option<(SchemaRef, SchemaRef)>,
 }
 
 impl Gathered {
@@ -193,6 +197,7 @@ impl Gathered {
             pending: Vec::new(),
             pending_rows: 0,
             converted: Vec::new(),
+            read_as: None,
         }
     }
 
@@ -204,16 +209,10 @@ impl Gathered {
         let exported = file.schema.fields().len() - file.partitions.len();
         let (exported, of_folders) = file.schema.fields().split_at(exported);
         let is_wanted = |field: &Field| self.wanted.schema.field_with_name(field.name()).is_ok();
-        let plain = |field: &FieldRef| {
-            let data_type = if is_wanted(field) {
-                read_as(field.data_type())
-            } else {
-                field.data_type().clone()
-            };
-            field.as_ref().clone().with_data_type(data_type)
-        };
-        let schema = Schema::new(exported.iter().map(plain).collect::<Vec<_>>());
-        let options = ArrowReaderOptions::new().with_schema(Arc::new(schema));
+        let known = self.read_as.take().filter(|(of, _)| Arc::ptr_eq(of, &file.schema));
+        let schema = known.map_or_else(|| schema_to_read(exported, is_wanted), |(_, schema)| schema);
+        self.read_as = Some((Arc::clone(&file.schema), Arc::clone(&schema)));
+        let options = ArrowReaderOptions::new().with_schema(schema);
         let builder =
             ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, ArrowReaderMetadata::try_new(footer, options)?);
         let roots = (0..exported.len()).filter(|index| is_wanted(&exported[*index]));
@@ -296,6 +295,15 @@ impl RowsWanted {
         }
         batch(Arc::new(Schema::new(fields)), columns, rows.num_rows())
     }
+}
+
+/// The types that the columns of a file are decoded to: those that are wanted as scans read them.
+fn schema_to_read(exported: &[FieldRef], is_wanted: impl Fn(&Field) -> bool) -> SchemaRef {
+    let fields = exported.iter().map(|field| match is_wanted(field) {
+        true => field.as_ref().clone().with_data_type(read_as(field.data_type())),
+        false => field.as_ref().clone(),
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 /// Bytes that the values of an array take when they stand alone. Texts may share the memory of a page with others.

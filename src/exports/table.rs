@@ -29,6 +29,7 @@ use super::blank::is_blank;
 use super::contract::Table;
 use super::footer::KnownFooters;
 use super::inspect::InspectedFile;
+use super::row_filter::leaves_few_rows;
 use super::rows::{ExportedRowsExec, OutputColumn};
 use super::small_files::{RowsWanted, SmallFiles};
 use crate::ids::SnapshotDate;
@@ -80,7 +81,9 @@ impl SnapshotTable {
     pub fn of_days(table: Table, store: ObjectStoreUrl, files: Vec<(SnapshotDate, InspectedFile)>, zone: Zone) -> Self {
         let with_date = |(date, file)| ScannedFile { file, date: Some(date) };
         let files = files.into_iter().map(with_date).collect();
-        Self::new(table.name(), store, schema_of_days(table), Some(table), files, zone)
+        let table = Self::new(table.name(), store, schema_of_days(table), Some(table), files, zone);
+        table.release_bytes();
+        table
     }
 
     /// The rows of `files` as they are, under `schema`, which has the columns of all of them.
@@ -99,6 +102,14 @@ impl SnapshotTable {
     ) -> Self {
         let mut shapes: Vec<(Shape, Vec<ScannedFile>)> = Vec::new();
         for file in files {
+            let last = shapes.last().and_then(|(_, files)| files.last());
+            // Most of very many files were written by one program.
+            if last.is_some_and(|last| is_written_alike(&file.file, &last.file))
+                && let Some((_, files)) = shapes.last_mut()
+            {
+                files.push(file);
+                continue;
+            }
             let shape = match contract {
                 Some(table) => Shape::of_contract(table, &file.file),
                 None => Shape::of_raw(&schema, &file.file),
@@ -124,7 +135,15 @@ impl SnapshotTable {
         let are_small = SmallFiles::are(self.files().map(|file| &file.file));
         let is_one_day = self.files().all(|file| file.date.is_none());
         self.small_files = (are_small && is_one_day).then(SmallFiles::default);
+        if self.small_files.is_none() {
+            self.release_bytes();
+        }
         self
+    }
+
+    /// Frees the bytes of small files that came with their footers: their rows are read as those of all others.
+    pub fn release_bytes(&self) {
+        self.files().for_each(|file| drop(file.file.footer.take_whole()));
     }
 
     fn files(&self) -> impl Iterator<Item = &ScannedFile> {
@@ -170,15 +189,17 @@ impl SnapshotTable {
             projection.extend(index);
         }
         let statistics = statistics_of(files, &of_scan);
-        let filters = filters
+        let filters: Vec<&Expr> = filters
             .iter()
-            .filter(|filter| narrows_files(filter) && self.is_as_in_files(filter, shape));
-        let filter = match shape.has_sound_statistics {
-            true => conjunction(filters.cloned()),
-            false => None,
-        };
+            .filter(|filter| shape.has_sound_statistics && narrows_files(filter) && self.is_as_in_files(filter, shape))
+            .collect();
+        let first = files.first().and_then(|file| file.file.footer.kept());
+        let few_rows = first.is_some_and(|footer| leaves_few_rows(filters.iter().copied(), &footer));
+        let filter = conjunction(filters.into_iter().cloned());
         let options = session.table_options().parquet.clone();
-        let mut source = ParquetSource::new(schema).with_table_parquet_options(options);
+        let mut source = ParquetSource::new(schema)
+            .with_table_parquet_options(options)
+            .with_pushdown_filters(few_rows);
         let store = session.runtime_env().object_store(&self.store)?;
         source = source.with_parquet_file_reader_factory(Arc::new(KnownFooters::new(store, filter.is_some())));
         if let Some(filter) = filter {
@@ -214,6 +235,11 @@ impl SnapshotTable {
             })
         })
     }
+}
+
+/// Whether two files are seen at once to be of one [`Shape`].
+fn is_written_alike(file: &InspectedFile, other: &InspectedFile) -> bool {
+    Arc::ptr_eq(&file.schema, &other.schema) && file.has_sound_statistics == other.has_sound_statistics
 }
 
 /// Whether a value of this type is a float, or holds some.

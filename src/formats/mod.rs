@@ -26,7 +26,7 @@ use datafusion::parquet::errors::ParquetError;
 use futures::StreamExt;
 
 pub use fitted::{Look, show_rows};
-pub use output::{Output, OutputError};
+pub use output::{Output, OutputError, OutputFolder};
 pub use visible::{VisibleWriter, one_line, visible};
 
 use crate::engine::EngineError;

@@ -1,10 +1,10 @@
 //! Output destinations: standard output, or a private file that appears only when it is complete.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal, Seek, SeekFrom, Stdout, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempDir};
 
 use super::visible::VisibleWriter;
 use crate::files::{folder_of, persist_durably};
@@ -18,6 +18,8 @@ pub enum OutputError {
     Terminal,
     #[error("{} is a folder; name a file with -o", .0.display())]
     Folder(PathBuf),
+    #[error("{} is there already and not an empty folder; name another folder with -o, or remove it", .0.display())]
+    Taken(PathBuf),
     #[error("{} cannot be written; check the folder and its permissions", place.display())]
     Unwritable { place: PathBuf, source: io::Error },
     #[error("{} cannot be written; is the disk full?", place.display())]
@@ -29,7 +31,7 @@ pub enum OutputError {
 impl OutputError {
     /// Whether another destination or format would help.
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Terminal | Self::Folder(_))
+        matches!(self, Self::Terminal | Self::Folder(_) | Self::Taken(_))
     }
 }
 
@@ -125,6 +127,59 @@ impl Output {
     }
 }
 
+/// A folder that appears only when it is complete, for its owner alone. Without [`finish`](OutputFolder::finish), nothing is
+/// left.
+#[derive(Debug)]
+pub struct OutputFolder {
+    staged: TempDir,
+    place: PathBuf,
+}
+
+impl OutputFolder {
+    /// Begins the folder `place`, which must not be there, or be empty.
+    ///
+    /// # Errors
+    /// Where something is there, or the folder around it cannot be written.
+    pub fn open(place: &Path) -> Result<Self, OutputError> {
+        let is_free = match fs::read_dir(place) {
+            Ok(mut entries) => entries.next().is_none(),
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        };
+        if !is_free {
+            return Err(OutputError::Taken(place.to_owned()));
+        }
+        let parent = match place.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let staged = tempfile::Builder::new().prefix(".pragati-").tempdir_in(parent);
+        let staged = staged.map_err(|source| OutputError::Unwritable {
+            place: place.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            staged,
+            place: place.to_owned(),
+        })
+    }
+
+    /// The folder to write into, which is empty.
+    pub fn path(&self) -> &Path {
+        self.staged.path()
+    }
+
+    /// Completes the folder, which appears under its name.
+    ///
+    /// # Errors
+    /// Where it cannot be moved there.
+    pub fn finish(self) -> Result<(), OutputError> {
+        fs::rename(self.staged.path(), &self.place).map_err(|source| OutputError::Unfinished {
+            place: self.place.clone(),
+            source,
+        })
+    }
+}
+
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
@@ -142,5 +197,28 @@ impl Write for Output {
             Self::Private { file, .. } => file.flush(),
             Self::Special(out) => out.flush(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_appears_whole_and_replaces_nothing() {
+        let around = tempfile::tempdir().expect("a folder");
+        let place = around.path().join("parts");
+        let begin = || {
+            let folder = OutputFolder::open(&place)?;
+            fs::write(folder.path().join("a.csv"), "a").expect("a file");
+            Ok::<_, OutputError>(folder)
+        };
+        drop(begin().expect("a folder"));
+        assert_eq!(fs::read_dir(around.path()).expect("entries").count(), 0);
+        fs::create_dir(&place).expect("an empty folder");
+        begin().and_then(OutputFolder::finish).expect("finished");
+        assert_eq!(fs::read_to_string(place.join("a.csv")).expect("a file"), "a");
+        assert!(matches!(begin(), Err(OutputError::Taken(_))));
+        assert_eq!(fs::read_dir(around.path()).expect("entries").count(), 1);
     }
 }

@@ -9,6 +9,7 @@ use datafusion::arrow::array::{AsArray, RecordBatch};
 use datafusion::arrow::compute::partition;
 
 use super::error::NightlyError;
+use super::incremental::FilePlan;
 use super::layout;
 use super::manifest::{Content, FileEntry};
 use super::staged::{HashedFile, StagedOutput, make_folder};
@@ -19,6 +20,8 @@ pub struct CsvFiles<'a> {
     staged: StagedOutput,
     /// The batches, in the order of the rows.
     batches: &'a [ReportBatch],
+    /// What happens to each batch's file.
+    plans: Vec<FilePlan>,
     /// The batch of the current rows; the files of all batches before it are complete.
     current: usize,
     open: Option<OpenFile>,
@@ -37,11 +40,12 @@ struct OpenFile {
 }
 
 impl<'a> CsvFiles<'a> {
-    /// Files of `batches` in `staged`.
-    pub fn new(staged: StagedOutput, batches: &'a [ReportBatch], style: CsvStyle) -> Self {
+    /// Files of `batches` in `staged`, each as planned.
+    pub fn new(staged: StagedOutput, batches: &'a [ReportBatch], plans: Vec<FilePlan>, style: CsvStyle) -> Self {
         Self {
             staged,
             batches,
+            plans,
             current: 0,
             open: None,
             writer: CsvWriter::new(style),
@@ -51,7 +55,7 @@ impl<'a> CsvFiles<'a> {
         }
     }
 
-    /// Writes the next rows. They must come in the order of `batches`.
+    /// Writes the next rows, of batches whose files are made. They must come in the order of `batches`.
     pub fn append(&mut self, rows: &RecordBatch) -> Result<(), NightlyError> {
         let missing = || ReportError::MissingColumn("batch_id");
         let ids = rows.column_by_name("batch_id").ok_or_else(missing)?;
@@ -62,10 +66,20 @@ impl<'a> CsvFiles<'a> {
         let cells = ReportRows::try_new(rows)?;
         for run in runs {
             self.advance_to(ids.value(run.start))?;
+            if !self.plans[self.current].is_made() {
+                continue;
+            }
             let unknown_users = unknown_users(rows, run.clone())?;
             self.append_to_current(&cells, run, unknown_users)?;
         }
         Ok(())
+    }
+
+    /// Plans the files of some batches, which are not complete.
+    pub fn plan(&mut self, batches: Range<usize>, plans: Vec<FilePlan>) {
+        for (planned, plan) in self.plans[batches].iter_mut().zip(plans) {
+            *planned = plan;
+        }
     }
 
     /// Completes all files and returns their manifest entries, in the order of the batches.
@@ -147,6 +161,14 @@ impl<'a> CsvFiles<'a> {
     }
 
     fn complete_current(&mut self) -> Result<(), NightlyError> {
+        let fingerprint = match std::mem::replace(&mut self.plans[self.current], FilePlan::LeftOut) {
+            FilePlan::Make(fingerprint) => fingerprint,
+            other => {
+                self.entries.extend(other.into_taken());
+                self.current += 1;
+                return Ok(());
+            }
+        };
         let open = match self.open.take() {
             Some(open) => open,
             None => {
@@ -169,6 +191,7 @@ impl<'a> CsvFiles<'a> {
             rows: open.rows,
             bytes: written.bytes,
             sha256: written.sha256,
+            fingerprint: fingerprint.map(|fingerprint| fingerprint.to_string()),
         });
         self.current += 1;
         Ok(())

@@ -43,6 +43,12 @@ pub enum NightlyError {
     UnlistedBatch(String),
     #[error("{0}: {1}")]
     Parquet(&'static str, datafusion::parquet::errors::ParquetError),
+    #[error(
+        "{0} was taken over from an earlier output and is not what the exports give now; run `pragati nightly --full`, and please report this"
+    )]
+    NotAsMadeAnew(String),
+    #[error("the settings of the output cannot be written as JSON: {0}; please report this")]
+    Basis(String),
     #[error("a writer stopped without a word; please report this with the log of -vv")]
     WriterLost,
 }

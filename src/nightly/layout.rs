@@ -16,6 +16,8 @@ pub const MART: &str = "course_progress_report";
 pub const RATIO: &str = "download_ratio";
 /// The folder of the download ratio by day.
 pub const RATIO_BY_DAY: &str = "download_ratio_by_day";
+/// The folder of the table of changed batches, and the table's name.
+pub const CHANGES: &str = "changed_batches";
 /// The folder of batches without a known tenant.
 const UNKNOWN_TENANT: &str = "_";
 

@@ -37,6 +37,25 @@ pub struct Manifest {
     pub notes: Vec<String>,
     pub versions: Versions,
     pub timings: Timings,
+    /// A digest of everything beside the rows that reports depend on: settings, queries and versions. Files are taken
+    /// over from an output of the same basis alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<String>,
+    /// What was taken over from an earlier output instead of being made again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_over: Option<TakenOver>,
+    /// The day whose output the table of changed batches compares with; none where there was no earlier output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes_since: Option<SnapshotDate>,
+}
+
+/// Files that were taken over from an earlier output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenOver {
+    /// The day of that output.
+    pub from: SnapshotDate,
+    pub files: u64,
+    pub bytes: u64,
 }
 
 /// Row counts. `enrolments_read` is the sum of all others but `reported_unknown_users`, `batches`, `empty_batches`,
@@ -87,6 +106,10 @@ pub struct FileEntry {
     pub bytes: u64,
     /// In hexadecimal.
     pub sha256: String,
+    /// The fingerprint of what a report, or a file of the mart, was made from, in hexadecimal; none of other files, and
+    /// where it was not known before the rows were written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
 }
 
 /// What a file holds.
@@ -113,6 +136,10 @@ pub enum Content {
     DownloadRatioByDay,
     /// The table by day as CSV.
     DownloadRatioByDayCsv,
+    /// The batches whose reports changed.
+    ChangedBatches,
+    /// The same as CSV.
+    ChangedBatchesCsv,
 }
 
 impl FileEntry {
@@ -142,6 +169,7 @@ struct ListedFile {
     rows: u64,
     bytes: u64,
     sha256: String,
+    fingerprint: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -153,6 +181,8 @@ enum ListedContent {
     DownloadRatioCsv,
     DownloadRatioByDay,
     DownloadRatioByDayCsv,
+    ChangedBatches,
+    ChangedBatchesCsv,
 }
 
 impl TryFrom<ListedFile> for FileEntry {
@@ -175,6 +205,8 @@ impl TryFrom<ListedFile> for FileEntry {
             ListedContent::DownloadRatioCsv => Content::DownloadRatioCsv,
             ListedContent::DownloadRatioByDay => Content::DownloadRatioByDay,
             ListedContent::DownloadRatioByDayCsv => Content::DownloadRatioByDayCsv,
+            ListedContent::ChangedBatches => Content::ChangedBatches,
+            ListedContent::ChangedBatchesCsv => Content::ChangedBatchesCsv,
         };
         Ok(Self {
             path: file.path,
@@ -182,6 +214,7 @@ impl TryFrom<ListedFile> for FileEntry {
             rows: file.rows,
             bytes: file.bytes,
             sha256: file.sha256,
+            fingerprint: file.fingerprint,
         })
     }
 }
@@ -212,6 +245,18 @@ pub struct Timings {
     pub started_at: DateTime<Utc>,
     pub finished_at: DateTime<Utc>,
     pub seconds: f64,
+}
+
+impl Timings {
+    /// Of a run that started then and ends now.
+    pub fn since(started_at: DateTime<Utc>) -> Self {
+        let finished_at = Utc::now();
+        Self {
+            started_at,
+            finished_at,
+            seconds: (finished_at - started_at).as_seconds_f64(),
+        }
+    }
 }
 
 impl InputEntry {

@@ -1,6 +1,6 @@
 //! Writes the report mart: all reports as Parquet, sorted by batch and user, so that one batch is a small read.
 //!
-//! Each part of the reports is a file. Rows are regrouped into batches of a fixed size first, because the bytes must
+//! Each section of the reports is a file. Rows are regrouped into batches of a fixed size first, because the bytes must
 //! not depend on the batch sizes that the engine happens to produce.
 
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
@@ -49,6 +49,8 @@ pub struct MartFile {
     path: String,
     writer: ArrowWriter<HashedFile>,
     regrouped: BatchCoalescer,
+    /// The latest rows, which may be the last ones: those need not be regrouped.
+    latest: Option<RecordBatch>,
     rows: u64,
     first_batch_id: String,
     last_batch_id: String,
@@ -78,6 +80,7 @@ impl MartFile {
             path,
             writer,
             regrouped: BatchCoalescer::new(schema, WRITE_ROWS),
+            latest: None,
             rows: 0,
             first_batch_id: String::new(),
             last_batch_id: String::new(),
@@ -98,15 +101,24 @@ impl MartFile {
         }
         ids.value(ids.len() - 1).clone_into(&mut self.last_batch_id);
         self.rows += rows.num_rows() as u64;
-        if rows.num_rows() == WRITE_ROWS && self.regrouped.is_empty() {
-            return self.writer.write(&rows).map_err(parquet);
+        match self.latest.replace(rows) {
+            None => Ok(()),
+            Some(before) if before.num_rows() == WRITE_ROWS && self.regrouped.is_empty() => {
+                self.writer.write(&before).map_err(parquet)
+            }
+            Some(before) => self.regroup(before),
         }
-        self.regrouped.push_batch(rows).map_err(ReportError::from)?;
-        self.write_regrouped()
     }
 
     /// Completes the file and returns its manifest entry.
     pub fn finish(mut self) -> Result<FileEntry, NightlyError> {
+        match self.latest.take() {
+            None => {}
+            Some(last) if last.num_rows() <= WRITE_ROWS && self.regrouped.is_empty() => {
+                self.writer.write(&last).map_err(parquet)?;
+            }
+            Some(last) => self.regroup(last)?,
+        }
         self.regrouped.finish_buffered_batch().map_err(ReportError::from)?;
         self.write_regrouped()?;
         let written = self.writer.into_inner().map_err(parquet)?.finish();
@@ -119,7 +131,13 @@ impl MartFile {
             rows: self.rows,
             bytes: written.bytes,
             sha256: written.sha256,
+            fingerprint: None,
         })
+    }
+
+    fn regroup(&mut self, rows: RecordBatch) -> Result<(), NightlyError> {
+        self.regrouped.push_batch(rows).map_err(ReportError::from)?;
+        self.write_regrouped()
     }
 
     fn write_regrouped(&mut self) -> Result<(), NightlyError> {

@@ -5,8 +5,11 @@
 //! visible in the output folder before everything is written and on stable storage.
 
 mod accounts;
+mod awaited;
+pub mod changes;
 mod csv_files;
 mod error;
+mod incremental;
 pub mod layout;
 pub mod manifest;
 mod mart;
@@ -15,6 +18,7 @@ mod parts;
 pub mod published;
 mod ratio_table;
 mod retention;
+mod sections;
 mod staged;
 #[cfg(feature = "cluster")]
 pub mod tasks;
@@ -40,8 +44,10 @@ use crate::report::{
     AllReports, ConsentCounts, CsvStyle, EnrolmentCounts, can_assemble, count_consents, count_enrolments,
 };
 use crate::zone::Zone;
+use incremental::{Incremental, basis};
 use manifest::{Counts, FORMAT_VERSION, FileEntry, InputEntry, Manifest, Timings, Versions};
-use staged::{HashedFile, OutputFolder, StagedOutput};
+use parts::PartWriting;
+use staged::OutputFolder;
 use upload::{Upload, Uploaders};
 
 /// Receives the progress of a nightly run.
@@ -187,10 +193,12 @@ impl Run<'_> {
     async fn make(&self) -> Result<Manifest, NightlyError> {
         let Self { catalog, config, .. } = self;
         self.progress.stage("reading");
+        let basis = basis(catalog, config)?;
+        let incremental = Arc::new(self.incremental(&basis).await?);
         let (mut files, (ratios, measured)) = match config.memory_limit {
-            None => tokio::try_join!(self.reports(), self.measure())?,
+            None => tokio::try_join!(self.reports(&incremental), self.measure())?,
             // With a memory limit, one after the other, so that each may use all of the memory.
-            Some(_) => (self.reports().await?, self.measure().await?),
+            Some(_) => (self.reports(&incremental).await?, self.measure().await?),
         };
         files.extend(ratios);
         let counts = Counts {
@@ -200,8 +208,7 @@ impl Run<'_> {
             ..accounts::counts(measured.enrolments, &files)
         };
         let rejected = accounts::rejected(catalog, &counts).await?;
-        let finished_at = Utc::now();
-        Ok(Manifest {
+        let mut manifest = Manifest {
             format_version: FORMAT_VERSION,
             snapshot_date: catalog.date,
             timezone: config.timezone.name().to_owned(),
@@ -218,36 +225,53 @@ impl Run<'_> {
                 datafusion: datafusion::DATAFUSION_VERSION.to_owned(),
                 tz: Zone::database_version().to_owned(),
             },
-            timings: Timings {
-                started_at: self.started_at,
-                finished_at,
-                seconds: (finished_at - self.started_at).as_seconds_f64(),
-            },
-        })
+            timings: Timings::since(self.started_at),
+            basis: Some(basis),
+            taken_over: incremental.taken_over(),
+            changes_since: None,
+        };
+        self.progress.stage("comparing");
+        let changes = changes::write(self, &manifest, &incremental).await?;
+        manifest
+            .files
+            .extend(self.uploaded(changes.files, &Incremental::default()).await?);
+        manifest.changes_since = changes.since;
+        manifest.timings = Timings::since(self.started_at);
+        Ok(manifest)
+    }
+
+    /// What this run may take over.
+    async fn incremental(&self, basis: &str) -> Result<Incremental, NightlyError> {
+        let (date, config) = (self.catalog.date, self.config);
+        Incremental::prepare(self.reports, date, basis, config, self.staged, self.upload).await
     }
 
     /// Makes the CSV files and the mart, on the cluster or here, and uploads them where needed.
-    async fn reports(&self) -> Result<Vec<FileEntry>, NightlyError> {
+    async fn reports(&self, incremental: &Arc<Incremental>) -> Result<Vec<FileEntry>, NightlyError> {
         #[cfg(feature = "cluster")]
         if let Some(cluster) = on_cluster(self.catalog) {
-            return tasks::write_reports(self, &cluster).await;
+            return tasks::write_reports(self, &cluster, incremental).await;
         }
-        let files = self.assembled_reports().await?;
-        self.uploaded(files).await
+        let files = self.assembled_reports(incremental).await?;
+        self.uploaded(files, incremental).await
     }
 
     /// Writes the CSV files and the mart in this process, group by group.
-    async fn assembled_reports(&self) -> Result<Vec<FileEntry>, NightlyError> {
+    async fn assembled_reports(&self, incremental: &Arc<Incremental>) -> Result<Vec<FileEntry>, NightlyError> {
         let progress = &self.progress;
         let writers = self.catalog.session.copied_config().target_partitions();
-        let style = CsvStyle::from(&self.config.report);
+        let writing = PartWriting {
+            staged: self.staged.clone(),
+            style: CsvStyle::from(&self.config.report),
+            incremental: Arc::clone(incremental),
+            progress: Arc::clone(progress),
+        };
         let mut reports = AllReports::prepare(self.catalog).await?;
         let (mut files, mut marts) = (Vec::new(), Vec::new());
         while let Some(group) = reports.next_group().await? {
             progress.batches(group.batches.len() as u64);
             progress.stage("writing");
-            let (csv, mart) =
-                parts::write_group(group, self.staged, style.clone(), writers, Arc::clone(progress)).await?;
+            let (csv, mart) = parts::write_group(group, writing.clone(), writers).await?;
             files.extend(csv);
             marts.extend(mart);
             progress.stage("reading");
@@ -260,7 +284,7 @@ impl Run<'_> {
     async fn measure(&self) -> Result<(Vec<FileEntry>, Measured), NightlyError> {
         self.progress.stage("measuring");
         let ratios = metrics::write(self.catalog, self.config, self.staged, self.reports).await?;
-        let files = self.uploaded(ratios.files).await?;
+        let files = self.uploaded(ratios.files, &Incremental::default()).await?;
         let measured = Measured {
             enrolments: count_enrolments(self.catalog).await?,
             left_out_by_day: ratios.left_out,
@@ -269,11 +293,11 @@ impl Run<'_> {
         Ok((files, measured))
     }
 
-    /// Uploads `files` where the output is in an object store, and returns them.
-    async fn uploaded(&self, files: Vec<FileEntry>) -> Result<Vec<FileEntry>, NightlyError> {
+    /// Uploads those of `files` that were not taken over, where the output is in an object store, and returns all.
+    async fn uploaded(&self, files: Vec<FileEntry>, incremental: &Incremental) -> Result<Vec<FileEntry>, NightlyError> {
         if let Some(upload) = self.upload {
             self.progress.stage("uploading");
-            upload.put(self.staged, &files).await?;
+            upload.put(self.staged, &incremental.made_here(&files)).await?;
         }
         Ok(files)
     }

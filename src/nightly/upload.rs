@@ -82,14 +82,22 @@ impl Upload {
     /// The URL of this run's folder.
     #[cfg(feature = "cluster")]
     pub fn run_url(&self) -> String {
-        let folder = layout::object_path(&self.day, self.run_folder.trim_end_matches('/'));
-        self.destination.display(&folder)
+        self.destination.display(&self.folder())
+    }
+
+    /// The location of all outputs.
+    pub fn destination(&self) -> &Location {
+        &self.destination
+    }
+
+    /// This run's folder.
+    pub fn folder(&self) -> Path {
+        layout::object_path(&self.day, self.run_folder.trim_end_matches('/'))
     }
 
     /// Uploads staged files.
-    pub async fn put(&self, staged: &StagedOutput, files: &[FileEntry]) -> Result<(), NightlyError> {
-        let folder = layout::object_path(&self.day, self.run_folder.trim_end_matches('/'));
-        put_files(staged, files, &self.destination, &folder).await
+    pub async fn put(&self, staged: &StagedOutput, files: &[&FileEntry]) -> Result<(), NightlyError> {
+        put_files(staged, files, &self.destination, &self.folder()).await
     }
 
     /// Publishes the run's files with one put of the manifest. Returns the day's URL and the manifest as published; the
@@ -130,7 +138,7 @@ impl Upload {
 /// Uploads staged files to a folder of the store, several at a time.
 pub async fn put_files(
     staged: &StagedOutput,
-    files: &[FileEntry],
+    files: &[&FileEntry],
     destination: &Location,
     folder: &Path,
 ) -> Result<(), NightlyError> {

@@ -11,8 +11,9 @@ use datafusion::dataframe::DataFrame;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 
-use super::assembly::{Assembly, Batches, Everybody, Scope, assemble, batches_in_parts};
+use super::assembly::{Assembly, Batches, Bounds, Everybody, Part, Scope, Section, assemble, batches_in_parts};
 use super::error::ReportError;
+use super::fingerprint::Fingerprint;
 use super::{can_assemble, groups};
 use crate::catalog::Catalog;
 use crate::engine::EngineError;
@@ -57,12 +58,67 @@ enum Source {
 pub struct ReportGroup {
     /// Every batch of the group that has a report, also those without enrolments, ordered by id.
     pub batches: Vec<ReportBatch>,
-    /// The number of the first part, counted over all groups.
-    pub first_part: usize,
-    part_ends: Vec<usize>,
+    division: Division,
     largest_first: Vec<usize>,
     plan: Arc<dyn ExecutionPlan>,
     context: Arc<TaskContext>,
+}
+
+/// The batches of a group, and how they are divided.
+pub struct GroupBatches {
+    batches: Vec<ReportBatch>,
+    part_sizes: Vec<usize>,
+    division: Division,
+}
+
+struct Division {
+    part_ends: Vec<usize>,
+    sections: Vec<Vec<Section>>,
+    /// The assembled parts; none where the queries run.
+    assembled: Vec<Arc<Part>>,
+}
+
+impl From<Assembly> for GroupBatches {
+    fn from(assembly: Assembly) -> Self {
+        Self {
+            batches: assembly.batches,
+            part_sizes: assembly.part_sizes,
+            division: Division {
+                part_ends: assembly.part_ends,
+                sections: assembly.sections,
+                assembled: assembly.parts,
+            },
+        }
+    }
+}
+
+impl GroupBatches {
+    /// All batches in one part, whose rows a query gives.
+    fn queried(batches: Vec<ReportBatch>, bounds: &Bounds) -> Self {
+        let mut start = 0;
+        let sections = (0..bounds.section_count()).map(|number| {
+            let end = match bounds.last_ids_of_sections().get(number) {
+                Some(last) => batches.partition_point(|batch| batch.batch_id <= *last),
+                None => batches.len(),
+            };
+            let section = Section {
+                number,
+                batches: start..end,
+            };
+            start = end;
+            section
+        });
+        let division = Division {
+            sections: vec![sections.collect()],
+            part_ends: vec![batches.len()],
+            assembled: Vec::new(),
+        };
+        Self {
+            batches,
+            part_sizes: vec![0],
+            division,
+        }
+    }
 }
 
 impl<'a> AllReports<'a> {
@@ -123,12 +179,11 @@ async fn assembled_group(
         Scope::Range(&ids)
     };
     let assembly = assemble(catalog, scope, everybody, batches.as_listed(), parts.clone()).await?;
-    let details = Assembly::details_table(assembly.details)?;
+    let details = assembly.details_table()?;
     let rows = catalog
         .query_over("reports/course_progress_report", "enrolment_details", details)
         .await?;
-    let sizes = assembly.part_sizes;
-    ReportGroup::new(assembly.batches, parts.start, assembly.part_ends, &sizes, rows).await
+    ReportGroup::new(assembly.into(), rows).await
 }
 
 async fn queried_group(catalog: &Catalog) -> Result<ReportGroup, ReportError> {
@@ -138,41 +193,28 @@ async fn queried_group(catalog: &Catalog) -> Result<ReportGroup, ReportError> {
     let in_order = in_order.collect().await;
     let batches = read_batches(&in_order.map_err(EngineError::running("the list of batches"))?)?;
     let rows = catalog.query("reports/all_reports", |parameters| parameters).await?;
-    let part_ends = vec![batches.len()];
-    ReportGroup::new(batches, 0, part_ends, &[0], rows).await
+    let in_parts = batches_in_parts(catalog).await?;
+    ReportGroup::new(GroupBatches::queried(batches, in_parts.bounds()), rows).await
 }
 
 impl ReportGroup {
-    async fn new(
-        batches: Vec<ReportBatch>,
-        first_part: usize,
-        part_ends: Vec<usize>,
-        part_sizes: &[usize],
-        rows: DataFrame,
-    ) -> Result<Self, ReportError> {
+    async fn new(batches: GroupBatches, rows: DataFrame) -> Result<Self, ReportError> {
         let context = Arc::new(rows.task_ctx());
         let plan = rows
             .create_physical_plan()
             .await
             .map_err(EngineError::running(ALL_REPORTS))?;
-        Ok(Self::over(batches, first_part, part_ends, part_sizes, plan, context))
+        Ok(Self::over(batches, plan, context))
     }
 
     /// The reports of these batches, whose parts are the partitions of `plan`.
-    pub(super) fn over(
-        batches: Vec<ReportBatch>,
-        first_part: usize,
-        part_ends: Vec<usize>,
-        part_sizes: &[usize],
-        plan: Arc<dyn ExecutionPlan>,
-        context: Arc<TaskContext>,
-    ) -> Self {
-        let mut largest_first: Vec<usize> = (0..part_ends.len()).collect();
-        largest_first.sort_by_key(|&part| Reverse(part_sizes[part]));
+    pub(super) fn over(batches: GroupBatches, plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> Self {
+        let sizes = batches.part_sizes;
+        let mut largest_first: Vec<usize> = (0..batches.division.part_ends.len()).collect();
+        largest_first.sort_by_key(|&part| Reverse(sizes[part]));
         Self {
-            batches,
-            first_part,
-            part_ends,
+            batches: batches.batches,
+            division: batches.division,
             largest_first,
             plan,
             context,
@@ -181,7 +223,7 @@ impl ReportGroup {
 
     /// The number of parts.
     pub fn part_count(&self) -> usize {
-        self.part_ends.len()
+        self.division.part_ends.len()
     }
 
     /// The parts with the largest first, so that small ones are left at the end and no writer waits long for another.
@@ -191,12 +233,28 @@ impl ReportGroup {
 
     /// The batches of a part of this group.
     pub fn batches_of_part(&self, part: usize) -> &[ReportBatch] {
-        let start = part.checked_sub(1).map_or(0, |previous| self.part_ends[previous]);
-        &self.batches[start..self.part_ends[part]]
+        let ends = &self.division.part_ends;
+        let start = part.checked_sub(1).map_or(0, |previous| ends[previous]);
+        &self.batches[start..ends[part]]
     }
 
-    /// The rows of a part of this group. A part can be read once.
-    pub fn rows_of_part(&self, part: usize) -> Result<SendableRecordBatchStream, ReportError> {
+    /// The sections of a part of this group, in order; their batches are positions among those of the group.
+    pub fn sections_of_part(&self, part: usize) -> &[Section] {
+        &self.division.sections[part]
+    }
+
+    /// The fingerprints of the batches of a part, in order; none where the queries run, which know rows only as they come.
+    pub fn fingerprints_of_part(&self, part: usize) -> Option<Vec<Fingerprint>> {
+        let part = self.division.assembled.get(part)?;
+        Some(part.fingerprints())
+    }
+
+    /// The rows of a part of this group, of those sections alone that are wanted where the rows are assembled. A part can
+    /// be read once.
+    pub fn rows_of_part(&self, part: usize, wanted: Vec<bool>) -> Result<SendableRecordBatchStream, ReportError> {
+        if let Some(assembled) = self.division.assembled.get(part) {
+            assembled.want(wanted);
+        }
         let (plan, context) = (Arc::clone(&self.plan), Arc::clone(&self.context));
         let rows = if self.part_count() == 1 {
             execute_stream(plan, context)

@@ -1,4 +1,9 @@
-//! The twelve columns of the report: the one place that maps query columns to headers.
+//! The twelve columns of the report: the one place that maps query columns to headers; and those that it can be split by.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// How a column's values are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,3 +44,92 @@ pub const COLUMNS: [ReportColumn; 12] = [
     column("course_progress", "Course Progress", CellKind::Percent),
     column("completion_date", "Completion Date", CellKind::Date),
 ];
+
+/// Only a file of several batches has this column.
+const BATCH: ReportColumn = column("batch_id", "Batch", CellKind::Text);
+
+const WITH_BATCH: [ReportColumn; 13] = {
+    let mut columns = [BATCH; 13];
+    let mut place = 0;
+    while place < COLUMNS.len() {
+        columns[place + 1] = COLUMNS[place];
+        place += 1;
+    }
+    columns
+};
+
+/// The columns of a file: the twelve, after the batch's id where the file has rows of several batches.
+pub fn columns_of(is_of_several: bool) -> &'static [ReportColumn] {
+    if is_of_several { &WITH_BATCH } else { &COLUMNS }
+}
+
+/// A column whose values are chosen by a filter, and by which a report is split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SplitColumn {
+    Block,
+    District,
+    School,
+    Organisation,
+}
+
+impl SplitColumn {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Block, Self::District, Self::School, Self::Organisation];
+
+    /// The word for it in options and in the API.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Block => "block",
+            Self::District => "district",
+            Self::School => "school",
+            Self::Organisation => "organisation",
+        }
+    }
+
+    /// The column of the report query.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Block => "block_name",
+            Self::District => "district_name",
+            Self::School => "school_name",
+            Self::Organisation => "organization_name",
+        }
+    }
+
+    /// The header that readers see.
+    pub const fn header(self) -> &'static str {
+        match self {
+            Self::Block => "Block Name",
+            Self::District => "District Name",
+            Self::School => "School Name",
+            Self::Organisation => "Organization Name",
+        }
+    }
+}
+
+impl fmt::Display for SplitColumn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_split_has_the_header_of_its_column() {
+        for split in SplitColumn::ALL {
+            let column = COLUMNS.iter().find(|column| column.name == split.name());
+            assert_eq!(column.map(|column| column.header), Some(split.header()));
+        }
+    }
+
+    #[test]
+    fn only_files_of_several_batches_have_a_batch_column() {
+        let headers = |is_of_several| columns_of(is_of_several).iter().map(|column| column.header);
+        assert!(headers(false).eq(COLUMNS.iter().map(|column| column.header)));
+        assert!(headers(true).eq(std::iter::once("Batch").chain(headers(false))));
+    }
+}

@@ -16,6 +16,20 @@ pub enum ReportError {
     )]
     UnknownBatch { batch: BatchId, date: SnapshotDate },
     #[error(
+        "course '{course}' has no batch in table batches or in table enrolments of the snapshot of {date}; check the id or choose another --date"
+    )]
+    UnknownCourse { course: String, date: SnapshotDate },
+    #[error("no batch is named; give at least one")]
+    NoBatches,
+    #[error(
+        "there are more than {limit} different values of {what}, and each would be a file; filter the report first, or split it by another column"
+    )]
+    TooManyParts { what: &'static str, limit: usize },
+    #[error(
+        "a workbook holds {limit} sheets at most and there are {parts} parts; write a file each into a folder or a ZIP archive, or filter the report first"
+    )]
+    TooManySheets { parts: usize, limit: usize },
+    #[error(
         "the report query gives no column {0}; add it to reports/course_progress_report.sql in your queries folder"
     )]
     MissingColumn(&'static str),

@@ -26,8 +26,9 @@ const PROGRESS_BYTES: usize = 24;
 const ENROLMENT_BYTES: usize = 16;
 /// Bytes of a user's record beside its texts.
 const RECORD_BYTES: usize = PLACE_BYTES + 16;
-/// Bytes of a record that stay in memory when records are in a file. Shared texts stay too; they are not counted.
-const PLACE_BYTES: usize = 8;
+/// Bytes of a record that stay in memory when records are in a file: its place and its fingerprint. Shared texts stay too;
+/// they are not counted.
+const PLACE_BYTES: usize = 24;
 
 /// The division of the work.
 #[derive(Debug)]

@@ -1,38 +1,45 @@
 //! The Course Progress Report (`docs/design.md`, "The Course Progress Report"): its columns, its
 //! rows, and the files that they become.
 //!
-//! `queries/reports/course_progress_report.sql` defines a row; this room reads rows in their order and writes them. It
-//! knows nothing of mail, of nightly runs or of who may see a report.
+//! `queries/reports/course_progress_report.sql` defines a row; this room reads rows in their order, of those that are wanted, and
+//! writes them as one file or in parts. It knows nothing of mail, of nightly runs or of who may see a report.
 
 mod all;
 mod assembly;
+mod batches;
 mod columns;
 mod consent;
 mod csv;
 mod error;
+mod fingerprint;
+mod filter;
 mod groups;
+mod parts;
 mod rows;
+mod selection;
 #[cfg(feature = "cluster")]
 pub mod shares;
+mod spool;
 mod write;
 mod xlsx;
 
 pub use all::{ALL_REPORTS, AllReports, EnrolmentCounts, ReportBatch, ReportGroup, count_enrolments};
-pub use columns::{COLUMNS, ReportColumn};
+pub use assembly::Section;
+pub use batches::{MOST_BATCHES, SelectedBatch, batches_of_course, batches_of_list, report_of_batches};
+pub use columns::{COLUMNS, ReportColumn, SplitColumn};
 pub use consent::{ConsentCounts, count_consents};
 pub use csv::{CsvStyle, CsvWriter, is_formula};
 pub use error::ReportError;
+pub use filter::{Condition, FilterError, MOST_VALUES, ProgressRange, ReportFilter};
+pub use fingerprint::{Fingerprint, FingerprintBuilder};
+pub use parts::{MOST_PARTS, MOST_SHEETS, Parts, PartsBy, PartsOptions, PartsWritten, collect_parts};
 pub use rows::{ReportRows, unknown_users};
+pub use selection::{Container, Selection, SelectionWritten};
 pub use write::{ReportFormat, write_report};
 
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::physical_plan::common::spawn_buffered;
-use datafusion::prelude::DataFrame;
-
-use assembly::{Assembly, assemble_one};
 
 use crate::catalog::Catalog;
-use crate::engine::{EngineError, cluster_of};
 use crate::ids::BatchId;
 
 /// The queries whose rows [`assembly`] makes without running them. Where a site replaces one of them, or consent is
@@ -63,57 +70,5 @@ pub fn can_assemble(catalog: &Catalog) -> bool {
 ///
 /// A batch that the snapshot knows and nobody is enrolled in has no rows; an unknown batch is an error.
 pub async fn report_of_batch(catalog: &Catalog, batch: &BatchId) -> Result<SendableRecordBatchStream, ReportError> {
-    // On a cluster, the executors join the rows.
-    let rows = if can_assemble(catalog) && cluster_of(&catalog.session).is_none() {
-        assembled_report(catalog, batch).await?
-    } else {
-        queried_report(catalog, batch).await?
-    };
-    let rows = rows.ok_or_else(|| ReportError::UnknownBatch {
-        batch: batch.clone(),
-        date: catalog.date,
-    })?;
-    let rows = rows.execute_stream().await;
-    let rows = rows.map_err(EngineError::running("the Course Progress Report"))?;
-    // Rows are made ahead while earlier ones are written.
-    Ok(spawn_buffered(rows, BATCHES_AHEAD))
-}
-
-/// The rows of a batch, or `None` where it is not known.
-async fn assembled_report(catalog: &Catalog, batch: &BatchId) -> Result<Option<DataFrame>, ReportError> {
-    let assembly = assemble_one(catalog, batch).await?;
-    if assembly.batches.is_empty() {
-        return Ok(None);
-    }
-    let details = Assembly::details_table(assembly.details)?;
-    let rows = catalog
-        .query_over("reports/course_progress_report", "enrolment_details", details)
-        .await?;
-    Ok(Some(rows))
-}
-
-/// The rows of a batch, or `None` where it is not known.
-async fn queried_report(catalog: &Catalog, batch: &BatchId) -> Result<Option<DataFrame>, ReportError> {
-    if !is_known(catalog, batch).await? {
-        return Ok(None);
-    }
-    let rows = catalog
-        .query("reports/report_of_batch", |parameters| {
-            parameters.with("batch_id", batch.as_str())
-        })
-        .await?;
-    Ok(Some(rows))
-}
-
-async fn is_known(catalog: &Catalog, batch: &BatchId) -> Result<bool, ReportError> {
-    let frame = catalog
-        .query("reports/batch", |parameters| {
-            parameters.with("batch_id", batch.as_str())
-        })
-        .await?;
-    let found = frame
-        .collect()
-        .await
-        .map_err(EngineError::running("looking for the batch"))?;
-    Ok(found.iter().any(|rows| rows.num_rows() > 0))
+    report_of_batches(catalog, std::slice::from_ref(batch), &ReportFilter::default()).await
 }

@@ -6,7 +6,7 @@ use datafusion::arrow::array::{AsArray, Date32Array, Int32Array, RecordBatch, St
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Date32Type, Int32Type};
 
-use super::columns::{COLUMNS, CellKind};
+use super::columns::{COLUMNS, CellKind, ReportColumn};
 use super::error::ReportError;
 
 /// A typed column.
@@ -17,7 +17,7 @@ pub enum Cells {
     Percent(Int32Array),
 }
 
-/// Rows of the report, column by column in the order of [`COLUMNS`].
+/// Rows of the report, column by column in the order of the file.
 #[derive(Debug, Clone)]
 pub struct ReportRows {
     cells: Vec<Cells>,
@@ -27,7 +27,12 @@ pub struct ReportRows {
 impl ReportRows {
     /// Takes the twelve columns out of a batch of the report query's rows.
     pub fn try_new(batch: &RecordBatch) -> Result<Self, ReportError> {
-        let cells = COLUMNS.iter().map(|column| {
+        Self::of_columns(batch, &COLUMNS)
+    }
+
+    /// Takes these columns out of a batch of the report query's rows.
+    pub fn of_columns(batch: &RecordBatch, columns: &[ReportColumn]) -> Result<Self, ReportError> {
+        let cells = columns.iter().map(|column| {
             let array = batch
                 .column_by_name(column.name)
                 .ok_or(ReportError::MissingColumn(column.name))?;

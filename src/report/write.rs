@@ -10,7 +10,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::parquet::arrow::ArrowWriter;
 use futures::StreamExt;
 
-use super::columns::COLUMNS;
+use super::columns::{COLUMNS, ReportColumn};
 use super::csv::{CsvStyle, CsvWriter};
 use super::error::ReportError;
 use super::rows::ReportRows;
@@ -25,6 +25,17 @@ pub enum ReportFormat {
     Parquet,
 }
 
+impl ReportFormat {
+    /// What the names of such files end with, after a dot.
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Xlsx => "xlsx",
+            Self::Parquet => "parquet",
+        }
+    }
+}
+
 /// Writes all rows to `out` and returns their number. `style` affects CSV only; `temp_folder` holds the rows of XLSX
 /// until the workbook is complete.
 pub async fn write_report(
@@ -34,24 +45,37 @@ pub async fn write_report(
     temp_folder: &Path,
     out: &mut (impl Write + Send),
 ) -> Result<u64, ReportError> {
+    write_columns(rows, &COLUMNS, format, style, temp_folder, out).await
+}
+
+/// As [`write_report`], with these columns.
+pub async fn write_columns(
+    rows: SendableRecordBatchStream,
+    columns: &'static [ReportColumn],
+    format: ReportFormat,
+    style: CsvStyle,
+    temp_folder: &Path,
+    out: &mut (impl Write + Send),
+) -> Result<u64, ReportError> {
     match format {
-        ReportFormat::Csv => write_csv(rows, style, out).await,
-        ReportFormat::Xlsx => write_xlsx(rows, temp_folder, out).await,
-        ReportFormat::Parquet => write_parquet(rows, out).await,
+        ReportFormat::Csv => write_csv(rows, columns, style, out).await,
+        ReportFormat::Xlsx => write_xlsx(rows, columns, temp_folder, out).await,
+        ReportFormat::Parquet => write_parquet(rows, columns, out).await,
     }
 }
 
 async fn write_csv(
     mut rows: SendableRecordBatchStream,
+    columns: &[ReportColumn],
     style: CsvStyle,
     out: &mut (impl Write + Send),
 ) -> Result<u64, ReportError> {
     let mut writer = CsvWriter::new(style);
     let mut bytes = Vec::new();
     let mut count = 0;
-    writer.start(&mut bytes);
+    writer.start_with(columns.iter().map(|column| column.header), &mut bytes);
     while let Some(batch) = next(&mut rows).await? {
-        writer.append(&ReportRows::try_new(&batch)?, &mut bytes);
+        writer.append(&ReportRows::of_columns(&batch, columns)?, &mut bytes);
         out.write_all(&bytes)?;
         bytes.clear();
         count += batch.num_rows() as u64;
@@ -62,13 +86,14 @@ async fn write_csv(
 
 async fn write_xlsx(
     mut rows: SendableRecordBatchStream,
+    columns: &'static [ReportColumn],
     temp_folder: &Path,
     out: &mut (impl Write + Send),
 ) -> Result<u64, ReportError> {
-    let mut workbook = XlsxReport::new(temp_folder)?;
+    let mut workbook = XlsxReport::of_one_sheet(temp_folder, columns)?;
     let mut count = 0;
     while let Some(batch) = next(&mut rows).await? {
-        workbook.append(&ReportRows::try_new(&batch)?)?;
+        workbook.append(&ReportRows::of_columns(&batch, columns)?)?;
         count += batch.num_rows() as u64;
     }
     // A ZIP archive needs seeking, which standard output cannot do.
@@ -78,8 +103,12 @@ async fn write_xlsx(
     Ok(count)
 }
 
-async fn write_parquet(mut rows: SendableRecordBatchStream, out: &mut (impl Write + Send)) -> Result<u64, ReportError> {
-    let (schema, indices) = report_schema(&rows.schema())?;
+async fn write_parquet(
+    mut rows: SendableRecordBatchStream,
+    columns: &[ReportColumn],
+    out: &mut (impl Write + Send),
+) -> Result<u64, ReportError> {
+    let (schema, indices) = schema_of(&rows.schema(), columns)?;
     let mut writer = ArrowWriter::try_new(out, schema, None)?;
     let mut count = 0;
     while let Some(batch) = next(&mut rows).await? {
@@ -90,9 +119,9 @@ async fn write_parquet(mut rows: SendableRecordBatchStream, out: &mut (impl Writ
     Ok(count)
 }
 
-/// The schema of the twelve columns with their SQL names, and their positions in the input.
-fn report_schema(found: &SchemaRef) -> Result<(SchemaRef, Vec<usize>), ReportError> {
-    let indices = COLUMNS
+/// The schema of the columns with their SQL names, and their positions in the input.
+pub(super) fn schema_of(found: &SchemaRef, columns: &[ReportColumn]) -> Result<(SchemaRef, Vec<usize>), ReportError> {
+    let indices = columns
         .iter()
         .map(|column| {
             found
@@ -107,7 +136,8 @@ fn report_schema(found: &SchemaRef) -> Result<(SchemaRef, Vec<usize>), ReportErr
     Ok((Arc::new(Schema::new(fields)), indices))
 }
 
-async fn next(rows: &mut SendableRecordBatchStream) -> Result<Option<RecordBatch>, ReportError> {
+/// The next rows of a report.
+pub(super) async fn next(rows: &mut SendableRecordBatchStream) -> Result<Option<RecordBatch>, ReportError> {
     let batch = rows.next().await.transpose();
     Ok(batch.map_err(EngineError::running("the Course Progress Report"))?)
 }

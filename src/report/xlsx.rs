@@ -6,10 +6,10 @@ use std::path::Path;
 
 use chrono::NaiveDate;
 use datafusion::arrow::array::Array;
-use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, Worksheet, XlsxError};
+use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, XlsxError};
 use unicode_width::UnicodeWidthStr;
 
-use super::columns::COLUMNS;
+use super::columns::ReportColumn;
 use super::error::ReportError;
 use super::rows::{Cells, ReportRows};
 
@@ -17,6 +17,11 @@ use super::rows::{Cells, ReportRows};
 const SHEET_ROWS: u32 = 1_048_576;
 const DATE_FORMAT: &str = "yyyy-mm-dd";
 const PERCENT_FORMAT: &str = "0\"%\"";
+const AVERAGE_FORMAT: &str = "0.0\"%\"";
+/// The sheet of a report by itself.
+const SHEET_NAME: &str = "Course Progress Report";
+/// The sheet that lists the others.
+const INDEX_SHEET: &str = "Index";
 /// Bounds of a column's width, in characters. A longer text is cut where the next cell is filled, and wraps nothing.
 const NARROWEST: usize = 8;
 const WIDEST: usize = 50;
@@ -28,56 +33,130 @@ const DATE_WIDTH: usize = 10;
 /// `100%`.
 const PERCENT_WIDTH: usize = 4;
 
-/// A workbook with one sheet, filled row by row.
+/// A workbook that is filled row by row, one sheet after the other.
 pub struct XlsxReport {
     workbook: Workbook,
-    next_row: u32,
-    /// The widest text of each column so far, in characters.
-    widths: [usize; COLUMNS.len()],
+    columns: &'static [ReportColumn],
+    /// The sheet that is written, with its rows so far; none before the first.
+    sheet: Option<Sheet>,
+    sheets: usize,
     date: Format,
     percent: Format,
+    bold: Format,
+}
+
+struct Sheet {
+    place: usize,
+    next_row: u32,
+    /// The widest text of each column so far, in characters.
+    widths: Vec<usize>,
+}
+
+/// One line of the list of sheets.
+#[derive(Debug, Clone, Copy)]
+pub struct SheetLine<'a> {
+    pub sheet: &'a str,
+    pub value: &'a str,
+    pub rows: u64,
+    pub completed: u64,
+    /// In tenths of a percent; none where no row has a percent.
+    pub average_tenths: Option<u64>,
 }
 
 impl XlsxReport {
-    /// A workbook whose header row is frozen and has a filter; its rows are kept in an unnamed file in `temp_folder`.
-    pub fn new(temp_folder: &Path) -> Result<Self, ReportError> {
+    /// A workbook without sheets, for these columns; its rows are kept in unnamed files in `temp_folder`, one a sheet.
+    pub fn new(temp_folder: &Path, columns: &'static [ReportColumn]) -> Result<Self, ReportError> {
         fs::create_dir_all(temp_folder)?;
         let mut workbook = Workbook::new();
         workbook.set_tempdir(temp_folder)?;
         // A fixed time: the time of writing would make two files of the same snapshot differ.
         let created = ExcelDateTime::from_ymd(2000, 1, 1)?;
         workbook.set_properties(&DocProperties::new().set_creation_datetime(&created));
-        let sheet = workbook.add_worksheet_with_constant_memory()?;
-        sheet.set_name("Course Progress Report")?;
-        sheet.set_freeze_panes(1, 0)?;
-        let bold = Format::new().set_bold();
-        let mut widths = [0; COLUMNS.len()];
-        for ((index, column), widest) in (0u16..).zip(&COLUMNS).zip(&mut widths) {
-            *widest = column.header.len() + ARROW;
-            sheet.write_string_with_format(0, index, column.header, &bold)?;
-        }
         Ok(Self {
             workbook,
-            next_row: 1,
-            widths,
+            columns,
+            sheet: None,
+            sheets: 0,
             date: Format::new().set_num_format(DATE_FORMAT),
             percent: Format::new().set_num_format(PERCENT_FORMAT),
+            bold: Format::new().set_bold(),
         })
     }
 
-    /// Appends rows.
+    /// A workbook with one sheet, as a report by itself has it.
+    pub fn of_one_sheet(temp_folder: &Path, columns: &'static [ReportColumn]) -> Result<Self, ReportError> {
+        let mut workbook = Self::new(temp_folder, columns)?;
+        workbook.begin_sheet(SHEET_NAME)?;
+        Ok(workbook)
+    }
+
+    /// Completes the sheet before, and begins one of that name, whose header row is frozen and has a filter.
+    pub fn begin_sheet(&mut self, name: &str) -> Result<(), ReportError> {
+        let headers = self.columns.iter().map(|column| column.header);
+        let headers: Vec<&str> = headers.collect();
+        self.begin(name, &headers)
+    }
+
+    fn begin(&mut self, name: &str, headers: &[&str]) -> Result<(), ReportError> {
+        self.end_sheet()?;
+        let sheet = self.workbook.add_worksheet_with_constant_memory()?;
+        sheet.set_name(name)?;
+        sheet.set_freeze_panes(1, 0)?;
+        let mut widths = Vec::with_capacity(headers.len());
+        for (index, header) in (0u16..).zip(headers) {
+            widths.push(header.len() + ARROW);
+            sheet.write_string_with_format(0, index, *header, &self.bold)?;
+        }
+        self.sheet = Some(Sheet {
+            place: self.sheets,
+            next_row: 1,
+            widths,
+        });
+        self.sheets += 1;
+        Ok(())
+    }
+
+    /// A sheet that lists the others.
+    pub fn write_index(&mut self, lines: &[SheetLine<'_>]) -> Result<(), ReportError> {
+        self.begin(
+            INDEX_SHEET,
+            &["Sheet", "Value", "Rows", "Completed", "Average Progress"],
+        )?;
+        let percent = Format::new().set_num_format(AVERAGE_FORMAT);
+        let Some(open) = &mut self.sheet else { return Ok(()) };
+        let sheet = self.workbook.worksheet_from_index(open.place)?;
+        for (row, line) in (1u32..).zip(lines) {
+            for (index, text) in [(0u16, line.sheet), (1, line.value)] {
+                let widest = &mut open.widths[usize::from(index)];
+                *widest = (*widest).max(text_width(text));
+                if !text.is_empty() {
+                    sheet.write_string(row, index, text)?;
+                }
+            }
+            // Counts of rows are far below what a number of Excel holds exactly.
+            sheet.write_number(row, 2, line.rows as f64)?;
+            sheet.write_number(row, 3, line.completed as f64)?;
+            if let Some(tenths) = line.average_tenths {
+                sheet.write_number_with_format(row, 4, tenths as f64 / 10.0, &percent)?;
+            }
+            open.next_row = row + 1;
+        }
+        Ok(())
+    }
+
+    /// Appends rows to the sheet.
     pub fn append(&mut self, rows: &ReportRows) -> Result<(), ReportError> {
-        let (date, percent) = (self.date.clone(), self.percent.clone());
-        for (cells, widest) in rows.columns().iter().zip(&mut self.widths) {
+        let Some(open) = &mut self.sheet else { return Ok(()) };
+        for (cells, widest) in rows.columns().iter().zip(&mut open.widths) {
             *widest = (*widest).max(width_of(cells, rows.len()));
         }
-        let first = self.next_row;
+        let first = open.next_row;
         let too_many = || ReportError::TooManyRows { limit: SHEET_ROWS - 1 };
         let count = u32::try_from(rows.len()).map_err(|_| too_many())?;
         if count > SHEET_ROWS - first {
             return Err(too_many());
         }
-        let sheet = self.sheet()?;
+        let sheet = self.workbook.worksheet_from_index(open.place)?;
         for (sheet_row, row) in (first..).zip(0..rows.len()) {
             for (index, cells) in (0u16..).zip(rows.columns()) {
                 match cells {
@@ -86,36 +165,39 @@ impl XlsxReport {
                     }
                     Cells::Date(days) if days.is_valid(row) => {
                         if let Some(day) = NaiveDate::from_epoch_days(days.value(row)) {
-                            sheet.write_datetime_with_format(sheet_row, index, day, &date)?;
+                            sheet.write_datetime_with_format(sheet_row, index, day, &self.date)?;
                         }
                     }
                     Cells::Percent(percents) if percents.is_valid(row) => {
-                        sheet.write_number_with_format(sheet_row, index, percents.value(row), &percent)?;
+                        sheet.write_number_with_format(sheet_row, index, percents.value(row), &self.percent)?;
                     }
                     Cells::Text(_) | Cells::Date(_) | Cells::Percent(_) => {}
                 }
             }
         }
-        self.next_row += count;
+        open.next_row += count;
         Ok(())
     }
 
     /// Completes the workbook and writes it to `out`.
     pub fn finish(mut self, out: impl Write + Seek + Send) -> Result<(), ReportError> {
-        let last_row = self.next_row - 1;
-        // There are twelve columns.
-        let last_column = COLUMNS.len() as u16 - 1;
-        for (index, widest) in (0u16..).zip(self.widths) {
-            let width = (widest + EDGES).clamp(NARROWEST, WIDEST);
-            self.sheet()?.set_column_width(index, width as f64)?;
-        }
-        self.sheet()?.autofilter(0, 0, last_row, last_column)?;
+        self.end_sheet()?;
         self.workbook.save_to_writer(out)?;
         Ok(())
     }
 
-    fn sheet(&mut self) -> Result<&mut Worksheet, ReportError> {
-        Ok(self.workbook.worksheet_from_index(0)?)
+    /// Sets what is known of the sheet only after its last row.
+    fn end_sheet(&mut self) -> Result<(), ReportError> {
+        let Some(open) = self.sheet.take() else { return Ok(()) };
+        let sheet = self.workbook.worksheet_from_index(open.place)?;
+        for (index, widest) in (0u16..).zip(&open.widths) {
+            let width = (widest + EDGES).clamp(NARROWEST, WIDEST);
+            sheet.set_column_width(index, width as f64)?;
+        }
+        // There are a dozen columns.
+        let last_column = open.widths.len().saturating_sub(1) as u16;
+        sheet.autofilter(0, 0, open.next_row - 1, last_column)?;
+        Ok(())
     }
 }
 

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::Utc;
 use datafusion::common::runtime::SpawnedTask;
 use nix::sys::stat::{Mode, umask};
 use tokio::sync::{Notify, watch};
@@ -17,7 +18,7 @@ use super::figures::{FiguresError, FiguresSource};
 use super::identity::{Identity, IdentityError};
 use super::postgres::{PostgresError, PostgresMetrics, PostgresParts, PostgresServer};
 use super::{HttpServer, Limits, ServerError, ServerParts};
-use crate::config::{AddressSource, Config, ConfigError};
+use crate::config::{AddressSource, Config, ConfigError, IdentityConfig};
 use crate::delivery::events::EventWriter;
 use crate::delivery::files::ReportFiles;
 use crate::delivery::links::Links;
@@ -25,7 +26,7 @@ use crate::delivery::mail::Mailer;
 use crate::delivery::metrics::DeliveryMetrics;
 use crate::delivery::retention::Retention;
 use crate::delivery::source::{ReportSource, SourceError};
-use crate::delivery::store::{Database, Store, StoreError};
+use crate::delivery::store::{Alive, Database, Store, StoreError};
 use crate::delivery::worker::Workshop;
 use crate::exports::{Location, LocationError};
 use crate::files::make_folder_durably;
@@ -106,6 +107,7 @@ pub struct Service {
     retention: Retention,
     refresh: Duration,
     grace: Duration,
+    alive: Option<Alive>,
 }
 
 impl Service {
@@ -117,7 +119,16 @@ impl Service {
         let links = Links::new(serve)?;
         let mail = config.mail.named_after(serve.public_url.as_deref());
         let mailer = Mailer::new(&mail, config.timezone.clone())?;
+        let has_users = config.postgres.listen.is_some() && config.postgres.users.is_some();
         let identity = match login {
+            Login::Dev if has_users => return Err(PostgresError::DevAuthWithUsers.into()),
+            // Users of the PostgreSQL endpoint have passwords; the pages and the API are for nobody then.
+            Login::Tokens if has_users && config.identity == IdentityConfig::default() => {
+                tracing::warn!(
+                    "[identity] is not set, so nobody can log in to the page and the API; users of the PostgreSQL endpoint can"
+                );
+                Identity::of_nobody(&config.identity)
+            }
             Login::Tokens => Identity::by_tokens(&config.identity).await?,
             Login::Dev => Identity::by_word(&config.identity, serve.listen)?,
         };
@@ -129,6 +140,7 @@ impl Service {
         };
         let database = database(config)?;
         let store = Store::open(&database).await?;
+        let alive = store.enter(&database, Utc::now()).await?;
         let files = Arc::new(ReportFiles::new(folder(serve.files.as_ref(), FILES_FOLDER)?, config));
         let events = folder(config.events.as_ref(), EVENTS_FOLDER)?;
         let source = Arc::new(ReportSource::open(config.clone()).await?);
@@ -177,6 +189,7 @@ impl Service {
             figures,
             refresh: Duration::from_secs(u64::from(serve.refresh_seconds)),
             grace: Duration::from_secs(u64::from(serve.shutdown_seconds)),
+            alive,
             workshop: Arc::new(Workshop {
                 store,
                 source,
@@ -202,6 +215,8 @@ impl Service {
     /// Runs until `shutdown` ends; then takes nothing new, and gives what is under way some time to end. What does not end in
     /// time is taken up by another process, or by the next one.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServiceError> {
+        // Until the end, also while the other parts are handed over.
+        let _alive = self.alive;
         let (stop, stopping) = watch::channel(false);
         let (stop_events, events_stopping) = watch::channel(false);
         let source = Arc::clone(&self.workshop.source);

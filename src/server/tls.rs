@@ -1,4 +1,7 @@
 //! TLS of the service itself: a certificate chain and its key from PEM files, which are read again when they may have changed.
+//!
+//! [`settings`] is for servers that take connections by themselves. [`PerConnection`] also tells which certificate a connection
+//! has, to which a login can be bound.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +12,7 @@ use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
-use rustls::sign::CertifiedKey;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
 use super::ServerError;
 
@@ -22,6 +25,46 @@ pub fn settings(
     (certificate, key): (&Path, &Path),
     protocol: &[u8],
 ) -> Result<Arc<ServerConfig>, ServerError> {
+    let tls = PerConnection::open(room, (certificate, key), protocol)?;
+    let mut config = tls.config;
+    config.cert_resolver = Arc::new(tls.certificates);
+    Ok(Arc::new(config))
+}
+
+/// TLS that is set up anew for each connection.
+#[derive(Debug)]
+pub struct PerConnection {
+    config: ServerConfig,
+    certificates: Certificates,
+}
+
+impl PerConnection {
+    /// What the files of `[room]` allow, for clients that speak `protocol`.
+    ///
+    /// # Errors
+    /// Where they do not hold a chain and its key.
+    pub fn open(room: &'static str, (certificate, key): (&Path, &Path), protocol: &[u8]) -> Result<Self, ServerError> {
+        let certificates = certificates(room, certificate, key)?;
+        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| certificates.files.bad_certificate(error.to_string()))?
+            .with_no_client_auth()
+            .with_cert_resolver(certificates.now());
+        config.alpn_protocols = vec![protocol.to_vec()];
+        Ok(Self { config, certificates })
+    }
+
+    /// The settings of a connection that begins now, and the certificate that it has.
+    pub fn begin(&self) -> (Arc<ServerConfig>, Option<CertificateDer<'static>>) {
+        let certified = self.certificates.at(Instant::now());
+        let certificate = certified.cert.first().cloned();
+        let mut config = self.config.clone();
+        config.cert_resolver = Arc::new(SingleCertAndKey::from(certified));
+        (Arc::new(config), certificate)
+    }
+}
+
+fn certificates(room: &'static str, certificate: &Path, key: &Path) -> Result<Certificates, ServerError> {
     let files = Files {
         room,
         certificate: certificate.to_owned(),
@@ -31,17 +74,10 @@ pub fn settings(
         certified: files.read()?,
         read_at: Instant::now(),
     };
-    let certificates = Certificates {
+    Ok(Certificates {
         files,
         current: Mutex::new(current),
-    };
-    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| certificates.files.bad_certificate(error.to_string()))?
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(certificates));
-    config.alpn_protocols = vec![protocol.to_vec()];
-    Ok(Arc::new(config))
+    })
 }
 
 #[derive(Debug)]
@@ -97,6 +133,11 @@ struct Current {
 }
 
 impl Certificates {
+    /// Always the certificate of this moment.
+    fn now(&self) -> Arc<SingleCertAndKey> {
+        Arc::new(SingleCertAndKey::from(self.at(Instant::now())))
+    }
+
     /// As the files are now, or were when they could last be read.
     fn at(&self, now: Instant) -> Arc<CertifiedKey> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);

@@ -14,6 +14,7 @@ use super::names::Names;
 use super::parameter::Parameter;
 use crate::catalog::Catalog;
 use crate::config::{Config, DateChoice};
+use crate::engine::dialect::forms;
 use crate::engine::{Answer, EngineError, EngineThreads};
 use crate::ids::SnapshotDate;
 use crate::queries::{Parameters, Query};
@@ -76,7 +77,10 @@ impl Session {
 
     /// Starts one statement. A statement that only changes the session has finished when this returns; it has no
     /// columns.
-    pub async fn start(&self, statement: Statement) -> Result<Answer, ShellError> {
+    pub async fn start(&self, mut statement: Statement) -> Result<Answer, ShellError> {
+        if let Statement::Statement(sql) = &mut statement {
+            forms::rewrite(sql).map_err(EngineError::running(WHAT))?;
+        }
         let session = &self.catalog.session;
         let plan = session.state().statement_to_plan(statement).await;
         let plan = plan.map_err(EngineError::running(WHAT))?;

@@ -244,6 +244,54 @@ await scenario("one tenant of all", {}, async (page) => {
   assert.equal(await page.evaluate(() => sessionStorage.length), 0);
 });
 
+await scenario("a report, in parts and of some learners", {}, async (page, wrong) => {
+  await signIn(page, settings.url, ADMIN);
+  const form = page.locator("#report-form");
+  const status = form.getByRole("status");
+  const download = form.getByRole("button", { name: "Download", exact: true });
+  await form.getByLabel("Batch", { exact: true }).fill("b1");
+  await form.getByText("Batch 1", { exact: true }).waitFor();
+  await form.getByLabel("A file for each").selectOption({ label: "Block" });
+  await form.getByText("Only some learners").click();
+  await expectAccessible(page);
+  await form.getByLabel("Completed", { exact: true }).selectOption({ label: "No" });
+  await form.getByLabel("Progress to (%)").fill("50");
+  const saving = page.waitForEvent("download");
+  await download.click();
+  const file = await saving;
+  assert.equal(file.suggestedFilename(), "course-progress_Batch-1_by-block_filtered_2026-11-22.zip");
+  const bytes = await readFile(await file.path());
+  assert.ok(bytes.includes("Block-1.csv") && bytes.includes("index.csv") && !bytes.includes("_blank.csv"));
+  assert.match(await status.textContent(), /^The report is ready/);
+  // One file, and a filter that leaves no row.
+  await form.getByLabel("A file for each").selectOption({ label: "No, one file" });
+  await form.getByLabel("School", { exact: true }).fill("nowhere\n(blank)");
+  const savingEmpty = page.waitForEvent("download");
+  await download.press("Enter");
+  const empty = await readFile(await (await savingEmpty).path(), "utf8");
+  assert.equal(empty.trim().split("\n").length, 1);
+  assert.match(await status.textContent(), /No row passes the filter/);
+  // All batches of the course, each a file.
+  await form.getByLabel("School", { exact: true }).fill("");
+  await form.getByLabel("All batches of this batch’s course").check();
+  const savingCourse = page.waitForEvent("download");
+  await download.click();
+  assert.equal((await savingCourse).suggestedFilename(), "course-progress_c1_filtered_2026-11-22.zip");
+  // What is refused is said, and nothing is saved.
+  await form.getByLabel("Batch", { exact: true }).fill("no such batch");
+  await download.click();
+  await form.getByText("no such batch whose report you may have").waitFor();
+  assert.ok(wrong.every((words) => words.includes("404")), wrong);
+  wrong.length = 0;
+});
+
+await scenario("a report on a phone", { viewport: PHONE, isMobile: true, hasTouch: true, colorScheme: "dark" }, async (page) => {
+  await signIn(page, settings.url, ADMIN);
+  await page.getByText("Only some learners").tap();
+  await expectNoSideways(page);
+  await expectAccessible(page);
+});
+
 await scenario("on a phone", { viewport: PHONE, isMobile: true, hasTouch: true }, async (page) => {
   await page.goto(settings.url);
   await page.getByLabel("Access token").waitFor();

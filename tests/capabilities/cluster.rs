@@ -7,13 +7,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use assert_cmd::Command;
+use pragati::nightly::manifest::Manifest;
 use tempfile::{NamedTempFile, TempDir};
 
+use crate::incremental::on_two_days;
 use crate::network::Network;
 use crate::oracle::nasty;
 use crate::prepared::prepared;
 use crate::running_cluster::{RunningCluster, Setup, wait_until};
-use crate::support::{DATE, SmallDisk, TestExports, complaint_of, files_below, pragati, program_made, wrapped};
+use crate::support::{
+    DATE, SmallDisk, TestExports, complaint_of, files_below, pragati, program_made, rewrite_parquet, wrapped,
+};
 
 fn on(cluster: &RunningCluster, exports: &TestExports, command: &str) -> Command {
     let mut command = exports.command(command);
@@ -198,6 +202,44 @@ mod nightly {
         let work = cluster.work_folder(0);
         wait_until(|| !has_files(&work.join("exchanged")), "exchanged rows to go");
         cluster.drain_executor(0);
+    }
+
+    #[test]
+    fn takes_over_what_a_single_process_made_and_the_other_way_round() {
+        let cluster = RunningCluster::start(2);
+        let exports = on_two_days(TestExports::sample(2_000, 12_000, 40, 1));
+        let rename =
+            "select * replace (case when user_id = (select min(user_id) from rows) then 'अ' else first_name end
+            as first_name) from rows";
+        rewrite_parquet(&exports.file("users"), rename);
+        let out = out();
+        let run = |mut command: Command, day: &str, more: &[&str]| {
+            command
+                .args(["--date", day, "--out"])
+                .arg(out.path())
+                .args(more)
+                .assert()
+                .success();
+            let manifest = fs::read(out.path().join(format!("date={day}/manifest.json"))).expect("a manifest");
+            let manifest: Manifest = serde_json::from_slice(&manifest).expect("JSON");
+            manifest
+                .taken_over
+                .map(|taken| (taken.from.to_string(), taken.files > 20, taken.bytes > 0))
+        };
+        let one_process = || exports.command("nightly");
+        assert_eq!(run(one_process(), "2026-11-21", &[]), None);
+        let from_first_day = Some(("2026-11-21".to_owned(), true, true));
+        assert_eq!(
+            run(on(&cluster, &exports, "nightly"), DATE, &["--verify"]),
+            from_first_day
+        );
+        let of_the_cluster = output(out.path());
+        assert_eq!(run(one_process(), DATE, &["--full"]), None);
+        assert_same(&of_the_cluster, &output(out.path()));
+        assert_eq!(run(on(&cluster, &exports, "nightly"), DATE, &["--full"]), None);
+        let from_the_cluster = Some((DATE.to_owned(), true, true));
+        assert_eq!(run(one_process(), DATE, &["--verify"]), from_the_cluster);
+        assert_same(&of_the_cluster, &output(out.path()));
     }
 
     #[test]

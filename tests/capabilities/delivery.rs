@@ -1,11 +1,9 @@
 //! A click becomes a mail, and none is lost: `pragati serve` as a process, with a real mail server, through thick and thin.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
 use reqwest::StatusCode;
 use serde_json::Value;
 
@@ -13,7 +11,7 @@ use crate::postgres::Postgres;
 use crate::running_service::BATCHES;
 use crate::served::{Served, mids_below};
 use crate::smtp::{Security, SmtpServer};
-use crate::support::{TestExports, files_below, usually};
+use crate::support::{TestExports, files_below};
 
 const MENTOR: &str = "dev:mentor,mentor@example.org";
 
@@ -183,108 +181,6 @@ fn mails_of(smtp: &SmtpServer) -> BTreeMap<(String, String), usize> {
         *mails.entry((kind.to_owned(), request.to_owned())).or_insert(0) += 1;
     }
     mails
-}
-
-#[test]
-fn nothing_is_lost_and_nothing_comes_twice_however_often_the_service_dies() {
-    let clicks = usually(60, 300);
-    let Some(mut smtp) = SmtpServer::start(Security::Plain) else {
-        return;
-    };
-    let mut draws = StdRng::seed_from_u64(7);
-    let mut served = Served::new(exports(), &smtp);
-    let behaviours = [
-        "",
-        "content delay 0.3\n",
-        "30% recipient answer 451 4.3.0 later\n",
-        "20% content answer 554 5.6.0 no\n10% recipient answer 550 5.1.1 nobody\n",
-        "20% content drop\n20% stored drop\n",
-        "20% connect drop\n20% data drop\n",
-    ];
-    let mut ids = BTreeSet::new();
-    let mut clicked = 0;
-    let mut round = 0;
-    served.start();
-    while clicked < clicks {
-        smtp.set_behaviour(behaviours[round % behaviours.len()]);
-        if round % 5 == 3 {
-            smtp.stop();
-        }
-        let until = clicked + clicks / 10;
-        while clicked < until.min(clicks) {
-            let person = format!("dev:user-{clicked},user{clicked}@example.org,pragati-admin");
-            // Sent again until it is answered, with the same key, as a client does.
-            match served.click(&person, ["b1", "b2"][clicked % 2], "email", &format!("key-{clicked}")) {
-                Some((StatusCode::ACCEPTED, answer)) => {
-                    ids.insert(id_of(&answer));
-                    clicked += 1;
-                }
-                Some((status, answer)) => panic!("{status}: {answer}"),
-                None => {}
-            }
-            if draws.random_bool(0.03) {
-                served.kill();
-                served.start();
-            }
-        }
-        std::thread::sleep(Duration::from_millis(draws.random_range(100..1_500)));
-        served.kill();
-        if round % 5 == 3 {
-            smtp.start_again();
-        }
-        served.start();
-        round += 1;
-    }
-    smtp.set_behaviour("");
-    let ended = served.all_ended();
-    served.all_events_written();
-    served.stop();
-
-    assert_eq!(ids.len(), clicks);
-    let found: BTreeSet<String> = ended.iter().map(id_of).collect();
-    assert_eq!(found, ids, "every accepted request is there, and no other");
-    let mails = mails_of(&smtp);
-    for ((kind, request), count) in &mails {
-        assert_eq!(*count, 1, "the {kind} of {request} came {count} times");
-        assert!(ids.contains(request));
-    }
-    let has = |kind: &str, id: &str| mails.contains_key(&(kind.to_owned(), id.to_owned()));
-    let mut by_end: BTreeMap<String, usize> = BTreeMap::new();
-    for request in &ended {
-        let id = id_of(request);
-        let end = match request["status"].as_str().expect("a status") {
-            "sent" => {
-                assert!(has("report", &id), "{request}");
-                assert!(!has("notice", &id), "{request}");
-                "sent".to_owned()
-            }
-            "failed" => {
-                let cause = request["failure_cause"].as_str().expect("a cause").to_owned();
-                assert!(
-                    ["mail_refused", "mail_unconfirmed"].contains(&cause.as_str()),
-                    "{request}"
-                );
-                assert!(cause == "mail_unconfirmed" || !has("report", &id), "{request}");
-                // A notice can be refused too, or be cut off; it is then given up and never sent twice.
-                match request["notice"].as_str().expect("a notice") {
-                    "sent" => assert!(has("notice", &id), "{request}"),
-                    "given_up" => {}
-                    other => panic!("{other}: {request}"),
-                }
-                cause
-            }
-            other => panic!("{other}: {request}"),
-        };
-        *by_end.entry(end).or_default() += 1;
-    }
-    eprintln!("{clicks} clicks, {} runs of the service: {by_end:?}", round + 1);
-    assert!(by_end["sent"] > clicks / 2, "{by_end:?}");
-    assert_eq!(served.event_mids("INTERACT").len(), clicks, "each click is one event");
-    assert_eq!(
-        served.event_mids("AUDIT").len(),
-        by_end["sent"],
-        "each delivery is one event"
-    );
 }
 
 #[test]

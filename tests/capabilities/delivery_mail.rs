@@ -83,6 +83,7 @@ impl Delivery {
                 tenant_id: None,
                 format: FileFormat::Csv,
                 deliver: Deliver::Email,
+                asked: pragati::delivery::asked::Asked::default(),
                 status: Status::Running,
                 failure: None,
                 notice: NoticeState::None,

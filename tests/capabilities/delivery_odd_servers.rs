@@ -280,33 +280,38 @@ async fn is_left_alone(mailer: &Mailer) {
 
 #[tokio::test]
 async fn a_server_that_falls_silent_is_left_alone() {
-    for (at, was_greeted) in [
+    let cases = [
         (At::Ehlo, false),
         (At::Sender, false),
         (At::Recipient, false),
         (At::Recipient, true),
-    ] {
-        let server = OddServer::start(Habit {
-            odd: Box::leak(Box::new([(at, SILENCE)])),
-            times: 0,
-            ..Habit::NONE
-        })
-        .await;
-        let mailer = mailer(&MailConfig {
-            timeout_seconds: 4,
-            ..server.config()
-        });
-        if was_greeted {
-            csv().send(&mailer).await.expect("sent");
-        }
-        server.is_odd_again(usize::MAX);
-        let words = words("unavailable", csv().send(&mailer).await);
-        assert!(words.contains("did not answer within 4 s"), "{words}");
-        // A connection that waited is not followed by another one.
-        assert_eq!(server.heard("EHLO"), 1, "{at:?}");
-        is_left_alone(&mailer).await;
-        assert_eq!(server.heard("EHLO"), 1, "{at:?}");
+    ];
+    // At the same time, as each of them waits for what does not come.
+    let cases = cases.map(|(at, was_greeted)| falls_silent_and_is_left_alone(at, was_greeted));
+    futures::future::join_all(cases).await;
+}
+
+async fn falls_silent_and_is_left_alone(at: At, was_greeted: bool) {
+    let server = OddServer::start(Habit {
+        odd: Box::leak(Box::new([(at, SILENCE)])),
+        times: 0,
+        ..Habit::NONE
+    })
+    .await;
+    let mailer = mailer(&MailConfig {
+        timeout_seconds: 4,
+        ..server.config()
+    });
+    if was_greeted {
+        csv().send(&mailer).await.expect("sent");
     }
+    server.is_odd_again(usize::MAX);
+    let words = words("unavailable", csv().send(&mailer).await);
+    assert!(words.contains("did not answer within 4 s"), "{words}");
+    // A connection that waited is not followed by another one.
+    assert_eq!(server.heard("EHLO"), 1, "{at:?}");
+    is_left_alone(&mailer).await;
+    assert_eq!(server.heard("EHLO"), 1, "{at:?}");
 }
 
 #[tokio::test]

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use pragati::config::Secret;
+use pragati::delivery::asked::Asked;
 use pragati::delivery::person::{Person, Roles};
 use pragati::delivery::request::{
-    Bounce, Deliver, Failure, FailureCause, FileFormat, NewRequest, NoticeState, ReportFile, Request, RequestId, Status,
+    Bounce, Deliver, Failure, FailureCause, FileFormat, FurtherBatch, NewRequest, NoticeState, ReportFile, Request,
+    RequestId, Status,
 };
 use pragati::delivery::store::{
-    AcceptLimits, Accepted, Cancelled, Database, Held, LEASE, Lease, NotedBounce, Page, Retried, Store, Work,
+    AcceptLimits, Accepted, Cancelled, Database, EventKind, Held, LEASE, Lease, NotedBounce, Page, Retried, Store, Work,
 };
 use sqlx::Connection;
 use tempfile::TempDir;
@@ -50,6 +52,8 @@ pub fn click(user: &str, batch: &str) -> NewRequest {
         tenant_id: Some("tn".parse().expect("an id")),
         format: FileFormat::Csv,
         deliver: Deliver::Email,
+        asked: Asked::default(),
+        further: Vec::new(),
         idempotency_key: None,
         requested_at: start(),
         deadline: start() + minutes(30),
@@ -142,6 +146,8 @@ macro_rules! scenarios {
 scenarios! {
     what_was_accepted_is_found_again_as_it_was,
     a_second_click_is_the_same_request_and_another_click,
+    what_was_asked_for_is_kept_and_tells_requests_apart,
+    a_request_for_several_batches_is_one_click_and_a_download_of_each,
     the_same_key_is_the_same_click,
     a_person_clicks_so_often_in_an_hour,
     a_full_queue_takes_nothing_new,
@@ -213,6 +219,121 @@ async fn what_was_accepted_is_found_again_as_it_was(database: Database) {
         ..request
     };
     assert_eq!(found(&store, expected.id).await, expected);
+}
+
+/// What is asked for beside the batch, as JSON.
+fn asked(text: &str) -> Asked {
+    serde_json::from_str(text).expect("what was asked for")
+}
+
+async fn what_was_asked_for_is_kept_and_tells_requests_apart(database: Database) {
+    let store = open(&database).await;
+    let with = |text: &str| NewRequest {
+        asked: asked(text),
+        ..click("u1", "b1")
+    };
+    let texts = [
+        "{}",
+        r#"{"split_by": "block"}"#,
+        r#"{"split_by": "school"}"#,
+        r#"{"filter": {"block": ["'; drop table requests; --", "मैसूरु"]}}"#,
+        r#"{"filter": {"completed": false, "progress": "0..50", "enrolled_since": "2026-10-01"}}"#,
+        r#"{"split_by": "block", "filter": {"completed": false}}"#,
+    ];
+    let mut requests = Vec::new();
+    for text in texts {
+        requests.push(accepted(&store, with(text)).await);
+    }
+    for (text, request) in texts.iter().zip(&requests) {
+        assert_eq!(found(&store, request.id).await.asked, asked(text));
+        let again = store.accept(with(text), PLENTY).await.expect("an answer");
+        assert!(
+            matches!(again, Accepted::UnderWay(open) if open.id == request.id),
+            "{text}"
+        );
+    }
+    // A key names what was asked for, too.
+    let keyed = accepted(&store, with_key(with(r#"{"split_by": "district"}"#), "k")).await;
+    let reused = store
+        .accept(with_key(with("{}"), "k"), PLENTY)
+        .await
+        .expect("an answer");
+    assert!(matches!(reused, Accepted::KeyReused));
+    // It is tried again as it was, but not while the same is under way.
+    store.close().await;
+    let store = open(&database).await;
+    let lease = claimed(&store, start()).await;
+    assert_eq!(lease.request.id, requests[0].id);
+    let held = store
+        .fail(&lease.token, &failure(FailureCause::ReportFailed), false, start())
+        .await;
+    assert_eq!(held.expect("stored"), Held::Yes);
+    let now = start() + minutes(1);
+    let retried = store
+        .retry(requests[0].id, now, now + minutes(30))
+        .await
+        .expect("an answer");
+    assert_eq!(retried, Retried::Queued);
+    let held = store.cancel(keyed.id, now).await.expect("an answer");
+    assert_eq!(held, Cancelled::Done);
+    let again = accepted(&store, with(r#"{"split_by": "district"}"#)).await;
+    let retried = store.retry(keyed.id, now, now + minutes(30)).await.expect("an answer");
+    assert_eq!(retried, Retried::UnderWay(again.id));
+    assert_eq!(
+        found(&store, keyed.id).await.asked,
+        asked(r#"{"split_by": "district"}"#)
+    );
+}
+
+async fn a_request_for_several_batches_is_one_click_and_a_download_of_each(database: Database) {
+    let store = open(&database).await;
+    let further = |batch: &str| FurtherBatch {
+        batch_id: batch.parse().expect("an id"),
+        course_id: Some("do_31".to_owned()),
+        tenant_id: None,
+    };
+    let several = NewRequest {
+        asked: asked(r#"{"batches": ["b1", "b2", "b3"], "course": "do_31"}"#),
+        further: vec![further("b2"), further("b3")],
+        ..with_key(click("u1", "b1"), "k")
+    };
+    let limits = AcceptLimits { per_hour: 2, ..PLENTY };
+    let request = match store.accept(several.clone(), limits).await.expect("an answer") {
+        Accepted::New(request) => request,
+        other => panic!("not new: {other:?}"),
+    };
+    let ids: Vec<&str> = request.batches().iter().map(|id| id.as_str()).collect();
+    assert_eq!(ids, ["b1", "b2", "b3"]);
+    assert_eq!(events_to_write(&store).await, 3);
+    let again = store.accept(several, limits).await.expect("an answer");
+    assert!(matches!(again, Accepted::Repeated(same) if same.id == request.id));
+    // It is one click of the two in an hour.
+    let other = store.accept(click("u1", "b9"), limits).await.expect("an answer");
+    assert!(matches!(other, Accepted::New(_)));
+    let third = store.accept(click("u1", "b8"), limits).await.expect("an answer");
+    assert!(matches!(third, Accepted::TooManyRequests { .. }));
+    let lease = claimed(&store, start()).await;
+    assert_eq!(lease.request.id, request.id);
+    let held = store.succeed(&lease.token, Status::Ready, start() + minutes(1)).await;
+    assert_eq!(held.expect("stored"), Held::Yes);
+    let all = start() - minutes(60)..start() + minutes(60);
+    store
+        .take_events("f", all, 100, start() + minutes(2))
+        .await
+        .expect("taken");
+    let events = store.events_of_file("f").await.expect("events");
+    let told = |kind: EventKind| {
+        let of_kind = events
+            .iter()
+            .filter(|event| event.kind == kind && event.request_id == request.id);
+        let mut batches: Vec<&str> = of_kind.map(|event| event.batch_id.as_str()).collect();
+        batches.sort_unstable();
+        batches
+    };
+    assert_eq!(told(EventKind::Click), ["b1", "b2", "b3"]);
+    assert_eq!(told(EventKind::Ready), ["b1", "b2", "b3"]);
+    let mids: BTreeSet<&str> = events.iter().map(|event| event.mid.as_str()).collect();
+    assert_eq!(mids.len(), events.len());
 }
 
 async fn a_second_click_is_the_same_request_and_another_click(database: Database) {
@@ -1057,4 +1178,33 @@ async fn a_server_that_went_away_is_an_error_and_found_again() {
         answer = store.find(request.id).await;
     }
     assert_eq!(answer.expect("found again"), Some(request));
+}
+
+#[tokio::test]
+async fn a_service_that_starts_alone_takes_over_what_a_killed_one_held() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = sqlite(&folder);
+    let enter = async |store: &Store| store.enter(&database, start()).await.expect("an answer");
+    let killed = open(&database).await;
+    let alive = enter(&killed).await;
+    accepted(&killed, click("u1", "b1")).await;
+    let held = claimed(&killed, start()).await;
+
+    // Beside a living one, each keeps its work.
+    let second = open(&database).await;
+    let beside = enter(&second).await;
+    assert!(beside.is_some() && is_idle(&second, start()).await);
+    drop(alive);
+    let third = open(&database).await;
+    drop(enter(&third).await);
+    assert!(is_idle(&third, start()).await);
+
+    drop(beside);
+    let alone = open(&database).await;
+    let _alive = enter(&alone).await;
+    let taken = claimed(&alone, start()).await;
+    assert_eq!((taken.request.id, taken.lost_before), (held.request.id, 1));
+    // If the other one lives after all, it can store nothing more.
+    let late = killed.succeed(&held.token, Status::Sent, start()).await;
+    assert_eq!(late.expect("an answer"), Held::No);
 }

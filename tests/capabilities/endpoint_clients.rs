@@ -45,7 +45,7 @@ fn passes(program: &Path, arguments: &[&str], folder: &Path) {
 fn python_passes(script: &str) {
     if let Some(python) = python_for(
         "clients",
-        "psycopg, psycopg2, sqlalchemy, asyncpg, adbc_driver_postgresql",
+        "psycopg, psycopg2, sqlalchemy, asyncpg, adbc_driver_postgresql, connectorx, polars, duckdb, ibis",
     ) {
         passes(&python, &[script], Path::new(SCRIPTS));
     }
@@ -87,6 +87,26 @@ fn adbc_reads_tables_of_arrow() {
 }
 
 #[test]
+fn drivers_copy_tables_and_queries() {
+    python_passes("copy_client.py");
+}
+
+#[test]
+fn connectorx_and_polars_read_frames() {
+    python_passes("frames_client.py");
+}
+
+#[test]
+fn duckdb_scans_tables_and_views() {
+    python_passes("duckdb_client.py");
+}
+
+#[test]
+fn ibis_groups_and_joins() {
+    python_passes("ibis_client.py");
+}
+
+#[test]
 fn what_tools_ask_of_the_database_is_answered() {
     python_passes("introspection.py");
 }
@@ -96,11 +116,45 @@ fn what_writes_or_reads_files_is_refused() {
     python_passes("refused.py");
 }
 
+fn node_passes(script: &str) {
+    if let Some(folder) = packages("clients") {
+        passes(Path::new("node"), &[script], &folder);
+    }
+}
+
 #[test]
 fn node_postgres_asks_and_streams() {
-    if let Some(folder) = packages("clients") {
-        passes(Path::new("node"), &["node_client.mjs"], &folder);
-    }
+    node_passes("node_client.mjs");
+}
+
+#[test]
+fn knex_builds_queries() {
+    node_passes("node_knex.mjs");
+}
+
+#[test]
+fn typeorm_reads_repositories() {
+    node_passes("node_typeorm.mjs");
+}
+
+#[test]
+fn sequelize_reads_models() {
+    node_passes("node_sequelize.mjs");
+}
+
+#[test]
+fn kysely_reads_and_introspects() {
+    node_passes("node_kysely.mjs");
+}
+
+#[test]
+fn drizzle_reads_and_pulls_the_schema() {
+    node_passes("node_drizzle.mjs");
+}
+
+#[test]
+fn slonik_binds_lists() {
+    node_passes("node_slonik.mjs");
 }
 
 #[test]

@@ -84,6 +84,8 @@ mod layout {
         let (_out, day) = odd_ids().nightly(&[]);
         let paths: Vec<String> = files_below(&day).into_iter().map(|(path, _)| path).collect();
         insta::assert_snapshot!(paths.join("\n"), @r"
+        changed_batches/changed_batches.csv
+        changed_batches/part-00000.parquet
         course_progress_report/part-00000.parquet
         csv/%2E./%2E.%2F..%2Fetc%2Fpasswd.csv
         csv/%5F/%2Ehidden.csv
@@ -154,6 +156,8 @@ mod layout {
         let (_out, day) = exports.nightly(&[]);
         let paths: Vec<String> = files_below(&day).into_iter().map(|(path, _)| path).collect();
         insta::assert_snapshot!(paths.join("\n"), @r"
+        changed_batches/changed_batches.csv
+        changed_batches/part-00000.parquet
         course_progress_report/part-00000.parquet
         download_ratio/download_ratio.csv
         download_ratio/part-00000.parquet

@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use mail_parser::{MessageParser, MimeHeaders};
 use pragati::config::MailConfig;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -18,6 +21,8 @@ const READS_ON: Duration = Duration::from_millis(300);
 /// Where an odd answer is given instead of the usual one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum At {
+    /// Before the first word.
+    Greeting,
     Ehlo,
     SecondEhlo,
     /// MAIL FROM with `SIZE=`.
@@ -37,12 +42,16 @@ pub enum At {
     WithinContent,
     /// After a content above the limit.
     TooLargeContent,
+    /// After any content, which is not taken.
+    Content,
     /// After any content, which is taken.
     Taken,
 }
 
 /// An answer that does not come.
 pub const SILENCE: &[u8] = b"";
+/// No answer: the connection is closed.
+pub const HANG_UP: &[u8] = b"(hangs up)";
 /// Longer than anybody waits for one.
 const FOR_EVER: Duration = Duration::from_secs(600);
 
@@ -58,6 +67,8 @@ pub struct Habit {
     pub times: usize,
     /// It closes the connection after one.
     pub closes: bool,
+    /// The time that it takes to take a mail.
+    pub takes: Duration,
 }
 
 impl Habit {
@@ -68,6 +79,7 @@ impl Habit {
         odd: &[],
         times: usize::MAX,
         closes: false,
+        takes: Duration::ZERO,
     };
 }
 
@@ -79,7 +91,8 @@ pub struct OddServer {
 }
 
 struct State {
-    habit: Habit,
+    /// One is drawn for each session, and for each mail.
+    habits: Mutex<(Vec<Habit>, StdRng)>,
     odd_left: Mutex<usize>,
     said: Mutex<Vec<String>>,
     mails: Mutex<Vec<Vec<u8>>>,
@@ -87,29 +100,46 @@ struct State {
 
 impl OddServer {
     pub async fn start(habit: Habit) -> Self {
+        Self::start_drawing(vec![habit], habit.times).await
+    }
+
+    /// A server that draws one of these habits for each session and each mail, and gives so many odd answers.
+    pub async fn start_drawing(habits: Vec<Habit>, times: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let state = Arc::new(State {
-            habit,
-            odd_left: Mutex::new(habit.times),
+            habits: Mutex::new((habits, StdRng::seed_from_u64(7))),
+            odd_left: Mutex::new(times),
             said: Mutex::default(),
             mails: Mutex::default(),
         });
-        let shared = Arc::clone(&state);
-        let running = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let state = Arc::clone(&shared);
-                tokio::spawn(async move {
-                    // A client that goes away ends its session.
-                    let _ = session(stream, &state).await;
-                });
-            }
-        });
+        let running = tokio::spawn(accept(listener, Arc::clone(&state)));
         Self {
             address,
             state,
             running,
         }
+    }
+
+    /// Nobody can connect from now on; sessions go on.
+    pub async fn close(&mut self) {
+        self.running.abort();
+        let _ = (&mut self.running).await;
+    }
+
+    /// After [`Self::close`]: on the same port, with these habits.
+    pub async fn open_again(&mut self, habits: Vec<Habit>) {
+        self.set_habits(habits);
+        let listener = TcpListener::bind(self.address).await.expect("its port");
+        self.running = tokio::spawn(accept(listener, Arc::clone(&self.state)));
+    }
+
+    pub fn set_habits(&self, habits: Vec<Habit>) {
+        self.state.habits.lock().expect("no panic").0 = habits;
+    }
+
+    pub fn port(&self) -> u16 {
+        self.address.port()
     }
 
     /// Settings with which mails reach it.
@@ -138,6 +168,26 @@ impl OddServer {
         let mails = self.state.mails.lock().expect("no panic");
         mails.iter().map(|raw| brings(raw)).collect()
     }
+
+    /// The mails that it took, oldest first, and forgets them.
+    pub fn taken(&self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut *self.state.mails.lock().expect("no panic"))
+    }
+
+    /// Whether there are mails to be taken from it.
+    pub fn has_mail(&self) -> bool {
+        !self.state.mails.lock().expect("no panic").is_empty()
+    }
+}
+
+async fn accept(listener: TcpListener, state: Arc<State>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let state = Arc::clone(&state);
+        tokio::spawn(async move {
+            // A client that goes away ends its session.
+            let _ = session(stream, &state).await;
+        });
+    }
 }
 
 impl Drop for OddServer {
@@ -146,7 +196,8 @@ impl Drop for OddServer {
     }
 }
 
-fn brings(raw: &[u8]) -> String {
+/// What a mail brings: the extension of its attachment, or `link`.
+pub fn brings(raw: &[u8]) -> String {
     let mail = MessageParser::default().parse(raw).expect("a mail");
     match mail.attachment(0).and_then(|part| part.attachment_name()) {
         Some(name) => name.rsplit('.').next().expect("an extension").to_owned(),
@@ -155,9 +206,15 @@ fn brings(raw: &[u8]) -> String {
 }
 
 impl State {
-    /// The odd answer at this point, while there are some left.
-    fn odd(&self, at: At) -> Option<&'static [u8]> {
-        let (_, answer) = self.habit.odd.iter().find(|(point, _)| *point == at)?;
+    fn draw(&self) -> Habit {
+        let mut habits = self.habits.lock().expect("no panic");
+        let (all, draws) = &mut *habits;
+        *all.choose(draws).expect("a habit")
+    }
+
+    /// The odd answer of a habit at this point, while there are some left.
+    fn odd(&self, habit: &Habit, at: At) -> Option<&'static [u8]> {
+        let (_, answer) = habit.odd.iter().find(|(point, _)| *point == at)?;
         let mut left = self.odd_left.lock().expect("no panic");
         *left = left.checked_sub(1)?;
         Some(*answer)
@@ -168,6 +225,7 @@ impl State {
 struct Session<'a> {
     client: BufReader<TcpStream>,
     state: &'a State,
+    habit: Habit,
     ehlos: usize,
     hello: String,
     size: usize,
@@ -177,10 +235,14 @@ async fn session(stream: TcpStream, state: &State) -> std::io::Result<()> {
     let mut session = Session {
         client: BufReader::new(stream),
         state,
+        habit: state.draw(),
         ehlos: 0,
         hello: String::new(),
         size: 0,
     };
+    if session.is_odd(&[At::Greeting]).await? {
+        return Ok(());
+    }
     session.say(b"220 odd.example ESMTP").await?;
     loop {
         let mut line = String::new();
@@ -203,14 +265,17 @@ impl Session<'_> {
 
     /// Gives the first odd answer of these points; whether there was one.
     async fn is_odd(&mut self, points: &[At]) -> std::io::Result<bool> {
-        let Some(answer) = points.iter().find_map(|point| self.state.odd(*point)) else {
+        let Some(answer) = points.iter().find_map(|point| self.state.odd(&self.habit, *point)) else {
             return Ok(false);
         };
         if answer == SILENCE {
             tokio::time::sleep(FOR_EVER).await;
         }
+        if answer == HANG_UP {
+            return Err(std::io::ErrorKind::ConnectionAborted.into());
+        }
         self.say(answer).await?;
-        if self.state.habit.closes {
+        if self.habit.closes {
             return Err(std::io::ErrorKind::ConnectionAborted.into());
         }
         Ok(true)
@@ -218,7 +283,6 @@ impl Session<'_> {
 
     /// Answers a command; false where the session ends.
     async fn answer(&mut self, line: &str) -> std::io::Result<bool> {
-        let is_above = |size: usize, state: &State| size > state.habit.limit;
         match line.split(' ').next().unwrap_or_default() {
             "EHLO" => {
                 self.ehlos += 1;
@@ -230,10 +294,11 @@ impl Session<'_> {
             }
             "HELO" => self.say(b"250 odd.example").await?,
             "MAIL" => {
+                self.habit = self.state.draw();
                 let size = line.split_once("SIZE=").and_then(|(_, size)| size.parse().ok());
                 self.size = size.unwrap_or(0);
                 let mut points = Vec::from_iter(size.map(|_| At::SizeParameter));
-                if is_above(self.size, self.state) {
+                if self.size > self.habit.limit {
                     points.push(At::TooLargeSender);
                 }
                 points.push(At::Sender);
@@ -246,7 +311,7 @@ impl Session<'_> {
                 if !self.hello.contains('.') && !self.hello.starts_with('[') {
                     points.push(At::UnqualifiedRecipient);
                 }
-                if is_above(self.size, self.state) {
+                if self.size > self.habit.limit {
                     points.push(At::TooLargeRecipient);
                 }
                 points.push(At::Recipient);
@@ -271,7 +336,7 @@ impl Session<'_> {
     }
 
     async fn say_abilities(&mut self) -> std::io::Result<()> {
-        let ehlo = self.state.habit.ehlo;
+        let ehlo = self.habit.ehlo;
         let names: Vec<&str> = std::iter::once("odd.example").chain(ehlo.iter().copied()).collect();
         for (number, name) in names.iter().enumerate() {
             let mark = if number + 1 < names.len() { '-' } else { ' ' };
@@ -291,12 +356,16 @@ impl Session<'_> {
             let length = some.len();
             content.extend_from_slice(some);
             self.client.consume(length);
-            if content.len() > self.state.habit.limit && self.is_odd(&[At::WithinContent]).await? {
+            if content.len() > self.habit.limit && self.is_odd(&[At::WithinContent]).await? {
                 self.read_on().await;
                 return Ok(false);
             }
         }
-        if content.len() > self.state.habit.limit && self.is_odd(&[At::TooLargeContent]).await? {
+        if content.len() > self.habit.limit && self.is_odd(&[At::TooLargeContent]).await? {
+            return Ok(true);
+        }
+        tokio::time::sleep(self.habit.takes).await;
+        if self.is_odd(&[At::Content]).await? {
             return Ok(true);
         }
         content.truncate(content.len() - b".\r\n".len());

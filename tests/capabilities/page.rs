@@ -119,6 +119,7 @@ fn people_see_what_the_sql_gives() {
     let mut setup = Setup::over(exports);
     setup.config.serve.reports = Some(nightly.path().display().to_string());
     let service = setup.start();
+    service.keep_working();
     let nothing = format!("select * from ({BATCHES}) where false");
     let empty = Setup::over(TestExports::small().table("batches", &nothing)).start();
     let settings = service.folder.path().join("settings.json");

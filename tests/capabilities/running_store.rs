@@ -45,6 +45,22 @@ impl RunningStore {
         Self::s3_with(&["--troubled"])
     }
 
+    /// S3 that counts requests.
+    pub fn counting_s3() -> Option<Self> {
+        Self::s3_with(&["--count"])
+    }
+
+    /// How many requests of a kind there were: `PUT`, `GET`, …, and `COPY` for those that copy an object.
+    pub fn requests(&self, kind: &str) -> u64 {
+        let counts = async {
+            let answer = reqwest::get(format!("{}/_requests", self.endpoint))
+                .await
+                .expect("an answer");
+            answer.json::<serde_json::Value>().await.expect("JSON")
+        };
+        self.runtime.block_on(counts)[kind].as_u64().unwrap_or(0)
+    }
+
     /// S3, with options of `tests/stores/s3_server.py`.
     pub fn s3_with(options: &[&str]) -> Option<Self> {
         let mut server = Process::new(python_for("stores", "moto.server")?);
@@ -120,10 +136,11 @@ impl RunningStore {
         }
     }
 
-    pub fn put(&self, place: &str, content: Vec<u8>) {
+    /// Writes a file, or replaces it.
+    pub fn write(&self, place: &str, bytes: &[u8]) {
         let place = Path::parse(place).expect("a path");
-        let put = self.store.put(&place, PutPayload::from(content));
-        self.runtime.block_on(put).expect("uploaded");
+        let put = self.store.put(&place, PutPayload::from(bytes.to_vec()));
+        self.runtime.block_on(put).expect("written");
     }
 
     pub fn remove(&self, place: &str) {

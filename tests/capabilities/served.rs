@@ -6,16 +6,19 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use pragati::config::MailConfig;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::smtp::SmtpServer;
-use crate::support::TestExports;
+use crate::support::{TestExports, usually};
 
-/// How long anything may take before a test gives up.
-const PATIENCE: Duration = Duration::from_secs(200);
+/// How long anything may take before a test gives up; in the full form, tries that come minutes apart are waited for.
+fn patience() -> Duration {
+    Duration::from_secs(usually(200, 900))
+}
 
 /// The service over some exports, running or killed.
 pub struct Served {
@@ -31,7 +34,11 @@ pub struct Served {
 impl Served {
     /// The service over `exports`, mailing through `smtp`; not started yet.
     pub fn new(exports: TestExports, smtp: &SmtpServer) -> Self {
-        let mail = smtp.config();
+        Self::with_mail(exports, smtp.config())
+    }
+
+    /// The same with these settings of the mail server.
+    pub fn with_mail(exports: TestExports, mail: MailConfig) -> Self {
         let mut settings = vec![
             ("PRAGATI_MAIL__SERVER", mail.server),
             ("PRAGATI_MAIL__FROM", mail.from),
@@ -148,15 +155,37 @@ impl Served {
 
     /// A click of `person` (a token of `--dev-auth`); the status and body of the answer, or none where nobody answers.
     pub fn click(&self, person: &str, batch: &str, deliver: &str, key: &str) -> Option<(StatusCode, Value)> {
+        self.click_for("csv", person, batch, deliver, key)
+    }
+
+    /// The same for a format.
+    pub fn click_for(
+        &self,
+        format: &str,
+        person: &str,
+        batch: &str,
+        deliver: &str,
+        key: &str,
+    ) -> Option<(StatusCode, Value)> {
         let request = self
             .client
             .post(format!("{}/api/v1/reports", self.url))
             .bearer_auth(person)
             .header("Idempotency-Key", key)
-            .json(&json!({"batch_id": batch, "format": "csv", "deliver": deliver}));
+            .json(&json!({"batch_id": batch, "format": format, "deliver": deliver}));
         self.runtime.block_on(async {
             let answer = request.send().await.ok()?;
             Some((answer.status(), answer.json().await.ok()?))
+        })
+    }
+
+    /// The answer to a request for a report by `person`.
+    pub fn post(&self, person: &str, asked: &Value) -> (StatusCode, Value) {
+        let request = self.client.post(format!("{}/api/v1/reports", self.url));
+        let request = request.bearer_auth(person).json(asked);
+        self.runtime.block_on(async {
+            let answer = request.send().await.expect("an answer");
+            (answer.status(), answer.json().await.expect("JSON"))
         })
     }
 
@@ -184,7 +213,7 @@ impl Served {
             if state["status"] == status {
                 return state;
             }
-            assert!(started.elapsed() < PATIENCE, "{state}");
+            assert!(started.elapsed() < patience(), "{state}");
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -215,7 +244,7 @@ impl Served {
                 return requests;
             }
             let open = requests.iter().filter(|request| !is_over(request)).count();
-            assert!(started.elapsed() < PATIENCE, "{open} requests did not end");
+            assert!(started.elapsed() < patience(), "{open} requests did not end");
             std::thread::sleep(Duration::from_millis(500));
         }
     }
@@ -229,7 +258,7 @@ impl Served {
             if metrics.lines().any(|line| line == "pragati_events_to_write 0") {
                 return;
             }
-            assert!(started.elapsed() < PATIENCE, "{metrics}");
+            assert!(started.elapsed() < patience(), "{metrics}");
             std::thread::sleep(Duration::from_millis(500));
         }
     }

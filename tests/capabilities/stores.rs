@@ -5,7 +5,8 @@ use std::fs;
 
 use crate::running_store::RunningStore;
 use crate::support::{
-    BATCHES, COURSE_PROGRESS, DATE, ENROLMENTS, TestExports, USERS, complaint_of, files_below, gzip, wrapped,
+    BATCHES, COURSE_PROGRESS, DATE, ENROLMENTS, TestExports, USERS, batches, complaint_of, enrolments, files_below, gzip,
+    wrapped,
 };
 
 /// Each check with one kind of store.
@@ -46,6 +47,76 @@ mod retention {
 
     in_store!(s3, s3, old_days_are_removed_and_a_killed_removal_is_finished);
     in_store!(azure, azure, old_days_are_removed_and_a_killed_removal_is_finished);
+}
+
+mod the_next_night {
+    use super::*;
+
+    in_store!(s3, counting_s3, copies_what_did_not_change_and_puts_the_rest);
+    in_store!(azure, azure, is_that_of_a_full_run);
+    in_store!(a_slow_store_that_fails_now_and_then, troubled_s3, is_that_of_a_full_run);
+}
+
+/// Exports of two days; on the second one, a batch has a user more.
+fn two_days() -> TestExports {
+    let rows = |more: &str| {
+        let rows = (0..30).map(|number| format!("('u1', 'c1', 'b{number}', '2026-10-01T00:00:00', true)"));
+        enrolments(&(rows.collect::<Vec<_>>().join(", ") + more))
+    };
+    let listed: Vec<String> = (0..30).map(|number| format!("('b{number}', 'c1', 't1')")).collect();
+    let listed = batches(&listed.join(", "));
+    let added = ", ('u2', 'c1', 'b7', '2026-10-01T00:00:00', true)";
+    let days = [("2026-11-21", rows("")), (DATE, rows(added))];
+    days.into_iter().fold(TestExports::empty(), |exports, (day, rows)| {
+        exports
+            .table_on("users", day, USERS)
+            .table_on("enrolments", day, &rows)
+            .table_on("course_progress", day, COURSE_PROGRESS)
+            .table_on("batches", day, &listed)
+    })
+}
+
+/// Runs both nights of [`two_days`] and compares the second one with a local full run.
+fn is_that_of_a_full_run(store: &RunningStore) {
+    let exports = two_days();
+    store.upload("exports", &exports);
+    let (from, out) = (store.url("exports"), store.url("reports"));
+    let local = tempfile::tempdir().expect("a folder");
+    for day in ["2026-11-21", DATE] {
+        store.output(&["nightly", "--verify", "--date", day, "--exports", &from, "--out", &out]);
+        let place = local.path().display().to_string();
+        exports.output("nightly", &["--full", "--date", day, "--out", &place]);
+    }
+    let expected = files_below(&local.path().join(format!("date={DATE}"))).into_iter();
+    let expected = expected.filter(|(path, _)| path != "manifest.json").collect();
+    assert_published(store, &format!("reports/date={DATE}"), &expected);
+}
+
+fn copies_what_did_not_change_and_puts_the_rest(store: &RunningStore) {
+    is_that_of_a_full_run(store);
+    let manifest = store.read(&format!("reports/date={DATE}/manifest.json"));
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).expect("JSON");
+    assert_eq!(manifest["taken_over"]["files"], 29);
+    assert_eq!(store.requests("COPY"), 29);
+    // The first night put everything; the second one report, the mart, three tables in two forms, and its manifest.
+    let first = manifest["files"].as_array().expect("files").len() as u64 + 1;
+    let uploaded = files_below(two_days().path()).len() as u64;
+    let bucket = 1;
+    assert_eq!(store.requests("PUT"), bucket + uploaded + first + 1 + 1 + 6 + 1);
+    // An object that was replaced is found, and put anew.
+    store.write("reports/date=2026-11-22/csv/t1/b3.csv", b"something else");
+    let (from, out) = (store.url("exports"), store.url("reports"));
+    store.output(&["nightly", "--exports", &from, "--out", &out]);
+    let manifest = store.read(&format!("reports/date={DATE}/manifest.json"));
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).expect("JSON");
+    assert_eq!(manifest["taken_over"]["files"], 30);
+    let listed = manifest["files"].as_array().expect("files").iter();
+    let path = listed
+        .filter_map(|file| file["path"].as_str())
+        .find(|path| path.ends_with("csv/t1/b3.csv"));
+    let report = store.read(&format!("reports/date={DATE}/{}", path.expect("a path")));
+    let report = String::from_utf8(report).expect("UTF-8");
+    assert_eq!(report.trim_start_matches('\u{feff}'), two_days().report("b3", &[]));
 }
 
 mod layouts {
@@ -141,14 +212,14 @@ fn old_days_are_removed_and_a_killed_removal_is_finished(store: &RunningStore) {
         "out/date=2026-11-20/manifest.json",
         "out/.pragati-removing/date=2026-11-20.json",
     );
-    store.put(hidden, store.read(manifest));
+    store.write(hidden, &store.read(manifest));
     store.remove(manifest);
-    store.put("out/date=2026-11-21/notes.txt", b"by hand".to_vec());
-    store.put(
+    store.write("out/date=2026-11-21/notes.txt", b"by hand");
+    store.write(
         "out/date=2026-11-21/run=20261121T203000000Z/csv/t1/b1.csv",
-        b"of a killed run".to_vec(),
+        b"of a killed run",
     );
-    store.put("out/date=2026-01-01/csv/t1/b1.csv", b"no output".to_vec());
+    store.write("out/date=2026-01-01/csv/t1/b1.csv", b"no output");
     let said = run(days[2], &["--keep", "1"]);
     assert!(said.contains("date=2026-11-21/notes.txt is not a part of it"), "{said}");
     let left = ["date=2026-01-01", "date=2026-11-21", "date=2026-11-22"].map(str::to_owned);
@@ -165,8 +236,8 @@ fn old_days_are_removed_and_a_killed_removal_is_finished(store: &RunningStore) {
     run(days[1], &[]);
     let removed = store.read("out/date=2026-11-21/manifest.json");
     run(days[1], &[]);
-    store.put("out/.pragati-removing/date=2026-11-21.json", removed);
-    store.put("out/date=2026-11-21/csv/t1/b1.csv", b"left".to_vec());
+    store.write("out/.pragati-removing/date=2026-11-21.json", removed);
+    store.write("out/date=2026-11-21/csv/t1/b1.csv", b"left");
     run(days[2], &[]);
     store.output(&["report", "--reports", &out, "--batch", "b1", "--date", days[1]]);
     let manifest: serde_json::Value =

@@ -195,6 +195,31 @@ fn the_mail_says_what_consent_keeps_out() {
     }
 }
 
+#[test]
+fn what_consent_changes_is_counted_once_for_a_file() {
+    let Some(smtp) = SmtpServer::start(Security::Plain) else {
+        return;
+    };
+    let (exports, _) = exports_of(CONSENT);
+    let mut served = Served::new(exports, &smtp)
+        .with("PRAGATI_STAGING", "sunbird")
+        .with("PRAGATI_STAGING_SETTINGS__CONSENT", "required");
+    served.start();
+    for (number, person) in ["mentor-1", "mentor-2"].into_iter().enumerate() {
+        let person = format!("dev:{person},{person}@example.org,pragati-admin");
+        let (_, answer) = served.click(&person, "batch-1", "email", "k").expect("an answer");
+        served.wait_for(&person, answer["id"].as_str().expect("an id"), "sent");
+        let received = smtp.received();
+        assert_eq!(received.len(), number + 1);
+        let text = received[number].message().body_text(0).expect("a text").into_owned();
+        assert!(text.contains("6 rows show no name"), "{text}");
+        // What is asked again from now on cannot be counted.
+        if number == 0 {
+            fs::remove_dir_all(served.exports.path()).expect("removed");
+        }
+    }
+}
+
 /// A site's own exports: `staging = "mine"` names a folder with the query that decides, and nothing else.
 #[test]
 fn a_site_can_decide_by_a_query_of_its_own() {

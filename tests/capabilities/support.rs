@@ -329,6 +329,29 @@ fn rows_of(sql: &str) -> (Arc<Schema>, Vec<RecordBatch>) {
     })
 }
 
+/// Replaces the rows of a Parquet file by those of a query, which knows them as the table `rows`.
+pub fn rewrite_parquet(path: &Path, sql: &str) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime");
+    let (schema, rows) = runtime.block_on(async {
+        let session = SessionContext::new();
+        let before = path.to_str().expect("UTF-8");
+        session
+            .register_parquet("rows", before, ParquetReadOptions::default())
+            .await
+            .expect("Parquet");
+        let frame = session.sql(sql).await.expect("a query");
+        let schema = Arc::new(frame.schema().as_arrow().clone());
+        (schema, frame.collect().await.expect("rows"))
+    });
+    let mut writer = ArrowWriter::try_new(File::create(path).expect("a file"), schema, None).expect("a writer");
+    for batch in rows {
+        writer.write(&batch).expect("written");
+    }
+    writer.close().expect("closed");
+}
+
 /// A query over Parquet files, which it knows as the table `files`; the answer is drawn as a table.
 pub fn query_parquet(path: &Path, sql: &str) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread()

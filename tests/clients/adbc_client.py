@@ -1,23 +1,16 @@
 """ADBC's PostgreSQL driver, which gives answers as Arrow: tables and views as they are, with the driver's own look-up of
-types at connect. By itself it reads through COPY … TO STDOUT, which is refused, so that is switched off here.
+types at connect. By itself it reads through COPY … TO STDOUT in binary; with parameters, or where that is switched off, rows.
 usage: adbc_client.py [part of a check's name]"""
-import os
-
 import adbc_driver_manager
 import pyarrow
 from adbc_driver_postgresql import StatementOptions, dbapi
 
-from common import check, equal, run
+from common import address, check, equal, run
 
 
-def address():
-    env = os.environ
-    return f"postgresql://{env['PGUSER']}:{env['PGPASSWORD']}@{env['PGHOST']}:{env['PGPORT']}/{env['PGDATABASE']}"
-
-
-def table(connection, query, parameters=None):
+def table(connection, query, parameters=None, use_copy="true"):
     with connection.cursor() as cursor:
-        cursor.adbc_statement.set_options(**{StatementOptions.USE_COPY.value: "false"})
+        cursor.adbc_statement.set_options(**{StatementOptions.USE_COPY.value: use_copy})
         cursor.execute(query, parameters)
         return cursor.fetch_arrow_table()
 
@@ -38,9 +31,16 @@ def tables():
 
 
 @check
+def rows_and_copy_are_the_same():
+    query = "select user_id, batch_id, active, enrolled_at from enrolments order by 1, 2"
+    with dbapi.connect(address(), autocommit=True) as connection:
+        equal(table(connection, query) == table(connection, query, use_copy="false"), True, "the tables")
+
+
+@check
 def parameters():
     with dbapi.connect(address(), autocommit=True) as connection:
-        found = table(connection, "select count(*) as n from batches where batch_id <> $1", ("none",))
+        found = table(connection, "select count(*) as n from batches where batch_id <> $1", ("none",), use_copy="false")
         equal(found.column("n")[0].as_py(), 12, "batches")
 
 

@@ -1,5 +1,6 @@
 """What the Python clients share: a list of checks that all run, one line each, and exit code 1 where one failed.
 Connections come from PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE, which every driver reads by itself."""
+import os
 import sys
 import traceback
 
@@ -7,6 +8,12 @@ import traceback
 SLOW = "select count(*) from generate_series(1, 300000) a(x), generate_series(1, 300000) b(y) where x * y = x + 3 * y + 1"
 
 CHECKS = []
+
+
+def address(scheme="postgresql"):
+    """The connection as a URL."""
+    env = os.environ
+    return f"{scheme}://{env['PGUSER']}:{env['PGPASSWORD']}@{env['PGHOST']}:{env['PGPORT']}/{env['PGDATABASE']}"
 
 
 def check(function):

@@ -44,6 +44,7 @@ def placeholders(connection):
         for key, name in names.items()
     }
     values[":public_oid"] = oid(connection, "select oid from pg_catalog.pg_namespace where nspname = 'public'")
+    values[":database_oid"] = oid(connection, "select oid from pg_catalog.pg_database where datname = current_database()")
     values[":database"] = connection.db.decode()
     return values
 

@@ -10,9 +10,7 @@ copy users to program 'cat > /tmp/users.csv'
 copy users from program 'cat /etc/passwd'
 copy users from '/etc/passwd'
 copy users from stdin
-copy users to stdout
-copy (select user_id from users) to stdout with (format csv, header)
-copy (select * from users limit 2) to stdout (format binary)
+copy (delete from users returning *) to stdout
 /* a comment */ copy users to '/tmp/users.csv'
 explain analyze copy users to '/tmp/users.csv'
 explain analyze verbose copy (select 1) to '/tmp/one.parquet'

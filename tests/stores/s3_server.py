@@ -3,10 +3,12 @@
 closed.
 
 --troubled: it is slow, turns requests away now and then, and breaks answers off.
+--count: it counts requests, and tells the counts at /_requests.
 --only KEY: it serves nobody but whoever signs with this access key.
 --role KEY: it is also the metadata service of a machine, whose role has this access key.
 """
 import argparse
+import collections
 import itertools
 import json
 import sys
@@ -39,6 +41,25 @@ class Troubled:
             body = b"".join(answer)
             return [body[: len(body) // 2]]
         return answer
+
+
+class Counting:
+    """Counts requests by method; a PUT that copies an object within the store counts as COPY."""
+
+    def __init__(self, app):
+        self.app = app
+        self.counts = collections.Counter()
+        self.lock = threading.Lock()
+
+    def __call__(self, environ, start_response):
+        if environ["PATH_INFO"] == "/_requests":
+            start_response("200 OK", [("Content-Type", "application/json")])
+            with self.lock:
+                return [json.dumps(self.counts).encode()]
+        kind = "COPY" if "HTTP_X_AMZ_COPY_SOURCE" in environ else environ["REQUEST_METHOD"]
+        with self.lock:
+            self.counts[kind] += 1
+        return self.app(environ, start_response)
 
 
 class Only:
@@ -79,12 +100,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bucket")
     parser.add_argument("--troubled", action="store_true")
+    parser.add_argument("--count", action="store_true")
     parser.add_argument("--only", metavar="KEY")
     parser.add_argument("--role", metavar="KEY")
     arguments = parser.parse_args()
     app = DomainDispatcherApplication(create_backend_app)
     if arguments.troubled:
         app = Troubled(app)
+    if arguments.count:
+        app = Counting(app)
     if arguments.only:
         app = Only(app, arguments.only)
     if arguments.role:

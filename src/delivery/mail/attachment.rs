@@ -17,7 +17,6 @@ use zip::{AesMode, CompressionMethod, DateTime, ZipWriter};
 
 use super::file_name::{archive_name, safe_file_name};
 use crate::config::Secret;
-use crate::delivery::request::FileFormat;
 
 /// What is read, packed and checked at a time.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -41,7 +40,7 @@ pub(super) struct AttachmentRules {
 pub(super) struct Source {
     pub path: PathBuf,
     pub name: String,
-    pub format: FileFormat,
+    pub media_type: &'static str,
     /// The day of the data.
     pub date: NaiveDate,
 }
@@ -133,7 +132,7 @@ pub(super) fn attach(source: &Source, rules: &AttachmentRules, ladder: Ladder) -
     if rules.zip_password.is_none() && ladder.step == LadderStep::File && bytes <= ladder.max_bytes {
         return Ok(Some(Attachment {
             name,
-            media_type: source.format.media_type(),
+            media_type: source.media_type,
             packing: Packing::Plain,
             bytes: std::fs::read(&source.path)?,
         }));
@@ -255,7 +254,7 @@ mod tests {
         let source = Source {
             path: file.path().to_owned(),
             name: "report.csv".to_owned(),
-            format: FileFormat::Csv,
+            media_type: "text/csv",
             date: "2026-11-22".parse().expect("a date"),
         };
         attach(&source, rules, ladder).expect("a readable file")

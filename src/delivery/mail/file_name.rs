@@ -2,10 +2,11 @@
 //!
 //! A name says what the file is in any script, and is safe on every system and in every header.
 
-use super::plain::is_invisible;
 use crate::delivery::access::BatchFacts;
+use crate::delivery::asked::Asked;
 use crate::delivery::request::FileFormat;
 use crate::ids::SnapshotDate;
+use crate::names::{is_reserved, safe_label};
 
 /// Bytes of a whole name. Some systems allow 255; ZIP tools and a header's percent-encoding (three bytes for one) want less.
 const NAME_BYTES: usize = 120;
@@ -13,18 +14,34 @@ const PREFIX: &str = "course-progress";
 
 /// `course-progress_<batch name or id>_<date>.csv` or `.xlsx`. Batches of the same name have files of the same name.
 pub fn report_file_name(batch: &BatchFacts, date: SnapshotDate, format: FileFormat) -> String {
-    let extension = match format {
-        FileFormat::Csv => "csv",
-        FileFormat::Xlsx => "xlsx",
-    };
-    let room = NAME_BYTES - format!("{PREFIX}__{date}.{extension}").len();
+    asked_file_name(batch, &Asked::default(), date, format)
+}
+
+/// As [`report_file_name`], with what was asked for: `…_by-block_filtered_<date>.zip`.
+pub fn asked_file_name(batch: &BatchFacts, asked: &Asked, date: SnapshotDate, format: FileFormat) -> String {
     let name = batch.batch_name.as_deref().unwrap_or_default();
-    let label = [name, batch.batch_id.as_str()]
+    named([name, batch.batch_id.as_str()], asked, date, format)
+}
+
+/// The name of a file of several batches: that of their course, or their number.
+pub fn several_file_name(batches: usize, asked: &Asked, date: SnapshotDate, format: FileFormat) -> String {
+    let number = format!("{batches}-batches");
+    let course = asked.course.as_deref().unwrap_or_default();
+    named([course, &number], asked, date, format)
+}
+
+/// A name with the first label that leaves something.
+fn named(labels: [&str; 2], asked: &Asked, date: SnapshotDate, format: FileFormat) -> String {
+    let split = asked.split_by.map(|column| format!("_by-{column}")).unwrap_or_default();
+    let filtered = if asked.filter.is_empty() { "" } else { "_filtered" };
+    let end = format!("{split}{filtered}_{date}.{}", asked.extension(format));
+    let room = NAME_BYTES - format!("{PREFIX}_{end}").len();
+    let label = labels
         .into_iter()
         .map(|text| safe_label(text, room))
         .find(|label| !label.is_empty())
         .unwrap_or_else(|| "batch".to_owned());
-    format!("{PREFIX}_{label}_{date}.{extension}")
+    format!("{PREFIX}_{label}{end}")
 }
 
 /// The name of the ZIP archive that holds a file of that name.
@@ -42,54 +59,6 @@ pub(super) fn safe_file_name(name: &str) -> String {
     label
 }
 
-/// The part of a text that may stand in a file name, in at most `room` bytes; it neither starts nor ends with a dot, a hyphen
-/// or a joiner.
-fn safe_label(text: &str, room: usize) -> String {
-    let mut label = String::new();
-    for char in text.chars().filter(|&char| !is_invisible(char) || char.is_whitespace()) {
-        let safe = if is_allowed(char) { char } else { '-' };
-        if safe == '-' && label.ends_with('-') {
-            continue;
-        }
-        if label.len() + safe.len_utf8() > room {
-            break;
-        }
-        label.push(safe);
-    }
-    label
-        .trim_matches(|char| matches!(char, '.' | '-' | '\u{200c}' | '\u{200d}'))
-        .to_owned()
-}
-
-/// Letters, digits and marks of every script, and the few signs that no shell, file system or header gives a meaning.
-fn is_allowed(char: char) -> bool {
-    match char {
-        '.' | '_' | '-' | '+' | '(' | ')' | ',' => true,
-        // The division slash and the fraction slash look like a path separator, and so do the full-width forms.
-        '\u{2044}' | '\u{2215}' | '\u{29f8}' | '\u{ff0f}' | '\u{ff3c}' | '\u{ff1a}' => false,
-        // Private use and noncharacters mean nothing elsewhere.
-        '\u{e000}'..='\u{f8ff}' | '\u{fdd0}'..='\u{fdef}' | '\u{f0000}'.. => false,
-        char if char.is_ascii() => char.is_ascii_alphanumeric(),
-        char if char.is_whitespace() => false,
-        // General punctuation is quotes, dashes and spaces; only the joiners of Indian scripts are wanted.
-        '\u{2000}'..='\u{206f}' => matches!(char, '\u{200c}' | '\u{200d}'),
-        char => u32::from(char) & 0xfffe != 0xfffe,
-    }
-}
-
-/// Names that Windows keeps for devices, with any extension.
-fn is_reserved(name: &str) -> bool {
-    let stem = name.split('.').next().unwrap_or(name).to_ascii_uppercase();
-    let is_numbered = |device: &str| {
-        stem.strip_prefix(device).is_some_and(|number| {
-            number.chars().count() == 1 && number.chars().all(|char| "0123456789¹²³".contains(char))
-        })
-    };
-    matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$")
-        || is_numbered("COM")
-        || is_numbered("LPT")
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -97,6 +66,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::names::is_invisible;
 
     fn name_of(batch_name: Option<&str>, batch_id: &str) -> String {
         let batch = BatchFacts {
@@ -142,6 +112,36 @@ mod tests {
         ] {
             assert_eq!(name_of(name, id), expected);
         }
+    }
+
+    #[test]
+    fn names_say_what_was_asked_for() {
+        let asked: Asked =
+            serde_json::from_str(r#"{"split_by": "block", "filter": {"completed": true}}"#).expect("JSON");
+        let batch = BatchFacts {
+            batch_id: "b1".parse().expect("an id"),
+            course_id: None,
+            batch_name: Some("बैच १".to_owned()),
+            tenant_id: None,
+            created_by: None,
+            mentors: BTreeSet::new(),
+            rows: None,
+        };
+        let date: SnapshotDate = "2026-11-22".parse().expect("a date");
+        assert_eq!(
+            asked_file_name(&batch, &asked, date, FileFormat::Csv),
+            "course-progress_बैच-१_by-block_filtered_2026-11-22.zip"
+        );
+        let course: Asked = serde_json::from_str(r#"{"batches": ["b1", "b2"], "course": "do_1"}"#).expect("JSON");
+        assert_eq!(
+            several_file_name(2, &course, date, FileFormat::Xlsx),
+            "course-progress_do_1_2026-11-22.xlsx"
+        );
+        let listed = Asked { course: None, ..course };
+        assert_eq!(
+            several_file_name(2, &listed, date, FileFormat::Csv),
+            "course-progress_2-batches_2026-11-22.zip"
+        );
     }
 
     #[test]

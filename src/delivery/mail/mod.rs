@@ -28,7 +28,7 @@ use lettre::Address;
 pub(super) use address::same_address;
 pub use address::usable_address;
 pub use error::{Refusal, SendError};
-pub use file_name::report_file_name;
+pub use file_name::{asked_file_name, report_file_name, several_file_name};
 pub use handover::Handover;
 
 use super::access::BatchFacts;
@@ -110,7 +110,7 @@ impl Mailer {
         let source = Source {
             path: local_copy.to_owned(),
             name: file.name.clone(),
-            format: request.format,
+            media_type: request.asked.media_type(request.format),
             date: file.snapshot_date.day(),
         };
         let mut ladder = Ladder::new(&self.attachments, self.transport.size_limit());

@@ -1,6 +1,8 @@
 //! Text from elsewhere (names of batches and courses, words of a mail server) made fit for one line: nothing in it can end
 //! a line, start a header, or turn the direction of what follows.
 
+pub(super) use crate::names::is_invisible;
+
 /// The text on one line: control characters and direction overrides are gone, white space is single spaces. At most `limit`
 /// characters, with an ellipsis where more were there.
 pub(super) fn one_line(text: &str, limit: usize) -> String {
@@ -20,25 +22,6 @@ pub(super) fn one_line(text: &str, limit: usize) -> String {
         Some((end, _)) => format!("{}…", line[..end].trim_end()),
         None => line,
     }
-}
-
-/// Characters that show nothing and steer how others are shown or read: controls, direction marks and overrides, byte-order
-/// marks, separators of lines, tags. The joiners of Indian scripts (U+200C, U+200D) are not among them: words need them.
-pub(super) fn is_invisible(char: char) -> bool {
-    char.is_control()
-        || matches!(
-            char,
-            '\u{ad}'
-                | '\u{61c}'
-                | '\u{180e}'
-                | '\u{200b}'
-                | '\u{200e}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{feff}'
-                | '\u{fff0}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e007f}'
-        )
 }
 
 #[cfg(test)]

@@ -15,12 +15,15 @@ use super::attachment::{Attachment, Packing};
 use super::plain::one_line;
 use super::{Link, MailContext};
 use crate::delivery::request::{FailureCause, ReportFile, Request};
+use crate::report::{Condition, SplitColumn};
 use crate::zone::Zone;
 
 /// Characters of a batch's or course's name.
 const NAME_CHARS: usize = 120;
 /// Characters of the words that say why a request failed.
 const WORDS_CHARS: usize = 400;
+/// Characters of what is wanted of one column.
+const FILTER_CHARS: usize = 400;
 const DAY_FORMAT: &str = "%-d %B %Y";
 const TIME_FORMAT: &str = "%-d %B %Y, %H:%M %Z";
 
@@ -112,6 +115,9 @@ impl Templates {
         for link in [None, Some("https://reports.example.org/r/1")] {
             let common = context! {
                 batch => "Batch 1 (b1)",
+                batches => 1,
+                filters => [context! { column => "Block Name", wanted => "Block 1" }],
+                split_by => "District Name",
                 course => "c1",
                 data_as_of => "22 November 2026",
                 requested_at => "23 November 2026, 01:30 IST",
@@ -220,16 +226,17 @@ impl Templates {
 
     /// What every mail tells.
     fn common(&self, request: &Request, day: NaiveDate, context: MailContext<'_>) -> Value {
-        let batch_id = one_line(request.batch_id.as_str(), NAME_CHARS);
-        let batch_name = context.batch.and_then(|batch| batch.batch_name.as_deref());
-        let batch = match batch_name.map(|name| one_line(name, NAME_CHARS)) {
-            Some(name) if !name.is_empty() => format!("{name} ({batch_id})"),
-            _ => batch_id,
-        };
         let course = context.batch.and_then(|batch| batch.course_id.as_deref());
-        let course = course.or(request.course_id.as_deref());
+        let course = match request.asked.batches.is_empty() {
+            true => course.or(request.course_id.as_deref()),
+            // Batches of a list may be of several.
+            false => request.asked.course.as_deref(),
+        };
         context! {
-            batch,
+            batch => batch_words(request, context),
+            batches => request.batches().len(),
+            filters => filters(request),
+            split_by => request.asked.split_by.map(SplitColumn::header),
             course => course.map(|course| one_line(course, NAME_CHARS)),
             data_as_of => day.format(DAY_FORMAT).to_string(),
             requested_at => self.time(request.requested_at),
@@ -258,6 +265,31 @@ impl Templates {
     fn render(&self, name: &str, values: &Value) -> Result<String, minijinja::Error> {
         self.environment.get_template(name)?.render(values)
     }
+}
+
+/// What the mail calls the batch, or the batches.
+fn batch_words(request: &Request, context: MailContext<'_>) -> String {
+    if let Some(course) = &request.asked.course {
+        return format!("all batches of course {}", one_line(course, NAME_CHARS));
+    }
+    if !request.asked.batches.is_empty() {
+        return format!("{} batches", request.asked.batches.len());
+    }
+    let batch_id = one_line(request.batch_id.as_str(), NAME_CHARS);
+    let batch_name = context.batch.and_then(|batch| batch.batch_name.as_deref());
+    match batch_name.map(|name| one_line(name, NAME_CHARS)) {
+        Some(name) if !name.is_empty() => format!("{name} ({batch_id})"),
+        _ => batch_id,
+    }
+}
+
+/// The conditions that rows had to meet.
+fn filters(request: &Request) -> Vec<Value> {
+    let conditions = request.asked.filter.conditions().into_iter();
+    let shown = conditions.map(|Condition { column, wanted }| {
+        context! { column, wanted => one_line(&wanted, FILTER_CHARS) }
+    });
+    shown.collect()
 }
 
 /// The templates of a site, by the built-in names that they take the place of.
@@ -305,6 +337,7 @@ mod tests {
 
     use super::*;
     use crate::delivery::access::BatchFacts;
+    use crate::delivery::asked::Asked;
     use crate::delivery::person::{Person, Roles};
     use crate::delivery::request::{Deliver, Failure, FileFormat, NoticeState, Status};
     use crate::report::ConsentCounts;
@@ -323,6 +356,7 @@ mod tests {
             tenant_id: None,
             format: FileFormat::Csv,
             deliver: Deliver::Email,
+            asked: Asked::default(),
             status: Status::Running,
             failure: None,
             notice: NoticeState::None,
@@ -575,6 +609,62 @@ mod tests {
         for said in [plain, html] {
             assert!(!said.contains("consent") && !said.contains("listed"), "{said}");
         }
+    }
+
+    fn asked(text: &str, rows: u64, consent: ConsentCounts) -> MailText {
+        let mut request = request();
+        request.asked = serde_json::from_str(text).expect("what was asked for");
+        let batch = batch("Batch 1");
+        let context = MailContext {
+            batch: Some(&batch),
+            link: None,
+            consent,
+        };
+        let attached = attached(Packing::Plain);
+        let mail = templates().report(&request, &file(rows, 0), Some(&attached), context);
+        mail.expect("a mail")
+    }
+
+    #[test]
+    fn what_was_chosen_is_said() {
+        let filter = r#"{"split_by": "block", "filter": {"block": ["मैसूरु <b>&", "a\nBcc: x@example.org"], "completed": false,
+            "progress": "0..50", "enrolled_since": "2026-10-01"}}"#;
+        insta::assert_snapshot!(written(&asked(filter, 7, ConsentCounts::default())));
+    }
+
+    #[test]
+    fn a_filter_that_leaves_no_row_is_said() {
+        let consent = ConsentCounts {
+            hidden_details: 2,
+            left_out: 0,
+        };
+        insta::assert_snapshot!(asked(r#"{"filter": {"school": [""]}}"#, 0, consent).plain);
+    }
+
+    #[test]
+    fn several_batches_are_named_together() {
+        let course = asked(
+            r#"{"batches": ["b1", "b2"], "course": "do_1"}"#,
+            7,
+            ConsentCounts::default(),
+        );
+        assert_eq!(
+            course.subject,
+            "Course Progress Report: all batches of course do_1, data as of 22 November 2026"
+        );
+        assert!(
+            course.plain.contains("Batches:    all batches of course do_1\n"),
+            "{}",
+            course.plain
+        );
+        let listed = asked(r#"{"batches": ["b1", "b2"]}"#, 0, ConsentCounts::default());
+        assert!(listed.plain.contains("Batches:    2 batches\n"), "{}", listed.plain);
+        assert!(
+            listed.plain.contains("Nobody was enrolled in these batches"),
+            "{}",
+            listed.plain
+        );
+        assert!(!listed.plain.contains("Course:"), "{}", listed.plain);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{Any, Row, Transaction};
 use uuid::Uuid;
 
-use super::super::request::{NewRequest, NoticeState, Request, RequestId, Status};
+use super::super::request::{FurtherBatch, NewRequest, NoticeState, Request, RequestId, Status};
 use super::reading::open_request;
 use super::rows::{self, request_columns};
 use super::{AcceptLimits, Accepted, Store, StoreError};
@@ -49,8 +49,16 @@ impl Store {
         if let Some(retry_after) = wait_of_person(&mut transaction, new, limits.per_hour).await? {
             return Ok(Accepted::TooManyRequests { retry_after });
         }
-        if let Some(open) = open_request(&mut transaction, &new.person, &new.batch_id, new.format, new.deliver).await? {
-            insert_click(&mut transaction, new, open.id).await?;
+        let open = open_request(
+            &mut transaction,
+            &new.person,
+            &new.batch_id,
+            new.format,
+            new.deliver,
+            &new.asked,
+        );
+        if let Some(open) = open.await? {
+            insert_clicks(&mut transaction, new, open.id).await?;
             transaction.commit().await?;
             return Ok(Accepted::UnderWay(open));
         }
@@ -61,7 +69,7 @@ impl Store {
         }
         let request = first_state(new);
         insert_request(&mut transaction, &request).await?;
-        insert_click(&mut transaction, new, request.id).await?;
+        insert_clicks(&mut transaction, new, request.id).await?;
         transaction.commit().await?;
         Ok(Accepted::New(request))
     }
@@ -96,8 +104,16 @@ async fn request_of_key(transaction: &mut Writing, new: &NewRequest) -> Result<O
     found.as_ref().map(rows::request).transpose()
 }
 
+/// Whether a call is the earlier one again. The batches of a course are those of the first call, whatever the course has now.
 fn is_same_wish(earlier: &Request, new: &NewRequest) -> bool {
-    earlier.batch_id == new.batch_id && earlier.format == new.format && earlier.deliver == new.deliver
+    let are_same_batches = match (&earlier.asked.course, &new.asked.course) {
+        (Some(earlier), Some(new)) => earlier == new,
+        _ => earlier.batch_id == new.batch_id && earlier.asked.batches == new.asked.batches,
+    };
+    are_same_batches
+        && earlier.format == new.format
+        && earlier.deliver == new.deliver
+        && earlier.asked.is_as(&new.asked)
 }
 
 /// How long the person has to wait, where they clicked as often as they may in the hour before.
@@ -112,7 +128,7 @@ async fn wait_of_person(
     let now = new.requested_at;
     // Of the clicks that count, the one whose hour has to pass first.
     let found = sqlx::query(
-        "select happened_at from events where user_id = $1 and happened_at > $2 and kind = 'click'
+        "select happened_at from events where user_id = $1 and happened_at > $2 and kind = 'click' and is_further = 0
         order by happened_at desc limit 1 offset $3",
     )
     .bind(new.person.user_id.as_str())
@@ -147,6 +163,7 @@ fn first_state(new: &NewRequest) -> Request {
         tenant_id: new.tenant_id.clone(),
         format: new.format,
         deliver: new.deliver,
+        asked: new.asked.clone(),
         status: Status::Queued,
         failure: None,
         notice: NoticeState::None,
@@ -170,8 +187,8 @@ async fn insert_request(transaction: &mut Writing, request: &Request) -> Result<
     let requested_at = request.requested_at.timestamp_millis();
     sqlx::query(
         "insert into requests (id, user_id, email, roles, batch_id, course_id, tenant_id, format, deliver, status, notice,
-            requested_at, deadline, snapshot_date, attempts, lost_leases, due_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, 0, $15)",
+            requested_at, deadline, snapshot_date, attempts, lost_leases, due_at, asked, asked_digest)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, 0, $15, $16, $17)",
     )
     .bind(request.id.to_string())
     .bind(request.person.user_id.as_str())
@@ -188,24 +205,49 @@ async fn insert_request(transaction: &mut Writing, request: &Request) -> Result<
     .bind(request.deadline.timestamp_millis())
     .bind(request.snapshot_date.to_string())
     .bind(requested_at)
+    .bind(request.asked.text())
+    .bind(request.asked.digest())
     .execute(&mut **transaction)
     .await?;
     Ok(())
 }
 
-async fn insert_click(transaction: &mut Writing, new: &NewRequest, request: RequestId) -> Result<(), sqlx::Error> {
+/// The click as an event of each batch. The first has the key and counts for how often the person may click.
+async fn insert_clicks(transaction: &mut Writing, new: &NewRequest, request: RequestId) -> Result<(), sqlx::Error> {
+    let first = FurtherBatch {
+        batch_id: new.batch_id.clone(),
+        course_id: new.course_id.clone(),
+        tenant_id: new.tenant_id.clone(),
+    };
+    insert_click(transaction, new, request, &first, false).await?;
+    for batch in &new.further {
+        insert_click(transaction, new, request, batch, true).await?;
+    }
+    Ok(())
+}
+
+async fn insert_click(
+    transaction: &mut Writing,
+    new: &NewRequest,
+    request: RequestId,
+    batch: &FurtherBatch,
+    is_further: bool,
+) -> Result<(), sqlx::Error> {
+    let key = new.idempotency_key.as_deref().filter(|_| !is_further);
     sqlx::query(
-        "insert into events (mid, kind, request_id, user_id, batch_id, course_id, tenant_id, idempotency_key, happened_at)
-        values ($1, 'click', $2, $3, $4, $5, $6, $7, $8)",
+        "insert into events (mid, kind, request_id, user_id, batch_id, course_id, tenant_id, idempotency_key, happened_at,
+            is_further)
+        values ($1, 'click', $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(format!("PRAGATI:{}", Uuid::now_v7()))
     .bind(request.to_string())
     .bind(new.person.user_id.as_str())
-    .bind(new.batch_id.as_str())
-    .bind(new.course_id.as_deref())
-    .bind(new.tenant_id.as_ref().map(|tenant| tenant.as_str()))
-    .bind(new.idempotency_key.as_deref())
+    .bind(batch.batch_id.as_str())
+    .bind(batch.course_id.as_deref())
+    .bind(batch.tenant_id.as_ref().map(|tenant| tenant.as_str()))
+    .bind(key)
     .bind(new.requested_at.timestamp_millis())
+    .bind(i64::from(is_further))
     .execute(&mut **transaction)
     .await?;
     Ok(())

@@ -147,20 +147,22 @@ async fn open_sqlite(path: &Path) -> Result<Store, StoreError> {
 fn make_private_file(path: &Path) -> io::Result<File> {
     let folder = folder_of(path);
     make_folder_durably(folder)?;
-    let private = |path: &Path| {
-        OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)
-    };
-    let lock = private(&path.with_extension("lock"))?;
+    let lock = private_file(&path.with_extension("lock"))?;
     lock.lock()?;
-    private(path)?;
+    private_file(path)?;
     // SQLite syncs the folder only where it makes the file itself.
     sync_folder(folder)?;
     Ok(lock)
+}
+
+/// A file for its owner alone, which is made where there is none.
+pub(super) fn private_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
 }
 
 async fn open_postgres(secret: &Secret) -> Result<Store, StoreError> {

@@ -174,6 +174,25 @@ impl Store {
         .bind(status.word())
         .execute(&mut *transaction)
         .await?;
+        // Of several batches, each was handed over; their clicks say of which course and tenant they are.
+        sqlx::query(
+            "insert into events (mid, kind, request_id, user_id, batch_id, course_id, tenant_id, happened_at)
+            select $2 || ':' || clicked.batch_id, $3, requests.id, requests.user_id, clicked.batch_id, clicked.course_id,
+                clicked.tenant_id, requests.finished_at
+            from requests
+            join (
+                select batch_id, min(course_id) as course_id, min(tenant_id) as tenant_id
+                from events
+                where request_id = $1 and kind = 'click' and is_further = 1
+                group by batch_id
+            ) as clicked on clicked.batch_id <> requests.batch_id
+            where requests.id = $1",
+        )
+        .bind(token.request.to_string())
+        .bind(delivery_mid(token.request))
+        .bind(status.word())
+        .execute(&mut *transaction)
+        .await?;
         transaction.commit().await?;
         Ok(Held::Yes)
     }

@@ -2,12 +2,13 @@
 //!
 //! A request and the work on it are one row, so that accepting, idempotency and state are one transaction. A worker holds a
 //! request by a lease that it renews; a lease that ran out is taken over by another worker, and whoever lost it can store
-//! nothing more: every step names its [`LeaseToken`]. What the steps mean is said in `request`; doing them is left to the
-//! worker.
+//! nothing more: every step names its [`LeaseToken`]. A service that starts alone on SQLite ends the leases of those that
+//! were killed. What the steps mean is said in `request`; doing them is left to the worker.
 //!
 //! Times are those of the callers' clocks, which have to agree within a fraction of [`LEASE`].
 
 mod accept;
+mod alive;
 mod bounces;
 mod connect;
 mod error;
@@ -25,6 +26,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{Any, AnyPool, Transaction};
 use uuid::Uuid;
 
+pub use alive::Alive;
 pub use connect::{Database, SQLITE_FILE};
 pub use error::StoreError;
 

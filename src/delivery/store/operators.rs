@@ -59,6 +59,7 @@ impl Store {
                     select 1 from requests as other
                     where other.user_id = requests.user_id and other.batch_id = requests.batch_id
                         and other.format = requests.format and other.deliver = requests.deliver
+                        and other.asked_digest = requests.asked_digest
                         and other.status in ('queued', 'running')
                 )",
         )
@@ -88,6 +89,7 @@ impl Store {
                 &request.batch_id,
                 request.format,
                 request.deliver,
+                &request.asked,
             )
             .await?
             .map(|other| Retried::UnderWay(other.id)),

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::any::AnyRow;
 use sqlx::{Any, Transaction};
 
+use super::super::asked::Asked;
 use super::super::person::Person;
 use super::super::request::{Deliver, FailureCause, FileFormat, Request, RequestId, Status};
 use super::rows::{self, request_columns};
@@ -115,17 +116,19 @@ pub(super) async fn open_request(
     batch: &BatchId,
     format: FileFormat,
     deliver: Deliver,
+    asked: &Asked,
 ) -> Result<Option<Request>, sqlx::Error> {
     let found = sqlx::query(concat!(
         "select ",
         request_columns!(),
         " from requests where user_id = $1 and batch_id = $2 and format = $3 and deliver = $4
-            and status in ('queued', 'running')"
+            and asked_digest = $5 and status in ('queued', 'running')"
     ))
     .bind(person.user_id.as_str())
     .bind(batch.as_str())
     .bind(format.word())
     .bind(deliver.word())
+    .bind(asked.digest())
     .fetch_optional(&mut **transaction)
     .await?;
     found.as_ref().map(rows::request).transpose()

@@ -6,6 +6,7 @@ use sqlx::any::AnyRow;
 use sqlx::error::BoxDynError;
 use sqlx::{Error, Row};
 
+use super::super::asked::Asked;
 use super::super::person::{Person, Roles};
 use super::super::request::{
     Bounce, Deliver, Failure, FailureCause, FileFormat, NoticeState, ReportFile, Request, Status,
@@ -16,7 +17,7 @@ use crate::ids::TenantId;
 /// The columns that [`request`] reads, as a literal, so that statements stay literals too.
 macro_rules! request_columns {
     () => {
-        "id, user_id, email, roles, batch_id, course_id, tenant_id, format, deliver, status, failure_cause, failure_words, \
+        "id, user_id, email, roles, batch_id, course_id, tenant_id, format, deliver, asked, status, failure_cause, failure_words, \
          notice, requested_at, deadline, finished_at, snapshot_date, file_path, file_name, file_rows, file_unknown_users, \
          file_bytes, file_sha256, file_consent_rules, attempts, handover_started_at, bounced_at, bounce_code, \
          bounce_words"
@@ -78,6 +79,7 @@ pub fn request(row: &AnyRow) -> Result<Request, Error> {
         tenant_id: tenant(row)?,
         format: word(row, "format", FileFormat::from_word)?,
         deliver: word(row, "deliver", Deliver::from_word)?,
+        asked: asked(row)?,
         status,
         failure,
         notice: word(row, "notice", NoticeState::from_word)?,
@@ -173,6 +175,11 @@ fn moment(column: &'static str, milliseconds: i64) -> Result<DateTime<Utc>, Erro
 fn roles(row: &AnyRow) -> Result<Roles, Error> {
     let stored: String = row.try_get("roles")?;
     serde_json::from_str(&stored).map_err(in_column("roles"))
+}
+
+fn asked(row: &AnyRow) -> Result<Asked, Error> {
+    let stored: Option<String> = row.try_get("asked")?;
+    Asked::of_text(stored.as_deref()).map_err(in_column("asked"))
 }
 
 fn tenant(row: &AnyRow) -> Result<Option<TenantId>, Error> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 
 use super::super::access::BatchFacts;
-use super::super::files::{FilesError, path_of};
+use super::super::files::{FilesError, Wish, path_of};
 use super::super::mail::{MailContext, SendError};
 use super::super::request::{Deliver, Failure, FailureCause, ReportFile, Request, Status};
 use super::super::source::Current;
@@ -13,6 +13,7 @@ use super::super::store::{Held, LEASE, Lease, StoreError};
 use super::Workshop;
 use super::backoff::next_try;
 use super::handover::Noted;
+use crate::ids::BatchId;
 use crate::report::ConsentCounts;
 
 /// The time that a report may take to be made: much longer than the largest one needs, and much less than for ever.
@@ -106,18 +107,26 @@ async fn fail(shop: &Workshop, lease: &Lease, failure: &Failure) -> Result<Held,
 async fn attempt(shop: &Workshop, lease: &Lease) -> Result<Outcome, StoreError> {
     let request = &lease.request;
     let current = shop.source.current();
-    let batch = match checked_batch(&current, request) {
-        Ok(batch) => batch,
+    let batches = match checked_batches(&current, request) {
+        Ok(batches) => batches,
         Err(failure) => return Ok(Outcome::Failed(failure)),
     };
+    let Some(&batch) = batches.first() else {
+        return Ok(Outcome::LetGo);
+    };
+    let wish = Wish {
+        batches: &batches,
+        format: request.format,
+        asked: &request.asked,
+    };
     // Before there is a file, so that one whose request never hears of it is removed some day.
-    let path = path_of(&current, batch, request.format);
+    let path = path_of(&current, &wish);
     shop.store.note_file(&path, Utc::now()).await?;
     let making = async {
-        let file = shop.files.make(&current, batch, request.format).await?;
+        let file = shop.files.make(&current, &wish).await?;
         let consent = match request.deliver {
             Deliver::Download => ConsentCounts::default(),
-            Deliver::Email => current.consents_of(&request.batch_id).await?,
+            Deliver::Email => shop.files.consents(&current, &wish).await?,
         };
         Ok::<_, FilesError>((file, consent))
     };
@@ -157,13 +166,19 @@ async fn broken_address(shop: &Workshop, request: &Request) -> Result<Option<Fai
     }))
 }
 
+/// The batches, if their reports may still go to the requester.
+fn checked_batches<'a>(current: &'a Current, request: &Request) -> Result<Vec<&'a BatchFacts>, Failure> {
+    let batches = request.batches().iter();
+    batches.map(|batch| checked_batch(current, batch, request)).collect()
+}
+
 /// The batch, if its report may still go to the requester.
-fn checked_batch<'a>(current: &'a Current, request: &Request) -> Result<&'a BatchFacts, Failure> {
+fn checked_batch<'a>(current: &'a Current, id: &BatchId, request: &Request) -> Result<&'a BatchFacts, Failure> {
     let failed = |cause, words: &str| Failure {
         cause,
         words: words.to_owned(),
     };
-    let batch = current.directory.get(&request.batch_id).ok_or_else(|| {
+    let batch = current.directory.get(id).ok_or_else(|| {
         failed(
             FailureCause::UnknownBatch,
             "The batch is not in the platform's newest data any more.",
@@ -182,7 +197,9 @@ fn checked_batch<'a>(current: &'a Current, request: &Request) -> Result<&'a Batc
 async fn not_made(shop: &Workshop, error: &FilesError) -> Outcome {
     let failure = Failure {
         cause: FailureCause::ReportFailed,
-        words: if error.is_permanent() {
+        words: if error.is_too_many_parts() {
+            "The report would have too many parts; filter it, or split it by another column.".to_owned()
+        } else if error.is_permanent() {
             "The report does not fit into this format; ask for it as CSV.".to_owned()
         } else {
             "The report could not be made from the platform's data.".to_owned()

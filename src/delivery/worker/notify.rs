@@ -25,7 +25,7 @@ pub async fn notify(shop: &Workshop, lease: &Lease) -> Result<Held, StoreError> 
     let current = shop.source.current();
     let batch = current.directory.get(&request.batch_id);
     // Only who may have the report is told where it is.
-    let is_open = batch.is_some_and(|batch| batch.is_open_to(&request.person));
+    let is_open = current.directory.are_open_to(request.batches(), &request.person);
     let link = request
         .offered_file()
         .filter(|file| is_open && file.follows(current.consent_rules()))

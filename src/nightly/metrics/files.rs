@@ -86,6 +86,7 @@ impl RatioFiles {
             rows: self.rows,
             bytes: written.bytes,
             sha256: written.sha256,
+            fingerprint: None,
         };
         let parquet_file = self.parquet.into_inner().map_err(parquet)?.finish();
         let parquet_path = layout::part_path(self.table.folder(), 0);

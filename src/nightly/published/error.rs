@@ -80,6 +80,10 @@ pub enum PublishedError {
     WrongHash { file: String },
     #[error("{day} has no table {table}: an earlier pragati made it; run `pragati nightly` again")]
     NoRatioTable { day: String, table: &'static str },
+    #[error(
+        "{day} does not tell which batches changed: an earlier pragati made it; run `pragati nightly` again, or give --since"
+    )]
+    NoChanges { day: String },
     #[error("{file} has no column {column}: an earlier pragati made it; run `pragati nightly` again")]
     OlderTable { file: String, column: String },
 }
@@ -120,7 +124,7 @@ impl From<PublishedError> for datafusion::error::DataFusionError {
 }
 
 /// Maps a Parquet error of a file of the output.
-pub(super) fn reading(file: &str) -> impl Fn(ParquetError) -> PublishedError {
+pub fn reading(file: &str) -> impl Fn(ParquetError) -> PublishedError {
     move |error| match &error {
         ParquetError::External(cause) if is_replaced(cause.downcast_ref()) => {
             PublishedError::Replaced { file: file.to_owned() }
@@ -135,7 +139,7 @@ fn is_replaced(cause: Option<&object_store::Error>) -> bool {
 }
 
 /// Maps an Arrow error of values in a file of the output.
-pub(super) fn values(file: &str) -> impl Fn(ArrowError) -> PublishedError {
+pub fn values(file: &str) -> impl Fn(ArrowError) -> PublishedError {
     move |error| PublishedError::damaged(file, error)
 }
 

@@ -23,6 +23,9 @@ use crate::exports::{Location, PinnedFile};
 use crate::report::COLUMNS;
 
 const BATCH_ID: &str = "batch_id";
+/// What tells who is in a batch, and who has completed it.
+const COMPLETIONS: [&str; 3] = [BATCH_ID, "user_id", "completion_date"];
+const KNOWN_USER: &str = "known_user";
 /// Rows that are decoded at a time: a multiple of the rows of a page, so that no page is decoded twice.
 const CHUNK_ROWS: usize = 16_384;
 
@@ -70,6 +73,8 @@ impl MartFile {
             .iter()
             .map(|column| place(column.name))
             .collect::<Result<Vec<_>, _>>()?;
+        // Files of early versions do not say which users were unknown.
+        columns.extend(schema.index_of(KNOWN_USER).ok());
         // In the file's order, as the reader returns them.
         columns.sort_unstable();
         let report_schema = Arc::new(schema.project(&columns).map_err(values(&name))?);
@@ -88,7 +93,7 @@ impl MartFile {
         &self.file.name
     }
 
-    /// The report's columns.
+    /// The report's columns, and `known_user` where the file has it.
     pub fn report_schema(&self) -> &SchemaRef {
         &self.report_schema
     }
@@ -110,6 +115,16 @@ impl MartFile {
         self.rows(chunk, self.report_columns.clone())?
             .try_collect()
             .await
+            .map_err(reading(&self.file.name))
+    }
+
+    /// The columns `batch_id`, `user_id` and `completion_date` of all rows, in order.
+    pub fn completions(&self) -> Result<ParquetRecordBatchStream<PinnedFile>, PublishedError> {
+        let columns = ProjectionMask::columns(self.metadata.parquet_schema(), COMPLETIONS);
+        ParquetRecordBatchStreamBuilder::new_with_metadata(self.file.pinned.clone(), self.metadata.clone())
+            .with_projection(columns)
+            .with_batch_size(CHUNK_ROWS)
+            .build()
             .map_err(reading(&self.file.name))
     }
 

@@ -9,7 +9,9 @@ mod days;
 mod error;
 mod listed_file;
 mod mart_file;
+mod open_files;
 mod ratio_file;
+mod selected;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -23,6 +25,7 @@ use object_store::path::Path;
 use tokio::sync::OnceCell;
 
 pub use error::PublishedError;
+pub(super) use error::{reading, values};
 pub use ratio_file::RatioFilter;
 
 use super::layout;
@@ -33,8 +36,9 @@ use crate::config::{Config, DateChoice, UnknownUsers};
 use crate::exports::Location;
 use crate::ids::{BatchId, SnapshotDate};
 use crate::report::ReportError;
-use listed_file::ListedFile;
-use mart_file::MartFile;
+pub(super) use listed_file::ListedFile;
+pub(super) use mart_file::MartFile;
+use open_files::OpenFiles;
 use ratio_file::RatioFile;
 
 /// Chunks of a report that are decoded at the same time.
@@ -50,12 +54,13 @@ pub struct Published {
     manifest: Manifest,
     /// The positions of the batches' CSV files in the manifest, ordered by batch.
     csv_by_batch: Vec<u32>,
-    /// The non-empty files of the mart, ordered by batch; opened at first use.
-    mart: Vec<Listed<MartFile>>,
+    /// The positions of the mart's files in the manifest, ordered by batch.
+    mart: Vec<usize>,
+    open_mart_files: OpenFiles,
     ratio_tables: Vec<(RatioTable, Listed<RatioFile>)>,
 }
 
-/// A file of the mart that the manifest lists.
+/// A file that the manifest lists, opened at first use.
 #[derive(Debug)]
 struct Listed<File> {
     /// Its position in the manifest.
@@ -76,26 +81,35 @@ impl Published {
     /// Opens the chosen day of the output under `reports`. `latest` is the newest day with a manifest.
     pub async fn open(reports: Location, date: DateChoice) -> Result<Self, PublishedError> {
         let (day, manifest) = days::open_day(&reports, date).await?;
+        Ok(Self::of(reports, day, manifest))
+    }
+
+    /// The files that a manifest lists in the folder `day`.
+    pub(super) fn of(reports: Location, day: Path, manifest: Manifest) -> Self {
         let (mut csv_by_batch, mut mart, mut ratio_tables) = (Vec::new(), Vec::new(), Vec::new());
         for (place, file) in (0u32..).zip(&manifest.files) {
             let entry = place as usize;
             match &file.content {
                 Content::ReportCsv { .. } => csv_by_batch.push(place),
-                Content::ReportMart { .. } => mart.push(Listed::new(entry)),
+                Content::ReportMart { .. } => mart.push(entry),
                 Content::DownloadRatio => ratio_tables.push((RatioTable::Windows, Listed::new(entry))),
                 Content::DownloadRatioByDay => ratio_tables.push((RatioTable::ByDay, Listed::new(entry))),
-                Content::DownloadRatioCsv | Content::DownloadRatioByDayCsv => {}
+                Content::DownloadRatioCsv
+                | Content::DownloadRatioByDayCsv
+                | Content::ChangedBatches
+                | Content::ChangedBatchesCsv => {}
             }
         }
         csv_by_batch.sort_by(|&a, &b| batch_id(&manifest, a).cmp(batch_id(&manifest, b)));
-        Ok(Self {
+        Self {
             reports,
             day,
             manifest,
             csv_by_batch,
             mart,
+            open_mart_files: OpenFiles::default(),
             ratio_tables,
-        })
+        }
     }
 
     /// The days that have a folder under `reports`, complete or not.
@@ -111,6 +125,30 @@ impl Published {
     /// The manifest of the day.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// The day's folder in its store.
+    pub(super) fn day(&self) -> &Path {
+        &self.day
+    }
+
+    /// The manifest entries of all reports, ordered by batch.
+    pub(super) fn reports(&self) -> impl Iterator<Item = &FileEntry> {
+        self.csv_by_batch
+            .iter()
+            .map(|&place| &self.manifest.files[place as usize])
+    }
+
+    /// Opens a file that the manifest lists.
+    pub(super) async fn open_listed(&self, entry: &FileEntry) -> Result<ListedFile, PublishedError> {
+        let path = layout::object_path(&self.day, &entry.path);
+        ListedFile::open(&self.reports, &path, entry.bytes).await
+    }
+
+    /// Opens a file of the mart that the manifest lists.
+    pub(super) async fn open_mart_file(&self, entry: &FileEntry) -> Result<MartFile, PublishedError> {
+        let path = layout::object_path(&self.day, &entry.path);
+        MartFile::open(&self.reports, &path, entry.bytes).await
     }
 
     /// The day's folder or URL, for messages.
@@ -275,24 +313,19 @@ impl Published {
     /// The file of the mart with the batch's rows. For a batch without rows, any file: all have the same columns.
     async fn mart_file_of(&self, batch: &BatchId, rows: u64) -> Result<Arc<MartFile>, PublishedError> {
         let id = batch.as_str();
-        let holds = |file: &&Listed<MartFile>| match &self.manifest.files[file.entry].content {
+        let holds = |entry: &&usize| match &self.manifest.files[**entry].content {
             Content::ReportMart {
                 first_batch_id,
                 last_batch_id,
             } => rows == 0 || (first_batch_id.as_str() <= id && id <= last_batch_id.as_str()),
             _ => false,
         };
-        let listed = self.mart.iter().find(holds).ok_or_else(|| PublishedError::NoMartFile {
+        let &entry = self.mart.iter().find(holds).ok_or_else(|| PublishedError::NoMartFile {
             day: self.place(),
             batch: batch.clone(),
         })?;
-        let entry = &self.manifest.files[listed.entry];
-        let path = layout::object_path(&self.day, &entry.path);
-        let open = listed.open.get_or_try_init(|| async {
-            let file = MartFile::open(&self.reports, &path, entry.bytes).await?;
-            Ok::<_, PublishedError>(Arc::new(file))
-        });
-        Ok(Arc::clone(open.await?))
+        let open = self.open_mart_file(&self.manifest.files[entry]);
+        self.open_mart_files.get_or_open(entry, open).await
     }
 
     fn other_setting(&self, setting: &'static str, made: impl ToString, asked: impl ToString) -> PublishedError {

@@ -32,13 +32,20 @@ struct Held {
     tables: Vec<HeldTable>,
     #[prost(bytes = "vec", tag = "2")]
     reports: Vec<u8>,
+    /// The last id of each section but the last.
     #[prost(string, repeated, tag = "3")]
-    last_ids: Vec<String>,
+    sections: Vec<String>,
+    /// The number of sections in each part but the last, and in all parts before it.
+    #[prost(uint64, repeated, tag = "8")]
+    part_ends: Vec<u64>,
     #[prost(uint64, tag = "4")]
     details_bytes: u64,
     /// The CSV style as JSON.
     #[prost(string, tag = "5")]
     style: String,
+    /// The output that files are taken over from, as JSON; empty where there is none.
+    #[prost(string, tag = "9")]
+    earlier: String,
     #[prost(oneof = "HeldOutput", tags = "6, 7")]
     output: Option<HeldOutput>,
 }
@@ -89,10 +96,15 @@ impl NodeCodec for WriteReportsNode {
                 rows: decode_plan(&table.rows, context, codec)?,
             })
         });
+        let part_ends = held
+            .part_ends
+            .iter()
+            .map(|&end| usize::try_from(end).unwrap_or(usize::MAX));
+        let part_ends = part_ends.collect();
         let recipe = Recipe {
             tables: tables.collect::<Result<_>>()?,
             reports: decode_plan(&held.reports, context, codec)?,
-            bounds: Arc::new(Bounds::new(held.last_ids)),
+            bounds: Arc::new(Bounds::new(held.sections, part_ends)),
             details_bytes: usize::try_from(held.details_bytes).unwrap_or(usize::MAX),
         };
         let style = serde_json::from_str(&held.style).map_err(external)?;
@@ -101,12 +113,16 @@ impl NodeCodec for WriteReportsNode {
             Some(HeldOutput::Store(url)) => TaskOutput::Store(url),
             None => return internal_err!("WriteReports has no output"),
         };
+        let earlier = match held.earlier.as_str() {
+            "" => None,
+            earlier => Some(serde_json::from_str(earlier).map_err(external)?),
+        };
         let folder = self.folder.clone();
         Ok(Arc::new(WriteReports::over(
             exchanged,
             Arc::new(recipe),
             style,
-            output,
+            (output, earlier),
             folder,
         )))
     }
@@ -124,9 +140,14 @@ fn held(node: &WriteReports, codec: &PlanCodec) -> Result<Held> {
     Ok(Held {
         tables: tables.collect::<Result<_>>()?,
         reports: encode_plan(&recipe.reports, codec)?,
-        last_ids: recipe.bounds.last_ids().to_vec(),
+        sections: recipe.bounds.last_ids_of_sections().to_vec(),
+        part_ends: recipe.bounds.part_ends().iter().map(|&end| end as u64).collect(),
         details_bytes: recipe.details_bytes as u64,
         style: serde_json::to_string(&node.style).map_err(external)?,
+        earlier: match &node.earlier {
+            None => String::new(),
+            Some(earlier) => serde_json::to_string(earlier).map_err(external)?,
+        },
         output: Some(match &node.output {
             TaskOutput::Folder(path) => match path.to_str() {
                 Some(path) => HeldOutput::Folder(path.to_owned()),

@@ -18,6 +18,7 @@ pub use codec::nodes;
 pub use output::TaskOutput;
 
 use super::error::NightlyError;
+use super::incremental::Incremental;
 use super::manifest::{Content, FileEntry};
 use super::mart::MartFile;
 use super::{Run, layout};
@@ -26,7 +27,7 @@ use crate::engine::{Cluster, EngineError};
 use crate::exports::nonblank;
 use crate::report::shares::{part_number, share_out};
 use crate::report::{ALL_REPORTS, CsvStyle};
-use node::{FILES, WriteReports};
+use node::{FILES, TAKEN, WriteReports};
 
 /// The SQL functions that the plans of tasks call, beside the engine's.
 pub fn functions() -> [datafusion::logical_expr::ScalarUDF; 2] {
@@ -34,17 +35,22 @@ pub fn functions() -> [datafusion::logical_expr::ScalarUDF; 2] {
 }
 
 /// Writes the reports of all batches by tasks. Returns the files in the order of a single-process run.
-pub(super) async fn write_reports(run: &Run<'_>, cluster: &Cluster) -> Result<Vec<FileEntry>, NightlyError> {
+pub(super) async fn write_reports(
+    run: &Run<'_>,
+    cluster: &Cluster,
+    incremental: &Incremental,
+) -> Result<Vec<FileEntry>, NightlyError> {
     let output = match run.upload {
         None => TaskOutput::Folder(run.staged.path().to_owned()),
         Some(upload) => TaskOutput::Store(upload.run_url()),
     };
     let shared_out = share_out(run.catalog, cluster.partitions()).await?;
     let rows_of_reports = shared_out.recipe.reports.schema();
-    let part_count = shared_out.recipe.bounds.part_count();
+    let section_count = shared_out.recipe.bounds.section_count();
     let style = CsvStyle::from(&run.config.report);
+    let earlier = incremental.for_tasks(run.reports, run.config);
     run.progress.stage("writing");
-    let plan: Arc<dyn ExecutionPlan> = Arc::new(WriteReports::new(shared_out, style, output.clone()));
+    let plan: Arc<dyn ExecutionPlan> = Arc::new(WriteReports::new(shared_out, style, output.clone(), earlier));
     let codec = PlanCodec::new(nodes(None), functions());
     let failed = || EngineError::running(ALL_REPORTS);
     let written = cluster.run(plan, &codec, &run.catalog.session.copied_config()).await;
@@ -54,9 +60,14 @@ pub(super) async fn write_reports(run: &Run<'_>, cluster: &Cluster) -> Result<Ve
         let entries = rows
             .column_by_name(FILES)
             .and_then(|column| column.as_string_opt::<i32>());
-        let entries = entries.ok_or(EngineError::Lost("list of files"))?;
-        for entry in entries.iter().flatten() {
-            let entry = serde_json::from_str(entry).map_err(|_| EngineError::Lost("list of files"))?;
+        let taken = rows.column_by_name(TAKEN).and_then(|column| column.as_boolean_opt());
+        let lost = || EngineError::Lost("list of files");
+        let (entries, taken) = entries.zip(taken).ok_or_else(lost)?;
+        for (entry, is_taken) in entries.iter().flatten().zip(taken.values()) {
+            let entry = serde_json::from_str(entry).map_err(|_| lost())?;
+            if is_taken {
+                incremental.note_taken(&entry);
+            }
             files.push(entry);
         }
     }
@@ -64,16 +75,16 @@ pub(super) async fn write_reports(run: &Run<'_>, cluster: &Cluster) -> Result<Ve
     run.progress.batches(reports);
     run.progress.batches_written(reports);
 
-    // A part without batches is in no task's share, but its empty file of the mart belongs to the output.
+    // A section without batches is in no task's share, but its empty file of the mart belongs to the output.
     let written: HashSet<String> = files.iter().map(|file| file.path.clone()).collect();
     super::staged::make_folder(&run.staged.path().join(layout::MART))?;
     let mut empty = Vec::new();
-    for part in 0..part_count {
-        if !written.contains(&layout::part_path(layout::MART, part)) {
-            empty.push(MartFile::create(run.staged, part, Arc::clone(&rows_of_reports))?.finish()?);
+    for section in 0..section_count {
+        if !written.contains(&layout::part_path(layout::MART, section)) {
+            empty.push(MartFile::create(run.staged, section, Arc::clone(&rows_of_reports))?.finish()?);
         }
     }
-    files.extend(run.uploaded(empty).await?);
+    files.extend(run.uploaded(empty, &Incremental::default()).await?);
     files.sort_unstable_by(|a, b| place(a).cmp(&place(b)));
     output.remove_leftovers()?;
     Ok(files)

@@ -1,10 +1,10 @@
 //! The plan node by which the tasks of a cluster write reports.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{RecordBatch, StringArray};
+use datafusion::arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result, internal_err};
@@ -23,17 +23,20 @@ use futures::{FutureExt, StreamExt, TryStreamExt};
 use tokio::sync::OnceCell;
 
 use super::super::error::NightlyError;
+use super::super::incremental::{Earlier, EarlierOutput, Incremental};
 use super::super::layout;
 use super::super::manifest::FileEntry;
-use super::super::parts::write_part;
-use super::super::staged::{StagedOutput, make_folder};
+use super::super::parts::{PartWriting, write_part};
 use super::TaskOutput;
+use crate::files::{StagedOutput, make_folder};
 use crate::nightly::Progress;
 use crate::report::shares::{Everybody, Recipe, SharedOut, Workplace};
 use crate::report::{CsvStyle, ReportGroup};
 
-/// The only output column: a manifest entry as JSON.
+/// The output column with a manifest entry as JSON.
 pub const FILES: &str = "file";
+/// The output column that tells whether the file was taken over.
+pub const TAKEN: &str = "taken";
 
 /// Writes the reports of the parts in a partition of its exchanged inputs. Gives a row for each file.
 #[derive(Clone)]
@@ -42,6 +45,10 @@ pub struct WriteReports {
     pub recipe: Arc<Recipe>,
     pub style: CsvStyle,
     pub output: TaskOutput,
+    /// The output that files are taken over from.
+    pub earlier: Option<EarlierOutput>,
+    /// The same, opened once for all partitions of a task.
+    opened: Arc<OnceCell<Option<Arc<Earlier>>>>,
     /// Folder of a task's temporary files; set on executors only.
     folder: Option<PathBuf>,
     /// All users, read once for all partitions of a task.
@@ -51,15 +58,16 @@ pub struct WriteReports {
 
 impl WriteReports {
     /// A node that writes to `output`.
-    pub fn new(shared_out: SharedOut, style: CsvStyle, output: TaskOutput) -> Self {
-        Self::over(shared_out.exchanged, Arc::new(shared_out.recipe), style, output, None)
+    pub fn new(shared_out: SharedOut, style: CsvStyle, output: TaskOutput, earlier: Option<EarlierOutput>) -> Self {
+        let recipe = Arc::new(shared_out.recipe);
+        Self::over(shared_out.exchanged, recipe, style, (output, earlier), None)
     }
 
     pub fn over(
         exchanged: [Arc<dyn ExecutionPlan>; 3],
         recipe: Arc<Recipe>,
         style: CsvStyle,
-        output: TaskOutput,
+        (output, earlier): (TaskOutput, Option<EarlierOutput>),
         folder: Option<PathBuf>,
     ) -> Self {
         let partitions = exchanged[0].output_partitioning().partition_count();
@@ -74,6 +82,8 @@ impl WriteReports {
             recipe,
             style,
             output,
+            earlier,
+            opened: Arc::default(),
             folder,
             everybody: Arc::default(),
             properties: Arc::new(properties),
@@ -97,42 +107,68 @@ impl WriteReports {
         let share = self.recipe.share(&self.exchanged, partition, &workplace).await;
         let reports = Arc::new(share.map_err(|error| failed(error.into()))?);
         let staged = self.output.stage(&folder).map_err(failed)?;
+        let incremental = Arc::new(self.incremental(&staged, &folder).await.map_err(failed)?);
         let parts = (0..reports.part_count()).filter(|&part| !reports.batches_of_part(part).is_empty());
         let written = futures::stream::iter(parts.collect::<Vec<_>>());
         let output = self.output.clone();
         let written = written.then(move |part| {
-            let (task, reports, staged) = (self.clone(), Arc::clone(&reports), staged.clone());
-            task.write_part(reports, part, staged).boxed()
+            let writing = PartWriting {
+                staged: staged.clone(),
+                style: self.style.clone(),
+                incremental: Arc::clone(&incremental),
+                progress: Arc::new(Unwatched),
+            };
+            write_part_of(self.output.clone(), Arc::clone(&reports), part, writing).boxed()
         });
         // The driver syncs what it knows of, but not what this machine still holds back.
         let settled = futures::stream::once(async move {
             output.settle().await.map_err(failed)?;
-            rows(&[])
+            rows(&[], &Incremental::default())
         });
         Ok(written.chain(settled).boxed())
     }
 
-    async fn write_part(self, reports: Arc<ReportGroup>, part: usize, staged: StagedOutput) -> Result<RecordBatch> {
-        make_folder(&staged.path().join(layout::MART)).map_err(|error| failed(error.into()))?;
-        let written = write_part(&reports, part, staged.clone(), self.style.clone(), Arc::new(Unwatched)).await;
-        let written = written.map_err(failed)?;
-        let files: Vec<FileEntry> = written.csv.into_iter().chain([written.mart]).collect();
-        self.output.take(&staged, &files).await.map_err(failed)?;
-        rows(&files)
+    /// What this task may take over.
+    async fn incremental(&self, staged: &StagedOutput, folder: &Path) -> Result<Incremental, NightlyError> {
+        let Some(named) = &self.earlier else {
+            return Ok(Incremental::default());
+        };
+        match self.opened.get_or_init(|| named.open()).await {
+            None => Ok(Incremental::default()),
+            Some(earlier) => Incremental::of_task(Arc::clone(earlier), named, &self.output, staged, folder),
+        }
     }
 }
 
-fn schema() -> SchemaRef {
-    Arc::new(Schema::new(vec![Field::new(FILES, DataType::Utf8, false)]))
+async fn write_part_of(
+    output: TaskOutput,
+    reports: Arc<ReportGroup>,
+    part: usize,
+    writing: PartWriting,
+) -> Result<RecordBatch> {
+    let PartWriting {
+        staged, incremental, ..
+    } = &writing;
+    make_folder(&staged.path().join(layout::MART)).map_err(|error| failed(error.into()))?;
+    let written = write_part(&reports, part, &writing).await.map_err(failed)?;
+    let files: Vec<FileEntry> = written.csv.into_iter().chain(written.mart).collect();
+    output.take(staged, &files, incremental).await.map_err(failed)?;
+    rows(&files, incremental)
 }
 
-fn rows(files: &[FileEntry]) -> Result<RecordBatch> {
+fn schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new(FILES, DataType::Utf8, false),
+        Field::new(TAKEN, DataType::Boolean, false),
+    ]))
+}
+
+fn rows(files: &[FileEntry], incremental: &Incremental) -> Result<RecordBatch> {
     let entries: std::result::Result<Vec<String>, _> = files.iter().map(serde_json::to_string).collect();
     let entries = entries.map_err(|error| DataFusionError::External(error.into()))?;
-    Ok(RecordBatch::try_new(
-        schema(),
-        vec![Arc::new(StringArray::from(entries))],
-    )?)
+    let taken: BooleanArray = files.iter().map(|file| Some(incremental.has_taken(file))).collect();
+    let columns: Vec<ArrayRef> = vec![Arc::new(StringArray::from(entries)), Arc::new(taken)];
+    Ok(RecordBatch::try_new(schema(), columns)?)
 }
 
 /// The error for the scheduler. It retries a task, perhaps on another executor, where the cause was an I/O error.
@@ -209,10 +245,17 @@ impl ExecutionPlan for WriteReports {
             recipe,
             style,
             output,
+            earlier,
             folder,
             ..
         } = Arc::unwrap_or_clone(self);
-        Ok(Arc::new(Self::over(exchanged, recipe, style, output, folder)))
+        Ok(Arc::new(Self::over(
+            exchanged,
+            recipe,
+            style,
+            (output, earlier),
+            folder,
+        )))
     }
 
     fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::super::error::NightlyError;
+use super::super::incremental::Incremental;
 use super::super::manifest::FileEntry;
 use super::super::staged::{StagedOutput, make_folder, remove_staging_folders};
 use super::super::upload;
@@ -30,8 +31,13 @@ impl TaskOutput {
         }
     }
 
-    /// Moves finished files to their places.
-    pub async fn take(&self, staged: &StagedOutput, files: &[FileEntry]) -> Result<(), NightlyError> {
+    /// Moves finished files to their places. Objects that were taken over are in theirs already.
+    pub async fn take(
+        &self,
+        staged: &StagedOutput,
+        files: &[FileEntry],
+        incremental: &Incremental,
+    ) -> Result<(), NightlyError> {
         match self {
             Self::Folder(output) => {
                 for file in files {
@@ -46,7 +52,8 @@ impl TaskOutput {
             Self::Store(url) => {
                 let destination = Location::parse(url)?;
                 let folder = destination.prefix.clone();
-                upload::put_files(staged, files, &destination, &folder).await?;
+                let files = incremental.made_here(files);
+                upload::put_files(staged, &files, &destination, &folder).await?;
                 for file in files {
                     let source = staged.path().join(&file.path);
                     fs::remove_file(&source).map_err(NightlyError::writing(&source))?;

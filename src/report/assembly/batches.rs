@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use datafusion::arrow::array::StringViewArray;
+use datafusion::arrow::array::{Array, StringViewArray};
 use foldhash::fast::FixedState;
 
 use super::super::ReportBatch;
 use super::super::error::ReportError;
 use super::IdRange;
+use super::bounds::Bounds;
 
 /// Batches by number. Those of the table `batches` come first, ordered by id; batches that only enrolments name come
 /// after.
@@ -25,10 +26,6 @@ struct Listed {
     numbers: HashMap<String, u32, FixedState>,
     parts: Vec<usize>,
 }
-
-/// The bounds of parts: the last batch id of each part but the last, in ascending order.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Bounds(Vec<String>);
 
 /// A batch that only enrolments name.
 #[derive(Debug, Clone)]
@@ -51,51 +48,13 @@ pub struct RankedBatches {
     rank_of: Vec<u32>,
     /// Parts by rank.
     parts: Vec<usize>,
+    bounds: Arc<Bounds>,
     pub ids: StringViewArray,
     pub course_ids: StringViewArray,
     pub tenant_ids: StringViewArray,
 }
 
-impl Bounds {
-    /// Parts that end at `last_ids`, which are in ascending order.
-    #[cfg(any(test, feature = "cluster"))]
-    pub fn new(last_ids: Vec<String>) -> Self {
-        Self(last_ids)
-    }
-
-    /// Divides batches, which are ordered by id, into `part_count` parts of about as many batches each.
-    fn dividing(listed: &[ReportBatch], part_count: usize) -> Self {
-        let last_of = |part: usize| {
-            // The first position of the next part: position * part_count / listed > part.
-            let end = ((part + 1) * listed.len()).div_ceil(part_count);
-            end.checked_sub(1).map(|place| listed[place].batch_id.clone())
-        };
-        Self((1..part_count).filter_map(|next| last_of(next - 1)).collect())
-    }
-
-    /// The last id of each part but the last.
-    pub fn last_ids(&self) -> &[String] {
-        &self.0
-    }
-
-    /// The number of parts.
-    pub fn part_count(&self) -> usize {
-        self.0.len() + 1
-    }
-
-    /// The part of a batch of that id.
-    pub fn part_of(&self, id: &str) -> usize {
-        self.0.partition_point(|last| last.as_str() < id)
-    }
-}
-
 impl Batches {
-    /// A directory of `listed`, which are ordered by id, in `part_count` parts; in one part where there is no batch.
-    pub fn new(listed: Vec<ReportBatch>, part_count: usize) -> Self {
-        let bounds = Bounds::dividing(&listed, part_count);
-        Self::within(listed, Arc::new(bounds))
-    }
-
     /// A directory of `listed`, which are ordered by id, in parts with these bounds.
     pub fn within(listed: Vec<ReportBatch>, bounds: Arc<Bounds>) -> Self {
         let numbers = (0u32..)
@@ -123,8 +82,7 @@ impl Batches {
         }
     }
 
-    /// The bounds of its parts.
-    #[cfg(any(test, feature = "cluster"))]
+    /// The bounds of its parts and sections.
     pub fn bounds(&self) -> &Bounds {
         &self.bounds
     }
@@ -219,6 +177,7 @@ impl Batches {
         let ranked = RankedBatches {
             rank_of,
             parts: all.iter().map(|(_, place)| place.part).collect(),
+            bounds: self.bounds,
             ids: all.iter().map(|(batch, _)| Some(batch.batch_id.as_str())).collect(),
             course_ids: all.iter().map(|(batch, _)| batch.course_id.as_deref()).collect(),
             tenant_ids: all.iter().map(|(batch, _)| batch.tenant_id.as_deref()).collect(),
@@ -237,6 +196,37 @@ impl RankedBatches {
     pub fn end_of_part(&self, part: Option<usize>) -> usize {
         part.map_or(0, |part| self.parts.partition_point(|&other| other <= part))
     }
+
+    /// The sections of a part: the number of each, counted over all parts, and its batches by rank.
+    pub fn sections_of_part(&self, part: usize) -> Vec<(usize, Range<u32>)> {
+        let mut start = self.end_of_part(part.checked_sub(1));
+        let part_end = self.end_of_part(Some(part));
+        let sections = self.bounds.sections_of_part(part).map(|section| {
+            let end = match self.bounds.last_ids_of_sections().get(section) {
+                Some(last) => start + self.count_up_to(last, start..part_end),
+                None => part_end,
+            };
+            let batches = start as u32..end as u32;
+            start = end;
+            (section, batches)
+        });
+        sections.collect()
+    }
+
+    /// How many of a range of batches, by rank, have no greater id.
+    fn count_up_to(&self, id: &str, batches: Range<usize>) -> usize {
+        let ids = self.ids.slice(batches.start, batches.len());
+        let (mut low, mut high) = (0, ids.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            if ids.value(middle) <= id {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
 }
 
 #[cfg(test)]
@@ -251,9 +241,15 @@ mod tests {
         }
     }
 
+    /// Batches of so many rows that each is a section of its own.
+    fn in_parts(listed: Vec<ReportBatch>, part_count: usize) -> Batches {
+        let bounds = Bounds::dividing(&listed, 1_000_000, part_count);
+        Batches::within(listed, Arc::new(bounds))
+    }
+
     #[test]
     fn parts_are_ranges_of_ids_also_of_unlisted_batches() {
-        let batches = Batches::new(vec![batch("b"), batch("d"), batch("f"), batch("h")], 2);
+        let batches = in_parts(vec![batch("b"), batch("d"), batch("f"), batch("h")], 2);
         for id in ["a", "c", "e", "g", "i"] {
             batches.find_or_add(id, Some("y")).expect("a place");
             batches.find_or_add(id, Some("x")).expect("a place");
@@ -272,14 +268,15 @@ mod tests {
         assert_eq!(all[0].course_id.as_deref(), Some("x"));
         assert!(ranked.parts.is_sorted(), "{:?}", ranked.parts);
         assert_eq!(ranked.end_of_part(Some(1)), 9);
+        assert_eq!(ranked.sections_of_part(0), [(0, 0..2), (1, 2..4)]);
+        assert_eq!(ranked.sections_of_part(1), [(2, 4..6), (3, 6..9)]);
     }
 
     #[test]
     fn a_directory_of_some_parts_has_the_parts_of_the_whole() {
         let ids = ["a", "b", "c", "d", "e"];
-        let whole = Batches::new(ids.map(batch).to_vec(), 3);
-        let bounds = Arc::new(Bounds::new(whole.bounds().last_ids().to_vec()));
-        let some = Batches::within(vec![batch("b"), batch("e")], bounds);
+        let whole = in_parts(ids.map(batch).to_vec(), 3);
+        let some = Batches::within(vec![batch("b"), batch("e")], Arc::new(whole.bounds().clone()));
         for id in ids {
             assert_eq!(some.part_of(id), whole.part_of(id), "{id}");
         }
@@ -291,7 +288,7 @@ mod tests {
 
     #[test]
     fn without_batches_there_is_one_part() {
-        let batches = Batches::new(Vec::new(), 4);
+        let batches = in_parts(Vec::new(), 4);
         assert_eq!((batches.part_count(), batches.part_of("a")), (1, 0));
     }
 }

@@ -15,6 +15,8 @@ use datafusion::arrow::compute::take;
 use datafusion::common::{DataFusionError, Result, exec_err};
 use datafusion::execution::memory_pool::MemoryReservation;
 
+use super::super::fingerprint::Fingerprint;
+use super::fingerprints::UserFingerprints;
 use super::shared_texts::SharedTexts;
 use super::users::Sharing;
 
@@ -37,6 +39,7 @@ pub struct DetailsBuilder {
     columns: Vec<ColumnBuilder>,
     places: Vec<Place>,
     store: Store,
+    fingerprints: Option<UserFingerprints>,
 }
 
 /// Records by number. A record is the number of its digits, the digits of a number for each column, and the texts of
@@ -46,6 +49,7 @@ pub struct Details {
     columns: Vec<Column>,
     places: Vec<Place>,
     store: Store,
+    fingerprints: Option<UserFingerprints>,
     /// Reserved as long as the records exist.
     _memory: MemoryReservation,
 }
@@ -120,7 +124,14 @@ impl DetailsBuilder {
             columns: columns.map(builder).collect(),
             places: vec![Place::default(); records],
             store,
+            fingerprints: None,
         }
+    }
+
+    /// The same, which takes the fingerprint of each record too.
+    pub fn with_fingerprints(self) -> Self {
+        let fingerprints = Some(UserFingerprints::to_fill(self.places.len()));
+        Self { fingerprints, ..self }
     }
 
     /// Bytes of memory in use.
@@ -133,7 +144,16 @@ impl DetailsBuilder {
             ColumnBuilder::Own => 0,
             ColumnBuilder::Shared(texts) => texts.allocation_size(),
         });
-        self.places.capacity() * size_of::<Place>() + records + shared.sum::<usize>()
+        let fingerprints = self.fingerprints.as_ref().map_or(0, UserFingerprints::allocation_size);
+        self.places.capacity() * size_of::<Place>() + records + shared.sum::<usize>() + fingerprints
+    }
+
+    /// Takes the fingerprints of the records of these numbers, where they are wanted, from all columns: ids and details.
+    pub fn take_fingerprints(&mut self, numbers: &[Option<u32>], columns: &[ArrayRef]) -> Result<()> {
+        match &mut self.fingerprints {
+            None => Ok(()),
+            Some(fingerprints) => fingerprints.fill(numbers, columns),
+        }
     }
 
     /// Fills the records of these numbers, one a row, from text columns.
@@ -170,6 +190,7 @@ impl DetailsBuilder {
             columns: self.columns.into_iter().map(finished).collect(),
             places: self.places,
             store: self.store,
+            fingerprints: self.fingerprints,
             _memory: memory,
         })
     }
@@ -224,6 +245,11 @@ impl Taken<'_> {
 }
 
 impl Details {
+    /// The fingerprint of a record; none where there is no such record, or none were wanted.
+    pub fn fingerprint_of(&self, number: u32) -> Option<Fingerprint> {
+        self.fingerprints.as_ref()?.find(number)
+    }
+
     /// The texts of some records as columns; NULLs for `None`.
     pub fn take(&self, numbers: &[Option<u32>]) -> Result<Vec<ArrayRef>> {
         let mut columns: Vec<Taken> = self.columns.iter().map(|column| empty(column, numbers.len())).collect();

@@ -183,6 +183,7 @@ pub async fn details(
 fn fill(details: &mut DetailsBuilder, users: &Users, rows: &RecordBatch) -> Result<(), ReportError> {
     let numbers = users.find(texts(rows, "user_id")?);
     let filled = details.fill(&numbers, &rows.columns()[1..]);
+    let filled = filled.and_then(|()| details.take_fingerprints(&numbers, rows.columns()));
     Ok(filled.map_err(EngineError::running(DETAILS))?)
 }
 

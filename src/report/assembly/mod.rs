@@ -9,7 +9,9 @@
 //! read. Parts depend on the data alone, so output that is written part by part is the same for any number of threads.
 
 mod batches;
+mod bounds;
 mod details;
+mod fingerprints;
 mod load;
 mod part;
 mod pieces;
@@ -37,13 +39,12 @@ use crate::catalog::Catalog;
 use crate::engine::EngineError;
 use crate::ids::BatchId;
 pub use batches::Batches;
-#[cfg(feature = "cluster")]
-pub use batches::Bounds;
+pub use bounds::Bounds;
 use details::{Details, DetailsBuilder};
 #[cfg(feature = "cluster")]
 pub use load::{USER_TABLES, batches as listed_batches, columns_of};
-pub use part::details_schema;
-use part::{Part, Shared};
+use part::Shared;
+pub use part::{Part, details_schema};
 use pieces::Pieces;
 use rows::Progress;
 pub use tables::Tables;
@@ -64,14 +65,31 @@ pub struct Assembly {
     pub part_ends: Vec<usize>,
     /// For each part, the estimated number of rows.
     pub part_sizes: Vec<usize>,
-    /// The rows of `enrolment_details`, one partition a part, each sorted by batch and user.
-    pub details: Vec<Arc<dyn PartitionStream>>,
+    /// For each part, its sections.
+    pub sections: Vec<Vec<Section>>,
+    /// The parts, which give the rows of `enrolment_details`, each sorted by batch and user.
+    pub parts: Vec<Arc<Part>>,
+}
+
+/// A range of batches whose rows are one file of the report mart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Section {
+    /// Counted over all reports of a run.
+    pub number: usize,
+    /// Positions among the batches in scope.
+    pub batches: Range<usize>,
 }
 
 impl Assembly {
-    /// The rows of `enrolment_details` as a table.
-    pub fn details_table(details: Vec<Arc<dyn PartitionStream>>) -> Result<Arc<dyn TableProvider>, ReportError> {
-        let table = StreamingTable::try_new(details_schema(), details);
+    /// The rows of `enrolment_details`, one partition a part.
+    pub fn details(&self) -> Vec<Arc<dyn PartitionStream>> {
+        let parts = self.parts.iter().map(Arc::clone);
+        parts.map(|part| part as Arc<dyn PartitionStream>).collect()
+    }
+
+    /// The same as a table.
+    pub fn details_table(&self) -> Result<Arc<dyn TableProvider>, ReportError> {
+        let table = StreamingTable::try_new(details_schema(), self.details());
         Ok(Arc::new(table.map_err(EngineError::running("the reports' rows"))?))
     }
 }
@@ -84,6 +102,8 @@ pub enum Scope<'a> {
     Range(&'a IdRange),
     /// The report of this batch; only the rows that it needs are kept.
     OneBatch(&'a BatchId),
+    /// The reports of these batches; only the rows that they need are kept.
+    Batches(&'a [BatchId]),
 }
 
 /// A range of batch ids: greater than `after` and at most `up_to`.
@@ -150,6 +170,7 @@ impl Everybody {
                 )))?
             }
         };
+        let builder = builder.with_fingerprints();
         Ok(Arc::new(load::details(tables, self.table, &self.users, builder).await?))
     }
 }
@@ -169,10 +190,13 @@ pub async fn assemble(
     in_parts(rows, details, parts)
 }
 
-/// The report of one batch. The result has no batches where the snapshot does not have the batch.
-pub async fn assemble_one(tables: &dyn Tables, batch: &BatchId) -> Result<Assembly, ReportError> {
-    let scope = Scope::OneBatch(batch);
-    let batches = Batches::new(load::batches(tables, scope).await?, 1);
+/// The reports of some batches, in one part. The result has the batches that the snapshot has.
+pub async fn assemble_some(tables: &dyn Tables, batches: &[BatchId]) -> Result<Assembly, ReportError> {
+    let scope = match batches {
+        [batch] => Scope::OneBatch(batch),
+        batches => Scope::Batches(batches),
+    };
+    let batches = Batches::within(load::batches(tables, scope).await?, Arc::default());
     let (enrolled, progress) = (
         load::enrolment_rows(tables, scope).await?,
         load::progress_rows(tables, scope).await?,
@@ -236,6 +260,7 @@ fn in_parts(numbered: Numbered, details: Arc<Details>, parts: Range<usize>) -> R
         .collect();
     report_batches.drain(..before);
     report_batches.truncate(part_ends.last().copied().unwrap_or(0));
+    let sections: Vec<Vec<(usize, Range<u32>)>> = parts.clone().map(|part| batches.sections_of_part(part)).collect();
     let shared = Arc::new(Shared::new(users, batches));
     let rows: Vec<_> = rows
         .into_iter()
@@ -244,41 +269,49 @@ fn in_parts(numbered: Numbered, details: Arc<Details>, parts: Range<usize>) -> R
         .take(parts.len())
         .collect();
     let part_sizes = rows.iter().map(|(enrolments, _)| enrolments.len()).collect();
-    let rows = rows.into_iter();
-    let streams = rows.map(|(enrolments, progress)| {
-        let part: Arc<dyn PartitionStream> = Arc::new(Part::new(Arc::clone(&shared), enrolments, progress));
-        part
-    });
+    let in_sections = rows
+        .into_iter()
+        .zip(&sections)
+        .map(|((enrolments, progress), sections)| {
+            let by_rank = sections.iter().map(|(_, batches)| batches.clone()).collect();
+            Arc::new(Part::new(Arc::clone(&shared), by_rank, enrolments, progress))
+        });
+    let parts = in_sections.collect();
+    let in_scope = |batches: &Range<u32>| batches.start as usize - before..batches.end as usize - before;
+    let section = |(number, batches): &(usize, Range<u32>)| Section {
+        number: *number,
+        batches: in_scope(batches),
+    };
     Ok(Assembly {
         batches: report_batches,
         part_ends,
         part_sizes,
-        details: streams.collect(),
+        sections: sections.iter().map(|part| part.iter().map(section).collect()).collect(),
+        parts,
     })
 }
 
 /// The directory of the batches in the table, divided into the parts of a run over all reports.
 pub async fn batches_in_parts(catalog: &Catalog) -> Result<Batches, ReportError> {
     let listed = load::batches(catalog, Scope::Everything).await?;
-    Ok(Batches::new(listed, part_count(catalog)))
+    let rows = rows_to_report(catalog);
+    let part_count = usize::try_from(rows.div_ceil(PART_ROWS).clamp(1, MOST_PARTS)).unwrap_or(1);
+    let bounds = Bounds::dividing(&listed, rows, part_count);
+    Ok(Batches::within(listed, Arc::new(bounds)))
 }
 
-fn part_count(catalog: &Catalog) -> usize {
+/// About as many rows as all reports have.
+fn rows_to_report(catalog: &Catalog) -> u64 {
     let rows_of = |table: &str| -> u64 {
         let files = catalog.inputs.iter().filter(|input| input.table == table);
         files.map(|input| input.inspected.rows).sum()
     };
     let exported = rows_of("enrolments");
     // With a staging mapping, one of the raw tables holds the enrolments.
-    let rows = if exported > 0 {
+    if exported > 0 {
         exported
     } else {
-        catalog
-            .inputs
-            .iter()
-            .map(|input| input.inspected.rows)
-            .max()
-            .unwrap_or(0)
-    };
-    usize::try_from(rows.div_ceil(PART_ROWS).clamp(1, MOST_PARTS)).unwrap_or(1)
+        let of_files = catalog.inputs.iter().map(|input| input.inspected.rows);
+        of_files.max().unwrap_or(0)
+    }
 }

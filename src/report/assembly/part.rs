@@ -1,7 +1,9 @@
 //! One part: sorts, deduplicates and merges its enrolments and progress, and looks details up as its rows are read.
 
+use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use datafusion::arrow::array::{
     ArrayRef, BooleanArray, Float64Array, RecordBatch, TimestampMicrosecondArray, UInt32Array,
@@ -13,7 +15,9 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 
+use super::super::fingerprint::Fingerprint;
 use super::batches::RankedBatches;
+use super::fingerprints::of_batches;
 use super::pieces::Pieces;
 use super::rows::{Enrolment, Key, Keyed, Progress, sort_and_deduplicate};
 use super::users::{RankedUsers, detail_columns};
@@ -24,8 +28,8 @@ const CHUNK_ROWS: usize = 8_192;
 
 /// The directories that all parts share.
 pub struct Shared {
-    users: RankedUsers,
-    batches: RankedBatches,
+    pub(super) users: RankedUsers,
+    pub(super) batches: RankedBatches,
     schema: SchemaRef,
 }
 
@@ -59,17 +63,84 @@ pub fn details_schema() -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// A range of batches. It can be read once.
+/// A range of batches. Its rows can be read once.
 pub struct Part {
     shared: Arc<Shared>,
-    rows: Mutex<Option<(Pieces<Enrolment>, Pieces<Progress>)>>,
+    /// The batches of each section, by rank.
+    sections: Vec<Range<u32>>,
+    state: Mutex<State>,
+}
+
+struct State {
+    rows: Rows,
+    /// Whether the rows of each section are read; all are where nothing is said.
+    is_wanted: Option<Vec<bool>>,
+}
+
+enum Rows {
+    AsRead(Pieces<Enrolment>, Pieces<Progress>),
+    Sorted(SortedRows),
+    Taken,
+}
+
+/// The active enrolments and the progress of a part, one of each key, ordered by the ranks of batch and user.
+#[derive(Default)]
+pub struct SortedRows {
+    pub(super) enrolments: Vec<Enrolment>,
+    pub(super) progress: Vec<Progress>,
 }
 
 impl Part {
-    pub fn new(shared: Arc<Shared>, enrolments: Pieces<Enrolment>, progress: Pieces<Progress>) -> Self {
+    /// A part of these rows, whose sections are ranges of batches by rank.
+    pub fn new(
+        shared: Arc<Shared>,
+        sections: Vec<Range<u32>>,
+        enrolments: Pieces<Enrolment>,
+        progress: Pieces<Progress>,
+    ) -> Self {
+        let state = State {
+            rows: Rows::AsRead(enrolments, progress),
+            is_wanted: None,
+        };
         Self {
             shared,
-            rows: Mutex::new(Some((enrolments, progress))),
+            sections,
+            state: Mutex::new(state),
+        }
+    }
+
+    /// The fingerprints of its batches, in order. Sorts the rows.
+    pub fn fingerprints(&self) -> Vec<Fingerprint> {
+        let mut state = self.state();
+        let rows = std::mem::replace(&mut state.rows, Rows::Taken).sorted(&self.shared);
+        let first = self.sections.first().map_or(0, |section| section.start);
+        let end = self.sections.last().map_or(0, |section| section.end);
+        let fingerprints = of_batches(&self.shared, &rows, first..end);
+        state.rows = Rows::Sorted(rows);
+        fingerprints
+    }
+
+    /// Chooses the sections whose rows will be read.
+    pub fn want(&self, sections: Vec<bool>) {
+        self.state().is_wanted = Some(sections);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Rows {
+    fn sorted(self, shared: &Shared) -> SortedRows {
+        match self {
+            Self::AsRead(enrolments, progress) => {
+                let mut enrolments = by_rank(shared, enrolments);
+                enrolments.retain(Enrolment::is_active);
+                let progress = by_rank(shared, progress);
+                SortedRows { enrolments, progress }
+            }
+            Self::Sorted(rows) => rows,
+            Self::Taken => SortedRows::default(),
         }
     }
 }
@@ -86,40 +157,47 @@ impl PartitionStream for Part {
     }
 
     fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let (enrolments, progress) = rows.unwrap_or_default();
+        let mut state = self.state();
+        let rows = std::mem::replace(&mut state.rows, Rows::Taken);
+        let sections = self.sections.iter().enumerate();
+        let wanted = sections.filter(|(place, _)| state.is_wanted.as_ref().is_none_or(|wanted| wanted[*place]));
+        let wanted: Vec<Range<u32>> = wanted.map(|(_, batches)| batches.clone()).collect();
         let shared = Arc::clone(&self.shared);
-        let chunks = std::iter::once_with(move || PartRows::new(shared, enrolments, progress)).flatten();
+        let chunks = std::iter::once_with(move || PartRows::new(shared, rows, &wanted)).flatten();
         let stream = futures::stream::iter(chunks);
         Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.shared.schema), stream))
     }
 }
 
-/// The rows of a part in order, a chunk at a time.
+/// The rows of some sections in order, a chunk at a time. No chunk has rows of two sections.
 struct PartRows {
     shared: Arc<Shared>,
     enrolments: Vec<Enrolment>,
     progress: Vec<Progress>,
-    next_enrolment: usize,
+    /// The positions of the enrolments of each section that are still to come.
+    sections: VecDeque<Range<usize>>,
     next_progress: usize,
 }
 
 impl PartRows {
-    fn new(shared: Arc<Shared>, enrolments: Pieces<Enrolment>, progress: Pieces<Progress>) -> Self {
-        let mut enrolments = by_rank(&shared, enrolments);
-        enrolments.retain(Enrolment::is_active);
-        let progress = by_rank(&shared, progress);
+    fn new(shared: Arc<Shared>, rows: Rows, sections: &[Range<u32>]) -> Self {
+        let SortedRows { enrolments, progress } = rows.sorted(&shared);
+        let before = |batch: u32| enrolments.partition_point(|row| row.key().batch() < batch);
+        let sections = sections
+            .iter()
+            .map(|batches| before(batches.start)..before(batches.end));
+        let sections = sections.filter(|rows| !rows.is_empty()).collect();
         Self {
             shared,
             enrolments,
             progress,
-            next_enrolment: 0,
+            sections,
             next_progress: 0,
         }
     }
 
     /// The progress of each enrolment. Both lists are sorted by key.
-    fn progress_of(&mut self, enrolments: std::ops::Range<usize>) -> Vec<Option<Progress>> {
+    fn progress_of(&mut self, enrolments: Range<usize>) -> Vec<Option<Progress>> {
         let mut found = Vec::with_capacity(enrolments.len());
         for enrolment in &self.enrolments[enrolments] {
             while self
@@ -173,14 +251,14 @@ impl Iterator for PartRows {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let start = self.next_enrolment;
-        let end = self.enrolments.len().min(start + CHUNK_ROWS);
-        if start == end {
-            return None;
+        let section = self.sections.front_mut()?;
+        let chunk = section.start..section.end.min(section.start + CHUNK_ROWS);
+        section.start = chunk.end;
+        if section.start == section.end {
+            self.sections.pop_front();
         }
-        self.next_enrolment = end;
-        let progress = self.progress_of(start..end);
-        Some(self.chunk(&self.enrolments[start..end], &progress))
+        let progress = self.progress_of(chunk.clone());
+        Some(self.chunk(&self.enrolments[chunk], &progress))
     }
 }
 

@@ -46,6 +46,10 @@ impl Tables for Catalog {
         let within = match scope {
             Scope::Everything => None,
             Scope::OneBatch(batch) => Some(col("batch_id").eq(lit(batch.as_str()))),
+            Scope::Batches(batches) => {
+                let ids = batches.iter().map(|batch| lit(batch.as_str())).collect();
+                Some(col("batch_id").in_list(ids, false))
+            }
             Scope::Range(ids) => conjunction(
                 ids.after
                     .iter()

@@ -11,6 +11,7 @@ use hashbrown::HashTable;
 use uuid::Uuid;
 
 use super::super::error::ReportError;
+use super::super::fingerprint::{Fingerprint, FingerprintBuilder};
 use super::details::Details;
 use super::uuids::{SortedUuids, parse_uuid, write_uuid};
 use crate::engine::EngineError;
@@ -255,6 +256,17 @@ impl RankedUsers {
     /// Whether the user is in the export.
     pub fn is_listed(&self, number: u32) -> bool {
         (number as usize) < self.users.len()
+    }
+
+    /// The fingerprint of a user's id and details; of the id alone where the user is not in the export.
+    pub fn fingerprint_of(&self, number: u32) -> Fingerprint {
+        self.details.fingerprint_of(number).unwrap_or_else(|| {
+            let stranger = (number as usize).checked_sub(self.users.len());
+            let id = stranger.and_then(|stranger| self.strangers.get(stranger));
+            let mut builder = FingerprintBuilder::default();
+            builder.text(id.map(String::as_str));
+            builder.finish()
+        })
     }
 
     /// The ids of users, by their numbers.

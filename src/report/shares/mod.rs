@@ -178,11 +178,13 @@ impl Recipe {
         let batches = Batches::within(listed, Arc::clone(&self.bounds));
         let parts = 0..batches.part_count();
         let assembly = assemble(&tables, Scope::Everything, everybody, batches, parts).await?;
-        let reports = over_details(Arc::clone(&self.reports), assembly.details);
+        let reports = over_details(Arc::clone(&self.reports), assembly.details());
         let reports = reports.map_err(EngineError::running(ALL_REPORTS))?;
-        let (ends, sizes) = (assembly.part_ends, assembly.part_sizes);
-        let context = Arc::clone(&workplace.context);
-        Ok(ReportGroup::over(assembly.batches, 0, ends, &sizes, reports, context))
+        Ok(ReportGroup::over(
+            assembly.into(),
+            reports,
+            Arc::clone(&workplace.context),
+        ))
     }
 
     async fn everybody(&self, tables: &TaskTables<'_>, context: &TaskContext) -> Result<Everybody, ReportError> {

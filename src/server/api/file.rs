@@ -48,6 +48,7 @@ use crate::delivery::request::{ReportFile, Request};
             content(
                 (String = "text/csv"),
                 (String = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+                (String = "application/zip"),
             )
         ),
         (
@@ -58,6 +59,7 @@ use crate::delivery::request::{ReportFile, Request};
             content(
                 (String = "text/csv"),
                 (String = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+                (String = "application/zip"),
             )
         ),
         FileProblems,
@@ -117,8 +119,7 @@ pub async fn look(
 /// The file of a request, if it exists and the person may still have it.
 fn allowed_file<'a>(state: &AppState, person: &Person, request: &'a Request) -> Result<&'a ReportFile, Problem> {
     let current = state.parts.source.current();
-    let batch = current.directory.get(&request.batch_id);
-    if !batch.is_some_and(|batch| batch.is_open_to(person)) {
+    if !current.directory.are_open_to(request.batches(), person) {
         return Err(Problem::new(
             ProblemKind::NotAllowed,
             "The latest snapshot does not name you among those who may have this batch's report any more.",
@@ -147,7 +148,10 @@ fn answer(request: &Request, file: &ReportFile, range: Option<Range<u64>>, body:
     let length = range.as_ref().map_or(file.bytes, |range| range.end - range.start);
     let headers = response.headers_mut();
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(request.format.media_type()));
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static(request.asked.media_type(request.format)),
+    );
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
     if let Ok(etag) = HeaderValue::try_from(etag(file)) {

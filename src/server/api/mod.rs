@@ -1,6 +1,8 @@
 //! The routes of the API and the layers around them.
 
+mod asked;
 mod batches;
+mod changes;
 mod disposition;
 mod extract;
 mod figure_views;
@@ -75,6 +77,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(reports::show))
         .routes(routes!(file::fetch, file::look))
         .routes(routes!(batches::list))
+        .routes(routes!(changes::list))
         .routes(routes!(figures::ratio))
         .routes(routes!(figures::batches))
         .routes(routes!(session::show))

@@ -77,6 +77,13 @@ problem_sets! {
         500 "An error of the service"
         503 "Something that the service needs does not answer"
     }
+    ChangeProblems {
+        400 "A parameter is wrong"
+        401 "There is no login token, or it is not valid"
+        404 "There is no nightly output that tells which batches changed"
+        500 "An error of the service"
+        503 "Something that the service needs does not answer"
+    }
     ShowProblems {
         401 "There is no login token, or it is not valid"
         404 "You made no request of that id, or it is not kept any more"

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::AppState;
+use super::asked::wanted;
 use super::extract::{Body, Caller, IdInPath, Parameters, request_id, unknown_request};
 use super::openapi::{ListProblems, PostProblems, ShowProblems};
 use super::problem::{Problem, ProblemKind};
@@ -30,8 +31,11 @@ const LARGEST_PAGE: u32 = 100;
 
 /// Ask for a report
 ///
-/// The request is on disk when the answer comes. While a request of yours for the same batch, format and delivery is under
-/// way, the answer is that request. A report that is mailed goes to the verified address of your login, and to nobody else.
+/// Of one batch, of several, or of all batches of a course that you may have. A filter chooses rows; split by a column, the
+/// report becomes a file for each value, in a ZIP archive, or a sheet of a workbook, with a list of them.
+///
+/// The request is on disk when the answer comes. While a request of yours for the same is under way, the answer is that
+/// request. A report that is mailed goes to the verified address of your login, and to nobody else.
 #[utoipa::path(
     post,
     path = "/api/v1/reports",
@@ -60,11 +64,7 @@ pub async fn ask(
 ) -> Result<Response, Problem> {
     let idempotency_key = idempotency_key(&headers)?;
     let current = state.parts.source.current();
-    let batch = current
-        .directory
-        .get(&asked.batch_id)
-        .filter(|batch| batch.is_open_to(&person))
-        .ok_or_else(unknown_batch)?;
+    let (batch, further, wish) = wanted(&asked, &current.directory, &person)?;
     if asked.deliver == Deliver::Email {
         find_address(&state, &mut person).await?;
     }
@@ -77,6 +77,8 @@ pub async fn ask(
         tenant_id: batch.tenant_id.clone(),
         format: asked.format,
         deliver: asked.deliver,
+        asked: wish,
+        further,
         idempotency_key,
         requested_at,
         deadline: requested_at + config.deadline(),
@@ -233,14 +235,6 @@ fn accepted_answer(state: &AppState, request: &Request) -> Response {
         response.headers_mut().insert(LOCATION, path);
     }
     response
-}
-
-/// The problem for a batch that does not exist or is not the caller's: the same, so that ids cannot be probed.
-fn unknown_batch() -> Problem {
-    Problem::new(
-        ProblemKind::UnknownBatch,
-        "The latest snapshot has no batch of that id whose report you may have. GET /api/v1/batches lists yours.",
-    )
 }
 
 /// Checks that the person has an address that mails may go to.

@@ -4,21 +4,36 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::asked::FilterView;
 use crate::delivery::access::BatchFacts;
+use crate::delivery::asked::BatchFiles;
 use crate::delivery::links::Links;
 use crate::delivery::request::{Deliver, FailureCause, FileFormat, ReportFile, Request, RequestId, Status};
 use crate::ids::BatchId;
+use crate::report::SplitColumn;
 
-/// Asks for the report of one batch.
+/// Asks for the report of one batch or of several: by exactly one of `batch_id`, `batch_ids` and `course_id`.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"batch_id": "0130271096968396800", "format": "csv", "deliver": "email"}))]
 pub struct NewReport {
     /// The batch, by its id in the exports.
-    #[schema(value_type = String, min_length = 1, max_length = 200, pattern = r"\S")]
-    pub batch_id: BatchId,
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200, pattern = r"\S")]
+    pub batch_id: Option<BatchId>,
+    /// Several batches.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>, max_items = 500)]
+    pub batch_ids: Vec<BatchId>,
+    /// All batches of a course whose reports you may have.
+    pub course_id: Option<String>,
     pub format: FileFormat,
     pub deliver: Deliver,
+    /// Of several batches: `each` is a file for each in a ZIP archive (CSV) or a sheet for each in a workbook (XLSX), `one` is
+    /// one file with a column `Batch`. Split by a column, the parts have rows of all batches and that column.
+    pub files: Option<BatchFiles>,
+    /// A file for each value of this column in a ZIP archive (CSV), or a sheet for each in a workbook (XLSX).
+    pub split_by: Option<SplitColumn>,
+    pub filter: Option<FilterView>,
 }
 
 /// A request for a report, as it stands.
@@ -46,10 +61,21 @@ pub struct NewReport {
 }))]
 pub struct ReportRequest {
     pub id: RequestId,
+    /// The batch; of several, the first.
     pub batch_id: String,
     pub course_id: Option<String>,
     pub format: FileFormat,
     pub deliver: Deliver,
+    /// Every batch, where several were asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub batch_ids: Vec<String>,
+    /// How several batches are put together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<BatchFiles>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub split_by: Option<SplitColumn>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filter: Option<FilterView>,
     pub status: Status,
     /// UTC.
     pub requested_at: DateTime<Utc>,
@@ -150,6 +176,10 @@ impl ReportRequest {
             course_id: request.course_id.clone(),
             format: request.format,
             deliver: request.deliver,
+            batch_ids: request.asked.batches.iter().map(ToString::to_string).collect(),
+            files: (!request.asked.batches.is_empty()).then_some(request.asked.files),
+            split_by: request.asked.split_by,
+            filter: FilterView::of(&request.asked.filter),
             status: request.status,
             requested_at: request.requested_at,
             deadline: request.deadline,
@@ -232,6 +262,7 @@ fn file_path(id: RequestId) -> String {
 mod tests {
     use super::*;
     use crate::config::ServeConfig;
+    use crate::delivery::asked::Asked;
     use crate::delivery::person::{Person, Roles};
     use crate::delivery::request::{Failure, NoticeState};
 
@@ -249,6 +280,7 @@ mod tests {
             tenant_id: None,
             format: FileFormat::Csv,
             deliver: Deliver::Download,
+            asked: Asked::default(),
             status,
             failure: failure.map(|cause| Failure {
                 cause,

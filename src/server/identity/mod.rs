@@ -65,6 +65,8 @@ pub struct Identity {
 enum Proof {
     Tokens(Box<Tokens>),
     Dev,
+    /// No token proves anything: tokens are not set up.
+    Nothing,
 }
 
 impl Identity {
@@ -79,6 +81,20 @@ impl Identity {
             proof: Proof::Tokens(Box::new(Tokens::new(config).await?)),
             refusals: RefusalLog::default(),
         })
+    }
+
+    /// Believes nobody, where `[identity]` is not set and people log in elsewhere.
+    pub fn of_nobody(config: &IdentityConfig) -> Self {
+        Self {
+            config: config.clone(),
+            proof: Proof::Nothing,
+            refusals: RefusalLog::default(),
+        }
+    }
+
+    /// Whether there are tokens that are believed.
+    pub fn believes_tokens(&self) -> bool {
+        !matches!(self.proof, Proof::Nothing)
     }
 
     /// Checks the settings of tokens without fetching keys. Where all are the defaults, nobody is to log in by
@@ -148,6 +164,7 @@ impl Identity {
         let person = match &self.proof {
             Proof::Tokens(tokens) => tokens.person(token).await,
             Proof::Dev => dev::person(token, &self.config).map_err(Refusal::from),
+            Proof::Nothing => Err(Refusal::from(Reason::NotSetUp)),
         };
         let mut person = person.map_err(|refusal| self.noted(refusal))?;
         if self.config.address == AddressSource::Users {
@@ -243,6 +260,14 @@ mod tests {
             "{message}"
         );
         assert!(!message.contains("geheim"), "{message}");
+    }
+
+    #[tokio::test]
+    async fn without_settings_no_token_is_believed() {
+        let identity = Identity::of_nobody(&IdentityConfig::default());
+        assert!(!identity.believes_tokens());
+        let refused = identity.person_of_token("dev:asha").await;
+        assert_eq!(refused.err(), Some(Refusal::BadToken(Reason::NotSetUp)));
     }
 
     #[test]

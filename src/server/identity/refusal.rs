@@ -26,6 +26,8 @@ pub enum Reason {
     HeaderIsNoText,
     #[error("the Authorization header is not of the scheme Bearer")]
     NotBearer,
+    #[error("login tokens are not set up ([identity])")]
+    NotSetUp,
     #[error("it is not of the form dev:<user id>")]
     NotDev,
     #[error("it is longer than {LONGEST_TOKEN} bytes")]

@@ -17,7 +17,7 @@ export const token = {
   forget: () => sessionStorage.removeItem(TOKEN),
 };
 
-async function answer(path, query, signal) {
+async function answer(path, query, signal, body) {
   const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
     if (value !== undefined && value !== null) parameters.set(name, value);
@@ -25,10 +25,15 @@ async function answer(path, query, signal) {
   const headers = {};
   const kept = sessionStorage.getItem(TOKEN);
   if (kept !== null) headers.Authorization = `Bearer ${kept}`;
+  const options = { headers, signal, credentials: "same-origin" };
+  if (body !== undefined) {
+    headers["Content-Type"] = "application/json";
+    Object.assign(options, { method: "POST", body: JSON.stringify(body) });
+  }
   let response;
   try {
     const text = parameters.toString();
-    response = await fetch(`api/v1/${path}${text && `?${text}`}`, { headers, signal, credentials: "same-origin" });
+    response = await fetch(`api/v1/${path}${text && `?${text}`}`, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Refused(0, "The service does not answer. Check your connection, or try again in a little while.");
@@ -49,9 +54,24 @@ export const ratio = async (query, signal) => (await answer("download-ratio", qu
 /** Batches with their downloads, in the same form. */
 export const batches = async (query, signal) => (await answer("download-ratio/batches", query, signal)).json();
 
+/** The batches whose reports the caller may have: `{total, items}`. */
+export const batchesOfMine = async (limit) => (await answer("batches", { limit })).json();
+
+/** Asks for a report; the request as it stands. */
+export const ask = async (wish) => (await answer("reports", {}, undefined, wish)).json();
+
+/** A request as it stands. */
+export const requestOf = async (id) => (await answer(`reports/${id}`, {})).json();
+
+/** Saves the file of a request. */
+export const saveFile = async (id, name) => saveAs(await answer(`reports/${id}/file`, {}), name);
+
 /** Saves the rows of either as a CSV file. */
 export async function save(path, query, name) {
-  const response = await answer(path, { ...query, format: "csv" });
+  await saveAs(await answer(path, { ...query, format: "csv" }), name);
+}
+
+async function saveAs(response, name) {
   const url = URL.createObjectURL(await response.blob());
   const link = document.createElement("a");
   link.href = url;

@@ -3,6 +3,7 @@
 import { Refused, batches, ratio, save, session, token } from "./api.js";
 import { byId, make } from "./dom.js";
 import { formatDay, formatLongDay, formatNumber, formatRatio, formatShare, nameOf } from "./format.js";
+import { Reports } from "./reports.js";
 import { DataTable } from "./table.js";
 import { Trend, filled, firstDay } from "./trend.js";
 
@@ -23,6 +24,7 @@ const state = {
 };
 let tables;
 let trend;
+let reports;
 
 // What is shown and what is said --------------------------------------------------------------------------------------------
 
@@ -49,6 +51,7 @@ function sayNothing() {
 
 function askForLogin(words) {
   state.session = undefined;
+  reports.hide();
   only("login");
   if (words) say(words);
   else sayNothing();
@@ -295,6 +298,7 @@ async function start() {
     if (state.session.login === "missing") return askForLogin();
     byId("who-name").textContent = state.session.user_id;
     byId("sign-out").hidden = !token.has();
+    await reports.show();
     if (!state.session.platform_admin && state.session.tenant_admin_of.length === 0) {
       only("nothing");
       return say("You are signed in, but these figures are for admins of the platform and of tenants.");
@@ -324,6 +328,10 @@ setInterval(() => {
 
 readChoices();
 trend = new Trend();
+reports = new Reports(() => {
+  token.forget();
+  askForLogin("Your login has expired or is not valid. Sign in again.");
+});
 tables = makeTables();
 bindChoices();
 start();

@@ -15,7 +15,9 @@ use crate::formats::one_line;
 pub enum QueryError {
     #[error("syntax error: {0}")]
     Syntax(String),
-    #[error("{0} is not allowed: this database is read only, and answers SELECT, SHOW, EXPLAIN and cursors")]
+    #[error(
+        "{0} is not allowed: this database is read only, and answers SELECT, SHOW, EXPLAIN, COPY TO STDOUT and cursors"
+    )]
     NotAllowed(String),
     #[error("{0}")]
     NotSupported(String),
@@ -23,6 +25,13 @@ pub enum QueryError {
     Variable(String),
     #[error("invalid value for parameter \"{name}\": \"{value}\"")]
     VariableValue { name: String, value: String },
+    /// An option of a statement, which is unknown, or does not go with the others.
+    #[error("{0}")]
+    Option(String),
+    #[error("prepared statement \"{0}\" does not exist")]
+    NoStatement(String),
+    #[error("prepared statement \"{0}\" already exists")]
+    StatementExists(String),
     /// A value that a client gave is not of its type.
     #[error("{0}")]
     Value(String),
@@ -98,7 +107,9 @@ impl QueryError {
             Self::NotAllowed(_) => "42501",
             Self::NotSupported(_) | Self::OtherColumns => "0A000",
             Self::Variable(_) => "42704",
-            Self::VariableValue { .. } => "22023",
+            Self::VariableValue { .. } | Self::Option(_) => "22023",
+            Self::NoStatement(_) => "26000",
+            Self::StatementExists(_) => "42P05",
             Self::Value(_) => "22P02",
             Self::NoCursor(_) | Self::NoPortal(_) => "34000",
             Self::CursorExists(_) => "42P03",

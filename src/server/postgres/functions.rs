@@ -17,7 +17,7 @@ use super::variables::{SERVER_VERSION, setting};
 use super::{arrays, quantified};
 
 /// What comments, definitions and the like would say: nothing, whatever they are asked of.
-pub const SAY_NOTHING: [&str; 15] = [
+pub const SAY_NOTHING: [&str; 14] = [
     "obj_description",
     "col_description",
     "shobj_description",
@@ -31,7 +31,6 @@ pub const SAY_NOTHING: [&str; 15] = [
     "pg_get_functiondef",
     "pg_get_serial_sequence",
     "pg_tablespace_location",
-    "pg_size_pretty",
     "pg_describe_object",
 ];
 

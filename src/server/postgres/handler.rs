@@ -26,6 +26,7 @@ use pgwire::messages::extendedquery::{
 use pgwire::messages::response::{EmptyQueryResponse, TransactionStatus};
 use pgwire::messages::simplequery::Query;
 
+use super::copy;
 use super::error::QueryError;
 use super::session::{Prepared, Reply, Session};
 
@@ -62,6 +63,7 @@ impl SimpleQueryHandler for Handler {
             let prepared = self.0.prepare(client, parsed, &text, 0).await?;
             match self.0.run(client, &prepared, None).await? {
                 Reply::Rows(rows) => send_query_response(client, rows, true).await?,
+                Reply::Copy(copied) => copy::send(client, copied).await?,
                 Reply::Done(tag) => send_execution_response(client, tag).await?,
             }
         }
@@ -276,6 +278,11 @@ impl Handler {
         if matches!(*state, PortalExecutionState::Initial) {
             match self.0.run(client, &portal.statement.statement, Some(portal)).await? {
                 Reply::Rows(rows) => *state = PortalExecutionState::Suspended(rows),
+                Reply::Copy(copied) => {
+                    copy::send(client, copied).await?;
+                    *state = PortalExecutionState::Finished;
+                    return Ok(());
+                }
                 Reply::Done(tag) => {
                     send_execution_response(client, tag).await?;
                     *state = PortalExecutionState::Finished;

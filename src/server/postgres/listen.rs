@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::net::sockopt::{set_socket_keepalive, set_tcp_keepidle, set_tcp_user_timeout};
-use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -33,7 +32,8 @@ use crate::config::Config;
 use crate::delivery::source::ReportSource;
 use crate::engine::{EngineThreads, QueryLimits, SharedLimits};
 use crate::server::identity::{Identity, is_of_this_machine};
-use crate::server::{Login, ServerError, tls};
+use crate::server::tls::PerConnection;
+use crate::server::{Login, ServerError};
 
 /// The part of the configuration that this is about.
 const ROOM: &str = "postgres";
@@ -62,7 +62,7 @@ pub struct PostgresParts {
 pub struct PostgresServer {
     listener: TcpListener,
     address: SocketAddr,
-    tls: Option<TlsAcceptor>,
+    tls: Option<PerConnection>,
     endpoint: Arc<Endpoint>,
     refresh: Duration,
     grace: Duration,
@@ -84,7 +84,7 @@ impl PostgresServer {
             spill: settings.query_spill,
         };
         let endpoint = Endpoint {
-            identity: (!believes_everybody).then_some(parts.identity),
+            identity: (!believes_everybody && parts.identity.believes_tokens()).then_some(parts.identity),
             believes_everybody,
             token_personal: settings.token_personal,
             tls_is_required: tls.is_some(),
@@ -112,7 +112,7 @@ impl PostgresServer {
         Ok(Self {
             listener,
             address,
-            tls: tls.map(TlsAcceptor::from),
+            tls,
             endpoint: Arc::new(endpoint),
             refresh: Duration::from_secs(u64::from(config.serve.refresh_seconds)),
             grace: Duration::from_secs(u64::from(config.serve.shutdown_seconds)),
@@ -198,15 +198,18 @@ impl PostgresServer {
             }
         };
         let client = Arc::new(Client::new(address, socket, stranger));
+        let (tls, certificate) = self.tls.as_ref().map(PerConnection::begin).unzip();
+        let tls = tls.map(TlsAcceptor::from);
+        let login = LoggingIn::new(Arc::clone(&self.endpoint), Arc::clone(&client), certificate.flatten());
         let handlers = Handlers {
-            startup: Arc::new(LoggingIn::new(Arc::clone(&self.endpoint), Arc::clone(&client))),
+            startup: Arc::new(login),
             queries: Arc::new(Handler(Arc::new(Session::new(
                 Arc::clone(&self.endpoint),
                 Arc::clone(&client),
             )))),
             cancelling: Arc::new(Cancelling(Arc::clone(&self.endpoint.clients))),
         };
-        let (tls, metrics) = (self.tls.clone(), Arc::clone(&self.endpoint.metrics));
+        let metrics = Arc::clone(&self.endpoint.metrics);
         let (endpoint, mut changes) = (Arc::clone(&self.endpoint), self.endpoint.accounts.changes());
         Some(async move {
             let _counted = Connected::new(metrics);
@@ -266,10 +269,10 @@ fn prepare(stream: &TcpStream) -> std::io::Result<()> {
 }
 
 /// The certificate of the endpoint at `listen`: its own, or that of the service.
-fn tls_at(listen: SocketAddr, config: &Config) -> Result<Option<Arc<ServerConfig>>, PostgresError> {
+fn tls_at(listen: SocketAddr, config: &Config) -> Result<Option<PerConnection>, PostgresError> {
     let tls = match (config.postgres.tls()?, config.serve.tls()?) {
-        (Some((certificate, key)), _) => Some(tls::settings(ROOM, (certificate, key), PROTOCOL)?),
-        (None, Some((certificate, key))) => Some(tls::settings("serve", (certificate, key), PROTOCOL)?),
+        (Some((certificate, key)), _) => Some(PerConnection::open(ROOM, (certificate, key), PROTOCOL)?),
+        (None, Some((certificate, key))) => Some(PerConnection::open("serve", (certificate, key), PROTOCOL)?),
         (None, None) => None,
     };
     if tls.is_none() && !is_of_this_machine(listen) {

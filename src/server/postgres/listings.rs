@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use super::error::QueryError;
-use super::syntax::{rewrite_all, text};
+use super::syntax::{kept, rewrite_all, text};
 
 const TABLES: &str = "
     select table_catalog, table_schema, table_name, table_type from information_schema.tables
@@ -72,13 +72,9 @@ fn is_plain(options: &ShowStatementOptions, of: Option<&ShowStatementIn>) -> boo
 
 fn schema_and_table(name: &ObjectName) -> Option<(String, String)> {
     let parts: Option<Vec<&Ident>> = name.0.iter().map(|part| part.as_ident()).collect();
-    let written = |name: &Ident| match name.quote_style {
-        Some(_) => name.value.clone(),
-        None => name.value.to_lowercase(),
-    };
     match parts?.as_slice() {
-        [table] => Some(("public".to_owned(), written(table))),
-        [schema, table] => Some((written(schema), written(table))),
+        [table] => Some(("public".to_owned(), kept(table))),
+        [schema, table] => Some((kept(schema), kept(table))),
         _ => None,
     }
 }

@@ -1,5 +1,7 @@
 //! Logging in: with the password of an account (SCRAM-SHA-256), or with a login token as the password.
 //!
+//! Inside TLS, SCRAM can be bound to the server's certificate (SCRAM-SHA-256-PLUS), so that nobody on the way can pass a login on.
+//!
 //! Only names of accounts are asked for SCRAM where tokens are believed too; a token travels as it is, so it needs TLS, or
 //! a client on this machine. Where TLS is set up, nobody gets in without it.
 
@@ -9,6 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use futures::{Sink, SinkExt};
 use pgwire::api::auth::sasl::SASLAuthStartupHandler;
 use pgwire::api::auth::sasl::scram::ScramAuth;
@@ -23,6 +27,7 @@ use pgwire::api::{
 use pgwire::error::{PgWireError, PgWireResult};
 use pgwire::messages::startup::Authentication;
 use pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
+use rustls::pki_types::CertificateDer;
 use tokio::sync::OnceCell;
 
 use super::Endpoint;
@@ -49,6 +54,8 @@ pub struct LoggingIn {
     endpoint: Arc<Endpoint>,
     client: Arc<Client>,
     registration: Arc<Registration>,
+    /// That of the connection, where it may have TLS.
+    certificate: Option<CertificateDer<'static>>,
     way: OnceCell<Way>,
 }
 
@@ -98,13 +105,14 @@ impl AuthSource for Secret {
 }
 
 impl LoggingIn {
-    /// Of `client`, which is nobody yet.
-    pub fn new(endpoint: Arc<Endpoint>, client: Arc<Client>) -> Self {
+    /// Of `client`, which is nobody yet. With TLS, its connection has this certificate.
+    pub fn new(endpoint: Arc<Endpoint>, client: Arc<Client>, certificate: Option<CertificateDer<'static>>) -> Self {
         let registration = Registration::new(Arc::clone(&endpoint.clients), Arc::clone(&client));
         Self {
             endpoint,
             client,
             registration: Arc::new(registration),
+            certificate,
             way: OnceCell::new(),
         }
     }
@@ -134,13 +142,18 @@ impl LoggingIn {
         Ok(())
     }
 
-    fn way_of(&self, user: &str) -> Way {
+    fn way_of(&self, user: &str, is_secure: bool) -> Way {
         if self.endpoint.believes_everybody {
             return Way::Word;
         }
         let scram = |account: Account| {
             let mut scram = ScramAuth::new(Arc::new(Secret(account.secret.clone())));
             scram.set_iterations(account.secret.iterations());
+            if let Some(certificate) = self.certificate.as_ref().filter(|_| is_secure)
+                && let Err(error) = scram.configure_certificate(pem(certificate).as_bytes())
+            {
+                tracing::debug!("logins cannot be bound to the certificate: {error}");
+            }
             let handler = SASLAuthStartupHandler::new(Arc::new(Told))
                 .with_scram(scram)
                 .with_pid_secret_key_generator(Arc::clone(&self.registration) as Arc<dyn PidSecretKeyGenerator>);
@@ -217,7 +230,8 @@ impl StartupHandler for LoggingIn {
             .filter(|user| !user.is_empty())
             .cloned()
             .ok_or_else(|| fatal("28000", "no user is given"))?;
-        let way = self.way.get_or_init(async || self.way_of(&user)).await;
+        let is_secure = info.is_secure();
+        let way = self.way.get_or_init(async || self.way_of(&user, is_secure)).await;
         let result = match way {
             Way::Scram(handler, account) => {
                 let result = handler.on_startup(info, message).await;
@@ -333,6 +347,17 @@ fn visibility_of(person: &Person, personal: bool) -> Option<Visibility> {
         (false, true) => return None,
     };
     Some(Visibility { tenants, personal })
+}
+
+/// A certificate as its file has it.
+fn pem(certificate: &CertificateDer) -> String {
+    let encoded = STANDARD.encode(certificate.as_ref());
+    let lines = encoded.as_bytes().chunks(64).map(String::from_utf8_lossy);
+    let lines: Vec<_> = lines.collect();
+    format!(
+        "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
+        lines.join("\n")
+    )
 }
 
 fn full() -> PgWireError {

@@ -2,8 +2,8 @@
 //! and read only.
 //!
 //! In reading order: `PostgresServer` listens, `doors` counts who comes in, `connection` takes messages, `login` says who a
-//! client is (`accounts`, `scram_secret`), `handler` speaks the protocol, `parse`, `bounds` and `statement` say what is asked and
-//! refuse what writes or is too large, `session` and `running` do it within `[postgres]`'s limits, over the tables that
+//! client is (`accounts`, `scram_secret`), `handler` speaks the protocol (`copy` has that of COPY), `parse`, `bounds` and
+//! `statement` say what is asked and refuse what writes or is too large, `session` and `running` do it within `[postgres]`'s limits, over the tables that
 //! `snapshots` has for what the client may see. `stop` ends queries; `audit` and `metrics` tell of them.
 
 mod accounts;
@@ -13,6 +13,7 @@ mod bounded;
 mod bounds;
 mod client;
 mod connection;
+mod copy;
 mod doors;
 mod error;
 mod functions;
@@ -21,9 +22,11 @@ mod listen;
 mod listings;
 mod login;
 mod metrics;
+mod named;
 mod parameters;
 mod parse;
 mod quantified;
+mod row_addresses;
 mod running;
 mod scram_secret;
 mod session;
@@ -78,6 +81,10 @@ pub enum PostgresError {
         "postgres.listen: {0} can be reached from other machines, so it needs TLS; set postgres.tls_certificate and postgres.tls_key"
     )]
     WithoutTls(SocketAddr),
+    #[error(
+        "--dev-auth lets everybody in without a password, whatever the users file says; leave out --dev-auth, or postgres.users"
+    )]
+    DevAuthWithUsers,
     #[error("postgres.audit: {} cannot be written: {reason}; check its permissions", path.display())]
     Audit { path: PathBuf, reason: String },
 }
@@ -86,7 +93,10 @@ impl PostgresError {
     /// True where a setting or an argument has to be changed.
     pub fn is_usage(&self) -> bool {
         match self {
-            Self::Config(_) | Self::WithoutTls(_) | Self::Identity(IdentityError::DevAuthInPublic { .. }) => true,
+            Self::Config(_)
+            | Self::WithoutTls(_)
+            | Self::DevAuthWithUsers
+            | Self::Identity(IdentityError::DevAuthInPublic { .. }) => true,
             Self::Server(error) => matches!(error, ServerError::Config(_)),
             Self::Catalog(error) => error.is_usage(),
             _ => false,

@@ -6,10 +6,10 @@
 
 use std::sync::Arc;
 
-use datafusion::sql::sqlparser::ast::Statement;
+use datafusion::sql::sqlparser::ast::{CopySource, Statement};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
-use datafusion::sql::sqlparser::tokenizer::Tokenizer;
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 use datafusion_pg_catalog::sql::PostgresCompatibilityParser;
 use datafusion_pg_catalog::sql::rules::{
     CurrentUserVariableToSessionUserFunctionCall, RewritePgCatalogOperator, SqlStatementRewriteRule,
@@ -17,7 +17,8 @@ use datafusion_pg_catalog::sql::rules::{
 };
 
 use super::error::QueryError;
-use super::{arrays, bounds, listings, quantified, system, time_patterns};
+use super::{arrays, bounds, copy, listings, quantified, row_addresses, system, time_patterns};
+use crate::engine::dialect::forms;
 
 /// Bytes of SQL that are taken at a time.
 const LONGEST: usize = 1024 * 1024;
@@ -49,11 +50,10 @@ impl Parse {
             return Err(QueryError::TooLong(LONGEST));
         }
         let dialect = PostgreSqlDialect {};
-        let tokens = Tokenizer::new(&dialect, sql).tokenize_with_location();
-        let tokens = tokens.map_err(|error| QueryError::Syntax(reason(error.into())))?;
+        let tokens = tokens(sql)?;
         bounds::check_depth(&tokens)?;
-        let mut parser = Parser::new(&dialect).with_tokens_with_locations(tokens);
-        let statements = match parser.parse_statements() {
+        let mut parser = Parser::new(&dialect).with_tokens_with_locations(forms::tables(tokens));
+        let statements = match read(&mut parser) {
             Ok(statements) => statements,
             // Some questions of tools are beyond the parser, and replaced as a whole.
             Err(error) => {
@@ -78,25 +78,66 @@ impl Parse {
             .zip(about_system)
             .zip(known)
             .map(|((statement, is_about_system), known)| {
-                if !is_about_system {
-                    return self.faithful(listings::as_query(statement)?);
-                }
-                match known {
-                    // The library knows the question, and that the answer is empty here.
-                    Some(mut known)
-                        if is_aligned && system::reads_tables(&statement) && !system::reads_tables(&known) =>
-                    {
-                        system::keep_parameters(&statement, &mut known);
-                        Ok(known)
-                    }
-                    _ => self.of_system(statement),
-                }
+                self.meant(statement, is_about_system, known.filter(|_| is_aligned))
             })
             .collect()
     }
 
-    fn of_system(&self, mut statement: Statement) -> Result<Statement, QueryError> {
+    /// A statement that is no text, such as one that EXECUTE asks for, as it has to be planned.
+    pub fn of_tree(&self, statement: Statement) -> Result<Statement, QueryError> {
+        let tokens = tokens(&statement.to_string())?;
+        bounds::check_depth(&tokens)?;
+        bounds::check_size(&statement)?;
+        let is_about_system = system::is_about_system(&statement);
+        self.meant(statement, is_about_system, None)
+    }
+
+    /// A statement as it has to be planned. `known`: what the library takes it for.
+    fn meant(
+        &self,
+        statement: Statement,
+        is_about_system: bool,
+        known: Option<Statement>,
+    ) -> Result<Statement, QueryError> {
+        let (query, rest) = match statement {
+            // It is planned with the values of its parameters.
+            Statement::Prepare { .. } => return Ok(statement),
+            Statement::Copy {
+                source: CopySource::Query(query),
+                to,
+                target,
+                options,
+                ..
+            } => (query, (to, target, options)),
+            statement if is_about_system => return self.of_system(statement, known),
+            statement => return self.faithful(listings::as_query(statement)?),
+        };
+        let query = match is_about_system {
+            true => self.of_system(Statement::Query(query), None)?,
+            false => self.faithful(Statement::Query(query))?,
+        };
+        let Statement::Query(query) = query else {
+            return Err(QueryError::NotSupported("COPY takes a table or a query".to_owned()));
+        };
+        let (to, target, options) = rest;
+        Ok(Statement::Copy {
+            source: CopySource::Query(query),
+            to,
+            target,
+            options,
+            legacy_options: Vec::new(),
+            values: Vec::new(),
+        })
+    }
+
+    fn of_system(&self, mut statement: Statement, known: Option<Statement>) -> Result<Statement, QueryError> {
         let before = statement.clone();
+        // The library knows the question, and that the answer is empty here.
+        if let Some(mut known) = known.filter(|known| system::reads_tables(&before) && !system::reads_tables(known)) {
+            system::keep_parameters(&before, &mut known);
+            return Ok(known);
+        }
+        forms::rewrite(&mut statement)?;
         system::asked(&mut statement);
         arrays::read_casts(&mut statement)?;
         quantified::call_functions(&mut statement)?;
@@ -107,6 +148,8 @@ impl Parse {
     }
 
     fn faithful(&self, mut statement: Statement) -> Result<Statement, QueryError> {
+        forms::rewrite(&mut statement)?;
+        row_addresses::rewrite(&mut statement)?;
         time_patterns::rewrite(&mut statement)?;
         arrays::read_casts(&mut statement)?;
         quantified::call_functions(&mut statement)?;
@@ -114,6 +157,30 @@ impl Parse {
             .faithful
             .iter()
             .fold(statement, |statement, rule| rule.rewrite(statement)))
+    }
+}
+
+fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>, QueryError> {
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize_with_location();
+    tokens.map_err(|error| QueryError::Syntax(reason(error.into())))
+}
+
+/// One statement after the other; COPY is read here, and everything else by the library.
+fn read(parser: &mut Parser) -> Result<Vec<Statement>, ParserError> {
+    let mut statements = Vec::new();
+    loop {
+        while parser.consume_token(&Token::SemiColon) {}
+        if parser.peek_token().token == Token::EOF {
+            return Ok(statements);
+        }
+        statements.push(match copy::is_next(parser) {
+            true => copy::parse(parser)?,
+            false => parser.parse_statement()?,
+        });
+        let next = parser.peek_token();
+        if !matches!(next.token, Token::EOF | Token::SemiColon) {
+            return parser.expected("end of statement", next);
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What one client's statements do: its transaction, cursors and variables, and the queries that it starts.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +11,7 @@ use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::execution::context::SQLOptions;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::Statement as EngineStatement;
-use datafusion::sql::sqlparser::ast::Statement;
+use datafusion::sql::sqlparser::ast::{DataType as SqlType, Expr, Statement};
 use futures::{Sink, SinkExt};
 use pgwire::api::portal::{Format, Portal};
 use pgwire::api::results::{DataRowEncoder, FieldFormat, FieldInfo, QueryResponse, Tag};
@@ -25,7 +26,9 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::Endpoint;
 use super::client::{Client, Login};
+use super::copy::{CopyForm, CopyOut};
 use super::error::QueryError;
+use super::named::Named;
 use super::parameters::{self, Parameter};
 use super::running::{Account, Running, fetched, passed};
 use super::session_values::SessionValues;
@@ -55,6 +58,16 @@ pub struct Prepared {
     pub parameters: Arc<Vec<Parameter>>,
 }
 
+impl Prepared {
+    /// The columns of its plan, also where the statement gives no rows by itself.
+    fn planned_columns(&self) -> SchemaRef {
+        match &self.planned {
+            Some(planned) => Arc::clone(held(planned).plan.schema().inner()),
+            None => Arc::new(Schema::empty()),
+        }
+    }
+}
+
 /// A plan, and the snapshot that it is of: the newest that the statement ran over, so that older ones are let go.
 #[derive(Clone)]
 struct Planned {
@@ -72,6 +85,7 @@ pub struct Parsed {
 /// What a statement gives.
 pub enum Reply {
     Rows(QueryResponse),
+    Copy(CopyOut),
     Done(Tag),
 }
 
@@ -102,8 +116,10 @@ pub struct Session {
     endpoint: Arc<Endpoint>,
     client: Arc<Client>,
     cursors: Mutex<BTreeMap<String, Cursor>>,
-    /// Prepared statements.
+    /// Prepared statements, of the protocol and of PREPARE.
     statements: Mutex<Names>,
+    /// Those of PREPARE.
+    named: Mutex<BTreeMap<String, Arc<Named>>>,
     portals: Mutex<Names>,
     /// The variables as they were before the open transaction, and before its SET LOCAL.
     transaction: Mutex<Option<Changes>>,
@@ -119,6 +135,7 @@ impl Session {
             client,
             cursors: Mutex::default(),
             statements: Mutex::default(),
+            named: Mutex::default(),
             portals: Mutex::default(),
             transaction: Mutex::default(),
             pinned: Mutex::default(),
@@ -152,22 +169,38 @@ impl Session {
         let understood = SessionValues::of(info, &login.actor.user)
             .put_into(parsed.statement)
             .and_then(step);
+        let mut sql = Cow::from(sql);
+        let understood = understood.and_then(|step| match step {
+            Step::Execute { name, arguments } => {
+                let (named, step) = self.executed(&name, &arguments)?;
+                // The audit log has all of what is asked.
+                sql = format!("{}; {sql}", named.sql).into();
+                Ok(step)
+            }
+            step => Ok(step),
+        });
         let step = match understood {
             Ok(Step::Fetch { name, rows }) if parsed.is_counted => Step::Move { name, rows },
             Ok(step) => step,
             Err(error) => {
-                return Err(self.refused(sql, error)?.into());
+                return Err(self.refused(&sql, error)?.into());
             }
         };
         let in_transaction = !matches!(info.transaction_status(), TransactionStatus::Idle);
-        let planned = match &step {
-            Step::Ask(statement) | Step::Declare { query: statement, .. } => {
-                match self.in_time(info, self.planned(statement, in_transaction)).await {
+        let kept = match &step {
+            // What is kept has to be right, too.
+            Step::Prepare { query, .. } => Some(self.endpoint.parse.of_tree(query.as_ref().clone())),
+            step => step.query().cloned().map(Ok),
+        };
+        let planned = match kept {
+            Some(query) => {
+                let planned = async { self.planned(&query?, in_transaction).await };
+                match self.in_time(info, planned).await {
                     Ok(planned) => Some(planned),
-                    Err(error) => return Err(self.refused(sql, error)?.into()),
+                    Err(error) => return Err(self.refused(&sql, error)?.into()),
                 }
             }
-            _ => None,
+            None => None,
         };
         let columns = match (&step, &planned) {
             (Step::Ask(_), Some(planned)) => Some(Arc::clone(planned.plan.schema().inner())),
@@ -177,11 +210,13 @@ impl Session {
             _ => None,
         };
         let parameters = match &planned {
+            // It gets them from EXECUTE.
+            Some(_) if matches!(step, Step::Prepare { .. }) => Vec::new(),
             Some(planned) => parameters::of_plan(&planned.plan, declared).map_err(QueryError::from)?,
             None => Vec::new(),
         };
         Ok(Prepared {
-            sql: sql.into(),
+            sql: sql.as_ref().into(),
             step: Arc::new(step),
             planned: planned.map(|planned| Arc::new(Mutex::new(planned))),
             columns,
@@ -218,6 +253,13 @@ impl Session {
                 let rows = running.encoded(Arc::clone(&columns));
                 return Ok(Reply::Rows(QueryResponse::new(columns, rows)));
             }
+            Step::Copy { form, .. } => return Ok(Reply::Copy(self.copied(info, prepared, portal, form).await?)),
+            Step::Prepare { name, types, query } => {
+                self.keep(name, &prepared.sql, types, query)?;
+                "PREPARE"
+            }
+            // It became the query that it asks when it was understood.
+            Step::Execute { name, .. } => return Err(QueryError::NoStatement(name.clone()).into()),
             Step::Show(name) if name == ALL => return Ok(Reply::Rows(all_values(info)?)),
             Step::Show(name) => {
                 let value = variables::show(info.metadata(), name)?;
@@ -290,14 +332,14 @@ impl Session {
                 "ROLLBACK"
             }
             Step::Deallocate(name) => {
-                self.deallocate(info, name.as_deref());
+                self.deallocate(info, name.as_deref())?;
                 if name.is_some() { "DEALLOCATE" } else { "DEALLOCATE ALL" }
             }
             Step::Discard(tag) => {
                 if *tag == "DISCARD ALL" {
                     self.close(None)?;
                     self.forget_portals(info);
-                    self.deallocate(info, None);
+                    self.deallocate(info, None)?;
                     let told = variables::reset_named(info.metadata_mut(), None)?;
                     tell(info, told).await?;
                 }
@@ -420,9 +462,9 @@ impl Session {
         let in_transaction = !matches!(info.transaction_status(), TransactionStatus::Idle);
         let seen = self.seen(in_transaction).await?;
         let known = held(planned).clone();
-        let plan = match prepared.step.as_ref() {
+        let plan = match prepared.step.query() {
             // It was prepared on an earlier snapshot.
-            Step::Ask(statement) | Step::Declare { query: statement, .. } if !Arc::ptr_eq(&seen, &known.seen) => {
+            Some(statement) if !Arc::ptr_eq(&seen, &known.seen) => {
                 let plan = self.plan(statement, &seen).await?;
                 *held(planned) = Planned {
                     plan: plan.clone(),
@@ -439,6 +481,45 @@ impl Session {
         let values = parameters::values(portal, &prepared.parameters)?;
         let plan = plan.replace_params_with_values(&values).map_err(QueryError::from)?;
         Ok((seen, plan))
+    }
+
+    /// Starts COPY TO STDOUT.
+    async fn copied<C: ClientInfo>(
+        &self,
+        info: &C,
+        prepared: &Prepared,
+        portal: Option<&Portal<Prepared>>,
+        form: &CopyForm,
+    ) -> PgWireResult<CopyOut> {
+        let columns = prepared.planned_columns();
+        let columns = fields_of(info, &columns, &form.value_format())?;
+        let forced = CopyOut::forced(form, &columns)?;
+        let running = self.start(info, prepared, portal).await?;
+        let rows = running.encoded(Arc::clone(&columns));
+        Ok(CopyOut::new(form.clone(), columns, forced, rows))
+    }
+
+    /// Keeps a query under a name that no other has.
+    fn keep(&self, name: &str, sql: &str, types: &[SqlType], query: &Statement) -> Result<(), QueryError> {
+        if held(&self.statements).0.contains(name) {
+            return Err(QueryError::StatementExists(name.to_owned()));
+        }
+        self.prepared(name)?;
+        let named = Named {
+            sql: sql.to_owned(),
+            types: types.to_vec(),
+            query: query.clone(),
+        };
+        held(&self.named).insert(name.to_owned(), Arc::new(named));
+        Ok(())
+    }
+
+    /// What EXECUTE asks for.
+    fn executed(&self, name: &str, arguments: &[Expr]) -> Result<(Arc<Named>, Step), QueryError> {
+        let named = held(&self.named).get(name).cloned();
+        let named = named.ok_or_else(|| QueryError::NoStatement(name.to_owned()))?;
+        let query = self.endpoint.parse.of_tree(named.with(name, arguments)?)?;
+        Ok((named, Step::Ask(Box::new(query))))
     }
 
     fn pinned(&self) -> MutexGuard<'_, Option<Arc<Seen>>> {
@@ -476,10 +557,7 @@ impl Session {
             return Err(QueryError::TooManyCursors.into());
         }
         let running = self.start(info, prepared, portal).await?;
-        let columns = match &prepared.planned {
-            Some(planned) => Arc::clone(held(planned).plan.schema().inner()),
-            None => Arc::new(Schema::empty()),
-        };
+        let columns = prepared.planned_columns();
         let stop = running.stop().clone();
         self.cursors().insert(
             name.to_owned(),
@@ -578,21 +656,25 @@ impl Session {
     /// Notes that a statement is no more.
     pub fn forgot(&self, name: &str) {
         held(&self.statements).0.remove(name);
+        held(&self.named).remove(name);
     }
 
-    fn deallocate<C>(&self, info: &C, name: Option<&str>)
+    fn deallocate<C>(&self, info: &C, name: Option<&str>) -> Result<(), QueryError>
     where
         C: ClientPortalStore,
         C::PortalStore: PortalStore,
     {
+        let known = held(&self.statements).0.clone();
         let names = match name {
-            Some(name) => vec![name.to_owned()],
-            None => held(&self.statements).0.iter().cloned().collect(),
+            Some(name) if known.contains(name) => vec![name.to_owned()],
+            Some(name) => return Err(QueryError::NoStatement(name.to_owned())),
+            None => known.into_iter().collect(),
         };
         for name in names {
             info.portal_store().rm_statement(&name);
             self.forgot(&name);
         }
+        Ok(())
     }
 }
 

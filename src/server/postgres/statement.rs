@@ -5,18 +5,37 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    CloseCursor, ContextModifier, DeclareType, DiscardObject, Expr, FetchDirection, Query, Reset, Set, SetExpr,
-    Statement, Value, Visit, Visitor,
+    CloseCursor, ContextModifier, CopySource, CopyTarget, DataType, DeclareType, DiscardObject, Expr, FetchDirection,
+    Query, Reset, Set, SetExpr, Statement, Value, Visit, Visitor,
 };
 
+use super::copy::CopyForm;
 use super::error::QueryError;
-use super::syntax::plain;
+use super::syntax::{kept, plain};
 
 /// What a statement asks for.
 #[derive(Debug, Clone)]
 pub enum Step {
     /// Rows of a plan: SELECT, VALUES, EXPLAIN, SHOW TABLES.
     Ask(Box<Statement>),
+    /// The rows of a query as a file would have them: COPY TO STDOUT.
+    Copy {
+        query: Box<Statement>,
+        form: CopyForm,
+    },
+    /// Keeps a query under a name.
+    Prepare {
+        name: String,
+        /// Of its parameters, as far as they are given.
+        types: Vec<DataType>,
+        /// As it was written.
+        query: Box<Statement>,
+    },
+    /// Asks what was kept under a name, with values of its parameters.
+    Execute {
+        name: String,
+        arguments: Vec<Expr>,
+    },
     /// A session variable, or several; for the transaction alone where it is local.
     Set {
         assignments: Vec<(String, String)>,
@@ -56,6 +75,16 @@ pub enum Step {
     Discard(&'static str),
     /// Taken, and without effect: what it would undo cannot have been done.
     Nothing(&'static str),
+}
+
+impl Step {
+    /// The query that it runs, if it runs one.
+    pub fn query(&self) -> Option<&Statement> {
+        match self {
+            Self::Ask(query) | Self::Declare { query, .. } | Self::Copy { query, .. } => Some(query),
+            _ => None,
+        }
+    }
 }
 
 /// A statement that the parser knows by another name: that name, and whether its rows are only counted.
@@ -137,7 +166,7 @@ pub fn step(statement: Statement) -> Result<Step, QueryError> {
         })),
         Statement::Deallocate { name, .. } => {
             let is_all = name.quote_style.is_none() && name.value.eq_ignore_ascii_case("all");
-            Ok(Step::Deallocate((!is_all).then_some(name.value)))
+            Ok(Step::Deallocate((!is_all).then(|| kept(&name))))
         }
         Statement::Discard { object_type } => Ok(Step::Discard(match object_type {
             DiscardObject::ALL => "DISCARD ALL",
@@ -147,9 +176,57 @@ pub fn step(statement: Statement) -> Result<Step, QueryError> {
         })),
         // Nobody can listen, so there is nothing to end.
         Statement::UNLISTEN { .. } => Ok(Step::Nothing("UNLISTEN")),
-        Statement::Prepare { .. } | Statement::Execute { .. } => Err(QueryError::NotSupported(
-            "PREPARE and EXECUTE are not supported as statements; prepare statements with your driver".to_owned(),
-        )),
+        Statement::Copy {
+            source: CopySource::Query(query),
+            to: true,
+            target: CopyTarget::Stdout,
+            options,
+            ..
+        } => {
+            let query = Statement::Query(query);
+            check_query(&query)?;
+            let form = CopyForm::of(&options)?;
+            Ok(Step::Copy {
+                query: Box::new(query),
+                form,
+            })
+        }
+        Statement::Copy { to, target, .. } => Err(refused(match (to, target) {
+            (false, _) => "COPY FROM",
+            (true, CopyTarget::Program { .. }) => "COPY TO PROGRAM",
+            (true, _) => "COPY TO a file",
+        })),
+        Statement::Prepare {
+            name,
+            data_types,
+            statement,
+        } => {
+            if !matches!(statement.as_ref(), Statement::Query(_)) {
+                return Err(refused(&format!("PREPARE of {}", word(&statement))));
+            }
+            check_query(&statement)?;
+            Ok(Step::Prepare {
+                name: kept(&name),
+                types: data_types,
+                query: statement,
+            })
+        }
+        Statement::Execute {
+            name: Some(name),
+            parameters: arguments,
+            immediate: false,
+            ref into,
+            ref using,
+            output: false,
+            default: false,
+            ..
+        } if into.is_empty() && using.is_empty() => match name.0.as_slice() {
+            [part] => {
+                let name = part.as_ident().map(kept).unwrap_or_default();
+                Ok(Step::Execute { name, arguments })
+            }
+            _ => Err(QueryError::NoStatement(name.to_string())),
+        },
         other => Err(refused(&word(&other))),
     }
 }
@@ -246,6 +323,8 @@ fn text_of(values: &[Expr]) -> String {
     let texts = values.iter().map(|value| match value {
         Expr::Value(value) => value.value.clone().into_string().unwrap_or_else(|| value.to_string()),
         Expr::Identifier(name) => name.value.clone(),
+        // An offset of a time zone: INTERVAL '+05:30' HOUR TO MINUTE.
+        Expr::Interval(interval) => text_of(std::slice::from_ref(&interval.value)),
         other => other.to_string(),
     });
     texts.collect::<Vec<_>>().join(", ")
@@ -326,6 +405,12 @@ mod tests {
             "close all",
             "unlisten *",
             "set session characteristics as transaction read only",
+            "copy users to stdout",
+            "copy (select 1) to stdout (format csv, header, force_quote *)",
+            "copy users (user_id) to stdout csv header",
+            "prepare a (text) as select * from users where user_id = $1",
+            "execute a ('x')",
+            "deallocate prepare a",
         ] {
             assert!(steps(sql).is_ok(), "{sql}: {:?}", steps(sql).err());
         }
@@ -373,11 +458,23 @@ mod tests {
             "truncate users",
             "copy users to '/tmp/users.csv'",
             "copy (select 1) to program 'cat'",
-            "copy users to stdout",
+            "copy users from stdin",
+            "copy users from '/etc/passwd'",
+            "copy users from program 'cat'",
+            "copy (delete from users returning 1) to stdout",
+            "copy (select * into x from users) to stdout",
+            "copy users to stdout (format parquet)",
+            "copy users to stdout (format binary, header)",
+            "copy users to stdout (quote '\"')",
+            "copy users to stdout (format csv, quote ',')",
+            "copy users to stdout (delimiter 'a')",
+            "copy users to stdout (null 'x', null 'y')",
+            "copy users to stdout (encoding 'latin1')",
             "explain analyze copy users to '/tmp/users.csv'",
             "explain analyze insert into users values (1)",
             "prepare a as delete from users",
-            "execute a",
+            "prepare a as copy users to stdout",
+            "execute a using 1",
             "set role admin",
             "set session authorization admin",
             "grant select on users to public",

@@ -14,6 +14,14 @@ pub fn plain(name: &ObjectName) -> String {
     name.to_string().replace('"', "").to_lowercase()
 }
 
+/// A name as it is kept: in small letters, unless it has quotes.
+pub fn kept(name: &Ident) -> String {
+    match name.quote_style {
+        Some(_) => name.value.clone(),
+        None => name.value.to_lowercase(),
+    }
+}
+
 /// A function's name, which `pg_catalog` may stand before.
 pub fn name_of(function: &Function) -> String {
     let name = plain(&function.name);

@@ -1,5 +1,7 @@
-//! The tables and views that a session sees, and their columns, as rows: what the views of `information_schema` read.
+//! The tables and views that a session sees, their columns, and the variables of clients, as rows: what the views of
+//! `information_schema` and `pg_catalog` read.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_pg::datatypes::into_pg_type;
@@ -10,10 +12,23 @@ use datafusion::common::Result;
 use datafusion::datasource::TableType;
 use pgwire::api::Type;
 
-/// The rows `described.tables` and `described.columns`.
+use super::super::variables;
+
+/// The rows `described.tables`, `described.columns` and `described.settings`.
 pub struct Described {
     pub tables: Arc<MemTable>,
     pub columns: Arc<MemTable>,
+    pub settings: Arc<MemTable>,
+}
+
+/// The variables of clients as they are at the start.
+fn settings() -> Result<RecordBatch> {
+    let unset = HashMap::new();
+    let (names, values): (Vec<&str>, Vec<&str>) = variables::all(&unset).unzip();
+    Ok(RecordBatch::try_from_iter([
+        ("name", Arc::new(StringArray::from(names)) as ArrayRef),
+        ("setting", Arc::new(StringArray::from(values)) as ArrayRef),
+    ])?)
 }
 
 /// Describes what `schema` has.
@@ -84,6 +99,7 @@ pub async fn describe(schema: &dyn SchemaProvider) -> Result<Described> {
     Ok(Described {
         tables: rows(tables)?,
         columns: rows(columns)?,
+        settings: rows(settings()?)?,
     })
 }
 

@@ -13,6 +13,7 @@ use datafusion::logical_expr::{
 use datafusion::prelude::SessionContext;
 
 use super::super::functions::Constant;
+use super::size_pretty::size_pretty;
 
 /// Registers them.
 pub fn register(session: &SessionContext) {
@@ -23,10 +24,26 @@ pub fn register(session: &SessionContext) {
         Field::new("n", DataType::Int32, true),
     ]);
     let none = ScalarValue::try_from(&DataType::Struct(places.clone())).unwrap_or(ScalarValue::Null);
+    let rights = Fields::from(vec![
+        Field::new("grantor", DataType::Int32, true),
+        Field::new("grantee", DataType::Int32, true),
+        Field::new("privilege_type", DataType::Utf8, true),
+        Field::new("is_grantable", DataType::Boolean, true),
+    ]);
+    let no_rights = ScalarValue::try_from(&DataType::Struct(rights.clone())).unwrap_or(ScalarValue::Null);
     let constants = [
         ("pg_table_size", number.clone(), ScalarValue::Int64(None)),
         ("pg_indexes_size", number.clone(), ScalarValue::Int64(None)),
-        ("pg_database_size", number, ScalarValue::Int64(None)),
+        // What exports take in files, nobody is told.
+        ("pg_database_size", number.clone(), ScalarValue::from(0_i64)),
+        ("pg_tablespace_size", number, ScalarValue::from(0_i64)),
+        ("pg_is_other_temp_schema", DataType::Boolean, ScalarValue::from(false)),
+        ("pg_is_wal_replay_paused", DataType::Boolean, ScalarValue::from(false)),
+        ("pg_ts_config_is_visible", DataType::Boolean, ScalarValue::from(true)),
+        ("pg_conversion_is_visible", DataType::Boolean, ScalarValue::from(true)),
+        ("pg_get_function_sqlbody", DataType::Utf8, ScalarValue::Utf8(None)),
+        // In lists of columns, where `access_lists` leaves no row.
+        ("aclexplode", DataType::Struct(rights.clone()), no_rights),
         ("pg_function_is_visible", DataType::Boolean, ScalarValue::from(true)),
         ("pg_type_is_visible", DataType::Boolean, ScalarValue::from(true)),
         ("pg_collation_is_visible", DataType::Boolean, ScalarValue::from(true)),
@@ -38,6 +55,7 @@ pub fn register(session: &SessionContext) {
     for (name, kind, value) in constants {
         session.register_udf(ScalarUDF::from(Constant::new(name, kind, value)));
     }
+    session.register_udf(size_pretty());
     session.register_udf(ScalarUDF::new_from_impl(Format {
         signature: Signature::one_of(vec![TypeSignature::VariadicAny], Volatility::Immutable),
     }));

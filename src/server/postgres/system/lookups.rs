@@ -3,6 +3,8 @@
 //! Here functions are kept as names (`typreceive` is `boolrecv`), and types as numbers.
 
 use datafusion::sql::sqlparser::ast::{BinaryOperator, DataType, Expr, Ident, Statement, Value};
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::parser::Parser;
 
 use super::super::syntax::{call, literal, rewrite_all};
 
@@ -32,6 +34,16 @@ pub fn rewrite(statement: &mut Statement) {
             compare(left, right);
             compare(right, left);
             compare_truth(left, right);
+        }
+        // `CASE attnotnull WHEN 't' THEN …`
+        Expr::Case {
+            operand: Some(operand),
+            conditions,
+            ..
+        } => {
+            for when in conditions {
+                compare_truth(operand, &mut when.condition);
+            }
         }
         Expr::Cast {
             expr: inner, data_type, ..
@@ -118,7 +130,16 @@ fn last_of(expr: &Expr) -> Option<&Ident> {
     }
 }
 
-/// `x::regtype::text` and `typreceive::regproc`.
+/// `x::regclass::text`: the table's name.
+fn name_of_table(id: &Expr) -> Option<Expr> {
+    let sql = format!("SELECT relname FROM pg_catalog.pg_class WHERE oid = {id}");
+    match Parser::parse_sql(&PostgreSqlDialect {}, &sql).ok()?.pop()? {
+        Statement::Query(query) => Some(Expr::Subquery(query)),
+        _ => None,
+    }
+}
+
+/// `x::regtype::text`, `x::regclass::text` and `typreceive::regproc`.
 fn shown(inner: &Expr, kind: &DataType) -> Option<Expr> {
     if kind_of(kind) == "regproc" {
         let is_name = last_of(inner).is_some_and(|name| OF_FUNCTIONS.contains(&name.value.to_lowercase().as_str()));
@@ -131,6 +152,9 @@ fn shown(inner: &Expr, kind: &DataType) -> Option<Expr> {
         return None;
     };
     let is_text = matches!(kind_of(kind).as_str(), "text" | "varchar" | "name");
+    if is_text && kind_of(data_type) == "regclass" {
+        return name_of_table(inner);
+    }
     if !is_text || kind_of(data_type) != "regtype" || matches!(kept.as_ref(), Expr::Value(_)) {
         return None;
     }

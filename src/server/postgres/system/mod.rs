@@ -4,6 +4,7 @@
 //! `information_schema/`, a file each, which `described` feeds with the tables that the session sees. `questions` rewrites
 //! what is asked of them, and nothing else; `functions` has what is only asked there.
 
+mod access_lists;
 mod described;
 mod functions;
 mod known_parts;
@@ -11,8 +12,10 @@ mod lookups;
 mod named_functions;
 mod questions;
 mod schemas;
+mod size_pretty;
 mod subqueries;
 mod table_functions;
+mod table_ids;
 mod views;
 
 pub use questions::{asked, is_about_system, keep_parameters, reads_tables, understood};

@@ -12,7 +12,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::super::syntax::{cast, literal, plain};
-use super::{known_parts, lookups, named_functions, subqueries, table_functions};
+use super::{access_lists, known_parts, lookups, named_functions, subqueries, table_functions, table_ids};
 
 const SYSTEM_SCHEMAS: [&str; 2] = ["pg_catalog", "information_schema"];
 /// Functions that look something up in `pg_catalog`, beside those that begin with `pg_` and `to_reg`.
@@ -21,6 +21,8 @@ const LOOK_UP: [&str; 3] = ["format_type", "col_description", "obj_description"]
 /// Before the library's rewrites.
 pub fn asked(statement: &mut Statement) {
     known_parts::rewrite(statement);
+    table_ids::rewrite(statement);
+    access_lists::rewrite(statement);
     table_functions::rewrite(statement);
     named_functions::rewrite(statement);
     lookups::rewrite(statement);
@@ -158,7 +160,10 @@ impl Visitor for Relations {
             name, args: Some(_), ..
         } = factor
         {
-            self.functions.push(plain(name));
+            let name = plain(name);
+            let function = name.rsplit('.').next().unwrap_or(&name);
+            self.looks_up |= table_functions::is_of_system(function);
+            self.functions.push(name);
         }
         ControlFlow::Continue(())
     }
@@ -195,6 +200,7 @@ mod tests {
             ("with a as (select * from pg_class) select * from a", true),
             ("select pg_is_in_recovery()", true),
             ("select 'users'::regclass", true),
+            ("select * from pg_show_all_settings()", true),
             ("select to_regclass('users')", true),
             ("select 1", false),
             ("select * from generate_series(1, 3)", false),

@@ -21,7 +21,7 @@ use datafusion_pg_catalog::setup_pg_catalog;
 
 use super::described::describe;
 use super::functions;
-use super::views::{HIDDEN, INFORMATION_SCHEMA, PG_CATALOG};
+use super::views::{self, HIDDEN};
 use crate::engine::{CATALOG, TABLE_SCHEMA};
 
 /// The schemas that clients are told of.
@@ -46,14 +46,14 @@ pub async fn set_up(session: &SessionContext) -> Result<()> {
     let maker = Maker::new(Arc::clone(&library), tables.as_ref()).await?;
 
     let mut laid_over: HashMap<String, Arc<dyn TableProvider>> = HashMap::new();
-    for (name, sql) in PG_CATALOG {
-        laid_over.insert((*name).to_owned(), maker.view(sql).await?);
+    for (name, sql) in views::pg_catalog() {
+        laid_over.insert(name.to_owned(), maker.view(sql).await?);
     }
     catalog.register_schema("pg_catalog", Arc::new(PgCatalog { library, laid_over }))?;
 
     let information = MemorySchemaProvider::new();
-    for (name, sql) in INFORMATION_SCHEMA {
-        information.register_table((*name).to_owned(), maker.view(sql).await?)?;
+    for (name, sql) in views::information_schema() {
+        information.register_table(name.to_owned(), maker.view(sql).await?)?;
     }
     catalog.register_schema("information_schema", Arc::new(information))?;
     // The engine's own would hide it.
@@ -83,6 +83,7 @@ impl Maker {
         let rows = MemorySchemaProvider::new();
         rows.register_table("tables".to_owned(), described.tables)?;
         rows.register_table("columns".to_owned(), described.columns)?;
+        rows.register_table("settings".to_owned(), described.settings)?;
         let catalog = MemoryCatalogProvider::new();
         catalog.register_schema("library", library)?;
         catalog.register_schema("described", Arc::new(rows))?;

@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::super::syntax::{argument, call, cast, function, literal, plain, rewrite_all};
-use super::views::EMPTY;
+use super::views;
 
 const AGGREGATES: [&str; 13] = [
     "array_agg",
@@ -100,9 +100,7 @@ fn reads_nothing(query: &Query) -> bool {
         return false;
     };
     let name = plain(name);
-    let is_empty = name
-        .strip_prefix("pg_catalog.")
-        .is_some_and(|name| EMPTY.contains(&name));
+    let is_empty = name.strip_prefix("pg_catalog.").is_some_and(views::is_always_empty);
     is_empty && from.joins.is_empty() && only_columns(select)
 }
 

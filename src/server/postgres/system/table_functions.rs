@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Ident, ObjectNamePart, Query, Statement, TableAlias, TableAliasColumnDef, TableFactor, VisitMut, VisitorMut,
+    Ident, ObjectName, ObjectNamePart, Query, Statement, TableAlias, TableAliasColumnDef, TableFactor, VisitMut,
+    VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -20,6 +21,14 @@ const GIVE_ROWS: [&str; 6] = [
     "pg_get_keywords",
     "json_each",
 ];
+
+/// Functions whose rows are those of a table.
+const OF_TABLES: [(&str, &str); 1] = [("pg_show_all_settings", "pg_settings")];
+
+/// Whether a function in FROM is asked of `pg_catalog`.
+pub fn is_of_system(function: &str) -> bool {
+    OF_TABLES.iter().any(|(name, _)| *name == function)
+}
 
 /// Makes a row of what a function gives, names the column of a series as the series, and finds `pg_…` in `pg_catalog`.
 pub fn rewrite(statement: &mut Statement) {
@@ -55,6 +64,11 @@ pub fn rewrite(statement: &mut Statement) {
             };
             let function = plain(name);
             let function = function.rsplit('.').next().unwrap_or(&function).to_owned();
+            if let Some((_, table)) = OF_TABLES.iter().find(|(name, _)| *name == function) {
+                *name = ObjectName::from(vec![Ident::new("pg_catalog"), Ident::new(*table)]);
+                *args = None;
+                return ControlFlow::Continue(());
+            }
             if GIVE_ROWS.contains(&function.as_str()) {
                 if let Some(alias) = alias
                     && function != "pg_get_keywords"

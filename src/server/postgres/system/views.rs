@@ -1,68 +1,51 @@
-//! The SQL of the views, a file each.
+//! The SQL of the views, a file each: what lies in `pg_catalog/` and `information_schema/` is there by its name, laid over the
+//! library's table of that name, or beside them.
 
-macro_rules! views {
-    ($folder:literal: $($name:literal)*) => {
-        &[$(($name, include_str!(concat!($folder, "/", $name, ".sql")))),*]
-    };
-}
+use include_dir::{Dir, include_dir};
 
-/// Laid over the library's tables of the same names, or beside them.
-pub const PG_CATALOG: &[(&str, &str)] = views!("pg_catalog":
-    "pg_auth_members"
-    "pg_attribute"
-    "pg_class"
-    "pg_constraint"
-    "pg_database"
-    "pg_index"
-    "pg_indexes"
-    "pg_namespace"
-    "pg_policy"
-    "pg_proc"
-    "pg_publication_rel"
-    "pg_roles"
-    "pg_sequences"
-    "pg_settings"
-    "pg_statistic_ext"
-    "pg_tablespace"
-    "pg_trigger"
-    "pg_type"
-    "pg_user"
-);
-
-/// All of `information_schema`.
-pub const INFORMATION_SCHEMA: &[(&str, &str)] = views!("information_schema":
-    "character_sets"
-    "check_constraints"
-    "columns"
-    "constraint_column_usage"
-    "domains"
-    "information_schema_catalog_name"
-    "key_column_usage"
-    "parameters"
-    "referential_constraints"
-    "role_table_grants"
-    "routines"
-    "schemata"
-    "sequences"
-    "table_constraints"
-    "table_privileges"
-    "tables"
-    "triggers"
-    "views"
-);
+static PG_CATALOG: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/server/postgres/system/pg_catalog");
+static INFORMATION_SCHEMA: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/server/postgres/system/information_schema");
 
 /// Tables of the library that only administrators read.
 pub const HIDDEN: &[&str] = &["pg_authid", "pg_shadow"];
 
-/// Tables that have no rows here, whatever the exports hold.
-pub const EMPTY: &[&str] = &[
-    "pg_attrdef",
-    "pg_auth_members",
-    "pg_constraint",
-    "pg_index",
-    "pg_policy",
-    "pg_publication_rel",
-    "pg_sequence",
-    "pg_statistic_ext",
-    "pg_trigger",
-];
+/// How a view ends that has no rows, whatever the exports hold.
+const NO_ROWS: &str = "where false";
+
+/// The views of `pg_catalog`: names and SQL.
+pub fn pg_catalog() -> impl Iterator<Item = (&'static str, &'static str)> {
+    of_folder(&PG_CATALOG)
+}
+
+/// All of `information_schema`.
+pub fn information_schema() -> impl Iterator<Item = (&'static str, &'static str)> {
+    of_folder(&INFORMATION_SCHEMA)
+}
+
+/// Whether a table of `pg_catalog` has no rows here, whatever the exports hold.
+pub fn is_always_empty(name: &str) -> bool {
+    let file = PG_CATALOG.get_file(format!("{name}.sql"));
+    file.and_then(|file| file.contents_utf8())
+        .is_some_and(|sql| sql.trim_end().ends_with(NO_ROWS))
+}
+
+fn of_folder(folder: &'static Dir<'static>) -> impl Iterator<Item = (&'static str, &'static str)> {
+    folder.files().filter_map(|file| {
+        let name = file.path().file_stem()?.to_str()?;
+        Some((name, file.contents_utf8()?))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_view_without_rows_is_told_by_its_sql() {
+        for (name, expected) in [("pg_policies", true), ("pg_class", false), ("no_such_table", false)] {
+            assert_eq!(is_always_empty(name), expected, "{name}");
+        }
+        assert!(pg_catalog().any(|(name, sql)| name == "pg_class" && sql.starts_with("-- One row a relation")));
+        assert!(information_schema().count() > 10);
+    }
+}

@@ -1,0 +1,76 @@
+//! `pragati changes`: the batches whose reports changed between two nights.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::physical_plan::memory::MemoryStream;
+use pragati::config::DateChoice;
+use pragati::exports::Location;
+use pragati::formats::{Format, Output, write_rows};
+use pragati::ids::SnapshotDate;
+use pragati::nightly::{Published, changes};
+
+use super::failure::UsageError;
+use super::format::FormatArgument;
+use super::options::CommonOptions;
+
+const EXAMPLES: &str = "\
+Examples:
+  pragati changes --reports reports
+  pragati changes --reports reports --since 2026-11-15 --format csv -o changes.csv
+  pragati changes --reports s3://bucket/reports --date 2026-11-22 --format json
+
+One row for each batch whose report is another one now: rows of the report before and after (empty where there was, or is,
+no such batch), and people who were added, removed, or completed the course since. Without --since, the day is compared
+with the output before it, as the nightly run did. Times within a day, and settings of reports, are no changes.";
+
+/// Show which batches' reports changed, and by how many people.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct ChangesArguments {
+    /// Folder or URL of a nightly run's output [default: `out` under [nightly]]
+    #[arg(long, value_name = "DIR|URL")]
+    reports: Option<String>,
+    /// Compare with the output of this day, as YYYY-MM-DD [default: the output before]
+    #[arg(long, value_name = "DATE")]
+    since: Option<SnapshotDate>,
+    /// Format of the output
+    #[arg(long, value_enum, default_value_t = FormatArgument::Table)]
+    format: FormatArgument,
+    /// File to write; - for standard output
+    #[arg(short, long, value_name = "FILE", default_value = "-")]
+    output: PathBuf,
+    #[command(flatten)]
+    common: CommonOptions,
+}
+
+pub async fn run(arguments: ChangesArguments) -> anyhow::Result<()> {
+    let config = arguments.common.load()?;
+    let reports = arguments.reports.clone().or_else(|| config.nightly.out.clone());
+    let reports = reports.ok_or_else(|| {
+        UsageError("no nightly output given; use --reports DIR|URL, or `out` under [nightly]".to_owned())
+    })?;
+    let format = Format::from(arguments.format);
+    let mut output = Output::open(Some(&arguments.output), !format.is_text())?;
+    let rows = changed(&Location::parse(&reports)?, config.date, arguments.since).await?;
+    let schema = rows.schema();
+    let rows = MemoryStream::try_new(vec![rows], schema, None)?;
+    write_rows(Box::pin(rows), format, &mut output).await?;
+    output.finish()?;
+    Ok(())
+}
+
+async fn changed(reports: &Location, date: DateChoice, since: Option<SnapshotDate>) -> anyhow::Result<RecordBatch> {
+    let new = Published::open(reports.clone(), date).await?;
+    let Some(since) = since else {
+        return Ok(new.changed_batches().await?);
+    };
+    let as_of = new.manifest().snapshot_date;
+    if since >= as_of {
+        let problem = format!("--since {since} is not before {as_of}, the day that it is compared with");
+        return Err(UsageError(problem).into());
+    }
+    let old = Published::open(reports.clone(), DateChoice::Day(since)).await?;
+    Ok(changes::rows_between(&old, &new).await?)
+}

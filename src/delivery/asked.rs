@@ -1,0 +1,186 @@
+//! What was asked for beside a batch, a format and a way of delivery: further batches, which rows, and in which parts. It is
+//! kept with the request, so that every try makes the same.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
+
+use super::request::FileFormat;
+use crate::hex::hex;
+use crate::ids::BatchId;
+use crate::report::{Container, ReportFilter, SplitColumn};
+
+/// Bytes of the digest that stands for what was asked for.
+const DIGEST_BYTES: usize = 16;
+
+/// How several batches are put together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BatchFiles {
+    /// A file, or a sheet, for each batch.
+    #[default]
+    Each,
+    /// One file, with a column that says the batch.
+    One,
+}
+
+impl BatchFiles {
+    /// Whether it is the usual way.
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What was asked for. The usual one is a batch's whole report as one file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Asked {
+    /// Every batch, where several were asked for, ordered by id: those that a course had at that time.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub batches: Vec<BatchId>,
+    /// The course, where all its batches were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub course: Option<String>,
+    #[serde(skip_serializing_if = "BatchFiles::is_usual")]
+    pub files: BatchFiles,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub split_by: Option<SplitColumn>,
+    #[serde(skip_serializing_if = "ReportFilter::is_empty")]
+    pub filter: ReportFilter,
+}
+
+impl Asked {
+    /// Whether it is one batch's whole report as one file.
+    pub fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether the same is asked of the batches, whichever these are.
+    pub fn is_as(&self, other: &Self) -> bool {
+        self.course == other.course
+            && self.files == other.files
+            && self.split_by == other.split_by
+            && self.filter == other.filter
+    }
+
+    /// As it is stored; none for the usual.
+    pub fn text(&self) -> Option<String> {
+        // A list of names, words and days is always JSON.
+        (!self.is_usual()).then(|| serde_json::to_string(self).unwrap_or_default())
+    }
+
+    /// As it was stored.
+    ///
+    /// # Errors
+    /// Where no version of this program wrote the text.
+    pub fn of_text(text: Option<&str>) -> Result<Self, serde_json::Error> {
+        text.map_or_else(|| Ok(Self::default()), serde_json::from_str)
+    }
+
+    /// Stands for what was asked for: equal exactly where that is equal; empty for the usual. Hexadecimal.
+    pub fn digest(&self) -> String {
+        let digest = |text: String| hex(&Sha256::digest(text)[..DIGEST_BYTES]);
+        self.text().map(digest).unwrap_or_default()
+    }
+
+    /// What the rows are written into.
+    pub fn container(&self, format: FileFormat) -> Container {
+        let is_in_parts = self.split_by.is_some() || (!self.batches.is_empty() && self.files == BatchFiles::Each);
+        match (is_in_parts, format) {
+            (false, _) => Container::File,
+            (true, FileFormat::Csv) => Container::Zip,
+            (true, FileFormat::Xlsx) => Container::Workbook,
+        }
+    }
+
+    /// What the name of the file ends with, after a dot.
+    pub fn extension(&self, format: FileFormat) -> &'static str {
+        match self.container(format) {
+            Container::Zip => "zip",
+            Container::Workbook => "xlsx",
+            Container::File => format.word(),
+        }
+    }
+
+    /// The media type of the file.
+    pub fn media_type(&self, format: FileFormat) -> &'static str {
+        match self.container(format) {
+            Container::Zip => "application/zip",
+            Container::Workbook | Container::File => format.media_type(),
+        }
+    }
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text().as_deref().unwrap_or("the whole report"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(text: &str) -> Asked {
+        serde_json::from_str(text).expect("what was asked for")
+    }
+
+    #[test]
+    fn the_digest_tells_apart_what_was_asked_for() {
+        let all = [
+            "{}",
+            r#"{"split_by": "block"}"#,
+            r#"{"split_by": "school"}"#,
+            r#"{"filter": {"block": ["A"]}}"#,
+            r#"{"filter": {"block": ["A", "B"]}}"#,
+            r#"{"filter": {"school": ["A"]}}"#,
+            r#"{"batches": ["b1", "b2"]}"#,
+            r#"{"batches": ["b1", "b2"], "files": "one"}"#,
+            r#"{"batches": ["b1", "b2"], "course": "c1"}"#,
+        ];
+        let digests: std::collections::BTreeSet<String> = all.iter().map(|text| asked(text).digest()).collect();
+        assert_eq!(digests.len(), all.len());
+        assert_eq!(asked("{}").digest(), "");
+        let (one, other) = (
+            r#"{"filter": {"block": ["B", "A"]}}"#,
+            r#"{"filter": {"block": ["A", "B"]}}"#,
+        );
+        assert_eq!(asked(one).digest(), asked(other).digest());
+    }
+
+    #[test]
+    fn it_is_stored_as_text() {
+        let several = asked(
+            r#"{"batches": ["b1"], "split_by": "district", "filter": {"completed": false, "progress": "0..50"}}"#,
+        );
+        let text = several.text().expect("a text");
+        assert_eq!(Asked::of_text(Some(&text)).expect("read"), several);
+        assert!(Asked::of_text(None).expect("read").is_usual());
+        assert!(Asked::of_text(Some("{\"other\": 1}")).is_err());
+    }
+
+    #[test]
+    fn parts_are_an_archive_or_a_workbook() {
+        for (text, csv, xlsx) in [
+            ("{}", "csv", "xlsx"),
+            (r#"{"filter": {"completed": true}}"#, "csv", "xlsx"),
+            (r#"{"split_by": "block"}"#, "zip", "xlsx"),
+            (r#"{"batches": ["b1"]}"#, "zip", "xlsx"),
+            (r#"{"batches": ["b1"], "files": "one"}"#, "csv", "xlsx"),
+            (
+                r#"{"batches": ["b1"], "files": "one", "split_by": "block"}"#,
+                "zip",
+                "xlsx",
+            ),
+        ] {
+            let asked = asked(text);
+            assert_eq!(
+                (asked.extension(FileFormat::Csv), asked.extension(FileFormat::Xlsx)),
+                (csv, xlsx),
+                "{text}"
+            );
+        }
+    }
+}

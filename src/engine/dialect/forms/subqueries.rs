@@ -1,0 +1,189 @@
+//! Subqueries that the engine plans in conditions alone, or not at all: EXISTS in the list of columns, and a value of the first row of
+//! those that belong to an outer row (`(SELECT … WHERE e.a = o.a ORDER BY … LIMIT 1)`).
+//!
+//! Both become values of all these rows, which the engine joins by what the rows have in common: whether there are any, and the first
+//! value by the order.
+
+use std::sync::Arc;
+
+use datafusion::common::Result;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::functions::core::expr_fn::coalesce;
+use datafusion::functions_aggregate::count::count;
+use datafusion::functions_aggregate::first_last::first_value;
+use datafusion::logical_expr::expr::Exists;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::logical_plan::Subquery;
+use datafusion::logical_expr::{Expr, FetchType, Limit, LogicalPlan, LogicalPlanBuilder, SkipType, SortExpr, lit, not};
+use datafusion::optimizer::AnalyzerRule;
+
+/// Makes values of them.
+#[derive(Debug)]
+pub struct SubqueriesAsValues;
+
+impl AnalyzerRule for SubqueriesAsValues {
+    fn name(&self) -> &str {
+        "subqueries_as_values"
+    }
+
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        plan.transform_up_with_subqueries(in_node).data()
+    }
+}
+
+fn in_node(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    // In conditions the engine joins by EXISTS itself.
+    let is_list = matches!(node, LogicalPlan::Projection(_));
+    let names = NamePreserver::new(&node);
+    node.map_expressions(|expr| {
+        let name = names.save(&expr);
+        let put = expr.transform_up(|expr| match expr {
+            Expr::Exists(exists) if is_list => Ok(Transformed::yes(is_any(exists)?)),
+            Expr::ScalarSubquery(subquery) => match first(&subquery)? {
+                Some(first) => Ok(Transformed::yes(Expr::ScalarSubquery(first))),
+                None => Ok(Transformed::no(Expr::ScalarSubquery(subquery))),
+            },
+            expr => Ok(Transformed::no(expr)),
+        })?;
+        Ok(put.update_data(|expr| name.restore(expr)))
+    })
+}
+
+/// Whether there are rows: `coalesce((SELECT count(1) > 0 FROM …), false)`.
+fn is_any(exists: Exists) -> Result<Expr> {
+    let Subquery {
+        subquery,
+        outer_ref_columns,
+        spans,
+    } = exists.subquery;
+    let mut rows = subquery;
+    while let Some(input) = without_order(&rows)? {
+        rows = input;
+    }
+    let counted = LogicalPlanBuilder::from(rows.as_ref().clone())
+        .aggregate(Vec::<Expr>::new(), [count(lit(1_i64))])?
+        .build()?;
+    let number = Expr::Column(counted.schema().columns().remove(0));
+    let plan = LogicalPlanBuilder::from(counted)
+        .project([number.gt(lit(0_i64)).alias("exists")])?
+        .build()?;
+    let is_any = Expr::ScalarSubquery(Subquery {
+        subquery: Arc::new(plan),
+        outer_ref_columns,
+        spans,
+    });
+    let is_any = coalesce(vec![is_any, lit(false)]);
+    Ok(if exists.negated { not(is_any) } else { is_any })
+}
+
+/// The input of an order or a limit that does not matter to whether there are rows.
+fn without_order(plan: &LogicalPlan) -> Result<Option<Arc<LogicalPlan>>> {
+    Ok(match plan {
+        LogicalPlan::Sort(sort) => Some(Arc::clone(&sort.input)),
+        LogicalPlan::Limit(limit) if takes_first(limit, |rows| rows > 0)? => Some(Arc::clone(&limit.input)),
+        _ => None,
+    })
+}
+
+/// Whether a limit skips no row and takes as many as `is_right`.
+fn takes_first(limit: &Limit, is_right: fn(usize) -> bool) -> Result<bool> {
+    let FetchType::Literal(Some(rows)) = limit.get_fetch_type()? else {
+        return Ok(false);
+    };
+    Ok(is_right(rows) && matches!(limit.get_skip_type()?, SkipType::Literal(0)))
+}
+
+/// `LIMIT 1` of rows that belong to an outer row, as the first value; none where it is something else.
+fn first(subquery: &Subquery) -> Result<Option<Subquery>> {
+    let LogicalPlan::Limit(limit) = subquery.subquery.as_ref() else {
+        return Ok(None);
+    };
+    if subquery.outer_ref_columns.is_empty() || !takes_first(limit, |rows| rows == 1)? {
+        return Ok(None);
+    }
+    let column = |plan: &LogicalPlan| Expr::Column(plan.schema().columns().remove(0));
+    let none: &[SortExpr] = &[];
+    let (value, order, input) = match limit.input.as_ref() {
+        LogicalPlan::Projection(list) => match (list.input.as_ref(), list.expr.as_slice()) {
+            (LogicalPlan::Sort(sort), [value]) => (value.clone().unalias(), sort.expr.as_slice(), &sort.input),
+            _ => (column(&limit.input), none, &limit.input),
+        },
+        LogicalPlan::Sort(sort) => (column(&sort.input), sort.expr.as_slice(), &sort.input),
+        _ => (column(&limit.input), none, &limit.input),
+    };
+    if value.contains_outer() || order.iter().any(|by| by.expr.contains_outer()) {
+        return Ok(None);
+    }
+    let name = limit.input.schema().field(0).name();
+    let firsts = LogicalPlanBuilder::from(input.as_ref().clone())
+        .aggregate(Vec::<Expr>::new(), [first_value(value, order.to_vec())])?
+        .build()?;
+    let value = column(&firsts);
+    let plan = LogicalPlanBuilder::from(firsts).project([value.alias(name)])?.build()?;
+    Ok(Some(Subquery {
+        subquery: Arc::new(plan),
+        outer_ref_columns: subquery.outer_ref_columns.clone(),
+        spans: subquery.spans.clone(),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tried::rows;
+
+    #[tokio::test]
+    async fn subqueries_are_values_of_each_row() {
+        for (sql, expected) in [
+            (
+                "select batch, exists (select 1 from learners l where l.batch = b.batch) as e from batches b order by 1",
+                vec!["a true", "b false", "c true", "d false"],
+            ),
+            (
+                "select batch, not exists (select * from learners l where l.batch = b.batch and score > 4 \
+                 order by name limit 1) from batches b order by 1",
+                vec!["a true", "b true", "c false", "d true"],
+            ),
+            (
+                "select exists (select 1 from learners where score = 9), exists (select 1 from learners) as f",
+                vec!["false true"],
+            ),
+            (
+                "select batch, case when exists (select 1 from learners l where l.batch = b.batch) then 1 else 0 end \
+                 from batches b order by 1",
+                vec!["a 1", "b 0", "c 1", "d 0"],
+            ),
+            (
+                "select batch, (select name from learners l where l.batch = b.batch order by score limit 1) as f \
+                 from batches b order by 1",
+                vec!["a bo", "b", "c di", "d"],
+            ),
+            (
+                "select batch, (select name from learners l where l.batch = b.batch order by score desc nulls last, name desc \
+                 limit 1) from batches b order by 1",
+                vec!["a ann", "b", "c fy", "d"],
+            ),
+            (
+                "select batch, (select score from learners l where l.batch = b.batch order by 1 desc nulls first limit 1) \
+                 from batches b order by 1",
+                vec!["a 3", "b", "c", "d"],
+            ),
+            (
+                "select batch from batches b where 'cy' = (select name from learners l where l.batch = b.batch \
+                 and name > 'bo' order by name limit 1)",
+                vec!["a"],
+            ),
+            (
+                "select batch, (select upper(name) from learners l where l.batch = b.batch and name = 'bo' limit 1) \
+                 from batches b order by 1",
+                vec!["a BO", "b", "c", "d"],
+            ),
+            (
+                "select (select name from learners order by name desc limit 1)",
+                vec!["gi"],
+            ),
+        ] {
+            assert_eq!(rows(sql).await.expect(sql), expected, "{sql}");
+        }
+    }
+}

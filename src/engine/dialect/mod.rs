@@ -1,0 +1,3 @@
+//! PostgreSQL's SQL where the engine's differs, for everybody who asks it.
+
+pub mod forms;

@@ -1,0 +1,123 @@
+//! Checks the columns of a table's files, or of a staging query, against the contract.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
+
+use super::all_null::with_nulls;
+use super::contract::Table;
+use super::error::ExportsError;
+use super::inspect::InspectedFile;
+use super::note::{ExportNote, some_of};
+use super::snapshot::TableFiles;
+
+/// Checks every file of a canonical table against the contract, and says which columns that need not be there are perhaps
+/// only spelled otherwise.
+///
+/// # Errors
+/// Where a column is missing, stands twice, or has a type that the contract does not take.
+pub fn check_contract(
+    table: Table,
+    files: &TableFiles,
+    inspected: &[InspectedFile],
+) -> Result<Vec<ExportNote>, ExportsError> {
+    // The columns, with the files that have them so.
+    let mut misspelled: BTreeMap<(&str, String), Vec<String>> = BTreeMap::new();
+    let mut checked: Option<(&InspectedFile, Vec<(&'static str, String)>)> = None;
+    for file in inspected {
+        let name = files.location.display(&file.object.location);
+        // Most of very many files were written by one program, and have the same columns.
+        let known = checked.take().filter(|(last, _)| has_columns_of(file, last));
+        let columns = match known {
+            Some((_, columns)) => columns,
+            None => {
+                let schema = with_nulls(&file.schema, &file.perhaps_all_null);
+                check_columns(table, &name, &schema)?;
+                misspelled_columns(table, &schema)
+            }
+        };
+        for column in &columns {
+            misspelled.entry(column.clone()).or_default().push(name.clone());
+        }
+        checked = Some((file, columns));
+    }
+    let note = |((column, found), names): ((&str, String), Vec<String>)| {
+        ExportNote::new(table.name(), misspelling(&some_of(&names), column, &found))
+    };
+    Ok(misspelled.into_iter().map(note).collect())
+}
+
+/// Whether two files have the same columns, of which the same may be all NULL.
+fn has_columns_of(file: &InspectedFile, other: &InspectedFile) -> bool {
+    Arc::ptr_eq(&file.schema, &other.schema) && file.perhaps_all_null == other.perhaps_all_null
+}
+
+/// What is said of a column that need not be there, in place of which there is one of nearly its name.
+pub fn misspelling(source_name: &str, column: &str, found: &str) -> String {
+    format!(
+        "{source_name} has no column {column}, which then is NULL, but a column {found:?}; rename it in the export if it is meant"
+    )
+}
+
+/// The columns of the contract that need not be there and are not, each with one that is there under nearly its name.
+pub fn misspelled_columns(table: Table, found: &Schema) -> Vec<(&'static str, String)> {
+    let missing = table.columns().iter().filter(|column| {
+        let is_there = found.field_with_name(column.name).is_ok();
+        !column.required && !is_there
+    });
+    missing
+        .filter_map(|column| Some((column.name, similar_names(column.name, found).into_iter().next()?)))
+        .collect()
+}
+
+/// Checks the columns that `source_name` (a file or a staging query) gives for a canonical table.
+///
+/// # Errors
+/// Where a column is missing, stands twice, or has a type that the contract does not take.
+pub fn check_columns(table: Table, source_name: &str, found: &SchemaRef) -> Result<(), ExportsError> {
+    if let Some(column) = column_twice(found) {
+        return Err(ExportsError::ColumnTwice {
+            table: table.name().to_owned(),
+            source_name: source_name.to_owned(),
+            column: column.to_owned(),
+        });
+    }
+    for column in table.columns() {
+        match found.field_with_name(column.name) {
+            Ok(field) if column.kind.accepts(field) => {}
+            Ok(field) => {
+                return Err(ExportsError::wrong_type(
+                    table.name(),
+                    source_name,
+                    column,
+                    field.data_type(),
+                ));
+            }
+            Err(_) if column.required => {
+                let similar = similar_names(column.name, found);
+                return Err(ExportsError::missing(table.name(), source_name, column, similar));
+            }
+            Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// The first name that two columns have.
+pub fn column_twice(schema: &Schema) -> Option<&str> {
+    let mut names = HashSet::new();
+    let mut all = schema.fields().iter().map(|field| field.name().as_str());
+    all.find(|name| !names.insert(*name))
+}
+
+/// The columns whose names differ from `name` in nothing but case, and signs that are no letters or digits.
+fn similar_names(name: &str, found: &Schema) -> Vec<String> {
+    let plain = |name: &str| -> String {
+        let letters = name.chars().filter(|c| c.is_alphanumeric());
+        letters.flat_map(char::to_lowercase).collect()
+    };
+    let wanted = plain(name);
+    let names = found.fields().iter().map(|field| field.name());
+    names.filter(|found| plain(found) == wanted).cloned().collect()
+}

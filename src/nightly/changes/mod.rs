@@ -1,0 +1,119 @@
+//! What changed between two outputs: the batches whose reports are others now, with counts of people.
+//!
+//! A batch is changed where its report was made from other rows. Batches are found by comparing manifests; only the
+//! files of the mart that hold changed batches are read, their users and days of completion alone.
+
+mod compare;
+mod cursor;
+mod files;
+mod read;
+mod table;
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::RecordBatch;
+
+pub use table::{ChangedBatch, People, schema};
+
+use super::Run;
+use super::error::NightlyError;
+use super::incremental::Incremental;
+use super::manifest::{FileEntry, Manifest};
+use super::published::{Published, PublishedError};
+use crate::config::DateChoice;
+use crate::exports::Location;
+use crate::ids::SnapshotDate;
+use crate::report::CsvStyle;
+
+/// The table of changed batches of a run.
+pub struct Changes {
+    pub files: Vec<FileEntry>,
+    /// The day that the output was compared with; none where there was no earlier one.
+    pub since: Option<SnapshotDate>,
+}
+
+/// Writes the table of changed batches of a run whose files the manifest lists. They are compared with the newest whole
+/// output of an earlier day. The table has no rows where there is none.
+pub(super) async fn write(
+    run: &Run<'_>,
+    manifest: &Manifest,
+    incremental: &Incremental,
+) -> Result<Changes, NightlyError> {
+    let earlier = match incremental.newest_before(manifest.snapshot_date) {
+        Some(earlier) => Some(earlier),
+        None => earlier_day(run.reports, manifest.snapshot_date).await?.map(Arc::new),
+    };
+    let since = earlier.as_ref().map(|earlier| earlier.manifest().snapshot_date);
+    let changed = match earlier {
+        None => Vec::new(),
+        Some(earlier) => {
+            let (location, day) = match run.upload {
+                None => {
+                    let staged = Location::parse(&run.staged.path().display().to_string())?;
+                    let day = staged.prefix.clone();
+                    (staged, day)
+                }
+                Some(upload) => (upload.destination().clone(), upload.folder()),
+            };
+            between(&earlier, &Published::of(location, day, manifest.clone())).await?
+        }
+    };
+    let rows = table::rows(&changed, since, manifest.snapshot_date)?;
+    let files = files::write(run.staged, &rows, CsvStyle::from(&run.config.report))?;
+    Ok(Changes {
+        files: Vec::from(files),
+        since,
+    })
+}
+
+/// The newest whole output of a day before `date`; one with a damaged manifest is passed over.
+async fn earlier_day(reports: &Location, date: SnapshotDate) -> Result<Option<Published>, NightlyError> {
+    let mut dates = Published::dates(reports).await?;
+    dates.retain(|&earlier| earlier < date);
+    while let Some(earlier) = dates.pop_last() {
+        match Published::open(reports.clone(), DateChoice::Day(earlier)).await {
+            Ok(published) => return Ok(Some(published)),
+            Err(PublishedError::NotComplete { .. }) => {}
+            Err(error @ (PublishedError::NoManifest { .. } | PublishedError::UnknownVersion { .. })) => {
+                tracing::info!("changes since {earlier} are not told: {error}");
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(None)
+}
+
+/// The batches whose reports differ between two outputs, ordered by id. Where a file of the mart cannot be read, which is a
+/// warning, people are not counted.
+pub async fn between(old: &Published, new: &Published) -> Result<Vec<ChangedBatch>, NightlyError> {
+    let mut changed = compare::changed_batches(old, new);
+    if let Err(error) = compare::count_people(old, new, &mut changed).await {
+        tracing::warn!("people of changed batches are not counted: {error}");
+        for batch in &mut changed {
+            batch.people = None;
+        }
+    }
+    Ok(changed)
+}
+
+/// The changes between two outputs as rows, with the columns of [`schema`].
+pub async fn rows_between(old: &Published, new: &Published) -> Result<RecordBatch, NightlyError> {
+    let changed = between(old, new).await?;
+    let (since, as_of) = (old.manifest().snapshot_date, new.manifest().snapshot_date);
+    Ok(table::rows(&changed, Some(since), as_of)?)
+}
+
+impl Published {
+    /// The table of the batches whose reports changed since the output before, with the columns of [`schema`].
+    ///
+    /// # Errors
+    /// Where an earlier version of pragati made the output, which has no such table, or the table is not as listed.
+    pub async fn changed_batches(&self) -> Result<RecordBatch, PublishedError> {
+        read::table(self).await
+    }
+}
+
+/// The rows of `changed` as [`ChangedBatch`]es.
+pub fn batches_of(changed: &RecordBatch) -> Result<Vec<ChangedBatch>, NightlyError> {
+    Ok(table::batches(changed)?)
+}

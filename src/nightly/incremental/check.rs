@@ -1,0 +1,144 @@
+//! Compares some of the files that were taken over with files that are made anew (`pragati nightly --verify`).
+
+use std::fs;
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use super::super::error::NightlyError;
+use super::super::layout;
+use super::super::manifest::FileEntry;
+use super::super::staged::{StagedOutput, make_folder};
+use super::{FilePlan, PartPlan};
+use crate::report::{ReportGroup, Section};
+
+/// Of so many sections with files that were taken over, about one is compared, and at least one of each part.
+const ONE_OF: u64 = 20;
+
+/// The folder of the files that are compared.
+#[derive(Debug)]
+pub struct Checks {
+    folder: StagedOutput,
+    seed: Seed,
+}
+
+/// Chooses other sections in every run.
+#[derive(Debug, Clone, Copy)]
+struct Seed([u8; 16]);
+
+/// The files of a part that are made anew to be compared.
+pub struct PartCheck {
+    pub folder: StagedOutput,
+    pub plan: PartPlan,
+    /// Whether the rows of each section are needed.
+    pub wanted: Vec<bool>,
+    seed: Seed,
+}
+
+impl Checks {
+    /// Makes a folder among temporary files.
+    pub fn begin(temp_folder: &Path) -> Result<Self, NightlyError> {
+        let folder = StagedOutput::new_among_others(temp_folder)?;
+        make_folder(&folder.path().join(layout::MART))?;
+        let seed = Seed(uuid::Uuid::new_v4().into_bytes());
+        Ok(Self { folder, seed })
+    }
+
+    /// What is compared of a part: the files of some sections that were taken over. None where nothing was.
+    pub fn of_part(&self, plan: &PartPlan, sections: &[Section]) -> Option<PartCheck> {
+        let first = sections.first().map_or(0, |section| section.batches.start);
+        let within = |section: &Section| section.batches.start - first..section.batches.end - first;
+        let has_taken = |place: &usize| {
+            let reports = &plan.reports[within(&sections[*place])];
+            is_taken(&plan.mart_files[*place]) || reports.iter().any(is_taken)
+        };
+        let candidates: Vec<usize> = (0..sections.len()).filter(has_taken).collect();
+        let least = *candidates
+            .iter()
+            .min_by_key(|&&place| self.seed.number_of(&sections[place]))?;
+        let mut wanted = vec![false; sections.len()];
+        for place in candidates {
+            wanted[place] = place == least || self.seed.chooses(&sections[place]);
+        }
+        let mut reports = vec![FilePlan::LeftOut; plan.reports.len()];
+        let mut mart_files = vec![FilePlan::LeftOut; sections.len()];
+        for (place, section) in sections.iter().enumerate().filter(|(place, _)| wanted[*place]) {
+            for batch in within(section) {
+                reports[batch] = again(&plan.reports[batch]);
+            }
+            mart_files[place] = again(&plan.mart_files[place]);
+        }
+        Some(PartCheck {
+            folder: self.folder.clone(),
+            plan: PartPlan { reports, mart_files },
+            wanted,
+            seed: self.seed,
+        })
+    }
+
+    /// What is compared of a part whose sections are planned one by one: nothing yet.
+    pub fn of_awaited(&self, reports: &ReportGroup, part: usize) -> PartCheck {
+        PartCheck {
+            folder: self.folder.clone(),
+            plan: PartPlan::all(&FilePlan::LeftOut, reports, part),
+            wanted: Vec::new(),
+            seed: self.seed,
+        }
+    }
+}
+
+impl Seed {
+    fn chooses(self, section: &Section) -> bool {
+        self.number_of(section) % ONE_OF == 0
+    }
+
+    /// A number of the section that another seed makes another one.
+    fn number_of(self, section: &Section) -> u64 {
+        let mut hash = Sha256::new();
+        hash.update(self.0);
+        hash.update(section.number.to_le_bytes());
+        let digest = hash.finalize();
+        digest.iter().take(8).fold(0, |bits, &byte| bits << 8 | u64::from(byte))
+    }
+}
+
+impl PartCheck {
+    /// What is compared of a section that has this plan; `is_first` where nothing of its part is compared yet. None where
+    /// nothing is.
+    pub fn of_section(&self, section: &Section, plan: &PartPlan, is_first: bool) -> Option<PartPlan> {
+        let has_taken = plan.reports.iter().chain(&plan.mart_files).any(is_taken);
+        let is_compared = has_taken && (is_first || self.seed.chooses(section));
+        is_compared.then(|| PartPlan {
+            reports: plan.reports.iter().map(again).collect(),
+            mart_files: plan.mart_files.iter().map(again).collect(),
+        })
+    }
+
+    /// Compares the files that were `made` with those of the part, and removes them.
+    ///
+    /// # Errors
+    /// Names a file that was taken over and differs.
+    pub fn compare(&self, made: &[FileEntry], of_part: &[FileEntry]) -> Result<(), NightlyError> {
+        for again in made {
+            let path = self.folder.path().join(&again.path);
+            fs::remove_file(&path).map_err(NightlyError::writing(&path))?;
+            let taken = of_part.iter().find(|file| file.path == again.path);
+            if taken.is_none_or(|taken| taken.sha256 != again.sha256 || taken.rows != again.rows) {
+                return Err(NightlyError::NotAsMadeAnew(again.path.clone()));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Makes what was taken over.
+fn again(plan: &FilePlan) -> FilePlan {
+    match is_taken(plan) {
+        true => FilePlan::Make(None),
+        false => FilePlan::LeftOut,
+    }
+}
+
+fn is_taken(plan: &FilePlan) -> bool {
+    matches!(plan, FilePlan::Taken(_))
+}

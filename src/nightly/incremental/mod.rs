@@ -1,0 +1,204 @@
+//! Incremental nights: what did not change since an earlier output is taken over from it instead of being made again.
+//!
+//! A batch's report is taken over where its content fingerprint is that of the earlier report, both were made with the
+//! same settings and by the same program, and the earlier file has the SHA-256 that its manifest says. The same holds
+//! for each file of the mart. So the output is that of a full run, byte for byte.
+
+mod basis;
+mod check;
+mod earlier;
+mod local;
+#[cfg(feature = "cluster")]
+mod of_tasks;
+mod part_plan;
+mod stored;
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub use basis::basis;
+pub use check::PartCheck;
+#[cfg(feature = "cluster")]
+pub use earlier::Earlier;
+#[cfg(feature = "cluster")]
+pub use of_tasks::EarlierOutput;
+pub use part_plan::{FilePlan, PartPlan};
+
+use super::error::NightlyError;
+use super::layout;
+use super::manifest::{FileEntry, TakenOver};
+use super::published::Published;
+use super::staged::StagedOutput;
+use super::upload::Upload;
+use crate::config::Config;
+use crate::exports::Location;
+use crate::ids::SnapshotDate;
+use crate::report::{Fingerprint, ReportBatch, ReportGroup};
+use check::Checks;
+#[cfg(not(feature = "cluster"))]
+use earlier::Earlier;
+use local::FolderTaker;
+use stored::StoreTaker;
+
+/// What a run may take over, and what it has taken.
+#[derive(Debug, Default)]
+pub struct Incremental {
+    earlier: Option<(Arc<Earlier>, Taker)>,
+    checks: Option<Checks>,
+    taken: Mutex<Taken>,
+}
+
+/// How files of an earlier output come into this one.
+#[derive(Debug)]
+enum Taker {
+    Folder(FolderTaker),
+    Store(StoreTaker),
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    /// Relative to the folder of the run.
+    paths: HashSet<String>,
+    bytes: u64,
+}
+
+impl Incremental {
+    /// Finds what the run of this day may take over: the files of the newest whole output that was made on the same
+    /// `basis`.
+    ///
+    /// # Errors
+    /// Where the outputs cannot be listed or read. A damaged manifest is a warning, and nothing is taken over.
+    pub async fn prepare(
+        reports: &Location,
+        date: SnapshotDate,
+        basis: &str,
+        config: &Config,
+        staged: &StagedOutput,
+        upload: Option<&Upload>,
+    ) -> Result<Self, NightlyError> {
+        if config.nightly.full {
+            return Ok(Self::default());
+        }
+        let Some(earlier) = Earlier::find(reports, date, basis).await? else {
+            return Ok(Self::default());
+        };
+        let trusted = config.nightly.trust_file_times.then(|| earlier.finished_at());
+        let taker = match upload {
+            None => {
+                let outputs = staged.path().parent().unwrap_or(staged.path());
+                let day = outputs.join(earlier.date().folder_name());
+                Taker::Folder(FolderTaker::new(day, staged.path(), trusted))
+            }
+            Some(upload) => {
+                let (destination, from) = (upload.destination().clone(), earlier.day().clone());
+                Taker::Store(StoreTaker::new(destination, from, upload.folder(), trusted))
+            }
+        };
+        let checks = match config.nightly.verify {
+            true => Some(Checks::begin(&config.temp_folder())?),
+            false => None,
+        };
+        Ok(Self {
+            earlier: Some((Arc::new(earlier), taker)),
+            checks,
+            taken: Mutex::default(),
+        })
+    }
+
+    /// What was taken over, for the manifest; none where every file was made anew.
+    pub fn taken_over(&self) -> Option<TakenOver> {
+        let (earlier, _) = self.earlier.as_ref()?;
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(TakenOver {
+            from: earlier.date(),
+            files: taken.paths.len() as u64,
+            bytes: taken.bytes,
+        })
+    }
+
+    /// The newest whole output of a day before `date`, where it was opened already.
+    pub fn newest_before(&self, date: SnapshotDate) -> Option<Arc<Published>> {
+        self.earlier.as_ref()?.0.newest_before(date)
+    }
+
+    /// Takes over what can be taken over of a part, and plans the rest. None where its sections have to be planned one by
+    /// one, when their rows come.
+    pub async fn plan(&self, reports: &ReportGroup, part: usize) -> Option<PartPlan> {
+        PartPlan::taking(self, reports, part).await
+    }
+
+    /// The same for one section, whose batches and their fingerprints these are.
+    pub async fn plan_section(&self, number: usize, batches: &[ReportBatch], fingerprints: &[Fingerprint]) -> PartPlan {
+        PartPlan::taking_section(self, number, batches, fingerprints).await
+    }
+
+    /// What is compared of a part, where that is wanted and something was taken over.
+    pub fn check(&self, reports: &ReportGroup, part: usize, plan: Option<&PartPlan>) -> Option<PartCheck> {
+        let checks = self.checks.as_ref()?;
+        match plan {
+            Some(plan) => checks.of_part(plan, reports.sections_of_part(part)),
+            None => Some(checks.of_awaited(reports, part)),
+        }
+    }
+
+    /// Whether a file was taken over.
+    #[cfg(feature = "cluster")]
+    pub fn has_taken(&self, file: &FileEntry) -> bool {
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.paths.contains(&file.path)
+    }
+
+    /// The files that this process made, of all that the output lists.
+    pub fn made_here<'a>(&self, files: &'a [FileEntry]) -> Vec<&'a FileEntry> {
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        files.iter().filter(|file| !taken.paths.contains(&file.path)).collect()
+    }
+
+    /// Takes over the report of a batch; none where it has to be made.
+    async fn take_report(&self, batch: &ReportBatch, fingerprint: Fingerprint) -> Option<FileEntry> {
+        let (earlier, taker) = self.earlier.as_ref()?;
+        let entry = earlier.report(fingerprint)?;
+        let path = layout::csv_path(batch.tenant_id.as_deref(), &batch.batch_id);
+        self.take(taker, entry, path).await
+    }
+
+    /// Takes over file number `number` of the mart; none where it has to be made.
+    async fn take_mart_file(&self, number: usize, fingerprint: Fingerprint) -> Option<FileEntry> {
+        let (earlier, taker) = self.earlier.as_ref()?;
+        let entry = earlier.mart_file(fingerprint)?;
+        self.take(taker, entry, layout::part_path(layout::MART, number)).await
+    }
+
+    async fn take(&self, taker: &Taker, entry: &FileEntry, path: String) -> Option<FileEntry> {
+        // Yields, so that a run that takes everything over can be stopped.
+        tokio::task::yield_now().await;
+        let is_taken = match taker {
+            Taker::Folder(taker) => taker.take(entry, &path),
+            Taker::Store(taker) => taker.take(entry, &path).await,
+        };
+        if !is_taken {
+            return None;
+        }
+        self.note(path.clone(), entry.bytes);
+        Some(FileEntry { path, ..entry.clone() })
+    }
+
+    fn note(&self, path: String, bytes: u64) {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if taken.paths.insert(path) {
+            taken.bytes += bytes;
+        }
+    }
+}
+
+/// Whether a path of a manifest stays within its folder.
+fn is_within(path: &str) -> bool {
+    let mut parts = Path::new(path).components();
+    parts.all(|part| matches!(part, std::path::Component::Normal(_)))
+}
+
+/// Says that a file will be made anew because the earlier one is not as its manifest says.
+fn warn_changed(file: &str) {
+    tracing::warn!("{file} is not as its manifest says; it is not taken over but made anew");
+}

@@ -1,0 +1,106 @@
+//! What the tasks of a cluster take over: the driver names the earlier output, and each task opens it itself.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use serde::{Deserialize, Serialize};
+
+use super::super::error::NightlyError;
+use super::super::manifest::FileEntry;
+use super::super::staged::StagedOutput;
+use super::super::tasks::TaskOutput;
+use super::check::Checks;
+use super::earlier::Earlier;
+use super::local::FolderTaker;
+use super::stored::StoreTaker;
+use super::{Incremental, Taker};
+use crate::config::Config;
+use crate::exports::Location;
+use crate::ids::SnapshotDate;
+
+/// The output that tasks take files over from, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EarlierOutput {
+    /// The folder or URL of all outputs.
+    reports: String,
+    date: SnapshotDate,
+    basis: String,
+    trusts_times: bool,
+    verifies: bool,
+}
+
+impl Incremental {
+    /// The output that tasks take over from: that of this run, whose outputs are in `reports`.
+    pub fn for_tasks(&self, reports: &Location, config: &Config) -> Option<EarlierOutput> {
+        let (earlier, _) = self.earlier.as_ref()?;
+        Some(EarlierOutput {
+            reports: reports.display(&reports.prefix),
+            date: earlier.date(),
+            basis: earlier.basis().to_owned(),
+            trusts_times: config.nightly.trust_file_times,
+            verifies: config.nightly.verify,
+        })
+    }
+
+    /// What a task that stages its files in `staged` may take over into `output`; `folder` is for temporary files.
+    pub fn of_task(
+        earlier: Arc<Earlier>,
+        named: &EarlierOutput,
+        output: &TaskOutput,
+        staged: &StagedOutput,
+        folder: &Path,
+    ) -> Result<Self, NightlyError> {
+        let trusted = named.trusts_times.then(|| earlier.finished_at());
+        let taker = match output {
+            // A staged folder lies beside the days.
+            TaskOutput::Folder(unpublished) => {
+                let outputs = unpublished.parent().unwrap_or(unpublished);
+                let day = outputs.join(named.date.folder_name());
+                Taker::Folder(FolderTaker::new(day, staged.path(), trusted))
+            }
+            TaskOutput::Store(url) => {
+                let destination = Location::parse(url)?;
+                let to = destination.prefix.clone();
+                Taker::Store(StoreTaker::new(destination, earlier.day().clone(), to, trusted))
+            }
+        };
+        let checks = match named.verifies {
+            true => Some(Checks::begin(folder)?),
+            false => None,
+        };
+        Ok(Self {
+            earlier: Some((earlier, taker)),
+            checks,
+            taken: Mutex::default(),
+        })
+    }
+
+    /// Notes a file that a task has taken over.
+    pub fn note_taken(&self, file: &FileEntry) {
+        self.note(file.path.clone(), file.bytes);
+    }
+}
+
+impl EarlierOutput {
+    /// Opens the output. None where it is not any more what the driver found, which is a warning: everything is made anew.
+    pub async fn open(&self) -> Option<Arc<Earlier>> {
+        let opened = async {
+            let reports = Location::parse(&self.reports)?;
+            Earlier::find(&reports, self.date, &self.basis).await
+        };
+        match opened.await {
+            Ok(Some(earlier)) if earlier.date() == self.date => Some(Arc::new(earlier)),
+            Ok(_) => {
+                tracing::warn!(
+                    "the output of {} is not there any more; nothing is taken over",
+                    self.date
+                );
+                None
+            }
+            Err(error) => {
+                tracing::warn!("nothing is taken over from {}: {error}", self.date);
+                None
+            }
+        }
+    }
+}

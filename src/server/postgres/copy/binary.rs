@@ -1,0 +1,25 @@
+//! PostgreSQL's binary format of COPY: a signature, then each row as the number of its values and the values as they are in a row
+//! of SELECT, then the number -1.
+
+use bytes::{BufMut, BytesMut};
+
+/// Eleven bytes that tell whether a transfer changed any, and no flags and no extension.
+const SIGNATURE: &[u8; 19] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+const END: i16 = -1;
+
+/// What comes before the first row, in one message with it.
+pub fn start(out: &mut BytesMut) {
+    out.put_slice(SIGNATURE);
+}
+
+/// A row of so many values.
+pub fn row(row: &[u8], count: i16, out: &mut BytesMut) {
+    out.reserve(2 + row.len());
+    out.put_i16(count);
+    out.put_slice(row);
+}
+
+/// What comes after the last row.
+pub fn end(out: &mut BytesMut) {
+    out.put_i16(END);
+}

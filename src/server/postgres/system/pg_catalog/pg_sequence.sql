@@ -1,0 +1,4 @@
+-- There are no sequences.
+select *
+from library.pg_sequence
+where false

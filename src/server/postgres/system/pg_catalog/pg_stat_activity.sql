@@ -1,0 +1,25 @@
+-- Who else is connected, and what they ask, nobody is told.
+select
+    cast(null as int) as datid,
+    cast(null as text) as datname,
+    cast(null as int) as pid,
+    cast(null as int) as leader_pid,
+    cast(null as int) as usesysid,
+    cast(null as text) as usename,
+    cast(null as text) as application_name,
+    cast(null as text) as client_addr,
+    cast(null as text) as client_hostname,
+    cast(null as int) as client_port,
+    cast(null as timestamptz) as backend_start,
+    cast(null as timestamptz) as xact_start,
+    cast(null as timestamptz) as query_start,
+    cast(null as timestamptz) as state_change,
+    cast(null as text) as wait_event_type,
+    cast(null as text) as wait_event,
+    cast(null as text) as state,
+    cast(null as int) as backend_xid,
+    cast(null as int) as backend_xmin,
+    cast(null as bigint) as query_id,
+    cast(null as text) as query,
+    cast(null as text) as backend_type
+where false

@@ -1,0 +1,261 @@
+//! What changed since the night before: the table beside the metrics, `pragati changes`, and the API.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::running_service::{RunningService, Setup};
+use crate::support::{TestExports, batches, complaint_of, enrolments, pragati, query_parquet, select, wrapped};
+
+const DAYS: [&str; 3] = ["2026-11-20", "2026-11-21", "2026-11-22"];
+
+const USERS: &str = "
+    select user_id, cast(null as varchar) as external_id, user_id as first_name, cast(null as varchar) as last_name,
+        cast(null as varchar) as email, cast(null as varchar) as mobile, cast(null as varchar) as organization_name,
+        cast(null as varchar) as district_name, cast(null as varchar) as school_name,
+        cast(null as varchar) as block_name, 't1' as tenant_id
+    from (values ('u1'), ('u2'), ('u3'), ('u4')) as users(user_id)";
+
+fn progress(rows: &str) -> String {
+    format!(
+        "select user_id, 'c1' as course_id, batch_id, cast(100 as double) as progress_percent,
+            arrow_cast(completed_at, 'Timestamp(Millisecond, Some(\"UTC\"))') as completed_at
+        from (values {rows}) as course_progress(user_id, batch_id, completed_at)"
+    )
+}
+
+/// Of b1 one person leaves, two come and one completes; of b2 nothing changes; b3 is of another tenant; b4 goes; b5 comes.
+fn exports() -> TestExports {
+    let first = "('u1', 'c1', 'b1', '2026-10-01T00:00:00', true), ('u2', 'c1', 'b1', '2026-10-01T00:00:00', true),
+        ('u1', 'c1', 'b2', '2026-10-01T00:00:00', true), ('u1', 'c1', 'b3', '2026-10-01T00:00:00', true)";
+    let second = "('u1', 'c1', 'b1', '2026-10-01T00:00:00', true), ('u3', 'c1', 'b1', '2026-11-20T00:00:00', true),
+        ('u4', 'c1', 'b1', '2026-11-20T00:00:00', true), ('u2', 'c1', 'b1', '2026-10-01T00:00:00', false),
+        ('u1', 'c1', 'b2', '2026-10-01T00:00:00', true), ('u1', 'c1', 'b3', '2026-10-01T00:00:00', true),
+        ('u2', 'c1', 'b5, \"five\"', '2026-11-20T00:00:00', true)";
+    let of_first = "('b1', 'c1', 't1'), ('b2', 'c1', 't1'), ('b3', 'c1', 't1'), ('b4', 'c1', 't2')";
+    let of_second = "('b1', 'c1', 't1'), ('b2', 'c1', 't1'), ('b3', 'c1', 't2'), ('b5, \"five\"', 'c1', 't1')";
+    let (early, late) = (
+        "('u2', 'b1', '2026-10-05T00:00:00')",
+        "('u1', 'b1', '2026-11-20T00:00:00')",
+    );
+    let mut exports = TestExports::empty();
+    for (day, rows, listed, completed) in [
+        (DAYS[0], first, of_first, early.to_owned()),
+        (DAYS[1], second, of_second, format!("{early}, {late}")),
+        (
+            DAYS[2],
+            second,
+            of_second,
+            format!("{early}, {late}, ('u2', 'b5, \"five\"', '2026-11-21T00:00:00')"),
+        ),
+    ] {
+        exports = exports
+            .table_on("users", day, USERS)
+            .table_on("enrolments", day, &enrolments(rows))
+            .table_on("course_progress", day, &progress(&completed))
+            .table_on("batches", day, &batches(listed));
+    }
+    exports
+}
+
+/// The nights of all days.
+fn nights(exports: &TestExports) -> TempDir {
+    let out = tempfile::tempdir().expect("a folder");
+    for day in DAYS {
+        let place = out.path().display().to_string();
+        exports.output("nightly", &["--date", day, "--out", &place]);
+    }
+    out
+}
+
+fn changes(out: &TempDir, arguments: &[&str]) -> String {
+    let mut changes = pragati();
+    changes.arg("changes").arg("--reports").arg(out.path()).args(arguments);
+    let output = changes.output().expect("a run");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+fn csv(out: &TempDir, day: &str) -> String {
+    let file: PathBuf = out
+        .path()
+        .join(format!("date={day}/changed_batches/changed_batches.csv"));
+    let text = fs::read_to_string(file).expect("a file");
+    text.trim_start_matches('\u{feff}').to_owned()
+}
+
+#[test]
+fn the_table_tells_who_came_who_left_and_who_completed() {
+    let out = nights(&exports());
+    insta::assert_snapshot!(csv(&out, DAYS[0]), @"batch_id,course_id,tenant_id,rows_before,rows_after,added,removed,completed,since,as_of");
+    insta::assert_snapshot!(csv(&out, DAYS[1]), @r#"
+    batch_id,course_id,tenant_id,rows_before,rows_after,added,removed,completed,since,as_of
+    b1,c1,t1,2,3,2,1,1,2026-11-20,2026-11-21
+    b3,c1,t2,1,1,0,0,0,2026-11-20,2026-11-21
+    b4,c1,t2,0,,0,0,0,2026-11-20,2026-11-21
+    "b5, ""five""",c1,t1,,1,1,0,0,2026-11-20,2026-11-21
+    "#);
+    insta::assert_snapshot!(csv(&out, DAYS[2]), @r#"
+    batch_id,course_id,tenant_id,rows_before,rows_after,added,removed,completed,since,as_of
+    "b5, ""five""",c1,t1,1,1,0,0,1,2026-11-21,2026-11-22
+    "#);
+    let parquet = out
+        .path()
+        .join(format!("date={}/changed_batches/part-00000.parquet", DAYS[1]));
+    let rows = query_parquet(
+        &parquet,
+        "select batch_id, rows_before, rows_after, since from files order by batch_id",
+    );
+    insta::assert_snapshot!(rows, @r#"
+    +------------+-------------+------------+------------+
+    | batch_id   | rows_before | rows_after | since      |
+    +------------+-------------+------------+------------+
+    | b1         | 2           | 3          | 2026-11-20 |
+    | b3         | 1           | 1          | 2026-11-20 |
+    | b4         | 0           |            | 2026-11-20 |
+    | b5, "five" |             | 1          | 2026-11-20 |
+    +------------+-------------+------------+------------+
+    "#);
+}
+
+#[test]
+fn it_is_the_same_for_a_second_run_of_the_day_and_after_other_settings() {
+    let exports = exports();
+    let out = nights(&exports);
+    let before = csv(&out, DAYS[1]);
+    let place = out.path().display().to_string();
+    let second = ["--date", DAYS[1], "--out", &place];
+    exports.output("nightly", &second);
+    assert_eq!(csv(&out, DAYS[1]), before);
+    // In another zone all times of the reports are others, but nobody did anything.
+    exports.output("nightly", &[&second[..], &["--timezone", "UTC"]].concat());
+    assert_eq!(csv(&out, DAYS[1]), before);
+}
+
+#[test]
+fn the_command_shows_it_and_compares_any_two_days() {
+    let out = nights(&exports());
+    insta::assert_snapshot!(changes(&out, &["--format", "csv"]), @r#"
+    batch_id,course_id,tenant_id,rows_before,rows_after,added,removed,completed,since,as_of
+    "b5, ""five""",c1,t1,1,1,0,0,1,2026-11-21,2026-11-22
+    "#);
+    insta::assert_snapshot!(changes(&out, &["--since", DAYS[0], "--format", "csv"]), @r#"
+    batch_id,course_id,tenant_id,rows_before,rows_after,added,removed,completed,since,as_of
+    b1,c1,t1,2,3,2,1,1,2026-11-20,2026-11-22
+    b3,c1,t2,1,1,0,0,0,2026-11-20,2026-11-22
+    b4,c1,t2,0,,0,0,0,2026-11-20,2026-11-22
+    "b5, ""five""",c1,t1,,1,1,0,1,2026-11-20,2026-11-22
+    "#);
+    let earlier = changes(&out, &["--date", DAYS[1], "--format", "ndjson"]);
+    assert!(
+        earlier.starts_with(r#"{"batch_id":"b1","course_id":"c1","tenant_id":"t1","rows_before":2,"#),
+        "{earlier}"
+    );
+    assert_eq!(earlier.lines().count(), 4);
+}
+
+#[test]
+fn what_cannot_be_compared_is_said() {
+    let out = nights(&exports());
+    let place = out.path().display().to_string();
+    let complaint = |code, arguments: &[&str]| {
+        let mut command = pragati();
+        command.args(["changes", "--reports", &place]).args(arguments);
+        complaint_of(&mut command, code).replace(&place, "OUT")
+    };
+    insta::assert_snapshot!(wrapped(&complaint(2, &["--since", DAYS[2]])), @"error: --since 2026-11-22 is not before 2026-11-22, the day that it is compared with");
+    insta::assert_snapshot!(wrapped(&complaint(1, &["--since", "2026-11-01"])), @r"
+    error: there is no nightly output of 2026-11-01 in OUT: OUT/date=2026-11-01/manifest.json is
+    missing; run `pragati nightly --date 2026-11-01` or choose another --date
+    ");
+    let none = complaint_of(pragati().arg("changes"), 2);
+    assert!(none.contains("no nightly output given"), "{none}");
+}
+
+#[test]
+fn people_are_not_counted_where_a_file_of_the_mart_is_damaged() {
+    let out = nights(&exports());
+    let mart = out
+        .path()
+        .join(format!("date={}/course_progress_report/part-00000.parquet", DAYS[0]));
+    let bytes = fs::read(&mart).expect("a file");
+    // A new file, as the other days have the same one.
+    fs::remove_file(&mart).expect("removed");
+    fs::write(&mart, &bytes[..bytes.len() / 2]).expect("written");
+    let shown = changes(&out, &["--since", DAYS[0], "--format", "csv"]);
+    assert!(shown.contains("\nb1,c1,t1,2,3,,,,2026-11-20,2026-11-22\n"), "{shown}");
+}
+
+mod through_the_api {
+    use super::*;
+
+    const PATH: &str = "/api/v1/batches/changed";
+
+    /// A service over the exports; of their nights, the last is that of the second day.
+    fn service() -> (RunningService, TempDir) {
+        let creators = "*, case when batch_id in ('b1', 'b3') then 'maker' end as created_by";
+        let exports = exports();
+        let out = nights(&exports);
+        fs::remove_dir_all(out.path().join(format!("date={}", DAYS[2]))).expect("removed");
+        let listed = "('b1', 'c1', 't1'), ('b2', 'c1', 't1'), ('b3', 'c1', 't2'), ('b5, \"five\"', 'c1', 't1')";
+        let exports = exports.table("batches", &select(creators, &batches(listed)));
+        let mut setup = Setup::over(exports);
+        setup.config.serve.reports = Some(out.path().display().to_string());
+        (setup.start(), out)
+    }
+
+    fn ids(page: &Value) -> Vec<&str> {
+        let items = page["items"].as_array().expect("items").iter();
+        items.map(|item| item["batch_id"].as_str().expect("an id")).collect()
+    }
+
+    #[test]
+    fn each_sees_the_changed_batches_that_they_may_have() {
+        let (service, _out) = service();
+        let all = service.get("dev:asha,,pragati-admin", PATH).json();
+        assert_eq!(ids(&all), ["b1", "b3", "b4", "b5, \"five\""]);
+        assert_eq!(
+            all["items"][0],
+            json!({"batch_id": "b1", "course_id": "c1", "tenant_id": "t1", "rows_before": 2, "rows_after": 3, "added": 2,
+                "removed": 1, "completed": 1})
+        );
+        assert_eq!(
+            (&all["since"], &all["as_of"]),
+            (&json!("2026-11-20"), &json!("2026-11-21"))
+        );
+        assert_eq!((&all["total"], &all["next"]), (&json!(4), &Value::Null));
+        assert_eq!(ids(&service.get("dev:maker", PATH).json()), ["b1", "b3"]);
+        assert_eq!(service.get("dev:nobody", PATH).json()["total"], 0);
+        // What is gone is known to the admins of its tenant.
+        assert_eq!(
+            ids(&service.get("dev:of_t2,,pragati-tenant-admin:t2", PATH).json()),
+            ["b3", "b4"]
+        );
+        assert_eq!(
+            service.send(service.request(reqwest::Method::GET, PATH)).problem().0,
+            401
+        );
+    }
+
+    #[test]
+    fn they_come_page_by_page() {
+        let (service, _out) = service();
+        let admin = "dev:asha,,pragati-admin";
+        let first = service.get(admin, &format!("{PATH}?limit=3")).json();
+        assert_eq!(
+            (ids(&first).len(), &first["total"], &first["next"]),
+            (3, &json!(4), &json!("b4"))
+        );
+        let rest = service.get(admin, &format!("{PATH}?limit=3&after=b4")).json();
+        assert_eq!((ids(&rest), &rest["next"]), (vec!["b5, \"five\""], &Value::Null));
+        assert_eq!(service.get(admin, &format!("{PATH}?limit=0")).problem().0, 400);
+    }
+
+    #[test]
+    fn without_a_nightly_run_there_is_nothing() {
+        let service = Setup::over(exports()).start();
+        assert_eq!(service.get("dev:asha,,pragati-admin", PATH).problem().0, 404);
+    }
+}
