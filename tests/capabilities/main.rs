@@ -63,6 +63,8 @@ mod openedx;
 mod oracle;
 mod page;
 mod postgres;
+mod postgres_expressions;
+mod postgres_values;
 mod prepared;
 mod prometheus;
 mod published;

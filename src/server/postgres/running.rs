@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use super::Endpoint;
 use super::audit::{Actor, End};
+use super::cells;
 use super::client::Client;
 use super::error::QueryError;
 use super::snapshots::Seen;
@@ -192,7 +193,10 @@ fn encoded(
     columns: Arc<Vec<FieldInfo>>,
 ) -> BoxStream<'static, PgWireResult<DataRow>> {
     let rows = batches.flat_map(move |batch| match batch {
-        Ok(batch) => futures::stream::iter(encode_recordbatch(Arc::clone(&columns), batch)).left_stream(),
+        Ok(batch) => match cells::sent(&columns, batch) {
+            Ok((columns, batch)) => futures::stream::iter(encode_recordbatch(columns, batch)).left_stream(),
+            Err(error) => futures::stream::iter([Err(PgWireError::from(QueryError::from(error)))]).right_stream(),
+        },
         Err(error) => futures::stream::iter([Err(PgWireError::from(error))]).right_stream(),
     });
     rows.boxed()
