@@ -8,6 +8,7 @@ pub mod cluster;
 mod cluster_options;
 mod compact;
 pub mod copies;
+pub mod dialect;
 mod error;
 pub mod functions;
 mod kept;

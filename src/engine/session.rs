@@ -16,10 +16,10 @@ use super::Cluster;
 #[cfg(feature = "cluster")]
 use super::cluster::ClusterPlanner;
 use super::error::EngineError;
-use super::functions;
 use super::ordered_schema::OrderedSchema;
 use super::packing::PackBeforeSort;
 use super::temp_files::TempFiles;
+use super::{dialect, functions};
 
 /// The schema of the canonical tables and views.
 pub const TABLE_SCHEMA: &str = "public";
@@ -189,6 +189,7 @@ fn session_with(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionConte
         .with_runtime_env(runtime)
         .with_default_features()
         .with_physical_optimizer_rule(Arc::new(PackBeforeSort));
+    let state = dialect::time::register(state);
     let session = SessionContext::new_with_state(on_cluster(state).build());
     for function in functions::all() {
         session.register_udf(function);

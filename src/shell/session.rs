@@ -14,6 +14,7 @@ use super::names::Names;
 use super::parameter::Parameter;
 use crate::catalog::Catalog;
 use crate::config::{Config, DateChoice};
+use crate::engine::dialect::time;
 use crate::engine::{Answer, EngineError, EngineThreads};
 use crate::ids::SnapshotDate;
 use crate::queries::{Parameters, Query};
@@ -87,6 +88,7 @@ impl Session {
             .threads
             .run(async move { session.execute_logical_plan(plan).await })
             .await?;
+        let frame = frame.and_then(time::in_session_zone);
         self.run(frame.map_err(EngineError::running(WHAT))?).await
     }
 
@@ -132,5 +134,19 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>, ShellError> {
         };
         ShellError::Syntax(reason)
     })?;
-    Ok(parsed.into())
+    let mut parsed = Vec::from(parsed);
+    for statement in &mut parsed {
+        in_dialect(statement)?;
+    }
+    Ok(parsed)
+}
+
+/// A statement as the dialect understands it.
+fn in_dialect(statement: &mut Statement) -> Result<(), ShellError> {
+    let understood = match statement {
+        Statement::Statement(statement) => time::zone_setting(statement).and_then(|()| time::in_statement(statement)),
+        Statement::Explain(explained) => return in_dialect(&mut explained.statement),
+        _ => return Ok(()),
+    };
+    understood.map_err(|error| ShellError::Syntax(error.strip_backtrace()))
 }

@@ -51,6 +51,8 @@ mod openedx;
 mod oracle;
 mod page;
 mod postgres;
+mod postgres_expressions;
+mod postgres_times;
 mod prepared;
 mod prometheus;
 mod published;

@@ -17,7 +17,8 @@ use datafusion_pg_catalog::sql::rules::{
 };
 
 use super::error::QueryError;
-use super::{arrays, bounds, listings, quantified, system, time_patterns};
+use super::{arrays, bounds, listings, quantified, system};
+use crate::engine::dialect::time;
 
 /// Bytes of SQL that are taken at a time.
 const LONGEST: usize = 1024 * 1024;
@@ -107,7 +108,7 @@ impl Parse {
     }
 
     fn faithful(&self, mut statement: Statement) -> Result<Statement, QueryError> {
-        time_patterns::rewrite(&mut statement)?;
+        time::in_statement(&mut statement)?;
         arrays::read_casts(&mut statement)?;
         quantified::call_functions(&mut statement)?;
         Ok(self

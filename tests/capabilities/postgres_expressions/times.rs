@@ -1,0 +1,314 @@
+//! Random expressions over dates, zones and intervals.
+
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+
+use super::same_as_postgresql;
+
+const ZONES: [&str; 6] = [
+    "UTC",
+    "Asia/Kolkata",
+    "America/New_York",
+    "Europe/Paris",
+    "Australia/Lord_Howe",
+    "Asia/Kathmandu",
+];
+const UNITS: [&str; 12] = [
+    "microseconds",
+    "milliseconds",
+    "second",
+    "minute",
+    "hour",
+    "day",
+    "week",
+    "month",
+    "quarter",
+    "year",
+    "decade",
+    "century",
+];
+const FIELDS: [&str; 16] = [
+    "second",
+    "milliseconds",
+    "minute",
+    "hour",
+    "day",
+    "month",
+    "quarter",
+    "year",
+    "decade",
+    "century",
+    "epoch",
+    "dow",
+    "isodow",
+    "doy",
+    "week",
+    "isoyear",
+];
+const FIELDS_OF_INTERVALS: [&str; 9] = [
+    "second",
+    "milliseconds",
+    "minute",
+    "hour",
+    "day",
+    "month",
+    "quarter",
+    "year",
+    "epoch",
+];
+const PATTERNS: [&str; 12] = [
+    "YYYY-MM-DD HH24:MI:SS.US",
+    "FMDay, DD FMMonth YYYY",
+    "Dy Mon MON mon DAY",
+    "HH12:MI:SS.MS am",
+    "IYYY-\"W\"IW-ID",
+    "DDD Q WW W D J CC",
+    "DDth \"of\" FMMonth, Y,YYY",
+    "FMHH24:FMMI:FMSS FF3",
+    "YYY YY Y IYY IY I",
+    "SSSS RM rm A.M. AD",
+    "OF TZH:TZM",
+    "YYYYMMDD\"T\"HH24MISS",
+];
+const NUMBER_PATTERNS: [&str; 14] = [
+    "9999",
+    "0000",
+    "FM9999",
+    "9,999.99",
+    "FM9,999.00",
+    "999.9S",
+    "S9999",
+    "9999MI",
+    "FM0000.099",
+    "99.9PR",
+    "FMRN",
+    "9.9EEEE",
+    "PL9999.9",
+    "99V99",
+];
+
+/// What an expression gives.
+#[derive(Clone, Copy)]
+enum Kind {
+    Date,
+    Local,
+    Moment,
+    Time,
+    Interval,
+}
+
+const KINDS: [Kind; 5] = [Kind::Date, Kind::Local, Kind::Moment, Kind::Time, Kind::Interval];
+
+fn below(random: &mut ChaCha8Rng, end: u32) -> u32 {
+    random.random_range(0..end)
+}
+
+fn one<T: Copy>(random: &mut ChaCha8Rng, of: &[T]) -> T {
+    of[random.random_range(0..of.len())]
+}
+
+fn day(random: &mut ChaCha8Rng) -> String {
+    let (year, month, day) = (1971 + below(random, 90), 1 + below(random, 12), 1 + below(random, 28));
+    format!("{year}-{month:02}-{day:02}")
+}
+
+fn clock(random: &mut ChaCha8Rng) -> String {
+    let (hour, minute) = (below(random, 24), below(random, 60));
+    match below(random, 3) {
+        0 => format!("{hour:02}:{minute:02}"),
+        1 => format!("{hour:02}:{minute:02}:{:02}", below(random, 60)),
+        _ => format!(
+            "{hour:02}:{minute:02}:{:02}.{:03}",
+            below(random, 60),
+            below(random, 1000)
+        ),
+    }
+}
+
+fn interval_literal(random: &mut ChaCha8Rng) -> String {
+    let sign = if below(random, 4) == 0 { "-" } else { "" };
+    let number = 1 + below(random, 40);
+    match below(random, 6) {
+        0 => format!("interval '{sign}{number} days'"),
+        1 => format!("interval '{sign}{number} months {} days'", below(random, 40)),
+        2 => format!("interval '{number} hours {} minutes'", below(random, 100)),
+        3 => format!("interval '{sign}{number}.5 days'"),
+        4 => format!("interval '{} years {number} days {}'", below(random, 5), clock(random)),
+        _ => format!("interval 'P{number}DT{}H'", below(random, 50)),
+    }
+}
+
+fn literal(random: &mut ChaCha8Rng, kind: Kind) -> String {
+    match kind {
+        Kind::Date => format!("date '{}'", day(random)),
+        Kind::Local => format!("timestamp '{} {}'", day(random), clock(random)),
+        Kind::Moment => {
+            let zone = match below(random, 4) {
+                0 => String::new(),
+                1 => "+05:30".to_owned(),
+                2 => "-08".to_owned(),
+                _ => format!(" {}", one(random, &ZONES)),
+            };
+            format!("timestamptz '{} {}{zone}'", day(random), clock(random))
+        }
+        Kind::Time => format!("time '{}'", clock(random)),
+        Kind::Interval => interval_literal(random),
+    }
+}
+
+/// An expression of a kind, with operators `depth` deep at most.
+fn expression(random: &mut ChaCha8Rng, kind: Kind, depth: u32) -> String {
+    if depth == 0 || below(random, 5) == 0 {
+        return literal(random, kind);
+    }
+    let mut of = |random: &mut ChaCha8Rng, kind| expression(random, kind, depth - 1);
+    let sign = |random: &mut ChaCha8Rng| one(random, &["+", "-"]);
+    match kind {
+        Kind::Date => match below(random, 4) {
+            0 => format!("({})::date", of(random, Kind::Local)),
+            1 => format!("({})::date", of(random, Kind::Moment)),
+            2 => format!("({} {} {})", of(random, Kind::Date), sign(random), below(random, 400)),
+            _ => format!(
+                "to_date(to_char({}, 'DD Mon YYYY'), 'DD Mon YYYY')",
+                of(random, Kind::Date)
+            ),
+        },
+        Kind::Local => match below(random, 8) {
+            0 => format!(
+                "({} {} {})",
+                of(random, Kind::Date),
+                sign(random),
+                of(random, Kind::Interval)
+            ),
+            1 => format!(
+                "({} {} {})",
+                of(random, Kind::Local),
+                sign(random),
+                of(random, Kind::Interval)
+            ),
+            2 => format!("({} at time zone '{}')", of(random, Kind::Moment), one(random, &ZONES)),
+            3 => format!("date_trunc('{}', {})", one(random, &UNITS), of(random, Kind::Local)),
+            4 => format!("({})::timestamp", of(random, Kind::Moment)),
+            5 => format!("({})::timestamp", of(random, Kind::Date)),
+            6 => format!("({} + {})", of(random, Kind::Date), of(random, Kind::Time)),
+            _ => format!(
+                "date_bin('{} minutes', {}, timestamp '1970-01-01')",
+                1 + below(random, 90),
+                of(random, Kind::Local)
+            ),
+        },
+        Kind::Moment => match below(random, 8) {
+            0 => format!("({} at time zone '{}')", of(random, Kind::Local), one(random, &ZONES)),
+            1 | 2 => format!(
+                "({} {} {})",
+                of(random, Kind::Moment),
+                sign(random),
+                of(random, Kind::Interval)
+            ),
+            3 => format!("date_trunc('{}', {})", one(random, &UNITS), of(random, Kind::Moment)),
+            4 => {
+                let (unit, zone) = (one(random, &UNITS), one(random, &ZONES));
+                format!("date_trunc('{unit}', {}, '{zone}')", of(random, Kind::Moment))
+            }
+            5 => format!("({})::timestamptz", of(random, Kind::Local)),
+            6 => format!("({})::timestamptz", of(random, Kind::Date)),
+            _ => format!("to_timestamp({})", below(random, 2_000_000_000)),
+        },
+        Kind::Time => match below(random, 3) {
+            0 => format!(
+                "({} {} {})",
+                of(random, Kind::Time),
+                sign(random),
+                of(random, Kind::Interval)
+            ),
+            1 => format!("({})::time", of(random, Kind::Local)),
+            _ => format!("({})::time", of(random, Kind::Moment)),
+        },
+        Kind::Interval => match below(random, 10) {
+            0 => format!(
+                "({} {} {})",
+                of(random, Kind::Interval),
+                sign(random),
+                of(random, Kind::Interval)
+            ),
+            1 => format!(
+                "({} * {})",
+                of(random, Kind::Interval),
+                one(random, &["2", "3", "0.5", "1.25", "-1", "7"])
+            ),
+            2 => format!(
+                "({} / {})",
+                of(random, Kind::Interval),
+                one(random, &["2", "3", "0.5", "7", "-4"])
+            ),
+            3 => format!("({} - {})", of(random, Kind::Local), of(random, Kind::Local)),
+            4 => format!("({} - {})", of(random, Kind::Moment), of(random, Kind::Moment)),
+            5 => format!("age({}, {})", of(random, Kind::Local), of(random, Kind::Local)),
+            6 => format!("({} - {})", of(random, Kind::Time), of(random, Kind::Time)),
+            7 => format!("(-{})", of(random, Kind::Interval)),
+            8 => {
+                let justify = one(random, &["justify_days", "justify_hours", "justify_interval"]);
+                format!("{justify}({})", of(random, Kind::Interval))
+            }
+            _ => format!(
+                "make_interval(days => {}, secs => {}.5)",
+                below(random, 50),
+                below(random, 5000)
+            ),
+        },
+    }
+}
+
+/// An expression of any kind, or a number, text or truth about some.
+fn any(random: &mut ChaCha8Rng) -> String {
+    let depth = 1 + below(random, 3);
+    let kind = one(random, &KINDS);
+    match below(random, 8) {
+        0..=2 => expression(random, kind, depth),
+        3 => {
+            let kind = one(random, &[Kind::Date, Kind::Local, Kind::Moment]);
+            let field = one(random, &FIELDS);
+            format!("extract({field} from {})", expression(random, kind, depth))
+        }
+        4 => {
+            let field = one(random, &FIELDS_OF_INTERVALS);
+            format!("extract({field} from {})", expression(random, Kind::Interval, depth))
+        }
+        5 => {
+            let kind = one(random, &[Kind::Date, Kind::Local, Kind::Moment]);
+            let pattern = one(random, &PATTERNS);
+            format!("to_char({}, '{pattern}')", expression(random, kind, depth))
+        }
+        6 => {
+            let digits = below(random, 4000);
+            let number = match below(random, 3) {
+                0 => format!("{digits}"),
+                1 => format!("{digits}.{}", below(random, 1000)),
+                _ => format!("-{digits}.5"),
+            };
+            format!("to_char({number}::numeric(10, 3), '{}')", one(random, &NUMBER_PATTERNS))
+        }
+        _ => {
+            let points = [Kind::Date, Kind::Local, Kind::Moment];
+            let (left, right) = match kind {
+                Kind::Interval | Kind::Time => (kind, kind),
+                _ => (one(random, &points), one(random, &points)),
+            };
+            let operator = one(random, &["<", "<=", "=", "<>", ">", ">="]);
+            format!(
+                "({} {operator} {})",
+                expression(random, left, depth),
+                expression(random, right, depth)
+            )
+        }
+    }
+}
+
+#[test]
+fn times_are_computed_as_postgresql_computes_them() {
+    same_as_postgresql(
+        any,
+        &["UTC", "Asia/Kolkata", "America/New_York", "Australia/Lord_Howe"],
+        400,
+    );
+}
