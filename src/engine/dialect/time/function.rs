@@ -17,10 +17,11 @@ use datafusion::logical_expr::{
 };
 
 use super::civil::{Civil, DAY};
+use super::clock::Clock;
 use super::interval::Interval;
 use super::read::Now;
 use super::values::{Argument, Value};
-use super::zone::{Clock, Zone};
+use super::zone::Zone;
 
 /// A function of times.
 pub struct Definition {

@@ -46,10 +46,13 @@ impl Unit {
         })
     }
 
-    fn bit(self) -> u32 {
+    const fn bit(self) -> u32 {
         1 << (self as u32)
     }
 }
+
+/// The units of seconds.
+const SECONDS: u32 = Unit::Second.bit() | Unit::Millisecond.bit() | Unit::Microsecond.bit();
 
 /// A piece of an interval's text.
 #[derive(Debug, PartialEq)]
@@ -149,15 +152,18 @@ fn read(pieces: Vec<Piece>, default: Unit) -> Option<Result<Interval>> {
             }
             Piece::Number(number) => {
                 sum.add(number, unit)?;
-                unit.bit()
+                // A fraction of a second is one of its smaller units too.
+                let is_fraction = unit == Unit::Second && number.contains('.');
+                if is_fraction { SECONDS } else { unit.bit() }
             }
             Piece::Time(time) => {
                 if is_unit_open && unit != Unit::Day {
                     return None;
                 }
-                sum.micros = sum.micros.checked_add(time_of(time)?)?;
+                // As in PostgreSQL, fractions of days that stand behind it are lost.
+                sum.micros = time_of(time)?;
                 unit = Unit::Day;
-                Unit::Hour.bit() | Unit::Minute.bit() | Unit::Second.bit()
+                Unit::Hour.bit() | Unit::Minute.bit() | SECONDS
             }
             Piece::YearMonth(text) => {
                 let (sign, text) = text.strip_prefix('-').map_or((1, text.as_str()), |text| (-1, text));
@@ -169,7 +175,8 @@ fn read(pieces: Vec<Piece>, default: Unit) -> Option<Result<Interval>> {
                 sum.months = sum
                     .months
                     .checked_add(sign * years.checked_mul(12)?.checked_add(months)?)?;
-                Unit::Year.bit() | Unit::Month.bit()
+                unit = Unit::Month;
+                Unit::Month.bit()
             }
         };
         if seen & bits != 0 {

@@ -12,11 +12,14 @@
 
 mod analyzer;
 mod civil;
+mod clock;
 mod function;
 mod functions;
 mod interval;
+mod interval_literal;
 mod interval_text;
 mod number_pattern;
+mod offset;
 mod pattern;
 mod pattern_read;
 mod pattern_write;

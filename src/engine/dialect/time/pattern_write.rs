@@ -203,7 +203,9 @@ fn write_field(text: &mut String, shown: &Shown, field: Field, case: Case, is_ba
         }
         field => {
             let (value, width) = number_of(shown, field)?;
-            let width = match (is_bare, value < 0) {
+            // The twelfth hour before midnight is written without its minus, but in as many places.
+            let is_negative = value < 0 || (field == Field::Hour12 && shown.hour < 0);
+            let width = match (is_bare, is_negative) {
                 (true, _) => 0,
                 (false, true) => width + usize::from(has_place_for_minus(field)),
                 (false, false) => width,

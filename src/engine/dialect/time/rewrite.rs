@@ -5,14 +5,14 @@ use std::ops::ControlFlow;
 
 use datafusion::common::{DataFusionError, Result};
 use datafusion::sql::sqlparser::ast::{
-    CastKind, DataType as SqlType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgOperator,
-    FunctionArgumentList, FunctionArguments, Ident, Interval as IntervalLiteral, ObjectName, Select, Set, Statement,
-    TableFactor, UnaryOperator, Value, VisitMut, VisitorMut,
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
+    Interval as IntervalLiteral, ObjectName, Select, Set, Statement, TableFactor, UnaryOperator, Value, VisitMut,
+    VisitorMut,
 };
 
-use super::civil::{HOUR, MINUTE, SECOND};
+use super::civil::SECOND;
 use super::interval::Interval;
-use super::interval_text::{Unit, interval_of};
+use super::interval_literal::{engine_text, interval_literal};
 use super::series;
 use super::zone::{Zone, session_name};
 
@@ -119,17 +119,29 @@ fn rewritten(expr: &mut Expr) -> Result<Option<Expr>> {
             Some(call("timezone", vec![(**time_zone).clone(), (**timestamp).clone()]))
         }
         Expr::Interval(literal) if matches!(literal.value.as_ref(), Expr::Value(_)) => {
-            let interval = interval_literal(literal)?;
-            Some(cast(
-                text(&interval.text()),
-                SqlType::Interval {
-                    fields: None,
-                    precision: None,
-                },
-            ))
+            Some(engine_interval(interval_literal(literal)?))
         }
+        // The engine's planner would take the minus for one of the first part alone.
+        Expr::UnaryOp {
+            op: UnaryOperator::Minus,
+            expr,
+        } => match expr.as_ref() {
+            Expr::Interval(literal) => Some(engine_interval(interval_literal(literal)?.negated()?)),
+            _ => None,
+        },
         Expr::Function(function) => rewritten_call(function)?,
         _ => None,
+    })
+}
+
+/// A literal that the engine's own planner reads as this interval.
+fn engine_interval(interval: Interval) -> Expr {
+    Expr::Interval(IntervalLiteral {
+        value: Box::new(text(&engine_text(interval))),
+        leading_field: None,
+        leading_precision: None,
+        last_field: None,
+        fractional_seconds_precision: None,
     })
 }
 
@@ -158,37 +170,46 @@ fn rewritten_call(function: &mut Function) -> Result<Option<Expr>> {
     }
 }
 
+/// The name and value of an argument such as `days => 3` or `days := 3`.
+fn named(argument: &FunctionArg) -> Option<(&Ident, &Expr)> {
+    match argument {
+        FunctionArg::Named {
+            name,
+            arg: FunctionArgExpr::Expr(value),
+            ..
+        }
+        | FunctionArg::ExprNamed {
+            name: Expr::Identifier(name),
+            arg: FunctionArgExpr::Expr(value),
+            ..
+        } => Some((name, value)),
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::BinaryOp {
+            left,
+            op: BinaryOperator::Assignment,
+            right,
+        })) => match left.as_ref() {
+            Expr::Identifier(name) => Some((name, right)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// Puts the arguments of `make_interval` in order, with 0 for those that are left out.
 fn name_parts(list: &mut FunctionArgumentList) -> Result<()> {
-    if list
-        .args
-        .iter()
-        .all(|argument| matches!(argument, FunctionArg::Unnamed(_)))
-    {
+    if list.args.iter().all(|argument| named(argument).is_none()) {
         return Ok(());
     }
     let zero = || Expr::Value(Value::Number("0".to_owned(), false).with_empty_span());
     let mut parts: [Expr; 7] = std::array::from_fn(|_| zero());
     for (place, argument) in list.args.iter().enumerate() {
-        let (place, value) = match argument {
-            FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => (Some(place), value),
-            FunctionArg::Named {
-                name,
-                arg: FunctionArgExpr::Expr(value),
-                operator: FunctionArgOperator::RightArrow | FunctionArgOperator::Assignment,
-            } => (
-                PARTS.iter().position(|part| name.value.eq_ignore_ascii_case(part)),
-                value,
-            ),
-            FunctionArg::ExprNamed {
-                name: Expr::Identifier(name),
-                arg: FunctionArgExpr::Expr(value),
-                operator: FunctionArgOperator::RightArrow | FunctionArgOperator::Assignment,
-            } => (
-                PARTS.iter().position(|part| name.value.eq_ignore_ascii_case(part)),
-                value,
-            ),
-            _ => (None, &parts[0]),
+        let (place, value) = match (named(argument), argument) {
+            (Some((name, value)), _) => {
+                let is_named = |part: &&'static str| name.value.eq_ignore_ascii_case(part);
+                (PARTS.iter().position(is_named), value)
+            }
+            (None, FunctionArg::Unnamed(FunctionArgExpr::Expr(value))) => (Some(place), value),
+            (None, _) => (None, &parts[0]),
         };
         let value = value.clone();
         let place = place.and_then(|place| parts.get_mut(place)).ok_or_else(|| {
@@ -205,70 +226,9 @@ fn name_parts(list: &mut FunctionArgumentList) -> Result<()> {
     Ok(())
 }
 
-/// The interval of a literal such as `interval '1 day'`, `interval '10' hour` or `interval '1-2' year to month`.
-fn interval_literal(literal: &IntervalLiteral) -> Result<Interval> {
-    let Expr::Value(value) = literal.value.as_ref() else {
-        return Err(DataFusionError::Plan(format!(
-            "{literal} is no interval; write its text in quotes"
-        )));
-    };
-    let text = value.value.clone().into_string().unwrap_or_else(|| value.to_string());
-    let (first, last) = (literal.leading_field.as_ref(), literal.last_field.as_ref());
-    let Some(smallest) = last.or(first) else {
-        return interval_of(&text, Unit::Second);
-    };
-    let unit = unit_of(smallest)?;
-    // Where the fields are minutes to seconds, two numbers with a colon are that, and not hours and minutes.
-    let is_minutes = matches!(first, Some(DateTimeField::Minute | DateTimeField::Minutes)) && unit == Unit::Second;
-    let text = match is_minutes && last.is_some() && text.matches(':').count() == 1 && !text.contains('.') {
-        true => format!("{text}.0"),
-        false => text,
-    };
-    Ok(limited(interval_of(&text, unit)?, unit))
-}
-
-fn unit_of(field: &DateTimeField) -> Result<Unit> {
-    Unit::named(&field.to_string().to_lowercase())
-        .ok_or_else(|| DataFusionError::Plan(format!("an interval has no field {field}")))
-}
-
-/// The interval without what is smaller than its last field.
-fn limited(interval: Interval, smallest: Unit) -> Interval {
-    let without_time = Interval { micros: 0, ..interval };
-    let to = |unit: i64| Interval {
-        micros: interval.micros / unit * unit,
-        ..interval
-    };
-    match smallest {
-        Unit::Year => Interval {
-            months: interval.months / 12 * 12,
-            ..Interval::default()
-        },
-        Unit::Month => Interval {
-            months: interval.months,
-            ..Interval::default()
-        },
-        Unit::Day => without_time,
-        Unit::Hour => to(HOUR),
-        Unit::Minute => to(MINUTE),
-        // PostgreSQL has no fields for weeks and others.
-        _ => interval,
-    }
-}
-
 /// A text as it is written in a statement.
 pub fn text(text: &str) -> Expr {
     Expr::Value(Value::SingleQuotedString(text.to_owned()).with_empty_span())
-}
-
-fn cast(expr: Expr, kind: SqlType) -> Expr {
-    Expr::Cast {
-        kind: CastKind::Cast,
-        expr: Box::new(expr),
-        data_type: kind,
-        array: false,
-        format: None,
-    }
 }
 
 /// A call of a function.
@@ -309,7 +269,6 @@ mod tests {
     use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
     use datafusion::sql::sqlparser::parser::Parser;
 
-    use super::super::civil::DAY;
     use super::*;
 
     fn statement(sql: &str) -> Statement {
@@ -325,14 +284,15 @@ mod tests {
     #[test]
     fn intervals_are_in_the_form_that_is_read() {
         for (literal, expected) in [
-            ("'1 month 2 days 03:04:05'", "1 mon 2 days 03:04:05"),
-            ("'10' hour", "10:00:00"),
-            ("'1-2'", "1 year 2 mons"),
-            ("'1 day 02:03:04' hour to minute", "1 day 02:03:00"),
-            ("'5:06' minute to second", "00:05:06"),
-            ("'13 months' year", "1 year"),
+            ("'1 month 2 days 03:04:05'", "1 months 2 days 11045000000 microseconds"),
+            ("'10' hour", "36000000000 microseconds"),
+            ("'1-2'", "14 months"),
+            ("'1 day 02:03:04' hour to minute", "1 days 7380000000 microseconds"),
+            ("'5:06' minute to second", "306000000 microseconds"),
+            ("'13 months' year", "12 months"),
+            ("'0'", "0 days"),
         ] {
-            let expected = format!("SELECT CAST('{expected}' AS INTERVAL)");
+            let expected = format!("SELECT INTERVAL '{expected}'");
             assert_eq!(in_form(&format!("select interval {literal}")), expected, "{literal}");
         }
         assert!(in_statement(&mut statement("select interval 'soon'")).is_err());
@@ -386,10 +346,5 @@ mod tests {
     #[test]
     fn days_are_no_part_of_a_zone() {
         assert!(zone_setting(&mut statement("set time zone interval '1 day'")).is_err());
-        let day = Interval {
-            micros: DAY,
-            ..Interval::default()
-        };
-        assert_eq!(limited(day, Unit::Hour), day);
     }
 }

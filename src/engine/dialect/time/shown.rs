@@ -10,10 +10,11 @@ use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::expr::Cast;
 
+use super::clock::Clock;
 use super::interval::Interval;
 use super::text::{date_text, moment_text, time_text, timestamp_text};
 use super::values::{Argument, Kind, Value, kind_of, span_type};
-use super::zone::{Clock, Zone};
+use super::zone::Zone;
 
 /// The rows of `frame` with their moments in the session's zone, as the engine's own writers of text show them.
 ///

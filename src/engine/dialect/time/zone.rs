@@ -2,7 +2,6 @@
 //!
 //! A zone is a name of the IANA database, or as POSIX writes it (`<+05:30>-05:30`), where the number counts west of Greenwich.
 
-use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
@@ -12,7 +11,8 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
-use super::civil::{Civil, DAY, SECOND};
+use super::civil::{Civil, DAY};
+use super::offset::{east_name, offset_text, seconds_of};
 
 /// The zone of a session that sets none.
 pub const UTC: &str = "UTC";
@@ -22,10 +22,6 @@ const CYCLE: i64 = 146_097 * DAY;
 const MOST_HOURS: f64 = 167.0;
 /// Zones that are kept ready.
 const MOST_KEPT: usize = 1000;
-/// Slots of a clock's memory; more days than most columns span.
-const CACHED_DAYS: usize = 512;
-/// What a clock remembers of a day on which the offset changes.
-const CHANGES: i64 = i64::MIN;
 
 /// Abbreviations that PostgreSQL knows by themselves, with their hours east of Greenwich. `IST` is Israel's to PostgreSQL and
 /// India's to our users, so it is left out.
@@ -201,7 +197,7 @@ impl Zone {
 
     /// Seconds east of Greenwich at a local time. Of the two offsets around a change of the clock, the one before it counts
     /// for times that are skipped, and the one after it for times that come twice.
-    fn offset_of_local(&self, local: i64) -> i64 {
+    pub fn offset_of_local(&self, local: i64) -> i64 {
         let cycles = if Civil::of_micros(local).year > 9000 {
             (Civil::of_micros(local).year - 9000) / 400 + 1
         } else {
@@ -243,54 +239,6 @@ fn timestamp(utc: i64) -> Timestamp {
     Timestamp::from_microsecond(within).unwrap_or(Timestamp::MAX)
 }
 
-/// The name of a zone that is always so many seconds east, as PostgreSQL shows it: `<+05:30>-05:30`.
-pub fn east_name(seconds: i64) -> String {
-    format!("<{}>{}", offset_text(seconds), offset_text(-seconds))
-}
-
-/// An offset in hours, with minutes and seconds where it has some: `+05:30`.
-pub fn offset_text(seconds: i64) -> String {
-    let sign = if seconds < 0 { '-' } else { '+' };
-    let seconds = seconds.abs();
-    let mut text = format!("{sign}{:02}", seconds / 3600);
-    if seconds % 3600 != 0 {
-        text.push_str(&format!(":{:02}", seconds / 60 % 60));
-    }
-    if seconds % 60 != 0 {
-        text.push_str(&format!(":{:02}", seconds % 60));
-    }
-    text
-}
-
-/// The seconds of `+05:30`, `-8`, `0530`, `5:30:15`.
-pub fn seconds_of(text: &str) -> Option<i64> {
-    let (sign, digits) = match text.split_at_checked(1)? {
-        ("-", digits) => (-1, digits),
-        ("+", digits) => (1, digits),
-        _ => (1, text),
-    };
-    let mut parts: Vec<&str> = digits.split(':').collect();
-    if parts.len() == 1 && digits.is_ascii() && (digits.len() == 4 || digits.len() == 6) {
-        let (hours, rest) = digits.split_at(2);
-        let (minutes, seconds) = rest.split_at(2);
-        parts = vec![hours, minutes, seconds];
-        parts.retain(|part| !part.is_empty());
-    }
-    if parts.is_empty() || parts.len() > 3 {
-        return None;
-    }
-    let mut seconds = 0;
-    for (place, part) in parts.iter().enumerate() {
-        let is_number = (1..=2).contains(&part.len()) && part.bytes().all(|digit| digit.is_ascii_digit());
-        let number: i64 = is_number.then(|| part.parse().ok()).flatten()?;
-        if place > 0 && number >= 60 {
-            return None;
-        }
-        seconds += number * [3600, 60, 1][place];
-    }
-    (seconds < 168 * 3600).then_some(sign * seconds)
-}
-
 /// The name that a session keeps for what `SET TimeZone` is given: a zone, or hours east of Greenwich. `None` where there is
 /// no such zone.
 pub fn session_name(text: &str) -> Option<String> {
@@ -305,72 +253,12 @@ pub fn session_name(text: &str) -> Option<String> {
     Zone::named(text).map(|zone| zone.name().to_owned())
 }
 
-/// A zone's offsets, remembered by day: looking one up in the rules costs far more than everything else.
-pub struct Clock {
-    zone: Arc<Zone>,
-    /// A day and its offset in seconds; slot = day modulo size.
-    days: Vec<Cell<(i64, i64)>>,
-}
-
-impl Clock {
-    /// Of a zone.
-    pub fn new(zone: Arc<Zone>) -> Self {
-        Self {
-            zone,
-            days: vec![Cell::new((i64::MIN, CHANGES)); CACHED_DAYS],
-        }
-    }
-
-    pub fn zone(&self) -> &Arc<Zone> {
-        &self.zone
-    }
-
-    /// Seconds east of Greenwich at microseconds since 1970.
-    pub fn offset_at(&self, utc: i64) -> i64 {
-        match self.offset_on(utc.div_euclid(DAY)) {
-            CHANGES => self.zone.offset_at(utc),
-            offset => offset,
-        }
-    }
-
-    /// Local time in microseconds, at microseconds since 1970.
-    pub fn local(&self, utc: i64) -> i64 {
-        utc.saturating_add(self.offset_at(utc) * SECOND)
-    }
-
-    /// Microseconds since 1970 of a local time.
-    pub fn utc(&self, local: i64) -> i64 {
-        let day = local.div_euclid(DAY);
-        let offset = self.offset_on(day);
-        let is_steady = offset != CHANGES && offset == self.offset_on(day - 1) && offset == self.offset_on(day + 1);
-        let offset = if is_steady {
-            offset
-        } else {
-            self.zone.offset_of_local(local)
-        };
-        local.saturating_sub(offset * SECOND)
-    }
-
-    /// The offset that holds from the beginning of a day of UTC to its end.
-    fn offset_on(&self, day: i64) -> i64 {
-        // The remainder is below CACHED_DAYS, so it fits.
-        let slot = &self.days[day.rem_euclid(CACHED_DAYS as i64) as usize];
-        let (kept, offset) = slot.get();
-        if kept == day {
-            return offset;
-        }
-        let start = self.zone.offset_at(day.saturating_mul(DAY));
-        let end = self.zone.offset_at((day + 1).saturating_mul(DAY));
-        let offset = if start == end { start } else { CHANGES };
-        slot.set((day, offset));
-        offset
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::civil::SECOND;
+    use super::super::clock::Clock;
     use super::*;
 
     #[test]

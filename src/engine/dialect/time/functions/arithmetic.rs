@@ -7,11 +7,11 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue, plan_err};
 
 use super::super::civil::{Civil, DAY};
+use super::super::clock::Clock;
 use super::super::function::{Call, Definition, function, out_of_range};
 use super::super::interval::{Interval, out_of_range as interval_out_of_range};
 use super::super::interval_text::{Unit, interval_of};
 use super::super::values::{Kind, Value, interval_type, kind_of, local_type, moment_type, span_type, time_type};
-use super::super::zone::Clock;
 use super::casts::{local_of, moment};
 
 pub const PLUS: &str = "time_plus";

@@ -7,10 +7,11 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue, plan_err};
 
 use super::super::civil::SECOND;
+use super::super::clock::Clock;
 use super::super::function::{Call, Definition, function};
 use super::super::read::moment_of;
 use super::super::values::{Kind, Value, kind_of, local_type, moment_type};
-use super::super::zone::{Clock, Zone};
+use super::super::zone::Zone;
 use super::casts::moment;
 
 pub static FUNCTIONS: [Definition; 1] = [function("timezone", (2, 2), returns, rows)];
@@ -67,7 +68,7 @@ impl Zones {
             Some(clock) => clock,
             None => {
                 let clock = Rc::new(Clock::new(Zone::of_text(zone)?));
-                *self.0.borrow_mut() = Some((zone.to_owned(), Arc::clone(&clock)));
+                *self.0.borrow_mut() = Some((zone.to_owned(), Rc::clone(&clock)));
                 clock
             }
         };

@@ -7,10 +7,11 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result};
 
 use super::super::civil::{Civil, DAY, HOUR, MINUTE, SECOND, checked_days};
+use super::super::clock::Clock;
 use super::super::function::{Call, Definition, function, out_of_range};
 use super::super::interval::{Interval, age as age_of, out_of_range as interval_out_of_range};
 use super::super::values::{Value, interval_type, local_type, moment_type, time_type};
-use super::super::zone::{Clock, Zone};
+use super::super::zone::Zone;
 use super::casts::{local_of, moment};
 
 pub static FUNCTIONS: [Definition; 9] = [

@@ -9,9 +9,9 @@ use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::logical_expr::Volatility;
 
 use super::super::civil::DAY;
+use super::super::clock::Clock;
 use super::super::function::{Call, Definition, function};
 use super::super::values::{local_type, moment_type, time_type};
-use super::super::zone::Clock;
 
 const UTC: &str = "UTC";
 

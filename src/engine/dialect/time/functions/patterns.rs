@@ -9,6 +9,7 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result, ScalarValue, plan_err};
 
 use super::super::civil::{DAY, SECOND};
+use super::super::clock::Clock;
 use super::super::function::{Call, Definition, function, out_of_range};
 use super::super::interval::Interval;
 use super::super::number_pattern::{Number, NumberPattern};
@@ -17,7 +18,7 @@ use super::super::pattern_read::read;
 use super::super::pattern_write::{Shown, written};
 use super::super::read::{Now, date_of, moment_of};
 use super::super::values::{Kind, Value, kind_of, moment_type};
-use super::super::zone::{Clock, Zone};
+use super::super::zone::Zone;
 
 /// A text, and patterns of the engine's own that are tried in turn.
 const MOST_PATTERNS: usize = 16;

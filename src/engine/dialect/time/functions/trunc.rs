@@ -5,11 +5,11 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result, ScalarValue, plan_err};
 
 use super::super::civil::{Civil, DAY, HOUR, MINUTE, SECOND, days_of_ymd, first_iso_monday};
+use super::super::clock::Clock;
 use super::super::function::{Call, Definition, function, out_of_range};
 use super::super::interval::Interval;
 use super::super::interval_text::{Unit, interval_of};
 use super::super::values::{Kind, Value, interval_type, kind_of, local_type, moment_type};
-use super::super::zone::Clock;
 use super::at_zone::Zones;
 use super::casts::{local_of, moment};
 
