@@ -161,7 +161,7 @@ fn expression(random: &mut ChaCha8Rng, kind: Kind, depth: u32) -> String {
     if depth == 0 || below(random, 5) == 0 {
         return literal(random, kind);
     }
-    let mut of = |random: &mut ChaCha8Rng, kind| expression(random, kind, depth - 1);
+    let of = |random: &mut ChaCha8Rng, kind| expression(random, kind, depth - 1);
     let sign = |random: &mut ChaCha8Rng| one(random, &["+", "-"]);
     match kind {
         Kind::Date => match below(random, 4) {

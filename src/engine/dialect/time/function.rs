@@ -99,11 +99,6 @@ impl Call {
         }
     }
 
-    /// The number of arguments.
-    pub fn arguments(&self) -> usize {
-        self.arguments.len()
-    }
-
     /// Rows of the result.
     pub fn rows(&self) -> usize {
         self.rows

@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
-use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::array::{ArrayRef, Decimal128Array};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result, ScalarValue, plan_err};
 
@@ -22,12 +23,16 @@ use super::super::zone::Zone;
 
 /// A text, and patterns of the engine's own that are tried in turn.
 const MOST_PATTERNS: usize = 16;
+/// Digits behind the point of a number whose pattern is not known when the statement is planned, and of any.
+const ANY_SCALE: i8 = 10;
+const MOST_SCALE: i8 = 30;
 
-pub static FUNCTIONS: [Definition; 3] = [
+pub static FUNCTIONS: [Definition; 4] = [
     Definition {
         aliases: &["date_format"],
         ..function("to_char", (2, 2), text_type, to_char)
     },
+    function("to_number", (2, 2), number_type, to_number),
     function("to_date", (1, MOST_PATTERNS), |_, _| Ok(DataType::Date32), to_date),
     function(
         "to_timestamp",
@@ -36,6 +41,48 @@ pub static FUNCTIONS: [Definition; 3] = [
         to_timestamp,
     ),
 ];
+
+/// A decimal number with as many digits behind the point as the pattern, where that is known.
+fn number_type(_: &[DataType], constants: &[Option<&ScalarValue>]) -> Result<DataType> {
+    let pattern = constants
+        .get(1)
+        .copied()
+        .flatten()
+        .and_then(|pattern| pattern.try_as_str().flatten());
+    let scale = match pattern {
+        Some(pattern) => i8::try_from(NumberPattern::new(pattern)?.scale()).ok(),
+        None => Some(ANY_SCALE),
+    };
+    match scale.filter(|scale| *scale <= MOST_SCALE) {
+        Some(scale) => Ok(DataType::Decimal128(38, scale)),
+        None => plan_err!("to_number reads up to {MOST_SCALE} digits behind the point"),
+    }
+}
+
+fn to_number(call: &Call) -> Result<ArrayRef> {
+    let DataType::Decimal128(precision, scale) = call.returns else {
+        return call.refused(&[]);
+    };
+    let kept = Kept::new();
+    let numbers = call.each(|values| match values {
+        [Value::Text(text), Value::Text(pattern)] => {
+            let pattern = kept.read(pattern, NumberPattern::new)?;
+            let more = i8::try_from(pattern.scale())
+                .ok()
+                .and_then(|own| u32::try_from(scale - own).ok());
+            let number = more.and_then(|more| {
+                pattern
+                    .read(text)
+                    .map(|number| number.checked_mul(10_i128.pow(more)))
+                    .transpose()
+            });
+            number.unwrap_or_else(|| Err(out_of_range("numeric")))
+        }
+        values => call.refused(values),
+    })?;
+    let numbers = Decimal128Array::from(numbers).with_precision_and_scale(precision, scale)?;
+    Ok(Arc::new(numbers))
+}
 
 fn text_type(kinds: &[DataType], _: &[Option<&ScalarValue>]) -> Result<DataType> {
     match kind_of(&kinds[0]) {

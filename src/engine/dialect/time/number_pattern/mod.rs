@@ -3,6 +3,7 @@
 //! The rules are those of PostgreSQL's `formatting.c`, for a locale whose decimal sign is a point.
 
 mod digits;
+mod reader;
 mod writer;
 
 use datafusion::common::{DataFusionError, Result};
@@ -202,11 +203,6 @@ impl NumberPattern {
         is_alone.then_some(()).ok_or_else(|| {
             refused("\"EEEE\" is incompatible with other formats: it may only be used with digits and a decimal point")
         })
-    }
-
-    /// Digits behind the point.
-    pub fn scale(&self) -> usize {
-        self.post
     }
 
     /// A number in the form of the pattern.
