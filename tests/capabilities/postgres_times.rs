@@ -473,6 +473,7 @@ const ANSWERS: &[(&str, &str, &str)] = &[
     ("UTC", "to_char(0, 'FM9.9')", "0."),
     ("UTC", "to_char(12, 'MI99')", " 12"),
     ("UTC", "to_char(12.6, '99')", " 13"),
+    ("UTC", "to_number('1,234.5-', '9,999.9S')", "-1234.5"),
     ("UTC", "to_date('15/03/2026', 'DD/MM/YYYY')", "2026-03-15"),
     ("UTC", "to_date('15 Mar 26', 'DD Mon YY')", "2026-03-15"),
     ("UTC", "to_date('2026074', 'YYYYDDD')", "2026-03-15"),
@@ -631,6 +632,72 @@ fn a_session_s_zone_is_set_in_every_form() {
     let found = endpoint.ask_on(&mut connection, moment).expect("an answer");
     assert_eq!(found[0][0], "2026-08-01 05:30:00+05:30");
     assert_eq!(endpoint.code("asha", "set time zone 'Mars/Olympus'"), "22023");
+}
+
+#[test]
+fn series_of_times_give_rows() {
+    let endpoint = EndpointSetup::over(TestExports::small()).user("asha", ALL).start();
+    for (sql, expected) in [
+        (
+            "select generate_series('2026-01-31'::timestamp, '2026-04-30'::timestamp, '1 month')",
+            "2026-01-31 00:00:00, 2026-02-28 00:00:00, 2026-03-28 00:00:00, 2026-04-28 00:00:00",
+        ),
+        (
+            "select d from generate_series(timestamp '2026-01-01', '2026-01-02', interval '12 hours') as d order by d desc",
+            "2026-01-02 00:00:00, 2026-01-01 12:00:00, 2026-01-01 00:00:00",
+        ),
+        ("select x * 2 from generate_series(1, 3) as x", "2, 4, 6"),
+        (
+            "select x from generate_series(0.5, 2.0, 0.5) as g(x)",
+            "0.5, 1.0, 1.5, 2.0",
+        ),
+        ("select generate_series(3, 1, -1)", "3, 2, 1"),
+        (
+            "select d::date from generate_series(date '2026-02-28', date '2026-03-01', '1 day') d",
+            "2026-02-28, 2026-03-01",
+        ),
+    ] {
+        let rows = endpoint.ask("asha", sql).expect(sql);
+        let rows: Vec<&str> = rows.iter().map(|row| row[0].as_str()).collect();
+        assert_eq!(rows.join(", "), expected, "{sql}");
+    }
+    for sql in [
+        "select generate_series(1, 9000000000)",
+        "select generate_series(timestamp '2026-01-01', '2027-01-01', interval '1 microsecond')",
+        "select generate_series(timestamp '2026-01-01', '2027-01-01', interval '0')",
+        "select generate_series(date '2026-01-01', date '2027-01-01', 1)",
+    ] {
+        assert!(endpoint.ask("asha", sql).is_err(), "{sql}");
+    }
+}
+
+#[test]
+fn durations_are_compared_and_sorted_by_their_length() {
+    let endpoint = EndpointSetup::over(TestExports::small()).user("asha", ALL).start();
+    for (sql, expected) in [
+        (
+            "select i from (values (interval '1 month'), (interval '40 days'), (interval '29 days')) t(i) order by i",
+            "29 days, 1 mon, 40 days",
+        ),
+        (
+            "select max(b - a) from (values (date '2026-01-01', timestamp '2026-02-01 10:00')) t(a, b)",
+            "31 days 10:00:00",
+        ),
+        (
+            "select count(*) from (values (timestamptz '2026-01-01 00:00+00', timestamptz '2026-02-01 00:00+00')) t(a, b)
+             where b - a > interval '30 days' and b - a < '1 month 2 days' and not b - a between '1 day' and '1 month'",
+            "1",
+        ),
+        (
+            "select sum(n) over (order by d range between interval '7 days' preceding and current row)
+             from (values (date '2026-01-01', 1), (date '2026-01-05', 2), (date '2026-01-20', 3)) t(d, n) order by d",
+            "1, 3, 3",
+        ),
+    ] {
+        let rows = endpoint.ask("asha", sql).expect(sql);
+        let rows: Vec<&str> = rows.iter().map(|row| row[0].as_str()).collect();
+        assert_eq!(rows.join(", "), expected, "{sql}");
+    }
 }
 
 #[test]

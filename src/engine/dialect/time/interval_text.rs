@@ -166,15 +166,7 @@ fn read(pieces: Vec<Piece>, default: Unit) -> Option<Result<Interval>> {
                 Unit::Hour.bit() | Unit::Minute.bit() | SECONDS
             }
             Piece::YearMonth(text) => {
-                let (sign, text) = text.strip_prefix('-').map_or((1, text.as_str()), |text| (-1, text));
-                let (years, months) = text.split_once('-')?;
-                let (years, months): (i64, i64) = (years.parse().ok()?, months.parse().ok()?);
-                if months >= 12 {
-                    return None;
-                }
-                sum.months = sum
-                    .months
-                    .checked_add(sign * years.checked_mul(12)?.checked_add(months)?)?;
+                sum.add_year_month(text)?;
                 unit = Unit::Month;
                 Unit::Month.bit()
             }
@@ -261,6 +253,19 @@ impl Sum {
         let months = (fraction * unit as f64 * 12.0).round_ties_even() as i64;
         let whole = whole.checked_mul(unit)?.checked_mul(12)?;
         self.months = self.months.checked_add(whole)?.checked_add(months)?;
+        Some(())
+    }
+
+    /// Adds `years-months`.
+    fn add_year_month(&mut self, text: &str) -> Option<()> {
+        let (sign, text) = text.strip_prefix('-').map_or((1, text), |text| (-1, text));
+        let (years, months) = text.split_once('-')?;
+        let (years, months): (i64, i64) = (years.parse().ok()?, months.parse().ok()?);
+        if months >= 12 {
+            return None;
+        }
+        let months = sign * years.checked_mul(12)?.checked_add(months)?;
+        self.months = self.months.checked_add(months)?;
         Some(())
     }
 

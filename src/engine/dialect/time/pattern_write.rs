@@ -137,25 +137,7 @@ pub fn written(shown: &Shown, pattern: &[Part]) -> Result<String> {
 fn write_field(text: &mut String, shown: &Shown, field: Field, case: Case, is_bare: bool) -> Result<()> {
     match field {
         Field::Fixed => {}
-        Field::Era { has_points } => {
-            let is_before = shown.civil()?.year <= 0;
-            let era = match (is_before, has_points) {
-                (true, true) => "B.C.",
-                (true, false) => "BC",
-                (false, true) => "A.D.",
-                (false, false) => "AD",
-            };
-            text.push_str(&in_case(era, case));
-        }
-        Field::Half { has_points } => {
-            let half = match (shown.hour.rem_euclid(24) >= 12, has_points) {
-                (true, true) => "P.M.",
-                (true, false) => "PM",
-                (false, true) => "A.M.",
-                (false, false) => "AM",
-            };
-            text.push_str(&in_case(half, case));
-        }
+        Field::Era { .. } | Field::Half { .. } | Field::Zone => text.push_str(&word(shown, field, case)?),
         Field::Weekday { is_whole } => {
             let civil = shown.civil()?;
             // A day of the week is below 7.
@@ -166,31 +148,9 @@ fn write_field(text: &mut String, shown: &Shown, field: Field, case: Case, is_ba
             name(text, MONTHS[(civil.month - 1) as usize], is_whole, case, is_bare);
         }
         Field::RomanMonth => roman_month(text, shown, case, is_bare),
-        Field::Zone => {
+        Field::Offset | Field::OffsetHours | Field::OffsetMinutes => {
             shown.civil()?;
-            text.push_str(&in_case(
-                &shown.zone,
-                if case == Case::Lower { case } else { Case::Upper },
-            ));
-        }
-        Field::Offset => {
-            shown.civil()?;
-            let sign = if shown.offset < 0 { '-' } else { '+' };
-            let (hours, minutes) = (shown.offset.abs() / 3600, shown.offset.abs() / 60 % 60);
-            let width = if is_bare { 0 } else { 2 };
-            let _ = write!(text, "{sign}{hours:0width$}");
-            if minutes != 0 {
-                let _ = write!(text, ":{minutes:02}");
-            }
-        }
-        Field::OffsetHours => {
-            shown.civil()?;
-            let sign = if shown.offset < 0 { '-' } else { '+' };
-            let _ = write!(text, "{sign}{:02}", shown.offset.abs() / 3600);
-        }
-        Field::OffsetMinutes => {
-            shown.civil()?;
-            let _ = write!(text, "{:02}", shown.offset.abs() / 60 % 60);
+            write_offset(text, shown.offset, field, is_bare);
         }
         Field::YearWithComma => {
             let year = shown.counted_year(shown.year);
@@ -214,6 +174,39 @@ fn write_field(text: &mut String, shown: &Shown, field: Field, case: Case, is_ba
         }
     }
     Ok(())
+}
+
+/// AD, PM or the zone's abbreviation.
+fn word(shown: &Shown, field: Field, case: Case) -> Result<String> {
+    let (word, has_points) = match field {
+        Field::Era { has_points } if shown.civil()?.year <= 0 => ("BC", has_points),
+        Field::Era { has_points } => ("AD", has_points),
+        Field::Half { has_points } if shown.hour.rem_euclid(24) >= 12 => ("PM", has_points),
+        Field::Half { has_points } => ("AM", has_points),
+        _ => {
+            shown.civil()?;
+            (shown.zone.as_str(), false)
+        }
+    };
+    let word = match has_points {
+        true => word.chars().flat_map(|letter| [letter, '.']).collect(),
+        false => word.to_owned(),
+    };
+    Ok(in_case(&word, case))
+}
+
+fn write_offset(text: &mut String, offset: i64, field: Field, is_bare: bool) {
+    let sign = if offset < 0 { '-' } else { '+' };
+    let (hours, minutes) = (offset.abs() / 3600, offset.abs() / 60 % 60);
+    let width = if is_bare && field == Field::Offset { 0 } else { 2 };
+    if field != Field::OffsetMinutes {
+        let _ = write!(text, "{sign}{hours:0width$}");
+    }
+    let _ = match field {
+        Field::Offset if minutes != 0 => write!(text, ":{minutes:02}"),
+        Field::OffsetMinutes => write!(text, "{minutes:02}"),
+        _ => Ok(()),
+    };
 }
 
 /// Whether a minus takes a place beside the digits of a field.

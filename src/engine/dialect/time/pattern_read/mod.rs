@@ -229,22 +229,7 @@ impl<'a> Reader<'a> {
                     "the fields TZ and OF are only supported in to_char; write TZH and TZM".to_owned(),
                 ));
             }
-            Field::OffsetHours => {
-                let sign = match self.rest.chars().next() {
-                    Some('-') => -1,
-                    _ => 1,
-                };
-                if self.rest.starts_with(['+', '-', ' ']) {
-                    self.pass_one();
-                    self.found.offset_sign = Some(sign);
-                } else {
-                    let before = self.text[..self.text.len() - self.rest.len()].chars().next_back();
-                    let is_minus = self.skipped > 0 && before == Some('-');
-                    self.found.offset_sign = Some(if is_minus { -1 } else { 1 });
-                }
-                let hours = self.number(2, takes_all, field)?.0;
-                set(&mut self.found.offset_hours, hours, field)?;
-            }
+            Field::OffsetHours => self.offset_hours(takes_all)?,
             Field::OffsetMinutes => {
                 self.found.offset_sign.get_or_insert(1);
                 let minutes = self.number(2, takes_all, field)?.0;
@@ -253,22 +238,7 @@ impl<'a> Reader<'a> {
             Field::Hour12 | Field::Hour24 | Field::Minute | Field::Second | Field::SecondOfDay => {
                 self.field_of_clock(field, takes_all)?;
             }
-            Field::Milliseconds | Field::Microseconds | Field::Fraction(_) => {
-                let digits = match field {
-                    Field::Milliseconds => 3,
-                    Field::Fraction(digits) => usize::from(digits),
-                    _ => 6,
-                };
-                let (number, taken) = self.number(digits, takes_all, field)?;
-                // 25 is a quarter of a second, as 250 is.
-                let places = if field == Field::Milliseconds { 3 } else { 6 };
-                let scale = 10_i64.pow(u32::try_from(usize::saturating_sub(places, taken)).unwrap_or(0));
-                let place = match field {
-                    Field::Milliseconds => &mut self.found.milli,
-                    _ => &mut self.found.micro,
-                };
-                set(place, number * scale, field)?;
-            }
+            Field::Milliseconds | Field::Microseconds | Field::Fraction(_) => self.fraction(field, takes_all)?,
             Field::Weekday { is_whole } => {
                 let whole = self.name(&WEEKDAYS, is_whole, field)?;
                 set(&mut self.found.day_of_week, whole + 1, field)?;
@@ -283,23 +253,61 @@ impl<'a> Reader<'a> {
                 self.convention(false)?;
                 set(&mut self.found.month, 12 - i64::try_from(place).unwrap_or(0), field)?;
             }
-            Field::Year(digits) | Field::IsoYear(digits) => {
-                self.convention(matches!(field, Field::IsoYear(_)))?;
-                let (year, taken) = self.number(usize::from(digits), takes_all, field)?;
-                let year = if digits < 4 && taken < 4 { near_2020(year) } else { year };
-                self.found.year_digits = digits;
-                set(&mut self.found.year, year, field)?;
-            }
-            Field::YearWithComma => {
-                let (thousands, _) = self.number(1, true, field)?;
-                self.rest = self.rest.strip_prefix(',').unwrap_or(self.rest);
-                let (rest, _) = self.number(3, false, field)?;
-                self.found.year_digits = 4;
-                set(&mut self.found.year, thousands * 1000 + rest, field)?;
-            }
+            Field::Year(_) | Field::IsoYear(_) | Field::YearWithComma => self.year(field, takes_all)?,
             field => self.field_of_date(field, takes_all)?,
         }
         Ok(())
+    }
+
+    fn offset_hours(&mut self, takes_all: bool) -> Result<()> {
+        let sign = if self.rest.starts_with('-') { -1 } else { 1 };
+        if self.rest.starts_with(['+', '-', ' ']) {
+            self.pass_one();
+            self.found.offset_sign = Some(sign);
+        } else {
+            // A separator of the pattern may have taken the minus.
+            let before = self.text[..self.text.len() - self.rest.len()].chars().next_back();
+            let is_minus = self.skipped > 0 && before == Some('-');
+            self.found.offset_sign = Some(if is_minus { -1 } else { 1 });
+        }
+        let hours = self.number(2, takes_all, Field::OffsetHours)?.0;
+        set(&mut self.found.offset_hours, hours, Field::OffsetHours)
+    }
+
+    /// Milliseconds, microseconds or some digits of the second's fraction.
+    fn fraction(&mut self, field: Field, takes_all: bool) -> Result<()> {
+        let digits = match field {
+            Field::Milliseconds => 3,
+            Field::Fraction(digits) => usize::from(digits),
+            _ => 6,
+        };
+        let (number, taken) = self.number(digits, takes_all, field)?;
+        // 25 is a quarter of a second, as 250 is.
+        let places = if field == Field::Milliseconds { 3 } else { 6_usize };
+        let scale = 10_i64.pow(u32::try_from(places.saturating_sub(taken)).unwrap_or(0));
+        let place = match field {
+            Field::Milliseconds => &mut self.found.milli,
+            _ => &mut self.found.micro,
+        };
+        set(place, number * scale, field)
+    }
+
+    fn year(&mut self, field: Field, takes_all: bool) -> Result<()> {
+        let year = match field {
+            Field::Year(digits) | Field::IsoYear(digits) => {
+                self.convention(matches!(field, Field::IsoYear(_)))?;
+                let (year, taken) = self.number(usize::from(digits), takes_all, field)?;
+                self.found.year_digits = digits;
+                if digits < 4 && taken < 4 { near_2020(year) } else { year }
+            }
+            _ => {
+                let (thousands, _) = self.number(1, true, field)?;
+                self.rest = self.rest.strip_prefix(',').unwrap_or(self.rest);
+                self.found.year_digits = 4;
+                thousands * 1000 + self.number(3, false, field)?.0
+            }
+        };
+        set(&mut self.found.year, year, field)
     }
 
     fn field_of_clock(&mut self, field: Field, takes_all: bool) -> Result<()> {
