@@ -52,6 +52,14 @@ pub fn operation(
     right: &Expr,
     schema: &DFSchema,
 ) -> Option<Expr> {
+    let is_arithmetic = matches!(
+        operator,
+        Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Divide
+    );
+    // Types are only asked for where they matter: finding those of a long chain of operators takes a while.
+    if !is_arithmetic && !is_comparison(operator) {
+        return None;
+    }
     let operands = Operands {
         functions,
         left,
@@ -64,8 +72,7 @@ pub fn operation(
         Operator::Minus => operands.difference(),
         Operator::Multiply => operands.product(),
         Operator::Divide => operands.quotient(),
-        operator if is_comparison(operator) => operands.compared(operator),
-        _ => None,
+        operator => operands.compared(operator),
     }
 }
 
