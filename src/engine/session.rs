@@ -17,7 +17,7 @@ use super::Cluster;
 #[cfg(feature = "cluster")]
 use super::cluster::ClusterPlanner;
 use super::constraints::RightKeys;
-use super::dialect::forms;
+use super::dialect::{self, forms};
 use super::error::EngineError;
 use super::functions;
 use super::ordered_schema::OrderedSchema;
@@ -195,7 +195,8 @@ fn session_with(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionConte
         .with_default_features()
         .with_physical_optimizer_rules(rules)
         .with_physical_optimizer_rule(Arc::new(PackBeforeSort));
-    let session = SessionContext::new_with_state(forms::planned(on_cluster(state)).build());
+    let state = dialect::time::register(forms::planned(on_cluster(state)));
+    let session = SessionContext::new_with_state(state.build());
     for function in functions::all() {
         session.register_udf(function);
     }

@@ -17,7 +17,7 @@ use super::parameter::Parameter;
 use super::shown::shown;
 use crate::catalog::Catalog;
 use crate::config::{Config, DateChoice};
-use crate::engine::dialect::{self, forms};
+use crate::engine::dialect::{self, forms, time};
 use crate::engine::{Answer, EngineError, EngineThreads};
 use crate::ids::SnapshotDate;
 use crate::queries::{Parameters, Query};
@@ -96,6 +96,7 @@ impl Session {
             .threads
             .run(async move { session.execute_logical_plan(plan).await })
             .await?;
+        let frame = frame.and_then(time::in_session_zone);
         let answer = self.run(frame.map_err(EngineError::running(WHAT))?).await?;
         Ok(Answer {
             rows: shown(answer.rows),
@@ -154,11 +155,14 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>, ShellError> {
     Ok(statements)
 }
 
+/// A statement as the dialect understands it.
 fn rewrite(statement: &mut Statement) -> Result<(), ShellError> {
     match statement {
         Statement::Statement(statement) => {
             dialect::name_columns(statement);
             forms::rewrite(statement).map_err(EngineError::running(WHAT))?;
+            let understood = time::zone_setting(statement).and_then(|()| time::in_statement(statement));
+            understood.map_err(|error| ShellError::Syntax(error.strip_backtrace()))?;
             Ok(dialect::rewrite(statement)?)
         }
         Statement::Explain(explained) => rewrite(&mut explained.statement),

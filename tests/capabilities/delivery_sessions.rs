@@ -3,9 +3,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use pragati::delivery::person::{Person, Roles};
 use pragati::delivery::request::RequestId;
-use pragati::delivery::store::{NewSession, Store};
+use pragati::delivery::store::{Database, NewSession, Store};
 
-use crate::delivery_store::{accepted, click, start};
+use crate::delivery_store::{accepted, click, open, start};
 
 const IDLE: TimeDelta = TimeDelta::minutes(30);
 
@@ -35,7 +35,8 @@ async fn who(store: &Store, id_hash: &str, now: DateTime<Utc>) -> Option<Person>
     store.use_session(id_hash, IDLE, now).await.expect("an answer")
 }
 
-pub async fn a_session_is_whose_it_was_until_it_ends(store: Store) {
+pub async fn a_session_is_whose_it_was_until_it_ends(database: Database) {
+    let store = open(&database).await;
     let at = |minutes: i64| start() + TimeDelta::minutes(minutes);
     assert!(begins(&store, "h1", "s1", at(0)).await);
     assert!(!begins(&store, "h2", "s1", at(1)).await, "a sign-in makes one session");
@@ -67,7 +68,8 @@ pub async fn a_session_is_whose_it_was_until_it_ends(store: Store) {
     store.close().await;
 }
 
-pub async fn a_session_that_many_use_at_once_is_one(store: Store) {
+pub async fn a_session_that_many_use_at_once_is_one(database: Database) {
+    let store = open(&database).await;
     assert!(begins(&store, "h1", "s1", start()).await);
     let later = start() + TimeDelta::minutes(10);
     let uses: Vec<_> = (0..50)
@@ -94,7 +96,8 @@ pub async fn a_session_that_many_use_at_once_is_one(store: Store) {
     store.close().await;
 }
 
-pub async fn a_revoked_link_stays_revoked(store: Store) {
+pub async fn a_revoked_link_stays_revoked(database: Database) {
+    let store = open(&database).await;
     let request = accepted(&store, click("u1", "b1")).await;
     let other = accepted(&store, click("u1", "b2")).await;
     assert!(!store.is_link_revoked(request.id).await.expect("an answer"));

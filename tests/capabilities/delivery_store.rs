@@ -94,7 +94,7 @@ fn report_file(path: &str) -> ReportFile {
     }
 }
 
-async fn open(database: &Database) -> Store {
+pub async fn open(database: &Database) -> Store {
     Store::open(database).await.expect("a store")
 }
 

@@ -64,6 +64,7 @@ mod oracle;
 mod page;
 mod postgres;
 mod postgres_expressions;
+mod postgres_times;
 mod postgres_values;
 mod prepared;
 mod prometheus;

@@ -257,9 +257,20 @@ impl Remains<'_> {
         }
     }
 
-    /// The names in a folder, by its path below the root; none where there is no folder.
-    pub fn names(&self, path: &str) -> Option<Vec<String>> {
-        Some(self.entries(self.find(path)?)?.keys().cloned().collect())
+    /// The files below a folder, by their paths below it; none where there is no folder.
+    pub fn files(&self, path: &str) -> Option<BTreeMap<String, Content>> {
+        let mut files = BTreeMap::new();
+        let mut left = vec![(String::new(), self.find(path)?)];
+        self.entries(left[0].1)?;
+        while let Some((path, folder)) = left.pop() {
+            for (name, &node) in self.entries(folder).unwrap_or_default().iter() {
+                match &self.disk.nodes[node] {
+                    Node::Folder(_) => left.push((format!("{path}{name}/"), node)),
+                    Node::File(_) => _ = files.insert(format!("{path}{name}"), self.content(node)),
+                }
+            }
+        }
+        Some(files)
     }
 
     fn find(&self, path: &str) -> Option<usize> {

@@ -5,8 +5,9 @@
 //! PostgreSQL refuses. All of this happens while a statement is planned: views and built-in queries, which are planned by
 //! sessions without the dialect, keep the engine's own functions, also within the plan of an analyst's statement.
 //!
-//! `statement` holds the rewrites, a file each, and `forms` those of whole queries with what plans them; `numbers`, `texts` and `arrays` the functions, types and aggregates;
-//! `planner` the operators. A new function is one entry in a table there.
+//! `statement` holds the rewrites, a file each, and `forms` those of whole queries with what plans them; `numbers`, `texts` and
+//! `arrays` the functions, types and aggregates; `planner` the operators. A new function is one entry in a table there. `time` has all
+//! about dates, times, zones and intervals, and holds in every session.
 
 pub mod arrays;
 mod check;
@@ -17,6 +18,7 @@ mod planner;
 mod statement;
 pub mod syntax;
 pub mod texts;
+pub mod time;
 pub mod type_names;
 
 use std::sync::Arc;
@@ -63,8 +65,9 @@ pub fn aggregates() -> Vec<AggregateUDF> {
 /// Never, unless the engine refuses the session's own settings.
 pub fn add_to(session: &SessionContext) -> Result<()> {
     let state = session.state();
-    let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(planner::Operators::new())];
-    planners.extend(state.expr_planners().iter().cloned());
+    let mut planners: Vec<Arc<dyn ExprPlanner>> = state.expr_planners().to_vec();
+    // After the first one, that of times, which must see texts beside times as they are written.
+    planners.insert(planners.len().min(1), Arc::new(planner::Operators::new()));
     let mut config = state
         .config()
         .clone()

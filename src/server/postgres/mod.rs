@@ -30,12 +30,12 @@ mod running;
 mod scram_secret;
 mod session;
 mod session_values;
+mod shown;
 mod snapshots;
 mod statement;
 mod stop;
 mod syntax;
 mod system;
-mod time_patterns;
 mod types;
 mod variables;
 

@@ -17,8 +17,8 @@ use datafusion_pg_catalog::sql::rules::{
 };
 
 use super::error::QueryError;
-use super::{bounds, copy, listings, row_addresses, system, time_patterns};
-use crate::engine::dialect::{self, forms};
+use super::{bounds, copy, listings, row_addresses, system};
+use crate::engine::dialect::{self, forms, time};
 
 /// Bytes of SQL that are taken at a time.
 const LONGEST: usize = 1024 * 1024;
@@ -151,7 +151,7 @@ impl Parse {
         dialect::name_columns(&mut statement);
         forms::rewrite(&mut statement)?;
         row_addresses::rewrite(&mut statement)?;
-        time_patterns::rewrite(&mut statement)?;
+        time::in_statement(&mut statement)?;
         dialect::rewrite(&mut statement)?;
         Ok(self
             .faithful

@@ -442,7 +442,7 @@ impl Session {
         let time = self.time(info);
         let mut account = Account::open(&self.endpoint, &self.client, &login.actor, &prepared.sql, time)?;
         match self.bound(info, prepared, portal).await {
-            Ok((seen, plan)) => Ok(Running::start(account, &seen, plan).await?),
+            Ok((seen, plan)) => Ok(Running::start(account, &seen, plan, variables::zone(info.metadata())).await?),
             Err(error) => {
                 if let PgWireError::UserError(info) = &error {
                     account.failed_with(&info.code);
@@ -693,11 +693,12 @@ fn free(cursor: Arc<tokio::sync::Mutex<Running>>, name: &str) -> Result<OwnedMut
 }
 
 fn fields_of<C: ClientInfo>(info: &C, columns: &Schema, format: &Format) -> PgWireResult<Arc<Vec<FieldInfo>>> {
-    let look = Arc::new(FormatOptions::from_client_metadata(info.metadata()));
+    let mut look = FormatOptions::from_client_metadata(info.metadata());
+    variables::zone(info.metadata()).clone_into(&mut look.time_zone);
     Ok(Arc::new(arrow_schema_to_pg_fields(
         &cells::shown(columns),
         format,
-        Some(look),
+        Some(Arc::new(look)),
     )?))
 }
 

@@ -3,7 +3,9 @@
 //!
 //! A kind of expressions is a file: it makes expressions, and says how two values are compared.
 
+mod asked;
 mod numbers;
+mod times;
 
 use std::fmt::Write as _;
 
