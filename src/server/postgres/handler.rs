@@ -26,6 +26,7 @@ use pgwire::messages::extendedquery::{
 use pgwire::messages::response::{EmptyQueryResponse, TransactionStatus};
 use pgwire::messages::simplequery::Query;
 
+use super::cells;
 use super::copy;
 use super::error::QueryError;
 use super::session::{Prepared, Reply, Session};
@@ -342,7 +343,8 @@ impl QueryParser for Session {
     fn get_result_schema(&self, statement: &Prepared, format: Option<&Format>) -> PgWireResult<Vec<FieldInfo>> {
         match &statement.columns {
             Some(columns) => {
-                arrow_pg::datatypes::arrow_schema_to_pg_fields(columns, format.unwrap_or(&Format::UnifiedText), None)
+                let columns = cells::shown(columns);
+                arrow_pg::datatypes::arrow_schema_to_pg_fields(&columns, format.unwrap_or(&Format::UnifiedText), None)
             }
             None => Ok(Vec::new()),
         }

@@ -207,16 +207,16 @@ mod tests {
     #[test]
     fn questions_keep_their_meaning() {
         for sql in [
-            "SELECT (SELECT max(u.email) FROM users AS u WHERE u.user_id = e.user_id) FROM enrolments AS e",
+            "SELECT (SELECT max(u.email) AS \"max\" FROM users AS u WHERE u.user_id = e.user_id) AS m FROM enrolments AS e",
             "SELECT (SELECT user_id FROM users) AS one",
-            "WITH pg_class AS (SELECT 1 AS a) SELECT (SELECT a FROM pg_class AS b WHERE b.a = c.a) FROM users AS c",
+            "WITH pg_class AS (SELECT b AS a FROM users) SELECT (SELECT a FROM pg_class AS b WHERE b.a = c.a) AS a FROM users AS c",
             "SELECT 'ABORT' AS abort",
         ] {
             assert_eq!(parsed(sql), sql);
         }
         assert_eq!(
             parsed("select public.concat('a'), email collate \"C\" from users"),
-            "SELECT concat('a'), email FROM users"
+            "SELECT concat('a') AS \"concat\", email AS \"email\" FROM users"
         );
     }
 

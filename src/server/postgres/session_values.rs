@@ -157,18 +157,21 @@ mod tests {
         for (sql, expected) in [
             (
                 "select current_user, user",
-                "SELECT 'o''neil' AS session_user, 'o''neil' AS user",
+                "SELECT 'o''neil' AS \"current_user\", 'o''neil' AS \"user\"",
             ),
-            ("select pg_backend_pid()", "SELECT 33 AS pg_backend_pid"),
+            ("select pg_backend_pid()", "SELECT 33 AS \"pg_backend_pid\""),
             (
                 "select current_setting('Application_Name') as a",
                 "SELECT 'it''s me' AS a",
             ),
             (
                 "select current_setting('no.such', true)",
-                "SELECT NULL AS current_setting",
+                "SELECT NULL AS \"current_setting\"",
             ),
-            ("select set_config('jit', 'off', false)", "SELECT 'off' AS set_config"),
+            (
+                "select set_config('jit', 'off', false)",
+                "SELECT 'off' AS \"set_config\"",
+            ),
             (
                 "select a from users where b = current_user",
                 "SELECT a FROM users WHERE b = 'o''neil'",

@@ -106,7 +106,9 @@ async fn of_dialect(
     for (expression, answer) in expressions.iter().zip(answers) {
         all.push(match answer {
             Some(answer) => answer,
-            None => values(session, &[expression]).await.map(|mut values| values.remove(0)),
+            None => values(session, &[expression.as_str()])
+                .await
+                .map(|mut values| values.remove(0)),
         });
     }
     all
@@ -130,7 +132,7 @@ async fn values(session: &SessionContext, expressions: &[&str]) -> Result<Vec<St
     let frame = session.execute_logical_plan(plan).await.map_err(|error| told(&error))?;
     let batches = frame.collect().await.map_err(|error| told(&error))?;
     let batch = batches.iter().find(|batch| batch.num_rows() > 0).ok_or("no row")?;
-    let text = |column: &datafusion::arrow::array::ArrayRef| {
+    let text = |column: &datafusion::arrow::array::ArrayRef| -> Result<String, String> {
         let texts: StringArray = dialect::texts::as_text(column).map_err(|error| told(&error))?;
         assert!(texts.is_valid(0), "{sql}");
         Ok(texts.value(0).to_owned())

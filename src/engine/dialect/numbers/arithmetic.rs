@@ -164,10 +164,7 @@ fn of_floats(operation: Operation, left: &ArrayRef, right: &ArrayRef) -> Result<
 fn of_reals(operation: Operation, left: &ArrayRef, right: &ArrayRef) -> Result<ArrayRef> {
     let wide = of_floats(operation, left, right)?;
     let made: PrimitiveArray<Float32Type> = wide.try_unary(|wide| {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "rounded, and checked for what is too large"
-        )]
+        // Rounded, and checked for what is too large.
         let made = wide as f32;
         match made.is_infinite() && wide.is_finite() {
             true => Err(overflow()),
@@ -181,7 +178,7 @@ fn overflow() -> ArrowError {
     ArrowError::ArithmeticOverflow("value out of range: overflow".to_owned())
 }
 
-#[expect(clippy::float_cmp, reason = "zero is exactly zero")]
+// Zero is exactly zero.
 fn of_two(operation: Operation, left: f64, right: f64) -> Result<f64, ArrowError> {
     let divides = matches!(operation, Operation::Divide | Operation::Rest);
     if divides && right == 0.0 && !left.is_nan() {

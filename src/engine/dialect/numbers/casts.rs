@@ -132,7 +132,7 @@ fn read_whole(text: &str, name: &str) -> Result<i64> {
 fn rounded(value: f64) -> Option<i64> {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
     let whole = value.round_ties_even();
-    #[expect(clippy::cast_possible_truncation, reason = "it is whole, and within the limits")]
+    // It is whole, and within the limits.
     (-LIMIT..LIMIT).contains(&whole).then_some(whole as i64)
 }
 
@@ -160,10 +160,7 @@ pub fn float(column: &ArrayRef) -> Result<ArrayRef> {
 fn real(column: &ArrayRef) -> Result<ArrayRef> {
     let wide = float(column)?;
     let made: Float32Array = wide.as_primitive::<Float64Type>().try_unary(|wide| {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "rounded, and checked for what is too large"
-        )]
+        // Rounded, and checked for what is too large.
         let made = wide as f32;
         match made.is_infinite() && wide.is_finite() {
             true => Err(ArrowError::ArithmeticOverflow(
@@ -191,15 +188,7 @@ fn size(types: &[DataType], values: &[Option<&ScalarValue>]) -> Result<(u8, i8)>
             ),
         };
     }
-    let scale = match (&types[0], values.first().copied().flatten()) {
-        (kind, _) if scale_of(kind).is_some() => scale_of(kind).unwrap_or(0).max(0),
-        (_, Some(ScalarValue::Utf8(Some(text)))) => match decimal::read(text) {
-            Some(number) => number.map_or(FREE, |(_, scale)| scale),
-            None => FREE,
-        },
-        _ => FREE,
-    };
-    Ok((DIGITS, scale))
+    Ok((DIGITS, scale_of(&types[0]).map_or(FREE, |scale| scale.max(0))))
 }
 
 fn numeric(columns: &[ArrayRef], out: &DataType) -> Result<ArrayRef> {

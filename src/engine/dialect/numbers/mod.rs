@@ -16,6 +16,7 @@ use super::function::Function;
 pub use arithmetic::{as_numerics, is_number};
 pub use numeric::is_numeric;
 pub use ordered::PERCENTILES;
+pub use rounding::{ROUND_TO, TRUNC_TO};
 
 /// All functions of numbers.
 pub fn all() -> impl Iterator<Item = Function> {

@@ -213,15 +213,8 @@ impl Values {
 }
 
 /// The first place at which a fraction of all values is reached.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "groups of more than 2^52 values do not fit into memory"
-)]
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "between 0 and the number of values"
-)]
+// Groups of more than 2^52 values do not fit into memory.
+// Between 0 and the number of values.
 fn place(length: usize, fraction: f64) -> Option<u64> {
     let reached = (fraction * length as f64).ceil() as u64;
     let last = (length as u64).checked_sub(1)?;
@@ -229,15 +222,8 @@ fn place(length: usize, fraction: f64) -> Option<u64> {
 }
 
 /// The value at a fraction.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "groups of more than 2^52 values do not fit into memory"
-)]
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "between 0 and the number of values"
-)]
+// Groups of more than 2^52 values do not fit into memory.
+// Between 0 and the number of values.
 fn between(values: &Float64Array, fraction: f64) -> Option<f64> {
     let place = fraction * values.len().checked_sub(1)? as f64;
     let (low, high) = (

@@ -14,8 +14,25 @@ use super::casts;
 use super::numeric::{self as decimal, DIGITS, FREE, divide_rounded, is_numeric, out_of_range, ten_to};
 use crate::engine::dialect::function::{Function, no_function};
 
+/// `round(value, decimals)` where the statement writes the decimals, with those that are shown.
+pub const ROUND_TO: &str = "round_to";
+/// The same of `trunc`.
+pub const TRUNC_TO: &str = "trunc_to";
+
 /// All of them.
-pub const ALL: [Function; 12] = [
+pub const ALL: [Function; 14] = [
+    Function {
+        name: ROUND_TO,
+        coerce: with_shown_decimals,
+        returns: with_scale,
+        run: |columns, out| to_decimals(columns, out, round, f64::round_ties_even),
+    },
+    Function {
+        name: TRUNC_TO,
+        coerce: with_shown_decimals,
+        returns: with_scale,
+        run: |columns, out| to_decimals(columns, out, trunc, f64::trunc),
+    },
     Function {
         name: "round",
         coerce: with_decimals,
@@ -134,6 +151,17 @@ fn with_decimals(name: &'static str, types: &[DataType]) -> Result<Vec<DataType>
     }
 }
 
+fn with_shown_decimals(name: &'static str, types: &[DataType]) -> Result<Vec<DataType>> {
+    match types {
+        [value, decimals, shown] if shown.is_integer() => {
+            let mut coerced = with_decimals(name, &[value.clone(), decimals.clone()])?;
+            coerced.push(DataType::Int64);
+            Ok(coerced)
+        }
+        _ => no_function(name, types),
+    }
+}
+
 /// Of numerics, numerics without decimals; of other numbers, floating point numbers.
 fn whole_of(types: &[DataType], _: &[Option<&ScalarValue>]) -> Result<DataType> {
     Ok(match is_numeric(&types[0]) {
@@ -146,8 +174,9 @@ fn with_scale(types: &[DataType], values: &[Option<&ScalarValue>]) -> Result<Dat
     if types.len() == 1 {
         return whole_of(types, values);
     }
-    Ok(decimal::numeric(match values.get(1).copied().flatten() {
-        Some(ScalarValue::Int32(Some(decimals))) => i8::try_from(*decimals).unwrap_or(FREE).clamp(0, 30),
+    // What is no literal now may become one later, when the type has to stay.
+    Ok(decimal::numeric(match values.get(2).copied().flatten() {
+        Some(ScalarValue::Int64(Some(shown))) => i8::try_from(*shown).unwrap_or(FREE),
         _ => FREE,
     }))
 }
@@ -197,7 +226,7 @@ fn sign(value: f64) -> f64 {
 
 /// `round` and `trunc`, with a number of decimals or without.
 fn to_decimals(columns: &[ArrayRef], out: &DataType, rounding: Rounding, of_float: fn(f64) -> f64) -> Result<ArrayRef> {
-    let [values, decimals] = columns else {
+    let [values, decimals, ..] = columns else {
         return to_whole(&columns[0], rounding, of_float);
     };
     let DataType::Decimal128(_, scale) = *out else {
@@ -369,7 +398,7 @@ fn bucket(value: f64, low: f64, high: f64, buckets: i32) -> Result<i32, ArrowErr
     }
     let share = (value - low) / (high - low);
     let last = f64::from(buckets);
-    #[expect(clippy::cast_possible_truncation, reason = "between 0 and the number of buckets")]
+    // Between 0 and the number of buckets.
     Ok(match share {
         share if share < 0.0 => 0,
         share if share >= 1.0 => buckets.checked_add(1).ok_or_else(|| out_of_range("integer"))?,

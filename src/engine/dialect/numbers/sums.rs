@@ -35,7 +35,7 @@ pub fn all() -> [AggregateUDF; 2] {
             measure,
             inner,
             aliases: match measure {
-                Measure::Sum => Vec::new(),
+                Measure::Sum => vec!["sum".to_owned()],
                 Measure::Mean => vec!["mean".to_owned()],
             },
             signature: Signature::user_defined(Volatility::Immutable),
@@ -137,8 +137,13 @@ impl Exact {
 }
 
 impl AggregateUDFImpl for Exact {
+    /// An optimizer rule takes every aggregate of the name `sum` for one whose sums have the type of their sums, which
+    /// those of `integer` have not.
     fn name(&self) -> &str {
-        self.inner.name()
+        match self.measure {
+            Measure::Sum => "exact_sum",
+            Measure::Mean => "avg",
+        }
     }
 
     fn aliases(&self) -> &[String] {
@@ -154,7 +159,7 @@ impl AggregateUDFImpl for Exact {
             [kind] if is_exact(kind) => Ok(vec![kind.clone()]),
             [kind] if kind.is_floating() || kind.is_null() => Ok(vec![DataType::Float64]),
             [kind @ (DataType::Duration(_) | DataType::Interval(_))] => Ok(vec![kind.clone()]),
-            _ => no_function(self.name(), arguments),
+            _ => no_function(self.inner.name(), arguments),
         }
     }
 

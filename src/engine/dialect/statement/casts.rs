@@ -6,6 +6,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::super::syntax::{call, literal, rewrite_all};
 use super::super::type_names;
+use super::literals::numeric_literal;
 
 /// Types that a function of the same name makes.
 const MADE: [&str; 9] = [
@@ -41,6 +42,12 @@ fn made(expr: &Expr, kind: &DataType) -> Option<Expr> {
     let name = type_names::of_sql(kind);
     if !MADE.contains(&name.as_str()) {
         return None;
+    }
+    if let (Expr::Value(value), true) = (expr, name == "numeric" && size(kind).is_empty())
+        && let Value::SingleQuotedString(text) = &value.value
+        && let Some(number) = numeric_literal(text)
+    {
+        return Some(number);
     }
     let mut arguments = vec![expr.clone()];
     arguments.extend(size(kind).into_iter().map(number));
@@ -94,7 +101,8 @@ mod tests {
             ("a::varchar(3)", "varchar(a, 3)"),
             ("a::char", "bpchar(a, 1)"),
             ("a::int::text", "text(int4(a))"),
-            ("numeric '1.5'", "numeric('1.5')"),
+            ("numeric '1.50'", "CAST('1.50' AS NUMERIC(3,2))"),
+            ("'x'::numeric", "numeric('x')"),
             ("$1::int", "$1::INT"),
             ("a::date", "a::DATE"),
             ("a::boolean", "a::BOOLEAN"),

@@ -1,8 +1,12 @@
 //! Functions that the engine has by another name or in another form, and counts that it gives in a type of its own.
 
-use datafusion::sql::sqlparser::ast::{BinaryOperator, DataType, Expr, Function, Statement, Value};
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Statement,
+    UnaryOperator, Value,
+};
 
-use super::super::syntax::{call, cast, function, name_of, rewrite_all};
+use super::super::numbers::{ROUND_TO, TRUNC_TO};
+use super::super::syntax::{argument, call, cast, function, literal, name_of, rewrite_all};
 use super::super::texts::posix;
 
 /// PostgreSQL's name, and the engine's.
@@ -21,6 +25,9 @@ const COUNTS: [(&str, DataType); 4] = [
     ("ntile", DataType::Int(None)),
 ];
 
+/// Decimals that a rounded number is shown with, at most.
+const MOST_SHOWN: i64 = 30;
+
 /// Renames and casts the functions of a statement.
 pub fn rename(statement: &mut Statement) {
     rewrite_all(statement, |expr| match expr {
@@ -28,6 +35,7 @@ pub fn rename(statement: &mut Statement) {
             if let Some(kind) = kind_of(called) {
                 *expr = cast(expr.clone(), kind);
             } else {
+                show_decimals(called);
                 rename_one(called);
             }
         }
@@ -68,6 +76,43 @@ fn kind_of(called: &Function) -> Option<DataType> {
     count.filter(|_| called.over.is_some()).map(|(_, kind)| kind.clone())
 }
 
+/// `round(x, 2)`, where the number of decimals is written and so tells the type: with the decimals that are shown.
+fn show_decimals(called: &mut Function) {
+    let to = match name_of(called).as_str() {
+        "round" => ROUND_TO,
+        "trunc" => TRUNC_TO,
+        _ => return,
+    };
+    let FunctionArguments::List(list) = &mut called.args else {
+        return;
+    };
+    let [_, FunctionArg::Unnamed(FunctionArgExpr::Expr(decimals))] = list.args.as_slice() else {
+        return;
+    };
+    let Some(decimals) = whole_number(decimals) else {
+        return;
+    };
+    let shown = decimals.clamp(0, MOST_SHOWN).to_string();
+    list.args.push(argument(literal(Value::Number(shown, false))));
+    called.name = function(to, Vec::new(), Vec::new()).name;
+}
+
+/// A whole number that is written in the statement.
+fn whole_number(expr: &Expr) -> Option<i64> {
+    match expr {
+        Expr::Value(value) => match &value.value {
+            Value::Number(digits, _) => digits.parse().ok(),
+            _ => None,
+        },
+        Expr::UnaryOp {
+            op: UnaryOperator::Minus,
+            expr,
+        } => whole_number(expr)?.checked_neg(),
+        Expr::Nested(inner) => whole_number(inner),
+        _ => None,
+    }
+}
+
 fn rename_one(called: &mut Function) {
     let name = name_of(called);
     if let Some((_, engines)) = NAMES.iter().find(|(known, _)| *known == name) {
@@ -90,6 +135,9 @@ mod tests {
             ("substring(a from 'b.')", "substring_regex(a, 'b.')"),
             ("substring(a from 2)", "SUBSTRING(a FROM 2)"),
             ("a ~ '\\ya'", "a ~ '\\ba'"),
+            ("round(a, 2)", "round_to(a, 2, 2)"),
+            ("trunc(a, -2)", "trunc_to(a, -2, 0)"),
+            ("round(a, b)", "round(a, b)"),
             ("upper(a)", "upper(a)"),
         ] {
             let sql = format!("SELECT {expr}");

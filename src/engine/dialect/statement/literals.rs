@@ -6,13 +6,14 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, DataType, ExactNumberInfo, Expr, Function, GroupByExpr, LimitClause, OrderBy, OrderByKind, Query,
-    SetExpr, Statement, Subscript, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut, WindowFrameBound,
-    WindowType,
+    AccessExpr, DataType, ExactNumberInfo, Expr, Function, FunctionArguments, GroupByExpr, LimitClause, OrderBy,
+    OrderByKind, Query, SetExpr, Statement, Subscript, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut,
+    WindowFrameBound, WindowType,
 };
 
 use super::super::numbers::numeric::{DIGITS, read, written};
-use super::super::syntax::{cast, literal, rewrite_all};
+use super::super::numbers::{ROUND_TO, TRUNC_TO};
+use super::super::syntax::{cast, literal, name_of, rewrite_all};
 
 /// Gives the numbers of a statement PostgreSQL's types.
 pub fn type_numbers(statement: &mut Statement) {
@@ -84,7 +85,10 @@ impl VisitorMut for Numbers {
                 let _ = VisitMut::visit(interval.value.as_mut(), &mut Kept);
             }
             Expr::CompoundFieldAccess { access_chain, .. } => access_chain.iter_mut().for_each(keep_subscript),
-            Expr::Function(function) => keep_bounds(function),
+            Expr::Function(function) => {
+                keep_bounds(function);
+                keep_sizes(function);
+            }
             Expr::Rollup(sets) | Expr::Cube(sets) | Expr::GroupingSets(sets) => {
                 sets.iter_mut().flatten().for_each(keep);
             }
@@ -172,6 +176,19 @@ fn keep_bounds(function: &mut Function) {
     }
 }
 
+/// Digits, decimals and letters, which tell a function's type: the planner reads them from plain literals alone.
+fn keep_sizes(function: &mut Function) {
+    const SIZED: [&str; 5] = ["numeric", "varchar", "bpchar", ROUND_TO, TRUNC_TO];
+    let is_sized = SIZED.contains(&name_of(function).as_str());
+    if let FunctionArguments::List(list) = &mut function.args
+        && is_sized
+    {
+        for size in list.args.iter_mut().skip(1) {
+            let _ = VisitMut::visit(size, &mut Kept);
+        }
+    }
+}
+
 fn number_in(expr: &Expr) -> Option<&str> {
     match expr {
         Expr::Value(value) => match &value.value {
@@ -192,7 +209,12 @@ fn typed(text: &str) -> Option<Expr> {
     if text.parse::<i64>().is_ok() {
         return None;
     }
-    let (value, scale) = read(&text)?.ok()?;
+    numeric_literal(&text)
+}
+
+/// A number as a literal of the type `numeric`, with as many decimals as it has; none where it has too many digits.
+pub fn numeric_literal(text: &str) -> Option<Expr> {
+    let (value, scale) = read(text)?.ok()?;
     let digits = u64::from(value.unsigned_abs().checked_ilog10().unwrap_or(0)) + 1;
     let precision = digits.max(u64::from(scale.unsigned_abs()) + 1).min(u64::from(DIGITS));
     let kind = DataType::Numeric(ExactNumberInfo::PrecisionAndScale(precision, i64::from(scale)));
@@ -250,6 +272,7 @@ mod tests {
             "SELECT tags[1] FROM t GROUP BY ROLLUP (1)",
             "SELECT a FROM generate_series(1, 3) AS g (a)",
             "SELECT a FROM t FETCH FIRST 3 ROWS ONLY",
+            "SELECT numeric(a, 10, 2), varchar(a, 3), round_to(a, -2, 0) FROM t",
         ] {
             assert_eq!(rewritten(sql), sql);
         }

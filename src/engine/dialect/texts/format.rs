@@ -6,7 +6,7 @@ use datafusion::arrow::array::{Array, ArrayRef, StringArray};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, exec_err};
 
-use super::values::{as_text, text};
+use super::values::{as_text, as_written, text};
 use crate::engine::dialect::function::{Function, no_function};
 
 /// All of them.
@@ -15,7 +15,7 @@ pub const ALL: [Function; 4] = [
         name: "format",
         coerce: |name, types| match types {
             [] => no_function(name, types),
-            types => Ok(types.to_vec()),
+            types => Ok(types.iter().map(as_written).collect()),
         },
         returns: text,
         run: |columns, _| format(columns),
@@ -46,7 +46,7 @@ pub const ALL: [Function; 4] = [
 
 fn one(name: &'static str, types: &[DataType]) -> Result<Vec<DataType>> {
     match types {
-        [kind] => Ok(vec![kind.clone()]),
+        [kind] => Ok(vec![as_written(kind)]),
         _ => no_function(name, types),
     }
 }

@@ -17,7 +17,7 @@ pub const ALL: [Function; 4] = [
     Function {
         name: "text",
         coerce: |name, types| match types {
-            [kind] => Ok(vec![as_array(kind)]),
+            [kind] => Ok(vec![as_written(kind)]),
             _ => no_function(name, types),
         },
         returns: text,
@@ -61,10 +61,18 @@ fn as_array(kind: &DataType) -> DataType {
     element_of(kind).map_or_else(|| kind.clone(), |element| list_of(as_array(element)))
 }
 
+/// The type of a value that becomes a text here. Times are cast before, by those who know the session's zone.
+pub fn as_written(kind: &DataType) -> DataType {
+    match kind.is_temporal() {
+        true => DataType::Utf8,
+        false => as_array(kind),
+    }
+}
+
 fn with_letters(name: &'static str, types: &[DataType]) -> Result<Vec<DataType>> {
     match types {
-        [kind] => Ok(vec![as_array(kind)]),
-        [kind, letters] if letters.is_integer() => Ok(vec![as_array(kind), DataType::Int64]),
+        [kind] => Ok(vec![as_written(kind)]),
+        [kind, letters] if letters.is_integer() => Ok(vec![as_written(kind), DataType::Int64]),
         _ => no_function(name, types),
     }
 }
