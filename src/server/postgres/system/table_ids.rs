@@ -52,7 +52,7 @@ pub fn rewrite(statement: &mut Statement) {
     let _ = statement.visit(&mut read);
     let tables = read.0;
     rewrite_all(statement, |expr| {
-        let (table, column) = match expr {
+        let (table, column) = match &*expr {
             Expr::CompoundIdentifier(parts) => match parts.as_slice() {
                 [.., table, column] => (tables.get(&table.value.to_lowercase()), column),
                 _ => return,
