@@ -3,9 +3,12 @@
 //! Here functions are kept as names (`typreceive` is `boolrecv`), and types as numbers.
 
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
-use datafusion::sql::sqlparser::ast::{BinaryOperator, CaseWhen, DataType, Expr, Ident, Statement, Value};
+use datafusion::sql::sqlparser::ast::{
+    Array, ArrayElemTypeDef, BinaryOperator, CaseWhen, CastKind, DataType, Expr, Ident, Statement, Value,
+};
 
 use super::super::syntax::{call, literal, rewrite_all, text};
+use crate::engine::dialect::arrays::elements;
 
 /// Columns of functions; none is `-`.
 const OF_FUNCTIONS: [&str; 15] = [
@@ -146,8 +149,39 @@ fn name_of_table(id: &Expr, written: &Expr) -> Option<Expr> {
     })
 }
 
+/// `'{int4,text}'::regtype[]`: each of the names looked up by itself.
+fn listed(written: &Expr, kind: &DataType) -> Option<Expr> {
+    let DataType::Array(ArrayElemTypeDef::SquareBracket(element, _)) = kind else {
+        return None;
+    };
+    let Expr::Value(value) = written else { return None };
+    let Value::SingleQuotedString(names) = &value.value else {
+        return None;
+    };
+    if !is_registered(element) {
+        return None;
+    }
+    let looked_up = elements(names).ok()?.into_iter().map(|name| match name {
+        Some(name) => Expr::Cast {
+            kind: CastKind::DoubleColon,
+            expr: Box::new(text(&name)),
+            data_type: element.as_ref().clone(),
+            array: false,
+            format: None,
+        },
+        None => literal(Value::Null),
+    });
+    Some(Expr::Array(Array {
+        elem: looked_up.collect(),
+        named: true,
+    }))
+}
+
 /// `x::regtype::text`, `x::regclass::text` and `typreceive::regproc`.
 fn shown(inner: &Expr, kind: &DataType) -> Option<Expr> {
+    if let Some(list) = listed(inner, kind) {
+        return Some(list);
+    }
     if kind_of(kind) == "regproc" {
         let is_name = last_of(inner).is_some_and(|name| OF_FUNCTIONS.contains(&name.value.to_lowercase().as_str()));
         return is_name.then(|| inner.clone());
