@@ -138,8 +138,8 @@ impl Parse {
             return Ok(known);
         }
         dialect::name_columns(&mut statement);
-        forms::rewrite(&mut statement)?;
         system::asked(&mut statement);
+        forms::rewrite(&mut statement)?;
         dialect::arrays::rewrite(&mut statement)?;
         let mut statement = self.system.rewrite(statement);
         system::understood(&mut statement);

@@ -56,7 +56,7 @@ const ON_OFF: Takes = Takes::OneOf(&["on", "off", "true", "false", "yes", "no", 
 const ON: Takes = Takes::OneOf(&["on", "true", "yes", "1"]);
 const LEVELS: Takes = Takes::OneOf(&["read uncommitted", "read committed", "repeatable read", "serializable"]);
 
-const VARIABLES: [Variable; 36] = [
+const VARIABLES: [Variable; 38] = [
     reported("application_name", "application_name", "", Takes::Anything),
     reported(
         "client_encoding",
@@ -108,6 +108,8 @@ const VARIABLES: [Variable; 36] = [
     variable("is_superuser", "off", Takes::Nothing),
     variable("max_identifier_length", "63", Takes::Nothing),
     variable("lc_collate", "C", Takes::Nothing),
+    variable("lc_ctype", "C", Takes::Nothing),
+    variable("default_tablespace", "", Takes::Anything),
     variable("max_index_keys", "32", Takes::Nothing),
     variable("default_table_access_method", "heap", Takes::Nothing),
 ];

@@ -23,6 +23,7 @@ pub fn register(session: &SessionContext) {
         Field::new("privilege_type", DataType::Utf8, true),
         Field::new("is_grantable", DataType::Boolean, true),
     ]);
+    let no_ids = ScalarValue::List(ScalarValue::new_list_nullable(&[], &DataType::Int32));
     let no_rights = ScalarValue::try_from(&DataType::Struct(rights.clone())).unwrap_or(ScalarValue::Null);
     let constants = [
         ("pg_table_size", number.clone(), ScalarValue::Int64(None)),
@@ -35,6 +36,7 @@ pub fn register(session: &SessionContext) {
         ("pg_ts_config_is_visible", DataType::Boolean, ScalarValue::from(true)),
         ("pg_conversion_is_visible", DataType::Boolean, ScalarValue::from(true)),
         ("pg_get_function_sqlbody", DataType::Utf8, ScalarValue::Utf8(None)),
+        ("pg_blocking_pids", no_ids.data_type(), no_ids.clone()),
         // In lists of columns, where `access_lists` leaves no row.
         ("aclexplode", DataType::Struct(rights.clone()), no_rights),
         ("pg_function_is_visible", DataType::Boolean, ScalarValue::from(true)),

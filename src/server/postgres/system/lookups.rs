@@ -2,11 +2,13 @@
 //!
 //! Here functions are kept as names (`typreceive` is `boolrecv`), and types as numbers.
 
-use datafusion::sql::sqlparser::ast::{BinaryOperator, DataType, Expr, Ident, Statement, Value};
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
-use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
+use datafusion::sql::sqlparser::ast::{
+    Array, ArrayElemTypeDef, BinaryOperator, CaseWhen, CastKind, DataType, Expr, Ident, Statement, Value,
+};
 
-use super::super::syntax::{call, literal, rewrite_all};
+use super::super::syntax::{call, literal, rewrite_all, text};
+use crate::engine::dialect::arrays::elements;
 
 /// Columns of functions; none is `-`.
 const OF_FUNCTIONS: [&str; 15] = [
@@ -105,7 +107,7 @@ fn compare(column: &Expr, other: &mut Expr) {
 fn compare_truth(column: &Expr, other: &mut Expr) {
     let is_truth = last_of(column).is_some_and(|name| {
         let name = name.value.to_lowercase();
-        ["indis", "relhas", "relis", "attis", "atthas"]
+        ["indis", "relhas", "relis", "attis", "atthas", "attnot"]
             .iter()
             .any(|start| name.starts_with(start))
     });
@@ -130,17 +132,56 @@ fn last_of(expr: &Expr) -> Option<&Ident> {
     }
 }
 
-/// `x::regclass::text`: the table's name.
-fn name_of_table(id: &Expr) -> Option<Expr> {
-    let sql = format!("SELECT relname FROM pg_catalog.pg_class WHERE oid = {id}");
-    match Parser::parse_sql(&PostgreSqlDialect {}, &sql).ok()?.pop()? {
-        Statement::Query(query) => Some(Expr::Subquery(query)),
-        _ => None,
+/// `'public.users'::regclass::text`: the table's name, where there is such a table.
+fn name_of_table(id: &Expr, written: &Expr) -> Option<Expr> {
+    let Expr::Value(value) = written else { return None };
+    let name = value.value.clone().into_string()?;
+    let name = name.rsplit('.').next().unwrap_or(&name).trim_matches('"');
+    Some(Expr::Case {
+        case_token: AttachedToken::empty(),
+        end_token: AttachedToken::empty(),
+        operand: None,
+        conditions: vec![CaseWhen {
+            condition: Expr::IsNotNull(Box::new(id.clone())),
+            result: text(name),
+        }],
+        else_result: None,
+    })
+}
+
+/// `'{int4,text}'::regtype[]`: each of the names looked up by itself.
+fn listed(written: &Expr, kind: &DataType) -> Option<Expr> {
+    let DataType::Array(ArrayElemTypeDef::SquareBracket(element, _)) = kind else {
+        return None;
+    };
+    let Expr::Value(value) = written else { return None };
+    let Value::SingleQuotedString(names) = &value.value else {
+        return None;
+    };
+    if !is_registered(element) {
+        return None;
     }
+    let looked_up = elements(names).ok()?.into_iter().map(|name| match name {
+        Some(name) => Expr::Cast {
+            kind: CastKind::DoubleColon,
+            expr: Box::new(text(&name)),
+            data_type: element.as_ref().clone(),
+            array: false,
+            format: None,
+        },
+        None => literal(Value::Null),
+    });
+    Some(Expr::Array(Array {
+        elem: looked_up.collect(),
+        named: true,
+    }))
 }
 
 /// `x::regtype::text`, `x::regclass::text` and `typreceive::regproc`.
 fn shown(inner: &Expr, kind: &DataType) -> Option<Expr> {
+    if let Some(list) = listed(inner, kind) {
+        return Some(list);
+    }
     if kind_of(kind) == "regproc" {
         let is_name = last_of(inner).is_some_and(|name| OF_FUNCTIONS.contains(&name.value.to_lowercase().as_str()));
         return is_name.then(|| inner.clone());
@@ -153,7 +194,7 @@ fn shown(inner: &Expr, kind: &DataType) -> Option<Expr> {
     };
     let is_text = matches!(kind_of(kind).as_str(), "text" | "varchar" | "name");
     if is_text && kind_of(data_type) == "regclass" {
-        return name_of_table(inner);
+        return name_of_table(inner, kept);
     }
     if !is_text || kind_of(data_type) != "regtype" || matches!(kept.as_ref(), Expr::Value(_)) {
         return None;

@@ -20,6 +20,12 @@ pub fn rewrite(statement: &mut Statement) {
                 None
             }
             Expr::CompoundFieldAccess { root, access_chain } => field(root, access_chain),
+            Expr::Substring {
+                expr,
+                substring_from: Some(pattern),
+                substring_for: None,
+                ..
+            } => matched(expr, pattern),
             _ => None,
         };
         if let Some(other) = other {
@@ -78,6 +84,18 @@ fn escape_otherwise(pattern: &mut Expr, escape: &mut Option<ValueWithSpan>) {
         let written = Expr::Nested(Box::new(pattern.clone()));
         *pattern = call("replace", vec![written, text(&letter), text("\\")]);
     }
+}
+
+/// `substring(x FROM 'a=([0-9]*)')`: what the pattern finds, or what its first group does.
+fn matched(text: &Expr, pattern: &Expr) -> Option<Expr> {
+    let is_text = matches!(pattern, Expr::Value(value) if matches!(value.value, Value::SingleQuotedString(_)));
+    is_text.then(|| {
+        let found = call("regexp_match", vec![text.clone(), pattern.clone()]);
+        call(
+            "array_element",
+            vec![found, literal(Value::Number("1".to_owned(), false))],
+        )
+    })
 }
 
 /// `(f(x)).n`.

@@ -201,6 +201,7 @@ mod tests {
             ("select pg_is_in_recovery()", true),
             ("select 'users'::regclass", true),
             ("select * from pg_show_all_settings()", true),
+            ("select * from current_schema()", true),
             ("select to_regclass('users')", true),
             ("select 1", false),
             ("select * from generate_series(1, 3)", false),

@@ -23,11 +23,17 @@ const GIVE_ROWS: [&str; 6] = [
 ];
 
 /// Functions whose rows are those of a table.
-const OF_TABLES: [(&str, &str); 1] = [("pg_show_all_settings", "pg_settings")];
+const OF_TABLES: [(&str, &str); 3] = [
+    ("pg_show_all_settings", "pg_settings"),
+    ("pg_available_extensions", "pg_available_extensions"),
+    ("pg_available_extension_versions", "pg_available_extension_versions"),
+];
+/// Functions of the session, which tools ask as if they were tables of one row.
+const OF_SESSION: [&str; 4] = ["current_schema", "current_database", "current_catalog", "version"];
 
-/// Whether a function in FROM is asked of `pg_catalog`.
+/// Whether a function in FROM is asked of `pg_catalog`, or of the session.
 pub fn is_of_system(function: &str) -> bool {
-    OF_TABLES.iter().any(|(name, _)| *name == function)
+    OF_SESSION.contains(&function) || OF_TABLES.iter().any(|(name, _)| *name == function)
 }
 
 /// Makes a row of what a function gives, names the column of a series as the series, and finds `pg_…` in `pg_catalog`.

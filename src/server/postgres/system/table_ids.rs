@@ -1,5 +1,6 @@
-//! `tableoid`: the id of the table that a row is of, which tools ask of tables of `pg_catalog` to find comments by. It is
-//! PostgreSQL's own id of that table; the comments, of which there are none, are found by nothing.
+//! Columns that every row of PostgreSQL has, and that no list of columns tells. `tableoid` is the id of the table that a row is of,
+//! which tools ask of tables of `pg_catalog` to find comments by: PostgreSQL's own id of that table. `xmin` is the transaction that
+//! wrote a row, which they keep to see whether it has changed: always the same one.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -9,6 +10,8 @@ use datafusion::sql::sqlparser::ast::{DataType, Expr, Statement, TableFactor, Va
 use super::super::syntax::{cast, literal, plain, rewrite_all};
 
 const COLUMN: &str = "tableoid";
+const WRITTEN_BY: &str = "xmin";
+const ONE_TRANSACTION: &str = "1";
 /// Tables whose rows tools look up so, with PostgreSQL's ids of them.
 const TABLES: [(&str, &str); 12] = [
     ("pg_class", "1259"),
@@ -49,20 +52,24 @@ pub fn rewrite(statement: &mut Statement) {
     let _ = statement.visit(&mut read);
     let tables = read.0;
     rewrite_all(statement, |expr| {
-        let table = match expr {
+        let (table, column) = match &*expr {
             Expr::CompoundIdentifier(parts) => match parts.as_slice() {
-                [.., table, column] if column.value.eq_ignore_ascii_case(COLUMN) => {
-                    tables.get(&table.value.to_lowercase())
-                }
-                _ => None,
+                [.., table, column] => (tables.get(&table.value.to_lowercase()), column),
+                _ => return,
             },
-            Expr::Identifier(column) if column.value.eq_ignore_ascii_case(COLUMN) => tables.values().next(),
-            _ => None,
+            Expr::Identifier(column) => (tables.values().next(), column),
+            _ => return,
         };
-        let id = table.and_then(|table| TABLES.iter().find(|(name, _)| name == table));
-        if let Some((_, id)) = id {
-            *expr = cast(literal(Value::Number((*id).to_owned(), false)), DataType::Int(None));
-        }
+        let of_table = table.and_then(|table| TABLES.iter().find(|(name, _)| name == table));
+        let (Some((_, id)), None) = (of_table, column.quote_style) else {
+            return;
+        };
+        let number = match column.value.to_lowercase().as_str() {
+            COLUMN => *id,
+            WRITTEN_BY => ONE_TRANSACTION,
+            _ => return,
+        };
+        *expr = cast(literal(Value::Number(number.to_owned(), false)), DataType::Int(None));
     });
 }
 
@@ -82,6 +89,10 @@ mod tests {
                  WHERE CAST(2615 AS INT) = d.classoid",
             ),
             ("SELECT tableoid FROM pg_type", "SELECT CAST(1247 AS INT) FROM pg_type"),
+            (
+                "SELECT c.xmin FROM pg_class AS c",
+                "SELECT CAST(1 AS INT) FROM pg_class AS c",
+            ),
             ("SELECT u.tableoid FROM users AS u", "SELECT u.tableoid FROM users AS u"),
         ] {
             let mut statement = Parser::parse_sql(&PostgreSqlDialect {}, sql).expect(sql).remove(0);

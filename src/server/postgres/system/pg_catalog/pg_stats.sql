@@ -10,5 +10,8 @@ select
     cast(null as text) as most_common_vals,
     cast(null as real[]) as most_common_freqs,
     cast(null as text) as histogram_bounds,
-    cast(null as real) as correlation
+    cast(null as real) as correlation,
+    cast(null as text) as most_common_elems,
+    cast(null as real[]) as most_common_elem_freqs,
+    cast(null as real[]) as elem_count_histogram
 where false
