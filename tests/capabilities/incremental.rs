@@ -361,10 +361,9 @@ mod verifying {
 
 mod interruption {
     use std::process::{Command, Stdio};
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use super::*;
-    use crate::support::wait_at_most;
 
     #[test]
     fn a_killed_night_leaves_the_earlier_day_whole_and_the_next_run_completes_it() {
@@ -385,7 +384,11 @@ mod interruption {
             staged.map(|entry| entry.path()).collect::<Vec<_>>()
         };
         let has_linked = || staged().iter().any(|folder| folder.join("csv").is_dir());
-        wait_at_most(Duration::from_secs(60), has_linked, "files that are taken over");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !has_linked() {
+            assert!(Instant::now() < deadline, "no file was taken over");
+            std::thread::sleep(Duration::from_millis(2));
+        }
         run.kill().expect("the run is not over");
         run.wait().expect("an end");
         assert_eq!(staged().len(), 1, "the run was killed in the middle");
