@@ -5,8 +5,8 @@ use std::fs;
 
 use crate::running_store::RunningStore;
 use crate::support::{
-    BATCHES, COURSE_PROGRESS, DATE, ENROLMENTS, TestExports, USERS, batches, complaint_of, enrolments, files_below, gzip,
-    wrapped,
+    BATCHES, COURSE_PROGRESS, DATE, ENROLMENTS, TestExports, USERS, batches, complaint_of, enrolments, files_below,
+    gzip, wrapped,
 };
 
 /// Each check with one kind of store.
