@@ -242,8 +242,30 @@ mod tests {
             "Block/2",
             "க்ஷ",
         ];
-        insta::assert_snapshot!(file_stems(&all(&labels)).join("\n"), @r"");
-        insta::assert_snapshot!(sheet_names(&all(&labels)).join("\n"), @r"");
+        insta::assert_snapshot!(file_stems(&all(&labels)).join("\n"), @r"
+        मैसूरु-उत्तर
+        Block-1~8eb412d8
+        block-1~cabdbdfa
+        _blank
+        _Blank~16bd8c84
+        Index~39c3be11
+        part-con
+        part
+        Block-2
+        க்ஷ
+        ");
+        insta::assert_snapshot!(sheet_names(&all(&labels)).join("\n"), @r"
+        मैसूरु उत्तर
+        Block 1~8eb412d8
+        block 1~cabdbdfa
+        _blank
+        _Blank~16bd8c84
+        Index~39c3be11
+        con
+        ..-..
+        Block-2
+        க்ஷ
+        ");
     }
 
     #[test]

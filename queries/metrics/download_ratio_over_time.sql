@@ -28,15 +28,8 @@ with
         select
             periods.time_window,
             days.day,
-            -- date_trunc knows the years 1678 to 2261 alone.
-            case periods.time_window
-                when 'day' then days.day
-                when 'week' then arrow_cast(
-                    arrow_cast(days.day, 'Int32') - arrow_cast((date_part('dow', days.day) + 6) % 7, 'Int32'),
-                    'Date32'
-                )
-                else make_date(date_part('year', days.day), date_part('month', days.day), 1)
-            end as period_start
+            -- A timestamp without a zone, so that no session's zone counts.
+            cast(date_trunc(periods.time_window, cast(days.day as timestamp)) as date) as period_start
         from periods
         cross join days
     ),

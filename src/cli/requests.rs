@@ -10,7 +10,7 @@ use pragati::config::Config;
 use pragati::delivery::asked::Asked;
 use pragati::delivery::request::{Deliver, FailureCause, FileFormat, NoticeState, Request, RequestId, Status};
 use pragati::delivery::store::{Cancelled, Database, Page, Retried, Store};
-use pragati::ids::SnapshotDate;
+use pragati::ids::{SnapshotDate, UserId};
 use serde::Serialize;
 
 use super::log;
@@ -23,10 +23,12 @@ Examples:
   pragati requests show 019ab2c4-7d52-7c11-8a39-6f0d5e1b2a90
   pragati requests retry 019ab2c4-7d52-7c11-8a39-6f0d5e1b2a90     try a failed request again
   pragati requests cancel 019ab2c4-7d52-7c11-8a39-6f0d5e1b2a90    end one that waits or is worked on
+  pragati requests revoke-link 019ab2c4-7d52-7c11-8a39-6f0d5e1b2a90   its signed link works no more
+  pragati requests sign-out 4cd4c690-eab6-4e70-855a-907c7ff3d9c1      end a person's sessions in browsers
 
 The database is the one of `pragati serve`: database.url in the configuration, else the file in --data.";
 
-/// List the delivery service's requests, look at one, try it again or end it.
+/// List the delivery service's requests, look at one, try it again or end it; end links and sessions.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, arg_required_else_help = true)]
 pub struct RequestsArguments {
@@ -44,6 +46,10 @@ enum Action {
     Retry(OneArguments),
     /// End a request that waits or is worked on; nobody is told by mail
     Cancel(OneArguments),
+    /// Make the signed link in the mails of a request useless (serve.links); its requester can still log in for the file
+    RevokeLink(OneArguments),
+    /// End all sessions that a person began by signing in with a browser
+    SignOut(SignOutArguments),
 }
 
 #[derive(Debug, Args)]
@@ -79,6 +85,14 @@ struct ShowArguments {
 struct OneArguments {
     /// The request
     id: RequestId,
+    #[command(flatten)]
+    place: PlaceOptions,
+}
+
+#[derive(Debug, Args)]
+struct SignOutArguments {
+    /// The person's user id
+    user: UserId,
     #[command(flatten)]
     place: PlaceOptions,
 }
@@ -150,6 +164,8 @@ pub async fn run(arguments: RequestsArguments) -> anyhow::Result<()> {
         Action::Show(arguments) => show(arguments).await,
         Action::Retry(arguments) => retry(arguments).await,
         Action::Cancel(arguments) => cancel(arguments).await,
+        Action::RevokeLink(arguments) => revoke_link(arguments).await,
+        Action::SignOut(arguments) => sign_out(arguments).await,
     }
 }
 
@@ -229,6 +245,29 @@ async fn cancel(arguments: OneArguments) -> anyhow::Result<()> {
         }
     }
     arguments.place.say(&format!("request {id} is cancelled"));
+    Ok(())
+}
+
+async fn revoke_link(arguments: OneArguments) -> anyhow::Result<()> {
+    let (_, store) = arguments.place.open().await?;
+    let id = arguments.id;
+    let is_revoked = store.revoke_link(id, Utc::now()).await?;
+    store.close().await;
+    if !is_revoked {
+        bail!("{}", no_such_request(id));
+    }
+    arguments
+        .place
+        .say(&format!("the signed link of request {id} is revoked"));
+    Ok(())
+}
+
+async fn sign_out(arguments: SignOutArguments) -> anyhow::Result<()> {
+    let (_, store) = arguments.place.open().await?;
+    let ended = store.end_sessions_of(&arguments.user, Utc::now()).await?;
+    store.close().await;
+    let sessions = if ended == 1 { "session" } else { "sessions" };
+    arguments.place.say(&format!("{ended} {sessions} ended"));
     Ok(())
 }
 

@@ -30,12 +30,14 @@ impl Config {
     /// The settings that name a file, with what they name.
     fn named_files(&self) -> impl Iterator<Item = (&'static str, &Path)> {
         let dkim_key = self.mail.dkim.as_ref().map(|dkim| &dkim.key_file);
-        let settings: [(&'static str, Option<&PathBuf>); 14] = [
+        let settings: [(&'static str, Option<&PathBuf>); 16] = [
             ("cluster.tls_authorities", self.cluster.tls_authorities.as_ref()),
             ("cluster.tls_certificate", self.cluster.tls_certificate.as_ref()),
             ("cluster.tls_key", self.cluster.tls_key.as_ref()),
             ("serve.tls_certificate", self.serve.tls_certificate.as_ref()),
             ("serve.tls_key", self.serve.tls_key.as_ref()),
+            ("serve.link_key_file", self.serve.link_key_file.as_ref()),
+            ("sign_in.client_secret_file", self.sign_in.client_secret_file.as_ref()),
             ("postgres.users", self.postgres.users.as_ref()),
             ("postgres.tls_certificate", self.postgres.tls_certificate.as_ref()),
             ("postgres.tls_key", self.postgres.tls_key.as_ref()),

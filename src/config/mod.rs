@@ -12,6 +12,7 @@ mod ratio;
 mod secret;
 mod serve;
 mod shown;
+mod sign_in;
 mod url_secrets;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ pub use postgres::PostgresConfig;
 pub use ratio::RatioConfig;
 pub use secret::Secret;
 pub use serve::{DatabaseConfig, ServeConfig};
+pub use sign_in::{LinkKind, RightsSource, SignInConfig};
 pub use url_secrets::without_secrets;
 
 use crate::ids::SnapshotDate;
@@ -41,7 +43,13 @@ use crate::zone::Zone;
 pub const DEFAULT_FILE: &str = "pragati.toml";
 
 /// The settings that are a [`Secret`].
-const SECRETS: [&str; 3] = ["database.url", "mail.password", "mail.zip_password"];
+const SECRETS: [&str; 5] = [
+    "database.url",
+    "mail.password",
+    "mail.zip_password",
+    "serve.link_key",
+    "sign_in.client_secret",
+];
 
 /// Variables `PRAGATI_…` that are no settings: those of options, of the log, and of a build.
 const NO_SETTINGS: [&str; 4] = ["config", "log", "log_format", "commit"];
@@ -126,6 +134,8 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// Which login tokens are believed, and what their claims mean.
     pub identity: IdentityConfig,
+    /// Signing in with a browser; without a client, browsers are asked for an access token.
+    pub sign_in: SignInConfig,
     /// The mail server; without one, reports can only be downloaded.
     pub mail: MailConfig,
 }
@@ -268,6 +278,7 @@ impl Default for Config {
             postgres: PostgresConfig::default(),
             database: DatabaseConfig::default(),
             identity: IdentityConfig::default(),
+            sign_in: SignInConfig::default(),
             mail: MailConfig::default(),
         }
     }
@@ -326,6 +337,7 @@ impl Config {
         config.report.check()?;
         config.serve.check()?;
         config.postgres.check()?;
+        config.sign_in.check()?;
         Ok(config)
     }
 
@@ -432,6 +444,10 @@ mod tests {
             ("[report]\ndate_format = '%Q'", "%Q"),
             ("[report]\ndate_format = '%H:%M'", "%H:%M"),
             ("[serve]\nworkers = 0", "serve.workers"),
+            ("[sign_in]\nclient_id = ' '", "sign_in.client_id"),
+            ("[sign_in]\nscopes = ['email']", "sign_in.scopes"),
+            ("[sign_in]\nidle_minutes = 0", "sign_in.idle_minutes"),
+            ("[sign_in]\nsession_minutes = 999999", "sign_in.session_minutes"),
             ("[serve]\nretention_days = 99999999", "serve.retention_days"),
         ] {
             let message = from_toml(text).expect_err(text).to_string();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, Secret};
+use super::{ConfigError, LinkKind, Secret};
 
 /// `[serve]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,6 +23,12 @@ pub struct ServeConfig {
     pub files: Option<String>,
     /// The address under which people reach the service, for the links in mails.
     pub public_url: Option<String>,
+    /// Whether the link of a mail asks for a login, or is signed and open to everybody who has it.
+    pub links: LinkKind,
+    /// The key that signs links, of 32 bytes at least; better in `PRAGATI_SERVE__LINK_KEY`, or in a file.
+    pub link_key: Option<Secret>,
+    /// A file that holds that key.
+    pub link_key_file: Option<PathBuf>,
     /// Minutes from a click to its mail that are promised.
     pub deadline_minutes: u32,
     /// Reports that are made and sent at the same time.
@@ -64,6 +70,9 @@ impl Default for ServeConfig {
             data: PathBuf::from("pragati-data"),
             files: None,
             public_url: None,
+            links: LinkKind::Login,
+            link_key: None,
+            link_key_file: None,
             deadline_minutes: 30,
             workers: 2,
             retention_days: 30,
@@ -80,6 +89,8 @@ impl Default for ServeConfig {
 
 /// A hundred years: what is kept for ever is written as this.
 const LONGEST_RETENTION_DAYS: u32 = 36_525;
+/// As long as what is made of it: no shorter key is as hard to guess (RFC 2104).
+const SHORTEST_LINK_KEY: usize = 32;
 
 impl ServeConfig {
     /// Refuses numbers with which nobody would be served.
@@ -108,6 +119,24 @@ impl ServeConfig {
                     "serve.{name} must be a number from 1{most}"
                 )))
             }
+        }
+    }
+
+    /// The key that signs links, where they are signed.
+    ///
+    /// # Errors
+    /// It is missing or too short, or its file cannot be read.
+    pub fn link_key(&self) -> Result<Option<Secret>, ConfigError> {
+        if self.links == LinkKind::Login {
+            return Ok(None);
+        }
+        let key = Secret::given(self.link_key.as_ref(), self.link_key_file.as_deref())?;
+        match key.filter(|key| key.reveal().len() >= SHORTEST_LINK_KEY) {
+            Some(key) => Ok(Some(key)),
+            None => Err(ConfigError::Invalid(format!(
+                "serve.links = \"signed\" needs serve.link_key_file or PRAGATI_SERVE__LINK_KEY with a key of \
+                 {SHORTEST_LINK_KEY} bytes at least; `openssl rand -base64 48` makes one"
+            ))),
         }
     }
 

@@ -71,6 +71,8 @@ mod tests {
         config.database.url = Some("postgres://asha:geheim@db/pragati".to_owned().into());
         config.mail.password = Some("geheim".to_owned().into());
         config.mail.zip_password = Some("geheim".to_owned().into());
+        config.serve.link_key = Some("geheim".to_owned().into());
+        config.sign_in.client_secret = Some("geheim".to_owned().into());
         config.mail.server = Some("smtp://asha:geheim@mail.example.org:587".to_owned());
         config.identity.jwks = Some("https://asha:geheim@sso.example.org/certs".to_owned());
         config.exports = Some("https://account.blob.core.windows.net/exports?sv=1&sig=geheim".to_owned());

@@ -32,6 +32,7 @@ pub struct DeliveryMetrics {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
     clicks: Counter,
+    files: Family<ByLabel, Counter>,
     attempts: Counter,
     failures: Family<CauseLabel, Counter>,
     delivery: Family<DeliverLabel, Histogram>,
@@ -101,6 +102,11 @@ struct CauseLabel {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByLabel {
+    by: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OutcomeLabel {
     outcome: &'static str,
 }
@@ -131,6 +137,12 @@ impl DeliveryMetrics {
             "clicks",
             "Clicks on Download File that this process accepted, also those on a report that was under way",
             clicks.clone(),
+        );
+        let files = Family::default();
+        registry.register(
+            "files_fetched",
+            "Report files that this process gave out, by how people said who they are",
+            files.clone(),
         );
         registry.register(
             "delivery_attempts",
@@ -164,6 +176,7 @@ impl DeliveryMetrics {
             registry,
             requests,
             clicks,
+            files,
             attempts,
             failures,
             delivery,
@@ -184,6 +197,9 @@ impl DeliveryMetrics {
                 drop(self.requests.get_or_create(&RequestLabels { format, deliver }));
             }
         }
+        for by in FETCHED_BY {
+            drop(self.files.get_or_create(&ByLabel { by }));
+        }
         for outcome in MAIL_OUTCOMES {
             drop(self.mails.get_or_create(&OutcomeLabel { outcome }));
         }
@@ -201,6 +217,11 @@ impl DeliveryMetrics {
     /// A click was accepted, with a request of its own or not.
     pub fn count_click(&self) {
         self.clicks.inc();
+    }
+
+    /// A report file was given out from its beginning, to somebody who is known by one of [`FETCHED_BY`].
+    pub fn count_file(&self, by: &'static str) {
+        self.files.get_or_create(&ByLabel { by }).inc();
     }
 
     /// A worker took up a delivery.
@@ -259,6 +280,9 @@ impl DeliveryMetrics {
         text
     }
 }
+
+/// How it is known that somebody may have a file: by a login token, by a session, by a signed link.
+const FETCHED_BY: [&str; 3] = ["token", "session", "signed_link"];
 
 /// Every word of [`outcome_of`].
 const MAIL_OUTCOMES: [&str; 7] = [

@@ -1,4 +1,5 @@
-//! Old requests, and the report files that nobody names any more, are removed after the time that the site sets.
+//! Old requests, and the report files that nobody names any more, are removed after the time that the site sets; sessions
+//! when they are over.
 
 use std::time::Duration;
 
@@ -73,6 +74,7 @@ impl Retention {
             Some(before) => self.store.remove_old(before).await?,
             None => 0,
         };
+        self.store.remove_old_sessions(now).await?;
         let mut files = Vec::new();
         for path in self.store.unnamed_files(now - FILES_REST).await? {
             let object = layout::object_path(&self.files.prefix, &path);

@@ -7,6 +7,7 @@ mod answer;
 pub mod cluster;
 mod cluster_options;
 mod compact;
+mod constraints;
 pub mod copies;
 pub mod dialect;
 mod error;

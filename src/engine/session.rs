@@ -10,12 +10,14 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::DiskManagerBuilder;
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use super::Cluster;
 #[cfg(feature = "cluster")]
 use super::cluster::ClusterPlanner;
-use super::dialect::forms;
+use super::constraints::RightKeys;
+use super::dialect::{self, forms};
 use super::error::EngineError;
 use super::functions;
 use super::ordered_schema::OrderedSchema;
@@ -185,12 +187,16 @@ pub fn empty_beside(other: &SessionContext) -> Result<SessionContext, EngineErro
 
 /// A session with Pragati's functions and optimizer rules.
 fn session_with(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionContext {
+    let mut rules = PhysicalOptimizer::new().rules;
+    rules.insert(0, Arc::new(RightKeys));
     let state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime)
         .with_default_features()
+        .with_physical_optimizer_rules(rules)
         .with_physical_optimizer_rule(Arc::new(PackBeforeSort));
-    let session = SessionContext::new_with_state(forms::planned(on_cluster(state)).build());
+    let state = dialect::time::register(forms::planned(on_cluster(state)));
+    let session = SessionContext::new_with_state(state.build());
     for function in functions::all() {
         session.register_udf(function);
     }

@@ -47,7 +47,7 @@ use crate::zone::Zone;
 use incremental::{Incremental, basis};
 use manifest::{Counts, FORMAT_VERSION, FileEntry, InputEntry, Manifest, Timings, Versions};
 use parts::PartWriting;
-use staged::OutputFolder;
+use staged::{HashedFile, OutputFolder, StagedOutput};
 use upload::{Upload, Uploaders};
 
 /// Receives the progress of a nightly run.

@@ -16,6 +16,7 @@ pub mod postgres;
 mod serve;
 mod service;
 mod settings;
+mod sign_in;
 mod tls;
 
 use std::sync::Arc;
@@ -27,6 +28,7 @@ pub use error::ServerError;
 pub use serve::{HttpServer, Limits};
 pub use service::{Login, Service, ServiceError};
 pub use settings::check_settings;
+pub use sign_in::{SignIn, SignInError};
 
 use crate::config::ServeConfig;
 use crate::delivery::files::ReportFiles;
@@ -42,6 +44,8 @@ use postgres::PostgresMetrics;
 pub struct ServerParts {
     pub config: ServeConfig,
     pub identity: Arc<Identity>,
+    /// Signing in with a browser, where the site has it set up.
+    pub sign_in: Option<Arc<SignIn>>,
     pub store: Store,
     pub source: Arc<ReportSource>,
     pub files: Arc<ReportFiles>,

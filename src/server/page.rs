@@ -1,13 +1,14 @@
-//! The page at `/`: static files that are compiled in, and fetch everything they show from the API.
+//! The page at `/`, and what all pages are made of: static files that are compiled in, and fetch everything they show from the API.
 //!
 //! Scripts and styles have the digest of all files in their path, so that browsers keep them for good and never mix two
 //! versions. The page itself is asked for again each time.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, REFERRER_POLICY};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -23,9 +24,15 @@ const INDEX: &str = "index.html";
 const FOLDER_MARK: &str = "{{assets}}";
 /// Bytes of a file's digest that name its content.
 const DIGEST_BYTES: usize = 8;
-/// Only files of the service itself; nothing inline, nothing framed, no form sent anywhere.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
-    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// Only files of the service itself; nothing inline, nothing framed, no form sent elsewhere.
+pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+    base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// Other sites learn nothing from a link, and this service sees that its own pages send their forms.
+pub const REFERRERS: &str = "same-origin";
+/// The folder of the scripts and styles, below the service's address.
+pub static ASSETS: LazyLock<String> =
+    LazyLock::new(|| format!("assets/{}", digest_of(files_below(&FILES).into_values(), DIGEST_BYTES)));
 
 /// One file as it is answered.
 #[derive(Clone)]
@@ -38,12 +45,11 @@ struct Asset {
 
 /// The routes of the page and its files.
 pub fn routes() -> Router {
-    let files = files_below(&FILES);
-    let folder = format!("assets/{}", digest_of(files.values().copied(), DIGEST_BYTES));
+    let folder = ASSETS.as_str();
     let mut router = Router::new();
-    for (path, bytes) in files {
+    for (path, bytes) in files_below(&FILES) {
         if path == INDEX {
-            let page = String::from_utf8_lossy(bytes).replace(FOLDER_MARK, &folder);
+            let page = String::from_utf8_lossy(bytes).replace(FOLDER_MARK, folder);
             let page = Asset::new(path, Bytes::from(page), "no-cache");
             router = router.route("/", get(async move |headers: HeaderMap| page.answer(&headers)));
         } else {
@@ -75,6 +81,7 @@ impl Asset {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.media_type));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static(self.caching));
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static(REFERRERS));
         if let Ok(etag) = HeaderValue::try_from(&self.etag) {
             headers.insert(ETAG, etag);
         }

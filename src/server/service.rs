@@ -17,7 +17,7 @@ use tokio::sync::{Notify, watch};
 use super::figures::{FiguresError, FiguresSource};
 use super::identity::{Identity, IdentityError};
 use super::postgres::{PostgresError, PostgresMetrics, PostgresParts, PostgresServer};
-use super::{HttpServer, Limits, ServerError, ServerParts};
+use super::{HttpServer, Limits, ServerError, ServerParts, SignIn, SignInError};
 use crate::config::{AddressSource, Config, ConfigError, IdentityConfig};
 use crate::delivery::events::EventWriter;
 use crate::delivery::files::ReportFiles;
@@ -58,6 +58,8 @@ pub enum ServiceError {
     #[error(transparent)]
     Server(#[from] ServerError),
     #[error(transparent)]
+    SignIn(#[from] SignInError),
+    #[error(transparent)]
     Postgres(#[from] PostgresError),
     #[error(
         "a shared database needs serve.files and events, places that every process which shares it reaches: a file that one \
@@ -77,7 +79,7 @@ impl ServiceError {
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Config(_) | Self::NotShared | Self::UnusableAddresses(_) => true,
-            Self::Server(ServerError::Config(_)) | Self::Store(StoreError::MalformedUrl(_)) => true,
+            Self::SignIn(_) | Self::Server(ServerError::Config(_)) | Self::Store(StoreError::MalformedUrl(_)) => true,
             Self::Location(error) => matches!(error, LocationError::Malformed { .. }),
             Self::Identity(error) => matches!(error, IdentityError::DevAuthInPublic { .. }),
             Self::Source(SourceError::Catalog(error)) => error.is_usage(),
@@ -132,6 +134,7 @@ impl Service {
             Login::Tokens => Identity::by_tokens(&config.identity).await?,
             Login::Dev => Identity::by_word(&config.identity, serve.listen)?,
         };
+        let sign_in = SignIn::new(config, &identity)?.map(Arc::new);
         let folder = |given: Option<&String>, name: &str| -> Result<Location, ServiceError> {
             match given {
                 Some(place) => made_location(place),
@@ -169,6 +172,7 @@ impl Service {
         let parts = ServerParts {
             config: serve.clone(),
             identity,
+            sign_in,
             postgres: postgres.as_ref().map(PostgresServer::metrics),
             store: store.clone(),
             source: Arc::clone(&source),

@@ -4,11 +4,12 @@ use super::identity::Identity;
 use super::postgres::PostgresServer;
 use super::serve::HttpServer;
 use super::service::{ServiceError, database};
+use super::sign_in::SignIn;
 use crate::config::Config;
 use crate::delivery::links::Links;
 use crate::delivery::mail::Mailer;
 
-/// Checks `[serve]`, `[postgres]`, `[database]`, `[identity]` and `[mail]`, with the files that they name. What is not
+/// Checks `[serve]`, `[postgres]`, `[database]`, `[identity]`, `[sign_in]` and `[mail]`, with the files that they name. What is not
 /// set is not missed: a site may have no service.
 ///
 /// # Errors
@@ -18,6 +19,7 @@ pub async fn check_settings(config: &Config) -> Result<(), ServiceError> {
     HttpServer::check_settings(&config.serve)?;
     Mailer::new(&config.mail, config.timezone.clone())?;
     Identity::check_settings(&config.identity).await?;
+    SignIn::check_settings(config)?;
     database(config)?.check()?;
     PostgresServer::check_settings(config)?;
     Ok(())

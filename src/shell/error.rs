@@ -4,6 +4,7 @@ use super::command::CommandError;
 use super::guard::Refusal;
 use crate::catalog::CatalogError;
 use crate::engine::EngineError;
+use crate::engine::dialect::DialectError;
 use crate::formats::{FormatError, OutputError};
 use crate::queries::QueryError;
 
@@ -12,6 +13,8 @@ use crate::queries::QueryError;
 pub enum ShellError {
     #[error("SQL: {0}")]
     Syntax(String),
+    #[error("SQL: {0}")]
+    Dialect(#[from] DialectError),
     #[error(transparent)]
     Refused(#[from] Refusal),
     #[error("the statement needs a value for ${0}; give it with --param {0}=VALUE")]
@@ -46,7 +49,7 @@ impl ShellError {
     /// Whether the mistake is in the input, before anything ran.
     pub fn is_usage(&self) -> bool {
         match self {
-            Self::Syntax(_) | Self::MissingParameter(_) | Self::Command(_) | Self::Query(_) => true,
+            Self::Syntax(_) | Self::Dialect(_) | Self::MissingParameter(_) | Self::Command(_) | Self::Query(_) => true,
             Self::Catalog(error) => error.is_usage(),
             Self::Output(error) => error.is_usage(),
             _ => false,

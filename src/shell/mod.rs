@@ -19,6 +19,7 @@ mod pager;
 mod parameter;
 mod progress;
 mod session;
+mod shown;
 mod statements;
 mod tokens;
 

@@ -5,16 +5,19 @@ use std::collections::BTreeSet;
 use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{LogicalPlan, Statement as PlannedStatement};
+use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::{DFParser, Statement};
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::ParserError;
 
 use super::error::ShellError;
 use super::guard;
 use super::names::Names;
 use super::parameter::Parameter;
+use super::shown::shown;
 use crate::catalog::Catalog;
 use crate::config::{Config, DateChoice};
-use crate::engine::dialect::forms;
+use crate::engine::dialect::{self, forms, time};
 use crate::engine::{Answer, EngineError, EngineThreads};
 use crate::ids::SnapshotDate;
 use crate::queries::{Parameters, Query};
@@ -26,6 +29,8 @@ pub struct Session {
     config: Config,
     given: Vec<Parameter>,
     catalog: Catalog,
+    /// The tables of the catalog, for statements in the dialect of analysts.
+    session: SessionContext,
     parameters: Parameters,
     /// The tables and views of the snapshot, which statements may not replace.
     protected: BTreeSet<String>,
@@ -40,12 +45,14 @@ impl Session {
         let parameters = given.iter().fold(catalog.parameters().clone(), |parameters, given| {
             parameters.with(&given.name, given.value.clone())
         });
-        let protected = Names::of(&catalog.session).await?.tables;
+        let session = dialect::session_of(&catalog.session).map_err(EngineError::running("the SQL dialect"))?;
+        let protected = Names::of(&session).await?.tables;
         Ok(Self {
             threads: EngineThreads::start(config.threads)?,
             config,
             given,
             catalog,
+            session,
             parameters,
             protected: protected.into_iter().map(|table| table.name).collect(),
         })
@@ -72,18 +79,16 @@ impl Session {
 
     /// All names that statements can use.
     pub async fn names(&self) -> Result<Names, ShellError> {
-        Ok(Names::of(&self.catalog.session).await?)
+        Ok(Names::of(&self.session).await?)
     }
 
     /// Starts one statement. A statement that only changes the session has finished when this returns; it has no
     /// columns.
-    pub async fn start(&self, mut statement: Statement) -> Result<Answer, ShellError> {
-        if let Statement::Statement(sql) = &mut statement {
-            forms::rewrite(sql).map_err(EngineError::running(WHAT))?;
-        }
-        let session = &self.catalog.session;
+    pub async fn start(&self, statement: Statement) -> Result<Answer, ShellError> {
+        let session = &self.session;
         let plan = session.state().statement_to_plan(statement).await;
         let plan = plan.map_err(EngineError::running(WHAT))?;
+        dialect::check(&plan).map_err(EngineError::running(WHAT))?;
         guard::check(&plan, &self.protected)?;
         let plan = self.bound(plan)?;
         let session = session.clone();
@@ -91,7 +96,12 @@ impl Session {
             .threads
             .run(async move { session.execute_logical_plan(plan).await })
             .await?;
-        self.run(frame.map_err(EngineError::running(WHAT))?).await
+        let frame = frame.and_then(time::in_session_zone);
+        let answer = self.run(frame.map_err(EngineError::running(WHAT))?).await?;
+        Ok(Answer {
+            rows: shown(answer.rows),
+            plan: answer.plan,
+        })
     }
 
     /// Starts a query of `queries/`.
@@ -126,7 +136,9 @@ impl Session {
 
 /// Parses all statements of `sql` before any of them runs.
 pub fn parse(sql: &str) -> Result<Vec<Statement>, ShellError> {
-    let parsed = DFParser::parse_sql(sql).map_err(|error| {
+    // What only the engine knows, such as CREATE EXTERNAL TABLE, is no SQL of PostgreSQL's.
+    let parsed = DFParser::parse_sql_with_dialect(sql, &PostgreSqlDialect {}).or_else(|_| DFParser::parse_sql(sql));
+    let parsed = parsed.map_err(|error| {
         let reason = match error.find_root() {
             DataFusionError::SQL(parser_error, _) => match parser_error.as_ref() {
                 ParserError::ParserError(reason) | ParserError::TokenizerError(reason) => reason.clone(),
@@ -136,5 +148,24 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>, ShellError> {
         };
         ShellError::Syntax(reason)
     })?;
-    Ok(parsed.into())
+    let mut statements: Vec<Statement> = parsed.into();
+    for statement in &mut statements {
+        rewrite(statement)?;
+    }
+    Ok(statements)
+}
+
+/// A statement as the dialect understands it.
+fn rewrite(statement: &mut Statement) -> Result<(), ShellError> {
+    match statement {
+        Statement::Statement(statement) => {
+            dialect::name_columns(statement);
+            forms::rewrite(statement).map_err(EngineError::running(WHAT))?;
+            let understood = time::zone_setting(statement).and_then(|()| time::in_statement(statement));
+            understood.map_err(|error| ShellError::Syntax(error.strip_backtrace()))?;
+            Ok(dialect::rewrite(statement)?)
+        }
+        Statement::Explain(explained) => rewrite(&mut explained.statement),
+        _ => Ok(()),
+    }
 }

@@ -56,7 +56,7 @@ impl Delivery {
         Self::of_batch("Batch 1", content)
     }
 
-    fn of_batch(name: &str, content: &[u8]) -> Self {
+    pub fn of_batch(name: &str, content: &[u8]) -> Self {
         let batch = BatchFacts {
             batch_id: "b1".parse().expect("an id"),
             course_id: Some("c1".to_owned()),
@@ -123,6 +123,7 @@ impl Delivery {
         self.link = Some(Link {
             url: "https://reports.example.org/api/v1/reports/1/file".to_owned(),
             ends_at: "2026-12-23T06:00:00Z".parse().expect("a time"),
+            asks_for_login: true,
         });
         self
     }
@@ -146,7 +147,7 @@ impl Delivery {
             .await
     }
 
-    async fn notify(&self, mailer: &Mailer) -> Result<(), SendError> {
+    pub async fn notify(&self, mailer: &Mailer) -> Result<(), SendError> {
         let asked = Asked {
             delivery: self,
             go_on: true,

@@ -19,6 +19,9 @@ use sqlx::Connection;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
+use crate::delivery_sessions::{
+    a_revoked_link_stays_revoked, a_session_is_whose_it_was_until_it_ends, a_session_that_many_use_at_once_is_one,
+};
 use crate::postgres::{PASSWORD, Postgres};
 
 const PLENTY: AcceptLimits = AcceptLimits {
@@ -91,7 +94,7 @@ fn report_file(path: &str) -> ReportFile {
     }
 }
 
-async fn open(database: &Database) -> Store {
+pub async fn open(database: &Database) -> Store {
     Store::open(database).await.expect("a store")
 }
 
@@ -163,6 +166,9 @@ scenarios! {
     old_requests_go_and_their_files_after_them,
     pages_hold_each_request_once,
     many_processes_open_one_database,
+    a_session_is_whose_it_was_until_it_ends,
+    a_session_that_many_use_at_once_is_one,
+    a_revoked_link_stays_revoked,
 }
 
 fn sqlite(folder: &TempDir) -> Database {

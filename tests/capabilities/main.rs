@@ -3,6 +3,7 @@
 //! One binary, because each one links the whole engine.
 
 mod browser;
+mod browser_like;
 mod changes;
 mod check;
 mod cli_tools;
@@ -23,6 +24,7 @@ mod delivery_odd_servers;
 mod delivery_real_servers;
 mod delivery_retention;
 mod delivery_security;
+mod delivery_sessions;
 mod delivery_steps;
 mod delivery_store;
 #[cfg(feature = "delta")]
@@ -40,6 +42,7 @@ mod exports;
 mod exports_files;
 mod exports_layout;
 mod exports_types;
+mod fake_issuer;
 mod figures;
 mod history;
 mod identity;
@@ -60,6 +63,9 @@ mod openedx;
 mod oracle;
 mod page;
 mod postgres;
+mod postgres_expressions;
+mod postgres_times;
+mod postgres_values;
 mod prepared;
 mod prometheus;
 mod published;
@@ -85,6 +91,9 @@ mod running_service;
 mod running_store;
 mod sample;
 mod served;
+mod sign_in;
+mod sign_in_browser;
+mod signed_links;
 mod smtp;
 mod sql;
 mod stores;

@@ -207,8 +207,20 @@ fn names_of_files_are_readable_and_never_the_same() {
     let exports = many_learners(11);
     let (_keep, place) = write_to(&exports, "parts", &["--batch", "b1", "--split-by", "block"]);
     let (_, index) = parsed(&folder(&place)["index.csv"]);
-    let named: Vec<String> = index.iter().map(|line| format!("{:?}: {}", line[1], line[0])).collect();
-    insta::assert_snapshot!(named.join("\n"), @r"");
+    // Three are the same where case does not count; the digits are those of their SHA-256.
+    let expected = BTreeMap::from([
+        ("Block 1", "Block-1~8eb412d8.csv"),
+        ("block 1", "block-1~cabdbdfa.csv"),
+        (" Block 1", "Block-1~fe862e18.csv"),
+        ("मैसूरु", "मैसूरु.csv"),
+        ("O'Brien, \"x\"", "O-Brien,-x.csv"),
+        ("'=1+1", "1+1.csv"),
+        ("a\nb", "a-b.csv"),
+        ("", "_blank.csv"),
+    ]);
+    let named: BTreeMap<&str, &str> = index.iter().map(|line| (line[1].as_str(), line[0].as_str())).collect();
+    assert_eq!(named, expected);
+    assert_eq!(index.last().map(|line| line[0].as_str()), Some("_blank.csv"));
     let mode = |path: &Path| fs::metadata(path).expect("a file").permissions().mode() & 0o777;
     assert_eq!(mode(&place), 0o700);
     for line in &index {
@@ -232,7 +244,13 @@ fn parquet_parts_have_typed_columns() {
     let exports = TestExports::small();
     let options = ["--batch", "b1", "--split-by", "block", "--format", "parquet"];
     let (_keep, place) = write_to(&exports, "parts", &options);
-    insta::assert_snapshot!(query_parquet(&place.join("Block-1.parquet"), "select user_id, block_name, enrollment_date, course_progress from files"), @r"");
+    insta::assert_snapshot!(query_parquet(&place.join("Block-1.parquet"), "select user_id, block_name, enrollment_date, course_progress from files"), @r"
+    +---------+------------+-----------------+-----------------+
+    | user_id | block_name | enrollment_date | course_progress |
+    +---------+------------+-----------------+-----------------+
+    | u1      | Block 1    | 2026-10-01      | 40              |
+    +---------+------------+-----------------+-----------------+
+    ");
     assert_eq!(
         query_parquet(&place.join("_blank.parquet"), "select user_id from files")
             .matches("u2")
@@ -261,7 +279,12 @@ fn several_batches_are_an_archive_or_one_file() {
     assert_eq!(ids, [("b1", "u1"), ("b1", "u2"), ("b3", "u1")]);
     let (_keep, archive) = write_to(&exports, "all.zip", &["--course", "c1"]);
     let files = unpacked(&archive);
-    insta::assert_snapshot!(String::from_utf8(files["index.csv"].clone()).expect("UTF-8").trim_start_matches('\u{feff}'), @r"");
+    insta::assert_snapshot!(String::from_utf8(files["index.csv"].clone()).expect("UTF-8").trim_start_matches('\u{feff}'), @r"
+    File,Value,Rows,Completed,Average Progress
+    Batch-1.csv,b1,2,1,70.0%
+    Batch-2.csv,b2,0,0,
+    b3.csv,b3,1,0,0.0%
+    ");
     for (file, batch) in [("Batch-1.csv", "b1"), ("Batch-2.csv", "b2"), ("b3.csv", "b3")] {
         let (_keep, alone) = write_to(&exports, "one.csv", &["--batch", batch]);
         assert_eq!(files[file], fs::read(alone).expect("a report"), "{file}");
@@ -337,8 +360,14 @@ fn too_many_parts_are_refused() {
         let all = [&["--batch", "b1", "-o", file.to_str().expect("UTF-8")][..], options].concat();
         wrapped(&exports.complaint(1, "report", &all))
     };
-    insta::assert_snapshot!(complaint("blocks", &["--split-by", "block"]), @r"");
-    insta::assert_snapshot!(complaint("districts.xlsx", &["--split-by", "district", "--format", "xlsx"]), @r"");
+    insta::assert_snapshot!(complaint("blocks", &["--split-by", "block"]), @r"
+    error: there are more than 2000 different values of Block Name, and each would be a file; filter the
+    report first, or split it by another column
+    ");
+    insta::assert_snapshot!(complaint("districts.xlsx", &["--split-by", "district", "--format", "xlsx"]), @r"
+    error: a workbook holds 500 sheets at most and there are 502 parts; write a file each into a folder
+    or a ZIP archive, or filter the report first
+    ");
     // Nothing is left behind.
     assert_eq!(fs::read_dir(place.path()).expect("entries").count(), 0);
 }
@@ -350,16 +379,34 @@ fn a_place_that_parts_do_not_fit_into_is_wrong_usage() {
         let all = [&["--batch", "b1", "--split-by", "block"][..], options].concat();
         wrapped(&exports.complaint(2, "report", &all))
     };
-    insta::assert_snapshot!(complaint(&[]), @r"");
-    insta::assert_snapshot!(complaint(&["-o", "report.csv"]), @r"");
-    insta::assert_snapshot!(complaint(&["-o", "report.xlsx"]), @r"");
+    insta::assert_snapshot!(complaint(&[]), @r"
+    error: --split-by writes several files, which standard output cannot hold; name a folder, a file
+    that ends with .zip, or with --format xlsx one that ends with .xlsx, with -o
+    ");
+    insta::assert_snapshot!(complaint(&["-o", "report.csv"]), @r"
+    error: --split-by writes several files, which report.csv cannot hold; name a folder, a file that
+    ends with .zip, or with --format xlsx one that ends with .xlsx, with -o
+    ");
+    insta::assert_snapshot!(complaint(&["-o", "report.xlsx"]), @r"
+    error: --split-by writes several files, which report.xlsx cannot hold; name a folder, a file that
+    ends with .zip, or with --format xlsx one that ends with .xlsx, with -o
+    ");
     let taken = exports.path().join("users");
-    insta::assert_snapshot!(complaint(&["-o", taken.to_str().expect("UTF-8")]), @r"");
+    insta::assert_snapshot!(complaint(&["-o", taken.to_str().expect("UTF-8")]), @r"
+    error: EXPORTS/users is there already and not an empty folder; name another folder with -o, or
+    remove it
+    ");
 }
 
 #[test]
 fn an_unknown_course_is_an_error() {
     let exports = TestExports::small();
-    insta::assert_snapshot!(wrapped(&exports.complaint(1, "report", &["--course", "c9"])), @r"");
-    insta::assert_snapshot!(wrapped(&exports.complaint(1, "report", &["--batch", "b1", "--batch", "b9"])), @r"");
+    insta::assert_snapshot!(wrapped(&exports.complaint(1, "report", &["--course", "c9"])), @r"
+    error: course 'c9' has no batch in table batches or in table enrolments of the snapshot of
+    2026-11-22; check the id or choose another --date
+    ");
+    insta::assert_snapshot!(wrapped(&exports.complaint(1, "report", &["--batch", "b1", "--batch", "b9"])), @r"
+    error: batch 'b9' is neither in table batches nor in table enrolments of the snapshot of 2026-11-22;
+    check the id or choose another --date
+    ");
 }

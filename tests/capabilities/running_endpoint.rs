@@ -250,7 +250,7 @@ impl Drop for RunningEndpoint {
     }
 }
 
-fn texts(row: &PgRow) -> Vec<String> {
+pub fn texts(row: &PgRow) -> Vec<String> {
     let columns = 0..row.len();
     let text = |column: usize| {
         let value = row.try_get_raw(column).expect("a value");

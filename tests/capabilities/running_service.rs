@@ -13,7 +13,7 @@ use pragati::delivery::store::{Database, Held, Store};
 use pragati::exports::Location;
 use pragati::server::figures::FiguresSource;
 use pragati::server::identity::Identity;
-use pragati::server::{HttpServer, Limits, ServerError, ServerParts};
+use pragati::server::{HttpServer, Limits, ServerError, ServerParts, SignIn};
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
@@ -95,6 +95,7 @@ impl Setup {
             assert!(figures.load().await, "figures");
             let parts = ServerParts {
                 config: self.config.serve.clone(),
+                sign_in: SignIn::new(&self.config, &identity).expect("settings").map(Arc::new),
                 identity: Arc::new(identity),
                 store: Store::open(&store).await.expect("a store"),
                 source,

@@ -137,9 +137,9 @@ impl RunningStore {
     }
 
     /// Writes a file, or replaces it.
-    pub fn write(&self, place: &str, bytes: &[u8]) {
+    pub fn write(&self, place: &str, bytes: impl AsRef<[u8]>) {
         let place = Path::parse(place).expect("a path");
-        let put = self.store.put(&place, PutPayload::from(bytes.to_vec()));
+        let put = self.store.put(&place, PutPayload::from(bytes.as_ref().to_vec()));
         self.runtime.block_on(put).expect("written");
     }
 

@@ -69,11 +69,13 @@ pub struct MailContext<'a> {
     pub consent: ConsentCounts,
 }
 
-/// An authenticated download.
+/// Where a report can be downloaded.
 #[derive(Debug, Clone)]
 pub struct Link {
     pub url: String,
     pub ends_at: DateTime<Utc>,
+    /// Whether it asks who somebody is; else everybody who has it may download.
+    pub asks_for_login: bool,
 }
 
 impl Mailer {

@@ -112,7 +112,11 @@ impl Templates {
 
     /// Renders every mail with values that are made up, so that a mistake is found when the service starts.
     fn try_all(&self) -> Result<(), minijinja::Error> {
-        for link in [None, Some("https://reports.example.org/r/1")] {
+        for (link, asks_for_login) in [
+            (None, None),
+            (Some("https://reports.example.org/r/1"), Some(true)),
+            (Some("https://reports.example.org/r/1"), Some(false)),
+        ] {
             let common = context! {
                 batch => "Batch 1 (b1)",
                 batches => 1,
@@ -124,6 +128,7 @@ impl Templates {
                 request_id => "019398a1-0000-7000-8000-000000000001",
                 link_url => link,
                 link_ends => link.map(|_| "23 December 2026, 11:30 IST"),
+                link_asks_for_login => asks_for_login,
             };
             let forms = [
                 ("file", Some("a.csv")),
@@ -243,6 +248,7 @@ impl Templates {
             request_id => request.id.to_string(),
             link_url => context.link.map(|Link { url, .. }| url.clone()),
             link_ends => context.link.map(|link| self.time(link.ends_at)),
+            link_asks_for_login => context.link.map(|link| link.asks_for_login),
         }
     }
 
@@ -400,6 +406,7 @@ mod tests {
         Link {
             url: "https://reports.example.org/r/1?a=1&b=2".to_owned(),
             ends_at: "2026-12-22T18:30:00Z".parse().expect("a time"),
+            asks_for_login: true,
         }
     }
 
@@ -521,6 +528,25 @@ mod tests {
     #[test]
     fn a_report_that_is_attached() {
         insta::assert_snapshot!(written(&report(1234, 12, Some(Packing::Plain), None)));
+    }
+
+    #[test]
+    fn a_link_that_asks_nobody_says_so() {
+        let signed = Link {
+            asks_for_login: false,
+            ..link()
+        };
+        let mails = [
+            report(1, 0, None, Some(&signed)),
+            report(1, 0, Some(Packing::Plain), Some(&signed)),
+            failure(FailureCause::MailRefused, Some(&signed)),
+        ];
+        for mail in mails {
+            for text in [&mail.plain, &mail.html] {
+                assert!(text.contains("please do not pass it on"), "{text}");
+                assert!(!text.contains("asked to log in"), "{text}");
+            }
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The durable store of requests and events: SQLite, or PostgreSQL where several processes share the work.
+//! The durable store of requests, events and sessions: SQLite, or PostgreSQL where several processes share the work.
 //!
 //! A request and the work on it are one row, so that accepting, idempotency and state are one transaction. A worker holds a
 //! request by a lease that it renews; a lease that ran out is taken over by another worker, and whoever lost it can store
@@ -15,9 +15,11 @@ mod error;
 mod events;
 mod housekeeping;
 mod leases;
+mod links;
 mod operators;
 mod reading;
 mod rows;
+mod sessions;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +31,7 @@ use uuid::Uuid;
 pub use alive::Alive;
 pub use connect::{Database, SQLITE_FILE};
 pub use error::StoreError;
+pub use sessions::NewSession;
 
 use super::request::{FailureCause, Request, RequestId, Status};
 use crate::ids::UserId;

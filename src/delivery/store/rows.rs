@@ -69,11 +69,7 @@ pub fn request(row: &AnyRow) -> Result<Request, Error> {
     };
     Ok(Request {
         id: parsed(row, "id")?,
-        person: Person {
-            user_id: parsed(row, "user_id")?,
-            email: row.try_get("email")?,
-            roles: roles(row)?,
-        },
+        person: person(row)?,
         batch_id: parsed(row, "batch_id")?,
         course_id: row.try_get("course_id")?,
         tenant_id: tenant(row)?,
@@ -91,6 +87,15 @@ pub fn request(row: &AnyRow) -> Result<Request, Error> {
         handover_started_at: optional_time(row, "handover_started_at")?,
         bounce,
         file,
+    })
+}
+
+/// The person of a row that has `user_id`, `email` and `roles`.
+pub fn person(row: &AnyRow) -> Result<Person, Error> {
+    Ok(Person {
+        user_id: parsed(row, "user_id")?,
+        email: row.try_get("email")?,
+        roles: roles(row)?,
     })
 }
 

@@ -236,7 +236,7 @@ async fn send(
         Ok(copy) => copy,
         Err(error) => return not_made(shop, &error).await,
     };
-    let link = shop.links.to_file(request);
+    let link = shop.links.for_mail(request);
     let context = MailContext {
         batch: Some(batch),
         link: link.as_ref(),

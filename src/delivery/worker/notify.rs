@@ -29,7 +29,7 @@ pub async fn notify(shop: &Workshop, lease: &Lease) -> Result<Held, StoreError> 
     let link = request
         .offered_file()
         .filter(|file| is_open && file.follows(current.consent_rules()))
-        .and_then(|_| shop.links.to_file(request));
+        .and_then(|_| shop.links.for_mail(request));
     let context = MailContext {
         batch,
         link: link.as_ref(),

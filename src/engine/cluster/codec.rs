@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ballista_core::serde::BallistaPhysicalExtensionCodec;
 use datafusion::common::{DataFusionError, Result, exec_err, internal_err, not_impl_err};
 use datafusion::execution::TaskContext;
-use datafusion::logical_expr::ScalarUDF;
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 use datafusion::physical_expr_common::physical_expr::proto_decode::PhysicalExprDecodeCtx;
 use datafusion::physical_expr_common::physical_expr::proto_encode::PhysicalExprEncodeCtx;
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
@@ -17,6 +17,8 @@ use datafusion_proto::protobuf::PhysicalPlanNode;
 use prost::Message;
 
 use super::functions::registry;
+use crate::engine::constraints::NoKeysExec;
+use crate::engine::dialect;
 use crate::engine::packing::PackExec;
 use crate::engine::stoppable::Stoppable;
 
@@ -25,6 +27,8 @@ use crate::engine::stoppable::Stoppable;
 const MARK: &[u8] = b"\xFFpragati";
 /// Marks an encoded [`Stoppable`] condition.
 const STOPPABLE: &[u8] = b"\xFFpragati-stoppable";
+/// Marks a function of the SQL dialect.
+const DIALECT: &[u8] = b"pragati-dialect";
 /// Bytes of stack for encoding: it recurses into the inputs of each node.
 const STACK_OF_DEEP_PLANS: usize = 64 * 1024 * 1024;
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -69,7 +73,7 @@ struct TravellingNode {
 impl PlanCodec {
     /// A codec of the engine's nodes and of `nodes`, for plans that call the engine's functions and `functions`.
     pub fn new(nodes: Vec<Arc<dyn NodeCodec>>, functions: impl IntoIterator<Item = ScalarUDF>) -> Self {
-        let engines: [Arc<dyn NodeCodec>; 1] = [Arc::new(PackNode)];
+        let engines: [Arc<dyn NodeCodec>; 2] = [Arc::new(PackNode), Arc::new(NoKeysNode)];
         Self {
             nodes: engines.into_iter().chain(nodes).collect(),
             functions: registry(functions).scalar_functions.into_keys().collect(),
@@ -159,13 +163,49 @@ impl PhysicalExtensionCodec for PlanCodec {
         }
     }
 
-    /// A function is encoded by its name alone; executors look it up.
-    fn try_encode_udf(&self, function: &ScalarUDF, _buf: &mut Vec<u8>) -> Result<()> {
+    /// A function is encoded by its name alone; executors look it up. Those of the dialect are marked, as the engine has
+    /// others of the same names.
+    fn try_encode_udf(&self, function: &ScalarUDF, buf: &mut Vec<u8>) -> Result<()> {
+        if dialect::is_of_dialect(function) {
+            buf.extend_from_slice(DIALECT);
+            return Ok(());
+        }
         if self.functions.contains(function.name()) {
             return Ok(());
         }
         not_impl_err!("the cluster does not know function {}", function.name())
     }
+
+    fn try_decode_udf(&self, name: &str, buf: &[u8]) -> Result<Arc<ScalarUDF>> {
+        if buf != DIALECT {
+            return self.others.try_decode_udf(name, buf);
+        }
+        let found = dialect::functions()
+            .into_iter()
+            .find(|function| function.name() == name);
+        found.map(Arc::new).ok_or_else(|| unknown(name))
+    }
+
+    fn try_encode_udaf(&self, aggregate: &AggregateUDF, buf: &mut Vec<u8>) -> Result<()> {
+        if dialect::aggregates().iter().any(|known| known == aggregate) {
+            buf.extend_from_slice(DIALECT);
+        }
+        Ok(())
+    }
+
+    fn try_decode_udaf(&self, name: &str, buf: &[u8]) -> Result<Arc<AggregateUDF>> {
+        if buf != DIALECT {
+            return self.others.try_decode_udaf(name, buf);
+        }
+        let found = dialect::aggregates()
+            .into_iter()
+            .find(|aggregate| aggregate.name() == name);
+        found.map(Arc::new).ok_or_else(|| unknown(name))
+    }
+}
+
+fn unknown(name: &str) -> DataFusionError {
+    DataFusionError::NotImplemented(format!("the dialect has no function {name}"))
 }
 
 /// The codec of [`PackExec`], which has no fields.
@@ -191,6 +231,33 @@ impl NodeCodec for PackNode {
         match inputs {
             [rows] => Ok(Arc::new(PackExec(Arc::clone(rows)))),
             _ => internal_err!("PackExec packs the rows of one plan"),
+        }
+    }
+}
+
+/// The codec of [`NoKeysExec`], which has no fields.
+#[derive(Debug)]
+struct NoKeysNode;
+
+impl NodeCodec for NoKeysNode {
+    fn name(&self) -> &'static str {
+        "no_keys"
+    }
+
+    fn encode(&self, node: &dyn ExecutionPlan, _codec: &PlanCodec) -> Option<Result<Vec<u8>>> {
+        node.is::<NoKeysExec>().then(|| Ok(Vec::new()))
+    }
+
+    fn decode(
+        &self,
+        _held: &[u8],
+        inputs: &[Arc<dyn ExecutionPlan>],
+        _context: &TaskContext,
+        _codec: &PlanCodec,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        match inputs {
+            [rows] => Ok(Arc::new(NoKeysExec::new(Arc::clone(rows)))),
+            _ => internal_err!("NoKeysExec gives the rows of one plan"),
         }
     }
 }

@@ -17,6 +17,7 @@ use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMerge
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
 
+use crate::engine::constraints::NoKeysExec;
 use crate::engine::packing::PackExec;
 
 /// The same plan without those inputs of unions that are known to be empty.
@@ -65,6 +66,7 @@ fn makes_nothing_of_nothing(node: &Arc<dyn ExecutionPlan>) -> bool {
         || node.is::<SortPreservingMergeExec>()
         || node.is::<RepartitionExec>()
         || node.is::<PackExec>()
+        || node.is::<NoKeysExec>()
         || node.is::<WindowAggExec>()
         || node.is::<BoundedWindowAggExec>()
         || node.downcast_ref::<AggregateExec>().is_some_and(is_grouped)

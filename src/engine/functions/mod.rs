@@ -21,5 +21,6 @@ pub fn all() -> Vec<ScalarUDF> {
         utc_time::utc_time(),
     ];
     let ours = ours.into_iter().chain(collections::collection_functions());
-    ours.chain(json::json_functions()).collect()
+    let ours = ours.chain(json::json_functions());
+    ours.chain(super::dialect::time::all()).collect()
 }

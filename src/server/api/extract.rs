@@ -9,6 +9,7 @@ use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use super::AppState;
+use super::caller;
 use super::problem::{Problem, ProblemKind};
 use crate::delivery::person::Person;
 use crate::delivery::request::RequestId;
@@ -23,8 +24,8 @@ impl FromRequestParts<AppState> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let person = state.parts.identity.person(&parts.headers).await?;
-        Ok(Self(person))
+        let caller = caller::known(state, &parts.method, &parts.headers).await?;
+        Ok(Self(caller.person))
     }
 }
 

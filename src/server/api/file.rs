@@ -5,13 +5,15 @@ use std::ops::Range;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+    ACCEPT, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+    LOCATION,
 };
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::response::Response;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
 use chrono::Utc;
 
 use super::AppState;
+use super::caller;
 use super::disposition::attachment;
 use super::extract::{Caller, IdInPath};
 use super::openapi::FileProblems;
@@ -21,7 +23,10 @@ use super::reports::own_request;
 use super::views::{FileState, file_of};
 use crate::delivery::files::FilesError;
 use crate::delivery::person::Person;
-use crate::delivery::request::{ReportFile, Request};
+use crate::delivery::request::{ReportFile, Request, RequestId};
+
+/// What a browser says of why it asks (Fetch Metadata).
+const SEC_FETCH_MODE: &str = "sec-fetch-mode";
 
 /// Fetch a report
 ///
@@ -62,19 +67,72 @@ use crate::delivery::request::{ReportFile, Request};
                 (String = "application/zip"),
             )
         ),
+        (status = 303, description = "To a browser that a person opens the address in, and that may not have the file: the page that says why, and where they sign in"),
         FileProblems,
     ),
     security(("bearer" = [])),
 )]
 pub async fn fetch(
     State(state): State<AppState>,
-    Caller(person): Caller,
-    IdInPath(id): IdInPath,
+    method: Method,
     headers: HeaderMap,
+    id: Result<IdInPath, Problem>,
 ) -> Result<Response, Problem> {
-    let request = own_request(&state, &person, id).await?;
-    let file = allowed_file(&state, &person, &request)?;
-    let range = match Wanted::of(&headers, &etag(file), file.bytes) {
+    let fetched = fetch_own(&state, &method, &headers, id.as_ref().map(|IdInPath(id)| *id)).await;
+    match (fetched, id) {
+        // A person sees a page with words, and may sign in there.
+        (Err(problem), Ok(IdInPath(id))) if is_navigation(&headers) => Ok(to_page(id, &problem)),
+        (fetched, _) => fetched,
+    }
+}
+
+async fn fetch_own(
+    state: &AppState,
+    method: &Method,
+    headers: &HeaderMap,
+    id: Result<RequestId, &Problem>,
+) -> Result<Response, Problem> {
+    let caller = caller::known(state, method, headers).await?;
+    let request = own_request(state, &caller.person, id.map_err(Problem::clone)?).await?;
+    let file = allowed_file(state, &caller.person, &request)?;
+    give(state, &request, file, headers, caller.by.word()).await
+}
+
+/// Whether a person opens the address in a browser, rather than a program or a page's script.
+fn is_navigation(headers: &HeaderMap) -> bool {
+    match headers.get(SEC_FETCH_MODE) {
+        Some(mode) => mode == "navigate",
+        None => {
+            let accepted = headers.get(ACCEPT).and_then(|accepted| accepted.to_str().ok());
+            accepted.is_some_and(|accepted| accepted.contains("text/html"))
+        }
+    }
+}
+
+/// Leads a browser to the page of the file, which says what the problem is.
+fn to_page(id: RequestId, problem: &Problem) -> Response {
+    let failed = if problem.is(ProblemKind::NotLoggedIn) {
+        ""
+    } else {
+        "?failed"
+    };
+    // Relative, because a proxy may have this service below a path of its own.
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    if let Ok(place) = HeaderValue::try_from(format!("../../../../download/{id}{failed}")) {
+        response.headers_mut().insert(LOCATION, place);
+    }
+    response
+}
+
+/// The file, or the part of it that is asked for, given out to somebody who may have it; `by` says how that is known.
+pub async fn give(
+    state: &AppState,
+    request: &Request,
+    file: &ReportFile,
+    headers: &HeaderMap,
+    by: &'static str,
+) -> Result<Response, Problem> {
+    let range = match Wanted::of(headers, &etag(file), file.bytes) {
         Wanted::Whole => None,
         Wanted::Part(range) => Some(range),
         Wanted::Nothing => return Err(not_in_file(file)),
@@ -84,7 +142,10 @@ pub async fn fetch(
         FilesError::Gone { .. } => gone(),
         error => Problem::unavailable("a report file cannot be read", &error),
     })?;
-    Ok(answer(&request, file, range, Body::from_stream(bytes)))
+    if range.as_ref().is_none_or(|range| range.start == 0) {
+        state.parts.metrics.count_file(by);
+    }
+    Ok(answer(request, file, range, Body::from_stream(bytes)))
 }
 
 /// Look at a report's file
@@ -117,7 +178,10 @@ pub async fn look(
 }
 
 /// The file of a request, if it exists and the person may still have it.
-fn allowed_file<'a>(state: &AppState, person: &Person, request: &'a Request) -> Result<&'a ReportFile, Problem> {
+///
+/// # Errors
+/// Why they cannot have it.
+pub fn allowed_file<'a>(state: &AppState, person: &Person, request: &'a Request) -> Result<&'a ReportFile, Problem> {
     let current = state.parts.source.current();
     if !current.directory.are_open_to(request.batches(), person) {
         return Err(Problem::new(

@@ -52,17 +52,14 @@ async fn log(request: Request, next: Next) -> Response {
 async fn safe_headers(State(has_tls): State<bool>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    for (name, value) in [
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (X_FRAME_OPTIONS, "DENY"),
-        (REFERRER_POLICY, "no-referrer"),
-    ] {
+    for (name, value) in [(X_CONTENT_TYPE_OPTIONS, "nosniff"), (X_FRAME_OPTIONS, "DENY")] {
         headers.insert(name, HeaderValue::from_static(value));
     }
     if has_tls {
         headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
-    // The page sets its own policy, under which it can run.
+    // Pages set their own policies, under which they can run.
+    set_unless_there(headers, REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     let policy = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
     set_unless_there(headers, CONTENT_SECURITY_POLICY, policy);
     set_unless_there(headers, CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -2,19 +2,23 @@
 
 mod asked;
 mod batches;
+mod caller;
 mod changes;
 mod disposition;
+mod download;
 mod extract;
 mod figure_views;
 mod figures;
 mod file;
 mod guard;
 mod openapi;
+mod person_page;
 mod problem;
 mod range;
 mod reports;
 mod rows;
 mod session;
+mod sign_in;
 mod status;
 mod views;
 
@@ -58,6 +62,8 @@ pub fn router(parts: ServerParts, links: Links, limits: Limits) -> Router {
         document: Arc::new(document),
     };
     let routes = routes
+        .merge(sign_in::routes())
+        .merge(download::routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .with_state(state)

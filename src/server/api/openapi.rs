@@ -62,6 +62,7 @@ problem_sets! {
     PostProblems {
         400 "The body is not JSON, or the Idempotency-Key is malformed"
         401 "There is no login token, or it is not valid"
+        403 "The request came from another site, with the cookie of a session here"
         404 "There is no such batch for you"
         408 "The body did not arrive in time"
         413 "The body is too large"

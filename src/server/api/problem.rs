@@ -47,6 +47,7 @@ kinds! {
     BadRequest = "bad-request", BAD_REQUEST, "The request is malformed";
     NotLoggedIn = "not-logged-in", UNAUTHORIZED, "Log in first";
     NotAllowed = "not-allowed", FORBIDDEN, "You may not have this report";
+    CrossSite = "cross-site", FORBIDDEN, "The request came from another site";
     NotForYou = "not-for-you", FORBIDDEN, "These figures are not for you";
     NotFound = "not-found", NOT_FOUND, "There is nothing here";
     UnknownBatch = "unknown-batch", NOT_FOUND, "There is no such batch for you";
@@ -127,6 +128,26 @@ impl Problem {
         Self::new(ProblemKind::Unavailable, detail).retry_after(Duration::from_secs(5))
     }
 
+    /// The status code of the answer.
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// The kind of problem, for people.
+    pub const fn title(&self) -> &'static str {
+        self.title
+    }
+
+    /// What is wrong this time, and what can be done.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// Whether it is one of that kind.
+    pub fn is(&self, kind: ProblemKind) -> bool {
+        self.kind == kind.word()
+    }
+
     /// Adds `Retry-After`.
     pub fn retry_after(mut self, time: Duration) -> Self {
         let seconds = time.as_millis().div_ceil(1000).clamp(1, 86_400) as u64;
@@ -165,7 +186,7 @@ impl From<Refusal> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = self.status();
         let headers = HeaderMap::clone(&self.headers);
         let mut response = (status, headers, axum::Json(self)).into_response();
         response

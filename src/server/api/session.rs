@@ -3,29 +3,32 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Method};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::AppState;
+use super::caller::{self, LoginKind, Unknown};
 use super::openapi::SessionProblems;
 use super::problem::Problem;
 use crate::server::identity::Refusal;
 
-/// Whether a request has a login token, and whether it is believed.
+/// Whether a request has a login token or the cookie of a session, and whether it is believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LoginState {
-    /// There is no login token.
+    /// There is neither.
     Missing,
-    /// It has expired, or nobody who is trusted signed it.
+    /// It has expired or ended, or nobody who is trusted signed it.
     Refused,
     Valid,
 }
 
 /// The caller, as the service sees them.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({"login": "valid", "user_id": "asha", "platform_admin": false, "tenant_admin_of": ["tn"]}))]
+#[schema(example = json!({
+    "login": "valid", "user_id": "asha", "platform_admin": false, "tenant_admin_of": ["tn"], "by": "session", "sign_in": true
+}))]
 pub struct Session {
     pub login: LoginState,
     pub user_id: Option<String>,
@@ -33,6 +36,10 @@ pub struct Session {
     pub platform_admin: bool,
     /// The tenants whose figures may be seen.
     pub tenant_admin_of: Vec<String>,
+    /// How the caller is known.
+    pub by: Option<LoginKind>,
+    /// Whether people can sign in here with a browser; else a token is needed.
+    pub sign_in: bool,
 }
 
 /// Tell who I am
@@ -46,16 +53,21 @@ pub struct Session {
     responses((status = 200, description = "The caller", body = Session), SessionProblems),
 )]
 pub async fn show(State(state): State<AppState>, headers: HeaderMap) -> Result<Json<Session>, Problem> {
-    let (login, person) = match state.parts.identity.person(&headers).await {
-        Ok(person) => (LoginState::Valid, Some(person)),
-        Err(Refusal::NoToken) => (LoginState::Missing, None),
-        Err(Refusal::BadToken(_)) => (LoginState::Refused, None),
-        Err(refusal @ Refusal::NoKeys) => return Err(refusal.into()),
+    let (login, known) = match caller::known(&state, &Method::GET, &headers).await {
+        Ok(known) => (LoginState::Valid, Some(known)),
+        Err(Unknown::Token(Refusal::NoToken)) => (LoginState::Missing, None),
+        Err(Unknown::Token(Refusal::BadToken(_)) | Unknown::SessionEnded) => (LoginState::Refused, None),
+        Err(unknown) => return Err(unknown.into()),
     };
-    let roles = person.as_ref().map(|person| person.roles.clone()).unwrap_or_default();
+    let roles = known
+        .as_ref()
+        .map(|known| known.person.roles.clone())
+        .unwrap_or_default();
     Ok(Json(Session {
         login,
-        user_id: person.map(|person| person.user_id.to_string()),
+        by: known.as_ref().map(|known| known.by),
+        sign_in: state.parts.sign_in.is_some(),
+        user_id: known.map(|known| known.person.user_id.to_string()),
         platform_admin: roles.platform_admin,
         tenant_admin_of: roles.tenant_admin_of.iter().map(ToString::to_string).collect(),
     }))

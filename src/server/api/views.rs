@@ -254,7 +254,7 @@ pub fn request_path(id: RequestId) -> String {
 }
 
 /// The path of a request's file.
-fn file_path(id: RequestId) -> String {
+pub fn file_path(id: RequestId) -> String {
     format!("{}/file", request_path(id))
 }
 

@@ -67,7 +67,12 @@ pub const CLIENT_CLAIMS: [&str; 2] = ["azp", "client_id"];
 /// of logout tokens. A `nonce` is none of them, because some issuers write it into access tokens too.
 pub const OTHER_KINDS_CLAIMS: [&str; 4] = ["at_hash", "c_hash", "s_hash", "events"];
 
-fn issuer(token: Checked) -> Result<(), Reason> {
+/// The issuer is the configured one.
+///
+/// # Errors
+///
+/// Where it is not so.
+pub fn issuer(token: Checked) -> Result<(), Reason> {
     let issuer = claim(token.claims, "iss").ok_or(Reason::Lacks("iss"))?;
     let issuer = issuer.as_str().ok_or(Reason::Malformed("iss"))?;
     if issuer != token.rules.issuer {
@@ -146,7 +151,12 @@ fn kind(header: &TokenHeader, claims: &Claims) -> Kind {
     }
 }
 
-fn expiry(token: Checked) -> Result<(), Reason> {
+/// It has not expired.
+///
+/// # Errors
+///
+/// Where it is not so.
+pub fn expiry(token: Checked) -> Result<(), Reason> {
     let end = time(token.claims, "exp")?.ok_or(Reason::Lacks("exp"))?;
     if token.now >= end + leeway(token) {
         return Err(Reason::Expired);
@@ -154,14 +164,20 @@ fn expiry(token: Checked) -> Result<(), Reason> {
     Ok(())
 }
 
-fn not_before(token: Checked) -> Result<(), Reason> {
+/// It is valid already.
+///
+/// # Errors
+///
+/// Where it is not so.
+pub fn not_before(token: Checked) -> Result<(), Reason> {
     match time(token.claims, "nbf")? {
         Some(start) if start > token.now + leeway(token) => Err(Reason::NotYet),
         _ => Ok(()),
     }
 }
 
-fn leeway(token: Checked) -> f64 {
+/// Seconds that clocks may differ by.
+pub fn leeway(token: Checked) -> f64 {
     f64::from(token.rules.config.leeway_seconds)
 }
 

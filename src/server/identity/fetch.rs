@@ -1,11 +1,13 @@
-//! Fetches the issuer's keys from a URL, and says in an operator's words why they cannot be had.
+//! Asks the issuer for its keys and its other documents, and says in an operator's words why they cannot be had.
 
 use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use reqwest::{Certificate, Client, StatusCode, redirect};
+use axum::http::Response;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::{Certificate, Client, RequestBuilder, StatusCode, redirect};
 use rustls::CertificateError;
 use url::{Host, Url};
 
@@ -16,18 +18,18 @@ const FETCH_TIME: Duration = Duration::from_secs(5);
 /// The largest answer that is read, in bytes.
 pub const LARGEST_ANSWER: usize = 1024 * 1024;
 
-/// A URL that keys cannot be fetched from, whatever answers there.
+/// A URL that the issuer cannot be asked at, whatever answers there.
 #[derive(Debug, thiserror::Error)]
-pub enum KeyServerError {
-    #[error("identity.jwks is {url}; keys are fetched over https:// alone, or over http:// from this machine")]
-    Insecure { url: String },
+pub enum IssuerUrlError {
+    #[error("{what} is {url}; the issuer is asked over https:// alone, or over http:// on this machine")]
+    Insecure { what: &'static str, url: String },
     #[error("identity.ca_file {} cannot be used: {source}; give a PEM file with a certificate", path.display())]
     CaFile { path: PathBuf, source: CaFileError },
-    #[error("identity.jwks: the client that fetches keys cannot be set up: {0}")]
+    #[error("the client that asks the issuer cannot be set up: {0}")]
     Client(#[source] reqwest::Error),
 }
 
-/// Why the keys cannot be had now.
+/// Why the issuer's answer cannot be had now.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     #[error("the connection is refused: nothing listens at that port, or a firewall turns it away")]
@@ -48,42 +50,42 @@ pub enum FetchError {
     Other(#[source] reqwest::Error),
 }
 
-/// Where the keys are fetched.
+/// An address of the issuer.
 #[derive(Debug)]
-pub struct KeyServer {
+pub struct IssuerUrl {
     url: Url,
     client: Client,
     patience: Duration,
 }
 
-impl KeyServer {
-    /// Fetches from `url`, and believes the authorities of `ca_file` beside the system's.
+impl IssuerUrl {
+    /// Asks at `url`, which `what` gives, and believes the authorities of `ca_file` beside the system's.
     ///
     /// # Errors
     ///
-    /// Where somebody between could change the keys, or the authorities cannot be used.
-    pub fn new(url: Url, ca_file: Option<&Path>) -> Result<Self, KeyServerError> {
+    /// Where somebody between could change the answer, or the authorities cannot be used.
+    pub fn new(what: &'static str, url: Url, ca_file: Option<&Path>) -> Result<Self, IssuerUrlError> {
         if url.scheme() != "https" && !is_of_this_machine(&url) {
-            return Err(KeyServerError::Insecure { url: shown(&url) });
+            return Err(IssuerUrlError::Insecure { what, url: shown(&url) });
         }
         let mut client = Client::builder().redirect(redirect::Policy::none()).timeout(FETCH_TIME);
         if url.scheme() != "https" {
-            // A proxy of the environment (HTTP_PROXY) could change the keys, and its own loopback is another one.
+            // A proxy of the environment (HTTP_PROXY) could change the answer, and its own loopback is another one.
             client = client.no_proxy();
         }
         if let Some(path) = ca_file {
-            let unusable = |source| KeyServerError::CaFile {
+            let unusable = |source| IssuerUrlError::CaFile {
                 path: path.to_owned(),
                 source,
             };
             for certificate in ca_certificates(path).map_err(unusable)? {
-                let certificate = Certificate::from_der(&certificate).map_err(KeyServerError::Client)?;
+                let certificate = Certificate::from_der(&certificate).map_err(IssuerUrlError::Client)?;
                 client = client.add_root_certificate(certificate);
             }
         }
         Ok(Self {
             url,
-            client: client.build().map_err(KeyServerError::Client)?,
+            client: client.build().map_err(IssuerUrlError::Client)?,
             patience: FETCH_TIME,
         })
     }
@@ -99,21 +101,40 @@ impl KeyServer {
     ///
     /// Why it cannot be had.
     pub async fn fetch(&self) -> Result<Vec<u8>, FetchError> {
-        let mut answer = match self.client.get(self.url.clone()).send().await {
+        let answer = self.answer_to(self.client.get(self.url.clone())).await?;
+        match answer.status() {
+            StatusCode::OK => Ok(answer.into_body()),
+            status => Err(FetchError::Status(status)),
+        }
+    }
+
+    /// The answer to a form that is posted there, whatever its status, with its type.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none.
+    pub async fn post(&self, headers: HeaderMap, form: Vec<u8>) -> Result<Response<Vec<u8>>, FetchError> {
+        let post = self.client.post(self.url.clone()).headers(headers).body(form);
+        self.answer_to(post).await
+    }
+
+    async fn answer_to(&self, request: RequestBuilder) -> Result<Response<Vec<u8>>, FetchError> {
+        let mut answer = match request.send().await {
             Ok(answer) => answer,
             Err(error) => return Err(self.explained(error).await),
         };
-        if answer.status() != StatusCode::OK {
-            return Err(FetchError::Status(answer.status()));
+        let mut whole = Response::new(Vec::new());
+        *whole.status_mut() = answer.status();
+        if let Some(media_type) = answer.headers().get(CONTENT_TYPE) {
+            whole.headers_mut().insert(CONTENT_TYPE, media_type.clone());
         }
-        let mut document = Vec::new();
         loop {
             match answer.chunk().await {
-                Ok(Some(piece)) => document.extend_from_slice(&piece),
-                Ok(None) => return Ok(document),
+                Ok(Some(piece)) => whole.body_mut().extend_from_slice(&piece),
+                Ok(None) => return Ok(whole),
                 Err(error) => return Err(self.explained(error).await),
             }
-            if document.len() > LARGEST_ANSWER {
+            if whole.body().len() > LARGEST_ANSWER {
                 return Err(FetchError::TooLarge);
             }
         }
@@ -150,7 +171,8 @@ impl KeyServer {
     }
 }
 
-fn is_of_this_machine(url: &Url) -> bool {
+/// Whether a URL's host is this machine.
+pub fn is_of_this_machine(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
@@ -221,8 +243,8 @@ fn certificate_words(error: &CertificateError) -> String {
 mod tests {
     use super::*;
 
-    fn server(url: &str) -> Result<KeyServer, KeyServerError> {
-        KeyServer::new(url.parse().expect("a URL"), None)
+    fn server(url: &str) -> Result<IssuerUrl, IssuerUrlError> {
+        IssuerUrl::new("identity.jwks", url.parse().expect("a URL"), None)
     }
 
     #[test]
@@ -240,7 +262,7 @@ mod tests {
             "http://localhost.example.org/keys",
             "http://10.0.0.1/keys",
         ] {
-            assert!(matches!(server(bad), Err(KeyServerError::Insecure { .. })), "{bad}");
+            assert!(matches!(server(bad), Err(IssuerUrlError::Insecure { .. })), "{bad}");
         }
     }
 

@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use url::Url;
 
 use super::IdentityError;
-use super::fetch::{FetchError, KeyServer, KeyServerError};
+use super::fetch::{FetchError, IssuerUrl, IssuerUrlError};
 use super::keys::{Candidates, KeySet, KeySetError};
 use super::refusal::Refusal;
 use crate::config::{IdentityConfig, TokenAlgorithm, without_secrets};
@@ -47,7 +47,7 @@ pub enum KeyTrouble {
 #[derive(Debug)]
 enum Place {
     File(PathBuf),
-    Url(KeyServer),
+    Url(IssuerUrl),
 }
 
 #[derive(Debug, Default, Clone)]
@@ -245,10 +245,10 @@ impl KeySource {
 }
 
 /// The file or URL that `identity.jwks` names.
-fn place(jwks: &str, config: &IdentityConfig) -> Result<Place, KeyServerError> {
+fn place(jwks: &str, config: &IdentityConfig) -> Result<Place, IssuerUrlError> {
     let url = Url::parse(jwks).ok().filter(|url| url.scheme().starts_with("http"));
     Ok(match url {
-        Some(url) => Place::Url(KeyServer::new(url, config.ca_file.as_deref())?),
+        Some(url) => Place::Url(IssuerUrl::new("identity.jwks", url, config.ca_file.as_deref())?),
         None => Place::File(PathBuf::from(jwks)),
     })
 }

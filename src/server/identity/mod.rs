@@ -7,6 +7,7 @@ mod claims;
 mod dev;
 mod explain;
 mod fetch;
+mod id_token;
 mod jwk;
 mod key_numbers;
 mod key_source;
@@ -22,13 +23,15 @@ use std::path::PathBuf;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 
-use crate::config::{AddressSource, IdentityConfig, without_secrets};
+use crate::config::{AddressSource, IdentityConfig, RightsSource, without_secrets};
 use crate::delivery::person::Person;
+use id_token::AskedIdToken;
 use refusal_log::RefusalLog;
 use tokens::Tokens;
 
 pub use explain::{ExplainedCheck, Explanation, Outcome};
-pub use fetch::KeyServerError;
+pub use fetch::IssuerUrlError;
+pub(in crate::server) use fetch::{IssuerUrl, is_of_this_machine as is_url_of_this_machine};
 pub use key_source::KeyTrouble;
 pub use refusal::{Reason, Refusal};
 
@@ -44,13 +47,23 @@ pub enum IdentityError {
     #[error("identity.leeway_seconds is {seconds}; clocks may differ by 300 seconds at most")]
     Leeway { seconds: u32 },
     #[error(transparent)]
-    KeyServer(#[from] KeyServerError),
+    IssuerUrl(#[from] IssuerUrlError),
     #[error("the keys in {} cannot be used: {source}; check identity.jwks", without_secrets(&path.to_string_lossy()))]
     Keys { path: PathBuf, source: KeyTrouble },
     #[error(
         "--dev-auth believes everybody, so it needs an address of this machine alone; {listen} can be reached from elsewhere: listen on 127.0.0.1"
     )]
     DevAuthInPublic { listen: SocketAddr },
+}
+
+/// What the issuer gave for a sign-in.
+pub struct SignedIn<'a> {
+    pub id_token: &'a str,
+    pub access_token: &'a str,
+    /// The client that asked for it.
+    pub client: &'a str,
+    /// The `nonce` that it was asked for with.
+    pub nonce: &'a str,
 }
 
 /// Tells who sends a request.
@@ -166,11 +179,51 @@ impl Identity {
             Proof::Dev => dev::person(token, &self.config).map_err(Refusal::from),
             Proof::Nothing => Err(Refusal::from(Reason::NotSetUp)),
         };
-        let mut person = person.map_err(|refusal| self.noted(refusal))?;
+        let person = person.map_err(|refusal| self.noted(refusal))?;
+        Ok(self.with_usable_address(person))
+    }
+
+    /// Who has signed in, by the tokens that the issuer gave for it. The ID token proves it; what the person may see is said
+    /// by `rights`.
+    ///
+    /// # Errors
+    ///
+    /// Why the tokens do not prove it. It is logged by its reason.
+    pub async fn person_signed_in(&self, given: &SignedIn<'_>, rights: RightsSource) -> Result<Person, Refusal> {
+        let Proof::Tokens(tokens) = &self.proof else {
+            return Err(Refusal::NoToken);
+        };
+        let asked = AskedIdToken {
+            client: given.client,
+            nonce: given.nonce,
+            access_token: given.access_token,
+        };
+        let by_id_token = tokens.person_of_id_token(given.id_token, &asked).await;
+        let by_id_token = by_id_token.map_err(|refusal| self.noted(refusal))?;
+        let person = match rights {
+            RightsSource::IdToken => self.with_usable_address(by_id_token),
+            RightsSource::AccessToken => {
+                let person = self.person_of_token(given.access_token).await?;
+                if person.user_id != by_id_token.user_id {
+                    return Err(self.noted(Reason::TwoPeople.into()));
+                }
+                person
+            }
+        };
+        Ok(person)
+    }
+
+    /// Whether everybody is believed, as with `--dev-auth`.
+    pub fn is_by_word(&self) -> bool {
+        matches!(self.proof, Proof::Dev)
+    }
+
+    /// The person without an address where those of tokens are not used.
+    fn with_usable_address(&self, mut person: Person) -> Person {
         if self.config.address == AddressSource::Users {
             person.email = None;
         }
-        Ok(person)
+        person
     }
 
     fn noted(&self, refusal: Refusal) -> Refusal {

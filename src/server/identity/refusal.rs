@@ -78,4 +78,16 @@ pub enum Reason {
     NotYet,
     #[error("its subject (sub) names nobody")]
     Nobody,
+    #[error("it is no ID token (typ, events)")]
+    NotIdToken,
+    #[error("it is not for this sign-in (nonce)")]
+    Nonce,
+    #[error("it is for several services, and not for this one first (azp)")]
+    AuthorizedParty,
+    #[error("it came with another access token (at_hash)")]
+    AccessTokenHash,
+    #[error("it was made in the future (iat); are the clocks right?")]
+    IssuedLater,
+    #[error("it and the access token are about two people (sub)")]
+    TwoPeople,
 }

@@ -5,7 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::IdentityError;
 use super::checks::{CLAIM_CHECKS, Checked, Rules};
-use super::claims;
+use super::claims::{self, Claims};
+use super::id_token::{self, AskedIdToken};
 use super::jwk::TokenKey;
 use super::key_source::KeySource;
 use super::keys::Candidates;
@@ -64,13 +65,7 @@ impl Tokens {
     ///
     /// Where it proves nothing, or the keys were never had.
     pub async fn person(&self, token: &str) -> Result<Person, Refusal> {
-        let parts = TokenParts::of(token)?;
-        parts.check_form()?;
-        let header = parts.header()?;
-        let algorithm = self.algorithm(&header)?;
-        let candidates = self.candidates(&header, algorithm).await?;
-        self.signer(&parts, &header, algorithm, candidates).await?;
-        let claims = parts.claims()?;
+        let (header, claims) = self.signed_by_issuer(token).await?;
         let checked = Checked {
             rules: &self.rules,
             header: &header,
@@ -81,6 +76,35 @@ impl Tokens {
             (one.check)(checked)?;
         }
         Ok(claims::person(&claims, &self.rules.config)?)
+    }
+
+    /// The person whom an ID token proves, which was asked for in this way.
+    ///
+    /// # Errors
+    ///
+    /// Where it proves nothing, or the keys were never had.
+    pub async fn person_of_id_token(&self, token: &str, asked: &AskedIdToken<'_>) -> Result<Person, Refusal> {
+        let (header, claims) = self.signed_by_issuer(token).await?;
+        let checked = Checked {
+            rules: &self.rules,
+            header: &header,
+            claims: &claims,
+            now: now(),
+        };
+        id_token::check(checked, asked)?;
+        Ok(claims::person(&claims, &self.rules.config)?)
+    }
+
+    /// Header and claims of a token that a key of the issuer has signed; what they say is not looked at.
+    async fn signed_by_issuer(&self, token: &str) -> Result<(TokenHeader, Claims), Refusal> {
+        let parts = TokenParts::of(token)?;
+        parts.check_form()?;
+        let header = parts.header()?;
+        let algorithm = self.algorithm(&header)?;
+        let candidates = self.candidates(&header, algorithm).await?;
+        self.signer(&parts, &header, algorithm, candidates).await?;
+        let claims = parts.claims()?;
+        Ok((header, claims))
     }
 
     /// The algorithm that the header names.

@@ -1,4 +1,4 @@
-// Asks the service, with the token of this tab where there is one.
+// Asks the service, with the token of this tab where there is one; else the browser sends the cookie of a session.
 
 const TOKEN = "pragati.token";
 
@@ -13,6 +13,7 @@ export class Refused extends Error {
 
 export const token = {
   has: () => sessionStorage.getItem(TOKEN) !== null,
+  kept: () => sessionStorage.getItem(TOKEN),
   keep: (value) => sessionStorage.setItem(TOKEN, value),
   forget: () => sessionStorage.removeItem(TOKEN),
 };
@@ -23,8 +24,7 @@ async function answer(path, query, signal, body) {
     if (value !== undefined && value !== null) parameters.set(name, value);
   }
   const headers = {};
-  const kept = sessionStorage.getItem(TOKEN);
-  if (kept !== null) headers.Authorization = `Bearer ${kept}`;
+  if (token.has()) headers.Authorization = `Bearer ${token.kept()}`;
   const options = { headers, signal, credentials: "same-origin" };
   if (body !== undefined) {
     headers["Content-Type"] = "application/json";

@@ -13,6 +13,8 @@ const REFRESH = 5 * 60 * 1000;
 const state = {
   /** What the caller may see. */
   session: undefined,
+  /** Whether people sign in at an issuer; else they paste a token. */
+  signsIn: false,
   window: "all",
   by: "week",
   /** A tenant's id, "" for batches without one, or null for all tenants. */
@@ -29,7 +31,7 @@ let reports;
 // What is shown and what is said --------------------------------------------------------------------------------------------
 
 function only(id) {
-  for (const part of ["login", "dashboard"]) byId(part).hidden = part !== id;
+  for (const part of ["login", "sign-in", "dashboard"]) byId(part).hidden = part !== id;
   byId("who").hidden = !state.session || state.session.login !== "valid";
 }
 
@@ -52,10 +54,10 @@ function sayNothing() {
 function askForLogin(words) {
   state.session = undefined;
   reports.hide();
-  only("login");
+  only(state.signsIn ? "sign-in" : "login");
   if (words) say(words);
   else sayNothing();
-  byId("token").focus();
+  if (!state.signsIn) byId("token").focus();
 }
 
 let waiting;
@@ -291,13 +293,14 @@ async function start() {
   clearTimeout(waiting);
   try {
     state.session = await session();
+    state.signsIn = state.session.sign_in;
     if (state.session.login === "refused") {
       token.forget();
       return askForLogin("Your login has expired or is not valid. Sign in again.");
     }
     if (state.session.login === "missing") return askForLogin();
     byId("who-name").textContent = state.session.user_id;
-    byId("sign-out").hidden = !token.has();
+    byId("sign-out").hidden = !token.has() && state.session.by !== "session";
     await reports.show();
     if (!state.session.platform_admin && state.session.tenant_admin_of.length === 0) {
       only("nothing");
@@ -318,7 +321,10 @@ byId("login").addEventListener("submit", (event) => {
   byId("token").value = "";
   start();
 });
-byId("sign-out").addEventListener("click", () => {
+byId("leave").addEventListener("submit", (event) => {
+  // A session ends at the service; a token is forgotten here.
+  if (state.session?.by === "session") return;
+  event.preventDefault();
   token.forget();
   askForLogin();
 });

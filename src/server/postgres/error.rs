@@ -7,6 +7,7 @@ use datafusion::sql::sqlparser::parser::ParserError;
 use pgwire::error::{ErrorInfo, PgWireError};
 
 use super::stop::StopReason;
+use crate::engine::dialect::DialectError;
 use crate::engine::{EngineError, is_disk_full};
 use crate::formats::one_line;
 
@@ -90,6 +91,15 @@ fn stopped(reason: StopReason) -> &'static str {
 impl From<DataFusionError> for QueryError {
     fn from(error: DataFusionError) -> Self {
         Self::Failed(Box::new(error))
+    }
+}
+
+impl From<DialectError> for QueryError {
+    fn from(error: DialectError) -> Self {
+        match error {
+            DialectError::Syntax(reason) => Self::Syntax(reason),
+            DialectError::NotSupported(reason) => Self::NotSupported(reason),
+        }
     }
 }
 
@@ -212,7 +222,10 @@ fn code_of_plan(reason: &str) -> &'static str {
     let reason = reason.to_lowercase();
     if reason.contains("table") && reason.contains("not found") {
         "42P01"
-    } else if reason.contains("invalid function") || reason.contains("no function matches") {
+    } else if reason.contains("invalid function")
+        || reason.contains("no function matches")
+        || reason.contains("operator does not exist")
+    {
         "42883"
     } else if reason.contains("field") && reason.contains("not found") || reason.contains("no field named") {
         "42703"

@@ -14,7 +14,6 @@ use datafusion::logical_expr::{
 use datafusion::prelude::SessionContext;
 
 use super::variables::{SERVER_VERSION, setting};
-use super::{arrays, quantified};
 
 /// What comments, definitions and the like would say: nothing, whatever they are asked of.
 pub const SAY_NOTHING: [&str; 14] = [
@@ -66,10 +65,6 @@ pub fn register(session: &SessionContext) {
         )));
     }
     session.register_udf(current_setting());
-    for reader in arrays::readers() {
-        session.register_udf(reader);
-    }
-    quantified::register(session);
 }
 
 /// A function of any arguments that always gives the same.

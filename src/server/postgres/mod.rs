@@ -7,10 +7,10 @@
 //! `snapshots` has for what the client may see. `stop` ends queries; `audit` and `metrics` tell of them.
 
 mod accounts;
-mod arrays;
 mod audit;
 mod bounded;
 mod bounds;
+mod cells;
 mod client;
 mod connection;
 mod copy;
@@ -25,18 +25,17 @@ mod metrics;
 mod named;
 mod parameters;
 mod parse;
-mod quantified;
 mod row_addresses;
 mod running;
 mod scram_secret;
 mod session;
 mod session_values;
+mod shown;
 mod snapshots;
 mod statement;
 mod stop;
 mod syntax;
 mod system;
-mod time_patterns;
 mod types;
 mod variables;
 

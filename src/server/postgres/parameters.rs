@@ -16,9 +16,8 @@ use pgwire::api::portal::Portal;
 use pgwire::api::stmt::StoredStatement;
 use pgwire::error::{PgWireError, PgWireResult};
 
-use super::arrays::{ARRAY_OF, ARRAY_OF_IDS, element_of, elements, list_of};
 use super::error::QueryError;
-use super::quantified::is_quantified;
+use crate::engine::dialect::arrays::{ARRAY_OF, ARRAY_OF_IDS, element_of, elements, is_quantified, list_of, written};
 
 /// One parameter: `$1`, `$2`, …
 #[derive(Debug, Clone, PartialEq)]
@@ -50,6 +49,11 @@ pub fn of_plan(plan: &LogicalPlan, declared: usize) -> Result<Vec<Parameter>> {
         let mut schema = DFSchema::empty();
         for input in node.inputs() {
             schema.merge(input.schema());
+        }
+        if let LogicalPlan::Limit(limit) = node {
+            for rows in [&limit.skip, &limit.fetch].into_iter().flatten() {
+                note_count(rows, &mut told);
+            }
         }
         node.apply_expressions(|expr| {
             expr.apply(|expr| {
@@ -122,6 +126,15 @@ fn note(expr: &Expr, schema: &DFSchema, told: &mut BTreeMap<u32, Told>) {
     }
 }
 
+/// A number of rows, of LIMIT or OFFSET.
+fn note_count(rows: &Expr, told: &mut BTreeMap<u32, Told>) {
+    if let Expr::Placeholder(placeholder) = rows
+        && let Some(told) = told_of(placeholder, told)
+    {
+        told.compared = Some(DataType::Int64);
+    }
+}
+
 fn told_of<'a>(placeholder: &Placeholder, told: &'a mut BTreeMap<u32, Told>) -> Option<&'a mut Told> {
     let number = placeholder.id.trim_start_matches('$').parse().ok()?;
     Some(told.entry(number).or_default())
@@ -161,7 +174,7 @@ pub fn values<S: Clone>(portal: &Portal<S>, parameters: &[Parameter]) -> PgWireR
             library.parameters[place] = None;
             *given = Some(Type::INT4_ARRAY);
         } else if let Some(texts) = elements_of(portal, place, &kind)? {
-            library.parameters[place] = Some(written(&texts).into());
+            library.parameters[place] = Some(written(texts).into());
         }
     }
     library.statement = Arc::new(StoredStatement::new(portal.statement.id.clone(), (), types));
@@ -227,18 +240,6 @@ fn elements_of<S: Clone>(portal: &Portal<S>, place: usize, kind: &Type) -> PgWir
     };
     let text = std::str::from_utf8(bytes).map_err(|_| invalid("bytes that are not UTF-8"))?;
     elements(text).map(Some).map_err(|_| invalid(text))
-}
-
-/// An array as text, without blanks.
-fn written(elements: &[Option<String>]) -> String {
-    let elements = elements.iter().map(|element| match element {
-        Some(text) if text.contains([',', '"', '\\', '{', '}', ' ']) || text.is_empty() => {
-            format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
-        }
-        Some(text) => text.clone(),
-        None => "NULL".to_owned(),
-    });
-    format!("{{{}}}", elements.collect::<Vec<_>>().join(","))
 }
 
 fn invalid(text: &str) -> PgWireError {

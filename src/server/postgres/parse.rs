@@ -17,8 +17,8 @@ use datafusion_pg_catalog::sql::rules::{
 };
 
 use super::error::QueryError;
-use super::{arrays, bounds, copy, listings, quantified, row_addresses, system, time_patterns};
-use crate::engine::dialect::forms;
+use super::{bounds, copy, listings, row_addresses, system};
+use crate::engine::dialect::{self, forms, time};
 
 /// Bytes of SQL that are taken at a time.
 const LONGEST: usize = 1024 * 1024;
@@ -137,10 +137,10 @@ impl Parse {
             system::keep_parameters(&before, &mut known);
             return Ok(known);
         }
+        dialect::name_columns(&mut statement);
         forms::rewrite(&mut statement)?;
         system::asked(&mut statement);
-        arrays::read_casts(&mut statement)?;
-        quantified::call_functions(&mut statement)?;
+        dialect::arrays::rewrite(&mut statement)?;
         let mut statement = self.system.rewrite(statement);
         system::understood(&mut statement);
         system::keep_parameters(&before, &mut statement);
@@ -148,11 +148,11 @@ impl Parse {
     }
 
     fn faithful(&self, mut statement: Statement) -> Result<Statement, QueryError> {
+        dialect::name_columns(&mut statement);
         forms::rewrite(&mut statement)?;
         row_addresses::rewrite(&mut statement)?;
-        time_patterns::rewrite(&mut statement)?;
-        arrays::read_casts(&mut statement)?;
-        quantified::call_functions(&mut statement)?;
+        time::in_statement(&mut statement)?;
+        dialect::rewrite(&mut statement)?;
         Ok(self
             .faithful
             .iter()

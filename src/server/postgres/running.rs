@@ -10,7 +10,9 @@ use arrow_pg::datatypes::encode_recordbatch;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::dataframe::DataFrame;
+use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::prelude::SessionContext;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, TryStreamExt};
 use pgwire::api::results::FieldInfo;
@@ -21,8 +23,10 @@ use uuid::Uuid;
 
 use super::Endpoint;
 use super::audit::{Actor, End};
+use super::cells;
 use super::client::Client;
 use super::error::QueryError;
+use super::shown::as_sent;
 use super::snapshots::Seen;
 use super::stop::{Stop, StopReason, StoppableRows};
 use crate::engine::Answer;
@@ -77,17 +81,18 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts the plan. `account` was opened for it.
-    pub async fn start(mut account: Account, seen: &Arc<Seen>, plan: LogicalPlan) -> Result<Self, QueryError> {
+    /// Starts the plan, in the client's time zone. `account` was opened for it.
+    pub async fn start(
+        mut account: Account,
+        seen: &Arc<Seen>,
+        plan: LogicalPlan,
+        zone: &str,
+    ) -> Result<Self, QueryError> {
         let endpoint = Arc::clone(&account.endpoint);
         let stop = account.stop.clone();
         let started = stop.or_stopped(async {
             let place = endpoint.queries.place(&account.actor.user).await?;
-            let session = seen.session.clone();
-            let frame = endpoint
-                .threads
-                .run(async move { session.execute_logical_plan(plan).await })
-                .await??;
+            let frame = DataFrame::new(state_in(&seen.session, zone), plan);
             Ok((answer(&endpoint, frame).await?, place))
         });
         match started.await {
@@ -182,6 +187,19 @@ fn next_batches(
     })
 }
 
+/// A state of the session for one statement that starts now, in a time zone.
+fn state_in(session: &SessionContext, zone: &str) -> SessionState {
+    let mut state = session.state();
+    state.config_mut().options_mut().execution.time_zone = Some(zone.to_owned());
+    state.mark_start_execution();
+    state
+}
+
+/// A batch as the client wants it, and its columns as the library is told them.
+fn sent(columns: &Arc<Vec<FieldInfo>>, batch: RecordBatch) -> Result<(Arc<Vec<FieldInfo>>, RecordBatch), QueryError> {
+    Ok(cells::sent(columns, as_sent(batch, columns)?)?)
+}
+
 async fn answer(endpoint: &Endpoint, frame: DataFrame) -> Result<Answer, QueryError> {
     let context = endpoint.limits.limited(frame.task_ctx())?;
     Ok(Answer::start_in(&endpoint.threads, frame, context).await?)
@@ -192,7 +210,10 @@ fn encoded(
     columns: Arc<Vec<FieldInfo>>,
 ) -> BoxStream<'static, PgWireResult<DataRow>> {
     let rows = batches.flat_map(move |batch| match batch {
-        Ok(batch) => futures::stream::iter(encode_recordbatch(Arc::clone(&columns), batch)).left_stream(),
+        Ok(batch) => match sent(&columns, batch) {
+            Ok((columns, batch)) => futures::stream::iter(encode_recordbatch(columns, batch)).left_stream(),
+            Err(error) => futures::stream::iter([Err(PgWireError::from(error))]).right_stream(),
+        },
         Err(error) => futures::stream::iter([Err(PgWireError::from(error))]).right_stream(),
     });
     rows.boxed()

@@ -25,6 +25,7 @@ use pgwire::types::format::FormatOptions;
 use tokio::sync::OwnedMutexGuard;
 
 use super::Endpoint;
+use super::cells;
 use super::client::{Client, Login};
 use super::copy::{CopyForm, CopyOut};
 use super::error::QueryError;
@@ -36,6 +37,7 @@ use super::snapshots::Seen;
 use super::statement::{Step, known_form, step};
 use super::stop::{Stop, StopReason};
 use super::variables::{self, Changes};
+use crate::engine::dialect;
 
 /// `SHOW ALL`, and its columns.
 const ALL: &str = "all";
@@ -423,6 +425,7 @@ impl Session {
                 .with_allow_dml(false)
                 .with_allow_statements(false);
             reading_alone.verify_plan(&plan)?;
+            dialect::check(&plan)?;
             Ok(plan)
         });
         planned.await?
@@ -439,7 +442,7 @@ impl Session {
         let time = self.time(info);
         let mut account = Account::open(&self.endpoint, &self.client, &login.actor, &prepared.sql, time)?;
         match self.bound(info, prepared, portal).await {
-            Ok((seen, plan)) => Ok(Running::start(account, &seen, plan).await?),
+            Ok((seen, plan)) => Ok(Running::start(account, &seen, plan, variables::zone(info.metadata())).await?),
             Err(error) => {
                 if let PgWireError::UserError(info) = &error {
                     account.failed_with(&info.code);
@@ -690,8 +693,13 @@ fn free(cursor: Arc<tokio::sync::Mutex<Running>>, name: &str) -> Result<OwnedMut
 }
 
 fn fields_of<C: ClientInfo>(info: &C, columns: &Schema, format: &Format) -> PgWireResult<Arc<Vec<FieldInfo>>> {
-    let look = Arc::new(FormatOptions::from_client_metadata(info.metadata()));
-    Ok(Arc::new(arrow_schema_to_pg_fields(columns, format, Some(look))?))
+    let mut look = FormatOptions::from_client_metadata(info.metadata());
+    variables::zone(info.metadata()).clone_into(&mut look.time_zone);
+    Ok(Arc::new(arrow_schema_to_pg_fields(
+        &cells::shown(columns),
+        format,
+        Some(Arc::new(look)),
+    )?))
 }
 
 /// Tells the client what its variables are now.

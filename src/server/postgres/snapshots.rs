@@ -13,7 +13,7 @@ use super::error::QueryError;
 use super::{bounded, functions, system, types};
 use crate::catalog::{Catalog, CatalogError, Visibility};
 use crate::delivery::source::{Current, ReportSource};
-use crate::engine::EngineError;
+use crate::engine::{EngineError, dialect};
 
 /// Sessions of the newest snapshot.
 pub struct Snapshots {
@@ -102,6 +102,7 @@ impl Newest {
             .await
             .map_err(EngineError::running("the tables of pg_catalog"))?;
         types::register(&session);
+        dialect::add_to(&session).map_err(EngineError::running("the SQL dialect"))?;
         Ok(Arc::new(Seen {
             session,
             _current: Arc::clone(&self.current),

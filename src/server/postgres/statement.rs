@@ -12,6 +12,10 @@ use datafusion::sql::sqlparser::ast::{
 use super::copy::CopyForm;
 use super::error::QueryError;
 use super::syntax::{kept, plain};
+use crate::engine::dialect::time;
+
+/// The variable that holds the session's zone.
+const ZONE: &str = "timezone";
 
 /// What a statement asks for.
 #[derive(Debug, Clone)]
@@ -308,14 +312,34 @@ fn assignments(set: Set) -> Result<Step, QueryError> {
             variable: name,
             values,
             ..
+        } if plain(&name) == ZONE => vec![(ZONE.to_owned(), zone_of(&values)?)],
+        Set::SingleAssignment {
+            hivevar: false,
+            variable: name,
+            values,
+            ..
         } => vec![(plain(&name), text_of(&values))],
-        Set::SetTimeZone { value, .. } => vec![("timezone".to_owned(), text_of(&[value]))],
+        Set::SetTimeZone { value, .. } => vec![(ZONE.to_owned(), zone_of(&[value])?)],
         Set::SetNames { charset_name, .. } => vec![("client_encoding".to_owned(), charset_name.value)],
         // Every transaction is read only and sees one snapshot, whatever is asked for.
         Set::SetTransaction { .. } => return Ok(Step::Nothing("SET")),
         _ => return Err(refused(text.split(" = ").next().unwrap_or("SET"))),
     };
     Ok(Step::Set { assignments, is_local })
+}
+
+/// The name of a zone as it is kept.
+fn zone_of(values: &[Expr]) -> Result<String, QueryError> {
+    let [value] = values else {
+        return Ok(text_of(values));
+    };
+    match time::session_zone(value) {
+        Ok(zone) => Ok(zone.unwrap_or_else(|| "default".to_owned())),
+        Err(_) => Err(QueryError::VariableValue {
+            name: ZONE.to_owned(),
+            value: text_of(values),
+        }),
+    }
 }
 
 /// A value as it is kept: lists with commas, texts without their quotes.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use super::error::QueryError;
-use crate::zone::Zone;
+use crate::engine::dialect::time::{UTC, session_name};
 
 /// The version of PostgreSQL that clients are told, since they choose their questions by it.
 pub const SERVER_VERSION: &str = "16.6";
@@ -14,6 +14,7 @@ const SERVER_VERSION_NUMBER: &str = "160006";
 /// What the names of the engine's own settings begin with, which are everybody's.
 const OF_ENGINE: &str = "datafusion.";
 const STATEMENT_TIMEOUT: &str = "statement_timeout";
+const ZONE: &str = "timezone";
 
 /// A variable's name, its value at the start, and which values it takes.
 struct Variable {
@@ -77,7 +78,7 @@ const VARIABLES: [Variable; 36] = [
         "postgres",
         Takes::OneOf(&["postgres", "iso_8601", "sql_standard", "postgres_verbose"]),
     ),
-    reported("timezone", "TimeZone", "UTC", Takes::Zone),
+    reported(ZONE, "TimeZone", UTC, Takes::Zone),
     reported("search_path", "search_path", "public", Takes::Anything),
     reported("standard_conforming_strings", "standard_conforming_strings", "on", ON),
     variable("extra_float_digits", "1", Takes::OneOf(&["-15", "0", "1", "2", "3"])),
@@ -114,7 +115,7 @@ const VARIABLES: [Variable; 36] = [
 /// Other ways to write a name.
 fn canonical(name: &str) -> &str {
     match name {
-        "time zone" => "timezone",
+        "time zone" => ZONE,
         "names" => "client_encoding",
         other => other,
     }
@@ -150,7 +151,7 @@ pub fn set(
     let is_taken = match &variable.takes {
         Takes::Anything => true,
         Takes::OneOf(values) => values.contains(&lower.as_str()),
-        Takes::Zone => value.parse::<Zone>().is_ok(),
+        Takes::Zone => session_name(value).is_some(),
         Takes::Duration => duration(value).is_some(),
         Takes::Nothing => return Err(QueryError::Variable(name.to_owned())),
     };
@@ -160,8 +161,17 @@ pub fn set(
             value: value.to_owned(),
         });
     }
-    kept.insert(variable.name.to_owned(), value.to_owned());
-    Ok(variable.reported.map(|name| (name.to_owned(), value.to_owned())))
+    let value = match &variable.takes {
+        Takes::Zone => session_name(value).unwrap_or_default(),
+        _ => value.to_owned(),
+    };
+    kept.insert(variable.name.to_owned(), value.clone());
+    Ok(variable.reported.map(|name| (name.to_owned(), value)))
+}
+
+/// The client's time zone.
+pub fn zone(kept: &HashMap<String, String>) -> &str {
+    kept.get(ZONE).map_or(UTC, String::as_str)
 }
 
 fn reset(kept: &mut HashMap<String, String>, variable: &Variable) -> Option<(String, String)> {

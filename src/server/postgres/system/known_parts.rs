@@ -6,8 +6,8 @@ use datafusion::sql::sqlparser::ast::{Expr, Query, Statement, VisitMut, VisitorM
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
-use super::super::quantified;
 use super::super::syntax::{call, text};
+use crate::engine::dialect::arrays;
 
 /// What asyncpg calls the types that it looks up, each with those that it is made of, by recursion.
 const TYPES: &str = "typeinfo_tree";
@@ -68,7 +68,7 @@ fn is_on_search_path(name: Expr) -> Expr {
     let path = call("current_setting", vec![text("search_path")]);
     let path = call("replace", vec![path, text(" "), text("")]);
     call(
-        quantified::EQUAL_TO_ANY,
+        arrays::EQUAL_TO_ANY,
         vec![name, call("string_to_array", vec![path, text(",")])],
     )
 }

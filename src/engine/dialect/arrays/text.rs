@@ -12,8 +12,8 @@ use datafusion::common::{Result, exec_err, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use datafusion::sql::sqlparser::ast::{Array, CastKind, DataType as SqlType, Expr, Statement, Value};
 
-use super::error::QueryError;
-use super::syntax::{self, call, rewrite_each};
+use crate::engine::dialect::DialectError;
+use crate::engine::dialect::syntax::{self, call, rewrite_each};
 
 /// What is cast to an array goes through this function.
 pub const ARRAY_OF: &str = "array_of";
@@ -68,14 +68,14 @@ pub fn elements(text: &str) -> Result<Vec<Option<String>>, String> {
 }
 
 /// The array that a literal text stands for, where one is expected.
-pub fn literal(expr: &Expr) -> Result<Option<Expr>, QueryError> {
+pub fn literal(expr: &Expr) -> Result<Option<Expr>, DialectError> {
     let Expr::Value(value) = expr else {
         return Ok(None);
     };
     let Value::SingleQuotedString(text) = &value.value else {
         return Ok(None);
     };
-    let elements = elements(text).map_err(QueryError::Syntax)?;
+    let elements = elements(text).map_err(DialectError::Syntax)?;
     let values = elements
         .into_iter()
         .map(|element| syntax::literal(element.map_or(Value::Null, Value::SingleQuotedString)));
@@ -86,7 +86,7 @@ pub fn literal(expr: &Expr) -> Result<Option<Expr>, QueryError> {
 }
 
 /// Has everything that is cast to an array read as PostgreSQL reads it.
-pub fn read_casts(statement: &mut Statement) -> Result<(), QueryError> {
+pub fn read_casts(statement: &mut Statement) -> Result<(), DialectError> {
     rewrite_each(statement, |expr| {
         if let Expr::Cast {
             kind: CastKind::Cast | CastKind::DoubleColon,
@@ -175,6 +175,24 @@ impl ScalarUDFImpl for ArrayOf {
     }
 }
 
+/// An array of these elements as text; NULL is none.
+pub fn written(elements: impl IntoIterator<Item = Option<String>>) -> String {
+    let elements = elements.into_iter().map(|element| match element {
+        None => "NULL".to_owned(),
+        Some(text) if needs_quotes(&text) => {
+            format!("\"{}\"", text.replace('\\', r"\\").replace('"', "\\\""))
+        }
+        Some(text) => text,
+    });
+    format!("{{{}}}", elements.collect::<Vec<_>>().join(","))
+}
+
+fn needs_quotes(text: &str) -> bool {
+    text.is_empty()
+        || text.eq_ignore_ascii_case("null")
+        || text.contains(|letter: char| r#"{}",\"#.contains(letter) || letter.is_whitespace())
+}
+
 /// An array of elements that may be NULL.
 pub fn list_of(element: DataType) -> DataType {
     DataType::List(Arc::new(Field::new_list_field(element, true)))
@@ -236,6 +254,11 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_written_is_read(values in proptest::collection::vec(proptest::option::of(".{0,8}"), 0..4)) {
+            prop_assert_eq!(elements(&written(values.clone())), Ok(values));
+        }
+
         #[test]
         fn what_is_quoted_comes_back(values in proptest::collection::vec(".{0,8}", 0..4)) {
             let quoted: Vec<String> = values

@@ -21,9 +21,9 @@ use datafusion::logical_expr::{
 use datafusion::prelude::SessionContext;
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Statement};
 
-use super::arrays::{element_of, list_of, literal};
-use super::error::QueryError;
-use super::syntax::{call, rewrite_each};
+use super::text::{element_of, list_of, literal};
+use crate::engine::dialect::DialectError;
+use crate::engine::dialect::syntax::{call, rewrite_each};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Quantifier {
@@ -76,7 +76,7 @@ pub fn register(session: &SessionContext) {
 }
 
 /// Calls the functions where a statement compares with ANY or ALL of an array.
-pub fn call_functions(statement: &mut Statement) -> Result<(), QueryError> {
+pub fn call_functions(statement: &mut Statement) -> Result<(), DialectError> {
     rewrite_each(statement, |expr| {
         if let Some(calls) = called(expr)? {
             *expr = calls;
@@ -85,7 +85,7 @@ pub fn call_functions(statement: &mut Statement) -> Result<(), QueryError> {
     })
 }
 
-fn called(expr: &Expr) -> Result<Option<Expr>, QueryError> {
+fn called(expr: &Expr) -> Result<Option<Expr>, DialectError> {
     let (quantifier, left, operator, right) = match expr {
         Expr::AnyOp {
             left,
@@ -111,7 +111,7 @@ fn called(expr: &Expr) -> Result<Option<Expr>, QueryError> {
         BinaryOperator::Gt => Comparison::Greater,
         BinaryOperator::GtEq => Comparison::GreaterOrEqual,
         other => {
-            return Err(QueryError::NotSupported(format!(
+            return Err(DialectError::NotSupported(format!(
                 "{other} with ANY or ALL of an array is not supported"
             )));
         }
@@ -290,22 +290,32 @@ fn is_text(kind: &DataType) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::parse::Parse;
+    use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+    use datafusion::sql::sqlparser::parser::Parser;
+
     use super::*;
+
+    fn rewritten(sql: &str) -> Result<Statement, DialectError> {
+        let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).expect("parsed");
+        let mut statement = statements.remove(0);
+        super::super::text::read_casts(&mut statement)?;
+        call_functions(&mut statement)?;
+        Ok(statement)
+    }
 
     /// The rows of a statement over three users: tenants `a`, `b` and NULL.
     async fn rows(condition: &str) -> Result<Vec<Option<bool>>> {
         let session = SessionContext::new();
         register(&session);
-        for reader in super::super::arrays::readers() {
+        for reader in super::super::text::readers() {
             session.register_udf(reader);
         }
         let users = "create table users as select * from (values (1, 'a', make_array('a', null)), (2, 'b', null), \
                      (3, null, make_array('x', 'y'))) u(n, tenant, tenants)";
         session.sql(users).await?.collect().await?;
         let sql = format!("select {condition} from users order by n");
-        let mut statements = Parse::new().statements(&sql).expect("parsed");
-        let statement = datafusion::sql::parser::Statement::Statement(Box::new(statements.remove(0)));
+        let statement = rewritten(&sql).map_err(|error| datafusion::error::DataFusionError::External(error.into()))?;
+        let statement = datafusion::sql::parser::Statement::Statement(Box::new(statement));
         let plan = session.state().statement_to_plan(statement).await?;
         let batches = session.execute_logical_plan(plan).await?.collect().await?;
         Ok(batches
@@ -353,8 +363,8 @@ mod tests {
             assert!(rows(condition).await.is_err(), "{condition}");
         }
         for condition in ["tenant = any('a')", "tenant ~ any('{a}')", "tenant = any('{{a}}')"] {
-            let statements = Parse::new().statements(&format!("select {condition} from users"));
-            assert!(statements.is_err(), "{condition}");
+            let statement = rewritten(&format!("select {condition} from users"));
+            assert!(statement.is_err(), "{condition}");
         }
     }
 }

@@ -1,0 +1,227 @@
+//! A physical optimizer rule that mends what projections say of unique columns.
+//!
+//! An aggregation tells that its group columns are unique together, so that a sort by them needs no further key. A
+//! projection that puts columns in another order passes this on with the places of its own columns where those of its
+//! input are meant: after `SELECT rank() …, tenant_id … GROUP BY tenant_id`, the rank counts as unique, and `ORDER BY 1, 2`
+//! lost its second key. Such a projection gets a node above it that says nothing of unique columns. The rule has to run
+//! before the rules that look at orders.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Constraint, Constraints, Result, Statistics, internal_err};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::execution_plan::{CardinalityEffect, ChildrenPropertiesMode, ReplaceChildrenOptions};
+use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PhysicalExpr, PlanProperties,
+};
+
+/// Puts a [`NoKeysExec`] above each projection that calls other columns unique than its input.
+#[derive(Debug)]
+pub struct RightKeys;
+
+impl PhysicalOptimizerRule for RightKeys {
+    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
+        let mended = |plan: Arc<dyn ExecutionPlan>| match plan.downcast_ref::<ProjectionExec>() {
+            Some(projection) if !has_right_keys(projection) => {
+                Ok(Transformed::yes(Arc::new(NoKeysExec::new(plan)) as _))
+            }
+            _ => Ok(Transformed::no(plan)),
+        };
+        plan.transform_up(mended).data()
+    }
+
+    fn name(&self) -> &str {
+        "right_keys"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+/// Whether every key that the projection tells of is one of its input.
+fn has_right_keys(projection: &ProjectionExec) -> bool {
+    let told = projection.properties().equivalence_properties().constraints();
+    if told.iter().next().is_none() {
+        return true;
+    }
+    let places: Vec<Option<usize>> = projection
+        .expr()
+        .iter()
+        .map(|column| column.expr.downcast_ref::<Column>().map(Column::index))
+        .collect();
+    let right: Vec<Constraint> = projection
+        .input()
+        .equivalence_properties()
+        .constraints()
+        .iter()
+        .filter_map(|key| projected(key, &places))
+        .collect();
+    told.iter().all(|key| right.contains(key))
+}
+
+/// A key of the input by the places of the projection's columns; none where it leaves a column out.
+fn projected(key: &Constraint, places: &[Option<usize>]) -> Option<Constraint> {
+    let moved = |columns: &[usize]| -> Option<Vec<usize>> {
+        let place = |column: &usize| places.iter().position(|place| *place == Some(*column));
+        columns.iter().map(place).collect()
+    };
+    match key {
+        Constraint::PrimaryKey(columns) => moved(columns).map(Constraint::PrimaryKey),
+        Constraint::Unique(columns) => moved(columns).map(Constraint::Unique),
+    }
+}
+
+/// A plan node that gives its input's rows, and does not tell which columns are unique.
+#[derive(Debug)]
+pub struct NoKeysExec {
+    rows: Arc<dyn ExecutionPlan>,
+    properties: Arc<PlanProperties>,
+}
+
+impl NoKeysExec {
+    /// Over `rows`.
+    pub fn new(rows: Arc<dyn ExecutionPlan>) -> Self {
+        let properties = PlanProperties::clone(rows.properties());
+        let known = properties
+            .eq_properties
+            .clone()
+            .with_constraints(Constraints::default());
+        let properties = Arc::new(properties.with_eq_properties(known));
+        Self { rows, properties }
+    }
+}
+
+impl DisplayAs for NoKeysExec {
+    fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("NoKeysExec")
+    }
+}
+
+impl ExecutionPlan for NoKeysExec {
+    fn name(&self) -> &str {
+        "NoKeysExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![true]
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.rows]
+    }
+
+    fn apply_expressions(
+        &self,
+        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        _options: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        match <[_; 1]>::try_from(children) {
+            Ok([rows]) => Ok(Arc::new(Self::new(rows))),
+            Err(_) => internal_err!("NoKeysExec gives the rows of one plan"),
+        }
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        self.rows.execute(partition, context)
+    }
+
+    fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
+        vec![ChildStats::At(partition)]
+    }
+
+    fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], _args: &StatisticsArgs) -> Result<Arc<Statistics>> {
+        Ok(Arc::clone(&inputs[0]))
+    }
+
+    fn supports_limit_pushdown(&self) -> bool {
+        true
+    }
+
+    fn cardinality_effect(&self) -> CardinalityEffect {
+        CardinalityEffect::Equal
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::util::pretty::pretty_format_batches;
+    use datafusion::execution::SessionStateBuilder;
+    use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+    use datafusion::prelude::SessionContext;
+
+    use super::*;
+
+    async fn rows(sql: &str) -> String {
+        let mut rules = PhysicalOptimizer::new().rules;
+        rules.insert(0, Arc::new(RightKeys));
+        let state = SessionStateBuilder::new()
+            .with_default_features()
+            .with_physical_optimizer_rules(rules)
+            .build();
+        let session = SessionContext::new_with_state(state);
+        let batches = session.sql(sql).await.expect(sql).collect().await.expect(sql);
+        pretty_format_batches(&batches).expect(sql).to_string()
+    }
+
+    #[tokio::test]
+    async fn the_second_key_of_an_order_counts() {
+        // Four tenants of one rank, in an order that a sort by rank alone would leave as it is.
+        let users = "with users as (select column1 as tenant from (values ('d'), ('b'), ('c'), ('a'), ('x'), ('x')) v)";
+        let ranked =
+            format!("{users} select rank() over (order by count(*) desc) as r, tenant from users group by tenant");
+        for order in ["1, 2", "r, tenant", "r asc, tenant asc"] {
+            let rows = rows(&format!("{ranked} order by {order}")).await;
+            insta::allow_duplicates! {
+                insta::assert_snapshot!(rows, @r"
+                +---+--------+
+                | r | tenant |
+                +---+--------+
+                | 1 | x      |
+                | 2 | a      |
+                | 2 | b      |
+                | 2 | c      |
+                | 2 | d      |
+                +---+--------+
+                ");
+            }
+        }
+        let inner = format!(
+            "select r, tenant, row_number() over (order by r, tenant) as n from ({ranked}) order by n desc limit 2"
+        );
+        insta::assert_snapshot!(rows(&inner).await, @r"
+        +---+--------+---+
+        | r | tenant | n |
+        +---+--------+---+
+        | 2 | d      | 5 |
+        | 2 | c      | 4 |
+        +---+--------+---+
+        ");
+    }
+}

@@ -1,0 +1,36 @@
+//! Arrays as PostgreSQL has them: written as text, compared with ANY and ALL, and measured.
+
+mod functions;
+mod quantified;
+mod text;
+
+use datafusion::prelude::SessionContext;
+use datafusion::sql::sqlparser::ast::Statement;
+
+use super::DialectError;
+use super::function::Function;
+
+pub use quantified::{EQUAL_TO_ANY, is_quantified};
+pub use text::{ARRAY_OF, ARRAY_OF_IDS, element_of, elements, is_list, list_of, written};
+
+/// Has what is cast to an array, or compared with one, read as PostgreSQL reads it.
+///
+/// # Errors
+/// Where a literal is no array, and where ANY or ALL follow another operator than a comparison.
+pub fn rewrite(statement: &mut Statement) -> Result<(), DialectError> {
+    text::read_casts(statement)?;
+    quantified::call_functions(statement)
+}
+
+/// The functions that measure arrays.
+pub fn all() -> impl Iterator<Item = Function> {
+    functions::ALL.into_iter()
+}
+
+/// Registers the functions that rewritten statements call.
+pub fn register(session: &SessionContext) {
+    for reader in text::readers() {
+        session.register_udf(reader);
+    }
+    quantified::register(session);
+}

@@ -1,0 +1,87 @@
+//! What PostgreSQL refuses and the engine would answer by a cast: a text compared with a number, in lists, ranges and joins.
+//! Operators are looked at where they are planned.
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
+use datafusion::sql::sqlparser::ast::BinaryOperator;
+
+use super::numbers::is_number;
+use super::planner::no_operator;
+use super::texts::is_text;
+
+/// Refuses a plan that compares texts with numbers.
+///
+/// # Errors
+/// Where it does.
+pub fn check(plan: &LogicalPlan) -> Result<()> {
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::Join(join) = node {
+            let (left, right) = (join.left.schema(), join.right.schema());
+            for (one, other) in &join.on {
+                compared(
+                    &BinaryOperator::Eq,
+                    kind(one, left).as_ref(),
+                    kind(other, right).as_ref(),
+                )?;
+            }
+        }
+        let mut schema = DFSchema::empty();
+        for input in node.inputs() {
+            schema.merge(input.schema());
+        }
+        node.apply_expressions(|expr| {
+            expr.apply(|expr| {
+                check_one(expr, &schema)?;
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    })?;
+    Ok(())
+}
+
+fn kind(expr: &Expr, schema: &DFSchema) -> Option<DataType> {
+    match expr {
+        // It takes the type of the other side.
+        Expr::Literal(value, _) if is_text(&value.data_type()) => None,
+        expr => expr.get_type(schema).ok(),
+    }
+}
+
+fn check_one(expr: &Expr, schema: &DFSchema) -> Result<()> {
+    match expr {
+        Expr::InList(list) => {
+            let of = kind(&list.expr, schema);
+            list.list
+                .iter()
+                .try_for_each(|value| compared(&BinaryOperator::Eq, of.as_ref(), kind(value, schema).as_ref()))
+        }
+        Expr::Between(between) => {
+            let of = kind(&between.expr, schema);
+            compared(&BinaryOperator::GtEq, of.as_ref(), kind(&between.low, schema).as_ref())?;
+            compared(&BinaryOperator::LtEq, of.as_ref(), kind(&between.high, schema).as_ref())
+        }
+        Expr::InSubquery(query) => {
+            let of = kind(&query.expr, schema);
+            let found = query
+                .subquery
+                .subquery
+                .schema()
+                .fields()
+                .first()
+                .map(|field| field.data_type().clone());
+            compared(&BinaryOperator::Eq, of.as_ref(), found.as_ref())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn compared(operator: &BinaryOperator, left: Option<&DataType>, right: Option<&DataType>) -> Result<()> {
+    match (left, right) {
+        (Some(left), Some(right)) if is_text(left) && is_number(right) || is_number(left) && is_text(right) => {
+            no_operator(operator, left, right)
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,263 @@
+//! `+ - * / %` and `^` of numbers: whole numbers and floating point numbers are checked for what their types can hold,
+//! numerics are exact, and nothing is divided by zero.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray};
+use datafusion::arrow::compute::kernels::numeric;
+use datafusion::arrow::compute::{cast, try_binary};
+use datafusion::arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type};
+use datafusion::arrow::error::ArrowError;
+use datafusion::common::{Result, ScalarValue, exec_err};
+
+use super::numeric as decimal;
+use super::numeric::{DIGITS, QUOTIENT, is_numeric, out_of_range, scale_of};
+use crate::engine::dialect::function::{Function, no_function};
+use crate::engine::dialect::type_names::of_arrow;
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Operation {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Rest,
+}
+
+/// The functions that operators become; `mod` is one of PostgreSQL's as well.
+pub const ALL: [Function; 6] = [
+    Function {
+        name: "add_numbers",
+        coerce: coerced,
+        returns: |types, _| result(Operation::Add, types),
+        run: |columns, out| calculated(Operation::Add, columns, out),
+    },
+    Function {
+        name: "subtract_numbers",
+        coerce: coerced,
+        returns: |types, _| result(Operation::Subtract, types),
+        run: |columns, out| calculated(Operation::Subtract, columns, out),
+    },
+    Function {
+        name: "multiply_numbers",
+        coerce: coerced,
+        returns: |types, _| result(Operation::Multiply, types),
+        run: |columns, out| calculated(Operation::Multiply, columns, out),
+    },
+    Function {
+        name: "divide_numbers",
+        coerce: coerced,
+        returns: |types, _| result(Operation::Divide, types),
+        run: |columns, out| calculated(Operation::Divide, columns, out),
+    },
+    Function {
+        name: "mod",
+        coerce: coerced,
+        returns: |types, _| result(Operation::Rest, types),
+        run: |columns, out| calculated(Operation::Rest, columns, out),
+    },
+    Function {
+        name: "div",
+        coerce: coerced,
+        returns: |_, _: &[Option<&ScalarValue>]| Ok(decimal::numeric(0)),
+        run: |columns, _| whole_quotient(columns),
+    },
+];
+
+/// Whether a type takes part in calculations.
+pub fn is_number(kind: &DataType) -> bool {
+    kind.is_integer() || kind.is_floating() || is_numeric(kind)
+}
+
+fn coerced(name: &'static str, types: &[DataType]) -> Result<Vec<DataType>> {
+    let [left, right] = types else {
+        return no_function(name, types);
+    };
+    let (left, right) = match (left.is_null(), right.is_null()) {
+        (true, true) => (&DataType::Int32, &DataType::Int32),
+        (true, false) => (right, right),
+        (false, true) => (left, left),
+        (false, false) => (left, right),
+    };
+    match is_number(left) && is_number(right) {
+        true => Ok(vec![left.clone(), right.clone()]),
+        false => no_function(name, types),
+    }
+}
+
+/// PostgreSQL's type of a calculation with numbers of two types.
+fn result(operation: Operation, types: &[DataType]) -> Result<DataType> {
+    let [left, right] = types else {
+        return exec_err!("two numbers are expected");
+    };
+    if left.is_floating() || right.is_floating() {
+        let is_real = |kind: &DataType| matches!(kind, DataType::Float32 | DataType::Float16);
+        let is_real = is_real(left) && is_real(right);
+        return Ok(if is_real { DataType::Float32 } else { DataType::Float64 });
+    }
+    if let (true, true) = (left.is_integer(), right.is_integer()) {
+        return Ok(whole(left).max_by_width(whole(right)));
+    }
+    let (left, right) = (scale_of(left).unwrap_or(0), scale_of(right).unwrap_or(0));
+    Ok(decimal::numeric(match operation {
+        Operation::Add | Operation::Subtract | Operation::Rest => left.max(right),
+        Operation::Multiply => decimal::scale_of_product(left, right),
+        Operation::Divide => QUOTIENT.max(left).max(right),
+    }))
+}
+
+/// A whole number's type among PostgreSQL's three.
+fn whole(kind: &DataType) -> Width {
+    match kind {
+        DataType::Int8 | DataType::UInt8 | DataType::Int16 => Width(DataType::Int16),
+        DataType::UInt16 | DataType::Int32 => Width(DataType::Int32),
+        _ => Width(DataType::Int64),
+    }
+}
+
+struct Width(DataType);
+
+impl Width {
+    fn max_by_width(self, other: Self) -> DataType {
+        match self.0.primitive_width() >= other.0.primitive_width() {
+            true => self.0,
+            false => other.0,
+        }
+    }
+}
+
+fn calculated(operation: Operation, columns: &[ArrayRef], out: &DataType) -> Result<ArrayRef> {
+    let [left, right] = columns else {
+        return exec_err!("two numbers are expected");
+    };
+    match out {
+        DataType::Float64 => Ok(Arc::new(of_floats(operation, left, right)?)),
+        DataType::Float32 => of_reals(operation, left, right),
+        DataType::Decimal128(_, scale) => of_numerics(operation, left, right, *scale),
+        kind if kind.is_integer() => of_whole_numbers(operation, left, right, kind),
+        other => exec_err!("numbers are not of type {other}"),
+    }
+}
+
+fn of_whole_numbers(operation: Operation, left: &ArrayRef, right: &ArrayRef, kind: &DataType) -> Result<ArrayRef> {
+    let (left, right) = (cast(left, kind)?, cast(right, kind)?);
+    let made = match operation {
+        Operation::Add => numeric::add(&left, &right),
+        Operation::Subtract => numeric::sub(&left, &right),
+        Operation::Multiply => numeric::mul(&left, &right),
+        Operation::Divide => numeric::div(&left, &right),
+        Operation::Rest => numeric::rem(&left, &right),
+    };
+    Ok(made.map_err(|error| match error {
+        ArrowError::ArithmeticOverflow(_) => out_of_range(&of_arrow(kind)),
+        other => other,
+    })?)
+}
+
+fn of_floats(operation: Operation, left: &ArrayRef, right: &ArrayRef) -> Result<PrimitiveArray<Float64Type>> {
+    let (left, right) = (cast(left, &DataType::Float64)?, cast(right, &DataType::Float64)?);
+    let (left, right) = (left.as_primitive::<Float64Type>(), right.as_primitive::<Float64Type>());
+    Ok(try_binary(left, right, |left, right| of_two(operation, left, right))?)
+}
+
+/// With 53 bits, a result is rounded to the 24 of a `real` as if it had been worked out in them.
+fn of_reals(operation: Operation, left: &ArrayRef, right: &ArrayRef) -> Result<ArrayRef> {
+    let wide = of_floats(operation, left, right)?;
+    let made: PrimitiveArray<Float32Type> = wide.try_unary(|wide| {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "rounded, and checked for what is too large"
+        )]
+        let made = wide as f32;
+        match made.is_infinite() && wide.is_finite() {
+            true => Err(overflow()),
+            false => Ok(made),
+        }
+    })?;
+    Ok(Arc::new(made))
+}
+
+fn overflow() -> ArrowError {
+    ArrowError::ArithmeticOverflow("value out of range: overflow".to_owned())
+}
+
+#[expect(clippy::float_cmp, reason = "zero is exactly zero")]
+fn of_two(operation: Operation, left: f64, right: f64) -> Result<f64, ArrowError> {
+    let divides = matches!(operation, Operation::Divide | Operation::Rest);
+    if divides && right == 0.0 && !left.is_nan() {
+        return Err(ArrowError::DivideByZero);
+    }
+    let made = match operation {
+        Operation::Add => left + right,
+        Operation::Subtract => left - right,
+        Operation::Multiply => left * right,
+        Operation::Divide => left / right,
+        Operation::Rest => left % right,
+    };
+    if made.is_infinite() && left.is_finite() && right.is_finite() {
+        return Err(overflow());
+    }
+    let can_vanish = match operation {
+        Operation::Multiply => left != 0.0 && right != 0.0,
+        Operation::Divide => left != 0.0 && right.is_finite(),
+        _ => false,
+    };
+    if made == 0.0 && can_vanish {
+        return Err(ArrowError::ArithmeticOverflow(
+            "value out of range: underflow".to_owned(),
+        ));
+    }
+    Ok(made)
+}
+
+/// A column of whole numbers or numerics as values, and their decimals.
+pub fn as_numerics(column: &ArrayRef) -> Result<(PrimitiveArray<Decimal128Type>, i8)> {
+    let scale = scale_of(column.data_type()).unwrap_or(0);
+    let kind = decimal::numeric(scale);
+    let column = match column.data_type() {
+        DataType::Decimal128(..) => Arc::clone(column),
+        _ => cast(column, &kind)?,
+    };
+    Ok((column.as_primitive::<Decimal128Type>().clone(), scale))
+}
+
+fn of_numerics(operation: Operation, left: &ArrayRef, right: &ArrayRef, out: i8) -> Result<ArrayRef> {
+    let ((left, left_scale), (right, right_scale)) = (as_numerics(left)?, as_numerics(right)?);
+    let made: PrimitiveArray<Decimal128Type> = try_binary(&left, &right, |left, right| {
+        let (one, other) = ((left, left_scale), (right, right_scale));
+        match operation {
+            Operation::Multiply => decimal::multiply(one, other, out),
+            Operation::Divide => decimal::divide(one, other, out),
+            _ => {
+                let left = decimal::rescaled(left, left_scale, out)?;
+                let right = decimal::rescaled(right, right_scale, out)?;
+                match operation {
+                    Operation::Subtract => decimal::add(left, -right),
+                    Operation::Rest if right == 0 => Err(ArrowError::DivideByZero),
+                    Operation::Rest => Ok(left % right),
+                    _ => decimal::add(left, right),
+                }
+            }
+        }
+    })?;
+    Ok(Arc::new(made.with_precision_and_scale(DIGITS, out)?))
+}
+
+/// `div(a, b)`: the quotient without its decimals.
+fn whole_quotient(columns: &[ArrayRef]) -> Result<ArrayRef> {
+    let [left, right] = columns else {
+        return exec_err!("two numbers are expected");
+    };
+    if left.data_type().is_floating() || right.data_type().is_floating() {
+        return no_function("div", &[left.data_type().clone(), right.data_type().clone()]);
+    }
+    let ((left, left_scale), (right, right_scale)) = (as_numerics(left)?, as_numerics(right)?);
+    let scale = left_scale.max(right_scale);
+    let made: PrimitiveArray<Decimal128Type> = try_binary(&left, &right, |left, right| {
+        match decimal::rescaled(right, right_scale, scale)? {
+            0 => Err(ArrowError::DivideByZero),
+            right => Ok(decimal::rescaled(left, left_scale, scale)? / right),
+        }
+    })?;
+    Ok(Arc::new(made.with_precision_and_scale(DIGITS, 0)?))
+}

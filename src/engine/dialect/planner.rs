@@ -1,0 +1,216 @@
+//! How operators are planned: calculations of numbers become checked functions, texts that are written in a statement take the
+//! type of the other side, and a text is not compared with a number.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::common::{DFSchema, Result, ScalarValue, plan_err};
+use datafusion::logical_expr::expr::Placeholder;
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawAggregateExpr, RawBinaryExpr};
+use datafusion::logical_expr::{AggregateUDF, Expr, ExprSchemable, ScalarUDF, cast, lit};
+use datafusion::sql::sqlparser::ast::BinaryOperator;
+
+use super::arrays::element_of;
+use super::numbers::numeric::{self, FREE, no_number, numeric};
+use super::numbers::{PERCENTILES, floats, is_number, is_numeric};
+use super::texts::is_text;
+use super::type_names::of_arrow;
+
+/// Plans operators with the functions of the dialect.
+#[derive(Debug)]
+pub struct Operators {
+    functions: HashMap<String, Arc<ScalarUDF>>,
+    percentiles: Option<Arc<AggregateUDF>>,
+}
+
+impl Operators {
+    /// With the dialect's functions.
+    pub fn new() -> Self {
+        let functions = super::functions()
+            .into_iter()
+            .map(|function| (function.name().to_owned(), Arc::new(function)));
+        let percentiles = super::aggregates()
+            .into_iter()
+            .find(|aggregate| aggregate.name() == PERCENTILES);
+        Self {
+            functions: functions.collect(),
+            percentiles: percentiles.map(Arc::new),
+        }
+    }
+
+    fn call(&self, name: &str, arguments: Vec<Expr>) -> Result<Expr> {
+        match self.functions.get(name) {
+            Some(function) => Ok(function.call(arguments)),
+            None => plan_err!("the dialect has no function {name}"),
+        }
+    }
+}
+
+/// The function that calculates; none of other operators.
+fn calculation(operator: &BinaryOperator) -> Option<&'static str> {
+    Some(match operator {
+        BinaryOperator::Plus => "add_numbers",
+        BinaryOperator::Minus => "subtract_numbers",
+        BinaryOperator::Multiply => "multiply_numbers",
+        BinaryOperator::Divide => "divide_numbers",
+        BinaryOperator::Modulo => "mod",
+        BinaryOperator::PGExp => "power",
+        _ => return None,
+    })
+}
+
+fn compares(operator: &BinaryOperator) -> bool {
+    matches!(
+        operator,
+        BinaryOperator::Eq
+            | BinaryOperator::NotEq
+            | BinaryOperator::Lt
+            | BinaryOperator::LtEq
+            | BinaryOperator::Gt
+            | BinaryOperator::GtEq
+    )
+}
+
+impl ExprPlanner for Operators {
+    fn plan_binary_op(&self, raw: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
+        let (Ok(left), Ok(right)) = (raw.left.get_type(schema), raw.right.get_type(schema)) else {
+            return Ok(PlannerResult::Original(raw));
+        };
+        let function = calculation(&raw.op);
+        if raw.op == BinaryOperator::StringConcat {
+            return Ok(PlannerResult::Original(self.joined(raw, &left, &right)?));
+        }
+        if function.is_none() && !compares(&raw.op) {
+            return Ok(PlannerResult::Original(raw));
+        }
+        let RawBinaryExpr {
+            op,
+            left: one,
+            right: other,
+        } = raw;
+        let one = of_type(one, &left, &right)?;
+        let other = of_type(other, &right, &left)?;
+        let (left, right) = (one.get_type(schema)?, other.get_type(schema)?);
+        if is_text(&left) && is_number(&right) || is_number(&left) && is_text(&right) {
+            return no_operator(&op, &left, &right);
+        }
+        let calculates = (is_number(&left) || left.is_null()) && (is_number(&right) || right.is_null());
+        match function {
+            Some(name) if calculates && !(left.is_null() && right.is_null()) => {
+                Ok(PlannerResult::Planned(self.call(name, vec![one, other])?))
+            }
+            Some(_) => {
+                // The engine counts days in 64 bits.
+                let (one, other) = (days(one, &left, &right), days(other, &right, &left));
+                Ok(PlannerResult::Original(RawBinaryExpr {
+                    op,
+                    left: one,
+                    right: other,
+                }))
+            }
+            None => Ok(PlannerResult::Original(RawBinaryExpr {
+                op,
+                left: one,
+                right: other,
+            })),
+        }
+    }
+
+    fn plan_aggregate(&self, mut raw: RawAggregateExpr) -> Result<PlannerResult<RawAggregateExpr>> {
+        if raw.func.name() == "percentile_cont"
+            && let Some(fractions) = raw.args.get(1)
+            && let Ok(kind) = fractions.get_type(&DFSchema::empty())
+            && element_of(&kind).is_some()
+            && let Some(percentiles) = &self.percentiles
+        {
+            raw.func = Arc::clone(percentiles);
+        }
+        Ok(PlannerResult::Original(raw))
+    }
+}
+
+impl Operators {
+    /// `||` of a text with numbers and booleans, as PostgreSQL writes them.
+    fn joined(&self, raw: RawBinaryExpr, left: &DataType, right: &DataType) -> Result<RawBinaryExpr> {
+        let is_written = |kind: &DataType| is_number(kind) || kind == &DataType::Boolean;
+        let written = |expr: Expr, kind: &DataType, beside: &DataType| match is_written(kind) && is_text(beside) {
+            true => self.call("text", vec![expr]),
+            false => Ok(expr),
+        };
+        Ok(RawBinaryExpr {
+            left: written(raw.left, left, right)?,
+            right: written(raw.right, right, left)?,
+            op: raw.op,
+        })
+    }
+}
+
+/// PostgreSQL's answer where there is no operator for two types.
+pub fn no_operator<T>(operator: &BinaryOperator, left: &DataType, right: &DataType) -> Result<T> {
+    plan_err!(
+        "operator does not exist: {} {operator} {}; cast one side to the type of the other",
+        of_arrow(left),
+        of_arrow(right)
+    )
+}
+
+/// A literal text or a parameter of the type that stands beside it.
+fn of_type(expr: Expr, kind: &DataType, beside: &DataType) -> Result<Expr> {
+    match &expr {
+        Expr::Placeholder(placeholder) if placeholder.field.is_none() && is_number(beside) => {
+            // As many decimals as it has, whatever the other side has.
+            let kind = if is_numeric(beside) {
+                numeric(FREE)
+            } else {
+                beside.clone()
+            };
+            let field = Field::new("", kind, true);
+            Ok(Expr::Placeholder(Placeholder::new_with_field(
+                placeholder.id.clone(),
+                Some(field.into()),
+            )))
+        }
+        Expr::Literal(value, _) if is_text(kind) && (is_number(beside) || beside == &DataType::Boolean) => {
+            match value.try_as_str().flatten() {
+                Some(text) => read(text, beside),
+                None => Ok(lit(ScalarValue::try_new_null(beside)?)),
+            }
+        }
+        _ => Ok(expr),
+    }
+}
+
+/// A text as a literal of another type.
+fn read(text: &str, kind: &DataType) -> Result<Expr> {
+    let name = of_arrow(kind);
+    let trimmed = text.trim();
+    Ok(match kind {
+        DataType::Boolean => match trimmed.to_ascii_lowercase().as_str() {
+            "t" | "true" | "y" | "yes" | "on" | "1" => lit(true),
+            "f" | "false" | "n" | "no" | "off" | "0" => lit(false),
+            _ => return Err(no_number(&name, text)),
+        },
+        kind if kind.is_floating() => lit(floats::read(text).ok_or_else(|| no_number(&name, text))?),
+        kind if is_numeric(kind) => {
+            let (value, scale) = numeric::read(text).ok_or_else(|| no_number(&name, text))??;
+            lit(ScalarValue::Decimal128(Some(value), numeric::DIGITS, scale))
+        }
+        kind => {
+            let whole = trimmed.parse::<i64>().map_err(|_| no_number(&name, text))?;
+            let value = ScalarValue::from(whole)
+                .cast_to(kind)
+                .map_err(|_| no_number(&name, text))?;
+            lit(value)
+        }
+    })
+}
+
+/// Days that are added to a date, or taken from it.
+fn days(expr: Expr, kind: &DataType, beside: &DataType) -> Expr {
+    let is_narrow = kind.is_integer() && kind != &DataType::Int64;
+    match is_narrow && beside.is_temporal() {
+        true => cast(expr, DataType::Int64),
+        false => expr,
+    }
+}

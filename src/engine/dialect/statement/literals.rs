@@ -1,0 +1,257 @@
+//! Numbers as they are written in a statement: whole numbers are `integer` where they fit, and numbers with a point or an
+//! exponent are `numeric`.
+//!
+//! The engine takes whole numbers for `bigint`. Where a number stands for a place, a count or a bound, it stays as it is.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    AccessExpr, DataType, ExactNumberInfo, Expr, Function, GroupByExpr, LimitClause, OrderBy, OrderByKind, Query,
+    SetExpr, Statement, Subscript, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut, WindowFrameBound,
+    WindowType,
+};
+
+use super::super::numbers::numeric::{DIGITS, read, written};
+use super::super::syntax::{cast, literal, rewrite_all};
+
+/// Gives the numbers of a statement PostgreSQL's types.
+pub fn type_numbers(statement: &mut Statement) {
+    let _ = VisitMut::visit(statement, &mut Numbers);
+    // What was kept as it is.
+    rewrite_all(statement, |expr| {
+        if let Expr::Value(value) = expr
+            && let Value::Number(_, is_kept) = &mut value.value
+        {
+            *is_kept = false;
+        }
+    });
+}
+
+/// Marks numbers that are no values with the flag of the parser for long ones, and types the others.
+struct Numbers;
+
+impl VisitorMut for Numbers {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        keep_order(query.order_by.as_mut());
+        match &mut query.limit_clause {
+            Some(LimitClause::LimitOffset { limit, offset, .. }) => {
+                limit.iter_mut().for_each(keep);
+                offset.iter_mut().for_each(|offset| keep(&mut offset.value));
+            }
+            Some(LimitClause::OffsetCommaLimit { offset, limit }) => {
+                keep(offset);
+                keep(limit);
+            }
+            None => {}
+        }
+        if let Some(fetch) = &mut query.fetch {
+            fetch.quantity.iter_mut().for_each(keep);
+        }
+        keep_groups(&mut query.body);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table {
+            args: Some(arguments), ..
+        } = factor
+        {
+            let _ = VisitMut::visit(&mut arguments.args, &mut Kept);
+        }
+        if let TableFactor::Function { args, .. } = factor {
+            let _ = VisitMut::visit(args, &mut Kept);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::UnaryOp {
+                op: UnaryOperator::Minus,
+                expr: negated,
+            } => {
+                if let Some(number) = number_in(negated) {
+                    let negative = match number.strip_prefix('-') {
+                        Some(positive) => positive.to_owned(),
+                        None => format!("-{number}"),
+                    };
+                    *expr = literal(Value::Number(negative, false));
+                }
+            }
+            Expr::Interval(interval) => {
+                let _ = VisitMut::visit(interval.value.as_mut(), &mut Kept);
+            }
+            Expr::CompoundFieldAccess { access_chain, .. } => access_chain.iter_mut().for_each(keep_subscript),
+            Expr::Function(function) => keep_bounds(function),
+            Expr::Rollup(sets) | Expr::Cube(sets) | Expr::GroupingSets(sets) => {
+                sets.iter_mut().flatten().for_each(keep);
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Value(value) = expr
+            && let Value::Number(text, false) = &value.value
+            && let Some(typed) = typed(text)
+        {
+            *expr = typed;
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Keeps every number.
+struct Kept;
+
+impl VisitorMut for Kept {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        keep(expr);
+        ControlFlow::Continue(())
+    }
+}
+
+fn keep(expr: &mut Expr) {
+    if let Expr::Value(value) = expr
+        && let Value::Number(_, is_kept) = &mut value.value
+    {
+        *is_kept = true;
+    }
+}
+
+fn keep_order(order: Option<&mut OrderBy>) {
+    if let Some(OrderByKind::Expressions(by)) = order.map(|order| &mut order.kind) {
+        by.iter_mut().for_each(|by| keep(&mut by.expr));
+    }
+}
+
+fn keep_groups(body: &mut SetExpr) {
+    match body {
+        SetExpr::Select(select) => {
+            if let GroupByExpr::Expressions(by, _) = &mut select.group_by {
+                by.iter_mut().for_each(keep);
+            }
+        }
+        SetExpr::SetOperation { left, right, .. } => {
+            keep_groups(left);
+            keep_groups(right);
+        }
+        _ => {}
+    }
+}
+
+fn keep_subscript(access: &mut AccessExpr) {
+    match access {
+        AccessExpr::Subscript(Subscript::Index { index }) => keep(index),
+        AccessExpr::Subscript(Subscript::Slice {
+            lower_bound,
+            upper_bound,
+            stride,
+        }) => [lower_bound, upper_bound, stride].into_iter().flatten().for_each(keep),
+        AccessExpr::Dot(_) => {}
+    }
+}
+
+/// Bounds of a window's frame.
+fn keep_bounds(function: &mut Function) {
+    let Some(WindowType::WindowSpec(window)) = &mut function.over else {
+        return;
+    };
+    let Some(frame) = &mut window.window_frame else {
+        return;
+    };
+    for bound in std::iter::once(&mut frame.start_bound).chain(&mut frame.end_bound) {
+        if let WindowFrameBound::Preceding(Some(rows)) | WindowFrameBound::Following(Some(rows)) = bound {
+            keep(rows);
+        }
+    }
+}
+
+fn number_in(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Value(value) => match &value.value {
+            Value::Number(text, false) => Some(text),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The number as a literal of PostgreSQL's type; none where the engine takes it for one of that type already, or it has
+/// too many digits.
+fn typed(text: &str) -> Option<Expr> {
+    let text = text.replace('_', "");
+    if text.parse::<i32>().is_ok() {
+        return Some(cast(literal(Value::Number(text, false)), DataType::Int(None)));
+    }
+    if text.parse::<i64>().is_ok() {
+        return None;
+    }
+    let (value, scale) = read(&text)?.ok()?;
+    let digits = u64::from(value.unsigned_abs().checked_ilog10().unwrap_or(0)) + 1;
+    let precision = digits.max(u64::from(scale.unsigned_abs()) + 1).min(u64::from(DIGITS));
+    let kind = DataType::Numeric(ExactNumberInfo::PrecisionAndScale(precision, i64::from(scale)));
+    let text = super::super::syntax::text(&written_plainly(value, scale));
+    Some(cast(text, kind))
+}
+
+/// With all its decimals, also where another number of them stands for "as many as needed".
+fn written_plainly(value: i128, scale: i8) -> String {
+    let needed = written(value, scale);
+    let decimals = needed.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+    let missing = usize::try_from(scale).unwrap_or(0).saturating_sub(decimals);
+    match (missing, decimals) {
+        (0, _) => needed,
+        (missing, 0) => format!("{needed}.{}", "0".repeat(missing)),
+        (missing, _) => format!("{needed}{}", "0".repeat(missing)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+    use datafusion::sql::sqlparser::parser::Parser;
+
+    use super::*;
+
+    fn rewritten(sql: &str) -> String {
+        let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).expect(sql);
+        type_numbers(&mut statements[0]);
+        statements[0].to_string()
+    }
+
+    #[test]
+    fn numbers_have_postgresqls_types() {
+        for (number, expected) in [
+            ("1", "CAST(1 AS INT)"),
+            ("-1", "CAST(-1 AS INT)"),
+            ("2147483648", "2147483648"),
+            ("-9223372036854775808", "-9223372036854775808"),
+            ("9223372036854775808", "CAST('9223372036854775808' AS NUMERIC(19,0))"),
+            ("0.10", "CAST('0.10' AS NUMERIC(3,2))"),
+            ("-2.5", "CAST('-2.5' AS NUMERIC(2,1))"),
+            ("1e3", "CAST('1000' AS NUMERIC(4,0))"),
+            ("1e-3", "CAST('0.001' AS NUMERIC(4,3))"),
+        ] {
+            assert_eq!(rewritten(&format!("SELECT {number}")), format!("SELECT {expected}"));
+        }
+    }
+
+    #[test]
+    fn places_counts_and_bounds_stay_as_they_are() {
+        for sql in [
+            "SELECT a, b FROM t GROUP BY 1, 2 ORDER BY 2, 1 LIMIT 10 OFFSET 5",
+            "SELECT sum(a) OVER (ORDER BY b ROWS BETWEEN 2 PRECEDING AND 1 FOLLOWING) FROM t",
+            "SELECT tags[1] FROM t GROUP BY ROLLUP (1)",
+            "SELECT a FROM generate_series(1, 3) AS g (a)",
+            "SELECT a FROM t FETCH FIRST 3 ROWS ONLY",
+        ] {
+            assert_eq!(rewritten(sql), sql);
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Rewrites of parsed statements: what PostgreSQL's SQL means, written so that the engine plans it.
+
+mod casts;
+mod functions;
+mod literals;
+mod names;
+mod parameters;
+mod patterns;
+mod series;
+mod sets;
+
+use datafusion::sql::sqlparser::ast::Statement;
+
+use super::DialectError;
+use super::arrays;
+
+pub use names::{name_columns, shown_name, times_repeated};
+
+/// Rewrites a statement of an analyst. Its columns get PostgreSQL's names.
+///
+/// # Errors
+/// Where a form is not supported, with what to write instead.
+pub fn rewrite(statement: &mut Statement) -> Result<(), DialectError> {
+    // Values of variables, cursors and the like are no expressions.
+    let has_query = matches!(
+        statement,
+        Statement::Query(_)
+            | Statement::Explain { .. }
+            | Statement::Declare { .. }
+            | Statement::Copy { .. }
+            | Statement::Prepare { .. }
+            | Statement::CreateView { .. }
+            | Statement::CreateTable { .. }
+    );
+    if !has_query {
+        return Ok(());
+    }
+    name_columns(statement);
+    sets::count_rows(statement)?;
+    series::give_rows(statement);
+    parameters::type_by_place(statement);
+    arrays::rewrite(statement)?;
+    patterns::anchor(statement);
+    casts::call_functions(statement);
+    functions::rename(statement);
+    literals::type_numbers(statement);
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! Types of parameters by the place where they stand: `substr(name, $1)` takes an integer.
+//!
+//! Where a parameter is compared or calculated with, the planner takes the type of the other side.
+
+use datafusion::sql::sqlparser::ast::{
+    DataType, ExactNumberInfo, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Statement, Value,
+};
+
+use super::super::syntax::{cast, name_of, rewrite_all};
+
+/// Functions with arguments of one type each, by place; None where an argument has any type.
+const PLACES: [(&str, &[Option<DataType>]); 22] = [
+    ("substr", &[TEXT, INTEGER, INTEGER]),
+    ("substring", &[TEXT, INTEGER, INTEGER]),
+    ("left", &[TEXT, INTEGER]),
+    ("right", &[TEXT, INTEGER]),
+    ("lpad", &[TEXT, INTEGER, TEXT]),
+    ("rpad", &[TEXT, INTEGER, TEXT]),
+    ("repeat", &[TEXT, INTEGER]),
+    ("split_part", &[TEXT, TEXT, INTEGER]),
+    ("chr", &[INTEGER]),
+    ("round", &[ANY, INTEGER]),
+    ("trunc", &[ANY, INTEGER]),
+    ("ntile", &[INTEGER]),
+    ("lag", &[ANY, INTEGER]),
+    ("lead", &[ANY, INTEGER]),
+    ("nth_value", &[ANY, INTEGER]),
+    ("percentile_cont", &[FLOAT]),
+    ("percentile_disc", &[FLOAT]),
+    ("concat_ws", &[TEXT]),
+    ("string_agg", &[TEXT, TEXT]),
+    ("array_to_string", &[ANY, TEXT, TEXT]),
+    ("string_to_array", &[TEXT, TEXT, TEXT]),
+    ("make_date", &[INTEGER, INTEGER, INTEGER]),
+];
+const ANY: Option<DataType> = None;
+const INTEGER: Option<DataType> = Some(DataType::Int(None));
+const TEXT: Option<DataType> = Some(DataType::Text);
+const FLOAT: Option<DataType> = Some(DataType::Double(ExactNumberInfo::None));
+
+/// Casts parameters where the place tells their type.
+pub fn type_by_place(statement: &mut Statement) {
+    rewrite_all(statement, |expr| match expr {
+        Expr::Function(function) => {
+            let name = name_of(function);
+            let Some((_, types)) = PLACES.iter().find(|(known, _)| *known == name) else {
+                return;
+            };
+            let FunctionArguments::List(list) = &mut function.args else {
+                return;
+            };
+            for (argument, kind) in list.args.iter_mut().zip(types.iter()) {
+                if let (FunctionArg::Unnamed(FunctionArgExpr::Expr(value)), Some(kind)) = (argument, kind) {
+                    type_one(value, kind);
+                }
+            }
+        }
+        Expr::Substring {
+            substring_from,
+            substring_for,
+            ..
+        } => {
+            for place in [substring_from, substring_for].into_iter().flatten() {
+                type_one(place, &DataType::Int(None));
+            }
+        }
+        Expr::Case {
+            operand: None,
+            conditions,
+            ..
+        } => {
+            for case in conditions {
+                type_one(&mut case.condition, &DataType::Boolean);
+            }
+        }
+        _ => {}
+    });
+}
+
+fn type_one(value: &mut Expr, kind: &DataType) {
+    if matches!(value, Expr::Value(placeholder) if matches!(placeholder.value, Value::Placeholder(_))) {
+        *value = cast(value.clone(), kind.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+    use datafusion::sql::sqlparser::parser::Parser;
+
+    use super::*;
+
+    #[test]
+    fn parameters_have_the_type_of_their_place() {
+        for (expr, expected) in [
+            ("substr(a, $1, $2)", "substr(a, CAST($1 AS INT), CAST($2 AS INT))"),
+            ("substring(a from $1)", "SUBSTRING(a FROM CAST($1 AS INT))"),
+            ("round(a, $1)", "round(a, CAST($1 AS INT))"),
+            ("round($1, 2)", "round($1, 2)"),
+            ("case when $1 then 1 end", "CASE WHEN CAST($1 AS BOOLEAN) THEN 1 END"),
+            ("left(a, $1::int)", "left(a, $1::INT)"),
+            ("upper($1)", "upper($1)"),
+        ] {
+            let sql = format!("SELECT {expr}");
+            let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, &sql).expect(expr);
+            type_by_place(&mut statements[0]);
+            assert_eq!(statements[0].to_string(), format!("SELECT {expected}"));
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Functions in a SELECT list that give rows: `generate_series`, `string_to_table` and the like become `unnest` of an array,
+//! which the engine turns into rows.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Query, SelectItem, SetExpr, Statement, VisitMut,
+    VisitorMut, visit_expressions_mut,
+};
+
+use super::super::syntax::{call, name_of};
+
+/// Functions that give rows, and what gives the same as an array.
+const ARRAYS: [(&str, &str); 4] = [
+    ("generate_series", "generate_series"),
+    ("string_to_table", "string_to_array"),
+    ("regexp_split_to_table", "regexp_split_to_array"),
+    ("regexp_matches", "regexp_matches"),
+];
+
+/// Gives rows where the SELECT list of a statement has such a function.
+pub fn give_rows(statement: &mut Statement) {
+    struct Lists;
+
+    impl VisitorMut for Lists {
+        type Break = ();
+
+        fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+            of_body(&mut query.body);
+            ControlFlow::Continue(())
+        }
+    }
+
+    let _ = VisitMut::visit(statement, &mut Lists);
+}
+
+fn of_body(body: &mut SetExpr) {
+    match body {
+        SetExpr::Select(select) => {
+            for item in &mut select.projection {
+                if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
+                    unnested(expr);
+                }
+            }
+        }
+        SetExpr::SetOperation { left, right, .. } => {
+            of_body(left);
+            of_body(right);
+        }
+        _ => {}
+    }
+}
+
+fn unnested(expr: &mut Expr) {
+    // Subqueries have lists of their own, and were not reached yet.
+    let _ = visit_expressions_mut(expr, |expr| {
+        if let Expr::Function(function) = expr {
+            match (array_of(function), rows_of_rows(function)) {
+                (Some(array), _) => *expr = call("unnest", vec![Expr::Function(array)]),
+                (None, Some(rows)) => *expr = rows,
+                (None, None) => {}
+            }
+        }
+        ControlFlow::<()>::Continue(())
+    });
+}
+
+/// `unnest(unnest(…))`, where the statement itself takes the rows of an array that is one already.
+fn rows_of_rows(function: &Function) -> Option<Expr> {
+    if name_of(function) != "unnest" {
+        return None;
+    }
+    let FunctionArguments::List(list) = &function.args else {
+        return None;
+    };
+    match list.args.as_slice() {
+        [FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Function(inner)))] if name_of(inner) == "unnest" => {
+            Some(Expr::Function(inner.clone()))
+        }
+        _ => None,
+    }
+}
+
+fn array_of(function: &Function) -> Option<Function> {
+    let name = name_of(function);
+    let (_, array) = ARRAYS.iter().find(|(rows, _)| *rows == name)?;
+    let mut made = function.clone();
+    made.name = super::super::syntax::function(array, Vec::new(), Vec::new()).name;
+    Some(made)
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+    use datafusion::sql::sqlparser::parser::Parser;
+
+    use super::*;
+
+    #[test]
+    fn lists_give_rows() {
+        for (sql, expected) in [
+            (
+                "SELECT generate_series(1, 3) AS i",
+                "SELECT unnest(generate_series(1, 3)) AS i",
+            ),
+            (
+                "SELECT a FROM (SELECT 2 * generate_series(1, 3) AS a) AS t",
+                "SELECT a FROM (SELECT 2 * unnest(generate_series(1, 3)) AS a) AS t",
+            ),
+            (
+                "SELECT (SELECT count(*) FROM (SELECT generate_series(1, 3)) AS t)",
+                "SELECT (SELECT count(*) FROM (SELECT unnest(generate_series(1, 3))) AS t)",
+            ),
+            (
+                "SELECT unnest(generate_series(1, 3))",
+                "SELECT unnest(generate_series(1, 3))",
+            ),
+            (
+                "SELECT i FROM generate_series(1, 3) AS g (i)",
+                "SELECT i FROM generate_series(1, 3) AS g (i)",
+            ),
+        ] {
+            let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).expect(sql);
+            give_rows(&mut statements[0]);
+            assert_eq!(statements[0].to_string(), expected);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Pieces of SQL that rewrites of statements look at and are made of.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList,
+    FunctionArguments, Ident, ObjectName, Statement, Value, visit_expressions_mut,
+};
+
+/// A name without quotes, in small letters.
+pub fn plain(name: &ObjectName) -> String {
+    name.to_string().replace('"', "").to_lowercase()
+}
+
+/// A name as it is kept: in small letters, unless it has quotes.
+pub fn kept(name: &Ident) -> String {
+    match name.quote_style {
+        Some(_) => name.value.clone(),
+        None => name.value.to_lowercase(),
+    }
+}
+
+/// A function's name, which `pg_catalog` may stand before.
+pub fn name_of(function: &Function) -> String {
+    let name = plain(&function.name);
+    name.strip_prefix("pg_catalog.").unwrap_or(&name).to_owned()
+}
+
+/// A function of these arguments.
+pub fn function(name: &str, args: Vec<FunctionArg>, clauses: Vec<FunctionArgumentClause>) -> Function {
+    Function {
+        name: ObjectName::from(vec![Ident::new(name)]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList {
+            duplicate_treatment: None,
+            args,
+            clauses,
+        }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    }
+}
+
+/// An argument without a name.
+pub fn argument(expr: Expr) -> FunctionArg {
+    FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))
+}
+
+/// A call of a function.
+pub fn call(name: &str, arguments: Vec<Expr>) -> Expr {
+    let arguments = arguments.into_iter().map(argument);
+    Expr::Function(function(name, arguments.collect(), Vec::new()))
+}
+
+/// A value as it is written in a statement.
+pub fn literal(value: Value) -> Expr {
+    Expr::Value(value.with_empty_span())
+}
+
+/// A text as it is written in a statement.
+pub fn text(text: &str) -> Expr {
+    literal(Value::SingleQuotedString(text.to_owned()))
+}
+
+/// `cast(expr as kind)`.
+pub fn cast(expr: Expr, kind: DataType) -> Expr {
+    Expr::Cast {
+        kind: CastKind::Cast,
+        expr: Box::new(expr),
+        data_type: kind,
+        array: false,
+        format: None,
+    }
+}
+
+/// Rewrites every expression of a statement, those within others first, up to one that cannot be.
+pub fn rewrite_each<E>(
+    statement: &mut Statement,
+    mut rewrite: impl FnMut(&mut Expr) -> Result<(), E>,
+) -> Result<(), E> {
+    let visited = visit_expressions_mut(statement, |expr| match rewrite(expr) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => ControlFlow::Break(error),
+    });
+    match visited {
+        ControlFlow::Break(error) => Err(error),
+        ControlFlow::Continue(()) => Ok(()),
+    }
+}
+
+/// The same where every expression can be.
+pub fn rewrite_all(statement: &mut Statement, mut rewrite: impl FnMut(&mut Expr)) {
+    let _ = visit_expressions_mut(statement, |expr| {
+        rewrite(expr);
+        ControlFlow::<()>::Continue(())
+    });
+}

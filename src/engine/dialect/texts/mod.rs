@@ -1,0 +1,26 @@
+//! Texts: how values become them, and PostgreSQL's functions of them.
+
+mod format;
+mod regex;
+mod values;
+
+use datafusion::arrow::datatypes::DataType;
+
+pub use regex::{SIMILAR_TO_REGEX, posix};
+pub use values::as_text;
+
+use super::function::Function;
+
+/// All functions of texts.
+pub fn all() -> impl Iterator<Item = Function> {
+    let of_values = values::ALL.into_iter().chain(format::ALL);
+    of_values.chain(regex::ALL)
+}
+
+/// Whether a type is one of texts.
+pub fn is_text(kind: &DataType) -> bool {
+    match kind {
+        DataType::Dictionary(_, values) => is_text(values),
+        kind => kind.is_string(),
+    }
+}

@@ -1,0 +1,74 @@
+//! Local times of many moments in one zone.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use super::civil::{DAY, SECOND};
+use super::zone::Zone;
+
+/// Slots of a clock's memory; more days than most columns span.
+const CACHED_DAYS: usize = 512;
+/// What a clock remembers of a day on which the offset changes.
+const CHANGES: i64 = i64::MIN;
+
+/// A zone's offsets, remembered by day: looking one up in the rules costs far more than everything else.
+pub struct Clock {
+    zone: Arc<Zone>,
+    /// A day and its offset in seconds; slot = day modulo size.
+    days: Vec<Cell<(i64, i64)>>,
+}
+
+impl Clock {
+    /// Of a zone.
+    pub fn new(zone: Arc<Zone>) -> Self {
+        Self {
+            zone,
+            days: vec![Cell::new((i64::MIN, CHANGES)); CACHED_DAYS],
+        }
+    }
+
+    pub fn zone(&self) -> &Arc<Zone> {
+        &self.zone
+    }
+
+    /// Seconds east of Greenwich at microseconds since 1970.
+    pub fn offset_at(&self, utc: i64) -> i64 {
+        match self.offset_on(utc.div_euclid(DAY)) {
+            CHANGES => self.zone.offset_at(utc),
+            offset => offset,
+        }
+    }
+
+    /// Local time in microseconds, at microseconds since 1970.
+    pub fn local(&self, utc: i64) -> i64 {
+        utc.saturating_add(self.offset_at(utc) * SECOND)
+    }
+
+    /// Microseconds since 1970 of a local time.
+    pub fn utc(&self, local: i64) -> i64 {
+        let day = local.div_euclid(DAY);
+        let offset = self.offset_on(day);
+        let is_steady = offset != CHANGES && offset == self.offset_on(day - 1) && offset == self.offset_on(day + 1);
+        let offset = if is_steady {
+            offset
+        } else {
+            self.zone.offset_of_local(local)
+        };
+        local.saturating_sub(offset * SECOND)
+    }
+
+    /// The offset that holds from the beginning of a day of UTC to its end.
+    fn offset_on(&self, day: i64) -> i64 {
+        // The remainder is below CACHED_DAYS, so it fits.
+        let slot = &self.days[day.rem_euclid(CACHED_DAYS as i64) as usize];
+        let (kept, offset) = slot.get();
+        if kept == day {
+            return offset;
+        }
+        let start = self.zone.offset_at(day.saturating_mul(DAY));
+        let end = self.zone.offset_at((day + 1).saturating_mul(DAY));
+        let offset = if start == end { start } else { CHANGES };
+        slot.set((day, offset));
+        offset
+    }
+}

@@ -1,0 +1,129 @@
+//! Casts to and from times, in the session's zone: what `x::date`, `x::timestamp` and `x::text` become.
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::{DataFusionError, Result, ScalarValue};
+
+use super::super::civil::DAY;
+use super::super::function::{Call, Definition, function};
+use super::super::interval::Interval;
+use super::super::interval_text::{Unit, interval_of};
+use super::super::read::{date_of, moment_of, time_of, timestamp_of};
+use super::super::text::{date_text, moment_text, time_text, timestamp_text};
+use super::super::values::{Value, interval_type, local_type, moment_type, time_type};
+use datafusion::arrow::array::ArrayRef;
+
+pub const DATE: &str = "date";
+pub const TIMESTAMP: &str = "timestamp";
+pub const TIMESTAMPTZ: &str = "timestamptz";
+pub const TIME: &str = "time";
+pub const INTERVAL: &str = "interval";
+pub const TIME_TEXT: &str = "time_text";
+pub const TIME_ROUNDED: &str = "time_rounded";
+
+pub static FUNCTIONS: [Definition; 7] = [
+    function(DATE, (1, 1), |_, _| Ok(DataType::Date32), dates),
+    function(
+        TIMESTAMP,
+        (1, 1),
+        |_, _| Ok(local_type()),
+        |call| call.locals(|values| local_of(call, values)),
+    ),
+    function(
+        TIMESTAMPTZ,
+        (1, 1),
+        |_, _| Ok(moment_type()),
+        |call| call.moments(|values| moment(call, values)),
+    ),
+    function(TIME, (1, 1), |_, _| Ok(time_type()), times),
+    function(INTERVAL, (1, 1), |_, _| Ok(interval_type()), intervals),
+    function(TIME_TEXT, (1, 1), |_, _| Ok(DataType::Utf8), texts),
+    function(TIME_ROUNDED, (2, 2), rounded_type, rounded),
+];
+
+fn dates(call: &Call) -> Result<ArrayRef> {
+    let now = call.now();
+    call.dates(|values| match values {
+        [Value::Date(days)] => Ok(*days),
+        [Value::Local(local)] => Ok(local.div_euclid(DAY)),
+        [Value::Moment(utc)] => Ok(call.clock.local(*utc).div_euclid(DAY)),
+        [Value::Text(text)] => date_of(text, &now),
+        values => call.refused(values),
+    })
+}
+
+/// Local time of a value.
+pub fn local_of(call: &Call, values: &[Value]) -> Result<i64> {
+    match values {
+        [Value::Date(days)] => Ok(days.saturating_mul(DAY)),
+        [Value::Local(local)] => Ok(*local),
+        [Value::Moment(utc)] => Ok(call.clock.local(*utc)),
+        [Value::Text(text)] => timestamp_of(text, &call.now()),
+        values => call.refused(values),
+    }
+}
+
+/// The moment of a value.
+pub fn moment(call: &Call, values: &[Value]) -> Result<i64> {
+    match values {
+        [Value::Date(days)] => Ok(call.clock.utc(days.saturating_mul(DAY))),
+        [Value::Local(local)] => Ok(call.clock.utc(*local)),
+        [Value::Moment(utc)] => Ok(*utc),
+        [Value::Text(text)] => moment_of(text, &call.now()),
+        values => call.refused(values),
+    }
+}
+
+fn times(call: &Call) -> Result<ArrayRef> {
+    call.times_of_day(|values| match values {
+        [Value::Time(time)] => Ok(*time),
+        [Value::Local(local)] => Ok(local.rem_euclid(DAY)),
+        [Value::Moment(utc)] => Ok(call.clock.local(*utc).rem_euclid(DAY)),
+        [Value::Interval(interval)] => Ok(interval.micros.rem_euclid(DAY)),
+        [Value::Text(text)] => time_of(text),
+        values => call.refused(values),
+    })
+}
+
+fn intervals(call: &Call) -> Result<ArrayRef> {
+    call.intervals(|values| match values {
+        [Value::Interval(interval)] => Ok(*interval),
+        [Value::Time(time)] => Ok(Interval {
+            micros: *time,
+            ..Interval::default()
+        }),
+        [Value::Text(text)] => interval_of(text, Unit::Second),
+        values => call.refused(values),
+    })
+}
+
+fn texts(call: &Call) -> Result<ArrayRef> {
+    call.texts(|values| match values {
+        [Value::Date(days)] => Ok(date_text(*days)),
+        [Value::Local(local)] => Ok(timestamp_text(*local)),
+        [Value::Moment(utc)] => Ok(moment_text(*utc, &call.clock)),
+        [Value::Time(time)] => Ok(time_text(*time)),
+        [Value::Interval(interval)] => Ok(interval.text()),
+        [Value::Text(text)] => Ok((*text).to_owned()),
+        values => call.refused(values),
+    })
+}
+
+fn rounded_type(kinds: &[DataType], _: &[Option<&ScalarValue>]) -> Result<DataType> {
+    Ok(kinds[0].clone())
+}
+
+/// Times with at most so many digits behind the second, rounded as PostgreSQL does.
+fn rounded(call: &Call) -> Result<ArrayRef> {
+    call.points(|values| match values {
+        [Value::Local(micros) | Value::Moment(micros), Value::Integer(digits)] => {
+            let digits = u32::try_from(*digits).ok().filter(|digits| *digits <= 6);
+            let digits = digits.ok_or_else(|| DataFusionError::Execution("a time has up to 6 digits".to_owned()))?;
+            let unit = 10_i64.pow(6 - digits);
+            // Half away from zero, of microseconds since 2000.
+            let since = micros - 946_684_800_000_000;
+            let half = if since < 0 { -(unit / 2) } else { unit / 2 };
+            Ok((since + half) / unit * unit + 946_684_800_000_000)
+        }
+        values => call.refused(values),
+    })
+}

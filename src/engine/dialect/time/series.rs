@@ -1,0 +1,161 @@
+//! `generate_series`: rows of numbers or times, in FROM and in a list of columns.
+//!
+//! Series of whole numbers that are written out in FROM stay the engine's, which makes their rows one batch after the other. All
+//! others become arrays of `series(…)` that are unnested.
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, Query, Select, SelectFlavor,
+    SelectItem, SetExpr, TableAlias, TableAliasColumnDef, TableFactor,
+};
+
+use super::functions::series::SERIES;
+use super::rewrite::{call, is_number};
+
+const NAME: &str = "generate_series";
+const UNNEST: &str = "unnest";
+
+/// Has a series in a list of columns give rows.
+pub fn in_projection(item: &mut SelectItem) {
+    match item {
+        SelectItem::UnnamedExpr(expr) => {
+            if let Some(rows) = rows_of(expr) {
+                *item = SelectItem::ExprWithAlias {
+                    expr: rows,
+                    alias: Ident::new(NAME),
+                };
+            }
+        }
+        SelectItem::ExprWithAlias { expr, .. } => {
+            if let Some(rows) = rows_of(expr) {
+                *expr = rows;
+            }
+        }
+        _ => {}
+    }
+}
+
+/// `unnest(series(…))` for `generate_series(…)`.
+fn rows_of(expr: &Expr) -> Option<Expr> {
+    let Expr::Function(function) = expr else {
+        return None;
+    };
+    let arguments = arguments_of(function)?;
+    Some(call(UNNEST, vec![call(SERIES, arguments)]))
+}
+
+fn is_series(name: &ObjectName) -> bool {
+    let name = name.to_string().to_lowercase();
+    name.strip_prefix("pg_catalog.").unwrap_or(&name) == NAME
+}
+
+fn arguments_of(function: &Function) -> Option<Vec<Expr>> {
+    let FunctionArguments::List(list) = &function.args else {
+        return None;
+    };
+    let is_plain = is_series(&function.name) && function.over.is_none() && function.filter.is_none();
+    is_plain.then(|| unnamed(&list.args)).flatten()
+}
+
+fn unnamed(arguments: &[FunctionArg]) -> Option<Vec<Expr>> {
+    let arguments = arguments.iter().map(|argument| match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
+        _ => None,
+    });
+    arguments.collect()
+}
+
+/// Names the column of a series in FROM as PostgreSQL does, and makes series of times rows.
+pub fn in_relation(relation: &mut TableFactor) {
+    let (name, arguments, alias, lateral) = match relation {
+        TableFactor::Table {
+            name,
+            args: Some(arguments),
+            alias,
+            with_ordinality: false,
+            ..
+        } => (name, &arguments.args, alias, false),
+        TableFactor::Function {
+            lateral,
+            name,
+            args,
+            alias,
+            with_ordinality: false,
+        } => (name, &*args, alias, *lateral),
+        _ => return,
+    };
+    let Some(arguments) = is_series(name).then(|| unnamed(arguments)).flatten() else {
+        return;
+    };
+    let mut alias_of_rows = alias.clone().unwrap_or_else(|| TableAlias {
+        explicit: true,
+        name: Ident::new(NAME),
+        columns: Vec::new(),
+        at: None,
+    });
+    if alias_of_rows.columns.is_empty() {
+        alias_of_rows.columns.push(TableAliasColumnDef {
+            name: alias_of_rows.name.clone(),
+            data_type: None,
+        });
+    }
+    let is_of_numbers = arguments.iter().all(is_number);
+    let is_whole = !arguments
+        .iter()
+        .any(|number| number.to_string().contains(['.', 'e', 'E']));
+    if is_of_numbers && is_whole {
+        *alias = Some(alias_of_rows);
+        return;
+    }
+    let rows = SelectItem::ExprWithAlias {
+        expr: call(UNNEST, vec![call(SERIES, arguments)]),
+        alias: alias_of_rows.columns[0].name.clone(),
+    };
+    *relation = TableFactor::Derived {
+        lateral,
+        subquery: Box::new(query_of(rows)),
+        alias: Some(alias_of_rows),
+        sample: None,
+    };
+}
+
+/// `SELECT item`.
+fn query_of(item: SelectItem) -> Query {
+    let select = Select {
+        select_token: datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken::empty(),
+        optimizer_hints: Vec::new(),
+        distinct: None,
+        select_modifiers: None,
+        top: None,
+        top_before_distinct: false,
+        projection: vec![item],
+        exclude: None,
+        into: None,
+        from: Vec::new(),
+        lateral_views: Vec::new(),
+        prewhere: None,
+        selection: None,
+        connect_by: Vec::new(),
+        group_by: datafusion::sql::sqlparser::ast::GroupByExpr::Expressions(Vec::new(), Vec::new()),
+        cluster_by: Vec::new(),
+        distribute_by: Vec::new(),
+        sort_by: Vec::new(),
+        having: None,
+        named_window: Vec::new(),
+        qualify: None,
+        window_before_qualify: false,
+        value_table_mode: None,
+        flavor: SelectFlavor::Standard,
+    };
+    Query {
+        with: None,
+        body: Box::new(SetExpr::Select(Box::new(select))),
+        order_by: None,
+        limit_clause: None,
+        fetch: None,
+        locks: Vec::new(),
+        for_clause: None,
+        settings: None,
+        format_clause: None,
+        pipe_operators: Vec::new(),
+    }
+}

@@ -1,0 +1,94 @@
+//! Who sends a request: by a login token, or by the session that somebody began by signing in with a browser.
+//!
+//! A token wins over a cookie: where a proxy adds one, it says who somebody is, and a bad one is not made good by a session.
+
+use axum::http::{HeaderMap, Method};
+use chrono::Utc;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::AppState;
+use super::problem::{Problem, ProblemKind};
+use crate::delivery::person::Person;
+use crate::delivery::store::StoreError;
+use crate::server::identity::Refusal;
+use crate::server::sign_in::SessionState;
+
+/// How it is known who sends a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LoginKind {
+    /// By the token that came with it.
+    Token,
+    /// By the session of a browser.
+    Session,
+}
+
+impl LoginKind {
+    /// The word for it, in metrics.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Session => "session",
+        }
+    }
+}
+
+/// Who sends a request.
+pub struct Known {
+    pub person: Person,
+    pub by: LoginKind,
+}
+
+/// Why it is not known who sends a request.
+#[derive(Debug)]
+pub enum Unknown {
+    Token(Refusal),
+    /// The session that its cookie names has ended.
+    SessionEnded,
+    /// A page of another site made the browser send it, and it would change something.
+    CrossSite,
+    Store(StoreError),
+}
+
+/// Who sends a request with these headers.
+///
+/// # Errors
+/// Why that is not known.
+pub async fn known(state: &AppState, method: &Method, headers: &HeaderMap) -> Result<Known, Unknown> {
+    let no_token = match state.parts.identity.person(headers).await {
+        Ok(person) => {
+            let by = LoginKind::Token;
+            return Ok(Known { person, by });
+        }
+        Err(refusal @ Refusal::NoToken) => Unknown::Token(refusal),
+        Err(refusal) => return Err(Unknown::Token(refusal)),
+    };
+    let Some(sign_in) = &state.parts.sign_in else {
+        return Err(no_token);
+    };
+    let session = sign_in.session(headers, &state.parts.store, Utc::now()).await;
+    match session.map_err(Unknown::Store)? {
+        SessionState::None => Err(no_token),
+        SessionState::Ended => Err(Unknown::SessionEnded),
+        SessionState::Of(_) if !method.is_safe() && !sign_in.is_from_here(headers) => Err(Unknown::CrossSite),
+        SessionState::Of(person) => {
+            let by = LoginKind::Session;
+            Ok(Known { person, by })
+        }
+    }
+}
+
+impl From<Unknown> for Problem {
+    fn from(unknown: Unknown) -> Self {
+        match unknown {
+            Unknown::Token(refusal) => refusal.into(),
+            Unknown::SessionEnded => Self::new(ProblemKind::NotLoggedIn, "Your session has ended. Sign in again."),
+            Unknown::CrossSite => Self::new(
+                ProblemKind::CrossSite,
+                "With a session, only pages of this service may ask for this. Programs send a login token.",
+            ),
+            Unknown::Store(error) => Self::unavailable("a session cannot be looked up", &error),
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! `/download/{id}`: the page that the link of a mail leads to. Somebody who has signed in gets the file; others sign in
+//! there. A signed link shows a button instead, so that programs that look into mails fetch nothing.
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use chrono::Utc;
+use url::form_urlencoded;
+
+use super::AppState;
+use super::caller::{self, Known, LoginKind, Unknown};
+use super::extract::{request_id, unknown_request};
+use super::file::{allowed_file, give};
+use super::person_page::{Depth, PersonPage};
+use super::problem::{Problem, ProblemKind};
+use super::reports::own_request;
+use super::sign_in::path_to;
+use super::views::file_path;
+use crate::delivery::links::SignedPart;
+use crate::delivery::request::{ReportFile, Request, RequestId};
+use crate::server::identity::Refusal;
+use crate::server::sign_in::Target;
+
+const HERE: Depth = Depth::OneFolder;
+/// Seconds until the page of a report that is being made looks again.
+const LOOK_AGAIN: u32 = 10;
+/// How it is known that somebody may have a file, in metrics.
+const BY_LINK: &str = "signed_link";
+const UNTIL: &str = "until";
+const KEY: &str = "key";
+const FAILED: &str = "failed";
+
+/// The route of the page.
+pub fn routes() -> Router<AppState> {
+    Router::new().route("/download/{id}", get(show).post(send))
+}
+
+/// The page of a file.
+async fn show(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let Some(id) = request_id(&id) else {
+        return PersonPage::of_problem(HERE, &unknown_request()).into_response();
+    };
+    let query = query.unwrap_or_default();
+    if let Some(part) = signed_part(query.as_bytes()) {
+        return match signed_request(&state, id, &part).await {
+            Ok(request) => signed_page(&state, &request, part).into_response(),
+            Err(problem) => broken_link_page(&state, id, &problem).into_response(),
+        };
+    }
+    let has_failed = form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == FAILED);
+    let page = match caller::known(&state, &Method::GET, &headers).await {
+        Ok(known) => own_page(&state, id, known, has_failed).await,
+        Err(Unknown::Token(Refusal::NoToken)) => sign_in_page(&state, id),
+        Err(Unknown::SessionEnded) => sign_in_page(&state, id).paragraph("Your last session has ended."),
+        Err(unknown) => PersonPage::of_problem(HERE, &unknown.into()),
+    };
+    page.into_response()
+}
+
+/// The file of a signed link, when its button is pressed.
+async fn send(State(state): State<AppState>, Path(id): Path<String>, headers: HeaderMap, form: Bytes) -> Response {
+    let Some(id) = request_id(&id) else {
+        return PersonPage::of_problem(HERE, &unknown_request()).into_response();
+    };
+    let sent = async {
+        let part = signed_part(&form).ok_or_else(broken_link)?;
+        let request = signed_request(&state, id, &part).await?;
+        let file = allowed_file(&state, &request.person, &request)?;
+        give(&state, &request, file, &headers, BY_LINK).await
+    };
+    match sent.await {
+        Ok(response) => response,
+        Err(problem) => broken_link_page(&state, id, &problem).into_response(),
+    }
+}
+
+/// What somebody sees who is known: their file, which the browser fetches at once, or why there is none.
+async fn own_page(state: &AppState, id: RequestId, known: Known, has_failed: bool) -> PersonPage {
+    let is_session = known.by == LoginKind::Session;
+    let user = known.person.user_id.to_string();
+    let found = async {
+        let request = own_request(state, &known.person, id).await?;
+        let file = allowed_file(state, &known.person, &request)?.clone();
+        Ok::<_, Problem>((request, file))
+    };
+    let page = match found.await {
+        Ok((request, file)) => {
+            let path = file_path(id);
+            let page = file_page(state, &request, &file).link(path.trim_start_matches('/'), "Download");
+            if has_failed {
+                page.paragraph("It could not be read a moment ago. Try again in a little while.")
+            } else {
+                page.paragraph("The download begins by itself.")
+                    .then(1, path.trim_start_matches('/'))
+            }
+        }
+        Err(problem) if problem.is(ProblemKind::NotReady) => {
+            PersonPage::of_problem(HERE, &problem).then(LOOK_AGAIN, &Target::Download(id).path())
+        }
+        Err(problem) if problem.is(ProblemKind::NotFound) => PersonPage::of_problem(HERE, &problem).paragraph(
+            "Reports go to who asked for them alone. If that was you under another account, sign out first.",
+        ),
+        Err(problem) => PersonPage::of_problem(HERE, &problem),
+    };
+    if is_session { page.signed_in(user) } else { page }
+}
+
+/// What somebody sees whom nobody knows: where they sign in. Nothing of the request is told, nor whether there is one.
+fn sign_in_page(state: &AppState, id: RequestId) -> PersonPage {
+    let page = PersonPage::new(HERE, "Download a report");
+    match &state.parts.sign_in {
+        Some(sign_in) => page
+            .paragraph(format!(
+                "Sign in at {} with the account that you asked for the report with. The download begins then.",
+                sign_in.issuer_host()
+            ))
+            .link(&path_to(Target::Download(id)), "Sign in"),
+        None => page
+            .paragraph(
+                "Paste the access token of your login; it stays in this tab and is forgotten when you close it. Or fetch the \
+                 report on the course progress dashboard.",
+            )
+            .token_form(file_path(id).trim_start_matches('/')),
+    }
+}
+
+/// What somebody sees who has a signed link.
+fn signed_page(state: &AppState, request: &Request, part: SignedPart) -> PersonPage {
+    match allowed_file(state, &request.person, request) {
+        Ok(file) => {
+            let fields = [(UNTIL, part.until.to_string()), (KEY, part.key)];
+            file_page(state, request, file)
+                .paragraph("Whoever has this link can download the report. It holds personal data: do not pass it on.")
+                .form(&Target::Download(request.id).path(), "Download", fields)
+        }
+        Err(problem) => PersonPage::of_problem(HERE, &problem),
+    }
+}
+
+/// What somebody sees whose link is good for nothing; where people can sign in, its requester does.
+fn broken_link_page(state: &AppState, id: RequestId, problem: &Problem) -> PersonPage {
+    let page = PersonPage::of_problem(HERE, problem);
+    if state.parts.sign_in.is_some() && problem.status() != StatusCode::SERVICE_UNAVAILABLE {
+        return page.link(&path_to(Target::Download(id)), "Sign in");
+    }
+    page
+}
+
+fn file_page(state: &AppState, request: &Request, file: &ReportFile) -> PersonPage {
+    let size = bytesize::ByteSize::b(file.bytes).display().si();
+    let day = file.snapshot_date.day().format("%-d %B %Y");
+    let end = state.links.end_of(request).format("%-d %B %Y, %H:%M UTC");
+    PersonPage::new(HERE, "Your report")
+        .paragraph(file.name.clone())
+        .paragraph(format!("{size}, data as of {day}. It is kept until {end}."))
+}
+
+/// The request of a signed link that holds.
+async fn signed_request(state: &AppState, id: RequestId, part: &SignedPart) -> Result<Request, Problem> {
+    let unavailable = |error| Problem::unavailable("a link cannot be looked up", &error);
+    let found = state.parts.store.find(id).await.map_err(unavailable)?;
+    let signed = found.filter(|request| state.links.is_signed(request, part));
+    let request = signed.ok_or_else(broken_link)?;
+    if part.until <= Utc::now().timestamp() {
+        return Err(Problem::new(
+            ProblemKind::Gone,
+            "The link has ended. Ask for the report again.",
+        ));
+    }
+    if state.parts.store.is_link_revoked(id).await.map_err(unavailable)? {
+        return Err(Problem::new(
+            ProblemKind::Gone,
+            "The link was revoked. Ask for the report again, or tell your administrator.",
+        ));
+    }
+    Ok(request)
+}
+
+/// The problem of a link that this service did not make, or of a request that does not exist: the same.
+fn broken_link() -> Problem {
+    Problem::new(
+        ProblemKind::NotFound,
+        "The link is not as it was sent. Open it from the mail again; if you copy it, take all of it.",
+    )
+}
+
+/// What a query or a form says of a signed link; none where it is not of one.
+fn signed_part(query: &[u8]) -> Option<SignedPart> {
+    let (mut until, mut key) = (None, None);
+    for (name, value) in form_urlencoded::parse(query) {
+        match name.as_ref() {
+            UNTIL => until = Some(value.into_owned()),
+            KEY => key = Some(value.into_owned()),
+            _ => {}
+        }
+    }
+    match (until, key) {
+        (None, None) => None,
+        // One that is cut is broken, and not a link without a signature.
+        (until, key) => Some(SignedPart {
+            until: until.and_then(|until| until.parse().ok()).unwrap_or_default(),
+            key: key.unwrap_or_default(),
+        }),
+    }
+}

@@ -1,0 +1,258 @@
+//! A page of a few words for a person: to sign in, to download a file, or that says what is wrong. It needs no scripts, but
+//! for the form that takes a pasted token.
+
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, UndefinedBehavior, Value, context};
+
+use super::problem::Problem;
+use crate::server::page;
+
+const TEMPLATE: &str = "person_page.html.j2";
+
+/// A page for a person.
+#[derive(Debug)]
+pub struct PersonPage {
+    status: StatusCode,
+    /// From the page to the service's own address: empty, or `../`.
+    root: &'static str,
+    assets: &'static str,
+    title: String,
+    paragraphs: Vec<String>,
+    /// Who has signed in, by their id; the page lets them sign out.
+    user: Option<String>,
+    link: Option<Link>,
+    form: Option<Form>,
+    /// Where a file is fetched with a token that is pasted.
+    token_form: Option<String>,
+    go_to: Option<GoTo>,
+}
+
+#[derive(Debug)]
+struct Link {
+    url: String,
+    words: &'static str,
+}
+
+#[derive(Debug)]
+struct Form {
+    url: String,
+    words: &'static str,
+    fields: Vec<Field>,
+}
+
+#[derive(Debug)]
+struct Field {
+    name: &'static str,
+    value: String,
+}
+
+#[derive(Debug)]
+struct GoTo {
+    seconds: u32,
+    url: String,
+}
+
+impl PersonPage {
+    /// A page at a path of `depth` folders.
+    pub fn new(depth: Depth, title: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::OK,
+            root: depth.root(),
+            assets: page::ASSETS.as_str(),
+            title: title.into(),
+            paragraphs: Vec::new(),
+            user: None,
+            link: None,
+            form: None,
+            token_form: None,
+            go_to: None,
+        }
+    }
+
+    /// The page that tells of a problem.
+    pub fn of_problem(depth: Depth, problem: &Problem) -> Self {
+        Self::new(depth, problem.title())
+            .status(problem.status())
+            .paragraph(problem.detail())
+    }
+
+    /// The status of the answer.
+    pub fn status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// Adds a paragraph.
+    pub fn paragraph(mut self, words: impl Into<String>) -> Self {
+        self.paragraphs.push(words.into());
+        self
+    }
+
+    /// Shows who has signed in, and lets them sign out.
+    pub fn signed_in(mut self, user: impl Into<String>) -> Self {
+        self.user = Some(user.into());
+        self
+    }
+
+    /// Adds a link that looks like a button; a path of this service is one from its own address.
+    pub fn link(mut self, path: &str, words: &'static str) -> Self {
+        let url = self.below_root(path);
+        self.link = Some(Link { url, words });
+        self
+    }
+
+    /// Adds a button that sends these fields to a path of this service.
+    pub fn form<const N: usize>(
+        mut self,
+        path: &str,
+        words: &'static str,
+        fields: [(&'static str, String); N],
+    ) -> Self {
+        let url = self.below_root(path);
+        let fields = fields.into_iter().map(|(name, value)| Field { name, value });
+        self.form = Some(Form {
+            url,
+            words,
+            fields: fields.collect(),
+        });
+        self
+    }
+
+    /// Adds the form for a token, with which the file at a path of this service is fetched.
+    pub fn token_form(mut self, path: &str) -> Self {
+        self.token_form = Some(self.below_root(path));
+        self
+    }
+
+    /// Goes on to a path of this service after some seconds.
+    pub fn then(mut self, seconds: u32, path: &str) -> Self {
+        let url = self.below_root(path);
+        self.go_to = Some(GoTo { seconds, url });
+        self
+    }
+
+    /// Goes on to an address elsewhere at once.
+    pub fn then_leave(mut self, url: String) -> Self {
+        self.go_to = Some(GoTo { seconds: 0, url });
+        self
+    }
+
+    /// The service's own address is `./`, because an empty link is the page itself.
+    fn below_root(&self, path: &str) -> String {
+        match (self.root, path) {
+            ("", "") => "./".to_owned(),
+            (root, path) => format!("{root}{path}"),
+        }
+    }
+
+    /// What the template shows, by the names there.
+    fn values(&self) -> Value {
+        let link = self.link.as_ref();
+        let form = self.form.as_ref().map(|form| {
+            let fields = form.fields.iter();
+            let fields = fields.map(|field| context! { name => field.name, value => field.value.clone() });
+            context! { url => form.url.clone(), words => form.words, fields => fields.collect::<Value>() }
+        });
+        let go_to = self.go_to.as_ref();
+        context! {
+            root => self.root,
+            assets => self.assets,
+            title => self.title.clone(),
+            paragraphs => self.paragraphs.iter().collect::<Value>(),
+            user => self.user.clone(),
+            link => link.map(|link| context! { url => link.url.clone(), words => link.words }),
+            form,
+            token_form => self.token_form.clone(),
+            go_to => go_to.map(|go_to| context! { seconds => go_to.seconds, url => go_to.url.clone() }),
+        }
+    }
+
+    fn html(&self) -> Result<String, minijinja::Error> {
+        let mut environment = Environment::new();
+        environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.add_template(TEMPLATE, include_str!("person_page.html.j2"))?;
+        environment.get_template(TEMPLATE)?.render(self.values())
+    }
+}
+
+/// How many folders a page's path has.
+#[derive(Debug, Clone, Copy)]
+pub enum Depth {
+    Top,
+    OneFolder,
+}
+
+impl Depth {
+    const fn root(self) -> &'static str {
+        match self {
+            Self::Top => "",
+            Self::OneFolder => "../",
+        }
+    }
+}
+
+impl IntoResponse for PersonPage {
+    fn into_response(self) -> Response {
+        let html = match self.html() {
+            Ok(html) => html,
+            Err(error) => {
+                tracing::error!("a page cannot be written: {error}");
+                return Problem::internal().into_response();
+            }
+        };
+        let mut response = (self.status, html).into_response();
+        let headers = response.headers_mut();
+        for (name, value) in [
+            (CONTENT_TYPE, "text/html; charset=utf-8"),
+            (CONTENT_SECURITY_POLICY, page::POLICY),
+            (REFERRER_POLICY, page::REFERRERS),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("10"));
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_is_text_and_never_markup() {
+        let evil = "<script>alert(1)</script>\" onload=\"x";
+        let page = PersonPage::new(Depth::OneFolder, evil)
+            .paragraph(evil)
+            .signed_in(evil)
+            .link(evil, "Go")
+            .form("download/1", "Send", [("key", evil.to_owned())])
+            .token_form(evil)
+            .then_leave(format!("https://sso.example.org/?{evil}"));
+        let html = page.html().expect("a page");
+        assert!(!html.contains("<script>") && !html.contains("\" onload"), "{html}");
+        assert_eq!(html.matches("&lt;script&gt;").count(), 8, "{html}");
+    }
+
+    #[test]
+    fn paths_are_from_the_service_s_own_address() {
+        let html = |depth| {
+            PersonPage::new(depth, "x")
+                .link("", "Home")
+                .then(1, "a/b")
+                .html()
+                .expect("a page")
+        };
+        let (top, below) = (html(Depth::Top), html(Depth::OneFolder));
+        assert!(top.contains("href=\"./\"") && top.contains("1; url=a&#x2f;b"), "{top}");
+        assert!(
+            below.contains("href=\"..&#x2f;\"") && below.contains("href=\"..&#x2f;assets"),
+            "{below}"
+        );
+    }
+}

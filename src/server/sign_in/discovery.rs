@@ -1,0 +1,264 @@
+//! What the issuer says of itself (OpenID Connect Discovery): where people sign in and out, and where codes become tokens.
+//! It is asked when somebody signs in, and again an hour later.
+
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use tokio::sync::Mutex;
+use url::Url;
+
+use super::fault::SignInFault;
+use crate::server::identity::{IssuerUrl, is_url_of_this_machine};
+
+const WELL_KNOWN: &str = ".well-known/openid-configuration";
+const SETTING: &str = "identity.issuer";
+/// What the issuer says is believed for so long.
+const FRESH: Duration = Duration::from_secs(60 * 60);
+/// The least time between two questions, so that people who try to sign in do not become requests to the issuer.
+const LEAST_INTERVAL: Duration = Duration::from_secs(5);
+/// The way of PKCE that is used.
+pub const PKCE_METHOD: &str = "S256";
+
+/// Knows the issuer.
+#[derive(Debug)]
+pub struct Discovery {
+    /// Its name, to the letter.
+    name: String,
+    host: String,
+    document: IssuerUrl,
+    ca_file: Option<PathBuf>,
+    known: RwLock<Option<(Instant, Arc<Issuer>)>>,
+    /// When it was last asked, and why it could not be understood; held while a question is under way.
+    last: Mutex<Option<(Instant, Option<SignInFault>)>>,
+}
+
+/// The issuer, as it describes itself.
+#[derive(Debug)]
+pub struct Issuer {
+    name: String,
+    pub authorization: Url,
+    pub token: IssuerUrl,
+    pub end_session: Option<Url>,
+    /// A client's secret stands in the form, not in a header: the issuer knows no other way.
+    pub takes_secret_in_form: bool,
+    /// It always says its name when it sends a browser back (RFC 9207).
+    says_its_name: bool,
+}
+
+/// The parts of the document that are read.
+#[derive(Debug, Deserialize)]
+struct Document {
+    issuer: String,
+    authorization_endpoint: String,
+    token_endpoint: String,
+    end_session_endpoint: Option<String>,
+    code_challenge_methods_supported: Option<Vec<String>>,
+    token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    authorization_response_iss_parameter_supported: Option<bool>,
+}
+
+impl Discovery {
+    /// Of the issuer of that name. It is not asked yet.
+    ///
+    /// # Errors
+    /// Says why nobody can be asked under that name.
+    pub fn new(name: String, ca_file: Option<PathBuf>) -> Result<Self, String> {
+        let slash = if name.ends_with('/') { "" } else { "/" };
+        let url = Url::parse(&format!("{name}{slash}{WELL_KNOWN}")).map_err(|error| error.to_string())?;
+        let host = url.host_str().ok_or("it has no host")?.to_owned();
+        let document = IssuerUrl::new(SETTING, url, ca_file.as_deref()).map_err(|error| error.to_string())?;
+        Ok(Self {
+            name,
+            host,
+            document,
+            ca_file,
+            known: RwLock::default(),
+            last: Mutex::default(),
+        })
+    }
+
+    /// The issuer's host, for people.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The issuer as it is known, asked for where that is long ago.
+    ///
+    /// # Errors
+    /// It cannot be reached or understood, and was not before.
+    pub async fn issuer(&self) -> Result<Arc<Issuer>, SignInFault> {
+        if let Some(issuer) = self.fresh() {
+            return Ok(issuer);
+        }
+        let mut last = self.last.lock().await;
+        if let Some(issuer) = self.fresh() {
+            return Ok(issuer);
+        }
+        if last.as_ref().is_none_or(|(at, _)| at.elapsed() >= LEAST_INTERVAL) {
+            let asked = self.ask().await;
+            let now = Instant::now();
+            match asked {
+                Ok(issuer) => {
+                    *last = Some((now, None));
+                    let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+                    *known = Some((now, Arc::new(issuer)));
+                }
+                Err(fault) => *last = Some((now, Some(fault))),
+            }
+        }
+        let fault = last.as_ref().and_then(|(_, fault)| fault.clone());
+        // What was said before holds while nothing newer can be had.
+        self.known().ok_or(fault.unwrap_or(SignInFault::NoIssuer))
+    }
+
+    fn known(&self) -> Option<Arc<Issuer>> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.as_ref().map(|(_, issuer)| Arc::clone(issuer))
+    }
+
+    fn fresh(&self) -> Option<Arc<Issuer>> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let fresh = known.as_ref().filter(|(at, _)| at.elapsed() < FRESH);
+        fresh.map(|(_, issuer)| Arc::clone(issuer))
+    }
+
+    async fn ask(&self) -> Result<Issuer, SignInFault> {
+        let document = self.document.fetch().await.map_err(|error| SignInFault::Unreachable {
+            url: self.document.shown(),
+            reason: error.to_string(),
+        })?;
+        let unusable = |reason: String| SignInFault::Unusable {
+            url: self.document.shown(),
+            reason,
+        };
+        let document: Document = serde_json::from_slice(&document).map_err(|error| unusable(error.to_string()))?;
+        self.checked(document).map_err(unusable)
+    }
+
+    fn checked(&self, document: Document) -> Result<Issuer, String> {
+        if document.issuer != self.name {
+            return Err(format!(
+                "it says that its issuer is {:?}, not {SETTING}",
+                document.issuer
+            ));
+        }
+        let lacks = |list: &Option<Vec<String>>, word: &str| {
+            list.as_ref().is_some_and(|list| !list.iter().any(|one| one == word))
+        };
+        if lacks(&document.code_challenge_methods_supported, PKCE_METHOD) {
+            return Err(format!("it knows no PKCE with {PKCE_METHOD}"));
+        }
+        let ways = &document.token_endpoint_auth_methods_supported;
+        let token = url_of(&document.token_endpoint)?;
+        let token = IssuerUrl::new("its token_endpoint", token, self.ca_file.as_deref());
+        Ok(Issuer {
+            name: document.issuer,
+            authorization: url_of(&document.authorization_endpoint)?,
+            token: token.map_err(|error| error.to_string())?,
+            end_session: document.end_session_endpoint.as_deref().map(url_of).transpose()?,
+            takes_secret_in_form: lacks(ways, "client_secret_basic") && !lacks(ways, "client_secret_post"),
+            says_its_name: document.authorization_response_iss_parameter_supported == Some(true),
+        })
+    }
+}
+
+/// An address that a browser may be sent to, or a code.
+fn url_of(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| format!("{text:?} is no address: {error}"))?;
+    if url.scheme() == "https" || (url.scheme() == "http" && is_url_of_this_machine(&url)) {
+        return Ok(url);
+    }
+    Err(format!("{text:?} is no https:// address"))
+}
+
+impl Issuer {
+    /// Whether the browser was sent back by this issuer, as far as that is said: not by another one, to which somebody
+    /// led it (RFC 9207).
+    ///
+    /// # Errors
+    /// It was not.
+    pub fn check_name(&self, said: Option<&str>) -> Result<(), SignInFault> {
+        match said {
+            Some(name) if name != self.name => Err(SignInFault::OtherIssuer),
+            None if self.says_its_name => Err(SignInFault::OtherIssuer),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const NAME: &str = "https://sso.example.org/realms/learning";
+
+    fn checked(change: impl FnOnce(&mut Value)) -> Result<Issuer, String> {
+        let mut document = json!({
+            "issuer": NAME,
+            "authorization_endpoint": "https://sso.example.org/auth?x=1",
+            "token_endpoint": "https://sso.example.org/token",
+            "end_session_endpoint": "https://sso.example.org/logout",
+            "code_challenge_methods_supported": ["plain", "S256"],
+            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+            "authorization_response_iss_parameter_supported": true,
+        });
+        change(&mut document);
+        let document = serde_json::from_value(document).map_err(|error| error.to_string())?;
+        Discovery::new(NAME.to_owned(), None)
+            .expect("an issuer")
+            .checked(document)
+    }
+
+    #[test]
+    fn an_issuer_that_is_not_the_configured_one_is_not_used() {
+        let issuer = checked(|_| ()).expect("an issuer");
+        assert!(!issuer.takes_secret_in_form);
+        for (name, value) in [
+            ("issuer", json!("https://sso.example.org/realms/learning/")),
+            ("issuer", json!("https://evil.example.org")),
+            ("authorization_endpoint", json!("http://sso.example.org/auth")),
+            ("authorization_endpoint", json!("javascript:alert(1)")),
+            ("authorization_endpoint", Value::Null),
+            ("token_endpoint", json!("http://sso.example.org/token")),
+            ("end_session_endpoint", json!("http://sso.example.org/logout")),
+            ("code_challenge_methods_supported", json!(["plain"])),
+        ] {
+            let error = checked(|document| document[name] = value.clone()).expect_err(name);
+            assert!(!error.contains('\n'), "{error}");
+        }
+        let post =
+            checked(|document| document["token_endpoint_auth_methods_supported"] = json!(["client_secret_post"]));
+        assert!(post.expect("an issuer").takes_secret_in_form);
+        let bare = checked(|document| {
+            for name in [
+                "end_session_endpoint",
+                "code_challenge_methods_supported",
+                "token_endpoint_auth_methods_supported",
+                "authorization_response_iss_parameter_supported",
+            ] {
+                document.as_object_mut().expect("a document").remove(name);
+            }
+        });
+        let bare = bare.expect("an issuer");
+        assert!(bare.end_session.is_none() && !bare.takes_secret_in_form);
+        assert!(bare.check_name(None).is_ok() && bare.check_name(Some(NAME)).is_ok());
+        assert!(bare.check_name(Some("https://evil.example.org")).is_err());
+        assert!(issuer.check_name(None).is_err() && issuer.check_name(Some(NAME)).is_ok());
+    }
+
+    #[test]
+    fn an_issuer_is_asked_over_https() {
+        for bad in ["sso.example.org", "http://sso.example.org", "file:///etc", ""] {
+            let error = Discovery::new(bad.to_owned(), None).expect_err(bad);
+            assert!(!error.contains('\n'), "{error}");
+        }
+        assert_eq!(
+            Discovery::new(NAME.to_owned(), None).expect("an issuer").host(),
+            "sso.example.org"
+        );
+    }
+}

@@ -1,0 +1,63 @@
+//! The id of a session: random, in the browser's cookie, and known to the store by its hash alone.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+
+use crate::hex::hex;
+
+/// So many random bytes are not guessed.
+const BYTES: usize = 32;
+
+/// A session's id, as its cookie has it.
+pub struct SessionId(String);
+
+impl SessionId {
+    /// A new one.
+    pub fn new() -> Self {
+        Self(random_text())
+    }
+
+    /// The id of a cookie; none where no session ever had such a one.
+    pub fn of_cookie(value: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(value).ok()?;
+        (bytes.len() == BYTES).then(|| Self(value.to_owned()))
+    }
+
+    /// The id itself, for the cookie.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// What the store knows it by.
+    pub fn hash(&self) -> String {
+        hash_of(&self.0)
+    }
+}
+
+/// The SHA-256 of a text, hexadecimal.
+pub fn hash_of(text: &str) -> String {
+    hex(&Sha256::digest(text.as_bytes()))
+}
+
+/// A new text that nobody guesses, in base64 for URLs.
+pub fn random_text() -> String {
+    URL_SAFE_NO_PAD.encode(rand::random::<[u8; BYTES]>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_random_and_of_one_form() {
+        let (one, other) = (SessionId::new(), SessionId::new());
+        assert_ne!(one.reveal(), other.reveal());
+        let read = SessionId::of_cookie(one.reveal()).expect("an id");
+        assert_eq!(read.hash(), one.hash());
+        assert_eq!(one.hash().len(), 64);
+        for bad in ["", "a", "AAAA", &format!("{}=", one.reveal()), &"A".repeat(44), "ü"] {
+            assert!(SessionId::of_cookie(bad).is_none(), "{bad}");
+        }
+    }
+}

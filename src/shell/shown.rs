@@ -1,0 +1,83 @@
+//! Rows of a statement as the shell shows and writes them: columns by the names that they were given, and averages and
+//! quotients as floating point numbers, which every format and reader has.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, RecordBatch};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::Result;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::StreamExt;
+
+use crate::engine::dialect::numbers::numeric::{DIGITS, FREE, QUOTIENT};
+use crate::engine::dialect::{shown_name, times_repeated};
+
+/// The rows, with other names and types where the engine's are its own.
+pub fn shown(rows: SendableRecordBatchStream) -> SendableRecordBatchStream {
+    let schema = shown_schema(&rows.schema());
+    if schema == rows.schema() {
+        return rows;
+    }
+    let told = Arc::clone(&schema);
+    let batches = rows.map(move |batch| shown_batch(&batch?, &schema));
+    Box::pin(RecordBatchStreamAdapter::new(told, batches))
+}
+
+fn shown_schema(schema: &SchemaRef) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| {
+        let kind = match field.data_type() {
+            DataType::Decimal128(DIGITS, QUOTIENT | FREE) => DataType::Float64,
+            kind => kind.clone(),
+        };
+        let name = match times_repeated(field.name()) {
+            Some(number) => format!("{}_{number}", shown_name(field.name())),
+            None => field.name().clone(),
+        };
+        Field::new(name, kind, field.is_nullable()).with_metadata(field.metadata().clone())
+    });
+    let fields: Vec<Field> = fields.collect();
+    Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
+}
+
+fn shown_batch(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    let columns = batch.columns().iter().zip(schema.fields()).map(|(column, field)| {
+        Ok(match column.data_type() == field.data_type() {
+            true => Arc::clone(column),
+            false => cast(column, field.data_type())?,
+        })
+    });
+    let columns: Vec<ArrayRef> = columns.collect::<Result<_>>()?;
+    Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_types_are_everyones() {
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("count", DataType::Int64, false),
+            Field::new("count\u{F8FF}2", DataType::Int64, false),
+            Field::new("avg", DataType::Decimal128(DIGITS, QUOTIENT), true),
+            Field::new("price", DataType::Decimal128(10, 2), true),
+        ]));
+        let shown = shown_schema(&schema);
+        let columns: Vec<String> = shown
+            .fields()
+            .iter()
+            .map(|field| format!("{}: {}", field.name(), field.data_type()))
+            .collect();
+        assert_eq!(
+            columns,
+            [
+                "count: Int64",
+                "count_2: Int64",
+                "avg: Float64",
+                "price: Decimal128(10, 2)"
+            ]
+        );
+    }
+}

@@ -1,0 +1,314 @@
+//! The endpoint gives PostgreSQL's values, column names and types, or an error where PostgreSQL refuses.
+
+use sqlx::{Column, Row, TypeInfo};
+
+use crate::running_endpoint::EndpointSetup;
+use crate::support::TestExports;
+
+/// A statement, and what PostgreSQL 15 answers: its columns with their types, and its rows; or the class of its error.
+const ANSWERS: [(&str, &str); 87] = [
+    ("select 1, 1", "?column? INT4, ?column? INT4 = 1|1"),
+    (
+        "select count(*), count(*) as count, max(x), max(x)::text from (values (1), (2)) t(x)",
+        "count INT8, count INT8, max INT4, max TEXT = 2|2|2|2",
+    ),
+    (
+        "select 3000000000 + 1, 40000 * 2, 17 / 5, -17 / 5, 17 % 5, -17 % 5",
+        "?column? INT8, ?column? INT4, ?column? INT4, ?column? INT4, ?column? INT4, ?column? INT4 = 3000000001|80000|3|-3|2|-2",
+    ),
+    ("select 2147483647 + 1", "error 22"),
+    ("select 9223372036854775807 + 2", "error 22"),
+    ("select -9223372036854775808 - 1", "error 22"),
+    ("select 32000::smallint + 1000::smallint", "error 22"),
+    ("select 3037000500::bigint * 3037000500::bigint", "error 22"),
+    ("select 5 / 0", "error 22"),
+    ("select 5.5 / 0", "error 22"),
+    ("select 5::float8 / 0", "error 22"),
+    ("select 0::float8 / 0", "error 22"),
+    ("select 5 % 0", "error 22"),
+    ("select 5.5 % 0.0", "error 22"),
+    ("select 1e200::float8 * 1e200::float8", "error 22"),
+    ("select 1e-200::float8 * 1e-200::float8", "error 22"),
+    (
+        "select 11 / 4.0, 10.0 / 3, 1 / 7.0, -2 / 3.0, 1000000 / 3.0, 0.5 / 8, 6 / 6.0",
+        "?column? NUMERIC, ?column? NUMERIC, ?column? NUMERIC, ?column? NUMERIC, ?column? NUMERIC, ?column? NUMERIC, ?column? NUMERIC = 2.7500000000000000|3.3333333333333333|0.14285714285714285714|-0.66666666666666666667|333333.333333333333|0.06250000000000000000|1.00000000000000000000",
+    ),
+    (
+        "select 0.1 + 0.7 = 0.8, 0.1::float8 + 0.7::float8 = 0.8::float8, 1.10 * 3, 5.00 - 0.5, 7.25 % 2",
+        "?column? BOOL, ?column? BOOL, ?column? NUMERIC, ?column? NUMERIC, ?column? NUMERIC = t|f|3.30|4.50|1.25",
+    ),
+    (
+        "select sum(x), avg(x), sum(x) / count(*), sum(x) / 4 from (values (1::bigint), (2), (4)) t(x)",
+        "sum NUMERIC, avg NUMERIC, ?column? NUMERIC, ?column? NUMERIC = 7|2.3333333333333333|2.3333333333333333|1.7500000000000000",
+    ),
+    (
+        "select sum(x), avg(x), min(x), max(x) from (values (1), (2), (4)) t(x)",
+        "sum INT8, avg NUMERIC, min INT4, max INT4 = 7|2.3333333333333333|1|4",
+    ),
+    (
+        "select sum(x), avg(x), min(x), max(x) from (values (1.50), (2.25), (null)) t(x)",
+        "sum NUMERIC, avg NUMERIC, min NUMERIC, max NUMERIC = 3.75|1.8750000000000000|1.50|2.25",
+    ),
+    (
+        "select sum(x), avg(x) from (values (1.5::float8), (2.25)) t(x)",
+        "sum FLOAT8, avg FLOAT8 = 3.75|1.875",
+    ),
+    (
+        "select sum(distinct x), avg(distinct x), count(distinct x) from (values (1), (1), (4)) t(x)",
+        "sum INT8, avg NUMERIC, count INT8 = 5|2.5000000000000000|2",
+    ),
+    (
+        "select sum(x) filter (where x > 1), avg(x) filter (where x > 9) from (values (1), (2), (4)) t(x)",
+        "sum INT8, avg NUMERIC = 6|∅",
+    ),
+    (
+        "select sum(x), avg(x) from (values (9223372036854775807), (9223372036854775807)) t(x)",
+        "sum NUMERIC, avg NUMERIC = 18446744073709551614|9223372036854775807",
+    ),
+    (
+        "select k, sum(x), avg(x) from (values ('a', 1), ('b', 2), ('a', 4)) t(k, x) group by k order by k",
+        "k TEXT, sum INT8, avg NUMERIC = a|5|2.5000000000000000 / b|2|2.0000000000000000",
+    ),
+    (
+        "select x, sum(x) over (order by x), avg(x) over (order by x rows between 1 preceding and current row) from (values (1), (2), (4)) t(x) order by x",
+        "x INT4, sum INT8, avg NUMERIC = 1|1|1.00000000000000000000 / 2|3|1.5000000000000000 / 4|7|3.0000000000000000",
+    ),
+    (
+        "select 7.5::int, 8.5::int, -7.5::int, 7.5::float8::int, 8.5::float8::int, 0.4999::int, 7.49::bigint",
+        "int4 INT4, int4 INT4, ?column? INT4, int4 INT4, int4 INT4, int4 INT4, int8 INT8 = 8|9|-8|8|8|0|7",
+    ),
+    (
+        "select cast(1.5 as smallint), cast(-0.5 as integer), cast(2.5::float8 as bigint), '  42 '::int, true::int",
+        "int2 INT2, int4 INT4, int8 INT8, int4 INT4, int4 INT4 = 2|-1|2|42|1",
+    ),
+    ("select 40000::smallint", "error 22"),
+    ("select 3000000000::int", "error 22"),
+    ("select 1e10::float8::int", "error 22"),
+    ("select 'x1'::int", "error 22"),
+    ("select '1.5'::int", "error 22"),
+    ("select 'NaN'::float8::int", "error 22"),
+    (
+        "select 33554433::float, 0.1::real, 1e15::float8, 123456.5::float8, 1e-7::float8, 16777217::real, 100::float8",
+        "float8 FLOAT8, float4 FLOAT4, float8 FLOAT8, float8 FLOAT8, float8 FLOAT8, float4 FLOAT4, float8 FLOAT8 = 33554433|0.1|1e+15|123456.5|1e-07|1.6777216e+07|100",
+    ),
+    (
+        "select 'Infinity'::float8, '-inf'::float8, 'nan'::float8, 1e308::float8",
+        "float8 FLOAT8, float8 FLOAT8, float8 FLOAT8, float8 FLOAT8 = Infinity|-Infinity|NaN|1e+308",
+    ),
+    (
+        "select round(6.5), round(-6.5), round(6.5::float8), round(7.5::float8), round(2.345, 2), round(-2.345, 2), round(9876.5, -2), round(7), round(1.25::numeric(10, 2), 1)",
+        "round NUMERIC, round NUMERIC, round FLOAT8, round FLOAT8, round NUMERIC, round NUMERIC, round NUMERIC, round FLOAT8, round NUMERIC = 7|-7|6|8|2.35|-2.35|9900|7|1.3",
+    ),
+    (
+        "select trunc(2.789, 1), trunc(-2.789), ceil(2.01), ceil(-2.9), floor(-2.1), floor(7.9::float8), ceil(3), sign(-7.5), sign(3), abs(-2.5), abs(-3)",
+        "trunc NUMERIC, trunc NUMERIC, ceil NUMERIC, ceil NUMERIC, floor NUMERIC, floor FLOAT8, ceil FLOAT8, sign NUMERIC, sign FLOAT8, abs NUMERIC, abs INT4 = 2.7|-2|3|-2|-3|7|3|-1|1|2.5|3",
+    ),
+    (
+        "select mod(17, 5), mod(-7.5, 2), div(17, 5), div(-17.5, 5), power(2, 3), power(2.0, 3), 2 ^ 3, sqrt(16), cbrt(27), gcd(12, 18), lcm(4, 10), factorial(6)",
+        "mod INT4, mod NUMERIC, div NUMERIC, div NUMERIC, power FLOAT8, power NUMERIC, ?column? FLOAT8, sqrt FLOAT8, cbrt FLOAT8, gcd INT4, lcm INT4, factorial NUMERIC = 2|-1.5|3|-3|8|8.0000000000000000|8|4|3.0000000000000004|6|20|720",
+    ),
+    ("select power(0, -1)", "error 22"),
+    ("select sqrt(-1)", "error 22"),
+    (
+        "select width_bucket(7.5, 0, 10, 4), width_bucket(-1, 0, 10, 4), width_bucket(10, 0, 10, 4)",
+        "width_bucket INT4, width_bucket INT4, width_bucket INT4 = 4|0|5",
+    ),
+    (
+        "select 2.50::numeric, '3.140'::numeric, 2.5::numeric(10, 3), 2.345::numeric(5, 2), 7::numeric, 12::numeric(4, 1)",
+        "numeric NUMERIC, numeric NUMERIC, numeric NUMERIC, numeric NUMERIC, numeric NUMERIC, numeric NUMERIC = 2.50|3.140|2.500|2.35|7|12.0",
+    ),
+    ("select 1234.5::numeric(5, 2)", "error 22"),
+    (
+        "select 0.5::text, 5.10::text, 2::float8::text, 1e20::float8::text, true::text, 7::text || '%', 1.50 || ' x'",
+        "text TEXT, text TEXT, text TEXT, text TEXT, text TEXT, ?column? TEXT, ?column? TEXT = 0.5|5.10|2|1e+20|true|7%|1.50 x",
+    ),
+    (
+        "select array[1, 2, null]::text, array['a', 'b c', 'd\"e', '', 'null', null]::text, array[true, false]::text, array[1.50, 2]::text, array[2::float8]::text",
+        "array TEXT, array TEXT, array TEXT, array TEXT, array TEXT = {1,2,NULL}|{a,\"b c\",\"d\\\"e\",\"\",\"null\",NULL}|{t,f}|{1.50,2}|{2}",
+    ),
+    (
+        "select 'abcdef'::varchar(4), 'abcdef'::char(2), 'ab '::char(5) = 'ab', 'अनीता'::varchar(3), 12345::varchar(3)",
+        "varchar TEXT, bpchar TEXT, ?column? BOOL, varchar TEXT, varchar TEXT = abcd|ab|t|अनी|123",
+    ),
+    (
+        "select 'xyz' similar to 'y', 'xyz' similar to '%y%', 'xyz' similar to 'x_z', 'xyz' similar to '(a|x)%', 'x.z' similar to 'x.z', 'xyz' similar to 'x.z', 'xyz' not similar to 'x%', 'a%' similar to 'a\\%'",
+        "?column? BOOL, ?column? BOOL, ?column? BOOL, ?column? BOOL, ?column? BOOL, ?column? BOOL, ?column? BOOL, ?column? BOOL = f|t|t|t|t|f|f|t",
+    ),
+    (
+        "select x from (values (1), (1), (1), (2)) t(x) intersect all select x from (values (1), (1), (3)) u(x) order by 1",
+        "x INT4 = 1 / 1",
+    ),
+    (
+        "select x, y from (values (1, 'a'), (1, 'a'), (2, 'b')) t(x, y) except all select x, y from (values (1, 'a')) u(x, y) order by 1, 2",
+        "x INT4, y TEXT = 1|a / 2|b",
+    ),
+    (
+        "select count(*) from (select x from (values (1), (1), (null), (null)) t(x) intersect all select x from (values (1), (null), (null)) u(x)) s",
+        "count INT8 = 3",
+    ),
+    ("select generate_series(2, 4)", "generate_series INT4 = 2 / 3 / 4"),
+    (
+        "select generate_series(1, 7, 3) as n, 'x' as x",
+        "n INT4, x TEXT = 1|x / 4|x / 7|x",
+    ),
+    (
+        "select k, generate_series(1, k) as i from (values (1), (3)) t(k) order by 1, 2",
+        "k INT4, i INT4 = 1|1 / 3|1 / 3|2 / 3|3",
+    ),
+    (
+        "select sum(i) from (select generate_series(1, 10) as i) s where i % 2 = 0",
+        "sum INT8 = 30",
+    ),
+    (
+        "select array_length(array[]::int[], 1), array_length(array[1, 2], 1), array_length(array[1], 2), cardinality(array[]::text[]), cardinality(array[1, 2]), array_upper(array['a'], 1), array_lower(array['a'], 1)",
+        "array_length INT4, array_length INT4, array_length INT4, cardinality INT4, cardinality INT4, array_upper INT4, array_lower INT4 = ∅|2|∅|0|2|1|1",
+    ),
+    (
+        "select array_position(array['a', 'b'], 'b'), array_position(array['a'], 'z'), array_remove(array[1, 2, 1, 3], 1), array[1, 2] && array[2, 9], array[1] && array[3], array[1, 2] @> array[2]",
+        "array_position INT4, array_position INT4, array_remove INT4[], ?column? BOOL, ?column? BOOL, ?column? BOOL = 2|∅|{2,3}|t|f|t",
+    ),
+    ("select 'a' = 1", "error 22"),
+    ("select count(*) from (values ('1')) t(x) where x = 1", "error 42"),
+    ("select count(*) from (values ('1')) t(x) where x in (1, 2)", "error 42"),
+    (
+        "select count(*) from (values ('1')) t(x) where x between 1 and 2",
+        "error 42",
+    ),
+    (
+        "select count(*) from (values ('1')) t(x) join (values (1)) u(y) on x = y",
+        "error 42",
+    ),
+    ("select 'a' + 1", "error 22"),
+    (
+        "select '5' * 3, '7' > '10', 7 > '5', '2.5' + 1.5, true = 'yes', 5 in ('5', '6')",
+        "?column? INT4, ?column? BOOL, ?column? BOOL, ?column? NUMERIC, ?column? BOOL, ?column? BOOL = 15|t|t|4.0|t|t",
+    ),
+    ("select 'x' > 5", "error 22"),
+    (
+        "select percentile_disc(0.5) within group (order by x), percentile_disc(0.9) within group (order by x desc), mode() within group (order by x) from (values (1), (2), (2), (7)) t(x)",
+        "percentile_disc INT4, percentile_disc INT4, mode INT4 = 2|1|2",
+    ),
+    (
+        "select percentile_disc(array[0.25, 0.75]) within group (order by x), percentile_cont(array[0.25, 0.5]) within group (order by x), percentile_cont(0.5) within group (order by x) from (values (1), (2), (4), (7)) t(x)",
+        "percentile_disc INT4[], percentile_cont FLOAT8[], percentile_cont FLOAT8 = {1,4}|{1.75,3}|3",
+    ),
+    (
+        "select percentile_disc(0.5) within group (order by x), mode() within group (order by x) from (values ('b'), ('a'), ('b')) t(x)",
+        "percentile_disc TEXT, mode TEXT = b|b",
+    ),
+    (
+        "select percentile_disc(1.5) within group (order by x) from (values (1)) t(x)",
+        "error 22",
+    ),
+    (
+        "select every(x > 1), bool_or(x > 1), variance(x::float8), stddev(x::float8) from (values (1), (3)) t(x)",
+        "every BOOL, bool_or BOOL, variance FLOAT8, stddev FLOAT8 = f|t|2|1.4142135623730951",
+    ),
+    (
+        "select case when 1 > 0 then 1.5 else 2 end, case when false then 1 end, coalesce(null, 2.50), nullif(1.0, 1), greatest(1, 2.5), least(3, 2)",
+        "case NUMERIC, case INT4, coalesce NUMERIC, nullif NUMERIC, greatest NUMERIC, least INT4 = 1.5|∅|2.50|∅|2.5|2",
+    ),
+    (
+        "select format('%s of %s', 7, 2.50), format('%2$s-%1$s', 'a', 'b'), format('[%-4s|%4s]', 'x', 'y'), quote_literal('it''s'), quote_ident('A b'), quote_nullable(null)",
+        "format TEXT, format TEXT, format TEXT, quote_literal TEXT, quote_ident TEXT, quote_nullable TEXT = 7 of 2.50|b-a|[x   |   y]|'it''s'|\"A b\"|NULL",
+    ),
+    (
+        "select substring('size=42' from 'size=([0-9]+)'), regexp_split_to_array('a, b,c', ',\\s*'), 'x Arjun' ~ '\\mAr', 'priya' ~ '\\yriya\\y', starts_with('abc', 'ab'), 'abc' ^@ 'bc'",
+        "substring TEXT, regexp_split_to_array TEXT[], ?column? BOOL, ?column? BOOL, starts_with BOOL, ?column? BOOL = 42|{a,b,c}|t|f|t|f",
+    ),
+    (
+        "select regexp_matches('a1b22', '([a-z])(\\d+)', 'g')",
+        "regexp_matches TEXT[] = {a,1} / {b,22}",
+    ),
+    (
+        "select pg_typeof(1), pg_typeof(3000000000), pg_typeof(1.5), pg_typeof(1::float8), pg_typeof('a'::text), pg_typeof(sum(1)), pg_typeof(avg(1)), pg_typeof(array[1])",
+        "pg_typeof TEXT, pg_typeof TEXT, pg_typeof TEXT, pg_typeof TEXT, pg_typeof TEXT, pg_typeof TEXT, pg_typeof TEXT, pg_typeof TEXT = integer|bigint|numeric|double precision|text|bigint|numeric|integer[]",
+    ),
+    (
+        "select row_number() over (order by x), rank() over (order by x), ntile(2) over (order by x) from (values (1), (1), (2)) t(x) order by 1",
+        "row_number INT8, rank INT8, ntile INT4 = 1|1|1 / 2|1|1 / 3|3|2",
+    ),
+    (
+        "select x as a, x, x as a from (values (1)) t(x)",
+        "a INT4, x INT4, a INT4 = 1|1|1",
+    ),
+    (
+        "select t.x, u.x from (values (1)) t(x), (values (2)) u(x)",
+        "x INT4, x INT4 = 1|2",
+    ),
+    (
+        "select count from (select count(*) from (values (1), (2)) t(x)) s",
+        "count INT8 = 2",
+    ),
+    (
+        "select x, count(*) from (values ('a'), ('b'), ('b')) t(x) group by x order by count desc",
+        "x TEXT, count INT8 = b|2 / a|1",
+    ),
+    (
+        "select 99999999999999999999, 1e3, 1e-3, 12345678901, -0.0",
+        "?column? NUMERIC, ?column? NUMERIC, ?column? NUMERIC, ?column? INT8, ?column? NUMERIC = 99999999999999999999|1000|0.001|12345678901|0.0",
+    ),
+    (
+        "select rank() over (order by count(*) desc) as r, x from (values ('b'), ('a'), ('c'), ('c')) t(x) group by x order by 1, 2",
+        "r INT8, x TEXT = 1|c / 2|a / 2|b",
+    ),
+    (
+        "select true, 'a', null, interval '1 day', date '2026-01-02', (select 5), exists (select 1), 1 is null, (array[7, 8])[2]",
+        "?column? BOOL, ?column? TEXT, ?column? TEXT, interval INTERVAL, date DATE, ?column? INT4, exists BOOL, ?column? BOOL, array INT4 = t|a|∅|1 day|2026-01-02|5|t|f|8",
+    ),
+    ("select 5 where 1.0 = 1 and 2.50 in (2.5, 3)", "?column? INT4 = 5"),
+    (
+        "select x from (values (2.50), (2.5), (10)) t(x) group by x order by x",
+        "x NUMERIC = 2.50 / 10",
+    ),
+    (
+        "select upper('x'), length('abc'), left('abc', 2), substr('abc', 2), position('b' in 'abc'), trim('  a ')",
+        "upper TEXT, length INT4, left TEXT, substr TEXT, position INT4, btrim TEXT = X|3|ab|bc|2|a",
+    ),
+];
+
+#[test]
+fn statements_are_answered_as_postgresql_answers_them() {
+    let endpoint = EndpointSetup::over(TestExports::small())
+        .user("asha", "all_tenants = true")
+        .start();
+    let mut connection = endpoint.connect("asha").expect("connected");
+    let mut differences = Vec::new();
+    for (sql, expected) in ANSWERS {
+        let rows = endpoint.runtime.block_on(async {
+            sqlx::Executor::fetch_all(&mut connection, sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned()))).await
+        });
+        let answer = match rows {
+            Ok(rows) => {
+                let columns = rows[0].columns().iter();
+                let columns: Vec<String> = columns
+                    .map(|column| format!("{} {}", column.name(), kind(column.type_info().name())))
+                    .collect();
+                let rows: Vec<String> = rows
+                    .iter()
+                    .map(|row| crate::running_endpoint::texts(row).join("|"))
+                    .collect();
+                format!("{} = {}", columns.join(", "), rows.join(" / "))
+            }
+            Err(error) => {
+                let code = error
+                    .as_database_error()
+                    .and_then(|error| error.code().map(|code| code.into_owned()));
+                let code = code.unwrap_or_else(|| error.to_string());
+                format!("error {}", &code[..2])
+            }
+        };
+        if answer != expected {
+            differences.push(format!("{sql}\n  PostgreSQL: {expected}\n  here:       {answer}"));
+        }
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+/// Clients take these types alike.
+fn kind(name: &str) -> &str {
+    match name {
+        "VARCHAR" | "CHAR" | "NAME" | "UNKNOWN" => "TEXT",
+        name => name,
+    }
+}
