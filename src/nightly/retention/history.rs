@@ -98,9 +98,15 @@ impl<'a> History<'a> {
             Ok::<_, NightlyError>(day.and_then(NaiveDate::from_epoch_days))
         };
         let (first, last) = (day("first_day")?, day("last_day")?);
+        let counted = if rows == 1 {
+            "1 row".to_owned()
+        } else {
+            format!("{rows} rows")
+        };
         Ok((rows > 0).then(|| match first.zip(last) {
-            Some((first, last)) => format!("{rows} rows of {first} to {last}"),
-            None => format!("{rows} rows"),
+            Some((first, last)) if first == last => format!("{counted} of {first}"),
+            Some((first, last)) => format!("{counted} of {first} to {last}"),
+            None => counted,
         }))
     }
 }

@@ -25,7 +25,13 @@ pub async fn remove(
     let foreign = tokio::task::spawn_blocking(move || first_foreign(&looked, &files)).await;
     let foreign = foreign.unwrap_or_else(|error| Err(io::Error::other(error)));
     if let Some(path) = foreign.map_err(NightlyError::writing(&folder))? {
-        return Ok(Err(Kept::Foreign(folder.join(path).display().to_string())));
+        // The folder itself, where it is a link.
+        let path = if path.as_os_str().is_empty() {
+            folder
+        } else {
+            folder.join(path)
+        };
+        return Ok(Err(Kept::Foreign(path.display().to_string())));
     }
     output.remove(&name)?;
     Ok(Ok(()))
