@@ -25,8 +25,6 @@ use crate::server::identity::Refusal;
 use crate::server::sign_in::Target;
 
 const HERE: Depth = Depth::OneFolder;
-/// Seconds until the page of a report that is being made looks again.
-const LOOK_AGAIN: u32 = 10;
 /// How it is known that somebody may have a file, in metrics.
 const BY_LINK: &str = "signed_link";
 const UNTIL: &str = "until";
@@ -99,11 +97,11 @@ async fn own_page(state: &AppState, id: RequestId, known: Known, has_failed: boo
                 page.paragraph("It could not be read a moment ago. Try again in a little while.")
             } else {
                 page.paragraph("The download begins by itself.")
-                    .then(1, path.trim_start_matches('/'))
+                    .then(path.trim_start_matches('/'))
             }
         }
         Err(problem) if problem.is(ProblemKind::NotReady) => {
-            PersonPage::of_problem(HERE, &problem).then(LOOK_AGAIN, &Target::Download(id).path())
+            PersonPage::of_problem(HERE, &problem).link(&Target::Download(id).path(), "Look again")
         }
         Err(problem) if problem.is(ProblemKind::NotFound) => PersonPage::of_problem(HERE, &problem).paragraph(
             "Reports go to who asked for them alone. If that was you under another account, sign out first.",

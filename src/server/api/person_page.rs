@@ -27,7 +27,8 @@ pub struct PersonPage {
     form: Option<Form>,
     /// Where a file is fetched with a token that is pasted.
     token_form: Option<String>,
-    go_to: Option<GoTo>,
+    /// Where the browser goes on to at once.
+    go_to: Option<String>,
 }
 
 #[derive(Debug)]
@@ -47,12 +48,6 @@ struct Form {
 struct Field {
     name: &'static str,
     value: String,
-}
-
-#[derive(Debug)]
-struct GoTo {
-    seconds: u32,
-    url: String,
 }
 
 impl PersonPage {
@@ -127,16 +122,15 @@ impl PersonPage {
         self
     }
 
-    /// Goes on to a path of this service after some seconds.
-    pub fn then(mut self, seconds: u32, path: &str) -> Self {
-        let url = self.below_root(path);
-        self.go_to = Some(GoTo { seconds, url });
+    /// Goes on to a path of this service at once; where that is a file, the page stays.
+    pub fn then(mut self, path: &str) -> Self {
+        self.go_to = Some(self.below_root(path));
         self
     }
 
     /// Goes on to an address elsewhere at once.
     pub fn then_leave(mut self, url: String) -> Self {
-        self.go_to = Some(GoTo { seconds: 0, url });
+        self.go_to = Some(url);
         self
     }
 
@@ -156,7 +150,6 @@ impl PersonPage {
             let fields = fields.map(|field| context! { name => field.name, value => field.value.clone() });
             context! { url => form.url.clone(), words => form.words, fields => fields.collect::<Value>() }
         });
-        let go_to = self.go_to.as_ref();
         context! {
             root => self.root,
             assets => self.assets,
@@ -166,7 +159,7 @@ impl PersonPage {
             link => link.map(|link| context! { url => link.url.clone(), words => link.words }),
             form,
             token_form => self.token_form.clone(),
-            go_to => go_to.map(|go_to| context! { seconds => go_to.seconds, url => go_to.url.clone() }),
+            go_to => self.go_to.clone(),
         }
     }
 
@@ -244,12 +237,12 @@ mod tests {
         let html = |depth| {
             PersonPage::new(depth, "x")
                 .link("", "Home")
-                .then(1, "a/b")
+                .then("a/b")
                 .html()
                 .expect("a page")
         };
         let (top, below) = (html(Depth::Top), html(Depth::OneFolder));
-        assert!(top.contains("href=\"./\"") && top.contains("1; url=a&#x2f;b"), "{top}");
+        assert!(top.contains("href=\"./\"") && top.contains("0; url=a&#x2f;b"), "{top}");
         assert!(
             below.contains("href=\"..&#x2f;\"") && below.contains("href=\"..&#x2f;assets"),
             "{below}"
