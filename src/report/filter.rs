@@ -68,7 +68,7 @@ pub struct ReportFilter {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FilterError {
     #[error(
-        "'{0}' is no range of progress; write two whole percents from 0 to 100, the smaller first, such as 0..50, or one of them, such as 50.."
+        "'{0}' is no range of progress; write two whole percents from 0 to 100, the smaller first, such as 0..50; one of them may be left out"
     )]
     Progress(String),
     #[error("{name} has {count} values; {MOST_VALUES} are the most")]

@@ -250,7 +250,7 @@ await scenario("a report, in parts and of some learners", {}, async (page, wrong
   const status = form.getByRole("status");
   const download = form.getByRole("button", { name: "Download", exact: true });
   await form.getByLabel("Batch", { exact: true }).fill("b1");
-  await form.getByText("Batch 1", { exact: true }).waitFor();
+  await page.locator("#report-batch-name", { hasText: /^Batch 1$/ }).waitFor();
   await form.getByLabel("A file for each").selectOption({ label: "Block" });
   await form.getByText("Only some learners").click();
   await expectAccessible(page);
