@@ -344,7 +344,6 @@ mod count_tests {
 mod whole_file_tests {
     use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch};
     use datafusion::parquet::arrow::ArrowWriter;
-    use object_store::path::Path;
     use object_store::{ObjectStoreExt, PutPayload};
 
     use super::*;
