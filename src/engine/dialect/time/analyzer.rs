@@ -17,6 +17,9 @@ use super::functions::{arithmetic, casts};
 use super::planner::{aligned, is_comparison, operation};
 use super::values::{Kind, interval_type, kind_of, local_type, moment_type, time_type};
 
+/// Functions that casts to texts are called by, and that know no zone.
+const WRITERS: [&str; 3] = ["text", "varchar", "bpchar"];
+
 /// Has times of different types compared as the most exact of them, and intervals by their lengths; also plans operators between
 /// parameters, whose types were not known before.
 #[derive(Debug)]
@@ -156,6 +159,14 @@ impl Casts {
                 let length = |expr: Expr| self.0.call(arithmetic::LENGTH, vec![expr]);
                 let (left, right) = (Box::new(length(*left)), Box::new(length(*right)));
                 Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr::new(left, op, right))))
+            }
+            Expr::ScalarFunction(mut function)
+                if WRITERS.contains(&function.name())
+                    && function.args.first().is_some_and(|value| is_written(kind(value))) =>
+            {
+                let value = function.args[0].clone();
+                function.args[0] = self.0.call(casts::TIME_TEXT, vec![value]);
+                Ok(Transformed::yes(Expr::ScalarFunction(function)))
             }
             Expr::AggregateFunction(aggregate) => {
                 check_aggregate(&aggregate, &kind)?;
