@@ -160,12 +160,16 @@ impl Casts {
                 let (left, right) = (Box::new(length(*left)), Box::new(length(*right)));
                 Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr::new(left, op, right))))
             }
-            Expr::ScalarFunction(mut function)
-                if WRITERS.contains(&function.name())
-                    && function.args.first().is_some_and(|value| is_written(kind(value))) =>
-            {
+            Expr::ScalarFunction(mut function) if WRITERS.contains(&function.name()) => {
+                let writer = function
+                    .args
+                    .first()
+                    .and_then(|value| writer_of(&value.get_type(schema).ok()?));
+                let Some(writer) = writer else {
+                    return Ok(Transformed::no(Expr::ScalarFunction(function)));
+                };
                 let value = function.args[0].clone();
-                function.args[0] = self.0.call(casts::TIME_TEXT, vec![value]);
+                function.args[0] = self.0.call(writer, vec![value]);
                 Ok(Transformed::yes(Expr::ScalarFunction(function)))
             }
             Expr::AggregateFunction(aggregate) => {
@@ -253,6 +257,14 @@ impl Casts {
 /// Whether a value of this kind is written in PostgreSQL's way.
 fn is_written(kind: Kind) -> bool {
     kind.is_point() || kind.is_length() || kind == Kind::Time
+}
+
+/// The function that writes a time of this type, or an array of times.
+fn writer_of(kind: &DataType) -> Option<&'static str> {
+    match kind {
+        DataType::List(element) if is_written(kind_of(element.data_type())) => Some(casts::TIME_TEXTS),
+        kind => is_written(kind_of(kind)).then_some(casts::TIME_TEXT),
+    }
 }
 
 /// Refuses aggregates of intervals that have months, which the engine orders part by part.
