@@ -270,7 +270,7 @@ fn writer_of(kind: &DataType) -> Option<&'static str> {
 /// Refuses aggregates of intervals that have months, which the engine orders part by part.
 fn check_aggregate(aggregate: &AggregateFunction, kind: &dyn Fn(&Expr) -> Kind) -> Result<()> {
     let name = aggregate.func.name();
-    let is_ordered = ["min", "max", "sum", "avg"].contains(&name);
+    let is_ordered = ["min", "max", "avg"].contains(&name);
     let is_interval = aggregate
         .params
         .args
