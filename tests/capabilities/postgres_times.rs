@@ -672,6 +672,36 @@ fn series_of_times_give_rows() {
 }
 
 #[test]
+fn arrays_and_texts_of_times_are_in_the_session_s_zone() {
+    let endpoint = EndpointSetup::over(TestExports::small()).user("asha", ALL).start();
+    let mut connection = endpoint.connect("asha").expect("connected");
+    endpoint
+        .ask_on(&mut connection, "set time zone 'Asia/Kolkata'")
+        .expect("set");
+    for (sql, expected) in [
+        (
+            "select array_agg(t) from (values (timestamptz '2026-01-01 00:00+00')) v(t)",
+            "{\"2026-01-01 05:30:00+05:30\"}",
+        ),
+        (
+            "select array[timestamp '2026-01-01 10:00', null]::text",
+            "{\"2026-01-01 10:00:00\",NULL}",
+        ),
+        (
+            "select 'at ' || timestamptz '2026-01-01 00:00+00'",
+            "at 2026-01-01 05:30:00+05:30",
+        ),
+        ("select (timestamptz '2025-12-31 20:00+00')::varchar(10)", "2026-01-01"),
+    ] {
+        assert_eq!(
+            endpoint.ask_on(&mut connection, sql).expect(sql)[0][0],
+            expected,
+            "{sql}"
+        );
+    }
+}
+
+#[test]
 fn durations_are_compared_and_sorted_by_their_length() {
     let endpoint = EndpointSetup::over(TestExports::small()).user("asha", ALL).start();
     for (sql, expected) in [

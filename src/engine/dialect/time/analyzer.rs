@@ -17,6 +17,9 @@ use super::functions::{arithmetic, casts};
 use super::planner::{aligned, is_comparison, operation};
 use super::values::{Kind, interval_type, kind_of, local_type, moment_type, time_type};
 
+/// Functions that casts to texts are called by, and that know no zone.
+const WRITERS: [&str; 3] = ["text", "varchar", "bpchar"];
+
 /// Has times of different types compared as the most exact of them, and intervals by their lengths; also plans operators between
 /// parameters, whose types were not known before.
 #[derive(Debug)]
@@ -157,6 +160,18 @@ impl Casts {
                 let (left, right) = (Box::new(length(*left)), Box::new(length(*right)));
                 Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr::new(left, op, right))))
             }
+            Expr::ScalarFunction(mut function) if WRITERS.contains(&function.name()) => {
+                let writer = function
+                    .args
+                    .first()
+                    .and_then(|value| writer_of(&value.get_type(schema).ok()?));
+                let Some(writer) = writer else {
+                    return Ok(Transformed::no(Expr::ScalarFunction(function)));
+                };
+                let value = function.args[0].clone();
+                function.args[0] = self.0.call(writer, vec![value]);
+                Ok(Transformed::yes(Expr::ScalarFunction(function)))
+            }
             Expr::AggregateFunction(aggregate) => {
                 check_aggregate(&aggregate, &kind)?;
                 Ok(Transformed::no(Expr::AggregateFunction(aggregate)))
@@ -244,10 +259,18 @@ fn is_written(kind: Kind) -> bool {
     kind.is_point() || kind.is_length() || kind == Kind::Time
 }
 
+/// The function that writes a time of this type, or an array of times.
+fn writer_of(kind: &DataType) -> Option<&'static str> {
+    match kind {
+        DataType::List(element) if is_written(kind_of(element.data_type())) => Some(casts::TIME_TEXTS),
+        kind => is_written(kind_of(kind)).then_some(casts::TIME_TEXT),
+    }
+}
+
 /// Refuses aggregates of intervals that have months, which the engine orders part by part.
 fn check_aggregate(aggregate: &AggregateFunction, kind: &dyn Fn(&Expr) -> Kind) -> Result<()> {
     let name = aggregate.func.name();
-    let is_ordered = ["min", "max", "sum", "avg"].contains(&name);
+    let is_ordered = ["min", "max", "avg"].contains(&name);
     let is_interval = aggregate
         .params
         .args

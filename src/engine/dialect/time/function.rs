@@ -99,6 +99,11 @@ impl Call {
         }
     }
 
+    /// The first argument, where it is a column of arrays.
+    pub fn lists(&self) -> Option<&ArrayRef> {
+        self.arguments.first()?.lists()
+    }
+
     /// Rows of the result.
     pub fn rows(&self) -> usize {
         self.rows
@@ -197,6 +202,7 @@ fn kind_name(value: &Value) -> &'static str {
         Value::Integer(_) => "integer",
         Value::Double(_) => "double precision",
         Value::Decimal(_, _) => "numeric",
+        Value::List => "an array",
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, IntervalMonthDayNanoArray, StringArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, IntervalMonthDayNanoArray, ListArray, StringArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, DurationMicrosecondType, Field, TimeUnit};
 use datafusion::common::{Column, Result};
@@ -46,6 +46,9 @@ pub fn in_session_zone(frame: DataFrame) -> Result<DataFrame> {
 /// # Errors
 /// None but those of the engine.
 pub fn as_shown(column: &ArrayRef, zone: &Arc<Zone>) -> Result<ArrayRef> {
+    if let DataType::List(_) = column.data_type() {
+        return lists_as_shown(column, zone);
+    }
     let kind = kind_of(column.data_type());
     if !(kind.is_point() || kind.is_length() || kind == Kind::Time) {
         return Ok(Arc::clone(column));
@@ -64,6 +67,18 @@ pub fn as_shown(column: &ArrayRef, zone: &Arc<Zone>) -> Result<ArrayRef> {
         Some(text)
     });
     Ok(Arc::new(texts.collect::<StringArray>()))
+}
+
+/// Arrays of times as arrays of texts; other arrays stay as they are.
+fn lists_as_shown(column: &ArrayRef, zone: &Arc<Zone>) -> Result<ArrayRef> {
+    let lists = column.as_list::<i32>();
+    let texts = as_shown(lists.values(), zone)?;
+    if texts.data_type() == lists.values().data_type() {
+        return Ok(Arc::clone(column));
+    }
+    let field = Arc::new(Field::new_list_field(texts.data_type().clone(), true));
+    let shown = ListArray::try_new(field, lists.offsets().clone(), texts, lists.nulls().cloned())?;
+    Ok(Arc::new(shown))
 }
 
 /// Durations as intervals of days and time; other columns stay as they are.

@@ -101,6 +101,8 @@ pub enum Value<'a> {
     Double(f64),
     /// Digits, and how many of them are behind the point.
     Decimal(i128, i8),
+    /// An array, which functions of single times do not take.
+    List,
 }
 
 impl Value<'_> {
@@ -150,6 +152,7 @@ enum Values {
     Integer(Int64Array),
     Double(Float64Array),
     Decimal(Decimal128Array),
+    List(ArrayRef),
 }
 
 impl Argument {
@@ -174,6 +177,7 @@ impl Argument {
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
                 Values::Text(to(&DataType::Utf8View)?.as_string_view().clone())
             }
+            DataType::List(_) => Values::List(Arc::clone(array)),
             DataType::Decimal128(_, _) => Values::Decimal(array.as_primitive().clone()),
             kind if kind.is_integer() => Values::Integer(to(&DataType::Int64)?.as_primitive().clone()),
             kind if kind.is_numeric() => Values::Double(to(&DataType::Float64)?.as_primitive().clone()),
@@ -196,6 +200,7 @@ impl Argument {
             Values::Integer(array) => array.is_null(row),
             Values::Double(array) => array.is_null(row),
             Values::Decimal(array) => array.is_null(row),
+            Values::List(array) => array.is_null(row),
         };
         if is_null {
             return None;
@@ -212,6 +217,15 @@ impl Argument {
             Values::Integer(array) => Value::Integer(array.value(row)),
             Values::Double(array) => Value::Double(array.value(row)),
             Values::Decimal(array) => Value::Decimal(array.value(row), array.scale()),
+            Values::List(_) => Value::List,
         })
+    }
+
+    /// The column itself, where it is one of arrays.
+    pub fn lists(&self) -> Option<&ArrayRef> {
+        match &self.values {
+            Values::List(array) => Some(array),
+            _ => None,
+        }
     }
 }

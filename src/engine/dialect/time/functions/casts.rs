@@ -8,6 +8,7 @@ use super::super::function::{Call, Definition, function};
 use super::super::interval::Interval;
 use super::super::interval_text::{Unit, interval_of};
 use super::super::read::{date_of, moment_of, time_of, timestamp_of};
+use super::super::shown::as_shown;
 use super::super::text::{date_text, moment_text, time_text, timestamp_text};
 use super::super::values::{Value, interval_type, local_type, moment_type, time_type};
 use datafusion::arrow::array::ArrayRef;
@@ -20,7 +21,9 @@ pub const INTERVAL: &str = "interval";
 pub const TIME_TEXT: &str = "time_text";
 pub const TIME_ROUNDED: &str = "time_rounded";
 
-pub static FUNCTIONS: [Definition; 7] = [
+pub const TIME_TEXTS: &str = "time_texts";
+
+pub static FUNCTIONS: [Definition; 8] = [
     function(DATE, (1, 1), |_, _| Ok(DataType::Date32), dates),
     function(
         TIMESTAMP,
@@ -38,6 +41,15 @@ pub static FUNCTIONS: [Definition; 7] = [
     function(INTERVAL, (1, 1), |_, _| Ok(interval_type()), intervals),
     function(TIME_TEXT, (1, 1), |_, _| Ok(DataType::Utf8), texts),
     function(TIME_ROUNDED, (2, 2), rounded_type, rounded),
+    function(
+        TIME_TEXTS,
+        (1, 1),
+        |_, _| Ok(DataType::new_list(DataType::Utf8, true)),
+        |call| match call.lists() {
+            Some(lists) => as_shown(lists, call.clock.zone()),
+            None => call.refused(&[]),
+        },
+    ),
 ];
 
 fn dates(call: &Call) -> Result<ArrayRef> {
