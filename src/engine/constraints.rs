@@ -115,7 +115,8 @@ impl ExecutionPlan for NoKeysExec {
     }
 
     fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
+        // It does, as its properties say. But a sort must not be moved below it, where it would look needless.
+        vec![false]
     }
 
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {

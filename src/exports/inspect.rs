@@ -32,6 +32,8 @@ const CONCURRENT_FOOTERS: usize = 16;
 /// Bytes at the end of a file that are read at once, which hold most footers. A longer one is read in a second request.
 const FOOTER_BYTES: usize = 64 * 1024;
 
+/// Bytes of the shortest file that may be Parquet: both marks, and the length of the footer.
+const SHORTEST_FILE: u64 = 12;
 /// Footers that one task reads at least.
 const FOOTERS_OF_TASK: usize = 64;
 /// Bytes of memory that the kept footers of a table may take. Files beyond have theirs read again.
@@ -171,7 +173,7 @@ async fn read_footer(
 /// The footer of a file, and all bytes of the file where they come in the same request.
 async fn fetch(table: &TableFiles, file: &DayFile) -> Result<(Arc<ParquetMetaData>, Option<Bytes>), DataFusionError> {
     let (store, size) = (&table.location.store, file.object.size);
-    if size > FOOTER_BYTES as u64 {
+    if !(SHORTEST_FILE..=FOOTER_BYTES as u64).contains(&size) {
         let object = DFParquetMetadata::new(store.as_ref(), &file.object);
         let object = object.with_metadata_size_hint(Some(FOOTER_BYTES));
         return Ok((object.fetch_metadata().await?, None));

@@ -548,6 +548,7 @@ fn the_description_names_every_route_and_answer() {
     }
     insta::assert_snapshot!(summary, @r#"
     get /api/v1/batches [login] ["limit", "after"] ["200", "400", "401", "500", "503"]
+    get /api/v1/batches/changed [login] ["limit", "after"] ["200", "400", "401", "404", "500", "503"]
     get /api/v1/download-ratio [login] ["level", "tenant_id", "course_id", "window", "by", "since", "until", "search", "sort", "limit", "offset", "format", "If-None-Match"] ["200", "304", "400", "401", "403", "404", "406", "500", "503"]
     get /api/v1/download-ratio/batches [login] ["downloaded", "tenant_id", "course_id", "search", "sort", "limit", "offset", "format", "If-None-Match"] ["200", "304", "400", "401", "403", "404", "406", "500", "503"]
     get /api/v1/reports [login] ["limit", "before"] ["200", "400", "401", "500", "503"]

@@ -280,12 +280,12 @@ fn nothing_is_lost_and_nothing_comes_twice_however_often_the_service_dies() {
         danger.runs
     );
     assert!(by_end["sent"] > clicks / 2, "{by_end:?}");
-    assert!(
-        ["csv", "xlsx", "zip", "link"]
-            .iter()
-            .all(|form| forms.contains_key(*form)),
-        "{forms:?}"
-    );
+    // Of few clicks, none may be on a spreadsheet that a server finds too large.
+    let expected: &[&str] = match is_full() {
+        true => &["csv", "xlsx", "zip", "link"],
+        false => &["csv", "xlsx", "zip"],
+    };
+    assert!(expected.iter().all(|form| forms.contains_key(*form)), "{forms:?}");
     assert_eq!(
         danger.served.event_mids("INTERACT").len(),
         clicks,

@@ -257,7 +257,7 @@ mod limits {
     #[test]
     fn what_does_not_fit_memory_goes_to_temporary_files_up_to_a_limit() {
         // About 55 MB: every enrolment several times, with 1,080 bytes of filling.
-        const SORT: &str = "select user_id, copy.value as copy, repeat(user_id, 30) as filling \
+        const SORT: &str = "select user_id, copy, repeat(user_id, 30) as filling \
                             from enrolments cross join generate_series(1, 4) as copy order by filling desc, copy";
         let start = |spill: ByteSize, all: ByteSize| {
             let mut small = EndpointSetup::over(TestExports::sample(2_000, 12_000, 40, 1)).user("asha", ALL);

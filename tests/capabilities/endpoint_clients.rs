@@ -148,7 +148,7 @@ fn kysely_reads_and_introspects() {
 }
 
 #[test]
-fn drizzle_reads_and_pulls_the_schema() {
+fn drizzle_reads_and_binds() {
     node_passes("node_drizzle.mjs");
 }
 

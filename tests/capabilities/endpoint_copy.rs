@@ -236,7 +236,10 @@ mod who_may {
             assert_eq!(endpoint.code("asha", sql), "42501", "{sql}");
         }
         assert_eq!(endpoint.code("asha", "copy no_such_table to stdout"), "42P01");
-        assert_eq!(endpoint.code("asha", "copy (select 1/0) to stdout"), "22012");
+        assert_eq!(
+            copied(&endpoint, "asha", "copy (select 1/0) to stdout"),
+            Err("22012".to_owned())
+        );
     }
 
     #[test]
@@ -265,15 +268,12 @@ mod a_long_one {
 
     #[test]
     fn ends_with_its_time() {
-        let endpoint = setup().start();
-        let mut client = endpoint.connect("asha").expect("a connection");
-        endpoint
-            .ask_on(&mut client, "set statement_timeout = '500ms'")
-            .expect("set");
+        let mut hurried = setup();
+        hurried.config.postgres.query_seconds = 1;
+        let endpoint = hurried.start();
         let counted = format!("copy (select count(*) from ({ENDLESS}) t where x * y = x + 3 * y + 1) to stdout");
-        let (code, _) = endpoint.ask_on(&mut client, &counted).expect_err("too long");
-        assert_eq!(code, "57014");
-        assert_eq!(endpoint.ask_on(&mut client, "select 1").expect("a row"), [["1"]]);
+        assert_eq!(copied(&endpoint, "asha", &counted), Err("57014".to_owned()));
+        assert_eq!(endpoint.value("asha", "select 1"), "1");
     }
 
     #[test]
@@ -303,7 +303,10 @@ mod a_long_one {
         client.send('Q', format!("copy ({ENDLESS}) to stdout (format binary)\0").as_bytes());
         until(&mut client, 'd');
         drop(client);
-        wait_until(|| outcome(&endpoint).as_deref() == Some("cancelled"), "the query ends");
+        wait_until(|| outcome(&endpoint).is_some(), "the query ends");
+        // It is seen by whoever writes to the client first, or by whoever waits for it to leave.
+        let outcome = outcome(&endpoint).expect("an end");
+        assert!(["cancelled", "failed"].contains(&outcome.as_str()), "{outcome}");
     }
 
     #[test]

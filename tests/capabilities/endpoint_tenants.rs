@@ -146,7 +146,7 @@ fn ratios_are_of_the_own_batches() {
         endpoint.ask("all", overall).expect("rows"),
         [["4", "3", "1.3333333333333333"]]
     );
-    assert_eq!(endpoint.ask("one", overall).expect("rows"), [["2", "1", "2.0"]]);
+    assert_eq!(endpoint.ask("one", overall).expect("rows"), [["2", "1", "2"]]);
     let tenants = "select distinct tenant_id from download_ratio_by_tenant";
     assert_eq!(endpoint.ask("one", tenants).expect("rows"), [["t1"]]);
 }

@@ -389,12 +389,12 @@ fn a_session_tells_who_is_logged_in() {
         };
         service.send(request).json()
     };
-    let nobody = |login: &str| json!({"login": login, "user_id": null, "platform_admin": false, "tenant_admin_of": []});
+    let nobody = |login: &str| json!({"login": login, "by": null, "sign_in": false, "user_id": null, "platform_admin": false, "tenant_admin_of": []});
     assert_eq!(session(None), nobody("missing"));
     assert_eq!(session(Some("forged")), nobody("refused"));
     assert_eq!(
         session(Some(TENANT_ADMIN)),
-        json!({"login": "valid", "user_id": "ravi", "platform_admin": false, "tenant_admin_of": ["t1"]})
+        json!({"login": "valid", "by": "token", "sign_in": false, "user_id": "ravi", "platform_admin": false, "tenant_admin_of": ["t1"]})
     );
     assert_eq!(session(Some(ADMIN))["platform_admin"], true);
 }

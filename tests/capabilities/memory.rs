@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(180);
 const LIMIT: &str = "16MB";
 const COPIES: usize = 8;
 /// Sorts about 110 MB: every enrolment several times, with 1,080 bytes of filling.
-const WIDE_SORT: &str = "select batch_id, user_id, copy.value as copy, repeat(user_id, 30) as filling \
+const WIDE_SORT: &str = "select batch_id, user_id, copy, repeat(user_id, 30) as filling \
                          from enrolments cross join generate_series(1, 8) as copy order by filling desc, batch_id, copy";
 
 fn exports() -> TestExports {
@@ -107,7 +107,8 @@ fn an_answer_of_many_rows_takes_no_more_memory_than_one_of_few() {
     let exports = TestExports::small();
     for format in ["csv", "ndjson", "table"] {
         let peak = |rows: u32| {
-            let sql = format!("select value, repeat('filling ', 10) as filling from generate_series(1, {rows})");
+            let sql =
+                format!("select value, repeat('filling ', 10) as filling from generate_series(1, {rows}) as value");
             let mut run = Command::new(assert_cmd::cargo::cargo_bin("pragati"))
                 .args(["sql", "--format", format, "-o", "/dev/null", "-c", &sql, "--exports"])
                 .arg(exports.path())

@@ -17,11 +17,14 @@ use crate::engine::dialect::numbers::{as_numerics, is_numeric, numeric};
 use crate::engine::dialect::shown_name;
 use crate::engine::dialect::texts::as_text;
 
-/// The columns as clients see them: repeated names are the same, and counts have a sign.
+/// Whole numbers without a sign, which `bigint` does not hold.
+const UNSIGNED: DataType = DataType::Decimal128(20, 0);
+
+/// The columns as clients see them: repeated names are the same, and unsigned numbers are numerics.
 pub fn shown(columns: &Schema) -> Schema {
     let fields = columns.fields().iter().map(|field| {
         let kind = match field.data_type() {
-            DataType::UInt64 => DataType::Int64,
+            DataType::UInt64 => UNSIGNED,
             kind => kind.clone(),
         };
         let shown = Field::new(shown_name(field.name()), kind, field.is_nullable());
@@ -35,15 +38,13 @@ pub fn shown(columns: &Schema) -> Schema {
 enum Way {
     AsItIs,
     Text,
-    Count,
     BinaryNumeric,
 }
 
 fn way(kind: &DataType, column: &FieldInfo) -> Way {
     let is_text = column.format() == FieldFormat::Text;
     match kind {
-        DataType::UInt64 => Way::Count,
-        kind if is_numeric(kind) => {
+        kind if is_numeric(kind) || kind == &DataType::UInt64 => {
             if is_text {
                 Way::Text
             } else {
@@ -78,15 +79,18 @@ pub fn sent(columns: &Arc<Vec<FieldInfo>>, batch: RecordBatch) -> Result<(Arc<Ve
     }
     let (mut told, mut fields, mut made) = (Vec::new(), Vec::new(), Vec::new());
     for (place, way) in ways.into_iter().enumerate() {
-        let (column, info, field) = (batch.column(place), &columns[place], schema.field(place));
+        let (info, field) = (&columns[place], schema.field(place));
+        let column = match field.data_type() {
+            DataType::UInt64 => &cast(batch.column(place), &UNSIGNED)?,
+            _ => batch.column(place),
+        };
         let column: ArrayRef = match way {
             Way::AsItIs => Arc::clone(column),
             Way::Text => Arc::new(as_text(column)?),
-            Way::Count => cast(column, &DataType::Int64)?,
             Way::BinaryNumeric => Arc::new(binary_numerics(column)?),
         };
         let kind = match way {
-            Way::AsItIs | Way::Count => info.datatype().clone(),
+            Way::AsItIs => info.datatype().clone(),
             Way::Text => Type::TEXT,
             Way::BinaryNumeric => Type::BYTEA,
         };

@@ -8,6 +8,7 @@ use pgwire::error::{ErrorInfo, PgWireError};
 
 use super::stop::StopReason;
 use crate::engine::dialect::DialectError;
+use crate::engine::dialect::time::TimeError;
 use crate::engine::{EngineError, is_disk_full};
 use crate::formats::one_line;
 
@@ -52,7 +53,9 @@ pub enum QueryError {
     NotLoggedIn,
     #[error("the statement is longer than {0} bytes; send less at a time")]
     TooLong(usize),
-    #[error("an expression has more than {0} operators one around the other; use IN, or parts of it in a WITH")]
+    #[error(
+        "an expression has more than {0} operators one around the other, of which each that calculates counts for eight; use IN, or parts of it in a WITH"
+    )]
     TooDeep(usize),
     #[error(
         "the query reads more than {0} tables, counting those of a WITH as often as it is read; ask less at a time"
@@ -197,6 +200,11 @@ fn code_of(error: &DataFusionError) -> &'static str {
         DataFusionError::ResourcesExhausted(_) => "53200",
         DataFusionError::Plan(reason) => code_of_plan(reason),
         DataFusionError::Execution(_) => "22000",
+        DataFusionError::External(own) => match own.downcast_ref::<TimeError>() {
+            Some(TimeError::OutOfRange(_)) => "22008",
+            Some(TimeError::Invalid(_)) => "22007",
+            None => "XX000",
+        },
         _ => "XX000",
     }
 }

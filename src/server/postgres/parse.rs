@@ -137,6 +137,7 @@ impl Parse {
             system::keep_parameters(&before, &mut known);
             return Ok(known);
         }
+        system::known(&mut statement);
         dialect::name_columns(&mut statement);
         system::asked(&mut statement);
         forms::rewrite(&mut statement)?;

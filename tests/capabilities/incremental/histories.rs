@@ -109,7 +109,7 @@ macro_rules! histories {
     ($($name:ident)+) => {
         $(
             proptest! {
-                #![proptest_config(ProptestConfig::with_cases(crate::support::usually(50, 500)))]
+                #![proptest_config(ProptestConfig::with_cases(crate::support::usually(12, 100)))]
                 #[test]
                 fn $name(history in some_days()) {
                     compare(&history)?;

@@ -71,7 +71,7 @@ pub const ALL: [Function; 6] = [
 fn of_value(name: &'static str, types: &[DataType]) -> Result<Vec<DataType>> {
     match types {
         [kind] if is_number(kind) => Ok(vec![kind.clone()]),
-        [kind] if super::super::texts::is_text(kind) => Ok(vec![DataType::Utf8]),
+        [kind] if super::super::texts::is_text(kind) || kind.is_null() => Ok(vec![DataType::Utf8]),
         [DataType::Boolean] if name.starts_with("int") => Ok(vec![DataType::Boolean]),
         [kind] => plan_err!("cannot cast type {} to {name}", of_arrow(kind)),
         _ => no_function(name, types),

@@ -40,7 +40,8 @@ fn is_parameter(expr: &Expr) -> bool {
 
 fn made(expr: &Expr, kind: &DataType) -> Option<Expr> {
     let name = type_names::of_sql(kind);
-    if !MADE.contains(&name.as_str()) {
+    // Arrays are cast element by element.
+    if matches!(kind, DataType::Array(_)) || !MADE.contains(&name.as_str()) {
         return None;
     }
     if let (Expr::Value(value), true) = (expr, name == "numeric" && size(kind).is_empty())
@@ -106,6 +107,7 @@ mod tests {
             ("$1::int", "$1::INT"),
             ("a::date", "a::DATE"),
             ("a::boolean", "a::BOOLEAN"),
+            ("a::text[]", "a::TEXT[]"),
         ] {
             let sql = format!("SELECT {expr}");
             let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, &sql).expect(expr);

@@ -118,6 +118,21 @@ fn rename_one(called: &mut Function) {
     if let Some((_, engines)) = NAMES.iter().find(|(known, _)| *known == name) {
         called.name = function(engines, Vec::new(), Vec::new()).name;
     }
+    if name == "count" {
+        count_rows(called);
+    }
+}
+
+/// `count(*)` for `count(1)`: the engine refuses both beside each other, as two columns of one name.
+fn count_rows(called: &mut Function) {
+    if let FunctionArguments::List(list) = &mut called.args
+        && list.duplicate_treatment.is_none()
+        && let [FunctionArg::Unnamed(argument)] = list.args.as_mut_slice()
+        && let FunctionArgExpr::Expr(Expr::Value(value)) = argument
+        && matches!(value.value, Value::Number(..))
+    {
+        *argument = FunctionArgExpr::Wildcard;
+    }
 }
 
 #[cfg(test)]
@@ -139,6 +154,9 @@ mod tests {
             ("trunc(a, -2)", "trunc_to(a, -2, 0)"),
             ("round(a, b)", "round(a, b)"),
             ("upper(a)", "upper(a)"),
+            ("count(1)", "count(*)"),
+            ("count(distinct 1)", "count(DISTINCT 1)"),
+            ("count(a)", "count(a)"),
         ] {
             let sql = format!("SELECT {expr}");
             let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, &sql).expect(expr);

@@ -209,7 +209,14 @@ fn typed(text: &str) -> Option<Expr> {
     if text.parse::<i64>().is_ok() {
         return None;
     }
-    numeric_literal(&text)
+    // Numbers of more digits than a numeric has here are floating point numbers.
+    numeric_literal(&text).or_else(|| {
+        text.parse::<f64>().ok()?;
+        Some(cast(
+            super::super::syntax::text(&text),
+            DataType::Double(ExactNumberInfo::None),
+        ))
+    })
 }
 
 /// A number as a literal of the type `numeric`, with as many decimals as it has; none where it has too many digits.
@@ -259,6 +266,7 @@ mod tests {
             ("-2.5", "CAST('-2.5' AS NUMERIC(2,1))"),
             ("1e3", "CAST('1000' AS NUMERIC(4,0))"),
             ("1e-3", "CAST('0.001' AS NUMERIC(4,3))"),
+            ("-1e300", "CAST('-1e300' AS DOUBLE)"),
         ] {
             assert_eq!(rewritten(&format!("SELECT {number}")), format!("SELECT {expected}"));
         }

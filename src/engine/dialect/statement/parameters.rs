@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn parameters_have_the_type_of_their_place() {
         for (expr, expected) in [
-            ("substr(a, $1, $2)", "substr(a, CAST($1 AS INT), CAST($2 AS INT))"),
+            ("substr(a, $1, $2)", "SUBSTR(a, CAST($1 AS INT), CAST($2 AS INT))"),
             ("substring(a from $1)", "SUBSTRING(a FROM CAST($1 AS INT))"),
             ("round(a, $1)", "round(a, CAST($1 AS INT))"),
             ("round($1, 2)", "round($1, 2)"),

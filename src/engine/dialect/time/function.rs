@@ -18,6 +18,7 @@ use datafusion::logical_expr::{
 
 use super::civil::{Civil, DAY};
 use super::clock::Clock;
+use super::error::TimeError;
 use super::interval::Interval;
 use super::read::Now;
 use super::values::{Argument, Value};
@@ -87,7 +88,7 @@ pub struct Call {
 
 /// A time outside of the years that PostgreSQL knows.
 pub fn out_of_range(what: &str) -> DataFusionError {
-    DataFusionError::Execution(format!("{what} out of range"))
+    TimeError::OutOfRange(format!("{what} out of range")).into()
 }
 
 impl Call {

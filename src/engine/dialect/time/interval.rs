@@ -4,6 +4,7 @@ use datafusion::arrow::datatypes::IntervalMonthDayNano;
 use datafusion::common::{DataFusionError, Result};
 
 use super::civil::{Civil, DAY, HOUR, MINUTE, SECOND, days_of_month};
+use super::error::TimeError;
 
 /// Days of a month, where intervals are compared or divided.
 const DAYS_PER_MONTH: i64 = 30;
@@ -19,7 +20,7 @@ pub struct Interval {
 
 /// An interval that PostgreSQL, or the engine, has no room for.
 pub fn out_of_range() -> DataFusionError {
-    DataFusionError::Execution("interval out of range".to_owned())
+    TimeError::OutOfRange("interval out of range".to_owned()).into()
 }
 
 impl Interval {

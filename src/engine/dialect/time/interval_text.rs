@@ -3,6 +3,7 @@
 use datafusion::common::{DataFusionError, Result};
 
 use super::civil::{DAY, HOUR, MINUTE, SECOND};
+use super::error::TimeError;
 use super::interval::{Interval, out_of_range};
 
 /// The unit of a number.
@@ -71,7 +72,9 @@ enum Piece {
 /// # Errors
 /// Where the text is none.
 pub fn interval_of(text: &str, unit: Unit) -> Result<Interval> {
-    let invalid = || DataFusionError::Execution(format!("invalid input syntax for type interval: \"{text}\""));
+    let invalid = || -> DataFusionError {
+        TimeError::Invalid(format!("invalid input syntax for type interval: \"{text}\"")).into()
+    };
     let trimmed = text.trim();
     if let Some(iso) = trimmed.strip_prefix(['P', 'p']) {
         return iso_interval(iso).ok_or_else(invalid)?;

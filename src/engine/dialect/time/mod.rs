@@ -13,6 +13,7 @@
 mod analyzer;
 mod civil;
 mod clock;
+mod error;
 mod function;
 mod functions;
 mod interval;
@@ -40,6 +41,7 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Expr, ScalarUDF};
 
+pub use error::TimeError;
 pub use rewrite::{in_statement, session_zone, zone_setting};
 pub use shown::{as_intervals, as_shown, in_session_zone};
 pub use types::type_of;

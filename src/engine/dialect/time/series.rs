@@ -4,10 +4,11 @@
 //! others become arrays of `series(…)` that are unnested.
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, Query, Select, SelectFlavor,
-    SelectItem, SetExpr, TableAlias, TableAliasColumnDef, TableFactor,
+    DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, Query, Select,
+    SelectFlavor, SelectItem, SetExpr, TableAlias, TableAliasColumnDef, TableFactor, Value,
 };
 
+use super::super::syntax::cast;
 use super::functions::series::SERIES;
 use super::rewrite::{call, is_number};
 
@@ -98,6 +99,7 @@ pub fn in_relation(relation: &mut TableFactor) {
             data_type: None,
         });
     }
+    let arguments = with_counts(arguments);
     let is_of_numbers = arguments.iter().all(is_number);
     let is_whole = !arguments
         .iter()
@@ -116,6 +118,19 @@ pub fn in_relation(relation: &mut TableFactor) {
         alias: Some(alias_of_rows),
         sample: None,
     };
+}
+
+/// The arguments, whose parameters are whole numbers where one of the others is: `generate_series(1, $1)`.
+fn with_counts(arguments: Vec<Expr>) -> Vec<Expr> {
+    let is_parameter = |expr: &Expr| matches!(expr, Expr::Value(value) if matches!(value.value, Value::Placeholder(_)));
+    if !arguments.iter().any(is_number) {
+        return arguments;
+    }
+    let arguments = arguments.into_iter().map(|argument| match is_parameter(&argument) {
+        true => cast(argument, DataType::Int(None)),
+        false => argument,
+    });
+    arguments.collect()
 }
 
 /// `SELECT item`.

@@ -17,6 +17,7 @@ mod subqueries;
 mod table_functions;
 mod table_ids;
 mod views;
+mod wildcards;
 
-pub use questions::{asked, is_about_system, keep_parameters, reads_tables, understood};
+pub use questions::{asked, is_about_system, keep_parameters, known, reads_tables, understood};
 pub use schemas::set_up;

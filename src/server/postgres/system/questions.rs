@@ -12,15 +12,20 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::super::syntax::{cast, literal, plain};
-use super::{access_lists, known_parts, lookups, named_functions, subqueries, table_functions, table_ids};
+use super::{access_lists, known_parts, lookups, named_functions, subqueries, table_functions, table_ids, wildcards};
 
 const SYSTEM_SCHEMAS: [&str; 2] = ["pg_catalog", "information_schema"];
 /// Functions that look something up in `pg_catalog`, beside those that begin with `pg_` and `to_reg`.
 const LOOK_UP: [&str; 3] = ["format_type", "col_description", "obj_description"];
 
+/// Parts of questions that are known as they are written. Before all other rewrites.
+pub fn known(statement: &mut Statement) {
+    known_parts::rewrite(statement);
+    wildcards::rewrite(statement);
+}
+
 /// Before the library's rewrites.
 pub fn asked(statement: &mut Statement) {
-    known_parts::rewrite(statement);
     table_ids::rewrite(statement);
     access_lists::rewrite(statement);
     table_functions::rewrite(statement);
@@ -173,7 +178,10 @@ impl Visitor for Relations {
             Expr::Function(function) => {
                 let name = plain(&function.name);
                 let name = name.rsplit('.').next().unwrap_or(&name);
-                name.starts_with("pg_") || name.starts_with("to_reg") || LOOK_UP.contains(&name)
+                // `pg_typeof` looks at a value.
+                (name.starts_with("pg_") && name != "pg_typeof")
+                    || name.starts_with("to_reg")
+                    || LOOK_UP.contains(&name)
             }
             Expr::Cast { data_type, .. } => lookups::is_registered(data_type),
             _ => false,
@@ -212,6 +220,7 @@ mod tests {
             ("select * from users, users(1)", false),
             ("select * from users", false),
             ("select pg_typeof(email) from users", false),
+            ("select pg_typeof(5 / 2)", false),
             ("select 'users'::regclass from users", false),
             ("select * from pg_class where oid in (select user_id from users)", false),
         ] {

@@ -5,6 +5,7 @@ use datafusion::common::{DataFusionError, Result};
 use super::super::civil::{
     Civil, DAY, HOUR, MINUTE, SECOND, checked_days, days_of_month, days_of_ymd, first_iso_monday, ymd_of_days,
 };
+use super::super::error::TimeError;
 
 /// What was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +47,7 @@ pub struct Found {
 }
 
 fn out_of_range(text: &str) -> DataFusionError {
-    DataFusionError::Execution(format!("date/time field value out of range: \"{text}\""))
+    TimeError::OutOfRange(format!("date/time field value out of range: \"{text}\"")).into()
 }
 
 impl Found {

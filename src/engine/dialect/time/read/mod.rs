@@ -11,6 +11,7 @@ use datafusion::common::{DataFusionError, Result};
 
 use super::civil::DAY;
 use super::clock::Clock;
+use super::error::TimeError;
 use super::zone::Zone;
 use reader::Reader;
 
@@ -78,7 +79,7 @@ enum Moment {
 }
 
 fn invalid(kind: &str, text: &str) -> DataFusionError {
-    DataFusionError::Execution(format!("invalid input syntax for type {kind}: \"{text}\""))
+    TimeError::Invalid(format!("invalid input syntax for type {kind}: \"{text}\"")).into()
 }
 
 fn moment(text: &str, now: &Now, kind: &str) -> Result<Moment> {
@@ -101,7 +102,7 @@ fn moment(text: &str, now: &Now, kind: &str) -> Result<Moment> {
         }
         None if reader.is_outside => {
             let reason = format!("date/time field value out of range: \"{text}\"");
-            return Err(DataFusionError::Execution(reason));
+            return Err(TimeError::OutOfRange(reason).into());
         }
         None => return Err(invalid(kind, text)),
     };
