@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal, Seek, SeekFrom, Stdout, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempDir};
@@ -152,7 +153,10 @@ impl OutputFolder {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
-        let staged = tempfile::Builder::new().prefix(".pragati-").tempdir_in(parent);
+        let staged = tempfile::Builder::new()
+            .prefix(".pragati-")
+            .permissions(fs::Permissions::from_mode(0o700))
+            .tempdir_in(parent);
         let staged = staged.map_err(|source| OutputError::Unwritable {
             place: place.to_owned(),
             source,

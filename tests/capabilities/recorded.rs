@@ -486,7 +486,6 @@ fn a_log_is_read_call_by_call() {
 8 <... write resumed>)           = 3
 8 writev(3<`/out/a/f, "g"`>, [{iov_base="`tw`", iov_len=2}, {iov_base="`o`", iov_len=1}], 2) = 3
 7 <... fsync resumed>)           = 0
-8 close(3<`/out/a/f, "g"`>)      = 0
 8 openat(AT_FDCWD<`/`>, "`/out/missing`", O_RDONLY) = -1 ENOENT (No such file or directory)
 9 writev(5<`socket:[1]`>, [{iov_base="`HTTP`", iov_len=4}], 1) = 4
 9 renameat2(AT_FDCWD<`/`>, "`/out/a`", AT_FDCWD<`/`>, "`/out/b`", RENAME_EXCHANGE) = 0

@@ -70,7 +70,7 @@ fn the_link_of_a_mail_leads_through_a_sign_in_to_the_file() {
         text.contains("course-progress_Batch-1_") && text.contains("mentor"),
         "{text}"
     );
-    assert!(text.contains(&format!("0; url=..{}", file_of(&id))), "{text}");
+    assert!(text.contains(&format!("1; url=..{}", file_of(&id))), "{text}");
     let answer = browser.open(&file_of(&id));
     assert_eq!(answer.status, StatusCode::OK);
     assert!(answer.header("content-disposition").starts_with("attachment; "));

@@ -375,7 +375,7 @@ fn a_closed_pipe_is_not_an_error() {
     let exports = TestExports::small();
     let program = pragati().get_program().to_str().expect("UTF-8").to_owned();
     for format in ["table", "csv", "tsv", "json", "ndjson"] {
-        let rows = "select value, repeat('x', 100) as filler from generate_series(1, 100000)";
+        let rows = "select value, repeat('x', 100) as filler from generate_series(1, 100000) as value";
         let folder = exports.path().display();
         let sql = format!("{program} sql --exports {folder} --format {format} -c \"{rows}\"");
         let script = format!("{{ {sql}; echo \"exit $?\" >&2; }} | head -c 10");

@@ -321,7 +321,7 @@ fn odd_events_are_counted_where_they_say_and_told() {
         .telemetry("date=2026-11-20/a.json", lines.concat().as_bytes());
     insta::assert_snapshot!(broken(&exports, &[]), @r"
     download_events_after_arrival: 1
-        event clock ahead of 2026-11-21T00:00:00Z arrived by 2026-11-20
+        event clock ahead of 2026-11-21 00:00:00+00 arrived by 2026-11-20
     download_events_before_start_date: 1
         event before it starts of batch b1
     download_events_of_unknown_batches: 1
@@ -332,7 +332,7 @@ fn odd_events_are_counted_where_they_say_and_told() {
     download_events_without_course_id: 1
         event without course
     download_events_without_mid: 1
-        batch b1 at 2026-11-20T12:00:00Z
+        batch b1 at 2026-11-20 12:00:00+00
     download_events_without_time: 1
         event without time
     ");
@@ -342,7 +342,7 @@ fn odd_events_are_counted_where_they_say_and_told() {
     let exports = TestExports::small().table("download_events", ahead);
     let found = broken(&exports, &[]);
     assert!(
-        found.contains("event ahead of 2026-11-23T00:00:00Z arrived by 2026-11-22"),
+        found.contains("event ahead of 2026-11-23 00:00:00+00 arrived by 2026-11-22"),
         "{found}"
     );
 }

@@ -163,7 +163,7 @@ def commands(pragati, exports, folder):
         ("\\x off", "One line a row."),
         ("\\?", "read the snapshot of another day"),
         ("create view mine as select 1 as one;", "Done."),
-        ("\\d mine", "bigint"),
+        ("\\d mine", "integer"),
         ("\\format json", "The format is json."),
         ("select 1 as n, chr(27) as t;", '[{"n":1,"t":"\\u001b"}]'),
         ("\\format csv", "The format is csv."),

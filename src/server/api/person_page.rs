@@ -27,8 +27,8 @@ pub struct PersonPage {
     form: Option<Form>,
     /// Where a file is fetched with a token that is pasted.
     token_form: Option<String>,
-    /// Where the browser goes on to at once.
-    go_to: Option<String>,
+    /// Where the browser goes on to, and after how many seconds.
+    go_to: Option<(u32, String)>,
 }
 
 #[derive(Debug)]
@@ -122,15 +122,15 @@ impl PersonPage {
         self
     }
 
-    /// Goes on to a path of this service at once; where that is a file, the page stays.
+    /// Goes on to a file of this service once the page has been shown, which stays.
     pub fn then(mut self, path: &str) -> Self {
-        self.go_to = Some(self.below_root(path));
+        self.go_to = Some((1, self.below_root(path)));
         self
     }
 
     /// Goes on to an address elsewhere at once.
     pub fn then_leave(mut self, url: String) -> Self {
-        self.go_to = Some(url);
+        self.go_to = Some((0, url));
         self
     }
 
@@ -159,7 +159,7 @@ impl PersonPage {
             link => link.map(|link| context! { url => link.url.clone(), words => link.words }),
             form,
             token_form => self.token_form.clone(),
-            go_to => self.go_to.clone(),
+            go_to => self.go_to.as_ref().map(|(seconds, url)| context! { seconds, url }),
         }
     }
 
@@ -243,7 +243,7 @@ mod tests {
         };
         let (top, below) = (html(Depth::Top), html(Depth::OneFolder));
         assert!(
-            top.contains("href=\".&#x2f;\"") && top.contains("0; url=a&#x2f;b"),
+            top.contains("href=\".&#x2f;\"") && top.contains("1; url=a&#x2f;b"),
             "{top}"
         );
         assert!(
