@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use bytesize::ByteSize;
 use chrono::{TimeDelta, Utc};
@@ -32,6 +32,8 @@ const LONG_NAMES: [&str; 2] = [
 /// The issuer as a process of Node.js; it ends with this value.
 struct NodeIssuer {
     process: Child,
+    /// Kept open: the package ends where it cannot write its warnings.
+    _output: BufReader<ChildStdout>,
     url: String,
     jwks: Value,
 }
@@ -58,6 +60,7 @@ impl NodeIssuer {
         let said: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
         Self {
             process,
+            _output: output,
             url: said["url"].as_str().expect("a URL").to_owned(),
             jwks: said["jwks"].clone(),
         }

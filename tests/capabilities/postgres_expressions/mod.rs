@@ -51,8 +51,8 @@ pub fn compare(expressions: &[String], is_same: impl Fn(&str, &str) -> bool) {
         match (theirs, ours) {
             (Ok(theirs), Ok(ours)) if is_same(theirs, ours) => {}
             (Err(_), Err(_)) => {}
-            // An operator with NULL is NULL, and its other side is not computed.
-            (Err(_), Ok(ours)) if ours == NULL => {}
+            // An operator with NULL is NULL, and AND and OR know their value by one side: the other one is not computed.
+            (Err(_), Ok(ours)) if ours == NULL || [" and ", " or "].iter().any(|word| expression.contains(word)) => {}
             (Ok(_), Err(_)) => refused.push(line),
             _ => different.push(line),
         }
