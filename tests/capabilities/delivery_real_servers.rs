@@ -23,6 +23,12 @@ const MEGABYTE: usize = 1_000_000;
 /// How long a mail may take through a server.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The server behind the real one.
+const USUAL: Habit = Habit {
+    ehlo: &["8BITMIME", "SIZE 104857600"],
+    ..Habit::NONE
+};
+
 /// Rows of made-up people, which pack to about a seventh.
 fn csv(bytes: usize) -> Vec<u8> {
     let mut csv = b"External ID,User ID,User Name,Email ID,Course Progress\n".to_vec();
@@ -80,11 +86,7 @@ fn checked(raw: &[u8], content: &[u8]) -> String {
 
 /// Sends reports of 5, 12, 17 and 26 MB, as CSV and as XLSX; the forms in which they come out at the other end.
 async fn forms_through(kind: Kind) -> Option<[Vec<String>; 2]> {
-    let next = OddServer::start(Habit {
-        ehlo: &["8BITMIME", "SIZE 104857600"],
-        ..Habit::NONE
-    })
-    .await;
+    let next = OddServer::start(USUAL).await;
     let server = RealSetup::new(kind).start(next.port())?;
     let mailer = mailer(&server.config());
     let mut forms = [Vec::new(), Vec::new()];
@@ -165,7 +167,7 @@ fn clicked(served: &Served) -> String {
 #[test]
 fn a_mail_that_postgrey_puts_off_arrives_once() {
     let runtime = Runtime::new().expect("a runtime");
-    let next = runtime.block_on(OddServer::start(Habit::NONE));
+    let next = runtime.block_on(OddServer::start(USUAL));
     let setup = RealSetup::new(Kind::Postfix).greylisting(2);
     let Some(server) = setup.start(next.port()) else {
         return;
@@ -207,7 +209,7 @@ fn a_bounce_is_read(setup: RealSetup, how_it_says: &str) {
     // The server behind has no such mailbox.
     let next = runtime.block_on(OddServer::start(Habit {
         odd: &[(At::Recipient, b"550 5.1.1 <mentor@school.example>: no such mailbox")],
-        ..Habit::NONE
+        ..USUAL
     }));
     let shared = tempfile::tempdir().expect("a folder");
     let place = |name: &str| shared.path().join(name).display().to_string();

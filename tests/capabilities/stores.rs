@@ -212,7 +212,7 @@ fn old_days_are_removed_and_a_killed_removal_is_finished(store: &RunningStore) {
         "out/date=2026-11-20/manifest.json",
         "out/.pragati-removing/date=2026-11-20.json",
     );
-    store.write(hidden, &store.read(manifest));
+    store.write(hidden, store.read(manifest));
     store.remove(manifest);
     store.write("out/date=2026-11-21/notes.txt", b"by hand");
     store.write(

@@ -89,7 +89,7 @@ impl Checks {
 
 impl Seed {
     fn chooses(self, section: &Section) -> bool {
-        self.number_of(section) % ONE_OF == 0
+        self.number_of(section).is_multiple_of(ONE_OF)
     }
 
     /// A number of the section that another seed makes another one.

@@ -53,7 +53,7 @@ pub const ALL: [Function; 6] = [
         name: "numeric",
         coerce: |name, types| match types {
             [value, sizes @ ..] if sizes.len() <= 2 => {
-                let mut coerced = of_value(name, &[value.clone()])?;
+                let mut coerced = of_value(name, std::slice::from_ref(value))?;
                 coerced.extend(sizes.iter().map(|_| DataType::Int64));
                 Ok(coerced)
             }

@@ -141,9 +141,9 @@ fn of_two_numbers(name: &'static str, types: &[DataType]) -> Result<Vec<DataType
 
 fn with_decimals(name: &'static str, types: &[DataType]) -> Result<Vec<DataType>> {
     match types {
-        [value] => of_number(name, &[value.clone()]),
+        [value] => of_number(name, std::slice::from_ref(value)),
         [value, decimals] if decimals.is_integer() || decimals.is_null() => {
-            let mut coerced = of_number(name, &[value.clone()])?;
+            let mut coerced = of_number(name, std::slice::from_ref(value))?;
             coerced.push(DataType::Int32);
             Ok(coerced)
         }

@@ -74,17 +74,11 @@ impl Reader<'_> {
     fn part(&mut self, part: &Part) {
         match part {
             Part::Nine | Part::Zero => self.digit(),
-            Part::Point => {
-                if self.rest.starts_with('.') {
-                    self.is_behind_point = true;
-                    self.pass();
-                }
+            Part::Point if self.rest.starts_with('.') => {
+                self.is_behind_point = true;
+                self.pass();
             }
-            Part::Comma | Part::Group => {
-                if self.rest.starts_with(',') {
-                    self.pass();
-                }
-            }
+            Part::Comma | Part::Group if self.rest.starts_with(',') => self.pass(),
             Part::Sign | Part::Minus | Part::Plus | Part::PlusMinus | Part::Angle => self.sign(),
             Part::Currency | Part::Text(_) => self.pass(),
             _ => {}
