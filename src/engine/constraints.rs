@@ -3,8 +3,8 @@
 //! An aggregation tells that its group columns are unique together, so that a sort by them needs no further key. A
 //! projection that puts columns in another order passes this on with the places of its own columns where those of its
 //! input are meant: after `SELECT rank() …, tenant_id … GROUP BY tenant_id`, the rank counts as unique, and `ORDER BY 1, 2`
-//! lost its second key. Such a projection gets a node above it that says nothing of unique columns. The rule has to run
-//! before the rules that look at orders.
+//! lost its second key. Such a projection gets a node above it that says nothing of unique columns, nor of the order of rows. The
+//! rule has to run after the one that notes the order of the answer, and before those that look at orders: see [`added_to`].
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,6 +25,15 @@ use datafusion::physical_plan::{
 /// Puts a [`NoKeysExec`] above each projection that calls other columns unique than its input.
 #[derive(Debug)]
 pub struct RightKeys;
+
+/// The engine's rules with this one in its place among them.
+pub fn added_to(
+    mut rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>>,
+) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    // The first one notes the order of the answer.
+    rules.insert(rules.len().min(1), Arc::new(RightKeys));
+    rules
+}
 
 impl PhysicalOptimizerRule for RightKeys {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
@@ -90,10 +99,12 @@ impl NoKeysExec {
     /// Over `rows`.
     pub fn new(rows: Arc<dyn ExecutionPlan>) -> Self {
         let properties = PlanProperties::clone(rows.properties());
-        let known = properties
+        let mut known = properties
             .eq_properties
             .clone()
             .with_constraints(Constraints::default());
+        // Else a sort below it would do for one that is wanted above it.
+        known.clear_orderings();
         let properties = Arc::new(properties.with_eq_properties(known));
         Self { rows, properties }
     }
@@ -115,7 +126,7 @@ impl ExecutionPlan for NoKeysExec {
     }
 
     fn maintains_input_order(&self) -> Vec<bool> {
-        // It does, as its properties say. But a sort must not be moved below it, where it would look needless.
+        // A sort must not be moved below it, where wrong keys would make it look needless.
         vec![false]
     }
 
@@ -180,8 +191,7 @@ mod tests {
     use super::*;
 
     async fn rows(sql: &str) -> String {
-        let mut rules = PhysicalOptimizer::new().rules;
-        rules.insert(0, Arc::new(RightKeys));
+        let rules = added_to(PhysicalOptimizer::new().rules);
         let state = SessionStateBuilder::new()
             .with_default_features()
             .with_physical_optimizer_rules(rules)
@@ -213,6 +223,17 @@ mod tests {
                 ");
             }
         }
+        let first =
+            "select distinct on (t) t, u from (values ('b', 1), ('a', 3), ('a', 2), ('c', 0)) v(t, u) order by t, u";
+        insta::assert_snapshot!(rows(first).await, @r"
+        +---+---+
+        | t | u |
+        +---+---+
+        | a | 2 |
+        | b | 1 |
+        | c | 0 |
+        +---+---+
+        ");
         let inner = format!(
             "select r, tenant, row_number() over (order by r, tenant) as n from ({ranked}) order by n desc limit 2"
         );

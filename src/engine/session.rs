@@ -16,13 +16,12 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use super::Cluster;
 #[cfg(feature = "cluster")]
 use super::cluster::ClusterPlanner;
-use super::constraints::RightKeys;
 use super::dialect::{self, forms};
 use super::error::EngineError;
-use super::functions;
 use super::ordered_schema::OrderedSchema;
 use super::packing::PackBeforeSort;
 use super::temp_files::TempFiles;
+use super::{constraints, functions};
 
 /// The schema of the canonical tables and views.
 pub const TABLE_SCHEMA: &str = "public";
@@ -187,8 +186,7 @@ pub fn empty_beside(other: &SessionContext) -> Result<SessionContext, EngineErro
 
 /// A session with Pragati's functions and optimizer rules.
 fn session_with(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionContext {
-    let mut rules = PhysicalOptimizer::new().rules;
-    rules.insert(0, Arc::new(RightKeys));
+    let rules = constraints::added_to(PhysicalOptimizer::new().rules);
     let state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime)
