@@ -189,7 +189,7 @@ mod tests {
         let shown = shown(&columns);
         assert_eq!(
             (shown.field(1).name().as_str(), shown.field(1).data_type()),
-            ("count", &DataType::Int64)
+            ("count", &UNSIGNED)
         );
     }
 }
