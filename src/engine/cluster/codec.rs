@@ -73,7 +73,7 @@ struct TravellingNode {
 impl PlanCodec {
     /// A codec of the engine's nodes and of `nodes`, for plans that call the engine's functions and `functions`.
     pub fn new(nodes: Vec<Arc<dyn NodeCodec>>, functions: impl IntoIterator<Item = ScalarUDF>) -> Self {
-        let engines: [Arc<dyn NodeCodec>; 2] = [Arc::new(PackNode), Arc::new(NoKeysNode)];
+        let engines: [Arc<dyn NodeCodec>; 2] = [Arc::new(PACK), Arc::new(NO_KEYS)];
         Self {
             nodes: engines.into_iter().chain(nodes).collect(),
             functions: registry(functions).scalar_functions.into_keys().collect(),
@@ -208,44 +208,33 @@ fn unknown(name: &str) -> DataFusionError {
     DataFusionError::NotImplemented(format!("the dialect has no function {name}"))
 }
 
-/// The codec of [`PackExec`], which has no fields.
+/// The codec of a node over one plan that has no fields.
 #[derive(Debug)]
-struct PackNode;
-
-impl NodeCodec for PackNode {
-    fn name(&self) -> &'static str {
-        "pack"
-    }
-
-    fn encode(&self, node: &dyn ExecutionPlan, _codec: &PlanCodec) -> Option<Result<Vec<u8>>> {
-        node.is::<PackExec>().then(|| Ok(Vec::new()))
-    }
-
-    fn decode(
-        &self,
-        _held: &[u8],
-        inputs: &[Arc<dyn ExecutionPlan>],
-        _context: &TaskContext,
-        _codec: &PlanCodec,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        match inputs {
-            [rows] => Ok(Arc::new(PackExec(Arc::clone(rows)))),
-            _ => internal_err!("PackExec packs the rows of one plan"),
-        }
-    }
+struct OverOnePlan {
+    name: &'static str,
+    is: fn(&dyn ExecutionPlan) -> bool,
+    over: fn(Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan>,
 }
 
-/// The codec of [`NoKeysExec`], which has no fields.
-#[derive(Debug)]
-struct NoKeysNode;
+const PACK: OverOnePlan = OverOnePlan {
+    name: "pack",
+    is: |node| node.is::<PackExec>(),
+    over: |rows| Arc::new(PackExec(rows)),
+};
 
-impl NodeCodec for NoKeysNode {
+const NO_KEYS: OverOnePlan = OverOnePlan {
+    name: "no_keys",
+    is: |node| node.is::<NoKeysExec>(),
+    over: |rows| Arc::new(NoKeysExec::new(rows)),
+};
+
+impl NodeCodec for OverOnePlan {
     fn name(&self) -> &'static str {
-        "no_keys"
+        self.name
     }
 
     fn encode(&self, node: &dyn ExecutionPlan, _codec: &PlanCodec) -> Option<Result<Vec<u8>>> {
-        node.is::<NoKeysExec>().then(|| Ok(Vec::new()))
+        (self.is)(node).then(|| Ok(Vec::new()))
     }
 
     fn decode(
@@ -256,8 +245,8 @@ impl NodeCodec for NoKeysNode {
         _codec: &PlanCodec,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         match inputs {
-            [rows] => Ok(Arc::new(NoKeysExec::new(Arc::clone(rows)))),
-            _ => internal_err!("NoKeysExec gives the rows of one plan"),
+            [rows] => Ok((self.over)(Arc::clone(rows))),
+            _ => internal_err!("the node {} stands over one plan", self.name),
         }
     }
 }

@@ -4,33 +4,10 @@ use std::fmt::Write as _;
 
 use datafusion::common::{DataFusionError, Result};
 
-use super::civil::{Civil, HOUR, MINUTE, SECOND, first_iso_monday};
+use super::civil::{Civil, HOUR, MINUTE, MONTHS, SECOND, WEEKDAYS, first_iso_monday};
 use super::interval::Interval;
 use super::pattern::{Case, Field, Part};
 
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
-const WEEKDAYS: [&str; 7] = [
-    "Sunday",
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-];
 const ROMAN: [&str; 12] = ["I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII"];
 
 /// What is written: the fields of a time or an interval.

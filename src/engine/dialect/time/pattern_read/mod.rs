@@ -7,31 +7,9 @@ use datafusion::common::{DataFusionError, Result};
 use found::Found;
 pub use found::Read;
 
+use super::civil::{MONTHS, WEEKDAYS};
 use super::pattern::{Field, Part};
 
-const MONTHS: [&str; 12] = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-];
-const WEEKDAYS: [&str; 7] = [
-    "sunday",
-    "monday",
-    "tuesday",
-    "wednesday",
-    "thursday",
-    "friday",
-    "saturday",
-];
 const ROMAN: [&str; 12] = ["xii", "xi", "x", "ix", "viii", "vii", "vi", "v", "iv", "iii", "ii", "i"];
 
 /// Reads a text by a pattern.
@@ -195,7 +173,12 @@ impl<'a> Reader<'a> {
     /// One of several words, of which a longer one comes first.
     fn word(&mut self, words: &[&str], field: Field) -> Result<usize> {
         let lower = self.rest.to_lowercase();
-        let found = words.iter().position(|word| lower.starts_with(word));
+        let begins_with = |word: &str| {
+            lower
+                .get(..word.len())
+                .is_some_and(|begin| begin.eq_ignore_ascii_case(word))
+        };
+        let found = words.iter().position(|word| begins_with(word));
         let place = found
             .ok_or_else(|| DataFusionError::Execution(format!("invalid value \"{}\" for \"{field:?}\"", self.text)))?;
         // The words are of ASCII letters alone.

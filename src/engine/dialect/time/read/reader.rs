@@ -2,36 +2,9 @@
 
 use std::sync::Arc;
 
-use super::super::civil::{DAY, HOUR, MINUTE, SECOND, checked_days};
+use super::super::civil::{DAY, HOUR, MINUTE, MONTHS, SECOND, WEEKDAYS, checked_days};
 use super::super::offset::seconds_of;
 use super::super::zone::Zone;
-
-const MONTHS: [&str; 12] = [
-    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
-];
-const MONTH_NAMES: [&str; 12] = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-];
-const WEEKDAYS: [&str; 7] = [
-    "sunday",
-    "monday",
-    "tuesday",
-    "wednesday",
-    "thursday",
-    "friday",
-    "saturday",
-];
 
 /// What a text says: a day, a time of it, and a zone, as far as it has them.
 #[derive(Debug, Default, Clone)]
@@ -314,12 +287,16 @@ fn clock_time(text: &str) -> Option<i64> {
 
 /// The number of a month by its name or the first three letters of it.
 fn month_of(word: &str) -> Option<i64> {
-    let is_meant =
-        |place: &usize| word == MONTHS[*place] || word == MONTH_NAMES[*place] || (word == "sept" && *place == 8);
-    let place = (0..12).find(is_meant)?;
+    let is_meant = |name: &str| is_name(word, name) || (word == "sept" && name == "September");
+    let place = MONTHS.iter().position(|name| is_meant(name))?;
     i64::try_from(place + 1).ok()
 }
 
+/// Whether a word is a name, or its short form.
+fn is_name(word: &str, name: &str) -> bool {
+    word.eq_ignore_ascii_case(name) || word.eq_ignore_ascii_case(&name[..3])
+}
+
 fn is_weekday(word: &str) -> bool {
-    WEEKDAYS.iter().any(|day| word == *day || word == &day[..3])
+    WEEKDAYS.iter().any(|name| is_name(word, name))
 }
