@@ -9,20 +9,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::{AnyPoolOptions, install_default_drivers};
-use sqlx::migrate::Migrator;
 use sqlx::{AnyConnection, AnyPool, Connection, Executor};
 use url::Url;
 use uuid::Uuid;
 
 use super::error::StoreError;
+use super::migrations::MIGRATIONS;
 use super::{Backend, Store};
 use crate::config::Secret;
 use crate::files::{folder_of, make_folder_durably, sync_folder};
 
 /// The name of the SQLite file in the service's data folder.
 pub const SQLITE_FILE: &str = "requests.sqlite";
-
-static MIGRATIONS: Migrator = sqlx::migrate!("src/delivery/store/migrations");
 
 /// What every SQLite connection is told first. FULL: a step that was confirmed survives a power cut. Secure delete: what
 /// retention removes is gone.

@@ -16,6 +16,7 @@ mod events;
 mod housekeeping;
 mod leases;
 mod links;
+mod migrations;
 mod operators;
 mod reading;
 mod rows;
