@@ -12,7 +12,7 @@ use super::error::CatalogError;
 use super::mapping::Mapping;
 use super::{Catalog, Telemetry, mapping};
 use crate::config::{Config, TelemetryConfig};
-use crate::engine::{EngineError, RAW_SCHEMA, TABLE_SCHEMA, kept};
+use crate::engine::{EngineError, RAW_SCHEMA, TABLE_SCHEMA, materialised};
 use crate::exports::{Location, Table};
 use crate::queries::Parameters;
 use crate::telemetry::{TelemetryFile, events_table, find, malformed_table};
@@ -81,7 +81,7 @@ pub async fn add_requests(
     let partitions = catalog.session.copied_config().target_partitions();
     let requests = requests.rows(parameters, &catalog.session, zone).await?;
     // Few rows, out of a comparison with all clicks.
-    let requests = kept(requests, partitions).map_err(failed())?;
+    let requests = materialised(requests, partitions).map_err(failed())?;
     let requests = catalog.session.read_table(requests).map_err(failed())?;
     let name = TableReference::partial(TABLE_SCHEMA, Table::DownloadEvents.name());
     let events = catalog.session.table(name.clone()).await.map_err(failed())?;
@@ -123,7 +123,7 @@ pub async fn register(catalog: &Catalog, zone: &Zone) -> Result<(), CatalogError
         return add(RAW_SCHEMA, CLICKS, Ok(clicks.into_view()));
     }
     // Clicks are few among events, and queries read them several times.
-    let clicks = kept(clicks, partitions).map_err(CatalogError::registering(CLICKS))?;
+    let clicks = materialised(clicks, partitions).map_err(CatalogError::registering(CLICKS))?;
     add(RAW_SCHEMA, CLICKS, Ok(Arc::clone(&clicks)))?;
     let clicks = catalog.session.read_table(clicks).map_err(failed())?;
     let clicks = mapping::canonical(clicks, &query.source, Table::DownloadEvents, zone)?;

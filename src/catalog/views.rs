@@ -10,7 +10,7 @@ use super::error::CatalogError;
 use super::{Catalog, consents, mapping, telemetry};
 use crate::config::{Config, UnknownUsers};
 use crate::engine::copies::{MAY_BE_COPY, Neighbours, split_by_copies, split_in_time};
-use crate::engine::{EngineError, cluster_of, kept};
+use crate::engine::{EngineError, cluster_of, materialised};
 use crate::exports::Table;
 use crate::ids::SnapshotDate;
 use crate::queries::Parameters;
@@ -184,7 +184,7 @@ async fn download_requests(catalog: &Catalog) -> Result<DataFrame, CatalogError>
     let partitions = catalog.session.copied_config().target_partitions();
     let others = catalog.session.read_table(split.others).map_err(failed())?;
     // Copies and neighbours are read twice.
-    let others = kept(others, partitions).map_err(failed())?;
+    let others = materialised(others, partitions).map_err(failed())?;
     let others_where = |condition| {
         let others = catalog.session.read_table(Arc::clone(&others))?;
         others.filter(condition)?.select(columns.clone())
@@ -196,7 +196,7 @@ async fn download_requests(catalog: &Catalog) -> Result<DataFrame, CatalogError>
     // Ranking and comparing both sort. The first ends, and gives its memory back, before the second begins.
     let distinct = others_where(col(MAY_BE_COPY).is_false())
         .and_then(|neighbours| neighbours.union(ranked.select(columns.clone())?))
-        .and_then(|distinct| kept(distinct, partitions))
+        .and_then(|distinct| materialised(distinct, partitions))
         .map_err(failed())?;
     let compared = catalog
         .query_over(DOWNLOAD_REQUESTS, "distinct_download_events", distinct)

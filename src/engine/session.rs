@@ -16,10 +16,10 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use super::Cluster;
 #[cfg(feature = "cluster")]
 use super::cluster::ClusterPlanner;
+use super::compact_before_sort::CompactBeforeSort;
 use super::dialect::{self, forms};
 use super::error::EngineError;
 use super::ordered_schema::OrderedSchema;
-use super::packing::PackBeforeSort;
 use super::temp_files::TempFiles;
 use super::{constraints, functions};
 
@@ -192,7 +192,7 @@ fn session_with(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionConte
         .with_runtime_env(runtime)
         .with_default_features()
         .with_physical_optimizer_rules(rules)
-        .with_physical_optimizer_rule(Arc::new(PackBeforeSort));
+        .with_physical_optimizer_rule(Arc::new(CompactBeforeSort));
     let state = dialect::time::register(forms::planned(on_cluster(state)));
     let session = SessionContext::new_with_state(state.build());
     for function in functions::all() {

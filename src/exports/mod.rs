@@ -22,13 +22,13 @@ mod no_delta;
 mod note;
 mod panics;
 mod pinned;
+mod retried_lists;
 mod row_filter;
 mod rows;
 #[cfg(feature = "cluster")]
 mod rows_codec;
 mod small_files;
 mod snapshot;
-mod steady;
 mod store;
 mod table;
 mod table_format;

@@ -17,7 +17,7 @@ use object_store::path::Path;
 use object_store::{CredentialProvider, ObjectStore, ObjectStoreScheme, parse_url_opts};
 use url::Url;
 
-use super::steady::Steady;
+use super::retried_lists::RetriedLists;
 
 /// What the names of variables about stores begin with. Others, such as `REGION` or `TOKEN`, are somebody else's.
 const OF_STORES: [&str; 3] = ["AWS_", "AZURE_", "GOOGLE_"];
@@ -32,10 +32,10 @@ pub fn open_store(url: &Url) -> object_store::Result<(Arc<dyn ObjectStore>, Path
             .with_url(url.as_str())
             .with_credentials(Arc::new(Profile::new(profile)))
             .build()?;
-        return Ok((Arc::new(Steady::new(store)), Path::parse(place)?));
+        return Ok((Arc::new(RetriedLists::new(store)), Path::parse(place)?));
     }
     let (store, path) = parse_url_opts(url, settings())?;
-    Ok((Arc::new(Steady::new(store)), path))
+    Ok((Arc::new(RetriedLists::new(store)), path))
 }
 
 fn settings() -> impl Iterator<Item = (String, String)> {

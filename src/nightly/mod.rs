@@ -4,10 +4,9 @@
 //! Reports are made in parts, which several writers share; the bytes do not depend on the number of writers. Nothing is
 //! visible in the output folder before everything is written and on stable storage.
 
-mod accounts;
-mod awaited;
 pub mod changes;
 mod csv_files;
+mod enrolment_counts;
 mod error;
 mod incremental;
 pub mod layout;
@@ -18,6 +17,7 @@ mod parts;
 pub mod published;
 mod ratio_table;
 mod retention;
+mod section_buffer;
 mod sections;
 mod staged;
 #[cfg(feature = "cluster")]
@@ -110,7 +110,7 @@ pub async fn run(
         write_manifest(&manifest, staged.path())?;
         let place = output.publish(staged, &catalog.date.folder_name())?;
         progress.stage("removing old days");
-        let removed = remove_old_days(catalog, config, &reports, retention::Place::Folder(&output)).await;
+        let removed = remove_old_days(catalog, config, &reports, retention::Storage::Folder(&output)).await;
         let place = place.display().to_string();
         return Ok(NightlyOutput {
             place,
@@ -139,7 +139,7 @@ pub async fn run(
     progress.stage("publishing");
     let (place, manifest) = upload.publish(manifest).await?;
     progress.stage("removing old days");
-    let removed = remove_old_days(catalog, config, &destination, retention::Place::Store).await;
+    let removed = remove_old_days(catalog, config, &destination, retention::Storage::Store).await;
     Ok(NightlyOutput {
         place,
         manifest,
@@ -152,7 +152,7 @@ async fn remove_old_days(
     catalog: &Catalog,
     config: &Config,
     reports: &Location,
-    place: retention::Place<'_>,
+    place: retention::Storage<'_>,
 ) -> Result<Removed, NightlyError> {
     match config.nightly.keep {
         Some(keep) => retention::remove_old_days(catalog, reports, place, keep, catalog.date).await,
@@ -205,9 +205,9 @@ impl Run<'_> {
             malformed_telemetry: catalog.count_malformed_telemetry().await?,
             left_out_by_day: measured.left_out_by_day,
             consent: measured.consent,
-            ..accounts::counts(measured.enrolments, &files)
+            ..enrolment_counts::counts(measured.enrolments, &files)
         };
-        let rejected = accounts::rejected(catalog, &counts).await?;
+        let rejected = enrolment_counts::rejected(catalog, &counts).await?;
         let mut manifest = Manifest {
             format_version: FORMAT_VERSION,
             snapshot_date: catalog.date,

@@ -11,12 +11,12 @@ use futures::StreamExt;
 use tokio::task::JoinSet;
 
 use super::Progress;
-use super::awaited::AwaitedRows;
 use super::csv_files::CsvFiles;
 use super::error::NightlyError;
 use super::incremental::{FilePlan, Incremental, PartCheck, PartPlan};
 use super::layout;
 use super::manifest::FileEntry;
+use super::section_buffer::SectionBuffer;
 use super::sections::SectionFiles;
 use super::staged::{StagedOutput, make_folder};
 use crate::engine::EngineError;
@@ -94,8 +94,8 @@ pub async fn write_part(
 ) -> Result<WrittenPart, NightlyError> {
     let known = writing.incremental.plan(reports, part).await;
     let check = writing.incremental.check(reports, part, known.as_ref());
-    let mut awaited = match known {
-        None => Some(AwaitedRows::before(reports, part, &writing.incremental)),
+    let mut buffer = match known {
+        None => Some(SectionBuffer::before(reports, part, &writing.incremental)),
         Some(_) => None,
     };
     let plan = known.unwrap_or_else(|| PartPlan::all(&FilePlan::Make(None), reports, part));
@@ -115,8 +115,8 @@ pub async fn write_part(
     let mut told = 0;
     while let Some(batch) = rows.next().await {
         let batch = batch.map_err(EngineError::running(ALL_REPORTS))?;
-        match &mut awaited {
-            Some(awaited) => awaited.append(batch, &mut to).await?,
+        match &mut buffer {
+            Some(buffer) => buffer.append(batch, &mut to).await?,
             None => to.append(batch)?,
         }
         writing.progress.batches_written(to.files.csv.completed() - told);
@@ -124,8 +124,8 @@ pub async fn write_part(
         // Yields: rows that are ready at once would otherwise keep the task from being cancelled.
         tokio::task::yield_now().await;
     }
-    if let Some(awaited) = awaited {
-        awaited.finish(&mut to).await?;
+    if let Some(buffer) = buffer {
+        buffer.finish(&mut to).await?;
     }
     let (csv, mart) = files.finish()?;
     if let (Some(check), Some(again)) = (check, made_again) {

@@ -38,7 +38,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::config::DateChoice;
-use crate::engine::{Answer, EngineError};
+use crate::engine::{EngineError, RunningQuery};
 use crate::formats::{Format, one_line};
 use command::{COMMANDS, Command};
 use destination::OpenFile;
@@ -342,16 +342,16 @@ impl Shell {
         let mut outcome = Outcome::Done;
         for statement in parse(sql)? {
             self.last = Some(sql.to_owned());
-            let answer = tokio::select! {
-                answer = self.session.start(statement) => answer?,
+            let query = tokio::select! {
+                query = self.session.start(statement) => query?,
                 _ = self.interrupts.recv() => return Ok(self.cancelled()),
                 _ = self.terminated.changed() => return Ok(Outcome::Terminated),
             };
-            if answer.rows.schema().fields().is_empty() {
+            if query.rows.schema().fields().is_empty() {
                 self.refresh_names().await?;
                 self.say("Done.");
             } else {
-                outcome = self.answer(answer).await?;
+                outcome = self.write_rows(query).await?;
             }
         }
         if self.shows_times && matches!(outcome, Outcome::Done) {
@@ -360,9 +360,9 @@ impl Shell {
         Ok(outcome)
     }
 
-    async fn answer(&mut self, answer: Answer) -> Result<Outcome, ShellError> {
+    async fn write_rows(&mut self, query: RunningQuery) -> Result<Outcome, ShellError> {
         let line = progress_line(!self.is_quiet);
-        let rows = watched(answer, line.clone());
+        let rows = watched(query, line.clone());
         let Some(file) = &mut self.file else {
             return self.show(rows, self.style, line).await;
         };

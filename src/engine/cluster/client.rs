@@ -440,8 +440,8 @@ mod tests {
     use datafusion_proto::protobuf::PhysicalPlanNode;
 
     use super::*;
+    use crate::engine::compact_before_sort::CompactExec;
     use crate::engine::functions;
-    use crate::engine::packing::PackExec;
 
     #[test]
     fn processes_of_ballista_alone_are_named_for_what_they_are() {
@@ -456,7 +456,7 @@ mod tests {
         );
         let calls = vec![ProjectionExpr::new(Arc::new(call.expect("a call")), "text".to_owned())];
         let calling = ProjectionExec::try_new(calls, Arc::clone(&empty)).expect("a plan");
-        let plans: [Arc<dyn ExecutionPlan>; 2] = [Arc::new(PackExec(empty)), Arc::new(calling)];
+        let plans: [Arc<dyn ExecutionPlan>; 2] = [Arc::new(CompactExec(empty)), Arc::new(calling)];
         let codec = PlanCodec::new(Vec::new(), []);
         for plan in plans {
             let bytes = encode_plan(&plan, &codec).expect("encoded");

@@ -7,9 +7,9 @@
 //! double clicks. How rows are ranked is not known here.
 
 mod fingerprint;
+mod fingerprint_set;
 mod plan;
 mod repeated;
-mod set;
 mod table;
 
 use std::collections::BTreeSet;

@@ -21,7 +21,7 @@ use futures::{FutureExt, StreamExt, TryStreamExt};
 
 use super::repeated::{FoundKeys, KeySource, RepeatedKeys};
 use super::{KeyColumns, Passing, Standing};
-use crate::engine::compact::packed;
+use crate::engine::compacted_stream::compacted_stream;
 
 /// The estimate for the planner: one row in so many is repeated or has neighbours.
 const ROWS_PER_COPY: usize = 100;
@@ -152,7 +152,7 @@ impl ExecutionPlan for CopiesExec {
         Ok(match passing {
             Passing::Alone => Box::pin(batches),
             // A few rows remain of each batch, so they are compacted.
-            Passing::Others => packed(Box::pin(batches), batch_size),
+            Passing::Others => compacted_stream(Box::pin(batches), batch_size),
         })
     }
 

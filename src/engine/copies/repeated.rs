@@ -18,7 +18,7 @@ use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 
 use super::fingerprint::{fingerprints, fingerprints_in_time};
-use super::set::FingerprintSet;
+use super::fingerprint_set::FingerprintSet;
 use super::{KeyColumns, Standing};
 
 /// Fingerprints are partitioned by their highest bits, so that each partition is sorted within the processor's caches,

@@ -77,7 +77,7 @@ impl Checks {
     }
 
     /// What is compared of a part whose sections are planned one by one: nothing yet.
-    pub fn of_awaited(&self, reports: &ReportGroup, part: usize) -> PartCheck {
+    pub fn of_buffered(&self, reports: &ReportGroup, part: usize) -> PartCheck {
         PartCheck {
             folder: self.folder.clone(),
             plan: PartPlan::all(&FilePlan::LeftOut, reports, part),

@@ -138,7 +138,7 @@ impl Incremental {
         let checks = self.checks.as_ref()?;
         match plan {
             Some(plan) => checks.of_part(plan, reports.sections_of_part(part)),
-            None => Some(checks.of_awaited(reports, part)),
+            None => Some(checks.of_buffered(reports, part)),
         }
     }
 

@@ -9,7 +9,7 @@ use super::super::error::NightlyError;
 use super::super::layout;
 use super::super::manifest::Manifest;
 use super::super::staged::OutputFolder;
-use super::{Kept, listed};
+use super::{ReasonToStay, listed};
 use crate::ids::SnapshotDate;
 
 /// Removes the day, or says what else lies in its folder.
@@ -17,7 +17,7 @@ pub async fn remove(
     output: &OutputFolder,
     date: SnapshotDate,
     manifest: &Manifest,
-) -> Result<Result<(), Kept>, NightlyError> {
+) -> Result<Result<(), ReasonToStay>, NightlyError> {
     let name = date.folder_name();
     let folder = output.path().join(&name);
     let files: HashSet<PathBuf> = listed(manifest).chain([layout::MANIFEST]).map(PathBuf::from).collect();
@@ -31,7 +31,7 @@ pub async fn remove(
         } else {
             folder.join(path)
         };
-        return Ok(Err(Kept::Foreign(path.display().to_string())));
+        return Ok(Err(ReasonToStay::Foreign(path.display().to_string())));
     }
     output.remove(&name)?;
     Ok(Ok(()))

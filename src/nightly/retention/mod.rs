@@ -35,15 +35,15 @@ pub struct Removed {
 
 /// Why a day stays although it is old.
 #[derive(Debug, PartialEq, Eq)]
-enum Kept {
+enum ReasonToStay {
     /// There is something else among its files: the first of it.
     Foreign(String),
     /// The ratio by day, or another reason, in words.
     Because(String),
 }
 
-/// Where the output lies, and how days are removed from it.
-pub enum Place<'a> {
+/// Where the output is stored, which decides how days are removed.
+pub enum Storage<'a> {
     /// A folder, which this run has locked.
     Folder(&'a OutputFolder),
     /// An object store.
@@ -57,7 +57,7 @@ pub enum Place<'a> {
 pub async fn remove_old_days(
     catalog: &Catalog,
     reports: &Location,
-    place: Place<'_>,
+    storage: Storage<'_>,
     keep: NonZeroU32,
     made: SnapshotDate,
 ) -> Result<Removed, NightlyError> {
@@ -81,10 +81,10 @@ pub async fn remove_old_days(
             Err(error) => return Err(error.into()),
         };
         let outcome = match reason_to_stay(&published, date, &history).await? {
-            Some(reason) => Err(Kept::Because(reason)),
-            None => match &place {
-                Place::Folder(output) => local::remove(output, date, published.manifest()).await?,
-                Place::Store => store::remove(reports, date, published.manifest()).await?,
+            Some(reason) => Err(ReasonToStay::Because(reason)),
+            None => match &storage {
+                Storage::Folder(output) => local::remove(output, date, published.manifest()).await?,
+                Storage::Store => store::remove(reports, date, published.manifest()).await?,
             },
         };
         match outcome {
@@ -93,8 +93,8 @@ pub async fn remove_old_days(
                 removed.files += published.manifest().files.len() as u64 + 1;
                 removed.bytes += published.manifest().files.iter().map(|file| file.bytes).sum::<u64>();
             }
-            Err(Kept::Because(reason)) => tracing::warn!("the output of {date} is old and stays: {reason}"),
-            Err(Kept::Foreign(file)) => tracing::warn!(
+            Err(ReasonToStay::Because(reason)) => tracing::warn!("the output of {date} is old and stays: {reason}"),
+            Err(ReasonToStay::Foreign(file)) => tracing::warn!(
                 "the output of {date} is old and stays: {file} is not a part of it; move it elsewhere, and the next run removes \
                  the day"
             ),

@@ -13,7 +13,7 @@ use object_store::{ObjectStoreExt, PutPayload};
 use super::super::error::NightlyError;
 use super::super::layout;
 use super::super::manifest::Manifest;
-use super::{Kept, listed};
+use super::{ReasonToStay, listed};
 use crate::exports::Location;
 use crate::ids::SnapshotDate;
 
@@ -27,7 +27,7 @@ pub async fn remove(
     reports: &Location,
     date: SnapshotDate,
     manifest: &Manifest,
-) -> Result<Result<(), Kept>, NightlyError> {
+) -> Result<Result<(), ReasonToStay>, NightlyError> {
     let day = reports.prefix.clone().join(date.folder_name());
     let path = day.clone().join(layout::MANIFEST);
     let failed = |error: object_store::Error| failed(reports, &day, &error);
@@ -44,7 +44,7 @@ pub async fn remove(
         .filter(|object| !ours.contains(*object) && !is_of_run(&day, object))
         .min();
     if let Some(foreign) = foreign {
-        return Ok(Err(Kept::Foreign(reports.display(foreign))));
+        return Ok(Err(ReasonToStay::Foreign(reports.display(foreign))));
     }
     let text = reports
         .store
@@ -55,7 +55,9 @@ pub async fn remove(
         .await
         .map_err(failed)?;
     if serde_json::from_slice::<Manifest>(&text).ok().as_ref() != Some(manifest) {
-        return Ok(Err(Kept::Because("another run has just published it".to_owned())));
+        return Ok(Err(ReasonToStay::Because(
+            "another run has just published it".to_owned(),
+        )));
     }
     let removal = removal_of(reports, date);
     reports

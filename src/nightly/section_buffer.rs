@@ -20,7 +20,7 @@ use crate::report::{Fingerprint, FingerprintBuilder, ReportBatch, ReportError, R
 const MOST_HELD: usize = 65_536;
 
 /// The rows of the current section of a part.
-pub struct AwaitedRows<'a> {
+pub struct SectionBuffer<'a> {
     reports: &'a ReportGroup,
     incremental: &'a Incremental,
     /// Those that are not complete, the current one first.
@@ -33,7 +33,7 @@ pub struct AwaitedRows<'a> {
     has_compared: bool,
 }
 
-impl<'a> AwaitedRows<'a> {
+impl<'a> SectionBuffer<'a> {
     /// Before the first row of a part.
     pub fn before(reports: &'a ReportGroup, part: usize, incremental: &'a Incremental) -> Self {
         let sections = reports.sections_of_part(part);

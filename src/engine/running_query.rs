@@ -17,13 +17,13 @@ use super::threads::EngineThreads;
 const BATCHES_AHEAD: usize = 2;
 
 /// A running query. Dropping `rows` cancels it.
-pub struct Answer {
+pub struct RunningQuery {
     pub rows: SendableRecordBatchStream,
     /// The running plan, whose metrics tell the progress.
     pub plan: Arc<dyn ExecutionPlan>,
 }
 
-impl Answer {
+impl RunningQuery {
     /// Plans `frame` and starts it, with the memory and spill limits of its session. Errors name the query by `what`.
     pub async fn start(threads: &EngineThreads, frame: DataFrame, what: &str) -> Result<Self, EngineError> {
         let context = Arc::new(frame.task_ctx());
