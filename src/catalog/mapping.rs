@@ -178,7 +178,7 @@ pub fn register_as_is(
 /// Where the table cannot be registered.
 pub fn register_files(session: &SessionContext, name: &str, mut provider: SnapshotTable) -> Result<(), CatalogError> {
     match cluster_of(session) {
-        None => provider = provider.keeping_small_files(),
+        None => provider = provider.caching_small_files(),
         Some(_) => provider.release_bytes(),
     }
     let (schema, table) = schema_and_table(name);

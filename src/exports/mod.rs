@@ -1,6 +1,6 @@
-//! The exports: where they are, which days are usable, whether they keep the contract, and how they become tables.
+//! Reads the exports: finds usable days, checks files against the contract, and provides them as tables.
 //!
-//! Knows files and columns; knows nothing of reports or ratios. Mapping other shapes with SQL is left to `catalog`.
+//! This room knows files and columns, but no reports or ratios. Mapping tables of other shapes with SQL is done in `catalog`.
 
 mod all_null;
 mod blank;
@@ -54,7 +54,7 @@ pub use snapshot::{Exports, SUCCESS_MARKER, Snapshot, TableFiles, TableFolder};
 pub use store::open_store;
 pub use table::{SnapshotTable, pushdown};
 
-/// The plan nodes of scans, which the processes of a cluster must know.
+/// The codecs of the plan nodes of scans, for the processes of a cluster.
 #[cfg(feature = "cluster")]
 pub fn plan_nodes() -> Vec<std::sync::Arc<dyn crate::engine::cluster::NodeCodec>> {
     vec![std::sync::Arc::new(rows_codec::ExportedRowsNode)]

@@ -1,5 +1,7 @@
-//! A store whose lists survive answers that break off. The library tries requests again, and reads files on from where an
-//! answer ended, but a list whose answer breaks off is an error to it, which would end a night's run.
+//! Retries listings of an object store whose response was cut off.
+//!
+//! The library retries requests and resumes interrupted reads of files, but not listings. Without this, one interrupted
+//! response would fail a nightly run.
 
 use std::fmt;
 use std::ops::Range;
@@ -17,10 +19,10 @@ use object_store::{
 };
 
 const ATTEMPTS: u32 = 6;
-/// Before the second attempt; twice as long before each further one.
+/// The back-off before the second attempt; doubled before each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// The store, with lists that are asked for again.
+/// An object store that retries listings.
 #[derive(Debug)]
 pub struct RetriedLists(Arc<dyn ObjectStore>);
 
@@ -36,7 +38,7 @@ impl fmt::Display for RetriedLists {
     }
 }
 
-/// What `ask` gives, once it does not fail any more, or has failed too often. Failures that are the store's answer are taken.
+/// Retries transport errors of `ask` with back-off. Any other error is the store's answer and is returned.
 async fn with_retries<T, F: Future<Output = Result<T>>>(
     first_pause: Duration,
     mut ask: impl FnMut() -> F,
@@ -45,7 +47,7 @@ async fn with_retries<T, F: Future<Output = Result<T>>>(
     for _ in 1..ATTEMPTS {
         match ask().await {
             Err(Error::Generic { source, .. }) => {
-                tracing::debug!("a list is asked for again: {source}");
+                tracing::debug!("a listing is retried: {source}");
                 tokio::time::sleep(pause).await;
                 pause *= 2;
             }
@@ -81,7 +83,7 @@ impl ObjectStore for RetriedLists {
         self.0.delete_stream(locations)
     }
 
-    /// Whole lists, since one that broke off begins anew.
+    /// Collects the whole listing first, because a retry begins anew.
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
         let (store, prefix) = (Arc::clone(&self.0), prefix.cloned());
         let listed = async move {
@@ -117,7 +119,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_tells_nothing_is_asked_again_and_an_answer_is_taken() {
+    async fn transport_errors_are_retried_and_answers_of_the_store_are_final() {
         for failures in [0, 1, ATTEMPTS - 1, ATTEMPTS] {
             let mut asked = 0;
             let answer = with_retries(Duration::ZERO, || {

@@ -1,4 +1,4 @@
-//! How [`ExportedRowsExec`] travels to the executors of a cluster.
+//! The codec of [`ExportedRowsExec`], by which it is sent to the executors of a cluster.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ struct EncodedNode {
     table: String,
     #[prost(string, tag = "2")]
     zone: String,
-    /// Of the output.
+    /// The schema of the output.
     #[prost(message, optional, tag = "3")]
     schema: Option<datafusion_proto::protobuf::Schema>,
     #[prost(message, repeated, tag = "4")]
