@@ -1,4 +1,4 @@
-//! Why a snapshot's tables and views cannot be had.
+//! Errors of opening a snapshot's tables and views.
 
 use datafusion::error::DataFusionError;
 
@@ -62,13 +62,13 @@ pub enum CatalogError {
 }
 
 impl CatalogError {
-    /// Says that the table or view `name` could not be registered.
+    /// Makes the error for a table or view `name` that could not be registered.
     pub fn registering(name: &str) -> impl FnOnce(DataFusionError) -> Self {
         let what = format!("table {name}");
         move |error| Self::Engine(EngineError::running(what)(error))
     }
 
-    /// True where the mistake is in the options or the configuration, not in the data.
+    /// Whether the cause is in the options or the configuration, not in the data.
     pub fn is_usage(&self) -> bool {
         matches!(
             self,
