@@ -66,7 +66,7 @@ pub struct NightlyOutput {
     /// The folder or URL of the day.
     pub place: String,
     pub manifest: Manifest,
-    /// What was removed of older days, where the site keeps so many alone. An error does not touch what was published.
+    /// The old days that were removed, where the site limits their number. An error here does not affect the published day.
     pub removed: Result<Removed, NightlyError>,
 }
 
@@ -78,7 +78,7 @@ impl NightlyOutput {
 }
 
 /// Makes the reports of all batches of the snapshot and publishes them under `out`, a folder or a URL; then removes the output
-/// of old days, where `config` says how many days are kept.
+/// of old days, where `config` limits their number.
 ///
 /// # Errors
 /// Where the reports cannot be made or published: the output of earlier runs stays as it was.
@@ -147,7 +147,7 @@ pub async fn run(
     })
 }
 
-/// Removes the output of old days, where the site says how many it keeps.
+/// Removes the output of old days, where the site limits their number.
 async fn remove_old_days(
     catalog: &Catalog,
     config: &Config,
@@ -240,7 +240,7 @@ impl Run<'_> {
         Ok(manifest)
     }
 
-    /// What this run may take over.
+    /// The incremental state: what this run may take over.
     async fn incremental(&self, basis: &str) -> Result<Incremental, NightlyError> {
         let (date, config) = (self.catalog.date, self.config);
         Incremental::prepare(self.reports, date, basis, config, self.staged, self.upload).await
@@ -280,7 +280,7 @@ impl Run<'_> {
         Ok(files)
     }
 
-    /// Writes the metric tables, and counts what became of the enrolments.
+    /// Writes the metric tables, and counts the enrolments.
     async fn measure(&self) -> Result<(Vec<FileEntry>, Measured), NightlyError> {
         self.progress.stage("measuring");
         let ratios = metrics::write(self.catalog, self.config, self.staged, self.reports).await?;
@@ -303,7 +303,7 @@ impl Run<'_> {
     }
 }
 
-/// What is counted beside the reports.
+/// Results that are computed beside the reports.
 struct Measured {
     enrolments: EnrolmentCounts,
     left_out_by_day: u64,

@@ -1,5 +1,5 @@
-//! Writes a group of reports part by part, several parts at a time: the CSV files of its batches and the files of the
-//! mart. What an incremental night takes over is not written.
+//! Writes a group of reports part by part, several parts concurrently: the CSV files of its batches and the files of the
+//! mart. Files that are taken over are not written.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use super::staged::{StagedOutput, make_folder};
 use crate::engine::EngineError;
 use crate::report::{ALL_REPORTS, CsvStyle, ReportGroup};
 
-/// Where and how parts are written.
+/// The destination and the settings of the writers.
 #[derive(Clone)]
 pub struct PartWriting {
     pub staged: StagedOutput,
@@ -31,7 +31,7 @@ pub struct PartWriting {
     pub progress: Arc<dyn Progress>,
 }
 
-/// What the concurrent writers share.
+/// State that the concurrent writers share.
 struct Work {
     reports: ReportGroup,
     writing: PartWriting,
@@ -137,7 +137,7 @@ pub async fn write_part(
     Ok(WrittenPart { part, csv, mart })
 }
 
-/// The files that rows are written to: those of the part, and those that are made anew to be compared.
+/// The files that rows are written to: those of the part, and those that are made anew for comparison.
 pub struct Targets<'a, 'b> {
     pub files: &'b mut PartFiles<'a>,
     pub again: Option<(&'b PartCheck, &'b mut PartFiles<'a>)>,
@@ -174,8 +174,8 @@ impl<'a> PartFiles<'a> {
         }
     }
 
-    /// Plans the files of section number `section` and of its batches, whose positions in the part are `batches`. No row of
-    /// them may have come.
+    /// Sets the plans of section number `section` and of its batches, whose positions in the part are `batches`. None of their
+    /// rows may have been written.
     pub fn plan(&mut self, section: usize, batches: Range<usize>, plan: PartPlan) {
         self.csv.plan(batches, plan.reports);
         for mart_file in plan.mart_files {

@@ -1,4 +1,4 @@
-//! Why a published report cannot be read.
+//! Errors of reading a published output.
 
 use datafusion::arrow::error::ArrowError;
 use datafusion::parquet::errors::ParquetError;
@@ -99,7 +99,7 @@ impl PublishedError {
         )
     }
 
-    /// The error for a `file` whose content is not as it must be.
+    /// The error for a `file` with invalid content.
     pub(super) fn damaged(file: &str, reason: impl ToString) -> Self {
         Self::Damaged {
             file: file.to_owned(),
