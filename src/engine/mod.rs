@@ -1,6 +1,6 @@
-//! The engine: one DataFusion session with Pragati's functions, a bounded memory pool and a place to spill to.
+//! The engine: a DataFusion session with Pragati's functions, a bounded memory pool and a spill folder.
 //!
-//! Knows SQL and resources; which tables there are is `catalog`'s business.
+//! This room knows SQL and resources; `catalog` registers the tables.
 
 #[cfg(feature = "cluster")]
 pub mod cluster;

@@ -1,8 +1,8 @@
 //! Makes long joins cooperative, so that cancelling a query takes effect soon.
 //!
 //! A cancelled task of the engine ends at its next yield. A nested-loop or cross join may compute for minutes before it
-//! yields: such joins are wrapped in a cooperative node, and the condition of a nested-loop join fails once the reader
-//! of the answer is gone.
+//! yields: such joins are wrapped in a cooperative node, and the condition of a nested-loop join fails once the query is
+//! cancelled.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -19,7 +19,7 @@ use datafusion::physical_plan::joins::utils::JoinFilter;
 use datafusion::physical_plan::joins::{CrossJoinExec, NestedLoopJoinExec};
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 
-/// Marks a query whose answer is still wanted. Dropping it cancels the query.
+/// The cancellation token of a running query. Dropping it cancels the query.
 #[derive(Debug, Default)]
 pub struct Waiting(Arc<AtomicBool>);
 

@@ -136,7 +136,7 @@ impl Session {
 
 /// Parses all statements of `sql` before any of them runs.
 pub fn parse(sql: &str) -> Result<Vec<Statement>, ShellError> {
-    // What only the engine knows, such as CREATE EXTERNAL TABLE, is no SQL of PostgreSQL's.
+    // Statements of the engine alone, such as CREATE EXTERNAL TABLE, are not parsed in the PostgreSQL dialect.
     let parsed = DFParser::parse_sql_with_dialect(sql, &PostgreSqlDialect {}).or_else(|_| DFParser::parse_sql(sql));
     let parsed = parsed.map_err(|error| {
         let reason = match error.find_root() {
@@ -155,7 +155,7 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>, ShellError> {
     Ok(statements)
 }
 
-/// A statement as the dialect understands it.
+/// Rewrites a statement from the PostgreSQL dialect to the engine's.
 fn rewrite(statement: &mut Statement) -> Result<(), ShellError> {
     match statement {
         Statement::Statement(statement) => {
