@@ -9,7 +9,7 @@ use datafusion::prelude::{Expr, col, lit};
 use super::error::CatalogError;
 use super::{Catalog, consents, mapping, telemetry};
 use crate::config::{Config, UnknownUsers};
-use crate::engine::copies::{MAY_BE_COPY, Neighbours, split_by_copies, split_in_time};
+use crate::engine::repeated_rows::{MAY_BE_REPEATED, Neighbours, split_by_repeated_keys, split_in_time};
 use crate::engine::{EngineError, cluster_of, materialised};
 use crate::exports::Table;
 use crate::ids::SnapshotDate;
@@ -160,7 +160,7 @@ pub async fn register(catalog: &Catalog, has_batches: bool) -> Result<(), Catalo
 async fn distinct_rows(catalog: &Catalog, distinct: &Distinct) -> Result<DataFrame, CatalogError> {
     let failed = || EngineError::running(format!("query {}", distinct.query));
     let all = catalog.session.table_provider(distinct.from).await.map_err(failed())?;
-    let split = split_by_copies(&all, distinct.key);
+    let split = split_by_repeated_keys(&all, distinct.key);
     let ranked = catalog
         .query_over(distinct.query, distinct.from, split.repeated)
         .await?;
@@ -188,12 +188,12 @@ async fn download_requests(catalog: &Catalog) -> Result<DataFrame, CatalogError>
         let others = catalog.session.read_table(Arc::clone(&others))?;
         others.filter(condition)?.select(columns.clone())
     };
-    let copies = others_where(col(MAY_BE_COPY)).map_err(failed())?;
+    let repeated = others_where(col(MAY_BE_REPEATED)).map_err(failed())?;
     let ranked = catalog
-        .query_over(DISTINCT_DOWNLOAD_EVENTS, events.name(), copies.into_view())
+        .query_over(DISTINCT_DOWNLOAD_EVENTS, events.name(), repeated.into_view())
         .await?;
     // Ranking and comparing both sort. Materialising the result of the first frees its memory before the second begins.
-    let distinct = others_where(col(MAY_BE_COPY).is_false())
+    let distinct = others_where(col(MAY_BE_REPEATED).is_false())
         .and_then(|neighbours| neighbours.union(ranked.select(columns.clone())?))
         .and_then(|distinct| materialised(distinct, partitions))
         .map_err(failed())?;
