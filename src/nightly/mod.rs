@@ -88,36 +88,58 @@ pub async fn run(
     out: &str,
     progress: Arc<dyn Progress>,
 ) -> Result<NightlyOutput, NightlyError> {
-    let started_at = Utc::now();
-    if let Some(folder) = local_folder(out) {
-        let output = OutputFolder::open(&folder)?;
-        let staged = output.stage()?;
-        let write_back = WriteBack::begin(staged.path())?;
-        let reports = Location::parse(out)?;
-        let run = Run {
-            catalog,
-            config,
-            staged: &staged,
-            reports: &reports,
-            upload: None,
-            started_at,
-            progress: Arc::clone(&progress),
-        };
-        let manifest = run.make().await?;
-        progress.stage("publishing");
-        // A manifest must not survive a power cut that the files in it do not.
-        write_back.finish().await?;
-        write_manifest(&manifest, staged.path())?;
-        let place = output.publish(staged, &catalog.date.folder_name())?;
-        progress.stage("removing old days");
-        let removed = remove_old_days(catalog, config, &reports, retention::Storage::Folder(&output)).await;
-        let place = place.display().to_string();
-        return Ok(NightlyOutput {
-            place,
-            manifest,
-            removed,
-        });
+    match local_folder(out) {
+        Some(folder) => run_to_folder(catalog, config, out, &folder, progress).await,
+        None => run_to_store(catalog, config, out, progress).await,
     }
+}
+
+/// The run to the local folder `folder`, which `out` names.
+async fn run_to_folder(
+    catalog: &Catalog,
+    config: &Config,
+    out: &str,
+    folder: &Path,
+    progress: Arc<dyn Progress>,
+) -> Result<NightlyOutput, NightlyError> {
+    let started_at = Utc::now();
+    let output = OutputFolder::open(folder)?;
+    let staged = output.stage()?;
+    let write_back = WriteBack::begin(staged.path())?;
+    let reports = Location::parse(out)?;
+    let run = Run {
+        catalog,
+        config,
+        staged: &staged,
+        reports: &reports,
+        upload: None,
+        started_at,
+        progress: Arc::clone(&progress),
+    };
+    let manifest = run.make().await?;
+    progress.stage("publishing");
+    // A manifest must not survive a power cut that the files in it do not.
+    write_back.finish().await?;
+    write_manifest(&manifest, staged.path())?;
+    let place = output.publish(staged, &catalog.date.folder_name())?;
+    progress.stage("removing old days");
+    let removed = remove_old_days(catalog, config, &reports, retention::Storage::Folder(&output)).await;
+    let place = place.display().to_string();
+    Ok(NightlyOutput {
+        place,
+        manifest,
+        removed,
+    })
+}
+
+/// The run to an object store.
+async fn run_to_store(
+    catalog: &Catalog,
+    config: &Config,
+    out: &str,
+    progress: Arc<dyn Progress>,
+) -> Result<NightlyOutput, NightlyError> {
+    let started_at = Utc::now();
     let destination = Location::parse(out)?;
     let staged = StagedOutput::new_among_others(&config.temp_folder())?;
     let uploaders = match on_cluster(catalog) {
