@@ -29,9 +29,9 @@ use futures::future::BoxFuture;
 
 pub use error::CatalogError;
 
-use crate::config::Config;
+use crate::config::{ClusterOptions, Config};
 use crate::engine::{
-    Cluster, ClusterOptions, EngineError, EngineOptions, TABLE_SCHEMA, new_session, partitioned_session, session_beside,
+    Cluster, EngineError, EngineOptions, TABLE_SCHEMA, new_session, partitioned_session, session_beside,
 };
 use crate::exports::{
     ExportNote, Exports, ExportsError, HistoryTable, InspectedFile, Location, Snapshot, SnapshotTable, Table,
@@ -420,12 +420,6 @@ fn mappings_of(config: &Config, queries: &Queries) -> Result<Mappings, CatalogEr
     Mappings::configured(config, queries, &session)
 }
 
-#[cfg(feature = "cluster")]
-fn connect(options: &ClusterOptions) -> Result<Arc<Cluster>, EngineError> {
-    Cluster::connect(options, crate::exports::plan_nodes(), [nonblank()])
-}
-
-#[cfg(not(feature = "cluster"))]
 fn connect(options: &ClusterOptions) -> Result<Arc<Cluster>, EngineError> {
     Cluster::connect(options, [nonblank()])
 }

@@ -4,7 +4,6 @@
 
 #[cfg(feature = "cluster")]
 pub mod cluster;
-mod cluster_options;
 mod compact_before_sort;
 mod compacted_stream;
 mod constraints;
@@ -27,7 +26,6 @@ mod threads;
 pub use crate::compact::compacted;
 #[cfg(feature = "cluster")]
 pub use cluster::Cluster;
-pub use cluster_options::{AddressError, ClusterOptions, SchedulerAddress, TlsFiles};
 pub use error::{EngineError, is_disk_full};
 pub use limits::{QueryLimits, SharedLimits};
 pub use materialised::materialised;

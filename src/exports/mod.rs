@@ -25,8 +25,6 @@ mod pinned;
 mod retried_lists;
 mod row_filter;
 mod rows;
-#[cfg(feature = "cluster")]
-mod rows_codec;
 mod small_files;
 mod snapshot;
 mod store;
@@ -50,12 +48,8 @@ pub use listing::{DayFile, Partition};
 pub use location::{Location, LocationError, store_root};
 pub use note::ExportNote;
 pub use pinned::PinnedFile;
+#[cfg(feature = "cluster")]
+pub(crate) use rows::{ExportedRowsExec, OutputColumn};
 pub use snapshot::{Exports, SUCCESS_MARKER, Snapshot, TableFiles, TableFolder};
 pub use store::open_store;
 pub use table::{SnapshotTable, pushdown};
-
-/// The codecs of the plan nodes of scans, for the processes of a cluster.
-#[cfg(feature = "cluster")]
-pub fn plan_nodes() -> Vec<std::sync::Arc<dyn crate::engine::cluster::NodeCodec>> {
-    vec![std::sync::Arc::new(rows_codec::ExportedRowsNode)]
-}

@@ -16,6 +16,7 @@ use datafusion_proto::physical_plan::{AsExecutionPlan, PhysicalExtensionCodec, P
 use datafusion_proto::protobuf::PhysicalPlanNode;
 use prost::Message;
 
+use super::exported_rows::ExportedRowsNode;
 use super::functions::registry;
 use crate::engine::compact_before_sort::CompactExec;
 use crate::engine::constraints::NoKeysExec;
@@ -71,9 +72,9 @@ struct TravellingNode {
 }
 
 impl PlanCodec {
-    /// A codec of the engine's nodes and of `nodes`, for plans that call the engine's functions and `functions`.
+    /// A codec of the nodes of the engine and of scans of exports, and of `nodes`, for plans that call the engine's functions and `functions`.
     pub fn new(nodes: Vec<Arc<dyn NodeCodec>>, functions: impl IntoIterator<Item = ScalarUDF>) -> Self {
-        let engines: [Arc<dyn NodeCodec>; 2] = [Arc::new(COMPACT), Arc::new(NO_KEYS)];
+        let engines: [Arc<dyn NodeCodec>; 3] = [Arc::new(COMPACT), Arc::new(NO_KEYS), Arc::new(ExportedRowsNode)];
         Self {
             nodes: engines.into_iter().chain(nodes).collect(),
             functions: registry(functions).scalar_functions.into_keys().collect(),

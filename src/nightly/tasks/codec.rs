@@ -11,14 +11,12 @@ use prost::Message;
 use super::TaskOutput;
 use super::node::WriteReports;
 use crate::engine::cluster::{NodeCodec, PlanCodec, decode_plan, encode_plan};
-use crate::exports::plan_nodes;
 use crate::report::shares::{Bounds, Recipe, RowsToComeNode, TablePlan};
 
 /// The codecs of the plan nodes of a nightly run. `folder` is an executor's folder of temporary files.
 pub fn nodes(folder: Option<&Path>) -> Vec<Arc<dyn NodeCodec>> {
     let folder = folder.map(Path::to_owned);
-    let of_reports: [Arc<dyn NodeCodec>; 2] = [Arc::new(WriteReportsNode { folder }), Arc::new(RowsToComeNode)];
-    of_reports.into_iter().chain(plan_nodes()).collect()
+    vec![Arc::new(WriteReportsNode { folder }), Arc::new(RowsToComeNode)]
 }
 
 #[derive(Debug)]

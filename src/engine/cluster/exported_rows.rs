@@ -8,9 +8,8 @@ use datafusion::execution::TaskContext;
 use datafusion::physical_plan::ExecutionPlan;
 use prost::Message;
 
-use super::contract::Table;
-use super::rows::{ExportedRowsExec, OutputColumn};
-use crate::engine::cluster::{NodeCodec, PlanCodec};
+use super::codec::{NodeCodec, PlanCodec};
+use crate::exports::{ExportedRowsExec, OutputColumn, Table};
 
 /// The codec of [`ExportedRowsExec`].
 #[derive(Debug)]
