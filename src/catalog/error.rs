@@ -26,12 +26,12 @@ pub enum CatalogError {
     )]
     UnusedTable(String),
     #[error(
-        "configuration: other_tables.{0} cannot be added: a table or view has that name, or it is none; choose another"
+        "configuration: other_tables.{0} cannot be added: it is the name of a table or view, or not a valid name; choose another"
     )]
     OtherTable(String),
     #[error("configuration: there is no staging mapping '{name}'; known: {known}")]
     UnknownStaging { name: String, known: String },
-    #[error("mapping file {file} is not as it must be: {reason}; docs/mappings.md says what it may hold")]
+    #[error("mapping file {file} is invalid: {reason}; docs/mappings.md describes its settings")]
     MappingFile { file: String, reason: String },
     #[error("configuration: the mapping has no setting '{name}' in [staging_settings]; {known}")]
     UnknownSetting { name: String, known: String },

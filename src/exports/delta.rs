@@ -42,7 +42,7 @@ enum LogError {
     OtherFolders(String),
     #[error("{}", .0.strip_backtrace())]
     Panic(DataFusionError),
-    #[error("reading it was given up")]
+    #[error("reading it was cancelled")]
     GivenUp,
 }
 

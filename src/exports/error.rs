@@ -58,7 +58,7 @@ pub enum ExportsError {
         remedy: &'static str,
     },
     #[error(
-        "table {table}: {file} is not there or cannot be read as Parquet of that place, although the table's log names it as rows of the day; restore it, or write the day again"
+        "table {table}: {file} is missing or not a Parquet file of that folder, although the table's log lists it as data of the day; restore it, or write the day again"
     )]
     LogFileMissing { table: String, file: String },
     #[error(
@@ -78,7 +78,7 @@ pub enum ExportsError {
         earlier: SnapshotDate,
     },
     #[error(
-        "table {table}: {file} contradicts itself: its footer counts {footer} rows, and its row groups {row_groups}; export it again"
+        "table {table}: {file} is inconsistent: its footer counts {footer} rows, and its row groups {row_groups}; export it again"
     )]
     RowCounts {
         table: String,

@@ -334,7 +334,7 @@ mod count_tests {
         for (of_footer, of_groups) in [(0, &[2, 3][..]), (5, &[]), (0, &[-1, 1])] {
             let refused = counted(of_footer, of_groups).expect_err("a contradiction").to_string();
             assert!(
-                refused.contains("table users: /users/part-0.parquet contradicts itself"),
+                refused.contains("table users: /users/part-0.parquet is inconsistent"),
                 "{refused}"
             );
         }

@@ -42,7 +42,7 @@ pub type Batches = Sender<Result<RecordBatch, DataFusionError>>;
 /// Why reading stopped before the end of the file.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    #[error("nobody listens any more")]
+    #[error("the query was cancelled")]
     Unwanted,
     #[error("telemetry {file} cannot be read: {reason}; check the connection and the permissions")]
     Unreadable { file: String, reason: String },

@@ -46,7 +46,7 @@ pub enum PublishedError {
         asked: String,
     },
     #[error(
-        "the reports in {reports} were made with consent_rules = {made}, not {asked}: the setting or the queries of consent are others now; run `pragati nightly` again, or use --exports"
+        "the reports in {reports} were made with consent_rules = {made}, not {asked}: the setting or the queries of consent have changed; run `pragati nightly` again, or use --exports"
     )]
     OtherConsentRules {
         reports: String,
@@ -81,7 +81,7 @@ pub enum PublishedError {
     #[error("{day} has no table {table}: an earlier pragati made it; run `pragati nightly` again")]
     NoRatioTable { day: String, table: &'static str },
     #[error(
-        "{day} does not tell which batches changed: an earlier pragati made it; run `pragati nightly` again, or give --since"
+        "{day} has no table of changed batches: an earlier pragati made it; run `pragati nightly` again, or give --since"
     )]
     NoChanges { day: String },
     #[error("{file} has no column {column}: an earlier pragati made it; run `pragati nightly` again")]
