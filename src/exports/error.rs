@@ -58,7 +58,7 @@ pub enum ExportsError {
         remedy: &'static str,
     },
     #[error(
-        "table {table}: {file} is missing or not a Parquet file of that folder, although the table's log lists it as data of the day; restore it, or write the day again"
+        "table {table}: {file} is missing or not a Parquet file of that folder, although the table's log names it as data of the day; restore it, or write the day again"
     )]
     LogFileMissing { table: String, file: String },
     #[error(
