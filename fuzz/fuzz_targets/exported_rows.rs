@@ -89,14 +89,14 @@ async fn read(bytes: &[u8]) {
         let session = session();
         session.register_object_store(&root, Arc::clone(&store));
         let url = ObjectStoreUrl::parse(&root).expect("a URL");
-        // Once by the scan of files, and once as rows that are kept.
+        // Once by the scan of files, and once as cached rows.
         let scanned = SnapshotTable::canonical(table, url.clone(), inspected.clone(), ZONE.clone());
-        let kept = SnapshotTable::canonical(table, url, inspected, ZONE.clone()).keeping_small_files();
+        let cached = SnapshotTable::canonical(table, url, inspected, ZONE.clone()).caching_small_files();
         let rows = async |table: SnapshotTable| {
             let rows = session.read_table(Arc::new(table)).ok()?.collect().await.ok()?;
             Some(rows.iter().map(|rows| rows.num_rows()).sum::<usize>())
         };
-        assert_eq!(rows(scanned).await, rows(kept).await, "both ways read the same");
+        assert_eq!(rows(scanned).await, rows(cached).await, "both ways read the same");
     }
 }
 

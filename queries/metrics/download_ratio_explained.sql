@@ -11,23 +11,42 @@
 -- Parameters: $level, 'course' or 'tenant'; $id, NULL for clicks and batches of none; $since and $until, the first and last
 -- day, where NULL means no first day and the snapshot's day; $as_of, $timezone, $counts_deliveries.
 with
-    clicks as (
+    -- Everything that may belong to the course or tenant: distinct clicks, deliveries, and clicks without a mid.
+    events as (
+        select 'click' as kind, mid, event_time as happened_at, batch_id, course_id, tenant_id, is_request
+        from download_requests
+        union all
+        select 'delivery', null, delivered_at, batch_id, course_id, tenant_id, null
+        from distinct_deliveries
+        union all
+        select 'without a mid', null, event_time, batch_id, course_id, tenant_id, null
+        from download_events
+        where mid is null
+    ),
+    -- Those of the course or tenant: that of the batch, or the own one where the snapshot does not know the batch.
+    own_events as (
         select
-            click.mid,
-            click.event_time,
-            click.batch_id,
-            click.is_request,
+            event.kind,
+            event.mid,
+            event.happened_at,
+            event.batch_id,
+            event.is_request,
             batch.batch_id is not null as is_known,
-            local_date(click.event_time, $timezone) as day
+            local_date(event.happened_at, $timezone) as day
         from distinct_batches as batch
-        right join download_requests as click on click.batch_id = batch.batch_id
+        right join events as event on event.batch_id = batch.batch_id
         where
             case
-                when $level = 'course' and batch.batch_id is null then click.course_id
+                when $level = 'course' and batch.batch_id is null then event.course_id
                 when $level = 'course' then batch.course_id
-                when batch.batch_id is null then click.tenant_id
+                when batch.batch_id is null then event.tenant_id
                 else batch.tenant_id
             end is not distinct from $id
+    ),
+    clicks as (
+        select mid, happened_at as event_time, batch_id, is_request, is_known, day
+        from own_events
+        where kind = 'click'
     ),
     clicks_by_part as (
         select
@@ -53,36 +72,21 @@ with
     ),
     deliveries as (
         select
-            delivery.batch_id,
-            case when batch.batch_id is not null then 'batch' when delivery.batch_id is null then 'no batch' else 'unknown batch' end
-                as part,
-            local_date(delivery.delivered_at, $timezone) as day
-        from distinct_batches as batch
-        right join distinct_deliveries as delivery on delivery.batch_id = batch.batch_id
-        where
-            case
-                when $level = 'course' and batch.batch_id is null then delivery.course_id
-                when $level = 'course' then batch.course_id
-                when batch.batch_id is null then delivery.tenant_id
-                else batch.tenant_id
-            end is not distinct from $id
+            batch_id,
+            case when is_known then 'batch' when batch_id is null then 'no batch' else 'unknown batch' end as part,
+            day
+        from own_events
+        where kind = 'delivery'
     ),
-    copies as (
+    duplicates as (
         select count(*) - count(distinct event.mid) as events
         from clicks
         join download_events as event on event.mid = clicks.mid
     ),
     without_mid as (
         select count(*) as events
-        from distinct_batches as batch
-        right join download_events as event on event.batch_id = batch.batch_id
-        where event.mid is null
-            and case
-                when $level = 'course' and batch.batch_id is null then event.course_id
-                when $level = 'course' then batch.course_id
-                when batch.batch_id is null then event.tenant_id
-                else batch.tenant_id
-            end is not distinct from $id
+        from own_events
+        where kind = 'without a mid'
     ),
     facts as (
         select
@@ -115,7 +119,7 @@ with
         where day <= $as_of and ($since is null or day >= $since) and ($until is null or day <= $until)
         union all
         select 'duplicate', null, null, 0, 0, 0, 0, events, null
-        from copies
+        from duplicates
         where events > 0
         union all
         select 'without a mid', null, null, 0, 0, 0, 0, events, null

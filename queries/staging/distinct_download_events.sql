@@ -3,7 +3,7 @@
 -- One row: one click on "Download File", known by its `mid`. Rows without a mid are left out.
 -- A mid that arrived more than once counts once, at its earliest event_time; then the least by the other columns, missing
 -- values first.
--- Only rows that may be copies of each other are ranked here: see src/engine/copies.
+-- Only rows whose key may be repeated are ranked here: see src/engine/repeated_rows.
 with
     ranked as (
         select

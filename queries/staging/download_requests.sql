@@ -3,7 +3,8 @@
 -- One row: one click on "Download File", a row of distinct_download_events. is_request is false where the same person
 -- clicked for the same batch within the 60 seconds before, so a chain of such clicks is one request, counted with its first
 -- click. A click without a user, a batch or a time is always a request of its own.
--- Only rows that may have copies or neighbours in time are looked at here: see src/engine/copies and src/catalog/views.rs.
+-- Only rows that may be repeated, or have neighbours in time, are compared here: see src/engine/repeated_rows and
+-- src/catalog/views.rs.
 with
     in_order as (
         select

@@ -1,8 +1,8 @@
-//! Consent: reports show personal details of those alone who consent, where the setting of the mapping says so.
+//! Consent: where it is required, reports show personal details only of users who consent.
 //!
 //! The rules are SQL. `report_consents.sql` of the mapping decides about each user in each batch, the view
 //! `distinct_consents` has one row of each, and `reports/consented_details` applies them to `enrolment_details`, from
-//! which all reports come. Here is only whether they hold.
+//! which all reports come. This file decides whether they apply, and registers the view.
 
 use std::collections::BTreeMap;
 
@@ -17,31 +17,31 @@ use crate::engine::RAW_SCHEMA;
 use crate::hex::hex;
 use crate::queries::{Parameters, Queries};
 
-/// The query of a mapping that decides, and the raw table of what it decides.
+/// The query of a mapping that makes the decisions, and the raw table with its rows.
 pub const DECISIONS: &str = "report_consents";
-/// The query of the view that has one decision for each user and batch.
+/// The query of the view with one decision for each user and batch.
 pub const QUERY: &str = "staging/distinct_consents";
-/// The name of that view, which is there where consent is required.
+/// The name of that view, which exists where consent is required.
 pub const DISTINCT_CONSENTS: &str = "distinct_consents";
-/// The query whose rows are changed.
+/// The query to whose rows consent is applied.
 pub const ENROLMENT_DETAILS: &str = "reports/enrolment_details";
-/// Changes them.
+/// The query that applies consent to them.
 const CONSENTED_DETAILS: &str = "reports/consented_details";
-/// The queries between what is decided and what reports show.
+/// The queries from the decisions to the rows of reports.
 const APPLIED: [&str; 4] = [
     QUERY,
     ENROLMENT_DETAILS,
     CONSENTED_DETAILS,
     "reports/course_progress_report",
 ];
-/// The setting of a mapping, and its value where everything is shown.
+/// The setting of a mapping, and its value where consent is not required.
 const SETTING: &str = "consent";
 const OFF: &str = "off";
 
-/// Whether consent is required: the setting says so, or a mapping without the setting has the query that decides.
+/// Whether consent is required: by the setting, or because a mapping without the setting has a query of decisions.
 ///
 /// # Errors
-/// Where the setting says so and there is no such query.
+/// Where the setting requires consent and there is no such query.
 pub fn is_required(has_query: bool, settings: &BTreeMap<String, String>) -> Result<bool, CatalogError> {
     match settings.get(SETTING) {
         None => Ok(has_query),
@@ -51,8 +51,8 @@ pub fn is_required(has_query: bool, settings: &BTreeMap<String, String>) -> Resu
     }
 }
 
-/// A digest of the rules, in hexadecimal: the texts of the queries that decide and of those that apply it, and the
-/// settings of the mapping. Where two differ, reports may show other things.
+/// A digest of the rules, in hexadecimal: the texts of the queries that make and apply the decisions, and the settings of
+/// the mapping. Reports that were made under different digests may differ.
 ///
 /// # Errors
 /// Where one of the queries cannot be read.
@@ -62,7 +62,7 @@ pub fn digest(
     queries: &Queries,
 ) -> Result<String, CatalogError> {
     let mut made = Sha256::new();
-    // With its length before it, no text runs into the next.
+    // Each text is preceded by its length, so that different lists of texts have different digests.
     let mut add = |text: &str| {
         made.update(text.len().to_string());
         made.update(":");
@@ -83,7 +83,7 @@ pub fn digest(
     Ok(hex(&made.finalize()))
 }
 
-/// Registers what `decisions` makes, and the view over it.
+/// Registers the rows of the query `decisions`, and the view over them.
 ///
 /// # Errors
 /// Where the query cannot be planned, or lacks a column that the view reads.
@@ -97,7 +97,7 @@ pub async fn register(catalog: &Catalog, decisions: &MappedQuery, parameters: &P
     mapping::register_view(&catalog.session, DISTINCT_CONSENTS, distinct)
 }
 
-/// The rows of [`ENROLMENT_DETAILS`] that reports may have, with what they may show.
+/// The rows of [`ENROLMENT_DETAILS`] after consent is applied: some are removed, others have blank details.
 ///
 /// # Errors
 /// Where `details` lacks a column of the view.

@@ -1,4 +1,4 @@
-//! Why a snapshot's tables and views cannot be had.
+//! Errors of opening a snapshot's tables and views.
 
 use datafusion::error::DataFusionError;
 
@@ -26,12 +26,12 @@ pub enum CatalogError {
     )]
     UnusedTable(String),
     #[error(
-        "configuration: other_tables.{0} cannot be added: a table or view has that name, or it is none; choose another"
+        "configuration: other_tables.{0} cannot be added: it is the name of a table or view, or not a valid name; choose another"
     )]
     OtherTable(String),
     #[error("configuration: there is no staging mapping '{name}'; known: {known}")]
     UnknownStaging { name: String, known: String },
-    #[error("mapping file {file} is not as it must be: {reason}; docs/mappings.md says what it may hold")]
+    #[error("mapping file {file} is invalid: {reason}; docs/mappings.md describes its settings")]
     MappingFile { file: String, reason: String },
     #[error("configuration: the mapping has no setting '{name}' in [staging_settings]; {known}")]
     UnknownSetting { name: String, known: String },
@@ -62,13 +62,13 @@ pub enum CatalogError {
 }
 
 impl CatalogError {
-    /// Says that the table or view `name` could not be registered.
+    /// Makes the error for a table or view `name` that could not be registered.
     pub fn registering(name: &str) -> impl FnOnce(DataFusionError) -> Self {
         let what = format!("table {name}");
         move |error| Self::Engine(EngineError::running(what)(error))
     }
 
-    /// True where the mistake is in the options or the configuration, not in the data.
+    /// Whether the cause is in the options or the configuration, not in the data.
     pub fn is_usage(&self) -> bool {
         matches!(
             self,

@@ -29,25 +29,25 @@ use crate::exports::{
 use crate::queries::{Parameters, Queries, Query};
 use crate::zone::Zone;
 
-/// The query of a platform's mapping that makes requests for reports from a table of them.
+/// The query of a platform's mapping that reads requests for reports from a table of the platform.
 const REQUESTS: &str = "report_requests";
 
-/// The name of a raw table among the snapshot's tables, where it never meets a canonical one.
+/// The name of a raw table among the snapshot's tables, which differs from all names of canonical tables.
 pub fn raw_name(table: &str) -> String {
     format!("{RAW_SCHEMA}.{table}")
 }
 
-/// The schema and the table of a name, which [`raw_name`] may have made.
+/// Splits a name, perhaps one of [`raw_name`], into schema and table.
 fn schema_and_table(name: &str) -> (&str, &str) {
     name.split_once('.').unwrap_or((TABLE_SCHEMA, name))
 }
 
-/// A query of a mapping, with what it reads.
+/// A query of a mapping, with the tables and steps that it reads.
 #[derive(Debug)]
 pub struct MappedQuery {
     query: Query,
     raw_tables: BTreeSet<String>,
-    /// Queries beside it whose rows it reads like those of raw tables, each after those that it reads itself.
+    /// Further queries of the mapping that it reads like raw tables, in topological order.
     steps: Vec<Query>,
 }
 
@@ -58,7 +58,7 @@ pub struct Mapping {
     pub made_by: MappedQuery,
 }
 
-/// The mappings that the configuration switches on: those of `staging`, and single ones of `[tables.NAME] sql`.
+/// The mappings in the configuration: those of `staging`, and single ones of `[tables.NAME] sql`.
 pub fn configured(config: &Config, queries: &Queries, session: &SessionContext) -> Result<Vec<Mapping>, CatalogError> {
     let staged = match &config.staging {
         Some(name) => staged_tables(name, queries)?,
@@ -78,8 +78,8 @@ pub fn configured(config: &Config, queries: &Queries, session: &SessionContext) 
     Ok(mappings)
 }
 
-/// The mapping of requests for reports that the platform keeps in a table, where `staging` has one; its rows are added to
-/// `download_events`. The tables of `made`, which it may compare them with, are no raw tables of the exports.
+/// The mapping of requests for reports from a table of the platform, where `staging` has one; its rows are added to
+/// `download_events`. Tables in `made`, which the query may read too, are not raw tables of the exports.
 pub fn of_requests(
     config: &Config,
     queries: &Queries,
@@ -96,7 +96,7 @@ pub fn of_requests(
     }))
 }
 
-/// The query `name` of the folder that `staging` names, where there is one.
+/// The query `name` in the folder of `staging`, where there is one.
 ///
 /// # Errors
 /// Where the query, or one that it reads, cannot be read or parsed.
@@ -117,13 +117,13 @@ pub fn of_platform(
     MappedQuery::read(queries.get(&name)?, queries, session).map(Some)
 }
 
-/// Every raw table that some query reads.
+/// All raw tables that the queries read.
 pub fn raw_tables<'a>(mapped: impl IntoIterator<Item = &'a MappedQuery>) -> BTreeSet<String> {
     let mapped = mapped.into_iter();
     mapped.flat_map(|query| query.raw_tables.iter().cloned()).collect()
 }
 
-/// What the mappings' own files say of the raw tables.
+/// The declarations in the mappings' files about the raw tables.
 pub fn declared<'a>(
     mapped: impl IntoIterator<Item = &'a MappedQuery>,
     queries: &Queries,
@@ -140,8 +140,8 @@ pub fn table_of(files: &TableFiles) -> &str {
     schema_and_table(&files.name).1
 }
 
-/// Whether all days up to the snapshot's belong to a raw table: it is read for exported tables alone that arrive day by day.
-/// A table of requests holds all of them on each day.
+/// Whether a raw table consists of the files of all days: it is read only for canonical tables that arrive day by day. A
+/// table of requests is exported whole each day.
 pub fn arrives_daily(mappings: &[Mapping], raw: &str) -> bool {
     let readers = mappings
         .iter()
@@ -150,8 +150,8 @@ pub fn arrives_daily(mappings: &[Mapping], raw: &str) -> bool {
     arriving.peek().is_some() && arriving.all(|arrives| arrives)
 }
 
-/// Registers a raw table, or one beside the contract, as it is, with the columns that it may lack; their names are given
-/// back. Files of one table may differ in the width and the unit of a column.
+/// Registers a raw table, or one that is not in the contract, without conversion. Optional columns that are missing are added
+/// as NULL; their names are returned. Files of one table may differ in the width and the unit of a column.
 pub fn register_as_is(
     session: &SessionContext,
     files: &TableFiles,
@@ -171,14 +171,14 @@ pub fn register_as_is(
     Ok(missing)
 }
 
-/// Registers the table of some files under `name`, as [`TableFiles`] has it. In one process, the rows of many small files are
-/// kept in memory; a cluster's executors read files themselves.
+/// Registers the table of some files under `name`, a name of [`TableFiles`]. In one process, the rows of many small files are
+/// cached in memory; a cluster's executors read files themselves.
 ///
 /// # Errors
 /// Where the table cannot be registered.
 pub fn register_files(session: &SessionContext, name: &str, mut provider: SnapshotTable) -> Result<(), CatalogError> {
     match cluster_of(session) {
-        None => provider = provider.keeping_small_files(),
+        None => provider = provider.caching_small_files(),
         Some(_) => provider.release_bytes(),
     }
     let (schema, table) = schema_and_table(name);
@@ -204,8 +204,8 @@ impl MappedQuery {
         std::iter::once(&self.query).chain(&self.steps)
     }
 
-    /// What the query makes, as it is. Its steps are tables only while it is planned: another query may have others of
-    /// their names.
+    /// The rows of the query, without conversion. Its steps are registered as tables only while it is planned, because another
+    /// query may have steps of the same names.
     ///
     /// # Errors
     /// Where the query, or a step, cannot be planned over the raw tables.
@@ -225,7 +225,7 @@ impl MappedQuery {
 }
 
 impl Mapping {
-    /// Registers the canonical table as a view over the raw ones, typed and normalised like an exported table. The query may
+    /// Registers the canonical table as a view over the raw ones, converted and normalised like an exported table. The query may
     /// use the parameters of views, such as `$timezone` and `$as_of`.
     pub async fn register(
         &self,
@@ -237,18 +237,18 @@ impl Mapping {
         register_view(session, self.table.name(), rows)
     }
 
-    /// The name of its query.
+    /// The name of the mapping's query.
     pub fn query_name(&self) -> &str {
         &self.made_by.query.name
     }
 
-    /// Whether one of its raw tables has files in the snapshot.
+    /// Whether any of the query's raw tables has files in the snapshot.
     pub fn has_files(&self, snapshot: &Snapshot) -> bool {
         let mut tables = self.made_by.raw_tables.iter();
         tables.any(|table| snapshot.has_files(&raw_name(table)))
     }
 
-    /// What the query makes, typed and normalised.
+    /// The rows of the query, converted and normalised.
     pub async fn rows(
         &self,
         parameters: &Parameters,
@@ -260,7 +260,7 @@ impl Mapping {
     }
 }
 
-/// What `query` makes from raw tables.
+/// The rows of `query` over the raw tables.
 pub async fn over_raw_tables(
     query: &Query,
     parameters: &Parameters,
@@ -269,7 +269,7 @@ pub async fn over_raw_tables(
     Ok(query.plan(&raw_session(session), parameters).await?)
 }
 
-/// What the query of `source` made, typed and normalised like the exported table of a site in `zone`.
+/// Converts and normalises the rows of the query `source` like an exported table of a site in `zone`.
 pub fn canonical(rows: DataFrame, source: &str, table: Table, zone: &Zone) -> Result<DataFrame, CatalogError> {
     let schema: SchemaRef = Arc::new(rows.schema().as_arrow().clone());
     check_columns(table, source, &schema)?;
@@ -292,7 +292,7 @@ pub fn register_view(session: &SessionContext, name: &str, frame: DataFrame) -> 
     Ok(())
 }
 
-/// What a query reads.
+/// The raw tables and steps that a query reads.
 #[derive(Default)]
 struct Sources {
     raw_tables: BTreeSet<String>,
@@ -300,8 +300,8 @@ struct Sources {
 }
 
 impl Sources {
-    /// Adds what `query` reads. A name that is no canonical table's and that a query beside it has is a step; all others are
-    /// raw tables.
+    /// Adds what `query` reads. A name that a query of the same folder has, and that is no canonical table, is a step; all other
+    /// names are raw tables.
     fn add(&mut self, query: &Query, queries: &Queries, session: &SessionContext) -> Result<(), CatalogError> {
         let folder = query.name.rsplit_once('/').map_or("", |(folder, _)| folder);
         let beside = queries.names(folder);
@@ -319,7 +319,7 @@ impl Sources {
     }
 }
 
-/// Puts `table` in the place of the raw table with the last part of the name `folder/…/name`, and gives that one back.
+/// Registers `table` as the raw table with the last part of the name `folder/…/name`, and returns the table that it replaces.
 fn replace_raw_table(
     session: &SessionContext,
     name: &str,
@@ -370,7 +370,7 @@ fn tables_read_by(query: &Query, session: &SessionContext) -> Result<BTreeSet<St
     Ok(tables.iter().map(|table| table.table().to_owned()).collect())
 }
 
-/// The same tables and functions, with unqualified names meaning raw tables.
+/// A session with the same tables and functions, in which unqualified names are raw tables.
 fn raw_session(session: &SessionContext) -> SessionContext {
     let state = session.state();
     let catalog = state.config_options().catalog.default_catalog.clone();
@@ -398,11 +398,11 @@ fn normalised(table: Table, column: &Column, schema: &SchemaRef, zone: &Zone) ->
     value.alias(column.name)
 }
 
-/// The columns of all files, each of the type that holds those of all.
+/// The union of the files' columns, each with a type that holds the values of all files.
 fn merged_schema(files: &TableFiles, inspected: &[InspectedFile]) -> Result<SchemaRef, CatalogError> {
     let table = schema_and_table(&files.name).1;
     let file_name = |number: usize| files.location.display(&inspected[number].object.location);
-    // Each with the number of the file that first gave it that type.
+    // Each field with the number of the file that first had its type.
     let mut merged: Vec<(Field, usize)> = Vec::new();
     for (number, file) in inspected.iter().enumerate() {
         if let Some(column) = column_twice(&file.schema) {
@@ -413,7 +413,7 @@ fn merged_schema(files: &TableFiles, inspected: &[InspectedFile]) -> Result<Sche
             }));
         }
         for field in file.schema.fields() {
-            // The dictionaries of files differ, and their keys may not count those of all files.
+            // Dictionaries differ between files, and the key type of one may be too small for all values.
             let field = &field.as_ref().clone().with_data_type(plain(field.data_type()).clone());
             let Some((known, first)) = merged.iter_mut().find(|(known, _)| known.name() == field.name()) else {
                 merged.push((field.clone().with_nullable(true), number));

@@ -1,4 +1,4 @@
-//! All queries over raw tables that a configuration switches on, and what their mappings' files say.
+//! All mapping queries of a configuration, with the declarations in their mappings' files.
 
 use std::collections::BTreeMap;
 
@@ -12,33 +12,33 @@ use crate::config::Config;
 use crate::exports::{Snapshot, Table};
 use crate::queries::Queries;
 
-/// What the mappings of a configuration let reports show, as far as the configuration and the queries tell it.
+/// The rules of the mappings that decide what reports show, as far as the configuration and the queries define them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MappingRules {
-    /// By name: the site's choice, or the default.
+    /// Values of the settings by name: the site's choice, or the default.
     pub settings: BTreeMap<String, String>,
-    /// A digest of the rules of consent; none where consent is not required.
+    /// The digest of the consent rules; `None` where consent is not required.
     pub consent: Option<String>,
 }
 
 /// The mappings of a configuration.
 pub struct Mappings {
-    /// Those that make canonical tables.
+    /// The mappings of canonical tables.
     pub tables: Vec<Mapping>,
-    /// Makes further requests for reports.
+    /// The mapping of the platform's own requests for reports.
     pub requests: Option<Mapping>,
-    /// Decides what reports may show of whom, where consent is required.
+    /// The query of consent decisions, where consent is required.
     pub consents: Option<MappedQuery>,
     pub raw_tables: RawTables,
-    /// By name: the site's choice, or the default.
+    /// Values of the settings by name: the site's choice, or the default.
     pub settings: BTreeMap<String, String>,
 }
 
 impl Mappings {
-    /// The mappings that `config` switches on.
+    /// The mappings in `config`.
     ///
     /// # Errors
-    /// Where a query or a mapping's file is not as it must be, or a setting is none of the mapping.
+    /// Where a query or a mapping's file is invalid, or a setting is not one of the mapping.
     pub fn configured(config: &Config, queries: &Queries, session: &SessionContext) -> Result<Self, CatalogError> {
         let tables = mapping::configured(config, queries, session)?;
         let requests = mapping::of_requests(config, queries, session, &telemetry::MADE)?;
@@ -52,17 +52,17 @@ impl Mappings {
         };
         mappings.raw_tables = mapping::declared(mappings.queries(), queries)?;
         mappings.settings = mappings.raw_tables.settings(&config.staging_settings)?;
-        // Where it is not, a site need not have the raw tables that decide.
+        // Without it, a site need not export the raw tables of the decisions.
         if !consents::is_required(mappings.consents.is_some(), &mappings.settings)? {
             mappings.consents = None;
         }
         Ok(mappings)
     }
 
-    /// What they let reports show.
+    /// The rules that decide what reports show.
     ///
     /// # Errors
-    /// Where a query of the rules of consent cannot be read.
+    /// Where a query of the consent rules cannot be read.
     pub fn rules(&self, queries: &Queries) -> Result<MappingRules, CatalogError> {
         let digest = |decisions| consents::digest(decisions, &self.settings, queries);
         Ok(MappingRules {
@@ -71,22 +71,22 @@ impl Mappings {
         })
     }
 
-    /// Every query, with what it reads.
+    /// All queries, with the tables that they read.
     pub fn queries(&self) -> impl Iterator<Item = &MappedQuery> {
         let tables = self.tables.iter().chain(&self.requests);
         tables.map(|mapping| &mapping.made_by).chain(&self.consents)
     }
 
-    /// Checks that a snapshot has what the mappings and their settings need.
+    /// Checks that a snapshot has the raw tables that the mappings and their settings need.
     ///
     /// # Errors
-    /// Names the raw table that is lacking.
+    /// Names the missing raw table.
     pub fn check(&self, snapshot: &Snapshot) -> Result<(), CatalogError> {
         self.raw_tables.check_alternatives(snapshot, mapping::raw_name)?;
         self.raw_tables.check_needs(&self.settings, snapshot, mapping::raw_name)
     }
 
-    /// What is said of the mappings before the snapshot is read; none where there are none.
+    /// The description of the mappings before the snapshot is read; `None` where there are none.
     pub fn used(&self) -> Option<MappingUsed> {
         let is_mapped = self.queries().next().is_some() || !self.settings.is_empty();
         is_mapped.then(|| MappingUsed {
@@ -101,7 +101,7 @@ impl Mappings {
         self.tables.iter().any(|mapping| mapping.table == table)
     }
 
-    /// Why the mail addresses of `users` cannot be written to, where its mapping says so.
+    /// The reason why mail cannot be sent to the addresses in `users`, where its mapping declares one.
     pub fn unusable_addresses(&self) -> Option<String> {
         let users = self.tables.iter().find(|mapping| mapping.table == Table::Users)?;
         self.raw_tables
@@ -170,7 +170,7 @@ mod tests {
             write(folder.path(), file, &format!("{DECIDES} where '{file}' <> ''"));
             assert!(all.insert(digest(&[])), "{file}");
         }
-        // What nobody reads changes nothing.
+        // A query that nothing reads does not change the digest.
         let last = digest(&[]);
         write(folder.path(), "staging/mine/other.sql", "select 1");
         assert_eq!(digest(&[]), last);

@@ -1,7 +1,7 @@
 //! The catalog: the tables and views of one snapshot, as every command and every analyst sees them.
 //!
 //! Opens the snapshot that the configuration asks for, registers its tables (mapped by staging queries where a site's
-//! exports have other shapes) and the views of `queries/`. What the rows mean is said in the SQL, not here.
+//! exports have other shapes) and the views of `queries/`. The SQL defines the meaning of the rows.
 
 mod barrier;
 mod consents;
@@ -29,9 +29,9 @@ use futures::future::BoxFuture;
 
 pub use error::CatalogError;
 
-use crate::config::Config;
+use crate::config::{ClusterOptions, Config};
 use crate::engine::{
-    Cluster, ClusterOptions, EngineError, EngineOptions, TABLE_SCHEMA, new_session, partitioned_session, session_beside,
+    Cluster, EngineError, EngineOptions, TABLE_SCHEMA, new_session, partitioned_session, session_beside,
 };
 use crate::exports::{
     ExportNote, Exports, ExportsError, HistoryTable, InspectedFile, Location, Snapshot, SnapshotTable, Table,
@@ -58,22 +58,22 @@ pub struct Catalog {
     pub date: SnapshotDate,
     /// Every file that the tables are read from.
     pub inputs: Vec<Input>,
-    /// What lies in the exports and is not read, or is missing although other days have it.
+    /// Remarks on files of the exports that are not read, or that are missing although other days have them.
     pub notes: Vec<ExportNote>,
-    /// The files of events; they are of all days, not of the snapshot's.
+    /// The files of events, of all days.
     pub telemetry: Telemetry,
-    /// What the mapping of raw tables found and was told; none where no table is mapped.
+    /// The mappings' findings in the snapshot and their settings; `None` where no table is mapped.
     pub mapping: Option<MappingUsed>,
-    /// Why the mail addresses of `users` cannot be written to, where its mapping says so.
+    /// The reason why mail cannot be sent to the addresses in `users`, where its mapping declares one.
     pub unusable_addresses: Option<String>,
-    /// What the mapping lets reports show.
+    /// The rules of the mappings that decide what reports show.
     pub mapping_rules: MappingRules,
-    /// Where temporary files go.
+    /// The folder of temporary files.
     pub temp_folder: PathBuf,
     exports: Arc<Exports>,
-    /// Turns instants into dates.
+    /// The zone in which instants become dates.
     zone: Zone,
-    /// The store of the folder of each canonical table that the exports have as such.
+    /// The store of each canonical table that the exports have without a mapping.
     stores: BTreeMap<Table, ObjectStoreUrl>,
     queries: Queries,
     parameters: Parameters,
@@ -82,9 +82,9 @@ pub struct Catalog {
 /// Files of telemetry events.
 #[derive(Debug, Clone, Default)]
 pub struct Telemetry {
-    /// The platform's.
+    /// Files of the platform.
     pub platform: Vec<Arc<TelemetryFile>>,
-    /// Those that Pragati wrote.
+    /// Files that Pragati wrote.
     pub own: Vec<Arc<TelemetryFile>>,
 }
 
@@ -154,13 +154,13 @@ impl Catalog {
         Ok(catalog)
     }
 
-    /// Whether reports show personal details of those alone who consent.
+    /// Whether consent is required, so that reports show personal details only of users who consent.
     pub fn requires_consent(&self) -> bool {
         self.mapping_rules.consent.is_some()
     }
 
     /// Adds the tables `users_history`, `enrolments_history`, …: all usable days of the exports, with a `snapshot_date`.
-    /// Nothing is listed or read before a query names one. A table that a staging query makes has none.
+    /// Files are listed only when a query reads one. A table that a mapping makes has no history.
     pub fn register_history(&self) -> Result<(), CatalogError> {
         for (table, store) in self.stores.iter().filter(|(table, _)| !table.arrives_daily()) {
             let name = history_name(*table);
@@ -182,8 +182,8 @@ impl Catalog {
             .await
     }
 
-    /// Plans a query over this snapshot. Where consent is required, the details of enrolments are those that it lets
-    /// reports show, so that the view and all that read it have no others.
+    /// Plans a query over this snapshot. Where consent is required, it is applied to `enrolment_details` here, so that the view
+    /// and all queries over it contain nothing that consent hides.
     ///
     /// # Errors
     /// Where the query cannot be planned.
@@ -192,7 +192,7 @@ impl Catalog {
         query: &'a Query,
         parameters: &'a Parameters,
     ) -> BoxFuture<'a, Result<DataFrame, CatalogError>> {
-        // Boxed: everything that plans a query would else be compiled with all that this does.
+        // Boxed, to keep the futures of all callers small and quick to compile.
         let planning = async move {
             let rows = query.plan(&self.session, parameters).await?;
             if self.requires_consent() && query.name == consents::ENROLMENT_DETAILS {
@@ -203,7 +203,7 @@ impl Catalog {
         planning.boxed()
     }
 
-    /// The query `layer/name` over one table alone, whose partitions and their order it keeps.
+    /// The query `layer/name` over a single table. It preserves the table's partitioning and the order of its rows.
     pub async fn query_over(
         &self,
         name: &str,
@@ -217,12 +217,12 @@ impl Catalog {
         Ok(self.queries.get(name)?.plan(&session, &self.parameters).await?)
     }
 
-    /// The configured parameters, which views are bound to.
+    /// The configured parameters, which are bound in views.
     pub fn parameters(&self) -> &Parameters {
         &self.parameters
     }
 
-    /// The query that makes the view `name`, where a file does.
+    /// The query of the view `name`, where a file defines it.
     pub fn query_of_view(&self, name: &str) -> Option<Query> {
         self.queries.get(views::query_of(name)?).ok()
     }
@@ -263,13 +263,12 @@ impl Catalog {
         Ok(self.queries.get(name)?.sql)
     }
 
-    /// What the file of the query `layer/name` says of itself.
+    /// The description in the header of the query `layer/name`.
     pub fn query_description(&self, name: &str) -> Result<String, CatalogError> {
         Ok(self.queries.get(name)?.description())
     }
 
-    /// Lines of telemetry that are no events, and files that cannot be read to their end; files that no query read to the
-    /// end are read now.
+    /// Counts telemetry lines that are not events, and truncated files. Files that no query has read completely are read now.
     pub async fn count_malformed_telemetry(&self) -> Result<u64, CatalogError> {
         let is_unread = self.telemetry.files().any(|(_, file)| file.outcome().is_none());
         if is_unread {
@@ -283,7 +282,7 @@ impl Catalog {
         Ok(malformed.map(|outcome| outcome.malformed).sum())
     }
 
-    /// Registers what mappings make, and telemetry, whose clicks they may read.
+    /// Registers the tables of the mappings, and telemetry, whose clicks they may read.
     async fn register_mapped(&self, mappings: &Mappings, snapshot: &Snapshot) -> Result<(), CatalogError> {
         let parameters = with_settings(&self.parameters, &mappings.settings);
         for mapping in &mappings.tables {
@@ -332,8 +331,7 @@ impl Catalog {
         Ok(())
     }
 
-    /// Refuses a table without rows that had rows on an earlier day: its export has failed, and reports would show it as
-    /// the truth.
+    /// Refuses a table without rows that had rows on an earlier day: its export has failed, and reports of it would be wrong.
     async fn check_not_emptied(&self, table: &str, inspected: &[InspectedFile]) -> Result<(), CatalogError> {
         if inspected.iter().any(|file| file.rows > 0) {
             return Ok(());
@@ -350,7 +348,7 @@ impl Catalog {
         Ok(())
     }
 
-    /// Notes what a raw table lacks: columns, or all of it.
+    /// Notes that a raw table, or some of its columns, are missing.
     fn note_missing(&mut self, files: &TableFiles, columns: Vec<String>) {
         let table = mapping::table_of(files);
         match &mut self.mapping {
@@ -385,20 +383,20 @@ impl Catalog {
     }
 }
 
-/// Checks what the configuration says of tables and mappings, without a look into the exports.
+/// Checks the tables and mappings of a configuration, without reading the exports.
 ///
 /// # Errors
-/// Where the exports are no place that can be used, a mapping, one of its settings or a table is unknown, or a query of a
+/// Where the location of the exports is invalid, a mapping, one of its settings or a table is unknown, or a query of a
 /// mapping is missing or malformed.
 pub fn check_settings(config: &Config) -> Result<(), CatalogError> {
-    // Without exports, which an option may still give, any folder does.
+    // An option may still set the exports, so any existing folder stands in where the configuration has none.
     let root = Location::parse(config.exports.as_deref().unwrap_or("."))?;
     let mappings = mappings_of(config, &Queries::new(config.queries.clone()))?;
     table_folders(config, &root, &mappings)?;
     Ok(())
 }
 
-/// What the mapping of a configuration lets reports show, without a look into the exports.
+/// The rules of a configuration's mappings that decide what reports show, without reading the exports.
 ///
 /// # Errors
 /// Where a mapping or one of its settings is unknown, or a query is missing or malformed.
@@ -411,7 +409,7 @@ pub fn mapping_rules(config: &Config) -> Result<MappingRules, CatalogError> {
     mappings_of(config, &queries)?.rules(&queries)
 }
 
-/// The mappings that a configuration switches on, without a snapshot.
+/// The mappings in a configuration, without a snapshot.
 fn mappings_of(config: &Config, queries: &Queries) -> Result<Mappings, CatalogError> {
     let session = new_session(&EngineOptions {
         threads: config.threads,
@@ -422,22 +420,16 @@ fn mappings_of(config: &Config, queries: &Queries) -> Result<Mappings, CatalogEr
     Mappings::configured(config, queries, &session)
 }
 
-#[cfg(feature = "cluster")]
-fn connect(options: &ClusterOptions) -> Result<Arc<Cluster>, EngineError> {
-    Cluster::connect(options, crate::exports::plan_nodes(), [nonblank()])
-}
-
-#[cfg(not(feature = "cluster"))]
 fn connect(options: &ClusterOptions) -> Result<Arc<Cluster>, EngineError> {
     Cluster::connect(options, [nonblank()])
 }
 
-/// The name of the table of all days of a table.
+/// The name of a table's history.
 fn history_name(table: Table) -> String {
     format!("{table}_history")
 }
 
-/// Where to look for every table that the snapshot needs: canonical ones, and the raw ones that mappings read.
+/// The folders of all tables of a snapshot: canonical ones, and the raw ones that mappings read.
 fn table_folders(config: &Config, root: &Location, mappings: &Mappings) -> Result<Vec<TableFolder>, CatalogError> {
     let folder = |sql_name: String, export_name: &str, required, arrives_daily| -> Result<TableFolder, CatalogError> {
         let path = config.tables.get(export_name).and_then(|table| table.path.as_deref());

@@ -1,8 +1,8 @@
-//! What a mapping says of its raw tables in the file `mapping.toml` beside its queries: which tables and columns a site may
-//! lack, of which at least one is needed, and the settings in which a platform's releases differ.
+//! The file `mapping.toml` beside the queries of a mapping: it declares optional raw tables and columns, tables of which at
+//! least one is required, and settings for the differences between a platform's releases.
 //!
-//! A raw table that may be missing reads as empty, a column as NULL of the type that the file declares, so that one mapping
-//! serves the releases of a platform.
+//! A missing optional table is read as empty, a missing optional column as NULL of the declared type, so that one mapping
+//! supports all releases of a platform.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,50 +23,50 @@ const FILE: &str = "mapping.toml";
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MappingFile {
-    /// By raw table.
+    /// Declarations by raw table.
     tables: BTreeMap<String, RawTable>,
     /// Tables that replaced each other in the platform's releases.
     one_of: Vec<OneOf>,
-    /// By name, which is that of a parameter of the queries.
+    /// Settings by name, which is also that of a query parameter.
     settings: BTreeMap<String, Setting>,
-    /// Why the mail addresses of `users` cannot be written to, where they cannot.
+    /// The reason why mail cannot be sent to the addresses in `users`, where that is so.
     unusable_addresses: Option<String>,
 }
 
-/// A raw table that has something to be said of.
+/// The declaration of a raw table.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct RawTable {
-    /// Where a site has no such table, it reads as empty; `columns` are then all that the queries read.
+    /// Whether the table is optional. A missing one is read as empty, with the columns in `columns`.
     may_be_missing: bool,
     /// The releases that have the table, for messages.
     releases: String,
-    /// Columns that may be missing, with the type that they have then.
+    /// Optional columns, each with the type of its NULLs where it is missing.
     columns: BTreeMap<String, ColumnType>,
 }
 
-/// Tables of which an export needs at least one.
+/// Alternative tables, of which an export must have at least one.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OneOf {
-    /// Newest first.
+    /// The tables, newest first.
     tables: Vec<String>,
-    /// What they hold.
+    /// A description of their content, for messages.
     holding: String,
 }
 
-/// Something that the platform's releases do differently, and that a site chooses.
+/// A setting for a difference between the platform's releases.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Setting {
-    /// What may be chosen; the first is the default.
+    /// The allowed values; the first is the default.
     values: Vec<String>,
-    /// By value, the raw tables without which it cannot be chosen, although the site may lack them otherwise.
+    /// By value, the raw tables that are required with it, although they are optional otherwise.
     #[serde(default)]
     needs: BTreeMap<String, Vec<String>>,
 }
 
-/// The types that missing columns can have.
+/// The types of optional columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 enum ColumnType {
     #[serde(rename = "text")]
@@ -115,28 +115,28 @@ impl ColumnType {
 }
 
 impl MappingFile {
-    /// The raw table, and the releases that have it where that is said.
+    /// The name of a raw table, with the releases that have it where they are declared.
     fn with_releases(&self, table: &str) -> String {
         let said = self.tables.get(table).filter(|table| !table.releases.is_empty());
         said.map_or_else(|| table.to_owned(), |said| format!("{table} ({})", said.releases))
     }
 }
 
-/// What a mapping found in a snapshot and what it was told; for the log, `check` and the manifest.
+/// What a mapping found in a snapshot, and its settings; for the log, `check` and the manifest.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MappingUsed {
-    /// The mapping, by the folder of its queries.
+    /// The name of the mapping: the folder of its queries.
     pub name: String,
-    /// Raw tables that are not in the snapshot and read as empty.
+    /// Missing raw tables, which are read as empty.
     pub missing_tables: Vec<String>,
-    /// Columns, as `table.column`, that the snapshot's tables do not have and that read as NULL.
+    /// Missing columns, as `table.column`, which are read as NULL.
     pub missing_columns: Vec<String>,
-    /// The settings of the mapping, as chosen.
+    /// The chosen settings of the mapping.
     pub settings: BTreeMap<String, String>,
 }
 
 impl MappingUsed {
-    /// Says it in the log, unless the same was said last: a service opens the exports again and again.
+    /// Logs it, unless it equals the last one that was logged: a service opens the exports repeatedly.
     pub fn log_once(&self) {
         static SAID: Mutex<Option<MappingUsed>> = Mutex::new(None);
         let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
@@ -167,20 +167,20 @@ impl std::fmt::Display for MappingUsed {
     }
 }
 
-/// What all mappings of a configuration say.
+/// The declarations of all mappings of a configuration.
 #[derive(Debug, Clone, Default)]
 pub struct RawTables {
-    /// By the folder of the mapping's queries.
+    /// Files by mapping.
     files: BTreeMap<String, MappingFile>,
-    /// The folders of the mappings that read a raw table.
+    /// The mappings that read each raw table.
     readers: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl RawTables {
-    /// Adds what the mapping of the query `layer/…/name` says, which reads these raw tables.
+    /// Adds the file of the mapping of the query `layer/…/name`, which reads `raw_tables`.
     ///
     /// # Errors
-    /// Where the mapping's file is not as it must be.
+    /// Where the mapping's file is invalid.
     pub fn add<'a>(
         &mut self,
         query: &str,
@@ -198,15 +198,15 @@ impl RawTables {
         Ok(())
     }
 
-    /// Whether every mapping that reads the raw table can do without it.
+    /// Whether the raw table is optional in every mapping that reads it.
     pub fn may_be_missing(&self, table: &str) -> bool {
         let readers = self.readers.get(table).into_iter().flatten();
         let mut said = readers.map(|folder| self.files.get(folder)?.tables.get(table));
         said.all(|table| table.is_some_and(|table| table.may_be_missing))
     }
 
-    /// The columns of a raw table with those that it lacks and may lack, and the names of these. A column that no row fills
-    /// may have no type; it gets the declared one.
+    /// Adds the missing optional columns to the schema of a raw table, and returns their names. A column that holds only NULL
+    /// may lack a type; it gets the declared one.
     pub fn completed(&self, table: &str, found: SchemaRef) -> (SchemaRef, Vec<String>) {
         let readers = self.readers.get(table).into_iter().flatten();
         let declared = readers.filter_map(|folder| self.files.get(folder)?.tables.get(table));
@@ -226,10 +226,10 @@ impl RawTables {
         (Arc::new(Schema::new(fields)), missing)
     }
 
-    /// Checks that of tables that replaced each other the snapshot has one.
+    /// Checks that the snapshot has at least one of each group of alternative tables.
     ///
     /// # Errors
-    /// Names the tables and the releases that have them.
+    /// Names the missing tables and the releases that have them.
     pub fn check_alternatives(
         &self,
         snapshot: &Snapshot,
@@ -256,7 +256,7 @@ impl RawTables {
     /// Checks that the snapshot has the raw tables that the chosen `settings` need.
     ///
     /// # Errors
-    /// Names the setting and a table that is lacking.
+    /// Names the setting and a missing table.
     pub fn check_needs(
         &self,
         settings: &BTreeMap<String, String>,
@@ -285,7 +285,7 @@ impl RawTables {
     /// The settings of all mappings: the site's choice, or the default.
     ///
     /// # Errors
-    /// Where the site sets something else, or chooses what is not to choose.
+    /// Where the site sets an unknown setting, or a value that is not allowed.
     pub fn settings(&self, chosen: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>, CatalogError> {
         let known = || self.files.values().flat_map(|file| &file.settings);
         if let Some(name) = chosen.keys().find(|name| !known().any(|(known, _)| known == *name)) {
@@ -316,7 +316,7 @@ impl RawTables {
         Ok(settings)
     }
 
-    /// Why mail addresses of users cannot be written to, where the mapping of the query `layer/…/users` says so.
+    /// The reason why mail cannot be sent to users, where the mapping of the query `layer/…/users` declares one.
     pub fn unusable_addresses(&self, query: &str) -> Option<&str> {
         let (folder, _) = query.rsplit_once('/')?;
         self.files.get(folder)?.unusable_addresses.as_deref()
@@ -353,7 +353,7 @@ fn read(folder: &str, queries: &Queries) -> Result<MappingFile, CatalogError> {
 mod tests {
     use super::*;
 
-    /// What the file `staging/mine/mapping.toml` of a site says of these raw tables.
+    /// The declarations of a site's file `staging/mine/mapping.toml` with this text.
     fn mine(text: &str, raw_tables: &[&str]) -> Result<RawTables, CatalogError> {
         let folder = tempfile::tempdir().expect("a folder");
         let mine = folder.path().join("staging/mine");

@@ -1,4 +1,4 @@
-//! Telemetry: the platform's and Pragati's own. Its clicks come among the exported `download_events`.
+//! Registers telemetry, the platform's and Pragati's own, and adds its clicks to the exported `download_events`.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::error::CatalogError;
 use super::mapping::Mapping;
 use super::{Catalog, Telemetry, mapping};
 use crate::config::{Config, TelemetryConfig};
-use crate::engine::{EngineError, RAW_SCHEMA, TABLE_SCHEMA, kept};
+use crate::engine::{EngineError, RAW_SCHEMA, TABLE_SCHEMA, materialised};
 use crate::exports::{Location, Table};
 use crate::queries::Parameters;
 use crate::telemetry::{TelemetryFile, events_table, find, malformed_table};
@@ -22,16 +22,16 @@ use crate::zone::Zone;
 const PLATFORM_EVENTS: &str = "telemetry_events";
 /// The raw table of the events that Pragati wrote.
 const OWN_EVENTS: &str = "pragati_events";
-/// The raw table of the exported events alone.
+/// The raw table of the exported events, without those of telemetry.
 const EXPORTED_EVENTS: &str = "exported_download_events";
 /// The raw table of the clicks among all events.
 const CLICKS: &str = "telemetry_clicks";
-/// The raw tables that are made here, not exported.
+/// The raw tables that are registered here and not exported.
 pub const MADE: [&str; 4] = [PLATFORM_EVENTS, OWN_EVENTS, EXPORTED_EVENTS, CLICKS];
-/// The table of what is no event.
+/// The table of lines that are not events.
 pub const MALFORMED: &str = "malformed_telemetry";
 
-/// What makes a platform's event a click; NULL stands for any.
+/// Adds the conditions by which an event of the platform is a click; a parameter of NULL accepts any value.
 pub fn click_rule(rule: &TelemetryConfig, parameters: Parameters) -> Parameters {
     let list = |values: &[String]| {
         let values: Vec<ScalarValue> = values.iter().map(|value| ScalarValue::from(value.as_str())).collect();
@@ -48,7 +48,7 @@ pub fn click_rule(rule: &TelemetryConfig, parameters: Parameters) -> Parameters 
 }
 
 impl Telemetry {
-    /// The files of all days. A folder in `exports` that does not exist holds none.
+    /// Finds the files of all days. A folder in `exports` may be missing.
     pub async fn find(config: &Config, exports: &Location) -> Result<Self, CatalogError> {
         let platform = find(&exports.resolve(&config.telemetry.path)?).await?;
         let own = match &config.events {
@@ -58,19 +58,19 @@ impl Telemetry {
         Ok(Self { platform, own })
     }
 
-    /// Every file, with the name of the table that it belongs to.
+    /// All files, each with the name of its table.
     pub fn files(&self) -> impl Iterator<Item = (&'static str, &Arc<TelemetryFile>)> {
         let platform = self.platform.iter().map(|file| (PLATFORM_EVENTS, file));
         platform.chain(self.own.iter().map(|file| (OWN_EVENTS, file)))
     }
 }
 
-/// Whether a manifest's table of that name is one of telemetry.
+/// Whether a table in a manifest is one of telemetry.
 pub fn is_telemetry(table: &str) -> bool {
     [PLATFORM_EVENTS, OWN_EVENTS].contains(&table)
 }
 
-/// Adds the requests for reports that the platform keeps in a table, and that no click tells of, to `download_events`.
+/// Adds to `download_events` the requests for reports from a table of the platform that no click corresponds to.
 pub async fn add_requests(
     catalog: &Catalog,
     requests: &Mapping,
@@ -80,8 +80,8 @@ pub async fn add_requests(
     let failed = || EngineError::running(format!("rows of {}", Table::DownloadEvents));
     let partitions = catalog.session.copied_config().target_partitions();
     let requests = requests.rows(parameters, &catalog.session, zone).await?;
-    // Few rows, out of a comparison with all clicks.
-    let requests = kept(requests, partitions).map_err(failed())?;
+    // Few rows result from a join with all clicks, so they are materialised.
+    let requests = materialised(requests, partitions).map_err(failed())?;
     let requests = catalog.session.read_table(requests).map_err(failed())?;
     let name = TableReference::partial(TABLE_SCHEMA, Table::DownloadEvents.name());
     let events = catalog.session.table(name.clone()).await.map_err(failed())?;
@@ -122,8 +122,8 @@ pub async fn register(catalog: &Catalog, zone: &Zone) -> Result<(), CatalogError
     if all.is_empty() {
         return add(RAW_SCHEMA, CLICKS, Ok(clicks.into_view()));
     }
-    // Clicks are few among events, and queries read them several times.
-    let clicks = kept(clicks, partitions).map_err(CatalogError::registering(CLICKS))?;
+    // Few events are clicks, and queries read them several times, so they are materialised.
+    let clicks = materialised(clicks, partitions).map_err(CatalogError::registering(CLICKS))?;
     add(RAW_SCHEMA, CLICKS, Ok(Arc::clone(&clicks)))?;
     let clicks = catalog.session.read_table(clicks).map_err(failed())?;
     let clicks = mapping::canonical(clicks, &query.source, Table::DownloadEvents, zone)?;

@@ -1,4 +1,4 @@
-//! The views that everyone gets, each made by the query of its name, in the order in which they build on each other.
+//! The views, each defined by the query of its name, in topological order.
 
 use std::sync::Arc;
 
@@ -9,13 +9,13 @@ use datafusion::prelude::{Expr, col, lit};
 use super::error::CatalogError;
 use super::{Catalog, consents, mapping, telemetry};
 use crate::config::{Config, UnknownUsers};
-use crate::engine::copies::{MAY_BE_COPY, Neighbours, split_by_copies, split_in_time};
-use crate::engine::{EngineError, cluster_of, kept};
+use crate::engine::repeated_rows::{MAY_BE_REPEATED, Neighbours, split_by_repeated_keys, split_in_time};
+use crate::engine::{EngineError, cluster_of, materialised};
 use crate::exports::Table;
 use crate::ids::SnapshotDate;
 use crate::queries::Parameters;
 
-/// The first day of tables by day, unless an earlier one is asked for: what is said to have happened before was not.
+/// The first day of tables by day, unless an earlier one is requested. Earlier timestamps in the exports are wrong.
 pub const EARLIEST_DAY: Option<NaiveDate> = NaiveDate::from_ymd_opt(2000, 1, 1);
 
 const VIEWS: [&str; 21] = [
@@ -42,11 +42,11 @@ const VIEWS: [&str; 21] = [
     "metrics/download_ratio_over_time",
 ];
 
-/// Tells which clicks are double clicks. It compares clicks with those before them, which takes sorting, so only clicks
-/// that may have copies, or others within a minute, go through it.
+/// The query that finds double clicks. It sorts clicks to compare each with the one before, so it runs only over clicks that
+/// may be repeated, or have another within a minute.
 const DOWNLOAD_REQUESTS: &str = "staging/download_requests";
 const DISTINCT_DOWNLOAD_EVENTS: &str = "staging/distinct_download_events";
-/// What a row has that [`DOWNLOAD_REQUESTS`] need not look at.
+/// The column that is true for rows that skip [`DOWNLOAD_REQUESTS`].
 const IS_REQUEST: &str = "is_request";
 const DOUBLE_CLICKS: Neighbours = Neighbours {
     texts: &["user_id", "batch_id"],
@@ -54,17 +54,17 @@ const DOUBLE_CLICKS: Neighbours = Neighbours {
     within_micros: 60_000_000,
 };
 
-/// A query that keeps one row of each key of a large table, as it is.
+/// A query that keeps one row of each key of a large table, unchanged.
 struct Distinct {
     query: &'static str,
-    /// The table or view that it reads.
+    /// The table or view that the query reads.
     from: &'static str,
     columns: Table,
-    /// Rows without one of these are left out.
+    /// The key columns; the query drops rows with a NULL in one of them.
     key: &'static [&'static str],
 }
 
-/// Only what may be copies goes through these queries; a site's own ones get all rows.
+/// Only rows whose key may be repeated go through these queries. A site's own queries get all rows.
 const DISTINCT: [Distinct; 4] = [
     Distinct {
         query: "staging/distinct_users",
@@ -92,10 +92,10 @@ const DISTINCT: [Distinct; 4] = [
     },
 ];
 
-/// Makes the `batches` table of exports without one, where it comes from enrolments.
+/// The query that makes `batches` from enrolments, for exports without that table.
 const BATCHES_FROM_ENROLMENTS: &str = "staging/batches_from_enrolments";
 
-/// The one view that reads telemetry, which is no table of the snapshot.
+/// The only view that reads telemetry directly.
 pub const DISTINCT_DELIVERIES: &str = "distinct_deliveries";
 
 /// The query of a view.
@@ -104,13 +104,13 @@ pub fn query_of(view: &str) -> Option<&'static str> {
     queries.find(|query| query.rsplit('/').next() == Some(view))
 }
 
-/// Whether a table of that name would stand in the way of a view, or of a table that is made.
+/// Whether `name` is that of a view or of a table that Pragati registers, so that no exported table may have it.
 pub fn is_taken(name: &str) -> bool {
     let of_history = |table: Table| name == super::history_name(table);
     query_of(name).is_some() || name == telemetry::MALFORMED || Table::ALL.into_iter().any(of_history)
 }
 
-/// The parameters that views are bound to.
+/// The parameters of views.
 pub fn parameters(config: &Config, date: SnapshotDate) -> Parameters {
     let unknown_users = match config.report.unknown_users {
         UnknownUsers::Keep => "keep",
@@ -123,20 +123,19 @@ pub fn parameters(config: &Config, date: SnapshotDate) -> Parameters {
         .with_day("as_of", Some(date.day()))
         .with_day("earliest_day", EARLIEST_DAY)
         .with("counts_deliveries", config.events.is_some())
-        // Narrowed down by those who ask for some days.
+        // Replaced by queries over some days.
         .with_day("since", None)
         .with_day("until", None)
         .with("period", "*")
 }
 
-/// Registers the views, but for those that are there already; `has_batches` tells whether the exports have a `batches` table
-/// of their own.
+/// Registers the views that are not registered yet. `has_batches` tells whether the exports have a table `batches`.
 pub async fn register(catalog: &Catalog, has_batches: bool) -> Result<(), CatalogError> {
     if !has_batches {
         let batches = catalog.query(BATCHES_FROM_ENROLMENTS, |parameters| parameters).await?;
         mapping::register_view(&catalog.session, Table::Batches.name(), batches)?;
     }
-    // Which keys stand once is found out, and kept, in one process.
+    // Fingerprints of keys are computed and held in one process, so this does not work on a cluster.
     let is_one_process = cluster_of(&catalog.session).is_none();
     let is_built_in = |queries: &[&str]| is_one_process && catalog.are_built_in(queries);
     for query in VIEWS {
@@ -157,11 +156,11 @@ pub async fn register(catalog: &Catalog, has_batches: bool) -> Result<(), Catalo
     Ok(())
 }
 
-/// The rows of keys that stand once, and what the query keeps of the others.
+/// The rows with unique keys, and those that the query keeps of the others.
 async fn distinct_rows(catalog: &Catalog, distinct: &Distinct) -> Result<DataFrame, CatalogError> {
     let failed = || EngineError::running(format!("query {}", distinct.query));
     let all = catalog.session.table_provider(distinct.from).await.map_err(failed())?;
-    let split = split_by_copies(&all, distinct.key);
+    let split = split_by_repeated_keys(&all, distinct.key);
     let ranked = catalog
         .query_over(distinct.query, distinct.from, split.repeated)
         .await?;
@@ -174,7 +173,7 @@ async fn distinct_rows(catalog: &Catalog, distinct: &Distinct) -> Result<DataFra
     Ok(rows)
 }
 
-/// Clicks that stand alone, each a request, and what the queries make of the others.
+/// Clicks without repetition or neighbours, each a request, and the result of the queries for the others.
 async fn download_requests(catalog: &Catalog) -> Result<DataFrame, CatalogError> {
     let failed = || EngineError::running(format!("query {DOWNLOAD_REQUESTS}"));
     let events = Table::DownloadEvents;
@@ -183,20 +182,20 @@ async fn download_requests(catalog: &Catalog) -> Result<DataFrame, CatalogError>
     let mut columns = columns_of(events);
     let partitions = catalog.session.copied_config().target_partitions();
     let others = catalog.session.read_table(split.others).map_err(failed())?;
-    // Copies and neighbours are read twice.
-    let others = kept(others, partitions).map_err(failed())?;
+    // Repeated rows and neighbours are read twice, so they are materialised.
+    let others = materialised(others, partitions).map_err(failed())?;
     let others_where = |condition| {
         let others = catalog.session.read_table(Arc::clone(&others))?;
         others.filter(condition)?.select(columns.clone())
     };
-    let copies = others_where(col(MAY_BE_COPY)).map_err(failed())?;
+    let repeated = others_where(col(MAY_BE_REPEATED)).map_err(failed())?;
     let ranked = catalog
-        .query_over(DISTINCT_DOWNLOAD_EVENTS, events.name(), copies.into_view())
+        .query_over(DISTINCT_DOWNLOAD_EVENTS, events.name(), repeated.into_view())
         .await?;
-    // Ranking and comparing both sort. The first ends, and gives its memory back, before the second begins.
-    let distinct = others_where(col(MAY_BE_COPY).is_false())
+    // Ranking and comparing both sort. Materialising the result of the first frees its memory before the second begins.
+    let distinct = others_where(col(MAY_BE_REPEATED).is_false())
         .and_then(|neighbours| neighbours.union(ranked.select(columns.clone())?))
-        .and_then(|distinct| kept(distinct, partitions))
+        .and_then(|distinct| materialised(distinct, partitions))
         .map_err(failed())?;
     let compared = catalog
         .query_over(DOWNLOAD_REQUESTS, "distinct_download_events", distinct)

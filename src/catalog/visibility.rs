@@ -23,12 +23,12 @@ use crate::engine::{EngineError, TABLE_SCHEMA, empty_beside, share_tables};
 use crate::exports::Table;
 use crate::ids::TenantId;
 
-/// Replaces a personal value that may not be seen.
+/// Replaces a personal value that the user may not see.
 pub const MASK: &str = "***";
-/// The view that gives each batch once, with its tenant.
+/// The view with one row for each batch, with its tenant.
 const BATCHES: &str = "distinct_batches";
 
-/// What a user may see.
+/// The rows and columns that a user may see.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Visibility {
     /// The tenants whose rows are visible; `None` means all.
@@ -46,8 +46,8 @@ impl Visibility {
 }
 
 impl Catalog {
-    /// The same snapshot and history, restricted to `visibility`, in a session of its own that has the tables and views
-    /// but not the raw tables.
+    /// The same snapshot and history, restricted to `visibility`. Its own session has the tables and views, but not the raw
+    /// tables.
     pub async fn seen_with(&self, visibility: &Visibility) -> Result<Self, CatalogError> {
         let seen = Self {
             session: empty_beside(&self.session)?,
@@ -66,7 +66,7 @@ impl Catalog {
                 seen.add(&history, rows_of(self, &history, table, visibility).await?)?;
             }
         }
-        // Views over tables that are not there.
+        // These views read tables that the new session does not have, so their visible rows are registered as tables.
         let consents = self.requires_consent().then_some(DISTINCT_CONSENTS);
         for view in std::iter::once(DISTINCT_DELIVERIES).chain(consents) {
             let rows = match tenants {
@@ -82,7 +82,7 @@ impl Catalog {
         Ok(seen)
     }
 
-    /// Registers the views over `users` instead of the visible rows of the table `users`.
+    /// Registers the views over `users`, which replaces the visible rows of the table `users` for them.
     async fn register_views_over(&self, users: Arc<dyn TableProvider>) -> Result<(), CatalogError> {
         let shown = self.swap(Table::Users.name(), users)?;
         views::register(self, true).await?;

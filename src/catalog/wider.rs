@@ -1,19 +1,19 @@
-//! The type that holds the values of two, where files of one table were written with different widths or units.
+//! The common supertype of two types, for files of one table that were written with different widths or units.
 //!
-//! Types whose values would have to be guessed at, or would lose digits, have none: a time with a zone and one without,
-//! a large whole number and a fraction, a number and a text.
+//! There is none where a value would be ambiguous or lose digits: a time with a zone and one without, a large integer and a
+//! float, a number and a text.
 
 use std::cmp::max;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 
-/// Digits of the widest whole numbers.
+/// Digits of the largest 64-bit integer.
 const INTEGER_DIGITS: u8 = 20;
 const DECIMAL128_DIGITS: u8 = 38;
 const DECIMAL256_DIGITS: u8 = 76;
 
-/// The type that holds all values of both; `None` where there is none.
+/// The type that holds all values of both types; `None` where there is none.
 pub fn wider(one: &DataType, other: &DataType) -> Option<DataType> {
     use DataType as T;
     match (one, other) {
@@ -34,7 +34,7 @@ pub fn wider(one: &DataType, other: &DataType) -> Option<DataType> {
             let zone = match (zone, other_zone) {
                 (None, None) => None,
                 (Some(zone), Some(other)) if zone == other => Some(Arc::clone(zone)),
-                // All of them are instants.
+                // Both are instants, whatever their zones.
                 (Some(_), Some(_)) => Some("UTC".into()),
                 _ => return None,
             };
@@ -66,7 +66,7 @@ fn as_decimal(integer: &DataType) -> DataType {
     DataType::Decimal128(digits, 0)
 }
 
-/// A type without a dictionary: the values' own.
+/// The value type of a dictionary; any other type unchanged.
 pub fn plain(data_type: &DataType) -> &DataType {
     match data_type {
         DataType::Dictionary(_, value) => value,
@@ -81,7 +81,7 @@ fn is_binary(data_type: &DataType) -> bool {
     )
 }
 
-/// Bits of an integer or a float.
+/// The width in bits of an integer or a float.
 fn width(data_type: &DataType) -> usize {
     data_type.primitive_width().unwrap_or_default() * 8
 }
@@ -94,7 +94,7 @@ fn max_width(one: &DataType, other: &DataType) -> DataType {
     }
 }
 
-/// Whether a double holds every value of it.
+/// Whether a double represents every value of the type exactly.
 fn is_exact_float(data_type: &DataType) -> bool {
     data_type.is_integer() && width(data_type) <= 32
 }
@@ -116,8 +116,8 @@ fn wider_integer(one: &DataType, other: &DataType) -> Option<DataType> {
     })
 }
 
-/// Seconds and milliseconds are milliseconds; beyond, microseconds, which are the unit of canonical tables: nanoseconds do
-/// not reach the year 9999.
+/// Milliseconds for seconds and milliseconds; otherwise microseconds, the unit of canonical tables, as nanoseconds do not
+/// reach the year 9999.
 fn wider_unit(one: TimeUnit, other: TimeUnit) -> TimeUnit {
     match (one, other) {
         (one, other) if one == other => one,
@@ -145,7 +145,7 @@ fn wider_decimal(one: &DataType, other: &DataType) -> Option<DataType> {
     }
 }
 
-/// Structs are the same where their fields have the same names in the same order.
+/// Structs have a common type where their fields have the same names in the same order.
 fn wider_fields(one: &Fields, other: &Fields) -> Option<Fields> {
     if one.len() != other.len() {
         return None;
@@ -158,7 +158,7 @@ fn wider_fields(one: &Fields, other: &Fields) -> Option<Fields> {
     pairs.map(field).collect()
 }
 
-/// The item of a list, and whether it is a large one.
+/// The item type of a list, and whether it is a large list.
 fn item_of(data_type: &DataType) -> Option<(&DataType, bool)> {
     match data_type {
         DataType::List(item) | DataType::FixedSizeList(item, _) | DataType::ListView(item) => {

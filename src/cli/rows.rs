@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use pragati::engine::Answer;
+use pragati::engine::RunningQuery;
 use pragati::formats::{Format, Output, write_rows};
 use pragati::shell::{ShellError, Style, progress_line, to_standard_output, wants_colors, watched};
 
@@ -24,14 +24,14 @@ impl RowOutput {
     }
 
     /// Writes one result. On a terminal it is laid out for the width, and control characters are escaped.
-    pub async fn write(&mut self, answer: Answer) -> Result<(), ShellError> {
-        if answer.rows.schema().fields().is_empty() {
+    pub async fn write(&mut self, query: RunningQuery) -> Result<(), ShellError> {
+        if query.rows.schema().fields().is_empty() {
             return Ok(());
         }
         // No progress beside a pipe: the program that reads it may draw on the same terminal.
         let is_terminal = self.output.is_terminal();
         let line = progress_line(!self.is_quiet && (is_terminal || !self.output.is_standard()));
-        let rows = watched(answer, line.clone());
+        let rows = watched(query, line.clone());
         if is_terminal {
             let style = Style {
                 format: self.format,

@@ -23,8 +23,9 @@ use tonic::transport::Server;
 
 use super::stores::Stores;
 use super::{ClusterError, check_address};
+use crate::config::{SchedulerAddress, TlsFiles};
+use crate::engine::TempFiles;
 use crate::engine::cluster::{LARGEST_MESSAGE, PlanCodec, Tls, fetching_connections, registry, with_connections};
-use crate::engine::{SchedulerAddress, TempFiles, TlsFiles};
 use crate::files::{lock_folder, make_folder};
 use crate::nightly::tasks;
 

@@ -21,7 +21,7 @@ use super::members::Members;
 use super::stores::Stores;
 use super::whole_jobs::WholeJobs;
 use super::{ClusterError, check_address};
-use crate::engine::TlsFiles;
+use crate::config::TlsFiles;
 use crate::engine::cluster::{LARGEST_MESSAGE, PlanCodec, Tls, registry};
 use crate::nightly::tasks;
 

@@ -26,11 +26,11 @@ const LOOK: Duration = Duration::from_secs(1);
 pub struct WholeJobs<S> {
     scheduler: Arc<S>,
     members: Arc<Members>,
-    /// How long a job waits while there is no executor.
+    /// How long a job waits without any executor before it fails.
     patience: Duration,
 }
 
-/// A job whose client receives its status.
+/// A job whose status is streamed to its client.
 struct Watched<S: SchedulerGrpc> {
     news: BoxStream<'static, Result<GetJobStatusResult, Status>>,
     scheduler: Arc<S>,
@@ -53,7 +53,7 @@ impl<S: SchedulerGrpc> WholeJobs<S> {
 }
 
 impl<S: SchedulerGrpc> Watched<S> {
-    /// The next status for the client.
+    /// Waits for the next status for the client.
     async fn next(mut self) -> Result<Option<(GetJobStatusResult, Self)>, Status> {
         if self.is_over {
             return Ok(None);

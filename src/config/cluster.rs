@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::cluster_options::{AddressError, ClusterOptions, SchedulerAddress, TlsFiles};
 use super::{ConfigError, without_secrets};
-use crate::engine::{ClusterOptions, SchedulerAddress, TlsFiles};
 
 /// Partitions of an exchange where nothing else is said.
 const USUAL_PARTITIONS: NonZeroUsize = NonZeroUsize::new(16).unwrap();
@@ -34,7 +34,7 @@ impl ClusterConfig {
         let Some(scheduler) = &self.scheduler else {
             return Ok(None);
         };
-        let scheduler: SchedulerAddress = scheduler.parse().map_err(|error: crate::engine::AddressError| {
+        let scheduler: SchedulerAddress = scheduler.parse().map_err(|error: AddressError| {
             let text = without_secrets(scheduler);
             ConfigError::Invalid(format!("--cluster: '{text}' {error}"))
         })?;

@@ -4,6 +4,7 @@
 
 mod ca_file;
 mod cluster;
+mod cluster_options;
 mod files;
 mod identity;
 mod mail;
@@ -27,6 +28,7 @@ use serde::{Deserialize, Serialize};
 
 pub use ca_file::{CaFileError, ca_certificates};
 pub use cluster::ClusterConfig;
+pub use cluster_options::{AddressError, ClusterOptions, SchedulerAddress, TlsFiles};
 pub use identity::{AddressSource, IdentityConfig, TokenAlgorithm};
 pub use mail::{DkimConfig, MailConfig};
 pub use postgres::PostgresConfig;

@@ -1,10 +1,11 @@
-//! A physical optimizer rule that mends what projections say of unique columns.
+//! A physical optimizer rule that corrects the unique keys which projections report.
 //!
-//! An aggregation tells that its group columns are unique together, so that a sort by them needs no further key. A
-//! projection that puts columns in another order passes this on with the places of its own columns where those of its
-//! input are meant: after `SELECT rank() …, tenant_id … GROUP BY tenant_id`, the rank counts as unique, and `ORDER BY 1, 2`
-//! lost its second key. Such a projection gets a node above it that says nothing of unique columns, nor of the order of rows. The
-//! rule has to run after the one that notes the order of the answer, and before those that look at orders: see [`added_to`].
+//! An aggregation reports that its group columns are a unique key, so that a sort by them needs no further columns. A
+//! projection that reorders columns passes the key on without mapping the column indexes from its input to its output (a
+//! defect of DataFusion): after `SELECT rank() …, tenant_id … GROUP BY tenant_id`, the rank counts as unique, and `ORDER BY
+//! 1, 2` loses its second column. Above such a projection, the rule inserts a node that reports no unique keys and no order.
+//! It has to run after the rule that records the required order of the result, and before those that use orders: see
+//! [`added_to`].
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,15 +23,15 @@ use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PhysicalExpr, PlanProperties,
 };
 
-/// Puts a [`NoKeysExec`] above each projection that calls other columns unique than its input.
+/// Inserts a [`NoKeysExec`] above each projection whose unique keys are not those of its input.
 #[derive(Debug)]
 pub struct RightKeys;
 
-/// The engine's rules with this one in its place among them.
+/// Inserts this rule into the engine's rules.
 pub fn added_to(
     mut rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>>,
 ) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
-    // The first one notes the order of the answer.
+    // The first rule records the required order of the result.
     rules.insert(rules.len().min(1), Arc::new(RightKeys));
     rules
 }
@@ -55,7 +56,7 @@ impl PhysicalOptimizerRule for RightKeys {
     }
 }
 
-/// Whether every key that the projection tells of is one of its input.
+/// Whether every unique key of the projection is one of its input.
 fn has_right_keys(projection: &ProjectionExec) -> bool {
     let told = projection.properties().equivalence_properties().constraints();
     if told.iter().next().is_none() {
@@ -76,7 +77,7 @@ fn has_right_keys(projection: &ProjectionExec) -> bool {
     told.iter().all(|key| right.contains(key))
 }
 
-/// A key of the input by the places of the projection's columns; none where it leaves a column out.
+/// A unique key of the input, mapped to the column indexes of the projection; `None` where a column is not projected.
 fn projected(key: &Constraint, places: &[Option<usize>]) -> Option<Constraint> {
     let moved = |columns: &[usize]| -> Option<Vec<usize>> {
         let place = |column: &usize| places.iter().position(|place| *place == Some(*column));
@@ -88,7 +89,7 @@ fn projected(key: &Constraint, places: &[Option<usize>]) -> Option<Constraint> {
     }
 }
 
-/// A plan node that gives its input's rows, and does not tell which columns are unique.
+/// A plan node that passes rows through and reports no unique keys.
 #[derive(Debug)]
 pub struct NoKeysExec {
     rows: Arc<dyn ExecutionPlan>,
@@ -96,14 +97,14 @@ pub struct NoKeysExec {
 }
 
 impl NoKeysExec {
-    /// Over `rows`.
+    /// A node above `rows`.
     pub fn new(rows: Arc<dyn ExecutionPlan>) -> Self {
         let properties = PlanProperties::clone(rows.properties());
         let mut known = properties
             .eq_properties
             .clone()
             .with_constraints(Constraints::default());
-        // Else a sort below it would do for one that is wanted above it.
+        // Otherwise a sort below this node could replace one that is required above it.
         known.clear_orderings();
         let properties = Arc::new(properties.with_eq_properties(known));
         Self { rows, properties }
@@ -126,7 +127,7 @@ impl ExecutionPlan for NoKeysExec {
     }
 
     fn maintains_input_order(&self) -> Vec<bool> {
-        // A sort must not be moved below it, where wrong keys would make it look needless.
+        // A sort must not be pushed below this node, where the wrong key would shorten it.
         vec![false]
     }
 

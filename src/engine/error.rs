@@ -13,7 +13,7 @@ pub enum EngineError {
     Memory { what: String, reason: String },
     #[error("{what}: no space left for temporary files; free space or name a larger disk with --temp-dir")]
     TemporarySpace { what: String },
-    #[error("a worker that held the {0} stopped without a word; please report this with the log of -vv")]
+    #[error("a worker with the {0} stopped without an error message; please report this with the log of -vv")]
     Lost(&'static str),
 }
 

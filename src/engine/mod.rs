@@ -1,40 +1,38 @@
-//! The engine: one DataFusion session with Pragati's functions, a bounded memory pool and a place to spill to.
+//! The engine: a DataFusion session with Pragati's functions, a bounded memory pool and a spill folder.
 //!
-//! Knows SQL and resources; which tables there are is `catalog`'s business.
+//! This room knows SQL and resources; `catalog` registers the tables.
 
-mod answer;
 #[cfg(feature = "cluster")]
 pub mod cluster;
-mod cluster_options;
-mod compact;
+mod compact_before_sort;
+mod compacted_stream;
 mod constraints;
-pub mod copies;
 pub mod dialect;
 mod error;
 pub mod functions;
-mod kept;
 mod limits;
+mod materialised;
 #[cfg(not(feature = "cluster"))]
 mod no_cluster;
 mod ordered_schema;
-mod packing;
 mod planning;
+pub mod repeated_rows;
+mod running_query;
 mod session;
 mod stoppable;
 mod temp_files;
 mod threads;
 
 pub use crate::compact::compacted;
-pub use answer::Answer;
 #[cfg(feature = "cluster")]
 pub use cluster::Cluster;
-pub use cluster_options::{AddressError, ClusterOptions, SchedulerAddress, TlsFiles};
 pub use error::{EngineError, is_disk_full};
-pub use kept::kept;
 pub use limits::{QueryLimits, SharedLimits};
+pub use materialised::materialised;
 #[cfg(not(feature = "cluster"))]
 pub use no_cluster::Cluster;
 pub use planning::whole_plan;
+pub use running_query::RunningQuery;
 pub use session::{
     CATALOG, EngineOptions, RAW_SCHEMA, TABLE_SCHEMA, cluster_of, empty_beside, new_session, partitioned_session,
     session_beside, share_tables,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use datafusion::logical_expr::ScalarUDF;
 
-use super::cluster_options::ClusterOptions;
 use super::error::EngineError;
+use crate::config::ClusterOptions;
 
 /// A cluster. Without the feature there is none, so it has no values.
 #[derive(Debug)]

@@ -1,10 +1,8 @@
-//! Physical plans inside other physical plans, optimized once.
+//! Plans queries inside other physical plans, so that the whole is optimized once.
 //!
-//! A table whose rows are a query (a view) plans that query when it is scanned. The engine's views are merged into the
-//! query above them before that, but a table that wraps another asks for its plan directly. Were that plan optimized by
-//! itself, the query's own optimization would go over it a second time, and some rules of the engine refuse what they have
-//! already changed: a hash join whose dynamic filter is in place cannot swap its inputs any more. So the wrapped plan is
-//! made without optimization, and the whole is optimized together.
+//! A table that wraps a view plans the view's query when it is scanned. If that plan were optimized by itself, the
+//! optimization of the whole plan would apply the rules a second time, and some rules of the engine are not idempotent: a
+//! hash join with a dynamic filter, for example, cannot swap its inputs. So the wrapped plan is not optimized by itself.
 
 use std::sync::Arc;
 
@@ -16,13 +14,13 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 
-/// The rules that the session above has, kept in the settings of a session without any.
+/// The rules of the outer session, stored in the settings of a session without rules.
 struct RulesOfWhole(Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>>);
 
-/// The same session, whose physical plans are not optimized: for plans that become a visible part of another one.
+/// The same session without physical optimization, for plans that become a visible part of another plan.
 ///
 /// # Errors
-/// Where `session` is none of this engine's.
+/// Where `session` is not one of this engine.
 pub fn planning_parts(session: &dyn Session) -> Result<SessionState> {
     let state = state_of(session)?;
     if state.physical_optimizers().is_empty() {
@@ -32,7 +30,7 @@ pub fn planning_parts(session: &dyn Session) -> Result<SessionState> {
     let config = state
         .config()
         .clone()
-        // A state that is built with its default catalog puts an empty one in place of the tables.
+        // A default catalog would replace the tables by an empty one.
         .with_create_default_catalog_and_schema(false)
         .with_extension(Arc::new(rules));
     let parts = SessionStateBuilder::new_from_existing(state.clone())
@@ -41,11 +39,10 @@ pub fn planning_parts(session: &dyn Session) -> Result<SessionState> {
     Ok(parts.build())
 }
 
-/// The optimized plan of `rows`, for a node that hides it from the plan above, also in a session that is
-/// [`planning_parts`].
+/// The optimized plan of `rows`, for a node that hides it from the plan above. Works in a session of [`planning_parts`] too.
 ///
 /// # Errors
-/// Where `session` is none of this engine's, and where the plan cannot be made.
+/// Where `session` is not one of this engine, or the query cannot be planned.
 pub async fn whole_plan(session: &dyn Session, rows: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
     let state = state_of(session)?;
     match state.config().get_extension::<RulesOfWhole>() {

@@ -16,10 +16,10 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use super::Cluster;
 #[cfg(feature = "cluster")]
 use super::cluster::ClusterPlanner;
+use super::compact_before_sort::CompactBeforeSort;
 use super::dialect::{self, forms};
 use super::error::EngineError;
 use super::ordered_schema::OrderedSchema;
-use super::packing::PackBeforeSort;
 use super::temp_files::TempFiles;
 use super::{constraints, functions};
 
@@ -33,7 +33,7 @@ pub const CATALOG: &str = "pragati";
 /// How many of the largest memory consumers an out-of-memory error names.
 const NAMED_CONSUMERS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
 
-/// Each sort reserves one part in so many of a partition's memory for merging its spilled runs. The engine's default, a
+/// Each sort reserves this fraction (1/N) of a partition's memory for merging its spilled runs. The engine's default, a
 /// fixed size, would exceed a small limit that many sorts share.
 const SHARE_OF_MERGE: usize = 32;
 
@@ -92,9 +92,9 @@ pub fn new_session(options: &EngineOptions) -> Result<SessionContext, EngineErro
         .with_information_schema(true)
         .with_default_catalog_and_schema(CATALOG, TABLE_SCHEMA);
     let parquet = &mut config.options_mut().execution.parquet;
-    // Scans of exports say for themselves whether conditions are tested row by row.
+    // Each scan of exports decides whether filters are pushed down to rows (`exports::row_filter`).
     parquet.reorder_filters = true;
-    // Spark's timestamps of 96 bits: as nanoseconds, years before 1677 and after 2262 would wrap round to others.
+    // Spark's 96-bit timestamps: as nanoseconds, years before 1677 and after 2262 would overflow.
     parquet.coerce_int96 = Some("us".to_owned());
     // Executors read footers themselves, and a page index that cannot be parsed would fail there.
     parquet.enable_page_index = options.cluster.is_none();
@@ -192,7 +192,7 @@ fn session_with(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionConte
         .with_runtime_env(runtime)
         .with_default_features()
         .with_physical_optimizer_rules(rules)
-        .with_physical_optimizer_rule(Arc::new(PackBeforeSort));
+        .with_physical_optimizer_rule(Arc::new(CompactBeforeSort));
     let state = dialect::time::register(forms::planned(on_cluster(state)));
     let session = SessionContext::new_with_state(state.build());
     for function in functions::all() {

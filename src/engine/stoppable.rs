@@ -1,8 +1,8 @@
 //! Makes long joins cooperative, so that cancelling a query takes effect soon.
 //!
 //! A cancelled task of the engine ends at its next yield. A nested-loop or cross join may compute for minutes before it
-//! yields: such joins are wrapped in a cooperative node, and the condition of a nested-loop join fails once the reader
-//! of the answer is gone.
+//! yields: such joins are wrapped in a cooperative node, and the condition of a nested-loop join fails once the query is
+//! cancelled.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -19,21 +19,21 @@ use datafusion::physical_plan::joins::utils::JoinFilter;
 use datafusion::physical_plan::joins::{CrossJoinExec, NestedLoopJoinExec};
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 
-/// Marks a query whose answer is still wanted. Dropping it cancels the query.
+/// The cancellation token of a running query. Dropping it cancels the query.
 #[derive(Debug, Default)]
-pub struct Waiting(Arc<AtomicBool>);
+pub struct CancelOnDrop(Arc<AtomicBool>);
 
-impl Drop for Waiting {
+impl Drop for CancelOnDrop {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
 
-/// The same plan, which ends soon after `waiting` is dropped.
-pub fn stoppable(plan: Arc<dyn ExecutionPlan>, waiting: &Waiting) -> Result<Arc<dyn ExecutionPlan>> {
-    let giving_way = |node: Arc<dyn ExecutionPlan>| {
+/// The same plan, which ends soon after `cancel` is dropped.
+pub fn stoppable(plan: Arc<dyn ExecutionPlan>, cancel: &CancelOnDrop) -> Result<Arc<dyn ExecutionPlan>> {
+    let with_yields = |node: Arc<dyn ExecutionPlan>| {
         if let Some(join) = node.downcast_ref::<NestedLoopJoinExec>() {
-            let join = with_stoppable_condition(join, waiting)?;
+            let join = with_stoppable_condition(join, cancel)?;
             return Ok(Transformed::yes(
                 Arc::new(CooperativeExec::new(join)) as Arc<dyn ExecutionPlan>
             ));
@@ -45,14 +45,14 @@ pub fn stoppable(plan: Arc<dyn ExecutionPlan>, waiting: &Waiting) -> Result<Arc<
         }
         Ok(Transformed::no(node))
     };
-    plan.transform_up(giving_way).data()
+    plan.transform_up(with_yields).data()
 }
 
-fn with_stoppable_condition(join: &NestedLoopJoinExec, waiting: &Waiting) -> Result<Arc<dyn ExecutionPlan>> {
+fn with_stoppable_condition(join: &NestedLoopJoinExec, cancel: &CancelOnDrop) -> Result<Arc<dyn ExecutionPlan>> {
     let filter = join.filter().map(|filter| {
         let condition = Stoppable {
             condition: Arc::clone(filter.expression()),
-            is_over: Arc::clone(&waiting.0),
+            is_cancelled: Arc::clone(&cancel.0),
         };
         JoinFilter::new(
             Arc::new(condition),
@@ -70,7 +70,7 @@ fn with_stoppable_condition(join: &NestedLoopJoinExec, waiting: &Waiting) -> Res
 #[derive(Debug, Clone)]
 pub struct Stoppable {
     condition: Arc<dyn PhysicalExpr>,
-    is_over: Arc<AtomicBool>,
+    is_cancelled: Arc<AtomicBool>,
 }
 
 impl PhysicalExpr for Stoppable {
@@ -79,7 +79,7 @@ impl PhysicalExpr for Stoppable {
     }
 
     fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
-        if self.is_over.load(Ordering::Relaxed) {
+        if self.is_cancelled.load(Ordering::Relaxed) {
             return exec_err!("the query was cancelled");
         }
         self.condition.evaluate(batch)
@@ -93,7 +93,7 @@ impl PhysicalExpr for Stoppable {
         let condition = children.pop().unwrap_or_else(|| Arc::clone(&self.condition));
         Ok(Arc::new(Self {
             condition,
-            is_over: Arc::clone(&self.is_over),
+            is_cancelled: Arc::clone(&self.is_cancelled),
         }))
     }
 

@@ -1,6 +1,6 @@
-//! Which columns of a file may hold nothing but NULL, by its footer.
+//! Finds the columns of a file that may hold only NULL, by the statistics in its footer.
 //!
-//! Tools write such a column with whatever type they happen to choose, so its type says nothing.
+//! Tools give such a column an arbitrary type, so its type must not be checked.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -8,8 +8,7 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::parquet::file::metadata::ParquetMetaData;
 
-/// The columns of which the footer does not say that they have a value: their statistics count as many NULLs as values, or
-/// there are no statistics.
+/// The columns that may hold only NULL: their statistics count as many NULLs as values, or the footer has no statistics.
 pub fn perhaps_all_null(metadata: &ParquetMetaData) -> BTreeSet<String> {
     let mut is_null: BTreeMap<&str, bool> = BTreeMap::new();
     for chunk in metadata.row_groups().iter().flat_map(|group| group.columns()) {
@@ -26,7 +25,7 @@ pub fn perhaps_all_null(metadata: &ParquetMetaData) -> BTreeSet<String> {
     names.map(|(name, _)| name.to_owned()).collect()
 }
 
-/// `schema` in which these columns have the type of NULLs.
+/// The same schema with the type Null for these columns.
 pub fn with_nulls(schema: &SchemaRef, columns: &BTreeSet<String>) -> SchemaRef {
     if columns.is_empty() {
         return Arc::clone(schema);

@@ -1,7 +1,7 @@
 //! `nonblank(text)`: NULL for text that is empty or only white space, the text itself otherwise.
 //!
 //! Exporters write a missing value as NULL, as `''` or as spaces; every text column passes through this function once,
-//! where its table is read, so that nothing later has to ask again.
+//! where its table is read, so that later code does not have to handle blanks.
 
 use std::sync::Arc;
 
@@ -56,7 +56,7 @@ impl ScalarUDFImpl for Nonblank {
     }
 }
 
-/// Text in which what is blank is NULL; the same array where nothing is blank.
+/// The same texts with NULL for each blank one; the same array where none is blank.
 pub fn blanks_to_null(array: &ArrayRef) -> Result<ArrayRef> {
     let Some(texts) = array.as_string_view_opt() else {
         return exec_err!("nonblank takes text, not {}", array.data_type());
@@ -75,8 +75,8 @@ pub fn blanks_to_null(array: &ArrayRef) -> Result<ArrayRef> {
     Ok(Arc::new(kept))
 }
 
-/// Whether a text may be blank, by its view: the length, and above it the first bytes. The text itself may lie anywhere
-/// in memory.
+/// Whether a text may be blank, judged by its view alone (the length and the first bytes), which avoids reading the text
+/// from its buffer.
 fn may_be_blank(view: u128) -> bool {
     let (length, first) = (view as u32, (view >> u32::BITS) as u8);
     length == 0 || !first.is_ascii_graphic()

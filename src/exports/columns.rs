@@ -12,22 +12,22 @@ use super::inspect::InspectedFile;
 use super::note::{ExportNote, some_of};
 use super::snapshot::TableFiles;
 
-/// Checks every file of a canonical table against the contract, and says which columns that need not be there are perhaps
-/// only spelled otherwise.
+/// Checks every file of a canonical table against the contract. Returns a remark for each optional column that is missing
+/// while the file has one of nearly the same name.
 ///
 /// # Errors
-/// Where a column is missing, stands twice, or has a type that the contract does not take.
+/// Where a required column is missing, a column name is repeated, or a column has a type that the contract does not accept.
 pub fn check_contract(
     table: Table,
     files: &TableFiles,
     inspected: &[InspectedFile],
 ) -> Result<Vec<ExportNote>, ExportsError> {
-    // The columns, with the files that have them so.
+    // The misspelled columns, with the files that have them.
     let mut misspelled: BTreeMap<(&str, String), Vec<String>> = BTreeMap::new();
     let mut checked: Option<(&InspectedFile, Vec<(&'static str, String)>)> = None;
     for file in inspected {
         let name = files.location.display(&file.object.location);
-        // Most of very many files were written by one program, and have the same columns.
+        // Many files usually come from one writer and have the same columns, so the last result is reused.
         let known = checked.take().filter(|(last, _)| has_columns_of(file, last));
         let columns = match known {
             Some((_, columns)) => columns,
@@ -48,19 +48,19 @@ pub fn check_contract(
     Ok(misspelled.into_iter().map(note).collect())
 }
 
-/// Whether two files have the same columns, of which the same may be all NULL.
+/// Whether two files have the same columns, and the same of them may hold only NULL.
 fn has_columns_of(file: &InspectedFile, other: &InspectedFile) -> bool {
     Arc::ptr_eq(&file.schema, &other.schema) && file.perhaps_all_null == other.perhaps_all_null
 }
 
-/// What is said of a column that need not be there, in place of which there is one of nearly its name.
+/// The remark on a missing optional column where the files have a column of nearly the same name.
 pub fn misspelling(source_name: &str, column: &str, found: &str) -> String {
     format!(
         "{source_name} has no column {column}, which then is NULL, but a column {found:?}; rename it in the export if it is meant"
     )
 }
 
-/// The columns of the contract that need not be there and are not, each with one that is there under nearly its name.
+/// The missing optional columns, each with an existing column of nearly the same name.
 pub fn misspelled_columns(table: Table, found: &Schema) -> Vec<(&'static str, String)> {
     let missing = table.columns().iter().filter(|column| {
         let is_there = found.field_with_name(column.name).is_ok();
@@ -71,10 +71,10 @@ pub fn misspelled_columns(table: Table, found: &Schema) -> Vec<(&'static str, St
         .collect()
 }
 
-/// Checks the columns that `source_name` (a file or a staging query) gives for a canonical table.
+/// Checks the columns of `source_name` (a file or a staging query) for a canonical table.
 ///
 /// # Errors
-/// Where a column is missing, stands twice, or has a type that the contract does not take.
+/// Where a required column is missing, a column name is repeated, or a column has a type that the contract does not accept.
 pub fn check_columns(table: Table, source_name: &str, found: &SchemaRef) -> Result<(), ExportsError> {
     if let Some(column) = column_twice(found) {
         return Err(ExportsError::ColumnTwice {
@@ -104,14 +104,14 @@ pub fn check_columns(table: Table, source_name: &str, found: &SchemaRef) -> Resu
     Ok(())
 }
 
-/// The first name that two columns have.
+/// The first column name that is repeated.
 pub fn column_twice(schema: &Schema) -> Option<&str> {
     let mut names = HashSet::new();
     let mut all = schema.fields().iter().map(|field| field.name().as_str());
     all.find(|name| !names.insert(*name))
 }
 
-/// The columns whose names differ from `name` in nothing but case, and signs that are no letters or digits.
+/// The columns whose names equal `name` when case, and characters that are neither letters nor digits, are ignored.
 fn similar_names(name: &str, found: &Schema) -> Vec<String> {
     let plain = |name: &str| -> String {
         let letters = name.chars().filter(|c| c.is_alphanumeric());

@@ -16,7 +16,7 @@ pub enum Table {
     DownloadEvents,
 }
 
-/// What a column holds; decides the type that the engine sees and the types accepted in exports.
+/// The kind of a column; decides the type that the engine sees and the types accepted in exports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Text,
@@ -66,7 +66,7 @@ const USERS: &[Column] = &[
     required("tenant_id", Kind::Text),
 ];
 
-/// The columns of `users` that say who a person is.
+/// The columns of `users` that identify a person.
 const PERSONAL: [&str; 5] = ["external_id", "first_name", "last_name", "email", "mobile"];
 
 const ENROLMENTS: &[Column] = &[
@@ -142,7 +142,7 @@ impl Table {
         matches!(self, Self::DownloadEvents)
     }
 
-    /// Whether a column says who or where a person is, beside the platform's own id.
+    /// Whether a column is personal data: it identifies or locates a person. The platform's own user id is not counted.
     pub fn is_personal(self, column: &str) -> bool {
         matches!(self, Self::Users) && PERSONAL.contains(&column)
     }
@@ -174,11 +174,11 @@ impl Table {
     }
 }
 
-/// What the metadata of a field says of bytes that are a UUID, under `ARROW:extension:name`.
+/// The value of the field metadata `ARROW:extension:name` for UUIDs.
 pub const UUID_EXTENSION: &str = "arrow.uuid";
 const UUID_BYTES: i32 = 16;
 
-/// Whether a field has the type UUID: 16 bytes, and said to be one.
+/// Whether a field is a UUID: 16 bytes with the extension type [`UUID_EXTENSION`].
 pub fn is_uuid(field: &Field) -> bool {
     let bytes = match field.data_type() {
         DataType::Dictionary(_, bytes) => bytes,
@@ -206,7 +206,7 @@ impl Kind {
         }
     }
 
-    /// What an error message says was expected.
+    /// The expected types, for error messages.
     pub const fn expectation(self) -> &'static str {
         match self {
             Self::Text => "text (Utf8)",
@@ -218,8 +218,8 @@ impl Kind {
         }
     }
 
-    /// Whether a column with this field converts without guessing, as far as its type tells; its values may still be
-    /// refused when they are read ([`canonical_array`](super::convert::canonical_array)).
+    /// Whether a column of this type may convert without guessing. Single values may still be refused when they are read
+    /// ([`canonical_array`](super::convert::canonical_array)).
     pub fn accepts(self, exported: &Field) -> bool {
         use DataType as T;
         let found = match exported.data_type() {

@@ -1,4 +1,4 @@
-//! Understands the names of day folders: which day a folder such as `date=2026-11-22` or `dt=20261122` holds.
+//! Parses the names of day folders, such as `date=2026-11-22` or `dt=20261122`.
 //!
 //! Hive, Spark, Airflow and others name the folder of a day `KEY=VALUE`, with the value percent-encoded. A name is read as a
 //! day only where it cannot mean anything else.
@@ -11,19 +11,19 @@ use crate::ids::SnapshotDate;
 /// The names of the column that sites partition their exports by.
 const DAY_KEYS: [&str; 4] = ["date", "dt", "ds", "day"];
 
-/// What the name of a folder says of its day.
+/// A parsed folder name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DayName {
     /// One day.
     Day(SnapshotDate),
-    /// It is meant as a day, but not one that can be told for certain, such as `date=2026-11-22 13:00:00`.
+    /// A day partition whose day is ambiguous, such as `date=2026-11-22 13:00:00`.
     Unclear,
-    /// It is not meant as a day.
+    /// Not a day partition.
     Other,
 }
 
 impl DayName {
-    /// The day that a folder of this name holds.
+    /// Parses a folder name.
     pub fn parse(name: &str) -> Self {
         let Some((key, value)) = name.split_once('=') else {
             return Self::Other;

@@ -1,7 +1,7 @@
-//! Reads the log of a Delta Lake table with Delta's own library: which data files hold the rows of its newest version.
+//! Reads the log of a Delta Lake table with Delta's own library, to find the data files of its newest version.
 //!
-//! What a scan of those files alone would get wrong is refused: rows that a deletion vector marks as deleted, columns that the
-//! log renames, files outside of the folders of their partitions.
+//! Table features that a plain scan of those files would ignore are errors: deletion vectors, column mapping, and files
+//! outside the folders of their partitions.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use super::panics::step_without_panic;
 use super::table_format::{DELTA_LOG, TableFormat};
 use super::table_log::LogFiles;
 
-/// Why the files that a log names are not the table's rows.
+/// Why a scan of the files in a log would not give the table's rows.
 #[derive(Debug, thiserror::Error)]
 enum LogError {
     #[error("{0}")]
@@ -42,14 +42,14 @@ enum LogError {
     OtherFolders(String),
     #[error("{}", .0.strip_backtrace())]
     Panic(DataFusionError),
-    #[error("reading it was given up")]
+    #[error("reading it was cancelled")]
     GivenUp,
 }
 
 /// The data files of the newest version of the Delta Lake table in `folder`, whose log lies in its `_delta_log`.
 ///
 /// # Errors
-/// Where the log cannot be read, or its files alone are not the rows of the table.
+/// Where the log cannot be read, or a scan of its files would not give the table's rows.
 pub async fn read_log(table: &str, location: &Location, folder: &Path) -> Result<LogFiles, ExportsError> {
     let files = newest_files(location, folder).await;
     files.map_err(|error| ExportsError::TableLog {
@@ -65,7 +65,7 @@ async fn newest_files(location: &Location, folder: &Path) -> Result<LogFiles, Lo
     let root = table_url(&location.root, folder)?;
     let store = Arc::clone(&location.store);
     let executor = Arc::new(TokioMultiThreadExecutor::new(Handle::current()));
-    // The library waits for the store while it reads.
+    // The library blocks on the store while it reads.
     let read = move || {
         let engine = DefaultEngineBuilder::new(store).with_task_executor(executor).build();
         let snapshot = Snapshot::builder_for(root).build(&engine)?;
@@ -85,7 +85,7 @@ async fn newest_files(location: &Location, folder: &Path) -> Result<LogFiles, Lo
     files.into_iter().map(|file| path_of(folder, file)).collect()
 }
 
-/// The address of a table's folder, as the library takes it.
+/// The URL of a table's folder, in the form that the library expects.
 fn table_url(root: &Url, folder: &Path) -> Result<String, LogError> {
     let mut url = root.clone();
     let mut parts = url.path_segments_mut().map_err(|()| LogError::NoAddress)?;
@@ -97,7 +97,7 @@ fn table_url(root: &Url, folder: &Path) -> Result<String, LogError> {
     Ok(url.into())
 }
 
-/// The place of a data file of the table in `folder`.
+/// The path of a data file of the table in `folder`.
 fn path_of(folder: &Path, file: ScanFile) -> Result<Path, LogError> {
     if file.dv_info.has_vector() {
         return Err(LogError::DeletionVector(file.path));
@@ -112,7 +112,7 @@ fn path_of(folder: &Path, file: ScanFile) -> Result<Path, LogError> {
     Ok(folder.parts().chain(below.parts()).collect())
 }
 
-/// Whether the folders of a file are those of its partitions, from which scans take the values. A log may name others.
+/// Whether the partition values in the path of a file, which scans read, equal those in the log.
 fn lies_in_its_partitions(file: &Path, logged: &HashMap<String, String>) -> bool {
     let mut parts: Vec<String> = file.parts().map(|part| part.as_ref().to_owned()).collect();
     parts.pop();

@@ -1,4 +1,4 @@
-//! What can be wrong with exports: each message says which table, file and column, what was expected, and what to do.
+//! Errors of exports. Each message names the table, file and column, what was expected, and what to do.
 
 use std::fmt::Display;
 
@@ -58,7 +58,7 @@ pub enum ExportsError {
         remedy: &'static str,
     },
     #[error(
-        "table {table}: {file} is not there or cannot be read as Parquet of that place, although the table's log names it as rows of the day; restore it, or write the day again"
+        "table {table}: {file} is missing or not a Parquet file of that folder, although the table's log names it as data of the day; restore it, or write the day again"
     )]
     LogFileMissing { table: String, file: String },
     #[error(
@@ -78,7 +78,7 @@ pub enum ExportsError {
         earlier: SnapshotDate,
     },
     #[error(
-        "table {table}: {file} contradicts itself: its footer counts {footer} rows, and its row groups {row_groups}; export it again"
+        "table {table}: {file} is inconsistent: its footer counts {footer} rows, and its row groups {row_groups}; export it again"
     )]
     RowCounts {
         table: String,
@@ -108,7 +108,7 @@ pub enum ExportsError {
         source_name: String,
         column: &'static str,
         expected: &'static str,
-        /// Columns that are there and whose names are spelled nearly so.
+        /// Existing columns with similar names.
         similar: Vec<String>,
     },
     #[error("table {table}: column {column} stands more than once in {source_name}; export it once, under one name")]
@@ -127,7 +127,7 @@ pub enum ExportsError {
         column: &'static str,
         found: Box<str>,
         expected: &'static str,
-        /// The SQL expression that would read the column.
+        /// The SQL expression that reads the column in a mapping.
         mapping: Option<Box<str>>,
     },
     #[error(
@@ -142,7 +142,7 @@ pub enum ExportsError {
         /// Counted from 1, where it is known.
         row: Option<u64>,
         reason: Box<str>,
-        /// The SQL expression that would read the column.
+        /// The SQL expression that reads the column in a mapping.
         mapping: Option<Box<str>>,
     },
     #[error("table {table}: column {column} is not the same in all files: {first}, {second}; export the day again")]
@@ -156,7 +156,7 @@ pub enum ExportsError {
 }
 
 impl ExportsError {
-    /// The folder of `table` belongs to a table format, whose log lies at `log`.
+    /// The folder of `table` belongs to a table format, whose log is at `log`.
     pub fn table_format(table: &str, format: TableFormat, log: String) -> Self {
         Self::TableFormat {
             table: table.to_owned(),
@@ -166,7 +166,7 @@ impl ExportsError {
         }
     }
 
-    /// `file` holds rows, and is not where files of the day are.
+    /// `file` holds rows, but is not in a place where files of the day are read.
     pub fn misplaced(table: &str, file: String, why: &'static str) -> Self {
         Self::Misplaced {
             table: table.to_owned(),
@@ -228,7 +228,7 @@ fn but_has(similar: &[String]) -> String {
     }
 }
 
-/// A library's words on one line.
+/// A library's message on one line.
 pub fn one_line(error: &impl Display) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -237,7 +237,7 @@ fn in_row(row: Option<u64>) -> String {
     row.map(|row| format!(", row {row}")).unwrap_or_default()
 }
 
-/// The query of a mapping that reads one column by an expression and takes all others as they are.
+/// An example of a mapping query that reads one column by an expression and all others unchanged.
 fn example(table: &str, column: &str, mapping: Option<&str>) -> String {
     mapping
         .map(|expression| format!(", for example `select * replace ({expression} as {column}) from {table}`"))

@@ -1,6 +1,6 @@
-//! Finds the file and the column that a failed scan stumbled over, by reading the files again, one column at a time.
+//! Finds the file and column that made a scan fail, by reading the files again one column at a time.
 //!
-//! Parquet's readers say what is wrong, but not where. Reading again costs time only where a run fails anyway.
+//! Parquet readers report what is wrong, but not where. The second read costs time only in a run that fails anyway.
 
 use std::sync::Arc;
 
@@ -27,11 +27,11 @@ use super::pinned::PinnedFile;
 use super::rows::OutputColumn;
 use crate::zone::Zone;
 
-/// What is wrong with a column of a file.
+/// A defect of a column of a file.
 enum Fault {
-    /// The reader does not get through it.
+    /// The Parquet reader fails.
     Unreadable { column: String, reason: String },
-    /// A row, counted from 1, has a value that is not of the contract's type.
+    /// The value of a row, counted from 1, does not convert to the contract's type.
     Unconvertible {
         column: &'static Column,
         row: usize,
@@ -39,11 +39,11 @@ enum Fault {
     },
 }
 
-/// A column that was read: its name in the files, and what the contract says of it.
+/// A column that the scan read: its name in the files, and its definition in the contract.
 type ReadColumn = (String, Option<&'static Column>);
 
-/// What to say in place of `error`, which the scan of a table or the conversion of its rows gave: the first file and column
-/// that cannot be read as `columns`. Where all can be read, something else failed, and `error` stays.
+/// Replaces `error`, from the scan of a table or the conversion of its rows, by one that names the first file and column that
+/// cannot be read as `columns`. Where all can be read, the cause is another one, and `error` is returned.
 pub async fn explained(
     error: DataFusionError,
     table: &str,
@@ -59,7 +59,7 @@ pub async fn explained(
     fault.map_or(error, |fault| DataFusionError::External(Box::new(fault)))
 }
 
-/// Whether a store failed, not what it holds.
+/// Whether the store failed, as opposed to the content of a file.
 fn is_of_store(error: &DataFusionError) -> bool {
     let causes = std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |cause| {
         cause.source()
@@ -120,13 +120,13 @@ async fn find_fault(
     None
 }
 
-/// The scan itself, below the nodes that the optimizer puts between.
+/// The scan itself, below any nodes that the optimizer has inserted above it.
 fn data_source(plan: &Arc<dyn ExecutionPlan>) -> Option<&DataSourceExec> {
     let source = plan.downcast_ref::<DataSourceExec>();
     source.or_else(|| plan.children().into_iter().find_map(data_source))
 }
 
-/// The columns of the output, and after them those that conditions may have read.
+/// The columns of the output, then those that pushed-down filters may have read.
 fn read_columns(columns: &[OutputColumn], scan: &Arc<dyn ExecutionPlan>, config: &FileScanConfig) -> Vec<ReadColumn> {
     let given = scan.schema();
     let output = columns.iter().filter_map(|column| {
@@ -167,7 +167,7 @@ async fn faulty_column(
     Ok(None)
 }
 
-/// Reads one column of a file to its end, and converts it where the contract has it.
+/// Reads one whole column of a file, and converts it where the contract defines it.
 async fn fault_of(
     reader: PinnedFile,
     footer: ArrowReaderMetadata,

@@ -1,7 +1,8 @@
-//! Footers that were read once are handed to the scans, which would read them again for every query.
+//! A cache of Parquet footers, which scans would otherwise read again for every query.
 //!
-//! Without this, a table of many files costs one read a file for each query. The page index, which lies outside the footer,
-//! is read only where pages can be skipped by it, and left out where it cannot be parsed: it only helps to find pages.
+//! Without it, each query over a table of many files costs one request a file. The page index, which is not part of the
+//! footer, is read only where pages can be skipped by it. A page index that cannot be parsed is ignored: it is only an
+//! optimisation.
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,7 +22,7 @@ use futures::future::BoxFuture;
 use object_store::{ObjectMeta, ObjectStore};
 use tokio::sync::OnceCell;
 
-/// Bytes of a file from which on skipping pages by its index pays.
+/// The size in bytes from which on reading the page index of a file pays.
 const PAGES_ARE_SKIPPED_FROM: u64 = 1024 * 1024;
 
 /// A file that is being read.
@@ -30,37 +31,37 @@ type OpenFile = Box<dyn AsyncFileReader + Send>;
 /// The footer of one file.
 #[derive(Debug)]
 pub struct Footer {
-    /// None: there was no memory left to keep it.
-    kept: Option<Arc<ParquetMetaData>>,
-    /// All bytes of a small file, which came with its footer, until its rows are read.
+    /// `None` where the budget of the cache was used up.
+    cached: Option<Arc<ParquetMetaData>>,
+    /// All bytes of a small file, which were fetched with its footer, until its rows are read.
     whole: Mutex<Option<Bytes>>,
-    /// With the page index, or without any mention of one.
+    /// The footer with its page index, or without references to one that cannot be used.
     with_pages: OnceCell<Arc<ParquetMetaData>>,
     has_large_file: bool,
 }
 
 impl Footer {
-    /// The footer of `object`, without its page index, and the bytes of the file; none where scans are to read them again.
-    pub fn new(object: &ObjectMeta, kept: Option<Arc<ParquetMetaData>>, whole: Option<Bytes>) -> Self {
+    /// The footer of `object`, without its page index, and the bytes of the file; `None` where scans have to read them again.
+    pub fn new(object: &ObjectMeta, cached: Option<Arc<ParquetMetaData>>, whole: Option<Bytes>) -> Self {
         Self {
-            kept,
+            cached,
             whole: Mutex::new(whole),
             with_pages: OnceCell::new(),
             has_large_file: object.size >= PAGES_ARE_SKIPPED_FROM,
         }
     }
 
-    /// The footer without its page index; none where it is not kept.
-    pub fn kept(&self) -> Option<Arc<ParquetMetaData>> {
-        self.kept.clone()
+    /// The footer without its page index; `None` where it is not cached.
+    pub fn cached(&self) -> Option<Arc<ParquetMetaData>> {
+        self.cached.clone()
     }
 
-    /// All bytes of the file, where they are still kept. They are the caller's then.
+    /// Takes all bytes of the file out of the cache, where they are still in it.
     pub fn take_whole(&self) -> Option<Bytes> {
         self.whole.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// The footer with a page index that can be used, or with none.
+    /// The footer with its page index, or without one where it cannot be used.
     async fn for_skipping(
         &self,
         footer: &Arc<ParquetMetaData>,
@@ -85,7 +86,7 @@ fn has_page_index(footer: &ParquetMetaData) -> bool {
     columns.any(|column| column.column_index_offset().is_some() || column.offset_index_offset().is_some())
 }
 
-/// The footer with its page index; none where it cannot be read.
+/// The footer with its page index; `None` where that cannot be read.
 async fn page_index(footer: &ParquetMetaData, reader: &mut FileOfKnownFooter) -> Option<ParquetMetaData> {
     let mut loading =
         ParquetMetaDataReader::new_with_metadata(footer.clone()).with_page_index_policy(PageIndexPolicy::Optional);
@@ -112,21 +113,21 @@ fn without_page_index(footer: &ParquetMetaData) -> ParquetMetaData {
     });
     match groups.collect::<ParquetResult<Vec<_>>>() {
         Ok(groups) => changed.set_row_groups(groups).build(),
-        // A footer that was built once can be built again.
+        // Cannot fail: the parts are those of a valid footer.
         Err(_) => footer.clone(),
     }
 }
 
-/// Opens files whose footers are known.
+/// Opens files with cached footers.
 #[derive(Debug)]
 pub struct KnownFooters {
     files: DefaultParquetFileReaderFactory,
-    /// Whether scans skip pages.
+    /// Whether the scan skips pages by the page index.
     skips_pages: bool,
 }
 
 impl KnownFooters {
-    /// Opens files of `store`, for a scan that skips pages or reads all.
+    /// Opens files of `store`; `skips_pages` tells whether the scan skips pages by the page index.
     pub fn new(store: Arc<dyn ObjectStore>, skips_pages: bool) -> Self {
         Self {
             files: DefaultParquetFileReaderFactory::new(store),
@@ -155,7 +156,7 @@ impl ParquetFileReaderFactory for KnownFooters {
     }
 }
 
-/// Reads a file whose footer may be known.
+/// Reads a file whose footer may be cached.
 struct FileOfKnownFooter {
     reader: OpenFile,
     footer: Option<Arc<Footer>>,
@@ -176,9 +177,9 @@ impl AsyncFileReader for FileOfKnownFooter {
         options: Option<&'a ArrowReaderOptions>,
     ) -> BoxFuture<'a, ParquetResult<Arc<ParquetMetaData>>> {
         async move {
-            let kept = self.footer.as_ref().and_then(|footer| footer.kept());
-            let footer = match kept {
-                Some(kept) => kept,
+            let cached = self.footer.as_ref().and_then(|footer| footer.cached());
+            let footer = match cached {
+                Some(cached) => cached,
                 None => self.reader.get_metadata(options).await?,
             };
             match self.footer.clone() {

@@ -1,7 +1,7 @@
-//! A canonical table on every usable day of the exports: its columns, and `snapshot_date`.
+//! A canonical table over all usable days of the exports, with an additional column `snapshot_date`.
 //!
-//! Nothing is listed before a query reads the table, and conditions on `snapshot_date` choose the days before any of their
-//! files is looked at. The days that are left are checked and normalised like a snapshot's.
+//! Files are listed when a query reads the table. Filters on `snapshot_date` are pushed down to the listing, so files of other
+//! days are not opened. The files of the remaining days are checked and normalised like those of a snapshot.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use super::table::{SNAPSHOT_DATE, SnapshotTable, pushdown, schema_of_days};
 use crate::ids::SnapshotDate;
 use crate::zone::Zone;
 
-/// All days of one table.
+/// One table over all usable days.
 #[derive(Debug)]
 pub struct HistoryTable {
     exports: Arc<Exports>,
@@ -38,7 +38,7 @@ pub struct HistoryTable {
 }
 
 impl HistoryTable {
-    /// The days of `table` in `exports`, whose store the session knows as `store`; dates are those of `zone`.
+    /// The days of `table` in `exports`, whose store is registered in the session as `store`; dates are those of `zone`.
     pub fn new(exports: Arc<Exports>, table: Table, store: ObjectStoreUrl, zone: Zone) -> Self {
         Self {
             exports,
@@ -49,7 +49,7 @@ impl HistoryTable {
         }
     }
 
-    /// The normalised rows of the days for which `condition` holds; without one, of all days.
+    /// The normalised rows of the days that meet `condition`, or of all days where there is none.
     async fn days(&self, condition: Option<Arc<dyn PhysicalExpr>>) -> Result<SnapshotTable> {
         let keep = |dates: &BTreeSet<SnapshotDate>| match &condition {
             None => Ok(dates.clone()),
@@ -106,7 +106,7 @@ impl TableProvider for HistoryTable {
     }
 }
 
-/// Whether a condition is one on `snapshot_date` alone.
+/// Whether a filter depends on `snapshot_date` alone.
 fn chooses_days(filter: &Expr) -> bool {
     let columns = filter.column_refs();
     let is_of_dates = !columns.is_empty() && columns.iter().all(|column| column.name == SNAPSHOT_DATE);

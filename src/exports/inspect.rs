@@ -1,4 +1,4 @@
-//! Reads the footers of a table's files, before any row: are they Parquet, and which columns do they have?
+//! Reads the footers of a table's files, before any row: checks that they are Parquet, and finds their columns.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -27,50 +27,49 @@ use super::panics::{step_without_panic, without_panic};
 use super::pinned::PinnedFile;
 use super::snapshot::TableFiles;
 
-/// Footers read at a time.
+/// Footers that are read concurrently.
 const CONCURRENT_FOOTERS: usize = 16;
-/// Bytes at the end of a file that are read at once, which hold most footers. A longer one is read in a second request.
+/// Bytes at the end of a file that are read in the first request. Most footers fit; a longer one takes a second request.
 const FOOTER_BYTES: usize = 64 * 1024;
 
-/// Bytes of the shortest file that may be Parquet: both marks, and the length of the footer.
+/// The size of the shortest possible Parquet file: the magic bytes at both ends, and the length of the footer.
 const SHORTEST_FILE: u64 = 12;
-/// Footers that one task reads at least.
+/// The least number of footers for which a task is started.
 const FOOTERS_OF_TASK: usize = 64;
-/// Bytes of memory that the kept footers of a table may take. Files beyond have theirs read again.
-const KEPT_FOOTERS: usize = 256 * 1024 * 1024;
-/// Bytes of files that are kept until their rows are read. Files beyond are read again.
-const KEPT_FILES: usize = 64 * 1024 * 1024;
+/// Bytes of memory for the cached footers of a table. Further footers are read again by each scan.
+const CACHED_FOOTERS: usize = 256 * 1024 * 1024;
+/// Bytes of small files that are cached until their rows are read. Further files are read again.
+const CACHED_FILES: usize = 64 * 1024 * 1024;
 
 /// One readable file of a table.
 #[derive(Debug, Clone)]
 pub struct InspectedFile {
     pub object: ObjectMeta,
-    /// The columns as exported, after them those that `partitions` give.
+    /// The columns of the file, then those of `partitions`.
     pub schema: SchemaRef,
-    /// The columns that the file lacks and the folders above it give.
+    /// The columns that come from the names of the folders above the file.
     pub partitions: Vec<Partition>,
     pub rows: u64,
     pub row_groups: usize,
-    /// Columns of which the footer does not say that they have a value.
+    /// Columns that may hold only NULL, by the statistics in the footer.
     pub perhaps_all_null: BTreeSet<String>,
     /// Uncompressed size of all columns, in bytes.
     pub uncompressed_bytes: u64,
-    /// Whether smallest and largest values in the footer may tell which rows are in the file. Old writers ordered text by
-    /// signed bytes.
+    /// Whether the minimum and maximum statistics in the footer are reliable. Old writers compared text as signed bytes.
     pub has_sound_statistics: bool,
-    /// The footer itself, so that scans need not read it again.
+    /// The cached footer, so that scans need not read it again.
     pub footer: Arc<Footer>,
 }
 
 impl InspectedFile {
-    /// The column of this name that the file itself has.
+    /// The column of this name in the file itself.
     pub fn exported(&self, name: &str) -> Option<&Field> {
         let is_of_folder = self.folder_columns().any(|column| column == name);
         let field = self.schema.field_with_name(name).ok()?;
         (!is_of_folder).then_some(field)
     }
 
-    /// The columns that the folders above the file give.
+    /// The names of the columns that come from the folders above the file.
     pub fn folder_columns(&self) -> impl Iterator<Item = &String> {
         self.partitions.iter().map(|partition| &partition.column)
     }
@@ -79,11 +78,11 @@ impl InspectedFile {
 /// Reads every footer of `table`, in file order.
 ///
 /// # Errors
-/// Where a file is not Parquet, cannot be read, or contradicts itself.
+/// Where a file is not Parquet, cannot be read, or is inconsistent.
 pub async fn read_footers(table: &TableFiles) -> Result<Vec<InspectedFile>, ExportsError> {
     let table = Arc::new(table.clone());
     let budgets = Arc::new(Budgets::new());
-    // Decoding many footers is work for all cores.
+    // Decoding many footers is CPU-bound, so it is spread over all cores.
     let tasks = Handle::current().metrics().num_workers();
     let part = table.files.len().div_ceil(tasks).max(FOOTERS_OF_TASK);
     let mut reading = JoinSet::new();
@@ -98,7 +97,7 @@ pub async fn read_footers(table: &TableFiles) -> Result<Vec<InspectedFile>, Expo
     Ok(files?.into_iter().flatten().collect())
 }
 
-/// Memory that the footers of a table may take, and the bytes of its small files.
+/// What is left of the memory budgets for the footers and the small files of a table.
 struct Budgets {
     footers: AtomicUsize,
     files: AtomicUsize,
@@ -107,8 +106,8 @@ struct Budgets {
 impl Budgets {
     fn new() -> Self {
         Self {
-            footers: AtomicUsize::new(KEPT_FOOTERS),
-            files: AtomicUsize::new(KEPT_FILES),
+            footers: AtomicUsize::new(CACHED_FOOTERS),
+            files: AtomicUsize::new(CACHED_FILES),
         }
     }
 }
@@ -119,7 +118,7 @@ async fn read_some(
     budgets: &Budgets,
 ) -> Result<Vec<InspectedFile>, ExportsError> {
     let schemas = SchemaOfLast::default();
-    // Boxed, so that the compiler can tell that a service may move this between threads.
+    // Boxed, so that the compiler can prove that the future is `Send`.
     let footers: Vec<_> = table.files[files]
         .iter()
         .map(|file| read_footer(table, file, budgets, &schemas).boxed())
@@ -147,7 +146,7 @@ async fn read_footer(
     let exported = exported.map_err(|error| unreadable(error.into()))?;
     let is_lacking = |partition: &&Partition| exported.field_with_name(&partition.column).is_err();
     let partitions: Vec<Partition> = file.partitions.iter().filter(is_lacking).cloned().collect();
-    let kept = is_within(&budgets.footers, footer.memory_size()).then(|| Arc::clone(&footer));
+    let cached = is_within(&budgets.footers, footer.memory_size()).then(|| Arc::clone(&footer));
     let whole = whole.filter(|bytes| is_within(&budgets.files, bytes.len()));
     Ok(InspectedFile {
         object: file.object.clone(),
@@ -166,11 +165,11 @@ async fn read_footer(
             .iter()
             .flat_map(|group| group.columns())
             .all(has_sound_statistics),
-        footer: Arc::new(Footer::new(&file.object, kept, whole)),
+        footer: Arc::new(Footer::new(&file.object, cached, whole)),
     })
 }
 
-/// The footer of a file, and all bytes of the file where they come in the same request.
+/// Fetches the footer of a file, and all bytes of a file that is small enough for one request.
 async fn fetch(table: &TableFiles, file: &DayFile) -> Result<(Arc<ParquetMetaData>, Option<Bytes>), DataFusionError> {
     let (store, size) = (&table.location.store, file.object.size);
     if !(SHORTEST_FILE..=FOOTER_BYTES as u64).contains(&size) {
@@ -187,7 +186,7 @@ async fn fetch(table: &TableFiles, file: &DayFile) -> Result<(Arc<ParquetMetaDat
     Ok((Arc::new(footer), Some(whole)))
 }
 
-/// The columns of a file, and after them those that its folders give.
+/// The columns of a file, then those of its folders.
 fn with_folders(exported: &SchemaRef, partitions: &[Partition]) -> SchemaRef {
     if partitions.is_empty() {
         return Arc::clone(exported);
@@ -199,7 +198,7 @@ fn with_folders(exported: &SchemaRef, partitions: &[Partition]) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// The schema of the last file whose footer was read. Files of one writer, of which there may be very many, share it.
+/// The schema of the last file whose footer was read, which the files of one writer share.
 #[derive(Default)]
 struct SchemaOfLast(Mutex<Option<(Arc<ParquetMetaData>, SchemaRef)>>);
 
@@ -218,22 +217,22 @@ impl SchemaOfLast {
     }
 }
 
-/// Whether two footers describe the same columns, and say the same of the writer's own types.
+/// Whether two footers have the same columns and the same metadata of Arrow types.
 fn has_schema_of(file: &FileMetaData, other: &FileMetaData) -> bool {
     file.key_value_metadata() == other.key_value_metadata() && file.schema_descr() == other.schema_descr()
 }
 
-/// Takes `bytes` from what is left of a budget, where there are so many.
+/// Takes `bytes` from a budget. Returns false, and takes nothing, where less is left.
 fn is_within(budget: &AtomicUsize, bytes: usize) -> bool {
     let take = |left: usize| left.checked_sub(bytes);
     budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
 }
 
-/// The columns as a scan reads them. Spark's timestamps of 96 bits are microseconds: as nanoseconds, years before 1677 and
-/// after 2262 would wrap round to others.
+/// The columns as a scan reads them. Spark's 96-bit timestamps are read as microseconds: as nanoseconds, years before 1677
+/// and after 2262 would overflow.
 ///
 /// # Errors
-/// Where the footer's schema is none.
+/// Where the footer's schema is invalid.
 pub fn exported_schema(footer: &ParquetMetaData) -> Result<Schema, ParquetError> {
     let file = footer.file_metadata();
     let schema = parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata())?;
@@ -241,7 +240,7 @@ pub fn exported_schema(footer: &ParquetMetaData) -> Result<Schema, ParquetError>
     Ok(coerced.unwrap_or(schema))
 }
 
-/// The rows of a file, whose footer and row groups must agree: scans believe the one or the other.
+/// The number of rows of a file. The footer and the row groups must agree, because scans rely on either.
 fn row_count(table: &TableFiles, file: &DayFile, footer: &ParquetMetaData) -> Result<u64, ExportsError> {
     let groups = footer.row_groups();
     let row_groups: i64 = groups.iter().map(|group| group.num_rows()).sum();
@@ -257,8 +256,8 @@ fn row_count(table: &TableFiles, file: &DayFile, footer: &ParquetMetaData) -> Re
     Ok(count(row_groups))
 }
 
-/// Whether the smallest and largest value of a column are in the order in which values are compared. The deprecated fields
-/// of Parquet's statistics are in signed order, whatever the column holds (PARQUET-251).
+/// Whether the minimum and maximum of a column follow the order in which the engine compares values. The deprecated fields
+/// of Parquet's statistics use signed order for all types (PARQUET-251).
 fn has_sound_statistics(column: &ColumnChunkMetaData) -> bool {
     let is_deprecated = column
         .statistics()
@@ -335,7 +334,7 @@ mod count_tests {
         for (of_footer, of_groups) in [(0, &[2, 3][..]), (5, &[]), (0, &[-1, 1])] {
             let refused = counted(of_footer, of_groups).expect_err("a contradiction").to_string();
             assert!(
-                refused.contains("table users: /users/part-0.parquet contradicts itself"),
+                refused.contains("table users: /users/part-0.parquet is inconsistent"),
                 "{refused}"
             );
         }
@@ -351,7 +350,7 @@ mod whole_file_tests {
     use super::*;
     use crate::exports::Location;
 
-    /// A file of so many numbers, which take eight bytes each.
+    /// A file of `numbers` numbers of eight bytes.
     fn file_of(numbers: i64) -> Vec<u8> {
         let column: ArrayRef = Arc::new(Int64Array::from_iter_values(
             (0..numbers).map(|n| n.wrapping_mul(i64::MAX / 7)),
@@ -363,7 +362,7 @@ mod whole_file_tests {
     }
 
     #[tokio::test]
-    async fn a_small_file_comes_with_its_footer_and_is_kept_until_it_is_taken() {
+    async fn a_small_file_is_fetched_with_its_footer_and_cached_until_it_is_taken() {
         let folder = tempfile::tempdir().expect("a folder");
         let location = Location::parse(folder.path().to_str().expect("a path")).expect("a location");
         let written = [file_of(3), file_of(3), file_of(100_000)];

@@ -1,7 +1,7 @@
-//! Lists what lies below one day of a table, and says of each object whether it is read, harmless, or neither.
+//! Lists the objects below one day of a table, and classifies each: data to read, known not to be data, or unknown.
 //!
-//! Parquet is known by its content, the four bytes at both ends, and not by its name: Hive writes names without an ending.
-//! Nothing that may be rows of the day is left out in silence: an object is read, is known not to be data, or is named.
+//! Parquet files are recognised by the magic bytes at both ends, because some writers, such as Hive, use names without an
+//! extension. No possible data is skipped silently: an unknown object is an error or a remark that names it.
 
 use std::collections::HashSet;
 
@@ -18,9 +18,9 @@ use super::snapshot::SUCCESS_MARKER;
 use super::table_format::{DELTA_LOG, TableFormat};
 use super::table_log::LogFiles;
 
-/// Endings of Parquet files, in any case. Files with another one, or without, are looked into.
+/// Extensions of Parquet files, in any case. Other files are recognised by their content.
 const PARQUET_ENDINGS: [&str; 3] = ["parquet", "parq", "pq"];
-/// Endings of files that are not complete, or that another one has replaced.
+/// Extensions of files that are incomplete, or that another file has replaced.
 const TEMPORARY_ENDINGS: [&str; 9] = [
     "tmp",
     "temp",
@@ -32,13 +32,13 @@ const TEMPORARY_ENDINGS: [&str; 9] = [
     "orig",
     "crdownload",
 ];
-/// Parquet files begin and end with one of these; the second where the footer is encrypted.
+/// The magic bytes at both ends of Parquet files; the second where the footer is encrypted.
 const PARQUET_MAGIC: [&[u8]; 2] = [b"PAR1", b"PARE"];
-/// Bytes of the shortest Parquet file: both marks, and the length of the footer.
+/// The size of the shortest possible Parquet file: the magic bytes at both ends, and the length of the footer.
 const SHORTEST_PARQUET: u64 = 12;
-/// The value that Hive names the folder of a NULL by.
+/// The value in the name of Hive's folder for NULL.
 const NULL_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
-/// Files of unknown kind that are looked into at a time.
+/// Files of unknown kind whose content is checked concurrently.
 const CONCURRENT_LOOKS: usize = 16;
 
 /// One Parquet file of a day.
@@ -49,32 +49,32 @@ pub struct DayFile {
     pub partitions: Vec<Partition>,
 }
 
-/// The column that a folder `key=value` gives to the files below it.
+/// A partition column: a folder `key=value` gives it to the files below.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Partition {
     pub column: String,
-    /// None: NULL.
+    /// `None` is NULL.
     pub value: Option<String>,
 }
 
-/// What lies below a day's folder.
+/// The objects below a day's folder.
 #[derive(Debug, Default)]
 pub struct DayListing {
-    /// In the order of their paths.
+    /// Ordered by path.
     pub files: Vec<DayFile>,
-    /// Whether the day has the marker of a complete export, or a log, which names only what was written completely.
+    /// Whether the day has the marker of a complete export, or a table log, which names only complete files.
     pub is_complete: bool,
-    /// Objects that are not Parquet and not known as harmless.
+    /// Objects that are not Parquet and not known to be harmless.
     pub unknown: Vec<String>,
 }
 
-/// What an object is, by its path alone.
+/// The kind of an object, by its path alone.
 enum Kind {
-    /// It is read: it is named as Parquet files are.
+    /// A Parquet file, by its extension.
     Parquet(Vec<Partition>),
-    /// Its content tells.
+    /// Its content decides.
     Unknown(Vec<Partition>),
-    /// It lies in a folder, or has a name, that no table has.
+    /// Its folder or its name is not one of data files; holds the reason.
     Misplaced(&'static str),
     Harmless,
 }
@@ -91,12 +91,12 @@ async fn list_all(location: &Location, folder: &Path) -> Result<Vec<ObjectMeta>,
     found.map_err(|error| unlistable(location, &error))
 }
 
-/// Everything below the folder of one day of `table`. Where the table or the day keeps a log, only the files that it names are
-/// rows: `log` is the table's.
+/// Lists the folder of one day of `table`. Where the table or the day has a table log, only the files that it names are
+/// read; `log` is that of the table.
 ///
 /// # Errors
-/// Where the folder cannot be listed, belongs to a table format whose log is not read, lacks a file that the log names, or
-/// holds Parquet files that are neither certain to be rows of the day nor certain not to be.
+/// Where the folder cannot be listed, belongs to an unsupported table format, lacks a file that the log names, or holds
+/// Parquet files that may or may not be rows of the day.
 pub async fn list_day(
     table: &str,
     location: &Location,
@@ -148,7 +148,7 @@ pub async fn list_day(
 }
 
 impl DayListing {
-    /// Adds objects of `table` that were looked into, and brings all into the order of their paths.
+    /// Adds objects of `table` whose content was checked, and sorts all by path.
     fn add(&mut self, table: &str, location: &Location, looked: Vec<Look>) -> Result<(), ExportsError> {
         for look in looked {
             let file = location.display(&look.object.location);
@@ -167,7 +167,7 @@ impl DayListing {
     }
 }
 
-/// Checks that each file which a log names is read.
+/// Checks that each file in the log is read.
 fn check_complete<'a>(
     table: &str,
     location: &Location,
@@ -184,7 +184,7 @@ fn check_complete<'a>(
     }
 }
 
-/// What the object at `parts` below a day's folder is.
+/// The kind of the object at `parts` below a day's folder.
 fn kind_of(parts: &[String], size: u64) -> Kind {
     let Some((name, folders)) = parts.split_last() else {
         return Kind::Harmless;
@@ -213,7 +213,7 @@ fn kind_of(parts: &[String], size: u64) -> Kind {
     }
 }
 
-/// The column of a folder `key=value`, whose value is percent-encoded.
+/// Parses the name of a folder `key=value`, whose value is percent-encoded.
 pub fn partition_of(folder: &str) -> Option<Partition> {
     let (column, value) = folder.split_once('=')?;
     let value = percent_decode_str(value).decode_utf8().ok()?;
@@ -224,11 +224,11 @@ pub fn partition_of(folder: &str) -> Option<Partition> {
     })
 }
 
-/// An object that was looked into.
+/// An object whose content was checked.
 struct Look {
     object: ObjectMeta,
     is_parquet: bool,
-    /// Its partitions, or why it cannot be a file of the day.
+    /// Its partitions, or the reason why it cannot be a file of the day.
     place: Result<Vec<Partition>, &'static str>,
 }
 
@@ -255,7 +255,7 @@ async fn look_into(
     })
 }
 
-/// The error of a folder that cannot be listed.
+/// The error for a folder that cannot be listed.
 pub fn unlistable(location: &Location, error: &object_store::Error) -> ExportsError {
     ExportsError::Unlistable {
         place: location.to_string(),

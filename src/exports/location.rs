@@ -1,4 +1,4 @@
-//! Where files are: a folder on this machine or a prefix in an object store, behind one type.
+//! Locations of files: one type for local folders and prefixes in object stores.
 
 use std::fmt;
 use std::path::{Path as FsPath, PathBuf};
@@ -12,7 +12,7 @@ use url::Url;
 use super::store::open_store;
 use crate::config::without_secrets;
 
-/// A place that cannot be reached.
+/// A location that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LocationError {
     #[error("'{text}' is not a folder or URL that can be used: {reason}; give a path, s3://, gs://, az:// or file://")]
@@ -26,14 +26,14 @@ pub enum LocationError {
 pub struct Location {
     /// The store that holds the files.
     pub store: Arc<dyn ObjectStore>,
-    /// The store's root, under which the engine registers it: `file:///`, `s3://bucket/`.
+    /// The root URL of the store, by which it is registered in the engine: `file:///`, `s3://bucket/`.
     pub root: Url,
     /// This folder inside the store.
     pub prefix: Path,
 }
 
 impl Location {
-    /// Understands a path (relative to the working folder) or a URL. A local folder must exist.
+    /// Parses a path (relative to the working folder) or a URL. A local folder must exist.
     pub fn parse(text: &str) -> Result<Self, LocationError> {
         // Some reasons repeat the URL, which may hold a signature or a password.
         let shown = without_secrets(text);
@@ -77,7 +77,7 @@ impl Location {
         })
     }
 
-    /// The folder `path`: relative to this one, or a place of its own where it is absolute or a URL.
+    /// The folder `path`, which may be relative to this one, absolute, or a URL.
     pub fn resolve(&self, path: &str) -> Result<Self, LocationError> {
         if path.contains("://") || path.starts_with('/') {
             return Self::parse(path);
@@ -95,13 +95,13 @@ impl Location {
         self.root.scheme() == "file"
     }
 
-    /// How people write the object at `path` in this store: a file path or a URL.
+    /// The object at `path` in this store as a file path or a URL, for messages.
     pub fn display(&self, path: &Path) -> String {
         displayed(self.root.as_str(), path)
     }
 }
 
-/// How people write the object at `path` in the store whose root is the URL `root`.
+/// The object at `path` in the store with the root URL `root`, as a file path or a URL, for messages.
 pub fn displayed(root: &str, path: &Path) -> String {
     match root.starts_with("file:") {
         true => format!("/{path}"),
@@ -109,7 +109,7 @@ pub fn displayed(root: &str, path: &Path) -> String {
     }
 }
 
-/// What a store is known by: its URL without a place in it.
+/// The root URL of a store: the URL without its path.
 pub fn store_root(url: &Url) -> Url {
     let mut root = url.clone();
     root.set_path("/");

@@ -1,6 +1,6 @@
-//! The exports: where they are, which days are usable, whether they keep the contract, and how they become tables.
+//! Reads the exports: finds usable days, checks files against the contract, and provides them as tables.
 //!
-//! Knows files and columns; knows nothing of reports or ratios. Mapping other shapes with SQL is left to `catalog`.
+//! This room knows files and columns, but no reports or ratios. Mapping tables of other shapes with SQL is done in `catalog`.
 
 mod all_null;
 mod blank;
@@ -22,13 +22,11 @@ mod no_delta;
 mod note;
 mod panics;
 mod pinned;
+mod retried_lists;
 mod row_filter;
 mod rows;
-#[cfg(feature = "cluster")]
-mod rows_codec;
 mod small_files;
 mod snapshot;
-mod steady;
 mod store;
 mod table;
 mod table_format;
@@ -50,12 +48,8 @@ pub use listing::{DayFile, Partition};
 pub use location::{Location, LocationError, store_root};
 pub use note::ExportNote;
 pub use pinned::PinnedFile;
+#[cfg(feature = "cluster")]
+pub(crate) use rows::{ExportedRowsExec, OutputColumn};
 pub use snapshot::{Exports, SUCCESS_MARKER, Snapshot, TableFiles, TableFolder};
 pub use store::open_store;
 pub use table::{SnapshotTable, pushdown};
-
-/// The plan nodes of scans, which the processes of a cluster must know.
-#[cfg(feature = "cluster")]
-pub fn plan_nodes() -> Vec<std::sync::Arc<dyn crate::engine::cluster::NodeCodec>> {
-    vec![std::sync::Arc::new(rows_codec::ExportedRowsNode)]
-}

@@ -1,10 +1,10 @@
-//! Remarks on what lies in the exports and is not read, or is not there although other days have it.
+//! Remarks on the exports: files that are not read, or that are missing although other days have them.
 //!
-//! None of them stops a run. Each is logged as a warning, listed by `pragati check`, and kept in the manifest.
+//! A remark does not stop a run. It is logged as a warning, listed by `pragati check`, and stored in the manifest.
 
 use std::fmt;
 
-/// One remark on a table's exports: what was seen, where, and what to do.
+/// A remark on a table's exports: what was found, where, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ExportNote {
     /// The table's name in SQL.
@@ -28,7 +28,7 @@ impl fmt::Display for ExportNote {
     }
 }
 
-/// Some names for a message, and how many more there are.
+/// The first names for a message, and the number of the others.
 pub fn some_of(names: &[String]) -> String {
     const SHOWN: usize = 5;
     let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");

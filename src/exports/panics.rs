@@ -1,5 +1,5 @@
-//! Turns panics of the Parquet reader into errors: a damaged file ends what reads it, with a message that names the file, and
-//! not the whole process.
+//! Turns panics of the Parquet reader into errors, so that a damaged file fails its query, with a message that names the
+//! file, and not the process.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,12 +9,12 @@ use futures::FutureExt;
 
 use super::error::one_line;
 
-/// The error that stands for a panic.
+/// The error that a panic becomes.
 #[derive(Debug, thiserror::Error)]
 #[error("the Parquet reader failed on it: {0}")]
 struct ReaderPanic(String);
 
-/// What `read` gives; an error where it panics.
+/// Awaits `read` and turns a panic into an error.
 pub async fn without_panic<T, E: From<DataFusionError>>(read: impl Future<Output = Result<T, E>>) -> Result<T, E> {
     match AssertUnwindSafe(read).catch_unwind().await {
         Ok(outcome) => outcome,
@@ -22,7 +22,7 @@ pub async fn without_panic<T, E: From<DataFusionError>>(read: impl Future<Output
     }
 }
 
-/// What one step of reading gives; an error where it panics.
+/// Runs `step` and turns a panic into an error.
 pub fn step_without_panic<T>(step: impl FnOnce() -> T) -> Result<T, DataFusionError> {
     catch_unwind(AssertUnwindSafe(step)).map_err(|panic| error_of(panic.as_ref()))
 }

@@ -1,7 +1,7 @@
-//! Reads ranges of one file as it was when it was opened.
+//! Reads byte ranges of one version of a file.
 //!
-//! Another file may be put in its place at any time, as by a night's run. Its bytes must never be read by the footer of the
-//! earlier one: they could be another batch's rows. So each read names the file's version, where the store has versions.
+//! A nightly run may replace the file at any time. Reading the new file by the footer of the old one could return the rows of
+//! another batch, so each read is conditional on the version (ETag), where the store has versions.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use object_store::{GetOptions, OBJECT_STORE_COALESCE_DEFAULT, ObjectMeta, ObjectStore, coalesce_ranges};
 
-/// A file of a store, at one version.
+/// One version of a file in a store.
 #[derive(Debug, Clone)]
 pub struct PinnedFile {
     pub store: Arc<dyn ObjectStore>,

@@ -1,23 +1,23 @@
-//! Decides whether the Parquet reader tests a condition row by row, before it decodes the other columns.
+//! Decides whether the Parquet reader evaluates a filter before it decodes the other columns (late materialisation).
 //!
-//! That pays where few rows are left, as of one batch or one user: texts of all others are never decoded. It costs where many
-//! are left, as of a range of dates: the columns of the condition are decoded twice, and the others in many small pieces.
-//! Row groups and pages are skipped by their statistics in either case.
+//! That pays where few rows pass, such as those of one batch or one user: texts of other rows are never decoded. It costs
+//! time where many pass, such as those of a range of dates: the filter's columns are decoded twice, and the others in many
+//! small runs. Row groups and pages are skipped by their statistics in either case.
 
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 use datafusion::parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 
-/// Bytes of a column's dictionary in a row group from which on the column has many values, so that one of them stands in
-/// few rows: about a hundred ids.
+/// The size in bytes of a column's dictionary in a row group from which on the column counts as having many distinct
+/// values, each in few rows: about a hundred ids.
 const MANY_VALUES: i64 = 2 * 1024;
 
-/// Whether one of `filters`, all of which must hold, leaves few rows of a file: a column of many values equals one of a few.
+/// Whether few rows of a file pass all `filters`: one of them compares a column of many distinct values with a few constants.
 pub fn leaves_few_rows<'a>(filters: impl IntoIterator<Item = &'a Expr>, footer: &ParquetMetaData) -> bool {
     let mut columns = filters.into_iter().filter_map(compared_column);
     columns.any(|name| has_many_values(name, footer))
 }
 
-/// The column that a filter compares with one value, or a few.
+/// The column that a filter compares with one or a few constants by equality.
 fn compared_column(filter: &Expr) -> Option<&str> {
     let column = match filter {
         Expr::BinaryExpr(BinaryExpr {
@@ -31,7 +31,7 @@ fn compared_column(filter: &Expr) -> Option<&str> {
     column.map(|column| column.name.as_str())
 }
 
-/// Whether a column has many values in each row group of a file.
+/// Whether a column has many distinct values in each row group of a file.
 fn has_many_values(name: &str, footer: &ParquetMetaData) -> bool {
     let is_column = |chunk: &&ColumnChunkMetaData| chunk.column_path().parts() == [name];
     let mut chunks = footer

@@ -1,8 +1,8 @@
-//! The plan node between the scan of exported files and everything else: brings each column to the contract's type.
+//! The plan node above the scan of exported files, which converts each column to the contract's type.
 //!
-//! Files differ in how they write a column: text may be UUIDs, flags may be numbers. The scan gives such a column as the
-//! files have it, and this node converts it, value by value the same whatever the writer chose. Where a scan or a conversion
-//! fails, it finds out which file and column are to blame, and says so in place of the reader's own error.
+//! Files differ in the physical types of a column: text may be UUIDs, flags may be numbers. The scan returns such a column
+//! as it is in the files, and this node converts it. Where the scan or the conversion fails, the node finds the file and the
+//! column that caused it, and replaces the reader's error by one that names them.
 
 use std::fmt;
 use std::pin::Pin;
@@ -29,18 +29,18 @@ use super::fault::explained;
 use super::panics::step_without_panic;
 use crate::zone::Zone;
 
-/// Where one output column comes from.
+/// The source of an output column.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OutputColumn {
     pub field: FieldRef,
-    /// The column of the scan; none where no file and no folder gives it, so that it is NULL.
+    /// The index of the column in the scan; `None` where neither files nor folders have it, so that it is NULL.
     pub input: Option<usize>,
-    /// What the contract says of it; none for a column that is given as it is.
+    /// Its definition in the contract; `None` for a column that is not converted.
     pub contract: Option<&'static Column>,
 }
 
 impl OutputColumn {
-    /// The columns of `output`, from rows of the schema `given`, as the contract of a table says.
+    /// The columns of `output`, computed from rows of the schema `given` by the definitions of a table of the contract.
     pub fn all(output: &Schema, given: &Schema, contract: Option<Table>) -> Vec<Self> {
         let column = |field: &FieldRef| Self {
             field: Arc::clone(field),
@@ -51,7 +51,7 @@ impl OutputColumn {
     }
 }
 
-/// The columns of `schema`, converted to the contract's types, of rows as files have them.
+/// Converts rows of a scan to the columns of `schema`.
 pub fn converted(columns: &[OutputColumn], schema: &SchemaRef, zone: &Zone, rows: &RecordBatch) -> Result<RecordBatch> {
     let given = rows.schema_ref();
     let arrays = columns.iter().map(|column| match (column.input, column.contract) {
@@ -65,7 +65,7 @@ pub fn converted(columns: &[OutputColumn], schema: &SchemaRef, zone: &Zone, rows
     Ok(RecordBatch::try_new_with_options(Arc::clone(schema), arrays, &options)?)
 }
 
-/// Gives the columns of a table's files, converted to the contract's types.
+/// Converts the rows of a scan to the types of the contract.
 #[derive(Debug)]
 pub struct ExportedRowsExec {
     /// The table's name in SQL.
@@ -79,7 +79,7 @@ pub struct ExportedRowsExec {
 }
 
 impl ExportedRowsExec {
-    /// The `columns`, whose fields are those of `schema`, of the rows of `scan`.
+    /// Computes `columns`, whose fields are those of `schema`, from the rows of `scan`.
     pub fn new(
         table: &str,
         columns: Arc<[OutputColumn]>,
@@ -128,12 +128,12 @@ impl ExecutionPlan for ExportedRowsExec {
     }
 
     fn maintains_input_order(&self) -> Vec<bool> {
-        // Converted values may be in another order: 9 is before 10, and '10' before '9'.
+        // Conversion may change the order: 9 < 10, but '10' < '9'.
         vec![false]
     }
 
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        // Converting is work, so that several parts of the files are worth reading at the same time.
+        // Conversion takes CPU time, so it pays to read the files in several partitions.
         vec![true]
     }
 
@@ -214,7 +214,7 @@ impl ExecutionPlan for ExportedRowsExec {
     }
 }
 
-/// Finds out which file and column are to blame for an error.
+/// Replaces an error by one that names the file and the column that caused it.
 type Blame = Box<dyn FnOnce(DataFusionError) -> BoxFuture<'static, DataFusionError> + Send>;
 
 enum State {
@@ -223,7 +223,7 @@ enum State {
     Done,
 }
 
-/// The converted rows of one partition.
+/// The stream of converted rows of one partition.
 struct ExportedRows {
     rows: SendableRecordBatchStream,
     columns: Arc<[OutputColumn]>,

@@ -1,9 +1,9 @@
-//! Reads very many small files or row groups once, together, and keeps their rows for all scans of a run.
+//! An in-memory cache of tables that consist of very many small files or row groups.
 //!
-//! Opening a file, or beginning a row group, costs the reader more than the few rows in it, and a run scans a table several
-//! times. So the first scan of such a table reads all of it, and plans show it as rows in memory. Rows are counted as they are
-//! decoded, and given up where they become more than the limit. Where a file cannot be read or a value cannot be converted,
-//! nothing is kept either: the scan of the files says what is to blame.
+//! Opening such a file or row group costs more than decoding its few rows, and a run scans a table several times. So the
+//! first scan reads the whole table into memory, where plans show it as rows in memory. Memory is counted while rows are
+//! decoded; a table that exceeds the limit is not cached. Neither is one with a file or value that cannot be read: the
+//! ordinary scan then reports the file and the column.
 
 use std::fmt;
 use std::sync::Arc;
@@ -33,54 +33,54 @@ use super::table::read_as;
 use crate::compact::compacted;
 use crate::zone::Zone;
 
-/// Row groups from which on a table may be kept.
+/// The number of row groups from which on a table may be cached.
 const FROM_ROW_GROUPS: usize = 64;
-/// Rows of a row group, on average, up to which reading it costs more than its rows.
+/// The average number of rows of a row group up to which a table may be cached: opening the group costs more than they do.
 const FEW_ROWS: u64 = 100;
-/// Bytes of memory that the rows of a table may take.
-const LARGEST_KEPT: usize = 64 * 1024 * 1024;
-/// Bytes of the files of a table, and of one of them: of a file of one row, most is its footer.
+/// Bytes of memory for the cached rows of a table.
+const LARGEST_CACHE: usize = 64 * 1024 * 1024;
+/// The size in bytes of all files of a cached table, and of each of them. Most bytes of a file of one row are its footer.
 const LARGEST_FILES: u64 = 256 * 1024 * 1024;
 const LARGEST_FILE: u64 = 32 * 1024 * 1024;
-/// The share of the session's memory that kept rows may take: operators need the rest.
+/// Cached rows may take one part in so many of the session's memory: operators need the rest.
 const SHARE_OF_MEMORY: usize = 8;
 /// Rows that are converted together.
 const BATCH_ROWS: usize = 8_192;
 /// Rows that are decoded at a time, before they are counted.
 const DECODED_ROWS: usize = 512;
-/// Files that a task fetches ahead.
+/// Files that a task fetches concurrently.
 const CONCURRENT_FILES: usize = 8;
 
-/// What the rows of a table become: the columns that queries see.
+/// The columns and types that queries see.
 #[derive(Debug, Clone)]
 pub struct RowsWanted {
     pub schema: SchemaRef,
-    /// None: columns are given as the files have them, in the types of `schema`.
+    /// `None` for a raw table: its values are only cast to the types of `schema`.
     pub contract: Option<Table>,
-    /// Turns instants into dates.
+    /// The zone in which instants become dates.
     pub zone: Zone,
 }
 
-/// The rows of a table of small files, once a scan has read them.
+/// The cached rows of a table; empty before the first scan.
 #[derive(Default)]
 pub struct SmallFiles {
-    kept: OnceCell<Option<KeptRows>>,
+    cached: OnceCell<Option<CachedRows>>,
 }
 
-/// Rows in memory, which the session's limit counts.
-struct KeptRows {
+/// Rows in memory, with their reservation in the session's memory pool.
+struct CachedRows {
     batches: Vec<RecordBatch>,
     _memory: MemoryReservation,
 }
 
 impl fmt::Debug for SmallFiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SmallFiles(read: {})", self.kept.initialized())
+        write!(f, "SmallFiles(read: {})", self.cached.initialized())
     }
 }
 
 impl SmallFiles {
-    /// Whether reading files one after another for each scan would cost more than keeping the rows of all.
+    /// Whether a table of `files` should be cached, because each scan of the files would cost more.
     pub fn are<'a>(files: impl IntoIterator<Item = &'a InspectedFile>) -> bool {
         let (mut row_groups, mut rows, mut bytes, mut largest) = (0, 0, 0, 0);
         for file in files {
@@ -93,7 +93,7 @@ impl SmallFiles {
         row_groups >= FROM_ROW_GROUPS && rows <= few_rows && bytes <= LARGEST_FILES && largest <= LARGEST_FILE
     }
 
-    /// The rows of `files` of `store`, in `tasks` tasks the first time. None where they cannot be kept.
+    /// The rows of `files` in `store`. The first call reads them in `tasks` tasks. `None` where they cannot be cached.
     pub async fn rows(
         &self,
         files: impl IntoIterator<Item = InspectedFile>,
@@ -104,25 +104,26 @@ impl SmallFiles {
     ) -> Option<&[RecordBatch]> {
         let read = async || {
             let files: Vec<InspectedFile> = files.into_iter().collect();
-            let kept = keep(files, store, wanted, pool, tasks).await;
-            kept.inspect_err(|error| tracing::debug!("rows of small files are not kept: {error}"))
+            let cached = read_all(files, store, wanted, pool, tasks).await;
+            cached
+                .inspect_err(|error| tracing::debug!("rows of small files are not cached: {error}"))
                 .ok()
         };
-        let kept = self.kept.get_or_init(read).await;
-        kept.as_ref().map(|kept| kept.batches.as_slice())
+        let cached = self.cached.get_or_init(read).await;
+        cached.as_ref().map(|cached| cached.batches.as_slice())
     }
 }
 
-async fn keep(
+async fn read_all(
     files: Vec<InspectedFile>,
     store: &Arc<dyn ObjectStore>,
     wanted: &RowsWanted,
     pool: &Arc<dyn MemoryPool>,
     tasks: usize,
-) -> Result<KeptRows> {
+) -> Result<CachedRows> {
     let most = match pool.memory_limit() {
-        MemoryLimit::Finite(limit) => LARGEST_KEPT.min(limit / SHARE_OF_MEMORY),
-        _ => LARGEST_KEPT,
+        MemoryLimit::Finite(limit) => LARGEST_CACHE.min(limit / SHARE_OF_MEMORY),
+        _ => LARGEST_CACHE,
     };
     let memory = MemoryConsumer::new("rows of small files").register(pool);
     memory.try_grow(most)?;
@@ -144,13 +145,13 @@ async fn keep(
             .sum::<usize>()
             .min(most),
     )?;
-    Ok(KeptRows {
+    Ok(CachedRows {
         batches,
         _memory: memory,
     })
 }
 
-/// The rows of some files, in batches.
+/// Reads the rows of some files.
 async fn read(
     files: Vec<InspectedFile>,
     store: Arc<dyn ObjectStore>,
@@ -176,16 +177,16 @@ async fn read(
     gathered.finish()
 }
 
-/// Rows of files that are converted when there are enough of them: a conversion of one row costs as much as one of many.
+/// Collects rows of files and converts them in batches: converting one row costs as much as converting many.
 struct Gathered {
     wanted: RowsWanted,
-    /// Bytes that may still be taken, by all tasks together.
+    /// The rest of the memory budget, which all tasks share.
     budget: Arc<AtomicUsize>,
-    /// As the files have them, with one schema.
+    /// Rows as decoded, all with the same schema, which are not converted yet.
     pending: Vec<RecordBatch>,
     pending_rows: usize,
     converted: Vec<RecordBatch>,
-    /// The schema of the last file, and the one that it was decoded with: most of very many files have the same.
+    /// The schema of the last file, and the one that it was decoded with, to be reused for files with the same schema.
     read_as: Option<(SchemaRef, SchemaRef)>,
 }
 
@@ -201,9 +202,9 @@ impl Gathered {
         }
     }
 
-    /// Decodes the columns of a file that are wanted, with those that its folders give.
+    /// Decodes the wanted columns of a file, and adds those of its folders.
     fn add(&mut self, file: &InspectedFile, bytes: Bytes) -> Result<()> {
-        let Some(footer) = file.footer.kept() else {
+        let Some(footer) = file.footer.cached() else {
             return resources_err!("the footers of the table take too much memory");
         };
         let exported = file.schema.fields().len() - file.partitions.len();
@@ -281,7 +282,7 @@ impl Gathered {
 }
 
 impl RowsWanted {
-    /// Rows of a raw table, whose files may differ in width and unit, in the types of all of them.
+    /// Casts rows of a raw table, whose files may differ in the widths and units of a column, to the types of the table.
     fn in_its_types(&self, rows: &RecordBatch) -> Result<RecordBatch> {
         let options = CastOptions {
             safe: false,
@@ -297,7 +298,7 @@ impl RowsWanted {
     }
 }
 
-/// The types that the columns of a file are decoded to: those that are wanted as scans read them.
+/// The schema by which a file is decoded; wanted columns have the types that scans read.
 fn schema_to_read(exported: &[FieldRef], is_wanted: impl Fn(&Field) -> bool) -> SchemaRef {
     let fields = exported.iter().map(|field| match is_wanted(field) {
         true => field.as_ref().clone().with_data_type(read_as(field.data_type())),
@@ -306,7 +307,7 @@ fn schema_to_read(exported: &[FieldRef], is_wanted: impl Fn(&Field) -> bool) -> 
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
-/// Bytes that the values of an array take when they stand alone. Texts may share the memory of a page with others.
+/// Bytes that the values of an array take after compaction. Before it, texts may share the buffer of a page with others.
 fn bytes_of_values(values: &dyn Array) -> usize {
     let views = values.as_string_view_opt().map(|texts| texts.total_buffer_bytes_used());
     let views = views.or_else(|| values.as_binary_view_opt().map(|bytes| bytes.total_buffer_bytes_used()));

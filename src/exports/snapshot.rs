@@ -1,6 +1,6 @@
-//! Finds snapshots: which dates are usable, and which files one date consists of.
+//! Finds snapshots: which dates are usable, and the files of a date.
 //!
-//! A snapshot's files are listed once, when it is chosen, so that files which arrive later do not mix into a run.
+//! The files of a snapshot are listed once, when it is opened, so that files that arrive later are not mixed into a run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -23,18 +23,18 @@ use crate::ids::SnapshotDate;
 /// The empty file that marks a folder as completely written.
 pub const SUCCESS_MARKER: &str = "_SUCCESS";
 
-/// A table to look for.
+/// A table that snapshots have.
 #[derive(Debug, Clone)]
 pub struct TableFolder {
     /// The name in SQL.
     pub name: String,
     /// The folder that holds the `date=…` folders.
     pub location: Location,
-    /// Without it a date is not usable.
+    /// Whether a date without this table is not usable.
     pub required: bool,
-    /// Whether a day without rows after one with rows may be right, not a failed export.
+    /// Whether a day without rows after a day with rows is accepted. Otherwise it is a failed export.
     pub may_be_empty: bool,
-    /// Whether all days up to the snapshot's belong to it, not that day alone.
+    /// Whether the table consists of the files of all days up to the snapshot's, not of that day alone.
     pub arrives_daily: bool,
 }
 
@@ -52,18 +52,18 @@ pub struct Snapshot {
     pub date: SnapshotDate,
     /// By table name.
     pub tables: BTreeMap<String, TableFiles>,
-    /// What lies in the exports and is not read, or is missing although other days have it.
+    /// Remarks on files that are not read, or that are missing although other days have them.
     pub notes: Vec<ExportNote>,
 }
 
 impl Snapshot {
-    /// Whether the snapshot has files of the table of that name.
+    /// Whether the snapshot has files of the table `table`.
     pub fn has_files(&self, table: &str) -> bool {
         self.tables.get(table).is_some_and(|found| !found.files.is_empty())
     }
 }
 
-/// The exports of a site: where each table is, and what makes a date usable.
+/// The exports of a site: the location of each table, and the conditions of a usable date.
 #[derive(Debug)]
 pub struct Exports {
     root: Location,
@@ -71,12 +71,12 @@ pub struct Exports {
     success_marker: bool,
 }
 
-/// The folders of days of one table.
+/// The day folders of one table.
 struct DatedFolders<'a> {
     table: &'a TableFolder,
-    /// Several folders of one day cannot be told apart: none of them is read.
+    /// A day with several folders is ambiguous, so none of them is read.
     dates: BTreeMap<SnapshotDate, Vec<Path>>,
-    /// The data files of all days, where the table keeps a log of them.
+    /// The data files of all days, where the table has a table log.
     log: Option<LogFiles>,
     notes: Vec<ExportNote>,
 }
@@ -103,7 +103,7 @@ enum DayFiles {
 }
 
 impl Exports {
-    /// The exports under `root`; where `success_marker` is set, folders without `_SUCCESS` count as not there.
+    /// The exports under `root`. Where `success_marker` is set, folders without a file `_SUCCESS` are ignored.
     pub fn new(root: Location, tables: Vec<TableFolder>, success_marker: bool) -> Self {
         Self {
             root,
@@ -115,8 +115,8 @@ impl Exports {
     /// The snapshot of the chosen day, or of the newest usable one.
     ///
     /// # Errors
-    /// Where the exports cannot be listed, no day or not the chosen one is usable, or a table's files are not certain to be
-    /// its rows.
+    /// Where the exports cannot be listed, the chosen day, or any day, is not usable, or it is not certain which files of a
+    /// table are its rows.
     pub async fn open(&self, choice: DateChoice) -> Result<Snapshot, ExportsError> {
         let folders = self.dated_folders().await?;
         let newest_first: Vec<SnapshotDate> = required_dates(&folders).into_iter().rev().collect();
@@ -134,8 +134,7 @@ impl Exports {
         }
     }
 
-    /// The files of `table` on every usable day among those that `keep` leaves, oldest first. Nothing of other days is
-    /// listed.
+    /// The files of `table` on the usable days that `keep` leaves, oldest first. Folders of other days are not listed.
     pub async fn days_of<E: From<ExportsError>>(
         &self,
         table: &str,
@@ -169,7 +168,7 @@ impl Exports {
         Ok(days)
     }
 
-    /// Whether a day of `table` without rows, after one with rows, is a failed export.
+    /// Whether a day of `table` without rows after a day with rows is a failed export.
     pub fn must_have_rows(&self, table: &str) -> bool {
         self.tables
             .iter()
@@ -279,7 +278,7 @@ impl Exports {
         Ok(all)
     }
 
-    /// The files of every table on `date`, or what is missing for that date to be usable.
+    /// The files of every table on `date`, or the reason why that date is not usable.
     async fn files_of(
         &self,
         folders: &[DatedFolders<'_>],
@@ -341,7 +340,7 @@ impl Exports {
 }
 
 impl<'a> DatedFolders<'a> {
-    /// The folders of days among what lies in the folder of `table`, whose data files `log` names where it keeps one.
+    /// The day folders in `found`, the listing of the folder of `table`. `log` has its data files where it has a table log.
     fn new(table: &'a TableFolder, found: &ListResult, log: Option<LogFiles>) -> Self {
         let mut dates: BTreeMap<SnapshotDate, Vec<Path>> = BTreeMap::new();
         let (mut unclear, mut others) = (Vec::new(), Vec::new());
@@ -390,7 +389,7 @@ impl<'a> DatedFolders<'a> {
         }
     }
 
-    /// What is to be said of the table's files in the snapshot of `date`.
+    /// The remarks on the table's files in the snapshot of `date`.
     fn remarks_on(&self, date: SnapshotDate, files: &[DayFile], unknown: &[String]) -> Vec<ExportNote> {
         let note = |text: String| ExportNote::new(&self.table.name, text);
         let mut notes = Vec::new();
@@ -444,7 +443,7 @@ fn passed_over(newest: SnapshotDate, missing: &Incomplete, read: SnapshotDate) -
     ExportNote::new(&missing.table, text)
 }
 
-/// An error's text, with what was seen of folders that are no days.
+/// An error's text, followed by the folders that are not days.
 fn with_remarks(text: String, folders: &[DatedFolders<'_>]) -> String {
     let remarks: Vec<String> = folders
         .iter()

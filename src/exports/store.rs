@@ -1,6 +1,6 @@
-//! Opens object stores as the environment says: where they are, who asks, and how what is written gets encrypted.
+//! Opens object stores. Environment variables set endpoints, credentials and server-side encryption.
 //!
-//! The variables are those of the stores' own tools (`AWS_…`, `AZURE_…`, `GOOGLE_…`); their values are never printed.
+//! They are the variables of the stores' own tools (`AWS_…`, `AZURE_…`, `GOOGLE_…`); their values are never printed.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -17,14 +17,14 @@ use object_store::path::Path;
 use object_store::{CredentialProvider, ObjectStore, ObjectStoreScheme, parse_url_opts};
 use url::Url;
 
-use super::steady::Steady;
+use super::retried_lists::RetriedLists;
 
-/// What the names of variables about stores begin with. Others, such as `REGION` or `TOKEN`, are somebody else's.
+/// Prefixes of the variables that are read. Unprefixed ones, such as `REGION` or `TOKEN`, may belong to other programs.
 const OF_STORES: [&str; 3] = ["AWS_", "AZURE_", "GOOGLE_"];
-/// Credentials that end sooner are asked for anew.
+/// Credentials are renewed this long before they expire.
 const RENEW_BEFORE_END: Duration = Duration::from_secs(300);
 
-/// The store of a URL, and the place in it.
+/// Opens the store of a URL. Returns it with the path in it.
 pub fn open_store(url: &Url) -> object_store::Result<(Arc<dyn ObjectStore>, Path)> {
     let (scheme, place) = ObjectStoreScheme::parse(url)?;
     if let (ObjectStoreScheme::AmazonS3, Some(profile)) = (scheme, profile()) {
@@ -32,10 +32,10 @@ pub fn open_store(url: &Url) -> object_store::Result<(Arc<dyn ObjectStore>, Path
             .with_url(url.as_str())
             .with_credentials(Arc::new(Profile::new(profile)))
             .build()?;
-        return Ok((Arc::new(Steady::new(store)), Path::parse(place)?));
+        return Ok((Arc::new(RetriedLists::new(store)), Path::parse(place)?));
     }
     let (store, path) = parse_url_opts(url, settings())?;
-    Ok((Arc::new(Steady::new(store)), path))
+    Ok((Arc::new(RetriedLists::new(store)), path))
 }
 
 fn settings() -> impl Iterator<Item = (String, String)> {
@@ -44,7 +44,7 @@ fn settings() -> impl Iterator<Item = (String, String)> {
         .filter(|(name, _)| OF_STORES.iter().any(|prefix| name.starts_with(prefix)))
 }
 
-/// `AWS_PROFILE`, where no credentials stand in the environment itself: those come first, as with AWS's tools.
+/// `AWS_PROFILE`, unless the environment itself has credentials: as in AWS's tools, those take precedence.
 fn profile() -> Option<String> {
     let of = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     match of("AWS_ACCESS_KEY_ID") {
@@ -53,7 +53,7 @@ fn profile() -> Option<String> {
     }
 }
 
-/// How services are asked that a profile may name: for the credentials of a role.
+/// The client configuration for the services that a profile may name, such as STS for the credentials of a role.
 fn services() -> ProviderConfig {
     let tls = tls::Provider::Rustls(CryptoMode::Ring);
     let client = aws_smithy_http_client::Builder::new().tls_provider(tls).build_https();
@@ -86,7 +86,7 @@ impl Profile {
         }
     }
 
-    /// As the files are now; an earlier reading would keep its credentials, or forget why it failed.
+    /// Reads the files anew: a provider that is used again would return cached credentials, or lose the reason of a failure.
     async fn read(&self) -> object_store::Result<Credentials> {
         let files = ProfileFileCredentialsProvider::builder()
             .profile_name(&self.name)

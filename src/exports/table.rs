@@ -1,8 +1,8 @@
-//! A snapshot's files as a DataFusion table: a fixed list of Parquet files under one schema.
+//! A DataFusion table over a fixed list of Parquet files.
 //!
-//! Canonical tables come out typed and normalised (blank text is NULL); raw tables come out as they are. Files that write
-//! their columns alike are one scan; filters that compare a column with a value go down to the Parquet reader, which skips
-//! what cannot match.
+//! Canonical tables are converted to the contract's types and normalised (blank text is NULL); raw tables are not. Files with
+//! the same physical types share one scan. Filters that compare a column with a constant are pushed down to the Parquet
+//! reader, which skips row groups and pages by their statistics.
 
 use std::sync::Arc;
 
@@ -35,39 +35,39 @@ use super::small_files::{RowsWanted, SmallFiles};
 use crate::ids::SnapshotDate;
 use crate::zone::Zone;
 
-/// One table of a snapshot, or of several.
+/// A table of one snapshot, or of several.
 #[derive(Debug)]
 pub struct SnapshotTable {
     name: Arc<str>,
     store: ObjectStoreUrl,
-    /// What queries see.
+    /// The schema that queries see.
     schema: SchemaRef,
     contract: Option<Table>,
-    /// Files that write their columns alike, together.
+    /// The files, grouped by the physical types of their columns.
     shapes: Vec<(Shape, Vec<ScannedFile>)>,
     zone: Zone,
-    /// The rows of files that are too small to be read for each scan, where they may be kept.
+    /// The cache of rows for a table of many small files, where it is used.
     small_files: Option<SmallFiles>,
 }
 
-/// A file, and the day that it is of where the table has a column for it.
+/// A file, with its day where the table has a column [`SNAPSHOT_DATE`].
 #[derive(Debug, Clone)]
 struct ScannedFile {
     file: InspectedFile,
     date: Option<SnapshotDate>,
 }
 
-/// How some files write the columns of a table.
+/// The physical types of a table's columns in some files.
 #[derive(Debug, Clone, PartialEq)]
 struct Shape {
-    /// The columns that the files have, as a scan gives them.
+    /// The columns in the files, as a scan returns them.
     of_files: Vec<FieldRef>,
-    /// The columns that folders give.
+    /// The columns that come from the names of folders.
     of_folders: Vec<String>,
     has_sound_statistics: bool,
 }
 
-/// The column that says which day's export a row is of.
+/// The column with the day of the export that a row comes from.
 pub const SNAPSHOT_DATE: &str = "snapshot_date";
 
 impl SnapshotTable {
@@ -86,7 +86,7 @@ impl SnapshotTable {
         table
     }
 
-    /// The rows of `files` as they are, under `schema`, which has the columns of all of them.
+    /// The rows of `files` without normalisation, under `schema`, which has the columns of all files.
     pub fn raw(name: &str, store: ObjectStoreUrl, schema: SchemaRef, files: Vec<InspectedFile>, zone: Zone) -> Self {
         let files = files.into_iter().map(|file| ScannedFile { file, date: None }).collect();
         Self::new(name, store, schema, None, files, zone)
@@ -103,7 +103,7 @@ impl SnapshotTable {
         let mut shapes: Vec<(Shape, Vec<ScannedFile>)> = Vec::new();
         for file in files {
             let last = shapes.last().and_then(|(_, files)| files.last());
-            // Most of very many files were written by one program.
+            // Many files usually come from one writer, so the last shape is compared first.
             if last.is_some_and(|last| is_written_alike(&file.file, &last.file))
                 && let Some((_, files)) = shapes.last_mut()
             {
@@ -130,8 +130,8 @@ impl SnapshotTable {
         }
     }
 
-    /// The same table, whose rows the first scan may keep in memory where its files or row groups are many and small.
-    pub fn keeping_small_files(mut self) -> Self {
+    /// The same table with a cache of rows in memory, where its files or row groups are many and small.
+    pub fn caching_small_files(mut self) -> Self {
         let are_small = SmallFiles::are(self.files().map(|file| &file.file));
         let is_one_day = self.files().all(|file| file.date.is_none());
         self.small_files = (are_small && is_one_day).then(SmallFiles::default);
@@ -141,7 +141,7 @@ impl SnapshotTable {
         self
     }
 
-    /// Frees the bytes of small files that came with their footers: their rows are read as those of all others.
+    /// Frees the cached bytes of small files; their rows are then read like those of all others.
     pub fn release_bytes(&self) {
         self.files().for_each(|file| drop(file.file.footer.take_whole()));
     }
@@ -150,8 +150,8 @@ impl SnapshotTable {
         self.shapes.iter().flat_map(|(_, files)| files)
     }
 
-    /// The rows of the table, where they are kept in memory.
-    async fn kept_rows(&self, session: &dyn Session) -> Result<Option<&[RecordBatch]>> {
+    /// The cached rows of the table; `None` where it is not cached.
+    async fn cached_rows(&self, session: &dyn Session) -> Result<Option<&[RecordBatch]>> {
         let Some(small_files) = &self.small_files else {
             return Ok(None);
         };
@@ -169,7 +169,7 @@ impl SnapshotTable {
             .await)
     }
 
-    /// The plan that reads the columns `output` of the files of one shape.
+    /// Plans the scan of the columns `output` in the files of one shape.
     fn scan_shape(
         &self,
         shape: &Shape,
@@ -193,7 +193,7 @@ impl SnapshotTable {
             .iter()
             .filter(|filter| shape.has_sound_statistics && narrows_files(filter) && self.is_as_in_files(filter, shape))
             .collect();
-        let first = files.first().and_then(|file| file.file.footer.kept());
+        let first = files.first().and_then(|file| file.file.footer.cached());
         let few_rows = first.is_some_and(|footer| leaves_few_rows(filters.iter().copied(), &footer));
         let filter = conjunction(filters.into_iter().cloned());
         let options = session.table_options().parquet.clone();
@@ -224,8 +224,8 @@ impl SnapshotTable {
         )))
     }
 
-    /// Whether a filter compares columns that the files have under the type that queries see. Floats are left out: writers
-    /// leave NaN out of smallest and largest values, and the engine orders it above all numbers.
+    /// Whether the columns of a filter have the same type in the files and in the table, so that it may be pushed down as it
+    /// is. Floats are excluded: statistics ignore NaN, which the engine orders above all numbers.
     fn is_as_in_files(&self, filter: &Expr, shape: &Shape) -> bool {
         filter.column_refs().iter().all(|column| {
             let seen = self.schema.field_with_name(&column.name).ok();
@@ -237,12 +237,12 @@ impl SnapshotTable {
     }
 }
 
-/// Whether two files are seen at once to be of one [`Shape`].
+/// A cheap test whether two files have the same [`Shape`]; false does not mean that they differ.
 fn is_written_alike(file: &InspectedFile, other: &InspectedFile) -> bool {
     Arc::ptr_eq(&file.schema, &other.schema) && file.has_sound_statistics == other.has_sound_statistics
 }
 
-/// Whether a value of this type is a float, or holds some.
+/// Whether the type is a float, or contains one.
 fn may_hold_nan(data_type: &DataType) -> bool {
     match data_type {
         DataType::Dictionary(_, value) => may_hold_nan(value),
@@ -258,7 +258,7 @@ pub fn schema_of_days(table: Table) -> SchemaRef {
 }
 
 impl Shape {
-    /// How `file` writes the columns of a canonical table.
+    /// The shape of a file of a canonical table.
     fn of_contract(table: Table, file: &InspectedFile) -> Self {
         let of_files = table.columns().iter().filter_map(|column| {
             let field = file.exported(column.name)?;
@@ -273,7 +273,7 @@ impl Shape {
         }
     }
 
-    /// How `file` writes the columns of a raw table, which are read as `schema` says.
+    /// The shape of a file of a raw table, whose columns are read with the types of `schema`.
     fn of_raw(schema: &Schema, file: &InspectedFile) -> Self {
         let is_folder = |name: &String| file.folder_columns().any(|column| column == name);
         Self {
@@ -301,7 +301,7 @@ impl Shape {
 }
 
 impl ScannedFile {
-    /// The file as the scan wants it, with the values that its folders give.
+    /// The file for the scan, with the partition values of its folders.
     fn partitioned(&self, shape: &Shape) -> PartitionedFile {
         let mut file = PartitionedFile::new_from_meta(self.file.object.clone());
         let value = |name: &String| {
@@ -318,8 +318,8 @@ impl ScannedFile {
     }
 }
 
-/// The type that a column of a file is read as: text and bytes come without copies, dictionaries as their values. Bytes are
-/// not made text: nobody would check that they are text.
+/// The type that a column of a file is read as: views for text and bytes, to avoid copies, and plain values for dictionaries.
+/// Bytes are not read as text, because the reader would not validate them.
 pub fn read_as(exported: &DataType) -> DataType {
     match exported {
         DataType::Utf8 | DataType::LargeUtf8 => DataType::Utf8View,
@@ -362,7 +362,7 @@ impl TableProvider for SnapshotTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        if let Some(rows) = self.kept_rows(session).await? {
+        if let Some(rows) = self.cached_rows(session).await? {
             let schema = Arc::clone(&self.schema);
             return Ok(MemorySourceConfig::try_new_exec(
                 &[rows.to_vec()],
@@ -388,7 +388,7 @@ impl TableProvider for SnapshotTable {
     }
 }
 
-/// Whether the scan can use a filter on the normalised columns.
+/// How far a filter on the normalised columns may be pushed down to the scan.
 pub fn pushdown(filter: &Expr) -> TableProviderFilterPushDown {
     if narrows_files(filter) {
         TableProviderFilterPushDown::Inexact
@@ -397,8 +397,8 @@ pub fn pushdown(filter: &Expr) -> TableProviderFilterPushDown {
     }
 }
 
-/// Whether a filter on the normalised columns can only hold where it also holds on the exported ones:
-/// a column compared with a value that is not blank.
+/// Whether rows that pass a filter on the normalised columns also pass it on the exported ones: it compares a column with a
+/// constant that is not blank.
 fn narrows_files(filter: &Expr) -> bool {
     match filter {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => {

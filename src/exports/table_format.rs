@@ -1,7 +1,7 @@
-//! Recognises table formats (Delta Lake, Iceberg, Hudi): their files alone are not the table's rows.
+//! Recognises table formats (Delta Lake, Iceberg, Hudi), whose data files alone do not define the table's rows.
 //!
-//! Such a format keeps a log beside its data files. Rows that were deleted or replaced stay in files that the log no longer
-//! names, so reading every file would bring them back. A folder with such a log is refused, unless the log can be followed.
+//! Such a format has a table log beside its data files. Deleted and replaced rows stay in files that the log no longer
+//! names, so reading every file would return them. A folder with such a log is an error, unless the log can be read.
 
 use object_store::ListResult;
 use object_store::path::Path;
@@ -22,7 +22,7 @@ pub enum TableFormat {
 }
 
 impl TableFormat {
-    /// The name that people know it by.
+    /// The usual name of the format.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Delta => "Delta Lake",
@@ -46,7 +46,7 @@ impl TableFormat {
         }
     }
 
-    /// The format whose log has an object at this path, relative to the folder of a table or of a day.
+    /// The format that has a log file at this path, relative to the folder of a table or of a day.
     pub fn of_object<'a>(mut parts: impl Iterator<Item = &'a str>) -> Option<Self> {
         let mut before = None;
         parts.find_map(|part| {
@@ -62,12 +62,12 @@ impl TableFormat {
     }
 }
 
-/// Whether a file in a folder `metadata` is one that Iceberg keeps a table's state in.
+/// Whether a file in a folder `metadata` is one of Iceberg's metadata files.
 fn is_iceberg_metadata(name: &str) -> bool {
     name.ends_with(".metadata.json") || name == "version-hint.text"
 }
 
-/// The log that lies in the folder of a table, whose direct content is `found`, or beside it where the folder is the `data`
+/// Finds the log in the folder of a table, whose direct content is `found`, or beside it where the folder is the `data`
 /// folder of a table.
 ///
 /// # Errors

@@ -1,5 +1,5 @@
-//! The data files that the log of a table names: they alone hold its rows. Files of deleted and replaced rows lie beside them
-//! until a clean-up.
+//! The data files that a table log names. Only they hold the current rows of the table; files of deleted and replaced rows
+//! stay beside them until they are vacuumed.
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -7,7 +7,7 @@ use std::ops::Bound;
 use object_store::ListResult;
 use object_store::path::Path;
 
-/// The data files of one version of a table, by their places in the store.
+/// The data files of one version of a table, by their paths in the store.
 #[derive(Debug, Default)]
 pub struct LogFiles {
     files: BTreeSet<Path>,
@@ -30,13 +30,13 @@ impl LogFiles {
     /// The data files below `folder`.
     pub fn below<'a>(&'a self, folder: &'a Path) -> impl Iterator<Item = &'a Path> {
         let from = (Bound::Included(folder), Bound::Unbounded);
-        // A folder's neighbours, such as `date=2026-11-22x`, may stand between it and what lies below it.
+        // In sorted order, siblings such as `date=2026-11-22x` may lie between a folder and its content.
         let same_start = |file: &&Path| file.as_ref().starts_with(folder.as_ref());
         let files = self.files.range::<Path, _>(from).take_while(same_start);
         files.filter(|file| file.prefix_matches(folder))
     }
 
-    /// What of `found` the table consists of: its data files, and folders with some of them.
+    /// Leaves in `found` the data files of the table, and the folders that contain some.
     pub fn among(&self, mut found: ListResult) -> ListResult {
         found.objects.retain(|object| self.contains(&object.location));
         found

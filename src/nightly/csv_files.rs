@@ -20,7 +20,7 @@ pub struct CsvFiles<'a> {
     staged: StagedOutput,
     /// The batches, in the order of the rows.
     batches: &'a [ReportBatch],
-    /// What happens to each batch's file.
+    /// The plan of each batch's file: to make it, or to take it over.
     plans: Vec<FilePlan>,
     /// The batch of the current rows; the files of all batches before it are complete.
     current: usize,
@@ -40,7 +40,7 @@ struct OpenFile {
 }
 
 impl<'a> CsvFiles<'a> {
-    /// Files of `batches` in `staged`, each as planned.
+    /// A writer of the files of `batches` in `staged`, by their plans.
     pub fn new(staged: StagedOutput, batches: &'a [ReportBatch], plans: Vec<FilePlan>, style: CsvStyle) -> Self {
         Self {
             staged,
@@ -55,7 +55,7 @@ impl<'a> CsvFiles<'a> {
         }
     }
 
-    /// Writes the next rows, of batches whose files are made. They must come in the order of `batches`.
+    /// Writes the next rows, of batches whose files are made, in the order of `batches`.
     pub fn append(&mut self, rows: &RecordBatch) -> Result<(), NightlyError> {
         let missing = || ReportError::MissingColumn("batch_id");
         let ids = rows.column_by_name("batch_id").ok_or_else(missing)?;
@@ -75,7 +75,7 @@ impl<'a> CsvFiles<'a> {
         Ok(())
     }
 
-    /// Plans the files of some batches, which are not complete.
+    /// Sets the plans of some batches whose files are not complete.
     pub fn plan(&mut self, batches: Range<usize>, plans: Vec<FilePlan>) {
         for (planned, plan) in self.plans[batches].iter_mut().zip(plans) {
             *planned = plan;
@@ -150,7 +150,7 @@ impl<'a> CsvFiles<'a> {
             self.folders_made.insert(folder.to_owned());
         }
         let file = HashedFile::create(&full_path)?;
-        // Written together with the first rows.
+        // The header is written together with the first rows.
         self.writer.start(&mut self.bytes);
         Ok(OpenFile {
             path,

@@ -31,7 +31,7 @@ pub enum NightlyError {
     Unwritable { path: PathBuf, source: io::Error },
     #[error("{place} cannot be uploaded to: {reason}; the manifest there still lists the earlier output")]
     Upload { place: String, reason: String },
-    #[error("{place} is to be removed and cannot be: {reason}; the next run tries again")]
+    #[error("{place} cannot be removed: {reason}; the next run tries again")]
     NotRemoved { place: String, reason: String },
     #[error("{0}: another run has published meanwhile; its output stays, run this again if it should be newer")]
     Overtaken(String),
@@ -49,7 +49,7 @@ pub enum NightlyError {
     NotAsMadeAnew(String),
     #[error("the settings of the output cannot be written as JSON: {0}; please report this")]
     Basis(String),
-    #[error("a writer stopped without a word; please report this with the log of -vv")]
+    #[error("a writer stopped without an error message; please report this with the log of -vv")]
     WriterLost,
 }
 

@@ -26,25 +26,25 @@ pub struct Manifest {
     pub rejected: Vec<Rejected>,
     pub files: Vec<FileEntry>,
     pub inputs: Vec<InputEntry>,
-    /// What the mapping of raw tables found and was told, where tables are mapped.
+    /// The mapping's findings in the snapshot and its settings, where tables are mapped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mapping: Option<MappingUsed>,
-    /// A digest of the rules of consent that the reports follow, where consent was required.
+    /// The digest of the consent rules of the reports, where consent was required.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent_rules: Option<String>,
-    /// What lies in the exports and was not read, or is missing although other days have it.
+    /// Remarks on files of the exports that were not read, or that are missing although other days have them.
     #[serde(default)]
     pub notes: Vec<String>,
     pub versions: Versions,
     pub timings: Timings,
-    /// A digest of everything beside the rows that reports depend on: settings, queries and versions. Files are taken
-    /// over from an output of the same basis alone.
+    /// The basis: a digest of everything except the rows that reports depend on, such as settings, queries and versions. Files
+    /// are taken over only from an output on the same basis.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basis: Option<String>,
-    /// What was taken over from an earlier output instead of being made again.
+    /// The files that were taken over from an earlier output instead of being made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taken_over: Option<TakenOver>,
-    /// The day whose output the table of changed batches compares with; none where there was no earlier output.
+    /// The day of the output with which the table of changed batches compares; `None` where there was no earlier one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changes_since: Option<SnapshotDate>,
 }
@@ -81,7 +81,7 @@ pub struct Counts {
     /// Clicks and deliveries before 2000, which the ratio by day leaves out.
     #[serde(default)]
     pub left_out_by_day: u64,
-    /// What consent changes, where it is required.
+    /// Counts of what consent changes, where it is required.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent: Option<ConsentCounts>,
 }
@@ -106,8 +106,8 @@ pub struct FileEntry {
     pub bytes: u64,
     /// In hexadecimal.
     pub sha256: String,
-    /// The fingerprint of what a report, or a file of the mart, was made from, in hexadecimal; none of other files, and
-    /// where it was not known before the rows were written.
+    /// The content fingerprint of a report or a file of the mart, in hexadecimal; `None` for other files, and where it was not
+    /// known before the rows were written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
 }
@@ -248,7 +248,7 @@ pub struct Timings {
 }
 
 impl Timings {
-    /// Of a run that started then and ends now.
+    /// The timings of a run that started at `started_at` and ends now.
     pub fn since(started_at: DateTime<Utc>) -> Self {
         let finished_at = Utc::now();
         Self {
@@ -260,7 +260,7 @@ impl Timings {
 }
 
 impl InputEntry {
-    /// The entry of an event file in the table of that name; its number of rows is known once it was read.
+    /// The entry of an event file in `table`; its number of rows is known once it has been read.
     pub fn of_telemetry(table: &str, file: &TelemetryFile) -> Self {
         Self {
             table: table.to_owned(),

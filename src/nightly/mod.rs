@@ -4,10 +4,9 @@
 //! Reports are made in parts, which several writers share; the bytes do not depend on the number of writers. Nothing is
 //! visible in the output folder before everything is written and on stable storage.
 
-mod accounts;
-mod awaited;
 pub mod changes;
 mod csv_files;
+mod enrolment_counts;
 mod error;
 mod incremental;
 pub mod layout;
@@ -18,6 +17,7 @@ mod parts;
 pub mod published;
 mod ratio_table;
 mod retention;
+mod section_buffer;
 mod sections;
 mod staged;
 #[cfg(feature = "cluster")]
@@ -66,7 +66,7 @@ pub struct NightlyOutput {
     /// The folder or URL of the day.
     pub place: String,
     pub manifest: Manifest,
-    /// What was removed of older days, where the site keeps so many alone. An error does not touch what was published.
+    /// The old days that were removed, where the site limits their number. An error here does not affect the published day.
     pub removed: Result<Removed, NightlyError>,
 }
 
@@ -78,7 +78,7 @@ impl NightlyOutput {
 }
 
 /// Makes the reports of all batches of the snapshot and publishes them under `out`, a folder or a URL; then removes the output
-/// of old days, where `config` says how many days are kept.
+/// of old days, where `config` limits their number.
 ///
 /// # Errors
 /// Where the reports cannot be made or published: the output of earlier runs stays as it was.
@@ -88,36 +88,58 @@ pub async fn run(
     out: &str,
     progress: Arc<dyn Progress>,
 ) -> Result<NightlyOutput, NightlyError> {
-    let started_at = Utc::now();
-    if let Some(folder) = local_folder(out) {
-        let output = OutputFolder::open(&folder)?;
-        let staged = output.stage()?;
-        let write_back = WriteBack::begin(staged.path())?;
-        let reports = Location::parse(out)?;
-        let run = Run {
-            catalog,
-            config,
-            staged: &staged,
-            reports: &reports,
-            upload: None,
-            started_at,
-            progress: Arc::clone(&progress),
-        };
-        let manifest = run.make().await?;
-        progress.stage("publishing");
-        // A manifest must not survive a power cut that the files in it do not.
-        write_back.finish().await?;
-        write_manifest(&manifest, staged.path())?;
-        let place = output.publish(staged, &catalog.date.folder_name())?;
-        progress.stage("removing old days");
-        let removed = remove_old_days(catalog, config, &reports, retention::Place::Folder(&output)).await;
-        let place = place.display().to_string();
-        return Ok(NightlyOutput {
-            place,
-            manifest,
-            removed,
-        });
+    match local_folder(out) {
+        Some(folder) => run_to_folder(catalog, config, out, &folder, progress).await,
+        None => run_to_store(catalog, config, out, progress).await,
     }
+}
+
+/// The run to the local folder `folder`, which `out` names.
+async fn run_to_folder(
+    catalog: &Catalog,
+    config: &Config,
+    out: &str,
+    folder: &Path,
+    progress: Arc<dyn Progress>,
+) -> Result<NightlyOutput, NightlyError> {
+    let started_at = Utc::now();
+    let output = OutputFolder::open(folder)?;
+    let staged = output.stage()?;
+    let write_back = WriteBack::begin(staged.path())?;
+    let reports = Location::parse(out)?;
+    let run = Run {
+        catalog,
+        config,
+        staged: &staged,
+        reports: &reports,
+        upload: None,
+        started_at,
+        progress: Arc::clone(&progress),
+    };
+    let manifest = run.make().await?;
+    progress.stage("publishing");
+    // A manifest must not survive a power cut that the files in it do not.
+    write_back.finish().await?;
+    write_manifest(&manifest, staged.path())?;
+    let place = output.publish(staged, &catalog.date.folder_name())?;
+    progress.stage("removing old days");
+    let removed = remove_old_days(catalog, config, &reports, retention::Storage::Folder(&output)).await;
+    let place = place.display().to_string();
+    Ok(NightlyOutput {
+        place,
+        manifest,
+        removed,
+    })
+}
+
+/// The run to an object store.
+async fn run_to_store(
+    catalog: &Catalog,
+    config: &Config,
+    out: &str,
+    progress: Arc<dyn Progress>,
+) -> Result<NightlyOutput, NightlyError> {
+    let started_at = Utc::now();
     let destination = Location::parse(out)?;
     let staged = StagedOutput::new_among_others(&config.temp_folder())?;
     let uploaders = match on_cluster(catalog) {
@@ -139,7 +161,7 @@ pub async fn run(
     progress.stage("publishing");
     let (place, manifest) = upload.publish(manifest).await?;
     progress.stage("removing old days");
-    let removed = remove_old_days(catalog, config, &destination, retention::Place::Store).await;
+    let removed = remove_old_days(catalog, config, &destination, retention::Storage::Store).await;
     Ok(NightlyOutput {
         place,
         manifest,
@@ -147,12 +169,12 @@ pub async fn run(
     })
 }
 
-/// Removes the output of old days, where the site says how many it keeps.
+/// Removes the output of old days, where the site limits their number.
 async fn remove_old_days(
     catalog: &Catalog,
     config: &Config,
     reports: &Location,
-    place: retention::Place<'_>,
+    place: retention::Storage<'_>,
 ) -> Result<Removed, NightlyError> {
     match config.nightly.keep {
         Some(keep) => retention::remove_old_days(catalog, reports, place, keep, catalog.date).await,
@@ -205,9 +227,9 @@ impl Run<'_> {
             malformed_telemetry: catalog.count_malformed_telemetry().await?,
             left_out_by_day: measured.left_out_by_day,
             consent: measured.consent,
-            ..accounts::counts(measured.enrolments, &files)
+            ..enrolment_counts::counts(measured.enrolments, &files)
         };
-        let rejected = accounts::rejected(catalog, &counts).await?;
+        let rejected = enrolment_counts::rejected(catalog, &counts).await?;
         let mut manifest = Manifest {
             format_version: FORMAT_VERSION,
             snapshot_date: catalog.date,
@@ -240,7 +262,7 @@ impl Run<'_> {
         Ok(manifest)
     }
 
-    /// What this run may take over.
+    /// The incremental state: what this run may take over.
     async fn incremental(&self, basis: &str) -> Result<Incremental, NightlyError> {
         let (date, config) = (self.catalog.date, self.config);
         Incremental::prepare(self.reports, date, basis, config, self.staged, self.upload).await
@@ -280,7 +302,7 @@ impl Run<'_> {
         Ok(files)
     }
 
-    /// Writes the metric tables, and counts what became of the enrolments.
+    /// Writes the metric tables, and counts the enrolments.
     async fn measure(&self) -> Result<(Vec<FileEntry>, Measured), NightlyError> {
         self.progress.stage("measuring");
         let ratios = metrics::write(self.catalog, self.config, self.staged, self.reports).await?;
@@ -303,7 +325,7 @@ impl Run<'_> {
     }
 }
 
-/// What is counted beside the reports.
+/// Results that are computed beside the reports.
 struct Measured {
     enrolments: EnrolmentCounts,
     left_out_by_day: u64,

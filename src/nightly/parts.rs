@@ -1,5 +1,5 @@
-//! Writes a group of reports part by part, several parts at a time: the CSV files of its batches and the files of the
-//! mart. What an incremental night takes over is not written.
+//! Writes a group of reports part by part, several parts concurrently: the CSV files of its batches and the files of the
+//! mart. Files that are taken over are not written.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -11,18 +11,18 @@ use futures::StreamExt;
 use tokio::task::JoinSet;
 
 use super::Progress;
-use super::awaited::AwaitedRows;
 use super::csv_files::CsvFiles;
 use super::error::NightlyError;
 use super::incremental::{FilePlan, Incremental, PartCheck, PartPlan};
 use super::layout;
 use super::manifest::FileEntry;
+use super::section_buffer::SectionBuffer;
 use super::sections::SectionFiles;
 use super::staged::{StagedOutput, make_folder};
 use crate::engine::EngineError;
 use crate::report::{ALL_REPORTS, CsvStyle, ReportGroup};
 
-/// Where and how parts are written.
+/// The destination and the settings of the writers.
 #[derive(Clone)]
 pub struct PartWriting {
     pub staged: StagedOutput,
@@ -31,7 +31,7 @@ pub struct PartWriting {
     pub progress: Arc<dyn Progress>,
 }
 
-/// What the concurrent writers share.
+/// State that the concurrent writers share.
 struct Work {
     reports: ReportGroup,
     writing: PartWriting,
@@ -94,8 +94,8 @@ pub async fn write_part(
 ) -> Result<WrittenPart, NightlyError> {
     let known = writing.incremental.plan(reports, part).await;
     let check = writing.incremental.check(reports, part, known.as_ref());
-    let mut awaited = match known {
-        None => Some(AwaitedRows::before(reports, part, &writing.incremental)),
+    let mut buffer = match known {
+        None => Some(SectionBuffer::before(reports, part, &writing.incremental)),
         Some(_) => None,
     };
     let plan = known.unwrap_or_else(|| PartPlan::all(&FilePlan::Make(None), reports, part));
@@ -115,8 +115,8 @@ pub async fn write_part(
     let mut told = 0;
     while let Some(batch) = rows.next().await {
         let batch = batch.map_err(EngineError::running(ALL_REPORTS))?;
-        match &mut awaited {
-            Some(awaited) => awaited.append(batch, &mut to).await?,
+        match &mut buffer {
+            Some(buffer) => buffer.append(batch, &mut to).await?,
             None => to.append(batch)?,
         }
         writing.progress.batches_written(to.files.csv.completed() - told);
@@ -124,8 +124,8 @@ pub async fn write_part(
         // Yields: rows that are ready at once would otherwise keep the task from being cancelled.
         tokio::task::yield_now().await;
     }
-    if let Some(awaited) = awaited {
-        awaited.finish(&mut to).await?;
+    if let Some(buffer) = buffer {
+        buffer.finish(&mut to).await?;
     }
     let (csv, mart) = files.finish()?;
     if let (Some(check), Some(again)) = (check, made_again) {
@@ -137,7 +137,7 @@ pub async fn write_part(
     Ok(WrittenPart { part, csv, mart })
 }
 
-/// The files that rows are written to: those of the part, and those that are made anew to be compared.
+/// The files that rows are written to: those of the part, and those that are made anew for comparison.
 pub struct Targets<'a, 'b> {
     pub files: &'b mut PartFiles<'a>,
     pub again: Option<(&'b PartCheck, &'b mut PartFiles<'a>)>,
@@ -174,8 +174,8 @@ impl<'a> PartFiles<'a> {
         }
     }
 
-    /// Plans the files of section number `section` and of its batches, whose positions in the part are `batches`. No row of
-    /// them may have come.
+    /// Sets the plans of section number `section` and of its batches, whose positions in the part are `batches`. None of their
+    /// rows may have been written.
     pub fn plan(&mut self, section: usize, batches: Range<usize>, plan: PartPlan) {
         self.csv.plan(batches, plan.reports);
         for mart_file in plan.mart_files {

@@ -16,7 +16,7 @@ use crate::report::{ReportError, ReportGroup};
 pub struct SectionFiles {
     staged: StagedOutput,
     schema: SchemaRef,
-    /// Those that are not complete, the current one last.
+    /// The files that are not complete, the current one last.
     to_come: Vec<SectionFile>,
     open: Option<MartFile>,
     entries: Vec<FileEntry>,
@@ -25,12 +25,12 @@ pub struct SectionFiles {
 struct SectionFile {
     number: usize,
     plan: FilePlan,
-    /// The last of its batches; none where it has no batch.
+    /// The id of its last batch; `None` where it has no batch.
     last_batch_id: Option<String>,
 }
 
 impl SectionFiles {
-    /// Files of the sections of a part in `staged`, for rows of `schema`, each as planned.
+    /// A writer of the section files of a part in `staged`, for rows of `schema`, by their plans.
     pub fn new(
         staged: StagedOutput,
         reports: &ReportGroup,
@@ -57,7 +57,7 @@ impl SectionFiles {
         }
     }
 
-    /// Writes the next rows, of sections whose files are made. They must come in the order of batches.
+    /// Writes the next rows, of sections whose files are made, in the order of batches.
     pub fn append(&mut self, mut rows: RecordBatch) -> Result<(), NightlyError> {
         while rows.num_rows() > 0 {
             let ids = batch_ids(&rows)?;
@@ -83,7 +83,7 @@ impl SectionFiles {
         Ok(())
     }
 
-    /// Plans the file of a section that is not complete.
+    /// Sets the plan of a section whose file is not complete.
     pub fn plan(&mut self, number: usize, plan: FilePlan) {
         if let Some(section) = self.to_come.iter_mut().rev().find(|section| section.number == number) {
             section.plan = plan;

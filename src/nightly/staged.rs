@@ -14,7 +14,7 @@ use super::error::NightlyError;
 pub use crate::files::{HashedFile, StagedOutput, Written, make_folder, remove_staging_folders};
 use crate::files::{LOCK_FILE, lock_folder, make_folder_durably, remove_folders_named, sync_folder};
 
-/// How the names of days begin that are being removed.
+/// The prefix of the names of days that are being removed.
 const REMOVAL_PREFIX: &str = ".pragati-removing-";
 
 /// An output folder, locked by this run.
@@ -61,8 +61,8 @@ impl OutputFolder {
         Ok(place)
     }
 
-    /// Moves a day out of the readers' sight in one step, then removes it. What is left where that is interrupted goes with
-    /// the next run.
+    /// Renames a day out of the readers' sight atomically, then removes it. Where that is interrupted, the next run removes the
+    /// rest.
     pub fn remove(&self, name: &str) -> Result<(), NightlyError> {
         let place = self.path.join(name);
         let hidden = self.path.join(format!("{REMOVAL_PREFIX}{name}"));

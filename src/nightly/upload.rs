@@ -29,21 +29,20 @@ const CONCURRENT_UPLOADS: usize = 8;
 pub struct Upload {
     destination: Location,
     day: Path,
-    /// This run's folder below the day's, with a trailing slash; empty where there is nothing of the day yet.
+    /// This run's folder below the day's, with a trailing slash; empty where the day does not exist yet.
     run_folder: String,
     /// The version of the existing manifest, which lists the earlier output.
     earlier: Option<UpdateVersion>,
-    /// Whether files may lie in the day's folder that are not of this run.
+    /// Whether the day's folder may hold files of other runs.
     has_others: bool,
 }
 
-/// Who uploads files.
+/// The processes that upload files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Uploaders {
     /// This process alone.
     ThisProcess,
-    /// Tasks of a cluster too. A task that was given up may still write later, so such a run always has a folder of its
-    /// own.
+    /// Tasks of a cluster too. An abandoned task may still write later, so such a run always has a folder of its own.
     Tasks,
 }
 
@@ -65,7 +64,7 @@ impl Upload {
             Err(object_store::Error::NotFound { .. }) => None,
             Err(error) => return Err(failed(destination, &manifest, &error)),
         };
-        // Files without a manifest are those of a killed run, of one that goes on, or of a day that is being removed.
+        // Without a manifest, files belong to a killed run, a concurrent run, or a day that is being removed.
         let first = destination.store.list(Some(&day)).next().await.transpose();
         let has_others = first.map_err(|error| failed(destination, &day, &error))?.is_some();
         let is_apart = has_others || uploaders == Uploaders::Tasks;

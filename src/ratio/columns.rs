@@ -1,11 +1,11 @@
-//! The columns of the ratio's rows, wherever they are computed, kept or published.
+//! The columns of the ratio's rows, which are the same in queries, in memory and in published files.
 
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
-/// The columns of the view `download_ratio`, and `revision`, which is NULL where no nightly run keeps count of it. Texts are of
-/// the type `text`.
+/// The columns of the view `download_ratio`, and `revision`, which is NULL in rows that are not from a nightly output. `text` is
+/// the type of texts.
 pub fn ratio_columns(text: &DataType) -> SchemaRef {
     let columns = [
         ("level", text),

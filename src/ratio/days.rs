@@ -1,4 +1,4 @@
-//! Which days a ratio is over, by the local calendar.
+//! The days that a ratio covers, by the local calendar.
 
 use chrono::{Days as Count, NaiveDate};
 use serde::Deserialize;
@@ -21,17 +21,17 @@ pub enum Window {
     ThirtyDays,
 }
 
-/// What rows over time are of.
+/// The period of a row over time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Period {
     Day,
-    /// From Monday.
+    /// Begins on Monday.
     Week,
     Month,
 }
 
-/// Some days, none of them after the snapshot's.
+/// A range of days that ends with the snapshot's day or earlier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Days {
     /// `None`: from the first click or delivery.
@@ -92,7 +92,7 @@ impl Days {
         }
     }
 
-    /// The first day, if it is said.
+    /// The first day; `None` for that of the first click or delivery.
     pub fn since(&self) -> Option<NaiveDate> {
         self.since
     }
@@ -102,7 +102,7 @@ impl Days {
         self.until
     }
 
-    /// The parameters `$since` and `$until`.
+    /// Adds the parameters `$since` and `$until`.
     pub(crate) fn bound(&self, parameters: Parameters) -> Parameters {
         parameters
             .with_day("since", self.since)

@@ -1,4 +1,4 @@
-//! Why a ratio cannot be had.
+//! Errors of computing the ratio.
 
 use chrono::NaiveDate;
 
@@ -6,7 +6,7 @@ use crate::catalog::CatalogError;
 use crate::engine::EngineError;
 use crate::ids::SnapshotDate;
 
-/// A ratio that cannot be computed, or not as asked.
+/// A ratio that cannot be computed, or a request that is invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum RatioError {
     #[error(transparent)]
@@ -30,7 +30,7 @@ pub enum RatioError {
 }
 
 impl RatioError {
-    /// True where the mistake is in what was asked for.
+    /// Whether the request is invalid.
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Catalog(error) => error.is_usage(),

@@ -1,4 +1,4 @@
-//! What tables over time leave out: clicks and deliveries of days on which there were none yet.
+//! Clicks and deliveries that tables over time leave out, because their timestamps are too early to be right.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,14 +17,14 @@ const LEFT_OUT: &str = "metrics/downloads_left_out";
 /// Clicks and deliveries before [`EARLIEST_DAY`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftOut {
-    /// How many; each click once.
+    /// Their number; each click is counted once.
     pub happenings: u64,
-    /// The earliest day of them.
+    /// Their earliest day.
     pub first_day: NaiveDate,
 }
 
 impl LeftOut {
-    /// What is left out, if anything; tables of these names stand for the catalog's.
+    /// Finds what is left out, if anything. `tables` replace those of the catalog by name.
     pub async fn find(
         catalog: &Catalog,
         tables: &[(&str, Arc<dyn TableProvider>)],

@@ -21,7 +21,7 @@ pub use left_out::LeftOut;
 use crate::catalog::Catalog;
 use crate::queries::Parameters;
 
-/// What a ratio is over.
+/// The level of a ratio: what it is computed for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
@@ -31,7 +31,7 @@ pub enum Level {
     Course,
     /// Each tenant.
     Tenant,
-    /// Each course within each tenant: what a tenant may see of a course that several share.
+    /// Each course within each tenant: the part of a shared course that a tenant may see.
     TenantCourse,
 }
 
@@ -50,9 +50,9 @@ impl Level {
     }
 }
 
-/// Stands for every level or window.
+/// The parameter value for every level or window.
 const EVERY: &str = "*";
-/// The view, and what a query that prints rows of any kind reads them from.
+/// The view, and the table name under which queries that print rows read them.
 const DOWNLOAD_RATIO: &str = "download_ratio";
 
 /// The ratio's rows in order of level, id and window; `None` stands for every level or window.

@@ -69,7 +69,7 @@ pub fn all(session: &Session, names: &Names) -> Listing {
     listing
 }
 
-/// `\dt`: tables, with what the snapshot has of them.
+/// `\dt`: tables, with the numbers of their rows and files in the snapshot.
 pub fn tables(session: &Session, names: &Names) -> Listing {
     let mut listing = Listing::new(&["table", "rows", "files"]);
     for table in names.tables.iter().filter(|table| !table.is_view) {
@@ -83,7 +83,7 @@ pub fn tables(session: &Session, names: &Names) -> Listing {
     listing
 }
 
-/// `\dv`: views, with what they say of themselves.
+/// `\dv`: views, with the descriptions in their queries.
 pub fn views(session: &Session, names: &Names) -> Listing {
     let mut listing = Listing::new(&["view", "description"]);
     for view in names.tables.iter().filter(|table| table.is_view) {

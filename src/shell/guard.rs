@@ -1,4 +1,4 @@
-//! Which statements run: queries, and those that create something for the session alone.
+//! Decides which statements are allowed: queries, and statements that create tables or views for the session only.
 //!
 //! Exports are read only. Everything that writes files, or drops or replaces a table or view of the snapshot, is
 //! refused. The plan is checked, wherever the operation is in it: also below EXPLAIN ANALYZE and PREPARE.

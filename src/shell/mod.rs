@@ -38,7 +38,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::config::DateChoice;
-use crate::engine::{Answer, EngineError};
+use crate::engine::{EngineError, RunningQuery};
 use crate::formats::{Format, one_line};
 use command::{COMMANDS, Command};
 use destination::OpenFile;
@@ -236,19 +236,10 @@ impl Shell {
         self.take(steps(&script), depth).await
     }
 
+    /// Runs one backslash command.
     async fn command(&mut self, command: Command) -> Result<Outcome, ShellError> {
         match command {
-            Command::Describe(None) => {
-                let names = self.session.names().await?;
-                self.list(describe::all(&self.session, &names)).await
-            }
-            Command::Describe(Some(name)) => {
-                let outcome = self.list(describe::columns(&self.session, &name).await?).await?;
-                if let Some(origin) = describe::origin(&self.session, &name) {
-                    destination::show_text(&origin)?;
-                }
-                Ok(outcome)
-            }
+            Command::Describe(name) => self.describe(name.as_deref()).await,
             Command::Tables => {
                 let names = self.session.names().await?;
                 self.list(describe::tables(&self.session, &names)).await
@@ -259,18 +250,11 @@ impl Shell {
             }
             Command::Functions(text) => self.list(describe::functions(&self.session, text.as_deref())).await,
             Command::Timing(on) => {
-                self.shows_times = on.unwrap_or(!self.shows_times);
-                self.say(if self.shows_times {
-                    "Times are shown."
-                } else {
-                    "Times are not shown."
-                });
+                self.set_timing(on);
                 Ok(Outcome::Done)
             }
             Command::Expanded(on) => {
-                self.style.expanded = on.unwrap_or(!self.style.expanded);
-                let shape = if self.style.expanded { "value" } else { "row" };
-                self.say(&format!("One line a {shape}."));
+                self.set_expanded(on);
                 Ok(Outcome::Done)
             }
             Command::Format(format) => {
@@ -299,6 +283,36 @@ impl Shell {
             // Handled where the nesting of included files is known.
             Command::Include(file) => Box::pin(self.include(&file, 1)).await,
         }
+    }
+
+    /// Lists all tables and views, or the columns of one and the description of its query.
+    async fn describe(&mut self, name: Option<&str>) -> Result<Outcome, ShellError> {
+        let Some(name) = name else {
+            let names = self.session.names().await?;
+            return self.list(describe::all(&self.session, &names)).await;
+        };
+        let outcome = self.list(describe::columns(&self.session, name).await?).await?;
+        if let Some(origin) = describe::origin(&self.session, name) {
+            destination::show_text(&origin)?;
+        }
+        Ok(outcome)
+    }
+
+    /// Switches the display of execution times; `None` toggles it.
+    fn set_timing(&mut self, on: Option<bool>) {
+        self.shows_times = on.unwrap_or(!self.shows_times);
+        self.say(if self.shows_times {
+            "Times are shown."
+        } else {
+            "Times are not shown."
+        });
+    }
+
+    /// Switches between one line a value and one line a row; `None` toggles it.
+    fn set_expanded(&mut self, on: Option<bool>) {
+        self.style.expanded = on.unwrap_or(!self.style.expanded);
+        let shape = if self.style.expanded { "value" } else { "row" };
+        self.say(&format!("One line a {shape}."));
     }
 
     /// Opens another day; where that fails, the earlier one stays.
@@ -342,16 +356,16 @@ impl Shell {
         let mut outcome = Outcome::Done;
         for statement in parse(sql)? {
             self.last = Some(sql.to_owned());
-            let answer = tokio::select! {
-                answer = self.session.start(statement) => answer?,
+            let query = tokio::select! {
+                query = self.session.start(statement) => query?,
                 _ = self.interrupts.recv() => return Ok(self.cancelled()),
                 _ = self.terminated.changed() => return Ok(Outcome::Terminated),
             };
-            if answer.rows.schema().fields().is_empty() {
+            if query.rows.schema().fields().is_empty() {
                 self.refresh_names().await?;
                 self.say("Done.");
             } else {
-                outcome = self.answer(answer).await?;
+                outcome = self.write_rows(query).await?;
             }
         }
         if self.shows_times && matches!(outcome, Outcome::Done) {
@@ -360,9 +374,9 @@ impl Shell {
         Ok(outcome)
     }
 
-    async fn answer(&mut self, answer: Answer) -> Result<Outcome, ShellError> {
+    async fn write_rows(&mut self, query: RunningQuery) -> Result<Outcome, ShellError> {
         let line = progress_line(!self.is_quiet);
-        let rows = watched(answer, line.clone());
+        let rows = watched(query, line.clone());
         let Some(file) = &mut self.file else {
             return self.show(rows, self.style, line).await;
         };

@@ -14,7 +14,7 @@ use futures::{Stream, StreamExt};
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use crate::engine::Answer;
+use crate::engine::RunningQuery;
 
 /// Queries that take less than this show no progress.
 const LONG: Duration = Duration::from_secs(1);
@@ -31,13 +31,13 @@ pub fn line(is_wanted: bool) -> ProgressBar {
         .with_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()))
 }
 
-/// Passes the rows of `answer` on, and updates `line` while they are waited for.
-pub fn watched(answer: Answer, line: ProgressBar) -> SendableRecordBatchStream {
+/// Passes the rows of `query` on, and updates `line` while they are waited for.
+pub fn watched(query: RunningQuery, line: ProgressBar) -> SendableRecordBatchStream {
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     Box::pin(Watched {
-        rows: answer.rows,
-        plan: answer.plan,
+        rows: query.rows,
+        plan: query.plan,
         line,
         ticks,
         started: Instant::now(),

@@ -18,7 +18,7 @@ use super::shown::shown;
 use crate::catalog::Catalog;
 use crate::config::{Config, DateChoice};
 use crate::engine::dialect::{self, forms, time};
-use crate::engine::{Answer, EngineError, EngineThreads};
+use crate::engine::{EngineError, EngineThreads, RunningQuery};
 use crate::ids::SnapshotDate;
 use crate::queries::{Parameters, Query};
 
@@ -84,7 +84,7 @@ impl Session {
 
     /// Starts one statement. A statement that only changes the session has finished when this returns; it has no
     /// columns.
-    pub async fn start(&self, statement: Statement) -> Result<Answer, ShellError> {
+    pub async fn start(&self, statement: Statement) -> Result<RunningQuery, ShellError> {
         let session = &self.session;
         let plan = session.state().statement_to_plan(statement).await;
         let plan = plan.map_err(EngineError::running(WHAT))?;
@@ -97,15 +97,15 @@ impl Session {
             .run(async move { session.execute_logical_plan(plan).await })
             .await?;
         let frame = frame.and_then(time::in_session_zone);
-        let answer = self.run(frame.map_err(EngineError::running(WHAT))?).await?;
-        Ok(Answer {
-            rows: shown(answer.rows),
-            plan: answer.plan,
+        let query = self.run(frame.map_err(EngineError::running(WHAT))?).await?;
+        Ok(RunningQuery {
+            rows: shown(query.rows),
+            plan: query.plan,
         })
     }
 
     /// Starts a query of `queries/`.
-    pub async fn start_query(&self, query: &Query) -> Result<Answer, ShellError> {
+    pub async fn start_query(&self, query: &Query) -> Result<RunningQuery, ShellError> {
         query.check_parameters(&self.parameters, self.given.iter().map(|given| given.name.as_str()))?;
         self.run(self.catalog.plan(query, &self.parameters).await?).await
     }
@@ -129,14 +129,14 @@ impl Session {
         Ok(bound.map_err(EngineError::running(WHAT))?)
     }
 
-    async fn run(&self, frame: DataFrame) -> Result<Answer, ShellError> {
-        Ok(Answer::start(&self.threads, frame, WHAT).await?)
+    async fn run(&self, frame: DataFrame) -> Result<RunningQuery, ShellError> {
+        Ok(RunningQuery::start(&self.threads, frame, WHAT).await?)
     }
 }
 
 /// Parses all statements of `sql` before any of them runs.
 pub fn parse(sql: &str) -> Result<Vec<Statement>, ShellError> {
-    // What only the engine knows, such as CREATE EXTERNAL TABLE, is no SQL of PostgreSQL's.
+    // Statements of the engine alone, such as CREATE EXTERNAL TABLE, are not parsed in the PostgreSQL dialect.
     let parsed = DFParser::parse_sql_with_dialect(sql, &PostgreSqlDialect {}).or_else(|_| DFParser::parse_sql(sql));
     let parsed = parsed.map_err(|error| {
         let reason = match error.find_root() {
@@ -155,7 +155,7 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>, ShellError> {
     Ok(statements)
 }
 
-/// A statement as the dialect understands it.
+/// Rewrites a statement from the PostgreSQL dialect to the engine's.
 fn rewrite(statement: &mut Statement) -> Result<(), ShellError> {
     match statement {
         Statement::Statement(statement) => {

@@ -1,5 +1,5 @@
-//! Rows of a statement as the shell shows and writes them: columns by the names that they were given, and averages and
-//! quotients as floating point numbers, which every format and reader has.
+//! Prepares the rows of a statement for output: columns get the names of the statement, and averages and quotients become
+//! floating point numbers, which all formats and readers support.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use futures::StreamExt;
 use crate::engine::dialect::numbers::numeric::{DIGITS, FREE, QUOTIENT};
 use crate::engine::dialect::{shown_name, times_repeated};
 
-/// The rows, with other names and types where the engine's are its own.
+/// The same rows with these names and types.
 pub fn shown(rows: SendableRecordBatchStream) -> SendableRecordBatchStream {
     let schema = shown_schema(&rows.schema());
     if schema == rows.schema() {

@@ -219,7 +219,7 @@ mod tests {
             prop_assert_eq!(together, sql);
         }
 
-        /// Of all that texts and comments are made of, in any order.
+        /// Random sequences of the characters that begin and end texts and comments.
         #[test]
         fn the_engine_sees_the_same_semicolons(
             parts in proptest::collection::vec(

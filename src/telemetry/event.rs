@@ -1,7 +1,7 @@
-//! One telemetry event (Sunbird telemetry v3), out of one line: the parts that tell of a click or a delivery.
+//! Parses a telemetry event (Sunbird telemetry v3) from a line: the fields that describe a click or a delivery.
 //!
-//! Producers differ, so a part that has another type than it should counts as missing. A line is malformed only where it
-//! cannot be used as an event at all.
+//! Producers differ, so a field with an unexpected type counts as missing. A line is malformed only where it cannot be used
+//! as an event at all.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,10 +12,10 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::exports::is_blank;
 
-/// Milliseconds since 1970 UTC of the years 1 to 9999; a time outside of them is none.
+/// Milliseconds since 1970 UTC of the years 1 to 9999; a time outside counts as missing.
 const TIMES: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
 
-/// Why a line cannot be used as an event. Says nothing of what is in it, which may be personal.
+/// Why a line cannot be used as an event. Does not contain the line, which may hold personal data.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
     #[error("not UTF-8 text")]
@@ -34,7 +34,7 @@ pub enum Malformed {
 
 /// The event of a line without its line end.
 pub fn parse(line: &[u8]) -> Result<Event<'_>, Malformed> {
-    // Parts that are passed over are not looked at by the JSON parser.
+    // The JSON parser does not validate the encoding of fields that it skips.
     let text = std::str::from_utf8(line).map_err(|_| Malformed::NotUtf8)?;
     let Lenient(event) = serde_json::from_str(text).map_err(|error| not_json(&error))?;
     let event: Event = event.ok_or(Malformed::NotAnObject)?;
@@ -53,10 +53,10 @@ fn not_json(error: &serde_json::Error) -> Malformed {
     }
 }
 
-/// A text, where it is there and not blank.
+/// A text; `None` where it is missing or blank.
 pub type Text<'a> = Option<Cow<'a, str>>;
 
-/// An object of which some fields are read, each of any type. Of a field that stands twice the last counts.
+/// An object of which some fields are read, whatever their types. Of a repeated field, the last one counts.
 trait Fields<'de>: Default {
     fn read<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error>;
 }
@@ -167,7 +167,7 @@ impl Time {
     }
 }
 
-/// What a value can be made of; none where its type tells nothing.
+/// Reads a value from JSON values of several types; types that are not supported give `None`.
 trait Read<'de>: Sized {
     fn from_str(_text: Cow<'de, str>) -> Option<Self> {
         None
@@ -197,7 +197,7 @@ impl<'de> Read<'de> for Text<'de> {
         Some(Some(text).filter(|text| !is_blank(text)))
     }
 
-    /// Ids may look like numbers, and be written as such.
+    /// Ids that consist of digits may be written as numbers.
     fn from_integer(number: i128) -> Option<Self> {
         Some(Some(number.to_string().into()))
     }
@@ -227,7 +227,7 @@ impl<'de> Read<'de> for Vec<Cdatum<'de>> {
     }
 }
 
-/// A value that is read from whatever is there.
+/// A value that is read from JSON of any type.
 struct Lenient<T>(Option<T>);
 
 impl<'de, T: Read<'de>> Deserialize<'de> for Lenient<T> {
@@ -442,7 +442,7 @@ mod tests {
         })
     }
 
-    /// What a text field holds, said with serde_json's own values.
+    /// The expected value of a text field, computed with `serde_json`.
     fn text_of(value: &Value) -> Option<String> {
         match value {
             Value::String(text) => Some(text.clone()).filter(|text| !text.trim().is_empty()),

@@ -1,4 +1,4 @@
-//! Finds files of telemetry: `FOLDER/date=YYYY-MM-DD/…`, by the day they arrived.
+//! Finds files of telemetry, `FOLDER/date=YYYY-MM-DD/…`, where the date is that of arrival.
 
 use std::sync::{Arc, OnceLock};
 
@@ -10,7 +10,7 @@ use super::outcome::Outcome;
 use crate::exports::{ExportsError, Location};
 use crate::ids::SnapshotDate;
 
-/// How events are written.
+/// The format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// One JSON object a line, compressed with gzip or not.
@@ -22,12 +22,12 @@ pub enum Format {
 #[derive(Debug)]
 pub struct TelemetryFile {
     pub location: Location,
-    /// As it was listed; what is written to it later is not read.
+    /// The object as listed; bytes that are appended later are not read.
     pub object: ObjectMeta,
     pub format: Format,
     /// The day whose folder it is in.
     pub arrived_on: SnapshotDate,
-    /// Known once it was read to its end.
+    /// Set once the file was read to its end.
     outcome: OnceLock<Outcome>,
 }
 
@@ -49,15 +49,15 @@ impl TelemetryFile {
             .join("/")
     }
 
-    /// What came of reading it; none where nothing read it to its end yet.
+    /// The counts of the file; `None` before it was read to its end.
     pub fn outcome(&self) -> Option<&Outcome> {
         self.outcome.get()
     }
 
-    /// Keeps what came of reading it, and says so once.
+    /// Stores the counts of the file, and logs them the first time.
     pub fn note(&self, outcome: Outcome) {
         if self.outcome.get().is_none() {
-            // Two queries may read it at the same time.
+            // Two queries may read the file concurrently.
             let is_first = self.outcome.set(outcome.clone()).is_ok();
             if is_first {
                 outcome.tell(&self.name());
@@ -122,7 +122,7 @@ fn format_of(path: &Path) -> Option<Format> {
     is_lines.then_some(Format::Lines)
 }
 
-/// Markers and files that are being written.
+/// Whether a file is a marker, or is being written.
 fn is_hidden(path: &Path) -> bool {
     path.filename().is_none_or(|name| name.starts_with(['.', '_']))
 }

@@ -1,20 +1,20 @@
-//! The lines of a text, of bounded length.
+//! Reads a text line by line, with a limit of the length of lines.
 
 use std::io::{BufRead, ErrorKind, Result};
 
 use memchr::memchr;
 
-/// The longest line that is held in memory, in bytes. Events have some hundred; whole payloads of a client, some hundred
-/// thousand.
+/// The longest line that is read into memory, in bytes. Events have some hundred bytes; whole payloads of a client, some
+/// hundred thousand.
 pub const MOST_BYTES: usize = 4 << 20;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Reads line by line, counted from 1.
+/// A reader of lines.
 pub struct Lines<R> {
     text: R,
     most_bytes: usize,
-    /// The line that was read last.
+    /// The number of the line that was read last, counted from 1.
     pub number: u64,
     line: Vec<u8>,
 }
@@ -36,7 +36,7 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
-    /// The next line that is not blank; none after the last one. A line that is cut short by an error is lost.
+    /// The next line that is not blank; `None` after the last one. A line that an error interrupts is lost.
     pub fn next(&mut self) -> Result<Option<Line<'_>>> {
         loop {
             let Some(is_whole) = self.read()? else {
@@ -55,7 +55,7 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
-    /// Reads a line into `line`, and tells whether it fitted; none at the end.
+    /// Reads a line into `line`. Returns whether it is within the limit; `None` at the end.
     fn read(&mut self) -> Result<Option<bool>> {
         self.line.clear();
         let (mut is_whole, mut has_begun) = (true, false);

@@ -1,7 +1,7 @@
 //! Telemetry events as tables: files of newline JSON (plain or gzip) and Parquet, read line by line in constant memory.
 //!
-//! Nothing that is in a file is fatal: what is no event is counted, and can be looked at line by line. Which events are
-//! clicks is said in SQL, and where the files are is the catalog's business.
+//! No content of a file is fatal: malformed lines are counted, and a table lists them. SQL decides which events are clicks;
+//! the catalog decides where the files are.
 
 mod event;
 mod files;

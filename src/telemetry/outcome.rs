@@ -1,4 +1,4 @@
-//! What came of reading a file of telemetry.
+//! The counts of a telemetry file that was read.
 
 use super::event::Malformed;
 
@@ -7,14 +7,14 @@ use super::event::Malformed;
 pub struct Outcome {
     /// Lines, or rows, that are events.
     pub events: u64,
-    /// Lines, or rows, that are not; damage counts as one.
+    /// Malformed lines or rows; damage counts as one.
     pub malformed: u64,
-    /// Where reading ended before the file did.
+    /// The reason why reading stopped before the end of the file.
     pub damage: Option<Malformed>,
 }
 
 impl Outcome {
-    /// Says in the log what of the file `name` is not counted.
+    /// Logs what of the file `name` is not counted.
     pub fn tell(&self, name: &str) {
         let Self { events, malformed, .. } = self;
         match &self.damage {

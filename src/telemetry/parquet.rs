@@ -1,4 +1,4 @@
-//! Rows of Parquet files as events, whatever types the producer gave to the parts.
+//! Converts rows of Parquet files to events, whatever types the producer chose for the fields.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use super::rows::{self, EventColumns};
 /// The columns that are read.
 pub const COLUMNS: [&str; 7] = ["eid", "ets", "mid", "actor", "context", "object", "edata"];
 
-/// The events of a batch as it was read, and the places of rows that are none, since they have no eid.
+/// The events of a batch, and the positions of malformed rows, which have no `eid`.
 pub fn events(read: &RecordBatch, arrived_on: i32) -> Result<(RecordBatch, Vec<usize>), ArrowError> {
     let root = StructArray::from(read.clone());
     let text = |path: &[&str]| as_text(part(&root, path), read.num_rows());
@@ -44,7 +44,7 @@ pub fn events(read: &RecordBatch, arrived_on: i32) -> Result<(RecordBatch, Vec<u
     Ok((filter_record_batch(&all, &are_events)?, without))
 }
 
-/// The part of that path, NULL where an object above it is; none where the file has no such part.
+/// The field at a path, NULL where an object above it is NULL; `None` where the file does not have the field.
 fn part(object: &StructArray, path: &[&str]) -> Option<ArrayRef> {
     let (name, below) = path.split_first()?;
     let column = object.column_by_name(name)?;
@@ -59,7 +59,7 @@ fn part(object: &StructArray, path: &[&str]) -> Option<ArrayRef> {
 fn as_text(column: Option<ArrayRef>, rows: usize) -> Result<ArrayRef, ArrowError> {
     let column = column.filter(|column| is_text(column.data_type()));
     match column {
-        // Casting gives NULL where bytes are not UTF-8.
+        // The cast gives NULL for bytes that are not UTF-8.
         Some(column) => cast(&column, &DataType::Utf8View),
         None => Ok(new_null_array(&DataType::Utf8View, rows)),
     }
@@ -123,7 +123,7 @@ fn as_cdata(column: Option<ArrayRef>, rows: usize) -> Result<ArrayRef, ArrowErro
         return none();
     };
     let text = |name| as_text(part(entries, &[name]), entries.len());
-    // Of a list that is NULL no entry may show.
+    // A NULL list may have entries in memory, which must not appear.
     let lengths = (0..rows).map(|row| {
         if lists.is_valid(row) {
             lists.value_length(row) as usize

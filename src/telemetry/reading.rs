@@ -1,4 +1,4 @@
-//! Reads a file of telemetry, in memory that does not grow with it, and sends what is wanted of it.
+//! Reads a file of telemetry in constant memory, and sends its events or its malformed lines.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::sync::Arc;
@@ -23,26 +23,26 @@ use super::parquet;
 use super::rows::{EventRows, MalformedRows};
 use crate::exports::PinnedFile;
 
-/// What a gzip file begins with.
+/// The magic bytes of gzip.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const READ_BYTES: usize = 256 << 10;
-/// Lines after which a reader looks whether anybody still listens.
+/// The number of lines after which a reader checks whether its query was cancelled.
 const LINES_BETWEEN_LOOKS: u64 = 4096;
 
-/// Which rows are wanted.
+/// The rows that are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
     Events,
-    /// Lines that are no events.
+    /// Malformed lines.
     Malformed,
 }
 
 pub type Batches = Sender<Result<RecordBatch, DataFusionError>>;
 
-/// Why reading ended before the end.
+/// Why reading stopped before the end of the file.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    #[error("nobody listens any more")]
+    #[error("the query was cancelled")]
     Unwanted,
     #[error("telemetry {file} cannot be read: {reason}; check the connection and the permissions")]
     Unreadable { file: String, reason: String },
@@ -50,7 +50,7 @@ pub enum ReadError {
     Arrow(#[from] ArrowError),
 }
 
-/// Reads `file` to its end, sends what is wanted, and keeps what came of it.
+/// Reads `file` to its end, sends the wanted rows, and stores the counts.
 pub async fn read(file: Arc<TelemetryFile>, wanted: Wanted, batches: Batches) -> Result<(), ReadError> {
     let outcome = match file.format {
         Format::Lines => {
@@ -76,7 +76,7 @@ fn unreadable(file: &TelemetryFile, error: &dyn std::error::Error) -> ReadError 
     }
 }
 
-/// The file's content as it was when it was listed.
+/// Opens the file with the content that it had when it was listed.
 async fn open(file: &TelemetryFile) -> Result<Box<dyn Read + Send>, object_store::Error> {
     let options = GetOptions {
         range: Some((0..file.object.size).into()),
@@ -92,7 +92,7 @@ async fn open(file: &TelemetryFile) -> Result<Box<dyn Read + Send>, object_store
     })
 }
 
-/// Reads lines until the end, or to where the file is damaged.
+/// Reads lines until the end, or until the file is damaged.
 fn read_lines(
     file: &TelemetryFile,
     content: Box<dyn Read + Send>,
@@ -130,7 +130,7 @@ fn read_lines(
     Ok(sink.outcome)
 }
 
-/// The text of a file, and whether it was compressed, which its first bytes tell.
+/// Decompresses a file, and returns whether it was compressed, by its first bytes.
 fn decompressed(content: Box<dyn Read + Send>) -> io::Result<(Box<dyn BufRead>, bool)> {
     let mut content = BufReader::with_capacity(READ_BYTES, content);
     let mut first = Vec::new();
@@ -144,7 +144,7 @@ fn decompressed(content: Box<dyn Read + Send>) -> io::Result<(Box<dyn BufRead>, 
     Ok((Box::new(content), false))
 }
 
-/// Whether the decoder complains, not the place that the file is read from.
+/// Whether the error is of the decoder, not of the store or disk.
 fn is_damage(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -163,7 +163,7 @@ async fn read_parquet(file: &TelemetryFile, wanted: Wanted, batches: &Batches) -
     Ok(sink.outcome)
 }
 
-/// Reads rows to the end, or to where the file is damaged, which the inner result tells.
+/// Reads rows to the end, or until the file is damaged, which the inner result returns.
 async fn read_rows(
     file: &TelemetryFile,
     sink: &mut Sink<'_>,
@@ -232,7 +232,7 @@ async fn send(batch: Option<RecordBatch>, batches: &Batches) -> Result<(), ReadE
     }
 }
 
-/// Collects what is wanted, and counts everything.
+/// Collects the wanted rows, and counts all.
 struct Sink<'a> {
     file: &'a TelemetryFile,
     wanted: Wanted,

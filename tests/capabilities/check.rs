@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::support::{COURSE_PROGRESS, ENROLMENTS, TestExports, USERS, batches, course_progress, enrolments};
 
 #[test]
-fn every_rule_counts_what_breaks_it_and_names_some() {
+fn every_rule_counts_violations_and_names_examples() {
     let exports = bad();
     std::fs::write(exports.path().join("users/notes.txt"), "no table").expect("written");
     let output = exports
@@ -130,7 +130,7 @@ fn sound_exports_break_no_rule() {
 }
 
 #[test]
-fn only_rules_that_must_hold_fail_the_command() {
+fn only_violations_of_must_rules_fail_the_command() {
     let progress = course_progress("('u1', 40, '2026-09-01T10:00:00')");
     let early = TestExports::small().table("course_progress", &progress);
     insta::assert_snapshot!(shown(&early.output("check", &[]), "completion_before_enrolment"), @r"

@@ -44,7 +44,7 @@ mod completions {
     }
 
     #[test]
-    fn a_reader_that_leaves_is_no_failure() {
+    fn a_closed_pipe_is_not_an_error() {
         let mut child = Command::new(assert_cmd::cargo::cargo_bin("pragati"))
             .args(["completions", "bash"])
             .stdout(Stdio::piped())
@@ -250,7 +250,7 @@ mod log {
     }
 
     #[test]
-    fn a_failure_is_a_line_too() {
+    fn a_failure_is_logged_as_a_json_line() {
         let mut failing = pragati();
         failing
             .env("PRAGATI_LOG_FORMAT", "json")
@@ -318,7 +318,7 @@ mod version {
     use super::*;
 
     #[test]
-    fn says_what_was_built() {
+    fn names_the_versions_the_commit_and_the_features() {
         let text = printed(&["--version"]);
         let lines: Vec<&str> = text.lines().collect();
         let starts = [

@@ -191,7 +191,7 @@ mod nightly {
     }
 
     #[test]
-    fn leaves_nothing_of_people_on_executors() {
+    fn leaves_no_personal_data_on_executors() {
         let mut cluster = RunningCluster::start(1);
         let (exports, out) = (TestExports::small(), out());
         on(&cluster, &exports, "nightly")
@@ -498,7 +498,7 @@ mod connections {
     use super::*;
 
     #[test]
-    fn a_scheduler_that_is_not_there_is_named() {
+    fn an_unreachable_scheduler_is_named() {
         let exports = TestExports::small();
         let complaint = exports.complaint(
             1,
@@ -512,7 +512,7 @@ mod connections {
     }
 
     #[test]
-    fn a_job_that_no_executor_takes_ends_with_a_word() {
+    fn a_job_without_executors_fails_with_a_message() {
         let cluster = RunningCluster::start_with(0, watchful());
         let exports = TestExports::small();
         let complaint = complaint_of(
@@ -523,14 +523,14 @@ mod connections {
     }
 
     #[test]
-    fn an_address_that_is_none_is_wrong_usage() {
+    fn an_invalid_address_is_wrong_usage() {
         let exports = TestExports::small();
         let complaint = exports.complaint(2, "sql", &["--cluster", "localhost:50050", "-c", "select 1"]);
         insta::assert_snapshot!(wrapped(&complaint), @"error: configuration: --cluster: 'localhost:50050' names no scheduler; write df://HOST:PORT");
     }
 
     #[test]
-    fn processes_do_not_open_themselves_to_a_network_unasked() {
+    fn processes_listen_on_other_addresses_than_loopback_only_when_told() {
         for role in [
             &["scheduler", "--listen", "0.0.0.0:0"][..],
             &["executor", "--listen", "0.0.0.0:0", "--scheduler", "df://localhost"],
@@ -541,7 +541,7 @@ mod connections {
     }
 
     #[test]
-    fn a_work_folder_is_of_one_executor_and_what_a_killed_one_left_goes() {
+    fn a_work_folder_belongs_to_one_executor_and_leftovers_are_removed() {
         let mut cluster = RunningCluster::start(1);
         let work = cluster.work_folder(0);
         let mut second = pragati();

@@ -134,7 +134,7 @@ fn an_output_that_was_made_without_rules_is_not_shown_under_them() {
 }
 
 #[test]
-fn a_setting_that_nobody_wrote_counts_with_its_default() {
+fn an_unset_setting_counts_with_its_default() {
     let exports = exports();
     decide(&exports, true);
     write_in_mapping(
@@ -171,7 +171,7 @@ fn an_output_of_other_queries_is_not_shown() {
 }
 
 #[test]
-fn a_file_that_was_made_before_consent_was_required_is_not_given_out() {
+fn a_file_from_before_consent_was_required_is_not_handed_out() {
     let exports = exports();
     decide(&exports, false);
     let service = service_of(exports, false).start();
@@ -204,7 +204,7 @@ fn a_service_follows_rules_that_change_while_it_runs() {
 }
 
 #[test]
-fn login_tokens_show_personal_columns_as_the_site_says() {
+fn login_tokens_show_personal_columns_as_configured() {
     for (is_mapped, token_personal, is_shown) in [
         (false, None, true),
         (false, Some(false), false),

@@ -109,7 +109,7 @@ fn gauges_are_numerators_and_denominators_of_the_command_s_rows() {
 }
 
 #[test]
-fn courses_have_gauges_where_they_are_asked_for_and_only_the_largest() {
+fn courses_have_gauges_where_configured_and_only_the_largest() {
     let exports = clicked();
     let mut setup = Setup::over(exports);
     setup.config.ratio.metrics_courses = 1;
@@ -231,7 +231,7 @@ fn expect_known(file: &str, text: &str, known: &BTreeSet<String>) {
 }
 
 #[test]
-fn dashboards_are_whole() {
+fn dashboards_have_distinct_panels_with_queries() {
     for name in ["grafana-prometheus.json", "grafana-sql.json"] {
         let dashboard: Value = serde_json::from_str(&file(name)).expect("JSON");
         let panels = dashboard["panels"].as_array().expect("panels");

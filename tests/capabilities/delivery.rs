@@ -90,7 +90,7 @@ fn a_report_from_the_mart_of_a_nightly_run_has_the_same_bytes() {
 }
 
 #[test]
-fn who_may_no_longer_have_a_report_gets_a_notice_instead() {
+fn a_requester_who_lost_access_gets_a_notice_instead_of_the_report() {
     let Some(smtp) = SmtpServer::start(Security::Plain) else {
         return;
     };
@@ -115,7 +115,7 @@ fn who_may_no_longer_have_a_report_gets_a_notice_instead() {
 }
 
 #[test]
-fn an_operator_s_mistake_is_told_once_and_costs_nobody_a_report() {
+fn a_configuration_error_is_logged_once_and_no_report_is_lost() {
     let Some(smtp) = SmtpServer::start(Security::Plain) else {
         return;
     };
@@ -150,7 +150,7 @@ fn an_operator_s_mistake_is_told_once_and_costs_nobody_a_report() {
 }
 
 #[test]
-fn a_refusal_for_size_is_no_handover_that_nobody_knows_the_end_of() {
+fn a_refusal_for_size_is_not_an_unconfirmed_handover() {
     let Some(smtp) = SmtpServer::start(Security::Plain) else {
         return;
     };

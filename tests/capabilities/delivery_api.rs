@@ -79,7 +79,7 @@ fn a_second_click_is_the_same_request_and_counts() {
 }
 
 #[test]
-fn an_idempotency_key_names_one_click() {
+fn an_idempotency_key_identifies_one_click() {
     let service = Setup::new().start();
     let ask = |key: &str, batch: &str| {
         let body = json!({"batch_id": batch, "format": "csv", "deliver": "download"});
@@ -102,7 +102,7 @@ fn an_idempotency_key_names_one_click() {
 }
 
 #[test]
-fn limits_say_when_to_try_again() {
+fn a_rate_limit_says_when_to_retry() {
     let mut setup = Setup::new();
     setup.config.serve.requests_per_hour = 2;
     setup.config.serve.queue_limit = 3;
@@ -120,7 +120,7 @@ fn limits_say_when_to_try_again() {
 }
 
 #[test]
-fn what_cannot_be_mailed_says_what_to_do() {
+fn a_report_that_cannot_be_mailed_says_what_to_do() {
     let issuer = TokenIssuer::new();
     let with = |change: &dyn Fn(&mut Setup)| {
         let mut setup = Setup::new();
@@ -292,7 +292,7 @@ fn a_failed_request_says_why() {
 }
 
 #[test]
-fn lists_come_page_by_page() {
+fn lists_are_paged() {
     let service = Setup::new().start();
     let mut ids: Vec<String> = Vec::new();
     for batch in ["b1", "b2", "b1", "b2", "b1"] {
@@ -361,7 +361,7 @@ fn row_counts_come_from_the_nightly_run() {
 }
 
 #[test]
-fn whatever_is_wrong_is_a_problem_document() {
+fn every_error_is_a_problem_document() {
     let service = Setup::new().start();
     let post = |kind: &str, body: &str| {
         let request = service.request(Method::POST, "/api/v1/reports").bearer_auth(MENTOR);
@@ -418,7 +418,7 @@ fn whatever_is_wrong_is_a_problem_document() {
 }
 
 #[test]
-fn operators_see_whether_it_lives_and_works() {
+fn health_endpoints_report_liveness_and_readiness() {
     let service = Setup::new().start();
     let answer = |path: &str| service.send(service.request(Method::GET, path));
     assert_eq!(answer("/healthz").json()["status"], "ok");
@@ -444,7 +444,7 @@ fn operators_see_whether_it_lives_and_works() {
 }
 
 #[test]
-fn a_stop_lets_requests_end_and_takes_no_more() {
+fn a_graceful_stop_finishes_requests_and_accepts_no_more() {
     let mut service = Setup::new().start();
     // Half a request that is under way when the service is stopped.
     let mut stream = TcpStream::connect(service.address).expect("a connection");
@@ -472,7 +472,7 @@ fn a_stop_lets_requests_end_and_takes_no_more() {
 }
 
 #[test]
-fn tls_is_done_where_it_is_set_up() {
+fn tls_is_served_where_it_is_configured() {
     let folder = tempfile::tempdir().expect("a folder");
     let CertifiedKey { cert, signing_key } =
         generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
@@ -565,7 +565,7 @@ fn the_description_names_every_route_and_answer() {
 }
 
 #[test]
-fn answers_say_little_to_browsers() {
+fn responses_have_security_headers() {
     let service: RunningService = Setup::new().start();
     let answer = service.get(MENTOR, "/api/v1/batches");
     assert_eq!(answer.header("x-content-type-options"), "nosniff");

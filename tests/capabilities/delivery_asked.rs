@@ -118,7 +118,7 @@ fn a_split_is_an_archive_or_a_workbook() {
 }
 
 #[test]
-fn several_batches_are_those_that_the_person_may_have() {
+fn several_batches_are_those_that_the_person_has_access_to() {
     let service = Setup::over(exports()).start();
     let course = |person: &str, more: Value| {
         let mut asked = json!({"course_id": "c1", "format": "csv", "deliver": "download"});
@@ -164,7 +164,7 @@ fn several_batches_are_those_that_the_person_may_have() {
 }
 
 #[test]
-fn equal_wishes_are_one_request_and_others_are_not() {
+fn equal_selections_are_one_request_and_different_ones_are_not() {
     let service = Setup::over(exports()).start();
     let ask = |more: Value| {
         let mut asked = json!({"batch_id": "b1", "format": "csv", "deliver": "download"});
@@ -186,7 +186,7 @@ fn equal_wishes_are_one_request_and_others_are_not() {
 }
 
 #[test]
-fn a_wish_that_makes_no_sense_is_refused() {
+fn a_selection_that_makes_no_sense_is_refused() {
     let service = Setup::over(exports()).start();
     let refused = |asked: Value| service.post(MENTOR, &asked).problem();
     let invalid = (422, "invalid".to_owned());
@@ -212,7 +212,7 @@ fn a_wish_that_makes_no_sense_is_refused() {
 }
 
 #[test]
-fn who_loses_one_of_several_batches_loses_the_file() {
+fn losing_access_to_one_of_several_batches_is_losing_the_file() {
     let service = Setup::over(exports()).start();
     let id = id_of(&service.post(
         MENTOR,

@@ -39,7 +39,7 @@ fn id_of(answer: &Value) -> String {
 }
 
 #[test]
-fn a_mail_that_comes_back_is_told_and_none_goes_there_again() {
+fn a_bounce_is_reported_and_no_mail_is_sent_to_the_address_again() {
     let Some(smtp) = SmtpServer::start(Security::Plain) else {
         return;
     };
@@ -169,7 +169,7 @@ fn a_broken_configuration_loses_no_bounce() {
 }
 
 #[test]
-fn a_mail_server_is_told_to_come_back_where_the_database_is_not_there() {
+fn a_mail_server_is_told_to_retry_while_the_database_is_unavailable() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut command = pragati();
     command.args(["bounces", "--data"]).arg(folder.path());

@@ -132,7 +132,7 @@ async fn a_click_is_a_telemetry_event() {
 }
 
 #[tokio::test]
-async fn a_report_handed_over_is_an_event_that_is_no_click() {
+async fn a_delivery_is_an_event_that_is_not_a_click() {
     let service = Service::start().await;
     for (batch, status) in [("b1", Status::Sent), ("b2", Status::Ready)] {
         service.accept(click("u1", batch)).await;
@@ -260,7 +260,7 @@ async fn a_full_file_is_followed_by_another() {
 }
 
 #[tokio::test]
-async fn a_crash_loses_no_click_and_repeats_only_what_was_not_marked() {
+async fn a_crash_loses_no_click_and_repeats_only_unmarked_ones() {
     let service = Service::start().await;
     service.accept_many(10).await;
     service.writer().flush(start()).await.expect("written");
@@ -329,7 +329,7 @@ async fn several_writers_share_the_clicks() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bell_wakes_the_writer_and_the_end_of_the_service_writes_the_rest() {
+async fn a_notification_wakes_the_writer_and_shutdown_writes_the_rest() {
     let service = Service::start().await;
     let bell = Arc::new(Notify::new());
     let (stop, stopped) = watch::channel(false);

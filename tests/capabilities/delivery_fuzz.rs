@@ -11,7 +11,7 @@ use crate::support::usually;
 const EXAMPLES: [&str; 2] = ["20", "100"];
 
 #[test]
-fn made_up_requests_get_documented_answers() {
+fn random_requests_get_documented_responses() {
     let Some(python) = python_for("fuzz", "schemathesis") else {
         return;
     };

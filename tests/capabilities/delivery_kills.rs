@@ -233,7 +233,7 @@ fn checked_end(request: &Value, has: impl Fn(&str) -> bool) -> String {
 }
 
 #[test]
-fn nothing_is_lost_and_nothing_comes_twice_however_often_the_service_dies() {
+fn no_request_is_lost_and_no_mail_is_sent_twice_however_often_the_service_is_killed() {
     let clicks = usually(80, 2_000);
     let mut danger = Danger::new();
     let mut ids = BTreeSet::new();

@@ -367,7 +367,7 @@ async fn names_and_addresses_cannot_add_headers_or_recipients() {
 }
 
 #[tokio::test]
-async fn addresses_beyond_ascii_are_written_as_the_server_takes_them() {
+async fn addresses_beyond_ascii_are_written_as_the_server_supports() {
     let Some(server) = SmtpServer::start(Security::Plain) else {
         return;
     };
@@ -394,7 +394,7 @@ async fn addresses_beyond_ascii_are_written_as_the_server_takes_them() {
 }
 
 #[tokio::test]
-async fn large_reports_are_packed_then_linked_to() {
+async fn large_reports_are_zipped_and_larger_ones_linked() {
     let Some(server) = SmtpServer::start(Security::Plain) else {
         return;
     };
@@ -514,7 +514,7 @@ async fn failures_before_the_handover_are_known_not_to_have_arrived() {
 }
 
 #[tokio::test]
-async fn after_the_handover_only_an_answer_tells() {
+async fn after_the_handover_only_the_server_s_answer_decides() {
     let Some(server) = SmtpServer::start(Security::StartTls) else {
         return;
     };
@@ -554,7 +554,7 @@ async fn after_the_handover_only_an_answer_tells() {
 }
 
 #[tokio::test]
-async fn a_handover_that_is_called_off_sends_nothing() {
+async fn a_cancelled_handover_sends_nothing() {
     let Some(server) = SmtpServer::start(Security::StartTls) else {
         return;
     };
@@ -651,7 +651,7 @@ async fn connections_serve_many_mails_and_broken_ones_are_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn mails_go_out_side_by_side() {
+async fn mails_are_sent_concurrently() {
     let Some(server) = SmtpServer::start(Security::StartTls) else {
         return;
     };
@@ -709,7 +709,7 @@ async fn a_failure_notice_says_why_and_where_the_report_is() {
 }
 
 #[tokio::test]
-async fn a_copy_that_is_not_whole_is_not_sent() {
+async fn an_incomplete_copy_is_not_sent() {
     let Some(server) = SmtpServer::start(Security::Plain) else {
         return;
     };

@@ -70,7 +70,7 @@ fn an_empty_queue_is_zero_and_not_missing() {
 }
 
 #[test]
-fn prometheus_s_own_check_finds_nothing() {
+fn promtool_finds_no_problem() {
     let checked = Command::new("promtool")
         .args(["check", "metrics"])
         .stdin(Stdio::piped())

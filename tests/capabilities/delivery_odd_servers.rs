@@ -27,7 +27,7 @@ fn xlsx() -> Delivery {
 }
 
 #[tokio::test]
-async fn one_hello_is_enough() {
+async fn ehlo_is_sent_once_per_connection() {
     let server = OddServer::start(Habit {
         odd: &[(At::SecondEhlo, b"503 5.5.1 Duplicate EHLO")],
         ..Habit::NONE
@@ -42,7 +42,7 @@ async fn one_hello_is_enough() {
 }
 
 #[tokio::test]
-async fn a_server_that_knows_only_helo_takes_mails() {
+async fn a_server_with_only_helo_accepts_mails() {
     let server = OddServer::start(Habit {
         odd: &[
             (At::Ehlo, b"502 5.5.1 what?"),
@@ -110,7 +110,7 @@ async fn a_refusal_for_size_at_any_step_takes_the_next_form() {
 }
 
 #[tokio::test]
-async fn a_limit_that_was_learned_is_remembered() {
+async fn a_learned_size_limit_is_remembered() {
     let server = OddServer::start(Habit {
         ehlo: &["8BITMIME"],
         limit: MEGABYTE / 2,
@@ -128,7 +128,7 @@ async fn a_limit_that_was_learned_is_remembered() {
 }
 
 #[tokio::test]
-async fn a_full_mailbox_teaches_no_limit_for_others() {
+async fn a_full_mailbox_sets_no_size_limit_for_others() {
     let server = OddServer::start(Habit {
         ehlo: &["8BITMIME"],
         limit: MEGABYTE / 2,
@@ -162,7 +162,7 @@ async fn a_mail_that_is_too_large_even_as_a_link_is_refused() {
 }
 
 #[tokio::test]
-async fn sizes_are_told_to_who_wants_to_know_them() {
+async fn sizes_are_declared_to_servers_with_the_size_extension() {
     let server = OddServer::start(Habit {
         ehlo: &["8BITMIME", "ENHANCEDSTATUSCODES"],
         odd: &[(At::SizeParameter, b"555 5.5.4 Unsupported option: SIZE")],
@@ -193,7 +193,7 @@ async fn answers_in_any_bytes_are_understood_by_their_code() {
 }
 
 #[tokio::test]
-async fn an_operator_s_mistake_is_told_apart_and_mended() {
+async fn a_configuration_error_is_recognised_and_can_be_corrected() {
     let cases: [(At, &[u8]); 5] = [
         (At::Sender, b"530 5.7.0 Authentication required"),
         (At::Recipient, b"554 5.7.1 Client host rejected: Access denied"),
@@ -252,7 +252,7 @@ async fn the_name_in_hello_is_qualified() {
 }
 
 #[tokio::test]
-async fn who_is_put_off_comes_back() {
+async fn a_greylisted_mail_is_retried() {
     for (odd, closes) in [
         (b"451 4.7.1 Greylisted, please try again later".as_slice(), false),
         (b"421 4.3.2 Service shutting down".as_slice(), true),
@@ -279,7 +279,7 @@ async fn is_left_alone(mailer: &Mailer) {
 }
 
 #[tokio::test]
-async fn a_server_that_falls_silent_is_left_alone() {
+async fn a_silent_server_is_not_tried_by_every_mail() {
     let cases = [
         (At::Ehlo, false),
         (At::Sender, false),
@@ -315,7 +315,7 @@ async fn falls_silent_and_is_left_alone(at: At, was_greeted: bool) {
 }
 
 #[tokio::test]
-async fn one_mail_finds_out_whether_a_silent_server_answers_again() {
+async fn one_mail_probes_whether_a_silent_server_answers_again() {
     let server = OddServer::start(Habit {
         odd: &[(At::Recipient, SILENCE)],
         ..Habit::NONE
@@ -355,7 +355,7 @@ async fn a_connection_that_is_dead_costs_seconds() {
 }
 
 #[tokio::test]
-async fn addresses_are_refused_by_who_cannot_send_to_them_and_in_true_words() {
+async fn addresses_that_a_server_cannot_send_to_are_refused_with_the_true_reason() {
     let server = OddServer::start(Habit::NONE).await;
     let mailer = mailer(&server.config());
     csv().to("asha@[127.0.0.1]").send(&mailer).await.expect("sent");

@@ -128,7 +128,7 @@ async fn every_size_goes_through_an_opensmtpd_with_its_defaults() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_postfix_refuses_is_told_in_its_words() {
+async fn a_refusal_of_postfix_is_reported_in_its_words() {
     let next = OddServer::start(Habit::NONE).await;
     // This machine is a stranger to it, and the mailbox is none of its own.
     let setup = RealSetup::new(Kind::Postfix).adding(
@@ -165,7 +165,7 @@ fn clicked(served: &Served) -> String {
 }
 
 #[test]
-fn a_mail_that_postgrey_puts_off_arrives_once() {
+fn a_mail_that_postgrey_greylists_arrives_once() {
     let runtime = Runtime::new().expect("a runtime");
     let next = runtime.block_on(OddServer::start(USUAL));
     let setup = RealSetup::new(Kind::Postfix).greylisting(2);

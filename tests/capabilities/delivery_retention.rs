@@ -47,7 +47,7 @@ async fn answered(store: &Store, files: &Path, user: &str, path: &str) {
 }
 
 #[tokio::test]
-async fn what_is_old_goes_and_what_is_in_use_stays() {
+async fn old_requests_and_files_are_removed_and_those_in_use_stay() {
     let folder = tempfile::tempdir().expect("a folder");
     let files = folder.path().join("files");
     fs::create_dir(&files).expect("a folder");
@@ -107,7 +107,7 @@ async fn what_is_old_goes_and_what_is_in_use_stays() {
 }
 
 #[tokio::test]
-async fn a_day_is_kept_whatever_is_set() {
+async fn at_least_a_day_is_kept() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = Store::open(&Database::chosen(None, folder.path()))
         .await

@@ -45,7 +45,7 @@ fn encoded(part: &Value) -> String {
 }
 
 #[test]
-fn only_good_tokens_are_believed() {
+fn only_valid_tokens_are_accepted() {
     let issuer = TokenIssuer::new();
     let rsa = SigningKey::rs256("rsa");
     issuer.publish(&[&issuer.key, &rsa]);
@@ -179,7 +179,7 @@ fn only_good_tokens_are_believed() {
 }
 
 #[test]
-fn only_the_configured_algorithms_are_believed() {
+fn only_the_configured_algorithms_are_accepted() {
     let issuer = TokenIssuer::new();
     let rsa = SigningKey::rs256("rsa");
     issuer.publish(&[&issuer.key, &rsa]);
@@ -214,7 +214,7 @@ fn keys_may_change_while_the_service_runs() {
 }
 
 #[test]
-fn settings_that_cannot_tell_people_apart_are_refused() {
+fn settings_that_do_not_identify_people_are_refused() {
     let issuer = TokenIssuer::new();
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let message = |change: &dyn Fn(&mut IdentityConfig)| {
@@ -241,7 +241,7 @@ fn settings_that_cannot_tell_people_apart_are_refused() {
 }
 
 #[test]
-fn batches_of_others_are_as_if_they_were_not_there() {
+fn batches_of_others_look_like_unknown_ones() {
     let issuer = TokenIssuer::new();
     let service = service_of(issuer.settings());
     let people = [
@@ -281,7 +281,7 @@ fn batches_of_others_are_as_if_they_were_not_there() {
 }
 
 #[test]
-fn requests_of_others_are_as_if_they_were_not_there() {
+fn requests_of_others_look_like_unknown_ones() {
     let issuer = TokenIssuer::new();
     let service = service_of(issuer.settings());
     let mentor = issuer.token("mentor", &[]);
@@ -310,7 +310,7 @@ fn requests_of_others_are_as_if_they_were_not_there() {
 }
 
 #[test]
-fn a_file_is_for_those_who_may_have_it_now() {
+fn a_file_is_only_for_people_with_access_at_the_time() {
     let issuer = TokenIssuer::new();
     let service = service_of(issuer.settings());
     let by_role = issuer.token("admin", &["pragati-admin"]);
@@ -355,7 +355,7 @@ fn write_day(exports: &TestExports, table: &str, day: &str, sql: &str) {
 }
 
 #[test]
-fn ids_are_no_way_to_other_files() {
+fn ids_cannot_lead_to_other_files() {
     let service = Setup::new().start();
     for id in [
         "..%2f..%2f..%2fetc%2fpasswd",
@@ -399,7 +399,7 @@ fn ids_are_no_way_to_other_files() {
 }
 
 #[test]
-fn names_of_batches_are_no_way_into_headers() {
+fn names_of_batches_cannot_inject_headers() {
     let mut setup = Setup::new();
     let exports = std::mem::replace(&mut setup.exports, TestExports::empty());
     setup.exports = exports.table(
@@ -485,7 +485,7 @@ fn impatient_service() -> RunningService {
 }
 
 #[test]
-fn slow_clients_are_cut_off() {
+fn slow_clients_are_disconnected() {
     let service = impatient_service();
     let connect = || {
         let stream = TcpStream::connect(service.address).expect("a connection");
@@ -533,7 +533,7 @@ fn slow_clients_are_cut_off() {
 }
 
 #[test]
-fn a_client_that_takes_nothing_is_cut_off() {
+fn a_client_that_reads_nothing_is_disconnected() {
     let service = impatient_service();
     let mut greedy = TcpStream::connect(service.address).expect("a connection");
     greedy
@@ -556,7 +556,7 @@ fn a_client_that_takes_nothing_is_cut_off() {
 }
 
 #[test]
-fn connections_are_counted() {
+fn the_number_of_connections_is_limited() {
     let service = impatient_service();
     let open: Vec<TcpStream> = (0..8)
         .map(|_| TcpStream::connect(service.address).expect("a connection"))

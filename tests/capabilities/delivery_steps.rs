@@ -341,7 +341,7 @@ proptest! {
     #![proptest_config(Config { cases: 40, failure_persistence: None, ..Config::default() })]
 
     #[test]
-    fn promises_are_kept_in_every_order(steps in prop::collection::vec(step(), 1..80)) {
+    fn guarantees_hold_in_every_order_of_steps(steps in prop::collection::vec(step(), 1..80)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let folder = tempfile::tempdir().expect("a folder");
         runtime.block_on(async {

@@ -136,7 +136,7 @@ macro_rules! scenarios {
         }
 
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn postgres_keeps_the_same_promises() {
+        async fn the_postgres_store_has_the_same_guarantees() {
             let Some(server) = Postgres::start() else { return };
             $(
                 eprintln!("on PostgreSQL: {}", stringify!($name));
@@ -1126,7 +1126,7 @@ async fn the_file_is_its_owner_s_alone() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_opened_is_named() {
+async fn a_store_that_cannot_be_opened_is_named() {
     let folder = tempfile::tempdir().expect("a folder");
     let missing = Database::chosen(None, folder.path());
     let message = Store::open_existing(&missing).await.expect_err("no file").to_string();
@@ -1170,7 +1170,7 @@ async fn a_server_s_refusal_does_not_show_the_password() {
 }
 
 #[tokio::test]
-async fn a_server_that_went_away_is_an_error_and_found_again() {
+async fn a_lost_server_is_an_error_and_is_reconnected() {
     let Some(server) = Postgres::start() else { return };
     let store = open(&Database::Postgres(Secret::from(server.url()))).await;
     let request = accepted(&store, click("u1", "b1")).await;
@@ -1187,7 +1187,7 @@ async fn a_server_that_went_away_is_an_error_and_found_again() {
 }
 
 #[tokio::test]
-async fn a_service_that_starts_alone_takes_over_what_a_killed_one_held() {
+async fn a_service_that_starts_alone_takes_over_the_leases_of_a_killed_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let database = sqlite(&folder);
     let enter = async |store: &Store| store.enter(&database, start()).await.expect("an answer");

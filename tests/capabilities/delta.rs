@@ -146,7 +146,7 @@ fn partitions_below_the_day_are_read() {
 }
 
 #[test]
-fn a_log_of_one_day_is_followed_too() {
+fn a_log_of_one_day_is_read_too() {
     let exports = DeltaTable::new(&[])
         .file(&today("a.parquet"), "true")
         .file(&today("replaced.parquet"), "true")
@@ -216,7 +216,7 @@ fn assert_refused(exports: &TestExports, words: &[&str]) {
 }
 
 #[test]
-fn what_files_alone_would_get_wrong_is_refused() {
+fn table_features_that_a_scan_of_files_would_ignore_are_refused() {
     let file = today("a.parquet");
     let table = || DeltaTable::new(&["date"]).file(&file, "true").add(&file, &[DATE]);
     let vector = json!({"storageType": "u", "pathOrInlineDv": "ab^-aqEH.-t@S}K{vb[*k^", "offset": 4, "sizeInBytes": 40, "cardinality": 1});
@@ -261,7 +261,7 @@ fn a_table_that_is_not_partitioned_by_days_is_named() {
 }
 
 #[test]
-fn a_newer_day_without_rows_is_passed_over_and_told() {
+fn a_newer_day_without_rows_is_skipped_with_a_remark() {
     let before = format!("date={DAY_BEFORE}/a.parquet");
     let mut table = DeltaTable::new(&["date"])
         .file(&before, "true")

@@ -33,7 +33,7 @@ mod logging_in {
     use super::*;
 
     #[test]
-    fn needs_the_password_of_the_name() {
+    fn needs_the_password_of_the_user() {
         let endpoint = setup().user("ravi", ALL).start();
         assert_eq!(endpoint.value("asha", "select current_user"), "asha");
         assert_eq!(endpoint.value("ravi", "select session_user"), "ravi");
@@ -90,7 +90,7 @@ mod logging_in {
     }
 
     #[test]
-    fn believes_everybody_on_a_developers_machine_alone() {
+    fn accepts_any_user_with_dev_auth() {
         let mut open = setup();
         open.login = Login::Dev;
         let endpoint = open.start();
@@ -103,7 +103,7 @@ mod logging_in {
     }
 
     #[test]
-    fn goes_through_tls_alone_where_it_is_set_up() {
+    fn requires_tls_where_it_is_configured() {
         let folder = tempfile::tempdir().expect("a folder");
         let CertifiedKey { cert, signing_key } =
             generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
@@ -140,7 +140,7 @@ mod logging_in {
     }
 
     #[test]
-    fn is_offered_to_other_machines_with_tls_alone() {
+    fn listens_for_other_machines_only_with_tls() {
         let mut public = setup();
         public.config.postgres.listen = Some(SocketAddr::from(([0, 0, 0, 0], 0)));
         let error = public.try_start().err().expect("no start");
@@ -148,7 +148,7 @@ mod logging_in {
     }
 
     #[test]
-    fn ends_where_there_are_too_many() {
+    fn is_refused_above_the_limit_of_connections() {
         let mut small = setup();
         small.config.postgres.connections = 2;
         let endpoint = small.start();
@@ -171,7 +171,7 @@ mod reading_alone {
     use super::*;
 
     #[test]
-    fn what_writes_is_refused_in_every_form_and_leaves_no_trace() {
+    fn writing_statements_are_refused_in_every_form_without_effect() {
         let endpoint = setup().start();
         let before = files_below(endpoint.exports.path());
         let target = endpoint.folder.path().join("stolen.csv");
@@ -236,7 +236,7 @@ mod limits {
     use super::*;
 
     #[test]
-    fn a_query_ends_with_its_time() {
+    fn a_query_is_cancelled_at_its_time_limit() {
         let mut hurried = setup();
         hurried.config.postgres.query_seconds = 1;
         let endpoint = hurried.start();
@@ -255,7 +255,7 @@ mod limits {
     }
 
     #[test]
-    fn what_does_not_fit_memory_goes_to_temporary_files_up_to_a_limit() {
+    fn queries_spill_to_temporary_files_up_to_a_limit() {
         // About 55 MB: every enrolment several times, with 1,080 bytes of filling.
         const SORT: &str = "select user_id, copy, repeat(user_id, 30) as filling \
                             from enrolments cross join generate_series(1, 4) as copy order by filling desc, copy";
@@ -310,7 +310,7 @@ mod limits {
     }
 
     #[test]
-    fn a_client_that_is_gone_leaves_no_query_behind() {
+    fn a_disconnected_client_s_query_is_cancelled() {
         let endpoint = setup().start();
         let options = endpoint.options("asha");
         let task = endpoint.runtime.spawn(async move {
@@ -328,7 +328,7 @@ mod limits {
     }
 
     #[test]
-    fn an_idle_cursor_is_over_with_its_time() {
+    fn an_idle_cursor_is_closed_at_its_time_limit() {
         let mut hurried = setup();
         hurried.config.postgres.query_seconds = 3;
         let endpoint = hurried.start();
@@ -385,7 +385,7 @@ fn a_newer_snapshot_is_seen_without_a_restart_and_transactions_keep_theirs() {
 }
 
 #[test]
-fn statements_are_noted_with_who_and_how_they_ended_but_not_with_values() {
+fn statements_are_audited_with_user_and_result_but_without_values() {
     let endpoint = setup().start();
     let mut connection = endpoint.connect("asha").expect("a connection");
     let secret: i64 = endpoint
@@ -458,7 +458,7 @@ fn statements_are_noted_with_who_and_how_they_ended_but_not_with_values() {
 }
 
 #[test]
-fn stopping_lets_queries_end_and_takes_no_new_ones() {
+fn a_graceful_stop_finishes_queries_and_accepts_no_more() {
     let mut endpoint = setup().start();
     let options = endpoint.options("asha");
     let task = endpoint.runtime.spawn(async move {

@@ -26,7 +26,7 @@ mod strangers {
     use super::*;
 
     #[test]
-    fn send_little_and_are_sent_away_at_the_first_mistake() {
+    fn send_little_and_are_disconnected_at_the_first_mistake() {
         let endpoint = setup().start();
         let mut greedy = RawClient::start(endpoint.address, "asha", "pragati");
         assert_eq!(greedy.message().map(|(kind, _)| kind), Some('R'));
@@ -67,7 +67,7 @@ mod statements {
     use super::*;
 
     #[test]
-    fn as_deep_as_stacks_bear_are_answered_and_deeper_ones_refused() {
+    fn up_to_the_depth_limit_are_answered_and_deeper_ones_refused() {
         let endpoint = setup().start();
         let chain = |link: &str, count: usize| link.repeat(count);
         let sum = format!("select 1{}", chain("+1", 120));
@@ -126,7 +126,7 @@ mod statements {
     }
 
     #[test]
-    fn that_cannot_be_understood_are_noted() {
+    fn that_cannot_be_parsed_are_audited() {
         let endpoint = setup().start();
         assert_eq!(endpoint.code("asha", "selekt 1"), "42601");
         let lines = endpoint.audit();
@@ -155,7 +155,7 @@ mod cursors_and_portals {
     const MANY: &str = "select x from generate_series(1, 5000000) g(x)";
 
     #[test]
-    fn a_cursor_that_a_portal_keeps_is_in_use_and_nobody_waits() {
+    fn a_cursor_with_an_open_portal_is_in_use_and_nobody_waits() {
         let endpoint = believing();
         let mut client = RawClient::believed(endpoint.address);
         assert_eq!(
@@ -191,7 +191,7 @@ mod cursors_and_portals {
     }
 
     #[test]
-    fn there_is_a_number_of_portals_that_are_enough() {
+    fn the_number_of_portals_is_limited() {
         let endpoint = believing();
         let mut client = RawClient::believed(endpoint.address);
         client.query("begin");
@@ -207,7 +207,7 @@ mod cursors_and_portals {
     }
 
     #[test]
-    fn one_user_leaves_a_place_to_the_others() {
+    fn one_user_cannot_hold_all_query_slots() {
         let mut two = setup().user("ravi", ALL);
         two.config.postgres.queries = 2;
         let endpoint = two.start();
@@ -228,7 +228,7 @@ mod transactions {
     use super::*;
 
     #[test]
-    fn variables_go_back_with_them() {
+    fn variables_are_rolled_back_with_them() {
         let endpoint = setup().start();
         let mut connection = endpoint.connect("asha").expect("a connection");
         let mut shown = |sql: &str| {
@@ -250,7 +250,7 @@ mod accounts {
     use super::*;
 
     #[test]
-    fn that_are_changed_or_taken_away_hold_no_longer_also_for_who_is_logged_in() {
+    fn that_are_changed_or_removed_end_for_logged_in_users_too() {
         let mut watched = setup().user("ravi", ALL);
         watched.config.serve.refresh_seconds = 1;
         let endpoint = watched.start();

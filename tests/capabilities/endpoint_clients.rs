@@ -107,12 +107,12 @@ fn ibis_groups_and_joins() {
 }
 
 #[test]
-fn what_tools_ask_of_the_database_is_answered() {
+fn catalog_queries_of_tools_are_answered() {
     python_passes("introspection.py");
 }
 
 #[test]
-fn what_writes_or_reads_files_is_refused() {
+fn statements_that_write_or_read_files_are_refused() {
     python_passes("refused.py");
 }
 

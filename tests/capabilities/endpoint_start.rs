@@ -88,7 +88,7 @@ fn a_users_file_alone_starts_the_service() {
 }
 
 #[test]
-fn believing_everybody_beside_a_users_file_is_refused() {
+fn dev_auth_beside_a_users_file_is_refused() {
     let exports = TestExports::small();
     let folder = tempfile::tempdir().expect("a folder");
     let users = users_file(folder.path());

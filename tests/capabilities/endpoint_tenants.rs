@@ -152,7 +152,7 @@ fn ratios_are_of_the_own_batches() {
 }
 
 #[test]
-fn personal_columns_tell_only_whether_there_is_a_value() {
+fn personal_columns_show_only_whether_there_is_a_value() {
     let endpoint = endpoint();
     for user in ["masked", "one_masked"] {
         for (name, text) in everything(&endpoint, user) {
@@ -177,7 +177,7 @@ fn personal_columns_tell_only_whether_there_is_a_value() {
 
 /// An error, or the lack of one, must not depend on rows that are not seen. f1's address is the number 7.
 #[test]
-fn conditions_see_nothing_behind_what_is_shown() {
+fn predicates_see_only_visible_rows_and_masked_values() {
     let endpoint = endpoint();
     for condition in [
         "1 / (case when tenant_id = 't2' then 0 else 1 end) = 1",
@@ -241,7 +241,7 @@ fn conditions_see_nothing_behind_what_is_shown() {
 }
 
 #[test]
-fn plans_and_descriptions_tell_nothing_of_what_is_not_seen() {
+fn plans_and_descriptions_reveal_nothing_hidden() {
     let endpoint = endpoint();
     let folder = endpoint.exports.path().display().to_string();
     for sql in [
@@ -281,7 +281,7 @@ fn plans_and_descriptions_tell_nothing_of_what_is_not_seen() {
 }
 
 #[test]
-fn raw_tables_and_other_schemas_are_not_there() {
+fn raw_tables_and_other_schemas_do_not_exist() {
     let endpoint = endpoint();
     for sql in [
         "select * from raw.pragati_events",

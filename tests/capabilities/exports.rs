@@ -114,7 +114,7 @@ mod snapshots {
     }
 
     #[test]
-    fn a_missing_date_is_told_with_the_usable_ones() {
+    fn a_missing_date_is_an_error_with_the_usable_ones() {
         let exports = newest_day_incomplete();
         insta::assert_snapshot!(wrapped(&exports.complaint(1, "check", &["--date", "2026-11-20"])), @r"
         error: there is no usable snapshot of 2026-11-20 in EXPORTS: table users has no Parquet file on that
@@ -137,7 +137,7 @@ mod snapshots {
     }
 
     #[test]
-    fn the_latest_is_the_newest_complete_date_and_the_skipped_one_is_told() {
+    fn the_latest_is_the_newest_complete_date_and_the_skipped_one_is_logged() {
         let exports = newest_day_incomplete();
         let output = exports
             .command("nightly")
@@ -237,7 +237,7 @@ mod snapshots {
     }
 
     #[test]
-    fn a_table_may_lie_elsewhere() {
+    fn a_table_may_be_in_another_location() {
         let elsewhere = TestExports::empty().table("people", USERS);
         let exports = TestExports::small().without("users");
         let config = exports.config(&format!(
@@ -333,7 +333,7 @@ mod unusable_files {
     }
 
     #[test]
-    fn a_file_without_a_byte_is_named() {
+    fn an_empty_file_is_named() {
         insta::assert_snapshot!(complaint_about_bytes(b""), @r"
         error: table enrolments: EXPORTS/enrolments/date=2026-11-22/part-00000.parquet is not a readable
         Parquet file: Parquet error: Parquet error: Parquet files are at least 8 bytes long, but file length

@@ -96,7 +96,7 @@ mod statistics {
     }
 
     #[test]
-    fn texts_in_signed_order_are_not_believed() {
+    fn of_texts_in_signed_order_are_not_used() {
         let exports = of_old_writers();
         assert!(exports.report("b1", &[]).contains(",अ1,"));
         assert!(exports.report("बैच", &[]).contains(",u1,"));

@@ -132,7 +132,7 @@ mod files {
     }
 
     #[test]
-    fn leftovers_of_writers_are_passed_over_without_a_word() {
+    fn leftovers_of_writers_are_ignored() {
         let exports = TestExports::small();
         let more = enrolments("('u3', 'c1', 'b1', '2026-10-01T00:00:00', true)");
         let folder = day(&exports, "enrolments");
@@ -158,7 +158,7 @@ mod files {
     }
 
     #[test]
-    fn what_is_no_parquet_is_named() {
+    fn files_that_are_not_parquet_are_named() {
         let exports = TestExports::small();
         fs::write(
             day(&exports, "enrolments").join("more.csv"),
@@ -231,7 +231,7 @@ mod days {
     }
 
     #[test]
-    fn a_day_that_is_not_certain_is_named_with_the_remedy() {
+    fn an_ambiguous_day_is_named_with_the_remedy() {
         let exports = named("date=2026-11-22 13%3A00%3A00");
         let complaint = exports.complaint(1, "check", &[]);
         for words in ["date=2026-11-22 13%3A00%3A00", "name it date=YYYY-MM-DD"] {
@@ -263,7 +263,7 @@ mod days {
     }
 
     #[test]
-    fn the_newest_day_that_is_passed_over_is_told_once() {
+    fn the_newest_day_that_is_skipped_is_logged_once() {
         let exports = TestExports::small()
             .without("course_progress")
             .table_on("users", DAY_BEFORE, USERS)

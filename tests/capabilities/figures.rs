@@ -226,7 +226,7 @@ fn the_same_rows_come_in_every_format() {
 }
 
 #[test]
-fn an_answer_is_sent_again_only_when_it_is_another() {
+fn an_unchanged_response_is_not_sent_again() {
     let service = Setup::over(clicked()).start();
     for path in [RATIO, BATCH_DOWNLOADS] {
         let first = service.get(ADMIN, path);
@@ -317,7 +317,7 @@ fn tenants_see_their_own_figures_and_nobody_else_s() {
 }
 
 #[test]
-fn batches_tell_how_often_they_were_downloaded() {
+fn batches_show_how_often_they_were_downloaded() {
     let service = Setup::over(clicked()).start();
     let batches = |query: &str| {
         let page = service.get(ADMIN, &format!("{BATCH_DOWNLOADS}{query}")).json();
@@ -348,7 +348,7 @@ fn batches_tell_how_often_they_were_downloaded() {
 }
 
 #[test]
-fn wrong_questions_are_told_what_is_wrong() {
+fn invalid_requests_say_what_is_wrong() {
     let service = Setup::over(clicked()).start();
     for query in [
         "level=batch",
@@ -379,7 +379,7 @@ fn wrong_questions_are_told_what_is_wrong() {
 }
 
 #[test]
-fn a_session_tells_who_is_logged_in() {
+fn a_session_shows_who_is_logged_in() {
     let service = Setup::new().start();
     let session = |token: Option<&str>| {
         let request = service.request(Method::GET, "/api/v1/session");

@@ -42,7 +42,7 @@ fn break_users(exports: &TestExports, date: &str) {
 }
 
 #[test]
-fn a_row_says_which_day_it_is_of() {
+fn a_row_has_the_day_of_its_snapshot() {
     let exports = three_days();
     let counts = "select snapshot_date, count(*) as users, count(external_id) as external_ids
                   from users_history group by 1 order by 1";
@@ -87,7 +87,7 @@ fn every_day_has_the_contract_s_columns() {
 }
 
 #[test]
-fn no_file_of_an_unwanted_day_is_looked_at() {
+fn files_of_other_days_are_not_opened() {
     let exports = three_days();
     break_users(&exports, OLD);
     for condition in [
@@ -130,7 +130,7 @@ fn an_incomplete_day_is_no_part_of_the_history() {
 }
 
 #[test]
-fn nothing_of_other_days_is_touched_by_other_queries() {
+fn other_queries_do_not_read_other_days() {
     let exports = three_days();
     break_users(&exports, OLD);
     break_users(&exports, OLDER);

@@ -51,7 +51,7 @@ fn rows_over_time_begin_with_the_first_click_that_can_be_right() {
 }
 
 #[test]
-fn what_is_left_out_is_said() {
+fn left_out_clicks_are_reported() {
     let exports = impossible();
     let arguments = ["--by", "week", "--format", "csv"];
     let (_, talk) = exports.output_and_talk("ratio", &arguments);
@@ -75,7 +75,7 @@ fn what_is_left_out_is_said() {
 }
 
 #[test]
-fn any_day_that_is_asked_for_has_its_week_and_month() {
+fn any_requested_day_has_its_week_and_month() {
     let exports = impossible();
     let around = ["--since", "1599-12-20", "--until", "1600-01-10", "--by"];
     insta::assert_snapshot!(periods(&exports, &[&around[..], &["week"]].concat()), @r"

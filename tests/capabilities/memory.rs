@@ -154,7 +154,7 @@ fn has_spilled(run: &Child, folder: &Path) -> bool {
 }
 
 #[test]
-fn a_full_temporary_disk_is_named() {
+fn a_full_disk_of_temporary_files_is_named() {
     let Some(disk) = SmallDisk::mount() else { return };
     let exports = exports();
     let mut command = exports.command("sql");

@@ -80,7 +80,7 @@ mod layout {
     }
 
     #[test]
-    fn every_file_has_its_place() {
+    fn the_output_has_the_documented_files() {
         let (_out, day) = odd_ids().nightly(&[]);
         let paths: Vec<String> = files_below(&day).into_iter().map(|(path, _)| path).collect();
         insta::assert_snapshot!(paths.join("\n"), @r"
@@ -515,7 +515,7 @@ mod publishing {
     }
 
     #[test]
-    fn days_lie_beside_each_other() {
+    fn each_day_has_its_own_folder() {
         let out = tempfile::tempdir().expect("a folder");
         let exports = TestExports::sample(200, 1_000, 10, 2);
         run_into(&exports, out.path());

@@ -184,7 +184,7 @@ fn the_same_night_with_other_clicks_revises_its_windows() {
 }
 
 #[test]
-fn a_row_that_was_published_and_is_gone_has_zeros() {
+fn a_published_row_that_disappears_becomes_zero() {
     let nights = Nights::new().arriving("2026-11-21", &[("m1", "2026-11-21T10:00:00")]);
     nights.run("2026-11-21");
     // The click's batch is another tenant's now.
@@ -211,7 +211,7 @@ fn a_row_that_was_published_and_is_gone_has_zeros() {
 }
 
 #[test]
-fn nights_without_a_run_are_made_up_for() {
+fn days_of_missed_nights_are_computed_later() {
     let mut nights = Nights::new()
         .arriving("2026-11-20", &[("m1", "2026-11-20T10:00:00")])
         .arriving(
@@ -229,7 +229,7 @@ fn nights_without_a_run_are_made_up_for() {
 }
 
 #[test]
-fn damaged_output_is_passed_over_with_a_warning() {
+fn damaged_output_is_skipped_with_a_warning() {
     let nights = late_clicks(&[]);
     let file = nights
         .day("2026-11-21")

@@ -95,7 +95,7 @@ fn without_time_and_size(line: &str) -> String {
 }
 
 #[test]
-fn the_newest_days_stay_readable_and_what_went_is_said() {
+fn the_newest_days_stay_readable_and_removed_ones_are_logged() {
     let nights = Nights::new().with(&DAYS[..3]);
     let earlier = files_below(&nights.place("date=2026-11-21"));
     assert_eq!(

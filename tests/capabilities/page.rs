@@ -96,7 +96,7 @@ fn the_chart_library_is_the_package_s_own_file() {
 }
 
 #[test]
-fn people_see_what_the_sql_gives() {
+fn the_page_shows_the_rows_of_the_sql() {
     let Some(scripts) = browser_scripts() else { return };
     let exports = many_batches();
     let never = exports.output(

@@ -211,7 +211,7 @@ mod which_day {
     }
 
     #[test]
-    fn a_day_without_a_good_manifest_is_passed_over() {
+    fn a_day_without_a_valid_manifest_is_skipped() {
         let (_exports, out) = two_days();
         let batch = some_batch(out.path());
         let earlier = report(out.path(), &batch, &["--date", "2026-11-21"]);
@@ -346,7 +346,7 @@ mod refused {
 
 /// A service holds one day's output while the next run replaces it.
 #[test]
-fn an_open_day_never_gives_rows_of_another() {
+fn an_open_day_never_returns_rows_of_another() {
     let exports = TestExports::sample(500, 3_000, 12, 1);
     let out = made(&exports);
     let batch = batches(out.path()).swap_remove(0).0.parse().expect("an id");

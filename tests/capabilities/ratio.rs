@@ -57,7 +57,7 @@ fn a_ratio_over_no_batches_is_null() {
 }
 
 #[test]
-fn of_many_clicks_copies_count_once_whatever_the_memory() {
+fn repeated_clicks_among_many_count_once_with_any_memory_limit() {
     let exports = TestExports::small().table(
         "download_events",
         "select 'INTERACT:' || cast(value % 90000 as varchar) as mid,
@@ -270,7 +270,7 @@ fn requests_leave_out_double_clicks() {
 }
 
 #[test]
-fn of_many_clicks_double_ones_are_one_request_whatever_the_memory() {
+fn double_clicks_among_many_are_one_request_with_any_memory_limit() {
     // Of each of 30,000 people three clicks, two of them close together, and each a second time.
     let exports = TestExports::small().table(
         "download_events",

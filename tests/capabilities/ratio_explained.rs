@@ -57,7 +57,7 @@ fn of_a_window_other_days_are_not_counted() {
 }
 
 #[test]
-fn the_sums_are_told_on_standard_error() {
+fn the_sums_are_printed_on_standard_error() {
     let output = exports()
         .command("ratio")
         .args(["--explain", "course:c1"])
@@ -76,7 +76,7 @@ fn the_sums_are_told_on_standard_error() {
 }
 
 #[test]
-fn an_id_that_is_both_must_say_whose() {
+fn an_ambiguous_id_needs_course_or_tenant() {
     let exports = exports().table("batches", &batches("('b1', 'x', 't1'), ('b2', 'c1', 'x')"));
     let complaint = |code, id| wrapped(&exports.complaint(code, "ratio", &["--explain", id]));
     insta::assert_snapshot!(complaint(2, "x"), @"error: 'x' is a course and a tenant; write course:x or tenant:x");

@@ -232,7 +232,7 @@ fn drawn(draw: &mut StdRng) -> ReportFilter {
 }
 
 #[test]
-fn every_way_finds_the_rows_that_a_reader_would_find() {
+fn every_surface_finds_the_same_rows_as_a_filter_of_the_whole_report() {
     let exports = many_learners(7);
     let (reports, _day) = exports.nightly(&[]);
     let ways = Ways::open(&exports, reports.path().to_str().expect("UTF-8"));
@@ -308,7 +308,7 @@ fn a_filter_without_rows_says_so_and_leaves_the_header() {
 }
 
 #[test]
-fn a_filter_that_cannot_be_meant_is_refused() {
+fn a_filter_that_no_row_can_pass_is_refused() {
     let exports = TestExports::small();
     let complaint = |options: &[&str]| {
         let all = [&["--batch", "b1"][..], options].concat();

@@ -124,7 +124,7 @@ fn a_list_is_of_one_status_and_goes_on_where_it_ended() {
 }
 
 #[test]
-fn one_request_is_shown_with_its_address_and_cannot_steer_the_terminal() {
+fn one_request_is_shown_with_its_address_and_without_control_characters() {
     let desk = Desk::set_up();
     let id = desk.failed.id.to_string();
     let shown = desk.output(&["show", &id]);
@@ -141,7 +141,7 @@ fn one_request_is_shown_with_its_address_and_cannot_steer_the_terminal() {
 }
 
 #[test]
-fn a_failed_request_is_tried_again_and_one_that_waits_is_ended() {
+fn a_failed_request_can_be_retried_and_a_waiting_one_ended() {
     let desk = Desk::set_up();
     let (sent, failed, waiting) = (
         desk.sent.id.to_string(),
@@ -175,7 +175,7 @@ fn a_failed_request_is_tried_again_and_one_that_waits_is_ended() {
 }
 
 #[test]
-fn a_mail_that_came_back_is_not_tried_again() {
+fn a_bounced_mail_is_not_retried() {
     let desk = Desk::set_up();
     let runtime = Runtime::new().expect("a runtime");
     runtime.block_on(async {

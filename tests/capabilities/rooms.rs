@@ -1,5 +1,5 @@
-//! The rooms of the program, its top-level modules, and which of them may use which: `docs/design.md` has the tables, and the
-//! sources must keep to them.
+//! The rooms of the program, its top-level modules, and which of them may use which: `docs/design.md` has the table, and the
+//! sources must keep to it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,24 +10,12 @@ const DESIGN: &str = include_str!("../../docs/design.md");
 #[test]
 fn rooms_use_only_what_the_design_allows() {
     let allowed: BTreeMap<String, BTreeSet<String>> = rooms().into_iter().collect();
-    let exceptions: BTreeSet<(String, String)> = rows_of("exceptions")
-        .into_iter()
-        .flat_map(|cells| {
-            let file = names(&cells[0]).concat();
-            names(&cells[1]).into_iter().map(move |room| (file.clone(), room))
-        })
-        .collect();
-    let (mut violations, mut needed) = (Vec::new(), BTreeSet::new());
+    let mut violations = Vec::new();
     for (file, text) in sources("src") {
         let Some(room) = room_of(&file) else { continue };
         for used in rooms_used_in(&text, &room) {
-            if allowed[&room].contains(&used) {
-                continue;
-            }
-            let exception = (file.clone(), used.clone());
-            match exceptions.contains(&exception) {
-                true => _ = needed.insert(exception),
-                false => violations.push(format!("src/{file}: {room} uses {used}")),
+            if !allowed[&room].contains(&used) {
+                violations.push(format!("src/{file}: {room} uses {used}"));
             }
         }
     }
@@ -36,7 +24,6 @@ fn rooms_use_only_what_the_design_allows() {
         "docs/design.md, \"Rooms and directions\", does not allow:\n{}",
         violations.join("\n")
     );
-    assert_eq!(needed, exceptions, "exceptions in docs/design.md that no source needs");
 }
 
 #[test]

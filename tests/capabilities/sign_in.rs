@@ -81,7 +81,7 @@ fn the_link_of_a_mail_leads_through_a_sign_in_to_the_file() {
 }
 
 #[test]
-fn programs_are_answered_as_before() {
+fn programs_without_a_session_get_401_and_tokens_work() {
     let issuer = FakeIssuer::start();
     let service = setup(&issuer).start();
     let token = issuer.token("mentor", &[]);
@@ -147,7 +147,7 @@ fn cookies_are_for_this_service_alone_and_ids_are_not_stored() {
 }
 
 #[test]
-fn nobody_is_led_elsewhere() {
+fn redirects_stay_on_the_service() {
     let issuer = FakeIssuer::start();
     let service = setup(&issuer).start();
     for path in [
@@ -180,7 +180,7 @@ fn nobody_is_led_elsewhere() {
 }
 
 #[test]
-fn a_session_that_somebody_else_prepared_is_not_used() {
+fn session_fixation_does_not_work() {
     let issuer = FakeIssuer::start();
     let service = setup(&issuer).start();
     // An id that the attacker chose, and one of a session of the attacker's own.
@@ -207,7 +207,7 @@ fn a_session_that_somebody_else_prepared_is_not_used() {
 }
 
 #[test]
-fn other_sites_change_nothing_with_the_browser_s_session() {
+fn cross_site_requests_change_nothing() {
     let issuer = FakeIssuer::start();
     let service = setup(&issuer).start();
     let mut browser = BrowserLike::new(&service);
@@ -332,7 +332,7 @@ fn with(claims: &Value, name: &str, value: Value) -> Value {
 }
 
 #[test]
-fn tokens_that_do_not_prove_it_sign_nobody_in() {
+fn invalid_id_tokens_sign_nobody_in() {
     let owner = FakeIssuer::start();
     let issuer = &owner;
     let service = setup(issuer).start();
@@ -558,7 +558,7 @@ fn a_session_has_the_rights_of_its_access_token_and_no_others() {
 }
 
 #[test]
-fn an_issuer_with_opaque_access_tokens_says_rights_in_the_id_token() {
+fn with_opaque_access_tokens_the_id_token_has_the_rights() {
     let issuer = FakeIssuer::start();
     let mut setup = setup(&issuer);
     setup.config.sign_in.rights = RightsSource::IdToken;

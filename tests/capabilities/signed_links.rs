@@ -178,7 +178,7 @@ fn a_link_ends_with_its_file_and_when_it_is_revoked() {
 }
 
 #[test]
-fn a_link_gives_what_its_person_may_have_now() {
+fn a_link_follows_the_current_access_of_its_person() {
     // The requester of the link was an admin when the report was asked for, and is known by that alone.
     let service = signing(Setup::new()).start();
     let (_, link) = link_of(&service, "dev:admin,,pragati-admin");

@@ -146,7 +146,7 @@ fn a_raw_table_without_a_column_is_an_error_that_names_both() {
 }
 
 #[test]
-fn of_tables_that_replaced_each_other_one_is_needed() {
+fn one_of_the_alternative_tables_is_needed() {
     let exports = copy_without(&["user_org"]);
     let config = exports.config("staging = 'sunbird'");
     insta::assert_snapshot!(wrapped(&exports.complaint(1, "check", &["--quiet", "--config", &config])), @r"
@@ -157,7 +157,7 @@ fn of_tables_that_replaced_each_other_one_is_needed() {
 }
 
 #[test]
-fn what_an_export_lacks_is_said() {
+fn missing_optional_tables_and_columns_are_reported() {
     let check = sunbird("check").arg("--verbose").output().expect("a run");
     let said = String::from_utf8(check.stdout).expect("UTF-8");
     insta::assert_snapshot!(wrapped(said.lines().next().expect("a line")), @r"
@@ -208,7 +208,7 @@ fn a_setting_of_no_release_is_wrong_usage() {
 }
 
 #[test]
-fn mail_addresses_of_a_dump_are_not_written_to() {
+fn no_mail_is_sent_to_addresses_of_a_dump() {
     let data = tempfile::tempdir().expect("a folder");
     let mut serve = sunbird("serve");
     serve

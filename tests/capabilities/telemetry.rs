@@ -182,7 +182,7 @@ fn the_nightly_manifest_counts_what_is_malformed_and_lists_what_was_read() {
 }
 
 #[test]
-fn what_stands_before_the_damage_of_a_file_counts_and_the_damage_is_told_loudly() {
+fn events_before_the_damage_of_a_file_count_and_the_damage_is_a_warning() {
     let many: String = (0..20_000).map(|number| noon(&format!("m{number:05}"))).collect();
     let whole = gzip(many.as_bytes());
     let mut flipped = whole.clone();
@@ -215,7 +215,7 @@ fn what_stands_before_the_damage_of_a_file_counts_and_the_damage_is_told_loudly(
 }
 
 #[test]
-fn a_line_of_a_hundred_megabytes_is_passed_over_and_named() {
+fn a_line_of_a_hundred_megabytes_is_skipped_and_named() {
     let line = format!("{{\"eid\":\"INTERACT\",\"x\":\"{}\"}}\n", "a".repeat(100 << 20));
     let content = [line.as_bytes(), noon("after").as_bytes()].concat();
     let exports = TestExports::small().telemetry("date=2026-11-20/long.json.gz", &content);
@@ -295,7 +295,7 @@ fn parquet_files_are_read_like_lines_whatever_their_types() {
 }
 
 #[test]
-fn odd_events_are_counted_where_they_say_and_told() {
+fn odd_events_are_counted_by_their_own_ids_and_reported() {
     let known = "select *, date '2026-11-10' as start_date from (values ('b1', 'c1', 't1'), ('b2', 'c1', 't2'))
         as batches(batch_id, course_id, tenant_id)";
     let without_batch = click("without batch", at("2026-11-20 12:00:00"), "");

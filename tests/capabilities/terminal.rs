@@ -35,7 +35,7 @@ fn two_days() -> TestExports {
 }
 
 #[test]
-fn the_session_of_the_page_is_what_happens() {
+fn the_session_in_the_documentation_is_what_happens() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let Some(happened) = session("recorded", &root.join("sample_data")) else {
         return;
@@ -74,7 +74,7 @@ fn a_mistake_is_one_line_and_the_shell_goes_on() {
 }
 
 #[test]
-fn commands_do_what_they_say() {
+fn commands_do_what_their_help_says() {
     session("commands", two_days().path());
 }
 
@@ -89,7 +89,7 @@ fn results_go_to_files_and_statements_come_from_files() {
 }
 
 #[test]
-fn lines_are_remembered_privately() {
+fn the_history_is_readable_by_its_owner_alone() {
     session("history", two_days().path());
 }
 

@@ -32,9 +32,9 @@ use tonic::metadata::MetadataValue;
 use tonic::transport::{Channel, Endpoint};
 use uuid::Uuid;
 
-use super::codec::{NodeCodec, encode_plan};
+use super::codec::encode_plan;
 use super::{EngineError, LARGEST_MESSAGE, PlanCodec, Tls};
-use crate::engine::cluster_options::{ClusterOptions, SchedulerAddress};
+use crate::config::{ClusterOptions, SchedulerAddress};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
@@ -87,18 +87,17 @@ struct Job {
 }
 
 impl Cluster {
-    /// The cluster of these options, whose executors know the engine's plan nodes and functions, and `nodes` and
-    /// `functions`. It does not connect yet.
+    /// The cluster of these options, whose executors know the engine's plan nodes and functions, and `functions`. It does
+    /// not connect yet.
     pub fn connect(
         options: &ClusterOptions,
-        nodes: Vec<Arc<dyn NodeCodec>>,
         functions: impl IntoIterator<Item = ScalarUDF>,
     ) -> Result<Arc<Self>, EngineError> {
         Ok(Arc::new(Self {
             scheduler: options.scheduler.clone(),
             partitions: options.partitions.get(),
             tls: options.tls.as_ref().map(Tls::read).transpose()?,
-            codec: PlanCodec::new(nodes, functions),
+            codec: PlanCodec::new(Vec::new(), functions),
             session_id: Uuid::now_v7().to_string(),
         }))
     }
@@ -440,8 +439,8 @@ mod tests {
     use datafusion_proto::protobuf::PhysicalPlanNode;
 
     use super::*;
+    use crate::engine::compact_before_sort::CompactExec;
     use crate::engine::functions;
-    use crate::engine::packing::PackExec;
 
     #[test]
     fn processes_of_ballista_alone_are_named_for_what_they_are() {
@@ -456,7 +455,7 @@ mod tests {
         );
         let calls = vec![ProjectionExpr::new(Arc::new(call.expect("a call")), "text".to_owned())];
         let calling = ProjectionExec::try_new(calls, Arc::clone(&empty)).expect("a plan");
-        let plans: [Arc<dyn ExecutionPlan>; 2] = [Arc::new(PackExec(empty)), Arc::new(calling)];
+        let plans: [Arc<dyn ExecutionPlan>; 2] = [Arc::new(CompactExec(empty)), Arc::new(calling)];
         let codec = PlanCodec::new(Vec::new(), []);
         for plan in plans {
             let bytes = encode_plan(&plan, &codec).expect("encoded");

@@ -16,10 +16,11 @@ use datafusion_proto::physical_plan::{AsExecutionPlan, PhysicalExtensionCodec, P
 use datafusion_proto::protobuf::PhysicalPlanNode;
 use prost::Message;
 
+use super::exported_rows::ExportedRowsNode;
 use super::functions::registry;
+use crate::engine::compact_before_sort::CompactExec;
 use crate::engine::constraints::NoKeysExec;
 use crate::engine::dialect;
-use crate::engine::packing::PackExec;
 use crate::engine::stoppable::Stoppable;
 
 /// Starts each encoded node of ours, so that Ballista's codec does not take it for its own: no field of its messages
@@ -44,7 +45,7 @@ pub trait NodeCodec: Debug + Send + Sync {
     /// Rebuilds the node from its encoded fields and its inputs.
     fn decode(
         &self,
-        held: &[u8],
+        encoded: &[u8],
         inputs: &[Arc<dyn ExecutionPlan>],
         context: &TaskContext,
         codec: &PlanCodec,
@@ -67,13 +68,13 @@ struct TravellingNode {
     #[prost(string, tag = "2")]
     version: String,
     #[prost(bytes = "vec", tag = "3")]
-    held: Vec<u8>,
+    encoded: Vec<u8>,
 }
 
 impl PlanCodec {
-    /// A codec of the engine's nodes and of `nodes`, for plans that call the engine's functions and `functions`.
+    /// A codec of the nodes of the engine and of scans of exports, and of `nodes`, for plans that call the engine's functions and `functions`.
     pub fn new(nodes: Vec<Arc<dyn NodeCodec>>, functions: impl IntoIterator<Item = ScalarUDF>) -> Self {
-        let engines: [Arc<dyn NodeCodec>; 2] = [Arc::new(PACK), Arc::new(NO_KEYS)];
+        let engines: [Arc<dyn NodeCodec>; 3] = [Arc::new(COMPACT), Arc::new(NO_KEYS), Arc::new(ExportedRowsNode)];
         Self {
             nodes: engines.into_iter().chain(nodes).collect(),
             functions: registry(functions).scalar_functions.into_keys().collect(),
@@ -95,7 +96,7 @@ impl PlanCodec {
             );
         }
         match self.nodes.iter().find(|codec| codec.name() == node.kind) {
-            Some(codec) => codec.decode(&node.held, inputs, context, self),
+            Some(codec) => codec.decode(&node.encoded, inputs, context, self),
             None => internal_err!("no codec for plan node {}", node.kind),
         }
     }
@@ -109,11 +110,11 @@ impl PhysicalExtensionCodec for PlanCodec {
         converter: &dyn PhysicalProtoConverterExtension,
     ) -> Result<()> {
         for codec in &self.nodes {
-            if let Some(held) = codec.encode(node.as_ref(), self) {
+            if let Some(encoded) = codec.encode(node.as_ref(), self) {
                 let node = TravellingNode {
                     kind: codec.name().to_owned(),
                     version: VERSION.to_owned(),
-                    held: held?,
+                    encoded: encoded?,
                 };
                 buf.extend_from_slice(MARK);
                 return node
@@ -216,10 +217,10 @@ struct OverOnePlan {
     over: fn(Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan>,
 }
 
-const PACK: OverOnePlan = OverOnePlan {
-    name: "pack",
-    is: |node| node.is::<PackExec>(),
-    over: |rows| Arc::new(PackExec(rows)),
+const COMPACT: OverOnePlan = OverOnePlan {
+    name: "compact",
+    is: |node| node.is::<CompactExec>(),
+    over: |rows| Arc::new(CompactExec(rows)),
 };
 
 const NO_KEYS: OverOnePlan = OverOnePlan {
@@ -239,7 +240,7 @@ impl NodeCodec for OverOnePlan {
 
     fn decode(
         &self,
-        _held: &[u8],
+        _encoded: &[u8],
         inputs: &[Arc<dyn ExecutionPlan>],
         _context: &TaskContext,
         _codec: &PlanCodec,

@@ -17,8 +17,8 @@ use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMerge
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
 
+use crate::engine::compact_before_sort::CompactExec;
 use crate::engine::constraints::NoKeysExec;
-use crate::engine::packing::PackExec;
 
 /// The same plan without those inputs of unions that are known to be empty.
 pub fn without_empty_branches(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
@@ -65,7 +65,7 @@ fn makes_nothing_of_nothing(node: &Arc<dyn ExecutionPlan>) -> bool {
         || node.is::<SortExec>()
         || node.is::<SortPreservingMergeExec>()
         || node.is::<RepartitionExec>()
-        || node.is::<PackExec>()
+        || node.is::<CompactExec>()
         || node.is::<NoKeysExec>()
         || node.is::<WindowAggExec>()
         || node.is::<BoundedWindowAggExec>()

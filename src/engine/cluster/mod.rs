@@ -10,6 +10,7 @@
 mod client;
 mod codec;
 mod empty;
+mod exported_rows;
 mod functions;
 mod planner;
 mod remote;

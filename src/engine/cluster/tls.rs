@@ -8,7 +8,7 @@ use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity, ServerT
 
 use super::EngineError;
 use super::client::with_settings;
-use crate::engine::cluster_options::TlsFiles;
+use crate::config::TlsFiles;
 
 /// Certificates, read once at start.
 #[derive(Debug, Clone)]

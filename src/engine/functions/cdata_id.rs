@@ -67,7 +67,7 @@ fn ids_of(cdata: &ArrayRef, kind: &str) -> Result<StringViewArray> {
     };
     let mut found = StringViewBuilder::with_capacity(lists.len());
     for (row, ends) in lists.value_offsets().windows(2).enumerate() {
-        // Offsets are never negative, and a list that is NULL may have entries.
+        // Offsets are never negative. A NULL list may have entries in memory.
         let [start, end] = [ends[0] as usize, ends[1] as usize];
         let entries = if lists.is_valid(row) { start..end } else { 0..0 };
         found.append_option(entries.filter(is_meant).map(|entry| ids.value(entry)).min());

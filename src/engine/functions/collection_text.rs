@@ -1,6 +1,6 @@
-//! Reads maps and lists of texts and numbers from text: JSON, or as `cqlsh` and Python write them, with `'` around texts.
+//! Parses maps and lists of texts and numbers from text: JSON, or the form of `cqlsh` and Python, with `'` around texts.
 
-/// The entries of a map such as `{'a': 1, "b": null}`, in order; none where the text is no map of single values.
+/// The entries of a map such as `{'a': 1, "b": null}`, in order; `None` where the text is not a map of scalar values.
 pub fn map_entries(text: &str) -> Option<Vec<(String, Option<String>)>> {
     let mut entries = Vec::new();
     let mut reader = Reader::within(text, '{', '}')?;
@@ -13,7 +13,7 @@ pub fn map_entries(text: &str) -> Option<Vec<(String, Option<String>)>> {
     Some(entries)
 }
 
-/// The entries of a list such as `['a', "b", null]`; none where the text is no list of single values.
+/// The entries of a list such as `['a', "b", null]`; `None` where the text is not a list of scalar values.
 pub fn list_entries(text: &str) -> Option<Vec<Option<String>>> {
     let mut entries = Vec::new();
     let mut reader = Reader::within(text, '[', ']')?;
@@ -24,11 +24,11 @@ pub fn list_entries(text: &str) -> Option<Vec<Option<String>>> {
     Some(entries)
 }
 
-/// What is still to be read.
+/// The unread rest of the text.
 struct Reader<'a>(&'a str);
 
 impl<'a> Reader<'a> {
-    /// What stands between the brackets.
+    /// A reader of the text between the brackets.
     fn within(text: &'a str, open: char, close: char) -> Option<Self> {
         let inner = text.trim().strip_prefix(open)?.strip_suffix(close)?;
         Some(Self(inner.trim()))
@@ -43,7 +43,7 @@ impl<'a> Reader<'a> {
         Some(())
     }
 
-    /// A comma with something behind it, or the end.
+    /// Reads a comma that another entry follows, or the end.
     fn separator(&mut self) -> Option<()> {
         if self.is_at_end() {
             return Some(());
@@ -52,7 +52,7 @@ impl<'a> Reader<'a> {
         (!self.is_at_end()).then_some(())
     }
 
-    /// A text in quotes, a number or a word; the word for nothing is `Some(None)`.
+    /// Reads a quoted text, a number or a word; `Some(None)` for null.
     fn value(&mut self) -> Option<Option<String>> {
         match self.0.chars().next()? {
             '"' => self.json_text().map(Some),
@@ -69,7 +69,7 @@ impl<'a> Reader<'a> {
         Some(text)
     }
 
-    /// A quote inside is doubled, or has a backslash before it.
+    /// Reads a quoted text, in which quotes are doubled or escaped by a backslash.
     fn quoted_text(&mut self) -> Option<String> {
         let mut text = String::new();
         let mut signs = self.0.char_indices().skip(1).peekable();

@@ -1,8 +1,8 @@
 //! `text_map(map)`, `text_list(list)` and `count_in_map(map, value, except)`: maps and lists as a platform's tools export them.
 //!
 //! Spark writes them as maps and lists; `cqlsh COPY` and CSV files hold them as text, such as `{'do_1': 2, 'do_2': 1}` or
-//! `['a', 'b']`, or as JSON. `text_map` and `text_list` give maps and lists as they are, and read the others from text; text that
-//! is none of them gives NULL. `count_in_map` counts the entries of either kind that have a value, but those of some keys.
+//! `['a', 'b']`, or as JSON. `text_map` and `text_list` return maps and lists unchanged and parse text; text that is
+//! neither gives NULL. `count_in_map` counts the entries with a given value in a map of either form, except those of given keys.
 
 use std::sync::Arc;
 
@@ -155,7 +155,7 @@ fn lists(texts: &StringViewArray) -> ListArray {
     lists.finish()
 }
 
-/// For each map, the entries of that value whose key is not in the list of its row.
+/// For each map, the number of entries with the value whose key is not in the list of its row.
 fn counts(given: &ArrayRef, value: i64, except: &ArrayRef) -> Result<Int64Array> {
     let parsed;
     let maps = match given.as_map_opt() {
@@ -185,16 +185,16 @@ fn counts(given: &ArrayRef, value: i64, except: &ArrayRef) -> Result<Int64Array>
     counts.collect()
 }
 
-/// The keys of maps, and those that do not count in each.
+/// The keys that are excluded in each row.
 struct Except {
     keys: StringViewArray,
-    /// Where the keys that do not count begin and end, by row.
+    /// The range of the excluded keys, by row.
     rows: Vec<std::ops::Range<usize>>,
     not_counted: StringViewArray,
 }
 
 impl Except {
-    /// None where all keys count.
+    /// `None` where no keys are excluded.
     fn new(maps: &MapArray, except: &ArrayRef) -> Result<Option<Self>> {
         if except.null_count() == except.len() || except.data_type() == &DataType::Null {
             return Ok(None);
@@ -210,7 +210,7 @@ impl Except {
             );
         };
         let rows = lists.value_offsets().windows(2).enumerate().map(|(row, ends)| {
-            // A list that is NULL may have entries.
+            // A NULL list may have entries in memory.
             let start = ends[0] as usize;
             start..if lists.is_valid(row) { ends[1] as usize } else { start }
         });

@@ -1,9 +1,10 @@
-//! Functions for JSON text: what stands under a path of keys and places, as in `json_get_str(text, 'children', 0, 'name')`.
+//! Functions that extract a value from JSON text by a path of keys and indexes, such as
+//! `json_get_str(text, 'children', 0, 'name')`.
 //!
 //! `json_get_str`, `json_get_int`, `json_get_float` and `json_get_bool` give a value of that kind; `json_get_array` the entries of
 //! an array, and `json_get` anything, as JSON texts; `json_as_text` a text without its quotes, anything else as JSON;
-//! `json_length` the number of entries; `json_contains` whether there is something. They are named as in the library
-//! datafusion-functions-json. What is not there, or not of that kind, and text that is no JSON, gives NULL.
+//! `json_length` the number of entries; `json_contains` whether the path exists. The names are those of the library
+//! datafusion-functions-json. A missing value, one of another type, and invalid JSON give NULL.
 
 use std::sync::Arc;
 
@@ -37,7 +38,7 @@ pub fn json_functions() -> impl Iterator<Item = ScalarUDF> {
     })
 }
 
-/// What a function gives of the value under its path.
+/// The result of a function for the value at its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Kind {
     Json,
@@ -126,7 +127,7 @@ fn is_text(kind: &DataType) -> bool {
 }
 
 impl Kind {
-    /// What the function gives for each row.
+    /// Computes the function for each row.
     fn of_rows(self, json: &StringViewArray, path: &[Steps]) -> ArrayRef {
         let values = json.iter().enumerate().map(|(row, text)| under_path(text?, path, row));
         match self {
@@ -183,7 +184,7 @@ fn length(value: &Value) -> Option<i64> {
     i64::try_from(length).ok()
 }
 
-/// One step of the path of each row.
+/// One step of the path, for all rows.
 enum Steps {
     Keys(StringViewArray),
     Places(Int64Array),
@@ -199,7 +200,7 @@ impl Steps {
         })
     }
 
-    /// What stands there in that row's `value`.
+    /// The value at this step in the `value` of a row.
     fn of<'a>(&self, row: usize, value: &'a mut Value) -> Option<&'a mut Value> {
         match self {
             Self::Keys(keys) if keys.is_valid(row) => value.get_mut(keys.value(row)),

@@ -1,5 +1,5 @@
-//! Dates: as such, as ISO 8601 text, or as times. The day of a time without a zone is the one written; an instant is on
-//! the local day of the site's zone.
+//! Converts dates, timestamps and ISO 8601 text to dates. A timestamp without a zone keeps its written day; an instant
+//! becomes the local day in the site's zone.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::zone::{LocalDays, Zone};
 const MILLIS_PER_DAY: i64 = 86_400_000;
 const MICROS_PER_DAY: i64 = MILLIS_PER_DAY * 1_000;
 
-/// The dates of a column of dates.
+/// Converts a column of dates.
 pub fn dates(column: &Column, values: &ArrayRef, zone: &Zone) -> Result<ArrayRef, Unconvertible> {
     let dates: Date32Array = match values.data_type() {
         DataType::Date32 => return Ok(Arc::clone(values)),

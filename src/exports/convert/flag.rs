@@ -1,4 +1,4 @@
-//! Flags: true or false, as such, as 1 or 0, or spelled out.
+//! Converts flags: booleans, 1 and 0, and words for true and false.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use datafusion::arrow::datatypes::{DataType, Float64Type};
 use super::{Unconvertible, is_text, parsed, refused, shown, widened};
 use crate::exports::contract::Column;
 
-/// The flags of a Boolean column.
+/// Converts a column of flags.
 pub fn flags(column: &Column, values: &ArrayRef) -> Result<ArrayRef, Unconvertible> {
     let found = values.data_type();
     match found {
@@ -20,7 +20,7 @@ pub fn flags(column: &Column, values: &ArrayRef) -> Result<ArrayRef, Unconvertib
 }
 
 fn numbers(column: &Column, values: &ArrayRef) -> Result<ArrayRef, Unconvertible> {
-    // Whole numbers of any width that are near 0 or 1 are exact as such numbers.
+    // Integers near 0 and 1 are exact as doubles, so no other integer becomes 0 or 1.
     let numbers = widened(values, &DataType::Float64)?;
     let flag = |(row, number): (usize, Option<f64>)| match number {
         None => Ok(None),

@@ -1,6 +1,6 @@
-//! `canonical(value, table, column, zone)`: what a mapping gives for a column, as the type of the contract.
+//! `canonical(value, table, column, zone)`: converts a value of a mapping to the type that the contract gives the column.
 //!
-//! The same as files get. Table and column are those of the contract, the zone is the site's; all three are constants.
+//! It is the conversion that columns of files get. Table, column and zone (the site's) must be constants.
 
 use std::sync::Arc;
 
@@ -92,7 +92,7 @@ impl ScalarUDFImpl for Canonical {
     }
 }
 
-/// The column of the contract that two constants name.
+/// The column of the contract that the two constants name.
 fn named(table: &ScalarValue, column: &ScalarValue) -> Result<(Table, &'static Column)> {
     let text = |value: &ScalarValue| value.try_as_str().flatten().unwrap_or_default().to_owned();
     let (table_name, column_name) = (text(table), text(column));

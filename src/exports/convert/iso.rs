@@ -1,14 +1,14 @@
-//! Dates and times of ISO 8601 as text: `2026-11-22`, `2026-11-22T10:15:00.5+05:30`, `20261122T101500Z`.
+//! Parses dates and times in ISO 8601 text: `2026-11-22`, `2026-11-22T10:15:00.5+05:30`, `20261122T101500Z`.
 //!
-//! Calendar dates alone, in the years 0000 to 9999; the fraction of a second is cut off after microseconds. A space may
-//! stand for the `T`, as databases write it.
+//! Only calendar dates of the years 0000 to 9999 are read; fractions of a second are truncated to microseconds. A space
+//! may replace the `T`, as databases write it.
 
 use chrono::{NaiveDate, NaiveTime, Timelike};
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;
 
-/// What a text says.
+/// A parsed date or time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Iso {
     /// A day, in days since 1970.
@@ -47,7 +47,7 @@ pub fn read(text: &str) -> Option<Iso> {
         .then_some(Iso::Instant(micros - offset * MICROS_PER_SECOND))
 }
 
-/// What is not read yet.
+/// The unread rest of the text.
 struct Rest<'a>(&'a [u8]);
 
 impl Rest<'_> {
@@ -68,7 +68,7 @@ impl Rest<'_> {
         Some(digit)
     }
 
-    /// A number of exactly so many digits.
+    /// Reads a number of exactly `digits` digits.
     fn number(&mut self, digits: usize) -> Option<u32> {
         (0..digits).try_fold(0, |number, _| Some(number * 10 + self.digit()?))
     }

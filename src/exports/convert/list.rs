@@ -13,7 +13,7 @@ use crate::exports::blank::is_blank;
 use crate::exports::contract::{Column, Kind};
 use crate::zone::Zone;
 
-/// The lists of a column of lists.
+/// Converts a column of lists.
 pub fn lists(column: &Column, values: &ArrayRef) -> Result<ArrayRef, Unconvertible> {
     match values.data_type() {
         DataType::List(item) => typed(column, values.as_list(), item),
@@ -29,7 +29,7 @@ pub fn lists(column: &Column, values: &ArrayRef) -> Result<ArrayRef, Unconvertib
     }
 }
 
-/// Lists whose items are ids of any type.
+/// Converts typed lists; the items may be ids of any type.
 fn typed(column: &Column, lists: &ListArray, item: &Field) -> Result<ArrayRef, Unconvertible> {
     let (first, last) = match (lists.offsets().first(), lists.offsets().last()) {
         (Some(first), Some(last)) => (*first, *last),
@@ -41,7 +41,7 @@ fn typed(column: &Column, lists: &ListArray, item: &Field) -> Result<ArrayRef, U
         kind: Kind::Text,
         ..*column
     };
-    // The zone is for dates alone.
+    // Only dates need the zone.
     let items = canonical_array(&text, item, &used, &Zone::utc()).map_err(|unread| {
         let is_of = |ends: &[i32]| (ends[0]..ends[1]).contains(&(first + unread.row as i32));
         let row = lists.offsets().windows(2).position(is_of).unwrap_or_default();
@@ -79,7 +79,7 @@ fn json(column: &Column, values: &ArrayRef) -> Result<ArrayRef, Unconvertible> {
     Ok(Arc::new(lists.finish()))
 }
 
-/// The items of a JSON list; `None` inside where the text says `null`.
+/// The items of a JSON list; an inner `None` is a JSON `null`.
 fn items(text: &str) -> Option<Option<Vec<Option<String>>>> {
     let item = |value| match value {
         Value::Null => Some(None),

@@ -1,7 +1,8 @@
-//! Converts a column as a file has it into the type of the contract, value by value the same whatever the writer chose.
+//! Converts columns of files to the types of the contract. The result does not depend on the physical type that the
+//! writer chose.
 //!
-//! What cannot be read without guessing is refused: the error says which row and why, and gives the SQL expression that
-//! would read the column where there is one. One file a kind of column.
+//! A value whose meaning would have to be guessed is an error. It names the row and the reason, and where possible the SQL
+//! expression that would read the column in a mapping. Each kind of column has its own file.
 
 mod date;
 mod flag;
@@ -33,9 +34,9 @@ pub use remedy::expression_for;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct Unconvertible {
-    /// The first such row, counted from 0 within the array.
+    /// The first row that cannot be read, counted from 0 within the array.
     pub row: usize,
-    /// What is wrong. Values of text columns, which may be personal, are never part of it.
+    /// The reason. It never contains values of text columns, which may be personal data.
     pub reason: String,
     /// The SQL expression that would read the column, for a mapping.
     pub mapping: Option<String>,
@@ -55,10 +56,10 @@ impl Unconvertible {
     }
 }
 
-/// `values` as [`Kind::data_type`] of the column. `field` is the field that the file gives the column: its metadata tells
-/// UUIDs from other bytes. `zone` is the site's, for columns of dates that hold instants.
+/// Converts `values` to the [`Kind::data_type`] of the column. `field` is the field in the file: its metadata distinguishes
+/// UUIDs from other bytes. `zone` is the site's time zone, which decides the date of an instant.
 ///
-/// Blank text is NULL, and so is a column of NULLs of any type. Where nothing has to be converted, nothing is copied.
+/// Blank text becomes NULL; a column of NULLs may have any type. Values that need no conversion are not copied.
 ///
 /// # Errors
 /// The first row that cannot be read, and why.
@@ -75,7 +76,7 @@ pub fn canonical_array(
         let distinct = canonical_array(column, field, dictionary.values(), zone);
         return match distinct {
             Ok(distinct) => take(&distinct, dictionary.keys(), None).map_err(|error| failed(&error)),
-            // A value that no row has is none of the column's, so the rows decide.
+            // The dictionary may hold unreadable values that no row refers to, so the rows are converted instead.
             Err(_) => {
                 let rows = take(dictionary.values(), dictionary.keys(), None).map_err(|error| failed(&error))?;
                 canonical_array(column, field, &rows, zone)
@@ -92,14 +93,14 @@ pub fn canonical_array(
     }
 }
 
-/// Refuses a column for its type, at the first row that has a value.
+/// The error for a column of an unsupported type, at the first row that has a value.
 fn refused(column: &Column, values: &ArrayRef) -> Unconvertible {
     let row = (0..values.len()).find(|row| values.is_valid(*row)).unwrap_or_default();
     let (found, expected) = (values.data_type(), column.kind.expectation());
     Unconvertible::new(row, format!("it is {found}, expected {expected}")).with_mapping(expression_for(column, found))
 }
 
-/// The engine could not convert an array; it says so without values.
+/// The error for a failed cast. The engine's message may contain values, so it is not passed on.
 fn failed(error: &ArrowError) -> Unconvertible {
     Unconvertible::new(0, format!("it cannot be converted: {error}"))
 }
@@ -113,13 +114,14 @@ fn is_text(data_type: &DataType) -> bool {
         )
 }
 
-/// The texts of a column that is read out of text: blank ones are NULL.
+/// The texts of a column that is parsed from text; blank ones are NULL.
 fn spelled(column: &Column, values: &ArrayRef) -> Result<StringViewArray, Unconvertible> {
     let texts = text::filled(column, values)?;
     Ok(texts.as_string_view().clone())
 }
 
-/// Reads each text, without white space at both ends; `read` gives the reason why a text is refused, and the mapping that would read it.
+/// Parses each text without the white space at its ends. An error of `read` is the reason, and the mapping that would read
+/// the text.
 fn parsed<T>(
     column: &Column,
     values: &ArrayRef,
@@ -133,7 +135,7 @@ fn parsed<T>(
     texts.iter().enumerate().map(read_row).collect()
 }
 
-/// A cast that every value of the array survives, by the types alone.
+/// A cast to a wider type, which cannot fail for any value.
 fn widened(values: &ArrayRef, target: &DataType) -> Result<ArrayRef, Unconvertible> {
     if values.data_type() == target {
         return Ok(Arc::clone(values));
@@ -141,7 +143,7 @@ fn widened(values: &ArrayRef, target: &DataType) -> Result<ArrayRef, Unconvertib
     cast(values, target).map_err(|error| failed(&error))
 }
 
-/// A value in a message, of at most a line.
+/// A value for a message, shortened to one line.
 fn shown(text: &str) -> String {
     const SHOWN: usize = 60;
     let mut shown: String = text

@@ -1,4 +1,4 @@
-//! Percents: numbers of any width, and numbers as text.
+//! Converts percents: numbers of any width, and numbers as text.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use datafusion::arrow::datatypes::DataType;
 use super::{Unconvertible, is_text, parsed, refused, shown, widened};
 use crate::exports::contract::Column;
 
-/// The numbers of a column of percents.
+/// Converts a column of percents.
 pub fn numbers(column: &Column, values: &ArrayRef) -> Result<ArrayRef, Unconvertible> {
     let found = values.data_type();
     if found.is_numeric() {
@@ -21,7 +21,7 @@ pub fn numbers(column: &Column, values: &ArrayRef) -> Result<ArrayRef, Unconvert
     Ok(Arc::new(Float64Array::from(numbers)))
 }
 
-/// A number in digits, with a point before its fraction, or "not a number" as tools write it.
+/// Parses a decimal number, or one of the usual spellings of NaN.
 fn number(text: &str) -> Option<f64> {
     if text.eq_ignore_ascii_case("nan") {
         return Some(f64::NAN);

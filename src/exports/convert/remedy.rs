@@ -1,10 +1,10 @@
-//! SQL expressions for mappings that read what is not read without guessing.
+//! SQL expressions that error messages propose for a mapping, where a column cannot be converted without guessing.
 
 use datafusion::arrow::datatypes::DataType;
 
 use crate::exports::contract::{Column, Kind};
 
-/// The expression that would read a column of a type that is refused.
+/// The expression that reads a column of a type that is not accepted.
 pub fn expression_for(column: &Column, found: &DataType) -> Option<String> {
     let name = column.name;
     match column.kind {
@@ -21,7 +21,7 @@ pub fn expression_for(column: &Column, found: &DataType) -> Option<String> {
     }
 }
 
-/// The expression that would read times that are text of another format, of which `text` is one.
+/// The expression that reads times in a text format like that of `text`.
 pub fn time_expression(column: &Column, text: &str) -> String {
     let name = column.name;
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -40,12 +40,12 @@ pub fn time_expression(column: &Column, text: &str) -> String {
     }
 }
 
-/// The expression that would read dates that are text of another format, of which `text` is one.
+/// The expression that reads dates in a text format like that of `text`.
 pub fn date_expression(column: &Column, text: &str) -> String {
     format!("to_date({}, '{}')", column.name, date_format(text))
 }
 
-/// The usual meaning of digits between slashes, points or hyphens.
+/// The likeliest format of digits between slashes, points or hyphens.
 fn date_format(date: &str) -> String {
     let separator = date.chars().find(|c| !c.is_ascii_digit()).unwrap_or('/');
     let separator = if separator.is_ascii_punctuation() && separator != '\'' {

@@ -1,4 +1,4 @@
-//! Text and ids: text of any layout, bytes that are UTF-8, whole numbers and UUIDs.
+//! Converts text and ids: text of any Arrow layout, UTF-8 bytes, whole numbers and UUIDs.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::{Unconvertible, failed, is_text, refused, widened};
 use crate::exports::blank::blanks_to_null;
 use crate::exports::contract::{Column, is_uuid};
 
-/// The texts of a column of text.
+/// Converts a column of text.
 pub fn texts(column: &Column, field: &Field, values: &ArrayRef) -> Result<ArrayRef, Unconvertible> {
     let found = values.data_type();
     match found {
@@ -24,7 +24,7 @@ pub fn texts(column: &Column, field: &Field, values: &ArrayRef) -> Result<ArrayR
     }
 }
 
-/// Text, or bytes that are text, of any layout; blank text is NULL.
+/// Text or UTF-8 bytes of any Arrow layout; blank text is NULL.
 pub fn filled(column: &Column, values: &ArrayRef) -> Result<ArrayRef, Unconvertible> {
     let found = values.data_type();
     let texts: ArrayRef = match found {
@@ -35,7 +35,7 @@ pub fn filled(column: &Column, values: &ArrayRef) -> Result<ArrayRef, Unconverti
     blanks_to_null(&texts).map_err(|error| Unconvertible::new(0, error.to_string()))
 }
 
-/// Bytes as text. Nobody has looked at them before, so each is checked to be UTF-8.
+/// Bytes as text. The reader does not validate bytes, so each value is checked to be UTF-8 here.
 fn decoded(values: &ArrayRef) -> Result<StringViewArray, Unconvertible> {
     let bytes = widened(values, &DataType::BinaryView)?;
     let bytes: &BinaryViewArray = bytes.as_binary_view();
@@ -52,7 +52,7 @@ fn decoded(values: &ArrayRef) -> Result<StringViewArray, Unconvertible> {
             )
         })
     });
-    // Only rows without a value held other bytes, where no row is named.
+    // Where no row is at fault, the invalid bytes belong to NULLs.
     decoded.collect()
 }
 
@@ -77,7 +77,7 @@ fn decimals(values: &ArrayRef) -> Result<ArrayRef, Unconvertible> {
         (_, 0) => Some(value),
         (Some(fraction), ..0) => value.checked_mul(fraction),
         (Some(fraction), _) => (value % fraction == 0).then_some(value / fraction),
-        // More places than the largest number has: only 0 is whole.
+        // The scale exceeds the digits of the largest number, so only 0 is a whole number.
         (None, _) => (value == 0).then_some(value),
     };
     let numbers = wide.as_primitive::<Decimal128Type>();

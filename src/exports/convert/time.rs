@@ -1,4 +1,4 @@
-//! Times: timestamps of any unit, and ISO 8601 text. What has no offset is UTC.
+//! Converts times: timestamps of any unit, and ISO 8601 text. A time without an offset is UTC.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::exports::contract::Column;
 
 const UTC: &str = "UTC";
 
-/// The times of a column of timestamps, in microseconds.
+/// Converts a column of timestamps to microseconds.
 pub fn times(column: &Column, values: &ArrayRef) -> Result<ArrayRef, Unconvertible> {
     match values.data_type() {
         DataType::Timestamp(..) => Ok(Arc::new(micros(column, values)?.with_timezone(UTC))),
@@ -24,7 +24,7 @@ pub fn times(column: &Column, values: &ArrayRef) -> Result<ArrayRef, Unconvertib
     }
 }
 
-/// Timestamps of any unit in microseconds, rounded down; the zone that the type says is left out.
+/// Timestamps of any unit as microseconds, rounded down, without the time zone of their type.
 pub fn micros(column: &Column, values: &ArrayRef) -> Result<TimestampMicrosecondArray, Unconvertible> {
     let DataType::Timestamp(unit, _) = values.data_type() else {
         return Err(refused(column, values));
@@ -42,7 +42,7 @@ pub fn micros(column: &Column, values: &ArrayRef) -> Result<TimestampMicrosecond
         }
     };
     let calendar = DateTime::<Utc>::MIN_UTC.timestamp_micros()..=DateTime::<Utc>::MAX_UTC.timestamp_micros();
-    // The values below NULLs may be anything.
+    // Slots of NULLs hold arbitrary values, so a value that is out of range counts only in a valid row.
     if !micros.values().iter().all(|micros| calendar.contains(micros)) {
         let beyond = |(_, micros): &(usize, Option<i64>)| micros.is_some_and(|micros| !calendar.contains(&micros));
         if let Some((row, Some(value))) = micros.iter().enumerate().find(beyond) {
@@ -52,7 +52,7 @@ pub fn micros(column: &Column, values: &ArrayRef) -> Result<TimestampMicrosecond
     Ok(micros)
 }
 
-/// Larger units as microseconds: a time that does not fit is refused, never wrapped round.
+/// Seconds or milliseconds as microseconds. A time that does not fit is an error; it never overflows silently.
 fn widened<T>(values: &PrimitiveArray<T>, micros: i64) -> Result<TimestampMicrosecondArray, Unconvertible>
 where
     T: datafusion::arrow::datatypes::ArrowPrimitiveType<Native = i64>,

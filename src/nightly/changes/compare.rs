@@ -9,7 +9,7 @@ use super::super::published::Published;
 use super::cursor::Cursor;
 use super::table::{ChangedBatch, People};
 
-/// The batches whose reports were made from other rows, or are in one of the outputs alone; ordered by id.
+/// The batches whose reports differ, or that only one of the outputs has; ordered by id.
 pub fn changed_batches(old: &Published, new: &Published) -> Vec<ChangedBatch> {
     let is_same_basis = old.manifest().basis.is_some() && old.manifest().basis == new.manifest().basis;
     let mut changed = Vec::new();
@@ -32,8 +32,9 @@ pub fn changed_batches(old: &Published, new: &Published) -> Vec<ChangedBatch> {
     }
 }
 
-/// Whether two reports of a batch show the same. Reports that were made with other settings are compared by what they were
-/// made from; the others by their files, which also stay the same where only times within a day changed.
+/// Whether two reports of a batch are equal. Equal content fingerprints mean that they are. Different ones mean that they are
+/// not where the outputs have different bases. On the same basis the files decide, which also stay equal where only times
+/// within a day changed.
 fn is_same(before: &FileEntry, after: &FileEntry, is_same_basis: bool) -> bool {
     let fingerprints = before.fingerprint.as_ref().zip(after.fingerprint.as_ref());
     match fingerprints {
@@ -73,7 +74,7 @@ pub async fn count_people(old: &Published, new: &Published, changed: &mut [Chang
         if !has_before && !has_after {
             return Ok(());
         }
-        // As long as both have people, or one of them is at its end, nothing has to be read.
+        // Rows are compared until one cursor has to read more.
         while before.has_person() == has_before && after.has_person() == has_after {
             let order = match (before.key(), after.key()) {
                 (Some(before), Some(after)) => before.cmp(&after),
@@ -101,7 +102,7 @@ pub async fn count_people(old: &Published, new: &Published, changed: &mut [Chang
     }
 }
 
-/// The files of the mart that may hold rows of these batches, which are in order.
+/// The files of the mart that may contain rows of the batches `ids`, which are sorted.
 fn files_with<'a>(published: &'a Published, ids: &'a [String]) -> impl Iterator<Item = &'a FileEntry> {
     let holds_one = |file: &&FileEntry| match &file.content {
         Content::ReportMart {

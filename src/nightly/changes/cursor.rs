@@ -1,4 +1,4 @@
-//! Walks through the people of some batches in a mart, in the order of batches and users.
+//! A cursor over the people of some batches in a mart, in the order of batches and users.
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
@@ -15,18 +15,18 @@ use super::super::published::Published;
 use crate::exports::PinnedFile;
 use crate::report::ReportError;
 
-/// A place among people. Batches are numbered in the order of their ids.
+/// The cursor. Batches are numbered in the order of their ids.
 pub struct Cursor<'a> {
     published: &'a Published,
     /// The numbers of the wanted batches.
     wanted: &'a HashMap<&'a str, usize>,
-    /// Those that are still to be read.
+    /// The files that are not read yet.
     files: VecDeque<&'a FileEntry>,
     open: Option<ParquetRecordBatchStream<PinnedFile>>,
     rows: Rows,
 }
 
-/// Rows that were read, and where the wanted batches are in them.
+/// Rows that were read, and the ranges of the wanted batches in them.
 #[derive(Default)]
 struct Rows {
     user_ids: Option<StringViewArray>,
@@ -36,7 +36,7 @@ struct Rows {
 }
 
 impl<'a> Cursor<'a> {
-    /// Before the first person of the `wanted` batches in these files, which are in order.
+    /// A cursor before the first person of the `wanted` batches in the sorted `files`.
     pub fn before(
         published: &'a Published,
         files: impl Iterator<Item = &'a FileEntry>,
@@ -51,7 +51,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Reads more people where all that were read are passed. Returns whether there is one.
+    /// Reads more rows where the cursor has passed all that were read. Returns whether there is a current person.
     pub async fn read_on(&mut self) -> Result<bool, NightlyError> {
         while !self.has_person() {
             match &mut self.open {
@@ -71,24 +71,24 @@ impl<'a> Cursor<'a> {
         Ok(true)
     }
 
-    /// Whether there is a person without reading more.
+    /// Whether there is a current person without reading more rows.
     pub fn has_person(&self) -> bool {
         !self.rows.runs.is_empty()
     }
 
-    /// The number of the batch and the user id here.
+    /// The batch number and the user id of the current person.
     pub fn key(&self) -> Option<(usize, &str)> {
         let (batch, run) = self.rows.runs.front()?;
         Some((*batch, self.rows.user_ids.as_ref()?.value(run.start)))
     }
 
-    /// Whether the person here has a day of completion.
+    /// Whether the current person has a completion date.
     pub fn has_completed(&self) -> bool {
         let here = self.rows.runs.front().zip(self.rows.completion_dates.as_ref());
         here.is_some_and(|((_, run), dates)| dates.is_valid(run.start))
     }
 
-    /// Goes to the next person.
+    /// Moves to the next person.
     pub fn advance(&mut self) {
         if let Some((_, run)) = self.rows.runs.front_mut() {
             run.start += 1;

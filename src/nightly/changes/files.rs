@@ -56,7 +56,7 @@ fn write_csv(mut file: HashedFile, rows: &RecordBatch, style: CsvStyle) -> Resul
     Ok(file.finish())
 }
 
-/// The value as text; nothing for NULL.
+/// The value as text; empty for NULL.
 fn cell(column: &ArrayRef, row: usize) -> String {
     if column.is_null(row) {
         return String::new();

@@ -1,7 +1,7 @@
-//! What changed between two outputs: the batches whose reports are others now, with counts of people.
+//! The changes between two outputs: the batches whose reports differ, with counts of people.
 //!
-//! A batch is changed where its report was made from other rows. Batches are found by comparing manifests; only the
-//! files of the mart that hold changed batches are read, their users and days of completion alone.
+//! Changed batches are found by comparing manifests. People are counted in the files of the mart that contain changed
+//! batches, of which only the columns of users and completion dates are read.
 
 mod compare;
 mod cursor;
@@ -28,12 +28,12 @@ use crate::report::CsvStyle;
 /// The table of changed batches of a run.
 pub struct Changes {
     pub files: Vec<FileEntry>,
-    /// The day that the output was compared with; none where there was no earlier one.
+    /// The day of the output that was compared; `None` where there was no earlier one.
     pub since: Option<SnapshotDate>,
 }
 
-/// Writes the table of changed batches of a run whose files the manifest lists. They are compared with the newest whole
-/// output of an earlier day. The table has no rows where there is none.
+/// Writes the table of changed batches of a run, whose manifest lists its files. The run is compared with the newest complete
+/// output of an earlier day; without one, the table is empty.
 pub(super) async fn write(
     run: &Run<'_>,
     manifest: &Manifest,
@@ -66,7 +66,7 @@ pub(super) async fn write(
     })
 }
 
-/// The newest whole output of a day before `date`; one with a damaged manifest is passed over.
+/// The newest complete output of a day before `date`. One with a damaged manifest is skipped.
 async fn earlier_day(reports: &Location, date: SnapshotDate) -> Result<Option<Published>, NightlyError> {
     let mut dates = Published::dates(reports).await?;
     dates.retain(|&earlier| earlier < date);
@@ -83,8 +83,8 @@ async fn earlier_day(reports: &Location, date: SnapshotDate) -> Result<Option<Pu
     Ok(None)
 }
 
-/// The batches whose reports differ between two outputs, ordered by id. Where a file of the mart cannot be read, which is a
-/// warning, people are not counted.
+/// The batches whose reports differ between two outputs, ordered by id. Where a file of the mart cannot be read, people are
+/// not counted and a warning is logged.
 pub async fn between(old: &Published, new: &Published) -> Result<Vec<ChangedBatch>, NightlyError> {
     let mut changed = compare::changed_batches(old, new);
     if let Err(error) = compare::count_people(old, new, &mut changed).await {
@@ -107,7 +107,7 @@ impl Published {
     /// The table of the batches whose reports changed since the output before, with the columns of [`schema`].
     ///
     /// # Errors
-    /// Where an earlier version of pragati made the output, which has no such table, or the table is not as listed.
+    /// Where an earlier version of pragati made the output without such a table, or the table does not match the manifest.
     pub async fn changed_batches(&self) -> Result<RecordBatch, PublishedError> {
         read::table(self).await
     }

@@ -9,28 +9,28 @@ use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef
 use crate::ids::SnapshotDate;
 use crate::report::ReportError;
 
-/// A batch whose report is another one than in an earlier output.
+/// A batch whose report differs from that of an earlier output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangedBatch {
     pub batch_id: String,
     pub course_id: Option<String>,
     pub tenant_id: Option<String>,
-    /// Rows of the earlier report; none where there was no such batch.
+    /// Rows of the earlier report; `None` for a new batch.
     pub rows_before: Option<u64>,
-    /// Rows of the report; none where there is no such batch any more.
+    /// Rows of the report; `None` for a batch that has been removed.
     pub rows_after: Option<u64>,
-    /// None where a file of the mart could not be read.
+    /// `None` where a file of the mart could not be read.
     pub people: Option<People>,
 }
 
 /// Counts of people in the two reports of a batch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct People {
-    /// In the report and not in the earlier one.
+    /// People in the report and not in the earlier one.
     pub added: u64,
-    /// In the earlier report and not in this one.
+    /// People in the earlier report and not in this one.
     pub removed: u64,
-    /// With a day of completion that they did not have in the earlier report.
+    /// People with a completion date that they did not have in the earlier report.
     pub completed: u64,
 }
 
@@ -48,7 +48,7 @@ pub fn schema() -> SchemaRef {
     Arc::clone(&SCHEMA)
 }
 
-/// Batches as rows.
+/// Converts batches to rows.
 pub fn rows(
     changed: &[ChangedBatch],
     since: Option<SnapshotDate>,
@@ -82,7 +82,7 @@ pub fn rows(
     Ok(RecordBatch::try_new(schema(), columns)?)
 }
 
-/// Rows as batches.
+/// Converts rows to batches.
 pub fn batches(rows: &RecordBatch) -> Result<Vec<ChangedBatch>, ReportError> {
     let column = |name: &'static str| rows.column_by_name(name).ok_or(ReportError::MissingColumn(name));
     let texts = |name| Ok::<_, ReportError>(cast(column(name)?, &DataType::Utf8View)?);

@@ -1,4 +1,4 @@
-//! The basis of an output: everything beside the rows that its bytes depend on, as one digest.
+//! The basis of an output: a digest of everything except the rows that its bytes depend on.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::config::{Config, ReportConfig, TableConfig};
 use crate::hex::hex;
 use crate::zone::Zone;
 
-/// The version of what files of reports and of the mart look like, and of what fingerprints cover.
+/// The version of the format of reports and of the mart, and of the fingerprints.
 const FORMAT: u32 = 1;
 /// The layers whose queries make an output.
 const LAYERS: [&str; 3] = ["staging", "reports", "metrics"];
@@ -26,7 +26,7 @@ struct Basis<'a> {
     report: &'a ReportConfig,
     staging: Option<&'a str>,
     staging_settings: &'a BTreeMap<String, String>,
-    /// With the defaults of settings that nobody chose.
+    /// Includes the defaults of settings that are not set.
     mapping_settings: &'a BTreeMap<String, String>,
     consent_rules: Option<&'a str>,
     tables: &'a BTreeMap<String, TableConfig>,
@@ -35,8 +35,7 @@ struct Basis<'a> {
     queries: String,
 }
 
-/// The digest of what the files of reports and of the mart depend on beside their rows. An output that was made on another
-/// basis is not taken over.
+/// Computes the basis of the files of reports and of the mart. Files are taken over only from an output on the same basis.
 ///
 /// # Errors
 /// Where a query of the site cannot be read.

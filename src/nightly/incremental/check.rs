@@ -1,4 +1,4 @@
-//! Compares some of the files that were taken over with files that are made anew (`pragati nightly --verify`).
+//! Verifies a sample of the files that were taken over by making them anew (`pragati nightly --verify`).
 
 use std::fs;
 use std::path::Path;
@@ -12,21 +12,21 @@ use super::super::staged::{StagedOutput, make_folder};
 use super::{FilePlan, PartPlan};
 use crate::report::{ReportGroup, Section};
 
-/// Of so many sections with files that were taken over, about one is compared, and at least one of each part.
+/// About one in so many sections with files that were taken over is compared, and at least one of each part.
 const ONE_OF: u64 = 20;
 
-/// The folder of the files that are compared.
+/// The verification of a run, with the temporary folder of the files that are made anew.
 #[derive(Debug)]
 pub struct Checks {
     folder: StagedOutput,
     seed: Seed,
 }
 
-/// Chooses other sections in every run.
+/// Seed of the sample, which differs in each run.
 #[derive(Debug, Clone, Copy)]
 struct Seed([u8; 16]);
 
-/// The files of a part that are made anew to be compared.
+/// The files of a part that are made anew for comparison.
 pub struct PartCheck {
     pub folder: StagedOutput,
     pub plan: PartPlan,
@@ -36,7 +36,7 @@ pub struct PartCheck {
 }
 
 impl Checks {
-    /// Makes a folder among temporary files.
+    /// Creates the folder below `temp_folder`.
     pub fn begin(temp_folder: &Path) -> Result<Self, NightlyError> {
         let folder = StagedOutput::new_among_others(temp_folder)?;
         make_folder(&folder.path().join(layout::MART))?;
@@ -44,7 +44,7 @@ impl Checks {
         Ok(Self { folder, seed })
     }
 
-    /// What is compared of a part: the files of some sections that were taken over. None where nothing was.
+    /// Chooses the sections of a part to compare. `None` where nothing was taken over.
     pub fn of_part(&self, plan: &PartPlan, sections: &[Section]) -> Option<PartCheck> {
         let first = sections.first().map_or(0, |section| section.batches.start);
         let within = |section: &Section| section.batches.start - first..section.batches.end - first;
@@ -76,8 +76,8 @@ impl Checks {
         })
     }
 
-    /// What is compared of a part whose sections are planned one by one: nothing yet.
-    pub fn of_awaited(&self, reports: &ReportGroup, part: usize) -> PartCheck {
+    /// The check of a part whose sections are buffered and planned one by one; empty at first.
+    pub fn of_buffered(&self, reports: &ReportGroup, part: usize) -> PartCheck {
         PartCheck {
             folder: self.folder.clone(),
             plan: PartPlan::all(&FilePlan::LeftOut, reports, part),
@@ -92,7 +92,7 @@ impl Seed {
         self.number_of(section).is_multiple_of(ONE_OF)
     }
 
-    /// A number of the section that another seed makes another one.
+    /// A hash of the section and the seed.
     fn number_of(self, section: &Section) -> u64 {
         let mut hash = Sha256::new();
         hash.update(self.0);
@@ -103,8 +103,7 @@ impl Seed {
 }
 
 impl PartCheck {
-    /// What is compared of a section that has this plan; `is_first` where nothing of its part is compared yet. None where
-    /// nothing is.
+    /// What to compare of a section with this plan, if anything. `is_first` tells that nothing of its part is compared yet.
     pub fn of_section(&self, section: &Section, plan: &PartPlan, is_first: bool) -> Option<PartPlan> {
         let has_taken = plan.reports.iter().chain(&plan.mart_files).any(is_taken);
         let is_compared = has_taken && (is_first || self.seed.chooses(section));
@@ -114,7 +113,7 @@ impl PartCheck {
         })
     }
 
-    /// Compares the files that were `made` with those of the part, and removes them.
+    /// Compares the files that were `made` anew with those of the part, and removes them.
     ///
     /// # Errors
     /// Names a file that was taken over and differs.
@@ -131,7 +130,7 @@ impl PartCheck {
     }
 }
 
-/// Makes what was taken over.
+/// The plan by which a file that was taken over is made anew.
 fn again(plan: &FilePlan) -> FilePlan {
     match is_taken(plan) {
         true => FilePlan::Make(None),

@@ -1,4 +1,4 @@
-//! The output that files are taken over from: the newest whole one that was made on the same basis.
+//! The output that files are taken over from: the newest complete one on the same basis.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,11 +15,11 @@ use crate::exports::Location;
 use crate::ids::SnapshotDate;
 use crate::report::Fingerprint;
 
-/// An earlier output, whose files are found by their fingerprints.
+/// An earlier output, with an index of its files by fingerprint.
 #[derive(Debug)]
 pub struct Earlier {
     published: Arc<Published>,
-    /// Whether no whole output between it and the run's day was passed over.
+    /// Whether no complete output between it and the run's day was skipped.
     is_newest: bool,
     /// Positions in the manifest, by fingerprint as the manifest writes it.
     reports: HashMap<String, usize>,
@@ -27,8 +27,8 @@ pub struct Earlier {
 }
 
 impl Earlier {
-    /// Looks under `reports` for an output of this day or an earlier one. None where there is none on the same basis, or
-    /// where the newest one cannot be trusted, which is a warning.
+    /// Finds the output of this day or an earlier one under `reports`. `None` where there is none on the same basis, or where
+    /// the manifest of the newest one cannot be read, which is logged as a warning.
     pub async fn find(reports: &Location, date: SnapshotDate, basis: &str) -> Result<Option<Self>, NightlyError> {
         let mut dates = Published::dates(reports).await?;
         dates.retain(|&earlier| earlier <= date);
@@ -76,18 +76,18 @@ impl Earlier {
         }
     }
 
-    /// The output, where it is the newest whole one of a day before `date`.
+    /// The output, where it is the newest complete one of a day before `date`.
     pub fn newest_before(&self, date: SnapshotDate) -> Option<Arc<Published>> {
         let is_it = self.is_newest && self.date() < date;
         is_it.then(|| Arc::clone(&self.published))
     }
 
-    /// The day.
+    /// The day of the output.
     pub fn date(&self) -> SnapshotDate {
         self.published.manifest().snapshot_date
     }
 
-    /// What its files were made on.
+    /// The basis of its files.
     #[cfg(feature = "cluster")]
     pub fn basis(&self) -> &str {
         self.published.manifest().basis.as_deref().unwrap_or_default()

@@ -1,6 +1,6 @@
 //! Takes files over between folders of one machine: by a hard link, or by a copy where links are not possible.
 //!
-//! A file is linked first and looked at afterwards, so that what is looked at is what will be published.
+//! A file is linked first and verified afterwards, so that the verified file is the one that will be published.
 
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
@@ -18,23 +18,23 @@ use super::super::staged::{HashedFile, make_folder};
 use super::warn_changed;
 use crate::hex::hex;
 
-/// Bytes that are read at a time.
+/// The size of the read buffer, in bytes.
 const READ_BYTES: usize = 256 * 1024;
-/// The permissions of anybody but the owner.
+/// The permission bits of group and others.
 const OF_OTHERS: u32 = 0o077;
 
-/// Takes files of one folder over into another.
+/// Takes files over from one folder into another.
 #[derive(Debug)]
 pub struct FolderTaker {
     from: PathBuf,
     to: PathBuf,
-    /// Files of the right size that were not changed after this time are not read.
+    /// Files of the right size that were not modified after this time are not hashed again.
     trusted: Option<DateTime<Utc>>,
     folders_made: Mutex<HashSet<PathBuf>>,
 }
 
 impl FolderTaker {
-    /// From the day's folder `from` into `to`.
+    /// Takes over from the day's folder `from` into `to`.
     pub fn new(from: PathBuf, to: &Path, trusted: Option<DateTime<Utc>>) -> Self {
         Self {
             from,
@@ -44,7 +44,7 @@ impl FolderTaker {
         }
     }
 
-    /// Takes over the file of an entry as `path`. Returns whether it is there now; otherwise it has to be made.
+    /// Takes over the file of an entry as `path`. Returns false where that is not possible, so that it has to be made.
     pub fn take(&self, entry: &FileEntry, path: &str) -> bool {
         let (source, target) = (self.from.join(&entry.path), self.to.join(path));
         match self.linked_or_copied(&source, &target, entry) {
@@ -60,7 +60,7 @@ impl FolderTaker {
         }
     }
 
-    /// Whether the file is as its entry says, and now in its place.
+    /// Links or copies the file. Returns whether it matches its entry.
     fn linked_or_copied(&self, source: &Path, target: &Path, entry: &FileEntry) -> io::Result<bool> {
         if let Some(folder) = target.parent() {
             self.make_folder(folder)?;
@@ -68,7 +68,7 @@ impl FolderTaker {
         match fs::hard_link(source, target) {
             Ok(()) => self.is_as_listed(target, entry),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(error),
-            // Another file system, one without links, or a file with too many of them.
+            // The target is on another file system, or the file system does not allow (more) links.
             Err(_) => copied(source, target, entry),
         }
     }
@@ -114,7 +114,7 @@ fn sha256(mut file: File, bytes: u64) -> io::Result<String> {
     }
 }
 
-/// Copies a file. Returns whether the copy is as the entry says.
+/// Copies a file. Returns whether the copy matches the entry.
 fn copied(source: &Path, target: &Path, entry: &FileEntry) -> io::Result<bool> {
     let mut source = open(source)?;
     let mut copy = HashedFile::create(target).map_err(io::Error::other)?;
@@ -129,7 +129,7 @@ fn copied(source: &Path, target: &Path, entry: &FileEntry) -> io::Result<bool> {
     Ok(written.bytes == entry.bytes && written.sha256 == entry.sha256)
 }
 
-/// Removes what was begun, so that the file can be made.
+/// Removes an unfinished target, so that the file can be made there.
 fn leave(target: &Path) -> bool {
     if let Err(error) = fs::remove_file(target)
         && error.kind() != io::ErrorKind::NotFound

@@ -1,4 +1,4 @@
-//! Incremental nights: what did not change since an earlier output is taken over from it instead of being made again.
+//! Incremental nights: files that did not change since an earlier output are taken over from it instead of being made.
 //!
 //! A batch's report is taken over where its content fingerprint is that of the earlier report, both were made with the
 //! same settings and by the same program, and the earlier file has the SHA-256 that its manifest says. The same holds
@@ -41,7 +41,7 @@ use earlier::Earlier;
 use local::FolderTaker;
 use stored::StoreTaker;
 
-/// What a run may take over, and what it has taken.
+/// The output that a run takes files over from, and the files that it has taken over.
 #[derive(Debug, Default)]
 pub struct Incremental {
     earlier: Option<(Arc<Earlier>, Taker)>,
@@ -49,7 +49,7 @@ pub struct Incremental {
     taken: Mutex<Taken>,
 }
 
-/// How files of an earlier output come into this one.
+/// The way in which files of an earlier output are taken over.
 #[derive(Debug)]
 enum Taker {
     Folder(FolderTaker),
@@ -58,14 +58,13 @@ enum Taker {
 
 #[derive(Debug, Default)]
 struct Taken {
-    /// Relative to the folder of the run.
+    /// Paths relative to the folder of the run.
     paths: HashSet<String>,
     bytes: u64,
 }
 
 impl Incremental {
-    /// Finds what the run of this day may take over: the files of the newest whole output that was made on the same
-    /// `basis`.
+    /// Finds the newest complete output on the same `basis`, from which the run of this day may take files over.
     ///
     /// # Errors
     /// Where the outputs cannot be listed or read. A damaged manifest is a warning, and nothing is taken over.
@@ -106,7 +105,7 @@ impl Incremental {
         })
     }
 
-    /// What was taken over, for the manifest; none where every file was made anew.
+    /// The summary for the manifest; `None` where every file was made.
     pub fn taken_over(&self) -> Option<TakenOver> {
         let (earlier, _) = self.earlier.as_ref()?;
         let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
@@ -117,28 +116,28 @@ impl Incremental {
         })
     }
 
-    /// The newest whole output of a day before `date`, where it was opened already.
+    /// The newest complete output of a day before `date`, where it has been opened.
     pub fn newest_before(&self, date: SnapshotDate) -> Option<Arc<Published>> {
         self.earlier.as_ref()?.0.newest_before(date)
     }
 
-    /// Takes over what can be taken over of a part, and plans the rest. None where its sections have to be planned one by
-    /// one, when their rows come.
+    /// Takes over files of a part where possible, and plans the others. `None` where fingerprints depend on rows that are
+    /// not known yet, so that sections are planned one by one.
     pub async fn plan(&self, reports: &ReportGroup, part: usize) -> Option<PartPlan> {
         PartPlan::taking(self, reports, part).await
     }
 
-    /// The same for one section, whose batches and their fingerprints these are.
+    /// The same for one section with these batches and fingerprints.
     pub async fn plan_section(&self, number: usize, batches: &[ReportBatch], fingerprints: &[Fingerprint]) -> PartPlan {
         PartPlan::taking_section(self, number, batches, fingerprints).await
     }
 
-    /// What is compared of a part, where that is wanted and something was taken over.
+    /// What to verify of a part, where verification is on and something was taken over.
     pub fn check(&self, reports: &ReportGroup, part: usize, plan: Option<&PartPlan>) -> Option<PartCheck> {
         let checks = self.checks.as_ref()?;
         match plan {
             Some(plan) => checks.of_part(plan, reports.sections_of_part(part)),
-            None => Some(checks.of_awaited(reports, part)),
+            None => Some(checks.of_buffered(reports, part)),
         }
     }
 
@@ -149,13 +148,13 @@ impl Incremental {
         taken.paths.contains(&file.path)
     }
 
-    /// The files that this process made, of all that the output lists.
+    /// Those of `files` that this process made.
     pub fn made_here<'a>(&self, files: &'a [FileEntry]) -> Vec<&'a FileEntry> {
         let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         files.iter().filter(|file| !taken.paths.contains(&file.path)).collect()
     }
 
-    /// Takes over the report of a batch; none where it has to be made.
+    /// Takes over the report of a batch; `None` where it has to be made.
     async fn take_report(&self, batch: &ReportBatch, fingerprint: Fingerprint) -> Option<FileEntry> {
         let (earlier, taker) = self.earlier.as_ref()?;
         let entry = earlier.report(fingerprint)?;
@@ -163,7 +162,7 @@ impl Incremental {
         self.take(taker, entry, path).await
     }
 
-    /// Takes over file number `number` of the mart; none where it has to be made.
+    /// Takes over file number `number` of the mart; `None` where it has to be made.
     async fn take_mart_file(&self, number: usize, fingerprint: Fingerprint) -> Option<FileEntry> {
         let (earlier, taker) = self.earlier.as_ref()?;
         let entry = earlier.mart_file(fingerprint)?;
@@ -198,7 +197,7 @@ fn is_within(path: &str) -> bool {
     parts.all(|part| matches!(part, std::path::Component::Normal(_)))
 }
 
-/// Says that a file will be made anew because the earlier one is not as its manifest says.
+/// Logs that a file is made anew because the earlier one does not match its manifest.
 fn warn_changed(file: &str) {
     tracing::warn!("{file} is not as its manifest says; it is not taken over but made anew");
 }

@@ -1,4 +1,4 @@
-//! What the tasks of a cluster take over: the driver names the earlier output, and each task opens it itself.
+//! Taking over in the tasks of a cluster: the driver names the earlier output, and each task opens it itself.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::exports::Location;
 use crate::ids::SnapshotDate;
 
-/// The output that tasks take files over from, and how.
+/// The output that tasks take files over from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EarlierOutput {
     /// The folder or URL of all outputs.
@@ -30,7 +30,7 @@ pub struct EarlierOutput {
 }
 
 impl Incremental {
-    /// The output that tasks take over from: that of this run, whose outputs are in `reports`.
+    /// The output that tasks take over from: that of this run, in `reports`.
     pub fn for_tasks(&self, reports: &Location, config: &Config) -> Option<EarlierOutput> {
         let (earlier, _) = self.earlier.as_ref()?;
         Some(EarlierOutput {
@@ -42,7 +42,7 @@ impl Incremental {
         })
     }
 
-    /// What a task that stages its files in `staged` may take over into `output`; `folder` is for temporary files.
+    /// The incremental state of a task that stages its files in `staged` for `output`; `folder` is for temporary files.
     pub fn of_task(
         earlier: Arc<Earlier>,
         named: &EarlierOutput,
@@ -52,7 +52,7 @@ impl Incremental {
     ) -> Result<Self, NightlyError> {
         let trusted = named.trusts_times.then(|| earlier.finished_at());
         let taker = match output {
-            // A staged folder lies beside the days.
+            // The staged folder is beside the folders of days.
             TaskOutput::Folder(unpublished) => {
                 let outputs = unpublished.parent().unwrap_or(unpublished);
                 let day = outputs.join(named.date.folder_name());
@@ -82,7 +82,7 @@ impl Incremental {
 }
 
 impl EarlierOutput {
-    /// Opens the output. None where it is not any more what the driver found, which is a warning: everything is made anew.
+    /// Opens the output. `None`, with a warning, where it has changed since the driver opened it; then every file is made.
     pub async fn open(&self) -> Option<Arc<Earlier>> {
         let opened = async {
             let reports = Location::parse(&self.reports)?;

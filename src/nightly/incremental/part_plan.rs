@@ -1,4 +1,4 @@
-//! What a run does with each file of a part: takes it over, or makes it.
+//! The plan of a part: which of its files are taken over, and which are made.
 
 use futures::StreamExt;
 
@@ -6,21 +6,21 @@ use super::super::manifest::FileEntry;
 use super::Incremental;
 use crate::report::{Fingerprint, FingerprintBuilder, ReportBatch, ReportGroup, Section};
 
-/// Files of a part that are taken over at a time; in a store, each waits for answers.
+/// Files of a part that are taken over concurrently; in a store, each takes several requests.
 const TAKEN_AT_A_TIME: usize = 8;
 
-/// What happens to a file.
+/// The plan of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FilePlan {
-    /// It is made; its content has this fingerprint, where that is known before.
+    /// It is made; holds the fingerprint of its content, where that is known before.
     Make(Option<Fingerprint>),
-    /// It is in its place already.
+    /// It has been taken over.
     Taken(FileEntry),
-    /// It is neither wanted nor listed.
+    /// It is neither made nor listed in the manifest.
     LeftOut,
 }
 
-/// The plan of a part: one of each of its batches, and of each of its sections.
+/// The plans of a part's files, by batch and by section.
 #[derive(Debug, Clone)]
 pub struct PartPlan {
     pub reports: Vec<FilePlan>,
@@ -28,7 +28,7 @@ pub struct PartPlan {
 }
 
 impl FilePlan {
-    /// Whether rows are needed.
+    /// Whether the file is made, so that its rows are needed.
     pub fn is_made(&self) -> bool {
         matches!(self, Self::Make(_))
     }
@@ -47,8 +47,8 @@ impl FilePlan {
 }
 
 impl PartPlan {
-    /// Takes over what can be taken over of a part, and plans the rest. None where fingerprints are known only when rows
-    /// come.
+    /// Takes over files of a part where possible, and plans the others. `None` where fingerprints depend on rows that are not
+    /// known yet.
     pub async fn taking(incremental: &Incremental, reports: &ReportGroup, part: usize) -> Option<Self> {
         let batches = reports.batches_of_part(part);
         let sections = reports.sections_of_part(part);
@@ -65,7 +65,7 @@ impl PartPlan {
         })
     }
 
-    /// The same for one section, whose batches and their fingerprints these are.
+    /// The same for one section with these batches and fingerprints.
     pub async fn taking_section(
         incremental: &Incremental,
         number: usize,
@@ -79,7 +79,7 @@ impl PartPlan {
         }
     }
 
-    /// Everything of a part has the same plan.
+    /// The same plan for all files of a part.
     pub fn all(plan: &FilePlan, reports: &ReportGroup, part: usize) -> Self {
         Self {
             reports: vec![plan.clone(); reports.batches_of_part(part).len()],
@@ -92,7 +92,7 @@ impl PartPlan {
         self.reports.iter().chain(&self.mart_files).any(FilePlan::is_made)
     }
 
-    /// Of each section, whether any of its rows is needed.
+    /// For each section, whether any of its rows is needed.
     pub fn wanted(&self, sections: &[Section]) -> Vec<bool> {
         let first = sections.first().map_or(0, |section| section.batches.start);
         let is_wanted = |(section, mart_file): (&Section, &FilePlan)| {

@@ -1,8 +1,7 @@
-//! Takes objects over within a store: each is copied by the store itself, so that no bytes travel but those that are
-//! read to compare them.
+//! Takes objects over within a store by server-side copies; bytes are downloaded only to verify them.
 //!
-//! Each day's objects stand on their own. A manifest that named objects of other days would make removing a day a
-//! question about all manifests, which no store can answer in one step while a run publishes.
+//! Each day has copies of its own. If manifests referred to objects of other days, removing a day would require a check of
+//! all manifests, which is not atomic while a run publishes.
 
 use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
@@ -16,18 +15,18 @@ use super::warn_changed;
 use crate::exports::Location;
 use crate::hex::hex;
 
-/// Takes objects of one day over into the folder of a run.
+/// Takes objects over from one day into the folder of a run.
 #[derive(Debug)]
 pub struct StoreTaker {
     destination: Location,
     from: Path,
     to: Path,
-    /// Objects of the right size that were not changed after this time are not read.
+    /// Objects of the right size that were not modified after this time are not hashed again.
     trusted: Option<DateTime<Utc>>,
 }
 
 impl StoreTaker {
-    /// From the folder `from` into the folder `to` of one store.
+    /// Takes over from the folder `from` into the folder `to` of one store.
     pub fn new(destination: Location, from: Path, to: Path, trusted: Option<DateTime<Utc>>) -> Self {
         Self {
             destination,
@@ -37,7 +36,7 @@ impl StoreTaker {
         }
     }
 
-    /// Takes over the object of an entry as `path`. Returns whether it is there now; otherwise it has to be made.
+    /// Takes over the object of an entry as `path`. Returns false where that is not possible, so that it has to be made.
     pub async fn take(&self, entry: &FileEntry, path: &str) -> bool {
         let source = layout::object_path(&self.from, &entry.path);
         let target = layout::object_path(&self.to, path);
@@ -50,7 +49,7 @@ impl StoreTaker {
         false
     }
 
-    /// Whether the object is as its entry says, and now in its place. One that is not as it should be will be replaced.
+    /// Copies the object. Returns whether it matches its entry; one that does not will be replaced.
     async fn copied(&self, source: &Path, target: &Path, entry: &FileEntry) -> Result<bool> {
         let store = &self.destination.store;
         let is_trusted = match self.trusted {

@@ -25,7 +25,7 @@ use super::ratio_table::RatioTable;
 use super::staged::StagedOutput;
 use crate::catalog::{Catalog, EARLIEST_DAY};
 use crate::config::Config;
-use crate::engine::{EngineError, kept};
+use crate::engine::{EngineError, materialised};
 use crate::exports::Location;
 use crate::ratio::{LeftOut, Period};
 use crate::report::CsvStyle;
@@ -55,7 +55,7 @@ pub async fn write(
         .query(&format!("metrics/{DOWNLOADS_BY_DAY}"), |parameters| parameters)
         .await?;
     let partitions = catalog.session.copied_config().target_partitions();
-    let downloads = kept(downloads, partitions).map_err(EngineError::running(DOWNLOADS_BY_DAY))?;
+    let downloads = materialised(downloads, partitions).map_err(EngineError::running(DOWNLOADS_BY_DAY))?;
     let writing = Writing {
         catalog,
         staged,

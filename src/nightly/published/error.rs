@@ -1,4 +1,4 @@
-//! Why a published report cannot be read.
+//! Errors of reading a published output.
 
 use datafusion::arrow::error::ArrowError;
 use datafusion::parquet::errors::ParquetError;
@@ -46,7 +46,7 @@ pub enum PublishedError {
         asked: String,
     },
     #[error(
-        "the reports in {reports} were made with consent_rules = {made}, not {asked}: the setting or the queries of consent are others now; run `pragati nightly` again, or use --exports"
+        "the reports in {reports} were made with consent_rules = {made}, not {asked}: the setting or the queries of consent have changed; run `pragati nightly` again, or use --exports"
     )]
     OtherConsentRules {
         reports: String,
@@ -81,7 +81,7 @@ pub enum PublishedError {
     #[error("{day} has no table {table}: an earlier pragati made it; run `pragati nightly` again")]
     NoRatioTable { day: String, table: &'static str },
     #[error(
-        "{day} does not tell which batches changed: an earlier pragati made it; run `pragati nightly` again, or give --since"
+        "{day} has no table of changed batches: an earlier pragati made it; run `pragati nightly` again, or give --since"
     )]
     NoChanges { day: String },
     #[error("{file} has no column {column}: an earlier pragati made it; run `pragati nightly` again")]
@@ -99,7 +99,7 @@ impl PublishedError {
         )
     }
 
-    /// The error for a `file` whose content is not as it must be.
+    /// The error for a `file` with invalid content.
     pub(super) fn damaged(file: &str, reason: impl ToString) -> Self {
         Self::Damaged {
             file: file.to_owned(),

@@ -1,4 +1,4 @@
-//! Opens a file that a manifest lists, and refuses one that is not as listed.
+//! Opens a file that a manifest lists, and refuses one that does not match its entry.
 
 use std::sync::Arc;
 

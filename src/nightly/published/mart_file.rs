@@ -23,7 +23,7 @@ use crate::exports::{Location, PinnedFile};
 use crate::report::COLUMNS;
 
 const BATCH_ID: &str = "batch_id";
-/// What tells who is in a batch, and who has completed it.
+/// The columns by which people of a batch and their completions are counted.
 const COMPLETIONS: [&str; 3] = [BATCH_ID, "user_id", "completion_date"];
 const KNOWN_USER: &str = "known_user";
 /// Rows that are decoded at a time: a multiple of the rows of a page, so that no page is decoded twice.
@@ -73,7 +73,7 @@ impl MartFile {
             .iter()
             .map(|column| place(column.name))
             .collect::<Result<Vec<_>, _>>()?;
-        // Files of early versions do not say which users were unknown.
+        // Files of early versions lack the column of unknown users.
         columns.extend(schema.index_of(KNOWN_USER).ok());
         // In the file's order, as the reader returns them.
         columns.sort_unstable();

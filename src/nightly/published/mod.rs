@@ -2,8 +2,8 @@
 //! and the ratio tables.
 //!
 //! Only files that the manifest lists are read. A [`Published`] is one day as it was when it was opened. It caches the
-//! manifest and the file footers, so that a service can hold one and read many reports from it. Who may see a report is
-//! decided elsewhere.
+//! manifest and the file footers, so that a service can keep one open and read many reports from it. Access control is the
+//! caller's task.
 
 mod days;
 mod error;
@@ -43,7 +43,7 @@ use ratio_file::RatioFile;
 
 /// Chunks of a report that are decoded at the same time.
 const CONCURRENT_CHUNKS: usize = 4;
-/// So many digits of a digest tell people which rules are meant.
+/// Digits of a digest that messages show.
 const DIGITS_OF_RULES: usize = 12;
 
 /// One day's output.
@@ -191,11 +191,11 @@ impl Published {
         self.check_mapping(rules)
     }
 
-    /// Checks that the settings of the mapping, also those that nobody chose, and the rules of consent are the same.
+    /// Checks that the settings of the mapping, including defaults, and the consent rules are the same.
     fn check_mapping(&self, rules: &MappingRules) -> Result<(), PublishedError> {
         let made = self.manifest.mapping.as_ref().map(|mapping| &mapping.settings);
         for (name, asked) in &rules.settings {
-            // Of an output that does not say it, personal values might be shown that are not to be.
+            // An output without this information might show personal values that consent hides.
             let made = made
                 .and_then(|made| made.get(name))
                 .map_or("(not said)", String::as_str);
@@ -216,7 +216,7 @@ impl Published {
 
     /// The rows of one batch, ordered by User ID, as [`crate::report::write_report`] takes them.
     ///
-    /// A batch that the day knows and nobody is enrolled in has no rows; an unknown batch is an error.
+    /// A batch without enrolments has no rows; a batch that the day does not have is an error.
     pub async fn report_of_batch(&self, batch: &BatchId) -> Result<SendableRecordBatchStream, PublishedError> {
         let csv = self.csv_of_batch(batch).ok_or_else(|| ReportError::UnknownBatch {
             batch: batch.clone(),
@@ -338,7 +338,7 @@ impl Published {
     }
 }
 
-/// Rules of consent as messages name them: the first digits of their digest.
+/// The name of consent rules in messages: the first digits of their digest.
 fn name_of_rules(rules: Option<&str>) -> String {
     let named = rules.map(|rules| rules.get(..DIGITS_OF_RULES).unwrap_or(rules));
     named.unwrap_or("none").to_owned()

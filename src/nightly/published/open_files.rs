@@ -1,4 +1,4 @@
-//! Files of the mart that stay open: as many as the latest reports were read from, so that memory is bounded.
+//! A cache of open files of the mart, which closes the least recently used one, so that memory is bounded.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::error::PublishedError;
 use super::mart_file::MartFile;
 
-/// Files that are open at a time; the footer of each takes some 30 kB.
+/// The capacity of the cache; the footer of each file takes some 30 kB.
 const MOST_OPEN: usize = 512;
 
-/// Open files by their positions in the manifest, the latest used last.
+/// Open files by their positions in the manifest, the most recently used last.
 #[derive(Debug, Default)]
 pub struct OpenFiles(Mutex<VecDeque<(usize, Arc<MartFile>)>>);
 

@@ -1,4 +1,4 @@
-//! Reads the rows that are wanted of one or several batches from the report mart.
+//! Reads the selected rows of one or several batches from the report mart.
 
 use std::sync::Arc;
 
@@ -15,10 +15,10 @@ use crate::nightly::manifest::Content;
 use crate::report::{MOST_BATCHES, ReportError, ReportFilter, SelectedBatch};
 
 impl Published {
-    /// Every batch of a course, ordered by id. Their names are not kept here.
+    /// All batches of a course, ordered by id. The mart does not have their names.
     ///
     /// # Errors
-    /// Where the day knows no batch of the course, or more than [`MOST_BATCHES`].
+    /// Where the day has no batch of the course, or more than [`MOST_BATCHES`].
     pub fn batches_of_course(&self, course: &str) -> Result<Vec<SelectedBatch>, PublishedError> {
         let mut batches = Vec::new();
         for &place in &self.csv_by_batch {
@@ -52,8 +52,8 @@ impl Published {
         Ok(batches)
     }
 
-    /// The wanted rows of one or several batches, which are ordered by id: by batch, then by User ID, with the column
-    /// `batch_id` beside the report's. Rows of one batch and all its rows are those of [`Self::report_of_batch`].
+    /// The selected rows of one or several batches, ordered by batch id and User ID, with the column `batch_id` beside those of
+    /// the report. All rows of a single batch are those of [`Self::report_of_batch`].
     ///
     /// # Errors
     /// Where a batch is unknown; an unreadable file is an error of the rows.
@@ -75,7 +75,7 @@ impl Published {
                 .into());
             }
         }
-        // Opened now, so that what is wrong with the first file is no error of the rows.
+        // Opened now, so that an error of the first file is returned before the stream of rows begins.
         let opened = self.report_of_batch(first).await?;
         let schema = with_batch_id(&opened.schema());
         let of_first = named_rows(opened, first, Arc::clone(&schema));
@@ -95,7 +95,8 @@ impl Published {
     }
 }
 
-/// The schema with the batch's id before the other columns. Any may be NULL, since files of the mart may differ in that.
+/// The schema with the batch's id before the other columns. All columns are nullable, because files of the mart differ in
+/// that.
 fn with_batch_id(schema: &SchemaRef) -> SchemaRef {
     let batch_id = Field::new("batch_id", DataType::Utf8View, true);
     let columns = schema.fields().iter();
@@ -104,7 +105,7 @@ fn with_batch_id(schema: &SchemaRef) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// The rows with the id of their batch.
+/// The rows with the column of their batch id.
 fn named_rows(rows: SendableRecordBatchStream, batch: &BatchId, schema: SchemaRef) -> SendableRecordBatchStream {
     let id = batch.to_string();
     let target = Arc::clone(&schema);

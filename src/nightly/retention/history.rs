@@ -1,4 +1,4 @@
-//! The history of the ratio by day: which of its rows would be gone with an old output.
+//! The history of the ratio by day: finds the rows that would be lost with an old output.
 
 use std::sync::Arc;
 
@@ -19,16 +19,16 @@ use crate::report::ReportError;
 
 const DAYS_LOST: &str = "metrics/ratio_days_lost";
 
-/// The history as the newest output has it.
+/// The history in the newest output.
 pub struct History<'a> {
     catalog: &'a Catalog,
     newest: SnapshotDate,
-    /// None where its ratio tables are missing or damaged.
+    /// `None` where its ratio tables are missing or damaged.
     later: Option<Arc<Published>>,
 }
 
 impl<'a> History<'a> {
-    /// Of the output of `newest`, whose ratio tables are verified.
+    /// The history of the output of `newest`, whose ratio tables are verified.
     pub async fn of(catalog: &'a Catalog, reports: &Location, newest: SnapshotDate) -> Result<Self, NightlyError> {
         let published = Published::open(reports.clone(), DateChoice::Day(newest)).await?;
         let later = match published.verify_ratio_tables().await {
@@ -39,7 +39,7 @@ impl<'a> History<'a> {
         Ok(Self { catalog, newest, later })
     }
 
-    /// Why rows of the history would be lost with an earlier output, in words; `None` where nothing would.
+    /// The reason, for messages, why rows of the history would be lost with an earlier output; `None` where none would.
     pub async fn would_lose(&self, earlier: &Arc<Published>) -> Result<Option<String>, NightlyError> {
         if !earlier.has_ratio_tables() {
             return Ok(None);
@@ -70,7 +70,7 @@ impl<'a> History<'a> {
         }))
     }
 
-    /// The rows that only the earlier output has, in words.
+    /// A description of the rows that only the earlier output has.
     async fn lost_days(
         &self,
         earlier: &Arc<Published>,

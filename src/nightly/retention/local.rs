@@ -1,4 +1,4 @@
-//! Removes a day from a local folder: it disappears in one step, and its files go afterwards.
+//! Removes a day from a local folder: it is renamed out of sight atomically, and its files are deleted afterwards.
 
 use std::collections::HashSet;
 use std::fs;
@@ -9,15 +9,15 @@ use super::super::error::NightlyError;
 use super::super::layout;
 use super::super::manifest::Manifest;
 use super::super::staged::OutputFolder;
-use super::{Kept, listed};
+use super::{ReasonToStay, listed};
 use crate::ids::SnapshotDate;
 
-/// Removes the day, or says what else lies in its folder.
+/// Removes the day, or returns why it has to stay.
 pub async fn remove(
     output: &OutputFolder,
     date: SnapshotDate,
     manifest: &Manifest,
-) -> Result<Result<(), Kept>, NightlyError> {
+) -> Result<Result<(), ReasonToStay>, NightlyError> {
     let name = date.folder_name();
     let folder = output.path().join(&name);
     let files: HashSet<PathBuf> = listed(manifest).chain([layout::MANIFEST]).map(PathBuf::from).collect();
@@ -25,24 +25,24 @@ pub async fn remove(
     let foreign = tokio::task::spawn_blocking(move || first_foreign(&looked, &files)).await;
     let foreign = foreign.unwrap_or_else(|error| Err(io::Error::other(error)));
     if let Some(path) = foreign.map_err(NightlyError::writing(&folder))? {
-        // The folder itself, where it is a link.
+        // The path is empty where the folder itself is a link.
         let path = if path.as_os_str().is_empty() {
             folder
         } else {
             folder.join(path)
         };
-        return Ok(Err(Kept::Foreign(path.display().to_string())));
+        return Ok(Err(ReasonToStay::Foreign(path.display().to_string())));
     }
     output.remove(&name)?;
     Ok(Ok(()))
 }
 
-/// The first path below `folder`, in order, that is neither one of `files` nor a folder with some of them. Links are foreign,
-/// wherever they lead.
+/// The first path below `folder`, in order, that is neither one of `files` nor a folder that contains some. Symbolic links are
+/// always foreign.
 fn first_foreign(folder: &Path, files: &HashSet<PathBuf>) -> io::Result<Option<PathBuf>> {
     let above = |file: &PathBuf| file.ancestors().skip(1).map(Path::to_owned).collect::<Vec<_>>();
     let folders: HashSet<PathBuf> = files.iter().flat_map(above).collect();
-    // The day's folder itself may be a link to another disk: then it is not ours to remove.
+    // A day's folder that is a symbolic link, such as to another disk, is never removed.
     if !fs::symlink_metadata(folder)?.is_dir() {
         return Ok(Some(PathBuf::new()));
     }

@@ -1,8 +1,8 @@
-//! Removes the output of old days: all but the newest ones, as many as the site keeps.
+//! Removes the output of old days, beyond the number of days that the site keeps.
 //!
-//! A day goes as a whole or stays as a whole. Only what a manifest lists is taken for an output, so a folder that holds
-//! anything else stays; so does a day whose rows of the ratio by day no later output has carried over, because the events
-//! that they were counted from may be gone. Whatever stays although it is old is said with the reason.
+//! A day is removed as a whole or not at all. A day whose folder holds files that its manifest does not list stays. So does
+//! one with rows of the ratio by day that the newest output has not carried over, because the events that they were counted
+//! from may have been deleted. A warning gives the reason for each old day that stays.
 
 mod history;
 mod local;
@@ -22,28 +22,28 @@ use crate::ids::SnapshotDate;
 use history::History;
 pub use store::finish_removals;
 
-/// What a run removed.
+/// The days that a run removed.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Removed {
     /// The days, from the oldest.
     pub days: Vec<SnapshotDate>,
-    /// Files that went with them.
+    /// The number of their files.
     pub files: u64,
-    /// Their size.
+    /// The size of their files.
     pub bytes: u64,
 }
 
-/// Why a day stays although it is old.
+/// The reason why an old day stays.
 #[derive(Debug, PartialEq, Eq)]
-enum Kept {
-    /// There is something else among its files: the first of it.
+enum ReasonToStay {
+    /// Its folder holds files that its manifest does not list; the first of them.
     Foreign(String),
-    /// The ratio by day, or another reason, in words.
+    /// The ratio by day, or another reason, for the warning.
     Because(String),
 }
 
-/// Where the output lies, and how days are removed from it.
-pub enum Place<'a> {
+/// Where the output is stored, which decides how days are removed.
+pub enum Storage<'a> {
     /// A folder, which this run has locked.
     Folder(&'a OutputFolder),
     /// An object store.
@@ -57,7 +57,7 @@ pub enum Place<'a> {
 pub async fn remove_old_days(
     catalog: &Catalog,
     reports: &Location,
-    place: Place<'_>,
+    storage: Storage<'_>,
     keep: NonZeroU32,
     made: SnapshotDate,
 ) -> Result<Removed, NightlyError> {
@@ -72,7 +72,7 @@ pub async fn remove_old_days(
     for &date in old.iter().filter(|&&date| date != made) {
         let published = match Published::open(reports.clone(), DateChoice::Day(date)).await {
             Ok(published) => Arc::new(published),
-            // Removed by somebody else meanwhile.
+            // Another process has removed it meanwhile.
             Err(PublishedError::NotComplete { .. }) => continue,
             Err(error @ (PublishedError::NoManifest { .. } | PublishedError::UnknownVersion { .. })) => {
                 tracing::warn!("the output of {date} is old and stays: {error}");
@@ -81,10 +81,10 @@ pub async fn remove_old_days(
             Err(error) => return Err(error.into()),
         };
         let outcome = match reason_to_stay(&published, date, &history).await? {
-            Some(reason) => Err(Kept::Because(reason)),
-            None => match &place {
-                Place::Folder(output) => local::remove(output, date, published.manifest()).await?,
-                Place::Store => store::remove(reports, date, published.manifest()).await?,
+            Some(reason) => Err(ReasonToStay::Because(reason)),
+            None => match &storage {
+                Storage::Folder(output) => local::remove(output, date, published.manifest()).await?,
+                Storage::Store => store::remove(reports, date, published.manifest()).await?,
             },
         };
         match outcome {
@@ -93,8 +93,8 @@ pub async fn remove_old_days(
                 removed.files += published.manifest().files.len() as u64 + 1;
                 removed.bytes += published.manifest().files.iter().map(|file| file.bytes).sum::<u64>();
             }
-            Err(Kept::Because(reason)) => tracing::warn!("the output of {date} is old and stays: {reason}"),
-            Err(Kept::Foreign(file)) => tracing::warn!(
+            Err(ReasonToStay::Because(reason)) => tracing::warn!("the output of {date} is old and stays: {reason}"),
+            Err(ReasonToStay::Foreign(file)) => tracing::warn!(
                 "the output of {date} is old and stays: {file} is not a part of it; move it elsewhere, and the next run removes \
                  the day"
             ),
@@ -103,7 +103,7 @@ pub async fn remove_old_days(
     Ok(removed)
 }
 
-/// Why the day must stay, in words.
+/// The reason why the day must stay, for the warning.
 async fn reason_to_stay(
     published: &Arc<Published>,
     date: SnapshotDate,

@@ -13,21 +13,21 @@ use object_store::{ObjectStoreExt, PutPayload};
 use super::super::error::NightlyError;
 use super::super::layout;
 use super::super::manifest::Manifest;
-use super::{Kept, listed};
+use super::{ReasonToStay, listed};
 use crate::exports::Location;
 use crate::ids::SnapshotDate;
 
 /// The folder, beside the days, of manifests of days that are being removed.
 const REMOVING: &str = ".pragati-removing";
-/// How the names of the folders begin that runs have for themselves below a day's.
+/// The prefix of the names of runs' own folders below a day's folder.
 const RUN_FOLDER: &str = "run=";
 
-/// Removes the day, or says what else lies in its folder.
+/// Removes the day, or returns why it has to stay.
 pub async fn remove(
     reports: &Location,
     date: SnapshotDate,
     manifest: &Manifest,
-) -> Result<Result<(), Kept>, NightlyError> {
+) -> Result<Result<(), ReasonToStay>, NightlyError> {
     let day = reports.prefix.clone().join(date.folder_name());
     let path = day.clone().join(layout::MANIFEST);
     let failed = |error: object_store::Error| failed(reports, &day, &error);
@@ -44,7 +44,7 @@ pub async fn remove(
         .filter(|object| !ours.contains(*object) && !is_of_run(&day, object))
         .min();
     if let Some(foreign) = foreign {
-        return Ok(Err(Kept::Foreign(reports.display(foreign))));
+        return Ok(Err(ReasonToStay::Foreign(reports.display(foreign))));
     }
     let text = reports
         .store
@@ -55,7 +55,9 @@ pub async fn remove(
         .await
         .map_err(failed)?;
     if serde_json::from_slice::<Manifest>(&text).ok().as_ref() != Some(manifest) {
-        return Ok(Err(Kept::Because("another run has just published it".to_owned())));
+        return Ok(Err(ReasonToStay::Because(
+            "another run has just published it".to_owned(),
+        )));
     }
     let removal = removal_of(reports, date);
     reports
@@ -71,7 +73,7 @@ pub async fn remove(
     Ok(Ok(()))
 }
 
-/// Removes what runs that were killed while they removed a day have left of it.
+/// Finishes removals that were interrupted because their run was killed.
 ///
 /// # Errors
 /// Where the store cannot be listed or an object cannot be removed.
@@ -88,7 +90,7 @@ pub async fn finish_removals(reports: &Location) -> Result<(), NightlyError> {
     for removal in begun {
         let text = match reports.store.get(&removal).await {
             Ok(found) => found.bytes().await.map_err(failed)?,
-            // Another run has finished it.
+            // Another run has finished this removal.
             Err(object_store::Error::NotFound { .. }) => continue,
             Err(error) => return Err(failed(error)),
         };
@@ -103,8 +105,8 @@ pub async fn finish_removals(reports: &Location) -> Result<(), NightlyError> {
     Ok(())
 }
 
-/// Finishes one removal. Where the day's manifest is still there, nothing was removed, and this run decides anew whether the
-/// day is to go.
+/// Finishes one removal. Where the day's manifest still exists, nothing was removed yet, and this run decides anew whether to
+/// remove the day.
 async fn finish(reports: &Location, manifest: &Manifest, text: Bytes, removal: Path) -> Result<(), NightlyError> {
     let date = manifest.snapshot_date;
     let day = reports.prefix.clone().join(date.folder_name());
@@ -132,7 +134,7 @@ async fn finish(reports: &Location, manifest: &Manifest, text: Bytes, removal: P
     delete(reports, vec![removal]).await.map_err(failed)
 }
 
-/// Removes objects; those that are not there are no error.
+/// Removes objects; missing ones are ignored.
 async fn delete(reports: &Location, objects: Vec<Path>) -> Result<(), object_store::Error> {
     let objects = futures::stream::iter(objects.into_iter().map(Ok)).boxed();
     let mut deleted = reports.store.delete_stream(objects);
@@ -145,14 +147,14 @@ async fn delete(reports: &Location, objects: Vec<Path>) -> Result<(), object_sto
     Ok(())
 }
 
-/// The objects of the files that a manifest lists. None is outside of the day's folder.
+/// The objects of the files that a manifest lists, all within the day's folder.
 fn paths(day: &Path, manifest: &Manifest) -> impl Iterator<Item = Path> {
     listed(manifest)
         .map(move |path| layout::object_path(day, path))
         .filter(move |path| path.prefix_matches(day))
 }
 
-/// Whether an object lies in the folder of a run, which may have been given up.
+/// Whether an object is in the folder of a run, which may have been abandoned.
 fn is_of_run(day: &Path, object: &Path) -> bool {
     let first = object.prefix_match(day).and_then(|mut parts| parts.next());
     first.is_some_and(|first| first.as_ref().starts_with(RUN_FOLDER))

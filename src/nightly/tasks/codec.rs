@@ -11,14 +11,12 @@ use prost::Message;
 use super::TaskOutput;
 use super::node::WriteReports;
 use crate::engine::cluster::{NodeCodec, PlanCodec, decode_plan, encode_plan};
-use crate::exports::plan_nodes;
 use crate::report::shares::{Bounds, Recipe, RowsToComeNode, TablePlan};
 
 /// The codecs of the plan nodes of a nightly run. `folder` is an executor's folder of temporary files.
 pub fn nodes(folder: Option<&Path>) -> Vec<Arc<dyn NodeCodec>> {
     let folder = folder.map(Path::to_owned);
-    let of_reports: [Arc<dyn NodeCodec>; 2] = [Arc::new(WriteReportsNode { folder }), Arc::new(RowsToComeNode)];
-    of_reports.into_iter().chain(plan_nodes()).collect()
+    vec![Arc::new(WriteReportsNode { folder }), Arc::new(RowsToComeNode)]
 }
 
 #[derive(Debug)]
@@ -27,9 +25,9 @@ struct WriteReportsNode {
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct Held {
+struct EncodedNode {
     #[prost(message, repeated, tag = "1")]
-    tables: Vec<HeldTable>,
+    tables: Vec<EncodedTable>,
     #[prost(bytes = "vec", tag = "2")]
     reports: Vec<u8>,
     /// The last id of each section but the last.
@@ -46,12 +44,12 @@ struct Held {
     /// The output that files are taken over from, as JSON; empty where there is none.
     #[prost(string, tag = "9")]
     earlier: String,
-    #[prost(oneof = "HeldOutput", tags = "6, 7")]
-    output: Option<HeldOutput>,
+    #[prost(oneof = "EncodedOutput", tags = "6, 7")]
+    output: Option<EncodedOutput>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct HeldTable {
+struct EncodedTable {
     #[prost(string, tag = "1")]
     name: String,
     #[prost(string, repeated, tag = "2")]
@@ -61,7 +59,7 @@ struct HeldTable {
 }
 
 #[derive(Clone, PartialEq, prost::Oneof)]
-enum HeldOutput {
+enum EncodedOutput {
     #[prost(string, tag = "6")]
     Folder(String),
     #[prost(string, tag = "7")]
@@ -75,45 +73,45 @@ impl NodeCodec for WriteReportsNode {
 
     fn encode(&self, node: &dyn ExecutionPlan, codec: &PlanCodec) -> Option<Result<Vec<u8>>> {
         let node = node.downcast_ref::<WriteReports>()?;
-        Some(held(node, codec).map(|held| held.encode_to_vec()))
+        Some(encoded(node, codec).map(|encoded| encoded.encode_to_vec()))
     }
 
     fn decode(
         &self,
-        held: &[u8],
+        encoded: &[u8],
         inputs: &[Arc<dyn ExecutionPlan>],
         context: &TaskContext,
         codec: &PlanCodec,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let held = Held::decode(held).map_err(external)?;
+        let encoded = EncodedNode::decode(encoded).map_err(external)?;
         let Ok(exchanged) = <[_; 3]>::try_from(inputs.to_vec()) else {
             return internal_err!("WriteReports has three inputs");
         };
-        let tables = held.tables.into_iter().map(|table| {
+        let tables = encoded.tables.into_iter().map(|table| {
             Ok(TablePlan {
                 name: table.name,
                 columns: table.columns,
                 rows: decode_plan(&table.rows, context, codec)?,
             })
         });
-        let part_ends = held
+        let part_ends = encoded
             .part_ends
             .iter()
             .map(|&end| usize::try_from(end).unwrap_or(usize::MAX));
         let part_ends = part_ends.collect();
         let recipe = Recipe {
             tables: tables.collect::<Result<_>>()?,
-            reports: decode_plan(&held.reports, context, codec)?,
-            bounds: Arc::new(Bounds::new(held.sections, part_ends)),
-            details_bytes: usize::try_from(held.details_bytes).unwrap_or(usize::MAX),
+            reports: decode_plan(&encoded.reports, context, codec)?,
+            bounds: Arc::new(Bounds::new(encoded.sections, part_ends)),
+            details_bytes: usize::try_from(encoded.details_bytes).unwrap_or(usize::MAX),
         };
-        let style = serde_json::from_str(&held.style).map_err(external)?;
-        let output = match held.output {
-            Some(HeldOutput::Folder(path)) => TaskOutput::Folder(path.into()),
-            Some(HeldOutput::Store(url)) => TaskOutput::Store(url),
+        let style = serde_json::from_str(&encoded.style).map_err(external)?;
+        let output = match encoded.output {
+            Some(EncodedOutput::Folder(path)) => TaskOutput::Folder(path.into()),
+            Some(EncodedOutput::Store(url)) => TaskOutput::Store(url),
             None => return internal_err!("WriteReports has no output"),
         };
-        let earlier = match held.earlier.as_str() {
+        let earlier = match encoded.earlier.as_str() {
             "" => None,
             earlier => Some(serde_json::from_str(earlier).map_err(external)?),
         };
@@ -128,16 +126,16 @@ impl NodeCodec for WriteReportsNode {
     }
 }
 
-fn held(node: &WriteReports, codec: &PlanCodec) -> Result<Held> {
+fn encoded(node: &WriteReports, codec: &PlanCodec) -> Result<EncodedNode> {
     let recipe = &node.recipe;
     let tables = recipe.tables.iter().map(|table| {
-        Ok(HeldTable {
+        Ok(EncodedTable {
             name: table.name.clone(),
             columns: table.columns.clone(),
             rows: encode_plan(&table.rows, codec)?,
         })
     });
-    Ok(Held {
+    Ok(EncodedNode {
         tables: tables.collect::<Result<_>>()?,
         reports: encode_plan(&recipe.reports, codec)?,
         sections: recipe.bounds.last_ids_of_sections().to_vec(),
@@ -150,10 +148,10 @@ fn held(node: &WriteReports, codec: &PlanCodec) -> Result<Held> {
         },
         output: Some(match &node.output {
             TaskOutput::Folder(path) => match path.to_str() {
-                Some(path) => HeldOutput::Folder(path.to_owned()),
+                Some(path) => EncodedOutput::Folder(path.to_owned()),
                 None => return internal_err!("the path of the output is not UTF-8"),
             },
-            TaskOutput::Store(url) => HeldOutput::Store(url.clone()),
+            TaskOutput::Store(url) => EncodedOutput::Store(url.clone()),
         }),
     })
 }

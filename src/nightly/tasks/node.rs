@@ -120,7 +120,7 @@ impl WriteReports {
             };
             write_part_of(self.output.clone(), Arc::clone(&reports), part, writing).boxed()
         });
-        // The driver syncs what it knows of, but not what this machine still holds back.
+        // The driver's sync does not cover the write-back cache of this machine.
         let settled = futures::stream::once(async move {
             output.settle().await.map_err(failed)?;
             rows(&[], &Incremental::default())
@@ -128,7 +128,7 @@ impl WriteReports {
         Ok(written.chain(settled).boxed())
     }
 
-    /// What this task may take over.
+    /// The incremental state of this task.
     async fn incremental(&self, staged: &StagedOutput, folder: &Path) -> Result<Incremental, NightlyError> {
         let Some(named) = &self.earlier else {
             return Ok(Incremental::default());

@@ -1,4 +1,4 @@
-//! Where the tasks of a cluster put finished files.
+//! The destination of files that the tasks of a cluster have finished.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ impl TaskOutput {
         }
     }
 
-    /// Moves finished files to their places. Objects that were taken over are in theirs already.
+    /// Moves finished files to the destination. Objects that were taken over are there already.
     pub async fn take(
         &self,
         staged: &StagedOutput,
@@ -63,8 +63,8 @@ impl TaskOutput {
         }
     }
 
-    /// Waits until the files that this process has put in their places are on stable storage. A store has them since it took
-    /// them.
+    /// Waits until the files that this process has moved to the destination are on stable storage. In a store they are, since it
+    /// has acknowledged them.
     pub async fn settle(&self) -> Result<(), NightlyError> {
         match self {
             Self::Folder(output) => Ok(sync_file_system(output).await?),
@@ -76,7 +76,7 @@ impl TaskOutput {
     pub fn remove_leftovers(&self) -> Result<(), NightlyError> {
         match self {
             Self::Folder(output) => Ok(remove_staging_folders(output)?),
-            // They are among each executor's temporary files.
+            // Unfinished files are in each executor's temporary folder.
             Self::Store(_) => Ok(()),
         }
     }

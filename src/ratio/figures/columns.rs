@@ -1,4 +1,4 @@
-//! Rows that are held: of the same columns and types, wherever they were computed.
+//! The columns of rows in memory, to which rows from queries and files are converted.
 
 use std::sync::{Arc, LazyLock};
 
@@ -11,12 +11,12 @@ use crate::ratio::columns;
 
 static RATIO: LazyLock<SchemaRef> = LazyLock::new(|| columns::ratio_columns(&DataType::Utf8));
 
-/// The columns of a row that is held.
+/// The columns of rows in memory.
 pub fn ratio_columns() -> SchemaRef {
     Arc::clone(&RATIO)
 }
 
-/// All rows in one, with the columns of `schema` in its order and types; a column that the rows lack is NULL.
+/// Concatenates rows and converts them to `schema`; a missing column becomes NULL.
 pub fn with_columns(schema: &SchemaRef, rows: &[RecordBatch]) -> Result<RecordBatch, ArrowError> {
     let cast_all = |rows: &RecordBatch| {
         let columns: Result<Vec<ArrayRef>, ArrowError> = schema

@@ -1,6 +1,6 @@
-//! The ratio's rows in memory, so that a question about them is answered in milliseconds while other work runs.
+//! The ratio's rows in memory, so that requests are answered in milliseconds while other work runs.
 //!
-//! Where the rows come from (a nightly output, a snapshot) and who may see which is left to others.
+//! The caller loads the rows, from a nightly output or a snapshot, and restricts who sees which.
 
 mod columns;
 mod periods;
@@ -27,22 +27,22 @@ use crate::hex::hex;
 pub struct RatioFigures {
     as_of: NaiveDate,
     windows: BTreeMap<(Level, Window), RowTable>,
-    /// By day; only levels whose rows are held.
+    /// Rows by day, of some levels.
     by_day: BTreeMap<Level, RowTable>,
     digest: String,
 }
 
-/// Whose rows are wanted. An empty id stands for rows without one.
+/// A filter of rows by ids. An empty id selects rows without one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ids {
     pub course: Option<String>,
     pub tenant: Option<String>,
-    /// Where it is set, rows of other tenants are left out, whatever else is asked.
+    /// Rows of other tenants are removed, whatever the other conditions are; `None` keeps all tenants.
     pub within_tenants: Option<BTreeSet<String>>,
 }
 
 impl Ids {
-    /// The rows of these among `table`.
+    /// The rows of `table` that pass the filter.
     pub fn of(&self, table: &RowTable) -> Result<RowTable, ArrowError> {
         let mut kept = table.clone();
         if let Some(course) = &self.course {
@@ -67,7 +67,7 @@ fn is_meant(wanted: &str, id: Option<&str>) -> bool {
 }
 
 impl RatioFigures {
-    /// The rows of all windows, and those by day of the levels `days_of`.
+    /// The figures of all windows, and by day of the levels `days_of`.
     pub fn new(
         as_of: NaiveDate,
         windows: &[RecordBatch],
@@ -103,7 +103,7 @@ impl RatioFigures {
         self.as_of
     }
 
-    /// Stands for the content of all rows. Hexadecimal.
+    /// The SHA-256 of all rows, in hexadecimal.
     pub fn digest(&self) -> &str {
         &self.digest
     }
@@ -118,7 +118,7 @@ impl RatioFigures {
         RowTable::joined(&tables?.iter().collect::<Vec<_>>())
     }
 
-    /// The rows by day, by level, ids and day; `None` where those of a level are not held.
+    /// The rows by day, ordered by level, ids and day; `None` where those of a level are not in memory.
     pub fn by_day(&self, levels: &[Level], ids: &Ids) -> Result<Option<RowTable>, ArrowError> {
         let held: Option<Vec<&RowTable>> = levels.iter().map(|level| self.by_day.get(level)).collect();
         let Some(held) = held else { return Ok(None) };
@@ -127,7 +127,7 @@ impl RatioFigures {
     }
 }
 
-/// The SHA-256 of rows. Hexadecimal.
+/// The SHA-256 of rows, in hexadecimal.
 pub fn digest(tables: &[&RowTable]) -> Result<String, ArrowError> {
     let mut hash = Hash(Sha256::new());
     for table in tables {
@@ -138,7 +138,7 @@ pub fn digest(tables: &[&RowTable]) -> Result<String, ArrowError> {
     Ok(hex(&hash.0.finalize()))
 }
 
-/// Takes what is written into a digest.
+/// A writer that hashes its input.
 struct Hash(Sha256);
 
 impl io::Write for Hash {

@@ -1,8 +1,7 @@
-//! Weeks and months out of rows by day.
+//! Aggregates rows by day to weeks and months.
 //!
-//! Downloads, requests and deliveries of a period are the sums of its days. The batches that were downloaded are not: a batch
-//! of two days would count twice. They, and the coverage, are known where at most one day of the period has any, and NULL
-//! elsewhere.
+//! Downloads, requests and deliveries of a period are the sums over its days. Downloaded batches cannot be summed, because a
+//! batch may be downloaded on several days: they, and the coverage, are NULL where more than one day of the period has any.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,9 +30,9 @@ fn around(period: Period, day: NaiveDate) -> (NaiveDate, NaiveDate) {
     }
 }
 
-/// An id, of which a missing one comes last.
+/// An id; the first field sorts missing ids last.
 type Id = (bool, Option<String>);
-/// Whose rows one group is of, and in which period: level, course, tenant, first day.
+/// The key of a group: level, course, tenant, first day of the period.
 type Key = (u8, Id, Id, NaiveDate);
 
 /// The sums of one group.
@@ -42,20 +41,20 @@ struct Sums {
     level: String,
     last: NaiveDate,
     days: usize,
-    /// Days with a batch that was downloaded.
+    /// The number of days with downloaded batches.
     days_with_downloads: usize,
     downloads: i64,
     batches_downloaded: Option<i64>,
     requests: Option<i64>,
     delivered: Option<i64>,
-    /// Of the row that is newest: batches come and go with snapshots.
+    /// The number of batches in the newest row, because batches change from snapshot to snapshot.
     batches: Option<i64>,
     as_of: i32,
     newest: i32,
 }
 
-/// The rows of each period, from rows by day that lie within `days`; by level, ids and period. A period at either end is as
-/// long as the days that were asked for.
+/// Aggregates the rows by day within `days` to periods, ordered by level, ids and period. `days` may cut off the first and the
+/// last period.
 pub fn by_period(by_day: &RowTable, period: Period, days: &Days) -> Result<RowTable, ArrowError> {
     let number = |day: NaiveDate| day.to_epoch_days();
     let by_day = by_day.between("window_end", days.since().map(number), Some(number(days.until())))?;
@@ -114,7 +113,7 @@ pub fn by_period(by_day: &RowTable, period: Period, days: &Days) -> Result<RowTa
     Ok(RowTable::new(rows_of(&groups, period)?))
 }
 
-/// The place of a level among its rows.
+/// The position of a level in the order of rows.
 fn rank(level: &str) -> u8 {
     match level {
         "all" => 0,
@@ -168,7 +167,7 @@ fn rows_of(groups: &BTreeMap<Key, Sums>, period: Period) -> Result<RecordBatch, 
             days(&|key, _| key.3.to_epoch_days()),
             days(&|_, sums| sums.last.to_epoch_days()),
             days(&|_, sums| sums.as_of),
-            // A revision is one of a row that a nightly run keeps.
+            // Only rows of a nightly output have revisions.
             numbers(&|_| None),
         ],
     )

@@ -1,4 +1,4 @@
-//! Rows held in memory, and what can be asked of them in milliseconds: to keep some, to order them, to take a page.
+//! Rows in memory, with the operations of requests: filter, sort and page.
 
 use datafusion::arrow::array::{AsArray, BooleanArray, RecordBatch, StringArray, UInt32Array};
 use datafusion::arrow::compute::{
@@ -7,7 +7,7 @@ use datafusion::arrow::compute::{
 use datafusion::arrow::datatypes::{Date32Type, Int64Type};
 use datafusion::arrow::error::ArrowError;
 
-/// Some rows, in an order.
+/// A table of ordered rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RowTable(RecordBatch);
 
@@ -16,7 +16,7 @@ impl RowTable {
         Self(rows)
     }
 
-    /// The rows of all `tables` one after the other; there must be one at least, and all must have its columns.
+    /// Concatenates `tables`, of which there must be at least one, all with the same columns.
     pub fn joined(tables: &[&Self]) -> Result<Self, ArrowError> {
         let first = match tables {
             [] => return Err(ArrowError::InvalidArgumentError("no rows to join".to_owned())),
@@ -59,13 +59,13 @@ impl RowTable {
         Ok(days.ok_or_else(|| missing(column))?.iter().collect())
     }
 
-    /// The rows whose text in a column is kept; NULL is `None`.
+    /// The rows for whose text in a column `is_kept` is true; NULL is `None`.
     pub fn keep(&self, column: &str, is_kept: impl Fn(Option<&str>) -> bool) -> Result<Self, ArrowError> {
         let kept: BooleanArray = self.texts(column)?.iter().map(|text| Some(is_kept(text))).collect();
         self.filtered(&kept)
     }
 
-    /// The rows where one of the columns has the text in it, whatever the case of its letters.
+    /// The rows where one of the columns contains `text`, ignoring case.
     pub fn containing(&self, columns: &[&str], text: &str) -> Result<Self, ArrowError> {
         let sought = text.to_lowercase();
         let mut kept = vec![false; self.len()];
@@ -77,7 +77,7 @@ impl RowTable {
         self.filtered(&kept.into())
     }
 
-    /// The rows whose day in a column lies between two days, both included.
+    /// The rows whose day in a column is between two days, both included.
     pub fn between(&self, column: &str, first: Option<i32>, last: Option<i32>) -> Result<Self, ArrowError> {
         let is_kept = |day: i32| first.is_none_or(|first| day >= first) && last.is_none_or(|last| day <= last);
         let kept: Vec<bool> = self
@@ -88,12 +88,12 @@ impl RowTable {
         self.filtered(&kept.into())
     }
 
-    /// The rows at which `kept` is true.
+    /// The rows where `kept` is true.
     pub fn filtered(&self, kept: &BooleanArray) -> Result<Self, ArrowError> {
         Ok(Self(filter_record_batch(&self.0, kept)?))
     }
 
-    /// Ordered by a column, with missing values last; rows that are equal in it keep their order.
+    /// The rows in the order of a column, NULLs last; the sort is stable.
     pub fn sorted(&self, column: &str, descending: bool) -> Result<Self, ArrowError> {
         let sorted = self.0.column_by_name(column).ok_or_else(|| missing(column))?;
         let places: UInt32Array = (0..u32::try_from(self.len()).unwrap_or(u32::MAX)).collect();

@@ -29,7 +29,7 @@ use super::error::QueryError;
 use super::shown::as_sent;
 use super::snapshots::Seen;
 use super::stop::{Stop, StopReason, StoppableRows};
-use crate::engine::Answer;
+use crate::engine::RunningQuery;
 
 /// Queries that may run at a time, of which one user has all but one at most.
 #[derive(Debug)]
@@ -200,9 +200,9 @@ fn sent(columns: &Arc<Vec<FieldInfo>>, batch: RecordBatch) -> Result<(Arc<Vec<Fi
     Ok(cells::sent(columns, as_sent(batch, columns)?)?)
 }
 
-async fn answer(endpoint: &Endpoint, frame: DataFrame) -> Result<Answer, QueryError> {
+async fn answer(endpoint: &Endpoint, frame: DataFrame) -> Result<RunningQuery, QueryError> {
     let context = endpoint.limits.limited(frame.task_ctx())?;
-    Ok(Answer::start_in(&endpoint.threads, frame, context).await?)
+    Ok(RunningQuery::start_in(&endpoint.threads, frame, context).await?)
 }
 
 fn encoded(

@@ -27,11 +27,11 @@ const KINDS: [Kind; 5] = [Kind::Whole, Kind::Numeric, Kind::Float, Kind::Text, K
 
 #[test]
 fn random_expressions_of_numbers_and_texts_have_postgresqls_values() {
-    let seed = std::env::var("POSTGRES_EXPRESSIONS_SEED")
+    let seed = std::env::var("EXPRESSIONS_SEED")
         .ok()
         .and_then(|seed| seed.parse().ok());
     let seed: u64 = seed.unwrap_or(SEED);
-    eprintln!("POSTGRES_EXPRESSIONS_SEED={seed}");
+    eprintln!("EXPRESSIONS_SEED={seed}");
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let expressions: Vec<String> = (0..EXPRESSIONS)
         .map(|_| {

@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_hello_is_enough() {
+    async fn ehlo_is_sent_once_per_connection() {
         let (said, abilities) = talk(&["250-x\r\n250 SIZE 100"]).await;
         assert_eq!(said.len(), 1);
         assert_eq!(abilities.expect("an answer").max_bytes, Some(100));

@@ -19,27 +19,27 @@ use datafusion::physical_plan::{
 };
 use futures::{FutureExt, StreamExt, TryStreamExt};
 
-use super::repeated::{FoundKeys, KeySource, RepeatedKeys};
+use super::repeated_keys::{FoundKeys, KeySource, RepeatedKeys};
 use super::{KeyColumns, Passing, Standing};
-use crate::engine::compact::packed;
+use crate::engine::compacted_stream::compacted_stream;
 
 /// The estimate for the planner: one row in so many is repeated or has neighbours.
-const ROWS_PER_COPY: usize = 100;
+const ROWS_PER_REPEATED: usize = 100;
 
 /// Filters `rows` by how often their keys occur in `keys`.
 #[derive(Debug, Clone)]
-pub struct CopiesExec {
+pub struct RepeatedRowsExec {
     schema: SchemaRef,
     rows: Arc<dyn ExecutionPlan>,
     keys: KeySource,
     repeated: Arc<RepeatedKeys>,
-    filter: CopiesFilter,
+    filter: RepeatedRowsFilter,
     properties: Arc<PlanProperties>,
 }
 
 /// Which rows pass, and their columns.
 #[derive(Debug, Clone)]
-pub struct CopiesFilter {
+pub struct RepeatedRowsFilter {
     pub passing: Passing,
     /// The positions of the key's columns in the input.
     pub key: KeyColumns,
@@ -53,17 +53,17 @@ pub enum Given {
     /// An input column, by its position.
     Read(usize),
     /// Whether the row's key may be repeated.
-    MayBeCopy,
+    MayBeRepeated,
 }
 
-impl CopiesExec {
+impl RepeatedRowsExec {
     /// Filters `rows`; the output has `schema`. The fingerprints of `keys` are kept in `repeated`.
     pub fn new(
         schema: SchemaRef,
         rows: Arc<dyn ExecutionPlan>,
         keys: KeySource,
         repeated: Arc<RepeatedKeys>,
-        filter: CopiesFilter,
+        filter: RepeatedRowsFilter,
     ) -> Self {
         let properties = PlanProperties::new(
             EquivalenceProperties::new(Arc::clone(&schema)),
@@ -82,15 +82,15 @@ impl CopiesExec {
     }
 }
 
-impl DisplayAs for CopiesExec {
+impl DisplayAs for RepeatedRowsExec {
     fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "CopiesExec: passing={:?}", self.filter.passing)
+        write!(f, "RepeatedRowsExec: passing={:?}", self.filter.passing)
     }
 }
 
-impl ExecutionPlan for CopiesExec {
+impl ExecutionPlan for RepeatedRowsExec {
     fn name(&self) -> &str {
-        "CopiesExec"
+        "RepeatedRowsExec"
     }
 
     fn properties(&self) -> &Arc<PlanProperties> {
@@ -114,7 +114,7 @@ impl ExecutionPlan for CopiesExec {
         _options: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let Ok([rows, plan]) = <[_; 2]>::try_from(children) else {
-            return internal_err!("CopiesExec reads rows and keys");
+            return internal_err!("RepeatedRowsExec reads rows and keys");
         };
         let keys = KeySource {
             plan,
@@ -152,7 +152,7 @@ impl ExecutionPlan for CopiesExec {
         Ok(match passing {
             Passing::Alone => Box::pin(batches),
             // A few rows remain of each batch, so they are compacted.
-            Passing::Others => packed(Box::pin(batches), batch_size),
+            Passing::Others => compacted_stream(Box::pin(batches), batch_size),
         })
     }
 
@@ -164,7 +164,7 @@ impl ExecutionPlan for CopiesExec {
         let rows = inputs[0].num_rows.get_value().copied();
         let passing = rows.map(|rows| match self.filter.passing {
             Passing::Alone => rows,
-            Passing::Others => rows / ROWS_PER_COPY,
+            Passing::Others => rows / ROWS_PER_REPEATED,
         });
         let mut statistics = Statistics::new_unknown(&self.schema());
         statistics.num_rows = passing.map_or(Precision::Absent, Precision::Inexact);
@@ -172,11 +172,11 @@ impl ExecutionPlan for CopiesExec {
     }
 }
 
-impl CopiesFilter {
+impl RepeatedRowsFilter {
     fn apply(&self, rows: &RecordBatch, schema: &SchemaRef, found: &FoundKeys) -> Result<RecordBatch> {
         let has_missing = self
             .key
-            .copies
+            .repeated
             .iter()
             .any(|&column| rows.column(column).null_count() > 0);
         if found.is_empty() && self.passing == Passing::Alone && !has_missing {
@@ -188,7 +188,7 @@ impl CopiesFilter {
             .map(|standing| {
                 Some(match self.passing {
                     Passing::Alone => *standing == Some(Standing::Alone),
-                    Passing::Others => matches!(standing, Some(Standing::Neighbour | Standing::Copy)),
+                    Passing::Others => matches!(standing, Some(Standing::Neighbour | Standing::Repeated)),
                 })
             })
             .collect();
@@ -198,9 +198,11 @@ impl CopiesFilter {
     fn given(&self, rows: &RecordBatch, schema: &SchemaRef, standings: &[Option<Standing>]) -> Result<RecordBatch> {
         let columns = self.columns.iter().map(|column| match column {
             Given::Read(column) => Arc::clone(rows.column(*column)),
-            Given::MayBeCopy => {
-                let may_be_copy = standings.iter().map(|standing| Some(*standing == Some(Standing::Copy)));
-                Arc::new(may_be_copy.collect::<BooleanArray>()) as ArrayRef
+            Given::MayBeRepeated => {
+                let may_be_repeated = standings
+                    .iter()
+                    .map(|standing| Some(*standing == Some(Standing::Repeated)));
+                Arc::new(may_be_repeated.collect::<BooleanArray>()) as ArrayRef
             }
         });
         let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));

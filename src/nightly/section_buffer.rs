@@ -1,7 +1,7 @@
-//! Plans the files of a section when its rows have come, where queries give the rows: they are known only then.
+//! Buffers the rows of a section until it is complete, to plan its files by the fingerprints of its rows.
 //!
-//! The rows of a section are held until the next section begins. A section with very many rows is written as its rows
-//! come, and its files have no fingerprints.
+//! This is needed where SQL queries make the rows of reports, so that fingerprints cannot be computed before. A section that
+//! exceeds the buffer is written as its rows arrive, and its files have no fingerprints.
 
 use std::iter::Peekable;
 use std::ops::Range;
@@ -16,25 +16,25 @@ use super::parts::Targets;
 use super::sections::{batch_ids, count_up_to};
 use crate::report::{Fingerprint, FingerprintBuilder, ReportBatch, ReportError, ReportGroup, Section};
 
-/// Rows of a section that are held at most: some tens of megabytes.
+/// The most rows that are buffered: some tens of megabytes.
 const MOST_HELD: usize = 65_536;
 
-/// The rows of the current section of a part.
-pub struct AwaitedRows<'a> {
+/// The buffered rows of the current section of a part.
+pub struct SectionBuffer<'a> {
     reports: &'a ReportGroup,
     incremental: &'a Incremental,
-    /// Those that are not complete, the current one first.
+    /// The sections that are not complete, the current one first.
     sections: &'a [Section],
     /// The position of the part's first batch in the group.
     first_batch: usize,
     held: Vec<RecordBatch>,
-    /// Whether the section has more rows than are held.
+    /// Whether the current section has exceeded the buffer, so that its rows are written as they arrive.
     is_written: bool,
     has_compared: bool,
 }
 
-impl<'a> AwaitedRows<'a> {
-    /// Before the first row of a part.
+impl<'a> SectionBuffer<'a> {
+    /// An empty buffer for the rows of a part.
     pub fn before(reports: &'a ReportGroup, part: usize, incremental: &'a Incremental) -> Self {
         let sections = reports.sections_of_part(part);
         Self {
@@ -48,7 +48,7 @@ impl<'a> AwaitedRows<'a> {
         }
     }
 
-    /// Takes the next rows, and writes those of sections that are complete.
+    /// Buffers the next rows, and writes those of complete sections.
     pub async fn append(&mut self, mut rows: RecordBatch, to: &mut Targets<'_, '_>) -> Result<(), NightlyError> {
         while rows.num_rows() > 0 {
             let of_current = match self.last_batch_id() {
@@ -67,7 +67,7 @@ impl<'a> AwaitedRows<'a> {
         Ok(())
     }
 
-    /// Writes what is left.
+    /// Writes the remaining rows.
     pub async fn finish(mut self, to: &mut Targets<'_, '_>) -> Result<(), NightlyError> {
         while !self.sections.is_empty() {
             self.complete(to).await?;
@@ -132,14 +132,14 @@ impl<'a> AwaitedRows<'a> {
         Ok(())
     }
 
-    /// The positions of a section's batches in the part.
+    /// The positions of a section's batches within the part.
     fn within(&self, section: &Section) -> Range<usize> {
         section.batches.start - self.first_batch..section.batches.end - self.first_batch
     }
 }
 
-/// The fingerprints of batches whose rows these are, of all their columns. None where rows are not in the order of the
-/// batches; the writer of reports says what is wrong.
+/// The fingerprints of the batches of the buffered rows, over all columns. `None` where rows are not in the order of the
+/// batches; the writer of reports then returns the error.
 fn fingerprints(batches: &[ReportBatch], held: &[RecordBatch]) -> Result<Option<Vec<Fingerprint>>, ReportError> {
     let mut runs = runs(held)?.into_iter().peekable();
     let mut builder = FingerprintBuilder::default();

@@ -1,4 +1,4 @@
-//! A lazily materialised intermediate result: rows that are computed when they are first read, and kept in spill files.
+//! A lazily materialised intermediate result: rows that are computed when they are first read, and then stay in spill files.
 //!
 //! It pays where a few rows result from reading much, and a plan reads them several times.
 
@@ -19,21 +19,21 @@ use datafusion::physical_plan::{ExecutionPlanProperties, SpillManager};
 use futures::{StreamExt, TryStreamExt};
 use tokio::sync::OnceCell;
 
-use super::compact::packed;
+use super::compacted_stream::compacted_stream;
 
 /// What the spill files are for, in error messages of the engine.
 const PURPOSE: &str = "rows that are read more than once";
 
 /// A table of the rows of `rows`, in `partitions` partitions. The sources of `rows` must not change: it runs once.
-pub fn kept(rows: DataFrame, partitions: usize) -> Result<Arc<dyn TableProvider>> {
+pub fn materialised(rows: DataFrame, partitions: usize) -> Result<Arc<dyn TableProvider>> {
     let schema: SchemaRef = Arc::new(rows.schema().as_arrow().clone());
-    let files = Arc::new(KeptRows {
+    let files = Arc::new(MaterialisedRows {
         rows,
         schema: Arc::clone(&schema),
         files: OnceCell::new(),
     });
     let partitions = (0..partitions).map(|partition| -> Arc<dyn PartitionStream> {
-        Arc::new(KeptPartition {
+        Arc::new(MaterialisedPartition {
             rows: Arc::clone(&files),
             partition,
             partitions,
@@ -43,21 +43,23 @@ pub fn kept(rows: DataFrame, partitions: usize) -> Result<Arc<dyn TableProvider>
     Ok(Arc::new(StreamingTable::try_new(schema, partitions)?))
 }
 
-struct KeptRows {
+struct MaterialisedRows {
     rows: DataFrame,
     schema: SchemaRef,
     /// A file for each partition of the source that has rows; removed with the last table that reads them.
     files: OnceCell<Vec<Arc<dyn SpillFile>>>,
 }
 
-impl fmt::Debug for KeptRows {
+impl fmt::Debug for MaterialisedRows {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let plan = self.rows.logical_plan();
-        f.debug_struct("KeptRows").field("plan", plan).finish_non_exhaustive()
+        f.debug_struct("MaterialisedRows")
+            .field("plan", plan)
+            .finish_non_exhaustive()
     }
 }
 
-impl KeptRows {
+impl MaterialisedRows {
     async fn files(&self, context: &Arc<TaskContext>) -> Result<&[Arc<dyn SpillFile>]> {
         let files = self.files.get_or_try_init(|| self.work_out(context)).await?;
         Ok(files)
@@ -68,7 +70,7 @@ impl KeptRows {
         let mut writers = JoinSet::new();
         for partition in 0..plan.output_partitioning().partition_count() {
             let rows = plan.execute(partition, Arc::clone(context))?;
-            let rows = packed(rows, context.session_config().batch_size());
+            let rows = compacted_stream(rows, context.session_config().batch_size());
             writers.spawn(write(rows, self.spill(context)));
         }
         let mut files = Vec::new();
@@ -95,13 +97,13 @@ async fn write(mut rows: SendableRecordBatchStream, spill: SpillManager) -> Resu
 
 /// A partition of the table: every `partitions`-th file, beginning with file number `partition`.
 #[derive(Debug)]
-struct KeptPartition {
-    rows: Arc<KeptRows>,
+struct MaterialisedPartition {
+    rows: Arc<MaterialisedRows>,
     partition: usize,
     partitions: usize,
 }
 
-impl PartitionStream for KeptPartition {
+impl PartitionStream for MaterialisedPartition {
     fn schema(&self) -> &SchemaRef {
         &self.rows.schema
     }

@@ -10,20 +10,20 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::StreamExt;
 
 use super::error::EngineError;
-use super::stoppable::{Waiting, stoppable};
+use super::stoppable::{CancelOnDrop, stoppable};
 use super::threads::EngineThreads;
 
 /// Record batches that are buffered before the query waits for its reader.
 const BATCHES_AHEAD: usize = 2;
 
 /// A running query. Dropping `rows` cancels it.
-pub struct Answer {
+pub struct RunningQuery {
     pub rows: SendableRecordBatchStream,
     /// The running plan, whose metrics tell the progress.
     pub plan: Arc<dyn ExecutionPlan>,
 }
 
-impl Answer {
+impl RunningQuery {
     /// Plans `frame` and starts it, with the memory and spill limits of its session. Errors name the query by `what`.
     pub async fn start(threads: &EngineThreads, frame: DataFrame, what: &str) -> Result<Self, EngineError> {
         let context = Arc::new(frame.task_ctx());
@@ -37,11 +37,11 @@ impl Answer {
         frame: DataFrame,
         context: Arc<TaskContext>,
     ) -> Result<Self, DataFusionError> {
-        let waiting = Waiting::default();
+        let cancel = CancelOnDrop::default();
         let planned = threads.run(async move { frame.create_physical_plan().await }).await;
-        let plan = stoppable(planned??, &waiting)?;
+        let plan = stoppable(planned??, &cancel)?;
         Ok(Self {
-            rows: in_a_task(threads, Arc::clone(&plan), context, waiting)?,
+            rows: in_a_task(threads, Arc::clone(&plan), context, cancel)?,
             plan,
         })
     }
@@ -51,13 +51,13 @@ fn in_a_task(
     threads: &EngineThreads,
     plan: Arc<dyn ExecutionPlan>,
     context: Arc<TaskContext>,
-    waiting: Waiting,
+    cancel: CancelOnDrop,
 ) -> Result<SendableRecordBatchStream, EngineError> {
     let threads = threads.handle().ok_or(EngineError::Lost("answer of a query"))?;
     let schema = plan.schema();
     let mut receiver = RecordBatchReceiverStream::builder(Arc::clone(&schema), BATCHES_AHEAD);
     let sender = receiver.tx();
-    let made = async move {
+    let running = async move {
         let mut rows = execute_stream(plan, context)?;
         while let Some(batch) = rows.next().await {
             // The reader is gone.
@@ -67,10 +67,10 @@ fn in_a_task(
         }
         Ok(())
     };
-    receiver.spawn_on(made, threads);
+    receiver.spawn_on(running, threads);
     let rows = receiver.build().inspect(move |_batch| {
         // Dropped with the stream, which cancels the query.
-        let _ = &waiting;
+        let _ = &cancel;
     });
     Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
 }

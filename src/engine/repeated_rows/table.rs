@@ -11,9 +11,9 @@ use datafusion::datasource::TableType;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 
-use super::plan::{CopiesExec, CopiesFilter, Given};
-use super::repeated::{KeySource, RepeatedKeys};
-use super::{Key, MAY_BE_COPY, Passing};
+use super::plan::{Given, RepeatedRowsExec, RepeatedRowsFilter};
+use super::repeated_keys::{KeySource, RepeatedKeys};
+use super::{Key, MAY_BE_REPEATED, Passing};
 use crate::engine::planning::planning_parts;
 
 /// The rows of a table that stand alone, or the others.
@@ -32,7 +32,7 @@ impl RowsByCopies {
         let mut schema = table.schema();
         if passing == Passing::Others && key.neighbours.is_some() {
             let mut with_mark = SchemaBuilder::from(schema.as_ref());
-            with_mark.push(Field::new(MAY_BE_COPY, DataType::Boolean, false));
+            with_mark.push(Field::new(MAY_BE_REPEATED, DataType::Boolean, false));
             schema = Arc::new(with_mark.finish());
         }
         Self {
@@ -47,7 +47,7 @@ impl RowsByCopies {
     /// Whether a filter removes either all rows of a key, with their neighbours, or none.
     fn is_about_key(&self, filter: &Expr) -> bool {
         let columns = filter.column_refs();
-        self.key.neighbours.is_none() && columns.iter().all(|column| self.key.copies.contains(&column.name()))
+        self.key.neighbours.is_none() && columns.iter().all(|column| self.key.repeated.contains(&column.name()))
     }
 }
 
@@ -77,14 +77,14 @@ impl TableProvider for RowsByCopies {
             .into_iter()
             .collect();
         let among = |columns: &[usize], column: usize| columns.partition_point(|&other| other < column);
-        let filter = CopiesFilter {
+        let filter = RepeatedRowsFilter {
             passing: self.passing,
             key: self.key.places(|name| Ok(among(&read, schema.index_of(name)?)))?,
             columns: given
                 .iter()
                 .map(|column| match is_read(column) {
                     true => Given::Read(among(&read, *column)),
-                    false => Given::MayBeCopy,
+                    false => Given::MayBeRepeated,
                 })
                 .collect(),
         };
@@ -106,7 +106,7 @@ impl TableProvider for RowsByCopies {
         } else {
             Arc::default()
         };
-        Ok(Arc::new(CopiesExec::new(given, rows, keys, repeated, filter)))
+        Ok(Arc::new(RepeatedRowsExec::new(given, rows, keys, repeated, filter)))
     }
 
     /// A filter may be pushed down where it removes all rows of a key or none; others would change which rows are

@@ -1,4 +1,4 @@
-//! How [`ExportedRowsExec`] travels to the executors of a cluster.
+//! The codec of [`ExportedRowsExec`], by which it is sent to the executors of a cluster.
 
 use std::sync::Arc;
 
@@ -8,29 +8,28 @@ use datafusion::execution::TaskContext;
 use datafusion::physical_plan::ExecutionPlan;
 use prost::Message;
 
-use super::contract::Table;
-use super::rows::{ExportedRowsExec, OutputColumn};
-use crate::engine::cluster::{NodeCodec, PlanCodec};
+use super::codec::{NodeCodec, PlanCodec};
+use crate::exports::{ExportedRowsExec, OutputColumn, Table};
 
 /// The codec of [`ExportedRowsExec`].
 #[derive(Debug)]
 pub struct ExportedRowsNode;
 
 #[derive(Clone, PartialEq, Message)]
-struct Held {
+struct EncodedNode {
     #[prost(string, tag = "1")]
     table: String,
     #[prost(string, tag = "2")]
     zone: String,
-    /// Of the output.
+    /// The schema of the output.
     #[prost(message, optional, tag = "3")]
     schema: Option<datafusion_proto::protobuf::Schema>,
     #[prost(message, repeated, tag = "4")]
-    columns: Vec<HeldColumn>,
+    columns: Vec<EncodedColumn>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct HeldColumn {
+struct EncodedColumn {
     #[prost(uint64, optional, tag = "1")]
     input: Option<u64>,
     #[prost(bool, tag = "2")]
@@ -49,22 +48,22 @@ impl NodeCodec for ExportedRowsNode {
     fn encode(&self, node: &dyn ExecutionPlan, _codec: &PlanCodec) -> Option<Result<Vec<u8>>> {
         let node = node.downcast_ref::<ExportedRowsExec>()?;
         let schema = datafusion_proto::protobuf::Schema::try_from(node.schema().as_ref());
-        let columns = node.columns.iter().map(|column| HeldColumn {
+        let columns = node.columns.iter().map(|column| EncodedColumn {
             input: column.input.map(|input| input as u64),
             is_of_contract: column.contract.is_some(),
         });
-        let held = schema.map(|schema| Held {
+        let encoded = schema.map(|schema| EncodedNode {
             table: node.table.to_string(),
             zone: node.zone.name().to_owned(),
             schema: Some(schema),
             columns: columns.collect(),
         });
-        Some(held.map(|held| held.encode_to_vec()).map_err(external))
+        Some(encoded.map(|encoded| encoded.encode_to_vec()).map_err(external))
     }
 
     fn decode(
         &self,
-        held: &[u8],
+        encoded: &[u8],
         inputs: &[Arc<dyn ExecutionPlan>],
         _context: &TaskContext,
         _codec: &PlanCodec,
@@ -72,18 +71,17 @@ impl NodeCodec for ExportedRowsNode {
         let [scan] = inputs else {
             return internal_err!("ExportedRowsExec converts the rows of one scan");
         };
-        let held = Held::decode(held).map_err(external)?;
-        let schema = Arc::new(Schema::try_from(&held.schema.unwrap_or_default()).map_err(external)?);
-        let table = Table::from_name(&held.table);
-        let columns = schema.fields().iter().zip(&held.columns).map(|(field, column)| {
-            let contract = match column.is_of_contract {
-                true => Some(
-                    table
-                        .and_then(|table| table.column(field.name()))
-                        .ok_or_else(|| exec_datafusion_err!("table {} has no column {}", held.table, field.name()))?,
-                ),
-                false => None,
-            };
+        let encoded = EncodedNode::decode(encoded).map_err(external)?;
+        let schema = Arc::new(Schema::try_from(&encoded.schema.unwrap_or_default()).map_err(external)?);
+        let table = Table::from_name(&encoded.table);
+        let columns = schema.fields().iter().zip(&encoded.columns).map(|(field, column)| {
+            let contract =
+                match column.is_of_contract {
+                    true => Some(table.and_then(|table| table.column(field.name())).ok_or_else(|| {
+                        exec_datafusion_err!("table {} has no column {}", encoded.table, field.name())
+                    })?),
+                    false => None,
+                };
             Ok(OutputColumn {
                 field: Arc::clone(field),
                 input: column.input.map(|input| input as usize),
@@ -91,9 +89,9 @@ impl NodeCodec for ExportedRowsNode {
             })
         });
         let columns: Arc<[OutputColumn]> = columns.collect::<Result<_>>()?;
-        let zone = held.zone.parse().map_err(external)?;
+        let zone = encoded.zone.parse().map_err(external)?;
         Ok(Arc::new(ExportedRowsExec::new(
-            &held.table,
+            &encoded.table,
             columns,
             schema,
             zone,

@@ -7,9 +7,9 @@
 //! double clicks. How rows are ranked is not known here.
 
 mod fingerprint;
+mod fingerprint_set;
 mod plan;
-mod repeated;
-mod set;
+mod repeated_keys;
 mod table;
 
 use std::collections::BTreeSet;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 use datafusion::catalog::TableProvider;
 use datafusion::common::{DataFusionError, Result};
 
-use repeated::RepeatedKeys;
+use repeated_keys::RepeatedKeys;
 use table::RowsByCopies;
 
 /// A table split in two, each with all columns. Rows with a NULL in their key are in neither.
@@ -33,13 +33,13 @@ pub struct SplitTable {
 pub struct SplitInTime {
     /// Rows whose key is unique and which have no neighbours.
     pub alone: Arc<dyn TableProvider>,
-    /// All other rows, and perhaps a few more, with one additional column, [`MAY_BE_COPY`]. Every neighbour of such a
+    /// All other rows, and perhaps a few more, with one additional column, [`MAY_BE_REPEATED`]. Every neighbour of such a
     /// row is among them.
     pub others: Arc<dyn TableProvider>,
 }
 
 /// The boolean column that is true for rows whose key may be repeated, and false for rows that only have neighbours.
-pub const MAY_BE_COPY: &str = "may_be_copy";
+pub const MAY_BE_REPEATED: &str = "may_be_repeated";
 
 /// The relation of a row to the others of its table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +49,7 @@ enum Standing {
     /// Its key is unique, and it may have neighbours.
     Neighbour,
     /// Its key may be repeated.
-    Copy,
+    Repeated,
 }
 
 /// When two rows are neighbours.
@@ -68,7 +68,7 @@ pub struct Neighbours {
 enum Passing {
     /// Rows that stand alone.
     Alone,
-    /// The other rows; where neighbours are looked for, with the column [`MAY_BE_COPY`].
+    /// The other rows; where neighbours are looked for, with the column [`MAY_BE_REPEATED`].
     Others,
 }
 
@@ -76,14 +76,14 @@ enum Passing {
 #[derive(Debug, Clone, Copy)]
 struct Key {
     /// Text columns that are equal in repeated rows.
-    copies: &'static [&'static str],
+    repeated: &'static [&'static str],
     neighbours: Option<Neighbours>,
 }
 
 /// The positions of a key's columns in a schema.
 #[derive(Debug, Clone)]
 struct KeyColumns {
-    copies: Vec<usize>,
+    repeated: Vec<usize>,
     neighbours: Option<NeighbourColumns>,
 }
 
@@ -95,9 +95,9 @@ struct NeighbourColumns {
 }
 
 /// Splits `table`, whose rows must not change, by whether the text columns `key` are unique.
-pub fn split_by_copies(table: &Arc<dyn TableProvider>, key: &'static [&'static str]) -> SplitTable {
+pub fn split_by_repeated_keys(table: &Arc<dyn TableProvider>, key: &'static [&'static str]) -> SplitTable {
     let key = Key {
-        copies: key,
+        repeated: key,
         neighbours: None,
     };
     let [unique, repeated] = tables(table, key);
@@ -111,7 +111,7 @@ pub fn split_in_time(
     neighbours: Neighbours,
 ) -> SplitInTime {
     let key = Key {
-        copies: key,
+        repeated: key,
         neighbours: Some(neighbours),
     };
     let [alone, others] = tables(table, key);
@@ -138,7 +138,7 @@ impl Key {
             })
         });
         Ok(KeyColumns {
-            copies: places(self.copies)?,
+            repeated: places(self.repeated)?,
             neighbours: neighbours.transpose()?,
         })
     }
@@ -149,7 +149,7 @@ impl KeyColumns {
     fn all(&self) -> Vec<usize> {
         let near = self.neighbours.iter();
         let near = near.flat_map(|near| near.texts.iter().chain(std::iter::once(&near.time)));
-        BTreeSet::from_iter(self.copies.iter().chain(near).copied())
+        BTreeSet::from_iter(self.repeated.iter().chain(near).copied())
             .into_iter()
             .collect()
     }

@@ -1,4 +1,4 @@
-//! Accounts for every enrolment that was read: reported, or left out with a reason.
+//! The enrolment counts of the manifest, in which each enrolment that was read is reported or left out for a reason.
 
 use datafusion::arrow::array::{Array, AsArray};
 use datafusion::arrow::compute::cast;
@@ -10,7 +10,7 @@ use crate::catalog::Catalog;
 use crate::engine::EngineError;
 use crate::report::{EnrolmentCounts, ReportError};
 
-/// The manifest's counts, from the counts of the table and the files that were written.
+/// The counts of the manifest, from those of the table `enrolments` and the files of the output.
 pub fn counts(enrolments: EnrolmentCounts, files: &[FileEntry]) -> Counts {
     let mut counts = Counts {
         enrolments_read: enrolments.read,
@@ -32,7 +32,7 @@ pub fn counts(enrolments: EnrolmentCounts, files: &[FileEntry]) -> Counts {
     counts
 }
 
-/// The enrolments that no report shows, named by reason and batch.
+/// The enrolments that no report shows, by reason and batch.
 pub async fn rejected(catalog: &Catalog, counts: &Counts) -> Result<Vec<Rejected>, NightlyError> {
     if counts.without_user_id + counts.without_batch_id == 0 {
         return Ok(Vec::new());

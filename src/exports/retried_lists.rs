@@ -1,5 +1,7 @@
-//! A store whose lists survive answers that break off. The library tries requests again, and reads files on from where an
-//! answer ended, but a list whose answer breaks off is an error to it, which would end a night's run.
+//! Retries listings of an object store whose response was cut off.
+//!
+//! The library retries requests and resumes interrupted reads of files, but not listings. Without this, one interrupted
+//! response would fail a nightly run.
 
 use std::fmt;
 use std::ops::Range;
@@ -17,32 +19,35 @@ use object_store::{
 };
 
 const ATTEMPTS: u32 = 6;
-/// Before the second attempt; twice as long before each further one.
+/// The back-off before the second attempt; doubled before each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// The store, with lists that are asked for again.
+/// An object store that retries listings.
 #[derive(Debug)]
-pub struct Steady(Arc<dyn ObjectStore>);
+pub struct RetriedLists(Arc<dyn ObjectStore>);
 
-impl Steady {
+impl RetriedLists {
     pub fn new(store: impl ObjectStore) -> Self {
         Self(Arc::new(store))
     }
 }
 
-impl fmt::Display for Steady {
+impl fmt::Display for RetriedLists {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-/// What `ask` gives, once it does not fail any more, or has failed too often. Failures that are the store's answer are taken.
-async fn patiently<T, F: Future<Output = Result<T>>>(first_pause: Duration, mut ask: impl FnMut() -> F) -> Result<T> {
+/// Retries transport errors of `ask` with back-off. Any other error is the store's answer and is returned.
+async fn with_retries<T, F: Future<Output = Result<T>>>(
+    first_pause: Duration,
+    mut ask: impl FnMut() -> F,
+) -> Result<T> {
     let mut pause = first_pause;
     for _ in 1..ATTEMPTS {
         match ask().await {
             Err(Error::Generic { source, .. }) => {
-                tracing::debug!("a list is asked for again: {source}");
+                tracing::debug!("a listing is retried: {source}");
                 tokio::time::sleep(pause).await;
                 pause *= 2;
             }
@@ -53,7 +58,7 @@ async fn patiently<T, F: Future<Output = Result<T>>>(first_pause: Duration, mut 
 }
 
 #[async_trait]
-impl ObjectStore for Steady {
+impl ObjectStore for RetriedLists {
     async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
         self.0.put_opts(location, payload, options).await
     }
@@ -78,19 +83,19 @@ impl ObjectStore for Steady {
         self.0.delete_stream(locations)
     }
 
-    /// Whole lists, since one that broke off begins anew.
+    /// Collects the whole listing first, because a retry begins anew.
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
         let (store, prefix) = (Arc::clone(&self.0), prefix.cloned());
         let listed = async move {
             let list = || store.list(prefix.as_ref()).try_collect::<Vec<_>>();
-            let objects = patiently(FIRST_PAUSE, list).await?;
+            let objects = with_retries(FIRST_PAUSE, list).await?;
             Ok::<_, Error>(futures::stream::iter(objects).map(Ok))
         };
         futures::stream::once(listed).try_flatten().boxed()
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        patiently(FIRST_PAUSE, || self.0.list_with_delimiter(prefix)).await
+        with_retries(FIRST_PAUSE, || self.0.list_with_delimiter(prefix)).await
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
@@ -114,10 +119,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_tells_nothing_is_asked_again_and_an_answer_is_taken() {
+    async fn transport_errors_are_retried_and_answers_of_the_store_are_final() {
         for failures in [0, 1, ATTEMPTS - 1, ATTEMPTS] {
             let mut asked = 0;
-            let answer = patiently(Duration::ZERO, || {
+            let answer = with_retries(Duration::ZERO, || {
                 asked += 1;
                 std::future::ready(if asked <= failures { Err(broken()) } else { Ok(()) })
             });
@@ -125,7 +130,7 @@ mod tests {
             assert_eq!(asked, (failures + 1).min(ATTEMPTS));
         }
         let mut asked = 0;
-        let answer: Result<()> = patiently(Duration::ZERO, || {
+        let answer: Result<()> = with_retries(Duration::ZERO, || {
             asked += 1;
             std::future::ready(Err(Error::NotFound {
                 path: "x".to_owned(),

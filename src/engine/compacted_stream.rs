@@ -14,26 +14,26 @@ use crate::compact::compacted;
 /// Regroups rows into batches of `rows_a_batch` with buffers of their own. Sorts and exchanges account for, and copy,
 /// each buffer that a batch refers to; with a few rows in each of many batches that is most of their work and most of
 /// the memory.
-pub fn packed(rows: SendableRecordBatchStream, rows_a_batch: usize) -> SendableRecordBatchStream {
+pub fn compacted_stream(rows: SendableRecordBatchStream, rows_a_batch: usize) -> SendableRecordBatchStream {
     let schema = rows.schema();
-    let packing = Packing {
+    let compaction = Compaction {
         unfinished: BatchCoalescer::new(Arc::clone(&schema), rows_a_batch),
         rows: Some(rows),
     };
-    let batches = futures::stream::try_unfold(packing, |mut packing| async move {
-        let batch = packing.next().await?;
-        Ok(batch.map(|batch| (batch, packing)))
+    let batches = futures::stream::try_unfold(compaction, |mut compaction| async move {
+        let batch = compaction.next().await?;
+        Ok(batch.map(|batch| (batch, compaction)))
     });
     Box::pin(RecordBatchStreamAdapter::new(schema, batches))
 }
 
-struct Packing {
+struct Compaction {
     /// `None` after the end of the input.
     rows: Option<SendableRecordBatchStream>,
     unfinished: BatchCoalescer,
 }
 
-impl Packing {
+impl Compaction {
     async fn next(&mut self) -> Result<Option<RecordBatch>> {
         loop {
             if let Some(full) = self.unfinished.next_completed_batch() {
@@ -75,7 +75,7 @@ mod tests {
         let few: Vec<_> = (0..25).map(read).collect();
         let schema = few[0].schema();
         let rows = MemoryStream::try_new(few.clone(), Arc::clone(&schema), None).expect("a stream");
-        let found: Vec<_> = packed(Box::pin(rows), 100).try_collect().await.expect("rows");
+        let found: Vec<_> = compacted_stream(Box::pin(rows), 100).try_collect().await.expect("rows");
         let sizes: Vec<_> = found.iter().map(RecordBatch::num_rows).collect();
         assert_eq!(sizes, [100, 100, 50]);
         for batch in &found {
@@ -92,7 +92,7 @@ mod tests {
         let options = RecordBatchOptions::new().with_row_count(Some(7));
         let rows = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &options).expect("rows");
         let rows = MemoryStream::try_new(vec![rows.clone(), rows], Arc::new(Schema::empty()), None).expect("a stream");
-        let found: Vec<_> = packed(Box::pin(rows), 10).try_collect().await.expect("rows");
+        let found: Vec<_> = compacted_stream(Box::pin(rows), 10).try_collect().await.expect("rows");
         assert_eq!(found.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(), [10, 4]);
     }
 }

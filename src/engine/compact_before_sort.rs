@@ -1,4 +1,4 @@
-//! An optimizer rule that packs rows before they are sorted.
+//! An optimizer rule that compacts rows before they are sorted.
 //!
 //! Rows that come out of joins, filters and exchanges refer to large buffers of which they use little. A sort reserves
 //! all of these buffers for each batch, up to ten times what the rows need, and each batch that it gives refers to the
@@ -17,27 +17,27 @@ use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PhysicalExpr, PlanProperties};
 
-use super::compact::packed;
+use super::compacted_stream::compacted_stream;
 
-/// Puts a [`PackExec`] below each sort without a limit; a top-k sort keeps few rows and does not need it.
+/// Puts a [`CompactExec`] below each sort without a limit; a top-k sort keeps few rows and does not need it.
 #[derive(Debug)]
-pub struct PackBeforeSort;
+pub struct CompactBeforeSort;
 
-impl PhysicalOptimizerRule for PackBeforeSort {
+impl PhysicalOptimizerRule for CompactBeforeSort {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
-        let with_packing = |plan: Arc<dyn ExecutionPlan>| match plan.downcast_ref::<SortExec>() {
+        let with_compaction = |plan: Arc<dyn ExecutionPlan>| match plan.downcast_ref::<SortExec>() {
             Some(sort) if sort.fetch().is_none() => {
-                let input = Arc::new(PackExec(Arc::clone(sort.input())));
+                let input = Arc::new(CompactExec(Arc::clone(sort.input())));
                 let keep = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep);
                 Ok(Transformed::yes(plan.replace_children(vec![input], keep)?))
             }
             _ => Ok(Transformed::no(plan)),
         };
-        plan.transform_up(with_packing).data()
+        plan.transform_up(with_compaction).data()
     }
 
     fn name(&self) -> &str {
-        "pack_before_sort"
+        "compact_before_sort"
     }
 
     fn schema_check(&self) -> bool {
@@ -45,19 +45,19 @@ impl PhysicalOptimizerRule for PackBeforeSort {
     }
 }
 
-/// A plan node that gives its input's rows, copied into compact batches.
+/// A plan node that gives its input's rows, copied into batches with buffers of their own.
 #[derive(Debug)]
-pub struct PackExec(pub Arc<dyn ExecutionPlan>);
+pub struct CompactExec(pub Arc<dyn ExecutionPlan>);
 
-impl DisplayAs for PackExec {
+impl DisplayAs for CompactExec {
     fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("PackExec")
+        f.write_str("CompactExec")
     }
 }
 
-impl ExecutionPlan for PackExec {
+impl ExecutionPlan for CompactExec {
     fn name(&self) -> &str {
-        "PackExec"
+        "CompactExec"
     }
 
     fn properties(&self) -> &Arc<PlanProperties> {
@@ -86,7 +86,7 @@ impl ExecutionPlan for PackExec {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         match <[_; 1]>::try_from(children) {
             Ok([rows]) => Ok(Arc::new(Self(rows))),
-            Err(_) => internal_err!("PackExec packs the rows of one plan"),
+            Err(_) => internal_err!("CompactExec compacts the rows of one plan"),
         }
     }
 
@@ -96,7 +96,7 @@ impl ExecutionPlan for PackExec {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let rows_a_batch = context.session_config().batch_size();
-        Ok(packed(self.0.execute(partition, context)?, rows_a_batch))
+        Ok(compacted_stream(self.0.execute(partition, context)?, rows_a_batch))
     }
 
     fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {

@@ -18,7 +18,7 @@ use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 
 use super::fingerprint::{fingerprints, fingerprints_in_time};
-use super::set::FingerprintSet;
+use super::fingerprint_set::FingerprintSet;
 use super::{KeyColumns, Standing};
 
 /// Fingerprints are partitioned by their highest bits, so that each partition is sorted within the processor's caches,
@@ -42,7 +42,7 @@ pub struct RepeatedKeys {
 #[derive(Debug)]
 pub struct FoundKeys {
     /// Fingerprints of repeated keys.
-    copies: FingerprintSet,
+    repeated: FingerprintSet,
     /// Fingerprints with a time of rows that have a neighbour.
     neighbours: FingerprintSet,
     /// Reserved as long as the fingerprints exist.
@@ -70,17 +70,17 @@ impl RepeatedKeys {
 impl FoundKeys {
     /// Whether no key is repeated and no row has neighbours.
     pub fn is_empty(&self) -> bool {
-        self.copies.is_empty() && self.neighbours.is_empty()
+        self.repeated.is_empty() && self.neighbours.is_empty()
     }
 
     /// How each row stands; `None` where its key has a NULL.
     pub fn standings(&self, rows: &RecordBatch, key: &KeyColumns) -> Result<Vec<Option<Standing>>> {
-        let standing = |key| match self.copies.contains(key) {
-            true => Standing::Copy,
+        let standing = |key| match self.repeated.contains(key) {
+            true => Standing::Repeated,
             false => Standing::Alone,
         };
-        let copies = fingerprints(rows, &key.copies)?.into_iter();
-        let mut standings: Vec<_> = copies.map(|key| key.map(standing)).collect();
+        let repeated = fingerprints(rows, &key.repeated)?.into_iter();
+        let mut standings: Vec<_> = repeated.map(|key| key.map(standing)).collect();
         if !self.neighbours.is_empty() {
             for (standing, place) in standings.iter_mut().zip(key.in_time(rows)?) {
                 let is_close = place.is_some_and(|place| self.neighbours.contains(place));
@@ -109,13 +109,13 @@ impl KeyColumns {
 }
 
 /// The distance of fingerprints of repeated keys, and of neighbours.
-const COPIES_APART: u64 = 0;
+const REPEATED_APART: u64 = 0;
 const NEIGHBOURS_APART: u64 = 1;
 
 async fn find(source: &KeySource, context: &Arc<TaskContext>) -> Result<Arc<FoundKeys>> {
     let memory = MemoryConsumer::new("keys that stand more than once").register(context.memory_pool());
     let passes = passes(source, context);
-    let (mut copies, mut neighbours) = (HashSet::<_, FixedState>::default(), HashSet::<_, FixedState>::default());
+    let (mut repeated, mut neighbours) = (HashSet::<_, FixedState>::default(), HashSet::<_, FixedState>::default());
     for pass in 0..passes {
         let mut gathered = gather(source, pass, passes, &memory, context).await?;
         let in_time: Vec<_> = gathered
@@ -127,7 +127,7 @@ async fn find(source: &KeySource, context: &Arc<TaskContext>) -> Result<Arc<Foun
             .map(|part| std::mem::take(&mut part.exact))
             .collect();
         for (found, parts, apart) in [
-            (&mut copies, exact, COPIES_APART),
+            (&mut repeated, exact, REPEATED_APART),
             (&mut neighbours, in_time, NEIGHBOURS_APART),
         ] {
             for repeated in repeated_in(parts, apart).await? {
@@ -138,11 +138,11 @@ async fn find(source: &KeySource, context: &Arc<TaskContext>) -> Result<Arc<Foun
     }
     tracing::debug!(
         "{} keys stand more than once, {} close to another",
-        copies.len(),
+        repeated.len(),
         neighbours.len()
     );
     Ok(Arc::new(FoundKeys {
-        copies: FingerprintSet::new(copies),
+        repeated: FingerprintSet::new(repeated),
         neighbours: FingerprintSet::new(neighbours),
         _memory: memory,
     }))
@@ -210,7 +210,7 @@ async fn gather_partition(
         let batch = batch?;
         let mut count = 0;
         for (gatherings, found) in [
-            (&mut gathered.exact, fingerprints(&batch, &columns.copies)?),
+            (&mut gathered.exact, fingerprints(&batch, &columns.repeated)?),
             (&mut gathered.in_time, columns.in_time(&batch)?),
         ] {
             for fingerprint in found.into_iter().flatten() {
@@ -265,7 +265,7 @@ mod tests {
     use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 
     use super::*;
-    use crate::engine::copies::NeighbourColumns;
+    use crate::engine::repeated_rows::NeighbourColumns;
 
     #[tokio::test]
     async fn in_little_memory_the_same_keys_are_found_in_more_passes() {
@@ -275,7 +275,7 @@ mod tests {
         let source = KeySource {
             plan: MemorySourceConfig::try_new_exec(&partitions, rows.schema(), None).expect("a plan"),
             columns: KeyColumns {
-                copies: vec![0],
+                repeated: vec![0],
                 neighbours: None,
             },
             expected_rows: Some(rows.num_rows()),
@@ -286,9 +286,9 @@ mod tests {
             let context = Arc::new(context);
             assert_eq!(passes(&source, &context), expected_passes);
             let found = RepeatedKeys::default().find(&source, &context).await.expect("keys");
-            assert!(!found.copies.is_empty());
+            assert!(!found.repeated.is_empty());
             let found = found.standings(&rows, &source.columns).expect("text");
-            let expected = [vec![Some(Standing::Copy); 1_000], vec![Some(Standing::Alone)]].concat();
+            let expected = [vec![Some(Standing::Repeated); 1_000], vec![Some(Standing::Alone)]].concat();
             assert_eq!(found[..1_001], expected);
         }
     }
@@ -321,7 +321,7 @@ mod tests {
         let source = KeySource {
             plan: MemorySourceConfig::try_new_exec(&partitions, rows.schema(), None).expect("a plan"),
             columns: KeyColumns {
-                copies: vec![0],
+                repeated: vec![0],
                 neighbours: Some(NeighbourColumns {
                     texts: vec![1],
                     time: 2,
@@ -354,7 +354,7 @@ mod tests {
     #[test]
     fn what_stands_more_than_once_is_found_once() {
         let parts = || vec![vec![3, 1, 2], vec![], vec![2, 3, 3, 9]];
-        assert_eq!(repeated_among(parts(), COPIES_APART), [2, 3]);
+        assert_eq!(repeated_among(parts(), REPEATED_APART), [2, 3]);
         assert_eq!(repeated_among(parts(), NEIGHBOURS_APART), [1, 2, 3]);
         assert!(repeated_among(Vec::new(), NEIGHBOURS_APART).is_empty());
     }
