@@ -17,6 +17,8 @@ const DOING: &str = "looking after sessions";
 const LEAST_BETWEEN_NOTES: TimeDelta = TimeDelta::seconds(60);
 /// One that is over is kept for so long: longer than a sign-in may take, so that none is used a second time.
 const KEPT: TimeDelta = TimeDelta::hours(1);
+/// The id of a used logout token is kept for so long: longer than any logout token is accepted after it was issued.
+const TOKENS_KEPT: TimeDelta = TimeDelta::hours(1);
 
 /// A session that begins. Hashes are SHA-256, hexadecimal.
 #[derive(Debug)]
@@ -24,9 +26,23 @@ pub struct NewSession<'a> {
     pub id_hash: &'a str,
     /// The hash of the `state` of its sign-in.
     pub sign_in_hash: &'a str,
+    /// The hash of the issuer's session (`sid`), where it names one.
+    pub issuer_session_hash: Option<&'a str>,
     pub person: &'a Person,
     pub starts_at: DateTime<Utc>,
     pub ends_at: DateTime<Utc>,
+}
+
+/// A logout at the issuer, as a logout token says it: of one session (`sid`), of a person (`sub`), or of both. Hashes are
+/// SHA-256, hexadecimal.
+#[derive(Debug)]
+pub struct LogoutAtIssuer<'a> {
+    /// The hash of the token's id (`jti`).
+    pub token_hash: &'a str,
+    /// The hash of the issuer's session.
+    pub issuer_session_hash: Option<&'a str>,
+    pub user: Option<&'a UserId>,
+    pub at: DateTime<Utc>,
 }
 
 impl Store {
@@ -37,8 +53,9 @@ impl Store {
     pub async fn start_session(&self, new: NewSession<'_>) -> Result<bool, StoreError> {
         let roles = rows::roles_text(&new.person.roles).map_err(self.failed(DOING))?;
         let stored = sqlx::query(
-            "insert into sessions (id_hash, sign_in_hash, user_id, email, roles, started_at, seen_at, ends_at)
-            values ($1, $2, $3, $4, $5, $6, $6, $7)",
+            "insert into sessions
+                (id_hash, sign_in_hash, user_id, email, roles, started_at, seen_at, ends_at, issuer_session_hash)
+            values ($1, $2, $3, $4, $5, $6, $6, $7, $8)",
         )
         .bind(new.id_hash)
         .bind(new.sign_in_hash)
@@ -47,6 +64,7 @@ impl Store {
         .bind(roles)
         .bind(new.starts_at.timestamp_millis())
         .bind(new.ends_at.timestamp_millis())
+        .bind(new.issuer_session_hash)
         .execute(&self.writes)
         .await;
         match stored {
@@ -132,11 +150,69 @@ impl Store {
         Ok(ended.map_err(self.failed(DOING))?.rows_affected())
     }
 
-    /// Removes sessions that have been over for an hour; returns how many.
+    /// Ends the sessions that a logout at the issuer is about; returns how many had not ended, and none where its token
+    /// was used before. A session of which no issuer's session is known ends with any logout of its person.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn end_sessions_by_issuer(&self, logout: LogoutAtIssuer<'_>) -> Result<Option<u64>, StoreError> {
+        self.try_end_by_issuer(logout).await.map_err(self.failed(DOING))
+    }
+
+    async fn try_end_by_issuer(&self, logout: LogoutAtIssuer<'_>) -> Result<Option<u64>, sqlx::Error> {
+        let at = logout.at.timestamp_millis();
+        let mut transaction = self.begin().await?;
+        let noted = sqlx::query(
+            "insert into used_logout_tokens (token_hash, used_at) values ($1, $2) on conflict (token_hash) do nothing",
+        )
+        .bind(logout.token_hash)
+        .bind(at)
+        .execute(&mut *transaction)
+        .await?;
+        if noted.rows_affected() == 0 {
+            return Ok(None);
+        }
+        let mut ended = 0;
+        if let Some(session) = logout.issuer_session_hash {
+            let updated = sqlx::query(
+                "update sessions set ended_at = $1
+                where ended_at is null and ends_at > $1 and issuer_session_hash = $2",
+            )
+            .bind(at)
+            .bind(session)
+            .execute(&mut *transaction)
+            .await?;
+            ended += updated.rows_affected();
+        }
+        if let Some(user) = logout.user {
+            let statement = if logout.issuer_session_hash.is_some() {
+                "update sessions set ended_at = $1
+                where ended_at is null and ends_at > $1 and user_id = $2 and issuer_session_hash is null"
+            } else {
+                "update sessions set ended_at = $1 where ended_at is null and ends_at > $1 and user_id = $2"
+            };
+            let updated = sqlx::query(statement)
+                .bind(at)
+                .bind(user.as_str())
+                .execute(&mut *transaction)
+                .await?;
+            ended += updated.rows_affected();
+        }
+        transaction.commit().await?;
+        Ok(Some(ended))
+    }
+
+    /// Removes sessions that have been over for an hour, and used logout tokens that are too old to be used again;
+    /// returns how many sessions.
     ///
     /// # Errors
     /// The database does not answer.
     pub async fn remove_old_sessions(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
+        let forgotten = sqlx::query("delete from used_logout_tokens where used_at <= $1")
+            .bind((now - TOKENS_KEPT).timestamp_millis())
+            .execute(&self.writes)
+            .await;
+        forgotten.map_err(self.failed(DOING))?;
         let removed = sqlx::query("delete from sessions where ends_at <= $1")
             .bind((now - KEPT).timestamp_millis())
             .execute(&self.writes)

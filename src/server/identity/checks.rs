@@ -82,7 +82,15 @@ pub fn issuer(token: Checked) -> Result<(), Reason> {
 }
 
 fn audience(token: Checked) -> Result<(), Reason> {
-    let ours = token.rules.audience.as_str();
+    is_for(token, &token.rules.audience)
+}
+
+/// Its audience is this one, beside others or alone.
+///
+/// # Errors
+///
+/// Where it is not so.
+pub fn is_for(token: Checked, ours: &str) -> Result<(), Reason> {
     let is_for_us = match claim(token.claims, "aud").ok_or(Reason::Lacks("aud"))? {
         Value::String(one) => one == ours,
         Value::Array(all) => all.iter().any(|one| one == ours),
@@ -174,6 +182,19 @@ pub fn not_before(token: Checked) -> Result<(), Reason> {
         Some(start) if start > token.now + leeway(token) => Err(Reason::NotYet),
         _ => Ok(()),
     }
+}
+
+/// When it was issued, in seconds since 1970: not in the future.
+///
+/// # Errors
+///
+/// Where it does not say so, or says the future.
+pub fn issued_at(token: Checked) -> Result<f64, Reason> {
+    let at = time(token.claims, "iat")?.ok_or(Reason::Lacks("iat"))?;
+    if at > token.now + leeway(token) {
+        return Err(Reason::IssuedLater);
+    }
+    Ok(at)
 }
 
 /// Seconds that clocks may differ by.

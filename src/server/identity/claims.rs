@@ -40,6 +40,19 @@ pub fn subject(claims: &Claims) -> Result<UserId, Reason> {
     user_id(subject).ok_or(Reason::Nobody)
 }
 
+/// The issuer's session (`sid`), where the token names one.
+///
+/// # Errors
+///
+/// Where it is no text, or an empty one.
+pub fn issuer_session(claims: &Claims) -> Result<Option<String>, Reason> {
+    match claim(claims, "sid") {
+        None => Ok(None),
+        Some(Value::String(id)) if !id.is_empty() => Ok(Some(id.clone())),
+        Some(_) => Err(Reason::Malformed("sid")),
+    }
+}
+
 /// The mail address that the claims prove.
 ///
 /// # Errors

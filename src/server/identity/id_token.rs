@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
-use super::checks::{Checked, expiry, issuer, leeway, not_before, time};
+use super::checks::{Checked, expiry, issued_at, issuer, not_before};
 use super::claims::claim;
 use super::refusal::Reason;
 use crate::config::TokenAlgorithm;
@@ -67,14 +67,6 @@ fn audience(token: Checked, client: &str) -> Result<(), Reason> {
         None if is_for_others => Err(Reason::AuthorizedParty),
         _ => Ok(()),
     }
-}
-
-fn issued_at(token: Checked) -> Result<(), Reason> {
-    let at = time(token.claims, "iat")?.ok_or(Reason::Lacks("iat"))?;
-    if at > token.now + leeway(token) {
-        return Err(Reason::IssuedLater);
-    }
-    Ok(())
 }
 
 /// The left half of the access token's hash, where it is there: which hash is said by the algorithm.

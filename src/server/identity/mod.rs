@@ -12,6 +12,7 @@ mod jwk;
 mod key_numbers;
 mod key_source;
 mod keys;
+mod logout_token;
 mod refusal;
 mod refusal_log;
 mod token;
@@ -26,14 +27,15 @@ use axum::http::header::AUTHORIZATION;
 use crate::config::{AddressSource, IdentityConfig, RightsSource, without_secrets};
 use crate::delivery::person::Person;
 use id_token::AskedIdToken;
-use refusal_log::RefusalLog;
 use tokens::Tokens;
 
 pub use explain::{ExplainedCheck, Explanation, Outcome};
 pub use fetch::IssuerUrlError;
 pub(in crate::server) use fetch::{IssuerUrl, is_of_this_machine as is_url_of_this_machine};
 pub use key_source::KeyTrouble;
+pub use logout_token::IssuerLogout;
 pub use refusal::{Reason, Refusal};
+pub(in crate::server) use refusal_log::RefusalLog;
 
 /// Settings of `[identity]` that nobody could log in with, or too many could.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +68,13 @@ pub struct SignedIn<'a> {
     pub nonce: &'a str,
 }
 
+/// Who has signed in at the issuer.
+pub struct SignedInPerson {
+    pub person: Person,
+    /// The issuer's session (`sid`), where it names one.
+    pub issuer_session: Option<String>,
+}
+
 /// Tells who sends a request.
 #[derive(Debug)]
 pub struct Identity {
@@ -92,7 +101,7 @@ impl Identity {
         Ok(Self {
             config: config.clone(),
             proof: Proof::Tokens(Box::new(Tokens::new(config).await?)),
-            refusals: RefusalLog::default(),
+            refusals: RefusalLog::of_logins(),
         })
     }
 
@@ -101,7 +110,7 @@ impl Identity {
         Self {
             config: config.clone(),
             proof: Proof::Nothing,
-            refusals: RefusalLog::default(),
+            refusals: RefusalLog::of_logins(),
         }
     }
 
@@ -132,7 +141,7 @@ impl Identity {
         let identity = Self {
             config: config.clone(),
             proof: Proof::Dev,
-            refusals: RefusalLog::default(),
+            refusals: RefusalLog::of_logins(),
         };
         identity.check_address(listen)?;
         tracing::warn!("--dev-auth: EVERYBODY ON THIS MACHINE CAN BE ANYBODY; never use it with real data");
@@ -189,7 +198,11 @@ impl Identity {
     /// # Errors
     ///
     /// Why the tokens do not prove it. It is logged by its reason.
-    pub async fn person_signed_in(&self, given: &SignedIn<'_>, rights: RightsSource) -> Result<Person, Refusal> {
+    pub async fn person_signed_in(
+        &self,
+        given: &SignedIn<'_>,
+        rights: RightsSource,
+    ) -> Result<SignedInPerson, Refusal> {
         let Proof::Tokens(tokens) = &self.proof else {
             return Err(Refusal::NoToken);
         };
@@ -199,7 +212,7 @@ impl Identity {
             access_token: given.access_token,
         };
         let by_id_token = tokens.person_of_id_token(given.id_token, &asked).await;
-        let by_id_token = by_id_token.map_err(|refusal| self.noted(refusal))?;
+        let (by_id_token, issuer_session) = by_id_token.map_err(|refusal| self.noted(refusal))?;
         let person = match rights {
             RightsSource::IdToken => self.with_usable_address(by_id_token),
             RightsSource::AccessToken => {
@@ -210,7 +223,20 @@ impl Identity {
                 person
             }
         };
-        Ok(person)
+        Ok(SignedInPerson { person, issuer_session })
+    }
+
+    /// What the issuer says has ended, by a logout token for this client. Whether the token was used before is not known
+    /// here.
+    ///
+    /// # Errors
+    ///
+    /// Why the token does not prove it.
+    pub async fn logout(&self, token: &str, client: &str) -> Result<IssuerLogout, Refusal> {
+        match &self.proof {
+            Proof::Tokens(tokens) => tokens.logout(token, client).await,
+            Proof::Dev | Proof::Nothing => Err(Reason::NotSetUp.into()),
+        }
     }
 
     /// Whether everybody is believed, as with `--dev-auth`.

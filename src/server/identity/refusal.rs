@@ -90,4 +90,12 @@ pub enum Reason {
     IssuedLater,
     #[error("it and the access token are about two people (sub)")]
     TwoPeople,
+    #[error("it is no logout token (typ, events, nonce)")]
+    NotLogoutToken,
+    #[error("it was made too long ago (iat)")]
+    IssuedLongAgo,
+    #[error("it names neither a person nor a session (sub, sid)")]
+    NamesNoSession,
+    #[error("it was used before (jti)")]
+    UsedBefore,
 }

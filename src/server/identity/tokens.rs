@@ -10,6 +10,7 @@ use super::id_token::{self, AskedIdToken};
 use super::jwk::TokenKey;
 use super::key_source::KeySource;
 use super::keys::Candidates;
+use super::logout_token::{self, IssuerLogout};
 use super::refusal::{Reason, Refusal};
 use super::token::{TokenHeader, TokenParts};
 use crate::config::{IdentityConfig, TokenAlgorithm};
@@ -78,12 +79,17 @@ impl Tokens {
         Ok(claims::person(&claims, &self.rules.config)?)
     }
 
-    /// The person whom an ID token proves, which was asked for in this way.
+    /// The person whom an ID token proves, which was asked for in this way, and the issuer's session (`sid`) where it
+    /// names one.
     ///
     /// # Errors
     ///
     /// Where it proves nothing, or the keys were never had.
-    pub async fn person_of_id_token(&self, token: &str, asked: &AskedIdToken<'_>) -> Result<Person, Refusal> {
+    pub async fn person_of_id_token(
+        &self,
+        token: &str,
+        asked: &AskedIdToken<'_>,
+    ) -> Result<(Person, Option<String>), Refusal> {
         let (header, claims) = self.signed_by_issuer(token).await?;
         let checked = Checked {
             rules: &self.rules,
@@ -92,7 +98,24 @@ impl Tokens {
             now: now(),
         };
         id_token::check(checked, asked)?;
-        Ok(claims::person(&claims, &self.rules.config)?)
+        let person = claims::person(&claims, &self.rules.config)?;
+        Ok((person, claims::issuer_session(&claims)?))
+    }
+
+    /// What a logout token for this client says has ended.
+    ///
+    /// # Errors
+    ///
+    /// Where it proves nothing, or the keys were never had.
+    pub async fn logout(&self, token: &str, client: &str) -> Result<IssuerLogout, Refusal> {
+        let (header, claims) = self.signed_by_issuer(token).await?;
+        let checked = Checked {
+            rules: &self.rules,
+            header: &header,
+            claims: &claims,
+            now: now(),
+        };
+        Ok(logout_token::check(checked, client)?)
     }
 
     /// Header and claims of a token that a key of the issuer has signed; what they say is not looked at.

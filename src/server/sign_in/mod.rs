@@ -19,18 +19,18 @@ use axum::http::{HeaderMap, HeaderValue};
 use chrono::{DateTime, TimeDelta, Utc};
 use url::Url;
 
-use super::identity::{Identity, SignedIn, is_url_of_this_machine};
+use super::identity::{Identity, Reason, Refusal, RefusalLog, SignedIn, SignedInPerson, is_url_of_this_machine};
 use crate::config::{Config, ConfigError, RightsSource, Secret, SignInConfig};
 use crate::delivery::links::Links;
 use crate::delivery::person::Person;
-use crate::delivery::store::{NewSession, Store, StoreError};
+use crate::delivery::store::{LogoutAtIssuer, NewSession, Store, StoreError};
 
 pub use attempt::{Attempt, CallbackParameters, Target};
 pub use fault::SignInFault;
 
 use cookies::CookieStyle;
 use discovery::Discovery;
-use session::SessionId;
+use session::{SessionId, hash_of};
 
 /// The path that the issuer sends browsers back to, below the public address.
 pub const CALLBACK_PATH: &str = "sign-in/callback";
@@ -73,6 +73,16 @@ pub struct SignIn {
     longest: TimeDelta,
     cookies: CookieStyle,
     faults: fault::FaultLog,
+    logout_refusals: RefusalLog,
+}
+
+/// Why a logout at the issuer ends no session here.
+#[derive(Debug, thiserror::Error)]
+pub enum LogoutFault {
+    #[error("a logout token is refused: {0}")]
+    Token(#[from] Refusal),
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// What a browser's cookie says of its session.
@@ -139,6 +149,7 @@ impl SignIn {
             idle: TimeDelta::from_std(settings.idle()).unwrap_or(TimeDelta::MAX),
             longest: TimeDelta::from_std(settings.longest()).unwrap_or(TimeDelta::MAX),
             faults: fault::FaultLog::default(),
+            logout_refusals: RefusalLog::of_logouts(),
         }))
     }
 
@@ -206,7 +217,8 @@ impl SignIn {
         identity: &Identity,
         store: &Store,
     ) -> Result<Finished, SignInFault> {
-        let person = self.person_of(attempt, parameters, identity).await?;
+        let SignedInPerson { person, issuer_session } = self.person_of(attempt, parameters, identity).await?;
+        let issuer_session_hash = issuer_session.as_deref().map(hash_of);
         let now = Utc::now();
         if let Some(before) = self.session_id(headers) {
             store.end_session(&before.hash(), now).await?;
@@ -215,6 +227,7 @@ impl SignIn {
         let new = NewSession {
             id_hash: &id.hash(),
             sign_in_hash: &attempt.hash(),
+            issuer_session_hash: issuer_session_hash.as_deref(),
             person: &person,
             starts_at: now,
             ends_at: now + self.longest,
@@ -233,7 +246,7 @@ impl SignIn {
         attempt: &Attempt,
         parameters: &CallbackParameters,
         identity: &Identity,
-    ) -> Result<Person, SignInFault> {
+    ) -> Result<SignedInPerson, SignInFault> {
         let issuer = self.discovery.issuer().await?;
         issuer.check_name(parameters.issuer.as_deref())?;
         if let Some(error) = &parameters.error {
@@ -279,6 +292,42 @@ impl SignIn {
             store.end_session(&id.hash(), Utc::now()).await?;
         }
         Ok(self.cookies.clear(SESSION_COOKIE))
+    }
+
+    /// Ends the sessions that a logout token of the issuer's names (OpenID Connect Back-Channel Logout); returns how many. A
+    /// token that was refused is logged by its reason.
+    ///
+    /// # Errors
+    /// The token proves no logout, was used before, or cannot be checked now.
+    pub async fn end_sessions_by_issuer(
+        &self,
+        logout_token: &str,
+        identity: &Identity,
+        store: &Store,
+    ) -> Result<u64, LogoutFault> {
+        let ended = self.try_end_by_issuer(logout_token, identity, store).await;
+        if let Err(LogoutFault::Token(Refusal::BadToken(reason))) = &ended {
+            self.logout_refusals.note(*reason);
+        }
+        ended
+    }
+
+    async fn try_end_by_issuer(
+        &self,
+        logout_token: &str,
+        identity: &Identity,
+        store: &Store,
+    ) -> Result<u64, LogoutFault> {
+        let logout = identity.logout(logout_token, &self.client_id).await?;
+        let token_hash = hash_of(&logout.token_id);
+        let issuer_session_hash = logout.session.as_deref().map(hash_of);
+        let ended = store.end_sessions_by_issuer(LogoutAtIssuer {
+            token_hash: &token_hash,
+            issuer_session_hash: issuer_session_hash.as_deref(),
+            user: logout.user.as_ref(),
+            at: Utc::now(),
+        });
+        ended.await?.ok_or(LogoutFault::Token(Reason::UsedBefore.into()))
     }
 
     /// Where people sign out at the issuer too, where it offers that (OpenID Connect RP-Initiated Logout). No ID token is
