@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use pragati::delivery::person::{Person, Roles};
 use pragati::delivery::request::RequestId;
-use pragati::delivery::store::{Database, LogoutAtIssuer, NewSession, Store};
+use pragati::delivery::store::{Database, LogoutAtIssuer, NewSession, SessionStart, Store};
 use pragati::ids::UserId;
 
 use crate::delivery_store::{accepted, click, open, start};
@@ -22,7 +22,9 @@ fn person() -> Person {
 }
 
 async fn begins(store: &Store, id_hash: &str, sign_in_hash: &str, at: DateTime<Utc>) -> bool {
-    begins_in(store, id_hash, sign_in_hash, None, at).await
+    let begun = begins_in(store, id_hash, sign_in_hash, None, at).await;
+    assert_ne!(begun, SessionStart::EndedAtIssuer);
+    begun == SessionStart::Started
 }
 
 /// Begins a session that belongs to a session of the issuer.
@@ -32,7 +34,7 @@ async fn begins_in(
     sign_in_hash: &str,
     issuer_session_hash: Option<&str>,
     at: DateTime<Utc>,
-) -> bool {
+) -> SessionStart {
     let session = NewSession {
         id_hash,
         sign_in_hash,
@@ -115,7 +117,8 @@ pub async fn a_logout_at_the_issuer_ends_what_it_names(database: Database) {
     let now = start() + TimeDelta::minutes(1);
     for (number, issuer_session) in [Some("i1"), Some("i1"), Some("i2"), None].into_iter().enumerate() {
         let (id, sign_in) = (format!("h{number}"), format!("s{number}"));
-        assert!(begins_in(&store, &id, &sign_in, issuer_session, start()).await);
+        let begun = begins_in(&store, &id, &sign_in, issuer_session, start()).await;
+        assert_eq!(begun, SessionStart::Started);
     }
     assert_eq!(ended(&store, logout("t1", Some("unknown"), None)).await, Some(0));
     assert_eq!(
@@ -139,6 +142,12 @@ pub async fn a_logout_at_the_issuer_ends_what_it_names(database: Database) {
         Some(0),
         "all have ended"
     );
+    // A sign-in that was under way in a session that has ended makes none; one in another session does.
+    let late = begins_in(&store, "h4", "s4", Some("i1"), now).await;
+    assert_eq!(late, SessionStart::EndedAtIssuer);
+    assert_eq!(who(&store, "h4", now).await, None);
+    let other_session = begins_in(&store, "h4", "s4", Some("i2"), now).await;
+    assert_eq!(other_session, SessionStart::Started);
     // Of one token that comes many times at once, one is taken.
     let uses: Vec<_> = (0..20)
         .map(|_| {

@@ -4,7 +4,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::browser_like::BrowserLike;
+use crate::browser_like::{BrowserLike, page};
 use crate::fake_issuer::{CLIENT, FakeIssuer};
 use crate::running_service::{Answer, RunningService, Setup};
 use crate::sign_in::setup;
@@ -124,16 +124,36 @@ fn a_logout_token_is_taken_once() {
     assert_taken(&tell(&service, &token));
     assert_eq!(browser.api_status(), 401);
     // Somebody who recorded it cannot end the next session with it, nor can a token of the same id.
-    let mut browser = signed_in(&service, &issuer, "mentor", "sid 1");
+    let mut browser = signed_in(&service, &issuer, "mentor", "sid 2");
     assert_refused(&tell(&service, &token), "the same token");
     let same_id = without(claims(&issuer, "t1", "mentor", ""), "sid");
     assert_refused(&tell(&service, &key.sign(&same_id)), "another token of that id");
     assert_eq!(browser.api_status(), 200);
     // A token that was refused has not used up its id.
-    let old = with(claims(&issuer, "t2", "mentor", "sid 1"), "iat", json!(now() - 600));
+    let old = with(claims(&issuer, "t2", "mentor", "sid 2"), "iat", json!(now() - 600));
     assert_refused(&tell(&service, &key.sign(&old)), "too old");
-    assert_taken(&tell(&service, &key.sign(&claims(&issuer, "t2", "mentor", "sid 1"))));
+    assert_taken(&tell(&service, &key.sign(&claims(&issuer, "t2", "mentor", "sid 2"))));
     assert_eq!(browser.api_status(), 401);
+}
+
+#[test]
+fn a_sign_in_that_was_under_way_at_the_logout_makes_no_session() {
+    let issuer = FakeIssuer::start();
+    let service = setup(&issuer).start();
+    let key = &issuer.tokens.key;
+    let mut browser = BrowserLike::new(&service);
+    let asked = browser.begin("/sign-in");
+    let id_token = key.sign(&with(issuer.id_claims(&asked, "mentor"), "sid", json!("sid 1")));
+    let code = issuer.code_for(&asked, &id_token, &issuer.token("mentor", &[]));
+    assert_taken(&tell(&service, &key.sign(&claims(&issuer, "t1", "mentor", "sid 1"))));
+    let answer = browser.come_back(&issuer, &asked, &code);
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert!(
+        page(&answer).contains("127.0.0.1 has signed you out meanwhile"),
+        "{answer:?}"
+    );
+    assert_eq!(browser.api_status(), 401);
+    signed_in(&service, &issuer, "mentor", "sid 2");
 }
 
 #[test]

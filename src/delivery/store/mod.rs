@@ -32,7 +32,7 @@ use uuid::Uuid;
 pub use alive::Alive;
 pub use connect::{Database, SQLITE_FILE};
 pub use error::StoreError;
-pub use sessions::{LogoutAtIssuer, NewSession};
+pub use sessions::{LogoutAtIssuer, NewSession, SessionStart};
 
 use super::request::{FailureCause, Request, RequestId, Status};
 use crate::ids::UserId;

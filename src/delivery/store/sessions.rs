@@ -33,6 +33,17 @@ pub struct NewSession<'a> {
     pub ends_at: DateTime<Utc>,
 }
 
+/// What became of a session that was to begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum SessionStart {
+    Started,
+    /// Its sign-in made a session already.
+    SignInUsed,
+    /// The issuer's session that it belongs to has ended.
+    EndedAtIssuer,
+}
+
 /// A logout at the issuer, as a logout token says it: of one session (`sid`), of a person (`sub`), or of both. Hashes are
 /// SHA-256, hexadecimal.
 #[derive(Debug)]
@@ -46,13 +57,31 @@ pub struct LogoutAtIssuer<'a> {
 }
 
 impl Store {
-    /// Stores a session; false where its sign-in made one already.
+    /// Stores a session, unless its sign-in made one already, or the issuer said meanwhile that its session has ended.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn start_session(&self, new: NewSession<'_>) -> Result<bool, StoreError> {
-        let roles = rows::roles_text(&new.person.roles).map_err(self.failed(DOING))?;
-        let stored = sqlx::query(
+    pub async fn start_session(&self, new: NewSession<'_>) -> Result<SessionStart, StoreError> {
+        match self.try_start(new).await {
+            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(SessionStart::SignInUsed),
+            started => started.map_err(self.failed(DOING)),
+        }
+    }
+
+    async fn try_start(&self, new: NewSession<'_>) -> Result<SessionStart, sqlx::Error> {
+        let roles = rows::roles_text(&new.person.roles)?;
+        // Alone, so that no logout comes between the question and the new row.
+        let mut transaction = self.begin_alone().await?;
+        if let Some(session) = new.issuer_session_hash {
+            let ended = sqlx::query("select 1 as one from used_logout_tokens where issuer_session_hash = $1 limit 1")
+                .bind(session)
+                .fetch_optional(&mut *transaction)
+                .await?;
+            if ended.is_some() {
+                return Ok(SessionStart::EndedAtIssuer);
+            }
+        }
+        sqlx::query(
             "insert into sessions
                 (id_hash, sign_in_hash, user_id, email, roles, started_at, seen_at, ends_at, issuer_session_hash)
             values ($1, $2, $3, $4, $5, $6, $6, $7, $8)",
@@ -65,13 +94,10 @@ impl Store {
         .bind(new.starts_at.timestamp_millis())
         .bind(new.ends_at.timestamp_millis())
         .bind(new.issuer_session_hash)
-        .execute(&self.writes)
-        .await;
-        match stored {
-            Ok(_) => Ok(true),
-            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(false),
-            Err(error) => Err(self.failed(DOING)(error)),
-        }
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(SessionStart::Started)
     }
 
     /// Whose session it is, where it has not ended: not signed out, not over, and used within `idle`. It is noted that it
@@ -161,11 +187,14 @@ impl Store {
 
     async fn try_end_by_issuer(&self, logout: LogoutAtIssuer<'_>) -> Result<Option<u64>, sqlx::Error> {
         let at = logout.at.timestamp_millis();
-        let mut transaction = self.begin().await?;
+        // Alone, so that no session begins beside it that it should end.
+        let mut transaction = self.begin_alone().await?;
         let noted = sqlx::query(
-            "insert into used_logout_tokens (token_hash, used_at) values ($1, $2) on conflict (token_hash) do nothing",
+            "insert into used_logout_tokens (token_hash, issuer_session_hash, used_at) values ($1, $2, $3)
+            on conflict (token_hash) do nothing",
         )
         .bind(logout.token_hash)
+        .bind(logout.issuer_session_hash)
         .bind(at)
         .execute(&mut *transaction)
         .await?;

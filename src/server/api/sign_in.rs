@@ -176,6 +176,7 @@ fn fault_page(sign_in: &SignIn, fault: &SignInFault, target: Target, depth: Dept
              again."
                 .to_owned()
         }
+        SignInFault::EndedAtIssuer => format!("{host} has signed you out meanwhile. Begin again."),
         SignInFault::IssuerSays(word) if word == "access_denied" => format!("{host} says that you did not agree."),
         SignInFault::IssuerSays(_) | SignInFault::NoCode | SignInFault::OtherIssuer => {
             format!("{host} did not sign you in. Begin again; if it happens again, tell your administrator.")

@@ -19,6 +19,8 @@ pub enum SignInFault {
     NotBegunHere,
     #[error("the same sign-in was used before")]
     UsedBefore,
+    #[error("the issuer said meanwhile that its session has ended")]
+    EndedAtIssuer,
     #[error("another issuer sent the browser back (iss)")]
     OtherIssuer,
     #[error("the issuer sent the browser back without a code")]
@@ -73,6 +75,7 @@ impl SignInFault {
         match self {
             Self::NotBegunHere => "not begun here",
             Self::UsedBefore => "used before",
+            Self::EndedAtIssuer => "ended at issuer",
             Self::OtherIssuer => "other issuer",
             Self::NoCode => "no code",
             Self::IssuerSays(_) => "issuer says",

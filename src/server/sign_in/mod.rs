@@ -23,7 +23,7 @@ use super::identity::{Identity, Reason, Refusal, RefusalLog, SignedIn, SignedInP
 use crate::config::{Config, ConfigError, RightsSource, Secret, SignInConfig};
 use crate::delivery::links::Links;
 use crate::delivery::person::Person;
-use crate::delivery::store::{LogoutAtIssuer, NewSession, Store, StoreError};
+use crate::delivery::store::{LogoutAtIssuer, NewSession, SessionStart, Store, StoreError};
 
 pub use attempt::{Attempt, CallbackParameters, Target};
 pub use fault::SignInFault;
@@ -232,8 +232,10 @@ impl SignIn {
             starts_at: now,
             ends_at: now + self.longest,
         };
-        if !store.start_session(new).await? {
-            return Err(SignInFault::UsedBefore);
+        match store.start_session(new).await? {
+            SessionStart::Started => (),
+            SessionStart::SignInUsed => return Err(SignInFault::UsedBefore),
+            SessionStart::EndedAtIssuer => return Err(SignInFault::EndedAtIssuer),
         }
         Ok(Finished {
             cookie: self.cookies.set(SESSION_COOKIE, id.reveal(), None),

@@ -9,6 +9,8 @@ create index sessions_of_issuer_session on sessions (issuer_session_hash);
 -- One row: one logout token that was used, by the hash of its id (`jti`), so that none is taken twice.
 create table used_logout_tokens (
     token_hash text not null primary key,
+    -- The issuer's session that it ended, if it names one: a sign-in that was under way in it makes no session any more.
+    issuer_session_hash text,
     used_at bigint not null
 );
 
