@@ -1,8 +1,8 @@
 //! Sessions of people who signed in with a browser.
 //!
 //! They are in the store so that every process behind a load balancer knows them. A session is found by the hash of its
-//! id; whoever reads the database can make no cookie of it. One that ended stays for a while, so that its sign-in cannot
-//! be used again.
+//! id; whoever reads the database cannot derive the cookie. A session that ended is kept for a while, so that its
+//! sign-in cannot be replayed.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -13,9 +13,9 @@ use super::{Store, StoreError};
 use crate::ids::UserId;
 
 const DOING: &str = "looking after sessions";
-/// A session that is used is noted so often.
+/// The least time between two updates of a session's last use.
 const LEAST_BETWEEN_NOTES: TimeDelta = TimeDelta::seconds(60);
-/// One that is over is kept for so long: longer than a sign-in may take, so that none is used a second time.
+/// How long a session that is over is kept: longer than a sign-in may take, so that none is replayed.
 const KEPT: TimeDelta = TimeDelta::hours(1);
 /// The id of a used logout token is kept for so long: longer than any logout token is accepted after it was issued.
 const TOKENS_KEPT: TimeDelta = TimeDelta::hours(1);
