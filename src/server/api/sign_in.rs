@@ -35,7 +35,7 @@ pub fn path_to(target: Target) -> String {
     }
 }
 
-/// Leads the browser to the issuer.
+/// Starts the authorization code flow: redirects the browser to the issuer.
 async fn begin(State(state): State<AppState>, RawQuery(query): RawQuery) -> Response {
     let Some(sign_in) = &state.parts.sign_in else {
         return not_set_up(Depth::Top);
@@ -51,7 +51,7 @@ async fn begin(State(state): State<AppState>, RawQuery(query): RawQuery) -> Resp
     }
 }
 
-/// Takes the browser back from the issuer.
+/// The callback of the authorization code flow.
 async fn finish(State(state): State<AppState>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     let Some(sign_in) = &state.parts.sign_in else {
         return not_set_up(Depth::OneFolder);
@@ -81,7 +81,7 @@ async fn finish(State(state): State<AppState>, RawQuery(query): RawQuery, header
         }
         Err(fault) => fault_page(sign_in, &fault, attempt.target, Depth::OneFolder).into_response(),
     };
-    // Once, whatever came of it.
+    // An attempt is used once, whatever the outcome.
     response
         .headers_mut()
         .append(SET_COOKIE, sign_in.end_of_attempt(&parameters));
@@ -133,7 +133,7 @@ fn signed_out_page() -> PersonPage {
         .link("", "To the page")
 }
 
-/// Nothing but a request's id is taken from the address.
+/// The only parameter is a request's id, so that there is no open redirect.
 fn target_of(query: Option<&str>) -> Target {
     let mut pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
     let id = pairs.find(|(name, _)| name == REPORT);

@@ -1,5 +1,5 @@
-//! What the claims of a token must say, once its signature is known to be good: each check by itself, so that the
-//! service and `pragati token explain` make the same ones.
+//! Validates the claims of a token whose signature has been verified. Each check is separate, so that the service and
+//! `pragati token explain` share them.
 
 use serde_json::Value;
 
@@ -124,7 +124,7 @@ fn client(token: Checked) -> Result<(), Reason> {
 fn access_token(token: Checked) -> Result<(), Reason> {
     match kind(token.header, token.claims) {
         Kind::Other => Err(Reason::NotAccess),
-        // Whoever sends it must prove that they have the key (RFC 7800, 8705, 9449), and nobody asks them here.
+        // A sender-constrained token needs a proof of possession (RFC 7800, 8705, 9449), which is not supported.
         _ if claim(token.claims, "cnf").is_some() => Err(Reason::Bound),
         Kind::Access => Ok(()),
         Kind::Unsaid if !token.rules.config.require_access_token => Ok(()),
@@ -236,7 +236,7 @@ mod tests {
         json!({"iss": "https://login.example.org", "aud": "reports", "exp": 1_800_000_060})
     }
 
-    /// The first reason against the token.
+    /// The first failed check.
     fn refused(rules: &Rules, typ: Option<&str>, claims: &Value) -> Option<Reason> {
         let header = TokenHeader {
             algorithm: "RS256".to_owned(),

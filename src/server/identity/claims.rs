@@ -1,4 +1,4 @@
-//! What the claims of a checked token say of a person.
+//! Reads a person from the claims of a validated token.
 
 use serde_json::{Map, Value};
 
@@ -91,7 +91,8 @@ pub fn roles(names: &[impl AsRef<str>], config: &IdentityConfig) -> Roles {
 
 /// The user of a subject. Keycloak names users of a federated store `f:<store>:<user id>`.
 fn user_id(subject: &str) -> Option<UserId> {
-    // A store's id has no colon; a user's may have some, and the end of it may be another user's.
+    // A store's id has no colon, but a user's id may: taking the part after the last colon could give another user's
+    // id.
     match subject.strip_prefix("f:").and_then(|rest| rest.split_once(':')) {
         Some((_, id)) => usable_id(id),
         None => usable_id(subject),

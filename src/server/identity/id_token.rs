@@ -1,5 +1,5 @@
-//! What the claims of an ID token must say (OpenID Connect Core, 3.1.3.7), once its signature is known to be good. It proves
-//! that somebody has signed in, for the one browser that asked; it is never taken in the place of an access token.
+//! Validates the claims of an ID token (OpenID Connect Core, 3.1.3.7) whose signature has been verified. It proves that
+//! somebody has signed in, for the one browser that asked; it is never taken in the place of an access token.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,7 +15,7 @@ use crate::config::TokenAlgorithm;
 pub struct AskedIdToken<'a> {
     /// The client that asked.
     pub client: &'a str,
-    /// What it has to repeat, so that a token of another sign-in is worth nothing.
+    /// The nonce that it must repeat, so that a token of another sign-in cannot be injected.
     pub nonce: &'a str,
     /// The access token that came with it.
     pub access_token: &'a str,

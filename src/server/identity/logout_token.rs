@@ -1,5 +1,5 @@
-//! What the claims of a logout token must say (OpenID Connect Back-Channel Logout 1.0, 2.6), once its signature is known to
-//! be good. It proves that somebody has signed out at the issuer; it is never taken for a login.
+//! Validates the claims of a logout token (OpenID Connect Back-Channel Logout 1.0, 2.6) whose signature has been
+//! verified. It proves that somebody has signed out at the issuer; it is never taken for a login.
 
 use serde_json::Value;
 

@@ -1,6 +1,7 @@
-//! Who sends a request: a login token that a trusted issuer signed, or, on a developer's own machine, a name.
+//! Authentication: by a login token that a trusted issuer signed, or, on a developer's own machine, by a name without
+//! proof.
 //!
-//! What a person may see is decided elsewhere; this room says who they are, and nothing it cannot prove.
+//! Authorization is decided elsewhere.
 
 mod checks;
 mod claims;
@@ -37,7 +38,7 @@ pub use logout_token::IssuerLogout;
 pub use refusal::{Reason, Refusal};
 pub(in crate::server) use refusal_log::RefusalLog;
 
-/// Settings of `[identity]` that nobody could log in with, or too many could.
+/// Invalid settings of `[identity]`: nobody could log in with them, or the wrong people could.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
     #[error(
@@ -58,7 +59,7 @@ pub enum IdentityError {
     DevAuthInPublic { listen: SocketAddr },
 }
 
-/// What the issuer gave for a sign-in.
+/// The tokens of a sign-in, and what they were requested with.
 pub struct SignedIn<'a> {
     pub id_token: &'a str,
     pub access_token: &'a str,
@@ -75,7 +76,7 @@ pub struct SignedInPerson {
     pub issuer_session: Option<String>,
 }
 
-/// Tells who sends a request.
+/// Authenticates requests.
 #[derive(Debug)]
 pub struct Identity {
     config: IdentityConfig,
@@ -92,7 +93,8 @@ enum Proof {
 }
 
 impl Identity {
-    /// Believes tokens that the configured keys have signed. Keys in a file must be there; keys behind a URL may come later.
+    /// Accepts tokens that the configured keys have signed. A file of keys must exist; keys at a URL may become
+    /// available later.
     ///
     /// # Errors
     ///
@@ -105,7 +107,7 @@ impl Identity {
         })
     }
 
-    /// Believes nobody, where `[identity]` is not set and people log in elsewhere.
+    /// Accepts nobody, where `[identity]` is not set and people log in elsewhere.
     pub fn of_nobody(config: &IdentityConfig) -> Self {
         Self {
             config: config.clone(),
@@ -131,8 +133,8 @@ impl Identity {
         Tokens::check(config).await
     }
 
-    /// Believes everybody: `Authorization: Bearer dev:<user id>[,<mail address>[,<role>]…]`. Refused where `listen` can be
-    /// reached from another machine.
+    /// Accepts everybody without proof: `Authorization: Bearer dev:<user id>[,<mail address>[,<role>]…]`. Refused where
+    /// `listen` can be reached from another machine.
     ///
     /// # Errors
     ///
@@ -244,7 +246,7 @@ impl Identity {
         matches!(self.proof, Proof::Dev)
     }
 
-    /// The person without an address where those of tokens are not used.
+    /// Removes the address where the settings take addresses from elsewhere than tokens.
     fn with_usable_address(&self, mut person: Person) -> Person {
         if self.config.address == AddressSource::Users {
             person.email = None;
@@ -260,7 +262,7 @@ impl Identity {
     }
 }
 
-/// Makes every check of a token, as [`Identity::by_tokens`] would, and says how each one ends.
+/// Runs every check that [`Identity::by_tokens`] makes of a token, and reports the outcome of each.
 ///
 /// # Errors
 ///

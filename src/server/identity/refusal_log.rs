@@ -1,5 +1,5 @@
-//! The log of refused tokens: a line for the first of each reason, then one a minute with a count, so that nobody can
-//! fill the log with made-up tokens.
+//! A rate-limited log of refused tokens: a line for the first of each reason, then one a minute with a count, so that
+//! forged tokens cannot flood the log.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -118,7 +118,7 @@ impl Tokens {
         Ok(logout_token::check(checked, client)?)
     }
 
-    /// Header and claims of a token that a key of the issuer has signed; what they say is not looked at.
+    /// Header and claims of a token whose signature is verified; the claims are not validated yet.
     async fn signed_by_issuer(&self, token: &str) -> Result<(TokenHeader, Claims), Refusal> {
         let parts = TokenParts::of(token)?;
         parts.check_form()?;
@@ -179,7 +179,7 @@ impl Tokens {
         if let Some(key) = candidates.keys().iter().find(|key| has_signed(key)) {
             return Ok(Arc::clone(key));
         }
-        // Without an id, a new key of the issuer shows in nothing but a signature that no known key made.
+        // Without a key id, a key rotation shows only in a signature that no known key verifies.
         if let Candidates::OfAlgorithm(_) = candidates {
             let newer = self.keys.look_again().await;
             let newer = newer.candidates(header.key_id.as_deref(), algorithm);
@@ -232,7 +232,7 @@ fn needed(setting: &'static str, value: Option<&String>) -> Result<String, Ident
 
 /// Seconds since 1970.
 pub(super) fn now() -> f64 {
-    // To a clock before 1970, every token has expired.
+    // With a clock before 1970, every token counts as expired.
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(f64::INFINITY, |since| since.as_secs_f64())
 }

@@ -1,4 +1,4 @@
-//! The cookies of this service: read by it alone, sent to it alone.
+//! Cookies with the attributes that keep them to this service: HttpOnly, SameSite, Secure and the prefix `__Host-`.
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use url::Url;
 /// How cookies are named and set.
 #[derive(Debug, Clone, Copy)]
 pub struct CookieStyle {
-    /// Over TLS alone; then a browser takes no cookie of the name from another host, nor over plain HTTP (`__Host-`).
+    /// Secure, with the prefix `__Host-`: browsers then accept the cookie neither from another host nor over plain
+    /// HTTP.
     is_secure: bool,
 }
 
@@ -36,7 +37,7 @@ impl CookieStyle {
         if let Some(time) = keep_for {
             text.push_str(&format!("; Max-Age={}", time.as_secs()));
         }
-        // Nothing that the header cannot hold gets here; if it did, there would be no cookie.
+        // Values are always valid in a header; if one were not, no cookie would be set.
         HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
     }
 
@@ -50,7 +51,7 @@ impl CookieStyle {
         values(headers, &self.name(plain)).count()
     }
 
-    /// The cookie of that name; none where there are several, of which one is not ours.
+    /// The cookie of that name; none where there are several, because one of them was planted.
     pub fn only<'a>(self, headers: &'a HeaderMap, plain: &str) -> Option<&'a str> {
         let name = self.name(plain);
         let mut found = values(headers, &name);

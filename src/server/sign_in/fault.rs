@@ -59,7 +59,7 @@ impl SignInFault {
         Self::IssuerSays(word.to_owned())
     }
 
-    /// Whether trying again in a little while may help: it is nobody's fault but the issuer's or the database's.
+    /// Whether the fault is temporary: the issuer or the database is unavailable.
     pub fn is_passing(&self) -> bool {
         matches!(
             self,

@@ -1,9 +1,9 @@
 //! Signing in with a browser: OpenID Connect, the authorization code flow with PKCE, at the issuer of `[identity]`.
 //!
-//! A sign-in is an [`Attempt`], which is in a cookie of the browser that began it; the issuer sends the browser back with a
-//! code, which is exchanged for tokens; the ID token proves who signed in, and a session in the store begins. The browser
-//! has nothing but the session's id, in a cookie that scripts cannot read. What is random is drawn anew for each sign-in,
-//! and no session is taken over from before it.
+//! A sign-in is an [`Attempt`], which is in a cookie of the browser that began it; the issuer sends the browser back
+//! with a code, which is exchanged for tokens; the ID token proves who signed in, and a session in the store begins.
+//! The browser has only the session's id, in a cookie that scripts cannot read. State, nonce, verifier and session id
+//! are new for each sign-in, so that a session cannot be fixed beforehand.
 
 mod attempt;
 mod cookies;
@@ -95,7 +95,7 @@ pub enum SessionState {
     Of(Person),
 }
 
-/// How a sign-in ended well.
+/// A completed sign-in.
 pub struct Finished {
     /// Sets the cookie of the session.
     pub cookie: HeaderValue,
@@ -103,7 +103,7 @@ pub struct Finished {
 }
 
 impl SignIn {
-    /// What the configuration says of signing in; none where browsers are asked for a token.
+    /// The sign-in as configured; none where browsers are asked for a token.
     ///
     /// # Errors
     /// With these settings, nobody could sign in.
@@ -115,7 +115,7 @@ impl SignIn {
         Self::of_settings(config)
     }
 
-    /// Checks the settings; nobody is asked.
+    /// Checks the settings, without requests to the issuer.
     ///
     /// # Errors
     /// With them, nobody could sign in.
@@ -160,7 +160,7 @@ impl SignIn {
 
     /// An address of this service as people reach it.
     pub fn public(&self, path: &str) -> String {
-        // Paths are those of this room, and ids; they are never absolute.
+        // Paths are constants of this module and ids; they are never absolute URLs.
         self.public_url
             .join(path)
             .map_or_else(|_| self.public_url.to_string(), String::from)
@@ -178,25 +178,26 @@ impl SignIn {
         Ok((url, self.cookies.set(&name, &value, Some(attempt::LONGEST))))
     }
 
-    /// The cookie that ends the attempt of these parameters, whatever came of it.
+    /// The cookie that clears the attempt of these parameters, whatever its outcome.
     pub fn end_of_attempt(&self, parameters: &CallbackParameters) -> HeaderValue {
         self.cookies.clear(&attempt::cookie_name(&parameters.state))
     }
 
-    /// The attempt that this browser began, and that these parameters end.
+    /// The attempt of this browser to which these parameters belong.
     ///
     /// # Errors
-    /// It began none such, or too long ago.
+    /// The browser began no such attempt, or too long ago.
     pub fn attempt(&self, headers: &HeaderMap, parameters: &CallbackParameters) -> Result<Attempt, SignInFault> {
         let value = self.cookies.only(headers, &attempt::cookie_name(&parameters.state));
         let attempt = value.and_then(|value| Attempt::of_cookie(value, &parameters.state));
         self.noted(attempt.ok_or(SignInFault::NotBegunHere))
     }
 
-    /// Ends a sign-in: the code becomes tokens, and those a session. The browser's session of before ends.
+    /// Completes a sign-in: exchanges the code for tokens, checks them and starts a session. An earlier session of the
+    /// browser ends.
     ///
     /// # Errors
-    /// Why it is not believed, or cannot be checked now.
+    /// Why the sign-in is refused, or cannot be checked now.
     pub async fn finish(
         &self,
         attempt: &Attempt,
@@ -265,7 +266,7 @@ impl SignIn {
         Ok(identity.person_signed_in(&signed_in, self.rights).await?)
     }
 
-    /// What the browser's cookie says now. A session that is used stays alive.
+    /// Looks up the session of the browser's cookie, which extends its idle time.
     ///
     /// # Errors
     /// The store does not answer.
@@ -332,8 +333,8 @@ impl SignIn {
         ended.await?.ok_or(LogoutFault::Token(Reason::UsedBefore.into()))
     }
 
-    /// Where people sign out at the issuer too, where it offers that (OpenID Connect RP-Initiated Logout). No ID token is
-    /// kept to send along, so the issuer asks people whether they mean it.
+    /// The issuer's logout address, where it has one (OpenID Connect RP-Initiated Logout). No ID token is kept for
+    /// `id_token_hint`, so the issuer asks people for confirmation.
     pub async fn logout_url(&self) -> Option<Url> {
         let issuer = self.discovery.issuer().await.ok()?;
         let mut url = issuer.end_session.clone()?;
@@ -343,8 +344,8 @@ impl SignIn {
         Some(url)
     }
 
-    /// Whether a page of this service itself sent the request, as browsers tell: no other site makes a change with a
-    /// cookie.
+    /// Whether a page of this service sent the request, by `Sec-Fetch-Site` or `Origin`: the protection against
+    /// cross-site request forgery.
     pub fn is_from_here(&self, headers: &HeaderMap) -> bool {
         let mut sites = headers.get_all(SEC_FETCH_SITE).iter();
         if let Some(site) = sites.next() {
