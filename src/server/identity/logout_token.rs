@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_logout_token_says_whose_and_which_session_has_ended() {
-        let expected = |user: Option<&str>, session: Option<&str>| {
+        let expected = |user: Option<&str>, session: Option<&str>| -> Result<IssuerLogout, Reason> {
             Ok(IssuerLogout {
                 token_id: "bWJq".to_owned(),
                 user: user.map(|id| id.parse().expect("an id")),
