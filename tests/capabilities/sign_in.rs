@@ -370,6 +370,29 @@ fn a_sign_in_ends_only_in_the_browser_that_began_it() {
 }
 
 #[test]
+fn another_site_cannot_fill_a_browser_with_sign_ins() {
+    let issuer = FakeIssuer::start();
+    let service = setup(&issuer).start();
+    let mut browser = BrowserLike::new(&service);
+    // In five tabs, people can sign in at the same time.
+    let tabs: Vec<Asked> = (0..5).map(|_| browser.begin("/sign-in")).collect();
+    assert_eq!(browser.cookies.len(), 5);
+    for asked in tabs.iter().rev() {
+        let code = issuer.code(asked, "mentor", &[]);
+        assert_eq!(browser.come_back(&issuer, asked, &code).status, StatusCode::SEE_OTHER);
+    }
+    assert_eq!(browser.cookies.len(), 1, "the session's alone is left");
+    for _ in 0..23 {
+        browser.begin("/sign-in");
+        assert!(browser.cookies.len() <= 6, "{:?}", browser.cookies.keys());
+    }
+    assert_eq!(browser.api_status(), 200, "the session goes on");
+    let asked = browser.begin("/sign-in");
+    let code = issuer.code(&asked, "mentor", &[]);
+    assert_eq!(browser.come_back(&issuer, &asked, &code).status, StatusCode::SEE_OTHER);
+}
+
+#[test]
 fn a_code_works_once() {
     let issuer = FakeIssuer::start();
     issuer.is_careless();

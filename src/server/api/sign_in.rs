@@ -36,15 +36,17 @@ pub fn path_to(target: Target) -> String {
 }
 
 /// Starts the authorization code flow: redirects the browser to the issuer.
-async fn begin(State(state): State<AppState>, RawQuery(query): RawQuery) -> Response {
+async fn begin(State(state): State<AppState>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     let Some(sign_in) = &state.parts.sign_in else {
         return not_set_up(Depth::Top);
     };
     let target = target_of(query.as_deref());
-    match sign_in.begin(target).await {
-        Ok((url, cookie)) => {
+    match sign_in.begin(target, &headers).await {
+        Ok((url, cookies)) => {
             let mut response = see_other(url.as_str());
-            response.headers_mut().append(SET_COOKIE, cookie);
+            for cookie in cookies {
+                response.headers_mut().append(SET_COOKIE, cookie);
+            }
             response
         }
         Err(fault) => fault_page(sign_in, &fault, target, Depth::Top).into_response(),

@@ -13,7 +13,10 @@ use crate::delivery::request::RequestId;
 
 /// The time that people have for signing in at the issuer.
 pub const LONGEST: Duration = Duration::from_secs(10 * 60);
-const COOKIE: &str = "pragati-sign-in";
+/// So many sign-ins can be under way in one browser; beginning another one ends them.
+pub const MOST_AT_ONCE: usize = 5;
+/// What the plain names of all attempts' cookies begin with.
+pub const COOKIE: &str = "pragati-sign-in";
 /// Characters of the `state` in the cookie's name.
 const NAMED_BY: usize = 16;
 /// The target "the page", as the cookie has it.

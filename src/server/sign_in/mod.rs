@@ -166,16 +166,28 @@ impl SignIn {
             .map_or_else(|_| self.public_url.to_string(), String::from)
     }
 
-    /// Begins a sign-in: where the browser goes, and the cookie that it needs when it comes back.
+    /// Begins a sign-in: where the browser goes, and the cookies to set, of which one is needed for the callback.
     ///
     /// # Errors
     /// The issuer does not say where people sign in.
-    pub async fn begin(&self, target: Target) -> Result<(Url, HeaderValue), SignInFault> {
+    pub async fn begin(&self, target: Target, headers: &HeaderMap) -> Result<(Url, Vec<HeaderValue>), SignInFault> {
         let issuer = self.noted(self.discovery.issuer().await)?;
         let attempt = Attempt::new(target);
         let url = exchange::authorization_url(self, &issuer, &attempt);
         let (name, value) = attempt.to_cookie();
-        Ok((url, self.cookies.set(&name, &value, Some(attempt::LONGEST))))
+        let mut cookies = self.cleared_attempts(headers);
+        cookies.push(self.cookies.set(&name, &value, Some(attempt::LONGEST)));
+        Ok((url, cookies))
+    }
+
+    /// Clears the cookies of earlier attempts where there are many. Another site can make a browser begin sign-ins, and
+    /// requests with too many cookies are refused.
+    fn cleared_attempts(&self, headers: &HeaderMap) -> Vec<HeaderValue> {
+        let names = self.cookies.names_from(headers, attempt::COOKIE);
+        if names.len() < attempt::MOST_AT_ONCE {
+            return Vec::new();
+        }
+        names.into_iter().map(|name| self.cookies.clear(name)).collect()
     }
 
     /// The cookie that clears the attempt of these parameters, whatever its outcome.
