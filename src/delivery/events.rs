@@ -25,7 +25,7 @@ use crate::files::put_durably;
 
 /// The longest time between two looks for events to write, also those of other processes.
 const LOOK_AGAIN: Duration = Duration::from_secs(15);
-/// The time span whose events share a file.
+/// How long to wait for more events before a file is written, so that they are written together.
 const GATHER: Duration = Duration::from_millis(250);
 /// Events in a full file. No more are added then, because each addition rewrites the whole file.
 const MOST_EVENTS: u32 = 2_000;
