@@ -1,5 +1,5 @@
-//! What was asked for beside a batch, a format and a way of delivery: further batches, which rows, and in which parts. It is
-//! kept with the request, so that every try makes the same.
+//! The options of a request beside its batch, format and delivery: further batches, a filter, a split into parts. They
+//! are stored with the request, so that every retry produces the same report.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::hex::hex;
 use crate::ids::BatchId;
 use crate::report::{Container, ReportFilter, SplitColumn};
 
-/// Bytes of the digest that stands for what was asked for.
+/// Length of the digest of the options, in bytes.
 const DIGEST_BYTES: usize = 16;
 
 /// How several batches are put together.
@@ -27,17 +27,18 @@ pub enum BatchFiles {
 }
 
 impl BatchFiles {
-    /// Whether it is the usual way.
+    /// Whether it is the default.
     fn is_usual(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// What was asked for. The usual one is a batch's whole report as one file.
+/// The options of a request. The default is a batch's whole report as one file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Asked {
-    /// Every batch, where several were asked for, ordered by id: those that a course had at that time.
+    /// All batches, ordered by id, where the request is for several; of a course, those that it had at the time of the
+    /// request.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub batches: Vec<BatchId>,
     /// The course, where all its batches were asked for.
@@ -57,7 +58,7 @@ impl Asked {
         *self == Self::default()
     }
 
-    /// Whether the same is asked of the batches, whichever these are.
+    /// Whether filter, split and form are the same; the batches are not compared.
     pub fn is_as(&self, other: &Self) -> bool {
         self.course == other.course
             && self.files == other.files
@@ -65,13 +66,13 @@ impl Asked {
             && self.filter == other.filter
     }
 
-    /// As it is stored; none for the usual.
+    /// The stored form (JSON); `None` for the default.
     pub fn text(&self) -> Option<String> {
         // A list of names, words and days is always JSON.
         (!self.is_usual()).then(|| serde_json::to_string(self).unwrap_or_default())
     }
 
-    /// As it was stored.
+    /// Reads the stored form.
     ///
     /// # Errors
     /// Where no version of this program wrote the text.
@@ -79,13 +80,13 @@ impl Asked {
         text.map_or_else(|| Ok(Self::default()), serde_json::from_str)
     }
 
-    /// Stands for what was asked for: equal exactly where that is equal; empty for the usual. Hexadecimal.
+    /// A digest of the options, in hexadecimal: equal exactly where they are equal, and empty for the default.
     pub fn digest(&self) -> String {
         let digest = |text: String| hex(&Sha256::digest(text)[..DIGEST_BYTES]);
         self.text().map(digest).unwrap_or_default()
     }
 
-    /// What the rows are written into.
+    /// The kind of file that the rows are written to.
     pub fn container(&self, format: FileFormat) -> Container {
         let is_in_parts = self.split_by.is_some() || (!self.batches.is_empty() && self.files == BatchFiles::Each);
         match (is_in_parts, format) {
@@ -95,7 +96,7 @@ impl Asked {
         }
     }
 
-    /// What the name of the file ends with, after a dot.
+    /// The file extension, without the dot.
     pub fn extension(&self, format: FileFormat) -> &'static str {
         match self.container(format) {
             Container::Zip => "zip",

@@ -12,7 +12,7 @@ use super::request::{Bounce, Request, RequestId};
 /// Digits of a request's id in an address.
 const ID_DIGITS: usize = 32;
 
-/// What a bounce tells.
+/// A bounce, parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BounceReport {
     pub request: RequestId,
@@ -25,8 +25,8 @@ pub struct BounceReport {
 }
 
 impl BounceReport {
-    /// What is noted of it for its request. The code counts where it is about the requester's own address: a mail may
-    /// be passed on to others, and what is wrong there is nothing about that address.
+    /// What is stored of it with its request. The code is kept only where it is about the requester's own address: a
+    /// forwarded mail may fail at another address, which says nothing about the requester's.
     pub fn of(self, request: &Request, at: DateTime<Utc>) -> Bounce {
         let email = request.person.email.as_deref().unwrap_or_default();
         let is_about_requester = self.recipients.iter().any(|known| same_address(known, email));
@@ -38,7 +38,7 @@ impl BounceReport {
     }
 }
 
-/// A mail that is no bounce of ours; nothing is to be done for it.
+/// A mail that is no bounce of one of our mails and is ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoBounce {
     #[error("it is no mail")]
@@ -51,11 +51,11 @@ pub enum NoBounce {
     NoRequest,
 }
 
-/// Reads a mail as a bounce. `recipient` is the address that it came to, where the mail server tells; else it is looked
-/// for in the mail's head.
+/// Parses a mail as a bounce. `recipient` is the envelope recipient, where the mail server passes it on; otherwise it
+/// is taken from the mail's headers.
 ///
 /// # Errors
-/// Why it is no bounce of ours.
+/// The reason why it is not a bounce of one of our mails.
 pub fn read_bounce(raw: &[u8], recipient: Option<&str>) -> Result<BounceReport, NoBounce> {
     let mail = MessageParser::default().parse(raw).ok_or(NoBounce::NoMail)?;
     let status = mail
@@ -76,18 +76,18 @@ pub fn read_bounce(raw: &[u8], recipient: Option<&str>) -> Result<BounceReport, 
     })
 }
 
-/// What the report says of one recipient whom the mail did not reach.
+/// The fields of the delivery report about one failed recipient.
 #[derive(Debug, Default)]
 struct FailedRecipient {
     /// The enhanced status code.
     status: Option<String>,
-    /// The other server's words.
+    /// The remote server's answer.
     diagnostic: Option<String>,
     recipients: Vec<String>,
 }
 
 impl FailedRecipient {
-    /// The code that tells most: Exim and OpenSMTPD write 5.0.0 whatever the other server said.
+    /// The most specific status code: Exim and OpenSMTPD write 5.0.0 whatever the remote server answered.
     fn code(&self) -> Option<&str> {
         let status = self.status.as_deref();
         let said = || self.diagnostic.as_deref().and_then(code_of_answer);
@@ -100,8 +100,8 @@ impl FailedRecipient {
     }
 }
 
-/// The first recipient of the report for whom delivery failed for good. Fields stand in groups, parted by empty lines:
-/// one of the mail, then one for each recipient.
+/// The first recipient of the report for whom delivery failed permanently. The report has groups of fields, separated
+/// by empty lines: one for the message, then one for each recipient (RFC 3464).
 fn failed_recipient(text: &str) -> Option<FailedRecipient> {
     let mut groups = vec![Vec::new()];
     for line in text.lines().map(str::trim_end) {
@@ -136,8 +136,8 @@ fn failed_recipient(text: &str) -> Option<FailedRecipient> {
     })
 }
 
-/// What the text for people says of one of these recipients, `asha@school.example: 550 …` on a line. OpenSMTPD says it nowhere
-/// else.
+/// The line about one of these recipients in the human-readable part, `asha@school.example: 550 …`. OpenSMTPD gives the
+/// reason nowhere else.
 fn words_for_people(mail: &Message<'_>, recipients: &[String]) -> Option<String> {
     let text = mail.body_text(0)?;
     let words = |line: &str| {
@@ -162,7 +162,7 @@ fn address_in(value: &str) -> String {
     address.trim().trim_matches(['<', '>']).to_owned()
 }
 
-/// Adds a line to the fields of a group; one that begins with white space goes on with the field before.
+/// Adds a line to the fields of a group; a line that begins with white space continues the previous field.
 fn add_line(group: &mut Vec<(String, String)>, line: &str) {
     if line.starts_with([' ', '\t']) {
         if let Some((_, value)) = group.last_mut() {

@@ -22,7 +22,7 @@ pub struct BatchDirectory {
     date: SnapshotDate,
     /// Ordered by id.
     batches: Vec<BatchFacts>,
-    /// Places in `batches`, in order.
+    /// Ascending indexes into `batches`.
     of_person: HashMap<UserId, Vec<usize>>,
     of_tenant: HashMap<TenantId, Vec<usize>>,
 }

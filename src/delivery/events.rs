@@ -1,9 +1,9 @@
 //! Clicks and reports handed over as telemetry events (`docs/design.md`, "Download events and the ratio"), in files
-//! that the download ratio reads: durably, and once.
+//! that the download ratio reads. Each event is durable and counted once.
 //!
 //! Every process writes files of its own: `date=YYYY-MM-DD/events-HH-<process>-<number>.ndjson`, by the UTC hour of the
-//! event. A file grows by being written anew as a whole, and appears under its name at once. A process that dies between
-//! writing a file and marking its events leaves a repeat behind, which readers know by its `mid`.
+//! event. To add events, the whole file is rewritten and renamed into place. A process that dies between writing a file
+//! and marking its events as written leaves duplicates, which readers recognise by their `mid`.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,16 +23,17 @@ use super::store::{EventKind, Store, StoreError, StoredEvent};
 use crate::exports::Location;
 use crate::files::put_durably;
 
-/// Events are written at the latest after so long, also those of other processes.
+/// The longest time between two looks for events to write, also those of other processes.
 const LOOK_AGAIN: Duration = Duration::from_secs(15);
-/// Events of so long go into a file together.
+/// How long to wait for more events before a file is written, so that they are written together.
 const GATHER: Duration = Duration::from_millis(250);
-/// A full file is not written any more, since each time writes it whole.
+/// Events in a full file. No more are added then, because each addition rewrites the whole file.
 const MOST_EVENTS: u32 = 2_000;
-/// A file is not written any more after so long; requests, whose events it is written from, are kept for longer than that.
+/// The age after which a file is not rewritten. Requests, whose events it is rewritten from, are kept for longer than
+/// that.
 const FILE_GROWS_FOR: TimeDelta = TimeDelta::hours(1);
-/// A writer that took events and did not write them for so long is gone. Where it was only slow, they are written twice, and
-/// counted once.
+/// A writer that claimed events and has not written them after this time is taken for dead. Where it was only slow,
+/// they are written twice and counted once.
 const WRITER_IS_GONE: TimeDelta = TimeDelta::seconds(30);
 const HOUR: TimeDelta = TimeDelta::hours(1);
 
@@ -50,9 +51,9 @@ pub enum EventsError {
 pub struct EventWriter {
     store: Store,
     events: Location,
-    /// Rung when a click was accepted by this process.
+    /// Notified when this process accepts a click.
     bell: Arc<Notify>,
-    /// Names the files of this process.
+    /// Identifies this process in the names of its files.
     process: String,
     files_begun: u32,
     /// The file that each hour's events go to.
@@ -66,7 +67,7 @@ struct GrowingFile {
     path: String,
     events: u32,
     begun_at: DateTime<Utc>,
-    /// When it last took events; later each time, whatever the clock says, since events stand in this order.
+    /// When it last claimed events: strictly increasing whatever the clock says, because events are ordered by it.
     taken_at: DateTime<Utc>,
 }
 
@@ -101,7 +102,7 @@ impl EventWriter {
         }
     }
 
-    /// Writes every event that is not written, also those that processes which are gone left behind; returns how many.
+    /// Writes every unwritten event, also those that dead processes had claimed; returns how many.
     pub async fn flush(&mut self, now: DateTime<Utc>) -> Result<u64, EventsError> {
         self.store.give_back_events(now - WRITER_IS_GONE).await?;
         let mut written = 0;
@@ -114,7 +115,7 @@ impl EventWriter {
             let (path, room) = (file.path.clone(), MOST_EVENTS.saturating_sub(file.events));
             file.taken_at = now.max(file.taken_at + TimeDelta::milliseconds(1));
             let taken_at = file.taken_at;
-            // Also where taking fails: its answer may have been lost on the way.
+            // Also where claiming fails: it may have been committed although its answer was lost.
             self.unwritten.insert(path.clone());
             let taken = self.store.take_events(&path, hour..hour + HOUR, room, taken_at).await?;
             if let Some(file) = self.growing.get_mut(&hour) {
@@ -125,7 +126,7 @@ impl EventWriter {
         Ok(written)
     }
 
-    /// The file for the events of an hour: the one that grows, or a new one.
+    /// The file for the events of an hour: the current one, or a new one.
     fn file_of(&mut self, hour: DateTime<Utc>, now: DateTime<Utc>) -> &mut GrowingFile {
         self.growing
             .retain(|_, file| file.events < MOST_EVENTS && now - file.begun_at < FILE_GROWS_FOR);
@@ -195,17 +196,17 @@ fn lines(events: &[StoredEvent]) -> Vec<u8> {
     lines
 }
 
-/// A click, as the platform tells of it.
+/// A click, as the platform's own events describe it.
 const INTERACTION: &str = "INTERACT";
 const BUTTON: &str = "download-progress-report";
 const CLICK: &str = "click";
 const PAGE: &str = "course-progress-dashboard";
-/// A delivery: that a request became something else, which no rule takes for a click.
+/// A delivery: the request's change of state, which no rule counts as a click.
 const AUDIT: &str = "AUDIT";
 const DELIVERED: &str = "report-delivered";
 const DELIVERY: &str = "delivery";
 const ENVIRONMENT: &str = "course-progress";
-/// Who tells of it.
+/// The producer of the event.
 const PRODUCER: &str = "pragati";
 const PRODUCER_PART: &str = "pragati-serve";
 
@@ -254,7 +255,7 @@ struct EventData {
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pageid: Option<&'static str>,
-    /// What the request became.
+    /// The new state of the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<&'static str>,
 }

@@ -1,7 +1,8 @@
-//! Report files: made once for everybody who asks for the same of the same snapshot, kept for mails and downloads.
+//! A cache of report files: each is made once for all requests for the same report of the same snapshot, and kept for
+//! mails and downloads.
 //!
-//! A file's path holds everything that its bytes depend on, so that a path never has two contents. Files are private; who
-//! may have one is decided elsewhere.
+//! A file's path is derived from everything that its bytes depend on, so that a path never has two contents. Files are
+//! private; access is decided elsewhere.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -36,9 +37,9 @@ use crate::report::{ConsentCounts, CsvStyle, ReportError, ReportFormat, Selected
 
 /// Bytes that are read or uploaded at a time.
 const PIECE: usize = 1024 * 1024;
-/// Parts of an upload that may be on their way at the same time.
+/// Parts of an upload that are sent concurrently.
 const PARTS_UNDER_WAY: usize = 2;
-/// A file's name while it is made, in a temporary folder of its own.
+/// The name of a file under construction, in a temporary folder of its own.
 const MADE_FILE: &str = "report";
 
 /// A report file that cannot be made or read.
@@ -62,13 +63,14 @@ pub enum FilesError {
 pub struct ReportFiles {
     location: Location,
     style: CsvStyle,
-    /// Local; files for a store are made here, and spreadsheets' rows spilled.
+    /// A local folder: files for an object store are made here, and rows of spreadsheets spilled.
     temp_folder: PathBuf,
-    /// What is known of files, by path. The lock of a path is held while its file is made, or its rows are counted.
+    /// What is known of files, by path. The lock of a path is held while its file is made or its rows are counted, so
+    /// that this happens once.
     known: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Known>>>>,
 }
 
-/// What is known of the file at a path, which tells all that this depends on.
+/// What is known of the file at a path.
 #[derive(Debug, Default)]
 struct Known {
     /// None before it is made.
@@ -83,7 +85,7 @@ pub enum LocalCopy {
     InPlace(PathBuf),
     Fetched {
         place: PathBuf,
-        /// Holds the file, which is removed with this value.
+        /// Keeps a temporary file alive; it is removed when this value is dropped.
         _staged: StagedOutput,
     },
 }
@@ -114,8 +116,8 @@ impl ReportFiles {
         &self.location
     }
 
-    /// What is wished as the file at [`path_of`]: one that is there, or a new one. What is begun ends when the returned
-    /// future is dropped.
+    /// The wanted report as the file at [`path_of`]: the existing one, or a new one. Dropping the returned future
+    /// cancels the work.
     pub async fn make(&self, current: &Current, wish: &Wish<'_>) -> Result<ReportFile, FilesError> {
         let path = path_of(current, wish);
         let known = self.known_of(&path);
@@ -177,7 +179,7 @@ impl ReportFiles {
         let made = staged.path().join(MADE_FILE);
         let mut file = HashedFile::create(&made).map_err(|error| not_written(error.to_string()))?;
         let selection = self.selection(current, wish);
-        // Formatting keeps a thread busy; those that answer people stay free.
+        // Formatting is CPU-bound, so it runs on a blocking thread, away from those that serve requests.
         let runtime = tokio::runtime::Handle::current();
         let (_wanted, given_up) = oneshot::channel::<()>();
         let writing = SpawnedTask::spawn_blocking(move || {
@@ -187,7 +189,8 @@ impl ReportFiles {
                         let finish = || if is_local { file.finish_on_disk() } else { Ok(file.finish()) };
                         Some(written.map(|written| (written.rows, finish())))
                     }
-                    // Nobody waits for it any more, and a thread that is busy cannot be stopped from outside.
+                    // The future was dropped. A blocking thread cannot be cancelled from outside, so it checks for
+                    // itself.
                     _ = given_up => None,
                 }
             })
@@ -241,7 +244,7 @@ impl ReportFiles {
         }
     }
 
-    /// Moves a file that was made in the workplace to its place; it survives a power cut when this returns.
+    /// Moves a finished file to its final path. It is durable (synced) when this returns.
     async fn move_in(&self, made: PathBuf, path: &str) -> Result<(), FilesError> {
         let place = self.location.display(&self.object(path));
         let (root, target) = (self.workplace(), PathBuf::from(&place));
@@ -253,7 +256,7 @@ impl ReportFiles {
         })
     }
 
-    /// Uploads a file to the store, which has it when this returns; it appears whole or not at all.
+    /// Uploads a file to the object store, atomically: it appears whole or not at all.
     async fn upload(&self, from: &FsPath, path: &str) -> Result<(), FilesError> {
         let object = self.object(path);
         let place = || self.location.display(&object);
@@ -332,7 +335,7 @@ impl ReportFiles {
 }
 
 impl FilesError {
-    /// True where another try would end the same way.
+    /// Whether a retry would fail in the same way.
     pub fn is_permanent(&self) -> bool {
         matches!(
             self,
@@ -367,7 +370,7 @@ impl Wish<'_> {
         self.batches.iter().map(|batch| batch.batch_id.clone()).collect()
     }
 
-    /// The name that people see.
+    /// The file name that people see.
     fn file_name(&self, date: SnapshotDate) -> String {
         match self.batches {
             [batch] => asked_file_name(batch, self.asked, date, self.format),
@@ -390,7 +393,7 @@ pub fn path_of(current: &Current, wish: &Wish<'_>) -> String {
     format!("{day}/{}/{name}{digest}.{extension}", current.fingerprint())
 }
 
-/// The error, once what was uploaded so far is given up. The first error is the one to tell.
+/// Aborts the upload and returns its error; an error of the abort itself is dropped.
 async fn abandoned(upload: WriteMultipart, error: FilesError) -> FilesError {
     let _ = upload.abort().await;
     error

@@ -12,7 +12,7 @@ use super::mail::Link;
 use super::request::Request;
 use crate::config::{ConfigError, Secret, ServeConfig};
 
-/// What a signature is of, so that the key can sign other things too.
+/// A domain separator, so that the same key can sign other things too.
 const SIGNED_FOR: &str = "pragati: the file of a request, version 1";
 
 /// Makes links to files.
@@ -25,7 +25,7 @@ pub struct Links {
     key: Option<Secret>,
 }
 
-/// What a signed link says; nothing of it is proven before [`Links::is_signed`].
+/// The parameters of a signed link; untrusted until [`Links::is_signed`] has checked them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedPart {
     /// When the link ends, in seconds since 1970 UTC.
@@ -105,7 +105,7 @@ impl Links {
         })
     }
 
-    /// Whether this service signed the link, for this request of this person. Whether it has ended is not looked at.
+    /// Whether the signature is ours, for this request of this person. The expiry is not checked.
     pub fn is_signed(&self, request: &Request, part: &SignedPart) -> bool {
         let Some(signature) = self.signature(request, part.until) else {
             return false;
@@ -121,7 +121,7 @@ impl Links {
         let mut signature = Hmac::<Sha256>::new_from_slice(key.reveal().as_bytes()).ok()?;
         let id = request.id.to_string();
         let until = until.to_string();
-        // A user's id comes last, because it may hold anything.
+        // The user's id comes last, because it may contain the separator.
         for part in [SIGNED_FOR, &id, &until, request.person.user_id.as_str()] {
             signature.update(part.as_bytes());
             signature.update(b"\n");

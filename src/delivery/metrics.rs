@@ -1,4 +1,4 @@
-//! What Prometheus learns of deliveries: counters of this process, and the queue as the store has it.
+//! Prometheus metrics of deliveries: counters of this process, and gauges of the queue in the store.
 //!
 //! Where several processes share a store, each counts what it did itself, and all show the same queue.
 
@@ -41,12 +41,12 @@ pub struct DeliveryMetrics {
     mail_watch: Mutex<MailWatch>,
 }
 
-/// What is known of whether the mail server takes mails of this service.
+/// The health of mail sending, as recent outcomes show it.
 #[derive(Debug, Default)]
 struct MailWatch {
     /// Since when the mail server refuses this service, where it does.
     refused_since: Option<DateTime<Utc>>,
-    /// It took a mail since this process began.
+    /// Whether it accepted a mail since this process started.
     has_taken: bool,
     /// A request that was refused since the last mail that was taken.
     refused: Option<RequestId>,
@@ -74,7 +74,7 @@ impl MailWatch {
     }
 }
 
-/// What a mail's end changes for operators.
+/// A change of the mail server's health that operators are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum MailTurn {
@@ -120,8 +120,8 @@ impl DeliveryMetrics {
     /// The media type of [`encode`](Self::encode)'s text.
     pub const CONTENT_TYPE: &str = prometheus_text::CONTENT_TYPE;
 
-    /// Counters at zero, one for every label, so that the first failure is seen as a change. `promised` is the time
-    /// from a click to its deadline.
+    /// Counters at zero for every label, so that Prometheus sees the first failure as an increase. `promised` is the
+    /// time from a click to its deadline.
     pub fn new(promised: Duration) -> Self {
         let requests = Family::default();
         let failures = Family::default();
@@ -243,7 +243,7 @@ impl DeliveryMetrics {
         self.delivery.get_or_create(&label).observe(waited);
     }
 
-    /// A try to hand a mail of a request over ended so.
+    /// Counts the outcome of one attempt to hand a mail over.
     pub fn observe_mail(&self, request: RequestId, sent: &Result<(), SendError>, now: DateTime<Utc>) -> MailTurn {
         let outcome = outcome_of(sent);
         self.mails.get_or_create(&OutcomeLabel { outcome }).inc();
@@ -381,7 +381,7 @@ mod tests {
         }))
     }
 
-    /// Turns of a service whose mails end so, each with the number of its request.
+    /// The health changes after these outcomes, each with the number of its request.
     fn turns(ends: Vec<(usize, Result<(), SendError>)>) -> Vec<MailTurn> {
         let metrics = DeliveryMetrics::new(Duration::from_secs(1800));
         let requests = [RequestId::new(), RequestId::new()];

@@ -1,4 +1,4 @@
-//! Delivery (`docs/design.md`, "Delivery"): a click on "Download File" becomes a mail with the report, and none is
+//! Delivery (`docs/design.md`, "Delivery"): a click on "Download File" becomes a mail with the report, and no click is
 //! lost.
 //!
 //! A request is in the [`store`] before it is confirmed; a worker makes its report from the newest [`source`] and hands it

@@ -49,7 +49,7 @@ impl FromStr for RequestId {
     }
 }
 
-/// A word of a fixed set that is stored and published under its own name.
+/// Defines an enum whose variants have fixed words, in the database, the API and metrics.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$doc])*
@@ -61,7 +61,7 @@ macro_rules! words {
         }
 
         impl $name {
-            /// Every one.
+            /// All variants.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
             /// The word for it, in the API, the database and metrics.
@@ -71,7 +71,7 @@ macro_rules! words {
                 }
             }
 
-            /// The one of that word.
+            /// The variant of that word.
             pub fn from_word(word: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|known| known.word() == word)
             }
@@ -104,7 +104,7 @@ words!(
 );
 
 words!(
-    /// How far a request is.
+    /// The state of a request.
     Status {
         /// Waits for a worker, for the first time or until the next try.
         Queued = "queued",
@@ -126,9 +126,10 @@ words!(
     FailureCause {
         /// The mail server refused the mail for good.
         MailRefused = "mail_refused",
-        /// The mail server could not be reached, or put us off, until the deadline.
+        /// The mail server was unreachable or answered with temporary errors until the deadline.
         MailUnavailable = "mail_unavailable",
-        /// The mail may have arrived or not: the connection or the process ended in mid-handover. Never sent again.
+        /// It is unknown whether the mail arrived: the connection or the process ended during the handover. Never sent
+        /// again.
         MailUnconfirmed = "mail_unconfirmed",
         /// The mail came back, or an earlier one to the same address did: there is no such mailbox, or it takes no such
         /// mail.
@@ -145,13 +146,13 @@ words!(
 );
 
 words!(
-    /// How far the mail is that tells of a failure.
+    /// The state of the failure notice.
     NoticeState {
         /// There is none, and none is due.
         None = "none",
         Due = "due",
         Sent = "sent",
-        /// It could not be sent until it was of no use any more, or it may have arrived or not.
+        /// It was given up: it could not be sent in time, or it is unknown whether it arrived.
         GivenUp = "given_up",
     }
 );
@@ -195,7 +196,7 @@ impl FileFormat {
 }
 
 impl Status {
-    /// Whether nothing more happens to the request.
+    /// Whether the state is final.
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Sent | Self::Bounced | Self::Ready | Self::Failed)
     }
@@ -229,7 +230,7 @@ pub struct ReportFile {
     pub unknown_users: u64,
     /// The name that people see.
     pub name: String,
-    /// Where it lies below the folder of report files.
+    /// Its path below the folder of report files.
     pub path: String,
     pub bytes: u64,
     /// Hexadecimal.
@@ -239,7 +240,7 @@ pub struct ReportFile {
 }
 
 impl ReportFile {
-    /// Whether it was made under these rules of consent. What was made under others may show what is not to be shown.
+    /// Whether it was made under these rules of consent. A file made under others may show what must not be shown now.
     pub fn follows(&self, consent_rules: Option<&str>) -> bool {
         self.consent_rules.as_deref() == consent_rules
     }
@@ -266,7 +267,7 @@ pub struct NewRequest {
     pub asked: Asked,
     /// The other batches, where several were asked for.
     pub further: Vec<FurtherBatch>,
-    /// The client's name for this click: a repeated call with the same one is the same click.
+    /// The idempotency key: a repeated call with the same key is the same click.
     pub idempotency_key: Option<String>,
     pub requested_at: DateTime<Utc>,
     pub deadline: DateTime<Utc>,

@@ -1,5 +1,4 @@
-//! Old requests, and the report files that nobody names any more, are removed after the time that the site sets; sessions
-//! when they are over.
+//! Retention: removes old requests, report files that no request refers to, and sessions that are over.
 
 use std::time::Duration;
 
@@ -13,10 +12,9 @@ use crate::nightly::layout;
 
 /// How often old requests are looked for.
 const LOOK_AGAIN: Duration = Duration::from_secs(60 * 60);
-/// Requests are kept for so long whatever is set: limits are counted, and files written, from their events.
+/// The shortest retention whatever is set: rate limits and event files need the events of the last day.
 const KEPT_AT_LEAST: TimeDelta = TimeDelta::hours(24);
-/// A report file that was made for a request stays for so long, also where the request is gone: another may be about to
-/// name it.
+/// How long an unreferenced report file is kept: another request may be about to refer to it.
 const FILES_REST: TimeDelta = TimeDelta::hours(1);
 
 /// Removes what is old.

@@ -1,5 +1,6 @@
-//! Where reports come from: the mart of the latest nightly run, or the snapshot itself, whichever is newest, with the same
-//! bytes from either. Looks for newer ones while the service runs; reports under way keep what they began with.
+//! Where reports come from: the mart of the latest nightly run, or the snapshot itself, whichever is newest, with the
+//! same bytes from either. It is refreshed while the service runs; reports under way keep the source that they began
+//! with.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +20,7 @@ use crate::ids::{BatchId, UserId};
 use crate::nightly::{Published, PublishedError};
 use crate::report::{ConsentCounts, ReportError, ReportFilter, count_consents, report_of_batches};
 
-/// Bytes of the digest that stands for a source.
+/// Length of a source's digest, in bytes.
 const FINGERPRINT_BYTES: usize = 16;
 
 /// A source that cannot be read.
@@ -37,7 +38,7 @@ pub enum SourceError {
 pub struct ReportSource {
     config: Config,
     current: watch::Sender<Arc<Current>>,
-    /// Held while a newer source is looked for.
+    /// Held during a refresh.
     looking: tokio::sync::Mutex<()>,
 }
 
@@ -69,7 +70,7 @@ impl ReportSource {
         self.current.subscribe()
     }
 
-    /// Looks for a newer source now and then, for ever. What cannot be read is logged, and the last good one stays.
+    /// Refreshes periodically, for ever. Errors are logged, and the last good source stays.
     pub async fn follow(&self, every: Duration) {
         loop {
             tokio::time::sleep(every).await;
@@ -77,7 +78,7 @@ impl ReportSource {
         }
     }
 
-    /// Looks for a newer source. One look at a time: who comes meanwhile has what that one finds.
+    /// Refreshes the source. Refreshes do not overlap; a second caller waits for the first and takes its result.
     pub async fn refresh(&self) {
         let Ok(_looking) = self.looking.try_lock() else {
             let _ = self.looking.lock().await;
@@ -165,7 +166,8 @@ impl Found {
 }
 
 impl Current {
-    /// Stands for what the bytes of reports depend on: the snapshot's files and how reports are made of them. Hexadecimal.
+    /// A digest, in hexadecimal, of everything that the bytes of reports depend on: the snapshot's files and the
+    /// settings of reports.
     pub fn fingerprint(&self) -> &str {
         &self.source.fingerprint
     }
@@ -262,7 +264,8 @@ fn is_usable(published: &Published, catalog: &Catalog, config: &Config) -> bool 
     is_made_from_snapshot
 }
 
-/// Whether the output's input files are those of the snapshot. Places may differ, as between a mount and a URL.
+/// Whether the output's input files are those of the snapshot. Their locations may differ, as between a mount and a
+/// URL.
 fn is_made_from(published: &Published, catalog: &Catalog) -> bool {
     let manifest = published.manifest();
     let mut made_from: Vec<_> = manifest

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep};
 
-/// Lets connections in while there are few enough; the rest are closed.
+/// Accepts connections up to a limit; further ones are closed.
 #[derive(Debug, Clone)]
 pub struct Door {
     free: Arc<Semaphore>,

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::hex::hex;
 
-/// The first `bytes` of the SHA-256 of some parts, each with where it ends. Hexadecimal.
+/// The first `bytes` of the SHA-256 of some parts, each with its length, in hexadecimal.
 pub fn digest_of<'a>(parts: impl IntoIterator<Item = &'a [u8]>, bytes: usize) -> String {
     let mut digest = Sha256::new();
     for part in parts {

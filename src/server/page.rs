@@ -20,7 +20,7 @@ static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/server/page");
 
 /// The page, which names the others.
 const INDEX: &str = "index.html";
-/// Stands in the page for the folder of all other files.
+/// The placeholder in the page for the folder of all other files.
 const FOLDER_MARK: &str = "{{assets}}";
 /// Bytes of a file's digest that name its content.
 const DIGEST_BYTES: usize = 8;

@@ -1,4 +1,4 @@
-//! Listens, and stops in an orderly way: no new connections, and some time for requests under way.
+//! Listens, with a graceful shutdown: no new connections, and some time for requests under way.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -21,7 +21,7 @@ use crate::delivery::links::Links;
 /// The part of the configuration that this is about.
 const ROOM: &str = "serve";
 
-/// What one client may take of the service.
+/// Limits of what one client may use.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Connections at a time; more are closed at once.
@@ -30,7 +30,7 @@ pub struct Limits {
     pub head_time: Duration,
     /// For the body of a request.
     pub body_time: Duration,
-    /// For an answer to begin.
+    /// The timeout until an answer begins.
     pub answer_time: Duration,
     /// For the client to take some of an answer's bytes.
     pub write_time: Duration,

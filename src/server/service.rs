@@ -1,7 +1,7 @@
 //! The whole service of `pragati serve`: opens every part, runs them together, and stops them in order.
 //!
-//! Work goes on where it can: a part that cannot reach its neighbour logs it and tries again, and nothing that was accepted
-//! is lost, because every part takes its work from the store.
+//! The parts are independent: one that cannot reach another logs it and retries. Nothing accepted is lost, because
+//! every part takes its work from the store.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -89,12 +89,12 @@ impl ServiceError {
     }
 }
 
-/// How people are told apart.
+/// How people are authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Login {
     /// By signed tokens.
     Tokens,
-    /// By their word, on a developer's own machine.
+    /// Without proof, on a developer's own machine.
     Dev,
 }
 
@@ -124,7 +124,7 @@ impl Service {
         let has_users = config.postgres.listen.is_some() && config.postgres.users.is_some();
         let identity = match login {
             Login::Dev if has_users => return Err(PostgresError::DevAuthWithUsers.into()),
-            // Users of the PostgreSQL endpoint have passwords; the pages and the API are for nobody then.
+            // Only the PostgreSQL endpoint has logins (passwords) then; the pages and the API accept nobody.
             Login::Tokens if has_users && config.identity == IdentityConfig::default() => {
                 tracing::warn!(
                     "[identity] is not set, so nobody can log in to the page and the API; users of the PostgreSQL endpoint can"
@@ -238,7 +238,7 @@ impl Service {
         let workers = SpawnedTask::spawn(within_grace(workers, stopping, self.grace));
         let shutdown = async {
             shutdown.await;
-            // Workers take nothing new from now on, however long requests under way still need.
+            // From now on workers claim nothing new, while requests under way finish.
             let _ = stop.send(true);
         };
         let result = tokio::select! {

@@ -16,7 +16,7 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
 use super::ServerError;
 
-/// Between two readings of the files: a certificate that was renewed is used soon.
+/// How often the files are read again, so that a renewed certificate is used soon.
 const LOOK: Duration = Duration::from_secs(60);
 
 /// What the files of `[room]` allow, for clients that speak `protocol`; an error where they do not hold a chain and its key.
@@ -133,7 +133,7 @@ struct Current {
 }
 
 impl Certificates {
-    /// Always the certificate of this moment.
+    /// Serves the current certificate.
     fn now(&self) -> Arc<SingleCertAndKey> {
         Arc::new(SingleCertAndKey::from(self.at(Instant::now())))
     }

@@ -201,6 +201,24 @@ await scenario("the dashboard, and signing out", DESK, async (page, context) => 
   await page.locator("input[name=login]").waitFor();
 });
 
+await scenario("who signs out at the issuer is signed out here", DESK, async (page, context) => {
+  await page.goto(`${settings.url}/`);
+  await page.getByRole("link", { name: "Sign in" }).click();
+  await atTheIssuer(page, "admin");
+  await shown(page);
+  const status = async () => (await context.request.get(`${settings.url}/api/v1/reports`)).status();
+  assert.equal(await status(), 200);
+  // The issuer's own way out, which this service's page has no part in.
+  await page.goto(`${settings.issuer}/session/end`);
+  await page.locator("button[type=submit]", { hasText: "Yes" }).click();
+  await page.waitForURL(`${settings.issuer}/session/end/success**`);
+  // The cookie is still there, and its session has ended.
+  assert.deepEqual((await ourCookies(context)).map(({ name }) => name), ["pragati-session"]);
+  assert.equal(await status(), 401);
+  await page.goto(`${settings.url}/`);
+  await page.getByText("Your login has expired or is not valid.").waitFor();
+});
+
 await scenario("who has no role sees why", DESK, async (page) => {
   await page.goto(`${settings.url}/`);
   await page.getByRole("link", { name: "Sign in" }).click();

@@ -20,7 +20,8 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use crate::delivery_sessions::{
-    a_revoked_link_stays_revoked, a_session_is_whose_it_was_until_it_ends, a_session_that_many_use_at_once_is_one,
+    a_logout_at_the_issuer_ends_what_it_names, a_revoked_link_stays_revoked, a_session_is_whose_it_was_until_it_ends,
+    a_session_that_many_use_at_once_is_one,
 };
 use crate::postgres::{PASSWORD, Postgres};
 
@@ -168,6 +169,7 @@ scenarios! {
     many_processes_open_one_database,
     a_session_is_whose_it_was_until_it_ends,
     a_session_that_many_use_at_once_is_one,
+    a_logout_at_the_issuer_ends_what_it_names,
     a_revoked_link_stays_revoked,
 }
 

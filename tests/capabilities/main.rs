@@ -93,6 +93,7 @@ mod sample;
 mod served;
 mod sign_in;
 mod sign_in_browser;
+mod sign_in_logout;
 mod signed_links;
 mod smtp;
 mod sql;

@@ -259,6 +259,86 @@ fn cross_site_requests_change_nothing() {
 }
 
 #[test]
+fn scripts_of_other_sites_read_nothing() {
+    let issuer = FakeIssuer::start();
+    let service = setup(&issuer).start();
+    let mut browser = BrowserLike::new(&service);
+    browser.sign_in(&issuer, "mentor", &[]);
+    for path in [
+        "/api/v1/session",
+        "/api/v1/reports",
+        "/sign-in",
+        "/sign-out",
+        "/back-channel-logout",
+    ] {
+        for method in [Method::GET, Method::POST, Method::OPTIONS] {
+            let request = browser
+                .request(method.clone(), path)
+                .header("Origin", "https://evil.example")
+                .header("Access-Control-Request-Method", "POST")
+                .header("Access-Control-Request-Headers", "content-type");
+            let answer = service.send(request);
+            let allowing = answer
+                .headers
+                .keys()
+                .filter(|name| name.as_str().starts_with("access-control-"));
+            assert_eq!(allowing.count(), 0, "{method} {path}: {answer:?}");
+        }
+    }
+    assert_eq!(browser.api_status(), 200);
+}
+
+#[test]
+fn a_session_s_id_is_a_cookie_and_nothing_else() {
+    let issuer = FakeIssuer::start();
+    let service = setup(&issuer).start();
+    let mut browser = BrowserLike::new(&service);
+    browser.sign_in(&issuer, "mentor", &[]);
+    let id = &browser.cookies[SESSION];
+    assert_eq!(service.get(id, "/api/v1/reports").status, StatusCode::UNAUTHORIZED);
+    let in_address = format!("/api/v1/reports?session={id}&{SESSION}={id}&pragati-session={id}");
+    let in_address = service.request(Method::GET, &in_address);
+    let other_names = service.request(Method::GET, "/api/v1/reports");
+    // Without the prefix, another host of the site could have set it.
+    let other_names = other_names.header("Cookie", format!("pragati-session={id}; __Secure-pragati-session={id}"));
+    for request in [in_address, other_names] {
+        assert_eq!(service.send(request).status, StatusCode::UNAUTHORIZED);
+    }
+    assert_eq!(browser.api_status(), 200);
+}
+
+#[test]
+fn pages_of_the_sign_in_repeat_nothing_of_their_address_and_are_in_no_frame() {
+    let issuer = FakeIssuer::start();
+    let service = setup(&issuer).start();
+    let mut browser = BrowserLike::new(&service);
+    let asked = browser.begin("/sign-in");
+    let state = asked.get("state");
+    let attack = "%3Cscript%3Ealert(1)%3C%2Fscript%3E";
+    let iss = callback(&issuer, state, "x");
+    let (_, iss) = iss.split_once("&iss=").expect("an issuer");
+    for path in [
+        format!("/sign-in/callback?code={attack}&state={attack}"),
+        format!("/sign-in/callback?error={attack}&error_description={attack}&state={state}&iss={iss}"),
+        format!("/download/{attack}"),
+        format!("/download/019ab3a0-5c1e-7c2a-9f5e-3d1c0a8b7e44?{attack}={attack}"),
+        format!("/signed-out?state={attack}&post_logout_redirect_uri={attack}"),
+    ] {
+        let answer = browser.open(&path);
+        let text = page(&answer);
+        assert!(!text.contains("alert(1)") && !text.contains(attack), "{path}: {text}");
+        assert_eq!(answer.header("x-frame-options"), "DENY", "{path}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+        let policy = answer.header("content-security-policy");
+        assert!(policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
+        assert!(policy.contains("form-action 'self'"), "{path}: {policy}");
+        // The code and the state of an address go to no other site.
+        assert_eq!(answer.header("referrer-policy"), "same-origin", "{path}");
+    }
+    assert_eq!(issuer.exchanges(), 0);
+}
+
+#[test]
 fn a_sign_in_ends_only_in_the_browser_that_began_it() {
     let issuer = FakeIssuer::start();
     let service = setup(&issuer).start();
@@ -287,6 +367,29 @@ fn a_sign_in_ends_only_in_the_browser_that_began_it() {
         assert_refused(&answer, &mut victim, query);
     }
     assert_eq!(issuer.exchanges(), 1, "the issuer is asked for known sign-ins alone");
+}
+
+#[test]
+fn another_site_cannot_fill_a_browser_with_sign_ins() {
+    let issuer = FakeIssuer::start();
+    let service = setup(&issuer).start();
+    let mut browser = BrowserLike::new(&service);
+    // In five tabs, people can sign in at the same time.
+    let tabs: Vec<Asked> = (0..5).map(|_| browser.begin("/sign-in")).collect();
+    assert_eq!(browser.cookies.len(), 5);
+    for asked in tabs.iter().rev() {
+        let code = issuer.code(asked, "mentor", &[]);
+        assert_eq!(browser.come_back(&issuer, asked, &code).status, StatusCode::SEE_OTHER);
+    }
+    assert_eq!(browser.cookies.len(), 1, "the session's alone is left");
+    for _ in 0..23 {
+        browser.begin("/sign-in");
+        assert!(browser.cookies.len() <= 6, "{:?}", browser.cookies.keys());
+    }
+    assert_eq!(browser.api_status(), 200, "the session goes on");
+    let asked = browser.begin("/sign-in");
+    let code = issuer.code(&asked, "mentor", &[]);
+    assert_eq!(browser.come_back(&issuer, &asked, &code).status, StatusCode::SEE_OTHER);
 }
 
 #[test]

@@ -21,6 +21,8 @@ const provider = new Provider(url, {
       client_id: settings.client,
       redirect_uris: [`${settings.publicUrl}/sign-in/callback`],
       post_logout_redirect_uris: [`${settings.publicUrl}/signed-out`],
+      backchannel_logout_uri: `${settings.publicUrl}/back-channel-logout`,
+      backchannel_logout_session_required: true,
       token_endpoint_auth_method: "none",
       response_types: ["code"],
       grant_types: ["authorization_code"],
@@ -29,12 +31,15 @@ const provider = new Provider(url, {
   cookies: { keys: [randomBytes(32).toString("hex")] },
   jwks: { keys: [key] },
   pkce: { required: () => true },
+  // The package's own way connects to no address of this machine, where the service is that logouts are told to.
+  fetch: (url, { dispatcher, ...options }) => fetch(url, options),
   claims: { openid: ["sub"], email: ["email", "email_verified"] },
   findAccount: (_, id) => (settings.people[id] ? { accountId: id, claims: () => ({ sub: id, ...claims(id) }) } : undefined),
   extraTokenClaims: (_, token) => ({ ...claims(token.accountId), realm_access: { roles: settings.people[token.accountId] } }),
   features: {
     devInteractions: { enabled: true },
     rpInitiatedLogout: { enabled: true },
+    backchannelLogout: { enabled: true },
     resourceIndicators: {
       enabled: true,
       defaultResource: () => settings.audience,

@@ -8,8 +8,7 @@ use super::plain::is_invisible;
 /// Characters of a whole address in the mail protocol.
 const MAX_CHARS: usize = 254;
 
-/// The address, where mail can be sent to it: one that the mail protocol takes, and not masked for privacy as in many
-/// exports.
+/// The address, where it is deliverable: valid in SMTP, and not masked for privacy as in many exports.
 pub fn usable_address(text: &str) -> Option<String> {
     let text = text.trim();
     let is_usable = !text.contains('*') && for_mail(text).is_some();
@@ -20,7 +19,7 @@ pub fn usable_address(text: &str) -> Option<String> {
 /// nothing else; what stands before the `@` stays as it is.
 pub(super) fn for_mail(text: &str) -> Option<Address> {
     let text = text.trim();
-    // The parser lets quoted spaces and characters that show nothing through; no real address has them.
+    // The parser accepts quoted spaces and invisible characters, which no real address has.
     let is_odd = |char: char| is_invisible(char) || char.is_whitespace() || matches!(char, '<' | '>' | '"' | ',' | ';');
     if text.len() > MAX_CHARS || text.contains(is_odd) {
         return None;
@@ -35,7 +34,7 @@ pub(super) fn for_mail(text: &str) -> Option<Address> {
     }
 }
 
-/// Whether two texts are the same address, also where one is written as mails bear it.
+/// Whether two texts are the same address, also where one has its domain in punycode.
 pub fn same_address(one: &str, other: &str) -> bool {
     let mailed = |text: &str| for_mail(text).map(|address| address.to_string());
     match (mailed(one), mailed(other)) {

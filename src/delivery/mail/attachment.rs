@@ -1,4 +1,4 @@
-//! What of a report goes into the mail: the file as it is, a ZIP archive of it, or nothing because it is too large.
+//! Attachments: the report file as it is, a ZIP archive of it, or none because it is too large.
 //!
 //! Sizes are counted before the encoding for mail. Base64 makes four bytes of three and adds a line break after each 76
 //! characters, which is 1.369 bytes for one: an attachment of 18 MB is 24.6 MB in the mail, just below the 25 MB that
@@ -18,11 +18,11 @@ use zip::{AesMode, CompressionMethod, DateTime, ZipWriter};
 use super::file_name::{archive_name, safe_file_name};
 use crate::config::Secret;
 
-/// What is read, packed and checked at a time.
+/// Size of the buffer for reading and compressing.
 const CHUNK_BYTES: usize = 256 * 1024;
 /// Room for what is in a mail beside the attachment: headers, the text in two forms, a signature.
 const TEXT_BYTES: u64 = 24 * 1024;
-/// Base64 makes a line of 76 characters and its end of 57 bytes.
+/// Base64 turns 57 bytes into a line of 76 characters and CRLF.
 const BYTES_OF_LINE: u64 = 57;
 const ENCODED_LINE: u64 = 78;
 
@@ -31,7 +31,7 @@ const ENCODED_LINE: u64 = 78;
 pub(super) struct AttachmentRules {
     /// The largest attachment, in bytes before encoding.
     pub max_bytes: u64,
-    /// Pack every report under this password.
+    /// Encrypt every report with this password, in a ZIP archive.
     pub zip_password: Option<Secret>,
 }
 
@@ -48,7 +48,7 @@ pub(super) struct Source {
 /// A file that goes with a mail.
 #[derive(Debug)]
 pub(super) struct Attachment {
-    /// Safe in headers and on every system.
+    /// The file name: safe in headers and on every file system.
     pub name: String,
     pub media_type: &'static str,
     pub packing: Packing,
@@ -64,7 +64,7 @@ pub(super) enum Packing {
 }
 
 impl Attachment {
-    /// How it is packed, and its bytes before encoding.
+    /// Its form, and its size before encoding.
     pub fn outline(&self) -> (Packing, u64) {
         (self.packing, self.bytes.len() as u64)
     }
@@ -95,13 +95,13 @@ impl Ladder {
         }
     }
 
-    /// What is left after a mail with such an attachment was too large; `None` where it had none, and so was the last
-    /// step.
+    /// The remaining steps after a mail with this attachment was too large; `None` where it had none, because that was
+    /// the last step.
     pub fn after(self, refused: Option<(Packing, u64)>, mail_limit: Option<u64>) -> Option<Self> {
         let (packing, bytes) = refused?;
         let room = mail_limit.map_or(u64::MAX, room_in);
-        // Where no limit explains the refusal, an archive that is hardly smaller, as of a spreadsheet, would be refused
-        // as well.
+        // Where no known limit explains the refusal, an archive that is hardly smaller than the file, as of a
+        // spreadsheet, would be refused as well.
         let most = if room < bytes { room } else { bytes / 10 * 9 };
         match packing {
             Packing::Plain => Some(Self {
@@ -195,8 +195,8 @@ fn time_in_archive(date: NaiveDate) -> DateTime {
     DateTime::from_date_and_time(year, month, day, 0, 0, 0).unwrap_or_default()
 }
 
-/// Bytes in memory up to a limit. What goes beyond is dropped and noted, not an error: an archive must be closed in any
-/// case.
+/// A buffer in memory with a limit. Bytes beyond it are dropped and noted, without an error, because the archive must
+/// be finished in any case.
 struct Bounded {
     bytes: Cursor<Vec<u8>>,
     limit: u64,

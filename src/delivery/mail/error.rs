@@ -9,13 +9,13 @@ use super::smtp::{Meaning, Step, Trouble, meaning};
 /// logged.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
-    /// The mail server refused this mail for good: another try would fare no better.
+    /// A permanent refusal of this mail; a retry would fail again.
     #[error("{0}")]
     Refused(String),
-    /// This mail cannot be written, or not be sent to such an address; nobody refused it.
+    /// This mail cannot be composed, or the address cannot be used; no server refused it.
     #[error("{0}")]
     Unsendable(String),
-    /// This time: it did not arrive, and another try may fare better.
+    /// A temporary failure: the mail did not arrive, and a retry may succeed.
     #[error("{0}")]
     Unavailable(String),
     /// The mail server refuses this service, whatever the mail. An operator can mend it, and then the same mail goes
@@ -25,7 +25,7 @@ pub enum SendError {
     /// The content was handed over and no answer came: it may have arrived or not.
     #[error("{0}")]
     Unconfirmed(String),
-    /// The caller's word before the handover was no.
+    /// The caller called the handover off.
     #[error("the handover was called off")]
     CalledOff,
 }
@@ -58,12 +58,12 @@ impl fmt::Display for Refusal {
 pub(super) enum NotSent {
     /// It is larger than the server takes; a smaller form of it may be sent. `began`: content had gone out.
     TooLarge { words: String, began: bool },
-    /// Any form would fare like that.
+    /// Every form of the mail would fail in the same way.
     Other(SendError),
 }
 
 impl NotSent {
-    /// What trouble means, before any content has gone out or after.
+    /// Classifies a failure, by whether content had been sent before it.
     pub fn from_trouble(trouble: Trouble, began: bool) -> Self {
         Self::Other(match trouble {
             Trouble::Answered { step, answer } => {
@@ -92,7 +92,7 @@ impl NotSent {
         })
     }
 
-    /// What it means where there is no smaller form.
+    /// The error where no smaller form is left.
     pub fn for_good(self) -> SendError {
         match self {
             Self::TooLarge { words, .. } => SendError::Refused(words),

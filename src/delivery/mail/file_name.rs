@@ -30,7 +30,7 @@ pub fn several_file_name(batches: usize, asked: &Asked, date: SnapshotDate, form
     named([course, &number], asked, date, format)
 }
 
-/// A name with the first label that leaves something.
+/// A name with the first label that is not empty once it is made safe.
 fn named(labels: [&str; 2], asked: &Asked, date: SnapshotDate, format: FileFormat) -> String {
     let split = asked.split_by.map(|column| format!("_by-{column}")).unwrap_or_default();
     let filtered = if asked.filter.is_empty() { "" } else { "_filtered" };

@@ -1,11 +1,11 @@
-//! The moment from which a mail may arrive, which is noted before it comes.
+//! The write-ahead note of a handover: from the moment that content is sent, a mail may arrive.
 
 /// Notes on disk that the content of a mail goes out.
 pub trait Handover: Sync {
-    /// The server waits for the content. False: it must not go out.
+    /// Called when the server waits for the content. False: it must not be sent.
     fn begin(&self) -> impl Future<Output = bool> + Send;
 
-    /// The server refused that content in so many words, so that it has not arrived, and another form of the mail is to
-    /// be offered. False: nothing more may go out.
+    /// Called when the server has explicitly refused the content, so that it did not arrive and a smaller form can be
+    /// offered. False: nothing more may be sent.
     fn take_back(&self) -> impl Future<Output = bool> + Send;
 }

@@ -1,7 +1,7 @@
 //! Puts a mail together: headers, the text in both forms, the attachment, the signature.
 //!
-//! Every header is written by a library that encodes it; what comes from outside is on one line before it gets here,
-//! and is put on one line again.
+//! A library encodes every header. Text from outside has no line breaks when it gets here, and they are removed once
+//! more.
 
 use std::time::SystemTime;
 
@@ -21,7 +21,7 @@ const SUBJECT_CHARS: usize = 200;
 
 /// What a mail is made of.
 pub(super) struct Draft {
-    /// Where the mail goes back to when it does not arrive.
+    /// The envelope sender, to which bounces go.
     pub envelope_sender: Address,
     pub recipient: Address,
     /// `<id>.report` or `<id>.notice`: the same for every try of the same mail.

@@ -1,7 +1,7 @@
 //! Mails: what they say, what is attached, and how they are handed over to the mail server.
 //!
-//! A mail is written whole before the server is asked to take it, so that nothing can fail between the server's word
-//! and the content. Who may have a report, when to try again and what is stored of it are left to the worker.
+//! A mail is composed completely before it is offered to the server, so that nothing can fail between the server's
+//! go-ahead and the content. Who may have a report, when to try again and what is stored of it are left to the worker.
 
 mod address;
 mod attachment;
@@ -44,14 +44,13 @@ use smtp::MailToSend;
 use text::{MailText, Templates};
 use transport::Transport;
 
-/// The ends of a mail's local Message-ID, after the request's id.
+/// The suffixes of a Message-ID, after the request's id.
 const REPORT: &str = ".report";
 const NOTICE: &str = ".notice";
 /// Characters of a bounce's words.
 const WORDS_CHARS: usize = 300;
 
-/// Writes mails and hands them over. One is enough for all workers: it keeps its connections to the server for the next
-/// mails.
+/// Composes mails and hands them over. All workers share one, with its pool of connections.
 pub struct Mailer {
     transport: Transport,
     sender: Arc<Sender>,
@@ -74,7 +73,7 @@ pub struct MailContext<'a> {
 pub struct Link {
     pub url: String,
     pub ends_at: DateTime<Utc>,
-    /// Whether it asks who somebody is; else everybody who has it may download.
+    /// Whether the link asks for a login; otherwise everybody who has it may download.
     pub asks_for_login: bool,
 }
 
@@ -155,11 +154,11 @@ impl Mailer {
         self.transport.send(&mail, handover).await.map_err(NotSent::for_good)
     }
 
-    /// What goes with the mail; `None` where the report is too large. `bytes`: the size of a whole copy.
+    /// The attachment; `None` where the report is too large. `bytes`: the expected size of the copy.
     async fn attach(&self, source: &Source, bytes: u64, ladder: Ladder) -> Result<Option<Attachment>, SendError> {
         let (source, rules) = (source.clone(), self.attachments.clone());
         let packing = tokio::task::spawn_blocking(move || {
-            // A copy that is not whole must not pass for the report.
+            // A truncated copy must not be sent as the report.
             let found = std::fs::metadata(&source.path)?.len();
             if found != bytes {
                 return Err(std::io::Error::other(format!(

@@ -1,5 +1,5 @@
-//! Text from elsewhere (names of batches and courses, words of a mail server) made fit for one line: nothing in it can end
-//! a line, start a header, or turn the direction of what follows.
+//! Text from elsewhere (names of batches and courses, words of a mail server) as one line: without line breaks, so that
+//! it cannot inject headers, and without characters that change the text direction.
 
 pub(super) use crate::names::is_invisible;
 

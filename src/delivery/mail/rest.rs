@@ -1,16 +1,15 @@
-//! Leaving a mail server alone that keeps us waiting: everybody's reports would wait for it, also those that are
-//! fetched.
+//! A circuit breaker for a mail server that does not answer: all workers would wait for it, and downloads with them.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::smtp::Trouble;
 
-/// A server that keeps us waiting longer than this, and then gives no answer, is left alone for [`REST`].
+/// A server that has not answered after this time is not asked for [`REST`].
 const LONG_WAIT: Duration = Duration::from_secs(3);
 const REST: Duration = Duration::from_secs(15);
 
-/// Whether the server may be asked.
+/// The state of the circuit breaker.
 #[derive(Debug, Default)]
 pub(super) struct Rests {
     rest: Mutex<Option<Rest>>,
@@ -19,13 +18,13 @@ pub(super) struct Rests {
 #[derive(Debug)]
 struct Rest {
     until: Instant,
-    /// What came of asking it the last time.
+    /// The outcome of the latest attempt.
     words: String,
-    /// After a rest, one worker asks whether the server answers again.
+    /// After a rest (half open), one worker tries whether the server answers again.
     is_asked: bool,
 }
 
-/// Leave to ask the server, until this ends.
+/// Permission to use the server, until it is dropped.
 #[derive(Debug)]
 #[must_use]
 pub(super) struct Leave<'a> {
@@ -34,7 +33,7 @@ pub(super) struct Leave<'a> {
 }
 
 impl Rests {
-    /// Leave to ask the server, or why it is not asked now: it rests, or somebody is the first to ask it after a rest.
+    /// Permission to use the server, or why there is none now: it rests, or another worker is trying it after a rest.
     pub fn leave(&self, now: Instant) -> Result<Leave<'_>, String> {
         let mut rest = self.rest();
         let is_first = match rest.as_mut() {
@@ -129,7 +128,7 @@ mod tests {
         let after = now + REST;
         let first = rests.leave(after).expect("leave");
         assert!(rests.leave(after).is_err());
-        // Who hears nothing starts another rest, and who is stopped lets another one ask.
+        // An attempt without an answer starts another rest; a cancelled one lets another worker try.
         assert!(rests.refused(&silence(), after, after + LONG_WAIT));
         drop(first);
         let after = after + LONG_WAIT + REST;

@@ -1,4 +1,4 @@
-//! What `[mail]` asks for, checked at start and turned into what sending needs.
+//! The settings of `[mail]`, checked at start and parsed for sending.
 
 use std::fmt;
 use std::fs;
@@ -42,17 +42,17 @@ pub(super) struct Sender {
     pub dkim: Option<DkimSigner>,
 }
 
-/// Where mails go back to when they do not arrive: the envelope's sender.
+/// The envelope sender, to which bounces go.
 pub(super) enum Bounces {
-    /// To the sender in the mail's head.
+    /// The address of the From header.
     From,
-    /// To one address for all.
+    /// One address for all mails.
     One(Address),
     /// To an address of each request: this, with its id for [`ID`].
     OfRequest(String),
 }
 
-/// What stands for a request's id in `mail.bounce_address`.
+/// The placeholder for a request's id in `mail.bounce_address`.
 const ID: &str = "{id}";
 
 impl Sender {
@@ -180,8 +180,7 @@ fn tls(host: &str, ca_file: Option<&Path>) -> Result<Tls, ConfigError> {
     Ok(Tls::new(name, config))
 }
 
-/// What we call ourselves in EHLO: the name that is set, or this machine's where it is fully qualified. Servers refuse
-/// others.
+/// The name in EHLO: the configured one, or this machine's where it is fully qualified, because servers refuse others.
 fn helo_name(config: &MailConfig) -> Result<Option<String>, ConfigError> {
     if let Some(name) = &config.helo_name {
         if !is_helo_name(name) {

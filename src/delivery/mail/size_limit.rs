@@ -1,9 +1,9 @@
-//! What is known of the largest mail that the server takes, so that a form that it would refuse is not tried again.
+//! The size limit of the mail server, announced or learned from refusals, so that larger mails are not offered.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What a refusal taught is forgotten after so long: an operator may have raised the limit.
+/// How long a learned limit holds: an operator may raise the server's limit.
 const REMEMBERED: Duration = Duration::from_secs(60 * 60);
 
 /// Limits in bytes of a mail as it is sent: with headers, encoded.

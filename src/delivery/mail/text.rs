@@ -98,7 +98,7 @@ impl Templates {
 
     fn with(timezone: Zone, own: Vec<(&'static str, String)>) -> Result<Self, minijinja::Error> {
         let mut environment = Environment::new();
-        // A tag on a line of its own leaves no line behind.
+        // A template tag on a line of its own leaves no empty line.
         environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         for (name, source) in TEMPLATES {
@@ -110,7 +110,7 @@ impl Templates {
         Ok(Self { environment, timezone })
     }
 
-    /// Renders every mail with values that are made up, so that a mistake is found when the service starts.
+    /// Renders every mail with sample values, so that mistakes in templates are found when the service starts.
     fn try_all(&self) -> Result<(), minijinja::Error> {
         for (link, asks_for_login) in [
             (None, None),
@@ -310,7 +310,7 @@ fn own_templates(folder: &Path) -> Result<Vec<(&'static str, String)>, Templates
         if is_hidden(&mail) {
             continue;
         }
-        // A file here is none of the templates either.
+        // A file directly in the folder is not a template either.
         let files = if mail.is_dir() {
             let entries = fs::read_dir(&mail).map_err(unreadable(&mail))?;
             let paths = entries.map(|entry| entry.map(|entry| entry.path()));

@@ -9,18 +9,17 @@ use super::rest::Rests;
 use super::size_limit::SizeLimit;
 use super::smtp::{Connection, Login, MailToSend, Meaning, Server, Trouble, meaning};
 
-/// Connections that wait for a mail. More are opened where more mails go out at the same time, and closed afterwards.
+/// Idle connections that are kept. More are opened while more mails are sent at the same time, and closed afterwards.
 const MAX_IDLE: usize = 4;
-/// How long a connection waits; servers close theirs after some minutes.
+/// How long an idle connection is kept; servers close theirs after some minutes.
 const MAX_IDLE_TIME: Duration = Duration::from_secs(60);
 /// Mails over one connection. Servers have limits of their own.
 const MAX_MAILS: u32 = 100;
 
-/// A mail that is smaller than this is not refused for its size alone, whatever the server says; nothing is learned
-/// from it.
+/// A refusal of a mail smaller than this teaches no limit, whatever the server says.
 const SMALLEST_LIMIT: u64 = 128 * 1024;
 
-/// The way to the mail server.
+/// A pool of connections to the mail server.
 pub(super) struct Transport {
     server: Server,
     login: Option<Login>,
@@ -72,8 +71,8 @@ impl Transport {
 
     /// A connection over which the mail was offered.
     async fn offer(&self, mail: &MailToSend) -> Result<Connection, NotSent> {
-        // A connection that waited may have been closed or used up by the server; only a new one tells whether it is
-        // the mail.
+        // The server may have closed an idle connection or reached its limit of mails; only a new connection tells
+        // whether the mail itself is the reason.
         if let Some(mut used) = self.take_idle()
             && used.is_ready().await
         {
@@ -127,7 +126,7 @@ impl Transport {
             }
             Err(trouble) => {
                 let error = NotSent::from_trouble(trouble, false).for_good();
-                // What an operator has to mend is told once, by who counts such refusals.
+                // Refusals that an operator has to fix are logged once, where they are counted.
                 if !matches!(error, SendError::Misconfigured(_)) {
                     tracing::warn!(server = %self.server, "no mail can be sent: {error}; check [mail] and the mail server");
                 }
@@ -158,7 +157,7 @@ impl Transport {
             }
         };
         if let Some(surplus) = surplus {
-            // What became of the mail is stored first.
+            // The outcome of the mail is stored first.
             tokio::spawn(surplus.close());
         }
     }
@@ -167,11 +166,11 @@ impl Transport {
 /// Why a mail was not offered over one connection.
 struct NotOffered {
     trouble: Trouble,
-    /// The server kept us waiting in vain, and is left alone.
+    /// The server did not answer, and is not asked for a while.
     rests: bool,
 }
 
-/// Whether a new connection would hear the same.
+/// Whether a new connection would fail in the same way.
 fn is_about_the_mail(trouble: &Trouble) -> bool {
     match trouble {
         Trouble::Answered { step, answer } => {

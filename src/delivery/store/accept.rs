@@ -1,7 +1,8 @@
-//! Taking a click: limits, idempotency, one request for the same report under way, and the click's row, in one transaction.
+//! Accepting a click in one transaction: rate limits, idempotency, deduplication of open requests, and the event of the
+//! click.
 //!
-//! Only one click is taken at a time, over all processes, so that limits are exact. The unique indexes of the tables say the
-//! same again; where they speak up, because something else wrote in between, the click is taken once more from the start.
+//! Accepting is serialised over all processes, so that limits are exact. Unique indexes enforce the same; where one is
+//! violated because of a concurrent write, the transaction is retried.
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use super::reading::open_request;
 use super::rows::{self, request_columns};
 use super::{AcceptLimits, Accepted, Store, StoreError};
 
-/// Tries of one click before its conflict is an error.
+/// Attempts of one click before a conflict becomes an error.
 const TRIES: u32 = 5;
 /// The wait after the first conflict; it grows with each.
 const AFTER_CONFLICT: Duration = Duration::from_millis(20);
@@ -75,7 +76,7 @@ impl Store {
     }
 }
 
-/// Whether the same may well go through when tried again.
+/// Whether the error is a conflict that a retry may resolve.
 pub fn is_conflict(error: &sqlx::Error) -> bool {
     let sqlx::Error::Database(error) = error else {
         return false;
@@ -126,7 +127,7 @@ async fn wait_of_person(
         return Ok(HOUR.to_std().ok());
     }
     let now = new.requested_at;
-    // Of the clicks that count, the one whose hour has to pass first.
+    // The oldest of the clicks that count towards the limit: when it is an hour old, the next click is allowed.
     let found = sqlx::query(
         "select happened_at from events where user_id = $1 and happened_at > $2 and kind = 'click' and is_further = 0
         order by happened_at desc limit 1 offset $3",
@@ -139,7 +140,7 @@ async fn wait_of_person(
     let Some(row) = found else { return Ok(None) };
     let clicked_at: Option<DateTime<Utc>> = rows::optional_time(&row, "happened_at")?;
     let wait = clicked_at.map(|clicked_at| clicked_at + HOUR - now);
-    // Another machine's clock may be ahead.
+    // The clock of another machine may be ahead.
     Ok(wait.map(|wait| wait.to_std().unwrap_or(Duration::ZERO).max(Duration::from_secs(1))))
 }
 

@@ -1,7 +1,8 @@
-//! A service's mark that it lives, beside the SQLite database: so the next one knows whether leases were left behind.
+//! A lock file beside the SQLite database that a running service holds, so that the next one knows whether leases are
+//! orphaned.
 //!
-//! The mark is a lock of the operating system on a file, which goes with the process, however that ends. Services on
-//! PostgreSQL are on several machines and have no such mark; there, leases of a killed one run out.
+//! The operating system releases the lock when the process ends, however it ends. Services on PostgreSQL run on several
+//! machines and have no such lock; there, the leases of a killed service expire.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -15,16 +16,16 @@ use super::{Store, StoreError};
 /// The extension of the file that is locked.
 const EXTENSION: &str = "alive";
 
-/// The mark; it goes with this value.
+/// The held lock; it is released when this value is dropped.
 #[derive(Debug)]
 pub struct Alive {
     _locked: File,
 }
 
 impl Store {
-    /// Marks this process as a service that works on the database. Where no other one does, all leases were left behind by
-    /// services that were killed: they end now instead of running out, and their requests are taken over at once. Call it
-    /// before workers start. None where the database is shared, and where its folder knows no locks.
+    /// Takes the lock for this process. Where no other process holds it, all leases are orphans of killed services:
+    /// they end now instead of expiring, and their requests are taken over at once. To be called before workers start.
+    /// `None` where the database is shared, or its file system has no locks.
     ///
     /// # Errors
     /// Where the leases cannot be ended.

@@ -9,8 +9,8 @@ use super::{NotedBounce, Store, StoreError};
 
 const DOING: &str = "noting a bounce";
 
-/// That a bounce stands in the way of other mails to the address: there is no such mailbox or host, no such address, or
-/// it has moved. The other codes of addresses (5.1.x) are about the sender, or what is not known for sure.
+/// The codes for which an address gets no more mails: no such mailbox, host or address, or moved. Other codes 5.1.x are
+/// about the sender or ambiguous.
 macro_rules! no_such_mailbox {
     () => {
         "bounce_code in ('5.1.1', '5.1.2', '5.1.3', '5.1.6', '5.1.10')"

@@ -1,4 +1,4 @@
-//! Opening the database: where it is, how it is spoken to, and that its tables are there.
+//! Opening the database: URL, settings of connections, and migrations.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -22,15 +22,15 @@ use crate::files::{folder_of, make_folder_durably, sync_folder};
 /// The name of the SQLite file in the service's data folder.
 pub const SQLITE_FILE: &str = "requests.sqlite";
 
-/// What every SQLite connection is told first. FULL: a step that was confirmed survives a power cut. Secure delete: what
-/// retention removes is gone.
+/// Pragmas of every SQLite connection. synchronous = FULL: a committed step survives a power cut. secure_delete: what
+/// retention removes is overwritten.
 const SQLITE_SETTINGS: &str = "pragma busy_timeout = 30000; pragma journal_mode = wal; pragma synchronous = full; \
     pragma foreign_keys = on; pragma secure_delete = on;";
-/// Reading must not wait for a writer, nor become one.
+/// Pragmas of reading connections, which neither wait for a writer nor write.
 const SQLITE_READER_SETTINGS: &str = "pragma busy_timeout = 30000; pragma foreign_keys = on; pragma query_only = on;";
 const SQLITE_READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 8;
-/// A step waits so long for a connection.
+/// The timeout for getting a connection from the pool.
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
 /// Where requests are kept.
@@ -133,7 +133,7 @@ async fn open_sqlite(path: &Path) -> Result<Store, StoreError> {
         pool.connect_lazy(url.as_str())
             .map_err(|error| not_opened(error.to_string()))
     };
-    // One writer: those who wait for it wait in turn, which SQLite's own waiting does not promise.
+    // One writing connection: the pool is fair, unlike SQLite's busy handler.
     let (writes, reads) = (pool(1, SQLITE_SETTINGS)?, pool(SQLITE_READERS, SQLITE_READER_SETTINGS)?);
     migrate(&writes, &name).await?;
     drop(lock);
@@ -180,7 +180,7 @@ async fn open_postgres(secret: &Secret) -> Result<Store, StoreError> {
     Ok(Store::new(name, Backend::Postgres, pool.clone(), pool))
 }
 
-/// Connects once: where that fails, the error says why, while a pool would try again until it has waited too long.
+/// Connects once, for its error: a pool would retry and end with a mere timeout.
 async fn knock(url: &Url, settings: &'static str, name: &str) -> Result<(), StoreError> {
     let not_opened = |error: sqlx::Error| StoreError::NotOpened {
         database: name.to_owned(),

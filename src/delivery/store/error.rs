@@ -1,4 +1,4 @@
-//! A store that does not answer, or that holds what it should not.
+//! Errors of the store: it is unavailable, or its content is invalid.
 
 use std::path::PathBuf;
 

@@ -1,7 +1,8 @@
-//! Events, which are clicks and reports handed over, on their way into files.
+//! An outbox of events (clicks and deliveries) that are to be written to files.
 //!
-//! A writer takes events for a file of its own, writes the file, and marks them as written. What was taken and not marked
-//! for a while was left by a writer that is gone, and is given back; it may be written twice then, under the same `mid`.
+//! A writer claims events for a file of its own, writes the file, and marks them as written. Events that were claimed
+//! and not marked for a while belong to a dead writer and are released; they may then be written twice, under the same
+//! `mid`.
 
 use std::ops::Range;
 
@@ -36,7 +37,7 @@ impl Store {
         oldest.map_err(self.failed(DOING))
     }
 
-    /// Takes events of a while, the oldest first, for a file; returns how many.
+    /// Claims events of one time span for a file, the oldest first; returns how many.
     pub async fn take_events(
         &self,
         file: &str,
@@ -82,7 +83,7 @@ impl Store {
         Ok(marked.map_err(self.failed(DOING))?.rows_affected())
     }
 
-    /// Gives back the events that were taken before `taken_before` and not written since; returns how many.
+    /// Releases the events that were claimed before `taken_before` and not written since; returns how many.
     pub async fn give_back_events(&self, taken_before: DateTime<Utc>) -> Result<u64, StoreError> {
         let given_back = sqlx::query(
             "update events set event_file = null, taken_at = null where written_at is null and taken_at < $1",

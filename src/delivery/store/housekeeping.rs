@@ -1,4 +1,4 @@
-//! What is not needed any more.
+//! Deletes what is no longer needed.
 
 use chrono::{DateTime, Utc};
 

@@ -1,4 +1,4 @@
-//! Working on requests: claiming one, holding it, and each step of it, under the lease alone.
+//! Leases: claiming a request, renewing the claim, and the steps that only its holder may store.
 //!
 //! A step is one statement that names the claim, so that it either counts or changes nothing. `due_at` is when a worker
 //! may take a request up; while a lease runs, that is the lease's end, and so one look finds what waits, what was left
@@ -83,7 +83,7 @@ impl Store {
         Ok(claimed)
     }
 
-    /// Keeps a lease for another [`LEASE`].
+    /// Renews a lease for another [`LEASE`].
     pub async fn renew(&self, token: &LeaseToken, now: DateTime<Utc>) -> Result<Held, StoreError> {
         let statement = "update requests set due_at = $3 where id = $1 and lease_token = $2";
         self.step(of_lease(statement, token).bind(end_of_lease(now))).await
@@ -243,7 +243,7 @@ impl Store {
         self.step(of_lease(statement, token).bind(due.timestamp_millis())).await
     }
 
-    /// Stores a step that changes the request of a lease, or nothing.
+    /// Stores a step of the request of a lease; nothing changes where the lease is lost.
     async fn step(&self, step: Query<'_, Any, AnyArguments>) -> Result<Held, StoreError> {
         let stored = step.execute(&self.writes).await;
         let stored = stored.map_err(self.failed("storing a step of a request"))?;

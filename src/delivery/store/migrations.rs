@@ -8,7 +8,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/delivery/store/migrations");
 
-/// The steps of this build. A database knows each by its number and checksum.
+/// The migrations of this build. A database records each by its number and checksum.
 pub(super) static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| Migrator::with_migrations(migrations()));
 
 /// A file `0002_events.sql` is step 2, described as "events"; another name is none.

@@ -32,7 +32,7 @@ use uuid::Uuid;
 pub use alive::Alive;
 pub use connect::{Database, SQLITE_FILE};
 pub use error::StoreError;
-pub use sessions::NewSession;
+pub use sessions::{LogoutAtIssuer, NewSession, SessionStart};
 
 use super::request::{FailureCause, Request, RequestId, Status};
 use crate::ids::UserId;
@@ -62,7 +62,7 @@ enum Backend {
     Postgres,
 }
 
-/// How much is taken on.
+/// The limits of accepting.
 #[derive(Debug, Clone, Copy)]
 pub struct AcceptLimits {
     /// Clicks of one person in an hour.
@@ -71,7 +71,7 @@ pub struct AcceptLimits {
     pub queue: u32,
 }
 
-/// What became of a click.
+/// The outcome of accepting a click.
 #[derive(Debug)]
 pub enum Accepted {
     /// A new request.
@@ -96,7 +96,7 @@ pub struct Page {
     pub limit: u32,
 }
 
-/// What a worker took up.
+/// A claimed request.
 #[derive(Debug)]
 pub struct Lease {
     pub request: Request,
@@ -113,7 +113,7 @@ impl Lease {
     }
 }
 
-/// Names one claim of one request; it is worth nothing once the lease ran out and somebody else claimed the request.
+/// A fencing token: names one claim of one request, and is void once another worker has claimed the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeaseToken {
     request: RequestId,
@@ -139,7 +139,7 @@ pub enum Held {
     No,
 }
 
-/// What became of an operator's wish to try a failed request again.
+/// The outcome of an operator's retry of a failed request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Retried {
@@ -158,7 +158,7 @@ pub enum Retried {
     UnderWay(RequestId),
 }
 
-/// What became of the word that a mail of a request came back.
+/// The outcome of noting a bounce.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum NotedBounce {
@@ -170,7 +170,7 @@ pub enum NotedBounce {
     NotMailed,
 }
 
-/// What became of an operator's wish to end a request.
+/// The outcome of an operator's cancellation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Cancelled {
@@ -211,7 +211,7 @@ impl EventKind {
 /// One event of a request, to be written as a telemetry event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredEvent {
-    /// Two events never share it.
+    /// Unique among all events.
     pub mid: String,
     pub kind: EventKind,
     pub request_id: RequestId,
@@ -235,10 +235,10 @@ pub struct QueueFigures {
 }
 
 impl Store {
-    /// Starts a transaction that writes, beside no other that was started here.
+    /// Starts a writing transaction that is serialised with the others that start here.
     async fn begin_alone(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
         match self.backend {
-            // Not BEGIN alone, which becomes a writer at its first change, when what it has read may have changed.
+            // Plain BEGIN would take the write lock only at the first change, when what was read may be outdated.
             Backend::Sqlite => self.writes.begin_with("begin immediate").await,
             Backend::Postgres => {
                 let mut transaction = self.writes.begin().await?;
@@ -259,7 +259,7 @@ impl Store {
         }
     }
 
-    /// An error of the database, told with what was being done.
+    /// Wraps a database error with what was being done.
     fn failed(&self, doing: &'static str) -> impl Fn(sqlx::Error) -> StoreError + '_ {
         move |error| match error {
             sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => StoreError::Damaged {

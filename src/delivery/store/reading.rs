@@ -1,4 +1,4 @@
-//! Looking at requests, which changes nothing.
+//! Read-only queries of requests.
 
 use chrono::{DateTime, Utc};
 use sqlx::any::AnyRow;
@@ -146,7 +146,7 @@ fn end_of(page: Page) -> String {
     page.before.map_or(AFTER_ALL.to_owned(), |before| before.to_string())
 }
 
-/// The counts of all words, none left out.
+/// The counts of all words, with zeros.
 fn counted<T: Copy + PartialEq>(
     found: &[AnyRow],
     all: &[T],

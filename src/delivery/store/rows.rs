@@ -1,4 +1,4 @@
-//! Between rows and types. A row that no version of this program writes is an error, never a guess.
+//! Decodes rows. A row that no version of this program writes is an error.
 
 use chrono::{DateTime, Utc};
 use serde_json::Error as JsonError;

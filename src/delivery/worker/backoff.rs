@@ -1,4 +1,4 @@
-//! When to try again: later after each try, and not at the same time as others.
+//! Exponential back-off with jitter.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::RngExt;

@@ -1,4 +1,4 @@
-//! One delivery: may they have it, make the file, keep it or mail it, and store what became of it.
+//! One delivery: check access, make the file, keep or mail it, and store the outcome.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use super::handover::Noted;
 use crate::ids::BatchId;
 use crate::report::ConsentCounts;
 
-/// The time that a report may take to be made: much longer than the largest one needs, and much less than for ever.
+/// The time limit for making a report: much longer than the largest one needs.
 const TIME_TO_MAKE: Duration = Duration::from_secs(10 * 60);
 /// After a mail to an address came back because there is no such mailbox, no other is sent there for so long.
 const BROKEN_ADDRESS_RESTS: TimeDelta = TimeDelta::days(7);
@@ -26,9 +26,9 @@ const BETWEEN_TRIES_TO_STORE: Duration = Duration::from_secs(2);
 enum Outcome {
     Done(Status),
     Failed(Failure),
-    /// Another try may fare better, until the deadline; then it fails for this reason.
+    /// A temporary failure, retried until the deadline; then the request fails for this reason.
     NotNow(Failure),
-    /// Somebody else has the request.
+    /// The lease is lost.
     LetGo,
 }
 
@@ -119,7 +119,7 @@ async fn attempt(shop: &Workshop, lease: &Lease) -> Result<Outcome, StoreError> 
         format: request.format,
         asked: &request.asked,
     };
-    // Before there is a file, so that one whose request never hears of it is removed some day.
+    // Noted before the file exists, so that an orphaned file is cleaned up.
     let path = path_of(&current, &wish);
     shop.store.note_file(&path, Utc::now()).await?;
     let making = async {

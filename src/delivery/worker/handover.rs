@@ -6,7 +6,7 @@ use super::super::mail::Handover;
 use super::super::store::{Held, Lease, StoreError};
 use super::Workshop;
 
-/// Notes it for the request of a lease. Where that cannot be stored, nothing goes out.
+/// Notes it for the request of a lease. Where that cannot be stored, nothing is sent.
 pub struct Noted<'a> {
     pub shop: &'a Workshop,
     pub lease: &'a Lease,

@@ -1,6 +1,6 @@
-//! Workers take requests from the store, one each at a time, and bring them to an end.
+//! Workers claim requests from the store, one at a time each, and process them.
 //!
-//! A worker holds its request by a lease that is renewed while it works; where the lease is lost, it lets go at once.
+//! A worker holds its request by a lease that is renewed while it works; where the lease is lost, it stops at once.
 //! What is done with a request is in [`deliver`] and [`notify`].
 
 mod backoff;
@@ -25,12 +25,12 @@ use super::request::RequestId;
 use super::source::ReportSource;
 use super::store::{Held, LEASE, Lease, Store, Work};
 
-/// How long a worker without work waits for a word before it looks again: for what other processes accepted, for tries
-/// that are due, and for leases that ran out.
+/// How often an idle worker polls without a notification: for requests of other processes, due retries, and expired
+/// leases.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How long a worker waits after the store did not answer.
 const AFTER_STORE_ERROR: Duration = Duration::from_secs(5);
-/// How long it takes until another worker stands in for one that broke down.
+/// The delay before a worker that panicked is restarted.
 const AFTER_BREAKDOWN: Duration = Duration::from_secs(1);
 /// Leases are renewed so many times before they would run out.
 const RENEWALS_PER_LEASE: u32 = 4;
@@ -44,7 +44,7 @@ pub struct Workshop {
     pub mailer: Option<Mailer>,
     pub links: Links,
     pub metrics: Arc<DeliveryMetrics>,
-    /// Rung when a request was accepted by this process.
+    /// Notified when this process accepts a request.
     pub bell: Arc<Notify>,
 }
 
@@ -56,7 +56,7 @@ impl Workshop {
             workers.spawn(Arc::clone(&self).work(stop.clone()));
         }
         while let Some(ended) = workers.join_next().await {
-            // A fault in one request's work is not the end of all other people's reports.
+            // A panic in the work on one request must not stop the others.
             if ended.is_err() && !*stop.borrow() {
                 tracing::error!("a worker broke down; another one takes its place");
                 tokio::time::sleep(AFTER_BREAKDOWN).await;
@@ -65,7 +65,7 @@ impl Workshop {
         }
     }
 
-    /// Counts how a mail ended, and tells operators, once, that the mail server refuses this service.
+    /// Counts the outcome of a mail, and logs once that the mail server refuses this service.
     fn watch_mail(&self, request: RequestId, sent: &Result<(), SendError>) {
         match self.metrics.observe_mail(request, sent, Utc::now()) {
             MailTurn::Refused => {

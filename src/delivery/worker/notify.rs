@@ -24,7 +24,7 @@ pub async fn notify(shop: &Workshop, lease: &Lease) -> Result<Held, StoreError> 
     };
     let current = shop.source.current();
     let batch = current.directory.get(&request.batch_id);
-    // Only who may have the report is told where it is.
+    // Only a requester who may still have the report gets the link.
     let is_open = current.directory.are_open_to(request.batches(), &request.person);
     let link = request
         .offered_file()

@@ -1,6 +1,7 @@
 //! Who sends a request: by a login token, or by the session that somebody began by signing in with a browser.
 //!
-//! A token wins over a cookie: where a proxy adds one, it says who somebody is, and a bad one is not made good by a session.
+//! A token takes precedence over a cookie: an authenticating proxy may add one, and an invalid token is refused even
+//! where there is a valid session.
 
 use axum::http::{HeaderMap, Method};
 use chrono::Utc;
@@ -14,7 +15,7 @@ use crate::delivery::store::StoreError;
 use crate::server::identity::Refusal;
 use crate::server::sign_in::SessionState;
 
-/// How it is known who sends a request.
+/// How the caller was authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LoginKind {
@@ -34,27 +35,27 @@ impl LoginKind {
     }
 }
 
-/// Who sends a request.
+/// An authenticated caller.
 pub struct Known {
     pub person: Person,
     pub by: LoginKind,
 }
 
-/// Why it is not known who sends a request.
+/// Why the caller could not be authenticated.
 #[derive(Debug)]
 pub enum Unknown {
     Token(Refusal),
     /// The session that its cookie names has ended.
     SessionEnded,
-    /// A page of another site made the browser send it, and it would change something.
+    /// Cross-site request forgery: a page of another site made the browser send an unsafe request.
     CrossSite,
     Store(StoreError),
 }
 
-/// Who sends a request with these headers.
+/// Authenticates the sender of a request by its headers.
 ///
 /// # Errors
-/// Why that is not known.
+/// Why the caller could not be authenticated.
 pub async fn known(state: &AppState, method: &Method, headers: &HeaderMap) -> Result<Known, Unknown> {
     let no_token = match state.parts.identity.person(headers).await {
         Ok(person) => {

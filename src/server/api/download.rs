@@ -1,5 +1,5 @@
-//! `/download/{id}`: the page that the link of a mail leads to. Somebody who has signed in gets the file; others sign in
-//! there. A signed link shows a button instead, so that programs that look into mails fetch nothing.
+//! `/download/{id}`: the page that the link of a mail leads to. Somebody who has signed in gets the file; others sign
+//! in there. A signed link shows a button instead, so that mail scanners, which follow links, download nothing.
 
 use axum::Router;
 use axum::body::Bytes;
@@ -25,7 +25,7 @@ use crate::server::identity::Refusal;
 use crate::server::sign_in::Target;
 
 const HERE: Depth = Depth::OneFolder;
-/// How it is known that somebody may have a file, in metrics.
+/// The label in metrics of downloads by a signed link.
 const BY_LINK: &str = "signed_link";
 const UNTIL: &str = "until";
 const KEY: &str = "key";
@@ -80,7 +80,7 @@ async fn send(State(state): State<AppState>, Path(id): Path<String>, headers: He
     }
 }
 
-/// What somebody sees who is known: their file, which the browser fetches at once, or why there is none.
+/// The page for an authenticated person: their file, whose download starts at once, or why there is none.
 async fn own_page(state: &AppState, id: RequestId, known: Known, has_failed: bool) -> PersonPage {
     let is_session = known.by == LoginKind::Session;
     let user = known.person.user_id.to_string();
@@ -111,7 +111,7 @@ async fn own_page(state: &AppState, id: RequestId, known: Known, has_failed: boo
     if is_session { page.signed_in(user) } else { page }
 }
 
-/// What somebody sees whom nobody knows: where they sign in. Nothing of the request is told, nor whether there is one.
+/// The page for an anonymous visitor: where to sign in. It reveals nothing of the request, nor whether it exists.
 fn sign_in_page(state: &AppState, id: RequestId) -> PersonPage {
     let page = PersonPage::new(HERE, "Download a report");
     match &state.parts.sign_in {
@@ -130,7 +130,7 @@ fn sign_in_page(state: &AppState, id: RequestId) -> PersonPage {
     }
 }
 
-/// What somebody sees who has a signed link.
+/// The page for a valid signed link.
 fn signed_page(state: &AppState, request: &Request, part: SignedPart) -> PersonPage {
     match allowed_file(state, &request.person, request) {
         Ok(file) => {
@@ -143,7 +143,7 @@ fn signed_page(state: &AppState, request: &Request, part: SignedPart) -> PersonP
     }
 }
 
-/// What somebody sees whose link is good for nothing; where people can sign in, its requester does.
+/// The page for an invalid signed link; where people can sign in, its requester can do so here.
 fn broken_link_page(state: &AppState, id: RequestId, problem: &Problem) -> PersonPage {
     let page = PersonPage::of_problem(HERE, problem);
     if state.parts.sign_in.is_some() && problem.status() != StatusCode::SERVICE_UNAVAILABLE {
@@ -161,7 +161,7 @@ fn file_page(state: &AppState, request: &Request, file: &ReportFile) -> PersonPa
         .paragraph(format!("{size}, data as of {day}. It is kept until {end}."))
 }
 
-/// The request of a signed link that holds.
+/// The request of a signed link, once its signature, expiry and revocation are checked.
 async fn signed_request(state: &AppState, id: RequestId, part: &SignedPart) -> Result<Request, Problem> {
     let unavailable = |error| Problem::unavailable("a link cannot be looked up", &error);
     let found = state.parts.store.find(id).await.map_err(unavailable)?;
@@ -182,7 +182,7 @@ async fn signed_request(state: &AppState, id: RequestId, part: &SignedPart) -> R
     Ok(request)
 }
 
-/// The problem of a link that this service did not make, or of a request that does not exist: the same.
+/// The problem for an invalid signature and for an unknown request: the same, so that ids cannot be probed.
 fn broken_link() -> Problem {
     Problem::new(
         ProblemKind::NotFound,
@@ -190,7 +190,7 @@ fn broken_link() -> Problem {
     )
 }
 
-/// What a query or a form says of a signed link; none where it is not of one.
+/// The parameters of a signed link in a query or a form; none where there are none.
 fn signed_part(query: &[u8]) -> Option<SignedPart> {
     let (mut until, mut key) = (None, None);
     for (name, value) in form_urlencoded::parse(query) {
@@ -202,7 +202,7 @@ fn signed_part(query: &[u8]) -> Option<SignedPart> {
     }
     match (until, key) {
         (None, None) => None,
-        // One that is cut is broken, and not a link without a signature.
+        // A truncated link is an invalid one, not a link without a signature.
         (until, key) => Some(SignedPart {
             until: until.and_then(|until| until.parse().ok()).unwrap_or_default(),
             key: key.unwrap_or_default(),

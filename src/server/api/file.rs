@@ -25,7 +25,7 @@ use crate::delivery::files::FilesError;
 use crate::delivery::person::Person;
 use crate::delivery::request::{ReportFile, Request, RequestId};
 
-/// What a browser says of why it asks (Fetch Metadata).
+/// The header by which a browser says how a request came about (Fetch Metadata).
 const SEC_FETCH_MODE: &str = "sec-fetch-mode";
 
 /// Fetch a report
@@ -80,7 +80,7 @@ pub async fn fetch(
 ) -> Result<Response, Problem> {
     let fetched = fetch_own(&state, &method, &headers, id.as_ref().map(|IdInPath(id)| *id)).await;
     match (fetched, id) {
-        // A person sees a page with words, and may sign in there.
+        // A browser's navigation gets a page for people, where they may sign in.
         (Err(problem), Ok(IdInPath(id))) if is_navigation(&headers) => Ok(to_page(id, &problem)),
         (fetched, _) => fetched,
     }
@@ -98,7 +98,7 @@ async fn fetch_own(
     give(state, &request, file, headers, caller.by.word()).await
 }
 
-/// Whether a person opens the address in a browser, rather than a program or a page's script.
+/// Whether the request is a navigation of a browser, rather than one of a program or a script.
 fn is_navigation(headers: &HeaderMap) -> bool {
     match headers.get(SEC_FETCH_MODE) {
         Some(mode) => mode == "navigate",
@@ -109,7 +109,7 @@ fn is_navigation(headers: &HeaderMap) -> bool {
     }
 }
 
-/// Leads a browser to the page of the file, which says what the problem is.
+/// Redirects a browser to the page of the file, which shows the problem.
 fn to_page(id: RequestId, problem: &Problem) -> Response {
     let failed = if problem.is(ProblemKind::NotLoggedIn) {
         ""
@@ -124,7 +124,7 @@ fn to_page(id: RequestId, problem: &Problem) -> Response {
     response
 }
 
-/// The file, or the part of it that is asked for, given out to somebody who may have it; `by` says how that is known.
+/// Answers with the file or the requested range. The caller has checked access; `by` is the label in metrics of how.
 pub async fn give(
     state: &AppState,
     request: &Request,

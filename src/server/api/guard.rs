@@ -36,7 +36,7 @@ async fn log(request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let start = Instant::now();
-    // Of the highest level, so that the id is there whichever lines are logged.
+    // A span of level error, so that the id is in all lines whatever the log level.
     let span = tracing::error_span!("http", request = %id);
     let mut response = next.run(request).instrument(span.clone()).await;
     let route = route.as_ref().map_or("(no route)", MatchedPath::as_str);

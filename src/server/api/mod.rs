@@ -1,6 +1,7 @@
 //! The routes of the API and the layers around them.
 
 mod asked;
+mod back_channel_logout;
 mod batches;
 mod caller;
 mod changes;
@@ -63,6 +64,7 @@ pub fn router(parts: ServerParts, links: Links, limits: Limits) -> Router {
     };
     let routes = routes
         .merge(sign_in::routes())
+        .merge(back_channel_logout::routes())
         .merge(download::routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)

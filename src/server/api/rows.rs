@@ -81,7 +81,7 @@ impl RowFormat {
         if accepted.is_empty() {
             return Ok(Self::Json);
         }
-        // The first of the best, as formats are in order of preference.
+        // Among equal qualities the first, because formats are in order of preference.
         let best = Self::ALL
             .into_iter()
             .map(|format| (format, weight(&accepted, format.media_type())))
@@ -233,7 +233,7 @@ enum WriteError {
     Json(#[from] serde_json::Error),
 }
 
-/// The rows with an apostrophe before texts that a spreadsheet would run, as in reports.
+/// The rows with an apostrophe before texts that a spreadsheet would evaluate as formulas, as in reports.
 fn without_formulas(rows: &RecordBatch) -> Result<RecordBatch, datafusion::arrow::error::ArrowError> {
     let columns = rows.columns().iter().map(|column| -> ArrayRef {
         match column.data_type() {

@@ -35,23 +35,25 @@ pub fn path_to(target: Target) -> String {
     }
 }
 
-/// Leads the browser to the issuer.
-async fn begin(State(state): State<AppState>, RawQuery(query): RawQuery) -> Response {
+/// Starts the authorization code flow: redirects the browser to the issuer.
+async fn begin(State(state): State<AppState>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     let Some(sign_in) = &state.parts.sign_in else {
         return not_set_up(Depth::Top);
     };
     let target = target_of(query.as_deref());
-    match sign_in.begin(target).await {
-        Ok((url, cookie)) => {
+    match sign_in.begin(target, &headers).await {
+        Ok((url, cookies)) => {
             let mut response = see_other(url.as_str());
-            response.headers_mut().append(SET_COOKIE, cookie);
+            for cookie in cookies {
+                response.headers_mut().append(SET_COOKIE, cookie);
+            }
             response
         }
         Err(fault) => fault_page(sign_in, &fault, target, Depth::Top).into_response(),
     }
 }
 
-/// Takes the browser back from the issuer.
+/// The callback of the authorization code flow.
 async fn finish(State(state): State<AppState>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     let Some(sign_in) = &state.parts.sign_in else {
         return not_set_up(Depth::OneFolder);
@@ -81,7 +83,7 @@ async fn finish(State(state): State<AppState>, RawQuery(query): RawQuery, header
         }
         Err(fault) => fault_page(sign_in, &fault, attempt.target, Depth::OneFolder).into_response(),
     };
-    // Once, whatever came of it.
+    // An attempt is used once, whatever the outcome.
     response
         .headers_mut()
         .append(SET_COOKIE, sign_in.end_of_attempt(&parameters));
@@ -133,7 +135,7 @@ fn signed_out_page() -> PersonPage {
         .link("", "To the page")
 }
 
-/// Nothing but a request's id is taken from the address.
+/// The only parameter is a request's id, so that there is no open redirect.
 fn target_of(query: Option<&str>) -> Target {
     let mut pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
     let id = pairs.find(|(name, _)| name == REPORT);
@@ -176,6 +178,7 @@ fn fault_page(sign_in: &SignIn, fault: &SignInFault, target: Target, depth: Dept
              again."
                 .to_owned()
         }
+        SignInFault::EndedAtIssuer => format!("{host} has signed you out meanwhile. Begin again."),
         SignInFault::IssuerSays(word) if word == "access_denied" => format!("{host} says that you did not agree."),
         SignInFault::IssuerSays(_) | SignInFault::NoCode | SignInFault::OtherIssuer => {
             format!("{host} did not sign you in. Begin again; if it happens again, tell your administrator.")

@@ -1,5 +1,5 @@
-//! What the claims of a token must say, once its signature is known to be good: each check by itself, so that the
-//! service and `pragati token explain` make the same ones.
+//! Validates the claims of a token whose signature has been verified. Each check is separate, so that the service and
+//! `pragati token explain` share them.
 
 use serde_json::Value;
 
@@ -82,7 +82,15 @@ pub fn issuer(token: Checked) -> Result<(), Reason> {
 }
 
 fn audience(token: Checked) -> Result<(), Reason> {
-    let ours = token.rules.audience.as_str();
+    is_for(token, &token.rules.audience)
+}
+
+/// Its audience is this one, beside others or alone.
+///
+/// # Errors
+///
+/// Where it is not so.
+pub fn is_for(token: Checked, ours: &str) -> Result<(), Reason> {
     let is_for_us = match claim(token.claims, "aud").ok_or(Reason::Lacks("aud"))? {
         Value::String(one) => one == ours,
         Value::Array(all) => all.iter().any(|one| one == ours),
@@ -116,7 +124,7 @@ fn client(token: Checked) -> Result<(), Reason> {
 fn access_token(token: Checked) -> Result<(), Reason> {
     match kind(token.header, token.claims) {
         Kind::Other => Err(Reason::NotAccess),
-        // Whoever sends it must prove that they have the key (RFC 7800, 8705, 9449), and nobody asks them here.
+        // A sender-constrained token needs a proof of possession (RFC 7800, 8705, 9449), which is not supported.
         _ if claim(token.claims, "cnf").is_some() => Err(Reason::Bound),
         Kind::Access => Ok(()),
         Kind::Unsaid if !token.rules.config.require_access_token => Ok(()),
@@ -176,6 +184,19 @@ pub fn not_before(token: Checked) -> Result<(), Reason> {
     }
 }
 
+/// When it was issued, in seconds since 1970: not in the future.
+///
+/// # Errors
+///
+/// Where it does not say so, or says the future.
+pub fn issued_at(token: Checked) -> Result<f64, Reason> {
+    let at = time(token.claims, "iat")?.ok_or(Reason::Lacks("iat"))?;
+    if at > token.now + leeway(token) {
+        return Err(Reason::IssuedLater);
+    }
+    Ok(at)
+}
+
 /// Seconds that clocks may differ by.
 pub fn leeway(token: Checked) -> f64 {
     f64::from(token.rules.config.leeway_seconds)
@@ -215,7 +236,7 @@ mod tests {
         json!({"iss": "https://login.example.org", "aud": "reports", "exp": 1_800_000_060})
     }
 
-    /// The first reason against the token.
+    /// The first failed check.
     fn refused(rules: &Rules, typ: Option<&str>, claims: &Value) -> Option<Reason> {
         let header = TokenHeader {
             algorithm: "RS256".to_owned(),

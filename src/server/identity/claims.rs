@@ -1,4 +1,4 @@
-//! What the claims of a checked token say of a person.
+//! Reads a person from the claims of a validated token.
 
 use serde_json::{Map, Value};
 
@@ -40,6 +40,19 @@ pub fn subject(claims: &Claims) -> Result<UserId, Reason> {
     user_id(subject).ok_or(Reason::Nobody)
 }
 
+/// The issuer's session (`sid`), where the token names one.
+///
+/// # Errors
+///
+/// Where it is no text, or an empty one.
+pub fn issuer_session(claims: &Claims) -> Result<Option<String>, Reason> {
+    match claim(claims, "sid") {
+        None => Ok(None),
+        Some(Value::String(id)) if !id.is_empty() => Ok(Some(id.clone())),
+        Some(_) => Err(Reason::Malformed("sid")),
+    }
+}
+
 /// The mail address that the claims prove.
 ///
 /// # Errors
@@ -78,7 +91,8 @@ pub fn roles(names: &[impl AsRef<str>], config: &IdentityConfig) -> Roles {
 
 /// The user of a subject. Keycloak names users of a federated store `f:<store>:<user id>`.
 fn user_id(subject: &str) -> Option<UserId> {
-    // A store's id has no colon; a user's may have some, and the end of it may be another user's.
+    // A store's id has no colon, but a user's id may: taking the part after the last colon could give another user's
+    // id.
     match subject.strip_prefix("f:").and_then(|rest| rest.split_once(':')) {
         Some((_, id)) => usable_id(id),
         None => usable_id(subject),

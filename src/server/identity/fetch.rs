@@ -1,4 +1,4 @@
-//! Asks the issuer for its keys and its other documents, and says in an operator's words why they cannot be had.
+//! HTTP requests to the issuer, for keys and other documents, with errors that tell operators the cause.
 
 use std::error::Error;
 use std::io;
@@ -18,7 +18,7 @@ const FETCH_TIME: Duration = Duration::from_secs(5);
 /// The largest answer that is read, in bytes.
 pub const LARGEST_ANSWER: usize = 1024 * 1024;
 
-/// A URL that the issuer cannot be asked at, whatever answers there.
+/// A URL that must not be used for the issuer.
 #[derive(Debug, thiserror::Error)]
 pub enum IssuerUrlError {
     #[error("{what} is {url}; the issuer is asked over https:// alone, or over http:// on this machine")]
@@ -63,14 +63,15 @@ impl IssuerUrl {
     ///
     /// # Errors
     ///
-    /// Where somebody between could change the answer, or the authorities cannot be used.
+    /// Where the connection would not be protected, or the certificate authorities cannot be read.
     pub fn new(what: &'static str, url: Url, ca_file: Option<&Path>) -> Result<Self, IssuerUrlError> {
         if url.scheme() != "https" && !is_of_this_machine(&url) {
             return Err(IssuerUrlError::Insecure { what, url: shown(&url) });
         }
         let mut client = Client::builder().redirect(redirect::Policy::none()).timeout(FETCH_TIME);
         if url.scheme() != "https" {
-            // A proxy of the environment (HTTP_PROXY) could change the answer, and its own loopback is another one.
+            // No proxy of the environment (HTTP_PROXY) for plain HTTP on this machine: it could change the answer, and
+            // its loopback is another machine's.
             client = client.no_proxy();
         }
         if let Some(path) = ca_file {
@@ -191,7 +192,7 @@ fn shown(url: &Url) -> String {
     shown.to_string()
 }
 
-/// What is behind an error of the client.
+/// The cause of the HTTP client's error.
 #[derive(Debug, PartialEq, Eq)]
 enum Cause {
     Refused,

@@ -1,12 +1,12 @@
-//! What the claims of an ID token must say (OpenID Connect Core, 3.1.3.7), once its signature is known to be good. It proves
-//! that somebody has signed in, for the one browser that asked; it is never taken in the place of an access token.
+//! Validates the claims of an ID token (OpenID Connect Core, 3.1.3.7) whose signature has been verified. It proves that
+//! somebody has signed in, for the one browser that asked; it is never taken in the place of an access token.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
-use super::checks::{Checked, expiry, issuer, leeway, not_before, time};
+use super::checks::{Checked, expiry, issued_at, issuer, not_before};
 use super::claims::claim;
 use super::refusal::Reason;
 use crate::config::TokenAlgorithm;
@@ -15,7 +15,7 @@ use crate::config::TokenAlgorithm;
 pub struct AskedIdToken<'a> {
     /// The client that asked.
     pub client: &'a str,
-    /// What it has to repeat, so that a token of another sign-in is worth nothing.
+    /// The nonce that it must repeat, so that a token of another sign-in cannot be injected.
     pub nonce: &'a str,
     /// The access token that came with it.
     pub access_token: &'a str,
@@ -67,14 +67,6 @@ fn audience(token: Checked, client: &str) -> Result<(), Reason> {
         None if is_for_others => Err(Reason::AuthorizedParty),
         _ => Ok(()),
     }
-}
-
-fn issued_at(token: Checked) -> Result<(), Reason> {
-    let at = time(token.claims, "iat")?.ok_or(Reason::Lacks("iat"))?;
-    if at > token.now + leeway(token) {
-        return Err(Reason::IssuedLater);
-    }
-    Ok(())
 }
 
 /// The left half of the access token's hash, where it is there: which hash is said by the algorithm.

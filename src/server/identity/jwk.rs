@@ -25,7 +25,7 @@ pub struct TokenKey {
     key: DecodingKey,
 }
 
-/// Why a key is passed over.
+/// Why a key is not used.
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
     #[error("is no JSON Web Key: {0}")]
@@ -55,7 +55,7 @@ pub enum Unusable {
 }
 
 impl Unusable {
-    /// Whether the issuer most likely meant the key for tokens, so that an operator should hear of it.
+    /// Whether the key was probably meant for signing tokens, so that operators are told that it is not used.
     pub fn is_fault(&self) -> bool {
         !matches!(
             self,

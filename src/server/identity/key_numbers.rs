@@ -1,5 +1,5 @@
-//! The numbers that a public key is made of, and whether they can be one's: with some of them everybody could sign, with
-//! others nobody.
+//! Validates the parameters of public keys: with weak ones anybody could forge signatures, with invalid ones nobody can
+//! sign.
 
 use ed25519_dalek::VerifyingKey;
 

@@ -1,7 +1,7 @@
-//! Where the issuer's keys come from: a file, read again when it changes, or a URL, fetched again now and then.
+//! The source of the issuer's keys: a file, reloaded when it changes, or a URL, refreshed periodically.
 //!
-//! Keys that were good stay in use while newer ones cannot be had. A key that nobody knows is looked for at once, but not
-//! more often than every few seconds, so that made-up tokens do not become requests to the issuer.
+//! The last good keys stay in use while a refresh fails. An unknown key id triggers a refresh at once, but at most
+//! every few seconds, so that forged tokens cannot flood the issuer with requests.
 
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -118,7 +118,7 @@ impl KeySource {
         match &self.place {
             Place::File(path) => self.read_file_if_changed(path).await,
             Place::Url(_) if self.is_stale() => {
-                // While one request waits for newer keys, others go on with those that are known.
+                // While one request refreshes the keys, others continue with the known ones.
                 if let Ok(last_fetch) = self.last_fetch.try_lock() {
                     self.fetch_unless_recent(last_fetch).await;
                 }
@@ -136,12 +136,12 @@ impl KeySource {
         Ok(newer.candidates(id, algorithm))
     }
 
-    /// The keys after another look, where the last one is not too recent: for a token whose key is not there.
+    /// The keys after a refresh, unless the last one was too recent: for a token whose key is unknown.
     pub async fn look_again(&self) -> Arc<KeySet> {
         let before = self.keys();
         if let Place::Url(_) = &self.place {
             let last_fetch = self.last_fetch.lock().await;
-            // Whoever held the lock before may have fetched newer keys.
+            // The previous holder of the lock may have refreshed the keys.
             if Arc::ptr_eq(&before, &self.keys()) {
                 self.fetch_unless_recent(last_fetch).await;
             }
@@ -185,7 +185,7 @@ impl KeySource {
         if found.as_ref().ok() == seen.as_ref() {
             return;
         }
-        // A file that is gone or broken is complained of once, not with every request.
+        // An error of the file is logged once, not with every request.
         let result = match found {
             Ok(file) => self.read_file(path, file).await,
             Err(error) => {
@@ -218,7 +218,7 @@ impl KeySource {
         }
     }
 
-    /// Goes on with these keys. What is wrong with some of the set is told once.
+    /// Replaces the keys. Unusable keys of the set are logged once.
     fn take(&self, keys: KeySet) {
         let faults = keys.faults();
         if faults != self.keys().faults() {

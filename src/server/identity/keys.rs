@@ -28,7 +28,7 @@ pub struct PassedOver {
     pub reason: Unusable,
 }
 
-/// A set that nobody can be told apart with.
+/// A key set without a usable key.
 #[derive(Debug, thiserror::Error)]
 pub enum KeySetError {
     #[error("not a JSON Web Key Set: {0}")]
@@ -62,7 +62,7 @@ impl Candidates {
         }
     }
 
-    /// Those of the keys that are not the very same as one of `tried`, so that no signature is checked twice.
+    /// The keys that are not among `tried`, so that no signature is verified twice with one key.
     pub fn beside(&self, tried: &Self) -> impl Iterator<Item = &Arc<TokenKey>> {
         let untried = move |key: &&Arc<TokenKey>| !tried.keys().iter().any(|one| Arc::ptr_eq(one, key));
         self.keys().iter().filter(untried)

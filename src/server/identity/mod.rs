@@ -1,6 +1,7 @@
-//! Who sends a request: a login token that a trusted issuer signed, or, on a developer's own machine, a name.
+//! Authentication: by a login token that a trusted issuer signed, or, on a developer's own machine, by a name without
+//! proof.
 //!
-//! What a person may see is decided elsewhere; this room says who they are, and nothing it cannot prove.
+//! Authorization is decided elsewhere.
 
 mod checks;
 mod claims;
@@ -12,6 +13,7 @@ mod jwk;
 mod key_numbers;
 mod key_source;
 mod keys;
+mod logout_token;
 mod refusal;
 mod refusal_log;
 mod token;
@@ -26,16 +28,17 @@ use axum::http::header::AUTHORIZATION;
 use crate::config::{AddressSource, IdentityConfig, RightsSource, without_secrets};
 use crate::delivery::person::Person;
 use id_token::AskedIdToken;
-use refusal_log::RefusalLog;
 use tokens::Tokens;
 
 pub use explain::{ExplainedCheck, Explanation, Outcome};
 pub use fetch::IssuerUrlError;
 pub(in crate::server) use fetch::{IssuerUrl, is_of_this_machine as is_url_of_this_machine};
 pub use key_source::KeyTrouble;
+pub use logout_token::IssuerLogout;
 pub use refusal::{Reason, Refusal};
+pub(in crate::server) use refusal_log::RefusalLog;
 
-/// Settings of `[identity]` that nobody could log in with, or too many could.
+/// Invalid settings of `[identity]`: nobody could log in with them, or the wrong people could.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
     #[error(
@@ -56,7 +59,7 @@ pub enum IdentityError {
     DevAuthInPublic { listen: SocketAddr },
 }
 
-/// What the issuer gave for a sign-in.
+/// The tokens of a sign-in, and what they were requested with.
 pub struct SignedIn<'a> {
     pub id_token: &'a str,
     pub access_token: &'a str,
@@ -66,7 +69,14 @@ pub struct SignedIn<'a> {
     pub nonce: &'a str,
 }
 
-/// Tells who sends a request.
+/// Who has signed in at the issuer.
+pub struct SignedInPerson {
+    pub person: Person,
+    /// The issuer's session (`sid`), where it names one.
+    pub issuer_session: Option<String>,
+}
+
+/// Authenticates requests.
 #[derive(Debug)]
 pub struct Identity {
     config: IdentityConfig,
@@ -83,7 +93,8 @@ enum Proof {
 }
 
 impl Identity {
-    /// Believes tokens that the configured keys have signed. Keys in a file must be there; keys behind a URL may come later.
+    /// Accepts tokens that the configured keys have signed. A file of keys must exist; keys at a URL may become
+    /// available later.
     ///
     /// # Errors
     ///
@@ -92,16 +103,16 @@ impl Identity {
         Ok(Self {
             config: config.clone(),
             proof: Proof::Tokens(Box::new(Tokens::new(config).await?)),
-            refusals: RefusalLog::default(),
+            refusals: RefusalLog::of_logins(),
         })
     }
 
-    /// Believes nobody, where `[identity]` is not set and people log in elsewhere.
+    /// Accepts nobody, where `[identity]` is not set and people log in elsewhere.
     pub fn of_nobody(config: &IdentityConfig) -> Self {
         Self {
             config: config.clone(),
             proof: Proof::Nothing,
-            refusals: RefusalLog::default(),
+            refusals: RefusalLog::of_logins(),
         }
     }
 
@@ -122,8 +133,8 @@ impl Identity {
         Tokens::check(config).await
     }
 
-    /// Believes everybody: `Authorization: Bearer dev:<user id>[,<mail address>[,<role>]…]`. Refused where `listen` can be
-    /// reached from another machine.
+    /// Accepts everybody without proof: `Authorization: Bearer dev:<user id>[,<mail address>[,<role>]…]`. Refused where
+    /// `listen` can be reached from another machine.
     ///
     /// # Errors
     ///
@@ -132,7 +143,7 @@ impl Identity {
         let identity = Self {
             config: config.clone(),
             proof: Proof::Dev,
-            refusals: RefusalLog::default(),
+            refusals: RefusalLog::of_logins(),
         };
         identity.check_address(listen)?;
         tracing::warn!("--dev-auth: EVERYBODY ON THIS MACHINE CAN BE ANYBODY; never use it with real data");
@@ -189,7 +200,11 @@ impl Identity {
     /// # Errors
     ///
     /// Why the tokens do not prove it. It is logged by its reason.
-    pub async fn person_signed_in(&self, given: &SignedIn<'_>, rights: RightsSource) -> Result<Person, Refusal> {
+    pub async fn person_signed_in(
+        &self,
+        given: &SignedIn<'_>,
+        rights: RightsSource,
+    ) -> Result<SignedInPerson, Refusal> {
         let Proof::Tokens(tokens) = &self.proof else {
             return Err(Refusal::NoToken);
         };
@@ -199,7 +214,7 @@ impl Identity {
             access_token: given.access_token,
         };
         let by_id_token = tokens.person_of_id_token(given.id_token, &asked).await;
-        let by_id_token = by_id_token.map_err(|refusal| self.noted(refusal))?;
+        let (by_id_token, issuer_session) = by_id_token.map_err(|refusal| self.noted(refusal))?;
         let person = match rights {
             RightsSource::IdToken => self.with_usable_address(by_id_token),
             RightsSource::AccessToken => {
@@ -210,7 +225,20 @@ impl Identity {
                 person
             }
         };
-        Ok(person)
+        Ok(SignedInPerson { person, issuer_session })
+    }
+
+    /// What the issuer says has ended, by a logout token for this client. Whether the token was used before is not known
+    /// here.
+    ///
+    /// # Errors
+    ///
+    /// Why the token does not prove it.
+    pub async fn logout(&self, token: &str, client: &str) -> Result<IssuerLogout, Refusal> {
+        match &self.proof {
+            Proof::Tokens(tokens) => tokens.logout(token, client).await,
+            Proof::Dev | Proof::Nothing => Err(Reason::NotSetUp.into()),
+        }
     }
 
     /// Whether everybody is believed, as with `--dev-auth`.
@@ -218,7 +246,7 @@ impl Identity {
         matches!(self.proof, Proof::Dev)
     }
 
-    /// The person without an address where those of tokens are not used.
+    /// Removes the address where the settings take addresses from elsewhere than tokens.
     fn with_usable_address(&self, mut person: Person) -> Person {
         if self.config.address == AddressSource::Users {
             person.email = None;
@@ -234,7 +262,7 @@ impl Identity {
     }
 }
 
-/// Makes every check of a token, as [`Identity::by_tokens`] would, and says how each one ends.
+/// Runs every check that [`Identity::by_tokens`] makes of a token, and reports the outcome of each.
 ///
 /// # Errors
 ///

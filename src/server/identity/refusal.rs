@@ -1,9 +1,9 @@
-//! Why a request is not taken for anybody's, in words for logs: without anything of a token's content.
+//! Why authentication failed, in words for logs that contain nothing of the token.
 
 /// The longest token that is looked at, in bytes.
 pub const LONGEST_TOKEN: usize = 16 * 1024;
 
-/// Why a request is not taken for anybody's.
+/// Why authentication failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// It has no token.
@@ -17,7 +17,7 @@ pub enum Refusal {
     NoKeys,
 }
 
-/// Why a token is not believed. There are few, so that logs can count by them.
+/// Why a token is refused. A small fixed set, so that logs can be counted by reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Reason {
     #[error("there are several Authorization headers")]
@@ -90,4 +90,12 @@ pub enum Reason {
     IssuedLater,
     #[error("it and the access token are about two people (sub)")]
     TwoPeople,
+    #[error("it is no logout token (typ, events, nonce)")]
+    NotLogoutToken,
+    #[error("it was made too long ago (iat)")]
+    IssuedLongAgo,
+    #[error("it names neither a person nor a session (sub, sid)")]
+    NamesNoSession,
+    #[error("it was used before (jti)")]
+    UsedBefore,
 }

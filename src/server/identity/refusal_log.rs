@@ -1,5 +1,5 @@
-//! The log of refused tokens: a line for the first of each reason, then one a minute with a count, so that nobody can
-//! fill the log with made-up tokens.
+//! A rate-limited log of refused tokens: a line for the first of each reason, then one a minute with a count, so that
+//! forged tokens cannot flood the log.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -11,8 +11,14 @@ use super::refusal::Reason;
 const QUIET: Duration = Duration::from_secs(60);
 
 /// Counts refusals by their reasons.
-#[derive(Debug, Default)]
-pub struct RefusalLog(Mutex<HashMap<Reason, Refused>>);
+#[derive(Debug)]
+pub struct RefusalLog {
+    /// What kind of token it is about, in words.
+    token: &'static str,
+    /// What the first line of a reason ends with.
+    hint: &'static str,
+    refused: Mutex<HashMap<Reason, Refused>>,
+}
 
 #[derive(Debug)]
 struct Refused {
@@ -23,6 +29,24 @@ struct Refused {
 }
 
 impl RefusalLog {
+    /// For the tokens that people log in with.
+    pub fn of_logins() -> Self {
+        Self::new("a login token", "; `pragati token explain` shows the checks of one")
+    }
+
+    /// For the tokens by which the issuer says that somebody has signed out there.
+    pub fn of_logouts() -> Self {
+        Self::new("a logout token", "")
+    }
+
+    fn new(token: &'static str, hint: &'static str) -> Self {
+        Self {
+            token,
+            hint,
+            refused: Mutex::default(),
+        }
+    }
+
     /// Takes note of a refused token, and writes a line where it is time for one.
     pub fn note(&self, reason: Reason) {
         if let Some(line) = self.line(reason, Instant::now()) {
@@ -31,16 +55,15 @@ impl RefusalLog {
     }
 
     fn line(&self, reason: Reason, now: Instant) -> Option<String> {
-        let mut refused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Self { token, hint, .. } = self;
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(known) = refused.get_mut(&reason) else {
             let first = Refused {
                 last_line: now,
                 more: 0,
             };
             refused.insert(reason, first);
-            return Some(format!(
-                "a login token was refused: {reason}; `pragati token explain` shows the checks of one"
-            ));
+            return Some(format!("{token} was refused: {reason}{hint}"));
         };
         let silent = now.saturating_duration_since(known.last_line);
         if silent < QUIET {
@@ -50,9 +73,9 @@ impl RefusalLog {
         let more = std::mem::take(&mut known.more);
         known.last_line = now;
         Some(match more {
-            0 => format!("a login token was refused: {reason}"),
+            0 => format!("{token} was refused: {reason}"),
             more => format!(
-                "a login token was refused: {reason}; {more} more like it in the {} seconds before",
+                "{token} was refused: {reason}; {more} more like it in the {} seconds before",
                 silent.as_secs()
             ),
         })
@@ -65,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_tokens_is_a_line_a_minute_for_each_reason() {
-        let log = RefusalLog::default();
+        let log = RefusalLog::of_logins();
         let start = Instant::now();
         let lines_of = |reason: Reason| {
             let times = (0..600).map(|tenth| start + Duration::from_millis(100 * tenth));
@@ -80,5 +103,10 @@ mod tests {
         );
         let later = log.line(Reason::Signature, start + QUIET * 3).expect("a line");
         assert_eq!(later, "a login token was refused: its signature is wrong");
+        let logouts = RefusalLog::of_logouts();
+        assert_eq!(
+            logouts.line(Reason::UsedBefore, start).as_deref(),
+            Some("a logout token was refused: it was used before (jti)")
+        );
     }
 }

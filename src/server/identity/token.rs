@@ -1,4 +1,4 @@
-//! A login token taken apart: header, claims and signature (JWS compact form, RFC 7515). Nothing of it is proven here.
+//! Parses a token into header, claims and signature (JWS compact form, RFC 7515). Nothing is verified here.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -28,13 +28,13 @@ pub struct TokenHeader {
     pub key_id: Option<String>,
     #[serde(rename = "typ")]
     pub kind: Option<String>,
-    /// Extensions that whoever checks the token must know; none are known here. There also where it is null.
+    /// Critical extensions (`crit`), of which none is supported. `Some` also where it is null.
     #[serde(rename = "crit", default, deserialize_with = "present")]
     pub extensions: Option<Value>,
 }
 
 impl<'a> TokenParts<'a> {
-    /// Takes a token apart.
+    /// Splits a token.
     ///
     /// # Errors
     ///

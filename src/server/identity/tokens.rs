@@ -10,6 +10,7 @@ use super::id_token::{self, AskedIdToken};
 use super::jwk::TokenKey;
 use super::key_source::KeySource;
 use super::keys::Candidates;
+use super::logout_token::{self, IssuerLogout};
 use super::refusal::{Reason, Refusal};
 use super::token::{TokenHeader, TokenParts};
 use crate::config::{IdentityConfig, TokenAlgorithm};
@@ -78,12 +79,17 @@ impl Tokens {
         Ok(claims::person(&claims, &self.rules.config)?)
     }
 
-    /// The person whom an ID token proves, which was asked for in this way.
+    /// The person whom an ID token proves, which was asked for in this way, and the issuer's session (`sid`) where it
+    /// names one.
     ///
     /// # Errors
     ///
     /// Where it proves nothing, or the keys were never had.
-    pub async fn person_of_id_token(&self, token: &str, asked: &AskedIdToken<'_>) -> Result<Person, Refusal> {
+    pub async fn person_of_id_token(
+        &self,
+        token: &str,
+        asked: &AskedIdToken<'_>,
+    ) -> Result<(Person, Option<String>), Refusal> {
         let (header, claims) = self.signed_by_issuer(token).await?;
         let checked = Checked {
             rules: &self.rules,
@@ -92,10 +98,27 @@ impl Tokens {
             now: now(),
         };
         id_token::check(checked, asked)?;
-        Ok(claims::person(&claims, &self.rules.config)?)
+        let person = claims::person(&claims, &self.rules.config)?;
+        Ok((person, claims::issuer_session(&claims)?))
     }
 
-    /// Header and claims of a token that a key of the issuer has signed; what they say is not looked at.
+    /// What a logout token for this client says has ended.
+    ///
+    /// # Errors
+    ///
+    /// Where it proves nothing, or the keys were never had.
+    pub async fn logout(&self, token: &str, client: &str) -> Result<IssuerLogout, Refusal> {
+        let (header, claims) = self.signed_by_issuer(token).await?;
+        let checked = Checked {
+            rules: &self.rules,
+            header: &header,
+            claims: &claims,
+            now: now(),
+        };
+        Ok(logout_token::check(checked, client)?)
+    }
+
+    /// Header and claims of a token whose signature is verified; the claims are not validated yet.
     async fn signed_by_issuer(&self, token: &str) -> Result<(TokenHeader, Claims), Refusal> {
         let parts = TokenParts::of(token)?;
         parts.check_form()?;
@@ -156,7 +179,7 @@ impl Tokens {
         if let Some(key) = candidates.keys().iter().find(|key| has_signed(key)) {
             return Ok(Arc::clone(key));
         }
-        // Without an id, a new key of the issuer shows in nothing but a signature that no known key made.
+        // Without a key id, a key rotation shows only in a signature that no known key verifies.
         if let Candidates::OfAlgorithm(_) = candidates {
             let newer = self.keys.look_again().await;
             let newer = newer.candidates(header.key_id.as_deref(), algorithm);
@@ -209,7 +232,7 @@ fn needed(setting: &'static str, value: Option<&String>) -> Result<String, Ident
 
 /// Seconds since 1970.
 pub(super) fn now() -> f64 {
-    // To a clock before 1970, every token has expired.
+    // With a clock before 1970, every token counts as expired.
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(f64::INFINITY, |since| since.as_secs_f64())
 }

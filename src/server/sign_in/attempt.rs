@@ -1,7 +1,8 @@
-//! A sign-in under way. It is in a cookie of the browser that began it, under a name of its own, so that several tabs can
-//! sign in; a code that comes back in another browser is worth nothing, nor is one that was asked for with another `state`.
+//! A sign-in under way: its state, nonce and PKCE verifier. They are in a cookie of the browser that began it, with a
+//! name of its own so that several tabs can sign in. A callback in another browser, or with another `state`, is
+//! refused.
 //!
-//! The cookie need not be signed: a browser that changes it changes its own sign-in alone.
+//! The cookie need not be signed: by changing it, a browser only breaks its own sign-in.
 
 use std::time::Duration;
 
@@ -12,15 +13,18 @@ use crate::delivery::request::RequestId;
 
 /// The time that people have for signing in at the issuer.
 pub const LONGEST: Duration = Duration::from_secs(10 * 60);
-const COOKIE: &str = "pragati-sign-in";
+/// So many sign-ins can be under way in one browser; beginning another one ends them.
+pub const MOST_AT_ONCE: usize = 5;
+/// What the plain names of all attempts' cookies begin with.
+pub const COOKIE: &str = "pragati-sign-in";
 /// Characters of the `state` in the cookie's name.
 const NAMED_BY: usize = 16;
-/// What stands for the page in the cookie.
+/// The target "the page", as the cookie has it.
 const PAGE: &str = "page";
 /// The longest parameter that is looked at, in bytes. Codes are short; some issuers' are a kB.
 const LONGEST_PARAMETER: usize = 8 * 1024;
 
-/// Where somebody goes who has signed in. There are no other places, so that no link leads elsewhere through here.
+/// Where the browser goes after the sign-in. A closed set, so that there is no open redirect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
     /// The page of the download ratio.
@@ -32,16 +36,16 @@ pub enum Target {
 /// A sign-in under way.
 #[derive(Clone)]
 pub struct Attempt {
-    /// What the issuer repeats in the address.
+    /// The `state`, which the issuer repeats in the callback's address.
     pub state: String,
     /// What the issuer repeats in the ID token.
     pub nonce: String,
-    /// The secret of PKCE, whose hash the issuer has.
+    /// The PKCE verifier, of which the issuer gets the hash.
     pub verifier: String,
     pub target: Target,
 }
 
-/// What the issuer sends a browser back with.
+/// The parameters of the callback.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallbackParameters {
     pub state: String,
@@ -101,7 +105,7 @@ impl Attempt {
         )
     }
 
-    /// The attempt of a cookie, where it is the one of that `state`.
+    /// Parses a cookie; none where its `state` is another one.
     pub fn of_cookie(value: &str, state: &str) -> Option<Self> {
         let mut parts = value.split('.');
         let mut next = || parts.next().filter(|part| !part.is_empty()).map(str::to_owned);
@@ -131,7 +135,7 @@ pub fn cookie_name(state: &str) -> String {
 }
 
 impl CallbackParameters {
-    /// Of the query of the address; none where there is no `state`, or a parameter is there twice or very long.
+    /// Parses the query; none where `state` is missing, or a parameter is repeated or too long.
     pub fn of_query(query: &str) -> Option<Self> {
         let (mut state, mut code, mut error, mut issuer) = (None, None, None, None);
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {

@@ -1,4 +1,4 @@
-//! The cookies of this service: read by it alone, sent to it alone.
+//! Cookies with the attributes that keep them to this service: HttpOnly, SameSite, Secure and the prefix `__Host-`.
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use url::Url;
 /// How cookies are named and set.
 #[derive(Debug, Clone, Copy)]
 pub struct CookieStyle {
-    /// Over TLS alone; then a browser takes no cookie of the name from another host, nor over plain HTTP (`__Host-`).
+    /// Secure, with the prefix `__Host-`: browsers then accept the cookie neither from another host nor over plain
+    /// HTTP.
     is_secure: bool,
 }
 
@@ -21,9 +22,12 @@ impl CookieStyle {
         }
     }
 
+    fn prefix(self) -> &'static str {
+        if self.is_secure { "__Host-" } else { "" }
+    }
+
     fn name(self, plain: &str) -> String {
-        let prefix = if self.is_secure { "__Host-" } else { "" };
-        format!("{prefix}{plain}")
+        format!("{}{plain}", self.prefix())
     }
 
     /// Sets a cookie that scripts cannot read and that other sites' forms do not send. Without `keep_for`, it is
@@ -36,7 +40,7 @@ impl CookieStyle {
         if let Some(time) = keep_for {
             text.push_str(&format!("; Max-Age={}", time.as_secs()));
         }
-        // Nothing that the header cannot hold gets here; if it did, there would be no cookie.
+        // Values are always valid in a header; if one were not, no cookie would be set.
         HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
     }
 
@@ -50,7 +54,16 @@ impl CookieStyle {
         values(headers, &self.name(plain)).count()
     }
 
-    /// The cookie of that name; none where there are several, of which one is not ours.
+    /// The plain names of the cookies whose plain name begins so. Names that this service never gives are left out.
+    pub fn names_from<'a>(self, headers: &'a HeaderMap, plain_start: &str) -> Vec<&'a str> {
+        let is_fit = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
+        pairs(headers)
+            .filter_map(|(name, _)| name.strip_prefix(self.prefix()))
+            .filter(|plain| plain.starts_with(plain_start) && plain.chars().all(is_fit))
+            .collect()
+    }
+
+    /// The cookie of that name; none where there are several, because one of them was planted.
     pub fn only<'a>(self, headers: &'a HeaderMap, plain: &str) -> Option<&'a str> {
         let name = self.name(plain);
         let mut found = values(headers, &name);
@@ -60,13 +73,17 @@ impl CookieStyle {
 }
 
 fn values<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a str> {
-    let pairs = headers
+    pairs(headers).filter_map(move |(found, value)| (found == name).then_some(value))
+}
+
+/// Names and values of all cookies.
+fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+    headers
         .get_all(COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='));
-    pairs.filter_map(move |(found, value)| (found == name).then_some(value))
+        .filter_map(|pair| pair.trim().split_once('='))
 }
 
 #[cfg(test)]
@@ -119,5 +136,16 @@ mod tests {
             assert_eq!(secure.only(&headers, "s"), value, "{given:?}");
             assert_eq!(secure.count(&headers, "s"), count, "{given:?}");
         }
+    }
+
+    #[test]
+    fn cookies_are_listed_by_the_start_of_their_plain_names() {
+        let mut headers = HeaderMap::new();
+        let cookies = "__Host-s-1=a; __Host-t=b; s-2=c; __Host-s-3=; __Host-s-\"=d; __Host-s";
+        headers.append(COOKIE, cookies.parse().expect("a header"));
+        headers.append(COOKIE, "__Host-s-4=e".parse().expect("a header"));
+        let secure = style("https://reports.example.org/");
+        assert_eq!(secure.names_from(&headers, "s"), ["s-1", "s-3", "s-4"]);
+        assert_eq!(style("http://127.0.0.1/").names_from(&headers, "s"), ["s-2"]);
     }
 }

@@ -1,5 +1,5 @@
-//! What the issuer says of itself (OpenID Connect Discovery): where people sign in and out, and where codes become tokens.
-//! It is asked when somebody signs in, and again an hour later.
+//! The issuer's metadata (OpenID Connect Discovery): the endpoints for signing in and out and for exchanging codes. It
+//! is fetched at the first sign-in and cached for an hour.
 
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -14,14 +14,14 @@ use crate::server::identity::{IssuerUrl, is_url_of_this_machine};
 
 const WELL_KNOWN: &str = ".well-known/openid-configuration";
 const SETTING: &str = "identity.issuer";
-/// What the issuer says is believed for so long.
+/// How long the metadata is cached.
 const FRESH: Duration = Duration::from_secs(60 * 60);
-/// The least time between two questions, so that people who try to sign in do not become requests to the issuer.
+/// The least time between two fetches, so that sign-ins cannot flood the issuer with requests.
 const LEAST_INTERVAL: Duration = Duration::from_secs(5);
 /// The way of PKCE that is used.
 pub const PKCE_METHOD: &str = "S256";
 
-/// Knows the issuer.
+/// A cache of the issuer's metadata.
 #[derive(Debug)]
 pub struct Discovery {
     /// Its name, to the letter.
@@ -30,11 +30,11 @@ pub struct Discovery {
     document: IssuerUrl,
     ca_file: Option<PathBuf>,
     known: RwLock<Option<(Instant, Arc<Issuer>)>>,
-    /// When it was last asked, and why it could not be understood; held while a question is under way.
+    /// When the metadata was last fetched, and the error of that; held during a fetch.
     last: Mutex<Option<(Instant, Option<SignInFault>)>>,
 }
 
-/// The issuer, as it describes itself.
+/// The issuer's metadata, checked.
 #[derive(Debug)]
 pub struct Issuer {
     name: String,
@@ -109,7 +109,7 @@ impl Discovery {
             }
         }
         let fault = last.as_ref().and_then(|(_, fault)| fault.clone());
-        // What was said before holds while nothing newer can be had.
+        // The last good metadata is used while fetching fails.
         self.known().ok_or(fault.unwrap_or(SignInFault::NoIssuer))
     }
 
@@ -174,8 +174,7 @@ fn url_of(text: &str) -> Result<Url, String> {
 }
 
 impl Issuer {
-    /// Whether the browser was sent back by this issuer, as far as that is said: not by another one, to which somebody
-    /// led it (RFC 9207).
+    /// Checks the `iss` of the callback (RFC 9207), against mix-up attacks.
     ///
     /// # Errors
     /// It was not.

@@ -1,5 +1,5 @@
-//! The two steps with the issuer: sending people there, and making tokens of the code that they come back with (RFC 6749, 4.1,
-//! with PKCE, RFC 7636).
+//! The two requests of the authorization code flow (RFC 6749, 4.1) with PKCE (RFC 7636): the authorization request, and
+//! the token request that exchanges the code.
 
 use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -116,12 +116,12 @@ fn basic(id: &str, secret: &str) -> String {
     )
 }
 
-/// What the issuer has of an attempt's verifier until the code is exchanged.
+/// The PKCE challenge of an attempt's verifier.
 fn challenge(verifier: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()))
 }
 
-/// What went wrong, without anything of the answer but the issuer's word for it.
+/// The fault, with nothing of the answer but its OAuth error code.
 fn refusal(issuer: &Issuer, status: StatusCode, answer: &[u8]) -> SignInFault {
     match serde_json::from_slice::<Refused>(answer) {
         Ok(Refused { error }) => match error.as_str() {

@@ -19,6 +19,8 @@ pub enum SignInFault {
     NotBegunHere,
     #[error("the same sign-in was used before")]
     UsedBefore,
+    #[error("the issuer said meanwhile that its session has ended")]
+    EndedAtIssuer,
     #[error("another issuer sent the browser back (iss)")]
     OtherIssuer,
     #[error("the issuer sent the browser back without a code")]
@@ -57,7 +59,7 @@ impl SignInFault {
         Self::IssuerSays(word.to_owned())
     }
 
-    /// Whether trying again in a little while may help: it is nobody's fault but the issuer's or the database's.
+    /// Whether the fault is temporary: the issuer or the database is unavailable.
     pub fn is_passing(&self) -> bool {
         matches!(
             self,
@@ -73,6 +75,7 @@ impl SignInFault {
         match self {
             Self::NotBegunHere => "not begun here",
             Self::UsedBefore => "used before",
+            Self::EndedAtIssuer => "ended at issuer",
             Self::OtherIssuer => "other issuer",
             Self::NoCode => "no code",
             Self::IssuerSays(_) => "issuer says",

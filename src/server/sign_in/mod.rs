@@ -1,9 +1,9 @@
 //! Signing in with a browser: OpenID Connect, the authorization code flow with PKCE, at the issuer of `[identity]`.
 //!
-//! A sign-in is an [`Attempt`], which is in a cookie of the browser that began it; the issuer sends the browser back with a
-//! code, which is exchanged for tokens; the ID token proves who signed in, and a session in the store begins. The browser
-//! has nothing but the session's id, in a cookie that scripts cannot read. What is random is drawn anew for each sign-in,
-//! and no session is taken over from before it.
+//! A sign-in is an [`Attempt`], which is in a cookie of the browser that began it; the issuer sends the browser back
+//! with a code, which is exchanged for tokens; the ID token proves who signed in, and a session in the store begins.
+//! The browser has only the session's id, in a cookie that scripts cannot read. State, nonce, verifier and session id
+//! are new for each sign-in, so that a session cannot be fixed beforehand.
 
 mod attempt;
 mod cookies;
@@ -19,18 +19,18 @@ use axum::http::{HeaderMap, HeaderValue};
 use chrono::{DateTime, TimeDelta, Utc};
 use url::Url;
 
-use super::identity::{Identity, SignedIn, is_url_of_this_machine};
+use super::identity::{Identity, Reason, Refusal, RefusalLog, SignedIn, SignedInPerson, is_url_of_this_machine};
 use crate::config::{Config, ConfigError, RightsSource, Secret, SignInConfig};
 use crate::delivery::links::Links;
 use crate::delivery::person::Person;
-use crate::delivery::store::{NewSession, Store, StoreError};
+use crate::delivery::store::{LogoutAtIssuer, NewSession, SessionStart, Store, StoreError};
 
 pub use attempt::{Attempt, CallbackParameters, Target};
 pub use fault::SignInFault;
 
 use cookies::CookieStyle;
 use discovery::Discovery;
-use session::SessionId;
+use session::{SessionId, hash_of};
 
 /// The path that the issuer sends browsers back to, below the public address.
 pub const CALLBACK_PATH: &str = "sign-in/callback";
@@ -73,6 +73,16 @@ pub struct SignIn {
     longest: TimeDelta,
     cookies: CookieStyle,
     faults: fault::FaultLog,
+    logout_refusals: RefusalLog,
+}
+
+/// Why a logout at the issuer ends no session here.
+#[derive(Debug, thiserror::Error)]
+pub enum LogoutFault {
+    #[error("a logout token is refused: {0}")]
+    Token(#[from] Refusal),
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// What a browser's cookie says of its session.
@@ -85,7 +95,7 @@ pub enum SessionState {
     Of(Person),
 }
 
-/// How a sign-in ended well.
+/// A completed sign-in.
 pub struct Finished {
     /// Sets the cookie of the session.
     pub cookie: HeaderValue,
@@ -93,7 +103,7 @@ pub struct Finished {
 }
 
 impl SignIn {
-    /// What the configuration says of signing in; none where browsers are asked for a token.
+    /// The sign-in as configured; none where browsers are asked for a token.
     ///
     /// # Errors
     /// With these settings, nobody could sign in.
@@ -105,7 +115,7 @@ impl SignIn {
         Self::of_settings(config)
     }
 
-    /// Checks the settings; nobody is asked.
+    /// Checks the settings, without requests to the issuer.
     ///
     /// # Errors
     /// With them, nobody could sign in.
@@ -139,6 +149,7 @@ impl SignIn {
             idle: TimeDelta::from_std(settings.idle()).unwrap_or(TimeDelta::MAX),
             longest: TimeDelta::from_std(settings.longest()).unwrap_or(TimeDelta::MAX),
             faults: fault::FaultLog::default(),
+            logout_refusals: RefusalLog::of_logouts(),
         }))
     }
 
@@ -149,43 +160,56 @@ impl SignIn {
 
     /// An address of this service as people reach it.
     pub fn public(&self, path: &str) -> String {
-        // Paths are those of this room, and ids; they are never absolute.
+        // Paths are constants of this module and ids; they are never absolute URLs.
         self.public_url
             .join(path)
             .map_or_else(|_| self.public_url.to_string(), String::from)
     }
 
-    /// Begins a sign-in: where the browser goes, and the cookie that it needs when it comes back.
+    /// Begins a sign-in: where the browser goes, and the cookies to set, of which one is needed for the callback.
     ///
     /// # Errors
     /// The issuer does not say where people sign in.
-    pub async fn begin(&self, target: Target) -> Result<(Url, HeaderValue), SignInFault> {
+    pub async fn begin(&self, target: Target, headers: &HeaderMap) -> Result<(Url, Vec<HeaderValue>), SignInFault> {
         let issuer = self.noted(self.discovery.issuer().await)?;
         let attempt = Attempt::new(target);
         let url = exchange::authorization_url(self, &issuer, &attempt);
         let (name, value) = attempt.to_cookie();
-        Ok((url, self.cookies.set(&name, &value, Some(attempt::LONGEST))))
+        let mut cookies = self.cleared_attempts(headers);
+        cookies.push(self.cookies.set(&name, &value, Some(attempt::LONGEST)));
+        Ok((url, cookies))
     }
 
-    /// The cookie that ends the attempt of these parameters, whatever came of it.
+    /// Clears the cookies of earlier attempts where there are many. Another site can make a browser begin sign-ins, and
+    /// requests with too many cookies are refused.
+    fn cleared_attempts(&self, headers: &HeaderMap) -> Vec<HeaderValue> {
+        let names = self.cookies.names_from(headers, attempt::COOKIE);
+        if names.len() < attempt::MOST_AT_ONCE {
+            return Vec::new();
+        }
+        names.into_iter().map(|name| self.cookies.clear(name)).collect()
+    }
+
+    /// The cookie that clears the attempt of these parameters, whatever its outcome.
     pub fn end_of_attempt(&self, parameters: &CallbackParameters) -> HeaderValue {
         self.cookies.clear(&attempt::cookie_name(&parameters.state))
     }
 
-    /// The attempt that this browser began, and that these parameters end.
+    /// The attempt of this browser to which these parameters belong.
     ///
     /// # Errors
-    /// It began none such, or too long ago.
+    /// The browser began no such attempt, or too long ago.
     pub fn attempt(&self, headers: &HeaderMap, parameters: &CallbackParameters) -> Result<Attempt, SignInFault> {
         let value = self.cookies.only(headers, &attempt::cookie_name(&parameters.state));
         let attempt = value.and_then(|value| Attempt::of_cookie(value, &parameters.state));
         self.noted(attempt.ok_or(SignInFault::NotBegunHere))
     }
 
-    /// Ends a sign-in: the code becomes tokens, and those a session. The browser's session of before ends.
+    /// Completes a sign-in: exchanges the code for tokens, checks them and starts a session. An earlier session of the
+    /// browser ends.
     ///
     /// # Errors
-    /// Why it is not believed, or cannot be checked now.
+    /// Why the sign-in is refused, or cannot be checked now.
     pub async fn finish(
         &self,
         attempt: &Attempt,
@@ -206,7 +230,8 @@ impl SignIn {
         identity: &Identity,
         store: &Store,
     ) -> Result<Finished, SignInFault> {
-        let person = self.person_of(attempt, parameters, identity).await?;
+        let SignedInPerson { person, issuer_session } = self.person_of(attempt, parameters, identity).await?;
+        let issuer_session_hash = issuer_session.as_deref().map(hash_of);
         let now = Utc::now();
         if let Some(before) = self.session_id(headers) {
             store.end_session(&before.hash(), now).await?;
@@ -215,12 +240,15 @@ impl SignIn {
         let new = NewSession {
             id_hash: &id.hash(),
             sign_in_hash: &attempt.hash(),
+            issuer_session_hash: issuer_session_hash.as_deref(),
             person: &person,
             starts_at: now,
             ends_at: now + self.longest,
         };
-        if !store.start_session(new).await? {
-            return Err(SignInFault::UsedBefore);
+        match store.start_session(new).await? {
+            SessionStart::Started => (),
+            SessionStart::SignInUsed => return Err(SignInFault::UsedBefore),
+            SessionStart::EndedAtIssuer => return Err(SignInFault::EndedAtIssuer),
         }
         Ok(Finished {
             cookie: self.cookies.set(SESSION_COOKIE, id.reveal(), None),
@@ -233,7 +261,7 @@ impl SignIn {
         attempt: &Attempt,
         parameters: &CallbackParameters,
         identity: &Identity,
-    ) -> Result<Person, SignInFault> {
+    ) -> Result<SignedInPerson, SignInFault> {
         let issuer = self.discovery.issuer().await?;
         issuer.check_name(parameters.issuer.as_deref())?;
         if let Some(error) = &parameters.error {
@@ -250,7 +278,7 @@ impl SignIn {
         Ok(identity.person_signed_in(&signed_in, self.rights).await?)
     }
 
-    /// What the browser's cookie says now. A session that is used stays alive.
+    /// Looks up the session of the browser's cookie, which extends its idle time.
     ///
     /// # Errors
     /// The store does not answer.
@@ -281,8 +309,44 @@ impl SignIn {
         Ok(self.cookies.clear(SESSION_COOKIE))
     }
 
-    /// Where people sign out at the issuer too, where it offers that (OpenID Connect RP-Initiated Logout). No ID token is
-    /// kept to send along, so the issuer asks people whether they mean it.
+    /// Ends the sessions that a logout token of the issuer's names (OpenID Connect Back-Channel Logout); returns how many. A
+    /// token that was refused is logged by its reason.
+    ///
+    /// # Errors
+    /// The token proves no logout, was used before, or cannot be checked now.
+    pub async fn end_sessions_by_issuer(
+        &self,
+        logout_token: &str,
+        identity: &Identity,
+        store: &Store,
+    ) -> Result<u64, LogoutFault> {
+        let ended = self.try_end_by_issuer(logout_token, identity, store).await;
+        if let Err(LogoutFault::Token(Refusal::BadToken(reason))) = &ended {
+            self.logout_refusals.note(*reason);
+        }
+        ended
+    }
+
+    async fn try_end_by_issuer(
+        &self,
+        logout_token: &str,
+        identity: &Identity,
+        store: &Store,
+    ) -> Result<u64, LogoutFault> {
+        let logout = identity.logout(logout_token, &self.client_id).await?;
+        let token_hash = hash_of(&logout.token_id);
+        let issuer_session_hash = logout.session.as_deref().map(hash_of);
+        let ended = store.end_sessions_by_issuer(LogoutAtIssuer {
+            token_hash: &token_hash,
+            issuer_session_hash: issuer_session_hash.as_deref(),
+            user: logout.user.as_ref(),
+            at: Utc::now(),
+        });
+        ended.await?.ok_or(LogoutFault::Token(Reason::UsedBefore.into()))
+    }
+
+    /// The issuer's logout address, where it has one (OpenID Connect RP-Initiated Logout). No ID token is kept for
+    /// `id_token_hint`, so the issuer asks people for confirmation.
     pub async fn logout_url(&self) -> Option<Url> {
         let issuer = self.discovery.issuer().await.ok()?;
         let mut url = issuer.end_session.clone()?;
@@ -292,8 +356,8 @@ impl SignIn {
         Some(url)
     }
 
-    /// Whether a page of this service itself sent the request, as browsers tell: no other site makes a change with a
-    /// cookie.
+    /// Whether a page of this service sent the request, by `Sec-Fetch-Site` or `Origin`: the protection against
+    /// cross-site request forgery.
     pub fn is_from_here(&self, headers: &HeaderMap) -> bool {
         let mut sites = headers.get_all(SEC_FETCH_SITE).iter();
         if let Some(site) = sites.next() {

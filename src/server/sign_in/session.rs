@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::hex::hex;
 
-/// So many random bytes are not guessed.
+/// Random bytes of an id: 256 bits cannot be guessed.
 const BYTES: usize = 32;
 
 /// A session's id, as its cookie has it.
@@ -18,7 +18,7 @@ impl SessionId {
         Self(random_text())
     }
 
-    /// The id of a cookie; none where no session ever had such a one.
+    /// Parses the id of a cookie; none where it has not the form of an id.
     pub fn of_cookie(value: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(value).ok()?;
         (bytes.len() == BYTES).then(|| Self(value.to_owned()))
@@ -40,7 +40,7 @@ pub fn hash_of(text: &str) -> String {
     hex(&Sha256::digest(text.as_bytes()))
 }
 
-/// A new text that nobody guesses, in base64 for URLs.
+/// A new random text, in base64 for URLs.
 pub fn random_text() -> String {
     URL_SAFE_NO_PAD.encode(rand::random::<[u8; BYTES]>())
 }
