@@ -34,7 +34,7 @@ pub use kept::kept;
 pub use limits::{QueryLimits, SharedLimits};
 #[cfg(not(feature = "cluster"))]
 pub use no_cluster::Cluster;
-pub use planning::whole_plan;
+pub use planning::{planning_parts, whole_plan};
 pub use session::{
     CATALOG, EngineOptions, RAW_SCHEMA, TABLE_SCHEMA, cluster_of, empty_beside, new_session, partitioned_session,
     session_beside, share_tables,
