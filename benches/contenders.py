@@ -39,7 +39,9 @@ class Contenders:
         return Contender("Pragati", texts(command), out)
 
     def check(self, exports, name="Pragati"):
-        return self.pragati(name, "check", exports.folder, "check.json", "-o", ["--format", "json"])
+        """The findings are printed, so they are in the log."""
+        command = [self.binary, "check", "--quiet", *self.settings(), "--exports", exports.folder, "--format", "json"]
+        return Contender(name, texts(command), self.out / f"{name.lower().replace(' ', '-')}-check")
 
     def sql(self, exports, out, query):
         """A query whose answer is a Parquet file."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import equality
 from contenders import DATE
-from contest import Failed, Taken, run_in_turn, run_once
+from contest import Failed, Taken, log_of, run_in_turn, run_once
 from exports import made_exports
 
 SAME_ROWS = "same rows"
@@ -131,7 +131,7 @@ class Rows:
         exports = self.exports("usual")
         ours, earlier = self.contenders.check(exports), self.earlier.check(exports, "an earlier build")
         took, theirs = self.take([ours, earlier])
-        if ours.out.read_bytes() != earlier.out.read_bytes():
+        if log_of(ours).read_bytes() != log_of(earlier).read_bytes():
             raise equality.Different("the findings of both builds differ")
         yield Row(f"check, {counted(exports)}", took, earlier.name, theirs, time_target=0.5, checked="same findings")
 
