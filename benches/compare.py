@@ -26,6 +26,8 @@ ROWS = {
     "large": Rows.large,
     "limits": Rows.limits,
     "one": Rows.one,
+    "view": Rows.view,
+    "check": Rows.check,
     "mart": Rows.mart,
     "split": Rows.split,
     "ratio": Rows.ratio,
@@ -34,7 +36,7 @@ ROWS = {
     "incremental": incremental.rows,
 }
 # Those that are measured where nothing is said.
-USUAL = [name for name in ROWS if name != "incremental"]
+USUAL = [name for name in ROWS if name not in ("incremental", "check")]
 PEERS = ["duckdb", "polars", "spark"]
 
 
@@ -59,10 +61,10 @@ def parse_arguments():
     parser = argparse.ArgumentParser(prog="benches/compare", description=__doc__)
     parser.add_argument("--binary", type=existing_file, help="measure this program (default: cargo build --release)")
     parser.add_argument("--size", choices=SIZES, default="full", help="small: a quick trial; its ratios mean little")
-    usual = f"rows: {','.join(ROWS)} (default: all but incremental)"
+    usual = f"rows: {','.join(ROWS)} (default: all but incremental and check)"
     parser.add_argument("--only", type=some_of(ROWS), default=USUAL, help=usual)
     parser.add_argument("--incremental", dest="only", action="store_const", const=["incremental"], help="the same as --only incremental")
-    parser.add_argument("--earlier", type=existing_file, metavar="PROGRAM", help="an earlier build, the peer of incremental nights")
+    parser.add_argument("--earlier", type=existing_file, metavar="PROGRAM", help="an earlier build, the peer of incremental nights and of check")
     parser.add_argument("--peers", type=some_of(PEERS), default=PEERS, help="duckdb (always), polars, spark; default: all")
     parser.add_argument("--runs", type=at_least_one, default=5, metavar="N", help="runs of each (default: %(default)s)")
     parser.add_argument("--threads", type=at_least_one, default=len(os.sched_getaffinity(0)), metavar="N", help="default: one a core")

@@ -38,6 +38,16 @@ class Contenders:
         command = [self.binary, "report", "--quiet", *self.settings(), "--reports", reports, "--batch", batch, "-o", out]
         return Contender("Pragati", texts(command), out)
 
+    def check(self, exports, name="Pragati"):
+        """The findings are printed, so they are in the log."""
+        command = [self.binary, "check", "--quiet", *self.settings(), "--exports", exports.folder, "--format", "json"]
+        return Contender(name, texts(command), self.out / f"{name.lower().replace(' ', '-')}-check")
+
+    def sql(self, exports, out, query):
+        """A query whose answer is a Parquet file."""
+        more = ["--format", "parquet", "-c", query]
+        return self.pragati("Pragati", "sql", exports.folder, out, "-o", more)
+
     def ratio(self, exports):
         return self.pragati("Pragati", "ratio", exports.folder, "ratio.csv", "-o", ["--format", "csv"])
 
@@ -59,9 +69,15 @@ class Contenders:
         return Contender("DuckDB", texts(command), out)
 
     def polars(self, exports):
-        out = self.out / f"polars-{exports.folder.name}.csv"
-        command = [sys.executable, HERE / "peers/polars_peer.py", exports.folder, out]
-        return Contender("Polars, one file", texts(command), out, {"POLARS_MAX_THREADS": self.threads})
+        return self.polars_writing("Polars, one file", exports, f"polars-{exports.folder.name}.csv")
+
+    def polars_by_batch(self, exports):
+        return self.polars_writing("Polars, partitioned", exports, f"polars-{exports.folder.name}", "--by-batch")
+
+    def polars_writing(self, name, exports, out, *more):
+        out = self.out / out
+        command = [sys.executable, HERE / "peers/polars_peer.py", exports.folder, out, *more]
+        return Contender(name, texts(command), out, {"POLARS_MAX_THREADS": self.threads})
 
     def spark(self, exports):
         """None where Spark is not installed."""

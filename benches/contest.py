@@ -59,7 +59,7 @@ def run_once(contender):
     contender.out.parent.mkdir(parents=True, exist_ok=True)
     # Nobody waits for the disk to take what another wrote.
     os.sync()
-    log = contender.out.with_name(contender.out.name + ".log")
+    log = log_of(contender)
     command = [sys.executable, "-I", "-S", RUN_MEASURED, log, *contender.command]
     printed = subprocess.run(command, env=environment(contender), stdout=subprocess.PIPE, check=True).stdout
     result = json.loads(printed)
@@ -68,6 +68,11 @@ def run_once(contender):
         said = lines[-1] if lines else "nothing"
         raise Failed(f"{contender.name} ended with code {result['code']} and said: {said} (all of it: {log})")
     return result
+
+
+def log_of(contender):
+    """Where what it prints is kept."""
+    return contender.out.with_name(contender.out.name + ".log")
 
 
 def environment(contender):

@@ -5,6 +5,8 @@ import itertools
 import json
 from pathlib import Path
 
+import duckdb
+
 
 class Different(Exception):
     """Two outputs that should be equal are not; the message says where."""
@@ -45,6 +47,31 @@ def same_csv(ours, theirs):
     if header_of(ours) != header_of(theirs):
         raise Different(f"the headers of {ours} and {theirs} differ")
     same_rows(ours.name, rows_of(ours), rows_of(theirs))
+
+
+def same_parquet(ours, theirs):
+    """Two Parquet files with the same rows in the same order; averages are equal to nine digits."""
+    con = duckdb.connect()
+    files = [str(ours), str(theirs)]
+    columns = [con.execute("select * from read_parquet(?) limit 0", [file]).description for file in files]
+    if [column[0] for column in columns[0]] != [column[0] for column in columns[1]]:
+        raise Different(f"the columns of {ours} and {theirs} differ")
+    compared = ", ".join(
+        f"round({name}, 9) as {name}" if kind in ("DOUBLE", "NUMBER") and name == "progress" else f"{name}::varchar as {name}"
+        for name, kind in ((column[0], str(column[1])) for column in columns[0])
+    )
+    differing = con.execute(
+        f"""
+        with
+            ours as (select {compared}, file_row_number as place from read_parquet(?, file_row_number = true)),
+            theirs as (select {compared}, file_row_number as place from read_parquet(?, file_row_number = true))
+        select count(*) from (
+            (select * from ours except all select * from theirs) union all (select * from theirs except all select * from ours)
+        )""",
+        files,
+    ).fetchone()[0]
+    if differing:
+        raise Different(f"{differing} rows of {ours} and {theirs} differ")
 
 
 def ratio_by_day(ours, theirs):

@@ -13,6 +13,7 @@ pub mod cluster;
 mod compact;
 pub mod config;
 pub mod delivery;
+mod details;
 pub mod engine;
 pub mod exports;
 mod files;

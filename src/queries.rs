@@ -141,9 +141,14 @@ impl Queries {
         }
     }
 
-    /// Whether the query `layer/name` is not replaced by a site's own.
+    /// Whether the query `layer/name` is not replaced by another one of the site. A site's copy, byte for byte the same,
+    /// replaces nothing.
     pub fn is_built_in(&self, name: &str) -> bool {
-        self.overriding(name).is_none()
+        let Some(own) = self.overriding(name) else {
+            return true;
+        };
+        let built_in = BUILT_IN.get_file(format!("{name}.sql")).map(|file| file.contents());
+        std::fs::read(own).is_ok_and(|own| built_in == Some(own.as_slice()))
     }
 
     fn overriding(&self, name: &str) -> Option<PathBuf> {

@@ -4,6 +4,7 @@
 usage: duckdb_peer.py nightly|nightly-one-file EXPORTS OUT --threads N
        duckdb_peer.py one EXPORTS OUT --batch ID --threads N
        duckdb_peer.py ratio EXPORTS OUT --date DATE --threads N
+       duckdb_peer.py by-tenant|all-rows EXPORTS OUT --threads N
 
 The report's rows are those of queries/reports/course_progress_report.sql over exports without duplicates: DuckDB is
 spared resolving them, Pragati is not. The ratio is queries/metrics/ratio_report.sql, duplicates and all.
@@ -39,6 +40,42 @@ WHERE e.active"""
 
 ALL_REPORTS = f"SELECT e.batch_id, {REPORT_ROWS} ORDER BY e.batch_id, e.user_id"
 ONE_REPORT = f"SELECT {REPORT_ROWS} AND e.batch_id = getvariable('batch') ORDER BY e.user_id"
+
+# The rows of the view course_progress_report, as far as these exports go: each batch is listed once.
+VIEW = f"""
+    SELECT
+        e.batch_id,
+        b.course_id,
+        b.tenant_id,
+        u.external_id,
+        e.user_id,
+        nullif(concat_ws(' ', nullif(trim(u.first_name), ''), nullif(trim(u.last_name), '')), '') AS user_name,
+        u.email,
+        u.mobile,
+        u.organization_name,
+        u.district_name,
+        u.school_name,
+        u.block_name,
+        timezone('{ZONE}', e.enrolled_at)::DATE AS enrollment_date,
+        CASE
+            WHEN p.completed_at IS NOT NULL THEN 100
+            WHEN p.user_id IS NULL THEN 0
+            ELSE floor(least(greatest(p.progress_percent, 0), 100))::INTEGER
+        END AS course_progress,
+        timezone('{ZONE}', p.completed_at)::DATE AS completion_date,
+        u.user_id IS NOT NULL AS known_user
+    FROM enrolments e
+    LEFT JOIN users u ON u.user_id = e.user_id
+    LEFT JOIN course_progress p ON p.user_id = e.user_id AND p.batch_id = e.batch_id
+    LEFT JOIN batches b ON b.batch_id = e.batch_id
+    WHERE e.active"""
+
+BY_TENANT = f"""
+    SELECT tenant_id, count(*) AS enrolled, avg(course_progress) AS progress, count(completion_date) AS completed
+    FROM ({VIEW})
+    GROUP BY tenant_id
+    ORDER BY tenant_id"""
+ALL_ROWS = f"SELECT * FROM ({VIEW}) ORDER BY batch_id, user_id"
 
 DISTINCT_REQUESTS = f"""
     distinct_events AS (
@@ -152,7 +189,8 @@ def main():
     options = parse_arguments()
     con = duckdb.connect(config={"threads": options.threads, "preserve_insertion_order": False})
     con.execute("SET TimeZone = 'UTC'")
-    tables = ["batches", "download_events"] if options.work.startswith("ratio") else ["users", "enrolments", "course_progress"]
+    of_ratio = ["batches", "download_events"]
+    tables = of_ratio if options.work.startswith("ratio") else ["users", "enrolments", "course_progress", "batches"]
     for table in tables:
         files = f"{options.exports}/{table}/date=*/*.parquet"
         con.read_parquet(files, hive_partitioning=False).create_view(table)
@@ -162,16 +200,21 @@ def main():
         "nightly": (ALL_REPORTS, ", PARTITION_BY (batch_id)"),
         "nightly-one-file": (ALL_REPORTS, ""),
         "one": (ONE_REPORT, ""),
+        "by-tenant": (BY_TENANT, ""),
+        "all-rows": (ALL_ROWS, ""),
         "ratio": (RATIO, ""),
         "ratio-by-day": (RATIO_BY_DAY, ""),
     }[options.work]
     out = options.out.replace("'", "''")
-    con.execute(f"COPY ({query}) TO '{out}' (FORMAT csv, HEADER true{how})")
+    as_file = "FORMAT parquet" if options.work in ("by-tenant", "all-rows") else "FORMAT csv, HEADER true"
+    # An order that a query asks for is kept where the file is written, only with this.
+    con.execute(f"SET preserve_insertion_order = {str(options.work == 'all-rows').lower()}")
+    con.execute(f"COPY ({query}) TO '{out}' ({as_file}{how})")
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("work", choices=["nightly", "nightly-one-file", "one", "ratio", "ratio-by-day"])
+    parser.add_argument("work", choices=["nightly", "nightly-one-file", "one", "by-tenant", "all-rows", "ratio", "ratio-by-day"])
     parser.add_argument("exports", metavar="EXPORTS")
     parser.add_argument("out", metavar="OUT", help="file to write; a folder for `nightly`")
     parser.add_argument("--batch", metavar="ID", help="the batch of `one`")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The same report rows in Polars, as one sorted CSV file with a column for the batch: it cannot write files by batch sorted.
+"""The same report rows in Polars, sorted: one CSV file with a column for the batch, or a file for each batch.
 
-usage: polars_peer.py EXPORTS OUT; POLARS_MAX_THREADS sets the threads.
+usage: polars_peer.py EXPORTS OUT [--by-batch]; POLARS_MAX_THREADS sets the threads.
 """
 
 import argparse
@@ -13,7 +13,11 @@ ZONE = "Asia/Kolkata"
 
 def main():
     options = parse_arguments()
-    report(*(scan(options.exports, table) for table in ["users", "enrolments", "course_progress"])).sink_csv(options.out)
+    rows = report(*(scan(options.exports, table) for table in ["users", "enrolments", "course_progress"]))
+    if options.by_batch:
+        rows.sink_csv(pl.PartitionBy(options.out, key="batch_id", include_key=False), mkdir=True)
+    else:
+        rows.sink_csv(options.out)
 
 
 def scan(exports, table):
@@ -73,7 +77,8 @@ def course_progress():
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("exports", metavar="EXPORTS")
-    parser.add_argument("out", metavar="OUT", help="file to write")
+    parser.add_argument("out", metavar="OUT", help="file to write; a folder with --by-batch")
+    parser.add_argument("--by-batch", action="store_true", help="a file for each batch, batch_id=<id>/*.csv")
     return parser.parse_args()
 
 

@@ -1,7 +1,7 @@
 -- Active enrolments with all that the report shows of them.
 --
 -- One row: one active enrolment, joined with its progress, its user and its batch; what is not known is NULL.
--- A nightly run assembles the same rows, sorted, without this query: see src/report/assembly.
+-- The same rows are assembled, sorted, without running this query where that is faster: see src/details.
 with
     active_enrolments as (
         select batch_id, user_id, enrolled_at

@@ -5,6 +5,7 @@
 
 mod barrier;
 mod consents;
+mod details;
 mod error;
 mod mapping;
 mod mappings;

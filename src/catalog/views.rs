@@ -7,7 +7,7 @@ use datafusion::dataframe::DataFrame;
 use datafusion::prelude::{Expr, col, lit};
 
 use super::error::CatalogError;
-use super::{Catalog, consents, mapping, telemetry};
+use super::{Catalog, consents, details, mapping, telemetry};
 use crate::config::{Config, UnknownUsers};
 use crate::engine::repeated_rows::{MAY_BE_REPEATED, Neighbours, split_by_repeated_keys, split_in_time};
 use crate::engine::{EngineError, cluster_of, materialised};
@@ -151,7 +151,10 @@ pub async fn register(catalog: &Catalog, has_batches: bool) -> Result<(), Catalo
             }
             _ => catalog.query(query, |parameters| parameters).await?,
         };
-        mapping::register_view(&catalog.session, name, frame)?;
+        match name {
+            details::ENROLMENT_DETAILS => details::register(catalog, frame).await?,
+            _ => mapping::register_view(&catalog.session, name, frame)?,
+        }
     }
     Ok(())
 }

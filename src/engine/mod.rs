@@ -31,7 +31,7 @@ pub use limits::{QueryLimits, SharedLimits};
 pub use materialised::materialised;
 #[cfg(not(feature = "cluster"))]
 pub use no_cluster::Cluster;
-pub use planning::whole_plan;
+pub use planning::{planning_parts, whole_plan};
 pub use running_query::RunningQuery;
 pub use session::{
     CATALOG, EngineOptions, RAW_SCHEMA, TABLE_SCHEMA, cluster_of, empty_beside, new_session, partitioned_session,

@@ -11,22 +11,14 @@ use datafusion::dataframe::DataFrame;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 
-use super::assembly::{Assembly, Batches, Bounds, Everybody, Part, Scope, Section, assemble, batches_in_parts};
 use super::error::ReportError;
-use super::fingerprint::Fingerprint;
 use super::{can_assemble, groups};
 use crate::catalog::Catalog;
+use crate::details::{
+    Assembly, Batches, Bounds, Everybody, Fingerprint, Part, ReportBatch, Scope, Section, assemble, batches_in_parts,
+    read_batches,
+};
 use crate::engine::EngineError;
-
-/// One batch that has a report.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReportBatch {
-    pub batch_id: String,
-    /// None where the snapshot does not know it.
-    pub course_id: Option<String>,
-    /// None where the snapshot does not know it.
-    pub tenant_id: Option<String>,
-}
 
 /// What became of the rows of `enrolments` before any report was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -125,7 +117,7 @@ impl<'a> AllReports<'a> {
     /// Divides the reports into groups.
     pub async fn prepare(catalog: &'a Catalog) -> Result<Self, ReportError> {
         let source = if can_assemble(catalog) {
-            let batches = batches_in_parts(catalog).await?;
+            let batches = batches_in_parts(catalog, catalog.rows_to_report()).await?;
             let everybody = Everybody::read(catalog).await?;
             let division = groups::within_memory(catalog, &batches, everybody.allocation_size()).await?;
             let (groups, place) = (division.groups, division.details);
@@ -193,7 +185,7 @@ async fn queried_group(catalog: &Catalog) -> Result<ReportGroup, ReportError> {
     let in_order = in_order.collect().await;
     let batches = read_batches(&in_order.map_err(EngineError::running("the list of batches"))?)?;
     let rows = catalog.query("reports/all_reports", |parameters| parameters).await?;
-    let in_parts = batches_in_parts(catalog).await?;
+    let in_parts = batches_in_parts(catalog, catalog.rows_to_report()).await?;
     ReportGroup::new(GroupBatches::queried(batches, in_parts.bounds()), rows).await
 }
 
@@ -267,28 +259,6 @@ impl ReportGroup {
 
 /// What was being made, in error messages.
 pub const ALL_REPORTS: &str = "the Course Progress Reports of all batches";
-
-/// The batches in rows of `batch_id`, `course_id` and `tenant_id`, in the order of the rows.
-pub fn read_batches(rows: &[RecordBatch]) -> Result<Vec<ReportBatch>, ReportError> {
-    let mut all = Vec::new();
-    for batch in rows {
-        let texts = |name: &'static str| {
-            let texts = batch
-                .column_by_name(name)
-                .and_then(|column| column.as_string_view_opt());
-            texts.ok_or(ReportError::MissingColumn(name))
-        };
-        let (ids, courses, tenants) = (texts("batch_id")?, texts("course_id")?, texts("tenant_id")?);
-        for ((id, course), tenant) in ids.iter().zip(courses).zip(tenants) {
-            all.push(ReportBatch {
-                batch_id: id.unwrap_or_default().to_owned(),
-                course_id: course.map(str::to_owned),
-                tenant_id: tenant.map(str::to_owned),
-            });
-        }
-    }
-    Ok(all)
-}
 
 /// Counts the rows of `enrolments` by what becomes of them.
 pub async fn count_enrolments(catalog: &Catalog) -> Result<EnrolmentCounts, ReportError> {

@@ -6,12 +6,12 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::common::spawn_buffered;
 use datafusion::prelude::{Expr, col, lit};
 
-use super::assembly::assemble_some;
 use super::error::ReportError;
 use super::filter::ReportFilter;
 use super::parts::{MOST_PARTS, texts};
 use super::{BATCHES_AHEAD, can_assemble};
 use crate::catalog::Catalog;
+use crate::details::{Scope, Wanted, assemble_some};
 use crate::engine::{EngineError, cluster_of};
 use crate::ids::BatchId;
 
@@ -129,7 +129,11 @@ fn unknown(catalog: &Catalog, batch: &BatchId) -> ReportError {
 }
 
 async fn assembled(catalog: &Catalog, batches: &[BatchId]) -> Result<DataFrame, ReportError> {
-    let assembly = assemble_some(catalog, batches).await?;
+    let scope = match batches {
+        [batch] => Scope::OneBatch(batch),
+        batches => Scope::Batches(batches),
+    };
+    let assembly = assemble_some(catalog, scope, &Wanted::all()).await?;
     let is_known = |id: &BatchId| {
         let place = assembly
             .batches

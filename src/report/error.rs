@@ -5,6 +5,7 @@ use std::io;
 use datafusion::arrow::error::ArrowError;
 
 use crate::catalog::CatalogError;
+use crate::details::DetailsError;
 use crate::engine::EngineError;
 use crate::ids::{BatchId, SnapshotDate};
 
@@ -37,14 +38,14 @@ pub enum ReportError {
         "the report query's column {column} cannot be used: {reason}; check reports/course_progress_report.sql in your queries folder"
     )]
     WrongColumn { column: &'static str, reason: String },
-    #[error("there are more than 4,294,967,295 {0}, which one run cannot number; split the exports")]
-    TooManyIds(&'static str),
     #[error("an XLSX sheet holds {limit} rows at most and this report has more; use --format csv")]
     TooManyRows { limit: u32 },
     #[error("the XLSX file cannot be made: {0}; use --format csv")]
     Xlsx(String),
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+    #[error(transparent)]
+    Details(#[from] DetailsError),
     #[error(transparent)]
     Engine(#[from] EngineError),
     #[error(transparent)]

@@ -11,9 +11,9 @@ use datafusion::arrow::array::AsArray;
 use datafusion::arrow::datatypes::Int64Type;
 use datafusion::execution::memory_pool::MemoryLimit;
 
-use super::assembly::{Batches, DetailsPlace};
 use super::error::ReportError;
 use crate::catalog::Catalog;
+use crate::details::{Batches, DetailsPlace};
 use crate::engine::EngineError;
 
 /// Bytes that reading and writing need beside the assembled numbers; half of a limit if that is less.

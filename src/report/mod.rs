@@ -5,14 +5,12 @@
 //! writes them as one file or in parts. It knows nothing of mail, of nightly runs or of who may see a report.
 
 mod all;
-mod assembly;
 mod batches;
 mod columns;
 mod consent;
 mod csv;
 mod error;
 mod filter;
-mod fingerprint;
 mod groups;
 mod parts;
 mod rows;
@@ -23,15 +21,13 @@ mod spool;
 mod write;
 mod xlsx;
 
-pub use all::{ALL_REPORTS, AllReports, EnrolmentCounts, ReportBatch, ReportGroup, count_enrolments};
-pub use assembly::Section;
+pub use all::{ALL_REPORTS, AllReports, EnrolmentCounts, ReportGroup, count_enrolments};
 pub use batches::{MOST_BATCHES, SelectedBatch, batches_of_course, batches_of_list, report_of_batches};
 pub use columns::{COLUMNS, ReportColumn, SplitColumn};
 pub use consent::{ConsentCounts, count_consents};
 pub use csv::{CsvStyle, CsvWriter, is_formula};
 pub use error::ReportError;
 pub use filter::{Condition, FilterError, MOST_VALUES, ProgressRange, ReportFilter};
-pub use fingerprint::{Fingerprint, FingerprintBuilder};
 pub use parts::{MOST_PARTS, MOST_SHEETS, Parts, PartsBy, PartsOptions, PartsWritten, collect_parts};
 pub use rows::{ReportRows, unknown_users};
 pub use selection::{Container, Selection, SelectionWritten};
@@ -40,18 +36,12 @@ pub use write::{ReportFormat, write_report};
 use datafusion::execution::SendableRecordBatchStream;
 
 use crate::catalog::Catalog;
+pub use crate::details::{Fingerprint, FingerprintBuilder, ReportBatch, Section};
 use crate::ids::BatchId;
 
-/// The queries whose rows [`assembly`] makes without running them. Where a site replaces one of them, or consent is
-/// required, the queries run.
-const ASSEMBLED: [&str; 10] = [
-    "staging/distinct_users",
-    "staging/distinct_enrolments",
-    "staging/numeric_course_progress",
-    "staging/distinct_course_progress",
-    "reports/report_batches",
+/// The queries above `enrolment_details`. Where a site replaces one of them, they run as they are.
+const OF_REPORTS: [&str; 4] = [
     "reports/batch",
-    "reports/enrolment_details",
     "reports/course_progress_report",
     "reports/report_of_batch",
     "reports/all_reports",
@@ -60,10 +50,9 @@ const ASSEMBLED: [&str; 10] = [
 /// Record batches that are buffered ahead of the writer.
 const BATCHES_AHEAD: usize = 2;
 
-/// Whether the reports of a catalog can be assembled: it must use the built-in queries. What consent lets reports show
-/// depends on user and batch together, so the queries decide it.
+/// Whether the reports of a catalog can be assembled: it must use the built-in queries.
 pub fn can_assemble(catalog: &Catalog) -> bool {
-    !catalog.requires_consent() && catalog.are_built_in(&ASSEMBLED)
+    catalog.can_assemble_details() && catalog.are_built_in(&OF_REPORTS)
 }
 
 /// The rows of one batch, ordered by User ID.

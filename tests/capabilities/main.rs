@@ -29,6 +29,7 @@ mod delivery_steps;
 mod delivery_store;
 #[cfg(feature = "delta")]
 mod delta;
+mod details_table;
 #[cfg(feature = "cluster")]
 mod deployment;
 mod durability;

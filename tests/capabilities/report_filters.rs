@@ -106,7 +106,7 @@ struct Ways {
 impl Ways {
     fn open(exports: &TestExports, reports: &str) -> Self {
         let runtime = Runtime::new().expect("a runtime");
-        // A site's own query, even where it is the same, switches the assembly off.
+        // A site's own query, even where only a comment differs, switches the assembly off.
         let own = exports.path().join("own queries/reports");
         fs::create_dir_all(&own).expect("a folder");
         let query = include_str!("../../queries/reports/report_of_batch.sql");

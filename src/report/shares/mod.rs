@@ -1,7 +1,7 @@
 //! Distributes the reports of all batches over the tasks of a cluster.
 //!
 //! An exchange partitions the enrolments, progress and batches by the number of their part, so that one task gets all
-//! rows of a part. The task assembles its parts as a single process does ([`super::assembly`]), so the rows and the
+//! rows of a part. The task assembles its parts as a single process does ([`crate::details`]), so the rows and the
 //! files made of them are the same. Users are not exchanged: every task reads the whole export itself.
 
 mod part_number;
@@ -26,17 +26,16 @@ use tokio::sync::OnceCell;
 
 pub use part_number::part_number;
 pub use rows_to_come::{RowsToCome, RowsToComeNode};
-pub use tables::TablePlan;
 
 use super::all::{ALL_REPORTS, ReportGroup};
-use super::assembly::{
-    Batches, DetailsPlace, Scope, USER_TABLES, assemble, batches_in_parts, columns_of, details_schema, listed_batches,
-    user_columns,
-};
-pub use super::assembly::{Bounds, Everybody};
 use super::error::ReportError;
 use super::groups;
 use crate::catalog::Catalog;
+use crate::details::{
+    Batches, DetailsPlace, Scope, USER_TABLES, assemble, batches_in_parts, columns_of, details_schema, listed_batches,
+    user_columns,
+};
+pub use crate::details::{Bounds, Everybody, TablePlan};
 use crate::engine::EngineError;
 use crate::engine::cluster::travelling_plan;
 use rows_to_come::TableToCome;
@@ -79,7 +78,10 @@ pub struct Workplace {
 
 /// Plans the reports of all batches in `partitions` partitions.
 pub async fn share_out(catalog: &Catalog, partitions: usize) -> Result<SharedOut, ReportError> {
-    let bounds = batches_in_parts(catalog).await?.bounds().clone();
+    let bounds = batches_in_parts(catalog, catalog.rows_to_report())
+        .await?
+        .bounds()
+        .clone();
     let [enrolments, progress, batches] = EXCHANGED;
     let exchanged = [
         exchanged(catalog, enrolments, &bounds, partitions).await?,

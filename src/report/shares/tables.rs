@@ -7,20 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use datafusion::physical_plan::ExecutionPlan;
 
-use super::super::assembly::{Scope, Tables};
 use super::super::error::ReportError;
 use super::{EXCHANGED, Recipe, Workplace};
+use crate::details::{DetailsError, Scope, TablePlan, Tables};
 use crate::engine::EngineError;
-
-/// The plan that reads some columns of a table.
-#[derive(Debug, Clone)]
-pub struct TablePlan {
-    pub name: String,
-    pub columns: Vec<String>,
-    pub rows: Arc<dyn ExecutionPlan>,
-}
 
 pub struct TaskTables<'a> {
     whole: &'a [TablePlan],
@@ -59,16 +51,9 @@ impl Tables for TaskTables<'_> {
         table: &'static str,
         columns: &[&'static str],
         _scope: Scope<'_>,
-    ) -> Result<Vec<SendableRecordBatchStream>, ReportError> {
-        if let Some(plan) = self
-            .whole
-            .iter()
-            .find(|plan| plan.name == table && plan.columns == columns)
-        {
-            let partitions = 0..plan.rows.output_partitioning().partition_count();
-            let rows = partitions.map(|partition| plan.rows.execute(partition, Arc::clone(&self.context)));
-            let rows = rows.collect::<Result<Vec<_>, _>>();
-            return Ok(rows.map_err(EngineError::running(format!("rows of {table}")))?);
+    ) -> Result<Vec<SendableRecordBatchStream>, DetailsError> {
+        if let Some(plan) = self.whole.iter().find(|plan| plan.reads(table, columns)) {
+            return plan.execute(&self.context);
         }
         let mut exchanged = self.exchanged.lock().unwrap_or_else(PoisonError::into_inner);
         let rows = exchanged

@@ -4,13 +4,22 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use datafusion::arrow::array::{Array, StringViewArray};
+use datafusion::arrow::array::{Array, AsArray, RecordBatch, StringViewArray};
 use foldhash::fast::FixedState;
 
-use super::super::ReportBatch;
-use super::super::error::ReportError;
-use super::IdRange;
 use super::bounds::Bounds;
+use super::error::DetailsError;
+use super::scope::IdRange;
+
+/// One batch that has a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportBatch {
+    pub batch_id: String,
+    /// None where the snapshot does not know it.
+    pub course_id: Option<String>,
+    /// None where the snapshot does not know it.
+    pub tenant_id: Option<String>,
+}
 
 /// Batches by number. Those of the table `batches` come first, ordered by id; batches that only enrolments name come
 /// after.
@@ -119,13 +128,13 @@ impl Batches {
 
     /// The number and part of the batch that an enrolment names; an unknown batch is added, with the course that it
     /// names.
-    pub fn find_or_add(&self, id: &str, course_id: Option<&str>) -> Result<Place, ReportError> {
+    pub fn find_or_add(&self, id: &str, course_id: Option<&str>) -> Result<Place, DetailsError> {
         if let Some(place) = self.find_listed(id) {
             return Ok(place);
         }
         let mut unlisted = self.unlisted.lock().unwrap_or_else(PoisonError::into_inner);
         let listed = self.listed.batches.len();
-        let next = u32::try_from(listed + unlisted.len()).map_err(|_| ReportError::TooManyIds("batches"))?;
+        let next = u32::try_from(listed + unlisted.len()).map_err(|_| DetailsError::TooManyIds("batches"))?;
         let batch = unlisted.entry(id.to_owned()).or_insert_with(|| Unlisted {
             number: next,
             part: self.part_of(id),
@@ -227,6 +236,28 @@ impl RankedBatches {
         }
         low
     }
+}
+
+/// The batches in rows of `batch_id`, `course_id` and `tenant_id`, in the order of the rows.
+pub fn read_batches(rows: &[RecordBatch]) -> Result<Vec<ReportBatch>, DetailsError> {
+    let mut all = Vec::new();
+    for batch in rows {
+        let texts = |name: &'static str| {
+            let texts = batch
+                .column_by_name(name)
+                .and_then(|column| column.as_string_view_opt());
+            texts.ok_or(DetailsError::MissingColumn(name))
+        };
+        let (ids, courses, tenants) = (texts("batch_id")?, texts("course_id")?, texts("tenant_id")?);
+        for ((id, course), tenant) in ids.iter().zip(courses).zip(tenants) {
+            all.push(ReportBatch {
+                batch_id: id.unwrap_or_default().to_owned(),
+                course_id: course.map(str::to_owned),
+                tenant_id: tenant.map(str::to_owned),
+            });
+        }
+    }
+    Ok(all)
 }
 
 #[cfg(test)]

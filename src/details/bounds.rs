@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 
-use super::super::ReportBatch;
+use super::batches::ReportBatch;
 
 /// Average enrolments of a section: so few that, where one batch in twenty changes, most sections stay as they are.
 const SECTION_ROWS: u64 = 4_096;

@@ -6,61 +6,43 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use datafusion::arrow::array::{
-    ArrayRef, BooleanArray, Float64Array, RecordBatch, TimestampMicrosecondArray, UInt32Array,
+    ArrayRef, BooleanArray, Float64Array, RecordBatch, RecordBatchOptions, TimestampMicrosecondArray, UInt32Array,
 };
 use datafusion::arrow::compute::take;
-use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
-use datafusion::common::Result;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::{Result, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 
-use super::super::fingerprint::Fingerprint;
 use super::batches::RankedBatches;
+use super::columns::{Column, Wanted};
+use super::fingerprint::Fingerprint;
 use super::fingerprints::of_batches;
 use super::pieces::Pieces;
 use super::rows::{Enrolment, Key, Keyed, Progress, sort_and_deduplicate};
-use super::users::{RankedUsers, detail_columns};
-use crate::exports::Kind;
+use super::users::RankedUsers;
 
 /// Rows whose details are looked up at a time.
 const CHUNK_ROWS: usize = 8_192;
 
-/// The directories that all parts share.
+/// The directories that all parts share, and the columns that their rows have.
 pub struct Shared {
     pub(super) users: RankedUsers,
     pub(super) batches: RankedBatches,
+    wanted: Wanted,
     schema: SchemaRef,
 }
 
 impl Shared {
-    pub fn new(users: RankedUsers, batches: RankedBatches) -> Self {
+    pub fn new(users: RankedUsers, batches: RankedBatches, wanted: Wanted) -> Self {
         Self {
             users,
             batches,
-            schema: details_schema(),
+            schema: wanted.schema(),
+            wanted,
         }
     }
-}
-
-/// The columns of `queries/reports/enrolment_details.sql`.
-pub fn details_schema() -> SchemaRef {
-    let column = |name: &str, kind: Kind| Field::new(name, kind.data_type(), true);
-    let mut fields = vec![
-        column("batch_id", Kind::Text),
-        column("course_id", Kind::Text),
-        column("tenant_id", Kind::Text),
-        column("user_id", Kind::Text),
-        column("enrolled_at", Kind::Timestamp),
-        column("has_progress", Kind::Boolean).with_nullable(false),
-        column("progress_percent", Kind::Percent),
-        column("completed_at", Kind::Timestamp),
-        column("known_user", Kind::Boolean).with_nullable(false),
-    ];
-    // The batch has a `tenant_id` too.
-    let name_here = |name| if name == "tenant_id" { "user_tenant_id" } else { name };
-    fields.extend(detail_columns().map(|(name, _)| column(name_here(name), Kind::Text)));
-    Arc::new(Schema::new(fields))
 }
 
 /// A range of batches. Its rows can be read once.
@@ -214,36 +196,44 @@ impl PartRows {
     }
 
     fn chunk(&self, enrolments: &[Enrolment], progress: &[Option<Progress>]) -> Result<RecordBatch> {
-        let (users, batches) = (&self.shared.users, &self.shared.batches);
+        let (users, batches, wanted) = (&self.shared.users, &self.shared.batches, &self.shared.wanted);
         let numbers: Vec<u32> = enrolments.iter().map(|row| users.at_rank(row.key().user())).collect();
         let places: UInt32Array = enrolments.iter().map(|row| Some(row.key().batch())).collect();
+        let texts = self.texts(&numbers)?;
+        let column = |column: &Column| -> Result<ArrayRef> {
+            Ok(match column {
+                Column::BatchId => take(&batches.ids, &places, None)?,
+                Column::CourseId => take(&batches.course_ids, &places, None)?,
+                Column::TenantId => take(&batches.tenant_ids, &places, None)?,
+                Column::UserId => users.ids(&numbers),
+                Column::EnrolledAt => timestamps(enrolments.iter().map(Enrolment::enrolled_at)),
+                Column::HasProgress => booleans(progress.iter().map(Option::is_some)),
+                Column::ProgressPercent => {
+                    let percents = progress.iter().map(|row| row.and_then(|row| row.percent()));
+                    Arc::new(percents.collect::<Float64Array>())
+                }
+                Column::CompletedAt => timestamps(progress.iter().map(|row| row.and_then(|row| row.completed_at()))),
+                Column::KnownUser => booleans(numbers.iter().map(|&user| users.is_listed(user))),
+                Column::Text(position) => match wanted.place_of_text(*position) {
+                    Some(place) => Arc::clone(&texts[place]),
+                    None => return internal_err!("a text that was not read is wanted"),
+                },
+            })
+        };
+        let columns = wanted.columns().iter().map(column).collect::<Result<Vec<_>>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(enrolments.len()));
+        let schema = Arc::clone(&self.shared.schema);
+        Ok(RecordBatch::try_new_with_options(schema, columns, &options)?)
+    }
+
+    /// The wanted texts of these users, a column each; NULLs for those whom the export does not have.
+    fn texts(&self, numbers: &[u32]) -> Result<Vec<ArrayRef>> {
+        let users = &self.shared.users;
         let listed: Vec<Option<u32>> = numbers
             .iter()
             .map(|&user| users.is_listed(user).then_some(user))
             .collect();
-        let mut columns: Vec<ArrayRef> = vec![
-            take(&batches.ids, &places, None)?,
-            take(&batches.course_ids, &places, None)?,
-            take(&batches.tenant_ids, &places, None)?,
-            users.ids(&numbers),
-            timestamps(enrolments.iter().map(Enrolment::enrolled_at)),
-            Arc::new(progress.iter().map(|row| Some(row.is_some())).collect::<BooleanArray>()),
-            Arc::new(
-                progress
-                    .iter()
-                    .map(|row| row.and_then(|row| row.percent()))
-                    .collect::<Float64Array>(),
-            ),
-            timestamps(progress.iter().map(|row| row.and_then(|row| row.completed_at()))),
-            Arc::new(
-                numbers
-                    .iter()
-                    .map(|&user| Some(users.is_listed(user)))
-                    .collect::<BooleanArray>(),
-            ),
-        ];
-        columns.extend(users.details(&listed)?);
-        Ok(RecordBatch::try_new(Arc::clone(&self.shared.schema), columns)?)
+        users.details(&listed)
     }
 }
 
@@ -272,6 +262,10 @@ fn by_rank<R: Keyed>(shared: &Shared, pieces: Pieces<R>) -> Vec<R> {
     }
     sort_and_deduplicate(&mut rows);
     rows
+}
+
+fn booleans(values: impl Iterator<Item = bool>) -> ArrayRef {
+    Arc::new(values.map(Some).collect::<BooleanArray>())
 }
 
 fn timestamps(micros: impl Iterator<Item = Option<i64>>) -> ArrayRef {

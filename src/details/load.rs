@@ -11,15 +11,16 @@ use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
 use futures::StreamExt;
 use tokio::task::JoinSet;
 
-use super::super::all::{ReportBatch, read_batches};
-use super::super::error::ReportError;
-use super::Scope;
-use super::batches::Batches;
+use super::batches::{Batches, ReportBatch, read_batches};
+use super::columns::Wanted;
 use super::details::{Details, DetailsBuilder};
+use super::error::DetailsError;
 use super::pieces::Pieces;
 use super::rows::{Enrolment, Key, Progress};
+use super::scope::Scope;
+use super::sharing_of;
 use super::tables::Tables;
-use super::users::{Strangers, UserIds, Users, detail_columns, user_columns};
+use super::users::{Strangers, UserIds, Users};
 use crate::engine::{EngineError, compacted};
 
 /// Where users are read from: the first of these in which no id is repeated. The second one is slower.
@@ -46,7 +47,6 @@ pub struct Enrolments {
 }
 
 /// The columns that are read of a table other than `users`.
-#[cfg(feature = "cluster")]
 pub fn columns_of(table: &str) -> &'static [&'static str] {
     match table {
         "enrolments" => &ENROLMENT_COLUMNS,
@@ -56,7 +56,7 @@ pub fn columns_of(table: &str) -> &'static [&'static str] {
 }
 
 /// The batches of the table in scope, each once, ordered by id.
-pub async fn batches(tables: &dyn Tables, scope: Scope<'_>) -> Result<Vec<ReportBatch>, ReportError> {
+pub async fn batches(tables: &dyn Tables, scope: Scope<'_>) -> Result<Vec<ReportBatch>, DetailsError> {
     let rows = tables.read("distinct_batches", &BATCH_COLUMNS, scope).await?;
     let rows = gathered(rows, "table batches").await?;
     let mut batches = read_batches(&rows)?;
@@ -68,15 +68,19 @@ pub async fn batches(tables: &dyn Tables, scope: Scope<'_>) -> Result<Vec<Report
 pub async fn enrolment_rows(
     tables: &dyn Tables,
     scope: Scope<'_>,
-) -> Result<Vec<SendableRecordBatchStream>, ReportError> {
+) -> Result<Vec<SendableRecordBatchStream>, DetailsError> {
     tables.read("enrolments", &ENROLMENT_COLUMNS, scope).await
 }
 
-/// The rows of `course_progress` in scope.
+/// The rows of `course_progress` in scope; none where no wanted column needs them.
 pub async fn progress_rows(
     tables: &dyn Tables,
     scope: Scope<'_>,
-) -> Result<Vec<SendableRecordBatchStream>, ReportError> {
+    wanted: &Wanted,
+) -> Result<Vec<SendableRecordBatchStream>, DetailsError> {
+    if !wanted.has_progress() {
+        return Ok(Vec::new());
+    }
     tables.read("course_progress", &PROGRESS_COLUMNS, scope).await
 }
 
@@ -84,19 +88,19 @@ pub async fn progress_rows(
 pub async fn gathered(
     rows: Vec<SendableRecordBatchStream>,
     what: &'static str,
-) -> Result<Vec<RecordBatch>, ReportError> {
+) -> Result<Vec<RecordBatch>, DetailsError> {
     let own_rows = move |rows: &RecordBatch| Ok(compacted(rows).map_err(EngineError::running(what))?);
     of_each_batch(rows, what, own_rows).await
 }
 
 /// A directory of the users that some rows name.
-pub fn named_users(tables: &dyn Tables, rows: &[RecordBatch]) -> Result<Users, ReportError> {
+pub fn named_users(tables: &dyn Tables, rows: &[RecordBatch]) -> Result<Users, DetailsError> {
     Users::distinct(ids_in(rows)?, directory_memory(tables))
 }
 
-fn ids_in(rows: &[RecordBatch]) -> Result<UserIds, ReportError> {
+fn ids_in(rows: &[RecordBatch]) -> Result<UserIds, DetailsError> {
     let ids = rows.iter().map(|rows| Ok(UserIds::of(texts(rows, "user_id")?)));
-    Ok(UserIds::joined(ids.collect::<Result<_, ReportError>>()?))
+    Ok(UserIds::joined(ids.collect::<Result<_, DetailsError>>()?))
 }
 
 /// Reads partitions at the same time as one stream; `None` where there is no partition.
@@ -119,7 +123,7 @@ fn as_one(partitions: Vec<SendableRecordBatchStream>) -> Option<SendableRecordBa
 }
 
 /// The users of a table in which no id is repeated, and the name of that table.
-pub async fn users(tables: &dyn Tables) -> Result<(Arc<Users>, &'static str), ReportError> {
+pub async fn users(tables: &dyn Tables) -> Result<(Arc<Users>, &'static str), DetailsError> {
     for table in USER_TABLES {
         let rows = tables.read(table, &["user_id"], Scope::Everything).await?;
         let ids = of_each_batch(rows, "table users", |rows| Ok(UserIds::of(texts(rows, "user_id")?)));
@@ -131,10 +135,14 @@ pub async fn users(tables: &dyn Tables) -> Result<(Arc<Users>, &'static str), Re
     Err(repeated_users())
 }
 
-/// The users in `wanted` that the export has, each once, with their details.
-pub async fn wanted_users(tables: &dyn Tables, wanted: Users) -> Result<(Arc<Users>, Arc<Details>), ReportError> {
+/// The users in `wanted` that the export has, each once, with these of their details.
+pub async fn wanted_users(
+    tables: &dyn Tables,
+    wanted: Users,
+    texts: &[&'static str],
+) -> Result<(Arc<Users>, Arc<Details>), DetailsError> {
     let wanted = Arc::new(wanted);
-    let columns: Vec<&'static str> = user_columns().collect();
+    let columns = user_columns_with(texts);
     for table in USER_TABLES {
         let rows = match wanted.len() {
             0 => Vec::new(),
@@ -145,8 +153,7 @@ pub async fn wanted_users(tables: &dyn Tables, wanted: Users) -> Result<(Arc<Use
         let Some(users) = Users::try_new(ids_in(&batches)?, directory_memory(tables))? else {
             continue;
         };
-        let sharing = detail_columns().map(|(_, sharing)| sharing);
-        let mut details = DetailsBuilder::in_memory(users.len(), sharing);
+        let mut details = DetailsBuilder::in_memory(users.len(), sharing_of(texts));
         for rows in &batches {
             fill(&mut details, &users, rows)?;
         }
@@ -157,16 +164,19 @@ pub async fn wanted_users(tables: &dyn Tables, wanted: Users) -> Result<(Arc<Use
     Err(repeated_users())
 }
 
-/// Reads the details of all users from the table that their ids came from.
+/// Reads these details of all users from the table that their ids came from.
 pub async fn details(
     tables: &dyn Tables,
     table: &'static str,
+    texts: &[&'static str],
     users: &Users,
     mut details: DetailsBuilder,
-) -> Result<Details, ReportError> {
+) -> Result<Details, DetailsError> {
     let memory = details_memory(tables, &details)?;
-    let columns: Vec<&'static str> = user_columns().collect();
-    let rows = as_one(tables.read(table, &columns, Scope::Everything).await?);
+    let rows = match texts {
+        [] => None,
+        _ => as_one(tables.read(table, &user_columns_with(texts), Scope::Everything).await?),
+    };
     let mut batches = futures::stream::iter(rows).flatten();
     while let Some(rows) = batches.next().await {
         fill(&mut details, users, &rows.map_err(EngineError::running(DETAILS))?)?;
@@ -179,15 +189,20 @@ pub async fn details(
     Ok(details.finish(memory).map_err(EngineError::running(DETAILS))?)
 }
 
-/// Fills the records of the users in `rows`, whose columns are [`user_columns`].
-fn fill(details: &mut DetailsBuilder, users: &Users, rows: &RecordBatch) -> Result<(), ReportError> {
+/// The columns of `users` to read for these texts.
+pub fn user_columns_with(texts: &[&'static str]) -> Vec<&'static str> {
+    std::iter::once("user_id").chain(texts.iter().copied()).collect()
+}
+
+/// Fills the records of the users in `rows`, whose columns are [`user_columns_with`] the texts of `details`.
+fn fill(details: &mut DetailsBuilder, users: &Users, rows: &RecordBatch) -> Result<(), DetailsError> {
     let numbers = users.find(texts(rows, "user_id")?);
     let filled = details.fill(&numbers, &rows.columns()[1..]);
     let filled = filled.and_then(|()| details.take_fingerprints(&numbers, rows.columns()));
     Ok(filled.map_err(EngineError::running(DETAILS))?)
 }
 
-fn details_memory(tables: &dyn Tables, details: &DetailsBuilder) -> Result<MemoryReservation, ReportError> {
+fn details_memory(tables: &dyn Tables, details: &DetailsBuilder) -> Result<MemoryReservation, DetailsError> {
     let memory = MemoryConsumer::new(DETAILS).register(&tables.memory_pool());
     let reserved = memory.try_resize(details.allocation_size());
     reserved.map_err(EngineError::running(DETAILS))?;
@@ -198,7 +213,7 @@ fn directory_memory(tables: &dyn Tables) -> MemoryReservation {
     MemoryConsumer::new("the directory of users").register(&tables.memory_pool())
 }
 
-fn repeated_users() -> ReportError {
+fn repeated_users() -> DetailsError {
     let error = EngineError::Query {
         what: "query staging/distinct_users".to_owned(),
         reason: "it gives a user_id more than once".to_owned(),
@@ -206,7 +221,7 @@ fn repeated_users() -> ReportError {
     error.into()
 }
 
-fn only_wanted(rows: &RecordBatch, wanted: &Users) -> Result<RecordBatch, ReportError> {
+fn only_wanted(rows: &RecordBatch, wanted: &Users) -> Result<RecordBatch, DetailsError> {
     let found = wanted.find(texts(rows, "user_id")?);
     let is_wanted: BooleanArray = found.iter().map(|number| Some(number.is_some())).collect();
     let kept = filter_record_batch(rows, &is_wanted)?;
@@ -218,7 +233,7 @@ pub async fn enrolments(
     rows: Vec<SendableRecordBatchStream>,
     users: Arc<Users>,
     batches: Batches,
-) -> Result<Enrolments, ReportError> {
+) -> Result<Enrolments, DetailsError> {
     let part_count = batches.part_count();
     let (batches, strangers) = (Arc::new(batches), Arc::new(Strangers::to(&users)));
     let (known_users, met, known_batches) = (Arc::clone(&users), Arc::clone(&strangers), Arc::clone(&batches));
@@ -237,7 +252,7 @@ pub async fn enrolments(
 pub async fn progress(
     rows: Vec<SendableRecordBatchStream>,
     enrolments: &Enrolments,
-) -> Result<Vec<Pieces<Progress>>, ReportError> {
+) -> Result<Vec<Pieces<Progress>>, DetailsError> {
     let (users, strangers) = (Arc::clone(&enrolments.users), Arc::clone(&enrolments.strangers));
     let batches = Arc::clone(&enrolments.batches);
     let part_count = batches.part_count();
@@ -251,8 +266,8 @@ pub async fn progress(
 async fn of_each_batch<R: Send + 'static>(
     rows: Vec<SendableRecordBatchStream>,
     what: &'static str,
-    read: impl Fn(&RecordBatch) -> Result<R, ReportError> + Send + Sync + 'static,
-) -> Result<Vec<R>, ReportError> {
+    read: impl Fn(&RecordBatch) -> Result<R, DetailsError> + Send + Sync + 'static,
+) -> Result<Vec<R>, DetailsError> {
     let made = read_partitions(rows, what, 1, move |rows, parts| {
         parts[0].push(read(rows)?);
         Ok(())
@@ -265,8 +280,8 @@ async fn read_partitions<R: Send + 'static>(
     rows: Vec<SendableRecordBatchStream>,
     what: &'static str,
     part_count: usize,
-    add: impl Fn(&RecordBatch, &mut [Pieces<R>]) -> Result<(), ReportError> + Send + Sync + 'static,
-) -> Result<Vec<Pieces<R>>, ReportError> {
+    add: impl Fn(&RecordBatch, &mut [Pieces<R>]) -> Result<(), DetailsError> + Send + Sync + 'static,
+) -> Result<Vec<Pieces<R>>, DetailsError> {
     let add = Arc::new(add);
     let mut readers = JoinSet::new();
     for mut partition in rows {
@@ -276,7 +291,7 @@ async fn read_partitions<R: Send + 'static>(
             while let Some(batch) = partition.next().await {
                 add(&batch.map_err(EngineError::running(what))?, &mut parts)?;
             }
-            Ok::<_, ReportError>(parts)
+            Ok::<_, DetailsError>(parts)
         });
     }
     let mut parts: Vec<Pieces<R>> = std::iter::repeat_with(Pieces::default).take(part_count).collect();
@@ -295,7 +310,7 @@ fn add_enrolments(
     strangers: &Strangers,
     batches: &Batches,
     parts: &mut [Pieces<Enrolment>],
-) -> Result<(), ReportError> {
+) -> Result<(), DetailsError> {
     let (user_ids, batch_ids, course_ids) = (
         texts(rows, "user_id")?,
         texts(rows, "batch_id")?,
@@ -328,7 +343,7 @@ fn add_progress(
     strangers: &Strangers,
     batches: &Batches,
     parts: &mut [Pieces<Progress>],
-) -> Result<(), ReportError> {
+) -> Result<(), DetailsError> {
     let (user_ids, batch_ids) = (texts(rows, "user_id")?, texts(rows, "batch_id")?);
     let percents = column(rows, "progress_percent", |array| {
         array.as_primitive_opt::<Float64Type>()
@@ -351,7 +366,7 @@ fn add_progress(
     Ok(())
 }
 
-fn texts<'a>(rows: &'a RecordBatch, name: &'static str) -> Result<&'a StringViewArray, ReportError> {
+fn texts<'a>(rows: &'a RecordBatch, name: &'static str) -> Result<&'a StringViewArray, DetailsError> {
     column(rows, name, |array| array.as_string_view_opt())
 }
 
@@ -359,7 +374,7 @@ fn column<'a, A>(
     rows: &'a RecordBatch,
     name: &'static str,
     downcast: impl FnOnce(&'a dyn Array) -> Option<&'a A>,
-) -> Result<&'a A, ReportError> {
+) -> Result<&'a A, DetailsError> {
     let array = rows.column_by_name(name).and_then(|array| downcast(array.as_ref()));
-    array.ok_or(ReportError::MissingColumn(name))
+    array.ok_or(DetailsError::MissingColumn(name))
 }

@@ -10,9 +10,9 @@ use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use uuid::Uuid;
 
-use super::super::error::ReportError;
-use super::super::fingerprint::{Fingerprint, FingerprintBuilder};
 use super::details::Details;
+use super::error::DetailsError;
+use super::fingerprint::{Fingerprint, FingerprintBuilder};
 use super::uuids::{SortedUuids, parse_uuid, write_uuid};
 use crate::engine::EngineError;
 use crate::exports::Table;
@@ -38,6 +38,7 @@ pub enum Sharing {
 }
 
 /// The columns of `users` that reports need: `user_id`, and the others in contract order.
+#[cfg(feature = "cluster")]
 pub fn user_columns() -> impl Iterator<Item = &'static str> {
     std::iter::once("user_id").chain(detail_columns().map(|(name, _)| name))
 }
@@ -124,15 +125,15 @@ struct Ranks {
 
 impl Users {
     /// A directory of these ids; `None` where one is repeated. Its bytes are added to `memory`.
-    pub fn try_new(ids: UserIds, memory: MemoryReservation) -> Result<Option<Self>, ReportError> {
+    pub fn try_new(ids: UserIds, memory: MemoryReservation) -> Result<Option<Self>, DetailsError> {
         let given = ids.len();
         let users = Self::distinct(ids, memory)?;
         Ok(Some(users).filter(|users| users.len() == given))
     }
 
     /// A directory of these ids, which may be repeated. Its bytes are added to `memory`.
-    pub fn distinct(ids: UserIds, memory: MemoryReservation) -> Result<Self, ReportError> {
-        u32::try_from(ids.len()).map_err(|_| ReportError::TooManyIds("users"))?;
+    pub fn distinct(ids: UserIds, memory: MemoryReservation) -> Result<Self, DetailsError> {
+        u32::try_from(ids.len()).map_err(|_| DetailsError::TooManyIds("users"))?;
         let UserIds { uuids, mut texts } = ids;
         texts.sort_unstable();
         texts.dedup();
@@ -206,12 +207,12 @@ impl Strangers {
     }
 
     /// The number of an unknown user, who is added where needed.
-    pub fn find_or_add(&self, id: &str) -> Result<u32, ReportError> {
+    pub fn find_or_add(&self, id: &str) -> Result<u32, DetailsError> {
         let mut numbers = self.locked();
         if let Some(&number) = numbers.get(id) {
             return Ok(number);
         }
-        let next = u32::try_from(self.first + numbers.len()).map_err(|_| ReportError::TooManyIds("users"))?;
+        let next = u32::try_from(self.first + numbers.len()).map_err(|_| DetailsError::TooManyIds("users"))?;
         numbers.insert(id.to_owned(), next);
         Ok(next)
     }

@@ -1,4 +1,4 @@
-//! Assembles the sorted rows of one report or of all reports without joining or sorting text.
+//! The table `enrolment_details`: assembles the sorted rows of some reports or of all without joining or sorting text.
 //!
 //! The rows are those of `queries/reports/enrolment_details.sql`; the query defines them, this module is a fast way to
 //! get them. Joins and sorts over millions of text ids cost more than everything else in a nightly run. So ids become
@@ -10,13 +10,20 @@
 
 mod batches;
 mod bounds;
+mod columns;
 mod details;
+mod error;
+mod fingerprint;
 mod fingerprints;
 mod load;
+mod node;
 mod part;
 mod pieces;
+mod planned;
 mod rows;
+mod scope;
 mod shared_texts;
+mod table;
 mod tables;
 mod users;
 mod uuids;
@@ -33,24 +40,26 @@ use datafusion::physical_plan::memory::MemoryStream;
 use datafusion::physical_plan::streaming::PartitionStream;
 use tokio::sync::OnceCell;
 
-use super::ReportBatch;
-use super::error::ReportError;
-use crate::catalog::Catalog;
 use crate::engine::EngineError;
-use crate::ids::BatchId;
-pub use batches::Batches;
+pub use batches::{Batches, ReportBatch, read_batches};
 pub use bounds::Bounds;
+pub use columns::{Wanted, details_schema};
 use details::{Details, DetailsBuilder};
+pub use error::DetailsError;
+pub use fingerprint::{Fingerprint, FingerprintBuilder};
 #[cfg(feature = "cluster")]
 pub use load::{USER_TABLES, batches as listed_batches, columns_of};
+pub use part::Part;
 use part::Shared;
-pub use part::{Part, details_schema};
 use pieces::Pieces;
+pub use planned::TablePlan;
 use rows::Progress;
+pub use scope::{IdRange, Scope};
+pub use table::{EnrolmentDetails, Sources};
 pub use tables::Tables;
 #[cfg(feature = "cluster")]
 pub use users::user_columns;
-use users::{RankedUsers, Users, detail_columns};
+use users::{RankedUsers, Sharing, Users, detail_columns};
 
 /// Average enrolments of a part: few enough to sort within the processor's caches, enough to fill Parquet row groups.
 const PART_ROWS: u64 = 200_000;
@@ -88,31 +97,10 @@ impl Assembly {
     }
 
     /// The same as a table.
-    pub fn details_table(&self) -> Result<Arc<dyn TableProvider>, ReportError> {
+    pub fn details_table(&self) -> Result<Arc<dyn TableProvider>, DetailsError> {
         let table = StreamingTable::try_new(details_schema(), self.details());
         Ok(Arc::new(table.map_err(EngineError::running("the reports' rows"))?))
     }
-}
-
-/// Which reports to assemble.
-#[derive(Debug, Clone, Copy)]
-pub enum Scope<'a> {
-    Everything,
-    /// Reports of batches in this range of ids; only the rows that they need are kept.
-    Range(&'a IdRange),
-    /// The report of this batch; only the rows that it needs are kept.
-    OneBatch(&'a BatchId),
-    /// The reports of these batches; only the rows that they need are kept.
-    Batches(&'a [BatchId]),
-}
-
-/// A range of batch ids: greater than `after` and at most `up_to`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IdRange {
-    /// The exclusive lower bound.
-    pub after: Option<String>,
-    /// The inclusive upper bound.
-    pub up_to: Option<String>,
 }
 
 /// Where the details of users are stored.
@@ -127,19 +115,32 @@ pub struct Everybody {
     users: Arc<Users>,
     table: &'static str,
     place: DetailsPlace,
+    wanted: Wanted,
+    takes_fingerprints: bool,
     details: OnceCell<Arc<Details>>,
 }
 
 impl Everybody {
-    /// Reads the ids of all users. Details will be stored in memory.
-    pub async fn read(tables: &dyn Tables) -> Result<Self, ReportError> {
+    /// Reads the ids of all users. Details will be stored in memory, all of them, with their fingerprints.
+    pub async fn read(tables: &dyn Tables) -> Result<Self, DetailsError> {
         let (users, table) = load::users(tables).await?;
         Ok(Self {
             users,
             table,
             place: DetailsPlace::Memory,
+            wanted: Wanted::all(),
+            takes_fingerprints: true,
             details: OnceCell::new(),
         })
+    }
+
+    /// The same, with the details of these columns alone, without fingerprints, and rows of these columns.
+    pub fn with_columns(self, wanted: Wanted) -> Self {
+        Self {
+            wanted,
+            takes_fingerprints: false,
+            ..self
+        }
     }
 
     /// The same, with details stored in `place`.
@@ -152,27 +153,39 @@ impl Everybody {
         self.users.allocation_size()
     }
 
-    async fn details(&self, tables: &dyn Tables) -> Result<Arc<Details>, ReportError> {
+    async fn details(&self, tables: &dyn Tables) -> Result<Arc<Details>, DetailsError> {
         let details = self.details.get_or_try_init(|| self.read_details(tables)).await?;
         Ok(Arc::clone(details))
     }
 
-    async fn read_details(&self, tables: &dyn Tables) -> Result<Arc<Details>, ReportError> {
-        let columns = detail_columns().map(|(_, sharing)| sharing);
+    async fn read_details(&self, tables: &dyn Tables) -> Result<Arc<Details>, DetailsError> {
+        let (texts, count) = (self.wanted.texts(), self.users.len());
+        let columns = sharing_of(&texts);
         let builder = match self.place {
-            DetailsPlace::Memory => DetailsBuilder::in_memory(self.users.len(), columns),
+            DetailsPlace::Memory => DetailsBuilder::in_memory(count, columns),
             DetailsPlace::TemporaryFile => {
                 let folder = tables.temp_folder();
-                let made = DetailsBuilder::in_file(self.users.len(), columns, folder).map_err(DataFusionError::IoError);
+                let made = DetailsBuilder::in_file(count, columns, folder).map_err(DataFusionError::IoError);
                 made.map_err(EngineError::running(format!(
                     "the details of users, in {}",
                     folder.display()
                 )))?
             }
         };
-        let builder = builder.with_fingerprints();
-        Ok(Arc::new(load::details(tables, self.table, &self.users, builder).await?))
+        let builder = match self.takes_fingerprints {
+            true => builder.with_fingerprints(),
+            false => builder,
+        };
+        Ok(Arc::new(
+            load::details(tables, self.table, &texts, &self.users, builder).await?,
+        ))
     }
+}
+
+/// Whether the values of these columns of `users` are shared.
+fn sharing_of(texts: &[&'static str]) -> impl Iterator<Item = Sharing> {
+    let wanted = detail_columns().filter(|(name, _)| texts.contains(name));
+    wanted.map(|(_, sharing)| sharing)
 }
 
 /// Reads the enrolments and the progress in scope and divides them into parts.
@@ -182,40 +195,37 @@ pub async fn assemble(
     everybody: &Everybody,
     batches: Batches,
     parts: Range<usize>,
-) -> Result<Assembly, ReportError> {
+) -> Result<Assembly, DetailsError> {
+    let wanted = &everybody.wanted;
     let enrolled = load::enrolment_rows(tables, scope).await?;
-    let progress = load::progress_rows(tables, scope).await?;
+    let progress = load::progress_rows(tables, scope, wanted).await?;
     let rows = numbered(enrolled, progress, Arc::clone(&everybody.users), batches);
     let (rows, details) = tokio::try_join!(rows, everybody.details(tables))?;
-    in_parts(rows, details, parts)
+    in_parts(rows, details, parts, wanted.clone())
 }
 
-/// The reports of some batches, in one part. The result has the batches that the snapshot has.
-pub async fn assemble_some(tables: &dyn Tables, batches: &[BatchId]) -> Result<Assembly, ReportError> {
-    let scope = match batches {
-        [batch] => Scope::OneBatch(batch),
-        batches => Scope::Batches(batches),
-    };
+/// The reports of few batches, in one part, with these columns. The result has the batches that the snapshot has.
+pub async fn assemble_some(tables: &dyn Tables, scope: Scope<'_>, wanted: &Wanted) -> Result<Assembly, DetailsError> {
     let batches = Batches::within(load::batches(tables, scope).await?, Arc::default());
     let (enrolled, progress) = (
         load::enrolment_rows(tables, scope).await?,
-        load::progress_rows(tables, scope).await?,
+        load::progress_rows(tables, scope, wanted).await?,
     );
     let enrolled_users = async {
         let rows = load::gathered(enrolled, "table enrolments").await?;
         let named = load::named_users(tables, &rows)?;
-        let (users, details) = load::wanted_users(tables, named).await?;
+        let (users, details) = load::wanted_users(tables, named, &wanted.texts()).await?;
         Ok((rows, users, details))
     };
     // Progress is read while one thread is idle, as the other tables have no work left for it.
     let progress = load::gathered(progress, "table course_progress");
     let ((enrolled, users, details), progress) = tokio::try_join!(enrolled_users, progress)?;
     let rows = numbered(one_stream(enrolled)?, one_stream(progress)?, users, batches).await?;
-    in_parts(rows, details, 0..1)
+    in_parts(rows, details, 0..1, wanted.clone())
 }
 
 /// Record batches as the only partition of a table.
-fn one_stream(rows: Vec<RecordBatch>) -> Result<Vec<SendableRecordBatchStream>, ReportError> {
+fn one_stream(rows: Vec<RecordBatch>) -> Result<Vec<SendableRecordBatchStream>, DetailsError> {
     let Some(schema) = rows.first().map(RecordBatch::schema) else {
         return Ok(Vec::new());
     };
@@ -234,13 +244,18 @@ async fn numbered(
     progress: Vec<SendableRecordBatchStream>,
     users: Arc<Users>,
     batches: Batches,
-) -> Result<Numbered, ReportError> {
+) -> Result<Numbered, DetailsError> {
     let enrolments = load::enrolments(enrolled, users, batches).await?;
     let progress = load::progress(progress, &enrolments).await?;
     Ok(Numbered { enrolments, progress })
 }
 
-fn in_parts(numbered: Numbered, details: Arc<Details>, parts: Range<usize>) -> Result<Assembly, ReportError> {
+fn in_parts(
+    numbered: Numbered,
+    details: Arc<Details>,
+    parts: Range<usize>,
+    wanted: Wanted,
+) -> Result<Assembly, DetailsError> {
     let Numbered { enrolments, progress } = numbered;
     let load::Enrolments {
         users,
@@ -261,7 +276,7 @@ fn in_parts(numbered: Numbered, details: Arc<Details>, parts: Range<usize>) -> R
     report_batches.drain(..before);
     report_batches.truncate(part_ends.last().copied().unwrap_or(0));
     let sections: Vec<Vec<(usize, Range<u32>)>> = parts.clone().map(|part| batches.sections_of_part(part)).collect();
-    let shared = Arc::new(Shared::new(users, batches));
+    let shared = Arc::new(Shared::new(users, batches, wanted));
     let rows: Vec<_> = rows
         .into_iter()
         .zip(progress)
@@ -291,27 +306,15 @@ fn in_parts(numbered: Numbered, details: Arc<Details>, parts: Range<usize>) -> R
     })
 }
 
-/// The directory of the batches in the table, divided into the parts of a run over all reports.
-pub async fn batches_in_parts(catalog: &Catalog) -> Result<Batches, ReportError> {
-    let listed = load::batches(catalog, Scope::Everything).await?;
-    let rows = rows_to_report(catalog);
-    let part_count = usize::try_from(rows.div_ceil(PART_ROWS).clamp(1, MOST_PARTS)).unwrap_or(1);
-    let bounds = Bounds::dividing(&listed, rows, part_count);
+/// The directory of the batches in the table, divided into the parts of a run over all reports, which have about `rows`
+/// rows.
+pub async fn batches_in_parts(tables: &dyn Tables, rows: u64) -> Result<Batches, DetailsError> {
+    let listed = load::batches(tables, Scope::Everything).await?;
+    let bounds = Bounds::dividing(&listed, rows, part_count(rows));
     Ok(Batches::within(listed, Arc::new(bounds)))
 }
 
-/// About as many rows as all reports have.
-fn rows_to_report(catalog: &Catalog) -> u64 {
-    let rows_of = |table: &str| -> u64 {
-        let files = catalog.inputs.iter().filter(|input| input.table == table);
-        files.map(|input| input.inspected.rows).sum()
-    };
-    let exported = rows_of("enrolments");
-    // With a staging mapping, one of the raw tables holds the enrolments.
-    if exported > 0 {
-        exported
-    } else {
-        let of_files = catalog.inputs.iter().map(|input| input.inspected.rows);
-        of_files.max().unwrap_or(0)
-    }
+/// The largest number of parts for so many rows.
+fn part_count(rows: u64) -> usize {
+    usize::try_from(rows.div_ceil(PART_ROWS).clamp(1, MOST_PARTS)).unwrap_or(1)
 }

@@ -10,7 +10,7 @@ use std::ops::Range;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::common::{Result, exec_err};
 
-use super::super::fingerprint::{Fingerprint, FingerprintBuilder};
+use super::fingerprint::{Fingerprint, FingerprintBuilder};
 use super::part::{Shared, SortedRows};
 use super::rows::{Enrolment, Keyed, Progress};
 

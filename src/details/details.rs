@@ -15,7 +15,7 @@ use datafusion::arrow::compute::take;
 use datafusion::common::{DataFusionError, Result, exec_err};
 use datafusion::execution::memory_pool::MemoryReservation;
 
-use super::super::fingerprint::Fingerprint;
+use super::fingerprint::Fingerprint;
 use super::fingerprints::UserFingerprints;
 use super::shared_texts::SharedTexts;
 use super::users::Sharing;
@@ -252,6 +252,9 @@ impl Details {
 
     /// The texts of some records as columns; NULLs for `None`.
     pub fn take(&self, numbers: &[Option<u32>]) -> Result<Vec<ArrayRef>> {
+        if self.columns.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut columns: Vec<Taken> = self.columns.iter().map(|column| empty(column, numbers.len())).collect();
         let mut fetched = Vec::new();
         let invalid = |error| DataFusionError::External(Box::new(error));

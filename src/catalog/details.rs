@@ -1,0 +1,118 @@
+//! The table `enrolment_details`, and the snapshot's tables as its rows are assembled from them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::catalog::TableProvider;
+use datafusion::common::{ScalarValue, TableReference};
+use datafusion::dataframe::DataFrame;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::memory_pool::MemoryPool;
+use datafusion::prelude::{col, lit};
+
+use super::{Catalog, CatalogError};
+use crate::details::{DetailsError, EnrolmentDetails, Scope, Sources, Tables, details_schema};
+use crate::engine::{EngineError, TABLE_SCHEMA, cluster_of};
+
+/// The view that [`EnrolmentDetails`] gives the rows of.
+pub const ENROLMENT_DETAILS: &str = "enrolment_details";
+
+/// The queries whose rows are assembled without running them. Where a site replaces one of them, or consent is required,
+/// the queries run.
+const ASSEMBLED: [&str; 6] = [
+    "staging/distinct_users",
+    "staging/distinct_enrolments",
+    "staging/numeric_course_progress",
+    "staging/distinct_course_progress",
+    "reports/report_batches",
+    "reports/enrolment_details",
+];
+
+impl Catalog {
+    /// Whether the rows of `enrolment_details` can be assembled. What consent lets reports show depends on user and batch
+    /// together, so the queries decide it.
+    pub fn can_assemble_details(&self) -> bool {
+        !self.requires_consent() && self.are_built_in(&ASSEMBLED)
+    }
+
+    /// About as many rows as all reports have.
+    pub fn rows_to_report(&self) -> u64 {
+        let rows_of = |table: &str| -> u64 {
+            let files = self.inputs.iter().filter(|input| input.table == table);
+            files.map(|input| input.inspected.rows).sum()
+        };
+        let exported = rows_of("enrolments");
+        // With a staging mapping, one of the raw tables holds the enrolments.
+        if exported > 0 {
+            exported
+        } else {
+            let of_files = self.inputs.iter().map(|input| input.inspected.rows);
+            of_files.max().unwrap_or(0)
+        }
+    }
+}
+
+/// Registers `rows`, the view's own query, as the table that assembles them. On a cluster, and where rows cannot be
+/// assembled, it stays a view.
+pub async fn register(catalog: &Catalog, rows: DataFrame) -> Result<(), CatalogError> {
+    let failed = || EngineError::running(format!("table {ENROLMENT_DETAILS}"));
+    let is_one_process = cluster_of(&catalog.session).is_none();
+    let same_columns = rows.schema().as_arrow() == details_schema().as_ref();
+    let table: Arc<dyn TableProvider> = if is_one_process && same_columns && catalog.can_assemble_details() {
+        let provider = async |name: &str| catalog.session.table_provider(name).await.map_err(failed());
+        let sources = Sources {
+            enrolments: provider("enrolments").await?,
+            course_progress: provider("course_progress").await?,
+            batches: provider("distinct_batches").await?,
+            users: provider("users").await?,
+            distinct_users: provider("distinct_users").await?,
+        };
+        let (rows_to_report, folder) = (catalog.rows_to_report(), catalog.temp_folder.clone());
+        let bytes = catalog
+            .inputs
+            .iter()
+            .map(|input| input.inspected.uncompressed_bytes)
+            .sum();
+        let query = rows.into_unoptimized_plan();
+        Arc::new(EnrolmentDetails::new(sources, query, rows_to_report, bytes, folder))
+    } else {
+        rows.into_view()
+    };
+    catalog
+        .session
+        .register_table(TableReference::partial(TABLE_SCHEMA, ENROLMENT_DETAILS), table)
+        .map_err(CatalogError::registering(ENROLMENT_DETAILS))?;
+    Ok(())
+}
+
+#[async_trait]
+impl Tables for Catalog {
+    async fn read(
+        &self,
+        table: &'static str,
+        columns: &[&'static str],
+        scope: Scope<'_>,
+    ) -> Result<Vec<SendableRecordBatchStream>, DetailsError> {
+        let failed = || EngineError::running(format!("rows of {table}"));
+        let mut rows = self.session.table(table).await.map_err(failed())?;
+        if let Some(within) = scope.condition() {
+            rows = rows.filter(within).map_err(failed())?;
+        }
+        let column = |&name: &&'static str| match (name, scope) {
+            // The scope gives the value, so the column is not read.
+            ("batch_id", Scope::OneBatch(batch)) => lit(ScalarValue::Utf8View(Some(batch.to_string()))).alias(name),
+            _ => col(name),
+        };
+        let rows = rows.select(columns.iter().map(column)).map_err(failed())?;
+        Ok(rows.execute_stream_partitioned().await.map_err(failed())?)
+    }
+
+    fn memory_pool(&self) -> Arc<dyn MemoryPool> {
+        Arc::clone(&self.session.runtime_env().memory_pool)
+    }
+
+    fn temp_folder(&self) -> &Path {
+        &self.temp_folder
+    }
+}

@@ -1,0 +1,270 @@
+//! The plan node of `enrolment_details`: its children read the tables, and it assembles their rows.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use datafusion::arrow::compute::SortOptions;
+use datafusion::common::stats::Precision;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{DataFusionError, Result, Statistics, internal_err};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::expressions::Column as ColumnExpr;
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalSortExpr};
+use datafusion::physical_plan::execution_plan::{
+    Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions,
+};
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::PartitionStream;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PhysicalExpr, PlanProperties,
+};
+use futures::{StreamExt, TryStreamExt};
+use tokio::sync::OnceCell;
+
+use super::columns::{Column, Wanted};
+use super::error::DetailsError;
+use super::planned::{PlannedTables, TablePlan};
+use super::table::ROW_BYTES;
+use super::{Assembly, Everybody, Part, Scope, assemble, assemble_some, batches_in_parts};
+use crate::engine::EngineError;
+
+/// What a scan asks for.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    pub wanted: Wanted,
+    /// Whether the tables' plans give the rows of few batches.
+    pub is_named: bool,
+    /// The estimated number of rows of all reports.
+    pub rows: u64,
+    pub temp_folder: PathBuf,
+}
+
+/// Assembles rows of `enrolment_details`, ordered by batch and user within each partition.
+///
+/// The first partition that is polled reads the tables for all. Each partition then gives every n-th part, one after the
+/// other, so that no more parts are sorted at a time than there are partitions.
+#[derive(Debug)]
+pub struct EnrolmentDetailsExec {
+    /// The children, as the tables that they read.
+    plans: Vec<TablePlan>,
+    asked: Asked,
+    partitions: usize,
+    runs: Mutex<Runs>,
+    metrics: ExecutionPlanMetricsSet,
+    properties: Arc<PlanProperties>,
+}
+
+/// The assemblies of the node's runs, of those runs whose partitions have not all begun.
+#[derive(Debug, Default)]
+struct Runs {
+    /// How often each partition was begun.
+    begun: Vec<usize>,
+    /// By the number of the run.
+    assemblies: BTreeMap<usize, Arc<OnceCell<Assembled>>>,
+}
+
+/// What the partitions of one run share.
+#[derive(Debug)]
+struct Assembled {
+    parts: Vec<Arc<Part>>,
+    /// Accounts for the rows as long as one of the partitions lives.
+    _memory: MemoryReservation,
+}
+
+impl EnrolmentDetailsExec {
+    /// Assembles the rows of `plans` in so many partitions.
+    pub fn new(plans: Vec<TablePlan>, asked: Asked, partitions: usize) -> Self {
+        let schema = asked.wanted.schema();
+        let order = order_of(&asked.wanted);
+        let equivalences = EquivalenceProperties::new_with_orderings(schema, (!order.is_empty()).then_some(order));
+        let properties = PlanProperties::new(
+            equivalences,
+            Partitioning::UnknownPartitioning(partitions),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        );
+        Self {
+            plans,
+            asked,
+            partitions,
+            runs: Mutex::new(Runs {
+                begun: vec![0; partitions],
+                assemblies: BTreeMap::new(),
+            }),
+            metrics: ExecutionPlanMetricsSet::new(),
+            properties: Arc::new(properties),
+        }
+    }
+}
+
+/// The order of rows by batch and user, as far as these columns are wanted.
+fn order_of(wanted: &Wanted) -> Vec<PhysicalSortExpr> {
+    let ascending = SortOptions {
+        descending: false,
+        nulls_first: false,
+    };
+    let schema = wanted.schema();
+    let mut order = Vec::new();
+    for column in [Column::BatchId, Column::UserId] {
+        let Some(place) = wanted.columns().iter().position(|other| *other == column) else {
+            break;
+        };
+        let column = ColumnExpr::new(schema.field(place).name(), place);
+        order.push(PhysicalSortExpr::new(Arc::new(column), ascending));
+    }
+    order
+}
+
+impl Runs {
+    /// The assembly that this partition takes part in; each partition takes part once in a run.
+    fn begin(&mut self, partition: usize) -> Arc<OnceCell<Assembled>> {
+        let run = self.begun[partition];
+        self.begun[partition] += 1;
+        let assembly = Arc::clone(self.assemblies.entry(run).or_default());
+        if self.begun.iter().all(|&begun| begun > run) {
+            self.assemblies.remove(&run);
+        }
+        assembly
+    }
+}
+
+impl Asked {
+    /// Reads the tables.
+    async fn assemble(&self, plans: Vec<TablePlan>, context: &Arc<TaskContext>) -> Result<Assembled, DetailsError> {
+        let tables = PlannedTables {
+            plans,
+            context: Arc::clone(context),
+            temp_folder: self.temp_folder.clone(),
+        };
+        let assembly: Assembly = if self.is_named {
+            assemble_some(&tables, Scope::Everything, &self.wanted).await?
+        } else {
+            let everybody = Everybody::read(&tables).await?.with_columns(self.wanted.clone());
+            let batches = batches_in_parts(&tables, self.rows).await?;
+            let parts = 0..batches.part_count();
+            assemble(&tables, Scope::Everything, &everybody, batches, parts).await?
+        };
+        let memory = MemoryConsumer::new("EnrolmentDetailsExec").register(context.memory_pool());
+        let rows: usize = assembly.part_sizes.iter().sum();
+        let reserved = memory.try_grow(rows.saturating_mul(ROW_BYTES));
+        reserved.map_err(EngineError::running("the rows of enrolment_details"))?;
+        Ok(Assembled {
+            parts: assembly.parts,
+            _memory: memory,
+        })
+    }
+}
+
+impl DisplayAs for EnrolmentDetailsExec {
+    fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
+        let batches = if self.asked.is_named { "named" } else { "all" };
+        let texts = self.asked.wanted.texts();
+        write!(
+            f,
+            "EnrolmentDetailsExec: batches={batches}, progress={}",
+            self.asked.wanted.has_progress()
+        )?;
+        write!(f, ", users=[{}], partitions={}", texts.join(", "), self.partitions)
+    }
+}
+
+impl ExecutionPlan for EnrolmentDetailsExec {
+    fn name(&self) -> &str {
+        "EnrolmentDetailsExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        self.plans.iter().map(|plan| &plan.rows).collect()
+    }
+
+    /// More partitions of a child would only be more streams.
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false; self.plans.len()]
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![false; self.plans.len()]
+    }
+
+    fn apply_expressions(
+        &self,
+        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        _options: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        if children.len() != self.plans.len() {
+            return internal_err!("EnrolmentDetailsExec has {} children", self.plans.len());
+        }
+        let plans = self.plans.iter().zip(children);
+        let plans = plans.map(|(plan, rows)| TablePlan { rows, ..plan.clone() });
+        Ok(Arc::new(Self::new(
+            plans.collect(),
+            self.asked.clone(),
+            self.partitions,
+        )))
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let shared = self
+            .runs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .begin(partition);
+        let (plans, asked, partitions) = (self.plans.clone(), self.asked.clone(), self.partitions);
+        let assembled = async move {
+            let assembled = shared.get_or_try_init(|| asked.assemble(plans, &context)).await;
+            let parts = assembled.map_err(DataFusionError::from)?.parts.iter();
+            let parts: Vec<Arc<Part>> = parts.skip(partition).step_by(partitions).map(Arc::clone).collect();
+            // The streams hold the parts, and `shared` the memory that is reserved for them.
+            let rows = futures::stream::iter(parts).flat_map(move |part| part.execute(Arc::clone(&context)));
+            Ok::<_, DataFusionError>(rows.inspect(move |_| _ = &shared))
+        };
+        let mut rows = Box::pin(futures::stream::once(assembled).try_flatten());
+        let metrics = BaselineMetrics::new(&self.metrics, partition);
+        let compute = metrics.elapsed_compute().clone();
+        let measured = futures::stream::poll_fn(move |task| {
+            let timer = compute.timer();
+            let polled = rows.poll_next_unpin(task);
+            timer.done();
+            metrics.record_poll(polled)
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), measured)))
+    }
+
+    fn child_stats_requests(&self, _partition: Option<usize>) -> Vec<ChildStats> {
+        vec![ChildStats::Skip; self.plans.len()]
+    }
+
+    fn statistics_from_inputs(&self, _inputs: &[Arc<Statistics>], args: &StatisticsArgs) -> Result<Arc<Statistics>> {
+        let mut statistics = Statistics::new_unknown(&self.schema());
+        if !self.asked.is_named {
+            let rows = usize::try_from(self.asked.rows).unwrap_or(usize::MAX);
+            let shares = if args.partition().is_some() { self.partitions } else { 1 };
+            statistics.num_rows = Precision::Inexact(rows / shares);
+        }
+        Ok(Arc::new(statistics))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+}

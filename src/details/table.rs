@@ -1,0 +1,322 @@
+//! `enrolment_details` as a table: its rows are assembled by [`EnrolmentDetailsExec`], or joined by its query where that is
+//! better.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::tree_node::TreeNode;
+use datafusion::common::{Result, ScalarValue};
+use datafusion::datasource::{TableType, provider_as_source};
+use datafusion::execution::memory_pool::MemoryLimit;
+use datafusion::logical_expr::{
+    BinaryExpr, Expr, LogicalPlan, LogicalPlanBuilder, Operator, TableProviderFilterPushDown, col, lit,
+};
+use datafusion::physical_plan::ExecutionPlan;
+
+use super::columns::{Wanted, details_schema, is_text_column};
+use super::load::{columns_of, user_columns_with};
+use super::node::{Asked, EnrolmentDetailsExec};
+use super::part_count;
+use super::planned::TablePlan;
+use crate::engine::planning_parts;
+
+/// Bytes of an enrolment and its progress while they are assembled.
+pub const ROW_BYTES: usize = 40;
+/// Assembled rows may take one in so many bytes of a memory limit; beyond, the query runs, whose joins spill.
+const SHARE_OF_MEMORY: u64 = 2;
+
+/// The tables that rows are assembled from.
+#[derive(Debug)]
+pub struct Sources {
+    pub enrolments: Arc<dyn TableProvider>,
+    pub course_progress: Arc<dyn TableProvider>,
+    /// Every listed batch once.
+    pub batches: Arc<dyn TableProvider>,
+    pub users: Arc<dyn TableProvider>,
+    /// Every user once; read where `users` has an id more than once.
+    pub distinct_users: Arc<dyn TableProvider>,
+}
+
+/// The table `enrolment_details`.
+#[derive(Debug)]
+pub struct EnrolmentDetails {
+    sources: Sources,
+    query: LogicalPlan,
+    schema: SchemaRef,
+    rows: u64,
+    export_bytes: u64,
+    temp_folder: PathBuf,
+}
+
+/// The batches that a query asks for.
+enum Batches {
+    All,
+    /// The condition names at least one batch id.
+    Named(Option<String>),
+}
+
+impl EnrolmentDetails {
+    /// A table of about `rows` rows, which `query` gives too; the columns of the exports take `export_bytes` bytes.
+    pub fn new(sources: Sources, query: LogicalPlan, rows: u64, export_bytes: u64, temp_folder: PathBuf) -> Self {
+        Self {
+            sources,
+            query,
+            schema: details_schema(),
+            rows,
+            export_bytes,
+            temp_folder,
+        }
+    }
+
+    /// Whether the rows in memory would take too much of a limit.
+    fn is_too_large(&self, session: &dyn Session) -> bool {
+        match session.runtime_env().memory_pool.memory_limit() {
+            MemoryLimit::Finite(limit) => {
+                let needed = self
+                    .rows
+                    .saturating_mul(ROW_BYTES as u64)
+                    .saturating_add(self.export_bytes);
+                needed > limit as u64 / SHARE_OF_MEMORY
+            }
+            _ => false,
+        }
+    }
+
+    /// The plan of the view's query.
+    async fn queried(
+        &self,
+        session: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let mut rows = LogicalPlanBuilder::from(self.query.clone());
+        for filter in filters {
+            rows = rows.filter(filter.clone())?;
+        }
+        if let Some(projection) = projection {
+            let columns = projection.iter().map(|&place| col(self.schema.field(place).name()));
+            rows = rows.project(columns.collect::<Vec<_>>())?;
+        }
+        planning_parts(session)?.create_physical_plan(&rows.build()?).await
+    }
+
+    /// The plans of the tables, of rows that meet the conditions on `batch_id`.
+    async fn plans(
+        &self,
+        session: &dyn Session,
+        wanted: &Wanted,
+        batches: &Batches,
+        conditions: &[Expr],
+    ) -> Result<Vec<TablePlan>> {
+        let sources = &self.sources;
+        let one = match batches {
+            Batches::Named(one) => one.as_deref(),
+            Batches::All => None,
+        };
+        let of_batches = |name: &'static str| TableScan {
+            name,
+            columns: columns_of(name).to_vec(),
+            conditions,
+            batch: one,
+        };
+        let mut plans = vec![
+            of_batches("enrolments").plan(session, &sources.enrolments).await?,
+            of_batches("distinct_batches").plan(session, &sources.batches).await?,
+        ];
+        if wanted.has_progress() {
+            plans.push(
+                of_batches("course_progress")
+                    .plan(session, &sources.course_progress)
+                    .await?,
+            );
+        }
+        let mut of_users = Vec::new();
+        let with_texts = user_columns_with(&wanted.texts());
+        if matches!(batches, Batches::All) {
+            // Ids are read first; the other columns are read later, while other tables are.
+            of_users.push(vec!["user_id"]);
+        }
+        if with_texts.len() > 1 || of_users.is_empty() {
+            of_users.push(with_texts);
+        }
+        for (name, table) in [("users", &sources.users), ("distinct_users", &sources.distinct_users)] {
+            for columns in of_users.clone() {
+                let scan = TableScan {
+                    name,
+                    columns,
+                    conditions: &[],
+                    batch: None,
+                };
+                plans.push(scan.plan(session, table).await?);
+            }
+        }
+        Ok(plans)
+    }
+}
+
+/// Some columns of a table's rows.
+struct TableScan<'a> {
+    name: &'static str,
+    columns: Vec<&'static str>,
+    conditions: &'a [Expr],
+    /// The only batch that meets the conditions.
+    batch: Option<&'a str>,
+}
+
+impl TableScan<'_> {
+    async fn plan(self, session: &dyn Session, table: &Arc<dyn TableProvider>) -> Result<TablePlan> {
+        let mut rows = LogicalPlanBuilder::scan(self.name, provider_as_source(Arc::clone(table)), None)?;
+        for condition in self.conditions {
+            rows = rows.filter(condition.clone())?;
+        }
+        let column = |&name: &&'static str| match (name, self.batch) {
+            // The condition gives the value, so the column is not read.
+            ("batch_id", Some(batch)) => lit(ScalarValue::Utf8View(Some(batch.to_owned()))).alias(name),
+            _ => col(name),
+        };
+        let rows = rows
+            .project(self.columns.iter().map(column).collect::<Vec<_>>())?
+            .build()?;
+        Ok(TablePlan {
+            name: self.name.to_owned(),
+            columns: self.columns.iter().map(|&name| name.to_owned()).collect(),
+            // A visible part of the plan above, which is optimized with it.
+            rows: planning_parts(session)?.create_physical_plan(&rows).await?,
+        })
+    }
+}
+
+#[async_trait]
+impl TableProvider for EnrolmentDetails {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::View
+    }
+
+    async fn scan(
+        &self,
+        session: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        _limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let conditions: Vec<Expr> = filters
+            .iter()
+            .filter(|filter| is_about_batch(filter))
+            .cloned()
+            .collect();
+        let batches = named_batches(&conditions);
+        // Conditions on users leave few rows, which the query finds without all the others.
+        let is_about_users = filters.iter().any(is_about_user);
+        let is_too_large = matches!(batches, Batches::All) && self.is_too_large(session);
+        if is_about_users || is_too_large {
+            return self.queried(session, projection, filters).await;
+        }
+        let wanted = Wanted::at(projection.map(Vec::as_slice));
+        let plans = self.plans(session, &wanted, &batches, &conditions).await?;
+        let (is_named, partitions) = match batches {
+            Batches::Named(_) => (true, 1),
+            Batches::All => (false, part_count(self.rows).min(session.config().target_partitions())),
+        };
+        let asked = Asked {
+            wanted,
+            is_named,
+            rows: self.rows,
+            temp_folder: self.temp_folder.clone(),
+        };
+        Ok(Arc::new(EnrolmentDetailsExec::new(plans, asked, partitions.max(1))))
+    }
+
+    /// Conditions on batches leave the rows that meet them and no others; the other conditions choose the plan.
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        let support = |filter: &&Expr| {
+            Ok(if filter.is_volatile() || has_subquery(filter)? {
+                TableProviderFilterPushDown::Unsupported
+            } else if is_about_batch(filter) {
+                TableProviderFilterPushDown::Exact
+            } else {
+                TableProviderFilterPushDown::Inexact
+            })
+        };
+        filters.iter().map(support).collect()
+    }
+}
+
+/// Whether a condition is about `batch_id` and nothing else.
+fn is_about_batch(filter: &Expr) -> bool {
+    let columns = filter.column_refs();
+    !columns.is_empty() && columns.iter().all(|column| column.name() == "batch_id")
+}
+
+fn has_subquery(filter: &Expr) -> Result<bool> {
+    filter.exists(|expr| {
+        Ok(matches!(
+            expr,
+            Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_)
+        ))
+    })
+}
+
+/// Whether a condition is about a user's id or texts.
+fn is_about_user(filter: &Expr) -> bool {
+    let is_text = |name: &str| is_text_column(name) || name == "user_id";
+    filter.column_refs().iter().any(|column| is_text(column.name()))
+}
+
+/// The batches that conditions on `batch_id` name: few where one of them is an equality or a list.
+fn named_batches(conditions: &[Expr]) -> Batches {
+    let one = conditions.iter().find_map(named_batch);
+    match one.is_some() || conditions.iter().any(is_list) {
+        true => Batches::Named(one),
+        false => Batches::All,
+    }
+}
+
+/// The batch id of an equality.
+fn named_batch(condition: &Expr) -> Option<String> {
+    match condition {
+        Expr::BinaryExpr(BinaryExpr {
+            left,
+            op: Operator::Eq,
+            right,
+        }) if is_batch_id(left) => text_of(right),
+        Expr::BinaryExpr(BinaryExpr {
+            left,
+            op: Operator::Eq,
+            right,
+        }) if is_batch_id(right) => text_of(left),
+        _ => None,
+    }
+}
+
+/// Whether a condition lists batch ids; the optimizer makes alternatives of a short list.
+fn is_list(condition: &Expr) -> bool {
+    match condition {
+        Expr::InList(list) => !list.negated && is_batch_id(&list.expr),
+        Expr::BinaryExpr(BinaryExpr {
+            left,
+            op: Operator::Or,
+            right,
+        }) => [left, right]
+            .into_iter()
+            .all(|side| named_batch(side).is_some() || is_list(side)),
+        _ => false,
+    }
+}
+
+fn is_batch_id(expr: &Expr) -> bool {
+    matches!(expr, Expr::Column(column) if column.name == "batch_id")
+}
+
+fn text_of(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Literal(value, _) => value.try_as_str().flatten().map(str::to_owned),
+        _ => None,
+    }
+}

@@ -1,0 +1,212 @@
+//! `enrolment_details` as a table: whatever a query asks of it, the rows that are assembled are those that its SQL joins.
+
+use std::fs;
+use std::path::Path;
+
+use bytesize::ByteSize;
+use datafusion::arrow::util::pretty::pretty_format_batches;
+use datafusion::physical_plan::collect;
+use pragati::catalog::Catalog;
+use pragati::config::Config;
+use rand::rngs::StdRng;
+use rand::seq::{IndexedRandom, IteratorRandom};
+use rand::{RngExt, SeedableRng};
+use tokio::runtime::Runtime;
+
+use crate::oracle::nasty;
+use crate::support::{TestExports, usually};
+
+const NODE: &str = "EnrolmentDetailsExec";
+const VIEWS: [&str; 2] = ["enrolment_details", "course_progress_report"];
+/// Conditions on what the node finds by itself, and on what it leaves to others.
+const CONDITIONS: [&str; 12] = [
+    "batch_id = 'b1'",
+    "'b1' = batch_id",
+    "batch_id in ('b1', 'b2')",
+    "batch_id in ('b1', 'b2', 'b3', 'b4', 'no such batch')",
+    "batch_id > 'b1'",
+    "batch_id like 'b%' and batch_id <> 'b2'",
+    "batch_id is not null",
+    "tenant_id = 't1'",
+    "user_id = 'u1'",
+    "user_id in (select user_id from users where tenant_id = 't1')",
+    "known_user",
+    "course_id is not null and batch_id < 'b9'",
+];
+
+/// The same snapshot with the built-in queries, and with a site's own that differs in a comment.
+struct Ways {
+    runtime: Runtime,
+    assembled: Catalog,
+    joined: Catalog,
+}
+
+impl Ways {
+    fn open(exports: &TestExports, change: impl Fn(Config) -> Config) -> Self {
+        let runtime = Runtime::new().expect("a runtime");
+        let own = exports.path().join("own queries");
+        fs::create_dir_all(own.join("reports")).expect("a folder");
+        let query = include_str!("../../queries/reports/enrolment_details.sql");
+        fs::write(own.join("reports/enrolment_details.sql"), format!("{query}\n-- ours")).expect("a query");
+        let open = |queries: Option<&Path>| {
+            let config = change(Config {
+                exports: Some(exports.path().display().to_string()),
+                queries: queries.map(Path::to_owned),
+                ..Config::default()
+            });
+            runtime.block_on(Catalog::open(&config)).expect("a snapshot")
+        };
+        let (assembled, joined) = (open(None), open(Some(&own)));
+        Self {
+            runtime,
+            assembled,
+            joined,
+        }
+    }
+
+    /// The lines of an answer, in their order.
+    fn rows(&self, catalog: &Catalog, sql: &str) -> String {
+        self.runtime.block_on(async {
+            let rows = catalog.session.sql(sql).await.expect(sql).collect().await.expect(sql);
+            pretty_format_batches(&rows).expect("text").to_string()
+        })
+    }
+
+    fn plan(&self, sql: &str) -> String {
+        self.rows(&self.assembled, &format!("explain {sql}"))
+    }
+
+    fn compare(&self, sql: &str) {
+        assert_eq!(self.rows(&self.assembled, sql), self.rows(&self.joined, sql), "{sql}");
+    }
+}
+
+/// A query over some columns, some conditions, sums or rows in order.
+fn random_query(draw: &mut StdRng, columns: &[Vec<String>]) -> String {
+    let view = draw.random_range(0..VIEWS.len());
+    let count = draw.random_range(0..5);
+    let mut chosen = columns[view].iter().sample(draw, count);
+    chosen.dedup();
+    let conditions = (0..draw.random_range(0..3)).map(|_| *CONDITIONS.choose(draw).expect("a condition"));
+    let conditions: Vec<&str> = conditions.collect();
+    let within = match conditions.is_empty() {
+        true => String::new(),
+        false => format!(" where {}", conditions.join(" and ")),
+    };
+    let names: Vec<&str> = chosen.iter().map(|name| name.as_str()).collect();
+    match (names.is_empty(), draw.random_bool(0.4)) {
+        (true, _) => format!("select count(*) as n from {}{within}", VIEWS[view]),
+        (false, true) => {
+            let names = names.join(", ");
+            format!(
+                "select {names}, count(*) as n from {}{within} group by {names} order by {names}",
+                VIEWS[view]
+            )
+        }
+        (false, false) => {
+            let names = names.join(", ");
+            format!("select {names} from {}{within} order by batch_id, user_id", VIEWS[view])
+        }
+    }
+}
+
+#[test]
+fn assembled_rows_are_the_joined_ones_whatever_a_query_asks() {
+    for exports in [nasty(), TestExports::sample(300, 2_000, 12, 1)] {
+        let ways = Ways::open(&exports, |config| config);
+        let columns: Vec<Vec<String>> = VIEWS
+            .iter()
+            .map(|view| {
+                let table = ways
+                    .runtime
+                    .block_on(ways.assembled.session.table(*view))
+                    .expect("a view");
+                table
+                    .schema()
+                    .fields()
+                    .iter()
+                    .map(|field| field.name().clone())
+                    .collect()
+            })
+            .collect();
+        for view in VIEWS {
+            ways.compare(&format!("select * from {view} order by batch_id, user_id"));
+            ways.compare(&format!(
+                "select tenant_id, count(*) as n, count(course_id) as c from {view} group by 1 order by 1"
+            ));
+            for condition in CONDITIONS {
+                ways.compare(&format!(
+                    "select * from {view} where {condition} order by batch_id, user_id"
+                ));
+                ways.compare(&format!("select count(*) as n from {view} where {condition}"));
+            }
+        }
+        let mut draw = StdRng::seed_from_u64(19);
+        for _ in 0..usually(60, 2_000) {
+            ways.compare(&random_query(&mut draw, &columns));
+        }
+    }
+}
+
+#[test]
+fn only_what_a_query_needs_is_read_and_explain_shows_it() {
+    let ways = Ways::open(&nasty(), |config| config);
+    let counted = ways.plan("select tenant_id, count(*) from course_progress_report group by 1");
+    assert!(
+        counted.contains("EnrolmentDetailsExec: batches=all, progress=false, users=[]"),
+        "{counted}"
+    );
+    let percents = ways.plan("select avg(course_progress) from course_progress_report where batch_id = 'b1'");
+    assert!(
+        percents.contains("EnrolmentDetailsExec: batches=named, progress=true, users=[]"),
+        "{percents}"
+    );
+    let blocks = ways.plan("select block_name, count(*) from enrolment_details group by 1");
+    assert!(blocks.contains("progress=false, users=[block_name]"), "{blocks}");
+    // The order is declared, so that nothing is sorted.
+    let ordered = ways.plan("select * from course_progress_report order by batch_id, user_id");
+    assert!(ordered.contains(NODE) && !ordered.contains("SortExec"), "{ordered}");
+    // One user's rows are found by joins that read little.
+    let of_user = ways.plan("select * from course_progress_report where user_id = 'u1'");
+    assert!(!of_user.contains(NODE), "{of_user}");
+}
+
+#[test]
+fn a_plan_that_runs_again_gives_its_rows_again() {
+    let ways = Ways::open(&nasty(), |config| config);
+    let again = ways.runtime.block_on(async {
+        let session = &ways.assembled.session;
+        let rows = session
+            .sql("select * from enrolment_details order by batch_id, user_id")
+            .await;
+        let plan = rows.expect("a query").create_physical_plan().await.expect("a plan");
+        let mut counts = Vec::new();
+        for _ in 0..2 {
+            let rows = collect(plan.clone(), session.task_ctx()).await.expect("rows");
+            counts.push(rows.iter().map(|rows| rows.num_rows()).sum::<usize>());
+        }
+        counts
+    });
+    assert_eq!(again[0], again[1]);
+    assert!(again[0] > 0);
+}
+
+#[test]
+fn under_a_tight_limit_the_joins_run_which_spill() {
+    let exports = TestExports::sample(3_000, 20_000, 40, 1);
+    let ways = Ways::open(&exports, |config| Config {
+        memory_limit: Some(ByteSize::mib(64)),
+        ..config
+    });
+    let sql =
+        "select tenant_id, count(*) as n, avg(course_progress) as p from course_progress_report group by 1 order by 1";
+    ways.compare(sql);
+    let roomy = ways.plan(sql);
+    assert!(roomy.contains(NODE), "{roomy}");
+    let tight = Ways::open(&exports, |config| Config {
+        memory_limit: Some(ByteSize::mib(1)),
+        ..config
+    });
+    let plan = tight.plan("select tenant_id, count(*) as n from course_progress_report group by 1");
+    assert!(!plan.contains(NODE), "{plan}");
+}
