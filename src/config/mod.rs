@@ -7,6 +7,7 @@ mod cluster;
 mod files;
 mod identity;
 mod mail;
+mod opentelemetry;
 mod postgres;
 mod ratio;
 mod secret;
@@ -29,6 +30,7 @@ pub use ca_file::{CaFileError, ca_certificates};
 pub use cluster::ClusterConfig;
 pub use identity::{AddressSource, IdentityConfig, TokenAlgorithm};
 pub use mail::{DkimConfig, MailConfig};
+pub use opentelemetry::{OpenTelemetryConfig, collector_url};
 pub use postgres::PostgresConfig;
 pub use ratio::RatioConfig;
 pub use secret::Secret;
@@ -43,10 +45,11 @@ use crate::zone::Zone;
 pub const DEFAULT_FILE: &str = "pragati.toml";
 
 /// The settings that are a [`Secret`].
-const SECRETS: [&str; 5] = [
+const SECRETS: [&str; 6] = [
     "database.url",
     "mail.password",
     "mail.zip_password",
+    "opentelemetry.headers",
     "serve.link_key",
     "sign_in.client_secret",
 ];
@@ -138,6 +141,8 @@ pub struct Config {
     pub sign_in: SignInConfig,
     /// The mail server; without one, reports can only be downloaded.
     pub mail: MailConfig,
+    /// Traces and metrics for an OpenTelemetry collector; without its address, none are sent.
+    pub opentelemetry: OpenTelemetryConfig,
 }
 
 /// Where one table comes from.
@@ -280,6 +285,7 @@ impl Default for Config {
             identity: IdentityConfig::default(),
             sign_in: SignInConfig::default(),
             mail: MailConfig::default(),
+            opentelemetry: OpenTelemetryConfig::default(),
         }
     }
 }
@@ -338,6 +344,7 @@ impl Config {
         config.serve.check()?;
         config.postgres.check()?;
         config.sign_in.check()?;
+        config.opentelemetry.check()?;
         Ok(config)
     }
 
@@ -449,6 +456,8 @@ mod tests {
             ("[sign_in]\nidle_minutes = 0", "sign_in.idle_minutes"),
             ("[sign_in]\nsession_minutes = 999999", "sign_in.session_minutes"),
             ("[serve]\nretention_days = 99999999", "serve.retention_days"),
+            ("[opentelemetry]\nendpoint = 'collector'", "opentelemetry.endpoint"),
+            ("[opentelemetry]\nservice_name = ''", "opentelemetry.service_name"),
         ] {
             let message = from_toml(text).expect_err(text).to_string();
             assert!(message.contains(named), "{message}");
