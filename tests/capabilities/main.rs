@@ -9,6 +9,7 @@ mod check;
 mod cli_tools;
 #[cfg(feature = "cluster")]
 mod cluster;
+mod collector;
 mod consent_rules;
 mod dashboards;
 mod delivery;
@@ -60,6 +61,7 @@ mod nightly_retention;
 mod node;
 mod odd_mail_server;
 mod openedx;
+mod opentelemetry;
 mod oracle;
 mod page;
 mod postgres;
