@@ -10,6 +10,7 @@ mod mail;
 mod opentelemetry;
 mod postgres;
 mod ratio;
+mod schema;
 mod secret;
 mod serve;
 mod shown;
@@ -24,6 +25,7 @@ use std::str::FromStr;
 use bytesize::ByteSize;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use ca_file::{CaFileError, ca_certificates};
@@ -84,7 +86,7 @@ pub enum ConfigError {
 }
 
 /// Every setting, with its default.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Folder or URL of the daily exports.
@@ -106,6 +108,7 @@ pub struct Config {
     pub queries: Option<PathBuf>,
     /// The memory that a run may use; none means no limit. Bytes.
     #[serde(serialize_with = "in_bytes_where_given")]
+    #[schemars(with = "Option<schema::Size>")]
     pub memory_limit: Option<ByteSize>,
     /// Worker threads; none means one a core.
     pub threads: Option<NonZeroUsize>,
@@ -146,7 +149,7 @@ pub struct Config {
 }
 
 /// Where one table comes from.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TableConfig {
     /// The folder that holds the table's `date=…` folders: a URL, an absolute path, or relative to the exports.
@@ -159,7 +162,7 @@ pub struct TableConfig {
 
 /// The platform's telemetry, and which of its events are clicks on "Download File" (`docs/design.md`, "Download events
 /// and the ratio"). An event is one where each list holds its value; an empty list holds any.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TelemetryConfig {
     /// The folder that holds the `date=…` folders of the days on which events arrived: a URL, an absolute path, or relative
@@ -176,7 +179,7 @@ pub struct TelemetryConfig {
 }
 
 /// How the Course Progress Report is written (`docs/design.md`, "The Course Progress Report").
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReportConfig {
     /// `strftime` format of the two dates.
@@ -194,7 +197,7 @@ pub struct ReportConfig {
 }
 
 /// Where the nightly run writes, and what it keeps.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NightlyConfig {
     /// Folder or URL of the output.
@@ -211,7 +214,7 @@ pub struct NightlyConfig {
 }
 
 /// What to do with enrolments whose user is not in the `users` export.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum UnknownUsers {
     /// Keep the row, with the user's details blank.
@@ -221,7 +224,7 @@ pub enum UnknownUsers {
 }
 
 /// Which snapshot to read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub enum DateChoice {
     /// The newest usable one.

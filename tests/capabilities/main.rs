@@ -10,6 +10,7 @@ mod cli_tools;
 #[cfg(feature = "cluster")]
 mod cluster;
 mod collector;
+mod config_schema;
 mod consent_rules;
 mod dashboards;
 mod delivery;
