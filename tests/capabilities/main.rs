@@ -64,6 +64,7 @@ mod odd_mail_server;
 mod openedx;
 mod opentelemetry;
 mod oracle;
+mod packaging;
 mod page;
 mod postgres;
 mod postgres_expressions;
