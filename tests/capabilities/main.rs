@@ -33,6 +33,7 @@ mod delivery_store;
 mod delta;
 #[cfg(feature = "cluster")]
 mod deployment;
+mod documents;
 mod durability;
 mod endpoint;
 mod endpoint_abuse;
