@@ -4,9 +4,13 @@ use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
+use reqwest::StatusCode;
 use tokio::runtime::Runtime;
 
 use crate::collector::{Collector, Span};
+use crate::running_service::BATCHES;
+use crate::served::Served;
+use crate::smtp::{Security, SmtpServer};
 use crate::support::TestExports;
 
 /// What no message may hold: of the users in the small exports, and the secrets of these tests.
@@ -161,6 +165,38 @@ fn a_collector_that_fails_is_one_warning_and_stops_nothing() {
         words.contains("OTEL_EXPORTER_OTLP_ENDPOINT") && words.contains("TLS"),
         "{words}"
     );
+}
+
+#[test]
+fn a_delivery_is_a_trace_with_its_report_and_its_mail() {
+    let Some(smtp) = SmtpServer::start(Security::Plain) else {
+        return;
+    };
+    let collector = Collector::start(200);
+    let exports = TestExports::small().table("batches", BATCHES);
+    let mut served = Served::new(exports, &smtp).with("PRAGATI_OPENTELEMETRY__ENDPOINT", collector.url());
+    served.start();
+    let mentor = "dev:mentor,mentor@example.org";
+    let (status, answer) = served.click(mentor, "b1", "email", "k1").expect("an answer");
+    assert_eq!(status, StatusCode::ACCEPTED);
+    let id = answer["id"].as_str().expect("an id").to_owned();
+    served.wait_for(mentor, &id, "sent");
+    served.stop();
+
+    let spans = collector.spans();
+    let delivery = named(&spans, "delivery");
+    assert_eq!(delivery.attributes["request"], id);
+    for part in ["report", "mail"] {
+        let part = named(&spans, part);
+        assert_eq!((&part.trace, &part.parent), (&delivery.trace, &delivery.id), "{part:?}");
+    }
+    assert_eq!(named(&spans, "POST /api/v1/reports").parent, "");
+    for message in collector.messages() {
+        let body = String::from_utf8_lossy(&message.body);
+        let personal = PERSONAL.into_iter().chain(["mentor"]);
+        let found: Vec<_> = personal.filter(|word| body.contains(word)).collect();
+        assert!(found.is_empty(), "{found:?} in {body}");
+    }
 }
 
 /// A process that ends with this value.
