@@ -40,14 +40,14 @@ pub fn start(level: &str, format: LogFormat, opentelemetry: Option<&OpenTelemetr
         LogFormat::Text => {
             // The ids of runs and requests, which our spans hold, are for collectors.
             let is_shown = filter_fn(|metadata| !is_own_span(metadata)).with_max_level_hint(LevelFilter::TRACE);
-            let lines = tracing_subscriber::fmt::layer()
+            let lines = tracing_subscriber::fmt::layer::<Registry>()
                 .with_target(false)
                 .with_writer(io::stderr)
                 .with_ansi(io::stderr().is_terminal());
             Box::new(lines.with_filter(filter.and(is_shown)))
         }
         LogFormat::Json => {
-            let lines = tracing_subscriber::fmt::layer()
+            let lines = tracing_subscriber::fmt::layer::<Registry>()
                 .with_writer(io::stderr)
                 .with_ansi(false)
                 .fmt_fields(JsonFields::new())
