@@ -181,12 +181,16 @@ fn bill_of(metadata: &Value) -> Value {
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
+/// A package as `cargo metadata` describes it.
+fn package(id: &str, name: &str, version: &str, license: Option<&str>) -> Value {
+    json!({ "id": id, "name": name, "version": version, "license": license })
+}
+
 #[test]
 fn the_bill_of_materials_lists_what_is_built_in() {
     let folder = tempfile::tempdir().expect("a folder");
     let lock = "[[package]]\nname = \"adler2\"\nversion = \"2.0.1\"\nchecksum = \"3201\"\n";
     fs::write(folder.path().join("Cargo.lock"), lock).expect("a file");
-    let package = |id: &str, name: &str, version: &str, license: Option<&str>| json!({ "id": id, "name": name, "version": version, "license": license });
     let dependency = |id: &str, kinds: &[Option<&str>]| {
         let kinds: Vec<Value> = kinds.iter().map(|kind| json!({ "kind": kind })).collect();
         json!({ "pkg": id, "dep_kinds": kinds })
