@@ -4,7 +4,8 @@
 //! [`catalog`] makes the snapshot's tables and the views of [`queries`] available, [`report`] and [`ratio`]
 //! turn them into what people read, [`nightly`] publishes all of it in one run, and [`delivery`] brings one report to whom
 //! asked for it. [`server`] answers over the network, and `cluster` starts the processes of a cluster, whose tasks may do the
-//! work of all of these. [`shell`] is the analyst's way to all tables and views.
+//! work of all of these. [`shell`] is the analyst's way to all tables and views. [`observability`] tells a collector what all of
+//! them did.
 
 pub mod catalog;
 pub mod check;
@@ -22,6 +23,7 @@ mod hex;
 pub mod ids;
 mod names;
 pub mod nightly;
+pub mod observability;
 pub mod queries;
 pub mod ratio;
 pub mod report;

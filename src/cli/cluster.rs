@@ -137,7 +137,6 @@ pub async fn run(arguments: ClusterArguments, stopped: impl Future<Output = ()>)
 impl NetworkOptions {
     /// Loads the configuration and starts the log.
     fn load(&self) -> anyhow::Result<Config> {
-        self.talk.start_log();
-        Ok(Config::load(self.config.as_deref())?)
+        Ok(self.talk.start_with(Config::load(self.config.as_deref()))?)
     }
 }

@@ -1,4 +1,4 @@
-//! `pragati config`: shows the configuration that commands work with, and checks it.
+//! `pragati config`: shows the configuration that commands work with, checks it, and describes it for editors.
 
 use std::io::{self, Write};
 
@@ -11,9 +11,10 @@ use super::options::CommonOptions;
 const EXAMPLES: &str = "\
 Examples:
   pragati config show                               all settings: file, environment and flags together
+  pragati config schema > pragati.schema.json       for editors; '#:schema ./pragati.schema.json' begins pragati.toml
   pragati config check --config /etc/pragati/pragati.toml";
 
-/// Show or check the configuration.
+/// Show, check or describe the configuration.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ConfigArguments {
@@ -25,6 +26,7 @@ pub struct ConfigArguments {
 enum Action {
     Show(ShowArguments),
     Check(CheckArguments),
+    Schema(SchemaArguments),
 }
 
 /// Print all settings that are in effect as a pragati.toml, without secrets.
@@ -40,6 +42,10 @@ struct CheckArguments {
     #[command(flatten)]
     common: CommonOptions,
 }
+
+/// Print the JSON schema of pragati.toml, by which editors complete and check it.
+#[derive(Debug, Args)]
+struct SchemaArguments {}
 
 /// A mistake that the check found. It is the check's result, and no wrong usage of the check.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +63,7 @@ pub async fn run(arguments: ConfigArguments) -> anyhow::Result<()> {
             let checked = file.unwrap_or_else(|| "the defaults and the environment".to_owned());
             format!("{checked}: sound\n")
         }
+        Action::Schema(SchemaArguments {}) => format!("{:#}\n", Config::schema()),
     };
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;

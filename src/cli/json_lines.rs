@@ -81,7 +81,8 @@ where
             let recorded = extensions.get::<FormattedFields<N>>();
             let recorded = recorded.map_or("", |fields| fields.fields.as_str());
             if let Ok(fields) = serde_json::from_str::<Map<String, Value>>(recorded) {
-                spans.extend(fields);
+                // Those for OpenTelemetry alone are called `otel.…`.
+                spans.extend(fields.into_iter().filter(|(name, _)| !name.starts_with("otel.")));
             }
         }
         let metadata = event.metadata();

@@ -1,14 +1,17 @@
 //! What commands say on standard error: the log and their own words, as text for people or as JSON lines for collectors.
 
 use std::io::{self, IsTerminal};
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
 use clap::ValueEnum;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::filter_fn;
+use pragati::config::OpenTelemetryConfig;
+use pragati::observability;
+use tracing::Metadata;
+use tracing_subscriber::filter::{FilterExt as _, LevelFilter, filter_fn};
 use tracing_subscriber::fmt::format::JsonFields;
-use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer, Registry};
 use uuid::Uuid;
 
 use super::json_lines::{JsonLines, said};
@@ -22,48 +25,83 @@ pub enum LogFormat {
     Json,
 }
 
-/// The id of this run of the command; set where the form is JSON.
-static RUN: OnceLock<String> = OnceLock::new();
+/// The id of this run of the command, for lines of JSON and for traces.
+static RUN: LazyLock<String> = LazyLock::new(|| Uuid::now_v7().to_string());
 
-/// Sends the log to standard error: lines of `level` and above, or those that `PRAGATI_LOG` asks for.
-pub fn start(level: &str, format: LogFormat) {
+/// The form of what is said, once the log has started.
+static FORMAT: OnceLock<LogFormat> = OnceLock::new();
+
+/// Sends the log to standard error: lines of `level` and above, or those that `PRAGATI_LOG` asks for; and traces and metrics to
+/// where `opentelemetry` and the environment say.
+pub fn start(level: &str, format: LogFormat, opentelemetry: Option<&OpenTelemetryConfig>) {
     let filter = EnvFilter::try_from_env("PRAGATI_LOG").unwrap_or_else(|_| EnvFilter::new(format!("pragati={level}")));
-    let log = tracing_subscriber::registry().with(filter);
-    // Starting the log twice, as tests in one process do, has no effect.
-    let _ = match format {
+    let _ = FORMAT.set(format);
+    let lines: Box<dyn Layer<Registry> + Send + Sync> = match format {
         LogFormat::Text => {
             // The ids of runs and requests, which our spans hold, are for collectors.
-            let is_shown = filter_fn(|metadata| !(metadata.is_span() && metadata.target().starts_with("pragati")));
-            let lines = tracing_subscriber::fmt::layer()
+            let is_shown = filter_fn(|metadata| !is_own_span(metadata)).with_max_level_hint(LevelFilter::TRACE);
+            let lines = tracing_subscriber::fmt::layer::<Registry>()
                 .with_target(false)
                 .with_writer(io::stderr)
                 .with_ansi(io::stderr().is_terminal());
-            log.with(lines.with_filter(is_shown)).try_init()
+            Box::new(lines.with_filter(filter.and(is_shown)))
         }
         LogFormat::Json => {
-            let run = RUN.get_or_init(|| Uuid::now_v7().to_string());
-            let lines = tracing_subscriber::fmt::layer()
+            let lines = tracing_subscriber::fmt::layer::<Registry>()
                 .with_writer(io::stderr)
                 .with_ansi(false)
                 .fmt_fields(JsonFields::new())
-                .event_format(JsonLines::new(run));
-            log.with(lines).try_init()
+                .event_format(JsonLines::new(RUN.as_str()));
+            Box::new(lines.with_filter(filter))
         }
     };
+    let started = opentelemetry.map(|config| observability::start(config, RUN.as_str()));
+    let (tracer, trouble) = match started {
+        None => (None, None),
+        Some(Ok(tracer)) => (tracer, None),
+        Some(Err(error)) => (None, Some(error)),
+    };
+    let log = tracing_subscriber::registry().with(lines);
+    // Starting the log twice, as tests in one process do, has no effect.
+    let _ = match tracer {
+        None => log.try_init(),
+        Some(tracer) => {
+            // Our spans are of the highest level.
+            let is_sent = filter_fn(is_own_span).with_max_level_hint(LevelFilter::ERROR);
+            let traces = tracing_opentelemetry::layer()
+                .with_tracer(tracer)
+                .with_location(false)
+                .with_threads(false)
+                .with_tracked_inactivity(false)
+                .with_target(false)
+                .with_level(false);
+            log.with(traces.with_filter(is_sent)).try_init()
+        }
+    };
+    if let Some(error) = trouble {
+        tracing::warn!("no traces and metrics are sent: {error}");
+    }
+}
+
+/// Whether it is a span of this program's own; those of libraries may hold anything.
+fn is_own_span(metadata: &Metadata<'_>) -> bool {
+    metadata.is_span() && metadata.target().starts_with("pragati")
 }
 
 /// Says what a command has done, or does.
 pub fn say(words: &str) {
-    match RUN.get() {
-        Some(run) => eprintln!("{}", said("INFO", run, words)),
-        None => eprintln!("{words}"),
+    match FORMAT.get() {
+        Some(LogFormat::Json) => eprintln!("{}", said("INFO", RUN.as_str(), words)),
+        _ => eprintln!("{words}"),
     }
 }
 
 /// Says why a command failed.
 pub fn complain(words: &str) {
-    match RUN.get() {
-        Some(run) => eprintln!("{}", said("ERROR", run, words.trim_start_matches("error: "))),
-        None => eprintln!("{words}"),
+    match FORMAT.get() {
+        Some(LogFormat::Json) => {
+            eprintln!("{}", said("ERROR", RUN.as_str(), words.trim_start_matches("error: ")));
+        }
+        _ => eprintln!("{words}"),
     }
 }

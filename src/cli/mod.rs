@@ -36,6 +36,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
 use pragati::engine::STACK_OF_THREADS;
+use pragati::observability;
 
 pub use failure::Failure;
 
@@ -136,6 +137,8 @@ fn run_command(command: Command) -> Result<(), Failure> {
             },
         }
     });
+    // While the runtime still sends.
+    observability::stop();
     runtime.shutdown_timeout(TIME_TO_CLEAN_UP);
     result
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use bytesize::ByteSize;
 use clap::{ArgAction, Args};
-use pragati::config::{Config, ConfigError, DateChoice};
+use pragati::config::{Config, ConfigError, DateChoice, OpenTelemetryConfig};
 use pragati::zone::Zone;
 
 use super::log::{self, LogFormat};
@@ -73,8 +73,7 @@ pub struct TalkOptions {
 impl CommonOptions {
     /// Loads file and environment, applies these options on top, and starts the log.
     pub fn load(&self) -> Result<Config, ConfigError> {
-        self.talk.start_log();
-        let mut config = Config::load(self.config.as_deref())?;
+        let mut config = self.talk.start_with(Config::load(self.config.as_deref()))?;
         config.exports = self.exports.clone().or(config.exports);
         config.date = self.date.unwrap_or(config.date);
         config.allow_empty |= self.allow_empty;
@@ -105,14 +104,25 @@ impl TalkOptions {
         self.quiet
     }
 
+    /// Starts the log, and the traces and metrics that the configuration asks for; the error of loading it is said in the form
+    /// of the log.
+    pub fn start_with(&self, loaded: Result<Config, ConfigError>) -> Result<Config, ConfigError> {
+        self.start(loaded.as_ref().ok().map(|config| &config.opentelemetry));
+        loaded
+    }
+
     /// Sends the log to standard error. `PRAGATI_LOG` overrides the level.
     pub fn start_log(&self) {
+        self.start(None);
+    }
+
+    fn start(&self, opentelemetry: Option<&OpenTelemetryConfig>) {
         let level = match (self.quiet, self.verbose) {
             (true, _) => "error",
             (false, 0) => "warn",
             (false, 1) => "info",
             (false, _) => "debug",
         };
-        log::start(level, self.log_format);
+        log::start(level, self.log_format, opentelemetry);
     }
 }

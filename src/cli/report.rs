@@ -12,6 +12,7 @@ use pragati::exports::Location;
 use pragati::formats::{Output, OutputFolder};
 use pragati::ids::{BatchId, SnapshotDate};
 use pragati::nightly::Published;
+use pragati::observability::{Work, observed};
 use pragati::report::{
     Container, CsvStyle, ReportFilter, ReportFormat, SelectedBatch, Selection, SelectionWritten, SplitColumn,
     batches_of_course, batches_of_list, collect_parts, report_of_batches,
@@ -152,24 +153,28 @@ pub async fn run(arguments: ReportArguments) -> anyhow::Result<()> {
         _ => config.report.bom && !destination.is_standard(),
     };
     let spinner = progress::spinner("making the report", arguments.common.is_quiet());
-    let found = match &arguments.reports {
-        Some(reports) => arguments.published(reports, &config, &filter).await?,
-        None => arguments.made(&config, &filter).await?,
+    let making = async {
+        let found = match &arguments.reports {
+            Some(reports) => arguments.published(reports, &config, &filter).await?,
+            None => arguments.made(&config, &filter).await?,
+        };
+        let date = found.date;
+        let selection = Selection {
+            several: found.several,
+            split_by: arguments.split_by.map(SplitColumn::from),
+            container: match &destination {
+                Destination::File(_, container) => *container,
+                Destination::Folder(_) => Container::Zip,
+            },
+            format: arguments.format.into(),
+            style: CsvStyle::from(&config.report),
+            temp_folder: config.temp_folder(),
+            date: date.day(),
+        };
+        let written = write(selection, found.rows, destination).await?;
+        anyhow::Ok((written, date))
     };
-    let date = found.date;
-    let selection = Selection {
-        several: found.several,
-        split_by: arguments.split_by.map(SplitColumn::from),
-        container: match &destination {
-            Destination::File(_, container) => *container,
-            Destination::Folder(_) => Container::Zip,
-        },
-        format: arguments.format.into(),
-        style: CsvStyle::from(&config.report),
-        temp_folder: config.temp_folder(),
-        date: date.day(),
-    };
-    let written = write(selection, found.rows, destination).await?;
+    let (written, date) = observed(Work::Report, making).await?;
     spinner.finish_and_clear();
     if written.rows == 0 && !filter.is_empty() && !arguments.common.is_quiet() {
         log::say("no row passes the filter; what was written has no rows");

@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::cluster_options::{AddressError, ClusterOptions, SchedulerAddress, TlsFiles};
@@ -12,7 +13,7 @@ use super::{ConfigError, without_secrets};
 const USUAL_PARTITIONS: NonZeroUsize = NonZeroUsize::new(16).unwrap();
 
 /// Where the cluster is, and how its processes trust each other.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClusterConfig {
     /// The scheduler, as `df://HOST:PORT`; none means that everything runs in this process.

@@ -24,13 +24,14 @@ impl Config {
         self.cluster.tls()?;
         self.serve.tls()?;
         self.postgres.tls()?;
+        self.opentelemetry.headers()?;
         Ok(())
     }
 
     /// The settings that name a file, with what they name.
     fn named_files(&self) -> impl Iterator<Item = (&'static str, &Path)> {
         let dkim_key = self.mail.dkim.as_ref().map(|dkim| &dkim.key_file);
-        let settings: [(&'static str, Option<&PathBuf>); 16] = [
+        let settings: [(&'static str, Option<&PathBuf>); 17] = [
             ("cluster.tls_authorities", self.cluster.tls_authorities.as_ref()),
             ("cluster.tls_certificate", self.cluster.tls_certificate.as_ref()),
             ("cluster.tls_key", self.cluster.tls_key.as_ref()),
@@ -47,6 +48,7 @@ impl Config {
             ("mail.ca_file", self.mail.ca_file.as_ref()),
             ("mail.zip_password_file", self.mail.zip_password_file.as_ref()),
             ("mail.dkim.key_file", dkim_key),
+            ("opentelemetry.headers_file", self.opentelemetry.headers_file.as_ref()),
         ];
         let given = settings.into_iter();
         given.filter_map(|(setting, path)| Some((setting, path?.as_path())))

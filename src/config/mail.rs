@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{ConfigError, Secret};
 
 /// `[mail]`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MailConfig {
     /// `smtp://HOST:587` (STARTTLS, required), `smtps://HOST:465` (TLS) or `smtp+plain://127.0.0.1:25` (loopback alone).
@@ -35,6 +36,7 @@ pub struct MailConfig {
     pub ca_file: Option<PathBuf>,
     /// The largest attachment, before it is encoded for mail. A larger report is packed, then linked to.
     #[serde(serialize_with = "super::in_bytes")]
+    #[schemars(with = "super::schema::Size")]
     pub max_attachment: ByteSize,
     /// Pack every report into a ZIP archive under this password (AES-256).
     pub zip_password: Option<Secret>,
@@ -49,7 +51,7 @@ pub struct MailConfig {
 }
 
 /// `[mail.dkim]`: signs mails.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DkimConfig {
     /// The selector of the key in the DNS.

@@ -8,8 +8,10 @@ mod cluster_options;
 mod files;
 mod identity;
 mod mail;
+mod opentelemetry;
 mod postgres;
 mod ratio;
+mod schema;
 mod secret;
 mod serve;
 mod shown;
@@ -24,6 +26,7 @@ use std::str::FromStr;
 use bytesize::ByteSize;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use ca_file::{CaFileError, ca_certificates};
@@ -31,6 +34,7 @@ pub use cluster::ClusterConfig;
 pub use cluster_options::{AddressError, ClusterOptions, SchedulerAddress, TlsFiles};
 pub use identity::{AddressSource, IdentityConfig, TokenAlgorithm};
 pub use mail::{DkimConfig, MailConfig};
+pub use opentelemetry::{OpenTelemetryConfig, collector_url};
 pub use postgres::PostgresConfig;
 pub use ratio::RatioConfig;
 pub use secret::Secret;
@@ -45,10 +49,11 @@ use crate::zone::Zone;
 pub const DEFAULT_FILE: &str = "pragati.toml";
 
 /// The settings that are a [`Secret`].
-const SECRETS: [&str; 5] = [
+const SECRETS: [&str; 6] = [
     "database.url",
     "mail.password",
     "mail.zip_password",
+    "opentelemetry.headers",
     "serve.link_key",
     "sign_in.client_secret",
 ];
@@ -83,7 +88,7 @@ pub enum ConfigError {
 }
 
 /// Every setting, with its default.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Folder or URL of the daily exports.
@@ -105,6 +110,7 @@ pub struct Config {
     pub queries: Option<PathBuf>,
     /// The memory that a run may use; none means no limit. Bytes.
     #[serde(serialize_with = "in_bytes_where_given")]
+    #[schemars(with = "Option<schema::Size>")]
     pub memory_limit: Option<ByteSize>,
     /// Worker threads; none means one a core.
     pub threads: Option<NonZeroUsize>,
@@ -140,10 +146,12 @@ pub struct Config {
     pub sign_in: SignInConfig,
     /// The mail server; without one, reports can only be downloaded.
     pub mail: MailConfig,
+    /// Traces and metrics for an OpenTelemetry collector; without its address, none are sent.
+    pub opentelemetry: OpenTelemetryConfig,
 }
 
 /// Where one table comes from.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TableConfig {
     /// The folder that holds the table's `date=…` folders: a URL, an absolute path, or relative to the exports.
@@ -156,7 +164,7 @@ pub struct TableConfig {
 
 /// The platform's telemetry, and which of its events are clicks on "Download File" (`docs/design.md`, "Download events
 /// and the ratio"). An event is one where each list holds its value; an empty list holds any.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TelemetryConfig {
     /// The folder that holds the `date=…` folders of the days on which events arrived: a URL, an absolute path, or relative
@@ -173,7 +181,7 @@ pub struct TelemetryConfig {
 }
 
 /// How the Course Progress Report is written (`docs/design.md`, "The Course Progress Report").
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReportConfig {
     /// `strftime` format of the two dates.
@@ -191,7 +199,7 @@ pub struct ReportConfig {
 }
 
 /// Where the nightly run writes, and what it keeps.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NightlyConfig {
     /// Folder or URL of the output.
@@ -208,7 +216,7 @@ pub struct NightlyConfig {
 }
 
 /// What to do with enrolments whose user is not in the `users` export.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum UnknownUsers {
     /// Keep the row, with the user's details blank.
@@ -218,7 +226,7 @@ pub enum UnknownUsers {
 }
 
 /// Which snapshot to read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub enum DateChoice {
     /// The newest usable one.
@@ -282,6 +290,7 @@ impl Default for Config {
             identity: IdentityConfig::default(),
             sign_in: SignInConfig::default(),
             mail: MailConfig::default(),
+            opentelemetry: OpenTelemetryConfig::default(),
         }
     }
 }
@@ -340,6 +349,7 @@ impl Config {
         config.serve.check()?;
         config.postgres.check()?;
         config.sign_in.check()?;
+        config.opentelemetry.check()?;
         Ok(config)
     }
 
@@ -451,6 +461,8 @@ mod tests {
             ("[sign_in]\nidle_minutes = 0", "sign_in.idle_minutes"),
             ("[sign_in]\nsession_minutes = 999999", "sign_in.session_minutes"),
             ("[serve]\nretention_days = 99999999", "serve.retention_days"),
+            ("[opentelemetry]\nendpoint = 'collector'", "opentelemetry.endpoint"),
+            ("[opentelemetry]\nservice_name = ''", "opentelemetry.service_name"),
         ] {
             let message = from_toml(text).expect_err(text).to_string();
             assert!(message.contains(named), "{message}");

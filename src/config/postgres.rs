@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
 
 /// `[postgres]`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PostgresConfig {
     /// Where PostgreSQL clients connect; none means nowhere.
@@ -31,12 +32,15 @@ pub struct PostgresConfig {
     pub query_seconds: u32,
     /// Memory that all queries together may use.
     #[serde(serialize_with = "super::in_bytes")]
+    #[schemars(with = "super::schema::Size")]
     pub memory_limit: ByteSize,
     /// Memory that one query may use before it writes to temporary files.
     #[serde(serialize_with = "super::in_bytes")]
+    #[schemars(with = "super::schema::Size")]
     pub query_memory: ByteSize,
     /// Temporary space that one query may fill.
     #[serde(serialize_with = "super::in_bytes")]
+    #[schemars(with = "super::schema::Size")]
     pub query_spill: ByteSize,
     /// Folder of the audit log: who ran which query when; none means `audit` in the data folder.
     pub audit: Option<PathBuf>,

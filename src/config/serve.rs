@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, LinkKind, Secret};
 
 /// `[serve]`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServeConfig {
     /// Where HTTP requests are taken.
@@ -37,6 +38,7 @@ pub struct ServeConfig {
     pub retention_days: u32,
     /// The largest body of an HTTP request.
     #[serde(serialize_with = "super::in_bytes")]
+    #[schemars(with = "super::schema::Size")]
     pub max_body: ByteSize,
     /// Clicks of one person in an hour.
     pub requests_per_hour: u32,
@@ -53,7 +55,7 @@ pub struct ServeConfig {
 }
 
 /// `[database]`: where requests are kept.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DatabaseConfig {
     /// `postgres://…`, so that several processes share the work; none means SQLite in the data folder.

@@ -73,6 +73,7 @@ mod tests {
         config.mail.zip_password = Some("geheim".to_owned().into());
         config.serve.link_key = Some("geheim".to_owned().into());
         config.sign_in.client_secret = Some("geheim".to_owned().into());
+        config.opentelemetry.headers = Some("authorization=geheim".to_owned().into());
         config.mail.server = Some("smtp://asha:geheim@mail.example.org:587".to_owned());
         config.identity.jwks = Some("https://asha:geheim@sso.example.org/certs".to_owned());
         config.exports = Some("https://account.blob.core.windows.net/exports?sv=1&sig=geheim".to_owned());

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, Secret};
 
 /// `[sign_in]`: people sign in at the issuer of `[identity]` (OpenID Connect) and need no token of their own.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SignInConfig {
     /// The client that this service is at the issuer; without it, browsers are asked for an access token.
@@ -28,7 +29,7 @@ pub struct SignInConfig {
 }
 
 /// The token whose claims say what a person may see.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RightsSource {
     /// The access token, checked in every way as one that is sent with a request.
@@ -38,7 +39,7 @@ pub enum RightsSource {
 }
 
 /// Where the link of a mail leads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LinkKind {
     /// To the file of somebody who has to say who they are.

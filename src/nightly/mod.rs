@@ -34,12 +34,14 @@ pub use error::NightlyError;
 pub use published::{Published, PublishedError, RatioFilter};
 pub use ratio_table::RatioTable;
 pub use retention::Removed;
+use tracing::Instrument;
 
 use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::engine::{Cluster, cluster_of};
 use crate::exports::Location;
 use crate::files::{WriteBack, sync_folder};
+use crate::observability::{Work, nightly_published, observed};
 use crate::report::{
     AllReports, ConsentCounts, CsvStyle, EnrolmentCounts, can_assemble, count_consents, count_enrolments,
 };
@@ -83,6 +85,18 @@ impl NightlyOutput {
 /// # Errors
 /// Where the reports cannot be made or published: the output of earlier runs stays as it was.
 pub async fn run(
+    catalog: &Catalog,
+    config: &Config,
+    out: &str,
+    progress: Arc<dyn Progress>,
+) -> Result<NightlyOutput, NightlyError> {
+    let output = observed(Work::Nightly, make_and_publish(catalog, config, out, progress)).await?;
+    let counts = &output.manifest.counts;
+    nightly_published(counts.batches, counts.rows_reported);
+    Ok(output)
+}
+
+async fn make_and_publish(
     catalog: &Catalog,
     config: &Config,
     out: &str,
@@ -217,10 +231,13 @@ impl Run<'_> {
         self.progress.stage("reading");
         let basis = basis(catalog, config)?;
         let incremental = Arc::new(self.incremental(&basis).await?);
+        let reports = self.reports(&incremental);
+        let reports = reports.instrument(tracing::error_span!("nightly.reports"));
+        let measure = self.measure().instrument(tracing::error_span!("nightly.measure"));
         let (mut files, (ratios, measured)) = match config.memory_limit {
-            None => tokio::try_join!(self.reports(&incremental), self.measure())?,
+            None => tokio::try_join!(reports, measure)?,
             // With a memory limit, one after the other, so that each may use all of the memory.
-            Some(_) => (self.reports(&incremental).await?, self.measure().await?),
+            Some(_) => (reports.await?, measure.await?),
         };
         files.extend(ratios);
         let counts = Counts {
@@ -253,7 +270,8 @@ impl Run<'_> {
             changes_since: None,
         };
         self.progress.stage("comparing");
-        let changes = changes::write(self, &manifest, &incremental).await?;
+        let changes = changes::write(self, &manifest, &incremental);
+        let changes = changes.instrument(tracing::error_span!("nightly.changes")).await?;
         manifest
             .files
             .extend(self.uploaded(changes.files, &Incremental::default()).await?);

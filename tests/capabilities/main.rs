@@ -9,6 +9,8 @@ mod check;
 mod cli_tools;
 #[cfg(feature = "cluster")]
 mod cluster;
+mod collector;
+mod config_schema;
 mod consent_rules;
 mod dashboards;
 mod delivery;
@@ -32,6 +34,7 @@ mod delta;
 mod details_table;
 #[cfg(feature = "cluster")]
 mod deployment;
+mod documents;
 mod durability;
 mod endpoint;
 mod endpoint_abuse;
@@ -61,7 +64,9 @@ mod nightly_retention;
 mod node;
 mod odd_mail_server;
 mod openedx;
+mod opentelemetry;
 mod oracle;
+mod packaging;
 mod page;
 mod postgres;
 mod postgres_expressions;

@@ -21,7 +21,7 @@ def compose() -> list[str]:
 
 def kubernetes() -> list[str]:
     complaints, kinds = [], set()
-    for file in sorted((DEPLOY / "kubernetes").glob("*.yaml")):
+    for file in resources():
         for resource in yaml.safe_load_all(file.read_text()):
             kinds.add(resource["kind"])
             try:
@@ -32,6 +32,23 @@ def kubernetes() -> list[str]:
     return complaints + [f"no {kind}" for kind in sorted(wanted - kinds)]
 
 
-complaints = compose() + kubernetes()
+def resources() -> list[pathlib.Path]:
+    """All files but the kustomization, which is none of the server's."""
+    files = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
+    return [file for file in files if file.name != "kustomization.yaml"]
+
+
+def kustomization() -> list[str]:
+    described = yaml.safe_load((DEPLOY / "kubernetes/kustomization.yaml").read_text())
+    head = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
+    complaints = [f"kustomization.yaml: {key} is not {value}" for key, value in head.items() if described.get(key) != value]
+    if set(described) != {*head, "resources"}:
+        complaints.append(f"kustomization.yaml: unexpected keys {sorted(described)}")
+    if described["resources"] != [file.name for file in resources()]:
+        complaints.append(f"kustomization.yaml: resources are {described['resources']}, not all files beside it")
+    return complaints
+
+
+complaints = compose() + kubernetes() + kustomization()
 print("\n".join(complaints) or "sound")
 sys.exit(bool(complaints))

@@ -14,6 +14,7 @@ use super::Workshop;
 use super::backoff::next_try;
 use super::handover::Noted;
 use crate::ids::BatchId;
+use crate::observability::{Work, observed};
 use crate::report::ConsentCounts;
 
 /// The time limit for making a report: much longer than the largest one needs.
@@ -130,8 +131,11 @@ async fn attempt(shop: &Workshop, lease: &Lease) -> Result<Outcome, StoreError> 
         };
         Ok::<_, FilesError>((file, consent))
     };
-    let made = tokio::time::timeout(TIME_TO_MAKE, making).await;
-    let (file, consent) = match made.unwrap_or(Err(FilesError::TooSlow { limit: TIME_TO_MAKE })) {
+    let making = async {
+        let made = tokio::time::timeout(TIME_TO_MAKE, making).await;
+        made.unwrap_or(Err(FilesError::TooSlow { limit: TIME_TO_MAKE }))
+    };
+    let (file, consent) = match observed(Work::Report, making).await {
         Ok(made) => made,
         Err(error) => return Ok(not_made(shop, &error).await),
     };
@@ -242,9 +246,9 @@ async fn send(
         link: link.as_ref(),
         consent,
     };
-    let sent = mailer
-        .send_report(request, file, copy.path(), context, &Noted { shop, lease })
-        .await;
+    let handover = Noted { shop, lease };
+    let sending = mailer.send_report(request, file, copy.path(), context, &handover);
+    let sent = observed(Work::Mail, sending).await;
     shop.watch_mail(request.id, &sent);
     match sent {
         Ok(()) => Outcome::Done(Status::Sent),

@@ -7,6 +7,7 @@ use super::super::store::{Held, Lease, StoreError};
 use super::Workshop;
 use super::backoff::next_try;
 use super::handover::Noted;
+use crate::observability::{Work, observed};
 use crate::report::ConsentCounts;
 
 /// A notice that could not be sent for so long after the deadline is of no use any more.
@@ -35,9 +36,9 @@ pub async fn notify(shop: &Workshop, lease: &Lease) -> Result<Held, StoreError> 
         link: link.as_ref(),
         consent: ConsentCounts::default(),
     };
-    let sent = mailer
-        .send_failure_notice(request, context, &Noted { shop, lease })
-        .await;
+    let handover = Noted { shop, lease };
+    let sending = mailer.send_failure_notice(request, context, &handover);
+    let sent = observed(Work::Mail, sending).await;
     shop.watch_mail(request.id, &sent);
     match sent {
         Ok(()) => shop.store.end_notice(&lease.token, true).await,

@@ -18,6 +18,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::problem::{Problem, ProblemKind};
+use crate::observability::{Answered, continue_trace, method_name};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -37,11 +38,26 @@ async fn log(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
     let start = Instant::now();
     // A span of level error, so that the id is in all lines whatever the log level.
-    let span = tracing::error_span!("http", request = %id);
+    let name = method_name(&method);
+    let shown_route = route.as_ref().map_or("(no route)", MatchedPath::as_str);
+    let span = tracing::error_span!(
+        "http",
+        request = %id,
+        otel.name = %format!("{name} {shown_route}"),
+        otel.kind = "server"
+    );
+    continue_trace(&span, request.headers());
     let mut response = next.run(request).instrument(span.clone()).await;
-    let route = route.as_ref().map_or("(no route)", MatchedPath::as_str);
-    let (status, time) = (response.status().as_u16(), start.elapsed().as_millis());
-    span.in_scope(|| tracing::info!("{method} {route} {status} {time} ms {id}"));
+    let (status, time) = (response.status().as_u16(), start.elapsed());
+    let answered = Answered {
+        method: name,
+        route: shown_route,
+        status,
+        time,
+    };
+    answered.note(&span);
+    let time = time.as_millis();
+    span.in_scope(|| tracing::info!("{method} {shown_route} {status} {time} ms {id}"));
     if let Ok(id) = HeaderValue::try_from(id.to_string()) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
