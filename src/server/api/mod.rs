@@ -1,6 +1,8 @@
 //! The routes of the API and the layers around them.
 
 mod asked;
+mod batch_list;
+mod batch_views;
 mod batches;
 mod caller;
 mod changes;
