@@ -278,3 +278,117 @@ fn figures_of_an_earlier_snapshot_are_not_shown_as_those_of_a_newer_one() {
         (&json!(true), &json!(1), &json!(7.0))
     );
 }
+
+mod in_a_browser {
+    use std::process::Command;
+
+    use super::*;
+    use crate::browser::browser_scripts;
+
+    const DAYS: [&str; 2] = ["2026-11-21", "2026-11-22"];
+    /// Batches of the mentor; there is one more, of somebody else.
+    const BATCHES_OF_MENTOR: u64 = 12;
+
+    /// In batch `i`, `i` learners, of whom the first half has completed it and the others are half through; none in the last one.
+    /// The second learner of the second batch came on the second day. A name is markup, and one is missing.
+    fn exports() -> TestExports {
+        let learners = "(select unnest(generate_series(1, 11)) as i) as batches
+            cross join (select unnest(generate_series(1, 11)) as j) as users
+            where j <= i";
+        let ids = "'u' || j as user_id, case when i % 2 = 1 then 'c1' else 'c2' end as course_id,
+            'b' || lpad(cast(i as varchar), 2, '0') as batch_id";
+        let time = |text: &str| format!("arrow_cast('{text}', 'Timestamp(Millisecond, Some(\"UTC\"))')");
+        let enrolments = format!(
+            "select {ids}, {} as enrolled_at, true as active from {learners}",
+            time("2026-10-01T00:00:00")
+        );
+        let progress = format!(
+            "select {ids}, case when j <= i / 2 then cast(100 as double) else cast(50 as double) end as progress_percent,
+                case when j <= i / 2 then {} end as completed_at
+            from {learners}",
+            time("2026-10-05T00:00:00")
+        );
+        let batches = "
+            select
+                'b' || lpad(cast(i as varchar), 2, '0') as batch_id,
+                case when i % 2 = 1 then 'c1' else 'c2' end as course_id,
+                case when i = 3 then '<img src=x onerror=alert(1)>' when i <> 5 then 'Batch ' || i end as batch_name,
+                case when i = 13 then 't2' else 't1' end as tenant_id,
+                'maker' as created_by,
+                make_array(case when i = 13 then 'other' else 'mentor' end) as mentors
+            from (select unnest(generate_series(1, 13)) as i)";
+        let users = "
+            select 'u' || j as user_id, cast(null as varchar) as external_id, 'User ' || j as first_name,
+                cast(null as varchar) as last_name, cast(null as varchar) as email, cast(null as varchar) as mobile,
+                cast(null as varchar) as organization_name, cast(null as varchar) as district_name,
+                cast(null as varchar) as school_name, 'Block ' || (j % 3) as block_name, 't1' as tenant_id
+            from (select unnest(generate_series(1, 11)) as j)";
+        let mut exports = TestExports::empty().table(
+            "courses",
+            "select * from (values ('c1', 'Child Rights & Safety')) as courses(course_id, course_name)",
+        );
+        let earlier = format!("{enrolments} and not (i = 2 and j = 2)");
+        for (day, enrolments) in DAYS.into_iter().zip([&earlier, &enrolments]) {
+            exports = exports
+                .table_on("users", day, users)
+                .table_on("enrolments", day, enrolments)
+                .table_on("course_progress", day, &progress)
+                .table_on("batches", day, batches);
+        }
+        exports
+    }
+
+    /// What the page must show of batch `i`, by the rule of [`exports`].
+    fn expected(i: u64) -> Value {
+        let learners = if i < BATCHES_OF_MENTOR { i } else { 0 };
+        let completed = learners / 2;
+        let percents = completed * 100 + (learners - completed) * 50;
+        // Tenths, halves rounded up.
+        let tenths = (percents * 20 + learners).checked_div(learners * 2);
+        let name = match i {
+            3 => Some("<img src=x onerror=alert(1)>".to_owned()),
+            5 => None,
+            i => Some(format!("Batch {i}")),
+        };
+        let (course_id, course_name) = if i % 2 == 1 {
+            ("c1", Some("Child Rights & Safety"))
+        } else {
+            ("c2", None)
+        };
+        json!({
+            "batch_id": format!("b{i:02}"), "batch_name": name, "course_id": course_id, "course_name": course_name,
+            "learners": learners, "completed": completed, "average_progress": tenths.map(|tenths| tenths as f64 / 10.0),
+            "change": (i == 2).then_some("1 new"),
+        })
+    }
+
+    #[test]
+    fn mentors_find_their_batches_and_get_reports() {
+        let Some(scripts) = browser_scripts() else { return };
+        let exports = exports();
+        let nightly = tempfile::tempdir().expect("a folder");
+        let place = nightly.path().display().to_string();
+        for day in DAYS {
+            exports.output("nightly", &["--date", day, "--out", &place]);
+        }
+        let mut setup = Setup::over(exports);
+        let courses = "courses".to_owned();
+        setup.config.other_tables.insert(courses.clone(), courses);
+        setup.config.serve.reports = Some(place);
+        let service = setup.start();
+        service.keep_working();
+        let settings = service.folder.path().join("settings.json");
+        let batches: Vec<Value> = (1..=BATCHES_OF_MENTOR).map(expected).collect();
+        let told = json!({"url": service.url, "mentor": "dev:mentor,mentor@example.org", "batches": batches});
+        std::fs::write(&settings, told.to_string()).expect("written");
+        let run = Command::new("node")
+            .arg("batches.mjs")
+            .arg(&settings)
+            .current_dir(&scripts)
+            .output()
+            .expect("a run");
+        let words = String::from_utf8_lossy(&run.stdout) + String::from_utf8_lossy(&run.stderr);
+        println!("{words}");
+        assert!(run.status.success(), "{words}");
+    }
+}
