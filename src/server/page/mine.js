@@ -80,7 +80,7 @@ export class MyBatches {
         number("learners", "Learners", formatNumber),
         number("completed", "Completed", formatNumber),
         number("average_progress", "Average progress", (percent) => formatShare(percent === null ? null : percent / 100)),
-        { name: "change", title: "Changed", kind: "number", show: (batch) => changeOf(batch, this.#page.changes_since !== null) },
+        { name: "change", title: "Changed", kind: "text", largestFirst: true, show: (batch) => changeOf(batch, this.#page.changes_since !== null) },
         ...(this.#seesUse ? [number("downloads", "Downloads", formatNumber)] : []),
         { name: "report", title: "Report", kind: "text action", sort: false, show: (batch) => this.#button(batch) },
       ],

@@ -8,7 +8,8 @@ const PAGE_ROWS = 10;
 /**
  * Shows a table in `section`.
  *
- * `columns`: {name, title, show(row) → text or node, kind: "text" | "number", sort: false where it cannot be ordered by}.
+ * `columns`: {name, title, show(row) → text or node, kind: "text" | "number", sort: false where it cannot be ordered by,
+ * largestFirst}.
  * `load(query, signal)` → {total, rows}; `save(query)` saves all rows that match; `what`: [singular, plural] of a row;
  * `whenEmpty(search)` → words; `onError(error)` takes errors. Without `save`, rows cannot be saved. `name` is what the table is
  * called where the plural of `what` is not enough.
@@ -83,11 +84,11 @@ export class DataTable {
     this.show();
   }
 
-  sortBy({ name, kind }) {
+  sortBy({ name, kind, largestFirst = kind === "number" }) {
     const isDescending = this.order === `-${name}`;
     const isAscending = this.order === name;
     // Large numbers are looked for first, and texts from A on.
-    const first = kind === "number" ? `-${name}` : name;
+    const first = largestFirst ? `-${name}` : name;
     if (isDescending) this.order = name;
     else if (isAscending) this.order = `-${name}`;
     else this.order = first;
