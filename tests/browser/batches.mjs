@@ -233,7 +233,7 @@ await scenario("subscriptions, where the service has them", {}, async (page) => 
     if (request.method() === "GET") return route.fulfill({ json: { items } });
     asked.push([new URL(request.url()).pathname.split("/subscriptions")[1], request.postDataJSON()]);
     const action = request.url().split("/").at(-1);
-    if (action === "subscriptions") items.push({ id: "s1", state: "active", ...request.postDataJSON(), next_at: "2026-11-23T01:30:00Z" });
+    if (action === "subscriptions") items.push({ id: "s1", state: "active", ...request.postDataJSON(), at: "07:00", next_at: "2026-11-23T01:30:00Z" });
     if (action === "pause") items[0].state = "paused";
     if (action === "resume") return route.fulfill({ status: 409, json: { detail: "It has ended." } });
     return route.fulfill({ status: 201, json: items[0] });
@@ -252,9 +252,9 @@ await scenario("subscriptions, where the service has them", {}, async (page) => 
   await expectAccessible(page);
   await form.getByRole("button", { name: "Subscribe" }).press("Enter");
   await form.getByText("You are subscribed.").waitFor();
-  assert.deepEqual(asked, [["", { batch_id: batch.batch_id, format: "csv", split_by: "district", schedule: "weekly", weekday: "friday", only_if_changed: true }]]);
+  assert.deepEqual(asked, [["", { batch_id: batch.batch_id, format: "csv", split_by: "district", every: "weekly", weekday: "friday", only_if_changed: true }]]);
   const entry = page.locator("#my-subscriptions-list li").first();
-  assert.match(await entry.textContent(), /Every Friday, when something changed · CSV, by district · next 23 Nov 2026/);
+  assert.match(await entry.textContent(), /Every Friday at 07:00, when something changed · CSV, by district · next 23 Nov 2026/);
   await entry.getByRole("button", { name: `Pause the subscription to ${name}` }).press("Enter");
   await entry.getByText("Paused", { exact: true }).waitFor();
   assert.equal(asked.at(-1)[0], "/s1/pause");

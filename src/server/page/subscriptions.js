@@ -15,9 +15,9 @@ const ACTIONS = {
 const capital = (word) => word.charAt(0).toUpperCase() + word.slice(1);
 
 /** How often it is sent, in words. */
-function scheduleInWords({ schedule, weekday, only_if_changed: onlyIfChanged }) {
+function scheduleInWords({ every, weekday, at, only_if_changed: onlyIfChanged }) {
   const often = { daily: "every day", weekly: `every ${capital(weekday ?? "week")}`, nightly: "after each night’s data" };
-  return `${often[schedule] ?? schedule}${onlyIfChanged ? ", when something changed" : ""}`;
+  return `${often[every] ?? every}${at ? ` at ${at}` : ""}${onlyIfChanged ? ", when something changed" : ""}`;
 }
 
 function say(words, isWrong = false) {
@@ -37,7 +37,7 @@ export class Subscriptions {
   constructor({ nameOf, onError }) {
     this.#nameOf = nameOf;
     this.#onError = onError;
-    byId("subscribe-schedule").addEventListener("change", () => this.#offerWeekday());
+    byId("subscribe-every").addEventListener("change", () => this.#offerWeekday());
     this.#offerWeekday();
   }
 
@@ -64,18 +64,18 @@ export class Subscriptions {
 
   /** Subscribes to what `wish` describes, as the form says how often. */
   async subscribe(wish) {
-    const schedule = byId("subscribe-schedule").value;
+    const every = byId("subscribe-every").value;
     await subscribe({
       ...wish,
-      schedule,
-      weekday: schedule === "weekly" ? byId("subscribe-weekday").value : undefined,
+      every,
+      weekday: every === "weekly" ? byId("subscribe-weekday").value : undefined,
       only_if_changed: byId("subscribe-changed").checked,
     });
     await this.show();
   }
 
   #offerWeekday() {
-    byId("subscribe-weekday-field").hidden = byId("subscribe-schedule").value !== "weekly";
+    byId("subscribe-weekday-field").hidden = byId("subscribe-every").value !== "weekly";
   }
 
   #draw(items) {
