@@ -2,7 +2,7 @@
 
 import { batchesOfMine } from "./api.js";
 import { byId, make } from "./dom.js";
-import { formatLongDay, formatNumber, formatShare } from "./format.js";
+import { formatLongDay, formatNumber, formatShare, nameOf } from "./format.js";
 import { DataTable } from "./table.js";
 
 /** Time after which a list whose learners were not counted yet is asked for again. */
@@ -77,6 +77,7 @@ export class MyBatches {
       columns: [
         { name: "batch_name", title: "Batch", kind: "text", show: (batch) => called(batch.batch_name, batch.batch_id) },
         { name: "course_name", title: "Course", kind: "text", show: (batch) => called(batch.course_name, batch.course_id, "Unknown course") },
+        ...(this.#seesUse ? [{ name: "tenant_id", title: "Tenant", kind: "text", show: (batch) => nameOf(batch.tenant_id, "tenant") }] : []),
         number("learners", "Learners", formatNumber),
         number("completed", "Completed", formatNumber),
         number("average_progress", "Average progress", (percent) => formatShare(percent === null ? null : percent / 100)),
