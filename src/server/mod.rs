@@ -6,6 +6,7 @@
 //! reports is left to `delivery`.
 
 mod api;
+pub mod batch_figures;
 mod connection;
 mod entity_tag;
 mod error;
@@ -35,6 +36,7 @@ use crate::delivery::files::ReportFiles;
 use crate::delivery::metrics::DeliveryMetrics;
 use crate::delivery::source::ReportSource;
 use crate::delivery::store::Store;
+use batch_figures::BatchFiguresSource;
 use figures::FiguresSource;
 use identity::Identity;
 use postgres::PostgresMetrics;
@@ -51,6 +53,7 @@ pub struct ServerParts {
     pub files: Arc<ReportFiles>,
     pub metrics: Arc<DeliveryMetrics>,
     pub figures: Arc<FiguresSource>,
+    pub batch_figures: Arc<BatchFiguresSource>,
     /// Figures of the PostgreSQL endpoint, where there is one.
     pub postgres: Option<Arc<PostgresMetrics>>,
     /// Whether a mail server is set, so that reports can be mailed.

@@ -14,6 +14,7 @@ use datafusion::common::runtime::SpawnedTask;
 use nix::sys::stat::{Mode, umask};
 use tokio::sync::{Notify, watch};
 
+use super::batch_figures::{BatchFiguresError, BatchFiguresSource};
 use super::figures::{FiguresError, FiguresSource};
 use super::identity::{Identity, IdentityError};
 use super::postgres::{PostgresError, PostgresMetrics, PostgresParts, PostgresServer};
@@ -55,6 +56,8 @@ pub enum ServiceError {
     Source(#[from] SourceError),
     #[error(transparent)]
     Figures(#[from] FiguresError),
+    #[error(transparent)]
+    BatchFigures(#[from] BatchFiguresError),
     #[error(transparent)]
     Server(#[from] ServerError),
     #[error(transparent)]
@@ -106,6 +109,7 @@ pub struct Service {
     workers: usize,
     events: EventWriter,
     figures: Arc<FiguresSource>,
+    batch_figures: Arc<BatchFiguresSource>,
     retention: Retention,
     refresh: Duration,
     grace: Duration,
@@ -153,6 +157,7 @@ impl Service {
             return Err(ServiceError::UnusableAddresses(reason.clone()));
         }
         let figures = Arc::new(FiguresSource::new(config.clone(), Arc::clone(&source)));
+        let batch_figures = Arc::new(BatchFiguresSource::new(Arc::clone(&source)));
         let metrics = Arc::new(DeliveryMetrics::new(serve.deadline()));
         let (bell, click_bell) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let events = EventWriter::new(store.clone(), events, Arc::clone(&click_bell));
@@ -179,6 +184,7 @@ impl Service {
             files: Arc::clone(&files),
             metrics: Arc::clone(&metrics),
             figures: Arc::clone(&figures),
+            batch_figures: Arc::clone(&batch_figures),
             can_mail: mailer.is_some(),
             accepted: Arc::clone(&bell),
             clicked: click_bell,
@@ -191,6 +197,7 @@ impl Service {
             retention: Retention::new(store.clone(), files.location().clone(), serve.retention()),
             events,
             figures,
+            batch_figures,
             refresh: Duration::from_secs(u64::from(serve.refresh_seconds)),
             grace: Duration::from_secs(u64::from(serve.shutdown_seconds)),
             alive,
@@ -227,6 +234,7 @@ impl Service {
         let refresh = self.refresh;
         let _following = SpawnedTask::spawn(async move { source.follow(refresh).await });
         self.figures.spawn(stopping.clone())?;
+        self.batch_figures.spawn(stopping.clone())?;
         let files = Arc::clone(&self.workshop.files);
         let forget = move |path: &str| files.forget(path);
         let _keeping_house = SpawnedTask::spawn(self.retention.run(forget, stopping.clone()));

@@ -44,6 +44,14 @@ export async function signIn(page, url, token) {
   await shown(page);
 }
 
+/** Signs in with an access token as somebody who has batches and no figures, and waits for the list of them. */
+export async function signInAsMentor(page, url, token) {
+  await page.goto(url);
+  await page.getByLabel("Access token").fill(token);
+  await page.getByRole("button", { name: "Show the figures" }).click();
+  await page.locator("#my-batches tbody tr").first().waitFor();
+}
+
 /** Waits until the page shows what was chosen. */
 export async function shown(page) {
   await page.locator("#dashboard[aria-busy=false]").waitFor();

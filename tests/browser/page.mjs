@@ -5,17 +5,16 @@
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { inBrowser, shown, signIn } from "./browser.mjs";
+import { shown, signIn } from "./browser.mjs";
+import { cells, expectAccessible, expectCells, expectNoSideways, scenariosOf } from "./looks.mjs";
 
 const settings = JSON.parse(await readFile(process.argv[2], "utf8"));
-const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const scenario = scenariosOf([settings.url, settings.emptyUrl]);
 
 const ADMIN = "dev:asha,asha@example.org,pragati-admin";
 const TENANT_ADMIN = "dev:ravi,ravi@example.org,pragati-tenant-admin:t1";
 /** Rows of a table that are shown at a time. */
 const PAGE = 10;
-const DESK = { width: 1280, height: 900 };
 const PHONE = { width: 390, height: 844 };
 
 const whole = new Intl.NumberFormat("en-IN");
@@ -32,44 +31,6 @@ const FIGURES = [
   ["delivered", or(whole)],
 ];
 const rowsOf = (level, window) => settings.expected.filter((row) => row.level === level && row.time_window === window);
-
-/** Runs a scenario in a page that may say nothing to the console, ask nobody but the service, and open no dialog. */
-async function scenario(name, options, work) {
-  await inBrowser({ viewport: DESK, colorScheme: "light", ...options }, async (context) => {
-    const page = await context.newPage();
-    const wrong = [];
-    page.on("console", (message) => {
-      if (["error", "warning"].includes(message.type())) wrong.push(`console: ${message.text()}`);
-    });
-    page.on("pageerror", (error) => wrong.push(`error: ${error}`));
-    page.on("dialog", (dialog) => {
-      wrong.push(`dialog: ${dialog.message()}`);
-      dialog.dismiss();
-    });
-    page.on("request", (request) => {
-      const known = [settings.url, settings.emptyUrl].some((url) => request.url().startsWith(`${url}/`) || request.url().startsWith(`blob:${url}/`));
-      if (!known) wrong.push(`asks ${request.url()}`);
-      if (request.url().includes("dev:")) wrong.push(`has the token in ${request.url()}`);
-    });
-    await work(page, wrong);
-    assert.deepEqual(wrong, [], name);
-  });
-  console.log(`ok ${name}`);
-}
-
-const cells = (page, section) =>
-  page.locator(`#${section} tbody tr`).evaluateAll((lines) => lines.map((line) => [...line.cells].map((cell) => cell.textContent.trim())));
-
-/** Waits until the table's cells are as expected. */
-async function expectCells(page, section, expected) {
-  let found;
-  for (let attempt = 0; attempt < 100; attempt += 1) {
-    found = await cells(page, section);
-    if (JSON.stringify(found) === JSON.stringify(expected)) return;
-    await page.waitForTimeout(50);
-  }
-  assert.deepEqual(found, expected, section);
-}
 
 async function expectCards(page, row) {
   const cards = Object.fromEntries(
@@ -90,22 +51,6 @@ function lines(rows, id, order = "downloads", descending = true) {
   const compare = (a, b) => (missing(a) - missing(b)) || (missing(a) ? 0 : a < b ? -sign : a > b ? sign : 0);
   const sorted = rows.toSorted((a, b) => compare(a[order], b[order]));
   return sorted.map((row) => [row[id] ?? `Unknown ${id.split("_")[0]}`, ...FIGURES.map(([name, show]) => show(row[name]))]);
-}
-
-async function expectAccessible(page) {
-  // What is looked at must not depend on where the mouse is or what has the focus.
-  await page.mouse.move(0, 0);
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
-  assert.deepEqual(
-    violations.map(({ id, nodes }) => [id, nodes.map((node) => `${node.html} ${node.failureSummary}`)]),
-    [],
-  );
-}
-
-async function expectNoSideways(page) {
-  const [content, screen] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
-  assert.ok(content <= screen, `${content} pixels of content are wider than ${screen}`);
 }
 
 for (const colorScheme of ["light", "dark"]) {

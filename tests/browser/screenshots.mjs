@@ -1,9 +1,10 @@
-// Takes the pictures of docs/images: node screenshots.mjs URL TOKEN FOLDER, over a `pragati serve --dev-auth` of sample data.
+// Takes the pictures of docs/images: node screenshots.mjs URL TOKEN FOLDER MENTOR, over a `pragati serve --dev-auth` of sample data.
+// MENTOR is the token of somebody who mentors some of its batches.
 
 import { join } from "node:path";
-import { inBrowser, shown, signIn } from "./browser.mjs";
+import { inBrowser, shown, signIn, signInAsMentor } from "./browser.mjs";
 
-const [url, token, folder] = process.argv.slice(2);
+const [url, token, folder, mentor] = process.argv.slice(2);
 const DESK = { width: 1200, height: 1000 };
 const PHONE = { width: 390, height: 844 };
 
@@ -20,5 +21,18 @@ for (const [name, options, fullPage] of [
     await page.evaluate(() => document.activeElement.blur());
     await page.screenshot({ path: join(folder, `${name}.png`), fullPage });
     if (process.env.ALL) await page.screenshot({ path: join(folder, `${name}-full.png`), fullPage: true });
+  });
+}
+
+for (const [name, options] of [
+  ["batches-light", { viewport: { width: 1200, height: 1180 }, colorScheme: "light" }],
+  ["batches-dark", { viewport: { width: 1200, height: 1180 }, colorScheme: "dark" }],
+  ["batches-phone", { viewport: PHONE, colorScheme: "light", isMobile: true, hasTouch: true }],
+]) {
+  await inBrowser({ reducedMotion: "reduce", ...options }, async (context) => {
+    const page = await context.newPage();
+    await signInAsMentor(page, url, mentor);
+    await page.evaluate(() => document.activeElement.blur());
+    await page.screenshot({ path: join(folder, `${name}.png`) });
   });
 }

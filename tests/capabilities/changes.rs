@@ -254,6 +254,33 @@ mod through_the_api {
     }
 
     #[test]
+    fn the_list_of_batches_tells_it_too() {
+        const LIST: &str = "/api/v1/batches?sort=-change";
+        let exports = exports();
+        let out = nights(&exports);
+        let mut setup = Setup::over(exports);
+        setup.config.serve.reports = Some(out.path().display().to_string());
+        let service = setup.start();
+        let all = service.get("dev:asha,,pragati-admin", LIST).json();
+        assert_eq!(all["changes_since"], DAYS[1]);
+        assert_eq!(ids(&all), ["b5, \"five\"", "b1", "b2", "b3"]);
+        assert_eq!(
+            all["items"][0]["change"],
+            json!({"rows_before": 1, "added": 0, "removed": 0, "completed": 1})
+        );
+        assert_eq!(all["items"][1]["change"], Value::Null);
+        // The batches of one tenant alone; and what changed is not told of another day than that of the snapshot.
+        let of_t2 = service.get("dev:of_t2,,pragati-tenant-admin:t2", LIST).json();
+        assert_eq!(ids(&of_t2), ["b3"]);
+        let (earlier, _out) = self::service();
+        let all = earlier.get("dev:asha,,pragati-admin", LIST).json();
+        assert_eq!(
+            (&all["changes_since"], &all["items"][0]["change"]),
+            (&Value::Null, &Value::Null)
+        );
+    }
+
+    #[test]
     fn without_a_nightly_run_there_are_no_changed_batches() {
         let service = Setup::over(exports()).start();
         assert_eq!(service.get("dev:asha,,pragati-admin", PATH).problem().0, 404);

@@ -316,11 +316,20 @@ fn lists_are_paged() {
     let all = batches(MENTOR, "");
     assert_eq!(all["snapshot_date"], "2026-11-22");
     assert_eq!(all["total"], 2);
+    assert_eq!((&all["counted"], &all["changes_since"]), (&json!(true), &Value::Null));
     assert_eq!(
         all["items"],
         json!([
-            {"batch_id": "b1", "batch_name": "Batch 1", "course_id": "c1", "tenant_id": "t1", "rows": null},
-            {"batch_id": "b2", "batch_name": "बैच \"2\"", "course_id": "c1", "tenant_id": "t2", "rows": null}
+            {
+                "batch_id": "b1", "batch_name": "Batch 1", "course_id": "c1", "course_name": null, "tenant_id": "t1",
+                "rows": null, "learners": 2, "completed": 1, "average_progress": 70.0, "change": null,
+                "downloads": null, "last_download": null
+            },
+            {
+                "batch_id": "b2", "batch_name": "बैच \"2\"", "course_id": "c1", "course_name": null, "tenant_id": "t2",
+                "rows": null, "learners": 0, "completed": 0, "average_progress": null, "change": null,
+                "downloads": null, "last_download": null
+            }
         ])
     );
     let first = batches(MENTOR, "?limit=1");
@@ -547,7 +556,7 @@ fn the_description_names_every_route_and_answer() {
         }
     }
     insta::assert_snapshot!(summary, @r#"
-    get /api/v1/batches [login] ["limit", "after"] ["200", "400", "401", "500", "503"]
+    get /api/v1/batches [login] ["limit", "after", "search", "sort", "offset"] ["200", "400", "401", "500", "503"]
     get /api/v1/batches/changed [login] ["limit", "after"] ["200", "400", "401", "404", "500", "503"]
     get /api/v1/download-ratio [login] ["level", "tenant_id", "course_id", "window", "by", "since", "until", "search", "sort", "limit", "offset", "format", "If-None-Match"] ["200", "304", "400", "401", "403", "404", "406", "500", "503"]
     get /api/v1/download-ratio/batches [login] ["downloaded", "tenant_id", "course_id", "search", "sort", "limit", "offset", "format", "If-None-Match"] ["200", "304", "400", "401", "403", "404", "406", "500", "503"]

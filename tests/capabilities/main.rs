@@ -56,6 +56,7 @@ mod mapped_plans;
 mod mapping_cases;
 mod memory;
 mod moodle;
+mod my_batches;
 #[cfg(feature = "cluster")]
 mod network;
 mod nightly;

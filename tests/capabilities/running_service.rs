@@ -11,6 +11,7 @@ use pragati::delivery::request::{Failure, Status};
 use pragati::delivery::source::ReportSource;
 use pragati::delivery::store::{Database, Held, Store};
 use pragati::exports::Location;
+use pragati::server::batch_figures::BatchFiguresSource;
 use pragati::server::figures::FiguresSource;
 use pragati::server::identity::Identity;
 use pragati::server::{HttpServer, Limits, ServerError, ServerParts, SignIn};
@@ -93,6 +94,8 @@ impl Setup {
             let source = Arc::new(ReportSource::open(self.config.clone()).await.expect("a source"));
             let figures = Arc::new(FiguresSource::new(self.config.clone(), Arc::clone(&source)));
             assert!(figures.load().await, "figures");
+            let batch_figures = Arc::new(BatchFiguresSource::new(Arc::clone(&source)));
+            assert!(batch_figures.load().await, "figures of batches");
             let parts = ServerParts {
                 config: self.config.serve.clone(),
                 sign_in: SignIn::new(&self.config, &identity).expect("settings").map(Arc::new),
@@ -100,6 +103,7 @@ impl Setup {
                 store: Store::open(&store).await.expect("a store"),
                 source,
                 figures,
+                batch_figures,
                 files: Arc::new(ReportFiles::new(files, &self.config)),
                 metrics: Arc::new(DeliveryMetrics::new(self.config.serve.deadline())),
                 postgres: None,

@@ -2,6 +2,8 @@
 
 mod asked;
 mod back_channel_logout;
+mod batch_list;
+mod batch_views;
 mod batches;
 mod caller;
 mod changes;

@@ -1,11 +1,10 @@
-//! What the API shows of requests and batches.
+//! What the API shows of requests.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::asked::FilterView;
-use crate::delivery::access::BatchFacts;
 use crate::delivery::asked::BatchFiles;
 use crate::delivery::links::Links;
 use crate::delivery::request::{Deliver, FailureCause, FileFormat, ReportFile, Request, RequestId, Status};
@@ -124,36 +123,6 @@ pub struct ReportPage {
     pub next: Option<RequestId>,
 }
 
-/// A batch whose report the caller may have.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({
-    "batch_id": "0130271096968396800",
-    "batch_name": "Batch 1",
-    "course_id": "do_31309287232935526411138",
-    "tenant_id": "t1",
-    "rows": 312
-}))]
-pub struct BatchView {
-    pub batch_id: String,
-    pub batch_name: Option<String>,
-    pub course_id: Option<String>,
-    pub tenant_id: Option<String>,
-    /// Rows of its report, where a nightly run counted them.
-    pub rows: Option<u64>,
-}
-
-/// Some of the batches whose reports the caller may have, ordered by id.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct BatchPage {
-    /// The day of the exports that these batches are in.
-    pub snapshot_date: NaiveDate,
-    /// How many batches there are on all pages.
-    pub total: u64,
-    pub items: Vec<BatchView>,
-    /// The `after` of the next page; none on the last one.
-    pub next: Option<String>,
-}
-
 impl ReportRequest {
     /// The requester's view of a request at the time `now`, under these rules of consent.
     pub fn of(request: &Request, links: &Links, consent_rules: Option<&str>, now: DateTime<Utc>) -> Self {
@@ -190,19 +159,6 @@ impl ReportRequest {
                 reason: failure.words.clone(),
             }),
             file,
-        }
-    }
-}
-
-impl BatchView {
-    /// What the API shows of a batch.
-    pub fn of(batch: &BatchFacts) -> Self {
-        Self {
-            batch_id: batch.batch_id.to_string(),
-            batch_name: batch.batch_name.clone(),
-            course_id: batch.course_id.clone(),
-            tenant_id: batch.tenant_id.as_ref().map(ToString::to_string),
-            rows: batch.rows,
         }
     }
 }

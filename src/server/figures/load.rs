@@ -1,13 +1,16 @@
 //! Reads or computes the figures of a source.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use datafusion::arrow::error::ArrowError;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::{StreamExt, TryStreamExt};
 
-use super::{Figures, FiguresError, gauges};
+use super::{Downloads, Figures, FiguresError, gauges};
 use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::delivery::source::Current;
@@ -40,6 +43,7 @@ pub async fn figures(current: &Current, config: &Config) -> Result<Figures, Figu
     let gauges = gauges::text(&ratio, config)?;
     Ok(Figures {
         batches_digest: digest(&[&batches])?,
+        downloads: downloads(&batches)?,
         batches_as_of: current.catalog().date.day(),
         batches,
         gauges,
@@ -133,6 +137,20 @@ async fn batches(catalog: &Catalog) -> Result<RowTable, FiguresError> {
     let rows = query.execute_stream().await;
     let rows = all(rows.map_err(EngineError::running(BATCH_DOWNLOADS))?).await?;
     Ok(RowTable::new(with_columns(&Arc::new(schema), &rows)?))
+}
+
+/// The downloads of each batch.
+fn downloads(batches: &RowTable) -> Result<HashMap<String, Downloads>, ArrowError> {
+    let (times, days) = (batches.numbers("downloads")?, batches.days("last_download")?);
+    let rows = batches.texts("batch_id")?.iter().zip(times).zip(days);
+    let found = rows.filter_map(|((id, times), day)| {
+        let downloads = Downloads {
+            times: times.unwrap_or_default(),
+            last: day.and_then(NaiveDate::from_epoch_days),
+        };
+        Some((id?.to_owned(), downloads))
+    });
+    Ok(found.collect())
 }
 
 async fn all(rows: SendableRecordBatchStream) -> Result<Vec<RecordBatch>, FiguresError> {

@@ -7,6 +7,7 @@
 mod gauges;
 mod load;
 
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -52,11 +53,21 @@ pub struct FiguresSource {
     writing: Semaphore,
 }
 
+/// How often one batch's report was downloaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Downloads {
+    pub times: i64,
+    /// The day of the latest one.
+    pub last: Option<NaiveDate>,
+}
+
 /// The figures as of one moment.
 pub struct Figures {
     pub ratio: RatioFigures,
     /// Every batch with its downloads: newest start first, then by id.
     pub batches: RowTable,
+    /// The same by the id of the batch.
+    pub downloads: HashMap<String, Downloads>,
     /// The day of the snapshot that `batches` are of.
     pub batches_as_of: NaiveDate,
     /// A digest of `batches`, in hexadecimal, for entity tags.

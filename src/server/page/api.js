@@ -54,8 +54,27 @@ export const ratio = async (query, signal) => (await answer("download-ratio", qu
 /** Batches with their downloads, in the same form. */
 export const batches = async (query, signal) => (await answer("download-ratio/batches", query, signal)).json();
 
-/** The batches whose reports the caller may have: `{total, items}`. */
-export const batchesOfMine = async (limit) => (await answer("batches", { limit })).json();
+/** The batches whose reports the caller may have: `{snapshot_date, counted, changes_since, total, items}`. */
+export const batchesOfMine = async (query, signal) => (await answer("batches", query, signal)).json();
+
+/** The caller's requests, newest first: `{items, next}`. */
+export const requestsOfMine = async (query) => (await answer("reports", query)).json();
+
+/** The caller's subscriptions: `{items}`; null where the service has none to offer. */
+export async function subscriptions() {
+  try {
+    return await (await answer("subscriptions", {})).json();
+  } catch (error) {
+    if (error.status === 403 || error.status === 404) return null;
+    throw error;
+  }
+}
+
+/** Subscribes; the subscription as it stands. */
+export const subscribe = async (wish) => (await answer("subscriptions", {}, undefined, wish)).json();
+
+/** Does `action` with a subscription: pause, resume or end. */
+export const changeSubscription = (id, action) => answer(`subscriptions/${encodeURIComponent(id)}/${action}`, {}, undefined, {});
 
 /** Asks for a report; the request as it stands. */
 export const ask = async (wish) => (await answer("reports", {}, undefined, wish)).json();

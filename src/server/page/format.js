@@ -9,6 +9,7 @@ const share = new Intl.NumberFormat(LOCALE, { style: "percent", maximumFractionD
 const days = (options) => new Intl.DateTimeFormat(LOCALE, { timeZone: "UTC", ...options });
 const longDay = days({ day: "numeric", month: "long", year: "numeric" });
 const shortDay = days({ day: "numeric", month: "short", year: "numeric" });
+const moment = new Intl.DateTimeFormat(LOCALE, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" });
 const dayAndMonth = days({ day: "numeric", month: "short" });
 const monthAndYear = days({ month: "short", year: "numeric" });
 
@@ -19,6 +20,9 @@ export const formatRatio = known((value) => ratio.format(value));
 export const formatShare = known((value) => share.format(value));
 export const formatLongDay = known((day) => longDay.format(new Date(day)));
 export const formatDay = known((day) => shortDay.format(new Date(day)));
+
+/** A moment, by the clock of who looks. */
+export const formatMoment = known((time) => moment.format(new Date(time)));
 
 /** The name of a period by its first day. */
 export function formatPeriod(by, firstDay) {

@@ -3,7 +3,10 @@
 import { Refused, batches, ratio, save, session, token } from "./api.js";
 import { byId, make } from "./dom.js";
 import { formatDay, formatLongDay, formatNumber, formatRatio, formatShare, nameOf } from "./format.js";
+import { MyBatches } from "./mine.js";
 import { Reports } from "./reports.js";
+import { Requests } from "./requests.js";
+import { Subscriptions } from "./subscriptions.js";
 import { DataTable } from "./table.js";
 import { Trend, filled, firstDay } from "./trend.js";
 
@@ -27,12 +30,24 @@ const state = {
 let tables;
 let trend;
 let reports;
+/** My batches, my requests and my subscriptions. */
+let mine;
+let requests;
+let subscriptions;
 
 // What is shown and what is said --------------------------------------------------------------------------------------------
 
 function only(id) {
   for (const part of ["login", "sign-in", "dashboard"]) byId(part).hidden = part !== id;
   byId("who").hidden = !state.session || state.session.login !== "valid";
+}
+
+/** What the page is called: for admins by the figures, for mentors by their reports. */
+function nameThePage(isAdmin) {
+  document.title = `${isAdmin ? "Download ratio" : "My batches"} · Pragati`;
+  byId("page-title").textContent = isAdmin ? "Download ratio" : "Course Progress Reports";
+  byId("page-subject").textContent = isAdmin ? "Course Progress Reports: is the report used?" : "Your batches, how far their learners are, and their reports";
+  byId("figures-note").hidden = !isAdmin;
 }
 
 function say(words, again) {
@@ -53,7 +68,7 @@ function sayNothing() {
 
 function askForLogin(words) {
   state.session = undefined;
-  reports.hide();
+  for (const part of [reports, mine, requests, subscriptions]) part.hide();
   only(state.signsIn ? "sign-in" : "login");
   if (words) say(words);
   else sayNothing();
@@ -301,10 +316,17 @@ async function start() {
     if (state.session.login === "missing") return askForLogin();
     byId("who-name").textContent = state.session.user_id;
     byId("sign-out").hidden = !token.has() && state.session.by !== "session";
-    await reports.show();
-    if (!state.session.platform_admin && state.session.tenant_admin_of.length === 0) {
+    const isAdmin = state.session.platform_admin || state.session.tenant_admin_of.length > 0;
+    nameThePage(isAdmin);
+    if ((await reports.show()) > 0) {
+      for (const part of [mine, requests, subscriptions]) part.show(isAdmin);
+    } else {
+      for (const part of [mine, requests, subscriptions]) part.hide();
+    }
+    if (!isAdmin) {
       only("nothing");
-      return say("You are signed in, but these figures are for admins of the platform and of tenants.");
+      if (!byId("report").hidden) return sayNothing();
+      return say("You are signed in, but you created or mentor no batch, and these figures are for admins of the platform and of tenants.");
     }
     await offerTenants();
     sayNothing();
@@ -329,15 +351,25 @@ byId("leave").addEventListener("submit", (event) => {
   askForLogin();
 });
 setInterval(() => {
-  if (document.visibilityState === "visible" && !byId("dashboard").hidden) show();
+  if (document.visibilityState !== "visible") return;
+  if (!byId("dashboard").hidden) show();
+  if (!byId("my-batches").hidden) mine.refresh();
 }, REFRESH);
 
 readChoices();
 trend = new Trend();
-reports = new Reports(() => {
-  token.forget();
-  askForLogin("Your login has expired or is not valid. Sign in again.");
+reports = new Reports({
+  onLoginEnded: () => {
+    token.forget();
+    askForLogin("Your login has expired or is not valid. Sign in again.");
+  },
+  onRequest: () => requests.show(),
+  onSubscribe: (wish) => subscriptions.subscribe(wish),
+  onBack: (batchId) => mine.focus(batchId),
 });
+mine = new MyBatches({ onReport: (batch) => reports.begin(batch), onError });
+requests = new Requests({ nameOf: (batchId) => reports.nameOf(batchId), onError });
+subscriptions = new Subscriptions({ nameOf: (batchId) => reports.nameOf(batchId), onError });
 tables = makeTables();
 bindChoices();
 start();

@@ -1,4 +1,4 @@
-// Asking for a report: which batches, which rows, in which parts; and waiting for its file.
+// The form of a report: which batches, which rows, in which parts; and waiting for its file, or subscribing to it.
 
 import { Refused, ask, batchesOfMine, requestOf, saveFile } from "./api.js";
 import { byId, make } from "./dom.js";
@@ -37,20 +37,20 @@ function filter() {
   return given.length > 0 ? Object.fromEntries(given) : undefined;
 }
 
-/** What is asked for, as the API takes it. */
-function wish(deliver, offered) {
+/** What is asked for, as the API takes it, whichever way it comes. */
+function wish(offered) {
   const batch = value("report-batch");
   const ofCourse = byId("report-whole-course").checked && offered.get(batch)?.course_id;
   return {
     ...(ofCourse ? { course_id: ofCourse } : { batch_id: batch }),
     format: value("report-format"),
-    deliver,
     split_by: value("report-split") || undefined,
     filter: filter(),
   };
 }
 
-function say(words, isWrong = false) {
+function say(words, isWrong = false, isUnderWay = false) {
+  byId("report-progress").hidden = !isUnderWay;
   const status = byId("report-status");
   status.textContent = words;
   status.classList.toggle("wrong", isWrong);
@@ -60,31 +60,59 @@ function say(words, isWrong = false) {
 export class Reports {
   #offered = new Map();
   #waiting;
-  /** What to do when the login is not valid any more. */
-  #onLoginEnded;
+  /** The batch whose button led here. */
+  #from;
+  #on;
 
-  constructor(onLoginEnded) {
-    this.#onLoginEnded = onLoginEnded;
+  /**
+   * `onLoginEnded()`: the login is not valid any more; `onRequest()`: a request began or ended; `onSubscribe(wish)` subscribes;
+   * `onBack(batchId)`: back to the list.
+   */
+  constructor(on) {
+    this.#on = on;
     byId("report-form").addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#ask(event.submitter?.value === "email" ? "email" : "download");
+      const way = event.submitter?.value;
+      if (way === "subscribe") this.#subscribe();
+      else this.#ask(way === "email" ? "email" : "download");
     });
+    byId("report-back").addEventListener("click", () => this.#on.onBack(this.#from));
     byId("report-batch").addEventListener("input", () => this.#nameBatch());
   }
 
-  /** Shows the form with the batches that the caller may have, and hides it where there are none. */
+  /** What people call a batch. */
+  nameOf(batchId) {
+    return this.#offered.get(batchId)?.batch_name ?? batchId;
+  }
+
+  /** Begins with a batch of the list, and puts the focus on the first choice. */
+  begin(batch) {
+    this.#from = batch.batch_id;
+    this.#offered.set(batch.batch_id, batch);
+    byId("report-batch").value = batch.batch_id;
+    byId("report-whole-course").checked = false;
+    byId("report-back").hidden = false;
+    this.#nameBatch();
+    say("");
+    byId("report").scrollIntoView({ block: "start" });
+    byId("report-format").focus({ preventScroll: true });
+  }
+
+  /** Shows the form with the batches that the caller may have, and hides it where there are none; how many there are. */
   async show() {
-    const page = await batchesOfMine(OFFERED);
+    const page = await batchesOfMine({ limit: OFFERED });
     this.#offered = new Map(page.items.map((batch) => [batch.batch_id, batch]));
     const options = page.items.map((batch) => make("option", { value: batch.batch_id }, batch.batch_name ?? ""));
     byId("report-batches").replaceChildren(...options);
     byId("report").hidden = page.total === 0;
     this.#nameBatch();
+    return page.total;
   }
 
   hide() {
     clearTimeout(this.#waiting);
     byId("report").hidden = true;
+    byId("report-back").hidden = true;
     say("");
   }
 
@@ -96,10 +124,22 @@ export class Reports {
 
   async #ask(deliver) {
     clearTimeout(this.#waiting);
-    say("Asking for the report …");
+    say("Asking for the report …", false, true);
     try {
-      const request = await ask(wish(deliver, this.#offered));
+      const request = await ask({ ...wish(this.#offered), deliver });
+      this.#on.onRequest();
       await this.#follow(request, FIRST_LOOK);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  async #subscribe() {
+    clearTimeout(this.#waiting);
+    say("Subscribing …", false, true);
+    try {
+      await this.#on.onSubscribe(wish(this.#offered));
+      say("You are subscribed. The report will be mailed to you.");
     } catch (error) {
       this.#fail(error);
     }
@@ -108,7 +148,7 @@ export class Reports {
   #fail(error) {
     if (!(error instanceof Refused)) throw error;
     if (error.status === 401) {
-      this.#onLoginEnded();
+      this.#on.onLoginEnded();
       return;
     }
     say(error.message, true);
@@ -116,6 +156,8 @@ export class Reports {
 
   /** Looks at the request until it has ended; what was asked for as a download is saved then. */
   async #follow(request, wait) {
+    const isUnderWay = request.status === "queued" || request.status === "running";
+    if (!isUnderWay) this.#on.onRequest();
     if (request.status === "failed" || request.status === "bounced") {
       say(request.failure?.reason ?? "The report could not be delivered.", true);
     } else if (request.status === "sent") {
@@ -125,7 +167,7 @@ export class Reports {
       say(rows === 0 && request.filter ? "No row passes the filter; the file has the header alone." : `The report is ready: ${request.file?.name}`);
       await saveFile(request.id, request.file?.name ?? "report");
     } else {
-      say(request.deliver === "email" ? "The report will be mailed to you." : "The report is being made …");
+      say(request.deliver === "email" ? "The report will be mailed to you." : "The report is being made …", false, true);
       this.#waiting = setTimeout(() => {
         requestOf(request.id)
           .then((found) => this.#follow(found, Math.min(wait * 2, LATER_LOOK)))

@@ -8,13 +8,15 @@ const PAGE_ROWS = 10;
 /**
  * Shows a table in `section`.
  *
- * `columns`: {name, title, show(row) → text or node, kind: "text" | "number", sort: false where it cannot be ordered by}.
+ * `columns`: {name, title, show(row) → text or node, kind: "text" | "number", sort: false where it cannot be ordered by,
+ * largestFirst}.
  * `load(query, signal)` → {total, rows}; `save(query)` saves all rows that match; `what`: [singular, plural] of a row;
- * `whenEmpty(search)` → words; `onError(error)` takes errors.
+ * `whenEmpty(search)` → words; `onError(error)` takes errors. Without `save`, rows cannot be saved. `name` is what the table is
+ * called where the plural of `what` is not enough.
  */
 export class DataTable {
-  constructor({ section, columns, order, load, save, what, whenEmpty, onError }) {
-    Object.assign(this, { columns, load, save, what, whenEmpty, onError });
+  constructor({ section, columns, order, load, save, what, name, whenEmpty, onError }) {
+    Object.assign(this, { columns, load, save, what, whenEmpty, onError, name: name ?? what[1] });
     this.order = order;
     this.search = "";
     this.offset = 0;
@@ -22,13 +24,16 @@ export class DataTable {
   }
 
   build(section) {
-    const plural = this.what[1];
+    const plural = this.name;
     const input = make("input", { type: "search", id: `${section.id}-search`, placeholder: `Search ${plural}`, autocomplete: "off", spellcheck: false });
     input.addEventListener("input", afterPause(() => this.find(input.value)));
     const label = make("label", { for: input.id, class: "sr-only" }, `Search ${plural}`);
-    const csv = make("button", { type: "button", class: "quiet" }, "Download CSV");
-    csv.addEventListener("click", () => this.save(this.query()).catch(this.onError));
-    const form = make("form", { class: "tools", role: "search", "aria-label": plural }, label, input, csv);
+    const form = make("form", { class: "tools", role: "search", "aria-label": plural }, label, input);
+    if (this.save) {
+      const csv = make("button", { type: "button", class: "quiet" }, "Download CSV");
+      csv.addEventListener("click", () => this.save(this.query()).catch(this.onError));
+      form.append(csv);
+    }
     form.addEventListener("submit", (event) => event.preventDefault());
 
     this.heads = new Map();
@@ -41,14 +46,23 @@ export class DataTable {
       make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, ...cells)),
       this.body,
     );
-    this.empty = make("p", { class: "empty", hidden: true });
+    table.hidden = true;
+    this.isDrawn = false;
+    this.empty = make("p", { class: "empty" }, "Loading …");
     this.status = make("p", { class: "muted", role: "status" });
     this.previous = make("button", { type: "button", class: "quiet" }, "Previous");
     this.next = make("button", { type: "button", class: "quiet" }, "Next");
     this.previous.addEventListener("click", () => this.turn(-PAGE_ROWS));
     this.next.addEventListener("click", () => this.turn(PAGE_ROWS));
     const pager = make("nav", { class: "pager", "aria-label": `Pages of ${plural}` }, this.status, this.previous, this.next);
-    section.append(form, make("div", { class: "scroll" }, table), this.empty, pager);
+    this.parts = [form, make("div", { class: "scroll" }, table), this.empty, pager];
+    section.append(...this.parts);
+  }
+
+  /** Takes the table away again. */
+  remove() {
+    this.running?.abort();
+    for (const part of this.parts) part.remove();
   }
 
   head(column) {
@@ -70,11 +84,11 @@ export class DataTable {
     this.show();
   }
 
-  sortBy({ name, kind }) {
+  sortBy({ name, kind, largestFirst = kind === "number" }) {
     const isDescending = this.order === `-${name}`;
     const isAscending = this.order === name;
     // Large numbers are looked for first, and texts from A on.
-    const first = kind === "number" ? `-${name}` : name;
+    const first = largestFirst ? `-${name}` : name;
     if (isDescending) this.order = name;
     else if (isAscending) this.order = `-${name}`;
     else this.order = first;
@@ -109,7 +123,9 @@ export class DataTable {
       }
       this.draw(rows, total);
     } catch (error) {
-      if (error.name !== "AbortError") this.onError(error);
+      if (error.name === "AbortError") return;
+      if (!this.isDrawn) this.empty.textContent = "This could not be loaded.";
+      this.onError(error);
     }
   }
 
@@ -129,6 +145,7 @@ export class DataTable {
         ),
       ),
     );
+    this.isDrawn = true;
     this.body.parentElement.hidden = total === 0;
     this.empty.hidden = total > 0;
     this.empty.textContent = total > 0 ? "" : this.whenEmpty(this.search);
