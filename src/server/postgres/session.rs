@@ -37,7 +37,7 @@ use super::snapshots::Seen;
 use super::statement::{Step, known_form, step};
 use super::stop::{Stop, StopReason};
 use super::variables::{self, Changes};
-use crate::engine::dialect;
+use crate::engine::dialect::{self, forms};
 
 /// `SHOW ALL`, and its columns.
 const ALL: &str = "all";
@@ -419,7 +419,7 @@ impl Session {
         let state = seen.session.state();
         let statement = EngineStatement::Statement(Box::new(statement.clone()));
         let planned = self.endpoint.threads.run(async move {
-            let plan = state.statement_to_plan(statement).await?;
+            let plan = forms::plan(&state, statement).await?;
             let reading_alone = SQLOptions::new()
                 .with_allow_ddl(false)
                 .with_allow_dml(false)
