@@ -25,12 +25,12 @@ use pgwire::types::format::FormatOptions;
 use tokio::sync::OwnedMutexGuard;
 
 use super::Endpoint;
-use super::cells;
 use super::client::{Client, Login};
 use super::copy::{CopyForm, CopyOut};
 use super::error::QueryError;
 use super::named::Named;
 use super::parameters::{self, Parameter};
+use super::result_columns;
 use super::running::{Account, Running, fetched, passed};
 use super::session_values::SessionValues;
 use super::snapshots::Seen;
@@ -696,7 +696,7 @@ fn fields_of<C: ClientInfo>(info: &C, columns: &Schema, format: &Format) -> PgWi
     let mut look = FormatOptions::from_client_metadata(info.metadata());
     variables::zone(info.metadata()).clone_into(&mut look.time_zone);
     Ok(Arc::new(arrow_schema_to_pg_fields(
-        &cells::shown(columns),
+        &result_columns::described(columns),
         format,
         Some(Arc::new(look)),
     )?))
