@@ -5,14 +5,15 @@
 //! keeps the column of the table that comes first in the alphabet. So what PostgreSQL means is written out: the name is the left
 //! side's column (the right side's in a RIGHT JOIN, the first that is not NULL in a FULL JOIN), and `*` gives it once, first.
 //!
-//! A statement of which this cannot be told is planned as it is: where a side has several tables, the columns of all but one of
-//! which have to be known.
+//! A statement of which this cannot be told is planned as it is, or refused where the engine would give another value: where a side
+//! has several tables, the columns of all but one of which have to be known.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use datafusion::arrow::datatypes::Fields;
-use datafusion::common::{Result, TableReference};
+use datafusion::common::{Result, TableReference, plan_err};
+use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::Statement as EngineStatement;
@@ -28,12 +29,12 @@ use super::super::syntax::{call, kept, literal};
 /// Plans a statement in a session, after its joins are put as the engine means them.
 ///
 /// # Errors
-/// Where it cannot be planned.
+/// Where it cannot be planned, or an outer join by the names of columns cannot be told.
 pub async fn plan(state: &SessionState, mut statement: EngineStatement) -> Result<LogicalPlan> {
     if sql_of(&mut statement).is_some_and(|sql| joins_columns(sql)) {
         let tables = Tables::of(state, &statement).await?;
         if let Some(sql) = sql_of(&mut statement) {
-            rewrite(sql, tables);
+            rewrite(sql, tables)?;
         }
     }
     state.statement_to_plan(statement).await
@@ -66,27 +67,46 @@ fn joins_columns(statement: &Statement) -> bool {
 }
 
 fn joins_by_name(item: &TableWithJoins) -> bool {
-    let is_nested = |relation: &TableFactor| match relation {
-        TableFactor::NestedJoin { table_with_joins, .. } => joins_by_name(table_with_joins),
-        _ => false,
-    };
-    let by_name = |operator: &JoinOperator| match operator {
+    any_join(item, &|operator: &JoinOperator| match operator {
         JoinOperator::Join(constraint)
         | JoinOperator::Inner(constraint)
         | JoinOperator::Left(constraint)
         | JoinOperator::LeftOuter(constraint)
         | JoinOperator::Right(constraint)
         | JoinOperator::RightOuter(constraint)
-        | JoinOperator::FullOuter(constraint) => {
-            matches!(constraint, JoinConstraint::Using(_) | JoinConstraint::Natural)
-        }
+        | JoinOperator::FullOuter(constraint) => is_by_name(constraint),
+        _ => false,
+    })
+}
+
+/// Whether the engine would give another value than PostgreSQL: NULL of the side that has no row.
+fn means_another(select: &Select) -> bool {
+    let gives_all = select
+        .projection
+        .iter()
+        .any(|item| matches!(item, SelectItem::Wildcard(_)));
+    let is_outer = |operator: &JoinOperator| match operator {
+        JoinOperator::Right(constraint)
+        | JoinOperator::RightOuter(constraint)
+        | JoinOperator::FullOuter(constraint) => is_by_name(constraint),
+        JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint) => gives_all && is_by_name(constraint),
         _ => false,
     };
-    is_nested(&item.relation)
-        || item
-            .joins
-            .iter()
-            .any(|join| by_name(&join.join_operator) || is_nested(&join.relation))
+    select.from.iter().any(|item| any_join(item, &is_outer))
+}
+
+fn is_by_name(constraint: &JoinConstraint) -> bool {
+    matches!(constraint, JoinConstraint::Using(_) | JoinConstraint::Natural)
+}
+
+/// Whether a join is such a one, also within brackets.
+fn any_join(item: &TableWithJoins, is_wanted: &dyn Fn(&JoinOperator) -> bool) -> bool {
+    let in_brackets = |relation: &TableFactor| match relation {
+        TableFactor::NestedJoin { table_with_joins, .. } => any_join(table_with_joins, is_wanted),
+        _ => false,
+    };
+    let mut joins = item.joins.iter();
+    in_brackets(&item.relation) || joins.any(|join| is_wanted(&join.join_operator) || in_brackets(&join.relation))
 }
 
 /// The columns of the tables that a statement reads, as far as they are known.
@@ -454,33 +474,44 @@ fn taken(parts: &mut Vec<Part>, column: &Ident) -> Option<Expr> {
     }
 }
 
-fn rewrite(statement: &mut Statement, tables: Tables) {
+fn rewrite(statement: &mut Statement, tables: Tables) -> Result<()> {
     struct Queries(Tables);
 
     impl VisitorMut for Queries {
-        type Break = ();
+        type Break = DataFusionError;
 
-        fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<DataFusionError> {
             self.0.add_with(query);
-            put_body(&mut query.body, query.order_by.as_mut(), &self.0);
-            ControlFlow::Continue(())
+            match put_body(&mut query.body, query.order_by.as_mut(), &self.0) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => ControlFlow::Break(error),
+            }
         }
     }
 
-    let _ = VisitMut::visit(statement, &mut Queries(tables));
+    match VisitMut::visit(statement, &mut Queries(tables)) {
+        ControlFlow::Break(error) => Err(error),
+        ControlFlow::Continue(()) => Ok(()),
+    }
 }
 
-fn put_body(body: &mut SetExpr, order: Option<&mut OrderBy>, tables: &Tables) {
+fn put_body(body: &mut SetExpr, order: Option<&mut OrderBy>, tables: &Tables) -> Result<()> {
     match body {
         SetExpr::Select(select) => {
             // Where it cannot be told, nothing was changed.
-            let _ = put_select(select, order, tables);
+            if put_select(select, order, tables).is_none() && means_another(select) {
+                return plan_err!(
+                    "it cannot be told which columns this USING or NATURAL JOIN joins; write ON, and the tables of columns before their \
+                     names"
+                );
+            }
+            Ok(())
         }
         SetExpr::SetOperation { left, right, .. } => {
-            put_body(left, None, tables);
-            put_body(right, None, tables);
+            put_body(left, None, tables)?;
+            put_body(right, None, tables)
         }
-        _ => {}
+        _ => Ok(()),
     }
 }
 
@@ -733,5 +764,12 @@ mod tests {
     async fn a_name_of_two_tables_stays_ambiguous() {
         let sql = "select c from (values (1)) a(c) join (values (1)) b(c) using (c), (values (1)) d(c) where c = 1";
         assert!(rows(sql).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn an_outer_join_that_cannot_be_told_is_refused() {
+        let sql = "select c from (values (1)) a(c) full join (select 1 as c) using (c)";
+        let error = rows(sql).await.expect_err(sql);
+        assert!(error.to_string().contains("USING"), "{error}");
     }
 }
