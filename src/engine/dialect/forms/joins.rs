@@ -516,13 +516,15 @@ fn put_body(body: &mut SetExpr, order: Option<&mut OrderBy>, tables: &Tables) ->
 }
 
 fn put_select(select: &mut Select, order: Option<&mut OrderBy>, tables: &Tables) -> Option<()> {
-    if !select.from.iter().any(joins_by_name) {
+    let is_partial = |item: &SelectItem| match item {
+        SelectItem::Wildcard(options) => *options != WildcardAdditionalOptions::default(),
+        _ => false,
+    };
+    if !select.from.iter().any(joins_by_name) || select.projection.iter().any(is_partial) {
         return None;
     }
-    let names_tables = select.projection.iter().any(|item| match item {
-        SelectItem::Wildcard(options) => *options == WildcardAdditionalOptions::default(),
-        _ => false,
-    });
+    let is_all = |item: &SelectItem| matches!(item, SelectItem::Wildcard(_));
+    let names_tables = select.projection.iter().any(is_all);
     let scope = Scope { tables, names_tables };
     let mut from = select.from.clone();
     let mut parts = Vec::new();
@@ -541,9 +543,7 @@ fn put_select(select: &mut Select, order: Option<&mut OrderBy>, tables: &Tables)
     let columns = joined_of(&parts);
     for item in std::mem::take(&mut select.projection) {
         match item {
-            SelectItem::Wildcard(options) if options == WildcardAdditionalOptions::default() => {
-                select.projection.extend(parts.iter().map(Part::item));
-            }
+            SelectItem::Wildcard(_) => select.projection.extend(parts.iter().map(Part::item)),
             SelectItem::UnnamedExpr(expr) => select.projection.push(named(expr, &columns)),
             item => select.projection.push(item),
         }
@@ -571,12 +571,13 @@ fn named(expr: Expr, columns: &HashMap<String, Expr>) -> SelectItem {
     while let Expr::Nested(nested) = inner {
         inner = nested;
     }
-    match inner {
-        Expr::Identifier(name) if columns.contains_key(&kept(name)) => SelectItem::ExprWithAlias {
-            alias: name.clone(),
-            expr,
-        },
-        _ => SelectItem::UnnamedExpr(expr),
+    let alias = match inner {
+        Expr::Identifier(name) if columns.contains_key(&kept(name)) => Some(name.clone()),
+        _ => None,
+    };
+    match alias {
+        Some(alias) => SelectItem::ExprWithAlias { expr, alias },
+        None => SelectItem::UnnamedExpr(expr),
     }
 }
 
