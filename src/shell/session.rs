@@ -86,7 +86,7 @@ impl Session {
     /// columns.
     pub async fn start(&self, statement: Statement) -> Result<RunningQuery, ShellError> {
         let session = &self.session;
-        let plan = session.state().statement_to_plan(statement).await;
+        let plan = forms::plan(&session.state(), statement).await;
         let plan = plan.map_err(EngineError::running(WHAT))?;
         dialect::check(&plan).map_err(EngineError::running(WHAT))?;
         guard::check(&plan, &self.protected)?;

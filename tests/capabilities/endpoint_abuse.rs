@@ -70,8 +70,16 @@ mod statements {
     fn up_to_the_depth_limit_are_answered_and_deeper_ones_refused() {
         let endpoint = setup().start();
         let chain = |link: &str, count: usize| link.repeat(count);
-        let sum = format!("select 1{}", chain("+1", 120));
-        assert_eq!(endpoint.value("asha", &sum), "121");
+        let begun = Instant::now();
+        let sum = format!("select 1{}", chain("+1", 950));
+        assert_eq!(endpoint.value("asha", &sum), "951");
+        let mixed = format!("select 1{}", chain(" * 2 / 2.0 - 1 + 1", 200));
+        assert!(endpoint.value("asha", &mixed).starts_with('1'));
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+        let nested = format!("select {}1{}", chain("1+(", 100), chain(")", 100));
+        assert_eq!(endpoint.value("asha", &nested), "101");
+        let later = format!("select timestamp '2026-01-01'{}", chain(" + interval '1 day'", 400));
+        assert!(endpoint.code("asha", &later).starts_with("42"));
         let both = format!(
             "select count(*) from users where true{}",
             chain(" and user_id <> ''", 470)

@@ -6,7 +6,7 @@ use crate::running_endpoint::EndpointSetup;
 use crate::support::TestExports;
 
 /// A statement, and what PostgreSQL 15 answers: its columns with their types, and its rows; or the class of its error.
-const ANSWERS: [(&str, &str); 87] = [
+const ANSWERS: [(&str, &str); 94] = [
     ("select 1, 1", "?column? INT4, ?column? INT4 = 1|1"),
     (
         "select count(*), count(*) as count, max(x), max(x)::text from (values (1), (2)) t(x)",
@@ -137,6 +137,34 @@ const ANSWERS: [(&str, &str); 87] = [
     (
         "select count(*) from (select x from (values (1), (1), (null), (null)) t(x) intersect all select x from (values (1), (null), (null)) u(x)) s",
         "count INT8 = 3",
+    ),
+    (
+        "select x, y from (values (1, 'a')) t(x, y) join (values (1), (2)) u(x) using (x) where x = 1 and y <> ''",
+        "x INT4, y TEXT = 1|a",
+    ),
+    (
+        "select x, count(*) from (values (1), (2)) t(x) right join (values (2), (3), (3)) u(x) using (x) group by x order by x",
+        "x INT4, count INT8 = 2|1 / 3|2",
+    ),
+    (
+        "select x from (values (1)) t(x) full join (values (2)) u(x) using (x) order by x desc",
+        "x INT4 = 2 / 1",
+    ),
+    (
+        "select * from (values ('b', 2)) t(y, x) left join (values (3, 'z')) a(x, z) using (x)",
+        "x INT4, y TEXT, z TEXT = 2|b|∅",
+    ),
+    (
+        "select x, y, t.x, u.x from (values (1, 7)) t(x, y) left join (values (2)) u(x) using (x)",
+        "x INT4, y INT4, x INT4, x INT4 = 1|7|1|∅",
+    ),
+    (
+        "select * from (values (1, 'a')) t(x, y) natural join (values (1, 'c')) u(x, z) where x = 1",
+        "x INT4, y TEXT, z TEXT = 1|a|c",
+    ),
+    (
+        "select x, y from (values (1, 5)) t(x, y) join (values (1)) u(x) using (x) join (values (5, 1)) v(y, w) using (y) where x = 1 and y = 5",
+        "x INT4, y INT4 = 1|5",
     ),
     ("select generate_series(2, 4)", "generate_series INT4 = 2 / 3 / 4"),
     (

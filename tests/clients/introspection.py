@@ -104,6 +104,7 @@ CONTENT = {
     "superset/views.sql": lambda rows, names: holds(rows, 0, "download_ratio_by_course", "users"),
     "superset/columns.sql": lambda rows, names: users_in_order(rows, 0, 1),
     "npgsql/load_types.sql": lambda rows, names: equal({"text", "int8", "_text"} <= {row[2] for row in rows}, True, "types"),
+    "typeorm/columns.sql": lambda rows, names: equal({row[names.index("regtype")] for row in rows}, {"text"}, "types of users"),
     "drivers/asyncpg_types.sql": lambda rows, names: equal({row[2] for row in rows} >= {"_text", "text"}, True, "types"),
 }
 

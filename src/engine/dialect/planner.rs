@@ -13,7 +13,7 @@ use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::arrays::element_of;
 use super::numbers::numeric::{self, FREE, no_number, numeric};
-use super::numbers::{PERCENTILES, floats, is_number, is_numeric};
+use super::numbers::{PERCENTILES, chain, floats, is_number, is_numeric};
 use super::texts::is_text;
 use super::type_names::of_arrow;
 
@@ -43,6 +43,17 @@ impl Operators {
         match self.functions.get(name) {
             Some(function) => Ok(function.call(arguments)),
             None => plan_err!("the dialect has no function {name}"),
+        }
+    }
+}
+
+impl Operators {
+    /// A calculation of two numbers of these types; one more of a chain where many are around each other.
+    fn calculated(&self, name: &str, left: Expr, right: Expr, kinds: [DataType; 2]) -> Result<Expr> {
+        let is_of_chain = chain::takes(name) && kinds.iter().all(is_number) && chain::is_long(&left);
+        match self.functions.get(chain::CHAIN) {
+            Some(function) if is_of_chain => chain::longer(function, name, left, right, kinds),
+            _ => self.call(name, vec![left, right]),
         }
     }
 }
@@ -97,9 +108,9 @@ impl ExprPlanner for Operators {
         }
         let calculates = (is_number(&left) || left.is_null()) && (is_number(&right) || right.is_null());
         match function {
-            Some(name) if calculates && !(left.is_null() && right.is_null()) => {
-                Ok(PlannerResult::Planned(self.call(name, vec![one, other])?))
-            }
+            Some(name) if calculates && !(left.is_null() && right.is_null()) => Ok(PlannerResult::Planned(
+                self.calculated(name, one, other, [left, right])?,
+            )),
             Some(_) => {
                 // The engine counts days in 64 bits.
                 let (one, other) = (days(one, &left, &right), days(other, &right, &left));

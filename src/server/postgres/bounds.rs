@@ -16,8 +16,9 @@ use super::syntax::plain;
 
 /// Operators one around the other. A list of values or columns may be as long as it likes.
 const DEEPEST: usize = 1_000;
-/// An operator that calculates counts as so many: it becomes a function, and the engine's planner finds the name and type of
-/// functions within functions anew at every level, in time that grows with the cube of the depth.
+/// A bracket in which something is calculated counts as so many, and a power, too: they become functions, and the engine's planner
+/// finds the name and type of functions within functions anew at every level, in time that grows with the cube of the depth. Other
+/// calculations beside each other are one function (`calculate_numbers` of the dialect).
 const CALCULATION: usize = 8;
 /// Tables that a query reads, each as often as it is read.
 const MOST_TABLES: u64 = 1_000;
@@ -55,17 +56,22 @@ struct Level {
     current: usize,
     /// Of the items before it.
     deepest: usize,
+    /// Whether an operator calculates here.
+    calculates: bool,
 }
 
 /// Refuses statements that are deeper.
 pub fn check_depth(tokens: &[TokenWithSpan]) -> Result<(), QueryError> {
     let mut outer = Vec::new();
     let mut level = Level::default();
-    for token in tokens {
+    let mut before = &Token::SemiColon;
+    let is_blank = |token: &&TokenWithSpan| matches!(token.token, Token::Whitespace(_));
+    for token in tokens.iter().filter(|token| !is_blank(token)) {
         match &token.token {
             Token::LParen | Token::LBracket | Token::LBrace => outer.push(std::mem::take(&mut level)),
             Token::RParen | Token::RBracket | Token::RBrace => {
-                let inner = level.current.max(level.deepest) + 1;
+                let around = if level.calculates { CALCULATION } else { 1 };
+                let inner = level.current.max(level.deepest) + around;
                 level = outer.pop().unwrap_or_default();
                 level.current = level.current.max(inner);
             }
@@ -74,18 +80,31 @@ pub fn check_depth(tokens: &[TokenWithSpan]) -> Result<(), QueryError> {
                 level.current = 0;
             }
             Token::Word(word) if !OPERATORS.contains(&word.keyword) => {}
-            Token::Whitespace(_) | Token::Number(..) | Token::Period | Token::Placeholder(_) | Token::EOF => {}
+            Token::Number(..) | Token::Period | Token::Placeholder(_) | Token::EOF => {}
             token if is_text(token) => {}
-            Token::Plus | Token::Minus | Token::Mul | Token::Div | Token::Mod | Token::Caret => {
-                level.current += CALCULATION;
+            Token::Mul if is_before_columns(before) => {}
+            Token::Plus | Token::Minus | Token::Mul | Token::Div | Token::Mod => {
+                level.current += 1;
+                level.calculates = true;
             }
+            Token::Caret => level.current += CALCULATION,
             _ => level.current += 1,
         }
+        before = &token.token;
         if level.current > DEEPEST {
             return Err(QueryError::TooDeep(DEEPEST));
         }
     }
     Ok(())
+}
+
+/// Whether a `*` after it stands for columns or rows.
+fn is_before_columns(token: &Token) -> bool {
+    match token {
+        Token::LParen | Token::Comma | Token::Period => true,
+        Token::Word(word) => matches!(word.keyword, Keyword::SELECT | Keyword::DISTINCT | Keyword::ALL),
+        _ => false,
+    }
 }
 
 fn is_text(token: &Token) -> bool {
@@ -191,17 +210,25 @@ mod tests {
         ] {
             assert!(is_refused(&deep), "{}", &deep[..60]);
         }
+        let nested = |count: usize| format!("select {}1{}", times("1+(", count), times(")", count));
+        assert!(is_refused(&nested(DEEPEST / CALCULATION + 2)));
+        assert!(!is_refused(&nested(DEEPEST / CALCULATION - 1)));
         assert!(is_refused(&format!(
-            "select 1{}",
-            times("+1", DEEPEST / CALCULATION + 1)
+            "select 2{}",
+            times("^1", DEEPEST / CALCULATION + 1)
         )));
-        assert!(!is_refused(&format!("select 1{}", times("+1", DEEPEST / CALCULATION))));
+        assert!(!is_refused(&format!("select 1{}", times("+1", DEEPEST))));
         for flat in [
             format!("select * from users where user_id in ('a'{})", times(", 'b'", 20_000)),
             format!("select -1{}", times(", -1", 20_000)),
             format!("select (1){}", times(", (2 + 2)", 20_000)),
             format!("select 1{}", times("; select 1 + 1", 20_000)),
             format!("select a.b{}", times(", a.b", 20_000)),
+            format!(
+                "select count(*) from {}t{}",
+                times("(select * from ", 200),
+                times(") a", 200)
+            ),
         ] {
             assert!(!is_refused(&flat), "{}", &flat[..60]);
         }

@@ -29,6 +29,10 @@ const LONGEST_OF_STRANGERS: usize = 64 * 1024;
 /// Bytes of a message after it: a statement, or the values of its parameters.
 const LONGEST: usize = 16 * 1024 * 1024;
 
+/// Bytes of an answer that are gathered before they are given to the network; what is left is given at the answer's end. With the
+/// library's 8 KiB, a copy of a large table is mostly system calls.
+const WRITTEN_AT_ONCE: usize = 64 * 1024;
+
 /// Who does what on one connection.
 pub struct Handlers {
     pub startup: Arc<LoggingIn>,
@@ -105,7 +109,9 @@ async fn negotiated(stream: TcpStream, tls: Option<TlsAcceptor>, client: &Arc<Cl
     let mut parts = FramedParts::new(metered, before.codec);
     parts.read_buf = before.read_buf;
     parts.write_buf = before.write_buf;
-    Ok(Some(Framed::from_parts(parts)))
+    let mut socket = Framed::from_parts(parts);
+    socket.set_backpressure_boundary(WRITTEN_AT_ONCE);
+    Ok(Some(socket))
 }
 
 fn too_long(TooLong { length, most }: TooLong) -> io::Error {

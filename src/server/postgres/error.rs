@@ -54,7 +54,7 @@ pub enum QueryError {
     #[error("the statement is longer than {0} bytes; send less at a time")]
     TooLong(usize),
     #[error(
-        "an expression has more than {0} operators one around the other, of which each that calculates counts for eight; use IN, or parts of it in a WITH"
+        "an expression has more than {0} operators one around the other, of which a bracket around a calculation counts for eight, as does a power; use IN, or parts of it in a WITH"
     )]
     TooDeep(usize),
     #[error(

@@ -26,9 +26,9 @@ use pgwire::messages::extendedquery::{
 use pgwire::messages::response::{EmptyQueryResponse, TransactionStatus};
 use pgwire::messages::simplequery::Query;
 
-use super::cells;
 use super::copy;
 use super::error::QueryError;
+use super::result_columns;
 use super::session::{Prepared, Reply, Session};
 
 /// Speaks with one client.
@@ -343,7 +343,7 @@ impl QueryParser for Session {
     fn get_result_schema(&self, statement: &Prepared, format: Option<&Format>) -> PgWireResult<Vec<FieldInfo>> {
         match &statement.columns {
             Some(columns) => {
-                let columns = cells::shown(columns);
+                let columns = result_columns::described(columns);
                 arrow_pg::datatypes::arrow_schema_to_pg_fields(&columns, format.unwrap_or(&Format::UnifiedText), None)
             }
             None => Ok(Vec::new()),

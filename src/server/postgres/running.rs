@@ -23,10 +23,9 @@ use uuid::Uuid;
 
 use super::Endpoint;
 use super::audit::{Actor, End};
-use super::cells;
 use super::client::Client;
 use super::error::QueryError;
-use super::shown::as_sent;
+use super::result_columns;
 use super::snapshots::Seen;
 use super::stop::{Stop, StopReason, StoppableRows};
 use crate::engine::RunningQuery;
@@ -195,11 +194,6 @@ fn state_in(session: &SessionContext, zone: &str) -> SessionState {
     state
 }
 
-/// A batch as the client wants it, and its columns as the library is told them.
-fn sent(columns: &Arc<Vec<FieldInfo>>, batch: RecordBatch) -> Result<(Arc<Vec<FieldInfo>>, RecordBatch), QueryError> {
-    Ok(cells::sent(columns, as_sent(batch, columns)?)?)
-}
-
 async fn answer(endpoint: &Endpoint, frame: DataFrame) -> Result<RunningQuery, QueryError> {
     let context = endpoint.limits.limited(frame.task_ctx())?;
     Ok(RunningQuery::start_in(&endpoint.threads, frame, context).await?)
@@ -210,7 +204,7 @@ fn encoded(
     columns: Arc<Vec<FieldInfo>>,
 ) -> BoxStream<'static, PgWireResult<DataRow>> {
     let rows = batches.flat_map(move |batch| match batch {
-        Ok(batch) => match sent(&columns, batch) {
+        Ok(batch) => match result_columns::prepared(&columns, batch).map_err(QueryError::from) {
             Ok((columns, batch)) => futures::stream::iter(encode_recordbatch(columns, batch)).left_stream(),
             Err(error) => futures::stream::iter([Err(PgWireError::from(error))]).right_stream(),
         },

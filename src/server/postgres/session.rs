@@ -25,19 +25,19 @@ use pgwire::types::format::FormatOptions;
 use tokio::sync::OwnedMutexGuard;
 
 use super::Endpoint;
-use super::cells;
 use super::client::{Client, Login};
 use super::copy::{CopyForm, CopyOut};
 use super::error::QueryError;
 use super::named::Named;
 use super::parameters::{self, Parameter};
+use super::result_columns;
 use super::running::{Account, Running, fetched, passed};
 use super::session_values::SessionValues;
 use super::snapshots::Seen;
 use super::statement::{Step, known_form, step};
 use super::stop::{Stop, StopReason};
 use super::variables::{self, Changes};
-use crate::engine::dialect;
+use crate::engine::dialect::{self, forms};
 
 /// `SHOW ALL`, and its columns.
 const ALL: &str = "all";
@@ -419,7 +419,7 @@ impl Session {
         let state = seen.session.state();
         let statement = EngineStatement::Statement(Box::new(statement.clone()));
         let planned = self.endpoint.threads.run(async move {
-            let plan = state.statement_to_plan(statement).await?;
+            let plan = forms::plan(&state, statement).await?;
             let reading_alone = SQLOptions::new()
                 .with_allow_ddl(false)
                 .with_allow_dml(false)
@@ -696,7 +696,7 @@ fn fields_of<C: ClientInfo>(info: &C, columns: &Schema, format: &Format) -> PgWi
     let mut look = FormatOptions::from_client_metadata(info.metadata());
     variables::zone(info.metadata()).clone_into(&mut look.time_zone);
     Ok(Arc::new(arrow_schema_to_pg_fields(
-        &cells::shown(columns),
+        &result_columns::described(columns),
         format,
         Some(Arc::new(look)),
     )?))

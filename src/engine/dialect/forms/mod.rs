@@ -1,10 +1,12 @@
 //! Forms of queries that PostgreSQL knows and the engine does not.
 //!
 //! Some are another writing of what the engine plans: [`rewrite`] puts them so (`fetch_first`, `names`), and [`tables`] reads
-//! `TABLE t`. The others are planned here: arrays of a row as rows of FROM (`unnest`), the first rows for each row of another table
-//! (`lateral`), and subqueries in the list of columns (`subqueries`).
+//! `TABLE t`. Joins by the names of columns are put otherwise when the tables are known, as a statement is planned ([`plan`]). The
+//! others are planned here: arrays of a row as rows of FROM (`unnest`), the first rows for each row of another table (`lateral`),
+//! and subqueries in the list of columns (`subqueries`).
 
 mod fetch_first;
+mod joins;
 mod lateral;
 mod names;
 mod subqueries;
@@ -17,6 +19,7 @@ use datafusion::common::Result;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::sql::sqlparser::ast::Statement;
 
+pub use joins::plan;
 pub use tables::tables;
 
 /// Puts a statement as the engine plans it.
@@ -71,7 +74,7 @@ mod tried {
         let mut statement = parser.parse_statement().expect(sql);
         super::rewrite(&mut statement)?;
         let statement = EngineStatement::Statement(Box::new(statement));
-        let plan = session.state().statement_to_plan(statement).await?;
+        let plan = super::plan(&session.state(), statement).await?;
         let batches = session.execute_logical_plan(plan).await?.collect().await?;
         let table = pretty_format_batches(&batches)?.to_string();
         let lines = table.lines().filter(|line| line.starts_with('|')).skip(1);

@@ -15,8 +15,9 @@ use super::numeric::{DIGITS, QUOTIENT, is_numeric, out_of_range, scale_of};
 use crate::engine::dialect::function::{Function, no_function};
 use crate::engine::dialect::type_names::of_arrow;
 
+/// A calculation of two numbers.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Operation {
+pub enum Operation {
     Add,
     Subtract,
     Multiply,
@@ -86,7 +87,7 @@ fn coerced(name: &'static str, types: &[DataType]) -> Result<Vec<DataType>> {
 }
 
 /// PostgreSQL's type of a calculation with numbers of two types.
-fn result(operation: Operation, types: &[DataType]) -> Result<DataType> {
+pub fn result(operation: Operation, types: &[DataType]) -> Result<DataType> {
     let [left, right] = types else {
         return exec_err!("two numbers are expected");
     };
@@ -126,7 +127,8 @@ impl Width {
     }
 }
 
-fn calculated(operation: Operation, columns: &[ArrayRef], out: &DataType) -> Result<ArrayRef> {
+/// Two columns calculated, as a column of the type.
+pub fn calculated(operation: Operation, columns: &[ArrayRef], out: &DataType) -> Result<ArrayRef> {
     let [left, right] = columns else {
         return exec_err!("two numbers are expected");
     };

@@ -2,6 +2,7 @@
 
 mod arithmetic;
 mod casts;
+pub mod chain;
 pub mod floats;
 pub mod numeric;
 mod ordered;
@@ -21,7 +22,8 @@ pub use rounding::{ROUND_TO, TRUNC_TO};
 /// All functions of numbers.
 pub fn all() -> impl Iterator<Item = Function> {
     let rounding = rounding::ALL.into_iter().chain([rounding::WIDTH_BUCKET]);
-    arithmetic::ALL.into_iter().chain(casts::ALL).chain(rounding)
+    let calculations = arithmetic::ALL.into_iter().chain(chain::ALL);
+    calculations.chain(casts::ALL).chain(rounding)
 }
 
 /// All aggregates.

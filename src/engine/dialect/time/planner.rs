@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::common::{DFSchema, Result};
+use datafusion::common::{DFSchema, Result, plan_err};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
@@ -10,6 +10,9 @@ use datafusion::sql::sqlparser::ast::BinaryOperator;
 use super::Functions;
 use super::functions::{arithmetic, casts, extract};
 use super::values::{Kind, kind_of};
+
+/// Operations one around the other: the engine finds the name and type of functions within functions anew at every level.
+const DEEPEST: usize = 125;
 
 /// Plans operators between times, and `extract`.
 #[derive(Debug)]
@@ -19,12 +22,29 @@ impl ExprPlanner for TimePlanner {
     fn plan_binary_op(&self, raw: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
         let planned =
             operator_of(&raw.op).and_then(|operator| operation(&self.0, &raw.left, operator, &raw.right, schema));
+        if planned.as_ref().is_some_and(is_too_deep) {
+            return plan_err!(
+                "more than {DEEPEST} operations on times are one around the other; put parts of them in a WITH"
+            );
+        }
         Ok(planned.map_or(PlannerResult::Original(raw), PlannerResult::Planned))
     }
 
     fn plan_extract(&self, arguments: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {
         Ok(PlannerResult::Planned(self.0.call(extract::EXTRACT, arguments)))
     }
+}
+
+/// Whether an operation has so many others on its left side that planning it would take too long.
+fn is_too_deep(operation: &Expr) -> bool {
+    let mut inner = operation;
+    for _ in 0..DEEPEST {
+        match inner {
+            Expr::ScalarFunction(call) if !call.args.is_empty() => inner = &call.args[0],
+            _ => return false,
+        }
+    }
+    matches!(inner, Expr::ScalarFunction(_))
 }
 
 /// The operators that mean something else between times.

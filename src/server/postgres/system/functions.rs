@@ -6,6 +6,7 @@ use datafusion::logical_expr::ScalarUDF;
 use datafusion::prelude::SessionContext;
 
 use super::super::functions::Constant;
+use super::shown_types::shown_type;
 use super::size_pretty::size_pretty;
 
 /// Registers them.
@@ -51,4 +52,5 @@ pub fn register(session: &SessionContext) {
         session.register_udf(ScalarUDF::from(Constant::new(name, kind, value)));
     }
     session.register_udf(size_pretty());
+    session.register_udf(shown_type());
 }

@@ -8,6 +8,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::super::syntax::{call, literal, rewrite_all, text};
+use super::shown_types::SHOWN_TYPE;
 use crate::engine::dialect::arrays::elements;
 
 /// Columns of functions; none is `-`.
@@ -64,7 +65,7 @@ pub fn is_registered(kind: &DataType) -> bool {
 }
 
 fn kind_of(kind: &DataType) -> String {
-    let name = kind.to_string().to_lowercase();
+    let name = kind.to_string().to_lowercase().replace('"', "");
     name.strip_prefix("pg_catalog.").unwrap_or(&name).to_owned()
 }
 
@@ -177,6 +178,14 @@ fn listed(written: &Expr, kind: &DataType) -> Option<Expr> {
     }))
 }
 
+fn is_made_of_texts(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(inner) => is_made_of_texts(inner),
+        Expr::BinaryOp { op, .. } => op == &BinaryOperator::StringConcat,
+        _ => false,
+    }
+}
+
 /// `x::regtype::text`, `x::regclass::text` and `typreceive::regproc`.
 fn shown(inner: &Expr, kind: &DataType) -> Option<Expr> {
     if let Some(list) = listed(inner, kind) {
@@ -195,6 +204,9 @@ fn shown(inner: &Expr, kind: &DataType) -> Option<Expr> {
     let is_text = matches!(kind_of(kind).as_str(), "text" | "varchar" | "name");
     if is_text && kind_of(data_type) == "regclass" {
         return name_of_table(inner, kept);
+    }
+    if is_text && kind_of(data_type) == "regtype" && is_made_of_texts(kept) {
+        return Some(call(SHOWN_TYPE, vec![kept.as_ref().clone()]));
     }
     if !is_text || kind_of(data_type) != "regtype" || matches!(kept.as_ref(), Expr::Value(_)) {
         return None;

@@ -7,11 +7,13 @@
 mod access_lists;
 mod described;
 mod functions;
+mod joined_values;
 mod known_parts;
 mod lookups;
 mod named_functions;
 mod questions;
 mod schemas;
+mod shown_types;
 mod size_pretty;
 mod subqueries;
 mod table_functions;

@@ -12,7 +12,10 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::super::syntax::{cast, literal, plain};
-use super::{access_lists, known_parts, lookups, named_functions, subqueries, table_functions, table_ids, wildcards};
+use super::{
+    access_lists, joined_values, known_parts, lookups, named_functions, subqueries, table_functions, table_ids,
+    wildcards,
+};
 
 const SYSTEM_SCHEMAS: [&str; 2] = ["pg_catalog", "information_schema"];
 /// Functions that look something up in `pg_catalog`, beside those that begin with `pg_` and `to_reg`.
@@ -26,6 +29,7 @@ pub fn known(statement: &mut Statement) {
 
 /// Before the library's rewrites.
 pub fn asked(statement: &mut Statement) {
+    joined_values::rewrite(statement);
     table_ids::rewrite(statement);
     access_lists::rewrite(statement);
     table_functions::rewrite(statement);

@@ -42,8 +42,8 @@ pub fn arrays(statement: &mut Statement) {
     });
 }
 
-/// Answers EXISTS and values of a table that is always empty here, and leaves out orders that only a subquery could tell: the engine
-/// takes neither.
+/// Answers EXISTS and values of a table that is always empty here, and EXISTS of no table, and leaves out orders that only a subquery
+/// could tell: the engine takes none of these.
 pub fn unplannable(statement: &mut Statement) {
     struct Unplannable;
 
@@ -61,6 +61,15 @@ pub fn unplannable(statement: &mut Statement) {
         }
 
         fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+            if let Expr::Exists {
+                subquery,
+                negated: false,
+            } = expr
+                && let Some(condition) = condition_alone(subquery)
+            {
+                *expr = condition;
+                return ControlFlow::Continue(());
+            }
             let value = match expr {
                 Expr::Exists { subquery, negated } if reads_nothing(subquery) => Value::Boolean(*negated),
                 Expr::Subquery(query) if reads_nothing(query) => Value::Null,
@@ -86,6 +95,27 @@ fn has_subquery(expr: &Expr) -> bool {
     }
 
     expr.visit(&mut Subqueries).is_break()
+}
+
+/// `EXISTS (SELECT … WHERE EXISTS (…))` without a table: a row is there where the other has one.
+fn condition_alone(query: &Query) -> Option<Expr> {
+    let SetExpr::Select(select) = query.body.as_ref() else {
+        return None;
+    };
+    let is_alone = select.from.is_empty() && select.having.is_none() && query.limit_clause.is_none();
+    // An aggregate gives a row of none.
+    let gives_rows = |item: &SelectItem| match item {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => !is_aggregate(expr),
+        _ => false,
+    };
+    let is_truth = |condition: &Expr| match condition {
+        Expr::Exists { .. } => true,
+        Expr::Value(value) => matches!(value.value, Value::Boolean(_)),
+        _ => false,
+    };
+    let condition = select.selection.as_ref()?;
+    let is_known = is_alone && is_truth(condition) && select.projection.iter().all(gives_rows);
+    is_known.then(|| condition.clone())
 }
 
 /// Reads one table, which is always empty here.

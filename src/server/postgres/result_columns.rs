@@ -1,13 +1,14 @@
-//! Result columns as clients get them: PostgreSQL's names and types, and numbers and arrays as PostgreSQL writes them.
+//! Result columns as clients get them: PostgreSQL's names and types, and values as PostgreSQL writes them.
 //!
-//! The library writes floating point numbers and arrays in the engine's way, and knows numerics of 28 digits alone. So these
-//! become texts, or the bytes of PostgreSQL's binary numeric, before they are given to it.
+//! The library writes times, floating point numbers and arrays in the engine's way, and knows numerics of 28 digits alone. So these
+//! become texts (times in the client's zone), or the bytes of PostgreSQL's binary numeric, and durations intervals of days and
+//! time, before they are given to it.
 
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, BinaryArray, RecordBatch};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::Result;
 use pgwire::api::Type;
 use pgwire::api::results::{FieldFormat, FieldInfo};
@@ -16,44 +17,83 @@ use crate::engine::dialect::arrays::{element_of, is_list};
 use crate::engine::dialect::numbers::{as_numerics, is_numeric, numeric};
 use crate::engine::dialect::shown_name;
 use crate::engine::dialect::texts::as_text;
+use crate::engine::dialect::time::{Zone, as_intervals, as_shown};
 
 /// Whole numbers without a sign, which `bigint` does not hold.
 const UNSIGNED: DataType = DataType::Decimal128(20, 0);
+/// The style of intervals that the dialect writes; the library writes the others.
+const POSTGRES: &str = "postgres";
 
-/// The columns as clients see them: repeated names are the same, and unsigned numbers are numerics.
-pub fn shown(columns: &Schema) -> Schema {
+/// The columns as clients are told them: repeated names are the same, and unsigned numbers are numerics.
+pub fn described(columns: &Schema) -> Schema {
     let fields = columns.fields().iter().map(|field| {
         let kind = match field.data_type() {
             DataType::UInt64 => UNSIGNED,
             kind => kind.clone(),
         };
-        let shown = Field::new(shown_name(field.name()), kind, field.is_nullable());
-        shown.with_metadata(field.metadata().clone())
+        let described = Field::new(shown_name(field.name()), kind, field.is_nullable());
+        described.with_metadata(field.metadata().clone())
     });
     Schema::new(fields.collect::<Vec<_>>())
 }
 
-/// How one column is sent.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Way {
-    AsItIs,
-    Text,
-    BinaryNumeric,
+/// A batch as the library gets it, and the columns that it is told. `columns` are those of the batch, as the client wants them.
+///
+/// # Errors
+/// None but those of the engine.
+pub fn prepared(columns: &Arc<Vec<FieldInfo>>, batch: RecordBatch) -> Result<(Arc<Vec<FieldInfo>>, RecordBatch)> {
+    let schema = batch.schema();
+    let mut is_same = true;
+    let mut told = Vec::with_capacity(columns.len());
+    let mut fields = Vec::with_capacity(columns.len());
+    let mut made = Vec::with_capacity(columns.len());
+    for ((column, field), wanted) in batch.columns().iter().zip(schema.fields()).zip(columns.iter()) {
+        let (column, kind) = column_prepared(column, wanted)?;
+        let is_told = &kind == wanted.datatype();
+        if is_told && column.data_type() == field.data_type() {
+            fields.push(Arc::clone(field));
+        } else {
+            is_same = false;
+            let changed = Field::new(field.name(), column.data_type().clone(), true);
+            fields.push(Arc::new(match is_told {
+                true => changed.with_metadata(field.metadata().clone()),
+                false => changed,
+            }));
+        }
+        let told_as = FieldInfo::new(wanted.name().to_owned(), None, None, kind, wanted.format());
+        told.push(told_as.with_format_options(Arc::clone(wanted.format_options())));
+        made.push(column);
+    }
+    if is_same {
+        return Ok((Arc::clone(columns), batch));
+    }
+    let schema = Schema::new_with_metadata(fields, schema.metadata().clone());
+    Ok((Arc::new(told), RecordBatch::try_new(Arc::new(schema), made)?))
 }
 
-fn way(kind: &DataType, column: &FieldInfo) -> Way {
-    let is_text = column.format() == FieldFormat::Text;
-    match kind {
-        kind if is_numeric(kind) || kind == &DataType::UInt64 => {
-            if is_text {
-                Way::Text
-            } else {
-                Way::BinaryNumeric
-            }
-        }
-        kind if is_text && (kind.is_floating() || is_list_of_values(kind)) => Way::Text,
-        _ => Way::AsItIs,
+/// One column, and the type that the library is told of it.
+fn column_prepared(column: &ArrayRef, wanted: &FieldInfo) -> Result<(ArrayRef, Type)> {
+    let is_text = wanted.format() == FieldFormat::Text;
+    let look = wanted.format_options();
+    let is_interval = wanted.datatype().name() == "interval";
+    let column = match is_text && (!is_interval || look.interval_style == POSTGRES) {
+        true => as_shown(column, &Zone::named(&look.time_zone).unwrap_or_else(Zone::utc))?,
+        false => as_intervals(column)?,
+    };
+    let column = match column.data_type() {
+        DataType::UInt64 => cast(&column, &UNSIGNED)?,
+        _ => column,
+    };
+    let kind = column.data_type();
+    if is_numeric(kind) && !is_text {
+        let bytes: ArrayRef = Arc::new(binary_numerics(&column)?);
+        return Ok((bytes, Type::BYTEA));
     }
+    if is_text && (is_numeric(kind) || kind.is_floating() || is_list_of_values(kind)) {
+        let texts: ArrayRef = Arc::new(as_text(&column)?);
+        return Ok((texts, Type::TEXT));
+    }
+    Ok((column, wanted.datatype().clone()))
 }
 
 /// Arrays of numbers, texts and booleans; times are written by those who know the client's zone.
@@ -63,48 +103,6 @@ fn is_list_of_values(kind: &DataType) -> bool {
         Some(element) => element.is_numeric() || element.is_string() || element == &DataType::Boolean,
         None => false,
     }
-}
-
-/// A batch as the library gets it, and the columns that it is told.
-pub fn sent(columns: &Arc<Vec<FieldInfo>>, batch: RecordBatch) -> Result<(Arc<Vec<FieldInfo>>, RecordBatch)> {
-    let schema = batch.schema();
-    let ways: Vec<Way> = schema
-        .fields()
-        .iter()
-        .zip(columns.iter())
-        .map(|(field, column)| way(field.data_type(), column))
-        .collect();
-    if ways.len() != columns.len() || ways.iter().all(|way| *way == Way::AsItIs) {
-        return Ok((Arc::clone(columns), batch));
-    }
-    let (mut told, mut fields, mut made) = (Vec::new(), Vec::new(), Vec::new());
-    for (place, way) in ways.into_iter().enumerate() {
-        let (info, field) = (&columns[place], schema.field(place));
-        let column = match field.data_type() {
-            DataType::UInt64 => &cast(batch.column(place), &UNSIGNED)?,
-            _ => batch.column(place),
-        };
-        let column: ArrayRef = match way {
-            Way::AsItIs => Arc::clone(column),
-            Way::Text => Arc::new(as_text(column)?),
-            Way::BinaryNumeric => Arc::new(binary_numerics(column)?),
-        };
-        let kind = match way {
-            Way::AsItIs => info.datatype().clone(),
-            Way::Text => Type::TEXT,
-            Way::BinaryNumeric => Type::BYTEA,
-        };
-        let told_as = FieldInfo::new(info.name().to_owned(), None, None, kind, info.format());
-        told.push(told_as.with_format_options(Arc::clone(info.format_options())));
-        let changed = Field::new(field.name(), column.data_type().clone(), true);
-        fields.push(match way {
-            Way::AsItIs => field.clone(),
-            _ => changed,
-        });
-        made.push(column);
-    }
-    let schema: SchemaRef = Arc::new(Schema::new(fields));
-    Ok((Arc::new(told), RecordBatch::try_new(schema, made)?))
 }
 
 fn binary_numerics(column: &ArrayRef) -> Result<BinaryArray> {
@@ -186,9 +184,9 @@ mod tests {
             Field::new("count", DataType::Int64, true),
             Field::new("count\u{F8FF}2", DataType::UInt64, true),
         ]);
-        let shown = shown(&columns);
+        let described = described(&columns);
         assert_eq!(
-            (shown.field(1).name().as_str(), shown.field(1).data_type()),
+            (described.field(1).name().as_str(), described.field(1).data_type()),
             ("count", &UNSIGNED)
         );
     }
