@@ -99,14 +99,9 @@ fn invalid(words: String) -> ConfigError {
 pub fn collector_url(text: &str) -> Result<Url, String> {
     let shown = without_secrets(text);
     let url = Url::parse(text).map_err(|_| format!("'{shown}' is no URL; write http://HOST:4318"))?;
-    if url.scheme() == "https" {
+    if !["http", "https"].contains(&url.scheme()) || !url.has_host() {
         return Err(format!(
-            "'{shown}' asks for TLS; send to a collector on this machine or network (http://HOST:4318), which sends on with TLS"
-        ));
-    }
-    if url.scheme() != "http" || !url.has_host() {
-        return Err(format!(
-            "'{shown}' is no address of a collector; write http://HOST:4318"
+            "'{shown}' is no address of a collector; write http://HOST:4318 or https://HOST"
         ));
     }
     if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
@@ -152,7 +147,6 @@ mod tests {
         for (endpoint, words) in [
             ("127.0.0.1:4318", "http://HOST:4318"),
             ("grpc://collector:4317", "no address of a collector"),
-            ("https://collector.example.org", "asks for TLS"),
             ("http://asha:geheim@collector:4318", "`headers`"),
             ("http://collector:4318/?token=geheim", "`headers`"),
         ] {
@@ -167,7 +161,7 @@ mod tests {
             );
             assert!(!message.contains("geheim"), "{message}");
         }
-        for endpoint in ["http://127.0.0.1:4318", "http://collector:4318/otlp/"] {
+        for endpoint in ["http://127.0.0.1:4318", "https://collector.example.org/otlp/"] {
             assert!(collector_url(endpoint).is_ok(), "{endpoint}");
         }
     }

@@ -17,6 +17,7 @@ use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider, SpanData, SpanExpor
 use tokio::runtime::Handle;
 
 use super::SCOPE;
+use super::client::Client;
 use super::in_runtime::InRuntime;
 use super::target::{Signal, target};
 use crate::config::{ConfigError, OpenTelemetryConfig};
@@ -35,6 +36,8 @@ pub enum ObservabilityError {
     Target(String),
     #[error("{0}")]
     Exporter(#[from] ExporterBuildError),
+    #[error("TLS cannot be set up: {0}")]
+    Client(#[from] reqwest::Error),
 }
 
 /// What is to be ended.
@@ -71,6 +74,7 @@ pub fn start(config: &OpenTelemetryConfig, run: &str) -> Result<Option<SdkTracer
             let exporter = opentelemetry_otlp::SpanExporter::builder()
                 .with_http()
                 .with_endpoint(&address)
+                .with_http_client(Client::new()?)
                 .with_headers(headers.clone())
                 .build()?;
             let exporter = Watched::new(exporter, Signal::Traces, address, &runtime, &health);
@@ -84,6 +88,7 @@ pub fn start(config: &OpenTelemetryConfig, run: &str) -> Result<Option<SdkTracer
             let exporter = opentelemetry_otlp::MetricExporter::builder()
                 .with_http()
                 .with_endpoint(&address)
+                .with_http_client(Client::new()?)
                 .with_headers(headers)
                 .build()?;
             let exporter = Watched::new(exporter, Signal::Metrics, address, &runtime, &health);

@@ -3,6 +3,7 @@
 //! Traces are made of the spans of `tracing` in this program. Neither spans nor metrics hold personal data: ids of runs and
 //! requests, routes, kinds of work, counts and times. What cannot be sent is one warning, and no work waits for it.
 
+mod client;
 mod exporters;
 mod http;
 mod in_runtime;

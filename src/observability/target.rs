@@ -143,8 +143,8 @@ mod tests {
 
     #[test]
     fn a_wrong_address_names_its_variable() {
-        let environment = [("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector")];
-        let fault = sent_to(Signal::Traces, None, &environment).expect_err("TLS");
+        let environment = [("OTEL_EXPORTER_OTLP_ENDPOINT", "grpc://collector:4317")];
+        let fault = sent_to(Signal::Traces, None, &environment).expect_err("no HTTP");
         assert!(fault.starts_with("OTEL_EXPORTER_OTLP_ENDPOINT: "), "{fault}");
     }
 
