@@ -5,14 +5,19 @@
 
 use std::sync::Arc;
 
+use arrow_pg::datatypes::arrow_schema_to_pg_fields;
 use datafusion::arrow::array::{Array, ArrayRef, BinaryArray, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::Result;
 use pgwire::api::Type;
+use pgwire::api::portal::Format;
 use pgwire::api::results::{FieldFormat, FieldInfo};
+use pgwire::error::PgWireResult;
+use pgwire::types::format::FormatOptions;
 
 use crate::engine::dialect::arrays::{element_of, is_list};
+use crate::engine::dialect::json;
 use crate::engine::dialect::numbers::{as_numerics, is_numeric, numeric};
 use crate::engine::dialect::shown_name;
 use crate::engine::dialect::texts::as_text;
@@ -20,11 +25,33 @@ use crate::engine::dialect::texts::as_text;
 /// Whole numbers without a sign, which `bigint` does not hold.
 const UNSIGNED: DataType = DataType::Decimal128(20, 0);
 
-/// The columns as clients see them: repeated names are the same, and unsigned numbers are numerics.
-pub fn shown(columns: &Schema) -> Schema {
+/// What stands before a binary `jsonb`: the version of its format.
+const JSONB_VERSION: u8 = 1;
+
+/// The columns as clients are told of them.
+///
+/// # Errors
+/// For types that PostgreSQL's protocol has no type for.
+pub fn fields(columns: &Schema, format: &Format, look: Option<Arc<FormatOptions>>) -> PgWireResult<Vec<FieldInfo>> {
+    let told = arrow_schema_to_pg_fields(&shown(columns), format, look)?;
+    let told = told.into_iter().zip(columns.fields()).map(|(info, field)| {
+        let kind = match json::Kind::of(field.data_type()) {
+            None => return info,
+            Some(json::Kind::Json) => Type::JSON,
+            Some(json::Kind::Jsonb) => Type::JSONB,
+        };
+        let told = FieldInfo::new(info.name().to_owned(), None, None, kind, info.format());
+        told.with_format_options(Arc::clone(info.format_options()))
+    });
+    Ok(told.collect())
+}
+
+/// The columns as clients see them: repeated names are the same, unsigned numbers are numerics, and documents are texts.
+fn shown(columns: &Schema) -> Schema {
     let fields = columns.fields().iter().map(|field| {
         let kind = match field.data_type() {
             DataType::UInt64 => UNSIGNED,
+            kind if json::Kind::of(kind).is_some() => DataType::Utf8,
             kind => kind.clone(),
         };
         let shown = Field::new(shown_name(field.name()), kind, field.is_nullable());
@@ -39,6 +66,7 @@ enum Way {
     AsItIs,
     Text,
     BinaryNumeric,
+    BinaryJsonb,
 }
 
 fn way(kind: &DataType, column: &FieldInfo) -> Way {
@@ -51,6 +79,8 @@ fn way(kind: &DataType, column: &FieldInfo) -> Way {
                 Way::BinaryNumeric
             }
         }
+        kind if json::Kind::of(kind) == Some(json::Kind::Jsonb) && !is_text => Way::BinaryJsonb,
+        kind if json::Kind::of(kind).is_some() => Way::Text,
         kind if is_text && (kind.is_floating() || is_list_of_values(kind)) => Way::Text,
         _ => Way::AsItIs,
     }
@@ -88,11 +118,12 @@ pub fn sent(columns: &Arc<Vec<FieldInfo>>, batch: RecordBatch) -> Result<(Arc<Ve
             Way::AsItIs => Arc::clone(column),
             Way::Text => Arc::new(as_text(column)?),
             Way::BinaryNumeric => Arc::new(binary_numerics(column)?),
+            Way::BinaryJsonb => Arc::new(binary_documents(column)?),
         };
         let kind = match way {
             Way::AsItIs => info.datatype().clone(),
             Way::Text => Type::TEXT,
-            Way::BinaryNumeric => Type::BYTEA,
+            Way::BinaryNumeric | Way::BinaryJsonb => Type::BYTEA,
         };
         let told_as = FieldInfo::new(info.name().to_owned(), None, None, kind, info.format());
         told.push(told_as.with_format_options(Arc::clone(info.format_options())));
@@ -112,6 +143,15 @@ fn binary_numerics(column: &ArrayRef) -> Result<BinaryArray> {
     let bytes = values
         .iter()
         .map(|value| value.map(|value| binary_numeric(&numeric::written(value, scale))));
+    Ok(bytes.collect())
+}
+
+fn binary_documents(column: &ArrayRef) -> Result<BinaryArray> {
+    let texts = json::texts(column)?;
+    let bytes = texts.iter().map(|text| {
+        let versioned = |text: &str| [&[JSONB_VERSION], text.as_bytes()].concat();
+        text.map(versioned)
+    });
     Ok(bytes.collect())
 }
 
@@ -181,11 +221,23 @@ mod tests {
     }
 
     #[test]
+    fn binary_jsonb_tells_its_version() {
+        let texts = datafusion::arrow::array::StringArray::from(vec![Some("{}"), None]);
+        let documents = json::Kind::Jsonb.column(texts).expect("documents");
+        let bytes = binary_documents(&documents).expect("bytes");
+        assert_eq!((bytes.value(0), bytes.is_null(1)), (b"\x01{}".as_slice(), true));
+    }
+
+    #[test]
     fn columns_have_the_names_and_types_that_clients_know() {
         let columns = Schema::new(vec![
             Field::new("count", DataType::Int64, true),
             Field::new("count\u{F8FF}2", DataType::UInt64, true),
+            Field::new("d", json::Kind::Jsonb.data_type(), true),
         ]);
+        let told = fields(&columns, &Format::UnifiedText, None).expect("types");
+        let types: Vec<&Type> = told.iter().map(FieldInfo::datatype).collect();
+        assert_eq!(types, [&Type::INT8, &Type::NUMERIC, &Type::JSONB]);
         let shown = shown(&columns);
         assert_eq!(
             (shown.field(1).name().as_str(), shown.field(1).data_type()),

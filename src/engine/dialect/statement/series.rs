@@ -8,14 +8,21 @@ use datafusion::sql::sqlparser::ast::{
     VisitorMut, visit_expressions_mut,
 };
 
+use super::super::json::{ELEMENT_TEXTS, ELEMENTS, KEYS};
 use super::super::syntax::{call, name_of};
 
 /// Functions that give rows, and what gives the same as an array.
-const ARRAYS: [(&str, &str); 4] = [
+const ARRAYS: [(&str, &str); 10] = [
     ("generate_series", "generate_series"),
     ("string_to_table", "string_to_array"),
     ("regexp_split_to_table", "regexp_split_to_array"),
     ("regexp_matches", "regexp_matches"),
+    ("json_array_elements", ELEMENTS[0]),
+    ("jsonb_array_elements", ELEMENTS[1]),
+    ("json_array_elements_text", ELEMENT_TEXTS[0]),
+    ("jsonb_array_elements_text", ELEMENT_TEXTS[1]),
+    ("json_object_keys", KEYS[0]),
+    ("jsonb_object_keys", KEYS[1]),
 ];
 
 /// Gives rows where the SELECT list of a statement has such a function.
