@@ -84,8 +84,11 @@ impl Session {
 
     /// Starts one statement. A statement that only changes the session has finished when this returns; it has no
     /// columns.
-    pub async fn start(&self, statement: Statement) -> Result<Answer, ShellError> {
+    pub async fn start(&self, mut statement: Statement) -> Result<Answer, ShellError> {
         let session = &self.session;
+        if let Statement::Statement(statement) = &mut statement {
+            forms::whole_rows(&session.state(), statement).await;
+        }
         let plan = session.state().statement_to_plan(statement).await;
         let plan = plan.map_err(EngineError::running(WHAT))?;
         dialect::check(&plan).map_err(EngineError::running(WHAT))?;

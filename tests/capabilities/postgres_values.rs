@@ -6,7 +6,7 @@ use crate::running_endpoint::EndpointSetup;
 use crate::support::TestExports;
 
 /// A statement, and what PostgreSQL 15 answers: its columns with their types, and its rows; or the class of its error.
-const ANSWERS: [(&str, &str); 119] = [
+const ANSWERS: [(&str, &str); 132] = [
     ("select 1, 1", "?column? INT4, ?column? INT4 = 1|1"),
     (
         "select count(*), count(*) as count, max(x), max(x)::text from (values (1), (2)) t(x)",
@@ -363,6 +363,52 @@ const ANSWERS: [(&str, &str); 119] = [
     ("select 1::json", "error 42"),
     ("select json_object_agg(null, 1)", "error 22"),
     ("select max('{}'::jsonb)", "error 42"),
+    (
+        "select t from (values (1, 'x y', null::int, true)) t(a, b, c, d)",
+        "t RECORD = (1,\"x y\",,t)",
+    ),
+    (
+        "select row_to_json(t), to_jsonb(t) from (values (1, 'x y', null::int)) t(a, b, c)",
+        "row_to_json JSON, to_jsonb JSONB = {\"a\":1,\"b\":\"x y\",\"c\":null}|{\"a\": 1, \"b\": \"x y\", \"c\": null}",
+    ),
+    (
+        "select json_agg(t order by a) from (values (1, 'x'), (2, null)) t(a, b)",
+        "json_agg JSON = [{\"a\":1,\"b\":\"x\"}, \n {\"a\":2,\"b\":null}]",
+    ),
+    ("select count(t) from (values (1), (2)) t(a)", "count INT8 = 2"),
+    (
+        "select row_to_json(row(1, 'a')), row(1, 'a b', null)",
+        "row_to_json JSON, row RECORD = {\"f1\":1,\"f2\":\"a\"}|(1,\"a b\",)",
+    ),
+    (
+        "select (1, 2) = (1, 2), (1, 2) < (1, 3), (2, 1) <= (1, 3), (1, null) = (2, 1), (1, null) = (1, 1), (1, 2) <> (1, 3)",
+        "?column? BOOL, ?column? BOOL, ?column? BOOL, ?column? BOOL, ?column? BOOL, ?column? BOOL = t|t|f|f|∅|t",
+    ),
+    (
+        "select a, b from (values (1, 'x'), (2, 'y'), (3, 'z')) t(a, b) where (a, b) in ((1, 'x'), (3, 'y')) order by a",
+        "a INT4, b TEXT = 1|x",
+    ),
+    (
+        "select a, b from (values (1, 'x'), (2, 'y')) t(a, b) where (a, b) not in ((1, 'x')) order by a",
+        "a INT4, b TEXT = 2|y",
+    ),
+    (
+        "select a from (values (1, 'x'), (2, 'y'), (3, null)) t(a, b) where (a, b) in (select c, d from (values (2, 'y'), (3, 'z')) u(c, d)) order by a",
+        "a INT4 = 2",
+    ),
+    (
+        "select a from (values (1, 'x'), (2, 'y'), (3, null)) t(a, b) where (a, b) not in (select c, d from (values (2, 'y'), (3, 'z')) u(c, d)) order by a",
+        "a INT4 = 1",
+    ),
+    (
+        "select a from (values (1, 2), (2, 1), (1, 3)) t(a, b) where (a, b) > (1, 2) order by a, b",
+        "a INT4 = 1 / 2",
+    ),
+    (
+        "select e ->> 'a' from jsonb_array_elements('[{\"a\":1},{\"a\":\"x\"}]') e",
+        "?column? TEXT = 1 / x",
+    ),
+    ("select (1, 2) = (1, 2, 3)", "error 42"),
 ];
 
 #[test]

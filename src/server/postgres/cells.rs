@@ -9,7 +9,7 @@ use arrow_pg::datatypes::arrow_schema_to_pg_fields;
 use datafusion::arrow::array::{Array, ArrayRef, BinaryArray, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::common::Result;
+use datafusion::common::{Result, not_impl_err};
 use pgwire::api::Type;
 use pgwire::api::portal::Format;
 use pgwire::api::results::{FieldFormat, FieldInfo};
@@ -20,7 +20,7 @@ use crate::engine::dialect::arrays::{element_of, is_list};
 use crate::engine::dialect::json;
 use crate::engine::dialect::numbers::{as_numerics, is_numeric, numeric};
 use crate::engine::dialect::shown_name;
-use crate::engine::dialect::texts::as_text;
+use crate::engine::dialect::texts::{as_text, is_record};
 
 /// Whole numbers without a sign, which `bigint` does not hold.
 const UNSIGNED: DataType = DataType::Decimal128(20, 0);
@@ -36,6 +36,7 @@ pub fn fields(columns: &Schema, format: &Format, look: Option<Arc<FormatOptions>
     let told = arrow_schema_to_pg_fields(&shown(columns), format, look)?;
     let told = told.into_iter().zip(columns.fields()).map(|(info, field)| {
         let kind = match json::Kind::of(field.data_type()) {
+            None if is_record(field.data_type()) => Type::RECORD,
             None => return info,
             Some(json::Kind::Json) => Type::JSON,
             Some(json::Kind::Jsonb) => Type::JSONB,
@@ -46,12 +47,13 @@ pub fn fields(columns: &Schema, format: &Format, look: Option<Arc<FormatOptions>
     Ok(told.collect())
 }
 
-/// The columns as clients see them: repeated names are the same, unsigned numbers are numerics, and documents are texts.
+/// The columns as clients see them: repeated names are the same, unsigned numbers are numerics, and documents and
+/// records are texts.
 fn shown(columns: &Schema) -> Schema {
     let fields = columns.fields().iter().map(|field| {
         let kind = match field.data_type() {
             DataType::UInt64 => UNSIGNED,
-            kind if json::Kind::of(kind).is_some() => DataType::Utf8,
+            kind if json::Kind::of(kind).is_some() || is_record(kind) => DataType::Utf8,
             kind => kind.clone(),
         };
         let shown = Field::new(shown_name(field.name()), kind, field.is_nullable());
@@ -81,6 +83,8 @@ fn way(kind: &DataType, column: &FieldInfo) -> Way {
         }
         kind if json::Kind::of(kind) == Some(json::Kind::Jsonb) && !is_text => Way::BinaryJsonb,
         kind if json::Kind::of(kind).is_some() => Way::Text,
+        // A record, as it is written.
+        kind if kind.is_string() && column.datatype() == &Type::RECORD => Way::Text,
         kind if is_text && (kind.is_floating() || is_list_of_values(kind)) => Way::Text,
         _ => Way::AsItIs,
     }
@@ -98,6 +102,9 @@ fn is_list_of_values(kind: &DataType) -> bool {
 /// A batch as the library gets it, and the columns that it is told.
 pub fn sent(columns: &Arc<Vec<FieldInfo>>, batch: RecordBatch) -> Result<(Arc<Vec<FieldInfo>>, RecordBatch)> {
     let schema = batch.schema();
+    if schema.fields().iter().any(|field| is_record(field.data_type())) {
+        return not_impl_err!("records are sent as text alone: ask for the text format, or write row_to_json(…)");
+    }
     let ways: Vec<Way> = schema
         .fields()
         .iter()

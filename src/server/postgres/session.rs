@@ -36,7 +36,7 @@ use super::snapshots::Seen;
 use super::statement::{Step, known_form, step};
 use super::stop::{Stop, StopReason};
 use super::variables::{self, Changes};
-use crate::engine::dialect;
+use crate::engine::dialect::{self, forms};
 
 /// `SHOW ALL`, and its columns.
 const ALL: &str = "all";
@@ -416,8 +416,10 @@ impl Session {
 
     async fn plan(&self, statement: &Statement, seen: &Seen) -> Result<LogicalPlan, QueryError> {
         let state = seen.session.state();
-        let statement = EngineStatement::Statement(Box::new(statement.clone()));
+        let mut statement = statement.clone();
         let planned = self.endpoint.threads.run(async move {
+            forms::whole_rows(&state, &mut statement).await;
+            let statement = EngineStatement::Statement(Box::new(statement));
             let plan = state.statement_to_plan(statement).await?;
             let reading_alone = SQLOptions::new()
                 .with_allow_ddl(false)

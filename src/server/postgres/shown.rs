@@ -1,4 +1,5 @@
-//! Columns of times as they are sent: PostgreSQL's texts in the client's zone, and durations as intervals of days and time.
+//! Columns of times and records as they are sent: PostgreSQL's texts in the client's zone, and durations as intervals of days and
+//! time.
 
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use pgwire::api::results::{FieldFormat, FieldInfo};
 use pgwire::types::format::FormatOptions;
 
 use super::error::QueryError;
+use crate::engine::dialect::texts::as_records;
 use crate::engine::dialect::time::{Zone, as_intervals, as_shown};
 
 /// The style of intervals that the dialect writes; the library writes the others.
@@ -47,7 +49,10 @@ fn column_as_sent(column: &ArrayRef, wanted: &FieldInfo) -> Result<ArrayRef, Que
     let is_interval = wanted.datatype().name() == "interval";
     let is_written = wanted.format() == FieldFormat::Text && (!is_interval || look.interval_style == POSTGRES);
     let sent = match is_written {
-        true => as_shown(column, &Zone::named(&look.time_zone).unwrap_or_else(Zone::utc)),
+        true => {
+            let zone = Zone::named(&look.time_zone).unwrap_or_else(Zone::utc);
+            as_records(column, &zone).and_then(|column| as_shown(&column, &zone))
+        }
         false => as_intervals(column),
     };
     Ok(sent?)

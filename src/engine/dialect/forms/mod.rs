@@ -2,7 +2,7 @@
 //!
 //! Some are another writing of what the engine plans: [`rewrite`] puts them so (`fetch_first`, `names`), and [`tables`] reads
 //! `TABLE t`. The others are planned here: arrays of a row as rows of FROM (`unnest`), the first rows for each row of another table
-//! (`lateral`), and subqueries in the list of columns (`subqueries`).
+//! (`lateral`), and subqueries in the list of columns (`subqueries`). [`whole_rows`] needs the planner for the columns of a row.
 
 mod fetch_first;
 mod lateral;
@@ -10,6 +10,7 @@ mod names;
 mod subqueries;
 mod tables;
 mod unnest;
+mod whole_rows;
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::sql::sqlparser::ast::Statement;
 
 pub use tables::tables;
+pub use whole_rows::whole_rows;
 
 /// Puts a statement as the engine plans it.
 ///

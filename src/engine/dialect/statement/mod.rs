@@ -8,6 +8,7 @@ mod parameters;
 mod patterns;
 mod series;
 mod sets;
+mod tuples;
 
 use datafusion::sql::sqlparser::ast::Statement;
 
@@ -39,6 +40,7 @@ pub fn rewrite(statement: &mut Statement) -> Result<(), DialectError> {
     sets::count_rows(statement)?;
     series::give_rows(statement);
     json::rewrite(statement);
+    tuples::compare(statement)?;
     parameters::type_by_place(statement);
     arrays::rewrite(statement)?;
     patterns::anchor(statement);
