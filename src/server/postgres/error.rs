@@ -202,10 +202,7 @@ fn code_of(error: &DataFusionError) -> &'static str {
         DataFusionError::Plan(reason) => code_of_plan(reason),
         DataFusionError::Execution(_) => "22000",
         DataFusionError::External(own) => {
-            let of_time = own.downcast_ref::<TimeError>().map(|error| match error {
-                TimeError::OutOfRange(_) => "22008",
-                TimeError::Invalid(_) => "22007",
-            });
+            let of_time = own.downcast_ref::<TimeError>().map(TimeError::code);
             let of_json = || own.downcast_ref::<JsonError>().map(JsonError::code);
             of_time.or_else(of_json).unwrap_or("XX000")
         }
