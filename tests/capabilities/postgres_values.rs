@@ -6,7 +6,7 @@ use crate::running_endpoint::EndpointSetup;
 use crate::support::TestExports;
 
 /// A statement, and what PostgreSQL 15 answers: its columns with their types, and its rows; or the class of its error.
-const ANSWERS: [(&str, &str); 132] = [
+const ANSWERS: [(&str, &str); 134] = [
     ("select 1, 1", "?column? INT4, ?column? INT4 = 1|1"),
     (
         "select count(*), count(*) as count, max(x), max(x)::text from (values (1), (2)) t(x)",
@@ -409,6 +409,14 @@ const ANSWERS: [(&str, &str); 132] = [
         "?column? TEXT = 1 / x",
     ),
     ("select (1, 2) = (1, 2, 3)", "error 42"),
+    (
+        "select trim(both from ' x '), trim(leading 'x' from 'xxy'), trim('xy' from 'xyzyx'), trim(trailing from 'x '), trim(both 'x' from 'xax')",
+        "btrim TEXT, ltrim TEXT, btrim TEXT, rtrim TEXT, btrim TEXT = x|y|z|x|a",
+    ),
+    (
+        "select trim(' x ', 'x '), trim(from ' y '), timeofday() is null, pg_typeof('a')",
+        "btrim TEXT, btrim TEXT, ?column? BOOL, pg_typeof TEXT = |y|f|unknown",
+    ),
 ];
 
 #[test]
