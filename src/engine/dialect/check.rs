@@ -4,7 +4,7 @@
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result, not_impl_err};
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::arrays::element_of;
@@ -60,14 +60,6 @@ fn kind(expr: &Expr, schema: &DFSchema) -> Option<DataType> {
 
 fn check_one(expr: &Expr, schema: &DFSchema) -> Result<()> {
     match expr {
-        Expr::BinaryExpr(BinaryExpr {
-            left,
-            op: Operator::IsDistinctFrom | Operator::IsNotDistinctFrom,
-            right,
-        }) => {
-            let kinds = (kind(left, schema), kind(right, schema));
-            compared(&BinaryOperator::Eq, kinds.0.as_ref(), kinds.1.as_ref())
-        }
         Expr::InList(list) => {
             let of = kind(&list.expr, schema);
             list.list

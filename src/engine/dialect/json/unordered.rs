@@ -4,7 +4,7 @@
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{DFSchema, Result, plan_err};
 use datafusion::logical_expr::expr::{AggregateFunction, Case, WindowFunction};
-use datafusion::logical_expr::{Distinct, Expr, ExprSchemable, LogicalPlan};
+use datafusion::logical_expr::{BinaryExpr, Distinct, Expr, ExprSchemable, LogicalPlan, Operator};
 
 use super::types::Kind;
 use crate::engine::dialect::type_names::of_arrow;
@@ -54,6 +54,11 @@ pub fn check(node: &LogicalPlan, schema: &DFSchema) -> Result<()> {
 /// Where it does.
 pub fn check_expression(expr: &Expr, schema: &DFSchema) -> Result<()> {
     match expr {
+        // Those of jsonb are planned as functions, but for one with a parameter whose type is not known yet.
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) if compares(*op) => {
+            ordered(left, schema)?;
+            ordered(right, schema)
+        }
         Expr::AggregateFunction(AggregateFunction { func, params }) => {
             let is_known = AGGREGATES.contains(&func.name()) && !params.distinct;
             if !is_known {
@@ -76,6 +81,14 @@ pub fn check_expression(expr: &Expr, schema: &DFSchema) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+fn compares(operator: Operator) -> bool {
+    use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
+    matches!(
+        operator,
+        Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom
+    )
 }
 
 fn of_case(case: &Case, schema: &DFSchema) -> Result<()> {
