@@ -1,8 +1,9 @@
 //! Forms of queries that PostgreSQL knows and the engine does not.
 //!
 //! Some are another writing of what the engine plans: [`rewrite`] puts them so (`fetch_first`, `names`), and [`as_read`] those
-//! that the parser does not know (`tables`, `trims`). The others are planned here: arrays of a row as rows of FROM (`unnest`), the first rows for each row of another table
-//! (`lateral`), and subqueries in the list of columns (`subqueries`). [`whole_rows`] needs the planner for the columns of a row.
+//! that the parser does not know (`tables`, `trims`). The others are planned here: arrays of a row as rows of FROM (`unnest`), the
+//! first rows for each row of another table (`lateral`), and subqueries in the list of columns (`subqueries`). [`whole_rows`]
+//! needs the planner for the columns of a row.
 
 mod fetch_first;
 mod lateral;
