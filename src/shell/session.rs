@@ -1,14 +1,15 @@
 //! An open snapshot that statements run on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{LogicalPlan, Statement as PlannedStatement};
 use datafusion::prelude::SessionContext;
-use datafusion::sql::parser::{DFParser, Statement};
+use datafusion::sql::parser::{DFParser, DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::ParserError;
+use datafusion::sql::sqlparser::tokenizer::Tokenizer;
 
 use super::error::ShellError;
 use super::guard;
@@ -137,7 +138,7 @@ impl Session {
 /// Parses all statements of `sql` before any of them runs.
 pub fn parse(sql: &str) -> Result<Vec<Statement>, ShellError> {
     // Statements of the engine alone, such as CREATE EXTERNAL TABLE, are not parsed in the PostgreSQL dialect.
-    let parsed = DFParser::parse_sql_with_dialect(sql, &PostgreSqlDialect {}).or_else(|_| DFParser::parse_sql(sql));
+    let parsed = of_postgresql(sql).or_else(|_| DFParser::parse_sql(sql));
     let parsed = parsed.map_err(|error| {
         let reason = match error.find_root() {
             DataFusionError::SQL(parser_error, _) => match parser_error.as_ref() {
@@ -153,6 +154,16 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>, ShellError> {
         rewrite(statement)?;
     }
     Ok(statements)
+}
+
+/// Parses statements in the PostgreSQL dialect.
+fn of_postgresql(sql: &str) -> Result<VecDeque<Statement>, DataFusionError> {
+    let dialect = PostgreSqlDialect {};
+    let tokens = Tokenizer::new(&dialect, sql).tokenize_with_location();
+    let tokens = tokens.map_err(ParserError::from)?;
+    let parser = DFParserBuilder::new(forms::as_read(tokens)).with_dialect(&dialect);
+    let mut parser = parser.build()?;
+    parser.parse_statements()
 }
 
 /// Rewrites a statement from the PostgreSQL dialect to the engine's.

@@ -1,5 +1,5 @@
-//! Prepares the rows of a statement for output: columns get the names of the statement, and averages and quotients become
-//! floating point numbers, which all formats and readers support.
+//! Prepares the rows of a statement for output: columns get the names of the statement, averages and quotients become floating
+//! point numbers, and documents become texts, which all formats and readers support.
 
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
 
+use crate::engine::dialect::json;
 use crate::engine::dialect::numbers::numeric::{DIGITS, FREE, QUOTIENT};
 use crate::engine::dialect::{shown_name, times_repeated};
 
@@ -29,6 +30,7 @@ fn shown_schema(schema: &SchemaRef) -> SchemaRef {
     let fields = schema.fields().iter().map(|field| {
         let kind = match field.data_type() {
             DataType::Decimal128(DIGITS, QUOTIENT | FREE) => DataType::Float64,
+            kind if json::Kind::of(kind).is_some() => DataType::Utf8,
             kind => kind.clone(),
         };
         let name = match times_repeated(field.name()) {
@@ -45,6 +47,7 @@ fn shown_batch(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let columns = batch.columns().iter().zip(schema.fields()).map(|(column, field)| {
         Ok(match column.data_type() == field.data_type() {
             true => Arc::clone(column),
+            false if json::Kind::of(column.data_type()).is_some() => Arc::new(json::texts(column)?),
             false => cast(column, field.data_type())?,
         })
     });

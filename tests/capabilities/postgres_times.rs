@@ -635,6 +635,24 @@ fn a_session_s_zone_is_set_in_every_form() {
 }
 
 #[test]
+fn errors_of_times_have_the_codes_of_postgresql() {
+    let endpoint = EndpointSetup::over(TestExports::small()).user("asha", ALL).start();
+    for (sql, code) in [
+        ("select to_date('x', 'YYYY')", "22007"),
+        ("select to_date('2026-13-01', 'YYYY-MM-DD')", "22008"),
+        ("select to_char(1, '9.9.9')", "42601"),
+        ("select interval '1 day' / 0", "22012"),
+        ("select now() at time zone 'Mars'", "22023"),
+        ("select date_trunc('fortnight', now())", "22023"),
+        ("select date_trunc('week', interval '1 day')", "0A000"),
+        ("select date_bin('1 month', now(), now())", "0A000"),
+        ("select generate_series(1, 10, 0)", "22023"),
+    ] {
+        assert_eq!(endpoint.code("asha", sql), code, "{sql}");
+    }
+}
+
+#[test]
 fn series_of_times_give_rows() {
     let endpoint = EndpointSetup::over(TestExports::small()).user("asha", ALL).start();
     for (sql, expected) in [

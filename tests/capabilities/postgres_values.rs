@@ -6,7 +6,7 @@ use crate::running_endpoint::EndpointSetup;
 use crate::support::TestExports;
 
 /// A statement, and what PostgreSQL 15 answers: its columns with their types, and its rows; or the class of its error.
-const ANSWERS: [(&str, &str); 94] = [
+const ANSWERS: [(&str, &str); 141] = [
     ("select 1, 1", "?column? INT4, ?column? INT4 = 1|1"),
     (
         "select count(*), count(*) as count, max(x), max(x)::text from (values (1), (2)) t(x)",
@@ -292,6 +292,158 @@ const ANSWERS: [(&str, &str); 94] = [
     (
         "select x, round(x, 1 + 1), round(2.345, -1), trunc(x, 1) from (values (2.345)) t(x)",
         "x NUMERIC, round NUMERIC, round NUMERIC, trunc NUMERIC = 2.345|2.35|0|2.3",
+    ),
+    (
+        "select json_build_object('a', 1, 'b', null), jsonb_build_object('a', 1.50, 'b', null), json_build_object(), json_build_array(1, 'x', null), jsonb_build_array(1, 'x')",
+        "json_build_object JSON, jsonb_build_object JSONB, json_build_object JSON, json_build_array JSON, jsonb_build_array JSONB = {\"a\" : 1, \"b\" : null}|{\"a\": 1.50, \"b\": null}|{}|[1, \"x\", null]|[1, \"x\"]",
+    ),
+    (
+        "select '{\"b\":1,\"a\":{\"x\":[1,  2.50]},\"b\":2,\"aa\":1e2,\"z\":-0}'::jsonb, '{\"a\": [1,  2] }'::json, json '[ 1]', cast('{\"k\":\"ü\\u00e9\"}' as jsonb)",
+        "jsonb JSONB, json JSON, json JSON, jsonb JSONB = {\"a\": {\"x\": [1, 2.50]}, \"b\": 2, \"z\": 0, \"aa\": 100}|{\"a\": [1,  2] }|[ 1]|{\"k\": \"üé\"}",
+    ),
+    (
+        "select '{\"a\": [1,  2] }'::json -> 'a', '{\"a\": \"x\\ty\"}'::json ->> 'a', '{\"a\": null}'::json ->> 'a', '{\"a\":null}'::json -> 'a', '{\"a\":1}'::jsonb -> 'b'",
+        "?column? JSON, ?column? TEXT, ?column? TEXT, ?column? JSON, ?column? JSONB = [1,  2]|x	y|∅|null|∅",
+    ),
+    (
+        "select '[1,2,3]'::json -> -1, '[1,2,3]'::jsonb ->> 5, '{\"a\":[1,{\"b\":2}]}'::json #> '{a,1,b}', '{\"a\":[1,{\"b\":2}]}'::jsonb #>> array['a','1'], '{\"a\":[1,2]}'::jsonb -> 'a' -> 0",
+        "?column? JSON, ?column? TEXT, ?column? JSON, ?column? TEXT, ?column? JSONB = 3|∅|2|{\"b\": 2}|1",
+    ),
+    (
+        "select to_json(array[1,2]), to_json('a\"b'::text), to_jsonb('x'::text), to_json(array['a',null]), to_jsonb(array[1,2]), to_json(1.50), to_json(true), to_json(1e20::float8), to_jsonb(1e20::float8)",
+        "to_json JSON, to_json JSON, to_jsonb JSONB, to_json JSON, to_jsonb JSONB, to_json JSON, to_json JSON, to_json JSON, to_jsonb JSONB = [1,2]|\"a\\\"b\"|\"x\"|[\"a\",null]|[1, 2]|1.50|true|1e+20|100000000000000000000",
+    ),
+    (
+        "select to_json(date '2026-01-01'), to_json(timestamp '2026-01-01 10:00'), to_json(timestamptz '2026-01-01 10:00+05:30'), array_to_json(array[1,2]), to_json(null::int)",
+        "to_json JSON, to_json JSON, to_json JSON, array_to_json JSON, to_json JSON = \"2026-01-01\"|\"2026-01-01T10:00:00\"|\"2026-01-01T04:30:00+00:00\"|[1,2]|∅",
+    ),
+    (
+        "select json_agg(x order by x), jsonb_agg(x order by x desc), json_agg(x order by x) filter (where x > 1) as few from (values (1), (2), (3)) t(x)",
+        "json_agg JSON, jsonb_agg JSONB, few JSON = [1, 2, 3]|[3, 2, 1]|[2, 3]",
+    ),
+    (
+        "select json_object_agg(k, v order by k), jsonb_object_agg(k, v) from (values ('b', 1), ('a', 2)) t(k, v)",
+        "json_object_agg JSON, jsonb_object_agg JSONB = { \"a\" : 2, \"b\" : 1 }|{\"a\": 2, \"b\": 1}",
+    ),
+    (
+        "select k, json_agg(v order by v) from (values ('a', 1), ('b', null), ('a', 2)) t(k, v) group by k order by k",
+        "k TEXT, json_agg JSON = a|[1, 2] / b|[null]",
+    ),
+    (
+        "select json_agg(x) from (values (1)) t(x) where x > 1",
+        "json_agg JSON = ∅",
+    ),
+    (
+        "select jsonb_build_object('n', count(*)) as x from (values (1), (2)) t(a)",
+        "x JSONB = {\"n\": 2}",
+    ),
+    (
+        "select json_array_length('[1,2]'), jsonb_array_length('[]'), jsonb_typeof('1'), json_typeof('{}'), jsonb_typeof('null')",
+        "json_array_length INT4, jsonb_array_length INT4, jsonb_typeof TEXT, json_typeof TEXT, jsonb_typeof TEXT = 2|0|number|object|null",
+    ),
+    (
+        "select '{\"a\":1,\"b\":2}'::jsonb @> '{\"b\":2.0}', '[1,[2,3]]'::jsonb @> '[[3]]', '[\"x\"]'::jsonb @> '\"x\"', '{\"a\":1}'::jsonb <@ '{\"a\":1,\"b\":2}'",
+        "?column? BOOL, ?column? BOOL, ?column? BOOL, ?column? BOOL = t|t|t|t",
+    ),
+    (
+        "select '{\"a\":1}'::jsonb ? 'a', '[\"a\"]'::jsonb ? 'b', '{\"a\":1}'::jsonb ?| array['b','a'], '{\"a\":1}'::jsonb ?& array['b','a']",
+        "?column? BOOL, ?column? BOOL, ?column? BOOL, ?column? BOOL = t|f|t|f",
+    ),
+    (
+        "select '{\"a\":1.0}'::jsonb = '{\"a\":1}', '{\"a\":1}'::jsonb <> '{\"a\":2}', '{\"a\":1}'::jsonb || '{\"b\":2}', '[1]'::jsonb || '2', '{\"a\":1}'::json || 'x'",
+        "?column? BOOL, ?column? BOOL, ?column? JSONB, ?column? JSONB, ?column? TEXT = t|t|{\"a\": 1, \"b\": 2}|[1, 2]|{\"a\":1}x",
+    ),
+    (
+        "select json_extract_path_text('{\"a\":{\"b\":\"x\"}}', 'a', 'b'), json_extract_path('{\"a\":{\"b\":\"x\"}}', 'a')",
+        "json_extract_path_text TEXT, json_extract_path JSON = x|{\"b\":\"x\"}",
+    ),
+    (
+        "select value from json_array_elements('[1,\"a\",null]')",
+        "value JSON = 1 / \"a\" / null",
+    ),
+    (
+        "select value, value ->> 'a' from jsonb_array_elements('[{\"a\":1},{\"a\":\"x\"}]') e",
+        "value JSONB, ?column? TEXT = {\"a\": 1}|1 / {\"a\": \"x\"}|x",
+    ),
+    (
+        "select json_object_keys('{\"b\":1,\"a\":2}')",
+        "json_object_keys TEXT = b / a",
+    ),
+    (
+        "select j ->> 'a' as a, count(*) from (values ('{\"a\":\"x\"}'::jsonb), ('{\"a\":\"y\"}'::jsonb), ('{\"a\":\"x\"}'::jsonb)) t(j) group by j ->> 'a' order by 1",
+        "a TEXT, count INT8 = x|2 / y|1",
+    ),
+    (
+        "select j from (values ('{\"a\":1}'::jsonb), (null)) t(j) where j is not null",
+        "j JSONB = {\"a\": 1}",
+    ),
+    (
+        "select '{\"a\":1}'::json::text, '{\"a\":1}'::json::jsonb, '{\"a\":1}'::jsonb::text",
+        "text TEXT, jsonb JSONB, text TEXT = {\"a\":1}|{\"a\": 1}|{\"a\": 1}",
+    ),
+    ("select '{\"a\":1}'::json = '{\"a\":1}'::json", "error 42"),
+    ("select distinct '{\"a\":1}'::json", "error 42"),
+    ("select json_build_object('a')", "error 22"),
+    ("select json_build_object(null, 1)", "error 22"),
+    ("select 'x'::json", "error 22"),
+    ("select '{\"a\":1,}'::jsonb", "error 22"),
+    ("select json_array_length('1')", "error 22"),
+    ("select 1::json", "error 42"),
+    ("select json_object_agg(null, 1)", "error 22"),
+    ("select max('{}'::jsonb)", "error 42"),
+    (
+        "select t from (values (1, 'x y', null::int, true)) t(a, b, c, d)",
+        "t RECORD = (1,\"x y\",,t)",
+    ),
+    (
+        "select row_to_json(t), to_jsonb(t) from (values (1, 'x y', null::int)) t(a, b, c)",
+        "row_to_json JSON, to_jsonb JSONB = {\"a\":1,\"b\":\"x y\",\"c\":null}|{\"a\": 1, \"b\": \"x y\", \"c\": null}",
+    ),
+    (
+        "select json_agg(t order by a) from (values (1, 'x'), (2, null)) t(a, b)",
+        "json_agg JSON = [{\"a\":1,\"b\":\"x\"}, \n {\"a\":2,\"b\":null}]",
+    ),
+    ("select count(t) from (values (1), (2)) t(a)", "count INT8 = 2"),
+    (
+        "select row_to_json(row(1, 'a')), row(1, 'a b', null)",
+        "row_to_json JSON, row RECORD = {\"f1\":1,\"f2\":\"a\"}|(1,\"a b\",)",
+    ),
+    (
+        "select (1, 2) = (1, 2), (1, 2) < (1, 3), (2, 1) <= (1, 3), (1, null) = (2, 1), (1, null) = (1, 1), (1, 2) <> (1, 3)",
+        "?column? BOOL, ?column? BOOL, ?column? BOOL, ?column? BOOL, ?column? BOOL, ?column? BOOL = t|t|f|f|∅|t",
+    ),
+    (
+        "select a, b from (values (1, 'x'), (2, 'y'), (3, 'z')) t(a, b) where (a, b) in ((1, 'x'), (3, 'y')) order by a",
+        "a INT4, b TEXT = 1|x",
+    ),
+    (
+        "select a, b from (values (1, 'x'), (2, 'y')) t(a, b) where (a, b) not in ((1, 'x')) order by a",
+        "a INT4, b TEXT = 2|y",
+    ),
+    (
+        "select a from (values (1, 'x'), (2, 'y'), (3, null)) t(a, b) where (a, b) in (select c, d from (values (2, 'y'), (3, 'z')) u(c, d)) order by a",
+        "a INT4 = 2",
+    ),
+    (
+        "select a from (values (1, 'x'), (2, 'y'), (3, null)) t(a, b) where (a, b) not in (select c, d from (values (2, 'y'), (3, 'z')) u(c, d)) order by a",
+        "a INT4 = 1",
+    ),
+    (
+        "select a from (values (1, 2), (2, 1), (1, 3)) t(a, b) where (a, b) > (1, 2) order by a, b",
+        "a INT4 = 1 / 2",
+    ),
+    (
+        "select e ->> 'a' from jsonb_array_elements('[{\"a\":1},{\"a\":\"x\"}]') e",
+        "?column? TEXT = 1 / x",
+    ),
+    ("select (1, 2) = (1, 2, 3)", "error 42"),
+    (
+        "select trim(both from ' x '), trim(leading 'x' from 'xxy'), trim('xy' from 'xyzyx'), trim(trailing from 'x '), trim(both 'x' from 'xax')",
+        "btrim TEXT, ltrim TEXT, btrim TEXT, rtrim TEXT, btrim TEXT = x|y|z|x|a",
+    ),
+    (
+        "select trim(' x ', 'x '), trim(from ' y '), timeofday() is null, pg_typeof('a')",
+        "btrim TEXT, btrim TEXT, ?column? BOOL, pg_typeof TEXT = |y|f|unknown",
     ),
 ];
 

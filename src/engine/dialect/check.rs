@@ -1,21 +1,28 @@
-//! What PostgreSQL refuses and the engine would answer by a cast: a text compared with a number, in lists, ranges and joins.
-//! Operators are looked at where they are planned.
+//! What PostgreSQL refuses and the engine would answer by a cast: a text compared with a number, in lists, ranges and joins,
+//! and documents that are compared or ordered. Operators are looked at where they are planned.
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::common::{DFSchema, Result};
+use datafusion::common::{DFSchema, Result, not_impl_err};
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
+use super::arrays::element_of;
+use super::json;
 use super::numbers::is_number;
 use super::planner::no_operator;
 use super::texts::is_text;
 
-/// Refuses a plan that compares texts with numbers.
+/// Refuses a plan that compares texts with numbers, or that orders documents or gives arrays of them.
 ///
 /// # Errors
 /// Where it does.
 pub fn check(plan: &LogicalPlan) -> Result<()> {
+    let is_document = |kind: &DataType| json::Kind::of(kind).is_some();
+    let mut kinds = plan.schema().fields().iter().map(|field| field.data_type());
+    if kinds.any(|kind| element_of(kind).is_some_and(is_document)) {
+        return not_impl_err!("arrays of json are no result columns here; aggregate with json_agg instead");
+    }
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::Join(join) = node {
             let (left, right) = (join.left.schema(), join.right.schema());
@@ -31,9 +38,11 @@ pub fn check(plan: &LogicalPlan) -> Result<()> {
         for input in node.inputs() {
             schema.merge(input.schema());
         }
+        json::check(node, &schema)?;
         node.apply_expressions(|expr| {
             expr.apply(|expr| {
                 check_one(expr, &schema)?;
+                json::check_expression(expr, &schema)?;
                 Ok(TreeNodeRecursion::Continue)
             })
         })
@@ -79,6 +88,9 @@ fn check_one(expr: &Expr, schema: &DFSchema) -> Result<()> {
 
 fn compared(operator: &BinaryOperator, left: Option<&DataType>, right: Option<&DataType>) -> Result<()> {
     match (left, right) {
+        (Some(left), Some(right)) if json::Kind::of(left).is_some() || json::Kind::of(right).is_some() => {
+            no_operator(operator, left, right)
+        }
         (Some(left), Some(right)) if is_text(left) && is_number(right) || is_number(left) && is_text(right) => {
             no_operator(operator, left, right)
         }

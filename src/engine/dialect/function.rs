@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result, ScalarValue, plan_err};
+use datafusion::config::ConfigOptions;
 use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
@@ -15,6 +16,8 @@ type Coerce = fn(&'static str, &[DataType]) -> Result<Vec<DataType>>;
 type Returns = fn(&[DataType], &[Option<&ScalarValue>]) -> Result<DataType>;
 /// What comes of these columns, all of one length, as a column of the type.
 type Run = fn(&[ArrayRef], &DataType) -> Result<ArrayRef>;
+/// The same where the session's settings tell what comes of them.
+type RunInSession = fn(&[ArrayRef], &DataType, &ConfigOptions) -> Result<ArrayRef>;
 
 /// A function of the dialect.
 #[derive(Debug, Clone, Copy)]
@@ -26,12 +29,48 @@ pub struct Function {
 }
 
 impl Function {
+    /// A function of these parts.
+    pub const fn new(name: &'static str, coerce: Coerce, returns: Returns, run: Run) -> Self {
+        Self {
+            name,
+            coerce,
+            returns,
+            run,
+        }
+    }
+
     /// The function as the engine registers it, also by other names.
     pub fn udf(self, aliases: Vec<String>) -> ScalarUDF {
         ScalarUDF::new_from_impl(Registered {
-            function: self,
+            name: self.name,
+            coerce: self.coerce,
+            returns: self.returns,
+            body: Body::Alone(self.run),
             aliases,
             signature: Signature::user_defined(Volatility::Immutable),
+        })
+    }
+}
+
+/// A function of the dialect that looks at the session's settings, such as its time zone.
+#[derive(Debug, Clone, Copy)]
+pub struct FunctionOfSession {
+    pub name: &'static str,
+    pub coerce: Coerce,
+    pub returns: Returns,
+    pub run: RunInSession,
+}
+
+impl FunctionOfSession {
+    /// The function as the engine registers it.
+    pub fn udf(self) -> ScalarUDF {
+        ScalarUDF::new_from_impl(Registered {
+            name: self.name,
+            coerce: self.coerce,
+            returns: self.returns,
+            body: Body::InSession(self.run),
+            aliases: Vec::new(),
+            signature: Signature::user_defined(Volatility::Stable),
         })
     }
 }
@@ -52,15 +91,24 @@ pub fn is_of_dialect(function: &ScalarUDF) -> bool {
 }
 
 #[derive(Debug)]
+enum Body {
+    Alone(Run),
+    InSession(RunInSession),
+}
+
+#[derive(Debug)]
 struct Registered {
-    function: Function,
+    name: &'static str,
+    coerce: Coerce,
+    returns: Returns,
+    body: Body,
     aliases: Vec<String>,
     signature: Signature,
 }
 
 impl PartialEq for Registered {
     fn eq(&self, other: &Self) -> bool {
-        self.function.name == other.function.name
+        self.name == other.name
     }
 }
 
@@ -68,13 +116,13 @@ impl Eq for Registered {}
 
 impl Hash for Registered {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.function.name.hash(state);
+        self.name.hash(state);
     }
 }
 
 impl ScalarUDFImpl for Registered {
     fn name(&self) -> &str {
-        self.function.name
+        self.name
     }
 
     fn aliases(&self) -> &[String] {
@@ -86,11 +134,11 @@ impl ScalarUDFImpl for Registered {
     }
 
     fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>> {
-        (self.function.coerce)(self.function.name, arguments)
+        (self.coerce)(self.name, arguments)
     }
 
     fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
-        (self.function.returns)(arguments, &vec![None; arguments.len()])
+        (self.returns)(arguments, &vec![None; arguments.len()])
     }
 
     fn return_field_from_args(&self, arguments: ReturnFieldArgs) -> Result<FieldRef> {
@@ -99,8 +147,8 @@ impl ScalarUDFImpl for Registered {
             .iter()
             .map(|field| field.data_type().clone())
             .collect();
-        let kind = (self.function.returns)(&types, arguments.scalar_arguments)?;
-        Ok(Field::new(self.function.name, kind, true).into())
+        let kind = (self.returns)(&types, arguments.scalar_arguments)?;
+        Ok(Field::new(self.name, kind, true).into())
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -114,7 +162,11 @@ impl ScalarUDFImpl for Registered {
             .iter()
             .map(|value| value.to_array(rows))
             .collect::<Result<_>>()?;
-        let made = (self.function.run)(&columns, arguments.return_field.data_type())?;
+        let kind = arguments.return_field.data_type();
+        let made = match self.body {
+            Body::Alone(run) => run(&columns, kind)?,
+            Body::InSession(run) => run(&columns, kind, &arguments.config_options)?,
+        };
         match is_one && made.len() == 1 {
             true => Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&made, 0)?)),
             false => Ok(ColumnarValue::Array(made)),

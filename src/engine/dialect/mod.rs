@@ -5,14 +5,15 @@
 //! PostgreSQL refuses. All of this happens while a statement is planned: views and built-in queries, which are planned by
 //! sessions without the dialect, keep the engine's own functions, also within the plan of an analyst's statement.
 //!
-//! `statement` holds the rewrites, a file each, and `forms` those of whole queries with what plans them; `numbers`, `texts` and
-//! `arrays` the functions, types and aggregates; `planner` the operators. A new function is one entry in a table there. `time` has all
+//! `statement` holds the rewrites, a file each, and `forms` those of whole queries with what plans them; `numbers`, `texts`,
+//! `arrays` and `json` the functions, types and aggregates; `planner` the operators. A new function is one entry in a table there. `time` has all
 //! about dates, times, zones and intervals, and holds in every session.
 
 pub mod arrays;
 mod check;
 pub mod forms;
 mod function;
+pub mod json;
 pub mod numbers;
 mod planner;
 mod statement;
@@ -29,7 +30,7 @@ use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 use datafusion::prelude::SessionContext;
 
-use function::Function;
+use function::{Function, FunctionOfSession};
 
 pub use check::check;
 #[cfg(feature = "cluster")]
@@ -47,11 +48,15 @@ pub enum DialectError {
 
 /// The dialect's own scalar functions, which take the place of the engine's of the same name.
 pub fn functions() -> Vec<ScalarUDF> {
-    every_function().map(|function| function.udf(Vec::new())).collect()
+    let alone = every_function().map(|function| function.udf(Vec::new()));
+    alone.chain(json::of_session().map(FunctionOfSession::udf)).collect()
 }
 
 fn every_function() -> impl Iterator<Item = Function> {
-    numbers::all().chain(texts::all()).chain(arrays::all())
+    numbers::all()
+        .chain(texts::all())
+        .chain(arrays::all())
+        .chain(json::all())
 }
 
 /// The dialect's own aggregates.
@@ -88,6 +93,9 @@ pub fn add_to(session: &SessionContext) -> Result<()> {
             .get(function.name)
             .map(|engines| engines.aliases().to_vec());
         session.register_udf(function.udf(known.unwrap_or_default()));
+    }
+    for function in json::of_session() {
+        session.register_udf(function.udf());
     }
     for aggregate in aggregates() {
         session.register_udaf(aggregate);

@@ -12,6 +12,7 @@ use datafusion::logical_expr::{AggregateUDF, Expr, ExprSchemable, ScalarUDF, cas
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::arrays::element_of;
+use super::json;
 use super::numbers::numeric::{self, FREE, no_number, numeric};
 use super::numbers::{PERCENTILES, chain, floats, is_number, is_numeric};
 use super::texts::is_text;
@@ -85,9 +86,17 @@ fn compares(operator: &BinaryOperator) -> bool {
 
 impl ExprPlanner for Operators {
     fn plan_binary_op(&self, raw: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
+        let raw = json::with_typed_parameter(raw);
         let (Ok(left), Ok(right)) = (raw.left.get_type(schema), raw.right.get_type(schema)) else {
             return Ok(PlannerResult::Original(raw));
         };
+        if let Some(of_documents) = json::operation(&raw, &left, &right)? {
+            let called = self.call(of_documents.function, of_documents.arguments)?;
+            return Ok(PlannerResult::Planned(match of_documents.is_negated {
+                true => Expr::Not(Box::new(called)),
+                false => called,
+            }));
+        }
         let function = calculation(&raw.op);
         if raw.op == BinaryOperator::StringConcat {
             return Ok(PlannerResult::Original(self.joined(raw, &left, &right)?));
@@ -142,9 +151,10 @@ impl ExprPlanner for Operators {
 }
 
 impl Operators {
-    /// `||` of a text with numbers and booleans, as PostgreSQL writes them.
+    /// `||` of a text with numbers, booleans and documents, as PostgreSQL writes them.
     fn joined(&self, raw: RawBinaryExpr, left: &DataType, right: &DataType) -> Result<RawBinaryExpr> {
-        let is_written = |kind: &DataType| is_number(kind) || kind == &DataType::Boolean;
+        let is_written =
+            |kind: &DataType| is_number(kind) || kind == &DataType::Boolean || json::Kind::of(kind).is_some();
         let written = |expr: Expr, kind: &DataType, beside: &DataType| match is_written(kind) && is_text(beside) {
             true => self.call("text", vec![expr]),
             false => Ok(expr),

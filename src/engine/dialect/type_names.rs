@@ -61,7 +61,7 @@ pub fn of_arrow(kind: &DataType) -> String {
         DataType::Time32(_) | DataType::Time64(_) => "time without time zone",
         DataType::Interval(_) | DataType::Duration(_) => "interval",
         DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => "bytea",
-        DataType::Struct(_) => "record",
+        DataType::Struct(_) => super::json::Kind::of(kind).map_or("record", super::json::Kind::name),
         DataType::Dictionary(_, values) => return of_arrow(values),
         DataType::List(element)
         | DataType::LargeList(element)

@@ -8,6 +8,7 @@ use pgwire::error::{ErrorInfo, PgWireError};
 
 use super::stop::StopReason;
 use crate::engine::dialect::DialectError;
+use crate::engine::dialect::json::JsonError;
 use crate::engine::dialect::time::TimeError;
 use crate::engine::{EngineError, is_disk_full};
 use crate::formats::one_line;
@@ -200,11 +201,11 @@ fn code_of(error: &DataFusionError) -> &'static str {
         DataFusionError::ResourcesExhausted(_) => "53200",
         DataFusionError::Plan(reason) => code_of_plan(reason),
         DataFusionError::Execution(_) => "22000",
-        DataFusionError::External(own) => match own.downcast_ref::<TimeError>() {
-            Some(TimeError::OutOfRange(_)) => "22008",
-            Some(TimeError::Invalid(_)) => "22007",
-            None => "XX000",
-        },
+        DataFusionError::External(own) => {
+            let of_time = own.downcast_ref::<TimeError>().map(TimeError::code);
+            let of_json = || own.downcast_ref::<JsonError>().map(JsonError::code);
+            of_time.or_else(of_json).unwrap_or("XX000")
+        }
         _ => "XX000",
     }
 }
@@ -235,6 +236,10 @@ fn code_of_plan(reason: &str) -> &'static str {
         || reason.contains("operator does not exist")
     {
         "42883"
+    } else if reason.contains("cannot cast type") {
+        "42846"
+    } else if reason.contains("cannot be matched") {
+        "42804"
     } else if reason.contains("field") && reason.contains("not found") || reason.contains("no field named") {
         "42703"
     } else if reason.contains("must be in group by") || reason.contains("must appear in the group by") {

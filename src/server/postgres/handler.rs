@@ -342,10 +342,7 @@ impl QueryParser for Session {
 
     fn get_result_schema(&self, statement: &Prepared, format: Option<&Format>) -> PgWireResult<Vec<FieldInfo>> {
         match &statement.columns {
-            Some(columns) => {
-                let columns = result_columns::described(columns);
-                arrow_pg::datatypes::arrow_schema_to_pg_fields(&columns, format.unwrap_or(&Format::UnifiedText), None)
-            }
+            Some(columns) => result_columns::fields(columns, format.unwrap_or(&Format::UnifiedText), None),
             None => Ok(Vec::new()),
         }
     }

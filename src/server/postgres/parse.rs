@@ -52,7 +52,7 @@ impl Parse {
         let dialect = PostgreSqlDialect {};
         let tokens = tokens(sql)?;
         bounds::check_depth(&tokens)?;
-        let mut parser = Parser::new(&dialect).with_tokens_with_locations(forms::tables(tokens));
+        let mut parser = Parser::new(&dialect).with_tokens_with_locations(forms::as_read(tokens));
         let statements = match read(&mut parser) {
             Ok(statements) => statements,
             // Some questions of tools are beyond the parser, and replaced as a whole.

@@ -6,17 +6,22 @@
 
 use std::sync::Arc;
 
+use arrow_pg::datatypes::arrow_schema_to_pg_fields;
 use datafusion::arrow::array::{Array, ArrayRef, BinaryArray, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
-use datafusion::common::Result;
+use datafusion::common::{Result, not_impl_err};
 use pgwire::api::Type;
+use pgwire::api::portal::Format;
 use pgwire::api::results::{FieldFormat, FieldInfo};
+use pgwire::error::PgWireResult;
+use pgwire::types::format::FormatOptions;
 
 use crate::engine::dialect::arrays::{element_of, is_list};
+use crate::engine::dialect::json;
 use crate::engine::dialect::numbers::{as_numerics, is_numeric, numeric};
 use crate::engine::dialect::shown_name;
-use crate::engine::dialect::texts::as_text;
+use crate::engine::dialect::texts::{as_records, as_text, is_record};
 use crate::engine::dialect::time::{Zone, as_intervals, as_shown};
 
 /// Whole numbers without a sign, which `bigint` does not hold.
@@ -24,11 +29,35 @@ const UNSIGNED: DataType = DataType::Decimal128(20, 0);
 /// The style of intervals that the dialect writes; the library writes the others.
 const POSTGRES: &str = "postgres";
 
-/// The columns as clients are told them: repeated names are the same, and unsigned numbers are numerics.
-pub fn described(columns: &Schema) -> Schema {
+/// What stands before a binary `jsonb`: the version of its format.
+const JSONB_VERSION: u8 = 1;
+
+/// The columns as the library tells clients of them.
+///
+/// # Errors
+/// For types that PostgreSQL's protocol has no type for.
+pub fn fields(columns: &Schema, format: &Format, look: Option<Arc<FormatOptions>>) -> PgWireResult<Vec<FieldInfo>> {
+    let told = arrow_schema_to_pg_fields(&described(columns), format, look)?;
+    let told = told.into_iter().zip(columns.fields()).map(|(info, field)| {
+        let kind = match json::Kind::of(field.data_type()) {
+            None if is_record(field.data_type()) => Type::RECORD,
+            None => return info,
+            Some(json::Kind::Json) => Type::JSON,
+            Some(json::Kind::Jsonb) => Type::JSONB,
+        };
+        let told = FieldInfo::new(info.name().to_owned(), None, None, kind, info.format());
+        told.with_format_options(Arc::clone(info.format_options()))
+    });
+    Ok(told.collect())
+}
+
+/// The columns as clients see them: repeated names are the same, unsigned numbers are numerics, and documents and
+/// records are texts.
+fn described(columns: &Schema) -> Schema {
     let fields = columns.fields().iter().map(|field| {
         let kind = match field.data_type() {
             DataType::UInt64 => UNSIGNED,
+            kind if json::Kind::of(kind).is_some() || is_record(kind) => DataType::Utf8,
             kind => kind.clone(),
         };
         let described = Field::new(shown_name(field.name()), kind, field.is_nullable());
@@ -75,9 +104,26 @@ pub fn prepared(columns: &Arc<Vec<FieldInfo>>, batch: RecordBatch) -> Result<(Ar
 fn column_prepared(column: &ArrayRef, wanted: &FieldInfo) -> Result<(ArrayRef, Type)> {
     let is_text = wanted.format() == FieldFormat::Text;
     let look = wanted.format_options();
+    if let Some(kind) = json::Kind::of(column.data_type()) {
+        return match kind {
+            json::Kind::Jsonb if !is_text => Ok((Arc::new(binary_documents(column)?), Type::BYTEA)),
+            _ => Ok((Arc::new(as_text(column)?), Type::TEXT)),
+        };
+    }
+    if is_record(column.data_type()) {
+        if !is_text {
+            return not_impl_err!("records are sent as text alone: ask for the text format, or write row_to_json(…)");
+        }
+        let zone = Zone::named(&look.time_zone).unwrap_or_else(Zone::utc);
+        let texts: ArrayRef = Arc::new(as_text(&as_records(column, &zone)?)?);
+        return Ok((texts, Type::TEXT));
+    }
     let is_interval = wanted.datatype().name() == "interval";
     let column = match is_text && (!is_interval || look.interval_style == POSTGRES) {
-        true => as_shown(column, &Zone::named(&look.time_zone).unwrap_or_else(Zone::utc))?,
+        true => {
+            let zone = Zone::named(&look.time_zone).unwrap_or_else(Zone::utc);
+            as_shown(&as_records(column, &zone)?, &zone)?
+        }
         false => as_intervals(column)?,
     };
     let column = match column.data_type() {
@@ -110,6 +156,15 @@ fn binary_numerics(column: &ArrayRef) -> Result<BinaryArray> {
     let bytes = values
         .iter()
         .map(|value| value.map(|value| binary_numeric(&numeric::written(value, scale))));
+    Ok(bytes.collect())
+}
+
+fn binary_documents(column: &ArrayRef) -> Result<BinaryArray> {
+    let texts = json::texts(column)?;
+    let bytes = texts.iter().map(|text| {
+        let versioned = |text: &str| [&[JSONB_VERSION], text.as_bytes()].concat();
+        text.map(versioned)
+    });
     Ok(bytes.collect())
 }
 
@@ -179,11 +234,23 @@ mod tests {
     }
 
     #[test]
+    fn binary_jsonb_tells_its_version() {
+        let texts = datafusion::arrow::array::StringArray::from(vec![Some("{}"), None]);
+        let documents = json::Kind::Jsonb.column(texts).expect("documents");
+        let bytes = binary_documents(&documents).expect("bytes");
+        assert_eq!((bytes.value(0), bytes.is_null(1)), (b"\x01{}".as_slice(), true));
+    }
+
+    #[test]
     fn columns_have_the_names_and_types_that_clients_know() {
         let columns = Schema::new(vec![
             Field::new("count", DataType::Int64, true),
             Field::new("count\u{F8FF}2", DataType::UInt64, true),
+            Field::new("d", json::Kind::Jsonb.data_type(), true),
         ]);
+        let told = fields(&columns, &Format::UnifiedText, None).expect("types");
+        let types: Vec<&Type> = told.iter().map(FieldInfo::datatype).collect();
+        assert_eq!(types, [&Type::INT8, &Type::NUMERIC, &Type::JSONB]);
         let described = described(&columns);
         assert_eq!(
             (described.field(1).name().as_str(), described.field(1).data_type()),

@@ -6,7 +6,6 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use arrow_pg::datatypes::arrow_schema_to_pg_fields;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::execution::context::SQLOptions;
 use datafusion::logical_expr::LogicalPlan;
@@ -695,11 +694,7 @@ fn free(cursor: Arc<tokio::sync::Mutex<Running>>, name: &str) -> Result<OwnedMut
 fn fields_of<C: ClientInfo>(info: &C, columns: &Schema, format: &Format) -> PgWireResult<Arc<Vec<FieldInfo>>> {
     let mut look = FormatOptions::from_client_metadata(info.metadata());
     variables::zone(info.metadata()).clone_into(&mut look.time_zone);
-    Ok(Arc::new(arrow_schema_to_pg_fields(
-        &result_columns::described(columns),
-        format,
-        Some(Arc::new(look)),
-    )?))
+    Ok(Arc::new(result_columns::fields(columns, format, Some(Arc::new(look)))?))
 }
 
 /// Tells the client what its variables are now.

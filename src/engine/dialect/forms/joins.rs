@@ -25,12 +25,16 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::super::syntax::{call, kept, literal};
+use super::whole_rows::whole_rows;
 
-/// Plans a statement in a session, after its joins are put as the engine means them.
+/// Plans a statement in a session, after its whole rows and its joins are put as the engine means them.
 ///
 /// # Errors
 /// Where it cannot be planned, or an outer join by the names of columns cannot be told.
 pub async fn plan(state: &SessionState, mut statement: EngineStatement) -> Result<LogicalPlan> {
+    if let Some(sql) = sql_of(&mut statement) {
+        whole_rows(state, sql).await;
+    }
     if sql_of(&mut statement).is_some_and(|sql| joins_columns(sql)) {
         let tables = Tables::of(state, &statement).await?;
         if let Some(sql) = sql_of(&mut statement) {

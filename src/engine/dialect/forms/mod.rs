@@ -1,9 +1,9 @@
 //! Forms of queries that PostgreSQL knows and the engine does not.
 //!
-//! Some are another writing of what the engine plans: [`rewrite`] puts them so (`fetch_first`, `names`), and [`tables`] reads
-//! `TABLE t`. Joins by the names of columns are put otherwise when the tables are known, as a statement is planned ([`plan`]). The
-//! others are planned here: arrays of a row as rows of FROM (`unnest`), the first rows for each row of another table (`lateral`),
-//! and subqueries in the list of columns (`subqueries`).
+//! Some are another writing of what the engine plans: [`rewrite`] puts them so (`fetch_first`, `names`), and [`as_read`] those
+//! that the parser does not know (`tables`, `trims`). Whole rows and joins by the names of columns are put otherwise when the
+//! tables are known, as a statement is planned ([`plan`]). The others are planned here: arrays of a row as rows of FROM (`unnest`),
+//! the first rows for each row of another table (`lateral`), and subqueries in the list of columns (`subqueries`).
 
 mod fetch_first;
 mod joins;
@@ -11,16 +11,23 @@ mod lateral;
 mod names;
 mod subqueries;
 mod tables;
+mod trims;
 mod unnest;
+mod whole_rows;
 
 use std::sync::Arc;
 
 use datafusion::common::Result;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::sql::sqlparser::ast::Statement;
+use datafusion::sql::sqlparser::tokenizer::TokenWithSpan;
 
 pub use joins::plan;
-pub use tables::tables;
+
+/// The tokens of statements as the parser reads them.
+pub fn as_read(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    trims::trims(tables::tables(tokens))
+}
 
 /// Puts a statement as the engine plans it.
 ///
@@ -70,7 +77,7 @@ mod tried {
         }
         let dialect = PostgreSqlDialect {};
         let tokens = Tokenizer::new(&dialect, sql).tokenize_with_location().expect(sql);
-        let mut parser = Parser::new(&dialect).with_tokens_with_locations(super::tables(tokens));
+        let mut parser = Parser::new(&dialect).with_tokens_with_locations(super::as_read(tokens));
         let mut statement = parser.parse_statement().expect(sql);
         super::rewrite(&mut statement)?;
         let statement = EngineStatement::Statement(Box::new(statement));

@@ -1,16 +1,16 @@
-//! Casts to numbers and texts: calls of functions that round, check and write as PostgreSQL does.
+//! Casts to numbers, texts and documents: calls of functions that round, check and write as PostgreSQL does.
 
 use datafusion::sql::sqlparser::ast::{
     CastKind, CharacterLength, DataType, ExactNumberInfo, Expr, Statement, TypedString, Value,
 };
 
-use super::super::syntax::{call, literal, rewrite_all};
+use super::super::syntax::{call, cast, literal, rewrite_all};
 use super::super::type_names;
 use super::literals::numeric_literal;
 
 /// Types that a function of the same name makes.
-const MADE: [&str; 9] = [
-    "int2", "int4", "int8", "float4", "float8", "numeric", "text", "varchar", "bpchar",
+const MADE: [&str; 11] = [
+    "int2", "int4", "int8", "float4", "float8", "numeric", "text", "varchar", "bpchar", "json", "jsonb",
 ];
 
 /// Calls the functions where a statement casts.
@@ -23,7 +23,12 @@ pub fn call_functions(statement: &mut Statement) {
                 data_type,
                 array: false,
                 format: None,
-            } if !is_parameter(expr) => made(expr, data_type),
+            } => match (is_parameter(expr), &*data_type) {
+                (false, _) => made(expr, data_type),
+                // A client sends the text of a document.
+                (true, DataType::JSON | DataType::JSONB) => made(&cast((**expr).clone(), DataType::Text), data_type),
+                (true, _) => None,
+            },
             Expr::TypedString(TypedString { data_type, value, .. }) => made(&literal(value.value.clone()), data_type),
             _ => None,
         };
@@ -105,6 +110,9 @@ mod tests {
             ("numeric '1.50'", "CAST('1.50' AS NUMERIC(3,2))"),
             ("'x'::numeric", "numeric('x')"),
             ("$1::int", "$1::INT"),
+            ("'{}'::jsonb", "jsonb('{}')"),
+            ("json '[]'", "json('[]')"),
+            ("$1::jsonb", "jsonb(CAST($1 AS TEXT))"),
             ("a::date", "a::DATE"),
             ("a::boolean", "a::BOOLEAN"),
             ("a::text[]", "a::TEXT[]"),

@@ -6,7 +6,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::super::numbers::{ROUND_TO, TRUNC_TO};
-use super::super::syntax::{argument, call, cast, function, literal, name_of, rewrite_all};
+use super::super::syntax::{argument, call, cast, function, literal, name_of, rewrite_all, text};
 use super::super::texts::posix;
 
 /// PostgreSQL's name, and the engine's.
@@ -25,6 +25,9 @@ const COUNTS: [(&str, DataType); 4] = [
     ("ntile", DataType::Int(None)),
 ];
 
+/// How `timeofday()` writes the present.
+const TIME_OF_DAY: &str = "Dy Mon DD HH24:MI:SS.US YYYY TZ";
+
 /// Decimals that a rounded number is shown with, at most.
 const MOST_SHOWN: i64 = 30;
 
@@ -32,7 +35,9 @@ const MOST_SHOWN: i64 = 30;
 pub fn rename(statement: &mut Statement) {
     rewrite_all(statement, |expr| match expr {
         Expr::Function(called) => {
-            if let Some(kind) = kind_of(called) {
+            if let Some(other) = in_other_words(called) {
+                *expr = other;
+            } else if let Some(kind) = kind_of(called) {
                 *expr = cast(expr.clone(), kind);
             } else {
                 show_decimals(called);
@@ -68,6 +73,21 @@ pub fn rename(statement: &mut Statement) {
 
 fn is_text(expr: &Expr) -> bool {
     matches!(expr, Expr::Value(value) if matches!(value.value, Value::SingleQuotedString(_)))
+}
+
+/// What a function gives, written with others: the present as text, and the type of a text that has none yet.
+fn in_other_words(called: &Function) -> Option<Expr> {
+    let FunctionArguments::List(list) = &called.args else {
+        return None;
+    };
+    match (name_of(called).as_str(), list.args.as_slice()) {
+        ("timeofday", []) => Some(call(
+            "to_char",
+            vec![call("clock_timestamp", Vec::new()), text(TIME_OF_DAY)],
+        )),
+        ("pg_typeof", [FunctionArg::Unnamed(FunctionArgExpr::Expr(value))]) if is_text(value) => Some(text("unknown")),
+        _ => None,
+    }
 }
 
 fn kind_of(called: &Function) -> Option<DataType> {
@@ -157,6 +177,12 @@ mod tests {
             ("count(1)", "count(*)"),
             ("count(distinct 1)", "count(DISTINCT 1)"),
             ("count(a)", "count(a)"),
+            ("pg_typeof('a')", "'unknown'"),
+            ("pg_typeof(a)", "pg_typeof(a)"),
+            (
+                "timeofday()",
+                "to_char(clock_timestamp(), 'Dy Mon DD HH24:MI:SS.US YYYY TZ')",
+            ),
         ] {
             let sql = format!("SELECT {expr}");
             let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, &sql).expect(expr);

@@ -8,11 +8,12 @@ mod parameters;
 mod patterns;
 mod series;
 mod sets;
+mod tuples;
 
 use datafusion::sql::sqlparser::ast::Statement;
 
 use super::DialectError;
-use super::arrays;
+use super::{arrays, json};
 
 pub use names::{name_columns, shown_name, times_repeated};
 
@@ -38,6 +39,8 @@ pub fn rewrite(statement: &mut Statement) -> Result<(), DialectError> {
     name_columns(statement);
     sets::count_rows(statement)?;
     series::give_rows(statement);
+    json::rewrite(statement);
+    tuples::compare(statement)?;
     parameters::type_by_place(statement);
     arrays::rewrite(statement)?;
     patterns::anchor(statement);

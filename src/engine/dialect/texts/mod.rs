@@ -1,11 +1,13 @@
 //! Texts: how values become them, and PostgreSQL's functions of them.
 
 mod format;
+mod records;
 mod regex;
 mod values;
 
 use datafusion::arrow::datatypes::DataType;
 
+pub use records::{as_records, is_record};
 pub use regex::{SIMILAR_TO_REGEX, posix};
 pub use values::as_text;
 

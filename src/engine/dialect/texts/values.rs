@@ -9,6 +9,7 @@ use datafusion::common::{Result, ScalarValue, exec_err};
 
 use crate::engine::dialect::arrays::{element_of, list_of, written};
 use crate::engine::dialect::function::{Function, no_function};
+use crate::engine::dialect::json;
 use crate::engine::dialect::numbers::{as_numerics, floats, is_numeric, numeric};
 use crate::engine::dialect::type_names::of_arrow;
 
@@ -123,6 +124,7 @@ pub fn as_text(column: &ArrayRef) -> Result<StringArray> {
             values.iter().map(|value| value.map(text)).collect()
         }
         kind if element_of(kind).is_some() => of_lists(column)?,
+        kind if json::Kind::of(kind).is_some() => json::texts(column)?,
         _ => {
             let texts = cast(column, &DataType::Utf8)?;
             texts.as_string::<i32>().clone()

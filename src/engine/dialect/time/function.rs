@@ -128,11 +128,12 @@ impl Call {
 
     /// The error for values that the function does not take.
     pub fn refused<T>(&self, values: &[Value]) -> Result<T> {
-        Err(DataFusionError::Execution(format!(
+        let reason = format!(
             "function {} does not take {}; check the types of its arguments or cast them",
             self.name,
             values.iter().map(kind_name).collect::<Vec<_>>().join(", ")
-        )))
+        );
+        Err(TimeError::Types(reason).into())
     }
 
     pub fn dates<'a>(&'a self, mut make: impl FnMut(&[Value<'a>]) -> Result<i64>) -> Result<ArrayRef> {

@@ -90,7 +90,7 @@ impl Interval {
     /// Divided by a number, with fractions as in [`times`](Self::times).
     pub fn divided(self, divisor: f64) -> Result<Self> {
         if divisor == 0.0 {
-            return Err(DataFusionError::Execution("division by zero".to_owned()));
+            return Err(TimeError::DivisionByZero.into());
         }
         self.scaled(|part| part / divisor, divisor.is_finite())
     }

@@ -42,6 +42,7 @@ use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Expr, ScalarUDF};
 
 pub use error::TimeError;
+pub use functions::series::SERIES;
 pub use rewrite::{in_statement, session_zone, zone_setting};
 pub use shown::{as_intervals, as_shown, in_session_zone};
 pub use types::type_of;

@@ -1,6 +1,8 @@
 //! PostgreSQL's patterns of times (`YYYY-MM-DD HH24:MI:SS`), cut into fields and the letters between them.
 
-use datafusion::common::{DataFusionError, Result};
+use datafusion::common::Result;
+
+use super::error::TimeError;
 
 /// A field of a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -219,9 +221,10 @@ fn refuse_percent(pattern: &str) -> Result<()> {
     if !is_engine_pattern(pattern) {
         return Ok(());
     }
-    Err(DataFusionError::Execution(format!(
+    let reason = format!(
         "the pattern '{pattern}' is not PostgreSQL's: write 'YYYY-MM-DD HH24:MI:SS' for '%Y-%m-%d %H:%M:%S', and '\"%\"' for the sign itself"
-    )))
+    );
+    Err(TimeError::Parameter(reason).into())
 }
 
 /// The field that a pattern begins with.

@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use datafusion::common::{DataFusionError, Result};
+use datafusion::common::Result;
 
 use super::civil::{Civil, HOUR, MINUTE, MONTHS, SECOND, WEEKDAYS, first_iso_monday};
+use super::error::TimeError;
 use super::interval::Interval;
 use super::pattern::{Case, Field, Part};
 
@@ -68,7 +69,7 @@ impl Shown {
 
     fn civil(&self) -> Result<Civil> {
         self.civil
-            .ok_or_else(|| DataFusionError::Execution("invalid format specification for an interval value".to_owned()))
+            .ok_or_else(|| TimeError::Invalid("invalid format specification for an interval value".to_owned()).into())
     }
 
     /// The year as people count it: before 1, the years BC.
@@ -229,7 +230,7 @@ fn number_of(shown: &Shown, field: Field) -> Result<(i64, usize)> {
         Field::IsoYear(digits) => (last(shown.counted_year(shown.iso()?.0), digits), usize::from(digits)),
         Field::JulianDay => (shown.civil()?.julian_day(), 1),
         other => {
-            return Err(DataFusionError::Execution(format!("{other:?} is no number")));
+            return Err(TimeError::NotSupported(format!("{other:?} is no number")).into());
         }
     })
 }

@@ -6,8 +6,7 @@ use std::ops::ControlFlow;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
-    Interval as IntervalLiteral, ObjectName, Select, Set, Statement, TableFactor, UnaryOperator, Value, VisitMut,
-    VisitorMut,
+    Interval as IntervalLiteral, ObjectName, Set, Statement, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut,
 };
 
 use super::civil::SECOND;
@@ -92,11 +91,6 @@ struct Rewriter;
 
 impl VisitorMut for Rewriter {
     type Break = DataFusionError;
-
-    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<DataFusionError> {
-        select.projection.iter_mut().for_each(series::in_projection);
-        ControlFlow::Continue(())
-    }
 
     fn pre_visit_table_factor(&mut self, table: &mut TableFactor) -> ControlFlow<DataFusionError> {
         series::in_relation(table);

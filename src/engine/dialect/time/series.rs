@@ -1,11 +1,12 @@
-//! `generate_series`: rows of numbers or times, in FROM and in a list of columns.
+//! `generate_series` in FROM: rows of numbers or times. (In a list of columns it is one of several functions that give rows, which
+//! the dialect's rewrites of statements unnest.)
 //!
-//! Series of whole numbers that are written out in FROM stay the engine's, which makes their rows one batch after the other. All
+//! Series of whole numbers that are written out stay the engine's, which makes their rows one batch after the other. All
 //! others become arrays of `series(…)` that are unnested.
 
 use datafusion::sql::sqlparser::ast::{
-    DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, Query, Select,
-    SelectFlavor, SelectItem, SetExpr, TableAlias, TableAliasColumnDef, TableFactor, Value,
+    DataType, Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, Query, Select, SelectFlavor, SelectItem, SetExpr,
+    TableAlias, TableAliasColumnDef, TableFactor, Value,
 };
 
 use super::super::syntax::cast;
@@ -15,46 +16,9 @@ use super::rewrite::{call, is_number};
 const NAME: &str = "generate_series";
 const UNNEST: &str = "unnest";
 
-/// Has a series in a list of columns give rows.
-pub fn in_projection(item: &mut SelectItem) {
-    match item {
-        SelectItem::UnnamedExpr(expr) => {
-            if let Some(rows) = rows_of(expr) {
-                *item = SelectItem::ExprWithAlias {
-                    expr: rows,
-                    alias: Ident::new(NAME),
-                };
-            }
-        }
-        SelectItem::ExprWithAlias { expr, .. } => {
-            if let Some(rows) = rows_of(expr) {
-                *expr = rows;
-            }
-        }
-        _ => {}
-    }
-}
-
-/// `unnest(series(…))` for `generate_series(…)`.
-fn rows_of(expr: &Expr) -> Option<Expr> {
-    let Expr::Function(function) = expr else {
-        return None;
-    };
-    let arguments = arguments_of(function)?;
-    Some(call(UNNEST, vec![call(SERIES, arguments)]))
-}
-
 fn is_series(name: &ObjectName) -> bool {
     let name = name.to_string().to_lowercase();
     name.strip_prefix("pg_catalog.").unwrap_or(&name) == NAME
-}
-
-fn arguments_of(function: &Function) -> Option<Vec<Expr>> {
-    let FunctionArguments::List(list) = &function.args else {
-        return None;
-    };
-    let is_plain = is_series(&function.name) && function.over.is_none() && function.filter.is_none();
-    is_plain.then(|| unnamed(&list.args)).flatten()
 }
 
 fn unnamed(arguments: &[FunctionArg]) -> Option<Vec<Expr>> {

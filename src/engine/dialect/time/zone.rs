@@ -5,13 +5,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
+use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::{DataFusionError, Result};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
 use super::civil::{Civil, DAY};
+use super::error::TimeError;
 use super::offset::{east_name, offset_text, seconds_of};
 
 /// The zone of a session that sets none.
@@ -98,9 +99,8 @@ impl Zone {
             return Self::east(hours * 3600);
         }
         Self::named(text).ok_or_else(|| {
-            DataFusionError::Execution(format!(
-                "time zone \"{text}\" not recognized; write a name such as 'Asia/Kolkata'"
-            ))
+            let reason = format!("time zone \"{text}\" not recognized; write a name such as 'Asia/Kolkata'");
+            TimeError::Parameter(reason).into()
         })
     }
 
@@ -113,7 +113,7 @@ impl Zone {
             .ok()
             .and_then(|seconds| Offset::from_seconds(seconds).ok());
         let offset = offset.ok_or_else(|| {
-            DataFusionError::Execution(format!("time zone displacement out of range: {seconds} seconds"))
+            TimeError::Displacement(format!("time zone displacement out of range: {seconds} seconds"))
         })?;
         Ok(Arc::new(Self {
             name: east_name(seconds),

@@ -1,9 +1,10 @@
 //! Casts to and from times, in the session's zone: what `x::date`, `x::timestamp` and `x::text` become.
 
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::{DataFusionError, Result, ScalarValue};
+use datafusion::common::{Result, ScalarValue};
 
 use super::super::civil::DAY;
+use super::super::error::TimeError;
 use super::super::function::{Call, Definition, function};
 use super::super::interval::Interval;
 use super::super::interval_text::{Unit, interval_of};
@@ -129,7 +130,7 @@ fn rounded(call: &Call) -> Result<ArrayRef> {
     call.points(|values| match values {
         [Value::Local(micros) | Value::Moment(micros), Value::Integer(digits)] => {
             let digits = u32::try_from(*digits).ok().filter(|digits| *digits <= 6);
-            let digits = digits.ok_or_else(|| DataFusionError::Execution("a time has up to 6 digits".to_owned()))?;
+            let digits = digits.ok_or_else(|| TimeError::Parameter("a time has up to 6 digits".to_owned()))?;
             let unit = 10_i64.pow(6 - digits);
             // Half away from zero, of microseconds since 2000.
             let since = micros - 946_684_800_000_000;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, Decimal128Array};
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::{DataFusionError, Result, ScalarValue, plan_err};
+use datafusion::common::{Result, ScalarValue, plan_err};
 
 use super::super::civil::{Civil, DAY, SECOND};
+use super::super::error::TimeError;
 use super::super::function::{Call, Definition, function};
 use super::super::interval::Interval;
 use super::super::values::{Kind, Value, kind_of};
@@ -91,9 +92,10 @@ impl Field {
             "timezone_h" | "timezone_hour" => Self::ZoneHour,
             "timezone_m" | "timezone_minute" => Self::ZoneMinute,
             _ => {
-                return Err(DataFusionError::Execution(format!(
+                let reason = format!(
                     "unit \"{name}\" not recognized; extract knows year, month, day, hour, minute, second, epoch, dow and others"
-                )));
+                );
+                return Err(TimeError::Parameter(reason).into());
             }
         })
     }
@@ -176,10 +178,9 @@ fn decimals(call: &Call) -> Result<ArrayRef> {
     let parts = call.each(|values| {
         let part = part_of(call, values)?;
         if part.scale > scale {
-            return Err(DataFusionError::Execution(
-                "extract of a field that is not constant gives six digits behind the point; write the field as a text"
-                    .to_owned(),
-            ));
+            let reason =
+                "extract of a field that is not constant gives six digits behind the point; write the field as a text";
+            return Err(TimeError::NotSupported(reason.to_owned()).into());
         }
         Ok(part.with_scale(scale))
     })?;
@@ -205,7 +206,7 @@ fn part_of(call: &Call, values: &[Value]) -> Result<Part> {
     };
     found.ok_or_else(|| {
         let name = name.text().unwrap_or_default();
-        DataFusionError::Execution(format!("unit \"{name}\" not supported for this type of time"))
+        TimeError::NotSupported(format!("unit \"{name}\" not supported for this type of time")).into()
     })
 }
 

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, BooleanArray};
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::{DataFusionError, Result};
+use datafusion::common::Result;
 
 use super::super::civil::{Civil, DAY, HOUR, MINUTE, SECOND, checked_days};
 use super::super::clock::Clock;
+use super::super::error::TimeError;
 use super::super::function::{Call, Definition, function, out_of_range};
 use super::super::interval::{Interval, age as age_of, out_of_range as interval_out_of_range};
 use super::super::values::{Value, interval_type, local_type, moment_type, time_type};
@@ -141,9 +142,10 @@ fn make_moment(call: &Call) -> Result<ArrayRef> {
 fn is_finite(call: &Call) -> Result<ArrayRef> {
     let finite = call.each(|values| match values {
         [Value::Date(_) | Value::Local(_) | Value::Moment(_) | Value::Interval(_)] => Ok(true),
-        [Value::Text(_)] => Err(DataFusionError::Execution(
-            "isfinite takes a date, a timestamp or an interval, not a text; cast it, such as x::date".to_owned(),
-        )),
+        [Value::Text(_)] => {
+            let reason = "isfinite takes a date, a timestamp or an interval, not a text; cast it, such as x::date";
+            Err(TimeError::Types(reason.to_owned()).into())
+        }
         values => call.refused(values),
     })?;
     Ok(Arc::new(BooleanArray::from(finite)))

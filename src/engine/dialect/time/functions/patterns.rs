@@ -7,10 +7,11 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use datafusion::arrow::array::{ArrayRef, Decimal128Array};
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::{DataFusionError, Result, ScalarValue, plan_err};
+use datafusion::common::{Result, ScalarValue, plan_err};
 
 use super::super::civil::{DAY, SECOND};
 use super::super::clock::Clock;
+use super::super::error::TimeError;
 use super::super::function::{Call, Definition, function, out_of_range};
 use super::super::interval::Interval;
 use super::super::number_pattern::{Number, NumberPattern};
@@ -199,7 +200,7 @@ fn read_by_engine(text: &str, patterns: &[Value]) -> Result<i64> {
     let texts = patterns.iter().filter_map(|pattern| pattern.text().ok());
     texts.clone().find_map(read).ok_or_else(|| {
         let patterns: Vec<&str> = texts.collect();
-        DataFusionError::Execution(format!("'{text}' is no time of the form {}", patterns.join(" or ")))
+        TimeError::Invalid(format!("'{text}' is no time of the form {}", patterns.join(" or "))).into()
     })
 }
 
@@ -234,7 +235,7 @@ fn moment_of_seconds(seconds: Value) -> Result<i64> {
     }
     let seconds = seconds.double()?;
     if seconds.is_nan() {
-        return Err(DataFusionError::Execution("timestamp cannot be NaN".to_owned()));
+        return Err(TimeError::OutOfRange("timestamp cannot be NaN".to_owned()).into());
     }
     let micros = (seconds * SECOND as f64).round_ties_even();
     let is_inside = micros.abs() < 2f64.powi(63);

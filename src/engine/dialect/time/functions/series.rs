@@ -9,6 +9,7 @@ use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::{DataFusionError, Result, ScalarValue, plan_err};
 
+use super::super::error::TimeError;
 use super::super::function::{Call, Definition, function, out_of_range};
 use super::super::interval::Interval;
 use super::super::interval_text::{Unit, interval_of};
@@ -77,13 +78,12 @@ fn of_numbers(kinds: &[DataType], constants: &[Option<&ScalarValue>]) -> DataTyp
 }
 
 fn too_long() -> DataFusionError {
-    DataFusionError::Execution(format!(
-        "generate_series gives more than {MOST} values at a time; write a shorter series"
-    ))
+    let reason = format!("generate_series gives more than {MOST} values at a time; write a shorter series");
+    TimeError::TooMany(reason).into()
 }
 
 fn zero_step() -> DataFusionError {
-    DataFusionError::Execution("step size cannot equal zero".to_owned())
+    TimeError::Parameter("step size cannot equal zero".to_owned()).into()
 }
 
 /// The values from first to last, by steps that `next` takes.
@@ -200,9 +200,8 @@ fn doubles(call: &Call) -> Result<ArrayRef> {
         let step = values.get(2).map_or(Ok(1.0), |step| step.double())?;
         let (first, last) = (values[0].double()?, values[1].double()?);
         if ![first, last, step].iter().all(|number| number.is_finite()) {
-            return Err(DataFusionError::Execution(
-                "generate_series takes finite numbers".to_owned(),
-            ));
+            let reason = "generate_series takes finite numbers";
+            return Err(TimeError::Parameter(reason.to_owned()).into());
         }
         if step == 0.0 {
             return Err(zero_step());

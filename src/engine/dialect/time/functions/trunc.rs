@@ -2,10 +2,11 @@
 
 use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::{DataFusionError, Result, ScalarValue, plan_err};
+use datafusion::common::{Result, ScalarValue, plan_err};
 
 use super::super::civil::{Civil, DAY, HOUR, MINUTE, SECOND, days_of_ymd, first_iso_monday};
 use super::super::clock::Clock;
+use super::super::error::TimeError;
 use super::super::function::{Call, Definition, function, out_of_range};
 use super::super::interval::Interval;
 use super::super::interval_text::{Unit, interval_of};
@@ -45,9 +46,10 @@ fn cut(name: &Value) -> Result<Cut> {
         lower => Unit::named(lower).map(Cut::Unit),
     };
     unit.ok_or_else(|| {
-        DataFusionError::Execution(format!(
+        let reason = format!(
             "unit \"{text}\" not recognized; date_trunc knows microseconds to hour, day, week, month, quarter, year, decade, century and millennium"
-        ))
+        );
+        TimeError::Parameter(reason).into()
     })
 }
 
@@ -137,7 +139,7 @@ fn of_interval(unit: Cut, interval: Interval) -> Result<Interval> {
             Unit::Day => Interval { micros: 0, ..interval },
             Unit::Week => {
                 let reason = "unit \"week\" not supported for type interval: months have no whole number of weeks";
-                return Err(DataFusionError::Execution(reason.to_owned()));
+                return Err(TimeError::NotSupported(reason.to_owned()).into());
             }
             Unit::Month => months_alone(1),
             Unit::Year => months_alone(12),
@@ -175,10 +177,10 @@ fn bin(call: &Call) -> Result<ArrayRef> {
         if stride.months != 0 {
             let reason =
                 "timestamps cannot be binned into intervals containing months or years; write date_trunc('month', …)";
-            return Err(DataFusionError::Execution(reason.to_owned()));
+            return Err(TimeError::NotSupported(reason.to_owned()).into());
         }
         let stride = i64::try_from(stride.span()).ok().filter(|stride| *stride > 0);
-        let stride = stride.ok_or_else(|| DataFusionError::Execution("stride must be greater than zero".to_owned()))?;
+        let stride = stride.ok_or_else(|| TimeError::OutOfRange("stride must be greater than zero".to_owned()))?;
         let origin = values.get(2).map_or(Ok(0), |origin| micros(*origin))?;
         let since = micros(values[1])?
             .checked_sub(origin)

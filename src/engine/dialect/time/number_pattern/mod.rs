@@ -12,6 +12,8 @@ pub use digits::Number;
 use digits::{roman, rounded, scientific};
 use writer::Writer;
 
+use super::error::TimeError;
+
 /// A part of a pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
@@ -98,7 +100,7 @@ pub struct NumberPattern {
 }
 
 fn refused(reason: &str) -> DataFusionError {
-    DataFusionError::Execution(reason.to_owned())
+    TimeError::Pattern(reason.to_owned()).into()
 }
 
 impl NumberPattern {

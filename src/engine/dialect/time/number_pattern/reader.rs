@@ -1,7 +1,8 @@
 //! `to_number`: reads a number by a pattern, as leniently as PostgreSQL does.
 
-use datafusion::common::{DataFusionError, Result};
+use datafusion::common::Result;
 
+use super::super::error::TimeError;
 use super::{NumberPattern, Part};
 
 /// Most digits of a number that is read.
@@ -27,10 +28,10 @@ impl NumberPattern {
     /// # Errors
     /// Where the text holds no number, or the pattern is one for writing alone.
     pub fn read(&self, text: &str) -> Result<i128> {
-        let invalid = || DataFusionError::Execution(format!("invalid input syntax for type numeric: \"{text}\""));
+        let invalid = || TimeError::Number(format!("invalid input syntax for type numeric: \"{text}\""));
         if self.is_scientific || self.is_roman || self.shift > 0 {
             let reason = "to_number reads no \"EEEE\", \"RN\" and \"V\"; cast the text, such as x::numeric";
-            return Err(DataFusionError::Execution(reason.to_owned()));
+            return Err(TimeError::NotSupported(reason.to_owned()).into());
         }
         let mut reader = Reader {
             rest: text,
@@ -47,7 +48,7 @@ impl NumberPattern {
         reader.sign();
         let [whole, fraction] = reader.digits;
         if whole.is_empty() && fraction.is_empty() {
-            return Err(invalid());
+            return Err(invalid().into());
         }
         let all = format!("{whole}{fraction:0<post$}", post = self.post);
         let is_short = all.len() <= MOST_DIGITS && fraction.len() <= self.post;

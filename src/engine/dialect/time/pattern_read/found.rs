@@ -79,7 +79,7 @@ impl Found {
         if self.is_clock_of_12 {
             if self.hour.is_some() && !(1..=12).contains(&hour) {
                 let reason = format!("hour \"{hour}\" is invalid for the 12-hour clock");
-                return Err(DataFusionError::Execution(reason));
+                return Err(TimeError::Invalid(reason).into());
             }
             match self.is_afternoon {
                 Some(true) if hour < 12 => hour += 12,
@@ -152,7 +152,7 @@ impl Found {
         if let Some(number) = day_of_year.filter(|_| month <= 1 || day <= 1) {
             if self.year.is_none() && self.century.is_none() {
                 let reason = "cannot calculate day of year without year information";
-                return Err(DataFusionError::Execution(reason.to_owned()));
+                return Err(TimeError::Invalid(reason.to_owned()).into());
             }
             checked_days(year, 1, 1).ok_or_else(|| out_of_range(text))?;
             let last = (1..=12).map(|month| days_of_month(year, month)).sum::<i64>();

@@ -8,6 +8,7 @@ use found::Found;
 pub use found::Read;
 
 use super::civil::{MONTHS, WEEKDAYS};
+use super::error::TimeError;
 use super::pattern::{Field, Part};
 
 const ROMAN: [&str; 12] = ["xii", "xi", "x", "ix", "viii", "vii", "vi", "v", "iv", "iii", "ii", "i"];
@@ -39,9 +40,10 @@ struct Reader<'a> {
 }
 
 fn conflicting(field: Field) -> DataFusionError {
-    DataFusionError::Execution(format!(
+    TimeError::Invalid(format!(
         "conflicting values for \"{field:?}\" field in formatting string"
     ))
+    .into()
 }
 
 /// Sets what was not known, or is the same.
@@ -134,7 +136,7 @@ impl<'a> Reader<'a> {
     fn number(&mut self, digits: usize, takes_all: bool, field: Field) -> Result<(i64, usize)> {
         let invalid = |text: &str, reason: &str| {
             let reason = format!("invalid value \"{text}\" for \"{field:?}\": {reason}");
-            Err(DataFusionError::Execution(reason))
+            Err(TimeError::Invalid(reason).into())
         };
         self.rest = self
             .rest
@@ -179,8 +181,8 @@ impl<'a> Reader<'a> {
                 .is_some_and(|begin| begin.eq_ignore_ascii_case(word))
         };
         let found = words.iter().position(|word| begins_with(word));
-        let place = found
-            .ok_or_else(|| DataFusionError::Execution(format!("invalid value \"{}\" for \"{field:?}\"", self.text)))?;
+        let place =
+            found.ok_or_else(|| TimeError::Invalid(format!("invalid value \"{}\" for \"{field:?}\"", self.text)))?;
         // The words are of ASCII letters alone.
         self.rest = self.rest.get(words[place].len()..).unwrap_or_default();
         Ok(place)
@@ -188,9 +190,10 @@ impl<'a> Reader<'a> {
 
     fn convention(&mut self, is_iso: bool) -> Result<()> {
         match self.found.is_iso.replace(is_iso) {
-            Some(before) if before != is_iso => Err(DataFusionError::Execution(
-                "invalid combination of date conventions: do not mix Gregorian and ISO week fields".to_owned(),
-            )),
+            Some(before) if before != is_iso => {
+                let reason = "invalid combination of date conventions: do not mix Gregorian and ISO week fields";
+                Err(TimeError::Invalid(reason.to_owned()).into())
+            }
             _ => Ok(()),
         }
     }
@@ -208,9 +211,8 @@ impl<'a> Reader<'a> {
                 self.found.is_before_christ = self.word(&words, field)? == 1;
             }
             Field::Zone | Field::Offset => {
-                return Err(DataFusionError::Execution(
-                    "the fields TZ and OF are only supported in to_char; write TZH and TZM".to_owned(),
-                ));
+                let reason = "the fields TZ and OF are only supported in to_char; write TZH and TZM";
+                return Err(TimeError::NotSupported(reason.to_owned()).into());
             }
             Field::OffsetHours => self.offset_hours(takes_all)?,
             Field::OffsetMinutes => {

@@ -90,7 +90,7 @@ fn moment(text: &str, now: &Now, kind: &str) -> Result<Moment> {
     if lower.ends_with("infinity") {
         let reason =
             format!("'{text}' is not supported: the engine has no endless times; compare with IS NULL or a far date");
-        return Err(DataFusionError::Execution(reason));
+        return Err(TimeError::NotSupported(reason).into());
     }
     let mut reader = Reader::default();
     let parts = reader.read(&lower).and_then(|()| reader.parts());
@@ -98,7 +98,7 @@ fn moment(text: &str, now: &Now, kind: &str) -> Result<Moment> {
         Some(parts) => parts,
         None if reader.is_ambiguous => {
             let reason = format!("the date \"{text}\" is ambiguous; write it as YYYY-MM-DD");
-            return Err(DataFusionError::Execution(reason));
+            return Err(TimeError::NotSupported(reason).into());
         }
         None if reader.is_outside => {
             let reason = format!("date/time field value out of range: \"{text}\"");

@@ -1,0 +1,330 @@
+//! A table's name where a value stands, `SELECT row_to_json(t) FROM t`: the whole row, as a record of its columns.
+//!
+//! Which columns these are only the planner knows. So FROM is planned by itself where a statement may have such a name, and the
+//! name gives way to `named_struct('a', t.a, …)`. A column of that name comes first, as in PostgreSQL.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use datafusion::execution::SessionState;
+use datafusion::sql::parser::Statement as EngineStatement;
+use datafusion::sql::sqlparser::ast::{
+    Cte, Expr, Ident, JoinConstraint, JoinOperator, Query, Select, SelectItem, SetExpr, Statement, TableFactor,
+    VisitMut, VisitorMut,
+};
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::parser::Parser;
+
+use crate::engine::dialect::syntax::{call, kept, text};
+
+/// How deep whole rows are found within WITH and subqueries that have some.
+const ROUNDS: usize = 4;
+
+/// The columns of FROM, each with its table: none where it cannot be planned by itself.
+type Columns = Option<Vec<(String, String)>>;
+
+/// Puts records in the place of tables' names. What cannot be planned stays as it is, for the planner to refuse.
+pub async fn whole_rows(state: &SessionState, statement: &mut Statement) {
+    let mut rows = Rows::default();
+    for _ in 0..ROUNDS {
+        let _ = VisitMut::visit(statement, &mut rows);
+        if rows.asked.is_empty() {
+            return;
+        }
+        for from in std::mem::take(&mut rows.asked) {
+            let columns = columns_of(state, &from).await;
+            rows.known.insert(from, columns);
+        }
+    }
+    let _ = VisitMut::visit(statement, &mut rows);
+}
+
+/// The columns that a query of all of them has.
+async fn columns_of(state: &SessionState, sql: &str) -> Columns {
+    let statement = Parser::parse_sql(&PostgreSqlDialect {}, sql).ok()?.pop()?;
+    let statement = EngineStatement::Statement(Box::new(statement));
+    let plan = state.statement_to_plan(statement).await.ok()?;
+    let columns = plan.schema().iter().map(|(table, field)| {
+        let table = table.map(|table| table.table().to_owned()).unwrap_or_default();
+        (table, field.name().clone())
+    });
+    Some(columns.collect())
+}
+
+/// What is known of the tables of a statement while it is gone through.
+#[derive(Default)]
+struct Rows {
+    /// The tables of WITH around a query.
+    around: Vec<Vec<Cte>>,
+    /// By the query that asks for the columns.
+    known: HashMap<String, Columns>,
+    asked: Vec<String>,
+}
+
+impl VisitorMut for Rows {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        let tables = query.with.as_ref().map(|with| with.cte_tables.clone());
+        self.around.push(tables.unwrap_or_default());
+        self.in_body(&mut query.body);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.around.pop();
+        ControlFlow::Continue(())
+    }
+}
+
+impl Rows {
+    fn in_body(&mut self, body: &mut SetExpr) {
+        match body {
+            SetExpr::Select(select) => self.in_select(select),
+            SetExpr::SetOperation { left, right, .. } => {
+                self.in_body(left);
+                self.in_body(right);
+            }
+            _ => {}
+        }
+    }
+
+    fn in_select(&mut self, select: &mut Select) {
+        let tables = tables_of(select);
+        if tables.is_empty() || !has_name(select, &tables) {
+            return;
+        }
+        let sql = self.question(select);
+        let Some(columns) = self.known.get(&sql) else {
+            if !self.asked.contains(&sql) {
+                self.asked.push(sql);
+            }
+            return;
+        };
+        let Some(columns) = columns else {
+            return;
+        };
+        let records: HashMap<String, Expr> = tables
+            .into_iter()
+            .filter(|table| !columns.iter().any(|(_, column)| *column == table.name))
+            .filter_map(|table| Some((table.name.clone(), table.record(columns)?)))
+            .collect();
+        put(select, &records);
+    }
+
+    /// The query of all columns of FROM, with the tables of WITH that it names.
+    fn question(&self, select: &Select) -> String {
+        let from: Vec<String> = select.from.iter().map(ToString::to_string).collect();
+        let mut sql = format!("SELECT * FROM {}", from.join(", "));
+        let mut with: Vec<String> = Vec::new();
+        // Later ones may name earlier ones.
+        for table in self.around.iter().flatten().rev() {
+            let name = table.alias.name.value.as_str();
+            if is_named(&sql, name) || with.iter().any(|later| is_named(later, name)) {
+                with.insert(0, table.to_string());
+            }
+        }
+        if !with.is_empty() {
+            sql = format!("WITH {} {sql}", with.join(", "));
+        }
+        sql
+    }
+}
+
+/// Whether a text has a name among its words.
+fn is_named(sql: &str, name: &str) -> bool {
+    let mut words = sql.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+    words.any(|word| word.eq_ignore_ascii_case(name))
+}
+
+/// A table of FROM, by the name that its columns have.
+struct Table {
+    name: String,
+    shown: Ident,
+    /// The one column of a function that gives values, which is the row itself.
+    value: Option<Ident>,
+}
+
+impl Table {
+    fn of(factor: &TableFactor) -> Option<Self> {
+        let (alias, value) = match factor {
+            TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } => {
+                (alias.name.clone(), None)
+            }
+            TableFactor::Table { name, alias: None, .. } => (name.0.last()?.as_ident()?.clone(), None),
+            TableFactor::UNNEST { alias: Some(alias), .. } => match alias.columns.as_slice() {
+                [column] => (alias.name.clone(), Some(column.name.clone())),
+                _ => return None,
+            },
+            _ => return None,
+        };
+        Some(Self {
+            name: kept(&alias),
+            shown: alias,
+            value,
+        })
+    }
+
+    fn column(&self, name: Ident) -> Expr {
+        Expr::CompoundIdentifier(vec![self.shown.clone(), name])
+    }
+
+    /// The row of these columns.
+    fn record(&self, columns: &[(String, String)]) -> Option<Expr> {
+        if let Some(value) = &self.value {
+            return Some(self.column(value.clone()));
+        }
+        let own = columns.iter().filter(|(table, _)| *table == self.name);
+        let fields: Vec<Expr> = own
+            .flat_map(|(_, column)| [text(column), self.column(Ident::with_quote('"', column.as_str()))])
+            .collect();
+        (!fields.is_empty()).then(|| call("named_struct", fields))
+    }
+}
+
+/// The tables of FROM. Where columns of two tables are one, as with USING, there are none: a row would lack them.
+fn tables_of(select: &Select) -> Vec<Table> {
+    let mut tables = Vec::new();
+    for from in &select.from {
+        tables.extend(Table::of(&from.relation));
+        for join in &from.joins {
+            if is_merged(&join.join_operator) {
+                return Vec::new();
+            }
+            tables.extend(Table::of(&join.relation));
+        }
+    }
+    tables
+}
+
+fn is_merged(join: &JoinOperator) -> bool {
+    match join {
+        JoinOperator::Join(on)
+        | JoinOperator::Inner(on)
+        | JoinOperator::Left(on)
+        | JoinOperator::LeftOuter(on)
+        | JoinOperator::Right(on)
+        | JoinOperator::RightOuter(on)
+        | JoinOperator::FullOuter(on) => matches!(on, JoinConstraint::Using(_) | JoinConstraint::Natural),
+        JoinOperator::CrossJoin(_) => false,
+        _ => true,
+    }
+}
+
+/// Whether a name of a table stands where a value does.
+fn has_name(select: &mut Select, tables: &[Table]) -> bool {
+    let mut is_found = false;
+    each_name(select, |expr| {
+        if let Expr::Identifier(name) = expr {
+            let name = kept(name);
+            is_found = is_found || tables.iter().any(|table| table.name == name);
+        }
+    });
+    is_found
+}
+
+fn put(select: &mut Select, records: &HashMap<String, Expr>) {
+    for item in &mut select.projection {
+        if let SelectItem::UnnamedExpr(Expr::Identifier(name)) = item
+            && let Some(record) = records.get(&kept(name))
+        {
+            *item = SelectItem::ExprWithAlias {
+                alias: Ident::with_quote('"', kept(name)),
+                expr: record.clone(),
+            };
+        }
+    }
+    each_name(select, |expr| {
+        if let Expr::Identifier(name) = expr
+            && let Some(record) = records.get(&kept(name))
+        {
+            *expr = record.clone();
+        }
+    });
+}
+
+/// Goes through the expressions of a query that are not of queries within it, nor of its FROM.
+fn each_name(select: &mut Select, look: impl FnMut(&mut Expr)) {
+    let mut names = Names { depth: 0, look };
+    for item in &mut select.projection {
+        let _ = VisitMut::visit(item, &mut names);
+    }
+    if let Some(condition) = &mut select.selection {
+        let _ = VisitMut::visit(condition, &mut names);
+    }
+    if let Some(condition) = &mut select.having {
+        let _ = VisitMut::visit(condition, &mut names);
+    }
+}
+
+struct Names<L> {
+    depth: usize,
+    look: L,
+}
+
+impl<L: FnMut(&mut Expr)> VisitorMut for Names<L> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.depth += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if self.depth == 0 {
+            (self.look)(expr);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::prelude::SessionContext;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn names_of_tables_are_records() {
+        let session = SessionContext::new();
+        let table = session
+            .sql("create table t as select 1 as a, 'x' as b")
+            .await
+            .expect("a table");
+        table.collect().await.expect("a table");
+        for (sql, expected) in [
+            (
+                "SELECT t FROM t",
+                "SELECT named_struct('a', t.\"a\", 'b', t.\"b\") AS \"t\" FROM t",
+            ),
+            (
+                "SELECT count(u) FROM t AS u",
+                "SELECT count(named_struct('a', u.\"a\", 'b', u.\"b\")) FROM t AS u",
+            ),
+            (
+                "WITH w AS (SELECT f(u) AS c FROM t AS u) SELECT a FROM t",
+                "WITH w AS (SELECT f(named_struct('a', u.\"a\", 'b', u.\"b\")) AS c FROM t AS u) SELECT a FROM t",
+            ),
+            (
+                "SELECT f(s) FROM (SELECT a AS c FROM t) AS s",
+                "SELECT f(named_struct('c', s.\"c\")) FROM (SELECT a AS c FROM t) AS s",
+            ),
+            // A column comes first, and rows of a function of values are values.
+            ("SELECT b FROM t AS b", "SELECT b FROM t AS b"),
+            (
+                "SELECT f(e) FROM UNNEST(make_array(1)) AS e (value)",
+                "SELECT f(e.value) FROM UNNEST(make_array(1)) AS e (value)",
+            ),
+            ("SELECT x FROM nowhere AS x", "SELECT x FROM nowhere AS x"),
+        ] {
+            let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).expect(sql);
+            whole_rows(&session.state(), &mut statements[0]).await;
+            assert_eq!(statements[0].to_string(), expected);
+        }
+    }
+}
