@@ -13,6 +13,7 @@ mod secret;
 mod serve;
 mod shown;
 mod sign_in;
+mod subscriptions;
 mod url_secrets;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,7 @@ pub use ratio::RatioConfig;
 pub use secret::Secret;
 pub use serve::{DatabaseConfig, ServeConfig};
 pub use sign_in::{LinkKind, RightsSource, SignInConfig};
+pub use subscriptions::SubscriptionsConfig;
 pub use url_secrets::without_secrets;
 
 use crate::ids::SnapshotDate;
@@ -138,6 +140,8 @@ pub struct Config {
     pub sign_in: SignInConfig,
     /// The mail server; without one, reports can only be downloaded.
     pub mail: MailConfig,
+    /// Reports that are mailed again and again.
+    pub subscriptions: SubscriptionsConfig,
 }
 
 /// Where one table comes from.
@@ -280,6 +284,7 @@ impl Default for Config {
             identity: IdentityConfig::default(),
             sign_in: SignInConfig::default(),
             mail: MailConfig::default(),
+            subscriptions: SubscriptionsConfig::default(),
         }
     }
 }
@@ -338,6 +343,7 @@ impl Config {
         config.serve.check()?;
         config.postgres.check()?;
         config.sign_in.check()?;
+        config.subscriptions.check()?;
         Ok(config)
     }
 
@@ -449,6 +455,7 @@ mod tests {
             ("[sign_in]\nidle_minutes = 0", "sign_in.idle_minutes"),
             ("[sign_in]\nsession_minutes = 999999", "sign_in.session_minutes"),
             ("[serve]\nretention_days = 99999999", "serve.retention_days"),
+            ("[subscriptions]\nroles_days = 0", "subscriptions.roles_days"),
         ] {
             let message = from_toml(text).expect_err(text).to_string();
             assert!(message.contains(named), "{message}");

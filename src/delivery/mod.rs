@@ -20,4 +20,6 @@ pub mod request;
 pub mod retention;
 pub mod source;
 pub mod store;
+pub mod subscriptions;
+pub mod tokens;
 pub mod worker;

@@ -33,7 +33,7 @@ pub use error::ReportError;
 pub use filter::{Condition, FilterError, MOST_VALUES, ProgressRange, ReportFilter};
 pub use fingerprint::{Fingerprint, FingerprintBuilder};
 pub use parts::{MOST_PARTS, MOST_SHEETS, Parts, PartsBy, PartsOptions, PartsWritten, collect_parts};
-pub use rows::{ReportRows, unknown_users};
+pub use rows::{Cells, ReportRows, unknown_users};
 pub use selection::{Container, Selection, SelectionWritten};
 pub use write::{ReportFormat, write_report};
 

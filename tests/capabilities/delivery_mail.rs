@@ -133,6 +133,7 @@ impl Delivery {
             batch: Some(&self.batch),
             link: self.link.as_ref(),
             consent: ConsentCounts::default(),
+            subscription: None,
         }
     }
 

@@ -34,6 +34,7 @@ pub async fn notify(shop: &Workshop, lease: &Lease) -> Result<Held, StoreError> 
         batch,
         link: link.as_ref(),
         consent: ConsentCounts::default(),
+        subscription: None,
     };
     let sent = mailer
         .send_failure_notice(request, context, &Noted { shop, lease })
