@@ -27,6 +27,7 @@ mod delivery_security;
 mod delivery_sessions;
 mod delivery_steps;
 mod delivery_store;
+mod delivery_subscriptions;
 #[cfg(feature = "delta")]
 mod delta;
 #[cfg(feature = "cluster")]
