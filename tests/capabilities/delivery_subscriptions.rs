@@ -319,8 +319,11 @@ pub async fn a_nightly_run_is_answered_once(database: Database) {
     assert!(claim(Some(run + DAY)).await.is_none(), "it was the last one");
     let contents = store.sent_contents(new.id).await.expect("an answer");
     assert_eq!(Some(contents), done.contents);
-    // What the last day made is still wanted.
+    // What was not delivered counts as not had.
     let request = requests_in(&store).await[0].id;
+    store.forget_sent_content(request).await.expect("forgotten");
+    assert!(store.sent_contents(new.id).await.expect("an answer").is_empty());
+    // What the last day made is still wanted.
     let of = store.sending_of(request).await.expect("an answer").expect("a sending");
     assert_eq!((of.subscription, of.is_officer, of.is_wanted), (new.id, false, true));
 }

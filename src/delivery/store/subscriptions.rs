@@ -463,6 +463,25 @@ impl Store {
         contents.map_err(self.failed(DOING))
     }
 
+    /// Forgets what the recipient of a request has, since they did not get it: the next time it is sent, changed or not.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn forget_sent_content(&self, request: RequestId) -> Result<(), StoreError> {
+        let forgotten = sqlx::query(
+            "delete from sent_contents
+            where exists (
+                select 1 from sendings
+                where sendings.request_id = $1 and sendings.subscription_id = sent_contents.subscription_id
+                    and sendings.email = sent_contents.email and sendings.what = sent_contents.what
+            )",
+        )
+        .bind(request.to_string())
+        .execute(&self.writes)
+        .await;
+        forgotten.map(|_| ()).map_err(self.failed(DOING))
+    }
+
     /// The subscription that made a request; none of a click.
     ///
     /// # Errors

@@ -83,21 +83,21 @@ impl Scheduler {
                 return Ok(done);
             }
         };
-        let parts = self.recipients(current, subscription, &person, &batches).await?;
+        let mut parts = self.recipients(current, subscription, &person, &batches).await?;
         if parts.is_empty() {
             return Ok(done);
         }
-        let (mut parts, contents) = self.with_news(current, subscription, parts).await?;
         // The subscriber comes first.
         let most = self.rules.config.officers_per_sending as usize + 1;
         if parts.len() > most {
             tracing::warn!(
-                "subscription {} would go to {} recipients; the first {most} get it (subscriptions.officers_per_sending)",
+                "subscription {} would go to {} recipients; the first {most} may get it (subscriptions.officers_per_sending)",
                 subscription.id,
                 parts.len()
             );
             parts.truncate(most);
         }
+        let (parts, contents) = self.with_news(current, subscription, parts).await?;
         done.contents = contents;
         done.outcome = if parts.is_empty() {
             Outcome::Unchanged

@@ -98,6 +98,13 @@ async fn fail(shop: &Workshop, lease: &Lease, failure: &Failure) -> Result<Held,
     let is_mail = request.deliver == Deliver::Email
         && failure.cause != FailureCause::MailBounced
         && shop.store.sending_of(request.id).await?.is_none();
+    // The next time may fare better; where the mailbox is at fault, it would not.
+    if matches!(
+        failure.cause,
+        FailureCause::MailUnavailable | FailureCause::ReportFailed
+    ) {
+        shop.store.forget_sent_content(request.id).await?;
+    }
     let now = Utc::now();
     let held = store_end(lease, || shop.store.fail(&lease.token, failure, is_mail, now)).await?;
     if held == Held::Yes {
