@@ -225,7 +225,7 @@ pub async fn what_is_due_becomes_requests_once(database: Database) {
         let database = database.clone();
         processes.spawn(async move {
             let store = open(&database).await;
-            let mut made = 0;
+            let mut made = 0_usize;
             while let Some(due) = claimed(&store, start()).await {
                 let done = sent(&due, "2026-11-23");
                 let finished = store.finish_sending(&due, &done, start()).await.expect("an answer");
