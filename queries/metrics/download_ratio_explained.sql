@@ -59,8 +59,8 @@ with
             local_date(delivery.delivered_at, $timezone) as day
         from distinct_batches as batch
         right join distinct_deliveries as delivery on delivery.batch_id = batch.batch_id
-        where
-            case
+        where not delivery.by_subscription
+            and case
                 when $level = 'course' and batch.batch_id is null then delivery.course_id
                 when $level = 'course' then batch.course_id
                 when batch.batch_id is null then delivery.tenant_id

@@ -672,3 +672,43 @@ fn looking_at_the_link_of_a_mail_ends_nothing_and_its_button_does() {
         assert_eq!(state(), SubscriptionState::Ended);
     }
 }
+
+#[test]
+fn what_subscriptions_send_is_counted_apart_from_downloads() {
+    let exports = TestExports::small().table("batches", BATCHES);
+    let folder = tempfile::tempdir().expect("a folder");
+    let day = folder.path().join("date=2026-11-22");
+    std::fs::create_dir_all(&day).expect("a folder");
+    // 10:00 in Kolkata, on the snapshot's day.
+    let event = |request: &str, id: &str| {
+        json!({
+            "eid": "AUDIT", "ets": 1_795_321_800_000_i64, "ver": "3.0", "mid": format!("PRAGATI:DELIVERED:{request}"),
+            "actor": {"id": "mentor", "type": "User"},
+            "context": {"channel": "t1", "pdata": {"id": "pragati", "ver": "1", "pid": "pragati-serve"}, "env": "course-progress",
+                "cdata": [{"id": "b1", "type": "Batch"}, {"id": request, "type": "Request"}]},
+            "object": {"id": "c1", "type": "Course"},
+            "edata": {"id": id, "type": "delivery", "state": "sent"},
+        })
+    };
+    let events = [
+        event("r1", "report-delivered"),
+        event("r2", "report-sent-by-subscription"),
+        event("r3", "report-sent-by-subscription"),
+    ];
+    let lines = events.map(|event| format!("{event}\n")).concat();
+    std::fs::write(day.join("events-04-x-0001.ndjson"), lines).expect("written");
+    let events = folder.path().display().to_string();
+    let query = |sql: &str| exports.output("sql", &["--events", &events, "--format", "csv", "-c", sql]);
+    assert_eq!(
+        query("select batch_id, course_id, tenant_id, day, sent_by_subscription from batch_sendings_by_day"),
+        "batch_id,course_id,tenant_id,day,sent_by_subscription\nb1,c1,t1,2026-11-22,2\n"
+    );
+    assert_eq!(
+        query("select downloads, delivered from download_ratio where level = 'all' and time_window = 'all'"),
+        "downloads,delivered\n0,1\n"
+    );
+    assert_eq!(
+        query("select request_id from distinct_deliveries where by_subscription order by 1"),
+        "request_id\nr2\nr3\n"
+    );
+}
