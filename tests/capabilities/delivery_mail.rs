@@ -143,6 +143,7 @@ impl Delivery {
             consent: ConsentCounts::default(),
             subscription: self.unsubscribe.as_deref().map(|unsubscribe| SubscriptionMail {
                 unsubscribe: Some(unsubscribe),
+                is_officer: false,
             }),
         }
     }

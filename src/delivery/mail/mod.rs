@@ -76,6 +76,8 @@ pub struct MailContext<'a> {
 pub struct SubscriptionMail<'a> {
     /// Where its recipient ends these mails; none where the service has no public address.
     pub unsubscribe: Option<&'a str>,
+    /// Whether it goes to an officer, who has no login to fetch a file with.
+    pub is_officer: bool,
 }
 
 /// Where a report can be downloaded.

@@ -450,7 +450,10 @@ mod tests {
             batch: Some(&facts),
             link: None,
             consent: ConsentCounts::default(),
-            subscription: Some(SubscriptionMail { unsubscribe }),
+            subscription: Some(SubscriptionMail {
+                unsubscribe,
+                is_officer: false,
+            }),
         };
         let mail = |unsubscribe| {
             let attachment = attached(Packing::Plain);

@@ -162,8 +162,9 @@ async fn attempt(shop: &Workshop, lease: &Lease) -> Result<Outcome, StoreError> 
                 Some(sending) => unsubscribe_link(shop, sending).await?,
                 None => None,
             };
-            let subscription = sending.map(|_| SubscriptionMail {
+            let subscription = sending.map(|sending| SubscriptionMail {
                 unsubscribe: unsubscribe.as_deref(),
+                is_officer: sending.is_officer,
             });
             Ok(send(shop, lease, batch, &file, consent, subscription).await)
         }
@@ -286,7 +287,9 @@ async fn send(
         Ok(copy) => copy,
         Err(error) => return not_made(shop, &error).await,
     };
+    let is_officer = subscription.is_some_and(|subscription| subscription.is_officer);
     let link = shop.links.for_mail(request);
+    let link = link.filter(|link| !(is_officer && link.asks_for_login));
     let context = MailContext {
         batch: Some(batch),
         link: link.as_ref(),
