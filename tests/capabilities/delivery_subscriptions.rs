@@ -27,7 +27,9 @@ use tokio::task::JoinSet;
 
 use crate::delivery_store::{click, open, start};
 use crate::running_service::{Answer, BATCHES, RunningService, Setup};
-use crate::support::TestExports;
+use crate::served::Served;
+use crate::smtp::{Received, Security, SmtpServer};
+use crate::support::{COURSE_PROGRESS, ENROLMENTS, TestExports, USERS, wait_at_most};
 
 const ALL: Page = Page {
     before: None,
@@ -711,4 +713,111 @@ fn what_subscriptions_send_is_counted_apart_from_downloads() {
         query("select request_id from distinct_deliveries where by_subscription order by 1"),
         "request_id\nr2\nr3\n"
     );
+}
+
+/// The exports with those of a further day, on which the learner of Block 1 is so far.
+fn next_day(exports: TestExports, day: &str, progress: &str) -> TestExports {
+    let block_2 = "'SCERT', null, null, 'Block 2', 't2'";
+    exports
+        .table_on("users", day, &USERS.replace("'SCERT', null, null, null, 't2'", block_2))
+        .table_on("enrolments", day, ENROLMENTS)
+        .table_on(
+            "course_progress",
+            day,
+            &COURSE_PROGRESS.replace("'b1', 40,", &format!("'b1', {progress},")),
+        )
+        .table_on("batches", day, BATCHES)
+}
+
+/// Waits for so many mails, and gives their recipients and contents in the order of addresses.
+fn mails(smtp: &SmtpServer, count: usize) -> Vec<Received> {
+    wait_at_most(Duration::from_secs(120), || smtp.received().len() >= count, "mails");
+    // Others of the same sending would come at the same time.
+    std::thread::sleep(Duration::from_secs(2));
+    let mut received = smtp.received();
+    assert_eq!(received.len(), count, "{received:?}");
+    received.sort_by(|a, b| a.to.cmp(&b.to));
+    received
+}
+
+#[test]
+fn after_each_nightly_run_those_are_sent_their_rows_whose_rows_changed() {
+    let Some(smtp) = SmtpServer::start(Security::Plain) else {
+        return;
+    };
+    let exports = next_day(TestExports::empty(), "2026-11-22", "40");
+    let reports = tempfile::tempdir().expect("a folder");
+    let place = reports.path().display().to_string();
+    let nightly = |exports: &TestExports| exports.output("nightly", &["--out", &place]);
+    nightly(&exports);
+    let mut served = Served::new(exports, &smtp)
+        .with("PRAGATI_SERVE__REPORTS", &place)
+        .with("PRAGATI_SERVE__REFRESH_SECONDS", 1)
+        .with("PRAGATI_SUBSCRIPTIONS__OFFICER_DOMAINS", "[\"example.org\"]");
+    served.start();
+    let admin = "dev:admin,admin@example.org,pragati-tenant-admin:t1";
+    let list = "block,address\nBlock 1,bno1@example.org\nBlock 2,bno2@example.org\n";
+    let (status, _) = served.send(Method::PUT, admin, OFFICERS_OF_B1, "text/csv", list);
+    assert_eq!(status, StatusCode::OK);
+    let new =
+        json!({"batch_id": "b1", "format": "csv", "every": "nightly", "only_if_changed": true, "to_officers": "block"});
+    let (status, _) = served.send(
+        Method::POST,
+        MENTOR,
+        SUBSCRIPTIONS,
+        "application/json",
+        &new.to_string(),
+    );
+    assert_eq!(status, StatusCode::CREATED);
+
+    served.exports = next_day(
+        std::mem::replace(&mut served.exports, TestExports::empty()),
+        "2026-11-23",
+        "50",
+    );
+    nightly(&served.exports);
+    let first = mails(&smtp, 3);
+    let contents: Vec<(String, bool, bool)> = first
+        .iter()
+        .map(|mail| {
+            let (_, csv) = mail.attachment().expect("an attachment");
+            let csv = String::from_utf8(csv).expect("UTF-8");
+            (mail.to.concat(), csv.contains("Block 1"), csv.contains("Block 2"))
+        })
+        .collect();
+    let expected = [
+        ("bno1@example.org", true, false),
+        ("bno2@example.org", false, true),
+        ("mentor@example.org", true, true),
+    ];
+    assert_eq!(contents, expected.map(|(to, one, two)| (to.to_owned(), one, two)));
+
+    // The mentor wants no more; the learner of Block 1 goes on.
+    let head = first[2].head().replace("\r\n ", "");
+    let (_, token) = head
+        .split_once("https://reports.example.org/unsubscribe/")
+        .expect("a link");
+    let (token, _) = token.split_once('>').expect("its end");
+    let path = format!("/unsubscribe/{token}");
+    let form = "application/x-www-form-urlencoded";
+    let (status, _) = served.send(Method::POST, "dev:anybody", &path, form, "List-Unsubscribe=One-Click");
+    assert_eq!(status, StatusCode::OK);
+    served.exports = next_day(
+        std::mem::replace(&mut served.exports, TestExports::empty()),
+        "2026-11-24",
+        "60",
+    );
+    nightly(&served.exports);
+    let all = mails(&smtp, 4);
+    let to: Vec<String> = all.iter().map(|mail| mail.to.concat()).collect();
+    assert_eq!(
+        to,
+        [
+            "bno1@example.org",
+            "bno1@example.org",
+            "bno2@example.org",
+            "mentor@example.org"
+        ]
+    );
+    served.stop();
 }
