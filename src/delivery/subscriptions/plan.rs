@@ -195,7 +195,8 @@ impl Scheduler {
                         is_officer: true,
                     };
                     // A subscriber who is an officer too may get the same themselves.
-                    if !parts.first().is_some_and(|own: &Part<'_>| part.is_as(own)) {
+                    let is_own = parts.first().is_some_and(|own: &Part<'_>| part.is_as(own));
+                    if !is_own {
                         parts.push(part);
                     }
                 }
