@@ -22,6 +22,7 @@ use pragati::ids::UserId;
 use pragati::report::SplitColumn;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
@@ -29,7 +30,7 @@ use crate::delivery_store::{click, open, start};
 use crate::running_service::{Answer, BATCHES, RunningService, Setup};
 use crate::served::Served;
 use crate::smtp::{Received, Security, SmtpServer};
-use crate::support::{COURSE_PROGRESS, ENROLMENTS, TestExports, USERS, wait_at_most};
+use crate::support::{COURSE_PROGRESS, ENROLMENTS, TestExports, USERS, usually, wait_at_most};
 
 const ALL: Page = Page {
     before: None,
@@ -820,4 +821,58 @@ fn after_each_nightly_run_those_are_sent_their_rows_whose_rows_changed() {
         ]
     );
     served.stop();
+}
+
+#[test]
+fn a_service_that_is_killed_at_random_sends_each_subscription_once() {
+    let Some(smtp) = SmtpServer::start(Security::Plain) else {
+        return;
+    };
+    let count = usually(150, 10_000);
+    let mut served = Served::new(TestExports::small().table("batches", BATCHES), &smtp);
+    let now = Utc::now();
+    // The usual time is twelve hours from now in Kolkata, so that none is due again meanwhile.
+    let minute = u16::try_from((now.timestamp() / 60 + 330 + 720).rem_euclid(1440)).expect("a minute of a day");
+    Runtime::new().expect("a runtime").block_on(async {
+        let store = open(&Database::chosen(None, served.data())).await;
+        for _ in 0..count {
+            let mut new = subscription("mentor");
+            new.schedule.at = TimeOfDay::of_minute(minute).expect("a time of day");
+            new.next_at = Some(now - TimeDelta::hours(12));
+            let subscribed = store.subscribe(&new, u32::MAX).await.expect("an answer");
+            assert_eq!(subscribed, Subscribed::Done);
+        }
+        store.close().await;
+    });
+    for _ in 0..6 {
+        served.start();
+        std::thread::sleep(Duration::from_millis(200 + rand::random::<u64>() % 1_500));
+        served.kill();
+    }
+    served.start();
+    wait_at_most(
+        Duration::from_secs(usually(200, 3_000)),
+        || served.requests().len() == count,
+        "requests",
+    );
+    let requests = served.all_ended();
+    assert_eq!(requests.len(), count);
+    let mails: Vec<String> = smtp.received().iter().map(Received::head).collect();
+    let id_of = |head: &String| {
+        let line = head
+            .lines()
+            .find_map(|line| line.strip_prefix("Message-ID: <"))
+            .expect("a Message-ID");
+        line.split_once('.').expect("an id").0.to_owned()
+    };
+    let mailed: BTreeSet<String> = mails.iter().map(id_of).collect();
+    assert_eq!(mailed.len(), mails.len(), "none comes twice");
+    for request in &requests {
+        let id = request["id"].as_str().expect("an id");
+        match request["status"].as_str() {
+            Some("sent") => assert!(mailed.contains(id), "{request}"),
+            // Killed in the middle of handing it over.
+            _ => assert_eq!(request["failure_cause"], "mail_unconfirmed", "{request}"),
+        }
+    }
 }
