@@ -18,6 +18,7 @@ with
         union all
         select 'delivery', null, delivered_at, batch_id, course_id, tenant_id, null
         from distinct_deliveries
+        where not by_subscription
         union all
         select 'without a mid', null, event_time, batch_id, course_id, tenant_id, null
         from download_events

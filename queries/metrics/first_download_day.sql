@@ -12,7 +12,7 @@ select
         (
             select local_date(min(delivered_at), $timezone)
             from distinct_deliveries
-            where local_date(delivered_at, $timezone) >= $earliest_day
+            where not by_subscription and local_date(delivered_at, $timezone) >= $earliest_day
         ),
         $as_of
     ) as first_day

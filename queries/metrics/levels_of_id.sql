@@ -7,7 +7,7 @@ with
         union all
         select course_id, tenant_id from download_events
         union all
-        select course_id, tenant_id from distinct_deliveries
+        select course_id, tenant_id from distinct_deliveries where not by_subscription
     )
 select distinct 'course' as level from known where course_id = $id
 union all

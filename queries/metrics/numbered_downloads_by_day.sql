@@ -21,6 +21,7 @@ with
         union all
         select batch_id, course_id, tenant_id, delivered_at, 0, 0, 1
         from distinct_deliveries
+        where not by_subscription
     ),
     by_place as (
         select

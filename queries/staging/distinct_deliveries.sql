@@ -2,7 +2,8 @@
 --
 -- One row: one batch of a request whose report was mailed, or made ready for download, at delivered_at (UTC); a request for
 -- several batches has a row for each. An event that was written more than once, since a service died in between, counts
--- once. Empty where no event files are configured.
+-- once. by_subscription: a subscription sent it and nobody clicked for it; figures of clicks and deliveries leave it out.
+-- Empty where no event files are configured.
 with
     deliveries as (
         select
@@ -11,9 +12,10 @@ with
             actor['id'] as user_id,
             object['id'] as course_id,
             cdata_id(context['cdata'], 'batch') as batch_id,
-            context['channel'] as tenant_id
+            context['channel'] as tenant_id,
+            edata['id'] = 'report-sent-by-subscription' as by_subscription
         from raw.pragati_events
-        where eid = 'AUDIT' and edata['id'] = 'report-delivered'
+        where eid = 'AUDIT' and edata['id'] in ('report-delivered', 'report-sent-by-subscription')
     )
 select
     request_id,
@@ -21,7 +23,8 @@ select
     min(user_id) as user_id,
     min(course_id) as course_id,
     batch_id,
-    min(tenant_id) as tenant_id
+    min(tenant_id) as tenant_id,
+    bool_or(by_subscription) as by_subscription
 from deliveries
 where request_id is not null
 group by request_id, batch_id

@@ -18,7 +18,7 @@ use crate::queries::Parameters;
 /// The first day of tables by day, unless an earlier one is requested. Earlier timestamps in the exports are wrong.
 pub const EARLIEST_DAY: Option<NaiveDate> = NaiveDate::from_ymd_opt(2000, 1, 1);
 
-const VIEWS: [&str; 21] = [
+const VIEWS: [&str; 22] = [
     "staging/distinct_users",
     "staging/distinct_enrolments",
     "staging/numeric_course_progress",
@@ -33,6 +33,7 @@ const VIEWS: [&str; 21] = [
     "metrics/numbered_batches",
     "metrics/numbered_downloads_by_day",
     "metrics/batch_downloads_by_day",
+    "metrics/batch_sendings_by_day",
     "metrics/batches_by_level",
     "metrics/first_download_day",
     "metrics/download_ratio",

@@ -28,6 +28,7 @@ mod rows;
 mod sample;
 mod serve;
 mod sql;
+mod subscriptions;
 mod token;
 mod version;
 
@@ -88,6 +89,7 @@ enum Command {
     Check(check::CheckArguments),
     Sample(sample::SampleArguments),
     Requests(requests::RequestsArguments),
+    Subscriptions(subscriptions::SubscriptionsArguments),
     Config(config::ConfigArguments),
     Completions(completions::CompletionsArguments),
     Man(man::ManArguments),
@@ -159,6 +161,7 @@ async fn execute(command: Command) -> Result<(), Failure> {
         Command::Check(arguments) => check::run(arguments).await,
         Command::Sample(arguments) => sample::run(arguments),
         Command::Requests(arguments) => requests::run(arguments).await,
+        Command::Subscriptions(arguments) => subscriptions::run(arguments).await,
         Command::Config(arguments) => config::run(arguments).await,
         Command::Completions(arguments) => completions::run(arguments, Arguments::command()),
         Command::Man(arguments) => man::run(arguments, Arguments::command()),

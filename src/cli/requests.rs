@@ -364,7 +364,8 @@ impl<'a> From<&'a Request> for Details<'a> {
     }
 }
 
-fn print_json(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+/// Prints JSON for programs.
+pub fn print_json(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, value).map_err(io::Error::from)?;
     writeln!(out)
 }
@@ -435,12 +436,13 @@ fn print_details(out: &mut impl Write, details: &Details) -> io::Result<()> {
     Ok(())
 }
 
-fn shown_time(time: DateTime<Utc>) -> String {
+/// A moment, in UTC.
+pub fn shown_time(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// Ids come from exports and failure messages from mail servers: their control characters are escaped.
-fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     let shown = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
     text.chars().map(shown).collect()
 }

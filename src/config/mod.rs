@@ -16,6 +16,7 @@ mod secret;
 mod serve;
 mod shown;
 mod sign_in;
+mod subscriptions;
 mod url_secrets;
 
 use std::collections::BTreeMap;
@@ -40,6 +41,7 @@ pub use ratio::RatioConfig;
 pub use secret::Secret;
 pub use serve::{DatabaseConfig, ServeConfig};
 pub use sign_in::{LinkKind, RightsSource, SignInConfig};
+pub use subscriptions::SubscriptionsConfig;
 pub use url_secrets::without_secrets;
 
 use crate::ids::SnapshotDate;
@@ -148,6 +150,8 @@ pub struct Config {
     pub mail: MailConfig,
     /// Traces and metrics for an OpenTelemetry collector; without its address, none are sent.
     pub opentelemetry: OpenTelemetryConfig,
+    /// Reports that are mailed again and again.
+    pub subscriptions: SubscriptionsConfig,
 }
 
 /// Where one table comes from.
@@ -291,6 +295,7 @@ impl Default for Config {
             sign_in: SignInConfig::default(),
             mail: MailConfig::default(),
             opentelemetry: OpenTelemetryConfig::default(),
+            subscriptions: SubscriptionsConfig::default(),
         }
     }
 }
@@ -350,6 +355,7 @@ impl Config {
         config.postgres.check()?;
         config.sign_in.check()?;
         config.opentelemetry.check()?;
+        config.subscriptions.check()?;
         Ok(config)
     }
 
@@ -463,6 +469,7 @@ mod tests {
             ("[serve]\nretention_days = 99999999", "serve.retention_days"),
             ("[opentelemetry]\nendpoint = 'collector'", "opentelemetry.endpoint"),
             ("[opentelemetry]\nservice_name = ''", "opentelemetry.service_name"),
+            ("[subscriptions]\nroles_days = 0", "subscriptions.roles_days"),
         ] {
             let message = from_toml(text).expect_err(text).to_string();
             assert!(message.contains(named), "{message}");

@@ -105,6 +105,12 @@ impl Links {
         })
     }
 
+    /// Where the recipient of a subscription's mail ends these mails; none where the service's public address is not known.
+    pub fn to_unsubscribe(&self, token: &str) -> Option<String> {
+        let url = self.public_url.as_ref()?.join(&format!("unsubscribe/{token}")).ok()?;
+        Some(url.into())
+    }
+
     /// Whether the signature is ours, for this request of this person. The expiry is not checked.
     pub fn is_signed(&self, request: &Request, part: &SignedPart) -> bool {
         let Some(signature) = self.signature(request, part.until) else {

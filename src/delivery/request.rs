@@ -84,6 +84,7 @@ macro_rules! words {
         }
     };
 }
+pub(super) use words;
 
 words!(
     /// The format of the report file.

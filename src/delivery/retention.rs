@@ -72,6 +72,9 @@ impl Retention {
             Some(before) => self.store.remove_old(before).await?,
             None => 0,
         };
+        if let Some(before) = before {
+            self.store.remove_old_subscriptions(before, now).await?;
+        }
         self.store.remove_old_sessions(now).await?;
         let mut files = Vec::new();
         for path in self.store.unnamed_files(now - FILES_REST).await? {

@@ -29,7 +29,7 @@ pub use csv::{CsvStyle, CsvWriter, is_formula};
 pub use error::ReportError;
 pub use filter::{Condition, FilterError, MOST_VALUES, ProgressRange, ReportFilter};
 pub use parts::{MOST_PARTS, MOST_SHEETS, Parts, PartsBy, PartsOptions, PartsWritten, collect_parts};
-pub use rows::{ReportRows, unknown_users};
+pub use rows::{Cells, ReportRows, unknown_users};
 pub use selection::{Container, Selection, SelectionWritten};
 pub use write::{ReportFormat, write_report};
 

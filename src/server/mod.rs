@@ -36,6 +36,7 @@ use crate::delivery::files::ReportFiles;
 use crate::delivery::metrics::DeliveryMetrics;
 use crate::delivery::source::ReportSource;
 use crate::delivery::store::Store;
+use crate::delivery::subscriptions::SubscriptionRules;
 use batch_figures::BatchFiguresSource;
 use figures::FiguresSource;
 use identity::Identity;
@@ -58,6 +59,8 @@ pub struct ServerParts {
     pub postgres: Option<Arc<PostgresMetrics>>,
     /// Whether a mail server is set, so that reports can be mailed.
     pub can_mail: bool,
+    /// What the site allows of subscriptions.
+    pub subscriptions: Arc<SubscriptionRules>,
     /// Told of each new request, so that a worker of this process takes it up at once.
     pub accepted: Arc<Notify>,
     /// Told of each click that was counted, so that its event is written at once.

@@ -28,6 +28,7 @@ use crate::delivery::metrics::DeliveryMetrics;
 use crate::delivery::retention::Retention;
 use crate::delivery::source::{ReportSource, SourceError};
 use crate::delivery::store::{Alive, Database, Store, StoreError};
+use crate::delivery::subscriptions::{Scheduler, SubscriptionRules};
 use crate::delivery::worker::Workshop;
 use crate::exports::{Location, LocationError};
 use crate::files::make_folder_durably;
@@ -107,6 +108,7 @@ pub struct Service {
     postgres: Option<PostgresServer>,
     workshop: Arc<Workshop>,
     workers: usize,
+    scheduler: Scheduler,
     events: EventWriter,
     figures: Arc<FiguresSource>,
     batch_figures: Arc<BatchFiguresSource>,
@@ -125,6 +127,7 @@ impl Service {
         let links = Links::new(serve)?;
         let mail = config.mail.named_after(serve.public_url.as_deref());
         let mailer = Mailer::new(&mail, config.timezone.clone())?;
+        let subscriptions = Arc::new(SubscriptionRules::new(config)?);
         let has_users = config.postgres.listen.is_some() && config.postgres.users.is_some();
         let identity = match login {
             Login::Dev if has_users => return Err(PostgresError::DevAuthWithUsers.into()),
@@ -186,6 +189,7 @@ impl Service {
             figures: Arc::clone(&figures),
             batch_figures: Arc::clone(&batch_figures),
             can_mail: mailer.is_some(),
+            subscriptions: Arc::clone(&subscriptions),
             accepted: Arc::clone(&bell),
             clicked: click_bell,
         };
@@ -195,6 +199,15 @@ impl Service {
             postgres,
             workers: serve.workers,
             retention: Retention::new(store.clone(), files.location().clone(), serve.retention()),
+            scheduler: Scheduler {
+                store: store.clone(),
+                source: Arc::clone(&source),
+                rules: subscriptions,
+                address_source: config.identity.address,
+                can_mail: mailer.is_some(),
+                deadline: serve.deadline(),
+                bell: Arc::clone(&bell),
+            },
             events,
             figures,
             batch_figures,
@@ -238,6 +251,7 @@ impl Service {
         let files = Arc::clone(&self.workshop.files);
         let forget = move |path: &str| files.forget(path);
         let _keeping_house = SpawnedTask::spawn(self.retention.run(forget, stopping.clone()));
+        let _scheduling = SpawnedTask::spawn(self.scheduler.run(stopping.clone()));
         let mut events = SpawnedTask::spawn(self.events.run(events_stopping));
         let postgres = self
             .postgres

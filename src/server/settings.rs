@@ -8,8 +8,9 @@ use super::sign_in::SignIn;
 use crate::config::Config;
 use crate::delivery::links::Links;
 use crate::delivery::mail::Mailer;
+use crate::delivery::subscriptions::SubscriptionRules;
 
-/// Checks `[serve]`, `[postgres]`, `[database]`, `[identity]`, `[sign_in]` and `[mail]`, with the files that they name. What is not
+/// Checks `[serve]`, `[postgres]`, `[database]`, `[identity]`, `[sign_in]`, `[mail]` and `[subscriptions]`, with the files that they name. What is not
 /// set is not missed: a site may have no service.
 ///
 /// # Errors
@@ -18,6 +19,7 @@ pub async fn check_settings(config: &Config) -> Result<(), ServiceError> {
     Links::new(&config.serve)?;
     HttpServer::check_settings(&config.serve)?;
     Mailer::new(&config.mail, config.timezone.clone())?;
+    SubscriptionRules::new(config)?;
     Identity::check_settings(&config.identity).await?;
     SignIn::check_settings(config)?;
     database(config)?.check()?;

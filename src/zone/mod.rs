@@ -72,6 +72,23 @@ impl Zone {
         (moment.naive_utc() + offset).format(&format).to_string()
     }
 
+    /// The local day of a moment.
+    pub fn day_of(&self, moment: DateTime<Utc>) -> NaiveDate {
+        let east = chrono::TimeDelta::seconds(self.offset_at(moment.timestamp()));
+        let local = moment.naive_utc().checked_add_signed(east);
+        local.unwrap_or(moment.naive_utc()).date()
+    }
+
+    /// The moment of a local day at so many minutes after midnight, as clocks show it: where the clock skips it, as much
+    /// later as is skipped; where the clock shows it twice, the first time. None for days that no rules are computed for.
+    pub fn moment_of(&self, day: NaiveDate, minute: u16) -> Option<DateTime<Utc>> {
+        let (hour, minute) = (i8::try_from(minute / 60).ok()?, i8::try_from(minute % 60).ok()?);
+        let time = jiff::civil::Time::new(hour, minute, 0, 0).ok()?;
+        let local = civil_date(day)?.to_datetime(time);
+        let moment = self.rules.to_ambiguous_timestamp(local).compatible().ok()?;
+        DateTime::from_timestamp(moment.as_second(), 0)
+    }
+
     /// The first moment of a local day, which is after midnight where the clock skips midnight.
     pub fn start_of(&self, day: NaiveDate) -> DateTime<Utc> {
         let midnight = day.and_time(chrono::NaiveTime::MIN).and_utc();
@@ -82,16 +99,17 @@ impl Zone {
 
 /// Seconds since 1970; `None` for a day outside the years that the database's rules are computed for (-9999 to 9999).
 fn start_in(rules: &TimeZone, day: NaiveDate) -> Option<i64> {
-    use chrono::Datelike;
-    let number = |part: u32| i8::try_from(part).ok();
-    let date = jiff::civil::Date::new(
-        i16::try_from(day.year()).ok()?,
-        number(day.month())?,
-        number(day.day())?,
-    );
-    let midnight = date.ok()?.at(0, 0, 0, 0);
+    let midnight = civil_date(day)?.at(0, 0, 0, 0);
     let started = rules.to_ambiguous_timestamp(midnight).compatible().ok()?;
     Some(started.as_second())
+}
+
+/// The day, where it is in the years -9999 to 9999.
+fn civil_date(day: NaiveDate) -> Option<jiff::civil::Date> {
+    use chrono::Datelike;
+    let number = |part: u32| i8::try_from(part).ok();
+    let year = i16::try_from(day.year()).ok()?;
+    jiff::civil::Date::new(year, number(day.month())?, number(day.day())?).ok()
 }
 
 /// The moment itself; one beyond the years that rules are computed for is moved by whole cycles of the calendar. Before the
@@ -222,6 +240,29 @@ mod tests {
             let started = zone(name).start_of(day.parse().expect("a day"));
             assert_eq!(started.timestamp(), seconds(expected), "{name} {day}");
         }
+    }
+
+    #[test]
+    fn a_time_of_day_that_is_skipped_comes_later_and_one_that_comes_twice_is_the_first() {
+        for (name, day, minute, expected) in [
+            ("Asia/Kolkata", "2026-11-22", 7 * 60, "2026-11-22T01:30:00Z"),
+            // From 02:00 to 03:00, and from 03:00 back to 02:00.
+            ("Europe/Berlin", "2026-03-29", 2 * 60 + 30, "2026-03-29T01:30:00Z"),
+            ("Europe/Berlin", "2026-10-25", 2 * 60 + 30, "2026-10-25T00:30:00Z"),
+            // A day that is skipped whole.
+            ("Pacific/Apia", "2011-12-30", 8 * 60, "2011-12-30T18:00:00Z"),
+            ("Pacific/Apia", "2011-12-31", 8 * 60, "2011-12-30T18:00:00Z"),
+        ] {
+            let moment = zone(name).moment_of(day.parse().expect("a day"), minute);
+            assert_eq!(
+                moment.map(|moment| moment.timestamp()),
+                Some(seconds(expected)),
+                "{name} {day}"
+            );
+        }
+        let day =
+            zone("Asia/Kolkata").day_of(DateTime::from_timestamp(seconds("2026-11-21T18:30:00Z"), 0).expect("a time"));
+        assert_eq!(day.to_string(), "2026-11-22");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use mail_parser::{Address, MimeHeaders};
 use pragati::config::{DkimConfig, MailConfig};
 use pragati::delivery::access::BatchFacts;
-use pragati::delivery::mail::{Handover, Link, MailContext, Mailer, SendError, report_file_name};
+use pragati::delivery::mail::{Handover, Link, MailContext, Mailer, SendError, SubscriptionMail, report_file_name};
 use pragati::delivery::person::{Person, Roles};
 use pragati::delivery::request::{
     Deliver, Failure, FailureCause, FileFormat, NoticeState, ReportFile, Request, RequestId, Status,
@@ -29,6 +29,8 @@ pub struct Delivery {
     copy: NamedTempFile,
     batch: BatchFacts,
     link: Option<Link>,
+    /// Where the mails of its subscription end; none of a click.
+    unsubscribe: Option<String>,
     handovers: AtomicUsize,
     taken_back: AtomicUsize,
 }
@@ -109,6 +111,7 @@ impl Delivery {
             copy,
             batch,
             link: None,
+            unsubscribe: None,
             handovers: AtomicUsize::new(0),
             taken_back: AtomicUsize::new(0),
         }
@@ -116,6 +119,11 @@ impl Delivery {
 
     pub fn to(mut self, address: &str) -> Self {
         self.request.person.email = Some(address.to_owned());
+        self
+    }
+
+    fn of_subscription(mut self, unsubscribe: &str) -> Self {
+        self.unsubscribe = Some(unsubscribe.to_owned());
         self
     }
 
@@ -133,6 +141,10 @@ impl Delivery {
             batch: Some(&self.batch),
             link: self.link.as_ref(),
             consent: ConsentCounts::default(),
+            subscription: self.unsubscribe.as_deref().map(|unsubscribe| SubscriptionMail {
+                unsubscribe: Some(unsubscribe),
+                is_officer: false,
+            }),
         }
     }
 
@@ -676,6 +688,40 @@ async fn mails_are_sent_concurrently() {
             .iter()
             .all(|mail| mail.attachment().is_some_and(|(_, content)| content == CSV))
     );
+}
+
+#[tokio::test]
+async fn the_mail_of_a_subscription_has_the_headers_by_which_it_ends() {
+    let Some(server) = SmtpServer::start(Security::Plain) else {
+        return;
+    };
+    let mailer = mailer(&server.config());
+    // As long as an address of this service is, with a token of 43 characters.
+    let url = format!("https://reports.example.org/pragati/unsubscribe/{}", "Ab-_".repeat(10));
+    for delivery in [
+        Delivery::new(CSV),
+        Delivery::new(CSV).of_subscription(&url),
+        Delivery::new(CSV).of_subscription("http://127.0.0.1/unsubscribe/x"),
+    ] {
+        delivery.send(&mailer).await.expect("sent");
+    }
+    let header = |place: usize, name: &str| -> Option<String> {
+        let head = server.received()[place].head().replace("\r\n ", " ");
+        let start = format!("{name}: ");
+        let mut values = head.lines().filter_map(|line| line.strip_prefix(start.as_str()));
+        values.next().map(|value| value.trim().to_owned())
+    };
+    let (unsubscribe, one_click) = ("List-Unsubscribe", "List-Unsubscribe-Post");
+    assert_eq!((header(0, unsubscribe), header(0, one_click)), (None, None));
+    assert_eq!(header(1, unsubscribe), Some(format!("<{url}>")));
+    assert_eq!(header(1, one_click).as_deref(), Some("List-Unsubscribe=One-Click"));
+    assert_eq!(
+        header(2, unsubscribe).as_deref(),
+        Some("<http://127.0.0.1/unsubscribe/x>")
+    );
+    assert_eq!(header(2, one_click), None);
+    let text = server.received()[1].message().body_text(0).expect("text").into_owned();
+    assert!(text.contains(&url) && !text.contains("you clicked"), "{text}");
 }
 
 #[tokio::test]

@@ -23,6 +23,11 @@ use crate::delivery_sessions::{
     a_logout_at_the_issuer_ends_what_it_names, a_revoked_link_stays_revoked, a_session_is_whose_it_was_until_it_ends,
     a_session_that_many_use_at_once_is_one,
 };
+use crate::delivery_subscriptions::{
+    a_claim_that_was_lost_makes_nothing, a_list_of_officers_takes_the_place_of_the_last,
+    a_nightly_run_is_answered_once, a_subscription_is_kept_as_it_was, a_subscription_is_paused_resumed_and_ended,
+    recipients_end_their_mails, what_is_due_becomes_requests_once,
+};
 use crate::postgres::{PASSWORD, Postgres};
 
 const PLENTY: AcceptLimits = AcceptLimits {
@@ -171,6 +176,13 @@ scenarios! {
     a_session_that_many_use_at_once_is_one,
     a_logout_at_the_issuer_ends_what_it_names,
     a_revoked_link_stays_revoked,
+    a_subscription_is_kept_as_it_was,
+    a_subscription_is_paused_resumed_and_ended,
+    what_is_due_becomes_requests_once,
+    a_claim_that_was_lost_makes_nothing,
+    a_nightly_run_is_answered_once,
+    recipients_end_their_mails,
+    a_list_of_officers_takes_the_place_of_the_last,
 }
 
 fn sqlite(folder: &TempDir) -> Database {

@@ -29,6 +29,7 @@ mod delivery_security;
 mod delivery_sessions;
 mod delivery_steps;
 mod delivery_store;
+mod delivery_subscriptions;
 #[cfg(feature = "delta")]
 mod delta;
 mod details_table;

@@ -10,6 +10,7 @@ use pragati::delivery::metrics::DeliveryMetrics;
 use pragati::delivery::request::{Failure, Status};
 use pragati::delivery::source::ReportSource;
 use pragati::delivery::store::{Database, Held, Store};
+use pragati::delivery::subscriptions::SubscriptionRules;
 use pragati::exports::Location;
 use pragati::server::batch_figures::BatchFiguresSource;
 use pragati::server::figures::FiguresSource;
@@ -108,6 +109,7 @@ impl Setup {
                 metrics: Arc::new(DeliveryMetrics::new(self.config.serve.deadline())),
                 postgres: None,
                 can_mail: self.can_mail,
+                subscriptions: Arc::new(SubscriptionRules::new(&self.config).expect("rules")),
                 accepted: Arc::new(Notify::new()),
                 clicked: Arc::new(Notify::new()),
             };

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use pragati::config::MailConfig;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -186,6 +186,24 @@ impl Served {
         self.runtime.block_on(async {
             let answer = request.send().await.expect("an answer");
             (answer.status(), answer.json().await.expect("JSON"))
+        })
+    }
+
+    /// The answer to `person` who sends this body; the body may be anything.
+    pub fn send(
+        &self,
+        method: Method,
+        person: &str,
+        path: &str,
+        media_type: &str,
+        body: &str,
+    ) -> (StatusCode, Vec<u8>) {
+        let request = self.client.request(method, format!("{}{path}", self.url));
+        let request = request.bearer_auth(person).header("Content-Type", media_type);
+        let request = request.body(body.to_owned());
+        self.runtime.block_on(async {
+            let answer = request.send().await.expect("an answer");
+            (answer.status(), answer.bytes().await.expect("a body").to_vec())
         })
     }
 

@@ -275,6 +275,7 @@ fn show_tables_lists_tables_and_views() {
     lines.sort_unstable();
     insta::assert_snapshot!(lines.join("\n"), @r"
     public,batch_downloads_by_day,VIEW
+    public,batch_sendings_by_day,VIEW
     public,batches,BASE TABLE
     public,batches_by_level,VIEW
     public,batches_history,BASE TABLE

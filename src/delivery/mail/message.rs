@@ -29,6 +29,8 @@ pub(super) struct Draft {
     pub date: SystemTime,
     pub text: MailText,
     pub attachment: Option<Attachment>,
+    /// Where the recipient ends mails of this kind (RFC 2369, RFC 8058).
+    pub unsubscribe: Option<String>,
 }
 
 /// A mail that cannot be put together.
@@ -59,6 +61,13 @@ pub(super) fn compose(sender: &Sender, draft: Draft) -> Result<MailToSend, Compo
     if let Some(reply_to) = &sender.reply_to {
         builder = builder.reply_to(reply_to.clone());
     }
+    if let Some(url) = draft.unsubscribe {
+        // A mail program's own button asks by POST, over TLS alone.
+        if url.starts_with("https://") {
+            builder = builder.header(OneClick);
+        }
+        builder = builder.header(ListUnsubscribe(url));
+    }
     let text = MultiPart::alternative_plain_html(draft.text.plain, draft.text.html);
     let mut message = match draft.attachment {
         Some(attachment) => builder.multipart(MultiPart::mixed().multipart(text).singlepart(part(attachment)?))?,
@@ -86,6 +95,42 @@ fn part(attachment: Attachment) -> Result<SinglePart, ComposeError> {
     let body = Body::new_with_encoding(attachment.bytes, ContentTransferEncoding::Base64)
         .map_err(|_| ComposeError::Encoding)?;
     Ok(AttachmentPart::new(attachment.name).body(body, content_type))
+}
+
+/// `List-Unsubscribe: <…>` (RFC 2369): an address of this service, which is ASCII.
+#[derive(Clone)]
+struct ListUnsubscribe(String);
+
+impl Header for ListUnsubscribe {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("List-Unsubscribe")
+    }
+
+    fn parse(text: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self(text.trim_matches(['<', '>']).to_owned()))
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), format!("<{}>", self.0))
+    }
+}
+
+/// `List-Unsubscribe-Post: List-Unsubscribe=One-Click` (RFC 8058).
+#[derive(Clone)]
+struct OneClick;
+
+impl Header for OneClick {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("List-Unsubscribe-Post")
+    }
+
+    fn parse(_text: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self)
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "List-Unsubscribe=One-Click".to_owned())
+    }
 }
 
 /// `Auto-Submitted: auto-generated` (RFC 3834): no holiday notes in answer, please.

@@ -66,6 +66,17 @@ pub struct MailContext<'a> {
     pub link: Option<&'a Link>,
     /// What consent changes in the report.
     pub consent: ConsentCounts,
+    /// Of the mail of a subscription.
+    pub subscription: Option<SubscriptionMail<'a>>,
+}
+
+/// What is different in a mail that nobody clicked for.
+#[derive(Debug, Clone, Copy)]
+pub struct SubscriptionMail<'a> {
+    /// Where its recipient ends these mails; none where the service has no public address.
+    pub unsubscribe: Option<&'a str>,
+    /// Whether it goes to an officer, who has no login to fetch a file with.
+    pub is_officer: bool,
 }
 
 /// Where a report can be downloaded.
@@ -120,7 +131,7 @@ impl Mailer {
             let text = self.templates.report(request, file, attachment.as_ref(), context);
             let attached = attachment.as_ref().map(Attachment::outline);
             let mail = self
-                .compose(recipient.clone(), request.id, REPORT, text, attachment)
+                .compose(recipient.clone(), request.id, REPORT, text, attachment, context)
                 .await?;
             let (words, began) = match self.transport.send(&mail, handover).await {
                 Ok(()) => return Ok(()),
@@ -150,7 +161,7 @@ impl Mailer {
     ) -> Result<(), SendError> {
         let recipient = recipient(request)?;
         let text = self.templates.failure(request, context);
-        let mail = self.compose(recipient, request.id, NOTICE, text, None).await?;
+        let mail = self.compose(recipient, request.id, NOTICE, text, None, context).await?;
         self.transport.send(&mail, handover).await.map_err(NotSent::for_good)
     }
 
@@ -180,6 +191,7 @@ impl Mailer {
         kind: &str,
         text: Result<MailText, minijinja::Error>,
         attachment: Option<Attachment>,
+        context: MailContext<'_>,
     ) -> Result<MailToSend, SendError> {
         let text = text.map_err(|error| SendError::Unsendable(format!("the mail cannot be written: {error}")))?;
         let sender = Arc::clone(&self.sender);
@@ -190,6 +202,10 @@ impl Mailer {
             date: SystemTime::now(),
             text,
             attachment,
+            unsubscribe: context
+                .subscription
+                .and_then(|subscription| subscription.unsubscribe)
+                .map(str::to_owned),
         };
         tokio::task::spawn_blocking(move || compose(&sender, draft))
             .await

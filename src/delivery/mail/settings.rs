@@ -315,6 +315,8 @@ fn dkim_signer(config: &DkimConfig) -> Result<DkimSigner, ConfigError> {
         "Message-ID",
         "Auto-Submitted",
         "MIME-Version",
+        "List-Unsubscribe",
+        "List-Unsubscribe-Post",
     ];
     let relaxed = DkimCanonicalization {
         header: DkimCanonicalizationType::Relaxed,

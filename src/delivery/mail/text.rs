@@ -129,6 +129,8 @@ impl Templates {
                 link_url => link,
                 link_ends => link.map(|_| "23 December 2026, 11:30 IST"),
                 link_asks_for_login => asks_for_login,
+                is_subscription => link.is_some(),
+                unsubscribe_url => link,
             };
             let forms = [
                 ("file", Some("a.csv")),
@@ -249,6 +251,8 @@ impl Templates {
             link_url => context.link.map(|Link { url, .. }| url.clone()),
             link_ends => context.link.map(|link| self.time(link.ends_at)),
             link_asks_for_login => context.link.map(|link| link.asks_for_login),
+            is_subscription => context.subscription.is_some(),
+            unsubscribe_url => context.subscription.and_then(|subscription| subscription.unsubscribe),
         }
     }
 
@@ -341,6 +345,7 @@ fn is_hidden(path: &Path) -> bool {
 mod tests {
     use std::collections::BTreeSet;
 
+    use super::super::SubscriptionMail;
     use super::*;
     use crate::delivery::access::BatchFacts;
     use crate::delivery::asked::Asked;
@@ -438,6 +443,32 @@ mod tests {
     }
 
     #[test]
+    fn the_mail_of_a_subscription_says_how_it_ends() {
+        let facts = batch("Batch 1");
+        let url = "https://reports.example.org/unsubscribe/x";
+        let context = |unsubscribe| MailContext {
+            batch: Some(&facts),
+            link: None,
+            consent: ConsentCounts::default(),
+            subscription: Some(SubscriptionMail {
+                unsubscribe,
+                is_officer: false,
+            }),
+        };
+        let mail = |unsubscribe| {
+            let attachment = attached(Packing::Plain);
+            let mail = templates().report(&request(), &file(1, 0), Some(&attachment), context(unsubscribe));
+            mail.expect("a mail")
+        };
+        let with = mail(Some(url));
+        assert!(with.plain.contains(url), "{}", with.plain);
+        assert!(with.html.contains("unsubscribe&#x2f;x"), "{}", with.html);
+        for text in [&with.plain, &with.html, &mail(None).plain] {
+            assert!(text.contains("subscription") && !text.contains("you clicked"), "{text}");
+        }
+    }
+
+    #[test]
     fn a_site_s_own_words_take_the_place_of_ours() {
         let own = with_own("report/subject.txt.j2", "प्रगति रिपोर्ट: {{ batch }}").expect("good templates");
         let facts = batch("Batch 1");
@@ -445,6 +476,7 @@ mod tests {
             batch: Some(&facts),
             link: None,
             consent: ConsentCounts::default(),
+            subscription: None,
         };
         let mail = own.report(&request(), &file(1, 0), Some(&attached(Packing::Plain)), context);
         let mail = mail.expect("a mail");
@@ -503,6 +535,7 @@ mod tests {
             batch: Some(&batch),
             link,
             consent: ConsentCounts::default(),
+            subscription: None,
         };
         let attachment = packing.map(attached);
         let mail = templates().report(&request(), &file(rows, unknown_users), attachment.as_ref(), context);
@@ -521,6 +554,7 @@ mod tests {
             batch: Some(&batch),
             link,
             consent: ConsentCounts::default(),
+            subscription: None,
         };
         templates().failure(&request, context).expect("a mail")
     }
@@ -606,6 +640,7 @@ mod tests {
                     hidden_details,
                     left_out,
                 },
+                subscription: None,
             };
             let attached = attached(Packing::Plain);
             let mail = templates().report(&request(), &file(9, 0), Some(&attached), context);
@@ -645,6 +680,7 @@ mod tests {
             batch: Some(&batch),
             link: None,
             consent,
+            subscription: None,
         };
         let attached = attached(Packing::Plain);
         let mail = templates().report(&request, &file(rows, 0), Some(&attached), context);
@@ -731,6 +767,7 @@ mod tests {
             batch: Some(&facts),
             link: None,
             consent: ConsentCounts::default(),
+            subscription: None,
         };
         let mail = templates()
             .report(&request(), &file(1, 0), Some(&attached(Packing::Plain)), context)

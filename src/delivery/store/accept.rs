@@ -69,7 +69,7 @@ impl Store {
             });
         }
         let request = first_state(new);
-        insert_request(&mut transaction, &request).await?;
+        insert_request(&mut transaction, &request, &request.asked.digest()).await?;
         insert_clicks(&mut transaction, new, request.id).await?;
         transaction.commit().await?;
         Ok(Accepted::New(request))
@@ -155,7 +155,8 @@ async fn is_queue_full(transaction: &mut Writing, limit: u32) -> Result<bool, sq
     Ok(waiting >= i64::from(limit))
 }
 
-fn first_state(new: &NewRequest) -> Request {
+/// The request as it is when nothing was done yet.
+pub(super) fn first_state(new: &NewRequest) -> Request {
     Request {
         id: RequestId::new(),
         person: new.person.clone(),
@@ -184,7 +185,12 @@ fn whole_milliseconds(time: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(time.timestamp_millis()).unwrap_or(time)
 }
 
-async fn insert_request(transaction: &mut Writing, request: &Request) -> Result<(), sqlx::Error> {
+/// Stores a new request. While it is under way, no other of the person with this digest is made.
+pub(super) async fn insert_request(
+    transaction: &mut Writing,
+    request: &Request,
+    digest: &str,
+) -> Result<(), sqlx::Error> {
     let requested_at = request.requested_at.timestamp_millis();
     sqlx::query(
         "insert into requests (id, user_id, email, roles, batch_id, course_id, tenant_id, format, deliver, status, notice,
@@ -207,7 +213,7 @@ async fn insert_request(transaction: &mut Writing, request: &Request) -> Result<
     .bind(request.snapshot_date.to_string())
     .bind(requested_at)
     .bind(request.asked.text())
-    .bind(request.asked.digest())
+    .bind(digest)
     .execute(&mut **transaction)
     .await?;
     Ok(())

@@ -56,6 +56,11 @@ impl Store {
     }
 
     async fn end_leases(&self, now: DateTime<Utc>) -> Result<(), StoreError> {
+        sqlx::query("update subscriptions set lease_until = $1 where lease_token is not null and lease_until > $1")
+            .bind(now.timestamp_millis())
+            .execute(&self.writes)
+            .await
+            .map_err(self.failed("taking over the work of a killed service"))?;
         let ended = sqlx::query("update requests set due_at = $1 where lease_token is not null and due_at > $1")
             .bind(now.timestamp_millis())
             .execute(&self.writes)

@@ -63,7 +63,7 @@ impl Store {
     /// All events that were taken for a file, written or not; those that are taken later come last, so that a file only grows.
     pub async fn events_of_file(&self, file: &str) -> Result<Vec<StoredEvent>, StoreError> {
         let found = sqlx::query(
-            "select mid, kind, request_id, user_id, batch_id, course_id, tenant_id, happened_at from events
+            "select mid, kind, request_id, user_id, batch_id, course_id, tenant_id, happened_at, by_subscription from events
             where event_file = $1 order by taken_at, happened_at, mid",
         )
         .bind(file)

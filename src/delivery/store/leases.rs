@@ -166,15 +166,31 @@ impl Store {
             return Ok(Held::No);
         }
         sqlx::query(
-            "insert into events (mid, kind, request_id, user_id, batch_id, course_id, tenant_id, happened_at)
-            select $2, $3, id, user_id, batch_id, course_id, tenant_id, finished_at from requests where id = $1",
+            "insert into events (mid, kind, request_id, user_id, batch_id, course_id, tenant_id, happened_at, by_subscription)
+            select $2, $3, id, user_id, batch_id, course_id, tenant_id, finished_at,
+                case when exists (select 1 from sendings where request_id = requests.id) then 1 else 0 end
+            from requests where id = $1",
         )
         .bind(token.request.to_string())
         .bind(delivery_mid(token.request))
         .bind(status.word())
         .execute(&mut *transaction)
         .await?;
-        // Of several batches, each was handed over; their clicks say of which course and tenant they are.
+        // Of several batches, each was handed over. Those of a subscription are kept with it.
+        sqlx::query(
+            "insert into events (mid, kind, request_id, user_id, batch_id, course_id, tenant_id, happened_at, by_subscription)
+            select $2 || ':' || further.batch_id, $3, requests.id, requests.user_id, further.batch_id, further.course_id,
+                further.tenant_id, requests.finished_at, 1
+            from requests
+            join sending_batches as further on further.request_id = requests.id
+            where requests.id = $1",
+        )
+        .bind(token.request.to_string())
+        .bind(delivery_mid(token.request))
+        .bind(status.word())
+        .execute(&mut *transaction)
+        .await?;
+        // Of a click on several, their clicks say of which course and tenant they are.
         sqlx::query(
             "insert into events (mid, kind, request_id, user_id, batch_id, course_id, tenant_id, happened_at)
             select $2 || ':' || clicked.batch_id, $3, requests.id, requests.user_id, clicked.batch_id, clicked.course_id,

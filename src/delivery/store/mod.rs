@@ -1,4 +1,4 @@
-//! The durable store of requests, events and sessions: SQLite, or PostgreSQL where several processes share the work.
+//! The durable store of requests, events, sessions and subscriptions: SQLite, or PostgreSQL where several processes share the work.
 //!
 //! A request and the work on it are one row, so that accepting, idempotency and state are one transaction. A worker holds a
 //! request by a lease that it renews; a lease that ran out is taken over by another worker, and whoever lost it can store
@@ -17,10 +17,12 @@ mod housekeeping;
 mod leases;
 mod links;
 mod migrations;
+mod officers;
 mod operators;
 mod reading;
 mod rows;
 mod sessions;
+mod subscriptions;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +34,11 @@ use uuid::Uuid;
 pub use alive::Alive;
 pub use connect::{Database, SQLITE_FILE};
 pub use error::StoreError;
+pub use officers::Unsubscribed;
 pub use sessions::{LogoutAtIssuer, NewSession, SessionStart};
+pub use subscriptions::{
+    Changed, DoneSending, DueSubscription, NewSending, SENDING_LEASE, SendingOf, SentContent, Subscribed,
+};
 
 use super::request::{FailureCause, Request, RequestId, Status};
 use crate::ids::UserId;
@@ -215,6 +221,8 @@ pub struct StoredEvent {
     pub mid: String,
     pub kind: EventKind,
     pub request_id: RequestId,
+    /// Whether a subscription made the request, and not a click.
+    pub is_by_subscription: bool,
     pub event_time: DateTime<Utc>,
     pub user_id: UserId,
     pub course_id: Option<String>,

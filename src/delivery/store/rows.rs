@@ -117,6 +117,7 @@ pub fn event(row: &AnyRow) -> Result<StoredEvent, Error> {
         mid: row.try_get("mid")?,
         kind: word(row, "kind", EventKind::from_word)?,
         request_id: parsed(row, "request_id")?,
+        is_by_subscription: count(row, "by_subscription")? == 1,
         event_time: time(row, "happened_at")?,
         user_id: parsed(row, "user_id")?,
         course_id: row.try_get("course_id")?,
@@ -159,6 +160,11 @@ pub fn word<T>(row: &AnyRow, column: &'static str, known: impl Fn(&str) -> Optio
     known(&stored).ok_or_else(|| in_column(column)(UnknownWord(stored)))
 }
 
+/// The error of a value that its column must not hold.
+pub fn unknown_word(column: &'static str, stored: String) -> Error {
+    in_column(column)(UnknownWord(stored))
+}
+
 /// What a text stands for.
 pub fn parsed<T>(row: &AnyRow, column: &'static str) -> Result<T, Error>
 where
@@ -168,7 +174,8 @@ where
     stored.parse().map_err(in_column(column))
 }
 
-fn time(row: &AnyRow, column: &'static str) -> Result<DateTime<Utc>, Error> {
+/// A moment that is always there.
+pub fn time(row: &AnyRow, column: &'static str) -> Result<DateTime<Utc>, Error> {
     moment(column, row.try_get(column)?)
 }
 
@@ -182,7 +189,8 @@ fn roles(row: &AnyRow) -> Result<Roles, Error> {
     serde_json::from_str(&stored).map_err(in_column("roles"))
 }
 
-fn asked(row: &AnyRow) -> Result<Asked, Error> {
+/// What was asked for, of a row that has `asked`.
+pub fn asked(row: &AnyRow) -> Result<Asked, Error> {
     let stored: Option<String> = row.try_get("asked")?;
     Asked::of_text(stored.as_deref()).map_err(in_column("asked"))
 }

@@ -6,10 +6,11 @@ use chrono::{TimeDelta, Utc};
 
 use super::super::access::BatchFacts;
 use super::super::files::{FilesError, Wish, path_of};
-use super::super::mail::{MailContext, SendError};
+use super::super::mail::{MailContext, SendError, SubscriptionMail};
 use super::super::request::{Deliver, Failure, FailureCause, ReportFile, Request, Status};
 use super::super::source::Current;
-use super::super::store::{Held, LEASE, Lease, StoreError};
+use super::super::store::{Held, LEASE, Lease, SendingOf, StoreError, Unsubscribed};
+use super::super::tokens::{hash_of, random_text};
 use super::Workshop;
 use super::backoff::next_try;
 use super::handover::Noted;
@@ -94,8 +95,17 @@ where
 
 async fn fail(shop: &Workshop, lease: &Lease, failure: &Failure) -> Result<Held, StoreError> {
     let request = &lease.request;
-    // A notice goes to the same address.
-    let is_mail = request.deliver == Deliver::Email && failure.cause != FailureCause::MailBounced;
+    // A notice goes to the same address. Who gets the mails of a subscription did not ask for this one.
+    let is_mail = request.deliver == Deliver::Email
+        && failure.cause != FailureCause::MailBounced
+        && shop.store.sending_of(request.id).await?.is_none();
+    // The next time may fare better; where the mailbox is at fault, it would not.
+    if matches!(
+        failure.cause,
+        FailureCause::MailUnavailable | FailureCause::ReportFailed
+    ) {
+        shop.store.forget_sent_content(request.id).await?;
+    }
     let now = Utc::now();
     let held = store_end(lease, || shop.store.fail(&lease.token, failure, is_mail, now)).await?;
     if held == Held::Yes {
@@ -144,10 +154,50 @@ async fn attempt(shop: &Workshop, lease: &Lease) -> Result<Outcome, StoreError> 
     }
     match request.deliver {
         Deliver::Download => Ok(Outcome::Done(Status::Ready)),
-        Deliver::Email => match broken_address(shop, request).await? {
-            Some(failure) => Ok(Outcome::Failed(failure)),
-            None => Ok(send(shop, lease, batch, &file, consent).await),
-        },
+        Deliver::Email => {
+            let sending = shop.store.sending_of(request.id).await?;
+            if sending.as_ref().is_some_and(|sending| !sending.is_wanted) {
+                return Ok(Outcome::Failed(unwanted()));
+            }
+            if let Some(failure) = broken_address(shop, request).await? {
+                return Ok(Outcome::Failed(failure));
+            }
+            let unsubscribe = match &sending {
+                Some(sending) => unsubscribe_link(shop, sending).await?,
+                None => None,
+            };
+            let subscription = sending.map(|sending| SubscriptionMail {
+                unsubscribe: unsubscribe.as_deref(),
+                is_officer: sending.is_officer,
+            });
+            Ok(send(shop, lease, batch, &file, consent, subscription).await)
+        }
+    }
+}
+
+/// The link by which the recipient of a subscription's mail ends these mails. It is new in each mail, and the store knows it
+/// by its hash alone.
+async fn unsubscribe_link(shop: &Workshop, sending: &SendingOf) -> Result<Option<String>, StoreError> {
+    let token = random_text();
+    let Some(link) = shop.links.to_unsubscribe(&token) else {
+        return Ok(None);
+    };
+    let of = Unsubscribed {
+        subscription: sending.subscription,
+        email: sending.email.clone(),
+        is_officer: sending.is_officer,
+    };
+    shop.store
+        .note_unsubscribe_token(&hash_of(&token), &of, Utc::now())
+        .await?;
+    Ok(Some(link))
+}
+
+/// Its recipient, or who subscribed, ended it meanwhile.
+fn unwanted() -> Failure {
+    Failure {
+        cause: FailureCause::Cancelled,
+        words: "The subscription was ended before the mail was sent.".to_owned(),
     }
 }
 
@@ -225,6 +275,7 @@ async fn send(
     batch: &BatchFacts,
     file: &ReportFile,
     consent: ConsentCounts,
+    subscription: Option<SubscriptionMail<'_>>,
 ) -> Outcome {
     let request = &lease.request;
     let unavailable = |words: String| {
@@ -240,11 +291,14 @@ async fn send(
         Ok(copy) => copy,
         Err(error) => return not_made(shop, &error).await,
     };
+    let is_officer = subscription.is_some_and(|subscription| subscription.is_officer);
     let link = shop.links.for_mail(request);
+    let link = link.filter(|link| !(is_officer && link.asks_for_login));
     let context = MailContext {
         batch: Some(batch),
         link: link.as_ref(),
         consent,
+        subscription,
     };
     let handover = Noted { shop, lease };
     let sending = mailer.send_report(request, file, copy.path(), context, &handover);

@@ -35,6 +35,7 @@ pub async fn notify(shop: &Workshop, lease: &Lease) -> Result<Held, StoreError> 
         batch,
         link: link.as_ref(),
         consent: ConsentCounts::default(),
+        subscription: None,
     };
     let handover = Noted { shop, lease };
     let sending = mailer.send_failure_notice(request, context, &handover);

@@ -14,6 +14,7 @@ mod figure_views;
 mod figures;
 mod file;
 mod guard;
+mod officers;
 mod openapi;
 mod person_page;
 mod problem;
@@ -23,6 +24,8 @@ mod rows;
 mod session;
 mod sign_in;
 mod status;
+mod subscriptions;
+mod unsubscribe;
 mod views;
 
 use std::sync::Arc;
@@ -68,6 +71,7 @@ pub fn router(parts: ServerParts, links: Links, limits: Limits) -> Router {
         .merge(sign_in::routes())
         .merge(back_channel_logout::routes())
         .merge(download::routes())
+        .merge(unsubscribe::routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .with_state(state)
@@ -88,6 +92,12 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(file::fetch, file::look))
         .routes(routes!(batches::list))
         .routes(routes!(changes::list))
+        .routes(routes!(subscriptions::create, subscriptions::list))
+        .routes(routes!(subscriptions::show))
+        .routes(routes!(subscriptions::pause))
+        .routes(routes!(subscriptions::resume))
+        .routes(routes!(subscriptions::end))
+        .routes(routes!(officers::replace, officers::list))
         .routes(routes!(figures::ratio))
         .routes(routes!(figures::batches))
         .routes(routes!(session::show))

@@ -21,6 +21,7 @@ use super::problem::{PROBLEM_JSON, Problem};
     tags(
         (name = "reports", description = "Asking for reports and fetching them"),
         (name = "batches", description = "Batches whose reports can be asked for"),
+        (name = "subscriptions", description = "Reports that are mailed again and again, and the officers who get their rows"),
         (name = "figures", description = "The download ratio: is the report used?"),
         (name = "operations", description = "For operators and monitoring"),
     ),
@@ -88,6 +89,43 @@ problem_sets! {
     ShowProblems {
         401 "There is no login token, or it is not valid"
         404 "You made no request of that id, or it is not kept any more"
+        500 "An error of the service"
+        503 "Something that the service needs does not answer"
+    }
+    NewSubscriptionProblems {
+        400 "The body is not JSON"
+        401 "There is no login token, or it is not valid"
+        403 "The request came from another site, with the cookie of a session here"
+        404 "There is no such batch for you"
+        408 "The body did not arrive in time"
+        413 "The body is too large"
+        415 "The body is not of type application/json"
+        422 "A field is missing or wrong; the report cannot be mailed to you; or you have too many subscriptions"
+        500 "An error of the service"
+        503 "Something that the service needs does not answer"
+    }
+    ShowSubscriptionProblems {
+        401 "There is no login token, or it is not valid"
+        403 "The request came from another site, with the cookie of a session here"
+        404 "You have no subscription of that id, or it is not kept any more"
+        500 "An error of the service"
+        503 "Something that the service needs does not answer"
+    }
+    ChangeSubscriptionProblems {
+        401 "There is no login token, or it is not valid"
+        403 "The request came from another site, with the cookie of a session here"
+        404 "You have no subscription of that id, or it is not kept any more"
+        409 "The subscription has ended"
+        500 "An error of the service"
+        503 "Something that the service needs does not answer"
+    }
+    OfficerProblems {
+        400 "A parameter is wrong"
+        401 "There is no login token, or it is not valid"
+        403 "You are no admin of this, or the request came from another site, with the cookie of a session here"
+        408 "The list did not arrive in time"
+        413 "The list is too large"
+        422 "A line of the list cannot be taken; the detail names it"
         500 "An error of the service"
         503 "Something that the service needs does not answer"
     }

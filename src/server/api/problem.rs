@@ -49,6 +49,7 @@ kinds! {
     NotAllowed = "not-allowed", FORBIDDEN, "You may not have this report";
     CrossSite = "cross-site", FORBIDDEN, "The request came from another site";
     NotForYou = "not-for-you", FORBIDDEN, "These figures are not for you";
+    NotAdmin = "not-admin", FORBIDDEN, "Only admins may do this";
     NotFound = "not-found", NOT_FOUND, "There is nothing here";
     UnknownBatch = "unknown-batch", NOT_FOUND, "There is no such batch for you";
     NoDays = "no-days", NOT_FOUND, "There are no figures by day";
@@ -57,6 +58,7 @@ kinds! {
     TooSlow = "too-slow", REQUEST_TIMEOUT, "The request took too long to arrive";
     NotReady = "not-ready", CONFLICT, "The report is not ready yet";
     NoFile = "no-file", CONFLICT, "The request failed and has no file";
+    SubscriptionEnded = "subscription-ended", CONFLICT, "The subscription has ended";
     Gone = "gone", GONE, "The file is not kept any more";
     OtherRules = "other-rules", GONE, "The file was made under other rules of consent";
     TooLarge = "too-large", PAYLOAD_TOO_LARGE, "The request is too large";
@@ -66,6 +68,7 @@ kinds! {
     KeyReused = "key-reused", UNPROCESSABLE_ENTITY, "The idempotency key was used for something else";
     NoAddress = "no-address", UNPROCESSABLE_ENTITY, "You have no verified mail address";
     NoMail = "no-mail", UNPROCESSABLE_ENTITY, "Reports are not mailed here";
+    TooManySubscriptions = "too-many-subscriptions", UNPROCESSABLE_ENTITY, "You have too many subscriptions";
     TooManyRequests = "too-many-requests", TOO_MANY_REQUESTS, "You asked too often";
     Internal = "internal", INTERNAL_SERVER_ERROR, "Something went wrong here";
     QueueFull = "queue-full", SERVICE_UNAVAILABLE, "Too many reports are waited for";

@@ -238,7 +238,7 @@ fn accepted_answer(state: &AppState, request: &Request) -> Response {
 }
 
 /// Checks that the person has an address that mails may go to.
-async fn find_address(state: &AppState, person: &mut Person) -> Result<(), Problem> {
+pub async fn find_address(state: &AppState, person: &mut Person) -> Result<(), Problem> {
     if !state.parts.can_mail {
         return Err(Problem::new(
             ProblemKind::NoMail,

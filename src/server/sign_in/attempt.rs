@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use url::form_urlencoded;
 
-use super::session::{hash_of, random_text};
 use crate::delivery::request::RequestId;
+use crate::delivery::tokens::{hash_of, random_text};
 
 /// The time that people have for signing in at the issuer.
 pub const LONGEST: Duration = Duration::from_secs(10 * 60);

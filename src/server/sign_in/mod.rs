@@ -21,6 +21,7 @@ use url::Url;
 
 use super::identity::{Identity, Reason, Refusal, RefusalLog, SignedIn, SignedInPerson, is_url_of_this_machine};
 use crate::config::{Config, ConfigError, RightsSource, Secret, SignInConfig};
+use crate::delivery::tokens::hash_of;
 use crate::delivery::links::Links;
 use crate::delivery::person::Person;
 use crate::delivery::store::{LogoutAtIssuer, NewSession, SessionStart, Store, StoreError};
@@ -30,7 +31,7 @@ pub use fault::SignInFault;
 
 use cookies::CookieStyle;
 use discovery::Discovery;
-use session::{SessionId, hash_of};
+use session::SessionId;
 
 /// The path that the issuer sends browsers back to, below the public address.
 pub const CALLBACK_PATH: &str = "sign-in/callback";

@@ -2,12 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest, Sha256};
 
-use crate::hex::hex;
-
-/// Random bytes of an id: 256 bits cannot be guessed.
-const BYTES: usize = 32;
+use crate::delivery::tokens::{BYTES, hash_of, random_text};
 
 /// A session's id, as its cookie has it.
 pub struct SessionId(String);
@@ -33,16 +29,6 @@ impl SessionId {
     pub fn hash(&self) -> String {
         hash_of(&self.0)
     }
-}
-
-/// The SHA-256 of a text, hexadecimal.
-pub fn hash_of(text: &str) -> String {
-    hex(&Sha256::digest(text.as_bytes()))
-}
-
-/// A new random text, in base64 for URLs.
-pub fn random_text() -> String {
-    URL_SAFE_NO_PAD.encode(rand::random::<[u8; BYTES]>())
 }
 
 #[cfg(test)]

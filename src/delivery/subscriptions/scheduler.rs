@@ -1,0 +1,108 @@
+//! Makes requests of the subscriptions that are due, in every process that serves: each takes what no other has claimed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::{Notify, watch};
+
+use super::SubscriptionRules;
+use crate::config::AddressSource;
+use crate::delivery::source::{ReportSource, SourceError};
+use crate::delivery::store::{Store, StoreError};
+
+/// How often is looked for what is due.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+const AFTER_STORE_ERROR: Duration = Duration::from_secs(30);
+/// The time that working out a sending may take: less than a claim holds.
+const TIME_TO_PLAN: Duration = Duration::from_secs(4 * 60);
+/// What could not be worked out is tried again after so long.
+const AFTER_FAILURE: TimeDelta = TimeDelta::minutes(2);
+
+/// Why it cannot be worked out who gets what.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PlanError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Source(#[from] SourceError),
+}
+
+/// Makes what is due into requests.
+pub struct Scheduler {
+    pub store: Store,
+    pub source: Arc<ReportSource>,
+    pub rules: Arc<SubscriptionRules>,
+    /// Where addresses of subscribers come from.
+    pub address_source: AddressSource,
+    /// Whether a mail server is set.
+    pub can_mail: bool,
+    /// The time from when a report is due to its mail that is promised.
+    pub deadline: Duration,
+    /// Rung when there are requests to work on.
+    pub bell: Arc<Notify>,
+}
+
+impl Scheduler {
+    /// Makes what is due, as it comes, until `stop` turns true.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow_and_update() {
+            let wait = match self.make_next(Utc::now()).await {
+                Ok(true) => continue,
+                Ok(false) => LOOK_AGAIN,
+                Err(error) => {
+                    tracing::error!("subscriptions wait: {error}");
+                    AFTER_STORE_ERROR
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                stopped = stop.changed() => if stopped.is_err() { return },
+            }
+        }
+    }
+
+    /// Makes the subscription that is due longest into requests; false where none is due.
+    ///
+    /// # Errors
+    /// The store does not answer; what was due stays so.
+    pub async fn make_next(&self, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let current = self.source.current();
+        let run = current.output().map(|output| output.manifest().timings.started_at);
+        let Some(due) = self.store.claim_subscription(now, run).await? else {
+            return Ok(false);
+        };
+        let id = due.subscription.id;
+        let planned = tokio::time::timeout(TIME_TO_PLAN, self.plan(&current, &due.subscription, now)).await;
+        let done = match planned {
+            Ok(Ok(done)) => done,
+            Ok(Err(PlanError::Store(error))) => return Err(error),
+            Ok(Err(PlanError::Source(error))) => {
+                tracing::error!("subscription {id} is tried again in a while: {error}");
+                self.store.put_off_subscription(&due, now + AFTER_FAILURE).await?;
+                // The files may have been replaced by a newer run.
+                self.source.refresh().await;
+                return Ok(true);
+            }
+            Err(_) => {
+                tracing::error!(
+                    "subscription {id} is tried again in a while: its report was not read within {} seconds",
+                    TIME_TO_PLAN.as_secs()
+                );
+                self.store
+                    .put_off_subscription(&due, Utc::now() + AFTER_FAILURE)
+                    .await?;
+                return Ok(true);
+            }
+        };
+        match self.store.finish_sending(&due, &done, now).await? {
+            Some(0) => tracing::info!("subscription {id} was due: {}", done.outcome),
+            Some(requests) => {
+                tracing::info!("subscription {id} was due: {requests} requests");
+                self.bell.notify_one();
+            }
+            None => tracing::info!("subscription {id} was changed or taken over while it was due"),
+        }
+        Ok(true)
+    }
+}
