@@ -8,6 +8,7 @@ mod consents;
 mod error;
 mod mapping;
 mod mappings;
+mod names;
 mod raw_tables;
 mod telemetry;
 mod views;
@@ -43,6 +44,7 @@ use crate::telemetry::TelemetryFile;
 use crate::zone::Zone;
 pub use mappings::MappingRules;
 use mappings::Mappings;
+pub use names::Names;
 pub use raw_tables::MappingUsed;
 use raw_tables::{RawTables, with_settings};
 pub use telemetry::is_telemetry;
@@ -163,6 +165,9 @@ impl Catalog {
     /// Nothing is listed or read before a query names one. A table that a staging query makes has none.
     pub fn register_history(&self) -> Result<(), CatalogError> {
         for (table, store) in self.stores.iter().filter(|(table, _)| !table.arrives_daily()) {
+            if table.may_be_absent() && !self.session.table_exist(table.name()).unwrap_or(false) {
+                continue;
+            }
             let name = history_name(*table);
             let history = HistoryTable::new(Arc::clone(&self.exports), *table, store.clone(), self.zone.clone());
             self.session
@@ -370,7 +375,7 @@ impl Catalog {
         inspected: Vec<InspectedFile>,
         store: ObjectStoreUrl,
     ) -> Result<(), CatalogError> {
-        if files.files.is_empty() && table == Table::Batches {
+        if files.files.is_empty() && (table == Table::Batches || table.may_be_absent()) {
             return Ok(());
         }
         self.notes.extend(check_contract(table, files, &inspected)?);

@@ -131,6 +131,7 @@ impl Delivery {
     fn context(&self) -> MailContext<'_> {
         MailContext {
             batch: Some(&self.batch),
+            names: None,
             link: self.link.as_ref(),
             consent: ConsentCounts::default(),
         }

@@ -33,6 +33,7 @@ pub use handover::Handover;
 
 use super::access::BatchFacts;
 use super::request::{ReportFile, Request, RequestId};
+use crate::catalog::Names;
 use crate::config::{ConfigError, MailConfig};
 use crate::report::ConsentCounts;
 use crate::zone::Zone;
@@ -63,6 +64,8 @@ pub struct Mailer {
 #[derive(Debug, Clone, Copy)]
 pub struct MailContext<'a> {
     pub batch: Option<&'a BatchFacts>,
+    /// What courses are called.
+    pub names: Option<&'a Names>,
     /// Where the file can be fetched, and until when; none where the service has no public address.
     pub link: Option<&'a Link>,
     /// What consent changes in the report.

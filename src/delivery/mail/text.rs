@@ -443,6 +443,7 @@ mod tests {
         let facts = batch("Batch 1");
         let context = MailContext {
             batch: Some(&facts),
+            names: None,
             link: None,
             consent: ConsentCounts::default(),
         };
@@ -501,6 +502,7 @@ mod tests {
         let batch = batch("बैच १ <b>&");
         let context = MailContext {
             batch: Some(&batch),
+            names: None,
             link,
             consent: ConsentCounts::default(),
         };
@@ -519,6 +521,7 @@ mod tests {
         let batch = batch("Batch 1");
         let context = MailContext {
             batch: Some(&batch),
+            names: None,
             link,
             consent: ConsentCounts::default(),
         };
@@ -601,6 +604,7 @@ mod tests {
         let written = |hidden_details, left_out| {
             let context = MailContext {
                 batch: None,
+                names: None,
                 link: None,
                 consent: ConsentCounts {
                     hidden_details,
@@ -643,6 +647,7 @@ mod tests {
         let batch = batch("Batch 1");
         let context = MailContext {
             batch: Some(&batch),
+            names: None,
             link: None,
             consent,
         };
@@ -729,6 +734,7 @@ mod tests {
         let facts = batch(name);
         let context = MailContext {
             batch: Some(&facts),
+            names: None,
             link: None,
             consent: ConsentCounts::default(),
         };

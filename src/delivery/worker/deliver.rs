@@ -142,7 +142,16 @@ async fn attempt(shop: &Workshop, lease: &Lease) -> Result<Outcome, StoreError> 
         Deliver::Download => Ok(Outcome::Done(Status::Ready)),
         Deliver::Email => match broken_address(shop, request).await? {
             Some(failure) => Ok(Outcome::Failed(failure)),
-            None => Ok(send(shop, lease, batch, &file, consent).await),
+            None => {
+                let link = shop.links.for_mail(request);
+                let context = MailContext {
+                    batch: Some(batch),
+                    names: Some(current.directory.names()),
+                    link: link.as_ref(),
+                    consent,
+                };
+                Ok(send(shop, lease, &file, context).await)
+            }
         },
     }
 }
@@ -215,13 +224,7 @@ async fn not_made(shop: &Workshop, error: &FilesError) -> Outcome {
     Outcome::NotNow(failure)
 }
 
-async fn send(
-    shop: &Workshop,
-    lease: &Lease,
-    batch: &BatchFacts,
-    file: &ReportFile,
-    consent: ConsentCounts,
-) -> Outcome {
+async fn send(shop: &Workshop, lease: &Lease, file: &ReportFile, context: MailContext<'_>) -> Outcome {
     let request = &lease.request;
     let unavailable = |words: String| {
         Outcome::NotNow(Failure {
@@ -235,12 +238,6 @@ async fn send(
     let copy = match shop.files.local_copy(&file.path).await {
         Ok(copy) => copy,
         Err(error) => return not_made(shop, &error).await,
-    };
-    let link = shop.links.for_mail(request);
-    let context = MailContext {
-        batch: Some(batch),
-        link: link.as_ref(),
-        consent,
     };
     let sent = mailer
         .send_report(request, file, copy.path(), context, &Noted { shop, lease })

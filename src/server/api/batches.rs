@@ -54,7 +54,9 @@ pub async fn list(
         None => 0,
     };
     let rest = batches.get(start..).unwrap_or_default();
-    let items: Vec<BatchView> = rest.iter().take(limit).map(|batch| BatchView::of(batch)).collect();
+    let names = current.directory.names();
+    let views = rest.iter().take(limit).map(|batch| BatchView::of(batch).named(names));
+    let items: Vec<BatchView> = views.collect();
     let next = items.last().filter(|_| rest.len() > limit);
     Ok(Json(BatchPage {
         snapshot_date: current.directory.date().day(),

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::asked::FilterView;
+use crate::catalog::Names;
 use crate::delivery::access::BatchFacts;
 use crate::delivery::asked::BatchFiles;
 use crate::delivery::links::Links;
@@ -140,6 +141,12 @@ pub struct BatchView {
     pub tenant_id: Option<String>,
     /// Rows of its report, where a nightly run counted them.
     pub rows: Option<u64>,
+    /// What the course is called, where the exports have a table of names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub course_name: Option<String>,
+    /// What the tenant is called, where the exports have a table of names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant_name: Option<String>,
 }
 
 /// Some of the batches whose reports the caller may have, ordered by id.
@@ -203,7 +210,18 @@ impl BatchView {
             course_id: batch.course_id.clone(),
             tenant_id: batch.tenant_id.as_ref().map(ToString::to_string),
             rows: batch.rows,
+            course_name: None,
+            tenant_name: None,
         }
+    }
+
+    /// With what its course and tenant are called.
+    pub fn named(mut self, names: &Names) -> Self {
+        let of_course = self.course_id.as_deref().and_then(|id| names.of_course(id));
+        let of_tenant = self.tenant_id.as_deref().and_then(|id| names.of_tenant(id));
+        self.course_name = of_course.map(str::to_owned);
+        self.tenant_name = of_tenant.map(str::to_owned);
+        self
     }
 }
 

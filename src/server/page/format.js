@@ -25,7 +25,8 @@ export function formatPeriod(by, firstDay) {
   return (by === "month" ? monthAndYear : dayAndMonth).format(new Date(firstDay));
 }
 
-/** An id as it is, or words where there is none. */
-export function nameOf(id, kind) {
-  return id === null || id === "" ? `Unknown ${kind}` : id;
+/** What is called `name`, with its id; the id alone where no name is known; or words where there is no id. */
+export function nameOf(id, kind, name) {
+  if (id === null || id === "") return `Unknown ${kind}`;
+  return name ? `${name} (${id})` : id;
 }

@@ -19,6 +19,8 @@ const state = {
   by: "week",
   /** A tenant's id, "" for batches without one, or null for all tenants. */
   tenant: null,
+  /** What tenants are called, by their ids, where that is known. */
+  tenantNames: new Map(),
   /** The course whose trend is shown, if it is not that of all. */
   course: undefined,
   asOf: undefined,
@@ -124,9 +126,10 @@ async function offerTenants() {
   const { platform_admin: seesAll, tenant_admin_of: own } = state.session;
   const { rows } = await ratio({ level: "tenant", window: "all", sort: "tenant_id" });
   const ids = rows.map((row) => row.tenant_id ?? "");
+  state.tenantNames = new Map(rows.map((row) => [row.tenant_id ?? "", row.tenant_name]));
   // A tenant without batches has no rows, and its admin still chooses it.
   for (const id of own) if (!seesAll && !ids.includes(id)) ids.push(id);
-  const choices = [...(seesAll ? [[null, "All tenants"]] : []), ...ids.map((id) => [id, nameOf(id, "tenant")])];
+  const choices = [...(seesAll ? [[null, "All tenants"]] : []), ...ids.map((id) => [id, nameOf(id, "tenant", state.tenantNames.get(id))])];
   if (!choices.some(([id]) => id === state.tenant)) state.tenant = choices[0]?.[0] ?? null;
   byId("tenant").replaceChildren(...choices.map(([id, words]) => make("option", { value: choiceOf(id) }, words)));
   byId("tenant").value = choiceOf(state.tenant);
@@ -184,8 +187,8 @@ let trendRunning;
 async function showTrend() {
   trendRunning?.abort();
   trendRunning = new AbortController();
-  const tenant = state.tenant === null ? "all tenants" : nameOf(state.tenant, "tenant");
-  const subject = state.course === undefined ? `All courses, ${tenant}` : `Course ${nameOf(state.course.id, "course")}, ${tenant}`;
+  const tenant = state.tenant === null ? "all tenants" : nameOf(state.tenant, "tenant", state.tenantNames.get(state.tenant));
+  const subject = state.course === undefined ? `All courses, ${tenant}` : `Course ${nameOf(state.course.id, "course", state.course.name)}, ${tenant}`;
   byId("trend-reset").hidden = state.course === undefined;
   try {
     const { rows } = await ratio(trendQuery(), trendRunning.signal);
@@ -214,10 +217,10 @@ const FIGURES = [
 ];
 
 function courseButton(row) {
-  const name = nameOf(row.course_id, "course");
+  const name = nameOf(row.course_id, "course", row.course_name);
   const button = make("button", { type: "button", class: "link", title: "Show over time" }, name);
   button.addEventListener("click", () => {
-    state.course = { id: row.course_id ?? "", batches: row.batches };
+    state.course = { id: row.course_id ?? "", name: row.course_name, batches: row.batches };
     showTrend().catch(onError);
     byId("trend-title").scrollIntoView({ block: "start" });
   });
@@ -235,7 +238,7 @@ function makeTables() {
   return {
     tenants: new DataTable({
       section: byId("tenants"),
-      columns: [{ name: "tenant_id", title: "Tenant", kind: "text", show: (row) => nameOf(row.tenant_id, "tenant") }, ...FIGURES],
+      columns: [{ name: "tenant_id", title: "Tenant", kind: "text", show: (row) => nameOf(row.tenant_id, "tenant", row.tenant_name) }, ...FIGURES],
       order: "-downloads",
       load: ofLevel(tenants),
       save: saved(tenants, "tenants"),
@@ -258,8 +261,8 @@ function makeTables() {
       columns: [
         { name: "batch_name", title: "Batch", kind: "text", show: (row) => row.batch_name ?? row.batch_id },
         { name: "batch_id", title: "Id", kind: "text", show: (row) => row.batch_id },
-        { name: "course_id", title: "Course", kind: "text", show: (row) => nameOf(row.course_id, "course") },
-        { name: "tenant_id", title: "Tenant", kind: "text", show: (row) => nameOf(row.tenant_id, "tenant") },
+        { name: "course_id", title: "Course", kind: "text", show: (row) => nameOf(row.course_id, "course", row.course_name) },
+        { name: "tenant_id", title: "Tenant", kind: "text", show: (row) => nameOf(row.tenant_id, "tenant", row.tenant_name) },
         { name: "start_date", title: "Start", kind: "number", show: (row) => formatDay(row.start_date) },
       ],
       order: "-start_date",
