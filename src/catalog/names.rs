@@ -156,8 +156,15 @@ mod tests {
 
     #[test]
     fn names_are_the_last_column_where_there_is_a_table_of_them() {
-        let named = names(&[("c1", "नई शिक्षा"), ("c3", "Other")]).beside(&rows()).expect("rows");
-        let headers: Vec<String> = named.schema().fields().iter().map(|field| field.name().clone()).collect();
+        let named = names(&[("c1", "नई शिक्षा"), ("c3", "Other")])
+            .beside(&rows())
+            .expect("rows");
+        let headers: Vec<String> = named
+            .schema()
+            .fields()
+            .iter()
+            .map(|field| field.name().clone())
+            .collect();
         assert_eq!(headers, ["course_id", "tenant_id", "downloads", "course_name"]);
         let found: Vec<Option<&str>> = named.column(3).as_string::<i32>().iter().collect();
         assert_eq!(found, [Some("नई शिक्षा"), None, None]);

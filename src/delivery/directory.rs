@@ -189,6 +189,7 @@ mod tests {
                 platform_admin,
                 tenant_admin_of: tenants.iter().map(|id| id.parse().expect("an id")).collect(),
             },
+            language: None,
         }
     }
 

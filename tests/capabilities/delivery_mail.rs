@@ -77,6 +77,7 @@ impl Delivery {
                     user_id: "u1".parse().expect("an id"),
                     email: Some("asha@school.example".to_owned()),
                     roles: Roles::default(),
+                    language: None,
                 },
                 batch_id: batch.batch_id.clone(),
                 course_id: batch.course_id.clone(),

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use pragati::delivery::person::{Person, Roles};
 use pragati::delivery::request::RequestId;
 use pragati::delivery::store::{Database, NewSession, Store};
+use pragati::language::Language;
 
 use crate::delivery_store::{accepted, click, open, start};
 
@@ -17,6 +18,7 @@ fn person() -> Person {
             platform_admin: true,
             tenant_admin_of: ["t'1".parse().expect("an id")].into(),
         },
+        language: Some(Language::Odia),
     }
 }
 

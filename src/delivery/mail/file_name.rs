@@ -152,7 +152,10 @@ mod tests {
             "course-progress_गणित-१-२_do_1_2026-11-22.zip"
         );
         let long = several_file_name(2, &course, Some("म".repeat(200).as_str()), date, FileFormat::Csv);
-        assert!(long.ends_with("म_do_1_2026-11-22.zip") && long.len() <= NAME_BYTES, "{long}");
+        assert!(
+            long.ends_with("म_do_1_2026-11-22.zip") && long.len() <= NAME_BYTES,
+            "{long}"
+        );
         let listed = Asked { course: None, ..course };
         assert_eq!(
             several_file_name(2, &listed, None, date, FileFormat::Csv),

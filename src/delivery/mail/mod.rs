@@ -88,7 +88,7 @@ impl Mailer {
         let Some(settings) = Settings::new(config)? else {
             return Ok(None);
         };
-        let templates = Templates::new(timezone, config.templates.as_deref())
+        let templates = Templates::new(timezone, config.language, config.templates.as_deref())
             .map_err(|error| ConfigError::Invalid(format!("mail.templates cannot be used: {error}")))?;
         Ok(Some(Self {
             transport: Transport::new(settings.server, settings.login, settings.timeout),

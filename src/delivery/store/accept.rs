@@ -13,6 +13,7 @@ use super::super::request::{FurtherBatch, NewRequest, NoticeState, Request, Requ
 use super::reading::open_request;
 use super::rows::{self, request_columns};
 use super::{AcceptLimits, Accepted, Store, StoreError};
+use crate::language::Language;
 
 /// Tries of one click before its conflict is an error.
 const TRIES: u32 = 5;
@@ -187,8 +188,9 @@ async fn insert_request(transaction: &mut Writing, request: &Request) -> Result<
     let requested_at = request.requested_at.timestamp_millis();
     sqlx::query(
         "insert into requests (id, user_id, email, roles, batch_id, course_id, tenant_id, format, deliver, status, notice,
-            requested_at, deadline, snapshot_date, attempts, lost_leases, due_at, asked, asked_digest)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, 0, $15, $16, $17)",
+            requested_at, deadline, snapshot_date, attempts, lost_leases, due_at, asked, asked_digest,
+            language)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, 0, $15, $16, $17, $18)",
     )
     .bind(request.id.to_string())
     .bind(request.person.user_id.as_str())
@@ -207,6 +209,7 @@ async fn insert_request(transaction: &mut Writing, request: &Request) -> Result<
     .bind(requested_at)
     .bind(request.asked.text())
     .bind(request.asked.digest())
+    .bind(request.person.language.map(Language::code))
     .execute(&mut **transaction)
     .await?;
     Ok(())

@@ -11,6 +11,7 @@ use super::accept::is_conflict;
 use super::rows;
 use super::{Store, StoreError};
 use crate::ids::UserId;
+use crate::language::Language;
 
 const DOING: &str = "looking after sessions";
 /// A session that is used is noted so often.
@@ -37,8 +38,8 @@ impl Store {
     pub async fn start_session(&self, new: NewSession<'_>) -> Result<bool, StoreError> {
         let roles = rows::roles_text(&new.person.roles).map_err(self.failed(DOING))?;
         let stored = sqlx::query(
-            "insert into sessions (id_hash, sign_in_hash, user_id, email, roles, started_at, seen_at, ends_at)
-            values ($1, $2, $3, $4, $5, $6, $6, $7)",
+            "insert into sessions (id_hash, sign_in_hash, user_id, email, roles, started_at, seen_at, ends_at, language)
+            values ($1, $2, $3, $4, $5, $6, $6, $7, $8)",
         )
         .bind(new.id_hash)
         .bind(new.sign_in_hash)
@@ -47,6 +48,7 @@ impl Store {
         .bind(roles)
         .bind(new.starts_at.timestamp_millis())
         .bind(new.ends_at.timestamp_millis())
+        .bind(new.person.language.map(Language::code))
         .execute(&self.writes)
         .await;
         match stored {
@@ -68,7 +70,7 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Option<Person>, StoreError> {
         let found = sqlx::query(
-            "select user_id, email, roles, seen_at from sessions
+            "select user_id, email, roles, language, seen_at from sessions
             where id_hash = $1 and ended_at is null and ends_at > $2 and seen_at > $3",
         )
         .bind(id_hash)
