@@ -52,6 +52,7 @@ mod mapped_plans;
 mod mapping_cases;
 mod memory;
 mod moodle;
+mod named;
 #[cfg(feature = "cluster")]
 mod network;
 mod nightly;
