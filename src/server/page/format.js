@@ -1,6 +1,8 @@
 // How numbers, days and ids are shown. What is not known is a dash, never a zero.
 
-const LOCALE = "en-IN";
+import { language, t } from "./language.js";
+
+const LOCALE = `${language}-IN`;
 const UNKNOWN = "–";
 
 const whole = new Intl.NumberFormat(LOCALE);
@@ -27,6 +29,6 @@ export function formatPeriod(by, firstDay) {
 
 /** What is called `name`, with its id; the id alone where no name is known; or words where there is no id. */
 export function nameOf(id, kind, name) {
-  if (id === null || id === "") return `Unknown ${kind}`;
+  if (id === null || id === "") return kind === "course" ? t("Unknown course") : t("Unknown tenant");
   return name ? `${name} (${id})` : id;
 }
