@@ -31,7 +31,8 @@ Examples:
   pragati ratio --exports exports --explain course:do_31350000001
 
 download_ratio = downloads / batches; NULL where there are no batches. What each column means: docs/ratio.md and
-queries/metrics/download_ratio.sql. Where the exports have tables courses and tenants, the last columns are names. With --events DIR, clicks and deliveries of `pragati serve` are counted too.";
+queries/metrics/download_ratio.sql. Where the exports have tables courses and tenants, the last columns are names.
+With --events DIR, clicks and deliveries of `pragati serve` are counted too.";
 
 /// Show the download ratio: times downloaded / batches.
 #[derive(Debug, Args)]
