@@ -219,7 +219,15 @@ async fn of_visible_courses(
     let visible = batches
         .filter(is_of(tenants))
         .and_then(|batches| batches.select(vec![col("course_id").alias("visible_course_id")]))
-        .and_then(|visible| rows.join(visible, JoinType::LeftSemi, &["course_id"], &["visible_course_id"], None));
+        .and_then(|visible| {
+            rows.join(
+                visible,
+                JoinType::LeftSemi,
+                &["course_id"],
+                &["visible_course_id"],
+                None,
+            )
+        });
     Ok(visible.map_err(reading(name))?)
 }
 

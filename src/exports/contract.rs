@@ -108,15 +108,9 @@ const DOWNLOAD_EVENTS: &[Column] = &[
     optional("source", Kind::Text),
 ];
 
-const COURSES: &[Column] = &[
-    required("course_id", Kind::Text),
-    required("course_name", Kind::Text),
-];
+const COURSES: &[Column] = &[required("course_id", Kind::Text), required("course_name", Kind::Text)];
 
-const TENANTS: &[Column] = &[
-    required("tenant_id", Kind::Text),
-    required("tenant_name", Kind::Text),
-];
+const TENANTS: &[Column] = &[required("tenant_id", Kind::Text), required("tenant_name", Kind::Text)];
 
 impl Table {
     /// Every canonical table, required ones first.

@@ -207,7 +207,7 @@ impl ReportFilter {
         Ok(self)
     }
 
-    /// The conditions one by one, in the order of the report's columns, but for whether there is a Completion Date.
+    /// The conditions one by one.
     pub fn conditions(&self) -> Vec<Condition> {
         let mut conditions = Vec::new();
         let mut add = |column, wanted| conditions.push(Condition { column, wanted });
