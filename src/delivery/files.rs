@@ -31,7 +31,7 @@ use super::source::{Current, SourceError};
 use crate::config::Config;
 use crate::exports::{Location, LocationError};
 use crate::files::{HashedFile, StagedOutput, WriteError, move_durably};
-use crate::ids::{BatchId, SnapshotDate};
+use crate::ids::BatchId;
 use crate::nightly::layout;
 use crate::report::{ConsentCounts, CsvStyle, ReportError, ReportFormat, SelectedBatch, Selection, unknown_users};
 

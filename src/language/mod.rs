@@ -59,7 +59,7 @@ impl Language {
     pub fn from_tag(tag: &str) -> Option<Self> {
         let code = tag.trim().split(['-', '_']).next()?.to_ascii_lowercase();
         // The three-letter code of the language as most people speak it.
-        Self::from_code(if code == "ory" { "or" } else { &code })
+        Self::from_code(if code == "ory" { "or" } else { code.as_str() })
     }
 
     /// The first of the languages that a header `Accept-Language` wants most; none where it wants others.
