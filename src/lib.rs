@@ -21,6 +21,7 @@ mod files;
 pub mod formats;
 mod hex;
 pub mod ids;
+pub mod language;
 mod names;
 pub mod nightly;
 pub mod observability;

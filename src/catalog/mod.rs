@@ -9,6 +9,7 @@ mod details;
 mod error;
 mod mapping;
 mod mappings;
+mod names;
 mod raw_tables;
 mod telemetry;
 mod views;
@@ -44,6 +45,7 @@ use crate::telemetry::TelemetryFile;
 use crate::zone::Zone;
 pub use mappings::MappingRules;
 use mappings::Mappings;
+pub use names::Names;
 pub use raw_tables::MappingUsed;
 use raw_tables::{RawTables, with_settings};
 pub use telemetry::is_telemetry;
@@ -164,6 +166,9 @@ impl Catalog {
     /// Files are listed only when a query reads one. A table that a mapping makes has no history.
     pub fn register_history(&self) -> Result<(), CatalogError> {
         for (table, store) in self.stores.iter().filter(|(table, _)| !table.arrives_daily()) {
+            if table.may_be_absent() && !self.session.table_exist(table.name()).unwrap_or(false) {
+                continue;
+            }
             let name = history_name(*table);
             let history = HistoryTable::new(Arc::clone(&self.exports), *table, store.clone(), self.zone.clone());
             self.session
@@ -369,7 +374,7 @@ impl Catalog {
         inspected: Vec<InspectedFile>,
         store: ObjectStoreUrl,
     ) -> Result<(), CatalogError> {
-        if files.files.is_empty() && table == Table::Batches {
+        if files.files.is_empty() && (table == Table::Batches || table.may_be_absent()) {
             return Ok(());
         }
         self.notes.extend(check_contract(table, files, &inspected)?);

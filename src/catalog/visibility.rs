@@ -60,6 +60,9 @@ impl Catalog {
         }
         for table in Table::ALL {
             let name = table.name();
+            if table.may_be_absent() && !self.session.table_exist(name).unwrap_or(false) {
+                continue;
+            }
             seen.add(name, rows_of(self, name, table, visibility).await?)?;
             if !table.arrives_daily() && self.session.table_exist(history_name(table)).unwrap_or(false) {
                 let history = history_name(table);
@@ -151,6 +154,11 @@ async fn rows_of(
         Table::Enrolments | Table::CourseProgress | Table::DownloadEvents => {
             of_visible_batches(catalog, name, visibility).await?
         }
+        Table::Tenants => frame_of(catalog, name)
+            .await?
+            .filter(is_of(tenants))
+            .map_err(reading(name))?,
+        Table::Courses => of_visible_courses(catalog, name, tenants).await?,
     };
     Ok(behind_barrier(rows))
 }
@@ -197,6 +205,29 @@ async fn of_visible_batches(catalog: &Catalog, name: &str, visibility: &Visibili
         .filter(is_of(tenants))
         .and_then(|batches| batches.select(vec![col("batch_id").alias("visible_batch_id")]))
         .and_then(|visible| rows.join(visible, JoinType::LeftSemi, &["batch_id"], &["visible_batch_id"], None));
+    Ok(visible.map_err(reading(name))?)
+}
+
+/// The rows of a table whose course has a batch of a visible tenant.
+async fn of_visible_courses(
+    catalog: &Catalog,
+    name: &str,
+    tenants: &BTreeSet<TenantId>,
+) -> Result<DataFrame, CatalogError> {
+    let rows = frame_of(catalog, name).await?;
+    let batches = frame_of(catalog, BATCHES).await?;
+    let visible = batches
+        .filter(is_of(tenants))
+        .and_then(|batches| batches.select(vec![col("course_id").alias("visible_course_id")]))
+        .and_then(|visible| {
+            rows.join(
+                visible,
+                JoinType::LeftSemi,
+                &["course_id"],
+                &["visible_course_id"],
+                None,
+            )
+        });
     Ok(visible.map_err(reading(name))?)
 }
 

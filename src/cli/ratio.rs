@@ -4,14 +4,17 @@ use std::path::PathBuf;
 
 use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
+use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::memory::MemoryStream;
-use pragati::catalog::Catalog;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::StreamExt;
+use pragati::catalog::{Catalog, Names};
 use pragati::engine::EngineError;
 use pragati::formats::{Format, Output, write_rows};
 use pragati::ids::{IdError, SnapshotDate};
 use pragati::ratio::{
-    Days, Explanation, LeftOut, Level, Period, SubjectId, Window, download_ratio, download_ratio_of_days,
+    Days, Explanation, LeftOut, Level, Period, Subject, SubjectId, Window, download_ratio, download_ratio_of_days,
     download_ratio_over_time, explain,
 };
 
@@ -28,7 +31,8 @@ Examples:
   pragati ratio --exports exports --explain course:do_31350000001
 
 download_ratio = downloads / batches; NULL where there are no batches. What each column means: docs/ratio.md and
-queries/metrics/download_ratio.sql. With --events DIR, clicks and deliveries of `pragati serve` are counted too.";
+queries/metrics/download_ratio.sql. Where the exports have tables courses and tenants, the last columns are names.
+With --events DIR, clicks and deliveries of `pragati serve` are counted too.";
 
 /// Show the download ratio: times downloaded / batches.
 #[derive(Debug, Args)]
@@ -141,7 +145,9 @@ pub async fn run(arguments: RatioArguments) -> anyhow::Result<()> {
             }
         }
         None => {
-            write_rows(ratios(&arguments, &catalog).await?, format, &mut output).await?;
+            let rows = ratios(&arguments, &catalog).await?;
+            let rows = with_names(rows, Names::read(&catalog).await?);
+            write_rows(rows, format, &mut output).await?;
             output.finish()?;
         }
     }
@@ -167,6 +173,16 @@ async fn ratios(arguments: &RatioArguments, catalog: &Catalog) -> anyhow::Result
     Ok(rows.map_err(EngineError::running("the download ratio"))?)
 }
 
+/// The rows with the names of courses and tenants as last columns, where the exports have them.
+fn with_names(rows: SendableRecordBatchStream, names: Names) -> SendableRecordBatchStream {
+    if names.are_none() {
+        return rows;
+    }
+    let schema = names.schema_beside(&rows.schema());
+    let named = rows.map(move |rows| Ok::<_, DataFusionError>(names.beside(&rows?)?));
+    Box::pin(RecordBatchStreamAdapter::new(schema, named))
+}
+
 /// Prints the parts of a ratio, and a line with their sums.
 async fn explained(
     arguments: &RatioArguments,
@@ -180,17 +196,24 @@ async fn explained(
     let mut explanation = explain(catalog, id, &days).await?;
     let rows = std::mem::take(&mut explanation.rows);
     let rows = MemoryStream::try_new(rows, explanation.schema.clone(), None)?;
-    Ok((Box::pin(rows), summary(&explanation, &days)))
+    let names = Names::read(catalog).await?;
+    let rows = with_names(Box::pin(rows), names.clone());
+    Ok((rows, summary(&explanation, &names, &days)))
 }
 
-fn summary(explanation: &Explanation, days: &Days) -> String {
+fn summary(explanation: &Explanation, names: &Names, days: &Days) -> String {
+    let name = match &explanation.subject {
+        Subject::Course(id) => id.as_deref().and_then(|id| names.of_course(id)),
+        Subject::Tenant(id) => id.as_deref().and_then(|id| names.of_tenant(id)),
+    };
+    let name = name.map(|name| format!(" ({name})")).unwrap_or_default();
     let since = days.since().map(|day| format!("from {day} ")).unwrap_or_default();
     let ratio = explanation
         .download_ratio()
         .map(|ratio| format!(" = {ratio:.3}"))
         .unwrap_or_default();
     format!(
-        "{}, {since}up to {}: {} downloads ({} requests) / {} batches{ratio}; batches downloaded: {}; events not counted: {}",
+        "{}{name}, {since}up to {}: {} downloads ({} requests) / {} batches{ratio}; batches downloaded: {}; events not counted: {}",
         explanation.subject,
         days.until(),
         explanation.downloads,

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{ConfigError, Secret};
+use crate::language::Language;
 
 /// `[mail]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -42,7 +43,9 @@ pub struct MailConfig {
     pub zip_password: Option<Secret>,
     /// A file that holds that password.
     pub zip_password_file: Option<PathBuf>,
-    /// A folder of templates that take the place of the built-in ones of the same path.
+    /// The language of mails to people who have not chosen one: `en`, `hi`, `ta`, `te`, `kn` or `or`.
+    pub language: Language,
+    /// A folder of templates and messages that take the place of the built-in ones of the same path.
     pub templates: Option<PathBuf>,
     /// Seconds that the server may take for an answer.
     pub timeout_seconds: u32,
@@ -77,6 +80,7 @@ impl Default for MailConfig {
             max_attachment: ByteSize::mb(18),
             zip_password: None,
             zip_password_file: None,
+            language: Language::default(),
             templates: None,
             timeout_seconds: 60,
             dkim: None,

@@ -8,7 +8,7 @@ use datafusion::arrow::datatypes::DataType;
 
 use super::access::BatchFacts;
 use super::person::Person;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Names};
 use crate::engine::EngineError;
 use crate::ids::{BatchId, SnapshotDate, TenantId, UserId};
 use crate::nightly::Published;
@@ -25,6 +25,7 @@ pub struct BatchDirectory {
     /// Ascending indexes into `batches`.
     of_person: HashMap<UserId, Vec<usize>>,
     of_tenant: HashMap<TenantId, Vec<usize>>,
+    names: Names,
 }
 
 impl BatchDirectory {
@@ -44,10 +45,14 @@ impl BatchDirectory {
                 batch.rows = published.csv_of_batch(&batch.batch_id).map(|file| file.rows);
             }
         }
-        Ok(Self::new(catalog.date, batches))
+        let names = Names::read(catalog).await?;
+        Ok(Self {
+            names,
+            ..Self::new(catalog.date, batches)
+        })
     }
 
-    /// A directory of `batches`, in any order.
+    /// A directory of `batches`, in any order, without names of courses and tenants.
     pub fn new(date: SnapshotDate, mut batches: Vec<BatchFacts>) -> Self {
         batches.sort_by(|a, b| a.batch_id.cmp(&b.batch_id));
         let mut of_person: HashMap<UserId, Vec<usize>> = HashMap::new();
@@ -66,12 +71,18 @@ impl BatchDirectory {
             batches,
             of_person,
             of_tenant,
+            names: Names::default(),
         }
     }
 
     /// The day of the snapshot.
     pub fn date(&self) -> SnapshotDate {
         self.date
+    }
+
+    /// What courses and tenants are called.
+    pub fn names(&self) -> &Names {
+        &self.names
     }
 
     /// The batch of that id.
@@ -178,6 +189,7 @@ mod tests {
                 platform_admin,
                 tenant_admin_of: tenants.iter().map(|id| id.parse().expect("an id")).collect(),
             },
+            language: None,
         }
     }
 

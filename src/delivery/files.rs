@@ -25,13 +25,14 @@ use tokio::sync::oneshot;
 
 use super::access::BatchFacts;
 use super::asked::Asked;
+use super::directory::BatchDirectory;
 use super::mail::{asked_file_name, several_file_name};
 use super::request::{FileFormat, ReportFile};
 use super::source::{Current, SourceError};
 use crate::config::Config;
 use crate::exports::{Location, LocationError};
 use crate::files::{HashedFile, StagedOutput, WriteError, move_durably};
-use crate::ids::{BatchId, SnapshotDate};
+use crate::ids::BatchId;
 use crate::nightly::layout;
 use crate::report::{ConsentCounts, CsvStyle, ReportError, ReportFormat, SelectedBatch, Selection, unknown_users};
 
@@ -207,7 +208,7 @@ impl ReportFiles {
             snapshot_date: current.directory.date(),
             rows: count,
             unknown_users: counted.unwrap_or_else(|| seen.load(Ordering::Relaxed)),
-            name: wish.file_name(current.directory.date()),
+            name: wish.file_name(&current.directory),
             path,
             bytes: written.bytes,
             sha256: written.sha256,
@@ -371,10 +372,15 @@ impl Wish<'_> {
     }
 
     /// The file name that people see.
-    fn file_name(&self, date: SnapshotDate) -> String {
+    fn file_name(&self, directory: &BatchDirectory) -> String {
+        let date = directory.date();
+        let course = self.asked.course.as_deref();
         match self.batches {
             [batch] => asked_file_name(batch, self.asked, date, self.format),
-            _ => several_file_name(self.batches.len(), self.asked, date, self.format),
+            _ => {
+                let course_name = course.and_then(|id| directory.names().of_course(id));
+                several_file_name(self.batches.len(), self.asked, course_name, date, self.format)
+            }
         }
     }
 }

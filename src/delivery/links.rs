@@ -179,6 +179,7 @@ mod tests {
                 user_id: user.parse().expect("an id"),
                 email: None,
                 roles: Roles::default(),
+                language: None,
             },
             batch_id: "b1".parse().expect("an id"),
             course_id: None,

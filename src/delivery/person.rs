@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{TenantId, UserId};
+use crate::language::Language;
 
 /// Somebody who is logged in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct Person {
     /// A verified address; none where the token has none.
     pub email: Option<String>,
     pub roles: Roles,
+    /// The language that they are written to in; none where they have not chosen one.
+    pub language: Option<Language>,
 }
 
 /// What a person may see beside their own batches.

@@ -288,9 +288,10 @@ fn is_made_from(published: &Published, catalog: &Catalog) -> bool {
     manifest.snapshot_date == catalog.date && made_from == found
 }
 
-/// Whether reports depend on a table.
+/// Whether reports depend on a table. Names are read anew with each snapshot.
 fn is_reported(table: &str) -> bool {
-    table != Table::DownloadEvents.name() && !is_telemetry(table)
+    let is_other = |other: Table| other == Table::DownloadEvents || other.may_be_absent();
+    !Table::from_name(table).is_some_and(is_other) && !is_telemetry(table)
 }
 
 fn fingerprint(catalog: &Catalog, config: &Config) -> Result<String, SourceError> {

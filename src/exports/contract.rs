@@ -14,6 +14,8 @@ pub enum Table {
     CourseProgress,
     Batches,
     DownloadEvents,
+    Courses,
+    Tenants,
 }
 
 /// The kind of a column; decides the type that the engine sees and the types accepted in exports.
@@ -106,14 +108,20 @@ const DOWNLOAD_EVENTS: &[Column] = &[
     optional("source", Kind::Text),
 ];
 
+const COURSES: &[Column] = &[required("course_id", Kind::Text), required("course_name", Kind::Text)];
+
+const TENANTS: &[Column] = &[required("tenant_id", Kind::Text), required("tenant_name", Kind::Text)];
+
 impl Table {
     /// Every canonical table, required ones first.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::Users,
         Self::Enrolments,
         Self::CourseProgress,
         Self::Batches,
         Self::DownloadEvents,
+        Self::Courses,
+        Self::Tenants,
     ];
 
     /// The name in exports, SQL and configuration.
@@ -124,6 +132,8 @@ impl Table {
             Self::CourseProgress => "course_progress",
             Self::Batches => "batches",
             Self::DownloadEvents => "download_events",
+            Self::Courses => "courses",
+            Self::Tenants => "tenants",
         }
     }
 
@@ -135,6 +145,11 @@ impl Table {
     /// A snapshot without a required table is not usable.
     pub const fn is_required(self) -> bool {
         matches!(self, Self::Users | Self::Enrolments | Self::CourseProgress)
+    }
+
+    /// Whether there is no such table where neither the exports nor a mapping have it. Others are then empty, or made.
+    pub const fn may_be_absent(self) -> bool {
+        matches!(self, Self::Courses | Self::Tenants)
     }
 
     /// Events arrive day by day, so all days up to the snapshot's are read; other tables are whole every day.
@@ -155,6 +170,8 @@ impl Table {
             Self::CourseProgress => COURSE_PROGRESS,
             Self::Batches => BATCHES,
             Self::DownloadEvents => DOWNLOAD_EVENTS,
+            Self::Courses => COURSES,
+            Self::Tenants => TENANTS,
         }
     }
 

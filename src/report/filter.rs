@@ -132,13 +132,27 @@ impl fmt::Display for ProgressRange {
     }
 }
 
-/// One condition in words.
+/// One condition, for those who put it into words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Condition {
     /// The report's column.
     pub column: &'static str,
-    /// What is wanted of it, such as `Block 1, Block 2` or `from 2026-10-01`.
-    pub wanted: String,
+    pub wanted: Wanted,
+}
+
+/// What is wanted of a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// One of these values; an empty one is a row without any.
+    Values(Vec<String>),
+    /// That there is one, or none.
+    Filled(bool),
+    Percents(ProgressRange),
+    /// A day between these, both included; one of them is there at least.
+    Days {
+        since: Option<NaiveDate>,
+        until: Option<NaiveDate>,
+    },
 }
 
 impl ReportFilter {
@@ -193,36 +207,28 @@ impl ReportFilter {
         Ok(self)
     }
 
-    /// The conditions as people read them.
+    /// The conditions one by one.
     pub fn conditions(&self) -> Vec<Condition> {
         let mut conditions = Vec::new();
+        let mut add = |column, wanted| conditions.push(Condition { column, wanted });
         for (column, values) in self.chosen() {
             if !values.is_empty() {
-                let named = |value: &String| {
-                    if value.is_empty() {
-                        "(blank)".to_owned()
-                    } else {
-                        value.clone()
-                    }
-                };
-                conditions.push(Condition {
-                    column: column.header(),
-                    wanted: values.iter().map(named).collect::<Vec<_>>().join(", "),
-                });
+                add(column.header(), Wanted::Values(values.iter().cloned().collect()));
             }
         }
-        let mut add = |column, wanted: String| conditions.push(Condition { column, wanted });
         if let Some(completed) = self.completed {
-            add("Completed", if completed { "yes" } else { "no" }.to_owned());
+            add("Completion Date", Wanted::Filled(completed));
         }
-        if let Some(ProgressRange { from, to }) = self.progress {
-            add("Course Progress", format!("{from}% to {to}%"));
+        if let Some(progress) = self.progress {
+            add("Course Progress", Wanted::Percents(progress));
         }
-        if let Some(days) = days_in_words(self.enrolled_since, self.enrolled_until) {
-            add("Enrollment Date", days);
-        }
-        if let Some(days) = days_in_words(self.completed_since, self.completed_until) {
-            add("Completion Date", days);
+        for (column, since, until) in [
+            ("Enrollment Date", self.enrolled_since, self.enrolled_until),
+            ("Completion Date", self.completed_since, self.completed_until),
+        ] {
+            if since.is_some() || until.is_some() {
+                add(column, Wanted::Days { since, until });
+            }
         }
         conditions
     }
@@ -288,15 +294,6 @@ fn in_order(
     match (from, to) {
         (Some(from), Some(to)) if from > to => Err(FilterError::Days { since, from, until, to }),
         _ => Ok(()),
-    }
-}
-
-fn days_in_words(since: Option<NaiveDate>, until: Option<NaiveDate>) -> Option<String> {
-    match (since, until) {
-        (None, None) => None,
-        (Some(since), None) => Some(format!("from {since}")),
-        (None, Some(until)) => Some(format!("until {until}")),
-        (Some(since), Some(until)) => Some(format!("from {since} until {until}")),
     }
 }
 
@@ -392,24 +389,25 @@ mod tests {
     }
 
     #[test]
-    fn conditions_are_told_in_words() {
+    fn conditions_are_told_one_by_one() {
         let filter: ReportFilter = serde_json::from_str(
             r#"{"block": ["बी", ""], "organisation": ["SCERT"], "completed": true, "progress": "10..20",
                 "enrolled_until": "2026-10-02", "completed_since": "2026-10-01", "completed_until": "2026-10-03"}"#,
         )
         .expect("a filter");
-        let words: Vec<String> = filter
-            .conditions()
-            .into_iter()
-            .map(|condition| format!("{}: {}", condition.column, condition.wanted))
-            .collect();
-        insta::assert_snapshot!(words.join("\n"), @r"
-        Block Name: (blank), बी
-        Organization Name: SCERT
-        Completed: yes
-        Course Progress: 10% to 20%
-        Enrollment Date: until 2026-10-02
-        Completion Date: from 2026-10-01 until 2026-10-03
-        ");
+        let day = |day| NaiveDate::from_ymd_opt(2026, 10, day);
+        let values = |values: &[&str]| Wanted::Values(values.iter().map(|value| (*value).to_owned()).collect());
+        let days = |since, until| Wanted::Days { since, until };
+        let expected = [
+            ("Block Name", values(&["", "बी"])),
+            ("Organization Name", values(&["SCERT"])),
+            ("Completion Date", Wanted::Filled(true)),
+            ("Course Progress", Wanted::Percents(ProgressRange { from: 10, to: 20 })),
+            ("Enrollment Date", days(None, day(2))),
+            ("Completion Date", days(day(1), day(3))),
+        ];
+        let expected = expected.map(|(column, wanted)| Condition { column, wanted });
+        assert_eq!(filter.conditions(), expected);
+        assert!(ReportFilter::default().conditions().is_empty());
     }
 }

@@ -27,7 +27,7 @@ pub use columns::{COLUMNS, ReportColumn, SplitColumn};
 pub use consent::{ConsentCounts, count_consents};
 pub use csv::{CsvStyle, CsvWriter, is_formula};
 pub use error::ReportError;
-pub use filter::{Condition, FilterError, MOST_VALUES, ProgressRange, ReportFilter};
+pub use filter::{Condition, FilterError, MOST_VALUES, ProgressRange, ReportFilter, Wanted};
 pub use parts::{MOST_PARTS, MOST_SHEETS, Parts, PartsBy, PartsOptions, PartsWritten, collect_parts};
 pub use rows::{Cells, ReportRows, unknown_users};
 pub use selection::{Container, Selection, SelectionWritten};

@@ -2,7 +2,7 @@
 //! changed with the latest nightly run.
 //!
 //! Computed once for each snapshot, on a thread of its own and never inside a request; new figures replace the old ones as a
-//! whole. What is held is bounded by the number of batches and courses.
+//! whole. What is held is bounded by the number of batches.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
@@ -25,9 +25,6 @@ use crate::ratio::figures::with_columns;
 
 /// The query that counts.
 const PROGRESS: &str = "reports/batch_progress";
-/// The optional export with the names of courses, and its columns.
-const COURSES: &str = "courses";
-const COURSE_COLUMNS: [&str; 2] = ["course_id", "course_name"];
 /// Delay before figures that could not be computed are tried again; it doubles up to the longest one, since each try reads all
 /// enrolments.
 const RETRY: Duration = Duration::from_secs(60);
@@ -83,7 +80,6 @@ pub struct BatchFigures {
 #[derive(Debug)]
 struct Counted {
     progress: HashMap<String, BatchProgress>,
-    course_names: HashMap<String, String>,
 }
 
 /// What the nightly run of the snapshot's day found changed.
@@ -106,11 +102,6 @@ impl BatchFigures {
         self.counted.progress.get(batch.as_str()).copied().unwrap_or_default()
     }
 
-    /// The name of a course, where the exports have one.
-    pub fn name_of_course(&self, course_id: &str) -> Option<&str> {
-        self.counted.course_names.get(course_id).map(String::as_str)
-    }
-
     /// The day since which changes are known; none where they are not.
     pub fn changes_since(&self) -> Option<NaiveDate> {
         self.changes.as_ref().map(|changes| changes.since)
@@ -127,7 +118,6 @@ impl BatchFigures {
             Some(earlier) => Arc::clone(&earlier.counted),
             None => Arc::new(Counted {
                 progress: progress(current.catalog()).await?,
-                course_names: course_names(current.catalog()).await,
             }),
         };
         Ok(Self {
@@ -251,47 +241,6 @@ fn append(rows: RecordBatch, found: &mut HashMap<String, BatchProgress>) -> Resu
     Ok(())
 }
 
-/// The names of courses; none where the exports have no such table, or it cannot be read, which is a warning.
-async fn course_names(catalog: &Catalog) -> HashMap<String, String> {
-    if !catalog.session.table_exist(COURSES).unwrap_or(false) {
-        return HashMap::new();
-    }
-    let names = async {
-        let names = catalog.session.table(COURSES).await?.select_columns(&COURSE_COLUMNS)?;
-        names.collect().await
-    };
-    let names = names.await.map_err(EngineError::running("the names of courses"));
-    match names.map_err(BatchFiguresError::from).and_then(|rows| names_in(&rows)) {
-        Ok(names) => names,
-        Err(error) => {
-            tracing::warn!("the list of batches shows no names of courses: {error}");
-            HashMap::new()
-        }
-    }
-}
-
-/// The name of each course. Of several, it is the first in the order of texts, so that it does not change by chance.
-fn names_in(rows: &[RecordBatch]) -> Result<HashMap<String, String>, BatchFiguresError> {
-    let fields = COURSE_COLUMNS.map(|name| Field::new(name, DataType::Utf8, true));
-    let rows = with_columns(&Arc::new(Schema::new(fields.to_vec())), rows)?;
-    let (ids, names) = (rows.column(0).as_string::<i32>(), rows.column(1).as_string::<i32>());
-    let mut found: HashMap<String, String> = HashMap::new();
-    for (id, name) in ids.iter().zip(names.iter()) {
-        let (Some(id), Some(name)) = (id, name) else { continue };
-        if name.trim().is_empty() {
-            continue;
-        }
-        match found.get_mut(id) {
-            Some(first) if first.as_str() <= name => {}
-            Some(first) => name.clone_into(first),
-            None => {
-                found.insert(id.to_owned(), name.to_owned());
-            }
-        }
-    }
-    Ok(found)
-}
-
 /// What changed, where the nightly output is of the snapshot's day and was compared with an earlier one.
 async fn changes(current: &Current) -> Option<Changes> {
     let output = current.output()?;
@@ -320,35 +269,4 @@ async fn changed_batches(output: &Published) -> Result<HashMap<String, ChangedBa
         .into_iter()
         .map(|batch| (batch.batch_id.clone(), batch))
         .collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use datafusion::arrow::array::{ArrayRef, StringArray};
-
-    use super::*;
-
-    #[test]
-    fn a_course_has_one_name_whatever_the_order_of_rows() {
-        let rows = |pairs: &[(Option<&str>, Option<&str>)]| {
-            let (ids, names): (Vec<_>, Vec<_>) = pairs.iter().copied().unzip();
-            let columns = [
-                ("course_id", Arc::new(StringArray::from(ids)) as ArrayRef),
-                ("course_name", Arc::new(StringArray::from(names)) as ArrayRef),
-            ];
-            RecordBatch::try_from_iter(columns).expect("rows")
-        };
-        let pairs = [
-            (Some("c1"), Some("शिक्षा")),
-            (Some("c2"), None),
-            (None, Some("nobody's")),
-            (Some("c1"), Some("Education")),
-            (Some("c3"), Some(" ")),
-        ];
-        let backwards: Vec<_> = pairs.iter().rev().copied().collect();
-        let expected = HashMap::from([("c1".to_owned(), "Education".to_owned())]);
-        assert_eq!(names_in(&[rows(&pairs)]).expect("names"), expected);
-        assert_eq!(names_in(&[rows(&backwards)]).expect("names"), expected);
-        assert_eq!(names_in(&[]).expect("names"), HashMap::new());
-    }
 }

@@ -1,7 +1,7 @@
 //! The page at `/`, and what all pages are made of: static files that are compiled in, and fetch everything they show from the API.
 //!
 //! Scripts and styles have the digest of all files in their path, so that browsers keep them for good and never mix two
-//! versions. The page itself is asked for again each time.
+//! versions. The page itself is asked for again each time. Its texts are English; `page/messages` has them in other languages.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -104,6 +104,96 @@ fn media_type(path: &str) -> &'static str {
         Some("css") => "text/css; charset=utf-8",
         Some("js") => "text/javascript; charset=utf-8",
         Some("svg") => "image/svg+xml",
+        Some("json") => "application/json",
         _ => "text/plain; charset=utf-8",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use regex::Regex;
+
+    use super::*;
+    use crate::language::Language;
+
+    type Texts = BTreeMap<String, String>;
+
+    fn text_of(path: &str) -> &'static str {
+        let file = FILES.get_file(path).unwrap_or_else(|| panic!("no {path}"));
+        file.contents_utf8().expect("UTF-8")
+    }
+
+    fn texts(language: Language) -> Texts {
+        serde_json::from_str(text_of(&format!("messages/{language}.json"))).expect("texts")
+    }
+
+    fn found(pattern: &str, text: &str) -> Vec<String> {
+        let pattern = Regex::new(pattern).expect("a pattern");
+        pattern
+            .captures_iter(text)
+            .map(|found| found[1].trim().to_owned())
+            .collect()
+    }
+
+    /// The English texts of the page and its scripts.
+    fn said() -> BTreeSet<String> {
+        let page = text_of(INDEX);
+        let (before, rest) = page.split_once("<noscript>").expect("a part");
+        let (_, after) = rest.split_once("</noscript>").expect("its end");
+        let mut said = found(">([^<]+)<", before);
+        said.extend(found(">([^<]+)<", after));
+        said.extend(found("aria-label=\"([^\"]*)\"", page));
+        for (path, bytes) in files_below(&FILES) {
+            if path.ends_with(".js") && !path.starts_with("vendor/") {
+                said.extend(found(r#"\bt\(\s*"([^"]*)""#, &String::from_utf8_lossy(bytes)));
+            }
+        }
+        // Names of formats are the same in every language.
+        let is_said = |text: &String| {
+            text.contains(|char: char| char.is_ascii_alphabetic()) && !["CSV", "Excel (XLSX)"].contains(&text.as_str())
+        };
+        said.into_iter().filter(is_said).collect()
+    }
+
+    #[test]
+    fn every_text_of_the_page_is_there_in_every_language() {
+        let said = said();
+        assert!(said.len() > 100, "{said:?}");
+        for language in Language::ALL
+            .into_iter()
+            .filter(|language| *language != Language::English)
+        {
+            let known: BTreeSet<String> = texts(language).into_keys().collect();
+            let missing: Vec<&String> = said.difference(&known).collect();
+            assert!(missing.is_empty(), "{language} lacks {missing:?}");
+            let unused: Vec<&String> = known.difference(&said).collect();
+            assert!(unused.is_empty(), "{language} has, and nobody says, {unused:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_put_into_a_text_is_put_into_it_in_every_language() {
+        let names = |text: &str| found(r"\{(\w+)\}", text).into_iter().collect::<BTreeSet<_>>();
+        for language in Language::ALL
+            .into_iter()
+            .filter(|language| *language != Language::English)
+        {
+            for (english, text) in texts(language) {
+                assert_eq!(names(&text), names(&english), "{language}: {english}");
+                assert!(!text.trim().is_empty(), "{language}: {english}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_script_offers_the_languages_that_there_are() {
+        let script = text_of("language.js");
+        let offered = found(r"const LANGUAGES = \[([^\]]*)\]", script);
+        let expected: Vec<String> = Language::ALL.map(|language| format!("\"{language}\"")).into();
+        assert_eq!(offered, [expected.join(", ")]);
+        let files = FILES.get_dir("messages").expect("a folder").files().count();
+        assert_eq!(files, Language::ALL.len() - 1);
     }
 }

@@ -278,6 +278,30 @@ await scenario("when the token expires", {}, async (page, wrong) => {
   wrong.length = 0;
 });
 
+for (const [locale, title] of [
+  ["hi-IN", "डाउनलोड अनुपात"],
+  ["ta-IN", "பதிவிறக்க விகிதம்"],
+  ["te-IN", "డౌన్‌లోడ్ నిష్పత్తి"],
+  ["kn-IN", "ಡೌನ್‌ಲೋಡ್ ಅನುಪಾತ"],
+  ["or-IN", "ଡାଉନଲୋଡ୍ ଅନୁପାତ"],
+]) {
+  await scenario(`in the language of the browser, ${locale}`, { locale, viewport: PHONE, isMobile: true, hasTouch: true }, async (page) => {
+    await page.goto(settings.url);
+    await page.getByRole("heading", { level: 1, name: title }).waitFor();
+    await expectAccessible(page);
+    await page.locator("#token").fill(ADMIN);
+    await page.locator("#token").press("Enter");
+    await shown(page);
+    assert.equal(await page.locator("html").getAttribute("lang"), locale.slice(0, 2));
+    const heads = await page.locator("#dashboard h2, #report h2").allTextContents();
+    assert.ok(heads.length > 5 && heads.every((head) => !/[A-Za-z]/.test(head)), heads.join());
+    assert.match(await page.locator("#as-of").textContent(), /22.*2026/);
+    assert.doesNotMatch(await page.locator("#as-of").textContent(), /[A-Za-z]/);
+    await expectNoSideways(page);
+    await expectAccessible(page);
+  });
+}
+
 await scenario("when a proxy adds the login", { extraHTTPHeaders: { Authorization: `Bearer ${TENANT_ADMIN}` } }, async (page) => {
   await page.goto(settings.url);
   await shown(page);

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::postgres::Postgres;
 use crate::running_service::BATCHES;
@@ -67,6 +67,32 @@ fn a_click_becomes_one_mail_with_the_report_and_counts_as_a_download() {
             .permissions()
             .mode();
         assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+}
+
+#[test]
+fn a_mail_is_in_the_language_of_the_browser_or_of_the_site_and_names_the_course() {
+    let Some(smtp) = SmtpServer::start(Security::Plain) else {
+        return;
+    };
+    let exports = exports().table("courses", "select 'c1' as course_id, 'கணிதம்' as course_name");
+    let mut served = Served::new(exports, &smtp).with("PRAGATI_MAIL__LANGUAGE", "kn");
+    served.start();
+    let asked = json!({"batch_id": "b1", "format": "csv", "deliver": "email"});
+    for (languages, subject) in [
+        ("mr, ta-IN;q=0.9, en;q=0.5", "பாடநெறி முன்னேற்ற அறிக்கை: Batch 1 (b1)"),
+        ("fr", "ಕೋರ್ಸ್ ಪ್ರಗತಿ ವರದಿ: Batch 1 (b1)"),
+    ] {
+        let (status, answer) = served.post_in(languages, MENTOR, &asked);
+        assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
+        served.wait_for(MENTOR, &id_of(&answer), "sent");
+        let mails = smtp.received();
+        let mail = mails
+            .iter()
+            .find(|mail| mail.message().subject().unwrap_or_default().starts_with(subject));
+        let text = mail.expect("a mail in the language").message();
+        let text = text.body_text(0).expect("a text");
+        assert!(text.contains("கணிதம் (c1)"), "{text}");
     }
 }
 

@@ -79,6 +79,7 @@ impl Delivery {
                     user_id: "u1".parse().expect("an id"),
                     email: Some("asha@school.example".to_owned()),
                     roles: Roles::default(),
+                    language: None,
                 },
                 batch_id: batch.batch_id.clone(),
                 course_id: batch.course_id.clone(),
@@ -139,6 +140,7 @@ impl Delivery {
     fn context(&self) -> MailContext<'_> {
         MailContext {
             batch: Some(&self.batch),
+            names: None,
             link: self.link.as_ref(),
             consent: ConsentCounts::default(),
             subscription: self.unsubscribe.as_deref().map(|unsubscribe| SubscriptionMail {

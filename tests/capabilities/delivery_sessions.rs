@@ -5,6 +5,7 @@ use pragati::delivery::person::{Person, Roles};
 use pragati::delivery::request::RequestId;
 use pragati::delivery::store::{Database, LogoutAtIssuer, NewSession, SessionStart, Store};
 use pragati::ids::UserId;
+use pragati::language::Language;
 
 use crate::delivery_store::{accepted, click, open, start};
 
@@ -18,6 +19,7 @@ fn person() -> Person {
             platform_admin: true,
             tenant_admin_of: ["t'1".parse().expect("an id")].into(),
         },
+        language: Some(Language::Odia),
     }
 }
 

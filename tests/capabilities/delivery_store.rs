@@ -15,6 +15,7 @@ use pragati::delivery::request::{
 use pragati::delivery::store::{
     AcceptLimits, Accepted, Cancelled, Database, EventKind, Held, LEASE, Lease, NotedBounce, Page, Retried, Store, Work,
 };
+use pragati::language::Language;
 use sqlx::Connection;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -55,6 +56,7 @@ pub fn click(user: &str, batch: &str) -> NewRequest {
             user_id: user.parse().expect("an id"),
             email: Some(format!("{user}@example.org")),
             roles: Roles::default(),
+            language: Some(Language::Hindi),
         },
         batch_id: batch.parse().expect("an id"),
         course_id: Some("do_31".to_owned()),

@@ -58,6 +58,7 @@ mod mapping_cases;
 mod memory;
 mod moodle;
 mod my_batches;
+mod named;
 #[cfg(feature = "cluster")]
 mod network;
 mod nightly;

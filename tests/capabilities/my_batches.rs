@@ -54,10 +54,7 @@ fn setup() -> Setup {
         .table("batches", BATCHES)
         .table("download_events", CLICKS)
         .table("courses", COURSES);
-    let mut setup = Setup::over(exports);
-    let courses = "courses".to_owned();
-    setup.config.other_tables.insert(courses.clone(), courses);
-    setup
+    Setup::over(exports)
 }
 
 fn page(service: &RunningService, token: &str, query: &str) -> Value {
@@ -372,8 +369,6 @@ mod in_a_browser {
             exports.output("nightly", &["--date", day, "--out", &place]);
         }
         let mut setup = Setup::over(exports);
-        let courses = "courses".to_owned();
-        setup.config.other_tables.insert(courses.clone(), courses);
         setup.config.serve.reports = Some(place);
         let service = setup.start();
         service.keep_working();

@@ -180,6 +180,20 @@ impl Served {
     }
 
     /// The answer to a request for a report by `person`.
+    /// Asks as a browser with this `Accept-Language` does.
+    pub fn post_in(&self, languages: &str, person: &str, asked: &Value) -> (StatusCode, Value) {
+        let request = self
+            .client
+            .post(format!("{}/api/v1/reports", self.url))
+            .bearer_auth(person)
+            .header("Accept-Language", languages)
+            .json(asked);
+        self.runtime.block_on(async {
+            let answer = request.send().await.expect("an answer");
+            (answer.status(), answer.json().await.expect("JSON"))
+        })
+    }
+
     pub fn post(&self, person: &str, asked: &Value) -> (StatusCode, Value) {
         let request = self.client.post(format!("{}/api/v1/reports", self.url));
         let request = request.bearer_auth(person).json(asked);

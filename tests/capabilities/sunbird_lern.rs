@@ -87,6 +87,22 @@ fn the_summary_s_counts_are_those_of_the_reports() {
     ");
 }
 
+/// Two of the three organisations are schools. The courses' hierarchies have no names.
+#[test]
+fn tenants_are_called_as_their_organisations() {
+    let snapshot = snapshot_of(EXHAUST);
+    let tenants = "select tenant_id, tenant_name from tenants order by tenant_id";
+    insta::assert_snapshot!(snapshot.sql(tenants), @r"
+    tenant_id,tenant_name
+    012500530695766016224,AP
+    ");
+    let courses = "select count(*) as courses, count(course_name) as named from courses";
+    insta::assert_snapshot!(snapshot.sql(courses), @r"
+    courses,named
+    3,0
+    ");
+}
+
 /// The newer columns come before the older ones. Of batch-004 to batch-014 startdate is 2020-02-20; of batch-005 to
 /// batch-014 enddate is 2020-02-12. Nobody says for whom the batches were created, so they have no tenant.
 #[test]

@@ -20,25 +20,35 @@ pub fn report_file_name(batch: &BatchFacts, date: SnapshotDate, format: FileForm
 /// As [`report_file_name`], with what was asked for: `…_by-block_filtered_<date>.zip`.
 pub fn asked_file_name(batch: &BatchFacts, asked: &Asked, date: SnapshotDate, format: FileFormat) -> String {
     let name = batch.batch_name.as_deref().unwrap_or_default();
-    named([name, batch.batch_id.as_str()], asked, date, format)
+    named(["", name], batch.batch_id.as_str(), asked, date, format)
 }
 
-/// The name of a file of several batches: that of their course, or their number.
-pub fn several_file_name(batches: usize, asked: &Asked, date: SnapshotDate, format: FileFormat) -> String {
+/// The name of a file of several batches: that of their course, where it has one, and its id; or their number.
+pub fn several_file_name(
+    batches: usize,
+    asked: &Asked,
+    course_name: Option<&str>,
+    date: SnapshotDate,
+    format: FileFormat,
+) -> String {
     let number = format!("{batches}-batches");
     let course = asked.course.as_deref().unwrap_or_default();
-    named([course, &number], asked, date, format)
+    let course_name = course_name.unwrap_or_default();
+    named([course_name, course], &number, asked, date, format)
 }
 
-/// A name with the first label that is not empty once it is made safe.
-fn named(labels: [&str; 2], asked: &Asked, date: SnapshotDate, format: FileFormat) -> String {
+/// A name with `known`, which has room for what is before it only where it is whole; or else with `other`.
+fn named([before, known]: [&str; 2], other: &str, asked: &Asked, date: SnapshotDate, format: FileFormat) -> String {
     let split = asked.split_by.map(|column| format!("_by-{column}")).unwrap_or_default();
     let filtered = if asked.filter.is_empty() { "" } else { "_filtered" };
     let end = format!("{split}{filtered}_{date}.{}", asked.extension(format));
     let room = NAME_BYTES - format!("{PREFIX}_{end}").len();
-    let label = labels
+    let known = safe_label(known, room);
+    let before = safe_label(before, room.saturating_sub(known.len() + 1));
+    let both = format!("{before}_{known}");
+    let is_both = !before.is_empty() && !known.is_empty();
+    let label = [if is_both { both } else { known }, safe_label(other, room)]
         .into_iter()
-        .map(|text| safe_label(text, room))
         .find(|label| !label.is_empty())
         .unwrap_or_else(|| "batch".to_owned());
     format!("{PREFIX}_{label}{end}")
@@ -134,12 +144,21 @@ mod tests {
         );
         let course: Asked = serde_json::from_str(r#"{"batches": ["b1", "b2"], "course": "do_1"}"#).expect("JSON");
         assert_eq!(
-            several_file_name(2, &course, date, FileFormat::Xlsx),
+            several_file_name(2, &course, None, date, FileFormat::Xlsx),
             "course-progress_do_1_2026-11-22.xlsx"
+        );
+        assert_eq!(
+            several_file_name(2, &course, Some("गणित: १/२"), date, FileFormat::Csv),
+            "course-progress_गणित-१-२_do_1_2026-11-22.zip"
+        );
+        let long = several_file_name(2, &course, Some("म".repeat(200).as_str()), date, FileFormat::Csv);
+        assert!(
+            long.ends_with("म_do_1_2026-11-22.zip") && long.len() <= NAME_BYTES,
+            "{long}"
         );
         let listed = Asked { course: None, ..course };
         assert_eq!(
-            several_file_name(2, &listed, date, FileFormat::Csv),
+            several_file_name(2, &listed, None, date, FileFormat::Csv),
             "course-progress_2-batches_2026-11-22.zip"
         );
     }

@@ -33,6 +33,7 @@ pub use handover::Handover;
 
 use super::access::BatchFacts;
 use super::request::{ReportFile, Request, RequestId};
+use crate::catalog::Names;
 use crate::config::{ConfigError, MailConfig};
 use crate::report::ConsentCounts;
 use crate::zone::Zone;
@@ -62,6 +63,8 @@ pub struct Mailer {
 #[derive(Debug, Clone, Copy)]
 pub struct MailContext<'a> {
     pub batch: Option<&'a BatchFacts>,
+    /// What courses are called.
+    pub names: Option<&'a Names>,
     /// Where the file can be fetched, and until when; none where the service has no public address.
     pub link: Option<&'a Link>,
     /// What consent changes in the report.
@@ -95,7 +98,7 @@ impl Mailer {
         let Some(settings) = Settings::new(config)? else {
             return Ok(None);
         };
-        let templates = Templates::new(timezone, config.templates.as_deref())
+        let templates = Templates::new(timezone, config.language, config.templates.as_deref())
             .map_err(|error| ConfigError::Invalid(format!("mail.templates cannot be used: {error}")))?;
         Ok(Some(Self {
             transport: Transport::new(settings.server, settings.login, settings.timeout),

@@ -1,21 +1,25 @@
-//! What mails say, from the templates in `src/delivery/templates`: one folder a mail, with its subject, text and HTML. A site
-//! may have files of its own in their place.
+//! What mails say: the templates in `src/delivery/templates`, one folder a mail, with its subject, text and HTML, put together
+//! what the messages of a language say ([`Messages`]). A site may have templates and messages of its own in their place.
 //!
 //! The HTML is escaped by the template engine; names and words from elsewhere are on one line before they get there.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use fluent_bundle::{FluentArgs, FluentValue};
 use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, UndefinedBehavior, Value, context};
+use minijinja::value::Kwargs;
+use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value, context};
 
 use super::attachment::{Attachment, Packing};
 use super::plain::one_line;
 use super::{Link, MailContext};
 use crate::delivery::request::{FailureCause, ReportFile, Request};
-use crate::report::{Condition, SplitColumn};
+use crate::language::{Language, Messages, MessagesError};
+use crate::report::{Condition, ProgressRange, SplitColumn, Wanted};
 use crate::zone::Zone;
 
 /// Characters of a batch's or course's name.
@@ -24,8 +28,10 @@ const NAME_CHARS: usize = 120;
 const WORDS_CHARS: usize = 400;
 /// Characters of what is wanted of one column.
 const FILTER_CHARS: usize = 400;
-const DAY_FORMAT: &str = "%-d %B %Y";
-const TIME_FORMAT: &str = "%-d %B %Y, %H:%M %Z";
+/// Columns of a name before its value in the text of a mail.
+const LABEL_WIDTH: usize = 12;
+/// The folder of a site's own messages, beside the folders of its templates.
+const MESSAGES: &str = "messages";
 
 /// What one mail says.
 #[derive(Debug)]
@@ -35,10 +41,20 @@ pub(super) struct MailText {
     pub html: String,
 }
 
-/// The templates, and the zone that times are shown in.
+/// The templates, what they say in each language, and the zone that times are shown in.
 pub(super) struct Templates {
-    environment: Environment<'static>,
+    environments: Vec<(Language, Environment<'static>)>,
+    messages: Arc<Messages>,
     timezone: Zone,
+    /// That of people who have not chosen one.
+    language: Language,
+}
+
+/// What a site has in the place of the built-in.
+#[derive(Default)]
+struct Own {
+    templates: Vec<(&'static str, String)>,
+    messages: Vec<(Language, PathBuf, String)>,
 }
 
 macro_rules! templates {
@@ -64,8 +80,13 @@ const TEMPLATES: [(&str, &str); 8] = templates![
 pub(super) enum TemplatesError {
     #[error("{} cannot be read: {source}", path.display())]
     Unreadable { path: PathBuf, source: io::Error },
-    #[error("{} is none of the templates, which are {}", .0.display(), TEMPLATES.map(|(name, _)| name).join(", "))]
+    #[error(
+        "{} is none of the templates, which are {}, and no messages of a language, such as messages/hi.ftl",
+        .0.display(), TEMPLATES.map(|(name, _)| name).join(", ")
+    )]
     Unknown(PathBuf),
+    #[error(transparent)]
+    Messages(#[from] MessagesError),
     #[error("{0}; see the built-in ones in src/delivery/templates for what there is")]
     Template(#[from] minijinja::Error),
 }
@@ -82,42 +103,120 @@ struct ReportFacts<'a> {
 }
 
 impl Templates {
-    /// The templates, those in `folder` in the place of the built-in ones; each was rendered once for trial.
+    /// The templates, and messages in each language, those in `folder` in the place of the built-in ones; each was rendered
+    /// once for trial. People who have not chosen a language get `language`.
     ///
     /// # Errors
-    /// A file of the folder is none of the templates, cannot be read, or asks for what there is not.
-    pub fn new(timezone: Zone, folder: Option<&Path>) -> Result<Self, TemplatesError> {
+    /// A file of the folder is none of the templates and no messages, cannot be read, or asks for what there is not.
+    pub fn new(timezone: Zone, language: Language, folder: Option<&Path>) -> Result<Self, TemplatesError> {
         let own = match folder {
-            Some(folder) => own_templates(folder)?,
-            None => Vec::new(),
+            Some(folder) => own_files(folder)?,
+            None => Own::default(),
         };
-        let templates = Self::with(timezone, own)?;
-        templates.try_all()?;
+        let mut messages = Messages::new()?;
+        for (language, path, text) in own.messages {
+            messages.replace(language, path, &text)?;
+        }
+        let messages = Arc::new(messages);
+        let mut environments = Vec::new();
+        for language in Language::ALL {
+            environments.push((language, environment(language, Arc::clone(&messages), &own.templates)?));
+        }
+        let templates = Self {
+            environments,
+            messages,
+            timezone,
+            language,
+        };
+        for language in Language::ALL {
+            templates.in_language(language).try_all()?;
+        }
         Ok(templates)
     }
 
-    fn with(timezone: Zone, own: Vec<(&'static str, String)>) -> Result<Self, minijinja::Error> {
-        let mut environment = Environment::new();
-        // A template tag on a line of its own leaves no empty line.
-        environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        for (name, source) in TEMPLATES {
-            environment.add_template(name, source)?;
-        }
-        for (name, source) in own {
-            environment.add_template_owned(name, source)?;
-        }
-        Ok(Self { environment, timezone })
+    /// The mail that brings a report; without an attachment it says where the report is.
+    pub fn report(
+        &self,
+        request: &Request,
+        file: &ReportFile,
+        attachment: Option<&Attachment>,
+        context: MailContext<'_>,
+    ) -> Result<MailText, minijinja::Error> {
+        let handed_over = match attachment.map(|attachment| attachment.packing) {
+            Some(Packing::Plain) => "file",
+            Some(Packing::Zip) => "zip",
+            Some(Packing::ProtectedZip) => "protected_zip",
+            None => "link",
+        };
+        let facts = ReportFacts {
+            rows: file.rows,
+            unknown_users: file.unknown_users,
+            hidden_details: context.consent.hidden_details,
+            left_out: context.consent.left_out,
+            handed_over,
+            attachment: attachment.map(|attachment| attachment.name.as_str()),
+            size: bytesize::ByteSize::b(file.bytes).display().si().to_string(),
+        };
+        let writer = self.for_person(request);
+        writer.report_mail(&facts, writer.common(request, file.snapshot_date.day(), context)?)
     }
 
-    /// Renders every mail with sample values, so that mistakes in templates are found when the service starts.
-    fn try_all(&self) -> Result<(), minijinja::Error> {
+    /// The mail that says that a report was not delivered, why, and what to do.
+    pub fn failure(&self, request: &Request, context: MailContext<'_>) -> Result<MailText, minijinja::Error> {
+        let failure = request.failure.as_ref();
+        let cause = failure.map_or(FailureCause::ReportFailed, |failure| failure.cause);
+        // For these, the reason says it all.
+        let is_explained = matches!(
+            cause,
+            FailureCause::MailUnconfirmed | FailureCause::NotAllowed | FailureCause::UnknownBatch
+        );
+        let words = failure
+            .filter(|_| !is_explained)
+            .map(|failure| one_line(&failure.words, WORDS_CHARS))
+            .unwrap_or_default();
+        let day = request
+            .file
+            .as_ref()
+            .map_or(request.snapshot_date, |file| file.snapshot_date);
+        let writer = self.for_person(request);
+        let values = context! {
+            cause => cause.word(),
+            words,
+            ..writer.common(request, day.day(), context)?
+        };
+        writer.failure_mail(values)
+    }
+
+    /// Writes in the language of the requester.
+    fn for_person(&self, request: &Request) -> Writer<'_> {
+        self.in_language(request.person.language.unwrap_or(self.language))
+    }
+
+    fn in_language(&self, language: Language) -> Writer<'_> {
+        Writer {
+            templates: self,
+            language,
+        }
+    }
+}
+
+/// Writes mails in one language.
+#[derive(Clone, Copy)]
+struct Writer<'a> {
+    templates: &'a Templates,
+    language: Language,
+}
+
+impl Writer<'_> {
+    /// Renders every mail with values that are made up, so that a mistake is found when the service starts.
+    fn try_all(self) -> Result<(), minijinja::Error> {
         for (link, asks_for_login) in [
             (None, None),
             (Some("https://reports.example.org/r/1"), Some(true)),
             (Some("https://reports.example.org/r/1"), Some(false)),
         ] {
             let common = context! {
+                language => self.language.code(),
                 batch => "Batch 1 (b1)",
                 batches => 1,
                 filters => [context! { column => "Block Name", wanted => "Block 1" }],
@@ -157,33 +256,7 @@ impl Templates {
         Ok(())
     }
 
-    /// The mail that brings a report; without an attachment it says where the report is.
-    pub fn report(
-        &self,
-        request: &Request,
-        file: &ReportFile,
-        attachment: Option<&Attachment>,
-        context: MailContext<'_>,
-    ) -> Result<MailText, minijinja::Error> {
-        let handed_over = match attachment.map(|attachment| attachment.packing) {
-            Some(Packing::Plain) => "file",
-            Some(Packing::Zip) => "zip",
-            Some(Packing::ProtectedZip) => "protected_zip",
-            None => "link",
-        };
-        let facts = ReportFacts {
-            rows: file.rows,
-            unknown_users: file.unknown_users,
-            hidden_details: context.consent.hidden_details,
-            left_out: context.consent.left_out,
-            handed_over,
-            attachment: attachment.map(|attachment| attachment.name.as_str()),
-            size: bytesize::ByteSize::b(file.bytes).display().si().to_string(),
-        };
-        self.report_mail(&facts, self.common(request, file.snapshot_date.day(), context))
-    }
-
-    fn report_mail(&self, facts: &ReportFacts<'_>, common: Value) -> Result<MailText, minijinja::Error> {
+    fn report_mail(self, facts: &ReportFacts<'_>, common: Value) -> Result<MailText, minijinja::Error> {
         let values = context! {
             rows => facts.rows,
             unknown_users => facts.unknown_users,
@@ -197,32 +270,7 @@ impl Templates {
         self.mail("report", &values)
     }
 
-    /// The mail that says that a report was not delivered, why, and what to do.
-    pub fn failure(&self, request: &Request, context: MailContext<'_>) -> Result<MailText, minijinja::Error> {
-        let failure = request.failure.as_ref();
-        let cause = failure.map_or(FailureCause::ReportFailed, |failure| failure.cause);
-        // For these, the reason says it all.
-        let is_explained = matches!(
-            cause,
-            FailureCause::MailUnconfirmed | FailureCause::NotAllowed | FailureCause::UnknownBatch
-        );
-        let words = failure
-            .filter(|_| !is_explained)
-            .map(|failure| one_line(&failure.words, WORDS_CHARS))
-            .unwrap_or_default();
-        let day = request
-            .file
-            .as_ref()
-            .map_or(request.snapshot_date, |file| file.snapshot_date);
-        let values = context! {
-            cause => cause.word(),
-            words,
-            ..self.common(request, day.day(), context)
-        };
-        self.failure_mail(values)
-    }
-
-    fn failure_mail(&self, values: Value) -> Result<MailText, minijinja::Error> {
+    fn failure_mail(self, values: Value) -> Result<MailText, minijinja::Error> {
         let values = context! {
             reason => self.line("failure/reason.txt.j2", &values)?,
             advice => self.line("failure/advice.txt.j2", &values)?,
@@ -232,35 +280,131 @@ impl Templates {
     }
 
     /// What every mail tells.
-    fn common(&self, request: &Request, day: NaiveDate, context: MailContext<'_>) -> Value {
+    fn common(self, request: &Request, day: NaiveDate, context: MailContext<'_>) -> Result<Value, minijinja::Error> {
         let course = context.batch.and_then(|batch| batch.course_id.as_deref());
         let course = match request.asked.batches.is_empty() {
             true => course.or(request.course_id.as_deref()),
             // Batches of a list may be of several.
             false => request.asked.course.as_deref(),
         };
-        context! {
-            batch => batch_words(request, context),
+        let course = course.map(|id| self.course_words(id, context)).transpose()?;
+        let link_ends = context.link.map(|link| self.moment(link.ends_at)).transpose()?;
+        Ok(context! {
+            language => self.language.code(),
+            batch => self.batch_words(request, context)?,
             batches => request.batches().len(),
-            filters => filters(request),
+            filters => self.filters(request)?,
             split_by => request.asked.split_by.map(SplitColumn::header),
-            course => course.map(|course| one_line(course, NAME_CHARS)),
-            data_as_of => day.format(DAY_FORMAT).to_string(),
-            requested_at => self.time(request.requested_at),
+            course,
+            data_as_of => self.day(day)?,
+            requested_at => self.moment(request.requested_at)?,
             request_id => request.id.to_string(),
             link_url => context.link.map(|Link { url, .. }| url.clone()),
-            link_ends => context.link.map(|link| self.time(link.ends_at)),
+            link_ends,
             link_asks_for_login => context.link.map(|link| link.asks_for_login),
             is_subscription => context.subscription.is_some(),
             unsubscribe_url => context.subscription.and_then(|subscription| subscription.unsubscribe),
+        })
+    }
+
+    /// What the mail calls the batch, or the batches.
+    fn batch_words(self, request: &Request, context: MailContext<'_>) -> Result<String, minijinja::Error> {
+        if let Some(course) = &request.asked.course {
+            let course = self.course_words(course, context)?;
+            return self.say("batches-of-course", [("course", FluentValue::from(course))]);
+        }
+        if !request.asked.batches.is_empty() {
+            let count = FluentValue::from(request.asked.batches.len());
+            return self.say("several-batches", [("count", count)]);
+        }
+        let batch_name = context.batch.and_then(|batch| batch.batch_name.as_deref());
+        self.named(request.batch_id.as_str(), batch_name)
+    }
+
+    fn course_words(self, id: &str, context: MailContext<'_>) -> Result<String, minijinja::Error> {
+        self.named(id, context.names.and_then(|names| names.of_course(id)))
+    }
+
+    /// A name with its id, or the id alone.
+    fn named(self, id: &str, name: Option<&str>) -> Result<String, minijinja::Error> {
+        let id = one_line(id, NAME_CHARS);
+        match name.map(|name| one_line(name, NAME_CHARS)) {
+            Some(name) if !name.is_empty() => self.say(
+                "named",
+                [("name", FluentValue::from(name)), ("id", FluentValue::from(id))],
+            ),
+            _ => Ok(id),
         }
     }
 
-    fn time(&self, time: DateTime<Utc>) -> String {
-        self.timezone.format(time, TIME_FORMAT)
+    /// The conditions that rows had to meet. Columns are called as in the report.
+    fn filters(self, request: &Request) -> Result<Vec<Value>, minijinja::Error> {
+        let mut shown = Vec::new();
+        for Condition { column, wanted } in request.asked.filter.conditions() {
+            let (column, wanted) = match wanted {
+                Wanted::Values(values) => {
+                    let blank = self.say("blank-value", [])?;
+                    let values = values.into_iter();
+                    let named = values.map(|value| if value.is_empty() { blank.clone() } else { value });
+                    (column.to_owned(), named.collect::<Vec<_>>().join(", "))
+                }
+                Wanted::Filled(is_filled) => {
+                    let answer = if is_filled { "yes" } else { "no" };
+                    (self.say("completed", [])?, self.say(answer, [])?)
+                }
+                Wanted::Percents(ProgressRange { from, to }) => {
+                    let given = [("from", FluentValue::from(from)), ("to", FluentValue::from(to))];
+                    (column.to_owned(), self.say("percent-range", given)?)
+                }
+                Wanted::Days { since, until } => (column.to_owned(), self.days(since, until)?),
+            };
+            shown.push(context! { column, wanted => one_line(&wanted, FILTER_CHARS) });
+        }
+        Ok(shown)
     }
 
-    fn mail(&self, folder: &str, values: &Value) -> Result<MailText, minijinja::Error> {
+    fn days(self, since: Option<NaiveDate>, until: Option<NaiveDate>) -> Result<String, minijinja::Error> {
+        let day = |day: NaiveDate| FluentValue::from(day.to_string());
+        match (since, until) {
+            (None, None) => Ok(String::new()),
+            (Some(since), None) => self.say("days-from", [("since", day(since))]),
+            (None, Some(until)) => self.say("days-until", [("until", day(until))]),
+            (Some(since), Some(until)) => self.say("days-between", [("since", day(since)), ("until", day(until))]),
+        }
+    }
+
+    fn day(self, day: NaiveDate) -> Result<String, minijinja::Error> {
+        self.date(day.day().to_string(), &day.month().to_string(), day.year().to_string())
+    }
+
+    fn date(self, day: String, month: &str, year: String) -> Result<String, minijinja::Error> {
+        let month = self.say(&format!("month-{month}"), [])?;
+        let given = [
+            ("day", FluentValue::from(day)),
+            ("month", FluentValue::from(month)),
+            ("year", FluentValue::from(year)),
+        ];
+        self.say("day", given)
+    }
+
+    fn moment(self, time: DateTime<Utc>) -> Result<String, minijinja::Error> {
+        let part = |format| self.templates.timezone.format(time, format);
+        let date = self.date(part("%-d"), &part("%-m"), part("%Y"))?;
+        let clock = part("%H:%M %Z");
+        let given = [("date", FluentValue::from(date)), ("clock", FluentValue::from(clock))];
+        self.say("moment", given)
+    }
+
+    fn say<const GIVEN: usize>(
+        self,
+        key: &str,
+        given: [(&'static str, FluentValue<'static>); GIVEN],
+    ) -> Result<String, minijinja::Error> {
+        let given: FluentArgs<'_> = given.into_iter().collect();
+        self.templates.messages.say(self.language, key, &given).map_err(unsaid)
+    }
+
+    fn mail(self, folder: &str, values: &Value) -> Result<MailText, minijinja::Error> {
         Ok(MailText {
             subject: self.line(&format!("{folder}/subject.txt.j2"), values)?,
             plain: self.render(&format!("{folder}/body.txt.j2"), values)?,
@@ -268,71 +412,105 @@ impl Templates {
         })
     }
 
-    fn line(&self, name: &str, values: &Value) -> Result<String, minijinja::Error> {
+    fn line(self, name: &str, values: &Value) -> Result<String, minijinja::Error> {
         Ok(self.render(name, values)?.trim().to_owned())
     }
 
-    fn render(&self, name: &str, values: &Value) -> Result<String, minijinja::Error> {
-        self.environment.get_template(name)?.render(values)
+    fn render(self, name: &str, values: &Value) -> Result<String, minijinja::Error> {
+        let mut environments = self.templates.environments.iter();
+        let environment = environments.find(|(language, _)| *language == self.language);
+        let (_, environment) = environment.ok_or_else(|| minijinja::Error::from(ErrorKind::TemplateNotFound))?;
+        environment.get_template(name)?.render(values)
     }
 }
 
-/// What the mail calls the batch, or the batches.
-fn batch_words(request: &Request, context: MailContext<'_>) -> String {
-    if let Some(course) = &request.asked.course {
-        return format!("all batches of course {}", one_line(course, NAME_CHARS));
-    }
-    if !request.asked.batches.is_empty() {
-        return format!("{} batches", request.asked.batches.len());
-    }
-    let batch_id = one_line(request.batch_id.as_str(), NAME_CHARS);
-    let batch_name = context.batch.and_then(|batch| batch.batch_name.as_deref());
-    match batch_name.map(|name| one_line(name, NAME_CHARS)) {
-        Some(name) if !name.is_empty() => format!("{name} ({batch_id})"),
-        _ => batch_id,
-    }
-}
-
-/// The conditions that rows had to meet.
-fn filters(request: &Request) -> Vec<Value> {
-    let conditions = request.asked.filter.conditions().into_iter();
-    let shown = conditions.map(|Condition { column, wanted }| {
-        context! { column, wanted => one_line(&wanted, FILTER_CHARS) }
+/// The templates in one language: `t("key", name=value)` is what a message says, and `label` a name before its value.
+fn environment(
+    language: Language,
+    messages: Arc<Messages>,
+    own: &[(&'static str, String)],
+) -> Result<Environment<'static>, minijinja::Error> {
+    let mut environment = Environment::new();
+    // A tag on a line of its own leaves no line behind.
+    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.add_function(
+        "t",
+        move |key: String, given: Kwargs| -> Result<String, minijinja::Error> {
+            let mut arguments = FluentArgs::new();
+            for name in given.args() {
+                let value: Value = given.get(name)?;
+                let value = match (value.as_str(), value.as_i64()) {
+                    (None, Some(number)) => FluentValue::from(number),
+                    _ => FluentValue::from(value.to_string()),
+                };
+                arguments.set(name.to_owned(), value);
+            }
+            messages.say(language, &key, &arguments).map_err(unsaid)
+        },
+    );
+    environment.add_filter("label", |name: String| -> String {
+        let label = format!("{name}:");
+        // What is as wide as it has characters stands in a column; other scripts do not.
+        let width = if label.is_ascii() { label.len() } else { LABEL_WIDTH };
+        let gap = LABEL_WIDTH.saturating_sub(width).max(1);
+        format!("{label}{}", " ".repeat(gap))
     });
-    shown.collect()
+    for (name, source) in TEMPLATES {
+        environment.add_template(name, source)?;
+    }
+    for (name, source) in own {
+        environment.add_template_owned(*name, source.clone())?;
+    }
+    Ok(environment)
 }
 
-/// The templates of a site, by the built-in names that they take the place of.
-fn own_templates(folder: &Path) -> Result<Vec<(&'static str, String)>, TemplatesError> {
+fn unsaid(error: MessagesError) -> minijinja::Error {
+    minijinja::Error::new(ErrorKind::InvalidOperation, error.to_string())
+}
+
+/// The templates and messages of a site: `report/subject.txt.j2`, `messages/hi.ftl`.
+fn own_files(folder: &Path) -> Result<Own, TemplatesError> {
     let unreadable = |path: &Path| {
         let path = path.to_owned();
         move |source| TemplatesError::Unreadable { path, source }
     };
-    let mut own = Vec::new();
-    for mail in fs::read_dir(folder).map_err(unreadable(folder))? {
-        let mail = mail.map_err(unreadable(folder))?.path();
-        if is_hidden(&mail) {
+    let mut own = Own::default();
+    for entry in fs::read_dir(folder).map_err(unreadable(folder))? {
+        let entry = entry.map_err(unreadable(folder))?.path();
+        if is_hidden(&entry) {
             continue;
         }
         // A file directly in the folder is not a template either.
-        let files = if mail.is_dir() {
-            let entries = fs::read_dir(&mail).map_err(unreadable(&mail))?;
+        let files = if entry.is_dir() {
+            let entries = fs::read_dir(&entry).map_err(unreadable(&entry))?;
             let paths = entries.map(|entry| entry.map(|entry| entry.path()));
-            paths.collect::<io::Result<Vec<_>>>().map_err(unreadable(&mail))?
+            paths.collect::<io::Result<Vec<_>>>().map_err(unreadable(&entry))?
         } else {
-            vec![mail]
+            vec![entry]
         };
         for file in files.into_iter().filter(|file| !is_hidden(file)) {
             let known = TEMPLATES
                 .iter()
                 .find(|(name, _)| file.strip_prefix(folder) == Ok(Path::new(name)));
-            let Some((name, _)) = known else {
-                return Err(TemplatesError::Unknown(file));
-            };
-            own.push((*name, fs::read_to_string(&file).map_err(unreadable(&file))?));
+            let text = || fs::read_to_string(&file).map_err(unreadable(&file));
+            match (known, language_of(folder, &file)) {
+                (Some((name, _)), _) => own.templates.push((*name, text()?)),
+                (None, Some(language)) => {
+                    let text = text()?;
+                    own.messages.push((language, file, text));
+                }
+                (None, None) => return Err(TemplatesError::Unknown(file)),
+            }
         }
     }
     Ok(own)
+}
+
+/// The language of a file of messages.
+fn language_of(folder: &Path, file: &Path) -> Option<Language> {
+    let is_of = |language: &Language| file == folder.join(MESSAGES).join(format!("{language}.ftl"));
+    Language::ALL.into_iter().find(is_of)
 }
 
 /// Editors and version control leave such files.
@@ -361,6 +539,7 @@ mod tests {
                 user_id: "u1".parse().expect("an id"),
                 email: Some("asha@example.org".to_owned()),
                 roles: Roles::default(),
+                language: None,
             },
             batch_id: "b1".parse().expect("an id"),
             course_id: Some("c1".to_owned()),
@@ -429,7 +608,7 @@ mod tests {
     }
 
     fn templates() -> Templates {
-        Templates::new(Zone::default(), None).expect("good templates")
+        Templates::new(Zone::default(), Language::English, None).expect("good templates")
     }
 
     /// The templates with a file of the site's own.
@@ -439,7 +618,115 @@ mod tests {
         fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         fs::write(path, source).expect("written");
         fs::write(folder.path().join(".gitignore"), "").expect("written");
-        Templates::new(Zone::default(), Some(folder.path()))
+        Templates::new(Zone::default(), Language::English, Some(folder.path()))
+    }
+
+    #[test]
+    fn every_mail_in_every_language() {
+        let templates = templates();
+        let (facts, link) = (batch("बैच १ <b>&"), link());
+        let consent = ConsentCounts {
+            hidden_details: 2,
+            left_out: 1,
+        };
+        let context = |link| MailContext {
+            batch: Some(&facts),
+            names: None,
+            link,
+            consent,
+            subscription: None,
+        };
+        for language in Language::ALL {
+            let mut request = request();
+            request.person.language = Some(language);
+            let report = |packing: Option<Packing>, link| {
+                let attachment = packing.map(attached);
+                let mail = templates.report(&request, &file(1234, 12), attachment.as_ref(), context(link));
+                mail.expect("a mail")
+            };
+            insta::assert_snapshot!(
+                format!("report_{language}"),
+                written(&report(Some(Packing::Plain), None))
+            );
+            let others = [
+                report(Some(Packing::Zip), None),
+                report(Some(Packing::ProtectedZip), Some(&link)),
+                report(None, Some(&link)),
+                report(None, None),
+            ];
+            let others = others.map(|mail| mail.plain).join("\n\n==\n\n");
+            insta::assert_snapshot!(format!("report_otherwise_{language}"), others);
+            let failure = |cause, link| {
+                let mut request = request.clone();
+                request.status = Status::Failed;
+                request.failure = Some(Failure {
+                    cause,
+                    words: "550 5.1.1 <no such mailbox>".to_owned(),
+                });
+                templates.failure(&request, context(link)).expect("a mail")
+            };
+            let mut said = vec![written(&failure(FailureCause::MailRefused, Some(&link)))];
+            for cause in [
+                FailureCause::MailRefused,
+                FailureCause::MailUnavailable,
+                FailureCause::MailUnconfirmed,
+                FailureCause::NotAllowed,
+                FailureCause::UnknownBatch,
+                FailureCause::ReportFailed,
+            ] {
+                said.push(failure(cause, None).plain);
+            }
+            insta::assert_snapshot!(format!("failure_{language}"), said.join("\n\n==\n\n"));
+        }
+    }
+
+    #[test]
+    fn people_are_written_to_in_their_language_or_in_the_site_s() {
+        let templates = Templates::new(Zone::default(), Language::Kannada, None).expect("good templates");
+        let facts = batch("Batch 1");
+        let context = MailContext {
+            batch: Some(&facts),
+            names: None,
+            link: None,
+            consent: ConsentCounts::default(),
+            subscription: None,
+        };
+        let subject = |language| {
+            let mut request = request();
+            request.person.language = language;
+            let mail = templates.report(&request, &file(1, 0), Some(&attached(Packing::Plain)), context);
+            mail.expect("a mail").subject
+        };
+        assert!(subject(None).starts_with("ಕೋರ್ಸ್ ಪ್ರಗತಿ ವರದಿ: Batch 1 (b1)"));
+        assert!(subject(Some(Language::English)).starts_with("Course Progress Report: Batch 1 (b1)"));
+        assert!(subject(Some(Language::Odia)).starts_with("ପାଠ୍ୟକ୍ରମ ପ୍ରଗତି ରିପୋର୍ଟ: Batch 1 (b1)"));
+    }
+
+    #[test]
+    fn a_site_s_own_messages_take_the_place_of_ours() {
+        let own = with_own("messages/en.ftl", "hello = Dear mentor,\n").expect("good messages");
+        let facts = batch("Batch 1");
+        let context = MailContext {
+            batch: Some(&facts),
+            names: None,
+            link: None,
+            consent: ConsentCounts::default(),
+            subscription: None,
+        };
+        let mail = own.failure(&request(), context).expect("a mail");
+        assert!(
+            mail.plain.starts_with("Dear mentor,\n\nthe Course Progress Report"),
+            "{}",
+            mail.plain
+        );
+        for (file, source, expected) in [
+            ("messages/en.ftl", "hallo = Dear mentor,\n", "'hallo'"),
+            ("messages/hi.ftl", "hello = { $name }\n", "asks for $name"),
+            ("messages/fr.ftl", "hello = Bonjour,\n", "none of the templates"),
+        ] {
+            let message = with_own(file, source).err().expect("a mistake").to_string();
+            assert!(message.contains(expected), "{message}");
+        }
     }
 
     #[test]
@@ -448,6 +735,7 @@ mod tests {
         let url = "https://reports.example.org/unsubscribe/x";
         let context = |unsubscribe| MailContext {
             batch: Some(&facts),
+            names: None,
             link: None,
             consent: ConsentCounts::default(),
             subscription: Some(SubscriptionMail {
@@ -474,6 +762,7 @@ mod tests {
         let facts = batch("Batch 1");
         let context = MailContext {
             batch: Some(&facts),
+            names: None,
             link: None,
             consent: ConsentCounts::default(),
             subscription: None,
@@ -500,7 +789,7 @@ mod tests {
             let message = with_own(file, source).err().expect("a mistake").to_string();
             assert!(message.contains(expected) && !message.contains('\n'), "{message}");
         }
-        let nowhere = Templates::new(Zone::default(), Some(Path::new("/nowhere")))
+        let nowhere = Templates::new(Zone::default(), Language::English, Some(Path::new("/nowhere")))
             .err()
             .expect("a mistake");
         assert!(nowhere.to_string().contains("/nowhere"), "{nowhere}");
@@ -533,6 +822,7 @@ mod tests {
         let batch = batch("बैच १ <b>&");
         let context = MailContext {
             batch: Some(&batch),
+            names: None,
             link,
             consent: ConsentCounts::default(),
             subscription: None,
@@ -552,6 +842,7 @@ mod tests {
         let batch = batch("Batch 1");
         let context = MailContext {
             batch: Some(&batch),
+            names: None,
             link,
             consent: ConsentCounts::default(),
             subscription: None,
@@ -635,6 +926,7 @@ mod tests {
         let written = |hidden_details, left_out| {
             let context = MailContext {
                 batch: None,
+                names: None,
                 link: None,
                 consent: ConsentCounts {
                     hidden_details,
@@ -678,6 +970,7 @@ mod tests {
         let batch = batch("Batch 1");
         let context = MailContext {
             batch: Some(&batch),
+            names: None,
             link: None,
             consent,
             subscription: None,
@@ -765,6 +1058,7 @@ mod tests {
         let facts = batch(name);
         let context = MailContext {
             batch: Some(&facts),
+            names: None,
             link: None,
             consent: ConsentCounts::default(),
             subscription: None,

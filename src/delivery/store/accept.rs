@@ -14,6 +14,7 @@ use super::super::request::{FurtherBatch, NewRequest, NoticeState, Request, Requ
 use super::reading::open_request;
 use super::rows::{self, request_columns};
 use super::{AcceptLimits, Accepted, Store, StoreError};
+use crate::language::Language;
 
 /// Attempts of one click before a conflict becomes an error.
 const TRIES: u32 = 5;
@@ -194,8 +195,9 @@ pub(super) async fn insert_request(
     let requested_at = request.requested_at.timestamp_millis();
     sqlx::query(
         "insert into requests (id, user_id, email, roles, batch_id, course_id, tenant_id, format, deliver, status, notice,
-            requested_at, deadline, snapshot_date, attempts, lost_leases, due_at, asked, asked_digest)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, 0, $15, $16, $17)",
+            requested_at, deadline, snapshot_date, attempts, lost_leases, due_at, asked, asked_digest,
+            language)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, 0, $15, $16, $17, $18)",
     )
     .bind(request.id.to_string())
     .bind(request.person.user_id.as_str())
@@ -214,6 +216,7 @@ pub(super) async fn insert_request(
     .bind(requested_at)
     .bind(request.asked.text())
     .bind(digest)
+    .bind(request.person.language.map(Language::code))
     .execute(&mut **transaction)
     .await?;
     Ok(())

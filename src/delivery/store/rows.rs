@@ -13,11 +13,12 @@ use super::super::request::{
 };
 use super::{EventKind, StoredEvent};
 use crate::ids::TenantId;
+use crate::language::Language;
 
 /// The columns that [`request`] reads, as a literal, so that statements stay literals too.
 macro_rules! request_columns {
     () => {
-        "id, user_id, email, roles, batch_id, course_id, tenant_id, format, deliver, asked, status, failure_cause, failure_words, \
+        "id, user_id, email, roles, language, batch_id, course_id, tenant_id, format, deliver, asked, status, failure_cause, failure_words, \
          notice, requested_at, deadline, finished_at, snapshot_date, file_path, file_name, file_rows, file_unknown_users, \
          file_bytes, file_sha256, file_consent_rules, attempts, handover_started_at, bounced_at, bounce_code, \
          bounce_words"
@@ -90,12 +91,13 @@ pub fn request(row: &AnyRow) -> Result<Request, Error> {
     })
 }
 
-/// The person of a row that has `user_id`, `email` and `roles`.
+/// The person of a row that has `user_id`, `email`, `roles` and `language`.
 pub fn person(row: &AnyRow) -> Result<Person, Error> {
     Ok(Person {
         user_id: parsed(row, "user_id")?,
         email: row.try_get("email")?,
         roles: roles(row)?,
+        language: language(row)?,
     })
 }
 
@@ -187,6 +189,12 @@ fn moment(column: &'static str, milliseconds: i64) -> Result<DateTime<Utc>, Erro
 fn roles(row: &AnyRow) -> Result<Roles, Error> {
     let stored: String = row.try_get("roles")?;
     serde_json::from_str(&stored).map_err(in_column("roles"))
+}
+
+/// A language that another version of this program knows is none.
+fn language(row: &AnyRow) -> Result<Option<Language>, Error> {
+    let stored: Option<String> = row.try_get("language")?;
+    Ok(stored.as_deref().and_then(Language::from_code))
 }
 
 /// What was asked for, of a row that has `asked`.

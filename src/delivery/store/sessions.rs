@@ -11,6 +11,7 @@ use super::accept::is_conflict;
 use super::rows;
 use super::{Store, StoreError};
 use crate::ids::UserId;
+use crate::language::Language;
 
 const DOING: &str = "looking after sessions";
 /// The least time between two updates of a session's last use.
@@ -83,8 +84,9 @@ impl Store {
         }
         sqlx::query(
             "insert into sessions
-                (id_hash, sign_in_hash, user_id, email, roles, started_at, seen_at, ends_at, issuer_session_hash)
-            values ($1, $2, $3, $4, $5, $6, $6, $7, $8)",
+                (id_hash, sign_in_hash, user_id, email, roles, started_at, seen_at, ends_at, issuer_session_hash,
+                    language)
+             values ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9)",
         )
         .bind(new.id_hash)
         .bind(new.sign_in_hash)
@@ -94,6 +96,7 @@ impl Store {
         .bind(new.starts_at.timestamp_millis())
         .bind(new.ends_at.timestamp_millis())
         .bind(new.issuer_session_hash)
+        .bind(new.person.language.map(Language::code))
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
@@ -112,7 +115,7 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Option<Person>, StoreError> {
         let found = sqlx::query(
-            "select user_id, email, roles, seen_at from sessions
+            "select user_id, email, roles, language, seen_at from sessions
             where id_hash = $1 and ended_at is null and ends_at > $2 and seen_at > $3",
         )
         .bind(id_hash)

@@ -170,7 +170,17 @@ async fn attempt(shop: &Workshop, lease: &Lease) -> Result<Outcome, StoreError> 
                 unsubscribe: unsubscribe.as_deref(),
                 is_officer: sending.is_officer,
             });
-            Ok(send(shop, lease, batch, &file, consent, subscription).await)
+            let is_officer = subscription.is_some_and(|subscription| subscription.is_officer);
+            let link = shop.links.for_mail(request);
+            let link = link.filter(|link| !(is_officer && link.asks_for_login));
+            let context = MailContext {
+                batch: Some(batch),
+                names: Some(current.directory.names()),
+                link: link.as_ref(),
+                consent,
+                subscription,
+            };
+            Ok(send(shop, lease, &file, context).await)
         }
     }
 }
@@ -269,14 +279,7 @@ async fn not_made(shop: &Workshop, error: &FilesError) -> Outcome {
     Outcome::NotNow(failure)
 }
 
-async fn send(
-    shop: &Workshop,
-    lease: &Lease,
-    batch: &BatchFacts,
-    file: &ReportFile,
-    consent: ConsentCounts,
-    subscription: Option<SubscriptionMail<'_>>,
-) -> Outcome {
+async fn send(shop: &Workshop, lease: &Lease, file: &ReportFile, context: MailContext<'_>) -> Outcome {
     let request = &lease.request;
     let unavailable = |words: String| {
         Outcome::NotNow(Failure {
@@ -290,15 +293,6 @@ async fn send(
     let copy = match shop.files.local_copy(&file.path).await {
         Ok(copy) => copy,
         Err(error) => return not_made(shop, &error).await,
-    };
-    let is_officer = subscription.is_some_and(|subscription| subscription.is_officer);
-    let link = shop.links.for_mail(request);
-    let link = link.filter(|link| !(is_officer && link.asks_for_login));
-    let context = MailContext {
-        batch: Some(batch),
-        link: link.as_ref(),
-        consent,
-        subscription,
     };
     let handover = Noted { shop, lease };
     let sending = mailer.send_report(request, file, copy.path(), context, &handover);

@@ -33,6 +33,7 @@ pub async fn notify(shop: &Workshop, lease: &Lease) -> Result<Held, StoreError> 
         .and_then(|_| shop.links.for_mail(request));
     let context = MailContext {
         batch,
+        names: Some(current.directory.names()),
         link: link.as_ref(),
         consent: ConsentCounts::default(),
         subscription: None,

@@ -13,6 +13,7 @@ use crate::server::figures::Downloads;
 pub struct ListedBatch<'a> {
     pub facts: &'a BatchFacts,
     pub course_name: Option<&'a str>,
+    pub tenant_name: Option<&'a str>,
     /// None until it is counted.
     pub progress: Option<BatchProgress>,
     pub change: Option<&'a ChangedBatch>,
@@ -149,6 +150,7 @@ impl ListedBatch<'_> {
             course_id: facts.course_id.clone(),
             course_name: self.course_name.map(str::to_owned),
             tenant_id: facts.tenant_id.as_ref().map(ToString::to_string),
+            tenant_name: self.tenant_name.map(str::to_owned),
             rows: facts.rows,
             learners: self.progress.map(|progress| progress.learners),
             completed: self.progress.map(|progress| progress.completed),

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
     "course_id": "do_31309287232935526411138",
     "course_name": "Child Rights & Safety",
     "tenant_id": "t1",
+    "tenant_name": "Karnataka",
     "rows": 312,
     "learners": 312,
     "completed": 120,
@@ -27,6 +28,8 @@ pub struct BatchView {
     /// The name of the course, where the exports have a table `courses`.
     pub course_name: Option<String>,
     pub tenant_id: Option<String>,
+    /// The name of the tenant, where the exports have a table `tenants`.
+    pub tenant_name: Option<String>,
     /// Rows of its report, where a nightly run counted them.
     pub rows: Option<u64>,
     /// Rows of its report; none until they are counted.

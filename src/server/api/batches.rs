@@ -68,14 +68,15 @@ pub async fn list(
     let current = state.parts.source.current();
     let counted = state.parts.batch_figures.of_snapshot(&current);
     let figures = state.parts.figures.held();
+    let names = current.directory.names();
     let open = current.directory.open_to(&person).into_iter();
     let mut batches: Vec<ListedBatch<'_>> = open
         .map(|facts| {
-            let name_of = |course: &String| counted.as_ref()?.name_of_course(course);
             let downloads = figures.as_ref().filter(|_| is_admin_of(&person, facts));
             ListedBatch {
                 facts,
-                course_name: facts.course_id.as_ref().and_then(name_of),
+                course_name: facts.course_id.as_deref().and_then(|id| names.of_course(id)),
+                tenant_name: facts.tenant_id.as_ref().and_then(|id| names.of_tenant(id.as_str())),
                 progress: counted.as_ref().map(|counted| counted.progress_of(&facts.batch_id)),
                 change: counted.as_ref().and_then(|counted| counted.change_of(&facts.batch_id)),
                 downloads: downloads.and_then(|figures| figures.downloads.get(facts.batch_id.as_str()).copied()),

@@ -54,6 +54,10 @@ pub struct RatioRow {
     pub as_of: NaiveDate,
     /// Grows each time that a nightly run finds other figures; none where the row is not of a nightly run.
     pub revision: Option<i64>,
+    /// What the course is called; only where the exports have a table of names.
+    pub course_name: Option<String>,
+    /// What the tenant is called; only where the exports have a table of names.
+    pub tenant_name: Option<String>,
 }
 
 /// Batches with their downloads.
@@ -86,4 +90,8 @@ pub struct BatchDownloads {
     /// The day of the latest one.
     pub last_download: Option<NaiveDate>,
     pub as_of: NaiveDate,
+    /// What the course is called; only where the exports have a table of names.
+    pub course_name: Option<String>,
+    /// What the tenant is called; only where the exports have a table of names.
+    pub tenant_name: Option<String>,
 }

@@ -51,7 +51,7 @@ pub struct RatioParameters {
     /// The last day of rows over time.
     #[param(value_type = Option<String>, format = "date", example = "2026-11-22")]
     until: Option<SnapshotDate>,
-    /// Only rows with this text in an id, whatever the case.
+    /// Only rows with this text in an id or a name, whatever the case.
     #[param(max_length = 200)]
     search: Option<String>,
     /// The column to order by, downwards with `-` before it. Without it, by level, ids and window.
@@ -113,7 +113,11 @@ pub async fn ratio(
     let format = RowFormat::chosen(asked.format, &headers)?;
     let figures = held(&state)?;
     let tag = etag(
-        &[figures.ratio.digest(), &format!("{asked:?} {levels:?} {ids:?}")],
+        &[
+            figures.ratio.digest(),
+            &figures.names_digest,
+            &format!("{asked:?} {levels:?} {ids:?}"),
+        ],
         format,
     );
     if has_already(&headers, &tag) {
@@ -135,11 +139,10 @@ pub async fn ratio(
             )
         }
     };
+    let rows = RowTable::new(figures.names.beside(rows.rows()).map_err(broken)?);
+    let columns = searched(&rows, &["course_id", "tenant_id"]);
     let view = View {
-        search: asked
-            .search
-            .as_deref()
-            .map(|text| (["course_id", "tenant_id"].as_slice(), text)),
+        search: asked.search.as_deref().map(|text| (columns.as_slice(), text)),
         sort: asked.sort.as_deref(),
         limit: asked.limit,
         offset: asked.offset,
@@ -243,7 +246,7 @@ pub async fn batches(
             rows.filtered(&kept.into()).map_err(broken)?
         }
     };
-    let columns = ["batch_id", "batch_name", "course_id", "tenant_id"];
+    let columns = searched(&rows, &["batch_id", "batch_name", "course_id", "tenant_id"]);
     let view = View {
         search: asked.search.as_deref().map(|text| (columns.as_slice(), text)),
         sort: asked.sort.as_deref(),
@@ -254,6 +257,14 @@ pub async fn batches(
     let head = head(&figures, total);
     let name = format!("batch-downloads_{}", figures.batches_as_of);
     respond(&state, RowAnswer { head, rows, name }, format, &tag).await
+}
+
+/// The columns that a text is searched in: `columns`, and those of names, where the rows have them.
+fn searched(rows: &RowTable, columns: &[&'static str]) -> Vec<&'static str> {
+    let schema = rows.rows().schema();
+    let names = ["course_name", "tenant_name"];
+    let present = names.into_iter().filter(|name| schema.index_of(name).is_ok());
+    columns.iter().copied().chain(present).collect()
 }
 
 /// What a person may see of the figures.

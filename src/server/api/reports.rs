@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::header::LOCATION;
+use axum::http::header::{ACCEPT_LANGUAGE, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chrono::Utc;
@@ -20,6 +20,7 @@ use crate::delivery::mail::usable_address;
 use crate::delivery::person::Person;
 use crate::delivery::request::{Deliver, NewRequest, Request, RequestId};
 use crate::delivery::store::{AcceptLimits, Accepted, Page};
+use crate::language::Language;
 
 /// The header that identifies a click, so that repeated calls count once.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -35,7 +36,8 @@ const LARGEST_PAGE: u32 = 100;
 /// report becomes a file for each value, in a ZIP archive, or a sheet of a workbook, with a list of them.
 ///
 /// The request is on disk when the answer comes. While a request of yours for the same is under way, the answer is that
-/// request. A report that is mailed goes to the verified address of your login, and to nobody else.
+/// request. A report that is mailed goes to the verified address of your login, and to nobody else, in the language of your
+/// login's claim `locale`, else of `Accept-Language`, else of the service.
 #[utoipa::path(
     post,
     path = "/api/v1/reports",
@@ -63,6 +65,7 @@ pub async fn ask(
     Body(asked): Body<NewReport>,
 ) -> Result<Response, Problem> {
     let idempotency_key = idempotency_key(&headers)?;
+    person.language = person.language.or_else(|| accepted_language(&headers));
     let current = state.parts.source.current();
     let (batch, further, wish) = wanted(&asked, &current.directory, &person)?;
     if asked.deliver == Deliver::Email {
@@ -261,6 +264,12 @@ pub async fn find_address(state: &AppState, person: &mut Person) -> Result<(), P
             format!("{what_to_do}; or ask with \"deliver\": \"download\"."),
         )),
     }
+}
+
+/// The language that the browser asks for.
+fn accepted_language(headers: &HeaderMap) -> Option<Language> {
+    let wanted = headers.get(ACCEPT_LANGUAGE)?;
+    wanted.to_str().ok().and_then(Language::accepted)
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {

@@ -230,6 +230,7 @@ mod tests {
                 user_id: "u1".parse().expect("an id"),
                 email: None,
                 roles: Roles::default(),
+                language: None,
             },
             batch_id: "b1".parse().expect("an id"),
             course_id: None,

@@ -39,13 +39,17 @@ pub async fn figures(current: &Current, config: &Config) -> Result<Figures, Figu
         Ok(ratio) => (ratio, output),
         Err(()) => (computed(current.catalog()).await?, None),
     };
+    let names = current.directory.names().clone();
     let batches = batches(current.catalog()).await?;
+    let batches = RowTable::new(names.beside(batches.rows())?);
     let gauges = gauges::text(&ratio, config)?;
     Ok(Figures {
         batches_digest: digest(&[&batches])?,
         downloads: downloads(&batches)?,
         batches_as_of: current.catalog().date.day(),
         batches,
+        names_digest: names.digest(),
+        names,
         gauges,
         ratio,
         output,

@@ -15,7 +15,7 @@ use chrono::NaiveDate;
 use datafusion::arrow::error::ArrowError;
 use tokio::sync::{Semaphore, watch};
 
-use crate::catalog::CatalogError;
+use crate::catalog::{CatalogError, Names};
 use crate::config::Config;
 use crate::delivery::source::ReportSource;
 use crate::engine::EngineError;
@@ -72,6 +72,9 @@ pub struct Figures {
     pub batches_as_of: NaiveDate,
     /// A digest of `batches`, in hexadecimal, for entity tags.
     pub batches_digest: String,
+    /// What courses and tenants are called, and a digest of that for entity tags.
+    pub names: Names,
+    pub names_digest: String,
     /// The ratio in Prometheus' text format.
     gauges: String,
     /// The nightly output that the ratio was read from; `None` where it was computed.

@@ -7,6 +7,7 @@ use crate::config::IdentityConfig;
 use crate::delivery::mail::usable_address;
 use crate::delivery::person::{Person, Roles};
 use crate::ids::{TenantId, UserId};
+use crate::language::Language;
 
 /// The claims of a token, by name.
 pub type Claims = Map<String, Value>;
@@ -21,6 +22,9 @@ pub fn person(claims: &Claims, config: &IdentityConfig) -> Result<Person, Reason
         user_id: subject(claims)?,
         email: address(claims, config).ok(),
         roles: roles(&role_names(claims, config), config),
+        language: claim(claims, "locale")
+            .and_then(Value::as_str)
+            .and_then(Language::from_tag),
     })
 }
 
@@ -167,6 +171,19 @@ mod tests {
         }
         assert!(person_of(json!({"sub": 7})).is_err());
         assert!(person_of(json!({})).is_err());
+    }
+
+    #[test]
+    fn the_language_is_that_of_the_claim_locale() {
+        let language = |claims| person_of(claims).expect("a person").language;
+        assert_eq!(language(json!({"sub": "u1", "locale": "ta-IN"})), Some(Language::Tamil));
+        for other in [
+            json!({"sub": "u1"}),
+            json!({"sub": "u1", "locale": "fr"}),
+            json!({"sub": "u1", "locale": 7}),
+        ] {
+            assert_eq!(language(other), None);
+        }
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub fn person(token: &str, config: &IdentityConfig) -> Result<Person, Reason> {
         user_id: user_id.ok_or(Reason::Nobody)?,
         email,
         roles: claims::roles(&roles, config),
+        language: None,
     })
 }
 

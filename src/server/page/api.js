@@ -1,5 +1,7 @@
 // Asks the service, with the token of this tab where there is one; else the browser sends the cookie of a session.
 
+import { t } from "./language.js";
+
 const TOKEN = "pragati.token";
 
 /** Something that the service refused, or did not answer: `status` is 0 where nobody answered. */
@@ -36,12 +38,12 @@ async function answer(path, query, signal, body) {
     response = await fetch(`api/v1/${path}${text && `?${text}`}`, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Refused(0, "The service does not answer. Check your connection, or try again in a little while.");
+    throw new Refused(0, t("The service does not answer. Check your connection, or try again in a little while."));
   }
   if (!response.ok) {
     const problem = await response.json().catch(() => ({}));
     const retryAfter = Number(response.headers.get("Retry-After"));
-    throw new Refused(response.status, problem.detail ?? `The service answered ${response.status}.`, retryAfter || undefined);
+    throw new Refused(response.status, problem.detail ?? t("The service answered {status}.", { status: response.status }), retryAfter || undefined);
   }
   return response;
 }

@@ -2,6 +2,7 @@
 
 import { token } from "./api.js";
 import { byId } from "./dom.js";
+import { t } from "./language.js";
 
 const form = byId("login");
 
@@ -22,12 +23,12 @@ async function fetchFile() {
   try {
     response = await fetch(form.dataset.file, { headers: { Authorization: `Bearer ${token.kept()}` }, credentials: "same-origin" });
   } catch {
-    return say("The service does not answer. Check your connection, or try again in a little while.");
+    return say(t("The service does not answer. Check your connection, or try again in a little while."));
   }
   if (!response.ok) {
     const problem = await response.json().catch(() => ({}));
     if (response.status === 401) token.forget();
-    return say(problem.detail ?? `The service answered ${response.status}.`);
+    return say(problem.detail ?? t("The service answered {status}.", { status: response.status }));
   }
   const url = URL.createObjectURL(await response.blob());
   const link = document.createElement("a");

@@ -1,12 +1,38 @@
 // How numbers, days and ids are shown. What is not known is a dash, never a zero.
 
-const LOCALE = "en-IN";
+import { language, t } from "./language.js";
+
+// Where a browser does not know the language, numbers are written as in English.
+const LOCALES = [`${language}-IN`, "en-IN"];
+const HAS_DATES = Intl.DateTimeFormat.supportedLocalesOf(LOCALES[0]).length > 0;
+const MONTHS = [
+  t("January"),
+  t("February"),
+  t("March"),
+  t("April"),
+  t("May"),
+  t("June"),
+  t("July"),
+  t("August"),
+  t("September"),
+  t("October"),
+  t("November"),
+  t("December"),
+];
 const UNKNOWN = "–";
 
-const whole = new Intl.NumberFormat(LOCALE);
-const ratio = new Intl.NumberFormat(LOCALE, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-const share = new Intl.NumberFormat(LOCALE, { style: "percent", maximumFractionDigits: 1 });
-const days = (options) => new Intl.DateTimeFormat(LOCALE, { timeZone: "UTC", ...options });
+const whole = new Intl.NumberFormat(LOCALES);
+const ratio = new Intl.NumberFormat(LOCALES, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const share = new Intl.NumberFormat(LOCALES, { style: "percent", maximumFractionDigits: 1 });
+
+/** Days in the language; where the browser does not know it, with the page's own names of months. */
+function days(options) {
+  const dates = new Intl.DateTimeFormat(LOCALES, { timeZone: "UTC", ...options });
+  if (HAS_DATES) return dates;
+  const part = ({ type, value }, day) => (type === "month" ? MONTHS[day.getUTCMonth()] : value);
+  return { format: (day) => dates.formatToParts(day).map((found) => part(found, day)).join("") };
+}
+
 const longDay = days({ day: "numeric", month: "long", year: "numeric" });
 const shortDay = days({ day: "numeric", month: "short", year: "numeric" });
 const moment = new Intl.DateTimeFormat(LOCALE, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" });
@@ -29,7 +55,8 @@ export function formatPeriod(by, firstDay) {
   return (by === "month" ? monthAndYear : dayAndMonth).format(new Date(firstDay));
 }
 
-/** An id as it is, or words where there is none. */
-export function nameOf(id, kind) {
-  return id === null || id === "" ? `Unknown ${kind}` : id;
+/** What is called `name`, with its id; the id alone where no name is known; or words where there is no id. */
+export function nameOf(id, kind, name) {
+  if (id === null || id === "") return kind === "course" ? t("Unknown course") : t("Unknown tenant");
+  return name ? `${name} (${id})` : id;
 }

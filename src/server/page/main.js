@@ -4,6 +4,7 @@ import { Refused, batches, ratio, save, session, token } from "./api.js";
 import { byId, make } from "./dom.js";
 import { formatDay, formatLongDay, formatNumber, formatRatio, formatShare, nameOf } from "./format.js";
 import { MyBatches } from "./mine.js";
+import { t, translatePage } from "./language.js";
 import { Reports } from "./reports.js";
 import { Requests } from "./requests.js";
 import { Subscriptions } from "./subscriptions.js";
@@ -22,6 +23,8 @@ const state = {
   by: "week",
   /** A tenant's id, "" for batches without one, or null for all tenants. */
   tenant: null,
+  /** What tenants are called, by their ids, where that is known. */
+  tenantNames: new Map(),
   /** The course whose trend is shown, if it is not that of all. */
   course: undefined,
   asOf: undefined,
@@ -54,7 +57,7 @@ function say(words, again) {
   const notice = byId("notice");
   notice.replaceChildren(make("p", {}, words));
   if (again) {
-    const button = make("button", { type: "button" }, "Try again");
+    const button = make("button", { type: "button" }, t("Try again"));
     button.addEventListener("click", again);
     notice.append(button);
   }
@@ -83,7 +86,7 @@ function onError(error) {
   clearTimeout(waiting);
   if (error.status === 401) {
     token.forget();
-    askForLogin("Your login has expired or is not valid. Sign in again.");
+    askForLogin(t("Your login has expired or is not valid. Sign in again."));
   } else if (error.status === 503) {
     say(error.message, start);
     waiting = setTimeout(start, (error.retryAfter ?? 5) * 1000);
@@ -139,9 +142,10 @@ async function offerTenants() {
   const { platform_admin: seesAll, tenant_admin_of: own } = state.session;
   const { rows } = await ratio({ level: "tenant", window: "all", sort: "tenant_id" });
   const ids = rows.map((row) => row.tenant_id ?? "");
+  state.tenantNames = new Map(rows.map((row) => [row.tenant_id ?? "", row.tenant_name]));
   // A tenant without batches has no rows, and its admin still chooses it.
   for (const id of own) if (!seesAll && !ids.includes(id)) ids.push(id);
-  const choices = [...(seesAll ? [[null, "All tenants"]] : []), ...ids.map((id) => [id, nameOf(id, "tenant")])];
+  const choices = [...(seesAll ? [[null, t("All tenants")]] : []), ...ids.map((id) => [id, nameOf(id, "tenant", state.tenantNames.get(id))])];
   if (!choices.some(([id]) => id === state.tenant)) state.tenant = choices[0]?.[0] ?? null;
   byId("tenant").replaceChildren(...choices.map(([id, words]) => make("option", { value: choiceOf(id) }, words)));
   byId("tenant").value = choiceOf(state.tenant);
@@ -176,14 +180,14 @@ async function showOverall() {
   state.asOf = page.as_of;
   state.batches = row.batches;
   byId("as-of").textContent = formatLongDay(page.as_of);
-  const of = (part, whole, words) => `${formatNumber(part)} ${words} ÷ ${formatNumber(whole)} batches`;
+  const of = (part, whole) => ({ part: formatNumber(part), whole: formatNumber(whole) });
   byId("cards").replaceChildren(
-    card("Download ratio", formatRatio(row.download_ratio), of(row.downloads, row.batches, "downloads")),
-    card("Coverage", formatShare(row.coverage), of(row.batches_downloaded, row.batches, "batches downloaded"), row.coverage),
-    card("Requests", formatNumber(row.requests), "downloads, with repeated clicks within a minute counted once"),
-    card("Delivered", formatNumber(row.delivered), row.delivered === null ? "not measured here" : "reports mailed or made ready"),
+    card(t("Download ratio"), formatRatio(row.download_ratio), t("{part} downloads ÷ {whole} batches", of(row.downloads, row.batches))),
+    card(t("Coverage"), formatShare(row.coverage), t("{part} batches downloaded ÷ {whole} batches", of(row.batches_downloaded, row.batches)), row.coverage),
+    card(t("Requests"), formatNumber(row.requests), t("downloads, with repeated clicks within a minute counted once")),
+    card(t("Delivered"), formatNumber(row.delivered), row.delivered === null ? t("not measured here") : t("reports mailed or made ready")),
   );
-  const hint = row.batches === 0 ? "There are no batches in the data, so there is no ratio." : row.downloads === 0 ? "There are no downloads in these days yet." : "";
+  const hint = row.batches === 0 ? t("There are no batches in the data, so there is no ratio.") : row.downloads === 0 ? t("There are no downloads in these days yet.") : "";
   byId("overall-hint").textContent = hint;
   byId("overall-hint").hidden = !hint;
 }
@@ -199,8 +203,8 @@ let trendRunning;
 async function showTrend() {
   trendRunning?.abort();
   trendRunning = new AbortController();
-  const tenant = state.tenant === null ? "all tenants" : nameOf(state.tenant, "tenant");
-  const subject = state.course === undefined ? `All courses, ${tenant}` : `Course ${nameOf(state.course.id, "course")}, ${tenant}`;
+  const tenant = state.tenant === null ? t("all tenants") : nameOf(state.tenant, "tenant", state.tenantNames.get(state.tenant));
+  const subject = state.course === undefined ? t("All courses, {tenant}", { tenant }) : t("Course {course}, {tenant}", { course: nameOf(state.course.id, "course", state.course.name), tenant });
   byId("trend-reset").hidden = state.course === undefined;
   try {
     const { rows } = await ratio(trendQuery(), trendRunning.signal);
@@ -216,23 +220,23 @@ async function showTrend() {
 
 const figure = (name, title, show) => ({ name, title, kind: "number", show: (row) => show(row[name]) });
 const FIGURES = [
-  figure("download_ratio", "Ratio", formatRatio),
-  figure("downloads", "Downloads", formatNumber),
-  figure("batches", "Batches", formatNumber),
+  figure("download_ratio", t("Ratio"), formatRatio),
+  figure("downloads", t("Downloads"), formatNumber),
+  figure("batches", t("Batches"), formatNumber),
   {
-    ...figure("coverage", "Coverage", formatShare),
+    ...figure("coverage", t("Coverage"), formatShare),
     show: (row) => make("span", { class: "share" }, formatShare(row.coverage), make("span", { class: "bar", "aria-hidden": "true" }, bar(row.coverage))),
   },
-  figure("batches_downloaded", "Downloaded batches", formatNumber),
-  figure("requests", "Requests", formatNumber),
-  figure("delivered", "Delivered", formatNumber),
+  figure("batches_downloaded", t("Downloaded batches"), formatNumber),
+  figure("requests", t("Requests"), formatNumber),
+  figure("delivered", t("Delivered"), formatNumber),
 ];
 
 function courseButton(row) {
-  const name = nameOf(row.course_id, "course");
-  const button = make("button", { type: "button", class: "link", title: "Show over time" }, name);
+  const name = nameOf(row.course_id, "course", row.course_name);
+  const button = make("button", { type: "button", class: "link", title: t("Show over time") }, name);
   button.addEventListener("click", () => {
-    state.course = { id: row.course_id ?? "", batches: row.batches };
+    state.course = { id: row.course_id ?? "", name: row.course_name, batches: row.batches };
     showTrend().catch(onError);
     byId("trend-title").scrollIntoView({ block: "start" });
   });
@@ -246,42 +250,42 @@ function makeTables() {
   const tenants = () => ({ level: "tenant" });
   const courses = () => scope("course", "tenant_course");
   const neverDownloaded = () => ({ downloaded: "never", ...(state.tenant !== null && { tenant_id: state.tenant }) });
-  const noMatch = (search, words) => (search ? `Nothing is like “${search}”.` : words);
+  const noMatch = (search, words) => (search ? t("Nothing is like “{search}”.", { search }) : words);
   return {
     tenants: new DataTable({
       section: byId("tenants"),
-      columns: [{ name: "tenant_id", title: "Tenant", kind: "text", show: (row) => nameOf(row.tenant_id, "tenant") }, ...FIGURES],
+      columns: [{ name: "tenant_id", title: t("Tenant"), kind: "text", show: (row) => nameOf(row.tenant_id, "tenant", row.tenant_name) }, ...FIGURES],
       order: "-downloads",
       load: ofLevel(tenants),
       save: saved(tenants, "tenants"),
-      what: ["tenant", "tenants"],
-      whenEmpty: (search) => noMatch(search, "There are no tenants in the data."),
+      what: [t("tenant"), t("tenants")],
+      whenEmpty: (search) => noMatch(search, t("There are no tenants in the data.")),
       onError,
     }),
     courses: new DataTable({
       section: byId("courses"),
-      columns: [{ name: "course_id", title: "Course", kind: "text", show: courseButton }, ...FIGURES],
+      columns: [{ name: "course_id", title: t("Course"), kind: "text", show: courseButton }, ...FIGURES],
       order: "-downloads",
       load: ofLevel(courses),
       save: saved(courses, "courses"),
-      what: ["course", "courses"],
-      whenEmpty: (search) => noMatch(search, "There are no courses in the data."),
+      what: [t("course"), t("courses")],
+      whenEmpty: (search) => noMatch(search, t("There are no courses in the data.")),
       onError,
     }),
     followUp: new DataTable({
       section: byId("follow-up"),
       columns: [
-        { name: "batch_name", title: "Batch", kind: "text", show: (row) => row.batch_name ?? row.batch_id },
-        { name: "batch_id", title: "Id", kind: "text", show: (row) => row.batch_id },
-        { name: "course_id", title: "Course", kind: "text", show: (row) => nameOf(row.course_id, "course") },
-        { name: "tenant_id", title: "Tenant", kind: "text", show: (row) => nameOf(row.tenant_id, "tenant") },
-        { name: "start_date", title: "Start", kind: "number", show: (row) => formatDay(row.start_date) },
+        { name: "batch_name", title: t("Batch"), kind: "text", show: (row) => row.batch_name ?? row.batch_id },
+        { name: "batch_id", title: t("Id"), kind: "text", show: (row) => row.batch_id },
+        { name: "course_id", title: t("Course"), kind: "text", show: (row) => nameOf(row.course_id, "course", row.course_name) },
+        { name: "tenant_id", title: t("Tenant"), kind: "text", show: (row) => nameOf(row.tenant_id, "tenant", row.tenant_name) },
+        { name: "start_date", title: t("Start"), kind: "number", show: (row) => formatDay(row.start_date) },
       ],
       order: "-start_date",
       load: (more, signal) => batches({ ...neverDownloaded(), ...more }, signal),
       save: (more) => save("download-ratio/batches", { ...neverDownloaded(), ...more }, `never-downloaded_${state.asOf}.csv`),
-      what: ["batch", "batches"],
-      whenEmpty: (search) => noMatch(search, state.batches > 0 ? "Every batch was downloaded at least once." : "There are no batches in the data."),
+      what: [t("batch"), t("batches")],
+      whenEmpty: (search) => noMatch(search, state.batches > 0 ? t("Every batch was downloaded at least once.") : t("There are no batches in the data.")),
       onError,
     }),
   };
@@ -311,7 +315,7 @@ async function start() {
     state.signsIn = state.session.sign_in;
     if (state.session.login === "refused") {
       token.forget();
-      return askForLogin("Your login has expired or is not valid. Sign in again.");
+      return askForLogin(t("Your login has expired or is not valid. Sign in again."));
     }
     if (state.session.login === "missing") return askForLogin();
     byId("who-name").textContent = state.session.user_id;
@@ -326,7 +330,7 @@ async function start() {
     if (!isAdmin) {
       only("nothing");
       if (!byId("report").hidden) return sayNothing();
-      return say("You are signed in, but you created or mentor no batch, and these figures are for admins of the platform and of tenants.");
+      return say(t("You are signed in, but you created or mentor no batch, and these figures are for admins of the platform and of tenants."));
     }
     await offerTenants();
     sayNothing();
@@ -356,12 +360,13 @@ setInterval(() => {
   if (!byId("my-batches").hidden) mine.refresh();
 }, REFRESH);
 
+translatePage();
 readChoices();
 trend = new Trend();
 reports = new Reports({
   onLoginEnded: () => {
     token.forget();
-    askForLogin("Your login has expired or is not valid. Sign in again.");
+    askForLogin(t("Your login has expired or is not valid. Sign in again."));
   },
   onRequest: () => requests.show(),
   onSubscribe: (wish) => subscriptions.subscribe(wish),

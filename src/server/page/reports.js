@@ -2,6 +2,7 @@
 
 import { Refused, ask, batchesOfMine, requestOf, saveFile } from "./api.js";
 import { byId, make } from "./dom.js";
+import { t } from "./language.js";
 
 /** Time between looks at a request, at first and at most. */
 const FIRST_LOOK = 500;
@@ -11,10 +12,10 @@ const OFFERED = 1_000;
 
 const value = (id) => byId(id).value.trim();
 
-/** The lines of a text, each a value; a line of "(blank)" stands for rows without one. */
+/** The lines of a text, each a value; a line of "(blank)", in either language, stands for rows without one. */
 function values(id) {
   const lines = byId(id).value.split("\n").filter((line) => line.trim() !== "");
-  return lines.map((line) => (line.trim() === "(blank)" ? "" : line));
+  return lines.map((line) => (["(blank)", t("(blank)")].includes(line.trim()) ? "" : line));
 }
 
 /** The filter that the form describes, without what was left empty. */
@@ -124,7 +125,7 @@ export class Reports {
 
   async #ask(deliver) {
     clearTimeout(this.#waiting);
-    say("Asking for the report …", false, true);
+    say(t("Asking for the report …"), false, true);
     try {
       const request = await ask({ ...wish(this.#offered), deliver });
       this.#on.onRequest();
@@ -159,15 +160,15 @@ export class Reports {
     const isUnderWay = request.status === "queued" || request.status === "running";
     if (!isUnderWay) this.#on.onRequest();
     if (request.status === "failed" || request.status === "bounced") {
-      say(request.failure?.reason ?? "The report could not be delivered.", true);
+      say(request.failure?.reason ?? t("The report could not be delivered."), true);
     } else if (request.status === "sent") {
-      say("The report was mailed to you.");
+      say(t("The report was mailed to you."));
     } else if (request.status === "ready") {
       const rows = request.file?.rows ?? 0;
-      say(rows === 0 && request.filter ? "No row passes the filter; the file has the header alone." : `The report is ready: ${request.file?.name}`);
+      say(rows === 0 && request.filter ? t("No row passes the filter; the file has the header alone.") : t("The report is ready: {name}", { name: request.file?.name }));
       await saveFile(request.id, request.file?.name ?? "report");
     } else {
-      say(request.deliver === "email" ? "The report will be mailed to you." : "The report is being made …", false, true);
+      say(request.deliver === "email" ? t("The report will be mailed to you.") : t("The report is being made …"), false, true);
       this.#waiting = setTimeout(() => {
         requestOf(request.id)
           .then((found) => this.#follow(found, Math.min(wait * 2, LATER_LOOK)))

@@ -2,6 +2,7 @@
 
 import { afterPause, make } from "./dom.js";
 import { formatNumber } from "./format.js";
+import { t } from "./language.js";
 
 const PAGE_ROWS = 10;
 
@@ -25,12 +26,12 @@ export class DataTable {
 
   build(section) {
     const plural = this.name;
-    const input = make("input", { type: "search", id: `${section.id}-search`, placeholder: `Search ${plural}`, autocomplete: "off", spellcheck: false });
+    const input = make("input", { type: "search", id: `${section.id}-search`, placeholder: t("Search {what}", { what: plural }), autocomplete: "off", spellcheck: false });
     input.addEventListener("input", afterPause(() => this.find(input.value)));
-    const label = make("label", { for: input.id, class: "sr-only" }, `Search ${plural}`);
+    const label = make("label", { for: input.id, class: "sr-only" }, t("Search {what}", { what: plural }));
     const form = make("form", { class: "tools", role: "search", "aria-label": plural }, label, input);
     if (this.save) {
-      const csv = make("button", { type: "button", class: "quiet" }, "Download CSV");
+      const csv = make("button", { type: "button", class: "quiet" }, t("Download CSV"));
       csv.addEventListener("click", () => this.save(this.query()).catch(this.onError));
       form.append(csv);
     }
@@ -50,11 +51,11 @@ export class DataTable {
     this.isDrawn = false;
     this.empty = make("p", { class: "empty" }, "Loading …");
     this.status = make("p", { class: "muted", role: "status" });
-    this.previous = make("button", { type: "button", class: "quiet" }, "Previous");
-    this.next = make("button", { type: "button", class: "quiet" }, "Next");
+    this.previous = make("button", { type: "button", class: "quiet" }, t("Previous"));
+    this.next = make("button", { type: "button", class: "quiet" }, t("Next"));
     this.previous.addEventListener("click", () => this.turn(-PAGE_ROWS));
     this.next.addEventListener("click", () => this.turn(PAGE_ROWS));
-    const pager = make("nav", { class: "pager", "aria-label": `Pages of ${plural}` }, this.status, this.previous, this.next);
+    const pager = make("nav", { class: "pager", "aria-label": t("Pages of {what}", { what: plural }) }, this.status, this.previous, this.next);
     this.parts = [form, make("div", { class: "scroll" }, table), this.empty, pager];
     section.append(...this.parts);
   }
@@ -151,8 +152,9 @@ export class DataTable {
     this.empty.textContent = total > 0 ? "" : this.whenEmpty(this.search);
     const [one, many] = this.what;
     const last = this.offset + rows.length;
-    const range = total > PAGE_ROWS ? `${formatNumber(this.offset + 1)} to ${formatNumber(last)} of ` : "";
-    this.status.textContent = total > 0 ? `${range}${formatNumber(total)} ${total === 1 ? one : many}` : "";
+    const counted = { first: formatNumber(this.offset + 1), last: formatNumber(last), total: formatNumber(total), what: total === 1 ? one : many };
+    const words = total > PAGE_ROWS ? t("{first} to {last} of {total} {what}", counted) : t("{total} {what}", counted);
+    this.status.textContent = total > 0 ? words : "";
     this.previous.hidden = this.next.hidden = total <= PAGE_ROWS;
     this.previous.disabled = this.offset === 0;
     this.next.disabled = last >= total;

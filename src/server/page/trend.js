@@ -2,10 +2,13 @@
 
 import { byId, make } from "./dom.js";
 import { formatDay, formatNumber, formatPeriod, formatRatio } from "./format.js";
+import { t } from "./language.js";
 
 const DAY = 24 * 60 * 60 * 1000;
 /** Days that are shown, by period. */
 const SHOWN = { day: 60, week: 26 * 7, month: 730 };
+
+const PERIODS = { day: t("day"), week: t("week"), month: t("month") };
 
 const text = (time) => new Date(time).toISOString().slice(0, 10);
 
@@ -59,7 +62,7 @@ export class Trend {
     const isEmpty = periods.every((period) => period.ratio === null) || periods.length === 0;
     byId("chart-box").hidden = isEmpty;
     byId("trend-empty").hidden = !isEmpty;
-    byId("trend-empty").textContent = isEmpty ? "No downloads in this time." : "";
+    byId("trend-empty").textContent = isEmpty ? t("No downloads in this time.") : "";
     this.drawTable();
     if (!isEmpty) this.draw();
   }
@@ -77,11 +80,11 @@ export class Trend {
     const table = byId("trend-table");
     table.hidden = !table.hidden;
     byId("trend-toggle").setAttribute("aria-expanded", String(!table.hidden));
-    byId("trend-toggle").textContent = table.hidden ? "Show as a table" : "Hide the table";
+    byId("trend-toggle").textContent = table.hidden ? t("Show as a table") : t("Hide the table");
   }
 
   drawTable() {
-    const heads = ["Period from", "Download ratio", "Downloads", "Batches"];
+    const heads = [t("Period from"), t("Download ratio"), t("Downloads"), t("Batches")];
     const head = make("tr", {}, ...heads.map((title, index) => make("th", { scope: "col", class: index ? "number" : "text" }, title)));
     const lines = this.periods.map(({ start, ratio, downloads, batches }) =>
       make(
@@ -93,7 +96,7 @@ export class Trend {
         make("td", { class: "number" }, formatNumber(batches)),
       ),
     );
-    const table = make("table", { class: "plain" }, make("caption", { class: "sr-only" }, "Download ratio over time"), make("thead", {}, head), make("tbody", {}, ...lines.reverse()));
+    const table = make("table", { class: "plain" }, make("caption", { class: "sr-only" }, t("Download ratio over time")), make("thead", {}, head), make("tbody", {}, ...lines.reverse()));
     byId("trend-table").replaceChildren(table);
   }
 
@@ -106,7 +109,14 @@ export class Trend {
     const last = periods.at(-1);
     canvas.setAttribute(
       "aria-label",
-      `Download ratio by ${by}, ${this.subject}: ${periods.length} periods, the last one ${formatRatio(last.ratio)} (${formatNumber(last.downloads)} downloads ÷ ${formatNumber(last.batches)} batches). The table below has them all.`,
+      t("Download ratio by {by}, {subject}: {count} periods, the last one {ratio} ({part} downloads ÷ {whole} batches). The table below has them all.", {
+        by: PERIODS[by],
+        subject: this.subject,
+        count: formatNumber(periods.length),
+        ratio: formatRatio(last.ratio),
+        part: formatNumber(last.downloads),
+        whole: formatNumber(last.batches),
+      }),
     );
     this.chart?.destroy();
     this.chart = new window.Chart(canvas, {
@@ -115,7 +125,7 @@ export class Trend {
         labels: periods.map((period) => formatPeriod(by, period.start)),
         datasets: [
           {
-            label: "Download ratio",
+            label: t("Download ratio"),
             data: periods.map((period) => period.ratio),
             backgroundColor: color("--bar"),
             hoverBackgroundColor: color("--accent"),
@@ -143,10 +153,14 @@ export class Trend {
           tooltip: {
             displayColors: false,
             callbacks: {
-              title: ([item]) => `${by === "day" ? "" : "From "}${formatDay(periods[item.dataIndex].start)}`,
+              title: ([item]) => {
+                const day = formatDay(periods[item.dataIndex].start);
+                return by === "day" ? day : t("From {day}", { day });
+              },
               label: ({ dataIndex }) => {
                 const { ratio, downloads, batches } = periods[dataIndex];
-                return `${formatRatio(ratio)} = ${formatNumber(downloads)} downloads ÷ ${formatNumber(batches)} batches`;
+                const parts = t("{part} downloads ÷ {whole} batches", { part: formatNumber(downloads), whole: formatNumber(batches) });
+                return `${formatRatio(ratio)} = ${parts}`;
               },
             },
           },
