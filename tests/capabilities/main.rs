@@ -32,9 +32,9 @@ mod delivery_store;
 mod delivery_subscriptions;
 #[cfg(feature = "delta")]
 mod delta;
-mod details_table;
 #[cfg(feature = "cluster")]
 mod deployment;
+mod details_table;
 mod documents;
 mod durability;
 mod endpoint;

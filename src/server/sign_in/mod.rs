@@ -21,10 +21,10 @@ use url::Url;
 
 use super::identity::{Identity, Reason, Refusal, RefusalLog, SignedIn, SignedInPerson, is_url_of_this_machine};
 use crate::config::{Config, ConfigError, RightsSource, Secret, SignInConfig};
-use crate::delivery::tokens::hash_of;
 use crate::delivery::links::Links;
 use crate::delivery::person::Person;
 use crate::delivery::store::{LogoutAtIssuer, NewSession, SessionStart, Store, StoreError};
+use crate::delivery::tokens::hash_of;
 
 pub use attempt::{Attempt, CallbackParameters, Target};
 pub use fault::SignInFault;
