@@ -1,12 +1,13 @@
 //! Settings of subscriptions: how many, when, and to whom mails of officers may go.
 
 use bytesize::ByteSize;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
 
 /// `[subscriptions]`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SubscriptionsConfig {
     /// Subscriptions of one person that have not ended; 0 means that nobody subscribes.
@@ -21,6 +22,7 @@ pub struct SubscriptionsConfig {
     pub officers_per_list: u32,
     /// The largest list of officers that is taken.
     #[serde(serialize_with = "super::in_bytes")]
+    #[schemars(with = "super::schema::Size")]
     pub largest_list: ByteSize,
     /// Days after somebody's last login here that they are believed to be the admin that it said.
     pub roles_days: u32,

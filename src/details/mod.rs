@@ -54,7 +54,7 @@ use part::Shared;
 use pieces::Pieces;
 pub use planned::TablePlan;
 use rows::Progress;
-pub use scope::{IdRange, Scope};
+pub use scope::Scope;
 pub use table::{EnrolmentDetails, Sources};
 pub use tables::Tables;
 #[cfg(feature = "cluster")]

@@ -51,6 +51,7 @@ fn subscription(id: &str) -> Subscription {
             user_id: user(id),
             email: Some(format!("{id}@example.org")),
             roles: Roles::default(),
+            language: None,
         },
         roles_at: start(),
         of: Subject::Batch("b1".parse().expect("an id")),
@@ -648,10 +649,8 @@ fn looking_at_the_link_of_a_mail_ends_nothing_and_its_button_does() {
     };
     service.runtime.block_on(async {
         subscribed(&service.parts.store, &new).await;
-        let noted = service
-            .parts
-            .store
-            .note_unsubscribe_token(&hash_of("token"), &of, Utc::now());
+        let hash = hash_of("token");
+        let noted = service.parts.store.note_unsubscribe_token(&hash, &of, Utc::now());
         noted.await.expect("noted");
     });
     let page = |method: Method, token: &str| service.send(service.request(method, &format!("/unsubscribe/{token}")));

@@ -123,6 +123,7 @@ mod tests {
                 platform_admin: true,
                 ..Roles::default()
             },
+            language: None,
         };
         let then: DateTime<Utc> = "2026-11-23T10:00:00Z".parse().expect("a time");
         let days = |days| {

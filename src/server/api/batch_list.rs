@@ -193,6 +193,7 @@ mod tests {
             .map(|(facts, &average)| ListedBatch {
                 facts,
                 course_name: (facts.batch_id.as_str() == "3").then_some("गणित Maths"),
+                tenant_name: None,
                 progress: Some(BatchProgress {
                     learners: 7,
                     completed: 0,
