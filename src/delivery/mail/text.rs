@@ -755,7 +755,8 @@ mod tests {
         assert!(with.plain.contains(url), "{}", with.plain);
         let opening = "Hello,\n\nhere is the Course Progress Report that a subscription sends you.\n\nBatch:";
         assert!(with.plain.starts_with(opening), "{}", with.plain);
-        let ending = "You get this mail because of a subscription. Its subscriber or your administrator can end it.\nThis mail";
+        let ending =
+            "You get this mail because of a subscription. Its subscriber or your administrator can end it.\nThis mail";
         assert!(mail(None).plain.contains(ending), "{}", mail(None).plain);
         assert!(with.html.contains("unsubscribe&#x2f;x"), "{}", with.html);
         for text in [&with.plain, &with.html, &mail(None).plain] {
