@@ -9,16 +9,13 @@ const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.
 
 const DESK = { width: 1280, height: 900 };
 
-/** Whether a message is the browser's own word on a service without subscriptions, which the page asks for. */
-export const isAboutSubscriptions = (message) => message.text().includes("404") && message.location().url.endsWith("/api/v1/subscriptions");
-
 /** What runs a scenario in a page that may say nothing to the console, ask nobody but these services, and open no dialog. */
 export const scenariosOf = (urls) => async (name, options, work) => {
   await inBrowser({ viewport: DESK, colorScheme: "light", ...options }, async (context) => {
     const page = await context.newPage();
     const wrong = [];
     page.on("console", (message) => {
-      if (["error", "warning"].includes(message.type()) && !isAboutSubscriptions(message)) wrong.push(`console: ${message.text()}`);
+      if (["error", "warning"].includes(message.type())) wrong.push(`console: ${message.text()}`);
     });
     page.on("pageerror", (error) => wrong.push(`error: ${error}`));
     page.on("dialog", (dialog) => {

@@ -8,7 +8,6 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { inBrowser, shown } from "./browser.mjs";
-import { isAboutSubscriptions } from "./looks.mjs";
 
 const settings = JSON.parse(await readFile(process.argv[2], "utf8"));
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -27,7 +26,7 @@ async function scenario(name, options, work) {
     const page = await context.newPage();
     page.on("console", (message) => {
       const isOurs = page.url().startsWith(settings.url) || page.url().startsWith(settings.tokenUrl);
-      if (isOurs && ["error", "warning"].includes(message.type()) && !isAboutSubscriptions(message)) wrong.push(`console: ${message.text()}`);
+      if (isOurs && ["error", "warning"].includes(message.type())) wrong.push(`console: ${message.text()}`);
     });
     page.on("pageerror", (error) => wrong.push(`error: ${error}`));
     await work(page, context, wrong);

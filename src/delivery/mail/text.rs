@@ -210,10 +210,13 @@ struct Writer<'a> {
 impl Writer<'_> {
     /// Renders every mail with values that are made up, so that a mistake is found when the service starts.
     fn try_all(self) -> Result<(), minijinja::Error> {
-        for (link, asks_for_login) in [
-            (None, None),
-            (Some("https://reports.example.org/r/1"), Some(true)),
-            (Some("https://reports.example.org/r/1"), Some(false)),
+        let link = Some("https://reports.example.org/r/1");
+        let unsubscribe = Some("https://reports.example.org/unsubscribe/1");
+        for (link, asks_for_login, is_subscription, unsubscribe_url) in [
+            (None, None, false, None),
+            (link, Some(true), false, None),
+            (link, Some(false), true, unsubscribe),
+            (None, None, true, None),
         ] {
             let common = context! {
                 language => self.language.code(),
@@ -228,8 +231,8 @@ impl Writer<'_> {
                 link_url => link,
                 link_ends => link.map(|_| "23 December 2026, 11:30 IST"),
                 link_asks_for_login => asks_for_login,
-                is_subscription => link.is_some(),
-                unsubscribe_url => link,
+                is_subscription,
+                unsubscribe_url,
             };
             let forms = [
                 ("file", Some("a.csv")),
@@ -750,6 +753,11 @@ mod tests {
         };
         let with = mail(Some(url));
         assert!(with.plain.contains(url), "{}", with.plain);
+        let opening = "Hello,\n\nhere is the Course Progress Report that a subscription sends you.\n\nBatch:";
+        assert!(with.plain.starts_with(opening), "{}", with.plain);
+        let ending =
+            "You get this mail because of a subscription. Its subscriber or your administrator can end it.\nThis mail";
+        assert!(mail(None).plain.contains(ending), "{}", mail(None).plain);
         assert!(with.html.contains("unsubscribe&#x2f;x"), "{}", with.html);
         for text in [&with.plain, &with.html, &mail(None).plain] {
             assert!(text.contains("subscription") && !text.contains("you clicked"), "{text}");

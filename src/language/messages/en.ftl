@@ -35,6 +35,9 @@ asks-for-login = You will be asked to log in.
 asks-nobody = Whoever has this link can download it, so please do not pass it on.
 link-ends = The link works until { $moment }.
 why-this-mail = You get this mail because you clicked “Download File” for this batch on the course progress dashboard on { $moment }. If that was not you, please tell your administrator.
+why-subscription = You get this mail because of a subscription.
+unsubscribe = Get no more of these mails
+who-ends-subscription = Its subscriber or your administrator can end it.
 written-by-machine = This mail was written by a machine. Request { $id }
 
 # The mail that brings a report
@@ -42,6 +45,7 @@ written-by-machine = This mail was written by a machine. Request { $id }
 report = Course Progress Report
 report-subject = Course Progress Report: { $batch }, data as of { $day }
 report-opening = here is the Course Progress Report that you asked for.
+report-of-subscription = here is the Course Progress Report that a subscription sends you.
 rows = Rows
 only-rows-with = Only rows with
 filter = Filter: { $column }

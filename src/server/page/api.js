@@ -62,15 +62,8 @@ export const batchesOfMine = async (query, signal) => (await answer("batches", q
 /** The caller's requests, newest first: `{items, next}`. */
 export const requestsOfMine = async (query) => (await answer("reports", query)).json();
 
-/** The caller's subscriptions: `{items}`; null where the service has none to offer. */
-export async function subscriptions() {
-  try {
-    return await (await answer("subscriptions", {})).json();
-  } catch (error) {
-    if (error.status === 403 || error.status === 404) return null;
-    throw error;
-  }
-}
+/** The caller's subscriptions, newest first: `{items, next}`. */
+export const subscriptions = async () => (await answer("subscriptions", {})).json();
 
 /** Subscribes; the subscription as it stands. */
 export const subscribe = async (wish) => (await answer("subscriptions", {}, undefined, wish)).json();

@@ -29,15 +29,17 @@ const share = new Intl.NumberFormat(LOCALES, { style: "percent", maximumFraction
 function days(options) {
   const dates = new Intl.DateTimeFormat(LOCALES, { timeZone: "UTC", ...options });
   if (HAS_DATES) return dates;
-  const part = ({ type, value }, day) => (type === "month" ? MONTHS[day.getUTCMonth()] : value);
+  const months = new Intl.DateTimeFormat("en", { timeZone: options.timeZone ?? "UTC", month: "numeric" });
+  const part = ({ type, value }, day) => (type === "month" ? MONTHS[Number(months.format(day)) - 1] : value);
   return { format: (day) => dates.formatToParts(day).map((found) => part(found, day)).join("") };
 }
 
 const longDay = days({ day: "numeric", month: "long", year: "numeric" });
 const shortDay = days({ day: "numeric", month: "short", year: "numeric" });
-const moment = new Intl.DateTimeFormat(LOCALE, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" });
 const dayAndMonth = days({ day: "numeric", month: "short" });
 const monthAndYear = days({ month: "short", year: "numeric" });
+const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+const moment = days({ day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone });
 
 const known = (show) => (value) => (value === null || value === undefined ? UNKNOWN : show(value));
 

@@ -3,8 +3,8 @@
 import { Refused, batches, ratio, save, session, token } from "./api.js";
 import { byId, make } from "./dom.js";
 import { formatDay, formatLongDay, formatNumber, formatRatio, formatShare, nameOf } from "./format.js";
-import { MyBatches } from "./mine.js";
 import { t, translatePage } from "./language.js";
+import { MyBatches } from "./mine.js";
 import { Reports } from "./reports.js";
 import { Requests } from "./requests.js";
 import { Subscriptions } from "./subscriptions.js";
@@ -47,9 +47,9 @@ function only(id) {
 
 /** What the page is called: for admins by the figures, for mentors by their reports. */
 function nameThePage(isAdmin) {
-  document.title = `${isAdmin ? "Download ratio" : "My batches"} · Pragati`;
-  byId("page-title").textContent = isAdmin ? "Download ratio" : "Course Progress Reports";
-  byId("page-subject").textContent = isAdmin ? "Course Progress Reports: is the report used?" : "Your batches, how far their learners are, and their reports";
+  document.title = `${isAdmin ? t("Download ratio") : t("My batches")} · Pragati`;
+  byId("page-title").textContent = isAdmin ? t("Download ratio") : t("Course Progress Reports");
+  byId("page-subject").textContent = isAdmin ? t("Course Progress Reports: is the report used?") : t("Your batches, how far their learners are, and their reports");
   byId("figures-note").hidden = !isAdmin;
 }
 

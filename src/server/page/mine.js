@@ -3,6 +3,7 @@
 import { batchesOfMine } from "./api.js";
 import { byId, make } from "./dom.js";
 import { formatLongDay, formatNumber, formatShare, nameOf } from "./format.js";
+import { t } from "./language.js";
 import { DataTable } from "./table.js";
 
 /** Time after which a list whose learners were not counted yet is asked for again. */
@@ -18,10 +19,14 @@ function called(name, id, unknown) {
 /** Words for what changed in a batch's report. */
 function changeOf(batch, isKnown) {
   if (!isKnown) return "–";
-  if (!batch.change) return "No";
+  if (!batch.change) return t("No");
   const { added, removed, completed } = batch.change;
-  const parts = [[added, "new"], [removed, "left"], [completed, "completed"]].filter(([people]) => people > 0);
-  return parts.length > 0 ? parts.map(([people, words]) => `${formatNumber(people)} ${words}`).join(", ") : "Yes";
+  const parts = [
+    added > 0 && t("{count} new", { count: formatNumber(added) }),
+    removed > 0 && t("{count} left", { count: formatNumber(removed) }),
+    completed > 0 && t("{count} completed", { count: formatNumber(completed) }),
+  ].filter(Boolean);
+  return parts.join(", ") || t("Yes");
 }
 
 /** The list, for whom there is one. */
@@ -75,21 +80,21 @@ export class MyBatches {
     return new DataTable({
       section: byId("my-batches"),
       columns: [
-        { name: "batch_name", title: "Batch", kind: "text", show: (batch) => called(batch.batch_name, batch.batch_id) },
-        { name: "course_name", title: "Course", kind: "text", show: (batch) => called(batch.course_name, batch.course_id, "Unknown course") },
-        ...(this.#seesUse ? [{ name: "tenant_id", title: "Tenant", kind: "text", show: (batch) => nameOf(batch.tenant_id, "tenant") }] : []),
-        number("learners", "Learners", formatNumber),
-        number("completed", "Completed", formatNumber),
-        number("average_progress", "Average progress", (percent) => formatShare(percent === null ? null : percent / 100)),
-        { name: "change", title: "Changed", kind: "text", largestFirst: true, show: (batch) => changeOf(batch, this.#page.changes_since !== null) },
-        ...(this.#seesUse ? [number("downloads", "Downloads", formatNumber)] : []),
-        { name: "report", title: "Report", kind: "text action", sort: false, show: (batch) => this.#button(batch) },
+        { name: "batch_name", title: t("Batch"), kind: "text", show: (batch) => called(batch.batch_name, batch.batch_id) },
+        { name: "course_name", title: t("Course"), kind: "text", show: (batch) => called(batch.course_name, batch.course_id, t("Unknown course")) },
+        ...(this.#seesUse ? [{ name: "tenant_id", title: t("Tenant"), kind: "text", show: (batch) => nameOf(batch.tenant_id, "tenant") }] : []),
+        number("learners", t("Learners"), formatNumber),
+        number("completed", t("Completed"), formatNumber),
+        number("average_progress", t("Average progress"), (percent) => formatShare(percent === null ? null : percent / 100)),
+        { name: "change", title: t("Changed"), kind: "text", largestFirst: true, show: (batch) => changeOf(batch, this.#page.changes_since !== null) },
+        ...(this.#seesUse ? [number("downloads", t("Downloads"), formatNumber)] : []),
+        { name: "report", title: t("Report"), kind: "text action", sort: false, show: (batch) => this.#button(batch) },
       ],
       order: "batch_name",
       load: (query, signal) => this.#load(query, signal),
-      what: ["batch", "batches"],
-      name: "my batches",
-      whenEmpty: (search) => (search ? `Nothing is like “${search}”.` : "You have no batches yet."),
+      what: [t("batch"), t("batches")],
+      name: t("my batches"),
+      whenEmpty: (search) => (search ? t("Nothing is like “{search}”.", { search }) : t("You have no batches yet.")),
       onError: this.#onError,
     });
   }
@@ -99,15 +104,16 @@ export class MyBatches {
     const page = await batchesOfMine(query, signal);
     this.#page = page;
     byId("my-batches-as-of").textContent = formatLongDay(page.snapshot_date);
-    byId("my-batches-since").textContent = page.changes_since === null ? "" : `, compared with ${formatLongDay(page.changes_since)}`;
-    byId("my-batches-counting").textContent = page.counted ? "" : "Learners are being counted …";
+    byId("my-batches-since").textContent = page.changes_since === null ? "" : t(", compared with {day}", { day: formatLongDay(page.changes_since) });
+    byId("my-batches-counting").textContent = page.counted ? "" : t("Learners are being counted …");
     if (!page.counted) this.#waiting = setTimeout(() => this.#table?.show(), COUNTED_SOON);
     return { rows: page.items, total: page.total };
   }
 
   #button(batch) {
     const name = batch.batch_name ?? batch.batch_id;
-    const button = make("button", { type: "button", class: "quiet", "aria-label": `Download the report of ${name}`, "data-batch": batch.batch_id }, "Download");
+    const properties = { type: "button", class: "quiet", "aria-label": t("Download the report of {name}", { name }), "data-batch": batch.batch_id };
+    const button = make("button", properties, t("Download"));
     button.addEventListener("click", () => this.#onReport(batch));
     return button;
   }

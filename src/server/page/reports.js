@@ -137,10 +137,10 @@ export class Reports {
 
   async #subscribe() {
     clearTimeout(this.#waiting);
-    say("Subscribing …", false, true);
+    say(t("Subscribing …"), false, true);
     try {
       await this.#on.onSubscribe(wish(this.#offered));
-      say("You are subscribed. The report will be mailed to you.");
+      say(t("You are subscribed. The report will be mailed to you."));
     } catch (error) {
       this.#fail(error);
     }

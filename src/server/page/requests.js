@@ -2,26 +2,28 @@
 
 import { requestsOfMine, saveFile } from "./api.js";
 import { byId, make } from "./dom.js";
-import { formatDay, formatMoment } from "./format.js";
+import { formatDay, formatMoment, formatNumber } from "./format.js";
+import { t } from "./language.js";
 
 const SHOWN = 10;
 /** Time between looks while a request is under way. */
 const LOOK = 5_000;
 
 const STATES = {
-  queued: "Waiting",
-  running: "Being made",
-  sent: "Mailed to you",
-  ready: "Ready",
-  failed: "Failed",
-  bounced: "The mail came back",
+  queued: t("Waiting"),
+  running: t("Being made"),
+  sent: t("Mailed to you"),
+  ready: t("Ready"),
+  failed: t("Failed"),
+  bounced: t("The mail came back"),
 };
 const FORMATS = { csv: "CSV", xlsx: "Excel" };
+const SPLITS = { block: t("by block"), district: t("by district"), school: t("by school"), organisation: t("by organisation") };
 const isUnderWay = ({ status }) => status === "queued" || status === "running";
 
 /** What was asked for, in words: the format, the parts, whether rows were chosen. */
 export function wishInWords({ format, split_by: split, filter }) {
-  return [FORMATS[format] ?? format, ...(split ? [`by ${split}`] : []), ...(filter ? ["some learners"] : [])].join(", ");
+  return [FORMATS[format] ?? format, ...(split ? [SPLITS[split] ?? split] : []), ...(filter ? [t("some learners")] : [])].join(", ");
 }
 
 /** The list, newest first. */
@@ -52,7 +54,7 @@ export class Requests {
       if (turn !== this.#turn) return;
       byId("my-requests").hidden = false;
       byId("my-requests-empty").hidden = items.length > 0;
-      byId("my-requests-empty").textContent = "You have not asked for a report yet.";
+      byId("my-requests-empty").textContent = t("You have not asked for a report yet.");
       byId("my-requests-older").hidden = next === null || this.#shown >= 100;
       this.#draw(items);
       if (items.some(isUnderWay)) this.#waiting = setTimeout(() => this.show(), LOOK);
@@ -79,18 +81,23 @@ export class Requests {
   #entry(request) {
     const name = this.#nameOf(request.batch_id);
     const more = (request.batch_ids?.length ?? 0) - 1;
-    const title = more > 0 ? `${name} and ${more} more` : name;
+    const title = more > 0 ? t("{name} and {count} more", { name, count: formatNumber(more) }) : name;
     const reason = request.failure ? `: ${request.failure.reason}` : "";
-    const details = `${wishInWords(request)} · asked ${formatMoment(request.requested_at)} · data of ${formatDay(request.snapshot_date)}`;
+    const details = [
+      wishInWords(request),
+      t("asked {moment}", { moment: formatMoment(request.requested_at) }),
+      t("data of {day}", { day: formatDay(request.snapshot_date) }),
+    ];
     const entry = make(
       "li",
       {},
-      make("div", {}, make("strong", {}, title), make("p", { class: "muted" }, details)),
+      make("div", {}, make("strong", {}, title), make("p", { class: "muted" }, details.join(" · "))),
       make("p", { class: `state ${request.status}` }, `${STATES[request.status] ?? request.status}${reason}`),
     );
     if (request.file) {
       const { name: file } = request.file;
-      const button = make("button", { type: "button", class: "quiet", "aria-label": `Save the file ${file}`, "data-request": request.id }, "Save the file");
+      const properties = { type: "button", class: "quiet", "aria-label": t("Save the file {file}", { file }), "data-request": request.id };
+      const button = make("button", properties, t("Save the file"));
       button.addEventListener("click", () => saveFile(request.id, file).catch(this.#onError));
       entry.append(button);
     }

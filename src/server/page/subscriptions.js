@@ -1,23 +1,50 @@
-// My subscriptions: reports that come by mail again and again. Shown only where the service offers them.
+// My subscriptions: reports that come by mail again and again.
 
 import { Refused, changeSubscription, subscribe, subscriptions } from "./api.js";
 import { byId, make } from "./dom.js";
 import { formatMoment } from "./format.js";
+import { t } from "./language.js";
 import { wishInWords } from "./requests.js";
 
-const STATES = { active: "Active", paused: "Paused", ended: "Ended" };
-/** What can be done in a state: the action and its word. */
-const ACTIONS = {
-  active: [["pause", "Pause"], ["end", "End"]],
-  paused: [["resume", "Resume"], ["end", "End"]],
+const STATES = { active: t("Active"), paused: t("Paused"), ended: t("Ended") };
+const WEEKDAYS = {
+  monday: t("Monday"),
+  tuesday: t("Tuesday"),
+  wednesday: t("Wednesday"),
+  thursday: t("Thursday"),
+  friday: t("Friday"),
+  saturday: t("Saturday"),
+  sunday: t("Sunday"),
 };
-
-const capital = (word) => word.charAt(0).toUpperCase() + word.slice(1);
+/** The words of each action: on its button, for those who hear the button, and when it is done. */
+const WORDS = {
+  pause: {
+    button: t("Pause"),
+    label: (name) => t("Pause the subscription to {name}", { name }),
+    done: (name) => t("The subscription to {name} is paused.", { name }),
+  },
+  resume: {
+    button: t("Resume"),
+    label: (name) => t("Resume the subscription to {name}", { name }),
+    done: (name) => t("The subscription to {name} is active again.", { name }),
+  },
+  end: {
+    button: t("End"),
+    label: (name) => t("End the subscription to {name}", { name }),
+    done: (name) => t("The subscription to {name} has ended.", { name }),
+  },
+};
+/** What can be done in a state. */
+const ACTIONS = { active: ["pause", "end"], paused: ["resume", "end"] };
 
 /** How often it is sent, in words. */
 function scheduleInWords({ every, weekday, at, only_if_changed: onlyIfChanged }) {
-  const often = { daily: "every day", weekly: `every ${capital(weekday ?? "week")}`, nightly: "after each night’s data" };
-  return `${often[every] ?? every}${at ? ` at ${at}` : ""}${onlyIfChanged ? ", when something changed" : ""}`;
+  const often = {
+    daily: t("Every day at {time}", { time: at }),
+    weekly: t("Every {weekday} at {time}", { weekday: WEEKDAYS[weekday], time: at }),
+    nightly: t("After each night’s data"),
+  };
+  return onlyIfChanged ? t("{often}, when something changed", { often: often[every] }) : often[every];
 }
 
 function say(words, isWrong = false) {
@@ -41,15 +68,15 @@ export class Subscriptions {
     this.#offerWeekday();
   }
 
-  /** Shows the list and the part of the form, where the service has subscriptions. */
+  /** Shows the list and the part of the form. */
   async show() {
     this.#turn += 1;
     const turn = this.#turn;
     try {
-      const found = await subscriptions();
+      const { items } = await subscriptions();
       if (turn !== this.#turn) return;
-      byId("subscribe").hidden = byId("my-subscriptions").hidden = found === null;
-      if (found) this.#draw(found.items ?? found);
+      byId("subscribe").hidden = byId("my-subscriptions").hidden = false;
+      this.#draw(items);
     } catch (error) {
       this.#onError(error);
     }
@@ -84,17 +111,19 @@ export class Subscriptions {
   }
 
   #entry(item) {
-    const title = item.batch_id ? this.#nameOf(item.batch_id) : `All batches of the course ${item.course_id}`;
-    const next = item.next_at ? ` · next ${formatMoment(item.next_at)}` : "";
-    const buttons = (ACTIONS[item.state] ?? []).map(([action, words]) => {
-      const button = make("button", { type: "button", class: "quiet", "aria-label": `${words} the subscription to ${title}` }, words);
-      button.addEventListener("click", () => this.#change(item.id, action, `${title}: ${words.toLowerCase()}`));
+    const title = item.batch_id ? this.#nameOf(item.batch_id) : t("All batches of the course {course}", { course: item.course_id });
+    const details = [scheduleInWords(item), wishInWords(item)];
+    if (item.next_at) details.push(t("next {moment}", { moment: formatMoment(item.next_at) }));
+    const buttons = (ACTIONS[item.state] ?? []).map((action) => {
+      const words = WORDS[action];
+      const button = make("button", { type: "button", class: "quiet", "aria-label": words.label(title) }, words.button);
+      button.addEventListener("click", () => this.#change(item.id, action, words.done(title)));
       return button;
     });
     return make(
       "li",
       {},
-      make("div", {}, make("strong", {}, title), make("p", { class: "muted" }, `${capital(scheduleInWords(item))} · ${wishInWords(item)}${next}`)),
+      make("div", {}, make("strong", {}, title), make("p", { class: "muted" }, details.join(" · "))),
       make("p", { class: `state ${item.state}` }, STATES[item.state] ?? item.state),
       ...(buttons.length > 0 ? [make("div", { class: "tools" }, ...buttons)] : []),
     );
@@ -104,7 +133,7 @@ export class Subscriptions {
     try {
       await changeSubscription(id, action);
       await this.show();
-      say(`${words}. Done.`);
+      say(words);
       // The button that had the focus is gone.
       byId("my-subscriptions-title").focus();
     } catch (error) {

@@ -49,7 +49,7 @@ export class DataTable {
     );
     table.hidden = true;
     this.isDrawn = false;
-    this.empty = make("p", { class: "empty" }, "Loading …");
+    this.empty = make("p", { class: "empty" }, t("Loading …"));
     this.status = make("p", { class: "muted", role: "status" });
     this.previous = make("button", { type: "button", class: "quiet" }, t("Previous"));
     this.next = make("button", { type: "button", class: "quiet" }, t("Next"));
@@ -125,7 +125,7 @@ export class DataTable {
       this.draw(rows, total);
     } catch (error) {
       if (error.name === "AbortError") return;
-      if (!this.isDrawn) this.empty.textContent = "This could not be loaded.";
+      if (!this.isDrawn) this.empty.textContent = t("This could not be loaded.");
       this.onError(error);
     }
   }
