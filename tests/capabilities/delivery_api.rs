@@ -322,11 +322,13 @@ fn lists_are_paged() {
         json!([
             {
                 "batch_id": "b1", "batch_name": "Batch 1", "course_id": "c1", "course_name": null, "tenant_id": "t1",
+                "tenant_name": null,
                 "rows": null, "learners": 2, "completed": 1, "average_progress": 70.0, "change": null,
                 "downloads": null, "last_download": null
             },
             {
                 "batch_id": "b2", "batch_name": "बैच \"2\"", "course_id": "c1", "course_name": null, "tenant_id": "t2",
+                "tenant_name": null,
                 "rows": null, "learners": 0, "completed": 0, "average_progress": null, "change": null,
                 "downloads": null, "last_download": null
             }

@@ -464,7 +464,7 @@ async fn large_reports_are_zipped_and_larger_ones_linked() {
     assert!(mail.attachment().is_none());
     let message = mail.message();
     let text = message.body_text(0).expect("text");
-    assert!(text.contains("fetch\r\nthe report there as a download"), "{text}");
+    assert!(text.contains("fetch the report there as a download"), "{text}");
 }
 
 #[tokio::test]

@@ -39,10 +39,12 @@ struct Ways {
     runtime: Runtime,
     assembled: Catalog,
     joined: Catalog,
+    /// The folder that the catalogs read.
+    _exports: TestExports,
 }
 
 impl Ways {
-    fn open(exports: &TestExports, change: impl Fn(Config) -> Config) -> Self {
+    fn open(exports: TestExports, change: impl Fn(Config) -> Config) -> Self {
         let runtime = Runtime::new().expect("a runtime");
         let own = exports.path().join("own queries");
         fs::create_dir_all(own.join("reports")).expect("a folder");
@@ -61,6 +63,7 @@ impl Ways {
             runtime,
             assembled,
             joined,
+            _exports: exports,
         }
     }
 
@@ -113,7 +116,7 @@ fn random_query(draw: &mut StdRng, columns: &[Vec<String>]) -> String {
 #[test]
 fn assembled_rows_are_the_joined_ones_whatever_a_query_asks() {
     for exports in [nasty(), TestExports::sample(300, 2_000, 12, 1)] {
-        let ways = Ways::open(&exports, |config| config);
+        let ways = Ways::open(exports, |config| config);
         let columns: Vec<Vec<String>> = VIEWS
             .iter()
             .map(|view| {
@@ -150,7 +153,7 @@ fn assembled_rows_are_the_joined_ones_whatever_a_query_asks() {
 
 #[test]
 fn only_what_a_query_needs_is_read_and_explain_shows_it() {
-    let ways = Ways::open(&nasty(), |config| config);
+    let ways = Ways::open(nasty(), |config| config);
     let counted = ways.plan("select tenant_id, count(*) from course_progress_report group by 1");
     assert!(
         counted.contains("EnrolmentDetailsExec: batches=all, progress=false, users=[]"),
@@ -173,7 +176,7 @@ fn only_what_a_query_needs_is_read_and_explain_shows_it() {
 
 #[test]
 fn a_plan_that_runs_again_gives_its_rows_again() {
-    let ways = Ways::open(&nasty(), |config| config);
+    let ways = Ways::open(nasty(), |config| config);
     let again = ways.runtime.block_on(async {
         let session = &ways.assembled.session;
         let rows = session
@@ -193,8 +196,8 @@ fn a_plan_that_runs_again_gives_its_rows_again() {
 
 #[test]
 fn under_a_tight_limit_the_joins_run_which_spill() {
-    let exports = TestExports::sample(3_000, 20_000, 40, 1);
-    let ways = Ways::open(&exports, |config| Config {
+    let exports = || TestExports::sample(3_000, 20_000, 40, 1);
+    let ways = Ways::open(exports(), |config| Config {
         memory_limit: Some(ByteSize::mib(64)),
         ..config
     });
@@ -203,7 +206,7 @@ fn under_a_tight_limit_the_joins_run_which_spill() {
     ways.compare(sql);
     let roomy = ways.plan(sql);
     assert!(roomy.contains(NODE), "{roomy}");
-    let tight = Ways::open(&exports, |config| Config {
+    let tight = Ways::open(exports(), |config| Config {
         memory_limit: Some(ByteSize::mib(1)),
         ..config
     });

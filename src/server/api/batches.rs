@@ -39,7 +39,7 @@ pub struct ListParameters {
     #[param(max_length = 30, pattern = "^-?[a-z_]+$", example = "-learners")]
     sort: Option<String>,
     /// Batches to pass over.
-    #[param(minimum = 0)]
+    #[param(minimum = 0, maximum = 1_000_000)]
     offset: Option<u32>,
 }
 

@@ -22,6 +22,8 @@ use crate::engine::dialect::{self, forms, time};
 
 /// Bytes of SQL that are taken at a time.
 const LONGEST: usize = 1024 * 1024;
+/// Levels that the parser goes down: two for a calculation in brackets within another. Deeper statements are refused.
+const PARSER_DEPTH: usize = 300;
 
 /// Parses statements.
 #[derive(Debug)]
@@ -52,7 +54,8 @@ impl Parse {
         let dialect = PostgreSqlDialect {};
         let tokens = tokens(sql)?;
         bounds::check_depth(&tokens)?;
-        let mut parser = Parser::new(&dialect).with_tokens_with_locations(forms::as_read(tokens));
+        let parser = Parser::new(&dialect).with_recursion_limit(PARSER_DEPTH);
+        let mut parser = parser.with_tokens_with_locations(forms::as_read(tokens));
         let statements = match read(&mut parser) {
             Ok(statements) => statements,
             // Some questions of tools are beyond the parser, and replaced as a whole.
