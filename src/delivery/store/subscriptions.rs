@@ -32,7 +32,8 @@ const AFTER_ALL: &str = "g";
 macro_rules! columns {
     () => {
         "id, user_id, email, roles, language, roles_at, batch_id, course_id, format, asked, every, weekday, minute, \
-         only_if_changed, to_self, to_officers, until_day, state, end_reason, created_at, ended_at, next_at, after_run, last_at, last_outcome"
+         only_if_changed, to_self, to_officers, until_day, state, end_reason, created_at, ended_at, next_at, after_run, \
+         last_at, last_outcome"
     };
 }
 
