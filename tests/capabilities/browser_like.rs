@@ -66,6 +66,12 @@ impl<'a> BrowserLike<'a> {
         self.send(request)
     }
 
+    /// Opens an address as a browser in these languages does.
+    pub fn open_in(&mut self, languages: &str, path: &str) -> Answer {
+        let request = self.request(Method::GET, path);
+        self.send(request.header("Accept-Language", languages))
+    }
+
     /// Sends a form of a page of the service itself.
     pub fn post(&mut self, path: &str, form: String) -> Answer {
         let request = self.request(Method::POST, path).header("Sec-Fetch-Site", "same-origin");

@@ -19,6 +19,7 @@ use pragati::delivery::subscriptions::{
 };
 use pragati::delivery::tokens::hash_of;
 use pragati::ids::UserId;
+use pragati::language::Language;
 use pragati::report::SplitColumn;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -122,6 +123,7 @@ pub async fn a_subscription_is_kept_as_it_was(database: Database) {
         platform_admin: true,
         tenant_admin_of: BTreeSet::from(["tn".parse().expect("an id")]),
     };
+    new.person.language = Some(Language::Odia);
     new.of = Subject::Course("do_31 \"x\"".to_owned());
     new.format = FileFormat::Xlsx;
     new.asked = serde_json::from_str(r#"{"split_by": "block", "filter": {"district": ["মৈসূরু"]}}"#).expect("a wish");

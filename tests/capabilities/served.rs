@@ -179,7 +179,6 @@ impl Served {
         })
     }
 
-    /// The answer to a request for a report by `person`.
     /// Asks as a browser with this `Accept-Language` does.
     pub fn post_in(&self, languages: &str, person: &str, asked: &Value) -> (StatusCode, Value) {
         let request = self
@@ -194,6 +193,7 @@ impl Served {
         })
     }
 
+    /// The answer to a request for a report by `person`.
     pub fn post(&self, person: &str, asked: &Value) -> (StatusCode, Value) {
         let request = self.client.post(format!("{}/api/v1/reports", self.url));
         let request = request.bearer_auth(person).json(asked);

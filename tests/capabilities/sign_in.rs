@@ -595,6 +595,29 @@ fn signing_out_ends_the_session_here_and_at_the_issuer() {
 }
 
 #[test]
+fn pages_are_in_the_language_that_the_browser_asks_for() {
+    let issuer = FakeIssuer::start();
+    let service = setup(&issuer).start();
+    let mut browser = BrowserLike::new(&service);
+    for (path, title) in [
+        ("/signed-out", "आप साइन आउट हो गए हैं"),
+        ("/download/x", "यहाँ कुछ नहीं है"),
+        ("/download/019ab3a0-5c1e-7c2a-9f5e-3d1c0a8b7e44", "रिपोर्ट डाउनलोड करें"),
+        ("/sign-in/callback?code=x&state=x", "आपको साइन इन नहीं किया जा सका"),
+        ("/unsubscribe/x", "यहाँ कुछ नहीं है"),
+    ] {
+        let answer = browser.open_in("hi-IN,hi;q=0.9,en;q=0.8", path);
+        assert_eq!(answer.header("content-language"), "hi", "{path}");
+        let text = page(&answer);
+        assert!(
+            text.contains(&format!("<h2 id=\"title\">{title}</h2>")),
+            "{path}: {text}"
+        );
+        assert!(text.contains("पाठ्यक्रम प्रगति रिपोर्टें"), "{path}: {text}");
+    }
+}
+
+#[test]
 fn a_forwarded_mail_gives_others_nothing() {
     let issuer = FakeIssuer::start();
     let service = setup(&issuer).start();

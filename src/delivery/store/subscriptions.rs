@@ -17,6 +17,7 @@ use super::accept::{first_state, insert_request};
 use super::{Backend, Store, StoreError, rows};
 use crate::delivery::person::Person;
 use crate::ids::UserId;
+use crate::language::Language;
 use crate::report::SplitColumn;
 
 const DOING: &str = "looking after subscriptions";
@@ -30,8 +31,9 @@ const AFTER_ALL: &str = "g";
 /// The columns that `subscription` reads.
 macro_rules! columns {
     () => {
-        "id, user_id, email, roles, roles_at, batch_id, course_id, format, asked, every, weekday, minute, only_if_changed, \
-         to_self, to_officers, until_day, state, end_reason, created_at, ended_at, next_at, after_run, last_at, last_outcome"
+        "id, user_id, email, roles, language, roles_at, batch_id, course_id, format, asked, every, weekday, minute, \
+         only_if_changed, to_self, to_officers, until_day, state, end_reason, created_at, ended_at, next_at, after_run, \
+         last_at, last_outcome"
     };
 }
 
@@ -144,8 +146,9 @@ impl Store {
         };
         sqlx::query(
             "insert into subscriptions (id, user_id, email, roles, roles_at, batch_id, course_id, format, asked, every,
-                weekday, minute, only_if_changed, to_self, to_officers, until_day, state, created_at, next_at, after_run)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
+                weekday, minute, only_if_changed, to_self, to_officers, until_day, state, created_at, next_at, after_run,
+                language)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
         )
         .bind(new.id.to_string())
         .bind(new.person.user_id.as_str())
@@ -167,6 +170,7 @@ impl Store {
         .bind(new.created_at.timestamp_millis())
         .bind(milliseconds(new.next_at))
         .bind(milliseconds(new.after_run))
+        .bind(new.person.language.map(Language::code))
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
@@ -234,20 +238,21 @@ impl Store {
         found.map_err(self.failed(DOING))
     }
 
-    /// Notes what a person's login says now of their roles and address, in all their subscriptions.
+    /// Notes what a person's login says now of their roles, address and language, in all their subscriptions.
     ///
     /// # Errors
     /// The database does not answer.
     pub async fn note_login_of_subscriber(&self, person: &Person, now: DateTime<Utc>) -> Result<(), StoreError> {
         let roles = rows::roles_text(&person.roles).map_err(self.failed(DOING))?;
         let noted = sqlx::query(
-            "update subscriptions set roles = $2, roles_at = $3, email = coalesce($4, email)
+            "update subscriptions set roles = $2, roles_at = $3, email = coalesce($4, email), language = coalesce($5, language)
             where user_id = $1 and state <> 'ended'",
         )
         .bind(person.user_id.as_str())
         .bind(roles)
         .bind(now.timestamp_millis())
         .bind(person.email.as_deref())
+        .bind(person.language.map(Language::code))
         .execute(&self.writes)
         .await;
         noted.map(|_| ()).map_err(self.failed(DOING))

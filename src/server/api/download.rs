@@ -15,6 +15,7 @@ use super::caller::{self, Known, LoginKind, Unknown};
 use super::extract::{request_id, unknown_request};
 use super::file::{allowed_file, give};
 use super::person_page::{Depth, PersonPage};
+use super::person_words::Words;
 use super::problem::{Problem, ProblemKind};
 use super::reports::own_request;
 use super::sign_in::path_to;
@@ -42,31 +43,35 @@ async fn show(
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-) -> Response {
-    let Some(id) = request_id(&id) else {
-        return PersonPage::of_problem(HERE, &unknown_request()).into_response();
+) -> PersonPage {
+    let page = page_of(&state, &id, &query.unwrap_or_default(), &headers).await;
+    page.in_language_of(&headers)
+}
+
+async fn page_of(state: &AppState, id: &str, query: &str, headers: &HeaderMap) -> PersonPage {
+    let Some(id) = request_id(id) else {
+        return PersonPage::of_problem(HERE, &unknown_request());
     };
-    let query = query.unwrap_or_default();
     if let Some(part) = signed_part(query.as_bytes()) {
-        return match signed_request(&state, id, &part).await {
-            Ok(request) => signed_page(&state, &request, part).into_response(),
-            Err(problem) => broken_link_page(&state, id, &problem).into_response(),
+        return match signed_request(state, id, &part).await {
+            Ok(request) => signed_page(state, &request, part),
+            Err(problem) => broken_link_page(state, id, &problem),
         };
     }
     let has_failed = form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == FAILED);
-    let page = match caller::known(&state, &Method::GET, &headers).await {
-        Ok(known) => own_page(&state, id, known, has_failed).await,
-        Err(Unknown::Token(Refusal::NoToken)) => sign_in_page(&state, id),
-        Err(Unknown::SessionEnded) => sign_in_page(&state, id).paragraph("Your last session has ended."),
+    match caller::known(state, &Method::GET, headers).await {
+        Ok(known) => own_page(state, id, known, has_failed).await,
+        Err(Unknown::Token(Refusal::NoToken)) => sign_in_page(state, id),
+        Err(Unknown::SessionEnded) => sign_in_page(state, id).paragraph("Your last session has ended."),
         Err(unknown) => PersonPage::of_problem(HERE, &unknown.into()),
-    };
-    page.into_response()
+    }
 }
 
 /// The file of a signed link, when its button is pressed.
 async fn send(State(state): State<AppState>, Path(id): Path<String>, headers: HeaderMap, form: Bytes) -> Response {
     let Some(id) = request_id(&id) else {
-        return PersonPage::of_problem(HERE, &unknown_request()).into_response();
+        let page = PersonPage::of_problem(HERE, &unknown_request());
+        return page.in_language_of(&headers).into_response();
     };
     let sent = async {
         let part = signed_part(&form).ok_or_else(broken_link)?;
@@ -76,7 +81,9 @@ async fn send(State(state): State<AppState>, Path(id): Path<String>, headers: He
     };
     match sent.await {
         Ok(response) => response,
-        Err(problem) => broken_link_page(&state, id, &problem).into_response(),
+        Err(problem) => broken_link_page(&state, id, &problem)
+            .in_language_of(&headers)
+            .into_response(),
     }
 }
 
@@ -116,9 +123,9 @@ fn sign_in_page(state: &AppState, id: RequestId) -> PersonPage {
     let page = PersonPage::new(HERE, "Download a report");
     match &state.parts.sign_in {
         Some(sign_in) => page
-            .paragraph(format!(
-                "Sign in at {} with the account that you asked for the report with. The download begins then.",
-                sign_in.issuer_host()
+            .paragraph(Words::with(
+                "Sign in at {host} with the account that you asked for the report with. The download begins then.",
+                [("host", sign_in.issuer_host().to_owned())],
             ))
             .link(&path_to(Target::Download(id)), "Sign in"),
         None => page
@@ -153,12 +160,24 @@ fn broken_link_page(state: &AppState, id: RequestId, problem: &Problem) -> Perso
 }
 
 fn file_page(state: &AppState, request: &Request, file: &ReportFile) -> PersonPage {
-    let size = bytesize::ByteSize::b(file.bytes).display().si();
-    let day = file.snapshot_date.day().format("%-d %B %Y");
-    let end = state.links.end_of(request).format("%-d %B %Y, %H:%M UTC");
+    let size = bytesize::ByteSize::b(file.bytes).display().si().to_string();
+    let day = |format| file.snapshot_date.day().format(format).to_string();
+    let end = |format| state.links.end_of(request).format(format).to_string();
     PersonPage::new(HERE, "Your report")
         .paragraph(file.name.clone())
-        .paragraph(format!("{size}, data as of {day}. It is kept until {end}."))
+        .paragraph(Words::with(
+            "{size}, data as of {day} {month} {year}. It is kept until {last_day} {last_month} {last_year}, {clock} UTC.",
+            [
+                ("size", size),
+                ("day", day("%-d")),
+                ("month", day("%B")),
+                ("year", day("%Y")),
+                ("last_day", end("%-d")),
+                ("last_month", end("%B")),
+                ("last_year", end("%Y")),
+                ("clock", end("%H:%M")),
+            ],
+        ))
 }
 
 /// The request of a signed link, once its signature, expiry and revocation are checked.

@@ -17,6 +17,7 @@ mod guard;
 mod officers;
 mod openapi;
 mod person_page;
+mod person_words;
 mod problem;
 mod range;
 mod reports;

@@ -1,13 +1,16 @@
 //! A page of a few words for a person: to sign in, to download a file, or that says what is wrong. It needs no scripts, but
 //! for the form that takes a pasted token.
 
-use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::header::{CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, VARY};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 
+use super::person_words::{Words, say};
 use super::problem::Problem;
+use super::reports::accepted_language;
+use crate::language::Language;
 use crate::server::page;
 
 const TEMPLATE: &str = "person_page.html.j2";
@@ -16,11 +19,12 @@ const TEMPLATE: &str = "person_page.html.j2";
 #[derive(Debug)]
 pub struct PersonPage {
     status: StatusCode,
+    language: Language,
     /// From the page to the service's own address: empty, or `../`.
     root: &'static str,
     assets: &'static str,
-    title: String,
-    paragraphs: Vec<String>,
+    title: Words,
+    paragraphs: Vec<Words>,
     /// Who has signed in, by their id; the page lets them sign out.
     user: Option<String>,
     link: Option<Link>,
@@ -52,9 +56,10 @@ struct Field {
 
 impl PersonPage {
     /// A page at a path of `depth` folders.
-    pub fn new(depth: Depth, title: impl Into<String>) -> Self {
+    pub fn new(depth: Depth, title: impl Into<Words>) -> Self {
         Self {
             status: StatusCode::OK,
+            language: Language::default(),
             root: depth.root(),
             assets: page::ASSETS.as_str(),
             title: title.into(),
@@ -74,6 +79,12 @@ impl PersonPage {
             .paragraph(problem.detail())
     }
 
+    /// Writes the page in the language that the browser asks for.
+    pub fn in_language_of(mut self, headers: &HeaderMap) -> Self {
+        self.language = accepted_language(headers).unwrap_or_default();
+        self
+    }
+
     /// The status of the answer.
     pub fn status(mut self, status: StatusCode) -> Self {
         self.status = status;
@@ -81,7 +92,7 @@ impl PersonPage {
     }
 
     /// Adds a paragraph.
-    pub fn paragraph(mut self, words: impl Into<String>) -> Self {
+    pub fn paragraph(mut self, words: impl Into<Words>) -> Self {
         self.paragraphs.push(words.into());
         self
     }
@@ -144,19 +155,21 @@ impl PersonPage {
 
     /// What the template shows, by the names there.
     fn values(&self) -> Value {
+        let language = self.language;
         let link = self.link.as_ref();
         let form = self.form.as_ref().map(|form| {
             let fields = form.fields.iter();
             let fields = fields.map(|field| context! { name => field.name, value => field.value.clone() });
-            context! { url => form.url.clone(), words => form.words, fields => fields.collect::<Value>() }
+            context! { url => form.url.clone(), words => say(language, form.words), fields => fields.collect::<Value>() }
         });
         context! {
+            language => language.code(),
             root => self.root,
             assets => self.assets,
-            title => self.title.clone(),
-            paragraphs => self.paragraphs.iter().collect::<Value>(),
+            title => self.title.say(language),
+            paragraphs => self.paragraphs.iter().map(|words| words.say(language)).collect::<Value>(),
             user => self.user.clone(),
-            link => link.map(|link| context! { url => link.url.clone(), words => link.words }),
+            link => link.map(|link| context! { url => link.url.clone(), words => say(language, link.words) }),
             form,
             token_form => self.token_form.clone(),
             go_to => self.go_to.as_ref().map(|(seconds, url)| context! { seconds, url }),
@@ -167,6 +180,8 @@ impl PersonPage {
         let mut environment = Environment::new();
         environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        let language = self.language;
+        environment.add_function("t", move |english: String| say(language, &english).to_owned());
         environment.add_template(TEMPLATE, include_str!("person_page.html.j2"))?;
         environment.get_template(TEMPLATE)?.render(self.values())
     }
@@ -203,6 +218,8 @@ impl IntoResponse for PersonPage {
             (CONTENT_TYPE, "text/html; charset=utf-8"),
             (CONTENT_SECURITY_POLICY, page::POLICY),
             (REFERRER_POLICY, page::REFERRERS),
+            (CONTENT_LANGUAGE, self.language.code()),
+            (VARY, "accept-language"),
         ] {
             headers.insert(name, HeaderValue::from_static(value));
         }
@@ -230,6 +247,30 @@ mod tests {
         let html = page.html().expect("a page");
         assert!(!html.contains("<script>") && !html.contains("\" onload"), "{html}");
         assert_eq!(html.matches("&lt;script&gt;").count(), 8, "{html}");
+    }
+
+    #[test]
+    fn a_page_is_in_the_language_that_the_browser_asks_for() {
+        let html = |wanted: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(axum::http::header::ACCEPT_LANGUAGE, HeaderValue::from_static(wanted));
+            let page = PersonPage::new(Depth::Top, "You are signed out").link("", "To the page");
+            page.signed_in("u1").in_language_of(&headers).html().expect("a page")
+        };
+        let (english, tamil) = (html("fr"), html("ta-IN, en;q=0.5"));
+        assert!(
+            english.contains("<html lang=\"en\">") && english.contains("You are signed out"),
+            "{english}"
+        );
+        assert!(tamil.contains("<html lang=\"ta\">"), "{tamil}");
+        for word in [
+            "You are signed out",
+            "To the page",
+            "Sign out",
+            "Course Progress Reports",
+        ] {
+            assert!(english.contains(word) && !tamil.contains(word), "{word}: {tamil}");
+        }
     }
 
     #[test]

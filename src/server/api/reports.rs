@@ -267,7 +267,7 @@ pub async fn find_address(state: &AppState, person: &mut Person) -> Result<(), P
 }
 
 /// The language that the browser asks for.
-fn accepted_language(headers: &HeaderMap) -> Option<Language> {
+pub fn accepted_language(headers: &HeaderMap) -> Option<Language> {
     let wanted = headers.get(ACCEPT_LANGUAGE)?;
     wanted.to_str().ok().and_then(Language::accepted)
 }

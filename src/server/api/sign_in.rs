@@ -11,6 +11,7 @@ use url::form_urlencoded;
 use super::AppState;
 use super::extract::request_id;
 use super::person_page::{Depth, PersonPage};
+use super::person_words::Words;
 use super::problem::{Problem, ProblemKind};
 use crate::server::identity::Refusal;
 use crate::server::sign_in::{CallbackParameters, SignIn, SignInFault, Target};
@@ -38,7 +39,7 @@ pub fn path_to(target: Target) -> String {
 /// Starts the authorization code flow: redirects the browser to the issuer.
 async fn begin(State(state): State<AppState>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     let Some(sign_in) = &state.parts.sign_in else {
-        return not_set_up(Depth::Top);
+        return not_set_up(Depth::Top, &headers);
     };
     let target = target_of(query.as_deref());
     match sign_in.begin(target, &headers).await {
@@ -49,22 +50,27 @@ async fn begin(State(state): State<AppState>, RawQuery(query): RawQuery, headers
             }
             response
         }
-        Err(fault) => fault_page(sign_in, &fault, target, Depth::Top).into_response(),
+        Err(fault) => fault_page(sign_in, &fault, target, Depth::Top)
+            .in_language_of(&headers)
+            .into_response(),
     }
 }
 
 /// The callback of the authorization code flow.
 async fn finish(State(state): State<AppState>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     let Some(sign_in) = &state.parts.sign_in else {
-        return not_set_up(Depth::OneFolder);
+        return not_set_up(Depth::OneFolder, &headers);
+    };
+    let fault_page = |fault: &SignInFault, target| {
+        let page = fault_page(sign_in, fault, target, Depth::OneFolder);
+        page.in_language_of(&headers).into_response()
     };
     let Some(parameters) = CallbackParameters::of_query(query.as_deref().unwrap_or_default()) else {
-        let fault = SignInFault::NotBegunHere;
-        return fault_page(sign_in, &fault, Target::Page, Depth::OneFolder).into_response();
+        return fault_page(&SignInFault::NotBegunHere, Target::Page);
     };
     let attempt = match sign_in.attempt(&headers, &parameters) {
         Ok(attempt) => attempt,
-        Err(fault) => return fault_page(sign_in, &fault, Target::Page, Depth::OneFolder).into_response(),
+        Err(fault) => return fault_page(&fault, Target::Page),
     };
     let finished = sign_in
         .finish(
@@ -81,7 +87,7 @@ async fn finish(State(state): State<AppState>, RawQuery(query): RawQuery, header
             response.headers_mut().append(SET_COOKIE, finished.cookie);
             response
         }
-        Err(fault) => fault_page(sign_in, &fault, attempt.target, Depth::OneFolder).into_response(),
+        Err(fault) => fault_page(&fault, attempt.target),
     };
     // An attempt is used once, whatever the outcome.
     response
@@ -93,7 +99,7 @@ async fn finish(State(state): State<AppState>, RawQuery(query): RawQuery, header
 /// Ends the session here, and leads to the issuer to end it there too.
 async fn sign_out(State(state): State<AppState>, headers: HeaderMap) -> Response {
     let Some(sign_in) = &state.parts.sign_in else {
-        return not_set_up(Depth::Top);
+        return not_set_up(Depth::Top, &headers);
     };
     if !sign_in.is_from_here(&headers) {
         let problem = Problem::new(
@@ -102,31 +108,33 @@ async fn sign_out(State(state): State<AppState>, headers: HeaderMap) -> Response
         );
         return PersonPage::of_problem(Depth::Top, &problem)
             .link("", "To the page")
+            .in_language_of(&headers)
             .into_response();
     }
     let cookie = match sign_in.end_session(&headers, &state.parts.store).await {
         Ok(cookie) => cookie,
         Err(error) => {
             let problem = Problem::unavailable("a session cannot be ended", &error);
-            return PersonPage::of_problem(Depth::Top, &problem).into_response();
+            let page = PersonPage::of_problem(Depth::Top, &problem);
+            return page.in_language_of(&headers).into_response();
         }
     };
     let page = match sign_in.logout_url().await {
         Some(url) => PersonPage::new(Depth::Top, "You are signed out here")
-            .paragraph(format!(
-                "You are led to {}, to sign out there too.",
-                sign_in.issuer_host()
+            .paragraph(Words::with(
+                "You are led to {host}, to sign out there too.",
+                [("host", sign_in.issuer_host().to_owned())],
             ))
             .then_leave(url.into()),
         None => signed_out_page(),
     };
-    let mut response = page.into_response();
+    let mut response = page.in_language_of(&headers).into_response();
     response.headers_mut().append(SET_COOKIE, cookie);
     response
 }
 
-async fn signed_out() -> PersonPage {
-    signed_out_page()
+async fn signed_out(headers: HeaderMap) -> PersonPage {
+    signed_out_page().in_language_of(&headers)
 }
 
 fn signed_out_page() -> PersonPage {
@@ -154,46 +162,46 @@ fn see_other(url: &str) -> Response {
     }
 }
 
-fn not_set_up(depth: Depth) -> Response {
+fn not_set_up(depth: Depth, headers: &HeaderMap) -> Response {
     let problem = Problem::new(
         ProblemKind::NotFound,
         "Nobody signs in here with a browser: an access token is needed.",
     );
     PersonPage::of_problem(depth, &problem)
         .link("", "To the page")
+        .in_language_of(headers)
         .into_response()
 }
 
 /// The page that says why somebody could not sign in. The reason that operators need is in the log.
 fn fault_page(sign_in: &SignIn, fault: &SignInFault, target: Target, depth: Depth) -> PersonPage {
-    let host = sign_in.issuer_host();
+    let of_host = |words| Words::with(words, [("host", sign_in.issuer_host().to_owned())]);
     let status = if fault.is_passing() {
         StatusCode::SERVICE_UNAVAILABLE
     } else {
         StatusCode::BAD_REQUEST
     };
     let words = match fault {
-        SignInFault::NotBegunHere | SignInFault::UsedBefore => {
+        SignInFault::NotBegunHere | SignInFault::UsedBefore => Words::from(
             "This sign-in did not begin in this browser, took longer than ten minutes, or was finished already. Begin \
-             again."
-                .to_owned()
-        }
-        SignInFault::EndedAtIssuer => format!("{host} has signed you out meanwhile. Begin again."),
-        SignInFault::IssuerSays(word) if word == "access_denied" => format!("{host} says that you did not agree."),
+             again.",
+        ),
+        SignInFault::EndedAtIssuer => of_host("{host} has signed you out meanwhile. Begin again."),
+        SignInFault::IssuerSays(word) if word == "access_denied" => of_host("{host} says that you did not agree."),
         SignInFault::IssuerSays(_) | SignInFault::NoCode | SignInFault::OtherIssuer => {
-            format!("{host} did not sign you in. Begin again; if it happens again, tell your administrator.")
+            of_host("{host} did not sign you in. Begin again; if it happens again, tell your administrator.")
         }
         SignInFault::Token(Refusal::NoKeys) => {
-            format!("What {host} says cannot be checked at the moment. Try again in a little while.")
+            of_host("What {host} says cannot be checked at the moment. Try again in a little while.")
         }
         SignInFault::Unreachable { .. } | SignInFault::Unusable { .. } | SignInFault::NoIssuer => {
-            format!("{host}, where you sign in, does not answer at the moment. Try again in a little while.")
+            of_host("{host}, where you sign in, does not answer at the moment. Try again in a little while.")
         }
         SignInFault::Store(_) => {
-            "Something that the service needs does not answer. Try again in a little while.".to_owned()
+            Words::from("Something that the service needs does not answer. Try again in a little while.")
         }
-        SignInFault::ClientRefused | SignInFault::Token(_) => format!(
-            "What {host} says of you is not accepted here. Tell your administrator; the log of this service has the reason."
+        SignInFault::ClientRefused | SignInFault::Token(_) => of_host(
+            "What {host} says of you is not accepted here. Tell your administrator; the log of this service has the reason.",
         ),
     };
     PersonPage::new(depth, "You could not be signed in")

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::header::LOCATION;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use super::asked::{FilterView, wanted};
 use super::extract::{Body, Caller, Parameters};
 use super::openapi::{ChangeSubscriptionProblems, ListProblems, NewSubscriptionProblems, ShowSubscriptionProblems};
 use super::problem::{Problem, ProblemKind};
-use super::reports::{find_address, page_size};
+use super::reports::{accepted_language, find_address, page_size};
 use super::views::NewReport;
 use crate::delivery::asked::{Asked, BatchFiles};
 use crate::delivery::person::Person;
@@ -204,6 +204,7 @@ fn unknown_subscription() -> Problem {
 pub async fn create(
     State(state): State<AppState>,
     Caller(mut person): Caller,
+    headers: HeaderMap,
     Body(new): Body<NewSubscription>,
 ) -> Result<Response, Problem> {
     let now = Utc::now();
@@ -219,6 +220,7 @@ pub async fn create(
     }
     let asked = checked_wish(&state, &new, &person)?;
     find_address(&state, &mut person).await?;
+    person.language = person.language.or_else(|| accepted_language(&headers));
     let of = match (new.batch_id, new.course_id) {
         (Some(batch), None) => Subject::Batch(batch),
         (None, Some(course)) => Subject::Course(course),

@@ -3,7 +3,7 @@
 
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
 use axum::routing::get;
 use chrono::Utc;
 
@@ -21,33 +21,33 @@ pub fn routes() -> Router<AppState> {
 }
 
 /// Asks whether the mails are to end; nothing changes.
-async fn show(State(state): State<AppState>, Path(token): Path<String>) -> Response {
-    match recipient(&state, &token).await {
+async fn show(State(state): State<AppState>, Path(token): Path<String>, headers: HeaderMap) -> PersonPage {
+    let page = match recipient(&state, &token).await {
         Ok(_) => PersonPage::new(HERE, "End these mails?")
             .paragraph("You get no more mails of this subscription then. Other mails of this service stay as they are.")
             .form(
                 &format!("unsubscribe/{token}"),
                 "End these mails",
                 [("List-Unsubscribe", "One-Click".to_owned())],
-            )
-            .into_response(),
-        Err(problem) => PersonPage::of_problem(HERE, &problem).into_response(),
-    }
+            ),
+        Err(problem) => PersonPage::of_problem(HERE, &problem),
+    };
+    page.in_language_of(&headers)
 }
 
 /// Ends the mails, whatever the body is: whoever asks has the token.
-async fn end(State(state): State<AppState>, Path(token): Path<String>) -> Response {
+async fn end(State(state): State<AppState>, Path(token): Path<String>, headers: HeaderMap) -> PersonPage {
     let ended = async {
         let of = recipient(&state, &token).await?;
         let ended = state.parts.store.unsubscribe(&of, Utc::now()).await;
         ended.map_err(|error| Problem::unavailable("the mails of a subscription cannot be ended", &error))
     };
-    match ended.await {
+    let page = match ended.await {
         Ok(()) => PersonPage::new(HERE, "These mails have ended")
-            .paragraph("You get no more mails of this subscription. One that is on its way may still arrive.")
-            .into_response(),
-        Err(problem) => PersonPage::of_problem(HERE, &problem).into_response(),
-    }
+            .paragraph("You get no more mails of this subscription. One that is on its way may still arrive."),
+        Err(problem) => PersonPage::of_problem(HERE, &problem),
+    };
+    page.in_language_of(&headers)
 }
 
 /// Whose mails the token ends.

@@ -2,3 +2,4 @@
 
 alter table requests add column language text;
 alter table sessions add column language text;
+alter table subscriptions add column language text;
