@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Lines};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::time::Duration;
 
 use regex::Regex;
 use tempfile::TempDir;
@@ -17,7 +18,7 @@ use crate::prepared::copy_folder;
 use crate::support::skipped;
 
 /// Blocks that do not run here, by the start of their first command, and where what they show is checked.
-const ELSEWHERE: [(&str, &str, &str); 8] = [
+const ELSEWHERE: [(&str, &str, &str); 9] = [
     ("README.md", "pragati cluster scheduler", "a cluster: cluster.rs"),
     (
         "README.md",
@@ -28,6 +29,11 @@ const ELSEWHERE: [(&str, &str, &str); 8] = [
         "README.md",
         "pragati serve --exports sample_data --dev-auth --postgres",
         "psql: endpoint_clients.rs",
+    ),
+    (
+        "docs/batches.md",
+        "curl -s 'http://127.0.0.1:8480/api/v1/batches",
+        "a service: my_batches.rs",
     ),
     (
         "docs/dashboards.md",
@@ -51,6 +57,10 @@ const ELSEWHERE: [(&str, &str, &str); 8] = [
         "damaged telemetry: telemetry.rs",
     ),
 ];
+
+/// How often a service that still computes is asked, and the wait between.
+const TRIES: u32 = 200;
+const BETWEEN_TRIES: Duration = Duration::from_millis(100);
 
 /// A command and the lines that the block shows for it.
 #[derive(Debug)]
@@ -221,6 +231,10 @@ impl Place {
         });
     }
 
+    fn run(&self, command: &str) -> Output {
+        self.command("bash").args(["-c", command]).output().expect("a shell")
+    }
+
     /// Runs a command and compares.
     fn check(&mut self, page: &str, shown: &Shown) {
         if let Some(command) = shown.command.strip_suffix(" &") {
@@ -231,7 +245,15 @@ impl Place {
         if let Some(service) = &self.service {
             command = command.replace("http://127.0.0.1:8480", &service.url);
         }
-        let output = self.command("bash").args(["-c", &command]).output().expect("a shell");
+        let mut output = self.run(&command);
+        // A service that has just started still computes its figures.
+        for _ in 0..TRIES {
+            if !String::from_utf8_lossy(&output.stdout).contains("are being computed") {
+                break;
+            }
+            std::thread::sleep(BETWEEN_TRIES);
+            output = self.run(&command);
+        }
         let [printed, said] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).expect("UTF-8"));
         let fails = shown.lines.iter().any(|line| line.starts_with("error: "));
         // Where a pipe cuts the output off, its end counts.

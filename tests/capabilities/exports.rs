@@ -682,8 +682,8 @@ mod usage {
         error: configuration: unknown field: found `exprots`, expected `one of `exports`, `date`,
         `timezone`, `staging`, `staging_settings`, `success_marker`, `allow_empty`, `queries`,
         `memory_limit`, `threads`, `temp_dir`, `events`, `telemetry`, `tables`, `other_tables`, `cluster`,
-        `report`, `nightly`, `ratio`, `serve`, `postgres`, `database`, `identity`, `sign_in`, `mail`` for
-        key "default.exprots" in EXPORTS/settings.toml TOML file
+        `report`, `nightly`, `ratio`, `serve`, `postgres`, `database`, `identity`, `sign_in`, `mail`,
+        `opentelemetry`, `subscriptions`` for key "default.exprots" in EXPORTS/settings.toml TOML file
         "#);
         insta::assert_snapshot!(wrapped(&complaint_about_config("tables.userz.path = 'x'")), @r"
         error: configuration: [tables.userz] is neither a canonical table nor read by a staging query;

@@ -80,11 +80,12 @@ fn a_mentor_sees_how_far_the_learners_of_each_batch_are() {
             "items": [
                 {
                     "batch_id": "b1", "batch_name": "Third batch", "course_id": "c1", "course_name": "Child Rights",
-                    "tenant_id": "t1", "rows": null, "learners": 4, "completed": 0, "average_progress": 0.3,
+                    "tenant_id": "t1", "tenant_name": null, "rows": null, "learners": 4, "completed": 0, "average_progress": 0.3,
                     "change": null, "downloads": null, "last_download": null
                 },
                 {
                     "batch_id": "b2", "batch_name": null, "course_id": "c2", "course_name": null, "tenant_id": "t2",
+                    "tenant_name": null,
                     "rows": null, "learners": 1, "completed": 1, "average_progress": 100.0, "change": null,
                     "downloads": null, "last_download": null
                 }
@@ -208,7 +209,7 @@ fn pages_have_bounds() {
     assert_eq!(seen("?limit=1&search=batch"), expected("b1", 2, Some("b1")));
     assert_eq!(seen("?limit=1&search=batch&after=b1"), expected("b3", 2, None));
     assert_eq!(seen("?sort=-batch_id&limit=2&offset=1"), expected("b3 b2", 4, None));
-    assert_eq!(seen("?offset=4294967295"), expected("", 4, None));
+    assert_eq!(seen("?offset=1000000"), expected("", 4, None));
     assert_eq!(seen("?limit=1000&offset=4"), expected("", 4, None));
 }
 
@@ -222,7 +223,7 @@ fn wrong_parameters_are_refused() {
         "?limit=-1",
         "?limit=x",
         "?offset=-1",
-        "?offset=4294967296",
+        "?offset=1000001",
         "?sort=",
         "?sort=rows",
         "?sort=--learners",

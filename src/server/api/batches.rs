@@ -17,6 +17,8 @@ use crate::delivery::person::Person;
 
 const USUAL_PAGE: u32 = 100;
 const LARGEST_PAGE: u32 = 1000;
+/// The most batches to skip, as the schema says.
+const LARGEST_OFFSET: u32 = 1_000_000;
 /// Characters of a text to search for.
 const LONGEST_SEARCH: usize = 200;
 
@@ -38,8 +40,8 @@ pub struct ListParameters {
     /// `learners`, `completed`, `average_progress`, `change` (people added, removed, completed) or `downloads`. Without it, by id.
     #[param(max_length = 30, pattern = "^-?[a-z_]+$", example = "-learners")]
     sort: Option<String>,
-    /// Batches to pass over.
-    #[param(minimum = 0, maximum = 1_000_000)]
+    /// Batches to skip.
+    #[param(minimum = 0, maximum = 1000000)]
     offset: Option<u32>,
 }
 
@@ -116,6 +118,9 @@ fn order(asked: &ListParameters) -> Result<Option<BatchOrder>, Problem> {
         return Err(bad(
             "`after` goes with the order by id alone: with `sort`, turn pages by `offset`.".to_owned(),
         ));
+    }
+    if asked.offset.is_some_and(|offset| offset > LARGEST_OFFSET) {
+        return Err(bad(format!("`offset` must be between 0 and {LARGEST_OFFSET}.")));
     }
     let search = asked.search.as_deref().unwrap_or_default();
     if search.chars().count() > LONGEST_SEARCH {

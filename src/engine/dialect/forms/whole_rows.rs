@@ -9,8 +9,8 @@ use std::ops::ControlFlow;
 use datafusion::execution::SessionState;
 use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::ast::{
-    Cte, Expr, Ident, JoinConstraint, JoinOperator, Query, Select, SelectItem, SetExpr, Statement, TableFactor,
-    VisitMut, VisitorMut,
+    AccessExpr, Cte, Expr, Ident, JoinConstraint, JoinOperator, Query, Select, SelectItem, SetExpr, Statement,
+    TableFactor, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -245,7 +245,11 @@ fn put(select: &mut Select, records: &HashMap<String, Expr>) {
 
 /// Goes through the expressions of a query that are not of queries within it, nor of its FROM.
 fn each_name(select: &mut Select, look: impl FnMut(&mut Expr)) {
-    let mut names = Names { depth: 0, look };
+    let mut names = Names {
+        depth: 0,
+        is_qualifier: false,
+        look,
+    };
     for item in &mut select.projection {
         let _ = VisitMut::visit(item, &mut names);
     }
@@ -259,6 +263,8 @@ fn each_name(select: &mut Select, look: impl FnMut(&mut Expr)) {
 
 struct Names<L> {
     depth: usize,
+    /// Whether the next expression is the table of a column, as in `t.a[1]`.
+    is_qualifier: bool,
     look: L,
 }
 
@@ -276,10 +282,21 @@ impl<L: FnMut(&mut Expr)> VisitorMut for Names<L> {
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if self.depth == 0 {
+        if self.depth == 0 && !std::mem::take(&mut self.is_qualifier) {
             (self.look)(expr);
         }
+        self.is_qualifier = is_column_with_table(expr);
         ControlFlow::Continue(())
+    }
+}
+
+/// Whether it is `t.a` with something of `a` after it.
+fn is_column_with_table(expr: &Expr) -> bool {
+    match expr {
+        Expr::CompoundFieldAccess { root, access_chain } => {
+            matches!(**root, Expr::Identifier(_)) && matches!(access_chain.first(), Some(AccessExpr::Dot(_)))
+        }
+        _ => false,
     }
 }
 
@@ -313,6 +330,10 @@ mod tests {
             (
                 "SELECT f(s) FROM (SELECT a AS c FROM t) AS s",
                 "SELECT f(named_struct('c', s.\"c\")) FROM (SELECT a AS c FROM t) AS s",
+            ),
+            (
+                "SELECT t.a[1], f(t) FROM t",
+                "SELECT t.a[1], f(named_struct('a', t.\"a\", 'b', t.\"b\")) FROM t",
             ),
             // A column comes first, and rows of a function of values are values.
             ("SELECT b FROM t AS b", "SELECT b FROM t AS b"),

@@ -232,9 +232,13 @@ fn found<T>(
     Ok(rows.collect::<Result<Vec<_>, JsonError>>()?)
 }
 
-/// A part as it is written.
-fn raw(part: Option<&Json<'_>>) -> Option<String> {
-    part.map(|part| part.raw.to_owned())
+/// A part of a document, as documents of the kind are written.
+fn part(found: Option<&Json>, kind: Kind) -> Result<Option<String>, JsonError> {
+    match (found, kind) {
+        (None, _) => Ok(None),
+        (Some(part), Kind::Json) => Ok(Some(part.raw.to_owned())),
+        (Some(part), Kind::Jsonb) => part.canonical().map(Some),
+    }
 }
 
 /// A part as text.
@@ -274,7 +278,7 @@ fn key(keys: &StringArray, row: usize) -> Option<&str> {
 fn field(columns: &[ArrayRef], kind: Kind) -> Result<ArrayRef> {
     let keys = texts(&columns[1])?;
     let parts = found(&columns[0], |json, row| {
-        Ok(raw(key(&keys, row).and_then(|key| json.field(key))))
+        part(key(&keys, row).and_then(|key| json.field(key)), kind)
     })?;
     kind.column(StringArray::from(parts))
 }
@@ -291,7 +295,7 @@ fn element(columns: &[ArrayRef], kind: Kind) -> Result<ArrayRef> {
     let places = columns[1].as_primitive::<Int64Type>();
     let parts = found(&columns[0], |json, row| {
         let place = places.is_valid(row).then(|| places.value(row));
-        Ok(raw(place.and_then(|place| json.element(place))))
+        part(place.and_then(|place| json.element(place)), kind)
     })?;
     kind.column(StringArray::from(parts))
 }
@@ -341,7 +345,7 @@ fn under(columns: &[ArrayRef], kind: Kind) -> Result<ArrayRef> {
     let paths = Paths::new(&columns[1..])?;
     let parts = found(&columns[0], |json, row| {
         let path = paths.of(row);
-        Ok(raw(path.and_then(|path| json.under(path.iter().map(String::as_str)))))
+        part(path.and_then(|path| json.under(path.iter().map(String::as_str))), kind)
     })?;
     kind.column(StringArray::from(parts))
 }
@@ -425,15 +429,16 @@ fn within<'a>(json: &Json<'a>, end: char) -> &'a str {
 /// The elements of each array as documents.
 fn elements(column: &ArrayRef, kind: Kind) -> Result<ArrayRef> {
     let lists = found(column, |json, _| match &json.value {
-        Value::Array(elements) => Ok(Some(
-            elements.iter().map(|part| part.raw.to_owned()).collect::<Vec<_>>(),
-        )),
+        Value::Array(elements) => {
+            let parts = elements.iter().map(|element| part(Some(element), kind));
+            Ok(Some(parts.collect::<Result<Vec<_>, JsonError>>()?))
+        }
         _ => Err(JsonError::NoElements),
     })?;
     let lengths = lists.iter().map(|list| list.as_ref().map_or(0, Vec::len));
     let offsets = OffsetBuffer::from_lengths(lengths);
     let nulls: NullBuffer = lists.iter().map(Option::is_some).collect::<Vec<bool>>().into();
-    let values = kind.column(lists.into_iter().flatten().flatten().map(Some).collect())?;
+    let values = kind.column(lists.into_iter().flatten().flatten().collect())?;
     let field = Arc::new(Field::new_list_field(kind.data_type(), true));
     Ok(Arc::new(ListArray::try_new(field, offsets, values, Some(nulls))?))
 }
