@@ -6,6 +6,7 @@ use std::path::Path;
 use bytesize::ByteSize;
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use datafusion::physical_plan::collect;
+use datafusion::physical_plan::execution_plan::reset_plan_states;
 use pragati::catalog::Catalog;
 use pragati::config::Config;
 use rand::rngs::StdRng;
@@ -186,7 +187,8 @@ fn a_plan_that_runs_again_gives_its_rows_again() {
         let plan = rows.expect("a query").create_physical_plan().await.expect("a plan");
         let mut counts = Vec::new();
         for _ in 0..2 {
-            let rows = collect(plan.clone(), session.task_ctx()).await.expect("rows");
+            let plan = reset_plan_states(plan.clone()).expect("a plan");
+            let rows = collect(plan, session.task_ctx()).await.expect("rows");
             counts.push(rows.iter().map(|rows| rows.num_rows()).sum::<usize>());
         }
         counts

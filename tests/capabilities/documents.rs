@@ -151,9 +151,12 @@ fn pattern(lines: &[String]) -> Regex {
     Regex::new(&pattern).expect("a pattern")
 }
 
-/// The output as patterns are made for: no white space at the ends of lines, no times and sizes of runs.
+/// The output as patterns are made for: no byte-order mark, no white space at the ends of lines, no times and sizes of runs.
 fn comparable(text: &str) -> String {
-    let lines = text.lines().map(|line| format!("{}\n", line.trim_end()));
+    let lines = text
+        .trim_start_matches('\u{feff}')
+        .lines()
+        .map(|line| format!("{}\n", line.trim_end()));
     without_measures(&lines.collect::<String>())
 }
 
