@@ -10,8 +10,8 @@ use pragati::delivery::asked::Asked;
 use pragati::delivery::person::{Person, Roles};
 use pragati::delivery::request::{FileFormat, Request};
 use pragati::delivery::store::{
-    Changed, Database, DoneSending, DueSubscription, NewSending, Page, SENDING_LEASE, SentContent, Store, Subscribed,
-    Unsubscribed,
+    AcceptLimits, Accepted, Changed, Database, DoneSending, DueSubscription, NewSending, Page, SENDING_LEASE,
+    SentContent, Store, Subscribed, Unsubscribed,
 };
 use pragati::delivery::subscriptions::{
     EndReason, Every, Officer, Outcome, Schedule, Scheduler, Scope, Subject, Subscription, SubscriptionId,
@@ -255,6 +255,14 @@ pub async fn what_is_due_becomes_requests_once(database: Database) {
     let later = claimed(&store, start() + DAY).await.expect("what is due the next day");
     assert_eq!(later.subscription.last_outcome, Some(Outcome::Sent));
     assert_eq!(later.subscription.last_at, Some(start()));
+
+    // A click finds room in the queue beside them, and comes first.
+    let few = AcceptLimits { per_hour: 10, queue: 1 };
+    let Accepted::New(request) = store.accept(click("asha", "b1"), few).await.expect("an answer") else {
+        panic!("a click was not taken");
+    };
+    let first = store.claim(Utc::now()).await.expect("an answer").expect("work");
+    assert_eq!(first.request.id, request.id);
 }
 
 pub async fn a_claim_that_was_lost_makes_nothing(database: Database) {

@@ -147,7 +147,8 @@ async fn wait_of_person(
 
 async fn is_queue_full(transaction: &mut Writing, limit: u32) -> Result<bool, sqlx::Error> {
     let row = sqlx::query(
-        "select count(*) as waiting from (select 1 as one from requests where status = 'queued' limit $1) as queue",
+        "select count(*) as waiting
+        from (select 1 as one from requests where status = 'queued' and is_sending = 0 limit $1) as queue",
     )
     .bind(i64::from(limit))
     .fetch_one(&mut **transaction)

@@ -23,7 +23,7 @@ macro_rules! claim {
                 attempts = attempts + 1,
                 lost_leases = case when lease_token is null then lost_leases else lost_leases + 1 end,
                 lease_owner = $1, lease_token = $2, due_at = $3
-            where id = (select id from requests where due_at <= $4 order by due_at, id limit 1 ",
+            where id = (select id from requests where due_at <= $4 order by is_sending, due_at, id limit 1 ",
             $locking,
             ") returning lost_leases, ",
             request_columns!()
@@ -32,8 +32,8 @@ macro_rules! claim {
 }
 
 impl Store {
-    /// Takes up the request that is due longest: one that waits, one whose lease ran out, or a notice that is due. The
-    /// lease holds for [`LEASE`].
+    /// Takes up the request that is due longest: one that waits, one whose lease ran out, or a notice that is due; those that
+    /// subscriptions made come after all others. The lease holds for [`LEASE`].
     pub async fn claim(&self, now: DateTime<Utc>) -> Result<Option<Lease>, StoreError> {
         let claim = Uuid::new_v4();
         let claimed = self.try_claim(claim, now).await.map_err(self.failed("claiming work"))?;

@@ -561,6 +561,10 @@ async fn insert_sending(
     let what = request.asked.digest();
     // Not one with a click on the same report, which goes to somebody else or counts as a download.
     insert_request(transaction, &request, &format!("{what}@{}", request.id)).await?;
+    sqlx::query("update requests set is_sending = 1 where id = $1")
+        .bind(request.id.to_string())
+        .execute(&mut **transaction)
+        .await?;
     sqlx::query(
         "insert into sendings (request_id, subscription_id, occurrence, email, what, is_officer)
         values ($1, $2, $3, $4, $5, $6)",

@@ -47,6 +47,10 @@ create index subscriptions_of_user on subscriptions (user_id, id);
 create index subscriptions_due on subscriptions (next_at, id) where next_at is not null;
 create index subscriptions_of_runs on subscriptions (after_run, id) where state = 'active' and every = 'nightly';
 
+-- Clicks do not wait for requests that subscriptions made: those have 1 here and come after them.
+alter table requests add column is_sending bigint not null default 0;
+create index requests_by_turn on requests (is_sending, due_at, id) where due_at is not null;
+
 -- One row: a request that a subscription made. An occurrence is a local day, or a nightly run.
 create table sendings (
     request_id text not null primary key references requests (id) on delete cascade,
