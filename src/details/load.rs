@@ -13,9 +13,9 @@ use tokio::task::JoinSet;
 
 use super::batches::{Batches, ReportBatch, read_batches};
 use super::columns::Wanted;
-use super::details::{Details, DetailsBuilder};
 use super::error::DetailsError;
 use super::pieces::Pieces;
+use super::records::{Details, DetailsBuilder};
 use super::rows::{Enrolment, Key, Progress};
 use super::scope::Scope;
 use super::sharing_of;

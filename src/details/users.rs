@@ -10,9 +10,9 @@ use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use uuid::Uuid;
 
-use super::details::Details;
 use super::error::DetailsError;
 use super::fingerprint::{Fingerprint, FingerprintBuilder};
+use super::records::Details;
 use super::uuids::{SortedUuids, parse_uuid, write_uuid};
 use crate::engine::EngineError;
 use crate::exports::Table;
@@ -327,7 +327,7 @@ mod tests {
     use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, UnboundedMemoryPool};
     use proptest::prelude::*;
 
-    use super::super::details::DetailsBuilder;
+    use super::super::records::DetailsBuilder;
     use super::*;
 
     fn memory() -> MemoryReservation {

@@ -38,7 +38,7 @@ pub struct AllReports<'a> {
 enum Source {
     /// Groups of parts that are still to be assembled.
     Assembled {
-        everybody: Everybody,
+        everybody: Box<Everybody>,
         batches: Batches,
         groups: VecDeque<Range<usize>>,
     },
@@ -127,7 +127,7 @@ impl<'a> AllReports<'a> {
                 batches.part_count()
             );
             Source::Assembled {
-                everybody: everybody.with_details_in(place),
+                everybody: Box::new(everybody.with_details_in(place)),
                 batches,
                 groups,
             }

@@ -228,7 +228,7 @@ fn last_name(expr: &Expr) -> Option<&Ident> {
 #[derive(Debug)]
 enum Part {
     /// A column of both sides of a join, and its value.
-    Joined { column: Ident, value: Expr },
+    Joined { column: Ident, value: Box<Expr> },
     /// The columns of a table, where they are known, without those that are joined.
     Table {
         name: Ident,
@@ -253,7 +253,7 @@ impl Part {
     fn item(&self) -> SelectItem {
         match self {
             Self::Joined { column, value } => SelectItem::ExprWithAlias {
-                expr: value.clone(),
+                expr: value.as_ref().clone(),
                 alias: column.clone(),
             },
             Self::Table { name, without, .. } => {
@@ -302,7 +302,7 @@ fn joined_of(parts: &[Part]) -> HashMap<String, Expr> {
             let name = kept(column);
             let is_one = parts.iter().filter(|part| part.has(&name) == Some(true)).count() == 1;
             if is_one {
-                joined.insert(name, value.clone());
+                joined.insert(name, value.as_ref().clone());
             }
         }
     }
@@ -433,7 +433,10 @@ fn joined(mut left: Vec<Part>, mut right: Vec<Part>, operator: &mut JoinOperator
             Side::Right => other,
             Side::FirstKnown => call("coalesce", vec![one, other]),
         };
-        parts.push(Part::Joined { column, value });
+        parts.push(Part::Joined {
+            column,
+            value: Box::new(value),
+        });
     }
     // A natural join of tables without a common column joins all rows.
     *constraint = JoinConstraint::On(condition.unwrap_or_else(|| literal(Value::Boolean(true))));
@@ -473,7 +476,7 @@ fn taken(parts: &mut Vec<Part>, column: &Ident) -> Option<Expr> {
         return Some(Expr::CompoundIdentifier(vec![name.clone(), column.clone()]));
     }
     match parts.remove(place) {
-        Part::Joined { value, .. } => Some(value),
+        Part::Joined { value, .. } => Some(*value),
         Part::Table { .. } => None,
     }
 }
