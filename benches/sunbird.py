@@ -105,7 +105,8 @@ def contenders(binary, threads, dump, canonical, out):
 def require_equal(nightly, check):
     raw, canonical, duckdb = (contender.out for contender in nightly)
     equality.same_reports(raw, duckdb)
-    equality.same_bytes(raw, canonical)
+    # How many files the mart is divided into depends on the number of rows exported, which raw tables only let estimate.
+    equality.same_bytes(raw, canonical, without=["report_mart"])
     ours, theirs = (findings(contender) for contender in check)
     for finding, other in zip(ours, theirs, strict=True):
         if finding != other:
