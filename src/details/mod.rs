@@ -51,6 +51,7 @@ pub use load::{USER_TABLES, batches as listed_batches, columns_of};
 pub use part::Part;
 use part::Shared;
 use pieces::Pieces;
+#[cfg(feature = "cluster")]
 pub use planned::TablePlan;
 use records::{Details, DetailsBuilder};
 use rows::Progress;
