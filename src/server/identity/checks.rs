@@ -214,15 +214,16 @@ pub fn time(claims: &Claims, name: &'static str) -> Result<Option<f64>, Reason> 
     }
 }
 
+/// Tokens that the checks of this room are tried with.
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
+pub mod tried {
     use super::*;
 
+    /// Seconds since 1970.
     const NOW: f64 = 1_800_000_000.0;
 
-    fn rules(change: impl FnOnce(&mut IdentityConfig)) -> Rules {
+    /// The rules of one issuer, with a change of the usual settings.
+    pub fn rules(change: impl FnOnce(&mut IdentityConfig)) -> Rules {
         let mut config = IdentityConfig::default();
         change(&mut config);
         Rules {
@@ -232,25 +233,45 @@ mod tests {
         }
     }
 
+    /// What a check says of a token of these parts.
+    pub fn with_token<T>(
+        rules: &Rules,
+        algorithm: &str,
+        typ: Option<&str>,
+        claims: &Value,
+        check: impl FnOnce(Checked<'_>) -> T,
+    ) -> T {
+        let header = TokenHeader {
+            algorithm: algorithm.to_owned(),
+            key_id: None,
+            kind: typ.map(str::to_owned),
+            extensions: None,
+        };
+        check(Checked {
+            rules,
+            header: &header,
+            claims: claims.as_object().expect("claims"),
+            now: NOW,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::tried::{rules, with_token};
+    use super::*;
+
     fn good() -> Value {
         json!({"iss": "https://login.example.org", "aud": "reports", "exp": 1_800_000_060})
     }
 
     /// The first failed check.
     fn refused(rules: &Rules, typ: Option<&str>, claims: &Value) -> Option<Reason> {
-        let header = TokenHeader {
-            algorithm: "RS256".to_owned(),
-            key_id: None,
-            kind: typ.map(str::to_owned),
-            extensions: None,
-        };
-        let token = Checked {
-            rules,
-            header: &header,
-            claims: claims.as_object().expect("claims"),
-            now: NOW,
-        };
-        CLAIM_CHECKS.iter().find_map(|one| (one.check)(token).err())
+        with_token(rules, "RS256", typ, claims, |token| {
+            CLAIM_CHECKS.iter().find_map(|one| (one.check)(token).err())
+        })
     }
 
     fn with(name: &str, value: Value) -> Value {

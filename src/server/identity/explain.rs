@@ -13,7 +13,7 @@ use super::jwk::TokenKey;
 use super::keys::{Candidates, named};
 use super::refusal::Refusal;
 use super::token::{TokenHeader, TokenParts};
-use super::tokens::{Tokens, now};
+use super::tokens::Tokens;
 use crate::config::AddressSource;
 
 /// The checks, in the order in which they are made.
@@ -192,12 +192,7 @@ impl Tokens {
     }
 
     fn explain_claims(&self, told: &mut Explanation, header: &TokenHeader, claims: &Claims) {
-        let token = Checked {
-            rules: &self.rules,
-            header,
-            claims,
-            now: now(),
-        };
+        let token = self.checked(header, claims);
         for one in &CLAIM_CHECKS {
             told.note(one.name, (one.check)(token), found_claim(one.name, token));
         }

@@ -92,12 +92,9 @@ fn access_token_hash(token: Checked, access_token: &str) -> Result<(), Reason> {
 mod tests {
     use serde_json::json;
 
-    use super::super::checks::Rules;
-    use super::super::token::TokenHeader;
+    use super::super::checks::tried::{rules, with_token};
     use super::*;
-    use crate::config::IdentityConfig;
 
-    const NOW: f64 = 1_800_000_000.0;
     const ASKED: AskedIdToken<'static> = AskedIdToken {
         client: "pragati",
         nonce: "n-0S6_WzA2Mj",
@@ -114,24 +111,9 @@ mod tests {
 
     /// The reason against the token.
     fn refused(algorithm: &str, typ: Option<&str>, claims: &Value) -> Option<Reason> {
-        let rules = Rules {
-            issuer: "https://login.example.org".to_owned(),
-            audience: "reports".to_owned(),
-            config: IdentityConfig::default(),
-        };
-        let header = TokenHeader {
-            algorithm: algorithm.to_owned(),
-            key_id: None,
-            kind: typ.map(str::to_owned),
-            extensions: None,
-        };
-        let token = Checked {
-            rules: &rules,
-            header: &header,
-            claims: claims.as_object().expect("claims"),
-            now: NOW,
-        };
-        check(token, &ASKED).err()
+        with_token(&rules(|_| ()), algorithm, typ, claims, |token| {
+            check(token, &ASKED).err()
+        })
     }
 
     fn with(name: &str, value: Value) -> Value {

@@ -86,12 +86,8 @@ fn kind(token: Checked) -> Result<(), Reason> {
 mod tests {
     use serde_json::json;
 
-    use super::super::checks::Rules;
-    use super::super::token::TokenHeader;
+    use super::super::checks::tried::{rules, with_token};
     use super::*;
-    use crate::config::IdentityConfig;
-
-    const NOW: f64 = 1_800_000_000.0;
 
     fn good() -> Value {
         json!({
@@ -101,24 +97,7 @@ mod tests {
     }
 
     fn checked(typ: Option<&str>, claims: &Value) -> Result<IssuerLogout, Reason> {
-        let rules = Rules {
-            issuer: "https://login.example.org".to_owned(),
-            audience: "reports".to_owned(),
-            config: IdentityConfig::default(),
-        };
-        let header = TokenHeader {
-            algorithm: "RS256".to_owned(),
-            key_id: None,
-            kind: typ.map(str::to_owned),
-            extensions: None,
-        };
-        let token = Checked {
-            rules: &rules,
-            header: &header,
-            claims: claims.as_object().expect("claims"),
-            now: NOW,
-        };
-        check(token, "pragati")
+        with_token(&rules(|_| ()), "RS256", typ, claims, |token| check(token, "pragati"))
     }
 
     fn refused(claims: &Value) -> Option<Reason> {

@@ -67,12 +67,7 @@ impl Tokens {
     /// Where it proves nothing, or the keys were never had.
     pub async fn person(&self, token: &str) -> Result<Person, Refusal> {
         let (header, claims) = self.signed_by_issuer(token).await?;
-        let checked = Checked {
-            rules: &self.rules,
-            header: &header,
-            claims: &claims,
-            now: now(),
-        };
+        let checked = self.checked(&header, &claims);
         for one in &CLAIM_CHECKS {
             (one.check)(checked)?;
         }
@@ -91,13 +86,7 @@ impl Tokens {
         asked: &AskedIdToken<'_>,
     ) -> Result<(Person, Option<String>), Refusal> {
         let (header, claims) = self.signed_by_issuer(token).await?;
-        let checked = Checked {
-            rules: &self.rules,
-            header: &header,
-            claims: &claims,
-            now: now(),
-        };
-        id_token::check(checked, asked)?;
+        id_token::check(self.checked(&header, &claims), asked)?;
         let person = claims::person(&claims, &self.rules.config)?;
         Ok((person, claims::issuer_session(&claims)?))
     }
@@ -109,13 +98,17 @@ impl Tokens {
     /// Where it proves nothing, or the keys were never had.
     pub async fn logout(&self, token: &str, client: &str) -> Result<IssuerLogout, Refusal> {
         let (header, claims) = self.signed_by_issuer(token).await?;
-        let checked = Checked {
+        Ok(logout_token::check(self.checked(&header, &claims), client)?)
+    }
+
+    /// A token that is checked now, by the rules of the settings.
+    pub(super) fn checked<'a>(&'a self, header: &'a TokenHeader, claims: &'a Claims) -> Checked<'a> {
+        Checked {
             rules: &self.rules,
-            header: &header,
-            claims: &claims,
+            header,
+            claims,
             now: now(),
-        };
-        Ok(logout_token::check(checked, client)?)
+        }
     }
 
     /// Header and claims of a token whose signature is verified; the claims are not validated yet.
