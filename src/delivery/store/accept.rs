@@ -70,7 +70,7 @@ impl Store {
             });
         }
         let request = first_state(new);
-        insert_request(&mut transaction, &request, &request.asked.digest()).await?;
+        insert_request(&mut transaction, &request, &request.asked.digest(), false).await?;
         insert_clicks(&mut transaction, new, request.id).await?;
         transaction.commit().await?;
         Ok(Accepted::New(request))
@@ -187,18 +187,20 @@ fn whole_milliseconds(time: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(time.timestamp_millis()).unwrap_or(time)
 }
 
-/// Stores a new request. While it is under way, no other of the person with this digest is made.
+/// Stores a new request. While it is under way, no other of the person with this digest is made. Those that subscriptions made
+/// come after clicks.
 pub(super) async fn insert_request(
     transaction: &mut Writing,
     request: &Request,
     digest: &str,
+    is_sending: bool,
 ) -> Result<(), sqlx::Error> {
     let requested_at = request.requested_at.timestamp_millis();
     sqlx::query(
         "insert into requests (id, user_id, email, roles, batch_id, course_id, tenant_id, format, deliver, status, notice,
             requested_at, deadline, snapshot_date, attempts, lost_leases, due_at, asked, asked_digest,
-            language)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, 0, $15, $16, $17, $18)",
+            language, is_sending)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, 0, $15, $16, $17, $18, $19)",
     )
     .bind(request.id.to_string())
     .bind(request.person.user_id.as_str())
@@ -218,6 +220,7 @@ pub(super) async fn insert_request(
     .bind(request.asked.text())
     .bind(digest)
     .bind(request.person.language.map(Language::code))
+    .bind(i64::from(is_sending))
     .execute(&mut **transaction)
     .await?;
     Ok(())

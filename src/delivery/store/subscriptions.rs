@@ -140,10 +140,6 @@ impl Store {
         if rows::count(&row, "own")? >= u64::from(most) {
             return Ok(Subscribed::TooMany);
         }
-        let (batch, course) = match &new.of {
-            Subject::Batch(id) => (Some(id.as_str()), None),
-            Subject::Course(id) => (None, Some(id.as_str())),
-        };
         sqlx::query(
             "insert into subscriptions (id, user_id, email, roles, roles_at, batch_id, course_id, format, asked, every,
                 weekday, minute, only_if_changed, to_self, to_officers, until_day, state, created_at, next_at, after_run,
@@ -155,8 +151,8 @@ impl Store {
         .bind(new.person.email.as_deref())
         .bind(rows::roles_text(&new.person.roles)?)
         .bind(new.roles_at.timestamp_millis())
-        .bind(batch)
-        .bind(course)
+        .bind(new.of.batch_id())
+        .bind(new.of.course_id())
         .bind(new.format.word())
         .bind(new.asked.text())
         .bind(new.schedule.every.word())
@@ -560,11 +556,7 @@ async fn insert_sending(
     let request = first_state(&sending.request);
     let what = request.asked.digest();
     // Not one with a click on the same report, which goes to somebody else or counts as a download.
-    insert_request(transaction, &request, &format!("{what}@{}", request.id)).await?;
-    sqlx::query("update requests set is_sending = 1 where id = $1")
-        .bind(request.id.to_string())
-        .execute(&mut **transaction)
-        .await?;
+    insert_request(transaction, &request, &format!("{what}@{}", request.id), true).await?;
     sqlx::query(
         "insert into sendings (request_id, subscription_id, occurrence, email, what, is_officer)
         values ($1, $2, $3, $4, $5, $6)",

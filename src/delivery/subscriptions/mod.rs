@@ -141,3 +141,21 @@ pub enum Subject {
     /// All batches of a course that the subscriber may have, at each sending.
     Course(String),
 }
+
+impl Subject {
+    /// The batch, where it is one.
+    pub fn batch_id(&self) -> Option<&str> {
+        match self {
+            Self::Batch(id) => Some(id.as_str()),
+            Self::Course(_) => None,
+        }
+    }
+
+    /// The course, where it is one.
+    pub fn course_id(&self) -> Option<&str> {
+        match self {
+            Self::Batch(_) => None,
+            Self::Course(id) => Some(id),
+        }
+    }
+}

@@ -162,10 +162,7 @@ impl Scheduler {
                         Subject::Batch(_) => Vec::new(),
                         Subject::Course(_) => ids_of(batches),
                     },
-                    course: match &subscription.of {
-                        Subject::Batch(_) => None,
-                        Subject::Course(id) => Some(id.clone()),
-                    },
+                    course: subscription.of.course_id().map(str::to_owned),
                     ..subscription.asked.clone()
                 },
                 is_officer: false,

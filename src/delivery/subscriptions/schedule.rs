@@ -108,6 +108,11 @@ pub struct Occurrence {
 }
 
 impl Schedule {
+    /// The time of day; none after nightly runs.
+    pub fn time_of_day(&self) -> Option<TimeOfDay> {
+        (self.every != Every::Nightly).then_some(self.at)
+    }
+
     /// The first occurrence after a moment; none after nightly runs, which come when they come.
     pub fn next_after(&self, moment: DateTime<Utc>, zone: &Zone) -> Option<Occurrence> {
         let today = zone.day_of(moment);
