@@ -10,8 +10,8 @@ use super::batch_list::{BatchOrder, ListedBatch};
 use super::batch_views::BatchPage;
 use super::extract::{Caller, Parameters};
 use super::openapi::ListProblems;
+use super::paging::page_size;
 use super::problem::{Problem, ProblemKind};
-use super::reports::page_size;
 use crate::delivery::access::BatchFacts;
 use crate::delivery::person::Person;
 

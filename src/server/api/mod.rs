@@ -16,6 +16,7 @@ mod file;
 mod guard;
 mod officers;
 mod openapi;
+mod paging;
 mod person_page;
 mod person_words;
 mod problem;

@@ -13,6 +13,7 @@ use super::AppState;
 use super::asked::wanted;
 use super::extract::{Body, Caller, IdInPath, Parameters, request_id, unknown_request};
 use super::openapi::{ListProblems, PostProblems, ShowProblems};
+use super::paging::{before, page_of, page_size};
 use super::problem::{Problem, ProblemKind};
 use super::views::{NewReport, ReportPage, ReportRequest, request_path};
 use crate::config::AddressSource;
@@ -155,24 +156,15 @@ pub async fn list(
     Parameters(asked): Parameters<ListParameters>,
 ) -> Result<Json<ReportPage>, Problem> {
     let limit = page_size(asked.limit, USUAL_PAGE, LARGEST_PAGE)?;
-    let before = match asked.before.as_deref() {
-        None => None,
-        Some(text) => Some(request_id(text).ok_or_else(|| {
-            Problem::new(
-                ProblemKind::BadRequest,
-                "`before` must be the id of a request: the `next` of a page.",
-            )
-        })?),
-    };
+    let before = before(asked.before.as_deref(), request_id, "a request")?;
     // One more than asked for, to know whether there is another page.
     let page = Page {
         before,
         limit: limit + 1,
     };
     let found = state.parts.store.requests_of(&person.user_id, page).await;
-    let mut found = found.map_err(|error| Problem::unavailable("requests cannot be listed", &error))?;
-    let has_more = found.len() > limit as usize;
-    found.truncate(limit as usize);
+    let found = found.map_err(|error| Problem::unavailable("requests cannot be listed", &error))?;
+    let (found, has_more) = page_of(found, limit);
     Ok(Json(ReportPage {
         next: found.last().filter(|_| has_more).map(|request| request.id),
         items: found.iter().map(|request| view_of(&state, request)).collect(),
@@ -213,18 +205,6 @@ pub async fn own_request(state: &AppState, person: &Person, id: RequestId) -> Re
     found
         .filter(|request| request.person.user_id == person.user_id)
         .ok_or_else(unknown_request)
-}
-
-/// The requested page size, checked against its bounds.
-pub fn page_size(asked: Option<u32>, usual: u32, largest: u32) -> Result<u32, Problem> {
-    let size = asked.unwrap_or(usual);
-    if (1..=largest).contains(&size) {
-        return Ok(size);
-    }
-    Err(Problem::new(
-        ProblemKind::BadRequest,
-        format!("`limit` must be between 1 and {largest}."),
-    ))
 }
 
 fn note_click(state: &AppState) {

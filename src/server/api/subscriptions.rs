@@ -14,8 +14,9 @@ use super::AppState;
 use super::asked::{FilterView, wanted};
 use super::extract::{Body, Caller, Parameters};
 use super::openapi::{ChangeSubscriptionProblems, ListProblems, NewSubscriptionProblems, ShowSubscriptionProblems};
+use super::paging::{before, page_of, page_size};
 use super::problem::{Problem, ProblemKind};
-use super::reports::{accepted_language, find_address, page_size};
+use super::reports::{accepted_language, find_address};
 use super::views::NewReport;
 use crate::delivery::asked::{Asked, BatchFiles};
 use crate::delivery::person::Person;
@@ -127,20 +128,17 @@ pub struct SubscriptionPage {
 
 impl From<&Subscription> for SubscriptionView {
     fn from(subscription: &Subscription) -> Self {
-        let (batch_id, course_id) = match &subscription.of {
-            Subject::Batch(id) => (Some(id.to_string()), None),
-            Subject::Course(id) => (None, Some(id.clone())),
-        };
+        let course_id = subscription.of.course_id().map(str::to_owned);
         let schedule = &subscription.schedule;
         Self {
             id: subscription.id,
             files: course_id.is_some().then_some(subscription.asked.files),
-            batch_id,
+            batch_id: subscription.of.batch_id().map(str::to_owned),
             course_id,
             format: subscription.format,
             every: schedule.every,
             weekday: schedule.weekday,
-            at: (schedule.every != Every::Nightly).then(|| schedule.at.to_string()),
+            at: schedule.time_of_day().map(|at| at.to_string()),
             split_by: subscription.asked.split_by,
             filter: FilterView::of(&subscription.asked.filter),
             only_if_changed: subscription.only_if_changed,
@@ -362,24 +360,14 @@ pub async fn list(
     Parameters(asked): Parameters<SubscriptionParameters>,
 ) -> Result<Json<SubscriptionPage>, Problem> {
     let limit = page_size(asked.limit, USUAL_PAGE, LARGEST_PAGE)?;
-    let before = match asked.before.as_deref() {
-        None => None,
-        Some(text) => Some(subscription_id(text).ok_or_else(|| {
-            Problem::new(
-                ProblemKind::BadRequest,
-                "`before` must be the id of a subscription: the `next` of a page.",
-            )
-        })?),
-    };
+    let before = before(asked.before.as_deref(), subscription_id, "a subscription")?;
     // One more than asked for, to know whether there is another page.
     let found = state
         .parts
         .store
         .subscriptions_of(&person.user_id, before, limit + 1)
         .await;
-    let mut found = found.map_err(|error| unavailable(&error))?;
-    let has_more = found.len() > limit as usize;
-    found.truncate(limit as usize);
+    let (found, has_more) = page_of(found.map_err(|error| unavailable(&error))?, limit);
     Ok(Json(SubscriptionPage {
         next: found.last().filter(|_| has_more).map(|subscription| subscription.id),
         items: found.iter().map(SubscriptionView::from).collect(),
