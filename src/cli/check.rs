@@ -2,12 +2,13 @@
 
 use std::io::{self, Write};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use pragati::catalog::Catalog;
 use pragati::check::{Finding, Severity, check};
 
 use super::options::CommonOptions;
 use super::progress;
+use super::table_or_json::{TableOrJson, print_json};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,16 +22,10 @@ Exit code 1 when a rule that must hold is broken. The rules are the SQL files in
 #[command(after_help = EXAMPLES)]
 pub struct CheckArguments {
     /// Format of the output
-    #[arg(long, value_enum, default_value_t = FormatArgument::Table)]
-    format: FormatArgument,
+    #[arg(long, value_enum, default_value_t = TableOrJson::Table)]
+    format: TableOrJson,
     #[command(flatten)]
     common: CommonOptions,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum FormatArgument {
-    Table,
-    Json,
 }
 
 /// The snapshot breaks rules that must hold.
@@ -49,17 +44,16 @@ pub async fn run(arguments: CheckArguments) -> anyhow::Result<()> {
     spinner.finish_and_clear();
     let mut out = io::stdout().lock();
     match arguments.format {
-        FormatArgument::Table => {
+        TableOrJson::Table => {
             if let Some(mapping) = &catalog.mapping {
                 writeln!(out, "{mapping}")?;
             }
             print_table(&mut out, &findings)?;
         }
-        FormatArgument::Json => {
+        TableOrJson::Json => {
             let mapping = catalog.mapping.as_ref().map(Finding::of_mapping);
             let all: Vec<&Finding> = mapping.iter().chain(&findings).collect();
-            serde_json::to_writer_pretty(&mut out, &all).map_err(io::Error::from)?;
-            writeln!(out)?;
+            print_json(&mut out, &all)?;
         }
     }
     out.flush()?;

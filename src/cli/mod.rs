@@ -29,6 +29,7 @@ mod sample;
 mod serve;
 mod sql;
 mod subscriptions;
+mod table_or_json;
 mod token;
 mod version;
 

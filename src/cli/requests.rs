@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use super::log;
 use super::options::TalkOptions;
+use super::table_or_json::{TableOrJson, printable, shown_time, unknown_time};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -64,8 +65,8 @@ struct ListArguments {
     #[arg(long, value_name = "ID")]
     before: Option<RequestId>,
     /// Format of the output
-    #[arg(long, value_enum, default_value_t = FormatArgument::Table)]
-    format: FormatArgument,
+    #[arg(long, value_enum, default_value_t = TableOrJson::Table)]
+    format: TableOrJson,
     #[command(flatten)]
     place: PlaceOptions,
 }
@@ -75,8 +76,8 @@ struct ShowArguments {
     /// The request
     id: RequestId,
     /// Format of the output
-    #[arg(long, value_enum, default_value_t = FormatArgument::Table)]
-    format: FormatArgument,
+    #[arg(long, value_enum, default_value_t = TableOrJson::Table)]
+    format: TableOrJson,
     #[command(flatten)]
     place: PlaceOptions,
 }
@@ -108,12 +109,6 @@ pub struct PlaceOptions {
     config: Option<PathBuf>,
     #[command(flatten)]
     talk: TalkOptions,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum FormatArgument {
-    Table,
-    Json,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -178,12 +173,7 @@ async fn list(arguments: ListArguments) -> anyhow::Result<()> {
     let found = store.requests(arguments.status.map(Status::from), page).await?;
     store.close().await;
     let rows: Vec<Row> = found.iter().map(Row::from).collect();
-    let mut out = io::stdout().lock();
-    match arguments.format {
-        FormatArgument::Table => print_rows(&mut out, &rows)?,
-        FormatArgument::Json => print_json(&mut out, &rows)?,
-    }
-    Ok(out.flush()?)
+    Ok(arguments.format.print(&rows, |out, rows| print_rows(out, rows))?)
 }
 
 async fn show(arguments: ShowArguments) -> anyhow::Result<()> {
@@ -193,13 +183,7 @@ async fn show(arguments: ShowArguments) -> anyhow::Result<()> {
     let Some(request) = found else {
         bail!("{}", no_such_request(arguments.id));
     };
-    let details = Details::from(&request);
-    let mut out = io::stdout().lock();
-    match arguments.format {
-        FormatArgument::Table => print_details(&mut out, &details)?,
-        FormatArgument::Json => print_json(&mut out, &details)?,
-    }
-    Ok(out.flush()?)
+    Ok(arguments.format.print(&Details::from(&request), print_details)?)
 }
 
 async fn retry(arguments: OneArguments) -> anyhow::Result<()> {
@@ -364,12 +348,6 @@ impl<'a> From<&'a Request> for Details<'a> {
     }
 }
 
-/// Prints JSON for programs.
-pub fn print_json(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, value).map_err(io::Error::from)?;
-    writeln!(out)
-}
-
 fn print_rows(out: &mut impl Write, rows: &[Row]) -> io::Result<()> {
     writeln!(
         out,
@@ -397,7 +375,6 @@ fn print_details(out: &mut impl Write, details: &Details) -> io::Result<()> {
     let row = &details.row;
     let mut line = |name: &str, value: &str| writeln!(out, "{name:14} {}", printable(value));
     let unknown = |value: Option<&str>| value.unwrap_or("-").to_owned();
-    let unknown_time = |time: Option<DateTime<Utc>>| time.map_or("-".to_owned(), shown_time);
     line("request", &row.id.to_string())?;
     line("status", row.status.word())?;
     if let Some(cause) = row.failure_cause {
@@ -434,15 +411,4 @@ fn print_details(out: &mut impl Write, details: &Details) -> io::Result<()> {
         line("SHA-256", file.sha256)?;
     }
     Ok(())
-}
-
-/// A moment, in UTC.
-pub fn shown_time(time: DateTime<Utc>) -> String {
-    time.format("%Y-%m-%dT%H:%M:%SZ").to_string()
-}
-
-/// Ids come from exports and failure messages from mail servers: their control characters are escaped.
-pub fn printable(text: &str) -> String {
-    let shown = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
-    text.chars().map(shown).collect()
 }

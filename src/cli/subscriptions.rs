@@ -9,12 +9,13 @@ use pragati::delivery::asked::Asked;
 use pragati::delivery::request::FileFormat;
 use pragati::delivery::store::Changed;
 use pragati::delivery::subscriptions::{
-    EndReason, Every, Outcome, Subject, Subscription, SubscriptionId, SubscriptionRules, SubscriptionState, Weekday,
+    EndReason, Every, Outcome, Subscription, SubscriptionId, SubscriptionRules, SubscriptionState, Weekday,
 };
 use pragati::report::SplitColumn;
 use serde::Serialize;
 
-use super::requests::{PlaceOptions, print_json, printable, shown_time};
+use super::requests::PlaceOptions;
+use super::table_or_json::{TableOrJson, printable, shown_time, unknown_time};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -60,8 +61,8 @@ struct ListArguments {
     #[arg(long, value_name = "ID")]
     before: Option<SubscriptionId>,
     /// Format of the output
-    #[arg(long, value_enum, default_value_t = FormatArgument::Table)]
-    format: FormatArgument,
+    #[arg(long, value_enum, default_value_t = TableOrJson::Table)]
+    format: TableOrJson,
     #[command(flatten)]
     place: PlaceOptions,
 }
@@ -71,8 +72,8 @@ struct ShowArguments {
     /// The subscription
     id: SubscriptionId,
     /// Format of the output
-    #[arg(long, value_enum, default_value_t = FormatArgument::Table)]
-    format: FormatArgument,
+    #[arg(long, value_enum, default_value_t = TableOrJson::Table)]
+    format: TableOrJson,
     #[command(flatten)]
     place: PlaceOptions,
 }
@@ -83,12 +84,6 @@ struct OneArguments {
     id: SubscriptionId,
     #[command(flatten)]
     place: PlaceOptions,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum FormatArgument {
-    Table,
-    Json,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -124,12 +119,7 @@ async fn list(arguments: ListArguments) -> anyhow::Result<()> {
     let found = store.subscriptions(state, arguments.before, arguments.limit).await?;
     store.close().await;
     let rows: Vec<Row> = found.iter().map(Row::from).collect();
-    let mut out = io::stdout().lock();
-    match arguments.format {
-        FormatArgument::Table => print_rows(&mut out, &rows)?,
-        FormatArgument::Json => print_json(&mut out, &rows)?,
-    }
-    Ok(out.flush()?)
+    Ok(arguments.format.print(&rows, |out, rows| print_rows(out, rows))?)
 }
 
 async fn show(arguments: ShowArguments) -> anyhow::Result<()> {
@@ -139,13 +129,7 @@ async fn show(arguments: ShowArguments) -> anyhow::Result<()> {
     let Some(subscription) = found else {
         bail!("{}", no_such_subscription(arguments.id));
     };
-    let details = Details::from(&subscription);
-    let mut out = io::stdout().lock();
-    match arguments.format {
-        FormatArgument::Table => print_details(&mut out, &details)?,
-        FormatArgument::Json => print_json(&mut out, &details)?,
-    }
-    Ok(out.flush()?)
+    Ok(arguments.format.print(&Details::from(&subscription), print_details)?)
 }
 
 async fn pause(arguments: OneArguments) -> anyhow::Result<()> {
@@ -234,22 +218,18 @@ struct Details<'a> {
 
 impl<'a> From<&'a Subscription> for Row<'a> {
     fn from(subscription: &'a Subscription) -> Self {
-        let (batch_id, course_id) = match &subscription.of {
-            Subject::Batch(id) => (Some(id.as_str()), None),
-            Subject::Course(id) => (None, Some(id.as_str())),
-        };
         let schedule = &subscription.schedule;
         Self {
             id: subscription.id,
             state: subscription.state,
             end_reason: subscription.end_reason,
             user_id: subscription.person.user_id.as_str(),
-            batch_id,
-            course_id,
+            batch_id: subscription.of.batch_id(),
+            course_id: subscription.of.course_id(),
             format: subscription.format,
             every: schedule.every,
             weekday: schedule.weekday,
-            at: (schedule.every != Every::Nightly).then(|| schedule.at.to_string()),
+            at: schedule.time_of_day().map(|at| at.to_string()),
             next_at: subscription.next_at,
             last_at: subscription.last_at,
             last_outcome: subscription.last_outcome,
@@ -335,8 +315,4 @@ fn subject(row: &Row) -> String {
         (None, Some(course)) => format!("course {course}"),
         (None, None) => "-".to_owned(),
     }
-}
-
-fn unknown_time(time: Option<DateTime<Utc>>) -> String {
-    time.map_or("-".to_owned(), shown_time)
 }
