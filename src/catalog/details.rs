@@ -5,15 +5,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
-use datafusion::common::{ScalarValue, TableReference};
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::MemoryPool;
-use datafusion::prelude::{col, lit};
 
-use super::{Catalog, CatalogError};
-use crate::details::{DetailsError, EnrolmentDetails, Scope, Sources, Tables, details_schema};
-use crate::engine::{EngineError, TABLE_SCHEMA, cluster_of};
+use super::{Catalog, CatalogError, mapping};
+use crate::details::{DetailsError, EnrolmentDetails, Scope, Sources, Tables, columns_within, details_schema};
+use crate::engine::{EngineError, cluster_of};
 
 /// The view that [`EnrolmentDetails`] gives the rows of.
 pub const ENROLMENT_DETAILS: &str = "enrolment_details";
@@ -79,11 +77,7 @@ pub async fn register(catalog: &Catalog, rows: DataFrame) -> Result<(), CatalogE
     } else {
         rows.into_view()
     };
-    catalog
-        .session
-        .register_table(TableReference::partial(TABLE_SCHEMA, ENROLMENT_DETAILS), table)
-        .map_err(CatalogError::registering(ENROLMENT_DETAILS))?;
-    Ok(())
+    mapping::register_table(&catalog.session, ENROLMENT_DETAILS, table)
 }
 
 #[async_trait]
@@ -99,12 +93,11 @@ impl Tables for Catalog {
         if let Some(within) = scope.condition() {
             rows = rows.filter(within).map_err(failed())?;
         }
-        let column = |&name: &&'static str| match (name, scope) {
-            // The scope gives the value, so the column is not read.
-            ("batch_id", Scope::OneBatch(batch)) => lit(ScalarValue::Utf8View(Some(batch.to_string()))).alias(name),
-            _ => col(name),
+        let batch = match scope {
+            Scope::OneBatch(batch) => Some(batch.as_str()),
+            _ => None,
         };
-        let rows = rows.select(columns.iter().map(column)).map_err(failed())?;
+        let rows = rows.select(columns_within(columns, batch)).map_err(failed())?;
         Ok(rows.execute_stream_partitioned().await.map_err(failed())?)
     }
 

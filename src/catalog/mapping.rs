@@ -286,8 +286,13 @@ pub fn canonical(rows: DataFrame, source: &str, table: Table, zone: &Zone) -> Re
 
 /// Registers `frame` as the view `name` for everyone.
 pub fn register_view(session: &SessionContext, name: &str, frame: DataFrame) -> Result<(), CatalogError> {
+    register_table(session, name, frame.into_view())
+}
+
+/// Registers `table` for everyone.
+pub fn register_table(session: &SessionContext, name: &str, table: Arc<dyn TableProvider>) -> Result<(), CatalogError> {
     session
-        .register_table(TableReference::partial(TABLE_SCHEMA, name), frame.into_view())
+        .register_table(TableReference::partial(TABLE_SCHEMA, name), table)
         .map_err(CatalogError::registering(name))?;
     Ok(())
 }

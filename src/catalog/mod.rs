@@ -22,7 +22,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
-use datafusion::common::TableReference;
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::object_store::ObjectStoreUrl;
 use datafusion::prelude::SessionContext;
@@ -32,9 +31,7 @@ use futures::future::BoxFuture;
 pub use error::CatalogError;
 
 use crate::config::{ClusterOptions, Config};
-use crate::engine::{
-    Cluster, EngineError, EngineOptions, TABLE_SCHEMA, new_session, partitioned_session, session_beside,
-};
+use crate::engine::{Cluster, EngineError, EngineOptions, new_session, partitioned_session, session_beside};
 use crate::exports::{
     ExportNote, Exports, ExportsError, HistoryTable, InspectedFile, Location, Snapshot, SnapshotTable, Table,
     TableFiles, TableFolder, check_contract, nonblank, read_footers,
@@ -171,9 +168,7 @@ impl Catalog {
             }
             let name = history_name(*table);
             let history = HistoryTable::new(Arc::clone(&self.exports), *table, store.clone(), self.zone.clone());
-            self.session
-                .register_table(TableReference::partial(TABLE_SCHEMA, name.as_str()), Arc::new(history))
-                .map_err(CatalogError::registering(&name))?;
+            mapping::register_table(&self.session, &name, Arc::new(history))?;
         }
         Ok(())
     }

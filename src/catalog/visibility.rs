@@ -18,7 +18,7 @@ use datafusion::scalar::ScalarValue;
 use super::barrier::behind_barrier;
 use super::consents::DISTINCT_CONSENTS;
 use super::views::{self, DISTINCT_DELIVERIES};
-use super::{Catalog, CatalogError, history_name};
+use super::{Catalog, CatalogError, history_name, mapping};
 use crate::engine::{EngineError, TABLE_SCHEMA, empty_beside, share_tables};
 use crate::exports::Table;
 use crate::ids::TenantId;
@@ -105,10 +105,7 @@ impl Catalog {
     }
 
     fn add(&self, name: &str, table: Arc<dyn TableProvider>) -> Result<(), CatalogError> {
-        self.session
-            .register_table(TableReference::partial(TABLE_SCHEMA, name), table)
-            .map_err(CatalogError::registering(name))?;
-        Ok(())
+        mapping::register_table(&self.session, name, table)
     }
 }
 

@@ -55,7 +55,8 @@ use pieces::Pieces;
 pub use planned::TablePlan;
 use records::{Details, DetailsBuilder};
 use rows::Progress;
-pub use scope::Scope;
+pub use rows::{ENROLMENT_BYTES, PROGRESS_BYTES};
+pub use scope::{Scope, columns_within};
 pub use table::{EnrolmentDetails, Sources};
 pub use tables::Tables;
 #[cfg(feature = "cluster")]

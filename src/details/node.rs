@@ -29,7 +29,7 @@ use tokio::sync::OnceCell;
 use super::columns::{Column, Wanted};
 use super::error::DetailsError;
 use super::planned::{PlannedTables, TablePlan};
-use super::table::ROW_BYTES;
+use super::rows::ROW_BYTES;
 use super::{Assembly, Everybody, Part, Scope, assemble, assemble_some, batches_in_parts};
 use crate::engine::EngineError;
 

@@ -9,6 +9,11 @@ const NO_TIME: i64 = i64::MIN;
 const LATEST: i64 = i64::MAX >> 1;
 const EARLIEST: i64 = -LATEST;
 
+/// Bytes of an enrolment, of a row of progress, and of both.
+pub const ENROLMENT_BYTES: usize = size_of::<Enrolment>();
+pub const PROGRESS_BYTES: usize = size_of::<Progress>();
+pub const ROW_BYTES: usize = ENROLMENT_BYTES + PROGRESS_BYTES;
+
 /// The numbers of a batch and a user, the batch in the higher bits, so that keys sort by batch first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key(u64);

@@ -1,5 +1,6 @@
 //! Which reports to assemble, and the condition that their rows meet.
 
+use datafusion::common::ScalarValue;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::prelude::{Expr, col, lit};
 
@@ -44,4 +45,12 @@ impl Scope<'_> {
             ),
         }
     }
+}
+
+/// Some columns of a table's rows. Where they are all of one batch, the condition gives its id, so the column is not read.
+pub fn columns_within<'a>(columns: &'a [&'static str], batch: Option<&'a str>) -> impl Iterator<Item = Expr> + 'a {
+    columns.iter().map(move |&name| match (name, batch) {
+        ("batch_id", Some(batch)) => lit(ScalarValue::Utf8View(Some(batch.to_owned()))).alias(name),
+        _ => col(name),
+    })
 }

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::Result;
 use datafusion::common::tree_node::TreeNode;
-use datafusion::common::{Result, ScalarValue};
 use datafusion::datasource::{TableType, provider_as_source};
 use datafusion::execution::memory_pool::MemoryLimit;
 use datafusion::logical_expr::{
-    BinaryExpr, Expr, LogicalPlan, LogicalPlanBuilder, Operator, TableProviderFilterPushDown, col, lit,
+    BinaryExpr, Expr, LogicalPlan, LogicalPlanBuilder, Operator, TableProviderFilterPushDown, col,
 };
 use datafusion::physical_plan::ExecutionPlan;
 
@@ -21,10 +21,10 @@ use super::load::{columns_of, user_columns_with};
 use super::node::{Asked, EnrolmentDetailsExec};
 use super::part_count;
 use super::planned::TablePlan;
+use super::rows::ROW_BYTES;
+use super::scope::columns_within;
 use crate::engine::planning_parts;
 
-/// Bytes of an enrolment and its progress while they are assembled.
-pub const ROW_BYTES: usize = 40;
 /// Assembled rows may take one in so many bytes of a memory limit; beyond, the query runs, whose joins spill.
 const SHARE_OF_MEMORY: u64 = 2;
 
@@ -172,14 +172,8 @@ impl TableScan<'_> {
         for condition in self.conditions {
             rows = rows.filter(condition.clone())?;
         }
-        let column = |&name: &&'static str| match (name, self.batch) {
-            // The condition gives the value, so the column is not read.
-            ("batch_id", Some(batch)) => lit(ScalarValue::Utf8View(Some(batch.to_owned()))).alias(name),
-            _ => col(name),
-        };
-        let rows = rows
-            .project(self.columns.iter().map(column).collect::<Vec<_>>())?
-            .build()?;
+        let columns: Vec<Expr> = columns_within(&self.columns, self.batch).collect();
+        let rows = rows.project(columns)?.build()?;
         Ok(TablePlan {
             name: self.name.to_owned(),
             columns: self.columns.iter().map(|&name| name.to_owned()).collect(),

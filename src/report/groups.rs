@@ -13,17 +13,13 @@ use datafusion::execution::memory_pool::MemoryLimit;
 
 use super::error::ReportError;
 use crate::catalog::Catalog;
-use crate::details::{Batches, DetailsPlace};
+use crate::details::{Batches, DetailsPlace, ENROLMENT_BYTES, PROGRESS_BYTES};
 use crate::engine::EngineError;
 
 /// Bytes that reading and writing need beside the assembled numbers; half of a limit if that is less.
 const READING_AND_WRITING: usize = 512 * 1024 * 1024;
 /// The least share of the remaining budget that enrolments get, however many users there are.
 const LEAST_SHARE_PERCENT: usize = 25;
-/// Bytes of a progress row.
-const PROGRESS_BYTES: usize = 24;
-/// Bytes of an enrolment.
-const ENROLMENT_BYTES: usize = 16;
 /// Bytes of a user's record beside its texts.
 const RECORD_BYTES: usize = PLACE_BYTES + 16;
 /// Bytes of a record that stay in memory when records are in a file: its place and its fingerprint. Shared texts stay too;
