@@ -589,6 +589,17 @@ mod tests {
         }
     }
 
+    /// A mail about a batch, with nothing but its facts.
+    fn context_of(batch: &BatchFacts) -> MailContext<'_> {
+        MailContext {
+            batch: Some(batch),
+            names: None,
+            link: None,
+            consent: ConsentCounts::default(),
+            subscription: None,
+        }
+    }
+
     fn link() -> Link {
         Link {
             url: "https://reports.example.org/r/1?a=1&b=2".to_owned(),
@@ -633,11 +644,9 @@ mod tests {
             left_out: 1,
         };
         let context = |link| MailContext {
-            batch: Some(&facts),
-            names: None,
             link,
             consent,
-            subscription: None,
+            ..context_of(&facts)
         };
         for language in Language::ALL {
             let mut request = request();
@@ -687,13 +696,7 @@ mod tests {
     fn people_are_written_to_in_their_language_or_in_the_site_s() {
         let templates = Templates::new(Zone::default(), Language::Kannada, None).expect("good templates");
         let facts = batch("Batch 1");
-        let context = MailContext {
-            batch: Some(&facts),
-            names: None,
-            link: None,
-            consent: ConsentCounts::default(),
-            subscription: None,
-        };
+        let context = context_of(&facts);
         let subject = |language| {
             let mut request = request();
             request.person.language = language;
@@ -709,13 +712,7 @@ mod tests {
     fn a_site_s_own_messages_take_the_place_of_ours() {
         let own = with_own("messages/en.ftl", "hello = Dear mentor,\n").expect("good messages");
         let facts = batch("Batch 1");
-        let context = MailContext {
-            batch: Some(&facts),
-            names: None,
-            link: None,
-            consent: ConsentCounts::default(),
-            subscription: None,
-        };
+        let context = context_of(&facts);
         let mail = own.failure(&request(), context).expect("a mail");
         assert!(
             mail.plain.starts_with("Dear mentor,\n\nthe Course Progress Report"),
@@ -737,14 +734,11 @@ mod tests {
         let facts = batch("Batch 1");
         let url = "https://reports.example.org/unsubscribe/x";
         let context = |unsubscribe| MailContext {
-            batch: Some(&facts),
-            names: None,
-            link: None,
-            consent: ConsentCounts::default(),
             subscription: Some(SubscriptionMail {
                 unsubscribe,
                 is_officer: false,
             }),
+            ..context_of(&facts)
         };
         let mail = |unsubscribe| {
             let attachment = attached(Packing::Plain);
@@ -768,13 +762,7 @@ mod tests {
     fn a_site_s_own_words_take_the_place_of_ours() {
         let own = with_own("report/subject.txt.j2", "प्रगति रिपोर्ट: {{ batch }}").expect("good templates");
         let facts = batch("Batch 1");
-        let context = MailContext {
-            batch: Some(&facts),
-            names: None,
-            link: None,
-            consent: ConsentCounts::default(),
-            subscription: None,
-        };
+        let context = context_of(&facts);
         let mail = own.report(&request(), &file(1, 0), Some(&attached(Packing::Plain)), context);
         let mail = mail.expect("a mail");
         assert_eq!(mail.subject, "प्रगति रिपोर्ट: Batch 1 (b1)");
@@ -829,11 +817,8 @@ mod tests {
     fn report(rows: u64, unknown_users: u64, packing: Option<Packing>, link: Option<&Link>) -> MailText {
         let batch = batch("बैच १ <b>&");
         let context = MailContext {
-            batch: Some(&batch),
-            names: None,
             link,
-            consent: ConsentCounts::default(),
-            subscription: None,
+            ..context_of(&batch)
         };
         let attachment = packing.map(attached);
         let mail = templates().report(&request(), &file(rows, unknown_users), attachment.as_ref(), context);
@@ -849,11 +834,8 @@ mod tests {
         });
         let batch = batch("Batch 1");
         let context = MailContext {
-            batch: Some(&batch),
-            names: None,
             link,
-            consent: ConsentCounts::default(),
-            subscription: None,
+            ..context_of(&batch)
         };
         templates().failure(&request, context).expect("a mail")
     }
@@ -977,11 +959,8 @@ mod tests {
         request.asked = serde_json::from_str(text).expect("what was asked for");
         let batch = batch("Batch 1");
         let context = MailContext {
-            batch: Some(&batch),
-            names: None,
-            link: None,
             consent,
-            subscription: None,
+            ..context_of(&batch)
         };
         let attached = attached(Packing::Plain);
         let mail = templates().report(&request, &file(rows, 0), Some(&attached), context);
@@ -1064,13 +1043,7 @@ mod tests {
     fn names_cannot_become_markup_or_lines() {
         let name = "x</td><script>alert(1)</script>\r\nBcc: y@example.org\u{202e}";
         let facts = batch(name);
-        let context = MailContext {
-            batch: Some(&facts),
-            names: None,
-            link: None,
-            consent: ConsentCounts::default(),
-            subscription: None,
-        };
+        let context = context_of(&facts);
         let mail = templates()
             .report(&request(), &file(1, 0), Some(&attached(Packing::Plain)), context)
             .expect("a mail");
