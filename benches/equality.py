@@ -60,8 +60,7 @@ def same_parquet(ours, theirs):
     if [column[0] for column in columns[0]] != [column[0] for column in columns[1]]:
         raise Different(f"the columns of {ours} and {theirs} differ")
     compared = ", ".join(
-        f"round({name}, 9) as {name}" if kind in ("DOUBLE", "NUMBER") and name == "progress" else f"{name}::varchar as {name}"
-        for name, kind in ((column[0], str(column[1])) for column in columns[0])
+        f"round({name}, 9) as {name}" if str(kind) == "DOUBLE" else f"{name}::varchar as {name}" for name, kind, *_ in columns[0]
     )
     differing = con.execute(
         f"""
