@@ -33,7 +33,9 @@ pub enum Severity {
 /// What a rule found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
+    /// The name of the rule: its file in `queries/checks` without `.sql`.
     pub rule: String,
+    /// Whether it makes the check fail.
     pub severity: Severity,
     /// The rule in words.
     pub description: String,
@@ -63,6 +65,7 @@ impl Finding {
 
 /// A check that cannot be made.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum CheckError {
     #[error(transparent)]
     Catalog(#[from] CatalogError),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// An identifier that is not one.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum IdError {
     #[error("{what} is blank; give one that is not")]
     Blank { what: &'static str },

@@ -19,6 +19,7 @@ static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/queries");
 
 /// A query that cannot be had.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum QueryError {
     #[error("query {name} cannot be read from {}: {reason}; check the folder given with --queries", path.display())]
     Unreadable {
@@ -58,6 +59,7 @@ pub struct Query {
     pub name: String,
     /// The file that it was read from, for messages.
     pub source: String,
+    /// The text of the file.
     pub sql: Cow<'static, str>,
 }
 
@@ -96,6 +98,9 @@ impl Queries {
     }
 
     /// The query `layer/name`.
+    ///
+    /// # Errors
+    /// There is no such query, or its file cannot be read.
     pub fn get(&self, name: &str) -> Result<Query, QueryError> {
         let file = format!("{name}.sql");
         if let Some(path) = self.overriding(name) {
@@ -124,6 +129,9 @@ impl Queries {
     }
 
     /// The query `layer/name`, or the one that is called `name` where only one is.
+    ///
+    /// # Errors
+    /// There is no such query, the name is that of several, or its file cannot be read.
     pub fn find(&self, name: &str) -> Result<Query, QueryError> {
         let names = self.names("");
         let called = |query: &&String| query.rsplit('/').next() == Some(name);
@@ -260,6 +268,9 @@ impl Query {
     }
 
     /// Checks that every parameter has a value, and that the query has each of those that were `given` for it.
+    ///
+    /// # Errors
+    /// A parameter of the query has no value, or a given one is not used.
     pub fn check_parameters<'a>(
         &self,
         parameters: &Parameters,
@@ -288,6 +299,9 @@ impl Query {
     }
 
     /// Plans the query in `session` with `parameters` bound. Only a query is accepted, no statement that changes anything.
+    ///
+    /// # Errors
+    /// The SQL is wrong, or names a table or column that is not there.
     pub async fn plan(&self, session: &SessionContext, parameters: &Parameters) -> Result<DataFrame, EngineError> {
         let read_only = SQLOptions::new()
             .with_allow_ddl(false)

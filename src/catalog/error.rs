@@ -10,6 +10,7 @@ use crate::queries::QueryError;
 
 /// A catalog that cannot be opened.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum CatalogError {
     #[error(transparent)]
     Config(#[from] ConfigError),

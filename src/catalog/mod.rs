@@ -91,14 +91,20 @@ pub struct Telemetry {
 /// One file of the snapshot.
 #[derive(Debug, Clone)]
 pub struct Input {
+    /// The name of its table.
     pub table: String,
     /// Path or URL.
     pub file: String,
+    /// What its footer says.
     pub inspected: InspectedFile,
 }
 
 impl Catalog {
     /// Opens the snapshot that `config` asks for. Every file's footer is read and checked against the contract first.
+    ///
+    /// # Errors
+    /// The settings are wrong, the exports cannot be listed, no usable snapshot is there, or a file breaks the
+    /// contract.
     pub async fn open(config: &Config) -> Result<Self, CatalogError> {
         let root = Location::parse(config.exports()?)?;
         let queries = Queries::new(config.queries.clone());
@@ -161,6 +167,9 @@ impl Catalog {
 
     /// Adds the tables `users_history`, `enrolments_history`, …: all usable days of the exports, with a `snapshot_date`.
     /// Files are listed only when a query reads one. A table that a mapping makes has no history.
+    ///
+    /// # Errors
+    /// A table cannot be registered under its name.
     pub fn register_history(&self) -> Result<(), CatalogError> {
         for (table, store) in self.stores.iter().filter(|(table, _)| !table.arrives_daily()) {
             if table.may_be_absent() && !self.session.table_exist(table.name()).unwrap_or(false) {
@@ -174,6 +183,9 @@ impl Catalog {
     }
 
     /// The query `layer/name` over this snapshot, with the configured parameters and `more` bound.
+    ///
+    /// # Errors
+    /// There is no such query, or the engine cannot plan it.
     pub async fn query(
         &self,
         name: &str,
@@ -205,6 +217,9 @@ impl Catalog {
     }
 
     /// The query `layer/name` over a single table. It preserves the table's partitioning and the order of its rows.
+    ///
+    /// # Errors
+    /// There is no such query, or the engine cannot plan it.
     pub async fn query_over(
         &self,
         name: &str,
@@ -230,6 +245,9 @@ impl Catalog {
 
     /// The query `layer/name` over this snapshot, where some tables or views are replaced or added by name; with the
     /// configured parameters and `more` bound.
+    ///
+    /// # Errors
+    /// There is no such query, or the engine cannot plan it.
     pub async fn query_with_tables(
         &self,
         name: &str,
@@ -260,16 +278,25 @@ impl Catalog {
     }
 
     /// The SQL of the query `layer/name`.
+    ///
+    /// # Errors
+    /// There is no such query, or its file cannot be read.
     pub fn query_text(&self, name: &str) -> Result<Cow<'static, str>, CatalogError> {
         Ok(self.queries.get(name)?.sql)
     }
 
     /// The description in the header of the query `layer/name`.
+    ///
+    /// # Errors
+    /// There is no such query, or its file cannot be read.
     pub fn query_description(&self, name: &str) -> Result<String, CatalogError> {
         Ok(self.queries.get(name)?.description())
     }
 
     /// Counts telemetry lines that are not events, and truncated files. Files that no query has read completely are read now.
+    ///
+    /// # Errors
+    /// A file cannot be read.
     pub async fn count_malformed_telemetry(&self) -> Result<u64, CatalogError> {
         let is_unread = self.telemetry.files().any(|(_, file)| file.outcome().is_none());
         if is_unread {

@@ -49,6 +49,9 @@ pub fn click_rule(rule: &TelemetryConfig, parameters: Parameters) -> Parameters 
 
 impl Telemetry {
     /// Finds the files of all days. A folder in `exports` may be missing.
+    ///
+    /// # Errors
+    /// A folder's name is malformed, or a folder cannot be listed.
     pub async fn find(config: &Config, exports: &Location) -> Result<Self, CatalogError> {
         let platform = find(&exports.resolve(&config.telemetry.path)?).await?;
         let own = match &config.events {

@@ -48,6 +48,9 @@ impl Visibility {
 impl Catalog {
     /// The same snapshot and history, restricted to `visibility`. Its own session has the tables and views, but not the raw
     /// tables.
+    ///
+    /// # Errors
+    /// A table or view cannot be registered.
     pub async fn seen_with(&self, visibility: &Visibility) -> Result<Self, CatalogError> {
         let seen = Self {
             session: empty_beside(&self.session)?,

@@ -39,6 +39,7 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Settings of an executor.
 #[derive(Debug, Clone)]
 pub struct ExecutorOptions {
+    /// The scheduler that hands out the tasks.
     pub scheduler: SchedulerAddress,
     /// Where other executors and clients fetch shuffle files.
     pub listen: SocketAddr,
@@ -57,6 +58,9 @@ pub struct ExecutorOptions {
 }
 
 /// Runs an executor until the process is told to stop; then it ends its tasks first.
+///
+/// # Errors
+/// The address or the work folder cannot be used, the TLS files cannot be read, or Ballista's executor fails.
 pub async fn run_executor(options: ExecutorOptions) -> std::result::Result<(), ClusterError> {
     check_address(options.listen, options.tls.is_some(), options.is_trusted_network)?;
     let tls = options.tls.as_ref().map(Tls::read).transpose()?;

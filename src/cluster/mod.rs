@@ -18,6 +18,7 @@ use std::path::PathBuf;
 
 /// Why a process of a cluster cannot run.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum ClusterError {
     #[error("{address} cannot be listened on: {reason}; is another process there?")]
     Listen { address: SocketAddr, reason: String },

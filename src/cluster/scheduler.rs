@@ -35,6 +35,7 @@ const FORGOTTEN_STATE: Duration = Duration::from_secs(3_600);
 /// Settings of a scheduler.
 #[derive(Debug, Clone)]
 pub struct SchedulerOptions {
+    /// The address that drivers and executors connect to.
     pub listen: SocketAddr,
     /// `None`: connections are not encrypted.
     pub tls: Option<TlsFiles>,
@@ -45,6 +46,9 @@ pub struct SchedulerOptions {
 }
 
 /// Runs a scheduler until `stopped` is ready; `ready` receives the address that it listens on.
+///
+/// # Errors
+/// The address cannot be used, the TLS files cannot be read, or Ballista's scheduler fails.
 pub async fn run_scheduler(
     options: SchedulerOptions,
     ready: impl FnOnce(SocketAddr),

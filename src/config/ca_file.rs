@@ -13,6 +13,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A file of certificate authorities that cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum CaFileError {
     #[error("{0}")]
     Unreadable(#[source] io::Error),

@@ -31,6 +31,9 @@ pub struct ClusterConfig {
 
 impl ClusterConfig {
     /// The cluster that plans run on, or none.
+    ///
+    /// # Errors
+    /// The address is not `df://HOST:PORT`, or the TLS settings contradict each other.
     pub fn options(&self) -> Result<Option<ClusterOptions>, ConfigError> {
         let Some(scheduler) = &self.scheduler else {
             return Ok(None);
@@ -47,6 +50,9 @@ impl ClusterConfig {
     }
 
     /// The files of encrypted connections, or none.
+    ///
+    /// # Errors
+    /// One of the settings is missing that belong together.
     pub fn tls(&self) -> Result<Option<TlsFiles>, ConfigError> {
         let own = match (&self.tls_certificate, &self.tls_key) {
             (Some(certificate), Some(key)) => Some((certificate.clone(), key.clone())),

@@ -13,6 +13,7 @@ const USUAL_PORT: u16 = 50050;
 /// A cluster and how many partitions a plan uses on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClusterOptions {
+    /// The scheduler that jobs are submitted to.
     pub scheduler: SchedulerAddress,
     /// Partitions of an exchange (shuffle) between tasks; each partition is one task's input.
     pub partitions: NonZeroUsize,
@@ -32,7 +33,9 @@ pub struct TlsFiles {
 /// The address of a scheduler, `df://HOST:PORT`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SchedulerAddress {
+    /// A host name or an IP address.
     pub host: String,
+    /// The TCP port.
     pub port: u16,
 }
 

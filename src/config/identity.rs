@@ -44,6 +44,7 @@ pub struct IdentityConfig {
 /// The signature algorithms that tokens may have (RFC 7518, RFC 8037): with a public key, so that nobody who can check
 /// one can make one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum TokenAlgorithm {
     RS256,
     RS384,

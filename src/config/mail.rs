@@ -107,11 +107,17 @@ impl MailConfig {
     }
 
     /// The password of `user`.
+    ///
+    /// # Errors
+    /// The secret's file cannot be read.
     pub fn password(&self) -> Result<Option<Secret>, ConfigError> {
         Secret::given(self.password.as_ref(), self.password_file.as_deref())
     }
 
     /// The password that reports are packed under.
+    ///
+    /// # Errors
+    /// The secret's file cannot be read.
     pub fn zip_password(&self) -> Result<Option<Secret>, ConfigError> {
         Secret::given(self.zip_password.as_ref(), self.zip_password_file.as_deref())
     }

@@ -65,6 +65,7 @@ const NO_SETTINGS: [&str; 4] = ["config", "log", "log_format", "commit"];
 
 /// A setting that cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum ConfigError {
     #[error("configuration file {} cannot be read: {reason}; check the path given with --config", path.display())]
     Unreadable { path: PathBuf, reason: String },
@@ -232,6 +233,7 @@ pub enum UnknownUsers {
 /// Which snapshot to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum DateChoice {
     /// The newest usable one.
     Latest,
@@ -328,6 +330,9 @@ impl Default for ReportConfig {
 
 impl Config {
     /// Reads `file` (or `pragati.toml` in the working folder where there is one), then the environment.
+    ///
+    /// # Errors
+    /// The file cannot be read, or a setting is unknown or has a wrong value.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
         let mut settings = Figment::from(Serialized::defaults(Self::default()));
         if let Some(path) = Self::file(file) {
@@ -371,6 +376,9 @@ impl Config {
     }
 
     /// The folder or URL of the exports, or the error that says how to give it.
+    ///
+    /// # Errors
+    /// No exports are configured.
     pub fn exports(&self) -> Result<&str, ConfigError> {
         self.exports.as_deref().ok_or(ConfigError::NoExports)
     }

@@ -67,6 +67,9 @@ impl Default for PostgresConfig {
 
 impl PostgresConfig {
     /// Refuses numbers with which nobody would be served.
+    ///
+    /// # Errors
+    /// A number is zero.
     pub fn check(&self) -> Result<(), ConfigError> {
         let numbers = [
             ("connections", self.connections > 0),
@@ -87,6 +90,9 @@ impl PostgresConfig {
     }
 
     /// The certificate and its key, where they are set. One without the other is a mistake.
+    ///
+    /// # Errors
+    /// Only one of the two is set.
     pub fn tls(&self) -> Result<Option<(&PathBuf, &PathBuf)>, ConfigError> {
         match (&self.tls_certificate, &self.tls_key) {
             (Some(certificate), Some(key)) => Ok(Some((certificate, key))),

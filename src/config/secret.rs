@@ -40,6 +40,9 @@ impl Secret {
     }
 
     /// The secret as it stands in the configuration, or the content of its file without the line's end.
+    ///
+    /// # Errors
+    /// The file cannot be read.
     pub fn given(direct: Option<&Self>, file: Option<&Path>) -> Result<Option<Self>, ConfigError> {
         if let Some(secret) = direct {
             return Ok(Some(secret.clone()));

@@ -96,6 +96,9 @@ const SHORTEST_LINK_KEY: usize = 32;
 
 impl ServeConfig {
     /// Refuses numbers with which nobody would be served.
+    ///
+    /// # Errors
+    /// A number is out of its range.
     pub fn check(&self) -> Result<(), ConfigError> {
         let numbers = [
             ("workers", self.workers > 0),
@@ -153,6 +156,9 @@ impl ServeConfig {
     }
 
     /// The certificate and its key, where TLS is wanted. One without the other is a mistake.
+    ///
+    /// # Errors
+    /// Only one of the two is set.
     pub fn tls(&self) -> Result<Option<(&PathBuf, &PathBuf)>, ConfigError> {
         match (&self.tls_certificate, &self.tls_key) {
             (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
@@ -166,6 +172,9 @@ impl ServeConfig {
 
 impl DatabaseConfig {
     /// The URL of a shared database.
+    ///
+    /// # Errors
+    /// The secret's file cannot be read.
     pub fn url(&self) -> Result<Option<Secret>, ConfigError> {
         Secret::given(self.url.as_ref(), self.url_file.as_deref())
     }

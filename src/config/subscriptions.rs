@@ -44,6 +44,9 @@ impl Default for SubscriptionsConfig {
 
 impl SubscriptionsConfig {
     /// Refuses numbers that cannot be meant.
+    ///
+    /// # Errors
+    /// A number is zero.
     pub fn check(&self) -> Result<(), ConfigError> {
         let numbers = [
             ("officers_per_sending", self.officers_per_sending),

@@ -9,11 +9,17 @@ use crate::ids::{BatchId, TenantId, UserId};
 /// What the snapshot says of a batch, as far as deliveries need it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BatchFacts {
+    /// The batch's id.
     pub batch_id: BatchId,
+    /// The batch's course, where it is known.
     pub course_id: Option<String>,
+    /// Its name, where the export has one.
     pub batch_name: Option<String>,
+    /// The batch's tenant, where it is known.
     pub tenant_id: Option<TenantId>,
+    /// Who created it, and may have its report.
     pub created_by: Option<UserId>,
+    /// Its mentors, who may have its report.
     pub mentors: BTreeSet<UserId>,
     /// Rows that its report has, where a nightly run counted them.
     pub rows: Option<u64>,

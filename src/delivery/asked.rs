@@ -44,10 +44,13 @@ pub struct Asked {
     /// The course, where all its batches were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub course: Option<String>,
+    /// How several batches are put together.
     #[serde(skip_serializing_if = "BatchFiles::is_usual")]
     pub files: BatchFiles,
+    /// The column that the report is split by.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub split_by: Option<SplitColumn>,
+    /// The conditions that its rows meet.
     #[serde(skip_serializing_if = "ReportFilter::is_empty")]
     pub filter: ReportFilter,
 }

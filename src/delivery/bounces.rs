@@ -15,6 +15,7 @@ const ID_DIGITS: usize = 32;
 /// A bounce, parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BounceReport {
+    /// The request whose mail came back.
     pub request: RequestId,
     /// The enhanced status code, such as 5.1.1.
     pub code: Option<String>,
@@ -40,6 +41,7 @@ impl BounceReport {
 
 /// A mail that is no bounce of one of our mails and is ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum NoBounce {
     #[error("it is no mail")]
     NoMail,

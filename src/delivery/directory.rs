@@ -30,6 +30,9 @@ pub struct BatchDirectory {
 
 impl BatchDirectory {
     /// Reads the directory of the snapshot; row counts come from `published`, where it was made from the same one.
+    ///
+    /// # Errors
+    /// The query fails, or a row has not its columns.
     pub async fn read(catalog: &Catalog, published: Option<&Published>) -> Result<Self, ReportError> {
         let frame = catalog.query(DIRECTORY, |parameters| parameters).await?;
         let rows = frame

@@ -39,6 +39,7 @@ const HOUR: TimeDelta = TimeDelta::hours(1);
 
 /// Events that cannot be written; they stay in the store.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum EventsError {
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -103,6 +104,9 @@ impl EventWriter {
     }
 
     /// Writes every unwritten event, also those that dead processes had claimed; returns how many.
+    ///
+    /// # Errors
+    /// The database does not answer, or a file of events cannot be written.
     pub async fn flush(&mut self, now: DateTime<Utc>) -> Result<u64, EventsError> {
         self.store.give_back_events(now - WRITER_IS_GONE).await?;
         let mut written = 0;

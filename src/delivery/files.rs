@@ -45,6 +45,7 @@ const MADE_FILE: &str = "report";
 
 /// A report file that cannot be made or read.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum FilesError {
     #[error(transparent)]
     Location(#[from] LocationError),
@@ -83,8 +84,11 @@ struct Known {
 /// A report file on this machine.
 #[derive(Debug)]
 pub enum LocalCopy {
+    /// The file itself, in a local folder of report files.
     InPlace(PathBuf),
+    /// A temporary copy of a file in an object store.
     Fetched {
+        /// The path of the copy.
         place: PathBuf,
         /// Keeps a temporary file alive; it is removed when this value is dropped.
         _staged: StagedOutput,
@@ -119,6 +123,9 @@ impl ReportFiles {
 
     /// The wanted report as the file at [`path_of`]: the existing one, or a new one. Dropping the returned future
     /// cancels the work.
+    ///
+    /// # Errors
+    /// The report cannot be made or written, or takes too long.
     pub async fn make(&self, current: &Current, wish: &Wish<'_>) -> Result<ReportFile, FilesError> {
         let path = path_of(current, wish);
         let known = self.known_of(&path);
@@ -283,6 +290,9 @@ impl ReportFiles {
     }
 
     /// The bytes of a file, or a range of them.
+    ///
+    /// # Errors
+    /// The file is gone or cannot be read.
     pub async fn read(
         &self,
         path: &str,
@@ -298,6 +308,9 @@ impl ReportFiles {
     }
 
     /// The file on this machine, for as long as the returned value lives.
+    ///
+    /// # Errors
+    /// The file is gone, or cannot be read or copied.
     pub async fn local_copy(&self, path: &str) -> Result<LocalCopy, FilesError> {
         let object = self.object(path);
         if self.location.is_local() {
@@ -362,7 +375,9 @@ impl FilesError {
 pub struct Wish<'a> {
     /// The batches, ordered by id.
     pub batches: &'a [&'a BatchFacts],
+    /// The format of the file.
     pub format: FileFormat,
+    /// What was asked for beside the batches.
     pub asked: &'a Asked,
 }
 

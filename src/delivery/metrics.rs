@@ -82,6 +82,7 @@ pub enum MailTurn {
     Refused,
     /// It takes mails again.
     TakenAgain,
+    /// Nothing has changed.
     None,
 }
 

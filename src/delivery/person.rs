@@ -10,9 +10,11 @@ use crate::language::Language;
 /// Somebody who is logged in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
+    /// The user's id, which is the subject of the login token.
     pub user_id: UserId,
     /// A verified address; none where the token has none.
     pub email: Option<String>,
+    /// What the login token says that the person may do.
     pub roles: Roles,
     /// The language that they are written to in; none where they have not chosen one.
     pub language: Option<Language>,

@@ -206,6 +206,7 @@ impl Status {
 /// Why a request failed, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
+    /// The kind of failure.
     pub cause: FailureCause,
     /// One sentence or two; a mail server's own words where it refused.
     pub words: String,
@@ -214,6 +215,7 @@ pub struct Failure {
 /// A mail that came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bounce {
+    /// When the bounce was read.
     pub at: DateTime<Utc>,
     /// The enhanced status code (RFC 3463), such as 5.1.1; none where the bounce has none, or where an operator lets
     /// mails go to the address again.
@@ -225,7 +227,9 @@ pub struct Bounce {
 /// The file that a request's report became.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportFile {
+    /// The day of the data.
     pub snapshot_date: SnapshotDate,
+    /// Number of rows.
     pub rows: u64,
     /// Rows with blank details, because the user is not in the export.
     pub unknown_users: u64,
@@ -233,6 +237,7 @@ pub struct ReportFile {
     pub name: String,
     /// Its path below the folder of report files.
     pub path: String,
+    /// Size in bytes.
     pub bytes: u64,
     /// Hexadecimal.
     pub sha256: String,
@@ -250,19 +255,28 @@ impl ReportFile {
 /// A batch of a request for several, as its click says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FurtherBatch {
+    /// The batch's id.
     pub batch_id: BatchId,
+    /// The batch's course, where it is known.
     pub course_id: Option<String>,
+    /// The batch's tenant, where it is known.
     pub tenant_id: Option<TenantId>,
 }
 
 /// A request to be accepted.
 #[derive(Debug, Clone)]
 pub struct NewRequest {
+    /// Who asks.
     pub person: Person,
+    /// The batch; the first of several.
     pub batch_id: BatchId,
+    /// The batch's course, where it is known.
     pub course_id: Option<String>,
+    /// The batch's tenant, where it is known.
     pub tenant_id: Option<TenantId>,
+    /// The format of the report file.
     pub format: FileFormat,
+    /// By mail or as a download.
     pub deliver: Deliver,
     /// What was asked for beside the batch, which is the first of several.
     pub asked: Asked,
@@ -270,7 +284,9 @@ pub struct NewRequest {
     pub further: Vec<FurtherBatch>,
     /// The idempotency key: a repeated call with the same key is the same click.
     pub idempotency_key: Option<String>,
+    /// When it was asked for.
     pub requested_at: DateTime<Utc>,
+    /// The time by which the report is promised.
     pub deadline: DateTime<Utc>,
     /// The snapshot at the time of the request.
     pub snapshot_date: SnapshotDate,
@@ -279,21 +295,33 @@ pub struct NewRequest {
 /// A request as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
+    /// Unique, and ordered by time.
     pub id: RequestId,
     /// Who asked, with the roles that were verified then.
     pub person: Person,
+    /// The batch; the first of several.
     pub batch_id: BatchId,
+    /// The batch's course, where it is known.
     pub course_id: Option<String>,
+    /// The batch's tenant, where it is known.
     pub tenant_id: Option<TenantId>,
+    /// The format of the report file.
     pub format: FileFormat,
+    /// By mail or as a download.
     pub deliver: Deliver,
     /// What was asked for beside the batch, which is the first of several.
     pub asked: Asked,
+    /// Where it stands.
     pub status: Status,
+    /// Why it failed, where it did.
     pub failure: Option<Failure>,
+    /// Whether the requester was told of a failure.
     pub notice: NoticeState,
+    /// When it was asked for.
     pub requested_at: DateTime<Utc>,
+    /// The time by which the report is promised.
     pub deadline: DateTime<Utc>,
+    /// When it reached its final state.
     pub finished_at: Option<DateTime<Utc>>,
     /// The snapshot at the time of the request; the report's own where there is a file.
     pub snapshot_date: SnapshotDate,
@@ -304,6 +332,7 @@ pub struct Request {
     pub handover_started_at: Option<DateTime<Utc>>,
     /// Where a mail of it came back, report or notice.
     pub bounce: Option<Bounce>,
+    /// Its report, once it is made.
     pub file: Option<ReportFile>,
 }
 

@@ -29,6 +29,7 @@ pub struct Retention {
 /// What was removed.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Removed {
+    /// Number of requests.
     pub requests: u64,
     /// Paths below the folder of report files.
     pub files: Vec<String>,
@@ -66,6 +67,9 @@ impl Retention {
     }
 
     /// Removes what is old now. A file that cannot be removed is tried again the next time.
+    ///
+    /// # Errors
+    /// The database does not answer.
     pub async fn remove_old(&self, now: DateTime<Utc>) -> Result<Removed, StoreError> {
         let before = now.checked_sub_signed(self.keep);
         let requests = match before {

@@ -25,6 +25,7 @@ const FINGERPRINT_BYTES: usize = 16;
 
 /// A source that cannot be read.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum SourceError {
     #[error(transparent)]
     Catalog(#[from] CatalogError),
@@ -51,6 +52,9 @@ pub struct Current {
 
 impl ReportSource {
     /// Opens the newest snapshot of the configured exports, and the output of the nightly run in `serve.reports`.
+    ///
+    /// # Errors
+    /// There is no usable snapshot or output.
     pub async fn open(config: Config) -> Result<Self, SourceError> {
         let current = Found::look(&config).await?.read().await?;
         Ok(Self {
@@ -189,6 +193,9 @@ impl Current {
 
     /// The wanted rows of the reports of some batches, which are ordered by id; and the number of those whose user is not in
     /// the export, where that is counted already.
+    ///
+    /// # Errors
+    /// A batch is unknown, or the mart or the exports cannot be read.
     pub async fn rows_of(
         &self,
         batches: &[BatchId],
@@ -219,6 +226,9 @@ impl Current {
     }
 
     /// The mail address that the `users` export has of a person.
+    ///
+    /// # Errors
+    /// The exports cannot be read.
     pub async fn address_of(&self, user: &UserId) -> Result<Option<String>, SourceError> {
         let query = self.catalog().query("reports/address_of_user", |parameters| {
             parameters.with("user_id", user.as_str())

@@ -4,6 +4,7 @@ use datafusion::error::DataFusionError;
 
 /// A query that failed.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum EngineError {
     #[error("the engine cannot start: {reason}; check memory_limit, threads and temp_dir")]
     Start { reason: String },

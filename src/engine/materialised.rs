@@ -25,6 +25,9 @@ use super::compacted_stream::compacted_stream;
 const PURPOSE: &str = "rows that are read more than once";
 
 /// A table of the rows of `rows`, in `partitions` partitions. The sources of `rows` must not change: it runs once.
+///
+/// # Errors
+/// The plan cannot be made.
 pub fn materialised(rows: DataFrame, partitions: usize) -> Result<Arc<dyn TableProvider>> {
     let schema: SchemaRef = Arc::new(rows.schema().as_arrow().clone());
     let files = Arc::new(MaterialisedRows {

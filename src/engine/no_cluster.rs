@@ -13,6 +13,9 @@ pub enum Cluster {}
 
 impl Cluster {
     /// Always fails, with the way to get a build that has clusters.
+    ///
+    /// # Errors
+    /// This build has no clusters.
     pub fn connect(
         _options: &ClusterOptions,
         _functions: impl IntoIterator<Item = ScalarUDF>,

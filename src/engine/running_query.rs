@@ -18,6 +18,7 @@ const BATCHES_AHEAD: usize = 2;
 
 /// A running query. Dropping `rows` cancels it.
 pub struct RunningQuery {
+    /// The rows; dropping them cancels the query.
     pub rows: SendableRecordBatchStream,
     /// The running plan, whose metrics tell the progress.
     pub plan: Arc<dyn ExecutionPlan>,
@@ -25,6 +26,9 @@ pub struct RunningQuery {
 
 impl RunningQuery {
     /// Plans `frame` and starts it, with the memory and spill limits of its session. Errors name the query by `what`.
+    ///
+    /// # Errors
+    /// The query cannot be planned; errors of its execution come with the rows.
     pub async fn start(threads: &EngineThreads, frame: DataFrame, what: &str) -> Result<Self, EngineError> {
         let context = Arc::new(frame.task_ctx());
         let started = Self::start_in(threads, frame, context).await;
@@ -32,6 +36,9 @@ impl RunningQuery {
     }
 
     /// As [`start`](Self::start), with the memory and spill limits of `context`, and with the engine's own errors.
+    ///
+    /// # Errors
+    /// The query cannot be planned; errors of its execution come with the rows.
     pub async fn start_in(
         threads: &EngineThreads,
         frame: DataFrame,

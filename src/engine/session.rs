@@ -86,6 +86,9 @@ pub fn within_memory(mut config: SessionConfig, memory: usize) -> SessionConfig 
 }
 
 /// Creates a session without tables.
+///
+/// # Errors
+/// The options cannot be used: the folder of temporary files, the number of threads, or the time zone.
 pub fn new_session(options: &EngineOptions) -> Result<SessionContext, EngineError> {
     let mut config = SessionConfig::new()
         .with_target_partitions(options.partitions())
@@ -145,6 +148,9 @@ pub fn partitioned_session(other: &SessionContext) -> SessionContext {
 
 /// A session with the tables of `other`, to which tables can be added without `other` seeing them. An added table hides
 /// one of the same name.
+///
+/// # Errors
+/// A table cannot be registered.
 pub async fn session_beside(other: &SessionContext) -> Result<SessionContext, EngineError> {
     let session = empty_beside(other)?;
     for schema in [TABLE_SCHEMA, RAW_SCHEMA] {
@@ -154,6 +160,9 @@ pub async fn session_beside(other: &SessionContext) -> Result<SessionContext, En
 }
 
 /// Registers the tables of a schema of `from` in `to`, which must not have tables of these names.
+///
+/// # Errors
+/// A table cannot be read or registered.
 pub async fn share_tables(from: &SessionContext, to: &SessionContext, schema: &str) -> Result<(), EngineError> {
     let failed = || EngineError::running("a session beside another");
     let schema_of = |session: &SessionContext| session.catalog(CATALOG).and_then(|catalog| catalog.schema(schema));
@@ -170,6 +179,9 @@ pub async fn share_tables(from: &SessionContext, to: &SessionContext, schema: &s
 
 /// A session that shares the settings, memory, spill files and functions of `other`, with empty schemas, which list
 /// tables by name.
+///
+/// # Errors
+/// The session's state cannot be made.
 pub fn empty_beside(other: &SessionContext) -> Result<SessionContext, EngineError> {
     let failed = || EngineError::running("a session beside another");
     let session = session_with(other.copied_config(), other.runtime_env());

@@ -16,6 +16,9 @@ pub struct EngineThreads(Option<Runtime>);
 
 impl EngineThreads {
     /// Starts the pool with `threads` threads, or with one a core.
+    ///
+    /// # Errors
+    /// The operating system starts no thread.
     pub fn start(threads: Option<NonZeroUsize>) -> Result<Self, EngineError> {
         let mut builder = Builder::new_multi_thread();
         builder
@@ -37,6 +40,9 @@ impl EngineThreads {
     }
 
     /// Runs `work` on the pool and returns its result. Dropping the returned future cancels the work.
+    ///
+    /// # Errors
+    /// The task was stopped or panicked.
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,

@@ -9,30 +9,45 @@ use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit}
 /// The canonical tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Table {
+    /// One row a user.
     Users,
+    /// One row a user in a batch.
     Enrolments,
+    /// One row a user in a batch.
     CourseProgress,
+    /// One row a batch; optional.
     Batches,
+    /// One row a click; optional.
     DownloadEvents,
+    /// Names of courses; optional.
     Courses,
+    /// Names of tenants; optional.
     Tenants,
 }
 
 /// The kind of a column; decides the type that the engine sees and the types accepted in exports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
+    /// UTF-8 text.
     Text,
+    /// A list of texts.
     TextList,
+    /// True or false.
     Boolean,
+    /// A number from 0 to 100; other values are limited to this range in reports.
     Percent,
+    /// A moment in UTC, in microseconds.
     Timestamp,
+    /// A day of the calendar.
     Date,
 }
 
 /// One column of a canonical table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Column {
+    /// The column's name in the contract.
     pub name: &'static str,
+    /// Decides the column's type.
     pub kind: Kind,
     /// A file without a required column is refused; an absent optional one reads as NULL.
     pub required: bool,

@@ -12,6 +12,7 @@ use crate::ids::SnapshotDate;
 
 /// An export that cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum ExportsError {
     #[error(transparent)]
     Location(#[from] LocationError),

@@ -44,12 +44,15 @@ const CACHED_FILES: usize = 64 * 1024 * 1024;
 /// One readable file of a table.
 #[derive(Debug, Clone)]
 pub struct InspectedFile {
+    /// The file as listed: path, size and time of the last change.
     pub object: ObjectMeta,
     /// The columns of the file, then those of `partitions`.
     pub schema: SchemaRef,
     /// The columns that come from the names of the folders above the file.
     pub partitions: Vec<Partition>,
+    /// Number of rows, by the footer.
     pub rows: u64,
+    /// Number of row groups.
     pub row_groups: usize,
     /// Columns that may hold only NULL, by the statistics in the footer.
     pub perhaps_all_null: BTreeSet<String>,

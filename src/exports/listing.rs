@@ -44,6 +44,7 @@ const CONCURRENT_LOOKS: usize = 16;
 /// One Parquet file of a day.
 #[derive(Debug, Clone)]
 pub struct DayFile {
+    /// The file as listed: path, size and time of the last change.
     pub object: ObjectMeta,
     /// The `key=value` folders between the day's folder and the file, outermost first.
     pub partitions: Vec<Partition>,
@@ -52,6 +53,7 @@ pub struct DayFile {
 /// A partition column: a folder `key=value` gives it to the files below.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Partition {
+    /// The name before the `=`.
     pub column: String,
     /// `None` is NULL.
     pub value: Option<String>,

@@ -14,6 +14,7 @@ use crate::config::without_secrets;
 
 /// A location that cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum LocationError {
     #[error("'{text}' is not a folder or URL that can be used: {reason}; give a path, s3://, gs://, az:// or file://")]
     Malformed { text: String, reason: String },
@@ -34,6 +35,9 @@ pub struct Location {
 
 impl Location {
     /// Parses a path (relative to the working folder) or a URL. A local folder must exist.
+    ///
+    /// # Errors
+    /// The text is neither a path nor a URL of a known store, or the folder does not exist.
     pub fn parse(text: &str) -> Result<Self, LocationError> {
         // Some reasons repeat the URL, which may hold a signature or a password.
         let shown = without_secrets(text);
@@ -78,6 +82,9 @@ impl Location {
     }
 
     /// The folder `path`, which may be relative to this one, absolute, or a URL.
+    ///
+    /// # Errors
+    /// The text is neither a path nor a URL of a known store.
     pub fn resolve(&self, path: &str) -> Result<Self, LocationError> {
         if path.contains("://") || path.starts_with('/') {
             return Self::parse(path);

@@ -9,6 +9,7 @@ use std::fmt;
 pub struct ExportNote {
     /// The table's name in SQL.
     pub table: String,
+    /// The finding in words, for people.
     pub text: String,
 }
 

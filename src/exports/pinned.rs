@@ -18,12 +18,17 @@ use object_store::{GetOptions, OBJECT_STORE_COALESCE_DEFAULT, ObjectMeta, Object
 /// One version of a file in a store.
 #[derive(Debug, Clone)]
 pub struct PinnedFile {
+    /// The store that holds the file.
     pub store: Arc<dyn ObjectStore>,
+    /// The file as listed.
     pub object: Arc<ObjectMeta>,
 }
 
 impl PinnedFile {
     /// All bytes of the file.
+    ///
+    /// # Errors
+    /// The store does not answer, or the file has changed since it was listed.
     pub async fn whole(&self) -> object_store::Result<Bytes> {
         self.read(0..self.object.size).await
     }

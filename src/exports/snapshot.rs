@@ -41,14 +41,18 @@ pub struct TableFolder {
 /// The files of one table in one snapshot; empty where an optional table has none.
 #[derive(Debug, Clone)]
 pub struct TableFiles {
+    /// The table's name.
     pub name: String,
+    /// The exports that hold it.
     pub location: Location,
+    /// Its Parquet files.
     pub files: Vec<DayFile>,
 }
 
 /// One usable day of exports.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
+    /// The day.
     pub date: SnapshotDate,
     /// By table name.
     pub tables: BTreeMap<String, TableFiles>,
@@ -135,6 +139,9 @@ impl Exports {
     }
 
     /// The files of `table` on the usable days that `keep` leaves, oldest first. Folders of other days are not listed.
+    ///
+    /// # Errors
+    /// The exports cannot be listed, or two folders are of one day.
     pub async fn days_of<E: From<ExportsError>>(
         &self,
         table: &str,

@@ -25,6 +25,9 @@ const OF_STORES: [&str; 3] = ["AWS_", "AZURE_", "GOOGLE_"];
 const RENEW_BEFORE_END: Duration = Duration::from_secs(300);
 
 /// Opens the store of a URL. Returns it with the path in it.
+///
+/// # Errors
+/// The URL or the credentials in the environment cannot be used.
 pub fn open_store(url: &Url) -> object_store::Result<(Arc<dyn ObjectStore>, Path)> {
     let (scheme, place) = ObjectStoreScheme::parse(url)?;
     if let (ObjectStoreScheme::AmazonS3, Some(profile)) = (scheme, profile()) {

@@ -35,10 +35,14 @@ pub struct Look {
     pub width: usize,
     /// Whether each row is printed as a list.
     pub expanded: bool,
+    /// Whether headers and NULLs have colours.
     pub colors: bool,
 }
 
 /// Writes all rows for a terminal, and their number below them. Returns that number.
+///
+/// # Errors
+/// The query fails, or `out` cannot be written.
 pub async fn show_rows(
     mut rows: SendableRecordBatchStream,
     look: Look,

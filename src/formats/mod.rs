@@ -37,13 +37,17 @@ const TABLE_PAGE_ROWS: usize = 10_000;
 /// The formats of query results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
+    /// A table with borders, for people.
     Table,
+    /// Comma-separated values (RFC 4180), with a header.
     Csv,
+    /// Tab-separated values, with a header.
     Tsv,
     /// A JSON array of objects.
     Json,
     /// A JSON object on each line.
     Ndjson,
+    /// A Parquet file.
     Parquet,
     /// An Arrow IPC stream.
     Arrow,
@@ -94,6 +98,7 @@ impl FromStr for Format {
 
 /// Rows that cannot be written.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum FormatError {
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -126,6 +131,9 @@ impl From<ArrowError> for FormatError {
 }
 
 /// Writes the rows of one batch to `out`.
+///
+/// # Errors
+/// `out` cannot be written.
 pub fn write_batch(rows: &RecordBatch, format: Format, out: &mut (dyn Write + Send)) -> Result<(), FormatError> {
     let mut writer = RowWriter::new(format, rows.schema(), out)?;
     writer.write(rows.clone())?;
@@ -133,6 +141,9 @@ pub fn write_batch(rows: &RecordBatch, format: Format, out: &mut (dyn Write + Se
 }
 
 /// Writes all rows to `out` and returns their number.
+///
+/// # Errors
+/// The query fails, the format cannot hold a column's type, or `out` cannot be written.
 pub async fn write_rows(
     mut rows: SendableRecordBatchStream,
     format: Format,

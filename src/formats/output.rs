@@ -14,6 +14,7 @@ const STANDARD_OUTPUT: &str = "-";
 
 /// A destination that cannot be written.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum OutputError {
     #[error("this format is not for a terminal; name a file with -o")]
     Terminal,
@@ -38,12 +39,15 @@ impl OutputError {
 
 /// An open destination. Without [`finish`](Output::finish), an existing file stays unchanged.
 pub enum Output {
+    /// Standard output that is no terminal.
     Standard(BufWriter<Stdout>),
     /// Standard output that is a terminal: control characters of the data are escaped.
     Terminal(VisibleWriter<BufWriter<Stdout>>),
     /// Written to a temporary file beside it, and renamed.
     Private {
+        /// The temporary file.
         file: BufWriter<NamedTempFile>,
+        /// The path that the file gets in the end.
         place: PathBuf,
     },
     /// A device or pipe, which cannot be replaced.
@@ -52,6 +56,9 @@ pub enum Output {
 
 impl Output {
     /// Opens `place`; `None` and `-` are standard output. Binary data is refused on a terminal.
+    ///
+    /// # Errors
+    /// The path is a folder, cannot be written, or the format is not for a terminal.
     pub fn open(place: Option<&Path>, is_binary: bool) -> Result<Self, OutputError> {
         let Some(place) = place.filter(|place| place.as_os_str() != STANDARD_OUTPUT) else {
             let stdout = io::stdout();
@@ -93,6 +100,9 @@ impl Output {
     }
 
     /// The bytes written so far, where writes can be undone.
+    ///
+    /// # Errors
+    /// The destination does not tell its position.
     pub fn mark(&mut self) -> io::Result<Option<u64>> {
         match self {
             Self::Private { file, .. } => file.stream_position().map(Some),
@@ -101,6 +111,9 @@ impl Output {
     }
 
     /// Undoes the writes after the mark.
+    ///
+    /// # Errors
+    /// The destination cannot be shortened.
     pub fn rewind(&mut self, mark: u64) -> io::Result<()> {
         if let Self::Private { file, .. } = self {
             file.seek(SeekFrom::Start(mark))?;
@@ -110,6 +123,9 @@ impl Output {
     }
 
     /// Completes the output. A file appears under its name and replaces an earlier one; it survives a power cut.
+    ///
+    /// # Errors
+    /// The last bytes cannot be written, or the file cannot be renamed.
     pub fn finish(self) -> Result<(), OutputError> {
         match self {
             Self::Standard(mut out) => out.flush()?,

@@ -14,6 +14,7 @@ static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/language/messages"
 
 /// A message that cannot be said.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum MessagesError {
     #[error("there is no message '{key}' in {language}")]
     Unknown { language: Language, key: String },

@@ -12,6 +12,7 @@ pub use messages::{Messages, MessagesError};
 
 /// A language that every text for people is there in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum Language {
     #[default]
     #[serde(rename = "en")]

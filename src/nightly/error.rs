@@ -12,6 +12,7 @@ use crate::report::ReportError;
 
 /// A nightly run that failed.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum NightlyError {
     #[error(transparent)]
     Catalog(#[from] CatalogError),

@@ -17,14 +17,21 @@ pub const FORMAT_VERSION: u32 = 1;
 /// The manifest of one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
+    /// [`FORMAT_VERSION`] of the program that wrote it.
     pub format_version: u32,
+    /// The day of the snapshot.
     pub snapshot_date: SnapshotDate,
+    /// The IANA time zone of the local dates.
     pub timezone: String,
+    /// The report settings of the run.
     pub report: ReportConfig,
+    /// Row counts.
     pub counts: Counts,
     /// Enrolments that no report can show, by reason and batch.
     pub rejected: Vec<Rejected>,
+    /// The files of the output.
     pub files: Vec<FileEntry>,
+    /// The files that were read.
     pub inputs: Vec<InputEntry>,
     /// The mapping's findings in the snapshot and its settings, where tables are mapped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -35,7 +42,9 @@ pub struct Manifest {
     /// Remarks on files of the exports that were not read, or that are missing although other days have them.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// The versions of the program and its engine.
     pub versions: Versions,
+    /// When the run began and ended.
     pub timings: Timings,
     /// The basis: a digest of everything except the rows that reports depend on, such as settings, queries and versions. Files
     /// are taken over only from an output on the same basis.
@@ -54,7 +63,9 @@ pub struct Manifest {
 pub struct TakenOver {
     /// The day of that output.
     pub from: SnapshotDate,
+    /// Number of files.
     pub files: u64,
+    /// Their size in bytes.
     pub bytes: u64,
 }
 
@@ -62,16 +73,22 @@ pub struct TakenOver {
 /// `malformed_telemetry`, `left_out_by_day` and `consent`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
+    /// Rows of `enrolments`.
     pub enrolments_read: u64,
+    /// Rows of all reports.
     pub rows_reported: u64,
     /// Rows reported with blank details, because the user is not in `users`.
     pub reported_unknown_users: u64,
+    /// Rejected rows without a user id.
     pub without_user_id: u64,
+    /// Rejected rows without a batch id.
     pub without_batch_id: u64,
+    /// Rows whose enrolment is not active.
     pub not_active: u64,
     /// Active rows that another row of the same user and batch replaced, whose unknown user was omitted as configured, or
     /// that consent leaves out.
     pub superseded_or_omitted: u64,
+    /// Batches of the snapshot.
     pub batches: u64,
     /// Batches whose report has no rows.
     pub empty_batches: u64,
@@ -89,8 +106,11 @@ pub struct Counts {
 /// Enrolments of one batch that were rejected for one reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejected {
+    /// Which id is blank: `blank user_id` or `blank batch_id`.
     pub reason: String,
+    /// The batch; `None` where the rows name none.
     pub batch_id: Option<String>,
+    /// Number of rows.
     pub rows: u64,
 }
 
@@ -100,9 +120,12 @@ pub struct Rejected {
 pub struct FileEntry {
     /// Relative to the folder that holds the manifest.
     pub path: String,
+    /// What the file holds.
     #[serde(flatten)]
     pub content: Content,
+    /// Number of rows.
     pub rows: u64,
+    /// Size in bytes.
     pub bytes: u64,
     /// In hexadecimal.
     pub sha256: String,
@@ -118,14 +141,20 @@ pub struct FileEntry {
 pub enum Content {
     /// The CSV of one batch.
     ReportCsv {
+        /// The batch's id.
         batch_id: String,
+        /// The batch's course, where it is known.
         course_id: Option<String>,
+        /// The batch's tenant, where it is known.
         tenant_id: Option<String>,
+        /// Rows with blank details, because the user is not in `users`.
         unknown_users: u64,
     },
     /// A part of the report mart, sorted by batch and user.
     ReportMart {
+        /// The first batch in the file.
         first_batch_id: String,
+        /// The last batch in the file.
         last_batch_id: String,
     },
     /// The download ratio over windows of time.
@@ -222,17 +251,24 @@ impl TryFrom<ListedFile> for FileEntry {
 /// One file that was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InputEntry {
+    /// The table that the file belongs to.
     pub table: String,
+    /// Path or URL.
     pub file: String,
+    /// Number of rows.
     pub rows: u64,
+    /// Size in bytes.
     pub bytes: u64,
+    /// Time of the last change, by the store.
     pub modified: DateTime<Utc>,
 }
 
 /// The versions that made the output.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Versions {
+    /// The version of Pragati.
     pub pragati: String,
+    /// The version of DataFusion.
     pub datafusion: String,
     /// The edition of the time zone database, such as `2026f`; empty in manifests that do not say it.
     #[serde(default)]
@@ -242,8 +278,11 @@ pub struct Versions {
 /// When the output was made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Timings {
+    /// When the run began.
     pub started_at: DateTime<Utc>,
+    /// When the manifest was written.
     pub finished_at: DateTime<Utc>,
+    /// The time between both, in seconds.
     pub seconds: f64,
 }
 

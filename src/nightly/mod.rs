@@ -67,6 +67,7 @@ pub trait Progress: Send + Sync {
 pub struct NightlyOutput {
     /// The folder or URL of the day.
     pub place: String,
+    /// The manifest, as published.
     pub manifest: Manifest,
     /// The old days that were removed, where the site limits their number. An error here does not affect the published day.
     pub removed: Result<Removed, NightlyError>,

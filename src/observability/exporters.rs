@@ -29,6 +29,7 @@ static EXPORTERS: OnceLock<Exporters> = OnceLock::new();
 
 /// Why nothing is sent.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum ObservabilityError {
     #[error(transparent)]
     Config(#[from] ConfigError),

@@ -35,7 +35,9 @@ pub struct Answered<'a> {
     pub method: &'static str,
     /// The route with its placeholders, not the path.
     pub route: &'a str,
+    /// The status code of the answer.
     pub status: u16,
+    /// The time from the request to the answer.
     pub time: Duration,
 }
 

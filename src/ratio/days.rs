@@ -11,6 +11,7 @@ use crate::queries::Parameters;
 /// The days whose downloads count; each window ends with the snapshot's own day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum Window {
     All,
     #[serde(rename = "1d")]
@@ -24,6 +25,7 @@ pub enum Window {
 /// The period of a row over time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum Period {
     Day,
     /// Begins on Monday.
@@ -83,6 +85,9 @@ impl Period {
 impl Days {
     /// From `since`, the first click or delivery where there is none, to `until` or the snapshot's day, whichever is
     /// earlier.
+    ///
+    /// # Errors
+    /// `since` is after `until` or after the snapshot's day.
     pub fn new(since: Option<NaiveDate>, until: Option<NaiveDate>, as_of: SnapshotDate) -> Result<Self, RatioError> {
         let last = until.unwrap_or(as_of.day()).min(as_of.day());
         match (since, until) {

@@ -8,6 +8,7 @@ use crate::ids::SnapshotDate;
 
 /// A ratio that cannot be computed, or a request that is invalid.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum RatioError {
     #[error(transparent)]
     Catalog(#[from] CatalogError),

@@ -30,18 +30,26 @@ pub enum SubjectId {
 /// A course or tenant; `None` for events of none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
+    /// A course.
     Course(Option<String>),
+    /// A tenant.
     Tenant(Option<String>),
 }
 
 /// The parts of one ratio and their sums, which equal its row in `download_ratio`.
 #[derive(Debug)]
 pub struct Explanation {
+    /// Whose ratio it is.
     pub subject: Subject,
+    /// The columns of `rows`.
     pub schema: SchemaRef,
+    /// The parts: one row a batch or event that counts.
     pub rows: Vec<RecordBatch>,
+    /// Number of batches.
     pub batches: i64,
+    /// Number of downloads.
     pub downloads: i64,
+    /// Downloads without double clicks.
     pub requests: i64,
     /// Batches with at least one download.
     pub batches_downloaded: i64,
@@ -81,6 +89,9 @@ impl Explanation {
 }
 
 /// The parts of the ratio over these days.
+///
+/// # Errors
+/// The course or tenant is unknown, the days are none of the snapshot's, or the query fails.
 pub async fn explain(catalog: &Catalog, id: &SubjectId, days: &Days) -> Result<Explanation, RatioError> {
     let subject = match id {
         SubjectId::Course(course) => Subject::Course(course.clone()),

@@ -25,6 +25,9 @@ pub struct LeftOut {
 
 impl LeftOut {
     /// Finds what is left out, if anything. `tables` replace those of the catalog by name.
+    ///
+    /// # Errors
+    /// The query cannot be planned or fails.
     pub async fn find(
         catalog: &Catalog,
         tables: &[(&str, Arc<dyn TableProvider>)],

@@ -56,6 +56,9 @@ const EVERY: &str = "*";
 const DOWNLOAD_RATIO: &str = "download_ratio";
 
 /// The ratio's rows in order of level, id and window; `None` stands for every level or window.
+///
+/// # Errors
+/// The query cannot be planned.
 pub async fn download_ratio(
     catalog: &Catalog,
     level: Option<Level>,
@@ -68,6 +71,9 @@ pub async fn download_ratio(
 }
 
 /// The ratio's rows over some days: one for each id, with the time window `custom`.
+///
+/// # Errors
+/// The query cannot be planned.
 pub async fn download_ratio_of_days(
     catalog: &Catalog,
     level: Option<Level>,
@@ -80,6 +86,9 @@ pub async fn download_ratio_of_days(
 }
 
 /// The ratio's rows in order of level, id and period.
+///
+/// # Errors
+/// The query cannot be planned.
 pub async fn download_ratio_over_time(
     catalog: &Catalog,
     level: Option<Level>,

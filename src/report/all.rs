@@ -23,9 +23,13 @@ use crate::engine::EngineError;
 /// What became of the rows of `enrolments` before any report was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct EnrolmentCounts {
+    /// All rows of `enrolments`.
     pub read: u64,
+    /// Rows without a user id.
     pub without_user_id: u64,
+    /// Rows with a user id and without a batch id.
     pub without_batch_id: u64,
+    /// Rows with both ids that are not active.
     pub not_active: u64,
 }
 
@@ -115,6 +119,9 @@ impl GroupBatches {
 
 impl<'a> AllReports<'a> {
     /// Divides the reports into groups.
+    ///
+    /// # Errors
+    /// The batches or users cannot be read, or the memory limit does not suffice.
     pub async fn prepare(catalog: &'a Catalog) -> Result<Self, ReportError> {
         let source = if can_assemble(catalog) {
             let batches = batches_in_parts(catalog, catalog.rows_to_report()).await?;
@@ -140,6 +147,9 @@ impl<'a> AllReports<'a> {
 
     /// The next group, with the tables that its parts share read. The group before should be dropped first, to free its
     /// memory.
+    ///
+    /// # Errors
+    /// The exports cannot be read, or the memory limit does not suffice.
     pub async fn next_group(&mut self) -> Result<Option<ReportGroup>, ReportError> {
         match &mut self.source {
             Source::Assembled {
@@ -243,6 +253,9 @@ impl ReportGroup {
 
     /// The rows of a part of this group, of those sections alone that are wanted where the rows are assembled. A part can
     /// be read once.
+    ///
+    /// # Errors
+    /// The report query cannot be planned over the part.
     pub fn rows_of_part(&self, part: usize, wanted: Vec<bool>) -> Result<SendableRecordBatchStream, ReportError> {
         if let Some(assembled) = self.division.assembled.get(part) {
             assembled.want(wanted);
@@ -261,6 +274,9 @@ impl ReportGroup {
 pub const ALL_REPORTS: &str = "the Course Progress Reports of all batches";
 
 /// Counts the rows of `enrolments` by what becomes of them.
+///
+/// # Errors
+/// The query fails.
 pub async fn count_enrolments(catalog: &Catalog) -> Result<EnrolmentCounts, ReportError> {
     let frame = catalog
         .query("reports/enrolment_counts", |parameters| parameters)

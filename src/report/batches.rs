@@ -21,6 +21,7 @@ pub const MOST_BATCHES: usize = MOST_PARTS;
 /// One of several batches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SelectedBatch {
+    /// The batch's id.
     pub batch_id: BatchId,
     /// None where the snapshot does not say it.
     pub batch_name: Option<String>,
@@ -101,6 +102,9 @@ fn is_one_of(ids: &[BatchId]) -> Expr {
 /// column `batch_id` beside the report's.
 ///
 /// A batch that the snapshot knows and nobody is enrolled in has no rows; an unknown batch is an error.
+///
+/// # Errors
+/// A batch is unknown, or the query cannot be planned.
 pub async fn report_of_batches(
     catalog: &Catalog,
     batches: &[BatchId],

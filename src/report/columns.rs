@@ -22,6 +22,7 @@ pub struct ReportColumn {
     pub name: &'static str,
     /// The header that readers see.
     pub header: &'static str,
+    /// How its cells are written.
     pub kind: CellKind,
 }
 
@@ -66,6 +67,7 @@ pub fn columns_of(is_of_several: bool) -> &'static [ReportColumn] {
 /// A column whose values are chosen by a filter, and by which a report is split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum SplitColumn {
     Block,
     District,

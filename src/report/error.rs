@@ -11,6 +11,7 @@ use crate::ids::{BatchId, SnapshotDate};
 
 /// A report that cannot be made.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum ReportError {
     #[error(
         "batch '{batch}' is neither in table batches nor in table enrolments of the snapshot of {date}; check the id or choose another --date"

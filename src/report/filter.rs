@@ -66,6 +66,7 @@ pub struct ReportFilter {
 
 /// A filter that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum FilterError {
     #[error(
         "'{0}' is no range of progress; write two whole percents from 0 to 100, the smaller first, such as 0..50; one of them may be left out"
@@ -88,7 +89,9 @@ pub enum FilterError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ProgressRange {
+    /// The lowest percent, 0 to 100.
     pub from: u8,
+    /// The highest percent, `from` to 100.
     pub to: u8,
 }
 
@@ -137,6 +140,7 @@ impl fmt::Display for ProgressRange {
 pub struct Condition {
     /// The report's column.
     pub column: &'static str,
+    /// What its cells must be.
     pub wanted: Wanted,
 }
 
@@ -147,10 +151,13 @@ pub enum Wanted {
     Values(Vec<String>),
     /// That there is one, or none.
     Filled(bool),
+    /// A percent within the range.
     Percents(ProgressRange),
     /// A day between these, both included; one of them is there at least.
     Days {
+        /// The first day.
         since: Option<NaiveDate>,
+        /// The last day.
         until: Option<NaiveDate>,
     },
 }

@@ -58,6 +58,9 @@ pub fn can_assemble(catalog: &Catalog) -> bool {
 /// The rows of one batch, ordered by User ID.
 ///
 /// A batch that the snapshot knows and nobody is enrolled in has no rows; an unknown batch is an error.
+///
+/// # Errors
+/// The batch is unknown, or the query cannot be planned.
 pub async fn report_of_batch(catalog: &Catalog, batch: &BatchId) -> Result<SendableRecordBatchStream, ReportError> {
     report_of_batches(catalog, std::slice::from_ref(batch), &ReportFilter::default()).await
 }

@@ -12,8 +12,11 @@ use super::error::ReportError;
 /// A typed column.
 #[derive(Debug, Clone)]
 pub enum Cells {
+    /// Texts, as they are.
     Text(StringViewArray),
+    /// Local dates.
     Date(Date32Array),
+    /// Whole percents, 0 to 100.
     Percent(Int32Array),
 }
 
@@ -26,11 +29,17 @@ pub struct ReportRows {
 
 impl ReportRows {
     /// Takes the twelve columns out of a batch of the report query's rows.
+    ///
+    /// # Errors
+    /// A column is missing or has another type.
     pub fn try_new(batch: &RecordBatch) -> Result<Self, ReportError> {
         Self::of_columns(batch, &COLUMNS)
     }
 
     /// Takes these columns out of a batch of the report query's rows.
+    ///
+    /// # Errors
+    /// A column is missing or has another type.
     pub fn of_columns(batch: &RecordBatch, columns: &[ReportColumn]) -> Result<Self, ReportError> {
         let cells = columns.iter().map(|column| {
             let array = batch
@@ -74,6 +83,9 @@ impl ReportRows {
 }
 
 /// How many rows in a range of the report query's rows have a user that is not in the export.
+///
+/// # Errors
+/// There is no column `known_user`.
 pub fn unknown_users(rows: &RecordBatch, range: Range<usize>) -> Result<u64, ReportError> {
     let known = rows
         .column_by_name("known_user")

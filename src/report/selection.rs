@@ -31,8 +31,11 @@ pub struct Selection {
     pub several: Vec<SelectedBatch>,
     /// Divides the rows by the values of a column. Without, the parts are the batches.
     pub split_by: Option<SplitColumn>,
+    /// What the parts are put into.
     pub container: Container,
+    /// The format of the file or of each part.
     pub format: ReportFormat,
+    /// How CSV is written.
     pub style: CsvStyle,
     /// Holds rows until they are written.
     pub temp_folder: PathBuf,
@@ -43,6 +46,7 @@ pub struct Selection {
 /// What was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SelectionWritten {
+    /// Rows of all parts.
     pub rows: u64,
     /// Files or sheets, without the list of them; none for one file.
     pub parts: Option<usize>,

@@ -20,8 +20,11 @@ use crate::engine::EngineError;
 /// The formats of a report file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReportFormat {
+    /// CSV (RFC 4180), in the style that is asked for.
     Csv,
+    /// A spreadsheet with one sheet.
     Xlsx,
+    /// Typed columns under their SQL names.
     Parquet,
 }
 
@@ -38,6 +41,9 @@ impl ReportFormat {
 
 /// Writes all rows to `out` and returns their number. `style` affects CSV only; `temp_folder` holds the rows of XLSX
 /// until the workbook is complete.
+///
+/// # Errors
+/// The query fails, a column is missing, or `out` cannot be written.
 pub async fn write_report(
     rows: SendableRecordBatchStream,
     format: ReportFormat,

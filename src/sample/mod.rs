@@ -72,6 +72,7 @@ pub struct SampleSummary {
 
 /// Why no sample could be made.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum SampleError {
     /// The options ask for what cannot be.
     #[error("{0}")]
@@ -119,6 +120,9 @@ impl SampleError {
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Errors
+/// The options cannot be met, a day is already there, or a file cannot be written.
 pub fn generate(
     options: &SampleOptions,
     out: &Path,

@@ -43,6 +43,7 @@ static PROGRESS_COLUMNS: LazyLock<SchemaRef> = LazyLock::new(|| {
 
 /// Figures of batches that cannot be computed.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum BatchFiguresError {
     #[error(transparent)]
     Catalog(#[from] CatalogError),

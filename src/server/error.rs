@@ -8,6 +8,7 @@ use crate::config::ConfigError;
 
 /// A service that cannot listen.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum ServerError {
     #[error(transparent)]
     Config(#[from] ConfigError),

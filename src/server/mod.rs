@@ -45,15 +45,23 @@ use postgres::PostgresMetrics;
 /// What the service is made of.
 #[derive(Clone)]
 pub struct ServerParts {
+    /// The settings of `[serve]`.
     pub config: ServeConfig,
+    /// Verifies login tokens.
     pub identity: Arc<Identity>,
     /// Signing in with a browser, where the site has it set up.
     pub sign_in: Option<Arc<SignIn>>,
+    /// The database of requests.
     pub store: Store,
+    /// The newest snapshot and output.
     pub source: Arc<ReportSource>,
+    /// Makes and reads report files.
     pub files: Arc<ReportFiles>,
+    /// Counters of deliveries.
     pub metrics: Arc<DeliveryMetrics>,
+    /// The ratio, held in memory.
     pub figures: Arc<FiguresSource>,
+    /// Figures of batches, held in memory.
     pub batch_figures: Arc<BatchFiguresSource>,
     /// Figures of the PostgreSQL endpoint, where there is one.
     pub postgres: Option<Arc<PostgresMetrics>>,

@@ -63,6 +63,9 @@ pub struct HttpServer {
 
 impl HttpServer {
     /// Checks the settings and takes the configured address; with port 0, a free one.
+    ///
+    /// # Errors
+    /// The settings contradict each other, the TLS files cannot be read, or the address cannot be listened on.
     pub async fn bind(parts: ServerParts, limits: Limits) -> Result<Self, ServerError> {
         let config = &parts.config;
         let tls = tls_settings(config)?.map(RustlsConfig::from_config);
@@ -112,6 +115,9 @@ impl HttpServer {
     }
 
     /// Answers requests until `shutdown` ends, then finishes those under way within `serve.shutdown_seconds`.
+    ///
+    /// # Errors
+    /// The listening socket fails.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServerError> {
         let (address, grace, limits) = (self.address, self.grace, self.limits);
         let url = self.url();

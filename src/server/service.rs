@@ -42,6 +42,7 @@ const LAST_EVENTS: Duration = Duration::from_secs(5);
 
 /// A service that cannot start.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum ServiceError {
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -120,6 +121,9 @@ pub struct Service {
 
 impl Service {
     /// Checks all settings and opens every part; it answers nobody yet.
+    ///
+    /// # Errors
+    /// A setting is wrong, or the exports, the database, a folder or an address cannot be used.
     pub async fn open(config: &Config, login: Login) -> Result<Self, ServiceError> {
         // All that the service writes is for its own user alone.
         umask(Mode::S_IRWXG | Mode::S_IRWXO);
@@ -238,6 +242,9 @@ impl Service {
 
     /// Runs until `shutdown` ends; then takes nothing new, and gives what is under way some time to end. What does not end in
     /// time is taken up by another process, or by the next one.
+    ///
+    /// # Errors
+    /// A part of the service fails and cannot go on.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServiceError> {
         // Until the end, also while the other parts are handed over.
         let _alive = self.alive;

@@ -16,8 +16,11 @@ const USUAL_SIZE: (u16, u16) = (80, 24);
 /// The layout of results and the terminal that they are shown on.
 #[derive(Debug, Clone, Copy)]
 pub struct Style {
+    /// The format of results.
     pub format: Format,
+    /// Whether each row is printed as a list.
     pub expanded: bool,
+    /// Whether the terminal shows colours.
     pub colors: bool,
 }
 
@@ -42,6 +45,9 @@ pub fn allows_colors() -> bool {
 
 /// Writes rows to standard output: laid out where it is a terminal, with a pager where `is_paged`; in their format
 /// elsewhere. Returns the number of rows.
+///
+/// # Errors
+/// The query fails, the format is not for a terminal, or standard output cannot be written.
 pub async fn to_standard_output(
     rows: SendableRecordBatchStream,
     style: Style,

@@ -10,6 +10,7 @@ use crate::queries::QueryError;
 
 /// A statement or command that failed.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum ShellError {
     #[error("SQL: {0}")]
     Syntax(String),

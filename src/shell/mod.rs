@@ -58,6 +58,7 @@ const DEEPEST_INCLUDE: usize = 16;
 
 /// Settings of a session on a terminal.
 pub struct ShellOptions {
+    /// The format of results at the start.
     pub format: Format,
     /// The file that results are written to.
     pub output: Option<PathBuf>,
@@ -100,6 +101,9 @@ struct Shell {
 }
 
 /// Runs a session until the user quits or `terminate` is ready.
+///
+/// # Errors
+/// The terminal cannot be used; errors of statements are printed.
 pub async fn run(
     session: Session,
     options: ShellOptions,

@@ -23,11 +23,13 @@ const TIMESTAMP: &str = "timestamp";
 pub struct Parameter {
     /// Without the `$`.
     pub name: String,
+    /// The value, of the type that was given.
     pub value: ScalarValue,
 }
 
 /// A text that is not a valid parameter.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum ParameterError {
     #[error("'{0}' is not NAME=VALUE or NAME:TYPE=VALUE, such as batch_id=0130 or rows:int=5")]
     Malformed(String),

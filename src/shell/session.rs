@@ -40,6 +40,9 @@ pub struct Session {
 
 impl Session {
     /// Opens the snapshot that `config` asks for; `given` parameters are bound besides the configured ones.
+    ///
+    /// # Errors
+    /// The snapshot cannot be opened, or the engine cannot start.
     pub async fn open(config: Config, given: Vec<Parameter>) -> Result<Self, ShellError> {
         let catalog = Catalog::open(&config).await?;
         catalog.register_history()?;
@@ -60,6 +63,9 @@ impl Session {
     }
 
     /// Opens another day. Tables and views that statements created are not taken along.
+    ///
+    /// # Errors
+    /// There is no usable snapshot of the day.
     pub async fn on(&self, date: DateChoice) -> Result<Self, ShellError> {
         let config = Config {
             date,
@@ -79,12 +85,18 @@ impl Session {
     }
 
     /// All names that statements can use.
+    ///
+    /// # Errors
+    /// A table cannot be looked up.
     pub async fn names(&self) -> Result<Names, ShellError> {
         Ok(Names::of(&self.session).await?)
     }
 
     /// Starts one statement. A statement that only changes the session has finished when this returns; it has no
     /// columns.
+    ///
+    /// # Errors
+    /// The statement cannot be planned or is refused, a parameter has no value, or it fails before its first row.
     pub async fn start(&self, statement: Statement) -> Result<RunningQuery, ShellError> {
         let session = &self.session;
         let plan = forms::plan(&session.state(), statement).await;
@@ -106,6 +118,9 @@ impl Session {
     }
 
     /// Starts a query of `queries/`.
+    ///
+    /// # Errors
+    /// A parameter has no value, or the query cannot be planned.
     pub async fn start_query(&self, query: &Query) -> Result<RunningQuery, ShellError> {
         query.check_parameters(&self.parameters, self.given.iter().map(|given| given.name.as_str()))?;
         self.run(self.catalog.plan(query, &self.parameters).await?).await
@@ -136,6 +151,9 @@ impl Session {
 }
 
 /// Parses all statements of `sql` before any of them runs.
+///
+/// # Errors
+/// The first statement that is not SQL, and where.
 pub fn parse(sql: &str) -> Result<Vec<Statement>, ShellError> {
     // Statements of the engine alone, such as CREATE EXTERNAL TABLE, are not parsed in the PostgreSQL dialect.
     let parsed = of_postgresql(sql).or_else(|_| DFParser::parse_sql(sql));

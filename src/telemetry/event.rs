@@ -17,6 +17,7 @@ const TIMES: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_7
 
 /// Why a line cannot be used as an event. Does not contain the line, which may hold personal data.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum Malformed {
     #[error("not UTF-8 text")]
     NotUtf8,
@@ -33,6 +34,9 @@ pub enum Malformed {
 }
 
 /// The event of a line without its line end.
+///
+/// # Errors
+/// What is wrong with the line.
 pub fn parse(line: &[u8]) -> Result<Event<'_>, Malformed> {
     // The JSON parser does not validate the encoding of fields that it skips.
     let text = std::str::from_utf8(line).map_err(|_| Malformed::NotUtf8)?;

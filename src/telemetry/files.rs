@@ -21,9 +21,11 @@ pub enum Format {
 /// One file of telemetry.
 #[derive(Debug)]
 pub struct TelemetryFile {
+    /// The folder or store that holds the file.
     pub location: Location,
     /// The object as listed; bytes that are appended later are not read.
     pub object: ObjectMeta,
+    /// How its content is encoded.
     pub format: Format,
     /// The day whose folder it is in.
     pub arrived_on: SnapshotDate,
@@ -67,6 +69,9 @@ impl TelemetryFile {
 }
 
 /// The files of all days in `folder`, in order of their paths; none where there is no such folder.
+///
+/// # Errors
+/// The folder cannot be listed.
 pub async fn find(folder: &Location) -> Result<Vec<Arc<TelemetryFile>>, ExportsError> {
     let listed: Result<Vec<_>, _> = folder.store.list(Some(&folder.prefix)).try_collect().await;
     let mut objects = listed.map_err(|error| ExportsError::Unlistable {

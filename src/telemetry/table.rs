@@ -20,11 +20,17 @@ use super::rows::{events_schema, malformed_schema};
 const BATCHES_AHEAD: usize = 2;
 
 /// The events of `files`, in at most `partitions` partitions.
+///
+/// # Errors
+/// The table cannot be made.
 pub fn events_table(files: &[Arc<TelemetryFile>], partitions: usize) -> Result<Arc<dyn TableProvider>> {
     table(files, partitions, Wanted::Events, events_schema())
 }
 
 /// The malformed lines of `files`: `file`, `line` (from 1) and `reason`.
+///
+/// # Errors
+/// The table cannot be made.
 pub fn malformed_table(files: &[Arc<TelemetryFile>], partitions: usize) -> Result<Arc<dyn TableProvider>> {
     table(files, partitions, Wanted::Malformed, malformed_schema())
 }

@@ -25,6 +25,7 @@ const CYCLE_SECONDS: i64 = 146_097 * 86_400;
 #[derive(Debug, thiserror::Error)]
 #[error("'{name}' is not an IANA time zone such as 'Asia/Kolkata'")]
 pub struct UnknownZone {
+    /// The name as given.
     pub name: String,
 }
 

@@ -33,6 +33,7 @@ pub enum SendError {
 /// Words with which the mail server refuses this service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
+    /// The mail server's words.
     pub words: String,
     /// It came after a recipient was named, so that the policy of that mailbox alone may be meant.
     pub may_be_of_mailbox: bool,

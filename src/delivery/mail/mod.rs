@@ -62,6 +62,7 @@ pub struct Mailer {
 /// What a mail needs to know beside the request.
 #[derive(Debug, Clone, Copy)]
 pub struct MailContext<'a> {
+    /// The batch, as the snapshot has it.
     pub batch: Option<&'a BatchFacts>,
     /// What courses are called.
     pub names: Option<&'a Names>,
@@ -85,7 +86,9 @@ pub struct SubscriptionMail<'a> {
 /// Where a report can be downloaded.
 #[derive(Debug, Clone)]
 pub struct Link {
+    /// The address that people open.
     pub url: String,
+    /// When the link ceases to work.
     pub ends_at: DateTime<Utc>,
     /// Whether the link asks for a login; otherwise everybody who has it may download.
     pub asks_for_login: bool,
@@ -94,6 +97,9 @@ pub struct Link {
 impl Mailer {
     /// Checks the settings; `None` where no mail server is set. Times in mails are shown in `timezone`. Does not
     /// connect yet.
+    ///
+    /// # Errors
+    /// A setting of `[mail]` is wrong, or a file that it names cannot be read.
     pub fn new(config: &MailConfig, timezone: Zone) -> Result<Option<Self>, ConfigError> {
         let Some(settings) = Settings::new(config)? else {
             return Ok(None);

@@ -26,6 +26,9 @@ const HOUR: TimeDelta = TimeDelta::hours(1);
 
 impl Store {
     /// Stores a click, and a request where none is under way. It is on disk when this returns.
+    ///
+    /// # Errors
+    /// The database does not answer.
     pub async fn accept(&self, new: NewRequest, limits: AcceptLimits) -> Result<Accepted, StoreError> {
         let mut tries = 1;
         loop {

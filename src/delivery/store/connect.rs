@@ -68,6 +68,9 @@ impl Database {
 impl Store {
     /// Opens the database, which is made where there is none, and brings its tables to this version's form. Several
     /// processes may do so at the same time.
+    ///
+    /// # Errors
+    /// The database cannot be opened or migrated.
     pub async fn open(database: &Database) -> Result<Self, StoreError> {
         match database {
             Database::Sqlite(path) => open_sqlite(path).await,
@@ -76,6 +79,9 @@ impl Store {
     }
 
     /// Opens a database that must be there.
+    ///
+    /// # Errors
+    /// There is no database, or it cannot be opened or migrated.
     pub async fn open_existing(database: &Database) -> Result<Self, StoreError> {
         match database {
             Database::Sqlite(path) if !path.is_file() => Err(StoreError::NoDatabase(path.clone())),

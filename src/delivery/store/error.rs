@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 /// Why a step could not be stored or read. No message holds a password.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum StoreError {
     #[error("{database} cannot be opened: {reason}; check that it is there, and its permissions")]
     NotOpened { database: String, reason: String },

@@ -27,6 +27,9 @@ macro_rules! take {
 
 impl Store {
     /// When the oldest event happened that no writer has taken.
+    ///
+    /// # Errors
+    /// The database does not answer.
     pub async fn oldest_untaken_event(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
         let found = sqlx::query(
             "select min(happened_at) as oldest from events where written_at is null and event_file is null",
@@ -38,6 +41,9 @@ impl Store {
     }
 
     /// Claims events of one time span for a file, the oldest first; returns how many.
+    ///
+    /// # Errors
+    /// The database does not answer.
     pub async fn take_events(
         &self,
         file: &str,
@@ -61,6 +67,9 @@ impl Store {
     }
 
     /// All events that were taken for a file, written or not; those that are taken later come last, so that a file only grows.
+    ///
+    /// # Errors
+    /// The database does not answer.
     pub async fn events_of_file(&self, file: &str) -> Result<Vec<StoredEvent>, StoreError> {
         let found = sqlx::query(
             "select mid, kind, request_id, user_id, batch_id, course_id, tenant_id, happened_at, by_subscription from events
@@ -74,6 +83,9 @@ impl Store {
     }
 
     /// Marks the events of a file as written; returns how many were not before.
+    ///
+    /// # Errors
+    /// The database does not answer.
     pub async fn mark_events_written(&self, file: &str, now: DateTime<Utc>) -> Result<u64, StoreError> {
         let marked = sqlx::query("update events set written_at = $2 where event_file = $1 and written_at is null")
             .bind(file)
@@ -84,6 +96,9 @@ impl Store {
     }
 
     /// Releases the events that were claimed before `taken_before` and not written since; returns how many.
+    ///
+    /// # Errors
+    /// The database does not answer.
     pub async fn give_back_events(&self, taken_before: DateTime<Utc>) -> Result<u64, StoreError> {
         let given_back = sqlx::query(
             "update events set event_file = null, taken_at = null where written_at is null and taken_at < $1",

@@ -12,6 +12,9 @@ const DOING: &str = "removing old requests";
 impl Store {
     /// Removes requests that ended before `before`, with their events; one whose notice is due or whose events were not
     /// written before then stays. Returns how many.
+    ///
+    /// # Errors
+    /// The database does not answer.
     pub async fn remove_old(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
         let mut removed = 0;
         loop {
@@ -39,6 +42,9 @@ impl Store {
     }
 
     /// The paths of report files that no request names, and that none was given since `noted_before`.
+    ///
+    /// # Errors
+    /// The database does not answer.
     pub async fn unnamed_files(&self, noted_before: DateTime<Utc>) -> Result<Vec<String>, StoreError> {
         let found = sqlx::query(
             "select path from report_files
@@ -53,6 +59,9 @@ impl Store {
     }
 
     /// Forgets a report file that was removed, unless a request was given it meanwhile.
+    ///
+    /// # Errors
+    /// The database does not answer.
     pub async fn forget_file(&self, path: &str) -> Result<(), StoreError> {
         let forgotten = sqlx::query(
             "delete from report_files

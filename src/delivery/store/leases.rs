@@ -34,6 +34,9 @@ macro_rules! claim {
 impl Store {
     /// Takes up the request that is due longest: one that waits, one whose lease ran out, or a notice that is due; those that
     /// subscriptions made come after all others. The lease holds for [`LEASE`].
+    ///
+    /// # Errors
+    /// The database does not answer.
     pub async fn claim(&self, now: DateTime<Utc>) -> Result<Option<Lease>, StoreError> {
         let claim = Uuid::new_v4();
         let claimed = self.try_claim(claim, now).await.map_err(self.failed("claiming work"))?;
@@ -84,12 +87,18 @@ impl Store {
     }
 
     /// Renews a lease for another [`LEASE`].
+    ///
+    /// # Errors
+    /// The database does not answer.
     pub async fn renew(&self, token: &LeaseToken, now: DateTime<Utc>) -> Result<Held, StoreError> {
         let statement = "update requests set due_at = $3 where id = $1 and lease_token = $2";
         self.step(of_lease(statement, token).bind(end_of_lease(now))).await
     }
 
     /// Notes that the report's file is made.
+    ///
+    /// # Errors
+    /// The database does not answer.
     pub async fn file_made(&self, token: &LeaseToken, file: &ReportFile) -> Result<Held, StoreError> {
         let noted = self.try_note_file(token, file).await;
         noted.map_err(self.failed("storing a step of a request"))
@@ -120,6 +129,9 @@ impl Store {
     }
 
     /// Notes that a report file is about to be written. One that no request names after a while is removed.
+    ///
+    /// # Errors
+    /// The database does not answer.
     pub async fn note_file(&self, path: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
         let noted = note_file(path, now).execute(&self.writes).await;
         noted.map(|_| ()).map_err(self.failed("noting a report file"))
@@ -128,6 +140,9 @@ impl Store {
     /// Notes that the content of a mail, report or notice, is about to be handed over, and keeps the lease for another
     /// [`LEASE`]. Once noted, it is not noted again before the outcome is stored: where the mark is set already, the
     /// answer is no, and nothing may be sent.
+    ///
+    /// # Errors
+    /// The database does not answer.
     pub async fn start_handover(&self, token: &LeaseToken, now: DateTime<Utc>) -> Result<Held, StoreError> {
         let statement = "update requests set handover_started_at = $3, due_at = $4
             where id = $1 and lease_token = $2 and handover_started_at is null";
@@ -139,6 +154,9 @@ impl Store {
 
     /// Takes the note of a handover back: the mail server refused the content in so many words, and another form of the
     /// mail is to be offered.
+    ///
+    /// # Errors
+    /// The database does not answer.
     pub async fn take_back_handover(&self, token: &LeaseToken, now: DateTime<Utc>) -> Result<Held, StoreError> {
         let statement = "update requests set handover_started_at = null, due_at = $3
             where id = $1 and lease_token = $2 and status = 'running' and handover_started_at is not null";
@@ -147,6 +165,9 @@ impl Store {
 
     /// The end of a delivery that went well: `Sent` or `Ready`; the tables refuse any other. That the report was handed
     /// over becomes an event at the same time.
+    ///
+    /// # Errors
+    /// The database does not answer.
     pub async fn succeed(&self, token: &LeaseToken, status: Status, now: DateTime<Utc>) -> Result<Held, StoreError> {
         let stored = self.try_succeed(token, status, now).await;
         stored.map_err(self.failed("storing a step of a request"))
@@ -214,6 +235,9 @@ impl Store {
     }
 
     /// Back into the queue until `due`. The handover mark goes: the mail is known not to have arrived.
+    ///
+    /// # Errors
+    /// The database does not answer.
     pub async fn try_again(&self, token: &LeaseToken, due: DateTime<Utc>) -> Result<Held, StoreError> {
         let statement = "update requests set status = 'queued', due_at = $3, lease_owner = null, lease_token = null,
                 lost_leases = 0, handover_started_at = null
@@ -222,6 +246,9 @@ impl Store {
     }
 
     /// The end of a delivery that failed; a notice is due where `notify`, unless the request had one at an earlier end.
+    ///
+    /// # Errors
+    /// The database does not answer.
     pub async fn fail(
         &self,
         token: &LeaseToken,
@@ -244,6 +271,9 @@ impl Store {
     }
 
     /// The notice was sent, or will never be.
+    ///
+    /// # Errors
+    /// The database does not answer.
     pub async fn end_notice(&self, token: &LeaseToken, was_sent: bool) -> Result<Held, StoreError> {
         let statement = "update requests set notice = case when $3 = 1 then 'sent' else 'given_up' end, due_at = null,
                 lease_owner = null, lease_token = null, lost_leases = 0, handover_started_at = null
@@ -252,6 +282,9 @@ impl Store {
     }
 
     /// The notice could not be sent, and is known not to have arrived; it is due again later.
+    ///
+    /// # Errors
+    /// The database does not answer.
     pub async fn notify_again(&self, token: &LeaseToken, due: DateTime<Utc>) -> Result<Held, StoreError> {
         let statement = "update requests set due_at = $3, lease_owner = null, lease_token = null, lost_leases = 0,
                 handover_started_at = null

@@ -89,9 +89,15 @@ pub enum Accepted {
     /// The idempotency key was used for another batch, format or delivery.
     KeyReused,
     /// The person clicked too often.
-    TooManyRequests { retry_after: Duration },
+    TooManyRequests {
+        /// The time until the next click may be accepted.
+        retry_after: Duration,
+    },
     /// Too many requests wait.
-    QueueFull { retry_after: Duration },
+    QueueFull {
+        /// The time after which to try again.
+        retry_after: Duration,
+    },
 }
 
 /// Some requests, newest first.
@@ -99,14 +105,18 @@ pub enum Accepted {
 pub struct Page {
     /// Only requests older than this one.
     pub before: Option<RequestId>,
+    /// The most requests to return.
     pub limit: u32,
 }
 
 /// A claimed request.
 #[derive(Debug)]
 pub struct Lease {
+    /// The request, as it stands.
     pub request: Request,
+    /// What is to be done.
     pub work: Work,
+    /// Names this lease in every step.
     pub token: LeaseToken,
     /// Leases in a row that ran out before this one: their workers ended without a word.
     pub lost_before: u32,
@@ -151,6 +161,7 @@ pub enum Held {
 pub enum Retried {
     /// It is in the queue.
     Queued,
+    /// There is no request of this id.
     NoSuchRequest,
     /// It did not fail, so far.
     NotFailed(Status),
@@ -168,9 +179,11 @@ pub enum Retried {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum NotedBounce {
+    /// It is stored, and the request is `bounced`.
     Noted,
     /// An earlier bounce of the request is noted.
     NotedBefore,
+    /// There is no request of this id.
     NoSuchRequest,
     /// No mail of it was handed over so far.
     NotMailed,
@@ -180,8 +193,11 @@ pub enum NotedBounce {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Cancelled {
+    /// It is cancelled.
     Done,
+    /// There is no request of this id.
     NoSuchRequest,
+    /// It had ended before, in this state.
     Ended(Status),
     /// Its mail is being handed over, which cannot be called back.
     BeingHandedOver,
@@ -219,14 +235,21 @@ impl EventKind {
 pub struct StoredEvent {
     /// Unique among all events.
     pub mid: String,
+    /// What happened.
     pub kind: EventKind,
+    /// The request that it happened to.
     pub request_id: RequestId,
     /// Whether a subscription made the request, and not a click.
     pub is_by_subscription: bool,
+    /// When it happened.
     pub event_time: DateTime<Utc>,
+    /// The requester.
     pub user_id: UserId,
+    /// The batch's course, where it is known.
     pub course_id: Option<String>,
+    /// The batch's id.
     pub batch_id: String,
+    /// The batch's tenant, where it is known.
     pub tenant_id: Option<String>,
 }
 
@@ -239,6 +262,7 @@ pub struct QueueFigures {
     pub failed_by_cause: Vec<(FailureCause, u64)>,
     /// The first deadline of the requests that wait or are worked on.
     pub first_deadline: Option<DateTime<Utc>>,
+    /// Events that are not written yet.
     pub events_to_write: u64,
 }
 

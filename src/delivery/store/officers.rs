@@ -18,8 +18,11 @@ const UNSUBSCRIBING: &str = "ending the mails of a subscription";
 /// Whose mails a token ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsubscribed {
+    /// The subscription whose mails end.
     pub subscription: SubscriptionId,
+    /// The recipient's address.
     pub email: String,
+    /// Whether the recipient is an officer, and not the subscriber.
     pub is_officer: bool,
 }
 

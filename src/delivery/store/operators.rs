@@ -22,6 +22,9 @@ const CANCELLED: &str = "An operator of the service ended this request.";
 impl Store {
     /// Puts a failed request back into the queue with a new deadline. What was counted and said of it starts anew; a notice
     /// that was sent is not sent again.
+    ///
+    /// # Errors
+    /// The database does not answer.
     pub async fn retry(
         &self,
         id: RequestId,
@@ -97,6 +100,9 @@ impl Store {
     }
 
     /// Ends a request that waits or is worked on; a mail that is being handed over can no longer be held back.
+    ///
+    /// # Errors
+    /// The database does not answer.
     pub async fn cancel(&self, id: RequestId, now: DateTime<Utc>) -> Result<Cancelled, StoreError> {
         let cancelled = self.try_cancel(id, now).await;
         cancelled.map_err(self.failed("ending a request"))

@@ -16,6 +16,9 @@ const AFTER_ALL: &str = "g";
 
 impl Store {
     /// The request of that id.
+    ///
+    /// # Errors
+    /// The database does not answer.
     pub async fn find(&self, id: RequestId) -> Result<Option<Request>, StoreError> {
         let statement = concat!("select ", request_columns!(), " from requests where id = $1");
         let found = sqlx::query(statement)
@@ -27,6 +30,9 @@ impl Store {
     }
 
     /// The requests of a person.
+    ///
+    /// # Errors
+    /// The database does not answer.
     pub async fn requests_of(&self, user: &UserId, page: Page) -> Result<Vec<Request>, StoreError> {
         let statement = concat!(
             "select ",
@@ -43,6 +49,9 @@ impl Store {
     }
 
     /// Every request, or those of one status, for operators.
+    ///
+    /// # Errors
+    /// The database does not answer.
     pub async fn requests(&self, status: Option<Status>, page: Page) -> Result<Vec<Request>, StoreError> {
         let query = match status {
             Some(status) => sqlx::query(concat!(
@@ -68,6 +77,9 @@ impl Store {
     }
 
     /// The queue as it is.
+    ///
+    /// # Errors
+    /// The database does not answer.
     pub async fn figures(&self) -> Result<QueueFigures, StoreError> {
         self.try_figures().await.map_err(self.failed("counting requests"))
     }

@@ -24,13 +24,17 @@ const TOKENS_KEPT: TimeDelta = TimeDelta::hours(1);
 /// A session that begins. Hashes are SHA-256, hexadecimal.
 #[derive(Debug)]
 pub struct NewSession<'a> {
+    /// The hash of the session's id.
     pub id_hash: &'a str,
     /// The hash of the `state` of its sign-in.
     pub sign_in_hash: &'a str,
     /// The hash of the issuer's session (`sid`), where it names one.
     pub issuer_session_hash: Option<&'a str>,
+    /// Who signed in.
     pub person: &'a Person,
+    /// When they signed in.
     pub starts_at: DateTime<Utc>,
+    /// When the session ends by itself.
     pub ends_at: DateTime<Utc>,
 }
 
@@ -38,6 +42,7 @@ pub struct NewSession<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum SessionStart {
+    /// It is stored.
     Started,
     /// Its sign-in made a session already.
     SignInUsed,
@@ -53,7 +58,9 @@ pub struct LogoutAtIssuer<'a> {
     pub token_hash: &'a str,
     /// The hash of the issuer's session.
     pub issuer_session_hash: Option<&'a str>,
+    /// The person (`sub`).
     pub user: Option<&'a UserId>,
+    /// When the token was received.
     pub at: DateTime<Utc>,
 }
 

@@ -57,6 +57,7 @@ macro_rules! claim {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub enum Subscribed {
+    /// It is stored.
     Done,
     /// The person has as many as they may have.
     TooMany,
@@ -68,6 +69,7 @@ pub enum Subscribed {
 pub enum Changed {
     /// It is so now, or was before.
     Done,
+    /// The person has no subscription of this id.
     NoSuchSubscription,
     /// It has ended, and does not begin again.
     Ended,
@@ -76,6 +78,7 @@ pub enum Changed {
 /// A subscription that is due, claimed by this process.
 #[derive(Debug)]
 pub struct DueSubscription {
+    /// The subscription, as it stands.
     pub subscription: Subscription,
     token: Uuid,
 }
@@ -83,6 +86,7 @@ pub struct DueSubscription {
 /// A request that a subscription makes.
 #[derive(Debug, Clone)]
 pub struct NewSending {
+    /// The request, to be accepted like a person's.
     pub request: NewRequest,
     /// Whether it goes to an officer, and not to who subscribed.
     pub is_officer: bool,
@@ -91,9 +95,11 @@ pub struct NewSending {
 /// What a recipient gets, as a digest of its rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SentContent {
+    /// The recipient's address.
     pub email: String,
     /// Stands for what was asked for.
     pub what: String,
+    /// The digest of the rows, in hexadecimal.
     pub digest: String,
 }
 
@@ -102,11 +108,15 @@ pub struct SentContent {
 pub struct DoneSending {
     /// Names the day or the run, among those of the subscription.
     pub occurrence: String,
+    /// What came of it.
     pub outcome: Outcome,
+    /// The requests that it makes.
     pub sendings: Vec<NewSending>,
     /// What every recipient has now; none where it is not compared.
     pub contents: Option<Vec<SentContent>>,
+    /// When the subscription is due again; none after nightly runs.
     pub next_at: Option<DateTime<Utc>>,
+    /// After nightly runs: the start of the run that it answers.
     pub after_run: Option<DateTime<Utc>>,
     /// Where it was the last time.
     pub ends: Option<EndReason>,
@@ -115,8 +125,11 @@ pub struct DoneSending {
 /// Of which subscription a request is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SendingOf {
+    /// The subscription that made the request.
     pub subscription: SubscriptionId,
+    /// The recipient's address.
     pub email: String,
+    /// Whether the recipient is an officer, and not the subscriber.
     pub is_officer: bool,
     /// Whether its recipient still wants it.
     pub is_wanted: bool,

@@ -106,37 +106,50 @@ words!(
 /// A subscription as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
+    /// Unique.
     pub id: SubscriptionId,
     /// Who subscribed, with the roles and the address of their last login, which was at `roles_at`.
     pub person: Person,
+    /// When the roles and the address of `person` were verified.
     pub roles_at: DateTime<Utc>,
+    /// What the report is of.
     pub of: Subject,
+    /// The format of the report file.
     pub format: FileFormat,
     /// The filter, the split, and how several batches are put together; never batches.
     pub asked: Asked,
+    /// When it is sent.
     pub schedule: Schedule,
     /// A recipient is sent nothing while their rows are those of the last time.
     pub only_if_changed: bool,
+    /// Whether the subscriber gets the report.
     pub to_self: bool,
     /// The column by whose values officers get rows; none where no officers do.
     pub to_officers: Option<SplitColumn>,
     /// The last day, by the site's calendar.
     pub until: Option<NaiveDate>,
+    /// Whether it is active, paused or ended.
     pub state: SubscriptionState,
+    /// Why it ended.
     pub end_reason: Option<EndReason>,
+    /// When it was made.
     pub created_at: DateTime<Utc>,
+    /// When it ended.
     pub ended_at: Option<DateTime<Utc>>,
     /// None after nightly runs, and where nothing more is sent for now.
     pub next_at: Option<DateTime<Utc>>,
     /// After nightly runs: the start of the last one that was answered.
     pub after_run: Option<DateTime<Utc>>,
+    /// When it was last due.
     pub last_at: Option<DateTime<Utc>>,
+    /// What came of that.
     pub last_outcome: Option<Outcome>,
 }
 
 /// What the report of a subscription is of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
+    /// One batch.
     Batch(BatchId),
     /// All batches of a course that the subscriber may have, at each sending.
     Course(String),

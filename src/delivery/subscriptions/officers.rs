@@ -22,8 +22,11 @@ const ADDRESS_HEADERS: [&str; 2] = ["address", "email"];
 /// What a list of officers is for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
+    /// All batches of a tenant.
     Tenant(TenantId),
+    /// All batches of a course.
     Course(String),
+    /// One batch.
     Batch(BatchId),
 }
 
@@ -64,6 +67,7 @@ pub struct Officer {
 
 /// Why a list is not taken. No message holds an address.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum ListError {
     #[error("the list is not UTF-8; save it as CSV in UTF-8")]
     NotUtf8,

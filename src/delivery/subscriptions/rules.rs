@@ -11,6 +11,7 @@ use crate::zone::Zone;
 /// The rules of a site.
 #[derive(Debug, Clone)]
 pub struct SubscriptionRules {
+    /// The settings of `[subscriptions]`.
     pub config: SubscriptionsConfig,
     /// The zone of days and times of day.
     pub zone: Zone,

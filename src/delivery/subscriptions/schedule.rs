@@ -92,6 +92,7 @@ impl fmt::Display for TimeOfDay {
 /// When a subscription is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Schedule {
+    /// How often.
     pub every: Every,
     /// Of a weekly one.
     pub weekday: Option<Weekday>,
@@ -104,6 +105,7 @@ pub struct Schedule {
 pub struct Occurrence {
     /// By the site's calendar.
     pub day: NaiveDate,
+    /// The moment.
     pub at: DateTime<Utc>,
 }
 

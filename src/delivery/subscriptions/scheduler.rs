@@ -30,8 +30,11 @@ pub(super) enum PlanError {
 
 /// Makes what is due into requests.
 pub struct Scheduler {
+    /// The database of subscriptions and requests.
     pub store: Store,
+    /// The newest snapshot and output.
     pub source: Arc<ReportSource>,
+    /// What the site allows.
     pub rules: Arc<SubscriptionRules>,
     /// Where addresses of subscribers come from.
     pub address_source: AddressSource,

@@ -37,12 +37,17 @@ const RENEWALS_PER_LEASE: u32 = 4;
 
 /// What all workers share.
 pub struct Workshop {
+    /// The database of requests.
     pub store: Store,
+    /// The newest snapshot and output.
     pub source: Arc<ReportSource>,
+    /// Makes and reads report files.
     pub files: Arc<ReportFiles>,
     /// None where no mail server is set; only downloads are accepted then.
     pub mailer: Option<Mailer>,
+    /// Makes the links in mails.
     pub links: Links,
+    /// Counters of deliveries.
     pub metrics: Arc<DeliveryMetrics>,
     /// Notified when this process accepts a request.
     pub bell: Arc<Notify>,

@@ -89,6 +89,9 @@ struct Job {
 impl Cluster {
     /// The cluster of these options, whose executors know the engine's plan nodes and functions, and `functions`. It does
     /// not connect yet.
+    ///
+    /// # Errors
+    /// The TLS files cannot be read.
     pub fn connect(
         options: &ClusterOptions,
         functions: impl IntoIterator<Item = ScalarUDF>,
@@ -119,6 +122,9 @@ impl Cluster {
 
     /// Runs a plan that `codec` can encode, and gives the rows of all its partitions, one after the other. Dropping the
     /// rows cancels the job.
+    ///
+    /// # Errors
+    /// The plan cannot be sent, or the scheduler does not answer; errors of the job come with the rows.
     pub async fn run(
         &self,
         plan: Arc<dyn ExecutionPlan>,

@@ -43,6 +43,9 @@ pub trait NodeCodec: Debug + Send + Sync {
     fn encode(&self, node: &dyn ExecutionPlan, codec: &PlanCodec) -> Option<Result<Vec<u8>>>;
 
     /// Rebuilds the node from its encoded fields and its inputs.
+    ///
+    /// # Errors
+    /// The bytes are not those of this kind of node.
     fn decode(
         &self,
         encoded: &[u8],
@@ -253,6 +256,9 @@ impl NodeCodec for OverOnePlan {
 }
 
 /// Encodes a plan that is a field of another node.
+///
+/// # Errors
+/// The plan has a node that cannot be sent.
 pub fn encode_plan(plan: &Arc<dyn ExecutionPlan>, codec: &PlanCodec) -> Result<Vec<u8>> {
     stacker::maybe_grow(STACK_OF_DEEP_PLANS, STACK_OF_DEEP_PLANS, || {
         let mut bytes = Vec::new();
@@ -262,6 +268,9 @@ pub fn encode_plan(plan: &Arc<dyn ExecutionPlan>, codec: &PlanCodec) -> Result<V
 }
 
 /// Decodes a plan that is a field of another node.
+///
+/// # Errors
+/// The bytes are not those of a plan.
 pub fn decode_plan(bytes: &[u8], context: &TaskContext, codec: &PlanCodec) -> Result<Arc<dyn ExecutionPlan>> {
     stacker::maybe_grow(STACK_OF_DEEP_PLANS, STACK_OF_DEEP_PLANS, || {
         <PhysicalPlanNode as AsExecutionPlan>::try_decode(bytes)?.try_into_physical_plan(context, codec)

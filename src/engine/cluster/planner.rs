@@ -28,6 +28,7 @@ use super::{Cluster, EngineError};
 pub struct ClusterPlanner(Arc<Cluster>);
 
 impl ClusterPlanner {
+    /// Plans for `cluster`.
     pub fn new(cluster: Arc<Cluster>) -> Self {
         Self(cluster)
     }
@@ -60,6 +61,9 @@ impl QueryPlanner for ClusterPlanner {
 }
 
 /// Plans a query that becomes a part of a larger submitted plan.
+///
+/// # Errors
+/// The plan has a node that cannot be sent, or cannot be rewritten.
 pub async fn travelling_plan(rows: DataFrame, what: &'static str) -> Result<Arc<dyn ExecutionPlan>, EngineError> {
     let failed = || EngineError::running(what);
     let (state, plan) = rows.into_parts();

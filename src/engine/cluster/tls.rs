@@ -19,6 +19,9 @@ pub struct Tls {
 
 impl Tls {
     /// Reads the files. A file that cannot be read is an error: connections never fall back to plain text.
+    ///
+    /// # Errors
+    /// A file cannot be read.
     pub fn read(files: &TlsFiles) -> Result<Self, EngineError> {
         let authorities = Certificate::from_pem(read(&files.authorities)?);
         let own = match &files.own {
@@ -29,6 +32,9 @@ impl Tls {
     }
 
     /// The settings of a server that only accepts clients with a certificate of these authorities.
+    ///
+    /// # Errors
+    /// There is no certificate of this process with its key.
     pub fn of_server(&self) -> Result<ServerTlsConfig, EngineError> {
         let own = self.own.clone().ok_or_else(|| EngineError::Start {
             reason: "a scheduler or executor with TLS needs a certificate and a key; set tls_certificate and tls_key \
@@ -40,6 +46,9 @@ impl Tls {
     }
 
     /// The same endpoint, encrypted.
+    ///
+    /// # Errors
+    /// The certificates cannot be used.
     pub fn secured(&self, endpoint: Endpoint) -> Result<Endpoint, tonic::transport::Error> {
         let mut tls = ClientTlsConfig::new().ca_certificate(self.authorities.clone());
         if let Some(own) = &self.own {

@@ -39,6 +39,7 @@ pub use statement::{name_columns, rewrite, shown_name, times_repeated};
 
 /// A statement that the dialect has no form for.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum DialectError {
     #[error("{0}")]
     Syntax(String),

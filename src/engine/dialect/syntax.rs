@@ -77,6 +77,9 @@ pub fn cast(expr: Expr, kind: DataType) -> Expr {
 }
 
 /// Rewrites every expression of a statement, those within others first, up to one that cannot be.
+///
+/// # Errors
+/// The first error that `rewrite` returns.
 pub fn rewrite_each<E>(
     statement: &mut Statement,
     mut rewrite: impl FnMut(&mut Expr) -> Result<(), E>,

@@ -27,6 +27,7 @@ use crate::report::CsvStyle;
 
 /// The table of changed batches of a run.
 pub struct Changes {
+    /// The table's files, for the manifest.
     pub files: Vec<FileEntry>,
     /// The day of the output that was compared; `None` where there was no earlier one.
     pub since: Option<SnapshotDate>,
@@ -85,6 +86,9 @@ async fn earlier_day(reports: &Location, date: SnapshotDate) -> Result<Option<Pu
 
 /// The batches whose reports differ between two outputs, ordered by id. Where a file of the mart cannot be read, people are
 /// not counted and a warning is logged.
+///
+/// # Errors
+/// An output's manifest or mart cannot be read.
 pub async fn between(old: &Published, new: &Published) -> Result<Vec<ChangedBatch>, NightlyError> {
     let mut changed = compare::changed_batches(old, new);
     if let Err(error) = compare::count_people(old, new, &mut changed).await {
@@ -97,6 +101,9 @@ pub async fn between(old: &Published, new: &Published) -> Result<Vec<ChangedBatc
 }
 
 /// The changes between two outputs as rows, with the columns of [`schema`].
+///
+/// # Errors
+/// An output's manifest or mart cannot be read.
 pub async fn rows_between(old: &Published, new: &Published) -> Result<RecordBatch, NightlyError> {
     let changed = between(old, new).await?;
     let (since, as_of) = (old.manifest().snapshot_date, new.manifest().snapshot_date);
@@ -114,6 +121,9 @@ impl Published {
 }
 
 /// The rows of `changed` as [`ChangedBatch`]es.
+///
+/// # Errors
+/// A row has no such columns.
 pub fn batches_of(changed: &RecordBatch) -> Result<Vec<ChangedBatch>, NightlyError> {
     Ok(table::batches(changed)?)
 }

@@ -12,8 +12,11 @@ use crate::report::ReportError;
 /// A batch whose report differs from that of an earlier output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangedBatch {
+    /// The batch's id.
     pub batch_id: String,
+    /// The batch's course, where it is known.
     pub course_id: Option<String>,
+    /// The batch's tenant, where it is known.
     pub tenant_id: Option<String>,
     /// Rows of the earlier report; `None` for a new batch.
     pub rows_before: Option<u64>,

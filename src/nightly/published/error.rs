@@ -9,6 +9,7 @@ use crate::report::ReportError;
 
 /// A nightly output that cannot be read, or lacks what was asked for.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum PublishedError {
     #[error(transparent)]
     Location(#[from] LocationError),

@@ -79,6 +79,9 @@ impl<File> Listed<File> {
 
 impl Published {
     /// Opens the chosen day of the output under `reports`. `latest` is the newest day with a manifest.
+    ///
+    /// # Errors
+    /// No complete output of the date is there, its manifest cannot be read, or it was made with other settings.
     pub async fn open(reports: Location, date: DateChoice) -> Result<Self, PublishedError> {
         let (day, manifest) = days::open_day(&reports, date).await?;
         Ok(Self::of(reports, day, manifest))
@@ -217,6 +220,9 @@ impl Published {
     /// The rows of one batch, ordered by User ID, as [`crate::report::write_report`] takes them.
     ///
     /// A batch without enrolments has no rows; a batch that the day does not have is an error.
+    ///
+    /// # Errors
+    /// The batch is unknown, or its file of the mart is missing or damaged.
     pub async fn report_of_batch(&self, batch: &BatchId) -> Result<SendableRecordBatchStream, PublishedError> {
         let csv = self.csv_of_batch(batch).ok_or_else(|| ReportError::UnknownBatch {
             batch: batch.clone(),
@@ -264,11 +270,17 @@ impl Published {
     }
 
     /// All rows of a ratio table, in its order, with the columns of [`RatioTable::schema`].
+    ///
+    /// # Errors
+    /// The table is missing, or its file is not as listed.
     pub async fn ratio_rows(&self, table: RatioTable) -> Result<SendableRecordBatchStream, PublishedError> {
         self.ratio_rows_where(table, &RatioFilter::default()).await
     }
 
     /// The rows of a ratio table that pass the filter, in its order; only row groups that may hold them are read.
+    ///
+    /// # Errors
+    /// The table is missing, or its file is not as listed.
     pub async fn ratio_rows_where(
         &self,
         table: RatioTable,
@@ -285,6 +297,9 @@ impl Published {
     }
 
     /// Reads the ratio tables whole and checks their columns, sizes and SHA-256 against the manifest.
+    ///
+    /// # Errors
+    /// A file is missing or has not the listed SHA-256.
     pub async fn verify_ratio_tables(&self) -> Result<(), PublishedError> {
         for table in RatioTable::ALL {
             let entry = self.ratio_entry(table).ok_or_else(|| self.no_ratio_table(table))?;

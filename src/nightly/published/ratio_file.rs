@@ -24,8 +24,11 @@ use crate::ratio::Level;
 /// Selects rows of a ratio table. `None` selects any value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RatioFilter {
+    /// Only rows of this level.
     pub level: Option<Level>,
+    /// Only rows of this course.
     pub course_id: Option<String>,
+    /// Only rows of this tenant.
     pub tenant_id: Option<String>,
 }
 

@@ -23,6 +23,9 @@ pub enum TaskOutput {
 impl TaskOutput {
     /// Creates a folder for unfinished files. Local files are staged in the output folder; those for a store are staged
     /// in `folder`, whose leftovers any task may remove.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
     pub fn stage(&self, folder: &Path) -> Result<StagedOutput, NightlyError> {
         match self {
             // On the same file system, so that publishing a file is a rename.
@@ -32,6 +35,9 @@ impl TaskOutput {
     }
 
     /// Moves finished files to the destination. Objects that were taken over are there already.
+    ///
+    /// # Errors
+    /// A file cannot be moved.
     pub async fn take(
         &self,
         staged: &StagedOutput,
@@ -65,6 +71,9 @@ impl TaskOutput {
 
     /// Waits until the files that this process has moved to the destination are on stable storage. In a store they are, since it
     /// has acknowledged them.
+    ///
+    /// # Errors
+    /// A file cannot be written.
     pub async fn settle(&self) -> Result<(), NightlyError> {
         match self {
             Self::Folder(output) => Ok(sync_file_system(output).await?),
@@ -73,6 +82,9 @@ impl TaskOutput {
     }
 
     /// Removes unfinished files of tasks that were killed.
+    ///
+    /// # Errors
+    /// The folder cannot be removed.
     pub fn remove_leftovers(&self) -> Result<(), NightlyError> {
         match self {
             Self::Folder(output) => Ok(remove_staging_folders(output)?),

@@ -17,6 +17,9 @@ pub fn ratio_columns() -> SchemaRef {
 }
 
 /// Concatenates rows and converts them to `schema`; a missing column becomes NULL.
+///
+/// # Errors
+/// A column cannot be added to the rows.
 pub fn with_columns(schema: &SchemaRef, rows: &[RecordBatch]) -> Result<RecordBatch, ArrowError> {
     let cast_all = |rows: &RecordBatch| {
         let columns: Result<Vec<ArrayRef>, ArrowError> = schema

@@ -35,7 +35,9 @@ pub struct RatioFigures {
 /// A filter of rows by ids. An empty id selects rows without one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ids {
+    /// Only rows of this course.
     pub course: Option<String>,
+    /// Only rows of this tenant.
     pub tenant: Option<String>,
     /// Rows of other tenants are removed, whatever the other conditions are; `None` keeps all tenants.
     pub within_tenants: Option<BTreeSet<String>>,
@@ -43,6 +45,9 @@ pub struct Ids {
 
 impl Ids {
     /// The rows of `table` that pass the filter.
+    ///
+    /// # Errors
+    /// The table has no columns of ids.
     pub fn of(&self, table: &RowTable) -> Result<RowTable, ArrowError> {
         let mut kept = table.clone();
         if let Some(course) = &self.course {
@@ -68,6 +73,9 @@ fn is_meant(wanted: &str, id: Option<&str>) -> bool {
 
 impl RatioFigures {
     /// The figures of all windows, and by day of the levels `days_of`.
+    ///
+    /// # Errors
+    /// The rows have not the columns of the ratio.
     pub fn new(
         as_of: NaiveDate,
         windows: &[RecordBatch],
@@ -109,6 +117,9 @@ impl RatioFigures {
     }
 
     /// The rows of one window, by level and ids.
+    ///
+    /// # Errors
+    /// The rows cannot be filtered.
     pub fn window(&self, levels: &[Level], window: Window, ids: &Ids) -> Result<RowTable, ArrowError> {
         let tables: Result<Vec<RowTable>, ArrowError> = levels
             .iter()
@@ -119,6 +130,9 @@ impl RatioFigures {
     }
 
     /// The rows by day, ordered by level, ids and day; `None` where those of a level are not in memory.
+    ///
+    /// # Errors
+    /// The rows cannot be filtered.
     pub fn by_day(&self, levels: &[Level], ids: &Ids) -> Result<Option<RowTable>, ArrowError> {
         let held: Option<Vec<&RowTable>> = levels.iter().map(|level| self.by_day.get(level)).collect();
         let Some(held) = held else { return Ok(None) };
@@ -128,6 +142,9 @@ impl RatioFigures {
 }
 
 /// The SHA-256 of rows, in hexadecimal.
+///
+/// # Errors
+/// The rows cannot be encoded.
 pub fn digest(tables: &[&RowTable]) -> Result<String, ArrowError> {
     let mut hash = Hash(Sha256::new());
     for table in tables {

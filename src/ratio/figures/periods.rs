@@ -55,6 +55,9 @@ struct Sums {
 
 /// Aggregates the rows by day within `days` to periods, ordered by level, ids and period. `days` may cut off the first and the
 /// last period.
+///
+/// # Errors
+/// The rows have not the columns of the ratio by day.
 pub fn by_period(by_day: &RowTable, period: Period, days: &Days) -> Result<RowTable, ArrowError> {
     let number = |day: NaiveDate| day.to_epoch_days();
     let by_day = by_day.between("window_end", days.since().map(number), Some(number(days.until())))?;

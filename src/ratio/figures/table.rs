@@ -12,11 +12,15 @@ use datafusion::arrow::error::ArrowError;
 pub struct RowTable(RecordBatch);
 
 impl RowTable {
+    /// A table of `rows`, in their order.
     pub fn new(rows: RecordBatch) -> Self {
         Self(rows)
     }
 
     /// Concatenates `tables`, of which there must be at least one, all with the same columns.
+    ///
+    /// # Errors
+    /// There is no table, or their columns differ.
     pub fn joined(tables: &[&Self]) -> Result<Self, ArrowError> {
         let first = match tables {
             [] => return Err(ArrowError::InvalidArgumentError("no rows to join".to_owned())),
@@ -27,25 +31,34 @@ impl RowTable {
         Ok(Self(concat_batches(&first.0.schema(), rows)?))
     }
 
+    /// The rows.
     pub fn rows(&self) -> &RecordBatch {
         &self.0
     }
 
+    /// Number of rows.
     pub fn len(&self) -> usize {
         self.0.num_rows()
     }
 
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// The texts of a column.
+    ///
+    /// # Errors
+    /// There is no such column of texts.
     pub fn texts(&self, column: &str) -> Result<&StringArray, ArrowError> {
         let texts = self.0.column_by_name(column).and_then(|texts| texts.as_string_opt());
         texts.ok_or_else(|| missing(column))
     }
 
     /// The numbers of a column.
+    ///
+    /// # Errors
+    /// There is no such column of whole numbers.
     pub fn numbers(&self, column: &str) -> Result<Vec<Option<i64>>, ArrowError> {
         let numbers = self.0.column_by_name(column);
         let numbers = numbers.and_then(|numbers| numbers.as_primitive_opt::<Int64Type>());
@@ -53,6 +66,9 @@ impl RowTable {
     }
 
     /// The days of a column, since 1970-01-01.
+    ///
+    /// # Errors
+    /// There is no such column of dates.
     pub fn days(&self, column: &str) -> Result<Vec<Option<i32>>, ArrowError> {
         let days = self.0.column_by_name(column);
         let days = days.and_then(|days| days.as_primitive_opt::<Date32Type>());
@@ -60,12 +76,18 @@ impl RowTable {
     }
 
     /// The rows for whose text in a column `is_kept` is true; NULL is `None`.
+    ///
+    /// # Errors
+    /// There is no such column.
     pub fn keep(&self, column: &str, is_kept: impl Fn(Option<&str>) -> bool) -> Result<Self, ArrowError> {
         let kept: BooleanArray = self.texts(column)?.iter().map(|text| Some(is_kept(text))).collect();
         self.filtered(&kept)
     }
 
     /// The rows where one of the columns contains `text`, ignoring case.
+    ///
+    /// # Errors
+    /// There is no such column.
     pub fn containing(&self, columns: &[&str], text: &str) -> Result<Self, ArrowError> {
         let sought = text.to_lowercase();
         let mut kept = vec![false; self.len()];
@@ -78,6 +100,9 @@ impl RowTable {
     }
 
     /// The rows whose day in a column is between two days, both included.
+    ///
+    /// # Errors
+    /// There is no such column.
     pub fn between(&self, column: &str, first: Option<i32>, last: Option<i32>) -> Result<Self, ArrowError> {
         let is_kept = |day: i32| first.is_none_or(|first| day >= first) && last.is_none_or(|last| day <= last);
         let kept: Vec<bool> = self
@@ -89,11 +114,17 @@ impl RowTable {
     }
 
     /// The rows where `kept` is true.
+    ///
+    /// # Errors
+    /// `keep` has not as many values as there are rows.
     pub fn filtered(&self, kept: &BooleanArray) -> Result<Self, ArrowError> {
         Ok(Self(filter_record_batch(&self.0, kept)?))
     }
 
     /// The rows in the order of a column, NULLs last; the sort is stable.
+    ///
+    /// # Errors
+    /// There is no such column.
     pub fn sorted(&self, column: &str, descending: bool) -> Result<Self, ArrowError> {
         let sorted = self.0.column_by_name(column).ok_or_else(|| missing(column))?;
         let places: UInt32Array = (0..u32::try_from(self.len()).unwrap_or(u32::MAX)).collect();

@@ -43,10 +43,13 @@ pub enum PartsBy {
 /// How parts are made.
 #[derive(Debug, Clone)]
 pub struct PartsOptions {
+    /// What makes a part.
     pub by: PartsBy,
     /// Whether the rows are of several batches, which each row then tells; never where the parts are the batches.
     pub has_batch_column: bool,
+    /// The format of each part.
     pub format: ReportFormat,
+    /// How CSV is written.
     pub style: CsvStyle,
     /// Holds rows until they are written.
     pub temp_folder: PathBuf,

@@ -50,6 +50,7 @@ pub const EXCHANGED: [&str; 3] = ["enrolments", "course_progress", "distinct_bat
 pub struct SharedOut {
     /// The plans of [`EXCHANGED`], all partitioned by part: a part is in one partition.
     pub exchanged: [Arc<dyn ExecutionPlan>; 3],
+    /// What each task does with its rows.
     pub recipe: Recipe,
 }
 
@@ -69,6 +70,7 @@ pub struct Recipe {
 /// The resources of a task.
 #[derive(Clone)]
 pub struct Workplace {
+    /// The engine's resources: memory pool, temporary files, settings.
     pub context: Arc<TaskContext>,
     /// Folder of temporary files.
     pub folder: PathBuf,
@@ -77,6 +79,9 @@ pub struct Workplace {
 }
 
 /// Plans the reports of all batches in `partitions` partitions.
+///
+/// # Errors
+/// A query cannot be planned, or the batches cannot be read.
 pub async fn share_out(catalog: &Catalog, partitions: usize) -> Result<SharedOut, ReportError> {
     let bounds = batches_in_parts(catalog, catalog.rows_to_report())
         .await?
@@ -165,6 +170,9 @@ fn over_details(
 
 impl Recipe {
     /// Assembles the parts of one partition from the exchanged rows of the same partition.
+    ///
+    /// # Errors
+    /// The exchanged rows or the users cannot be read, or the memory limit does not suffice.
     pub async fn share(
         &self,
         exchanged: &[Arc<dyn ExecutionPlan>; 3],

@@ -30,6 +30,7 @@ const WRITTEN_AT_A_TIME: usize = 4;
 
 /// Figures that cannot be loaded.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum FiguresError {
     #[error(transparent)]
     Catalog(#[from] CatalogError),
@@ -56,6 +57,7 @@ pub struct FiguresSource {
 /// How often one batch's report was downloaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Downloads {
+    /// Number of downloads.
     pub times: i64,
     /// The day of the latest one.
     pub last: Option<NaiveDate>,
@@ -63,6 +65,7 @@ pub struct Downloads {
 
 /// The figures as of one moment.
 pub struct Figures {
+    /// The download ratio.
     pub ratio: RatioFigures,
     /// Every batch with its downloads: newest start first, then by id.
     pub batches: RowTable,
@@ -74,6 +77,7 @@ pub struct Figures {
     pub batches_digest: String,
     /// What courses and tenants are called, and a digest of that for entity tags.
     pub names: Names,
+    /// A digest of `names`, in hexadecimal.
     pub names_digest: String,
     /// The ratio in Prometheus' text format.
     gauges: String,
@@ -83,6 +87,9 @@ pub struct Figures {
 
 impl Figures {
     /// The daily rows of one course, read from the nightly output; `None` where the ratio was computed.
+    ///
+    /// # Errors
+    /// The output cannot be read.
     pub async fn days_of_course(&self, levels: &[Level], ids: &Ids) -> Result<Option<RowTable>, FiguresError> {
         match &self.output {
             Some(output) => Ok(Some(load::days_of_course(output, levels, ids).await?)),
@@ -158,6 +165,9 @@ impl FiguresSource {
     ///
     /// All the work runs on this one thread, so that a long query takes one core at most and does not slow answers
     /// down.
+    ///
+    /// # Errors
+    /// The operating system starts no thread.
     pub fn spawn(self: Arc<Self>, stop: watch::Receiver<bool>) -> Result<(), FiguresError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name("figures".to_owned());

@@ -43,6 +43,7 @@ const SEC_FETCH_SITE: &str = "sec-fetch-site";
 
 /// Settings of `[sign_in]` that nobody could sign in with.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum SignInError {
     #[error(
         "sign_in.client_id needs serve.public_url, the address that the issuer sends people back to; set it, such as https://reports.example.org"

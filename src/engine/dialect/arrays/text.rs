@@ -22,6 +22,9 @@ pub const ARRAY_OF: &str = "array_of";
 pub const ARRAY_OF_IDS: &str = "array_of_ids";
 
 /// The elements of an array that is written as text. NULL stands for itself, unless it is quoted.
+///
+/// # Errors
+/// The text is not an array in PostgreSQL's notation; the error says what is wrong.
 pub fn elements(text: &str) -> Result<Vec<Option<String>>, String> {
     let malformed = || format!("malformed array literal: \"{text}\"");
     let inner = text.trim().strip_prefix('{').and_then(|text| text.strip_suffix('}'));

@@ -4,6 +4,7 @@ use datafusion::common::DataFusionError;
 
 /// What is wrong with a document, or with what is asked of it.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum JsonError {
     /// The text is left out, as it may hold personal data.
     #[error("invalid input syntax for type {kind}: the text is no JSON at byte {at}")]

@@ -12,7 +12,9 @@ use datafusion::common::Result;
 /// One of the two types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
+    /// `json`: the text as it was written.
     Json,
+    /// `jsonb`: keys ordered and distinct, no white space kept.
     Jsonb,
 }
 
@@ -56,6 +58,9 @@ impl Kind {
     }
 
     /// A column of documents of these texts.
+    ///
+    /// # Errors
+    /// Arrow cannot make the column.
     pub fn column(self, texts: StringArray) -> Result<ArrayRef> {
         let nulls = texts.nulls().cloned();
         Ok(Arc::new(StructArray::try_new(
@@ -67,6 +72,9 @@ impl Kind {
 }
 
 /// The texts of a column of documents, or of texts.
+///
+/// # Errors
+/// The column is neither of documents nor of texts.
 pub fn texts(column: &ArrayRef) -> Result<StringArray> {
     match (Kind::of(column.data_type()), column.as_struct_opt()) {
         (Some(_), Some(documents)) => {

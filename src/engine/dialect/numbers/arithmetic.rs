@@ -210,6 +210,9 @@ fn of_two(operation: Operation, left: f64, right: f64) -> Result<f64, ArrowError
 }
 
 /// A column of whole numbers or numerics as values, and their decimals.
+///
+/// # Errors
+/// The column is not of numbers.
 pub fn as_numerics(column: &ArrayRef) -> Result<(PrimitiveArray<Decimal128Type>, i8)> {
     let scale = scale_of(column.data_type()).unwrap_or(0);
     let kind = decimal::numeric(scale);

@@ -99,6 +99,9 @@ fn wide_divide_rounded(value: i256, divisor: i256) -> Option<i256> {
 }
 
 /// `value` of `from` decimals with `to` decimals, halves away from zero.
+///
+/// # Errors
+/// The value does not fit into 38 digits.
 pub fn rescaled(value: i128, from: i8, to: i8) -> Result<i128, ArrowError> {
     let by = i32::from(to) - i32::from(from);
     let moved = match by.cmp(&0) {
@@ -124,11 +127,17 @@ fn fitting(value: Option<i128>) -> Result<i128, ArrowError> {
 }
 
 /// The sum of two values of `out` decimals, or their difference.
+///
+/// # Errors
+/// The value does not fit into 38 digits.
 pub fn add(left: i128, right: i128) -> Result<i128, ArrowError> {
     fitting(left.checked_add(right))
 }
 
 /// The product of values of `left.1` and `right.1` decimals, with `out` decimals.
+///
+/// # Errors
+/// The value does not fit into 38 digits.
 pub fn multiply(left: (i128, i8), right: (i128, i8), out: i8) -> Result<i128, ArrowError> {
     let scale = left.1 + right.1;
     if let Some(product) = left.0.checked_mul(right.0) {
@@ -148,6 +157,9 @@ pub fn scale_of_product(left: i8, right: i8) -> i8 {
 }
 
 /// The quotient with [`QUOTIENT`] decimals, or more where an operand has more, rounded where PostgreSQL rounds it.
+///
+/// # Errors
+/// The divisor is zero, or the value does not fit into 38 digits.
 pub fn divide(left: (i128, i8), right: (i128, i8), out: i8) -> Result<i128, ArrowError> {
     if right.0 == 0 {
         return Err(ArrowError::DivideByZero);
@@ -280,6 +292,9 @@ pub fn read(text: &str) -> Option<Result<(i128, i8), ArrowError>> {
 }
 
 /// A floating point number as a numeric of `scale` decimals: its first 15 digits.
+///
+/// # Errors
+/// The float is no number, or does not fit into 38 digits.
 pub fn of_float(value: f64, scale: i8) -> Result<i128, ArrowError> {
     if !value.is_finite() {
         return Err(ArrowError::ArithmeticOverflow(format!(

@@ -4,6 +4,7 @@ use datafusion::common::DataFusionError;
 
 /// What is wrong with a time, a text, or what a function is given.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum TimeError {
     /// A day, an hour or an interval that there is none of, or no room for.
     #[error("{0}")]

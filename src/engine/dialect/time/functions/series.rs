@@ -17,6 +17,7 @@ use super::super::values::{Kind, Value, kind_of, local_type, moment_type};
 use super::arithmetic::later;
 use super::casts::{local_of, moment};
 
+/// The name of the function that makes the values of a series.
 pub const SERIES: &str = "series";
 /// Values that are made of the rows of a batch at most: 64 MiB.
 const MOST: usize = 8 * 1024 * 1024;
