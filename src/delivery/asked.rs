@@ -22,7 +22,7 @@ pub enum BatchFiles {
     /// A file, or a sheet, for each batch.
     #[default]
     Each,
-    /// One file, with a column that says the batch.
+    /// One file, with a column that names the batch.
     One,
 }
 

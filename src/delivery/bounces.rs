@@ -1,7 +1,7 @@
-//! Bounces: reports of mail servers (RFC 3464) that a mail which they had taken did not arrive.
+//! Bounces: reports of mail servers (RFC 3464) that a mail which they had accepted could not be delivered.
 //!
-//! They come to the address that a mail names as its envelope sender. Which request a bounce is about is told by that
-//! address, where it has the request's id in it (VERP), else by the Message-ID of the mail that came back.
+//! They are sent to the envelope sender of a mail. The request is known from that address where it contains the
+//! request's id (VERP), otherwise from the Message-ID of the returned mail.
 
 use chrono::{DateTime, Utc};
 use mail_parser::{Address, Message, MessageParser, MessagePart, MimeHeaders, PartType};
@@ -21,7 +21,7 @@ pub struct BounceReport {
     pub code: Option<String>,
     /// The mail server's words, without addresses.
     pub words: String,
-    /// Whom the mail did not reach, as the mail was addressed and where it went in the end.
+    /// The recipients that the mail did not reach: the original and the final address.
     pub recipients: Vec<String>,
 }
 
@@ -304,7 +304,7 @@ mod tests {
             format!("Final-Recipient: rfc822; a@x.example\r\nAction: relayed\r\nStatus: 2.0.0\r\n\r\n{NO_MAILBOX}");
         let failed = failed_recipient(&two).expect("a failure");
         assert_eq!(failed.code(), Some("5.1.1"));
-        // Exim's way: no words of the other server.
+        // Exim's form: without the words of the remote server.
         let silent = failed_recipient("Action: failed\nFinal-Recipient: rfc822;a@x.example\nStatus: 5.0.0\n")
             .expect("a failure");
         assert_eq!((silent.words().as_str(), silent.code()), ("5.0.0", Some("5.0.0")));

@@ -1,5 +1,5 @@
-//! Where people fetch the file of a request: an address of this service, which asks who they are, or, where the site
-//! chooses it, a link that is signed for one person and one file.
+//! The links by which people fetch the file of a request: an address of this service that asks for a login, or, where
+//! the site chooses it, a link that is signed for one person and one file.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -38,7 +38,7 @@ impl Links {
     /// Links below `serve.public_url`, which end with the retention of files.
     ///
     /// # Errors
-    /// The address is none, or links are to be signed and there is no key.
+    /// The address is not a URL, or links are to be signed and there is no key.
     pub fn new(config: &ServeConfig) -> Result<Self, ConfigError> {
         let invalid = |reason: String| {
             ConfigError::Invalid(format!(
@@ -65,7 +65,7 @@ impl Links {
         self.public_url.as_ref()
     }
 
-    /// When the file of a request goes.
+    /// When the file of a request is removed.
     pub fn end_of(&self, request: &Request) -> DateTime<Utc> {
         let ended = request.finished_at.unwrap_or(request.requested_at);
         let kept = TimeDelta::from_std(self.kept).unwrap_or(TimeDelta::MAX);
@@ -120,7 +120,7 @@ impl Links {
         given.is_ok_and(|given| signature.verify_slice(&given).is_ok())
     }
 
-    /// The signature of a link to the file of a request that ends then; none where links are not signed.
+    /// The signature of a link to the file of a request that expires at that time; none where links are not signed.
     fn signature(&self, request: &Request, until: i64) -> Option<Hmac<Sha256>> {
         let key = self.key.as_ref()?;
         // Keys of HMAC may have any length.
@@ -201,7 +201,7 @@ mod tests {
         }
     }
 
-    /// What the link of a mail says.
+    /// The content of a mail's link.
     fn part_of(links: &Links, request: &Request) -> SignedPart {
         let link = links.for_mail(request).expect("a link");
         assert!(!link.asks_for_login);

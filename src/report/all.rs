@@ -46,7 +46,7 @@ enum Source {
         batches: Batches,
         groups: VecDeque<Range<usize>>,
     },
-    /// One group, made by the queries; false once it was taken.
+    /// A single group, made by SQL queries; false once it has been taken.
     Queried(bool),
 }
 
@@ -245,14 +245,15 @@ impl ReportGroup {
         &self.division.sections[part]
     }
 
-    /// The fingerprints of the batches of a part, in order; none where the queries run, which know rows only as they come.
+    /// The fingerprints of the batches of a part, in order; none where SQL queries make the rows, which are not known
+    /// in advance.
     pub fn fingerprints_of_part(&self, part: usize) -> Option<Vec<Fingerprint>> {
         let part = self.division.assembled.get(part)?;
         Some(part.fingerprints())
     }
 
-    /// The rows of a part of this group, of those sections alone that are wanted where the rows are assembled. A part can
-    /// be read once.
+    /// The rows of a part of this group. Where rows are assembled, only those of the `wanted` sections. A part can be
+    /// read once.
     ///
     /// # Errors
     /// The report query cannot be planned over the part.
@@ -270,7 +271,7 @@ impl ReportGroup {
     }
 }
 
-/// What was being made, in error messages.
+/// The name of the work in error messages.
 pub const ALL_REPORTS: &str = "the Course Progress Reports of all batches";
 
 /// Counts the rows of `enrolments` by what becomes of them.

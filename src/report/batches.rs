@@ -1,4 +1,4 @@
-//! Several batches at once: those of a course, or a list; and the rows that are wanted of them.
+//! Selects several batches, those of a course or a list, and reads the rows of their reports that pass a filter.
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::dataframe::DataFrame;
@@ -15,7 +15,7 @@ use crate::details::{Scope, Wanted, assemble_some};
 use crate::engine::{EngineError, cluster_of};
 use crate::ids::BatchId;
 
-/// Batches of one report at most: each may become a file.
+/// The most batches of one report: each may become a file.
 pub const MOST_BATCHES: usize = MOST_PARTS;
 
 /// One of several batches.
@@ -98,10 +98,10 @@ fn is_one_of(ids: &[BatchId]) -> Expr {
     col("batch_id").in_list(ids.iter().map(|id| lit(id.as_str())).collect(), false)
 }
 
-/// The wanted rows of the reports of one or several batches, which are ordered by id: by batch, then by User ID, with the
-/// column `batch_id` beside the report's.
+/// The rows of the reports of one or several batches that pass `filter`, ordered by batch and User ID, with the column
+/// `batch_id` beside the report's. `batches` must be ordered by id.
 ///
-/// A batch that the snapshot knows and nobody is enrolled in has no rows; an unknown batch is an error.
+/// A batch of the snapshot without enrolments has no rows; an unknown batch is an error.
 ///
 /// # Errors
 /// A batch is unknown, or the query cannot be planned.

@@ -1,4 +1,4 @@
-//! The twelve columns of the report: the one place that maps query columns to headers; and those that it can be split by.
+//! The twelve columns of the report, which map query columns to headers, and the columns that a report can be split by.
 
 use std::fmt;
 
@@ -64,7 +64,7 @@ pub fn columns_of(is_of_several: bool) -> &'static [ReportColumn] {
     if is_of_several { &WITH_BATCH } else { &COLUMNS }
 }
 
-/// A column whose values are chosen by a filter, and by which a report is split.
+/// A column by whose values reports can be filtered and split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the names say it")]
@@ -76,7 +76,7 @@ pub enum SplitColumn {
 }
 
 impl SplitColumn {
-    /// Every one.
+    /// All columns of this kind.
     pub const ALL: [Self; 4] = [Self::Block, Self::District, Self::School, Self::Organisation];
 
     /// The word for it in options and in the API.

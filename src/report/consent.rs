@@ -1,4 +1,4 @@
-//! How much consent keeps out of reports, where it is required.
+//! Counts what consent hides in reports, where it is required.
 
 use datafusion::scalar::ScalarValue;
 use serde::{Deserialize, Serialize};

@@ -168,7 +168,7 @@ impl CsvWriter {
         out.extend_from_slice(text.as_bytes());
     }
 
-    /// What is put before a text: an apostrophe or nothing.
+    /// The prefix of a text: an apostrophe or nothing.
     fn prefix(&self, text: &str) -> &'static [u8] {
         if self.style.formula_escape && is_formula(text) {
             b"'"
@@ -270,7 +270,7 @@ mod tests {
     }
 
     proptest! {
-        /// Lines are what they would be if each cell were looked at.
+        /// A line is the same as when each cell is checked for quotes.
         #[test]
         fn lines_are_those_of_their_cells(
             texts in prop::collection::vec(prop::option::of("[a,\"\r\n=+अ]{0,4}|.*"), 0..6),
@@ -294,10 +294,11 @@ mod tests {
             prop_assert_eq!(String::from_utf8(written), String::from_utf8(expected));
         }
 
-        /// An independent CSV reader gets back what was written, apostrophes apart.
+        /// An independent CSV reader reads what was written, except for added apostrophes.
         #[test]
         fn cells_read_back(texts in prop::collection::vec(".*", 2..6)) {
-            // As files begin; without it, a reader takes a mark in the first cell for the file's.
+            // Files begin with a byte-order mark. Without it, the reader would take one in the first cell for the
+            // file's own.
             let mut out = BYTE_ORDER_MARK.to_vec();
             let writer = CsvWriter::new(style());
             for (index, text) in texts.iter().enumerate() {

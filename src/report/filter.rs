@@ -25,7 +25,7 @@ use super::columns::SplitColumn;
 use super::error::ReportError;
 use crate::engine::EngineError;
 
-/// Values of one filter at most.
+/// The most values of one condition.
 pub const MOST_VALUES: usize = 500;
 
 /// Conditions that a row must meet, all of them. An empty one is none.
@@ -135,7 +135,7 @@ impl fmt::Display for ProgressRange {
     }
 }
 
-/// One condition, for those who put it into words.
+/// One condition, for describing the filter in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Condition {
     /// The report's column.
@@ -149,11 +149,11 @@ pub struct Condition {
 pub enum Wanted {
     /// One of these values; an empty one is a row without any.
     Values(Vec<String>),
-    /// That there is one, or none.
+    /// Whether the cell must be filled or empty.
     Filled(bool),
     /// A percent within the range.
     Percents(ProgressRange),
-    /// A day between these, both included; one of them is there at least.
+    /// A day between these, both included; at least one of them is given.
     Days {
         /// The first day.
         since: Option<NaiveDate>,
@@ -168,7 +168,7 @@ impl ReportFilter {
         *self == Self::default()
     }
 
-    /// The columns whose values are chosen, with the chosen ones.
+    /// The columns that must have one of several values, with these values.
     fn chosen(&self) -> [(SplitColumn, &BTreeSet<String>); 4] {
         [
             (SplitColumn::Block, &self.block),
@@ -178,7 +178,7 @@ impl ReportFilter {
         ]
     }
 
-    /// Checks what no single option can see; white space alone becomes the empty value.
+    /// Checks the conditions together. A value of white space alone becomes the empty value.
     ///
     /// # Errors
     /// Where no row could ever pass, or there are too many values.
@@ -266,7 +266,7 @@ impl ReportFilter {
         conjunction(all)
     }
 
-    /// The wanted rows of a stream that no plan made.
+    /// Filters a stream of rows that does not come from a query plan.
     ///
     /// # Errors
     /// Where a column is missing or of another type.
@@ -285,7 +285,7 @@ impl ReportFilter {
     }
 }
 
-/// The rows of a batch that a condition is true of.
+/// The rows of a record batch for which a condition is true.
 fn kept(wanted: &dyn PhysicalExpr, batch: &RecordBatch) -> Result<RecordBatch, DataFusionError> {
     let is_wanted = wanted.evaluate(batch)?.into_array(batch.num_rows())?;
     let is_wanted = is_wanted

@@ -1,8 +1,9 @@
 //! The Course Progress Report (`docs/design.md`, "The Course Progress Report"): its columns, its
 //! rows, and the files that they become.
 //!
-//! `queries/reports/course_progress_report.sql` defines a row; this room reads rows in their order, of those that are wanted, and
-//! writes them as one file or in parts. It knows nothing of mail, of nightly runs or of who may see a report.
+//! `queries/reports/course_progress_report.sql` defines a row; this room selects rows, reads them in the order of the
+//! report, and writes them as one file or in parts. It knows nothing of mail, of nightly runs or of who may see a
+//! report.
 
 mod all;
 mod batches;
@@ -57,7 +58,7 @@ pub fn can_assemble(catalog: &Catalog) -> bool {
 
 /// The rows of one batch, ordered by User ID.
 ///
-/// A batch that the snapshot knows and nobody is enrolled in has no rows; an unknown batch is an error.
+/// A batch of the snapshot without enrolments has no rows; an unknown batch is an error.
 ///
 /// # Errors
 /// The batch is unknown, or the query cannot be planned.

@@ -1,4 +1,4 @@
-//! What is wanted of the rows of one or several batches: one file, or parts in an archive or a workbook.
+//! Writes the rows of one or several batches as one file, or as parts in an archive or a workbook.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -13,14 +13,14 @@ use super::error::ReportError;
 use super::parts::{PartsBy, PartsOptions, collect_parts};
 use super::write::{ReportFormat, write_columns};
 
-/// What holds the rows.
+/// The container that the rows are written to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Container {
     /// One file with all rows.
     File,
-    /// A ZIP archive with a file a part.
+    /// A ZIP archive with one file for each part.
     Zip,
-    /// A workbook with a sheet a part.
+    /// A workbook with one sheet for each part.
     Workbook,
 }
 
@@ -37,7 +37,7 @@ pub struct Selection {
     pub format: ReportFormat,
     /// How CSV is written.
     pub style: CsvStyle,
-    /// Holds rows until they are written.
+    /// The folder of temporary files, which hold rows until they are written.
     pub temp_folder: PathBuf,
     /// The day of the data.
     pub date: NaiveDate,
@@ -73,7 +73,7 @@ impl Selection {
         })
     }
 
-    /// Writes the rows, which need the column `batch_id` beside the report's where they are of several batches.
+    /// Writes the rows. Rows of several batches need the column `batch_id` beside the report's.
     ///
     /// # Errors
     /// Where the rows cannot be read or written, or there are too many parts.

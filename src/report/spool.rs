@@ -1,18 +1,18 @@
-//! Bytes of several parts that come in turn, put aside until each part is wanted whole: a little in memory, the rest in one
-//! unnamed temporary file.
+//! A spool: collects the bytes of several parts that arrive in turn, until each part is read as a whole. A bounded
+//! amount is in memory, the rest in one unnamed temporary file.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-/// Bytes that are held in memory before they go to the file.
+/// Bytes that are buffered in memory before they are written to the file.
 const HELD_BYTES: usize = 4 * 1024 * 1024;
 
 /// The bytes of parts, by the numbers of the parts.
 pub struct Spool {
     parts: Vec<Part>,
     temp_folder: PathBuf,
-    /// Made at first need.
+    /// Created when it is first needed.
     file: Option<File>,
     file_bytes: u64,
     held_bytes: usize,
@@ -21,12 +21,12 @@ pub struct Spool {
 #[derive(Default)]
 struct Part {
     held: Vec<u8>,
-    /// Where its earlier bytes are in the file: starts and lengths, in order.
+    /// The offsets and lengths of the part's pieces in the file, in order.
     stored: Vec<(u64, usize)>,
 }
 
 impl Spool {
-    /// An empty one, whose file will be in `temp_folder`.
+    /// An empty spool, whose file will be in `temp_folder`.
     pub fn new(temp_folder: &Path) -> Self {
         Self::holding(temp_folder, HELD_BYTES)
     }
@@ -41,7 +41,7 @@ impl Spool {
         }
     }
 
-    /// The end of a part, to append to.
+    /// The buffer of a part, to append to.
     pub fn end_of(&mut self, part: usize) -> &mut Vec<u8> {
         if self.parts.len() <= part {
             self.parts.resize_with(part + 1, Part::default);
@@ -49,7 +49,7 @@ impl Spool {
         &mut self.parts[part].held
     }
 
-    /// Puts what is held aside, where it is much.
+    /// Writes the buffers to the file where they have become large.
     ///
     /// # Errors
     /// Where the temporary file cannot be written.
@@ -101,9 +101,9 @@ pub struct PartReader<'a> {
     file: Option<&'a mut File>,
     stored: &'a [(u64, usize)],
     held: &'a [u8],
-    /// Bytes that were read of the first stored piece.
+    /// Bytes that have been read of the first piece in the file.
     within: usize,
-    /// Whether the file stands there.
+    /// Whether the file is positioned at the next byte to read.
     is_placed: bool,
 }
 
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Whatever is held in memory, each part is what was appended to it.
+        /// However much is buffered in memory, each part has the bytes that were appended to it.
         #[test]
         fn parts_read_back(pieces in prop::collection::vec((0..5usize, "[a-z]{0,20}"), 0..60), held in 0..80usize) {
             let folder = tempfile::tempdir().expect("a folder");

@@ -29,7 +29,7 @@ pub enum ReportFormat {
 }
 
 impl ReportFormat {
-    /// What the names of such files end with, after a dot.
+    /// The file extension, without the dot.
     pub const fn extension(self) -> &'static str {
         match self {
             Self::Csv => "csv",
@@ -54,7 +54,7 @@ pub async fn write_report(
     write_columns(rows, &COLUMNS, format, style, temp_folder, out).await
 }
 
-/// As [`write_report`], with these columns.
+/// The same as [`write_report`], with these columns.
 pub async fn write_columns(
     rows: SendableRecordBatchStream,
     columns: &'static [ReportColumn],

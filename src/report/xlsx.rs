@@ -18,14 +18,15 @@ const SHEET_ROWS: u32 = 1_048_576;
 const DATE_FORMAT: &str = "yyyy-mm-dd";
 const PERCENT_FORMAT: &str = "0\"%\"";
 const AVERAGE_FORMAT: &str = "0.0\"%\"";
-/// The sheet of a report by itself.
+/// The name of the only sheet of a report.
 const SHEET_NAME: &str = "Course Progress Report";
 /// The sheet that lists the others.
 const INDEX_SHEET: &str = "Index";
-/// Bounds of a column's width, in characters. A longer text is cut where the next cell is filled, and wraps nothing.
+/// The bounds of a column's width, in characters. A longer text is not wrapped; spreadsheets cut it off at a filled
+/// cell.
 const NARROWEST: usize = 8;
 const WIDEST: usize = 50;
-/// Room in a column beside its text: the edges, and in the header the arrow of the filter.
+/// Extra width of a column: its edges, and the filter's arrow in the header.
 const EDGES: usize = 1;
 const ARROW: usize = 3;
 /// A date as it is shown.
@@ -90,7 +91,7 @@ impl XlsxReport {
         Ok(workbook)
     }
 
-    /// Completes the sheet before, and begins one of that name, whose header row is frozen and has a filter.
+    /// Completes the current sheet and begins one of this name, with a frozen header row that has a filter.
     pub fn begin_sheet(&mut self, name: &str) -> Result<(), ReportError> {
         let headers = self.columns.iter().map(|column| column.header);
         let headers: Vec<&str> = headers.collect();
@@ -133,7 +134,7 @@ impl XlsxReport {
                     sheet.write_string(row, index, text)?;
                 }
             }
-            // Counts of rows are far below what a number of Excel holds exactly.
+            // Row counts are far below the largest whole number that Excel represents exactly.
             sheet.write_number(row, 2, line.rows as f64)?;
             sheet.write_number(row, 3, line.completed as f64)?;
             if let Some(tenths) = line.average_tenths {
@@ -186,7 +187,7 @@ impl XlsxReport {
         Ok(())
     }
 
-    /// Sets what is known of the sheet only after its last row.
+    /// Sets the properties that depend on all rows of the sheet.
     fn end_sheet(&mut self) -> Result<(), ReportError> {
         let Some(open) = self.sheet.take() else { return Ok(()) };
         let sheet = self.workbook.worksheet_from_index(open.place)?;
@@ -213,7 +214,7 @@ fn width_of(cells: &Cells, rows: usize) -> usize {
     }
 }
 
-/// Characters that a text takes beside each other.
+/// The display width of a text, in characters.
 fn text_width(text: &str) -> usize {
     if text.is_ascii() { text.len() } else { text.width() }
 }

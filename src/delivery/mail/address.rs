@@ -1,4 +1,4 @@
-//! Mail addresses from login tokens, exports and settings, made fit for the mail protocol.
+//! Mail addresses from login tokens, exports and settings, converted to the form of the mail protocol.
 
 use lettre::Address;
 use url::Host;
@@ -15,8 +15,8 @@ pub fn usable_address(text: &str) -> Option<String> {
     is_usable.then(|| text.to_owned())
 }
 
-/// One address; `None` where the text is not exactly one. The domain becomes ASCII (punycode), since most mail servers take
-/// nothing else; what stands before the `@` stays as it is.
+/// One address; `None` where the text is not exactly one. The domain becomes ASCII (punycode), since most mail servers
+/// accept nothing else; the part before the `@` is kept as it is.
 pub(super) fn for_mail(text: &str) -> Option<Address> {
     let text = text.trim();
     // The parser accepts quoted spaces and invisible characters, which no real address has.
@@ -34,7 +34,7 @@ pub(super) fn for_mail(text: &str) -> Option<Address> {
     }
 }
 
-/// Whether two texts are the same address, also where one has its domain in punycode.
+/// Whether two texts are the same address, even where only one has its domain in punycode.
 pub fn same_address(one: &str, other: &str) -> bool {
     let mailed = |text: &str| for_mail(text).map(|address| address.to_string());
     match (mailed(one), mailed(other)) {

@@ -1,9 +1,9 @@
 //! Attachments: the report file as it is, a ZIP archive of it, or none because it is too large.
 //!
-//! Sizes are counted before the encoding for mail. Base64 makes four bytes of three and adds a line break after each 76
-//! characters, which is 1.369 bytes for one: an attachment of 18 MB is 24.6 MB in the mail, just below the 25 MB that
-//! common mail services take. So `mail.max_attachment` is the services' limit divided by 1.37, with some room for the
-//! text.
+//! Sizes are counted before the encoding for mail. Base64 turns three bytes into four and adds a line break after each
+//! 76 characters, which multiplies the size by 1.369: an attachment of 18 MB is 24.6 MB in the mail, just below the 25
+//! MB that common mail services take. So `mail.max_attachment` is the services' limit divided by 1.37, with some room
+//! for the text.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -100,7 +100,7 @@ impl Ladder {
     pub fn after(self, refused: Option<(Packing, u64)>, mail_limit: Option<u64>) -> Option<Self> {
         let (packing, bytes) = refused?;
         let room = mail_limit.map_or(u64::MAX, room_in);
-        // Where no known limit explains the refusal, an archive that is hardly smaller than the file, as of a
+        // Where no known limit explains the refusal, an archive that is hardly smaller than the file, such as that of a
         // spreadsheet, would be refused as well.
         let most = if room < bytes { room } else { bytes / 10 * 9 };
         match packing {
@@ -187,10 +187,10 @@ fn pack(
     Ok((!is_full.get()).then(|| packed.bytes.into_inner()))
 }
 
-/// The beginning of the day, as archives write times: without a zone, from 1980 to 2107.
+/// The start of the day as a ZIP timestamp, which has no zone and covers 1980 to 2107.
 fn time_in_archive(date: NaiveDate) -> DateTime {
     let year = u16::try_from(date.year()).unwrap_or_default();
-    // Months and days are small.
+    // Months and days fit into a byte.
     let (month, day) = (date.month() as u8, date.day() as u8);
     DateTime::from_date_and_time(year, month, day, 0, 0, 0).unwrap_or_default()
 }
@@ -337,12 +337,12 @@ mod tests {
         let link = zip.after(Some(packed.outline()), None).expect("a step");
         assert!(attached_by(&text, &rules, link).is_none());
         assert!(link.after(None, None).is_none());
-        // What no packing makes smaller goes as a link at once.
+        // A file that compression does not make smaller is sent as a link at once.
         let noise = noise(11_000);
         let plain = attached(&noise, &rules).expect("attached");
         let zip = whole.after(Some(plain.outline()), None).expect("a step");
         assert!(attached_by(&noise, &rules, zip).is_none());
-        // So does what does not fit into what was learned.
+        // So is one that does not fit into the learned limit.
         let zip = whole.after(Some(plain.outline()), Some(TEXT_BYTES)).expect("a step");
         assert!(attached_by(&text, &rules, zip).is_none());
     }
@@ -351,7 +351,7 @@ mod tests {
     fn an_archive_that_fits_into_a_known_limit_is_sent() {
         let rules = rules(1_000_000, None);
         let whole = Ladder::new(&rules, None);
-        // It packs to more than nine tenths.
+        // Its archive has more than nine tenths of its size.
         let content = [noise(10_300), vec![b'a'; 700]].concat();
         let plain = attached(&content, &rules).expect("attached").outline();
         let packed = |limit: Option<u64>| {
@@ -361,7 +361,7 @@ mod tests {
         let limit_of = |bytes: u64| bytes.div_ceil(BYTES_OF_LINE) * ENCODED_LINE + TEXT_BYTES;
         assert_eq!(packed(Some(limit_of(10_800))), Some(Packing::Zip));
         assert_eq!(packed(Some(limit_of(10_000))), None);
-        // One that the file would have fit into was not why it was refused.
+        // A limit that the file would have fit into was not the reason for the refusal.
         assert_eq!(packed(Some(limit_of(20_000))), None);
         assert_eq!(packed(None), None);
     }

@@ -18,14 +18,14 @@ pub enum SendError {
     /// A temporary failure: the mail did not arrive, and a retry may succeed.
     #[error("{0}")]
     Unavailable(String),
-    /// The mail server refuses this service, whatever the mail. An operator can mend it, and then the same mail goes
-    /// out.
+    /// The mail server refuses this service, whatever the mail. Once an operator has corrected that, the same mail can
+    /// be sent.
     #[error("{0}")]
     Misconfigured(Refusal),
     /// The content was handed over and no answer came: it may have arrived or not.
     #[error("{0}")]
     Unconfirmed(String),
-    /// The caller called the handover off.
+    /// The caller cancelled the handover.
     #[error("the handover was called off")]
     CalledOff,
 }
@@ -35,7 +35,7 @@ pub enum SendError {
 pub struct Refusal {
     /// The mail server's words.
     pub words: String,
-    /// It came after a recipient was named, so that the policy of that mailbox alone may be meant.
+    /// Whether it came after a recipient was named, so that it may be the policy of that mailbox alone.
     pub may_be_of_mailbox: bool,
 }
 
@@ -57,7 +57,8 @@ impl fmt::Display for Refusal {
 /// Why one form of a mail was not sent.
 #[derive(Debug)]
 pub(super) enum NotSent {
-    /// It is larger than the server takes; a smaller form of it may be sent. `began`: content had gone out.
+    /// It is larger than the server accepts; a smaller form of it may be sent. `began`: some of the content had been
+    /// sent.
     TooLarge { words: String, began: bool },
     /// Every form of the mail would fail in the same way.
     Other(SendError),
@@ -79,7 +80,7 @@ impl NotSent {
                     Meaning::Mail => SendError::Refused(words),
                 }
             }
-            // Once content has gone out, only a definite answer tells that the mail did not arrive.
+            // Once content has been sent, only a definite answer shows that the mail did not arrive.
             Trouble::Broken(words) if began => SendError::Unconfirmed(words),
             Trouble::Broken(words) => SendError::Unavailable(words),
             Trouble::Lacking(words) => SendError::Misconfigured(Refusal::of_every_mail(words)),

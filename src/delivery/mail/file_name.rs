@@ -8,7 +8,8 @@ use crate::delivery::request::FileFormat;
 use crate::ids::SnapshotDate;
 use crate::names::{is_reserved, safe_label};
 
-/// Bytes of a whole name. Some systems allow 255; ZIP tools and a header's percent-encoding (three bytes for one) want less.
+/// The longest name in bytes. Some systems allow 255, but ZIP tools and percent-encoded headers (three bytes for one)
+/// need shorter names.
 const NAME_BYTES: usize = 120;
 const PREFIX: &str = "course-progress";
 
@@ -17,7 +18,7 @@ pub fn report_file_name(batch: &BatchFacts, date: SnapshotDate, format: FileForm
     asked_file_name(batch, &Asked::default(), date, format)
 }
 
-/// As [`report_file_name`], with what was asked for: `…_by-block_filtered_<date>.zip`.
+/// The same as [`report_file_name`], with the options of the request: `…_by-block_filtered_<date>.zip`.
 pub fn asked_file_name(batch: &BatchFacts, asked: &Asked, date: SnapshotDate, format: FileFormat) -> String {
     let name = batch.batch_name.as_deref().unwrap_or_default();
     named(["", name], batch.batch_id.as_str(), asked, date, format)
@@ -37,7 +38,7 @@ pub fn several_file_name(
     named([course_name, course], &number, asked, date, format)
 }
 
-/// A name with `known`, which has room for what is before it only where it is whole; or else with `other`.
+/// A name that ends with `known` where that fits in whole, otherwise with `other`.
 fn named([before, known]: [&str; 2], other: &str, asked: &Asked, date: SnapshotDate, format: FileFormat) -> String {
     let split = asked.split_by.map(|column| format!("_by-{column}")).unwrap_or_default();
     let filtered = if asked.filter.is_empty() { "" } else { "_filtered" };

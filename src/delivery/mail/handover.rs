@@ -1,6 +1,6 @@
-//! The write-ahead note of a handover: from the moment that content is sent, a mail may arrive.
+//! Notes a handover before it starts (write-ahead): once any content has been sent, the mail may arrive.
 
-/// Notes on disk that the content of a mail goes out.
+/// Records durably that the content of a mail is about to be sent.
 pub trait Handover: Sync {
     /// Called when the server waits for the content. False: it must not be sent.
     fn begin(&self) -> impl Future<Output = bool> + Send;

@@ -1,7 +1,6 @@
-//! Puts a mail together: headers, the text in both forms, the attachment, the signature.
+//! Composes a mail: headers, the text as plain text and HTML, the attachment, the signature.
 //!
-//! A library encodes every header. Text from outside has no line breaks when it gets here, and they are removed once
-//! more.
+//! A library encodes every header. Line breaks of text from outside are removed before, and here again.
 
 use std::time::SystemTime;
 
@@ -33,7 +32,7 @@ pub(super) struct Draft {
     pub unsubscribe: Option<String>,
 }
 
-/// A mail that cannot be put together.
+/// A mail that cannot be composed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ComposeError {
     #[error("the mail cannot be put together: {0}")]
@@ -44,11 +43,12 @@ pub(super) enum ComposeError {
     Encoding,
 }
 
-/// The mail as the protocol takes it. Needs about 2.7 times the attachment's size for a moment, and 1.4 times
-/// afterwards.
+/// The mail as it is sent by the protocol. Takes memory of about 2.7 times the attachment's size while it is composed,
+/// and 1.4 times afterwards.
 pub(super) fn compose(sender: &Sender, draft: Draft) -> Result<MailToSend, ComposeError> {
     let from = sender.from.email.clone();
-    // Given, since the library does not read every address that it writes: one with a host's number in brackets.
+    // Set explicitly, because the library cannot parse every address that it writes, such as one with an IP address in
+    // brackets.
     let envelope = Envelope::new(Some(draft.envelope_sender.clone()), vec![draft.recipient.clone()])?;
     let mut builder = Message::builder()
         .envelope(envelope)
@@ -62,7 +62,7 @@ pub(super) fn compose(sender: &Sender, draft: Draft) -> Result<MailToSend, Compo
         builder = builder.reply_to(reply_to.clone());
     }
     if let Some(url) = draft.unsubscribe {
-        // A mail program's own button asks by POST, over TLS alone.
+        // The button of mail programs sends a POST, and only over TLS.
         if url.starts_with("https://") {
             builder = builder.header(OneClick);
         }
@@ -83,8 +83,8 @@ pub(super) fn compose(sender: &Sender, draft: Draft) -> Result<MailToSend, Compo
     })
 }
 
-/// The attachment as Base64, so that no line is broken, ended otherwise or trimmed on the way. The file's name stands
-/// by RFC 2231 where it needs more than ASCII; for programs that do not know that, the type bears an ASCII form of it.
+/// The attachment as Base64, so that relays do not change its lines. A file name beyond ASCII is encoded by RFC 2231;
+/// for programs that do not know that, the content type has an ASCII form of it.
 fn part(attachment: Attachment) -> Result<SinglePart, ComposeError> {
     let ascii: String = attachment
         .name
@@ -133,7 +133,7 @@ impl Header for OneClick {
     }
 }
 
-/// `Auto-Submitted: auto-generated` (RFC 3834): no holiday notes in answer, please.
+/// `Auto-Submitted: auto-generated` (RFC 3834): asks for no automatic replies.
 #[derive(Clone)]
 struct AutoSubmitted;
 

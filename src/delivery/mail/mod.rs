@@ -1,7 +1,7 @@
 //! Mails: what they say, what is attached, and how they are handed over to the mail server.
 //!
 //! A mail is composed completely before it is offered to the server, so that nothing can fail between the server's
-//! go-ahead and the content. Who may have a report, when to try again and what is stored of it are left to the worker.
+//! go-ahead and the content. Access checks, retries and what is stored are the worker's task.
 
 mod address;
 mod attachment;
@@ -70,11 +70,11 @@ pub struct MailContext<'a> {
     pub link: Option<&'a Link>,
     /// What consent changes in the report.
     pub consent: ConsentCounts,
-    /// Of the mail of a subscription.
+    /// Set for a mail of a subscription.
     pub subscription: Option<SubscriptionMail<'a>>,
 }
 
-/// What is different in a mail that nobody clicked for.
+/// What a mail of a subscription has that others have not.
 #[derive(Debug, Clone, Copy)]
 pub struct SubscriptionMail<'a> {
     /// Where its recipient ends these mails; none where the service has no public address.
@@ -118,7 +118,7 @@ impl Mailer {
     /// that is neither too large for the settings nor for the server. `local_copy` is its file on this machine.
     ///
     /// # Errors
-    /// Why it was not sent, and whether another try may fare better.
+    /// Why it was not sent, and whether a retry may succeed.
     pub async fn send_report(
         &self,
         request: &Request,
@@ -161,7 +161,7 @@ impl Mailer {
     /// Tells the requester that the request failed, why, and where the file is, if there is one.
     ///
     /// # Errors
-    /// Why it was not sent, and whether another try may fare better.
+    /// Why it was not sent, and whether a retry may succeed.
     pub async fn send_failure_notice(
         &self,
         request: &Request,

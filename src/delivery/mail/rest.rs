@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::smtp::Trouble;
 
-/// A server that has not answered after this time is not asked for [`REST`].
+/// A server that has not answered after this time is left alone for [`REST`].
 const LONG_WAIT: Duration = Duration::from_secs(3);
 const REST: Duration = Duration::from_secs(15);
 
@@ -33,7 +33,8 @@ pub(super) struct Leave<'a> {
 }
 
 impl Rests {
-    /// Permission to use the server, or why there is none now: it rests, or another worker is trying it after a rest.
+    /// Permission to use the server. None while the circuit breaker is open, or another worker is trying the server
+    /// after that.
     pub fn leave(&self, now: Instant) -> Result<Leave<'_>, String> {
         let mut rest = self.rest();
         let is_first = match rest.as_mut() {
@@ -52,7 +53,7 @@ impl Rests {
         *self.rest() = None;
     }
 
-    /// The server, asked from `began` to `now`, did not take a mail; says whether it is left alone from now on.
+    /// The server did not accept a mail between `began` and `now`. Returns whether it is left alone from now on.
     pub fn refused(&self, trouble: &Trouble, began: Instant, now: Instant) -> bool {
         match trouble {
             Trouble::Answered { .. } => {
@@ -64,7 +65,8 @@ impl Rests {
         }
     }
 
-    /// No connection, or no answer, from `began` to `now`; says whether the server is left alone from now on.
+    /// There was no connection or no answer between `began` and `now`. Returns whether the server is left alone from
+    /// now on.
     pub fn not_reached(&self, words: &str, began: Instant, now: Instant) -> bool {
         if now.duration_since(began) < LONG_WAIT {
             return false;

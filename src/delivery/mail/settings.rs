@@ -48,7 +48,7 @@ pub(super) enum Bounces {
     From,
     /// One address for all mails.
     One(Address),
-    /// To an address of each request: this, with its id for [`ID`].
+    /// An address for each request: this text, with the request's id in the place of [`ID`].
     OfRequest(String),
 }
 
@@ -61,7 +61,7 @@ impl Sender {
         match &self.bounces {
             Bounces::From => self.from.email.clone(),
             Bounces::One(address) => address.clone(),
-            // It is an address with one id, and ids are alike.
+            // It is a valid address with one id, and therefore with any.
             Bounces::OfRequest(text) => address_of_request(text, request).unwrap_or_else(|| self.from.email.clone()),
         }
     }
@@ -103,7 +103,7 @@ impl Settings {
 
 /// The server that the URL names.
 fn server(text: &str, ca_file: Option<&Path>) -> Result<Server, ConfigError> {
-    // The URL is not repeated in messages: it may hold a password, by mistake.
+    // Messages do not repeat the URL, which may contain a password by mistake.
     const FORMS: &str = "write smtp://HOST:587 (STARTTLS), smtps://HOST:465 (TLS) or smtp+plain://127.0.0.1:25";
     let url = Url::parse(text).map_err(|reason| invalid(format!("mail.server is no URL: {reason}; {FORMS}")))?;
     if !url.username().is_empty() || url.password().is_some() {
@@ -207,7 +207,7 @@ fn is_helo_name(name: &str) -> bool {
     }
 }
 
-/// Whether it is a host's name with a domain, and not that of a machine that only its neighbours know.
+/// Whether it is a fully qualified host name, and not a local one.
 fn is_qualified(name: &str) -> bool {
     let is_local = name.ends_with(".local") || name.ends_with(".localdomain") || name.ends_with(".internal");
     is_host_name(name) && name.contains('.') && !is_local && name.parse::<IpAddr>().is_err()
@@ -284,7 +284,8 @@ fn address_of_request(text: &str, request: RequestId) -> Option<Address> {
     address::for_mail(&text.replace(ID, &request.compact()))
 }
 
-/// Signs what a reader sees. Relaxed, since relays fold headers and trim lines.
+/// Signs the headers that a reader sees and the body. The canonicalisation is relaxed, since relays fold headers and
+/// trim lines.
 fn dkim_signer(config: &DkimConfig) -> Result<DkimSigner, ConfigError> {
     let path = config.key_file.display();
     let pem = fs::read_to_string(&config.key_file).map_err(|error| ConfigError::SecretFile {

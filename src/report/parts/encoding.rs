@@ -1,4 +1,4 @@
-//! How rows are put aside: as lines of CSV, or as bytes that become typed columns again.
+//! Encodes rows for the spool: as lines of CSV, or as bytes that are decoded to typed columns.
 
 use std::io::{self, BufReader, Read};
 use std::ops::Range;
@@ -14,18 +14,18 @@ use super::super::rows::ReportRows;
 use super::super::spool::{PartReader, Spool};
 use super::super::write::{ReportFormat, schema_of};
 
-/// Rows that become columns at a time.
+/// Rows that are decoded at a time.
 const CHUNK_ROWS: usize = 8_192;
 
-/// The form of rows that are put aside.
+/// The encoding of rows in the spool.
 pub enum Encoding {
     /// Lines of a CSV file.
     Lines(CsvWriter),
-    /// Rows of columns, each after its length.
+    /// The bytes of each row after their length.
     Rows(TypedRows),
 }
 
-/// Between columns and bytes.
+/// Converts columns to bytes and back.
 pub struct TypedRows {
     converter: RowConverter,
     schema: SchemaRef,
@@ -34,7 +34,7 @@ pub struct TypedRows {
 }
 
 impl Encoding {
-    /// The form for files of a format; the rows have this schema.
+    /// The encoding for files of a format, for rows of this schema.
     pub fn new(
         format: ReportFormat,
         style: CsvStyle,
@@ -85,7 +85,7 @@ impl Encoding {
     }
 }
 
-/// Neighbouring rows of the same part: the part, and the range of rows.
+/// Runs of adjacent rows of the same part: the part, and the range of rows.
 fn runs(parts: &[usize]) -> impl Iterator<Item = (usize, Range<usize>)> {
     let mut start = 0;
     parts.chunk_by(|a, b| a == b).map(move |run| {
@@ -101,7 +101,7 @@ impl TypedRows {
         &self.schema
     }
 
-    /// Gives the rows of a part to `take`, some at a time.
+    /// Passes the rows of a part to `take`, in chunks.
     pub fn read(
         &self,
         bytes: PartReader<'_>,
@@ -134,7 +134,7 @@ impl TypedRows {
 /// Appends the next row's bytes; false where there is none.
 fn append_row(bytes: &mut impl Read, chunk: &mut Vec<u8>) -> io::Result<bool> {
     let mut length = [0; size_of::<u32>()];
-    // A part ends between rows, or a length is cut off, which is an error.
+    // The part ends here; an end within a length is an error.
     if bytes.read(&mut length[..1])? == 0 {
         return Ok(false);
     }

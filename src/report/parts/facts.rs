@@ -1,4 +1,4 @@
-//! What the list of parts says of each.
+//! The figures of a part that the list of parts shows.
 
 /// One part's figures.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl PartFacts {
         (rows > 0).then(|| (self.progress_sum * 20 + rows) / (rows * 2))
     }
 
-    /// The average as it is written.
+    /// The average as text.
     pub fn average(&self) -> Option<String> {
         let tenths = self.average_tenths()?;
         Some(format!("{}.{}%", tenths / 10, tenths % 10))

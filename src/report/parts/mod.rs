@@ -1,7 +1,7 @@
 //! A report in parts: a file for each block, district, school or organisation, or for each of several batches.
 //!
-//! Rows come in the order of the report, so those of a part come in turn with others'. They are encoded at once and put aside
-//! ([`super::spool`]); once all are there, each part is written whole, one after the other.
+//! Rows arrive in the order of the report, so rows of different parts alternate. They are encoded on arrival and kept
+//! in a [spool](super::spool) until all have been read; then the parts are written one after the other.
 
 mod encoding;
 mod facts;
@@ -26,9 +26,10 @@ use crate::names::{Named, file_stems, sheet_names};
 use encoding::Encoding;
 use facts::PartFacts;
 
-/// Files of one report at most.
+/// The most files of one report.
 pub const MOST_PARTS: usize = 2_000;
-/// Sheets of one workbook at most, without the one that lists them: each keeps a temporary file open until it is complete.
+/// The most sheets of one workbook beside the one that lists them: each keeps a temporary file open until the workbook
+/// is complete.
 pub const MOST_SHEETS: usize = 500;
 
 /// What the rows are divided by.
@@ -36,7 +37,7 @@ pub const MOST_SHEETS: usize = 500;
 pub enum PartsBy {
     /// The values of a column of the report.
     Column(SplitColumn),
-    /// The batches, of which each has a part, also without rows.
+    /// The batches: each has a part, even without rows.
     Batches(Vec<SelectedBatch>),
 }
 
@@ -45,15 +46,15 @@ pub enum PartsBy {
 pub struct PartsOptions {
     /// What makes a part.
     pub by: PartsBy,
-    /// Whether the rows are of several batches, which each row then tells; never where the parts are the batches.
+    /// Whether each row begins with its batch, because the rows are of several; false where each part is a batch.
     pub has_batch_column: bool,
     /// The format of each part.
     pub format: ReportFormat,
     /// How CSV is written.
     pub style: CsvStyle,
-    /// Holds rows until they are written.
+    /// The folder of temporary files, which hold rows until they are written.
     pub temp_folder: PathBuf,
-    /// The day of the data, which files in an archive bear.
+    /// The day of the data: the timestamp of files in an archive.
     pub date: NaiveDate,
 }
 
@@ -66,22 +67,22 @@ pub struct PartsWritten {
     pub parts: usize,
 }
 
-/// All rows of a report, by parts, ready to be written.
+/// All rows of a report, divided into parts and ready to be written.
 pub struct Parts {
     options: PartsOptions,
     columns: &'static [ReportColumn],
     encoding: Encoding,
     facts: Vec<PartFacts>,
     numbers: HashMap<Box<str>, usize>,
-    /// That of rows without a value.
+    /// The number of the part of rows without a value.
     blank: Option<usize>,
     spool: Spool,
 }
 
-/// Reads all rows and divides them. The rows need the column `batch_id` beside the report's where they are of several batches.
+/// Reads all rows and divides them into parts. Rows of several batches need the column `batch_id` beside the report's.
 ///
 /// # Errors
-/// Where the rows cannot be read or put aside, or there are more than [`MOST_PARTS`] parts.
+/// Where the rows cannot be read or spooled, or there are more than [`MOST_PARTS`] parts.
 pub async fn collect_parts(mut rows: SendableRecordBatchStream, options: PartsOptions) -> Result<Parts, ReportError> {
     let mut parts = Parts::new(&rows.schema(), options)?;
     while let Some(batch) = next(&mut rows).await? {
@@ -119,7 +120,7 @@ impl Parts {
         }
     }
 
-    /// The number of the part of a value; a blank one is none.
+    /// The number of a value's part; a blank value counts as no value.
     fn number_of(&mut self, value: Option<&str>) -> Result<usize, ReportError> {
         let known = value.map_or(self.blank, |value| self.numbers.get(value).copied());
         if let Some(number) = known {
@@ -181,7 +182,7 @@ impl Parts {
         order
     }
 
-    /// What people read of each part, by number.
+    /// The name of each part for people, by number.
     fn named(&self) -> Vec<Named<'_>> {
         let mut named: Vec<Named<'_>> = self
             .facts

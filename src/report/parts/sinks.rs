@@ -23,7 +23,7 @@ const INDEX_HEADERS: [&str; 5] = ["File", "Value", "Rows", "Completed", "Average
 const PRIVATE: u32 = 0o600;
 
 impl Parts {
-    /// Writes a file a part, and `index.csv`, into a folder that is there and empty. All are readable by their owner alone.
+    /// Writes one file for each part, and `index.csv`, to an existing empty folder. Only the owner can read the files.
     ///
     /// # Errors
     /// Where a file cannot be written.
@@ -40,7 +40,7 @@ impl Parts {
         Ok(self.written())
     }
 
-    /// Writes a ZIP archive with a file a part, and `index.csv`. The same rows give the same bytes.
+    /// Writes a ZIP archive with one file for each part, and `index.csv`. The same rows give the same bytes.
     ///
     /// # Errors
     /// Where the archive cannot be written.
@@ -50,7 +50,7 @@ impl Parts {
             .last_modified_time(time_in_archive(self.options.date))
             .unix_permissions(PRIVATE);
         std::fs::create_dir_all(&self.options.temp_folder)?;
-        // Sizes are written before the files that they are of, which takes going back.
+        // The archive has the size of a file before its content, so the writer seeks back to fill it in.
         let file = tempfile::tempfile_in(&self.options.temp_folder)?;
         let mut archive = ZipWriter::new(BufWriter::new(file));
         let names = self.file_names();
@@ -72,7 +72,7 @@ impl Parts {
         Ok(self.written())
     }
 
-    /// Writes one workbook with a sheet a part, after one that lists them.
+    /// Writes a workbook with one sheet for each part, after a sheet that lists them.
     ///
     /// # Errors
     /// Where there are more than [`MOST_SHEETS`] parts, or the workbook cannot be written.
@@ -168,10 +168,10 @@ fn private_file(path: &Path) -> io::Result<BufWriter<File>> {
     Ok(BufWriter::new(file))
 }
 
-/// The beginning of the day, as archives write times: without a zone, from 1980 to 2107.
+/// The start of the day as a ZIP timestamp, which has no zone and covers 1980 to 2107.
 fn time_in_archive(date: NaiveDate) -> DateTime {
     let year = u16::try_from(date.year()).unwrap_or_default();
-    // Months and days are small.
+    // Months and days fit into a byte.
     let (month, day) = (date.month() as u8, date.day() as u8);
     DateTime::from_date_and_time(year, month, day, 0, 0, 0).unwrap_or_default()
 }

@@ -18,7 +18,7 @@ pub struct Abilities {
 }
 
 impl Abilities {
-    /// Those of an answer to EHLO.
+    /// Parses the answer to EHLO.
     pub fn of(answer: &Answer) -> Self {
         let mut abilities = Self::default();
         // The first line greets.
@@ -49,7 +49,7 @@ impl Abilities {
         abilities
     }
 
-    /// Those of a server that does not tell them: logging in may be tried, and nothing else is known.
+    /// The abilities of a server that does not announce them: logging in may be tried, and nothing else is known.
     pub fn untold() -> Self {
         Self {
             plain: true,

@@ -1,4 +1,4 @@
-//! Answers of a mail server: three digits, which count, and words for people, which may be in any encoding.
+//! Answers of a mail server: three digits with the meaning, and words for people, in any encoding.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::super::plain::one_line;
 
-/// Bytes of one answer. Servers with many abilities or long advice need some kB.
+/// The longest answer in bytes. Servers with many abilities or long explanations need some kB.
 const MOST_BYTES: usize = 64 * 1024;
 /// Characters of a server's words that are kept.
 const WORDS_CHARS: usize = 300;
@@ -31,17 +31,17 @@ pub struct Enhanced {
 }
 
 impl Answer {
-    /// It is done.
+    /// Whether the command succeeded (2xx).
     pub fn is_good(&self) -> bool {
         (200..300).contains(&self.code)
     }
 
-    /// Not now.
+    /// Whether the refusal is temporary (4xx).
     pub fn is_temporary(&self) -> bool {
         (400..500).contains(&self.code)
     }
 
-    /// Not at all.
+    /// Whether the refusal is permanent (5xx).
     pub fn is_permanent(&self) -> bool {
         self.code >= 500
     }
@@ -76,8 +76,8 @@ pub fn without_addresses(words: &str) -> String {
     hidden.collect::<Vec<_>>().join(" ")
 }
 
-/// Reads one answer. `unread` holds what was read and belongs to no answer yet; nothing of it is lost where the
-/// returned future is dropped.
+/// Reads one answer. `unread` holds bytes that belong to no answer yet; none are lost where the returned future is
+/// dropped.
 pub async fn read_answer(stream: &mut (impl AsyncRead + Unpin), unread: &mut BytesMut) -> io::Result<Answer> {
     loop {
         if let Some((answer, length)) = parse(unread)? {
@@ -125,12 +125,12 @@ fn parse_line(line: &[u8]) -> Option<(u16, bool, &[u8])> {
         Some((b'-', words)) => Some((code, false, words)),
         Some((b' ', words)) => Some((code, true, words)),
         Some((digit, _)) if digit.is_ascii_digit() => None,
-        // The space is left out by some.
+        // Some servers leave out the space.
         _ => Some((code, true, rest)),
     }
 }
 
-/// UTF-8 where it is, else Latin-1, in which every byte is a character.
+/// Decoded as UTF-8 where it is valid, otherwise as Latin-1, in which every byte is a character.
 fn text(words: &[u8]) -> String {
     let words = words.trim_ascii();
     match std::str::from_utf8(words) {

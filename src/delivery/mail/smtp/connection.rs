@@ -1,7 +1,7 @@
 //! One connection to the mail server and the steps of one mail over it.
 //!
-//! A mail goes out in two parts, since what is known of it changes between them: [`Connection::offer`] ends with the
-//! server's word that it will take the content, [`Connection::hand_over`] gives it the content.
+//! A mail is sent in two steps, because after the second has begun it may arrive: [`Connection::offer`] ends when the
+//! server is ready for the content, [`Connection::hand_over`] sends the content.
 
 use std::time::{Duration, Instant};
 
@@ -15,14 +15,14 @@ use super::login::{Login, log_in};
 use super::reach::{Security, Server};
 use super::step::{Step, Trouble, hoped};
 
-/// The slowest connection that a mail may go over, in bytes a second.
+/// The lowest rate at which a mail may be sent, in bytes a second.
 const SLOWEST: u64 = 64 * 1024;
 /// Time-outs that the server may take for its answer to the content. It may scan the content for viruses first, and
 /// giving up early would leave us not knowing whether the mail arrived (RFC 5321, section 4.5.3.2.6).
 const CONTENT_TIMEOUTS: u32 = 5;
-/// For a sign of life from a connection that waited.
+/// The time limit for checking an idle connection.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
-/// For saying goodbye.
+/// The time limit for QUIT.
 const GOODBYE: Duration = Duration::from_secs(2);
 
 /// A mail as the protocol sees it: envelope and content.
@@ -38,7 +38,7 @@ pub struct Connection {
     dialogue: Dialogue<Box<dyn Duplex>>,
     abilities: Abilities,
     timeout: Duration,
-    /// The server knows where the dialogue stands as well as we do.
+    /// Whether client and server agree on the state of the dialogue.
     pub is_usable: bool,
     /// Mails that were offered over it.
     pub mails: u32,
@@ -61,7 +61,7 @@ impl Connection {
                 let stream = plain_phase(Dialogue::new(stream, timeout), &name).await?;
                 let stream: Box<dyn Duplex> = Box::new(tls.wrap(stream, timeout).await?);
                 let mut dialogue = Dialogue::new(stream, timeout);
-                // What was said in plain text may be anybody's words, so the server tells its abilities anew.
+                // Plain text may have been tampered with, so EHLO is sent again under TLS.
                 let abilities = hello_again(&mut dialogue, &name).await?;
                 (dialogue, abilities)
             }
@@ -84,7 +84,7 @@ impl Connection {
         self.abilities.max_bytes
     }
 
-    /// Ends what may be left of the mail before; says whether the connection still works.
+    /// Resets the state after the previous mail (RSET). Returns whether the connection still works.
     pub async fn is_ready(&mut self) -> bool {
         let answering = self.dialogue.command(Step::Anew, "RSET");
         let answered = tokio::time::timeout(SIGN_OF_LIFE, answering).await;
@@ -117,7 +117,7 @@ impl Connection {
     /// Hands the content over that was offered.
     pub async fn hand_over(&mut self, mail: &MailToSend) -> Result<(), Trouble> {
         let time = self.timeout * CONTENT_TIMEOUTS + Duration::from_secs(mail.content.len() as u64 / SLOWEST);
-        // Until it is known how it ended.
+        // Until the outcome is known.
         self.is_usable = false;
         let handed_over = self.dialogue.content(&mail.content, time).await?;
         self.is_usable = handed_over.is_whole && handed_over.answer.code != 421;
@@ -126,7 +126,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Says goodbye, where the server listens.
+    /// Sends QUIT, if the connection still works.
     pub async fn close(mut self) {
         let _ = tokio::time::timeout(GOODBYE, self.dialogue.command(Step::Anew, "QUIT")).await;
     }
@@ -136,7 +136,7 @@ impl Connection {
         hoped(step, answer, is_hoped).map(|_| ())
     }
 
-    /// What MAIL FROM says of the mail, each with a space before it.
+    /// The parameters of MAIL FROM, each with a space before it.
     fn parameters(&self, mail: &MailToSend) -> Result<String, Trouble> {
         let mut parameters = String::new();
         let is_ascii = |address: &Address| AsRef::<str>::as_ref(address).is_ascii();
@@ -160,7 +160,7 @@ impl Connection {
     }
 }
 
-/// Hears the greeting, and says hello.
+/// Reads the greeting and sends EHLO.
 async fn greeted(
     stream: Box<dyn Duplex>,
     timeout: Duration,
@@ -172,7 +172,7 @@ async fn greeted(
     Ok((dialogue, abilities))
 }
 
-/// The part of a connection before TLS; gives the connection on which TLS begins.
+/// The dialogue before TLS. Returns the connection on which TLS begins.
 async fn plain_phase<S>(mut dialogue: Dialogue<S>, name: &str) -> Result<S, Trouble>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -215,7 +215,8 @@ where
     }
 }
 
-/// EHLO once more, as belongs after STARTTLS. Some servers want one in a session; what they can do is then not known.
+/// EHLO again, as is required after STARTTLS. Some servers accept only one in a session; their abilities are then
+/// unknown.
 async fn hello_again<S>(dialogue: &mut Dialogue<S>, name: &str) -> Result<Abilities, Trouble>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -232,7 +233,7 @@ mod tests {
     use super::super::dialogue::scripted;
     use super::*;
 
-    /// What was said by `hello` to a server that answers so, and what came of it.
+    /// The commands that `hello` sends to a server with these answers, and the result.
     async fn talk(answers: &[&str]) -> (Vec<String>, Result<Abilities, Trouble>) {
         let (here, there) = tokio::io::duplex(1000);
         let server = scripted::server(there, answers);

@@ -11,11 +11,11 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use super::answer::{Answer, read_answer};
 use super::step::{Step, Trouble};
 
-/// For an answer that the server gave before it closed the connection.
+/// The time limit for an answer that the server sent before it closed the connection.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 const END_OF_CONTENT: &[u8] = b"\r\n.\r\n";
 
-/// A way to the server and back, with TLS or without.
+/// A connection to the server, with TLS or without.
 pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
@@ -23,20 +23,20 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 /// A dialogue over a connection.
 pub struct Dialogue<S> {
     stream: S,
-    /// What was read and belongs to no answer yet.
+    /// Bytes that were read and belong to no answer yet.
     unread: BytesMut,
     timeout: Duration,
 }
 
-/// How handing over a content ended.
+/// The outcome of sending a content.
 pub struct HandedOver {
     pub answer: Answer,
-    /// The content went out to its end; where that is not certain, the server may wait for more of it.
+    /// Whether the content was sent to its end; where that is not certain, the server may wait for more of it.
     pub is_whole: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
-    /// A dialogue in which each answer may take so long.
+    /// A dialogue with this time limit for each answer.
     pub fn new(stream: S, timeout: Duration) -> Self {
         Self {
             stream,
@@ -45,7 +45,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
         }
     }
 
-    /// The connection, where nothing was said that was not answered to. Words that somebody added behind the server's
+    /// The connection, unless bytes are left that belong to no answer. Bytes that an attacker appended to the server's
     /// last answer in plain text must not be taken for its first answers under TLS.
     pub fn into_stream(self) -> Option<S> {
         self.unread.is_empty().then_some(self.stream)
@@ -60,9 +60,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
         }
     }
 
-    /// Says one line, and gives the answer to it, whatever it is.
+    /// Sends one line and returns the answer, whatever it is.
     pub async fn command(&mut self, step: Step, line: &str) -> Result<Answer, Trouble> {
-        // Nothing from elsewhere gets here with a line break; one would be a command of its own.
+        // No text from outside has a line break here, which would start another command.
         if line.contains(char::is_control) {
             return Err(Trouble::Broken(format!(
                 "a command with control characters was not sent ({step})"
@@ -81,8 +81,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
         }
     }
 
-    /// Hands over the content that was offered; the server's answer counts also where it comes while the content is
-    /// still being written.
+    /// Sends the content that was offered. An answer of the server counts even if it arrives while the content is still
+    /// being written.
     pub async fn content(&mut self, content: &[u8], time: Duration) -> Result<HandedOver, Trouble> {
         let has_ended = AtomicBool::new(false);
         let (mut reader, mut writer) = tokio::io::split(&mut self.stream);
@@ -95,7 +95,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
                 biased;
                 written = &mut writing => match written {
                     Ok(()) => reading.await.map(|answer| (answer, true)),
-                    // It may have said why before it closed the connection.
+                    // The server may have sent a reason before it closed the connection.
                     Err(error) => match tokio::time::timeout(LAST_WORDS, reading).await {
                         Ok(Ok(answer)) => Ok((answer, false)),
                         Ok(Err(_)) | Err(_) => Err(error),
@@ -118,7 +118,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
         Ok(HandedOver { answer, is_whole })
     }
 
-    /// A server may say why and close the connection before it is asked.
+    /// A server may send a reason and close the connection before the next command.
     async fn last_words(&mut self, step: Step, error: &io::Error) -> Trouble {
         let reading = read_answer(&mut self.stream, &mut self.unread);
         match tokio::time::timeout(LAST_WORDS, reading).await {
@@ -128,7 +128,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
     }
 }
 
-/// Writes a content and its end. Lines that begin with a dot get another one, as the protocol wants it.
+/// Writes a content and its end. Lines that begin with a dot get another one (dot-stuffing).
 async fn write_content(
     writer: &mut (impl AsyncWrite + Unpin),
     content: &[u8],
@@ -147,7 +147,7 @@ async fn write_content(
         begin = end;
     }
     writer.write_all(&content[begin..]).await?;
-    // Set first: what is written may arrive.
+    // Set before writing: whatever is written may arrive.
     has_ended.store(true, Ordering::Relaxed);
     writer.write_all(END_OF_CONTENT).await?;
     writer.flush().await
@@ -158,7 +158,7 @@ async fn write_content(
 pub mod scripted {
     use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream};
 
-    /// Gives one of `answers` to each line; the lines that were said.
+    /// Answers each line with the next of `answers`, and returns the lines.
     pub async fn server(stream: DuplexStream, answers: &[&str]) -> Vec<String> {
         let mut stream = BufReader::new(stream);
         let mut said = Vec::new();
@@ -228,7 +228,7 @@ mod tests {
             let mut some = [0; 100];
             there.read_exact(&mut some).await.expect("content");
             there.write_all(b"552 5.3.4 enough\r\n").await.expect("written");
-            // It neither reads on nor closes.
+            // The server neither reads on nor closes the connection.
             there
         };
         let mut dialogue = Dialogue::new(here, Duration::from_secs(5));

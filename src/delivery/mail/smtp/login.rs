@@ -1,4 +1,4 @@
-//! Logging in: AUTH PLAIN (RFC 4616), or AUTH LOGIN, which some servers have instead.
+//! Logging in by AUTH PLAIN (RFC 4616), or by AUTH LOGIN where a server has only that.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -22,12 +22,13 @@ const GO_ON: u16 = 334;
 /// The server does not know this way.
 const UNKNOWN_WAY: u16 = 504;
 
-/// Stands for a line of an answer that repeats what was said.
+/// Replaces a line of an answer that repeats a secret.
 const LEFT_OUT: &str = "(a line that repeats the login is left out)";
-/// Characters of a secret that show it in an answer: servers cut long commands short, or break them.
+/// The length of a secret's prefix that is searched for in answers, since servers truncate or wrap long commands.
 const SHOWING_CHARS: usize = 8;
 
-/// What is said while logging in, which no log and no reason may show. Some servers repeat a command that they refuse.
+/// The secrets that are sent while logging in, which no log and no error may show. Some servers repeat a command that
+/// they refuse.
 struct Secrets(Vec<String>);
 
 impl Secrets {
@@ -42,7 +43,7 @@ impl Secrets {
         Self(all.into_iter().filter(|secret| !secret.is_empty()).collect())
     }
 
-    /// What was heard, without the lines that repeat a secret; an enhanced code at the beginning stays.
+    /// The answer without the lines that repeat a secret; an enhanced code at the beginning is kept.
     fn hidden(&self, heard: Result<Answer, Trouble>) -> Result<Answer, Trouble> {
         match heard {
             Ok(answer) => Ok(self.hidden_in(answer)),
@@ -77,7 +78,7 @@ impl Secrets {
     }
 }
 
-/// Logs in, which must be said only where nobody can listen.
+/// Logs in. Must be called only on a connection that nobody can eavesdrop on.
 pub async fn log_in<S>(dialogue: &mut Dialogue<S>, abilities: &Abilities, login: &Login) -> Result<(), Trouble>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -110,7 +111,7 @@ where
     Ok(answer)
 }
 
-/// User and password as AUTH PLAIN says them.
+/// User and password as AUTH PLAIN encodes them.
 fn plain_words(login: &Login) -> String {
     STANDARD.encode(format!("\0{}\0{}", login.user, login.password.reveal()))
 }
@@ -136,7 +137,7 @@ mod tests {
     use super::super::dialogue::scripted;
     use super::*;
 
-    /// What was said to a server that answers so, and what came of it.
+    /// The commands that are sent to a server with these answers, and the result.
     async fn talk(abilities: &Abilities, answers: &[&str]) -> (Vec<String>, Result<(), Trouble>) {
         let (here, there) = tokio::io::duplex(1000);
         let login = Login {

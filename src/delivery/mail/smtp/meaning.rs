@@ -1,8 +1,8 @@
-//! What a mail server's refusal is about: the mail's size, its recipient, its content, or this service, which an
-//! operator has to set right.
+//! Classifies a mail server's refusal: the mail's size, its recipient, its content, or this service, which an operator
+//! has to correct.
 //!
-//! The step and the code tell (RFC 5321), and the enhanced code (RFC 3463) where there is one: x.1.x is about
-//! addresses, x.2.x about a mailbox, x.3.4 and x.2.3 about sizes, x.7.x about who may do what.
+//! The class follows from the step, the code (RFC 5321) and, where there is one, the enhanced code (RFC 3463): x.1.x is
+//! about addresses, x.2.x about a mailbox, x.3.4 and x.2.3 about sizes, x.7.x about who may do what.
 
 use super::answer::{Answer, Enhanced, without_addresses};
 use super::step::Step;
@@ -10,18 +10,19 @@ use super::step::Step;
 /// What a refusal is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meaning {
-    /// Another try of the same may fare better.
+    /// Temporary: a retry may succeed.
     NotNow,
-    /// The mail is too large: a smaller one may be taken at once. `of_server`: for everybody, not for one mailbox.
+    /// The mail is too large: a smaller one may be accepted at once. `of_server`: the limit is the server's, not one
+    /// mailbox's.
     TooLarge { of_server: bool },
-    /// This service: its host, name, login, sender or way of speaking. Every mail fares like that until an operator
-    /// mends it.
+    /// This service: its host, name, login, sender or protocol. Every mail is refused like this until an operator
+    /// corrects it.
     Service,
     /// This mail or its recipient, for good.
     Mail,
 }
 
-/// What an answer other than the hoped-for means at a step.
+/// The meaning of an unexpected answer at a step.
 pub fn meaning(step: Step, answer: &Answer) -> Meaning {
     let enhanced = answer.enhanced();
     if let Some(too_large) = too_large(step, answer, enhanced) {
@@ -34,7 +35,7 @@ pub fn meaning(step: Step, answer: &Answer) -> Meaning {
         Step::Connecting | Step::Hello | Step::StartTls | Step::Login | Step::Anew => true,
         Step::Sender => !is_of_recipient_s_letters(enhanced),
         Step::Recipient | Step::Offer => is_of_service(answer, enhanced),
-        // What is said of a content is said of this mail, unless it is that the sender has not proved who it is.
+        // A refusal of content is about this mail, unless the sender is not authenticated.
         Step::Content => {
             is_login_code(answer.code)
                 || matches!(
@@ -58,10 +59,11 @@ fn too_large(step: Step, answer: &Answer, enhanced: Option<Enhanced>) -> Option<
         Some((3, 4)) => Some(Meaning::TooLarge {
             of_server: step != Step::Recipient,
         }),
-        // Of one mailbox: too long for it, or it is nearly full. Or what is attached is not wanted, and a link may be.
+        // About one mailbox: the mail is too large for it, or it is nearly full. Or the attachment is refused, and a
+        // link may be accepted.
         Some((2, 3)) => Some(Meaning::TooLarge { of_server: false }),
         Some(_) if answer.code == 552 => Some(Meaning::TooLarge { of_server: false }),
-        // Of old, 552 is also said of a mailbox that is full ("exceeded storage allocation").
+        // Traditionally, 552 also means that a mailbox is full ("exceeded storage allocation").
         None if answer.code == 552 => Some(Meaning::TooLarge {
             of_server: step != Step::Recipient && names(answer, &["size", "too large", "too big", "too long"]),
         }),
@@ -69,7 +71,7 @@ fn too_large(step: Step, answer: &Answer, enhanced: Option<Enhanced>) -> Option<
     }
 }
 
-/// x.6.7 and x.6.9: letters beyond ASCII in an address are not taken.
+/// x.6.7 and x.6.9: characters beyond ASCII in an address are not accepted.
 fn is_of_recipient_s_letters(enhanced: Option<Enhanced>) -> bool {
     matches!(
         enhanced,
@@ -80,12 +82,12 @@ fn is_of_recipient_s_letters(enhanced: Option<Enhanced>) -> bool {
     )
 }
 
-/// Codes that only speak of logging in and of how one says hello.
+/// Codes that are only about logging in and EHLO.
 fn is_login_code(code: u16) -> bool {
     matches!(code, 530 | 534 | 535 | 538 | 504 | 503)
 }
 
-/// Whether a refusal after the sender was named is about us.
+/// Whether a refusal after MAIL FROM is about this service.
 fn is_of_service(answer: &Answer, enhanced: Option<Enhanced>) -> bool {
     if is_login_code(answer.code) {
         return true;
@@ -97,7 +99,7 @@ fn is_of_service(answer: &Answer, enhanced: Option<Enhanced>) -> bool {
             detail: 7 | 8,
         })
         | Some(Enhanced { subject: 7, .. }) => true,
-        // How we speak.
+        // The protocol.
         Some(Enhanced { subject: 5, detail }) => detail != 3,
         Some(_) => false,
         None => answer.code == 554 || names_service(answer),
@@ -105,7 +107,7 @@ fn is_of_service(answer: &Answer, enhanced: Option<Enhanced>) -> bool {
 }
 
 /// Exim and others give no enhanced codes, and the same 550 for an unknown mailbox and for a host that may not relay;
-/// their words tell.
+/// their words make the difference.
 fn names_service(answer: &Answer) -> bool {
     let of_us = [
         "relay",
@@ -119,7 +121,7 @@ fn names_service(answer: &Answer) -> bool {
     names(answer, &of_us)
 }
 
-/// Whether one of these is among an answer's words; addresses are none.
+/// Whether one of these is among an answer's words, outside addresses.
 fn names(answer: &Answer, things: &[&str]) -> bool {
     let words = without_addresses(&answer.lines.join(" ")).to_lowercase();
     things.iter().any(|thing| words.contains(thing))

@@ -1,8 +1,8 @@
-//! Speaking with a mail server (RFC 5321): a [`Connection`] that is private where it must be, the steps of one mail
-//! over it, and what an answer means.
+//! An SMTP client (RFC 5321): a [`Connection`], encrypted where it must be, the steps of one mail over it, and what an
+//! answer means.
 //!
-//! Libraries for this hide what deliveries depend on: the number after SIZE, answers that are not UTF-8, answers that
-//! come while the content is still written, and servers that take one EHLO or only HELO.
+//! Client libraries hide what deliveries depend on: the number after SIZE, answers that are not UTF-8, answers that
+//! arrive while the content is still being written, and servers that accept one EHLO or only HELO.
 
 mod abilities;
 mod answer;

@@ -1,4 +1,4 @@
-//! Reaching a mail server: its addresses, and TLS.
+//! Connects to a mail server: its addresses, and TLS.
 
 use std::error::Error;
 use std::fmt;
@@ -16,30 +16,30 @@ use tokio_rustls::client::TlsStream;
 use super::super::plain::one_line;
 use super::step::{Step, Trouble};
 
-/// Addresses of a server that may be tried within the time-out of connecting.
+/// The most addresses of a server that are tried within the time-out of connecting.
 const ADDRESSES_TRIED: u32 = 3;
 const WORDS_CHARS: usize = 300;
 
-/// A mail server and how to speak with it.
+/// A mail server and how to connect to it.
 pub struct Server {
     pub host: String,
     pub port: u16,
     pub security: Security,
-    /// What we call ourselves; none: the address that the connection comes from, in brackets.
+    /// The name in EHLO; none: the address that the connection comes from, in brackets.
     pub helo_name: Option<String>,
 }
 
-/// How a connection is kept private.
+/// How a connection is encrypted.
 pub enum Security {
     /// It begins in plain text and must become TLS before anything else is said.
     StartTls(Tls),
     /// It is TLS from the first byte.
     Tls(Tls),
-    /// It never leaves the machine: these addresses alone.
+    /// Not at all, because it stays on this machine: only these addresses are used.
     Loopback(Vec<SocketAddr>),
 }
 
-/// The server's name in its certificate, and whose certificates are believed.
+/// The server's name in its certificate, and the trusted authorities.
 pub struct Tls {
     connector: TlsConnector,
     name: ServerName<'static>,
@@ -54,7 +54,7 @@ impl Tls {
         }
     }
 
-    /// Makes a connection private.
+    /// Encrypts a connection.
     pub async fn wrap(&self, stream: TcpStream, timeout: Duration) -> Result<TlsStream<TcpStream>, Trouble> {
         let shaking_hands = self.connector.connect(self.name.clone(), stream);
         match tokio::time::timeout(timeout, shaking_hands).await {
@@ -64,7 +64,7 @@ impl Tls {
     }
 }
 
-/// Why a connection could not be made private. A certificate that is not believed is an operator's to mend.
+/// Why a connection could not be encrypted. A certificate that is not trusted needs an operator.
 fn not_private(error: &io::Error) -> Trouble {
     if is_about_certificate(error) {
         let words = one_line(&error.to_string(), WORDS_CHARS);
@@ -82,7 +82,7 @@ fn is_about_certificate(error: &io::Error) -> bool {
         if matches!(error.downcast_ref(), Some(rustls::Error::InvalidCertificate(_))) {
             return true;
         }
-        // The source of such an error is that of the error in it.
+        // The source of an I/O error is that of the error inside it.
         cause = match error.downcast_ref() {
             Some(error) => inner(error),
             None => error.source(),
@@ -91,7 +91,7 @@ fn is_about_certificate(error: &io::Error) -> bool {
     false
 }
 
-/// The error in an error of input and output.
+/// The error inside an I/O error.
 fn inner(error: &io::Error) -> Option<&(dyn Error + 'static)> {
     error.get_ref().map(|inner| inner as &(dyn Error + 'static))
 }
@@ -123,7 +123,7 @@ impl Server {
         }
     }
 
-    /// What we call ourselves on a connection from this address.
+    /// The name in EHLO on a connection from this address.
     pub fn name_for(&self, from: Option<IpAddr>) -> String {
         if let Some(name) = &self.helo_name {
             return name.clone();

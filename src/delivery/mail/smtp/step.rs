@@ -1,4 +1,4 @@
-//! The steps of a dialogue with a mail server, and what came instead of a good answer at one of them.
+//! The steps of a dialogue with a mail server, and the ways in which a step fails.
 
 use std::fmt;
 use std::io;
@@ -16,13 +16,13 @@ pub enum Step {
     Hello,
     StartTls,
     Login,
-    /// Ends what may be left of the mail before.
+    /// RSET: resets the state after the previous mail.
     Anew,
     /// MAIL FROM.
     Sender,
     /// RCPT TO.
     Recipient,
-    /// DATA, before anything of the content goes out.
+    /// DATA, before any of the content is sent.
     Offer,
     Content,
 }
@@ -43,23 +43,23 @@ impl fmt::Display for Step {
     }
 }
 
-/// What came instead of a good answer. No text of it holds an address.
+/// The failure of a step. Its texts contain no addresses.
 #[derive(Debug)]
 pub enum Trouble {
-    /// The server said no, for now (4xx) or for good (5xx).
+    /// The server refused, temporarily (4xx) or permanently (5xx).
     Answered { step: Step, answer: Answer },
-    /// No answer, or none that is one.
+    /// No answer, or a malformed one.
     Broken(String),
-    /// The server lacks what the settings ask for; nothing more was said to it.
+    /// The server lacks an ability that the settings require; the dialogue ended there.
     Lacking(String),
-    /// This server cannot take mails for such an address; nothing was said of it.
+    /// The server cannot accept mails for such an address; the mail was not offered.
     Unsendable(String),
-    /// The mail is larger than the server says that it takes; nothing was said of it.
+    /// The mail is larger than the server's announced limit; the mail was not offered.
     TooLarge { bytes: u64, limit: u64 },
 }
 
 impl Trouble {
-    /// Waited in vain.
+    /// A time-out.
     pub fn timed_out(step: Step, time: Duration) -> Self {
         let seconds = time.as_secs_f32().ceil();
         Self::Broken(format!("the mail server did not answer within {seconds} s ({step})"))
@@ -71,7 +71,7 @@ impl Trouble {
         Self::Broken(format!("the mail server could not be talked to ({step}): {words}"))
     }
 
-    /// Whether the server knows where the dialogue stands as well as we do, so that the connection is still of use.
+    /// Whether client and server agree on the state of the dialogue, so that the connection can be used again.
     pub fn leaves_the_connection(&self) -> bool {
         match self {
             // It closes the connection after that.
@@ -82,7 +82,7 @@ impl Trouble {
     }
 }
 
-/// The answer, where it is a hoped-for one.
+/// The answer, where it is an expected one.
 pub fn hoped(step: Step, answer: Answer, is_hoped: impl FnOnce(&Answer) -> bool) -> Result<Answer, Trouble> {
     if is_hoped(&answer) {
         return Ok(answer);
