@@ -45,7 +45,7 @@ impl PhysicalOptimizerRule for CompactBeforeSort {
     }
 }
 
-/// A plan node that gives its input's rows, copied into batches with buffers of their own.
+/// A plan node that copies its input's rows into batches with buffers of their own.
 #[derive(Debug)]
 pub struct CompactExec(pub Arc<dyn ExecutionPlan>);
 

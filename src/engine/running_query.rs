@@ -35,7 +35,8 @@ impl RunningQuery {
         started.map_err(EngineError::running(what))
     }
 
-    /// As [`start`](Self::start), with the memory and spill limits of `context`, and with the engine's own errors.
+    /// The same as [`start`](Self::start), with the memory and spill limits of `context`, and with the engine's own
+    /// errors.
     ///
     /// # Errors
     /// The query cannot be planned; errors of its execution come with the rows.

@@ -1,5 +1,5 @@
-//! What PostgreSQL refuses and the engine would answer by a cast: a text compared with a number, in lists, ranges and joins,
-//! and documents that are compared or ordered. Operators are looked at where they are planned.
+//! Refuses what PostgreSQL refuses and the engine would accept with a cast: a text compared with a number in lists,
+//! ranges and joins, and documents that are compared or ordered. Operators are checked where they are planned.
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -16,7 +16,7 @@ use super::texts::is_text;
 /// Refuses a plan that compares texts with numbers, or that orders documents or gives arrays of them.
 ///
 /// # Errors
-/// Where it does.
+/// Where the plan does so.
 pub fn check(plan: &LogicalPlan) -> Result<()> {
     let is_document = |kind: &DataType| json::Kind::of(kind).is_some();
     let mut kinds = plan.schema().fields().iter().map(|field| field.data_type());

@@ -1,4 +1,4 @@
-//! Scalar functions of the dialect: what each takes, gives and does, in a table of plain Rust functions.
+//! Scalar functions of the dialect: argument types, result type and computation, in tables of plain Rust functions.
 
 use std::hash::{Hash, Hasher};
 
@@ -12,11 +12,11 @@ use datafusion::logical_expr::{
 
 /// The types that arguments are cast to.
 type Coerce = fn(&'static str, &[DataType]) -> Result<Vec<DataType>>;
-/// The type of what comes of arguments of these types. Values are known of literals.
+/// The result type for arguments of these types. The values of literals are known.
 type Returns = fn(&[DataType], &[Option<&ScalarValue>]) -> Result<DataType>;
-/// What comes of these columns, all of one length, as a column of the type.
+/// The result for these columns, all of one length, as a column of the result type.
 type Run = fn(&[ArrayRef], &DataType) -> Result<ArrayRef>;
-/// The same where the session's settings tell what comes of them.
+/// The same where the result depends on the session's settings.
 type RunInSession = fn(&[ArrayRef], &DataType, &ConfigOptions) -> Result<ArrayRef>;
 
 /// A function of the dialect.
@@ -75,7 +75,7 @@ impl FunctionOfSession {
     }
 }
 
-/// PostgreSQL's answer where there is no function of arguments of these types.
+/// PostgreSQL's error where there is no function for arguments of these types.
 pub fn no_function<T>(name: &str, arguments: &[DataType]) -> Result<T> {
     let types: Vec<String> = arguments.iter().map(super::type_names::of_arrow).collect();
     plan_err!(
@@ -167,7 +167,7 @@ impl ScalarUDFImpl for Registered {
             Body::Alone(run) => run(&columns, kind)?,
             Body::InSession(run) => run(&columns, kind, &arguments.config_options)?,
         };
-        // The engine checks it in debug builds of its own, where the message names no place of ours.
+        // The engine checks this only in debug builds, with a message that does not name the function.
         debug_assert_eq!(made.data_type(), kind, "what {} gives", self.name);
         match is_one && made.len() == 1 {
             true => Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&made, 0)?)),

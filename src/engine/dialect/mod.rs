@@ -1,9 +1,10 @@
 //! The dialect: SQL as PostgreSQL understands it, for the statements of analysts, in the shell and over the network alike.
 //!
-//! A statement is parsed as PostgreSQL's, then [`rewrite`] writes in SQL what the engine has no form for, and names its columns.
-//! It is planned in a session that [`add_to`] gave the dialect's functions and operators, and [`check`] refuses in the plan what
-//! PostgreSQL refuses. All of this happens while a statement is planned: views and built-in queries, which are planned by
-//! sessions without the dialect, keep the engine's own functions, also within the plan of an analyst's statement.
+//! A statement is parsed in PostgreSQL's dialect, then [`rewrite`] replaces forms that the engine lacks, and names its
+//! columns. It is planned in a session to which [`add_to`] added the dialect's functions and operators, and [`check`]
+//! refuses plans that PostgreSQL would refuse. All of this happens while a statement is planned: views and built-in
+//! queries, which are planned by sessions without the dialect, keep the engine's own functions, also within the plan of
+//! an analyst's statement.
 //!
 //! `statement` holds the rewrites, a file each, and `forms` those of whole queries with what plans them; `numbers`, `texts`,
 //! `arrays` and `json` the functions, types and aggregates; `planner` the operators. A new function is one entry in a table there. `time` has all
@@ -37,7 +38,7 @@ pub use check::check;
 pub use function::is_of_dialect;
 pub use statement::{name_columns, rewrite, shown_name, times_repeated};
 
-/// A statement that the dialect has no form for.
+/// A statement that the dialect does not support.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum DialectError {
@@ -72,7 +73,7 @@ pub fn aggregates() -> Vec<AggregateUDF> {
 pub fn add_to(session: &SessionContext) -> Result<()> {
     let state = session.state();
     let mut planners: Vec<Arc<dyn ExprPlanner>> = state.expr_planners().to_vec();
-    // After the first one, that of times, which must see texts beside times as they are written.
+    // After the first rule, which compares times: it must see the texts beside times as they are written.
     planners.insert(planners.len().min(1), Arc::new(planner::Operators::new()));
     let mut config = state
         .config()
@@ -85,7 +86,8 @@ pub fn add_to(session: &SessionContext) -> Result<()> {
         .with_expr_planners(planners)
         .build();
     *session.state_ref().write() = planned;
-    // After the state is built, which registers the engine's functions anew. Other names of the engine's are taken too.
+    // Done after the state is built, because building registers the engine's functions. The engine's aliases are
+    // replaced too.
     for function in every_function() {
         let state = session.state_ref();
         let known = state

@@ -1,5 +1,5 @@
-//! How operators are planned: calculations of numbers become checked functions, texts that are written in a statement take the
-//! type of the other side, and a text is not compared with a number.
+//! Plans operators: calculations of numbers become checked functions, text literals take the type of the other side,
+//! and comparing a text with a number is refused.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -49,7 +49,7 @@ impl Operators {
 }
 
 impl Operators {
-    /// A calculation of two numbers of these types; one more of a chain where many are around each other.
+    /// A calculation of two numbers of these types; part of a chain where many are nested.
     fn calculated(&self, name: &str, left: Expr, right: Expr, kinds: [DataType; 2]) -> Result<Expr> {
         let is_of_chain = chain::takes(name) && kinds.iter().all(is_number) && chain::is_long(&left);
         match self.functions.get(chain::CHAIN) {
@@ -59,7 +59,7 @@ impl Operators {
     }
 }
 
-/// The function that calculates; none of other operators.
+/// The function of a calculation; `None` for other operators.
 fn calculation(operator: &BinaryOperator) -> Option<&'static str> {
     Some(match operator {
         BinaryOperator::Plus => "add_numbers",
@@ -167,7 +167,7 @@ impl Operators {
     }
 }
 
-/// PostgreSQL's answer where there is no operator for two types.
+/// PostgreSQL's error where there is no operator for two types.
 pub fn no_operator<T>(operator: &BinaryOperator, left: &DataType, right: &DataType) -> Result<T> {
     plan_err!(
         "operator does not exist: {} {operator} {}; cast one side to the type of the other",

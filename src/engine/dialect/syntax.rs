@@ -1,4 +1,4 @@
-//! Pieces of SQL that rewrites of statements look at and are made of.
+//! Helpers that recognise and build pieces of SQL in rewrites of statements.
 
 use std::ops::ControlFlow;
 
@@ -12,7 +12,7 @@ pub fn plain(name: &ObjectName) -> String {
     name.to_string().replace('"', "").to_lowercase()
 }
 
-/// A name as it is kept: in small letters, unless it has quotes.
+/// A name in its normal form: lower case, unless it is quoted.
 pub fn kept(name: &Ident) -> String {
     match name.quote_style {
         Some(_) => name.value.clone(),
@@ -20,7 +20,7 @@ pub fn kept(name: &Ident) -> String {
     }
 }
 
-/// A function's name, which `pg_catalog` may stand before.
+/// A function's name, without a leading `pg_catalog`.
 pub fn name_of(function: &Function) -> String {
     let name = plain(&function.name);
     name.strip_prefix("pg_catalog.").unwrap_or(&name).to_owned()
@@ -76,7 +76,7 @@ pub fn cast(expr: Expr, kind: DataType) -> Expr {
     }
 }
 
-/// Rewrites every expression of a statement, those within others first, up to one that cannot be.
+/// Rewrites every expression of a statement, inner ones first. Stops at the first error.
 ///
 /// # Errors
 /// The first error that `rewrite` returns.
@@ -94,7 +94,7 @@ pub fn rewrite_each<E>(
     }
 }
 
-/// The same where every expression can be.
+/// The same for a rewrite that cannot fail.
 pub fn rewrite_all(statement: &mut Statement, mut rewrite: impl FnMut(&mut Expr)) {
     let _ = visit_expressions_mut(statement, |expr| {
         rewrite(expr);

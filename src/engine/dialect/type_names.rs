@@ -1,5 +1,5 @@
-//! PostgreSQL's names of types: of SQL types as result columns are named after them, and of the engine's types as messages
-//! and `pg_typeof` tell them.
+//! PostgreSQL's names of types: of SQL types, after which result columns are named, and of the engine's types, for
+//! messages and `pg_typeof`.
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::sql::sqlparser::ast::{ArrayElemTypeDef, DataType as SqlType, ExactNumberInfo, TimezoneInfo};

@@ -1,5 +1,5 @@
-//! Functions that measure arrays and look into them. The engine's own say 0 of an empty array, count in types of their own,
-//! and remove one element of several.
+//! Functions that measure arrays and look into them. The engine's own return 0 for an empty array, count in other
+//! types, and remove only the first of several equal elements.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use datafusion::logical_expr::type_coercion::binary::comparison_coercion;
 use super::text::{element_of, list_of};
 use crate::engine::dialect::function::{Function, no_function};
 
-/// All of them.
+/// All functions of this file.
 pub const ALL: [Function; 7] = [
     Function {
         name: "array_length",
@@ -129,7 +129,7 @@ fn count(elements: &ArrayRef) -> i32 {
     }
 }
 
-/// What `answer` makes of the length of a dimension.
+/// Applies `answer` to the length of a dimension, for each row.
 fn measured(columns: &[ArrayRef], answer: fn(i32) -> Option<i32>) -> Result<ArrayRef> {
     let [arrays, dimensions] = columns else {
         return exec_err!("an array and a dimension are expected");
@@ -151,7 +151,7 @@ fn measured(columns: &[ArrayRef], answer: fn(i32) -> Option<i32>) -> Result<Arra
     Ok(Arc::new(lengths.collect::<Int32Array>()))
 }
 
-/// Which elements of a row are the same as its value, where NULL is NULL.
+/// Which elements of a row equal its value, where NULL equals NULL.
 fn same(elements: &ArrayRef, values: &ArrayRef, row: usize) -> Result<BooleanArray> {
     let value = datafusion::arrow::array::Scalar::new(values.slice(row, 1));
     Ok(cmp::not_distinct(elements, &value)?)

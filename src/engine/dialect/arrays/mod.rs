@@ -13,10 +13,10 @@ use super::function::Function;
 pub use quantified::{EQUAL_TO_ANY, is_quantified};
 pub use text::{ARRAY_OF, ARRAY_OF_IDS, element_of, elements, is_list, list_of, written};
 
-/// Has what is cast to an array, or compared with one, read as PostgreSQL reads it.
+/// Rewrites casts to arrays, and comparisons with arrays, to PostgreSQL's meaning.
 ///
 /// # Errors
-/// Where a literal is no array, and where ANY or ALL follow another operator than a comparison.
+/// Where a literal is not an array, or ANY or ALL follows an operator that is not a comparison.
 pub fn rewrite(statement: &mut Statement) -> Result<(), DialectError> {
     text::read_casts(statement)?;
     quantified::call_functions(statement)

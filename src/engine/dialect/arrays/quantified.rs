@@ -1,7 +1,8 @@
 //! `x = ANY(array)`, `x <> ALL(array)` and the like, with PostgreSQL's NULLs and types.
 //!
-//! The engine's own form forgets what is unknown, and gives a parameter on the right no type. Here they become calls of
-//! functions, one for each comparison, that take an array of the left side's type or refuse. Subqueries stay with the engine.
+//! The engine's own form ignores NULL elements, and gives a parameter on the right side no type. Here the comparisons
+//! become calls of functions, one for each operator, that accept only an array of the left side's type. Subqueries stay
+//! with the engine.
 
 use std::sync::Arc;
 
@@ -58,7 +59,7 @@ const FUNCTIONS: [(&str, Quantifier, Comparison); 12] = [
     ("at_least_all", Quantifier::All, Comparison::GreaterOrEqual),
 ];
 
-/// Whether a function is one of these, so that its second argument is an array of the first's type.
+/// Whether a function is one of these: its second argument is then an array of the first one's type.
 pub fn is_quantified(function: &str) -> bool {
     FUNCTIONS.iter().any(|(name, ..)| *name == function)
 }
@@ -75,7 +76,7 @@ pub fn register(session: &SessionContext) {
     }
 }
 
-/// Calls the functions where a statement compares with ANY or ALL of an array.
+/// Rewrites comparisons with ANY or ALL of an array to calls of the functions.
 pub fn call_functions(statement: &mut Statement) -> Result<(), DialectError> {
     rewrite_each(statement, |expr| {
         if let Some(calls) = called(expr)? {
@@ -156,7 +157,7 @@ impl ScalarUDFImpl for Quantified {
         };
         let common = match (left, element) {
             (DataType::Null, kind) | (kind, DataType::Null) => Some(kind.clone()),
-            // A literal's elements are texts until they meet another type.
+            // The elements of a literal are texts until the type of the other side is known.
             (left, element) if element.is_string() && !is_text(left) => Some(left.clone()),
             (left, element) if is_text(left) && !is_text(element) => None,
             (left, element) => comparison_coercion(left, element),
@@ -171,7 +172,7 @@ impl ScalarUDFImpl for Quantified {
         Ok(DataType::Boolean)
     }
 
-    /// Equality with known values is a list of them, by which files are pruned.
+    /// Equality with known values becomes an IN list, by which files are pruned.
     fn simplify(&self, arguments: Vec<EngineExpr>, _: &SimplifyContext) -> Result<ExprSimplifyResult> {
         let negated = match (self.quantifier, self.comparison) {
             (Quantifier::Any, Comparison::Equal) => false,
@@ -249,7 +250,7 @@ impl Quantified {
         let left = take(left, &UInt64Array::from(rows), None)?;
         let values = take(lists.values(), &UInt64Array::from(values), None)?;
         let compared = self.compare(&left, &values)?;
-        // What settles the answer: one true of ANY, one false of ALL.
+        // The result that decides: one true for ANY, one false for ALL.
         let settles = matches!(self.quantifier, Quantifier::Any);
         let mut start = 0;
         let answers = lengths.into_iter().map(|length| {

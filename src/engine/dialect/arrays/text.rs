@@ -15,10 +15,10 @@ use datafusion::sql::sqlparser::ast::{Array, CastKind, DataType as SqlType, Expr
 use crate::engine::dialect::DialectError;
 use crate::engine::dialect::syntax::{self, call, rewrite_each};
 
-/// What is cast to an array goes through this function.
+/// The function that casts to arrays call.
 pub const ARRAY_OF: &str = "array_of";
 
-/// The same where the elements are ids of objects, which clients send in a type of their own.
+/// The same for arrays of object ids, which clients send in a type of their own.
 pub const ARRAY_OF_IDS: &str = "array_of_ids";
 
 /// The elements of an array that is written as text. NULL stands for itself, unless it is quoted.
@@ -70,7 +70,7 @@ pub fn elements(text: &str) -> Result<Vec<Option<String>>, String> {
     }
 }
 
-/// The array that a literal text stands for, where one is expected.
+/// The array that a text literal means where an array is expected.
 pub fn literal(expr: &Expr) -> Result<Option<Expr>, DialectError> {
     let Expr::Value(value) = expr else {
         return Ok(None);
@@ -88,7 +88,7 @@ pub fn literal(expr: &Expr) -> Result<Option<Expr>, DialectError> {
     })))
 }
 
-/// Has everything that is cast to an array read as PostgreSQL reads it.
+/// Rewrites casts to arrays so that texts are parsed in PostgreSQL's notation.
 pub fn read_casts(statement: &mut Statement) -> Result<(), DialectError> {
     rewrite_each(statement, |expr| {
         if let Expr::Cast {
@@ -178,7 +178,7 @@ impl ScalarUDFImpl for ArrayOf {
     }
 }
 
-/// An array of these elements as text; NULL is none.
+/// The text of an array of these elements; `None` is NULL.
 pub fn written(elements: impl IntoIterator<Item = Option<String>>) -> String {
     let elements = elements.into_iter().map(|element| match element {
         None => "NULL".to_owned(),

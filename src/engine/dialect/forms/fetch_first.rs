@@ -9,7 +9,7 @@ use datafusion::sql::sqlparser::ast::{
     WindowSpec, WindowType,
 };
 
-/// Puts FETCH FIRST otherwise, in all queries of a statement.
+/// Rewrites FETCH FIRST in all queries of a statement.
 pub fn rewrite(statement: &mut Statement) -> Result<()> {
     match VisitMut::visit(statement, &mut Queries) {
         ControlFlow::Break(error) => Err(error),
@@ -94,7 +94,7 @@ fn with_ties(query: &mut Query, last: Expr) -> Result<()> {
     Ok(())
 }
 
-/// What an item of ORDER BY stands for, where it is the number or the name of a column.
+/// The expression that an item of ORDER BY means where it is the number or the name of a column.
 fn meant(by: Expr, select: &Select) -> Expr {
     let named = |item: &SelectItem| match (item, &by) {
         (SelectItem::ExprWithAlias { expr, alias }, Expr::Identifier(name)) if alias.value == name.value => {

@@ -1,12 +1,13 @@
-//! `JOIN … USING (column)` and `NATURAL JOIN`, put as joins on conditions.
+//! Rewrites `JOIN … USING (column)` and `NATURAL JOIN` as joins with ON conditions.
 //!
-//! The engine keeps the columns of both sides of such a join. It calls the column's name ambiguous in WHERE, in the conditions of
-//! later joins and after a third table, takes the left side's value also where only the right side has one (RIGHT and FULL JOIN), and `*`
-//! keeps the column of the table that comes first in the alphabet. So what PostgreSQL means is written out: the name is the left
-//! side's column (the right side's in a RIGHT JOIN, the first that is not NULL in a FULL JOIN), and `*` gives it once, first.
+//! The engine keeps the columns of both sides of such a join. It calls the column's name ambiguous in WHERE, in the
+//! conditions of later joins and after a third table, takes the left side's value also where only the right side has
+//! one (RIGHT and FULL JOIN), and `*` keeps the column of the table that comes first in the alphabet. So PostgreSQL's
+//! meaning is written out: the name is the left side's column (the right side's in a RIGHT JOIN, the first that is not
+//! NULL in a FULL JOIN), and `*` gives it once, first.
 //!
-//! A statement of which this cannot be told is planned as it is, or refused where the engine would give another value: where a side
-//! has several tables, the columns of all but one of which have to be known.
+//! Where a side has several tables, the columns of all but one must be known. Otherwise the statement is planned
+//! unchanged, or refused where the engine would give another value.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
@@ -27,10 +28,10 @@ use datafusion::sql::sqlparser::ast::{
 use super::super::syntax::{call, kept, literal};
 use super::whole_rows::whole_rows;
 
-/// Plans a statement in a session, after its whole rows and its joins are put as the engine means them.
+/// Plans a statement in a session, after rewriting its whole-row values and its joins.
 ///
 /// # Errors
-/// Where it cannot be planned, or an outer join by the names of columns cannot be told.
+/// Where it cannot be planned, or the columns of an outer join by column names are not known.
 pub async fn plan(state: &SessionState, mut statement: EngineStatement) -> Result<LogicalPlan> {
     if let Some(sql) = sql_of(&mut statement) {
         whole_rows(state, sql).await;
@@ -52,7 +53,7 @@ fn sql_of(statement: &mut EngineStatement) -> Option<&mut Statement> {
     }
 }
 
-/// Whether a statement joins by the names of columns.
+/// Whether a statement has a join by column names.
 fn joins_columns(statement: &Statement) -> bool {
     struct Joins;
 
@@ -103,7 +104,7 @@ fn is_by_name(constraint: &JoinConstraint) -> bool {
     matches!(constraint, JoinConstraint::Using(_) | JoinConstraint::Natural)
 }
 
-/// Whether a join is such a one, also within brackets.
+/// Whether a join is by column names, also within parentheses.
 fn any_join(item: &TableWithJoins, is_wanted: &dyn Fn(&JoinOperator) -> bool) -> bool {
     let in_brackets = |relation: &TableFactor| match relation {
         TableFactor::NestedJoin { table_with_joins, .. } => any_join(table_with_joins, is_wanted),
@@ -113,10 +114,10 @@ fn any_join(item: &TableWithJoins, is_wanted: &dyn Fn(&JoinOperator) -> bool) ->
     in_brackets(&item.relation) || joins.any(|join| is_wanted(&join.join_operator) || in_brackets(&join.relation))
 }
 
-/// The columns of the tables that a statement reads, as far as they are known.
+/// The known columns of the tables that a statement reads.
 struct Tables {
     of_catalog: HashMap<TableReference, Vec<String>>,
-    /// Those of WITH. One that several have is not known.
+    /// The columns of the tables of WITH. A name that several tables have is not known.
     of_with: HashMap<String, Option<Vec<String>>>,
     is_normalized: bool,
 }
@@ -224,7 +225,7 @@ fn last_name(expr: &Expr) -> Option<&Ident> {
     }
 }
 
-/// What FROM gives, in the order of `*`.
+/// The columns of FROM, in the order of `*`.
 #[derive(Debug)]
 enum Part {
     /// A column of both sides of a join, and its value.
@@ -249,7 +250,7 @@ impl Part {
         }
     }
 
-    /// As it stands in a list of columns.
+    /// The column as an item of a SELECT list.
     fn item(&self) -> SelectItem {
         match self {
             Self::Joined { column, value } => SelectItem::ExprWithAlias {
@@ -309,7 +310,7 @@ fn joined_of(parts: &[Part]) -> HashMap<String, Expr> {
     joined
 }
 
-/// Where joins are put.
+/// The state of rewriting joins.
 struct Scope<'a> {
     tables: &'a Tables,
     /// Whether tables get the last part of their name as an alias, by which all their columns can be asked for.
@@ -317,7 +318,7 @@ struct Scope<'a> {
 }
 
 impl Scope<'_> {
-    /// What one item of FROM gives, after its joins are put.
+    /// The columns of one item of FROM, after its joins are rewritten.
     fn of_item(&self, item: &mut TableWithJoins) -> Option<Vec<Part>> {
         let mut parts = self.of_relation(&mut item.relation)?;
         for join in &mut item.joins {
@@ -382,7 +383,7 @@ impl Scope<'_> {
     }
 }
 
-/// What a join gives, after it is put on a condition.
+/// The columns of a join, after it is rewritten to an ON condition.
 fn joined(mut left: Vec<Part>, mut right: Vec<Part>, operator: &mut JoinOperator) -> Option<Vec<Part>> {
     /// The side whose value a joined column has.
     #[derive(Clone, Copy)]
@@ -460,7 +461,7 @@ fn operation(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
     }
 }
 
-/// Takes a column from a side of a join: its value there. None where it cannot be told which it is.
+/// The value of a column on one side of a join; `None` where it is ambiguous.
 fn taken(parts: &mut Vec<Part>, column: &Ident) -> Option<Expr> {
     let name = kept(column);
     let places = |wanted: Option<bool>| -> Vec<usize> {
@@ -505,7 +506,7 @@ fn rewrite(statement: &mut Statement, tables: Tables) -> Result<()> {
 fn put_body(body: &mut SetExpr, order: Option<&mut OrderBy>, tables: &Tables) -> Result<()> {
     match body {
         SetExpr::Select(select) => {
-            // Where it cannot be told, nothing was changed.
+            // Where the column is ambiguous, nothing was changed.
             if put_select(select, order, tables).is_none() && means_another(select) {
                 return plan_err!(
                     "it cannot be told which columns this USING or NATURAL JOIN joins; write ON, and the tables of columns before their \

@@ -43,7 +43,7 @@ impl AnalyzerRule for FirstOfEachRow {
     }
 }
 
-/// The right side of a lateral join without its limit; none where it is something else.
+/// The right side of a lateral join without its limit; `None` where it has another form.
 fn numbered(right: &LogicalPlan) -> Result<Option<LogicalPlan>> {
     match right {
         LogicalPlan::SubqueryAlias(named) => match numbered(&named.input)? {
@@ -118,12 +118,12 @@ fn without_limit(limit: &Limit) -> Result<Option<LogicalPlan>> {
 /// A plan without the conditions on the outer row.
 struct Carried {
     plan: LogicalPlan,
-    /// The columns that keep what the outer row was compared with, and what of it that was.
+    /// The columns that hold the values compared with the outer row, and the outer expressions.
     keys: Vec<(Column, Expr)>,
 }
 
-/// Takes the conditions on the outer row out of a plan, and keeps their columns; none where they are no equalities, or the plan
-/// does not keep columns.
+/// Removes the conditions on the outer row from a plan and keeps their columns; `None` where they are not equalities,
+/// or a node of the plan does not keep columns.
 fn carried(plan: &LogicalPlan) -> Result<Option<Carried>> {
     if let LogicalPlan::Filter(filter) = plan
         && filter.predicate.contains_outer()
@@ -145,7 +145,7 @@ fn carried(plan: &LogicalPlan) -> Result<Option<Carried>> {
         LogicalPlan::Aggregate(groups) if !groups.group_expr.is_empty() => {
             let by = groups.group_expr.iter().cloned().chain(columns);
             let aggregate = builder.aggregate(by, groups.aggr_expr.clone())?;
-            // The columns of groups come first, and the kept ones are the last of these.
+            // Group columns come first; the kept ones are the last of them.
             let list = plan.schema().columns().into_iter().map(Expr::Column);
             let columns = keys.iter().map(|(key, _)| Expr::Column(key.clone()));
             (aggregate.project(list.chain(columns))?, keys)
@@ -256,7 +256,7 @@ mod tests {
             ),
         ] {
             let rows = rows(sql).await.expect(sql);
-            // Which distinct row comes first, the statement does not say.
+            // The statement does not define which of the distinct rows comes first.
             assert!(
                 rows == expected || sql.contains("distinct") && rows.is_empty(),
                 "{sql}: {rows:?}"

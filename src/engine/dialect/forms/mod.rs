@@ -1,9 +1,10 @@
-//! Forms of queries that PostgreSQL knows and the engine does not.
+//! Forms of queries that PostgreSQL has and the engine does not.
 //!
-//! Some are another writing of what the engine plans: [`rewrite`] puts them so (`fetch_first`, `names`), and [`as_read`] those
-//! that the parser does not know (`tables`, `trims`). Whole rows and joins by the names of columns are put otherwise when the
-//! tables are known, as a statement is planned ([`plan`]). The others are planned here: arrays of a row as rows of FROM (`unnest`),
-//! the first rows for each row of another table (`lateral`), and subqueries in the list of columns (`subqueries`).
+//! Some are another notation for what the engine plans: [`rewrite`] rewrites them (`fetch_first`, `names`), and
+//! [`as_read`] those that the parser does not know (`tables`, `trims`). Whole-row values and joins by column names are
+//! rewritten when a statement is planned, because that needs the tables ([`plan`]). The others are planned here: arrays
+//! of a row as rows of FROM (`unnest`), the first rows for each row of another table (`lateral`), and subqueries in the
+//! list of columns (`subqueries`).
 
 mod fetch_first;
 mod joins;
@@ -24,21 +25,21 @@ use datafusion::sql::sqlparser::tokenizer::TokenWithSpan;
 
 pub use joins::plan;
 
-/// The tokens of statements as the parser reads them.
+/// Rewrites the tokens of statements to a form that the parser knows.
 pub fn as_read(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     trims::trims(tables::tables(tokens))
 }
 
-/// Puts a statement as the engine plans it.
+/// Rewrites a statement to a form that the engine plans.
 ///
 /// # Errors
-/// Where a form is no form of PostgreSQL, or one that cannot be put otherwise.
+/// Where PostgreSQL has no such form, or it cannot be rewritten.
 pub fn rewrite(statement: &mut Statement) -> Result<()> {
     names::rewrite(statement);
     fetch_first::rewrite(statement)
 }
 
-/// Adds what plans the forms to a session that is being made.
+/// Adds the planners of the forms to a session that is being built.
 pub fn planned(state: SessionStateBuilder) -> SessionStateBuilder {
     state
         .with_relation_planners(vec![Arc::new(unnest::UnnestInFrom)])

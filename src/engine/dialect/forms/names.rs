@@ -9,10 +9,10 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
-/// The function whose rows are named as it is, or as its alias.
+/// The function whose result column is named after it or its alias.
 const SERIES: &str = "generate_series";
 
-/// Puts the names as the engine knows them.
+/// Rewrites the names to the engine's.
 pub fn rewrite(statement: &mut Statement) {
     let _ = VisitMut::visit(statement, &mut Names);
 }
@@ -63,7 +63,7 @@ impl VisitorMut for Names {
     }
 }
 
-/// A type's name in quotes, as the type. `"char"` is another type than `char`, and stays.
+/// A quoted type name becomes the type. `"char"` is another type than `char`, and is kept.
 fn without_quotes(kind: &mut DataType) {
     match kind {
         DataType::Array(ArrayElemTypeDef::SquareBracket(element, _)) => without_quotes(element),

@@ -1,8 +1,8 @@
-//! Subqueries that the engine plans in conditions alone, or not at all: EXISTS in the list of columns, and a value of the first row of
-//! those that belong to an outer row (`(SELECT … WHERE e.a = o.a ORDER BY … LIMIT 1)`).
+//! Subqueries that the engine plans only in conditions, or not at all: EXISTS in a SELECT list, and the first value
+//! that belongs to an outer row (`(SELECT … WHERE e.a = o.a ORDER BY … LIMIT 1)`).
 //!
-//! Both become values of all these rows, which the engine joins by what the rows have in common: whether there are any, and the first
-//! value by the order.
+//! Both become aggregates over the rows that belong to the outer row, which the engine plans as joins: whether there
+//! are any, and the first value in the order.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use datafusion::logical_expr::logical_plan::Subquery;
 use datafusion::logical_expr::{Expr, FetchType, Limit, LogicalPlan, LogicalPlanBuilder, SkipType, SortExpr, lit, not};
 use datafusion::optimizer::AnalyzerRule;
 
-/// Makes values of them.
+/// Rewrites the subqueries to aggregates.
 #[derive(Debug)]
 pub struct SubqueriesAsValues;
 
@@ -77,7 +77,7 @@ fn is_any(exists: Exists) -> Result<Expr> {
     Ok(if exists.negated { not(is_any) } else { is_any })
 }
 
-/// The input of an order or a limit that does not matter to whether there are rows.
+/// The input of a sort or limit that does not change whether there are rows.
 fn without_order(plan: &LogicalPlan) -> Result<Option<Arc<LogicalPlan>>> {
     Ok(match plan {
         LogicalPlan::Sort(sort) => Some(Arc::clone(&sort.input)),
@@ -94,7 +94,7 @@ fn takes_first(limit: &Limit, is_right: fn(usize) -> bool) -> Result<bool> {
     Ok(is_right(rows) && matches!(limit.get_skip_type()?, SkipType::Literal(0)))
 }
 
-/// `LIMIT 1` of rows that belong to an outer row, as the first value; none where it is something else.
+/// `LIMIT 1` of rows that belong to an outer row, as the first value; `None` where it has another form.
 fn first(subquery: &Subquery) -> Result<Option<Subquery>> {
     let LogicalPlan::Limit(limit) = subquery.subquery.as_ref() else {
         return Ok(None);

@@ -12,7 +12,7 @@ enum Read {
     Side,
 }
 
-/// Leaves FROM out where nothing to trim stands before it.
+/// Removes FROM where no characters to trim stand before it.
 pub fn trims(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let mut read = Read::Nothing;
     let kept = tokens.into_iter().filter(|token| {

@@ -1,8 +1,8 @@
-//! `FROM t, unnest(t.arrays)`: the elements of an array as rows, beside the row that the array is of, also with their places
-//! (`WITH ORDINALITY`), and with a row of NULL where there is none (LEFT JOIN).
+//! `FROM t, unnest(t.arrays)`: the elements of an array as rows beside the row of the array, also with their positions
+//! (`WITH ORDINALITY`), and with a row of NULL for an empty array (LEFT JOIN).
 //!
-//! `UnnestInFrom` plans the function by itself, from one row. Where its array is of another table's row, that plan hangs on the
-//! rows of a join; `UnnestOfEachRow` puts the other table in the place of the one row, so that no join is left.
+//! `UnnestInFrom` plans the function by itself, from one row. Where the array is a column of another table, that plan
+//! is one side of a join; `UnnestOfEachRow` replaces the one row by the other table, which removes the join.
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
@@ -113,7 +113,7 @@ fn names(
     Ok((0..count).map(name).collect())
 }
 
-/// The elements of arrays side by side, from one row that has the arrays.
+/// The elements of several arrays side by side, from one row with the arrays.
 fn rows_of(mut arrays: Vec<Expr>, with_ordinality: bool, names: Vec<String>) -> Result<LogicalPlan> {
     if with_ordinality {
         arrays.push(places(&arrays));
@@ -134,7 +134,7 @@ fn rows_of(mut arrays: Vec<Expr>, with_ordinality: bool, names: Vec<String>) -> 
         .build()
 }
 
-/// The places of the longest of some arrays: `{1,2,3}`.
+/// The positions in the longest of some arrays: `{1,2,3}`.
 fn places(arrays: &[Expr]) -> Expr {
     let lengths = arrays
         .iter()
@@ -146,7 +146,7 @@ fn places(arrays: &[Expr]) -> Expr {
     gen_series(lit(1_i64), longest, lit(1_i64))
 }
 
-/// Puts the table whose arrays are unnested where their one row was.
+/// The optimizer rule that replaces the one row by the table whose arrays are unnested.
 #[derive(Debug)]
 pub struct UnnestOfEachRow;
 
@@ -215,7 +215,7 @@ fn without_join(join: &Join) -> Result<Option<LogicalPlan>> {
     plan.build().map(Some)
 }
 
-/// What [`rows_of`] made.
+/// The plan that [`rows_of`] made.
 fn parts(plan: &LogicalPlan) -> Option<(&Projection, &Unnest, &Projection)> {
     let LogicalPlan::Projection(elements) = plan else {
         return None;
@@ -230,7 +230,7 @@ fn parts(plan: &LogicalPlan) -> Option<(&Projection, &Unnest, &Projection)> {
     is_of_one_row.then_some((elements, unnest, arrays))
 }
 
-/// The arrays as columns of the left side; none where they are of a query further out.
+/// The arrays as columns of the left side; `None` where they belong to an outer query.
 fn of_left(arrays: &Projection, left: &DFSchema) -> Result<Option<Vec<Expr>>> {
     let mut is_of_left = true;
     let mut put = |expr: Expr| match expr {

@@ -1,7 +1,7 @@
-//! A table's name where a value stands, `SELECT row_to_json(t) FROM t`: the whole row, as a record of its columns.
+//! A table's name as a value, as in `SELECT row_to_json(t) FROM t`: the whole row, as a record of its columns.
 //!
-//! Which columns these are only the planner knows. So FROM is planned by itself where a statement may have such a name, and the
-//! name gives way to `named_struct('a', t.a, …)`. A column of that name comes first, as in PostgreSQL.
+//! Only the planner knows the columns. So where a statement may have such a name, FROM is planned by itself, and the
+//! name is replaced by `named_struct('a', t.a, …)`. A column of that name takes precedence, as in PostgreSQL.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -23,7 +23,7 @@ const ROUNDS: usize = 4;
 /// The columns of FROM, each with its table: none where it cannot be planned by itself.
 type Columns = Option<Vec<(String, String)>>;
 
-/// Puts records in the place of tables' names. What cannot be planned stays as it is, for the planner to refuse.
+/// Replaces tables' names by records. What cannot be planned is kept, for the planner to refuse.
 pub async fn whole_rows(state: &SessionState, statement: &mut Statement) {
     let mut rows = Rows::default();
     for _ in 0..ROUNDS {
@@ -51,12 +51,12 @@ async fn columns_of(state: &SessionState, sql: &str) -> Columns {
     Some(columns.collect())
 }
 
-/// What is known of the tables of a statement while it is gone through.
+/// The known tables of a statement during the traversal.
 #[derive(Default)]
 struct Rows {
     /// The tables of WITH around a query.
     around: Vec<Vec<Cte>>,
-    /// By the query that asks for the columns.
+    /// The columns by the query for them.
     known: HashMap<String, Columns>,
     asked: Vec<String>,
 }
@@ -131,7 +131,7 @@ impl Rows {
     }
 }
 
-/// Whether a text has a name among its words.
+/// Whether a text contains a name as a word.
 fn is_named(sql: &str, name: &str) -> bool {
     let mut words = sql.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
     words.any(|word| word.eq_ignore_ascii_case(name))
@@ -182,7 +182,7 @@ impl Table {
     }
 }
 
-/// The tables of FROM. Where columns of two tables are one, as with USING, there are none: a row would lack them.
+/// The tables of FROM; none where tables share a column, as with USING, because a row would lack it.
 fn tables_of(select: &Select) -> Vec<Table> {
     let mut tables = Vec::new();
     for from in &select.from {
@@ -211,7 +211,7 @@ fn is_merged(join: &JoinOperator) -> bool {
     }
 }
 
-/// Whether a name of a table stands where a value does.
+/// Whether a table's name is used as a value.
 fn has_name(select: &mut Select, tables: &[Table]) -> bool {
     let mut is_found = false;
     each_name(select, |expr| {
@@ -243,7 +243,7 @@ fn put(select: &mut Select, records: &HashMap<String, Expr>) {
     });
 }
 
-/// Goes through the expressions of a query that are not of queries within it, nor of its FROM.
+/// Visits the expressions of a query, without those of its subqueries and its FROM.
 fn each_name(select: &mut Select, look: impl FnMut(&mut Expr)) {
     let mut names = Names {
         depth: 0,
@@ -335,7 +335,7 @@ mod tests {
                 "SELECT t.a[1], f(t) FROM t",
                 "SELECT t.a[1], f(named_struct('a', t.\"a\", 'b', t.\"b\")) FROM t",
             ),
-            // A column comes first, and rows of a function of values are values.
+            // A column takes precedence, and the row of a function that returns values is the value itself.
             ("SELECT b FROM t AS b", "SELECT b FROM t AS b"),
             (
                 "SELECT f(e) FROM UNNEST(make_array(1)) AS e (value)",

@@ -1,5 +1,5 @@
-//! `json_agg`, `json_object_agg` and their like: documents of the array that `array_agg` makes, in the order, of the rows and
-//! within the windows that are asked for.
+//! `json_agg`, `json_object_agg` and their like: documents made from the array of `array_agg`, with its order, filter
+//! and window.
 
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Statement,
@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::ast::{
 use super::build::{ARRAY_OF_ALL, OBJECT_OF_ALL};
 use crate::engine::dialect::syntax::{argument, call, function, name_of, rewrite_all, text};
 
-/// Calls the functions that make documents of arrays.
+/// Rewrites the aggregates to calls of the functions that make documents from arrays.
 pub fn rewrite(statement: &mut Statement) {
     rewrite_all(statement, |expr| {
         if let Expr::Function(called) = expr
@@ -38,7 +38,7 @@ fn of_array(called: &Function) -> Option<Expr> {
     Some(call(maker, vec![Expr::Function(all)]))
 }
 
-/// Two arguments as one row.
+/// Two arguments as one record.
 fn pair(list: &mut FunctionArgumentList) -> Option<()> {
     let [
         FunctionArg::Unnamed(FunctionArgExpr::Expr(key)),

@@ -1,4 +1,5 @@
-//! Functions that make documents of values: `to_json`, `json_build_object` and their like, and what the aggregates become.
+//! Functions that make documents from values: `to_json`, `json_build_object` and others, and those that aggregates are
+//! rewritten to.
 
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ pub const ARRAY_OF_ALL: [&str; 2] = ["json_of_all", "jsonb_of_all"];
 /// A document of the array of keys and values that are aggregated.
 pub const OBJECT_OF_ALL: [&str; 2] = ["json_object_of_all", "jsonb_object_of_all"];
 
-/// All of them.
+/// All functions of this file.
 pub const ALL: [FunctionOfSession; 12] = [
     FunctionOfSession {
         name: "to_json",

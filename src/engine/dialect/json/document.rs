@@ -1,7 +1,7 @@
-//! JSON documents: how they are read, with the text of each part as it was written, and how `jsonb` writes them.
+//! JSON documents: parses them, keeping the text of each part as it was written, and writes them as `jsonb` does.
 //!
-//! `json` keeps a text as it is. `jsonb` keeps what it means: one blank behind colons and commas, the last of the values of one
-//! key, keys by their length and bytes, and numbers as numerics.
+//! `json` keeps a text as it is. `jsonb` normalises it: one space after colons and commas, the last value of a repeated
+//! key, keys ordered by length and bytes, and numbers as numerics.
 
 use super::error::JsonError;
 
@@ -13,12 +13,12 @@ const DIGITS: usize = 16_383;
 /// A document, or a part of one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Json<'a> {
-    /// As it was written, without the blanks around it.
+    /// The text as it was written, without the white space around it.
     pub raw: &'a str,
     pub value: Value<'a>,
 }
 
-/// What a document is.
+/// The kind of a document.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value<'a> {
     Null,
@@ -69,7 +69,7 @@ impl<'a> Json<'a> {
         elements.get(place)
     }
 
-    /// What is under a path: keys of objects, and places of arrays as texts.
+    /// The value at a path of object keys and, as texts, array positions.
     pub fn under<'p>(&self, path: impl IntoIterator<Item = &'p str>) -> Option<&Self> {
         let mut found = self;
         for step in path {
@@ -165,10 +165,10 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// Whether all of another document is within this one, as `@>` tells.
+    /// Whether this document contains another one (`@>`).
     pub fn contains(&self, other: &Self) -> bool {
         match (&self.value, &other.value) {
-            // An array contains a single value, but for those within others.
+            // An array contains a scalar, except inside nested values.
             (Value::Array(elements), Value::Null | Value::Boolean | Value::Number | Value::Text(_)) => {
                 elements.iter().any(|element| element.is_same(other))
             }
@@ -188,7 +188,7 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// Whether a text is a key, an element, or the text itself, as `?` tells.
+    /// Whether a text is a key, an element, or the text itself (`?`).
     pub fn has(&self, text: &str) -> bool {
         match &self.value {
             Value::Object(fields) => fields.iter().any(|(key, _)| key == text),
@@ -267,7 +267,7 @@ fn numeric(raw: &str) -> Result<String, JsonError> {
     })
 }
 
-/// A numeric without the decimals that do not count.
+/// A numeric without trailing zeros.
 fn without_zeros(number: &str) -> &str {
     match number.contains('.') {
         true => number.trim_end_matches('0').trim_end_matches('.'),
@@ -408,7 +408,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The letter of four hexadecimal digits, or of two times four.
+    /// The character of one escape of four hexadecimal digits, or of a pair of them.
     fn unicode(&mut self) -> Result<char, JsonError> {
         let first = self.hex()?;
         let code = match first {

@@ -1,8 +1,8 @@
-//! What is no JSON, or not what an operation takes, in PostgreSQL's words.
+//! Errors of JSON texts and of operations on documents, with PostgreSQL's messages.
 
 use datafusion::common::DataFusionError;
 
-/// What is wrong with a document, or with what is asked of it.
+/// An invalid document, or an operation that it does not support.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum JsonError {
@@ -36,7 +36,7 @@ pub enum JsonError {
 }
 
 impl JsonError {
-    /// PostgreSQL's code.
+    /// The SQLSTATE.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Syntax { .. } => "22P02",

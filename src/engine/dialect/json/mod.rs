@@ -1,7 +1,7 @@
 //! JSON as PostgreSQL has it: the types `json` and `jsonb`, their operators, and functions that make and read documents.
 //!
-//! `json` keeps a text as it is, `jsonb` what it means (`document`). A document is of a type of its own (`types`), so that it is
-//! never taken for a text; what would order or group by documents is refused (`unordered`).
+//! `json` keeps a text as it is, `jsonb` normalises it (`document`). Documents have types of their own (`types`), so
+//! that they are never taken for texts; sorting or grouping by them is refused (`unordered`).
 
 mod aggregates;
 mod build;
@@ -34,7 +34,7 @@ pub fn of_session() -> impl Iterator<Item = FunctionOfSession> {
     build::ALL.into_iter()
 }
 
-/// Puts aggregates and functions that give rows as the engine plans them.
+/// Rewrites aggregates and functions that return rows to forms that the engine plans.
 pub fn rewrite(statement: &mut Statement) {
     rows::in_from(statement);
     aggregates::rewrite(statement);

@@ -1,4 +1,4 @@
-//! Operators of documents: the functions that they are planned as.
+//! Plans the operators of documents as functions.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::engine::dialect::arrays::{element_of, elements, list_of};
 use crate::engine::dialect::planner::no_operator;
 use crate::engine::dialect::texts::is_text;
 
-/// What an operator is planned as.
+/// The function that an operator is planned as.
 #[derive(Debug)]
 pub struct Operation {
     pub function: &'static str,
@@ -55,7 +55,7 @@ pub fn with_typed_parameter(raw: RawBinaryExpr) -> RawBinaryExpr {
     RawBinaryExpr { right, ..raw }
 }
 
-/// What an operator between values of these types is planned as; `None` where neither is a document.
+/// The function for an operator between values of these types; `None` where neither is a document.
 ///
 /// # Errors
 /// Where PostgreSQL has no such operator.

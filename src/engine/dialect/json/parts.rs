@@ -1,4 +1,4 @@
-//! Functions that read documents: casts, parts by key and place, what is in them, and how large they are.
+//! Functions that read documents: casts, parts by key and position, containment, and sizes.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub const ELEMENT_TEXTS: [&str; 2] = ["json_element_texts", "jsonb_element_texts
 /// The keys of an object.
 pub const KEYS: [&str; 2] = ["json_keys", "jsonb_keys"];
 
-/// All of them.
+/// All functions of this file.
 pub const ALL: [Function; 30] = [
     Function::new("json", value, json, |columns, _| converted(&columns[0], Kind::Json)),
     Function::new("jsonb", value, jsonb, |columns, _| converted(&columns[0], Kind::Jsonb)),
@@ -373,7 +373,7 @@ fn type_names(column: &ArrayRef) -> Result<ArrayRef> {
     Ok(texts_column(names))
 }
 
-/// Whether a document is to another one as `is` tells.
+/// Whether `is` holds for two documents, for each row.
 fn compared(columns: &[ArrayRef], is: fn(&Json<'_>, &Json<'_>) -> bool) -> Result<ArrayRef> {
     let others = texts(&columns[1])?;
     let compared = found(&columns[0], |json, row| match key(&others, row) {
@@ -420,7 +420,7 @@ fn joined(columns: &[ArrayRef]) -> Result<ArrayRef> {
     Kind::Jsonb.column(StringArray::from(joined))
 }
 
-/// A document without the brackets that end so, if it has them.
+/// The text of a document without the brackets that it begins and ends with, if it has them.
 fn within<'a>(json: &Json<'a>, end: char) -> &'a str {
     let inner = json.raw.strip_suffix(end).and_then(|text| text.get(1..));
     inner.unwrap_or(json.raw)

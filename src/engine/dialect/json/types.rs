@@ -1,5 +1,5 @@
-//! The types `json` and `jsonb`: a text within a structure of one field, whose name tells the type. So the engine takes
-//! documents for no texts, and keeps their type wherever it keeps a value.
+//! The types `json` and `jsonb`: a text within a structure of one field, whose name tells the type. So the engine does
+//! not take documents for texts, and keeps their type with every value.
 
 use std::sync::Arc;
 

@@ -1,5 +1,6 @@
-//! What cannot be done with documents: PostgreSQL has no order of `json`, and its order of `jsonb` is not here. Compared as texts
-//! they would be other rows than PostgreSQL's, so all that compares them is refused, as is what mixes them with other types.
+//! Refuses to compare documents. PostgreSQL has no order of `json`, and its order of `jsonb` is not implemented here.
+//! Comparing them as texts would give other rows than PostgreSQL, so everything that compares documents, or mixes them
+//! with other types, is refused.
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{DFSchema, Result, plan_err};
@@ -11,7 +12,7 @@ use crate::engine::dialect::type_names::of_arrow;
 
 /// Functions that compare their arguments.
 const COMPARING: [&str; 3] = ["nullif", "greatest", "least"];
-/// Aggregates that do not.
+/// Aggregates that do not compare their arguments.
 const AGGREGATES: [&str; 4] = ["count", "array_agg", "first_value", "last_value"];
 
 /// Refuses a node of a plan that orders, groups or compares documents.

@@ -94,7 +94,7 @@ fn lists(column: &ArrayRef, zone: &Arc<Zone>) -> Result<Vec<Option<String>>> {
 /// The elements of each array as JSON, where NULL is `null`.
 ///
 /// # Errors
-/// As [`written`].
+/// The same errors as [`written`].
 pub fn elements(column: &ArrayRef, zone: &Arc<Zone>) -> Result<Vec<Option<Vec<String>>>> {
     let Some(element) = element_of(column.data_type()) else {
         return exec_err!("{} is no array", of_arrow(column.data_type()));
@@ -114,7 +114,7 @@ pub fn elements(column: &ArrayRef, zone: &Arc<Zone>) -> Result<Vec<Option<Vec<St
     rows.collect()
 }
 
-/// What NULL is within a document.
+/// NULL within a document.
 pub fn null() -> String {
     "null".to_owned()
 }

@@ -162,7 +162,7 @@ fn of_floats(operation: Operation, left: &ArrayRef, right: &ArrayRef) -> Result<
     Ok(try_binary(left, right, |left, right| of_two(operation, left, right))?)
 }
 
-/// With 53 bits, a result is rounded to the 24 of a `real` as if it had been worked out in them.
+/// Computing with 53 bits and rounding to the 24 of a `real` gives the same result as computing with 24.
 fn of_reals(operation: Operation, left: &ArrayRef, right: &ArrayRef) -> Result<ArrayRef> {
     let wide = of_floats(operation, left, right)?;
     let made: PrimitiveArray<Float32Type> = wide.try_unary(|wide| {

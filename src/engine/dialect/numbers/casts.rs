@@ -17,7 +17,7 @@ use super::numeric::{self as decimal, DIGITS, FREE, is_numeric, no_number, out_o
 use crate::engine::dialect::function::{Function, no_function};
 use crate::engine::dialect::type_names::of_arrow;
 
-/// All of them.
+/// All functions of this file.
 pub const ALL: [Function; 6] = [
     Function {
         name: "int2",
@@ -132,7 +132,7 @@ fn read_whole(text: &str, name: &str) -> Result<i64> {
 fn rounded(value: f64) -> Option<i64> {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
     let whole = value.round_ties_even();
-    // It is whole, and within the limits.
+    // The value is whole and within the limits.
     (-LIMIT..LIMIT).contains(&whole).then_some(whole as i64)
 }
 

@@ -1,8 +1,8 @@
 //! Long chains of calculations, such as `a + b - c * d + …`, as one function of all their numbers.
 //!
-//! The engine finds the name and the type of functions within functions anew at every level, in time that grows with the cube of
-//! the depth. A calculation around [`LONGEST`] others becomes one call, which calculates from the left to the right; a cast to the
-//! type that it has anyway tells the planner its type without looking at the numbers.
+//! The engine computes the name and type of nested functions again at every level, in time that grows with the cube of
+//! the depth. A calculation nested deeper than [`LONGEST`] becomes one call, which calculates from left to right. A
+//! cast to its own type tells the planner the type without looking at the numbers.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::engine::dialect::texts::is_text;
 
 /// The function: a sign for each operator in one text, and one number more than signs.
 pub const CHAIN: &str = "calculate_numbers";
-/// Calculations one around the other that stay functions of two numbers.
+/// The nesting depth up to which calculations stay functions of two numbers.
 const LONGEST: usize = 16;
 
 /// The functions of two numbers that a chain takes in.
@@ -141,7 +141,7 @@ fn is_chain(expr: &Expr) -> bool {
 /// A long chain with one calculation more: that of a function of two numbers, of these types.
 ///
 /// # Errors
-/// Where the function is none that a chain takes in.
+/// Where the function cannot be part of a chain.
 pub fn longer(chain: &Arc<ScalarUDF>, function: &str, left: Expr, right: Expr, kinds: [DataType; 2]) -> Result<Expr> {
     let Some((sign, operation)) = sign_of(function) else {
         return plan_err!("{CHAIN}: {function} is no calculation of a chain");
@@ -163,7 +163,7 @@ pub fn longer(chain: &Arc<ScalarUDF>, function: &str, left: Expr, right: Expr, k
     Ok(Expr::Cast(Cast::new(Box::new(call), kind)))
 }
 
-/// Calculations one around the other as a chain.
+/// Nested calculations as a chain.
 fn chained(chain: &Arc<ScalarUDF>, expr: Expr) -> Expr {
     let (mut signs, mut numbers) = (Vec::new(), Vec::new());
     let mut inner = expr;

@@ -2,9 +2,9 @@
 
 /// From this power of ten on, a `double precision` is written with an exponent.
 const LARGE: i32 = 15;
-/// The same of a `real`.
+/// The same for a `real`.
 const LARGE_REAL: i32 = 6;
-/// Below this power of ten, both are.
+/// Below this power of ten, both are written with an exponent.
 const SMALL: i32 = -4;
 
 /// A `double precision` as text: the fewest digits that give it back.

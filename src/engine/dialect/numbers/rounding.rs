@@ -19,7 +19,7 @@ pub const ROUND_TO: &str = "round_to";
 /// The same of `trunc`.
 pub const TRUNC_TO: &str = "trunc_to";
 
-/// All of them.
+/// All functions of this file.
 pub const ALL: [Function; 14] = [
     Function {
         name: ROUND_TO,
@@ -174,7 +174,7 @@ fn with_scale(types: &[DataType], values: &[Option<&ScalarValue>]) -> Result<Dat
     if types.len() == 1 {
         return whole_of(types, values);
     }
-    // What is no literal now may become one later, when the type has to stay.
+    // An expression that is not a literal now may become one later, when the type must not change.
     Ok(decimal::numeric(match values.get(2).copied().flatten() {
         Some(ScalarValue::Int64(Some(shown))) => i8::try_from(*shown).unwrap_or(FREE),
         _ => FREE,
@@ -232,7 +232,7 @@ fn to_decimals(columns: &[ArrayRef], out: &DataType, rounding: Rounding, of_floa
     let DataType::Decimal128(_, scale) = *out else {
         return exec_err!("numbers with decimals are numerics");
     };
-    // Of a floating point number, its first 15 digits count, as where it becomes a numeric.
+    // Of a floating point number, the first 15 digits count, as in a cast to numeric.
     let (values, from) = match values.data_type().is_floating() {
         true => {
             let floats = cast(values, &DataType::Float64)?;
@@ -273,7 +273,7 @@ fn to_whole(values: &ArrayRef, rounding: Rounding, of_float: fn(f64) -> f64) -> 
     Ok(Arc::new(made.with_precision_and_scale(DIGITS, 0)?))
 }
 
-/// What a function of floating point numbers gives, as a numeric where that is asked for.
+/// The result of a function of floating point numbers, as a numeric where the argument is one.
 fn given(values: Float64Array, out: &DataType) -> Result<ArrayRef> {
     match out {
         DataType::Decimal128(_, scale) => {

@@ -21,7 +21,7 @@ use super::numeric::{self as decimal, DIGITS, QUOTIENT, is_numeric, scale_of};
 use super::totals::{DistinctTotal, GroupTotals, Total};
 use crate::engine::dialect::function::no_function;
 
-/// What a total becomes.
+/// The aggregate that is made from a total.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Measure {
     Sum,
@@ -70,7 +70,7 @@ fn is_exact(kind: &DataType) -> bool {
     kind.is_integer() || is_numeric(kind)
 }
 
-/// How totals of a column are made into the aggregate's values.
+/// Converts the totals of a column to the aggregate's values.
 #[derive(Debug, Clone)]
 pub struct Shape {
     pub measure: Measure,
@@ -98,7 +98,7 @@ impl Shape {
         decimal::numeric(self.scale)
     }
 
-    /// The aggregate of a total of `count` values; none of none.
+    /// The aggregate for a total of `count` values; `None` for no values.
     pub fn value(&self, total: i128, count: i64) -> Result<Option<i128>> {
         if count == 0 {
             return Ok(None);
@@ -137,8 +137,8 @@ impl Exact {
 }
 
 impl AggregateUDFImpl for Exact {
-    /// An optimizer rule takes every aggregate of the name `sum` for one whose sums have the type of their sums, which
-    /// those of `integer` have not.
+    /// An optimizer rule assumes that an aggregate named `sum` has the type of the summed values' own sums, which is
+    /// not so for `integer`.
     fn name(&self) -> &str {
         match self.measure {
             Measure::Sum => "exact_sum",

@@ -1,4 +1,4 @@
-//! Functions that the engine has by another name or in another form, and counts that it gives in a type of its own.
+//! Functions that the engine has under another name or in another form, and counts whose type differs.
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Statement,
@@ -75,7 +75,7 @@ fn is_text(expr: &Expr) -> bool {
     matches!(expr, Expr::Value(value) if matches!(value.value, Value::SingleQuotedString(_)))
 }
 
-/// What a function gives, written with others: the present as text, and the type of a text that has none yet.
+/// Functions that are expressed by others: the present as text, and the type of a text without a type.
 fn in_other_words(called: &Function) -> Option<Expr> {
     let FunctionArguments::List(list) = &called.args else {
         return None;

@@ -1,7 +1,7 @@
 //! Numbers as they are written in a statement: whole numbers are `integer` where they fit, and numbers with a point or an
 //! exponent are `numeric`.
 //!
-//! The engine takes whole numbers for `bigint`. Where a number stands for a place, a count or a bound, it stays as it is.
+//! The engine types whole numbers as `bigint`. A number that is a position, a count or a bound is kept.
 
 use std::ops::ControlFlow;
 
@@ -18,7 +18,7 @@ use super::super::syntax::{cast, literal, name_of, rewrite_all};
 /// Gives the numbers of a statement PostgreSQL's types.
 pub fn type_numbers(statement: &mut Statement) {
     let _ = VisitMut::visit(statement, &mut Numbers);
-    // What was kept as it is.
+    // The literals that are kept.
     rewrite_all(statement, |expr| {
         if let Expr::Value(value) = expr
             && let Value::Number(_, is_kept) = &mut value.value
@@ -28,7 +28,7 @@ pub fn type_numbers(statement: &mut Statement) {
     });
 }
 
-/// Marks numbers that are no values with the flag of the parser for long ones, and types the others.
+/// Marks numbers that are not values with the parser's flag for long numbers, and gives the others types.
 struct Numbers;
 
 impl VisitorMut for Numbers {
@@ -199,8 +199,8 @@ fn number_in(expr: &Expr) -> Option<&str> {
     }
 }
 
-/// The number as a literal of PostgreSQL's type; none where the engine takes it for one of that type already, or it has
-/// too many digits.
+/// The number as a literal of PostgreSQL's type; `None` where the engine already gives it that type, or it has too many
+/// digits.
 fn typed(text: &str) -> Option<Expr> {
     let text = text.replace('_', "");
     if text.parse::<i32>().is_ok() {

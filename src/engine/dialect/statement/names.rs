@@ -13,9 +13,9 @@ use datafusion::sql::sqlparser::ast::{
 use super::super::syntax::plain;
 use super::super::type_names;
 
-/// Stands before the number of a repeated name: a letter of the private use area.
+/// The mark before the number of a repeated name: a character of the private use area.
 const REPEATED: char = '\u{F8FF}';
-/// What has no name.
+/// The name of an expression without a name.
 const UNNAMED: &str = "?column?";
 
 /// A column's name without the mark of a repeated one.
@@ -23,12 +23,13 @@ pub fn shown_name(name: &str) -> &str {
     name.split_once(REPEATED).map_or(name, |(shown, _)| shown)
 }
 
-/// The how manieth column of its name a repeated one is.
+/// The position of a repeated column among those of its name.
 pub fn times_repeated(name: &str) -> Option<usize> {
     name.split_once(REPEATED)?.1.parse().ok()
 }
 
-/// How a name came about: a cast gives way to the name of what is cast, unless that is only a type's as well.
+/// The origin of a name: the name of a cast expression takes precedence over that of the type, unless it is a type's
+/// name itself.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Strength {
     Weak,

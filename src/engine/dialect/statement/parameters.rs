@@ -1,6 +1,6 @@
-//! Types of parameters by the place where they stand: `substr(name, $1)` takes an integer.
+//! Infers types of parameters from their position: `substr(name, $1)` takes an integer.
 //!
-//! Where a parameter is compared or calculated with, the planner takes the type of the other side.
+//! In comparisons and calculations, the planner takes the type of the other side.
 
 use datafusion::sql::sqlparser::ast::{
     DataType, ExactNumberInfo, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Statement, Value,
@@ -38,7 +38,7 @@ const INTEGER: Option<DataType> = Some(DataType::Int(None));
 const TEXT: Option<DataType> = Some(DataType::Text);
 const FLOAT: Option<DataType> = Some(DataType::Double(ExactNumberInfo::None));
 
-/// Casts parameters where the place tells their type.
+/// Casts parameters whose position determines their type.
 pub fn type_by_place(statement: &mut Statement) {
     rewrite_all(statement, |expr| match expr {
         Expr::Function(function) => {

@@ -12,7 +12,7 @@ use super::super::json::{ELEMENT_TEXTS, ELEMENTS, KEYS};
 use super::super::syntax::{call, name_of};
 use super::super::time::SERIES;
 
-/// Functions that give rows, and what gives the same as an array.
+/// Functions that return rows, and the functions that return the same values as an array.
 const ARRAYS: [(&str, &str); 10] = [
     ("generate_series", SERIES),
     ("string_to_table", "string_to_array"),
@@ -26,7 +26,7 @@ const ARRAYS: [(&str, &str); 10] = [
     ("jsonb_object_keys", KEYS[1]),
 ];
 
-/// Gives rows where the SELECT list of a statement has such a function.
+/// Rewrites such functions in the SELECT lists of a statement.
 pub fn give_rows(statement: &mut Statement) {
     struct Lists;
 

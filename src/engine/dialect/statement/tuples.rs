@@ -207,7 +207,7 @@ fn exists(row: &[Expr], query: &Query, is_negated: bool) -> Result<Expr, Dialect
     read.map_err(|_| DialectError::Syntax("a row of IN (SELECT …) cannot be read".to_owned()))
 }
 
-/// Rows that are values: `row(…)` everywhere, and rows in parentheses as columns and arguments.
+/// Rewrites rows that are values: `row(…)` everywhere, and rows in parentheses as columns and arguments.
 fn as_values(statement: &mut Statement) {
     struct Columns;
 

@@ -9,7 +9,7 @@ use datafusion::common::{Result, exec_err};
 use super::values::{as_text, as_written, text};
 use crate::engine::dialect::function::{Function, no_function};
 
-/// All of them.
+/// All functions of this file.
 pub const ALL: [Function; 4] = [
     Function {
         name: "format",

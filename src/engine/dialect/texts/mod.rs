@@ -1,4 +1,4 @@
-//! Texts: how values become them, and PostgreSQL's functions of them.
+//! Texts: how values are converted to text, and PostgreSQL's functions of texts.
 
 mod format;
 mod records;

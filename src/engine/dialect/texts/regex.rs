@@ -16,7 +16,7 @@ use crate::engine::dialect::function::{Function, no_function};
 /// The function that makes a regular expression of a pattern of `SIMILAR TO`.
 pub const SIMILAR_TO_REGEX: &str = "similar_to_regex";
 
-/// All of them.
+/// All functions of this file.
 pub const ALL: [Function; 4] = [
     Function {
         name: SIMILAR_TO_REGEX,
@@ -90,7 +90,7 @@ fn texts<const LEAST: usize, const MOST: usize>(name: &'static str, types: &[Dat
     }
 }
 
-/// What `each` makes of each text, its regular expression and its flags; none where one of them is NULL.
+/// Applies `each` to each text, its regular expression and its flags; NULL where one of them is NULL.
 fn rows<T>(columns: &[ArrayRef], each: impl Fn(&str, &Regex, &str) -> T) -> Result<Vec<Option<T>>> {
     let [text, pattern, flags @ ..] = columns else {
         return exec_err!("a text and a pattern are expected");

@@ -13,7 +13,7 @@ use crate::engine::dialect::json;
 use crate::engine::dialect::numbers::{as_numerics, floats, is_numeric, numeric};
 use crate::engine::dialect::type_names::of_arrow;
 
-/// All of them.
+/// All functions of this file.
 pub const ALL: [Function; 4] = [
     Function {
         name: "text",
@@ -34,7 +34,7 @@ pub const ALL: [Function; 4] = [
         name: "bpchar",
         coerce: with_letters,
         returns: text,
-        // Blanks at the end do not count, neither here nor there.
+        // Trailing spaces are ignored on both sides.
         run: |columns, _| shortened(columns, |text| text.trim_end_matches(' ')),
     },
     Function {

@@ -17,15 +17,15 @@ use super::functions::{arithmetic, casts};
 use super::planner::{aligned, is_comparison, operation};
 use super::values::{Kind, interval_type, kind_of, local_type, moment_type, time_type};
 
-/// Functions that casts to texts are called by, and that know no zone.
+/// The functions that casts to text are rewritten to, and that do not know the zone.
 const WRITERS: [&str; 3] = ["text", "varchar", "bpchar"];
 
-/// Has times of different types compared as the most exact of them, and intervals by their lengths; also plans operators between
-/// parameters, whose types were not known before.
+/// Compares times of different types as the most exact of them, and intervals by their lengths; also plans operators
+/// between parameters, whose types were not known before.
 #[derive(Debug)]
 pub struct Comparisons(pub Arc<Functions>);
 
-/// Has times cast by the dialect's own functions, also where the engine put in the cast.
+/// Casts times by the dialect's own functions, also where the engine inserted the cast.
 #[derive(Debug)]
 pub struct Casts(pub Arc<Functions>);
 
@@ -116,7 +116,7 @@ impl Comparisons {
             .map(|item| aligned(&self.0, [&*list.expr, item], [of_value, kind(item)]));
         let pairs: Vec<Option<[Expr; 2]>> = pairs.collect();
         let is_changed = pairs.iter().any(Option::is_some);
-        // Where the items alone change, the list stays one.
+        // Where only the items change, it stays a list.
         let is_value_kept = pairs.iter().flatten().all(|[value, _]| value == &*list.expr);
         if !is_changed {
             return None;

@@ -1,21 +1,22 @@
-//! Times that there are none of, texts that are no times, and what functions of times do not take, in PostgreSQL's words.
+//! Errors of times: values out of range, texts that are not times, and unsupported arguments, with PostgreSQL's
+//! messages.
 
 use datafusion::common::DataFusionError;
 
-/// What is wrong with a time, a text, or what a function is given.
+/// An invalid time, text or argument.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum TimeError {
-    /// A day, an hour or an interval that there is none of, or no room for.
+    /// A day, an hour or an interval that does not exist or is out of range.
     #[error("{0}")]
     OutOfRange(String),
-    /// A text that is none of its type, or not of its pattern.
+    /// A text that is not a value of its type, or does not match its pattern.
     #[error("{0}")]
     Invalid(String),
     /// A text that is no number.
     #[error("{0}")]
     Number(String),
-    /// A pattern of numbers that is none.
+    /// An invalid pattern of numbers.
     #[error("{0}")]
     Pattern(String),
     /// A unit, a zone or a step that a function does not know.
@@ -27,10 +28,10 @@ pub enum TimeError {
     /// Arguments of types that a function does not take.
     #[error("{0}")]
     Types(String),
-    /// What the engine does not have, or PostgreSQL neither.
+    /// A feature that the engine, and perhaps PostgreSQL, does not have.
     #[error("{0}")]
     NotSupported(String),
-    /// A series that has no room.
+    /// A series that is too long.
     #[error("{0}")]
     TooMany(String),
     #[error("division by zero")]
@@ -38,7 +39,7 @@ pub enum TimeError {
 }
 
 impl TimeError {
-    /// PostgreSQL's code.
+    /// The SQLSTATE.
     pub fn code(&self) -> &'static str {
         match self {
             Self::OutOfRange(_) => "22008",

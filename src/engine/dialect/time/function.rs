@@ -1,4 +1,4 @@
-//! One shape for all functions of times: a name, the type that it gives, and what it makes of the values of each row.
+//! The common form of all functions of times: a name, the result type, and the computation for one row.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -30,11 +30,11 @@ pub struct Definition {
     pub aliases: &'static [&'static str],
     /// The fewest and most arguments.
     pub takes: (usize, usize),
-    /// The type that it gives, by the types of the arguments and the values of those that are constant.
+    /// The result type, from the types of the arguments and the values of constant ones.
     pub returns: fn(&[DataType], &[Option<&ScalarValue>]) -> Result<DataType>,
-    /// What it gives for each row.
+    /// The computation for each row.
     pub rows: fn(&Call) -> Result<ArrayRef>,
-    /// The value at the start of the statement, of those that know no other: `now()`.
+    /// The value at the start of the statement, for functions that depend on nothing else, such as `now()`.
     pub at_start: Option<fn(&Clock, i64) -> ScalarValue>,
     pub volatility: Volatility,
 }
@@ -110,7 +110,7 @@ impl Call {
         self.rows
     }
 
-    /// What `make` makes of the values of each row; NULL where one of them is.
+    /// Applies `make` to the values of each row; NULL where one of them is NULL.
     pub fn each<'a, T>(&'a self, mut make: impl FnMut(&[Value<'a>]) -> Result<T>) -> Result<Vec<Option<T>>> {
         let mut values = Vec::with_capacity(self.arguments.len());
         let row = |row: usize| {

@@ -1,6 +1,6 @@
 //! Offsets from Greenwich in texts.
 
-/// The name of a zone that is always so many seconds east, as PostgreSQL shows it: `<+05:30>-05:30`.
+/// The name of a fixed-offset zone, in seconds east of Greenwich, as PostgreSQL shows it: `<+05:30>-05:30`.
 pub fn east_name(seconds: i64) -> String {
     format!("<{}>{}", offset_text(seconds), offset_text(-seconds))
 }

@@ -1,4 +1,4 @@
-//! How operators between times are planned: as the functions that compute what PostgreSQL computes.
+//! Plans operators between times as functions that compute what PostgreSQL computes.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::Functions;
 use super::functions::{arithmetic, casts, extract};
 use super::values::{Kind, kind_of};
 
-/// Operations one around the other: the engine finds the name and type of functions within functions anew at every level.
+/// The deepest nesting of operators: the engine computes the name and type of nested functions again at every level.
 const DEEPEST: usize = 125;
 
 /// Plans operators between times, and `extract`.
@@ -64,7 +64,7 @@ fn operator_of(operator: &BinaryOperator) -> Option<Operator> {
     })
 }
 
-/// What an operator between times is computed by; `None` where it is the engine's own.
+/// The function for an operator between times; `None` where the engine's own is right.
 pub fn operation(
     functions: &Functions,
     left: &Expr,

@@ -1,5 +1,5 @@
-//! Statements about times that the engine's SQL planner would take for something else, in the form that it takes right:
-//! `AT TIME ZONE`, interval literals, arguments with names, series, and the session's zone.
+//! Rewrites forms about times that the engine's SQL planner would misunderstand: `AT TIME ZONE`, interval literals,
+//! arguments with names, series, and the session's zone.
 
 use std::ops::ControlFlow;
 

@@ -1,8 +1,8 @@
 //! `generate_series` in FROM: rows of numbers or times. (In a list of columns it is one of several functions that give rows, which
 //! the dialect's rewrites of statements unnest.)
 //!
-//! Series of whole numbers that are written out stay the engine's, which makes their rows one batch after the other. All
-//! others become arrays of `series(…)` that are unnested.
+//! A series of integer literals stays the engine's, which generates its rows batch by batch. All others become arrays
+//! of `series(…)` that are unnested.
 
 use datafusion::sql::sqlparser::ast::{
     DataType, Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, Query, Select, SelectFlavor, SelectItem, SetExpr,

@@ -1,4 +1,4 @@
-//! Columns of times as they are shown: as PostgreSQL's texts, or as types that other formats know.
+//! Converts columns of times for output: to PostgreSQL's texts, or to types that other formats support.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use super::zone::Zone;
 /// The rows of `frame` with their moments in the session's zone, as the engine's own writers of text show them.
 ///
 /// # Errors
-/// None but those of the engine.
+/// Errors of the engine alone.
 pub fn in_session_zone(frame: DataFrame) -> Result<DataFrame> {
     let zone = Zone::of_session(frame.task_ctx().session_config().options());
     if zone.name() == super::UTC {
@@ -44,7 +44,7 @@ pub fn in_session_zone(frame: DataFrame) -> Result<DataFrame> {
 /// A column of times as texts, moments in a zone; other columns stay as they are.
 ///
 /// # Errors
-/// None but those of the engine.
+/// Errors of the engine alone.
 pub fn as_shown(column: &ArrayRef, zone: &Arc<Zone>) -> Result<ArrayRef> {
     if let DataType::List(_) = column.data_type() {
         return lists_as_shown(column, zone);
@@ -84,7 +84,7 @@ fn lists_as_shown(column: &ArrayRef, zone: &Arc<Zone>) -> Result<ArrayRef> {
 /// Durations as intervals of days and time; other columns stay as they are.
 ///
 /// # Errors
-/// None but those of the engine.
+/// Errors of the engine alone.
 pub fn as_intervals(column: &ArrayRef) -> Result<ArrayRef> {
     if !matches!(column.data_type(), DataType::Duration(_)) {
         return Ok(Arc::clone(column));

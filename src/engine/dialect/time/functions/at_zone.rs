@@ -41,12 +41,12 @@ fn rows(call: &Call) -> Result<ArrayRef> {
     })
 }
 
-/// The clock of the zone before, since most rows ask for the same one.
+/// The clock of the previous row's zone, since most rows name the same one.
 #[derive(Default)]
 pub struct Zones(std::cell::RefCell<Option<(String, Rc<Clock>)>>);
 
 impl Zones {
-    /// What `work` gives with the clock of a zone.
+    /// Applies `work` to the clock of a zone.
     ///
     /// # Errors
     /// Where there is no such zone.

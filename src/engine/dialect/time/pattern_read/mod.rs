@@ -16,7 +16,7 @@ const ROMAN: [&str; 12] = ["xii", "xi", "x", "ix", "viii", "vii", "vi", "v", "iv
 /// Reads a text by a pattern.
 ///
 /// # Errors
-/// Where the text is not as the pattern says, or no time.
+/// Where the text does not match the pattern, or is not a time.
 pub fn read(text: &str, pattern: &[Part]) -> Result<Read> {
     let mut reader = Reader {
         text,
