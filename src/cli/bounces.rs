@@ -24,7 +24,7 @@ Examples:
 Exit codes: 0 read, whatever it was; 75 not now, so that the mail server tries again (from standard input: whatever went
 wrong; else where the database does not answer); 1 some mails of the maildir could not be read; 2 wrong usage.";
 
-/// The longest mail that is read: a bounce may bring the whole mail back.
+/// The largest mail that is read, in bytes: a bounce may contain the whole returned mail.
 const MOST_BYTES: u64 = 100 * 1024 * 1024;
 
 /// Read mails that came back (RFC 3464), and mark their requests as bounced.
@@ -45,7 +45,8 @@ pub struct BouncesArguments {
 }
 
 impl BouncesArguments {
-    /// Whether it reads one mail from standard input, which the mail server keeps only where it is told to try again.
+    /// Whether it reads one mail from standard input. The mail server keeps that mail only if the command reports a
+    /// temporary failure.
     pub fn reads_input(&self) -> bool {
         self.maildir.is_none() && self.forget.is_none()
     }
@@ -76,7 +77,7 @@ fn read_mail(from: impl Read) -> io::Result<Vec<u8>> {
     Ok(mail)
 }
 
-/// Notes the bounce that a mail is; says whether it is one.
+/// Notes a mail as a bounce. Returns whether it is one.
 async fn note(arguments: &BouncesArguments, store: &Store, mail: &[u8], name: &str) -> anyhow::Result<bool> {
     let report = match read_bounce(mail, arguments.recipient.as_deref()) {
         Ok(report) => report,
@@ -109,8 +110,8 @@ async fn note(arguments: &BouncesArguments, store: &Store, mail: &[u8], name: &s
     Ok(true)
 }
 
-/// Notes all new mails, and moves them to the folder of those that were seen. What is no bounce is moved as unread, so
-/// that somebody looks at it. One that cannot be read does not stand in the way of the others.
+/// Notes all new mails, and moves them to the folder `cur`. Mails that are no bounces are moved as unread, so that
+/// somebody looks at them. A mail that cannot be read does not stop the others.
 async fn read_maildir(arguments: &BouncesArguments, store: &Store, maildir: &Path) -> anyhow::Result<()> {
     let new = maildir.join("new");
     let names = names_in(&new).with_context(|| {

@@ -22,7 +22,7 @@ pub struct CompletionsArguments {
 
 /// Prints the script for `program`.
 pub fn run(arguments: CompletionsArguments, mut program: Command) -> anyhow::Result<()> {
-    // Whole first: the generator cannot bear a reader that leaves.
+    // Generated in memory first: the generator panics on a closed pipe.
     let mut script = Vec::new();
     generate(arguments.shell, &mut program, "pragati", &mut script);
     let mut out = io::stdout().lock();

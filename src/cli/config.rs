@@ -71,7 +71,7 @@ pub async fn run(arguments: ConfigArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Checks what loading alone does not.
+/// Makes the checks that loading does not make.
 async fn check(config: &Config) -> Result<(), Unsound> {
     config.check_files().map_err(|error| Unsound(error.to_string()))?;
     catalog::check_settings(config).map_err(|error| Unsound(error.to_string()))?;

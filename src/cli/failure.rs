@@ -18,7 +18,7 @@ use pragati::shell::ShellError;
 pub enum Failure {
     /// The job failed, or the command was called wrongly.
     Error(anyhow::Error),
-    /// The job failed for now: a mail server that called us is to call again.
+    /// The job failed temporarily: a mail server that started the command should try again.
     TryLater(anyhow::Error),
     /// Ctrl-C.
     Interrupted,
@@ -32,7 +32,7 @@ pub enum Failure {
 pub struct UsageError(pub String);
 
 impl Failure {
-    /// A failed job that may do better later, where the database did not answer.
+    /// A temporary failure where the database did not answer, otherwise a permanent one.
     pub fn or_later(error: anyhow::Error) -> Self {
         let is_usage = is_usage(&error);
         let is_of_store = error.chain().any(|cause| cause.is::<StoreError>());
@@ -43,7 +43,7 @@ impl Failure {
         }
     }
 
-    /// The same as a failure for now, whatever it was: what called us has the only copy of what was to be read.
+    /// A temporary failure, whatever the cause, because the caller has the only copy of the input.
     pub fn into_later(self) -> Self {
         match self {
             Self::Error(error) | Self::TryLater(error) => Self::TryLater(error),
@@ -51,8 +51,8 @@ impl Failure {
         }
     }
 
-    /// 1 for a failed job, 2 for wrong usage, 75 for one that may do better later (EX_TEMPFAIL of mail servers' pipes),
-    /// 128 plus the signal's number for a signal.
+    /// 1 for a failed job, 2 for wrong usage, 75 for a temporary failure (EX_TEMPFAIL of mail servers' pipes), 128 plus
+    /// the signal's number for a signal.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Error(error) if is_usage(error) => 2,

@@ -18,7 +18,7 @@ pub struct JsonLines {
 }
 
 impl JsonLines {
-    /// Of the run with this id.
+    /// A formatter for the run with this id.
     pub fn new(run: &'static str) -> Self {
         Self { run }
     }
@@ -45,7 +45,7 @@ impl Line<'_> {
     }
 }
 
-/// The line for what the command itself says.
+/// The line for a message of the command itself.
 pub fn said(level: &str, run: &str, words: &str) -> String {
     let line = Line {
         time: now(),
@@ -73,7 +73,7 @@ where
         event.record(&mut found);
         let mut spans = Map::new();
         for span in context.event_scope().into_iter().flat_map(|scope| scope.from_root()) {
-            // Those of libraries may hold anything.
+            // Fields of libraries' spans may hold anything.
             if !span.metadata().target().starts_with("pragati") {
                 continue;
             }
@@ -81,7 +81,7 @@ where
             let recorded = extensions.get::<FormattedFields<N>>();
             let recorded = recorded.map_or("", |fields| fields.fields.as_str());
             if let Ok(fields) = serde_json::from_str::<Map<String, Value>>(recorded) {
-                // Those for OpenTelemetry alone are called `otel.…`.
+                // Fields for OpenTelemetry alone are called `otel.…`.
                 spans.extend(fields.into_iter().filter(|(name, _)| !name.starts_with("otel.")));
             }
         }
@@ -103,7 +103,7 @@ where
 #[derive(Debug, Default)]
 struct Fields {
     message: String,
-    /// Of an event that a library logged through the crate `log`.
+    /// Fields of an event that a library logged through the crate `log`.
     target: Option<String>,
     others: Map<String, Value>,
 }

@@ -1,4 +1,5 @@
-//! What commands say on standard error: the log and their own words, as text for people or as JSON lines for collectors.
+//! The messages of commands on standard error: the log and their own messages, as text for people or as JSON lines for
+//! collectors.
 
 use std::io::{self, IsTerminal};
 use std::sync::{LazyLock, OnceLock};
@@ -16,7 +17,7 @@ use uuid::Uuid;
 
 use super::json_lines::{JsonLines, said};
 
-/// The form of what is said on standard error.
+/// The form of messages on standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// Lines for people
@@ -28,7 +29,7 @@ pub enum LogFormat {
 /// The id of this run of the command, for lines of JSON and for traces.
 static RUN: LazyLock<String> = LazyLock::new(|| Uuid::now_v7().to_string());
 
-/// The form of what is said, once the log has started.
+/// The form of messages, once the log has started.
 static FORMAT: OnceLock<LogFormat> = OnceLock::new();
 
 /// Sends the log to standard error: lines of `level` and above, or those that `PRAGATI_LOG` asks for; and traces and metrics to
@@ -83,7 +84,7 @@ pub fn start(level: &str, format: LogFormat, opentelemetry: Option<&OpenTelemetr
     }
 }
 
-/// Whether it is a span of this program's own; those of libraries may hold anything.
+/// Whether it is a span of this program; fields of libraries' spans may hold anything.
 fn is_own_span(metadata: &Metadata<'_>) -> bool {
     metadata.is_span() && metadata.target().starts_with("pragati")
 }

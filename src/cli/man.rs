@@ -94,7 +94,7 @@ fn page(command: &Command) -> io::Result<Vec<u8>> {
     Ok(page)
 }
 
-/// What stands below the help of a command, line by line: examples are no running text.
+/// The text below the help of a command, line by line, because examples are not running text.
 fn examples(help: &str) -> Roff {
     let mut section = Roff::new();
     section.control("SH", ["EXAMPLES"]);

@@ -21,7 +21,7 @@ Examples:
 The settings are those of [identity]. Neither the token nor its signature is shown. Exit code 0: the service takes the
 token; 1: it does not, and the first check that fails is the reason.";
 
-/// What is read of a token at most, in bytes: more than the service takes.
+/// The most bytes of a token that are read: more than the service accepts.
 const MOST_BYTES: u64 = 64 * 1024;
 
 /// Look into login tokens, as `pragati serve` does.

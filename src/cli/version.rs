@@ -1,4 +1,5 @@
-//! What `--version` says: the version, the commit that was built, the libraries that results depend on, and the features.
+//! The output of `--version`: the version, the commit that was built, the libraries that results depend on, and the
+//! features.
 
 use std::sync::LazyLock;
 

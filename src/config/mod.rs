@@ -346,7 +346,7 @@ impl Config {
         let environment = Env::prefixed("PRAGATI_").ignore(&NO_SETTINGS).split("__");
         settings = settings.merge(environment);
         for name in SECRETS {
-            // As it stands: a password of digits alone is a text, and its quotes and spaces are its own.
+            // Taken literally: a password of digits alone is a text, and quotes and spaces are part of it.
             let variable = format!("PRAGATI_{}", name.to_uppercase().replace('.', "__"));
             if let Ok(secret) = std::env::var(&variable) {
                 settings = settings.merge(Serialized::default(name, secret));
@@ -401,12 +401,12 @@ impl ReportConfig {
     }
 }
 
-/// Writes a size in bytes: its usual text is rounded, and defaults pass through it.
+/// Writes a size in bytes. Its usual text form is rounded, and defaults are serialised on loading.
 fn in_bytes<S: serde::Serializer>(size: &ByteSize, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(size.as_u64())
 }
 
-/// The same of a size that may be missing.
+/// The same for an optional size.
 fn in_bytes_where_given<S: serde::Serializer>(size: &Option<ByteSize>, serializer: S) -> Result<S::Ok, S::Error> {
     size.map(|size| size.as_u64()).serialize(serializer)
 }

@@ -10,8 +10,8 @@ use super::{Config, Secret, TokenAlgorithm};
 use crate::zone::Zone;
 
 impl Config {
-    /// The schema (JSON Schema draft 7, which editors of TOML know). It refuses what loading refuses by names and types: unknown
-    /// settings, words that are none of the choices.
+    /// The schema (JSON Schema draft 7, which TOML editors support). It refuses the names and types that loading
+    /// refuses: unknown settings, and words that are not among the choices.
     pub fn schema() -> Value {
         let generator = SchemaSettings::draft07().into_generator();
         let mut schema = generator.into_root_schema_for::<Self>().to_value();
@@ -55,7 +55,7 @@ fn one_choice(object: &mut Map<String, Value>) {
     if let [only] = choices.as_slice() {
         let only = Value::Array(vec![only.clone()]);
         object.remove("anyOf");
-        // Beside `$ref`, draft 7 passes other keywords over.
+        // Draft 7 ignores other keywords beside `$ref`.
         object.insert("allOf".to_owned(), only);
     }
 }
@@ -187,7 +187,7 @@ mod tests {
                 None => section,
             };
             if section.get("properties").is_none() {
-                // A table with names of the site's own.
+                // A table whose keys the site chooses.
                 assert!(section["additionalProperties"].is_object(), "{path:?}: {section}");
                 return;
             }

@@ -89,9 +89,9 @@ impl Default for ServeConfig {
     }
 }
 
-/// A hundred years: what is kept for ever is written as this.
+/// A hundred years, which stands for "for ever".
 const LONGEST_RETENTION_DAYS: u32 = 36_525;
-/// As long as what is made of it: no shorter key is as hard to guess (RFC 2104).
+/// The length of the signature: a shorter key would be weaker (RFC 2104).
 const SHORTEST_LINK_KEY: usize = 32;
 
 impl ServeConfig {

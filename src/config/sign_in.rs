@@ -66,7 +66,7 @@ impl Default for SignInConfig {
 const LONGEST_SESSION_MINUTES: u32 = 7 * 24 * 60;
 
 impl SignInConfig {
-    /// Refuses what nobody could sign in with.
+    /// Refuses settings with which nobody could sign in.
     ///
     /// # Errors
     /// Names the setting.

@@ -8,7 +8,7 @@ use super::secret::HIDDEN;
 const OF_CONTAINERS: [&str; 2] = ["abfs", "abfss"];
 
 /// The text, with `***` for what may be a secret where it is a URL: its password, a user without a password (a token),
-/// and its query (signatures, tokens). Of what is no good URL, more than that may be hidden.
+/// and its query (signatures, tokens). Of a malformed URL, more than that may be hidden.
 pub fn without_secrets(text: &str) -> String {
     let hidden = match Url::parse(text) {
         Ok(url) if url.has_host() => of_url(url),
@@ -41,7 +41,7 @@ fn of_url(mut url: Url) -> Option<String> {
     })
 }
 
-/// A URL with a mistake, such as a port that is none.
+/// A malformed URL, such as one with an invalid port.
 fn of_broken_url(text: &str) -> Option<String> {
     let (scheme, rest) = text.split_once("://")?;
     let (login, rest) = match rest.rsplit_once('@') {

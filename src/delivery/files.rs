@@ -359,7 +359,7 @@ impl FilesError {
         ) || self.is_too_many_parts()
     }
 
-    /// True where the report has more parts than files or sheets are made of.
+    /// Whether the report has more parts than the most files or sheets.
     pub fn is_too_many_parts(&self) -> bool {
         matches!(
             self,
@@ -420,13 +420,13 @@ async fn abandoned(upload: WriteMultipart, error: FilesError) -> FilesError {
     error
 }
 
-/// The same rows, and how many of those that went by have a user that is not in the export.
+/// Passes rows through, and counts those whose user is not in the export.
 fn counting_unknown_users(rows: SendableRecordBatchStream) -> (SendableRecordBatchStream, Arc<AtomicU64>) {
     let seen = Arc::new(AtomicU64::new(0));
     let schema = rows.schema();
     let counter = Arc::clone(&seen);
     let rows = rows.inspect_ok(move |rows| {
-        // Rows of a mart do not tell; its manifest does.
+        // The rows of a mart do not have this column; its manifest has the number.
         counter.fetch_add(unknown_users(rows, 0..rows.num_rows()).unwrap_or(0), Ordering::Relaxed);
     });
     (Box::pin(RecordBatchStreamAdapter::new(schema, rows)), seen)

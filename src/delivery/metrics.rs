@@ -48,7 +48,7 @@ struct MailWatch {
     refused_since: Option<DateTime<Utc>>,
     /// Whether it accepted a mail since this process started.
     has_taken: bool,
-    /// A request that was refused since the last mail that was taken.
+    /// A request that was refused since the last accepted mail.
     refused: Option<RequestId>,
 }
 
@@ -62,7 +62,7 @@ impl MailWatch {
         }
     }
 
-    /// A refusal after a recipient was named may be that mailbox's own, until another request hears one as well.
+    /// A refusal after RCPT TO may come from that mailbox alone, until another request is refused as well.
     fn refused(&mut self, request: RequestId, refusal: &Refusal, now: DateTime<Utc>) -> MailTurn {
         let first = *self.refused.get_or_insert(request);
         let is_of_mailbox = refusal.may_be_of_mailbox && self.has_taken && first == request;
@@ -220,7 +220,7 @@ impl DeliveryMetrics {
         self.clicks.inc();
     }
 
-    /// A report file was given out from its beginning, to somebody who is known by one of [`FETCHED_BY`].
+    /// A report file was fetched from its beginning, by somebody known in one of the ways of [`FETCHED_BY`].
     pub fn count_file(&self, by: &'static str) {
         self.files.get_or_create(&ByLabel { by }).inc();
     }
@@ -235,7 +235,7 @@ impl DeliveryMetrics {
         self.failures.get_or_create(&CauseLabel { cause: cause.word() }).inc();
     }
 
-    /// The delivery that was promised until `deadline` went well.
+    /// The delivery that was promised for `deadline` succeeded.
     pub fn observe_delivery(&self, deliver: Deliver, deadline: DateTime<Utc>, now: DateTime<Utc>) {
         let label = DeliverLabel {
             deliver: deliver.word(),
@@ -282,7 +282,7 @@ impl DeliveryMetrics {
     }
 }
 
-/// How it is known that somebody may have a file: by a login token, by a session, by a signed link.
+/// The ways in which somebody may fetch a file: with a login token, a session or a signed link.
 const FETCHED_BY: [&str; 3] = ["token", "session", "signed_link"];
 
 /// Every word of [`outcome_of`].
@@ -296,7 +296,7 @@ const MAIL_OUTCOMES: [&str; 7] = [
     "called_off",
 ];
 
-/// How a try to hand a mail over ended, in a word.
+/// The label of the outcome of one attempt to hand a mail over.
 fn outcome_of(sent: &Result<(), SendError>) -> &'static str {
     match sent {
         Ok(()) => "sent",
@@ -410,7 +410,7 @@ mod tests {
             ]),
             [MailTurn::None; 5]
         );
-        // Two in a row are no policy of one mailbox, and neither is one before any mail was taken.
+        // Two in a row are not the policy of one mailbox, nor is one before any mail was accepted.
         assert_eq!(
             turns(vec![
                 (0, Ok(())),

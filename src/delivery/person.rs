@@ -16,7 +16,7 @@ pub struct Person {
     pub email: Option<String>,
     /// What the login token says that the person may do.
     pub roles: Roles,
-    /// The language that they are written to in; none where they have not chosen one.
+    /// The language of mails to them; `None` where they have not chosen one.
     pub language: Option<Language>,
 }
 

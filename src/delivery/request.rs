@@ -1,4 +1,4 @@
-//! A request for a report: what was asked by whom, how far it is, and what became of it.
+//! A request for a report: who asked for what, its state, and its outcome.
 
 use std::fmt;
 use std::str::FromStr;
@@ -252,7 +252,7 @@ impl ReportFile {
     }
 }
 
-/// A batch of a request for several, as its click says it.
+/// One of the further batches of a request for several.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FurtherBatch {
     /// The batch's id.
@@ -342,7 +342,7 @@ mod tests {
 
     use super::*;
 
-    /// The words that the description of the API has for a type.
+    /// The words of a type in the API's description.
     fn described<T: PartialSchema>() -> serde_json::Value {
         let schema = serde_json::to_value(T::schema()).expect("JSON");
         schema["enum"].clone()

@@ -1,6 +1,5 @@
-//! Where reports come from: the mart of the latest nightly run, or the snapshot itself, whichever is newest, with the
-//! same bytes from either. It is refreshed while the service runs; reports under way keep the source that they began
-//! with.
+//! The source of reports: the mart of the latest nightly run, or the snapshot itself, whichever is newer. The bytes are
+//! the same. It is refreshed while the service runs; reports under way keep the source that they began with.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,7 +38,7 @@ pub enum SourceError {
 pub struct ReportSource {
     config: Config,
     current: watch::Sender<Arc<Current>>,
-    /// Held during a refresh.
+    /// Locked during a refresh.
     looking: tokio::sync::Mutex<()>,
 }
 
@@ -142,7 +141,7 @@ impl Found {
         })
     }
 
-    /// Whether `current` was read from the same.
+    /// Whether `current` was read from the same snapshot and output.
     fn is_in(&self, current: &Current) -> bool {
         let made = |found: &Self| {
             let output = found.output.as_ref()?;
@@ -191,8 +190,8 @@ impl Current {
         self.source.output.as_ref()
     }
 
-    /// The wanted rows of the reports of some batches, which are ordered by id; and the number of those whose user is not in
-    /// the export, where that is counted already.
+    /// The rows of the reports of some batches, ordered by id, that pass the filter; and the number of rows whose user
+    /// is not in the export, where that has been counted already.
     ///
     /// # Errors
     /// A batch is unknown, or the mart or the exports cannot be read.

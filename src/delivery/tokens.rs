@@ -1,4 +1,4 @@
-//! Random texts that let whoever has one do something, and the hashes by which they are known.
+//! Bearer tokens: random texts that authorise their holder, and the hashes under which they are stored.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::hex::hex;
 
-/// So many random bytes are not guessed.
+/// Random bytes of a token, enough that nobody guesses one.
 pub const BYTES: usize = 32;
 
 /// The SHA-256 of a text, hexadecimal.

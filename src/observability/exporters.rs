@@ -41,7 +41,7 @@ pub enum ObservabilityError {
     Client(#[from] reqwest::Error),
 }
 
-/// What is to be ended.
+/// The providers to shut down at the end.
 struct Exporters {
     traces: Option<SdkTracerProvider>,
     metrics: Option<SdkMeterProvider>,
@@ -52,7 +52,7 @@ struct Exporters {
 /// Returns what spans are given to, where traces are sent.
 ///
 /// # Errors
-/// Where the settings are of no use; nothing is sent then.
+/// Where a setting is wrong; nothing is sent then.
 pub fn start(config: &OpenTelemetryConfig, run: &str) -> Result<Option<SdkTracer>, ObservabilityError> {
     let Ok(runtime) = Handle::try_current() else {
         return Ok(None);
@@ -105,7 +105,7 @@ pub fn start(config: &OpenTelemetryConfig, run: &str) -> Result<Option<SdkTracer
         metrics,
         health,
     };
-    // Nobody else sets it: the log is started once.
+    // It is set only here, because the log is started once.
     let _ = EXPORTERS.set(exporters);
     Ok(tracer)
 }
@@ -125,7 +125,7 @@ pub fn stop() {
     }
 }
 
-/// What all spans and metrics of this process have in common.
+/// The attributes of all spans and metrics of this process.
 fn resource(config: &OpenTelemetryConfig, run: &str) -> Resource {
     let resource = Resource::builder();
     // The builder has read the variables already.
@@ -146,7 +146,7 @@ fn resource(config: &OpenTelemetryConfig, run: &str) -> Resource {
         .build()
 }
 
-/// Whether something could not be sent, which is said once.
+/// Whether something could not be sent, which is logged once.
 #[derive(Debug, Clone, Default)]
 struct Health {
     is_told: Arc<AtomicBool>,
@@ -163,7 +163,7 @@ impl Health {
         }
     }
 
-    /// Notes how the end of an exporter went; a failure to send was noted by the exporter itself.
+    /// Logs a failed shutdown of an exporter; the exporter itself logged failures to send.
     fn ended(&self, signal: Signal, ended: &OTelSdkResult) {
         if ended.is_err() && !self.is_told.swap(true, Ordering::Relaxed) {
             tracing::warn!(
@@ -174,7 +174,7 @@ impl Health {
     }
 }
 
-/// An exporter that runs within the runtime, and whose failures are told.
+/// An exporter that runs within the runtime, and whose failures are logged.
 #[derive(Debug)]
 struct Watched<E> {
     exporter: E,

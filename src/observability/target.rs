@@ -10,7 +10,7 @@ pub enum Signal {
 }
 
 impl Signal {
-    /// Its word in messages.
+    /// Its name in messages.
     pub fn word(self) -> &'static str {
         match self {
             Self::Traces => "traces",

@@ -74,7 +74,7 @@ impl Work {
 /// not counted.
 ///
 /// # Errors
-/// Those of the work.
+/// The errors of the work.
 pub async fn observed<T, E>(work: Work, doing: impl Future<Output = Result<T, E>>) -> Result<T, E> {
     let (start, span) = (Instant::now(), work.span());
     let result = Box::pin(doing).instrument(span.clone()).await;
@@ -88,7 +88,7 @@ pub async fn observed<T, E>(work: Work, doing: impl Future<Output = Result<T, E>
     result
 }
 
-/// Tells what a nightly run published.
+/// Adds what a nightly run published to its span.
 pub fn nightly_published(reports: u64, rows: u64) {
     REPORTS.record(reports, &[]);
     ROWS.record(rows, &[]);

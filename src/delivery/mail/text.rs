@@ -1,5 +1,6 @@
-//! What mails say: the templates in `src/delivery/templates`, one folder a mail, with its subject, text and HTML, put together
-//! what the messages of a language say ([`Messages`]). A site may have templates and messages of its own in their place.
+//! The texts of mails. The templates in `src/delivery/templates`, one folder for each mail with its subject, text and
+//! HTML, are filled with the messages of a language ([`Messages`]). A site may replace templates and messages by its
+//! own.
 //!
 //! The HTML is escaped by the template engine; names and words from elsewhere are on one line before they get there.
 
@@ -24,16 +25,16 @@ use crate::zone::Zone;
 
 /// Characters of a batch's or course's name.
 const NAME_CHARS: usize = 120;
-/// Characters of the words that say why a request failed.
+/// The longest reason of a failed request, in characters.
 const WORDS_CHARS: usize = 400;
-/// Characters of what is wanted of one column.
+/// The longest description of one condition of a filter, in characters.
 const FILTER_CHARS: usize = 400;
-/// Columns of a name before its value in the text of a mail.
+/// The width of a label before its value in the text of a mail.
 const LABEL_WIDTH: usize = 12;
 /// The folder of a site's own messages, beside the folders of its templates.
 const MESSAGES: &str = "messages";
 
-/// What one mail says.
+/// The texts of one mail.
 #[derive(Debug)]
 pub(super) struct MailText {
     pub subject: String,
@@ -41,16 +42,16 @@ pub(super) struct MailText {
     pub html: String,
 }
 
-/// The templates, what they say in each language, and the zone that times are shown in.
+/// The templates, the messages in each language, and the zone that times are shown in.
 pub(super) struct Templates {
     environments: Vec<(Language, Environment<'static>)>,
     messages: Arc<Messages>,
     timezone: Zone,
-    /// That of people who have not chosen one.
+    /// The language of people who have not chosen one.
     language: Language,
 }
 
-/// What a site has in the place of the built-in.
+/// The templates and messages of a site, which replace the built-in ones.
 #[derive(Default)]
 struct Own {
     templates: Vec<(&'static str, String)>,
@@ -91,7 +92,7 @@ pub(super) enum TemplatesError {
     Template(#[from] minijinja::Error),
 }
 
-/// What the mail that brings a report tells of it, by the names in its templates.
+/// The values of the mail that brings a report, by the names in its templates.
 struct ReportFacts<'a> {
     rows: u64,
     unknown_users: u64,
@@ -103,11 +104,12 @@ struct ReportFacts<'a> {
 }
 
 impl Templates {
-    /// The templates, and messages in each language, those in `folder` in the place of the built-in ones; each was rendered
-    /// once for trial. People who have not chosen a language get `language`.
+    /// The templates, and messages in each language; those in `folder` replace the built-in ones. Each is rendered once
+    /// as a test. People who have not chosen a language get `language`.
     ///
     /// # Errors
-    /// A file of the folder is none of the templates and no messages, cannot be read, or asks for what there is not.
+    /// A file of the folder is neither a template nor a file of messages, cannot be read, or uses an unknown variable
+    /// or message.
     pub fn new(timezone: Zone, language: Language, folder: Option<&Path>) -> Result<Self, TemplatesError> {
         let own = match folder {
             Some(folder) => own_files(folder)?,
@@ -165,7 +167,7 @@ impl Templates {
     pub fn failure(&self, request: &Request, context: MailContext<'_>) -> Result<MailText, minijinja::Error> {
         let failure = request.failure.as_ref();
         let cause = failure.map_or(FailureCause::ReportFailed, |failure| failure.cause);
-        // For these, the reason says it all.
+        // For these failures, the reason needs no further words.
         let is_explained = matches!(
             cause,
             FailureCause::MailUnconfirmed | FailureCause::NotAllowed | FailureCause::UnknownBatch
@@ -282,7 +284,7 @@ impl Writer<'_> {
         self.mail("failure", &values)
     }
 
-    /// What every mail tells.
+    /// The values of every mail.
     fn common(self, request: &Request, day: NaiveDate, context: MailContext<'_>) -> Result<Value, minijinja::Error> {
         let course = context.batch.and_then(|batch| batch.course_id.as_deref());
         let course = match request.asked.batches.is_empty() {
@@ -310,7 +312,7 @@ impl Writer<'_> {
         })
     }
 
-    /// What the mail calls the batch, or the batches.
+    /// The name of the batch, or of the batches, in the mail.
     fn batch_words(self, request: &Request, context: MailContext<'_>) -> Result<String, minijinja::Error> {
         if let Some(course) = &request.asked.course {
             let course = self.course_words(course, context)?;
@@ -454,7 +456,7 @@ fn environment(
     );
     environment.add_filter("label", |name: String| -> String {
         let label = format!("{name}:");
-        // What is as wide as it has characters stands in a column; other scripts do not.
+        // Labels whose width is their number of characters are aligned; other scripts are not.
         let width = if label.is_ascii() { label.len() } else { LABEL_WIDTH };
         let gap = LABEL_WIDTH.saturating_sub(width).max(1);
         format!("{label}{}", " ".repeat(gap))
@@ -1019,7 +1021,7 @@ mod tests {
     #[test]
     fn every_failure_has_a_reason_and_an_advice() {
         let mut reasons = BTreeSet::new();
-        // Who cancels a request tells its requester, and a mail that came back has no other after it.
+        // An operator who cancels a request tells its requester, and no further mail follows one that came back.
         let told = || {
             let untold = [FailureCause::Cancelled, FailureCause::MailBounced];
             FailureCause::ALL.iter().filter(move |cause| !untold.contains(cause))

@@ -48,7 +48,7 @@ impl Transport {
     }
 
     /// Sends one mail. `handover` is asked once, when the server has accepted sender and recipient and waits for the
-    /// content; where it says no, the connection is cut, which tells the server to forget the mail.
+    /// content; where it refuses, the connection is closed, and the server discards the mail.
     pub async fn send(&self, mail: &MailToSend, handover: &impl Handover) -> Result<(), NotSent> {
         let leave = self.rests.leave(Instant::now());
         let _leave = leave.map_err(|words| NotSent::Other(SendError::Unavailable(words)))?;

@@ -20,7 +20,7 @@ use crate::language::Language;
 const TRIES: u32 = 5;
 /// The wait after the first conflict; it grows with each.
 const AFTER_CONFLICT: Duration = Duration::from_millis(20);
-/// A queue that is full has room again after about so long.
+/// The time after which a full queue probably has room again.
 const QUEUE_MOVES: Duration = Duration::from_secs(60);
 const HOUR: TimeDelta = TimeDelta::hours(1);
 
@@ -121,7 +121,7 @@ fn is_same_wish(earlier: &Request, new: &NewRequest) -> bool {
         && earlier.asked.is_as(&new.asked)
 }
 
-/// How long the person has to wait, where they clicked as often as they may in the hour before.
+/// How long the person has to wait, where they have reached the limit of clicks in an hour.
 async fn wait_of_person(
     transaction: &mut Writing,
     new: &NewRequest,
@@ -160,7 +160,7 @@ async fn is_queue_full(transaction: &mut Writing, limit: u32) -> Result<bool, sq
     Ok(waiting >= i64::from(limit))
 }
 
-/// The request as it is when nothing was done yet.
+/// A new request, before any work on it.
 pub(super) fn first_state(new: &NewRequest) -> Request {
     Request {
         id: RequestId::new(),
@@ -185,7 +185,7 @@ pub(super) fn first_state(new: &NewRequest) -> Request {
     }
 }
 
-/// As the database gives it back.
+/// The time in whole milliseconds, as the database stores it.
 fn whole_milliseconds(time: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(time.timestamp_millis()).unwrap_or(time)
 }

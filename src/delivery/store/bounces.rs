@@ -45,7 +45,7 @@ impl Store {
         })
     }
 
-    /// The last mail to this address that came back since then because there is no such mailbox.
+    /// The last bounce of this address since `since` that says that there is no such mailbox.
     ///
     /// # Errors
     /// The database does not answer.
@@ -71,7 +71,7 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn forget_bounces(&self, email: &str) -> Result<u64, StoreError> {
-        // An operator may have it from a letter, in another case.
+        // The operator's spelling may differ in case.
         let forgotten = sqlx::query(concat!(
             "update requests set bounce_code = null where lower(email) = lower($1) and ",
             no_such_mailbox!()

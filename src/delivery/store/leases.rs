@@ -77,7 +77,7 @@ impl Store {
             .bind(now.timestamp_millis())
             .fetch_optional(&mut *transaction)
             .await?;
-        // Understood before it is taken: a row that cannot be read is nobody's work.
+        // Decoded before it is claimed, so that a damaged row is not claimed.
         let claimed = match &found {
             Some(row) => Some((rows::request(row)?, rows::small_count(row, "lost_leases")?)),
             None => None,
@@ -152,8 +152,8 @@ impl Store {
         self.step(step).await
     }
 
-    /// Takes the note of a handover back: the mail server refused the content in so many words, and another form of the
-    /// mail is to be offered.
+    /// Withdraws the note of a handover: the mail server refused the content explicitly, and another form of the mail
+    /// will be offered.
     ///
     /// # Errors
     /// The database does not answer.
@@ -211,7 +211,7 @@ impl Store {
         .bind(status.word())
         .execute(&mut *transaction)
         .await?;
-        // Of a click on several, their clicks say of which course and tenant they are.
+        // For a click on several batches, the click events have the course and tenant of each.
         sqlx::query(
             "insert into events (mid, kind, request_id, user_id, batch_id, course_id, tenant_id, happened_at)
             select $2 || ':' || clicked.batch_id, $3, requests.id, requests.user_id, clicked.batch_id, clicked.course_id,

@@ -118,12 +118,12 @@ pub struct Lease {
     pub work: Work,
     /// Names this lease in every step.
     pub token: LeaseToken,
-    /// Leases in a row that ran out before this one: their workers ended without a word.
+    /// Consecutive earlier leases that ran out, because their workers died.
     pub lost_before: u32,
 }
 
 impl Lease {
-    /// Whether the work ended its workers so often that it should be given up.
+    /// Whether so many workers died of this work that it should be given up.
     pub fn was_lost_too_often(&self) -> bool {
         self.lost_before >= MOST_LOST_LEASES
     }
@@ -149,7 +149,7 @@ pub enum Work {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Held {
-    /// It was.
+    /// The step was stored.
     Yes,
     /// The lease had run out or the request was cancelled; nothing was stored and the work is somebody else's.
     No,
@@ -163,11 +163,11 @@ pub enum Retried {
     Queued,
     /// There is no request of this id.
     NoSuchRequest,
-    /// It did not fail, so far.
+    /// It has not failed.
     NotFailed(Status),
     /// Its mail may have arrived, and nobody gets one twice.
     MayHaveArrived,
-    /// It is too long ago that its requester proved who they are.
+    /// The requester's login is too long ago.
     TooOld,
     /// The mail that tells of its failure is being handed over.
     NoticeUnderWay,

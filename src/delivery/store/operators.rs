@@ -8,11 +8,10 @@ use super::reading::open_request;
 use super::rows::{self, request_columns};
 use super::{Cancelled, Retried, Store, StoreError};
 
-/// A request rests on what its requester's login said at the click, roles and mail address; after so long, that may be
-/// true no more.
+/// The age after which a request is not retried: the roles and the address from the login at the click may be outdated.
 const RETRIED_WITHIN: TimeDelta = TimeDelta::days(7);
 
-/// How often a retry is tried anew when what stood in its way went away.
+/// How often a retry is attempted again when the request that blocked it has ended meanwhile.
 const TURNS: usize = 5;
 const RETRYING: &str = "putting a request back into the queue";
 
@@ -43,14 +42,14 @@ impl Store {
         })
     }
 
-    /// None where what stood in the way went away in this moment.
+    /// `None` where the blocking request has ended at this moment.
     async fn try_retry(
         &self,
         id: RequestId,
         now: DateTime<Utc>,
         deadline: DateTime<Utc>,
     ) -> Result<Option<Retried>, sqlx::Error> {
-        // As a click, this may make two of the same request.
+        // Like a click, this may create a second open request for the same report.
         let mut transaction = self.begin_alone().await?;
         let stored = sqlx::query(
             "update requests set status = 'queued', failure_cause = null, failure_words = null, finished_at = null,

@@ -146,7 +146,7 @@ pub(super) async fn open_request(
     found.as_ref().map(rows::request).transpose()
 }
 
-/// A mail that came back is one that was sent, with a note beside it.
+/// A bounced request is stored as a sent one with a bounce.
 fn stored_word(status: Status) -> &'static str {
     match status {
         Status::Bounced => Status::Sent.word(),

@@ -26,7 +26,7 @@ macro_rules! request_columns {
 }
 pub(super) use request_columns;
 
-/// A value that its column must not hold.
+/// An invalid value of a column.
 #[derive(Debug, thiserror::Error)]
 #[error("'{0}' is none of the known words")]
 struct UnknownWord(String);
@@ -167,7 +167,7 @@ pub fn unknown_word(column: &'static str, stored: String) -> Error {
     in_column(column)(UnknownWord(stored))
 }
 
-/// What a text stands for.
+/// Parses the text of a column.
 pub fn parsed<T>(row: &AnyRow, column: &'static str) -> Result<T, Error>
 where
     T: std::str::FromStr<Err: Into<BoxDynError>>,

@@ -53,7 +53,7 @@ macro_rules! claim {
     };
 }
 
-/// What became of the wish to subscribe.
+/// The outcome of subscribing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub enum Subscribed {
@@ -63,11 +63,11 @@ pub enum Subscribed {
     TooMany,
 }
 
-/// What became of the wish to pause, resume or end a subscription.
+/// The outcome of pausing, resuming or ending a subscription.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Changed {
-    /// It is so now, or was before.
+    /// The subscription has the wanted state, now or before.
     Done,
     /// The person has no subscription of this id.
     NoSuchSubscription,
@@ -92,21 +92,21 @@ pub struct NewSending {
     pub is_officer: bool,
 }
 
-/// What a recipient gets, as a digest of its rows.
+/// The content that a recipient gets, as a digest of its rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SentContent {
     /// The recipient's address.
     pub email: String,
-    /// Stands for what was asked for.
+    /// Identifies the content's options.
     pub what: String,
     /// The digest of the rows, in hexadecimal.
     pub digest: String,
 }
 
-/// How something that was due ends.
+/// The result of an occurrence of a subscription.
 #[derive(Debug, Clone)]
 pub struct DoneSending {
-    /// Names the day or the run, among those of the subscription.
+    /// Identifies the occurrence within the subscription: its day or its nightly run.
     pub occurrence: String,
     /// What came of it.
     pub outcome: Outcome,
@@ -118,11 +118,11 @@ pub struct DoneSending {
     pub next_at: Option<DateTime<Utc>>,
     /// After nightly runs: the start of the run that it answers.
     pub after_run: Option<DateTime<Utc>>,
-    /// Where it was the last time.
+    /// Set where this was the last occurrence.
     pub ends: Option<EndReason>,
 }
 
-/// Of which subscription a request is.
+/// The subscription of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SendingOf {
     /// The subscription that made the request.
@@ -378,7 +378,7 @@ impl Store {
             .bind(run.map_or(i64::MIN, |run| run.timestamp_millis()))
             .fetch_optional(&mut *transaction)
             .await?;
-        // Understood before it is taken: a row that cannot be read is nobody's work.
+        // Decoded before it is claimed, so that a damaged row is not claimed.
         let claimed = found.as_ref().map(subscription).transpose()?;
         transaction.commit().await?;
         Ok(claimed)

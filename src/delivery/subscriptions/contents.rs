@@ -1,4 +1,4 @@
-//! What is in the reports of a subscription: digests, by which is known whether anything changed since the last time, and
+//! The content of a subscription's reports: digests, which show whether anything has changed since the last time, and
 //! the values that officers have rows of.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -78,7 +78,7 @@ fn add(digest: &mut FingerprintBuilder, rows: &ReportRows) {
     }
 }
 
-/// A number, told apart from none.
+/// Hashes a number, distinct from a missing one.
 fn add_number(digest: &mut FingerprintBuilder, number: Option<i32>) {
     digest.fixed(&[u8::from(number.is_some())]);
     digest.fixed(&number.unwrap_or_default().to_le_bytes());

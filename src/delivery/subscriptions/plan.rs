@@ -1,5 +1,5 @@
-//! Who gets what when a subscription is due: its batches by the newest data and the subscriber's rights in it, then the
-//! subscriber's own report, and for each officer the rows of their values.
+//! Plans the mails of a subscription that is due: its batches, by the newest data and the subscriber's rights in it;
+//! the subscriber's own report; and for each officer the rows of their values.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::delivery::store::{DoneSending, NewSending, SentContent};
 use crate::ids::BatchId;
 use crate::report::{MOST_BATCHES, MOST_VALUES, ReportFilter, SplitColumn};
 
-/// The time that a sending is of.
+/// The occurrence that a sending belongs to.
 #[derive(Debug, PartialEq, Eq)]
 struct Turn {
     /// Names it among those of the subscription.
@@ -51,7 +51,7 @@ impl Part<'_> {
 }
 
 impl Scheduler {
-    /// What is made of a subscription that is due.
+    /// The plan of a subscription that is due.
     pub(super) async fn plan(
         &self,
         current: &Current,
@@ -126,7 +126,7 @@ impl Scheduler {
                 is_last: is_over(day),
             };
         }
-        // Of several that were missed, the last one is made up for all.
+        // Of several missed occurrences, only the last one is sent.
         let due = subscription.next_at.unwrap_or(now);
         let (day, due) = schedule
             .last_until(now, zone)
@@ -142,7 +142,7 @@ impl Scheduler {
         }
     }
 
-    /// Who gets what, whether or not anything changed.
+    /// The recipients and their reports, whether or not anything has changed.
     async fn recipients<'a>(
         &self,
         current: &Current,
@@ -328,7 +328,7 @@ fn narrowed(filter: &ReportFilter, column: SplitColumn, values: &[String]) -> Op
         .filter(|value| allowed.is_empty() || allowed.contains(*value))
         .cloned()
         .collect();
-    // No values would be no condition.
+    // An empty list would mean no condition.
     if both.is_empty() {
         return None;
     }
@@ -373,8 +373,8 @@ fn new_sending(
     })
 }
 
-/// Until when a report is promised that was due at `due` and is made a request now: as long after it was due as after a
-/// click, where half of that time is left at least; else as long after now.
+/// The deadline of a report that was due at `due` and is requested now: the promised time after `due`, where at least
+/// half of it is left; otherwise the promised time from now.
 fn deadline(due: DateTime<Utc>, now: DateTime<Utc>, promised: Duration) -> DateTime<Utc> {
     let promised = TimeDelta::from_std(promised).unwrap_or(TimeDelta::MAX);
     let from = |start: DateTime<Utc>| start.checked_add_signed(promised).unwrap_or(DateTime::<Utc>::MAX_UTC);

@@ -35,7 +35,7 @@ impl SubscriptionRules {
             ))
         })?;
         let domains = settings.officer_domains.iter().map(|domain| {
-            // The domain of an address, so that it is spelled as addresses spell it.
+            // A domain in the normal form of addresses.
             let address = usable_address(&format!("x@{}", domain.trim())).and_then(|address| domain_of(&address));
             address.ok_or_else(|| {
                 ConfigError::Invalid(format!(

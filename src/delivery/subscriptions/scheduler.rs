@@ -11,15 +11,15 @@ use crate::config::AddressSource;
 use crate::delivery::source::{ReportSource, SourceError};
 use crate::delivery::store::{Store, StoreError};
 
-/// How often is looked for what is due.
+/// How often due subscriptions are looked for.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 const AFTER_STORE_ERROR: Duration = Duration::from_secs(30);
 /// The time that working out a sending may take: less than a claim holds.
 const TIME_TO_PLAN: Duration = Duration::from_secs(4 * 60);
-/// What could not be worked out is tried again after so long.
+/// The wait after a failed attempt.
 const AFTER_FAILURE: TimeDelta = TimeDelta::minutes(2);
 
-/// Why it cannot be worked out who gets what.
+/// Why a subscription cannot be planned.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PlanError {
     #[error(transparent)]
@@ -28,7 +28,7 @@ pub(super) enum PlanError {
     Source(#[from] SourceError),
 }
 
-/// Makes what is due into requests.
+/// Turns due subscriptions into requests.
 pub struct Scheduler {
     /// The database of subscriptions and requests.
     pub store: Store,
@@ -40,14 +40,14 @@ pub struct Scheduler {
     pub address_source: AddressSource,
     /// Whether a mail server is set.
     pub can_mail: bool,
-    /// The time from when a report is due to its mail that is promised.
+    /// The promised time from when a report is due to its mail.
     pub deadline: Duration,
-    /// Rung when there are requests to work on.
+    /// Notified when there are new requests.
     pub bell: Arc<Notify>,
 }
 
 impl Scheduler {
-    /// Makes what is due, as it comes, until `stop` turns true.
+    /// Turns subscriptions into requests as they become due, until `stop` turns true.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow_and_update() {
             let wait = match self.make_next(Utc::now()).await {
@@ -65,7 +65,7 @@ impl Scheduler {
         }
     }
 
-    /// Makes the subscription that is due longest into requests; false where none is due.
+    /// Turns the subscription that has been due longest into requests; false where none is due.
     ///
     /// # Errors
     /// The store does not answer; what was due stays so.

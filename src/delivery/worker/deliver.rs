@@ -24,7 +24,7 @@ const TIME_TO_MAKE: Duration = Duration::from_secs(10 * 60);
 const BROKEN_ADDRESS_RESTS: TimeDelta = TimeDelta::days(7);
 const BETWEEN_TRIES_TO_STORE: Duration = Duration::from_secs(2);
 
-/// How a try ended.
+/// The outcome of one attempt.
 enum Outcome {
     Done(Status),
     Failed(Failure),
@@ -76,7 +76,8 @@ pub async fn deliver(shop: &Workshop, lease: &Lease) -> Result<Held, StoreError>
     }
 }
 
-/// Stores how a try ended, as long as the lease may last: what was handed over and is not stored counts as unconfirmed.
+/// Stores the outcome of an attempt, retrying as long as the lease may last: a handover whose outcome is not stored
+/// counts as unconfirmed.
 async fn store_end<S>(lease: &Lease, store: impl Fn() -> S) -> Result<Held, StoreError>
 where
     S: Future<Output = Result<Held, StoreError>>,
@@ -99,7 +100,7 @@ async fn fail(shop: &Workshop, lease: &Lease, failure: &Failure) -> Result<Held,
     let is_mail = request.deliver == Deliver::Email
         && failure.cause != FailureCause::MailBounced
         && shop.store.sending_of(request.id).await?.is_none();
-    // The next time may fare better; where the mailbox is at fault, it would not.
+    // The next mail may succeed, unless the mailbox is the cause.
     if matches!(
         failure.cause,
         FailureCause::MailUnavailable | FailureCause::ReportFailed

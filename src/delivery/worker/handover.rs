@@ -1,4 +1,4 @@
-//! The store's note that the content of a mail goes out.
+//! Records in the store that the content of a mail is about to be sent.
 
 use chrono::Utc;
 
@@ -6,7 +6,7 @@ use super::super::mail::Handover;
 use super::super::store::{Held, Lease, StoreError};
 use super::Workshop;
 
-/// Notes it for the request of a lease. Where that cannot be stored, nothing is sent.
+/// Records it for the request of a lease. Where that cannot be stored, nothing is sent.
 pub struct Noted<'a> {
     pub shop: &'a Workshop,
     pub lease: &'a Lease,

@@ -35,7 +35,7 @@ const AFTER_BREAKDOWN: Duration = Duration::from_secs(1);
 /// Leases are renewed so many times before they would run out.
 const RENEWALS_PER_LEASE: u32 = 4;
 
-/// What all workers share.
+/// The resources that all workers share.
 pub struct Workshop {
     /// The database of requests.
     pub store: Store,
@@ -114,7 +114,7 @@ impl Workshop {
         let mut renewal = Renewal::start(self.store.clone(), &lease);
         let work = async {
             match lease.work {
-                // Boxed: a service would else be compiled with all that these do.
+                // Boxed, so that the types of these futures are not compiled into that of the service.
                 Work::Deliver => deliver::deliver(self, &lease).boxed().await,
                 Work::Notify => notify::notify(self, &lease).boxed().await,
             }

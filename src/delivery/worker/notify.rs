@@ -10,13 +10,13 @@ use super::handover::Noted;
 use crate::observability::{Work, observed};
 use crate::report::ConsentCounts;
 
-/// A notice that could not be sent for so long after the deadline is of no use any more.
+/// The time after the deadline at which a notice that could not be sent is given up.
 const USEFUL_FOR: TimeDelta = TimeDelta::hours(24);
 
 /// Sends the notice of a failed request, or puts it off.
 pub async fn notify(shop: &Workshop, lease: &Lease) -> Result<Held, StoreError> {
     let request = &lease.request;
-    // It may have arrived already, and nobody gets it twice; or it would go where a mail has just come back from.
+    // It may have arrived already, and must not be sent twice; or the address has just bounced.
     if request.handover_started_at.is_some() || request.bounce.is_some() {
         return shop.store.end_notice(&lease.token, false).await;
     }
