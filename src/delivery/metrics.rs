@@ -124,69 +124,68 @@ impl DeliveryMetrics {
     /// Counters at zero for every label, so that Prometheus sees the first failure as an increase. `promised` is the
     /// time from a click to its deadline.
     pub fn new(promised: Duration) -> Self {
-        let requests = Family::default();
-        let failures = Family::default();
-        let delivery = Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> Histogram);
-        let (clicks, attempts) = (Counter::default(), Counter::default());
-        let mut registry = Registry::with_prefix(PREFIX);
+        let mut metrics = Self {
+            promised: TimeDelta::from_std(promised).unwrap_or(TimeDelta::MAX),
+            registry: Registry::with_prefix(PREFIX),
+            requests: Family::default(),
+            clicks: Counter::default(),
+            files: Family::default(),
+            attempts: Counter::default(),
+            failures: Family::default(),
+            delivery: Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> Histogram),
+            mails: Family::default(),
+            mail_needs_operator: Gauge::default(),
+            mail_watch: Mutex::default(),
+        };
+        metrics.register();
+        metrics.begin_at_zero();
+        metrics
+    }
+
+    /// Registers each metric under its name, with its help text.
+    fn register(&mut self) {
+        let registry = &mut self.registry;
         registry.register(
             "requests_accepted",
             "Requests that this process accepted",
-            requests.clone(),
+            self.requests.clone(),
         );
         registry.register(
             "clicks",
             "Clicks on Download File that this process accepted, also those on a report that was under way",
-            clicks.clone(),
+            self.clicks.clone(),
         );
-        let files = Family::default();
         registry.register(
             "files_fetched",
             "Report files that this process gave out, by how people said who they are",
-            files.clone(),
+            self.files.clone(),
         );
         registry.register(
             "delivery_attempts",
             "Deliveries that a worker of this process took up",
-            attempts.clone(),
+            self.attempts.clone(),
         );
         registry.register(
             "delivery_failures",
             "Requests that failed here for good, by cause",
-            failures.clone(),
+            self.failures.clone(),
         );
         registry.register_with_unit(
             "delivery",
             "Time from a request to its mail in the mail server's hands, or to its file being ready",
             Unit::Seconds,
-            delivery.clone(),
+            self.delivery.clone(),
         );
-        let (mails, mail_needs_operator) = (Family::default(), Gauge::default());
         registry.register(
             "mails",
             "Tries to hand a mail over to the mail server, by how they ended",
-            mails.clone(),
+            self.mails.clone(),
         );
         registry.register(
             "mail_needs_operator",
             "1 while the mail server refuses this service, whatever the mail: its login, host, name or sender",
-            mail_needs_operator.clone(),
+            self.mail_needs_operator.clone(),
         );
-        let metrics = Self {
-            promised: TimeDelta::from_std(promised).unwrap_or(TimeDelta::MAX),
-            registry,
-            requests,
-            clicks,
-            files,
-            attempts,
-            failures,
-            delivery,
-            mails,
-            mail_needs_operator,
-            mail_watch: Mutex::default(),
-        };
-        metrics.begin_at_zero();
-        metrics
     }
 
     fn begin_at_zero(&self) {

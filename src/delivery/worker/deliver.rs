@@ -155,35 +155,46 @@ async fn attempt(shop: &Workshop, lease: &Lease) -> Result<Outcome, StoreError> 
     }
     match request.deliver {
         Deliver::Download => Ok(Outcome::Done(Status::Ready)),
-        Deliver::Email => {
-            let sending = shop.store.sending_of(request.id).await?;
-            if sending.as_ref().is_some_and(|sending| !sending.is_wanted) {
-                return Ok(Outcome::Failed(unwanted()));
-            }
-            if let Some(failure) = broken_address(shop, request).await? {
-                return Ok(Outcome::Failed(failure));
-            }
-            let unsubscribe = match &sending {
-                Some(sending) => unsubscribe_link(shop, sending).await?,
-                None => None,
-            };
-            let subscription = sending.map(|sending| SubscriptionMail {
-                unsubscribe: unsubscribe.as_deref(),
-                is_officer: sending.is_officer,
-            });
-            let is_officer = subscription.is_some_and(|subscription| subscription.is_officer);
-            let link = shop.links.for_mail(request);
-            let link = link.filter(|link| !(is_officer && link.asks_for_login));
-            let context = MailContext {
-                batch: Some(batch),
-                names: Some(current.directory.names()),
-                link: link.as_ref(),
-                consent,
-                subscription,
-            };
-            Ok(send(shop, lease, &file, context).await)
-        }
+        Deliver::Email => mail(shop, lease, &current, batch, &file, consent).await,
     }
+}
+
+/// Mails a finished file, unless its recipient no longer wants it or mails to the address come back.
+async fn mail(
+    shop: &Workshop,
+    lease: &Lease,
+    current: &Current,
+    batch: &BatchFacts,
+    file: &ReportFile,
+    consent: ConsentCounts,
+) -> Result<Outcome, StoreError> {
+    let request = &lease.request;
+    let sending = shop.store.sending_of(request.id).await?;
+    if sending.as_ref().is_some_and(|sending| !sending.is_wanted) {
+        return Ok(Outcome::Failed(unwanted()));
+    }
+    if let Some(failure) = broken_address(shop, request).await? {
+        return Ok(Outcome::Failed(failure));
+    }
+    let unsubscribe = match &sending {
+        Some(sending) => unsubscribe_link(shop, sending).await?,
+        None => None,
+    };
+    let subscription = sending.map(|sending| SubscriptionMail {
+        unsubscribe: unsubscribe.as_deref(),
+        is_officer: sending.is_officer,
+    });
+    let is_officer = subscription.is_some_and(|subscription| subscription.is_officer);
+    let link = shop.links.for_mail(request);
+    let link = link.filter(|link| !(is_officer && link.asks_for_login));
+    let context = MailContext {
+        batch: Some(batch),
+        names: Some(current.directory.names()),
+        link: link.as_ref(),
+        consent,
+        subscription,
+    };
+    Ok(send(shop, lease, file, context).await)
 }
 
 /// The link by which the recipient of a subscription's mail ends these mails. It is new in each mail, and the store knows it

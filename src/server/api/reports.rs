@@ -93,18 +93,24 @@ pub async fn ask(
         queue: config.queue_limit,
     };
     let accepted = state.parts.store.accept(new, limits).await;
-    match accepted.map_err(|error| Problem::unavailable("a request cannot be stored", &error))? {
+    let accepted = accepted.map_err(|error| Problem::unavailable("a request cannot be stored", &error))?;
+    answer_to_click(&state, accepted)
+}
+
+/// The answer to a click that was accepted or refused. A click that repeats an earlier one is not counted again.
+fn answer_to_click(state: &AppState, accepted: Accepted) -> Result<Response, Problem> {
+    match accepted {
         Accepted::New(request) => {
             state.parts.metrics.count_request(request.format, request.deliver);
             state.parts.accepted.notify_one();
-            note_click(&state);
-            Ok(accepted_answer(&state, &request))
+            note_click(state);
+            Ok(accepted_answer(state, &request))
         }
         Accepted::UnderWay(request) => {
-            note_click(&state);
-            Ok(accepted_answer(&state, &request))
+            note_click(state);
+            Ok(accepted_answer(state, &request))
         }
-        Accepted::Repeated(request) => Ok(accepted_answer(&state, &request)),
+        Accepted::Repeated(request) => Ok(accepted_answer(state, &request)),
         Accepted::KeyReused => Err(Problem::new(
             ProblemKind::KeyReused,
             "The Idempotency-Key names another request of yours. Use a new key for each click.",
@@ -113,7 +119,7 @@ pub async fn ask(
             ProblemKind::TooManyRequests,
             format!(
                 "You may ask for {} reports in an hour. Wait a while.",
-                config.requests_per_hour
+                state.parts.config.requests_per_hour
             ),
         )
         .retry_after(retry_after)),

@@ -383,26 +383,31 @@ impl Scope<'_> {
     }
 }
 
-/// The columns of a join, after it is rewritten to an ON condition.
-fn joined(mut left: Vec<Part>, mut right: Vec<Part>, operator: &mut JoinOperator) -> Option<Vec<Part>> {
-    /// The side whose value a joined column has.
-    #[derive(Clone, Copy)]
-    enum Side {
-        Left,
-        Right,
-        FirstKnown,
-    }
+/// The side whose value a joined column has.
+#[derive(Clone, Copy)]
+enum Side {
+    Left,
+    Right,
+    FirstKnown,
+}
 
-    let (side, constraint) = match operator {
+/// The side that joined columns come from, and the constraint of the join; `None` for other kinds of joins.
+fn side_of(operator: &mut JoinOperator) -> Option<(Side, &mut JoinConstraint)> {
+    match operator {
         JoinOperator::Join(constraint)
         | JoinOperator::Inner(constraint)
         | JoinOperator::CrossJoin(constraint)
         | JoinOperator::Left(constraint)
-        | JoinOperator::LeftOuter(constraint) => (Side::Left, constraint),
-        JoinOperator::Right(constraint) | JoinOperator::RightOuter(constraint) => (Side::Right, constraint),
-        JoinOperator::FullOuter(constraint) => (Side::FirstKnown, constraint),
-        _ => return None,
-    };
+        | JoinOperator::LeftOuter(constraint) => Some((Side::Left, constraint)),
+        JoinOperator::Right(constraint) | JoinOperator::RightOuter(constraint) => Some((Side::Right, constraint)),
+        JoinOperator::FullOuter(constraint) => Some((Side::FirstKnown, constraint)),
+        _ => None,
+    }
+}
+
+/// The columns of a join, after it is rewritten to an ON condition.
+fn joined(mut left: Vec<Part>, mut right: Vec<Part>, operator: &mut JoinOperator) -> Option<Vec<Part>> {
+    let (side, constraint) = side_of(operator)?;
     let columns: Vec<Ident> = match &mut *constraint {
         JoinConstraint::Using(names) => names.iter().map(one_name).collect::<Option<_>>()?,
         JoinConstraint::Natural => {

@@ -64,64 +64,79 @@ pub fn operation(raw: &RawBinaryExpr, left: &DataType, right: &DataType) -> Resu
     if kinds == (None, None) && !is_of_documents(&raw.op) {
         return Ok(None);
     }
-    let no = || no_operator(&raw.op, left, right);
-    let both = || vec![raw.left.clone(), raw.right.clone()];
-    let turned = || vec![raw.right.clone(), raw.left.clone()];
+    let found = match reading(raw, kinds.0, right)? {
+        Some(found) => Some(found),
+        None => combining(raw, kinds, left, right),
+    };
+    match found {
+        Some((function, arguments)) => Ok(Some(Operation {
+            function,
+            arguments,
+            is_negated: raw.op == BinaryOperator::NotEq,
+        })),
+        // Beside a text, a document is its text.
+        None if raw.op == BinaryOperator::StringConcat && (is_text(left) || is_text(right)) => Ok(None),
+        None => no_operator(&raw.op, left, right),
+    }
+}
+
+/// A function and its arguments.
+type Called = (&'static str, Vec<Expr>);
+
+/// The function of an operator that reads a part of the document on its left side, or looks for keys in it; `kind` is the
+/// kind of that document. `None` for other operators, and where the right side is neither a key nor a path.
+fn reading(raw: &RawBinaryExpr, kind: Option<Kind>, right: &DataType) -> Result<Option<Called>> {
+    let Some(kind) = kind else { return Ok(None) };
+    let is_key = is_text(right) || right.is_null();
+    let function = match &raw.op {
+        BinaryOperator::Arrow if is_key => of(kind, "json_object_field", "jsonb_object_field"),
+        BinaryOperator::Arrow if right.is_integer() => of(kind, "json_array_element", "jsonb_array_element"),
+        BinaryOperator::LongArrow if is_key => of(kind, "json_object_field_text", "jsonb_object_field_text"),
+        BinaryOperator::LongArrow if right.is_integer() => {
+            of(kind, "json_array_element_text", "jsonb_array_element_text")
+        }
+        BinaryOperator::Question if is_key && kind == Kind::Jsonb => "jsonb_exists",
+        _ => return reading_by_list(raw, kind, right),
+    };
+    Ok(Some((function, vec![raw.left.clone(), raw.right.clone()])))
+}
+
+/// The same for operators whose right side is a list of texts: a path, or several keys.
+fn reading_by_list(raw: &RawBinaryExpr, kind: Kind, right: &DataType) -> Result<Option<Called>> {
+    let function = match &raw.op {
+        BinaryOperator::HashArrow => of(kind, "json_extract_path", "jsonb_extract_path"),
+        BinaryOperator::HashLongArrow => of(kind, "json_extract_path_text", "jsonb_extract_path_text"),
+        BinaryOperator::QuestionPipe if kind == Kind::Jsonb => "jsonb_exists_any",
+        BinaryOperator::QuestionAnd if kind == Kind::Jsonb => "jsonb_exists_all",
+        _ => return Ok(None),
+    };
+    let list = texts(&raw.right, right)?;
+    Ok(list.map(|list| (function, vec![raw.left.clone(), list])))
+}
+
+/// The function of an operator that compares or combines two documents of the type `jsonb`; `None` for other operators and
+/// types.
+fn combining(
+    raw: &RawBinaryExpr,
+    kinds: (Option<Kind>, Option<Kind>),
+    left: &DataType,
+    right: &DataType,
+) -> Option<Called> {
     // A text that is written in a statement is of the type of the other side.
     let is_jsonb = |kind: Option<Kind>, expr: &Expr, of: &DataType| {
         kind == Some(Kind::Jsonb) || matches!(expr, Expr::Literal(..)) && (is_text(of) || of.is_null())
     };
-    let are_jsonb = is_jsonb(kinds.0, &raw.left, left) && is_jsonb(kinds.1, &raw.right, right);
-    let is_key = is_text(right) || right.is_null();
-    let (function, arguments) = match (&raw.op, kinds.0) {
-        (BinaryOperator::Arrow, Some(kind)) if is_key => (of(kind, "json_object_field", "jsonb_object_field"), both()),
-        (BinaryOperator::Arrow, Some(kind)) if right.is_integer() => {
-            (of(kind, "json_array_element", "jsonb_array_element"), both())
-        }
-        (BinaryOperator::LongArrow, Some(kind)) if is_key => {
-            let function = of(kind, "json_object_field_text", "jsonb_object_field_text");
-            (function, both())
-        }
-        (BinaryOperator::LongArrow, Some(kind)) if right.is_integer() => {
-            let function = of(kind, "json_array_element_text", "jsonb_array_element_text");
-            (function, both())
-        }
-        (BinaryOperator::HashArrow, Some(kind)) => match texts(&raw.right, right)? {
-            Some(path) => {
-                let function = of(kind, "json_extract_path", "jsonb_extract_path");
-                (function, vec![raw.left.clone(), path])
-            }
-            None => return no(),
-        },
-        (BinaryOperator::HashLongArrow, Some(kind)) => match texts(&raw.right, right)? {
-            Some(path) => {
-                let function = of(kind, "json_extract_path_text", "jsonb_extract_path_text");
-                (function, vec![raw.left.clone(), path])
-            }
-            None => return no(),
-        },
-        (BinaryOperator::Question, Some(Kind::Jsonb)) if is_key => ("jsonb_exists", both()),
-        (BinaryOperator::QuestionPipe, Some(Kind::Jsonb)) => match texts(&raw.right, right)? {
-            Some(keys) => ("jsonb_exists_any", vec![raw.left.clone(), keys]),
-            None => return no(),
-        },
-        (BinaryOperator::QuestionAnd, Some(Kind::Jsonb)) => match texts(&raw.right, right)? {
-            Some(keys) => ("jsonb_exists_all", vec![raw.left.clone(), keys]),
-            None => return no(),
-        },
-        (BinaryOperator::AtArrow, _) if are_jsonb => ("jsonb_contains", both()),
-        (BinaryOperator::ArrowAt, _) if are_jsonb => ("jsonb_contains", turned()),
-        (BinaryOperator::Eq | BinaryOperator::NotEq, _) if are_jsonb => ("jsonb_eq", both()),
-        (BinaryOperator::StringConcat, _) if are_jsonb => ("jsonb_concat", both()),
-        // Beside a text, a document is its text.
-        (BinaryOperator::StringConcat, _) if is_text(left) || is_text(right) => return Ok(None),
-        _ => return no(),
-    };
-    Ok(Some(Operation {
-        function,
-        arguments,
-        is_negated: raw.op == BinaryOperator::NotEq,
-    }))
+    if !is_jsonb(kinds.0, &raw.left, left) || !is_jsonb(kinds.1, &raw.right, right) {
+        return None;
+    }
+    let (left, right) = (raw.left.clone(), raw.right.clone());
+    match &raw.op {
+        BinaryOperator::AtArrow => Some(("jsonb_contains", vec![left, right])),
+        BinaryOperator::ArrowAt => Some(("jsonb_contains", vec![right, left])),
+        BinaryOperator::Eq | BinaryOperator::NotEq => Some(("jsonb_eq", vec![left, right])),
+        BinaryOperator::StringConcat => Some(("jsonb_concat", vec![left, right])),
+        _ => None,
+    }
 }
 
 fn of(kind: Kind, json: &'static str, jsonb: &'static str) -> &'static str {
