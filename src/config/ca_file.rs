@@ -1,4 +1,4 @@
-//! Certificate authorities of a site's own, from a PEM file: believed beside the system's.
+//! Certificate authorities of a site's own, from a PEM file: trusted beside the system's.
 
 use std::fs;
 use std::io;
@@ -8,7 +8,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject};
 
-/// What a text editor may put before the first line of a UTF-8 file.
+/// The byte-order mark, which text editors may put before the first line of a UTF-8 file.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A file of certificate authorities that cannot be used.

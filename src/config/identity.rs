@@ -1,4 +1,4 @@
-//! Settings of who people are: which login tokens are believed, and what their claims mean.
+//! Settings of logins: which tokens are accepted, and what their claims mean.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub struct IdentityConfig {
     /// The keys that sign tokens: a JWKS file or an https:// URL.
     pub jwks: Option<String>,
-    /// A PEM file with certificate authorities to believe beside the usual ones, where `jwks` is a URL.
+    /// A PEM file with certificate authorities to trust beside the system's, where `jwks` is a URL.
     pub ca_file: Option<PathBuf>,
     /// The `iss` that tokens must have.
     pub issuer: Option<String>,
@@ -23,7 +23,7 @@ pub struct IdentityConfig {
     /// Refuse tokens that do not say that they are access tokens (`typ`). Those that say they are something else, such
     /// as ID tokens, are always refused.
     pub require_access_token: bool,
-    /// The signature algorithms that are believed.
+    /// The signature algorithms that are accepted.
     pub algorithms: Vec<TokenAlgorithm>,
     /// Seconds that clocks may differ by.
     pub leeway_seconds: u32,
@@ -41,8 +41,8 @@ pub struct IdentityConfig {
     pub require_verified_email: bool,
 }
 
-/// The signature algorithms that tokens may have (RFC 7518, RFC 8037): with a public key, so that nobody who can check
-/// one can make one.
+/// The signature algorithms that tokens may have (RFC 7518, RFC 8037): all with a public key, so that whoever can
+/// verify a token cannot make one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum TokenAlgorithm {

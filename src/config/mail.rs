@@ -21,7 +21,7 @@ pub struct MailConfig {
     pub from: Option<String>,
     /// Where answers go; none means the sender.
     pub reply_to: Option<String>,
-    /// Where mails go back to when they do not arrive (`pragati bounces`): `bounces@example.org`, or
+    /// The envelope sender, to which undeliverable mails are returned (`pragati bounces`): `bounces@example.org`, or
     /// `bounces+{id}@example.org` with the request's id. Where it is not set: the sender.
     pub bounce_address: Option<String>,
     /// The user name at the server.
@@ -30,16 +30,16 @@ pub struct MailConfig {
     pub password: Option<Secret>,
     /// A file that holds the password of `user`.
     pub password_file: Option<PathBuf>,
-    /// What the service calls itself in EHLO. Where it is not set: the host of `serve.public_url`, this machine's name
-    /// where it is fully qualified, else its address in brackets.
+    /// The name of the service in EHLO. Where it is not set: the host of `serve.public_url`, this machine's name where
+    /// it is fully qualified, else its address in brackets.
     pub helo_name: Option<String>,
-    /// A PEM file with a certificate authority to believe beside the usual ones.
+    /// A PEM file with a certificate authority to trust beside the system's.
     pub ca_file: Option<PathBuf>,
     /// The largest attachment, before it is encoded for mail. A larger report is packed, then linked to.
     #[serde(serialize_with = "super::in_bytes")]
     #[schemars(with = "super::schema::Size")]
     pub max_attachment: ByteSize,
-    /// Pack every report into a ZIP archive under this password (AES-256).
+    /// Pack every report into a ZIP archive with this password (AES-256).
     pub zip_password: Option<Secret>,
     /// A file that holds that password.
     pub zip_password_file: Option<PathBuf>,

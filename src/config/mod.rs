@@ -1,4 +1,5 @@
-//! What a site sets: `pragati.toml`, overridden by `PRAGATI_…` environment variables, overridden by flags (in `cli`).
+//! The settings of a site: `pragati.toml`, overridden by `PRAGATI_…` environment variables, overridden by flags (in
+//! `cli`).
 //!
 //! One typed struct, checked as a whole before any work starts. `pragati.toml` in the project's root explains every option.
 
@@ -102,7 +103,7 @@ pub struct Config {
     pub timezone: Zone,
     /// A shipped mapping of a platform's raw tables: the name of a folder under `queries/staging/`.
     pub staging: Option<String>,
-    /// What a mapping's releases do differently, as the site has it; the mapping's `mapping.toml` names the settings.
+    /// The choices of the site where a platform's releases differ; the mapping's `mapping.toml` names the settings.
     pub staging_settings: BTreeMap<String, String>,
     /// Use a snapshot only when every table's folder holds `_SUCCESS`.
     pub success_marker: bool,
@@ -143,7 +144,7 @@ pub struct Config {
     pub postgres: PostgresConfig,
     /// Where requests are kept.
     pub database: DatabaseConfig,
-    /// Which login tokens are believed, and what their claims mean.
+    /// Which login tokens are accepted, and what their claims mean.
     pub identity: IdentityConfig,
     /// Signing in with a browser; without a client, browsers are asked for an access token.
     pub sign_in: SignInConfig,
@@ -151,7 +152,7 @@ pub struct Config {
     pub mail: MailConfig,
     /// Traces and metrics for an OpenTelemetry collector; without its address, none are sent.
     pub opentelemetry: OpenTelemetryConfig,
-    /// Reports that are mailed again and again.
+    /// Subscriptions: reports that are mailed regularly.
     pub subscriptions: SubscriptionsConfig,
 }
 

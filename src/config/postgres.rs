@@ -66,7 +66,7 @@ impl Default for PostgresConfig {
 }
 
 impl PostgresConfig {
-    /// Refuses numbers with which nobody would be served.
+    /// Refuses numbers with which the endpoint could not work.
     ///
     /// # Errors
     /// A number is zero.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::ConfigError;
 
-/// What stands in the place of a secret that is not shown.
+/// The text that replaces a hidden secret.
 pub const HIDDEN: &str = "***";
 
 /// A text that neither logs nor error messages may show.

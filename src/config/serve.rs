@@ -24,13 +24,13 @@ pub struct ServeConfig {
     pub files: Option<String>,
     /// The address under which people reach the service, for the links in mails.
     pub public_url: Option<String>,
-    /// Whether the link of a mail asks for a login, or is signed and open to everybody who has it.
+    /// Whether the link in a mail asks for a login, or is signed and works for everybody who has it.
     pub links: LinkKind,
     /// The key that signs links, of 32 bytes at least; better in `PRAGATI_SERVE__LINK_KEY`, or in a file.
     pub link_key: Option<Secret>,
     /// A file that holds that key.
     pub link_key_file: Option<PathBuf>,
-    /// Minutes from a click to its mail that are promised.
+    /// The promised time from a click to its mail, in minutes.
     pub deadline_minutes: u32,
     /// Reports that are made and sent at the same time.
     pub workers: usize,
@@ -95,7 +95,7 @@ const LONGEST_RETENTION_DAYS: u32 = 36_525;
 const SHORTEST_LINK_KEY: usize = 32;
 
 impl ServeConfig {
-    /// Refuses numbers with which nobody would be served.
+    /// Refuses numbers with which the service could not work.
     ///
     /// # Errors
     /// A number is out of its range.

@@ -1,4 +1,4 @@
-//! The configuration as people may see it: all settings that are in effect, without secrets.
+//! The configuration for display: all settings that are in effect, without secrets.
 
 use toml::Value;
 

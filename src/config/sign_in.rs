@@ -38,13 +38,13 @@ pub enum RightsSource {
     IdToken,
 }
 
-/// Where the link of a mail leads.
+/// The target of the link in a mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LinkKind {
-    /// To the file of somebody who has to say who they are.
+    /// To the file, after a login.
     Login,
-    /// To the file, for everybody who has the link; it is signed, ends, and can be revoked.
+    /// To the file, for everybody who has the link; it is signed, expires, and can be revoked.
     Signed,
 }
 

@@ -12,19 +12,19 @@ use super::ConfigError;
 pub struct SubscriptionsConfig {
     /// Subscriptions of one person that have not ended; 0 means that nobody subscribes.
     pub per_person: u32,
-    /// When daily and weekly subscriptions are sent that name no time: HH:MM in `timezone`.
+    /// When daily and weekly subscriptions without a time of their own are sent: HH:MM in `timezone`.
     pub send_at: String,
-    /// Domains that addresses of officers may have, each as it stands after the @; none means that officers get no mails.
+    /// Domains that addresses of officers may have: the part after the @; none means that officers get no mails.
     pub officer_domains: Vec<String>,
     /// Officers that one sending goes to at most.
     pub officers_per_sending: u32,
     /// Lines of a list of officers.
     pub officers_per_list: u32,
-    /// The largest list of officers that is taken.
+    /// The largest list of officers that is accepted, in bytes.
     #[serde(serialize_with = "super::in_bytes")]
     #[schemars(with = "super::schema::Size")]
     pub largest_list: ByteSize,
-    /// Days after somebody's last login here that they are believed to be the admin that it said.
+    /// Days after somebody's last login here for which its admin roles count.
     pub roles_days: u32,
 }
 
@@ -43,7 +43,7 @@ impl Default for SubscriptionsConfig {
 }
 
 impl SubscriptionsConfig {
-    /// Refuses numbers that cannot be meant.
+    /// Refuses numbers of zero.
     ///
     /// # Errors
     /// A number is zero.
