@@ -21,8 +21,9 @@ Examples:
   pragati bounces --maildir /var/mail/bounces                    all new mails of a maildir
   pragati bounces --forget asha@example.org                      her mailbox is there now: send to it again
 
-Exit codes: 0 read, whatever it was; 75 not now, so that the mail server tries again (from standard input: whatever went
-wrong; else where the database does not answer); 1 some mails of the maildir could not be read; 2 wrong usage.";
+Exit codes: 0 the mails were read, bounces or not; 75 a temporary failure, so that the mail server tries again (from
+standard input: any failure; otherwise: the database does not answer); 1 some mails of the maildir could not be read;
+2 wrong usage.";
 
 /// The largest mail that is read, in bytes: a bounce may contain the whole returned mail.
 const MOST_BYTES: u64 = 100 * 1024 * 1024;

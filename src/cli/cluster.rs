@@ -44,7 +44,7 @@ struct SchedulerArguments {
     /// Address and port to listen on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:50050")]
     listen: SocketAddr,
-    /// An executor that was not heard of for so many seconds is lost; a busy one is heard of every 5 seconds
+    /// Seconds without a sign of life after which an executor is lost; a busy one gives one every 5 seconds
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = value_parser!(u64).range(10..))]
     executor_timeout: u64,
     #[command(flatten)]
@@ -57,7 +57,7 @@ struct ExecutorArguments {
     /// The scheduler, as df://HOST:PORT [default: that of [cluster]]
     #[arg(long, value_name = "URL")]
     scheduler: Option<String>,
-    /// Address and port where others fetch what tasks made
+    /// Address and port where other processes fetch the rows of tasks
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:50051")]
     listen: SocketAddr,
     /// Name or address by which others reach this executor [default: that of --listen]

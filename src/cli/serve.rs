@@ -43,7 +43,7 @@ pub struct ServeArguments {
     /// Sender of mails, such as 'Pragati <reports@example.org>'
     #[arg(long, value_name = "ADDRESS")]
     mail_from: Option<String>,
-    /// Believe everybody's word about who they are; for trying things on this machine alone
+    /// Accept any user without proof; for trials on this machine alone
     #[arg(long)]
     dev_auth: bool,
     #[command(flatten)]

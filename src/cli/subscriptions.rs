@@ -43,9 +43,9 @@ enum Action {
     Show(ShowArguments),
     /// Send nothing until it is resumed
     Pause(OneArguments),
-    /// Send it again from its next time on; what fell into the pause is not made up
+    /// Resume it; occurrences during the pause are not sent
     Resume(OneArguments),
-    /// End it for good; what is under way is not sent any more
+    /// End it for good; mails that are not sent yet are cancelled
     End(OneArguments),
 }
 
