@@ -64,11 +64,8 @@ pub fn operation(raw: &RawBinaryExpr, left: &DataType, right: &DataType) -> Resu
     if kinds == (None, None) && !is_of_documents(&raw.op) {
         return Ok(None);
     }
-    let found = match reading(raw, kinds.0, right)? {
-        Some(found) => Some(found),
-        None => combining(raw, kinds, left, right),
-    };
-    match found {
+    let found = reading(raw, kinds.0, right)?;
+    match found.or_else(|| combining(raw, kinds, left, right)) {
         Some((function, arguments)) => Ok(Some(Operation {
             function,
             arguments,
