@@ -30,7 +30,7 @@ pub enum Severity {
     Should,
 }
 
-/// What a rule found.
+/// The findings of a rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// The name of the rule: its file in `queries/checks` without `.sql`.
@@ -46,7 +46,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// What a mapping found in the snapshot and was told; it breaks no rule.
+    /// The findings of a mapping in the snapshot, and its settings; they break no rule.
     pub fn of_mapping(mapping: &MappingUsed) -> Self {
         Self {
             rule: "mapping_used".to_owned(),
@@ -116,7 +116,7 @@ async fn read_everything(catalog: &Catalog) -> Result<(), CheckError> {
     Ok(())
 }
 
-/// What lies in the exports and is not read.
+/// Remarks on files in the exports that are not read.
 fn unread(catalog: &Catalog) -> Finding {
     Finding {
         rule: "exports_not_read".to_owned(),

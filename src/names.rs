@@ -1,5 +1,5 @@
-//! Texts from elsewhere as names of files and of a workbook's sheets: readable in every script, safe on every system, and never
-//! the same for two texts.
+//! Makes names of files and of a workbook's sheets from arbitrary texts: readable in every script, safe on every
+//! system, and different for different texts.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,33 +8,33 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::hex::hex;
 
-/// Bytes of a part's name, without its extension; what tells equal ones apart comes on top.
+/// The longest name of a part in bytes, without its extension and the digest that distinguishes equal names.
 const STEM_BYTES: usize = 100;
-/// Excel's bound of a sheet's name, in UTF-16 units.
+/// Excel's limit of a sheet's name, in UTF-16 units.
 const SHEET_UNITS: usize = 31;
-/// What stands before the digits of a digest; no label has it.
+/// The mark before the digits of a digest, which no label contains.
 const BEFORE_DIGEST: char = '~';
-/// Hexadecimal digits that tell equal names apart: none, then few, then as many as there is room for.
+/// The numbers of hexadecimal digits that distinguish equal names: none, then few, then as many as there is room for.
 const DIGITS: [usize; 3] = [0, 8, 28];
-/// Stands before a label that cannot be a name by itself.
+/// The prefix of a label that cannot be a name by itself.
 const PART: &str = "part-";
-/// The name of what has no text.
+/// The name of an empty text.
 pub const BLANK: &str = "_blank";
-/// The name of the list of all files, which none of them may have.
+/// The name of the list of files, which none of the files may have.
 pub const INDEX: &str = "index";
 
-/// A text to name something by, and what no other of them has.
+/// A text to make a name from, with an id that is unique among all of them.
 #[derive(Debug, Clone, Copy)]
 pub struct Named<'a> {
-    /// What people read; none where there is none.
+    /// The text; `None` where it is missing.
     pub label: Option<&'a str>,
-    /// What the text stands for.
+    /// The id of the thing to be named.
     pub id: &'a str,
 }
 
-/// A file name without extension for each, none of which is another's: also not where upper and lower case, or composed and
-/// decomposed letters, are the same. None is [`INDEX`], and [`BLANK`] is that of no label alone. A name depends on the labels
-/// and ids alone, not on their order.
+/// A file name without extension for each. All are different, even if case, or composed and decomposed letters, are not
+/// distinguished. None is [`INDEX`], and only a missing label has [`BLANK`]. A name depends on the labels and ids
+/// alone, not on their order.
 pub fn file_stems(all: &[Named<'_>]) -> Vec<String> {
     distinct(all, |label, digest| {
         let label = safe_label(label, STEM_BYTES);
@@ -48,11 +48,11 @@ pub fn file_stems(all: &[Named<'_>]) -> Vec<String> {
     })
 }
 
-/// A sheet name for each, as Excel takes them, and as [`file_stems`] tells them apart.
+/// A sheet name for each that Excel accepts, all different as those of [`file_stems`].
 pub fn sheet_names(all: &[Named<'_>]) -> Vec<String> {
     distinct(all, |label, digest| {
         let label = sheet_label(label, SHEET_UNITS - digest.len());
-        // Excel keeps a sheet of this name for itself.
+        // Excel reserves this name.
         if label.eq_ignore_ascii_case("history") {
             return format!("{PART}{label}{digest}");
         }
@@ -63,8 +63,7 @@ pub fn sheet_names(all: &[Named<'_>]) -> Vec<String> {
     })
 }
 
-/// Names by `name_of`, which takes a label and the digest that tells it from others, or nothing. Names that are the same as
-/// another's get a digest.
+/// Names made by `name_of` from a label and, where needed, a digest. Names that equal another one get a digest.
 fn distinct(all: &[Named<'_>], name_of: impl Fn(&str, &str) -> String) -> Vec<String> {
     let digest = |named: &Named<'_>, digits: usize| match digits {
         0 => String::new(),
@@ -100,7 +99,7 @@ fn distinct(all: &[Named<'_>], name_of: impl Fn(&str, &str) -> String) -> Vec<St
     numbered(names)
 }
 
-/// The names, with a number in place of those that are missing: none is, unless two ids are the same.
+/// The names, with a number in the place of missing ones; one is missing only if two ids are equal.
 fn numbered(names: Vec<Option<String>>) -> Vec<String> {
     let mut taken: HashSet<String> = names.iter().flatten().map(|name| folded(name)).collect();
     let mut next = 0_u64;
@@ -114,14 +113,14 @@ fn numbered(names: Vec<Option<String>>) -> Vec<String> {
     names.into_iter().map(|name| name.unwrap_or_else(&mut number)).collect()
 }
 
-/// What two names have in common that some file system takes for the same.
+/// The form of a name in which names are equal that some file system does not distinguish.
 fn folded(name: &str) -> String {
     let decomposed: String = name.nfkd().collect();
-    // Both ways, since some letters have a pair in one direction alone.
+    // Both conversions, because some letters have a counterpart in one direction only.
     decomposed.to_uppercase().to_lowercase().nfkd().collect()
 }
 
-/// The part of a text that may stand in a sheet's name, in at most `units` UTF-16 units.
+/// The part of a text that is allowed in a sheet's name, in at most `units` UTF-16 units.
 fn sheet_label(text: &str, units: usize) -> String {
     let mut label = String::new();
     let mut left = units;
@@ -129,7 +128,7 @@ fn sheet_label(text: &str, units: usize) -> String {
         let safe = match char {
             '[' | ']' | ':' | '*' | '?' | '/' | '\\' | BEFORE_DIGEST => '-',
             char if char.is_whitespace() => ' ',
-            // Noncharacters, which XML does not take.
+            // Noncharacters, which XML does not allow.
             char if u32::from(char) & 0xfffe == 0xfffe => '-',
             char => char,
         };
@@ -147,8 +146,8 @@ fn sheet_label(text: &str, units: usize) -> String {
         .to_owned()
 }
 
-/// The part of a text that may stand in a file name, in at most `room` bytes; it neither starts nor ends with a dot, a hyphen
-/// or a joiner.
+/// The part of a text that is allowed in a file name, in at most `room` bytes; it neither starts nor ends with a dot, a
+/// hyphen or a joiner.
 pub fn safe_label(text: &str, room: usize) -> String {
     let mut label = String::new();
     for char in text.chars().filter(|&char| !is_invisible(char) || char.is_whitespace()) {
@@ -182,7 +181,7 @@ fn is_allowed(char: char) -> bool {
     }
 }
 
-/// Names that Windows keeps for devices, with any extension.
+/// Names that Windows reserves for devices, with any extension.
 pub fn is_reserved(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or(name).to_ascii_uppercase();
     let is_numbered = |device: &str| {
@@ -290,7 +289,7 @@ mod tests {
         assert_eq!(forwards, backwards);
     }
 
-    /// Texts that are likely to be in each other's way.
+    /// Texts whose names are likely to collide.
     fn alike() -> impl Strategy<Value = String> {
         prop_oneof![
             "[aAbB _.~/-]{0,4}",

@@ -17,7 +17,7 @@ use crate::engine::EngineError;
 
 static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/queries");
 
-/// A query that cannot be had.
+/// A query that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum QueryError {
@@ -46,7 +46,7 @@ pub enum QueryError {
     },
 }
 
-/// Where queries come from: the built-in files, and a folder whose files of the same name come first.
+/// The source of queries: the built-in files, and a folder whose files of the same names take precedence.
 #[derive(Debug, Clone, Default)]
 pub struct Queries {
     folder: Option<PathBuf>,
@@ -68,13 +68,13 @@ pub struct Query {
 pub struct Parameters(BTreeMap<String, ScalarValue>);
 
 impl Parameters {
-    /// With `$name` standing for `value`.
+    /// Adds the value of `$name`.
     pub fn with(mut self, name: &str, value: impl Into<ScalarValue>) -> Self {
         self.0.insert(name.to_owned(), value.into());
         self
     }
 
-    /// With `$name` standing for a day, or for NULL.
+    /// Adds a day, or NULL, as the value of `$name`.
     pub fn with_day(self, name: &str, day: Option<NaiveDate>) -> Self {
         self.with(name, ScalarValue::Date32(day.map(|day| day.to_epoch_days())))
     }
@@ -84,7 +84,7 @@ impl Parameters {
         self.0.contains_key(name)
     }
 
-    /// All of them, for the engine.
+    /// All values, for the engine.
     pub fn values(&self) -> ParamValues {
         let values = self.0.iter().map(|(name, value)| (name.clone(), value.clone()));
         values.collect::<Vec<_>>().into()
@@ -227,7 +227,7 @@ fn collect_names(folder: &std::path::Path, prefix: &str, names: &mut Vec<String>
 }
 
 impl Query {
-    /// What the file says of itself: its leading comment, without the dashes.
+    /// The description: the leading comment of the file, without the dashes.
     pub fn description(&self) -> String {
         let comment = self.sql.lines().map_while(|line| line.strip_prefix("--"));
         comment.map(str::trim).collect::<Vec<_>>().join("\n").trim().to_owned()
@@ -250,7 +250,7 @@ impl Query {
         placeholders.collect()
     }
 
-    /// What the description says of a parameter: the lines of its sentence.
+    /// The lines of the description that mention a parameter.
     fn says_of(&self, parameter: &str) -> String {
         let description = self.description();
         let text = description.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -1,5 +1,5 @@
-//! What courses and tenants are called, where the exports, or a mapping, have the tables `courses` and `tenants`. People
-//! are shown names beside ids; ids stay what everything is found by.
+//! The names of courses and tenants, where the exports or a mapping have the tables `courses` and `tenants`. People see
+//! names beside ids; ids remain the keys.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ pub struct Names {
 }
 
 impl Names {
-    /// Those of a snapshot.
+    /// The names of a snapshot.
     ///
     /// # Errors
     /// Where a table of names cannot be read.
@@ -46,22 +46,22 @@ impl Names {
         self.courses.is_none() && self.tenants.is_none()
     }
 
-    /// What a course is called, where that is known.
+    /// The name of a course, where it is known.
     pub fn of_course(&self, id: &str) -> Option<&str> {
         self.courses.as_ref()?.get(id).map(String::as_str)
     }
 
-    /// What a tenant is called, where that is known.
+    /// The name of a tenant, where it is known.
     pub fn of_tenant(&self, id: &str) -> Option<&str> {
         self.tenants.as_ref()?.get(id).map(String::as_str)
     }
 
-    /// Stands for all of them, in hexadecimal: other names have another.
+    /// A digest of all names, in hexadecimal.
     pub fn digest(&self) -> String {
         let mut made = Sha256::new();
         for names in [&self.courses, &self.tenants] {
             made.update([u8::from(names.is_some())]);
-            // With its length before it, no text runs into the next.
+            // Each text is preceded by its length, so that texts cannot run together.
             for text in names.iter().flatten().flat_map(|(id, name)| [id, name]) {
                 made.update(text.len().to_be_bytes());
                 made.update(text);

@@ -1,4 +1,4 @@
-//! The texts in every language: a Fluent file a language in `messages/`, where a site may replace single messages.
+//! The texts in every language: one Fluent file for each language in `messages/`. A site may replace single messages.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use super::Language;
 
 static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/language/messages");
 
-/// A message that cannot be said.
+/// A message that cannot be formatted.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum MessagesError {
@@ -59,7 +59,7 @@ impl Messages {
     /// Replaces messages of a language by those of a site's file.
     ///
     /// # Errors
-    /// Where the text is malformed, or has a message that there is not.
+    /// Where the text is malformed, or has an unknown message.
     pub fn replace(&mut self, language: Language, path: PathBuf, text: &str) -> Result<(), MessagesError> {
         let own = resource(path.clone(), text)?;
         let built_in = placeables(text_of(language));
@@ -81,10 +81,10 @@ impl Messages {
         Ok(())
     }
 
-    /// A message in a language, with what stands in its placeables.
+    /// A message in a language, with the values of its placeables.
     ///
     /// # Errors
-    /// Where there is no such message, or it asks for what is not given.
+    /// Where there is no such message, or a value is missing.
     pub fn say(&self, language: Language, key: &str, given: &FluentArgs<'_>) -> Result<String, MessagesError> {
         let bundle = self.0.iter().find(|(known, _)| *known == language);
         let bundle = bundle.map(|(_, bundle)| bundle);
@@ -124,7 +124,7 @@ fn placeables(source: &str) -> BTreeMap<&str, BTreeSet<&str>> {
     let mut found: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut key = "";
     for line in source.lines().filter(|line| !line.starts_with('#')) {
-        // A message begins a line with its name; what belongs to it is indented.
+        // A message begins with its name at the start of a line; its further lines are indented.
         if line.starts_with(|char: char| char.is_ascii_alphabetic()) {
             key = line.split_once('=').map_or(line, |(key, _)| key.trim_end());
         }
@@ -178,7 +178,7 @@ mod tests {
                     let said = messages.say(language, key, &given).expect("a text");
                     assert!(!said.is_empty() && !said.contains('\n'), "{language} {key}: {said}");
                     assert!(!said.contains(['{', '}', '\u{2068}']), "{language} {key}: {said}");
-                    // What is given is said; numbers that are said in words are not.
+                    // Every given value is used, except numbers that are written in words.
                     for name in names.iter().filter(|name| !["count", "batches"].contains(name)) {
                         assert!(said.contains(&format!("<{name}>")), "{language} {key}: {said}");
                     }
@@ -201,7 +201,7 @@ mod tests {
                 .filter(|char| !script.contains(char))
                 .collect::<BTreeSet<_>>();
             for line in text_of(language).lines().filter(|line| !line.starts_with('#')) {
-                // The danda is common to all.
+                // The danda is common to all scripts.
                 let foreign = line.chars().find(|char| others.contains(char) && *char != '\u{964}');
                 assert_eq!(foreign, None, "{language}: {line}");
                 if let Some((key, text)) = line.split_once(" = ").filter(|(_, text)| !text.starts_with('{')) {

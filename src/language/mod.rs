@@ -1,5 +1,5 @@
-//! The languages that people are written to in, and how one is chosen: by a person's own setting, by what their browser
-//! asks for, or by the site.
+//! The languages of texts for people, and how one is chosen: by a person's own setting, by their browser, or by the
+//! site.
 
 mod messages;
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use messages::{Messages, MessagesError};
 
-/// A language that every text for people is there in.
+/// A language in which all texts for people exist.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Language {
@@ -30,7 +30,7 @@ pub enum Language {
 }
 
 impl Language {
-    /// Every one.
+    /// All languages.
     pub const ALL: [Self; 6] = [
         Self::English,
         Self::Hindi,
@@ -57,14 +57,14 @@ impl Language {
         Self::ALL.into_iter().find(|language| language.code() == code)
     }
 
-    /// The language of a tag such as `hi`, `hi-IN` or `ta_IN`; none where it is another.
+    /// The language of a tag such as `hi`, `hi-IN` or `ta_IN`; `None` where it is another one.
     pub fn from_tag(tag: &str) -> Option<Self> {
         let code = tag.trim().split(['-', '_']).next()?.to_ascii_lowercase();
         // The three-letter code of the language as most people speak it.
         Self::from_code(if code == "ory" { "or" } else { code.as_str() })
     }
 
-    /// The first of the languages that a header `Accept-Language` wants most; none where it wants others.
+    /// The language that a header `Accept-Language` prefers; `None` where it accepts none of them.
     pub fn accepted(header: &str) -> Option<Self> {
         let mut best: Option<(Self, f32)> = None;
         for range in header.split(',') {

@@ -1,4 +1,4 @@
-//! What a report is asked for beside its format and delivery: which batches, which rows, and in which parts.
+//! The options of a request beside format and delivery: batches, filter and parts.
 
 use std::collections::BTreeSet;
 
@@ -117,8 +117,8 @@ impl FilterView {
     }
 }
 
-/// The first of the batches that are asked for, the others, ordered by id, and what is asked of them. A batch that does not
-/// exist and one that is not the person's are the same problem.
+/// The first of the requested batches, the others, ordered by id, and the options. A batch that does not exist and one
+/// that the person may not have are the same problem.
 pub fn wanted<'a>(
     new: &NewReport,
     directory: &'a BatchDirectory,

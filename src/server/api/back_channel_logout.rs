@@ -1,5 +1,5 @@
-//! `/back-channel-logout`: the issuer says that somebody has signed out there, and their sessions here end (OpenID Connect
-//! Back-Channel Logout 1.0). No browser is part of it: the signature of the logout token proves who sends it.
+//! `/back-channel-logout`: the issuer reports that somebody has signed out there, and their sessions here end (OpenID
+//! Connect Back-Channel Logout 1.0). No browser is involved: the signature of the logout token proves the sender.
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -57,7 +57,7 @@ async fn end_sessions(State(state): State<AppState>, headers: HeaderMap, body: B
     }
 }
 
-/// The token of the form; none where there is no form, or not exactly one token in it.
+/// The token of the form; `None` where there is no form, or not exactly one token.
 fn logout_token(headers: &HeaderMap, body: &[u8]) -> Option<String> {
     let media_type = headers.get(CONTENT_TYPE)?.to_str().ok()?;
     let media_type = media_type.split(';').next().unwrap_or_default().trim();

@@ -1,4 +1,4 @@
-//! A list of batches with their figures: the ones with some text, in some order.
+//! A list of batches with their figures, searched and ordered.
 
 use std::cmp::Ordering;
 
@@ -8,7 +8,7 @@ use crate::nightly::changes::ChangedBatch;
 use crate::server::batch_figures::BatchProgress;
 use crate::server::figures::Downloads;
 
-/// A batch with what the caller may see of it.
+/// A batch with the figures that the caller may see.
 #[derive(Debug, Clone, Copy)]
 pub struct ListedBatch<'a> {
     pub facts: &'a BatchFacts,
@@ -17,7 +17,7 @@ pub struct ListedBatch<'a> {
     /// None until it is counted.
     pub progress: Option<BatchProgress>,
     pub change: Option<&'a ChangedBatch>,
-    /// None for those who are no admin of it.
+    /// `None` for callers who are not its admin.
     pub downloads: Option<Downloads>,
 }
 
@@ -50,10 +50,10 @@ enum SortKey {
 }
 
 impl BatchOrder {
-    /// The names of columns, as `sort` takes them.
+    /// The names of columns in the parameter `sort`.
     pub const NAMES: &'static str = "batch_id, batch_name, course_id, course_name, tenant_id, learners, completed, average_progress, change, downloads";
 
-    /// The order that a text names: a column, downwards with `-` before it; `None` where there is no such column.
+    /// The order of a parameter `sort`: a column, downwards with `-` before it; `None` where there is no such column.
     pub fn named(text: &str) -> Option<Self> {
         let (name, is_descending) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
         let column = match name {
@@ -115,7 +115,7 @@ impl ListedBatch<'_> {
             .any(|text| text.to_lowercase().contains(sought))
     }
 
-    /// What it is ordered by. A batch or course without a name has its id there, as people see it.
+    /// The key to order by. A batch or course without a name has its id in its place, as people see it.
     fn key(&self, column: BatchColumn) -> Option<SortKey> {
         let facts = self.facts;
         let text = |text: &str| SortKey::Text(text.to_lowercase());

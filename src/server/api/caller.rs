@@ -1,4 +1,4 @@
-//! Who sends a request: by a login token, or by the session that somebody began by signing in with a browser.
+//! Authenticates requests: by a login token, or by the session of a browser sign-in.
 //!
 //! A token takes precedence over a cookie: an authenticating proxy may add one, and an invalid token is refused even
 //! where there is a valid session.
@@ -26,7 +26,7 @@ pub enum LoginKind {
 }
 
 impl LoginKind {
-    /// The word for it, in metrics.
+    /// The label in metrics.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Token => "token",

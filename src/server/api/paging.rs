@@ -1,4 +1,4 @@
-//! Lists that are answered page by page: what a caller asks for, and where a page ends.
+//! Pagination of lists: parses the parameters, and finds where a page ends.
 
 use super::problem::{Problem, ProblemKind};
 
@@ -14,10 +14,10 @@ pub fn page_size(asked: Option<u32>, usual: u32, largest: u32) -> Result<u32, Pr
     ))
 }
 
-/// The id that the items of a page come after, where the caller names one; `what` it is the id of.
+/// The id after which a page begins, where the caller gives one; `what` is the kind of thing, for messages.
 ///
 /// # Errors
-/// Where it is no such id.
+/// Where the text is not an id.
 pub fn before<Id>(asked: Option<&str>, id: impl FnOnce(&str) -> Option<Id>, what: &str) -> Result<Option<Id>, Problem> {
     let Some(text) = asked else { return Ok(None) };
     let detail = || format!("`before` must be the id of {what}: the `next` of a page.");
@@ -25,7 +25,7 @@ pub fn before<Id>(asked: Option<&str>, id: impl FnOnce(&str) -> Option<Id>, what
     Ok(Some(found))
 }
 
-/// The items of a page, of which one more was looked for than it has; and whether there is another page.
+/// The items of a page, and whether there is another page, which is known from one item more than asked for.
 pub fn page_of<T>(mut found: Vec<T>, limit: u32) -> (Vec<T>, bool) {
     let limit = limit as usize;
     let has_more = found.len() > limit;

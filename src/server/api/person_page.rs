@@ -1,5 +1,5 @@
-//! A page of a few words for a person: to sign in, to download a file, or that says what is wrong. It needs no scripts, but
-//! for the form that takes a pasted token.
+//! A short page for people: to sign in, to download a file, or to explain a problem. It needs no scripts, except for
+//! the form that takes a pasted token.
 
 use axum::http::header::{CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, VARY};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -20,7 +20,7 @@ const TEMPLATE: &str = "person_page.html.j2";
 pub struct PersonPage {
     status: StatusCode,
     language: Language,
-    /// From the page to the service's own address: empty, or `../`.
+    /// The relative path from the page to the root of the service: empty, or `../`.
     root: &'static str,
     assets: &'static str,
     title: Words,
@@ -29,9 +29,9 @@ pub struct PersonPage {
     user: Option<String>,
     link: Option<Link>,
     form: Option<Form>,
-    /// Where a file is fetched with a token that is pasted.
+    /// The address from which a file is fetched with a pasted token.
     token_form: Option<String>,
-    /// Where the browser goes on to, and after how many seconds.
+    /// The address that the browser is redirected to, and the seconds until then.
     go_to: Option<(u32, String)>,
 }
 
@@ -72,7 +72,7 @@ impl PersonPage {
         }
     }
 
-    /// The page that tells of a problem.
+    /// The page for a problem.
     pub fn of_problem(depth: Depth, problem: &Problem) -> Self {
         Self::new(depth, problem.title())
             .status(problem.status())
@@ -133,13 +133,13 @@ impl PersonPage {
         self
     }
 
-    /// Goes on to a file of this service once the page has been shown, which stays.
+    /// Downloads a file of this service once the page is shown; the page stays.
     pub fn then(mut self, path: &str) -> Self {
         self.go_to = Some((1, self.below_root(path)));
         self
     }
 
-    /// Goes on to an address elsewhere at once.
+    /// Redirects to an address elsewhere at once.
     pub fn then_leave(mut self, url: String) -> Self {
         self.go_to = Some((0, url));
         self
@@ -153,7 +153,7 @@ impl PersonPage {
         }
     }
 
-    /// What the template shows, by the names there.
+    /// The values of the template, by their names.
     fn values(&self) -> Value {
         let language = self.language;
         let link = self.link.as_ref();

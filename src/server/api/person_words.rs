@@ -1,5 +1,5 @@
-//! The words of the pages for people, in the language that the browser asks for. Texts are found by their English words, and
-//! what has no translation stays English.
+//! Translates the texts of pages for people into the language that the browser asks for. The English text is the key; a
+//! text without a translation stays English.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -10,7 +10,7 @@ use crate::language::Language;
 
 static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/server/api/person_words");
 
-/// The texts of a language by the English ones.
+/// The translations of a language by the English texts.
 type Texts = BTreeMap<String, String>;
 
 static TEXTS: LazyLock<BTreeMap<Language, Texts>> = LazyLock::new(|| {
@@ -31,7 +31,7 @@ pub fn say(language: Language, english: &str) -> &str {
     text.map_or(english, String::as_str)
 }
 
-/// A text in English, and what stands in the place of each `{name}` in it.
+/// A text in English, with the values of its placeholders `{name}`.
 #[derive(Debug, Clone)]
 pub struct Words {
     english: String,
@@ -39,7 +39,7 @@ pub struct Words {
 }
 
 impl Words {
-    /// A text with what is given. That is put into the language as well where it is a text itself, such as a month.
+    /// A text with the given values. A value that is itself a text, such as a month, is translated as well.
     pub fn with<const N: usize>(english: &'static str, given: [(&'static str, String); N]) -> Self {
         Self {
             english: english.to_owned(),
@@ -86,7 +86,7 @@ mod tests {
         include_str!("unsubscribe.rs"),
     ];
     const TEMPLATE: &str = include_str!("person_page.html.j2");
-    /// What makes the problems that pages tell of.
+    /// The functions that make the problems that pages show.
     const PROBLEMS: [&str; 4] = [
         include_str!("caller.rs"),
         include_str!("extract.rs"),
