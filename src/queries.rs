@@ -250,7 +250,7 @@ impl Query {
         placeholders.collect()
     }
 
-    /// The lines of the description that mention a parameter.
+    /// The sentences of the description that mention a parameter.
     fn says_of(&self, parameter: &str) -> String {
         let description = self.description();
         let text = description.split_whitespace().collect::<Vec<_>>().join(" ");

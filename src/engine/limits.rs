@@ -46,7 +46,7 @@ impl SharedLimits {
     /// The same task context with the limits of one query.
     ///
     /// # Errors
-    /// The memory pool cannot be made.
+    /// The space for spill files cannot be set up.
     pub fn limited(&self, context: TaskContext) -> Result<Arc<TaskContext>, EngineError> {
         let runtime = context.runtime_env();
         let disk = DiskManagerBuilder::default()

@@ -133,7 +133,7 @@ impl From<ArrowError> for FormatError {
 /// Writes the rows of one batch to `out`.
 ///
 /// # Errors
-/// `out` cannot be written.
+/// The format cannot hold a column's type, or `out` cannot be written.
 pub fn write_batch(rows: &RecordBatch, format: Format, out: &mut (dyn Write + Send)) -> Result<(), FormatError> {
     let mut writer = RowWriter::new(format, rows.schema(), out)?;
     writer.write(rows.clone())?;

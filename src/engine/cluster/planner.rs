@@ -63,7 +63,7 @@ impl QueryPlanner for ClusterPlanner {
 /// Plans a query that becomes a part of a larger submitted plan.
 ///
 /// # Errors
-/// The plan has a node that cannot be sent, or cannot be rewritten.
+/// The query cannot be planned, or reads something that only this process has.
 pub async fn travelling_plan(rows: DataFrame, what: &'static str) -> Result<Arc<dyn ExecutionPlan>, EngineError> {
     let failed = || EngineError::running(what);
     let (state, plan) = rows.into_parts();

@@ -56,7 +56,7 @@ pub(super) async fn write(
                 }
                 Some(upload) => (upload.destination().clone(), upload.folder()),
             };
-            between(&earlier, &Published::of(location, day, manifest.clone())).await?
+            between(&earlier, &Published::of(location, day, manifest.clone())).await
         }
     };
     let rows = table::rows(&changed, since, manifest.snapshot_date)?;
@@ -86,10 +86,7 @@ async fn earlier_day(reports: &Location, date: SnapshotDate) -> Result<Option<Pu
 
 /// The batches whose reports differ between two outputs, ordered by id. Where a file of the mart cannot be read, people are
 /// not counted and a warning is logged.
-///
-/// # Errors
-/// An output's manifest or mart cannot be read.
-pub async fn between(old: &Published, new: &Published) -> Result<Vec<ChangedBatch>, NightlyError> {
+pub async fn between(old: &Published, new: &Published) -> Vec<ChangedBatch> {
     let mut changed = compare::changed_batches(old, new);
     if let Err(error) = compare::count_people(old, new, &mut changed).await {
         tracing::warn!("people of changed batches are not counted: {error}");
@@ -97,15 +94,15 @@ pub async fn between(old: &Published, new: &Published) -> Result<Vec<ChangedBatc
             batch.people = None;
         }
     }
-    Ok(changed)
+    changed
 }
 
 /// The changes between two outputs as rows, with the columns of [`schema`].
 ///
 /// # Errors
-/// An output's manifest or mart cannot be read.
+/// Arrow cannot make the rows.
 pub async fn rows_between(old: &Published, new: &Published) -> Result<RecordBatch, NightlyError> {
-    let changed = between(old, new).await?;
+    let changed = between(old, new).await;
     let (since, as_of) = (old.manifest().snapshot_date, new.manifest().snapshot_date);
     Ok(table::rows(&changed, Some(since), as_of)?)
 }
@@ -123,7 +120,7 @@ impl Published {
 /// The rows of `changed` as [`ChangedBatch`]es.
 ///
 /// # Errors
-/// A row has no such columns.
+/// The rows have not the columns of [`schema`].
 pub fn batches_of(changed: &RecordBatch) -> Result<Vec<ChangedBatch>, NightlyError> {
     Ok(table::batches(changed)?)
 }
