@@ -15,6 +15,10 @@ create table if not exists download_ratio (
     window_start date,
     window_end date not null,
     as_of date not null,
-    revision bigint
+    revision bigint,
+    sent_by_subscription bigint
 );
+-- Tables from before this column get it here.
+alter table download_ratio add column if not exists sent_by_subscription bigint;
 create table if not exists download_ratio_by_day (like download_ratio including all);
+alter table download_ratio_by_day add column if not exists sent_by_subscription bigint;

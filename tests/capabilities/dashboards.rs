@@ -95,6 +95,7 @@ fn gauges_are_numerators_and_denominators_of_the_command_s_rows() {
         line("downloaded_batches", &row["batches_downloaded"], of_window());
         line("requests", &row["requests"], of_window());
         line("delivered", &row["delivered"], of_window());
+        line("sent_by_subscription", &row["sent_by_subscription"], of_window());
         if window == "all" {
             line("batches", &row["batches"], None);
         }

@@ -31,7 +31,7 @@ use crate::delivery_store::{click, open, start};
 use crate::running_service::{Answer, BATCHES, RunningService, Setup};
 use crate::served::Served;
 use crate::smtp::{Received, Security, SmtpServer};
-use crate::support::{COURSE_PROGRESS, ENROLMENTS, TestExports, USERS, usually, wait_at_most};
+use crate::support::{COURSE_PROGRESS, ENROLMENTS, TestExports, USERS, csv_columns, usually, wait_at_most};
 
 const ALL: Page = Page {
     before: None,
@@ -716,8 +716,30 @@ fn what_subscriptions_send_is_counted_apart_from_downloads() {
         "batch_id,course_id,tenant_id,day,sent_by_subscription\nb1,c1,t1,2026-11-22,2\n"
     );
     assert_eq!(
-        query("select downloads, delivered from download_ratio where level = 'all' and time_window = 'all'"),
-        "downloads,delivered\n0,1\n"
+        query(
+            "select downloads, requests, batches_downloaded, delivered, sent_by_subscription from download_ratio
+            where level = 'all' and time_window = 'all'"
+        ),
+        "downloads,requests,batches_downloaded,delivered,sent_by_subscription\n0,0,0,1,2\n"
+    );
+    assert_eq!(
+        query(
+            "select level, time_window, delivered, sent_by_subscription from download_ratio_over_time
+            where level = 'course' order by time_window"
+        ),
+        "level,time_window,delivered,sent_by_subscription\ncourse,day,1,2\ncourse,month,1,2\ncourse,week,1,2\n"
+    );
+    assert_eq!(
+        query("select batch_id, downloads, delivered, sent_by_subscription from batch_downloads_by_day"),
+        "batch_id,downloads,delivered,sent_by_subscription\nb1,0,1,2\n"
+    );
+    // Without events, it is not known.
+    assert_eq!(
+        csv_columns(
+            &exports.output("ratio", &["--level", "all", "--format", "csv"]),
+            &["level", "sent_by_subscription"]
+        ),
+        "all,\n"
     );
     assert_eq!(
         query("select request_id from distinct_deliveries where by_subscription order by 1"),
