@@ -18,7 +18,8 @@ const STATES = {
   bounced: t("The mail came back"),
 };
 const FORMATS = { csv: "CSV", xlsx: "Excel" };
-const SPLITS = { block: t("by block"), district: t("by district"), school: t("by school"), organisation: t("by organisation") };
+/** What reports are divided by, in words. */
+export const SPLITS = { block: t("by block"), district: t("by district"), school: t("by school"), organisation: t("by organisation") };
 const isUnderWay = ({ status }) => status === "queued" || status === "running";
 
 /** What was asked for, in words: the format, the parts, whether rows were chosen. */
