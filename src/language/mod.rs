@@ -1,6 +1,7 @@
 //! The languages that people are written to in, and how one is chosen: by a person's own setting, by what their browser
 //! asks for, or by the site.
 
+mod headers;
 mod messages;
 
 use std::fmt;
@@ -8,6 +9,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use headers::report_headers;
 pub use messages::{Messages, MessagesError};
 
 /// A language that every text for people is there in.
