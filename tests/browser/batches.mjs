@@ -156,10 +156,12 @@ await scenario("a mail under way, one that came back, and progress that is seen"
       return route.fulfill({ json: requestLike({ status: looks > 1 ? "sent" : "running" }) });
     }
     const bounced = requestLike({ status: "bounced", failure: { cause: "mail_bounced", reason: "550 no such mailbox" } });
-    return route.fulfill({ json: { items: [requestLike({ status: looks > 1 ? "sent" : "running" }), bounced], next: null } });
+    const toOfficer = requestLike({ status: "sent", to_officer: true });
+    return route.fulfill({ json: { items: [requestLike({ status: looks > 1 ? "sent" : "running" }), bounced, toOfficer], next: null } });
   });
   await signInAsMentor(page, settings.url, settings.mentor);
   await page.getByText("The mail came back: 550 no such mailbox").waitFor();
+  await page.getByText("Mailed to an officer", { exact: true }).waitFor();
   await page.getByText("Being made", { exact: true }).waitFor();
   const form = page.locator("#report-form");
   await form.getByLabel("Batch", { exact: true }).fill(settings.batches[0].batch_id);

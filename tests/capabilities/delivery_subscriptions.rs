@@ -537,6 +537,26 @@ fn a_mentor_and_the_officers_of_a_block_get_their_rows_while_they_change() {
     };
     assert_eq!((rows(0), rows(1)), (1, 2));
 
+    // The mentor's list says which one the officer gets; so does each by itself.
+    let listed = service.get(MENTOR, "/api/v1/reports").json();
+    let to_officers: BTreeMap<String, bool> = (listed["items"].as_array().expect("a list").iter())
+        .map(|item| {
+            (
+                item["id"].as_str().expect("an id").to_owned(),
+                item["to_officer"] == true,
+            )
+        })
+        .collect();
+    let ids = [&requests[0], &requests[1]].map(|request| request.id.to_string());
+    assert_eq!(
+        to_officers,
+        BTreeMap::from([(ids[0].clone(), true), (ids[1].clone(), false)])
+    );
+    for (id, to_officer) in to_officers {
+        let shown = service.get(MENTOR, &format!("/api/v1/reports/{id}")).json();
+        assert_eq!(shown["to_officer"] == true, to_officer, "{shown}");
+    }
+
     // Several days were missed: made up once, and nothing changed.
     assert!(make_next(&service, now + DAY * 5));
     assert!(!make_next(&service, now + DAY * 5));
