@@ -40,6 +40,55 @@ struct Life {
 }
 
 impl Life {
+    /// A service that is not started yet, before the first night.
+    fn of(smtp: SmtpServer, postgres: &Postgres) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let served = Served::new(TestExports::empty(), &smtp)
+            .with("PRAGATI_DATABASE__URL", postgres.url())
+            .with("PRAGATI_SERVE__REPORTS", place(&folder, "reports"))
+            .with("PRAGATI_SERVE__FILES", place(&folder, "files"))
+            .with("PRAGATI_EVENTS", place(&folder, "events"))
+            .with("PRAGATI_SERVE__REFRESH_SECONDS", 1)
+            .with("PRAGATI_MAIL__BOUNCE_ADDRESS", "bounces+{id}@pragati.example")
+            .with("PRAGATI_SUBSCRIPTIONS__OFFICER_DOMAINS", "[\"example.org\"]");
+        Self { served, smtp, folder }
+    }
+
+    /// An admin uploads the list of officers.
+    fn name_the_officers(&self) {
+        let list = "/api/v1/officers?batch_id=b1&column=block";
+        let (status, _) = self.served.send(Method::PUT, ADMIN, list, "text/csv", OFFICERS);
+        assert_eq!(status, StatusCode::OK);
+    }
+
+    /// The last mail to the address comes back: there is no such mailbox.
+    fn comes_back_from(&self, address: &str, postgres: &Postgres) {
+        let sender = self.last_mail_to(address).from;
+        let mail = bounce(&sender, "5.1.1", "550 5.1.1 no such mailbox").replace("mentor@school.example", address);
+        let mut command = pragati();
+        command.args(["bounces", "--data"]).arg(self.served.data());
+        command.env("PRAGATI_DATABASE__URL", postgres.url());
+        command.write_stdin(mail).assert().success();
+    }
+
+    /// The mail program of the address ends the mails, by the link in the last one (RFC 8058).
+    fn is_ended_by(&self, address: &str) {
+        let head = self.last_mail_to(address).head().replace("\r\n ", "");
+        let (_, token) = head.split_once(LINK).expect("a link");
+        let (token, _) = token.split_once('>').expect("its end");
+        let (path, form) = (format!("/unsubscribe/{token}"), "application/x-www-form-urlencoded");
+        let body = "List-Unsubscribe=One-Click";
+        let (status, _) = self.served.send(Method::POST, "dev:anybody", &path, form, body);
+        assert_eq!(status, StatusCode::OK);
+    }
+
+    /// What a query says of the events that the service wrote.
+    fn counted(&self, sql: &str) -> String {
+        let events = place(&self.folder, "events");
+        let arguments = ["--events", &events, "--format", "csv", "-c", sql];
+        self.served.exports.output("sql", &arguments)
+    }
+
     /// The night that ends with the day on which the learners are so far.
     fn night(&mut self, day: &str, percents: [u32; 3]) {
         let exports = std::mem::replace(&mut self.served.exports, TestExports::empty());
@@ -135,6 +184,18 @@ fn text_in(archive: &mut ZipArchive<File>, name: &str) -> String {
     text
 }
 
+/// The archive that was downloaded has the learner of each block in a file of its own, and lists them.
+fn assert_is_by_block(file: &Path) {
+    let mut archive = ZipArchive::new(File::open(file).expect("a file")).expect("an archive");
+    let index = text_in(&mut archive, "index.csv");
+    let listed = csv_columns(&index, &["Value", "Rows", "Average Progress"]);
+    assert_eq!(listed, "Block 1,1,10.0\nBlock 2,1,10.0\nखंड 3,1,10.0\n");
+    for (line, learner) in csv_columns(&index, &["File", "Rows"]).lines().zip(["u1", "u2", "u3"]) {
+        let (name, _) = line.split_once(',').expect("a name");
+        assert_eq!(csv_columns(&text_in(&mut archive, name), &["User ID"]).trim(), learner);
+    }
+}
+
 #[test]
 fn officers_get_their_blocks_when_they_change_until_they_want_no_more() {
     let Some(scripts) = browser_scripts() else { return };
@@ -142,33 +203,14 @@ fn officers_get_their_blocks_when_they_change_until_they_want_no_more() {
         return;
     };
     let Some(postgres) = Postgres::start() else { return };
-    let folder = tempfile::tempdir().expect("a folder");
-    let served = Served::new(TestExports::empty(), &smtp)
-        .with("PRAGATI_DATABASE__URL", postgres.url())
-        .with("PRAGATI_SERVE__REPORTS", place(&folder, "reports"))
-        .with("PRAGATI_SERVE__FILES", place(&folder, "files"))
-        .with("PRAGATI_EVENTS", place(&folder, "events"))
-        .with("PRAGATI_SERVE__REFRESH_SECONDS", 1)
-        .with("PRAGATI_MAIL__BOUNCE_ADDRESS", "bounces+{id}@pragati.example")
-        .with("PRAGATI_SUBSCRIPTIONS__OFFICER_DOMAINS", "[\"example.org\"]");
-    let mut life = Life { served, smtp, folder };
+    let mut life = Life::of(smtp, &postgres);
 
-    // The first day: an admin names the officers; the mentor downloads the report by block, and subscribes.
     life.night("2026-11-22", [10, 10, 10]);
     life.served.start();
-    let list = "/api/v1/officers?batch_id=b1&column=block";
-    let (status, _) = life.served.send(Method::PUT, ADMIN, list, "text/csv", OFFICERS);
-    assert_eq!(status, StatusCode::OK);
+    life.name_the_officers();
     let file = life.folder.path().join("downloaded.zip");
     first_day_in_the_browser(&scripts, &life.served, &file);
-    let mut archive = ZipArchive::new(File::open(&file).expect("a file")).expect("an archive");
-    let index = text_in(&mut archive, "index.csv");
-    let listed = csv_columns(&index, &["Value", "Rows", "Average Progress"]);
-    assert_eq!(listed.replace(".0", ""), "Block 1,1,10\nBlock 2,1,10\nखंड 3,1,10\n");
-    for (name, learner) in csv_columns(&index, &["File", "Rows"]).lines().zip(["u1", "u2", "u3"]) {
-        let (name, _) = name.split_once(',').expect("a name");
-        assert_eq!(csv_columns(&text_in(&mut archive, name), &["User ID"]).trim(), learner);
-    }
+    assert_is_by_block(&file);
 
     // The second night: all get theirs for the first time.
     life.night("2026-11-23", [20, 20, 10]);
@@ -189,50 +231,30 @@ fn officers_get_their_blocks_when_they_change_until_they_want_no_more() {
     ];
     assert_eq!(life.mails(7, 3), expected(&changed));
 
-    // The first officer's mailbox is gone; the second one wants no more.
-    let sender = life.last_mail_to("bno1@example.org").from;
-    let came_back =
-        bounce(&sender, "5.1.1", "550 5.1.1 no such mailbox").replace("mentor@school.example", "bno1@example.org");
-    let mut command = pragati();
-    command.args(["bounces", "--data"]).arg(life.served.data());
-    command.env("PRAGATI_DATABASE__URL", postgres.url());
-    command.write_stdin(came_back).assert().success();
+    life.comes_back_from("bno1@example.org", &postgres);
     assert_eq!(life.requests_that("bounced", None), 1);
-    let head = life.last_mail_to("bno2@example.org").head().replace("\r\n ", "");
-    let (_, token) = head.split_once(LINK).expect("a link");
-    let (token, _) = token.split_once('>').expect("its end");
-    let form = "application/x-www-form-urlencoded";
-    let path = format!("/unsubscribe/{token}");
-    let (status, _) = life
-        .served
-        .send(Method::POST, "dev:anybody", &path, form, "List-Unsubscribe=One-Click");
-    assert_eq!(status, StatusCode::OK);
+    life.is_ended_by("bno2@example.org");
 
     // The fourth night: everything changed. One officer is left; what the first one gets is no mail.
     life.night("2026-11-25", [40, 40, 40]);
     let left = [("bno3@example.org", "u3"), ("mentor@example.org", "u1 u2 u3")];
     assert_eq!(life.mails(9, 2), expected(&left));
-    let to_the_gone = || life.requests_that("failed", Some("mail_bounced")) == 1;
+    let is_refused = || life.requests_that("failed", Some("mail_bounced")) == 1;
     wait_at_most(
         Duration::from_secs(60),
-        to_the_gone,
+        is_refused,
         "the request to the mailbox that is gone",
     );
 
     // One click, one delivery for it, and nine sendings, which are counted apart.
     life.served.all_events_written();
     life.served.stop();
-    let events = place(&life.folder, "events");
-    let query = |sql: &str| {
-        let arguments = ["--events", &events, "--format", "csv", "-c", sql];
-        life.served.exports.output("sql", &arguments)
-    };
     assert_eq!(
-        query("select count(*) as clicks from distinct_download_events"),
+        life.counted("select count(*) as clicks from distinct_download_events"),
         "clicks\n1\n"
     );
     assert_eq!(
-        query("select by_subscription, count(*) as deliveries from distinct_deliveries group by 1 order by 1"),
+        life.counted("select by_subscription, count(*) as deliveries from distinct_deliveries group by 1 order by 1"),
         "by_subscription,deliveries\nfalse,1\ntrue,9\n"
     );
 }
