@@ -144,7 +144,8 @@ SELECT
     downloads / nullif(batches, 0) AS download_ratio,
     batches_downloaded,
     batches_downloaded / nullif(batches, 0) AS coverage,
-    requests, NULL AS delivered, NULL AS window_start, getvariable('as_of') AS window_end, getvariable('as_of') AS as_of
+    requests, NULL AS delivered, NULL AS window_start, getvariable('as_of') AS window_end, getvariable('as_of') AS as_of,
+    NULL AS sent_by_subscription
 FROM sums
 ORDER BY list_position(['all', 'course', 'tenant', 'tenant_course'], level), course_id, tenant_id"""
 
@@ -177,7 +178,8 @@ SELECT
     downloads / nullif(batches, 0) AS download_ratio,
     batches_downloaded,
     batches_downloaded / nullif(batches, 0) AS coverage,
-    requests, NULL AS delivered, day AS window_start, day AS window_end, getvariable('as_of') AS as_of
+    requests, NULL AS delivered, day AS window_start, day AS window_end, getvariable('as_of') AS as_of,
+    NULL AS sent_by_subscription
 FROM sums
 LEFT JOIN batch_counts b
     ON b.level = sums.level AND b.course_id IS NOT DISTINCT FROM sums.course_id

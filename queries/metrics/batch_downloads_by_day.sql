@@ -1,9 +1,10 @@
 -- Downloads of each batch on each local day, by ids: numbered_downloads_by_day as it is read by people.
 --
--- One row: one batch and one day with a click or delivery, up to the snapshot's day. Clicks and deliveries belong to the
+-- One row: one batch and one day with a click, delivery or sending, up to the snapshot's day. Clicks and deliveries belong to the
 -- course and tenant of their batch; those of no batch that the snapshot knows, to the course and tenant that they name
 -- themselves: then batch_id is NULL, and a row is one such course, tenant and day.
--- downloads: distinct clicks. requests: the same without double clicks. delivered: reports that were handed over.
+-- downloads: distinct clicks. requests: the same without double clicks. delivered: reports that were handed over, but for
+-- sent_by_subscription: those that subscriptions sent, which nobody clicked for.
 -- Clicks without a time are in no row.
 select
     batch.batch_id,
@@ -12,6 +13,7 @@ select
     downloads.day,
     downloads.downloads,
     downloads.requests,
-    downloads.delivered
+    downloads.delivered,
+    downloads.sent_by_subscription
 from numbered_batches as batch
 right join numbered_downloads_by_day as downloads on downloads.batch_number = batch.batch_number

@@ -8,8 +8,9 @@
 -- coverage is their share. A ratio over no batches is NULL. A click belongs to the course and tenant of its batch, and
 -- to those that it names itself where the snapshot does not know the batch.
 -- A click without a time lies in no window. A batch that only enrolments name is no batch here, though it has a report.
--- requests: downloads without double clicks. delivered: reports handed over in the window; NULL where no files of
--- Pragati's own events are configured, which tell of them.
+-- requests: downloads without double clicks. delivered: reports handed over in the window, without those that subscriptions
+-- sent, which are sent_by_subscription, one for each mail and batch. Both are NULL where no files of Pragati's own events are
+-- configured, which tell of them. No sending is in any other figure.
 -- Parameters: $as_of, the snapshot's date, the last day of each window; $counts_deliveries, whether there are such files;
 -- $since and $until, the days of one more window, 'custom', which is there where $until is not NULL; without $since it
 -- has no first day.
@@ -37,7 +38,8 @@ with
             time_windows.time_window,
             sum(downloads.downloads) as downloads,
             sum(downloads.requests) as requests,
-            sum(downloads.delivered) as delivered
+            sum(downloads.delivered) as delivered,
+            sum(downloads.sent_by_subscription) as sent_by_subscription
         from time_windows
         cross join numbered_downloads_by_day as downloads
         where (time_windows.window_start is null or downloads.day >= time_windows.window_start)
@@ -54,6 +56,7 @@ with
             0 as downloads,
             0 as requests,
             0 as delivered,
+            0 as sent_by_subscription,
             0 as batches_downloaded,
             true as is_fact
         from time_windows
@@ -67,13 +70,14 @@ with
             downloads.downloads,
             downloads.requests,
             downloads.delivered,
+            downloads.sent_by_subscription,
             case when downloads.batch_number is null or downloads.downloads = 0 then 0 else 1 end,
             true
         from numbered_batches as batch
         right join downloads_by_window as downloads on downloads.batch_number = batch.batch_number
         union all
         -- So that every window has a row for all courses, whatever there is in it.
-        select time_window, null, null, 0, 0, 0, 0, 0, false
+        select time_window, null, null, 0, 0, 0, 0, 0, 0, false
         from time_windows
     ),
     sums as (
@@ -92,6 +96,7 @@ with
             sum(batches_downloaded) as batches_downloaded,
             sum(requests) as requests,
             sum(delivered) as delivered,
+            sum(sent_by_subscription) as sent_by_subscription,
             bool_or(is_fact) as is_fact
         from facts
         group by grouping sets (
@@ -115,7 +120,8 @@ select
     case when $counts_deliveries then sums.delivered end as delivered,
     time_windows.window_start,
     time_windows.window_end,
-    $as_of as as_of
+    $as_of as as_of,
+    case when $counts_deliveries then sums.sent_by_subscription end as sent_by_subscription
 from time_windows
 join sums on sums.time_window = time_windows.time_window
 where sums.is_fact or sums.level = 'all'

@@ -3,11 +3,12 @@
 -- One row: one level ('all', 'course', 'tenant', 'tenant_course'), one course, tenant or both of it, and one period; the
 -- columns are those of download_ratio. time_window: 'day', 'week' (from Monday) or 'month'. window_start, window_end: the
 -- first and last day of the period, as far as it lies within the days that are asked for and not after the snapshot's.
--- Level 'all' has a row for every period, the other levels for those with a download or delivery.
--- batches: those of the snapshot, the same in every period. Periods add up: downloads, requests and delivered of the days
--- of a week are those of the week; batches_downloaded do not, as a batch may be downloaded on several days.
+-- Level 'all' has a row for every period, the other levels for those with a download, delivery or sending.
+-- batches: those of the snapshot, the same in every period. Periods add up: downloads, requests, delivered and
+-- sent_by_subscription of the days of a week are those of the week; batches_downloaded do not, as a batch may be downloaded
+-- on several days.
 -- Parameters: $as_of, the snapshot's date; $timezone; $counts_deliveries; $since and $until, the first and last day, where
--- NULL stands for the day of the first click or delivery since 2000 (first_download_day) and for the snapshot's; $period,
+-- NULL stands for the day of the first click, delivery or sending since 2000 (first_download_day) and for the snapshot's; $period,
 -- one of the three, or '*'.
 with
     first_and_last as (
@@ -42,7 +43,8 @@ with
             calendar.period_start,
             sum(downloads.downloads) as downloads,
             sum(downloads.requests) as requests,
-            sum(downloads.delivered) as delivered
+            sum(downloads.delivered) as delivered,
+            sum(downloads.sent_by_subscription) as sent_by_subscription
         from calendar
         join numbered_downloads_by_day as downloads on downloads.day = calendar.day
         group by
@@ -61,13 +63,14 @@ with
             downloads.downloads,
             downloads.requests,
             downloads.delivered,
+            downloads.sent_by_subscription,
             case when downloads.batch_number is null or downloads.downloads = 0 then 0 else 1 end as batches_downloaded,
             true as is_fact
         from numbered_batches as batch
         right join downloads_by_period as downloads on downloads.batch_number = batch.batch_number
         union all
         -- So that every period has a row for all courses, whatever there is in it.
-        select distinct time_window, period_start, null, null, 0, 0, 0, 0, false
+        select distinct time_window, period_start, null, null, 0, 0, 0, 0, 0, false
         from calendar
     ),
     sums as (
@@ -86,6 +89,7 @@ with
             sum(batches_downloaded) as batches_downloaded,
             sum(requests) as requests,
             sum(delivered) as delivered,
+            sum(sent_by_subscription) as sent_by_subscription,
             bool_or(is_fact) as is_fact
         from facts
         group by grouping sets (
@@ -122,6 +126,7 @@ select
     case when $counts_deliveries then with_batches.delivered end as delivered,
     greatest(with_batches.period_start, $since) as window_start,
     least(cast(with_batches.period_start + periods.length - interval '1 day' as date), $until, $as_of) as window_end,
-    $as_of as as_of
+    $as_of as as_of,
+    case when $counts_deliveries then with_batches.sent_by_subscription end as sent_by_subscription
 from periods
 join with_batches on with_batches.time_window = periods.time_window

@@ -1,4 +1,4 @@
--- The local day of the first click or delivery, of those since $earliest_day; the snapshot's where there is none before.
+-- The local day of the first click, delivery or sending, of those since $earliest_day; the snapshot's where there is none before.
 --
 -- One row. Tables over time begin with it where no first day is asked for, so one click at an impossible time makes no
 -- centuries of rows. Parameters: $earliest_day; $as_of, the snapshot's date; $timezone.
@@ -12,7 +12,7 @@ select
         (
             select local_date(min(delivered_at), $timezone)
             from distinct_deliveries
-            where not by_subscription and local_date(delivered_at, $timezone) >= $earliest_day
+            where local_date(delivered_at, $timezone) >= $earliest_day
         ),
         $as_of
     ) as first_day

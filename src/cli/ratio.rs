@@ -32,7 +32,8 @@ Examples:
 
 download_ratio = downloads / batches; NULL where there are no batches. What each column means: docs/ratio.md and
 queries/metrics/download_ratio.sql. Where the exports have tables courses and tenants, the last columns are names.
-With --events DIR, clicks and deliveries of `pragati serve` are counted too.";
+With --events DIR, clicks and deliveries of `pragati serve` are counted too; sent_by_subscription are those
+that nobody clicked for.";
 
 /// Show the download ratio: times downloaded / batches.
 #[derive(Debug, Args)]

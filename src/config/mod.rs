@@ -7,6 +7,7 @@ mod ca_file;
 mod cluster;
 mod cluster_options;
 mod files;
+mod headers;
 mod identity;
 mod mail;
 mod opentelemetry;
@@ -34,6 +35,7 @@ use serde::{Deserialize, Serialize};
 pub use ca_file::{CaFileError, ca_certificates};
 pub use cluster::ClusterConfig;
 pub use cluster_options::{AddressError, ClusterOptions, SchedulerAddress, TlsFiles};
+pub use headers::Headers;
 pub use identity::{AddressSource, IdentityConfig, TokenAlgorithm};
 pub use mail::{DkimConfig, MailConfig};
 pub use opentelemetry::{OpenTelemetryConfig, collector_url};
@@ -202,6 +204,9 @@ pub struct ReportConfig {
     pub same_tenant: bool,
     /// What to do with enrolments whose user is not in the `users` export.
     pub unknown_users: UnknownUsers,
+    /// What the columns of CSV and XLSX files are called: the code of a language (`en`, `hi`, `ta`, `te`, `kn`, `or`), or a table of
+    /// the site's own headers by the English ones.
+    pub headers: Headers,
 }
 
 /// Where the nightly run writes, and what it keeps.
@@ -325,6 +330,7 @@ impl Default for ReportConfig {
             crlf: false,
             same_tenant: false,
             unknown_users: UnknownUsers::Keep,
+            headers: Headers::default(),
         }
     }
 }
@@ -398,7 +404,7 @@ impl ReportConfig {
         if bad || needs_time() {
             return Err(ConfigError::DateFormat(format.clone()));
         }
-        Ok(())
+        self.headers.check()
     }
 }
 
@@ -425,6 +431,24 @@ mod tests {
         let path = folder.path().join("pragati.toml");
         std::fs::write(&path, text).expect("a file");
         Config::load(Some(&path))
+    }
+
+    #[test]
+    fn headers_are_a_language_or_a_table() {
+        let headers = |text: &str| from_toml(text).map(|config| config.report.headers);
+        assert_eq!(
+            headers("report.headers = 'ta'").expect("Tamil"),
+            Headers::Language(crate::language::Language::Tamil)
+        );
+        let own = headers("[report.headers]\n'Block Name' = 'Ward'").expect("a table");
+        assert_eq!(own.of("Block Name"), "Ward");
+        for (text, expected) in [
+            ("report.headers = 'marathi'", "report.headers is a language (en,"),
+            ("report.headers.Ward = 'x'", "no column 'Ward'"),
+        ] {
+            let said = from_toml(text).expect_err("refused").to_string();
+            assert!(said.contains(expected), "{said}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The languages of texts for people, and how one is chosen: by a person's own setting, by their browser, or by the
 //! site.
 
+mod headers;
 mod messages;
 
 use std::fmt;
@@ -8,6 +9,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use headers::report_headers;
 pub use messages::{Messages, MessagesError};
 
 /// A language in which all texts for people exist.

@@ -12,7 +12,7 @@ use datafusion::prelude::DataFrame;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use columns::ratio_columns;
+pub use columns::{SENT_BY_SUBSCRIPTION, ratio_columns};
 pub use days::{Days, Period, Window};
 pub use error::RatioError;
 pub use explain::{Explanation, Subject, SubjectId, explain};

@@ -20,7 +20,7 @@ pub enum CellKind {
 pub struct ReportColumn {
     /// The column of `queries/reports/course_progress_report.sql`.
     pub name: &'static str,
-    /// The header that readers see.
+    /// The header that readers see, unless the site has others (`CsvStyle::headers_of`).
     pub header: &'static str,
     /// How its cells are written.
     pub kind: CellKind,
@@ -133,5 +133,11 @@ mod tests {
         let headers = |is_of_several| columns_of(is_of_several).iter().map(|column| column.header);
         assert!(headers(false).eq(COLUMNS.iter().map(|column| column.header)));
         assert!(headers(true).eq(std::iter::once("Batch").chain(headers(false))));
+    }
+
+    #[test]
+    fn every_header_is_known_to_the_languages() {
+        let known = crate::language::report_headers(crate::language::Language::English);
+        assert!(columns_of(true).iter().map(|column| &column.header).eq(known));
     }
 }

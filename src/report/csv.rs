@@ -9,13 +9,13 @@ use foldhash::fast::FixedState;
 use memchr::{memchr_iter, memchr3};
 use serde::{Deserialize, Serialize};
 
-use super::columns::COLUMNS;
+use super::columns::{COLUMNS, ReportColumn};
 use super::rows::{Cells, ReportRows};
-use crate::config::ReportConfig;
+use crate::config::{Headers, ReportConfig};
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// How CSV files are written.
+/// How CSV files are written; of XLSX files, the headers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CsvStyle {
     /// Start with a byte-order mark.
@@ -26,6 +26,15 @@ pub struct CsvStyle {
     pub formula_escape: bool,
     /// `strftime` format of dates.
     pub date_format: String,
+    /// What the columns are called.
+    pub headers: Headers,
+}
+
+impl CsvStyle {
+    /// What these columns are called, in their order.
+    pub fn headers_of<'a>(&'a self, columns: &'a [ReportColumn]) -> impl Iterator<Item = &'a str> {
+        columns.iter().map(move |column| self.headers.of(column.header))
+    }
 }
 
 impl From<&ReportConfig> for CsvStyle {
@@ -35,6 +44,7 @@ impl From<&ReportConfig> for CsvStyle {
             crlf: config.crlf,
             formula_escape: config.formula_escape,
             date_format: config.date_format.clone(),
+            headers: config.headers.clone(),
         }
     }
 }
@@ -58,10 +68,15 @@ impl CsvWriter {
 
     /// Appends the start of a file: the byte-order mark, where wanted, and the header line.
     pub fn start(&self, out: &mut Vec<u8>) {
-        self.start_with(COLUMNS.iter().map(|column| column.header), out);
+        self.start_columns(&COLUMNS, out);
     }
 
-    /// As [`start`](Self::start), for a file with other columns.
+    /// As [`start`](Self::start), for a file with these columns of reports.
+    pub fn start_columns(&self, columns: &[ReportColumn], out: &mut Vec<u8>) {
+        self.start_with(self.style.headers_of(columns), out);
+    }
+
+    /// As [`start`](Self::start), for a file that is no report.
     pub fn start_with<'a>(&self, headers: impl IntoIterator<Item = &'a str>, out: &mut Vec<u8>) {
         if self.style.bom {
             out.extend_from_slice(BYTE_ORDER_MARK);
@@ -229,6 +244,15 @@ mod tests {
         insta::assert_snapshot!(String::from_utf8(out).expect("UTF-8").trim_start_matches('\u{feff}'), @r"
         External ID,User ID,User Name,Email ID,Mobile Number,Organization Name,District Name,School Name,Block Name,Enrollment Date,Course Progress,Completion Date
         ");
+    }
+
+    #[test]
+    fn a_site_s_headers_stand_in_their_place() {
+        let headers = Headers::Own([("User ID".to_owned(), "=id, here".to_owned())].into());
+        let mut out = Vec::new();
+        CsvWriter::new(CsvStyle { headers, ..style() }).start(&mut out);
+        let line = String::from_utf8(out).expect("UTF-8");
+        assert!(line.contains("External ID,\"'=id, here\",User Name,"), "{line}");
     }
 
     #[test]

@@ -39,7 +39,7 @@ impl ReportFormat {
     }
 }
 
-/// Writes all rows to `out` and returns their number. `style` affects CSV only; `temp_folder` holds the rows of XLSX
+/// Writes all rows to `out` and returns their number. `style` affects CSV, and the headers of XLSX; `temp_folder` holds the rows of XLSX
 /// until the workbook is complete.
 ///
 /// # Errors
@@ -65,7 +65,7 @@ pub async fn write_columns(
 ) -> Result<u64, ReportError> {
     match format {
         ReportFormat::Csv => write_csv(rows, columns, style, out).await,
-        ReportFormat::Xlsx => write_xlsx(rows, columns, temp_folder, out).await,
+        ReportFormat::Xlsx => write_xlsx(rows, columns, &style, temp_folder, out).await,
         ReportFormat::Parquet => write_parquet(rows, columns, out).await,
     }
 }
@@ -79,7 +79,7 @@ async fn write_csv(
     let mut writer = CsvWriter::new(style);
     let mut bytes = Vec::new();
     let mut count = 0;
-    writer.start_with(columns.iter().map(|column| column.header), &mut bytes);
+    writer.start_columns(columns, &mut bytes);
     while let Some(batch) = next(&mut rows).await? {
         writer.append(&ReportRows::of_columns(&batch, columns)?, &mut bytes);
         out.write_all(&bytes)?;
@@ -93,10 +93,11 @@ async fn write_csv(
 async fn write_xlsx(
     mut rows: SendableRecordBatchStream,
     columns: &'static [ReportColumn],
+    style: &CsvStyle,
     temp_folder: &Path,
     out: &mut (impl Write + Send),
 ) -> Result<u64, ReportError> {
-    let mut workbook = XlsxReport::of_one_sheet(temp_folder, columns)?;
+    let mut workbook = XlsxReport::of_one_sheet(temp_folder, columns, style)?;
     let mut count = 0;
     while let Some(batch) = next(&mut rows).await? {
         workbook.append(&ReportRows::of_columns(&batch, columns)?)?;

@@ -10,6 +10,7 @@ use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, XlsxError}
 use unicode_width::UnicodeWidthStr;
 
 use super::columns::ReportColumn;
+use super::csv::CsvStyle;
 use super::error::ReportError;
 use super::rows::{Cells, ReportRows};
 
@@ -38,6 +39,8 @@ const PERCENT_WIDTH: usize = 4;
 pub struct XlsxReport {
     workbook: Workbook,
     columns: &'static [ReportColumn],
+    /// What the columns are called.
+    headers: Vec<String>,
     /// The sheet that is written, with its rows so far; none before the first.
     sheet: Option<Sheet>,
     sheets: usize,
@@ -65,8 +68,9 @@ pub struct SheetLine<'a> {
 }
 
 impl XlsxReport {
-    /// A workbook without sheets, for these columns; its rows are kept in unnamed files in `temp_folder`, one a sheet.
-    pub fn new(temp_folder: &Path, columns: &'static [ReportColumn]) -> Result<Self, ReportError> {
+    /// A workbook without sheets, for these columns, which are called as `style` says; its rows are kept in unnamed files in
+    /// `temp_folder`, one a sheet.
+    pub fn new(temp_folder: &Path, columns: &'static [ReportColumn], style: &CsvStyle) -> Result<Self, ReportError> {
         fs::create_dir_all(temp_folder)?;
         let mut workbook = Workbook::new();
         workbook.set_tempdir(temp_folder)?;
@@ -76,6 +80,7 @@ impl XlsxReport {
         Ok(Self {
             workbook,
             columns,
+            headers: style.headers_of(columns).map(str::to_owned).collect(),
             sheet: None,
             sheets: 0,
             date: Format::new().set_num_format(DATE_FORMAT),
@@ -85,16 +90,20 @@ impl XlsxReport {
     }
 
     /// A workbook with one sheet, as a report by itself has it.
-    pub fn of_one_sheet(temp_folder: &Path, columns: &'static [ReportColumn]) -> Result<Self, ReportError> {
-        let mut workbook = Self::new(temp_folder, columns)?;
+    pub fn of_one_sheet(
+        temp_folder: &Path,
+        columns: &'static [ReportColumn],
+        style: &CsvStyle,
+    ) -> Result<Self, ReportError> {
+        let mut workbook = Self::new(temp_folder, columns, style)?;
         workbook.begin_sheet(SHEET_NAME)?;
         Ok(workbook)
     }
 
     /// Completes the current sheet and begins one of this name, with a frozen header row that has a filter.
     pub fn begin_sheet(&mut self, name: &str) -> Result<(), ReportError> {
-        let headers = self.columns.iter().map(|column| column.header);
-        let headers: Vec<&str> = headers.collect();
+        let headers = self.headers.clone();
+        let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
         self.begin(name, &headers)
     }
 
@@ -105,7 +114,7 @@ impl XlsxReport {
         sheet.set_freeze_panes(1, 0)?;
         let mut widths = Vec::with_capacity(headers.len());
         for (index, header) in (0u16..).zip(headers) {
-            widths.push(header.len() + ARROW);
+            widths.push(text_width(header) + ARROW);
             sheet.write_string_with_format(0, index, *header, &self.bold)?;
         }
         self.sheet = Some(Sheet {

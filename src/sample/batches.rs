@@ -22,6 +22,7 @@ const LARGE_BATCH: usize = 110_000;
 pub(super) struct Batch {
     pub id: String,
     pub course_id: String,
+    pub course_name: &'static str,
     pub tenant: usize,
     /// When enrolment begins and stops, in milliseconds.
     pub opens_at: i64,
@@ -114,9 +115,11 @@ fn draw_batch(plan: &Plan, number: usize, rank: usize, draws: &mut Draws) -> Bat
     let tenant = draw_tenant(plan, course, draws);
     let team = plan.tenants.home(tenant);
     let (start, end, open) = draw_dates(plan, rank, draws);
+    let course_name = COURSES[course % COURSES.len()];
     Batch {
         id: batch_id(number, draws),
         course_id: course_id(plan, course),
+        course_name,
         tenant,
         creator: draw_member(plan, &team, draws),
         opens_at: end_of(start) - DAY,
@@ -126,12 +129,7 @@ fn draw_batch(plan: &Plan, number: usize, rank: usize, draws: &mut Draws) -> Bat
         } - HOUR,
         open,
         learners: 0,
-        name: format!(
-            "{}, batch {} ({})",
-            COURSES[course % COURSES.len()],
-            1 + number,
-            STATES[tenant].name
-        ),
+        name: format!("{course_name}, batch {} ({})", 1 + number, STATES[tenant].name),
         mentors: draw_mentors(plan, &team, draws),
         start,
         end,

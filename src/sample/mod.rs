@@ -1,13 +1,14 @@
 //! Generates made-up daily exports of a learning platform: what `pragati sample` writes and `sample_data/` holds.
 //!
 //! The same options give the same bytes on every machine. The last day is drawn at random; the days before it are
-//! derived from it, with fewer users and enrolments and less progress. `people`, `batches`, `learning`, `clicks` and
-//! `telemetry` make the tables, `plan` has what they share, `names` the words, `write` the files.
+//! derived from it, with fewer users and enrolments and less progress. `people`, `batches`, `learning`, `clicks`, `named`
+//! and `telemetry` make the tables, `plan` has what they share, `names` the words, `write` the files.
 
 mod batches;
 mod clicks;
 mod draws;
 mod learning;
+mod named;
 mod names;
 mod people;
 mod plan;
@@ -156,9 +157,21 @@ const ENROLMENTS: &str = "enrolments";
 const COURSE_PROGRESS: &str = "course_progress";
 const BATCHES: &str = "batches";
 const DOWNLOAD_EVENTS: &str = "download_events";
+const COURSES: &str = "courses";
+const TENANTS: &str = "tenants";
+/// The tables of every day; telemetry comes beside them where it is asked for.
+const TABLES: [&str; 7] = [
+    USERS,
+    ENROLMENTS,
+    COURSE_PROGRESS,
+    BATCHES,
+    DOWNLOAD_EVENTS,
+    COURSES,
+    TENANTS,
+];
 
 fn refuse_existing_days(plan: &Plan, out: &Path) -> Result<(), SampleError> {
-    for table in [USERS, ENROLMENTS, COURSE_PROGRESS, BATCHES, DOWNLOAD_EVENTS, TELEMETRY] {
+    for table in TABLES.into_iter().chain([TELEMETRY]) {
         for &date in &plan.dates {
             refuse_existing(&day_folder(out, table, date))?;
         }
@@ -214,6 +227,14 @@ impl Sample<'_> {
         self.clicks
             .write_day(self.people, self.batches, self.plan, day, &mut events)?;
         summary.download_events = events.finish()?;
+
+        let mut courses = create(COURSES, named::courses_schema())?;
+        named::write_courses(self.batches, &mut courses)?;
+        courses.finish()?;
+
+        let mut tenants = create(TENANTS, named::tenants_schema())?;
+        named::write_tenants(self.plan, &mut tenants)?;
+        tenants.finish()?;
         Ok(())
     }
 }

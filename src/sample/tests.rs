@@ -108,8 +108,8 @@ fn a_small_sample_is_small_and_complete() {
     assert_eq!((summary.users, summary.enrolments, summary.batches), (300, 1500, 12));
     assert!(summary.largest_batch >= 150);
     let files = files(out.path());
-    assert_eq!(files.keys().filter(|path| path.ends_with("_SUCCESS")).count(), 10);
-    assert_eq!(files.len(), 20);
+    assert_eq!(files.keys().filter(|path| path.ends_with("_SUCCESS")).count(), 14);
+    assert_eq!(files.len(), 28);
     assert!(files.values().map(Vec::len).sum::<usize>() < 1_000_000);
 }
 
@@ -139,6 +139,17 @@ fn some_batch_is_empty_and_all_batches_are_known() {
     let joined = different(text(&enrolments, "batch_id"));
     assert!(joined.is_subset(&known));
     assert!(joined.len() < known.len());
+}
+
+#[test]
+fn courses_and_tenants_of_batches_have_names() {
+    let (out, _) = sample(&options());
+    let [_, batches] = both_days(out.path(), BATCHES);
+    let column = |table: &str, name: &str| different(text(&read(out.path(), table, options().last_date), name));
+    assert_eq!(column(COURSES, "course_id"), different(text(&batches, "course_id")));
+    assert!(different(text(&batches, "tenant_id")).is_subset(&column(TENANTS, "tenant_id")));
+    assert!(column(COURSES, "course_name").contains(&Some("Child Rights & Safety".to_owned())));
+    assert!(column(TENANTS, "tenant_name").contains(&Some("Tamil Nadu".to_owned())));
 }
 
 #[test]

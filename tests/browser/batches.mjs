@@ -156,10 +156,12 @@ await scenario("a mail under way, one that came back, and progress that is seen"
       return route.fulfill({ json: requestLike({ status: looks > 1 ? "sent" : "running" }) });
     }
     const bounced = requestLike({ status: "bounced", failure: { cause: "mail_bounced", reason: "550 no such mailbox" } });
-    return route.fulfill({ json: { items: [requestLike({ status: looks > 1 ? "sent" : "running" }), bounced], next: null } });
+    const toOfficer = requestLike({ status: "sent", to_officer: true });
+    return route.fulfill({ json: { items: [requestLike({ status: looks > 1 ? "sent" : "running" }), bounced, toOfficer], next: null } });
   });
   await signInAsMentor(page, settings.url, settings.mentor);
   await page.getByText("The mail came back: 550 no such mailbox").waitFor();
+  await page.getByText("Mailed to an officer", { exact: true }).waitFor();
   await page.getByText("Being made", { exact: true }).waitFor();
   const form = page.locator("#report-form");
   await form.getByLabel("Batch", { exact: true }).fill(settings.batches[0].batch_id);
@@ -226,6 +228,9 @@ await scenario("when the login ends", {}, async (page, wrong) => {
   wrong.length = 0;
 });
 
+/** What a screen reader says beside the label of a field. */
+const describedBy = (field) => field.evaluate((element) => document.getElementById(element.getAttribute("aria-describedby")).textContent);
+
 await scenario("subscriptions", {}, async (page) => {
   const items = [];
   const asked = [];
@@ -234,7 +239,7 @@ await scenario("subscriptions", {}, async (page) => {
     if (request.method() === "GET") return route.fulfill({ json: { items } });
     asked.push([new URL(request.url()).pathname.split("/subscriptions")[1], request.postDataJSON()]);
     const action = request.url().split("/").at(-1);
-    if (action === "subscriptions") items.push({ id: "s1", state: "active", ...request.postDataJSON(), at: "07:00", next_at: "2026-11-23T01:30:00Z" });
+    if (action === "subscriptions") items.push({ id: "s1", state: "active", at: "07:00", ...request.postDataJSON(), next_at: "2026-11-23T01:30:00Z" });
     if (action === "pause") items[0].state = "paused";
     if (action === "resume") return route.fulfill({ status: 409, json: { detail: "It has ended." } });
     return route.fulfill({ status: 201, json: items[0] });
@@ -248,14 +253,26 @@ await scenario("subscriptions", {}, async (page) => {
   await form.getByLabel("A file for each").selectOption({ label: "District" });
   await form.getByLabel("How often").selectOption({ label: "Every day" });
   assert.ok(await form.getByLabel("On", { exact: true }).isHidden());
-  await form.getByLabel("How often").selectOption({ label: "Every week" });
-  await form.getByLabel("On", { exact: true }).selectOption({ label: "Friday" });
-  await expectAccessible(page);
+  await form.getByLabel("Time of day").fill("06:45");
+  await form.getByLabel("How often").selectOption({ label: "After each night’s data" });
+  assert.ok(await form.getByLabel("Time of day").isHidden());
   await form.getByRole("button", { name: "Subscribe" }).press("Enter");
   await form.getByText("You are subscribed.").waitFor();
-  assert.deepEqual(asked, [["", { batch_id: batch.batch_id, format: "csv", split_by: "district", every: "weekly", weekday: "friday", only_if_changed: true }]]);
+  assert.deepEqual(asked.pop(), ["", { batch_id: batch.batch_id, format: "csv", split_by: "district", every: "nightly", only_if_changed: true }]);
+  items.pop();
+  await form.getByLabel("How often").selectOption({ label: "Every week" });
+  await form.getByLabel("On", { exact: true }).selectOption({ label: "Friday" });
+  await form.getByLabel("Last day").fill("2027-03-31");
+  await form.getByLabel("To the officers of each").selectOption({ label: "Block" });
+  assert.equal(await describedBy(form.getByLabel("To the officers of each")), "Those whom an admin approved. Each gets the rows of theirs alone.");
+  assert.equal(await describedBy(form.getByLabel("Time of day")), "Empty for the site’s usual time.");
+  await expectAccessible(page);
+  await form.getByRole("button", { name: "Subscribe" }).press("Enter");
+  await page.locator("#my-subscriptions-list li", { hasText: "06:45" }).waitFor();
+  const wanted = { every: "weekly", weekday: "friday", at: "06:45", until: "2027-03-31", to_officers: "block", only_if_changed: true };
+  assert.deepEqual(asked, [["", { batch_id: batch.batch_id, format: "csv", split_by: "district", ...wanted }]]);
   const entry = page.locator("#my-subscriptions-list li").first();
-  assert.match(await entry.textContent(), /Every Friday at 07:00, when something changed · CSV, by district · next 23 Nov 2026/);
+  assert.match(await entry.textContent(), /Every Friday at 06:45, when something changed · CSV, by district · to officers, by block · until 31 Mar 2027 · next 23 Nov 2026/);
   await entry.getByRole("button", { name: `Pause the subscription to ${name}` }).press("Enter");
   await entry.getByText("Paused", { exact: true }).waitFor();
   assert.equal(asked.at(-1)[0], "/s1/pause");
@@ -301,7 +318,7 @@ for (const [locale, title] of [
 ]) {
   await scenario(`in the language of the browser, ${locale}`, { ...PHONE, locale }, async (page) => {
     await page.route(`${API}/subscriptions**`, (route) =>
-      route.fulfill({ json: { items: [{ id: "s1", batch_id: "1", course_id: null, format: "csv", every: "weekly", weekday: "friday", at: "07:00", only_if_changed: true, state: "active", next_at: "2026-11-23T01:30:00Z" }], next: null } }),
+      route.fulfill({ json: { items: [{ id: "s1", batch_id: "1", course_id: null, format: "csv", every: "weekly", weekday: "friday", at: "07:00", only_if_changed: true, to_officers: "block", until: "2027-03-31", state: "active", next_at: "2026-11-23T01:30:00Z" }], next: null } }),
     );
     await page.route(/\/api\/v1\/reports\?/, (route) => route.fulfill({ json: { items: [requestLike({ split_by: "block", filter: {}, status: "sent" })], next: null } }));
     await page.goto(settings.url);

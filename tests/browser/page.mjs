@@ -29,6 +29,7 @@ const FIGURES = [
   ["batches_downloaded", or(whole)],
   ["requests", or(whole)],
   ["delivered", or(whole)],
+  ["sent_by_subscription", or(whole)],
 ];
 const rowsOf = (level, window) => settings.expected.filter((row) => row.level === level && row.time_window === window);
 

@@ -24,6 +24,15 @@ for (const [name, options, fullPage] of [
   });
 }
 
+await inBrowser({ reducedMotion: "reduce", viewport: DESK, colorScheme: "light" }, async (context) => {
+  const page = await context.newPage();
+  await signInAsMentor(page, url, mentor);
+  const form = page.locator("#subscribe");
+  await form.getByLabel("To the officers of each").selectOption({ label: "Block" });
+  await page.evaluate(() => document.activeElement.blur());
+  await form.screenshot({ path: join(folder, "subscribe-light.png") });
+});
+
 for (const [name, options] of [
   ["batches-light", { viewport: { width: 1200, height: 1180 }, colorScheme: "light" }],
   ["batches-dark", { viewport: { width: 1200, height: 1180 }, colorScheme: "dark" }],

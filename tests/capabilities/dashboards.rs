@@ -95,6 +95,7 @@ fn gauges_are_numerators_and_denominators_of_the_command_s_rows() {
         line("downloaded_batches", &row["batches_downloaded"], of_window());
         line("requests", &row["requests"], of_window());
         line("delivered", &row["delivered"], of_window());
+        line("sent_by_subscription", &row["sent_by_subscription"], of_window());
         if window == "all" {
             line("batches", &row["batches"], None);
         }
@@ -307,6 +308,8 @@ fn the_sql_dashboard_runs_over_a_night_s_files_in_postgresql() {
             csv(table)
         ));
     }
+    // A name for one of the tenants; the others are shown by their ids.
+    postgres.psql("insert into tenants values ('t1', 'Tamil Nadu');\n");
     let dashboard: Value = serde_json::from_str(&file("grafana-sql.json")).expect("JSON");
     let answers: Vec<String> = queries_of(&dashboard)
         .iter()
@@ -317,6 +320,15 @@ fn the_sql_dashboard_runs_over_a_night_s_files_in_postgresql() {
     assert_eq!(answers[1].trim(), format!("{}|{}", all["downloads"], all["batches"]));
     for (sql, answer) in queries_of(&dashboard).iter().zip(&answers) {
         assert!(!answer.trim().is_empty(), "{sql}");
+        let shown = if sql.contains("__text") {
+            "Tamil Nadu|t1"
+        } else {
+            "t1|Tamil Nadu|"
+        };
+        assert!(
+            !sql.contains("join tenants") || answer.contains(shown),
+            "{sql}: {answer}"
+        );
     }
     let weeks = json_rows(&exports, &["--by", "week", "--level", "all"]);
     assert_eq!(answers[6].lines().count(), weeks.len(), "{}", answers[6]);

@@ -12,7 +12,7 @@ use crate::support::{TestExports, pragati};
 const MENTOR: &str = "dev:mentor,mentor@school.example";
 
 /// A bounce as mail servers write it, of a mail to that envelope sender.
-fn bounce(to: &str, code: &str, words: &str) -> String {
+pub fn bounce(to: &str, code: &str, words: &str) -> String {
     format!(
         "Return-Path: <>\r\nFrom: MAILER-DAEMON@mail.example.org\r\nTo: {to}\r\nSubject: Undelivered\r\n\
          MIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=\"x\"\r\n\r\n\

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use pragati::config::AddressSource;
@@ -31,7 +31,7 @@ use crate::delivery_store::{click, open, start};
 use crate::running_service::{Answer, BATCHES, RunningService, Setup};
 use crate::served::Served;
 use crate::smtp::{Received, Security, SmtpServer};
-use crate::support::{COURSE_PROGRESS, ENROLMENTS, TestExports, USERS, usually, wait_at_most};
+use crate::support::{TestExports, csv_columns, usually, wait_at_most};
 
 const ALL: Page = Page {
     before: None,
@@ -537,6 +537,26 @@ fn a_mentor_and_the_officers_of_a_block_get_their_rows_while_they_change() {
     };
     assert_eq!((rows(0), rows(1)), (1, 2));
 
+    // The mentor's list says which one the officer gets; so does each by itself.
+    let listed = service.get(MENTOR, "/api/v1/reports").json();
+    let to_officers: BTreeMap<String, bool> = (listed["items"].as_array().expect("a list").iter())
+        .map(|item| {
+            (
+                item["id"].as_str().expect("an id").to_owned(),
+                item["to_officer"] == true,
+            )
+        })
+        .collect();
+    let ids = [&requests[0], &requests[1]].map(|request| request.id.to_string());
+    assert_eq!(
+        to_officers,
+        BTreeMap::from([(ids[0].clone(), true), (ids[1].clone(), false)])
+    );
+    for (id, to_officer) in to_officers {
+        let shown = service.get(MENTOR, &format!("/api/v1/reports/{id}")).json();
+        assert_eq!(shown["to_officer"] == true, to_officer, "{shown}");
+    }
+
     // Several days were missed: made up once, and nothing changed.
     assert!(make_next(&service, now + DAY * 5));
     assert!(!make_next(&service, now + DAY * 5));
@@ -716,8 +736,30 @@ fn what_subscriptions_send_is_counted_apart_from_downloads() {
         "batch_id,course_id,tenant_id,day,sent_by_subscription\nb1,c1,t1,2026-11-22,2\n"
     );
     assert_eq!(
-        query("select downloads, delivered from download_ratio where level = 'all' and time_window = 'all'"),
-        "downloads,delivered\n0,1\n"
+        query(
+            "select downloads, requests, batches_downloaded, delivered, sent_by_subscription from download_ratio
+            where level = 'all' and time_window = 'all'"
+        ),
+        "downloads,requests,batches_downloaded,delivered,sent_by_subscription\n0,0,0,1,2\n"
+    );
+    assert_eq!(
+        query(
+            "select level, time_window, delivered, sent_by_subscription from download_ratio_over_time
+            where level = 'course' order by time_window"
+        ),
+        "level,time_window,delivered,sent_by_subscription\ncourse,day,1,2\ncourse,month,1,2\ncourse,week,1,2\n"
+    );
+    assert_eq!(
+        query("select batch_id, downloads, delivered, sent_by_subscription from batch_downloads_by_day"),
+        "batch_id,downloads,delivered,sent_by_subscription\nb1,0,1,2\n"
+    );
+    // Without events, it is not known.
+    assert_eq!(
+        csv_columns(
+            &exports.output("ratio", &["--level", "all", "--format", "csv"]),
+            &["level", "sent_by_subscription"]
+        ),
+        "all,\n"
     );
     assert_eq!(
         query("select request_id from distinct_deliveries where by_subscription order by 1"),
@@ -725,120 +767,33 @@ fn what_subscriptions_send_is_counted_apart_from_downloads() {
     );
 }
 
-/// The exports with those of a further day, on which the learner of Block 1 is so far.
-fn next_day(exports: TestExports, day: &str, progress: &str) -> TestExports {
-    let block_2 = "'SCERT', null, null, 'Block 2', 't2'";
-    exports
-        .table_on("users", day, &USERS.replace("'SCERT', null, null, null, 't2'", block_2))
-        .table_on("enrolments", day, ENROLMENTS)
-        .table_on(
-            "course_progress",
-            day,
-            &COURSE_PROGRESS.replace("'b1', 40,", &format!("'b1', {progress},")),
-        )
-        .table_on("batches", day, BATCHES)
+/// How many requests have a status, by the service's metrics.
+fn requests_that(served: &Served, status: &str) -> usize {
+    let (_, metrics) = served.get("dev:nobody", "/metrics");
+    let metrics = String::from_utf8(metrics).expect("UTF-8");
+    let name = format!("pragati_requests{{status=\"{status}\"}} ");
+    let value = metrics.lines().find_map(|line| line.strip_prefix(&name));
+    value.map_or(0, |value| value.parse().expect("a number"))
 }
 
-/// Waits for so many mails, and gives their recipients and contents in the order of addresses.
-fn mails(smtp: &SmtpServer, count: usize) -> Vec<Received> {
-    wait_at_most(Duration::from_secs(120), || smtp.received().len() >= count, "mails");
-    // Others of the same sending would come at the same time.
-    std::thread::sleep(Duration::from_secs(2));
-    let mut received = smtp.received();
-    assert_eq!(received.len(), count, "{received:?}");
-    received.sort_by(|a, b| a.to.cmp(&b.to));
-    received
-}
-
-#[test]
-fn after_each_nightly_run_those_are_sent_their_rows_whose_rows_changed() {
-    let Some(smtp) = SmtpServer::start(Security::Plain) else {
-        return;
-    };
-    let exports = next_day(TestExports::empty(), "2026-11-22", "40");
-    let reports = tempfile::tempdir().expect("a folder");
-    let place = reports.path().display().to_string();
-    let nightly = |exports: &TestExports| exports.output("nightly", &["--out", &place]);
-    nightly(&exports);
-    let mut served = Served::new(exports, &smtp)
-        .with("PRAGATI_SERVE__REPORTS", &place)
-        .with("PRAGATI_SERVE__REFRESH_SECONDS", 1)
-        .with("PRAGATI_SUBSCRIPTIONS__OFFICER_DOMAINS", "[\"example.org\"]");
-    served.start();
-    let admin = "dev:admin,admin@example.org,pragati-tenant-admin:t1";
-    let list = "block,address\nBlock 1,bno1@example.org\nBlock 2,bno2@example.org\n";
-    let (status, _) = served.send(Method::PUT, admin, OFFICERS_OF_B1, "text/csv", list);
-    assert_eq!(status, StatusCode::OK);
-    let new =
-        json!({"batch_id": "b1", "format": "csv", "every": "nightly", "only_if_changed": true, "to_officers": "block"});
-    let (status, _) = served.send(
-        Method::POST,
-        MENTOR,
-        SUBSCRIPTIONS,
-        "application/json",
-        &new.to_string(),
-    );
-    assert_eq!(status, StatusCode::CREATED);
-
-    served.exports = next_day(
-        std::mem::replace(&mut served.exports, TestExports::empty()),
-        "2026-11-23",
-        "50",
-    );
-    nightly(&served.exports);
-    let first = mails(&smtp, 3);
-    let contents: Vec<(String, bool, bool)> = first
-        .iter()
-        .map(|mail| {
-            let (_, csv) = mail.attachment().expect("an attachment");
-            let csv = String::from_utf8(csv).expect("UTF-8");
-            (mail.to.concat(), csv.contains("Block 1"), csv.contains("Block 2"))
-        })
-        .collect();
-    let expected = [
-        ("bno1@example.org", true, false),
-        ("bno2@example.org", false, true),
-        ("mentor@example.org", true, true),
-    ];
-    assert_eq!(contents, expected.map(|(to, one, two)| (to.to_owned(), one, two)));
-
-    // The mentor wants no more; the learner of Block 1 goes on.
-    let head = first[2].head().replace("\r\n ", "");
-    let (_, token) = head
-        .split_once("https://reports.example.org/unsubscribe/")
-        .expect("a link");
-    let (token, _) = token.split_once('>').expect("its end");
-    let path = format!("/unsubscribe/{token}");
-    let form = "application/x-www-form-urlencoded";
-    let (status, _) = served.send(Method::POST, "dev:anybody", &path, form, "List-Unsubscribe=One-Click");
-    assert_eq!(status, StatusCode::OK);
-    served.exports = next_day(
-        std::mem::replace(&mut served.exports, TestExports::empty()),
-        "2026-11-24",
-        "60",
-    );
-    nightly(&served.exports);
-    let all = mails(&smtp, 4);
-    let to: Vec<String> = all.iter().map(|mail| mail.to.concat()).collect();
-    assert_eq!(
-        to,
-        [
-            "bno1@example.org",
-            "bno1@example.org",
-            "bno2@example.org",
-            "mentor@example.org"
-        ]
-    );
-    served.stop();
+/// The request that a mail is of.
+fn request_of(mail: &Received) -> String {
+    let head = mail.head();
+    let id = head.lines().find_map(|line| line.strip_prefix("Message-ID: <"));
+    let (request, _) = id.expect("a Message-ID").split_once('.').expect("an id");
+    request.to_owned()
 }
 
 #[test]
 fn a_service_that_is_killed_at_random_sends_each_subscription_once() {
+    const WORKERS: usize = 8;
     let Some(smtp) = SmtpServer::start(Security::Plain) else {
         return;
     };
-    let count = usually(150, 10_000);
-    let mut served = Served::new(TestExports::small().table("batches", BATCHES), &smtp);
+    // In full, kills are some seconds apart, so that they are spread over the whole work.
+    let (count, kills, apart) = (usually(150, 10_000), usually(6, 60), usually(1_500, 8_000));
+    let exports = TestExports::small().table("batches", BATCHES);
+    let mut served = Served::new(exports, &smtp).with("PRAGATI_SERVE__WORKERS", WORKERS);
     let now = Utc::now();
     // The usual time is twelve hours from now in Kolkata, so that none is due again meanwhile.
     let minute = u16::try_from((now.timestamp() / 60 + 330 + 720).rem_euclid(1440)).expect("a minute of a day");
@@ -853,35 +808,37 @@ fn a_service_that_is_killed_at_random_sends_each_subscription_once() {
         }
         store.close().await;
     });
-    for _ in 0..6 {
+    let started = Instant::now();
+    for _ in 0..kills {
         served.start();
-        std::thread::sleep(Duration::from_millis(200 + rand::random::<u64>() % 1_500));
+        std::thread::sleep(Duration::from_millis(200 + rand::random::<u64>() % apart));
         served.kill();
     }
     served.start();
-    wait_at_most(
-        Duration::from_secs(usually(200, 3_000)),
-        || served.requests().len() == count,
-        "requests",
-    );
-    let requests = served.all_ended();
-    assert_eq!(requests.len(), count);
-    let mails: Vec<String> = smtp.received().iter().map(Received::head).collect();
-    let id_of = |head: &String| {
-        let line = head
-            .lines()
-            .find_map(|line| line.strip_prefix("Message-ID: <"))
-            .expect("a Message-ID");
-        line.split_once('.').expect("an id").0.to_owned()
+    let have_ended = || {
+        std::thread::sleep(Duration::from_millis(200));
+        requests_that(&served, "sent") + requests_that(&served, "failed") == count
     };
-    let mailed: BTreeSet<String> = mails.iter().map(id_of).collect();
+    wait_at_most(Duration::from_secs(usually(200, 600)), have_ended, "the sendings");
+    let took = started.elapsed().as_secs();
+    let requests = served.requests();
+    assert_eq!(requests.len(), count, "none is lost");
+    let mails = smtp.received();
+    let mailed: BTreeSet<String> = mails.iter().map(request_of).collect();
     assert_eq!(mailed.len(), mails.len(), "none comes twice");
-    for request in &requests {
-        let id = request["id"].as_str().expect("an id");
-        match request["status"].as_str() {
-            Some("sent") => assert!(mailed.contains(id), "{request}"),
-            // Killed in the middle of handing it over.
-            _ => assert_eq!(request["failure_cause"], "mail_unconfirmed", "{request}"),
-        }
+    let (sent, others): (Vec<_>, Vec<_>) = requests.iter().partition(|request| request["status"] == "sent");
+    for request in &sent {
+        assert!(mailed.contains(request["id"].as_str().expect("an id")), "{request}");
     }
+    // Killed in the middle of handing it over.
+    for request in &others {
+        assert_eq!(request["failure_cause"], "mail_unconfirmed", "{request}");
+    }
+    assert!(others.len() <= kills * WORKERS, "{} unconfirmed", others.len());
+    println!(
+        "{count} sendings, {kills} kills, {took} s: {} sent, {} unconfirmed, {} mails",
+        sent.len(),
+        others.len(),
+        mails.len()
+    );
 }

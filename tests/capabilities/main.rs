@@ -13,6 +13,7 @@ mod collector;
 mod config_schema;
 mod consent_rules;
 mod dashboards;
+mod day_in_the_life;
 mod delivery;
 mod delivery_api;
 mod delivery_asked;

@@ -11,11 +11,13 @@ use pragati::exports::Location;
 use pragati::nightly::manifest::Manifest;
 use pragati::nightly::{Published, RatioFilter, RatioTable};
 use pragati::ratio::Level;
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use crate::ratio::clicks;
 use crate::support::{
     BATCHES, COURSE_PROGRESS, DATE, ENROLMENTS, TestExports, USERS, batches, csv_columns, files_below, query_parquet,
+    rewrite_parquet,
 };
 
 const DAYS: [&str; 3] = ["2026-11-20", "2026-11-21", "2026-11-22"];
@@ -283,6 +285,63 @@ fn output_of_an_earlier_pragati_or_another_zone_is_not_carried() {
     assert_eq!(nights.by_day("2026-11-22", "all"), anew);
 }
 
+/// Makes a night's output one of a version that did not count what subscriptions send.
+fn without_sendings(day: &Path) {
+    let place = day.join("manifest.json");
+    let listed = fs::read_to_string(&place).expect("a manifest");
+    let mut manifest: Manifest = serde_json::from_str(&listed).expect("its form");
+    let tables = |path: &str| path.starts_with("download_ratio") && path.ends_with(".parquet");
+    for entry in manifest.files.iter_mut().filter(|entry| tables(&entry.path)) {
+        let file = day.join(&entry.path);
+        rewrite_parquet(&file, "select * except (sent_by_subscription) from rows");
+        let bytes = fs::read(&file).expect("a file");
+        entry.bytes = bytes.len() as u64;
+        entry.sha256 = Sha256::digest(&bytes)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+    }
+    fs::write(&place, serde_json::to_vec(&manifest).expect("JSON")).expect("written");
+}
+
+#[test]
+fn an_output_without_sendings_is_read_and_carried_over() {
+    let mut nights = late_clicks(&[]);
+    let without = nights.by_day("2026-11-22", "all");
+    fs::remove_dir_all(nights.day("2026-11-22")).expect("removed");
+    without_sendings(&nights.day("2026-11-21"));
+    // From now on there are events, of which one is a sending, of the 21st: a day of the trailing window.
+    let events = nights.exports.path().join("events");
+    let day = events.join("date=2026-11-21");
+    fs::create_dir_all(&day).expect("a folder");
+    // 10:00 in Kolkata.
+    let sending = r#"{"eid":"AUDIT","ets":1795235400000,"ver":"3.0","mid":"d1","actor":{"id":"u1","type":"User"},"context":{"channel":"t1","pdata":{"id":"pragati","ver":"1"},"env":"x","cdata":[{"type":"Batch","id":"b1"},{"type":"Request","id":"r1"}]},"object":{"id":"c1","type":"Course"},"edata":{"id":"report-sent-by-subscription"}}"#;
+    fs::write(day.join("events-1.ndjson"), format!("{sending}\n")).expect("a file");
+    nights.settings = format!("events = '{}'\n{}", events.display(), nights.settings);
+    nights.run("2026-11-22");
+    let by_day = nights
+        .day("2026-11-22")
+        .join("download_ratio_by_day/download_ratio_by_day.csv");
+    let csv = fs::read_to_string(by_day).expect("a file");
+    let rows = csv_columns(&csv, &["level", "window_end", "delivered", "sent_by_subscription"]);
+    let rows: Vec<&str> = rows.lines().filter(|line| line.starts_with("all,")).collect();
+    // What was carried over knows of none; what was computed has counted them.
+    insta::assert_snapshot!(rows.join("\n"), @r"
+    all,2026-11-18,,
+    all,2026-11-19,,
+    all,2026-11-20,,
+    all,2026-11-21,0,1
+    all,2026-11-22,0,0
+    ");
+    let downloads = |by_day: &str| -> Vec<String> {
+        let rows = by_day
+            .lines()
+            .map(|line| line.split(',').take(2).collect::<Vec<_>>().join(","));
+        rows.collect()
+    };
+    assert_eq!(downloads(&nights.by_day("2026-11-22", "all")), downloads(&without));
+}
+
 #[test]
 fn the_csv_holds_what_the_parquet_file_does() {
     let exports = TestExports::sample(500, 3_000, 20, 3);
@@ -334,7 +393,7 @@ fn the_ratio_by_day_is_what_the_command_shows() {
     // The nightly table begins a trailing window before the snapshot at the latest.
     let query =
         "select level, course_id, tenant_id, time_window, downloads, batches, download_ratio, batches_downloaded,
-            coverage, requests, delivered, window_start, window_end, as_of
+            coverage, requests, delivered, window_start, window_end, as_of, sent_by_subscription
         from files where level <> 'all' or downloads > 0 order by level, course_id, tenant_id, window_end";
     let written = query_parquet(&day.join("download_ratio_by_day/part-00000.parquet"), query);
     assert_eq!(written, query_parquet(&shown, query));

@@ -217,7 +217,7 @@ mod ratio {
     use super::*;
 
     /// What both tell of a level, id and window.
-    type Ratios = BTreeMap<[String; 5], [Option<f64>; 7]>;
+    type Ratios = BTreeMap<[String; 5], [Option<f64>; 8]>;
 
     fn ratios(csv: &str) -> Ratios {
         let mut reader = csv::Reader::from_reader(csv.as_bytes());
@@ -232,6 +232,7 @@ mod ratio {
             "coverage",
             "requests",
             "delivered",
+            "sent_by_subscription",
         ]
         .map(place);
         let rows = reader.records().map(|record| {
@@ -323,7 +324,7 @@ mod ratio {
             .table("download_events", events)
     }
 
-    /// Deliveries of known, unknown and no batches, some told twice, one later than the snapshot.
+    /// Deliveries of known, unknown and no batches, some told twice, one later than the snapshot; subscriptions sent every third.
     fn write_deliveries(folder: &std::path::Path) {
         let delivery = |number: u32| {
             let request = number - number % 10 / 9;
@@ -331,9 +332,13 @@ mod ratio {
                 0 => String::new(),
                 _ => format!(r#"{{"type":"Batch","id":"b{}"}},"#, request % 9),
             };
+            let id = match request % 3 {
+                0 => "report-sent-by-subscription",
+                _ => "report-delivered",
+            };
             let ets = 1_794_700_000_000_u64 + u64::from(number) * 30_000_000;
             format!(
-                r#"{{"eid":"AUDIT","ets":{ets},"ver":"3.0","mid":"d{number}","actor":{{"id":"u1","type":"User"}},"context":{{"channel":"t{}","pdata":{{"id":"pragati","ver":"1"}},"env":"x","cdata":[{cdata}{{"type":"Request","id":"r{request}"}}]}},"object":{{"id":"c{}","type":"Course"}},"edata":{{"id":"report-delivered"}}}}"#,
+                r#"{{"eid":"AUDIT","ets":{ets},"ver":"3.0","mid":"d{number}","actor":{{"id":"u1","type":"User"}},"context":{{"channel":"t{}","pdata":{{"id":"pragati","ver":"1"}},"env":"x","cdata":[{cdata}{{"type":"Request","id":"r{request}"}}]}},"object":{{"id":"c{}","type":"Course"}},"edata":{{"id":"{id}"}}}}"#,
                 request % 3,
                 request % 4,
             )

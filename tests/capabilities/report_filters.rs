@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use datafusion::execution::SendableRecordBatchStream;
 use pragati::catalog::Catalog;
-use pragati::config::{Config, DateChoice};
+use pragati::config::{Config, DateChoice, Headers};
 use pragati::exports::Location;
 use pragati::ids::BatchId;
 use pragati::nightly::Published;
@@ -146,6 +146,7 @@ async fn csv(rows: SendableRecordBatchStream) -> String {
         crlf: false,
         formula_escape: false,
         date_format: "%Y-%m-%d".to_owned(),
+        headers: Headers::default(),
     };
     let mut bytes = Vec::new();
     let folder = std::env::temp_dir();

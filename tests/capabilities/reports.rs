@@ -2,7 +2,8 @@
 //! Progress Report").
 
 use crate::support::{
-    BATCHES, COURSE_PROGRESS, ENROLMENTS, TestExports, USERS, course_progress, csv_columns, enrolments, select, wrapped,
+    BATCHES, COURSE_PROGRESS, ENROLMENTS, TestExports, USERS, course_progress, csv_columns, enrolments, files_below,
+    select, wrapped,
 };
 
 #[test]
@@ -28,6 +29,51 @@ fn an_unknown_batch_is_an_error() {
     error: batch 'b3' is neither in table batches nor in table enrolments of the snapshot of 2026-11-22;
     check the id or choose another --date
     ");
+}
+
+/// Whatever a report is written into has the headers that the site chose. The rows stay as they are.
+#[test]
+fn headers_are_those_that_the_site_chose() {
+    use calamine::{Data, Reader, Xlsx};
+    let exports = TestExports::small();
+    let config = exports.config("report.headers = 'hi'");
+    let header = "बाहरी आईडी,उपयोगकर्ता आईडी,उपयोगकर्ता का नाम,ईमेल आईडी,मोबाइल नंबर,संगठन का नाम,ज़िले का नाम,विद्यालय का नाम,\
+        ब्लॉक का नाम,नामांकन की तारीख,पाठ्यक्रम प्रगति,पूर्णता की तारीख";
+    let usual = exports.report("b1", &[]);
+    let (_, rows) = usual.split_once('\n').expect("a header");
+    let report = |more: &[&str]| exports.report("b1", &[&["--config", &config], more].concat());
+    assert_eq!(report(&[]), format!("{header}\n{rows}"));
+    assert!(report(&["--batch", "b2"]).starts_with(&format!("बैच,{header}\n")));
+
+    let book = exports.path().join("report.xlsx");
+    report(&["--format", "xlsx", "-o", book.to_str().expect("UTF-8")]);
+    let bytes = std::fs::read(book).expect("a file");
+    let mut workbook: Xlsx<_> = Xlsx::new(std::io::Cursor::new(bytes)).expect("a workbook");
+    let sheet = workbook.worksheet_range_at(0).expect("a sheet").expect("readable");
+    let cells: Vec<String> = sheet
+        .rows()
+        .next()
+        .expect("a header")
+        .iter()
+        .map(Data::to_string)
+        .collect();
+    assert_eq!(cells.join(","), header);
+
+    let parts = exports.path().join("parts");
+    report(&["--split-by", "block", "-o", &format!("{}/", parts.display())]);
+    let files = files_below(&parts);
+    assert_eq!(files.len(), 3, "those of Block 1 and of none, and the list");
+    for (name, bytes) in files.iter().filter(|(name, _)| !name.ends_with("index.csv")) {
+        assert!(bytes.starts_with(format!("\u{feff}{header}\n").as_bytes()), "{name}");
+    }
+
+    // A night with other headers takes no report over from the one before.
+    let (out, day) = exports.nightly(&[]);
+    let again = ["--config", &config, "--out", out.path().to_str().expect("UTF-8")];
+    exports.output("nightly", &again);
+    let csv = files_below(&day.join("csv"));
+    let (_, bytes) = csv.iter().find(|(name, _)| name.ends_with("b1.csv")).expect("a report");
+    assert_eq!(String::from_utf8_lossy(bytes), format!("\u{feff}{header}\n{rows}"));
 }
 
 /// The small exports with some of the users' columns replaced, such as `'x' as email`.

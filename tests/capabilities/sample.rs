@@ -41,10 +41,12 @@ fn it_is_sound_and_has_the_rows_that_were_asked_for() {
     exports.output("check", &[]);
     let counts = "select (select count(*) from users) as users,
         (select count(*) from enrolments) as enrolments,
-        (select count(*) from batches) as batches";
+        (select count(*) from batches) as batches,
+        (select count(*) from courses) as courses,
+        (select count(*) from tenants) as tenants";
     insta::assert_snapshot!(exports.output("sql", &["-c", counts, "--format", "csv"]), @r"
-    users,enrolments,batches
-    300,1500,12
+    users,enrolments,batches,courses,tenants
+    300,1500,12,3,4
     ");
 }
 

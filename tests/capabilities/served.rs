@@ -145,6 +145,11 @@ impl Served {
         assert!(child.wait().expect("its end").success());
     }
 
+    /// Its address.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     pub fn data(&self) -> &Path {
         self.data.path()
     }

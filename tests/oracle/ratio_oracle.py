@@ -17,8 +17,9 @@ import oracle_telemetry
 
 HEADER = [
     "level", "course_id", "tenant_id", "downloads", "batches", "download_ratio",
-    "batches_downloaded", "coverage", "requests", "delivered", "window_start", "window_end",
+    "batches_downloaded", "coverage", "requests", "delivered", "window_start", "window_end", "sent_by_subscription",
 ]
+DELIVERIES = {"report-delivered", "report-sent-by-subscription"}
 WINDOW_DAYS = {"all": None, "1d": 1, "7d": 7, "30d": 30}
 EVENT_TEXTS = ["user_id", "course_id", "batch_id", "tenant_id", "source"]
 ONE_DAY = datetime.timedelta(days=1)
@@ -47,7 +48,7 @@ def parse_arguments():
     parser.add_argument("--since", type=datetime.date.fromisoformat)
     parser.add_argument("--until", type=datetime.date.fromisoformat)
     parser.add_argument("--timezone", default="Asia/Kolkata")
-    parser.add_argument("--events", help="folder of the events that `pragati serve` wrote, for `delivered`")
+    parser.add_argument("--events", help="folder of the events that `pragati serve` wrote, for `delivered` and `sent_by_subscription`")
     return parser.parse_args()
 
 
@@ -94,19 +95,22 @@ def event_files(exports, date):
 
 
 def load_deliveries(con, events):
-    """Table deliveries: one row a request, from the files of events, line by line."""
+    """Table deliveries: one row a request, from the files of events, line by line; and whether a subscription sent it."""
     deliveries = {}
     for file in sorted(Path(events).glob("date=*/*.ndjson")) if events else []:
         for line in file.read_text(encoding="utf-8").splitlines():
             event = json.loads(line)
-            if event["eid"] == "AUDIT" and event["edata"].get("id") == "report-delivered":
+            if event["eid"] == "AUDIT" and event["edata"].get("id") in DELIVERIES:
                 ids = {datum["type"].lower(): datum["id"] for datum in event["context"]["cdata"]}
                 moment = datetime.datetime.fromtimestamp(event["ets"] / 1000, datetime.timezone.utc)
-                row = (moment, event["object"]["id"], ids.get("batch"), event["context"]["channel"])
+                by_subscription = event["edata"]["id"] == "report-sent-by-subscription"
+                row = (moment, event["object"]["id"], ids.get("batch"), event["context"]["channel"], by_subscription)
                 deliveries[ids["request"]] = min(row, deliveries.get(ids["request"], row))
-    con.execute("CREATE TEMP TABLE deliveries (delivered_at TIMESTAMPTZ, course_id TEXT, batch_id TEXT, tenant_id TEXT)")
+    con.execute("""
+        CREATE TEMP TABLE deliveries
+            (delivered_at TIMESTAMPTZ, course_id TEXT, batch_id TEXT, tenant_id TEXT, by_subscription BOOLEAN)""")
     if deliveries:
-        con.executemany("INSERT INTO deliveries VALUES (?, ?, ?, ?)", list(deliveries.values()))
+        con.executemany("INSERT INTO deliveries VALUES (?, ?, ?, ?, ?)", list(deliveries.values()))
 
 
 def load_happenings(con):
@@ -115,15 +119,16 @@ def load_happenings(con):
         CREATE TEMP TABLE happenings AS
         WITH everything AS (
             SELECT batch_id, course_id, tenant_id, event_time AS moment, 1 AS download,
-                (NOT follows_another)::INT AS request, 0 AS delivery
+                (NOT follows_another)::INT AS request, 0 AS delivery, 0 AS sending
             FROM events
             UNION ALL
-            SELECT batch_id, course_id, tenant_id, delivered_at, 0, 0, 1 FROM deliveries
+            SELECT batch_id, course_id, tenant_id, delivered_at, 0, 0, (NOT by_subscription)::INT, by_subscription::INT
+            FROM deliveries
         )
         SELECT b.batch_id,
             CASE WHEN b.batch_id IS NULL THEN e.course_id ELSE b.course_id END AS course_id,
             CASE WHEN b.batch_id IS NULL THEN e.tenant_id ELSE b.tenant_id END AS tenant_id,
-            local_date(e.moment) AS day, download, request, delivery
+            local_date(e.moment) AS day, download, request, delivery, sending
         FROM everything e LEFT JOIN batches b ON b.batch_id = e.batch_id
         WHERE e.moment IS NOT NULL""")
 
@@ -164,18 +169,18 @@ def divided(first, last, by):
 def ratio_rows(con, options):
     """Sums over happenings and batches; x / 0 is NULL in the ratio and the coverage."""
     only_with_rows = "OR happenings > 0" if options.by else "OR true"
-    delivered = "delivered" if options.events else "NULL"
+    delivered, sent = ("delivered", "sent") if options.events else ("NULL", "NULL")
     return con.execute(f"""
         WITH facts AS (
-            SELECT p.first, p.last, h.course_id, h.tenant_id, download, request, delivery, 0 AS batches,
+            SELECT p.first, p.last, h.course_id, h.tenant_id, download, request, delivery, sending, 0 AS batches,
                 CASE WHEN download = 1 THEN h.batch_id END AS downloaded_batch, 1 AS happenings
             FROM happenings h
             JOIN periods p ON h.day <= p.last AND (p.first IS NULL OR h.day >= p.first)
             UNION ALL
-            SELECT p.first, p.last, b.course_id, b.tenant_id, 0, 0, 0, 1, NULL, 0
+            SELECT p.first, p.last, b.course_id, b.tenant_id, 0, 0, 0, 0, 1, NULL, 0
             FROM batches b CROSS JOIN periods p
             UNION ALL
-            SELECT first, last, NULL, NULL, 0, 0, 0, 0, NULL, NULL FROM periods
+            SELECT first, last, NULL, NULL, 0, 0, 0, 0, 0, NULL, NULL FROM periods
         ),
         sums AS (
             SELECT
@@ -191,6 +196,7 @@ def ratio_rows(con, options):
                 count(DISTINCT downloaded_batch) AS batches_downloaded,
                 sum(request)::BIGINT AS requests,
                 sum(delivery)::BIGINT AS delivered,
+                sum(sending)::BIGINT AS sent,
                 sum(happenings) AS happenings
             FROM facts
             GROUP BY GROUPING SETS
@@ -201,7 +207,7 @@ def ratio_rows(con, options):
             downloads::DOUBLE / nullif(batches, 0)::DOUBLE AS download_ratio,
             batches_downloaded,
             batches_downloaded::DOUBLE / nullif(batches, 0)::DOUBLE AS coverage,
-            requests, {delivered} AS delivered, first, last
+            requests, {delivered} AS delivered, first, last, {sent} AS sent_by_subscription
         FROM sums
         WHERE level = 'all' {only_with_rows}
         ORDER BY list_position(['all', 'course', 'tenant', 'tenant_course'], level),

@@ -4,6 +4,9 @@
 //! it and the subscription's next time are stored in one transaction, which counts only while the claim holds and the
 //! subscription is active: an occurrence becomes requests once, and is never lost.
 
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
@@ -531,6 +534,30 @@ impl Store {
             row.as_ref().map(read).transpose()
         });
         sending.map_err(self.failed(DOING))
+    }
+
+    /// The requests of a person, of those with these ids, that their subscriptions made for officers.
+    ///
+    /// # Errors
+    /// The database does not answer, or holds what it should not.
+    pub async fn requests_for_officers(
+        &self,
+        user: &UserId,
+        ids: RangeInclusive<RequestId>,
+    ) -> Result<BTreeSet<RequestId>, StoreError> {
+        let found = sqlx::query(
+            "select sendings.request_id
+            from sendings
+            join requests on requests.id = sendings.request_id
+            where sendings.is_officer = 1 and requests.user_id = $1 and requests.id >= $2 and requests.id <= $3",
+        )
+        .bind(user.as_str())
+        .bind(ids.start().to_string())
+        .bind(ids.end().to_string())
+        .fetch_all(&self.reads)
+        .await;
+        let found = found.and_then(|rows| rows.iter().map(|row| rows::parsed(row, "request_id")).collect());
+        found.map_err(self.failed(DOING))
     }
 
     /// Removes subscriptions that ended before `before` and whose requests are gone, and tokens of mails that are very old;

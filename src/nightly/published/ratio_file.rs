@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{BooleanArray, RecordBatch, Scalar, StringViewArray};
+use datafusion::arrow::array::{BooleanArray, RecordBatch, Scalar, StringViewArray, new_null_array};
 use datafusion::arrow::compute::{and, cast, filter_record_batch, kernels::cmp::eq};
 use datafusion::arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
@@ -19,7 +19,7 @@ use super::error::{PublishedError, reading, values};
 use super::listed_file::ListedFile;
 use crate::exports::Location;
 use crate::nightly::ratio_table::RatioTable;
-use crate::ratio::Level;
+use crate::ratio::{Level, SENT_BY_SUBSCRIPTION};
 
 /// Selects rows of a ratio table. `None` selects any value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,8 +37,8 @@ pub struct RatioFilter {
 pub struct RatioFile {
     file: ListedFile,
     metadata: ArrowReaderMetadata,
-    /// The positions of the table's columns in the file.
-    columns: Vec<usize>,
+    /// The positions of the table's columns in the file; `None` for one that came after the file was written.
+    columns: Vec<Option<usize>>,
 }
 
 impl RatioFilter {
@@ -57,7 +57,7 @@ impl RatioFilter {
 }
 
 impl RatioFile {
-    /// Opens the file, which must have `bytes` bytes and the table's columns.
+    /// Opens the file, which must have `bytes` bytes and the table's columns, but for the one that earlier versions did not write.
     pub async fn open(reports: &Location, path: &Path, bytes: u64) -> Result<Self, PublishedError> {
         let mut file = ListedFile::open(reports, path, bytes).await?;
         let metadata = ArrowReaderMetadata::load_async(&mut file.pinned, ArrowReaderOptions::new())
@@ -69,7 +69,11 @@ impl RatioFile {
                 file: file.name.clone(),
                 column: field.name().clone(),
             };
-            metadata.schema().index_of(field.name()).map_err(|_| missing())
+            match metadata.schema().index_of(field.name()) {
+                Ok(place) => Ok(Some(place)),
+                Err(_) if field.name() == SENT_BY_SUBSCRIPTION => Ok(None),
+                Err(_) => Err(missing()),
+            }
         });
         let columns = places.collect::<Result<_, _>>()?;
         Ok(Self {
@@ -110,7 +114,7 @@ impl RatioFile {
         let Ok(place) = RatioTable::schema().index_of(column) else {
             return true;
         };
-        let Some(statistics) = group.column(self.columns[place]).statistics() else {
+        let Some(statistics) = self.columns[place].and_then(|place| group.column(place).statistics()) else {
             return true;
         };
         if statistics.null_count_opt() == u64::try_from(group.num_rows()).ok() {
@@ -124,11 +128,18 @@ impl RatioFile {
     }
 }
 
-/// The rows with these values, with the columns of the table.
-fn matching(rows: &RecordBatch, columns: &[usize], wanted: &[(&str, String)]) -> Result<RecordBatch, ArrowError> {
+/// The rows with these values, with the columns of the table. A column that the file does not have is NULL.
+fn matching(
+    rows: &RecordBatch,
+    columns: &[Option<usize>],
+    wanted: &[(&str, String)],
+) -> Result<RecordBatch, ArrowError> {
     let schema = RatioTable::schema();
     let fields = schema.fields().iter().zip(columns);
-    let typed = fields.map(|(field, &place)| cast(rows.column(place), field.data_type()));
+    let typed = fields.map(|(field, place)| match place {
+        Some(place) => cast(rows.column(*place), field.data_type()),
+        None => Ok(new_null_array(field.data_type(), rows.num_rows())),
+    });
     let rows = RecordBatch::try_new(Arc::clone(&schema), typed.collect::<Result<_, _>>()?)?;
     let mut passing: Option<BooleanArray> = None;
     for (column, id) in wanted {

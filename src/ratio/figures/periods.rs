@@ -1,7 +1,8 @@
 //! Aggregates rows by day to weeks and months.
 //!
-//! Downloads, requests and deliveries of a period are the sums over its days. Downloaded batches cannot be summed, because a
-//! batch may be downloaded on several days: they, and the coverage, are NULL where more than one day of the period has any.
+//! Downloads, requests, deliveries and sendings of a period are the sums over its days. Downloaded batches cannot be summed,
+//! because a batch may be downloaded on several days: they, and the coverage, are NULL where more than one day of the period has
+//! any.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use datafusion::arrow::error::ArrowError;
 
 use super::columns::ratio_columns;
 use super::table::RowTable;
-use crate::ratio::{Days, Period};
+use crate::ratio::{Days, Period, SENT_BY_SUBSCRIPTION};
 
 /// The first and the last day of the period that `day` lies in.
 fn around(period: Period, day: NaiveDate) -> (NaiveDate, NaiveDate) {
@@ -47,6 +48,7 @@ struct Sums {
     batches_downloaded: Option<i64>,
     requests: Option<i64>,
     delivered: Option<i64>,
+    sent_by_subscription: Option<i64>,
     /// The number of batches in the newest row, because batches change from snapshot to snapshot.
     batches: Option<i64>,
     as_of: i32,
@@ -73,6 +75,7 @@ pub fn by_period(by_day: &RowTable, period: Period, days: &Days) -> Result<RowTa
     let numbers = |column| by_day.numbers(column);
     let (downloads, batches) = (numbers("downloads")?, numbers("batches")?);
     let (requests, delivered) = (numbers("requests")?, numbers("delivered")?);
+    let sent = numbers(SENT_BY_SUBSCRIPTION)?;
     let batches_downloaded = numbers("batches_downloaded")?;
     let (ends, made) = (by_day.days("window_end")?, by_day.days("as_of")?);
     for row in 0..by_day.len() {
@@ -96,13 +99,15 @@ pub fn by_period(by_day: &RowTable, period: Period, days: &Days) -> Result<RowTa
             group.last = last.min(days.until());
             group.requests = Some(0);
             group.delivered = Some(0);
+            group.sent_by_subscription = Some(0);
             group.batches_downloaded = Some(0);
             group.newest = i32::MIN;
         }
         group.days += 1;
         group.downloads += downloads[row].unwrap_or(0);
-        group.requests = group.requests.zip(requests[row]).map(|(sum, more)| sum + more);
-        group.delivered = group.delivered.zip(delivered[row]).map(|(sum, more)| sum + more);
+        group.requests = added(group.requests, requests[row]);
+        group.delivered = added(group.delivered, delivered[row]);
+        group.sent_by_subscription = added(group.sent_by_subscription, sent[row]);
         let newest = (made[row].unwrap_or(i32::MIN), ends[row].unwrap_or(i32::MIN));
         if newest >= (group.as_of, group.newest) || group.days == 1 {
             (group.as_of, group.newest) = newest;
@@ -114,6 +119,11 @@ pub fn by_period(by_day: &RowTable, period: Period, days: &Days) -> Result<RowTa
         }
     }
     Ok(RowTable::new(rows_of(&groups, period)?))
+}
+
+/// A sum with one more day; unknown where one of its days is.
+fn added(sum: Option<i64>, more: Option<i64>) -> Option<i64> {
+    Some(sum? + more?)
 }
 
 /// The position of a level in the order of rows.
@@ -172,6 +182,7 @@ fn rows_of(groups: &BTreeMap<Key, Sums>, period: Period) -> Result<RecordBatch, 
             days(&|_, sums| sums.as_of),
             // Only rows of a nightly output have revisions.
             numbers(&|_| None),
+            numbers(&|sums| sums.sent_by_subscription),
         ],
     )
 }

@@ -85,7 +85,7 @@ impl Parts {
         }
         let names = self.sheet_names();
         let order = self.order();
-        let mut workbook = XlsxReport::new(&self.options.temp_folder, self.columns)?;
+        let mut workbook = XlsxReport::new(&self.options.temp_folder, self.columns, &self.options.style)?;
         let lines: Vec<SheetLine<'_>> = order
             .iter()
             .map(|&part| SheetLine {
@@ -112,7 +112,7 @@ impl Parts {
         match &self.encoding {
             Encoding::Lines(writer) => {
                 let mut start = Vec::new();
-                writer.start_with(self.columns.iter().map(|column| column.header), &mut start);
+                writer.start_columns(self.columns, &mut start);
                 out.write_all(&start)?;
                 io::copy(&mut self.spool.read(part), out)?;
                 Ok(())
@@ -124,7 +124,8 @@ impl Parts {
                 Ok(())
             }
             Encoding::Rows(_) => {
-                let mut workbook = XlsxReport::of_one_sheet(&self.options.temp_folder, self.columns)?;
+                let mut workbook =
+                    XlsxReport::of_one_sheet(&self.options.temp_folder, self.columns, &self.options.style)?;
                 self.fill_sheet(part, &mut workbook)?;
                 let mut file = Cursor::new(Vec::new());
                 workbook.finish(&mut file)?;

@@ -24,7 +24,7 @@ pub struct RatioPage {
     "level": "tenant", "course_id": null, "tenant_id": "tn", "time_window": "30d",
     "downloads": 12, "batches": 4, "download_ratio": 3.0, "batches_downloaded": 3, "coverage": 0.75,
     "requests": 10, "delivered": 9, "window_start": "2026-10-24", "window_end": "2026-11-22", "as_of": "2026-11-22",
-    "revision": 1
+    "revision": 1, "sent_by_subscription": 4
 }))]
 pub struct RatioRow {
     pub level: Level,
@@ -44,7 +44,7 @@ pub struct RatioRow {
     pub coverage: Option<f64>,
     /// Downloads, where repeated clicks of a person on a batch count once.
     pub requests: Option<i64>,
-    /// Reports handed over; none where that is not known.
+    /// Reports handed over, without those that subscriptions sent; none where that is not known.
     pub delivered: Option<i64>,
     /// The first day; none for all time.
     pub window_start: Option<NaiveDate>,
@@ -54,6 +54,8 @@ pub struct RatioRow {
     pub as_of: NaiveDate,
     /// Grows each time that a nightly run finds other figures; none where the row is not of a nightly run.
     pub revision: Option<i64>,
+    /// Reports that subscriptions sent, which are in no other figure; none where that is not known.
+    pub sent_by_subscription: Option<i64>,
     /// What the course is called; only where the exports have a table of names.
     pub course_name: Option<String>,
     /// What the tenant is called; only where the exports have a table of names.

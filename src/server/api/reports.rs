@@ -173,7 +173,7 @@ pub async fn list(
     let (found, has_more) = page_of(found, limit);
     Ok(Json(ReportPage {
         next: found.last().filter(|_| has_more).map(|request| request.id),
-        items: found.iter().map(|request| view_of(&state, request)).collect(),
+        items: views_of(&state, &person, &found).await?,
     }))
 }
 
@@ -195,7 +195,26 @@ pub async fn show(
     IdInPath(id): IdInPath,
 ) -> Result<Json<ReportRequest>, Problem> {
     let request = own_request(&state, &person, id).await?;
-    Ok(Json(view_of(&state, &request)))
+    let views = views_of(&state, &person, std::slice::from_ref(&request)).await?;
+    views.into_iter().next().map(Json).ok_or_else(unknown_request)
+}
+
+/// The caller's requests, newest first, as their requester sees them now, and which of them are for officers.
+async fn views_of(state: &AppState, person: &Person, requests: &[Request]) -> Result<Vec<ReportRequest>, Problem> {
+    let (Some(newest), Some(oldest)) = (requests.first(), requests.last()) else {
+        return Ok(Vec::new());
+    };
+    let store = &state.parts.store;
+    let for_officers = store
+        .requests_for_officers(&person.user_id, oldest.id..=newest.id)
+        .await;
+    let for_officers =
+        for_officers.map_err(|error| Problem::unavailable("subscriptions cannot be looked up", &error))?;
+    let views = requests.iter().map(|request| ReportRequest {
+        to_officer: for_officers.contains(&request.id),
+        ..view_of(state, request)
+    });
+    Ok(views.collect())
 }
 
 /// A request as its requester sees it now.

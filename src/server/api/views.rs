@@ -88,6 +88,9 @@ pub struct ReportRequest {
     pub failure: Option<FailureView>,
     /// The file, where it can be fetched.
     pub file: Option<FileView>,
+    /// Whether a subscription of yours mails it to an officer, and not to you.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub to_officer: bool,
 }
 
 /// Why a request failed.
@@ -159,6 +162,7 @@ impl ReportRequest {
                 reason: failure.words.clone(),
             }),
             file,
+            to_officer: false,
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::ratio::{Level, Window};
 const PREFIX: &str = "pragati";
 
 /// Columns of the ratio's rows that become gauges: column, last part of the gauge's name, help text.
-const FIGURES: [(&str, &str, &str); 4] = [
+const FIGURES: [(&str, &str, &str); 5] = [
     (
         "downloads",
         "downloads",
@@ -36,6 +36,11 @@ const FIGURES: [(&str, &str, &str); 4] = [
         "Downloads in the window, where repeated clicks of a person on a batch count once",
     ),
     ("delivered", "delivered", "Reports handed over in the window"),
+    (
+        "sent_by_subscription",
+        "sent_by_subscription",
+        "Reports that subscriptions sent in the window, which are in no other figure",
+    ),
 ];
 
 /// The labels of a gauge.

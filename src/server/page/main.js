@@ -230,6 +230,7 @@ const FIGURES = [
   figure("batches_downloaded", t("Downloaded batches"), formatNumber),
   figure("requests", t("Requests"), formatNumber),
   figure("delivered", t("Delivered"), formatNumber),
+  figure("sent_by_subscription", t("Sent by subscription"), formatNumber),
 ];
 
 function courseButton(row) {

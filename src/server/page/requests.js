@@ -18,8 +18,15 @@ const STATES = {
   bounced: t("The mail came back"),
 };
 const FORMATS = { csv: "CSV", xlsx: "Excel" };
-const SPLITS = { block: t("by block"), district: t("by district"), school: t("by school"), organisation: t("by organisation") };
+/** What reports are divided by, in words. */
+export const SPLITS = { block: t("by block"), district: t("by district"), school: t("by school"), organisation: t("by organisation") };
 const isUnderWay = ({ status }) => status === "queued" || status === "running";
+
+/** How far it is, in words; of a subscription, who got the mail. */
+function stateInWords({ status, to_officer: toOfficer }) {
+  if (status === "sent" && toOfficer) return t("Mailed to an officer");
+  return STATES[status] ?? status;
+}
 
 /** What was asked for, in words: the format, the parts, whether rows were chosen. */
 export function wishInWords({ format, split_by: split, filter }) {
@@ -92,7 +99,7 @@ export class Requests {
       "li",
       {},
       make("div", {}, make("strong", {}, title), make("p", { class: "muted" }, details.join(" · "))),
-      make("p", { class: `state ${request.status}` }, `${STATES[request.status] ?? request.status}${reason}`),
+      make("p", { class: `state ${request.status}` }, `${stateInWords(request)}${reason}`),
     );
     if (request.file) {
       const { name: file } = request.file;

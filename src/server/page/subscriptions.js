@@ -2,9 +2,9 @@
 
 import { Refused, changeSubscription, subscribe, subscriptions } from "./api.js";
 import { byId, make } from "./dom.js";
-import { formatMoment } from "./format.js";
+import { formatDay, formatMoment } from "./format.js";
 import { t } from "./language.js";
-import { wishInWords } from "./requests.js";
+import { SPLITS, wishInWords } from "./requests.js";
 
 const STATES = { active: t("Active"), paused: t("Paused"), ended: t("Ended") };
 const WEEKDAYS = {
@@ -64,8 +64,8 @@ export class Subscriptions {
   constructor({ nameOf, onError }) {
     this.#nameOf = nameOf;
     this.#onError = onError;
-    byId("subscribe-every").addEventListener("change", () => this.#offerWeekday());
-    this.#offerWeekday();
+    byId("subscribe-every").addEventListener("change", () => this.#offerTimes());
+    this.#offerTimes();
   }
 
   /** Shows the list and the part of the form. */
@@ -96,13 +96,19 @@ export class Subscriptions {
       ...wish,
       every,
       weekday: every === "weekly" ? byId("subscribe-weekday").value : undefined,
+      at: every === "nightly" ? undefined : byId("subscribe-at").value || undefined,
+      until: byId("subscribe-until").value || undefined,
+      to_officers: byId("subscribe-officers").value || undefined,
       only_if_changed: byId("subscribe-changed").checked,
     });
     await this.show();
   }
 
-  #offerWeekday() {
-    byId("subscribe-weekday-field").hidden = byId("subscribe-every").value !== "weekly";
+  /** Shows the choices that how often it is sent leaves. A hidden one is disabled, so that it does not hold the form back. */
+  #offerTimes() {
+    const every = byId("subscribe-every").value;
+    byId("subscribe-weekday-field").hidden = every !== "weekly";
+    byId("subscribe-at-field").hidden = byId("subscribe-at").disabled = every === "nightly";
   }
 
   #draw(items) {
@@ -113,6 +119,8 @@ export class Subscriptions {
   #entry(item) {
     const title = item.batch_id ? this.#nameOf(item.batch_id) : t("All batches of the course {course}", { course: item.course_id });
     const details = [scheduleInWords(item), wishInWords(item)];
+    if (item.to_officers) details.push(t("to officers, {split}", { split: SPLITS[item.to_officers] ?? item.to_officers }));
+    if (item.until) details.push(t("until {day}", { day: formatDay(item.until) }));
     if (item.next_at) details.push(t("next {moment}", { moment: formatMoment(item.next_at) }));
     const buttons = (ACTIONS[item.state] ?? []).map((action) => {
       const words = WORDS[action];

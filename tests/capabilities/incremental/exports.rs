@@ -10,7 +10,8 @@ use datafusion::arrow::array::{
     ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use datafusion::parquet::arrow::ArrowWriter;
-use pragati::config::{Config, UnknownUsers};
+use pragati::config::{Config, Headers, UnknownUsers};
+use pragati::language::Language;
 use proptest::prelude::*;
 
 /// Users, among them one whom no export has.
@@ -110,7 +111,7 @@ impl Day {
             allow_empty: true,
             ..Config::default()
         };
-        match self.setting % 8 {
+        match self.setting % 9 {
             1 => config.report.bom = false,
             2 => config.report.crlf = true,
             3 => config.report.same_tenant = true,
@@ -118,6 +119,7 @@ impl Day {
             5 => config.report.date_format = "%d.%m.%Y".to_owned(),
             6 => config.timezone = "America/Los_Angeles".parse().expect("a zone"),
             7 => config.report.formula_escape = false,
+            8 => config.report.headers = Headers::Language(Language::Hindi),
             _ => {}
         }
         config
