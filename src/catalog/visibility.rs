@@ -49,7 +49,7 @@ impl Catalog {
     /// The same snapshot and history, restricted to `visibility`. Its own session has the tables and views, but not the raw
     /// tables.
     pub async fn seen_with(&self, visibility: &Visibility) -> Result<Self, CatalogError> {
-        let seen = Self {
+        let mut seen = Self {
             session: empty_beside(&self.session)?,
             ..self.clone()
         };
@@ -58,6 +58,8 @@ impl Catalog {
             share_tables(&self.session, &seen.session, TABLE_SCHEMA).await?;
             return Ok(seen);
         }
+        // Its rows are those of people who see everything.
+        seen.mart = None;
         for table in Table::ALL {
             let name = table.name();
             if table.may_be_absent() && !self.session.table_exist(name).unwrap_or(false) {
@@ -82,6 +84,7 @@ impl Catalog {
             None => views::register(&seen, true).await?,
             Some(users) => seen.register_views_over(users).await?,
         }
+        seen.read_visible_reports_of(self, tenants.as_ref().map(is_of)).await?;
         Ok(seen)
     }
 

@@ -55,6 +55,7 @@ mod impossible_times;
 mod incremental;
 mod mapped_plans;
 mod mapping_cases;
+mod mart_view;
 mod memory;
 mod moodle;
 mod my_batches;
