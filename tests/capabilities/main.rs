@@ -72,6 +72,7 @@ mod opentelemetry;
 mod oracle;
 mod packaging;
 mod page;
+mod plans;
 mod postgres;
 mod postgres_expressions;
 mod postgres_times;
