@@ -28,6 +28,7 @@ Examples:
   pragati sql --exports exports -c 'select * from enrolments where batch_id = $batch' --param batch=013…
   pragati sql --exports exports -c 'select snapshot_date, count(*) from users_history group by 1 order by 1'
   pragati sql --exports exports -f question.sql --format parquet -o answer.parquet
+  pragati sql --exports exports --reports reports     the report view from the nightly output, where that fits
   echo 'select count(*) from users' | pragati sql --exports exports
 
 Parameters are bound as values, never pasted into the SQL: --param name=text, --param rows:int=5, --param day:date=2026-11-22.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use datafusion::physical_plan::collect;
+use datafusion::prelude::col;
 use pragati::catalog::{Catalog, Visibility};
 use pragati::config::{Config, ReportConfig, UnknownUsers};
 use pragati::ids::TenantId;
@@ -129,6 +130,19 @@ fn rows_of_the_mart_are_the_assembled_ones_whatever_a_query_asks() {
                 "select count(*) as n from course_progress_report where {condition}"
             ));
         }
+        // What "My batches" counts.
+        let counted = |catalog: &Catalog| {
+            night.runtime.block_on(async {
+                let counted = catalog.query("reports/batch_progress", |parameters| parameters).await;
+                let counted = counted
+                    .expect("a query")
+                    .sort_by(vec![col("batch_id")])
+                    .expect("a column");
+                let rows = counted.collect().await.expect("rows");
+                pretty_format_batches(&rows).expect("text").to_string()
+            })
+        };
+        assert_eq!(counted(&mart), counted(&assembled));
         let plan = night.plan(&mart, BY_TENANT);
         assert!(
             plan.contains(&format!("{OF_MART}: mart of {DATE}")) && !plan.contains(ASSEMBLED),
