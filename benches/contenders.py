@@ -43,9 +43,13 @@ class Contenders:
         command = [self.binary, "check", "--quiet", *self.settings(), "--exports", exports.folder, "--format", "json"]
         return Contender(name, texts(command), self.out / f"{name.lower().replace(' ', '-')}-check")
 
-    def sql(self, exports, out, query):
+    def sql_from_mart(self, exports, out, query, reports):
+        """The same, where the view course_progress_report is read from a nightly's mart."""
+        return self.sql(exports, out, query, "--reports", reports)
+
+    def sql(self, exports, out, query, *more):
         """A query whose answer is a Parquet file."""
-        more = ["--format", "parquet", "-c", query]
+        more = ["--format", "parquet", "-c", query, *more]
         return self.pragati("Pragati", "sql", exports.folder, out, "-o", more)
 
     def ratio(self, exports):

@@ -9,6 +9,7 @@ mod details;
 mod error;
 mod mapping;
 mod mappings;
+mod mart;
 mod names;
 mod raw_tables;
 mod telemetry;
@@ -42,6 +43,7 @@ use crate::telemetry::TelemetryFile;
 use crate::zone::Zone;
 pub use mappings::MappingRules;
 use mappings::Mappings;
+pub use mart::{MartPart, ReportMart};
 pub use names::Names;
 pub use raw_tables::MappingUsed;
 use raw_tables::{RawTables, with_settings};
@@ -77,6 +79,8 @@ pub struct Catalog {
     stores: BTreeMap<Table, ObjectStoreUrl>,
     queries: Queries,
     parameters: Parameters,
+    /// The table that reads `course_progress_report` from a nightly output, where one fits.
+    mart: Option<Arc<dyn TableProvider>>,
 }
 
 /// Files of telemetry events.
@@ -137,6 +141,7 @@ impl Catalog {
             stores: BTreeMap::new(),
             queries,
             parameters: views::parameters(config, snapshot.date),
+            mart: None,
         };
         for note in &snapshot.notes {
             tracing::warn!("{note}");

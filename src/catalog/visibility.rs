@@ -52,7 +52,7 @@ impl Catalog {
     /// # Errors
     /// A table or view cannot be registered.
     pub async fn seen_with(&self, visibility: &Visibility) -> Result<Self, CatalogError> {
-        let seen = Self {
+        let mut seen = Self {
             session: empty_beside(&self.session)?,
             ..self.clone()
         };
@@ -61,6 +61,8 @@ impl Catalog {
             share_tables(&self.session, &seen.session, TABLE_SCHEMA).await?;
             return Ok(seen);
         }
+        // Its rows are those of people who see everything.
+        seen.mart = None;
         for table in Table::ALL {
             let name = table.name();
             if table.may_be_absent() && !self.session.table_exist(name).unwrap_or(false) {
@@ -85,6 +87,7 @@ impl Catalog {
             None => views::register(&seen, true).await?,
             Some(users) => seen.register_views_over(users).await?,
         }
+        seen.read_visible_reports_of(self, tenants.as_ref().map(is_of)).await?;
         Ok(seen)
     }
 

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 use datafusion::sql::parser::Statement;
+use pragati::config::Config;
+use pragati::exports::Location;
 use pragati::formats::Format;
 use pragati::shell::{self, End, Session, ShellOptions, default_history, parse};
 
@@ -26,6 +28,7 @@ Examples:
   pragati sql --exports exports -c 'select * from enrolments where batch_id = $batch' --param batch=013…
   pragati sql --exports exports -c 'select snapshot_date, count(*) from users_history group by 1 order by 1'
   pragati sql --exports exports -f question.sql --format parquet -o answer.parquet
+  pragati sql --exports exports --reports reports     the report view from the nightly output, where that fits
   echo 'select count(*) from users' | pragati sql --exports exports
 
 Parameters are bound as values, never pasted into the SQL: --param name=text, --param rows:int=5, --param day:date=2026-11-22.
@@ -49,6 +52,10 @@ pub struct SqlArguments {
     /// File to write; - for standard output
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     output: PathBuf,
+    /// Folder or URL of a nightly run's output: course_progress_report is read from it where it has the snapshot's day and was
+    /// made with the same settings and queries [default: serve.reports]
+    #[arg(long, value_name = "DIR|URL")]
+    reports: Option<String>,
     /// File that keeps the shell's lines [default: pragati/history in the user's state folder]
     #[arg(long, value_name = "FILE")]
     history: Option<PathBuf>,
@@ -61,6 +68,16 @@ impl SqlArguments {
     pub fn is_interactive(&self) -> bool {
         let is_terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
         self.command.is_empty() && self.file.is_none() && is_terminal
+    }
+
+    fn config(&self) -> anyhow::Result<Config> {
+        let mut config = self.common.load()?;
+        if let Some(reports) = &self.reports {
+            // A configured folder may be missing until the first nightly run; one that is named here may not.
+            Location::parse(reports)?;
+            config.serve.reports = Some(reports.clone());
+        }
+        Ok(config)
     }
 }
 
@@ -76,7 +93,7 @@ pub async fn run_shell(
         is_quiet: arguments.common.is_quiet(),
     };
     let opened = async {
-        let config = arguments.common.load()?;
+        let config = arguments.config()?;
         anyhow::Ok(Session::open(config, arguments.given.parameters).await?)
     };
     let session = opened.await?;
@@ -91,7 +108,7 @@ pub async fn run_shell(
 
 /// Runs the SQL of the arguments or of standard input.
 pub async fn run(arguments: SqlArguments) -> anyhow::Result<()> {
-    let config = arguments.common.load()?;
+    let config = arguments.config()?;
     let statements = statements(&arguments)?;
     let format = Format::from(arguments.format);
     if !format.is_text() && statements.len() != 1 {

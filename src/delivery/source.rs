@@ -10,13 +10,13 @@ use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
 use super::directory::BatchDirectory;
-use crate::catalog::{Catalog, CatalogError, MappingUsed, is_telemetry};
+use crate::catalog::{Catalog, CatalogError};
 use crate::config::{Config, DateChoice};
 use crate::engine::EngineError;
-use crate::exports::{Location, Table};
+use crate::exports::Location;
 use crate::hex::hex;
 use crate::ids::{BatchId, UserId};
-use crate::nightly::{Published, PublishedError};
+use crate::nightly::{Published, PublishedError, is_reported};
 use crate::report::{ConsentCounts, ReportError, ReportFilter, count_consents, report_of_batches};
 
 /// Length of a source's digest, in bytes.
@@ -123,7 +123,7 @@ struct Found {
 
 impl Found {
     async fn look(config: &Config) -> Result<Self, SourceError> {
-        let catalog = Catalog::open(config).await?;
+        let mut catalog = Catalog::open(config).await?;
         let output = match &config.serve.reports {
             Some(reports) => newest_output(reports).await?,
             None => None,
@@ -131,6 +131,9 @@ impl Found {
         let is_output_of_snapshot = output
             .as_ref()
             .is_some_and(|output| is_usable(output, &catalog, config));
+        if let Some(output) = output.as_ref().filter(|_| is_output_of_snapshot) {
+            output.read_view(&mut catalog, config).await?;
+        }
         let (fingerprint, event_files) = (fingerprint(&catalog, config)?, event_files(&catalog));
         Ok(Self {
             catalog,
@@ -259,48 +262,11 @@ fn is_usable(published: &Published, catalog: &Catalog, config: &Config) -> bool 
         tracing::warn!("reports are made from the exports: {error}");
         return false;
     }
-    let settings = |mapping: &Option<MappingUsed>| mapping.as_ref().map(|mapping| mapping.settings.clone());
-    let made = &published.manifest().mapping;
-    let is_made_from_snapshot =
-        is_made_from(published, catalog) && (made.is_none() || settings(made) == settings(&catalog.mapping));
-    if !is_made_from_snapshot {
-        tracing::info!(
-            "reports are made from the exports: {} was made from other files than the snapshot of {} has now",
-            published.place(),
-            catalog.date
-        );
+    if let Err(error) = published.check_snapshot(catalog) {
+        tracing::info!("reports are made from the exports: {error}");
+        return false;
     }
-    is_made_from_snapshot
-}
-
-/// Whether the output's input files are those of the snapshot. Their locations may differ, as between a mount and a
-/// URL.
-fn is_made_from(published: &Published, catalog: &Catalog) -> bool {
-    let manifest = published.manifest();
-    let mut made_from: Vec<_> = manifest
-        .inputs
-        .iter()
-        .filter(|input| is_reported(&input.table))
-        .map(|input| (input.table.as_str(), input.rows, input.bytes, input.modified))
-        .collect();
-    let mut found: Vec<_> = catalog
-        .inputs
-        .iter()
-        .filter(|input| is_reported(&input.table))
-        .map(|input| {
-            let (inspected, object) = (&input.inspected, &input.inspected.object);
-            (input.table.as_str(), inspected.rows, object.size, object.last_modified)
-        })
-        .collect();
-    made_from.sort_unstable();
-    found.sort_unstable();
-    manifest.snapshot_date == catalog.date && made_from == found
-}
-
-/// Whether reports depend on a table. Names are read anew with each snapshot.
-fn is_reported(table: &str) -> bool {
-    let is_other = |other: Table| other == Table::DownloadEvents || other.may_be_absent();
-    !Table::from_name(table).is_some_and(is_other) && !is_telemetry(table)
+    true
 }
 
 fn fingerprint(catalog: &Catalog, config: &Config) -> Result<String, SourceError> {

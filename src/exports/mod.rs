@@ -45,7 +45,7 @@ pub use error::ExportsError;
 pub use history::HistoryTable;
 pub use inspect::{InspectedFile, read_footers};
 pub use listing::{DayFile, Partition};
-pub use location::{Location, LocationError, store_root};
+pub use location::{Location, LocationError, displayed, store_root};
 pub use note::ExportNote;
 pub use pinned::PinnedFile;
 #[cfg(feature = "cluster")]

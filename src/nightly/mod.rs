@@ -31,7 +31,7 @@ use bytesize::ByteSize;
 use chrono::{DateTime, Utc};
 
 pub use error::NightlyError;
-pub use published::{Published, PublishedError, RatioFilter};
+pub use published::{Published, PublishedError, RatioFilter, is_reported, read_view_from_output};
 pub use ratio_table::RatioTable;
 pub use retention::Removed;
 use tracing::Instrument;

@@ -21,6 +21,7 @@ use crate::config::{Config, DateChoice};
 use crate::engine::dialect::{self, forms, time};
 use crate::engine::{EngineError, EngineThreads, RunningQuery};
 use crate::ids::SnapshotDate;
+use crate::nightly::read_view_from_output;
 use crate::queries::{Parameters, Query};
 
 const WHAT: &str = "query";
@@ -44,7 +45,8 @@ impl Session {
     /// # Errors
     /// The snapshot cannot be opened, or the engine cannot start.
     pub async fn open(config: Config, given: Vec<Parameter>) -> Result<Self, ShellError> {
-        let catalog = Catalog::open(&config).await?;
+        let mut catalog = Catalog::open(&config).await?;
+        read_view_from_output(&mut catalog, &config).await?;
         catalog.register_history()?;
         let parameters = given.iter().fold(catalog.parameters().clone(), |parameters, given| {
             parameters.with(&given.name, given.value.clone())

@@ -1,6 +1,8 @@
 //! What a client of the PostgreSQL endpoint sees: rows of its tenants alone, personal columns only where it may, and no
 //! way round either.
 
+use tempfile::TempDir;
+
 use crate::running_endpoint::{EndpointSetup, RunningEndpoint};
 use crate::support::TestExports;
 
@@ -54,13 +56,25 @@ fn exports() -> TestExports {
 }
 
 fn endpoint() -> RunningEndpoint {
-    EndpointSetup::over(exports())
+    with_users(EndpointSetup::over(exports())).start()
+}
+
+/// The same, where a nightly output belongs to the snapshot.
+fn endpoint_with_mart() -> (RunningEndpoint, TempDir) {
+    let exports = exports();
+    let (out, _) = exports.nightly(&[]);
+    let mut setup = with_users(EndpointSetup::over(exports));
+    setup.config.serve.reports = Some(out.path().display().to_string());
+    (setup.start(), out)
+}
+
+fn with_users(setup: EndpointSetup) -> EndpointSetup {
+    setup
         .user("all", "all_tenants = true\npersonal = true")
         .user("masked", "all_tenants = true")
         .user("one", "tenants = ['t1']\npersonal = true")
         .user("one_masked", "tenants = ['t1']")
         .user("nobody", "tenants = ['t9']")
-        .start()
 }
 
 /// Every table and view that a user can name.
@@ -278,6 +292,46 @@ fn plans_and_descriptions_reveal_nothing_hidden() {
             }
         }
     }
+}
+
+#[test]
+fn a_night_s_mart_shows_users_no_more_and_no_less() {
+    let (assembled, (mart, out)) = (endpoint(), endpoint_with_mart());
+    let sums = "select tenant_id, count(*), sum(course_progress) from course_progress_report group by 1 order by 1";
+    for user in ["all", "masked", "one", "one_masked", "nobody"] {
+        for sql in [
+            "select * from course_progress_report order by batch_id, user_id",
+            "select batch_id, course_id, tenant_id, user_id, enrollment_date, course_progress, completion_date, known_user
+                from course_progress_report order by 1, 4",
+            "select count(*) from course_progress_report where tenant_id = 't2' or batch_id = 'FOREIGN-b2'",
+            "select count(*) from course_progress_report where email is not null",
+            sums,
+        ] {
+            assert_eq!(mart.ask(user, sql), assembled.ask(user, sql), "{user}: {sql}");
+        }
+    }
+    let plan_of = |user| {
+        mart.ask(user, &format!("explain verbose {sums}"))
+            .expect("a plan")
+            .concat()
+            .join("\n")
+    };
+    let folder = out.path().display().to_string();
+    assert!(plan_of("all").contains("ReportMartExec: mart of 2026-11-22"));
+    for user in ["one", "one_masked"] {
+        let plan = plan_of(user);
+        assert!(
+            plan.contains("BarrierExec") && !plan.contains("EnrolmentDetailsExec"),
+            "{plan}"
+        );
+        for secret in [FOREIGN, "'t2'", ".parquet", folder.as_str()] {
+            assert!(!plan.contains(secret), "{user}: tells {secret}: {plan}");
+        }
+    }
+    // The division fails for a row with 80 percent, which is in FOREIGN-b2 alone.
+    let fails = "select user_id from course_progress_report where 10 / (course_progress - 80) < 1 order by 1";
+    assert_eq!(mart.ask("one", fails).expect("rows"), [["f1"], ["u1"]]);
+    assert!(mart.ask("all", fails).is_err());
 }
 
 #[test]

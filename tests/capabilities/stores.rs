@@ -263,6 +263,14 @@ fn a_report_from_published_output_is_the_same_also_after_another_run(store: &Run
         let report = store.output(&["report", "--reports", &out, "--batch", "b1"]);
         assert_eq!(report, exports.report("b1", &[]));
         assert_eq!(report.lines().count(), 3);
+        // So are the rows of the view, which SQL reads from it.
+        let sums =
+            "select tenant_id, count(*) as n, count(completion_date) as c from course_progress_report group by 1";
+        let explain = format!("explain {sums}");
+        let from = store.url("exports");
+        let found = store.output(&["sql", "--exports", &from, "--reports", &out, "-c", sums, "-c", &explain]);
+        assert!(found.starts_with(&exports.output("sql", &["-c", sums])), "{found}");
+        assert!(found.contains(&format!("ReportMartExec: mart of {DATE}")), "{found}");
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use object_store::ObjectStoreExt;
 use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStoreExt};
 
 use super::error::PublishedError;
 use crate::config::DateChoice;
@@ -16,28 +16,28 @@ use crate::nightly::manifest::{FORMAT_VERSION, Manifest};
 /// Bytes of a manifest that hold its first fields.
 const MANIFEST_START: u64 = 256;
 
-/// The folder and the manifest of the chosen day. A day without a manifest is not complete and is ignored.
-pub async fn open_day(reports: &Location, choice: DateChoice) -> Result<(Path, Manifest), PublishedError> {
+/// The folder of the chosen day, its manifest, and the file of that. A day without a manifest is not complete and is ignored.
+pub async fn open_day(reports: &Location, choice: DateChoice) -> Result<(Path, Manifest, ObjectMeta), PublishedError> {
     match choice {
         DateChoice::Day(date) => {
             let day = folder_of(reports, date);
             let manifest = read_manifest(reports, &day).await?;
-            let manifest = manifest.ok_or_else(|| PublishedError::NotComplete {
+            let (manifest, object) = manifest.ok_or_else(|| PublishedError::NotComplete {
                 reports: reports.to_string(),
                 date,
                 manifest: reports.display(&day.clone().join(layout::MANIFEST)),
             })?;
-            Ok((day, manifest))
+            Ok((day, manifest, object))
         }
         DateChoice::Latest => newest_complete(reports).await,
     }
 }
 
-async fn newest_complete(reports: &Location) -> Result<(Path, Manifest), PublishedError> {
+async fn newest_complete(reports: &Location) -> Result<(Path, Manifest, ObjectMeta), PublishedError> {
     for date in dates(reports).await?.into_iter().rev() {
         let day = folder_of(reports, date);
         match read_manifest(reports, &day).await {
-            Ok(Some(manifest)) => return Ok((day, manifest)),
+            Ok(Some((manifest, object))) => return Ok((day, manifest, object)),
             Ok(None) => tracing::warn!("skipping the incomplete output of {date}: it has no manifest"),
             Err(error @ PublishedError::NoManifest { .. }) => tracing::warn!("skipping the output of {date}: {error}"),
             Err(error) => return Err(error),
@@ -94,18 +94,22 @@ fn folder_of(reports: &Location, date: SnapshotDate) -> Path {
     reports.prefix.clone().join(date.folder_name())
 }
 
-/// The manifest in a day's folder, or `None` where there is none.
-async fn read_manifest(reports: &Location, day: &Path) -> Result<Option<Manifest>, PublishedError> {
+/// The manifest in a day's folder and its file, or `None` where there is none.
+async fn read_manifest(reports: &Location, day: &Path) -> Result<Option<(Manifest, ObjectMeta)>, PublishedError> {
     let path = day.clone().join(layout::MANIFEST);
     let place = reports.display(&path);
-    let read = async { reports.store.get(&path).await?.bytes().await };
-    let text = match read.await {
-        Ok(text) => text,
+    let read = async {
+        let found = reports.store.get(&path).await?;
+        let object = found.meta.clone();
+        Ok::<_, object_store::Error>((found.bytes().await?, object))
+    };
+    let (text, object) = match read.await {
+        Ok(read) => read,
         Err(object_store::Error::NotFound { .. }) => return Ok(None),
         Err(error) => return Err(PublishedError::unreadable(place, &error)),
     };
     match serde_json::from_slice(&text) {
-        Ok(manifest) => checked_version(manifest, place).map(Some),
+        Ok(manifest) => checked_version(manifest, place).map(|manifest| Some((manifest, object))),
         Err(error) => Err(not_understood(&text, place, &error)),
     }
 }

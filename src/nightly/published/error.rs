@@ -55,6 +55,12 @@ pub enum PublishedError {
         asked: String,
     },
     #[error(
+        "{reports} was made from other files than the snapshot of {date} has now; run `pragati nightly` again, or use --exports"
+    )]
+    OtherFiles { reports: String, date: SnapshotDate },
+    #[error("{reports} was made with other queries or by another pragati, or the site's own queries make the reports")]
+    OtherQueries { reports: String },
+    #[error(
         "{file} has {found} bytes and its manifest says {expected}; the file was damaged or replaced: run `pragati nightly` again"
     )]
     WrongSize { file: String, expected: u64, found: u64 },

@@ -7,6 +7,7 @@
 
 mod days;
 mod error;
+mod fit;
 mod listed_file;
 mod mart_file;
 mod open_files;
@@ -21,11 +22,13 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{StreamExt, TryStreamExt};
+use object_store::ObjectMeta;
 use object_store::path::Path;
 use tokio::sync::OnceCell;
 
 pub use error::PublishedError;
 pub(super) use error::{reading, values};
+pub use fit::{is_reported, read_view_from_output};
 pub use ratio_file::RatioFilter;
 
 use super::layout;
@@ -52,6 +55,8 @@ pub struct Published {
     reports: Location,
     day: Path,
     manifest: Manifest,
+    /// The manifest's file, where it was read.
+    manifest_object: Option<ObjectMeta>,
     /// The positions of the batches' CSV files in the manifest, ordered by batch.
     csv_by_batch: Vec<u32>,
     /// The positions of the mart's files in the manifest, ordered by batch.
@@ -83,8 +88,11 @@ impl Published {
     /// # Errors
     /// No complete output of the date is there, its manifest cannot be read, or it was made with other settings.
     pub async fn open(reports: Location, date: DateChoice) -> Result<Self, PublishedError> {
-        let (day, manifest) = days::open_day(&reports, date).await?;
-        Ok(Self::of(reports, day, manifest))
+        let (day, manifest, object) = days::open_day(&reports, date).await?;
+        Ok(Self {
+            manifest_object: Some(object),
+            ..Self::of(reports, day, manifest)
+        })
     }
 
     /// The files that a manifest lists in the folder `day`.
@@ -108,6 +116,7 @@ impl Published {
             reports,
             day,
             manifest,
+            manifest_object: None,
             csv_by_batch,
             mart,
             open_mart_files: OpenFiles::default(),

@@ -1,0 +1,185 @@
+//! The report mart of a nightly run as the table `course_progress_report`: its rows are read instead of assembled.
+//!
+//! Whoever gives a mart has checked that it was made from this snapshot, with the same settings and queries
+//! (`nightly::Published::mart_of`). Where its files are replaced or damaged later, the rows are assembled as without a mart.
+//! `enrolment_details` has columns that the mart does not have, so it stays assembled.
+
+mod error;
+mod files;
+mod node;
+mod pruned;
+mod reader;
+mod restricted;
+mod table;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::TableProvider;
+use datafusion::common::{Result, TableReference};
+use datafusion::datasource::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::{
+    BinaryExpr, Expr, LogicalPlan, LogicalPlanBuilder, Operator, TableProviderFilterPushDown,
+};
+use datafusion::prelude::col;
+use object_store::ObjectMeta;
+use object_store::path::Path;
+
+use super::barrier::behind_barrier;
+use super::{Catalog, CatalogError, mapping};
+use crate::engine::{EngineError, TABLE_SCHEMA, cluster_of};
+use crate::exports::{Location, pushdown};
+use crate::ids::SnapshotDate;
+use restricted::RestrictedReports;
+use table::ReportTable;
+
+/// The view that a mart has the rows of, and its query.
+const COURSE_PROGRESS_REPORT: &str = "course_progress_report";
+const QUERY: &str = "reports/course_progress_report";
+
+/// The queries from the tables to the reports.
+const REPORT_QUERIES: [&str; 10] = [
+    "staging/distinct_users",
+    "staging/distinct_enrolments",
+    "staging/numeric_course_progress",
+    "staging/distinct_course_progress",
+    "staging/distinct_batches",
+    "staging/distinct_consents",
+    "reports/report_batches",
+    "reports/enrolment_details",
+    "reports/consented_details",
+    QUERY,
+];
+
+/// The report mart of one day.
+#[derive(Debug)]
+pub struct ReportMart {
+    pub day: SnapshotDate,
+    /// The folder of all days.
+    pub reports: Location,
+    /// The manifest that lists the files, in the version that was read.
+    pub manifest: ObjectMeta,
+    /// The files with rows, ordered by batch; all rows of a batch are in one file, ordered by user.
+    pub parts: Vec<MartPart>,
+}
+
+/// One file of a mart, as its manifest lists it.
+#[derive(Debug, Clone)]
+pub struct MartPart {
+    pub path: Path,
+    pub bytes: u64,
+    pub rows: u64,
+    pub first_batch_id: String,
+    pub last_batch_id: String,
+    /// The tenants of its batches; `None` stands for batches of an unknown one.
+    pub tenants: BTreeSet<Option<String>>,
+}
+
+impl Catalog {
+    /// Whether a site replaces a query that reports are made by. Such a query may depend on more than the files of the
+    /// snapshot, such as the time of day, so that rows of a nightly run may be others than it gives now.
+    pub fn has_own_report_queries(&self) -> bool {
+        !self.are_built_in(&REPORT_QUERIES)
+    }
+
+    /// Reads `course_progress_report` from `mart`, which must have been made from this snapshot in the configured way. On a
+    /// cluster it stays the view.
+    ///
+    /// # Errors
+    /// Where the view's query cannot be planned, or the table cannot be registered.
+    pub async fn read_reports_from(&mut self, mart: ReportMart) -> Result<(), CatalogError> {
+        if cluster_of(&self.session).is_some() {
+            tracing::debug!("{COURSE_PROGRESS_REPORT} is not read from a mart on a cluster");
+            return Ok(());
+        }
+        let store = self.store_of(&mart.reports)?;
+        tracing::debug!("{COURSE_PROGRESS_REPORT} is read from the mart of {}", mart.day);
+        let view = self.query(QUERY, |parameters| parameters).await?;
+        let schema = Arc::new(view.schema().as_arrow().clone());
+        let table: Arc<dyn TableProvider> =
+            Arc::new(ReportTable::new(mart, store, schema, view.into_unoptimized_plan()));
+        self.replace_view(Arc::clone(&table))?;
+        self.mart = Some(table);
+        Ok(())
+    }
+
+    /// Reads the columns of `course_progress_report` that show nothing of users' details from the mart of `all`, where it has
+    /// one, for a user of this catalog, who sees the rows of `all` that meet `visible`. The other columns are assembled from
+    /// what the user sees.
+    ///
+    /// # Errors
+    /// Where the view's query cannot be planned, or the table cannot be registered.
+    pub(super) async fn read_visible_reports_of(&self, all: &Self, visible: Option<Expr>) -> Result<(), CatalogError> {
+        let Some(mart) = &all.mart else { return Ok(()) };
+        let failed = || EngineError::running(format!("rows of {COURSE_PROGRESS_REPORT}"));
+        let rows = match visible {
+            None => Arc::clone(mart),
+            Some(condition) => {
+                let rows = self.session.read_table(Arc::clone(mart));
+                behind_barrier(rows.and_then(|rows| rows.filter(condition)).map_err(failed())?)
+            }
+        };
+        let view = self.query(QUERY, |parameters| parameters).await?;
+        let schema = Arc::new(view.schema().as_arrow().clone());
+        self.replace_view(Arc::new(RestrictedReports::new(
+            rows,
+            schema,
+            view.into_unoptimized_plan(),
+        )))
+    }
+
+    fn replace_view(&self, table: Arc<dyn TableProvider>) -> Result<(), CatalogError> {
+        self.session
+            .deregister_table(TableReference::partial(TABLE_SCHEMA, COURSE_PROGRESS_REPORT))
+            .map_err(CatalogError::registering(COURSE_PROGRESS_REPORT))?;
+        mapping::register_table(&self.session, COURSE_PROGRESS_REPORT, table)
+    }
+
+    /// The store of a location, which may also be that of the exports.
+    fn store_of(&self, location: &Location) -> Result<ObjectStoreUrl, CatalogError> {
+        let known = ObjectStoreUrl::parse(&location.root).map_err(CatalogError::registering(location.root.as_str()))?;
+        match self.session.runtime_env().object_store(&known) {
+            Ok(_) => Ok(known),
+            Err(_) => self.register_store(location),
+        }
+    }
+}
+
+/// The plan of the rows that `query` gives, for a table with the columns `schema` that is a view otherwise.
+fn queried(
+    query: &LogicalPlan,
+    schema: &SchemaRef,
+    projection: Option<&Vec<usize>>,
+    filters: &[Expr],
+) -> Result<LogicalPlan> {
+    let mut rows = LogicalPlanBuilder::from(query.clone());
+    for filter in filters {
+        rows = rows.filter(filter.clone())?;
+    }
+    if let Some(projection) = projection {
+        let columns = projection.iter().map(|&place| col(schema.field(place).name()));
+        rows = rows.project(columns.collect::<Vec<_>>())?;
+    }
+    rows.build()
+}
+
+/// Whether a condition compares columns with constants, so that it cannot fail and files can be skipped by it.
+fn is_comparison(filter: &Expr) -> bool {
+    match filter {
+        Expr::BinaryExpr(BinaryExpr {
+            left,
+            op: Operator::And | Operator::Or,
+            right,
+        }) => is_comparison(left) && is_comparison(right),
+        other => !matches!(pushdown(other), TableProviderFilterPushDown::Unsupported),
+    }
+}
+
+/// How far a condition goes into the table: the rows that are read may be more than those that meet it.
+fn support(filter: &Expr) -> TableProviderFilterPushDown {
+    match is_comparison(filter) {
+        true => TableProviderFilterPushDown::Inexact,
+        false => TableProviderFilterPushDown::Unsupported,
+    }
+}

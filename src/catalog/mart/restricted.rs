@@ -1,0 +1,89 @@
+//! `course_progress_report` for users who do not see everything: columns without users' details come from the mart, and as
+//! soon as a query names another column, all of its rows are assembled from what the user sees.
+//!
+//! The mart has details as people who see everything have them. Which of them are blank or masked for somebody else depends on
+//! columns that it does not have: the user's tenant, first and last name.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::Result;
+use datafusion::datasource::TableType;
+use datafusion::logical_expr::{Expr, LogicalPlan, TableProviderFilterPushDown};
+use datafusion::physical_plan::ExecutionPlan;
+
+use super::{queried, support};
+use crate::engine::planning_parts;
+
+/// The columns with the same values for everybody who sees the row.
+const WITHOUT_DETAILS: [&str; 8] = [
+    "batch_id",
+    "course_id",
+    "tenant_id",
+    "user_id",
+    "enrollment_date",
+    "course_progress",
+    "completion_date",
+    "known_user",
+];
+
+/// The table.
+#[derive(Debug)]
+pub struct RestrictedReports {
+    /// The visible rows of the mart, with all columns.
+    mart: Arc<dyn TableProvider>,
+    schema: SchemaRef,
+    /// The view's query over what the user sees.
+    query: LogicalPlan,
+}
+
+impl RestrictedReports {
+    /// The rows that `query` gives with the columns `schema`, of which `mart` has those without details.
+    pub fn new(mart: Arc<dyn TableProvider>, schema: SchemaRef, query: LogicalPlan) -> Self {
+        Self { mart, schema, query }
+    }
+
+    /// Whether neither the columns that are asked for nor those of conditions have details. Both tables must have their
+    /// columns at the same places.
+    fn is_without_details(&self, projection: Option<&Vec<usize>>, filters: &[Expr]) -> bool {
+        let Some(projection) = projection else { return false };
+        let is_shown = |name: &str| WITHOUT_DETAILS.contains(&name);
+        let of_filters = filters.iter().flat_map(|filter| filter.column_refs());
+        self.mart.schema().fields() == self.schema.fields()
+            && projection
+                .iter()
+                .all(|&place| is_shown(self.schema.field(place).name()))
+            && of_filters.into_iter().all(|column| is_shown(column.name()))
+    }
+}
+
+#[async_trait]
+impl TableProvider for RestrictedReports {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::View
+    }
+
+    async fn scan(
+        &self,
+        session: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        if self.is_without_details(projection, filters) {
+            return self.mart.scan(session, projection, filters, limit).await;
+        }
+        let rows = queried(&self.query, &self.schema, projection, filters)?;
+        planning_parts(session)?.create_physical_plan(&rows).await
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        Ok(filters.iter().map(|filter| support(filter)).collect())
+    }
+}

@@ -1,0 +1,216 @@
+//! The plans of the most important queries, as EXPLAIN shows them: what is read, what is assembled, and what is sorted. A change
+//! of one is seen in review.
+
+use std::num::NonZeroUsize;
+use std::sync::LazyLock;
+
+use datafusion::arrow::util::display::array_value_to_string;
+use datafusion::dataframe::DataFrame;
+use datafusion::physical_plan::displayable;
+use pragati::catalog::Catalog;
+use pragati::config::Config;
+use pragati::nightly::read_view_from_output;
+use regex::Regex;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::support::TestExports;
+
+const ASSEMBLED: &str = "EnrolmentDetailsExec";
+const OF_MART: &str = "ReportMartExec";
+const BY_TENANT: &str = "select tenant_id, count(*), avg(course_progress), count(completion_date)
+    from course_progress_report group by 1";
+const IN_ORDER: &str = "select * from course_progress_report order by batch_id, user_id";
+
+/// The ranges and sizes of files differ with what wrote them.
+static RANGES: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\.parquet:\d+\.\.\d+").expect("a pattern"));
+/// Estimates of memory and rows, and numbers of files, are no matter of the plan.
+static SIZES: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\b(bytes|rows|files)=\d+( of \d+)?").expect("a pattern"));
+
+/// A snapshot whose plans have two partitions, with a nightly output or without.
+struct Planned {
+    runtime: Runtime,
+    catalog: Catalog,
+    /// A batch of the snapshot.
+    batch: String,
+    exports: TestExports,
+    _out: Option<TempDir>,
+}
+
+impl Planned {
+    fn over_exports() -> Self {
+        Self::open(TestExports::sample(300, 2_000, 12, 1), None)
+    }
+
+    fn over_mart() -> Self {
+        let exports = TestExports::sample(300, 2_000, 12, 1);
+        let (out, _) = exports.nightly(&[]);
+        Self::open(exports, Some(out))
+    }
+
+    fn open(exports: TestExports, out: Option<TempDir>) -> Self {
+        let runtime = Runtime::new().expect("a runtime");
+        let mut config = Config {
+            exports: Some(exports.path().display().to_string()),
+            threads: NonZeroUsize::new(2),
+            ..Config::default()
+        };
+        config.serve.reports = out.as_ref().map(|out| out.path().display().to_string());
+        let catalog = runtime.block_on(async {
+            let mut catalog = Catalog::open(&config).await.expect("a snapshot");
+            read_view_from_output(&mut catalog, &config).await.expect("a table");
+            catalog
+        });
+        let batch = runtime.block_on(first_batch(&catalog));
+        Self {
+            runtime,
+            catalog,
+            batch,
+            exports,
+            _out: out,
+        }
+    }
+
+    fn of_sql(&self, sql: &str) -> String {
+        let frame = self.runtime.block_on(self.catalog.session.sql(sql));
+        self.shown(frame.expect(sql))
+    }
+
+    fn of_batch(&self) -> String {
+        let batch = &self.batch;
+        self.of_sql(&format!(
+            "select * from course_progress_report where batch_id = '{batch}'"
+        ))
+    }
+
+    fn of_query(&self, name: &str) -> String {
+        let batch = self.batch.as_str();
+        let query = self
+            .catalog
+            .query(name, |parameters| parameters.with("batch_id", batch));
+        let frame = self.runtime.block_on(query);
+        self.shown(frame.expect(name))
+    }
+
+    /// The plan without what differs from run to run.
+    fn shown(&self, frame: DataFrame) -> String {
+        let plan = self.runtime.block_on(frame.create_physical_plan()).expect("a plan");
+        let plan = displayable(plan.as_ref()).indent(false).to_string();
+        let folder = self.exports.path().canonicalize().expect("a folder");
+        let folder = folder.display().to_string();
+        let plan = plan.replace(folder.trim_start_matches('/'), "EXPORTS");
+        let plan = plan.replace(&self.batch, "BATCH");
+        let plan = RANGES.replace_all(&plan, ".parquet:RANGE");
+        SIZES.replace_all(&plan, "$1=N").into_owned()
+    }
+}
+
+async fn first_batch(catalog: &Catalog) -> String {
+    let first = catalog.session.sql("select min(batch_id) from enrolments").await;
+    let rows = first.expect("a query").collect().await.expect("rows");
+    array_value_to_string(rows[0].column(0), 0).expect("an id")
+}
+
+/// The lines above the first node called `node`, which the plan must have.
+fn above<'a>(plan: &'a str, node: &str) -> &'a str {
+    let found = plan.split_once(node);
+    found.unwrap_or_else(|| panic!("no {node} in {plan}")).0
+}
+
+/// Rows come in order from `node`, so that nothing above it sorts or joins.
+fn is_in_order_above(plan: &str, node: &str) {
+    let above = above(plan, node);
+    assert!(!above.contains("SortExec") && !above.contains("Join"), "{plan}");
+}
+
+#[test]
+fn reports_are_assembled_in_order() {
+    let planned = Planned::over_exports();
+    let one = planned.of_query("reports/report_of_batch");
+    is_in_order_above(&one, &format!("{ASSEMBLED}: batches=named"));
+    insta::assert_snapshot!(one, @"");
+
+    let all = planned.of_query("reports/all_reports");
+    is_in_order_above(&all, &format!("{ASSEMBLED}: batches=all"));
+    assert!(all.contains("SortPreservingMergeExec"), "{all}");
+    insta::assert_snapshot!(all, @"");
+}
+
+#[test]
+fn the_report_view_is_assembled_from_what_a_query_asks() {
+    let planned = Planned::over_exports();
+    let whole = planned.of_sql("select * from course_progress_report");
+    is_in_order_above(&whole, &format!("{ASSEMBLED}: batches=all, progress=true"));
+    insta::assert_snapshot!(whole, @"");
+
+    let by_tenant = planned.of_sql(BY_TENANT);
+    assert!(above(&by_tenant, ASSEMBLED).contains("AggregateExec"), "{by_tenant}");
+    // Sums name no text of a user.
+    assert!(by_tenant.contains("users=[]"), "{by_tenant}");
+    insta::assert_snapshot!(by_tenant, @"");
+
+    let in_order = planned.of_sql(IN_ORDER);
+    is_in_order_above(&in_order, ASSEMBLED);
+    insta::assert_snapshot!(in_order, @"");
+
+    let one_batch = planned.of_batch();
+    assert!(
+        one_batch.contains(&format!("{ASSEMBLED}: batches=named")),
+        "{one_batch}"
+    );
+    assert!(!above(&one_batch, ASSEMBLED).contains("FilterExec"), "{one_batch}");
+    insta::assert_snapshot!(one_batch, @"");
+}
+
+#[test]
+fn the_report_view_is_read_from_the_mart_where_there_is_one() {
+    let planned = Planned::over_mart();
+    let by_tenant = planned.of_sql(BY_TENANT);
+    assert!(
+        above(&by_tenant, &format!("{OF_MART}: mart of 2026-11-22")).contains("AggregateExec"),
+        "{by_tenant}"
+    );
+    assert!(
+        by_tenant.contains("columns=[tenant_id, course_progress, completion_date]"),
+        "{by_tenant}"
+    );
+    insta::assert_snapshot!(by_tenant, @"");
+
+    let in_order = planned.of_sql(IN_ORDER);
+    is_in_order_above(&in_order, OF_MART);
+    insta::assert_snapshot!(in_order, @"");
+
+    let one_batch = planned.of_batch();
+    assert!(one_batch.contains("condition=batch_id = "), "{one_batch}");
+    insta::assert_snapshot!(one_batch, @"");
+
+    for plan in [&by_tenant, &in_order, &one_batch] {
+        assert!(
+            !plan.contains(ASSEMBLED) && !plan.contains("ExportedRowsExec"),
+            "{plan}"
+        );
+    }
+    // Nothing is read for a number that the manifest has.
+    let count = planned.of_sql("select count(*) from course_progress_report");
+    assert!(
+        !count.contains(OF_MART) && count.contains("PlaceholderRowExec"),
+        "{count}"
+    );
+}
+
+#[test]
+fn other_views_are_planned_as_they_were_reviewed() {
+    let planned = Planned::over_exports();
+    let ratio = planned.of_sql("select * from download_ratio");
+    assert!(ratio.contains("AggregateExec") && ratio.contains("Join"), "{ratio}");
+    insta::assert_snapshot!(ratio, @"");
+
+    let users = planned.of_sql("select * from distinct_users");
+    assert!(users.contains("ExportedRowsExec: table=users"), "{users}");
+    insta::assert_snapshot!(users, @"");
+
+    let of_tenant = planned.of_sql("select user_id, completed_at from enrolment_details where tenant_id = 't1'");
+    assert!(above(&of_tenant, ASSEMBLED).contains("FilterExec"), "{of_tenant}");
+    assert!(of_tenant.contains("users=[]"), "{of_tenant}");
+    insta::assert_snapshot!(of_tenant, @"");
+}
