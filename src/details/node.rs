@@ -173,8 +173,9 @@ impl Asked {
         let assembly = if self.is_named {
             assemble_some(&tables, Scope::Everything, &self.wanted).await?
         } else {
-            let everybody = Everybody::read(&tables).await?.with_columns(self.wanted.clone());
-            let batches = batches_in_parts(&tables, self.rows).await?;
+            let (everybody, batches) =
+                tokio::try_join!(Everybody::read(&tables), batches_in_parts(&tables, self.rows))?;
+            let everybody = everybody.with_columns(self.wanted.clone());
             let parts = 0..batches.part_count();
             assemble(&tables, Scope::Everything, &everybody, batches, parts).await?
         };
@@ -284,5 +285,23 @@ impl ExecutionPlan for EnrolmentDetailsExec {
 
     fn metrics(&self) -> Option<MetricsSet> {
         Some(self.metrics.clone_inner())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partitions_of_one_run_share_what_was_assembled_and_no_run_reads_it_twice() {
+        let mut run = Run::of(2);
+        let first = run.begin(0);
+        let again = run.begin(0);
+        assert!(!Arc::ptr_eq(&first, &again));
+        assert!(Arc::ptr_eq(&again, &run.begin(1)));
+        let (last, shared) = (run.begin(1), run.begin(0));
+        assert!(!Arc::ptr_eq(&again, &last) && Arc::ptr_eq(&last, &shared));
+        // The node keeps nothing of a run whose partitions have all begun.
+        assert!(run.assembled.is_none());
     }
 }
