@@ -124,8 +124,8 @@ pub async fn register(catalog: &Catalog, has_batches: bool) -> Result<(), Catalo
     Ok(())
 }
 
-/// The rows of a query. Where it keeps one row of each key, it ranks only rows whose key may be repeated; which keys these are is found
-/// once for all that read the view.
+/// The rows of a query. Where it keeps one row of each key, it ranks only rows whose key may be repeated; which keys these
+/// are is found once for all that read the view.
 fn distinct_rows(query: &str, rows: DataFrame) -> Result<DataFrame, CatalogError> {
     let (state, plan) = rows.into_parts();
     let plan = ranking_only_repeated(plan, Inputs::TablesAndViews);

@@ -1,5 +1,5 @@
-//! Which of several rows of a key counts: only rows whose key may be repeated are ranked, in the views, in a site's own queries, and
-//! in statements.
+//! Which of several rows of a key counts: only rows whose key may be repeated are ranked, in the views, in a site's own
+//! queries, and in statements.
 
 use std::fs;
 use std::path::Path;
