@@ -318,15 +318,22 @@ fn split_table(table: Arc<dyn TableProvider>, name: &TableReference, key: &[Colu
     if !key.iter().all(is_comparable) {
         return Ok(None);
     }
+    let columns: Vec<String> = key.iter().map(|column| column.name.clone()).collect();
+    let of_key = columns.join(", ");
     let key = Key {
-        repeated: key.iter().map(|column| column.name.clone()).collect(),
+        repeated: columns.into(),
         neighbours: None,
     };
-    let scan = |part| LogicalPlanBuilder::scan(name.clone(), provider_as_source(part), None)?.build();
+    // Scans are told apart by the names of their tables alone.
+    let scan = |part, which: &str| {
+        let part_name = TableReference::bare(format!("{} of {which} {of_key}", name.table()));
+        let rows = LogicalPlanBuilder::scan(part_name, provider_as_source(part), None)?;
+        rows.alias(name.clone())?.build()
+    };
     let [unique, repeated] = tables(&table, key);
     Ok(Some(Split {
-        unique: scan(unique)?,
-        repeated: scan(repeated)?,
+        unique: scan(unique, "unique")?,
+        repeated: scan(repeated, "repeated")?,
     }))
 }
 
