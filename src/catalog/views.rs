@@ -9,7 +9,7 @@ use datafusion::prelude::{Expr, col, lit};
 use super::error::CatalogError;
 use super::{Catalog, consents, details, mapping, telemetry};
 use crate::config::{Config, UnknownUsers};
-use crate::engine::repeated_rows::{MAY_BE_REPEATED, Neighbours, split_by_repeated_keys, split_in_time};
+use crate::engine::repeated_rows::{Inputs, MAY_BE_REPEATED, Neighbours, ranking_only_repeated, split_in_time};
 use crate::engine::{EngineError, cluster_of, materialised};
 use crate::exports::Table;
 use crate::ids::SnapshotDate;
@@ -55,44 +55,6 @@ const DOUBLE_CLICKS: Neighbours = Neighbours {
     within_micros: 60_000_000,
 };
 
-/// A query that keeps one row of each key of a large table, unchanged.
-struct Distinct {
-    query: &'static str,
-    /// The table or view that the query reads.
-    from: &'static str,
-    columns: Table,
-    /// The key columns; the query drops rows with a NULL in one of them.
-    key: &'static [&'static str],
-}
-
-/// Only rows whose key may be repeated go through these queries. A site's own queries get all rows.
-const DISTINCT: [Distinct; 4] = [
-    Distinct {
-        query: "staging/distinct_users",
-        from: "users",
-        columns: Table::Users,
-        key: &["user_id"],
-    },
-    Distinct {
-        query: "staging/distinct_enrolments",
-        from: "enrolments",
-        columns: Table::Enrolments,
-        key: &["batch_id", "user_id"],
-    },
-    Distinct {
-        query: "staging/distinct_course_progress",
-        from: "numeric_course_progress",
-        columns: Table::CourseProgress,
-        key: &["batch_id", "user_id"],
-    },
-    Distinct {
-        query: DISTINCT_DOWNLOAD_EVENTS,
-        from: "download_events",
-        columns: Table::DownloadEvents,
-        key: &["mid"],
-    },
-];
-
 /// The query that makes `batches` from enrolments, for exports without that table.
 const BATCHES_FROM_ENROLMENTS: &str = "staging/batches_from_enrolments";
 
@@ -136,21 +98,23 @@ pub async fn register(catalog: &Catalog, has_batches: bool) -> Result<(), Catalo
         let batches = catalog.query(BATCHES_FROM_ENROLMENTS, |parameters| parameters).await?;
         mapping::register_view(&catalog.session, Table::Batches.name(), batches)?;
     }
-    // Fingerprints of keys are computed and held in one process, so this does not work on a cluster.
+    // Repeated keys are found and held in one process, so this does not work on a cluster.
     let is_one_process = cluster_of(&catalog.session).is_none();
-    let is_built_in = |queries: &[&str]| is_one_process && catalog.are_built_in(queries);
     for query in VIEWS {
         let name = query.rsplit('/').next().unwrap_or(query);
         if catalog.session.table_exist(name).unwrap_or(false) {
             continue;
         }
-        let distinct = DISTINCT.iter().find(|distinct| distinct.query == query);
-        let frame = match distinct {
-            Some(distinct) if is_built_in(&[query]) => distinct_rows(catalog, distinct).await?,
-            None if query == DOWNLOAD_REQUESTS && is_built_in(&[query, DISTINCT_DOWNLOAD_EVENTS]) => {
-                download_requests(catalog).await?
+        let are_built_in = || catalog.are_built_in(&[query, DISTINCT_DOWNLOAD_EVENTS]);
+        let frame = if is_one_process && query == DOWNLOAD_REQUESTS && are_built_in() {
+            download_requests(catalog).await?
+        } else {
+            let rows = catalog.query(query, |parameters| parameters).await?;
+            if is_one_process {
+                distinct_rows(query, rows)?
+            } else {
+                rows
             }
-            _ => catalog.query(query, |parameters| parameters).await?,
         };
         match name {
             details::ENROLMENT_DETAILS => details::register(catalog, frame).await?,
@@ -160,21 +124,13 @@ pub async fn register(catalog: &Catalog, has_batches: bool) -> Result<(), Catalo
     Ok(())
 }
 
-/// The rows with unique keys, and those that the query keeps of the others.
-async fn distinct_rows(catalog: &Catalog, distinct: &Distinct) -> Result<DataFrame, CatalogError> {
-    let failed = || EngineError::running(format!("query {}", distinct.query));
-    let all = catalog.session.table_provider(distinct.from).await.map_err(failed())?;
-    let split = split_by_repeated_keys(&all, distinct.key);
-    let ranked = catalog
-        .query_over(distinct.query, distinct.from, split.repeated)
-        .await?;
-    let columns = columns_of(distinct.columns);
-    let unique = catalog.session.read_table(split.unique).map_err(failed())?;
-    let rows = unique
-        .select(columns.clone())
-        .and_then(|unique| unique.union(ranked.select(columns)?))
-        .map_err(failed())?;
-    Ok(rows)
+/// The rows of a query. Where it keeps one row of each key, it ranks only rows whose key may be repeated; which keys these
+/// are is found once for all that read the view.
+fn distinct_rows(query: &str, rows: DataFrame) -> Result<DataFrame, CatalogError> {
+    let (state, plan) = rows.into_parts();
+    let plan = ranking_only_repeated(plan, Inputs::TablesAndViews);
+    let plan = plan.map_err(EngineError::running(format!("query {query}")))?;
+    Ok(DataFrame::new(state, plan))
 }
 
 /// Clicks without repetition or neighbours, each a request, and the result of the queries for the others.

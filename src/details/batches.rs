@@ -46,8 +46,8 @@ struct Unlisted {
 }
 
 /// The number and the part of a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NumberedBatch {
     pub number: u32,
     pub part: usize,
 }
@@ -116,10 +116,10 @@ impl Batches {
     }
 
     /// The number and part of a known batch.
-    pub fn find(&self, id: &str) -> Option<Place> {
+    pub fn find(&self, id: &str) -> Option<NumberedBatch> {
         self.find_listed(id).or_else(|| {
             let unlisted = self.unlisted.lock().unwrap_or_else(PoisonError::into_inner);
-            unlisted.get(id).map(|batch| Place {
+            unlisted.get(id).map(|batch| NumberedBatch {
                 number: batch.number,
                 part: batch.part,
             })
@@ -128,7 +128,7 @@ impl Batches {
 
     /// The number and part of the batch that an enrolment names; an unknown batch is added, with the course that it
     /// names.
-    pub fn find_or_add(&self, id: &str, course_id: Option<&str>) -> Result<Place, DetailsError> {
+    pub fn find_or_add(&self, id: &str, course_id: Option<&str>) -> Result<NumberedBatch, DetailsError> {
         if let Some(place) = self.find_listed(id) {
             return Ok(place);
         }
@@ -145,15 +145,16 @@ impl Batches {
         {
             batch.course_id = Some(course.to_owned());
         }
-        Ok(Place {
+        Ok(NumberedBatch {
             number: batch.number,
             part: batch.part,
         })
     }
 
-    fn find_listed(&self, id: &str) -> Option<Place> {
+    /// The number and part of a batch that the table `batches` has.
+    pub fn find_listed(&self, id: &str) -> Option<NumberedBatch> {
         let &number = self.listed.numbers.get(id)?;
-        Some(Place {
+        Some(NumberedBatch {
             number,
             part: self.listed.parts[number as usize],
         })
@@ -162,12 +163,12 @@ impl Batches {
     /// Ranks all batches by id, once all enrolments are read, and lists them in that order.
     pub fn ranked(self) -> (RankedBatches, Vec<ReportBatch>) {
         let listed = (0u32..).zip(self.listed.batches.iter().zip(&self.listed.parts));
-        let mut all: Vec<(ReportBatch, Place)> = listed
-            .map(|(number, (batch, &part))| (batch.clone(), Place { number, part }))
+        let mut all: Vec<(ReportBatch, NumberedBatch)> = listed
+            .map(|(number, (batch, &part))| (batch.clone(), NumberedBatch { number, part }))
             .collect();
         let unlisted = self.unlisted.into_inner().unwrap_or_else(PoisonError::into_inner);
         all.extend(unlisted.into_iter().map(|(batch_id, batch)| {
-            let place = Place {
+            let place = NumberedBatch {
                 number: batch.number,
                 part: batch.part,
             };

@@ -86,6 +86,17 @@ impl Wanted {
         self.columns.iter().any(|column| needs.contains(column))
     }
 
+    /// Whether a column is about the user, and with it the table `users` needed.
+    pub fn is_about_users(&self) -> bool {
+        let is_about_user = |column: &Column| matches!(column, Column::UserId | Column::KnownUser | Column::Text(_));
+        self.columns.iter().any(is_about_user)
+    }
+
+    /// Whether this column is wanted.
+    pub fn has(&self, column: Column) -> bool {
+        self.columns.contains(&column)
+    }
+
     /// The names that the table `users` has for the wanted texts, in contract order.
     pub fn texts(&self) -> Vec<&'static str> {
         let all: Vec<&'static str> = detail_columns().map(|(name, _)| name).collect();
@@ -152,6 +163,10 @@ mod tests {
     fn what_no_wanted_column_needs_is_not_read() {
         let none = Wanted::at(Some(&[]));
         assert!(none.columns().is_empty() && none.texts().is_empty() && !none.has_progress());
+        assert!(!none.is_about_users() && !Wanted::at(Some(&[0, 1, 2, 4, 5, 6, 7])).is_about_users());
+        for of_user in [3, 8, 9] {
+            assert!(Wanted::at(Some(&[0, of_user])).is_about_users(), "{of_user}");
+        }
         let some = Wanted::at(Some(&[18, 0, 7, 9]));
         assert_eq!(some.texts(), ["external_id", "tenant_id"]);
         assert!(some.has_progress());

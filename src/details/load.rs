@@ -11,6 +11,7 @@ use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
 use futures::StreamExt;
 use tokio::task::JoinSet;
 
+use super::batch_lookup::BatchLookup;
 use super::batches::{Batches, ReportBatch, read_batches};
 use super::columns::Wanted;
 use super::error::DetailsError;
@@ -276,7 +277,7 @@ async fn of_each_batch<R: Send + 'static>(
 }
 
 /// Reads all partitions at the same time; `add` distributes the rows of a record batch to their parts.
-async fn read_partitions<R: Send + 'static>(
+pub async fn read_partitions<R: Send + 'static>(
     rows: Vec<SendableRecordBatchStream>,
     what: &'static str,
     part_count: usize,
@@ -320,13 +321,17 @@ fn add_enrolments(
         array.as_primitive_opt::<TimestampMicrosecondType>()
     })?;
     let active = column(rows, "active", |array| array.as_boolean_opt())?;
+    let mut named = BatchLookup::new(batches, batch_ids);
     for (row, user) in users.find(user_ids).into_iter().enumerate() {
         if user_ids.is_null(row) || batch_ids.is_null(row) {
             continue;
         }
         let is_active = active.is_valid(row) && active.value(row);
         let course_id = course_ids.is_valid(row).then(|| course_ids.value(row));
-        let batch = batches.find_or_add(batch_ids.value(row), course_id)?;
+        let batch = match named.listed(row) {
+            Some(batch) => batch,
+            None => batches.find_or_add(batch_ids.value(row), course_id)?,
+        };
         let user = match user {
             Some(user) => user,
             None => strangers.find_or_add(user_ids.value(row))?,
@@ -351,12 +356,14 @@ fn add_progress(
     let times = column(rows, "completed_at", |array| {
         array.as_primitive_opt::<TimestampMicrosecondType>()
     })?;
+    let mut named = BatchLookup::new(batches, batch_ids);
     for (row, user) in users.find(user_ids).into_iter().enumerate() {
         if user_ids.is_null(row) || batch_ids.is_null(row) {
             continue;
         }
         let user = user.or_else(|| strangers.find(user_ids.value(row)));
-        let (Some(batch), Some(user)) = (batches.find(batch_ids.value(row)), user) else {
+        let batch = named.listed(row).or_else(|| batches.find(batch_ids.value(row)));
+        let (Some(batch), Some(user)) = (batch, user) else {
             continue;
         };
         let percent = percents.is_valid(row).then(|| percents.value(row));
@@ -366,11 +373,13 @@ fn add_progress(
     Ok(())
 }
 
-fn texts<'a>(rows: &'a RecordBatch, name: &'static str) -> Result<&'a StringViewArray, DetailsError> {
+/// A text column.
+pub fn texts<'a>(rows: &'a RecordBatch, name: &'static str) -> Result<&'a StringViewArray, DetailsError> {
     column(rows, name, |array| array.as_string_view_opt())
 }
 
-fn column<'a, A>(
+/// A column of the type that `downcast` finds.
+pub fn column<'a, A>(
     rows: &'a RecordBatch,
     name: &'static str,
     downcast: impl FnOnce(&'a dyn Array) -> Option<&'a A>,

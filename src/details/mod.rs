@@ -7,9 +7,13 @@
 //!
 //! Batches are divided into parts, which are ranges of batch ids. A part is sorted, deduplicated and merged when it is
 //! read. Parts depend on the data alone, so output that is written part by part is the same for any number of threads.
+//!
+//! Rows of which no column is about the user need no directory of users and have no order: see `without_users`.
 
+mod batch_lookup;
 mod batches;
 mod bounds;
+mod chunk;
 mod columns;
 mod error;
 mod fingerprint;
@@ -25,8 +29,10 @@ mod scope;
 mod shared_texts;
 mod table;
 mod tables;
+mod user_keys;
 mod users;
 mod uuids;
+mod without_users;
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -1,28 +1,22 @@
 //! The plan node of `enrolment_details`: its children read the tables, and it assembles their rows.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::arrow::compute::SortOptions;
 use datafusion::common::stats::Precision;
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result, Statistics, internal_err};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column as ColumnExpr;
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalSortExpr};
-use datafusion::physical_plan::execution_plan::{
-    Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions,
-};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, ReplaceChildrenOptions};
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
-use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PhysicalExpr, PlanProperties,
-};
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
 use futures::{StreamExt, TryStreamExt};
 use tokio::sync::OnceCell;
 
@@ -30,7 +24,8 @@ use super::columns::{Column, Wanted};
 use super::error::DetailsError;
 use super::planned::{PlannedTables, TablePlan};
 use super::rows::ROW_BYTES;
-use super::{Assembly, Everybody, Part, Scope, assemble, assemble_some, batches_in_parts};
+use super::without_users::{assemble_buckets, bucket_count};
+use super::{Everybody, Scope, assemble, assemble_some, batches_in_parts, part_count};
 use crate::engine::EngineError;
 
 /// What a scan asks for.
@@ -44,7 +39,24 @@ pub struct Asked {
     pub temp_folder: PathBuf,
 }
 
-/// Assembles rows of `enrolment_details`, ordered by batch and user within each partition.
+impl Asked {
+    /// Whether rows have an order: by batch and user within each partition. Rows of which no column is about the user have none.
+    fn is_ordered(&self) -> bool {
+        self.wanted.is_about_users()
+    }
+
+    /// The largest number of partitions: as many as rows are divided into.
+    pub fn most_partitions(&self) -> usize {
+        match self.is_named {
+            true => 1,
+            false if self.is_ordered() => part_count(self.rows),
+            false => bucket_count(self.rows),
+        }
+    }
+}
+
+/// Assembles rows of `enrolment_details`: ordered by batch and user within each partition where a column is about the user, in no
+/// order otherwise.
 ///
 /// The first partition that is polled reads the tables for all. Each partition then gives every n-th part, one after the
 /// other, so that no more parts are sorted at a time than there are partitions.
@@ -54,33 +66,35 @@ pub struct EnrolmentDetailsExec {
     plans: Vec<TablePlan>,
     asked: Asked,
     partitions: usize,
-    runs: Mutex<Runs>,
+    run: Mutex<Run>,
     metrics: ExecutionPlanMetricsSet,
     properties: Arc<PlanProperties>,
 }
 
-/// The assemblies of the node's runs, of those runs whose partitions have not all begun.
-#[derive(Debug, Default)]
-struct Runs {
-    /// How often each partition was begun.
-    begun: Vec<usize>,
-    /// By the number of the run.
-    assemblies: BTreeMap<usize, Arc<OnceCell<Assembled>>>,
+/// A run of the node, until all of its partitions have begun.
+#[derive(Debug)]
+struct Run {
+    begun: Vec<bool>,
+    assembled: Option<Arc<OnceCell<Assembled>>>,
 }
 
 /// What the partitions of one run share.
 #[derive(Debug)]
 struct Assembled {
-    parts: Vec<Arc<Part>>,
-    /// Accounts for the rows as long as one of the partitions lives.
-    _memory: MemoryReservation,
+    /// Each can be read once.
+    parts: Vec<Arc<dyn PartitionStream>>,
+    /// Accounts for the rows as long as one of the partitions lives; none where the parts do it themselves.
+    _memory: Option<MemoryReservation>,
 }
 
 impl EnrolmentDetailsExec {
     /// Assembles the rows of `plans` in so many partitions.
     pub fn new(plans: Vec<TablePlan>, asked: Asked, partitions: usize) -> Self {
         let schema = asked.wanted.schema();
-        let order = order_of(&asked.wanted);
+        let order = match asked.is_ordered() {
+            true => order_of(&asked.wanted),
+            false => Vec::new(),
+        };
         let equivalences = EquivalenceProperties::new_with_orderings(schema, (!order.is_empty()).then_some(order));
         let properties = PlanProperties::new(
             equivalences,
@@ -92,10 +106,7 @@ impl EnrolmentDetailsExec {
             plans,
             asked,
             partitions,
-            runs: Mutex::new(Runs {
-                begun: vec![0; partitions],
-                assemblies: BTreeMap::new(),
-            }),
+            run: Mutex::new(Run::of(partitions)),
             metrics: ExecutionPlanMetricsSet::new(),
             properties: Arc::new(properties),
         }
@@ -120,16 +131,27 @@ fn order_of(wanted: &Wanted) -> Vec<PhysicalSortExpr> {
     order
 }
 
-impl Runs {
-    /// The assembly that this partition takes part in; each partition takes part once in a run.
-    fn begin(&mut self, partition: usize) -> Arc<OnceCell<Assembled>> {
-        let run = self.begun[partition];
-        self.begun[partition] += 1;
-        let assembly = Arc::clone(self.assemblies.entry(run).or_default());
-        if self.begun.iter().all(|&begun| begun > run) {
-            self.assemblies.remove(&run);
+impl Run {
+    /// A run of so many partitions, none of which has begun.
+    fn of(partitions: usize) -> Self {
+        Self {
+            begun: vec![false; partitions],
+            assembled: None,
         }
-        assembly
+    }
+
+    /// What this partition shares with the others of the run; where it has begun before, another run begins.
+    fn begin(&mut self, partition: usize) -> Arc<OnceCell<Assembled>> {
+        if self.begun[partition] {
+            *self = Self::of(self.begun.len());
+        }
+        self.begun[partition] = true;
+        let assembled = Arc::clone(self.assembled.get_or_insert_default());
+        if self.begun.iter().all(|&begun| begun) {
+            // The partitions keep it as long as they live.
+            self.assembled = None;
+        }
+        assembled
     }
 }
 
@@ -141,11 +163,19 @@ impl Asked {
             context: Arc::clone(context),
             temp_folder: self.temp_folder.clone(),
         };
-        let assembly: Assembly = if self.is_named {
+        if !self.is_ordered() {
+            let buckets = if self.is_named { 1 } else { bucket_count(self.rows) };
+            return Ok(Assembled {
+                parts: assemble_buckets(&tables, &self.wanted, buckets).await?,
+                _memory: None,
+            });
+        }
+        let assembly = if self.is_named {
             assemble_some(&tables, Scope::Everything, &self.wanted).await?
         } else {
-            let everybody = Everybody::read(&tables).await?.with_columns(self.wanted.clone());
-            let batches = batches_in_parts(&tables, self.rows).await?;
+            let (everybody, batches) =
+                tokio::try_join!(Everybody::read(&tables), batches_in_parts(&tables, self.rows))?;
+            let everybody = everybody.with_columns(self.wanted.clone());
             let parts = 0..batches.part_count();
             assemble(&tables, Scope::Everything, &everybody, batches, parts).await?
         };
@@ -154,8 +184,8 @@ impl Asked {
         let reserved = memory.try_grow(rows.saturating_mul(ROW_BYTES));
         reserved.map_err(EngineError::running("the rows of enrolment_details"))?;
         Ok(Assembled {
-            parts: assembly.parts,
-            _memory: memory,
+            parts: assembly.details(),
+            _memory: Some(memory),
         })
     }
 }
@@ -169,7 +199,8 @@ impl DisplayAs for EnrolmentDetailsExec {
             "EnrolmentDetailsExec: batches={batches}, progress={}",
             self.asked.wanted.has_progress()
         )?;
-        write!(f, ", users=[{}], partitions={}", texts.join(", "), self.partitions)
+        write!(f, ", users=[{}], ordered={}", texts.join(", "), self.asked.is_ordered())?;
+        write!(f, ", partitions={}", self.partitions)
     }
 }
 
@@ -195,12 +226,7 @@ impl ExecutionPlan for EnrolmentDetailsExec {
         vec![false; self.plans.len()]
     }
 
-    fn apply_expressions(
-        &self,
-        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
+    crate::engine::without_expressions!();
 
     fn replace_children(
         self: Arc<Self>,
@@ -219,21 +245,14 @@ impl ExecutionPlan for EnrolmentDetailsExec {
         )))
     }
 
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
-    }
-
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let shared = self
-            .runs
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .begin(partition);
+        let shared = self.run.lock().unwrap_or_else(PoisonError::into_inner).begin(partition);
         let (plans, asked, partitions) = (self.plans.clone(), self.asked.clone(), self.partitions);
         let assembled = async move {
             let assembled = shared.get_or_try_init(|| asked.assemble(plans, &context)).await;
             let parts = assembled.map_err(DataFusionError::from)?.parts.iter();
-            let parts: Vec<Arc<Part>> = parts.skip(partition).step_by(partitions).map(Arc::clone).collect();
+            let parts: Vec<Arc<dyn PartitionStream>> =
+                parts.skip(partition).step_by(partitions).map(Arc::clone).collect();
             // The streams hold the parts, and `shared` the memory that is reserved for them.
             let rows = futures::stream::iter(parts).flat_map(move |part| part.execute(Arc::clone(&context)));
             Ok::<_, DataFusionError>(rows.inspect(move |_| _ = &shared))
@@ -266,5 +285,23 @@ impl ExecutionPlan for EnrolmentDetailsExec {
 
     fn metrics(&self) -> Option<MetricsSet> {
         Some(self.metrics.clone_inner())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partitions_of_one_run_share_what_was_assembled_and_no_run_reads_it_twice() {
+        let mut run = Run::of(2);
+        let first = run.begin(0);
+        let again = run.begin(0);
+        assert!(!Arc::ptr_eq(&first, &again));
+        assert!(Arc::ptr_eq(&again, &run.begin(1)));
+        let (last, shared) = (run.begin(1), run.begin(0));
+        assert!(!Arc::ptr_eq(&again, &last) && Arc::ptr_eq(&last, &shared));
+        // The node keeps nothing of a run whose partitions have all begun.
+        assert!(run.assembled.is_none());
     }
 }

@@ -5,10 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use datafusion::arrow::array::{
-    ArrayRef, BooleanArray, Float64Array, RecordBatch, RecordBatchOptions, TimestampMicrosecondArray, UInt32Array,
-};
-use datafusion::arrow::compute::take;
+use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::{Result, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -16,15 +13,13 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 
 use super::batches::RankedBatches;
+use super::chunk::{CHUNK_ROWS, Chunk, booleans, record_batch};
 use super::columns::{Column, Wanted};
 use super::fingerprint::Fingerprint;
 use super::fingerprints::of_batches;
 use super::pieces::Pieces;
 use super::rows::{Enrolment, Key, Keyed, Progress, sort_and_deduplicate};
 use super::users::RankedUsers;
-
-/// Rows whose details are looked up at a time.
-const CHUNK_ROWS: usize = 8_192;
 
 /// The directories that all parts share, and the columns that their rows have.
 pub struct Shared {
@@ -196,34 +191,31 @@ impl PartRows {
     }
 
     fn chunk(&self, enrolments: &[Enrolment], progress: &[Option<Progress>]) -> Result<RecordBatch> {
-        let (users, batches, wanted) = (&self.shared.users, &self.shared.batches, &self.shared.wanted);
+        let (users, wanted) = (&self.shared.users, &self.shared.wanted);
         let numbers: Vec<u32> = enrolments.iter().map(|row| users.at_rank(row.key().user())).collect();
-        let places: UInt32Array = enrolments.iter().map(|row| Some(row.key().batch())).collect();
         let texts = self.texts(&numbers)?;
+        let chunk = Chunk {
+            batches: &self.shared.batches,
+            ranks: enrolments.iter().map(|row| Some(row.key().batch())).collect(),
+            enrolments,
+            progress,
+        };
         let column = |column: &Column| -> Result<ArrayRef> {
+            if let Some(values) = chunk.column(*column)? {
+                return Ok(values);
+            }
             Ok(match column {
-                Column::BatchId => take(&batches.ids, &places, None)?,
-                Column::CourseId => take(&batches.course_ids, &places, None)?,
-                Column::TenantId => take(&batches.tenant_ids, &places, None)?,
                 Column::UserId => users.ids(&numbers),
-                Column::EnrolledAt => timestamps(enrolments.iter().map(Enrolment::enrolled_at)),
-                Column::HasProgress => booleans(progress.iter().map(Option::is_some)),
-                Column::ProgressPercent => {
-                    let percents = progress.iter().map(|row| row.and_then(|row| row.percent()));
-                    Arc::new(percents.collect::<Float64Array>())
-                }
-                Column::CompletedAt => timestamps(progress.iter().map(|row| row.and_then(|row| row.completed_at()))),
                 Column::KnownUser => booleans(numbers.iter().map(|&user| users.is_listed(user))),
                 Column::Text(position) => match wanted.place_of_text(*position) {
                     Some(place) => Arc::clone(&texts[place]),
                     None => return internal_err!("a text that was not read is wanted"),
                 },
+                _ => return internal_err!("no column {column:?} is given"),
             })
         };
         let columns = wanted.columns().iter().map(column).collect::<Result<Vec<_>>>()?;
-        let options = RecordBatchOptions::new().with_row_count(Some(enrolments.len()));
-        let schema = Arc::clone(&self.shared.schema);
-        Ok(RecordBatch::try_new_with_options(schema, columns, &options)?)
+        record_batch(&self.shared.schema, columns, enrolments.len())
     }
 
     /// The wanted texts of these users, a column each; NULLs for those whom the export does not have.
@@ -253,7 +245,7 @@ impl Iterator for PartRows {
 }
 
 /// The best row of each key, in the order of batch and user ids: numbers become ranks.
-fn by_rank<R: Keyed>(shared: &Shared, pieces: Pieces<R>) -> Vec<R> {
+fn by_rank<R: Keyed<Key = Key>>(shared: &Shared, pieces: Pieces<R>) -> Vec<R> {
     let (users, batches) = (&shared.users, &shared.batches);
     let mut rows: Vec<R> = Vec::with_capacity(pieces.len());
     for row in pieces {
@@ -262,12 +254,4 @@ fn by_rank<R: Keyed>(shared: &Shared, pieces: Pieces<R>) -> Vec<R> {
     }
     sort_and_deduplicate(&mut rows);
     rows
-}
-
-fn booleans(values: impl Iterator<Item = bool>) -> ArrayRef {
-    Arc::new(values.map(Some).collect::<BooleanArray>())
-}
-
-fn timestamps(micros: impl Iterator<Item = Option<i64>>) -> ArrayRef {
-    Arc::new(micros.collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
 }

@@ -34,23 +34,25 @@ impl Key {
 
 /// A row identified by batch and user, of which the best is kept.
 pub trait Keyed: Copy {
-    fn key(&self) -> Key;
-    fn with_key(self, key: Key) -> Self;
+    /// How batch and user are identified.
+    type Key;
+    fn key(&self) -> Self::Key;
+    fn with_key(self, key: Self::Key) -> Self;
     /// `Less` for the better of two rows with the same key.
     fn better(&self, other: &Self) -> Ordering;
 }
 
 /// One row of `enrolments`.
 #[derive(Debug, Clone, Copy)]
-pub struct Enrolment {
-    key: Key,
+pub struct Enrolment<K = Key> {
+    key: K,
     /// The time of enrolment, with the active flag in the lowest bit: the greatest value wins.
     time_and_active: i64,
 }
 
-impl Enrolment {
+impl<K> Enrolment<K> {
     /// `enrolled_at` in microseconds of UTC.
-    pub fn new(key: Key, enrolled_at: Option<i64>, is_active: bool) -> Self {
+    pub fn new(key: K, enrolled_at: Option<i64>, is_active: bool) -> Self {
         let time = enrolled_at.map_or(NO_TIME, |micros| micros.clamp(EARLIEST, LATEST) << 1);
         Self {
             key,
@@ -68,12 +70,14 @@ impl Enrolment {
     }
 }
 
-impl Keyed for Enrolment {
-    fn key(&self) -> Key {
+impl<K: Copy> Keyed for Enrolment<K> {
+    type Key = K;
+
+    fn key(&self) -> K {
         self.key
     }
 
-    fn with_key(self, key: Key) -> Self {
+    fn with_key(self, key: K) -> Self {
         Self { key, ..self }
     }
 
@@ -84,17 +88,17 @@ impl Keyed for Enrolment {
 
 /// One row of `course_progress`.
 #[derive(Debug, Clone, Copy)]
-pub struct Progress {
-    key: Key,
+pub struct Progress<K = Key> {
+    key: K,
     /// NaN where missing.
     percent: f64,
     /// Microseconds of UTC; the greatest value where missing, so that the earliest time wins.
     completed_at: i64,
 }
 
-impl Progress {
+impl<K> Progress<K> {
     /// `completed_at` in microseconds of UTC.
-    pub fn new(key: Key, percent: Option<f64>, completed_at: Option<i64>) -> Self {
+    pub fn new(key: K, percent: Option<f64>, completed_at: Option<i64>) -> Self {
         Self {
             key,
             percent: percent.unwrap_or(f64::NAN),
@@ -109,14 +113,25 @@ impl Progress {
     pub fn completed_at(&self) -> Option<i64> {
         (self.completed_at != i64::MAX).then_some(self.completed_at)
     }
+
+    /// The values alone, where the key is known otherwise.
+    pub fn without_key(self) -> Progress<()> {
+        Progress {
+            key: (),
+            percent: self.percent,
+            completed_at: self.completed_at,
+        }
+    }
 }
 
-impl Keyed for Progress {
-    fn key(&self) -> Key {
+impl<K: Copy> Keyed for Progress<K> {
+    type Key = K;
+
+    fn key(&self) -> K {
         self.key
     }
 
-    fn with_key(self, key: Key) -> Self {
+    fn with_key(self, key: K) -> Self {
         Self { key, ..self }
     }
 
@@ -130,7 +145,7 @@ impl Keyed for Progress {
 }
 
 /// Sorts rows by key and keeps the best row of each key.
-pub fn sort_and_deduplicate<R: Keyed>(rows: &mut Vec<R>) {
+pub fn sort_and_deduplicate<R: Keyed<Key = Key>>(rows: &mut Vec<R>) {
     // Sorted by the key alone, which is twice as fast: repeated rows are rare, so they are compared afterwards.
     rows.sort_unstable_by_key(Keyed::key);
     rows.dedup_by(|row, kept| {
@@ -148,7 +163,7 @@ mod tests {
 
     const KEY: Key = Key(7);
 
-    fn best<R: Keyed>(mut rows: Vec<R>) -> R {
+    fn best<R: Keyed<Key = Key>>(mut rows: Vec<R>) -> R {
         sort_and_deduplicate(&mut rows);
         assert_eq!(rows.len(), 1);
         rows[0]

@@ -19,10 +19,10 @@ use datafusion::physical_plan::ExecutionPlan;
 use super::columns::{Wanted, details_schema, is_text_column};
 use super::load::{columns_of, user_columns_with};
 use super::node::{Asked, EnrolmentDetailsExec};
-use super::part_count;
 use super::planned::TablePlan;
 use super::rows::ROW_BYTES;
 use super::scope::columns_within;
+use super::without_users;
 use crate::engine::planning_parts;
 
 /// Assembled rows may take one in so many bytes of a memory limit; beyond, the query runs, whose joins spill.
@@ -71,16 +71,15 @@ impl EnrolmentDetails {
         }
     }
 
-    /// Whether the rows in memory would take too much of a limit.
-    fn is_too_large(&self, session: &dyn Session) -> bool {
+    /// Whether the rows in memory, with what is kept of users, would take too much of a limit.
+    fn is_too_large(&self, session: &dyn Session, wanted: &Wanted) -> bool {
+        let (row_bytes, of_users) = match wanted.is_about_users() {
+            true => (ROW_BYTES, self.export_bytes),
+            false => (without_users::ROW_BYTES, 0),
+        };
+        let needed = self.rows.saturating_mul(row_bytes as u64).saturating_add(of_users);
         match session.runtime_env().memory_pool.memory_limit() {
-            MemoryLimit::Finite(limit) => {
-                let needed = self
-                    .rows
-                    .saturating_mul(ROW_BYTES as u64)
-                    .saturating_add(self.export_bytes);
-                needed > limit as u64 / SHARE_OF_MEMORY
-            }
+            MemoryLimit::Finite(limit) => needed > limit as u64 / SHARE_OF_MEMORY,
             _ => false,
         }
     }
@@ -118,7 +117,10 @@ impl EnrolmentDetails {
         };
         let of_batches = |name: &'static str| TableScan {
             name,
-            columns: columns_of(name).to_vec(),
+            columns: match wanted.is_about_users() {
+                true => columns_of(name).to_vec(),
+                false => without_users::columns_for(name, wanted),
+            },
             conditions,
             batch: one,
         };
@@ -132,6 +134,9 @@ impl EnrolmentDetails {
                     .plan(session, &sources.course_progress)
                     .await?,
             );
+        }
+        if !wanted.is_about_users() {
+            return Ok(plans);
         }
         let mut of_users = Vec::new();
         let with_texts = user_columns_with(&wanted.texts());
@@ -208,22 +213,19 @@ impl TableProvider for EnrolmentDetails {
         let batches = named_batches(&conditions);
         // Conditions on users leave few rows, which the query finds without all the others.
         let is_about_users = filters.iter().any(is_about_user);
-        let is_too_large = matches!(batches, Batches::All) && self.is_too_large(session);
+        let wanted = Wanted::at(projection.map(Vec::as_slice));
+        let is_too_large = matches!(batches, Batches::All) && self.is_too_large(session, &wanted);
         if is_about_users || is_too_large {
             return self.queried(session, projection, filters).await;
         }
-        let wanted = Wanted::at(projection.map(Vec::as_slice));
         let plans = self.plans(session, &wanted, &batches, &conditions).await?;
-        let (is_named, partitions) = match batches {
-            Batches::Named(_) => (true, 1),
-            Batches::All => (false, part_count(self.rows).min(session.config().target_partitions())),
-        };
         let asked = Asked {
             wanted,
-            is_named,
+            is_named: matches!(batches, Batches::Named(_)),
             rows: self.rows,
             temp_folder: self.temp_folder.clone(),
         };
+        let partitions = asked.most_partitions().min(session.config().target_partitions());
         Ok(Arc::new(EnrolmentDetailsExec::new(plans, asked, partitions.max(1))))
     }
 

@@ -15,6 +15,7 @@ mod materialised;
 #[cfg(not(feature = "cluster"))]
 mod no_cluster;
 mod ordered_schema;
+mod plan_nodes;
 mod planning;
 pub mod repeated_rows;
 mod running_query;
@@ -31,6 +32,7 @@ pub use limits::{QueryLimits, SharedLimits};
 pub use materialised::materialised;
 #[cfg(not(feature = "cluster"))]
 pub use no_cluster::Cluster;
+pub(crate) use plan_nodes::without_expressions;
 pub use planning::{planning_parts, whole_plan};
 pub use running_query::RunningQuery;
 pub use session::{

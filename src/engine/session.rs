@@ -20,6 +20,7 @@ use super::compact_before_sort::CompactBeforeSort;
 use super::dialect::{self, forms};
 use super::error::EngineError;
 use super::ordered_schema::OrderedSchema;
+use super::repeated_rows::RankOnlyRepeated;
 use super::temp_files::TempFiles;
 use super::{constraints, functions};
 
@@ -199,13 +200,18 @@ pub fn empty_beside(other: &SessionContext) -> Result<SessionContext, EngineErro
 /// A session with Pragati's functions and optimizer rules.
 fn session_with(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionContext {
     let rules = constraints::added_to(PhysicalOptimizer::new().rules);
+    // Repeated keys are found and held in one process, so this does not work on a cluster.
+    let is_one_process = config.get_extension::<Cluster>().is_none();
     let state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime)
         .with_default_features()
         .with_physical_optimizer_rules(rules)
         .with_physical_optimizer_rule(Arc::new(CompactBeforeSort));
-    let state = dialect::time::register(forms::planned(on_cluster(state)));
+    let mut state = dialect::time::register(forms::planned(on_cluster(state)));
+    if is_one_process {
+        state = state.with_analyzer_rule(Arc::new(RankOnlyRepeated));
+    }
     let session = SessionContext::new_with_state(state.build());
     for function in functions::all() {
         session.register_udf(function);

@@ -1,6 +1,7 @@
 //! `enrolment_details` as a table: whatever a query asks of it, the rows that are assembled are those that its SQL joins.
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use bytesize::ByteSize;
@@ -160,13 +161,24 @@ fn only_what_a_query_needs_is_read_and_explain_shows_it() {
         counted.contains("EnrolmentDetailsExec: batches=all, progress=false, users=[]"),
         "{counted}"
     );
+    // Sums that are not about users need no users and no order.
+    let of_tables = |plan: &str, table: &str| plan.contains(&format!("table={table}, "));
+    assert!(
+        counted.contains("ordered=false") && !of_tables(&counted, "users"),
+        "{counted}"
+    );
+    let columns = counted.lines().find(|line| line.contains("table=enrolments, "));
+    assert!(columns.is_some_and(|line| !line.contains("course_id")), "{counted}");
     let percents = ways.plan("select avg(course_progress) from course_progress_report where batch_id = 'b1'");
     assert!(
         percents.contains("EnrolmentDetailsExec: batches=named, progress=true, users=[]"),
         "{percents}"
     );
     let blocks = ways.plan("select block_name, count(*) from enrolment_details group by 1");
-    assert!(blocks.contains("progress=false, users=[block_name]"), "{blocks}");
+    assert!(
+        blocks.contains("progress=false, users=[block_name], ordered=true"),
+        "{blocks}"
+    );
     // The order is declared, so that nothing above the node is sorted.
     let ordered = ways.plan("select * from course_progress_report order by batch_id, user_id");
     let (above, _) = ordered.split_once(NODE).expect(&ordered);
@@ -177,24 +189,52 @@ fn only_what_a_query_needs_is_read_and_explain_shows_it() {
 }
 
 #[test]
+fn sums_are_the_same_for_any_number_of_threads() {
+    let threads = [1, 3].map(|threads| {
+        // Enough rows for several buckets.
+        let exports = TestExports::sample(2_000, 70_000, 20, 1);
+        Ways::open(exports, |config| Config {
+            threads: NonZeroUsize::new(threads),
+            ..config
+        })
+    });
+    for columns in ["tenant_id", "batch_id", "course_id", "has_progress"] {
+        let sql = format!(
+            "select {columns}, count(*) as n, sum(cast(progress_percent as bigint)) as p, count(completed_at) as c, min(enrolled_at) as e \
+             from enrolment_details group by 1 order by 1"
+        );
+        let [one, three] = &threads;
+        one.compare(&sql);
+        assert_eq!(
+            one.rows(&one.assembled, &sql),
+            three.rows(&three.assembled, &sql),
+            "{sql}"
+        );
+    }
+}
+
+#[test]
 fn a_plan_that_runs_again_gives_its_rows_again() {
     let ways = Ways::open(nasty(), |config| config);
     let again = ways.runtime.block_on(async {
         let session = &ways.assembled.session;
-        let rows = session
-            .sql("select * from enrolment_details order by batch_id, user_id")
-            .await;
-        let plan = rows.expect("a query").create_physical_plan().await.expect("a plan");
         let mut counts = Vec::new();
-        for _ in 0..2 {
-            let plan = reset_plan_states(plan.clone()).expect("a plan");
-            let rows = collect(plan, session.task_ctx()).await.expect("rows");
-            counts.push(rows.iter().map(|rows| rows.num_rows()).sum::<usize>());
+        for sql in [
+            "select * from enrolment_details order by batch_id, user_id",
+            "select batch_id, tenant_id from enrolment_details",
+        ] {
+            let rows = session.sql(sql).await.expect(sql);
+            let plan = rows.create_physical_plan().await.expect("a plan");
+            for _ in 0..2 {
+                let plan = reset_plan_states(plan.clone()).expect("a plan");
+                let rows = collect(plan, session.task_ctx()).await.expect("rows");
+                counts.push(rows.iter().map(|rows| rows.num_rows()).sum::<usize>());
+            }
         }
         counts
     });
-    assert_eq!(again[0], again[1]);
     assert!(again[0] > 0);
+    assert_eq!(again, [again[0]; 4]);
 }
 
 #[test]

@@ -90,6 +90,7 @@ mod ratio_over_time;
 mod raw_client;
 mod real_mail_server;
 mod recorded;
+mod repeated_rows;
 mod replayed;
 mod report_filters;
 mod report_parts;

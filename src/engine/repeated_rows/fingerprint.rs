@@ -1,10 +1,11 @@
-//! Fingerprints of keys: a hash of eight bytes for any number of texts; for texts with a time, numbers that are nearly
+//! Fingerprints of keys: a hash of eight bytes for any number of columns; for texts with a time, numbers that are nearly
 //! equal where the times are close.
 
 use std::hash::{BuildHasher, Hasher};
 
-use datafusion::arrow::array::{Array, AsArray, RecordBatch, StringViewArray};
-use datafusion::arrow::datatypes::TimestampMicrosecondType;
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringViewArray};
+use datafusion::arrow::datatypes::{DataType, TimestampMicrosecondType};
+use datafusion::common::hash_utils::{RandomState, create_hashes};
 use datafusion::common::{Result, exec_err};
 use foldhash::fast::FixedState;
 
@@ -15,8 +16,24 @@ const END: u8 = 0xff;
 /// costs time but does not change results.
 const STRETCH_BITS: u32 = 27;
 
-/// The fingerprint of each row's text columns `key`; `None` where one of them is NULL.
+/// Whether a column of this type can be of a key. Floats cannot: which of them are equal depends on who compares.
+pub fn can_be_of_key(column: &DataType) -> bool {
+    let is_plain = column.is_integer() || column.is_temporal() || column.is_decimal();
+    let is_text = column.is_string() || matches!(column, DataType::Binary | DataType::BinaryView);
+    is_plain || is_text || *column == DataType::Boolean
+}
+
+/// The fingerprint of each row's columns `key`; `None` where one of them is NULL.
 pub fn fingerprints(rows: &RecordBatch, key: &[usize]) -> Result<Vec<Option<u64>>> {
+    let columns: Vec<&ArrayRef> = key.iter().map(|&column| rows.column(column)).collect();
+    let is_text = |column: &&ArrayRef| *column.data_type() == DataType::Utf8View;
+    if !columns.iter().all(is_text) {
+        let mut hashes = vec![0; rows.num_rows()];
+        create_hashes(columns.iter().copied(), &RandomState::with_seed(0), &mut hashes)?;
+        let has_all = |row: usize| columns.iter().all(|column| column.is_valid(row));
+        let hashes = hashes.into_iter().enumerate();
+        return Ok(hashes.map(|(row, hash)| has_all(row).then_some(hash)).collect());
+    }
     let texts = texts_of(rows, key)?;
     let hasher = FixedState::default();
     Ok((0..rows.num_rows())
@@ -80,7 +97,7 @@ fn fingerprint(key: &[&StringViewArray], row: usize, hasher: &FixedState) -> Opt
 mod tests {
     use std::sync::Arc;
 
-    use datafusion::arrow::array::{ArrayRef, TimestampMicrosecondArray};
+    use datafusion::arrow::array::{Date32Array, TimestampMicrosecondArray};
     use proptest::prelude::*;
 
     use super::*;
@@ -97,6 +114,24 @@ mod tests {
         assert_eq!(found[0], found[2]);
         assert_ne!(found[0], found[1]);
         assert_eq!(found[3], None);
+    }
+
+    #[test]
+    fn keys_of_other_types_are_compared_too() {
+        let days = Date32Array::from(vec![Some(1), Some(2), Some(1), None]);
+        let names = StringViewArray::from(vec![Some("a"), Some("a"), Some("a"), Some("a")]);
+        let rows = RecordBatch::try_from_iter([
+            ("day", Arc::new(days) as ArrayRef),
+            ("name", Arc::new(names) as ArrayRef),
+        ]);
+        let rows = rows.expect("rows");
+        for key in [&[0][..], &[0, 1]] {
+            let found = fingerprints(&rows, key).expect("fingerprints");
+            assert_eq!(found[0], found[2]);
+            assert!(found[0].is_some() && found[0] != found[1]);
+            assert_eq!(found[3], None);
+        }
+        assert!(can_be_of_key(rows.column(0).data_type()) && !can_be_of_key(&DataType::Float64));
     }
 
     const WITHIN: i64 = 60_000_000;

@@ -39,6 +39,10 @@ impl FingerprintSet {
         self.fingerprints.is_empty()
     }
 
+    pub fn len(&self) -> usize {
+        self.fingerprints.len()
+    }
+
     pub fn contains(&self, fingerprint: u64) -> bool {
         let (word, bit) = place(fingerprint, self.shift);
         self.bits[word] & bit != 0 && self.fingerprints.contains(&fingerprint)

@@ -3,13 +3,14 @@
 //!
 //! SQL says which of several repeated rows wins, by ranking them. Ranking sorts, and sorting a whole table to find a
 //! few repeated rows costs more than everything after it. So the keys are compared first, by fingerprints of eight
-//! bytes. Rows of unique keys skip the ranking. The same is done for neighbours: rows that are close in time, such as
-//! double clicks. How rows are ranked is not known here.
+//! bytes. Rows of unique keys skip the ranking ([`RankOnlyRepeated`]). The same is done for neighbours: rows that are
+//! close in time, such as double clicks. How rows are ranked is said by the SQL alone.
 
 mod fingerprint;
 mod fingerprint_set;
 mod plan;
 mod repeated_keys;
+mod rule;
 mod table;
 
 use std::collections::BTreeSet;
@@ -19,22 +20,15 @@ use datafusion::catalog::TableProvider;
 use datafusion::common::{DataFusionError, Result};
 
 use repeated_keys::RepeatedKeys;
-use table::RowsByCopies;
+pub use rule::{Inputs, RankOnlyRepeated, ranking_only_repeated};
+use table::UniqueOrRepeatedRows;
 
-/// A table split in two, each with all columns. Rows with a NULL in their key are in neither.
-pub struct SplitTable {
-    /// Rows whose key is unique.
-    pub unique: Arc<dyn TableProvider>,
-    /// All rows of repeated keys, and perhaps a few others: equal fingerprints may have different keys.
-    pub repeated: Arc<dyn TableProvider>,
-}
-
-/// A table split in two. Rows with a NULL in their key are in neither.
+/// A table split in two.
 pub struct SplitInTime {
     /// Rows whose key is unique and which have no neighbours.
     pub alone: Arc<dyn TableProvider>,
-    /// All other rows, and perhaps a few more, with one additional column, [`MAY_BE_REPEATED`]. Every neighbour of such a
-    /// row is among them.
+    /// All other rows, also those with a NULL in their key, and perhaps a few more, with one additional column,
+    /// [`MAY_BE_REPEATED`]. Every neighbour of such a row is among them.
     pub others: Arc<dyn TableProvider>,
 }
 
@@ -48,7 +42,7 @@ enum Standing {
     Alone,
     /// Its key is unique, and it may have neighbours.
     Neighbour,
-    /// Its key may be repeated.
+    /// Its key may be repeated, or has a NULL.
     Repeated,
 }
 
@@ -73,10 +67,10 @@ enum Passing {
 }
 
 /// The columns by which rows are compared.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Key {
-    /// Text columns that are equal in repeated rows.
-    repeated: &'static [&'static str],
+    /// Columns that are equal in repeated rows.
+    repeated: Arc<[String]>,
     neighbours: Option<Neighbours>,
 }
 
@@ -94,16 +88,6 @@ struct NeighbourColumns {
     within_micros: i64,
 }
 
-/// Splits `table`, whose rows must not change, by whether the text columns `key` are unique.
-pub fn split_by_repeated_keys(table: &Arc<dyn TableProvider>, key: &'static [&'static str]) -> SplitTable {
-    let key = Key {
-        repeated: key,
-        neighbours: None,
-    };
-    let [unique, repeated] = tables(table, key);
-    SplitTable { unique, repeated }
-}
-
 /// Splits `table`, whose rows must not change, by whether `key` is unique and whether a row has neighbours.
 pub fn split_in_time(
     table: &Arc<dyn TableProvider>,
@@ -111,7 +95,7 @@ pub fn split_in_time(
     neighbours: Neighbours,
 ) -> SplitInTime {
     let key = Key {
-        repeated: key,
+        repeated: key.iter().map(|&column| column.to_owned()).collect(),
         neighbours: Some(neighbours),
     };
     let [alone, others] = tables(table, key);
@@ -122,7 +106,8 @@ pub fn split_in_time(
 fn tables(table: &Arc<dyn TableProvider>, key: Key) -> [Arc<dyn TableProvider>; 2] {
     let keys = Arc::new(RepeatedKeys::default());
     [Passing::Alone, Passing::Others].map(|passing| -> Arc<dyn TableProvider> {
-        Arc::new(RowsByCopies::new(Arc::clone(table), key, Arc::clone(&keys), passing))
+        let keys = Arc::clone(&keys);
+        Arc::new(UniqueOrRepeatedRows::new(Arc::clone(table), key.clone(), keys, passing))
     })
 }
 
@@ -130,6 +115,7 @@ impl Key {
     /// The positions of its columns.
     fn places(&self, place: impl Fn(&str) -> Result<usize>) -> Result<KeyColumns> {
         let places = |names: &[&str]| names.iter().map(|name| place(name)).collect::<Result<Vec<_>>>();
+        let repeated = self.repeated.iter().map(|name| place(name));
         let neighbours = self.neighbours.map(|near| {
             Ok::<_, DataFusionError>(NeighbourColumns {
                 texts: places(near.texts)?,
@@ -138,7 +124,7 @@ impl Key {
             })
         });
         Ok(KeyColumns {
-            repeated: places(self.repeated)?,
+            repeated: repeated.collect::<Result<_>>()?,
             neighbours: neighbours.transpose()?,
         })
     }

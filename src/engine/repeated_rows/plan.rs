@@ -3,19 +3,19 @@
 use std::fmt;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
+use datafusion::arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::stats::Precision;
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result, Statistics, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::EquivalenceProperties;
-use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
+use datafusion::physical_plan::execution_plan::ReplaceChildrenOptions;
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning, PhysicalExpr, PlanProperties,
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning, PlanProperties,
 };
 use futures::{FutureExt, StreamExt, TryStreamExt};
 
@@ -34,6 +34,7 @@ pub struct RepeatedRowsExec {
     keys: KeySource,
     repeated: Arc<RepeatedKeys>,
     filter: RepeatedRowsFilter,
+    metrics: ExecutionPlanMetricsSet,
     properties: Arc<PlanProperties>,
 }
 
@@ -77,6 +78,7 @@ impl RepeatedRowsExec {
             keys,
             repeated,
             filter,
+            metrics: ExecutionPlanMetricsSet::new(),
             properties: Arc::new(properties),
         }
     }
@@ -84,7 +86,15 @@ impl RepeatedRowsExec {
 
 impl DisplayAs for RepeatedRowsExec {
     fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "RepeatedRowsExec: passing={:?}", self.filter.passing)
+        let schema = self.rows.schema();
+        let key = self
+            .filter
+            .key
+            .repeated
+            .iter()
+            .map(|&column| schema.field(column).name().as_str());
+        let key = key.collect::<Vec<_>>().join(", ");
+        write!(f, "RepeatedRowsExec: passing={:?}, key=[{key}]", self.filter.passing)
     }
 }
 
@@ -101,12 +111,7 @@ impl ExecutionPlan for RepeatedRowsExec {
         vec![&self.rows, &self.keys.plan]
     }
 
-    fn apply_expressions(
-        &self,
-        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
+    crate::engine::without_expressions!();
 
     fn replace_children(
         self: Arc<Self>,
@@ -125,10 +130,6 @@ impl ExecutionPlan for RepeatedRowsExec {
         Ok(Arc::new(Self::new(schema, rows, keys, repeated, filter)))
     }
 
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
-    }
-
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let Self {
             rows,
@@ -139,21 +140,35 @@ impl ExecutionPlan for RepeatedRowsExec {
         } = self.clone();
         let (passing, schema) = (filter.passing, self.schema());
         let batch_size = context.session_config().batch_size();
+        let metrics = BaselineMetrics::new(&self.metrics, partition);
+        let repeated_keys = MetricBuilder::new(&self.metrics).gauge("repeated_keys", partition);
+        let compute = metrics.elapsed_compute().clone();
         let batches = async move {
             let found = repeated.find(&keys, &context).await?;
+            // Every partition knows all of them.
+            repeated_keys.set(if partition == 0 { found.repeated_keys() } else { 0 });
             if passing == Passing::Others && found.is_empty() {
                 return Ok(futures::stream::empty().boxed());
             }
             let batches = rows.execute(partition, context)?;
-            let filtered = batches.map(move |batch| filter.apply(&batch?, &schema, &found));
+            let filtered = batches.map(move |batch| {
+                let _timer = compute.timer();
+                filter.apply(&batch?, &schema, &found)
+            });
             Ok::<_, DataFusionError>(filtered.boxed())
         };
         let batches = RecordBatchStreamAdapter::new(self.schema(), batches.into_stream().try_flatten());
-        Ok(match passing {
+        let mut passed: SendableRecordBatchStream = match passing {
             Passing::Alone => Box::pin(batches),
             // A few rows remain of each batch, so they are compacted.
             Passing::Others => compacted_stream(Box::pin(batches), batch_size),
-        })
+        };
+        let counted = futures::stream::poll_fn(move |task| metrics.record_poll(passed.poll_next_unpin(task)));
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), counted)))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
     }
 
     fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
@@ -174,34 +189,23 @@ impl ExecutionPlan for RepeatedRowsExec {
 
 impl RepeatedRowsFilter {
     fn apply(&self, rows: &RecordBatch, schema: &SchemaRef, found: &FoundKeys) -> Result<RecordBatch> {
-        let has_missing = self
-            .key
-            .repeated
-            .iter()
-            .any(|&column| rows.column(column).null_count() > 0);
-        if found.is_empty() && self.passing == Passing::Alone && !has_missing {
+        if found.is_empty() && self.passing == Passing::Alone {
             return self.given(rows, schema, &[]);
         }
         let standings = found.standings(rows, &self.key)?;
-        let passing: BooleanArray = standings
-            .iter()
-            .map(|standing| {
-                Some(match self.passing {
-                    Passing::Alone => *standing == Some(Standing::Alone),
-                    Passing::Others => matches!(standing, Some(Standing::Neighbour | Standing::Repeated)),
-                })
-            })
-            .collect();
+        let passes = |standing: &Standing| match self.passing {
+            Passing::Alone => *standing == Standing::Alone,
+            Passing::Others => *standing != Standing::Alone,
+        };
+        let passing: BooleanArray = standings.iter().map(|standing| Some(passes(standing))).collect();
         Ok(filter_record_batch(&self.given(rows, schema, &standings)?, &passing)?)
     }
 
-    fn given(&self, rows: &RecordBatch, schema: &SchemaRef, standings: &[Option<Standing>]) -> Result<RecordBatch> {
+    fn given(&self, rows: &RecordBatch, schema: &SchemaRef, standings: &[Standing]) -> Result<RecordBatch> {
         let columns = self.columns.iter().map(|column| match column {
             Given::Read(column) => Arc::clone(rows.column(*column)),
             Given::MayBeRepeated => {
-                let may_be_repeated = standings
-                    .iter()
-                    .map(|standing| Some(*standing == Some(Standing::Repeated)));
+                let may_be_repeated = standings.iter().map(|standing| Some(*standing == Standing::Repeated));
                 Arc::new(may_be_repeated.collect::<BooleanArray>()) as ArrayRef
             }
         });

@@ -45,6 +45,8 @@ pub struct FoundKeys {
     repeated: FingerprintSet,
     /// Fingerprints with a time of rows that have a neighbour.
     neighbours: FingerprintSet,
+    /// Whether a key has a NULL. Such keys have no fingerprint, so any of them may be repeated.
+    has_missing: bool,
     /// Reserved as long as the fingerprints exist.
     _memory: MemoryReservation,
 }
@@ -68,24 +70,29 @@ impl RepeatedKeys {
 }
 
 impl FoundKeys {
-    /// Whether no key is repeated and no row has neighbours.
+    /// Whether no key may be repeated and no row has neighbours.
     pub fn is_empty(&self) -> bool {
-        self.repeated.is_empty() && self.neighbours.is_empty()
+        self.repeated.is_empty() && self.neighbours.is_empty() && !self.has_missing
     }
 
-    /// How each row stands; `None` where its key has a NULL.
-    pub fn standings(&self, rows: &RecordBatch, key: &KeyColumns) -> Result<Vec<Option<Standing>>> {
-        let standing = |key| match self.repeated.contains(key) {
+    /// The number of fingerprints of repeated keys.
+    pub fn repeated_keys(&self) -> usize {
+        self.repeated.len()
+    }
+
+    /// How each row stands.
+    pub fn standings(&self, rows: &RecordBatch, key: &KeyColumns) -> Result<Vec<Standing>> {
+        let standing = |key: Option<u64>| match key.is_none_or(|key| self.repeated.contains(key)) {
             true => Standing::Repeated,
             false => Standing::Alone,
         };
         let repeated = fingerprints(rows, &key.repeated)?.into_iter();
-        let mut standings: Vec<_> = repeated.map(|key| key.map(standing)).collect();
+        let mut standings: Vec<Standing> = repeated.map(standing).collect();
         if !self.neighbours.is_empty() {
             for (standing, place) in standings.iter_mut().zip(key.in_time(rows)?) {
                 let is_close = place.is_some_and(|place| self.neighbours.contains(place));
-                if is_close && *standing == Some(Standing::Alone) {
-                    *standing = Some(Standing::Neighbour);
+                if is_close && *standing == Standing::Alone {
+                    *standing = Standing::Neighbour;
                 }
             }
         }
@@ -116,8 +123,10 @@ async fn find(source: &KeySource, context: &Arc<TaskContext>) -> Result<Arc<Foun
     let memory = MemoryConsumer::new("keys that stand more than once").register(context.memory_pool());
     let passes = passes(source, context);
     let (mut repeated, mut neighbours) = (HashSet::<_, FixedState>::default(), HashSet::<_, FixedState>::default());
+    let mut has_missing = false;
     for pass in 0..passes {
         let mut gathered = gather(source, pass, passes, &memory, context).await?;
+        has_missing |= gathered.iter().any(|part| part.has_missing);
         let in_time: Vec<_> = gathered
             .iter_mut()
             .map(|part| std::mem::take(&mut part.in_time))
@@ -144,6 +153,7 @@ async fn find(source: &KeySource, context: &Arc<TaskContext>) -> Result<Arc<Foun
     Ok(Arc::new(FoundKeys {
         repeated: FingerprintSet::new(repeated),
         neighbours: FingerprintSet::new(neighbours),
+        has_missing,
         _memory: memory,
     }))
 }
@@ -169,6 +179,7 @@ type Gatherings = Vec<Vec<u64>>;
 struct Gathered {
     exact: Gatherings,
     in_time: Gatherings,
+    has_missing: bool,
     memory: MemoryReservation,
 }
 
@@ -204,13 +215,16 @@ async fn gather_partition(
     let mut gathered = Gathered {
         exact: vec![Vec::new(); GATHERINGS],
         in_time: vec![Vec::new(); GATHERINGS],
+        has_missing: false,
         memory,
     };
     while let Some(batch) = rows.next().await {
         let batch = batch?;
         let mut count = 0;
+        let exact = fingerprints(&batch, &columns.repeated)?;
+        gathered.has_missing |= exact.iter().any(Option::is_none);
         for (gatherings, found) in [
-            (&mut gathered.exact, fingerprints(&batch, &columns.repeated)?),
+            (&mut gathered.exact, exact),
             (&mut gathered.in_time, columns.in_time(&batch)?),
         ] {
             for fingerprint in found.into_iter().flatten() {
@@ -288,7 +302,7 @@ mod tests {
             let found = RepeatedKeys::default().find(&source, &context).await.expect("keys");
             assert!(!found.repeated.is_empty());
             let found = found.standings(&rows, &source.columns).expect("text");
-            let expected = [vec![Some(Standing::Repeated); 1_000], vec![Some(Standing::Alone)]].concat();
+            let expected = [vec![Standing::Repeated; 1_000], vec![Standing::Alone]].concat();
             assert_eq!(found[..1_001], expected);
         }
     }
@@ -338,11 +352,7 @@ mod tests {
                 .expect("keys")
                 .standings(&rows, &source.columns)
                 .expect("text and times");
-            let expected = [
-                Some(Standing::Neighbour),
-                Some(Standing::Neighbour),
-                Some(Standing::Alone),
-            ];
+            let expected = [Standing::Neighbour, Standing::Neighbour, Standing::Alone];
             assert_eq!(
                 found,
                 expected.into_iter().cycle().take(9_000).collect::<Vec<_>>(),

@@ -18,7 +18,7 @@ use crate::engine::planning::planning_parts;
 
 /// The rows of a table that stand alone, or the others.
 #[derive(Debug)]
-pub struct RowsByCopies {
+pub struct UniqueOrRepeatedRows {
     table: Arc<dyn TableProvider>,
     key: Key,
     /// The repeated keys of the whole table.
@@ -27,7 +27,7 @@ pub struct RowsByCopies {
     schema: SchemaRef,
 }
 
-impl RowsByCopies {
+impl UniqueOrRepeatedRows {
     pub fn new(table: Arc<dyn TableProvider>, key: Key, repeated: Arc<RepeatedKeys>, passing: Passing) -> Self {
         let mut schema = table.schema();
         if passing == Passing::Others && key.neighbours.is_some() {
@@ -46,13 +46,14 @@ impl RowsByCopies {
 
     /// Whether a filter removes either all rows of a key, with their neighbours, or none.
     fn is_about_key(&self, filter: &Expr) -> bool {
+        let of_key = |name: &str| self.key.repeated.iter().any(|column| column == name);
         let columns = filter.column_refs();
-        self.key.neighbours.is_none() && columns.iter().all(|column| self.key.repeated.contains(&column.name()))
+        self.key.neighbours.is_none() && columns.iter().all(|column| of_key(column.name()))
     }
 }
 
 #[async_trait]
-impl TableProvider for RowsByCopies {
+impl TableProvider for UniqueOrRepeatedRows {
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }
@@ -114,7 +115,10 @@ impl TableProvider for RowsByCopies {
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
         let below = self.table.supports_filters_pushdown(filters)?;
         let support = filters.iter().zip(below).map(|(filter, below)| {
-            if self.is_about_key(filter) && below != TableProviderFilterPushDown::Unsupported {
+            // Without the rows whose key has a NULL, the repeated keys are the same; and they are shared by all scans that are
+            // not filtered.
+            let is_of_nulls = matches!(filter, Expr::IsNotNull(_));
+            if self.is_about_key(filter) && !is_of_nulls && below != TableProviderFilterPushDown::Unsupported {
                 TableProviderFilterPushDown::Inexact
             } else {
                 TableProviderFilterPushDown::Unsupported

@@ -1,0 +1,557 @@
+//! An analyzer rule: a query that keeps the first row of each key ranks only rows whose key may be repeated.
+//!
+//! The shape is `row_number() over (partition by key order by …)` with `= 1` above it. A row of a unique key is the first of
+//! its key, whatever the order. So the window is replaced by the rows of unique keys, numbered 1, and the window over the
+//! other rows. That gives the rows of the window, so nothing above has to change; NULLs, ties and orders are left to the
+//! window.
+//!
+//! The input is read three times: its keys, the rows of unique keys, and the others. So it has to be one table, with
+//! projections and conditions that give the same each time. It is a rule over logical plans, since columns and conditions are pushed into
+//! scans there: the keys alone are read first, and a condition on the key is applied before keys are compared.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::catalog::TableProvider;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::{Column, Result, ScalarValue, TableReference};
+use datafusion::datasource::{TableType, ViewTable, provider_as_source, source_as_provider};
+use datafusion::logical_expr::expr::WindowFunction;
+use datafusion::logical_expr::logical_plan::{Filter, Projection, SubqueryAlias, TableScan, Union, Window};
+use datafusion::logical_expr::utils::split_conjunction;
+use datafusion::logical_expr::{
+    BinaryExpr, Expr, LogicalPlan, LogicalPlanBuilder, Operator, WindowFunctionDefinition, lit,
+};
+use datafusion::optimizer::AnalyzerRule;
+
+use super::fingerprint::can_be_of_key;
+use super::table::UniqueOrRepeatedRows;
+use super::{Key, tables};
+
+/// The rule, for the statements of a session.
+#[derive(Debug)]
+pub struct RankOnlyRepeated;
+
+/// What the rule may read three times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inputs {
+    /// Tables that know how many rows they have.
+    Tables,
+    /// All tables, and views under a name as well, such as those that a mapping makes, unless they are an aggregation.
+    TablesAndViews,
+}
+
+impl AnalyzerRule for RankOnlyRepeated {
+    fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
+        ranking_only_repeated(plan, Inputs::Tables)
+    }
+
+    fn name(&self) -> &str {
+        "rank_only_repeated"
+    }
+}
+
+/// The plan, in which every query that keeps the first row of each key of such an input ranks only rows whose key may be
+/// repeated. Plans that are made of the result share the repeated keys that were found.
+///
+/// # Errors
+/// Where a part of the plan is invalid.
+pub fn ranking_only_repeated(plan: LogicalPlan, inputs: Inputs) -> Result<LogicalPlan> {
+    let replaced = plan.transform_up(|node| {
+        let LogicalPlan::Filter(filter) = &node else {
+            return Ok(Transformed::no(node));
+        };
+        let firsts = split_conjunction(&filter.predicate).into_iter().filter_map(first_of);
+        for number in firsts {
+            if let Some(input) = with_window_split(&filter.input, number, inputs)? {
+                let filter = Filter::try_new(filter.predicate.clone(), Arc::new(input))?;
+                return Ok(Transformed::yes(LogicalPlan::Filter(filter)));
+            }
+        }
+        Ok(Transformed::no(node))
+    });
+    replaced.data()
+}
+
+/// The column of a condition that it is 1.
+fn first_of(condition: &Expr) -> Option<&Column> {
+    let Expr::BinaryExpr(BinaryExpr { left, op, right }) = condition else {
+        return None;
+    };
+    match op {
+        Operator::Eq if is_one(right) => column_of(left),
+        Operator::Eq if is_one(left) => column_of(right),
+        Operator::LtEq if is_one(right) => column_of(left),
+        _ => None,
+    }
+}
+
+/// The column that an expression passes on, perhaps cast. What the cast makes of it does not matter: a split window has
+/// all its rows.
+fn column_of(expr: &Expr) -> Option<&Column> {
+    match expr {
+        Expr::Column(column) => Some(column),
+        Expr::Cast(cast) => column_of(&cast.expr),
+        Expr::Alias(alias) => column_of(&alias.expr),
+        _ => None,
+    }
+}
+
+fn is_one(expr: &Expr) -> bool {
+    match expr {
+        Expr::Literal(value, _) if value.data_type().is_numeric() => {
+            matches!(value.cast_to(&DataType::Int64), Ok(ScalarValue::Int64(Some(1))))
+        }
+        Expr::Cast(cast) => is_one(&cast.expr),
+        _ => false,
+    }
+}
+
+/// The plan with its window split, where `number` is that window's column.
+fn with_window_split(plan: &LogicalPlan, number: &Column, inputs: Inputs) -> Result<Option<LogicalPlan>> {
+    let Some(place) = plan.schema().maybe_index_of_column(number) else {
+        return Ok(None);
+    };
+    match plan {
+        LogicalPlan::SubqueryAlias(alias) => {
+            let below = column_at(&alias.input, place);
+            let input = with_window_split(&alias.input, &below, inputs)?;
+            let under_alias = |input| SubqueryAlias::try_new(Arc::new(input), alias.alias.clone());
+            Ok(input.map(under_alias).transpose()?.map(LogicalPlan::SubqueryAlias))
+        }
+        LogicalPlan::Projection(projection) => {
+            let Some(below) = column_of(&projection.expr[place]) else {
+                return Ok(None);
+            };
+            let input = with_window_split(&projection.input, below, inputs)?;
+            input.map(|input| over(projection, input)).transpose()
+        }
+        LogicalPlan::Filter(filter) => {
+            let input = with_window_split(&filter.input, number, inputs)?;
+            let filtered = |input| Filter::try_new(filter.predicate.clone(), Arc::new(input));
+            Ok(input.map(filtered).transpose()?.map(LogicalPlan::Filter))
+        }
+        LogicalPlan::Window(window) if place == window.input.schema().fields().len() => split_window(window, inputs),
+        _ => Ok(None),
+    }
+}
+
+/// The rows of a window that numbers the rows of each key: of unique keys, numbered 1, and the window over the others.
+fn split_window(window: &Window, inputs: Inputs) -> Result<Option<LogicalPlan>> {
+    let [numbering] = window.window_expr.as_slice() else {
+        return Ok(None);
+    };
+    let Some(key) = key_of(numbering) else {
+        return Ok(None);
+    };
+    let number = window.schema.field(window.input.schema().fields().len());
+    if *number.data_type() != DataType::UInt64 {
+        return Ok(None);
+    }
+    let Some(Split { unique, repeated }) = split(&window.input, &key, inputs)? else {
+        return Ok(None);
+    };
+    let mut columns: Vec<Expr> = unique.schema().iter().map(|field| Expr::Column(field.into())).collect();
+    columns.push(lit(1_u64).alias(number.name()));
+    let unique = Projection::try_new(columns, Arc::new(unique))?;
+    let ranked = Window::try_new(window.window_expr.clone(), Arc::new(repeated))?;
+    let all = Union::try_new(vec![
+        Arc::new(LogicalPlan::Projection(unique)),
+        Arc::new(LogicalPlan::Window(ranked)),
+    ])?;
+    // A union has no qualifiers, and what is above may use them.
+    let columns = all.schema.fields().iter().zip(window.schema.iter());
+    let columns = columns.map(|(column, (qualifier, field))| {
+        Expr::Column(Column::new_unqualified(column.name())).alias_qualified(qualifier.cloned(), field.name())
+    });
+    let named = Projection::try_new(columns.collect(), Arc::new(LogicalPlan::Union(all)))?;
+    Ok(Some(LogicalPlan::Projection(named)))
+}
+
+/// The columns by which `row_number` is partitioned, where it has no filter and its order gives the same each time.
+fn key_of(numbering: &Expr) -> Option<Vec<Column>> {
+    let Expr::WindowFunction(function) = unaliased(numbering) else {
+        return None;
+    };
+    let WindowFunction { fun, params } = function.as_ref();
+    let is_row_number = matches!(fun, WindowFunctionDefinition::WindowUDF(function) if function.name() == "row_number");
+    if !is_row_number || params.filter.is_some() || numbering.is_volatile() {
+        return None;
+    }
+    let key: Option<Vec<Column>> = params
+        .partition_by
+        .iter()
+        .map(|part| plain_column(part).cloned())
+        .collect();
+    key.filter(|key| !key.is_empty())
+}
+
+/// A plan over the rows of unique keys, and over all others.
+struct Split {
+    unique: LogicalPlan,
+    repeated: LogicalPlan,
+}
+
+impl Split {
+    fn map(self, above: impl Fn(LogicalPlan) -> Result<LogicalPlan>) -> Result<Self> {
+        Ok(Self {
+            unique: above(self.unique)?,
+            repeated: above(self.repeated)?,
+        })
+    }
+}
+
+/// The plan over both parts of its table, split by columns of the plan that are columns of the table.
+fn split(plan: &LogicalPlan, key: &[Column], inputs: Inputs) -> Result<Option<Split>> {
+    let places = key.iter().map(|column| plan.schema().maybe_index_of_column(column));
+    let Some(places) = places.collect::<Option<Vec<usize>>>() else {
+        return Ok(None);
+    };
+    match plan {
+        LogicalPlan::Filter(filter) if is_fixed(&filter.predicate) => {
+            let filtered = |input: LogicalPlan| -> Result<LogicalPlan> {
+                let filter = Filter::try_new(filter.predicate.clone(), Arc::new(input))?;
+                Ok(LogicalPlan::Filter(filter))
+            };
+            let below = split(&filter.input, key, inputs)?;
+            below.map(|parts| parts.map(filtered)).transpose()
+        }
+        LogicalPlan::Projection(projection) if projection.expr.iter().all(is_fixed) => {
+            let below = places
+                .iter()
+                .map(|&place| plain_column(&projection.expr[place]).cloned());
+            let Some(below) = below.collect::<Option<Vec<Column>>>() else {
+                return Ok(None);
+            };
+            let below = split(&projection.input, &below, inputs)?;
+            below
+                .map(|parts| parts.map(|input| over(projection, input)))
+                .transpose()
+        }
+        LogicalPlan::SubqueryAlias(alias) => {
+            let below: Vec<Column> = places.iter().map(|&place| column_at(&alias.input, place)).collect();
+            if let Some(below) = split(&alias.input, &below, inputs)? {
+                let named = |input: LogicalPlan| -> Result<LogicalPlan> {
+                    let named = SubqueryAlias::try_new(Arc::new(input), alias.alias.clone())?;
+                    Ok(LogicalPlan::SubqueryAlias(named))
+                };
+                return below.map(named).map(Some);
+            }
+            if inputs == Inputs::Tables || is_aggregation(&alias.input) || !can_be_read_again(&alias.input)? {
+                return Ok(None);
+            }
+            let view = Arc::new(ViewTable::new(alias.input.as_ref().clone(), None));
+            split_table(view, &alias.alias, key)
+        }
+        LogicalPlan::TableScan(scan) => match table_of(scan, inputs) {
+            Some(table) => split_table(table, &scan.table_name, key),
+            None => Ok(None),
+        },
+        _ => Ok(None),
+    }
+}
+
+/// Whether an expression gives the same each time, and can be put elsewhere: it has no subquery and is of none.
+fn is_fixed(expr: &Expr) -> bool {
+    let is_bound = expr.exists(|part| {
+        Ok(matches!(
+            part,
+            Expr::ScalarSubquery(_)
+                | Expr::Exists(_)
+                | Expr::InSubquery(_)
+                | Expr::SetComparison(_)
+                | Expr::OuterReferenceColumn(..)
+        ))
+    });
+    !expr.is_volatile() && is_bound.is_ok_and(|is_bound| !is_bound)
+}
+
+/// Whether the rows of a plan are the same each time, and all of its tables are whole.
+fn can_be_read_again(plan: &LogicalPlan) -> Result<bool> {
+    let has_other = plan.exists(|node| {
+        let is_volatile = node.expressions().iter().any(Expr::is_volatile);
+        let has_part = matches!(node, LogicalPlan::TableScan(scan) if is_part(scan));
+        Ok(is_volatile || has_part)
+    });
+    Ok(!has_other?)
+}
+
+/// Whether a scan reads a part of a table that is split already.
+fn is_part(scan: &TableScan) -> bool {
+    source_as_provider(&scan.source).is_ok_and(|table| table.is::<UniqueOrRepeatedRows>())
+}
+
+/// Whether a plan is an aggregation, perhaps with projections and conditions on top: computing it again would cost as much
+/// as ranking.
+fn is_aggregation(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Aggregate(_) | LogicalPlan::Distinct(_) => true,
+        LogicalPlan::Projection(projection) => is_aggregation(&projection.input),
+        LogicalPlan::SubqueryAlias(alias) => is_aggregation(&alias.input),
+        LogicalPlan::Filter(filter) => is_aggregation(&filter.input),
+        _ => false,
+    }
+}
+
+/// The table of a scan that reads all of it, where it may be read three times and is not a part of another already.
+fn table_of(scan: &TableScan, inputs: Inputs) -> Option<Arc<dyn TableProvider>> {
+    let reads_all = scan.projection.is_none() && scan.filters.is_empty() && scan.fetch.is_none();
+    let table = source_as_provider(&scan.source).ok()?;
+    let is_counted = || {
+        table
+            .statistics()
+            .is_some_and(|known| known.num_rows.get_value().is_some())
+    };
+    let is_known = table.table_type() == TableType::Base && is_counted();
+    let may_be_read = is_known || inputs == Inputs::TablesAndViews;
+    (reads_all && may_be_read && !is_part(scan)).then_some(table)
+}
+
+/// Scans of both parts of a table, under its name.
+fn split_table(table: Arc<dyn TableProvider>, name: &TableReference, key: &[Column]) -> Result<Option<Split>> {
+    let schema = table.schema();
+    let is_comparable = |column: &Column| {
+        let field = schema.field_with_name(&column.name);
+        field.is_ok_and(|field| can_be_of_key(field.data_type()))
+    };
+    if !key.iter().all(is_comparable) {
+        return Ok(None);
+    }
+    let columns: Vec<String> = key.iter().map(|column| column.name.clone()).collect();
+    let of_key = columns.join(", ");
+    let key = Key {
+        repeated: columns.into(),
+        neighbours: None,
+    };
+    // Scans are told apart by the names of their tables alone.
+    let scan = |part, which: &str| {
+        let part_name = TableReference::bare(format!("{} of {which} {of_key}", name.table()));
+        let rows = LogicalPlanBuilder::scan(part_name, provider_as_source(part), None)?;
+        rows.alias(name.clone())?.build()
+    };
+    let [unique, repeated] = tables(&table, key);
+    Ok(Some(Split {
+        unique: scan(unique, "unique")?,
+        repeated: scan(repeated, "repeated")?,
+    }))
+}
+
+/// A projection over another input of the same columns.
+fn over(projection: &Projection, input: LogicalPlan) -> Result<LogicalPlan> {
+    let schema = Arc::clone(&projection.schema);
+    let projection = Projection::try_new_with_schema(projection.expr.clone(), Arc::new(input), schema)?;
+    Ok(LogicalPlan::Projection(projection))
+}
+
+/// The column of a plan's rows at a position.
+fn column_at(plan: &LogicalPlan, place: usize) -> Column {
+    Column::from(plan.schema().qualified_field(place))
+}
+
+/// The column that an expression passes on, perhaps under another name.
+fn plain_column(expr: &Expr) -> Option<&Column> {
+    match unaliased(expr) {
+        Expr::Column(column) => Some(column),
+        _ => None,
+    }
+}
+
+fn unaliased(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Alias(alias) => unaliased(&alias.expr),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use datafusion::arrow::array::{ArrayRef, Float64Array, Int32Array, Int64Array, RecordBatch, StringViewArray};
+    use datafusion::arrow::datatypes::SchemaRef;
+    use datafusion::arrow::util::pretty::pretty_format_batches;
+    use datafusion::catalog::Session;
+    use datafusion::common::Statistics;
+    use datafusion::common::stats::Precision;
+    use datafusion::datasource::MemTable;
+    use datafusion::execution::SessionStateBuilder;
+    use datafusion::physical_plan::ExecutionPlan;
+    use datafusion::prelude::{SessionConfig, SessionContext};
+    use proptest::prelude::*;
+    use tokio::runtime::Runtime;
+
+    use super::*;
+
+    /// A table in memory that knows how many rows it has.
+    #[derive(Debug)]
+    struct Counted(MemTable, usize);
+
+    #[async_trait]
+    impl TableProvider for Counted {
+        fn schema(&self) -> SchemaRef {
+            self.0.schema()
+        }
+
+        fn table_type(&self) -> TableType {
+            TableType::Base
+        }
+
+        fn statistics(&self) -> Option<Statistics> {
+            let mut statistics = Statistics::new_unknown(&self.schema());
+            statistics.num_rows = Precision::Exact(self.1);
+            Some(statistics)
+        }
+
+        async fn scan(
+            &self,
+            session: &dyn Session,
+            projection: Option<&Vec<usize>>,
+            filters: &[Expr],
+            limit: Option<usize>,
+        ) -> Result<Arc<dyn ExecutionPlan>> {
+            self.0.scan(session, projection, filters, limit).await
+        }
+    }
+
+    /// A row: two texts, a day and a number; its id is its place.
+    type Row = (Option<&'static str>, Option<&'static str>, Option<i32>, Option<f64>);
+
+    fn some_rows() -> impl Strategy<Value = Vec<Row>> {
+        let text = || {
+            prop::option::weighted(
+                0.9,
+                prop::sample::select(vec!["x", "y", "z", "X", "", "long enough to lie beside"]),
+            )
+        };
+        let number = prop::option::weighted(0.8, prop::sample::select(vec![0.0, 1.0, 2.5, f64::NAN]));
+        prop::collection::vec((text(), text(), prop::option::weighted(0.9, 0..4), number), 0..40)
+    }
+
+    /// A session with the rows as table `t` in two partitions, and a view `seen` of it, with or without the rule.
+    async fn session(rows: &[Row], has_rule: bool) -> SessionContext {
+        let columns: [(&str, ArrayRef); 5] = [
+            ("id", Arc::new(Int64Array::from_iter_values(0..rows.len() as i64))),
+            ("a", Arc::new(rows.iter().map(|row| row.0).collect::<StringViewArray>())),
+            ("b", Arc::new(rows.iter().map(|row| row.1).collect::<StringViewArray>())),
+            ("day", Arc::new(rows.iter().map(|row| row.2).collect::<Int32Array>())),
+            ("v", Arc::new(rows.iter().map(|row| row.3).collect::<Float64Array>())),
+        ];
+        let columns = columns.map(|(name, values)| (name, values, true));
+        let all = RecordBatch::try_from_iter_with_nullable(columns).expect("columns");
+        let half = rows.len() / 2;
+        let parts = vec![vec![all.slice(0, half)], vec![all.slice(half, rows.len() - half)]];
+        let table = MemTable::try_new(all.schema(), parts).expect("a table");
+        let mut state = SessionStateBuilder::new()
+            .with_config(SessionConfig::new().with_target_partitions(2))
+            .with_default_features();
+        if has_rule {
+            state = state.with_analyzer_rule(Arc::new(RankOnlyRepeated));
+        }
+        let session = SessionContext::new_with_state(state.build());
+        session
+            .register_table("t", Arc::new(Counted(table, rows.len())))
+            .expect("a table");
+        let view = session
+            .sql("select id, a as name, b, day from t where day is null or day < 3")
+            .await;
+        session
+            .register_table("seen", view.expect("a view").into_view())
+            .expect("a view");
+        session
+    }
+
+    /// The lines of the answer, in any order.
+    async fn answer(session: &SessionContext, sql: &str) -> Vec<String> {
+        let rows = session.sql(sql).await.expect(sql).collect().await.expect(sql);
+        let text = pretty_format_batches(&rows).expect("text").to_string();
+        let mut lines: Vec<String> = text
+            .lines()
+            .filter(|line| line.starts_with('|'))
+            .map(str::to_owned)
+            .collect();
+        lines.sort_unstable();
+        lines
+    }
+
+    /// Queries of the shape, and the key whose rows are compared.
+    const SPLIT: [(&str, &str); 8] = [
+        (
+            "select * from (select *, row_number() over (partition by a order by v desc nulls last, id) as place from t) where place = 1",
+            "a",
+        ),
+        (
+            "with ranked as (select t.*, row_number() over (partition by b, a order by v, id desc) as place from t where day is not null) \
+             select a, b, id from ranked where 1 = place and day > 0",
+            "b, a",
+        ),
+        (
+            "select id, x from (select id, v * 2 as x, row_number() over (partition by day order by b nulls first, id) as n from t) where n <= 1",
+            "day",
+        ),
+        (
+            // Ties: which row wins is open, but not the values it is ranked by.
+            "select a, day, v from (select *, row_number() over (partition by a, day order by v asc nulls first) as n from t) r \
+             where n = 1",
+            "a, day",
+        ),
+        (
+            "select count(*) from (select a, row_number() over (partition by a order by id) as n from t) where n = 1",
+            "a",
+        ),
+        (
+            "select name, id from (select *, row_number() over (partition by name order by id desc) as n from seen) where n = 1 and name <> 'x'",
+            "a",
+        ),
+        (
+            "select id, day from t qualify row_number() over (partition by a order by id) = 1",
+            "a",
+        ),
+        (
+            "select l.id, r.id from t l join (select * from (select *, row_number() over (partition by a order by id) as n from t) \
+             where n = 1) r on l.a = r.a",
+            "a",
+        ),
+    ];
+
+    /// Queries that are left as they are.
+    const NOT_SPLIT: [&str; 5] = [
+        "select id from (select *, row_number() over (partition by lower(a) order by id) as n from t) where n = 1",
+        "select id from (select *, row_number() over (partition by v order by id) as n from t) where n = 1",
+        "select id, n from (select *, row_number() over (partition by a order by id) as n from t) where n = 2",
+        "select id from (select *, row_number() over (order by id) as n from t) where n = 1",
+        "select id from (select *, row_number() over (partition by a order by id) as n from (select * from t limit 100)) where n = 1",
+    ];
+
+    #[test]
+    fn explain_shows_which_queries_compare_keys_first() {
+        let runtime = Runtime::new().expect("a runtime");
+        runtime.block_on(async {
+            let session = session(&[(Some("x"), None, Some(1), None)], true).await;
+            for (sql, key) in SPLIT {
+                let plan = answer(&session, &format!("explain {sql}")).await.join("\n");
+                for passing in ["Alone", "Others"] {
+                    let node = format!("RepeatedRowsExec: passing={passing}, key=[{key}]");
+                    assert!(plan.contains(&node), "{sql}\n{plan}");
+                }
+            }
+            for sql in NOT_SPLIT {
+                let plan = answer(&session, &format!("explain {sql}")).await.join("\n");
+                assert!(!plan.contains("RepeatedRowsExec"), "{sql}\n{plan}");
+            }
+        });
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn the_rows_are_those_of_the_plain_window(rows in some_rows()) {
+            let runtime = Runtime::new().expect("a runtime");
+            runtime.block_on(async {
+                let (with, without) = (session(&rows, true).await, session(&rows, false).await);
+                for sql in SPLIT.map(|(sql, _)| sql).into_iter().chain(NOT_SPLIT) {
+                    assert_eq!(answer(&with, sql).await, answer(&without, sql).await, "{sql}");
+                }
+            });
+        }
+    }
+}
