@@ -3,9 +3,9 @@
 //! Data flows one way, top to bottom: [`exports`] finds and checks a snapshot, [`telemetry`] reads events, [`engine`] runs SQL,
 //! [`catalog`] makes the snapshot's tables and the views of [`queries`] available, [`report`] and [`ratio`]
 //! turn them into what people read, [`nightly`] publishes all of it in one run, and [`delivery`] brings one report to whom
-//! asked for it. [`server`] answers over the network, and `cluster` starts the processes of a cluster, whose tasks may do the
-//! work of all of these. [`shell`] is the analyst's way to all tables and views. [`observability`] tells a collector what all of
-//! them did.
+//! asked for it. [`identity`] says who somebody is, and [`server`] answers over the network. `cluster` starts the processes of a
+//! cluster, whose tasks may do the work of all of these. [`shell`] is the analyst's way to all tables and views.
+//! [`observability`] tells a collector what all of them did.
 
 pub mod catalog;
 pub mod check;
@@ -20,6 +20,7 @@ pub mod exports;
 mod files;
 pub mod formats;
 mod hex;
+pub mod identity;
 pub mod ids;
 pub mod language;
 mod names;

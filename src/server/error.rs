@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::identity::IdentityError;
 use crate::config::ConfigError;
+use crate::identity::IdentityError;
 
 /// A service that cannot listen.
 #[derive(Debug, thiserror::Error)]

@@ -13,10 +13,10 @@ use rustls::ServerConfig;
 use tokio::net::TcpListener;
 
 use super::connection::Door;
-use super::identity::is_of_this_machine;
 use super::{ServerError, ServerParts, api, tls};
 use crate::config::ServeConfig;
 use crate::delivery::links::Links;
+use crate::identity::is_of_this_machine;
 
 /// The part of the configuration that this is about.
 const ROOM: &str = "serve";

@@ -31,7 +31,7 @@ use super::{Endpoint, PostgresError};
 use crate::config::Config;
 use crate::delivery::source::ReportSource;
 use crate::engine::{EngineThreads, QueryLimits, SharedLimits};
-use crate::server::identity::{Identity, is_of_this_machine};
+use crate::identity::{Identity, is_of_this_machine};
 use crate::server::tls::PerConnection;
 use crate::server::{Login, ServerError};
 

@@ -44,10 +44,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::ServerError;
-use super::identity::{Identity, IdentityError};
 use crate::catalog::CatalogError;
 use crate::config::ConfigError;
 use crate::engine::{EngineError, EngineThreads, SharedLimits};
+use crate::identity::{Identity, IdentityError};
 use accounts::{AccountsError, AccountsFile};
 use audit::AuditLog;
 use client::Clients;

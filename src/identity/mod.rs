@@ -32,11 +32,11 @@ use tokens::Tokens;
 
 pub use explain::{ExplainedCheck, Explanation, Outcome};
 pub use fetch::IssuerUrlError;
-pub(in crate::server) use fetch::{IssuerUrl, is_of_this_machine as is_url_of_this_machine};
+pub(crate) use fetch::{IssuerUrl, is_of_this_machine as is_url_of_this_machine};
 pub use key_source::KeyTrouble;
 pub use logout_token::IssuerLogout;
 pub use refusal::{Reason, Refusal};
-pub(in crate::server) use refusal_log::RefusalLog;
+pub(crate) use refusal_log::RefusalLog;
 
 /// Invalid settings of `[identity]`: nobody could log in with them, or the wrong people could.
 #[derive(Debug, thiserror::Error)]

@@ -319,8 +319,8 @@ mod tests {
 
     use super::*;
     use crate::config::{IdentityConfig, TokenAlgorithm};
-    use crate::server::identity::checks::Rules;
-    use crate::server::identity::refusal::Reason;
+    use crate::identity::checks::Rules;
+    use crate::identity::refusal::Reason;
 
     #[test]
     fn every_check_has_its_place_and_says_what_it_found() {
