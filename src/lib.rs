@@ -24,6 +24,7 @@ pub mod identity;
 pub mod ids;
 pub mod language;
 mod names;
+pub mod network;
 pub mod nightly;
 pub mod observability;
 pub mod queries;

@@ -59,6 +59,15 @@ pub enum IdentityError {
     DevAuthInPublic { listen: SocketAddr },
 }
 
+/// How people are authenticated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Login {
+    /// By signed tokens.
+    Tokens,
+    /// Without proof, on a developer's own machine.
+    Dev,
+}
+
 /// The tokens of a sign-in, and what they were requested with.
 pub struct SignedIn<'a> {
     pub id_token: &'a str,

@@ -17,7 +17,6 @@ mod serve;
 mod service;
 mod settings;
 mod sign_in;
-mod tls;
 
 use std::sync::Arc;
 
@@ -26,7 +25,7 @@ use tokio::sync::Notify;
 pub use api::openapi_document;
 pub use error::ServerError;
 pub use serve::{HttpServer, Limits};
-pub use service::{Login, Service, ServiceError};
+pub use service::{Service, ServiceError};
 pub use settings::check_settings;
 pub use sign_in::{SignIn, SignInError};
 

@@ -31,7 +31,7 @@ use crate::delivery::subscriptions::{Scheduler, SubscriptionRules};
 use crate::delivery::worker::Workshop;
 use crate::exports::{Location, LocationError};
 use crate::files::make_folder_durably;
-use crate::identity::{Identity, IdentityError};
+use crate::identity::{Identity, IdentityError, Login};
 
 /// The report files in the data folder.
 const FILES_FOLDER: &str = "files";
@@ -91,15 +91,6 @@ impl ServiceError {
             _ => false,
         }
     }
-}
-
-/// How people are authenticated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Login {
-    /// By signed tokens.
-    Tokens,
-    /// Without proof, on a developer's own machine.
-    Dev,
 }
 
 /// An open service.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytesize::ByteSize;
-use pragati::server::Login;
+use pragati::identity::Login;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use serde_json::Value;
 use sqlx::postgres::{PgConnection, PgSslMode};

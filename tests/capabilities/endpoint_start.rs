@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use pragati::config::Config;
+use pragati::identity::Login;
+use pragati::server::Service;
 use pragati::server::postgres::ScramSecret;
-use pragati::server::{Login, Service};
 use predicates::str::contains;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use sqlx::Connection;

@@ -31,9 +31,9 @@ use super::{Endpoint, PostgresError};
 use crate::config::Config;
 use crate::delivery::source::ReportSource;
 use crate::engine::{EngineThreads, QueryLimits, SharedLimits};
-use crate::identity::{Identity, is_of_this_machine};
-use crate::server::tls::PerConnection;
-use crate::server::{Login, ServerError};
+use crate::identity::{Identity, Login, is_of_this_machine};
+use crate::network::NetworkError;
+use crate::network::tls::PerConnection;
 
 /// The part of the configuration that this is about.
 const ROOM: &str = "postgres";
@@ -101,7 +101,7 @@ impl PostgresServer {
             accounts: AccountsFile::open(settings.users.as_deref())?,
             doors: Doors::new(settings.connections),
         };
-        let unavailable = |error: std::io::Error| ServerError::Listen {
+        let unavailable = |error: std::io::Error| NetworkError::Listen {
             room: ROOM,
             address: listen,
             reason: error.to_string(),

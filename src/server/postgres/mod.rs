@@ -43,11 +43,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::ServerError;
 use crate::catalog::CatalogError;
 use crate::config::ConfigError;
 use crate::engine::{EngineError, EngineThreads, SharedLimits};
 use crate::identity::{Identity, IdentityError};
+use crate::network::NetworkError;
 use accounts::{AccountsError, AccountsFile};
 use audit::AuditLog;
 use client::Clients;
@@ -70,7 +70,7 @@ pub enum PostgresError {
     #[error(transparent)]
     Identity(#[from] IdentityError),
     #[error(transparent)]
-    Server(#[from] ServerError),
+    Network(#[from] NetworkError),
     #[error(transparent)]
     Engine(#[from] EngineError),
     #[error(transparent)]
@@ -95,7 +95,6 @@ impl PostgresError {
             | Self::WithoutTls(_)
             | Self::DevAuthWithUsers
             | Self::Identity(IdentityError::DevAuthInPublic { .. }) => true,
-            Self::Server(error) => matches!(error, ServerError::Config(_)),
             Self::Catalog(error) => error.is_usage(),
             _ => false,
         }

@@ -14,7 +14,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
-use super::ServerError;
+use super::NetworkError;
 
 /// How often the files are read again, so that a renewed certificate is used soon.
 const LOOK: Duration = Duration::from_secs(60);
@@ -24,7 +24,7 @@ pub fn settings(
     room: &'static str,
     (certificate, key): (&Path, &Path),
     protocol: &[u8],
-) -> Result<Arc<ServerConfig>, ServerError> {
+) -> Result<Arc<ServerConfig>, NetworkError> {
     let tls = PerConnection::open(room, (certificate, key), protocol)?;
     let mut config = tls.config;
     config.cert_resolver = Arc::new(tls.certificates);
@@ -43,7 +43,7 @@ impl PerConnection {
     ///
     /// # Errors
     /// Where they do not hold a chain and its key.
-    pub fn open(room: &'static str, (certificate, key): (&Path, &Path), protocol: &[u8]) -> Result<Self, ServerError> {
+    pub fn open(room: &'static str, (certificate, key): (&Path, &Path), protocol: &[u8]) -> Result<Self, NetworkError> {
         let certificates = certificates(room, certificate, key)?;
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
@@ -64,7 +64,7 @@ impl PerConnection {
     }
 }
 
-fn certificates(room: &'static str, certificate: &Path, key: &Path) -> Result<Certificates, ServerError> {
+fn certificates(room: &'static str, certificate: &Path, key: &Path) -> Result<Certificates, NetworkError> {
     let files = Files {
         room,
         certificate: certificate.to_owned(),
@@ -88,7 +88,7 @@ struct Files {
 }
 
 impl Files {
-    fn read(&self) -> Result<Arc<CertifiedKey>, ServerError> {
+    fn read(&self) -> Result<Arc<CertifiedKey>, NetworkError> {
         let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(&self.certificate)
             .and_then(Iterator::collect)
             .map_err(|error| self.bad_certificate(error.to_string()))?;
@@ -100,8 +100,8 @@ impl Files {
         certified.map(Arc::new).map_err(|error| self.bad_key(error.to_string()))
     }
 
-    fn bad_certificate(&self, reason: String) -> ServerError {
-        ServerError::Tls {
+    fn bad_certificate(&self, reason: String) -> NetworkError {
+        NetworkError::Tls {
             room: self.room,
             setting: "tls_certificate",
             path: self.certificate.clone(),
@@ -109,8 +109,8 @@ impl Files {
         }
     }
 
-    fn bad_key(&self, reason: String) -> ServerError {
-        ServerError::Tls {
+    fn bad_key(&self, reason: String) -> NetworkError {
+        NetworkError::Tls {
             room: self.room,
             setting: "tls_key",
             path: self.key.clone(),
