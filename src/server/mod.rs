@@ -12,7 +12,6 @@ mod entity_tag;
 mod error;
 pub mod figures;
 mod page;
-pub mod postgres;
 mod serve;
 mod service;
 mod settings;
@@ -36,9 +35,9 @@ use crate::delivery::source::ReportSource;
 use crate::delivery::store::Store;
 use crate::delivery::subscriptions::SubscriptionRules;
 use crate::identity::Identity;
+use crate::postgres::PostgresMetrics;
 use batch_figures::BatchFiguresSource;
 use figures::FiguresSource;
-use postgres::PostgresMetrics;
 
 /// What the service is made of.
 #[derive(Clone)]

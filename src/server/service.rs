@@ -16,7 +16,6 @@ use tokio::sync::{Notify, watch};
 
 use super::batch_figures::{BatchFiguresError, BatchFiguresSource};
 use super::figures::{FiguresError, FiguresSource};
-use super::postgres::{PostgresError, PostgresMetrics, PostgresParts, PostgresServer};
 use super::{HttpServer, Limits, ServerError, ServerParts, SignIn, SignInError};
 use crate::config::{AddressSource, Config, ConfigError, IdentityConfig};
 use crate::delivery::events::EventWriter;
@@ -32,6 +31,7 @@ use crate::delivery::worker::Workshop;
 use crate::exports::{Location, LocationError};
 use crate::files::make_folder_durably;
 use crate::identity::{Identity, IdentityError, Login};
+use crate::postgres::{PostgresError, PostgresMetrics, PostgresParts, PostgresServer};
 
 /// The report files in the data folder.
 const FILES_FOLDER: &str = "files";

@@ -8,8 +8,8 @@ use std::process::Command;
 
 use pragati::config::Config;
 use pragati::identity::Login;
+use pragati::postgres::ScramSecret;
 use pragati::server::Service;
-use pragati::server::postgres::ScramSecret;
 use predicates::str::contains;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use sqlx::Connection;

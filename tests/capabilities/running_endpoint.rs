@@ -11,7 +11,7 @@ use pragati::config::{Config, IdentityConfig};
 use pragati::delivery::source::ReportSource;
 use pragati::engine::STACK_OF_THREADS;
 use pragati::identity::{Identity, Login};
-use pragati::server::postgres::{PostgresError, PostgresMetrics, PostgresParts, PostgresServer, ScramSecret};
+use pragati::postgres::{PostgresError, PostgresMetrics, PostgresParts, PostgresServer, ScramSecret};
 use serde_json::Value;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow, PgSslMode};
 use sqlx::{Connection, Row, ValueRef};
