@@ -14,6 +14,7 @@ mod limits;
 mod materialised;
 #[cfg(not(feature = "cluster"))]
 mod no_cluster;
+mod optimised_plan;
 mod ordered_schema;
 mod planning;
 pub mod repeated_rows;
@@ -31,6 +32,7 @@ pub use limits::{QueryLimits, SharedLimits};
 pub use materialised::materialised;
 #[cfg(not(feature = "cluster"))]
 pub use no_cluster::Cluster;
+pub use optimised_plan::OptimisedPlan;
 pub use planning::{planning_parts, whole_plan};
 pub use running_query::RunningQuery;
 pub use session::{

@@ -9,6 +9,7 @@ pub mod audit;
 pub mod client;
 pub mod login;
 pub mod named;
+mod planned;
 pub mod running;
 pub mod scram_secret;
 pub mod session_values;
@@ -48,7 +49,8 @@ use crate::postgres::protocol::parameters::{self, Parameter};
 use crate::postgres::protocol::result_columns;
 use client::{Client, Login};
 use named::Named;
-use running::{Account, Running, fetched, passed};
+use planned::Planned;
+use running::{Account, Asked, Running, fetched, passed};
 use session_values::SessionValues;
 use snapshots::Seen;
 use statement::{Step, known_form, step};
@@ -84,13 +86,6 @@ impl Prepared {
             None => Arc::new(Schema::empty()),
         }
     }
-}
-
-/// A plan, and the snapshot that it is of: the newest that the statement ran over, so that older ones are let go.
-#[derive(Clone)]
-struct Planned {
-    plan: LogicalPlan,
-    seen: Arc<Seen>,
 }
 
 /// A statement that may be one of those that are taken.
@@ -428,7 +423,7 @@ impl Session {
     async fn planned(&self, statement: &Statement, in_transaction: bool) -> Result<Planned, QueryError> {
         let seen = self.seen(in_transaction).await?;
         let plan = self.plan(statement, &seen).await?;
-        Ok(Planned { plan, seen })
+        Ok(Planned::new(plan, seen))
     }
 
     async fn plan(&self, statement: &Statement, seen: &Seen) -> Result<LogicalPlan, QueryError> {
@@ -457,8 +452,9 @@ impl Session {
         let login = self.login()?;
         let time = self.time(info);
         let mut account = Account::open(&self.endpoint, &self.client, &login.actor, &prepared.sql, time)?;
-        match self.bound(info, prepared, portal).await {
-            Ok((seen, plan)) => Ok(Running::start(account, &seen, plan, variables::zone(info.metadata())).await?),
+        let stop = account.stop();
+        match self.bound(info, prepared, portal, &stop).await {
+            Ok((seen, asked)) => Ok(Running::start(account, &seen, asked, variables::zone(info.metadata())).await?),
             Err(error) => {
                 if let PgWireError::UserError(info) = &error {
                     account.failed_with(&info.code);
@@ -473,33 +469,30 @@ impl Session {
         info: &C,
         prepared: &Prepared,
         portal: Option<&Portal<Prepared>>,
-    ) -> PgWireResult<(Arc<Seen>, LogicalPlan)> {
+        stop: &Stop,
+    ) -> PgWireResult<(Arc<Seen>, Asked)> {
         let planned = prepared
             .planned
             .as_ref()
             .ok_or_else(|| QueryError::NotSupported("this statement gives no rows".to_owned()))?;
         let in_transaction = !matches!(info.transaction_status(), TransactionStatus::Idle);
         let seen = self.seen(in_transaction).await?;
-        let known = held(planned).clone();
-        let plan = match prepared.step.query() {
-            // It was prepared on an earlier snapshot.
-            Some(statement) if !Arc::ptr_eq(&seen, &known.seen) => {
-                let plan = self.plan(statement, &seen).await?;
-                *held(planned) = Planned {
-                    plan: plan.clone(),
-                    seen: Arc::clone(&seen),
-                };
-                plan
+        let mut known = held(planned).clone();
+        // It was prepared on an earlier snapshot.
+        if let Some(statement) = prepared.step.query().filter(|_| !Arc::ptr_eq(&seen, &known.seen)) {
+            known = Planned::again(self.plan(statement, &seen).await?, Arc::clone(&seen));
+            *held(planned) = known.clone();
+        }
+        let values = match portal.filter(|portal| portal.parameter_len() > 0) {
+            Some(portal) => {
+                check_formats(&portal.parameter_format, portal.parameter_len(), "parameters")?;
+                Some(parameters::values(portal, &prepared.parameters)?)
             }
-            _ => known.plan,
+            None => None,
         };
-        let Some(portal) = portal.filter(|portal| portal.parameter_len() > 0) else {
-            return Ok((seen, plan));
-        };
-        check_formats(&portal.parameter_format, portal.parameter_len(), "parameters")?;
-        let values = parameters::values(portal, &prepared.parameters)?;
-        let plan = plan.replace_params_with_values(&values).map_err(QueryError::from)?;
-        Ok((seen, plan))
+        let zone = variables::zone(info.metadata());
+        let asked = self.asked(planned, known, values.as_ref(), (zone, stop)).await?;
+        Ok((seen, asked))
     }
 
     /// Starts COPY TO STDOUT.

@@ -10,7 +10,7 @@ use arrow_pg::datatypes::encode_recordbatch;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::dataframe::DataFrame;
-use datafusion::execution::SessionState;
+use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
 use futures::stream::BoxStream;
@@ -71,6 +71,13 @@ impl Queries {
     }
 }
 
+/// The plan of what a client asks for, with the values of its parameters.
+pub enum Asked {
+    Planned(LogicalPlan),
+    /// It was analysed and optimised before.
+    Optimised(LogicalPlan),
+}
+
 /// A query that runs.
 pub struct Running {
     rows: StoppableRows,
@@ -80,19 +87,14 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts the plan, in the client's time zone. `account` was opened for it.
-    pub async fn start(
-        mut account: Account,
-        seen: &Arc<Seen>,
-        plan: LogicalPlan,
-        zone: &str,
-    ) -> Result<Self, QueryError> {
+    /// Starts what is asked, in the client's time zone. `account` was opened for it.
+    pub async fn start(mut account: Account, seen: &Arc<Seen>, asked: Asked, zone: &str) -> Result<Self, QueryError> {
         let endpoint = Arc::clone(&account.endpoint);
         let stop = account.stop.clone();
         let started = stop.or_stopped(async {
             let place = endpoint.queries.place(&account.actor.user).await?;
-            let frame = DataFrame::new(state_in(&seen.session, zone), plan);
-            Ok((answer(&endpoint, frame).await?, place))
+            let state = state_in(&seen.session, zone);
+            Ok((answer(&endpoint, state, asked).await?, place))
         });
         match started.await {
             Ok((answer, place)) => {
@@ -187,16 +189,20 @@ fn next_batches(
 }
 
 /// A state of the session for one statement that starts now, in a time zone.
-fn state_in(session: &SessionContext, zone: &str) -> SessionState {
+pub fn state_in(session: &SessionContext, zone: &str) -> SessionState {
     let mut state = session.state();
     state.config_mut().options_mut().execution.time_zone = Some(zone.to_owned());
     state.mark_start_execution();
     state
 }
 
-async fn answer(endpoint: &Endpoint, frame: DataFrame) -> Result<RunningQuery, QueryError> {
-    let context = endpoint.limits.limited(frame.task_ctx())?;
-    Ok(RunningQuery::start_in(&endpoint.threads, frame, context).await?)
+async fn answer(endpoint: &Endpoint, state: SessionState, asked: Asked) -> Result<RunningQuery, QueryError> {
+    let context = endpoint.limits.limited(TaskContext::from(&state))?;
+    let threads = &endpoint.threads;
+    Ok(match asked {
+        Asked::Planned(plan) => RunningQuery::start_in(threads, DataFrame::new(state, plan), context).await?,
+        Asked::Optimised(plan) => RunningQuery::start_optimised(threads, state, plan, context).await?,
+    })
 }
 
 fn encoded(
@@ -299,6 +305,11 @@ impl Account {
             stop,
             _watch: watch,
         })
+    }
+
+    /// What stops the query.
+    pub fn stop(&self) -> Stop {
+        self.stop.clone()
     }
 
     /// It failed before its first row, or at one of a cursor.
