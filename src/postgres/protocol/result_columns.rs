@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arrow_pg::datatypes::arrow_schema_to_pg_fields;
 use datafusion::arrow::array::{Array, ArrayRef, BinaryArray, RecordBatch};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::{Result, not_impl_err};
 use pgwire::api::Type;
 use pgwire::api::portal::Format;
@@ -66,38 +66,88 @@ fn described(columns: &Schema) -> Schema {
     Schema::new(fields.collect::<Vec<_>>())
 }
 
-/// A batch as the library gets it, and the columns that it is told. `columns` are those of the batch, as the client wants them.
-///
-/// # Errors
-/// None but those of the engine.
-pub fn prepared(columns: &Arc<Vec<FieldInfo>>, batch: RecordBatch) -> Result<(Arc<Vec<FieldInfo>>, RecordBatch)> {
-    let schema = batch.schema();
-    let mut is_same = true;
-    let mut told = Vec::with_capacity(columns.len());
-    let mut fields = Vec::with_capacity(columns.len());
-    let mut made = Vec::with_capacity(columns.len());
-    for ((column, field), wanted) in batch.columns().iter().zip(schema.fields()).zip(columns.iter()) {
-        let (column, kind) = column_prepared(column, wanted)?;
-        let is_told = &kind == wanted.datatype();
-        if is_told && column.data_type() == field.data_type() {
-            fields.push(Arc::clone(field));
-        } else {
-            is_same = false;
-            let changed = Field::new(field.name(), column.data_type().clone(), true);
-            fields.push(Arc::new(match is_told {
-                true => changed.with_metadata(field.metadata().clone()),
-                false => changed,
-            }));
+/// The columns of the batches of one result, as the library gets them and is told of them.
+#[derive(Debug)]
+pub struct BatchColumns {
+    /// As the client wants them.
+    wanted: Arc<Vec<FieldInfo>>,
+    /// Found with the first batch.
+    told: Option<Told>,
+}
+
+#[derive(Debug)]
+struct Told {
+    /// The schema of the batches that this is of.
+    of: SchemaRef,
+    columns: Arc<Vec<FieldInfo>>,
+    /// The schema of the batches as the library gets them; none where they stay as they are.
+    changed: Option<SchemaRef>,
+}
+
+impl BatchColumns {
+    /// Of batches whose columns a client wants as `wanted` says.
+    pub fn new(wanted: Arc<Vec<FieldInfo>>) -> Self {
+        Self { wanted, told: None }
+    }
+
+    /// A batch as the library gets it, and the columns that it is told.
+    ///
+    /// # Errors
+    /// None but those of the engine.
+    pub fn prepared(&mut self, batch: RecordBatch) -> Result<(Arc<Vec<FieldInfo>>, RecordBatch)> {
+        let known = self.told.take().filter(|told| told.of == batch.schema());
+        let made = match &known {
+            Some(told) if told.changed.is_none() => Vec::new(),
+            _ => {
+                let columns = batch.columns().iter().zip(self.wanted.iter());
+                let made = columns.map(|(column, wanted)| column_prepared(column, wanted));
+                made.collect::<Result<Vec<_>>>()?
+            }
+        };
+        let told = self
+            .told
+            .insert(known.unwrap_or_else(|| Told::of(&self.wanted, &batch, &made)));
+        let columns = Arc::clone(&told.columns);
+        let Some(schema) = &told.changed else {
+            return Ok((columns, batch));
+        };
+        let made = made.into_iter().map(|(column, _)| column).collect();
+        Ok((columns, RecordBatch::try_new(Arc::clone(schema), made)?))
+    }
+}
+
+impl Told {
+    /// What is told of the columns of `batch`, which were made into these.
+    fn of(wanted: &Arc<Vec<FieldInfo>>, batch: &RecordBatch, made: &[(ArrayRef, Type)]) -> Self {
+        let schema = batch.schema();
+        let mut is_same = true;
+        let mut columns = Vec::with_capacity(made.len());
+        let mut fields = Vec::with_capacity(made.len());
+        for (((column, kind), field), wanted) in made.iter().zip(schema.fields()).zip(wanted.iter()) {
+            let is_told = kind == wanted.datatype();
+            if is_told && column.data_type() == field.data_type() {
+                fields.push(Arc::clone(field));
+            } else {
+                is_same = false;
+                let changed = Field::new(field.name(), column.data_type().clone(), true);
+                fields.push(Arc::new(match is_told {
+                    true => changed.with_metadata(field.metadata().clone()),
+                    false => changed,
+                }));
+            }
+            let told_as = FieldInfo::new(wanted.name().to_owned(), None, None, kind.clone(), wanted.format());
+            columns.push(told_as.with_format_options(Arc::clone(wanted.format_options())));
         }
-        let told_as = FieldInfo::new(wanted.name().to_owned(), None, None, kind, wanted.format());
-        told.push(told_as.with_format_options(Arc::clone(wanted.format_options())));
-        made.push(column);
+        let changed = (!is_same).then(|| Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone())));
+        Self {
+            of: schema,
+            columns: match changed {
+                Some(_) => Arc::new(columns),
+                None => Arc::clone(wanted),
+            },
+            changed,
+        }
     }
-    if is_same {
-        return Ok((Arc::clone(columns), batch));
-    }
-    let schema = Schema::new_with_metadata(fields, schema.metadata().clone());
-    Ok((Arc::new(told), RecordBatch::try_new(Arc::new(schema), made)?))
 }
 
 /// One column, and the type that the library is told of it.

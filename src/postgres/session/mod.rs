@@ -29,7 +29,7 @@ use datafusion::execution::context::SQLOptions;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::ast::{DataType as SqlType, Expr, Statement};
-use futures::{Sink, SinkExt};
+use futures::{Sink, SinkExt, StreamExt};
 use pgwire::api::portal::{Format, Portal};
 use pgwire::api::results::{DataRowEncoder, FieldFormat, FieldInfo, QueryResponse, Tag};
 use pgwire::api::store::PortalStore;
@@ -44,7 +44,7 @@ use tokio::sync::OwnedMutexGuard;
 use crate::engine::dialect::{self, forms};
 use crate::postgres::Endpoint;
 use crate::postgres::error::QueryError;
-use crate::postgres::protocol::copy::{CopyForm, CopyOut};
+use crate::postgres::protocol::copy::{CopyForm, CopyOut, CopyRows, Frame};
 use crate::postgres::protocol::parameters::{self, Parameter};
 use crate::postgres::protocol::result_columns;
 use client::{Client, Login};
@@ -507,7 +507,10 @@ impl Session {
         let columns = fields_of(info, &columns, &form.value_format())?;
         let forced = CopyOut::forced(form, &columns)?;
         let running = self.start(info, prepared, portal).await?;
-        let rows = running.encoded(Arc::clone(&columns));
+        let rows = match form.frame {
+            Frame::Binary => CopyRows::Binary(running.copied(Arc::clone(&columns)).boxed()),
+            Frame::Text(_) | Frame::Csv(_) => CopyRows::Values(running.encoded(Arc::clone(&columns)).boxed()),
+        };
         Ok(CopyOut::new(form.clone(), columns, forced, rows))
     }
 

@@ -28,7 +28,8 @@ use super::stop::{Stop, StopReason, StoppableRows};
 use crate::engine::RunningQuery;
 use crate::postgres::Endpoint;
 use crate::postgres::error::QueryError;
-use crate::postgres::protocol::result_columns;
+use crate::postgres::protocol::copy::EncodedRows;
+use crate::postgres::protocol::result_columns::BatchColumns;
 
 /// Queries that may run at a time, of which one user has all but one at most.
 #[derive(Debug)]
@@ -123,6 +124,25 @@ impl Running {
         Encoded {
             rows: encoded(rows, columns),
             account,
+            count: |_| 1,
+        }
+    }
+
+    /// All rows, as COPY's binary format has them.
+    pub fn copied(
+        self,
+        columns: Arc<Vec<FieldInfo>>,
+    ) -> impl Stream<Item = PgWireResult<EncodedRows>> + Send + 'static {
+        let Self { rows, account, .. } = self;
+        let mut columns = BatchColumns::new(columns);
+        let rows = rows.map(move |batch| {
+            let (columns, batch) = columns.prepared(batch?).map_err(QueryError::from)?;
+            EncodedRows::of(&columns, batch)
+        });
+        Encoded {
+            rows: rows.boxed(),
+            account,
+            count: EncodedRows::count,
         }
     }
 
@@ -209,8 +229,9 @@ fn encoded(
     batches: impl Stream<Item = Result<RecordBatch, QueryError>> + Send + 'static,
     columns: Arc<Vec<FieldInfo>>,
 ) -> BoxStream<'static, PgWireResult<DataRow>> {
+    let mut columns = BatchColumns::new(columns);
     let rows = batches.flat_map(move |batch| match batch {
-        Ok(batch) => match result_columns::prepared(&columns, batch).map_err(QueryError::from) {
+        Ok(batch) => match columns.prepared(batch).map_err(QueryError::from) {
             Ok((columns, batch)) => futures::stream::iter(encode_recordbatch(columns, batch)).left_stream(),
             Err(error) => futures::stream::iter([Err(PgWireError::from(error))]).right_stream(),
         },
@@ -220,18 +241,23 @@ fn encoded(
 }
 
 /// Encoded rows that are counted.
-struct Encoded {
-    rows: BoxStream<'static, PgWireResult<DataRow>>,
+struct Encoded<T> {
+    rows: BoxStream<'static, PgWireResult<T>>,
     account: Account,
+    /// How many rows come at a time.
+    count: fn(&T) -> usize,
 }
 
-impl Stream for Encoded {
-    type Item = PgWireResult<DataRow>;
+impl<T> Stream for Encoded<T> {
+    type Item = PgWireResult<T>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let row = ready!(self.rows.poll_next_unpin(context));
         match &row {
-            Some(Ok(_)) => self.account.rows += 1,
+            Some(Ok(rows)) => {
+                let count = (self.count)(rows);
+                self.account.rows += count as u64;
+            }
             Some(Err(PgWireError::UserError(info))) => {
                 let code = info.code.clone();
                 self.account.ended("failed", Some(&code));

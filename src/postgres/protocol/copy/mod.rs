@@ -2,9 +2,11 @@
 //! rows and reaching files and programs, is refused by `statement`.
 //!
 //! `syntax` and `option_syntax` read the statement, and `options` says what it means. A row is that of SELECT, value for value:
-//! `binary`, `text` and `csv` only frame it, so no value can differ between the two ways. `out` sends the rows as they are made.
+//! `binary`, `text` and `csv` only frame it, so no value can differ between the two ways; `binary_rows` encodes the values of common
+//! types many rows at a time. `out` sends the rows as they are made.
 
 mod binary;
+mod binary_rows;
 mod csv;
 mod option_syntax;
 mod options;
@@ -13,6 +15,7 @@ mod syntax;
 mod text;
 mod values;
 
-pub use options::CopyForm;
-pub use out::{CopyOut, send};
+pub use binary_rows::EncodedRows;
+pub use options::{CopyForm, Frame};
+pub use out::{CopyOut, CopyRows, send};
 pub use syntax::{is_next, parse};

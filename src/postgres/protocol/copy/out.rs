@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use futures::stream::BoxStream;
-use futures::{Sink, SinkExt, Stream, StreamExt};
+use futures::{Sink, SinkExt, StreamExt};
 use pgwire::api::results::{FieldInfo, Tag};
 use pgwire::error::{PgWireError, PgWireResult};
 use pgwire::messages::PgWireBackendMessage;
@@ -14,6 +14,7 @@ use pgwire::messages::data::DataRow;
 use pgwire::messages::response::CommandComplete;
 
 use super::binary;
+use super::binary_rows::EncodedRows;
 use super::options::{CopyForm, Forced, Frame};
 use crate::postgres::error::QueryError;
 
@@ -22,11 +23,24 @@ const BUFFER: usize = 64 * 1024;
 
 /// Rows that are copied to a client.
 pub struct CopyOut {
+    layout: Layout,
+    rows: CopyRows,
+}
+
+/// Rows whose values are encoded as [`CopyForm::value_format`] says.
+pub enum CopyRows {
+    /// As those of SELECT; text and CSV frame them.
+    Values(BoxStream<'static, PgWireResult<DataRow>>),
+    /// As the binary format has them, many at a time.
+    Binary(BoxStream<'static, PgWireResult<EncodedRows>>),
+}
+
+/// What the rows look like.
+struct Layout {
     form: CopyForm,
     columns: Arc<Vec<FieldInfo>>,
     /// Which columns are quoted in any case.
     forced: Vec<bool>,
-    rows: BoxStream<'static, PgWireResult<DataRow>>,
 }
 
 impl CopyOut {
@@ -49,21 +63,14 @@ impl CopyOut {
         Ok(columns.iter().map(is_forced).collect())
     }
 
-    /// Of `rows`, whose values are encoded as [`CopyForm::value_format`] says.
-    pub fn new(
-        form: CopyForm,
-        columns: Arc<Vec<FieldInfo>>,
-        forced: Vec<bool>,
-        rows: impl Stream<Item = PgWireResult<DataRow>> + Send + 'static,
-    ) -> Self {
-        Self {
-            form,
-            columns,
-            forced,
-            rows: rows.boxed(),
-        }
+    /// Of `rows`, in the form; those of [`Frame::Binary`] are [`CopyRows::Binary`].
+    pub fn new(form: CopyForm, columns: Arc<Vec<FieldInfo>>, forced: Vec<bool>, rows: CopyRows) -> Self {
+        let layout = Layout { form, columns, forced };
+        Self { layout, rows }
     }
+}
 
+impl Layout {
     fn announced(&self) -> CopyOutResponse {
         let format = match self.form.frame {
             Frame::Binary => 1_i8,
@@ -97,26 +104,39 @@ impl CopyOut {
 }
 
 /// Sends all rows, and what comes before and after them.
-pub async fn send<C>(client: &mut C, mut copied: CopyOut) -> PgWireResult<()>
+pub async fn send<C>(client: &mut C, copied: CopyOut) -> PgWireResult<()>
 where
     C: Sink<PgWireBackendMessage> + Unpin,
     PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
 {
-    let announced = copied.announced();
+    let CopyOut { layout, rows } = copied;
+    let announced = layout.announced();
     client.feed(PgWireBackendMessage::CopyOutResponse(announced)).await?;
     let mut out = BytesMut::with_capacity(BUFFER);
-    if copied.start(&mut out) {
-        client.feed(message(&mut out)).await?;
+    if layout.start(&mut out) {
+        client.feed(message(out.split().freeze())).await?;
     }
     let mut count = 0;
-    while let Some(row) = copied.rows.next().await {
-        copied.row(&row?, &mut out);
-        client.feed(message(&mut out)).await?;
-        count += 1;
+    match rows {
+        CopyRows::Values(mut rows) => {
+            while let Some(row) = rows.next().await {
+                layout.row(&row?, &mut out);
+                client.feed(message(out.split().freeze())).await?;
+                count += 1;
+            }
+        }
+        CopyRows::Binary(mut rows) => {
+            while let Some(rows) = rows.next().await {
+                for row in rows?.rows() {
+                    client.feed(message(after(&mut out, row))).await?;
+                    count += 1;
+                }
+            }
+        }
     }
-    if matches!(copied.form.frame, Frame::Binary) {
+    if matches!(layout.form.frame, Frame::Binary) {
         binary::end(&mut out);
-        client.feed(message(&mut out)).await?;
+        client.feed(message(out.split().freeze())).await?;
     }
     client.feed(PgWireBackendMessage::CopyDone(CopyDone::new())).await?;
     let complete = CommandComplete::from(Tag::new("COPY").with_rows(count));
@@ -124,6 +144,15 @@ where
     Ok(())
 }
 
-fn message(out: &mut BytesMut) -> PgWireBackendMessage {
-    PgWireBackendMessage::CopyData(CopyData::new(out.split().freeze()))
+/// A row behind what comes in one message with it: the signature, before the first.
+fn after(out: &mut BytesMut, row: Bytes) -> Bytes {
+    if out.is_empty() {
+        return row;
+    }
+    out.extend_from_slice(&row);
+    out.split().freeze()
+}
+
+fn message(bytes: Bytes) -> PgWireBackendMessage {
+    PgWireBackendMessage::CopyData(CopyData::new(bytes))
 }
