@@ -1,6 +1,6 @@
 //! Forms of queries that PostgreSQL knows and the engine does not.
 //!
-//! Some are another writing of what the engine plans: [`rewrite`] puts them so (`fetch_first`, `names`), and [`as_read`] those
+//! Some are another writing of what the engine plans: [`rewrite`] puts them so (`fetch_first`, `names`, `unnested_items`), and [`as_read`] those
 //! that the parser does not know (`tables`, `trims`). Whole rows and joins by the names of columns are put otherwise when the
 //! tables are known, as a statement is planned ([`plan`]). The others are planned here: arrays of a row as rows of FROM (`unnest`),
 //! the first rows for each row of another table (`lateral`), and subqueries in the list of columns (`subqueries`).
@@ -13,6 +13,7 @@ mod subqueries;
 mod tables;
 mod trims;
 mod unnest;
+mod unnested_items;
 mod whole_rows;
 
 use std::sync::Arc;
@@ -35,6 +36,7 @@ pub fn as_read(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
 /// Where a form is no form of PostgreSQL, or one that cannot be put otherwise.
 pub fn rewrite(statement: &mut Statement) -> Result<()> {
     names::rewrite(statement);
+    unnested_items::rewrite(statement);
     fetch_first::rewrite(statement)
 }
 
