@@ -1,6 +1,6 @@
-//! `SELECT unnest(a) AS x, CASE b … END AS b`: elements of arrays in the list of columns, beside an expression that is named as a
-//! column which it reads. The engine takes the name for the column once it has put the arrays' rows in between. So the list is made
-//! by a query inside, under names of its own, and the arrays are unnested around it.
+//! `SELECT unnest(a) AS x, CASE b … END AS b`: elements of arrays in the list of columns, beside an item that is named as a column
+//! which the list reads. The engine keeps these columns beside the items while it unnests, and cannot tell them apart. So the list
+//! is made by a query inside, under names of its own, and the arrays are unnested around it.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -46,6 +46,7 @@ struct Item {
     /// What is made inside.
     expr: Expr,
     is_unnested: bool,
+    is_named: bool,
     name: Ident,
 }
 
@@ -73,24 +74,19 @@ fn nested(select: &Select) -> Option<SetExpr> {
     let mut inside = select.clone();
     inside.projection.clear();
     around.projection.clear();
-    for (
-        place,
-        Item {
-            expr,
-            is_unnested,
-            name,
-        },
-    ) in items.into_iter().enumerate()
-    {
+    for (place, item) in items.into_iter().enumerate() {
         let own = Ident::with_quote('"', format!("__item_{place}"));
         let made = Expr::CompoundIdentifier(vec![Ident::with_quote('"', INSIDE), own.clone()]);
-        inside.projection.push(SelectItem::ExprWithAlias { expr, alias: own });
+        inside.projection.push(SelectItem::ExprWithAlias {
+            expr: item.expr,
+            alias: own,
+        });
         around.projection.push(SelectItem::ExprWithAlias {
-            expr: match is_unnested {
+            expr: match item.is_unnested {
                 true => call(UNNEST, vec![made]),
                 false => made,
             },
-            alias: name,
+            alias: item.name,
         });
     }
     let TableFactor::Derived { subquery, .. } = &mut around.from.first_mut()?.relation else {
@@ -107,15 +103,18 @@ fn item(item: &SelectItem) -> Option<Item> {
         SelectItem::UnnamedExpr(expr) => (expr, column_of(expr)),
         _ => return None,
     };
+    let is_named = matches!(item, SelectItem::ExprWithAlias { .. });
     match unnested(expr) {
         Some(array) => Some(Item {
             expr: array.clone(),
             is_unnested: true,
+            is_named,
             name: name.cloned().unwrap_or_else(|| Ident::new(UNNEST)),
         }),
         None => Some(Item {
             expr: expr.clone(),
             is_unnested: false,
+            is_named,
             name: name?.clone(),
         }),
     }
@@ -144,7 +143,7 @@ fn column_of(expr: &Expr) -> Option<&Ident> {
     }
 }
 
-/// Whether an expression that is no column is named as a column that the list reads.
+/// Whether an item has been given the name of a column that the list reads.
 fn is_any_named_as_column(items: &[Item]) -> bool {
     struct Columns(HashSet<String>);
 
@@ -163,7 +162,7 @@ fn is_any_named_as_column(items: &[Item]) -> bool {
     }
     items
         .iter()
-        .any(|item| !item.is_unnested && column_of(&item.expr).is_none() && columns.0.contains(&kept(&item.name)))
+        .any(|item| item.is_named && !item.is_unnested && columns.0.contains(&kept(&item.name)))
 }
 
 #[cfg(test)]
@@ -185,6 +184,10 @@ mod tests {
                 "select x, t.mentors from (select unnest(mentors) as x, array_length(mentors) as mentors from batches) t \
                  where x = 'y'",
                 vec!["y 2"],
+            ),
+            (
+                "select m, batch from (select unnest(b.mentors) as m, b.batch as batch from batches b) t where m = 'y'",
+                vec!["y a"],
             ),
             (
                 "select count(*) from (select unnest(mentors), upper(batch) as batch from batches limit 3) t",
