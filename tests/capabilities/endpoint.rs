@@ -385,6 +385,21 @@ fn a_newer_snapshot_is_seen_without_a_restart_and_transactions_keep_theirs() {
 }
 
 #[test]
+fn foreign_keys_are_none_as_typeorm_asks_for_them() {
+    let endpoint = setup().start();
+    let question = include_str!("../clients/introspection/typeorm/foreign_keys.sql");
+    let keys = endpoint.ask("asha", question).expect("an answer");
+    assert!(keys.is_empty(), "{keys:?}");
+    // The same form over a table that has rows.
+    let rows = endpoint.ask(
+        "asha",
+        "select part, batch_id from (select unnest(string_to_array(b.batch_id, 'b')) as part, case b.batch_id when 'b1' then 'B' end \
+         as batch_id from batches b) t where part <> '' order by 1",
+    );
+    assert_eq!(rows.expect("rows"), [["1", "B"], ["2", "∅"]]);
+}
+
+#[test]
 fn statements_are_audited_with_user_and_result_but_without_values() {
     let endpoint = setup().start();
     let mut connection = endpoint.connect("asha").expect("a connection");
