@@ -9,8 +9,8 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=queries");
     println!("cargo::rerun-if-changed=src/server/page");
-    println!("cargo::rerun-if-changed=src/server/postgres/system/pg_catalog");
-    println!("cargo::rerun-if-changed=src/server/postgres/system/information_schema");
+    println!("cargo::rerun-if-changed=src/postgres/catalog/system/pg_catalog");
+    println!("cargo::rerun-if-changed=src/postgres/catalog/system/information_schema");
     println!("cargo::rerun-if-changed=src/delivery/store/migrations");
     println!("cargo::rerun-if-env-changed=PRAGATI_COMMIT");
     // Cargo sets it for the programs that it runs too, which would take a name PRAGATI_… for a setting.

@@ -90,12 +90,19 @@ class InEndpoint:
 @contextmanager
 def endpoint(binary, settings, folder):
     """The address of an endpoint that runs meanwhile."""
+    with running_endpoint(binary, settings, folder) as (address, _):
+        yield address
+
+
+@contextmanager
+def running_endpoint(binary, settings, folder):
+    """The address and the process of an endpoint that runs meanwhile."""
     command = [binary, "serve", "--config", settings, "--dev-auth", "--listen", "127.0.0.1:0"]
     command += ["--postgres", "127.0.0.1:0", "--data", folder]
     unset = {name: value for name, value in os.environ.items() if not name.startswith(("PRAGATI_", "RUST_LOG"))}
     process = subprocess.Popen(texts(command), stderr=subprocess.PIPE, text=True, env=unset)
     try:
-        yield address_of(process)
+        yield address_of(process), process
     finally:
         process.terminate()
         process.wait()

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, IsTerminal};
 
 use anyhow::Context;
 use clap::Args;
-use pragati::server::postgres::ScramSecret;
+use pragati::postgres::ScramSecret;
 
 use super::failure::UsageError;
 

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
-use pragati::server::{Login, Service};
+use pragati::identity::Login;
+use pragati::server::Service;
 
 use super::log;
 use super::options::CommonOptions;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow, bail};
 use clap::{Args, Subcommand};
 use pragati::config::Config;
-use pragati::server::identity::{Explanation, Outcome, explain_token};
+use pragati::identity::{Explanation, Outcome, explain_token};
 
 use super::failure::UsageError;
 use super::options::TalkOptions;

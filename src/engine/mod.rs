@@ -14,6 +14,7 @@ mod limits;
 mod materialised;
 #[cfg(not(feature = "cluster"))]
 mod no_cluster;
+mod optimised_plan;
 mod ordered_schema;
 mod plan_nodes;
 mod planning;
@@ -32,6 +33,7 @@ pub use limits::{QueryLimits, SharedLimits};
 pub use materialised::materialised;
 #[cfg(not(feature = "cluster"))]
 pub use no_cluster::Cluster;
+pub use optimised_plan::OptimisedPlan;
 pub(crate) use plan_nodes::without_expressions;
 pub use planning::{planning_parts, whole_plan};
 pub use running_query::RunningQuery;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::execution::{SendableRecordBatchStream, SessionState, TaskContext};
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::stream::{RecordBatchReceiverStream, RecordBatchStreamAdapter};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::StreamExt;
@@ -45,9 +46,28 @@ impl RunningQuery {
         frame: DataFrame,
         context: Arc<TaskContext>,
     ) -> Result<Self, DataFusionError> {
-        let cancel = CancelOnDrop::default();
         let planned = threads.run(async move { frame.create_physical_plan().await }).await;
-        let plan = stoppable(planned??, &cancel)?;
+        Self::started(threads, planned??, context)
+    }
+
+    /// As [`start_in`](Self::start_in), of a plan that is optimised already.
+    pub async fn start_optimised(
+        threads: &EngineThreads,
+        state: SessionState,
+        plan: LogicalPlan,
+        context: Arc<TaskContext>,
+    ) -> Result<Self, DataFusionError> {
+        let planned = threads.run(async move { state.query_planner().create_physical_plan(&plan, &state).await });
+        Self::started(threads, planned.await??, context)
+    }
+
+    fn started(
+        threads: &EngineThreads,
+        plan: Arc<dyn ExecutionPlan>,
+        context: Arc<TaskContext>,
+    ) -> Result<Self, DataFusionError> {
+        let cancel = CancelOnDrop::default();
+        let plan = stoppable(plan, &cancel)?;
         Ok(Self {
             rows: in_a_task(threads, Arc::clone(&plan), context, cancel)?,
             plan,

@@ -398,7 +398,7 @@ pub fn pushdown(filter: &Expr) -> TableProviderFilterPushDown {
 }
 
 /// Whether rows that pass a filter on the normalised columns also pass it on the exported ones: it compares a column with a
-/// constant that is not blank.
+/// constant that is not blank, or with a parameter: its value is looked at when the table is scanned.
 fn narrows_files(filter: &Expr) -> bool {
     match filter {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
@@ -422,6 +422,7 @@ fn is_filled_value(expr: &Expr) -> bool {
             text.as_deref().is_some_and(|text| !is_blank(text))
         }
         Expr::Literal(value, _) => !value.is_null(),
+        Expr::Placeholder(_) => true,
         _ => false,
     }
 }

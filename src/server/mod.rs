@@ -1,7 +1,7 @@
 //! The HTTP service (`docs/design.md`, "Delivery"): requests for reports, their state and files, figures
 //! for monitoring, and the page that shows the download ratio.
 //!
-//! [`identity`] says who sends a request, `api` answers it, and [`HttpServer`] listens, within limits that keep slow or
+//! [`crate::identity`] says who sends a request, `api` answers it, and [`HttpServer`] listens, within limits that keep slow or
 //! greedy clients from taking the service away from others. [`Service`] runs it together with the workers. Making and sending
 //! reports is left to `delivery`.
 
@@ -11,14 +11,11 @@ mod connection;
 mod entity_tag;
 mod error;
 pub mod figures;
-pub mod identity;
 mod page;
-pub mod postgres;
 mod serve;
 mod service;
 mod settings;
 mod sign_in;
-mod tls;
 
 use std::sync::Arc;
 
@@ -27,7 +24,7 @@ use tokio::sync::Notify;
 pub use api::openapi_document;
 pub use error::ServerError;
 pub use serve::{HttpServer, Limits};
-pub use service::{Login, Service, ServiceError};
+pub use service::{Service, ServiceError};
 pub use settings::check_settings;
 pub use sign_in::{SignIn, SignInError};
 
@@ -37,10 +34,10 @@ use crate::delivery::metrics::DeliveryMetrics;
 use crate::delivery::source::ReportSource;
 use crate::delivery::store::Store;
 use crate::delivery::subscriptions::SubscriptionRules;
+use crate::identity::Identity;
+use crate::postgres::PostgresMetrics;
 use batch_figures::BatchFiguresSource;
 use figures::FiguresSource;
-use identity::Identity;
-use postgres::PostgresMetrics;
 
 /// What the service is made of.
 #[derive(Clone)]

@@ -13,10 +13,11 @@ use rustls::ServerConfig;
 use tokio::net::TcpListener;
 
 use super::connection::Door;
-use super::identity::is_of_this_machine;
-use super::{ServerError, ServerParts, api, tls};
+use super::{ServerError, ServerParts, api};
 use crate::config::ServeConfig;
 use crate::delivery::links::Links;
+use crate::identity::is_of_this_machine;
+use crate::network::{NetworkError, tls};
 
 /// The part of the configuration that this is about.
 const ROOM: &str = "serve";
@@ -71,7 +72,7 @@ impl HttpServer {
         let tls = tls_settings(config)?.map(RustlsConfig::from_config);
         parts.identity.check_address(config.listen)?;
         let links = Links::new(config)?;
-        let unavailable = |error: std::io::Error| ServerError::Listen {
+        let unavailable = |error: std::io::Error| NetworkError::Listen {
             room: ROOM,
             address: config.listen,
             reason: error.to_string(),
@@ -166,6 +167,6 @@ impl HttpServer {
 fn tls_settings(config: &ServeConfig) -> Result<Option<Arc<ServerConfig>>, ServerError> {
     let files = config.tls()?;
     files
-        .map(|(certificate, key)| tls::settings(ROOM, (certificate, key), b"http/1.1"))
+        .map(|(certificate, key)| tls::settings(ROOM, (certificate, key), b"http/1.1").map_err(ServerError::from))
         .transpose()
 }

@@ -16,8 +16,6 @@ use tokio::sync::{Notify, watch};
 
 use super::batch_figures::{BatchFiguresError, BatchFiguresSource};
 use super::figures::{FiguresError, FiguresSource};
-use super::identity::{Identity, IdentityError};
-use super::postgres::{PostgresError, PostgresMetrics, PostgresParts, PostgresServer};
 use super::{HttpServer, Limits, ServerError, ServerParts, SignIn, SignInError};
 use crate::config::{AddressSource, Config, ConfigError, IdentityConfig};
 use crate::delivery::events::EventWriter;
@@ -32,6 +30,8 @@ use crate::delivery::subscriptions::{Scheduler, SubscriptionRules};
 use crate::delivery::worker::Workshop;
 use crate::exports::{Location, LocationError};
 use crate::files::make_folder_durably;
+use crate::identity::{Identity, IdentityError, Login};
+use crate::postgres::{PostgresError, PostgresMetrics, PostgresParts, PostgresServer};
 
 /// The report files in the data folder.
 const FILES_FOLDER: &str = "files";
@@ -92,15 +92,6 @@ impl ServiceError {
             _ => false,
         }
     }
-}
-
-/// How people are authenticated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Login {
-    /// By signed tokens.
-    Tokens,
-    /// Without proof, on a developer's own machine.
-    Dev,
 }
 
 /// An open service.

@@ -1,7 +1,5 @@
 //! The settings of the service, checked without starting it: nothing is connected to, made or listened on.
 
-use super::identity::Identity;
-use super::postgres::PostgresServer;
 use super::serve::HttpServer;
 use super::service::{ServiceError, database};
 use super::sign_in::SignIn;
@@ -9,6 +7,8 @@ use crate::config::Config;
 use crate::delivery::links::Links;
 use crate::delivery::mail::Mailer;
 use crate::delivery::subscriptions::SubscriptionRules;
+use crate::identity::Identity;
+use crate::postgres::PostgresServer;
 
 /// Checks `[serve]`, `[postgres]`, `[database]`, `[identity]`, `[sign_in]`, `[mail]` and `[subscriptions]`, with the files that they name. What is not
 /// set is not missed: a site may have no service.

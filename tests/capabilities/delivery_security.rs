@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use pragati::config::{IdentityConfig, TokenAlgorithm};
+use pragati::identity::{Identity, IdentityError};
 use pragati::server::Limits;
-use pragati::server::identity::{Identity, IdentityError};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytesize::ByteSize;
-use pragati::server::Login;
+use pragati::identity::Login;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use serde_json::Value;
 use sqlx::postgres::{PgConnection, PgSslMode};
@@ -382,6 +382,21 @@ fn a_newer_snapshot_is_seen_without_a_restart_and_transactions_keep_theirs() {
         endpoint.value("asha", "select count(distinct snapshot_date) from users_history"),
         "2"
     );
+}
+
+#[test]
+fn foreign_keys_are_none_as_typeorm_asks_for_them() {
+    let endpoint = setup().start();
+    let question = include_str!("../clients/introspection/typeorm/foreign_keys.sql");
+    let keys = endpoint.ask("asha", question).expect("an answer");
+    assert!(keys.is_empty(), "{keys:?}");
+    // The same form over a table that has rows.
+    let rows = endpoint.ask(
+        "asha",
+        "select part, batch_id from (select unnest(string_to_array(b.batch_id, 'b')) as part, case b.batch_id when 'b1' then 'B' end \
+         as batch_id from batches b) t where part <> '' order by 1",
+    );
+    assert_eq!(rows.expect("rows"), [["1", "B"], ["2", "∅"]]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use pragati::server::Login;
+use pragati::identity::Login;
 
 use crate::raw_client::{RawClient, code_of, kinds};
 use crate::running_endpoint::{EndpointSetup, RunningEndpoint, wait_until};

@@ -324,7 +324,7 @@ mod a_long_one {
 
     fn setup_of_believing() -> EndpointSetup {
         let mut believing = setup();
-        believing.login = pragati::server::Login::Dev;
+        believing.login = pragati::identity::Login::Dev;
         believing
     }
 
@@ -345,7 +345,7 @@ mod a_long_one {
 #[test]
 fn copy_goes_by_both_protocols_and_among_other_statements() {
     let mut believing = setup();
-    believing.login = pragati::server::Login::Dev;
+    believing.login = pragati::identity::Login::Dev;
     let endpoint = believing.start();
     let mut client = RawClient::believed(endpoint.address);
     let both = client.query("select 1; copy (select 2 union all select 3 order by 1) to stdout; select 4");

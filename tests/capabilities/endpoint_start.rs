@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use pragati::config::Config;
-use pragati::server::postgres::ScramSecret;
-use pragati::server::{Login, Service};
+use pragati::identity::Login;
+use pragati::postgres::ScramSecret;
+use pragati::server::Service;
 use predicates::str::contains;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use sqlx::Connection;

@@ -42,6 +42,7 @@ mod endpoint;
 mod endpoint_abuse;
 mod endpoint_clients;
 mod endpoint_copy;
+mod endpoint_prepared;
 mod endpoint_start;
 mod endpoint_tenants;
 mod exports;

@@ -59,6 +59,9 @@ await run({
     const runner = source.createQueryRunner();
     try {
       assert.equal(await runner.hasTable("users"), true);
+      const table = await runner.getTable("users");
+      assert.equal(table.columns.length, 11);
+      assert.deepEqual([table.foreignKeys, table.indices], [[], []]);
     } finally {
       await runner.release();
     }

@@ -13,7 +13,7 @@ use url::form_urlencoded;
 
 use super::AppState;
 use super::problem::{Problem, ProblemKind};
-use crate::server::identity::Refusal;
+use crate::identity::Refusal;
 use crate::server::sign_in::LogoutFault;
 
 /// The parameter with the token.

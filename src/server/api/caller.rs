@@ -12,7 +12,7 @@ use super::AppState;
 use super::problem::{Problem, ProblemKind};
 use crate::delivery::person::Person;
 use crate::delivery::store::StoreError;
-use crate::server::identity::Refusal;
+use crate::identity::Refusal;
 use crate::server::sign_in::SessionState;
 
 /// How the caller was authenticated.

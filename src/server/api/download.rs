@@ -22,7 +22,7 @@ use super::sign_in::path_to;
 use super::views::file_path;
 use crate::delivery::links::SignedPart;
 use crate::delivery::request::{ReportFile, Request, RequestId};
-use crate::server::identity::Refusal;
+use crate::identity::Refusal;
 use crate::server::sign_in::Target;
 
 const HERE: Depth = Depth::OneFolder;

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::server::identity::Refusal;
+use crate::identity::Refusal;
 
 /// The media type of problem documents.
 pub const PROBLEM_JSON: &str = "application/problem+json";

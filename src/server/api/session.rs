@@ -11,7 +11,7 @@ use super::AppState;
 use super::caller::{self, LoginKind, Unknown};
 use super::openapi::SessionProblems;
 use super::problem::Problem;
-use crate::server::identity::Refusal;
+use crate::identity::Refusal;
 
 /// Whether a request has a login token or the cookie of a session, and whether it is believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]

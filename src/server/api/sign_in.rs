@@ -13,7 +13,7 @@ use super::extract::request_id;
 use super::person_page::{Depth, PersonPage};
 use super::person_words::Words;
 use super::problem::{Problem, ProblemKind};
-use crate::server::identity::Refusal;
+use crate::identity::Refusal;
 use crate::server::sign_in::{CallbackParameters, SignIn, SignInFault, Target};
 
 /// The parameter that names the request whose file somebody wants.

@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use super::fault::SignInFault;
-use crate::server::identity::{IssuerUrl, is_url_of_this_machine};
+use crate::identity::{IssuerUrl, is_url_of_this_machine};
 
 const WELL_KNOWN: &str = ".well-known/openid-configuration";
 const SETTING: &str = "identity.issuer";

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::delivery::store::StoreError;
-use crate::server::identity::Refusal;
+use crate::identity::Refusal;
 
 /// The least time between two lines of one kind.
 const QUIET: Duration = Duration::from_secs(60);

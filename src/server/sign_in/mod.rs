@@ -19,12 +19,12 @@ use axum::http::{HeaderMap, HeaderValue};
 use chrono::{DateTime, TimeDelta, Utc};
 use url::Url;
 
-use super::identity::{Identity, Reason, Refusal, RefusalLog, SignedIn, SignedInPerson, is_url_of_this_machine};
 use crate::config::{Config, ConfigError, RightsSource, Secret, SignInConfig};
 use crate::delivery::links::Links;
 use crate::delivery::person::Person;
 use crate::delivery::store::{LogoutAtIssuer, NewSession, SessionStart, Store, StoreError};
 use crate::delivery::tokens::hash_of;
+use crate::identity::{Identity, Reason, Refusal, RefusalLog, SignedIn, SignedInPerson, is_url_of_this_machine};
 
 pub use attempt::{Attempt, CallbackParameters, Target};
 pub use fault::SignInFault;

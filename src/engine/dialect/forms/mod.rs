@@ -1,6 +1,6 @@
 //! Forms of queries that PostgreSQL has and the engine does not.
 //!
-//! Some are another notation for what the engine plans: [`rewrite`] rewrites them (`fetch_first`, `names`), and
+//! Some are another notation for what the engine plans: [`rewrite`] rewrites them (`fetch_first`, `names`, `unnested_items`), and
 //! [`as_read`] those that the parser does not know (`tables`, `trims`). Whole-row values and joins by column names are
 //! rewritten when a statement is planned, because that needs the tables ([`plan`]). The others are planned here: arrays
 //! of a row as rows of FROM (`unnest`), the first rows for each row of another table (`lateral`), and subqueries in the
@@ -14,6 +14,7 @@ mod subqueries;
 mod tables;
 mod trims;
 mod unnest;
+mod unnested_items;
 mod whole_rows;
 
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub fn as_read(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
 /// Where PostgreSQL has no such form, or it cannot be rewritten.
 pub fn rewrite(statement: &mut Statement) -> Result<()> {
     names::rewrite(statement);
+    unnested_items::rewrite(statement);
     fetch_first::rewrite(statement)
 }
 

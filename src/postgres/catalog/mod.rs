@@ -1,0 +1,8 @@
+//! What a session knows besides the tables of the exports: system tables (`system`), lists of functions and relations
+//! (`listings`), functions that PostgreSQL has (`functions`) or that are bounded here (`bounded`), and addresses of rows.
+
+pub mod bounded;
+pub mod functions;
+pub mod listings;
+pub mod row_addresses;
+pub mod system;

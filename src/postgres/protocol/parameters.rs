@@ -1,0 +1,255 @@
+//! The types of a prepared statement's parameters, as clients have to send them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow_pg::datatypes::df::deserialize_parameters_with_server_types;
+use arrow_pg::datatypes::{PG_OID_ALIAS_KEY, into_pg_type, pg_type_for_alias_kind};
+use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, ParamValues, ScalarValue, plan_err};
+use datafusion::error::Result;
+use datafusion::logical_expr::expr::Placeholder;
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
+use pgwire::api::Type;
+use pgwire::api::portal::Portal;
+use pgwire::api::stmt::StoredStatement;
+use pgwire::error::{PgWireError, PgWireResult};
+
+use crate::engine::dialect::arrays::{ARRAY_OF, ARRAY_OF_IDS, element_of, elements, is_quantified, list_of, written};
+use crate::postgres::error::QueryError;
+
+/// One parameter: `$1`, `$2`, …
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parameter {
+    /// What the engine wants; none where the statement does not tell.
+    pub engine: Option<DataType>,
+    /// What the client has to send.
+    pub wire: Type,
+}
+
+/// What a plan tells of one parameter.
+#[derive(Default)]
+struct Told {
+    /// Where the parameter is compared with columns.
+    compared: Option<DataType>,
+    cast: Option<DataType>,
+    /// Where it is an array that something is looked for in, or is looked for in one.
+    quantified: Option<DataType>,
+    alias: Option<Type>,
+}
+
+/// Parameters that a statement may have: clients count them with two bytes.
+const MOST: u32 = u16::MAX as u32;
+
+/// The parameters of a plan in order; as many as the client declares types of, at least.
+pub fn of_plan(plan: &LogicalPlan, declared: usize) -> Result<Vec<Parameter>> {
+    let mut told: BTreeMap<u32, Told> = BTreeMap::new();
+    plan.apply_with_subqueries(|node| {
+        let mut schema = DFSchema::empty();
+        for input in node.inputs() {
+            schema.merge(input.schema());
+        }
+        if let LogicalPlan::Limit(limit) = node {
+            for rows in [&limit.skip, &limit.fetch].into_iter().flatten() {
+                note_count(rows, &mut told);
+            }
+        }
+        node.apply_expressions(|expr| {
+            expr.apply(|expr| {
+                note(expr, &schema, &mut told);
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    })?;
+    let known = |told: Told| {
+        let engine = told.compared.or(told.quantified).or(told.cast);
+        let wire = told.alias.or_else(|| into_pg_type(engine.as_ref()?).ok());
+        Parameter {
+            engine,
+            wire: wire.unwrap_or(Type::UNKNOWN),
+        }
+    };
+    let last = told.keys().next_back().copied().unwrap_or(0);
+    if last > MOST {
+        return plan_err!("there is no parameter ${last}; the last one is ${MOST}");
+    }
+    let count = last.max(u32::try_from(declared).unwrap_or(MOST).min(MOST));
+    Ok((1..=count)
+        .map(|number| known(told.remove(&number).unwrap_or_default()))
+        .collect())
+}
+
+fn note(expr: &Expr, schema: &DFSchema, told: &mut BTreeMap<u32, Told>) {
+    match expr {
+        Expr::Placeholder(placeholder) => {
+            let Some(told) = told_of(placeholder, told) else {
+                return;
+            };
+            let Some(field) = placeholder.field.as_deref() else {
+                return;
+            };
+            // Forms of text are one type to clients.
+            if told.compared.is_none() {
+                told.compared = Some(field.data_type().clone());
+            }
+            if told.alias.is_none() {
+                told.alias = object_id(field);
+            }
+        }
+        Expr::Cast(cast) => {
+            if let Some(told) = placeholder_in(&cast.expr).and_then(|placeholder| told_of(placeholder, told)) {
+                told.cast = Some(cast.field.data_type().clone());
+                let is_of_ids = matches!(cast.expr.as_ref(), Expr::ScalarFunction(call) if call.name() == ARRAY_OF_IDS);
+                if is_of_ids {
+                    told.alias = Some(Type::OID_ARRAY);
+                }
+            }
+        }
+        Expr::ScalarFunction(function) if is_quantified(function.name()) => {
+            let [left, right] = function.args.as_slice() else {
+                return;
+            };
+            let kind = |expr: &Expr| expr.get_type(schema).ok().filter(|kind| !kind.is_null());
+            if let (Expr::Placeholder(placeholder), Some(kind)) = (right, kind(left))
+                && let Some(told) = told_of(placeholder, told)
+            {
+                told.quantified = Some(list_of(kind));
+            }
+            if let (Expr::Placeholder(placeholder), Some(kind)) = (left, kind(right))
+                && let Some(told) = told_of(placeholder, told)
+            {
+                told.quantified = element_of(&kind).cloned();
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A number of rows, of LIMIT or OFFSET.
+fn note_count(rows: &Expr, told: &mut BTreeMap<u32, Told>) {
+    if let Expr::Placeholder(placeholder) = rows
+        && let Some(told) = told_of(placeholder, told)
+    {
+        told.compared = Some(DataType::Int64);
+    }
+}
+
+fn told_of<'a>(placeholder: &Placeholder, told: &'a mut BTreeMap<u32, Told>) -> Option<&'a mut Told> {
+    let number = placeholder.id.trim_start_matches('$').parse().ok()?;
+    Some(told.entry(number).or_default())
+}
+
+/// The parameter that is cast, also where it is cast to an array.
+fn placeholder_in(expr: &Expr) -> Option<&Placeholder> {
+    match expr {
+        Expr::Placeholder(placeholder) => Some(placeholder),
+        Expr::ScalarFunction(function) if [ARRAY_OF, ARRAY_OF_IDS].contains(&function.name()) => {
+            match function.args.as_slice() {
+                [Expr::Placeholder(placeholder)] => Some(placeholder),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// The values that a client gave for `parameters`.
+pub fn values<S: Clone>(portal: &Portal<S>, parameters: &[Parameter]) -> PgWireResult<ParamValues> {
+    let engine: Vec<Option<&DataType>> = parameters.iter().map(|parameter| parameter.engine.as_ref()).collect();
+    let wire: Vec<Option<&Type>> = parameters.iter().map(|parameter| Some(&parameter.wire)).collect();
+    let mut types = portal.statement.parameter_types.clone();
+    types.resize(portal.parameter_len(), None);
+    let mut library = Portal::default();
+    library.parameter_format = portal.parameter_format.clone();
+    library.parameters = portal.parameters.clone();
+    let mut own: BTreeMap<usize, ScalarValue> = BTreeMap::new();
+    for (place, given) in types.iter_mut().enumerate() {
+        let known = parameters.get(place).map(|parameter| &parameter.wire);
+        let Some(kind) = given.clone().or_else(|| known.cloned()) else {
+            continue;
+        };
+        if let Some(list) = list_of_values(portal, place, &kind)? {
+            own.insert(place, list);
+            library.parameters[place] = None;
+            *given = Some(Type::INT4_ARRAY);
+        } else if let Some(texts) = elements_of(portal, place, &kind)? {
+            library.parameters[place] = Some(written(texts).into());
+        }
+    }
+    library.statement = Arc::new(StoredStatement::new(portal.statement.id.clone(), (), types));
+    let mut values = deserialize_parameters_with_server_types(&library, &engine, &wire)?;
+    if let ParamValues::List(values) = &mut values {
+        for (place, list) in own {
+            values[place] = list.into();
+        }
+    }
+    Ok(values)
+}
+
+/// Arrays that the library does not read: of ids of objects, which are kept as integers, and of texts that are written with
+/// blanks between them.
+fn list_of_values<S: Clone>(portal: &Portal<S>, place: usize, kind: &Type) -> PgWireResult<Option<ScalarValue>> {
+    match *kind {
+        Type::OID_ARRAY => {
+            let ids = match elements_of(portal, place, kind)? {
+                Some(texts) => {
+                    let ids = texts
+                        .into_iter()
+                        .map(|id| id.map(|id| id.parse().map_err(|_| invalid(&id))).transpose());
+                    Some(ids.collect::<PgWireResult<Vec<Option<u32>>>>()?)
+                }
+                None => portal.parameter::<Vec<Option<u32>>>(place, kind)?,
+            };
+            let ids = ids.map(|ids| {
+                ids.into_iter()
+                    .map(|id| ScalarValue::Int32(id.map(u32::cast_signed)))
+                    .collect::<Vec<_>>()
+            });
+            Ok(Some(list(ids, &DataType::Int32)))
+        }
+        Type::TEXT_ARRAY | Type::VARCHAR_ARRAY => {
+            let texts = elements_of(portal, place, kind)?;
+            Ok(texts.map(|texts| {
+                list(
+                    Some(texts.into_iter().map(ScalarValue::Utf8).collect()),
+                    &DataType::Utf8,
+                )
+            }))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn list(values: Option<Vec<ScalarValue>>, element: &DataType) -> ScalarValue {
+    match values {
+        Some(values) => ScalarValue::List(ScalarValue::new_list_nullable(&values, element)),
+        None => ScalarValue::new_null_list(element.clone(), true, 1),
+    }
+}
+
+/// The elements of an array that came as text.
+fn elements_of<S: Clone>(portal: &Portal<S>, place: usize, kind: &Type) -> PgWireResult<Option<Vec<Option<String>>>> {
+    let is_array = kind.name().starts_with('_');
+    let Some(Some(bytes)) = portal
+        .parameters
+        .get(place)
+        .filter(|_| is_array && portal.parameter_format.is_text(place))
+    else {
+        return Ok(None);
+    };
+    let text = std::str::from_utf8(bytes).map_err(|_| invalid("bytes that are not UTF-8"))?;
+    elements(text).map(Some).map_err(|_| invalid(text))
+}
+
+fn invalid(text: &str) -> PgWireError {
+    QueryError::Value(format!("malformed array literal: \"{text}\"")).into()
+}
+
+/// The type of a column of object ids, which is kept as an integer.
+fn object_id(field: &Field) -> Option<Type> {
+    let kind = field.metadata().get(PG_OID_ALIAS_KEY)?;
+    (field.data_type() == &DataType::Int32)
+        .then(|| pg_type_for_alias_kind(kind))
+        .flatten()
+}

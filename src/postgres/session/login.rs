@@ -1,0 +1,390 @@
+//! Logging in: with the password of an account (SCRAM-SHA-256), or with a login token as the password.
+//!
+//! Inside TLS, SCRAM can be bound to the server's certificate (SCRAM-SHA-256-PLUS), so that nobody on the way can pass a login on.
+//!
+//! Only names of accounts are asked for SCRAM where tokens are believed too; a token travels as it is, so it needs TLS, or
+//! a client on this machine. Where TLS is set up, nobody gets in without it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use futures::{Sink, SinkExt};
+use pgwire::api::auth::sasl::SASLAuthStartupHandler;
+use pgwire::api::auth::sasl::scram::ScramAuth;
+use pgwire::api::auth::{
+    AuthSource, LoginInfo, Password, ServerParameterProvider, StartupHandler, finish_authentication,
+    protocol_negotiation,
+};
+use pgwire::api::{
+    ClientInfo, METADATA_APPLICATION_NAME, METADATA_DATABASE, METADATA_USER, PgWireConnectionState,
+    PidSecretKeyGenerator,
+};
+use pgwire::error::{PgWireError, PgWireResult};
+use pgwire::messages::startup::Authentication;
+use pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
+use rustls::pki_types::CertificateDer;
+use tokio::sync::OnceCell;
+
+use super::accounts::Account;
+use super::audit::Actor;
+use super::client::{Client, Login, Registration};
+use super::scram_secret::ScramSecret;
+use super::variables;
+use crate::catalog::Visibility;
+use crate::delivery::person::Person;
+use crate::engine::CATALOG;
+use crate::postgres::Endpoint;
+use crate::postgres::error::fatal;
+
+/// What a client says of itself when it connects.
+const OF_CLIENT: [&str; 2] = [METADATA_USER, METADATA_DATABASE];
+/// How logins fail, to the metrics.
+const REFUSED: &str = "refused";
+const FULL: &str = "too_many_connections";
+/// Makes guessing slow.
+const AFTER_REFUSAL: Duration = Duration::from_millis(500);
+
+/// Logs one connection in.
+pub struct LoggingIn {
+    endpoint: Arc<Endpoint>,
+    client: Arc<Client>,
+    registration: Arc<Registration>,
+    /// That of the connection, where it may have TLS.
+    certificate: Option<CertificateDer<'static>>,
+    way: OnceCell<Way>,
+}
+
+/// How this client proves who it is.
+enum Way {
+    Scram(Box<SASLAuthStartupHandler<Told>>, Account),
+    Token,
+    /// Its word, on a developer's own machine.
+    Word,
+}
+
+/// Whom a client has proved to be, and what it may see.
+struct Known {
+    user: String,
+    visibility: Visibility,
+    account: Option<Account>,
+}
+
+impl Known {
+    fn without_account(user: String, visibility: Visibility) -> Self {
+        Self {
+            user,
+            visibility,
+            account: None,
+        }
+    }
+}
+
+/// Everything that is told of the server at the start.
+pub struct Told;
+
+impl ServerParameterProvider for Told {
+    fn server_parameters<C: ClientInfo>(&self, client: &C) -> Option<HashMap<String, String>> {
+        let user = client.metadata().get(METADATA_USER).map_or("", String::as_str);
+        Some(variables::at_start(user, client.metadata()))
+    }
+}
+
+#[derive(Debug)]
+struct Secret(ScramSecret);
+
+#[async_trait]
+impl AuthSource for Secret {
+    async fn get_password(&self, _login: &LoginInfo) -> PgWireResult<Password> {
+        Ok(self.0.password())
+    }
+}
+
+impl LoggingIn {
+    /// Of `client`, which is nobody yet. With TLS, its connection has this certificate.
+    pub fn new(endpoint: Arc<Endpoint>, client: Arc<Client>, certificate: Option<CertificateDer<'static>>) -> Self {
+        let registration = Registration::new(Arc::clone(&endpoint.clients), Arc::clone(&client));
+        Self {
+            endpoint,
+            client,
+            registration: Arc::new(registration),
+            certificate,
+            way: OnceCell::new(),
+        }
+    }
+
+    fn actor<C: ClientInfo>(&self, info: &C, user: &str) -> Actor {
+        Actor {
+            user: user.to_owned(),
+            address: self.client.address,
+            application: info.metadata().get(METADATA_APPLICATION_NAME).cloned(),
+        }
+    }
+
+    /// Whether this connection may try at all; why not, to the metrics and to the client.
+    fn check<C: ClientInfo>(&self, info: &C) -> Result<(), (&'static str, PgWireError)> {
+        if !self.endpoint.doors.has_place() {
+            return Err((FULL, full()));
+        }
+        if self.endpoint.tls_is_required && !info.is_secure() {
+            let reason = "this server takes TLS connections alone; use sslmode=require or better";
+            return Err((REFUSED, fatal("28000", reason)));
+        }
+        let database = info.metadata().get(METADATA_DATABASE).map_or(CATALOG, String::as_str);
+        if database != CATALOG {
+            let reason = format!("database \"{database}\" does not exist; the only one is {CATALOG}");
+            return Err((REFUSED, fatal("3D000", &reason)));
+        }
+        Ok(())
+    }
+
+    fn way_of(&self, user: &str, is_secure: bool) -> Way {
+        if self.endpoint.believes_everybody {
+            return Way::Word;
+        }
+        let scram = |account: Account| {
+            let mut scram = ScramAuth::new(Arc::new(Secret(account.secret.clone())));
+            scram.set_iterations(account.secret.iterations());
+            if let Some(certificate) = self.certificate.as_ref().filter(|_| is_secure)
+                && let Err(error) = scram.configure_certificate(pem(certificate).as_bytes())
+            {
+                tracing::debug!("logins cannot be bound to the certificate: {error}");
+            }
+            let handler = SASLAuthStartupHandler::new(Arc::new(Told))
+                .with_scram(scram)
+                .with_pid_secret_key_generator(Arc::clone(&self.registration) as Arc<dyn PidSecretKeyGenerator>);
+            Way::Scram(Box::new(handler), account)
+        };
+        match self.endpoint.accounts.current().get(user) {
+            Some(account) => scram(account.clone()),
+            None if self.endpoint.identity.is_some() => Way::Token,
+            None => scram(Account {
+                secret: ScramSecret::of_nobody(user, &self.endpoint.seed),
+                visibility: Visibility::FULL,
+            }),
+        }
+    }
+
+    async fn person(&self, token: &str) -> Option<Person> {
+        let identity = self.endpoint.identity.as_ref()?;
+        // Why a token was refused is in the log.
+        identity.person_of_token(token).await.ok()
+    }
+
+    fn accepted(&self, actor: Actor, known: Known) -> PgWireResult<()> {
+        let Some(place) = self.endpoint.doors.place() else {
+            self.refused(&actor, FULL);
+            return Err(full());
+        };
+        let login = Login {
+            actor,
+            visibility: known.visibility,
+            account: known.account,
+            _place: place,
+        };
+        self.endpoint
+            .audit
+            .login(&login.actor, "accepted")
+            .map_err(|error| fatal("58030", &format!("the audit log cannot be written: {error}")))?;
+        self.endpoint.metrics.login("accepted");
+        tracing::debug!("a client logged in from {}", login.actor.address);
+        self.client.logged_in(login);
+        Ok(())
+    }
+
+    fn refused(&self, actor: &Actor, outcome: &'static str) {
+        self.endpoint.metrics.login(outcome);
+        if let Err(error) = self.endpoint.audit.login(actor, REFUSED) {
+            tracing::error!("the audit log cannot be written: {error}");
+        }
+    }
+}
+
+#[async_trait]
+impl StartupHandler for LoggingIn {
+    async fn on_startup<C>(&self, info: &mut C, message: PgWireFrontendMessage) -> PgWireResult<()>
+    where
+        C: ClientInfo + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        let given = match &message {
+            PgWireFrontendMessage::Startup(startup) => {
+                keep(info, &startup.parameters);
+                if let Err((outcome, error)) = self.check(info) {
+                    let user = info.metadata().get(METADATA_USER).cloned().unwrap_or_default();
+                    self.refused(&self.actor(info, &user), outcome);
+                    return Err(error);
+                }
+                Some(startup.parameters.clone())
+            }
+            _ => None,
+        };
+        let user = info
+            .metadata()
+            .get(METADATA_USER)
+            .filter(|user| !user.is_empty())
+            .cloned()
+            .ok_or_else(|| fatal("28000", "no user is given"))?;
+        let is_secure = info.is_secure();
+        let way = self.way.get_or_init(async || self.way_of(&user, is_secure)).await;
+        let result = match way {
+            Way::Scram(handler, account) => {
+                let result = handler.on_startup(info, message).await;
+                if let Some(given) = &given {
+                    // The handler keeps everything.
+                    keep(info, given);
+                }
+                result.map(|()| Known {
+                    user: user.clone(),
+                    visibility: account.visibility.clone(),
+                    account: Some(account.clone()),
+                })
+            }
+            Way::Token => self.on_token(info, message).await,
+            Way::Word => self
+                .on_word(info, message)
+                .await
+                .map(|()| Known::without_account(user.clone(), Visibility::FULL)),
+        };
+        match result {
+            Ok(known) if matches!(info.state(), PgWireConnectionState::ReadyForQuery) => {
+                self.accepted(self.actor(info, &known.user), known)
+            }
+            Ok(_) => Ok(()),
+            Err(error) => {
+                self.refused(&self.actor(info, &user), REFUSED);
+                tokio::time::sleep(AFTER_REFUSAL).await;
+                Err(match error {
+                    PgWireError::UserError(_) | PgWireError::IoError(_) => error,
+                    // One word for every reason, so that nothing can be learned from it.
+                    _ => wrong_password(&user),
+                })
+            }
+        }
+    }
+}
+
+impl LoggingIn {
+    /// Asks for a token, and gives who it proves the client to be, with what that person may see.
+    async fn on_token<C>(&self, info: &mut C, message: PgWireFrontendMessage) -> PgWireResult<Known>
+    where
+        C: ClientInfo + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        let nobody = || Known::without_account(String::new(), Visibility::FULL);
+        match message {
+            PgWireFrontendMessage::Startup(startup) => {
+                protocol_negotiation(info, &startup).await?;
+                info.set_state(PgWireConnectionState::AuthenticationInProgress);
+                info.send(PgWireBackendMessage::Authentication(Authentication::CleartextPassword))
+                    .await?;
+                Ok(nobody())
+            }
+            PgWireFrontendMessage::PasswordMessageFamily(message) => {
+                let user = info.metadata().get(METADATA_USER).cloned().unwrap_or_default();
+                let token = message.into_password()?.password;
+                let person = self.person(&token).await.ok_or_else(|| wrong_password(&user))?;
+                let visibility = visibility_of(&person, self.shows_personal_to_tokens()).ok_or_else(|| {
+                    fatal(
+                        "28000",
+                        "this token's roles allow no tenant; ask for one of a tenant's admin",
+                    )
+                })?;
+                self.finish(info).await?;
+                Ok(Known::without_account(person.user_id.to_string(), visibility))
+            }
+            _ => Ok(nobody()),
+        }
+    }
+
+    /// Whether those who log in with a token see personal columns. `users` has those of people who do not consent too,
+    /// so where consent is required, the site has to say so.
+    fn shows_personal_to_tokens(&self) -> bool {
+        let endpoint = &self.endpoint;
+        endpoint
+            .token_personal
+            .unwrap_or_else(|| !endpoint.snapshots.requires_consent())
+    }
+
+    /// Asks for nothing.
+    async fn on_word<C>(&self, info: &mut C, message: PgWireFrontendMessage) -> PgWireResult<()>
+    where
+        C: ClientInfo + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        let PgWireFrontendMessage::Startup(startup) = message else {
+            return Ok(());
+        };
+        protocol_negotiation(info, &startup).await?;
+        self.finish(info).await
+    }
+
+    async fn finish<C>(&self, info: &mut C) -> PgWireResult<()>
+    where
+        C: ClientInfo + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        let (number, key) = self.registration.generate(info);
+        info.set_pid_and_secret_key(number, key);
+        finish_authentication(info, &Told).await
+    }
+}
+
+/// What the admins of tenants see: the rows of these tenants, with personal columns where `personal` says so.
+fn visibility_of(person: &Person, personal: bool) -> Option<Visibility> {
+    let roles = &person.roles;
+    let tenants = match (roles.platform_admin, roles.tenant_admin_of.is_empty()) {
+        (true, _) => None,
+        (false, false) => Some(roles.tenant_admin_of.clone()),
+        (false, true) => return None,
+    };
+    Some(Visibility { tenants, personal })
+}
+
+/// A certificate as its file has it.
+fn pem(certificate: &CertificateDer) -> String {
+    let encoded = STANDARD.encode(certificate.as_ref());
+    let lines = encoded.as_bytes().chunks(64).map(String::from_utf8_lossy);
+    let lines: Vec<_> = lines.collect();
+    format!(
+        "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
+        lines.join("\n")
+    )
+}
+
+fn full() -> PgWireError {
+    fatal("53300", "there are too many connections; try again later")
+}
+
+fn wrong_password(user: &str) -> PgWireError {
+    fatal("28P01", &format!("password authentication failed for user \"{user}\""))
+}
+
+/// Keeps who the client says it is, and the session variables that it may set; the rest is ignored.
+fn keep<C: ClientInfo>(info: &mut C, given: &BTreeMap<String, String>) {
+    let kept = info.metadata_mut();
+    kept.clear();
+    for (name, value) in given {
+        match name.as_str() {
+            name if OF_CLIENT.contains(&name) => {
+                kept.insert(name.to_owned(), value.clone());
+            }
+            "options" => {
+                for (name, value) in variables::of_options(value) {
+                    let _ = variables::set(kept, &name.to_lowercase(), value);
+                }
+            }
+            name => {
+                let _ = variables::set(kept, &name.to_lowercase(), value);
+            }
+        }
+    }
+}

@@ -1,0 +1,765 @@
+//! What one client's statements do: its transaction, cursors and variables, and the queries that it starts.
+//!
+//! `login` says who a [`client`] is (`accounts`, `scram_secret`). `statement` says what is asked, and refuses what writes.
+//! `running` runs it within `[postgres]`'s limits, over the tables that `snapshots` has for what the client may see; `stop` ends
+//! it and `audit` tells of it. `variables`, `session_values` and `named` are what a client has set and prepared.
+
+pub mod accounts;
+pub mod audit;
+pub mod client;
+pub mod login;
+pub mod named;
+mod planned;
+pub mod running;
+pub mod scram_secret;
+pub mod session_values;
+pub mod snapshots;
+pub mod statement;
+pub mod stop;
+pub mod variables;
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::execution::context::SQLOptions;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::sql::parser::Statement as EngineStatement;
+use datafusion::sql::sqlparser::ast::{DataType as SqlType, Expr, Statement};
+use futures::{Sink, SinkExt, StreamExt};
+use pgwire::api::portal::{Format, Portal};
+use pgwire::api::results::{DataRowEncoder, FieldFormat, FieldInfo, QueryResponse, Tag};
+use pgwire::api::store::PortalStore;
+use pgwire::api::{ClientInfo, ClientPortalStore, Type};
+use pgwire::error::{PgWireError, PgWireResult};
+use pgwire::messages::PgWireBackendMessage;
+use pgwire::messages::response::TransactionStatus;
+use pgwire::messages::startup::ParameterStatus;
+use pgwire::types::format::FormatOptions;
+use tokio::sync::OwnedMutexGuard;
+
+use crate::engine::dialect::{self, forms};
+use crate::postgres::Endpoint;
+use crate::postgres::error::QueryError;
+use crate::postgres::protocol::copy::{CopyForm, CopyOut, CopyRows, Frame};
+use crate::postgres::protocol::parameters::{self, Parameter};
+use crate::postgres::protocol::result_columns;
+use client::{Client, Login};
+use named::Named;
+use planned::Planned;
+use running::{Account, Asked, Running, fetched, passed};
+use session_values::SessionValues;
+use snapshots::Seen;
+use statement::{Step, known_form, step};
+use stop::{Stop, StopReason};
+use variables::Changes;
+
+/// `SHOW ALL`, and its columns.
+const ALL: &str = "all";
+const ALL_COLUMNS: [&str; 3] = ["name", "setting", "description"];
+/// Cursors that one client may have open.
+const MOST_CURSORS: usize = 64;
+/// Statements that one client may have prepared.
+const MOST_STATEMENTS: usize = 2000;
+/// Portals that one client may have named in a transaction.
+const MOST_PORTALS: usize = 1000;
+
+/// A statement that is understood, and planned where it asks for rows.
+#[derive(Clone)]
+pub struct Prepared {
+    pub sql: Arc<str>,
+    step: Arc<Step>,
+    planned: Option<Arc<Mutex<Planned>>>,
+    /// The columns of its rows; none where it gives none.
+    pub columns: Option<SchemaRef>,
+    pub parameters: Arc<Vec<Parameter>>,
+}
+
+impl Prepared {
+    /// The columns of its plan, also where the statement gives no rows by itself.
+    fn planned_columns(&self) -> SchemaRef {
+        match &self.planned {
+            Some(planned) => Arc::clone(held(planned).plan.schema().inner()),
+            None => Arc::new(Schema::empty()),
+        }
+    }
+}
+
+/// A statement that may be one of those that are taken.
+pub struct Parsed {
+    pub statement: Statement,
+    /// Its rows are counted and not given: MOVE.
+    is_counted: bool,
+}
+
+/// What a statement gives.
+pub enum Reply {
+    Rows(QueryResponse),
+    Copy(CopyOut),
+    Done(Tag),
+}
+
+struct Cursor {
+    rows: Arc<tokio::sync::Mutex<Running>>,
+    stop: Stop,
+    columns: SchemaRef,
+    is_held: bool,
+}
+
+/// Names that a client gave to things of one kind.
+#[derive(Default)]
+struct Names(BTreeSet<String>);
+
+impl Names {
+    /// Takes a name, or takes it again; false where there are `most` others already.
+    fn take(&mut self, name: &str, most: usize) -> bool {
+        let has_room = self.0.len() < most || self.0.contains(name);
+        if has_room {
+            self.0.insert(name.to_owned());
+        }
+        has_room
+    }
+}
+
+/// One client's session.
+pub struct Session {
+    endpoint: Arc<Endpoint>,
+    client: Arc<Client>,
+    cursors: Mutex<BTreeMap<String, Cursor>>,
+    /// Prepared statements, of the protocol and of PREPARE.
+    statements: Mutex<Names>,
+    /// Those of PREPARE.
+    named: Mutex<BTreeMap<String, Arc<Named>>>,
+    portals: Mutex<Names>,
+    /// The variables as they were before the open transaction, and before its SET LOCAL.
+    transaction: Mutex<Option<Changes>>,
+    /// The snapshot of the transaction that is open.
+    pinned: Mutex<Option<Arc<Seen>>>,
+}
+
+impl Session {
+    /// Of a client that may not have logged in yet.
+    pub fn new(endpoint: Arc<Endpoint>, client: Arc<Client>) -> Self {
+        Self {
+            endpoint,
+            client,
+            cursors: Mutex::default(),
+            statements: Mutex::default(),
+            named: Mutex::default(),
+            portals: Mutex::default(),
+            transaction: Mutex::default(),
+            pinned: Mutex::default(),
+        }
+    }
+
+    /// The statements of a text, of somebody who is logged in. What cannot be understood is noted.
+    pub fn parse(&self, sql: &str) -> PgWireResult<Vec<Parsed>> {
+        self.login()?;
+        let (known, is_counted) = known_form(sql).unzip();
+        let statements = self.endpoint.parse.statements(known.as_deref().unwrap_or(sql));
+        let statements = match statements {
+            Ok(statements) => statements,
+            Err(error) => return Err(self.refused(sql, error)?.into()),
+        };
+        let is_counted = is_counted.unwrap_or(false);
+        let parsed = statements.into_iter().map(|statement| Parsed { statement, is_counted });
+        Ok(parsed.collect())
+    }
+
+    /// Understands one statement, and plans it where it asks for rows. What is refused is noted.
+    /// `declared` is the number of parameters that the client gives types of.
+    pub async fn prepare<C: ClientInfo>(
+        &self,
+        info: &C,
+        parsed: Parsed,
+        sql: &str,
+        declared: usize,
+    ) -> PgWireResult<Prepared> {
+        let login = self.login()?;
+        let understood = SessionValues::of(info, &login.actor.user)
+            .put_into(parsed.statement)
+            .and_then(step);
+        let mut sql = Cow::from(sql);
+        let understood = understood.and_then(|step| match step {
+            Step::Execute { name, arguments } => {
+                let (named, step) = self.executed(&name, &arguments)?;
+                // The audit log has all of what is asked.
+                sql = format!("{}; {sql}", named.sql).into();
+                Ok(step)
+            }
+            step => Ok(step),
+        });
+        let step = match understood {
+            Ok(Step::Fetch { name, rows }) if parsed.is_counted => Step::Move { name, rows },
+            Ok(step) => step,
+            Err(error) => {
+                return Err(self.refused(&sql, error)?.into());
+            }
+        };
+        let in_transaction = !matches!(info.transaction_status(), TransactionStatus::Idle);
+        let kept = match &step {
+            // What is kept has to be right, too.
+            Step::Prepare { query, .. } => Some(self.endpoint.parse.of_tree(query.as_ref().clone())),
+            step => step.query().cloned().map(Ok),
+        };
+        let planned = match kept {
+            Some(query) => {
+                let planned = async { self.planned(&query?, in_transaction).await };
+                match self.in_time(info, planned).await {
+                    Ok(planned) => Some(planned),
+                    Err(error) => return Err(self.refused(&sql, error)?.into()),
+                }
+            }
+            None => None,
+        };
+        let columns = match (&step, &planned) {
+            (Step::Ask(_), Some(planned)) => Some(Arc::clone(planned.plan.schema().inner())),
+            (Step::Fetch { name, .. }, _) => Some(Arc::clone(&self.cursor(name)?.1)),
+            (Step::Show(name), _) if name == ALL => Some(texts(&ALL_COLUMNS)),
+            (Step::Show(name), _) => Some(texts(&[name])),
+            _ => None,
+        };
+        let parameters = match &planned {
+            // It gets them from EXECUTE.
+            Some(_) if matches!(step, Step::Prepare { .. }) => Vec::new(),
+            Some(planned) => parameters::of_plan(&planned.plan, declared).map_err(QueryError::from)?,
+            None => Vec::new(),
+        };
+        Ok(Prepared {
+            sql: sql.as_ref().into(),
+            step: Arc::new(step),
+            planned: planned.map(|planned| Arc::new(Mutex::new(planned))),
+            columns,
+            parameters: Arc::new(parameters),
+        })
+    }
+
+    /// Runs a statement. `portal` holds the values of its parameters and how it wants its rows; none: no parameters, text.
+    pub async fn run<C>(
+        &self,
+        info: &mut C,
+        prepared: &Prepared,
+        portal: Option<&Portal<Prepared>>,
+    ) -> PgWireResult<Reply>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        let status = info.transaction_status();
+        if matches!(status, TransactionStatus::Error)
+            && !matches!(
+                *prepared.step,
+                Step::Commit | Step::Rollback | Step::RollbackToSavepoint
+            )
+        {
+            return Err(QueryError::Aborted.into());
+        }
+        let tag = match prepared.step.as_ref() {
+            Step::Ask(_) => {
+                let running = self.start(info, prepared, portal).await?;
+                let columns = self.fields(info, prepared, portal)?;
+                let rows = running.encoded(Arc::clone(&columns));
+                return Ok(Reply::Rows(QueryResponse::new(columns, rows)));
+            }
+            Step::Copy { form, .. } => return Ok(Reply::Copy(self.copied(info, prepared, portal, form).await?)),
+            Step::Prepare { name, types, query } => {
+                self.keep(name, &prepared.sql, types, query)?;
+                "PREPARE"
+            }
+            // It became the query that it asks when it was understood.
+            Step::Execute { name, .. } => return Err(QueryError::NoStatement(name.clone()).into()),
+            Step::Show(name) if name == ALL => return Ok(Reply::Rows(all_values(info)?)),
+            Step::Show(name) => {
+                let value = variables::show(info.metadata(), name)?;
+                return Ok(Reply::Rows(one_value(name, &value)?));
+            }
+            Step::Fetch { name, rows } => {
+                let (cursor, schema) = self.cursor(name)?;
+                if prepared.columns.as_ref() != Some(&schema) {
+                    return Err(QueryError::OtherColumns.into());
+                }
+                let columns = self.fields(info, prepared, portal)?;
+                let rows = fetched(free(cursor, name)?, *rows, Arc::clone(&columns));
+                let mut response = QueryResponse::new(columns, rows);
+                response.set_command_tag("FETCH");
+                return Ok(Reply::Rows(response));
+            }
+            Step::Move { name, rows } => {
+                let (cursor, _) = self.cursor(name)?;
+                let passed = passed(free(cursor, name)?, *rows).await?;
+                return Ok(Reply::Done(Tag::new("MOVE").with_rows(passed)));
+            }
+            Step::Declare { name, is_held, .. } => {
+                self.declare(info, prepared, portal, name, *is_held).await?;
+                "DECLARE CURSOR"
+            }
+            Step::Close(name) => {
+                self.close(name.as_deref())?;
+                if name.is_some() {
+                    "CLOSE CURSOR"
+                } else {
+                    "CLOSE CURSOR ALL"
+                }
+            }
+            Step::Set { assignments, is_local } => {
+                for (name, value) in assignments {
+                    if !self.changes(info.metadata(), name, *is_local)? {
+                        continue;
+                    }
+                    let told = variables::set(info.metadata_mut(), name, value)?;
+                    tell(info, told).await?;
+                }
+                "SET"
+            }
+            Step::Reset(name) => {
+                let told = variables::reset_named(info.metadata_mut(), name.as_deref())?;
+                tell(info, told).await?;
+                "RESET"
+            }
+            Step::Begin => {
+                self.begin(info);
+                "BEGIN"
+            }
+            Step::Commit => {
+                // As PostgreSQL says it of a transaction that failed.
+                let has_failed = matches!(status, TransactionStatus::Error);
+                self.end_transaction(info, has_failed).await?;
+                if has_failed { "ROLLBACK" } else { "COMMIT" }
+            }
+            Step::Rollback => {
+                self.end_transaction(info, true).await?;
+                "ROLLBACK"
+            }
+            Step::Savepoint(tag) => {
+                self.check_in_transaction(status, tag)?;
+                tag
+            }
+            Step::RollbackToSavepoint => {
+                self.check_in_transaction(status, "ROLLBACK TO SAVEPOINT")?;
+                info.set_transaction_status(TransactionStatus::Transaction);
+                "ROLLBACK"
+            }
+            Step::Deallocate(name) => {
+                self.deallocate(info, name.as_deref())?;
+                if name.is_some() { "DEALLOCATE" } else { "DEALLOCATE ALL" }
+            }
+            Step::Discard(tag) => {
+                if *tag == "DISCARD ALL" {
+                    self.close(None)?;
+                    self.forget_portals(info);
+                    self.deallocate(info, None)?;
+                    let told = variables::reset_named(info.metadata_mut(), None)?;
+                    tell(info, told).await?;
+                }
+                tag
+            }
+            Step::Nothing(tag) => tag,
+        };
+        Ok(Reply::Done(Tag::new(tag)))
+    }
+
+    /// The columns of a statement's rows as this client wants them.
+    pub fn fields<C: ClientInfo>(
+        &self,
+        info: &C,
+        prepared: &Prepared,
+        portal: Option<&Portal<Prepared>>,
+    ) -> PgWireResult<Arc<Vec<FieldInfo>>> {
+        let none = Arc::new(Schema::empty());
+        let columns = prepared.columns.as_ref().unwrap_or(&none);
+        let format = portal.map_or(&Format::UnifiedText, |portal| &portal.result_column_format);
+        check_formats(format, columns.fields().len(), "result columns")?;
+        fields_of(info, columns, format)
+    }
+
+    /// Notes a statement that is not run.
+    fn refused(&self, sql: &str, error: QueryError) -> PgWireResult<QueryError> {
+        let actor = &self.login()?.actor;
+        let time = self.endpoint.query_time;
+        Account::open(&self.endpoint, &self.client, actor, sql, time)?.failed(&error);
+        Ok(error)
+    }
+
+    fn login(&self) -> PgWireResult<&Login> {
+        self.client.login().ok_or_else(|| QueryError::NotLoggedIn.into())
+    }
+
+    async fn seen(&self, in_transaction: bool) -> Result<Arc<Seen>, QueryError> {
+        if let (true, Some(pinned)) = (in_transaction, self.pinned().as_ref()) {
+            return Ok(Arc::clone(pinned));
+        }
+        let login = self.client.login().ok_or(QueryError::NotLoggedIn)?;
+        let seen = self.endpoint.snapshots.seen_with(&login.visibility).await?;
+        if in_transaction {
+            *self.pinned() = Some(Arc::clone(&seen));
+        }
+        Ok(seen)
+    }
+
+    /// What `work` gives, unless the client cancels it, or it takes longer than a query may.
+    async fn in_time<C: ClientInfo, T>(
+        &self,
+        info: &C,
+        work: impl Future<Output = Result<T, QueryError>>,
+    ) -> Result<T, QueryError> {
+        let stop = Stop::default();
+        self.client.waits_for(Some(stop.clone()));
+        let timed = tokio::time::timeout(self.time(info), stop.or_stopped(work));
+        let late = |_| Err(QueryError::Stopped(StopReason::Deadline));
+        timed.await.unwrap_or_else(late)
+    }
+
+    /// The longest that a statement of this client may take.
+    fn time<C: ClientInfo>(&self, info: &C) -> Duration {
+        let longest = self.endpoint.query_time;
+        variables::statement_timeout(info.metadata()).map_or(longest, |time| time.min(longest))
+    }
+
+    async fn planned(&self, statement: &Statement, in_transaction: bool) -> Result<Planned, QueryError> {
+        let seen = self.seen(in_transaction).await?;
+        let plan = self.plan(statement, &seen).await?;
+        Ok(Planned::new(plan, seen))
+    }
+
+    async fn plan(&self, statement: &Statement, seen: &Seen) -> Result<LogicalPlan, QueryError> {
+        let state = seen.session.state();
+        let statement = EngineStatement::Statement(Box::new(statement.clone()));
+        let planned = self.endpoint.threads.run(async move {
+            let plan = forms::plan(&state, statement).await?;
+            let reading_alone = SQLOptions::new()
+                .with_allow_ddl(false)
+                .with_allow_dml(false)
+                .with_allow_statements(false);
+            reading_alone.verify_plan(&plan)?;
+            dialect::check(&plan)?;
+            Ok(plan)
+        });
+        planned.await?
+    }
+
+    /// Starts the query of a statement, over the newest snapshot, or that of the transaction.
+    async fn start<C: ClientInfo>(
+        &self,
+        info: &C,
+        prepared: &Prepared,
+        portal: Option<&Portal<Prepared>>,
+    ) -> PgWireResult<Running> {
+        let login = self.login()?;
+        let time = self.time(info);
+        let mut account = Account::open(&self.endpoint, &self.client, &login.actor, &prepared.sql, time)?;
+        let stop = account.stop();
+        match self.bound(info, prepared, portal, &stop).await {
+            Ok((seen, asked)) => Ok(Running::start(account, &seen, asked, variables::zone(info.metadata())).await?),
+            Err(error) => {
+                if let PgWireError::UserError(info) = &error {
+                    account.failed_with(&info.code);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn bound<C: ClientInfo>(
+        &self,
+        info: &C,
+        prepared: &Prepared,
+        portal: Option<&Portal<Prepared>>,
+        stop: &Stop,
+    ) -> PgWireResult<(Arc<Seen>, Asked)> {
+        let planned = prepared
+            .planned
+            .as_ref()
+            .ok_or_else(|| QueryError::NotSupported("this statement gives no rows".to_owned()))?;
+        let in_transaction = !matches!(info.transaction_status(), TransactionStatus::Idle);
+        let seen = self.seen(in_transaction).await?;
+        let mut known = held(planned).clone();
+        // It was prepared on an earlier snapshot.
+        if let Some(statement) = prepared.step.query().filter(|_| !Arc::ptr_eq(&seen, &known.seen)) {
+            known = Planned::again(self.plan(statement, &seen).await?, Arc::clone(&seen));
+            *held(planned) = known.clone();
+        }
+        let values = match portal.filter(|portal| portal.parameter_len() > 0) {
+            Some(portal) => {
+                check_formats(&portal.parameter_format, portal.parameter_len(), "parameters")?;
+                Some(parameters::values(portal, &prepared.parameters)?)
+            }
+            None => None,
+        };
+        let zone = variables::zone(info.metadata());
+        let asked = self.asked(planned, known, values.as_ref(), (zone, stop)).await?;
+        Ok((seen, asked))
+    }
+
+    /// Starts COPY TO STDOUT.
+    async fn copied<C: ClientInfo>(
+        &self,
+        info: &C,
+        prepared: &Prepared,
+        portal: Option<&Portal<Prepared>>,
+        form: &CopyForm,
+    ) -> PgWireResult<CopyOut> {
+        let columns = prepared.planned_columns();
+        let columns = fields_of(info, &columns, &form.value_format())?;
+        let forced = CopyOut::forced(form, &columns)?;
+        let running = self.start(info, prepared, portal).await?;
+        let rows = match form.frame {
+            Frame::Binary => CopyRows::Binary(running.copied(Arc::clone(&columns)).boxed()),
+            Frame::Text(_) | Frame::Csv(_) => CopyRows::Values(running.encoded(Arc::clone(&columns)).boxed()),
+        };
+        Ok(CopyOut::new(form.clone(), columns, forced, rows))
+    }
+
+    /// Keeps a query under a name that no other has.
+    fn keep(&self, name: &str, sql: &str, types: &[SqlType], query: &Statement) -> Result<(), QueryError> {
+        if held(&self.statements).0.contains(name) {
+            return Err(QueryError::StatementExists(name.to_owned()));
+        }
+        self.prepared(name)?;
+        let named = Named {
+            sql: sql.to_owned(),
+            types: types.to_vec(),
+            query: query.clone(),
+        };
+        held(&self.named).insert(name.to_owned(), Arc::new(named));
+        Ok(())
+    }
+
+    /// What EXECUTE asks for.
+    fn executed(&self, name: &str, arguments: &[Expr]) -> Result<(Arc<Named>, Step), QueryError> {
+        let named = held(&self.named).get(name).cloned();
+        let named = named.ok_or_else(|| QueryError::NoStatement(name.to_owned()))?;
+        let query = self.endpoint.parse.of_tree(named.with(name, arguments)?)?;
+        Ok((named, Step::Ask(Box::new(query))))
+    }
+
+    fn pinned(&self) -> MutexGuard<'_, Option<Arc<Seen>>> {
+        held(&self.pinned)
+    }
+
+    fn cursors(&self) -> MutexGuard<'_, BTreeMap<String, Cursor>> {
+        held(&self.cursors)
+    }
+
+    /// An open cursor, which this client now waits for, and its columns.
+    fn cursor(&self, name: &str) -> Result<(Arc<tokio::sync::Mutex<Running>>, SchemaRef), QueryError> {
+        let cursors = self.cursors();
+        let cursor = cursors.get(name).ok_or_else(|| QueryError::NoCursor(name.to_owned()))?;
+        self.client.waits_for(Some(cursor.stop.clone()));
+        Ok((Arc::clone(&cursor.rows), Arc::clone(&cursor.columns)))
+    }
+
+    async fn declare<C>(
+        &self,
+        info: &mut C,
+        prepared: &Prepared,
+        portal: Option<&Portal<Prepared>>,
+        name: &str,
+        is_held: bool,
+    ) -> PgWireResult<()>
+    where
+        C: ClientInfo + ClientPortalStore,
+        C::PortalStore: PortalStore,
+    {
+        if self.cursors().contains_key(name) {
+            return Err(QueryError::CursorExists(name.to_owned()).into());
+        }
+        if self.cursors().len() >= MOST_CURSORS {
+            return Err(QueryError::TooManyCursors.into());
+        }
+        let running = self.start(info, prepared, portal).await?;
+        let columns = prepared.planned_columns();
+        let stop = running.stop().clone();
+        self.cursors().insert(
+            name.to_owned(),
+            Cursor {
+                rows: Arc::new(tokio::sync::Mutex::new(running)),
+                stop,
+                columns: Arc::clone(&columns),
+                is_held,
+            },
+        );
+        Ok(())
+    }
+
+    /// The columns of an open cursor as this client wants them; none where there is no such cursor.
+    pub fn fields_of_cursor<C: ClientInfo>(&self, info: &C, name: &str) -> PgWireResult<Option<Arc<Vec<FieldInfo>>>> {
+        let columns = self.cursors().get(name).map(|cursor| Arc::clone(&cursor.columns));
+        columns
+            .map(|columns| fields_of(info, &columns, &Format::UnifiedText))
+            .transpose()
+    }
+
+    fn close(&self, name: Option<&str>) -> Result<(), QueryError> {
+        match name {
+            None => self.cursors().clear(),
+            Some(name) => {
+                let closed = self.cursors().remove(name);
+                closed.ok_or_else(|| QueryError::NoCursor(name.to_owned()))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn begin<C: ClientInfo>(&self, info: &mut C) {
+        info.set_transaction_status(TransactionStatus::Transaction);
+        held(&self.transaction).get_or_insert_with(|| Changes::new(info.metadata()));
+    }
+
+    fn check_in_transaction(&self, status: TransactionStatus, what: &'static str) -> Result<(), QueryError> {
+        match status {
+            TransactionStatus::Idle => Err(QueryError::OutsideTransaction(what)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Notes that a variable is about to change. False where that has no effect: of SET LOCAL outside a transaction.
+    fn changes(&self, kept: &HashMap<String, String>, name: &str, is_local: bool) -> Result<bool, QueryError> {
+        match held(&self.transaction).as_mut() {
+            Some(changes) => changes.note(kept, name, is_local).map(|()| true),
+            None => variables::check(name).map(|()| !is_local),
+        }
+    }
+
+    /// Ends the transaction, and with it its snapshot, its cursors, its portals, and the variables that it set for itself.
+    async fn end_transaction<C>(&self, info: &mut C, is_undone: bool) -> PgWireResult<()>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin,
+        C::PortalStore: PortalStore,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        info.set_transaction_status(TransactionStatus::Idle);
+        *self.pinned() = None;
+        self.cursors().retain(|_, cursor| cursor.is_held);
+        self.forget_portals(info);
+        let changes = held(&self.transaction).take();
+        let told = changes.map(|changes| changes.end(info.metadata_mut(), is_undone));
+        tell(info, told.unwrap_or_default()).await
+    }
+
+    /// Notes that the client names a portal. The unnamed one is replaced by the next.
+    pub fn portal(&self, name: &str) -> Result<(), QueryError> {
+        let is_taken = held(&self.portals).take(name, MOST_PORTALS);
+        is_taken.then_some(()).ok_or(QueryError::TooManyPortals)
+    }
+
+    /// Notes that a portal is no more.
+    pub fn forgot_portal(&self, name: &str) {
+        held(&self.portals).0.remove(name);
+    }
+
+    /// Ends all portals, as the end of a transaction does, also of one that is a single statement.
+    pub fn forget_portals<C>(&self, info: &C)
+    where
+        C: ClientPortalStore,
+        C::PortalStore: PortalStore,
+    {
+        held(&self.portals).0.clear();
+        info.portal_store().clear_portals();
+    }
+
+    /// Notes that the client prepared a statement of that name. Unnamed ones replace each other.
+    pub fn prepared(&self, name: &str) -> Result<(), QueryError> {
+        let is_taken = held(&self.statements).take(name, MOST_STATEMENTS);
+        is_taken.then_some(()).ok_or(QueryError::TooManyStatements)
+    }
+
+    /// Notes that a statement is no more.
+    pub fn forgot(&self, name: &str) {
+        held(&self.statements).0.remove(name);
+        held(&self.named).remove(name);
+    }
+
+    fn deallocate<C>(&self, info: &C, name: Option<&str>) -> Result<(), QueryError>
+    where
+        C: ClientPortalStore,
+        C::PortalStore: PortalStore,
+    {
+        let known = held(&self.statements).0.clone();
+        let names = match name {
+            Some(name) if known.contains(name) => vec![name.to_owned()],
+            Some(name) => return Err(QueryError::NoStatement(name.to_owned())),
+            None => known.into_iter().collect(),
+        };
+        for name in names {
+            info.portal_store().rm_statement(&name);
+            self.forgot(&name);
+        }
+        Ok(())
+    }
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The cursor for this statement alone. A portal that was not read to its end keeps it, and would do so for ever.
+fn free(cursor: Arc<tokio::sync::Mutex<Running>>, name: &str) -> Result<OwnedMutexGuard<Running>, QueryError> {
+    cursor
+        .try_lock_owned()
+        .map_err(|_| QueryError::CursorInUse(name.to_owned()))
+}
+
+fn fields_of<C: ClientInfo>(info: &C, columns: &Schema, format: &Format) -> PgWireResult<Arc<Vec<FieldInfo>>> {
+    let mut look = FormatOptions::from_client_metadata(info.metadata());
+    variables::zone(info.metadata()).clone_into(&mut look.time_zone);
+    Ok(Arc::new(result_columns::fields(columns, format, Some(Arc::new(look)))?))
+}
+
+/// Tells the client what its variables are now.
+async fn tell<C>(info: &mut C, told: impl IntoIterator<Item = (String, String)>) -> PgWireResult<()>
+where
+    C: Sink<PgWireBackendMessage> + Unpin,
+    PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+{
+    for (name, value) in told {
+        let status = ParameterStatus::new(name, value);
+        info.feed(PgWireBackendMessage::ParameterStatus(status)).await?;
+    }
+    Ok(())
+}
+
+/// A client gives one format for all, or one for each.
+fn check_formats(format: &Format, number: usize, of: &str) -> PgWireResult<()> {
+    match format {
+        Format::Individual(codes) if codes.len() != number => {
+            Err(QueryError::Syntax(format!("{} formats were given for {number} {of}", codes.len())).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn texts(names: &[&str]) -> SchemaRef {
+    let fields = names.iter().map(|name| Field::new(*name, DataType::Utf8, true));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+fn one_value(name: &str, value: &str) -> PgWireResult<QueryResponse> {
+    rows_of_texts(&[name], [[value]])
+}
+
+fn all_values<C: ClientInfo>(info: &C) -> PgWireResult<QueryResponse> {
+    let rows = variables::all(info.metadata()).map(|(name, value)| [name, value, ""]);
+    rows_of_texts(&ALL_COLUMNS, rows)
+}
+
+fn rows_of_texts<'a, const N: usize>(
+    names: &[&str; N],
+    rows: impl IntoIterator<Item = [&'a str; N]>,
+) -> PgWireResult<QueryResponse> {
+    let column = |name: &&str| FieldInfo::new((*name).to_owned(), None, None, Type::TEXT, FieldFormat::Text);
+    let columns = Arc::new(names.iter().map(column).collect::<Vec<_>>());
+    let mut encoder = DataRowEncoder::new(Arc::clone(&columns));
+    let mut encoded = Vec::new();
+    for row in rows {
+        for value in row {
+            encoder.encode_field(&Some(value))?;
+        }
+        encoded.push(Ok(encoder.take_row()));
+    }
+    Ok(QueryResponse::new(columns, futures::stream::iter(encoded)))
+}

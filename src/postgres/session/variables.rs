@@ -1,0 +1,408 @@
+//! The session variables that clients may set, each client's own: how values are written, and what drivers set out of habit.
+//!
+//! They are kept in the connection's metadata, where the encoders of `pgwire` look for them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use crate::engine::dialect::time::{UTC, session_name};
+use crate::postgres::error::QueryError;
+
+/// The version of PostgreSQL that clients are told, since they choose their questions by it.
+pub const SERVER_VERSION: &str = "16.6";
+const SERVER_VERSION_NUMBER: &str = "160006";
+/// What the names of the engine's own settings begin with, which are everybody's.
+const OF_ENGINE: &str = "datafusion.";
+const STATEMENT_TIMEOUT: &str = "statement_timeout";
+const ZONE: &str = "timezone";
+
+/// A variable's name, its value at the start, and which values it takes.
+struct Variable {
+    name: &'static str,
+    /// As clients are told when it changes, where they are.
+    reported: Option<&'static str>,
+    start: &'static str,
+    takes: Takes,
+}
+
+enum Takes {
+    Anything,
+    OneOf(&'static [&'static str]),
+    Zone,
+    Duration,
+    /// Nobody can set it.
+    Nothing,
+}
+
+const fn variable(name: &'static str, start: &'static str, takes: Takes) -> Variable {
+    Variable {
+        name,
+        reported: None,
+        start,
+        takes,
+    }
+}
+
+const fn reported(name: &'static str, reported: &'static str, start: &'static str, takes: Takes) -> Variable {
+    Variable {
+        name,
+        reported: Some(reported),
+        start,
+        takes,
+    }
+}
+
+const ON_OFF: Takes = Takes::OneOf(&["on", "off", "true", "false", "yes", "no", "1", "0"]);
+const ON: Takes = Takes::OneOf(&["on", "true", "yes", "1"]);
+const LEVELS: Takes = Takes::OneOf(&["read uncommitted", "read committed", "repeatable read", "serializable"]);
+
+const VARIABLES: [Variable; 38] = [
+    reported("application_name", "application_name", "", Takes::Anything),
+    reported(
+        "client_encoding",
+        "client_encoding",
+        "UTF8",
+        Takes::OneOf(&["utf8", "utf-8", "unicode"]),
+    ),
+    reported(
+        "datestyle",
+        "DateStyle",
+        "ISO, YMD",
+        Takes::OneOf(&[
+            "iso", "iso, mdy", "iso, dmy", "iso, ymd", "iso,mdy", "iso,dmy", "iso,ymd",
+        ]),
+    ),
+    reported(
+        "intervalstyle",
+        "IntervalStyle",
+        "postgres",
+        Takes::OneOf(&["postgres", "iso_8601", "sql_standard", "postgres_verbose"]),
+    ),
+    reported(ZONE, "TimeZone", UTC, Takes::Zone),
+    reported("search_path", "search_path", "public", Takes::Anything),
+    reported("standard_conforming_strings", "standard_conforming_strings", "on", ON),
+    variable("extra_float_digits", "1", Takes::OneOf(&["-15", "0", "1", "2", "3"])),
+    variable("bytea_output", "hex", Takes::OneOf(&["hex", "escape"])),
+    variable(STATEMENT_TIMEOUT, "0", Takes::Duration),
+    variable("lock_timeout", "0", Takes::Duration),
+    variable("idle_in_transaction_session_timeout", "0", Takes::Duration),
+    variable("idle_session_timeout", "0", Takes::Duration),
+    variable("client_min_messages", "notice", Takes::Anything),
+    variable("default_transaction_isolation", "repeatable read", LEVELS),
+    variable("transaction_isolation", "repeatable read", LEVELS),
+    variable("transaction isolation level", "repeatable read", Takes::Nothing),
+    variable("default_transaction_read_only", "on", ON_OFF),
+    variable("transaction_read_only", "on", ON),
+    variable("default_transaction_deferrable", "off", ON_OFF),
+    variable("row_security", "on", ON_OFF),
+    variable("jit", "off", ON_OFF),
+    variable("geqo", "on", ON_OFF),
+    variable("synchronize_seqscans", "on", ON_OFF),
+    variable("max_parallel_workers_per_gather", "2", Takes::Anything),
+    variable("work_mem", "4MB", Takes::Anything),
+    variable("server_version", SERVER_VERSION, Takes::Nothing),
+    variable("server_version_num", SERVER_VERSION_NUMBER, Takes::Nothing),
+    variable("server_encoding", "UTF8", Takes::Nothing),
+    variable("integer_datetimes", "on", Takes::Nothing),
+    variable("in_hot_standby", "on", Takes::Nothing),
+    variable("is_superuser", "off", Takes::Nothing),
+    variable("max_identifier_length", "63", Takes::Nothing),
+    variable("lc_collate", "C", Takes::Nothing),
+    variable("lc_ctype", "C", Takes::Nothing),
+    variable("default_tablespace", "", Takes::Anything),
+    variable("max_index_keys", "32", Takes::Nothing),
+    variable("default_table_access_method", "heap", Takes::Nothing),
+];
+
+/// Other ways to write a name.
+fn canonical(name: &str) -> &str {
+    match name {
+        "time zone" => ZONE,
+        "names" => "client_encoding",
+        other => other,
+    }
+}
+
+fn known(name: &str) -> Result<&'static Variable, QueryError> {
+    let name = canonical(name);
+    if name.starts_with(OF_ENGINE) {
+        return Err(QueryError::NotAllowed(format!("SET {name}")));
+    }
+    VARIABLES
+        .iter()
+        .find(|variable| variable.name == name)
+        .ok_or_else(|| QueryError::Variable(name.to_owned()))
+}
+
+/// Refuses what is no variable of clients.
+pub fn check(name: &str) -> Result<(), QueryError> {
+    known(name).map(|_| ())
+}
+
+/// Sets a variable of one client. Gives the name and value to tell the client, where it wants to know.
+pub fn set(
+    kept: &mut HashMap<String, String>,
+    name: &str,
+    value: &str,
+) -> Result<Option<(String, String)>, QueryError> {
+    let variable = known(name)?;
+    if value.eq_ignore_ascii_case("default") {
+        return Ok(reset(kept, variable));
+    }
+    let lower = value.to_lowercase();
+    let is_taken = match &variable.takes {
+        Takes::Anything => true,
+        Takes::OneOf(values) => values.contains(&lower.as_str()),
+        Takes::Zone => session_name(value).is_some(),
+        Takes::Duration => duration(value).is_some(),
+        Takes::Nothing => return Err(QueryError::Variable(name.to_owned())),
+    };
+    if !is_taken {
+        return Err(QueryError::VariableValue {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        });
+    }
+    let value = match &variable.takes {
+        Takes::Zone => session_name(value).unwrap_or_default(),
+        _ => value.to_owned(),
+    };
+    kept.insert(variable.name.to_owned(), value.clone());
+    Ok(variable.reported.map(|name| (name.to_owned(), value)))
+}
+
+/// The client's time zone.
+pub fn zone(kept: &HashMap<String, String>) -> &str {
+    kept.get(ZONE).map_or(UTC, String::as_str)
+}
+
+fn reset(kept: &mut HashMap<String, String>, variable: &Variable) -> Option<(String, String)> {
+    kept.remove(variable.name);
+    let reported = variable.reported?;
+    Some((reported.to_owned(), variable.start.to_owned()))
+}
+
+/// One variable, or all, as at the start. Gives what to tell the client.
+pub fn reset_named(
+    kept: &mut HashMap<String, String>,
+    name: Option<&str>,
+) -> Result<Vec<(String, String)>, QueryError> {
+    let reset_these: Vec<&Variable> = match name {
+        Some(name) => vec![known(name)?],
+        None => VARIABLES
+            .iter()
+            .filter(|variable| kept.contains_key(variable.name))
+            .collect(),
+    };
+    Ok(reset_these
+        .into_iter()
+        .filter_map(|variable| reset(kept, variable))
+        .collect())
+}
+
+/// What a transaction changes of the variables, to be undone at its end.
+#[derive(Debug)]
+pub struct Changes {
+    /// All of them, as they were at its start.
+    before: HashMap<String, String>,
+    /// Those that SET LOCAL changed, as they were before the first one.
+    before_local: BTreeMap<&'static str, Option<String>>,
+}
+
+impl Changes {
+    /// Of a transaction that begins.
+    pub fn new(kept: &HashMap<String, String>) -> Self {
+        Self {
+            before: kept.clone(),
+            before_local: BTreeMap::new(),
+        }
+    }
+
+    /// SET is about to change a variable, or SET LOCAL.
+    pub fn note(&mut self, kept: &HashMap<String, String>, name: &str, is_local: bool) -> Result<(), QueryError> {
+        let name = known(name)?.name;
+        if is_local {
+            let before = || kept.get(name).cloned();
+            self.before_local.entry(name).or_insert_with(before);
+        } else {
+            self.before_local.remove(name);
+        }
+        Ok(())
+    }
+
+    /// Undoes SET LOCAL, and all other changes too where the transaction is undone. Gives what to tell the client.
+    pub fn end(self, kept: &mut HashMap<String, String>, is_undone: bool) -> Vec<(String, String)> {
+        let goes_back = |variable: &&Variable| is_undone || self.before_local.contains_key(variable.name);
+        let mut told = Vec::new();
+        for variable in VARIABLES.iter().filter(goes_back) {
+            let before = match is_undone {
+                true => self.before.get(variable.name),
+                false => self.before_local[variable.name].as_ref(),
+            };
+            if kept.get(variable.name) == before {
+                continue;
+            }
+            match before {
+                Some(value) => {
+                    kept.insert(variable.name.to_owned(), value.clone());
+                    told.extend(variable.reported.map(|name| (name.to_owned(), value.clone())));
+                }
+                None => told.extend(reset(kept, variable)),
+            }
+        }
+        told
+    }
+}
+
+/// The value of a variable.
+pub fn show(kept: &HashMap<String, String>, name: &str) -> Result<String, QueryError> {
+    let variable = known(name)?;
+    let value = kept.get(variable.name).map(String::as_str);
+    Ok(value.unwrap_or(variable.start).to_owned())
+}
+
+/// Every variable with its value.
+pub fn all(kept: &HashMap<String, String>) -> impl Iterator<Item = (&'static str, &str)> {
+    VARIABLES.iter().map(|variable| {
+        let value = kept.get(variable.name).map_or(variable.start, String::as_str);
+        (variable.name, value)
+    })
+}
+
+/// The value that `current_setting` gives, which does not know the client's own.
+pub fn setting(name: &str) -> Option<&'static str> {
+    known(&name.to_lowercase()).ok().map(|variable| variable.start)
+}
+
+/// The longest that the client wants its statements to take.
+pub fn statement_timeout(kept: &HashMap<String, String>) -> Option<Duration> {
+    duration(kept.get(STATEMENT_TIMEOUT)?).filter(|time| !time.is_zero())
+}
+
+/// What clients are told of the server when they connect.
+pub fn at_start(user: &str, kept: &HashMap<String, String>) -> HashMap<String, String> {
+    let mut told: HashMap<String, String> = VARIABLES
+        .iter()
+        .filter_map(|variable| {
+            let value = kept.get(variable.name).map_or(variable.start, String::as_str);
+            Some((variable.reported?.to_owned(), value.to_owned()))
+        })
+        .collect();
+    for name in [
+        "server_version",
+        "server_encoding",
+        "integer_datetimes",
+        "in_hot_standby",
+        "is_superuser",
+        "default_transaction_read_only",
+    ] {
+        if let Some(value) = setting(name) {
+            told.insert(name.to_owned(), value.to_owned());
+        }
+    }
+    told.insert("session_authorization".to_owned(), user.to_owned());
+    told
+}
+
+/// The variables of a client's `options`: `-c name=value`, `-cname=value` or `--name=value`.
+pub fn of_options(options: &str) -> impl Iterator<Item = (&str, &str)> {
+    let words = options.split_whitespace();
+    let settings = words.filter_map(|word| {
+        let bare = word.strip_prefix("--").or_else(|| word.strip_prefix("-c"));
+        bare.unwrap_or(word).split_once('=')
+    });
+    settings.filter(|(name, _)| !name.starts_with('-'))
+}
+
+/// A time as PostgreSQL's settings have it: `1500` (milliseconds), `30s`, `5min`.
+fn duration(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let end = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    let number: u64 = text[..end].parse().ok()?;
+    let milliseconds = match text[end..].trim() {
+        "" | "ms" => 1,
+        "s" => 1000,
+        "min" => 60 * 1000,
+        "h" => 60 * 60 * 1000,
+        "d" => 24 * 60 * 60 * 1000,
+        _ => return None,
+    };
+    number.checked_mul(milliseconds).map(Duration::from_millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn clients_set_their_own_and_nothing_of_the_engine() {
+        let mut kept = HashMap::new();
+        assert_eq!(
+            set(&mut kept, "time zone", "Asia/Kolkata").expect("set"),
+            Some(("TimeZone".to_owned(), "Asia/Kolkata".to_owned()))
+        );
+        assert_eq!(show(&kept, "timezone").expect("shown"), "Asia/Kolkata");
+        assert_eq!(set(&mut kept, "statement_timeout", "5s").expect("set"), None);
+        assert_eq!(statement_timeout(&kept), Some(Duration::from_secs(5)));
+        for (name, value) in [
+            ("datafusion.runtime.memory_limit", "1"),
+            ("datafusion.execution.batch_size", "1"),
+            ("server_version", "1"),
+            ("is_superuser", "on"),
+            ("user", "admin"),
+            ("role", "admin"),
+            ("timezone", "Mars/Olympus"),
+            ("client_encoding", "LATIN1"),
+            ("datestyle", "German"),
+            ("statement_timeout", "soon"),
+            ("transaction_read_only", "off"),
+        ] {
+            assert!(set(&mut kept, name, value).is_err(), "{name}");
+        }
+        assert_eq!(reset_named(&mut kept, None).expect("reset").len(), 1);
+        assert!(kept.is_empty());
+    }
+
+    #[test]
+    fn a_transaction_s_own_variables_go_with_it() {
+        let value = |kept: &HashMap<String, String>, name| show(kept, name).expect("shown");
+        let change = |changes: &mut Changes, kept: &mut HashMap<String, String>, name, value, is_local| {
+            changes.note(kept, name, is_local).expect("known");
+            set(kept, name, value).expect("set");
+        };
+        for is_undone in [false, true] {
+            let mut kept = HashMap::new();
+            set(&mut kept, "jit", "on").expect("set");
+            let mut changes = Changes::new(&kept);
+            change(&mut changes, &mut kept, "timezone", "Asia/Kolkata", true);
+            change(&mut changes, &mut kept, "timezone", "Europe/Paris", true);
+            change(&mut changes, &mut kept, "jit", "off", false);
+            change(&mut changes, &mut kept, "statement_timeout", "5s", true);
+            change(&mut changes, &mut kept, "statement_timeout", "9s", false);
+            assert_eq!(value(&kept, "timezone"), "Europe/Paris");
+            let told = changes.end(&mut kept, is_undone);
+            assert_eq!(told, [("TimeZone".to_owned(), "UTC".to_owned())]);
+            assert_eq!(value(&kept, "timezone"), "UTC");
+            assert_eq!(value(&kept, "jit"), if is_undone { "on" } else { "off" });
+            assert_eq!(value(&kept, "statement_timeout"), if is_undone { "0" } else { "9s" });
+        }
+    }
+
+    #[test]
+    fn options_name_variables() {
+        let found: Vec<_> = of_options("-c statement_timeout=5s -cjit=off --search_path=public -B 3 x").collect();
+        assert_eq!(
+            found,
+            [("statement_timeout", "5s"), ("jit", "off"), ("search_path", "public")]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn durations_never_fail_loudly(text in "\\PC{0,30}") {
+            let _ = duration(&text);
+        }
+    }
+}

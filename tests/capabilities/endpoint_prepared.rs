@@ -1,0 +1,118 @@
+//! A prepared statement that runs again: its plan is kept, and it answers for the values, the snapshot, the user and the time zone of
+//! each execution.
+
+use std::fs;
+
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Postgres, Row};
+
+use crate::running_endpoint::{EndpointSetup, RunningEndpoint};
+use crate::support::{BATCHES, COURSE_PROGRESS, ENROLMENTS, TestExports, USERS, write_parquet};
+
+const ALL: &str = "all_tenants = true\npersonal = true";
+const ONE_USER: &str = "select user_id from users where user_id = $1";
+
+/// The first column of a statement that is prepared once on each connection.
+fn column(
+    endpoint: &RunningEndpoint,
+    connection: &mut PgConnection,
+    sql: &str,
+    values: &[Option<&str>],
+) -> Vec<String> {
+    let query = values.iter().fold(
+        sqlx::query::<Postgres>(AssertSqlSafe(sql.to_owned())),
+        |query, value| query.bind(value.map(str::to_owned)),
+    );
+    let rows = endpoint.runtime.block_on(query.fetch_all(connection)).expect(sql);
+    rows.iter().map(|row| row.get::<String, _>(0)).collect()
+}
+
+#[test]
+fn a_statement_that_runs_again_answers_for_its_values() {
+    let endpoint = EndpointSetup::over(TestExports::small()).user("asha", ALL).start();
+    let mut connection = endpoint.connect("asha").expect("a connection");
+    for (value, expected) in [
+        (Some("u1"), vec!["u1"]),
+        (Some("u2"), vec!["u2"]),
+        (Some("none"), vec![]),
+        (None, vec![]),
+        (Some(""), vec![]),
+        (Some("u1"), vec!["u1"]),
+    ] {
+        assert_eq!(
+            column(&endpoint, &mut connection, ONE_USER, &[value]),
+            expected,
+            "{value:?}"
+        );
+    }
+    let some = "select user_id from users where user_id in ($1, $2) or district_name = $1 order by 1";
+    for (values, expected) in [
+        ([Some("u1"), Some("u2")], vec!["u1", "u2"]),
+        ([Some("Mysuru"), Some("u2")], vec!["u1", "u2"]),
+        ([Some("u2"), None], vec!["u2"]),
+        ([None, Some("u1")], vec!["u1"]),
+    ] {
+        assert_eq!(
+            column(&endpoint, &mut connection, some, &values),
+            expected,
+            "{values:?}"
+        );
+    }
+    // Planned for each execution, since no column is compared.
+    let upper = "select user_id from users where upper(user_id) = $1";
+    for (value, expected) in [("U1", vec!["u1"]), ("u1", vec![]), ("U2", vec!["u2"])] {
+        assert_eq!(
+            column(&endpoint, &mut connection, upper, &[Some(value)]),
+            expected,
+            "{value}"
+        );
+    }
+}
+
+#[test]
+fn a_statement_that_runs_again_reads_the_newest_snapshot() {
+    let endpoint = EndpointSetup::over(TestExports::small()).user("asha", ALL).start();
+    let mut connection = endpoint.connect("asha").expect("a connection");
+    let name = "select first_name from users where user_id = $1";
+    for _ in 0..3 {
+        assert_eq!(column(&endpoint, &mut connection, name, &[Some("u1")]), ["Asha"]);
+    }
+    let next = |table: &str, sql: &str| {
+        let folder = endpoint.exports.path().join(table).join("date=2026-11-30");
+        fs::create_dir_all(&folder).expect("a folder");
+        write_parquet(&folder.join("part-0.parquet"), sql);
+    };
+    next("users", &USERS.replace("'Asha'", "'Usha'"));
+    next("enrolments", ENROLMENTS);
+    next("course_progress", COURSE_PROGRESS);
+    next("batches", BATCHES);
+    endpoint.runtime.block_on(endpoint.source.refresh());
+    for _ in 0..3 {
+        assert_eq!(column(&endpoint, &mut connection, name, &[Some("u1")]), ["Usha"]);
+    }
+}
+
+#[test]
+fn a_statement_that_runs_again_keeps_to_its_user_and_time_zone() {
+    let endpoint = EndpointSetup::over(TestExports::small())
+        .user("asha", ALL)
+        .user("ravi", "tenants = ['t2']")
+        .start();
+    let mut all = endpoint.connect("asha").expect("a connection");
+    let mut own = endpoint.connect("ravi").expect("a connection");
+    for _ in 0..3 {
+        assert_eq!(column(&endpoint, &mut all, ONE_USER, &[Some("u1")]), ["u1"]);
+        assert!(column(&endpoint, &mut own, ONE_USER, &[Some("u1")]).is_empty());
+        assert_eq!(column(&endpoint, &mut own, ONE_USER, &[Some("u2")]), ["u2"]);
+    }
+    // 18:30 of the first of October in UTC is midnight in India.
+    let since = "select user_id from enrolments where enrolled_at >= '2026-10-02' and batch_id = $1";
+    for (zone, expected) in [("UTC", vec![]), ("Asia/Kolkata", vec!["u2"]), ("UTC", vec![])] {
+        endpoint
+            .ask_on(&mut all, &format!("set time zone '{zone}'"))
+            .expect("a zone");
+        for _ in 0..3 {
+            assert_eq!(column(&endpoint, &mut all, since, &[Some("b1")]), expected, "{zone}");
+        }
+    }
+}
