@@ -12,6 +12,7 @@ mod error;
 pub mod functions;
 mod limits;
 mod materialised;
+mod materialised_table;
 #[cfg(not(feature = "cluster"))]
 mod no_cluster;
 mod ordered_schema;
@@ -29,6 +30,7 @@ pub use cluster::Cluster;
 pub use error::{EngineError, is_disk_full};
 pub use limits::{QueryLimits, SharedLimits};
 pub use materialised::materialised;
+pub use materialised_table::materialised_table;
 #[cfg(not(feature = "cluster"))]
 pub use no_cluster::Cluster;
 pub use planning::{planning_parts, whole_plan};
