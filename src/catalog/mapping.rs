@@ -170,12 +170,19 @@ pub fn register_as_is(
     raw_tables: &RawTables,
 ) -> Result<Vec<String>, CatalogError> {
     let merged = merged_schema(files, &inspected)?;
-    let (merged, missing) = match schema_and_table(&files.name) {
-        (RAW_SCHEMA, table) => raw_tables.completed(table, merged),
+    let (schema, missing) = match schema_and_table(&files.name) {
+        (RAW_SCHEMA, table) => {
+            let (schema, missing) = raw_tables.completed(table, merged);
+            // Executors of a cluster open files themselves, and read keys of maps as texts.
+            match cluster_of(session) {
+                None => (raw_tables.with_repeated_keys(table, &schema), missing),
+                Some(_) => (schema, missing),
+            }
+        }
         _ => (merged, Vec::new()),
     };
     let table = schema_and_table(&files.name).1;
-    let provider = SnapshotTable::raw(table, store, merged, inspected, zone);
+    let provider = SnapshotTable::raw(table, store, schema, inspected, zone);
     register_files(session, &files.name, provider)?;
     Ok(missing)
 }
