@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::Catalog;
 use super::error::CatalogError;
-use super::mapping::{self, MappedQuery};
+use super::mapping::{self, MappedQuery, Readings};
 use crate::engine::RAW_SCHEMA;
 use crate::hex::hex;
 use crate::queries::{Parameters, Queries};
@@ -87,11 +87,17 @@ pub fn digest(
 ///
 /// # Errors
 /// Where the query cannot be planned, or lacks a column that the view reads.
-pub async fn register(catalog: &Catalog, decisions: &MappedQuery, parameters: &Parameters) -> Result<(), CatalogError> {
-    let rows = decisions.rows(parameters, &catalog.session).await?;
+pub async fn register(
+    catalog: &Catalog,
+    decisions: &MappedQuery,
+    parameters: &Parameters,
+    readings: Readings,
+) -> Result<(), CatalogError> {
+    let rows = decisions.rows(parameters, &catalog.session, readings).await?;
+    let rows = mapping::mapped_table(DECISIONS, rows, readings, &catalog.session);
     catalog
         .session
-        .register_table(TableReference::partial(RAW_SCHEMA, DECISIONS), rows.into_view())
+        .register_table(TableReference::partial(RAW_SCHEMA, DECISIONS), rows)
         .map_err(CatalogError::registering(DECISIONS))?;
     let distinct = catalog.query(QUERY, |parameters| parameters).await?;
     mapping::register_view(&catalog.session, DISTINCT_CONSENTS, distinct)

@@ -21,7 +21,7 @@ use super::error::CatalogError;
 use super::raw_tables::RawTables;
 use super::wider::{plain, wider};
 use crate::config::Config;
-use crate::engine::{EngineError, RAW_SCHEMA, TABLE_SCHEMA, cluster_of};
+use crate::engine::{EngineError, RAW_SCHEMA, TABLE_SCHEMA, cluster_of, materialised_table};
 use crate::exports::{
     Column, ExportsError, InspectedFile, Kind, Snapshot, SnapshotTable, Table, TableFiles, canonical_call,
     check_columns, column_twice, misspelled_columns, misspelling, nonblank,
@@ -40,6 +40,15 @@ pub fn raw_name(table: &str) -> String {
 /// Splits a name, perhaps one of [`raw_name`], into schema and table.
 fn schema_and_table(name: &str) -> (&str, &str) {
     name.split_once('.').unwrap_or((TABLE_SCHEMA, name))
+}
+
+/// How often the rows of a mapping are expected to be read, which decides how they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readings {
+    /// The mapping's query is part of each plan: it reads the raw columns that the plan needs, every time.
+    Single,
+    /// The mapping's query runs at the first reading, and all readings read its rows from temporary files.
+    Several,
 }
 
 /// A query of a mapping, with the tables and steps that it reads.
@@ -161,12 +170,19 @@ pub fn register_as_is(
     raw_tables: &RawTables,
 ) -> Result<Vec<String>, CatalogError> {
     let merged = merged_schema(files, &inspected)?;
-    let (merged, missing) = match schema_and_table(&files.name) {
-        (RAW_SCHEMA, table) => raw_tables.completed(table, merged),
+    let (schema, missing) = match schema_and_table(&files.name) {
+        (RAW_SCHEMA, table) => {
+            let (schema, missing) = raw_tables.completed(table, merged);
+            // Executors of a cluster open files themselves, and read keys of maps as texts.
+            match cluster_of(session) {
+                None => (raw_tables.with_repeated_keys(table, &schema), missing),
+                Some(_) => (schema, missing),
+            }
+        }
         _ => (merged, Vec::new()),
     };
     let table = schema_and_table(&files.name).1;
-    let provider = SnapshotTable::raw(table, store, merged, inspected, zone);
+    let provider = SnapshotTable::raw(table, store, schema, inspected, zone);
     register_files(session, &files.name, provider)?;
     Ok(missing)
 }
@@ -205,15 +221,21 @@ impl MappedQuery {
     }
 
     /// The rows of the query, without conversion. Its steps are registered as tables only while it is planned, because another
-    /// query may have steps of the same names.
+    /// query may have steps of the same names. Steps are read as often as `readings` says.
     ///
     /// # Errors
     /// Where the query, or a step, cannot be planned over the raw tables.
-    pub async fn rows(&self, parameters: &Parameters, session: &SessionContext) -> Result<DataFrame, CatalogError> {
+    pub async fn rows(
+        &self,
+        parameters: &Parameters,
+        session: &SessionContext,
+        readings: Readings,
+    ) -> Result<DataFrame, CatalogError> {
         let mut hidden = Vec::with_capacity(self.steps.len());
         for step in &self.steps {
             let rows = over_raw_tables(step, parameters, session).await?;
-            let former = replace_raw_table(session, &step.name, Some(rows.into_view()))?;
+            let rows = mapped_table(&step.name, rows, readings, session);
+            let former = replace_raw_table(session, &step.name, Some(rows))?;
             hidden.push((&step.name, former));
         }
         let rows = over_raw_tables(&self.query, parameters, session).await?;
@@ -225,16 +247,21 @@ impl MappedQuery {
 }
 
 impl Mapping {
-    /// Registers the canonical table as a view over the raw ones, converted and normalised like an exported table. The query may
-    /// use the parameters of views, such as `$timezone` and `$as_of`.
+    /// Registers the canonical table over the raw ones, converted and normalised like an exported table. The query may use the
+    /// parameters of views, such as `$timezone` and `$as_of`.
+    ///
+    /// # Errors
+    /// Where the query cannot be planned, or lacks a column of the table.
     pub async fn register(
         &self,
         session: &SessionContext,
         parameters: &Parameters,
         zone: &Zone,
+        readings: Readings,
     ) -> Result<(), CatalogError> {
-        let rows = self.rows(parameters, session, zone).await?;
-        register_view(session, self.table.name(), rows)
+        let name = self.table.name();
+        let rows = self.rows(parameters, session, zone, readings).await?;
+        register_table(session, name, mapped_table(name, rows, readings, session))
     }
 
     /// The name of the mapping's query.
@@ -254,8 +281,9 @@ impl Mapping {
         parameters: &Parameters,
         session: &SessionContext,
         zone: &Zone,
+        readings: Readings,
     ) -> Result<DataFrame, CatalogError> {
-        let rows = self.made_by.rows(parameters, session).await?;
+        let rows = self.made_by.rows(parameters, session, readings).await?;
         canonical(rows, &self.made_by.query.source, self.table, zone)
     }
 }
@@ -282,6 +310,20 @@ pub fn canonical(rows: DataFrame, source: &str, table: Table, zone: &Zone) -> Re
         .map(|column| normalised(table, column, &schema, zone));
     let canonical = rows.select(columns.collect::<Vec<_>>());
     Ok(canonical.map_err(EngineError::running(format!("query {source}")))?)
+}
+
+/// The table `name` of rows that a mapping's query gives. Executors of a cluster cannot read files of this process, so the
+/// query is part of every plan there.
+pub fn mapped_table(
+    name: &str,
+    rows: DataFrame,
+    readings: Readings,
+    session: &SessionContext,
+) -> Arc<dyn TableProvider> {
+    match readings {
+        Readings::Several if cluster_of(session).is_none() => materialised_table(name, rows),
+        _ => rows.into_view(),
+    }
 }
 
 /// Registers `frame` as the view `name` for everyone.

@@ -41,6 +41,7 @@ use crate::ids::SnapshotDate;
 use crate::queries::{Parameters, Queries, Query};
 use crate::telemetry::TelemetryFile;
 use crate::zone::Zone;
+pub use mapping::Readings;
 pub use mappings::MappingRules;
 use mappings::Mappings;
 pub use mart::{MartPart, ReportMart};
@@ -104,12 +105,21 @@ pub struct Input {
 }
 
 impl Catalog {
-    /// Opens the snapshot that `config` asks for. Every file's footer is read and checked against the contract first.
+    /// Opens the snapshot that `config` asks for, for work that reads a table once: mappings are part of each plan. Every
+    /// file's footer is read and checked against the contract first.
     ///
     /// # Errors
-    /// The settings are wrong, the exports cannot be listed, no usable snapshot is there, or a file breaks the
-    /// contract.
+    /// The settings are wrong, the exports cannot be listed, no usable snapshot is there, a file breaks the contract, or a
+    /// query of a mapping or a view is invalid.
     pub async fn open(config: &Config) -> Result<Self, CatalogError> {
+        Self::open_for(config, Readings::Single).await
+    }
+
+    /// As [`open`](Self::open), for work that reads tables as often as `readings` says.
+    ///
+    /// # Errors
+    /// As of [`open`](Self::open).
+    pub async fn open_for(config: &Config, readings: Readings) -> Result<Self, CatalogError> {
         let root = Location::parse(config.exports()?)?;
         let queries = Queries::new(config.queries.clone());
         let cluster = config.cluster.options()?;
@@ -153,7 +163,7 @@ impl Catalog {
         if let Some(used) = &catalog.mapping {
             used.log_once();
         }
-        catalog.register_mapped(&mappings, &snapshot).await?;
+        catalog.register_mapped(&mappings, &snapshot, readings).await?;
         let has_batches = snapshot.has_files(Table::Batches.name()) || mappings.make(Table::Batches);
         views::register(&catalog, has_batches).await?;
         tracing::info!(
@@ -316,10 +326,16 @@ impl Catalog {
     }
 
     /// Registers the tables of the mappings, and telemetry, whose clicks they may read.
-    async fn register_mapped(&self, mappings: &Mappings, snapshot: &Snapshot) -> Result<(), CatalogError> {
+    async fn register_mapped(
+        &self,
+        mappings: &Mappings,
+        snapshot: &Snapshot,
+        readings: Readings,
+    ) -> Result<(), CatalogError> {
         let parameters = with_settings(&self.parameters, &mappings.settings);
         for mapping in &mappings.tables {
-            mapping.register(&self.session, &parameters, &self.zone).await?;
+            let (session, zone) = (&self.session, &self.zone);
+            mapping.register(session, &parameters, zone, readings).await?;
         }
         telemetry::register(self, &self.zone).await?;
         let requests = mappings.requests.as_ref();
@@ -327,7 +343,7 @@ impl Catalog {
             telemetry::add_requests(self, requests, &parameters, &self.zone).await?;
         }
         match &mappings.consents {
-            Some(decisions) => consents::register(self, decisions, &parameters).await,
+            Some(decisions) => consents::register(self, decisions, &parameters, readings).await,
             None => Ok(()),
         }
     }

@@ -13,7 +13,7 @@ use figment::providers::{Format, Toml};
 use serde::{Deserialize, Serialize};
 
 use super::error::CatalogError;
-use crate::exports::Snapshot;
+use crate::exports::{Snapshot, with_dictionary_keys};
 use crate::queries::{Parameters, Queries};
 
 /// The name of the file, beside the queries of a mapping.
@@ -43,6 +43,9 @@ struct RawTable {
     releases: String,
     /// Optional columns, each with the type of its NULLs where it is missing.
     columns: BTreeMap<String, ColumnType>,
+    /// Maps whose keys repeat from row to row. They are read as dictionaries, which functions of maps other than
+    /// `count_in_map` may not take.
+    repeated_keys: BTreeSet<String>,
 }
 
 /// Alternative tables, of which an export must have at least one.
@@ -226,6 +229,26 @@ impl RawTables {
         (Arc::new(Schema::new(fields)), missing)
     }
 
+    /// The schema of a raw table in which the maps have dictionaries as keys whose keys repeat, as every mapping that reads the
+    /// table says.
+    pub fn with_repeated_keys(&self, table: &str, schema: &Schema) -> SchemaRef {
+        let declares = |folder: &String, column: &String| {
+            let said = self.files.get(folder).and_then(|file| file.tables.get(table));
+            said.is_some_and(|said| said.repeated_keys.contains(column))
+        };
+        let readers = self.readers.get(table);
+        let is_declared =
+            |column: &String| readers.is_some_and(|readers| readers.iter().all(|folder| declares(folder, column)));
+        let fields = schema.fields().iter().map(|field| {
+            let map = with_dictionary_keys(field.data_type()).filter(|_| is_declared(field.name()));
+            match map {
+                Some(map) => Arc::new(field.as_ref().clone().with_data_type(map)),
+                None => Arc::clone(field),
+            }
+        });
+        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+    }
+
     /// Checks that the snapshot has at least one of each group of alternative tables.
     ///
     /// # Errors
@@ -389,6 +412,30 @@ mod tests {
         assert_eq!(types[..3], ["Utf8", "Date32", "Utf8"]);
         assert!(types[3].starts_with("Map"), "{types:?}");
         assert!(!tables.may_be_missing("people"));
+    }
+
+    #[test]
+    fn maps_whose_keys_repeat_have_dictionaries_as_keys() {
+        let text = "[tables.people]\nrepeated_keys = ['marks', 'name']";
+        let mut tables = mine(text, &["people"]).expect("a file");
+        let marks = ColumnType::IntegerMap.data_type();
+        let found = Schema::new(vec![
+            Field::new("marks", marks.clone(), true),
+            Field::new("others", marks.clone(), true),
+            Field::new("name", DataType::Utf8, true),
+        ]);
+        let types = |schema: &Schema| -> Vec<DataType> {
+            let fields = schema.fields().iter();
+            fields.map(|field| field.data_type().clone()).collect()
+        };
+        let numbered = with_dictionary_keys(&marks).expect("a map of texts");
+        let seen = tables.with_repeated_keys("people", &found);
+        assert_eq!(types(&seen), [numbered, marks, DataType::Utf8]);
+        let read = vec!["people".to_owned()];
+        tables
+            .add("staging/other/batches", &read, &Queries::default())
+            .expect("no file");
+        assert_eq!(types(&tables.with_repeated_keys("people", &found)), types(&found));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use clap::Args;
-use pragati::catalog::Catalog;
+use pragati::catalog::{Catalog, Readings};
 use pragati::check::{Finding, Severity, check};
 
 use super::options::CommonOptions;
@@ -39,7 +39,7 @@ struct BrokenRules {
 pub async fn run(arguments: CheckArguments) -> anyhow::Result<()> {
     let config = arguments.common.load()?;
     let spinner = progress::spinner("checking", arguments.common.is_quiet());
-    let catalog = Catalog::open(&config).await?;
+    let catalog = Catalog::open_for(&config, Readings::Several).await?;
     let findings = check(&catalog).await?;
     spinner.finish_and_clear();
     let mut out = io::stdout().lock();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytesize::ByteSize;
 use clap::Args;
-use pragati::catalog::Catalog;
+use pragati::catalog::{Catalog, Readings};
 use pragati::nightly::{self, NightlyError, Removed};
 
 use super::failure::UsageError;
@@ -56,7 +56,7 @@ pub async fn run(arguments: NightlyArguments) -> anyhow::Result<()> {
     let out = arguments.out.or_else(|| config.nightly.out.clone()).ok_or_else(|| {
         UsageError("no output given; use --out DIR|URL, PRAGATI_NIGHTLY__OUT, or `out` under [nightly]".to_owned())
     })?;
-    let catalog = Catalog::open(&config).await?;
+    let catalog = Catalog::open_for(&config, Readings::Several).await?;
     let bar = Arc::new(NightlyBar::new(arguments.common.is_quiet()));
     let made = nightly::run(&catalog, &config, &out, bar.clone()).await;
     bar.finish();

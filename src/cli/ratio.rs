@@ -9,7 +9,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::memory::MemoryStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
-use pragati::catalog::{Catalog, Names};
+use pragati::catalog::{Catalog, Names, Readings};
 use pragati::engine::EngineError;
 use pragati::formats::{Format, Output, write_rows};
 use pragati::ids::{IdError, SnapshotDate};
@@ -135,7 +135,7 @@ pub async fn run(arguments: RatioArguments) -> anyhow::Result<()> {
     let config = arguments.common.load()?;
     let format = Format::from(arguments.format);
     let mut output = Output::open(Some(&arguments.output), !format.is_text())?;
-    let catalog = Catalog::open(&config).await?;
+    let catalog = Catalog::open_for(&config, Readings::Several).await?;
     match &arguments.explain {
         Some(id) => {
             let (rows, summary) = explained(&arguments, &catalog, id).await?;

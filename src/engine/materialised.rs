@@ -29,15 +29,11 @@ const PURPOSE: &str = "rows that are read more than once";
 /// # Errors
 /// The plan cannot be made.
 pub fn materialised(rows: DataFrame, partitions: usize) -> Result<Arc<dyn TableProvider>> {
-    let schema: SchemaRef = Arc::new(rows.schema().as_arrow().clone());
-    let files = Arc::new(MaterialisedRows {
-        rows,
-        schema: Arc::clone(&schema),
-        files: OnceCell::new(),
-    });
+    let rows = Arc::new(MaterialisedRows::new(rows, Density::Sparse));
+    let schema = Arc::clone(rows.schema());
     let partitions = (0..partitions).map(|partition| -> Arc<dyn PartitionStream> {
         Arc::new(MaterialisedPartition {
-            rows: Arc::clone(&files),
+            rows: Arc::clone(&rows),
             partition,
             partitions,
         })
@@ -46,11 +42,36 @@ pub fn materialised(rows: DataFrame, partitions: usize) -> Result<Arc<dyn TableP
     Ok(Arc::new(StreamingTable::try_new(schema, partitions)?))
 }
 
-struct MaterialisedRows {
+/// How the rows of a query lie in its batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Density {
+    /// Few of the rows that were read are left in each batch, so they are compacted before they are written.
+    Sparse,
+    /// Most are left.
+    Dense,
+}
+
+/// The rows of a query that runs once.
+pub struct MaterialisedRows {
     rows: DataFrame,
+    density: Density,
     schema: SchemaRef,
     /// A file for each partition of the source that has rows; removed with the last table that reads them.
-    files: OnceCell<Vec<Arc<dyn SpillFile>>>,
+    files: OnceCell<Vec<SpilledRows>>,
+}
+
+/// Some of the rows, in a spill file.
+pub struct SpilledRows {
+    file: Arc<dyn SpillFile>,
+    /// The number of rows.
+    pub count: usize,
+}
+
+impl SpilledRows {
+    /// The size of the file in bytes, where it is known.
+    pub fn bytes(&self) -> Option<u64> {
+        self.file.size()
+    }
 }
 
 impl fmt::Debug for MaterialisedRows {
@@ -63,17 +84,57 @@ impl fmt::Debug for MaterialisedRows {
 }
 
 impl MaterialisedRows {
-    async fn files(&self, context: &Arc<TaskContext>) -> Result<&[Arc<dyn SpillFile>]> {
+    /// The rows of `rows`, which has not run yet.
+    pub fn new(rows: DataFrame, density: Density) -> Self {
+        let schema = Arc::new(rows.schema().as_arrow().clone());
+        Self {
+            rows,
+            density,
+            schema,
+            files: OnceCell::new(),
+        }
+    }
+
+    /// The schema of the rows.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// The settings and the memory of the session that the query was planned in.
+    pub fn own_context(&self) -> Arc<TaskContext> {
+        Arc::new(self.rows.task_ctx())
+    }
+
+    /// The files, if the query has run.
+    pub fn known_files(&self) -> Option<&[SpilledRows]> {
+        self.files.get().map(Vec::as_slice)
+    }
+
+    /// The files. The first caller runs the query; others wait.
+    ///
+    /// # Errors
+    /// Where the query fails, or a file cannot be written.
+    pub async fn files(&self, context: &Arc<TaskContext>) -> Result<&[SpilledRows]> {
         let files = self.files.get_or_try_init(|| self.work_out(context)).await?;
         Ok(files)
     }
 
-    async fn work_out(&self, context: &Arc<TaskContext>) -> Result<Vec<Arc<dyn SpillFile>>> {
+    /// Reads one of the files.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn read(&self, rows: &SpilledRows, context: &TaskContext) -> Result<SendableRecordBatchStream> {
+        self.spill(context).read_spill_as_stream(Arc::clone(&rows.file), None)
+    }
+
+    async fn work_out(&self, context: &Arc<TaskContext>) -> Result<Vec<SpilledRows>> {
         let plan = self.rows.clone().create_physical_plan().await?;
         let mut writers = JoinSet::new();
         for partition in 0..plan.output_partitioning().partition_count() {
-            let rows = plan.execute(partition, Arc::clone(context))?;
-            let rows = compacted_stream(rows, context.session_config().batch_size());
+            let mut rows = plan.execute(partition, Arc::clone(context))?;
+            if self.density == Density::Sparse {
+                rows = compacted_stream(rows, context.session_config().batch_size());
+            }
             writers.spawn(write(rows, self.spill(context)));
         }
         let mut files = Vec::new();
@@ -90,12 +151,15 @@ impl MaterialisedRows {
     }
 }
 
-async fn write(mut rows: SendableRecordBatchStream, spill: SpillManager) -> Result<Option<Arc<dyn SpillFile>>> {
+async fn write(mut rows: SendableRecordBatchStream, spill: SpillManager) -> Result<Option<SpilledRows>> {
     let mut file = spill.create_in_progress_file(PURPOSE)?;
+    let mut count = 0;
     while let Some(batch) = rows.next().await {
-        file.append_batch(&batch?)?;
+        let batch = batch?;
+        count += batch.num_rows();
+        file.append_batch(&batch)?;
     }
-    file.finish()
+    Ok(file.finish()?.map(|file| SpilledRows { file, count }))
 }
 
 /// A partition of the table: every `partitions`-th file, beginning with file number `partition`.
@@ -115,12 +179,9 @@ impl PartitionStream for MaterialisedPartition {
         let (rows, partition, partitions) = (Arc::clone(&self.rows), self.partition, self.partitions);
         let schema = Arc::clone(&rows.schema);
         let batches = futures::stream::once(async move {
-            let spill = rows.spill(&context);
             let files = rows.files(&context).await?;
             let own = files.iter().skip(partition).step_by(partitions);
-            let streams: Result<Vec<_>> = own
-                .map(|file| spill.read_spill_as_stream(Arc::clone(file), None))
-                .collect();
+            let streams: Result<Vec<_>> = own.map(|file| rows.read(file, &context)).collect();
             Ok::<_, DataFusionError>(futures::stream::iter(streams?).flatten())
         });
         Box::pin(RecordBatchStreamAdapter::new(schema, batches.try_flatten()))

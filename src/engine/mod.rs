@@ -12,6 +12,7 @@ mod error;
 pub mod functions;
 mod limits;
 mod materialised;
+mod materialised_table;
 #[cfg(not(feature = "cluster"))]
 mod no_cluster;
 mod optimised_plan;
@@ -31,6 +32,7 @@ pub use cluster::Cluster;
 pub use error::{EngineError, is_disk_full};
 pub use limits::{QueryLimits, SharedLimits};
 pub use materialised::materialised;
+pub use materialised_table::materialised_table;
 #[cfg(not(feature = "cluster"))]
 pub use no_cluster::Cluster;
 pub use optimised_plan::OptimisedPlan;

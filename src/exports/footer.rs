@@ -22,6 +22,8 @@ use futures::future::BoxFuture;
 use object_store::{ObjectMeta, ObjectStore};
 use tokio::sync::OnceCell;
 
+use super::dictionary_keys::reading_dictionary_keys;
+
 /// The size in bytes from which on reading the page index of a file pays.
 const PAGES_ARE_SKIPPED_FROM: u64 = 1024 * 1024;
 
@@ -124,6 +126,8 @@ pub struct KnownFooters {
     files: DefaultParquetFileReaderFactory,
     /// Whether the scan skips pages by the page index.
     skips_pages: bool,
+    /// The maps whose keys are read as dictionaries.
+    dictionary_keys: Arc<[String]>,
 }
 
 impl KnownFooters {
@@ -132,7 +136,14 @@ impl KnownFooters {
         Self {
             files: DefaultParquetFileReaderFactory::new(store),
             skips_pages,
+            dictionary_keys: Arc::default(),
         }
+    }
+
+    /// Has the keys of the maps `columns` read as dictionaries.
+    pub fn with_dictionary_keys(mut self, columns: impl IntoIterator<Item = String>) -> Self {
+        self.dictionary_keys = columns.into_iter().collect();
+        self
     }
 }
 
@@ -152,6 +163,7 @@ impl ParquetFileReaderFactory for KnownFooters {
             reader,
             footer,
             skips_pages: self.skips_pages,
+            dictionary_keys: Arc::clone(&self.dictionary_keys),
         }))
     }
 }
@@ -161,6 +173,7 @@ struct FileOfKnownFooter {
     reader: OpenFile,
     footer: Option<Arc<Footer>>,
     skips_pages: bool,
+    dictionary_keys: Arc<[String]>,
 }
 
 impl AsyncFileReader for FileOfKnownFooter {
@@ -182,10 +195,14 @@ impl AsyncFileReader for FileOfKnownFooter {
                 Some(cached) => cached,
                 None => self.reader.get_metadata(options).await?,
             };
-            match self.footer.clone() {
-                Some(known) if self.skips_pages => Ok(known.for_skipping(&footer, self).await),
-                _ => Ok(footer),
-            }
+            let footer = match self.footer.clone() {
+                Some(known) if self.skips_pages => known.for_skipping(&footer, self).await,
+                _ => footer,
+            };
+            Ok(match self.dictionary_keys.is_empty() {
+                true => footer,
+                false => Arc::new(reading_dictionary_keys(&footer, &self.dictionary_keys)?),
+            })
         }
         .boxed()
     }

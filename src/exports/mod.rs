@@ -10,6 +10,7 @@ mod convert;
 mod day_folder;
 #[cfg(feature = "delta")]
 mod delta;
+mod dictionary_keys;
 mod error;
 mod fault;
 mod footer;
@@ -41,6 +42,7 @@ pub use blank::{is_blank, nonblank};
 pub use columns::{check_columns, check_contract, column_twice, misspelled_columns, misspelling};
 pub use contract::{Column, Kind, Table};
 pub use convert::{Unconvertible, canonical, canonical_array, canonical_call, expression_for};
+pub use dictionary_keys::with_dictionary_keys;
 pub use error::ExportsError;
 pub use history::HistoryTable;
 pub use inspect::{InspectedFile, read_footers};

@@ -27,6 +27,7 @@ use datafusion::physical_plan::union::UnionExec;
 
 use super::blank::is_blank;
 use super::contract::Table;
+use super::dictionary_keys::has_dictionary_keys;
 use super::footer::KnownFooters;
 use super::inspect::InspectedFile;
 use super::row_filter::leaves_few_rows;
@@ -201,7 +202,13 @@ impl SnapshotTable {
             .with_table_parquet_options(options)
             .with_pushdown_filters(few_rows);
         let store = session.runtime_env().object_store(&self.store)?;
-        source = source.with_parquet_file_reader_factory(Arc::new(KnownFooters::new(store, filter.is_some())));
+        let dictionary_keys = shape
+            .of_files
+            .iter()
+            .filter(|field| has_dictionary_keys(field.data_type()));
+        let footers = KnownFooters::new(store, filter.is_some());
+        let footers = footers.with_dictionary_keys(dictionary_keys.map(|field| field.name().clone()));
+        source = source.with_parquet_file_reader_factory(Arc::new(footers));
         if let Some(filter) = filter {
             let of_scan = DFSchema::try_from(of_scan)?;
             source = source.with_predicate(session.create_physical_expr(filter, &of_scan)?);

@@ -55,6 +55,7 @@ mod history;
 mod identity;
 mod impossible_times;
 mod incremental;
+mod mapped_once;
 mod mapped_plans;
 mod mapping_cases;
 mod mart_view;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::num::NonZeroUsize;
 
-use pragati::catalog::{Catalog, Visibility};
+use pragati::catalog::{Catalog, Readings, Visibility};
 use pragati::config::{AddressSource, Config};
 use pragati::ids::TenantId;
 use proptest::prelude::*;
@@ -18,7 +18,8 @@ use crate::token_issuer::TokenIssuer;
 
 /// Sees everything.
 const ALL: &str = "all_tenants = true\npersonal = true";
-const THREADS: [usize; 3] = [5, 1, 2];
+/// Numbers of threads, and how often tables are expected to be read.
+const WAYS: [(usize, Readings); 3] = [(5, Readings::Single), (2, Readings::Several), (1, Readings::Single)];
 
 /// Rows of a platform's tables.
 #[derive(Debug, Clone, Copy)]
@@ -219,7 +220,7 @@ fn all_views(runtime: &Runtime, catalog: &Catalog) -> Vec<String> {
     seen
 }
 
-/// Reads every view with several numbers of threads, as everybody and as somebody of one tenant.
+/// Reads every view in several ways, as everybody and as somebody of one tenant.
 fn read_everything(exports: &TestExports, settings: &str, tenant: &str) {
     let runtime = Runtime::new().expect("a runtime");
     let one_tenant = Visibility {
@@ -227,14 +228,16 @@ fn read_everything(exports: &TestExports, settings: &str, tenant: &str) {
         personal: false,
     };
     let mut first: Option<Vec<Vec<String>>> = None;
-    for threads in THREADS.into_iter().take(usually(2, 3)) {
+    for (threads, readings) in WAYS.into_iter().take(usually(2, 3)) {
         let config = config(exports, settings, threads);
-        let catalog = runtime.block_on(Catalog::open(&config)).expect("a catalog");
+        let catalog = runtime
+            .block_on(Catalog::open_for(&config, readings))
+            .expect("a catalog");
         let seen = runtime.block_on(catalog.seen_with(&one_tenant)).expect("a catalog");
         let found = vec![all_views(&runtime, &catalog), all_views(&runtime, &seen)];
         match &first {
             None => first = Some(found),
-            Some(first) => assert_eq!(first, &found, "{threads} threads"),
+            Some(first) => assert_eq!(first, &found, "{threads} threads, {readings:?}"),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use chrono::DateTime;
+use pragati::config::Config;
 use serde_json::{Map, Value};
 
 use crate::support::TestExports;
@@ -163,6 +164,13 @@ impl Snapshot {
     pub fn over(exports: TestExports, platform: &str) -> Self {
         let config = exports.config(&format!("staging = '{platform}'\n"));
         Self { exports, config }
+    }
+
+    /// The settings of its commands.
+    pub fn settings(&self) -> Config {
+        let mut settings = Config::load(Some(Path::new(&self.config))).expect("settings");
+        settings.exports = Some(self.exports.path().display().to_string());
+        settings
     }
 
     /// The line that a failing command complains with.

@@ -169,6 +169,31 @@ fn a_full_disk_of_temporary_files_is_named() {
 }
 
 #[test]
+fn a_full_disk_of_mapped_tables_is_named() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let exports = exports();
+    let queries = exports.path().join("queries");
+    fs::create_dir_all(queries.join("staging/mine")).expect("a folder");
+    let mine = "-- One row: one enrolment, three times.\nselect * from all_enrolments
+        union all select * from all_enrolments union all select * from all_enrolments";
+    fs::write(queries.join("staging/mine/enrolments.sql"), mine).expect("a file");
+    let settings = format!(
+        "queries = '{}'\n[tables.enrolments]\nsql = 'staging/mine/enrolments.sql'\n[tables.all_enrolments]\npath = '{}'\n",
+        queries.display(),
+        exports.path().join("enrolments").display()
+    );
+    let mut command = exports.command("check");
+    command
+        .args(["--quiet", "--config", &exports.config(&settings), "--temp-dir"])
+        .arg(disk.path());
+    assert_eq!(
+        complaint_of(&mut command, 1).trim_end(),
+        "error: rows of enrolments: no space left for temporary files; free space or name a larger disk with --temp-dir"
+    );
+    assert_eq!(names_in(disk.path()), [] as [String; 0]);
+}
+
+#[test]
 fn a_temporary_folder_that_cannot_be_made_is_named() {
     let exports = TestExports::small();
     let below_a_file = exports.file("users").join("temp");

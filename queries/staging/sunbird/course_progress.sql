@@ -14,7 +14,8 @@ with
             courseid as course_id,
             batchid as batch_id,
             utc_time(completedon) as completed_at,
-            contentstatus as statuses,
+            -- The first rule does without: a join would copy the maps of completed courses, which are the largest.
+            case when utc_time(completedon) is null then contentstatus end as statuses,
             try_cast(completionpercentage as double) as written_percent,
             coalesce(try_cast(progress as double), 0) as contents_seen,
             coalesce(try_cast(status as double), 0) as status

@@ -1,5 +1,5 @@
--- Users of Sunbird, from "user", user_organisation or user_org, organisations.sql, location, usr_external_identity,
--- user_declarations and system_settings.
+-- Users of Sunbird, from people.sql, memberships.sql, organisations.sql, location, usr_external_identity and
+-- user_declarations.
 --
 -- One row: one user. A user of the custodian root organisation signed up by themselves and declares an id, a school and a
 -- state; every other user belongs to a state, which knows them by an id of its own.
@@ -12,52 +12,6 @@
 -- Names are joined by array functions: an ordered string_agg costs ten times as much here.
 -- Parameter: $school_first, 'membership' or 'declared': which school counts where a user has both.
 with
-    custodian as (
-        select max(value) as organisation_id
-        from system_settings
-        where id = 'custodianOrgId'
-    ),
-    people as (
-        select
-            person.userid as user_id,
-            person.firstname as first_name,
-            person.lastname as last_name,
-            person.maskedemail as email,
-            person.maskedphone as mobile,
-            nullif(trim(person.channel), '') as channel,
-            person.rootorgid as root_organisation_id,
-            text_list(person.locationids) as location_ids,
-            json_get_array(person.profilelocation) as profile_places,
-            coalesce(try_cast(person.status as double) = 2, false) as is_deleted,
-            coalesce(person.rootorgid = custodian.organisation_id, false) as is_custodian
-        from "user" as person
-        cross join custodian
-    ),
-    -- Memberships: user_organisation replaced user_org in 3.2, which may be left over. Those that ended do not count.
-    membership_table as (
-        select count(*) > 0 as is_used
-        from user_organisation
-    ),
-    all_memberships as (
-        -- Exports write the flag as a boolean or as text.
-        select userid, organisationid, cast(isdeleted as varchar) as isdeleted
-        from user_organisation
-        union all
-        select former.userid, former.organisationid, cast(former.isdeleted as varchar) as isdeleted
-        from user_org as former
-        cross join membership_table
-        where not membership_table.is_used
-    ),
-    memberships as (
-        select distinct
-            people.user_id,
-            people.is_custodian,
-            member.organisationid as organisation_id,
-            (member.organisationid is distinct from people.root_organisation_id) as is_below_root
-        from people
-        join all_memberships as member on member.userid = people.user_id
-        where lower(trim(coalesce(member.isdeleted, ''))) <> 'true'
-    ),
     -- Schools: organisations of type school for all users; before there were types, what a state's users work in.
     school_names as (
         select distinct memberships.user_id, organisation.name
@@ -135,19 +89,17 @@ with
         left join former_ids as declared on declared.user_id = identity.userid and declared.place = 1
         where identity.idtype = 'declared-school-name' and trim(identity.externalid) <> ''
     ),
-    declared as (
+    described as (
         select
-            people.user_id,
-            case
-                when not people.is_custodian then null
-                when declaration.user_id is not null then declaration.external_id
-                else former_id.external_id
-            end as external_id,
+            people.*,
+            case when declaration.user_id is not null then declaration.external_id else former_id.external_id end
+                as declared_id,
             case
                 when declaration.user_id is not null then nullif(trim(declaration.school_name), '')
                 when people.is_custodian then former_school.school_name
-            end as school_name,
-            case when declaration.user_id is not null then declaration.tenant_id else former_id.tenant_id end as tenant_id
+            end as declared_school_name,
+            case when declaration.user_id is not null then declaration.tenant_id else former_id.tenant_id end
+                as declared_tenant_id
         from people
         left join ranked_declarations as declaration
             on declaration.user_id = people.user_id and declaration.place = 1
@@ -189,16 +141,17 @@ with
         group by user_id
     ),
     -- Places before profiles had them (3.8): a custodian user's own locations; of a state's users, those of their organisations.
+    -- A profile that names any place replaces them.
     sub_organisations as (
         select memberships.user_id, organisation.location_ids
         from memberships
         join organisations as organisation on organisation.id = memberships.organisation_id
-        where not memberships.is_custodian and memberships.is_below_root
+        where not memberships.is_custodian and memberships.is_below_root and not memberships.names_places
     ),
     location_ids as (
         select user_id, unnest(location_ids) as location_id
         from people
-        where is_custodian
+        where is_custodian and not names_places
         union all
         select user_id, unnest(location_ids) as location_id
         from sub_organisations
@@ -217,52 +170,16 @@ with
         from locations
         group by user_id
     ),
-    -- Places of profiles: the first of each type, by id. A profile that names any place replaces the older columns.
-    numbered_entries as (
-        select
-            user_id,
-            unnest(profile_places) as entry,
-            unnest(range(1, cast(array_length(profile_places) as bigint) + 1)) as position
-        from people
-        where array_length(profile_places) > 0
-    ),
-    profile_entries as (
-        select
-            user_id,
-            position,
-            json_get_str(entry, 'id') as location_id,
-            json_get_str(entry, 'type') as type
-        from numbered_entries
-    ),
     names_of_locations as (
         select id, max(name) as name
         from location
         group by id
-    ),
-    ranked_places as (
-        select
-            entry.user_id,
-            entry.type,
-            place.name,
-            row_number() over (partition by entry.user_id, entry.type order by entry.position) as place
-        from profile_entries as entry
-        left join names_of_locations as place on place.id = entry.location_id
-        where entry.type in ('district', 'block')
-    ),
-    profile_places as (
-        select
-            user_id,
-            max(name) filter (where type = 'district') as district_name,
-            max(name) filter (where type = 'block') as block_name
-        from ranked_places
-        where place = 1
-        group by user_id
     )
 select
     people.user_id,
     case
         when people.is_deleted then null
-        when people.is_custodian then declared.external_id
+        when people.is_custodian then people.declared_id
         else state_ids.external_id
     end as external_id,
     case when not people.is_deleted then people.first_name end as first_name,
@@ -270,18 +187,17 @@ select
     case when not people.is_deleted then people.email end as email,
     case when not people.is_deleted then people.mobile end as mobile,
     organisation.name as organization_name,
-    case when array_length(people.profile_places) > 0 then profile.district_name else former.district_name end
-        as district_name,
+    case when people.names_places then district.name else former.district_name end as district_name,
     case
-        when $school_first = 'declared' then coalesce(declared.school_name, schools.school_name)
-        else coalesce(schools.school_name, declared.school_name)
+        when $school_first = 'declared' then coalesce(people.declared_school_name, schools.school_name)
+        else coalesce(schools.school_name, people.declared_school_name)
     end as school_name,
-    case when array_length(people.profile_places) > 0 then profile.block_name else former.block_name end as block_name,
-    case when people.is_custodian then declared.tenant_id else people.root_organisation_id end as tenant_id
-from people
+    case when people.names_places then block.name else former.block_name end as block_name,
+    case when people.is_custodian then people.declared_tenant_id else people.root_organisation_id end as tenant_id
+from described as people
 left join organisations as organisation on organisation.id = people.root_organisation_id
-left join declared on declared.user_id = people.user_id
+left join names_of_locations as district on district.id = people.district_id
+left join names_of_locations as block on block.id = people.block_id
 left join state_ids on state_ids.user_id = people.user_id
 left join schools on schools.user_id = people.user_id
-left join profile_places as profile on profile.user_id = people.user_id
 left join former_places as former on former.user_id = people.user_id

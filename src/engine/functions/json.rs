@@ -12,10 +12,12 @@ use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, ListBuilder, StringBuilder, StringViewArray,
 };
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Int64Type};
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use serde_json::Value;
+
+use super::json_path::{Steps, under_path};
 
 /// Every function of this file.
 pub fn json_functions() -> impl Iterator<Item = ScalarUDF> {
@@ -118,7 +120,8 @@ impl ScalarUDFImpl for JsonFunction {
     }
 }
 
-fn is_text(kind: &DataType) -> bool {
+/// Whether JSON may be in a column of this type.
+pub fn is_text(kind: &DataType) -> bool {
     match kind {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null => true,
         DataType::Dictionary(_, values) => is_text(values),
@@ -182,41 +185,6 @@ fn length(value: &Value) -> Option<i64> {
         _ => return None,
     };
     i64::try_from(length).ok()
-}
-
-/// One step of the path, for all rows.
-enum Steps {
-    Keys(StringViewArray),
-    Places(Int64Array),
-}
-
-impl Steps {
-    fn new(steps: &ArrayRef) -> Result<Self> {
-        Ok(if is_text(steps.data_type()) {
-            Self::Keys(cast(steps, &DataType::Utf8View)?.as_string_view().clone())
-        } else {
-            let places = cast(steps, &DataType::Int64)?;
-            Self::Places(places.as_primitive::<Int64Type>().clone())
-        })
-    }
-
-    /// The value at this step in the `value` of a row.
-    fn of<'a>(&self, row: usize, value: &'a mut Value) -> Option<&'a mut Value> {
-        match self {
-            Self::Keys(keys) if keys.is_valid(row) => value.get_mut(keys.value(row)),
-            Self::Places(places) if places.is_valid(row) => value.get_mut(usize::try_from(places.value(row)).ok()?),
-            Self::Keys(_) | Self::Places(_) => None,
-        }
-    }
-}
-
-fn under_path(text: &str, path: &[Steps], row: usize) -> Option<Value> {
-    let mut whole: Value = serde_json::from_str(text).ok()?;
-    let mut found = &mut whole;
-    for step in path {
-        found = step.of(row, found)?;
-    }
-    Some(found.take())
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ mod cdata_id;
 mod collection_text;
 mod collections;
 mod json;
+mod json_find;
+mod json_path;
 mod local_date;
 mod strip;
 mod utc_time;
@@ -16,6 +18,7 @@ pub fn all() -> Vec<ScalarUDF> {
         crate::exports::canonical(),
         crate::exports::nonblank(),
         cdata_id::cdata_id(),
+        json_find::json_find_str(),
         local_date::local_date(),
         strip::strip(),
         utc_time::utc_time(),
