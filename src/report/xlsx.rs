@@ -38,7 +38,6 @@ const PERCENT_WIDTH: usize = 4;
 /// A workbook that is filled row by row, one sheet after the other.
 pub struct XlsxReport {
     workbook: Workbook,
-    columns: &'static [ReportColumn],
     /// What the columns are called.
     headers: Vec<String>,
     /// The sheet that is written, with its rows so far; none before the first.
@@ -79,7 +78,6 @@ impl XlsxReport {
         workbook.set_properties(&DocProperties::new().set_creation_datetime(&created));
         Ok(Self {
             workbook,
-            columns,
             headers: style.headers_of(columns).map(str::to_owned).collect(),
             sheet: None,
             sheets: 0,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, BooleanArray, StringViewArray, UInt64Array};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::{Column, ScalarValue};
-use datafusion::physical_optimizer::pruning::{PruningPredicate, PruningStatistics};
+use datafusion::physical_optimizer::pruning::{PruningPredicateBuilder, PruningStatistics};
 use datafusion::physical_plan::PhysicalExpr;
 
 use super::MartPart;
@@ -16,7 +16,9 @@ const TENANT_ID: &str = "tenant_id";
 
 /// For each file, whether it may hold rows that meet `condition`, which is about columns of `schema`.
 pub fn may_hold(parts: &[&MartPart], schema: &SchemaRef, condition: &Arc<dyn PhysicalExpr>) -> Vec<bool> {
-    let pruning = PruningPredicate::try_new(Arc::clone(condition), Arc::clone(schema));
+    let pruning = PruningPredicateBuilder::new()
+        .with_file_schema(Arc::clone(schema))
+        .try_build(Arc::clone(condition));
     let found = pruning.and_then(|pruning| pruning.prune(&Listed(parts)));
     // Files are left out to save time: where that cannot be decided, all are read.
     found.unwrap_or_else(|_| vec![true; parts.len()])
