@@ -7,8 +7,7 @@
 # Seen:
 #   table of strings: openpyxl and calamine [['External ID', 'Percent'], ['0012345', 5]], pylightxl [['External ID', 'Percent'], ['0012345', 5]]
 #   in the cells: openpyxl and calamine [['External ID', 'Percent'], ['0012345', 5]], pylightxl [['', ''], ['', 5]]
-# For whom: scripts that read reports of large exports, which XlsxWriter (constant_memory), rust_xlsxwriter (constant memory), openpyxl
-# (write_only) and Apache POI (SXSSF) can write so.
+# For whom: scripts that read reports of large exports: XlsxWriter and rust_xlsxwriter write so with constant memory.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
