@@ -158,10 +158,43 @@ fn code_of_answer(answer: &str) -> Option<&str> {
     (is_reply && is_enhanced(code) && code.get(..1) == reply.get(..1)).then_some(code)
 }
 
-/// The address of `rfc822; asha@example.org`.
+/// The address of `rfc822; asha@example.org`, or of `utf-8; …`, which may have letters beyond ASCII (RFC 6533).
 fn address_in(value: &str) -> String {
-    let address = value.split_once(';').map_or(value, |(_, address)| address);
-    address.trim().trim_matches(['<', '>']).to_owned()
+    let (kind, address) = value.split_once(';').unwrap_or(("", value));
+    let address = address.trim().trim_matches(['<', '>']);
+    if kind.trim().eq_ignore_ascii_case("utf-8") {
+        without_escapes(address)
+    } else {
+        address.to_owned()
+    }
+}
+
+/// The text with each `\x{906}`, which a mail server writes in a report of ASCII, as the character that it stands for.
+fn without_escapes(text: &str) -> String {
+    const BEGIN: &str = "\\x{";
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(BEGIN) {
+        plain.push_str(before);
+        let escaped = after.split_once('}');
+        rest = match escaped.and_then(|(digits, behind)| Some((character(digits)?, behind))) {
+            Some((character, behind)) => {
+                plain.push(character);
+                behind
+            }
+            None => {
+                plain.push_str(BEGIN);
+                after
+            }
+        };
+    }
+    plain.push_str(rest);
+    plain
+}
+
+/// The character of a hexadecimal code point.
+fn character(digits: &str) -> Option<char> {
+    u32::from_str_radix(digits, 16).ok().and_then(char::from_u32)
 }
 
 /// Adds a line to the fields of a group; a line that begins with white space continues the previous field.
@@ -365,6 +398,32 @@ mod tests {
         assert_eq!(failed.recipients, ["a@x.example", "Asha@School.example"]);
         let bare = failed_recipient("Action: failed\nFinal-Recipient: a@x.example").expect("a failure");
         assert_eq!(bare.recipients, ["a@x.example"]);
+    }
+
+    #[test]
+    fn a_report_about_an_international_address_is_read_in_both_of_its_writings() {
+        let ours = format!("message/global-headers\r\n\r\nMessage-ID: <{ID}.report@example.org>\r\nSubject: Report");
+        for written in [
+            "utf-8; आशा@school.example",
+            r"utf-8; \x{906}\x{936}\x{93E}@school.example",
+            r"UTF-8;<\x{0906}\x{936}\x{93e}@school.example>",
+        ] {
+            let status = NO_MAILBOX.replace("rfc822; asha@school.example", written);
+            let mail =
+                bounce("bounces@example.org", &status, &ours).replace("delivery-status", "global-delivery-status");
+            let read = read_bounce(mail.as_bytes(), None).expect("a bounce");
+            assert_eq!(read.recipients, ["आशा@school.example"], "{written}");
+        }
+        for (written, address) in [
+            (
+                r"utf-8; asha\x{2B}reports@school.example",
+                "asha+reports@school.example",
+            ),
+            (r"utf-8; a\x{}b\x{D800}c\x{41", r"a\x{}b\x{D800}c\x{41"),
+            (r"rfc822; a\x{41}@school.example", r"a\x{41}@school.example"),
+        ] {
+            assert_eq!(address_in(written), address);
+        }
     }
 
     proptest! {
