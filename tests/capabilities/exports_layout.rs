@@ -109,6 +109,25 @@ mod files {
     }
 
     #[test]
+    fn codes_of_folders_are_text() {
+        let exports = TestExports::small();
+        fs::remove_file(exports.file("users")).expect("removed");
+        for (user, code) in [("u1", "03"), ("u2", "1E5")] {
+            let folder = day(&exports, "users").join(format!("external_id={code}"));
+            fs::create_dir_all(&folder).expect("a folder");
+            let rows = select("* except (external_id)", &format!("{USERS} where user_id = '{user}'"));
+            write_parquet(&folder.join("part-0.parquet"), &rows);
+        }
+        let codes = [
+            "-c",
+            "select user_id, external_id from users order by 1",
+            "--format",
+            "csv",
+        ];
+        assert_eq!(exports.output("sql", &codes), "user_id,external_id\nu1,03\nu2,1E5\n");
+    }
+
+    #[test]
     fn a_column_of_a_file_counts_more_than_its_folders() {
         assert_same_report(&with_half_at("batch_id=other/b.parquet"), "the file's own column");
     }
