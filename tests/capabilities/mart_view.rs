@@ -182,6 +182,10 @@ fn a_mart_of_other_settings_or_queries_is_not_read() {
             include_str!("../../queries/staging/distinct_users.sql"),
         ),
         (
+            "staging/batches_from_enrolments.sql",
+            include_str!("../../queries/staging/batches_from_enrolments.sql"),
+        ),
+        (
             "reports/course_progress_report.sql",
             include_str!("../../queries/reports/course_progress_report.sql"),
         ),
@@ -192,7 +196,9 @@ fn a_mart_of_other_settings_or_queries_is_not_read() {
         fs::write(&file, text).expect("a query");
         let copied = night.with_output(&with_queries);
         assert!(night.plan(&copied, BY_TENANT).contains(OF_MART), "a copy of {name}");
+        assert!(!copied.has_own_report_queries(), "a copy of {name}");
         fs::write(&file, format!("{text}\n-- ours")).expect("a query");
+        assert!(night.assembled(&with_queries).has_own_report_queries(), "{name}");
         night.is_not_read(&with_queries, name);
         fs::remove_file(&file).expect("removed");
     }
