@@ -1,9 +1,10 @@
 //! A plan with parameters that is analysed and optimised once, for all their values.
 //!
-//! A statement that looks up a few rows takes less time to run than to plan, and clients prepare such statements to run them many
-//! times. What is kept must be what would be planned anew: so nothing is folded that depends on the moment or the session, and
-//! each parameter is compared with a column, alone or in a list, where no better plan can be made of its value. How far conditions with
-//! parameters go down into tables is decided once; the tables look at the values when they are scanned.
+//! A statement that looks up a few rows takes less time to run than to plan, and clients prepare such statements to run
+//! them many times. What is kept must be what would be planned anew: so nothing is folded that depends on the moment or
+//! the session, and each parameter is compared with a column, alone or in a list, where no better plan can be made of its
+//! value. How far conditions with parameters go down into tables is decided once; the tables look at the values when they
+//! are scanned.
 
 use std::collections::BTreeMap;
 

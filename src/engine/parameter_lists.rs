@@ -1,8 +1,8 @@
 //! Lists with parameters, such as `x in ($1, 'b')`: each stands as one parameter of its own while a plan is optimised.
 //!
-//! The optimiser intersects lists by comparing their items as they are written. To it, `$1` and `'a'` are never the same value, so
-//! that `x in ($1) and x in ('a')` would hold for no row, whatever the value of `$1`. Written as `x = $list1`, a list is a single
-//! unknown value.
+//! The optimiser intersects lists by comparing their items as they are written. To it, `$1` and `'a'` are never the same
+//! value, so that `x in ($1) and x in ('a')` would hold for no row, whatever the value of `$1`. Written as `x = $list1`,
+//! a list is a single unknown value.
 
 use std::collections::BTreeMap;
 
@@ -17,8 +17,8 @@ use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator};
 pub struct ParameterLists(BTreeMap<String, Vec<Expr>>);
 
 impl ParameterLists {
-    /// Puts a parameter in the place of each list with parameters that a column is looked for in. None where a parameter stands in
-    /// another list, or in a function, of which the optimiser may make a list.
+    /// Puts a parameter in the place of each list with parameters that a column is looked for in. None where a parameter
+    /// stands in another list, or in a function, of which the optimiser may make a list.
     ///
     /// # Errors
     /// None but those of the engine.
@@ -44,7 +44,8 @@ impl ParameterLists {
         }))
     }
 
-    /// The list that a comparison stands for, with the values of its parameters by their names; none where it stands for none.
+    /// The list that a comparison stands for, with the values of its parameters by their names; none where it stands for
+    /// no list.
     pub fn list_of(&self, comparison: &BinaryExpr, values: &BTreeMap<&str, Expr>) -> Option<Expr> {
         let (column, parameter) = compared(comparison)?;
         let items = self.0.get(&parameter.id)?.iter().map(|item| match item {
@@ -88,8 +89,8 @@ pub fn compared(comparison: &BinaryExpr) -> Option<(&Expr, &Placeholder)> {
     }
 }
 
-/// The items of a list with parameters that a column is looked for in, and the field that tells their type; none where they are of
-/// several types, or are more than parameters and values.
+/// The items of a list with parameters that a column is looked for in, and the field that tells their type; none where
+/// they are of several types, or others than parameters and values.
 fn items_of(list: &InList) -> Option<(Vec<Expr>, FieldRef)> {
     if !matches!(*list.expr, Expr::Column(_)) {
         return None;
