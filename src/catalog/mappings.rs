@@ -1,6 +1,6 @@
 //! All mapping queries of a configuration, with the declarations in their mappings' files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use datafusion::prelude::SessionContext;
 
@@ -77,6 +77,12 @@ impl Mappings {
         tables.map(|mapping| &mapping.made_by).chain(&self.consents)
     }
 
+    /// The names of the queries and of their steps, in order.
+    pub fn query_names(&self) -> BTreeSet<String> {
+        let queries = self.queries().flat_map(MappedQuery::queries);
+        queries.map(|query| query.name.clone()).collect()
+    }
+
     /// Checks that a snapshot has the raw tables that the mappings and their settings need.
     ///
     /// # Errors
@@ -112,7 +118,6 @@ impl Mappings {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
     use std::fs;
     use std::path::Path;
 

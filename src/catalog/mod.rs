@@ -18,7 +18,7 @@ mod visibility;
 mod wider;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -79,6 +79,8 @@ pub struct Catalog {
     /// The store of each canonical table that the exports have without a mapping.
     stores: BTreeMap<Table, ObjectStoreUrl>,
     queries: Queries,
+    /// The names of the queries that map tables.
+    mapped_by: BTreeSet<String>,
     parameters: Parameters,
     /// The table that reads `course_progress_report` from a nightly output, where one fits.
     mart: Option<Arc<dyn TableProvider>>,
@@ -150,6 +152,7 @@ impl Catalog {
             zone: config.timezone.clone(),
             stores: BTreeMap::new(),
             queries,
+            mapped_by: mappings.query_names(),
             parameters: views::parameters(config, snapshot.date),
             mart: None,
         };
@@ -290,6 +293,16 @@ impl Catalog {
     /// The names of the queries of one layer, in order.
     pub fn query_names(&self, layer: &str) -> Vec<String> {
         self.queries.names(layer)
+    }
+
+    /// The names of the queries of some layers, layer by layer, and of those that map tables, which may lie elsewhere: what
+    /// the rows of reports depend on.
+    pub fn query_names_with_mappings(&self, layers: &[&str]) -> Vec<String> {
+        let mut names: Vec<String> = layers.iter().flat_map(|layer| self.query_names(layer)).collect();
+        let elsewhere = self.mapped_by.iter().filter(|name| !names.contains(name));
+        let elsewhere: Vec<String> = elsewhere.cloned().collect();
+        names.extend(elsewhere);
+        names
     }
 
     /// The SQL of the query `layer/name`.

@@ -286,10 +286,8 @@ fn fingerprint(catalog: &Catalog, config: &Config) -> Result<String, SourceError
         "{version} {} {:?} {} {:?} {:?} {:?} {files:?}",
         catalog.date, config.report, config.timezone, config.staging, config.tables, catalog.mapping
     ));
-    for layer in ["staging", "reports"] {
-        for query in catalog.query_names(layer) {
-            made.update(catalog.query_text(&query)?.as_bytes());
-        }
+    for query in catalog.query_names_with_mappings(&["staging", "reports"]) {
+        made.update(catalog.query_text(&query)?.as_bytes());
     }
     Ok(hex(&made.finalize()[..FINGERPRINT_BYTES]))
 }

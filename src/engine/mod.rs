@@ -17,6 +17,7 @@ mod materialised_table;
 mod no_cluster;
 mod optimised_plan;
 mod ordered_schema;
+mod parameter_lists;
 mod plan_nodes;
 mod planning;
 pub mod repeated_rows;

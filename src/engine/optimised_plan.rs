@@ -1,9 +1,10 @@
 //! A plan with parameters that is analysed and optimised once, for all their values.
 //!
-//! A statement that looks up a few rows takes less time to run than to plan, and clients prepare such statements to run them many
-//! times. What is kept must be what would be planned anew: so nothing is folded that depends on the moment or the session, and
-//! each parameter is compared with a column, where no better plan can be made of its value. How far conditions with parameters go
-//! down into tables is decided once; the tables look at the values when they are scanned.
+//! A statement that looks up a few rows takes less time to run than to plan, and clients prepare such statements to run
+//! them many times. What is kept must be what would be planned anew: so nothing is folded that depends on the moment or
+//! the session, and each parameter is compared with a column, alone or in a list, where no better plan can be made of its
+//! value. How far conditions with parameters go down into tables is decided once; the tables look at the values when they
+//! are scanned.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +12,11 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{ParamValues, Result, ScalarValue};
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::expr::{InList, Placeholder};
-use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator, Volatility};
+use datafusion::logical_expr::expr::Placeholder;
+use datafusion::logical_expr::{Expr, LogicalPlan, Operator, Volatility};
+
+use super::parameter_lists::{ParameterLists, compared};
+use super::repeated_rows::parts_read;
 
 /// An optimised plan, into which the values of its parameters are put.
 #[derive(Debug)]
@@ -20,6 +24,7 @@ pub struct OptimisedPlan {
     plan: LogicalPlan,
     /// The types of the parameters, by their names (`$1`).
     parameters: BTreeMap<String, DataType>,
+    lists: ParameterLists,
 }
 
 impl OptimisedPlan {
@@ -28,18 +33,29 @@ impl OptimisedPlan {
     /// # Errors
     /// Where the plan cannot be optimised before its parameters are known, or not at all.
     pub fn of(state: &SessionState, plan: LogicalPlan) -> Result<Option<Self>> {
+        let parts_of_views = parts_read(&plan)?;
         let analysed = state
             .analyzer()
             .execute_and_check(plan, state.config_options(), |_, _| {})?;
-        if depends_on_moment(&analysed)? {
+        // The keys of tables that are split for this statement are held in the memory of its query.
+        if depends_on_moment(&analysed)? || parts_read(&analysed)? != parts_of_views {
             return Ok(None);
         }
+        let Some((analysed, lists)) = ParameterLists::taken_from(analysed)? else {
+            return Ok(None);
+        };
         let plan = state.optimizer().optimize(analysed, state, |_, _| {})?;
-        let mut found = Parameters::default();
+        let mut found = Parameters::new(&lists);
         found.note_all(&plan)?;
-        Ok((!found.is_any_elsewhere).then_some(Self {
+        let Parameters {
+            types: parameters,
+            is_any_elsewhere,
+            ..
+        } = found;
+        Ok((!is_any_elsewhere).then_some(Self {
             plan,
-            parameters: found.types,
+            parameters,
+            lists,
         }))
     }
 
@@ -63,11 +79,12 @@ impl OptimisedPlan {
             literals.insert(name.as_str(), Expr::Literal(value, metadata));
         }
         let put = |expr: Expr| {
-            let literal = match &expr {
+            let value = match &expr {
                 Expr::Placeholder(parameter) => literals.get(parameter.id.as_str()).cloned(),
+                Expr::BinaryExpr(comparison) => self.lists.list_of(comparison, &literals),
                 _ => None,
             };
-            Ok(literal.map_or_else(|| Transformed::no(expr), Transformed::yes))
+            Ok(value.map_or_else(|| Transformed::no(expr), Transformed::yes))
         };
         let bound = self
             .plan
@@ -116,15 +133,23 @@ fn depends_on_moment(plan: &LogicalPlan) -> Result<bool> {
 }
 
 /// The parameters of an optimised plan.
-#[derive(Default)]
-struct Parameters {
+struct Parameters<'a> {
+    lists: &'a ParameterLists,
     /// Of those that are compared with columns.
     types: BTreeMap<String, DataType>,
     /// Whether one stands elsewhere, or is of no type or of several.
     is_any_elsewhere: bool,
 }
 
-impl Parameters {
+impl<'a> Parameters<'a> {
+    fn new(lists: &'a ParameterLists) -> Self {
+        Self {
+            lists,
+            types: BTreeMap::new(),
+            is_any_elsewhere: false,
+        }
+    }
+
     fn note_all(&mut self, plan: &LogicalPlan) -> Result<()> {
         plan.apply_with_subqueries(|node| {
             let is_condition = matches!(node, LogicalPlan::Filter(_) | LogicalPlan::TableScan(_));
@@ -135,31 +160,32 @@ impl Parameters {
 
     fn note(&mut self, expr: &Expr, is_condition: bool) -> TreeNodeRecursion {
         match expr {
-            Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_condition && is_comparison(*op) => {
-                match (left.as_ref(), right.as_ref()) {
-                    (Expr::Column(_), Expr::Placeholder(parameter))
-                    | (Expr::Placeholder(parameter), Expr::Column(_)) => {
-                        self.add(parameter);
+            Expr::BinaryExpr(comparison) if is_condition && is_comparison(comparison.op) => {
+                match compared(comparison) {
+                    Some((_, parameter)) => {
+                        self.add_compared(parameter, comparison.op);
                         TreeNodeRecursion::Jump
                     }
-                    _ => TreeNodeRecursion::Continue,
+                    None => TreeNodeRecursion::Continue,
                 }
-            }
-            Expr::InList(InList { expr, list, .. }) if is_condition && matches!(**expr, Expr::Column(_)) => {
-                for item in list {
-                    match item {
-                        Expr::Placeholder(parameter) => self.add(parameter),
-                        Expr::Literal(..) => {}
-                        _ => return TreeNodeRecursion::Continue,
-                    }
-                }
-                TreeNodeRecursion::Jump
             }
             Expr::Placeholder(_) => {
                 self.is_any_elsewhere = true;
                 TreeNodeRecursion::Stop
             }
             _ => TreeNodeRecursion::Continue,
+        }
+    }
+
+    /// Adds a parameter, or those of the list that it stands for.
+    fn add_compared(&mut self, parameter: &Placeholder, op: Operator) {
+        let lists = self.lists;
+        match lists.parameters_of(&parameter.id) {
+            None => self.add(parameter),
+            Some(parameters) => {
+                self.is_any_elsewhere |= !matches!(op, Operator::Eq | Operator::NotEq);
+                parameters.for_each(|parameter| self.add(parameter));
+            }
         }
     }
 
@@ -236,6 +262,40 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn lists_of_parameters_are_compared_by_their_values() {
+        let session = session().await;
+        for (sql, cases) in [
+            (
+                "select user_id from users where user_id in ($1, $2) and user_id in ('a', 'b')",
+                [("a", "c", vec!["a"]), ("b", "a", vec!["a", "b"]), ("c", "z", vec![])],
+            ),
+            (
+                "select user_id from users where user_id in ($1) and user_id in ($2)",
+                [("a", "a", vec!["a"]), ("a", "b", vec![]), ("c", "c", vec!["c"])],
+            ),
+            (
+                "select user_id from users where user_id in ($1, 'b') and user_id not in ('a', $2)",
+                [("a", "z", vec!["b"]), ("c", "b", vec!["c"]), ("a", "b", vec![])],
+            ),
+            (
+                "select user_id from users where user_id not in ($1, 'b') or user_id not in ('a', $2)",
+                [
+                    ("a", "b", vec!["c"]),
+                    ("a", "c", vec!["b", "c"]),
+                    ("c", "b", vec!["a", "c"]),
+                ],
+            ),
+        ] {
+            let kept = kept(&session, sql).await.expect(sql);
+            for (one, other, expected) in cases {
+                let values = ParamValues::from(vec![ScalarValue::from(one), ScalarValue::from(other)]);
+                let plan = kept.bound(Some(&values)).expect("bound").expect("for these values");
+                assert_eq!(rows(&session, &plan).await, expected, "{sql}: {one} {other}");
+            }
+        }
+    }
+
+    #[tokio::test]
     async fn values_of_other_types_and_null_are_planned_anew() {
         let session = session().await;
         let kept = kept(&session, "select user_id from users where batches = $1")
@@ -265,6 +325,9 @@ mod tests {
             "select user_id from users limit $1",
             "select $1 = user_id from users",
             "select user_id from users where batches + 1 = $1",
+            "select user_id from users where batches in (1, $1 + 1)",
+            "select user_id from users where array_has(make_array($1, 'b'), user_id)",
+            "select user_id from users where lower(user_id) in ($1) and lower(user_id) in ('a')",
             "explain select user_id from users",
         ] {
             assert!(kept(&session, sql).await.is_none(), "{sql}");

@@ -70,6 +70,29 @@ fn a_statement_that_runs_again_answers_for_its_values() {
 }
 
 #[test]
+fn lists_of_a_statement_that_runs_again_are_compared_by_value() {
+    let endpoint = EndpointSetup::over(TestExports::small()).user("asha", ALL).start();
+    let mut connection = endpoint.connect("asha").expect("a connection");
+    let [both, but_not] = ["and", "and not"].map(|word| {
+        format!("select user_id from users where user_id in ($1, $2) {word} user_id in ('u1', 'none') order by 1")
+    });
+    for (values, in_both, in_first) in [
+        ([Some("u1"), Some("u2")], vec!["u1"], vec!["u2"]),
+        ([Some("u2"), Some("u1")], vec!["u1"], vec!["u2"]),
+        ([Some("u2"), Some("u2")], vec![], vec!["u2"]),
+        ([Some("none"), Some("u1")], vec!["u1"], vec![]),
+    ] {
+        for (sql, expected) in [(&both, in_both), (&but_not, in_first)] {
+            assert_eq!(
+                column(&endpoint, &mut connection, sql, &values),
+                expected,
+                "{sql}: {values:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_statement_that_runs_again_reads_the_newest_snapshot() {
     let endpoint = EndpointSetup::over(TestExports::small()).user("asha", ALL).start();
     let mut connection = endpoint.connect("asha").expect("a connection");

@@ -9,7 +9,7 @@ use datafusion::arrow::util::pretty::pretty_format_batches;
 use datafusion::physical_plan::collect;
 use datafusion::prelude::col;
 use pragati::catalog::{Catalog, Visibility};
-use pragati::config::{Config, ReportConfig, UnknownUsers};
+use pragati::config::{Config, ReportConfig, TableConfig, UnknownUsers};
 use pragati::ids::TenantId;
 use pragati::nightly::read_view_from_output;
 use pragati::zone::Zone;
@@ -182,6 +182,10 @@ fn a_mart_of_other_settings_or_queries_is_not_read() {
             include_str!("../../queries/staging/distinct_users.sql"),
         ),
         (
+            "staging/batches_from_enrolments.sql",
+            include_str!("../../queries/staging/batches_from_enrolments.sql"),
+        ),
+        (
             "reports/course_progress_report.sql",
             include_str!("../../queries/reports/course_progress_report.sql"),
         ),
@@ -192,10 +196,42 @@ fn a_mart_of_other_settings_or_queries_is_not_read() {
         fs::write(&file, text).expect("a query");
         let copied = night.with_output(&with_queries);
         assert!(night.plan(&copied, BY_TENANT).contains(OF_MART), "a copy of {name}");
+        assert!(!copied.has_own_report_queries(), "a copy of {name}");
         fs::write(&file, format!("{text}\n-- ours")).expect("a query");
+        assert!(night.assembled(&with_queries).has_own_report_queries(), "{name}");
         night.is_not_read(&with_queries, name);
         fs::remove_file(&file).expect("removed");
     }
+}
+
+#[test]
+fn a_mart_of_another_mapping_is_not_read_wherever_its_query_lies() {
+    let own = tempfile::tempdir().expect("a folder");
+    let query = own.path().join("mine").join("users.sql");
+    fs::create_dir_all(query.parent().expect("a folder")).expect("a folder");
+    fs::write(&query, "select * from users").expect("a query");
+    let exports = TestExports::small();
+    let settings = exports.config(&format!(
+        "queries = '{}'\n[tables.users]\nsql = 'mine/users.sql'\n",
+        own.path().display()
+    ));
+    let (out, _) = exports.nightly(&["--config", &settings]);
+    let night = Night {
+        runtime: Runtime::new().expect("a runtime"),
+        exports,
+        out,
+    };
+    let mapped = TableConfig {
+        sql: Some("mine/users.sql".to_owned()),
+        ..TableConfig::default()
+    };
+    let mut config = night.config();
+    config.queries = Some(own.path().to_owned());
+    config.tables.insert("users".to_owned(), mapped);
+    let plan = night.plan(&night.with_output(&config), BY_TENANT);
+    assert!(plan.contains(OF_MART), "{plan}");
+    fs::write(&query, "select * from users where user_id <> 'u1'").expect("a query");
+    night.is_not_read(&config, "another mapping");
 }
 
 #[test]

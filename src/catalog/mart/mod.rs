@@ -39,7 +39,8 @@ const COURSE_PROGRESS_REPORT: &str = "course_progress_report";
 const QUERY: &str = "reports/course_progress_report";
 
 /// The queries from the tables to the reports.
-const REPORT_QUERIES: [&str; 10] = [
+const REPORT_QUERIES: [&str; 11] = [
+    "staging/batches_from_enrolments",
     "staging/distinct_users",
     "staging/distinct_enrolments",
     "staging/numeric_course_progress",

@@ -20,7 +20,7 @@ use datafusion::catalog::TableProvider;
 use datafusion::common::{DataFusionError, Result};
 
 use repeated_keys::RepeatedKeys;
-pub use rule::{Inputs, RankOnlyRepeated, ranking_only_repeated};
+pub use rule::{Inputs, RankOnlyRepeated, parts_read, ranking_only_repeated};
 use table::UniqueOrRepeatedRows;
 
 /// A table split in two.

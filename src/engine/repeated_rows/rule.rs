@@ -14,7 +14,7 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::catalog::TableProvider;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, Result, ScalarValue, TableReference};
 use datafusion::datasource::{TableType, ViewTable, provider_as_source, source_as_provider};
 use datafusion::logical_expr::expr::WindowFunction;
@@ -282,6 +282,19 @@ fn is_part(scan: &TableScan) -> bool {
     source_as_provider(&scan.source).is_ok_and(|table| table.is::<UniqueOrRepeatedRows>())
 }
 
+/// How many parts of split tables a plan reads.
+///
+/// # Errors
+/// None but those of the engine.
+pub fn parts_read(plan: &LogicalPlan) -> Result<usize> {
+    let mut parts = 0;
+    plan.apply_with_subqueries(|node| {
+        parts += usize::from(matches!(node, LogicalPlan::TableScan(scan) if is_part(scan)));
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(parts)
+}
+
 /// Whether a plan is an aggregation, perhaps with projections and conditions on top: computing it again would cost as much
 /// as ranking.
 fn is_aggregation(plan: &LogicalPlan) -> bool {
@@ -381,6 +394,7 @@ mod tests {
     use tokio::runtime::Runtime;
 
     use super::*;
+    use crate::engine::OptimisedPlan;
 
     /// A table in memory that knows how many rows it has.
     #[derive(Debug)]
@@ -537,6 +551,21 @@ mod tests {
             for sql in NOT_SPLIT {
                 let plan = answer(&session, &format!("explain {sql}")).await.join("\n");
                 assert!(!plan.contains("RepeatedRowsExec"), "{sql}\n{plan}");
+            }
+        });
+    }
+
+    #[test]
+    fn plans_that_hold_keys_of_their_own_are_not_kept() {
+        let runtime = Runtime::new().expect("a runtime");
+        runtime.block_on(async {
+            let session = session(&[(Some("x"), None, Some(1), None)], true).await;
+            let state = session.state();
+            let of_split = SPLIT.map(|(sql, _)| (sql, false));
+            for (sql, is_kept) in of_split.into_iter().chain(NOT_SPLIT.map(|sql| (sql, true))) {
+                let plan = state.create_logical_plan(sql).await.expect(sql);
+                let kept = OptimisedPlan::of(&state, plan).expect(sql);
+                assert_eq!(kept.is_some(), is_kept, "{sql}");
             }
         });
     }

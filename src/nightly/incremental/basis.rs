@@ -31,7 +31,7 @@ struct Basis<'a> {
     consent_rules: Option<&'a str>,
     tables: &'a BTreeMap<String, TableConfig>,
     has_zip_password: bool,
-    /// A digest of the texts of all queries.
+    /// A digest of the texts of all queries, also of those that map tables.
     queries: String,
 }
 
@@ -64,7 +64,7 @@ pub fn basis(catalog: &Catalog, config: &Config) -> Result<String, NightlyError>
 
 fn digest_of_queries(catalog: &Catalog) -> Result<String, NightlyError> {
     let mut hash = Sha256::new();
-    for name in LAYERS.iter().flat_map(|layer| catalog.query_names(layer)) {
+    for name in catalog.query_names_with_mappings(&LAYERS) {
         let text = catalog.query_text(&name)?;
         for text in [name.as_str(), text.as_ref()] {
             hash.update(text.len().to_le_bytes());

@@ -476,11 +476,12 @@ impl Session {
             .as_ref()
             .ok_or_else(|| QueryError::NotSupported("this statement gives no rows".to_owned()))?;
         let in_transaction = !matches!(info.transaction_status(), TransactionStatus::Idle);
-        let seen = self.seen(in_transaction).await?;
+        let seen = stop.or_stopped(self.seen(in_transaction)).await?;
         let mut known = held(planned).clone();
         // It was prepared on an earlier snapshot.
         if let Some(statement) = prepared.step.query().filter(|_| !Arc::ptr_eq(&seen, &known.seen)) {
-            known = Planned::again(self.plan(statement, &seen).await?, Arc::clone(&seen));
+            let plan = stop.or_stopped(self.plan(statement, &seen)).await?;
+            known = Planned::again(plan, Arc::clone(&seen));
             *held(planned) = known.clone();
         }
         let values = match portal.filter(|portal| portal.parameter_len() > 0) {
