@@ -105,6 +105,9 @@ impl Assembly {
     }
 
     /// The same as a table.
+    ///
+    /// # Errors
+    /// The parts have other columns than the table.
     pub fn details_table(&self) -> Result<Arc<dyn TableProvider>, DetailsError> {
         let table = StreamingTable::try_new(details_schema(), self.details());
         Ok(Arc::new(table.map_err(EngineError::running("the reports' rows"))?))
@@ -114,7 +117,9 @@ impl Assembly {
 /// Where the details of users are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DetailsPlace {
+    /// In memory.
     Memory,
+    /// In a temporary file, from which they are read row by row.
     TemporaryFile,
 }
 
@@ -130,6 +135,9 @@ pub struct Everybody {
 
 impl Everybody {
     /// Reads the ids of all users. Details will be stored in memory, all of them, with their fingerprints.
+    ///
+    /// # Errors
+    /// The table cannot be read, or has more users than numbers of 32 bits.
     pub async fn read(tables: &dyn Tables) -> Result<Self, DetailsError> {
         let (users, table) = load::users(tables).await?;
         Ok(Self {

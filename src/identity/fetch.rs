@@ -20,6 +20,7 @@ pub const LARGEST_ANSWER: usize = 1024 * 1024;
 
 /// A URL that must not be used for the issuer.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum IssuerUrlError {
     #[error("{what} is {url}; the issuer is asked over https:// alone, or over http:// on this machine")]
     Insecure { what: &'static str, url: String },

@@ -35,6 +35,7 @@ pub struct KeySource {
 
 /// Why keys cannot be had from their place.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum KeyTrouble {
     #[error("{0}")]
     File(#[from] io::Error),

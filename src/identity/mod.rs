@@ -40,6 +40,7 @@ pub(crate) use refusal_log::RefusalLog;
 
 /// Invalid settings of `[identity]`: nobody could log in with them, or the wrong people could.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum IdentityError {
     #[error(
         "identity.{setting} is not set, and login tokens cannot be checked without it; set it (or try things with --dev-auth)"
@@ -70,7 +71,9 @@ pub enum Login {
 
 /// The tokens of a sign-in, and what they were requested with.
 pub struct SignedIn<'a> {
+    /// The ID token, which proves who has signed in.
     pub id_token: &'a str,
+    /// The access token.
     pub access_token: &'a str,
     /// The client that asked for it.
     pub client: &'a str,
@@ -80,6 +83,7 @@ pub struct SignedIn<'a> {
 
 /// Who has signed in at the issuer.
 pub struct SignedInPerson {
+    /// The person, with the roles that the tokens give.
     pub person: Person,
     /// The issuer's session (`sid`), where it names one.
     pub issuer_session: Option<String>,

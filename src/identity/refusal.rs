@@ -19,6 +19,7 @@ pub enum Refusal {
 
 /// Why a token is refused. A small fixed set, so that logs can be counted by reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum Reason {
     #[error("there are several Authorization headers")]
     SeveralHeaders,

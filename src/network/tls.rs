@@ -19,7 +19,10 @@ use super::NetworkError;
 /// How often the files are read again, so that a renewed certificate is used soon.
 const LOOK: Duration = Duration::from_secs(60);
 
-/// What the files of `[room]` allow, for clients that speak `protocol`; an error where they do not hold a chain and its key.
+/// What the files of `[room]` allow, for clients that speak `protocol`.
+///
+/// # Errors
+/// Where they do not hold a chain and its key.
 pub fn settings(
     room: &'static str,
     (certificate, key): (&Path, &Path),

@@ -35,6 +35,7 @@ pub use session::scram_secret::ScramSecret;
 
 /// An endpoint that does not start.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum PostgresError {
     #[error(transparent)]
     Config(#[from] ConfigError),

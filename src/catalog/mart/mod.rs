@@ -55,6 +55,7 @@ const REPORT_QUERIES: [&str; 10] = [
 /// The report mart of one day.
 #[derive(Debug)]
 pub struct ReportMart {
+    /// The snapshot's day.
     pub day: SnapshotDate,
     /// The folder of all days.
     pub reports: Location,
@@ -67,10 +68,15 @@ pub struct ReportMart {
 /// One file of a mart, as its manifest lists it.
 #[derive(Debug, Clone)]
 pub struct MartPart {
+    /// Where it lies in the store.
     pub path: Path,
+    /// Its size.
     pub bytes: u64,
+    /// How many rows it has.
     pub rows: u64,
+    /// The batch of its first row: the smallest one.
     pub first_batch_id: String,
+    /// The batch of its last row: the greatest one.
     pub last_batch_id: String,
     /// The tenants of its batches; `None` stands for batches of an unknown one.
     pub tenants: BTreeSet<Option<String>>,

@@ -52,9 +52,13 @@ const AFTER_FAILURE: Duration = Duration::from_millis(200);
 
 /// What the endpoint shares with the rest of the service.
 pub struct PostgresParts {
+    /// The newest snapshot, and the newest output of a nightly run.
     pub source: Arc<ReportSource>,
+    /// Tells whose login token a password is.
     pub identity: Arc<Identity>,
+    /// How people log in.
     pub login: Login,
+    /// Where it counts what it does.
     pub metrics: Arc<PostgresMetrics>,
 }
 
@@ -70,6 +74,10 @@ pub struct PostgresServer {
 
 impl PostgresServer {
     /// Checks the settings and takes the address `listen`; with port 0, a free one.
+    ///
+    /// # Errors
+    /// The settings allow no safe login, the address is taken, a file of the settings cannot be used, or no catalog can
+    /// be made for an account.
     pub async fn bind(listen: SocketAddr, config: &Config, parts: PostgresParts) -> Result<Self, PostgresError> {
         let settings = &config.postgres;
         let tls = tls_at(listen, config)?;
