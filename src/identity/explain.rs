@@ -142,9 +142,9 @@ impl Tokens {
         let found = match algorithm {
             Ok(algorithm) => algorithm.to_string(),
             Err(_) => {
-                let believed: Vec<&str> = self.rules.config.algorithms.iter().map(|one| one.name()).collect();
+                let accepted: Vec<&str> = self.rules.config.algorithms.iter().map(|one| one.name()).collect();
                 let found = quoted(&header.algorithm);
-                format!("alg is {found}, identity.algorithms has {}", believed.join(", "))
+                format!("alg is {found}, identity.algorithms has {}", accepted.join(", "))
             }
         };
         let algorithm = told.note("algorithm", algorithm, found);

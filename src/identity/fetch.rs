@@ -37,7 +37,7 @@ pub enum FetchError {
     Refused(#[source] reqwest::Error),
     #[error("it timed out: there was no whole answer within {seconds} seconds")]
     TimedOut { seconds: u64, source: reqwest::Error },
-    #[error("the server's certificate is not believed: {reason}")]
+    #[error("the server's certificate is not trusted: {reason}")]
     Certificate { reason: String, source: reqwest::Error },
     #[error("TLS cannot be spoken with the server: {reason}")]
     Tls { reason: String, source: reqwest::Error },
@@ -60,7 +60,7 @@ pub struct IssuerUrl {
 }
 
 impl IssuerUrl {
-    /// Asks at `url`, which `what` gives, and believes the authorities of `ca_file` beside the system's.
+    /// Asks at `url`, which `what` gives, and trusts the authorities of `ca_file` beside the system's.
     ///
     /// # Errors
     ///

@@ -75,7 +75,7 @@ struct Document {
 }
 
 impl KeySet {
-    /// The keys of a JWKS document for the believed algorithms; others, such as those for encryption, are passed over.
+    /// The keys of a JWKS document for the accepted algorithms; others, such as those for encryption, are passed over.
     ///
     /// # Errors
     ///

@@ -55,7 +55,7 @@ pub enum IdentityError {
     #[error("the keys in {} cannot be used: {source}; check identity.jwks", without_secrets(&path.to_string_lossy()))]
     Keys { path: PathBuf, source: KeyTrouble },
     #[error(
-        "--dev-auth believes everybody, so it needs an address of this machine alone; {listen} can be reached from elsewhere: listen on 127.0.0.1"
+        "--dev-auth lets everybody in without a password, so it needs an address of this machine alone; {listen} can be reached from elsewhere: listen on 127.0.0.1"
     )]
     DevAuthInPublic { listen: SocketAddr },
 }
@@ -129,8 +129,8 @@ impl Identity {
         }
     }
 
-    /// Whether there are tokens that are believed.
-    pub fn believes_tokens(&self) -> bool {
+    /// Whether login tokens are accepted.
+    pub fn accepts_tokens(&self) -> bool {
         !matches!(self.proof, Proof::Nothing)
     }
 
@@ -254,7 +254,7 @@ impl Identity {
         }
     }
 
-    /// Whether everybody is believed, as with `--dev-auth`.
+    /// Whether everybody is accepted without proof, as with `--dev-auth`.
     pub fn is_by_word(&self) -> bool {
         matches!(self.proof, Proof::Dev)
     }
@@ -357,9 +357,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_settings_no_token_is_believed() {
+    async fn without_settings_no_token_is_accepted() {
         let identity = Identity::of_nobody(&IdentityConfig::default());
-        assert!(!identity.believes_tokens());
+        assert!(!identity.accepts_tokens());
         let refused = identity.person_of_token("dev:asha").await;
         assert_eq!(refused.err(), Some(Refusal::BadToken(Reason::NotSetUp)));
     }

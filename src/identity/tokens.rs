@@ -39,7 +39,7 @@ impl Tokens {
         if audience == AUDIENCE_OF_ALL_CLIENTS && config.clients.is_empty() {
             tracing::warn!(
                 "identity.audience is \"{AUDIENCE_OF_ALL_CLIENTS}\", which Keycloak writes into tokens of every client; \
-                 list those whose tokens are believed in identity.clients"
+                 list those whose tokens are accepted in identity.clients"
             );
         }
         Ok(Self {
@@ -127,7 +127,7 @@ impl Tokens {
     ///
     /// # Errors
     ///
-    /// Where it is not believed, or the token asks for extensions.
+    /// Where it is not accepted, or the token asks for extensions.
     pub(super) fn algorithm(&self, header: &TokenHeader) -> Result<TokenAlgorithm, Reason> {
         if header.extensions.is_some() {
             return Err(Reason::Extensions);

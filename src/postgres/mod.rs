@@ -79,10 +79,10 @@ impl PostgresError {
 struct Endpoint {
     accounts: AccountsFile,
     doors: Arc<Doors>,
-    /// Tells whose login token a password is; none where everybody is believed.
+    /// Tells whose login token a password is; none where everybody is let in.
     identity: Option<Arc<Identity>>,
-    /// Everybody is believed, on a developer's own machine.
-    believes_everybody: bool,
+    /// Everybody is let in without a password, on a developer's own machine.
+    lets_everybody_in: bool,
     /// Whether those who log in with a token see personal columns, where the site says so.
     token_personal: Option<bool>,
     tls_is_required: bool,

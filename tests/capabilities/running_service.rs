@@ -37,7 +37,7 @@ pub const BATCHES: &str = "
 pub struct Setup {
     pub exports: TestExports,
     pub config: Config,
-    /// None: everybody is believed.
+    /// None: everybody is let in without a password.
     pub login: Option<IdentityConfig>,
     pub can_mail: bool,
     pub limits: Limits,
@@ -46,7 +46,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// Everybody is believed, and mail can be sent.
+    /// Everybody is let in without a password, and mail can be sent.
     pub fn new() -> Self {
         let exports = TestExports::empty()
             .table("users", USERS)

@@ -81,7 +81,7 @@ impl PostgresServer {
     pub async fn bind(listen: SocketAddr, config: &Config, parts: PostgresParts) -> Result<Self, PostgresError> {
         let settings = &config.postgres;
         let tls = tls_at(listen, config)?;
-        let believes_everybody = parts.login == Login::Dev;
+        let lets_everybody_in = parts.login == Login::Dev;
         parts.identity.check_address(listen)?;
         let audit_folder = match &settings.audit {
             Some(folder) => folder.clone(),
@@ -92,8 +92,8 @@ impl PostgresServer {
             spill: settings.query_spill,
         };
         let endpoint = Endpoint {
-            identity: (!believes_everybody && parts.identity.believes_tokens()).then_some(parts.identity),
-            believes_everybody,
+            identity: (!lets_everybody_in && parts.identity.accepts_tokens()).then_some(parts.identity),
+            lets_everybody_in,
             token_personal: settings.token_personal,
             tls_is_required: tls.is_some(),
             seed: rand::random(),

@@ -2,7 +2,7 @@
 //!
 //! Inside TLS, SCRAM can be bound to the server's certificate (SCRAM-SHA-256-PLUS), so that nobody on the way can pass a login on.
 //!
-//! Only names of accounts are asked for SCRAM where tokens are believed too; a token travels as it is, so it needs TLS, or
+//! Only names of accounts are asked for SCRAM where tokens are accepted too; a token travels as it is, so it needs TLS, or
 //! a client on this machine. Where TLS is set up, nobody gets in without it.
 
 use std::collections::{BTreeMap, HashMap};
@@ -143,7 +143,7 @@ impl LoggingIn {
     }
 
     fn way_of(&self, user: &str, is_secure: bool) -> Way {
-        if self.endpoint.believes_everybody {
+        if self.endpoint.lets_everybody_in {
             return Way::Word;
         }
         let scram = |account: Account| {

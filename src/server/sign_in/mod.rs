@@ -111,7 +111,7 @@ impl SignIn {
     /// With these settings, nobody could sign in.
     pub fn new(config: &Config, identity: &Identity) -> Result<Option<Self>, SignInError> {
         if config.sign_in.client_id.is_some() && identity.is_by_word() {
-            tracing::warn!("--dev-auth believes everybody's word, so [sign_in] is not used");
+            tracing::warn!("--dev-auth lets everybody in without a password, so [sign_in] is not used");
             return Ok(None);
         }
         Self::of_settings(config)
