@@ -202,6 +202,17 @@ impl LoggingIn {
             tracing::error!("the audit log cannot be written: {error}");
         }
     }
+
+    /// What somebody is told whose login failed, after a pause that makes guessing slow.
+    async fn turned_away(&self, actor: &Actor, error: PgWireError) -> PgWireError {
+        self.refused(actor, REFUSED);
+        tokio::time::sleep(AFTER_REFUSAL).await;
+        match error {
+            PgWireError::UserError(_) | PgWireError::IoError(_) => error,
+            // One word for every reason, so that nothing can be learned from it.
+            _ => wrong_password(&actor.user),
+        }
+    }
 }
 
 #[async_trait]
@@ -256,15 +267,7 @@ impl StartupHandler for LoggingIn {
                 self.accepted(self.actor(info, &known.user), known)
             }
             Ok(_) => Ok(()),
-            Err(error) => {
-                self.refused(&self.actor(info, &user), REFUSED);
-                tokio::time::sleep(AFTER_REFUSAL).await;
-                Err(match error {
-                    PgWireError::UserError(_) | PgWireError::IoError(_) => error,
-                    // One word for every reason, so that nothing can be learned from it.
-                    _ => wrong_password(&user),
-                })
-            }
+            Err(error) => Err(self.turned_away(&self.actor(info, &user), error).await),
         }
     }
 }
