@@ -194,7 +194,7 @@ impl PostgresServer {
         &self,
         stream: TcpStream,
         address: SocketAddr,
-        mut stopping: watch::Receiver<bool>,
+        stopping: watch::Receiver<bool>,
     ) -> Option<impl Future<Output = ()> + Send + 'static> {
         let stranger = self.endpoint.doors.knock(address.ip())?;
         let prepared = prepare(&stream).and_then(|()| stream.as_fd().try_clone_to_owned());
@@ -218,41 +218,48 @@ impl PostgresServer {
             cancelling: Arc::new(Cancelling(Arc::clone(&self.endpoint.clients))),
         };
         let metrics = Arc::clone(&self.endpoint.metrics);
-        let (endpoint, mut changes) = (Arc::clone(&self.endpoint), self.endpoint.accounts.changes());
+        let (endpoint, changes) = (Arc::clone(&self.endpoint), self.endpoint.accounts.changes());
         Some(async move {
             let _counted = Connected::new(metrics);
-            let serving = serve(stream, tls, &handlers, &client);
-            let too_slow = async {
-                tokio::time::sleep(LOGIN_TIME).await;
-                if client.login().is_some() {
-                    std::future::pending::<()>().await;
-                }
-            };
-            let shut_out = async {
-                while changes.changed().await.is_ok() {
-                    if client.login().is_some_and(|login| !endpoint.still_knows(login)) {
-                        return;
-                    }
-                }
-                std::future::pending::<()>().await;
-            };
-            let idle_at_end = async {
-                let _ = stopping.wait_for(|stopping| *stopping).await;
-                while client.is_waiting() {
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                }
-            };
             tokio::select! {
-                served = serving => {
+                served = serve(stream, tls, &handlers, &client) => {
                     if let Err(error) = served {
                         tracing::debug!("a PostgreSQL client's connection ended: {error}");
                     }
                 }
-                () = too_slow => tracing::debug!("a PostgreSQL client did not log in in time"),
-                () = shut_out => tracing::info!("a PostgreSQL client's account has changed, so its connection ends"),
-                () = idle_at_end => {}
+                () = login_takes_too_long(&client) => tracing::debug!("a PostgreSQL client did not log in in time"),
+                () = account_changes(&client, &endpoint, changes) => {
+                    tracing::info!("a PostgreSQL client's account has changed, so its connection ends");
+                }
+                () = stops_while_idle(&client, stopping) => {}
             }
         })
+    }
+}
+
+/// Ends where the client has not logged in within the time for it; never where it has.
+async fn login_takes_too_long(client: &Client) {
+    tokio::time::sleep(LOGIN_TIME).await;
+    if client.login().is_some() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Ends when the users file says something else of the client than at its login.
+async fn account_changes(client: &Client, endpoint: &Endpoint, mut changes: watch::Receiver<()>) {
+    while changes.changed().await.is_ok() {
+        if client.login().is_some_and(|login| !endpoint.still_knows(login)) {
+            return;
+        }
+    }
+    std::future::pending::<()>().await;
+}
+
+/// Ends when the service stops, once the client has no statement that it waits for.
+async fn stops_while_idle(client: &Client, mut stopping: watch::Receiver<bool>) {
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+    while client.is_waiting() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
