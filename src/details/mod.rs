@@ -21,9 +21,9 @@ mod fingerprints;
 mod load;
 mod node;
 mod part;
-mod pieces;
 mod planned;
 mod records;
+mod row_list;
 mod rows;
 mod scope;
 mod shared_texts;
@@ -56,10 +56,10 @@ pub use fingerprint::{Fingerprint, FingerprintBuilder};
 pub use load::{USER_TABLES, batches as listed_batches, columns_of};
 pub use part::Part;
 use part::Shared;
-use pieces::Pieces;
 #[cfg(feature = "cluster")]
 pub use planned::TablePlan;
 use records::{Details, DetailsBuilder};
+use row_list::RowList;
 use rows::Progress;
 pub use rows::{ENROLMENT_BYTES, PROGRESS_BYTES};
 pub use scope::{Scope, columns_within};
@@ -252,7 +252,7 @@ fn one_stream(rows: Vec<RecordBatch>) -> Result<Vec<SendableRecordBatchStream>, 
 /// Enrolments and progress with numbers in place of ids, by part.
 struct Numbered {
     enrolments: load::Enrolments,
-    progress: Vec<Pieces<Progress>>,
+    progress: Vec<RowList<Progress>>,
 }
 
 async fn numbered(
@@ -275,15 +275,15 @@ fn in_parts(
     let Numbered { enrolments, progress } = numbered;
     let load::Enrolments {
         users,
-        strangers,
+        unknown_users,
         batches,
         rows,
     } = enrolments;
     let (batches, mut report_batches) = Arc::try_unwrap(batches)
         .map_err(|_| EngineError::Lost("batches"))?
         .ranked();
-    let strangers = Arc::try_unwrap(strangers).map_err(|_| EngineError::Lost("users"))?;
-    let users = RankedUsers::new(users, details, strangers);
+    let unknown_users = Arc::try_unwrap(unknown_users).map_err(|_| EngineError::Lost("users"))?;
+    let users = RankedUsers::new(users, details, unknown_users);
     let before = batches.end_of_part(parts.start.checked_sub(1));
     let part_ends: Vec<usize> = parts
         .clone()

@@ -27,7 +27,7 @@ use super::chunk::{CHUNK_ROWS, Chunk, record_batch};
 use super::columns::{Column, Wanted};
 use super::error::DetailsError;
 use super::load::{self, column, columns_of, read_partitions, texts};
-use super::pieces::Pieces;
+use super::row_list::RowList;
 use super::rows::{Enrolment, Keyed, Progress};
 use super::scope::Scope;
 use super::tables::Tables;
@@ -141,7 +141,7 @@ impl Reader {
     fn add_enrolments(
         &self,
         rows: &RecordBatch,
-        buckets: &mut [Pieces<Enrolment<RowKey>>],
+        buckets: &mut [RowList<Enrolment<RowKey>>],
     ) -> Result<(), DetailsError> {
         self.reserve::<Enrolment<RowKey>>(rows)?;
         let (user_ids, batch_ids) = (texts(rows, "user_id")?, texts(rows, "batch_id")?);
@@ -172,7 +172,7 @@ impl Reader {
         Ok(())
     }
 
-    fn add_progress(&self, rows: &RecordBatch, buckets: &mut [Pieces<Progress<RowKey>>]) -> Result<(), DetailsError> {
+    fn add_progress(&self, rows: &RecordBatch, buckets: &mut [RowList<Progress<RowKey>>]) -> Result<(), DetailsError> {
         self.reserve::<Progress<RowKey>>(rows)?;
         let (user_ids, batch_ids) = (texts(rows, "user_id")?, texts(rows, "batch_id")?);
         let has_column = |name: &str| rows.column_by_name(name).is_some();
@@ -238,8 +238,8 @@ struct Bucket {
 }
 
 struct BucketRows {
-    enrolments: Pieces<Enrolment<RowKey>>,
-    progress: Pieces<Progress<RowKey>>,
+    enrolments: RowList<Enrolment<RowKey>>,
+    progress: RowList<Progress<RowKey>>,
 }
 
 impl fmt::Debug for Bucket {
@@ -395,8 +395,8 @@ mod tests {
             enrolments.rotate_left(1);
             progress.rotate_left(1);
             let mut rows = BucketRows {
-                enrolments: Pieces::default(),
-                progress: Pieces::default(),
+                enrolments: RowList::default(),
+                progress: RowList::default(),
             };
             enrolments.iter().for_each(|&row| rows.enrolments.push(row));
             progress.iter().for_each(|&row| rows.progress.push(row));

@@ -1,7 +1,7 @@
 //! One connection: its messages one after the other, and how long they may be.
 //!
 //! `pgwire`'s own loop takes messages of up to a gigabyte from anybody, and goes on after a login that failed. Here whoever is
-//! not logged in may send little, and is sent away at the first mistake.
+//! not logged in may send little, and is disconnected at the first mistake.
 
 use std::io;
 use std::pin::Pin;

@@ -14,8 +14,8 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
+use super::admission::Admission;
 use super::connection::{Handlers, serve};
-use super::doors::Doors;
 use super::handler::Handler;
 use super::parse::Parse;
 use crate::config::Config;
@@ -107,7 +107,7 @@ impl PostgresServer {
             audit: open_audit(&audit_folder)?,
             metrics: parts.metrics,
             accounts: AccountsFile::open(settings.users.as_deref())?,
-            doors: Doors::new(settings.connections),
+            admission: Admission::new(settings.connections),
         };
         let unavailable = |error: std::io::Error| NetworkError::Listen {
             room: ROOM,
@@ -196,7 +196,7 @@ impl PostgresServer {
         address: SocketAddr,
         stopping: watch::Receiver<bool>,
     ) -> Option<impl Future<Output = ()> + Send + 'static> {
-        let stranger = self.endpoint.doors.knock(address.ip())?;
+        let pending = self.endpoint.admission.admit(address.ip())?;
         let prepared = prepare(&stream).and_then(|()| stream.as_fd().try_clone_to_owned());
         let socket = match prepared {
             Ok(socket) => socket,
@@ -205,7 +205,7 @@ impl PostgresServer {
                 return None;
             }
         };
-        let client = Arc::new(Client::new(address, socket, stranger));
+        let client = Arc::new(Client::new(address, socket, pending));
         let (tls, certificate) = self.tls.as_ref().map(PerConnection::begin).unzip();
         let tls = tls.map(TlsAcceptor::from);
         let login = LoggingIn::new(Arc::clone(&self.endpoint), Arc::clone(&client), certificate.flatten());

@@ -1,4 +1,4 @@
-//! Reads the options of COPY: those of today, `WITH (FORMAT csv, HEADER)`, and those of before PostgreSQL 9.0, `CSV HEADER`.
+//! Reads the options of COPY: the current ones, `WITH (FORMAT csv, HEADER)`, and those of before PostgreSQL 9.0, `CSV HEADER`.
 
 use datafusion::sql::sqlparser::ast::{CopyOption, Ident};
 use datafusion::sql::sqlparser::keywords::Keyword;
