@@ -45,7 +45,7 @@ pub fn materialised_table(name: &str, rows: DataFrame) -> Arc<dyn TableProvider>
 struct MaterialisedTable {
     name: Arc<str>,
     rows: Arc<MaterialisedRows>,
-    /// Done when the log has said that the rows are there.
+    /// So that the log says once that the rows are there.
     logged: Once,
 }
 

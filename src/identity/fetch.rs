@@ -30,7 +30,7 @@ pub enum IssuerUrlError {
     Client(#[source] reqwest::Error),
 }
 
-/// Why the issuer's answer cannot be had now.
+/// Why the issuer did not answer, or its answer is of no use.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     #[error("the connection is refused: nothing listens at that port, or a firewall turns it away")]
@@ -97,7 +97,7 @@ impl IssuerUrl {
         shown(&self.url)
     }
 
-    /// The document that is there now.
+    /// The document at the URL.
     ///
     /// # Errors
     ///

@@ -239,7 +239,7 @@ impl KeySource {
         if self.keys().is_empty() {
             tracing::warn!("the keys at {place} cannot be had, and nobody can log in: {trouble}");
         } else {
-            tracing::warn!("the keys at {place} cannot be had, and the old ones stay: {trouble}");
+            tracing::warn!("the keys at {place} cannot be had, so those of the last fetch stay in use: {trouble}");
         }
         self.change(|loaded| loaded.trouble = Some(Arc::new(trouble)));
     }

@@ -135,7 +135,7 @@ impl KeySet {
         faults.map(ToString::to_string).collect()
     }
 
-    /// Whether there are none, as before the first look.
+    /// Whether there are none, as before the first fetch.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }

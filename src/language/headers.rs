@@ -3,7 +3,7 @@
 
 use super::Language;
 
-/// The columns with a header: the twelve of a report, after that of a file of several batches.
+/// The columns with a header: `Batch`, which only files of several batches have, and the twelve of a report.
 const COLUMNS: usize = 13;
 
 const ENGLISH: [&str; COLUMNS] = [

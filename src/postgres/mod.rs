@@ -21,7 +21,7 @@ use crate::config::ConfigError;
 use crate::engine::{EngineError, EngineThreads, SharedLimits};
 use crate::identity::{Identity, IdentityError};
 use crate::network::NetworkError;
-use protocol::doors::Doors;
+use protocol::admission::Admission;
 use protocol::parse::Parse;
 use session::accounts::{AccountsError, AccountsFile};
 use session::audit::AuditLog;
@@ -78,7 +78,7 @@ impl PostgresError {
 /// What all connections share.
 struct Endpoint {
     accounts: AccountsFile,
-    doors: Arc<Doors>,
+    admission: Arc<Admission>,
     /// Tells whose login token a password is; none where everybody is let in.
     identity: Option<Arc<Identity>>,
     /// Everybody is let in without a password, on a developer's own machine.

@@ -84,7 +84,7 @@ pub struct MartPart {
 
 impl Catalog {
     /// Whether a site replaces a query that reports are made by. Such a query may depend on more than the files of the
-    /// snapshot, such as the time of day, so that rows of a nightly run may be others than it gives now.
+    /// snapshot, such as the time of day, so that the rows of a nightly run may differ from those of a query.
     pub fn has_own_report_queries(&self) -> bool {
         !self.are_built_in(&REPORT_QUERIES)
     }

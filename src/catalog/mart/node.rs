@@ -29,8 +29,9 @@ const ORDER: [&str; 2] = ["batch_id", "user_id"];
 pub struct Shown {
     /// The day of the mart.
     pub day: SnapshotDate,
-    /// The files that are read, and those that the mart has.
+    /// How many files are read.
     pub files: usize,
+    /// How many files the mart has.
     pub of_files: usize,
     /// The condition by which the reader skips rows.
     pub condition: Option<String>,

@@ -29,7 +29,7 @@ const WITHOUT_DETAILS: [&str; 8] = [
     "known_user",
 ];
 
-/// The table.
+/// `course_progress_report` of somebody who does not see everything.
 #[derive(Debug)]
 pub struct RestrictedReports {
     /// The visible rows of the mart, with all columns.

@@ -28,13 +28,13 @@ use crate::engine::planning_parts;
 
 const BATCH_ID: &str = "batch_id";
 
-/// The table. Its files are opened when a query first reads it.
+/// The rows of a mart as a table. Its files are opened when a query first reads it.
 #[derive(Debug)]
 pub struct ReportTable {
     mart: ReportMart,
     store: ObjectStoreUrl,
     schema: SchemaRef,
-    /// The view's query, for when the files cannot be read any more.
+    /// The view's query, which runs where the files were replaced or damaged.
     query: LogicalPlan,
     open: OnceCell<Vec<OpenPart>>,
 }

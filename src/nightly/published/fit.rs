@@ -1,4 +1,4 @@
-//! Whether an output holds what a snapshot's reports would be, and its mart as the table `course_progress_report` of the snapshot.
+//! Whether the reports of an output are those of a snapshot; if so, its mart is the snapshot's table `course_progress_report`.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

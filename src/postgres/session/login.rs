@@ -127,7 +127,7 @@ impl LoggingIn {
 
     /// Whether this connection may try at all; why not, to the metrics and to the client.
     fn check<C: ClientInfo>(&self, info: &C) -> Result<(), (&'static str, PgWireError)> {
-        if !self.endpoint.doors.has_place() {
+        if !self.endpoint.admission.has_place() {
             return Err((FULL, full()));
         }
         if self.endpoint.tls_is_required && !info.is_secure() {
@@ -176,7 +176,7 @@ impl LoggingIn {
     }
 
     fn accepted(&self, actor: Actor, known: Known) -> PgWireResult<()> {
-        let Some(place) = self.endpoint.doors.place() else {
+        let Some(place) = self.endpoint.admission.place() else {
             self.refused(&actor, FULL);
             return Err(full());
         };

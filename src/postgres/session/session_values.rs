@@ -1,4 +1,5 @@
-//! What a session knows of itself, put where a statement asks for it: who is logged in, its number, its variables.
+//! Values of a session, put into statements in place of the functions that ask for them: who is logged in, the session's
+//! number, its variables.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;

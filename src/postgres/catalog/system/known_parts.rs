@@ -1,4 +1,4 @@
-//! Parts of tools' questions that the engine cannot plan, put as it can.
+//! Parts of tools' queries that the engine cannot plan, replaced by equal forms that it can.
 
 use std::ops::ControlFlow;
 
