@@ -45,7 +45,8 @@ impl Headers {
         }
     }
 
-    /// Refuses names of columns that reports do not have, headers that are empty, too long or have line breaks, and two columns of one name.
+    /// Refuses names of columns that reports do not have, headers that are empty, too long or have line breaks, and two
+    /// columns of one name.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         let Self::Own(own) = self else { return Ok(()) };
         let refused = |words: String| Err(ConfigError::Invalid(format!("report.headers: {words}")));

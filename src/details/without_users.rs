@@ -1,9 +1,9 @@
 //! Rows of which no column is about the user: assembled without the table `users`, and in no order.
 //!
 //! Sums over enrolments need users to tell them apart, and nothing else of them. So their ids are compared as they are
-//! ([`UserKey`]) instead of being looked up in a directory, and rows are not sorted. They are divided by a hash of their key
-//! into buckets that stay within the processor's caches; in each, a hash table finds the copies of an enrolment and its
-//! progress (a partitioned hash join).
+//! ([`UserKey`]) instead of being looked up in a directory, and rows are not sorted. They are divided by a hash of
+//! their key into buckets that stay within the processor's caches; in each, a hash table finds the copies of an
+//! enrolment and its progress (a partitioned hash join).
 
 use std::fmt;
 use std::hash::BuildHasher;
@@ -34,15 +34,16 @@ use super::tables::Tables;
 use super::user_keys::{UserKey, UserKeys};
 use crate::engine::EngineError;
 
-/// Average enrolments of a bucket: few enough that they, their progress and the hash table stay within the processor's caches.
+/// Average enrolments of a bucket: few enough that they, their progress and the hash table stay within the processor's
+/// caches.
 const BUCKET_ROWS: u64 = 32_768;
 /// The largest number of buckets: each is a place that readers write to.
 const MOST_BUCKETS: u64 = 1_024;
 
 /// Bytes of an enrolment and a row of progress.
 pub const ROW_BYTES: usize = size_of::<Enrolment<RowKey>>() + size_of::<Progress<RowKey>>();
-/// Bytes that joining takes for each enrolment of a bucket, beside the rows: the kept one, its progress, and its place in the hash
-/// table.
+/// Bytes that joining takes for each enrolment of a bucket, beside the rows: the kept one, its progress, and its place
+/// in the hash table.
 const JOINING_BYTES: usize = size_of::<Enrolment<RowKey>>() + size_of::<Option<Progress<()>>>() + 2 * size_of::<u64>();
 
 /// A user in a batch.

@@ -1,7 +1,7 @@
 //! A table whose rows are materialised when the first plan that reads it is made.
 //!
-//! Planning then knows the number of rows, and no other operator holds memory while they are computed. Each reading takes
-//! the columns that it needs from the spill files, one partition a file.
+//! Planning then knows the number of rows, and no other operator holds memory while they are computed. Each reading
+//! takes the columns that it needs from the spill files, one partition a file.
 
 use std::fmt;
 use std::sync::{Arc, Once};

@@ -1,9 +1,10 @@
 //! A plan with parameters that is analysed and optimised once, for all their values.
 //!
-//! A statement that looks up a few rows takes less time to run than to plan, and clients prepare such statements to run them many
-//! times. The plan that is kept must be the one that planning anew would make: so nothing in it depends on the moment or the
-//! session, and each parameter is compared with a column, since its value makes no better plan there. How far conditions with parameters go
-//! down into tables is decided once; the tables look at the values when they are scanned.
+//! A statement that looks up a few rows takes less time to run than to plan, and clients prepare such statements to run
+//! them many times. The plan that is kept must be the one that planning anew would make: so nothing in it depends on
+//! the moment or the session, and each parameter is compared with a column, since its value makes no better plan there.
+//! How far conditions with parameters go down into tables is decided once; the tables look at the values when they are
+//! scanned.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +24,8 @@ pub struct OptimisedPlan {
 }
 
 impl OptimisedPlan {
-    /// Analyses and optimises `plan` with the settings of `state`; none where it has to be planned anew for each execution.
+    /// Analyses and optimises `plan` with the settings of `state`; none where it has to be planned anew for each
+    /// execution.
     ///
     /// # Errors
     /// Where the plan cannot be optimised before its parameters are known, or not at all.

@@ -207,8 +207,8 @@ impl Identity {
         Ok(self.with_usable_address(person))
     }
 
-    /// Who has signed in, by the tokens that the issuer gave for it. The ID token proves it; what the person may see is said
-    /// by `rights`.
+    /// Who has signed in, by the tokens that the issuer gave for it. The ID token proves it; what the person may see is
+    /// said by `rights`.
     ///
     /// # Errors
     ///
@@ -241,8 +241,8 @@ impl Identity {
         Ok(SignedInPerson { person, issuer_session })
     }
 
-    /// What the issuer says has ended, by a logout token for this client. Whether the token was used before is not known
-    /// here.
+    /// What the issuer says has ended, by a logout token for this client. Whether the token was used before is not
+    /// known here.
     ///
     /// # Errors
     ///

@@ -1,7 +1,8 @@
-//! TLS of the service itself: a certificate chain and its key from PEM files, which are read again when they may have changed.
+//! TLS of the service itself: a certificate chain and its key from PEM files, which are read again when they may have
+//! changed.
 //!
-//! [`settings`] is for servers that take connections by themselves. [`PerConnection`] also tells which certificate a connection
-//! has, to which a login can be bound.
+//! [`settings`] is for servers that take connections by themselves. [`PerConnection`] also tells which certificate a
+//! connection has, to which a login can be bound.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -179,8 +179,8 @@ impl Service {
         self.postgres.as_ref().map(PostgresServer::address)
     }
 
-    /// Runs until `shutdown` ends; then takes nothing new, and gives what is under way some time to end. What does not end in
-    /// time is taken up by another process, or by the next one.
+    /// Runs until `shutdown` ends; then takes nothing new, and gives what is under way some time to end. What does not
+    /// end in time is taken up by another process, or by the next one.
     ///
     /// # Errors
     /// A part of the service fails and cannot go on.
@@ -248,7 +248,8 @@ async fn opened_identity(config: &Config, login: Login) -> Result<Identity, Serv
     })
 }
 
-/// What the workers share: the report files, and the newest snapshot, in which users have addresses where the settings say so.
+/// What the workers share: the report files, and the newest snapshot, in which users have addresses where the settings
+/// say so.
 async fn opened_workshop(
     config: &Config,
     store: Store,

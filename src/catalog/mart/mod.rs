@@ -1,8 +1,8 @@
 //! The report mart of a nightly run as the table `course_progress_report`: its rows are read instead of assembled.
 //!
 //! Whoever gives a mart has checked that it was made from this snapshot, with the same settings and queries
-//! (`nightly::Published::mart_of`). Where its files are replaced or damaged later, the rows are assembled as without a mart.
-//! `enrolment_details` has columns that the mart does not have, so it stays assembled.
+//! (`nightly::Published::mart_of`). Where its files are replaced or damaged later, the rows are assembled as without a
+//! mart. `enrolment_details` has columns that the mart does not have, so it stays assembled.
 
 mod error;
 mod files;
@@ -89,8 +89,8 @@ impl Catalog {
         !self.are_built_in(&REPORT_QUERIES)
     }
 
-    /// Reads `course_progress_report` from `mart`, which must have been made from this snapshot in the configured way. On a
-    /// cluster it stays the view.
+    /// Reads `course_progress_report` from `mart`, which must have been made from this snapshot in the configured way.
+    /// On a cluster it stays the view.
     ///
     /// # Errors
     /// Where the view's query cannot be planned, or the table cannot be registered.
@@ -110,9 +110,9 @@ impl Catalog {
         Ok(())
     }
 
-    /// Reads the columns of `course_progress_report` that show nothing of users' details from the mart of `all`, where it has
-    /// one, for a user of this catalog, who sees the rows of `all` that meet `visible`. The other columns are assembled from
-    /// what the user sees.
+    /// Reads the columns of `course_progress_report` that show nothing of users' details from the mart of `all`, where
+    /// it has one, for a user of this catalog, who sees the rows of `all` that meet `visible`. The other columns are
+    /// assembled from what the user sees.
     ///
     /// # Errors
     /// Where the view's query cannot be planned, or the table cannot be registered.

@@ -152,8 +152,8 @@ fn file_of(part: &OpenPart) -> PartitionedFile {
     file
 }
 
-/// Whether a condition leaves few rows, or long runs of them, such as those of a batch, a tenant or a user: the reader then
-/// finds them before it decodes the other columns.
+/// Whether a condition leaves few rows, or long runs of them, such as those of a batch, a tenant or a user: the reader
+/// then finds them before it decodes the other columns.
 fn leaves_few_rows(condition: &Expr) -> bool {
     let is_text = |expr: &Expr| matches!(expr, Expr::Literal(value, _) if value.data_type().is_string());
     match condition {

@@ -1,5 +1,5 @@
-//! Functions of PostgreSQL's that tools call and `datafusion-pg-catalog` lacks: which server answers, and functions that
-//! give the same for every argument.
+//! Functions of PostgreSQL's that tools call and `datafusion-pg-catalog` lacks: which server answers, and functions
+//! that give the same for every argument.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Takes connections, as many as are allowed, and ends them: in order when the service stops, at once when the users file says
-//! so.
+//! Takes connections, as many as are allowed, and ends them: in order when the service stops, at once when the users
+//! file says so.
 
 use std::net::SocketAddr;
 use std::os::fd::AsFd;

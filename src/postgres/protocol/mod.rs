@@ -1,8 +1,8 @@
 //! The protocol of PostgreSQL: what comes in and what goes out.
 //!
-//! `listen` takes connections, `admission` limits how many there are, `connection` takes messages and `handler` answers them. `parse` reads
-//! statements and `bounds` refuses those that are too large. `parameters`, `types` and `result_columns` say what values are on the
-//! wire, and `copy` has the protocol of COPY.
+//! `listen` takes connections, `admission` limits how many there are, `connection` takes messages and `handler` answers
+//! them. `parse` reads statements and `bounds` refuses those that are too large. `parameters`, `types` and
+//! `result_columns` say what values are on the wire, and `copy` has the protocol of COPY.
 
 pub mod admission;
 pub mod bounds;

@@ -1,9 +1,10 @@
 //! Logging in: with the password of an account (SCRAM-SHA-256), or with a login token as the password.
 //!
-//! Inside TLS, SCRAM can be bound to the server's certificate (SCRAM-SHA-256-PLUS), so that nobody on the way can pass a login on.
+//! Inside TLS, SCRAM can be bound to the server's certificate (SCRAM-SHA-256-PLUS), so that nobody on the way can pass
+//! a login on.
 //!
-//! Only names of accounts are asked for SCRAM where tokens are accepted too; a token travels as it is, so it needs TLS, or
-//! a client on this machine. Where TLS is set up, nobody gets in without it.
+//! Only names of accounts are asked for SCRAM where tokens are accepted too; a token travels as it is, so it needs TLS,
+//! or a client on this machine. Where TLS is set up, nobody gets in without it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;

@@ -1,9 +1,9 @@
 //! What one client's statements do: its transaction, cursors and variables, and the queries that it starts.
 //!
-//! `login` says who a [`client`] is (`accounts`, `scram_secret`). `statement` says what is asked, and refuses what writes.
-//! `running` runs it within `[postgres]`'s limits, over the tables that `snapshots` has for what the client may see; `stop` ends
-//! it and `audit` tells of it. A client has opened the `cursors`, set the `variables` (`session_values` puts them into
-//! statements), and prepared what is in `named`.
+//! `login` says who a [`client`] is (`accounts`, `scram_secret`). `statement` says what is asked, and refuses what
+//! writes. `running` runs it within `[postgres]`'s limits, over the tables that `snapshots` has for what the client may
+//! see; `stop` ends it and `audit` tells of it. A client has opened the `cursors`, set the `variables`
+//! (`session_values` puts them into statements), and prepared what is in `named`.
 
 pub mod accounts;
 pub mod audit;
@@ -214,8 +214,8 @@ impl Session {
         })
     }
 
-    /// What a statement asks for, with the values of the session in it. `sql` gets what EXECUTE stands for, so that the audit
-    /// log has all of what is asked.
+    /// What a statement asks for, with the values of the session in it. `sql` gets what EXECUTE stands for, so that the
+    /// audit log has all of what is asked.
     fn understood<C: ClientInfo>(&self, info: &C, parsed: Parsed, sql: &mut Cow<'_, str>) -> Result<Step, QueryError> {
         let login = self.client.login().ok_or(QueryError::NotLoggedIn)?;
         let Parsed { statement, is_counted } = parsed;
@@ -231,7 +231,8 @@ impl Session {
         }
     }
 
-    /// Runs a statement. `portal` holds the values of its parameters and how it wants its rows; none: no parameters, text.
+    /// Runs a statement. `portal` holds the values of its parameters and how it wants its rows; none: no parameters,
+    /// text.
     pub async fn run<C>(
         &self,
         info: &mut C,
@@ -540,7 +541,8 @@ impl Session {
         Ok(())
     }
 
-    /// Ends the transaction, and with it its snapshot, its cursors, its portals, and the variables that it set for itself.
+    /// Ends the transaction, and with it its snapshot, its cursors, its portals, and the variables that it set for
+    /// itself.
     async fn end_transaction<C>(&self, info: &mut C, is_undone: bool) -> PgWireResult<()>
     where
         C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin,

@@ -1,5 +1,5 @@
-//! A query from its start to its last row: its place among those that run, its limits, and the line of the audit log that says how
-//! it ended.
+//! A query from its start to its last row: its place among those that run, its limits, and the line of the audit log
+//! that says how it ended.
 
 use std::collections::HashMap;
 use std::pin::Pin;

@@ -1,6 +1,8 @@
-//! Which statements are taken, and what each asks for: an allow-list on the parsed statement, before anything is planned.
+//! Which statements are taken, and what each asks for: an allow-list on the parsed statement, before anything is
+//! planned.
 //!
-//! What is planned is checked once more (`SQLOptions`), so that a form of SQL that this list does not know does no harm.
+//! What is planned is checked once more (`SQLOptions`), so that a form of SQL that this list does not know does no
+//! harm.
 
 use std::ops::ControlFlow;
 
