@@ -101,7 +101,7 @@ impl IssuerUrl {
     ///
     /// # Errors
     ///
-    /// Why it cannot be had.
+    /// Why it could not be fetched.
     pub async fn fetch(&self) -> Result<Vec<u8>, FetchError> {
         let answer = self.answer_to(self.client.get(self.url.clone())).await?;
         match answer.status() {

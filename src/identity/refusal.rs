@@ -13,7 +13,7 @@ pub enum Refusal {
     #[error("{0}")]
     BadToken(#[from] Reason),
     /// The issuer's keys were never reached, so nobody can be told apart.
-    #[error("the issuer's keys cannot be had")]
+    #[error("the issuer's keys are not available")]
     NoKeys,
 }
 

@@ -149,7 +149,7 @@ impl Certificates {
             current.read_at = now;
             match self.files.read() {
                 Ok(certified) => current.certified = certified,
-                Err(error) => tracing::error!("{error}; the certificate is that of before"),
+                Err(error) => tracing::error!("{error}; the certificate that was read before stays in use"),
             }
         }
         Arc::clone(&current.certified)

@@ -165,7 +165,7 @@ impl PostgresServer {
                 Some(_) = connections.join_next() => {}
                 _ = refresh.tick() => {
                     if let Err(error) = self.endpoint.accounts.refresh() {
-                        tracing::error!("{error}; the users are those of before");
+                        tracing::error!("{error}; the users that were read before stay");
                     }
                 }
                 accepted = self.listener.accept() => match accepted {

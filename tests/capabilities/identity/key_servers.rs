@@ -150,7 +150,7 @@ fn authorities_of_every_kind_are_trusted_when_their_certificates_are_given() {
         assert_eq!(code, 1, "{name}: {line}");
         assert_eq!(
             line,
-            "key         FAILS     the issuer's keys cannot be had: JWKS: the server's certificate is not trusted: an \
+            "key         FAILS     the issuer's keys are not available: JWKS: the server's certificate is not trusted: an \
              authority that is not known signed it; name that authority's certificate in identity.ca_file",
             "{name}"
         );
