@@ -207,6 +207,9 @@ impl UnknownUsers {
     }
 
     /// The number of an unknown user, who is added where needed.
+    ///
+    /// # Errors
+    /// There are more users than numbers of 32 bits.
     pub fn find_or_add(&self, id: &str) -> Result<u32, DetailsError> {
         let mut numbers = self.locked();
         if let Some(&number) = numbers.get(id) {

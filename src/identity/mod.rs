@@ -152,7 +152,7 @@ impl Identity {
     /// # Errors
     ///
     /// Where it can.
-    pub fn by_word(config: &IdentityConfig, listen: SocketAddr) -> Result<Self, IdentityError> {
+    pub fn without_proof(config: &IdentityConfig, listen: SocketAddr) -> Result<Self, IdentityError> {
         let identity = Self {
             config: config.clone(),
             proof: Proof::Dev,
@@ -255,7 +255,7 @@ impl Identity {
     }
 
     /// Whether everybody is accepted without proof, as with `--dev-auth`.
-    pub fn is_by_word(&self) -> bool {
+    pub fn is_without_proof(&self) -> bool {
         matches!(self.proof, Proof::Dev)
     }
 
@@ -310,10 +310,10 @@ mod tests {
     fn dev_auth_is_for_this_machine_alone() {
         let config = IdentityConfig::default();
         for loopback in ["127.0.0.1:0", "127.8.8.8:80", "[::1]:8480", "[::ffff:127.0.0.1]:1"] {
-            Identity::by_word(&config, loopback.parse().expect("an address")).expect(loopback);
+            Identity::without_proof(&config, loopback.parse().expect("an address")).expect(loopback);
         }
         for public in ["0.0.0.0:8480", "[::]:8480", "10.0.0.1:80", "[::ffff:10.0.0.1]:1"] {
-            let refused = Identity::by_word(&config, public.parse().expect("an address"));
+            let refused = Identity::without_proof(&config, public.parse().expect("an address"));
             assert!(
                 matches!(refused, Err(IdentityError::DevAuthInPublic { .. })),
                 "{public}"

@@ -152,7 +152,7 @@ impl Service {
             accepted: Arc::clone(&workshop.bell),
             clicked,
         };
-        let kept = workshop.files.location().clone();
+        let report_files = workshop.files.location().clone();
         Ok(Self {
             http: HttpServer::bind(parts, Limits::default()).await?,
             postgres,
@@ -161,7 +161,7 @@ impl Service {
             events,
             figures,
             batch_figures,
-            retention: Retention::new(workshop.store.clone(), kept, serve.retention()),
+            retention: Retention::new(workshop.store.clone(), report_files, serve.retention()),
             refresh: Duration::from_secs(u64::from(serve.refresh_seconds)),
             grace: Duration::from_secs(u64::from(serve.shutdown_seconds)),
             alive,
@@ -244,7 +244,7 @@ async fn opened_identity(config: &Config, login: Login) -> Result<Identity, Serv
             Identity::of_nobody(&config.identity)
         }
         Login::Tokens => Identity::by_tokens(&config.identity).await?,
-        Login::Dev => Identity::by_word(&config.identity, config.serve.listen)?,
+        Login::Dev => Identity::without_proof(&config.identity, config.serve.listen)?,
     })
 }
 

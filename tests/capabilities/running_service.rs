@@ -90,7 +90,7 @@ impl Setup {
             let files = Location::parse(files.to_str().expect("UTF-8")).expect("a location");
             let identity = match &self.login {
                 Some(settings) => Identity::by_tokens(settings).await?,
-                None => Identity::by_word(&IdentityConfig::default(), self.config.serve.listen)?,
+                None => Identity::without_proof(&IdentityConfig::default(), self.config.serve.listen)?,
             };
             let source = Arc::new(ReportSource::open(self.config.clone()).await.expect("a source"));
             let figures = Arc::new(FiguresSource::new(self.config.clone(), Arc::clone(&source)));

@@ -57,15 +57,15 @@ pub struct LoggingIn {
     registration: Arc<Registration>,
     /// That of the connection, where it may have TLS.
     certificate: Option<CertificateDer<'static>>,
-    way: OnceCell<Way>,
+    method: OnceCell<Method>,
 }
 
 /// How this client proves who it is.
-enum Way {
-    Scram(Box<SASLAuthStartupHandler<Told>>, Account),
+enum Method {
+    Scram(Box<SASLAuthStartupHandler<StartParameters>>, Account),
     Token,
-    /// Its word, on a developer's own machine.
-    Word,
+    /// By its name alone, on a developer's own machine.
+    WithoutPassword,
 }
 
 /// Whom a client has proved to be, and what it may see.
@@ -85,10 +85,10 @@ impl Known {
     }
 }
 
-/// Everything that is told of the server at the start.
-pub struct Told;
+/// The parameters that the server reports when a client connects.
+pub struct StartParameters;
 
-impl ServerParameterProvider for Told {
+impl ServerParameterProvider for StartParameters {
     fn server_parameters<C: ClientInfo>(&self, client: &C) -> Option<HashMap<String, String>> {
         let user = client.metadata().get(METADATA_USER).map_or("", String::as_str);
         Some(variables::at_start(user, client.metadata()))
@@ -114,7 +114,7 @@ impl LoggingIn {
             client,
             registration: Arc::new(registration),
             certificate,
-            way: OnceCell::new(),
+            method: OnceCell::new(),
         }
     }
 
@@ -143,9 +143,9 @@ impl LoggingIn {
         Ok(())
     }
 
-    fn way_of(&self, user: &str, is_secure: bool) -> Way {
+    fn method_of(&self, user: &str, is_secure: bool) -> Method {
         if self.endpoint.lets_everybody_in {
-            return Way::Word;
+            return Method::WithoutPassword;
         }
         let scram = |account: Account| {
             let mut scram = ScramAuth::new(Arc::new(Secret(account.secret.clone())));
@@ -155,14 +155,14 @@ impl LoggingIn {
             {
                 tracing::debug!("logins cannot be bound to the certificate: {error}");
             }
-            let handler = SASLAuthStartupHandler::new(Arc::new(Told))
+            let handler = SASLAuthStartupHandler::new(Arc::new(StartParameters))
                 .with_scram(scram)
                 .with_pid_secret_key_generator(Arc::clone(&self.registration) as Arc<dyn PidSecretKeyGenerator>);
-            Way::Scram(Box::new(handler), account)
+            Method::Scram(Box::new(handler), account)
         };
         match self.endpoint.accounts.current().get(user) {
             Some(account) => scram(account.clone()),
-            None if self.endpoint.identity.is_some() => Way::Token,
+            None if self.endpoint.identity.is_some() => Method::Token,
             None => scram(Account {
                 secret: ScramSecret::of_nobody(user, &self.endpoint.seed),
                 visibility: Visibility::FULL,
@@ -243,9 +243,9 @@ impl StartupHandler for LoggingIn {
             .cloned()
             .ok_or_else(|| fatal("28000", "no user is given"))?;
         let is_secure = info.is_secure();
-        let way = self.way.get_or_init(async || self.way_of(&user, is_secure)).await;
-        let result = match way {
-            Way::Scram(handler, account) => {
+        let method = self.method.get_or_init(async || self.method_of(&user, is_secure)).await;
+        let result = match method {
+            Method::Scram(handler, account) => {
                 let result = handler.on_startup(info, message).await;
                 if let Some(given) = &given {
                     // The handler keeps everything.
@@ -257,9 +257,9 @@ impl StartupHandler for LoggingIn {
                     account: Some(account.clone()),
                 })
             }
-            Way::Token => self.on_token(info, message).await,
-            Way::Word => self
-                .on_word(info, message)
+            Method::Token => self.on_token(info, message).await,
+            Method::WithoutPassword => self
+                .without_password(info, message)
                 .await
                 .map(|()| Known::without_account(user.clone(), Visibility::FULL)),
         };
@@ -317,7 +317,7 @@ impl LoggingIn {
     }
 
     /// Asks for nothing.
-    async fn on_word<C>(&self, info: &mut C, message: PgWireFrontendMessage) -> PgWireResult<()>
+    async fn without_password<C>(&self, info: &mut C, message: PgWireFrontendMessage) -> PgWireResult<()>
     where
         C: ClientInfo + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
         C::Error: Debug,
@@ -338,7 +338,7 @@ impl LoggingIn {
     {
         let (number, key) = self.registration.generate(info);
         info.set_pid_and_secret_key(number, key);
-        finish_authentication(info, &Told).await
+        finish_authentication(info, &StartParameters).await
     }
 }
 

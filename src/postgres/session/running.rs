@@ -48,6 +48,7 @@ pub struct Place {
 }
 
 impl Queries {
+    /// For so many queries at a time, of which one user may run all but one.
     pub fn new(places: usize) -> Self {
         Self {
             places: Arc::new(Semaphore::new(places)),

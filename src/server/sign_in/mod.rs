@@ -110,7 +110,7 @@ impl SignIn {
     /// # Errors
     /// With these settings, nobody could sign in.
     pub fn new(config: &Config, identity: &Identity) -> Result<Option<Self>, SignInError> {
-        if config.sign_in.client_id.is_some() && identity.is_by_word() {
+        if config.sign_in.client_id.is_some() && identity.is_without_proof() {
             tracing::warn!("--dev-auth lets everybody in without a password, so [sign_in] is not used");
             return Ok(None);
         }
