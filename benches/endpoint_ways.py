@@ -100,7 +100,7 @@ def copied_bytes(address, what, rows):
 
 
 def begin(connection):
-    """Logs in, where everybody is believed."""
+    """Logs in, where no password is asked for."""
     settings = b"user\0bench\0database\0pragati\0\0"
     connection.sendall(struct.pack("!ii", 8 + len(settings), 3 << 16) + settings)
     said = b""

@@ -104,7 +104,7 @@ async fn note(arguments: &BouncesArguments, store: &Store, mail: &[u8], name: &s
         NotedBounce::NotedBefore => format!("request {id} has bounced before"),
         NotedBounce::NoSuchRequest => format!("{name} is about request {id}, which is not there (any more)"),
         NotedBounce::NotMailed => {
-            format!("{name} is about request {id}, of which no mail was sent; it is not believed")
+            format!("{name} is about request {id}, of which no mail was sent; it is ignored")
         }
     };
     arguments.place.say(&said);

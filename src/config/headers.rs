@@ -18,9 +18,9 @@ const LONGEST: usize = 100;
     expecting = "report.headers is a language (en, hi, ta, te, kn, or), or a table of a site's own headers by the English ones"
 )]
 pub enum Headers {
-    /// As the language has them; English is the contract's.
+    /// Those of a language; English ones are the contract's.
     Language(Language),
-    /// The site's own, by the contract's; columns that are not named keep those.
+    /// The site's own, by the contract's headers; columns that are not named keep the contract's.
     Own(BTreeMap<String, String>),
 }
 
@@ -45,7 +45,8 @@ impl Headers {
         }
     }
 
-    /// Refuses names that are no column's, headers that cannot be read, and two columns of one name.
+    /// Refuses names of columns that reports do not have, headers that are empty, too long or have line breaks, and two
+    /// columns of one name.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         let Self::Own(own) = self else { return Ok(()) };
         let refused = |words: String| Err(ConfigError::Invalid(format!("report.headers: {words}")));

@@ -1,7 +1,8 @@
 //! Looks up the listed batches that the rows of a record batch name, without hashing the text of each row.
 //!
-//! Where the Parquet reader decodes a dictionary, rows with the same id have the same view: its length, and where its text
-//! lies; a short text lies in the view itself. So the views that were looked up last are remembered, each with its batch.
+//! Where the Parquet reader decodes a dictionary, rows with the same id have the same view: its length, and where its
+//! text lies; a short text lies in the view itself. So the views that were looked up last are remembered, each with its
+//! batch.
 
 use datafusion::arrow::array::StringViewArray;
 

@@ -14,6 +14,7 @@ use super::scope::IdRange;
 /// One batch that has a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportBatch {
+    /// The batch's id.
     pub batch_id: String,
     /// None where the snapshot does not know it.
     pub course_id: Option<String>,

@@ -38,8 +38,8 @@ impl Bounds {
         }
     }
 
-    /// Divides batches, which are ordered by id and have about `rows` rows in all, into sections, and these into at most
-    /// `part_count` parts of about as many batches each.
+    /// Divides batches, which are ordered by id and have about `rows` rows in all, into sections, and these into at
+    /// most `part_count` parts of about as many batches each.
     pub fn dividing(listed: &[ReportBatch], rows: u64, part_count: usize) -> Self {
         let batches = batches_of_section(listed.len() as u64, rows);
         let all_but_last = listed.split_last().map_or(listed, |(_, before)| before);

@@ -11,8 +11,8 @@ const HASHED_AT_ONCE: usize = 16 * 1024;
 /// Stands for the length of a text that is missing.
 const NO_TEXT: u32 = u32::MAX;
 
-/// The first 128 bits of a SHA-256. Equal fingerprints mean equal content: to find other content with the fingerprint of
-/// a given one takes 2¹²⁸ tries.
+/// The first 128 bits of a SHA-256. Equal fingerprints mean equal content: to find other content with the fingerprint
+/// of a given one takes 2¹²⁸ tries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Fingerprint([u8; 16]);
 

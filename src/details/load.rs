@@ -15,13 +15,13 @@ use super::batch_lookup::BatchLookup;
 use super::batches::{Batches, ReportBatch, read_batches};
 use super::columns::Wanted;
 use super::error::DetailsError;
-use super::pieces::Pieces;
 use super::records::{Details, DetailsBuilder};
+use super::row_list::RowList;
 use super::rows::{Enrolment, Key, Progress};
 use super::scope::Scope;
 use super::sharing_of;
 use super::tables::Tables;
-use super::users::{Strangers, UserIds, Users};
+use super::users::{UnknownUsers, UserIds, Users};
 use crate::engine::{EngineError, compacted};
 
 /// Where users are read from: the first of these in which no id is repeated. The second one is slower.
@@ -41,10 +41,10 @@ const BATCHES_AHEAD: usize = 2;
 /// The enrolments of all parts, and the users and batches that they name.
 pub struct Enrolments {
     pub users: Arc<Users>,
-    pub strangers: Arc<Strangers>,
+    pub unknown_users: Arc<UnknownUsers>,
     pub batches: Arc<Batches>,
     /// Rows by part.
-    pub rows: Vec<Pieces<Enrolment>>,
+    pub rows: Vec<RowList<Enrolment>>,
 }
 
 /// The columns that are read of a table other than `users`.
@@ -236,15 +236,15 @@ pub async fn enrolments(
     batches: Batches,
 ) -> Result<Enrolments, DetailsError> {
     let part_count = batches.part_count();
-    let (batches, strangers) = (Arc::new(batches), Arc::new(Strangers::to(&users)));
-    let (known_users, met, known_batches) = (Arc::clone(&users), Arc::clone(&strangers), Arc::clone(&batches));
+    let (batches, unknown_users) = (Arc::new(batches), Arc::new(UnknownUsers::to(&users)));
+    let (known_users, met, known_batches) = (Arc::clone(&users), Arc::clone(&unknown_users), Arc::clone(&batches));
     let read = read_partitions(rows, "table enrolments", part_count, move |rows, parts| {
         add_enrolments(rows, &known_users, &met, &known_batches, parts)
     });
     Ok(Enrolments {
         rows: read.await?,
         users,
-        strangers,
+        unknown_users,
         batches,
     })
 }
@@ -253,12 +253,12 @@ pub async fn enrolments(
 pub async fn progress(
     rows: Vec<SendableRecordBatchStream>,
     enrolments: &Enrolments,
-) -> Result<Vec<Pieces<Progress>>, DetailsError> {
-    let (users, strangers) = (Arc::clone(&enrolments.users), Arc::clone(&enrolments.strangers));
+) -> Result<Vec<RowList<Progress>>, DetailsError> {
+    let (users, unknown_users) = (Arc::clone(&enrolments.users), Arc::clone(&enrolments.unknown_users));
     let batches = Arc::clone(&enrolments.batches);
     let part_count = batches.part_count();
     let read = read_partitions(rows, "table course_progress", part_count, move |rows, parts| {
-        add_progress(rows, &users, &strangers, &batches, parts)
+        add_progress(rows, &users, &unknown_users, &batches, parts)
     });
     read.await
 }
@@ -281,21 +281,21 @@ pub async fn read_partitions<R: Send + 'static>(
     rows: Vec<SendableRecordBatchStream>,
     what: &'static str,
     part_count: usize,
-    add: impl Fn(&RecordBatch, &mut [Pieces<R>]) -> Result<(), DetailsError> + Send + Sync + 'static,
-) -> Result<Vec<Pieces<R>>, DetailsError> {
+    add: impl Fn(&RecordBatch, &mut [RowList<R>]) -> Result<(), DetailsError> + Send + Sync + 'static,
+) -> Result<Vec<RowList<R>>, DetailsError> {
     let add = Arc::new(add);
     let mut readers = JoinSet::new();
     for mut partition in rows {
         let add = Arc::clone(&add);
         readers.spawn(async move {
-            let mut parts: Vec<Pieces<R>> = std::iter::repeat_with(Pieces::default).take(part_count).collect();
+            let mut parts: Vec<RowList<R>> = std::iter::repeat_with(RowList::default).take(part_count).collect();
             while let Some(batch) = partition.next().await {
                 add(&batch.map_err(EngineError::running(what))?, &mut parts)?;
             }
             Ok::<_, DetailsError>(parts)
         });
     }
-    let mut parts: Vec<Pieces<R>> = std::iter::repeat_with(Pieces::default).take(part_count).collect();
+    let mut parts: Vec<RowList<R>> = std::iter::repeat_with(RowList::default).take(part_count).collect();
     while let Some(read) = readers.join_next().await {
         let more = read.map_err(|_| EngineError::Lost("rows of a table"))??;
         for (rows, more) in parts.iter_mut().zip(more) {
@@ -308,9 +308,9 @@ pub async fn read_partitions<R: Send + 'static>(
 fn add_enrolments(
     rows: &RecordBatch,
     users: &Users,
-    strangers: &Strangers,
+    unknown_users: &UnknownUsers,
     batches: &Batches,
-    parts: &mut [Pieces<Enrolment>],
+    parts: &mut [RowList<Enrolment>],
 ) -> Result<(), DetailsError> {
     let (user_ids, batch_ids, course_ids) = (
         texts(rows, "user_id")?,
@@ -334,7 +334,7 @@ fn add_enrolments(
         };
         let user = match user {
             Some(user) => user,
-            None => strangers.find_or_add(user_ids.value(row))?,
+            None => unknown_users.find_or_add(user_ids.value(row))?,
         };
         let enrolled_at = times.is_valid(row).then(|| times.value(row));
         parts[batch.part].push(Enrolment::new(Key::new(batch.number, user), enrolled_at, is_active));
@@ -345,9 +345,9 @@ fn add_enrolments(
 fn add_progress(
     rows: &RecordBatch,
     users: &Users,
-    strangers: &Strangers,
+    unknown_users: &UnknownUsers,
     batches: &Batches,
-    parts: &mut [Pieces<Progress>],
+    parts: &mut [RowList<Progress>],
 ) -> Result<(), DetailsError> {
     let (user_ids, batch_ids) = (texts(rows, "user_id")?, texts(rows, "batch_id")?);
     let percents = column(rows, "progress_percent", |array| {
@@ -361,7 +361,7 @@ fn add_progress(
         if user_ids.is_null(row) || batch_ids.is_null(row) {
             continue;
         }
-        let user = user.or_else(|| strangers.find(user_ids.value(row)));
+        let user = user.or_else(|| unknown_users.find(user_ids.value(row)));
         let batch = named.listed(row).or_else(|| batches.find(batch_ids.value(row)));
         let (Some(batch), Some(user)) = (batch, user) else {
             continue;

@@ -21,9 +21,9 @@ mod fingerprints;
 mod load;
 mod node;
 mod part;
-mod pieces;
 mod planned;
 mod records;
+mod row_list;
 mod rows;
 mod scope;
 mod shared_texts;
@@ -56,10 +56,10 @@ pub use fingerprint::{Fingerprint, FingerprintBuilder};
 pub use load::{USER_TABLES, batches as listed_batches, columns_of};
 pub use part::Part;
 use part::Shared;
-use pieces::Pieces;
 #[cfg(feature = "cluster")]
 pub use planned::TablePlan;
 use records::{Details, DetailsBuilder};
+use row_list::RowList;
 use rows::Progress;
 pub use rows::{ENROLMENT_BYTES, PROGRESS_BYTES};
 pub use scope::{Scope, columns_within};
@@ -105,6 +105,9 @@ impl Assembly {
     }
 
     /// The same as a table.
+    ///
+    /// # Errors
+    /// The parts have other columns than the table.
     pub fn details_table(&self) -> Result<Arc<dyn TableProvider>, DetailsError> {
         let table = StreamingTable::try_new(details_schema(), self.details());
         Ok(Arc::new(table.map_err(EngineError::running("the reports' rows"))?))
@@ -114,7 +117,9 @@ impl Assembly {
 /// Where the details of users are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DetailsPlace {
+    /// In memory.
     Memory,
+    /// In a temporary file, from which they are read row by row.
     TemporaryFile,
 }
 
@@ -130,6 +135,9 @@ pub struct Everybody {
 
 impl Everybody {
     /// Reads the ids of all users. Details will be stored in memory, all of them, with their fingerprints.
+    ///
+    /// # Errors
+    /// The table cannot be read, or has more users than numbers of 32 bits.
     pub async fn read(tables: &dyn Tables) -> Result<Self, DetailsError> {
         let (users, table) = load::users(tables).await?;
         Ok(Self {
@@ -244,7 +252,7 @@ fn one_stream(rows: Vec<RecordBatch>) -> Result<Vec<SendableRecordBatchStream>, 
 /// Enrolments and progress with numbers in place of ids, by part.
 struct Numbered {
     enrolments: load::Enrolments,
-    progress: Vec<Pieces<Progress>>,
+    progress: Vec<RowList<Progress>>,
 }
 
 async fn numbered(
@@ -267,15 +275,15 @@ fn in_parts(
     let Numbered { enrolments, progress } = numbered;
     let load::Enrolments {
         users,
-        strangers,
+        unknown_users,
         batches,
         rows,
     } = enrolments;
     let (batches, mut report_batches) = Arc::try_unwrap(batches)
         .map_err(|_| EngineError::Lost("batches"))?
         .ranked();
-    let strangers = Arc::try_unwrap(strangers).map_err(|_| EngineError::Lost("users"))?;
-    let users = RankedUsers::new(users, details, strangers);
+    let unknown_users = Arc::try_unwrap(unknown_users).map_err(|_| EngineError::Lost("users"))?;
+    let users = RankedUsers::new(users, details, unknown_users);
     let before = batches.end_of_part(parts.start.checked_sub(1));
     let part_ends: Vec<usize> = parts
         .clone()

@@ -40,7 +40,8 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// Whether rows have an order: by batch and user within each partition. Rows of which no column is about the user have none.
+    /// Whether rows have an order: by batch and user within each partition. Rows of which no column is about the user
+    /// have none.
     fn is_ordered(&self) -> bool {
         self.wanted.is_about_users()
     }
@@ -55,11 +56,11 @@ impl Asked {
     }
 }
 
-/// Assembles rows of `enrolment_details`: ordered by batch and user within each partition where a column is about the user, in no
-/// order otherwise.
+/// Assembles rows of `enrolment_details`: ordered by batch and user within each partition where a column is about the
+/// user, in no order otherwise.
 ///
-/// The first partition that is polled reads the tables for all. Each partition then gives every n-th part, one after the
-/// other, so that no more parts are sorted at a time than there are partitions.
+/// The first partition that is polled reads the tables for all. Each partition then gives every n-th part, one after
+/// the other, so that no more parts are sorted at a time than there are partitions.
 #[derive(Debug)]
 pub struct EnrolmentDetailsExec {
     /// The children, as the tables that they read.

@@ -17,7 +17,7 @@ use super::chunk::{CHUNK_ROWS, Chunk, booleans, record_batch};
 use super::columns::{Column, Wanted};
 use super::fingerprint::Fingerprint;
 use super::fingerprints::of_batches;
-use super::pieces::Pieces;
+use super::row_list::RowList;
 use super::rows::{Enrolment, Key, Keyed, Progress, sort_and_deduplicate};
 use super::users::RankedUsers;
 
@@ -55,7 +55,7 @@ struct State {
 }
 
 enum Rows {
-    AsRead(Pieces<Enrolment>, Pieces<Progress>),
+    AsRead(RowList<Enrolment>, RowList<Progress>),
     Sorted(SortedRows),
     Taken,
 }
@@ -72,8 +72,8 @@ impl Part {
     pub fn new(
         shared: Arc<Shared>,
         sections: Vec<Range<u32>>,
-        enrolments: Pieces<Enrolment>,
-        progress: Pieces<Progress>,
+        enrolments: RowList<Enrolment>,
+        progress: RowList<Progress>,
     ) -> Self {
         let state = State {
             rows: Rows::AsRead(enrolments, progress),
@@ -245,10 +245,10 @@ impl Iterator for PartRows {
 }
 
 /// The best row of each key, in the order of batch and user ids: numbers become ranks.
-fn by_rank<R: Keyed<Key = Key>>(shared: &Shared, pieces: Pieces<R>) -> Vec<R> {
+fn by_rank<R: Keyed<Key = Key>>(shared: &Shared, list: RowList<R>) -> Vec<R> {
     let (users, batches) = (&shared.users, &shared.batches);
-    let mut rows: Vec<R> = Vec::with_capacity(pieces.len());
-    for row in pieces {
+    let mut rows: Vec<R> = Vec::with_capacity(list.len());
+    for row in list {
         let key = row.key();
         rows.push(row.with_key(Key::new(batches.rank_of(key.batch()), users.rank_of(key.user()))));
     }

@@ -16,8 +16,11 @@ use crate::engine::EngineError;
 /// The plan that reads some columns of a table.
 #[derive(Debug, Clone)]
 pub struct TablePlan {
+    /// The table's name.
     pub name: String,
+    /// The columns that are read, in the order of the plan's.
     pub columns: Vec<String>,
+    /// The plan of its rows.
     pub rows: Arc<dyn ExecutionPlan>,
 }
 
@@ -41,8 +44,11 @@ impl TablePlan {
 
 /// Tables whose plans give the rows in scope, and no others.
 pub struct PlannedTables {
+    /// A plan for each table and each selection of its columns.
     pub plans: Vec<TablePlan>,
+    /// What the plans run in.
     pub context: Arc<TaskContext>,
+    /// The folder of temporary files.
     pub temp_folder: PathBuf,
 }
 

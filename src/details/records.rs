@@ -148,7 +148,8 @@ impl DetailsBuilder {
         self.places.capacity() * size_of::<Place>() + records + shared.sum::<usize>() + fingerprints
     }
 
-    /// Takes the fingerprints of the records of these numbers, where they are wanted, from all columns: ids and details.
+    /// Takes the fingerprints of the records of these numbers, where they are wanted, from all columns: ids and
+    /// details.
     pub fn take_fingerprints(&mut self, numbers: &[Option<u32>], columns: &[ArrayRef]) -> Result<()> {
         match &mut self.fingerprints {
             None => Ok(()),

@@ -106,10 +106,12 @@ impl<K> Progress<K> {
         }
     }
 
+    /// `progress_percent`.
     pub fn percent(&self) -> Option<f64> {
         (!self.percent.is_nan()).then_some(self.percent)
     }
 
+    /// `completed_at` in microseconds of UTC.
     pub fn completed_at(&self) -> Option<i64> {
         (self.completed_at != i64::MAX).then_some(self.completed_at)
     }

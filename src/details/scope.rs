@@ -47,7 +47,8 @@ impl Scope<'_> {
     }
 }
 
-/// Some columns of a table's rows. Where they are all of one batch, the condition gives its id, so the column is not read.
+/// Some columns of a table's rows. Where they are all of one batch, the condition gives its id, so the column is not
+/// read.
 pub fn columns_within<'a>(columns: &'a [&'static str], batch: Option<&'a str>) -> impl Iterator<Item = Expr> + 'a {
     columns.iter().map(move |&name| match (name, batch) {
         ("batch_id", Some(batch)) => lit(ScalarValue::Utf8View(Some(batch.to_owned()))).alias(name),

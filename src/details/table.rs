@@ -1,5 +1,5 @@
-//! `enrolment_details` as a table: its rows are assembled by [`EnrolmentDetailsExec`], or joined by its query where that is
-//! better.
+//! `enrolment_details` as a table: its rows are assembled by [`EnrolmentDetailsExec`], or joined by its query where
+//! that is better.
 
 use std::path::PathBuf;
 use std::sync::Arc;

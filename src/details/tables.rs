@@ -1,5 +1,5 @@
-//! The source of an assembly's tables: the catalog, the children of a plan node, or on a cluster the exchange that feeds a
-//! task.
+//! The source of an assembly's tables: the catalog, the children of a plan node, or on a cluster the exchange that
+//! feeds a task.
 
 use std::path::Path;
 use std::sync::Arc;

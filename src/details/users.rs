@@ -103,7 +103,7 @@ pub struct Users {
 }
 
 /// Users whom enrolments name but the export does not have. Their numbers follow the export's.
-pub struct Strangers {
+pub struct UnknownUsers {
     first: usize,
     numbers: Mutex<HashMap<String, u32>>,
 }
@@ -112,7 +112,7 @@ pub struct Strangers {
 pub struct RankedUsers {
     users: Arc<Users>,
     details: Arc<Details>,
-    strangers: Vec<String>,
+    unknown_users: Vec<String>,
     /// `None` where numbers are already in the order of ids.
     ranks: Option<Ranks>,
 }
@@ -192,7 +192,7 @@ impl Users {
     }
 }
 
-impl Strangers {
+impl UnknownUsers {
     /// No unknown users yet; their numbers follow those of `users`.
     pub fn to(users: &Users) -> Self {
         Self {
@@ -207,6 +207,9 @@ impl Strangers {
     }
 
     /// The number of an unknown user, who is added where needed.
+    ///
+    /// # Errors
+    /// There are more users than numbers of 32 bits.
     pub fn find_or_add(&self, id: &str) -> Result<u32, DetailsError> {
         let mut numbers = self.locked();
         if let Some(&number) = numbers.get(id) {
@@ -225,16 +228,19 @@ impl Strangers {
 
 impl RankedUsers {
     /// Ranks all users, once all enrolments are read.
-    pub fn new(users: Arc<Users>, details: Arc<Details>, strangers: Strangers) -> Self {
-        let strangers = strangers.numbers.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let mut in_order: Vec<(String, u32)> = strangers.into_iter().collect();
+    pub fn new(users: Arc<Users>, details: Arc<Details>, unknown_users: UnknownUsers) -> Self {
+        let unknown_users = unknown_users
+            .numbers
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut in_order: Vec<(String, u32)> = unknown_users.into_iter().collect();
         in_order.sort_unstable_by_key(|(_, number)| *number);
-        let strangers: Vec<String> = in_order.into_iter().map(|(id, _)| id).collect();
+        let unknown_users: Vec<String> = in_order.into_iter().map(|(id, _)| id).collect();
         Self {
-            ranks: Ranks::of(&users, &strangers),
+            ranks: Ranks::of(&users, &unknown_users),
             users,
             details,
-            strangers,
+            unknown_users,
         }
     }
 
@@ -262,8 +268,8 @@ impl RankedUsers {
     /// The fingerprint of a user's id and details; of the id alone where the user is not in the export.
     pub fn fingerprint_of(&self, number: u32) -> Fingerprint {
         self.details.fingerprint_of(number).unwrap_or_else(|| {
-            let stranger = (number as usize).checked_sub(self.users.len());
-            let id = stranger.and_then(|stranger| self.strangers.get(stranger));
+            let unknown = (number as usize).checked_sub(self.users.len());
+            let id = unknown.and_then(|unknown| self.unknown_users.get(unknown));
             let mut builder = FingerprintBuilder::default();
             builder.text(id.map(String::as_str));
             builder.finish()
@@ -280,7 +286,7 @@ impl RankedUsers {
                 None => ids.append_value(write_uuid(uuids.at(number), &mut buffer)),
                 Some(text) => match text.checked_sub(texts.len()) {
                     None => ids.append_value(&*texts[text]),
-                    Some(stranger) => ids.append_value(&self.strangers[stranger]),
+                    Some(unknown) => ids.append_value(&self.unknown_users[unknown]),
                 },
             }
         }
@@ -295,10 +301,10 @@ impl RankedUsers {
 
 impl Ranks {
     /// Ranks the export's users together with the unknown ones, whose numbers are in order of arrival.
-    fn of(users: &Users, strangers: &[String]) -> Option<Self> {
+    fn of(users: &Users, unknown_users: &[String]) -> Option<Self> {
         let uuid_count = users.uuids.len();
         let texts = users.texts.iter().map(|text| &**text);
-        let others = texts.chain(strangers.iter().map(String::as_str));
+        let others = texts.chain(unknown_users.iter().map(String::as_str));
         let mut others: Vec<(&str, u32)> = others.zip(uuid_count as u32..).collect();
         if others.is_empty() {
             return None;
@@ -372,7 +378,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn users_and_strangers_are_found_and_ranked_in_the_order_of_ids(
+        fn listed_and_unknown_users_are_found_and_ranked_in_the_order_of_ids(
             (ids, listed) in some_ids().prop_flat_map(|ids| {
                 let listed = prop::collection::vec(any::<bool>(), ids.len());
                 (Just(ids), listed)
@@ -380,16 +386,16 @@ mod tests {
         ) {
             let export: Vec<&str> = ids.iter().zip(&listed).filter(|(_, listed)| **listed).map(|(id, _)| id.as_str()).collect();
             let users = Arc::new(directory(&export).expect("no id twice"));
-            let strangers = Strangers::to(&users);
+            let unknown_users = UnknownUsers::to(&users);
             let found = users.find(&ids.iter().rev().map(Some).collect());
             let numbers = ids.iter().rev().zip(found).map(|(id, found)| match found {
                 Some(number) => number,
-                None => strangers.find_or_add(id).expect("few strangers"),
+                None => unknown_users.find_or_add(id).expect("few unknown users"),
             });
             let mut numbers: Vec<u32> = numbers.collect();
             numbers.reverse();
             let details = DetailsBuilder::in_memory(users.len(), std::iter::empty()).finish(memory()).expect("details");
-            let ranked = RankedUsers::new(users, Arc::new(details), strangers);
+            let ranked = RankedUsers::new(users, Arc::new(details), unknown_users);
             for (rank, (&number, listed)) in (0u32..).zip(numbers.iter().zip(&listed)) {
                 prop_assert_eq!((ranked.rank_of(number), ranked.at_rank(rank)), (rank, number));
                 prop_assert_eq!(ranked.is_listed(number), *listed);

@@ -1,9 +1,9 @@
 //! Rows of which no column is about the user: assembled without the table `users`, and in no order.
 //!
 //! Sums over enrolments need users to tell them apart, and nothing else of them. So their ids are compared as they are
-//! ([`UserKey`]) instead of being looked up in a directory, and rows are not sorted. They are divided by a hash of their key
-//! into buckets that stay within the processor's caches; in each, a hash table finds the copies of an enrolment and its
-//! progress (a partitioned hash join).
+//! ([`UserKey`]) instead of being looked up in a directory, and rows are not sorted. They are divided by a hash of
+//! their key into buckets that stay within the processor's caches; in each, a hash table finds the copies of an
+//! enrolment and its progress (a partitioned hash join).
 
 use std::fmt;
 use std::hash::BuildHasher;
@@ -27,22 +27,23 @@ use super::chunk::{CHUNK_ROWS, Chunk, record_batch};
 use super::columns::{Column, Wanted};
 use super::error::DetailsError;
 use super::load::{self, column, columns_of, read_partitions, texts};
-use super::pieces::Pieces;
+use super::row_list::RowList;
 use super::rows::{Enrolment, Keyed, Progress};
 use super::scope::Scope;
 use super::tables::Tables;
 use super::user_keys::{UserKey, UserKeys};
 use crate::engine::EngineError;
 
-/// Average enrolments of a bucket: few enough that they, their progress and the hash table stay within the processor's caches.
+/// Average enrolments of a bucket: few enough that they, their progress and the hash table stay within the processor's
+/// caches.
 const BUCKET_ROWS: u64 = 32_768;
 /// The largest number of buckets: each is a place that readers write to.
 const MOST_BUCKETS: u64 = 1_024;
 
 /// Bytes of an enrolment and a row of progress.
 pub const ROW_BYTES: usize = size_of::<Enrolment<RowKey>>() + size_of::<Progress<RowKey>>();
-/// Bytes that joining takes for each enrolment of a bucket, beside the rows: the kept one, its progress, and its place in the hash
-/// table.
+/// Bytes that joining takes for each enrolment of a bucket, beside the rows: the kept one, its progress, and its place
+/// in the hash table.
 const JOINING_BYTES: usize = size_of::<Enrolment<RowKey>>() + size_of::<Option<Progress<()>>>() + 2 * size_of::<u64>();
 
 /// A user in a batch.
@@ -141,7 +142,7 @@ impl Reader {
     fn add_enrolments(
         &self,
         rows: &RecordBatch,
-        buckets: &mut [Pieces<Enrolment<RowKey>>],
+        buckets: &mut [RowList<Enrolment<RowKey>>],
     ) -> Result<(), DetailsError> {
         self.reserve::<Enrolment<RowKey>>(rows)?;
         let (user_ids, batch_ids) = (texts(rows, "user_id")?, texts(rows, "batch_id")?);
@@ -172,7 +173,7 @@ impl Reader {
         Ok(())
     }
 
-    fn add_progress(&self, rows: &RecordBatch, buckets: &mut [Pieces<Progress<RowKey>>]) -> Result<(), DetailsError> {
+    fn add_progress(&self, rows: &RecordBatch, buckets: &mut [RowList<Progress<RowKey>>]) -> Result<(), DetailsError> {
         self.reserve::<Progress<RowKey>>(rows)?;
         let (user_ids, batch_ids) = (texts(rows, "user_id")?, texts(rows, "batch_id")?);
         let has_column = |name: &str| rows.column_by_name(name).is_some();
@@ -238,8 +239,8 @@ struct Bucket {
 }
 
 struct BucketRows {
-    enrolments: Pieces<Enrolment<RowKey>>,
-    progress: Pieces<Progress<RowKey>>,
+    enrolments: RowList<Enrolment<RowKey>>,
+    progress: RowList<Progress<RowKey>>,
 }
 
 impl fmt::Debug for Bucket {
@@ -395,8 +396,8 @@ mod tests {
             enrolments.rotate_left(1);
             progress.rotate_left(1);
             let mut rows = BucketRows {
-                enrolments: Pieces::default(),
-                progress: Pieces::default(),
+                enrolments: RowList::default(),
+                progress: RowList::default(),
             };
             enrolments.iter().for_each(|&row| rows.enrolments.push(row));
             progress.iter().for_each(|&row| rows.progress.push(row));

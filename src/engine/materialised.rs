@@ -1,4 +1,5 @@
-//! A lazily materialised intermediate result: rows that are computed when they are first read, and then stay in spill files.
+//! A lazily materialised intermediate result: rows that are computed when they are first read, and then stay in spill
+//! files.
 //!
 //! It pays where a few rows result from reading much, and a plan reads them several times.
 

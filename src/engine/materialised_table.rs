@@ -1,7 +1,7 @@
 //! A table whose rows are materialised when the first plan that reads it is made.
 //!
-//! Planning then knows the number of rows, and no other operator holds memory while they are computed. Each reading takes
-//! the columns that it needs from the spill files, one partition a file.
+//! Planning then knows the number of rows, and no other operator holds memory while they are computed. Each reading
+//! takes the columns that it needs from the spill files, one partition a file.
 
 use std::fmt;
 use std::sync::{Arc, Once};
@@ -45,7 +45,7 @@ pub fn materialised_table(name: &str, rows: DataFrame) -> Arc<dyn TableProvider>
 struct MaterialisedTable {
     name: Arc<str>,
     rows: Arc<MaterialisedRows>,
-    /// Done when the log has said that the rows are there.
+    /// So that the log says once that the rows are there.
     logged: Once,
 }
 

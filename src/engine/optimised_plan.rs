@@ -1,10 +1,10 @@
 //! A plan with parameters that is analysed and optimised once, for all their values.
 //!
 //! A statement that looks up a few rows takes less time to run than to plan, and clients prepare such statements to run
-//! them many times. What is kept must be what would be planned anew: so nothing is folded that depends on the moment or
-//! the session, and each parameter is compared with a column, alone or in a list, where no better plan can be made of its
-//! value. How far conditions with parameters go down into tables is decided once; the tables look at the values when they
-//! are scanned.
+//! them many times. The plan that is kept must be the one that planning anew would make: so nothing in it depends on
+//! the moment or the session, and each parameter is compared with a column, alone or in a list, since its value makes no better plan there.
+//! How far conditions with parameters go down into tables is decided once; the tables look at the values when they are
+//! scanned.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,8 @@ pub struct OptimisedPlan {
 }
 
 impl OptimisedPlan {
-    /// Analyses and optimises `plan` with the settings of `state`; none where it has to be planned anew for each execution.
+    /// Analyses and optimises `plan` with the settings of `state`; none where it has to be planned anew for each
+    /// execution.
     ///
     /// # Errors
     /// Where the plan cannot be optimised before its parameters are known, or not at all.
@@ -135,9 +136,9 @@ fn depends_on_moment(plan: &LogicalPlan) -> Result<bool> {
 /// The parameters of an optimised plan.
 struct Parameters<'a> {
     lists: &'a ParameterLists,
-    /// Of those that are compared with columns.
+    /// The types of those that are compared with columns, by their names.
     types: BTreeMap<String, DataType>,
-    /// Whether one stands elsewhere, or is of no type or of several.
+    /// Whether one stands elsewhere, or has no type or several.
     is_any_elsewhere: bool,
 }
 

@@ -1,8 +1,9 @@
 //! Plans queries inside other physical plans, so that the whole is optimized once.
 //!
 //! A table that wraps a view plans the view's query when it is scanned. If that plan were optimized by itself, the
-//! optimization of the whole plan would apply the rules a second time, and some rules of the engine are not idempotent: a
-//! hash join with a dynamic filter, for example, cannot swap its inputs. So the wrapped plan is not optimized by itself.
+//! optimization of the whole plan would apply the rules a second time, and some rules of the engine are not idempotent:
+//! a hash join with a dynamic filter, for example, cannot swap its inputs. So the wrapped plan is not optimized by
+//! itself.
 
 use std::sync::Arc;
 
@@ -39,7 +40,8 @@ pub fn planning_parts(session: &dyn Session) -> Result<SessionState> {
     Ok(parts.build())
 }
 
-/// The optimized plan of `rows`, for a node that hides it from the plan above. Works in a session of [`planning_parts`] too.
+/// The optimized plan of `rows`, for a node that hides it from the plan above. Works in a session of [`planning_parts`]
+/// too.
 ///
 /// # Errors
 /// Where `session` is not one of this engine, or the query cannot be planned.

@@ -51,6 +51,9 @@ impl RunningQuery {
     }
 
     /// As [`start_in`](Self::start_in), of a plan that is optimised already.
+    ///
+    /// # Errors
+    /// No physical plan can be made; errors of its execution come with the rows.
     pub async fn start_optimised(
         threads: &EngineThreads,
         state: SessionState,

@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn listed_clients_alone_are_believed() {
+    fn listed_clients_alone_are_accepted() {
         let any = rules(|_| ());
         assert_eq!(refused(&any, None, &with("azp", json!("whoever"))), None);
         let listed = rules(|config| config.clients = vec!["portal".to_owned(), "android".to_owned()]);

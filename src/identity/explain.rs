@@ -42,7 +42,9 @@ const MOST_CHARACTERS: usize = 120;
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
+    /// The token passes.
     Passed,
+    /// The token does not pass.
     Failed,
     /// It could not be made, because of a failed one before it.
     NotMade,
@@ -51,7 +53,9 @@ pub enum Outcome {
 /// A check of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExplainedCheck {
+    /// The check's name, as it is printed.
     pub name: &'static str,
+    /// How it ended.
     pub outcome: Outcome,
     /// What was found, and what was asked for.
     pub detail: String,
@@ -60,6 +64,7 @@ pub struct ExplainedCheck {
 /// Every check of a token.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Explanation {
+    /// The checks, in the order in which they are made.
     pub checks: Vec<ExplainedCheck>,
     /// Why the service refuses the token; none where it takes it.
     pub refusal: Option<Refusal>,
@@ -137,9 +142,9 @@ impl Tokens {
         let found = match algorithm {
             Ok(algorithm) => algorithm.to_string(),
             Err(_) => {
-                let believed: Vec<&str> = self.rules.config.algorithms.iter().map(|one| one.name()).collect();
+                let accepted: Vec<&str> = self.rules.config.algorithms.iter().map(|one| one.name()).collect();
                 let found = quoted(&header.algorithm);
-                format!("alg is {found}, identity.algorithms has {}", believed.join(", "))
+                format!("alg is {found}, identity.algorithms has {}", accepted.join(", "))
             }
         };
         let algorithm = told.note("algorithm", algorithm, found);

@@ -20,6 +20,7 @@ pub const LARGEST_ANSWER: usize = 1024 * 1024;
 
 /// A URL that must not be used for the issuer.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum IssuerUrlError {
     #[error("{what} is {url}; the issuer is asked over https:// alone, or over http:// on this machine")]
     Insecure { what: &'static str, url: String },
@@ -29,14 +30,14 @@ pub enum IssuerUrlError {
     Client(#[source] reqwest::Error),
 }
 
-/// Why the issuer's answer cannot be had now.
+/// Why the issuer did not answer, or its answer is of no use.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     #[error("the connection is refused: nothing listens at that port, or a firewall turns it away")]
     Refused(#[source] reqwest::Error),
     #[error("it timed out: there was no whole answer within {seconds} seconds")]
     TimedOut { seconds: u64, source: reqwest::Error },
-    #[error("the server's certificate is not believed: {reason}")]
+    #[error("the server's certificate is not trusted: {reason}")]
     Certificate { reason: String, source: reqwest::Error },
     #[error("TLS cannot be spoken with the server: {reason}")]
     Tls { reason: String, source: reqwest::Error },
@@ -59,7 +60,7 @@ pub struct IssuerUrl {
 }
 
 impl IssuerUrl {
-    /// Asks at `url`, which `what` gives, and believes the authorities of `ca_file` beside the system's.
+    /// Asks at `url`, which `what` gives, and trusts the authorities of `ca_file` beside the system's.
     ///
     /// # Errors
     ///
@@ -96,11 +97,11 @@ impl IssuerUrl {
         shown(&self.url)
     }
 
-    /// The document that is there now.
+    /// The document at the URL.
     ///
     /// # Errors
     ///
-    /// Why it cannot be had.
+    /// Why it could not be fetched.
     pub async fn fetch(&self) -> Result<Vec<u8>, FetchError> {
         let answer = self.answer_to(self.client.get(self.url.clone())).await?;
         match answer.status() {

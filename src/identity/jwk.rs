@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::key_numbers::{bits, is_ed25519, is_exponent, is_on_p256, is_on_p384};
 use crate::config::TokenAlgorithm;
 
-/// Bits of the smallest RSA key that is believed.
+/// Bits of the smallest RSA key that is accepted.
 const LEAST_RSA_BITS: usize = 2048;
 /// Bits of the largest RSA key that the library checks signatures with.
 const MOST_RSA_BITS: usize = 4096;
@@ -34,10 +34,10 @@ pub enum Unusable {
     Kind(String),
     #[error("is for something else than signatures ({0})")]
     Purpose(&'static str),
-    #[error("is for {0}, which is not believed or not of its type")]
+    #[error("is for {0}, which is not accepted or not of its type")]
     Algorithm(String),
-    #[error("is for none of the algorithms that are believed")]
-    NotBelieved,
+    #[error("is for none of the algorithms that are accepted")]
+    NotAccepted,
     #[error("lacks {0}")]
     Lacks(&'static str),
     #[error("has an {0} in padded base64: keys have no '='")]
@@ -46,7 +46,7 @@ pub enum Unusable {
     NotBase64(&'static str),
     #[error("has an {0} of a wrong length")]
     Length(&'static str),
-    #[error("is an RSA key of {0} bits; those of {LEAST_RSA_BITS} to {MOST_RSA_BITS} are believed")]
+    #[error("is an RSA key of {0} bits; those of {LEAST_RSA_BITS} to {MOST_RSA_BITS} are accepted")]
     Bits(usize),
     #[error("has an e that is no odd number from 3 to 2^33 - 1")]
     Exponent,
@@ -59,7 +59,7 @@ impl Unusable {
     pub fn is_fault(&self) -> bool {
         !matches!(
             self,
-            Self::Kind(_) | Self::Purpose(_) | Self::Algorithm(_) | Self::NotBelieved
+            Self::Kind(_) | Self::Purpose(_) | Self::Algorithm(_) | Self::NotAccepted
         )
     }
 }
@@ -85,12 +85,12 @@ pub fn id_of(key: &Value) -> Option<String> {
 }
 
 impl TokenKey {
-    /// The key, where it may sign tokens by one of the `believed` algorithms.
+    /// The key, where it may sign tokens by one of the `accepted` algorithms.
     ///
     /// # Errors
     ///
     /// Why it is passed over.
-    pub fn parse(key: Value, believed: &[TokenAlgorithm]) -> Result<Self, Unusable> {
+    pub fn parse(key: Value, accepted: &[TokenAlgorithm]) -> Result<Self, Unusable> {
         let id = id_of(&key);
         let jwk: Jwk = serde_json::from_value(key).map_err(Unusable::NotAKey)?;
         if jwk.purpose.as_deref().is_some_and(|purpose| purpose != "sig") {
@@ -109,16 +109,16 @@ impl TokenKey {
                 .algorithms()
                 .iter()
                 .copied()
-                .filter(|one| believed.contains(one))
+                .filter(|one| accepted.contains(one))
                 .collect(),
             Some(name) => {
                 let named = TokenAlgorithm::of_name(name)
-                    .filter(|one| kind.algorithms().contains(one) && believed.contains(one));
+                    .filter(|one| kind.algorithms().contains(one) && accepted.contains(one));
                 vec![named.ok_or_else(|| Unusable::Algorithm(name.to_owned()))?]
             }
         };
         if algorithms.is_empty() {
-            return Err(Unusable::NotBelieved);
+            return Err(Unusable::NotAccepted);
         }
         let (key, what) = kind.key(&jwk)?;
         Ok(Self {
@@ -324,19 +324,19 @@ mod tests {
             ),
             (
                 with(rsa(256), "alg", json!("RSA-OAEP")),
-                "is for RSA-OAEP, which is not believed or not of its type",
+                "is for RSA-OAEP, which is not accepted or not of its type",
             ),
             (
                 with(ed(32), "alg", json!("RS256")),
-                "is for RS256, which is not believed or not of its type",
+                "is for RS256, which is not accepted or not of its type",
             ),
             (
                 rsa(128),
-                "is an RSA key of 1024 bits; those of 2048 to 4096 are believed",
+                "is an RSA key of 1024 bits; those of 2048 to 4096 are accepted",
             ),
             (
                 rsa(1024),
-                "is an RSA key of 8192 bits; those of 2048 to 4096 are believed",
+                "is an RSA key of 8192 bits; those of 2048 to 4096 are accepted",
             ),
             (
                 with(rsa(256), "n", json!("AAA=")),
@@ -367,7 +367,7 @@ mod tests {
         let ec_alone = [TokenAlgorithm::ES256];
         assert!(matches!(
             TokenKey::parse(rsa(256), &ec_alone),
-            Err(Unusable::NotBelieved)
+            Err(Unusable::NotAccepted)
         ));
     }
 

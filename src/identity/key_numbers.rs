@@ -69,7 +69,8 @@ mod tests {
         }
     }
 
-    /// The number 2^255 - 19 + `more`, as points of Ed25519 are written: the lowest byte first, the sign in the last bit.
+    /// The number 2^255 - 19 + `more`, as points of Ed25519 are written: the lowest byte first, the sign in the last
+    /// bit.
     fn prime_and(more: i16) -> [u8; 32] {
         let mut point = [0xff; 32];
         point[0] = u8::try_from(0xed + more).expect("a byte");

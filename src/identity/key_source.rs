@@ -33,8 +33,9 @@ pub struct KeySource {
     last_fetch: Mutex<Option<Instant>>,
 }
 
-/// Why keys cannot be had from their place.
+/// Why the keys are not available.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum KeyTrouble {
     #[error("{0}")]
     File(#[from] io::Error),
@@ -57,7 +58,7 @@ struct Loaded {
     at: Option<Instant>,
     /// The file's state when it was last looked into.
     file: Option<FileState>,
-    /// Why newer keys could not be had, the last time.
+    /// Why the last fetch failed.
     trouble: Option<Arc<KeyTrouble>>,
 }
 
@@ -98,7 +99,7 @@ impl KeySource {
         Ok(source)
     }
 
-    /// Whether keys can be had from a file. A URL is not asked, only looked at.
+    /// Checks that a file holds keys. Of a URL, only the form is checked.
     ///
     /// # Errors
     /// Where the file holds no keys, or keys would be fetched without TLS.
@@ -113,7 +114,7 @@ impl KeySource {
     ///
     /// # Errors
     ///
-    /// Where the keys were never had.
+    /// Where no keys were fetched yet.
     pub async fn find(&self, id: Option<&str>, algorithm: TokenAlgorithm) -> Result<Candidates, Refusal> {
         match &self.place {
             Place::File(path) => self.read_file_if_changed(path).await,
@@ -162,7 +163,7 @@ impl KeySource {
         }
     }
 
-    /// Why newer keys could not be had when they were last looked for.
+    /// Why the last fetch failed.
     pub fn trouble(&self) -> Option<Arc<KeyTrouble>> {
         self.loaded().trouble
     }
@@ -236,9 +237,9 @@ impl KeySource {
     fn complain(&self, trouble: KeyTrouble) {
         let place = self.shown();
         if self.keys().is_empty() {
-            tracing::warn!("the keys at {place} cannot be had, and nobody can log in: {trouble}");
+            tracing::warn!("the keys at {place} are not available, and nobody can log in: {trouble}");
         } else {
-            tracing::warn!("the keys at {place} cannot be had, and the old ones stay: {trouble}");
+            tracing::warn!("the keys at {place} are not available, so those of the last fetch stay in use: {trouble}");
         }
         self.change(|loaded| loaded.trouble = Some(Arc::new(trouble)));
     }
@@ -352,7 +353,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn old_keys_stay_while_new_ones_cannot_be_had() {
+    async fn old_keys_stay_while_new_ones_cannot_be_fetched() {
         let issuer = Issuer::start().await;
         let source = issuer.source(Duration::ZERO, Duration::ZERO).await;
         for (status, text) in [
@@ -396,7 +397,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn trouble_is_remembered_until_the_keys_are_had() {
+    async fn trouble_is_remembered_until_keys_are_fetched() {
         let issuer = Issuer::start().await;
         let source = issuer.source(Duration::ZERO, Duration::ZERO).await;
         assert!(source.trouble().is_none());

@@ -75,7 +75,7 @@ struct Document {
 }
 
 impl KeySet {
-    /// The keys of a JWKS document for the believed algorithms; others, such as those for encryption, are passed over.
+    /// The keys of a JWKS document for the accepted algorithms; others, such as those for encryption, are passed over.
     ///
     /// # Errors
     ///
@@ -135,7 +135,7 @@ impl KeySet {
         faults.map(ToString::to_string).collect()
     }
 
-    /// Whether there are none, as before the first look.
+    /// Whether there are none, as before the first fetch.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }

@@ -40,6 +40,7 @@ pub(crate) use refusal_log::RefusalLog;
 
 /// Invalid settings of `[identity]`: nobody could log in with them, or the wrong people could.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum IdentityError {
     #[error(
         "identity.{setting} is not set, and login tokens cannot be checked without it; set it (or try things with --dev-auth)"
@@ -54,7 +55,7 @@ pub enum IdentityError {
     #[error("the keys in {} cannot be used: {source}; check identity.jwks", without_secrets(&path.to_string_lossy()))]
     Keys { path: PathBuf, source: KeyTrouble },
     #[error(
-        "--dev-auth believes everybody, so it needs an address of this machine alone; {listen} can be reached from elsewhere: listen on 127.0.0.1"
+        "--dev-auth lets everybody in without a password, so it needs an address of this machine alone; {listen} can be reached from elsewhere: listen on 127.0.0.1"
     )]
     DevAuthInPublic { listen: SocketAddr },
 }
@@ -70,7 +71,9 @@ pub enum Login {
 
 /// The tokens of a sign-in, and what they were requested with.
 pub struct SignedIn<'a> {
+    /// The ID token, which proves who has signed in.
     pub id_token: &'a str,
+    /// The access token.
     pub access_token: &'a str,
     /// The client that asked for it.
     pub client: &'a str,
@@ -80,6 +83,7 @@ pub struct SignedIn<'a> {
 
 /// Who has signed in at the issuer.
 pub struct SignedInPerson {
+    /// The person, with the roles that the tokens give.
     pub person: Person,
     /// The issuer's session (`sid`), where it names one.
     pub issuer_session: Option<String>,
@@ -125,8 +129,8 @@ impl Identity {
         }
     }
 
-    /// Whether there are tokens that are believed.
-    pub fn believes_tokens(&self) -> bool {
+    /// Whether login tokens are accepted.
+    pub fn accepts_tokens(&self) -> bool {
         !matches!(self.proof, Proof::Nothing)
     }
 
@@ -148,7 +152,7 @@ impl Identity {
     /// # Errors
     ///
     /// Where it can.
-    pub fn by_word(config: &IdentityConfig, listen: SocketAddr) -> Result<Self, IdentityError> {
+    pub fn without_proof(config: &IdentityConfig, listen: SocketAddr) -> Result<Self, IdentityError> {
         let identity = Self {
             config: config.clone(),
             proof: Proof::Dev,
@@ -203,8 +207,8 @@ impl Identity {
         Ok(self.with_usable_address(person))
     }
 
-    /// Who has signed in, by the tokens that the issuer gave for it. The ID token proves it; what the person may see is said
-    /// by `rights`.
+    /// Who has signed in, by the tokens that the issuer gave for it. The ID token proves it; what the person may see is
+    /// said by `rights`.
     ///
     /// # Errors
     ///
@@ -237,8 +241,8 @@ impl Identity {
         Ok(SignedInPerson { person, issuer_session })
     }
 
-    /// What the issuer says has ended, by a logout token for this client. Whether the token was used before is not known
-    /// here.
+    /// What the issuer says has ended, by a logout token for this client. Whether the token was used before is not
+    /// known here.
     ///
     /// # Errors
     ///
@@ -250,8 +254,8 @@ impl Identity {
         }
     }
 
-    /// Whether everybody is believed, as with `--dev-auth`.
-    pub fn is_by_word(&self) -> bool {
+    /// Whether everybody is accepted without proof, as with `--dev-auth`.
+    pub fn is_without_proof(&self) -> bool {
         matches!(self.proof, Proof::Dev)
     }
 
@@ -306,10 +310,10 @@ mod tests {
     fn dev_auth_is_for_this_machine_alone() {
         let config = IdentityConfig::default();
         for loopback in ["127.0.0.1:0", "127.8.8.8:80", "[::1]:8480", "[::ffff:127.0.0.1]:1"] {
-            Identity::by_word(&config, loopback.parse().expect("an address")).expect(loopback);
+            Identity::without_proof(&config, loopback.parse().expect("an address")).expect(loopback);
         }
         for public in ["0.0.0.0:8480", "[::]:8480", "10.0.0.1:80", "[::ffff:10.0.0.1]:1"] {
-            let refused = Identity::by_word(&config, public.parse().expect("an address"));
+            let refused = Identity::without_proof(&config, public.parse().expect("an address"));
             assert!(
                 matches!(refused, Err(IdentityError::DevAuthInPublic { .. })),
                 "{public}"
@@ -353,9 +357,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_settings_no_token_is_believed() {
+    async fn without_settings_no_token_is_accepted() {
         let identity = Identity::of_nobody(&IdentityConfig::default());
-        assert!(!identity.believes_tokens());
+        assert!(!identity.accepts_tokens());
         let refused = identity.person_of_token("dev:asha").await;
         assert_eq!(refused.err(), Some(Refusal::BadToken(Reason::NotSetUp)));
     }

@@ -13,12 +13,13 @@ pub enum Refusal {
     #[error("{0}")]
     BadToken(#[from] Reason),
     /// The issuer's keys were never reached, so nobody can be told apart.
-    #[error("the issuer's keys cannot be had")]
+    #[error("the issuer's keys are not available")]
     NoKeys,
 }
 
 /// Why a token is refused. A small fixed set, so that logs can be counted by reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum Reason {
     #[error("there are several Authorization headers")]
     SeveralHeaders,

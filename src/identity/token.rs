@@ -65,7 +65,7 @@ impl<'a> TokenParts<'a> {
         serde_json::from_slice(&decoded("header", self.header)?).map_err(|_| Reason::BadHeader)
     }
 
-    /// The claims, of which nothing may be believed before the signature is checked.
+    /// The claims, of which nothing may be trusted before the signature is checked.
     ///
     /// # Errors
     ///

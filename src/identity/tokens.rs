@@ -39,7 +39,7 @@ impl Tokens {
         if audience == AUDIENCE_OF_ALL_CLIENTS && config.clients.is_empty() {
             tracing::warn!(
                 "identity.audience is \"{AUDIENCE_OF_ALL_CLIENTS}\", which Keycloak writes into tokens of every client; \
-                 list those whose tokens are believed in identity.clients"
+                 list those whose tokens are accepted in identity.clients"
             );
         }
         Ok(Self {
@@ -64,7 +64,7 @@ impl Tokens {
     ///
     /// # Errors
     ///
-    /// Where it proves nothing, or the keys were never had.
+    /// Where it proves nothing, or no keys were fetched yet.
     pub async fn person(&self, token: &str) -> Result<Person, Refusal> {
         let (header, claims) = self.signed_by_issuer(token).await?;
         let checked = self.checked(&header, &claims);
@@ -79,7 +79,7 @@ impl Tokens {
     ///
     /// # Errors
     ///
-    /// Where it proves nothing, or the keys were never had.
+    /// Where it proves nothing, or no keys were fetched yet.
     pub async fn person_of_id_token(
         &self,
         token: &str,
@@ -95,7 +95,7 @@ impl Tokens {
     ///
     /// # Errors
     ///
-    /// Where it proves nothing, or the keys were never had.
+    /// Where it proves nothing, or no keys were fetched yet.
     pub async fn logout(&self, token: &str, client: &str) -> Result<IssuerLogout, Refusal> {
         let (header, claims) = self.signed_by_issuer(token).await?;
         Ok(logout_token::check(self.checked(&header, &claims), client)?)
@@ -127,7 +127,7 @@ impl Tokens {
     ///
     /// # Errors
     ///
-    /// Where it is not believed, or the token asks for extensions.
+    /// Where it is not accepted, or the token asks for extensions.
     pub(super) fn algorithm(&self, header: &TokenHeader) -> Result<TokenAlgorithm, Reason> {
         if header.extensions.is_some() {
             return Err(Reason::Extensions);
@@ -141,7 +141,7 @@ impl Tokens {
     ///
     /// # Errors
     ///
-    /// Where there is none, or the keys were never had.
+    /// Where there is none, or no keys were fetched yet.
     pub(super) async fn candidates(
         &self,
         header: &TokenHeader,

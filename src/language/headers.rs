@@ -1,9 +1,9 @@
-//! What the columns of reports are called in every language. The contract's headers (`docs/design.md`, "The Course Progress
-//! Report") are the English ones; a site chooses others by `report.headers`.
+//! What the columns of reports are called in every language. The contract's headers (`docs/design.md`, "The Course
+//! Progress Report") are the English ones; a site chooses others by `report.headers`.
 
 use super::Language;
 
-/// The columns with a header: the twelve of a report, after that of a file of several batches.
+/// The columns with a header: `Batch`, which only files of several batches have, and the twelve of a report.
 const COLUMNS: usize = 13;
 
 const ENGLISH: [&str; COLUMNS] = [
@@ -97,7 +97,8 @@ const ODIA: [&str; COLUMNS] = [
     "ସମ୍ପୂର୍ଣ୍ଣ କରିବା ତାରିଖ",
 ];
 
-/// The headers of reports in a language: `Batch`, which only files of several batches have, then the twelve in their order.
+/// The headers of reports in a language: `Batch`, which only files of several batches have, then the twelve in their
+/// order.
 pub const fn report_headers(language: Language) -> &'static [&'static str] {
     match language {
         Language::English => &ENGLISH,

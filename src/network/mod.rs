@@ -5,8 +5,9 @@ pub mod tls;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// A server that cannot listen. `room` is its part of the configuration.
+/// A server that cannot listen. `room` is its section of the configuration.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum NetworkError {
     #[error("{room}.listen: {address} cannot be listened on: {reason}; choose another address, or stop what has it")]
     Listen {

@@ -1,7 +1,8 @@
-//! TLS of the service itself: a certificate chain and its key from PEM files, which are read again when they may have changed.
+//! TLS of the service itself: a certificate chain and its key from PEM files, which are read again when they may have
+//! changed.
 //!
-//! [`settings`] is for servers that take connections by themselves. [`PerConnection`] also tells which certificate a connection
-//! has, to which a login can be bound.
+//! [`settings`] is for servers that take connections by themselves. [`PerConnection`] also tells which certificate a
+//! connection has, to which a login can be bound.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +20,10 @@ use super::NetworkError;
 /// How often the files are read again, so that a renewed certificate is used soon.
 const LOOK: Duration = Duration::from_secs(60);
 
-/// What the files of `[room]` allow, for clients that speak `protocol`; an error where they do not hold a chain and its key.
+/// What the files of `[room]` allow, for clients that speak `protocol`.
+///
+/// # Errors
+/// Where they do not hold a chain and its key.
 pub fn settings(
     room: &'static str,
     (certificate, key): (&Path, &Path),
@@ -145,7 +149,7 @@ impl Certificates {
             current.read_at = now;
             match self.files.read() {
                 Ok(certified) => current.certified = certified,
-                Err(error) => tracing::error!("{error}; the certificate is that of before"),
+                Err(error) => tracing::error!("{error}; the certificate that was read before stays in use"),
             }
         }
         Arc::clone(&current.certified)

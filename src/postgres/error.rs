@@ -66,7 +66,7 @@ pub enum QueryError {
     CursorInUse(String),
     #[error("there are too many portals; close some")]
     TooManyPortals,
-    /// A prepared statement's columns are others now.
+    /// A prepared statement's columns have changed since it was prepared.
     #[error("cached plan must not change result type")]
     OtherColumns,
     #[error("{0} can only be used in transaction blocks")]

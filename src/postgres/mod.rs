@@ -1,8 +1,8 @@
 //! The PostgreSQL endpoint (`docs/design.md`, "SQL for analysts"): analysts' own tools ask SQL of the newest snapshot,
 //! and read only.
 //!
-//! `protocol` listens and speaks to clients, `session` does what they ask, and `catalog` has what a session knows besides the
-//! tables of the exports. The dialect of SQL is the engine's (`engine::dialect`).
+//! `protocol` listens and speaks to clients, `session` does what they ask, and `catalog` has what a session knows
+//! besides the tables of the exports. The dialect of SQL is the engine's (`engine::dialect`).
 
 mod catalog;
 mod error;
@@ -21,7 +21,7 @@ use crate::config::ConfigError;
 use crate::engine::{EngineError, EngineThreads, SharedLimits};
 use crate::identity::{Identity, IdentityError};
 use crate::network::NetworkError;
-use protocol::doors::Doors;
+use protocol::admission::Admission;
 use protocol::parse::Parse;
 use session::accounts::{AccountsError, AccountsFile};
 use session::audit::AuditLog;
@@ -35,6 +35,7 @@ pub use session::scram_secret::ScramSecret;
 
 /// An endpoint that does not start.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum PostgresError {
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -77,11 +78,11 @@ impl PostgresError {
 /// What all connections share.
 struct Endpoint {
     accounts: AccountsFile,
-    doors: Arc<Doors>,
-    /// Tells whose login token a password is; none where everybody is believed.
+    admission: Arc<Admission>,
+    /// Tells whose login token a password is; none where everybody is let in.
     identity: Option<Arc<Identity>>,
-    /// Everybody is believed, on a developer's own machine.
-    believes_everybody: bool,
+    /// Everybody is let in without a password, on a developer's own machine.
+    lets_everybody_in: bool,
     /// Whether those who log in with a token see personal columns, where the site says so.
     token_personal: Option<bool>,
     tls_is_required: bool,

@@ -123,101 +123,49 @@ impl Service {
         let mail = config.mail.named_after(serve.public_url.as_deref());
         let mailer = Mailer::new(&mail, config.timezone.clone())?;
         let subscriptions = Arc::new(SubscriptionRules::new(config)?);
-        let has_users = config.postgres.listen.is_some() && config.postgres.users.is_some();
-        let identity = match login {
-            Login::Dev if has_users => return Err(PostgresError::DevAuthWithUsers.into()),
-            // Only the PostgreSQL endpoint has logins (passwords) then; the pages and the API accept nobody.
-            Login::Tokens if has_users && config.identity == IdentityConfig::default() => {
-                tracing::warn!(
-                    "[identity] is not set, so nobody can log in to the page and the API; users of the PostgreSQL endpoint can"
-                );
-                Identity::of_nobody(&config.identity)
-            }
-            Login::Tokens => Identity::by_tokens(&config.identity).await?,
-            Login::Dev => Identity::by_word(&config.identity, serve.listen)?,
-        };
+        let identity = Arc::new(opened_identity(config, login).await?);
         let sign_in = SignIn::new(config, &identity)?.map(Arc::new);
-        let folder = |given: Option<&String>, name: &str| -> Result<Location, ServiceError> {
-            match given {
-                Some(place) => made_location(place),
-                None => made_location(&serve.data.join(name).display().to_string()),
-            }
-        };
         let database = database(config)?;
         let store = Store::open(&database).await?;
         let alive = store.enter(&database, Utc::now()).await?;
-        let files = Arc::new(ReportFiles::new(folder(serve.files.as_ref(), FILES_FOLDER)?, config));
-        let events = folder(config.events.as_ref(), EVENTS_FOLDER)?;
-        let source = Arc::new(ReportSource::open(config.clone()).await?);
-        if config.identity.address == AddressSource::Users
-            && let Some(reason) = &source.current().catalog().unusable_addresses
-        {
-            return Err(ServiceError::UnusableAddresses(reason.clone()));
-        }
-        let figures = Arc::new(FiguresSource::new(config.clone(), Arc::clone(&source)));
-        let batch_figures = Arc::new(BatchFiguresSource::new(Arc::clone(&source)));
-        let metrics = Arc::new(DeliveryMetrics::new(serve.deadline()));
-        let (bell, click_bell) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let events = EventWriter::new(store.clone(), events, Arc::clone(&click_bell));
-        let identity = Arc::new(identity);
-        let postgres = match config.postgres.listen {
-            Some(listen) => {
-                let parts = PostgresParts {
-                    source: Arc::clone(&source),
-                    identity: Arc::clone(&identity),
-                    login,
-                    metrics: Arc::new(PostgresMetrics::default()),
-                };
-                Some(PostgresServer::bind(listen, config, parts).await?)
-            }
-            None => None,
-        };
+        let events = folder_of(config, config.events.as_ref(), EVENTS_FOLDER)?;
+        let clicked = Arc::new(Notify::new());
+        let events = EventWriter::new(store.clone(), events, Arc::clone(&clicked));
+        let workshop = opened_workshop(config, store, mailer, links).await?;
+        let source = &workshop.source;
+        let figures = Arc::new(FiguresSource::new(config.clone(), Arc::clone(source)));
+        let batch_figures = Arc::new(BatchFiguresSource::new(Arc::clone(source)));
+        let postgres = bound_postgres(config, login, source, &identity).await?;
         let parts = ServerParts {
             config: serve.clone(),
             identity,
             sign_in,
-            postgres: postgres.as_ref().map(PostgresServer::metrics),
-            store: store.clone(),
-            source: Arc::clone(&source),
-            files: Arc::clone(&files),
-            metrics: Arc::clone(&metrics),
+            store: workshop.store.clone(),
+            source: Arc::clone(source),
+            files: Arc::clone(&workshop.files),
+            metrics: Arc::clone(&workshop.metrics),
             figures: Arc::clone(&figures),
             batch_figures: Arc::clone(&batch_figures),
-            can_mail: mailer.is_some(),
+            postgres: postgres.as_ref().map(PostgresServer::metrics),
+            can_mail: workshop.mailer.is_some(),
             subscriptions: Arc::clone(&subscriptions),
-            accepted: Arc::clone(&bell),
-            clicked: click_bell,
+            accepted: Arc::clone(&workshop.bell),
+            clicked,
         };
-        let http = HttpServer::bind(parts, Limits::default()).await?;
+        let report_files = workshop.files.location().clone();
         Ok(Self {
-            http,
+            http: HttpServer::bind(parts, Limits::default()).await?,
             postgres,
             workers: serve.workers,
-            retention: Retention::new(store.clone(), files.location().clone(), serve.retention()),
-            scheduler: Scheduler {
-                store: store.clone(),
-                source: Arc::clone(&source),
-                rules: subscriptions,
-                address_source: config.identity.address,
-                can_mail: mailer.is_some(),
-                deadline: serve.deadline(),
-                bell: Arc::clone(&bell),
-            },
+            scheduler: scheduler(config, &workshop, subscriptions),
             events,
             figures,
             batch_figures,
+            retention: Retention::new(workshop.store.clone(), report_files, serve.retention()),
             refresh: Duration::from_secs(u64::from(serve.refresh_seconds)),
             grace: Duration::from_secs(u64::from(serve.shutdown_seconds)),
             alive,
-            workshop: Arc::new(Workshop {
-                store,
-                source,
-                files,
-                mailer,
-                links,
-                metrics,
-                bell,
-            }),
+            workshop: Arc::new(workshop),
         })
     }
 
@@ -231,8 +179,8 @@ impl Service {
         self.postgres.as_ref().map(PostgresServer::address)
     }
 
-    /// Runs until `shutdown` ends; then takes nothing new, and gives what is under way some time to end. What does not end in
-    /// time is taken up by another process, or by the next one.
+    /// Runs until `shutdown` ends; then takes nothing new, and gives what is under way some time to end. What does not
+    /// end in time is taken up by another process, or by the next one.
     ///
     /// # Errors
     /// A part of the service fails and cannot go on.
@@ -283,6 +231,82 @@ impl Service {
     }
 }
 
+/// How people log in to the service.
+async fn opened_identity(config: &Config, login: Login) -> Result<Identity, ServiceError> {
+    let has_users = config.postgres.listen.is_some() && config.postgres.users.is_some();
+    Ok(match login {
+        Login::Dev if has_users => return Err(PostgresError::DevAuthWithUsers.into()),
+        // Only the PostgreSQL endpoint has logins (passwords) then; the pages and the API accept nobody.
+        Login::Tokens if has_users && config.identity == IdentityConfig::default() => {
+            tracing::warn!(
+                "[identity] is not set, so nobody can log in to the page and the API; users of the PostgreSQL endpoint can"
+            );
+            Identity::of_nobody(&config.identity)
+        }
+        Login::Tokens => Identity::by_tokens(&config.identity).await?,
+        Login::Dev => Identity::without_proof(&config.identity, config.serve.listen)?,
+    })
+}
+
+/// What the workers share: the report files, and the newest snapshot, in which users have addresses where the settings
+/// say so.
+async fn opened_workshop(
+    config: &Config,
+    store: Store,
+    mailer: Option<Mailer>,
+    links: Links,
+) -> Result<Workshop, ServiceError> {
+    let files = folder_of(config, config.serve.files.as_ref(), FILES_FOLDER)?;
+    let files = Arc::new(ReportFiles::new(files, config));
+    let source = Arc::new(ReportSource::open(config.clone()).await?);
+    if config.identity.address == AddressSource::Users
+        && let Some(reason) = &source.current().catalog().unusable_addresses
+    {
+        return Err(ServiceError::UnusableAddresses(reason.clone()));
+    }
+    Ok(Workshop {
+        store,
+        source,
+        files,
+        mailer,
+        links,
+        metrics: Arc::new(DeliveryMetrics::new(config.serve.deadline())),
+        bell: Arc::new(Notify::new()),
+    })
+}
+
+/// The PostgreSQL endpoint with its address, where the site has one.
+async fn bound_postgres(
+    config: &Config,
+    login: Login,
+    source: &Arc<ReportSource>,
+    identity: &Arc<Identity>,
+) -> Result<Option<PostgresServer>, ServiceError> {
+    let Some(listen) = config.postgres.listen else {
+        return Ok(None);
+    };
+    let parts = PostgresParts {
+        source: Arc::clone(source),
+        identity: Arc::clone(identity),
+        login,
+        metrics: Arc::new(PostgresMetrics::default()),
+    };
+    Ok(Some(PostgresServer::bind(listen, config, parts).await?))
+}
+
+/// What makes requests of subscriptions that are due.
+fn scheduler(config: &Config, workshop: &Workshop, rules: Arc<SubscriptionRules>) -> Scheduler {
+    Scheduler {
+        store: workshop.store.clone(),
+        source: Arc::clone(&workshop.source),
+        rules,
+        address_source: config.identity.address,
+        can_mail: workshop.mailer.is_some(),
+        deadline: config.serve.deadline(),
+        bell: Arc::clone(&workshop.bell),
+    }
+}
+
 /// The database that the configuration names, with the places that processes which share it need.
 pub(super) fn database(config: &Config) -> Result<Database, ServiceError> {
     let database = Database::chosen(config.database.url()?, &config.serve.data);
@@ -295,13 +319,21 @@ pub(super) fn database(config: &Config) -> Result<Database, ServiceError> {
 /// Whether `work` ends by itself, or at the latest `grace` after `stopping` turned true.
 async fn within_grace(work: impl Future<Output = ()>, mut stopping: watch::Receiver<bool>, grace: Duration) -> bool {
     let too_late = async {
-        // Where nobody can say stop any more, it is time as well.
+        // Where the sender is gone, nobody can say stop later: it is time as well.
         let _ = stopping.wait_for(|stopping| *stopping).await;
         tokio::time::sleep(grace).await;
     };
     tokio::select! {
         () = work => true,
         () = too_late => false,
+    }
+}
+
+/// The folder that a setting gives, or the one of that name in the data folder.
+fn folder_of(config: &Config, given: Option<&String>, name: &str) -> Result<Location, ServiceError> {
+    match given {
+        Some(place) => made_location(place),
+        None => made_location(&config.serve.data.join(name).display().to_string()),
     }
 }
 

@@ -259,7 +259,7 @@ await scenario("without access", {}, async (page) => {
   await expectAccessible(page);
 });
 
-await scenario("with a token that is not believed", {}, async (page) => {
+await scenario("with a token that is not accepted", {}, async (page) => {
   await page.goto(settings.url);
   await page.getByLabel("Access token").fill("forged");
   await page.getByLabel("Access token").press("Enter");

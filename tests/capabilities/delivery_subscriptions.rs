@@ -572,7 +572,7 @@ fn who_may_no_longer_have_a_report_is_sent_none() {
     let answer = post(&service, admin, SUBSCRIPTIONS, &new);
     assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
     let path = format!("{SUBSCRIPTIONS}/{}", answer.json()["id"].as_str().expect("an id"));
-    // Roles of a login are believed for 30 days.
+    // Roles of a login are valid for 30 days.
     assert!(make_next(&service, Utc::now() + DAY * 31));
     assert_eq!(service.get(admin, &path).json()["last_outcome"], "not_allowed");
     assert!(requests_of(&service).is_empty());

@@ -95,7 +95,7 @@ mod logging_in {
         open.login = Login::Dev;
         let endpoint = open.start();
         let anybody = endpoint.options("anybody").password("anything");
-        let mut connection = endpoint.connect_with(&anybody).expect("believed");
+        let mut connection = endpoint.connect_with(&anybody).expect("let in");
         assert_eq!(
             endpoint.ask_on(&mut connection, "select current_user").expect("a name"),
             [["anybody"]]

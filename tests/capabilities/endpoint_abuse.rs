@@ -15,8 +15,8 @@ fn setup() -> EndpointSetup {
     EndpointSetup::over(TestExports::small()).user("asha", ALL)
 }
 
-/// An endpoint that believes everybody.
-fn believing() -> RunningEndpoint {
+/// An endpoint that lets everybody in.
+fn open_to_all() -> RunningEndpoint {
     let mut open = setup();
     open.login = Login::Dev;
     open.start()
@@ -164,8 +164,8 @@ mod cursors_and_portals {
 
     #[test]
     fn a_cursor_with_an_open_portal_is_in_use_and_nobody_waits() {
-        let endpoint = believing();
-        let mut client = RawClient::believed(endpoint.address);
+        let endpoint = open_to_all();
+        let mut client = RawClient::by_name(endpoint.address);
         assert_eq!(
             code_of(&client.query(&format!("begin; declare c cursor for {MANY}"))),
             None
@@ -179,8 +179,8 @@ mod cursors_and_portals {
 
     #[test]
     fn portals_end_with_their_transaction() {
-        let endpoint = believing();
-        let mut client = RawClient::believed(endpoint.address);
+        let endpoint = open_to_all();
+        let mut client = RawClient::by_name(endpoint.address);
         // Outside a transaction, that is at once.
         client.execute(MANY, "p", 1);
         assert_eq!(kinds(&client.sync()), "12DsZ");
@@ -200,8 +200,8 @@ mod cursors_and_portals {
 
     #[test]
     fn the_number_of_portals_is_limited() {
-        let endpoint = believing();
-        let mut client = RawClient::believed(endpoint.address);
+        let endpoint = open_to_all();
+        let mut client = RawClient::by_name(endpoint.address);
         client.query("begin");
         for number in 0..1_000 {
             client.execute("select 1", &format!("p{number}"), 0);

@@ -278,7 +278,7 @@ mod a_long_one {
 
     #[test]
     fn is_cancelled_amid_its_rows() {
-        let endpoint = setup_of_believing().start();
+        let endpoint = setup_open_to_all().start();
         let mut client = RawClient::start(endpoint.address, "asha", "pragati");
         let greeting = until(&mut client, 'Z');
         let key = greeting.iter().find(|(kind, _)| *kind == 'K').expect("a key").1.clone();
@@ -298,8 +298,8 @@ mod a_long_one {
 
     #[test]
     fn ends_when_its_client_is_gone() {
-        let endpoint = setup_of_believing().start();
-        let mut client = RawClient::believed(endpoint.address);
+        let endpoint = setup_open_to_all().start();
+        let mut client = RawClient::by_name(endpoint.address);
         client.send('Q', format!("copy ({ENDLESS}) to stdout (format binary)\0").as_bytes());
         until(&mut client, 'd');
         drop(client);
@@ -309,8 +309,8 @@ mod a_long_one {
 
     #[test]
     fn waits_for_a_client_that_takes_its_time() {
-        let endpoint = setup_of_believing().start();
-        let mut client = RawClient::believed(endpoint.address);
+        let endpoint = setup_open_to_all().start();
+        let mut client = RawClient::by_name(endpoint.address);
         client.send('Q', format!("copy ({ENDLESS}) to stdout\0").as_bytes());
         until(&mut client, 'd');
         // What fits into the network's buffers, and no more.
@@ -322,10 +322,10 @@ mod a_long_one {
         assert!(rows < 3_000_000, "{rows} rows were made for a client that took one");
     }
 
-    fn setup_of_believing() -> EndpointSetup {
-        let mut believing = setup();
-        believing.login = pragati::identity::Login::Dev;
-        believing
+    fn setup_open_to_all() -> EndpointSetup {
+        let mut open_to_all = setup();
+        open_to_all.login = pragati::identity::Login::Dev;
+        open_to_all
     }
 
     /// What comes up to a message of that kind.
@@ -344,10 +344,10 @@ mod a_long_one {
 
 #[test]
 fn copy_goes_by_both_protocols_and_among_other_statements() {
-    let mut believing = setup();
-    believing.login = pragati::identity::Login::Dev;
-    let endpoint = believing.start();
-    let mut client = RawClient::believed(endpoint.address);
+    let mut open_to_all = setup();
+    open_to_all.login = pragati::identity::Login::Dev;
+    let endpoint = open_to_all.start();
+    let mut client = RawClient::by_name(endpoint.address);
     let both = client.query("select 1; copy (select 2 union all select 3 order by 1) to stdout; select 4");
     assert_eq!(kinds(&both), "TDCHddcCTDCZ");
     client.execute(

@@ -1,4 +1,4 @@
-//! What files of exports say of themselves, and what is believed of it: counts, statistics, indexes, dates of 96 bits; and
+//! What files of exports say of themselves, and which of it is trusted: counts, statistics, indexes, dates of 96 bits; and
 //! how a file that cannot be read is named.
 
 use std::fs::{self, File};

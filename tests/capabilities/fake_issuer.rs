@@ -86,7 +86,7 @@ impl FakeIssuer {
         }
     }
 
-    /// The settings that believe it.
+    /// The settings that trust it.
     pub fn settings(&self) -> IdentityConfig {
         IdentityConfig {
             issuer: Some(self.url.clone()),

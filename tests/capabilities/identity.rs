@@ -41,7 +41,7 @@ fn without(mut claims: Value, name: &str) -> Value {
 }
 
 #[test]
-fn tokens_of_every_algorithm_are_believed() {
+fn tokens_of_every_algorithm_are_accepted() {
     let issuer = TokenIssuer::new();
     let rsa = SigningKey::rs256("RS256");
     let mut keys: Vec<SigningKey> = [
@@ -172,7 +172,7 @@ fn settings_for_keycloak(issuer: &TokenIssuer) -> IdentityConfig {
 }
 
 #[test]
-fn keycloak_s_access_tokens_of_listed_clients_are_believed_and_no_other_tokens() {
+fn keycloak_s_access_tokens_of_listed_clients_are_accepted_and_no_other_tokens() {
     let issuer = TokenIssuer::new();
     let service = service_of(settings_for_keycloak(&issuer));
     let key = &issuer.key;
@@ -230,7 +230,7 @@ fn keycloak_s_access_tokens_of_listed_clients_are_believed_and_no_other_tokens()
 }
 
 #[test]
-fn sunbird_s_user_tokens_are_believed_with_their_roles_of_organisations() {
+fn sunbird_s_user_tokens_are_accepted_with_their_roles_of_organisations() {
     let issuer = TokenIssuer::new();
     let key = SigningKey::rs256("accessv1_key1");
     issuer.publish(&[&key]);

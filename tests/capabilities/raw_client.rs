@@ -24,8 +24,8 @@ impl RawClient {
         client
     }
 
-    /// Connects to an endpoint that believes everybody.
-    pub fn believed(address: SocketAddr) -> Self {
+    /// Connects to an endpoint that lets everybody in.
+    pub fn by_name(address: SocketAddr) -> Self {
         let mut client = Self::start(address, "asha", "pragati");
         client.until_ready();
         client

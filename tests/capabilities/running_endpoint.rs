@@ -94,7 +94,9 @@ impl EndpointSetup {
         let started = runtime.block_on(async {
             let identity = match (&self.identity, self.login) {
                 (Some(settings), _) => Identity::by_tokens(settings).await?,
-                (None, _) => Identity::by_word(&IdentityConfig::default(), SocketAddr::from(([127, 0, 0, 1], 0)))?,
+                (None, _) => {
+                    Identity::without_proof(&IdentityConfig::default(), SocketAddr::from(([127, 0, 0, 1], 0)))?
+                }
             };
             let source = Arc::new(ReportSource::open(self.config.clone()).await.expect("a source"));
             let parts = PostgresParts {

@@ -37,7 +37,7 @@ pub const BATCHES: &str = "
 pub struct Setup {
     pub exports: TestExports,
     pub config: Config,
-    /// None: everybody is believed.
+    /// None: everybody is let in without a password.
     pub login: Option<IdentityConfig>,
     pub can_mail: bool,
     pub limits: Limits,
@@ -46,7 +46,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// Everybody is believed, and mail can be sent.
+    /// Everybody is let in without a password, and mail can be sent.
     pub fn new() -> Self {
         let exports = TestExports::empty()
             .table("users", USERS)
@@ -90,7 +90,7 @@ impl Setup {
             let files = Location::parse(files.to_str().expect("UTF-8")).expect("a location");
             let identity = match &self.login {
                 Some(settings) => Identity::by_tokens(settings).await?,
-                None => Identity::by_word(&IdentityConfig::default(), self.config.serve.listen)?,
+                None => Identity::without_proof(&IdentityConfig::default(), self.config.serve.listen)?,
             };
             let source = Arc::new(ReportSource::open(self.config.clone()).await.expect("a source"));
             let figures = Arc::new(FiguresSource::new(self.config.clone(), Arc::clone(&source)));

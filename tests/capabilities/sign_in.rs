@@ -197,7 +197,7 @@ fn session_fixation_does_not_work() {
         attacker.cookies.insert(SESSION.to_owned(), planted);
         assert_eq!(attacker.api_status(), 401, "what was planted knows nobody");
     }
-    // Two cookies of the name, of which one is another's: neither is believed.
+    // Two cookies of the name, of which one is another's: neither is accepted.
     let mut victim = BrowserLike::new(&service);
     victim.sign_in(&issuer, "mentor", &[]);
     let good = format!("{SESSION}={}", victim.cookies[SESSION]);

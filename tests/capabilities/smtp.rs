@@ -124,7 +124,7 @@ impl SmtpServer {
         format!("{scheme}://127.0.0.1:{}", self.port)
     }
 
-    /// The certificate authority to believe.
+    /// The certificate authority to trust.
     pub fn ca_file(&self) -> PathBuf {
         self.folder.path().join("ca.pem")
     }

@@ -139,7 +139,7 @@ impl TokenIssuer {
         Path::new(self.folder.path()).join("jwks.json")
     }
 
-    /// The settings that believe this issuer.
+    /// The settings that trust this issuer.
     pub fn settings(&self) -> IdentityConfig {
         IdentityConfig {
             jwks: Some(self.file().display().to_string()),

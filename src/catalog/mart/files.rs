@@ -46,6 +46,9 @@ impl ReportMart {
     }
 
     /// Checks that no later run has replaced the output.
+    ///
+    /// # Errors
+    /// The manifest is gone, cannot be reached, or is another version.
     pub async fn check_current(&self) -> Result<(), MartError> {
         let place = &self.manifest.location;
         match self.reports.store.head(place).await {

@@ -1,8 +1,8 @@
 //! The report mart of a nightly run as the table `course_progress_report`: its rows are read instead of assembled.
 //!
 //! Whoever gives a mart has checked that it was made from this snapshot, with the same settings and queries
-//! (`nightly::Published::mart_of`). Where its files are replaced or damaged later, the rows are assembled as without a mart.
-//! `enrolment_details` has columns that the mart does not have, so it stays assembled.
+//! (`nightly::Published::mart_of`). Where its files are replaced or damaged later, the rows are assembled as without a
+//! mart. `enrolment_details` has columns that the mart does not have, so it stays assembled.
 
 mod error;
 mod files;
@@ -56,6 +56,7 @@ const REPORT_QUERIES: [&str; 11] = [
 /// The report mart of one day.
 #[derive(Debug)]
 pub struct ReportMart {
+    /// The snapshot's day.
     pub day: SnapshotDate,
     /// The folder of all days.
     pub reports: Location,
@@ -68,10 +69,15 @@ pub struct ReportMart {
 /// One file of a mart, as its manifest lists it.
 #[derive(Debug, Clone)]
 pub struct MartPart {
+    /// Where it lies in the store.
     pub path: Path,
+    /// Its size.
     pub bytes: u64,
+    /// How many rows it has.
     pub rows: u64,
+    /// The batch of its first row: the smallest one.
     pub first_batch_id: String,
+    /// The batch of its last row: the greatest one.
     pub last_batch_id: String,
     /// The tenants of its batches; `None` stands for batches of an unknown one.
     pub tenants: BTreeSet<Option<String>>,
@@ -79,13 +85,13 @@ pub struct MartPart {
 
 impl Catalog {
     /// Whether a site replaces a query that reports are made by. Such a query may depend on more than the files of the
-    /// snapshot, such as the time of day, so that rows of a nightly run may be others than it gives now.
+    /// snapshot, such as the time of day, so that the rows of a nightly run may differ from those of a query.
     pub fn has_own_report_queries(&self) -> bool {
         !self.are_built_in(&REPORT_QUERIES)
     }
 
-    /// Reads `course_progress_report` from `mart`, which must have been made from this snapshot in the configured way. On a
-    /// cluster it stays the view.
+    /// Reads `course_progress_report` from `mart`, which must have been made from this snapshot in the configured way.
+    /// On a cluster it stays the view.
     ///
     /// # Errors
     /// Where the view's query cannot be planned, or the table cannot be registered.
@@ -105,9 +111,9 @@ impl Catalog {
         Ok(())
     }
 
-    /// Reads the columns of `course_progress_report` that show nothing of users' details from the mart of `all`, where it has
-    /// one, for a user of this catalog, who sees the rows of `all` that meet `visible`. The other columns are assembled from
-    /// what the user sees.
+    /// Reads the columns of `course_progress_report` that show nothing of users' details from the mart of `all`, where
+    /// it has one, for a user of this catalog, who sees the rows of `all` that meet `visible`. The other columns are
+    /// assembled from what the user sees.
     ///
     /// # Errors
     /// Where the view's query cannot be planned, or the table cannot be registered.

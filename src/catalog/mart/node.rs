@@ -29,8 +29,9 @@ const ORDER: [&str; 2] = ["batch_id", "user_id"];
 pub struct Shown {
     /// The day of the mart.
     pub day: SnapshotDate,
-    /// The files that are read, and those that the mart has.
+    /// How many files are read.
     pub files: usize,
+    /// How many files the mart has.
     pub of_files: usize,
     /// The condition by which the reader skips rows.
     pub condition: Option<String>,
@@ -38,8 +39,8 @@ pub struct Shown {
 
 /// Reads rows of the mart, ordered by batch and user within each partition.
 ///
-/// The scan is no child, because the engine divides the files of scans that it sees among partitions, and the order of rows
-/// would be lost.
+/// The scan is no child, because the engine divides the files of scans that it sees among partitions, and the order of
+/// rows would be lost.
 #[derive(Debug, Clone)]
 pub struct ReportMartExec {
     shown: Shown,
@@ -148,7 +149,8 @@ impl ExecutionPlan for ReportMartExec {
     }
 }
 
-/// The error of this room that an error of the reader carries, which is one complete sentence; otherwise the same error.
+/// The error of this room that an error of the reader carries, which is one complete sentence; otherwise the same
+/// error.
 fn own_error(error: DataFusionError) -> DataFusionError {
     let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
     while let Some(current) = cause {

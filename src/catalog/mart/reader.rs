@@ -1,7 +1,7 @@
 //! Reads files of a mart in the version that was opened, by the footers that were read then.
 //!
-//! A nightly run may replace the output while a query reads it. Each read is conditional on the file's version, so that such a
-//! query ends with an error and never has rows of two runs.
+//! A nightly run may replace the output while a query reads it. Each read is conditional on the file's version, so that
+//! such a query ends with an error and never has rows of two runs.
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
-//! `course_progress_report` for users who do not see everything: columns without users' details come from the mart, and as
-//! soon as a query names another column, all of its rows are assembled from what the user sees.
+//! `course_progress_report` for users who do not see everything: columns without users' details come from the mart, and
+//! as soon as a query names another column, all of its rows are assembled from what the user sees.
 //!
-//! The mart has details as people who see everything have them. Which of them are blank or masked for somebody else depends on
-//! columns that it does not have: the user's tenant, first and last name.
+//! The mart has details as people who see everything have them. Which of them are blank or masked for somebody else
+//! depends on columns that it does not have: the user's tenant, first and last name.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ const WITHOUT_DETAILS: [&str; 8] = [
     "known_user",
 ];
 
-/// The table.
+/// `course_progress_report` of somebody who does not see everything.
 #[derive(Debug)]
 pub struct RestrictedReports {
     /// The visible rows of the mart, with all columns.

@@ -28,13 +28,13 @@ use crate::engine::planning_parts;
 
 const BATCH_ID: &str = "batch_id";
 
-/// The table. Its files are opened when a query first reads it.
+/// The rows of a mart as a table. Its files are opened when a query first reads it.
 #[derive(Debug)]
 pub struct ReportTable {
     mart: ReportMart,
     store: ObjectStoreUrl,
     schema: SchemaRef,
-    /// The view's query, for when the files cannot be read any more.
+    /// The view's query, which runs where the files were replaced or damaged.
     query: LogicalPlan,
     open: OnceCell<Vec<OpenPart>>,
 }
@@ -152,8 +152,8 @@ fn file_of(part: &OpenPart) -> PartitionedFile {
     file
 }
 
-/// Whether a condition leaves few rows, or long runs of them, such as those of a batch, a tenant or a user: the reader then
-/// finds them before it decodes the other columns.
+/// Whether a condition leaves few rows, or long runs of them, such as those of a batch, a tenant or a user: the reader
+/// then finds them before it decodes the other columns.
 fn leaves_few_rows(condition: &Expr) -> bool {
     let is_text = |expr: &Expr| matches!(expr, Expr::Literal(value, _) if value.data_type().is_string());
     match condition {

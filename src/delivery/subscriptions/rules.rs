@@ -56,7 +56,7 @@ impl SubscriptionRules {
         domain_of(address).is_some_and(|domain| self.domains.contains(&domain))
     }
 
-    /// The person with the roles that still count at a moment: those of an admin are believed for a while after their last
+    /// The person with the roles that still count at a moment: those of an admin are valid for a while after their last
     /// login here. A creator or mentor is one by the newest data.
     pub fn person_at(&self, person: &Person, roles_at: DateTime<Utc>, now: DateTime<Utc>) -> Person {
         let mut person = person.clone();
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn an_admin_is_believed_for_a_while() {
+    fn roles_of_an_admin_are_valid_for_a_while() {
         let rules = rules(&[], "07:00").expect("rules");
         let admin = Person {
             user_id: "u1".parse().expect("an id"),

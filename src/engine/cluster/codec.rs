@@ -40,6 +40,9 @@ pub trait NodeCodec: Debug + Send + Sync {
     fn name(&self) -> &'static str;
 
     /// Encodes the node's own fields, without its inputs; `None` where it is of another kind.
+    ///
+    /// # Errors
+    /// A field of the node cannot be encoded.
     fn encode(&self, node: &dyn ExecutionPlan, codec: &PlanCodec) -> Option<Result<Vec<u8>>>;
 
     /// Rebuilds the node from its encoded fields and its inputs.

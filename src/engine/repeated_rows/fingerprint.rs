@@ -1,5 +1,5 @@
-//! Fingerprints of keys: a hash of eight bytes for any number of columns; for texts with a time, numbers that are nearly
-//! equal where the times are close.
+//! Fingerprints of keys: a hash of eight bytes for any number of columns; for texts with a time, numbers that are
+//! nearly equal where the times are close.
 
 use std::hash::{BuildHasher, Hasher};
 

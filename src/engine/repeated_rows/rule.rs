@@ -1,13 +1,14 @@
 //! An analyzer rule: a query that keeps the first row of each key ranks only rows whose key may be repeated.
 //!
-//! The shape is `row_number() over (partition by key order by …)` with `= 1` above it. A row of a unique key is the first of
-//! its key, whatever the order. So the window is replaced by the rows of unique keys, numbered 1, and the window over the
-//! other rows. That gives the rows of the window, so nothing above has to change; NULLs, ties and orders are left to the
-//! window.
+//! The shape is `row_number() over (partition by key order by …)` with `= 1` above it. A row of a unique key is the
+//! first of its key, whatever the order. So the window is replaced by the rows of unique keys, numbered 1, and the
+//! window over the other rows. That gives the rows of the window, so nothing above has to change; NULLs, ties and
+//! orders are left to the window.
 //!
 //! The input is read three times: its keys, the rows of unique keys, and the others. So it has to be one table, with
-//! projections and conditions that give the same each time. It is a rule over logical plans, since columns and conditions are pushed into
-//! scans there: the keys alone are read first, and a condition on the key is applied before keys are compared.
+//! projections and conditions that give the same each time. It is a rule over logical plans, since columns and
+//! conditions are pushed into scans there: the keys alone are read first, and a condition on the key is applied before
+//! keys are compared.
 
 use std::sync::Arc;
 
@@ -52,8 +53,8 @@ impl AnalyzerRule for RankOnlyRepeated {
     }
 }
 
-/// The plan, in which every query that keeps the first row of each key of such an input ranks only rows whose key may be
-/// repeated. Plans that are made of the result share the repeated keys that were found.
+/// The plan, in which every query that keeps the first row of each key of such an input ranks only rows whose key may
+/// be repeated. Plans that are made of the result share the repeated keys that were found.
 ///
 /// # Errors
 /// Where a part of the plan is invalid.
@@ -295,8 +296,8 @@ pub fn parts_read(plan: &LogicalPlan) -> Result<usize> {
     Ok(parts)
 }
 
-/// Whether a plan is an aggregation, perhaps with projections and conditions on top: computing it again would cost as much
-/// as ranking.
+/// Whether a plan is an aggregation, perhaps with projections and conditions on top: computing it again would cost as
+/// much as ranking.
 fn is_aggregation(plan: &LogicalPlan) -> bool {
     match plan {
         LogicalPlan::Aggregate(_) | LogicalPlan::Distinct(_) => true,

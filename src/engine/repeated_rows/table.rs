@@ -115,8 +115,8 @@ impl TableProvider for UniqueOrRepeatedRows {
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
         let below = self.table.supports_filters_pushdown(filters)?;
         let support = filters.iter().zip(below).map(|(filter, below)| {
-            // Without the rows whose key has a NULL, the repeated keys are the same; and they are shared by all scans that are
-            // not filtered.
+            // Without the rows whose key has a NULL, the repeated keys are the same; and they are shared by all scans
+            // that are not filtered.
             let is_of_nulls = matches!(filter, Expr::IsNotNull(_));
             if self.is_about_key(filter) && !is_of_nulls && below != TableProviderFilterPushDown::Unsupported {
                 TableProviderFilterPushDown::Inexact

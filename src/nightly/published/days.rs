@@ -16,7 +16,8 @@ use crate::nightly::manifest::{FORMAT_VERSION, Manifest};
 /// Bytes of a manifest that hold its first fields.
 const MANIFEST_START: u64 = 256;
 
-/// The folder of the chosen day, its manifest, and the file of that. A day without a manifest is not complete and is ignored.
+/// The folder of the chosen day, its manifest, and the file of that. A day without a manifest is not complete and is
+/// ignored.
 pub async fn open_day(reports: &Location, choice: DateChoice) -> Result<(Path, Manifest, ObjectMeta), PublishedError> {
     match choice {
         DateChoice::Day(date) => {
@@ -56,8 +57,8 @@ pub async fn dates(reports: &Location) -> Result<BTreeSet<SnapshotDate>, Publish
     Ok(names.filter_map(SnapshotDate::from_folder_name).collect())
 }
 
-/// The days with a manifest of this version of the format, from the oldest. Only the start of each manifest is read: it has
-/// megabytes where a day has many batches.
+/// The days with a manifest of this version of the format, from the oldest. Only the start of each manifest is read: it
+/// has megabytes where a day has many batches.
 pub async fn complete_days(reports: &Location) -> Result<Vec<SnapshotDate>, PublishedError> {
     let mut complete = Vec::new();
     for date in dates(reports).await? {

@@ -1,4 +1,5 @@
-//! Whether an output holds what a snapshot's reports would be, and its mart as the table `course_progress_report` of the snapshot.
+//! Whether the reports of an output are those of a snapshot; if so, its mart is the snapshot's table
+//! `course_progress_report`.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -11,9 +12,9 @@ use crate::nightly::incremental::basis;
 use crate::nightly::layout;
 use crate::nightly::manifest::{Content, FileEntry};
 
-/// Reads the view `course_progress_report` of `catalog` from the nightly output under `serve.reports`, where that has the
-/// snapshot's day and was made from its files, with the same settings and queries. Otherwise the view stays as it is, and the
-/// log says why at the level `debug`.
+/// Reads the view `course_progress_report` of `catalog` from the nightly output under `serve.reports`, where that has
+/// the snapshot's day and was made from its files, with the same settings and queries. Otherwise the view stays as it
+/// is, and the log says why at the level `debug`.
 ///
 /// # Errors
 /// Where the table cannot be registered.
@@ -66,7 +67,8 @@ impl Published {
         self.mart()
     }
 
-    /// Checks that the output was made from the files of the snapshot. Their locations may differ, as between a mount and a URL.
+    /// Checks that the output was made from the files of the snapshot. Their locations may differ, as between a mount
+    /// and a URL.
     ///
     /// # Errors
     /// Where it was made from other files, or its mapping had other settings.
@@ -101,9 +103,9 @@ impl Published {
         self.manifest.snapshot_date == catalog.date && made_from == found
     }
 
-    /// Whether the output was made with the same queries, mappings and versions. Other differences that the basis knows change
-    /// no row: how files are written, and whether mails have a password. What else is set for reports is compared by
-    /// [`Self::check_settings`].
+    /// Whether the output was made with the same queries, mappings and versions. Other differences that the basis knows
+    /// change no row: how files are written, and whether mails have a password. What else is set for reports is
+    /// compared by [`Self::check_settings`].
     fn is_on_basis_of(&self, catalog: &Catalog, config: &Config) -> bool {
         let Some(made) = &self.manifest.basis else { return false };
         let is_made = |has_password: bool| {

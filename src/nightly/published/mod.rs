@@ -2,8 +2,8 @@
 //! and the ratio tables.
 //!
 //! Only files that the manifest lists are read. A [`Published`] is one day as it was when it was opened. It caches the
-//! manifest and the file footers, so that a service can keep one open and read many reports from it. Access control is the
-//! caller's task.
+//! manifest and the file footers, so that a service can keep one open and read many reports from it. Access control is
+//! the caller's task.
 
 mod days;
 mod error;

@@ -57,7 +57,8 @@ impl RatioFilter {
 }
 
 impl RatioFile {
-    /// Opens the file, which must have `bytes` bytes and the table's columns, but for the one that earlier versions did not write.
+    /// Opens the file, which must have `bytes` bytes and the table's columns, but for the one that earlier versions did
+    /// not write.
     pub async fn open(reports: &Location, path: &Path, bytes: u64) -> Result<Self, PublishedError> {
         let mut file = ListedFile::open(reports, path, bytes).await?;
         let metadata = ArrowReaderMetadata::load_async(&mut file.pinned, ArrowReaderOptions::new())

@@ -52,8 +52,8 @@ impl Published {
         Ok(batches)
     }
 
-    /// The selected rows of one or several batches, ordered by batch id and User ID, with the column `batch_id` beside those of
-    /// the report. All rows of a single batch are those of [`Self::report_of_batch`].
+    /// The selected rows of one or several batches, ordered by batch id and User ID, with the column `batch_id` beside
+    /// those of the report. All rows of a single batch are those of [`Self::report_of_batch`].
     ///
     /// # Errors
     /// Where a batch is unknown; an unreadable file is an error of the rows.
@@ -95,8 +95,8 @@ impl Published {
     }
 }
 
-/// The schema with the batch's id before the other columns. All columns are nullable, because files of the mart differ in
-/// that.
+/// The schema with the batch's id before the other columns. All columns are nullable, because files of the mart differ
+/// in that.
 fn with_batch_id(schema: &SchemaRef) -> SchemaRef {
     let batch_id = Field::new("batch_id", DataType::Utf8View, true);
     let columns = schema.fields().iter();

@@ -1,5 +1,5 @@
-//! Functions whose values may be of any size, whatever they are made of: no limit of a query's memory counts these. Some are
-//! held to a size; those that clients of PostgreSQL do not know are not offered.
+//! Functions whose results may be of any size, however small their arguments are; a query's memory limit does not count
+//! them. Some get a largest size; those that PostgreSQL does not have are not offered.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Functions that PostgreSQL has and tools call, beside those of `datafusion-pg-catalog`: who answers, and what there is no
-//! more to say of.
+//! Functions of PostgreSQL's that tools call and `datafusion-pg-catalog` lacks: which server answers, and functions
+//! that give the same for every argument.
 
 use std::sync::Arc;
 

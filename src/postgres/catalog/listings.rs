@@ -1,4 +1,4 @@
-//! `SHOW TABLES` and `SHOW COLUMNS`, which are asked of `information_schema` like everything else.
+//! `SHOW TABLES` and `SHOW COLUMNS`, answered from `information_schema`.
 
 use datafusion::sql::sqlparser::ast::{
     Expr, Ident, ObjectName, ShowStatementIn, ShowStatementOptions, Statement, Value,

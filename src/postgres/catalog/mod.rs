@@ -1,5 +1,6 @@
-//! What a session knows besides the tables of the exports: system tables (`system`), lists of functions and relations
-//! (`listings`), functions that PostgreSQL has (`functions`) or that are bounded here (`bounded`), and addresses of rows.
+//! What a session has besides the tables of the exports: system tables (`system`), lists of functions and relations
+//! (`listings`), functions that PostgreSQL has (`functions`) or that are bounded here (`bounded`), and addresses of
+//! rows.
 
 pub mod bounded;
 pub mod functions;

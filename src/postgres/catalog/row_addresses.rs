@@ -1,5 +1,6 @@
-//! Conditions on `ctid`, the address of a row: a page of the table, and a place on it. Scanners that read a table in parts ask for a
-//! range of pages in each, and begin with the page 0. Here a table has this one page, so a part has all of its rows or none.
+//! Conditions on `ctid`, the address of a row: a page of the table, and a place on it. Tools that read a table in parts
+//! ask for a range of pages in each, from page 0 on. Here a table has this one page, so a part has all of its rows or
+//! none.
 
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Statement, Value};
 

@@ -1,8 +1,8 @@
-//! How deep an expression may be, and how large a query, told before either is planned.
+//! How deep an expression may be, and how large a query: checked before planning.
 //!
-//! The parser takes `1 + 1 + … + 1` of any length, and makes a tree of it as deep as it is long; walking, copying or dropping
-//! that takes a stack as deep. And the planner puts a WITH wherever it is read, so that forty lines, each of which reads the
-//! one before twice, make a plan that nobody can walk.
+//! The parser takes `1 + 1 + … + 1` of any length, and makes a tree of it as deep as it is long; walking, copying or
+//! dropping that takes a stack as deep. And the planner puts a WITH wherever it is read, so that forty lines, each of
+//! which reads the one before twice, make a plan that nobody can walk.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -16,9 +16,9 @@ use crate::postgres::syntax::plain;
 
 /// Operators one around the other. A list of values or columns may be as long as it likes.
 const DEEPEST: usize = 1_000;
-/// A bracket in which something is calculated counts as so many, and a power, too: they become functions, and the engine's planner
-/// finds the name and type of functions within functions anew at every level, in time that grows with the cube of the depth. Other
-/// calculations beside each other are one function (`calculate_numbers` of the dialect).
+/// A bracket in which something is calculated counts as so many, and a power, too: they become functions, and the
+/// engine's planner finds the name and type of functions within functions anew at every level, in time that grows with
+/// the cube of the depth. Other calculations beside each other are one function (`calculate_numbers` of the dialect).
 const CALCULATION: usize = 8;
 /// Tables that a query reads, each as often as it is read.
 const MOST_TABLES: u64 = 1_000;

@@ -1,5 +1,5 @@
-//! The two protocols of PostgreSQL's clients, simple and extended, over one [`Session`]. Rows are sent as they are made: a
-//! client that takes its time keeps a query waiting, never its whole answer in memory.
+//! The two protocols of PostgreSQL's clients, simple and extended, over one [`Session`]. Rows are sent as they are
+//! made: a client that takes its time keeps a query waiting, never its whole answer in memory.
 
 use std::fmt::Debug;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Takes connections, as many as are allowed, and ends them: in order when the service stops, at once when the users file says
-//! so.
+//! Takes connections, as many as are allowed, and ends them: in order when the service stops, at once when the users
+//! file says so.
 
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
@@ -14,8 +14,8 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
+use super::admission::Admission;
 use super::connection::{Handlers, serve};
-use super::doors::Doors;
 use super::handler::Handler;
 use super::parse::Parse;
 use crate::config::Config;
@@ -52,9 +52,13 @@ const AFTER_FAILURE: Duration = Duration::from_millis(200);
 
 /// What the endpoint shares with the rest of the service.
 pub struct PostgresParts {
+    /// The newest snapshot, and the newest output of a nightly run.
     pub source: Arc<ReportSource>,
+    /// Tells whose login token a password is.
     pub identity: Arc<Identity>,
+    /// How people log in.
     pub login: Login,
+    /// Where it counts what it does.
     pub metrics: Arc<PostgresMetrics>,
 }
 
@@ -70,10 +74,14 @@ pub struct PostgresServer {
 
 impl PostgresServer {
     /// Checks the settings and takes the address `listen`; with port 0, a free one.
+    ///
+    /// # Errors
+    /// The settings allow no safe login, the address is taken, a file of the settings cannot be used, or no catalog can
+    /// be made for an account.
     pub async fn bind(listen: SocketAddr, config: &Config, parts: PostgresParts) -> Result<Self, PostgresError> {
         let settings = &config.postgres;
         let tls = tls_at(listen, config)?;
-        let believes_everybody = parts.login == Login::Dev;
+        let lets_everybody_in = parts.login == Login::Dev;
         parts.identity.check_address(listen)?;
         let audit_folder = match &settings.audit {
             Some(folder) => folder.clone(),
@@ -84,8 +92,8 @@ impl PostgresServer {
             spill: settings.query_spill,
         };
         let endpoint = Endpoint {
-            identity: (!believes_everybody && parts.identity.believes_tokens()).then_some(parts.identity),
-            believes_everybody,
+            identity: (!lets_everybody_in && parts.identity.accepts_tokens()).then_some(parts.identity),
+            lets_everybody_in,
             token_personal: settings.token_personal,
             tls_is_required: tls.is_some(),
             seed: rand::random(),
@@ -99,7 +107,7 @@ impl PostgresServer {
             audit: open_audit(&audit_folder)?,
             metrics: parts.metrics,
             accounts: AccountsFile::open(settings.users.as_deref())?,
-            doors: Doors::new(settings.connections),
+            admission: Admission::new(settings.connections),
         };
         let unavailable = |error: std::io::Error| NetworkError::Listen {
             room: ROOM,
@@ -157,7 +165,7 @@ impl PostgresServer {
                 Some(_) = connections.join_next() => {}
                 _ = refresh.tick() => {
                     if let Err(error) = self.endpoint.accounts.refresh() {
-                        tracing::error!("{error}; the users are those of before");
+                        tracing::error!("{error}; the users that were read before stay");
                     }
                 }
                 accepted = self.listener.accept() => match accepted {
@@ -186,9 +194,9 @@ impl PostgresServer {
         &self,
         stream: TcpStream,
         address: SocketAddr,
-        mut stopping: watch::Receiver<bool>,
+        stopping: watch::Receiver<bool>,
     ) -> Option<impl Future<Output = ()> + Send + 'static> {
-        let stranger = self.endpoint.doors.knock(address.ip())?;
+        let pending = self.endpoint.admission.admit(address.ip())?;
         let prepared = prepare(&stream).and_then(|()| stream.as_fd().try_clone_to_owned());
         let socket = match prepared {
             Ok(socket) => socket,
@@ -197,7 +205,7 @@ impl PostgresServer {
                 return None;
             }
         };
-        let client = Arc::new(Client::new(address, socket, stranger));
+        let client = Arc::new(Client::new(address, socket, pending));
         let (tls, certificate) = self.tls.as_ref().map(PerConnection::begin).unzip();
         let tls = tls.map(TlsAcceptor::from);
         let login = LoggingIn::new(Arc::clone(&self.endpoint), Arc::clone(&client), certificate.flatten());
@@ -210,41 +218,48 @@ impl PostgresServer {
             cancelling: Arc::new(Cancelling(Arc::clone(&self.endpoint.clients))),
         };
         let metrics = Arc::clone(&self.endpoint.metrics);
-        let (endpoint, mut changes) = (Arc::clone(&self.endpoint), self.endpoint.accounts.changes());
+        let (endpoint, changes) = (Arc::clone(&self.endpoint), self.endpoint.accounts.changes());
         Some(async move {
             let _counted = Connected::new(metrics);
-            let serving = serve(stream, tls, &handlers, &client);
-            let too_slow = async {
-                tokio::time::sleep(LOGIN_TIME).await;
-                if client.login().is_some() {
-                    std::future::pending::<()>().await;
-                }
-            };
-            let shut_out = async {
-                while changes.changed().await.is_ok() {
-                    if client.login().is_some_and(|login| !endpoint.still_knows(login)) {
-                        return;
-                    }
-                }
-                std::future::pending::<()>().await;
-            };
-            let idle_at_end = async {
-                let _ = stopping.wait_for(|stopping| *stopping).await;
-                while client.is_waiting() {
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                }
-            };
             tokio::select! {
-                served = serving => {
+                served = serve(stream, tls, &handlers, &client) => {
                     if let Err(error) = served {
                         tracing::debug!("a PostgreSQL client's connection ended: {error}");
                     }
                 }
-                () = too_slow => tracing::debug!("a PostgreSQL client did not log in in time"),
-                () = shut_out => tracing::info!("a PostgreSQL client's account has changed, so its connection ends"),
-                () = idle_at_end => {}
+                () = login_takes_too_long(&client) => tracing::debug!("a PostgreSQL client did not log in in time"),
+                () = account_changes(&client, &endpoint, changes) => {
+                    tracing::info!("a PostgreSQL client's account has changed, so its connection ends");
+                }
+                () = stops_while_idle(&client, stopping) => {}
             }
         })
+    }
+}
+
+/// Ends where the client has not logged in within the time for it; never where it has.
+async fn login_takes_too_long(client: &Client) {
+    tokio::time::sleep(LOGIN_TIME).await;
+    if client.login().is_some() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Ends when the users file says something else of the client than at its login.
+async fn account_changes(client: &Client, endpoint: &Endpoint, mut changes: watch::Receiver<()>) {
+    while changes.changed().await.is_ok() {
+        if client.login().is_some_and(|login| !endpoint.still_knows(login)) {
+            return;
+        }
+    }
+    std::future::pending::<()>().await;
+}
+
+/// Ends when the service stops, once the client has no statement that it waits for.
+async fn stops_while_idle(client: &Client, mut stopping: watch::Receiver<bool>) {
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+    while client.is_waiting() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 

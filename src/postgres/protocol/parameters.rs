@@ -187,8 +187,8 @@ pub fn values<S: Clone>(portal: &Portal<S>, parameters: &[Parameter]) -> PgWireR
     Ok(values)
 }
 
-/// Arrays that the library does not read: of ids of objects, which are kept as integers, and of texts that are written with
-/// blanks between them.
+/// Arrays that the library does not read: of ids of objects, which are kept as integers, and of texts that are written
+/// with blanks between them.
 fn list_of_values<S: Clone>(portal: &Portal<S>, place: usize, kind: &Type) -> PgWireResult<Option<ScalarValue>> {
     match *kind {
         Type::OID_ARRAY => {

@@ -1,8 +1,8 @@
 //! SQL text to statements, in PostgreSQL's dialect, of a size that can be planned.
 //!
-//! Questions about the database itself (`pg_catalog`, `information_schema`), which tools ask in their own ways, go through
-//! the rewrites of `datafusion-pg-catalog`, some of which answer less than was asked (a subquery becomes NULL). Everybody
-//! else's statements get only those that keep their meaning.
+//! Questions about the database itself (`pg_catalog`, `information_schema`), which tools ask in their own ways, go
+//! through the rewrites of `datafusion-pg-catalog`, some of which answer less than was asked (a subquery becomes NULL).
+//! Other statements get only those that keep their meaning.
 
 use std::sync::Arc;
 

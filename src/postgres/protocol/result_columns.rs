@@ -1,8 +1,8 @@
 //! Result columns as clients get them: PostgreSQL's names and types, and values as PostgreSQL writes them.
 //!
-//! The library writes times, floating point numbers and arrays in the engine's way, and knows numerics of 28 digits alone. So these
-//! become texts (times in the client's zone), or the bytes of PostgreSQL's binary numeric, and durations intervals of days and
-//! time, before they are given to it.
+//! The library writes times, floating point numbers and arrays in the engine's way, and knows numerics of 28 digits
+//! alone. So these become texts (times in the client's zone), or the bytes of PostgreSQL's binary numeric, and
+//! durations intervals of days and time, before they are given to it.
 
 use std::sync::Arc;
 

@@ -73,7 +73,7 @@ impl AccountsFile {
         })
     }
 
-    /// What it holds now.
+    /// The accounts, as the file was when it was last read.
     pub fn current(&self) -> Arc<Accounts> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -83,7 +83,7 @@ impl AccountsFile {
         self.changes.subscribe()
     }
 
-    /// Reads the file again. What it held stays where it cannot be used now.
+    /// Reads the file again. Where it cannot be used, the accounts that were read before stay.
     pub fn refresh(&self) -> Result<(), AccountsError> {
         let Some(path) = &self.path else { return Ok(()) };
         let accounts = Accounts::read(path)?;

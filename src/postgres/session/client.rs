@@ -21,7 +21,7 @@ use super::accounts::Account;
 use super::audit::Actor;
 use super::stop::{Stop, StopReason};
 use crate::catalog::Visibility;
-use crate::postgres::protocol::doors::Stranger;
+use crate::postgres::protocol::admission::PendingLogin;
 
 /// Between two looks whether a client is still there.
 const LOOK: Duration = Duration::from_millis(500);
@@ -44,19 +44,19 @@ pub struct Client {
     socket: OwnedFd,
     login: OnceLock<Login>,
     /// Until somebody is logged in.
-    stranger: Mutex<Option<Stranger>>,
+    pending: Mutex<Option<PendingLogin>>,
     /// The statement that it waits for.
     current: Mutex<Option<Stop>>,
 }
 
 impl Client {
     /// Nobody yet.
-    pub fn new(address: SocketAddr, socket: OwnedFd, stranger: Stranger) -> Self {
+    pub fn new(address: SocketAddr, socket: OwnedFd, pending: PendingLogin) -> Self {
         Self {
             address,
             socket,
             login: OnceLock::new(),
-            stranger: Mutex::new(Some(stranger)),
+            pending: Mutex::new(Some(pending)),
             current: Mutex::default(),
         }
     }
@@ -69,7 +69,7 @@ impl Client {
     /// It is `login`, for good.
     pub fn logged_in(&self, login: Login) {
         let _ = self.login.set(login);
-        self.stranger.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     /// Notes which statement it waits for; none between statements.

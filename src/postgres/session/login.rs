@@ -1,9 +1,10 @@
 //! Logging in: with the password of an account (SCRAM-SHA-256), or with a login token as the password.
 //!
-//! Inside TLS, SCRAM can be bound to the server's certificate (SCRAM-SHA-256-PLUS), so that nobody on the way can pass a login on.
+//! Inside TLS, SCRAM can be bound to the server's certificate (SCRAM-SHA-256-PLUS), so that nobody on the way can pass
+//! a login on.
 //!
-//! Only names of accounts are asked for SCRAM where tokens are believed too; a token travels as it is, so it needs TLS, or
-//! a client on this machine. Where TLS is set up, nobody gets in without it.
+//! Only names of accounts are asked for SCRAM where tokens are accepted too; a token travels as it is, so it needs TLS,
+//! or a client on this machine. Where TLS is set up, nobody gets in without it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
@@ -56,15 +57,15 @@ pub struct LoggingIn {
     registration: Arc<Registration>,
     /// That of the connection, where it may have TLS.
     certificate: Option<CertificateDer<'static>>,
-    way: OnceCell<Way>,
+    method: OnceCell<Method>,
 }
 
 /// How this client proves who it is.
-enum Way {
-    Scram(Box<SASLAuthStartupHandler<Told>>, Account),
+enum Method {
+    Scram(Box<SASLAuthStartupHandler<StartParameters>>, Account),
     Token,
-    /// Its word, on a developer's own machine.
-    Word,
+    /// By its name alone, on a developer's own machine.
+    WithoutPassword,
 }
 
 /// Whom a client has proved to be, and what it may see.
@@ -84,10 +85,10 @@ impl Known {
     }
 }
 
-/// Everything that is told of the server at the start.
-pub struct Told;
+/// The parameters that the server reports when a client connects.
+pub struct StartParameters;
 
-impl ServerParameterProvider for Told {
+impl ServerParameterProvider for StartParameters {
     fn server_parameters<C: ClientInfo>(&self, client: &C) -> Option<HashMap<String, String>> {
         let user = client.metadata().get(METADATA_USER).map_or("", String::as_str);
         Some(variables::at_start(user, client.metadata()))
@@ -113,7 +114,7 @@ impl LoggingIn {
             client,
             registration: Arc::new(registration),
             certificate,
-            way: OnceCell::new(),
+            method: OnceCell::new(),
         }
     }
 
@@ -127,7 +128,7 @@ impl LoggingIn {
 
     /// Whether this connection may try at all; why not, to the metrics and to the client.
     fn check<C: ClientInfo>(&self, info: &C) -> Result<(), (&'static str, PgWireError)> {
-        if !self.endpoint.doors.has_place() {
+        if !self.endpoint.admission.has_place() {
             return Err((FULL, full()));
         }
         if self.endpoint.tls_is_required && !info.is_secure() {
@@ -142,9 +143,9 @@ impl LoggingIn {
         Ok(())
     }
 
-    fn way_of(&self, user: &str, is_secure: bool) -> Way {
-        if self.endpoint.believes_everybody {
-            return Way::Word;
+    fn method_of(&self, user: &str, is_secure: bool) -> Method {
+        if self.endpoint.lets_everybody_in {
+            return Method::WithoutPassword;
         }
         let scram = |account: Account| {
             let mut scram = ScramAuth::new(Arc::new(Secret(account.secret.clone())));
@@ -154,14 +155,14 @@ impl LoggingIn {
             {
                 tracing::debug!("logins cannot be bound to the certificate: {error}");
             }
-            let handler = SASLAuthStartupHandler::new(Arc::new(Told))
+            let handler = SASLAuthStartupHandler::new(Arc::new(StartParameters))
                 .with_scram(scram)
                 .with_pid_secret_key_generator(Arc::clone(&self.registration) as Arc<dyn PidSecretKeyGenerator>);
-            Way::Scram(Box::new(handler), account)
+            Method::Scram(Box::new(handler), account)
         };
         match self.endpoint.accounts.current().get(user) {
             Some(account) => scram(account.clone()),
-            None if self.endpoint.identity.is_some() => Way::Token,
+            None if self.endpoint.identity.is_some() => Method::Token,
             None => scram(Account {
                 secret: ScramSecret::of_nobody(user, &self.endpoint.seed),
                 visibility: Visibility::FULL,
@@ -176,7 +177,7 @@ impl LoggingIn {
     }
 
     fn accepted(&self, actor: Actor, known: Known) -> PgWireResult<()> {
-        let Some(place) = self.endpoint.doors.place() else {
+        let Some(place) = self.endpoint.admission.place() else {
             self.refused(&actor, FULL);
             return Err(full());
         };
@@ -200,6 +201,17 @@ impl LoggingIn {
         self.endpoint.metrics.login(outcome);
         if let Err(error) = self.endpoint.audit.login(actor, REFUSED) {
             tracing::error!("the audit log cannot be written: {error}");
+        }
+    }
+
+    /// What somebody is told whose login failed, after a pause that makes guessing slow.
+    async fn turned_away(&self, actor: &Actor, error: PgWireError) -> PgWireError {
+        self.refused(actor, REFUSED);
+        tokio::time::sleep(AFTER_REFUSAL).await;
+        match error {
+            PgWireError::UserError(_) | PgWireError::IoError(_) => error,
+            // One word for every reason, so that nothing can be learned from it.
+            _ => wrong_password(&actor.user),
         }
     }
 }
@@ -231,9 +243,9 @@ impl StartupHandler for LoggingIn {
             .cloned()
             .ok_or_else(|| fatal("28000", "no user is given"))?;
         let is_secure = info.is_secure();
-        let way = self.way.get_or_init(async || self.way_of(&user, is_secure)).await;
-        let result = match way {
-            Way::Scram(handler, account) => {
+        let method = self.method.get_or_init(async || self.method_of(&user, is_secure)).await;
+        let result = match method {
+            Method::Scram(handler, account) => {
                 let result = handler.on_startup(info, message).await;
                 if let Some(given) = &given {
                     // The handler keeps everything.
@@ -245,9 +257,9 @@ impl StartupHandler for LoggingIn {
                     account: Some(account.clone()),
                 })
             }
-            Way::Token => self.on_token(info, message).await,
-            Way::Word => self
-                .on_word(info, message)
+            Method::Token => self.on_token(info, message).await,
+            Method::WithoutPassword => self
+                .without_password(info, message)
                 .await
                 .map(|()| Known::without_account(user.clone(), Visibility::FULL)),
         };
@@ -256,15 +268,7 @@ impl StartupHandler for LoggingIn {
                 self.accepted(self.actor(info, &known.user), known)
             }
             Ok(_) => Ok(()),
-            Err(error) => {
-                self.refused(&self.actor(info, &user), REFUSED);
-                tokio::time::sleep(AFTER_REFUSAL).await;
-                Err(match error {
-                    PgWireError::UserError(_) | PgWireError::IoError(_) => error,
-                    // One word for every reason, so that nothing can be learned from it.
-                    _ => wrong_password(&user),
-                })
-            }
+            Err(error) => Err(self.turned_away(&self.actor(info, &user), error).await),
         }
     }
 }
@@ -313,7 +317,7 @@ impl LoggingIn {
     }
 
     /// Asks for nothing.
-    async fn on_word<C>(&self, info: &mut C, message: PgWireFrontendMessage) -> PgWireResult<()>
+    async fn without_password<C>(&self, info: &mut C, message: PgWireFrontendMessage) -> PgWireResult<()>
     where
         C: ClientInfo + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
         C::Error: Debug,
@@ -334,7 +338,7 @@ impl LoggingIn {
     {
         let (number, key) = self.registration.generate(info);
         info.set_pid_and_secret_key(number, key);
-        finish_authentication(info, &Told).await
+        finish_authentication(info, &StartParameters).await
     }
 }
 

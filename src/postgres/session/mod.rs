@@ -1,12 +1,14 @@
 //! What one client's statements do: its transaction, cursors and variables, and the queries that it starts.
 //!
-//! `login` says who a [`client`] is (`accounts`, `scram_secret`). `statement` says what is asked, and refuses what writes.
-//! `running` runs it within `[postgres]`'s limits, over the tables that `snapshots` has for what the client may see; `stop` ends
-//! it and `audit` tells of it. `variables`, `session_values` and `named` are what a client has set and prepared.
+//! `login` says who a [`client`] is (`accounts`, `scram_secret`). `statement` says what is asked, and refuses what
+//! writes. `running` runs it within `[postgres]`'s limits, over the tables that `snapshots` has for what the client may
+//! see; `stop` ends it and `audit` tells of it. A client has opened the `cursors`, set the `variables`
+//! (`session_values` puts them into statements), and prepared what is in `named`.
 
 pub mod accounts;
 pub mod audit;
 pub mod client;
+mod cursors;
 pub mod login;
 pub mod named;
 mod planned;
@@ -39,7 +41,6 @@ use pgwire::messages::PgWireBackendMessage;
 use pgwire::messages::response::TransactionStatus;
 use pgwire::messages::startup::ParameterStatus;
 use pgwire::types::format::FormatOptions;
-use tokio::sync::OwnedMutexGuard;
 
 use crate::engine::dialect::{self, forms};
 use crate::postgres::Endpoint;
@@ -48,9 +49,10 @@ use crate::postgres::protocol::copy::{CopyForm, CopyOut, CopyRows, Frame};
 use crate::postgres::protocol::parameters::{self, Parameter};
 use crate::postgres::protocol::result_columns;
 use client::{Client, Login};
+use cursors::Cursor;
 use named::Named;
 use planned::Planned;
-use running::{Account, Asked, Running, fetched, passed};
+use running::{Account, Asked, Running};
 use session_values::SessionValues;
 use snapshots::Seen;
 use statement::{Step, known_form, step};
@@ -60,8 +62,6 @@ use variables::Changes;
 /// `SHOW ALL`, and its columns.
 const ALL: &str = "all";
 const ALL_COLUMNS: [&str; 3] = ["name", "setting", "description"];
-/// Cursors that one client may have open.
-const MOST_CURSORS: usize = 64;
 /// Statements that one client may have prepared.
 const MOST_STATEMENTS: usize = 2000;
 /// Portals that one client may have named in a transaction.
@@ -100,13 +100,6 @@ pub enum Reply {
     Rows(QueryResponse),
     Copy(CopyOut),
     Done(Tag),
-}
-
-struct Cursor {
-    rows: Arc<tokio::sync::Mutex<Running>>,
-    stop: Stop,
-    columns: SchemaRef,
-    is_held: bool,
 }
 
 /// Names that a client gave to things of one kind.
@@ -178,26 +171,10 @@ impl Session {
         sql: &str,
         declared: usize,
     ) -> PgWireResult<Prepared> {
-        let login = self.login()?;
-        let understood = SessionValues::of(info, &login.actor.user)
-            .put_into(parsed.statement)
-            .and_then(step);
         let mut sql = Cow::from(sql);
-        let understood = understood.and_then(|step| match step {
-            Step::Execute { name, arguments } => {
-                let (named, step) = self.executed(&name, &arguments)?;
-                // The audit log has all of what is asked.
-                sql = format!("{}; {sql}", named.sql).into();
-                Ok(step)
-            }
-            step => Ok(step),
-        });
-        let step = match understood {
-            Ok(Step::Fetch { name, rows }) if parsed.is_counted => Step::Move { name, rows },
+        let step = match self.understood(info, parsed, &mut sql) {
             Ok(step) => step,
-            Err(error) => {
-                return Err(self.refused(&sql, error)?.into());
-            }
+            Err(error) => return Err(self.refused(&sql, error)?.into()),
         };
         let in_transaction = !matches!(info.transaction_status(), TransactionStatus::Idle);
         let kept = match &step {
@@ -237,7 +214,25 @@ impl Session {
         })
     }
 
-    /// Runs a statement. `portal` holds the values of its parameters and how it wants its rows; none: no parameters, text.
+    /// What a statement asks for, with the values of the session in it. `sql` gets what EXECUTE stands for, so that the
+    /// audit log has all of what is asked.
+    fn understood<C: ClientInfo>(&self, info: &C, parsed: Parsed, sql: &mut Cow<'_, str>) -> Result<Step, QueryError> {
+        let login = self.client.login().ok_or(QueryError::NotLoggedIn)?;
+        let Parsed { statement, is_counted } = parsed;
+        let statement = SessionValues::of(info, &login.actor.user).put_into(statement)?;
+        match step(statement)? {
+            Step::Execute { name, arguments } => {
+                let (named, step) = self.executed(&name, &arguments)?;
+                *sql = format!("{}; {sql}", named.sql).into();
+                Ok(step)
+            }
+            Step::Fetch { name, rows } if is_counted => Ok(Step::Move { name, rows }),
+            step => Ok(step),
+        }
+    }
+
+    /// Runs a statement. `portal` holds the values of its parameters and how it wants its rows; none: no parameters,
+    /// text.
     pub async fn run<C>(
         &self,
         info: &mut C,
@@ -251,116 +246,64 @@ impl Session {
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
         let status = info.transaction_status();
-        if matches!(status, TransactionStatus::Error)
-            && !matches!(
-                *prepared.step,
-                Step::Commit | Step::Rollback | Step::RollbackToSavepoint
-            )
-        {
-            return Err(QueryError::Aborted.into());
-        }
+        check_not_aborted(status, &prepared.step)?;
         let tag = match prepared.step.as_ref() {
-            Step::Ask(_) => {
-                let running = self.start(info, prepared, portal).await?;
-                let columns = self.fields(info, prepared, portal)?;
-                let rows = running.encoded(Arc::clone(&columns));
-                return Ok(Reply::Rows(QueryResponse::new(columns, rows)));
-            }
+            Step::Ask(_) => return self.answer(info, prepared, portal).await,
             Step::Copy { form, .. } => return Ok(Reply::Copy(self.copied(info, prepared, portal, form).await?)),
+            Step::Show(name) => return shown(info, name),
+            Step::Fetch { name, rows } => return self.fetch(info, prepared, portal, name, *rows),
+            Step::Move { name, rows } => return self.pass_over(name, *rows).await,
             Step::Prepare { name, types, query } => {
                 self.keep(name, &prepared.sql, types, query)?;
                 "PREPARE"
             }
             // It became the query that it asks when it was understood.
             Step::Execute { name, .. } => return Err(QueryError::NoStatement(name.clone()).into()),
-            Step::Show(name) if name == ALL => return Ok(Reply::Rows(all_values(info)?)),
-            Step::Show(name) => {
-                let value = variables::show(info.metadata(), name)?;
-                return Ok(Reply::Rows(one_value(name, &value)?));
-            }
-            Step::Fetch { name, rows } => {
-                let (cursor, schema) = self.cursor(name)?;
-                if prepared.columns.as_ref() != Some(&schema) {
-                    return Err(QueryError::OtherColumns.into());
-                }
-                let columns = self.fields(info, prepared, portal)?;
-                let rows = fetched(free(cursor, name)?, *rows, Arc::clone(&columns));
-                let mut response = QueryResponse::new(columns, rows);
-                response.set_command_tag("FETCH");
-                return Ok(Reply::Rows(response));
-            }
-            Step::Move { name, rows } => {
-                let (cursor, _) = self.cursor(name)?;
-                let passed = passed(free(cursor, name)?, *rows).await?;
-                return Ok(Reply::Done(Tag::new("MOVE").with_rows(passed)));
-            }
             Step::Declare { name, is_held, .. } => {
                 self.declare(info, prepared, portal, name, *is_held).await?;
                 "DECLARE CURSOR"
             }
-            Step::Close(name) => {
-                self.close(name.as_deref())?;
-                if name.is_some() {
-                    "CLOSE CURSOR"
-                } else {
-                    "CLOSE CURSOR ALL"
-                }
-            }
-            Step::Set { assignments, is_local } => {
-                for (name, value) in assignments {
-                    if !self.changes(info.metadata(), name, *is_local)? {
-                        continue;
-                    }
-                    let told = variables::set(info.metadata_mut(), name, value)?;
-                    tell(info, told).await?;
-                }
-                "SET"
-            }
-            Step::Reset(name) => {
-                let told = variables::reset_named(info.metadata_mut(), name.as_deref())?;
-                tell(info, told).await?;
-                "RESET"
-            }
-            Step::Begin => {
-                self.begin(info);
-                "BEGIN"
-            }
-            Step::Commit => {
-                // As PostgreSQL says it of a transaction that failed.
-                let has_failed = matches!(status, TransactionStatus::Error);
-                self.end_transaction(info, has_failed).await?;
-                if has_failed { "ROLLBACK" } else { "COMMIT" }
-            }
+            Step::Close(name) => self.close(name.as_deref())?,
+            Step::Set { assignments, is_local } => self.set(info, assignments, *is_local).await?,
+            Step::Reset(name) => reset(info, name.as_deref()).await?,
+            Step::Begin => self.begin(info),
+            Step::Commit => self.commit(info).await?,
             Step::Rollback => {
                 self.end_transaction(info, true).await?;
                 "ROLLBACK"
             }
             Step::Savepoint(tag) => {
-                self.check_in_transaction(status, tag)?;
+                check_in_transaction(status, tag)?;
                 tag
             }
             Step::RollbackToSavepoint => {
-                self.check_in_transaction(status, "ROLLBACK TO SAVEPOINT")?;
+                check_in_transaction(status, "ROLLBACK TO SAVEPOINT")?;
                 info.set_transaction_status(TransactionStatus::Transaction);
                 "ROLLBACK"
             }
-            Step::Deallocate(name) => {
-                self.deallocate(info, name.as_deref())?;
-                if name.is_some() { "DEALLOCATE" } else { "DEALLOCATE ALL" }
-            }
+            Step::Deallocate(name) => self.deallocate(info, name.as_deref())?,
             Step::Discard(tag) => {
                 if *tag == "DISCARD ALL" {
-                    self.close(None)?;
-                    self.forget_portals(info);
-                    self.deallocate(info, None)?;
-                    let told = variables::reset_named(info.metadata_mut(), None)?;
-                    tell(info, told).await?;
+                    self.discard_all(info).await?;
                 }
                 tag
             }
             Step::Nothing(tag) => tag,
         };
         Ok(Reply::Done(Tag::new(tag)))
+    }
+
+    /// Starts a query whose rows the client gets.
+    async fn answer<C: ClientInfo>(
+        &self,
+        info: &C,
+        prepared: &Prepared,
+        portal: Option<&Portal<Prepared>>,
+    ) -> PgWireResult<Reply> {
+        let running = self.start(info, prepared, portal).await?;
+        let columns = self.fields(info, prepared, portal)?;
+        let rows = running.encoded(Arc::clone(&columns));
+        Ok(Reply::Rows(QueryResponse::new(columns, rows)))
     }
 
     /// The columns of a statement's rows as this client wants them.
@@ -542,80 +485,11 @@ impl Session {
         held(&self.pinned)
     }
 
-    fn cursors(&self) -> MutexGuard<'_, BTreeMap<String, Cursor>> {
-        held(&self.cursors)
-    }
-
-    /// An open cursor, which this client now waits for, and its columns.
-    fn cursor(&self, name: &str) -> Result<(Arc<tokio::sync::Mutex<Running>>, SchemaRef), QueryError> {
-        let cursors = self.cursors();
-        let cursor = cursors.get(name).ok_or_else(|| QueryError::NoCursor(name.to_owned()))?;
-        self.client.waits_for(Some(cursor.stop.clone()));
-        Ok((Arc::clone(&cursor.rows), Arc::clone(&cursor.columns)))
-    }
-
-    async fn declare<C>(
-        &self,
-        info: &mut C,
-        prepared: &Prepared,
-        portal: Option<&Portal<Prepared>>,
-        name: &str,
-        is_held: bool,
-    ) -> PgWireResult<()>
-    where
-        C: ClientInfo + ClientPortalStore,
-        C::PortalStore: PortalStore,
-    {
-        if self.cursors().contains_key(name) {
-            return Err(QueryError::CursorExists(name.to_owned()).into());
-        }
-        if self.cursors().len() >= MOST_CURSORS {
-            return Err(QueryError::TooManyCursors.into());
-        }
-        let running = self.start(info, prepared, portal).await?;
-        let columns = prepared.planned_columns();
-        let stop = running.stop().clone();
-        self.cursors().insert(
-            name.to_owned(),
-            Cursor {
-                rows: Arc::new(tokio::sync::Mutex::new(running)),
-                stop,
-                columns: Arc::clone(&columns),
-                is_held,
-            },
-        );
-        Ok(())
-    }
-
-    /// The columns of an open cursor as this client wants them; none where there is no such cursor.
-    pub fn fields_of_cursor<C: ClientInfo>(&self, info: &C, name: &str) -> PgWireResult<Option<Arc<Vec<FieldInfo>>>> {
-        let columns = self.cursors().get(name).map(|cursor| Arc::clone(&cursor.columns));
-        columns
-            .map(|columns| fields_of(info, &columns, &Format::UnifiedText))
-            .transpose()
-    }
-
-    fn close(&self, name: Option<&str>) -> Result<(), QueryError> {
-        match name {
-            None => self.cursors().clear(),
-            Some(name) => {
-                let closed = self.cursors().remove(name);
-                closed.ok_or_else(|| QueryError::NoCursor(name.to_owned()))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn begin<C: ClientInfo>(&self, info: &mut C) {
+    /// Begins a transaction, where none is open; gives the tag of that.
+    fn begin<C: ClientInfo>(&self, info: &mut C) -> &'static str {
         info.set_transaction_status(TransactionStatus::Transaction);
         held(&self.transaction).get_or_insert_with(|| Changes::new(info.metadata()));
-    }
-
-    fn check_in_transaction(&self, status: TransactionStatus, what: &'static str) -> Result<(), QueryError> {
-        match status {
-            TransactionStatus::Idle => Err(QueryError::OutsideTransaction(what)),
-            _ => Ok(()),
-        }
+        "BEGIN"
     }
 
     /// Notes that a variable is about to change. False where that has no effect: of SET LOCAL outside a transaction.
@@ -626,7 +500,50 @@ impl Session {
         }
     }
 
-    /// Ends the transaction, and with it its snapshot, its cursors, its portals, and the variables that it set for itself.
+    /// Sets variables; gives the tag of that.
+    async fn set<C>(&self, info: &mut C, assignments: &[(String, String)], is_local: bool) -> PgWireResult<&'static str>
+    where
+        C: ClientInfo + Sink<PgWireBackendMessage> + Unpin,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        for (name, value) in assignments {
+            if !self.changes(info.metadata(), name, is_local)? {
+                continue;
+            }
+            let told = variables::set(info.metadata_mut(), name, value)?;
+            tell(info, told).await?;
+        }
+        Ok("SET")
+    }
+
+    /// Ends the transaction, and says how, as PostgreSQL says it: one that failed is rolled back.
+    async fn commit<C>(&self, info: &mut C) -> PgWireResult<&'static str>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin,
+        C::PortalStore: PortalStore,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        let has_failed = matches!(info.transaction_status(), TransactionStatus::Error);
+        self.end_transaction(info, has_failed).await?;
+        Ok(if has_failed { "ROLLBACK" } else { "COMMIT" })
+    }
+
+    /// Makes the session as it was after the login.
+    async fn discard_all<C>(&self, info: &mut C) -> PgWireResult<()>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin,
+        C::PortalStore: PortalStore,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        self.close(None)?;
+        self.forget_portals(info);
+        self.deallocate(info, None)?;
+        reset(info, None).await?;
+        Ok(())
+    }
+
+    /// Ends the transaction, and with it its snapshot, its cursors, its portals, and the variables that it set for
+    /// itself.
     async fn end_transaction<C>(&self, info: &mut C, is_undone: bool) -> PgWireResult<()>
     where
         C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin,
@@ -675,22 +592,23 @@ impl Session {
         held(&self.named).remove(name);
     }
 
-    fn deallocate<C>(&self, info: &C, name: Option<&str>) -> Result<(), QueryError>
+    /// Forgets a prepared statement, or all of them; gives the tag of that.
+    fn deallocate<C>(&self, info: &C, name: Option<&str>) -> Result<&'static str, QueryError>
     where
         C: ClientPortalStore,
         C::PortalStore: PortalStore,
     {
         let known = held(&self.statements).0.clone();
-        let names = match name {
-            Some(name) if known.contains(name) => vec![name.to_owned()],
+        let (names, tag) = match name {
+            Some(name) if known.contains(name) => (vec![name.to_owned()], "DEALLOCATE"),
             Some(name) => return Err(QueryError::NoStatement(name.to_owned())),
-            None => known.into_iter().collect(),
+            None => (known.into_iter().collect(), "DEALLOCATE ALL"),
         };
         for name in names {
             info.portal_store().rm_statement(&name);
             self.forgot(&name);
         }
-        Ok(())
+        Ok(tag)
     }
 }
 
@@ -698,17 +616,37 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The cursor for this statement alone. A portal that was not read to its end keeps it, and would do so for ever.
-fn free(cursor: Arc<tokio::sync::Mutex<Running>>, name: &str) -> Result<OwnedMutexGuard<Running>, QueryError> {
-    cursor
-        .try_lock_owned()
-        .map_err(|_| QueryError::CursorInUse(name.to_owned()))
-}
-
 fn fields_of<C: ClientInfo>(info: &C, columns: &Schema, format: &Format) -> PgWireResult<Arc<Vec<FieldInfo>>> {
     let mut look = FormatOptions::from_client_metadata(info.metadata());
     variables::zone(info.metadata()).clone_into(&mut look.time_zone);
     Ok(Arc::new(result_columns::fields(columns, format, Some(Arc::new(look)))?))
+}
+
+/// After an error, a transaction can only be ended.
+fn check_not_aborted(status: TransactionStatus, step: &Step) -> Result<(), QueryError> {
+    let ends = matches!(step, Step::Commit | Step::Rollback | Step::RollbackToSavepoint);
+    match status {
+        TransactionStatus::Error if !ends => Err(QueryError::Aborted),
+        _ => Ok(()),
+    }
+}
+
+fn check_in_transaction(status: TransactionStatus, what: &'static str) -> Result<(), QueryError> {
+    match status {
+        TransactionStatus::Idle => Err(QueryError::OutsideTransaction(what)),
+        _ => Ok(()),
+    }
+}
+
+/// Makes one variable, or all, as they were at the login; gives the tag of that.
+async fn reset<C>(info: &mut C, name: Option<&str>) -> PgWireResult<&'static str>
+where
+    C: ClientInfo + Sink<PgWireBackendMessage> + Unpin,
+    PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+{
+    let told = variables::reset_named(info.metadata_mut(), name)?;
+    tell(info, told).await?;
+    Ok("RESET")
 }
 
 /// Tells the client what its variables are now.
@@ -739,8 +677,13 @@ fn texts(names: &[&str]) -> SchemaRef {
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
-fn one_value(name: &str, value: &str) -> PgWireResult<QueryResponse> {
-    rows_of_texts(&[name], [[value]])
+/// What SHOW gives: one variable, or all of them.
+fn shown<C: ClientInfo>(info: &C, name: &str) -> PgWireResult<Reply> {
+    if name == ALL {
+        return Ok(Reply::Rows(all_values(info)?));
+    }
+    let value = variables::show(info.metadata(), name)?;
+    Ok(Reply::Rows(rows_of_texts(&[name], [[value.as_str()]])?))
 }
 
 fn all_values<C: ClientInfo>(info: &C) -> PgWireResult<QueryResponse> {

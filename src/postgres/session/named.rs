@@ -1,5 +1,5 @@
-//! Queries that a client keeps under a name with PREPARE, and asks with EXECUTE. The values of EXECUTE take the places of the
-//! parameters before the query is planned, so that each has the type that it would have there.
+//! Queries that a client keeps under a name with PREPARE, and runs with EXECUTE. The values of EXECUTE take the places
+//! of the parameters before the query is planned, so that each has the type that it would have there.
 
 use std::ops::ControlFlow;
 

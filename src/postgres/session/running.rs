@@ -1,4 +1,5 @@
-//! A query from its start to its last row: its place among those that run, its limits, and the note of how it ended.
+//! A query from its start to its last row: its place among those that run, its limits, and the line of the audit log
+//! that says how it ended.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -47,6 +48,7 @@ pub struct Place {
 }
 
 impl Queries {
+    /// For so many queries at a time, of which one user may run all but one.
     pub fn new(places: usize) -> Self {
         Self {
             places: Arc::new(Semaphore::new(places)),

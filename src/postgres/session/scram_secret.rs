@@ -38,8 +38,8 @@ impl ScramSecret {
         Self::salted(password, &rand::random::<[u8; SALT_BYTES]>())
     }
 
-    /// A secret that no password has, for a user who does not exist: the same for every try, so that it cannot be told from
-    /// one that does. `seed` is random for each process.
+    /// A secret that no password has, for a user who does not exist: the same for every try, so that it cannot be told
+    /// from one that does. `seed` is random for each process.
     pub fn of_nobody(user: &str, seed: &[u8; 32]) -> Self {
         let derived = |purpose: &[u8]| {
             let mut digest = Sha256::new();

@@ -1,4 +1,5 @@
-//! What a session knows of itself, put where a statement asks for it: who is logged in, its number, its variables.
+//! Values of a session, put into statements in place of the functions that ask for them: who is logged in, the
+//! session's number, its variables.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -62,8 +63,8 @@ impl<'a> SessionValues<'a> {
         variables::show(self.variables, &name.to_lowercase())
     }
 
-    /// What `set_config` gives. A query changes nothing, so the variable has to be one that nothing depends on, or to have
-    /// that value already.
+    /// What `set_config` gives. A query changes nothing, so the variable has to be one that nothing depends on, or to
+    /// have that value already.
     fn as_is<'v>(&self, name: &str, value: &'v str) -> Result<&'v str, QueryError> {
         let name = name.to_lowercase();
         if ["jit", "application_name"].contains(&name.as_str()) || self.variable(&name)? == value {

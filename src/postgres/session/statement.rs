@@ -1,6 +1,8 @@
-//! Which statements are taken, and what each asks for: an allow-list on the parsed statement, before anything is planned.
+//! Which statements are taken, and what each asks for: an allow-list on the parsed statement, before anything is
+//! planned.
 //!
-//! What is planned is checked once more (`SQLOptions`), so that a form of SQL that this list does not know does no harm.
+//! What is planned is checked once more (`SQLOptions`), so that a form of SQL that this list does not know does no
+//! harm.
 
 use std::ops::ControlFlow;
 
@@ -121,20 +123,7 @@ fn with_from(rest: &str) -> String {
 /// What `statement` asks for, or why it is refused.
 pub fn step(statement: Statement) -> Result<Step, QueryError> {
     match statement {
-        Statement::Query(_) => {
-            check_query(&statement)?;
-            Ok(Step::Ask(Box::new(statement)))
-        }
-        Statement::Explain {
-            statement: ref explained,
-            ..
-        } => {
-            if !matches!(explained.as_ref(), Statement::Query(_)) {
-                return Err(refused(&format!("EXPLAIN of {}", word(explained))));
-            }
-            check_query(&statement)?;
-            Ok(Step::Ask(Box::new(statement)))
-        }
+        Statement::Query(_) | Statement::Explain { .. } => ask(statement),
         Statement::ExplainTable { .. }
         | Statement::ShowTables { .. }
         | Statement::ShowColumns { .. }
@@ -172,14 +161,32 @@ pub fn step(statement: Statement) -> Result<Step, QueryError> {
             let is_all = name.quote_style.is_none() && name.value.eq_ignore_ascii_case("all");
             Ok(Step::Deallocate((!is_all).then(|| kept(&name))))
         }
-        Statement::Discard { object_type } => Ok(Step::Discard(match object_type {
-            DiscardObject::ALL => "DISCARD ALL",
-            DiscardObject::PLANS => "DISCARD PLANS",
-            DiscardObject::SEQUENCES => "DISCARD SEQUENCES",
-            DiscardObject::TEMP => "DISCARD TEMP",
-        })),
+        Statement::Discard { object_type } => Ok(Step::Discard(discarded(object_type))),
         // Nobody can listen, so there is nothing to end.
         Statement::UNLISTEN { .. } => Ok(Step::Nothing("UNLISTEN")),
+        Statement::Copy { .. } => copy(statement),
+        Statement::Prepare { .. } => prepare(statement),
+        Statement::Execute { .. } => execute(statement),
+        other => Err(refused(&word(&other))),
+    }
+}
+
+/// A query, or how it is run.
+fn ask(statement: Statement) -> Result<Step, QueryError> {
+    if let Statement::Explain {
+        statement: explained, ..
+    } = &statement
+        && !matches!(explained.as_ref(), Statement::Query(_))
+    {
+        return Err(refused(&format!("EXPLAIN of {}", word(explained))));
+    }
+    check_query(&statement)?;
+    Ok(Step::Ask(Box::new(statement)))
+}
+
+/// COPY of a query to the client; every other COPY reads or writes something else.
+fn copy(statement: Statement) -> Result<Step, QueryError> {
+    match statement {
         Statement::Copy {
             source: CopySource::Query(query),
             to: true,
@@ -195,11 +202,18 @@ pub fn step(statement: Statement) -> Result<Step, QueryError> {
                 form,
             })
         }
-        Statement::Copy { to, target, .. } => Err(refused(match (to, target) {
-            (false, _) => "COPY FROM",
-            (true, CopyTarget::Program { .. }) => "COPY TO PROGRAM",
-            (true, _) => "COPY TO a file",
-        })),
+        Statement::Copy { to: false, .. } => Err(refused("COPY FROM")),
+        Statement::Copy {
+            target: CopyTarget::Program { .. },
+            ..
+        } => Err(refused("COPY TO PROGRAM")),
+        _ => Err(refused("COPY TO a file")),
+    }
+}
+
+/// PREPARE of a query.
+fn prepare(statement: Statement) -> Result<Step, QueryError> {
+    match statement {
         Statement::Prepare {
             name,
             data_types,
@@ -215,6 +229,13 @@ pub fn step(statement: Statement) -> Result<Step, QueryError> {
                 query: statement,
             })
         }
+        other => Err(refused(&word(&other))),
+    }
+}
+
+/// EXECUTE as PostgreSQL has it: a name, and values.
+fn execute(statement: Statement) -> Result<Step, QueryError> {
+    match statement {
         Statement::Execute {
             name: Some(name),
             parameters: arguments,
@@ -232,6 +253,15 @@ pub fn step(statement: Statement) -> Result<Step, QueryError> {
             _ => Err(QueryError::NoStatement(name.to_string())),
         },
         other => Err(refused(&word(&other))),
+    }
+}
+
+fn discarded(objects: DiscardObject) -> &'static str {
+    match objects {
+        DiscardObject::ALL => "DISCARD ALL",
+        DiscardObject::PLANS => "DISCARD PLANS",
+        DiscardObject::SEQUENCES => "DISCARD SEQUENCES",
+        DiscardObject::TEMP => "DISCARD TEMP",
     }
 }
 

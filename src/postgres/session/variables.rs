@@ -1,4 +1,5 @@
-//! The session variables that clients may set, each client's own: how values are written, and what drivers set out of habit.
+//! The session variables that clients may set, each client's own: how values are written, and what drivers set out of
+//! habit.
 //!
 //! They are kept in the connection's metadata, where the encoders of `pgwire` look for them.
 

@@ -45,7 +45,7 @@ async fn end_sessions(State(state): State<AppState>, headers: HeaderMap, body: B
         }
         Err(LogoutFault::Token(Refusal::NoKeys)) => refused(
             "temporarily_unavailable",
-            "The issuer's keys cannot be had. Send it again.",
+            "The issuer's keys are not available. Send it again.",
         ),
         Err(LogoutFault::Store(error)) => {
             tracing::error!("a logout at the issuer cannot be noted: {error}");

@@ -180,7 +180,7 @@ impl From<Refusal> for Problem {
             }
             Refusal::NoKeys => Self::new(
                 ProblemKind::Unavailable,
-                "Logins cannot be checked, since the issuer's keys cannot be had. Try again in a little while.",
+                "Logins cannot be checked, since the issuer's keys are not available. Try again in a little while.",
             )
             .retry_after(Duration::from_secs(10)),
         }

@@ -13,7 +13,7 @@ use super::openapi::SessionProblems;
 use super::problem::Problem;
 use crate::identity::Refusal;
 
-/// Whether a request has a login token or the cookie of a session, and whether it is believed.
+/// Whether a request has a login token or the cookie of a session, and whether it is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LoginState {

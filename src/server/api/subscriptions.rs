@@ -207,6 +207,31 @@ pub async fn create(
 ) -> Result<Response, Problem> {
     let now = Utc::now();
     let schedule = schedule_of(&state, &new)?;
+    check_recipients_and_days(&state, &new, now)?;
+    let asked = checked_wish(&state, &new, &person)?;
+    find_address(&state, &mut person).await?;
+    person.language = person.language.or_else(|| accepted_language(&headers));
+    let subscription = subscription_of(&state, new, person, (asked, schedule), now)?;
+    let most = state.parts.subscriptions.config.per_person;
+    let subscribed = state.parts.store.subscribe(&subscription, most).await;
+    match subscribed.map_err(|error| unavailable(&error))? {
+        Subscribed::Done => {}
+        Subscribed::TooMany => {
+            return Err(Problem::new(
+                ProblemKind::TooManySubscriptions,
+                format!("You may have {most} subscriptions at a time. End one first."),
+            ));
+        }
+    }
+    let mut response = (StatusCode::CREATED, Json(SubscriptionView::from(&subscription))).into_response();
+    if let Ok(path) = HeaderValue::try_from(format!("/api/v1/subscriptions/{}", subscription.id)) {
+        response.headers_mut().insert(LOCATION, path);
+    }
+    Ok(response)
+}
+
+/// Refuses a subscription that nobody would get, or that is over.
+fn check_recipients_and_days(state: &AppState, new: &NewSubscription, now: DateTime<Utc>) -> Result<(), Problem> {
     if !new.to_self && new.to_officers.is_none() {
         return Err(invalid(
             "Nobody would get it. Leave `to_self` out, or name `to_officers`.",
@@ -216,21 +241,29 @@ pub async fn create(
     if new.until.is_some_and(|until| until.day() < today) {
         return Err(invalid("`until` is over. Name a day to come, or leave it out."));
     }
-    let asked = checked_wish(&state, &new, &person)?;
-    find_address(&state, &mut person).await?;
-    person.language = person.language.or_else(|| accepted_language(&headers));
+    Ok(())
+}
+
+/// The subscription of a person that begins now, with what was asked for and when it is sent.
+fn subscription_of(
+    state: &AppState,
+    new: NewSubscription,
+    person: Person,
+    (asked, schedule): (Asked, Schedule),
+    now: DateTime<Utc>,
+) -> Result<Subscription, Problem> {
     let of = match (new.batch_id, new.course_id) {
         (Some(batch), None) => Subject::Batch(batch),
         (None, Some(course)) => Subject::Course(course),
-        // Refused above, as of a request.
+        // `checked_wish` refuses it already, as it does of a request.
         _ => {
             return Err(invalid(
                 "Name what the report is of by one of `batch_id` and `course_id`.",
             ));
         }
     };
-    let (next_at, after_run) = next_times(&state, &schedule, now);
-    let subscription = Subscription {
+    let (next_at, after_run) = next_times(state, &schedule, now);
+    Ok(Subscription {
         id: SubscriptionId::new(),
         person,
         roles_at: now,
@@ -250,23 +283,7 @@ pub async fn create(
         after_run,
         last_at: None,
         last_outcome: None,
-    };
-    let most = state.parts.subscriptions.config.per_person;
-    let subscribed = state.parts.store.subscribe(&subscription, most).await;
-    match subscribed.map_err(|error| unavailable(&error))? {
-        Subscribed::Done => {}
-        Subscribed::TooMany => {
-            return Err(Problem::new(
-                ProblemKind::TooManySubscriptions,
-                format!("You may have {most} subscriptions at a time. End one first."),
-            ));
-        }
-    }
-    let mut response = (StatusCode::CREATED, Json(SubscriptionView::from(&subscription))).into_response();
-    if let Ok(path) = HeaderValue::try_from(format!("/api/v1/subscriptions/{}", subscription.id)) {
-        response.headers_mut().insert(LOCATION, path);
-    }
-    Ok(response)
+    })
 }
 
 /// When it is sent.

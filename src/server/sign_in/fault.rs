@@ -28,7 +28,7 @@ pub enum SignInFault {
     /// A word of OAuth, such as `access_denied`.
     #[error("the issuer says {0}")]
     IssuerSays(String),
-    #[error("the issuer does not believe this service (invalid_client): check sign_in.client_id and its secret")]
+    #[error("the issuer does not accept this service (invalid_client): check sign_in.client_id and its secret")]
     ClientRefused,
     #[error("{url} cannot be asked: {reason}")]
     Unreachable { url: String, reason: String },

@@ -110,8 +110,8 @@ impl SignIn {
     /// # Errors
     /// With these settings, nobody could sign in.
     pub fn new(config: &Config, identity: &Identity) -> Result<Option<Self>, SignInError> {
-        if config.sign_in.client_id.is_some() && identity.is_by_word() {
-            tracing::warn!("--dev-auth believes everybody's word, so [sign_in] is not used");
+        if config.sign_in.client_id.is_some() && identity.is_without_proof() {
+            tracing::warn!("--dev-auth lets everybody in without a password, so [sign_in] is not used");
             return Ok(None);
         }
         Self::of_settings(config)

@@ -81,7 +81,7 @@ fn serve(authority: &Authority, document: String) -> SocketAddr {
             let mut connection = ServerConnection::new(Arc::clone(&settings)).expect("a connection");
             let mut tls = rustls::Stream::new(&mut connection, &mut stream);
             let mut request = [0; 4096];
-            // A client that does not believe the certificate leaves.
+            // A client that does not trust the certificate leaves.
             if tls.read(&mut request).is_err() {
                 continue;
             }
@@ -118,7 +118,7 @@ fn key_line(settings: &IdentityConfig, token: &str) -> (String, i32) {
 }
 
 #[test]
-fn authorities_of_every_kind_are_believed_when_their_certificates_are_given() {
+fn authorities_of_every_kind_are_trusted_when_their_certificates_are_given() {
     let issuer = TokenIssuer::new();
     let token = issuer.token("mentor", &[]);
     let rsa = rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 2048).expect("a key");
@@ -150,7 +150,7 @@ fn authorities_of_every_kind_are_believed_when_their_certificates_are_given() {
         assert_eq!(code, 1, "{name}: {line}");
         assert_eq!(
             line,
-            "key         FAILS     the issuer's keys cannot be had: JWKS: the server's certificate is not believed: an \
+            "key         FAILS     the issuer's keys are not available: JWKS: the server's certificate is not trusted: an \
              authority that is not known signed it; name that authority's certificate in identity.ca_file",
             "{name}"
         );
@@ -169,7 +169,7 @@ fn a_certificate_for_another_name_is_told() {
     settings.jwks = Some(format!("https://localhost:{}/keys", address.port()));
     let (line, code) = key_line(&settings, &issuer.token("mentor", &[]));
     assert_eq!(code, 1, "{line}");
-    assert!(line.contains("the server's certificate is not believed"), "{line}");
+    assert!(line.contains("the server's certificate is not trusted"), "{line}");
     assert!(line.contains("localhost"), "{line}");
 }
 

@@ -69,7 +69,7 @@ fn not_private(error: &io::Error) -> Trouble {
     if is_about_certificate(error) {
         let words = one_line(&error.to_string(), WORDS_CHARS);
         return Trouble::Lacking(format!(
-            "the mail server's certificate is not believed ({}): {words}; check it, mail.server and mail.ca_file",
+            "the mail server's certificate is not trusted ({}): {words}; check it, mail.server and mail.ca_file",
             Step::StartTls
         ));
     }
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_certificate_that_is_not_believed_is_an_operator_s() {
+    fn a_certificate_that_is_not_trusted_is_an_operator_s() {
         let expired = || rustls::Error::InvalidCertificate(rustls::CertificateError::Expired);
         let plain = io::Error::new(io::ErrorKind::InvalidData, expired());
         let wrapped = io::Error::other(io::Error::other(expired()));

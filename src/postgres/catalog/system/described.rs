@@ -49,28 +49,33 @@ pub async fn describe(schema: &dyn SchemaProvider) -> Result<Described> {
         }
         tables.push((name, kind));
     }
-    let texts = |column: Vec<Option<&str>>| Arc::new(StringArray::from(column)) as ArrayRef;
-    let tables = RecordBatch::try_from_iter_with_nullable([
-        (
-            "table_name",
-            texts(tables.iter().map(|(name, _)| Some(name.as_str())).collect()),
-            true,
-        ),
-        (
-            "table_type",
-            texts(tables.iter().map(|(_, kind)| Some(*kind)).collect()),
-            true,
-        ),
-    ])?;
-    let text = |of: fn(&Column) -> &str| texts(columns.iter().map(|(_, _, column)| Some(of(column))).collect());
+    let rows = |batch: RecordBatch| MemTable::try_new(batch.schema(), vec![vec![batch]]).map(Arc::new);
+    Ok(Described {
+        tables: rows(table_rows(&tables)?)?,
+        columns: rows(column_rows(&columns)?)?,
+        settings: rows(settings()?)?,
+    })
+}
+
+/// A row for each table, with its kind.
+fn table_rows(tables: &[(String, &str)]) -> Result<RecordBatch> {
+    Ok(RecordBatch::try_from_iter_with_nullable([
+        ("table_name", texts(tables.iter().map(|(name, _)| name.as_str())), true),
+        ("table_type", texts(tables.iter().map(|(_, kind)| *kind)), true),
+    ])?)
+}
+
+/// A row for each column of each table, with its position, from 1.
+fn column_rows(columns: &[(String, i32, Column)]) -> Result<RecordBatch> {
+    let text = |of: fn(&Column) -> &str| texts(columns.iter().map(|(.., column)| of(column)));
     let number = |of: fn(&Column) -> Option<i32>| -> ArrayRef {
-        Arc::new(columns.iter().map(|(_, _, column)| of(column)).collect::<Int32Array>())
+        Arc::new(columns.iter().map(|(.., column)| of(column)).collect::<Int32Array>())
     };
     let positions: Int32Array = columns.iter().map(|(_, position, _)| Some(*position)).collect();
-    let columns = RecordBatch::try_from_iter_with_nullable([
+    Ok(RecordBatch::try_from_iter_with_nullable([
         (
             "table_name",
-            texts(columns.iter().map(|(table, ..)| Some(table.as_str())).collect()),
+            texts(columns.iter().map(|(table, ..)| table.as_str())),
             true,
         ),
         ("column_name", text(|column| &column.name), true),
@@ -94,13 +99,11 @@ pub async fn describe(schema: &dyn SchemaProvider) -> Result<Described> {
             true,
         ),
         ("datetime_precision", number(|column| column.fraction), true),
-    ])?;
-    let rows = |batch: RecordBatch| MemTable::try_new(batch.schema(), vec![vec![batch]]).map(Arc::new);
-    Ok(Described {
-        tables: rows(tables)?,
-        columns: rows(columns)?,
-        settings: rows(settings()?)?,
-    })
+    ])?)
+}
+
+fn texts<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
+    Arc::new(StringArray::from_iter_values(values))
 }
 
 struct Column {

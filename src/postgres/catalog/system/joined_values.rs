@@ -1,5 +1,5 @@
-//! `JOIN t ON t.id = (SELECT c.oid FROM … WHERE c.name = other.name)`: a subquery in the condition of a join that asks of the row
-//! beside it, which the engine does not take. Its rows are joined before, by what it compares.
+//! `JOIN t ON t.id = (SELECT c.oid FROM … WHERE c.name = other.name)`: a correlated subquery in the condition of a
+//! join, which the engine cannot plan. Its rows are joined first, on the columns that it compares.
 
 use std::ops::ControlFlow;
 

@@ -1,4 +1,4 @@
-//! Parts of tools' questions that the engine cannot plan, put as it can.
+//! Parts of tools' queries that the engine cannot plan, replaced by equal forms that it can.
 
 use std::ops::ControlFlow;
 
@@ -63,7 +63,8 @@ fn is_schemas_of_search_path(query: &Query) -> bool {
     asked.contains("search_path") && parsed(SCHEMAS_QUERY).is_some_and(|known| known.to_string() == asked)
 }
 
-/// `name = ANY(string_to_array(replace(current_setting('search_path'), ' ', ''), ','))`. Nobody here has a schema of their own.
+/// `name = ANY(string_to_array(replace(current_setting('search_path'), ' ', ''), ','))`. Nobody here has a schema of
+/// their own.
 fn is_on_search_path(name: Expr) -> Expr {
     let path = call("current_setting", vec![text("search_path")]);
     let path = call("replace", vec![path, text(" "), text("")]);

@@ -1,8 +1,8 @@
-//! What a session tells of itself: `pg_catalog` and `information_schema`, as PostgreSQL's clients ask for them.
+//! System tables: `pg_catalog` and `information_schema`, as PostgreSQL's clients ask for them.
 //!
-//! `schemas` lays them into a session: the tables of `datafusion-pg-catalog`, and over them the views of `pg_catalog/` and
-//! `information_schema/`, a file each, which `described` feeds with the tables that the session sees. `questions` rewrites
-//! what is asked of them, and nothing else; `functions` has what is only asked there.
+//! `schemas` registers them in a session: the tables of `datafusion-pg-catalog`, and over them the views of
+//! `pg_catalog/` and `information_schema/`, a file each, which `described` feeds with the tables that the session sees.
+//! `questions` rewrites what is asked of them, and nothing else; `functions` has what is only asked there.
 
 mod access_lists;
 mod described;

@@ -1,7 +1,7 @@
 //! Which statements are about the database itself, and how they are rewritten around the library's own rewrites.
 //!
-//! What is done here may lose what a tool cannot see in a database like this one (comments, access lists, indexes), so it is
-//! done to no statement that reads anything else.
+//! What is done here may lose what a tool cannot see in a database like this one (comments, access lists, indexes), so
+//! it is done to no statement that reads anything else.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;

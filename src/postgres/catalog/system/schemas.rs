@@ -1,6 +1,6 @@
-//! Lays `pg_catalog` and `information_schema` into a session.
+//! Registers `pg_catalog` and `information_schema` in a session.
 //!
-//! They tell of the session's own catalog, and only of the schemas in it that its users may read.
+//! They describe the session's own catalog, and only the schemas in it that its users may read.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, Weak};

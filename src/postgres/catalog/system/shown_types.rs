@@ -1,4 +1,5 @@
-//! The type of a name that is made of texts, as PostgreSQL shows it: `('"pg_catalog"."' || udt_name || '"')::regtype::text`.
+//! The type of a name that is made of texts, as PostgreSQL shows it: `('"pg_catalog"."' || udt_name ||
+//! '"')::regtype::text`.
 
 use std::sync::Arc;
 

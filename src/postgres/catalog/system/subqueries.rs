@@ -42,8 +42,8 @@ pub fn arrays(statement: &mut Statement) {
     });
 }
 
-/// Answers EXISTS and values of a table that is always empty here, and EXISTS of no table, and leaves out orders that only a subquery
-/// could tell: the engine takes none of these.
+/// Answers EXISTS and values of a table that is always empty here, and EXISTS of no table, and leaves out orders that
+/// only a subquery could tell: the engine takes none of these.
 pub fn unplannable(statement: &mut Statement) {
     struct Unplannable;
 

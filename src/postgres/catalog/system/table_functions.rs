@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Ident, ObjectName, ObjectNamePart, Query, Statement, TableAlias, TableAliasColumnDef, TableFactor, VisitMut,
-    VisitorMut,
+    Ident, ObjectName, ObjectNamePart, Query, Statement, TableAlias, TableAliasColumnDef, TableFactor,
+    TableFunctionArgs, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -38,67 +38,68 @@ pub fn is_of_system(function: &str) -> bool {
 
 /// Makes a row of what a function gives, names the column of a series as the series, and finds `pg_…` in `pg_catalog`.
 pub fn rewrite(statement: &mut Statement) {
-    #[derive(Default)]
-    struct Factors {
-        own: BTreeSet<String>,
+    let _ = VisitMut::visit(statement, &mut Factors::default());
+}
+
+/// Rewrites what stands in FROM.
+#[derive(Default)]
+struct Factors {
+    /// The names of the statement's CTEs.
+    own: BTreeSet<String>,
+}
+
+impl VisitorMut for Factors {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        let tables = query.with.iter().flat_map(|with| &with.cte_tables);
+        self.own
+            .extend(tables.map(|table| table.alias.name.value.to_lowercase()));
+        ControlFlow::Continue(())
     }
 
-    impl VisitorMut for Factors {
-        type Break = ();
-
-        fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
-            let tables = query.with.iter().flat_map(|with| &with.cte_tables);
-            self.own
-                .extend(tables.map(|table| table.alias.name.value.to_lowercase()));
-            ControlFlow::Continue(())
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        if let TableFactor::UNNEST { alias: Some(alias), .. } = factor {
+            name_column(alias);
         }
-
-        fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
-            if let TableFactor::UNNEST { alias: Some(alias), .. } = factor {
+        let TableFactor::Table { name, alias, args, .. } = factor else {
+            return ControlFlow::Continue(());
+        };
+        let Some(arguments) = args else {
+            let is_plain = name.0.len() == 1 && plain(name).starts_with("pg_");
+            if is_plain && !self.own.contains(&plain(name)) {
+                let schema = ObjectNamePart::Identifier(Ident::new("pg_catalog"));
+                name.0.insert(0, schema);
+            }
+            return ControlFlow::Continue(());
+        };
+        let function = plain(name);
+        let function = function.rsplit('.').next().unwrap_or(&function).to_owned();
+        if let Some((_, table)) = OF_TABLES.iter().find(|(name, _)| *name == function) {
+            *name = ObjectName::from(vec![Ident::new("pg_catalog"), Ident::new(*table)]);
+            *args = None;
+        } else if GIVE_ROWS.contains(&function.as_str()) {
+            if let Some(alias) = alias
+                && function != "pg_get_keywords"
+            {
                 name_column(alias);
             }
-            let TableFactor::Table { name, alias, args, .. } = factor else {
-                return ControlFlow::Continue(());
-            };
-            let Some(arguments) = args else {
-                let is_plain = name.0.len() == 1 && plain(name).starts_with("pg_");
-                if is_plain && !self.own.contains(&plain(name)) {
-                    let schema = ObjectNamePart::Identifier(Ident::new("pg_catalog"));
-                    name.0.insert(0, schema);
-                }
-                return ControlFlow::Continue(());
-            };
-            let function = plain(name);
-            let function = function.rsplit('.').next().unwrap_or(&function).to_owned();
-            if let Some((_, table)) = OF_TABLES.iter().find(|(name, _)| *name == function) {
-                *name = ObjectName::from(vec![Ident::new("pg_catalog"), Ident::new(*table)]);
-                *args = None;
-                return ControlFlow::Continue(());
-            }
-            if GIVE_ROWS.contains(&function.as_str()) {
-                if let Some(alias) = alias
-                    && function != "pg_get_keywords"
-                {
-                    name_column(alias);
-                }
-                return ControlFlow::Continue(());
-            }
-            let call = syntax::function(&function, arguments.args.clone(), Vec::new());
-            let named = alias
-                .as_ref()
-                .map_or_else(|| Ident::new(function), |alias| alias.name.clone());
-            let column = alias.as_ref().and_then(|alias| alias.columns.first());
-            let column = column.map_or_else(|| named.clone(), |column| column.name.clone());
-            let row = format!("SELECT {call} AS {column}");
-            let parsed = Parser::parse_sql(&PostgreSqlDialect {}, &format!("SELECT * FROM ({row}) AS {named}"));
-            if let Some(made) = parsed.ok().and_then(|mut parsed| parsed.pop()).and_then(first_factor) {
-                *factor = made;
-            }
-            ControlFlow::Continue(())
+        } else if let Some(made) = row_of(&function, arguments, alias.as_ref()) {
+            *factor = made;
         }
+        ControlFlow::Continue(())
     }
+}
 
-    let _ = VisitMut::visit(statement, &mut Factors::default());
+/// A subquery of one row: what the function gives, under the names of the alias, or else the function's.
+fn row_of(function: &str, arguments: &TableFunctionArgs, alias: Option<&TableAlias>) -> Option<TableFactor> {
+    let call = syntax::function(function, arguments.args.clone(), Vec::new());
+    let named = alias.map_or_else(|| Ident::new(function), |alias| alias.name.clone());
+    let column = alias.and_then(|alias| alias.columns.first());
+    let column = column.map_or_else(|| named.clone(), |column| column.name.clone());
+    let row = format!("SELECT {call} AS {column}");
+    let parsed = Parser::parse_sql(&PostgreSqlDialect {}, &format!("SELECT * FROM ({row}) AS {named}"));
+    parsed.ok()?.pop().and_then(first_factor)
 }
 
 /// A series is named as its column where the column has no name.

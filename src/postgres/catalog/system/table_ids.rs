@@ -1,6 +1,6 @@
-//! Columns that every row of PostgreSQL has, and that no list of columns tells. `tableoid` is the id of the table that a row is of,
-//! which tools ask of tables of `pg_catalog` to find comments by: PostgreSQL's own id of that table. `xmin` is the transaction that
-//! wrote a row, which they keep to see whether it has changed: always the same one.
+//! Hidden columns that every row of PostgreSQL has. `tableoid` is the id of the row's table: tools ask it of tables of
+//! `pg_catalog`, to find comments by it, and get PostgreSQL's own id of that table. `xmin` is the transaction that
+//! wrote the row, by which tools see whether it has changed: here always the same one.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;

@@ -1,5 +1,5 @@
-//! The SQL of the views, a file each: what lies in `pg_catalog/` and `information_schema/` is there by its name, laid over the
-//! library's table of that name, or beside them.
+//! The SQL of the views, a file each: a file of `pg_catalog/` or `information_schema/` is the view of its name, and
+//! replaces the library's table of that name, where there is one.
 
 use include_dir::{Dir, include_dir};
 

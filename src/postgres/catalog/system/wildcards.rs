@@ -1,4 +1,5 @@
-//! `select columns.* from information_schema.columns`: the engine knows a table by all parts of its name, or by its alias.
+//! `select columns.* from information_schema.columns`: the engine knows a table by all parts of its name, or by its
+//! alias.
 
 use std::ops::ControlFlow;
 

@@ -1,5 +1,5 @@
-//! PostgreSQL's binary format of COPY: a signature, then each row as the number of its values and the values as they are in a row
-//! of SELECT, then the number -1.
+//! PostgreSQL's binary format of COPY: a signature, then each row as the number of its values and the values as they
+//! are in a row of SELECT, then the number -1.
 
 use bytes::{BufMut, BytesMut};
 

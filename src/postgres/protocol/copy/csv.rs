@@ -1,4 +1,5 @@
-//! PostgreSQL's CSV format of COPY: values between quotes where they could be taken for something else, NULL without them.
+//! PostgreSQL's CSV format of COPY: values between quotes where they could be taken for something else, NULL without
+//! them.
 
 use bytes::{BufMut, BytesMut};
 

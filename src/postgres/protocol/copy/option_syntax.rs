@@ -1,4 +1,5 @@
-//! Reads the options of COPY: those of today, `WITH (FORMAT csv, HEADER)`, and those of before PostgreSQL 9.0, `CSV HEADER`.
+//! Reads the options of COPY in both forms: the current one, as in `WITH (FORMAT csv, HEADER)`, and that of before
+//! PostgreSQL 9.0, as in `CSV HEADER`.
 
 use datafusion::sql::sqlparser::ast::{CopyOption, Ident};
 use datafusion::sql::sqlparser::keywords::Keyword;

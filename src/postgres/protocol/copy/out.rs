@@ -1,5 +1,5 @@
-//! Sends the rows of COPY TO STDOUT as they are made, a message each, as PostgreSQL does: a client that takes its time keeps the
-//! query waiting, and no answer is held in memory.
+//! Sends the rows of COPY TO STDOUT as they are made, a message each, as PostgreSQL does: a client that takes its time
+//! keeps the query waiting, and no answer is held in memory.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Reads COPY as PostgreSQL does, with the options of today and those of before 9.0. The library's own reading knows neither
-//! `FORCE_QUOTE *` nor options in another order, and stops at values that are words.
+//! Reads COPY as PostgreSQL does, with its current options and those of before version 9.0. The library's own reading
+//! knows neither `FORCE_QUOTE *` nor options in another order, and stops at values that are words.
 
 use datafusion::sql::sqlparser::ast::{CopyOption, CopySource, CopyTarget, Statement};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;

@@ -1,5 +1,5 @@
-//! PostgreSQL's text format of COPY: a line a row, a delimiter between values, and a backslash before what would be read as
-//! something else.
+//! PostgreSQL's text format of COPY: a line a row, a delimiter between values, and a backslash before what would be
+//! read as something else.
 
 use bytes::{BufMut, BytesMut};
 

@@ -1,4 +1,4 @@
-//! The values of an encoded row: each is its length in four bytes, -1 of NULL, and its bytes.
+//! The values of an encoded row: each is its length in four bytes (-1 for NULL), then its bytes.
 
 /// The values of a row in order; NULL is `None`.
 pub fn values(row: &[u8]) -> impl Iterator<Item = Option<&[u8]>> {
