@@ -98,16 +98,20 @@ pub fn split_in_time(
         repeated: key.iter().map(|&column| column.to_owned()).collect(),
         neighbours: Some(neighbours),
     };
-    let [alone, others] = tables(table, key);
+    let [alone, others] = tables(table, key, Inputs::TablesAndViews);
     SplitInTime { alone, others }
 }
 
 /// The rows that stand alone and the others. Both tables share the fingerprints.
-fn tables(table: &Arc<dyn TableProvider>, key: Key) -> [Arc<dyn TableProvider>; 2] {
+fn tables(table: &Arc<dyn TableProvider>, key: Key, inputs: Inputs) -> [Arc<dyn TableProvider>; 2] {
     let keys = Arc::new(RepeatedKeys::default());
     [Passing::Alone, Passing::Others].map(|passing| -> Arc<dyn TableProvider> {
         let keys = Arc::clone(&keys);
-        Arc::new(UniqueOrRepeatedRows::new(Arc::clone(table), key.clone(), keys, passing))
+        let rows = UniqueOrRepeatedRows::new(Arc::clone(table), key.clone(), keys, passing);
+        match inputs {
+            Inputs::Tables => Arc::new(rows.of_statement()),
+            Inputs::TablesAndViews => Arc::new(rows),
+        }
     })
 }
 

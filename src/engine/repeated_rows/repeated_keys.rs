@@ -30,7 +30,7 @@ const SHARED_BITS: u32 = 32;
 /// The share of a memory limit that fingerprints may take; the query itself needs the rest.
 const SHARE_PERCENT: usize = 25;
 /// Bytes of a fingerprint, with room for growing vectors.
-const FINGERPRINT_BYTES: usize = 2 * size_of::<u64>();
+pub const FINGERPRINT_BYTES: usize = 2 * size_of::<u64>();
 
 /// The repeated keys and neighbours of one table, computed at first use.
 #[derive(Debug, Default)]

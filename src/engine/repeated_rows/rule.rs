@@ -242,10 +242,10 @@ fn split(plan: &LogicalPlan, key: &[Column], inputs: Inputs) -> Result<Option<Sp
                 return Ok(None);
             }
             let view = Arc::new(ViewTable::new(alias.input.as_ref().clone(), None));
-            split_table(view, &alias.alias, key)
+            split_table(view, &alias.alias, key, inputs)
         }
         LogicalPlan::TableScan(scan) => match table_of(scan, inputs) {
-            Some(table) => split_table(table, &scan.table_name, key),
+            Some(table) => split_table(table, &scan.table_name, key, inputs),
             None => Ok(None),
         },
         _ => Ok(None),
@@ -336,7 +336,12 @@ fn table_of(scan: &TableScan, inputs: Inputs) -> Option<Arc<dyn TableProvider>> 
 }
 
 /// Scans of both parts of a table, under its name.
-fn split_table(table: Arc<dyn TableProvider>, name: &TableReference, key: &[Column]) -> Result<Option<Split>> {
+fn split_table(
+    table: Arc<dyn TableProvider>,
+    name: &TableReference,
+    key: &[Column],
+    inputs: Inputs,
+) -> Result<Option<Split>> {
     let schema = table.schema();
     let is_comparable = |column: &Column| {
         let field = schema.field_with_name(&column.name);
@@ -357,7 +362,7 @@ fn split_table(table: Arc<dyn TableProvider>, name: &TableReference, key: &[Colu
         let rows = LogicalPlanBuilder::scan(part_name, provider_as_source(part), None)?;
         rows.alias(name.clone())?.build()
     };
-    let [unique, repeated] = tables(&table, key);
+    let [unique, repeated] = tables(&table, key, inputs);
     Ok(Some(Split {
         unique: scan(unique, "unique")?,
         repeated: scan(repeated, "repeated")?,
@@ -402,7 +407,8 @@ mod tests {
     use datafusion::common::stats::Precision;
     use datafusion::datasource::MemTable;
     use datafusion::execution::SessionStateBuilder;
-    use datafusion::physical_plan::ExecutionPlan;
+    use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+    use datafusion::physical_plan::{ExecutionPlan, displayable};
     use datafusion::prelude::{SessionConfig, SessionContext};
     use proptest::prelude::*;
     use tokio::runtime::Runtime;
@@ -575,6 +581,30 @@ mod tests {
                 assert!(!plan.contains("RepeatedRowsExec"), "{sql}\n{plan}");
             }
         });
+    }
+
+    #[tokio::test]
+    async fn a_statement_whose_repeated_keys_may_not_fit_into_memory_ranks_all_rows() {
+        let (sql, key) = SPLIT[0];
+        for (limit, is_split) in [(1 << 20, true), (1 << 9, false)] {
+            let session = session(&[(Some("x"), None, Some(1), None); 40], true).await;
+            let runtime = RuntimeEnvBuilder::new().with_memory_limit(limit, 1.0);
+            let state = SessionStateBuilder::new_from_existing(session.state())
+                .with_runtime_env(runtime.build_arc().expect("a runtime"))
+                .build();
+            let session = SessionContext::new_with_state(state);
+            let plan = session
+                .sql(sql)
+                .await
+                .expect(sql)
+                .create_physical_plan()
+                .await
+                .expect(sql);
+            let shown = displayable(plan.as_ref()).indent(false).to_string();
+            let node = format!("RepeatedRowsExec: passing=Others, key=[{key}]");
+            assert_eq!(shown.contains(&node), is_split, "{shown}");
+            assert!(shown.contains("WindowAggExec"), "{shown}");
+        }
     }
 
     #[tokio::test]
