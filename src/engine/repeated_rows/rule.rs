@@ -408,7 +408,7 @@ mod tests {
     use datafusion::datasource::MemTable;
     use datafusion::execution::SessionStateBuilder;
     use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-    use datafusion::physical_plan::{ExecutionPlan, displayable};
+    use datafusion::physical_plan::ExecutionPlan;
     use datafusion::prelude::{SessionConfig, SessionContext};
     use proptest::prelude::*;
     use tokio::runtime::Runtime;
@@ -585,25 +585,30 @@ mod tests {
 
     #[tokio::test]
     async fn a_statement_whose_repeated_keys_may_not_fit_into_memory_ranks_all_rows() {
-        let (sql, key) = SPLIT[0];
-        for (limit, is_split) in [(1 << 20, true), (1 << 9, false)] {
-            let session = session(&[(Some("x"), None, Some(1), None); 40], true).await;
-            let runtime = RuntimeEnvBuilder::new().with_memory_limit(limit, 1.0);
-            let state = SessionStateBuilder::new_from_existing(session.state())
-                .with_runtime_env(runtime.build_arc().expect("a runtime"))
-                .build();
-            let session = SessionContext::new_with_state(state);
-            let plan = session
-                .sql(sql)
-                .await
-                .expect(sql)
-                .create_physical_plan()
-                .await
-                .expect(sql);
-            let shown = displayable(plan.as_ref()).indent(false).to_string();
-            let node = format!("RepeatedRowsExec: passing=Others, key=[{key}]");
-            assert_eq!(shown.contains(&node), is_split, "{shown}");
-            assert!(shown.contains("WindowAggExec"), "{shown}");
+        let rows: [Row; 3] = [
+            (Some("x"), None, Some(1), Some(1.0)),
+            (Some("y"), None, None, None),
+            (Some("x"), Some("b"), Some(2), None),
+        ];
+        let plain = session(&rows, false).await;
+        for (said_rows, alone) in [(3, 1), (1 << 40, 0)] {
+            let runtime = RuntimeEnvBuilder::new().with_memory_limit(1 << 30, 1.0);
+            let state = SessionStateBuilder::new_from_existing(session(&rows, true).await.state());
+            let state = state.with_runtime_env(runtime.build_arc().expect("a runtime"));
+            let session = SessionContext::new_with_state(state.build());
+            let table = session.table("t").await.expect("t");
+            let schema = Arc::clone(table.schema().inner());
+            let batches = table.collect().await.expect("rows");
+            let table = MemTable::try_new(schema, vec![batches]).expect("a table");
+            session.deregister_table("t").expect("t");
+            session
+                .register_table("t", Arc::new(Counted(table, said_rows)))
+                .expect("a table");
+            let (sql, key) = SPLIT[0];
+            assert_eq!(answer(&session, sql).await, answer(&plain, sql).await);
+            let run = answer(&session, &format!("explain analyze {sql}")).await.join("\n");
+            let node = format!("RepeatedRowsExec: passing=Alone, key=[{key}], metrics=[output_rows={alone},");
+            assert!(run.contains(&node), "{run}");
         }
     }
 

@@ -6,20 +6,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::{DataType, Field, SchemaBuilder, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{Result, project_schema};
+use datafusion::common::Result;
 use datafusion::datasource::TableType;
-use datafusion::execution::memory_pool::MemoryLimit;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::empty::EmptyExec;
 
 use super::plan::{Given, RepeatedRowsExec, RepeatedRowsFilter};
-use super::repeated_keys::{FINGERPRINT_BYTES, KeySource, RepeatedKeys};
+use super::repeated_keys::{KeySource, RepeatedKeys};
 use super::{Key, MAY_BE_REPEATED, Passing};
 use crate::engine::planning::planning_parts;
-
-/// The share of a memory limit, one part in so many, that the repeated keys of a statement may take.
-const SHARE_OF_MEMORY: usize = 2;
 
 /// The rows of a table that stand alone, or the others.
 #[derive(Debug)]
@@ -30,7 +25,6 @@ pub struct UniqueOrRepeatedRows {
     repeated: Arc<RepeatedKeys>,
     passing: Passing,
     schema: SchemaRef,
-    /// Whether all rows may be ranked instead, where repeated keys may not fit into memory.
     is_of_statement: bool,
 }
 
@@ -52,28 +46,10 @@ impl UniqueOrRepeatedRows {
         }
     }
 
-    /// The same for a statement, whose keys may be of any kind: where they may not fit into memory if each stands twice, no row
-    /// stands alone, since ranking can spill. There must be no neighbours.
+    /// The same for a statement, whose keys may be of any kind: where they may not fit into memory, all rows are ranked.
     pub fn of_statement(mut self) -> Self {
         self.is_of_statement = true;
         self
-    }
-
-    /// The number of rows, where it is known.
-    fn expected_rows(&self) -> Option<usize> {
-        let statistics = self.table.statistics()?;
-        statistics.num_rows.get_value().copied()
-    }
-
-    /// Whether all rows are ranked. It depends on nothing but the table and the memory limit, so both parts of a table agree.
-    fn ranks_all(&self, session: &dyn Session) -> bool {
-        let most_keys = self.expected_rows().unwrap_or(0) / 2;
-        match session.runtime_env().memory_pool.memory_limit() {
-            MemoryLimit::Finite(limit) if self.is_of_statement => {
-                most_keys.saturating_mul(FINGERPRINT_BYTES) > limit / SHARE_OF_MEMORY
-            }
-            _ => false,
-        }
     }
 
     /// Whether a filter removes either all rows of a key, with their neighbours, or none.
@@ -101,12 +77,6 @@ impl TableProvider for UniqueOrRepeatedRows {
         filters: &[Expr],
         _limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        if self.ranks_all(session) {
-            return match self.passing {
-                Passing::Alone => Ok(Arc::new(EmptyExec::new(project_schema(&self.schema, projection)?))),
-                Passing::Others => self.table.scan(session, projection, filters, None).await,
-            };
-        }
         let all = || (0..self.schema.fields().len()).collect();
         let given: Vec<usize> = projection.cloned().unwrap_or_else(all);
         let schema = self.table.schema();
@@ -118,6 +88,7 @@ impl TableProvider for UniqueOrRepeatedRows {
         let among = |columns: &[usize], column: usize| columns.partition_point(|&other| other < column);
         let filter = RepeatedRowsFilter {
             passing: self.passing,
+            is_of_statement: self.is_of_statement,
             key: self.key.places(|name| Ok(among(&read, schema.index_of(name)?)))?,
             columns: given
                 .iter()
@@ -134,7 +105,10 @@ impl TableProvider for UniqueOrRepeatedRows {
         let keys = KeySource {
             plan: self.table.scan(&session, Some(&key), filters, None).await?,
             columns: self.key.places(|name| Ok(among(&key, schema.index_of(name)?)))?,
-            expected_rows: self.expected_rows(),
+            expected_rows: self
+                .table
+                .statistics()
+                .and_then(|statistics| statistics.num_rows.get_value().copied()),
         };
         // A filter removes keys, so repeated keys found behind it hold for this scan alone.
         let repeated = if filters.is_empty() {
