@@ -8,18 +8,19 @@
 
 mod fingerprint;
 mod fingerprint_set;
+mod kept_keys;
 mod plan;
 mod repeated_keys;
 mod rule;
 mod table;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use datafusion::catalog::TableProvider;
 use datafusion::common::{DataFusionError, Result};
 
-use repeated_keys::RepeatedKeys;
+use kept_keys::KeptKeys;
 pub use rule::{Inputs, RankOnlyRepeated, ranking_only_repeated};
 use table::UniqueOrRepeatedRows;
 
@@ -104,14 +105,13 @@ pub fn split_in_time(
 
 /// The rows that stand alone and the others. Both tables share the fingerprints.
 fn tables(table: &Arc<dyn TableProvider>, key: Key, inputs: Inputs) -> [Arc<dyn TableProvider>; 2] {
-    let keys = Arc::new(RepeatedKeys::default());
+    let keys = Arc::new(match inputs {
+        Inputs::Tables => KeptKeys::WhileRead(Mutex::default()),
+        Inputs::TablesAndViews => KeptKeys::Always(Arc::default()),
+    });
     [Passing::Alone, Passing::Others].map(|passing| -> Arc<dyn TableProvider> {
         let keys = Arc::clone(&keys);
-        let rows = UniqueOrRepeatedRows::new(Arc::clone(table), key.clone(), keys, passing);
-        match inputs {
-            Inputs::Tables => Arc::new(rows.of_statement()),
-            Inputs::TablesAndViews => Arc::new(rows),
-        }
+        Arc::new(UniqueOrRepeatedRows::new(Arc::clone(table), key.clone(), keys, passing))
     })
 }
 

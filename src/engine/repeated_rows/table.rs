@@ -11,8 +11,9 @@ use datafusion::datasource::TableType;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 
+use super::kept_keys::KeptKeys;
 use super::plan::{Given, RepeatedRowsExec, RepeatedRowsFilter};
-use super::repeated_keys::{KeySource, RepeatedKeys};
+use super::repeated_keys::KeySource;
 use super::{Key, MAY_BE_REPEATED, Passing};
 use crate::engine::planning::planning_parts;
 
@@ -22,14 +23,13 @@ pub struct UniqueOrRepeatedRows {
     table: Arc<dyn TableProvider>,
     key: Key,
     /// The repeated keys of the whole table.
-    repeated: Arc<RepeatedKeys>,
+    repeated: Arc<KeptKeys>,
     passing: Passing,
     schema: SchemaRef,
-    is_of_statement: bool,
 }
 
 impl UniqueOrRepeatedRows {
-    pub fn new(table: Arc<dyn TableProvider>, key: Key, repeated: Arc<RepeatedKeys>, passing: Passing) -> Self {
+    pub fn new(table: Arc<dyn TableProvider>, key: Key, repeated: Arc<KeptKeys>, passing: Passing) -> Self {
         let mut schema = table.schema();
         if passing == Passing::Others && key.neighbours.is_some() {
             let mut with_mark = SchemaBuilder::from(schema.as_ref());
@@ -42,14 +42,7 @@ impl UniqueOrRepeatedRows {
             repeated,
             passing,
             schema,
-            is_of_statement: false,
         }
-    }
-
-    /// The same for a statement, whose keys may be of any kind: where they may not fit into memory, all rows are ranked.
-    pub fn of_statement(mut self) -> Self {
-        self.is_of_statement = true;
-        self
     }
 
     /// Whether a filter removes either all rows of a key, with their neighbours, or none.
@@ -88,7 +81,7 @@ impl TableProvider for UniqueOrRepeatedRows {
         let among = |columns: &[usize], column: usize| columns.partition_point(|&other| other < column);
         let filter = RepeatedRowsFilter {
             passing: self.passing,
-            is_of_statement: self.is_of_statement,
+            is_of_statement: matches!(*self.repeated, KeptKeys::WhileRead(_)),
             key: self.key.places(|name| Ok(among(&read, schema.index_of(name)?)))?,
             columns: given
                 .iter()
@@ -112,7 +105,7 @@ impl TableProvider for UniqueOrRepeatedRows {
         };
         // A filter removes keys, so repeated keys found behind it hold for this scan alone.
         let repeated = if filters.is_empty() {
-            Arc::clone(&self.repeated)
+            self.repeated.keys()
         } else {
             Arc::default()
         };
