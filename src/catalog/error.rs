@@ -32,6 +32,10 @@ pub enum CatalogError {
     OtherTable(String),
     #[error("configuration: there is no staging mapping '{name}'; known: {known}")]
     UnknownStaging { name: String, known: String },
+    #[error(
+        "query {file} reads the step {step}, which reads it again; make one query of both, or rename the step if a raw table is meant"
+    )]
+    StepsInCircle { file: String, step: String },
     #[error("mapping file {file} is invalid: {reason}; docs/mappings.md describes its settings")]
     MappingFile { file: String, reason: String },
     #[error("configuration: the mapping has no setting '{name}' in [staging_settings]; {known}")]
@@ -78,6 +82,7 @@ impl CatalogError {
                 | Self::UnusedTable(_)
                 | Self::OtherTable(_)
                 | Self::UnknownStaging { .. }
+                | Self::StepsInCircle { .. }
                 | Self::MappingFile { .. }
                 | Self::UnknownSetting { .. }
                 | Self::SettingValue { .. }

@@ -344,6 +344,8 @@ pub fn register_table(session: &SessionContext, name: &str, table: Arc<dyn Table
 struct Sources {
     raw_tables: BTreeSet<String>,
     steps: Vec<Query>,
+    /// The names of the queries that are being added, each read by the one before.
+    reading: Vec<String>,
 }
 
 impl Sources {
@@ -352,16 +354,23 @@ impl Sources {
     fn add(&mut self, query: &Query, queries: &Queries, session: &SessionContext) -> Result<(), CatalogError> {
         let folder = query.name.rsplit_once('/').map_or("", |(folder, _)| folder);
         let beside = queries.names(folder);
+        self.reading.push(query.name.clone());
         for table in tables_read_by(query, session)? {
             let name = format!("{folder}/{table}");
             if name == query.name || Table::from_name(&table).is_some() || !beside.contains(&name) {
                 self.raw_tables.insert(table);
+            } else if self.reading.contains(&name) {
+                return Err(CatalogError::StepsInCircle {
+                    file: query.source.clone(),
+                    step: table,
+                });
             } else if !self.steps.iter().any(|step| step.name == name) {
                 let step = queries.get(&name)?;
                 self.add(&step, queries, session)?;
                 self.steps.push(step);
             }
         }
+        self.reading.pop();
         Ok(())
     }
 }
@@ -489,4 +498,44 @@ fn merged_schema(files: &TableFiles, inspected: &[InspectedFile]) -> Result<Sche
     }
     let fields: Vec<_> = merged.into_iter().map(|(field, _)| field).collect();
     Ok(Arc::new(Schema::new(fields)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_read_in_order_and_must_not_read_each_other() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mine = folder.path().join("staging/mine");
+        std::fs::create_dir_all(&mine).expect("a folder");
+        for (name, sql) in [
+            ("users", "select * from members join schools using (id)"),
+            ("members", "select * from schools join members using (id)"),
+            ("schools", "select * from places"),
+            ("batches", "select * from terms"),
+            ("terms", "select * from years"),
+            ("years", "select * from terms"),
+        ] {
+            std::fs::write(mine.join(format!("{name}.sql")), sql).expect("a query");
+        }
+        let queries = Queries::new(Some(folder.path().to_owned()));
+        let read = |name: &str| {
+            let query = queries.get(&format!("staging/mine/{name}")).expect("a query");
+            MappedQuery::read(query, &queries, &SessionContext::new())
+        };
+        let users = read("users").expect("steps");
+        let names: Vec<&str> = users.queries().map(|query| query.name.as_str()).collect();
+        assert_eq!(
+            names,
+            ["staging/mine/users", "staging/mine/schools", "staging/mine/members"]
+        );
+        // The step `members` cleans a raw table of its own name.
+        assert!(users.raw_tables.iter().eq(["members", "places"]));
+        let message = read("batches").expect_err("a circle").to_string();
+        assert!(
+            message.contains("years.sql reads the step terms, which reads it again"),
+            "{message}"
+        );
+    }
 }

@@ -7,8 +7,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::catalog::TableProvider;
 use datafusion::catalog::streaming::StreamingTable;
+use datafusion::catalog::{MemoryCatalogProviderList, TableProvider};
 use datafusion::common::runtime::JoinSet;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::dataframe::DataFrame;
@@ -54,6 +54,7 @@ pub enum Density {
 
 /// The rows of a query that runs once.
 pub struct MaterialisedRows {
+    /// In a session without tables.
     rows: DataFrame,
     density: Density,
     schema: SchemaRef,
@@ -89,7 +90,7 @@ impl MaterialisedRows {
     pub fn new(rows: DataFrame, density: Density) -> Self {
         let schema = Arc::new(rows.schema().as_arrow().clone());
         Self {
-            rows,
+            rows: without_tables(rows),
             density,
             schema,
             files: OnceCell::new(),
@@ -150,6 +151,14 @@ impl MaterialisedRows {
         let metrics = SpillMetrics::new(&ExecutionPlanMetricsSet::new(), 0);
         SpillManager::new(context.runtime_env(), metrics, Arc::clone(&self.schema))
     }
+}
+
+/// The same query in a session without tables: its plan has those that it reads. A table of such rows would keep itself, and all
+/// other tables of its session, for ever.
+fn without_tables(rows: DataFrame) -> DataFrame {
+    let (mut session, plan) = rows.into_parts();
+    session.register_catalog_list(Arc::new(MemoryCatalogProviderList::new()));
+    DataFrame::new(session, plan)
 }
 
 async fn write(mut rows: SendableRecordBatchStream, spill: SpillManager) -> Result<Option<SpilledRows>> {

@@ -248,6 +248,7 @@ fn columns_of(rows: &RecordBatch, projection: Option<&[usize]>, schema: &SchemaR
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
 
     use bytesize::ByteSize;
     use datafusion::arrow::array::{ArrayRef, AsArray, Int64Array};
@@ -319,6 +320,34 @@ mod tests {
         let known = table.statistics().expect("known");
         assert_eq!(known.num_rows, Precision::Exact(20_000));
         assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
+    }
+
+    #[tokio::test]
+    async fn tables_end_with_their_session() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let session = session(folder.path());
+        let rows = session.sql("select value as number from range(1, 4)").await;
+        let lazy = materialised_table("lazy", rows.expect("a plan"));
+        session.register_table("lazy", Arc::clone(&lazy)).expect("a table");
+        let rows = session.sql("select number + 1 as number from lazy").await;
+        let streamed = crate::engine::materialised(rows.expect("a plan"), 2).expect("a table");
+        session
+            .register_table("streamed", Arc::clone(&streamed))
+            .expect("a table");
+        let rows = session.sql("select sum(number) from streamed").await.expect("a plan");
+        let rows = rows.collect().await.expect("rows");
+        assert_eq!(rows[0].column(0).as_primitive::<Int64Type>().value(0), 9);
+        let tables = [lazy, streamed].map(|table| Arc::downgrade(&table));
+        drop(session);
+        let are_gone = || tables.iter().all(|table| table.upgrade().is_none());
+        // Tasks of the query may still be ending.
+        for _ in 0..500 {
+            if are_gone() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        assert!(are_gone());
     }
 
     #[tokio::test]

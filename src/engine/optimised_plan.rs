@@ -2,9 +2,9 @@
 //!
 //! A statement that looks up a few rows takes less time to run than to plan, and clients prepare such statements to run
 //! them many times. The plan that is kept must be the one that planning anew would make: so nothing in it depends on
-//! the moment or the session, and each parameter is compared with a column, alone or in a list, since its value makes no better plan there.
-//! How far conditions with parameters go down into tables is decided once; the tables look at the values when they are
-//! scanned.
+//! the moment or the session, and each parameter is compared with a column, alone or in a list, since its
+//! value makes no better plan there. How far conditions with parameters go down into tables is decided once; the tables
+//! look at the values when they are scanned.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,6 @@ use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::{Expr, LogicalPlan, Operator, Volatility};
 
 use super::parameter_lists::{ParameterLists, compared};
-use super::repeated_rows::parts_read;
 
 /// An optimised plan, into which the values of its parameters are put.
 #[derive(Debug)]
@@ -34,12 +33,10 @@ impl OptimisedPlan {
     /// # Errors
     /// Where the plan cannot be optimised before its parameters are known, or not at all.
     pub fn of(state: &SessionState, plan: LogicalPlan) -> Result<Option<Self>> {
-        let parts_of_views = parts_read(&plan)?;
         let analysed = state
             .analyzer()
             .execute_and_check(plan, state.config_options(), |_, _| {})?;
-        // The keys of tables that are split for this statement are held in the memory of its query.
-        if depends_on_moment(&analysed)? || parts_read(&analysed)? != parts_of_views {
+        if depends_on_moment(&analysed)? {
             return Ok(None);
         }
         let Some((analysed, lists)) = ParameterLists::taken_from(analysed)? else {

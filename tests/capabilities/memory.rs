@@ -4,7 +4,12 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use pragati::catalog::Catalog;
+use pragati::config::Config;
+use tokio::runtime::Runtime;
 
 use crate::support::{SmallDisk, TestExports, complaint_of, wrapped};
 
@@ -191,6 +196,28 @@ fn a_full_disk_of_mapped_tables_is_named() {
         "error: rows of enrolments: no space left for temporary files; free space or name a larger disk with --temp-dir"
     );
     assert_eq!(names_in(disk.path()), [] as [String; 0]);
+}
+
+#[test]
+fn the_tables_of_a_snapshot_end_with_it() {
+    Runtime::new().expect("a runtime").block_on(async {
+        let exports = TestExports::small();
+        let config = Config {
+            exports: Some(exports.path().display().to_string()),
+            ..Config::default()
+        };
+        // A service opens the exports again and again, to look whether there is anything newer.
+        let catalog = Catalog::open(&config).await.expect("a snapshot");
+        let mut tables = Vec::new();
+        for name in ["users", "download_requests", "enrolment_details"] {
+            let table = catalog.session.table_provider(name).await.expect(name);
+            tables.push((name, Arc::downgrade(&table)));
+        }
+        drop(catalog);
+        for (name, table) in tables {
+            assert!(table.upgrade().is_none(), "{name} is kept");
+        }
+    });
 }
 
 #[test]

@@ -213,6 +213,25 @@ mod tests {
         assert_eq!(found("[1, 2]", &["2"]), None);
     }
 
+    #[test]
+    fn keys_are_compared_without_their_escapes() {
+        let text = r#"{"\u0061\/\"": {"\ud83d\ude00": "\u00e9"}}"#;
+        assert_eq!(found(text, &["a/\"", "😀"]).as_deref(), Some("\"é\""));
+        assert_eq!(found(r#"{"\ud83d": 1, "a": 2}"#, &["a"]), None, "half a character");
+    }
+
+    #[test]
+    fn what_is_beside_the_path_may_be_nested_deeply() {
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        assert_eq!(
+            found(&format!(r#"{{"b": {deep}, "a": 1}}"#), &["a"]).as_deref(),
+            Some("1")
+        );
+        // A value so deep cannot be built, and is none.
+        assert_eq!(found(&format!(r#"{{"a": {deep}}}"#), &["a"]), None);
+        assert_eq!(found(&deep, &["0", "0"]), None);
+    }
+
     /// JSON values with few keys, so that paths meet them.
     fn values() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![

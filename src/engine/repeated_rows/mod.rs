@@ -8,19 +8,20 @@
 
 mod fingerprint;
 mod fingerprint_set;
+mod kept_keys;
 mod plan;
 mod repeated_keys;
 mod rule;
 mod table;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use datafusion::catalog::TableProvider;
 use datafusion::common::{DataFusionError, Result};
 
-use repeated_keys::RepeatedKeys;
-pub use rule::{Inputs, RankOnlyRepeated, parts_read, ranking_only_repeated};
+use kept_keys::KeptKeys;
+pub use rule::{Inputs, RankOnlyRepeated, ranking_only_repeated};
 use table::UniqueOrRepeatedRows;
 
 /// A table split in two.
@@ -98,13 +99,16 @@ pub fn split_in_time(
         repeated: key.iter().map(|&column| column.to_owned()).collect(),
         neighbours: Some(neighbours),
     };
-    let [alone, others] = tables(table, key);
+    let [alone, others] = tables(table, key, Inputs::TablesAndViews);
     SplitInTime { alone, others }
 }
 
 /// The rows that stand alone and the others. Both tables share the fingerprints.
-fn tables(table: &Arc<dyn TableProvider>, key: Key) -> [Arc<dyn TableProvider>; 2] {
-    let keys = Arc::new(RepeatedKeys::default());
+fn tables(table: &Arc<dyn TableProvider>, key: Key, inputs: Inputs) -> [Arc<dyn TableProvider>; 2] {
+    let keys = Arc::new(match inputs {
+        Inputs::Tables => KeptKeys::WhileRead(Mutex::default()),
+        Inputs::TablesAndViews => KeptKeys::Always(Arc::default()),
+    });
     [Passing::Alone, Passing::Others].map(|passing| -> Arc<dyn TableProvider> {
         let keys = Arc::clone(&keys);
         Arc::new(UniqueOrRepeatedRows::new(Arc::clone(table), key.clone(), keys, passing))

@@ -42,6 +42,8 @@ pub struct RepeatedRowsExec {
 #[derive(Debug, Clone)]
 pub struct RepeatedRowsFilter {
     pub passing: Passing,
+    /// Whether no row stands alone where the keys may not fit into memory.
+    pub is_of_statement: bool,
     /// The positions of the key's columns in the input.
     pub key: KeyColumns,
     /// The output columns.
@@ -143,7 +145,18 @@ impl ExecutionPlan for RepeatedRowsExec {
         let metrics = BaselineMetrics::new(&self.metrics, partition);
         let repeated_keys = MetricBuilder::new(&self.metrics).gauge("repeated_keys", partition);
         let compute = metrics.elapsed_compute().clone();
+        // Both parts of a table decide alike, as this depends on nothing but the table and the memory limit of the query.
+        let all_are_ranked = filter.is_of_statement && keys.may_not_fit(&context);
         let batches = async move {
+            if all_are_ranked {
+                return match passing {
+                    Passing::Alone => Ok(futures::stream::empty().boxed()),
+                    Passing::Others => Ok(rows
+                        .execute(partition, context)?
+                        .map(move |batch| filter.given(&batch?, &schema, &[]))
+                        .boxed()),
+                };
+            }
             let found = repeated.find(&keys, &context).await?;
             // Every partition knows all of them.
             repeated_keys.set(if partition == 0 { found.repeated_keys() } else { 0 });

@@ -29,6 +29,8 @@ const HIGHEST_BITS: u32 = GATHERINGS.ilog2();
 const SHARED_BITS: u32 = 32;
 /// The share of a memory limit that fingerprints may take; the query itself needs the rest.
 const SHARE_PERCENT: usize = 25;
+/// The share of a memory limit that the repeated keys of a statement may take.
+const KEPT_PERCENT: usize = 50;
 /// Bytes of a fingerprint, with room for growing vectors.
 const FINGERPRINT_BYTES: usize = 2 * size_of::<u64>();
 
@@ -66,6 +68,16 @@ impl RepeatedKeys {
     pub async fn find(&self, source: &KeySource, context: &Arc<TaskContext>) -> Result<Arc<FoundKeys>> {
         let found = self.found.get_or_try_init(|| find(source, context)).await?;
         Ok(Arc::clone(found))
+    }
+}
+
+impl KeySource {
+    /// Whether the repeated keys take too much of the memory limit where each stands twice: they are not spilled, while rows that
+    /// are ranked are.
+    pub fn may_not_fit(&self, context: &TaskContext) -> bool {
+        let most_keys = self.expected_rows.unwrap_or(0) / 2;
+        let most_bytes = share_of_limit(context, KEPT_PERCENT);
+        most_bytes.is_some_and(|most| most_keys.saturating_mul(FINGERPRINT_BYTES) > most)
     }
 }
 
@@ -158,12 +170,19 @@ async fn find(source: &KeySource, context: &Arc<TaskContext>) -> Result<Arc<Foun
     }))
 }
 
+/// So many percent of the memory limit, in bytes; `None` where there is no limit.
+fn share_of_limit(context: &TaskContext, percent: usize) -> Option<usize> {
+    match context.memory_pool().memory_limit() {
+        MemoryLimit::Finite(limit) => Some((limit / 100 * percent).max(1)),
+        _ => None,
+    }
+}
+
 /// How many passes over the keys fit into the memory limit.
 fn passes(source: &KeySource, context: &TaskContext) -> u64 {
-    let MemoryLimit::Finite(limit) = context.memory_pool().memory_limit() else {
+    let Some(budget) = share_of_limit(context, SHARE_PERCENT) else {
         return 1;
     };
-    let budget = (limit / 100 * SHARE_PERCENT).max(1);
     let fingerprints = source
         .expected_rows
         .unwrap_or(0)

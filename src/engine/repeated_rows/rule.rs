@@ -22,7 +22,7 @@ use datafusion::logical_expr::expr::WindowFunction;
 use datafusion::logical_expr::logical_plan::{Filter, Projection, SubqueryAlias, TableScan, Union, Window};
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{
-    BinaryExpr, Expr, LogicalPlan, LogicalPlanBuilder, Operator, WindowFunctionDefinition, lit,
+    BinaryExpr, Distinct, Expr, LogicalPlan, LogicalPlanBuilder, Operator, WindowFunctionDefinition, lit,
 };
 use datafusion::optimizer::AnalyzerRule;
 
@@ -243,10 +243,10 @@ fn split(plan: &LogicalPlan, key: &[Column], inputs: Inputs) -> Result<Option<Sp
                 return Ok(None);
             }
             let view = Arc::new(ViewTable::new(alias.input.as_ref().clone(), None));
-            split_table(view, &alias.alias, key)
+            split_table(view, &alias.alias, key, inputs)
         }
         LogicalPlan::TableScan(scan) => match table_of(scan, inputs) {
-            Some(table) => split_table(table, &scan.table_name, key),
+            Some(table) => split_table(table, &scan.table_name, key, inputs),
             None => Ok(None),
         },
         _ => Ok(None),
@@ -268,32 +268,46 @@ fn is_fixed(expr: &Expr) -> bool {
     !expr.is_volatile() && is_bound.is_ok_and(|is_bound| !is_bound)
 }
 
-/// Whether the rows of a plan are the same each time, and all of its tables are whole.
+/// Whether the rows of a plan are the same each time, and all of its tables are whole. Of rows that are equal to the order of
+/// a window, it is left to the query that it does not matter which comes first.
 fn can_be_read_again(plan: &LogicalPlan) -> Result<bool> {
-    let has_other = plan.exists(|node| {
-        let is_volatile = node.expressions().iter().any(Expr::is_volatile);
-        let has_part = matches!(node, LogicalPlan::TableScan(scan) if is_part(scan));
-        Ok(is_volatile || has_part)
+    let mut has_other = false;
+    plan.apply_with_subqueries(|node| {
+        has_other |= match node {
+            LogicalPlan::Limit(_) | LogicalPlan::Distinct(Distinct::On(_)) => true,
+            LogicalPlan::TableScan(scan) => is_part(scan) || scan.fetch.is_some(),
+            _ => false,
+        };
+        let mut expressions = node.expressions().into_iter();
+        has_other |= expressions.any(|expr| expr.is_volatile() || takes_any_row(&expr));
+        Ok(match has_other {
+            true => TreeNodeRecursion::Stop,
+            false => TreeNodeRecursion::Continue,
+        })
+    })?;
+    Ok(!has_other)
+}
+
+/// Whether an expression has the value of any row of a group, which may be another one each time.
+fn takes_any_row(expr: &Expr) -> bool {
+    let takes_one = expr.exists(|part| {
+        Ok(match part {
+            Expr::AggregateFunction(function) => {
+                let is_of_one = matches!(
+                    function.func.name(),
+                    "any_value" | "first_value" | "last_value" | "nth_value"
+                );
+                is_of_one && function.params.order_by.is_empty()
+            }
+            _ => false,
+        })
     });
-    Ok(!has_other?)
+    takes_one.unwrap_or(true)
 }
 
 /// Whether a scan reads a part of a table that is split already.
 fn is_part(scan: &TableScan) -> bool {
     source_as_provider(&scan.source).is_ok_and(|table| table.is::<UniqueOrRepeatedRows>())
-}
-
-/// How many parts of split tables a plan reads.
-///
-/// # Errors
-/// None but those of the engine.
-pub fn parts_read(plan: &LogicalPlan) -> Result<usize> {
-    let mut parts = 0;
-    plan.apply_with_subqueries(|node| {
-        parts += usize::from(matches!(node, LogicalPlan::TableScan(scan) if is_part(scan)));
-        Ok(TreeNodeRecursion::Continue)
-    })?;
-    Ok(parts)
 }
 
 /// Whether a plan is an aggregation, perhaps with projections and conditions on top: computing it again would cost as
@@ -323,7 +337,12 @@ fn table_of(scan: &TableScan, inputs: Inputs) -> Option<Arc<dyn TableProvider>> 
 }
 
 /// Scans of both parts of a table, under its name.
-fn split_table(table: Arc<dyn TableProvider>, name: &TableReference, key: &[Column]) -> Result<Option<Split>> {
+fn split_table(
+    table: Arc<dyn TableProvider>,
+    name: &TableReference,
+    key: &[Column],
+    inputs: Inputs,
+) -> Result<Option<Split>> {
     let schema = table.schema();
     let is_comparable = |column: &Column| {
         let field = schema.field_with_name(&column.name);
@@ -340,11 +359,11 @@ fn split_table(table: Arc<dyn TableProvider>, name: &TableReference, key: &[Colu
     };
     // Scans are told apart by the names of their tables alone.
     let scan = |part, which: &str| {
-        let part_name = TableReference::bare(format!("{} of {which} {of_key}", name.table()));
+        let part_name = TableReference::bare(format!("{name} of {which} {of_key}"));
         let rows = LogicalPlanBuilder::scan(part_name, provider_as_source(part), None)?;
         rows.alias(name.clone())?.build()
     };
-    let [unique, repeated] = tables(&table, key);
+    let [unique, repeated] = tables(&table, key, inputs);
     Ok(Some(Split {
         unique: scan(unique, "unique")?,
         repeated: scan(repeated, "repeated")?,
@@ -389,13 +408,13 @@ mod tests {
     use datafusion::common::stats::Precision;
     use datafusion::datasource::MemTable;
     use datafusion::execution::SessionStateBuilder;
+    use datafusion::execution::runtime_env::RuntimeEnvBuilder;
     use datafusion::physical_plan::ExecutionPlan;
     use datafusion::prelude::{SessionConfig, SessionContext};
     use proptest::prelude::*;
     use tokio::runtime::Runtime;
 
     use super::*;
-    use crate::engine::OptimisedPlan;
 
     /// A table in memory that knows how many rows it has.
     #[derive(Debug)]
@@ -489,7 +508,7 @@ mod tests {
     }
 
     /// Queries of the shape, and the key whose rows are compared.
-    const SPLIT: [(&str, &str); 8] = [
+    const SPLIT: [(&str, &str); 9] = [
         (
             "select * from (select *, row_number() over (partition by a order by v desc nulls last, id) as place from t) where place = 1",
             "a",
@@ -526,15 +545,24 @@ mod tests {
              where n = 1) r on l.a = r.a",
             "a",
         ),
+        (
+            "with firsts as (select *, lower(b) as low from (select *, row_number() over (partition by b order by day, id) as n from t) \
+             where n = 1) select l.id, r.id, r.day from firsts l join firsts r on l.id <= r.id where l.low = 'x'",
+            "b",
+        ),
     ];
 
     /// Queries that are left as they are.
-    const NOT_SPLIT: [&str; 5] = [
+    const NOT_SPLIT: [&str; 9] = [
         "select id from (select *, row_number() over (partition by lower(a) order by id) as n from t) where n = 1",
         "select id from (select *, row_number() over (partition by v order by id) as n from t) where n = 1",
         "select id, n from (select *, row_number() over (partition by a order by id) as n from t) where n = 2",
         "select id from (select *, row_number() over (order by id) as n from t) where n = 1",
         "select id from (select *, row_number() over (partition by a order by id) as n from (select * from t limit 100)) where n = 1",
+        "select id from (select *, rank() over (partition by a order by day) as n from t) where n = 1",
+        "select id, c from (select *, row_number() over (partition by a order by id) as n, count(*) over (partition by a) as c from t) where n = 1",
+        "select id from (select *, row_number() over (partition by a order by id) as n from (select distinct a, id from t)) where n = 1",
+        "select id from (select *, row_number() over (partition by a order by id) as n from t where day in (select day from t where v > 1)) where n = 1",
     ];
 
     #[test]
@@ -556,19 +584,65 @@ mod tests {
         });
     }
 
-    #[test]
-    fn plans_that_hold_keys_of_their_own_are_not_kept() {
-        let runtime = Runtime::new().expect("a runtime");
-        runtime.block_on(async {
-            let session = session(&[(Some("x"), None, Some(1), None)], true).await;
-            let state = session.state();
-            let of_split = SPLIT.map(|(sql, _)| (sql, false));
-            for (sql, is_kept) in of_split.into_iter().chain(NOT_SPLIT.map(|sql| (sql, true))) {
-                let plan = state.create_logical_plan(sql).await.expect(sql);
-                let kept = OptimisedPlan::of(&state, plan).expect(sql);
-                assert_eq!(kept.is_some(), is_kept, "{sql}");
-            }
-        });
+    #[tokio::test]
+    async fn a_statement_whose_repeated_keys_may_not_fit_into_memory_ranks_all_rows() {
+        let rows: [Row; 3] = [
+            (Some("x"), None, Some(1), Some(1.0)),
+            (Some("y"), None, None, None),
+            (Some("x"), Some("b"), Some(2), None),
+        ];
+        let plain = session(&rows, false).await;
+        for (said_rows, alone) in [(3, 1), (1 << 40, 0)] {
+            let runtime = RuntimeEnvBuilder::new().with_memory_limit(1 << 30, 1.0);
+            let state = SessionStateBuilder::new_from_existing(session(&rows, true).await.state());
+            let state = state.with_runtime_env(runtime.build_arc().expect("a runtime"));
+            let session = SessionContext::new_with_state(state.build());
+            let table = session.table("t").await.expect("t");
+            let schema = Arc::clone(table.schema().inner());
+            let batches = table.collect().await.expect("rows");
+            let table = MemTable::try_new(schema, vec![batches]).expect("a table");
+            session.deregister_table("t").expect("t");
+            session
+                .register_table("t", Arc::new(Counted(table, said_rows)))
+                .expect("a table");
+            let (sql, key) = SPLIT[0];
+            assert_eq!(answer(&session, sql).await, answer(&plain, sql).await);
+            let run = answer(&session, &format!("explain analyze {sql}")).await.join("\n");
+            let node = format!("RepeatedRowsExec: passing=Alone, key=[{key}], metrics=[output_rows={alone},");
+            assert!(run.contains(&node), "{run}");
+        }
+    }
+
+    #[tokio::test]
+    async fn views_are_split_where_they_are_the_same_each_time() {
+        let session = session(&[(Some("x"), None, Some(1), None)], false).await;
+        let of_days = |key: &str| {
+            format!("select l.k, r.id from (select {key} as k, day from t group by day) l join t r on r.day = l.day")
+        };
+        for (view, is_split) in [
+            ("select lower(a) as k, id from t".to_owned(), true),
+            ("select lower(a) as k, id from t limit 5".to_owned(), false),
+            (
+                "select lower(a) as k, id from t where id in (select id from t limit 5)".to_owned(),
+                false,
+            ),
+            ("select distinct on (b) lower(a) as k, id from t".to_owned(), false),
+            (
+                "select case when random() < 0.5 then a end as k, id from t".to_owned(),
+                false,
+            ),
+            (of_days("min(a)"), true),
+            (of_days("first_value(a order by id)"), true),
+            (of_days("first_value(a)"), false),
+        ] {
+            let sql = format!(
+                "select k from (select *, row_number() over (partition by k order by id) as n from ({view}) v) where n = 1"
+            );
+            let plan = session.sql(&sql).await.expect(&view).into_unoptimized_plan();
+            let plan = ranking_only_repeated(plan, Inputs::TablesAndViews).expect(&view);
+            let shown = plan.display_indent().to_string();
+            assert_eq!(shown.contains("TableScan: v of unique k"), is_split, "{view}\n{shown}");
+        }
     }
 
     proptest! {

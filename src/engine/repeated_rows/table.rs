@@ -11,8 +11,9 @@ use datafusion::datasource::TableType;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 
+use super::kept_keys::KeptKeys;
 use super::plan::{Given, RepeatedRowsExec, RepeatedRowsFilter};
-use super::repeated_keys::{KeySource, RepeatedKeys};
+use super::repeated_keys::KeySource;
 use super::{Key, MAY_BE_REPEATED, Passing};
 use crate::engine::planning::planning_parts;
 
@@ -22,13 +23,13 @@ pub struct UniqueOrRepeatedRows {
     table: Arc<dyn TableProvider>,
     key: Key,
     /// The repeated keys of the whole table.
-    repeated: Arc<RepeatedKeys>,
+    repeated: Arc<KeptKeys>,
     passing: Passing,
     schema: SchemaRef,
 }
 
 impl UniqueOrRepeatedRows {
-    pub fn new(table: Arc<dyn TableProvider>, key: Key, repeated: Arc<RepeatedKeys>, passing: Passing) -> Self {
+    pub fn new(table: Arc<dyn TableProvider>, key: Key, repeated: Arc<KeptKeys>, passing: Passing) -> Self {
         let mut schema = table.schema();
         if passing == Passing::Others && key.neighbours.is_some() {
             let mut with_mark = SchemaBuilder::from(schema.as_ref());
@@ -80,6 +81,7 @@ impl TableProvider for UniqueOrRepeatedRows {
         let among = |columns: &[usize], column: usize| columns.partition_point(|&other| other < column);
         let filter = RepeatedRowsFilter {
             passing: self.passing,
+            is_of_statement: matches!(*self.repeated, KeptKeys::WhileRead(_)),
             key: self.key.places(|name| Ok(among(&read, schema.index_of(name)?)))?,
             columns: given
                 .iter()
@@ -103,7 +105,7 @@ impl TableProvider for UniqueOrRepeatedRows {
         };
         // A filter removes keys, so repeated keys found behind it hold for this scan alone.
         let repeated = if filters.is_empty() {
-            Arc::clone(&self.repeated)
+            self.repeated.keys()
         } else {
             Arc::default()
         };

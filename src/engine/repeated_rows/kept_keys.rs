@@ -1,0 +1,53 @@
+//! How long the repeated keys of a table are kept, which both parts of the table read.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use super::repeated_keys::RepeatedKeys;
+
+/// The repeated keys of a whole table.
+#[derive(Debug)]
+pub enum KeptKeys {
+    /// As long as the table, for all that read it: for views.
+    Always(Arc<RepeatedKeys>),
+    /// As long as a plan reads them: for statements, whose plans may be kept when they have run.
+    WhileRead(Mutex<Weak<RepeatedKeys>>),
+}
+
+impl KeptKeys {
+    /// The keys, for one plan. They are computed at first use.
+    pub fn keys(&self) -> Arc<RepeatedKeys> {
+        match self {
+            Self::Always(keys) => Arc::clone(keys),
+            Self::WhileRead(read) => {
+                let mut read = read.lock().unwrap_or_else(PoisonError::into_inner);
+                let keys = read.upgrade().unwrap_or_default();
+                *read = Arc::downgrade(&keys);
+                keys
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_a_statement_end_with_the_last_plan_that_reads_them() {
+        let kept = KeptKeys::WhileRead(Mutex::default());
+        let (one, other) = (kept.keys(), kept.keys());
+        assert!(Arc::ptr_eq(&one, &other));
+        let ended = Arc::downgrade(&one);
+        drop((one, other));
+        assert!(ended.upgrade().is_none());
+        let next = kept.keys();
+        assert!(Arc::ptr_eq(&next, &kept.keys()));
+    }
+
+    #[test]
+    fn keys_of_a_view_stay() {
+        let kept = KeptKeys::Always(Arc::default());
+        let first = Arc::as_ptr(&kept.keys());
+        assert_eq!(Arc::as_ptr(&kept.keys()), first);
+    }
+}
