@@ -1,13 +1,14 @@
 //! The protocol of PostgreSQL: what comes in and what goes out.
 //!
 //! `listen` takes connections, `doors` counts who comes in, `connection` takes messages and `handler` answers them. `parse` reads
-//! statements and `bounds` refuses those that are too large. `parameters`, `types` and `result_columns` say what values are on the
-//! wire, and `copy` has the protocol of COPY.
+//! statements and `bounds` refuses those that are too large. `parameters`, `types`, `far_times` and `result_columns` say
+//! what values are on the wire, and `copy` has the protocol of COPY.
 
 pub mod bounds;
 pub mod connection;
 pub mod copy;
 pub mod doors;
+pub mod far_times;
 pub mod handler;
 pub mod listen;
 pub mod parameters;
