@@ -1,7 +1,7 @@
 //! The protocol of PostgreSQL: what comes in and what goes out.
 //!
 //! `listen` takes connections, `doors` counts who comes in, `connection` takes messages and `handler` answers them. `parse` reads
-//! statements and `bounds` refuses those that are too large. `parameters`, `types`, `far_times` and `result_columns` say
+//! statements and `bounds` refuses those that are too large. `parameters`, `types`, `type_ids`, `far_times` and `result_columns` say
 //! what values are on the wire, and `copy` has the protocol of COPY.
 
 pub mod bounds;
@@ -14,4 +14,5 @@ pub mod listen;
 pub mod parameters;
 pub mod parse;
 pub mod result_columns;
+pub mod type_ids;
 pub mod types;

@@ -25,6 +25,7 @@ use crate::engine::dialect::texts::{as_records, as_text, is_record};
 use crate::engine::dialect::time::{Zone, as_intervals, as_shown};
 
 use super::far_times::{binary_times, has_far_times};
+use super::type_ids::type_ids;
 
 /// Whole numbers without a sign, which `bigint` does not hold.
 const UNSIGNED: DataType = DataType::Decimal128(20, 0);
@@ -182,6 +183,13 @@ fn column_prepared(column: &ArrayRef, wanted: &FieldInfo) -> Result<(ArrayRef, T
         let texts: ArrayRef = Arc::new(as_text(&as_records(column, &zone)?)?);
         return Ok((texts, Type::TEXT));
     }
+    // Ids of types that tables hold are numbers already.
+    if wanted.datatype() == &Type::REGTYPE && column.data_type() != &DataType::Int32 {
+        return match is_text {
+            true => Ok((Arc::clone(column), Type::TEXT)),
+            false => Ok((Arc::new(type_ids(column)?), Type::INT4)),
+        };
+    }
     let is_interval = wanted.datatype().name() == "interval";
     let column = match is_text && (!is_interval || look.interval_style == POSTGRES) {
         true => {
@@ -319,6 +327,19 @@ mod tests {
             let (told, batch) = columns.prepared(batch).expect("prepared");
             assert_eq!((told[0].datatype(), batch.num_rows()), (&expected, 1), "{days}");
         }
+    }
+
+    #[test]
+    fn names_of_types_are_told_as_regtype() {
+        let name = crate::engine::dialect::type_names::with_type_names(Field::new("t", DataType::Utf8, true));
+        let told = fields(&Schema::new(vec![name]), &Format::UnifiedText, None).expect("types");
+        assert_eq!(told[0].datatype(), &Type::REGTYPE);
+        let names: ArrayRef = Arc::new(datafusion::arrow::array::StringArray::from(vec!["bigint"]));
+        let (column, kind) = column_prepared(&names, &told[0]).expect("a column");
+        assert_eq!((column.data_type(), kind), (&DataType::Utf8, Type::TEXT));
+        let told = FieldInfo::new("t".to_owned(), None, None, Type::REGTYPE, FieldFormat::Binary);
+        let (column, kind) = column_prepared(&names, &told).expect("a column");
+        assert_eq!((column.data_type(), kind), (&DataType::Int32, Type::INT4));
     }
 
     #[test]
