@@ -118,20 +118,27 @@ impl VisitorMut for Numbers {
 
 /// A series in FROM whose numbers are all `integer`: so are its values, which are between them. The engine makes `bigint` of them.
 fn is_series_of_integers(factor: &TableFactor) -> bool {
-    let TableFactor::Table {
-        name,
-        args: Some(arguments),
-        ..
-    } = factor
-    else {
-        return false;
+    let (name, arguments) = match factor {
+        TableFactor::Table {
+            name,
+            args: Some(arguments),
+            with_ordinality: false,
+            ..
+        } => (name, &arguments.args),
+        TableFactor::Function {
+            name,
+            args,
+            with_ordinality: false,
+            ..
+        } => (name, args),
+        _ => return false,
     };
     let is_of_integer = |argument: &FunctionArg| match argument {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => is_integer(expr),
         _ => false,
     };
     let name = plain(name);
-    name.strip_prefix("pg_catalog.").unwrap_or(&name) == "generate_series" && arguments.args.iter().all(is_of_integer)
+    name.strip_prefix("pg_catalog.").unwrap_or(&name) == "generate_series" && arguments.iter().all(is_of_integer)
 }
 
 /// A number as it is written, perhaps with a sign, that is an `integer`.
@@ -153,6 +160,11 @@ fn is_integer(expr: &Expr) -> bool {
 fn as_integers(mut series: TableFactor) -> TableFactor {
     let alias = match &mut series {
         TableFactor::Table { alias, .. } => alias.take(),
+        // Numbers that are written depend on no other table.
+        TableFactor::Function { alias, lateral, .. } => {
+            *lateral = false;
+            alias.take()
+        }
         _ => None,
     };
     // What the engine calls the column.
