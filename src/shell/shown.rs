@@ -13,16 +13,21 @@ use futures::StreamExt;
 
 use crate::engine::dialect::json;
 use crate::engine::dialect::numbers::numeric::{DIGITS, FREE, QUOTIENT};
+use crate::engine::dialect::time::{TimeError, has_endless};
 use crate::engine::dialect::{shown_name, times_repeated};
 
 /// The same rows with these names and types.
 pub fn shown(rows: SendableRecordBatchStream) -> SendableRecordBatchStream {
     let schema = shown_schema(&rows.schema());
-    if schema == rows.schema() {
-        return rows;
-    }
     let told = Arc::clone(&schema);
-    let batches = rows.map(move |batch| shown_batch(&batch?, &schema));
+    let batches = rows.map(move |batch| {
+        let batch = batch?;
+        check_times(&batch)?;
+        match schema == batch.schema() {
+            true => Ok(batch),
+            false => shown_batch(&batch, &schema),
+        }
+    });
     Box::pin(RecordBatchStreamAdapter::new(told, batches))
 }
 
@@ -43,6 +48,20 @@ fn shown_schema(schema: &SchemaRef) -> SchemaRef {
     Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
 }
 
+/// Refuses endless times: in a file they would be days of a calendar to others.
+fn check_times(batch: &RecordBatch) -> Result<()> {
+    let columns = batch.schema_ref().fields().iter().zip(batch.columns());
+    for (field, column) in columns {
+        if has_endless(column) {
+            let name = shown_name(field.name());
+            let reason =
+                format!("column {name} holds infinity, which has no day to show or to write; cast it, as {name}::text");
+            return Err(TimeError::NotSupported(reason).into());
+        }
+    }
+    Ok(())
+}
+
 fn shown_batch(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let columns = batch.columns().iter().zip(schema.fields()).map(|(column, field)| {
         Ok(match column.data_type() == field.data_type() {
@@ -58,6 +77,17 @@ fn shown_batch(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn endless_times_are_refused() {
+        let of = |days: i32| {
+            let dates: ArrayRef = Arc::new(datafusion::arrow::array::Date32Array::from(vec![days]));
+            RecordBatch::try_from_iter([("d", dates)]).expect("a batch")
+        };
+        assert!(check_times(&of(0)).is_ok());
+        let error = check_times(&of(i32::MAX)).expect_err("refused").to_string();
+        assert!(error.contains("d::text"), "{error}");
+    }
 
     #[test]
     fn names_and_types_are_everyones() {

@@ -17,8 +17,7 @@ use crate::token_issuer::TokenIssuer;
 
 const ALL: &str = "all_tenants = true\npersonal = true";
 /// A query that would take minutes.
-const SLOW: &str =
-    "select count(*) from generate_series(1, 300000) a(x), generate_series(1, 300000) b(y) where x * y = x + 3 * y + 1";
+const SLOW: &str = "select count(*) from generate_series(1, 300000) a(x), generate_series(1, 300000) b(y) where x::bigint * y = x + 3 * y + 1";
 
 fn setup() -> EndpointSetup {
     EndpointSetup::over(TestExports::small()).user("asha", ALL)

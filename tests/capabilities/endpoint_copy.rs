@@ -271,7 +271,8 @@ mod a_long_one {
         let mut hurried = setup();
         hurried.config.postgres.query_seconds = 1;
         let endpoint = hurried.start();
-        let counted = format!("copy (select count(*) from ({ENDLESS}) t where x * y = x + 3 * y + 1) to stdout");
+        let counted =
+            format!("copy (select count(*) from ({ENDLESS}) t where x::bigint * y = x + 3 * y + 1) to stdout");
         assert_eq!(copied(&endpoint, "asha", &counted), Err("57014".to_owned()));
         assert_eq!(endpoint.value("asha", "select 1"), "1");
     }

@@ -28,6 +28,38 @@ fn column(
 }
 
 #[test]
+fn numbers_wider_than_the_column_are_compared_as_they_are() {
+    let endpoint = EndpointSetup::over(TestExports::small()).user("asha", ALL).start();
+    let mut connection = endpoint.connect("asha").expect("a connection");
+    let sql = "select count(*) from generate_series(1, 3) as g(x) where x < $1";
+    for (number, expected) in [(3_i64, 2_i64), (5_000_000_000, 3), (-5_000_000_000, 0), (2, 1)] {
+        let query = sqlx::query_scalar::<Postgres, i64>(sql).bind(number);
+        let count = endpoint.runtime.block_on(query.fetch_one(&mut connection));
+        assert_eq!(count.expect(sql), expected, "{number}");
+    }
+}
+
+#[test]
+fn endless_times_have_postgresqls_bytes() {
+    let endpoint = EndpointSetup::over(TestExports::small()).user("asha", ALL).start();
+    let mut connection = endpoint.connect("asha").expect("a connection");
+    let sql = "select 'infinity'::date, '-infinity'::timestamptz, date '2000-01-02'";
+    let row = endpoint
+        .runtime
+        .block_on(sqlx::query::<Postgres>(sql).fetch_one(&mut connection))
+        .expect(sql);
+    let bytes = |column: usize| row.try_get_raw(column).expect(sql).as_bytes().expect(sql).to_vec();
+    assert_eq!(
+        [bytes(0), bytes(1), bytes(2)],
+        [
+            i32::MAX.to_be_bytes().to_vec(),
+            i64::MIN.to_be_bytes().to_vec(),
+            1_i32.to_be_bytes().to_vec()
+        ]
+    );
+}
+
+#[test]
 fn a_statement_that_runs_again_answers_for_its_values() {
     let endpoint = EndpointSetup::over(TestExports::small()).user("asha", ALL).start();
     let mut connection = endpoint.connect("asha").expect("a connection");

@@ -496,6 +496,79 @@ const ANSWERS: &[(&str, &str, &str)] = &[
         "concat(timestamp '2026-03-15 10:00', ' ', interval '1 day')",
         "2026-03-15 10:00:00 1 day",
     ),
+    ("Asia/Kolkata", "'infinity'::date", "infinity"),
+    ("Asia/Kolkata", "' -Infinity'::timestamp", "-infinity"),
+    ("Asia/Kolkata", "'infinity'::timestamptz", "infinity"),
+    ("Asia/Kolkata", "'infinity'::date::timestamp", "infinity"),
+    ("Asia/Kolkata", "'infinity'::date::timestamptz", "infinity"),
+    ("Asia/Kolkata", "'-infinity'::timestamp::date", "-infinity"),
+    ("Asia/Kolkata", "'-infinity'::timestamptz::date", "-infinity"),
+    ("Asia/Kolkata", "'infinity'::timestamptz::timestamp", "infinity"),
+    ("Asia/Kolkata", "'-infinity'::timestamp::timestamptz", "-infinity"),
+    (
+        "Asia/Kolkata",
+        "'infinity'::timestamp at time zone 'Asia/Kolkata'",
+        "infinity",
+    ),
+    ("Asia/Kolkata", "'infinity'::date + interval '1 day'", "infinity"),
+    (
+        "Asia/Kolkata",
+        "'-infinity'::timestamp + interval '1 month'",
+        "-infinity",
+    ),
+    (
+        "Asia/Kolkata",
+        "'infinity'::timestamptz - interval '1 hour'",
+        "infinity",
+    ),
+    ("Asia/Kolkata", "'infinity'::timestamp > now()", "true"),
+    ("Asia/Kolkata", "'-infinity'::date < date '0044-03-15 BC'", "true"),
+    ("Asia/Kolkata", "'infinity'::date = 'infinity'::timestamp", "true"),
+    (
+        "Asia/Kolkata",
+        "date '2026-03-15' between '-infinity' and 'infinity'",
+        "true",
+    ),
+    ("Asia/Kolkata", "greatest(date '2026-03-15', 'infinity')", "infinity"),
+    ("Asia/Kolkata", "isfinite('infinity'::date)", "false"),
+    ("Asia/Kolkata", "isfinite('-infinity'::timestamptz)", "false"),
+    ("Asia/Kolkata", "isfinite(date '2026-03-15')", "true"),
+    (
+        "Asia/Kolkata",
+        "date_trunc('month', '-infinity'::timestamp)",
+        "-infinity",
+    ),
+    ("Asia/Kolkata", "date_trunc('day', 'infinity'::timestamptz)", "infinity"),
+    (
+        "Asia/Kolkata",
+        "date_bin('1 day', 'infinity'::timestamp, timestamp '2026-01-01')",
+        "infinity",
+    ),
+    (
+        "Asia/Kolkata",
+        "date_part('epoch', '-infinity'::timestamp)",
+        "-Infinity",
+    ),
+    ("Asia/Kolkata", "date_part('year', 'infinity'::date)", "Infinity"),
+    (
+        "Asia/Kolkata",
+        "extract(month from 'infinity'::timestamp) is null",
+        "true",
+    ),
+    (
+        "Asia/Kolkata",
+        "extract(timezone from 'infinity'::timestamptz) is null",
+        "true",
+    ),
+    ("Asia/Kolkata", "'infinity'::timestamp::time is null", "true"),
+    ("Asia/Kolkata", "to_char('infinity'::timestamp, 'YYYY') is null", "true"),
+    ("Asia/Kolkata", "to_timestamp('-infinity'::float8)", "-infinity"),
+    ("Asia/Kolkata", "to_json('infinity'::timestamp)", "\"infinity\""),
+    (
+        "Asia/Kolkata",
+        "(select max(d) from (values (date '2026-03-15'), ('infinity'), ('-infinity')) t(d))",
+        "infinity",
+    ),
 ];
 
 /// What PostgreSQL refuses too.
@@ -511,14 +584,22 @@ const REFUSED: &[&str] = &[
     "to_char(1, '9.9.9')",
     "date_trunc('fortnight', now())",
     "date '2026-03-15' * 2",
+    "'+infinity'::date",
+    "'infinity'::time",
+    "'infinity'::date - date '2026-03-15'",
+    "'infinity'::timestamp - '-infinity'::timestamp",
+    "extract(hour from 'infinity'::date)",
 ];
 
-/// What would have another meaning, or an endless one: an error says what to write instead.
+/// What would have another meaning, or has no value here: an error says what to write instead.
 const REFUSED_HERE: &[&str] = &[
     "to_char(now(), '%Y-%m-%d')",
     "timestamp '2026-03-15' at time zone 'IST'",
     "date '11/12/2026'",
-    "'infinity'::timestamp",
+    "extract(epoch from 'infinity'::timestamp)",
+    "age('infinity'::timestamp, timestamp '2026-03-15')",
+    "'infinity'::timestamp(0)",
+    "'infinity'::date + 1",
     "max(interval '1 month')",
 ];
 
@@ -647,6 +728,8 @@ fn errors_of_times_have_the_codes_of_postgresql() {
         ("select date_trunc('week', interval '1 day')", "0A000"),
         ("select date_bin('1 month', now(), now())", "0A000"),
         ("select generate_series(1, 10, 0)", "22023"),
+        ("select 'infinity'::date - date '2026-01-01'", "22008"),
+        ("select extract(year from 'infinity'::date)", "0A000"),
     ] {
         assert_eq!(endpoint.code("asha", sql), code, "{sql}");
     }

@@ -229,7 +229,7 @@ public class Metadata {
     private static void queryTimeout(Connection connection) throws SQLException {
         try (var statement = connection.createStatement()) {
             statement.setQueryTimeout(1);
-            String slow = "select count(*) from generate_series(1, 300000) a(x), generate_series(1, 300000) b(y) where x * y = x + 3 * y + 1";
+            String slow = "select count(*) from generate_series(1, 300000) a(x), generate_series(1, 300000) b(y) where x::bigint * y = x + 3 * y + 1";
             try (ResultSet rows = statement.executeQuery(slow)) {
                 throw new IllegalStateException("a query that takes minutes came back");
             } catch (SQLException error) {

@@ -5,7 +5,7 @@ import sys
 import traceback
 
 # Takes minutes, and no memory to speak of.
-SLOW = "select count(*) from generate_series(1, 300000) a(x), generate_series(1, 300000) b(y) where x * y = x + 3 * y + 1"
+SLOW = "select count(*) from generate_series(1, 300000) a(x), generate_series(1, 300000) b(y) where x::bigint * y = x + 3 * y + 1"
 
 CHECKS = []
 

@@ -9,7 +9,7 @@ import Cursor from "pg-cursor";
 import QueryStream from "pg-query-stream";
 
 const SLOW =
-  "select count(*) from generate_series(1, 300000) a(x), generate_series(1, 300000) b(y) where x * y = x + 3 * y + 1";
+  "select count(*) from generate_series(1, 300000) a(x), generate_series(1, 300000) b(y) where x::bigint * y = x + 3 * y + 1";
 /** The rows of a long stream. */
 const ROWS = Number(process.env.ROWS ?? "3000000");
 const SERIES = `select x from generate_series(1, ${ROWS}) g(x)`;

@@ -10,6 +10,8 @@ use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
+use super::type_names::{TYPE_OF, with_type_names};
+
 /// The types that arguments are cast to.
 type Coerce = fn(&'static str, &[DataType]) -> Result<Vec<DataType>>;
 /// The result type for arguments of these types. The values of literals are known.
@@ -148,7 +150,11 @@ impl ScalarUDFImpl for Registered {
             .map(|field| field.data_type().clone())
             .collect();
         let kind = (self.returns)(&types, arguments.scalar_arguments)?;
-        Ok(Field::new(self.name, kind, true).into())
+        let field = Field::new(self.name, kind, true);
+        Ok(match self.name {
+            TYPE_OF => with_type_names(field).into(),
+            _ => field.into(),
+        })
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {

@@ -1,8 +1,22 @@
 //! PostgreSQL's names of types: of SQL types, after which result columns are named, and of the engine's types, for
-//! messages and `pg_typeof`.
+//! messages and `pg_typeof`, whose results are such names as values.
 
-use datafusion::arrow::datatypes::DataType;
+use std::collections::HashMap;
+
+use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::sql::sqlparser::ast::{ArrayElemTypeDef, DataType as SqlType, ExactNumberInfo, TimezoneInfo};
+
+/// The function that gives the name of its argument's type.
+pub const TYPE_OF: &str = "pg_typeof";
+/// What PostgreSQL's type of a column is, where the engine's does not tell: a key of the column's metadata, which the
+/// library that describes columns to clients reads too, and its value for names of types.
+const SHOWN_AS: &str = "pg.oid_alias";
+const TYPE_NAME: &str = "regtype";
+
+/// The column with the mark that its texts are names of types.
+pub fn with_type_names(field: Field) -> Field {
+    field.with_metadata(HashMap::from([(SHOWN_AS.to_owned(), TYPE_NAME.to_owned())]))
+}
 
 /// The name that a column has after a cast of something without a name: `int4`, `timestamptz`.
 pub fn of_sql(kind: &SqlType) -> String {

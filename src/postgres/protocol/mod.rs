@@ -1,16 +1,18 @@
 //! The protocol of PostgreSQL: what comes in and what goes out.
 //!
 //! `listen` takes connections, `admission` limits how many there are, `connection` takes messages and `handler` answers
-//! them. `parse` reads statements and `bounds` refuses those that are too large. `parameters`, `types` and
-//! `result_columns` say what values are on the wire, and `copy` has the protocol of COPY.
+//! them. `parse` reads statements and `bounds` refuses those that are too large. `parameters`, `types`, `type_ids`,
+//! `far_times` and `result_columns` say what values are on the wire, and `copy` has the protocol of COPY.
 
 pub mod admission;
 pub mod bounds;
 pub mod connection;
 pub mod copy;
+pub mod far_times;
 pub mod handler;
 pub mod listen;
 pub mod parameters;
 pub mod parse;
 pub mod result_columns;
+pub mod type_ids;
 pub mod types;

@@ -5,18 +5,19 @@ use std::sync::Arc;
 
 use arrow_pg::datatypes::df::deserialize_parameters_with_server_types;
 use arrow_pg::datatypes::{PG_OID_ALIAS_KEY, into_pg_type, pg_type_for_alias_kind};
-use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, ParamValues, ScalarValue, plan_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::Placeholder;
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator};
 use pgwire::api::Type;
 use pgwire::api::portal::Portal;
 use pgwire::api::stmt::StoredStatement;
 use pgwire::error::{PgWireError, PgWireResult};
 
 use crate::engine::dialect::arrays::{ARRAY_OF, ARRAY_OF_IDS, element_of, elements, is_quantified, list_of, written};
+use crate::engine::dialect::time::Endless;
 use crate::postgres::error::QueryError;
 
 /// One parameter: `$1`, `$2`, …
@@ -26,6 +27,8 @@ pub struct Parameter {
     pub engine: Option<DataType>,
     /// What the client has to send.
     pub wire: Type,
+    /// Whether it is compared with others and nothing else, so that wider numbers may take its place.
+    pub is_compared: bool,
 }
 
 /// What a plan tells of one parameter.
@@ -37,6 +40,9 @@ struct Told {
     /// Where it is an array that something is looked for in, or is looked for in one.
     quantified: Option<DataType>,
     alias: Option<Type>,
+    /// How often it is asked for, and how often of these in comparisons.
+    uses: usize,
+    comparisons: usize,
 }
 
 /// Parameters that a statement may have: clients count them with two bytes.
@@ -63,11 +69,13 @@ pub fn of_plan(plan: &LogicalPlan, declared: usize) -> Result<Vec<Parameter>> {
         })
     })?;
     let known = |told: Told| {
+        let is_compared = told.uses > 0 && told.uses == told.comparisons;
         let engine = told.compared.or(told.quantified).or(told.cast);
         let wire = told.alias.or_else(|| into_pg_type(engine.as_ref()?).ok());
         Parameter {
             engine,
             wire: wire.unwrap_or(Type::UNKNOWN),
+            is_compared,
         }
     };
     let last = told.keys().next_back().copied().unwrap_or(0);
@@ -81,11 +89,19 @@ pub fn of_plan(plan: &LogicalPlan, declared: usize) -> Result<Vec<Parameter>> {
 }
 
 fn note(expr: &Expr, schema: &DFSchema, told: &mut BTreeMap<u32, Told>) {
+    for compared in compared_in(expr) {
+        if let Expr::Placeholder(placeholder) = compared
+            && let Some(told) = told_of(placeholder, told)
+        {
+            told.comparisons += 1;
+        }
+    }
     match expr {
         Expr::Placeholder(placeholder) => {
             let Some(told) = told_of(placeholder, told) else {
                 return;
             };
+            told.uses += 1;
             let Some(field) = placeholder.field.as_deref() else {
                 return;
             };
@@ -123,6 +139,21 @@ fn note(expr: &Expr, schema: &DFSchema, told: &mut BTreeMap<u32, Told>) {
             }
         }
         _ => {}
+    }
+}
+
+/// The values that an expression compares.
+fn compared_in(expr: &Expr) -> Vec<&Expr> {
+    use Operator::{Eq, Gt, GtEq, Lt, LtEq, NotEq};
+    match expr {
+        Expr::BinaryExpr(BinaryExpr {
+            left,
+            op: Eq | NotEq | Lt | LtEq | Gt | GtEq,
+            right,
+        }) => vec![left.as_ref(), right.as_ref()],
+        Expr::Between(between) => vec![between.expr.as_ref(), between.low.as_ref(), between.high.as_ref()],
+        Expr::InList(list) => std::iter::once(list.expr.as_ref()).chain(&list.list).collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -169,8 +200,15 @@ pub fn values<S: Clone>(portal: &Portal<S>, parameters: &[Parameter]) -> PgWireR
         let Some(kind) = given.clone().or_else(|| known.cloned()) else {
             continue;
         };
-        if let Some(list) = list_of_values(portal, place, &kind)? {
-            own.insert(place, list);
+        let read_here = match list_of_values(portal, place, &kind)? {
+            Some(list) => Some(list),
+            None => match wide_number(portal, place, &kind, parameters.get(place))? {
+                Some(number) => Some(number),
+                None => endless_time(portal, place, &kind, parameters.get(place)),
+            },
+        };
+        if let Some(value) = read_here {
+            own.insert(place, value);
             library.parameters[place] = None;
             *given = Some(Type::INT4_ARRAY);
         } else if let Some(texts) = elements_of(portal, place, &kind)? {
@@ -180,8 +218,8 @@ pub fn values<S: Clone>(portal: &Portal<S>, parameters: &[Parameter]) -> PgWireR
     library.statement = Arc::new(StoredStatement::new(portal.statement.id.clone(), (), types));
     let mut values = deserialize_parameters_with_server_types(&library, &engine, &wire)?;
     if let ParamValues::List(values) = &mut values {
-        for (place, list) in own {
-            values[place] = list.into();
+        for (place, value) in own {
+            values[place] = value.into();
         }
     }
     Ok(values)
@@ -218,6 +256,58 @@ fn list_of_values<S: Clone>(portal: &Portal<S>, place: usize, kind: &Type) -> Pg
             }))
         }
         _ => Ok(None),
+    }
+}
+
+/// A `bigint` that the narrower column beside it has no room for: it is compared as it is.
+fn wide_number<S: Clone>(
+    portal: &Portal<S>,
+    place: usize,
+    kind: &Type,
+    parameter: Option<&Parameter>,
+) -> PgWireResult<Option<ScalarValue>> {
+    let narrow = parameter
+        .filter(|parameter| parameter.is_compared)
+        .and_then(|parameter| parameter.engine.as_ref());
+    let fits: fn(i64) -> bool = match narrow {
+        Some(DataType::Int32) => |number| i32::try_from(number).is_ok(),
+        Some(DataType::Int16) => |number| i16::try_from(number).is_ok(),
+        _ => return Ok(None),
+    };
+    if *kind != Type::INT8 {
+        return Ok(None);
+    }
+    let number = portal.parameter::<i64>(place, kind)?.filter(|number| !fits(*number));
+    Ok(number.map(|number| ScalarValue::Int64(Some(number))))
+}
+
+/// `infinity` or `-infinity` of a date or a timestamp, which the library does not read.
+fn endless_time<S: Clone>(
+    portal: &Portal<S>,
+    place: usize,
+    kind: &Type,
+    parameter: Option<&Parameter>,
+) -> Option<ScalarValue> {
+    let bytes: &[u8] = portal.parameters.get(place)?.as_ref()?;
+    let own = match *kind {
+        Type::DATE => DataType::Date32,
+        Type::TIMESTAMP => DataType::Timestamp(TimeUnit::Microsecond, None),
+        Type::TIMESTAMPTZ => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        _ => return None,
+    };
+    let endless = if portal.parameter_format.is_text(place) {
+        Endless::of_text(std::str::from_utf8(bytes).ok()?)?
+    } else if own == DataType::Date32 {
+        Endless::of_days(i32::from_be_bytes(bytes.try_into().ok()?).into())?
+    } else {
+        Endless::of_micros(i64::from_be_bytes(bytes.try_into().ok()?))?
+    };
+    match parameter.and_then(|parameter| parameter.engine.clone()).unwrap_or(own) {
+        DataType::Date32 => Some(ScalarValue::Date32(Some(endless.days()))),
+        DataType::Timestamp(TimeUnit::Microsecond, zone) => {
+            Some(ScalarValue::TimestampMicrosecond(Some(endless.micros()), zone))
+        }
+        _ => None,
     }
 }
 

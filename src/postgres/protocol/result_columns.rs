@@ -24,6 +24,9 @@ use crate::engine::dialect::shown_name;
 use crate::engine::dialect::texts::{as_records, as_text, is_record};
 use crate::engine::dialect::time::{Zone, as_intervals, as_shown};
 
+use super::far_times::{binary_times, has_far_times};
+use super::type_ids::type_ids;
+
 /// Whole numbers without a sign, which `bigint` does not hold.
 const UNSIGNED: DataType = DataType::Decimal128(20, 0);
 /// The style of intervals that the dialect writes; the library writes the others.
@@ -95,7 +98,9 @@ impl BatchColumns {
     /// # Errors
     /// None but those of the engine.
     pub fn prepared(&mut self, batch: RecordBatch) -> Result<(Arc<Vec<FieldInfo>>, RecordBatch)> {
-        let known = self.told.take().filter(|told| told.of == batch.schema());
+        // Such a batch is told otherwise than those before and after it.
+        let is_far = self.has_far_times(&batch);
+        let known = self.told.take().filter(|told| !is_far && told.of == batch.schema());
         let made = match &known {
             Some(told) if told.changed.is_none() => Vec::new(),
             _ => {
@@ -108,11 +113,21 @@ impl BatchColumns {
             .told
             .insert(known.unwrap_or_else(|| Told::of(&self.wanted, &batch, &made)));
         let columns = Arc::clone(&told.columns);
-        let Some(schema) = &told.changed else {
+        let changed = told.changed.clone();
+        if is_far {
+            self.told = None;
+        }
+        let Some(schema) = changed else {
             return Ok((columns, batch));
         };
         let made = made.into_iter().map(|(column, _)| column).collect();
-        Ok((columns, RecordBatch::try_new(Arc::clone(schema), made)?))
+        Ok((columns, RecordBatch::try_new(schema, made)?))
+    }
+
+    /// Whether a column that the client wants in binary has times that the library leaves out.
+    fn has_far_times(&self, batch: &RecordBatch) -> bool {
+        let mut columns = batch.columns().iter().zip(self.wanted.iter());
+        columns.any(|(column, wanted)| wanted.format() == FieldFormat::Binary && has_far_times(column))
     }
 }
 
@@ -168,6 +183,13 @@ fn column_prepared(column: &ArrayRef, wanted: &FieldInfo) -> Result<(ArrayRef, T
         let texts: ArrayRef = Arc::new(as_text(&as_records(column, &zone)?)?);
         return Ok((texts, Type::TEXT));
     }
+    // Ids of types that tables hold are numbers already.
+    if wanted.datatype() == &Type::REGTYPE && column.data_type() != &DataType::Int32 {
+        return match is_text {
+            true => Ok((Arc::clone(column), Type::TEXT)),
+            false => Ok((Arc::new(type_ids(column)?), Type::INT4)),
+        };
+    }
     let is_interval = wanted.datatype().name() == "interval";
     let column = match is_text && (!is_interval || look.interval_style == POSTGRES) {
         true => {
@@ -188,6 +210,10 @@ fn column_prepared(column: &ArrayRef, wanted: &FieldInfo) -> Result<(ArrayRef, T
     if is_text && (is_numeric(kind) || kind.is_floating() || is_list_of_values(kind)) {
         let texts: ArrayRef = Arc::new(as_text(&column)?);
         return Ok((texts, Type::TEXT));
+    }
+    if !is_text && has_far_times(&column) {
+        let bytes: ArrayRef = Arc::new(binary_times(&column)?);
+        return Ok((bytes, Type::BYTEA));
     }
     Ok((column, wanted.datatype().clone()))
 }
@@ -289,6 +315,31 @@ mod tests {
         let documents = json::Kind::Jsonb.column(texts).expect("documents");
         let bytes = binary_documents(&documents).expect("bytes");
         assert_eq!((bytes.value(0), bytes.is_null(1)), (b"\x01{}".as_slice(), true));
+    }
+
+    #[test]
+    fn a_batch_with_endless_times_is_told_for_itself() {
+        let told = |kind: Type| FieldInfo::new("d".to_owned(), None, None, kind, FieldFormat::Binary);
+        let mut columns = BatchColumns::new(Arc::new(vec![told(Type::DATE)]));
+        for (days, expected) in [(0, Type::DATE), (i32::MAX, Type::BYTEA), (1, Type::DATE)] {
+            let dates: ArrayRef = Arc::new(datafusion::arrow::array::Date32Array::from(vec![days]));
+            let batch = RecordBatch::try_from_iter_with_nullable([("d", dates, true)]).expect("a batch");
+            let (told, batch) = columns.prepared(batch).expect("prepared");
+            assert_eq!((told[0].datatype(), batch.num_rows()), (&expected, 1), "{days}");
+        }
+    }
+
+    #[test]
+    fn names_of_types_are_told_as_regtype() {
+        let name = crate::engine::dialect::type_names::with_type_names(Field::new("t", DataType::Utf8, true));
+        let told = fields(&Schema::new(vec![name]), &Format::UnifiedText, None).expect("types");
+        assert_eq!(told[0].datatype(), &Type::REGTYPE);
+        let names: ArrayRef = Arc::new(datafusion::arrow::array::StringArray::from(vec!["bigint"]));
+        let (column, kind) = column_prepared(&names, &told[0]).expect("a column");
+        assert_eq!((column.data_type(), kind), (&DataType::Utf8, Type::TEXT));
+        let told = FieldInfo::new("t".to_owned(), None, None, Type::REGTYPE, FieldFormat::Binary);
+        let (column, kind) = column_prepared(&names, &told).expect("a column");
+        assert_eq!((column.data_type(), kind), (&DataType::Int32, Type::INT4));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use datafusion::sql::sqlparser::ast::{
 use super::super::numbers::{ROUND_TO, TRUNC_TO};
 use super::super::syntax::{argument, call, cast, function, literal, name_of, rewrite_all, text};
 use super::super::texts::posix;
+use super::super::type_names::TYPE_OF;
 
 /// PostgreSQL's name, and the engine's.
 const NAMES: [(&str, &str); 4] = [
@@ -85,7 +86,10 @@ fn in_other_words(called: &Function) -> Option<Expr> {
             "to_char",
             vec![call("clock_timestamp", Vec::new()), text(TIME_OF_DAY)],
         )),
-        ("pg_typeof", [FunctionArg::Unnamed(FunctionArgExpr::Expr(value))]) if is_text(value) => Some(text("unknown")),
+        // The type of NULL is unknown too.
+        (TYPE_OF, [FunctionArg::Unnamed(FunctionArgExpr::Expr(value))]) if is_text(value) => {
+            Some(call(TYPE_OF, vec![literal(Value::Null)]))
+        }
         _ => None,
     }
 }
@@ -177,7 +181,7 @@ mod tests {
             ("count(1)", "count(*)"),
             ("count(distinct 1)", "count(DISTINCT 1)"),
             ("count(a)", "count(a)"),
-            ("pg_typeof('a')", "'unknown'"),
+            ("pg_typeof('a')", "pg_typeof(NULL)"),
             ("pg_typeof(a)", "pg_typeof(a)"),
             (
                 "timeofday()",

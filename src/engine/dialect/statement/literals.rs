@@ -6,14 +6,14 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, DataType, ExactNumberInfo, Expr, Function, FunctionArguments, GroupByExpr, LimitClause, OrderBy,
-    OrderByKind, Query, SetExpr, Statement, Subscript, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut,
-    WindowFrameBound, WindowType,
+    AccessExpr, DataType, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+    GroupByExpr, Ident, LimitClause, OrderBy, OrderByKind, Query, SelectItem, SetExpr, Statement, Subscript,
+    TableFactor, TableWithJoins, UnaryOperator, Value, VisitMut, VisitorMut, WindowFrameBound, WindowType,
 };
 
 use super::super::numbers::numeric::{DIGITS, read, written};
 use super::super::numbers::{ROUND_TO, TRUNC_TO};
-use super::super::syntax::{cast, literal, name_of, rewrite_all};
+use super::super::syntax::{cast, literal, name_of, plain, rewrite_all, select};
 
 /// Gives the numbers of a statement PostgreSQL's types.
 pub fn type_numbers(statement: &mut Statement) {
@@ -67,6 +67,14 @@ impl VisitorMut for Numbers {
         ControlFlow::Continue(())
     }
 
+    // After what is in it, so that the series within is not met again.
+    fn post_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        if is_series_of_integers(factor) {
+            *factor = as_integers(factor.clone());
+        }
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         match expr {
             Expr::UnaryOp {
@@ -105,6 +113,75 @@ impl VisitorMut for Numbers {
             *expr = typed;
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// A series in FROM whose numbers are all `integer`: so are its values, which are between them. The engine makes `bigint` of them.
+fn is_series_of_integers(factor: &TableFactor) -> bool {
+    let (name, arguments) = match factor {
+        TableFactor::Table {
+            name,
+            args: Some(arguments),
+            with_ordinality: false,
+            ..
+        } => (name, &arguments.args),
+        TableFactor::Function {
+            name,
+            args,
+            with_ordinality: false,
+            ..
+        } => (name, args),
+        _ => return false,
+    };
+    let is_of_integer = |argument: &FunctionArg| match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => is_integer(expr),
+        _ => false,
+    };
+    let name = plain(name);
+    name.strip_prefix("pg_catalog.").unwrap_or(&name) == "generate_series" && arguments.iter().all(is_of_integer)
+}
+
+/// A number as it is written, perhaps with a sign, that is an `integer`.
+fn is_integer(expr: &Expr) -> bool {
+    match expr {
+        Expr::Value(value) => match &value.value {
+            Value::Number(digits, _) => digits.replace('_', "").parse::<i32>().is_ok(),
+            _ => false,
+        },
+        Expr::UnaryOp {
+            op: UnaryOperator::Minus | UnaryOperator::Plus,
+            expr,
+        } => is_integer(expr),
+        _ => false,
+    }
+}
+
+/// `(SELECT CAST(value AS INT) AS value FROM the series) AS its alias`.
+fn as_integers(mut series: TableFactor) -> TableFactor {
+    let alias = match &mut series {
+        TableFactor::Table { alias, .. } => alias.take(),
+        // Numbers that are written depend on no other table.
+        TableFactor::Function { alias, lateral, .. } => {
+            *lateral = false;
+            alias.take()
+        }
+        _ => None,
+    };
+    // What the engine calls the column.
+    let value = Ident::new("value");
+    let item = SelectItem::ExprWithAlias {
+        expr: cast(Expr::Identifier(value.clone()), DataType::Int(None)),
+        alias: value,
+    };
+    let from = TableWithJoins {
+        relation: series,
+        joins: Vec::new(),
+    };
+    TableFactor::Derived {
+        lateral: false,
+        subquery: Box::new(select(item, vec![from])),
+        alias,
+        sample: None,
     }
 }
 
@@ -273,12 +350,29 @@ mod tests {
     }
 
     #[test]
+    fn series_of_integers_have_integers() {
+        for (series, expected) in [
+            (
+                "generate_series(1, -3, -1) AS g (a)",
+                "(SELECT CAST(value AS INT) AS value FROM generate_series(1, -3, -1)) AS g (a)",
+            ),
+            ("generate_series(1, b) AS g (a)", "generate_series(1, b) AS g (a)"),
+            ("other(1, 3) AS g (a)", "other(1, 3) AS g (a)"),
+        ] {
+            assert_eq!(
+                rewritten(&format!("SELECT a FROM {series}")),
+                format!("SELECT a FROM {expected}")
+            );
+        }
+    }
+
+    #[test]
     fn places_counts_and_bounds_stay_as_they_are() {
         for sql in [
             "SELECT a, b FROM t GROUP BY 1, 2 ORDER BY 2, 1 LIMIT 10 OFFSET 5",
             "SELECT sum(a) OVER (ORDER BY b ROWS BETWEEN 2 PRECEDING AND 1 FOLLOWING) FROM t",
             "SELECT tags[1] FROM t GROUP BY ROLLUP (1)",
-            "SELECT a FROM generate_series(1, 3) AS g (a)",
+            "SELECT a FROM generate_series(1, 3000000000) AS g (a)",
             "SELECT a FROM t FETCH FIRST 3 ROWS ONLY",
             "SELECT numeric(a, 10, 2), varchar(a, 3), round_to(a, -2, 0) FROM t",
         ] {

@@ -11,7 +11,7 @@ use crate::engine::dialect::arrays::{element_of, list_of, written};
 use crate::engine::dialect::function::{Function, no_function};
 use crate::engine::dialect::json;
 use crate::engine::dialect::numbers::{as_numerics, floats, is_numeric, numeric};
-use crate::engine::dialect::type_names::of_arrow;
+use crate::engine::dialect::type_names::{TYPE_OF, of_arrow};
 
 /// All functions of this file.
 pub const ALL: [Function; 4] = [
@@ -38,7 +38,7 @@ pub const ALL: [Function; 4] = [
         run: |columns, _| shortened(columns, |text| text.trim_end_matches(' ')),
     },
     Function {
-        name: "pg_typeof",
+        name: TYPE_OF,
         coerce: |name, types| match types {
             [kind] => Ok(vec![kind.clone()]),
             _ => no_function(name, types),

@@ -185,10 +185,13 @@ impl Casts {
         let (from_kind, to_kind) = (kind_of(from), kind_of(to));
         let is_text = from_kind == Kind::Text;
         let (name, made) = match to {
-            DataType::Date32 | DataType::Date64 if is_text || from_kind == Kind::Moment => {
+            // Endless times are of the calendar to the engine.
+            DataType::Date32 | DataType::Date64 if is_text || matches!(from_kind, Kind::Moment | Kind::Local) => {
                 (casts::DATE, DataType::Date32)
             }
-            DataType::Timestamp(_, None) if is_text || from_kind == Kind::Moment => (casts::TIMESTAMP, local_type()),
+            DataType::Timestamp(_, None) if is_text || matches!(from_kind, Kind::Moment | Kind::Date) => {
+                (casts::TIMESTAMP, local_type())
+            }
             DataType::Timestamp(_, Some(_)) if is_text || matches!(from_kind, Kind::Local | Kind::Date) => {
                 (casts::TIMESTAMPTZ, moment_type())
             }

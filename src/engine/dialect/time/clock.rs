@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use super::civil::{DAY, SECOND};
+use super::endless::Endless;
 use super::zone::Zone;
 
 /// Slots of a clock's memory; more days than most columns span.
@@ -41,11 +42,17 @@ impl Clock {
 
     /// Local time in microseconds, at microseconds since 1970.
     pub fn local(&self, utc: i64) -> i64 {
+        if Endless::of_micros(utc).is_some() {
+            return utc;
+        }
         utc.saturating_add(self.offset_at(utc) * SECOND)
     }
 
     /// Microseconds since 1970 of a local time.
     pub fn utc(&self, local: i64) -> i64 {
+        if Endless::of_micros(local).is_some() {
+            return local;
+        }
         let day = local.div_euclid(DAY);
         let offset = self.offset_on(day);
         let is_steady = offset != CHANGES && offset == self.offset_on(day - 1) && offset == self.offset_on(day + 1);

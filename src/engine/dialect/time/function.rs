@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use chrono::Utc;
 use datafusion::arrow::array::{
-    ArrayRef, Date32Array, DurationMicrosecondArray, Float64Array, IntervalMonthDayNanoArray, StringArray,
-    Time64MicrosecondArray, TimestampMicrosecondArray,
+    ArrayRef, Date32Array, DurationMicrosecondArray, IntervalMonthDayNanoArray, StringArray, Time64MicrosecondArray,
+    TimestampMicrosecondArray,
 };
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{DataFusionError, Result, ScalarValue, internal_err, plan_err};
@@ -18,6 +18,7 @@ use datafusion::logical_expr::{
 
 use super::civil::{Civil, DAY};
 use super::clock::Clock;
+use super::endless::Endless;
 use super::error::TimeError;
 use super::interval::Interval;
 use super::read::Now;
@@ -126,6 +127,14 @@ impl Call {
         (0..self.rows).map(row).collect()
     }
 
+    /// The same, where the result may be NULL for other values too.
+    pub fn each_or_null<'a, T>(
+        &'a self,
+        make: impl FnMut(&[Value<'a>]) -> Result<Option<T>>,
+    ) -> Result<Vec<Option<T>>> {
+        Ok(self.each(make)?.into_iter().map(Option::flatten).collect())
+    }
+
     /// The error for values that the function does not take.
     pub fn refused<T>(&self, values: &[Value]) -> Result<T> {
         let reason = format!(
@@ -139,7 +148,8 @@ impl Call {
     pub fn dates<'a>(&'a self, mut make: impl FnMut(&[Value<'a>]) -> Result<i64>) -> Result<ArrayRef> {
         let days = self.each(|values| {
             let days = make(values)?;
-            let is_day = Civil::of_micros(days.saturating_mul(DAY)).micros().is_some();
+            let is_day =
+                Endless::of_days(days).is_some() || Civil::of_micros(days.saturating_mul(DAY)).micros().is_some();
             let days = i32::try_from(days).ok().filter(|_| is_day);
             days.ok_or_else(|| out_of_range("date"))
         })?;
@@ -158,7 +168,8 @@ impl Call {
     fn times<'a>(&'a self, mut make: impl FnMut(&[Value<'a>]) -> Result<i64>) -> Result<Vec<Option<i64>>> {
         self.each(|values| {
             let micros = make(values)?;
-            let known = Civil::of_micros(micros).micros();
+            let endless = Endless::of_micros(micros).map(Endless::micros);
+            let known = endless.or_else(|| Civil::of_micros(micros).micros());
             known.ok_or_else(|| out_of_range("timestamp"))
         })
     }
@@ -182,10 +193,6 @@ impl Call {
 
     pub fn spans<'a>(&'a self, make: impl FnMut(&[Value<'a>]) -> Result<i64>) -> Result<ArrayRef> {
         Ok(Arc::new(DurationMicrosecondArray::from(self.each(make)?)))
-    }
-
-    pub fn doubles<'a>(&'a self, make: impl FnMut(&[Value<'a>]) -> Result<f64>) -> Result<ArrayRef> {
-        Ok(Arc::new(Float64Array::from(self.each(make)?)))
     }
 
     pub fn texts<'a>(&'a self, make: impl FnMut(&[Value<'a>]) -> Result<String>) -> Result<ArrayRef> {

@@ -4,6 +4,7 @@
 //!   engine's setting `datafusion.execution.time_zone`, decides what its day and hour are, how it is written, and what a text without
 //!   a zone means.
 //! - A timestamp without a zone is a local time.
+//! - `infinity` and `-infinity` are the largest and the smallest value of a type ([`Endless`]).
 //! - The difference of two timestamps is a duration, which is an interval of days and time to users; all other intervals have months,
 //!   days and time.
 //!
@@ -13,6 +14,7 @@
 mod analyzer;
 mod civil;
 mod clock;
+mod endless;
 mod error;
 mod function;
 mod functions;
@@ -41,6 +43,7 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Expr, ScalarUDF};
 
+pub use endless::{Endless, has_endless};
 pub use error::TimeError;
 pub use functions::series::SERIES;
 pub use rewrite::{in_statement, session_zone, zone_setting};

@@ -5,11 +5,11 @@
 //! of `series(…)` that are unnested.
 
 use datafusion::sql::sqlparser::ast::{
-    DataType, Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, Query, Select, SelectFlavor, SelectItem, SetExpr,
-    TableAlias, TableAliasColumnDef, TableFactor, Value,
+    DataType, Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, SelectItem, TableAlias, TableAliasColumnDef,
+    TableFactor, Value,
 };
 
-use super::super::syntax::cast;
+use super::super::syntax::{cast, select};
 use super::functions::series::SERIES;
 use super::rewrite::{call, is_number};
 
@@ -78,7 +78,7 @@ pub fn in_relation(relation: &mut TableFactor) {
     };
     *relation = TableFactor::Derived {
         lateral,
-        subquery: Box::new(query_of(rows)),
+        subquery: Box::new(select(rows, Vec::new())),
         alias: Some(alias_of_rows),
         sample: None,
     };
@@ -95,46 +95,4 @@ fn with_counts(arguments: Vec<Expr>) -> Vec<Expr> {
         false => argument,
     });
     arguments.collect()
-}
-
-/// `SELECT item`.
-fn query_of(item: SelectItem) -> Query {
-    let select = Select {
-        select_token: datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken::empty(),
-        optimizer_hints: Vec::new(),
-        distinct: None,
-        select_modifiers: None,
-        top: None,
-        top_before_distinct: false,
-        projection: vec![item],
-        exclude: None,
-        into: None,
-        from: Vec::new(),
-        lateral_views: Vec::new(),
-        prewhere: None,
-        selection: None,
-        connect_by: Vec::new(),
-        group_by: datafusion::sql::sqlparser::ast::GroupByExpr::Expressions(Vec::new(), Vec::new()),
-        cluster_by: Vec::new(),
-        distribute_by: Vec::new(),
-        sort_by: Vec::new(),
-        having: None,
-        named_window: Vec::new(),
-        qualify: None,
-        window_before_qualify: false,
-        value_table_mode: None,
-        flavor: SelectFlavor::Standard,
-    };
-    Query {
-        with: None,
-        body: Box::new(SetExpr::Select(Box::new(select))),
-        order_by: None,
-        limit_clause: None,
-        fetch: None,
-        locks: Vec::new(),
-        for_clause: None,
-        settings: None,
-        format_clause: None,
-        pipe_operators: Vec::new(),
-    }
 }

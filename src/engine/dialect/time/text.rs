@@ -2,23 +2,33 @@
 
 use super::civil::{Civil, DAY, HOUR, MINUTE, SECOND};
 use super::clock::Clock;
+use super::endless::Endless;
 use super::interval::fraction;
 use super::offset::offset_text;
 
 /// `2026-11-29`.
 pub fn date_text(days: i64) -> String {
+    if let Some(endless) = Endless::of_days(days) {
+        return endless.text().to_owned();
+    }
     let civil = Civil::of_micros(days.saturating_mul(DAY));
     format!("{}{}", date_part(civil), era(civil))
 }
 
 /// `2026-11-29 10:00:00.5`.
 pub fn timestamp_text(local: i64) -> String {
+    if let Some(endless) = Endless::of_micros(local) {
+        return endless.text().to_owned();
+    }
     let civil = Civil::of_micros(local);
     format!("{} {}{}", date_part(civil), time_text(civil.time), era(civil))
 }
 
 /// `2026-11-29 10:00:00.5+05:30`.
 pub fn moment_text(utc: i64, clock: &Clock) -> String {
+    if let Some(endless) = Endless::of_micros(utc) {
+        return endless.text().to_owned();
+    }
     let offset = clock.offset_at(utc);
     let civil = Civil::of_micros(utc.saturating_add(offset * SECOND));
     format!(
@@ -66,5 +76,8 @@ mod tests {
         assert_eq!(timestamp_text(0), "1970-01-01 00:00:00");
         assert_eq!(date_text(-719_163), "0001-12-31 BC");
         assert_eq!(time_text(86_399_999_999), "23:59:59.999999");
+        assert_eq!(date_text(i64::from(i32::MIN)), "-infinity");
+        assert_eq!(timestamp_text(i64::MAX), "infinity");
+        assert_eq!(moment_text(i64::MIN, &clock), "-infinity");
     }
 }

@@ -10,6 +10,7 @@ use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, IntervalUnit, TimeUnit};
 use datafusion::common::{DataFusionError, Result, exec_err};
 
+use super::endless::Endless;
 use super::interval::Interval;
 
 /// A moment, which has a zone: microseconds since 1970 in UTC.
@@ -106,6 +107,15 @@ pub enum Value<'a> {
 }
 
 impl Value<'_> {
+    /// The endless time that it is; `None` for all other values.
+    pub fn endless(self) -> Option<Endless> {
+        match self {
+            Self::Date(days) => Endless::of_days(days),
+            Self::Local(micros) | Self::Moment(micros) => Endless::of_micros(micros),
+            _ => None,
+        }
+    }
+
     /// A number as a double.
     pub fn double(self) -> Result<f64> {
         match self {

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, Int32Array};
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::{Result, ScalarValue, plan_err};
+use datafusion::common::{DataFusionError, Result, ScalarValue, plan_err};
 
 use super::super::civil::{Civil, DAY};
 use super::super::clock::Clock;
+use super::super::endless::midnight;
+use super::super::error::TimeError;
 use super::super::function::{Call, Definition, function, out_of_range};
 use super::super::interval::{Interval, out_of_range as interval_out_of_range};
 use super::super::interval_text::{Unit, interval_of};
@@ -62,10 +64,13 @@ fn length_of(values: Value) -> Result<Option<Interval>> {
     })
 }
 
-/// A time later by an interval.
+/// A time later by an interval. Endless times stay what they are.
 pub fn later(call: &Call, time: Value, by: Interval) -> Result<i64> {
+    if let Some(endless) = time.endless() {
+        return Ok(endless.micros());
+    }
     match time {
-        Value::Date(days) => later_local(days.saturating_mul(DAY), by),
+        Value::Date(days) => later_local(midnight(days)?, by),
         Value::Local(local) => later_local(local, by),
         Value::Moment(utc) => later_moment(utc, by, &call.clock),
         Value::Time(time) => Ok((time + by.micros % DAY).rem_euclid(DAY)),
@@ -137,12 +142,21 @@ fn minus(call: &Call) -> Result<ArrayRef> {
 
 fn days_between(call: &Call) -> Result<ArrayRef> {
     let days = call.each(|values| match values {
+        values if is_endless(values) => Err(endless_difference("dates")),
         [Value::Date(later), Value::Date(earlier)] => {
             i32::try_from(later - earlier).map_err(|_| out_of_range("integer"))
         }
         values => call.refused(values),
     })?;
     Ok(Arc::new(Int32Array::from(days)))
+}
+
+fn is_endless(values: &[Value]) -> bool {
+    values.iter().any(|value| value.endless().is_some())
+}
+
+fn endless_difference(of: &str) -> DataFusionError {
+    TimeError::OutOfRange(format!("cannot subtract infinite {of}")).into()
 }
 
 /// Microseconds between two times. Where one has a zone, the other is of the session's.
@@ -152,6 +166,9 @@ fn between(call: &Call, values: &[Value]) -> Result<i64> {
         true => moment(call, &[value]),
         false => local_of(call, &[value]),
     };
+    if is_endless(values) {
+        return Err(endless_difference("timestamps"));
+    }
     let (later, earlier) = (micros(values[0])?, micros(values[1])?);
     later.checked_sub(earlier).ok_or_else(interval_out_of_range)
 }

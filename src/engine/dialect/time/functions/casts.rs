@@ -1,9 +1,13 @@
 //! Casts to and from times, in the session's zone: what `x::date`, `x::timestamp` and `x::text` become.
 
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, Time64MicrosecondArray};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue};
 
 use super::super::civil::DAY;
+use super::super::endless::{day_of, midnight};
 use super::super::error::TimeError;
 use super::super::function::{Call, Definition, function};
 use super::super::interval::Interval;
@@ -12,7 +16,6 @@ use super::super::read::{date_of, moment_of, time_of, timestamp_of};
 use super::super::shown::as_shown;
 use super::super::text::{date_text, moment_text, time_text, timestamp_text};
 use super::super::values::{Value, interval_type, local_type, moment_type, time_type};
-use datafusion::arrow::array::ArrayRef;
 
 pub const DATE: &str = "date";
 pub const TIMESTAMP: &str = "timestamp";
@@ -57,8 +60,8 @@ fn dates(call: &Call) -> Result<ArrayRef> {
     let now = call.now();
     call.dates(|values| match values {
         [Value::Date(days)] => Ok(*days),
-        [Value::Local(local)] => Ok(local.div_euclid(DAY)),
-        [Value::Moment(utc)] => Ok(call.clock.local(*utc).div_euclid(DAY)),
+        [Value::Local(local)] => Ok(day_of(*local)),
+        [Value::Moment(utc)] => Ok(day_of(call.clock.local(*utc))),
         [Value::Text(text)] => date_of(text, &now),
         values => call.refused(values),
     })
@@ -67,7 +70,7 @@ fn dates(call: &Call) -> Result<ArrayRef> {
 /// Local time of a value.
 pub fn local_of(call: &Call, values: &[Value]) -> Result<i64> {
     match values {
-        [Value::Date(days)] => Ok(days.saturating_mul(DAY)),
+        [Value::Date(days)] => midnight(*days),
         [Value::Local(local)] => Ok(*local),
         [Value::Moment(utc)] => Ok(call.clock.local(*utc)),
         [Value::Text(text)] => timestamp_of(text, &call.now()),
@@ -78,7 +81,7 @@ pub fn local_of(call: &Call, values: &[Value]) -> Result<i64> {
 /// The moment of a value.
 pub fn moment(call: &Call, values: &[Value]) -> Result<i64> {
     match values {
-        [Value::Date(days)] => Ok(call.clock.utc(days.saturating_mul(DAY))),
+        [Value::Date(days)] => Ok(call.clock.utc(midnight(*days)?)),
         [Value::Local(local)] => Ok(call.clock.utc(*local)),
         [Value::Moment(utc)] => Ok(*utc),
         [Value::Text(text)] => moment_of(text, &call.now()),
@@ -87,14 +90,19 @@ pub fn moment(call: &Call, values: &[Value]) -> Result<i64> {
 }
 
 fn times(call: &Call) -> Result<ArrayRef> {
-    call.times_of_day(|values| match values {
-        [Value::Time(time)] => Ok(*time),
-        [Value::Local(local)] => Ok(local.rem_euclid(DAY)),
-        [Value::Moment(utc)] => Ok(call.clock.local(*utc).rem_euclid(DAY)),
-        [Value::Interval(interval)] => Ok(interval.micros.rem_euclid(DAY)),
-        [Value::Text(text)] => time_of(text),
-        values => call.refused(values),
-    })
+    let times = call.each_or_null(|values| {
+        Ok(Some(match values {
+            // Endless times have none.
+            [value] if value.endless().is_some() => return Ok(None),
+            [Value::Time(time)] => *time,
+            [Value::Local(local)] => local.rem_euclid(DAY),
+            [Value::Moment(utc)] => call.clock.local(*utc).rem_euclid(DAY),
+            [Value::Interval(interval)] => interval.micros.rem_euclid(DAY),
+            [Value::Text(text)] => time_of(text)?,
+            values => return call.refused(values),
+        }))
+    })?;
+    Ok(Arc::new(Time64MicrosecondArray::from(times)))
 }
 
 fn intervals(call: &Call) -> Result<ArrayRef> {
@@ -128,6 +136,11 @@ fn rounded_type(kinds: &[DataType], _: &[Option<&ScalarValue>]) -> Result<DataTy
 /// Times with at most so many digits behind the second, rounded as PostgreSQL does.
 fn rounded(call: &Call) -> Result<ArrayRef> {
     call.points(|values| match values {
+        [time, _] if time.endless().is_some() => {
+            let reason =
+                "endless times have no fewer digits; write timestamp or timestamptz without a number of digits";
+            Err(TimeError::NotSupported(reason.to_owned()).into())
+        }
         [Value::Local(micros) | Value::Moment(micros), Value::Integer(digits)] => {
             let digits = u32::try_from(*digits).ok().filter(|digits| *digits <= 6);
             let digits = digits.ok_or_else(|| TimeError::Parameter("a time has up to 6 digits".to_owned()))?;

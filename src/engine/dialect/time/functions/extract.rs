@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, Decimal128Array};
+use datafusion::arrow::array::{ArrayRef, Decimal128Array, Float64Array};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue, plan_err};
 
 use super::super::civil::{Civil, DAY, SECOND};
+use super::super::endless::{Endless, midnight};
 use super::super::error::TimeError;
 use super::super::function::{Call, Definition, function};
 use super::super::interval::Interval;
@@ -27,14 +28,15 @@ pub static FUNCTIONS: [Definition; 2] = [
     Definition {
         aliases: &["datepart"],
         ..function(DATE_PART, (2, 2), double_type, |call| {
-            call.doubles(|values| {
+            let parts = call.each_or_null(|values| {
                 let part = match values {
                     // PostgreSQL takes a date for its midnight here, but not in extract.
-                    [field, Value::Date(days)] => part_of(call, &[*field, Value::Local(days.saturating_mul(DAY))]),
+                    [field, Value::Date(days)] => part_of(call, &[*field, Value::Local(midnight(*days)?)]),
                     values => part_of(call, values),
                 };
                 Ok(part?.double())
-            })
+            })?;
+            Ok(Arc::new(Float64Array::from(parts)))
         })
     },
 ];
@@ -98,6 +100,14 @@ impl Field {
                 return Err(TimeError::Parameter(reason).into());
             }
         })
+    }
+
+    /// Whether it grows on and on with time.
+    fn is_counted_on(self) -> bool {
+        matches!(
+            self,
+            Self::Year | Self::Decade | Self::Century | Self::Millennium | Self::IsoYear | Self::Julian | Self::Epoch
+        )
     }
 
     /// Digits before and behind the point.
@@ -175,34 +185,81 @@ fn decimals(call: &Call) -> Result<ArrayRef> {
     let DataType::Decimal128(precision, scale) = call.returns else {
         return call.refused(&[]);
     };
-    let parts = call.each(|values| {
-        let part = part_of(call, values)?;
+    let parts = call.each_or_null(|values| {
+        let part = match part_of(call, values)? {
+            Found::Part(part) => part,
+            Found::Nothing => return Ok(None),
+            Found::Endless(_) => {
+                let reason = "numeric has no infinity here; write date_part('epoch', …) for extract(epoch from …)";
+                return Err(TimeError::NotSupported(reason.to_owned()).into());
+            }
+        };
         if part.scale > scale {
             let reason =
                 "extract of a field that is not constant gives six digits behind the point; write the field as a text";
             return Err(TimeError::NotSupported(reason.to_owned()).into());
         }
-        Ok(part.with_scale(scale))
+        Ok(Some(part.with_scale(scale)))
     })?;
     let parts = Decimal128Array::from(parts).with_precision_and_scale(precision, scale)?;
     Ok(Arc::new(parts))
 }
 
-fn part_of(call: &Call, values: &[Value]) -> Result<Part> {
+/// What a time has of a field.
+#[derive(Debug, Clone, Copy)]
+enum Found {
+    Part(Part),
+    /// Of an endless time: no month, hour or zone.
+    Nothing,
+    /// Of an endless time: no end of years and of all that is counted on and on.
+    Endless(Endless),
+}
+
+impl Found {
+    /// As a double; `None` where there is nothing.
+    fn double(self) -> Option<f64> {
+        match self {
+            Self::Part(part) => Some(part.double()),
+            Self::Nothing => None,
+            Self::Endless(endless) => Some(endless.double()),
+        }
+    }
+}
+
+fn part_of(call: &Call, values: &[Value]) -> Result<Found> {
     let [name, time] = values else {
         return call.refused(values);
     };
+    let Some(endless) = time.endless() else {
+        return finite_part(call, *name, *time).map(Found::Part);
+    };
+    // Any time of the type tells which fields there are.
+    let finite = match time {
+        Value::Date(_) => Value::Date(0),
+        Value::Local(_) => Value::Local(0),
+        _ => Value::Moment(0),
+    };
+    finite_part(call, *name, finite)?;
+    let field = Field::named(name.text()?)?;
+    Ok(if field.is_counted_on() {
+        Found::Endless(endless)
+    } else {
+        Found::Nothing
+    })
+}
+
+fn finite_part(call: &Call, name: Value, time: Value) -> Result<Part> {
     let field = Field::named(name.text()?)?;
     let found = match time {
-        Value::Date(days) => of_date(field, *days),
-        Value::Local(local) => of_civil(field, *local, *local),
+        Value::Date(days) => of_date(field, days),
+        Value::Local(local) => of_civil(field, local, local),
         Value::Moment(utc) => {
-            let offset = call.clock.offset_at(*utc);
-            of_zone(field, offset).or_else(|| of_civil(field, utc + offset * SECOND, *utc))
+            let offset = call.clock.offset_at(utc);
+            of_zone(field, offset).or_else(|| of_civil(field, utc + offset * SECOND, utc))
         }
-        Value::Time(time) => of_time(field, *time),
-        Value::Interval(interval) => of_interval(field, *interval),
-        _ => return call.refused(values),
+        Value::Time(time) => of_time(field, time),
+        Value::Interval(interval) => of_interval(field, interval),
+        _ => return call.refused(&[name, time]),
     };
     found.ok_or_else(|| {
         let name = name.text().unwrap_or_default();

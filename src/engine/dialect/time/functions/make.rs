@@ -52,6 +52,9 @@ fn age(call: &Call) -> Result<ArrayRef> {
     call.intervals(|values| {
         let is_moment = values.iter().any(|value| matches!(value, Value::Moment(_)));
         let civil = |value: Value| -> Result<Civil> {
+            if value.endless().is_some() {
+                return Err(out_of_range("timestamp"));
+            }
             let local = match (is_moment, value) {
                 (true, value) => call.clock.local(moment(call, &[value])?),
                 (false, value) => local_of(call, &[value])?,
@@ -138,10 +141,11 @@ fn make_moment(call: &Call) -> Result<ArrayRef> {
     })
 }
 
-/// All times that the engine has are finite.
+/// Whether a time is one of the calendar. All intervals are finite.
 fn is_finite(call: &Call) -> Result<ArrayRef> {
     let finite = call.each(|values| match values {
-        [Value::Date(_) | Value::Local(_) | Value::Moment(_) | Value::Interval(_)] => Ok(true),
+        [time @ (Value::Date(_) | Value::Local(_) | Value::Moment(_))] => Ok(time.endless().is_none()),
+        [Value::Interval(_)] => Ok(true),
         [Value::Text(_)] => {
             let reason = "isfinite takes a date, a timestamp or an interval, not a text; cast it, such as x::date";
             Err(TimeError::Types(reason.to_owned()).into())

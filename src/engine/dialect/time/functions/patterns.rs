@@ -5,12 +5,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
-use datafusion::arrow::array::{ArrayRef, Decimal128Array};
+use datafusion::arrow::array::{ArrayRef, Decimal128Array, StringArray};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue, plan_err};
 
 use super::super::civil::{DAY, SECOND};
 use super::super::clock::Clock;
+use super::super::endless::{Endless, midnight};
 use super::super::error::TimeError;
 use super::super::function::{Call, Definition, function, out_of_range};
 use super::super::interval::Interval;
@@ -117,13 +118,17 @@ impl<P> Kept<P> {
 
 fn to_char(call: &Call) -> Result<ArrayRef> {
     let (of_times, of_numbers) = (Kept::<Vec<Part>>::new(), Kept::new());
-    call.texts(|values| {
+    let texts = call.each_or_null(|values| {
         let [value, pattern] = values else {
             return call.refused(values);
         };
+        // PostgreSQL has no text for endless times here.
+        if value.endless().is_some() {
+            return Ok(None);
+        }
         let pattern = pattern.text()?;
         let shown = match value {
-            Value::Date(days) => moment_shown(call, call.clock.utc(days.saturating_mul(DAY))),
+            Value::Date(days) => moment_shown(call, call.clock.utc(midnight(*days)?)),
             Value::Moment(utc) => moment_shown(call, *utc),
             Value::Local(local) => Shown::of_local(*local, 0, String::new()),
             Value::Interval(interval) => Shown::of_interval(*interval),
@@ -133,11 +138,12 @@ fn to_char(call: &Call) -> Result<ArrayRef> {
             }),
             number => {
                 let pattern = of_numbers.read(pattern, NumberPattern::new)?;
-                return pattern.write(&number_of(call, *number)?);
+                return pattern.write(&number_of(call, *number)?).map(Some);
             }
         };
-        written(&shown, &of_times.read(pattern, parts)?)
-    })
+        written(&shown, &of_times.read(pattern, parts)?).map(Some)
+    })?;
+    Ok(Arc::new(StringArray::from(texts)))
 }
 
 fn moment_shown(call: &Call, utc: i64) -> Shown {
@@ -236,6 +242,10 @@ fn moment_of_seconds(seconds: Value) -> Result<i64> {
     let seconds = seconds.double()?;
     if seconds.is_nan() {
         return Err(TimeError::OutOfRange("timestamp cannot be NaN".to_owned()).into());
+    }
+    if seconds.is_infinite() {
+        let endless = if seconds > 0.0 { Endless::Future } else { Endless::Past };
+        return Ok(endless.micros());
     }
     let micros = (seconds * SECOND as f64).round_ties_even();
     let is_inside = micros.abs() < 2f64.powi(63);

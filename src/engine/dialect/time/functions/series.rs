@@ -53,19 +53,14 @@ fn returns(kinds: &[DataType], constants: &[Option<&ScalarValue>]) -> Result<Dat
 /// The type of a series of numbers: as small as PostgreSQL's where all are written out.
 fn of_numbers(kinds: &[DataType], constants: &[Option<&ScalarValue>]) -> DataType {
     if kinds.iter().all(|kind| kind.is_integer() || kind.is_null()) {
-        let is_small = |value: &Option<&ScalarValue>| match value {
+        let is_small = |place: usize, kind: &DataType| match constants.get(place).copied().flatten() {
+            _ if matches!(kind, DataType::Int32 | DataType::Int16 | DataType::Int8) => true,
             Some(ScalarValue::Int64(Some(value))) => i32::try_from(*value).is_ok(),
             Some(_) => true,
             None => false,
         };
-        let are_small = kinds
-            .iter()
-            .all(|kind| matches!(kind, DataType::Int32 | DataType::Int16 | DataType::Int8));
-        return if are_small || constants.iter().all(is_small) {
-            DataType::Int32
-        } else {
-            DataType::Int64
-        };
+        let are_small = kinds.iter().enumerate().all(|(place, kind)| is_small(place, kind));
+        return if are_small { DataType::Int32 } else { DataType::Int64 };
     }
     let is_exact = kinds.iter().all(|kind| kind.is_decimal() || kind.is_integer());
     let scale = kinds.iter().map(|kind| match kind {

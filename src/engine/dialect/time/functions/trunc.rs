@@ -6,6 +6,7 @@ use datafusion::common::{Result, ScalarValue, plan_err};
 
 use super::super::civil::{Civil, DAY, HOUR, MINUTE, SECOND, days_of_ymd, first_iso_monday};
 use super::super::clock::Clock;
+use super::super::endless::Endless;
 use super::super::error::TimeError;
 use super::super::function::{Call, Definition, function, out_of_range};
 use super::super::interval::Interval;
@@ -83,6 +84,9 @@ fn trunc(call: &Call) -> Result<ArrayRef> {
 
 /// A moment, cut to the unit in a zone.
 fn of_moment(unit: Cut, utc: i64, clock: &Clock) -> Result<i64> {
+    if Endless::of_micros(utc).is_some() {
+        return Ok(utc);
+    }
     let offset = clock.offset_at(utc) * SECOND;
     let local = of_local(unit, utc + offset)?;
     Ok(match unit {
@@ -93,6 +97,9 @@ fn of_moment(unit: Cut, utc: i64, clock: &Clock) -> Result<i64> {
 }
 
 fn of_local(unit: Cut, local: i64) -> Result<i64> {
+    if Endless::of_micros(local).is_some() {
+        return Ok(local);
+    }
     let civil = Civil::of_micros(local);
     let year = civil.year;
     let start_of = |year: i64, month: i64| days_of_ymd(year, month, 1).saturating_mul(DAY);
@@ -182,9 +189,14 @@ fn bin(call: &Call) -> Result<ArrayRef> {
         let stride = i64::try_from(stride.span()).ok().filter(|stride| *stride > 0);
         let stride = stride.ok_or_else(|| TimeError::OutOfRange("stride must be greater than zero".to_owned()))?;
         let origin = values.get(2).map_or(Ok(0), |origin| micros(*origin))?;
-        let since = micros(values[1])?
-            .checked_sub(origin)
-            .ok_or_else(|| out_of_range("timestamp"))?;
+        let time = micros(values[1])?;
+        if Endless::of_micros(time).is_some() {
+            return Ok(time);
+        }
+        if Endless::of_micros(origin).is_some() {
+            return Err(TimeError::OutOfRange("origin out of range".to_owned()).into());
+        }
+        let since = time.checked_sub(origin).ok_or_else(|| out_of_range("timestamp"))?;
         Ok(origin + since.div_euclid(stride) * stride)
     })
 }

@@ -11,6 +11,7 @@ use datafusion::common::{DataFusionError, Result};
 
 use super::civil::DAY;
 use super::clock::Clock;
+use super::endless::{Endless, day_of};
 use super::error::TimeError;
 use super::zone::Zone;
 use reader::Reader;
@@ -28,8 +29,9 @@ pub struct Now<'a> {
 pub fn date_of(text: &str, now: &Now) -> Result<i64> {
     let local = moment(text, now, "date")?;
     Ok(match local {
-        Moment::Local(local) | Moment::Zoned { local, .. } => local.div_euclid(DAY),
-        Moment::Utc(utc) => now.clock.local(utc).div_euclid(DAY),
+        Moment::Local(local) | Moment::Zoned { local, .. } => day_of(local),
+        Moment::Utc(utc) => day_of(now.clock.local(utc)),
+        Moment::Endless(endless) => endless.days().into(),
     })
 }
 
@@ -41,6 +43,7 @@ pub fn timestamp_of(text: &str, now: &Now) -> Result<i64> {
     Ok(match moment(text, now, "timestamp")? {
         Moment::Local(local) | Moment::Zoned { local, .. } => local,
         Moment::Utc(utc) => now.clock.local(utc),
+        Moment::Endless(endless) => endless.micros(),
     })
 }
 
@@ -53,6 +56,7 @@ pub fn moment_of(text: &str, now: &Now) -> Result<i64> {
         Moment::Local(local) => now.clock.utc(local),
         Moment::Zoned { local, zone } => Clock::new(zone).utc(local),
         Moment::Utc(utc) => utc,
+        Moment::Endless(endless) => endless.micros(),
     })
 }
 
@@ -76,6 +80,7 @@ enum Moment {
     Local(i64),
     Zoned { local: i64, zone: Arc<Zone> },
     Utc(i64),
+    Endless(Endless),
 }
 
 fn invalid(kind: &str, text: &str) -> DataFusionError {
@@ -87,10 +92,8 @@ fn moment(text: &str, now: &Now, kind: &str) -> Result<Moment> {
     if let Some(moment) = special(&lower, now) {
         return Ok(moment);
     }
-    if lower.ends_with("infinity") {
-        let reason =
-            format!("'{text}' is not supported: the engine has no endless times; compare with IS NULL or a far date");
-        return Err(TimeError::NotSupported(reason).into());
+    if let Some(endless) = Endless::of_text(&lower) {
+        return Ok(Moment::Endless(endless));
     }
     let mut reader = Reader::default();
     let parts = reader.read(&lower).and_then(|()| reader.parts());
@@ -107,7 +110,11 @@ fn moment(text: &str, now: &Now, kind: &str) -> Result<Moment> {
         None => return Err(invalid(kind, text)),
     };
     let day = parts.day.ok_or_else(|| invalid(kind, text))?;
-    let local = day * DAY + parts.time.unwrap_or(0);
+    let local = day
+        .checked_mul(DAY)
+        .and_then(|midnight| midnight.checked_add(parts.time.unwrap_or(0)))
+        .filter(|local| Endless::of_micros(*local).is_none())
+        .ok_or_else(|| TimeError::OutOfRange(format!("{kind} out of range: \"{text}\"")))?;
     Ok(match parts.zone {
         Some(zone) => Moment::Zoned { local, zone },
         None => Moment::Local(local),
@@ -163,6 +170,8 @@ mod tests {
             ("yesterday", "2026-11-28"),
             ("epoch", "1970-01-01"),
             ("0044-03-15 BC", "0044-03-15 BC"),
+            ("infinity", "infinity"),
+            (" -Infinity ", "-infinity"),
         ] {
             assert_eq!(
                 in_kolkata(|now| date_text(date_of(text, now).expect(text))),
@@ -177,7 +186,9 @@ mod tests {
             "1-2-26",
             "soon",
             "",
-            "infinity",
+            "+infinity",
+            "inf",
+            "infinity BC",
             "2026-11-29 x",
             "0000-01-01",
             "2026-11",
@@ -201,6 +212,7 @@ mod tests {
             ("2026-11-29 12:30 am", "2026-11-29 00:30:00+05:30"),
             ("2026-11-29 24:00", "2026-11-30 00:00:00+05:30"),
             ("now", "2026-11-29 01:30:00+05:30"),
+            ("-infinity", "-infinity"),
         ] {
             let read = |now: &Now| moment_text(moment_of(text, now).expect(text), now.clock);
             assert_eq!(in_kolkata(read), expected, "{text}");
