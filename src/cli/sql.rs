@@ -86,17 +86,16 @@ pub async fn run_shell(
     arguments: SqlArguments,
     terminate: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Failure> {
+    let config = arguments.config()?;
     let options = ShellOptions {
         format: arguments.format.into(),
         output: Some(arguments.output).filter(|place| place.as_os_str() != STANDARD_INPUT),
         history: arguments.history.or_else(default_history),
         is_quiet: arguments.common.is_quiet(),
     };
-    let opened = async {
-        let config = arguments.config()?;
-        anyhow::Ok(Session::open(config, arguments.given.parameters).await?)
-    };
-    let session = opened.await?;
+    let session = Session::open(config, arguments.given.parameters)
+        .await
+        .map_err(anyhow::Error::from)?;
     match shell::run(session, options, terminate)
         .await
         .map_err(anyhow::Error::from)?
