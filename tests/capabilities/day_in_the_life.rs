@@ -189,7 +189,7 @@ fn assert_is_by_block(file: &Path) {
     let mut archive = ZipArchive::new(File::open(file).expect("a file")).expect("an archive");
     let index = text_in(&mut archive, "index.csv");
     let listed = csv_columns(&index, &["Value", "Rows", "Average Progress"]);
-    assert_eq!(listed, "Block 1,1,10.0\nBlock 2,1,10.0\nखंड 3,1,10.0\n");
+    assert_eq!(listed, "Block 1,1,10.0%\nBlock 2,1,10.0%\nखंड 3,1,10.0%\n");
     for (line, learner) in csv_columns(&index, &["File", "Rows"]).lines().zip(["u1", "u2", "u3"]) {
         let (name, _) = line.split_once(',').expect("a name");
         assert_eq!(csv_columns(&text_in(&mut archive, name), &["User ID"]).trim(), learner);

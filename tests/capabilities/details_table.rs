@@ -192,7 +192,7 @@ fn only_what_a_query_needs_is_read_and_explain_shows_it() {
 fn sums_are_the_same_for_any_number_of_threads() {
     let threads = [1, 3].map(|threads| {
         // Enough rows for several buckets.
-        let exports = TestExports::sample(2_000, 70_000, 20, 1);
+        let exports = TestExports::sample(4_000, 70_000, 40, 1);
         Ways::open(exports, |config| Config {
             threads: NonZeroUsize::new(threads),
             ..config
