@@ -236,7 +236,7 @@ fn a_mart_of_another_mapping_is_not_read_wherever_its_query_lies() {
 
 #[test]
 fn a_mart_of_other_files_or_with_a_damaged_manifest_is_not_read() {
-    let night = Night::of(TestExports::sample(60, 400, 6, 1));
+    let night = Night::of(TestExports::sample(120, 400, 6, 1));
     let config = night.config();
     let manifest = night.day().join("manifest.json");
     let sound = fs::read_to_string(&manifest).expect("a manifest");
@@ -266,7 +266,7 @@ fn a_mart_of_other_files_or_with_a_damaged_manifest_is_not_read() {
 
 #[test]
 fn files_that_are_damaged_or_replaced_later_are_not_read() {
-    let night = Night::of(TestExports::sample(60, 400, 6, 1));
+    let night = Night::of(TestExports::sample(120, 400, 6, 1));
     let (config, part) = (night.config(), largest_part(&night.day()));
     let expected = night.rows(&night.assembled(&config), BY_TENANT);
     let sound = fs::read(&part).expect("a file");

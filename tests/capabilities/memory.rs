@@ -200,12 +200,12 @@ fn a_full_disk_of_mapped_tables_is_named() {
 
 #[test]
 fn the_tables_of_a_snapshot_end_with_it() {
+    let exports = TestExports::small();
+    let config = Config {
+        exports: Some(exports.path().display().to_string()),
+        ..Config::default()
+    };
     Runtime::new().expect("a runtime").block_on(async {
-        let exports = TestExports::small();
-        let config = Config {
-            exports: Some(exports.path().display().to_string()),
-            ..Config::default()
-        };
         // A service opens the exports again and again, to look whether there is anything newer.
         let catalog = Catalog::open(&config).await.expect("a snapshot");
         let mut tables = Vec::new();
