@@ -1,5 +1,5 @@
-//! The plans of the most important queries, as EXPLAIN shows them: what is read, what is assembled, and what is sorted. A change
-//! of one is seen in review.
+//! The plans of the most important queries, as EXPLAIN shows them: what is read, what is assembled, and what is sorted. A
+//! change of one is seen in review. Nodes of the engine are shown by their names alone, so that a plan can be read.
 
 use std::num::NonZeroUsize;
 use std::sync::LazyLock;
@@ -18,6 +18,8 @@ use crate::support::TestExports;
 
 const ASSEMBLED: &str = "EnrolmentDetailsExec";
 const OF_MART: &str = "ReportMartExec";
+/// The plan nodes of the project, which are shown with their details.
+const OWN_NODES: [&str; 4] = [ASSEMBLED, OF_MART, "RepeatedRowsExec", "ExportedRowsExec"];
 const BY_TENANT: &str = "select tenant_id, count(*), avg(course_progress), count(completion_date)
     from course_progress_report group by 1";
 const IN_ORDER: &str = "select * from course_progress_report order by batch_id, user_id";
@@ -105,6 +107,15 @@ impl Planned {
     }
 }
 
+/// A plan with the details of our own nodes alone.
+fn outline(plan: &str) -> String {
+    let lines = plan.lines().map(|line| {
+        let name = line.split(':').next().unwrap_or(line);
+        if OWN_NODES.contains(&name.trim()) { line } else { name }
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 async fn first_batch(catalog: &Catalog) -> String {
     let first = catalog.session.sql("select min(batch_id) from enrolments").await;
     let rows = first.expect("a query").collect().await.expect("rows");
@@ -128,12 +139,12 @@ fn reports_are_assembled_in_order() {
     let planned = Planned::over_exports();
     let one = planned.of_query("reports/report_of_batch");
     is_in_order_above(&one, &format!("{ASSEMBLED}: batches=named"));
-    insta::assert_snapshot!(one, @"");
+    insta::assert_snapshot!(outline(&one), @"");
 
     let all = planned.of_query("reports/all_reports");
     is_in_order_above(&all, &format!("{ASSEMBLED}: batches=all"));
     assert!(all.contains("SortPreservingMergeExec"), "{all}");
-    insta::assert_snapshot!(all, @"");
+    insta::assert_snapshot!(outline(&all), @"");
 }
 
 #[test]
@@ -141,17 +152,17 @@ fn the_report_view_is_assembled_from_what_a_query_asks() {
     let planned = Planned::over_exports();
     let whole = planned.of_sql("select * from course_progress_report");
     is_in_order_above(&whole, &format!("{ASSEMBLED}: batches=all, progress=true"));
-    insta::assert_snapshot!(whole, @"");
+    insta::assert_snapshot!(outline(&whole), @"");
 
     let by_tenant = planned.of_sql(BY_TENANT);
     assert!(above(&by_tenant, ASSEMBLED).contains("AggregateExec"), "{by_tenant}");
     // Sums name no text of a user.
     assert!(by_tenant.contains("users=[]"), "{by_tenant}");
-    insta::assert_snapshot!(by_tenant, @"");
+    insta::assert_snapshot!(outline(&by_tenant), @"");
 
     let in_order = planned.of_sql(IN_ORDER);
     is_in_order_above(&in_order, ASSEMBLED);
-    insta::assert_snapshot!(in_order, @"");
+    insta::assert_snapshot!(outline(&in_order), @"");
 
     let one_batch = planned.of_batch();
     assert!(
@@ -159,7 +170,7 @@ fn the_report_view_is_assembled_from_what_a_query_asks() {
         "{one_batch}"
     );
     assert!(!above(&one_batch, ASSEMBLED).contains("FilterExec"), "{one_batch}");
-    insta::assert_snapshot!(one_batch, @"");
+    insta::assert_snapshot!(outline(&one_batch), @"");
 }
 
 #[test]
@@ -174,15 +185,15 @@ fn the_report_view_is_read_from_the_mart_where_there_is_one() {
         by_tenant.contains("columns=[tenant_id, course_progress, completion_date]"),
         "{by_tenant}"
     );
-    insta::assert_snapshot!(by_tenant, @"");
+    insta::assert_snapshot!(outline(&by_tenant), @"");
 
     let in_order = planned.of_sql(IN_ORDER);
     is_in_order_above(&in_order, OF_MART);
-    insta::assert_snapshot!(in_order, @"");
+    insta::assert_snapshot!(outline(&in_order), @"");
 
     let one_batch = planned.of_batch();
     assert!(one_batch.contains("condition=batch_id = "), "{one_batch}");
-    insta::assert_snapshot!(one_batch, @"");
+    insta::assert_snapshot!(outline(&one_batch), @"");
 
     for plan in [&by_tenant, &in_order, &one_batch] {
         assert!(
@@ -203,14 +214,14 @@ fn other_views_are_planned_as_they_were_reviewed() {
     let planned = Planned::over_exports();
     let ratio = planned.of_sql("select * from download_ratio");
     assert!(ratio.contains("AggregateExec") && ratio.contains("Join"), "{ratio}");
-    insta::assert_snapshot!(ratio, @"");
+    insta::assert_snapshot!(outline(&ratio), @"");
 
     let users = planned.of_sql("select * from distinct_users");
     assert!(users.contains("ExportedRowsExec: table=users"), "{users}");
-    insta::assert_snapshot!(users, @"");
+    insta::assert_snapshot!(outline(&users), @"");
 
     let of_tenant = planned.of_sql("select user_id, completed_at from enrolment_details where tenant_id = 't1'");
     assert!(above(&of_tenant, ASSEMBLED).contains("FilterExec"), "{of_tenant}");
     assert!(of_tenant.contains("users=[]"), "{of_tenant}");
-    insta::assert_snapshot!(of_tenant, @"");
+    insta::assert_snapshot!(outline(&of_tenant), @"");
 }

@@ -566,7 +566,7 @@ const ANSWERS: &[(&str, &str, &str)] = &[
     ("Asia/Kolkata", "to_json('infinity'::timestamp)", "\"infinity\""),
     (
         "Asia/Kolkata",
-        "(select max(d) from (values (date '2026-03-15'), ('infinity'), ('-infinity')) t(d))",
+        "(select max(d) from (values (date '2026-03-15'), (date 'infinity'), (date '-infinity')) t(d))",
         "infinity",
     ),
 ];
