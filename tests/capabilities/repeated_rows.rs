@@ -53,8 +53,8 @@ async fn assert_splits(catalog: &Catalog, sql: &str, key: &str) {
 
 #[test]
 fn explain_shows_that_views_and_statements_compare_keys_first() {
+    let exports = nasty();
     Runtime::new().expect("a runtime").block_on(async {
-        let exports = nasty();
         let catalog = open(&exports, None).await;
         for (view, key) in [
             ("distinct_users", "user_id"),
@@ -75,8 +75,8 @@ fn explain_shows_that_views_and_statements_compare_keys_first() {
 
 #[test]
 fn a_site_s_own_rule_decides_which_row_counts() {
+    let exports = TestExports::small().table("users", USERS);
     Runtime::new().expect("a runtime").block_on(async {
-        let exports = TestExports::small().table("users", USERS);
         let folder = exports.path().join("own queries");
         fs::create_dir_all(folder.join("staging")).expect("a folder");
         fs::write(folder.join("staging/distinct_users.sql"), OWN).expect("a query");
