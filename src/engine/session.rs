@@ -216,6 +216,9 @@ fn session_with(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionConte
     for function in functions::all() {
         session.register_udf(function);
     }
+    for (name, function) in functions::tables() {
+        session.register_udtf(name, function);
+    }
     session
 }
 

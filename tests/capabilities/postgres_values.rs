@@ -8,7 +8,7 @@ use crate::running_endpoint::EndpointSetup;
 use crate::support::TestExports;
 
 /// A statement, and what PostgreSQL 15 answers: its columns with their types, and its rows; or the class of its error.
-const ANSWERS: [(&str, &str); 148] = [
+const ANSWERS: [(&str, &str); 150] = [
     ("select 1, 1", "?column? INT4, ?column? INT4 = 1|1"),
     (
         "select count(*), count(*) as count, max(x), max(x)::text from (values (1), (2)) t(x)",
@@ -465,6 +465,11 @@ const ANSWERS: [(&str, &str); 148] = [
         "max INT8, sum NUMERIC = 2000000001|3000000003",
     ),
     ("select x * 2000000000 from generate_series(1, 2) x", "error 22"),
+    ("select x from generate_series(1, 3, 0) x", "error 22"),
+    (
+        "select x from generate_series(2147483646, 2147483647) x",
+        "x INT4 = 2147483646 / 2147483647",
+    ),
     (
         "select count(*) from generate_series(1, 3) x where x < 5000000000",
         "count INT8 = 3",

@@ -7,12 +7,17 @@ mod json;
 mod json_find;
 mod json_path;
 mod local_date;
+mod series;
+mod series_rows;
 mod strip;
 mod utc_time;
 
+use std::sync::Arc;
+
+use datafusion::catalog::TableFunctionImpl;
 use datafusion::logical_expr::ScalarUDF;
 
-/// Every function. They are registered in each session and, on a cluster, in each executor.
+/// Every scalar function. They are registered in each session and, on a cluster, in each executor.
 pub fn all() -> Vec<ScalarUDF> {
     let ours = [
         crate::exports::canonical(),
@@ -26,4 +31,9 @@ pub fn all() -> Vec<ScalarUDF> {
     let ours = ours.into_iter().chain(collections::collection_functions());
     let ours = ours.chain(json::json_functions());
     ours.chain(super::dialect::time::all()).collect()
+}
+
+/// Every table function by its name. Sessions register them in place of the engine's of the same names.
+pub fn tables() -> [(&'static str, Arc<dyn TableFunctionImpl>); 1] {
+    [(series::NAME, Arc::new(series::GenerateSeries))]
 }

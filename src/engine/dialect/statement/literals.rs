@@ -7,13 +7,13 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, DataType, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
-    GroupByExpr, Ident, LimitClause, OrderBy, OrderByKind, Query, SelectItem, SetExpr, Statement, Subscript,
-    TableFactor, TableWithJoins, UnaryOperator, Value, VisitMut, VisitorMut, WindowFrameBound, WindowType,
+    GroupByExpr, LimitClause, OrderBy, OrderByKind, Query, SetExpr, Statement, Subscript, TableFactor, UnaryOperator,
+    Value, VisitMut, VisitorMut, WindowFrameBound, WindowType,
 };
 
 use super::super::numbers::numeric::{DIGITS, read, written};
 use super::super::numbers::{ROUND_TO, TRUNC_TO};
-use super::super::syntax::{cast, literal, name_of, plain, rewrite_all, select};
+use super::super::syntax::{cast, literal, name_of, plain, rewrite_all};
 
 /// Gives the numbers of a statement PostgreSQL's types.
 pub fn type_numbers(statement: &mut Statement) {
@@ -67,10 +67,10 @@ impl VisitorMut for Numbers {
         ControlFlow::Continue(())
     }
 
-    // After what is in it, so that the series within is not met again.
+    // After its arguments, whose numbers are kept.
     fn post_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
-        if is_series_of_integers(factor) {
-            *factor = as_integers(factor.clone());
+        if let Some(arguments) = integers_of_series(factor) {
+            arguments.into_iter().for_each(as_integer);
         }
         ControlFlow::Continue(())
     }
@@ -116,29 +116,37 @@ impl VisitorMut for Numbers {
     }
 }
 
-/// A series in FROM whose numbers are all `integer`: so are its values, which are between them. The engine makes `bigint` of them.
-fn is_series_of_integers(factor: &TableFactor) -> bool {
+/// The arguments of a series in FROM that are all `integer`: so are its values, which are between them.
+fn integers_of_series(factor: &mut TableFactor) -> Option<Vec<&mut Expr>> {
     let (name, arguments) = match factor {
         TableFactor::Table {
             name,
             args: Some(arguments),
             with_ordinality: false,
             ..
-        } => (name, &arguments.args),
+        } => (name, &mut arguments.args),
         TableFactor::Function {
             name,
             args,
             with_ordinality: false,
             ..
         } => (name, args),
-        _ => return false,
-    };
-    let is_of_integer = |argument: &FunctionArg| match argument {
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => is_integer(expr),
-        _ => false,
+        _ => return None,
     };
     let name = plain(name);
-    name.strip_prefix("pg_catalog.").unwrap_or(&name) == "generate_series" && arguments.iter().all(is_of_integer)
+    if name.strip_prefix("pg_catalog.").unwrap_or(&name) != "generate_series" {
+        return None;
+    }
+    let integers = arguments.iter_mut().map(|argument| match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) if is_integer(expr) => Some(expr),
+        _ => None,
+    });
+    integers.collect()
+}
+
+/// The engine makes `bigint` of numbers without a type, and of series of them.
+fn as_integer(number: &mut Expr) {
+    *number = cast(number.clone(), DataType::Int(None));
 }
 
 /// A number as it is written, perhaps with a sign, that is an `integer`.
@@ -153,35 +161,6 @@ fn is_integer(expr: &Expr) -> bool {
             expr,
         } => is_integer(expr),
         _ => false,
-    }
-}
-
-/// `(SELECT CAST(value AS INT) AS value FROM the series) AS its alias`.
-fn as_integers(mut series: TableFactor) -> TableFactor {
-    let alias = match &mut series {
-        TableFactor::Table { alias, .. } => alias.take(),
-        // Numbers that are written depend on no other table.
-        TableFactor::Function { alias, lateral, .. } => {
-            *lateral = false;
-            alias.take()
-        }
-        _ => None,
-    };
-    // What the engine calls the column.
-    let value = Ident::new("value");
-    let item = SelectItem::ExprWithAlias {
-        expr: cast(Expr::Identifier(value.clone()), DataType::Int(None)),
-        alias: value,
-    };
-    let from = TableWithJoins {
-        relation: series,
-        joins: Vec::new(),
-    };
-    TableFactor::Derived {
-        lateral: false,
-        subquery: Box::new(select(item, vec![from])),
-        alias,
-        sample: None,
     }
 }
 
@@ -354,7 +333,11 @@ mod tests {
         for (series, expected) in [
             (
                 "generate_series(1, -3, -1) AS g (a)",
-                "(SELECT CAST(value AS INT) AS value FROM generate_series(1, -3, -1)) AS g (a)",
+                "generate_series(CAST(1 AS INT), CAST(-3 AS INT), CAST(-1 AS INT)) AS g (a)",
+            ),
+            (
+                "generate_series(1, 3000000000) AS g (a)",
+                "generate_series(1, 3000000000) AS g (a)",
             ),
             ("generate_series(1, b) AS g (a)", "generate_series(1, b) AS g (a)"),
             ("other(1, 3) AS g (a)", "other(1, 3) AS g (a)"),
