@@ -157,10 +157,14 @@ impl Published {
         ListedFile::open(&self.reports, &path, entry.bytes).await
     }
 
-    /// Opens a file of the mart that the manifest lists.
-    pub(super) async fn open_mart_file(&self, entry: &FileEntry) -> Result<MartFile, PublishedError> {
-        let path = layout::object_path(&self.day, &entry.path);
-        MartFile::open(&self.reports, &path, entry.bytes).await
+    /// Opens a file of the mart that the manifest lists, perhaps in another task.
+    pub(super) fn opening_mart_file(
+        &self,
+        entry: &FileEntry,
+    ) -> impl Future<Output = Result<MartFile, PublishedError>> + Send + use<> {
+        let (reports, path) = (self.reports.clone(), layout::object_path(&self.day, &entry.path));
+        let bytes = entry.bytes;
+        async move { MartFile::open(&reports, &path, bytes).await }
     }
 
     /// The day's folder or URL, for messages.
@@ -348,7 +352,7 @@ impl Published {
             day: self.place(),
             batch: batch.clone(),
         })?;
-        let open = self.open_mart_file(&self.manifest.files[entry]);
+        let open = self.opening_mart_file(&self.manifest.files[entry]);
         self.open_mart_files.get_or_open(entry, open).await
     }
 
