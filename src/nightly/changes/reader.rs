@@ -97,10 +97,10 @@ impl<'a> MartReader<'a> {
 
 impl FileReading {
     fn begin(published: &Published, file: &FileEntry, wanted: Arc<BatchNumbers>) -> Self {
-        let opening = published.opening_mart_file(file);
+        let opening = published.opening_completions(file);
         let (taken, rows) = mpsc::channel(BATCHES_AHEAD);
         let task = SpawnedTask::spawn(async move {
-            let mut read = opening.await?.completions()?;
+            let mut read = opening.await?;
             let failed = |error| NightlyError::Parquet("a file of the report mart cannot be read", error);
             while let Some(rows) = read.try_next().await.map_err(failed)? {
                 let rows = Rows::of(&rows, &wanted)?;
