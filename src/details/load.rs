@@ -1,6 +1,6 @@
 //! Reads the snapshot's tables into directories and numbered rows, several partitions at a time.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::arrow::array::{Array, AsArray, BooleanArray, RecordBatch, StringViewArray};
 use datafusion::arrow::compute::filter_record_batch;
@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use super::batch_lookup::BatchLookup;
 use super::batches::{Batches, ReportBatch, read_batches};
 use super::columns::Wanted;
+use super::enrolment_counts::EnrolmentCounts;
 use super::error::DetailsError;
 use super::records::{Details, DetailsBuilder};
 use super::row_list::RowList;
@@ -45,6 +46,8 @@ pub struct Enrolments {
     pub batches: Arc<Batches>,
     /// Rows by part.
     pub rows: Vec<RowList<Enrolment>>,
+    /// What became of all rows that were read.
+    pub counts: EnrolmentCounts,
 }
 
 /// The columns that are read of a table other than `users`.
@@ -238,14 +241,21 @@ pub async fn enrolments(
     let part_count = batches.part_count();
     let (batches, unknown_users) = (Arc::new(batches), Arc::new(UnknownUsers::to(&users)));
     let (known_users, met, known_batches) = (Arc::clone(&users), Arc::clone(&unknown_users), Arc::clone(&batches));
+    let counts = Arc::new(Mutex::new(EnrolmentCounts::default()));
+    let counted = Arc::clone(&counts);
     let read = read_partitions(rows, "table enrolments", part_count, move |rows, parts| {
-        add_enrolments(rows, &known_users, &met, &known_batches, parts)
+        let of_rows = add_enrolments(rows, &known_users, &met, &known_batches, parts)?;
+        *counted.lock().unwrap_or_else(PoisonError::into_inner) += of_rows;
+        Ok(())
     });
+    let rows = read.await?;
+    let counts = *counts.lock().unwrap_or_else(PoisonError::into_inner);
     Ok(Enrolments {
-        rows: read.await?,
+        rows,
         users,
         unknown_users,
         batches,
+        counts,
     })
 }
 
@@ -311,7 +321,7 @@ fn add_enrolments(
     unknown_users: &UnknownUsers,
     batches: &Batches,
     parts: &mut [RowList<Enrolment>],
-) -> Result<(), DetailsError> {
+) -> Result<EnrolmentCounts, DetailsError> {
     let (user_ids, batch_ids, course_ids) = (
         texts(rows, "user_id")?,
         texts(rows, "batch_id")?,
@@ -321,12 +331,14 @@ fn add_enrolments(
         array.as_primitive_opt::<TimestampMicrosecondType>()
     })?;
     let active = column(rows, "active", |array| array.as_boolean_opt())?;
+    let mut counts = EnrolmentCounts::default();
     let mut named = BatchLookup::new(batches, batch_ids);
     for (row, user) in users.find(user_ids).into_iter().enumerate() {
+        let is_active = active.is_valid(row) && active.value(row);
+        counts.count(user_ids.is_valid(row), batch_ids.is_valid(row), is_active);
         if user_ids.is_null(row) || batch_ids.is_null(row) {
             continue;
         }
-        let is_active = active.is_valid(row) && active.value(row);
         let course_id = course_ids.is_valid(row).then(|| course_ids.value(row));
         let batch = match named.listed(row) {
             Some(batch) => batch,
@@ -339,7 +351,7 @@ fn add_enrolments(
         let enrolled_at = times.is_valid(row).then(|| times.value(row));
         parts[batch.part].push(Enrolment::new(Key::new(batch.number, user), enrolled_at, is_active));
     }
-    Ok(())
+    Ok(counts)
 }
 
 fn add_progress(
