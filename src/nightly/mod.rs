@@ -232,15 +232,18 @@ impl Run<'_> {
         let Self { catalog, config, .. } = self;
         self.progress.stage("reading");
         let basis = basis(catalog, config)?;
-        let incremental = Arc::new(self.incremental(&basis).await?);
-        let reports = self.reports(&incremental);
-        let reports = reports.instrument(tracing::error_span!("nightly.reports"));
+        let reports = self.reports(&basis).instrument(tracing::error_span!("nightly.reports"));
         let measure = self.measure().instrument(tracing::error_span!("nightly.measure"));
-        let (Reports { mut files, enrolments }, (ratios, measured)) = match config.memory_limit {
+        let (reports, (ratios, measured)) = match config.memory_limit {
             None => tokio::try_join!(reports, measure)?,
             // With a memory limit, one after the other, so that each may use all of the memory.
             Some(_) => (reports.await?, measure.await?),
         };
+        let Reports {
+            mut files,
+            enrolments,
+            incremental,
+        } = reports;
         files.extend(ratios);
         let enrolments = match enrolments.or(measured.enrolments) {
             Some(enrolments) => enrolments,
@@ -293,31 +296,39 @@ impl Run<'_> {
     }
 
     /// Makes the CSV files and the mart, on the cluster or here, and uploads them where needed.
-    async fn reports(&self, incremental: &Arc<Incremental>) -> Result<Reports, NightlyError> {
+    async fn reports(&self, basis: &str) -> Result<Reports, NightlyError> {
         #[cfg(feature = "cluster")]
         if let Some(cluster) = on_cluster(self.catalog) {
-            let files = tasks::write_reports(self, &cluster, incremental).await?;
+            let incremental = Arc::new(self.incremental(basis).await?);
+            let files = tasks::write_reports(self, &cluster, &incremental).await?;
             return Ok(Reports {
                 files,
                 enrolments: None,
+                incremental,
             });
         }
-        let Reports { files, enrolments } = self.assembled_reports(incremental).await?;
-        let files = self.uploaded(files, incremental).await?;
-        Ok(Reports { files, enrolments })
+        // An earlier manifest has megabytes where there are many batches: it is read while other tables are.
+        let prepared = async { Ok::<_, NightlyError>(AllReports::prepare(self.catalog).await?) };
+        let (incremental, prepared) = tokio::try_join!(self.incremental(basis), prepared)?;
+        let reports = self.assembled_reports(prepared, Arc::new(incremental)).await?;
+        let files = self.uploaded(reports.files, &reports.incremental).await?;
+        Ok(Reports { files, ..reports })
     }
 
     /// Writes the CSV files and the mart in this process, group by group.
-    async fn assembled_reports(&self, incremental: &Arc<Incremental>) -> Result<Reports, NightlyError> {
+    async fn assembled_reports(
+        &self,
+        mut reports: AllReports<'_>,
+        incremental: Arc<Incremental>,
+    ) -> Result<Reports, NightlyError> {
         let progress = &self.progress;
         let writers = self.catalog.session.copied_config().target_partitions();
         let writing = PartWriting {
             staged: self.staged.clone(),
             style: CsvStyle::from(&self.config.report),
-            incremental: Arc::clone(incremental),
+            incremental: Arc::clone(&incremental),
             progress: Arc::clone(progress),
         };
-        let mut reports = AllReports::prepare(self.catalog).await?;
         let (mut files, mut marts, mut enrolments) = (Vec::new(), Vec::new(), None);
         while let Some(group) = reports.next_group().await? {
             enrolments = group.enrolments;
@@ -329,7 +340,11 @@ impl Run<'_> {
             progress.stage("reading");
         }
         files.extend(marts);
-        Ok(Reports { files, enrolments })
+        Ok(Reports {
+            files,
+            enrolments,
+            incremental,
+        })
     }
 
     /// Writes the metric tables, and counts the enrolments where making the reports may not.
@@ -365,6 +380,8 @@ struct Reports {
     files: Vec<FileEntry>,
     /// What became of the enrolments, where all of them were read at once to make the reports.
     enrolments: Option<EnrolmentCounts>,
+    /// What was taken over.
+    incremental: Arc<Incremental>,
 }
 
 /// Results that are computed beside the reports.
