@@ -7,7 +7,6 @@ use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::{Float64Type, TimestampMicrosecondType};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
-use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
 use futures::StreamExt;
 use tokio::task::JoinSet;
 
@@ -22,6 +21,7 @@ use super::rows::{Enrolment, Key, Progress};
 use super::scope::Scope;
 use super::sharing_of;
 use super::tables::Tables;
+use super::user_rows::UserReader;
 use super::users::{UnknownUsers, UserIds, Users};
 use crate::engine::{EngineError, compacted};
 
@@ -34,10 +34,7 @@ const PROGRESS_COLUMNS: [&str; 4] = ["user_id", "batch_id", "progress_percent", 
 const BATCH_COLUMNS: [&str; 3] = ["batch_id", "course_id", "tenant_id"];
 
 /// What is being read, in error messages.
-const DETAILS: &str = "the details of users";
-
-/// Record batches that are buffered while partitions are read as one stream.
-const BATCHES_AHEAD: usize = 2;
+pub const DETAILS: &str = "the details of users";
 
 /// The enrolments of all parts, and the users and batches that they name.
 pub struct Enrolments {
@@ -107,25 +104,6 @@ fn ids_in(rows: &[RecordBatch]) -> Result<UserIds, DetailsError> {
     Ok(UserIds::joined(ids.collect::<Result<_, DetailsError>>()?))
 }
 
-/// Reads partitions at the same time as one stream; `None` where there is no partition.
-fn as_one(partitions: Vec<SendableRecordBatchStream>) -> Option<SendableRecordBatchStream> {
-    let schema = partitions.first()?.schema();
-    let mut all = RecordBatchReceiverStreamBuilder::new(schema, BATCHES_AHEAD * partitions.len());
-    for mut partition in partitions {
-        let batches = all.tx();
-        all.spawn(async move {
-            while let Some(batch) = partition.next().await {
-                let is_wanted = batches.send(batch).await.is_ok();
-                if !is_wanted {
-                    break;
-                }
-            }
-            Ok(())
-        });
-    }
-    Some(all.build())
-}
-
 /// The users of a table in which no id is repeated, and the name of that table.
 pub async fn users(tables: &dyn Tables) -> Result<(Arc<Users>, &'static str), DetailsError> {
     for table in USER_TABLES {
@@ -173,17 +151,22 @@ pub async fn details(
     tables: &dyn Tables,
     table: &'static str,
     texts: &[&'static str],
-    users: &Users,
+    users: &Arc<Users>,
     mut details: DetailsBuilder,
 ) -> Result<Details, DetailsError> {
     let memory = details_memory(tables, &details)?;
-    let rows = match texts {
-        [] => None,
-        _ => as_one(tables.read(table, &user_columns_with(texts), Scope::Everything).await?),
+    let partitions = match texts {
+        [] => Vec::new(),
+        _ => tables.read(table, &user_columns_with(texts), Scope::Everything).await?,
     };
-    let mut batches = futures::stream::iter(rows).flatten();
-    while let Some(rows) = batches.next().await {
-        fill(&mut details, users, &rows.map_err(EngineError::running(DETAILS))?)?;
+    let mut reader = UserReader::begin(partitions, users, details.takes_fingerprints());
+    while let Some(read) = reader.next().await? {
+        details
+            .fill(&read.numbers, &read.rows.columns()[1..])
+            .map_err(EngineError::running(DETAILS))?;
+        if let Some(fingerprints) = read.fingerprints {
+            details.set_fingerprints(&read.numbers, &fingerprints);
+        }
         memory
             .try_resize(details.allocation_size())
             .map_err(EngineError::running(DETAILS))?;
@@ -202,7 +185,6 @@ pub fn user_columns_with(texts: &[&'static str]) -> Vec<&'static str> {
 fn fill(details: &mut DetailsBuilder, users: &Users, rows: &RecordBatch) -> Result<(), DetailsError> {
     let numbers = users.find(texts(rows, "user_id")?);
     let filled = details.fill(&numbers, &rows.columns()[1..]);
-    let filled = filled.and_then(|()| details.take_fingerprints(&numbers, rows.columns()));
     Ok(filled.map_err(EngineError::running(DETAILS))?)
 }
 

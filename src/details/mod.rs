@@ -31,6 +31,7 @@ mod shared_texts;
 mod table;
 mod tables;
 mod user_keys;
+mod user_rows;
 mod users;
 mod uuids;
 mod without_users;
