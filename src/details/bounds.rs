@@ -1,8 +1,10 @@
 //! Divides the order of batch ids into sections and parts.
 //!
 //! A section is a range of batches whose rows are one file of the report mart. A batch is the last of its section where
-//! the hash of its id says so, so that a new, changed or removed batch leaves all other sections, and their files, as
-//! they were on the day before. A part is a run of whole sections: the unit of work.
+//! no batch near it has an id with a smaller hash. So a changed batch leaves all other sections, and their files, as they
+//! were on the day before, and one that comes or goes all but its neighbours. Sections are of about the same length: if
+//! each id decided for itself, a few long ones would hold most batches, and most batches would lie beside a changed one.
+//! A part is a run of whole sections: the unit of work.
 
 use std::ops::Range;
 
@@ -10,8 +12,10 @@ use sha2::{Digest, Sha256};
 
 use super::batches::ReportBatch;
 
-/// Average enrolments of a section: so few that, where one batch in twenty changes, most sections stay as they are.
-const SECTION_ROWS: u64 = 4_096;
+/// Enrolments of a short section: so few that, where one batch in twenty changes, most sections stay as they are.
+const SECTION_ROWS: u64 = 2_048;
+/// So few enrolments are one section.
+const ONE_SECTION_ROWS: u64 = 4_096;
 /// About the largest number of sections; more would be many small files.
 const MOST_SECTIONS: u64 = 8_192;
 
@@ -41,11 +45,10 @@ impl Bounds {
     /// Divides batches, which are ordered by id and have about `rows` rows in all, into sections, and these into at
     /// most `part_count` parts of about as many batches each.
     pub fn dividing(listed: &[ReportBatch], rows: u64, part_count: usize) -> Self {
-        let batches = batches_of_section(listed.len() as u64, rows);
-        let all_but_last = listed.split_last().map_or(listed, |(_, before)| before);
-        let ends = all_but_last.iter().enumerate();
-        let ends = ends.filter(|(_, batch)| is_last_of_section(&batch.batch_id, batches));
-        let ends: Vec<usize> = ends.map(|(place, _)| place + 1).collect();
+        let ends = match batches_of_section(listed.len() as u64, rows) {
+            None => Vec::new(),
+            Some(batches) => section_ends(listed, batches),
+        };
         let mut part_ends: Vec<usize> = Vec::new();
         for part in 1..part_count {
             let wanted = (part * listed.len()).div_ceil(part_count);
@@ -97,10 +100,10 @@ impl Bounds {
     }
 }
 
-/// The average number of batches of a section, a power of two: it changes only where batches double or halve in size,
-/// and then every other end stays. None where all batches are one section.
+/// About the number of batches of a section, a power of two: it changes only where batches double or halve in size, and
+/// then the ends of the longer sections stay. None where all batches are one section.
 fn batches_of_section(batches: u64, rows: u64) -> Option<u64> {
-    if rows <= SECTION_ROWS {
+    if rows <= ONE_SECTION_ROWS {
         return None;
     }
     let by_rows = (SECTION_ROWS * batches / rows).max(1);
@@ -108,10 +111,27 @@ fn batches_of_section(batches: u64, rows: u64) -> Option<u64> {
     Some((1 << by_rows.ilog2()).max(by_count))
 }
 
-fn is_last_of_section(id: &str, batches: Option<u64>) -> bool {
+/// For each section but the last, the number of batches in it and in all sections before it: the batch before has the
+/// smallest hash among half of `batches` on each side of it, so that `batches + 1` are the average, or 1.
+fn section_ends(listed: &[ReportBatch], batches: u64) -> Vec<usize> {
+    let hashes: Vec<u64> = listed.iter().map(|batch| hash_of(&batch.batch_id)).collect();
+    let near = usize::try_from(batches / 2).unwrap_or(usize::MAX);
+    let is_smallest = |place: usize| {
+        let mut within = place.saturating_sub(near)..place.saturating_add(near).saturating_add(1).min(hashes.len());
+        // Of equal hashes, the first one counts.
+        let is_after = |other: usize| (hashes[other], other) >= (hashes[place], place);
+        within.all(is_after)
+    };
+    let all_but_last = 0..listed.len().saturating_sub(1);
+    all_but_last
+        .filter(|&place| is_smallest(place))
+        .map(|place| place + 1)
+        .collect()
+}
+
+fn hash_of(id: &str) -> u64 {
     let hash = Sha256::digest(id);
-    let first = hash.iter().take(8).fold(0, |bits, &byte| bits << 8 | u64::from(byte));
-    batches.is_some_and(|batches| first % batches == 0)
+    hash.iter().take(8).fold(0, |bits, &byte| bits << 8 | u64::from(byte))
 }
 
 #[cfg(test)]
@@ -146,16 +166,53 @@ mod tests {
     #[test]
     fn small_outputs_are_one_section_and_huge_ones_have_a_bounded_number() {
         assert_eq!(batches_of_section(1_000, 4_096), None);
-        assert_eq!(batches_of_section(5_000, 4_976_800), Some(4));
-        assert_eq!(batches_of_section(100_000, 5_000_000), Some(64));
+        assert_eq!(batches_of_section(5_000, 4_976_800), Some(2));
+        assert_eq!(batches_of_section(100_000, 5_000_000), Some(32));
         assert_eq!(batches_of_section(10, 5_000_000), Some(1));
         assert_eq!(batches_of_section(1_000_000, 1_000_000_000), Some(128));
         assert_eq!(Bounds::dividing(&[], 1_000_000, 5), Bounds::default());
     }
 
+    /// The lengths of all sections of so many batches but the last one.
+    fn lengths(count: usize, batches: u64) -> Vec<usize> {
+        let ids: Vec<String> = (0..count).map(|number| format!("{number:06}")).collect();
+        let ends = section_ends(&listed(ids.iter().map(String::as_str)), batches);
+        let starts = std::iter::once(&0).chain(&ends);
+        starts.zip(&ends).map(|(start, end)| end - start).collect()
+    }
+
+    #[test]
+    fn sections_are_of_about_the_same_length() {
+        assert_eq!(lengths(100, 1), [1; 99]);
+        for (batches, average) in [(2, 3), (4, 5), (32, 33)] {
+            let lengths = lengths(20_000, batches);
+            let least = batches as usize / 2 + 1;
+            assert!(lengths[1..].iter().all(|&length| length >= least), "{batches}");
+            let sum: usize = lengths.iter().sum();
+            let squares: usize = lengths.iter().map(|length| length * length).sum();
+            assert!(
+                sum.abs_diff(average * lengths.len()) * 20 < sum,
+                "{batches}: {sum} of {}",
+                lengths.len()
+            );
+            // The section of a batch has as many others as there are on average, and hardly more.
+            assert!(squares * 4 < sum * average * 5, "{batches}: {squares} / {sum}");
+        }
+    }
+
     proptest! {
         #[test]
-        fn a_batch_more_changes_its_own_section_alone(
+        fn ends_of_longer_sections_are_ends_of_shorter_ones_too(
+            ids in prop::collection::btree_set("[a-d]{1,6}", 2..200),
+            power in 0..5u32,
+        ) {
+            let listed = listed(ids.iter().map(String::as_str));
+            let (shorter, longer) = (section_ends(&listed, 1 << power), section_ends(&listed, 2 << power));
+            prop_assert!(longer.iter().all(|end| shorter.contains(end)), "{longer:?} {shorter:?}");
+        }
+
+        #[test]
+        fn a_batch_more_changes_its_own_section_and_its_neighbours_alone(
             ids in prop::collection::btree_set("[a-d]{1,6}", 2..200),
             other in "[a-d]{1,6}",
             rows_of_batch in 400..3_000u64,
@@ -168,7 +225,7 @@ mod tests {
             let after = sections(&more, rows_of_batch);
             let size = |ids: &BTreeSet<String>| batches_of_section(ids.len() as u64, 5_000 + rows_of_batch * ids.len() as u64);
             prop_assume!(size(&ids) == size(&more));
-            prop_assert!(before.difference(&after).count() <= 1, "{before:?}\n{after:?}");
+            prop_assert!(before.difference(&after).count() <= 3, "{before:?}\n{after:?}");
         }
 
         #[test]

@@ -18,7 +18,6 @@ use super::rows::{Enrolment, Keyed, Progress};
 #[derive(Debug)]
 pub struct UserFingerprints {
     of: Vec<Fingerprint>,
-    builder: FingerprintBuilder,
 }
 
 impl UserFingerprints {
@@ -26,25 +25,16 @@ impl UserFingerprints {
     pub fn to_fill(users: usize) -> Self {
         Self {
             of: vec![Fingerprint::default(); users],
-            builder: FingerprintBuilder::default(),
         }
     }
 
-    /// Takes the fingerprints of the users of these numbers, one a row, from all their columns: the id and the details.
-    pub fn fill(&mut self, numbers: &[Option<u32>], columns: &[ArrayRef]) -> Result<()> {
-        let texts = columns.iter().map(|column| match column.as_string_view_opt() {
-            Some(texts) => Ok(texts),
-            None => exec_err!("details of users are text, not {}", column.data_type()),
-        });
-        let texts = texts.collect::<Result<Vec<_>>>()?;
-        for (row, number) in numbers.iter().enumerate() {
-            let Some(number) = number else { continue };
-            for texts in &texts {
-                self.builder.text(texts.is_valid(row).then(|| texts.value(row)));
+    /// Sets the fingerprints of the users of these numbers.
+    pub fn set(&mut self, numbers: &[Option<u32>], fingerprints: &[Fingerprint]) {
+        for (number, fingerprint) in numbers.iter().zip(fingerprints) {
+            if let Some(number) = number {
+                self.of[*number as usize] = *fingerprint;
             }
-            self.of[*number as usize] = self.builder.finish();
         }
-        Ok(())
     }
 
     /// That of the user of a number; none of a user who is not in the export.
@@ -56,6 +46,24 @@ impl UserFingerprints {
     pub fn allocation_size(&self) -> usize {
         self.of.capacity() * size_of::<Fingerprint>()
     }
+}
+
+/// The fingerprints of users, one a row, from all their columns: the id and the details.
+pub fn of_users(columns: &[ArrayRef]) -> Result<Vec<Fingerprint>> {
+    let texts = columns.iter().map(|column| match column.as_string_view_opt() {
+        Some(texts) => Ok(texts),
+        None => exec_err!("details of users are text, not {}", column.data_type()),
+    });
+    let texts = texts.collect::<Result<Vec<_>>>()?;
+    let mut builder = FingerprintBuilder::default();
+    let of_row = |row: usize| {
+        for texts in &texts {
+            builder.text(texts.is_valid(row).then(|| texts.value(row)));
+        }
+        builder.finish()
+    };
+    let rows = columns.first().map_or(0, |column| column.len());
+    Ok((0..rows).map(of_row).collect())
 }
 
 /// The fingerprints of a range of batches, by rank, whose sorted rows these are.
@@ -118,8 +126,32 @@ fn row_bytes(user: Fingerprint, enrolment: &Enrolment, progress: Option<&Progres
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use datafusion::arrow::array::StringViewArray;
+
     use super::super::rows::Key;
     use super::*;
+
+    #[test]
+    fn users_with_any_other_text_differ_and_are_found_by_number() {
+        let texts = |texts: [Option<&str>; 4]| -> ArrayRef { Arc::new(StringViewArray::from_iter(texts)) };
+        let columns = [
+            texts([Some("a"), Some("b"), Some("a"), Some("a")]),
+            texts([Some("x"), Some("x"), None, Some("x")]),
+        ];
+        let of_rows = of_users(&columns).expect("texts");
+        assert_eq!(of_rows[0], of_rows[3]);
+        assert!(of_rows[0] != of_rows[1] && of_rows[0] != of_rows[2] && of_rows[1] != of_rows[2]);
+        let mut kept = UserFingerprints::to_fill(3);
+        kept.set(&[Some(2), None, Some(0), Some(2)], &of_rows);
+        let nobody = Some(Fingerprint::default());
+        assert_eq!(
+            [0, 1, 2].map(|number| kept.find(number)),
+            [Some(of_rows[2]), nobody, Some(of_rows[0])]
+        );
+        assert_eq!(kept.find(3), None);
+    }
 
     #[test]
     fn rows_with_any_other_value_differ() {

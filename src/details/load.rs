@@ -1,19 +1,19 @@
 //! Reads the snapshot's tables into directories and numbered rows, several partitions at a time.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::arrow::array::{Array, AsArray, BooleanArray, RecordBatch, StringViewArray};
 use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::{Float64Type, TimestampMicrosecondType};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
-use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
 use futures::StreamExt;
 use tokio::task::JoinSet;
 
 use super::batch_lookup::BatchLookup;
 use super::batches::{Batches, ReportBatch, read_batches};
 use super::columns::Wanted;
+use super::enrolment_counts::EnrolmentCounts;
 use super::error::DetailsError;
 use super::records::{Details, DetailsBuilder};
 use super::row_list::RowList;
@@ -21,6 +21,7 @@ use super::rows::{Enrolment, Key, Progress};
 use super::scope::Scope;
 use super::sharing_of;
 use super::tables::Tables;
+use super::user_rows::UserReader;
 use super::users::{UnknownUsers, UserIds, Users};
 use crate::engine::{EngineError, compacted};
 
@@ -33,10 +34,7 @@ const PROGRESS_COLUMNS: [&str; 4] = ["user_id", "batch_id", "progress_percent", 
 const BATCH_COLUMNS: [&str; 3] = ["batch_id", "course_id", "tenant_id"];
 
 /// What is being read, in error messages.
-const DETAILS: &str = "the details of users";
-
-/// Record batches that are buffered while partitions are read as one stream.
-const BATCHES_AHEAD: usize = 2;
+pub const DETAILS: &str = "the details of users";
 
 /// The enrolments of all parts, and the users and batches that they name.
 pub struct Enrolments {
@@ -45,6 +43,8 @@ pub struct Enrolments {
     pub batches: Arc<Batches>,
     /// Rows by part.
     pub rows: Vec<RowList<Enrolment>>,
+    /// What became of all rows that were read.
+    pub counts: EnrolmentCounts,
 }
 
 /// The columns that are read of a table other than `users`.
@@ -104,25 +104,6 @@ fn ids_in(rows: &[RecordBatch]) -> Result<UserIds, DetailsError> {
     Ok(UserIds::joined(ids.collect::<Result<_, DetailsError>>()?))
 }
 
-/// Reads partitions at the same time as one stream; `None` where there is no partition.
-fn as_one(partitions: Vec<SendableRecordBatchStream>) -> Option<SendableRecordBatchStream> {
-    let schema = partitions.first()?.schema();
-    let mut all = RecordBatchReceiverStreamBuilder::new(schema, BATCHES_AHEAD * partitions.len());
-    for mut partition in partitions {
-        let batches = all.tx();
-        all.spawn(async move {
-            while let Some(batch) = partition.next().await {
-                let is_wanted = batches.send(batch).await.is_ok();
-                if !is_wanted {
-                    break;
-                }
-            }
-            Ok(())
-        });
-    }
-    Some(all.build())
-}
-
 /// The users of a table in which no id is repeated, and the name of that table.
 pub async fn users(tables: &dyn Tables) -> Result<(Arc<Users>, &'static str), DetailsError> {
     for table in USER_TABLES {
@@ -170,17 +151,22 @@ pub async fn details(
     tables: &dyn Tables,
     table: &'static str,
     texts: &[&'static str],
-    users: &Users,
+    users: &Arc<Users>,
     mut details: DetailsBuilder,
 ) -> Result<Details, DetailsError> {
     let memory = details_memory(tables, &details)?;
-    let rows = match texts {
-        [] => None,
-        _ => as_one(tables.read(table, &user_columns_with(texts), Scope::Everything).await?),
+    let partitions = match texts {
+        [] => Vec::new(),
+        _ => tables.read(table, &user_columns_with(texts), Scope::Everything).await?,
     };
-    let mut batches = futures::stream::iter(rows).flatten();
-    while let Some(rows) = batches.next().await {
-        fill(&mut details, users, &rows.map_err(EngineError::running(DETAILS))?)?;
+    let mut reader = UserReader::begin(partitions, users, details.takes_fingerprints());
+    while let Some(read) = reader.next().await? {
+        details
+            .fill(&read.numbers, &read.rows.columns()[1..])
+            .map_err(EngineError::running(DETAILS))?;
+        if let Some(fingerprints) = read.fingerprints {
+            details.set_fingerprints(&read.numbers, &fingerprints);
+        }
         memory
             .try_resize(details.allocation_size())
             .map_err(EngineError::running(DETAILS))?;
@@ -199,7 +185,6 @@ pub fn user_columns_with(texts: &[&'static str]) -> Vec<&'static str> {
 fn fill(details: &mut DetailsBuilder, users: &Users, rows: &RecordBatch) -> Result<(), DetailsError> {
     let numbers = users.find(texts(rows, "user_id")?);
     let filled = details.fill(&numbers, &rows.columns()[1..]);
-    let filled = filled.and_then(|()| details.take_fingerprints(&numbers, rows.columns()));
     Ok(filled.map_err(EngineError::running(DETAILS))?)
 }
 
@@ -238,14 +223,21 @@ pub async fn enrolments(
     let part_count = batches.part_count();
     let (batches, unknown_users) = (Arc::new(batches), Arc::new(UnknownUsers::to(&users)));
     let (known_users, met, known_batches) = (Arc::clone(&users), Arc::clone(&unknown_users), Arc::clone(&batches));
+    let counts = Arc::new(Mutex::new(EnrolmentCounts::default()));
+    let counted = Arc::clone(&counts);
     let read = read_partitions(rows, "table enrolments", part_count, move |rows, parts| {
-        add_enrolments(rows, &known_users, &met, &known_batches, parts)
+        let of_rows = add_enrolments(rows, &known_users, &met, &known_batches, parts)?;
+        *counted.lock().unwrap_or_else(PoisonError::into_inner) += of_rows;
+        Ok(())
     });
+    let rows = read.await?;
+    let counts = *counts.lock().unwrap_or_else(PoisonError::into_inner);
     Ok(Enrolments {
-        rows: read.await?,
+        rows,
         users,
         unknown_users,
         batches,
+        counts,
     })
 }
 
@@ -311,7 +303,7 @@ fn add_enrolments(
     unknown_users: &UnknownUsers,
     batches: &Batches,
     parts: &mut [RowList<Enrolment>],
-) -> Result<(), DetailsError> {
+) -> Result<EnrolmentCounts, DetailsError> {
     let (user_ids, batch_ids, course_ids) = (
         texts(rows, "user_id")?,
         texts(rows, "batch_id")?,
@@ -321,12 +313,14 @@ fn add_enrolments(
         array.as_primitive_opt::<TimestampMicrosecondType>()
     })?;
     let active = column(rows, "active", |array| array.as_boolean_opt())?;
+    let mut counts = EnrolmentCounts::default();
     let mut named = BatchLookup::new(batches, batch_ids);
     for (row, user) in users.find(user_ids).into_iter().enumerate() {
+        let is_active = active.is_valid(row) && active.value(row);
+        counts.count(user_ids.is_valid(row), batch_ids.is_valid(row), is_active);
         if user_ids.is_null(row) || batch_ids.is_null(row) {
             continue;
         }
-        let is_active = active.is_valid(row) && active.value(row);
         let course_id = course_ids.is_valid(row).then(|| course_ids.value(row));
         let batch = match named.listed(row) {
             Some(batch) => batch,
@@ -339,7 +333,7 @@ fn add_enrolments(
         let enrolled_at = times.is_valid(row).then(|| times.value(row));
         parts[batch.part].push(Enrolment::new(Key::new(batch.number, user), enrolled_at, is_active));
     }
-    Ok(())
+    Ok(counts)
 }
 
 fn add_progress(

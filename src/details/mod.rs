@@ -15,6 +15,7 @@ mod batches;
 mod bounds;
 mod chunk;
 mod columns;
+mod enrolment_counts;
 mod error;
 mod fingerprint;
 mod fingerprints;
@@ -30,6 +31,7 @@ mod shared_texts;
 mod table;
 mod tables;
 mod user_keys;
+mod user_rows;
 mod users;
 mod uuids;
 mod without_users;
@@ -50,6 +52,7 @@ use crate::engine::EngineError;
 pub use batches::{Batches, ReportBatch, read_batches};
 pub use bounds::Bounds;
 pub use columns::{Wanted, details_schema};
+pub use enrolment_counts::EnrolmentCounts;
 pub use error::DetailsError;
 pub use fingerprint::{Fingerprint, FingerprintBuilder};
 #[cfg(feature = "cluster")]
@@ -84,6 +87,8 @@ pub struct Assembly {
     pub part_sizes: Vec<usize>,
     /// For each part, its sections.
     pub sections: Vec<Vec<Section>>,
+    /// What became of the rows of `enrolments` in scope.
+    pub enrolments: EnrolmentCounts,
     /// The parts, which give the rows of `enrolment_details`, each sorted by batch and user.
     pub parts: Vec<Arc<Part>>,
 }
@@ -278,6 +283,7 @@ fn in_parts(
         unknown_users,
         batches,
         rows,
+        counts,
     } = enrolments;
     let (batches, mut report_batches) = Arc::try_unwrap(batches)
         .map_err(|_| EngineError::Lost("batches"))?
@@ -318,6 +324,7 @@ fn in_parts(
         part_ends,
         part_sizes,
         sections: sections.iter().map(|part| part.iter().map(section).collect()).collect(),
+        enrolments: counts,
         parts,
     })
 }

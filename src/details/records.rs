@@ -128,7 +128,7 @@ impl DetailsBuilder {
         }
     }
 
-    /// The same, which takes the fingerprint of each record too.
+    /// The same, which keeps the fingerprint of each record too.
     pub fn with_fingerprints(self) -> Self {
         let fingerprints = Some(UserFingerprints::to_fill(self.places.len()));
         Self { fingerprints, ..self }
@@ -148,12 +148,15 @@ impl DetailsBuilder {
         self.places.capacity() * size_of::<Place>() + records + shared.sum::<usize>() + fingerprints
     }
 
-    /// Takes the fingerprints of the records of these numbers, where they are wanted, from all columns: ids and
-    /// details.
-    pub fn take_fingerprints(&mut self, numbers: &[Option<u32>], columns: &[ArrayRef]) -> Result<()> {
-        match &mut self.fingerprints {
-            None => Ok(()),
-            Some(fingerprints) => fingerprints.fill(numbers, columns),
+    /// Whether it keeps the fingerprints of records.
+    pub fn takes_fingerprints(&self) -> bool {
+        self.fingerprints.is_some()
+    }
+
+    /// Sets the fingerprints of the records of these numbers, where they are kept.
+    pub fn set_fingerprints(&mut self, numbers: &[Option<u32>], fingerprints: &[Fingerprint]) {
+        if let Some(kept) = &mut self.fingerprints {
+            kept.set(numbers, fingerprints);
         }
     }
 

@@ -44,6 +44,7 @@ use crate::files::{WriteBack, sync_folder};
 use crate::observability::{Work, nightly_published, observed};
 use crate::report::{
     AllReports, ConsentCounts, CsvStyle, EnrolmentCounts, can_assemble, count_consents, count_enrolments,
+    counts_while_reading,
 };
 use crate::zone::Zone;
 use incremental::{Incremental, basis};
@@ -231,21 +232,28 @@ impl Run<'_> {
         let Self { catalog, config, .. } = self;
         self.progress.stage("reading");
         let basis = basis(catalog, config)?;
-        let incremental = Arc::new(self.incremental(&basis).await?);
-        let reports = self.reports(&incremental);
-        let reports = reports.instrument(tracing::error_span!("nightly.reports"));
+        let reports = self.reports(&basis).instrument(tracing::error_span!("nightly.reports"));
         let measure = self.measure().instrument(tracing::error_span!("nightly.measure"));
-        let (mut files, (ratios, measured)) = match config.memory_limit {
+        let (reports, (ratios, measured)) = match config.memory_limit {
             None => tokio::try_join!(reports, measure)?,
             // With a memory limit, one after the other, so that each may use all of the memory.
             Some(_) => (reports.await?, measure.await?),
         };
+        let Reports {
+            mut files,
+            enrolments,
+            incremental,
+        } = reports;
         files.extend(ratios);
+        let enrolments = match enrolments.or(measured.enrolments) {
+            Some(enrolments) => enrolments,
+            None => count_enrolments(catalog).await?,
+        };
         let counts = Counts {
             malformed_telemetry: catalog.count_malformed_telemetry().await?,
             left_out_by_day: measured.left_out_by_day,
             consent: measured.consent,
-            ..enrolment_counts::counts(measured.enrolments, &files)
+            ..enrolment_counts::counts(enrolments, &files)
         };
         let rejected = enrolment_counts::rejected(catalog, &counts).await?;
         let mut manifest = Manifest {
@@ -288,28 +296,42 @@ impl Run<'_> {
     }
 
     /// Makes the CSV files and the mart, on the cluster or here, and uploads them where needed.
-    async fn reports(&self, incremental: &Arc<Incremental>) -> Result<Vec<FileEntry>, NightlyError> {
+    async fn reports(&self, basis: &str) -> Result<Reports, NightlyError> {
         #[cfg(feature = "cluster")]
         if let Some(cluster) = on_cluster(self.catalog) {
-            return tasks::write_reports(self, &cluster, incremental).await;
+            let incremental = Arc::new(self.incremental(basis).await?);
+            let files = tasks::write_reports(self, &cluster, &incremental).await?;
+            return Ok(Reports {
+                files,
+                enrolments: None,
+                incremental,
+            });
         }
-        let files = self.assembled_reports(incremental).await?;
-        self.uploaded(files, incremental).await
+        // An earlier manifest has megabytes where there are many batches: it is read while other tables are.
+        let prepared = async { Ok::<_, NightlyError>(AllReports::prepare(self.catalog).await?) };
+        let (incremental, prepared) = tokio::try_join!(self.incremental(basis), prepared)?;
+        let reports = self.assembled_reports(prepared, Arc::new(incremental)).await?;
+        let files = self.uploaded(reports.files, &reports.incremental).await?;
+        Ok(Reports { files, ..reports })
     }
 
     /// Writes the CSV files and the mart in this process, group by group.
-    async fn assembled_reports(&self, incremental: &Arc<Incremental>) -> Result<Vec<FileEntry>, NightlyError> {
+    async fn assembled_reports(
+        &self,
+        mut reports: AllReports<'_>,
+        incremental: Arc<Incremental>,
+    ) -> Result<Reports, NightlyError> {
         let progress = &self.progress;
         let writers = self.catalog.session.copied_config().target_partitions();
         let writing = PartWriting {
             staged: self.staged.clone(),
             style: CsvStyle::from(&self.config.report),
-            incremental: Arc::clone(incremental),
+            incremental: Arc::clone(&incremental),
             progress: Arc::clone(progress),
         };
-        let mut reports = AllReports::prepare(self.catalog).await?;
-        let (mut files, mut marts) = (Vec::new(), Vec::new());
+        let (mut files, mut marts, mut enrolments) = (Vec::new(), Vec::new(), None);
         while let Some(group) = reports.next_group().await? {
+            enrolments = group.enrolments;
             progress.batches(group.batches.len() as u64);
             progress.stage("writing");
             let (csv, mart) = parts::write_group(group, writing.clone(), writers).await?;
@@ -318,16 +340,24 @@ impl Run<'_> {
             progress.stage("reading");
         }
         files.extend(marts);
-        Ok(files)
+        Ok(Reports {
+            files,
+            enrolments,
+            incremental,
+        })
     }
 
-    /// Writes the metric tables, and counts the enrolments.
+    /// Writes the metric tables, and counts the enrolments where making the reports may not.
     async fn measure(&self) -> Result<(Vec<FileEntry>, Measured), NightlyError> {
         self.progress.stage("measuring");
         let ratios = metrics::write(self.catalog, self.config, self.staged, self.reports).await?;
         let files = self.uploaded(ratios.files, &Incremental::default()).await?;
+        let is_counted = counts_while_reading(self.catalog) && on_cluster(self.catalog).is_none();
         let measured = Measured {
-            enrolments: count_enrolments(self.catalog).await?,
+            enrolments: match is_counted {
+                true => None,
+                false => Some(count_enrolments(self.catalog).await?),
+            },
             left_out_by_day: ratios.left_out,
             consent: count_consents(self.catalog, None).await?,
         };
@@ -344,9 +374,20 @@ impl Run<'_> {
     }
 }
 
+/// The reports of a run.
+struct Reports {
+    /// The CSV files and the mart.
+    files: Vec<FileEntry>,
+    /// What became of the enrolments, where all of them were read at once to make the reports.
+    enrolments: Option<EnrolmentCounts>,
+    /// What was taken over.
+    incremental: Arc<Incremental>,
+}
+
 /// Results that are computed beside the reports.
 struct Measured {
-    enrolments: EnrolmentCounts,
+    /// What became of the enrolments; `None` where making the reports tells.
+    enrolments: Option<EnrolmentCounts>,
     left_out_by_day: u64,
     consent: Option<ConsentCounts>,
 }

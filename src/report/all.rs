@@ -15,23 +15,10 @@ use super::error::ReportError;
 use super::{can_assemble, groups};
 use crate::catalog::Catalog;
 use crate::details::{
-    Assembly, Batches, Bounds, Everybody, Fingerprint, Part, ReportBatch, Scope, Section, assemble, batches_in_parts,
-    read_batches,
+    Assembly, Batches, Bounds, EnrolmentCounts, Everybody, Fingerprint, Part, ReportBatch, Scope, Section, assemble,
+    batches_in_parts, read_batches,
 };
 use crate::engine::EngineError;
-
-/// What became of the rows of `enrolments` before any report was made.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct EnrolmentCounts {
-    /// All rows of `enrolments`.
-    pub read: u64,
-    /// Rows without a user id.
-    pub without_user_id: u64,
-    /// Rows with a user id and without a batch id.
-    pub without_batch_id: u64,
-    /// Rows with both ids that are not active.
-    pub not_active: u64,
-}
 
 /// The reports of all batches, in groups that fit into memory one after the other.
 pub struct AllReports<'a> {
@@ -54,6 +41,8 @@ enum Source {
 pub struct ReportGroup {
     /// Every batch of the group that has a report, also those without enrolments, ordered by id.
     pub batches: Vec<ReportBatch>,
+    /// The counts of the query of enrolments, where all rows were read to assemble this group.
+    pub enrolments: Option<EnrolmentCounts>,
     division: Division,
     largest_first: Vec<usize>,
     plan: Arc<dyn ExecutionPlan>,
@@ -175,7 +164,8 @@ async fn assembled_group(
     parts: Range<usize>,
 ) -> Result<ReportGroup, ReportError> {
     let ids = batches.ids_of(parts.clone());
-    let scope = if parts.len() == batches.part_count() {
+    let is_everything = parts.len() == batches.part_count();
+    let scope = if is_everything {
         Scope::Everything
     } else {
         Scope::Range(&ids)
@@ -185,7 +175,15 @@ async fn assembled_group(
     let rows = catalog
         .query_over("reports/course_progress_report", "enrolment_details", details)
         .await?;
-    ReportGroup::new(assembly.into(), rows).await
+    let is_counted = is_everything && counts_while_reading(catalog);
+    let enrolments = is_counted.then_some(assembly.enrolments);
+    let group = ReportGroup::new(assembly.into(), rows).await?;
+    Ok(ReportGroup { enrolments, ..group })
+}
+
+/// Whether assembling all reports gives the counts of [`count_enrolments`] too: the built-in query must define them.
+pub fn counts_while_reading(catalog: &Catalog) -> bool {
+    can_assemble(catalog) && catalog.are_built_in(&[ENROLMENT_COUNTS])
 }
 
 async fn queried_group(catalog: &Catalog) -> Result<ReportGroup, ReportError> {
@@ -216,6 +214,7 @@ impl ReportGroup {
         largest_first.sort_by_key(|&part| Reverse(sizes[part]));
         Self {
             batches: batches.batches,
+            enrolments: None,
             division: batches.division,
             largest_first,
             plan,
@@ -271,6 +270,9 @@ impl ReportGroup {
     }
 }
 
+/// The query that counts the rows of `enrolments`.
+const ENROLMENT_COUNTS: &str = "reports/enrolment_counts";
+
 /// The name of the work in error messages.
 pub const ALL_REPORTS: &str = "the Course Progress Reports of all batches";
 
@@ -279,9 +281,7 @@ pub const ALL_REPORTS: &str = "the Course Progress Reports of all batches";
 /// # Errors
 /// The query fails.
 pub async fn count_enrolments(catalog: &Catalog) -> Result<EnrolmentCounts, ReportError> {
-    let frame = catalog
-        .query("reports/enrolment_counts", |parameters| parameters)
-        .await?;
+    let frame = catalog.query(ENROLMENT_COUNTS, |parameters| parameters).await?;
     let rows = frame
         .collect()
         .await

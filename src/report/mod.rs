@@ -22,7 +22,7 @@ mod spool;
 mod write;
 mod xlsx;
 
-pub use all::{ALL_REPORTS, AllReports, EnrolmentCounts, ReportGroup, count_enrolments};
+pub use all::{ALL_REPORTS, AllReports, ReportGroup, count_enrolments, counts_while_reading};
 pub use batches::{MOST_BATCHES, SelectedBatch, batches_of_course, batches_of_list, report_of_batches};
 pub use columns::{COLUMNS, ReportColumn, SplitColumn};
 pub use consent::{ConsentCounts, count_consents};
@@ -37,7 +37,7 @@ pub use write::{ReportFormat, write_report};
 use datafusion::execution::SendableRecordBatchStream;
 
 use crate::catalog::Catalog;
-pub use crate::details::{Fingerprint, FingerprintBuilder, ReportBatch, Section};
+pub use crate::details::{EnrolmentCounts, Fingerprint, FingerprintBuilder, ReportBatch, Section};
 use crate::ids::BatchId;
 
 /// The queries above `enrolment_details`. Where a site replaces one of them, they run as they are.

@@ -1,13 +1,18 @@
 //! What changed since the night before: the table beside the metrics, `pragati changes`, and the API.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::incremental::on_two_days;
 use crate::running_service::{RunningService, Setup};
-use crate::support::{TestExports, batches, complaint_of, enrolments, pragati, query_parquet, select, wrapped};
+use crate::support::{
+    TestExports, batches, complaint_of, enrolments, files_below, pragati, query_parquet, rewrite_parquet, select,
+    wrapped,
+};
 
 const DAYS: [&str; 3] = ["2026-11-20", "2026-11-21", "2026-11-22"];
 
@@ -118,6 +123,74 @@ fn the_table_counts_people_added_removed_and_completed() {
     | b5, "five" |             | 1          | 2026-11-20 |
     +------------+-------------+------------+------------+
     "#);
+}
+
+/// The people of each report of a day: user ids, with the dates of completion.
+fn people(day: &Path) -> BTreeMap<String, BTreeMap<String, String>> {
+    let reports = files_below(&day.join("csv")).into_iter();
+    let people = reports.map(|(path, bytes)| {
+        let batch = path.rsplit('/').next().expect("a name").trim_end_matches(".csv");
+        let mut lines = csv::Reader::from_reader(bytes.as_slice());
+        let lines = lines.records().map(|line| line.expect("a line"));
+        (
+            batch.to_owned(),
+            lines.map(|line| (line[1].to_owned(), line[11].to_owned())).collect(),
+        )
+    });
+    people.collect()
+}
+
+#[test]
+fn people_are_counted_in_all_files_of_the_mart() {
+    // On the second day some leave, some who had left come back, and some complete, in every batch.
+    let exports = on_two_days(TestExports::sample(2_000, 12_000, 40, 1));
+    rewrite_parquet(
+        &exports.file("enrolments"),
+        "select * replace (case when user_id like '%7' then false when user_id like '%5' then true else active end
+            as active) from rows",
+    );
+    rewrite_parquet(
+        &exports.file("course_progress"),
+        "select * replace (case when user_id like '%3' then (select max(completed_at) from rows) else completed_at end
+            as completed_at) from rows",
+    );
+    let out = tempfile::tempdir().expect("a folder");
+    let place = out.path().display().to_string();
+    for day in &DAYS[1..] {
+        exports.output("nightly", &["--date", day, "--out", &place]);
+    }
+    let [before, after] = [DAYS[1], DAYS[2]].map(|day| out.path().join(format!("date={day}")));
+    let marts = files_below(&after.join("course_progress_report"));
+    assert!(marts.len() > 4, "more files than are read at the same time");
+    let (before, after) = (people(&before), people(&after));
+    let mut expected = Vec::new();
+    for (batch, people) in after.iter().filter(|(batch, people)| before[*batch] != **people) {
+        let earlier = &before[batch];
+        let has_completed =
+            |people: &BTreeMap<String, String>, user: &str| people.get(user).is_some_and(|day| !day.is_empty());
+        let added = people.keys().filter(|user| !earlier.contains_key(*user)).count();
+        let removed = earlier.keys().filter(|user| !people.contains_key(*user)).count();
+        let completed = people
+            .keys()
+            .filter(|user| has_completed(people, user.as_str()) && !has_completed(earlier, user.as_str()))
+            .count();
+        expected.push([
+            batch.clone(),
+            added.to_string(),
+            removed.to_string(),
+            completed.to_string(),
+        ]);
+    }
+    let table = csv(&out, DAYS[2]);
+    let mut lines = csv::Reader::from_reader(table.as_bytes());
+    let lines = lines.records().map(|line| line.expect("a line"));
+    let told: Vec<[String; 4]> = lines
+        .map(|line| [0, 5, 6, 7].map(|field| line[field].to_owned()))
+        .collect();
+    assert_eq!(told, expected);
+    for field in 1..4 {
+        assert!(told.iter().any(|batch| batch[field] != "0"), "{field}: {told:?}");
+    }
 }
 
 #[test]

@@ -473,6 +473,8 @@ mod same_bytes {
                 &files_but_manifest(&assembled),
                 "queried",
             );
+            // Rows are counted while they are read, or by a query.
+            assert_eq!(manifest(&assembled).counts, manifest(&queried).counts);
         }
     }
 

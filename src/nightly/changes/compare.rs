@@ -1,12 +1,13 @@
 //! Compares two outputs: which batches changed, by their manifests, and how many people, by their marts.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::super::error::NightlyError;
 use super::super::manifest::{Content, FileEntry};
 use super::super::published::Published;
 use super::cursor::Cursor;
+use super::reader::{BatchNumbers, MartReader};
 use super::table::{ChangedBatch, People};
 
 /// The batches whose reports differ, or that only one of the outputs has; ordered by id.
@@ -66,9 +67,11 @@ fn changed_batch(before: Option<&FileEntry>, after: Option<&FileEntry>) -> Optio
 /// Counts the people of changed batches who were added, removed, or completed since.
 pub async fn count_people(old: &Published, new: &Published, changed: &mut [ChangedBatch]) -> Result<(), NightlyError> {
     let ids: Vec<String> = changed.iter().map(|batch| batch.batch_id.clone()).collect();
-    let places: HashMap<&str, usize> = ids.iter().map(String::as_str).zip(0..).collect();
-    let mut before = Cursor::before(old, files_with(old, &ids), &places);
-    let mut after = Cursor::before(new, files_with(new, &ids), &places);
+    let numbers: Arc<BatchNumbers> = Arc::new(ids.iter().cloned().zip(0..).collect());
+    let [mut before, mut after] = [old, new].map(|output| {
+        let reader = MartReader::new(output, files_with(output, &ids), Arc::clone(&numbers));
+        Cursor::before(reader)
+    });
     loop {
         let (has_before, has_after) = (before.read_on().await?, after.read_on().await?);
         if !has_before && !has_after {

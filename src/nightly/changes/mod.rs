@@ -7,6 +7,7 @@ mod compare;
 mod cursor;
 mod files;
 mod read;
+mod reader;
 mod table;
 
 use std::sync::Arc;

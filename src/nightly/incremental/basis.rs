@@ -13,7 +13,7 @@ use crate::hex::hex;
 use crate::zone::Zone;
 
 /// The version of the format of reports and of the mart, and of the fingerprints.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// The layers whose queries make an output.
 const LAYERS: [&str; 3] = ["staging", "reports", "metrics"];
 

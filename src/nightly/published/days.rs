@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
+use datafusion::common::runtime::SpawnedTask;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStoreExt};
 
@@ -109,9 +110,18 @@ async fn read_manifest(reports: &Location, day: &Path) -> Result<Option<(Manifes
         Err(object_store::Error::NotFound { .. }) => return Ok(None),
         Err(error) => return Err(PublishedError::unreadable(place, &error)),
     };
-    match serde_json::from_slice(&text) {
-        Ok(manifest) => checked_version(manifest, place).map(|manifest| Some((manifest, object))),
-        Err(error) => Err(not_understood(&text, place, &error)),
+    // One of many batches takes a good part of a second, in which nothing else of this task would go on.
+    let parsing = SpawnedTask::spawn_blocking({
+        let text = text.clone();
+        move || serde_json::from_slice::<Manifest>(&text)
+    });
+    match parsing.join().await {
+        Ok(Ok(manifest)) => checked_version(manifest, place).map(|manifest| Some((manifest, object))),
+        Ok(Err(error)) => Err(not_understood(&text, place, &error)),
+        Err(error) => {
+            let reason = error.to_string();
+            Err(PublishedError::Unreadable { place, reason })
+        }
     }
 }
 

@@ -23,8 +23,6 @@ use crate::exports::{Location, PinnedFile};
 use crate::report::COLUMNS;
 
 const BATCH_ID: &str = "batch_id";
-/// The columns by which people of a batch and their completions are counted.
-const COMPLETIONS: [&str; 3] = [BATCH_ID, "user_id", "completion_date"];
 const KNOWN_USER: &str = "known_user";
 /// Rows that are decoded at a time: a multiple of the rows of a page, so that no page is decoded twice.
 const CHUNK_ROWS: usize = 16_384;
@@ -115,16 +113,6 @@ impl MartFile {
         self.rows(chunk, self.report_columns.clone())?
             .try_collect()
             .await
-            .map_err(reading(&self.file.name))
-    }
-
-    /// The columns `batch_id`, `user_id` and `completion_date` of all rows, in order.
-    pub fn completions(&self) -> Result<ParquetRecordBatchStream<PinnedFile>, PublishedError> {
-        let columns = ProjectionMask::columns(self.metadata.parquet_schema(), COMPLETIONS);
-        ParquetRecordBatchStreamBuilder::new_with_metadata(self.file.pinned.clone(), self.metadata.clone())
-            .with_projection(columns)
-            .with_batch_size(CHUNK_ROWS)
-            .build()
             .map_err(reading(&self.file.name))
     }
 

@@ -5,6 +5,7 @@
 //! manifest and the file footers, so that a service can keep one open and read many reports from it. Access control is
 //! the caller's task.
 
+mod completions;
 mod days;
 mod error;
 mod fit;
@@ -39,8 +40,9 @@ use crate::config::{Config, DateChoice, UnknownUsers};
 use crate::exports::Location;
 use crate::ids::{BatchId, SnapshotDate};
 use crate::report::ReportError;
+use completions::Completions;
 pub(super) use listed_file::ListedFile;
-pub(super) use mart_file::MartFile;
+use mart_file::MartFile;
 use open_files::OpenFiles;
 use ratio_file::RatioFile;
 
@@ -158,9 +160,19 @@ impl Published {
     }
 
     /// Opens a file of the mart that the manifest lists.
-    pub(super) async fn open_mart_file(&self, entry: &FileEntry) -> Result<MartFile, PublishedError> {
+    async fn open_mart_file(&self, entry: &FileEntry) -> Result<MartFile, PublishedError> {
         let path = layout::object_path(&self.day, &entry.path);
         MartFile::open(&self.reports, &path, entry.bytes).await
+    }
+
+    /// Opens a file of the mart that the manifest lists, perhaps in another task, to read who has completed.
+    pub(super) fn opening_completions(
+        &self,
+        entry: &FileEntry,
+    ) -> impl Future<Output = Result<Completions, PublishedError>> + Send + use<> {
+        let (reports, path) = (self.reports.clone(), layout::object_path(&self.day, &entry.path));
+        let bytes = entry.bytes;
+        async move { completions::open(&reports, &path, bytes).await }
     }
 
     /// The day's folder or URL, for messages.

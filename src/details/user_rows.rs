@@ -1,0 +1,103 @@
+//! Reads rows of users, with the users' numbers and fingerprints: several partitions at the same time, in any order.
+//!
+//! Records are written by one task. What can be computed of rows alone is computed by the tasks that read them, so that
+//! the one has less to do.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::error::DataFusionError;
+use datafusion::execution::SendableRecordBatchStream;
+use futures::StreamExt;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::error::DetailsError;
+use super::fingerprint::Fingerprint;
+use super::fingerprints::of_users;
+use super::load::{DETAILS, texts};
+use super::users::Users;
+use crate::engine::EngineError;
+
+/// Record batches that are buffered for each partition.
+const BATCHES_AHEAD: usize = 2;
+
+/// Rows of a table of users.
+pub struct UserRows {
+    /// Their columns; the first one holds the ids.
+    pub rows: RecordBatch,
+    /// The numbers of the users.
+    pub numbers: Vec<Option<u32>>,
+    /// The fingerprints of the users, where they are wanted.
+    pub fingerprints: Option<Vec<Fingerprint>>,
+}
+
+/// Reads all partitions of a table of users.
+pub struct UserReader {
+    rows: mpsc::Receiver<Result<UserRows, DetailsError>>,
+    tasks: JoinSet<()>,
+}
+
+impl UserReader {
+    /// Begins to read the rows of `users`, with their fingerprints where `takes_fingerprints` says so.
+    pub fn begin(partitions: Vec<SendableRecordBatchStream>, users: &Arc<Users>, takes_fingerprints: bool) -> Self {
+        let (read, rows) = mpsc::channel((BATCHES_AHEAD * partitions.len()).max(1));
+        let mut tasks = JoinSet::new();
+        for partition in partitions {
+            tasks.spawn(read_partition(
+                partition,
+                Arc::clone(users),
+                takes_fingerprints,
+                read.clone(),
+            ));
+        }
+        Self { rows, tasks }
+    }
+
+    /// The next rows; `None` after the last ones.
+    pub async fn next(&mut self) -> Result<Option<UserRows>, DetailsError> {
+        if let Some(rows) = self.rows.recv().await {
+            return rows.map(Some);
+        }
+        // All tasks have ended; one that was lost has not read all of its rows.
+        while let Some(ended) = self.tasks.join_next().await {
+            ended.map_err(|_| EngineError::Lost("rows of table users"))?;
+        }
+        Ok(None)
+    }
+}
+
+async fn read_partition(
+    mut partition: SendableRecordBatchStream,
+    users: Arc<Users>,
+    takes_fingerprints: bool,
+    read: mpsc::Sender<Result<UserRows, DetailsError>>,
+) {
+    while let Some(rows) = partition.next().await {
+        let rows = UserRows::of(rows, &users, takes_fingerprints);
+        let is_last = rows.is_err();
+        if read.send(rows).await.is_err() || is_last {
+            break;
+        }
+    }
+}
+
+impl UserRows {
+    fn of(
+        rows: Result<RecordBatch, DataFusionError>,
+        users: &Users,
+        takes_fingerprints: bool,
+    ) -> Result<Self, DetailsError> {
+        let rows = rows.map_err(EngineError::running(DETAILS))?;
+        let numbers = users.find(texts(&rows, "user_id")?);
+        let fingerprints = match takes_fingerprints {
+            true => Some(of_users(rows.columns()).map_err(EngineError::running(DETAILS))?),
+            false => None,
+        };
+        Ok(Self {
+            rows,
+            numbers,
+            fingerprints,
+        })
+    }
+}
