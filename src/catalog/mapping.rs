@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::catalog::TableProvider;
+use datafusion::catalog::{CatalogProviderList, MemoryCatalogProviderList, TableProvider};
 use datafusion::common::TableReference;
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::object_store::ObjectStoreUrl;
@@ -18,6 +18,7 @@ use datafusion::scalar::ScalarValue;
 use datafusion::sql::resolve::resolve_table_references;
 
 use super::error::CatalogError;
+use super::raw_schema::RawCatalog;
 use super::raw_tables::RawTables;
 use super::wider::{plain, wider};
 use crate::config::Config;
@@ -170,20 +171,24 @@ pub fn register_as_is(
     raw_tables: &RawTables,
 ) -> Result<Vec<String>, CatalogError> {
     let merged = merged_schema(files, &inspected)?;
-    let (schema, missing) = match schema_and_table(&files.name) {
-        (RAW_SCHEMA, table) => {
-            let (schema, missing) = raw_tables.completed(table, merged);
-            // Executors of a cluster open files themselves, and read keys of maps as texts.
-            match cluster_of(session) {
-                None => (raw_tables.with_repeated_keys(table, &schema), missing),
-                Some(_) => (schema, missing),
-            }
-        }
-        _ => (merged, Vec::new()),
+    let (RAW_SCHEMA, table) = schema_and_table(&files.name) else {
+        let table = schema_and_table(&files.name).1;
+        let provider = SnapshotTable::raw(table, store, merged, inspected, zone);
+        register_files(session, &files.name, provider)?;
+        return Ok(Vec::new());
     };
-    let table = schema_and_table(&files.name).1;
+    let (schema, missing) = raw_tables.completed(table, merged);
+    let mut for_mappings = None;
+    // Executors of a cluster open files themselves, and read keys of maps as texts.
+    if cluster_of(session).is_none() {
+        let numbered = raw_tables.with_repeated_keys(table, &schema);
+        if numbered != schema {
+            let provider = SnapshotTable::raw(table, store.clone(), numbered, inspected.clone(), zone.clone());
+            for_mappings = Some(Arc::new(provider.caching_small_files()));
+        }
+    }
     let provider = SnapshotTable::raw(table, store, schema, inspected, zone);
-    register_files(session, &files.name, provider)?;
+    register_files(session, &files.name, provider.with_table_for_mappings(for_mappings))?;
     Ok(missing)
 }
 
@@ -426,10 +431,14 @@ fn tables_read_by(query: &Query, session: &SessionContext) -> Result<BTreeSet<St
     Ok(tables.iter().map(|table| table.table().to_owned()).collect())
 }
 
-/// A session with the same tables and functions, in which unqualified names are raw tables.
+/// A session with the same tables and functions, in which unqualified names are raw tables, as mappings read them.
 fn raw_session(session: &SessionContext) -> SessionContext {
     let state = session.state();
     let catalog = state.config_options().catalog.default_catalog.clone();
+    let catalogs = MemoryCatalogProviderList::new();
+    if let Some(tables) = state.catalog_list().catalog(&catalog) {
+        catalogs.register_catalog(catalog.clone(), Arc::new(RawCatalog::new(tables)));
+    }
     let config = state
         .config()
         .clone()
@@ -438,6 +447,7 @@ fn raw_session(session: &SessionContext) -> SessionContext {
     SessionContext::new_with_state(
         SessionStateBuilder::new_from_existing(state)
             .with_config(config)
+            .with_catalog_list(Arc::new(catalogs))
             .build(),
     )
 }

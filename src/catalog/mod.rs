@@ -11,6 +11,7 @@ mod mapping;
 mod mappings;
 mod mart;
 mod names;
+mod raw_schema;
 mod raw_tables;
 mod telemetry;
 mod views;

@@ -49,6 +49,8 @@ pub struct SnapshotTable {
     zone: Zone,
     /// The cache of rows for a table of many small files, where it is used.
     small_files: Option<SmallFiles>,
+    /// The table as the queries of mappings read it, where that differs.
+    for_mappings: Option<Arc<SnapshotTable>>,
 }
 
 /// A file, with its day where the table has a column [`SNAPSHOT_DATE`].
@@ -128,7 +130,19 @@ impl SnapshotTable {
             shapes,
             zone,
             small_files: None,
+            for_mappings: None,
         }
+    }
+
+    /// The same table with another one of the same rows, which the queries of mappings read in its place.
+    pub fn with_table_for_mappings(mut self, table: Option<Arc<Self>>) -> Self {
+        self.for_mappings = table;
+        self
+    }
+
+    /// The table that the queries of mappings read in place of this one.
+    pub fn for_mappings(&self) -> Option<&Arc<Self>> {
+        self.for_mappings.as_ref()
     }
 
     /// The same table with a cache of rows in memory, where its files or row groups are many and small.
