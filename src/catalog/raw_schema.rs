@@ -1,4 +1,4 @@
-//! The raw tables as the queries of mappings read them: with keys of maps as `mapping.toml` declares them.
+//! The raw tables as the queries of mappings read them: with the declarations of `mapping.toml` about keys of maps and JSON.
 //!
 //! Everybody else, such as an analyst who reads `raw.user_enrolments`, sees the tables as they were exported.
 
