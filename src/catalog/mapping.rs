@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::catalog::TableProvider;
-use datafusion::common::TableReference;
+use datafusion::catalog::{CatalogProviderList, MemoryCatalogProviderList, TableProvider};
+use datafusion::common::{DataFusionError, TableReference};
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::object_store::ObjectStoreUrl;
 use datafusion::execution::session_state::SessionStateBuilder;
@@ -16,14 +16,16 @@ use datafusion::logical_expr::{Expr, cast, col, lit};
 use datafusion::prelude::SessionContext;
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::resolve::resolve_table_references;
+use futures::TryStreamExt;
 
 use super::error::CatalogError;
+use super::raw_schema::RawCatalog;
 use super::raw_tables::RawTables;
 use super::wider::{plain, wider};
 use crate::config::Config;
-use crate::engine::{EngineError, RAW_SCHEMA, TABLE_SCHEMA, cluster_of, materialised_table};
+use crate::engine::{EngineError, RAW_SCHEMA, TABLE_SCHEMA, cluster_of, materialised_table, partitioned_session};
 use crate::exports::{
-    Column, ExportsError, InspectedFile, Kind, Snapshot, SnapshotTable, Table, TableFiles, canonical_call,
+    Column, ExportsError, InspectedFile, JsonColumns, Kind, Snapshot, SnapshotTable, Table, TableFiles, canonical_call,
     check_columns, column_twice, misspelled_columns, misspelling, nonblank,
 };
 use crate::queries::{Parameters, Queries, Query};
@@ -159,32 +161,81 @@ pub fn arrives_daily(mappings: &[Mapping], raw: &str) -> bool {
     arriving.peek().is_some() && arriving.all(|arrives| arrives)
 }
 
-/// Registers a raw table, or one that is not in the contract, without conversion. Optional columns that are missing are added
-/// as NULL; their names are returned. Files of one table may differ in the width and the unit of a column.
-pub fn register_as_is(
+/// A table that was registered without conversion.
+#[derive(Default)]
+pub struct RegisteredAsIs {
+    /// The optional columns that are missing, and were added as NULL.
+    pub missing: Vec<String>,
+    /// The columns that mappings say hold JSON.
+    pub json: Option<Arc<JsonColumns>>,
+}
+
+/// Registers a raw table, or one that is not in the contract, without conversion. Files of one table may differ in the width and
+/// the unit of a column.
+///
+/// # Errors
+/// Where the files have other types of a column, a cluster cannot read a column of JSON, or the table cannot be registered.
+pub async fn register_as_is(
     session: &SessionContext,
     files: &TableFiles,
     inspected: Vec<InspectedFile>,
     store: ObjectStoreUrl,
     zone: Zone,
     raw_tables: &RawTables,
-) -> Result<Vec<String>, CatalogError> {
+) -> Result<RegisteredAsIs, CatalogError> {
     let merged = merged_schema(files, &inspected)?;
-    let (schema, missing) = match schema_and_table(&files.name) {
-        (RAW_SCHEMA, table) => {
-            let (schema, missing) = raw_tables.completed(table, merged);
-            // Executors of a cluster open files themselves, and read keys of maps as texts.
-            match cluster_of(session) {
-                None => (raw_tables.with_repeated_keys(table, &schema), missing),
-                Some(_) => (schema, missing),
-            }
-        }
-        _ => (merged, Vec::new()),
+    let (RAW_SCHEMA, table) = schema_and_table(&files.name) else {
+        let table = schema_and_table(&files.name).1;
+        let provider = SnapshotTable::raw(table, store, merged, inspected, zone);
+        register_files(session, &files.name, provider)?;
+        return Ok(RegisteredAsIs::default());
     };
-    let table = schema_and_table(&files.name).1;
+    let (schema, missing) = raw_tables.completed(table, merged);
+    let rows: u64 = inspected.iter().map(|file| file.rows).sum();
+    let json = raw_tables.json_columns(table, &files.name, rows).map(Arc::new);
+    let as_mapped = |schema: SchemaRef| {
+        let provider = SnapshotTable::raw(table, store.clone(), schema, inspected.clone(), zone.clone());
+        provider.checking_json(json.clone())
+    };
+    let mut for_mappings = None;
+    if cluster_of(session).is_none() {
+        let numbered = raw_tables.with_repeated_keys(table, &schema);
+        if json.is_some() || numbered != schema {
+            for_mappings = Some(Arc::new(as_mapped(numbered).caching_small_files()));
+        }
+    } else if let Some(json) = &json {
+        // Executors open files themselves: they read keys of maps as texts, and their counts of JSON stay with them.
+        let provider = Arc::new(as_mapped(Arc::clone(&schema)));
+        read_in_this_process(session, provider, &json.names()).await?;
+    }
     let provider = SnapshotTable::raw(table, store, schema, inspected, zone);
-    register_files(session, &files.name, provider)?;
-    Ok(missing)
+    register_files(session, &files.name, provider.with_table_for_mappings(for_mappings))?;
+    Ok(RegisteredAsIs { missing, json })
+}
+
+/// Reads those of the `columns` to their end that the table has, in this process.
+async fn read_in_this_process(
+    session: &SessionContext,
+    table: Arc<SnapshotTable>,
+    columns: &[&str],
+) -> Result<(), CatalogError> {
+    let schema = table.schema();
+    let columns: Vec<Expr> = columns
+        .iter()
+        .filter(|column| schema.index_of(column).is_ok())
+        .map(|column| col(format!("\"{column}\"")))
+        .collect();
+    if columns.is_empty() {
+        return Ok(());
+    }
+    let read = async {
+        let rows = partitioned_session(session).read_table(table)?.select(columns)?;
+        let mut rows = rows.execute_stream().await?;
+        while rows.try_next().await?.is_some() {}
+        Ok::<_, DataFusionError>(())
+    };
+    read.await.map_err(EngineError::running("columns of JSON"))?;
+    Ok(())
 }
 
 /// Registers the table of some files under `name`, a name of [`TableFiles`]. In one process, the rows of many small files are
@@ -426,10 +477,14 @@ fn tables_read_by(query: &Query, session: &SessionContext) -> Result<BTreeSet<St
     Ok(tables.iter().map(|table| table.table().to_owned()).collect())
 }
 
-/// A session with the same tables and functions, in which unqualified names are raw tables.
+/// A session with the same tables and functions, in which unqualified names are raw tables, as mappings read them.
 fn raw_session(session: &SessionContext) -> SessionContext {
     let state = session.state();
     let catalog = state.config_options().catalog.default_catalog.clone();
+    let catalogs = MemoryCatalogProviderList::new();
+    if let Some(tables) = state.catalog_list().catalog(&catalog) {
+        catalogs.register_catalog(catalog.clone(), Arc::new(RawCatalog::new(tables)));
+    }
     let config = state
         .config()
         .clone()
@@ -438,6 +493,7 @@ fn raw_session(session: &SessionContext) -> SessionContext {
     SessionContext::new_with_state(
         SessionStateBuilder::new_from_existing(state)
             .with_config(config)
+            .with_catalog_list(Arc::new(catalogs))
             .build(),
     )
 }

@@ -11,6 +11,7 @@ mod mapping;
 mod mappings;
 mod mart;
 mod names;
+mod raw_schema;
 mod raw_tables;
 mod telemetry;
 mod views;
@@ -34,8 +35,8 @@ pub use error::CatalogError;
 use crate::config::{ClusterOptions, Config};
 use crate::engine::{Cluster, EngineError, EngineOptions, new_session, partitioned_session, session_beside};
 use crate::exports::{
-    ExportNote, Exports, ExportsError, HistoryTable, InspectedFile, Location, Snapshot, SnapshotTable, Table,
-    TableFiles, TableFolder, check_contract, nonblank, read_footers,
+    ExportNote, Exports, ExportsError, HistoryTable, InspectedFile, JsonColumns, Location, Snapshot, SnapshotTable,
+    Table, TableFiles, TableFolder, check_contract, nonblank, read_footers,
 };
 use crate::ids::SnapshotDate;
 use crate::queries::{Parameters, Queries, Query};
@@ -62,7 +63,9 @@ pub struct Catalog {
     /// Every file that the tables are read from.
     pub inputs: Vec<Input>,
     /// Remarks on files of the exports that are not read, or that are missing although other days have them.
-    pub notes: Vec<ExportNote>,
+    notes: Vec<ExportNote>,
+    /// The columns of raw tables that hold JSON, with what was found in them so far.
+    json: Vec<Arc<JsonColumns>>,
     /// The files of events, of all days.
     pub telemetry: Telemetry,
     /// The mappings' findings in the snapshot and their settings; `None` where no table is mapped.
@@ -143,6 +146,7 @@ impl Catalog {
             date: snapshot.date,
             inputs: Vec::new(),
             notes: snapshot.notes.clone(),
+            json: Vec::new(),
             telemetry,
             mapping: mappings.used(),
             unusable_addresses: mappings.unusable_addresses(),
@@ -181,6 +185,13 @@ impl Catalog {
     /// Whether consent is required, so that reports show personal details only of users who consent.
     pub fn requires_consent(&self) -> bool {
         self.mapping_rules.consent.is_some()
+    }
+
+    /// Remarks on the exports: files that are not read, or that are missing although other days have them, and texts that are no
+    /// JSON in what was read of the raw tables so far.
+    pub fn remarks(&self) -> Vec<ExportNote> {
+        let of_json = self.json.iter().flat_map(|columns| columns.notes());
+        self.notes.iter().cloned().chain(of_json).collect()
     }
 
     /// Adds the tables `users_history`, `enrolments_history`, …: all usable days of the exports, with a `snapshot_date`.
@@ -385,8 +396,10 @@ impl Catalog {
                 }
                 None => {
                     let zone = self.zone.clone();
-                    let missing = mapping::register_as_is(&self.session, files, inspected, store, zone, raw_tables)?;
-                    self.note_missing(files, missing);
+                    let registering = mapping::register_as_is(&self.session, files, inspected, store, zone, raw_tables);
+                    let registered = registering.await?;
+                    self.note_missing(files, registered.missing);
+                    self.json.extend(registered.json);
                 }
             }
         }

@@ -13,7 +13,7 @@ use figment::providers::{Format, Toml};
 use serde::{Deserialize, Serialize};
 
 use super::error::CatalogError;
-use crate::exports::{Snapshot, with_dictionary_keys};
+use crate::exports::{JsonColumns, Snapshot, with_dictionary_keys};
 use crate::queries::{Parameters, Queries};
 
 /// The name of the file, beside the queries of a mapping.
@@ -31,6 +31,8 @@ pub struct MappingFile {
     settings: BTreeMap<String, Setting>,
     /// The reason why mail cannot be sent to the addresses in `users`, where that is so.
     unusable_addresses: Option<String>,
+    /// What to do about texts that are no JSON where JSON is declared, for messages.
+    json_remedy: Option<String>,
 }
 
 /// The declaration of a raw table.
@@ -43,9 +45,15 @@ struct RawTable {
     releases: String,
     /// Optional columns, each with the type of its NULLs where it is missing.
     columns: BTreeMap<String, ColumnType>,
-    /// Maps whose keys repeat from row to row. They are read as dictionaries, which functions of maps other than
-    /// `count_in_map` may not take.
+    /// Maps whose keys repeat from row to row. The mapping's queries read them as dictionaries, which functions of maps other
+    /// than `count_in_map` may not take.
     repeated_keys: BTreeSet<String>,
+    /// Text columns that hold JSON. A table in which none of the texts of such a column is JSON is refused.
+    json: BTreeSet<String>,
+    /// Text columns that hold JSON for which the queries have a substitute.
+    optional_json: BTreeSet<String>,
+    /// The column that names a row in messages.
+    id: Option<String>,
 }
 
 /// Alternative tables, of which an export must have at least one.
@@ -249,6 +257,24 @@ impl RawTables {
         Arc::new(Schema::new(fields.collect::<Vec<_>>()))
     }
 
+    /// The columns of the raw table `table` of so many rows that hold JSON as some mapping says that reads the table; `None` where
+    /// there are none. `name` is the table's name in messages.
+    pub fn json_columns(&self, table: &str, name: &str, rows: u64) -> Option<JsonColumns> {
+        let readers = self.readers.get(table).into_iter().flatten();
+        let files = readers.filter_map(|folder| self.files.get(folder));
+        let declared = files.filter_map(|file| Some((file, file.tables.get(table)?)));
+        let declared = declared.filter(|(_, said)| !said.json.is_empty() || !said.optional_json.is_empty());
+        let declared: Vec<(&MappingFile, &RawTable)> = declared.collect();
+        let id = declared.iter().find_map(|(_, said)| said.id.as_deref());
+        let remedy = declared.iter().find_map(|(file, _)| file.json_remedy.as_deref());
+        let columns = declared.iter().flat_map(|(_, said)| {
+            let needed = said.json.iter().map(|column| (column, true));
+            needed.chain(said.optional_json.iter().map(|column| (column, false)))
+        });
+        let empty = JsonColumns::new(name, rows, id, remedy);
+        (!declared.is_empty()).then(|| columns.fold(empty, |all, (column, needed)| all.with_column(column, needed)))
+    }
+
     /// Checks that the snapshot has at least one of each group of alternative tables.
     ///
     /// # Errors
@@ -436,6 +462,16 @@ mod tests {
             .add("staging/other/batches", &read, &Queries::default())
             .expect("no file");
         assert_eq!(types(&tables.with_repeated_keys("people", &found)), types(&found));
+    }
+
+    #[test]
+    fn columns_of_json_are_those_that_any_mapping_declares() {
+        let text =
+            "json_remedy = 'export again'\n[tables.people]\nid = 'key'\njson = ['place']\noptional_json = ['more']";
+        let tables = mine(text, &["people", "schools"]).expect("a file");
+        let json = tables.json_columns("people", "raw.people", 7).expect("columns");
+        assert_eq!(json.names(), ["place", "more"]);
+        assert!(tables.json_columns("schools", "raw.schools", 7).is_none());
     }
 
     #[test]

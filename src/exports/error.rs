@@ -146,6 +146,15 @@ pub enum ExportsError {
         /// The SQL expression that reads the column in a mapping.
         mapping: Option<Box<str>>,
     },
+    #[error("table {table}: column {column}: none of {texts} texts is JSON; {remedy}")]
+    NoJson {
+        table: String,
+        column: String,
+        /// Those that are not blank.
+        texts: u64,
+        /// What to do.
+        remedy: String,
+    },
     #[error("table {table}: column {column} is not the same in all files: {first}, {second}; export the day again")]
     Inconsistent {
         table: String,

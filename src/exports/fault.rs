@@ -43,7 +43,8 @@ enum Fault {
 type ReadColumn = (String, Option<&'static Column>);
 
 /// Replaces `error`, from the scan of a table or the conversion of its rows, by one that names the first file and column that
-/// cannot be read as `columns`. Where all can be read, the cause is another one, and `error` is returned.
+/// cannot be read as `columns`. Where all can be read, the cause is another one, and `error` is returned. So is an error that
+/// names the column already.
 pub async fn explained(
     error: DataFusionError,
     table: &str,
@@ -52,7 +53,7 @@ pub async fn explained(
     scan: &Arc<dyn ExecutionPlan>,
     context: &TaskContext,
 ) -> DataFusionError {
-    if is_of_store(&error) {
+    if is_of_store(&error) || has_cause::<ExportsError>(&error) {
         return error;
     }
     let fault = find_fault(table, columns, zone, scan, context).await;
@@ -61,10 +62,14 @@ pub async fn explained(
 
 /// Whether the store failed, as opposed to the content of a file.
 fn is_of_store(error: &DataFusionError) -> bool {
+    has_cause::<object_store::Error>(error)
+}
+
+fn has_cause<E: std::error::Error + 'static>(error: &DataFusionError) -> bool {
     let causes = std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |cause| {
         cause.source()
     });
-    causes.into_iter().any(|cause| cause.is::<object_store::Error>())
+    causes.into_iter().any(|cause| cause.is::<E>())
 }
 
 async fn find_fault(

@@ -16,6 +16,7 @@ mod fault;
 mod footer;
 mod history;
 mod inspect;
+mod json_columns;
 mod listing;
 mod location;
 #[cfg(not(feature = "delta"))]
@@ -46,6 +47,7 @@ pub use dictionary_keys::with_dictionary_keys;
 pub use error::ExportsError;
 pub use history::HistoryTable;
 pub use inspect::{InspectedFile, read_footers};
+pub use json_columns::JsonColumns;
 pub use listing::{DayFile, Partition};
 pub use location::{Location, LocationError, displayed, store_root};
 pub use note::ExportNote;

@@ -26,6 +26,7 @@ use futures::{FutureExt, Stream, StreamExt};
 use super::contract::{Column, Table};
 use super::convert::canonical_array;
 use super::fault::explained;
+use super::json_columns::JsonScan;
 use super::panics::step_without_panic;
 use crate::zone::Zone;
 
@@ -74,6 +75,8 @@ pub struct ExportedRowsExec {
     pub zone: Zone,
     schema: SchemaRef,
     scan: Arc<dyn ExecutionPlan>,
+    /// Counts texts that are no JSON, where there are columns of JSON to be checked; with the number of this plan in the scan.
+    json: Option<(Arc<JsonScan>, usize)>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
@@ -100,9 +103,16 @@ impl ExportedRowsExec {
             zone,
             schema,
             scan,
+            json: None,
             properties: Arc::new(properties),
             metrics: ExecutionPlanMetricsSet::new(),
         }
+    }
+
+    /// The same, which counts texts that are no JSON in the rows of the scan, as the plan of this number.
+    pub fn counting(mut self, json: Option<(Arc<JsonScan>, usize)>) -> Self {
+        self.json = json;
+        self
     }
 }
 
@@ -154,13 +164,11 @@ impl ExecutionPlan for ExportedRowsExec {
         _options: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         match <[_; 1]>::try_from(children) {
-            Ok([scan]) => Ok(Arc::new(Self::new(
-                &self.table,
-                Arc::clone(&self.columns),
-                Arc::clone(&self.schema),
-                self.zone.clone(),
-                scan,
-            ))),
+            Ok([scan]) => {
+                let (columns, schema) = (Arc::clone(&self.columns), Arc::clone(&self.schema));
+                let changed = Self::new(&self.table, columns, schema, self.zone.clone(), scan);
+                Ok(Arc::new(changed.counting(self.json.clone())))
+            }
             Err(_) => internal_err!("ExportedRowsExec converts the rows of one scan"),
         }
     }
@@ -176,11 +184,14 @@ impl ExecutionPlan for ExportedRowsExec {
         let blame: Blame = Box::new(move |error| {
             async move { explained(error, &table, &columns, &zone, &scan, &context).await }.boxed()
         });
+        let json = self.json.as_ref();
+        let json = json.filter(|(json, plan)| json.is_first_reading(*plan, partition));
         Ok(Box::pin(ExportedRows {
             rows,
             columns: Arc::clone(&self.columns),
             schema: Arc::clone(&self.schema),
             zone: self.zone.clone(),
+            json: json.map(|(json, _)| Arc::clone(json)),
             metrics: BaselineMetrics::new(&self.metrics, partition),
             blame: Some(blame),
             state: State::Reading,
@@ -229,6 +240,7 @@ struct ExportedRows {
     columns: Arc<[OutputColumn]>,
     schema: SchemaRef,
     zone: Zone,
+    json: Option<Arc<JsonScan>>,
     metrics: BaselineMetrics,
     blame: Option<Blame>,
     state: State,
@@ -237,6 +249,9 @@ struct ExportedRows {
 impl ExportedRows {
     fn converted(&self, rows: &RecordBatch) -> Result<RecordBatch> {
         let _timer = self.metrics.elapsed_compute().timer();
+        if let Some(json) = &self.json {
+            json.count(rows)?;
+        }
         converted(&self.columns, &self.schema, &self.zone, rows)
     }
 }

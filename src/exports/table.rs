@@ -11,7 +11,7 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
-use datafusion::common::{DFSchema, Result, ScalarValue, Statistics, project_schema};
+use datafusion::common::{DFSchema, DataFusionError, Result, ScalarValue, Statistics, project_schema};
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::memory::MemorySourceConfig;
@@ -30,6 +30,7 @@ use super::contract::Table;
 use super::dictionary_keys::has_dictionary_keys;
 use super::footer::KnownFooters;
 use super::inspect::InspectedFile;
+use super::json_columns::{JsonColumns, JsonScan};
 use super::row_filter::leaves_few_rows;
 use super::rows::{ExportedRowsExec, OutputColumn};
 use super::small_files::{RowsWanted, SmallFiles};
@@ -49,6 +50,18 @@ pub struct SnapshotTable {
     zone: Zone,
     /// The cache of rows for a table of many small files, where it is used.
     small_files: Option<SmallFiles>,
+    /// The columns whose texts must be JSON, checked as they are read.
+    json: Option<Arc<JsonColumns>>,
+    /// The table as the queries of mappings read it, where that differs.
+    for_mappings: Option<Arc<SnapshotTable>>,
+}
+
+/// What is asked of a scan.
+struct Asked<'a> {
+    output: SchemaRef,
+    filters: &'a [Expr],
+    limit: Option<usize>,
+    json: Option<Arc<JsonScan>>,
 }
 
 /// A file, with its day where the table has a column [`SNAPSHOT_DATE`].
@@ -128,7 +141,26 @@ impl SnapshotTable {
             shapes,
             zone,
             small_files: None,
+            json: None,
+            for_mappings: None,
         }
+    }
+
+    /// The same table, whose texts in some columns are checked to be JSON as they are read.
+    pub fn checking_json(mut self, json: Option<Arc<JsonColumns>>) -> Self {
+        self.json = json;
+        self
+    }
+
+    /// The same table with another one of the same rows, which the queries of mappings read in its place.
+    pub fn with_table_for_mappings(mut self, table: Option<Arc<Self>>) -> Self {
+        self.for_mappings = table;
+        self
+    }
+
+    /// The table that the queries of mappings read in place of this one.
+    pub fn for_mappings(&self) -> Option<&Arc<Self>> {
+        self.for_mappings.as_ref()
     }
 
     /// The same table with a cache of rows in memory, where its files or row groups are many and small.
@@ -170,27 +202,22 @@ impl SnapshotTable {
             .await)
     }
 
-    /// Plans the scan of the columns `output` in the files of one shape.
+    /// Plans the scan of the files of one shape.
     fn scan_shape(
         &self,
         shape: &Shape,
         files: &[ScannedFile],
-        output: &SchemaRef,
-        (filters, limit): (&[Expr], Option<usize>),
+        asked: &Asked<'_>,
         session: &dyn Session,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
+    ) -> Result<ExportedRowsExec> {
         let has_days = files.iter().any(|file| file.date.is_some());
         let schema = shape.table_schema(has_days);
         let of_scan = Arc::clone(schema.table_schema());
-        let mut columns = OutputColumn::all(output, &of_scan, self.contract);
-        let mut projection = Vec::new();
-        for column in &mut columns {
-            let index = column.input;
-            column.input = index.map(|_| projection.len());
-            projection.extend(index);
-        }
+        let mut columns = OutputColumn::all(&asked.output, &of_scan, self.contract);
+        let projection = asked.projection(&mut columns, &of_scan);
         let statistics = statistics_of(files, &of_scan);
-        let filters: Vec<&Expr> = filters
+        let filters: Vec<&Expr> = asked
+            .filters
             .iter()
             .filter(|filter| shape.has_sound_statistics && narrows_files(filter) && self.is_as_in_files(filter, shape))
             .collect();
@@ -219,16 +246,11 @@ impl SnapshotTable {
             )])
             .with_statistics(statistics)
             .with_projection_indices(Some(projection))?
-            .with_limit(limit)
+            .with_limit(asked.limit)
             .build();
         let scan = DataSourceExec::from_data_source(config);
-        Ok(Arc::new(ExportedRowsExec::new(
-            &self.name,
-            columns.into(),
-            Arc::clone(output),
-            self.zone.clone(),
-            scan,
-        )))
+        let (output, zone) = (Arc::clone(&asked.output), self.zone.clone());
+        Ok(ExportedRowsExec::new(&self.name, columns.into(), output, zone, scan))
     }
 
     /// Whether the columns of a filter have the same type in the files and in the table, so that it may be pushed down as it
@@ -241,6 +263,24 @@ impl SnapshotTable {
                 seen.data_type() == written.data_type() && !may_hold_nan(written.data_type())
             })
         })
+    }
+}
+
+impl Asked<'_> {
+    /// The columns to be read, by their places in the files' schema `of_files`; `columns` get their places among these.
+    fn projection(&self, columns: &mut [OutputColumn], of_files: &Schema) -> Vec<usize> {
+        let mut projection = Vec::with_capacity(columns.len() + 1);
+        for column in columns {
+            let index = column.input;
+            column.input = index.map(|_| projection.len());
+            projection.extend(index);
+        }
+        // Remarks on JSON name a row by its id.
+        let id = self.json.as_ref().and_then(|json| of_files.index_of(json.id()?).ok());
+        if let Some(id) = id.filter(|id| !projection.contains(id)) {
+            projection.push(id);
+        }
+        projection
     }
 }
 
@@ -369,7 +409,15 @@ impl TableProvider for SnapshotTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
+        let output = project_schema(&self.schema, projection)?;
+        let json = match &self.json {
+            Some(json) => json.of_scan(&output)?,
+            None => None,
+        };
         if let Some(rows) = self.cached_rows(session).await? {
+            if let Some(json) = &json {
+                rows.iter().try_for_each(|rows| json.count(rows))?;
+            }
             let schema = Arc::clone(&self.schema);
             return Ok(MemorySourceConfig::try_new_exec(
                 &[rows.to_vec()],
@@ -377,11 +425,21 @@ impl TableProvider for SnapshotTable {
                 projection.cloned(),
             )?);
         }
-        let output = project_schema(&self.schema, projection)?;
+        let asked = Asked {
+            output: Arc::clone(&output),
+            filters,
+            limit,
+            json,
+        };
         let scans = self
             .shapes
             .iter()
-            .map(|(shape, files)| self.scan_shape(shape, files, &output, (filters, limit), session))
+            .enumerate()
+            .map(|(number, (shape, files))| {
+                let rows = self.scan_shape(shape, files, &asked, session)?;
+                let json = asked.json.clone().map(|json| (json, number));
+                Ok::<Arc<dyn ExecutionPlan>, DataFusionError>(Arc::new(rows.counting(json)))
+            })
             .collect::<Result<Vec<_>>>()?;
         match <[_; 1]>::try_from(scans) {
             Ok([scan]) => Ok(scan),

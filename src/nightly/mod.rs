@@ -267,7 +267,7 @@ impl Run<'_> {
             inputs: inputs(catalog),
             mapping: catalog.mapping.clone(),
             consent_rules: catalog.mapping_rules.consent.clone(),
-            notes: catalog.notes.iter().map(ToString::to_string).collect(),
+            notes: catalog.remarks().iter().map(ToString::to_string).collect(),
             versions: Versions {
                 pragati: env!("CARGO_PKG_VERSION").to_owned(),
                 datafusion: datafusion::DATAFUSION_VERSION.to_owned(),

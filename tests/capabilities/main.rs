@@ -116,6 +116,7 @@ mod stores;
 mod sunbird;
 mod sunbird_cases;
 mod sunbird_consent;
+mod sunbird_json;
 mod sunbird_lern;
 mod support;
 mod telemetry;

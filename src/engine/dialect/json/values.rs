@@ -1,11 +1,11 @@
 //! Values of all types as JSON, as `to_json` writes them: numbers and booleans as they are, documents as part of the whole,
-//! arrays and rows with all that is in them, and everything else as a text in quotes.
+//! arrays, rows and maps with all that is in them, and everything else as a text in quotes.
 
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{ArrowNativeType, DataType};
 use datafusion::common::{Result, exec_err, not_impl_err};
 
 use super::document::write_text;
@@ -47,6 +47,7 @@ pub fn written(column: &ArrayRef, zone: &Arc<Zone>) -> Result<Vec<Option<String>
         }
         kind if element_of(kind).is_some() => lists(column, zone),
         DataType::Struct(_) => rows(column, zone),
+        DataType::Map(..) => maps(column, zone),
         other => not_impl_err!(
             "values of type {} cannot become JSON; cast them to text",
             of_arrow(other)
@@ -139,9 +140,30 @@ fn rows(column: &ArrayRef, zone: &Arc<Zone>) -> Result<Vec<Option<String>>> {
         .collect())
 }
 
+/// Maps as objects, in the order of their entries.
+fn maps(column: &ArrayRef, zone: &Arc<Zone>) -> Result<Vec<Option<String>>> {
+    let maps = column.as_map();
+    let keys = quoted(texts(maps.keys())?.iter(), str::to_owned)?;
+    let values = written(maps.values(), zone)?;
+    let offsets = maps.value_offsets();
+    let map = |place: usize| {
+        let entries = (offsets[place].as_usize()..offsets[place + 1].as_usize()).map(|entry| {
+            let key = keys[entry].as_deref().unwrap_or("\"\"");
+            let value = values[entry].as_deref().unwrap_or("null");
+            format!("{key}:{value}")
+        });
+        format!("{{{}}}", entries.collect::<Vec<_>>().join(","))
+    };
+    Ok((0..maps.len())
+        .map(|place| maps.is_valid(place).then(|| map(place)))
+        .collect())
+}
+
 #[cfg(test)]
 mod tests {
-    use datafusion::arrow::array::{Date32Array, Float64Array, StringArray, TimestampMicrosecondArray};
+    use datafusion::arrow::array::{
+        Date32Array, Float64Array, Int32Builder, MapBuilder, StringArray, StringBuilder, TimestampMicrosecondArray,
+    };
 
     use super::*;
 
@@ -164,6 +186,23 @@ mod tests {
             one(TimestampMicrosecondArray::from(vec![1_500_000])),
             "\"1970-01-01T00:00:01.5\""
         );
+    }
+
+    #[test]
+    fn maps_are_objects() {
+        let mut maps = MapBuilder::new(None, StringBuilder::new(), Int32Builder::new());
+        maps.append(true).expect("an empty map");
+        for (key, value) in [("c\"1", Some(2)), ("c2", None)] {
+            maps.keys().append_value(key);
+            maps.values().append_option(value);
+        }
+        maps.append(true).expect("a map");
+        maps.append(false).expect("no map");
+        let maps = maps.finish();
+        let column: ArrayRef = Arc::new(maps.slice(1, 2));
+        let values = written(&column, &Zone::utc()).expect("JSON");
+        assert_eq!(values, [Some(r#"{"c\"1":2,"c2":null}"#.to_owned()), None]);
+        assert_eq!(one(maps), "{}");
     }
 
     #[test]
