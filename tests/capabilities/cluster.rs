@@ -432,6 +432,9 @@ mod queries {
              order by batch_id",
             "select max(n) from (select batch_id, count(*) n from enrolments group by batch_id) where n >
              (select avg(1) from users)",
+            "select user_id, count(*) filter (where active) over (partition by user_id) from enrolments order by 1, 2",
+            "select user_id, lag(completed_at) ignore nulls over (order by user_id, completed_at) from course_progress
+             order by 1, 2",
             "select table_name from information_schema.tables order by 1",
             "select 1 + 1",
             "select * from users where false",

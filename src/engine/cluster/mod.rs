@@ -3,7 +3,7 @@
 //! The physical plan is made in this process, which knows the tables, and sent to the scheduler ([`codec`]). The
 //! scheduler cuts it into stages at its exchanges, executors run the stages, and the rows of the last stage come back.
 //! Code above the session does not notice. A plan that reads no files, or that has a node which cannot be encoded, such
-//! as rows in memory, runs in this process.
+//! as rows in memory, or a part that the encoding would lose, runs in this process.
 //!
 //! The room `cluster` starts the processes of a cluster.
 
@@ -15,6 +15,7 @@ mod functions;
 mod planner;
 mod remote;
 mod tls;
+mod windows;
 
 pub use client::{Cluster, EXECUTOR_LOST, NO_EXECUTOR, fetching_connections, with_connections};
 pub use codec::{NodeCodec, PlanCodec, decode_plan, encode_plan};

@@ -21,6 +21,7 @@ use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 use super::codec::encode_plan;
 use super::empty::without_empty_branches;
 use super::remote::RemoteExec;
+use super::windows::lost_on_the_way;
 use super::{Cluster, EngineError};
 
 /// Plans as usual, and wraps a plan that can run on the cluster in a [`RemoteExec`].
@@ -50,7 +51,11 @@ impl QueryPlanner for ClusterPlanner {
         }
         let plan = planner.create_physical_plan(logical_plan, session_state).await?;
         let plan = without_empty_branches(plan)?;
-        match why_not_travelling(&plan, &self.0)? {
+        let reason = match lost_on_the_way(logical_plan)? {
+            Some(part) => Some(format!("{part} would be lost on the way")),
+            None => why_not_travelling(&plan, &self.0)?,
+        };
+        match reason {
             None => Ok(Arc::new(RemoteExec::new(in_one(plan), Arc::clone(&self.0)))),
             Some(reason) => {
                 tracing::info!("a plan runs in this process, not on the cluster: {reason}");
@@ -63,11 +68,19 @@ impl QueryPlanner for ClusterPlanner {
 /// Plans a query that becomes a part of a larger submitted plan.
 ///
 /// # Errors
-/// The query cannot be planned, or reads something that only this process has.
+/// The query cannot be planned, reads something that only this process has, or has a part that executors would not see.
 pub async fn travelling_plan(rows: DataFrame, what: &'static str) -> Result<Arc<dyn ExecutionPlan>, EngineError> {
     let failed = || EngineError::running(what);
     let (state, plan) = rows.into_parts();
     let plan = state.optimize(&plan).map_err(failed())?;
+    if let Some(part) = lost_on_the_way(&plan).map_err(failed())? {
+        return Err(EngineError::Query {
+            what: what.to_owned(),
+            reason: format!(
+                "{part} does not reach the cluster; write CASE in its arguments instead, or run it without --cluster"
+            ),
+        });
+    }
     let plan = DefaultPhysicalPlanner::default()
         .create_physical_plan(&plan, &state)
         .await;
