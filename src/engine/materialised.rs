@@ -6,6 +6,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
+use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::catalog::{MemoryCatalogProviderList, TableProvider};
@@ -137,7 +139,7 @@ impl MaterialisedRows {
             if self.density == Density::Sparse {
                 rows = compacted_stream(rows, context.session_config().batch_size());
             }
-            writers.spawn(write(rows, self.spill(context)));
+            writers.spawn(write(rows, Arc::clone(&self.schema), self.spill(context)));
         }
         let mut files = Vec::new();
         while let Some(written) = writers.join_next().await {
@@ -161,15 +163,32 @@ fn without_tables(rows: DataFrame) -> DataFrame {
     DataFrame::new(session, plan)
 }
 
-async fn write(mut rows: SendableRecordBatchStream, spill: SpillManager) -> Result<Option<SpilledRows>> {
+async fn write(
+    mut rows: SendableRecordBatchStream,
+    schema: SchemaRef,
+    spill: SpillManager,
+) -> Result<Option<SpilledRows>> {
     let mut file = spill.create_in_progress_file(PURPOSE)?;
     let mut count = 0;
     while let Some(batch) = rows.next().await {
-        let batch = batch?;
+        let batch = of_schema(&batch?, &schema)?;
         count += batch.num_rows();
         file.append_batch(&batch)?;
     }
     Ok(file.finish()?.map(|file| SpilledRows { file, count }))
+}
+
+/// The rows with the types of `schema`, which the file's header tells to its readers. The engine may give another type than the
+/// logical plan says: `coalesce` of a text and a text view is the one before optimisation and the other after it.
+fn of_schema(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    let columns = batch.columns().iter().zip(schema.fields());
+    let columns: Result<Vec<_>, _> = columns.map(|(column, field)| cast(column, field.data_type())).collect();
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    Ok(RecordBatch::try_new_with_options(
+        Arc::clone(schema),
+        columns?,
+        &options,
+    )?)
 }
 
 /// A partition of the table: every `partitions`-th file, beginning with file number `partition`.
