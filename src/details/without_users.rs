@@ -376,7 +376,7 @@ mod tests {
             user: users.key_of(user).expect("a key"),
             batch,
         };
-        let mut enrolments = vec![
+        let mut enrolments = [
             Enrolment::new(key(1, "a"), Some(1), true),
             Enrolment::new(key(1, "a"), Some(9), true),
             Enrolment::new(key(1, "a"), None, false),
@@ -385,7 +385,7 @@ mod tests {
             Enrolment::new(key(1, "b"), Some(4), true),
             Enrolment::new(key(2, "a"), None, true),
         ];
-        let mut progress = vec![
+        let mut progress = [
             Progress::new(key(1, "a"), Some(80.0), Some(3)),
             Progress::new(key(1, "a"), Some(80.0), Some(2)),
             Progress::new(key(1, "a"), None, Some(1)),

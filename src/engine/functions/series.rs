@@ -116,7 +116,6 @@ mod tests {
     use datafusion::physical_plan::displayable;
     use datafusion::prelude::SessionContext;
 
-    use super::*;
     use crate::engine::{EngineOptions, new_session};
 
     /// A session whose plans have four partitions.
