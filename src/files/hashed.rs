@@ -48,7 +48,8 @@ impl HashedFile {
 
     /// Appends `bytes`.
     pub fn append(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
-        self.write_all(bytes).map_err(WriteError::at(&self.path))
+        let written = self.write_all(bytes);
+        written.map_err(|error| error.downcast().unwrap_or_else(WriteError::at(&self.path)))
     }
 
     /// Completes the file and returns its size and hash.
@@ -68,7 +69,11 @@ impl HashedFile {
 
 impl Write for HashedFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes)?;
+        let written = self.file.write(bytes);
+        let written = written.map_err(|error| match error.kind() {
+            io::ErrorKind::Interrupted => error,
+            _ => WriteError::at(&self.path)(error).into_io(),
+        })?;
         self.hash.update(&bytes[..written]);
         self.bytes += written as u64;
         Ok(written)

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use datafusion::parquet::errors::ParquetError;
+
 use super::published::PublishedError;
 use crate::catalog::CatalogError;
 use crate::engine::EngineError;
@@ -43,7 +45,7 @@ pub enum NightlyError {
     #[error("the report query gives rows of batch '{0}', which reports/report_batches.sql does not list")]
     UnlistedBatch(String),
     #[error("{0}: {1}")]
-    Parquet(&'static str, datafusion::parquet::errors::ParquetError),
+    Parquet(&'static str, ParquetError),
     #[error(
         "{0} was taken over from an earlier output and is not what the exports give now; run `pragati nightly --full`, and please report this"
     )]
@@ -59,6 +61,14 @@ impl NightlyError {
     pub fn writing(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let error = WriteError::at(path);
         move |source| error(source).into()
+    }
+
+    /// The error for Parquet that could not be written: of its file, or that `what` cannot be written.
+    pub fn writing_parquet(what: &'static str) -> impl Fn(ParquetError) -> Self {
+        move |error| match WriteError::behind(error) {
+            Ok(error) => error.into(),
+            Err(error) => Self::Parquet(what, error),
+        }
     }
 }
 

@@ -149,5 +149,5 @@ impl MartFile {
 }
 
 fn parquet(error: ParquetError) -> NightlyError {
-    NightlyError::Parquet("the report mart cannot be written", error)
+    NightlyError::writing_parquet("the report mart cannot be written")(error)
 }

@@ -73,5 +73,5 @@ fn cell(column: &ArrayRef, row: usize) -> String {
 }
 
 fn parquet(error: ParquetError) -> NightlyError {
-    NightlyError::Parquet("the table of changed batches cannot be written", error)
+    NightlyError::writing_parquet("the table of changed batches cannot be written")(error)
 }

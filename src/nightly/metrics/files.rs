@@ -152,5 +152,5 @@ fn conformed(rows: &RecordBatch) -> Result<RecordBatch, datafusion::arrow::error
 }
 
 fn parquet(error: ParquetError) -> NightlyError {
-    NightlyError::Parquet("the download ratio cannot be written", error)
+    NightlyError::writing_parquet("the download ratio cannot be written")(error)
 }
