@@ -1,5 +1,5 @@
-//! Times in binary that the library leaves out: endless ones, and those of years that its calendar does not have. Columns with one
-//! of them become PostgreSQL's bytes here.
+//! Times in binary that the library leaves out: endless ones, and those of years that its calendar does not have.
+//! Columns with one of them become PostgreSQL's bytes here.
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryArray};
 use datafusion::arrow::datatypes::{DataType, Date32Type, TimeUnit, TimestampMicrosecondType};

@@ -1,6 +1,6 @@
-//! `SELECT unnest(a) AS x, CASE b … END AS b`: elements of arrays in the list of columns, beside an item that is named as a column
-//! which the list reads. The engine keeps these columns beside the items while it unnests, and cannot tell them apart. So the list
-//! is made by a query inside, under names of its own, and the arrays are unnested around it.
+//! `SELECT unnest(a) AS x, CASE b … END AS b`: elements of arrays in the list of columns, beside an item that is named
+//! as a column which the list reads. The engine keeps these columns beside the items while it unnests, and cannot tell
+//! them apart. So the list is made by a query inside, under names of its own, and the arrays are unnested around it.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
