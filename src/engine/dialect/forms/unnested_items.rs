@@ -19,7 +19,7 @@ const UNNEST: &str = "unnest";
 const INSIDE: &str = "__items";
 const AROUND: &str = "SELECT 1 FROM (SELECT 1) AS \"__items\"";
 
-/// Puts such lists otherwise, in all queries of a statement.
+/// Rewrites such lists in all queries of a statement.
 pub fn rewrite(statement: &mut Statement) {
     let _ = VisitMut::visit(statement, &mut Queries);
 }
