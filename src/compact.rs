@@ -5,8 +5,8 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
 use datafusion::common::Result;
 
-/// Copies the texts and bytes of view columns into buffers of their own. A view refers to the whole buffer that its value was
-/// read from, and the reported memory size of a batch is that of all these buffers.
+/// Copies the texts and bytes of view columns into buffers of their own. A view refers to the whole buffer that its
+/// value was read from, and the reported memory size of a batch is that of all these buffers.
 ///
 /// # Errors
 /// None in practice: the columns keep their types and lengths.

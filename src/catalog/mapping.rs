@@ -170,8 +170,8 @@ pub struct RegisteredAsIs {
     pub json: Option<Arc<JsonColumns>>,
 }
 
-/// Registers a raw table, or one that is not in the contract, without conversion. Files of one table may differ in the width and
-/// the unit of a column.
+/// Registers a raw table, or one that is not in the contract, without conversion. Files of one table may differ in the
+/// width and the unit of a column.
 ///
 /// # Errors
 /// Where the files have other types of a column, a cluster cannot read a column of JSON, or the table cannot be registered.
@@ -238,8 +238,8 @@ async fn read_in_this_process(
     Ok(())
 }
 
-/// Registers the table of some files under `name`, a name of [`TableFiles`]. In one process, the rows of many small files are
-/// cached in memory; a cluster's executors read files themselves.
+/// Registers the table of some files under `name`, a name of [`TableFiles`]. In one process, the rows of many small
+/// files are cached in memory; a cluster's executors read files themselves.
 ///
 /// # Errors
 /// Where the table cannot be registered.
@@ -271,8 +271,8 @@ impl MappedQuery {
         std::iter::once(&self.query).chain(&self.steps)
     }
 
-    /// The rows of the query, without conversion. Its steps are registered as tables only while it is planned, because another
-    /// query may have steps of the same names. Steps are read as often as `readings` says.
+    /// The rows of the query, without conversion. Its steps are registered as tables only while it is planned, because
+    /// another query may have steps of the same names. Steps are read as often as `readings` says.
     ///
     /// # Errors
     /// Where the query, or a step, cannot be planned over the raw tables.
@@ -298,8 +298,8 @@ impl MappedQuery {
 }
 
 impl Mapping {
-    /// Registers the canonical table over the raw ones, converted and normalised like an exported table. The query may use the
-    /// parameters of views, such as `$timezone` and `$as_of`.
+    /// Registers the canonical table over the raw ones, converted and normalised like an exported table. The query may
+    /// use the parameters of views, such as `$timezone` and `$as_of`.
     ///
     /// # Errors
     /// Where the query cannot be planned, or lacks a column of the table.
@@ -400,8 +400,8 @@ struct Sources {
 }
 
 impl Sources {
-    /// Adds what `query` reads. A name that a query of the same folder has, and that is no canonical table, is a step; all other
-    /// names are raw tables.
+    /// Adds what `query` reads. A name that a query of the same folder has, and that is no canonical table, is a step;
+    /// all other names are raw tables.
     fn add(&mut self, query: &Query, queries: &Queries, session: &SessionContext) -> Result<(), CatalogError> {
         let folder = query.name.rsplit_once('/').map_or("", |(folder, _)| folder);
         let beside = queries.names(folder);
@@ -426,7 +426,8 @@ impl Sources {
     }
 }
 
-/// Registers `table` as the raw table with the last part of the name `folder/…/name`, and returns the table that it replaces.
+/// Registers `table` as the raw table with the last part of the name `folder/…/name`, and returns the table that it
+/// replaces.
 fn replace_raw_table(
     session: &SessionContext,
     name: &str,

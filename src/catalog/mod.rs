@@ -187,8 +187,8 @@ impl Catalog {
         self.mapping_rules.consent.is_some()
     }
 
-    /// Remarks on the exports: files that are not read, or that are missing although other days have them, and texts that are no
-    /// JSON in what was read of the raw tables so far.
+    /// Remarks on the exports: files that are not read, or that are missing although other days have them, and texts
+    /// that are no JSON in what was read of the raw tables so far.
     pub fn remarks(&self) -> Vec<ExportNote> {
         let of_json = self.json.iter().flat_map(|columns| columns.notes());
         self.notes.iter().cloned().chain(of_json).collect()
@@ -224,8 +224,8 @@ impl Catalog {
             .await
     }
 
-    /// Plans a query over this snapshot. Where consent is required, it is applied to `enrolment_details` here, so that the view
-    /// and all queries over it contain nothing that consent hides.
+    /// Plans a query over this snapshot. Where consent is required, it is applied to `enrolment_details` here, so that
+    /// the view and all queries over it contain nothing that consent hides.
     ///
     /// # Errors
     /// Where the query cannot be planned.
@@ -332,7 +332,8 @@ impl Catalog {
         Ok(self.queries.get(name)?.description())
     }
 
-    /// Counts telemetry lines that are not events, and truncated files. Files that no query has read completely are read now.
+    /// Counts telemetry lines that are not events, and truncated files. Files that no query has read completely are
+    /// read now.
     ///
     /// # Errors
     /// A file cannot be read.
@@ -406,7 +407,8 @@ impl Catalog {
         Ok(())
     }
 
-    /// Refuses a table without rows that had rows on an earlier day: its export has failed, and reports of it would be wrong.
+    /// Refuses a table without rows that had rows on an earlier day: its export has failed, and reports of it would be
+    /// wrong.
     async fn check_not_emptied(&self, table: &str, inspected: &[InspectedFile]) -> Result<(), CatalogError> {
         if inspected.iter().any(|file| file.rows > 0) {
             return Ok(());

@@ -1,4 +1,5 @@
-//! The raw tables as the queries of mappings read them: with the declarations of `mapping.toml` about keys of maps and JSON.
+//! The raw tables as the queries of mappings read them: with the declarations of `mapping.toml` about keys of maps and
+//! JSON.
 //!
 //! Everybody else, such as an analyst who reads `raw.user_enrolments`, sees the tables as they were exported.
 

@@ -45,8 +45,8 @@ struct RawTable {
     releases: String,
     /// Optional columns, each with the type of its NULLs where it is missing.
     columns: BTreeMap<String, ColumnType>,
-    /// Maps whose keys repeat from row to row. The mapping's queries read them as dictionaries, which functions of maps other
-    /// than `count_in_map` may not take.
+    /// Maps whose keys repeat from row to row. The mapping's queries read them as dictionaries, which functions of maps
+    /// other than `count_in_map` may not take.
     repeated_keys: BTreeSet<String>,
     /// Text columns that hold JSON. A table in which none of the texts of such a column is JSON is refused.
     json: BTreeSet<String>,
@@ -216,8 +216,8 @@ impl RawTables {
         said.all(|table| table.is_some_and(|table| table.may_be_missing))
     }
 
-    /// Adds the missing optional columns to the schema of a raw table, and returns their names. A column that holds only NULL
-    /// may lack a type; it gets the declared one.
+    /// Adds the missing optional columns to the schema of a raw table, and returns their names. A column that holds
+    /// only NULL may lack a type; it gets the declared one.
     pub fn completed(&self, table: &str, found: SchemaRef) -> (SchemaRef, Vec<String>) {
         let readers = self.readers.get(table).into_iter().flatten();
         let declared = readers.filter_map(|folder| self.files.get(folder)?.tables.get(table));
@@ -237,8 +237,8 @@ impl RawTables {
         (Arc::new(Schema::new(fields)), missing)
     }
 
-    /// The schema of a raw table in which the maps have dictionaries as keys whose keys repeat, as every mapping that reads the
-    /// table says.
+    /// The schema of a raw table in which the maps have dictionaries as keys whose keys repeat, as every mapping that
+    /// reads the table says.
     pub fn with_repeated_keys(&self, table: &str, schema: &Schema) -> SchemaRef {
         let declares = |folder: &String, column: &String| {
             let said = self.files.get(folder).and_then(|file| file.tables.get(table));
@@ -257,8 +257,8 @@ impl RawTables {
         Arc::new(Schema::new(fields.collect::<Vec<_>>()))
     }
 
-    /// The columns of the raw table `table` of so many rows that hold JSON as some mapping says that reads the table; `None` where
-    /// there are none. `name` is the table's name in messages.
+    /// The columns of the raw table `table` of so many rows that hold JSON as some mapping says that reads the table;
+    /// `None` where there are none. `name` is the table's name in messages.
     pub fn json_columns(&self, table: &str, name: &str, rows: u64) -> Option<JsonColumns> {
         let readers = self.readers.get(table).into_iter().flatten();
         let files = readers.filter_map(|folder| self.files.get(folder));

@@ -43,8 +43,8 @@ const VIEWS: [&str; 22] = [
     "metrics/download_ratio_over_time",
 ];
 
-/// The query that finds double clicks. It sorts clicks to compare each with the one before, so it runs only over clicks that
-/// may be repeated, or have another within a minute.
+/// The query that finds double clicks. It sorts clicks to compare each with the one before, so it runs only over clicks
+/// that may be repeated, or have another within a minute.
 const DOWNLOAD_REQUESTS: &str = "staging/download_requests";
 const DISTINCT_DOWNLOAD_EVENTS: &str = "staging/distinct_download_events";
 /// The column that is true for rows that skip [`DOWNLOAD_REQUESTS`].

@@ -32,8 +32,8 @@ static RUN: LazyLock<String> = LazyLock::new(|| Uuid::now_v7().to_string());
 /// The form of messages, once the log has started.
 static FORMAT: OnceLock<LogFormat> = OnceLock::new();
 
-/// Sends the log to standard error: lines of `level` and above, or those that `PRAGATI_LOG` asks for; and traces and metrics to
-/// where `opentelemetry` and the environment say.
+/// Sends the log to standard error: lines of `level` and above, or those that `PRAGATI_LOG` asks for; and traces and
+/// metrics to where `opentelemetry` and the environment say.
 pub fn start(level: &str, format: LogFormat, opentelemetry: Option<&OpenTelemetryConfig>) {
     let filter = EnvFilter::try_from_env("PRAGATI_LOG").unwrap_or_else(|_| EnvFilter::new(format!("pragati={level}")));
     let _ = FORMAT.set(format);

@@ -104,8 +104,8 @@ impl TalkOptions {
         self.quiet
     }
 
-    /// Starts the log, and the traces and metrics that the configuration asks for; the error of loading it is said in the form
-    /// of the log.
+    /// Starts the log, and the traces and metrics that the configuration asks for; the error of loading it is said in
+    /// the form of the log.
     pub fn start_with(&self, loaded: Result<Config, ConfigError>) -> Result<Config, ConfigError> {
         self.start(loaded.as_ref().ok().map(|config| &config.opentelemetry));
         loaded

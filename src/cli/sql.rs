@@ -52,8 +52,8 @@ pub struct SqlArguments {
     /// File to write; - for standard output
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     output: PathBuf,
-    /// Folder or URL of a nightly run's output: course_progress_report is read from it where it has the snapshot's day and was
-    /// made with the same settings and queries [default: serve.reports]
+    /// Folder or URL of a nightly run's output: course_progress_report is read from it where it has the snapshot's day
+    /// and was made with the same settings and queries [default: serve.reports]
     #[arg(long, value_name = "DIR|URL")]
     reports: Option<String>,
     /// File that keeps the shell's lines [default: pragati/history in the user's state folder]

@@ -143,8 +143,8 @@ impl ReportFiles {
         made
     }
 
-    /// What consent changes in the report at [`path_of`]; nothing where it is not required. Counted once for a file, however
-    /// many mails it goes into.
+    /// What consent changes in the report at [`path_of`]; nothing where it is not required. Counted once for a file,
+    /// however many mails it goes into.
     ///
     /// # Errors
     /// Where it cannot be counted.

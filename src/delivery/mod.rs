@@ -2,9 +2,9 @@
 //! lost.
 //!
 //! A request is in the [`store`] before it is confirmed; a worker makes its report from the newest [`source`] and hands it
-//! over by [`mail`], or keeps it among the [`files`] for a download. Who may ask is decided by [`access`], when a request is
-//! made and again before anything is handed over. [`subscriptions`] makes requests of what is sent again and again. Taking
-//! requests from the network and knowing who sends them is left to `server`.
+//! over by [`mail`], or keeps it among the [`files`] for a download. Who may ask is decided by [`access`], when a
+//! request is made and again before anything is handed over. [`subscriptions`] makes requests of what is sent again and
+//! again. Taking requests from the network and knowing who sends them is left to `server`.
 
 pub mod access;
 pub mod asked;

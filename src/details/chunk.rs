@@ -26,7 +26,10 @@ pub struct Chunk<'a, E, P> {
 }
 
 impl<E, P> Chunk<'_, E, P> {
-    /// A column of these rows; `None` for one that is about the user.
+    /// A column of these rows; `None` for one that is about the user. Times are microseconds of UTC.
+    ///
+    /// # Errors
+    /// A rank is none of the listed batches.
     pub fn column(&self, column: Column) -> Result<Option<ArrayRef>> {
         let of_progress = self.progress.iter().map(Option::as_ref);
         Ok(Some(match column {
@@ -46,6 +49,9 @@ impl<E, P> Chunk<'_, E, P> {
 }
 
 /// Columns as a record batch of so many rows, also where there is no column.
+///
+/// # Errors
+/// The columns are not those of `schema`, or have another number of rows.
 pub fn record_batch(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     Ok(RecordBatch::try_new_with_options(

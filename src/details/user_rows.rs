@@ -55,6 +55,9 @@ impl UserReader {
     }
 
     /// The next rows; `None` after the last ones.
+    ///
+    /// # Errors
+    /// Where the table cannot be read, or a task that reads it was lost.
     pub async fn next(&mut self) -> Result<Option<UserRows>, DetailsError> {
         if let Some(rows) = self.rows.recv().await {
             return rows.map(Some);

@@ -3,9 +3,9 @@
 //! An aggregation reports that its group columns are a unique key, so that a sort by them needs no further columns. A
 //! projection that reorders columns passes the key on without mapping the column indexes from its input to its output (a
 //! defect of DataFusion): after `SELECT rank() …, tenant_id … GROUP BY tenant_id`, the rank counts as unique, and `ORDER BY
-//! 1, 2` loses its second column. Above such a projection, the rule inserts a node that reports no unique keys and no order.
-//! It has to run after the rule that records the required order of the result, and before those that use orders: see
-//! [`added_to`].
+//! 1, 2` loses its second column. Above such a projection, the rule inserts a node that reports no unique keys and no
+//! order. It has to run after the rule that records the required order of the result, and before those that use orders:
+//! see [`added_to`].
 
 use std::fmt;
 use std::sync::Arc;

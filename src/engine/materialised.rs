@@ -155,8 +155,8 @@ impl MaterialisedRows {
     }
 }
 
-/// The same query in a session without tables: its plan has those that it reads. A table of such rows would keep itself, and all
-/// other tables of its session, for ever.
+/// The same query in a session without tables: its plan has those that it reads. A table of such rows would keep
+/// itself, and all other tables of its session, for ever.
 fn without_tables(rows: DataFrame) -> DataFrame {
     let (mut session, plan) = rows.into_parts();
     session.register_catalog_list(Arc::new(MemoryCatalogProviderList::new()));
@@ -178,8 +178,9 @@ async fn write(
     Ok(file.finish()?.map(|file| SpilledRows { file, count }))
 }
 
-/// The rows with the types of `schema`, which the file's header tells to its readers. The engine may give another type than the
-/// logical plan says: `coalesce` of a text and a text view is the one before optimisation and the other after it.
+/// The rows with the types of `schema`, which the file's header tells to its readers. The engine may give another type
+/// than the logical plan says: `coalesce` of a text and a text view is the one before optimisation and the other after
+/// it.
 fn of_schema(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let columns = batch.columns().iter().zip(schema.fields());
     let columns: Result<Vec<_>, _> = columns.map(|(column, field)| cast(column, field.data_type())).collect();

@@ -1,7 +1,7 @@
 //! Parses the names of day folders, such as `date=2026-11-22` or `dt=20261122`.
 //!
-//! Hive, Spark, Airflow and others name the folder of a day `KEY=VALUE`, with the value percent-encoded. A name is read as a
-//! day only where it cannot mean anything else.
+//! Hive, Spark, Airflow and others name the folder of a day `KEY=VALUE`, with the value percent-encoded. A name is read
+//! as a day only where it cannot mean anything else.
 
 use chrono::NaiveDate;
 use percent_encoding::percent_decode_str;

@@ -42,9 +42,9 @@ enum Fault {
 /// A column that the scan read: its name in the files, and its definition in the contract.
 type ReadColumn = (String, Option<&'static Column>);
 
-/// Replaces `error`, from the scan of a table or the conversion of its rows, by one that names the first file and column that
-/// cannot be read as `columns`. Where all can be read, the cause is another one, and `error` is returned. So is an error that
-/// names the column already.
+/// Replaces `error`, from the scan of a table or the conversion of its rows, by one that names the first file and
+/// column that cannot be read as `columns`. Where all can be read, the cause is another one, and `error` is returned.
+/// So is an error that names the column already.
 pub async fn explained(
     error: DataFusionError,
     table: &str,

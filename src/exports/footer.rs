@@ -43,7 +43,8 @@ pub struct Footer {
 }
 
 impl Footer {
-    /// The footer of `object`, without its page index, and the bytes of the file; `None` where scans have to read them again.
+    /// The footer of `object`, without its page index, and the bytes of the file; `None` where scans have to read them
+    /// again.
     pub fn new(object: &ObjectMeta, cached: Option<Arc<ParquetMetaData>>, whole: Option<Bytes>) -> Self {
         Self {
             cached,

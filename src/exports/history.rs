@@ -1,7 +1,7 @@
 //! A canonical table over all usable days of the exports, with an additional column `snapshot_date`.
 //!
-//! Files are listed when a query reads the table. Filters on `snapshot_date` are pushed down to the listing, so files of other
-//! days are not opened. The files of the remaining days are checked and normalised like those of a snapshot.
+//! Files are listed when a query reads the table. Filters on `snapshot_date` are pushed down to the listing, so files
+//! of other days are not opened. The files of the remaining days are checked and normalised like those of a snapshot.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

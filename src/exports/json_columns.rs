@@ -1,8 +1,8 @@
 //! Columns of raw tables that hold JSON as text: how many texts are no JSON, counted while a mapping reads them.
 //!
-//! The JSON functions give NULL for such a text, as for a value that is missing. So each scan counts what it reads; the scan
-//! that has read every row of the table settles the count, and later ones do without. Scans that read a part of the rows,
-//! because of a condition or a limit, report what they found there.
+//! The JSON functions give NULL for such a text, as for a value that is missing. So each scan counts what it reads; the
+//! scan that has read every row of the table settles the count, and later ones do without. Scans that read a part of
+//! the rows, because of a condition or a limit, report what they found there.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -65,8 +65,8 @@ struct Tally {
 }
 
 impl JsonColumns {
-    /// Columns of the table `table` of so many rows; `id` is the column that names a row in messages, and `remedy` says what to
-    /// do about texts that are no JSON.
+    /// Columns of the table `table` of so many rows; `id` is the column that names a row in messages, and `remedy` says
+    /// what to do about texts that are no JSON.
     pub fn new(table: &str, rows: u64, id: Option<&str>, remedy: Option<&str>) -> Self {
         Self {
             table: table.to_owned(),

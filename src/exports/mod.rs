@@ -1,6 +1,7 @@
 //! Reads the exports: finds usable days, checks files against the contract, and provides them as tables.
 //!
-//! This room knows files and columns, but no reports or ratios. Mapping tables of other shapes with SQL is done in `catalog`.
+//! This room knows files and columns, but no reports or ratios. Mapping tables of other shapes with SQL is done in
+//! `catalog`.
 
 mod all_null;
 mod blank;

@@ -1,7 +1,7 @@
 //! Reads byte ranges of one version of a file.
 //!
-//! A nightly run may replace the file at any time. Reading the new file by the footer of the old one could return the rows of
-//! another batch, so each read is conditional on the version (ETag), where the store has versions.
+//! A nightly run may replace the file at any time. Reading the new file by the footer of the old one could return the
+//! rows of another batch, so each read is conditional on the version (ETag), where the store has versions.
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -11,7 +11,8 @@ use datafusion::parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 /// values, each in few rows: about a hundred ids.
 const MANY_VALUES: i64 = 2 * 1024;
 
-/// Whether few rows of a file pass all `filters`: one of them compares a column of many distinct values with a few constants.
+/// Whether few rows of a file pass all `filters`: one of them compares a column of many distinct values with a few
+/// constants.
 pub fn leaves_few_rows<'a>(filters: impl IntoIterator<Item = &'a Expr>, footer: &ParquetMetaData) -> bool {
     let mut columns = filters.into_iter().filter_map(compared_column);
     columns.any(|name| has_many_values(name, footer))

@@ -1,8 +1,8 @@
 //! The plan node above the scan of exported files, which converts each column to the contract's type.
 //!
 //! Files differ in the physical types of a column: text may be UUIDs, flags may be numbers. The scan returns such a column
-//! as it is in the files, and this node converts it. Where the scan or the conversion fails, the node finds the file and the
-//! column that caused it, and replaces the reader's error by one that names them.
+//! as it is in the files, and this node converts it. Where the scan or the conversion fails, the node finds the file
+//! and the column that caused it, and replaces the reader's error by one that names them.
 
 use std::fmt;
 use std::pin::Pin;
@@ -75,7 +75,8 @@ pub struct ExportedRowsExec {
     pub zone: Zone,
     schema: SchemaRef,
     scan: Arc<dyn ExecutionPlan>,
-    /// Counts texts that are no JSON, where there are columns of JSON to be checked; with the number of this plan in the scan.
+    /// Counts texts that are no JSON, where there are columns of JSON to be checked; with the number of this plan in
+    /// the scan.
     json: Option<(Arc<JsonScan>, usize)>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,

@@ -89,7 +89,8 @@ impl Profile {
         }
     }
 
-    /// Reads the files anew: a provider that is used again would return cached credentials, or lose the reason of a failure.
+    /// Reads the files anew: a provider that is used again would return cached credentials, or lose the reason of a
+    /// failure.
     async fn read(&self) -> object_store::Result<Credentials> {
         let files = ProfileFileCredentialsProvider::builder()
             .profile_name(&self.name)

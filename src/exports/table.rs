@@ -1,8 +1,8 @@
 //! A DataFusion table over a fixed list of Parquet files.
 //!
-//! Canonical tables are converted to the contract's types and normalised (blank text is NULL); raw tables are not. Files with
-//! the same physical types share one scan. Filters that compare a column with a constant are pushed down to the Parquet
-//! reader, which skips row groups and pages by their statistics.
+//! Canonical tables are converted to the contract's types and normalised (blank text is NULL); raw tables are not.
+//! Files with the same physical types share one scan. Filters that compare a column with a constant are pushed down to
+//! the Parquet reader, which skips row groups and pages by their statistics.
 
 use std::sync::Arc;
 
@@ -253,8 +253,8 @@ impl SnapshotTable {
         Ok(ExportedRowsExec::new(&self.name, columns.into(), output, zone, scan))
     }
 
-    /// Whether the columns of a filter have the same type in the files and in the table, so that it may be pushed down as it
-    /// is. Floats are excluded: statistics ignore NaN, which the engine orders above all numbers.
+    /// Whether the columns of a filter have the same type in the files and in the table, so that it may be pushed down
+    /// as it is. Floats are excluded: statistics ignore NaN, which the engine orders above all numbers.
     fn is_as_in_files(&self, filter: &Expr, shape: &Shape) -> bool {
         filter.column_refs().iter().all(|column| {
             let seen = self.schema.field_with_name(&column.name).ok();
@@ -365,8 +365,8 @@ impl ScannedFile {
     }
 }
 
-/// The type that a column of a file is read as: views for text and bytes, to avoid copies, and plain values for dictionaries.
-/// Bytes are not read as text, because the reader would not validate them.
+/// The type that a column of a file is read as: views for text and bytes, to avoid copies, and plain values for
+/// dictionaries. Bytes are not read as text, because the reader would not validate them.
 pub fn read_as(exported: &DataType) -> DataType {
     match exported {
         DataType::Utf8 | DataType::LargeUtf8 => DataType::Utf8View,

@@ -1,5 +1,5 @@
-//! Puts everything that was written to a file system on stable storage, at once: a night's output has up to 100,000 files, and
-//! one wait for all of them costs much less than one for each.
+//! Puts everything that was written to a file system on stable storage, at once: a night's output has up to 100,000
+//! files, and one wait for all of them costs much less than one for each.
 //!
 //! Data goes to the disk while more is being written, so that little is left to wait for at the end.
 
@@ -69,7 +69,8 @@ fn write_back(folder: &File, finished: &mpsc::Receiver<()>) -> io::Result<()> {
     }
 }
 
-/// Waits, in a process that has no [`WriteBack`], until everything that was written to the file system of `folder` is on stable storage.
+/// Waits, in a process that has no [`WriteBack`], until everything that was written to the file system of `folder` is
+/// on stable storage.
 ///
 /// # Errors
 /// Where the folder cannot be opened, or the disk fails.

@@ -144,8 +144,8 @@ impl Output {
     }
 }
 
-/// A folder that appears only when it is complete, for its owner alone. Without [`finish`](OutputFolder::finish), nothing is
-/// left.
+/// A folder that appears only when it is complete, for its owner alone. Without [`finish`](OutputFolder::finish),
+/// nothing is left.
 #[derive(Debug)]
 pub struct OutputFolder {
     staged: TempDir,

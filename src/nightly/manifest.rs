@@ -46,8 +46,8 @@ pub struct Manifest {
     pub versions: Versions,
     /// When the run began and ended.
     pub timings: Timings,
-    /// The basis: a digest of everything except the rows that reports depend on, such as settings, queries and versions. Files
-    /// are taken over only from an output on the same basis.
+    /// The basis: a digest of everything except the rows that reports depend on, such as settings, queries and
+    /// versions. Files are taken over only from an output on the same basis.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basis: Option<String>,
     /// The files that were taken over from an earlier output instead of being made.
@@ -129,8 +129,8 @@ pub struct FileEntry {
     pub bytes: u64,
     /// In hexadecimal.
     pub sha256: String,
-    /// The content fingerprint of a report or a file of the mart, in hexadecimal; `None` for other files, and where it was not
-    /// known before the rows were written.
+    /// The content fingerprint of a report or a file of the mart, in hexadecimal; `None` for other files, and where it
+    /// was not known before the rows were written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
 }

@@ -81,8 +81,8 @@ impl NightlyOutput {
     }
 }
 
-/// Makes the reports of all batches of the snapshot and publishes them under `out`, a folder or a URL; then removes the output
-/// of old days, where `config` limits their number.
+/// Makes the reports of all batches of the snapshot and publishes them under `out`, a folder or a URL; then removes the
+/// output of old days, where `config` limits their number.
 ///
 /// # Errors
 /// Where the reports cannot be made or published: the output of earlier runs stays as it was.

@@ -174,8 +174,8 @@ impl<'a> PartFiles<'a> {
         }
     }
 
-    /// Sets the plans of section number `section` and of its batches, whose positions in the part are `batches`. None of their
-    /// rows may have been written.
+    /// Sets the plans of section number `section` and of its batches, whose positions in the part are `batches`. None
+    /// of their rows may have been written.
     pub fn plan(&mut self, section: usize, batches: Range<usize>, plan: PartPlan) {
         self.csv.plan(batches, plan.reports);
         for mart_file in plan.mart_files {

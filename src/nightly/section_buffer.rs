@@ -1,7 +1,7 @@
 //! Buffers the rows of a section until it is complete, to plan its files by the fingerprints of its rows.
 //!
-//! This is needed where SQL queries make the rows of reports, so that fingerprints cannot be computed before. A section that
-//! exceeds the buffer is written as its rows arrive, and its files have no fingerprints.
+//! This is needed where SQL queries make the rows of reports, so that fingerprints cannot be computed before. A section
+//! that exceeds the buffer is written as its rows arrive, and its files have no fingerprints.
 
 use std::iter::Peekable;
 use std::ops::Range;

@@ -61,8 +61,8 @@ impl OutputFolder {
         Ok(place)
     }
 
-    /// Renames a day out of the readers' sight atomically, then removes it. Where that is interrupted, the next run removes the
-    /// rest.
+    /// Renames a day out of the readers' sight atomically, then removes it. Where that is interrupted, the next run
+    /// removes the rest.
     pub fn remove(&self, name: &str) -> Result<(), NightlyError> {
         let place = self.path.join(name);
         let hidden = self.path.join(format!("{REMOVAL_PREFIX}{name}"));

@@ -1,8 +1,8 @@
 //! Publishes a staged day in an object store: all files first, the manifest last.
 //!
-//! A store cannot exchange folders. Where the day has files already, the new ones go to a folder of this run, and one put of
-//! the new manifest makes readers switch to them; then the earlier files are removed. The put is conditional: it fails
-//! where the manifest changed since the run began.
+//! A store cannot exchange folders. Where the day has files already, the new ones go to a folder of this run, and one
+//! put of the new manifest makes readers switch to them; then the earlier files are removed. The put is conditional: it
+//! fails where the manifest changed since the run began.
 
 use std::collections::HashSet;
 use std::path::Path as FsPath;

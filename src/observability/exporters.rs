@@ -48,8 +48,8 @@ struct Exporters {
     health: Health,
 }
 
-/// Starts what the settings and the environment ask for, once in a process, within a Tokio runtime; `run` is the id of the run.
-/// Returns what spans are given to, where traces are sent.
+/// Starts what the settings and the environment ask for, once in a process, within a Tokio runtime; `run` is the id of
+/// the run. Returns what spans are given to, where traces are sent.
 ///
 /// # Errors
 /// Where a setting is wrong; nothing is sent then.

@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 
 use tokio::runtime::Handle;
 
-/// Polls its future within a runtime: the exporters of OpenTelemetry run on threads of their own, and their HTTP client needs
-/// the sockets and timers of a runtime.
+/// Polls its future within a runtime: the exporters of OpenTelemetry run on threads of their own, and their HTTP client
+/// needs the sockets and timers of a runtime.
 pub struct InRuntime<F> {
     runtime: Handle,
     future: Pin<Box<F>>,

@@ -7,9 +7,9 @@ use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 /// The column that outputs of earlier versions do not have: reports that subscriptions sent.
 pub const SENT_BY_SUBSCRIPTION: &str = "sent_by_subscription";
 
-/// The columns of the view `download_ratio`, and `revision`, which is NULL in rows that are not from a nightly output. `text` is
-/// the type of texts. What came later is the last, so that who reads a file by places, or copies it into a table, finds the
-/// others where they were.
+/// The columns of the view `download_ratio`, and `revision`, which is NULL in rows that are not from a nightly output.
+/// `text` is the type of texts. What came later is the last, so that who reads a file by places, or copies it into a
+/// table, finds the others where they were.
 pub fn ratio_columns(text: &DataType) -> SchemaRef {
     let columns = [
         ("level", text),

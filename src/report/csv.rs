@@ -202,8 +202,8 @@ fn is_plain(line: &[u8], separators: usize) -> bool {
     memchr3(b'"', b'\r', b'\n', line).is_none() && memchr_iter(b',', line).count() == separators
 }
 
-/// Whether a spreadsheet would run the text as a formula. A pure number, such as a phone number with its `+`, is harmless, and
-/// so is a hyphen alone, which people write for "nothing".
+/// Whether a spreadsheet would run the text as a formula. A pure number, such as a phone number with its `+`, is
+/// harmless, and so is a hyphen alone, which people write for "nothing".
 pub fn is_formula(text: &str) -> bool {
     let begins_like_one = matches!(text.as_bytes().first(), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r'));
     begins_like_one && text != "-" && !is_number(text)

@@ -39,8 +39,8 @@ impl ReportFormat {
     }
 }
 
-/// Writes all rows to `out` and returns their number. `style` affects CSV, and the headers of XLSX; `temp_folder` holds the rows of XLSX
-/// until the workbook is complete.
+/// Writes all rows to `out` and returns their number. `style` affects CSV, and the headers of XLSX; `temp_folder` holds
+/// the rows of XLSX until the workbook is complete.
 ///
 /// # Errors
 /// The query fails, a column is missing, or `out` cannot be written.

@@ -67,8 +67,8 @@ pub struct SheetLine<'a> {
 }
 
 impl XlsxReport {
-    /// A workbook without sheets, for these columns, which are called as `style` says; its rows are kept in unnamed files in
-    /// `temp_folder`, one a sheet.
+    /// A workbook without sheets, for these columns, which are called as `style` says; its rows are kept in unnamed
+    /// files in `temp_folder`, one a sheet.
     pub fn new(temp_folder: &Path, columns: &'static [ReportColumn], style: &CsvStyle) -> Result<Self, ReportError> {
         fs::create_dir_all(temp_folder)?;
         let mut workbook = Workbook::new();

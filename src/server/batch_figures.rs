@@ -1,8 +1,8 @@
 //! What the service shows of each batch beside its name: learners, completions, progress, the name of its course, and what
 //! changed with the latest nightly run.
 //!
-//! Computed once for each snapshot, on a thread of its own and never inside a request; new figures replace the old ones as a
-//! whole. What is held is bounded by the number of batches.
+//! Computed once for each snapshot, on a thread of its own and never inside a request; new figures replace the old ones
+//! as a whole. What is held is bounded by the number of batches.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
@@ -25,8 +25,8 @@ use crate::ratio::figures::with_columns;
 
 /// The query that counts.
 const PROGRESS: &str = "reports/batch_progress";
-/// Delay before figures that could not be computed are tried again; it doubles up to the longest one, since each try reads all
-/// enrolments.
+/// Delay before figures that could not be computed are tried again; it doubles up to the longest one, since each try
+/// reads all enrolments.
 const RETRY: Duration = Duration::from_secs(60);
 const LONGEST_RETRY: Duration = Duration::from_secs(3600);
 

@@ -1,9 +1,9 @@
 //! The HTTP service (`docs/design.md`, "Delivery"): requests for reports, their state and files, figures
 //! for monitoring, and the page that shows the download ratio.
 //!
-//! [`crate::identity`] says who sends a request, `api` answers it, and [`HttpServer`] listens, within limits that keep slow or
-//! greedy clients from taking the service away from others. [`Service`] runs it together with the workers. Making and sending
-//! reports is left to `delivery`.
+//! [`crate::identity`] says who sends a request, `api` answers it, and [`HttpServer`] listens, within limits that keep
+//! slow or greedy clients from taking the service away from others. [`Service`] runs it together with the workers.
+//! Making and sending reports is left to `delivery`.
 
 mod api;
 pub mod batch_figures;

@@ -1,7 +1,9 @@
-//! The page at `/`, and what all pages are made of: static files that are compiled in, and fetch everything they show from the API.
+//! The page at `/`, and what all pages are made of: static files that are compiled in, and fetch everything they show
+//! from the API.
 //!
 //! Scripts and styles have the digest of all files in their path, so that browsers keep them for good and never mix two
-//! versions. The page itself is asked for again each time. Its texts are English; `page/messages` has them in other languages.
+//! versions. The page itself is asked for again each time. Its texts are English; `page/messages` has them in other
+//! languages.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

@@ -10,8 +10,8 @@ use crate::delivery::subscriptions::SubscriptionRules;
 use crate::identity::Identity;
 use crate::postgres::PostgresServer;
 
-/// Checks `[serve]`, `[postgres]`, `[database]`, `[identity]`, `[sign_in]`, `[mail]` and `[subscriptions]`, with the files that they name. What is not
-/// set is not missed: a site may have no service.
+/// Checks `[serve]`, `[postgres]`, `[database]`, `[identity]`, `[sign_in]`, `[mail]` and `[subscriptions]`, with the
+/// files that they name. What is not set is not missed: a site may have no service.
 ///
 /// # Errors
 /// Where the service would not start with these settings.

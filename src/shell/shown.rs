@@ -1,5 +1,5 @@
-//! Prepares the rows of a statement for output: columns get the names of the statement, averages and quotients become floating
-//! point numbers, and documents become texts, which all formats and readers support.
+//! Prepares the rows of a statement for output: columns get the names of the statement, averages and quotients become
+//! floating point numbers, and documents become texts, which all formats and readers support.
 
 use std::sync::Arc;
 

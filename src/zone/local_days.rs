@@ -9,8 +9,8 @@ const SECONDS_PER_DAY: i64 = 86_400;
 /// Slots of the cache: more days than most exports span, and small enough for the processor's cache.
 const CACHED_DAYS: usize = 1024;
 
-/// Computes local days, with a cache of the zone's offsets by UTC day: looking an offset up in the zone's history takes most
-/// of the time otherwise.
+/// Computes local days, with a cache of the zone's offsets by UTC day: looking an offset up in the zone's history takes
+/// most of the time otherwise.
 pub struct LocalDays<'a> {
     zone: &'a Zone,
     /// Day number and the offset that holds all day, or `None` where the clock changes on it; slot = day modulo size.

@@ -1,4 +1,5 @@
-//! What a browser does for the service: keeps its cookies, says where requests come from, and follows no redirect by itself.
+//! What a browser does for the service: keeps its cookies, says where requests come from, and follows no redirect by
+//! itself.
 
 use std::collections::BTreeMap;
 

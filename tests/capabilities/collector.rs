@@ -1,5 +1,5 @@
-//! A collector for OpenTelemetry: takes OTLP over HTTP on a free port of this machine, and reads as much of the protobuf messages
-//! as tests ask for.
+//! A collector for OpenTelemetry: takes OTLP over HTTP on a free port of this machine, and reads as much of the
+//! protobuf messages as tests ask for.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -1,8 +1,9 @@
 //! Every console block of the README and the docs is run, and must print what it shows.
 //!
-//! Blocks of a page run one after another in one folder, with the project's `sample_data` and `pragati.toml`. `…` stands for
-//! anything in a line, and on a line of its own for any lines; times and sizes of runs may differ. A command that shows nothing
-//! must succeed; one that shows `error: …` must fail. What cannot run here is listed with what checks it instead.
+//! Blocks of a page run one after another in one folder, with the project's `sample_data` and `pragati.toml`. `…`
+//! stands for anything in a line, and on a line of its own for any lines; times and sizes of runs may differ. A command
+//! that shows nothing must succeed; one that shows `error: …` must fail. What cannot run here is listed with what
+//! checks it instead.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -151,7 +152,8 @@ fn pattern(lines: &[String]) -> Regex {
     Regex::new(&pattern).expect("a pattern")
 }
 
-/// The output as patterns are made for: no byte-order mark, no white space at the ends of lines, no times and sizes of runs.
+/// The output as patterns are made for: no byte-order mark, no white space at the ends of lines, no times and sizes of
+/// runs.
 fn comparable(text: &str) -> String {
     let lines = text
         .trim_start_matches('\u{feff}')

@@ -1,5 +1,5 @@
-//! COPY TO STDOUT of the PostgreSQL endpoint: the bytes that PostgreSQL sends, for who may see the rows, and no longer than a query
-//! may run; and queries that are kept under a name.
+//! COPY TO STDOUT of the PostgreSQL endpoint: the bytes that PostgreSQL sends, for who may see the rows, and no longer
+//! than a query may run; and queries that are kept under a name.
 
 use std::io::Write;
 use std::net::TcpStream;

@@ -1,5 +1,5 @@
-//! A prepared statement that runs again: its plan is kept, and it answers for the values, the snapshot, the user and the time zone of
-//! each execution.
+//! A prepared statement that runs again: its plan is kept, and it answers for the values, the snapshot, the user and
+//! the time zone of each execution.
 
 use std::fs;
 

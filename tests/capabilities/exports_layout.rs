@@ -1,4 +1,5 @@
-//! Where exports lie: names of files and folders that real writers give, what is read of them, what is named, what is refused.
+//! Where exports lie: names of files and folders that real writers give, what is read of them, what is named, what is
+//! refused.
 
 use std::fs;
 use std::path::{Path, PathBuf};

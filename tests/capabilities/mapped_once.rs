@@ -12,6 +12,7 @@ use pragati::nightly::{self, NightlyError, Progress};
 use tokio::runtime::Runtime;
 
 use crate::mapping_cases::{Cases, Types};
+use crate::sunbird::raw;
 use crate::support::{TestExports, files_below};
 
 /// Every table of the contract that a mapping may make.
@@ -36,8 +37,7 @@ impl Progress for Silent {
 /// The platform's own test rows.
 fn sunbird() -> TestExports {
     let exports = TestExports::empty();
-    let raw = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/sunbird/exports");
-    for (name, bytes) in files_below(&raw) {
+    for (name, bytes) in files_below(&raw()) {
         let file = exports.path().join(name);
         fs::create_dir_all(file.parent().expect("a day")).expect("a folder");
         fs::write(file, bytes).expect("a copy");

@@ -1,4 +1,5 @@
-//! Cases of a platform's mapping: rows of raw tables in `tests/data/PLATFORM/cases.json`, and the reports that they call for.
+//! Cases of a platform's mapping: rows of raw tables in `tests/data/PLATFORM/cases.json`, and the reports that they
+//! call for.
 //!
 //! All cases of a platform lie in one snapshot, each with batches and users of its own; some look at it again with another
 //! setting of the mapping. A time in a column of whole numbers stands for its seconds since 1970.

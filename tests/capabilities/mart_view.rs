@@ -1,5 +1,5 @@
-//! The view `course_progress_report` read from a nightly output: the rows, types and order are those that are assembled from the
-//! exports, and where the output does not fit, it is not read.
+//! The view `course_progress_report` read from a nightly output: the rows, types and order are those that are assembled
+//! from the exports, and where the output does not fit, it is not read.
 
 use std::collections::BTreeSet;
 use std::fs;

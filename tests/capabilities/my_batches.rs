@@ -36,8 +36,8 @@ const CLICKS: &str = "
         ('m1', '2026-11-01T10:00:00', 'b1'), ('m2', '2026-11-20T10:00:00', 'b1'), ('m3', '2026-11-19T10:00:00', 'b2')
     ) as download_events(mid, event_time, batch_id)";
 
-/// Four learners of b1, of whom one has one percent and one has completed nothing; one who has completed b2; one who left b3;
-/// nobody in b4.
+/// Four learners of b1, of whom one has one percent and one has completed nothing; one who has completed b2; one who
+/// left b3; nobody in b4.
 fn setup() -> Setup {
     let rows = "('u1', 'c1', 'b1', '2026-10-01T00:00:00', true), ('u2', 'c1', 'b1', '2026-10-01T00:00:00', true),
         ('u3', 'c1', 'b1', '2026-10-01T00:00:00', true), ('u4', 'c1', 'b1', '2026-10-01T00:00:00', true),
@@ -287,8 +287,8 @@ mod in_a_browser {
     /// Batches of the mentor; there is one more, of somebody else.
     const BATCHES_OF_MENTOR: u64 = 12;
 
-    /// In batch `i`, `i` learners, of whom the first half has completed it and the others are half through; none in the last one.
-    /// The second learner of the second batch came on the second day. A name is markup, and one is missing.
+    /// In batch `i`, `i` learners, of whom the first half has completed it and the others are half through; none in the
+    /// last one. The second learner of the second batch came on the second day. A name is markup, and one is missing.
     fn exports() -> TestExports {
         let learners = "(select unnest(generate_series(1, 11)) as i) as batches
             cross join (select unnest(generate_series(1, 11)) as j) as users

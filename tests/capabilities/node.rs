@@ -7,8 +7,8 @@ use std::process::Command;
 use crate::prepared::prepared;
 use crate::support::skipped;
 
-/// A folder with the scripts of `tests/<name>` and the packages of their `package-lock.json`, which npm checks against their
-/// digests. `None`, and a loud word on standard error, where they cannot be had.
+/// A folder with the scripts of `tests/<name>` and the packages of their `package-lock.json`, which npm checks against
+/// their digests. `None`, and a loud word on standard error, where they cannot be had.
 pub fn packages(name: &str) -> Option<PathBuf> {
     if !has("node", &["--version"]) || !has("npm", &["--version"]) {
         skipped("this test needs Node.js; install nodejs and npm");
@@ -41,8 +41,8 @@ pub fn packages(name: &str) -> Option<PathBuf> {
     folder
 }
 
-/// Brings the scripts up to date. Other tests may run them at this time, so a file is exchanged as a whole, and only where it
-/// differs.
+/// Brings the scripts up to date. Other tests may run them at this time, so a file is exchanged as a whole, and only
+/// where it differs.
 fn copy_changed(scripts: &Path, folder: &Path) {
     for entry in fs::read_dir(scripts).expect("the scripts").flatten() {
         let (script, copy) = (entry.path(), folder.join(entry.file_name()));

@@ -324,7 +324,8 @@ mod ratio {
             .table("download_events", events)
     }
 
-    /// Deliveries of known, unknown and no batches, some told twice, one later than the snapshot; subscriptions sent every third.
+    /// Deliveries of known, unknown and no batches, some told twice, one later than the snapshot; subscriptions sent
+    /// every third.
     fn write_deliveries(folder: &std::path::Path) {
         let delivery = |number: u32| {
             let request = number - number % 10 / 9;

@@ -1,4 +1,5 @@
-//! What releases are made of: the Debian package's files, the image's bases, the compiler, and the software bill of materials.
+//! What releases are made of: the Debian package's files, the image's bases, the compiler, and the software bill of
+//! materials.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,4 +1,5 @@
-//! Times in SQL: zones, dates, intervals and patterns give PostgreSQL's answers, from the endpoint and from the shell alike.
+//! Times in SQL: zones, dates, intervals and patterns give PostgreSQL's answers, from the endpoint and from the shell
+//! alike.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! Folders below the target folder that tests make once and share: Python environments, Node.js packages, sample exports.
 //!
-//! Tests are processes of their own that run at the same time, so each folder has a lock file. It also notes what it was made
-//! from; where that has changed, it is made anew.
+//! Tests are processes of their own that run at the same time, so each folder has a lock file. It also notes what it
+//! was made from; where that has changed, it is made anew.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 /// Says what a folder was made from.
 const MADE_FROM: &str = ".made-from";
 
-/// Calls `with` with the folder `name`, which nobody changes meanwhile. Where it is missing, or was made from other `source`
-/// than this, `make` fills an empty one first. `None` where `make` says that it could not; the next test tries again.
+/// Calls `with` with the folder `name`, which nobody changes meanwhile. Where it is missing, or was made from other
+/// `source` than this, `make` fills an empty one first. `None` where `make` says that it could not; the next test tries
+/// again.
 pub fn prepared<T>(
     name: &str,
     source: &[u8],

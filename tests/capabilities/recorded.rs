@@ -1,4 +1,5 @@
-//! What a program does to the files below a folder, in order, as `strace` saw it: to replay it and cut the power in between.
+//! What a program does to the files below a folder, in order, as `strace` saw it: to replay it and cut the power in
+//! between.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;

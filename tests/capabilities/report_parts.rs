@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use zip::ZipArchive;
 
 use crate::report_filters::many_learners;
-use crate::support::{BATCHES, TestExports, enrolments, files_below, query_parquet, wrapped};
+use crate::support::{BATCHES, TestExports, enrolments, files_below, query_parquet, sheet_header, wrapped};
 
 const SPLITS: [(&str, &str); 4] = [
     ("block", "Block Name"),
@@ -60,13 +60,7 @@ fn parsed(csv: &[u8]) -> (Vec<String>, Vec<Vec<String>>) {
 /// A sheet's header and rows as the report's CSV has them.
 fn sheet_rows(workbook: &mut Xlsx<Cursor<Vec<u8>>>, name: &str) -> (Vec<String>, Vec<Vec<String>>) {
     let sheet = workbook.worksheet_range(name).expect("a sheet");
-    let header: Vec<String> = sheet
-        .rows()
-        .next()
-        .expect("a header")
-        .iter()
-        .map(Data::to_string)
-        .collect();
+    let header = sheet_header(&sheet);
     let text = |header: &String, cell: &Data| match cell {
         Data::Empty => String::new(),
         // Days since the end of 1899.

@@ -1,5 +1,5 @@
-//! The rooms of the program, its top-level modules, and which of them may use which: `docs/design.md` has the table, and the
-//! sources must keep to it.
+//! The rooms of the program, its top-level modules, and which of them may use which: `docs/design.md` has the table,
+//! and the sources must keep to it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -47,8 +47,8 @@ pub struct Received {
 }
 
 impl SmtpServer {
-    /// A server on this machine, with a certificate for it; where there is TLS it wants the login [`USER`], [`PASSWORD`]. None
-    /// where its Python package cannot be had.
+    /// A server on this machine, with a certificate for it; where there is TLS it wants the login [`USER`],
+    /// [`PASSWORD`]. None where its Python package cannot be had.
     pub fn start(security: Security) -> Option<Self> {
         Self::start_as(security, "127.0.0.1")
     }

@@ -269,7 +269,8 @@ const COURSE_BATCH: &str = "
         null as mentors, make_array('01274266675936460840172') as createdfor, 'course-2' as name,
         '2020-05-25' as startdate, '2030-05-30' as enddate";
 
-fn raw() -> PathBuf {
+/// The platform's own exports of its raw tables.
+pub fn raw() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/sunbird/exports")
 }
 

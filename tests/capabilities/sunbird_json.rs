@@ -1,5 +1,5 @@
-//! Texts that should be JSON and are none, as CSV files of cqlsh hold them, are never taken for missing values in silence; and
-//! analysts see the raw tables as they were exported.
+//! Texts that should be JSON and are none, as CSV files of cqlsh hold them, are never taken for missing values in
+//! silence; and analysts see the raw tables as they were exported.
 
 use std::fs;
 

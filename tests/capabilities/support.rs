@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
+use calamine::{Data, Range};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::Schema;
 use datafusion::arrow::util::pretty::pretty_format_batches;
@@ -25,6 +26,12 @@ pub const DATE: &str = "2026-11-22";
 pub fn skipped(why: &str) {
     assert!(std::env::var_os("TESTS_SKIP_NOTHING").is_none(), "{why}");
     eprintln!("SKIPPED: {why}");
+}
+
+/// The header of a workbook's sheet: the cells of its first row.
+pub fn sheet_header(sheet: &Range<Data>) -> Vec<String> {
+    let header = sheet.rows().next().expect("a header");
+    header.iter().map(Data::to_string).collect()
 }
 
 /// Exports in a folder of their own, made table by table.

@@ -1,4 +1,5 @@
-//! The same rows, written by real Parquet writers (`tests/writers`), give the same bytes everywhere, or are refused by name.
+//! The same rows, written by real Parquet writers (`tests/writers`), give the same bytes everywhere, or are refused by
+//! name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -109,7 +109,8 @@ async fn request_of_key(transaction: &mut Writing, new: &NewRequest) -> Result<O
     found.as_ref().map(rows::request).transpose()
 }
 
-/// Whether a call is the earlier one again. The batches of a course are those of the first call, whatever the course has now.
+/// Whether a call is the earlier one again. The batches of a course are those of the first call, whatever the course
+/// has now.
 fn is_same_wish(earlier: &Request, new: &NewRequest) -> bool {
     let are_same_batches = match (&earlier.asked.course, &new.asked.course) {
         (Some(earlier), Some(new)) => earlier == new,
@@ -190,8 +191,8 @@ fn whole_milliseconds(time: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(time.timestamp_millis()).unwrap_or(time)
 }
 
-/// Stores a new request. While it is under way, no other of the person with this digest is made. Those that subscriptions made
-/// come after clicks.
+/// Stores a new request. While it is under way, no other of the person with this digest is made. Those that
+/// subscriptions made come after clicks.
 pub(super) async fn insert_request(
     transaction: &mut Writing,
     request: &Request,

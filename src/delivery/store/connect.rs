@@ -146,8 +146,8 @@ async fn open_sqlite(path: &Path) -> Result<Store, StoreError> {
     Ok(Store::new(name, Backend::Sqlite, writes, reads))
 }
 
-/// Makes the folder and the file for their owner alone, on stable storage, and gives the lock under which the file is prepared. SQLite gives
-/// the files beside it the same permissions.
+/// Makes the folder and the file for their owner alone, on stable storage, and gives the lock under which the file is
+/// prepared. SQLite gives the files beside it the same permissions.
 fn make_private_file(path: &Path) -> io::Result<File> {
     let folder = folder_of(path);
     make_folder_durably(folder)?;

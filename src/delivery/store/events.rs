@@ -66,7 +66,8 @@ impl Store {
         Ok(taken.map_err(self.failed(DOING))?.rows_affected())
     }
 
-    /// All events that were taken for a file, written or not; those that are taken later come last, so that a file only grows.
+    /// All events that were taken for a file, written or not; those that are taken later come last, so that a file only
+    /// grows.
     ///
     /// # Errors
     /// The database does not answer.

@@ -32,8 +32,8 @@ macro_rules! claim {
 }
 
 impl Store {
-    /// Takes up the request that is due longest: one that waits, one whose lease ran out, or a notice that is due; those that
-    /// subscriptions made come after all others. The lease holds for [`LEASE`].
+    /// Takes up the request that is due longest: one that waits, one whose lease ran out, or a notice that is due;
+    /// those that subscriptions made come after all others. The lease holds for [`LEASE`].
     ///
     /// # Errors
     /// The database does not answer.

@@ -1,4 +1,5 @@
-//! The database's tables, as numbered steps: every file of `migrations/` once, in the order of the numbers their names begin with.
+//! The database's tables, as numbered steps: every file of `migrations/` once, in the order of the numbers their names
+//! begin with.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,5 @@
-//! The durable store of requests, events, sessions and subscriptions: SQLite, or PostgreSQL where several processes share the work.
+//! The durable store of requests, events, sessions and subscriptions: SQLite, or PostgreSQL where several processes
+//! share the work.
 //!
 //! A request and the work on it are one row, so that accepting, idempotency and state are one transaction. A worker holds a
 //! request by a lease that it renews; a lease that ran out is taken over by another worker, and whoever lost it can store

@@ -197,8 +197,8 @@ async fn mail(
     Ok(send(shop, lease, file, context).await)
 }
 
-/// The link by which the recipient of a subscription's mail ends these mails. It is new in each mail, and the store knows it
-/// by its hash alone.
+/// The link by which the recipient of a subscription's mail ends these mails. It is new in each mail, and the store
+/// knows it by its hash alone.
 async fn unsubscribe_link(shop: &Workshop, sending: &SendingOf) -> Result<Option<String>, StoreError> {
     let token = random_text();
     let Some(link) = shop.links.to_unsubscribe(&token) else {

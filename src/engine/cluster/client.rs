@@ -289,8 +289,8 @@ pub fn with_settings(endpoint: Endpoint) -> Endpoint {
 /// How rows are fetched from executors, encrypted or not.
 ///
 /// Ballista's own connections for this have neither a connect timeout nor keep-alive probes, whatever its settings say
-/// (55.0: `BallistaClient::try_new`): a task would wait for ever, and hold its executor's slot, for rows of an executor that
-/// the network no longer reaches.
+/// (55.0: `BallistaClient::try_new`): a task would wait for ever, and hold its executor's slot, for rows of an executor
+/// that the network no longer reaches.
 pub fn fetching_connections(tls: Option<&Tls>) -> EndpointOverrideFn {
     let tls = tls.cloned();
     Arc::new(move |endpoint| {
@@ -307,8 +307,8 @@ pub fn fetching_connections(tls: Option<&Tls>) -> EndpointOverrideFn {
     })
 }
 
-/// A connection that is given up where it is not made within `connect`, or where nothing comes for `silence` and a probe then
-/// has no answer for as long again.
+/// A connection that is given up where it is not made within `connect`, or where nothing comes for `silence` and a
+/// probe then has no answer for as long again.
 fn noticing(endpoint: Endpoint, connect: Duration, silence: Duration) -> Endpoint {
     endpoint
         .connect_timeout(connect)

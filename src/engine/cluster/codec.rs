@@ -78,7 +78,8 @@ struct TravellingNode {
 }
 
 impl PlanCodec {
-    /// A codec of the nodes of the engine and of scans of exports, and of `nodes`, for plans that call the engine's functions and `functions`.
+    /// A codec of the nodes of the engine and of scans of exports, and of `nodes`, for plans that call the engine's
+    /// functions and `functions`.
     pub fn new(nodes: Vec<Arc<dyn NodeCodec>>, functions: impl IntoIterator<Item = ScalarUDF>) -> Self {
         let engines: [Arc<dyn NodeCodec>; 3] = [Arc::new(COMPACT), Arc::new(NO_KEYS), Arc::new(ExportedRowsNode)];
         Self {

@@ -6,9 +6,9 @@
 //! queries, which are planned by sessions without the dialect, keep the engine's own functions, also within the plan of
 //! an analyst's statement.
 //!
-//! `statement` holds the rewrites, a file each, and `forms` those of whole queries with what plans them; `numbers`, `texts`,
-//! `arrays` and `json` the functions, types and aggregates; `planner` the operators. A new function is one entry in a table there. `time` has all
-//! about dates, times, zones and intervals, and holds in every session.
+//! `statement` holds the rewrites, a file each, and `forms` those of whole queries with what plans them; `numbers`,
+//! `texts`, `arrays` and `json` the functions, types and aggregates; `planner` the operators. A new function is one
+//! entry in a table there. `time` has all about dates, times, zones and intervals, and holds in every session.
 
 pub mod arrays;
 mod check;
@@ -107,8 +107,8 @@ pub fn add_to(session: &SessionContext) -> Result<()> {
     Ok(())
 }
 
-/// A session with the tables of another, and with the dialect: what is planned in the other keeps the engine's own SQL. Tables
-/// that are added to one are seen in both.
+/// A session with the tables of another, and with the dialect: what is planned in the other keeps the engine's own SQL.
+/// Tables that are added to one are seen in both.
 ///
 /// # Errors
 /// As [`add_to`].

@@ -1,8 +1,10 @@
-//! `text_map(map)`, `text_list(list)` and `count_in_map(map, value, except)`: maps and lists as a platform's tools export them.
+//! `text_map(map)`, `text_list(list)` and `count_in_map(map, value, except)`: maps and lists as a platform's tools
+//! export them.
 //!
 //! Spark writes them as maps and lists; `cqlsh COPY` and CSV files hold them as text, such as `{'do_1': 2, 'do_2': 1}` or
 //! `['a', 'b']`, or as JSON. `text_map` and `text_list` return maps and lists unchanged and parse text; text that is
-//! neither gives NULL. `count_in_map` counts the entries with a given value in a map of either form, except those of given keys.
+//! neither gives NULL. `count_in_map` counts the entries with a given value in a map of either form, except those of
+//! given keys.
 
 use std::sync::Arc;
 

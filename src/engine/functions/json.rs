@@ -1,10 +1,10 @@
 //! Functions that extract a value from JSON text by a path of keys and indexes, such as
 //! `json_get_str(text, 'children', 0, 'name')`.
 //!
-//! `json_get_str`, `json_get_int`, `json_get_float` and `json_get_bool` give a value of that kind; `json_get_array` the entries of
-//! an array, and `json_get` anything, as JSON texts; `json_as_text` a text without its quotes, anything else as JSON;
-//! `json_length` the number of entries; `json_contains` whether the path exists. The names are those of the library
-//! datafusion-functions-json. A missing value, one of another type, and invalid JSON give NULL.
+//! `json_get_str`, `json_get_int`, `json_get_float` and `json_get_bool` give a value of that kind; `json_get_array` the
+//! entries of an array, and `json_get` anything, as JSON texts; `json_as_text` a text without its quotes, anything else
+//! as JSON; `json_length` the number of entries; `json_contains` whether the path exists. The names are those of the
+//! library datafusion-functions-json. A missing value, one of another type, and invalid JSON give NULL.
 
 use std::sync::Arc;
 

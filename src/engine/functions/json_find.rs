@@ -1,5 +1,5 @@
-//! `json_find_str(json, key, value, wanted)`: of the first object in a JSON array whose `key` has the text `value`, the text
-//! under the key `wanted`, such as the id of a user's district in `[{"id": "d1", "type": "district"}]`.
+//! `json_find_str(json, key, value, wanted)`: of the first object in a JSON array whose `key` has the text `value`, the
+//! text under the key `wanted`, such as the id of a user's district in `[{"id": "d1", "type": "district"}]`.
 //!
 //! NULL where there is no such object, where that object has no text there, and where `json` is no JSON array.
 

@@ -1,5 +1,5 @@
-//! `generate_series(first, last[, step])` in FROM: a series of `integer` values where the arguments are `integer`. Series of
-//! `bigint` and of times are the engine's.
+//! `generate_series(first, last[, step])` in FROM: a series of `integer` values where the arguments are `integer`.
+//! Series of `bigint` and of times are the engine's.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! `utc_time(time)`: converts a time of an export to an instant: a timestamp of any unit and zone, a date, or text.
 //!
-//! Text is ISO 8601 with `T` or a space, with or without a fraction and an offset, which is UTC where none is given. Cassandra's
-//! tools put a colon before the milliseconds (`2019-01-14 09:11:19:620+0000`). Other text gives NULL.
+//! Text is ISO 8601 with `T` or a space, with or without a fraction and an offset, which is UTC where none is given.
+//! Cassandra's tools put a colon before the milliseconds (`2019-01-14 09:11:19:620+0000`). Other text gives NULL.
 
 use std::borrow::Cow;
 use std::sync::Arc;

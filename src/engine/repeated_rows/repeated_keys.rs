@@ -72,8 +72,8 @@ impl RepeatedKeys {
 }
 
 impl KeySource {
-    /// Whether the repeated keys take too much of the memory limit where each stands twice: they are not spilled, while rows that
-    /// are ranked are.
+    /// Whether the repeated keys take too much of the memory limit where each stands twice: they are not spilled, while
+    /// rows that are ranked are.
     pub fn may_not_fit(&self, context: &TaskContext) -> bool {
         let most_keys = self.expected_rows.unwrap_or(0) / 2;
         let most_bytes = share_of_limit(context, KEPT_PERCENT);

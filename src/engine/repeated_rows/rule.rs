@@ -268,8 +268,8 @@ fn is_fixed(expr: &Expr) -> bool {
     !expr.is_volatile() && is_bound.is_ok_and(|is_bound| !is_bound)
 }
 
-/// Whether the rows of a plan are the same each time, and all of its tables are whole. Of rows that are equal to the order of
-/// a window, it is left to the query that it does not matter which comes first.
+/// Whether the rows of a plan are the same each time, and all of its tables are whole. Of rows that are equal to the
+/// order of a window, it is left to the query that it does not matter which comes first.
 fn can_be_read_again(plan: &LogicalPlan) -> Result<bool> {
     let mut has_other = false;
     plan.apply_with_subqueries(|node| {

@@ -33,9 +33,9 @@ pub fn changed_batches(old: &Published, new: &Published) -> Vec<ChangedBatch> {
     }
 }
 
-/// Whether two reports of a batch are equal. Equal content fingerprints mean that they are. Different ones mean that they are
-/// not where the outputs have different bases. On the same basis the files decide, which also stay equal where only times
-/// within a day changed.
+/// Whether two reports of a batch are equal. Equal content fingerprints mean that they are. Different ones mean that
+/// they are not where the outputs have different bases. On the same basis the files decide, which also stay equal where
+/// only times within a day changed.
 fn is_same(before: &FileEntry, after: &FileEntry, is_same_basis: bool) -> bool {
     let fingerprints = before.fingerprint.as_ref().zip(after.fingerprint.as_ref());
     match fingerprints {

@@ -34,8 +34,8 @@ pub struct Changes {
     pub since: Option<SnapshotDate>,
 }
 
-/// Writes the table of changed batches of a run, whose manifest lists its files. The run is compared with the newest complete
-/// output of an earlier day; without one, the table is empty.
+/// Writes the table of changed batches of a run, whose manifest lists its files. The run is compared with the newest
+/// complete output of an earlier day; without one, the table is empty.
 pub(super) async fn write(
     run: &Run<'_>,
     manifest: &Manifest,

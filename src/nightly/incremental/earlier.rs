@@ -27,8 +27,8 @@ pub struct Earlier {
 }
 
 impl Earlier {
-    /// Finds the output of this day or an earlier one under `reports`. `None` where there is none on the same basis, or where
-    /// the manifest of the newest one cannot be read, which is logged as a warning.
+    /// Finds the output of this day or an earlier one under `reports`. `None` where there is none on the same basis, or
+    /// where the manifest of the newest one cannot be read, which is logged as a warning.
     pub async fn find(reports: &Location, date: SnapshotDate, basis: &str) -> Result<Option<Self>, NightlyError> {
         let mut dates = Published::dates(reports).await?;
         dates.retain(|&earlier| earlier <= date);

@@ -47,8 +47,8 @@ impl FilePlan {
 }
 
 impl PartPlan {
-    /// Takes over files of a part where possible, and plans the others. `None` where fingerprints depend on rows that are not
-    /// known yet.
+    /// Takes over files of a part where possible, and plans the others. `None` where fingerprints depend on rows that
+    /// are not known yet.
     pub async fn taking(incremental: &Incremental, reports: &ReportGroup, part: usize) -> Option<Self> {
         let batches = reports.batches_of_part(part);
         let sections = reports.sections_of_part(part);

@@ -26,6 +26,9 @@ const ROWS_AT_A_TIME: usize = 16_384;
 pub type Completions = ParquetRecordBatchStream<Box<dyn AsyncFileReader>>;
 
 /// Opens the file, which must have `bytes` bytes.
+///
+/// # Errors
+/// The file is gone, has another size, or is no Parquet file.
 pub async fn open(reports: &Location, path: &Path, bytes: u64) -> Result<Completions, PublishedError> {
     let ListedFile { name, pinned } = ListedFile::open(reports, path, bytes).await?;
     let file: Box<dyn AsyncFileReader> = match bytes <= MOST_BYTES_AT_ONCE {

@@ -37,8 +37,8 @@ pub async fn remove(
     Ok(Ok(()))
 }
 
-/// The first path below `folder`, in order, that is neither one of `files` nor a folder that contains some. Symbolic links are
-/// always foreign.
+/// The first path below `folder`, in order, that is neither one of `files` nor a folder that contains some. Symbolic
+/// links are always foreign.
 fn first_foreign(folder: &Path, files: &HashSet<PathBuf>) -> io::Result<Option<PathBuf>> {
     let above = |file: &PathBuf| file.ancestors().skip(1).map(Path::to_owned).collect::<Vec<_>>();
     let folders: HashSet<PathBuf> = files.iter().flat_map(above).collect();

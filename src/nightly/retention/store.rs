@@ -105,8 +105,8 @@ pub async fn finish_removals(reports: &Location) -> Result<(), NightlyError> {
     Ok(())
 }
 
-/// Finishes one removal. Where the day's manifest still exists, nothing was removed yet, and this run decides anew whether to
-/// remove the day.
+/// Finishes one removal. Where the day's manifest still exists, nothing was removed yet, and this run decides anew
+/// whether to remove the day.
 async fn finish(reports: &Location, manifest: &Manifest, text: Bytes, removal: Path) -> Result<(), NightlyError> {
     let date = manifest.snapshot_date;
     let day = reports.prefix.clone().join(date.folder_name());

@@ -69,8 +69,8 @@ impl TaskOutput {
         }
     }
 
-    /// Waits until the files that this process has moved to the destination are on stable storage. In a store they are, since it
-    /// has acknowledged them.
+    /// Waits until the files that this process has moved to the destination are on stable storage. In a store they are,
+    /// since it has acknowledged them.
     ///
     /// # Errors
     /// A file cannot be written.

@@ -1,5 +1,5 @@
-//! Times in binary that the library leaves out: endless ones, and those of years that its calendar does not have. Columns with one
-//! of them become PostgreSQL's bytes here.
+//! Times in binary that the library leaves out: endless ones, and those of years that its calendar does not have.
+//! Columns with one of them become PostgreSQL's bytes here.
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryArray};
 use datafusion::arrow::datatypes::{DataType, Date32Type, TimeUnit, TimestampMicrosecondType};
@@ -7,9 +7,10 @@ use datafusion::common::{Result, not_impl_err};
 
 use crate::engine::dialect::time::Endless;
 
-/// PostgreSQL counts time from 2000: days and microseconds since 1970.
-const DAYS_TO_2000: i32 = 10_957;
-const MICROSECONDS_TO_2000: i64 = 946_684_800_000_000;
+/// Days from 1970, since which the engine counts, to 2000, since which PostgreSQL does.
+pub const DAYS_TO_2000: i32 = 10_957;
+/// The same in microseconds.
+pub const MICROSECONDS_TO_2000: i64 = 946_684_800_000_000;
 /// Days and microseconds from 1970 that the library's calendar has on both sides: 259,000 years.
 const DAYS: u32 = 94_600_000;
 const MICROSECONDS: u64 = 8_173_440_000_000_000_000;

@@ -42,6 +42,9 @@ impl Session {
     }
 
     /// The columns of an open cursor as this client wants them; none where there is no such cursor.
+    ///
+    /// # Errors
+    /// For columns of a type that clients cannot be told of.
     pub fn fields_of_cursor<C: ClientInfo>(&self, info: &C, name: &str) -> PgWireResult<Option<Arc<Vec<FieldInfo>>>> {
         let columns = self.cursors().get(name).map(|cursor| Arc::clone(&cursor.columns));
         columns

@@ -1,8 +1,8 @@
 //! Aggregates rows by day to weeks and months.
 //!
-//! Downloads, requests, deliveries and sendings of a period are the sums over its days. Downloaded batches cannot be summed,
-//! because a batch may be downloaded on several days: they, and the coverage, are NULL where more than one day of the period has
-//! any.
+//! Downloads, requests, deliveries and sendings of a period are the sums over its days. Downloaded batches cannot be
+//! summed, because a batch may be downloaded on several days: they, and the coverage, are NULL where more than one day
+//! of the period has any.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -55,8 +55,8 @@ struct Sums {
     newest: i32,
 }
 
-/// Aggregates the rows by day within `days` to periods, ordered by level, ids and period. `days` may cut off the first and the
-/// last period.
+/// Aggregates the rows by day within `days` to periods, ordered by level, ids and period. `days` may cut off the first
+/// and the last period.
 ///
 /// # Errors
 /// The rows have not the columns of the ratio by day.

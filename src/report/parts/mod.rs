@@ -170,7 +170,8 @@ impl Parts {
         Ok(self.spool.settle()?)
     }
 
-    /// The numbers of the parts in the order in which they are listed: by value, the blank one last; batches as they were given.
+    /// The numbers of the parts in the order in which they are listed: by value, the blank one last; batches as they
+    /// were given.
     fn order(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.facts.len()).collect();
         if matches!(self.options.by, PartsBy::Column(_)) {

@@ -26,8 +26,8 @@ pub enum Answer {
     No,
 }
 
-/// Which rows of the report are wanted: those that meet all conditions. Values are compared exactly with those of the report;
-/// an empty text stands for rows without one.
+/// Which rows of the report are wanted: those that meet all conditions. Values are compared exactly with those of the
+/// report; an empty text stands for rows without one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schema(example = json!({"block": ["Block 1", "Block 2"], "completed": "no", "progress": "0..50"}))]

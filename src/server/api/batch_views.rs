@@ -46,8 +46,8 @@ pub struct BatchView {
     pub last_download: Option<NaiveDate>,
 }
 
-/// How a batch's report changed since the output of the nightly run before. Counts of people are none where they could not be
-/// counted.
+/// How a batch's report changed since the output of the nightly run before. Counts of people are none where they could
+/// not be counted.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BatchChange {
     /// Rows of the earlier report; none where there was no such batch.

@@ -36,8 +36,9 @@ pub struct ListParameters {
     /// Only batches with this text in their name or id, or in those of their course, whatever the case.
     #[param(max_length = 200)]
     search: Option<String>,
-    /// The column to order by, downwards with `-` before it: `batch_id`, `batch_name`, `course_id`, `course_name`, `tenant_id`,
-    /// `learners`, `completed`, `average_progress`, `change` (people added, removed, completed) or `downloads`. Without it, by id.
+    /// The column to order by, downwards with `-` before it: `batch_id`, `batch_name`, `course_id`, `course_name`,
+    /// `tenant_id`, `learners`, `completed`, `average_progress`, `change` (people added, removed, completed) or
+    /// `downloads`. Without it, by id.
     #[param(max_length = 30, pattern = "^-?[a-z_]+$", example = "-learners")]
     sort: Option<String>,
     /// Batches to skip.
@@ -47,10 +48,10 @@ pub struct ListParameters {
 
 /// List the batches whose reports I may have
 ///
-/// Those of the latest snapshot that you created or mentor, that are your tenant's where you are its admin, or all where you
-/// are an admin of the platform. Ordered by id, page by page, or by another column. Learners and their progress are counted once
-/// for each snapshot; for a little while after a new one they are not there yet (`counted`). What changed is what the latest
-/// nightly run found, where it was of the same day.
+/// Those of the latest snapshot that you created or mentor, that are your tenant's where you are its admin, or all
+/// where you are an admin of the platform. Ordered by id, page by page, or by another column. Learners and their
+/// progress are counted once for each snapshot; for a little while after a new one they are not there yet (`counted`).
+/// What changed is what the latest nightly run found, where it was of the same day.
 #[utoipa::path(
     get,
     path = "/api/v1/batches",

@@ -78,8 +78,8 @@ pub struct ChangePage {
 
 /// List the batches that changed, among those whose reports I may have
 ///
-/// As the latest nightly run found them, compared with the output of the day before. A batch that is gone is shown to admins of
-/// its tenant and of the platform. Ordered by id, page by page.
+/// As the latest nightly run found them, compared with the output of the day before. A batch that is gone is shown to
+/// admins of its tenant and of the platform. Ordered by id, page by page.
 #[utoipa::path(
     get,
     path = "/api/v1/batches/changed",

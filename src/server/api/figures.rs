@@ -70,9 +70,9 @@ pub struct RatioParameters {
 
 /// Show the download ratio
 ///
-/// Times downloaded / batches, up to the day of the data (`as_of`), with its numerator and denominator. Admins of the platform
-/// see all; admins of tenants see the levels `tenant` and `tenant_course` of their own tenants. What the columns mean is said
-/// in `queries/metrics/download_ratio.sql`.
+/// Times downloaded / batches, up to the day of the data (`as_of`), with its numerator and denominator. Admins of the
+/// platform see all; admins of tenants see the levels `tenant` and `tenant_course` of their own tenants. What the
+/// columns mean is said in `queries/metrics/download_ratio.sql`.
 #[utoipa::path(
     get,
     path = "/api/v1/download-ratio",
@@ -193,8 +193,8 @@ pub struct BatchParameters {
 
 /// Show how often batches were downloaded
 ///
-/// All batches of the snapshot, or those that were never downloaded, to follow up. Admins of the platform see all, admins of
-/// tenants those of their own tenants.
+/// All batches of the snapshot, or those that were never downloaded, to follow up. Admins of the platform see all,
+/// admins of tenants those of their own tenants.
 #[utoipa::path(
     get,
     path = "/api/v1/download-ratio/batches",

@@ -31,8 +31,8 @@ const SEC_FETCH_MODE: &str = "sec-fetch-mode";
 /// Fetch a report
 ///
 /// Whether you may have it is checked again, against the latest snapshot and this login. A file that was made under other
-/// rules of consent than hold now is not given out; ask for the report again. One range of bytes can be asked for, so that a
-/// broken download goes on where it ended.
+/// rules of consent than hold now is not given out; ask for the report again. One range of bytes can be asked for, so
+/// that a broken download goes on where it ended.
 #[utoipa::path(
     get,
     path = "/api/v1/reports/{id}/file",

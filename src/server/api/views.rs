@@ -27,8 +27,8 @@ pub struct NewReport {
     pub course_id: Option<String>,
     pub format: FileFormat,
     pub deliver: Deliver,
-    /// Of several batches: `each` is a file for each in a ZIP archive (CSV) or a sheet for each in a workbook (XLSX), `one` is
-    /// one file with a column `Batch`. Split by a column, the parts have rows of all batches and that column.
+    /// Of several batches: `each` is a file for each in a ZIP archive (CSV) or a sheet for each in a workbook (XLSX),
+    /// `one` is one file with a column `Batch`. Split by a column, the parts have rows of all batches and that column.
     pub files: Option<BatchFiles>,
     /// A file for each value of this column in a ZIP archive (CSV), or a sheet for each in a workbook (XLSX).
     pub split_by: Option<SplitColumn>,

@@ -311,8 +311,8 @@ impl SignIn {
         Ok(self.cookies.clear(SESSION_COOKIE))
     }
 
-    /// Ends the sessions that a logout token of the issuer's names (OpenID Connect Back-Channel Logout); returns how many. A
-    /// token that was refused is logged by its reason.
+    /// Ends the sessions that a logout token of the issuer's names (OpenID Connect Back-Channel Logout); returns how
+    /// many. A token that was refused is logged by its reason.
     ///
     /// # Errors
     /// The token proves no logout, was used before, or cannot be checked now.

@@ -1,7 +1,8 @@
-//! Random expressions of SQL, each asked of the endpoint and of a real PostgreSQL: both give the same text, or ours an error.
+//! Random expressions of SQL, each asked of the endpoint and of a real PostgreSQL: both give the same text, or ours an
+//! error.
 //!
-//! A generator of expressions is a file of its own; [`same_as_postgresql`] asks what it makes. The expressions are the same in every
-//! run unless `EXPRESSIONS_SEED` is set, and a difference names its expression and the seed.
+//! A generator of expressions is a file of its own; [`same_as_postgresql`] asks what it makes. The expressions are the
+//! same in every run unless `EXPRESSIONS_SEED` is set, and a difference names its expression and the seed.
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;

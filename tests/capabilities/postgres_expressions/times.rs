@@ -156,8 +156,8 @@ fn literal(random: &mut ChaCha8Rng, kind: Kind) -> String {
     }
 }
 
-/// Forms of expressions of a kind. What is in braces is made at random: an expression of a kind by its first letter, a `zone`, a
-/// `unit`, a `number`, a `sign`, or one of several things with bars between them.
+/// Forms of expressions of a kind. What is in braces is made at random: an expression of a kind by its first letter, a
+/// `zone`, a `unit`, a `number`, a `sign`, or one of several things with bars between them.
 fn forms(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::Date => &[

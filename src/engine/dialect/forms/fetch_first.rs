@@ -1,4 +1,5 @@
-//! `FETCH FIRST n ROWS ONLY`, which is LIMIT, and `WITH TIES`, which takes the rows whose rank by the query's order is at most n.
+//! `FETCH FIRST n ROWS ONLY`, which is LIMIT, and `WITH TIES`, which takes the rows whose rank by the query's order is
+//! at most n.
 
 use std::ops::ControlFlow;
 

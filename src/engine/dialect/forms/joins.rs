@@ -594,7 +594,8 @@ fn named(expr: Expr, columns: &HashMap<String, Expr>) -> SelectItem {
     }
 }
 
-/// Puts the values of joined columns in the place of their names, but not in subqueries, whose tables may have such columns.
+/// Puts the values of joined columns in the place of their names, but not in subqueries, whose tables may have such
+/// columns.
 fn put_names<T: VisitMut>(node: &mut T, columns: &HashMap<String, Expr>) {
     struct Names<'a> {
         columns: &'a HashMap<String, Expr>,

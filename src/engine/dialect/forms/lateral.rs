@@ -1,7 +1,8 @@
 //! `FROM o, LATERAL (SELECT … WHERE e.a = o.a ORDER BY … LIMIT n)`: the first rows that belong to each outer row.
 //!
-//! The engine joins with a lateral subquery by conditions of its WHERE, but not over a LIMIT. Here the rows are numbered among those
-//! that have the same values in these conditions; the limit becomes one of the numbers, and the conditions come after it.
+//! The engine joins with a lateral subquery by conditions of its WHERE, but not over a LIMIT. Here the rows are
+//! numbered among those that have the same values in these conditions; the limit becomes one of the numbers, and the
+//! conditions come after it.
 
 use std::sync::Arc;
 

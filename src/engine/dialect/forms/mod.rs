@@ -1,10 +1,10 @@
 //! Forms of queries that PostgreSQL has and the engine does not.
 //!
-//! Some are another notation for what the engine plans: [`rewrite`] rewrites them (`fetch_first`, `names`, `unnested_items`), and
-//! [`as_read`] those that the parser does not know (`tables`, `trims`). Whole-row values and joins by column names are
-//! rewritten when a statement is planned, because that needs the tables ([`plan`]). The others are planned here: arrays
-//! of a row as rows of FROM (`unnest`), the first rows for each row of another table (`lateral`), and subqueries in the
-//! list of columns (`subqueries`).
+//! Some are another notation for what the engine plans: [`rewrite`] rewrites them (`fetch_first`, `names`,
+//! `unnested_items`), and [`as_read`] those that the parser does not know (`tables`, `trims`). Whole-row values and
+//! joins by column names are rewritten when a statement is planned, because that needs the tables ([`plan`]). The
+//! others are planned here: arrays of a row as rows of FROM (`unnest`), the first rows for each row of another table
+//! (`lateral`), and subqueries in the list of columns (`subqueries`).
 
 mod fetch_first;
 mod joins;

@@ -1,6 +1,6 @@
-//! `SELECT unnest(a) AS x, CASE b … END AS b`: elements of arrays in the list of columns, beside an item that is named as a column
-//! which the list reads. The engine keeps these columns beside the items while it unnests, and cannot tell them apart. So the list
-//! is made by a query inside, under names of its own, and the arrays are unnested around it.
+//! `SELECT unnest(a) AS x, CASE b … END AS b`: elements of arrays in the list of columns, beside an item that is named
+//! as a column which the list reads. The engine keeps these columns beside the items while it unnests, and cannot tell
+//! them apart. So the list is made by a query inside, under names of its own, and the arrays are unnested around it.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -19,7 +19,7 @@ const UNNEST: &str = "unnest";
 const INSIDE: &str = "__items";
 const AROUND: &str = "SELECT 1 FROM (SELECT 1) AS \"__items\"";
 
-/// Puts such lists otherwise, in all queries of a statement.
+/// Rewrites such lists in all queries of a statement.
 pub fn rewrite(statement: &mut Statement) {
     let _ = VisitMut::visit(statement, &mut Queries);
 }

@@ -1,4 +1,5 @@
-//! Casts to numbers: `int2`, `int4`, `int8`, `float4`, `float8` and `numeric`, by the names that PostgreSQL's functions have.
+//! Casts to numbers: `int2`, `int4`, `int8`, `float4`, `float8` and `numeric`, by the names that PostgreSQL's functions
+//! have.
 //!
 //! Floating point numbers become whole with halves to even, numerics with halves away from zero. What a type cannot hold is
 //! an error, as is a text that is no number.

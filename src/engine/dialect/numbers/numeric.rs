@@ -1,9 +1,9 @@
 //! PostgreSQL's `numeric` as decimals of 38 digits.
 //!
-//! A decimal has one scale for a whole column, where PostgreSQL's values have one each. Two scales stand for "as many decimals
-//! as the value needs": [`QUOTIENT`] of divisions and averages, which PostgreSQL works out to at least 16 digits, and
-//! [`FREE`] of texts and floating point numbers. Their values are written with PostgreSQL's number of decimals. What does not
-//! fit into 38 digits is an error.
+//! A decimal has one scale for a whole column, where PostgreSQL's values have one each. Two scales stand for "as many
+//! decimals as the value needs": [`QUOTIENT`] of divisions and averages, which PostgreSQL works out to at least 16
+//! digits, and [`FREE`] of texts and floating point numbers. Their values are written with PostgreSQL's number of
+//! decimals. What does not fit into 38 digits is an error.
 
 use std::cmp::Ordering;
 

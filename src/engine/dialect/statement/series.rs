@@ -1,5 +1,5 @@
-//! Functions in a SELECT list that give rows: `generate_series`, `string_to_table` and the like become `unnest` of an array,
-//! which the engine turns into rows.
+//! Functions in a SELECT list that give rows: `generate_series`, `string_to_table` and the like become `unnest` of an
+//! array, which the engine turns into rows.
 
 use std::ops::ControlFlow;
 

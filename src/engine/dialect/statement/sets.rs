@@ -1,7 +1,7 @@
 //! `INTERSECT ALL` and `EXCEPT ALL` count rows: of a row that one side has three times and the other twice, two are common.
 //!
-//! The engine asks only whether the other side has the row. Here equal rows of each side are numbered, so that a row and its
-//! number are in the other side as often as it has the row.
+//! The engine asks only whether the other side has the row. Here equal rows of each side are numbered, so that a row
+//! and its number are in the other side as often as it has the row.
 
 use std::ops::ControlFlow;
 

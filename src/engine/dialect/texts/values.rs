@@ -1,4 +1,5 @@
-//! Values as texts: `text(value)`, `varchar(value, letters)` and `bpchar(value, letters)`, which casts become, and `pg_typeof`.
+//! Values as texts: `text(value)`, `varchar(value, letters)` and `bpchar(value, letters)`, which casts become, and
+//! `pg_typeof`.
 
 use std::sync::Arc;
 

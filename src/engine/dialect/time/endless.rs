@@ -1,5 +1,5 @@
-//! Endless times: `infinity` and `-infinity` of dates and timestamps. They are kept as PostgreSQL keeps them, as the largest and
-//! the smallest value of their type, so they are ordered rightly wherever values are compared.
+//! Endless times: `infinity` and `-infinity` of dates and timestamps. They are kept as PostgreSQL keeps them, as the
+//! largest and the smallest value of their type, so they are ordered rightly wherever values are compared.
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::datatypes::{DataType, Date32Type, TimeUnit, TimestampMicrosecondType};
@@ -94,7 +94,8 @@ pub fn day_of(local: i64) -> i64 {
     }
 }
 
-/// Whether one of a column's times is endless. Such a time is not of the calendar, so formats without one for it cannot show it.
+/// Whether one of a column's times is endless. Such a time is not of the calendar, so formats without one for it cannot
+/// show it.
 pub fn has_endless(column: &ArrayRef) -> bool {
     let micros = |micros: i64| Endless::of_micros(micros).is_some();
     let days = |days: i32| Endless::of_days(days.into()).is_some();

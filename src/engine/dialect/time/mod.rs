@@ -1,15 +1,15 @@
 //! Times as PostgreSQL has them: types, casts in the session's zone, operators, patterns.
 //!
-//! - A timestamp with a zone (`timestamptz`) is a moment: `Timestamp(Microsecond, "UTC")`, as in the tables. The session's zone, the
-//!   engine's setting `datafusion.execution.time_zone`, decides what its day and hour are, how it is written, and what a text without
-//!   a zone means.
+//! - A timestamp with a zone (`timestamptz`) is a moment: `Timestamp(Microsecond, "UTC")`, as in the tables. The
+//!   session's zone, the engine's setting `datafusion.execution.time_zone`, decides what its day and hour are, how it
+//!   is written, and what a text without a zone means.
 //! - A timestamp without a zone is a local time.
 //! - `infinity` and `-infinity` are the largest and the smallest value of a type ([`Endless`]).
-//! - The difference of two timestamps is a duration, which is an interval of days and time to users; all other intervals have months,
-//!   days and time.
+//! - The difference of two timestamps is a duration, which is an interval of days and time to users; all other
+//!   intervals have months, days and time.
 //!
-//! The planner chooses functions for operators ([`planner`]), the analyzer for casts and comparisons ([`analyzer`]), and what the
-//! engine's SQL planner would take for something else is rewritten before ([`rewrite`]).
+//! The planner chooses functions for operators ([`planner`]), the analyzer for casts and comparisons ([`analyzer`]),
+//! and what the engine's SQL planner would take for something else is rewritten before ([`rewrite`]).
 
 mod analyzer;
 mod civil;
@@ -56,7 +56,8 @@ pub fn all() -> impl Iterator<Item = ScalarUDF> {
     functions::all().map(function::Definition::registered)
 }
 
-/// Has a session's statements about times planned and analysed as PostgreSQL understands them. The functions have to be registered too.
+/// Has a session's statements about times planned and analysed as PostgreSQL understands them. The functions have to be
+/// registered too.
 pub fn register(mut state: SessionStateBuilder) -> SessionStateBuilder {
     let functions = Arc::new(Functions::new());
     let planner = Arc::new(planner::TimePlanner(Arc::clone(&functions)));

@@ -197,8 +197,8 @@ fn cast_to(kind: Kind) -> &'static str {
     }
 }
 
-/// Values of times as they can be compared: intervals as their lengths, and dates, timestamps and texts as the most exact of
-/// them, in the session's zone. `None` where they can be compared as they are.
+/// Values of times as they can be compared: intervals as their lengths, and dates, timestamps and texts as the most
+/// exact of them, in the session's zone. `None` where they can be compared as they are.
 pub fn aligned<const N: usize>(functions: &Functions, values: [&Expr; N], kinds: [Kind; N]) -> Option<[Expr; N]> {
     if kinds.iter().any(|kind| kind.is_length()) {
         let is_comparable = |kind: &Kind| kind.is_length() || matches!(kind, Kind::Text | Kind::Null);

@@ -1,5 +1,5 @@
-//! `generate_series` in FROM: rows of numbers or times. (In a list of columns it is one of several functions that give rows, which
-//! the dialect's rewrites of statements unnest.)
+//! `generate_series` in FROM: rows of numbers or times. (In a list of columns it is one of several functions that give
+//! rows, which the dialect's rewrites of statements unnest.)
 //!
 //! A series of integer literals stays the engine's, which generates its rows batch by batch. All others become arrays
 //! of `series(…)` that are unnested.

@@ -1,6 +1,7 @@
 //! Time zones as PostgreSQL names them, and the one of a session.
 //!
-//! A zone is a name of the IANA database, or as POSIX writes it (`<+05:30>-05:30`), where the number counts west of Greenwich.
+//! A zone is a name of the IANA database, or as POSIX writes it (`<+05:30>-05:30`), where the number counts west of
+//! Greenwich.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -24,8 +25,8 @@ const MOST_HOURS: f64 = 167.0;
 /// Zones that are kept ready.
 const MOST_KEPT: usize = 1000;
 
-/// Abbreviations that PostgreSQL knows by themselves, with their hours east of Greenwich. `IST` is Israel's to PostgreSQL and
-/// India's to our users, so it is left out.
+/// Abbreviations that PostgreSQL knows by themselves, with their hours east of Greenwich. `IST` is Israel's to
+/// PostgreSQL and India's to our users, so it is left out.
 const ABBREVIATIONS: [(&str, i64); 26] = [
     ("UTC", 0),
     ("UT", 0),
@@ -226,8 +227,8 @@ impl Zone {
     }
 }
 
-/// The moment itself, or one of the same place in the calendar's cycle where it is outside the years that rules are computed
-/// for.
+/// The moment itself, or one of the same place in the calendar's cycle where it is outside the years that rules are
+/// computed for.
 fn timestamp(utc: i64) -> Timestamp {
     let latest = Timestamp::MAX.as_microsecond();
     let cycles = if utc > latest {
@@ -239,8 +240,8 @@ fn timestamp(utc: i64) -> Timestamp {
     Timestamp::from_microsecond(within).unwrap_or(Timestamp::MAX)
 }
 
-/// The name that a session keeps for what `SET TimeZone` is given: a zone, or hours east of Greenwich. `None` where there is
-/// no such zone.
+/// The name that a session keeps for what `SET TimeZone` is given: a zone, or hours east of Greenwich. `None` where
+/// there is no such zone.
 pub fn session_name(text: &str) -> Option<String> {
     let text = text.trim();
     if let Ok(hours) = text.parse::<f64>()

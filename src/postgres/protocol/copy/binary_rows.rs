@@ -16,15 +16,13 @@ use pgwire::api::results::FieldInfo;
 use pgwire::error::PgWireResult;
 
 use super::binary;
+use crate::postgres::protocol::far_times::{DAYS_TO_2000, MICROSECONDS_TO_2000};
 
 /// Bytes of the number of a row's values, and of a value's length.
 const COUNT: usize = size_of::<i16>();
 const LENGTH: usize = size_of::<i32>();
 /// The length of NULL.
 const NULL: i32 = -1;
-/// PostgreSQL counts time from 2000: days and microseconds since 1970.
-const DAYS_TO_2000: i32 = 10_957;
-const MICROSECONDS_TO_2000: i64 = 946_684_800_000_000;
 
 /// Rows, one after the other in `bytes`.
 #[derive(Debug)]
@@ -142,7 +140,8 @@ impl<'a> Values<'a> {
         })
     }
 
-    /// Gives the values to `to` as PostgreSQL's bytes.
+    /// Gives the values to `to` as PostgreSQL's bytes. Columns with far times are bytes already (`far_times`), so no time
+    /// is out of range here.
     fn give(&self, to: &mut impl TakesColumn) {
         match *self {
             Self::Boolean(values) => to.take(|row| at(values, row).map(|value| [u8::from(value)])),
