@@ -216,10 +216,15 @@ fn session_with(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionConte
     for function in functions::all() {
         session.register_udf(function);
     }
+    register_table_functions(&session);
+    session
+}
+
+/// Gives a session our table functions in place of others of their names.
+pub fn register_table_functions(session: &SessionContext) {
     for (name, function) in functions::tables() {
         session.register_udtf(name, function);
     }
-    session
 }
 
 /// The session state whose plans run on the cluster in its settings, if there is one.

@@ -30,7 +30,8 @@ impl TableFunctionImpl for GenerateSeries {
             return Err(TimeError::Parameter("step size cannot equal zero".to_owned()).into());
         }
         let Some(numbers) = integers(arguments.exprs()) else {
-            return GenerateSeriesFunc {}.call_with_args(arguments);
+            let widened: Vec<Expr> = arguments.exprs().iter().map(widened).collect();
+            return GenerateSeriesFunc {}.call_with_args(TableFunctionArgs::new(&widened, arguments.session()));
         };
         let series = match numbers[..] {
             // The engine's series of one argument start at zero too.
@@ -59,6 +60,19 @@ fn has_zero_step(arguments: &[Expr]) -> bool {
         )
     };
     arguments.get(2).is_some_and(is_zero) && !arguments.iter().any(is_null)
+}
+
+/// A number as `bigint`, of which the engine makes series; what is no whole number stays.
+fn widened(argument: &Expr) -> Expr {
+    match argument {
+        Expr::Literal(value @ (ScalarValue::Int16(_) | ScalarValue::Int32(_)), _) => {
+            match value.cast_to(&DataType::Int64) {
+                Ok(wide) => Expr::Literal(wide, None),
+                Err(_) => argument.clone(),
+            }
+        }
+        _ => argument.clone(),
+    }
 }
 
 /// The arguments, each `None` where it is NULL; `None` where they are not all `integer`.

@@ -22,7 +22,7 @@ use datafusion_pg_catalog::setup_pg_catalog;
 use super::described::describe;
 use super::functions;
 use super::views::{self, HIDDEN};
-use crate::engine::{CATALOG, TABLE_SCHEMA};
+use crate::engine::{CATALOG, TABLE_SCHEMA, register_table_functions};
 
 /// The schemas that clients are told of.
 const SHOWN: [&str; 3] = [TABLE_SCHEMA, "pg_catalog", "information_schema"];
@@ -30,6 +30,8 @@ const SHOWN: [&str; 3] = [TABLE_SCHEMA, "pg_catalog", "information_schema"];
 /// Lays them into `session`, whose tables have to be there already.
 pub async fn set_up(session: &SessionContext) -> Result<()> {
     setup_pg_catalog(session, CATALOG, EmptyContextProvider).map_err(|error| *error)?;
+    // It makes every series one of bigint.
+    register_table_functions(session);
     functions::register(session);
     let catalog = session
         .catalog(CATALOG)
