@@ -13,6 +13,7 @@ use pragati::nightly::{Published, changes};
 
 use super::failure::UsageError;
 use super::format::FormatArgument;
+use super::log;
 use super::options::CommonOptions;
 
 const EXAMPLES: &str = "\
@@ -53,7 +54,8 @@ pub async fn run(arguments: ChangesArguments) -> anyhow::Result<()> {
     })?;
     let format = Format::from(arguments.format);
     let mut output = Output::open(Some(&arguments.output), !format.is_text())?;
-    let rows = changed(&Location::parse(&reports)?, config.date, arguments.since).await?;
+    let is_quiet = arguments.common.is_quiet();
+    let rows = changed(&Location::parse(&reports)?, config.date, arguments.since, is_quiet).await?;
     let schema = rows.schema();
     let rows = MemoryStream::try_new(vec![rows], schema, None)?;
     write_rows(Box::pin(rows), format, &mut output).await?;
@@ -61,10 +63,23 @@ pub async fn run(arguments: ChangesArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn changed(reports: &Location, date: DateChoice, since: Option<SnapshotDate>) -> anyhow::Result<RecordBatch> {
+/// The table of the changed batches. Without a day to compare with, the nightly run made it; that there was none is said.
+async fn changed(
+    reports: &Location,
+    date: DateChoice,
+    since: Option<SnapshotDate>,
+    is_quiet: bool,
+) -> anyhow::Result<RecordBatch> {
     let new = Published::open(reports.clone(), date).await?;
     let Some(since) = since else {
-        return Ok(new.changed_batches().await?);
+        let rows = new.changed_batches().await?;
+        if new.manifest().changes_since.is_none() && !is_quiet {
+            let day = new.manifest().snapshot_date;
+            log::say(&format!(
+                "the nightly run of {day} had no earlier output to compare with"
+            ));
+        }
+        return Ok(rows);
     };
     let as_of = new.manifest().snapshot_date;
     if since >= as_of {

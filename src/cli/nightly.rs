@@ -56,6 +56,10 @@ pub async fn run(arguments: NightlyArguments) -> anyhow::Result<()> {
     let out = arguments.out.or_else(|| config.nightly.out.clone()).ok_or_else(|| {
         UsageError("no output given; use --out DIR|URL, PRAGATI_NIGHTLY__OUT, or `out` under [nightly]".to_owned())
     })?;
+    if out == "-" {
+        let problem = "the nightly output is several files, which standard output cannot hold; use --out DIR|URL";
+        return Err(UsageError(problem.to_owned()).into());
+    }
     let catalog = Catalog::open_for(&config, Readings::Several).await?;
     let bar = Arc::new(NightlyBar::new(arguments.common.is_quiet()));
     let made = nightly::run(&catalog, &config, &out, bar.clone()).await;

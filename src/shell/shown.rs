@@ -54,8 +54,9 @@ fn check_times(batch: &RecordBatch) -> Result<()> {
     for (field, column) in columns {
         if has_endless(column) {
             let name = shown_name(field.name());
-            let reason =
-                format!("column {name} holds infinity, which has no day to show or to write; cast it, as {name}::text");
+            let reason = format!(
+                "column {name} holds infinity, which has no day to show or to write; cast its values to text, as value::text"
+            );
             return Err(TimeError::NotSupported(reason).into());
         }
     }

@@ -248,6 +248,25 @@ fn days_that_cannot_be_compared_are_errors() {
 }
 
 #[test]
+fn a_first_night_says_that_there_was_nothing_to_compare_with() {
+    let exports = exports();
+    let out = tempfile::tempdir().expect("a folder");
+    let place = out.path().display().to_string();
+    exports.output("nightly", &["--date", DAYS[0], "--out", &place]);
+    let said = |arguments: &[&str]| {
+        let mut command = pragati();
+        command.args(["changes", "--reports", &place, "--format", "csv"]);
+        let output = command.args(arguments).output().expect("a run");
+        assert!(output.status.success());
+        assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 1);
+        String::from_utf8(output.stderr).expect("UTF-8")
+    };
+    let words = format!("the nightly run of {} had no earlier output to compare with\n", DAYS[0]);
+    assert_eq!(said(&[]), words);
+    assert_eq!(said(&["--quiet"]), "");
+}
+
+#[test]
 fn people_are_not_counted_where_a_file_of_the_mart_is_damaged() {
     let out = nights(&exports());
     let mart = out

@@ -210,6 +210,9 @@ mod layout {
         insta::assert_snapshot!(wrapped(&exports.complaint(2, "nightly", &[])), @r"
         error: no output given; use --out DIR|URL, PRAGATI_NIGHTLY__OUT, or `out` under [nightly]
         ");
+        insta::assert_snapshot!(wrapped(&exports.complaint(2, "nightly", &["--out", "-"])), @r"
+        error: the nightly output is several files, which standard output cannot hold; use --out DIR|URL
+        ");
     }
 }
 

@@ -8,7 +8,7 @@ use crate::running_endpoint::EndpointSetup;
 use crate::support::TestExports;
 
 /// A statement, and what PostgreSQL 15 answers: its columns with their types, and its rows; or the class of its error.
-const ANSWERS: [(&str, &str); 150] = [
+const ANSWERS: [(&str, &str); 153] = [
     ("select 1, 1", "?column? INT4, ?column? INT4 = 1|1"),
     (
         "select count(*), count(*) as count, max(x), max(x)::text from (values (1), (2)) t(x)",
@@ -473,6 +473,18 @@ const ANSWERS: [(&str, &str); 150] = [
     (
         "select count(*) from generate_series(1, 3) x where x < 5000000000",
         "count INT8 = 3",
+    ),
+    (
+        "select sum(x), max(x), max(x * 2000000000) from generate_series(1::bigint, 3) as x",
+        "sum NUMERIC, max INT8, max INT8 = 6|3|6000000000",
+    ),
+    (
+        "select x, n from generate_series(5, 3, -1) with ordinality as t(x, n) order by n",
+        "x INT4, n INT8 = 5|1 / 4|2 / 3|3",
+    ),
+    (
+        "select i from (select generate_series(2::bigint, 3) as i) s order by i",
+        "i INT8 = 2 / 3",
     ),
 ];
 

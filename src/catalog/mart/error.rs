@@ -1,5 +1,7 @@
 //! Errors of reading the files of a report mart.
 
+use crate::ids::SnapshotDate;
+
 /// A file of the mart that cannot be read as its manifest says.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum MartError {
@@ -9,6 +11,11 @@ pub enum MartError {
     OtherManifest { manifest: String },
     #[error("{file} cannot be read as a part of the report mart: {reason}")]
     Unreadable { file: String, reason: String },
+    #[error(
+        "the report mart of {day} cannot be read: {reason}; run the query again, and then `pragati nightly`, which makes \
+         damaged files anew"
+    )]
+    ReadingFailed { day: SnapshotDate, reason: String },
     #[error("{file} has {found} {what} and its manifest says {expected}")]
     NotAsListed {
         file: String,
@@ -23,10 +30,21 @@ pub enum MartError {
 impl MartError {
     /// The error for a `file` that cannot be read.
     pub fn unreadable(file: &str, reason: impl ToString) -> Self {
-        let reason = reason.to_string();
         Self::Unreadable {
             file: file.to_owned(),
-            reason: reason.split_whitespace().collect::<Vec<_>>().join(" "),
+            reason: in_one_line(&reason.to_string()),
         }
     }
+
+    /// The error for rows of the mart of a `day` that the reader failed to give.
+    pub fn reading_failed(day: SnapshotDate, reason: &str) -> Self {
+        Self::ReadingFailed {
+            day,
+            reason: in_one_line(reason),
+        }
+    }
+}
+
+fn in_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::compute::SortOptions;
 use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::error::ArrowError;
 use datafusion::common::{DataFusionError, Result, Statistics, plan_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
@@ -134,7 +135,8 @@ impl ExecutionPlan for ReportMartExec {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let rows = self.scan.execute(partition, context)?;
-        let rows = rows.map_err(own_error);
+        let day = self.shown.day;
+        let rows = rows.map_err(move |error| own_error(error, day));
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), rows)))
     }
 
@@ -147,9 +149,9 @@ impl ExecutionPlan for ReportMartExec {
     }
 }
 
-/// The error of this room that an error of the reader carries, which is one complete sentence; otherwise the same
-/// error.
-fn own_error(error: DataFusionError) -> DataFusionError {
+/// The error of this room that an error of the reader carries, which is one complete sentence. An error of the file format gets
+/// the day of the mart and what to do; any other is the same error.
+fn own_error(error: DataFusionError, day: SnapshotDate) -> DataFusionError {
     let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
     while let Some(current) = cause {
         if let Some(own) = current.downcast_ref::<MartError>() {
@@ -157,7 +159,19 @@ fn own_error(error: DataFusionError) -> DataFusionError {
         }
         cause = current.source();
     }
-    error
+    match is_of_format(&error) {
+        true => DataFusionError::External(Box::new(MartError::reading_failed(day, &error.strip_backtrace()))),
+        false => error,
+    }
+}
+
+/// Whether the Parquet reader gave the error, as for a damaged file.
+fn is_of_format(error: &DataFusionError) -> bool {
+    match error {
+        DataFusionError::ParquetError(_) => true,
+        DataFusionError::ArrowError(error, _) => matches!(error.as_ref(), ArrowError::ParquetError(_)),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -166,6 +180,10 @@ mod tests {
     use datafusion::parquet::errors::ParquetError;
 
     use super::*;
+
+    fn day() -> SnapshotDate {
+        "2026-11-22".parse().expect("a date")
+    }
 
     #[test]
     fn rows_are_ordered_as_far_as_the_columns_go() {
@@ -186,9 +204,23 @@ mod tests {
             file: "part".to_owned(),
         };
         let read = DataFusionError::from(ParquetError::External(Box::new(own)));
-        let shown = own_error(read.context("reading")).to_string();
+        let shown = own_error(read.context("reading"), day()).to_string();
         assert!(shown.ends_with("part was replaced by a later nightly run while a query read it; run the query again"));
         let other = DataFusionError::Execution("another".to_owned());
-        assert!(matches!(own_error(other), DataFusionError::Execution(_)));
+        assert!(matches!(own_error(other, day()), DataFusionError::Execution(_)));
+    }
+
+    #[test]
+    fn a_damaged_file_is_an_error_that_says_what_to_do() {
+        let damaged = ArrowError::ParquetError("no page\nhere".to_owned());
+        let shown = own_error(DataFusionError::from(damaged), day()).to_string();
+        assert!(
+            shown.contains("the report mart of 2026-11-22 cannot be read: "),
+            "{shown}"
+        );
+        assert!(
+            shown.contains("no page here; run the query again, and then `pragati nightly`"),
+            "{shown}"
+        );
     }
 }

@@ -31,32 +31,31 @@ fn unnamed(arguments: &[FunctionArg]) -> Option<Vec<Expr>> {
 
 /// Names the column of a series in FROM as PostgreSQL does, and makes series of times rows.
 pub fn in_relation(relation: &mut TableFactor) {
-    let (name, arguments, alias, lateral) = match relation {
+    let (name, arguments, alias, lateral, with_ordinality) = match relation {
         TableFactor::Table {
             name,
             args: Some(arguments),
             alias,
-            with_ordinality: false,
+            with_ordinality,
             ..
-        } => (name, &arguments.args, alias, false),
+        } => (name, &arguments.args, alias, false, *with_ordinality),
         TableFactor::Function {
             lateral,
             name,
             args,
             alias,
-            with_ordinality: false,
-        } => (name, &*args, alias, *lateral),
+            with_ordinality,
+        } => (name, &*args, alias, *lateral, *with_ordinality),
         _ => return,
     };
     let Some(arguments) = is_series(name).then(|| unnamed(arguments)).flatten() else {
         return;
     };
-    let mut alias_of_rows = alias.clone().unwrap_or_else(|| TableAlias {
-        explicit: true,
-        name: Ident::new(NAME),
-        columns: Vec::new(),
-        at: None,
-    });
+    if with_ordinality {
+        *relation = numbered(alias.clone(), arguments);
+        return;
+    }
+    let mut alias_of_rows = alias.clone().unwrap_or_else(usual_alias);
     if alias_of_rows.columns.is_empty() {
         alias_of_rows.columns.push(TableAliasColumnDef {
             name: alias_of_rows.name.clone(),
@@ -82,6 +81,26 @@ pub fn in_relation(relation: &mut TableFactor) {
         alias: Some(alias_of_rows),
         sample: None,
     };
+}
+
+fn usual_alias() -> TableAlias {
+    TableAlias {
+        explicit: true,
+        name: Ident::new(NAME),
+        columns: Vec::new(),
+        at: None,
+    }
+}
+
+/// A series WITH ORDINALITY, which the engine's own would leave out: its array unnested with the numbers of its rows.
+fn numbered(alias: Option<TableAlias>, arguments: Vec<Expr>) -> TableFactor {
+    TableFactor::UNNEST {
+        alias: Some(alias.unwrap_or_else(usual_alias)),
+        array_exprs: vec![call(SERIES, with_counts(arguments))],
+        with_offset: false,
+        with_offset_alias: None,
+        with_ordinality: true,
+    }
 }
 
 /// The arguments, whose parameters are whole numbers where one of the others is: `generate_series(1, $1)`.

@@ -50,14 +50,14 @@ fn returns(kinds: &[DataType], constants: &[Option<&ScalarValue>]) -> Result<Dat
     Ok(DataType::new_list(element, true))
 }
 
-/// The type of a series of numbers: as small as PostgreSQL's where all are written out.
+/// The type of a series of numbers, by the types of its arguments alone: their values are known at times only after planning, and
+/// a type that changes then is an error. A NULL that is written out has any type.
 fn of_numbers(kinds: &[DataType], constants: &[Option<&ScalarValue>]) -> DataType {
     if kinds.iter().all(|kind| kind.is_integer() || kind.is_null()) {
-        let is_small = |place: usize, kind: &DataType| match constants.get(place).copied().flatten() {
-            _ if matches!(kind, DataType::Int32 | DataType::Int16 | DataType::Int8) => true,
-            Some(ScalarValue::Int64(Some(value))) => i32::try_from(*value).is_ok(),
-            Some(_) => true,
-            None => false,
+        let is_small = |place: usize, kind: &DataType| match kind {
+            DataType::Int32 | DataType::Int16 | DataType::Int8 => true,
+            DataType::Null => constants.get(place).copied().flatten().is_some(),
+            _ => false,
         };
         let are_small = kinds.iter().enumerate().all(|(place, kind)| is_small(place, kind));
         return if are_small { DataType::Int32 } else { DataType::Int64 };
