@@ -56,6 +56,7 @@ macro_rules! words {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
         // The same words as below; `ToSchema` does not see a `rename` that a macro fills in.
         #[serde(rename_all = "snake_case")]
+        #[allow(missing_docs, reason = "the word of a variant says what it is where nothing has to be added")]
         pub enum $name {
             $($(#[$variant_doc])* $variant,)+
         }

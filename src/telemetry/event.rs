@@ -69,6 +69,7 @@ macro_rules! object {
     ($(#[$doc:meta])* $name:ident { $($key:literal => $field:ident: $type:ty,)+ }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Default, PartialEq)]
+        #[allow(missing_docs, reason = "fields are those of the telemetry specification, by its names")]
         pub struct $name<'a> {
             $(pub $field: $type,)+
         }

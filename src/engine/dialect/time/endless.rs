@@ -11,7 +11,9 @@ use super::error::TimeError;
 /// A time after or before all others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Endless {
+    /// `infinity`: after all others.
     Future,
+    /// `-infinity`: before all others.
     Past,
 }
 
