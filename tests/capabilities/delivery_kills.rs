@@ -218,7 +218,9 @@ fn checked_end(request: &Value, has: impl Fn(&str) -> bool) -> String {
         }
         "failed" => {
             let cause = request["failure_cause"].as_str().expect("a cause");
-            assert!(["mail_refused", "mail_unconfirmed"].contains(&cause), "{request}");
+            // A request fails where the service stopped each time it worked on it; a long row of kills can bring that about.
+            let is_expected = ["mail_refused", "mail_unconfirmed"].contains(&cause);
+            assert!(is_expected || is_full() && cause == "report_failed", "{request}");
             assert!(cause == "mail_unconfirmed" || !has("report"), "{request}");
             // A notice can be refused too, or be cut off; it is then given up and never sent twice.
             match request["notice"].as_str().expect("a notice") {
