@@ -53,6 +53,7 @@ pub use listing::{DayFile, Partition};
 pub use location::{Location, LocationError, displayed, store_root};
 pub use note::ExportNote;
 pub use pinned::PinnedFile;
+pub use retried_lists::read_whole;
 #[cfg(feature = "cluster")]
 pub(crate) use rows::{ExportedRowsExec, OutputColumn};
 pub use snapshot::{Exports, SUCCESS_MARKER, Snapshot, TableFiles, TableFolder};

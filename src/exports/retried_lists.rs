@@ -1,7 +1,7 @@
-//! Retries listings of an object store whose response was cut off.
+//! Retries listings of an object store, and reads of small objects, whose response was cut off.
 //!
-//! The library retries requests and resumes interrupted reads of files, but not listings. Without this, one interrupted
-//! response would fail a nightly run.
+//! The library retries requests and resumes an interrupted read of a file, unless the answer to that is cut off too; it does
+//! not retry listings. Without this, one interrupted response would fail a nightly run.
 
 use std::fmt;
 use std::ops::Range;
@@ -47,7 +47,7 @@ async fn with_retries<T, F: Future<Output = Result<T>>>(
     for _ in 1..ATTEMPTS {
         match ask().await {
             Err(Error::Generic { source, .. }) => {
-                tracing::debug!("a listing is retried: {source}");
+                tracing::debug!("a request is made again: {source}");
                 tokio::time::sleep(pause).await;
                 pause *= 2;
             }
@@ -55,6 +55,19 @@ async fn with_retries<T, F: Future<Output = Result<T>>>(
         }
     }
     ask().await
+}
+
+/// Reads a small object whole; again, where an answer was cut off.
+///
+/// # Errors
+/// Those of the store.
+pub async fn read_whole(store: &dyn ObjectStore, path: &Path) -> Result<(Bytes, ObjectMeta)> {
+    let read = || async move {
+        let found = store.get_opts(path, GetOptions::default()).await?;
+        let object = found.meta.clone();
+        Ok((found.bytes().await?, object))
+    };
+    with_retries(FIRST_PAUSE, read).await
 }
 
 #[async_trait]

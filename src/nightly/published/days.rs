@@ -9,7 +9,7 @@ use object_store::{ObjectMeta, ObjectStoreExt};
 
 use super::error::PublishedError;
 use crate::config::DateChoice;
-use crate::exports::Location;
+use crate::exports::{Location, read_whole};
 use crate::ids::SnapshotDate;
 use crate::nightly::layout;
 use crate::nightly::manifest::{FORMAT_VERSION, Manifest};
@@ -100,12 +100,7 @@ fn folder_of(reports: &Location, date: SnapshotDate) -> Path {
 async fn read_manifest(reports: &Location, day: &Path) -> Result<Option<(Manifest, ObjectMeta)>, PublishedError> {
     let path = day.clone().join(layout::MANIFEST);
     let place = reports.display(&path);
-    let read = async {
-        let found = reports.store.get(&path).await?;
-        let object = found.meta.clone();
-        Ok::<_, object_store::Error>((found.bytes().await?, object))
-    };
-    let (text, object) = match read.await {
+    let (text, object) = match read_whole(reports.store.as_ref(), &path).await {
         Ok(read) => read,
         Err(object_store::Error::NotFound { .. }) => return Ok(None),
         Err(error) => return Err(PublishedError::unreadable(place, &error)),
