@@ -25,4 +25,28 @@ macro_rules! without_expressions {
     };
 }
 
+/// The methods of an `ExecutionPlan` that has neither children nor expressions.
+macro_rules! leaf {
+    () => {
+        fn children(&self) -> Vec<&::std::sync::Arc<dyn ::datafusion::physical_plan::ExecutionPlan>> {
+            Vec::new()
+        }
+
+        $crate::engine::without_expressions!();
+
+        fn replace_children(
+            self: ::std::sync::Arc<Self>,
+            children: Vec<::std::sync::Arc<dyn ::datafusion::physical_plan::ExecutionPlan>>,
+            _options: ::datafusion::physical_plan::execution_plan::ReplaceChildrenOptions,
+        ) -> ::datafusion::common::Result<::std::sync::Arc<dyn ::datafusion::physical_plan::ExecutionPlan>> {
+            if children.is_empty() {
+                Ok(self)
+            } else {
+                ::datafusion::common::internal_err!("{} has no children", self.name())
+            }
+        }
+    };
+}
+
+pub(crate) use leaf;
 pub(crate) use without_expressions;
