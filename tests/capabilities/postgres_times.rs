@@ -833,6 +833,59 @@ fn durations_are_compared_and_sorted_by_their_length() {
 }
 
 #[test]
+fn dates_are_compared_with_the_timestamps_of_sums() {
+    let endpoint = EndpointSetup::over(TestExports::small()).user("asha", ALL).start();
+    let dates = "(values (date '2026-01-01'), (date '2026-01-02'), (date '2026-01-03'), (null), (date 'infinity'),
+        (date '-infinity')) t(d)";
+    let noon = "date '2026-01-01' + interval '36 hours'";
+    let midnight = "date '2026-01-01' + interval '1 day'";
+    for (condition, expected) in [
+        (format!("d < {noon}"), "3"),
+        (format!("d <= {noon}"), "3"),
+        (format!("d > {noon}"), "2"),
+        (format!("{noon} <= d"), "2"),
+        (format!("d = {noon}"), "0"),
+        (format!("d <> {noon}"), "5"),
+        (format!("d < {midnight}"), "2"),
+        (format!("d <= {midnight}"), "3"),
+        (format!("d > {midnight}"), "2"),
+        (format!("{midnight} <= d"), "3"),
+        (format!("d = {midnight}"), "1"),
+        (format!("d <> {midnight}"), "4"),
+        (format!("d is distinct from {midnight}"), "5"),
+        (format!("d is not distinct from {midnight}"), "1"),
+        (format!("d between date '2026-01-01' and {noon}"), "2"),
+        (format!("d not between date '2026-01-01' and {noon}"), "3"),
+        (format!("d in ({midnight}, {noon})"), "1"),
+        (format!("not d < {noon}"), "2"),
+        ("d < timestamp 'infinity'".to_owned(), "4"),
+        ("d >= timestamp '-infinity'".to_owned(), "5"),
+        ("d > null::timestamp".to_owned(), "0"),
+    ] {
+        let sql = format!("select count(*) from {dates} where {condition}");
+        assert_eq!(endpoint.ask("asha", &sql).expect(&sql)[0][0], expected, "{condition}");
+    }
+}
+
+#[test]
+fn a_date_before_a_sum_is_tested_while_files_are_read() {
+    let days =
+        "select cast(value as date) as day from (values ('2026-01-01'), ('2026-01-02'), ('2026-01-03')) t(value)";
+    let exports = TestExports::small().table("shipments", days);
+    let config = exports.config("[other_tables]\nshipments = 'shipments'");
+    let asked = |what: &str| {
+        let sql = format!("{what} from shipments where day <= date '2026-01-01' + interval '1' day");
+        exports.output("sql", &["--config", &config, "--format", "csv", "-c", &sql])
+    };
+    assert_eq!(asked("select count(*) as days"), "days\n2\n");
+    let plan = asked("explain select *");
+    assert!(
+        plan.contains("predicate=day@0 < 2026-01-03") && !plan.contains("timestamp_of_date"),
+        "{plan}"
+    );
+}
+
+#[test]
 fn patterns_and_zones_may_be_bound() {
     let endpoint = EndpointSetup::over(TestExports::small()).user("asha", ALL).start();
     let mut connection = endpoint.connect("asha").expect("connected");

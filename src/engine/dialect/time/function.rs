@@ -10,6 +10,8 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{DataFusionError, Result, ScalarValue, internal_err, plan_err};
+use datafusion::logical_expr::interval_arithmetic::Interval as Range;
+use datafusion::logical_expr::preimage::PreimageResult;
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature,
@@ -37,8 +39,14 @@ pub struct Definition {
     pub rows: fn(&Call) -> Result<ArrayRef>,
     /// The value at the start of the statement, for functions that depend on nothing else, such as `now()`.
     pub at_start: Option<fn(&Clock, i64) -> ScalarValue>,
+    /// For immutable functions of one argument, the values of the argument that give a result.
+    pub preimage: Option<Preimage>,
     pub volatility: Volatility,
 }
+
+/// The first value of an argument of this type that gives a result, and the first one after those that do. `None` where
+/// they are not known.
+pub type Preimage = fn(&DataType, &ScalarValue) -> Option<(ScalarValue, ScalarValue)>;
 
 /// A function that only depends on its arguments and the session's zone.
 pub const fn function(
@@ -54,6 +62,7 @@ pub const fn function(
         returns,
         rows,
         at_start: None,
+        preimage: None,
         volatility: Volatility::Stable,
     }
 }
@@ -283,6 +292,21 @@ impl ScalarUDFImpl for TimeFunction {
         let clock = Clock::new(Zone::of_session(context.config_options()));
         let value = at_start(&clock, start.timestamp_micros());
         Ok(ExprSimplifyResult::Simplified(Expr::Literal(value, None)))
+    }
+
+    /// Lets the optimizer compare the argument itself, which a scan can test against the statistics of files.
+    fn preimage(&self, arguments: &[Expr], result: &Expr, context: &SimplifyContext) -> Result<PreimageResult> {
+        let (Some(preimage), [argument], Some(result)) = (self.definition.preimage, arguments, result.as_literal())
+        else {
+            return Ok(PreimageResult::None);
+        };
+        Ok(match preimage(&context.get_data_type(argument)?, result) {
+            Some((first, end)) => PreimageResult::Range {
+                expr: argument.clone(),
+                interval: Box::new(Range::try_new(first, end)?),
+            },
+            None => PreimageResult::None,
+        })
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {

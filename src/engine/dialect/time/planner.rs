@@ -225,6 +225,7 @@ pub fn aligned<const N: usize>(functions: &Functions, values: [&Expr; N], kinds:
     }
     let mut kinds = kinds.into_iter();
     Some(values.map(|value| match kinds.next() {
+        Some(Kind::Date) if target == Kind::Local => functions.call(casts::MIDNIGHT, vec![value.clone()]),
         Some(kind) if kind != target && kind != Kind::Null => functions.call(cast_to(target), vec![value.clone()]),
         _ => value.clone(),
     }))

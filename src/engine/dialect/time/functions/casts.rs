@@ -5,9 +5,10 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, Time64MicrosecondArray};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue};
+use datafusion::logical_expr::Volatility;
 
 use super::super::civil::DAY;
-use super::super::endless::{day_of, midnight};
+use super::super::endless::{Endless, day_of, midnight};
 use super::super::error::TimeError;
 use super::super::function::{Call, Definition, function};
 use super::super::interval::Interval;
@@ -19,6 +20,8 @@ use super::super::values::{Value, interval_type, local_type, moment_type, time_t
 
 pub const DATE: &str = "date";
 pub const TIMESTAMP: &str = "timestamp";
+/// `timestamp` of a date, which does not depend on the session's zone.
+pub const MIDNIGHT: &str = "timestamp_of_date";
 pub const TIMESTAMPTZ: &str = "timestamptz";
 pub const TIME: &str = "time";
 pub const INTERVAL: &str = "interval";
@@ -27,7 +30,7 @@ pub const TIME_ROUNDED: &str = "time_rounded";
 
 pub const TIME_TEXTS: &str = "time_texts";
 
-pub static FUNCTIONS: [Definition; 8] = [
+pub static FUNCTIONS: [Definition; 9] = [
     function(DATE, (1, 1), |_, _| Ok(DataType::Date32), dates),
     function(
         TIMESTAMP,
@@ -35,6 +38,16 @@ pub static FUNCTIONS: [Definition; 8] = [
         |_, _| Ok(local_type()),
         |call| call.locals(|values| local_of(call, values)),
     ),
+    Definition {
+        preimage: Some(days_at),
+        volatility: Volatility::Immutable,
+        ..function(
+            MIDNIGHT,
+            (1, 1),
+            |_, _| Ok(local_type()),
+            |call| call.locals(|values| local_of(call, values)),
+        )
+    },
     function(
         TIMESTAMPTZ,
         (1, 1),
@@ -76,6 +89,20 @@ pub fn local_of(call: &Call, values: &[Value]) -> Result<i64> {
         [Value::Text(text)] => timestamp_of(text, &call.now()),
         values => call.refused(values),
     }
+}
+
+/// The day that begins at a timestamp, as the first day and the first one after it; no day where it is not midnight.
+fn days_at(kind: &DataType, timestamp: &ScalarValue) -> Option<(ScalarValue, ScalarValue)> {
+    let (DataType::Date32, ScalarValue::TimestampMicrosecond(Some(micros), None)) = (kind, timestamp) else {
+        return None;
+    };
+    // There is no day after an endless one.
+    if Endless::of_micros(*micros).is_some() {
+        return None;
+    }
+    let end = i32::try_from(micros.div_euclid(DAY) + 1).ok()?;
+    let first = if micros.rem_euclid(DAY) == 0 { end - 1 } else { end };
+    Some((ScalarValue::Date32(Some(first)), ScalarValue::Date32(Some(end))))
 }
 
 /// The moment of a value.
@@ -152,4 +179,30 @@ fn rounded(call: &Call) -> Result<ArrayRef> {
         }
         values => call.refused(values),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timestamp_is_the_midnight_of_one_day_or_of_none() {
+        let days = |micros: i64| {
+            days_at(
+                &DataType::Date32,
+                &ScalarValue::TimestampMicrosecond(Some(micros), None),
+            )
+        };
+        let expected = |first: i32, end: i32| Some((ScalarValue::Date32(Some(first)), ScalarValue::Date32(Some(end))));
+        assert_eq!(days(0), expected(0, 1));
+        assert_eq!(days(1), expected(1, 1));
+        assert_eq!(days(-1), expected(0, 0));
+        assert_eq!(days(-DAY), expected(-1, 0));
+        assert_eq!(days(i64::MAX - 1), expected(106_751_992, 106_751_992));
+        assert_eq!((days(i64::MAX), days(i64::MIN)), (None, None));
+        let null = ScalarValue::TimestampMicrosecond(None, None);
+        assert_eq!(days_at(&DataType::Date32, &null), None);
+        let midnight = ScalarValue::TimestampMicrosecond(Some(0), None);
+        assert_eq!(days_at(&DataType::Date64, &midnight), None);
+    }
 }
