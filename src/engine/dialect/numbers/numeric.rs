@@ -63,9 +63,20 @@ pub fn no_number(kind: &str, text: &str) -> DataFusionError {
     ArrowError::ParseError(format!("invalid input syntax for type {kind}: \"{text}\"")).into()
 }
 
+/// The powers of 10 that 128 bits hold.
+const POWERS_OF_TEN: [i128; 39] = {
+    let mut powers = [1; 39];
+    let mut exponent = 1;
+    while exponent < powers.len() {
+        powers[exponent] = powers[exponent - 1] * 10;
+        exponent += 1;
+    }
+    powers
+};
+
 /// 10 to the power of `exponent`; none above 38.
 pub fn ten_to(exponent: i32) -> Option<i128> {
-    10_i128.checked_pow(u32::try_from(exponent).ok()?)
+    POWERS_OF_TEN.get(usize::try_from(exponent).ok()?).copied()
 }
 
 fn wide_ten_to(exponent: i32) -> Option<i256> {
@@ -77,7 +88,8 @@ fn wide_ten_to(exponent: i32) -> Option<i256> {
 /// `value / divisor`, halves away from zero; `divisor` is not zero.
 pub fn divide_rounded(value: i128, divisor: i128) -> Option<i128> {
     let quotient = value.checked_div(divisor)?;
-    let rest = value.checked_rem(divisor)?.unsigned_abs();
+    // Division is the slowest of all operations, so the rest is not found by another one.
+    let rest = (value - quotient * divisor).unsigned_abs();
     let divisor_size = divisor.unsigned_abs();
     let rounds_up = rest >= divisor_size - rest;
     match rounds_up && rest != 0 {
@@ -89,7 +101,7 @@ pub fn divide_rounded(value: i128, divisor: i128) -> Option<i128> {
 
 fn wide_divide_rounded(value: i256, divisor: i256) -> Option<i256> {
     let quotient = value.checked_div(divisor)?;
-    let rest = value.checked_rem(divisor)?.wrapping_abs();
+    let rest = value.wrapping_sub(quotient.wrapping_mul(divisor)).wrapping_abs();
     let rounds_up = rest != i256::ZERO && rest >= divisor.wrapping_abs().wrapping_sub(rest);
     match rounds_up {
         false => Some(quotient),
@@ -377,9 +389,28 @@ mod tests {
     }
 
     #[test]
+    fn powers_of_ten_end_where_128_bits_do() {
+        assert_eq!(ten_to(0), Some(1));
+        assert_eq!(ten_to(19), Some(10_000_000_000_000_000_000));
+        assert_eq!(ten_to(38), 10_i128.checked_pow(38));
+        assert_eq!((ten_to(39), ten_to(-1)), (None, None));
+    }
+
+    #[test]
     fn halves_go_away_from_zero() {
         for (value, from, to, expected) in [(25, 1, 0, 3), (-25, 1, 0, -3), (1005, 3, 2, 101), (1004, 3, 2, 100)] {
             assert_eq!(rescaled(value, from, to).expect("fits"), expected);
+        }
+        for (value, divisor, expected) in [
+            (7, 2, Some(4)),
+            (7, -2, Some(-4)),
+            (-7, -3, Some(2)),
+            (i128::MAX, 10, Some(i128::MAX / 10 + 1)),
+            (i128::MIN, 1, Some(i128::MIN)),
+            (i128::MIN, -1, None),
+            (1, i128::MIN, Some(0)),
+        ] {
+            assert_eq!(divide_rounded(value, divisor), expected, "{value} / {divisor}");
         }
         assert!(rescaled(10_i128.pow(30), 0, 20).is_err());
     }
