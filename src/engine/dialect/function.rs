@@ -18,6 +18,8 @@ type Coerce = fn(&'static str, &[DataType]) -> Result<Vec<DataType>>;
 type Returns = fn(&[DataType], &[Option<&ScalarValue>]) -> Result<DataType>;
 /// The result for these columns, all of one length, as a column of the result type.
 type Run = fn(&[ArrayRef], &DataType) -> Result<ArrayRef>;
+/// The same for values of which some may be the same in all rows; the number is that of rows.
+type RunOnValues = fn(&[ColumnarValue], usize, &DataType) -> Result<ArrayRef>;
 /// The same where the result depends on the session's settings.
 type RunInSession = fn(&[ArrayRef], &DataType, &ConfigOptions) -> Result<ArrayRef>;
 
@@ -49,6 +51,29 @@ impl Function {
             returns: self.returns,
             body: Body::Alone(self.run),
             aliases,
+            signature: Signature::user_defined(Volatility::Immutable),
+        })
+    }
+}
+
+/// A function of the dialect to which a value that is the same in all rows does not have to be a column.
+#[derive(Debug, Clone, Copy)]
+pub struct FunctionOfValues {
+    pub name: &'static str,
+    pub coerce: Coerce,
+    pub returns: Returns,
+    pub run: RunOnValues,
+}
+
+impl FunctionOfValues {
+    /// The function as the engine registers it.
+    pub fn udf(self) -> ScalarUDF {
+        ScalarUDF::new_from_impl(Registered {
+            name: self.name,
+            coerce: self.coerce,
+            returns: self.returns,
+            body: Body::OfValues(self.run),
+            aliases: Vec::new(),
             signature: Signature::user_defined(Volatility::Immutable),
         })
     }
@@ -95,6 +120,7 @@ pub fn is_of_dialect(function: &ScalarUDF) -> bool {
 #[derive(Debug)]
 enum Body {
     Alone(Run),
+    OfValues(RunOnValues),
     InSession(RunInSession),
 }
 
@@ -163,15 +189,15 @@ impl ScalarUDFImpl for Registered {
             .iter()
             .all(|value| matches!(value, ColumnarValue::Scalar(_)));
         let rows = if is_one { 1 } else { arguments.number_rows };
-        let columns: Vec<ArrayRef> = arguments
-            .args
-            .iter()
-            .map(|value| value.to_array(rows))
-            .collect::<Result<_>>()?;
+        let columns = || {
+            let columns = arguments.args.iter().map(|value| value.to_array(rows));
+            columns.collect::<Result<Vec<ArrayRef>>>()
+        };
         let kind = arguments.return_field.data_type();
         let made = match self.body {
-            Body::Alone(run) => run(&columns, kind)?,
-            Body::InSession(run) => run(&columns, kind, &arguments.config_options)?,
+            Body::Alone(run) => run(&columns()?, kind)?,
+            Body::OfValues(run) => run(&arguments.args, rows, kind)?,
+            Body::InSession(run) => run(&columns()?, kind, &arguments.config_options)?,
         };
         // The engine checks this only in debug builds, with a message that does not name the function.
         debug_assert_eq!(made.data_type(), kind, "what {} gives", self.name);

@@ -31,7 +31,7 @@ use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 use datafusion::prelude::SessionContext;
 
-use function::{Function, FunctionOfSession};
+use function::{Function, FunctionOfSession, FunctionOfValues};
 
 pub use check::check;
 #[cfg(feature = "cluster")]
@@ -51,7 +51,9 @@ pub enum DialectError {
 /// The dialect's own scalar functions, which take the place of the engine's of the same name.
 pub fn functions() -> Vec<ScalarUDF> {
     let alone = every_function().map(|function| function.udf(Vec::new()));
-    alone.chain(json::of_session().map(FunctionOfSession::udf)).collect()
+    let of_values = numbers::of_values().map(FunctionOfValues::udf);
+    let of_session = json::of_session().map(FunctionOfSession::udf);
+    alone.chain(of_values).chain(of_session).collect()
 }
 
 fn every_function() -> impl Iterator<Item = Function> {
@@ -96,6 +98,9 @@ pub fn add_to(session: &SessionContext) -> Result<()> {
             .get(function.name)
             .map(|engines| engines.aliases().to_vec());
         session.register_udf(function.udf(known.unwrap_or_default()));
+    }
+    for function in numbers::of_values() {
+        session.register_udf(function.udf());
     }
     for function in json::of_session() {
         session.register_udf(function.udf());

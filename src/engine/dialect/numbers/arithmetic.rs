@@ -6,13 +6,15 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray};
 use datafusion::arrow::compute::kernels::numeric;
 use datafusion::arrow::compute::{cast, try_binary};
-use datafusion::arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type};
+use datafusion::arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type, Int64Type};
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::{Result, ScalarValue, exec_err};
+use datafusion::logical_expr::ColumnarValue;
 
+use super::columns::{Numbers, of_numerics};
 use super::numeric as decimal;
 use super::numeric::{DIGITS, QUOTIENT, is_numeric, out_of_range, scale_of};
-use crate::engine::dialect::function::{Function, no_function};
+use crate::engine::dialect::function::{Function, FunctionOfValues, no_function};
 use crate::engine::dialect::type_names::of_arrow;
 
 /// A calculation of two numbers.
@@ -26,44 +28,46 @@ pub enum Operation {
 }
 
 /// The functions that operators become; `mod` is one of PostgreSQL's as well.
-pub const ALL: [Function; 6] = [
-    Function {
+pub const OPERATORS: [FunctionOfValues; 5] = [
+    FunctionOfValues {
         name: "add_numbers",
         coerce: coerced,
         returns: |types, _| result(Operation::Add, types),
-        run: |columns, out| calculated(Operation::Add, columns, out),
+        run: |values, rows, out| of_values(Operation::Add, values, rows, out),
     },
-    Function {
+    FunctionOfValues {
         name: "subtract_numbers",
         coerce: coerced,
         returns: |types, _| result(Operation::Subtract, types),
-        run: |columns, out| calculated(Operation::Subtract, columns, out),
+        run: |values, rows, out| of_values(Operation::Subtract, values, rows, out),
     },
-    Function {
+    FunctionOfValues {
         name: "multiply_numbers",
         coerce: coerced,
         returns: |types, _| result(Operation::Multiply, types),
-        run: |columns, out| calculated(Operation::Multiply, columns, out),
+        run: |values, rows, out| of_values(Operation::Multiply, values, rows, out),
     },
-    Function {
+    FunctionOfValues {
         name: "divide_numbers",
         coerce: coerced,
         returns: |types, _| result(Operation::Divide, types),
-        run: |columns, out| calculated(Operation::Divide, columns, out),
+        run: |values, rows, out| of_values(Operation::Divide, values, rows, out),
     },
-    Function {
+    FunctionOfValues {
         name: "mod",
         coerce: coerced,
         returns: |types, _| result(Operation::Rest, types),
-        run: |columns, out| calculated(Operation::Rest, columns, out),
-    },
-    Function {
-        name: "div",
-        coerce: coerced,
-        returns: |_, _: &[Option<&ScalarValue>]| Ok(decimal::numeric(0)),
-        run: |columns, _| whole_quotient(columns),
+        run: |values, rows, out| of_values(Operation::Rest, values, rows, out),
     },
 ];
+
+/// `div(a, b)`: the quotient without its decimals.
+pub const DIV: Function = Function {
+    name: "div",
+    coerce: coerced,
+    returns: |_, _: &[Option<&ScalarValue>]| Ok(decimal::numeric(0)),
+    run: |columns, _| whole_quotient(columns),
+};
 
 /// Whether a type takes part in calculations.
 pub fn is_number(kind: &DataType) -> bool {
@@ -127,6 +131,20 @@ impl Width {
     }
 }
 
+/// Two values of each row calculated, as a column of the type. Numerics that are the same in all rows do not become
+/// columns before.
+fn of_values(operation: Operation, values: &[ColumnarValue], rows: usize, out: &DataType) -> Result<ArrayRef> {
+    let [left, right] = values else {
+        return exec_err!("two numbers are expected");
+    };
+    match out {
+        DataType::Decimal128(_, scale) => {
+            of_numerics(operation, &Numbers::of(left)?, &Numbers::of(right)?, rows, *scale)
+        }
+        _ => calculated(operation, &[left.to_array(rows)?, right.to_array(rows)?], out),
+    }
+}
+
 /// Two columns calculated, as a column of the type.
 pub fn calculated(operation: Operation, columns: &[ArrayRef], out: &DataType) -> Result<ArrayRef> {
     let [left, right] = columns else {
@@ -135,7 +153,10 @@ pub fn calculated(operation: Operation, columns: &[ArrayRef], out: &DataType) ->
     match out {
         DataType::Float64 => Ok(Arc::new(of_floats(operation, left, right)?)),
         DataType::Float32 => of_reals(operation, left, right),
-        DataType::Decimal128(_, scale) => of_numerics(operation, left, right, *scale),
+        DataType::Decimal128(_, scale) => {
+            let (left, right, rows) = (Numbers::of_column(left)?, Numbers::of_column(right)?, left.len());
+            of_numerics(operation, &left, &right, rows, *scale)
+        }
         kind if kind.is_integer() => of_whole_numbers(operation, left, right, kind),
         other => exec_err!("numbers are not of type {other}"),
     }
@@ -216,36 +237,19 @@ fn of_two(operation: Operation, left: f64, right: f64) -> Result<f64, ArrowError
 pub fn as_numerics(column: &ArrayRef) -> Result<(PrimitiveArray<Decimal128Type>, i8)> {
     let scale = scale_of(column.data_type()).unwrap_or(0);
     let kind = decimal::numeric(scale);
-    let column = match column.data_type() {
-        DataType::Decimal128(..) => Arc::clone(column),
-        _ => cast(column, &kind)?,
-    };
-    Ok((column.as_primitive::<Decimal128Type>().clone(), scale))
-}
-
-fn of_numerics(operation: Operation, left: &ArrayRef, right: &ArrayRef, out: i8) -> Result<ArrayRef> {
-    let ((left, left_scale), (right, right_scale)) = (as_numerics(left)?, as_numerics(right)?);
-    let made: PrimitiveArray<Decimal128Type> = try_binary(&left, &right, |left, right| {
-        let (one, other) = ((left, left_scale), (right, right_scale));
-        match operation {
-            Operation::Multiply => decimal::multiply(one, other, out),
-            Operation::Divide => decimal::divide(one, other, out),
-            _ => {
-                let left = decimal::rescaled(left, left_scale, out)?;
-                let right = decimal::rescaled(right, right_scale, out)?;
-                match operation {
-                    Operation::Subtract => decimal::add(left, -right),
-                    Operation::Rest if right == 0 => Err(ArrowError::DivideByZero),
-                    Operation::Rest => Ok(left % right),
-                    _ => decimal::add(left, right),
-                }
-            }
+    let values = match column.data_type() {
+        DataType::Decimal128(..) => column.as_primitive::<Decimal128Type>().clone(),
+        // The engine's cast checks each value, and all of 64 bits fit.
+        from if from.is_signed_integer() => {
+            let whole = cast(column, &DataType::Int64)?;
+            let values: PrimitiveArray<Decimal128Type> = whole.as_primitive::<Int64Type>().unary(i128::from);
+            values.with_precision_and_scale(DIGITS, scale)?
         }
-    })?;
-    Ok(Arc::new(made.with_precision_and_scale(DIGITS, out)?))
+        _ => cast(column, &kind)?.as_primitive::<Decimal128Type>().clone(),
+    };
+    Ok((values, scale))
 }
 
-/// `div(a, b)`: the quotient without its decimals.
 fn whole_quotient(columns: &[ArrayRef]) -> Result<ArrayRef> {
     let [left, right] = columns else {
         return exec_err!("two numbers are expected");

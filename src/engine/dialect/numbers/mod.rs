@@ -3,6 +3,7 @@
 mod arithmetic;
 mod casts;
 pub mod chain;
+mod columns;
 pub mod floats;
 pub mod numeric;
 mod ordered;
@@ -12,17 +13,22 @@ mod totals;
 
 use datafusion::logical_expr::AggregateUDF;
 
-use super::function::Function;
+use super::function::{Function, FunctionOfValues};
 
 pub use arithmetic::{as_numerics, is_number};
 pub use numeric::is_numeric;
 pub use ordered::PERCENTILES;
 pub use rounding::{ROUND_TO, TRUNC_TO};
 
-/// All functions of numbers.
+/// The functions of numbers that take values which are the same in all rows as they are.
+pub fn of_values() -> impl Iterator<Item = FunctionOfValues> {
+    arithmetic::OPERATORS.into_iter()
+}
+
+/// All other functions of numbers.
 pub fn all() -> impl Iterator<Item = Function> {
     let rounding = rounding::ALL.into_iter().chain([rounding::WIDTH_BUCKET]);
-    let calculations = arithmetic::ALL.into_iter().chain(chain::ALL);
+    let calculations = chain::ALL.into_iter().chain([arithmetic::DIV]);
     calculations.chain(casts::ALL).chain(rounding)
 }
 
