@@ -81,7 +81,8 @@ pub struct Shape {
 }
 
 impl Shape {
-    fn of(measure: Measure, argument: &DataType) -> Self {
+    /// For values of a type.
+    pub fn of(measure: Measure, argument: &DataType) -> Self {
         let scale = scale_of(argument).unwrap_or(0);
         let kind = match (measure, argument) {
             (Measure::Mean, _) => decimal::numeric(QUOTIENT.max(scale)),
