@@ -176,7 +176,7 @@ struct Combined {
 /// `calculate` of all values, also of those below NULL, which may be anything. `None` where neither side is a column, or
 /// the columns are not of one length.
 fn combined(left: &Values, right: &Values, calculate: impl Fn(i128, i128) -> i128) -> Option<Combined> {
-    let (mut left_sizes, mut right_sizes) = (0, 0);
+    let (mut left_sizes, mut right_sizes) = (0_i128, 0_i128);
     let mut calculate = |left: i128, right: i128| {
         left_sizes |= size(left);
         right_sizes |= size(right);

@@ -142,6 +142,36 @@ impl Value<'_> {
     }
 }
 
+/// What the last text of a column meant. Names of units are mostly the same in all rows, so they are read once.
+#[derive(Debug)]
+pub struct LastRead<'a, T>(Option<(&'a str, T)>);
+
+impl<T> Default for LastRead<'_, T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<'a, T: Copy> LastRead<'a, T> {
+    /// What `read` makes of a value.
+    ///
+    /// # Errors
+    /// As `read`.
+    pub fn of(&mut self, value: Value<'a>, read: impl FnOnce(&Value) -> Result<T>) -> Result<T> {
+        let Value::Text(text) = value else {
+            return read(&value);
+        };
+        match self.0 {
+            Some((last, meaning)) if last == text => Ok(meaning),
+            _ => {
+                let meaning = read(&value)?;
+                self.0 = Some((text, meaning));
+                Ok(meaning)
+            }
+        }
+    }
+}
+
 /// A column of values, or one value for all rows.
 #[derive(Debug)]
 pub struct Argument {
@@ -237,5 +267,29 @@ impl Argument {
             Values::List(array) => Some(array),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_read_again_where_it_is_another() {
+        let mut read = Vec::new();
+        let mut last = LastRead::default();
+        for text in ["day", "day", "hour", "", "hour", "hour"] {
+            let length = last.of(Value::Text(text), |value| {
+                let text = value.text()?;
+                read.push(text.to_owned());
+                match text {
+                    "" => exec_err!("no unit"),
+                    text => Ok(text.len()),
+                }
+            });
+            assert_eq!(length.ok(), (!text.is_empty()).then_some(text.len()));
+        }
+        assert_eq!(read, ["day", "hour", ""]);
+        assert!(last.of(Value::Integer(1), |value| Ok(value.text()?.len())).is_err());
     }
 }

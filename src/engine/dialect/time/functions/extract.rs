@@ -11,7 +11,7 @@ use super::super::endless::{Endless, midnight};
 use super::super::error::TimeError;
 use super::super::function::{Call, Definition, function};
 use super::super::interval::Interval;
-use super::super::values::{Kind, Value, kind_of};
+use super::super::values::{Kind, LastRead, Value, kind_of};
 
 pub const EXTRACT: &str = "extract";
 pub const DATE_PART: &str = "date_part";
@@ -28,11 +28,12 @@ pub static FUNCTIONS: [Definition; 2] = [
     Definition {
         aliases: &["datepart"],
         ..function(DATE_PART, (2, 2), double_type, |call| {
+            let mut fields = LastRead::default();
             let parts = call.each_or_null(|values| {
                 let part = match values {
                     // PostgreSQL takes a date for its midnight here, but not in extract.
-                    [field, Value::Date(days)] => part_of(call, &[*field, Value::Local(midnight(*days)?)]),
-                    values => part_of(call, values),
+                    [field, Value::Date(days)] => part_of(call, &mut fields, &[*field, Value::Local(midnight(*days)?)]),
+                    values => part_of(call, &mut fields, values),
                 };
                 Ok(part?.double())
             })?;
@@ -69,6 +70,10 @@ enum Field {
 }
 
 impl Field {
+    fn of(name: &Value) -> Result<Self> {
+        Self::named(name.text()?)
+    }
+
     fn named(name: &str) -> Result<Self> {
         Ok(match name.to_ascii_lowercase().as_str() {
             "us" | "usec" | "usecs" | "microsecond" | "microseconds" => Self::Microsecond,
@@ -185,8 +190,9 @@ fn decimals(call: &Call) -> Result<ArrayRef> {
     let DataType::Decimal128(precision, scale) = call.returns else {
         return call.refused(&[]);
     };
+    let mut fields = LastRead::default();
     let parts = call.each_or_null(|values| {
-        let part = match part_of(call, values)? {
+        let part = match part_of(call, &mut fields, values)? {
             Found::Part(part) => part,
             Found::Nothing => return Ok(None),
             Found::Endless(_) => {
@@ -226,12 +232,13 @@ impl Found {
     }
 }
 
-fn part_of(call: &Call, values: &[Value]) -> Result<Found> {
+fn part_of<'a>(call: &Call, fields: &mut LastRead<'a, Field>, values: &[Value<'a>]) -> Result<Found> {
     let [name, time] = values else {
         return call.refused(values);
     };
+    let field = fields.of(*name, Field::of)?;
     let Some(endless) = time.endless() else {
-        return finite_part(call, *name, *time).map(Found::Part);
+        return finite_part(call, field, *name, *time).map(Found::Part);
     };
     // Any time of the type tells which fields there are.
     let finite = match time {
@@ -239,8 +246,7 @@ fn part_of(call: &Call, values: &[Value]) -> Result<Found> {
         Value::Local(_) => Value::Local(0),
         _ => Value::Moment(0),
     };
-    finite_part(call, *name, finite)?;
-    let field = Field::named(name.text()?)?;
+    finite_part(call, field, *name, finite)?;
     Ok(if field.is_counted_on() {
         Found::Endless(endless)
     } else {
@@ -248,8 +254,7 @@ fn part_of(call: &Call, values: &[Value]) -> Result<Found> {
     })
 }
 
-fn finite_part(call: &Call, name: Value, time: Value) -> Result<Part> {
-    let field = Field::named(name.text()?)?;
+fn finite_part(call: &Call, field: Field, name: Value, time: Value) -> Result<Part> {
     let found = match time {
         Value::Date(days) => of_date(field, days),
         Value::Local(local) => of_civil(field, local, local),

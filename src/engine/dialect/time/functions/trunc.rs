@@ -11,7 +11,7 @@ use super::super::error::TimeError;
 use super::super::function::{Call, Definition, function, out_of_range};
 use super::super::interval::Interval;
 use super::super::interval_text::{Unit, interval_of};
-use super::super::values::{Kind, Value, interval_type, kind_of, local_type, moment_type};
+use super::super::values::{Kind, LastRead, Value, interval_type, kind_of, local_type, moment_type};
 use super::at_zone::Zones;
 use super::casts::{local_of, moment};
 
@@ -55,11 +55,12 @@ fn cut(name: &Value) -> Result<Cut> {
 }
 
 fn trunc(call: &Call) -> Result<ArrayRef> {
+    let mut units = LastRead::default();
     if call.returns == interval_type() {
         return call.intervals(|values| match values {
-            [name, Value::Interval(interval)] => of_interval(cut(name)?, *interval),
+            [name, Value::Interval(interval)] => of_interval(units.of(*name, cut)?, *interval),
             [name, Value::Time(micros)] => of_interval(
-                cut(name)?,
+                units.of(*name, cut)?,
                 Interval {
                     micros: *micros,
                     ..Interval::default()
@@ -71,11 +72,11 @@ fn trunc(call: &Call) -> Result<ArrayRef> {
     let zones = Zones::default();
     let is_local = call.returns == local_type();
     call.points(|values| match values {
-        [name, Value::Local(local)] if is_local => of_local(cut(name)?, *local),
-        [name, time] => of_moment(cut(name)?, moment(call, &[*time])?, &call.clock),
+        [name, Value::Local(local)] if is_local => of_local(units.of(*name, cut)?, *local),
+        [name, time] => of_moment(units.of(*name, cut)?, moment(call, &[*time])?, &call.clock),
         [name, time, zone] => {
             let utc = moment(call, &[*time])?;
-            let unit = cut(name)?;
+            let unit = units.of(*name, cut)?;
             zones.with(call, zone, |clock| of_moment(unit, utc, clock))?
         }
         values => call.refused(values),
