@@ -870,17 +870,17 @@ fn dates_are_compared_with_the_timestamps_of_sums() {
 #[test]
 fn a_date_before_a_sum_is_tested_while_files_are_read() {
     let days =
-        "select cast(value as date) as day from (values ('2026-01-01'), ('2026-01-02'), ('2026-01-03')) t(value)";
+        "select cast(value as date) as shipped from (values ('2026-01-01'), ('2026-01-02'), ('2026-01-03')) t(value)";
     let exports = TestExports::small().table("shipments", days);
     let config = exports.config("[other_tables]\nshipments = 'shipments'");
     let asked = |what: &str| {
-        let sql = format!("{what} from shipments where day <= date '2026-01-01' + interval '1' day");
+        let sql = format!("{what} from shipments where shipped <= date '2026-01-01' + interval '1' day");
         exports.output("sql", &["--config", &config, "--format", "csv", "-c", &sql])
     };
     assert_eq!(asked("select count(*) as days"), "days\n2\n");
     let plan = asked("explain select *");
     assert!(
-        plan.contains("predicate=day@0 < 2026-01-03") && !plan.contains("timestamp_of_date"),
+        plan.contains("predicate=shipped@0 < 2026-01-03") && !plan.contains("timestamp_of_date"),
         "{plan}"
     );
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, Time64MicrosecondArray};
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::{Result, ScalarValue};
+use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::logical_expr::Volatility;
 
 use super::super::civil::DAY;
@@ -16,7 +16,7 @@ use super::super::interval_text::{Unit, interval_of};
 use super::super::read::{date_of, moment_of, time_of, timestamp_of};
 use super::super::shown::as_shown;
 use super::super::text::{date_text, moment_text, time_text, timestamp_text};
-use super::super::values::{Value, interval_type, local_type, moment_type, time_type};
+use super::super::values::{Kind, Value, interval_type, kind_of, local_type, moment_type, time_type};
 
 pub const DATE: &str = "date";
 pub const TIMESTAMP: &str = "timestamp";
@@ -41,12 +41,9 @@ pub static FUNCTIONS: [Definition; 9] = [
     Definition {
         preimage: Some(days_at),
         volatility: Volatility::Immutable,
-        ..function(
-            MIDNIGHT,
-            (1, 1),
-            |_, _| Ok(local_type()),
-            |call| call.locals(|values| local_of(call, values)),
-        )
+        ..function(MIDNIGHT, (1, 1), midnight_type, |call| {
+            call.locals(|values| local_of(call, values))
+        })
     },
     function(
         TIMESTAMPTZ,
@@ -88,6 +85,14 @@ pub fn local_of(call: &Call, values: &[Value]) -> Result<i64> {
         [Value::Moment(utc)] => Ok(call.clock.local(*utc)),
         [Value::Text(text)] => timestamp_of(text, &call.now()),
         values => call.refused(values),
+    }
+}
+
+/// Other values than dates depend on the zone or the moment.
+fn midnight_type(kinds: &[DataType], _: &[Option<&ScalarValue>]) -> Result<DataType> {
+    match kind_of(&kinds[0]) {
+        Kind::Date => Ok(local_type()),
+        _ => plan_err!("{MIDNIGHT} takes a date, not {}", kinds[0]),
     }
 }
 
