@@ -35,6 +35,14 @@ pub const WEEKDAYS: [&str; 7] = [
 /// The years of dates, as astronomers count them: 4714 BC is -4713.
 const YEARS: std::ops::RangeInclusive<i64> = -4713..=294_276;
 
+/// Microseconds since 1970 of the first of these years. The last one ends after what 64 bits hold.
+const FIRST: i64 = days_of_ymd(*YEARS.start(), 1, 1) * DAY;
+
+/// Whether microseconds since 1970 are within the years of PostgreSQL.
+pub fn is_known(micros: i64) -> bool {
+    micros >= FIRST
+}
+
 /// A local time, as a calendar and a clock show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Civil {
@@ -129,7 +137,7 @@ pub fn first_iso_monday(year: i64) -> i64 {
 }
 
 /// Days since 1970.
-pub fn days_of_ymd(year: i64, month: i64, day: i64) -> i64 {
+pub const fn days_of_ymd(year: i64, month: i64, day: i64) -> i64 {
     // Years that begin in March, so that the leap day is their last.
     let year = if month <= 2 { year - 1 } else { year };
     let cycle = year.div_euclid(400);
@@ -187,6 +195,15 @@ mod tests {
             prop_assert_eq!(civil.iso_day_of_week(), i64::from(date.weekday().number_from_monday()));
             let week = date.iso_week();
             prop_assert_eq!(civil.iso_week(), (i64::from(week.year()), i64::from(week.week())));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn known_times_are_those_of_the_calendar(far in any::<i64>(), near in -DAY..DAY) {
+            for micros in [far, FIRST + near, i64::MAX - near.abs(), i64::MIN + near.abs()] {
+                prop_assert_eq!(is_known(micros).then_some(micros), Civil::of_micros(micros).micros());
+            }
         }
     }
 

@@ -18,7 +18,7 @@ use datafusion::logical_expr::{
     Volatility,
 };
 
-use super::civil::{Civil, DAY};
+use super::civil::{DAY, is_known};
 use super::clock::Clock;
 use super::endless::Endless;
 use super::error::TimeError;
@@ -157,8 +157,7 @@ impl Call {
     pub fn dates<'a>(&'a self, mut make: impl FnMut(&[Value<'a>]) -> Result<i64>) -> Result<ArrayRef> {
         let days = self.each(|values| {
             let days = make(values)?;
-            let is_day =
-                Endless::of_days(days).is_some() || Civil::of_micros(days.saturating_mul(DAY)).micros().is_some();
+            let is_day = Endless::of_days(days).is_some() || is_known(days.saturating_mul(DAY));
             let days = i32::try_from(days).ok().filter(|_| is_day);
             days.ok_or_else(|| out_of_range("date"))
         })?;
@@ -177,9 +176,8 @@ impl Call {
     fn times<'a>(&'a self, mut make: impl FnMut(&[Value<'a>]) -> Result<i64>) -> Result<Vec<Option<i64>>> {
         self.each(|values| {
             let micros = make(values)?;
-            let endless = Endless::of_micros(micros).map(Endless::micros);
-            let known = endless.or_else(|| Civil::of_micros(micros).micros());
-            known.ok_or_else(|| out_of_range("timestamp"))
+            let is_time = Endless::of_micros(micros).is_some() || is_known(micros);
+            is_time.then_some(micros).ok_or_else(|| out_of_range("timestamp"))
         })
     }
 
