@@ -298,7 +298,9 @@ impl ScalarUDFImpl for TimeFunction {
         else {
             return Ok(PreimageResult::None);
         };
-        Ok(match preimage(&context.get_data_type(argument)?, result) {
+        // Where the type of the argument is not known, the call stays as it is.
+        let kind = context.get_data_type(argument).ok();
+        Ok(match kind.and_then(|kind| preimage(&kind, result)) {
             Some((first, end)) => PreimageResult::Range {
                 expr: argument.clone(),
                 interval: Box::new(Range::try_new(first, end)?),
