@@ -65,7 +65,7 @@ use records::{Details, DetailsBuilder};
 use row_list::RowList;
 use rows::Progress;
 pub use rows::{ENROLMENT_BYTES, PROGRESS_BYTES};
-pub use scope::{Scope, columns_within};
+pub use scope::Scope;
 pub use table::{EnrolmentDetails, Sources};
 pub use tables::Tables;
 #[cfg(feature = "cluster")]
@@ -225,8 +225,9 @@ pub async fn assemble(
     in_parts(rows, details, parts, wanted.clone())
 }
 
-/// The reports of few batches, in one part, with these columns. The result has the batches that the snapshot has.
-pub async fn assemble_some(tables: &dyn Tables, scope: Scope<'_>, wanted: &Wanted) -> Result<Assembly, DetailsError> {
+/// The reports of few batches, whose rows are all that the tables give, in one part, with these columns.
+async fn assemble_some(tables: &dyn Tables, wanted: &Wanted) -> Result<Assembly, DetailsError> {
+    let scope = Scope::Everything;
     let batches = Batches::within(load::batches(tables, scope).await?, Arc::default());
     let (enrolled, progress) = (
         load::enrolment_rows(tables, scope).await?,
