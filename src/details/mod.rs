@@ -228,7 +228,6 @@ pub async fn assemble(
 /// The reports of few batches, whose rows are all that the tables give, in one part, with these columns.
 async fn assemble_some(tables: &dyn Tables, wanted: &Wanted) -> Result<Assembly, DetailsError> {
     let scope = Scope::Everything;
-    let batches = Batches::within(load::batches(tables, scope).await?, Arc::default());
     let (enrolled, progress) = (
         load::enrolment_rows(tables, scope).await?,
         load::progress_rows(tables, scope, wanted).await?,
@@ -239,9 +238,13 @@ async fn assemble_some(tables: &dyn Tables, wanted: &Wanted) -> Result<Assembly,
         let (users, details) = load::wanted_users(tables, named, &wanted.texts()).await?;
         Ok((rows, users, details))
     };
-    // Progress is read while one thread is idle, as the other tables have no work left for it.
-    let progress = load::gathered(progress, "table course_progress");
-    let ((enrolled, users, details), progress) = tokio::try_join!(enrolled_users, progress)?;
+    // Batches and progress are read while one thread is idle, as the other tables have no work left for it.
+    let (batches, progress) = (
+        load::batches(tables, scope),
+        load::gathered(progress, "table course_progress"),
+    );
+    let ((enrolled, users, details), progress, batches) = tokio::try_join!(enrolled_users, progress, batches)?;
+    let batches = Batches::within(batches, Arc::default());
     let rows = numbered(one_stream(enrolled)?, one_stream(progress)?, users, batches).await?;
     in_parts(rows, details, 0..1, wanted.clone())
 }
