@@ -192,12 +192,14 @@ fn has_every_batch(catalog: &Catalog) -> bool {
 }
 
 /// Refuses a batch that the snapshot does not know. A batch with rows is known, so that its enrolments are not read a
-/// second time.
+/// second time, and so is a listed one.
 async fn check_one(catalog: &Catalog, batch: &BatchId, has_rows: bool) -> Result<(), ReportError> {
-    if (has_rows && has_every_batch(catalog)) || is_known(catalog, batch).await? {
-        return Ok(());
+    let one = std::slice::from_ref(batch);
+    let is_reported = has_every_batch(catalog) && (has_rows || listed_among(catalog, one).await?.contains(batch));
+    match is_reported || is_known(catalog, batch).await? {
+        true => Ok(()),
+        false => Err(unknown(catalog, batch)),
     }
-    Err(unknown(catalog, batch))
 }
 
 async fn is_known(catalog: &Catalog, batch: &BatchId) -> Result<bool, ReportError> {
