@@ -8,16 +8,17 @@ use datafusion::catalog::TableProvider;
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::MemoryPool;
+use datafusion::prelude::col;
 
 use super::{Catalog, CatalogError, mapping};
-use crate::details::{DetailsError, EnrolmentDetails, Scope, Sources, Tables, columns_within, details_schema};
+use crate::details::{DetailsError, EnrolmentDetails, Scope, Sources, Tables, details_schema};
 use crate::engine::{EngineError, cluster_of};
 
 /// The view that [`EnrolmentDetails`] gives the rows of.
 pub const ENROLMENT_DETAILS: &str = "enrolment_details";
 
 /// The queries whose rows are assembled without running them. Where a site replaces one of them, or consent is required,
-/// the queries run.
+/// `enrolment_details` is its query.
 const ASSEMBLED: [&str; 6] = [
     "staging/distinct_users",
     "staging/distinct_enrolments",
@@ -27,11 +28,26 @@ const ASSEMBLED: [&str; 6] = [
     "reports/enrolment_details",
 ];
 
+/// The queries above `enrolment_details` that a nightly run stands for.
+const OF_ALL_REPORTS: [&str; 2] = ["reports/course_progress_report", "reports/all_reports"];
+
 impl Catalog {
     /// Whether the rows of `enrolment_details` can be assembled. What consent lets reports show depends on user and batch
     /// together, so the queries decide it.
-    pub fn can_assemble_details(&self) -> bool {
+    fn can_assemble_details(&self) -> bool {
         !self.requires_consent() && self.are_built_in(&ASSEMBLED)
+    }
+
+    /// Whether `enrolment_details` is the table that assembles its rows, rather than its query.
+    pub fn assembles_details(&self) -> bool {
+        cluster_of(&self.session).is_none() && self.can_assemble_details()
+    }
+
+    /// Whether a nightly run can assemble the parts of all reports itself instead of running the query of all reports.
+    /// It does so because it works on what a plan does not give: fingerprints of batches before their rows are made,
+    /// sections that are taken over, groups that fit into memory, and parts that tasks of a cluster make.
+    pub fn can_assemble_reports(&self) -> bool {
+        self.can_assemble_details() && self.are_built_in(&OF_ALL_REPORTS)
     }
 
     /// About as many rows as all reports have.
@@ -55,9 +71,8 @@ impl Catalog {
 /// assembled, it stays a view.
 pub async fn register(catalog: &Catalog, rows: DataFrame) -> Result<(), CatalogError> {
     let failed = || EngineError::running(format!("table {ENROLMENT_DETAILS}"));
-    let is_one_process = cluster_of(&catalog.session).is_none();
     let same_columns = rows.schema().as_arrow() == details_schema().as_ref();
-    let table: Arc<dyn TableProvider> = if is_one_process && same_columns && catalog.can_assemble_details() {
+    let table: Arc<dyn TableProvider> = if same_columns && catalog.assembles_details() {
         let provider = async |name: &str| catalog.session.table_provider(name).await.map_err(failed());
         let sources = Sources {
             enrolments: provider("enrolments").await?,
@@ -93,11 +108,7 @@ impl Tables for Catalog {
         if let Some(within) = scope.condition() {
             rows = rows.filter(within).map_err(failed())?;
         }
-        let batch = match scope {
-            Scope::OneBatch(batch) => Some(batch.as_str()),
-            _ => None,
-        };
-        let rows = rows.select(columns_within(columns, batch)).map_err(failed())?;
+        let rows = rows.select(columns.iter().map(|&name| col(name))).map_err(failed())?;
         Ok(rows.execute_stream_partitioned().await.map_err(failed())?)
     }
 

@@ -51,7 +51,8 @@ use tokio::sync::OnceCell;
 use crate::engine::EngineError;
 pub use batches::{Batches, ReportBatch, read_batches};
 pub use bounds::Bounds;
-pub use columns::{Wanted, details_schema};
+use columns::Wanted;
+pub use columns::details_schema;
 pub use enrolment_counts::EnrolmentCounts;
 pub use error::DetailsError;
 pub use fingerprint::{Fingerprint, FingerprintBuilder};
@@ -65,7 +66,7 @@ use records::{Details, DetailsBuilder};
 use row_list::RowList;
 use rows::Progress;
 pub use rows::{ENROLMENT_BYTES, PROGRESS_BYTES};
-pub use scope::{Scope, columns_within};
+pub use scope::Scope;
 pub use table::{EnrolmentDetails, Sources};
 pub use tables::Tables;
 #[cfg(feature = "cluster")]
@@ -225,9 +226,9 @@ pub async fn assemble(
     in_parts(rows, details, parts, wanted.clone())
 }
 
-/// The reports of few batches, in one part, with these columns. The result has the batches that the snapshot has.
-pub async fn assemble_some(tables: &dyn Tables, scope: Scope<'_>, wanted: &Wanted) -> Result<Assembly, DetailsError> {
-    let batches = Batches::within(load::batches(tables, scope).await?, Arc::default());
+/// The reports of few batches, whose rows are all that the tables give, in one part, with these columns.
+async fn assemble_some(tables: &dyn Tables, wanted: &Wanted) -> Result<Assembly, DetailsError> {
+    let scope = Scope::Everything;
     let (enrolled, progress) = (
         load::enrolment_rows(tables, scope).await?,
         load::progress_rows(tables, scope, wanted).await?,
@@ -238,9 +239,13 @@ pub async fn assemble_some(tables: &dyn Tables, scope: Scope<'_>, wanted: &Wante
         let (users, details) = load::wanted_users(tables, named, &wanted.texts()).await?;
         Ok((rows, users, details))
     };
-    // Progress is read while one thread is idle, as the other tables have no work left for it.
-    let progress = load::gathered(progress, "table course_progress");
-    let ((enrolled, users, details), progress) = tokio::try_join!(enrolled_users, progress)?;
+    // Batches and progress are read while one thread is idle, as the other tables have no work left for it.
+    let (batches, progress) = (
+        load::batches(tables, scope),
+        load::gathered(progress, "table course_progress"),
+    );
+    let ((enrolled, users, details), progress, batches) = tokio::try_join!(enrolled_users, progress, batches)?;
+    let batches = Batches::within(batches, Arc::default());
     let rows = numbered(one_stream(enrolled)?, one_stream(progress)?, users, batches).await?;
     in_parts(rows, details, 0..1, wanted.clone())
 }

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::arrow::compute::SortOptions;
 use datafusion::common::stats::Precision;
-use datafusion::common::{DataFusionError, Result, Statistics, internal_err};
+use datafusion::common::{DataFusionError, Result, ScalarValue, Statistics, internal_err};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column as ColumnExpr;
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalSortExpr};
+use datafusion::physical_expr::{AcrossPartitions, ConstExpr, EquivalenceProperties, PhysicalSortExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, ReplaceChildrenOptions};
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
@@ -24,6 +24,7 @@ use super::columns::{Column, Wanted};
 use super::error::DetailsError;
 use super::planned::{PlannedTables, TablePlan};
 use super::rows::ROW_BYTES;
+use super::scope::NamedBatches;
 use super::without_users::{assemble_buckets, bucket_count};
 use super::{Everybody, Scope, assemble, assemble_some, batches_in_parts, part_count};
 use crate::engine::EngineError;
@@ -32,8 +33,8 @@ use crate::engine::EngineError;
 #[derive(Debug, Clone)]
 pub struct Asked {
     pub wanted: Wanted,
-    /// Whether the tables' plans give the rows of few batches.
-    pub is_named: bool,
+    /// The batches whose rows the tables' plans give.
+    pub batches: NamedBatches,
     /// The estimated number of rows of all reports.
     pub rows: u64,
     pub temp_folder: PathBuf,
@@ -46,13 +47,55 @@ impl Asked {
         self.wanted.is_about_users()
     }
 
+    /// Whether the rows are those of few batches, which are one part.
+    fn is_of_few(&self) -> bool {
+        self.batches != NamedBatches::All
+    }
+
     /// The largest number of partitions: as many as rows are divided into.
     pub fn most_partitions(&self) -> usize {
-        match self.is_named {
+        match self.is_of_few() {
             true => 1,
             false if self.is_ordered() => part_count(self.rows),
             false => bucket_count(self.rows),
         }
+    }
+
+    /// What is known of the order of the rows, and of their batch where it is one.
+    fn equivalences(&self) -> Result<EquivalenceProperties> {
+        let order = match self.is_ordered() {
+            true => self.order(),
+            false => Vec::new(),
+        };
+        let orders = (!order.is_empty()).then_some(order);
+        let mut known = EquivalenceProperties::new_with_orderings(self.wanted.schema(), orders);
+        if let (Some(id), Some(batch)) = (self.batches.one(), self.expression(Column::BatchId)) {
+            let same = AcrossPartitions::Uniform(Some(ScalarValue::Utf8View(Some(id.to_owned()))));
+            known.add_constants([ConstExpr::new(Arc::new(batch), same)])?;
+        }
+        Ok(known)
+    }
+
+    /// The order of rows by batch and user, as far as these columns are wanted. Rows of one batch are ordered by user.
+    fn order(&self) -> Vec<PhysicalSortExpr> {
+        let ascending = SortOptions {
+            descending: false,
+            nulls_first: false,
+        };
+        let columns: &[Column] = match self.batches.one() {
+            Some(_) => &[Column::UserId],
+            None => &[Column::BatchId, Column::UserId],
+        };
+        let expressions = columns.iter().map_while(|&column| self.expression(column));
+        expressions
+            .map(|column| PhysicalSortExpr::new(Arc::new(column), ascending))
+            .collect()
+    }
+
+    /// A wanted column, as expressions over the rows name it.
+    fn expression(&self, column: Column) -> Option<ColumnExpr> {
+        let place = self.wanted.columns().iter().position(|other| *other == column)?;
+        Some(ColumnExpr::new(self.wanted.schema().field(place).name(), place))
     }
 }
 
@@ -90,46 +133,25 @@ struct Assembled {
 
 impl EnrolmentDetailsExec {
     /// Assembles the rows of `plans` in so many partitions.
-    pub fn new(plans: Vec<TablePlan>, asked: Asked, partitions: usize) -> Self {
-        let schema = asked.wanted.schema();
-        let order = match asked.is_ordered() {
-            true => order_of(&asked.wanted),
-            false => Vec::new(),
-        };
-        let equivalences = EquivalenceProperties::new_with_orderings(schema, (!order.is_empty()).then_some(order));
+    ///
+    /// # Errors
+    /// Where the engine refuses what is known of the rows.
+    pub fn try_new(plans: Vec<TablePlan>, asked: Asked, partitions: usize) -> Result<Self> {
         let properties = PlanProperties::new(
-            equivalences,
+            asked.equivalences()?,
             Partitioning::UnknownPartitioning(partitions),
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
-        Self {
+        Ok(Self {
             plans,
             asked,
             partitions,
             run: Mutex::new(Run::of(partitions)),
             metrics: ExecutionPlanMetricsSet::new(),
             properties: Arc::new(properties),
-        }
+        })
     }
-}
-
-/// The order of rows by batch and user, as far as these columns are wanted.
-fn order_of(wanted: &Wanted) -> Vec<PhysicalSortExpr> {
-    let ascending = SortOptions {
-        descending: false,
-        nulls_first: false,
-    };
-    let schema = wanted.schema();
-    let mut order = Vec::new();
-    for column in [Column::BatchId, Column::UserId] {
-        let Some(place) = wanted.columns().iter().position(|other| *other == column) else {
-            break;
-        };
-        let column = ColumnExpr::new(schema.field(place).name(), place);
-        order.push(PhysicalSortExpr::new(Arc::new(column), ascending));
-    }
-    order
 }
 
 impl Run {
@@ -165,14 +187,14 @@ impl Asked {
             temp_folder: self.temp_folder.clone(),
         };
         if !self.is_ordered() {
-            let buckets = if self.is_named { 1 } else { bucket_count(self.rows) };
+            let buckets = if self.is_of_few() { 1 } else { bucket_count(self.rows) };
             return Ok(Assembled {
                 parts: assemble_buckets(&tables, &self.wanted, buckets).await?,
                 _memory: None,
             });
         }
-        let assembly = if self.is_named {
-            assemble_some(&tables, Scope::Everything, &self.wanted).await?
+        let assembly = if self.is_of_few() {
+            assemble_some(&tables, &self.wanted).await?
         } else {
             let (everybody, batches) =
                 tokio::try_join!(Everybody::read(&tables), batches_in_parts(&tables, self.rows))?;
@@ -193,7 +215,7 @@ impl Asked {
 
 impl DisplayAs for EnrolmentDetailsExec {
     fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        let batches = if self.asked.is_named { "named" } else { "all" };
+        let batches = if self.asked.is_of_few() { "named" } else { "all" };
         let texts = self.asked.wanted.texts();
         write!(
             f,
@@ -239,11 +261,8 @@ impl ExecutionPlan for EnrolmentDetailsExec {
         }
         let plans = self.plans.iter().zip(children);
         let plans = plans.map(|(plan, rows)| TablePlan { rows, ..plan.clone() });
-        Ok(Arc::new(Self::new(
-            plans.collect(),
-            self.asked.clone(),
-            self.partitions,
-        )))
+        let rows = Self::try_new(plans.collect(), self.asked.clone(), self.partitions)?;
+        Ok(Arc::new(rows))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
@@ -276,7 +295,7 @@ impl ExecutionPlan for EnrolmentDetailsExec {
 
     fn statistics_from_inputs(&self, _inputs: &[Arc<Statistics>], args: &StatisticsArgs) -> Result<Arc<Statistics>> {
         let mut statistics = Statistics::new_unknown(&self.schema());
-        if !self.asked.is_named {
+        if !self.asked.is_of_few() {
             let rows = usize::try_from(self.asked.rows).unwrap_or(usize::MAX);
             let shares = if args.partition().is_some() { self.partitions } else { 1 };
             statistics.num_rows = Precision::Inexact(rows / shares);

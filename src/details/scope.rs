@@ -1,21 +1,15 @@
-//! Which reports to assemble, and the condition that their rows meet.
+//! Which rows of the tables are read: those of a run over all reports, and those that a scan asks for.
 
-use datafusion::common::ScalarValue;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::prelude::{Expr, col, lit};
-
-use crate::ids::BatchId;
 
 /// Which reports to assemble.
 #[derive(Debug, Clone, Copy)]
 pub enum Scope<'a> {
+    /// All that the tables give.
     Everything,
     /// Reports of batches in this range of ids; only the rows that they need are kept.
     Range(&'a IdRange),
-    /// The report of this batch; only the rows that it needs are kept.
-    OneBatch(&'a BatchId),
-    /// The reports of these batches; only the rows that they need are kept.
-    Batches(&'a [BatchId]),
 }
 
 /// A range of batch ids: greater than `after` and at most `up_to`.
@@ -32,11 +26,6 @@ impl Scope<'_> {
     pub fn condition(&self) -> Option<Expr> {
         match self {
             Self::Everything => None,
-            Self::OneBatch(batch) => Some(col("batch_id").eq(lit(batch.as_str()))),
-            Self::Batches(batches) => {
-                let ids = batches.iter().map(|batch| lit(batch.as_str())).collect();
-                Some(col("batch_id").in_list(ids, false))
-            }
             Self::Range(ids) => conjunction(
                 ids.after
                     .iter()
@@ -47,11 +36,23 @@ impl Scope<'_> {
     }
 }
 
-/// Some columns of a table's rows. Where they are all of one batch, the condition gives its id, so the column is not
-/// read.
-pub fn columns_within<'a>(columns: &'a [&'static str], batch: Option<&'a str>) -> impl Iterator<Item = Expr> + 'a {
-    columns.iter().map(move |&name| match (name, batch) {
-        ("batch_id", Some(batch)) => lit(ScalarValue::Utf8View(Some(batch.to_owned()))).alias(name),
-        _ => col(name),
-    })
+/// The batches whose rows a scan asks for, as far as its conditions name them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NamedBatches {
+    /// No condition names a batch: there may be many.
+    All,
+    /// Those of a list.
+    Several,
+    /// The batch of this id.
+    One(String),
+}
+
+impl NamedBatches {
+    /// The id of the only batch.
+    pub fn one(&self) -> Option<&str> {
+        match self {
+            Self::One(id) => Some(id),
+            Self::All | Self::Several => None,
+        }
+    }
 }

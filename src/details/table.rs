@@ -7,12 +7,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::Result;
 use datafusion::common::tree_node::TreeNode;
+use datafusion::common::{Result, ScalarValue};
 use datafusion::datasource::{TableType, provider_as_source};
 use datafusion::execution::memory_pool::MemoryLimit;
 use datafusion::logical_expr::{
-    BinaryExpr, Expr, LogicalPlan, LogicalPlanBuilder, Operator, TableProviderFilterPushDown, col,
+    BinaryExpr, Expr, LogicalPlan, LogicalPlanBuilder, Operator, TableProviderFilterPushDown, col, lit,
 };
 use datafusion::physical_plan::ExecutionPlan;
 
@@ -21,7 +21,7 @@ use super::load::{columns_of, user_columns_with};
 use super::node::{Asked, EnrolmentDetailsExec};
 use super::planned::TablePlan;
 use super::rows::ROW_BYTES;
-use super::scope::columns_within;
+use super::scope::NamedBatches;
 use super::without_users;
 use crate::engine::planning_parts;
 
@@ -51,13 +51,6 @@ pub struct EnrolmentDetails {
     temp_folder: PathBuf,
 }
 
-/// The batches that a query asks for.
-enum Batches {
-    All,
-    /// The condition names at least one batch id.
-    Named(Option<String>),
-}
-
 impl EnrolmentDetails {
     /// A table of about `rows` rows, which `query` gives too; the columns of the exports take `export_bytes` bytes.
     pub fn new(sources: Sources, query: LogicalPlan, rows: u64, export_bytes: u64, temp_folder: PathBuf) -> Self {
@@ -84,6 +77,21 @@ impl EnrolmentDetails {
         }
     }
 
+    /// Whether the query finds the rows better than assembling all of these batches does. Conditions on users leave
+    /// few rows of many batches; of few batches, those on a user's id alone do.
+    fn is_for_the_query(
+        &self,
+        session: &dyn Session,
+        wanted: &Wanted,
+        batches: &NamedBatches,
+        filters: &[Expr],
+    ) -> bool {
+        match batches {
+            NamedBatches::All => filters.iter().any(is_about_user) || self.is_too_large(session, wanted),
+            NamedBatches::Several | NamedBatches::One(_) => filters.iter().any(|filter| names(filter, "user_id")),
+        }
+    }
+
     /// The plan of the view's query.
     async fn queried(
         &self,
@@ -107,14 +115,10 @@ impl EnrolmentDetails {
         &self,
         session: &dyn Session,
         wanted: &Wanted,
-        batches: &Batches,
+        batches: &NamedBatches,
         conditions: &[Expr],
     ) -> Result<Vec<TablePlan>> {
         let sources = &self.sources;
-        let one = match batches {
-            Batches::Named(one) => one.as_deref(),
-            Batches::All => None,
-        };
         let of_batches = |name: &'static str| TableScan {
             name,
             columns: match wanted.is_about_users() {
@@ -122,7 +126,7 @@ impl EnrolmentDetails {
                 false => without_users::columns_for(name, wanted),
             },
             conditions,
-            batch: one,
+            batch: batches.one(),
         };
         let mut plans = vec![
             of_batches("enrolments").plan(session, &sources.enrolments).await?,
@@ -140,7 +144,7 @@ impl EnrolmentDetails {
         }
         let mut of_users = Vec::new();
         let with_texts = user_columns_with(&wanted.texts());
-        if matches!(batches, Batches::All) {
+        if *batches == NamedBatches::All {
             // Ids are read first; the other columns are read later, while other tables are.
             of_users.push(vec!["user_id"]);
         }
@@ -177,8 +181,12 @@ impl TableScan<'_> {
         for condition in self.conditions {
             rows = rows.filter(condition.clone())?;
         }
-        let columns: Vec<Expr> = columns_within(&self.columns, self.batch).collect();
-        let rows = rows.project(columns)?.build()?;
+        // Where all rows are of one batch, the condition gives its id, so the column is not read.
+        let column = |&name: &&'static str| match (name, self.batch) {
+            ("batch_id", Some(batch)) => lit(ScalarValue::Utf8View(Some(batch.to_owned()))).alias(name),
+            _ => col(name),
+        };
+        let rows = rows.project(self.columns.iter().map(column))?.build()?;
         Ok(TablePlan {
             name: self.name.to_owned(),
             columns: self.columns.iter().map(|&name| name.to_owned()).collect(),
@@ -211,22 +219,23 @@ impl TableProvider for EnrolmentDetails {
             .cloned()
             .collect();
         let batches = named_batches(&conditions);
-        // Conditions on users leave few rows, which the query finds without all the others.
-        let is_about_users = filters.iter().any(is_about_user);
         let wanted = Wanted::at(projection.map(Vec::as_slice));
-        let is_too_large = matches!(batches, Batches::All) && self.is_too_large(session, &wanted);
-        if is_about_users || is_too_large {
+        if self.is_for_the_query(session, &wanted, &batches, filters) {
             return self.queried(session, projection, filters).await;
         }
         let plans = self.plans(session, &wanted, &batches, &conditions).await?;
         let asked = Asked {
             wanted,
-            is_named: matches!(batches, Batches::Named(_)),
+            batches,
             rows: self.rows,
             temp_folder: self.temp_folder.clone(),
         };
         let partitions = asked.most_partitions().min(session.config().target_partitions());
-        Ok(Arc::new(EnrolmentDetailsExec::new(plans, asked, partitions.max(1))))
+        Ok(Arc::new(EnrolmentDetailsExec::try_new(
+            plans,
+            asked,
+            partitions.max(1),
+        )?))
     }
 
     /// Conditions on batches leave the rows that meet them and no others; the other conditions choose the plan.
@@ -265,12 +274,17 @@ fn is_about_user(filter: &Expr) -> bool {
     filter.column_refs().iter().any(|column| is_text(column.name()))
 }
 
+/// Whether a condition is about this column, perhaps among others.
+fn names(filter: &Expr, name: &str) -> bool {
+    filter.column_refs().iter().any(|column| column.name() == name)
+}
+
 /// The batches that conditions on `batch_id` name: few where one of them is an equality or a list.
-fn named_batches(conditions: &[Expr]) -> Batches {
-    let one = conditions.iter().find_map(named_batch);
-    match one.is_some() || conditions.iter().any(is_list) {
-        true => Batches::Named(one),
-        false => Batches::All,
+fn named_batches(conditions: &[Expr]) -> NamedBatches {
+    match conditions.iter().find_map(named_batch) {
+        Some(id) => NamedBatches::One(id),
+        None if conditions.iter().any(is_list) => NamedBatches::Several,
+        None => NamedBatches::All,
     }
 }
 

@@ -3,7 +3,7 @@
 use datafusion::error::DataFusionError;
 
 /// A query that failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum EngineError {
     #[error("the engine cannot start: {reason}; check memory_limit, threads and temp_dir")]
@@ -39,6 +39,19 @@ impl EngineError {
             }
         }
     }
+
+    /// The same as [`running`](Self::running) for a query whose plan reports errors of this kind: one that names already
+    /// what failed stays as it is.
+    pub fn running_or_named(what: impl Into<String>) -> impl FnOnce(DataFusionError) -> Self {
+        let running = Self::running(what);
+        move |error| {
+            let named = match error.find_root() {
+                DataFusionError::External(own) => own.downcast_ref::<Self>().cloned(),
+                _ => None,
+            };
+            named.unwrap_or_else(|| running(error))
+        }
+    }
 }
 
 impl From<EngineError> for DataFusionError {
@@ -61,4 +74,24 @@ fn io_error(error: &DataFusionError) -> Option<&std::io::Error> {
         cause = current.source();
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_that_names_what_failed_is_not_named_again() {
+        let failed = || DataFusionError::Plan("no".to_owned());
+        let of_table = EngineError::running("table users")(failed());
+        let message = of_table.to_string();
+        let of_rows = DataFusionError::from(of_table).context("somewhere");
+        let named = EngineError::running_or_named("the report")(of_rows);
+        assert_eq!(named.to_string(), message);
+        let unnamed = EngineError::running_or_named("the report")(failed());
+        assert!(unnamed.to_string().starts_with("the report: "), "{unnamed}");
+        let memory = EngineError::running("the rows")(DataFusionError::ResourcesExhausted("full".to_owned()));
+        let memory = EngineError::running_or_named("the report")(memory.into());
+        assert!(matches!(memory, EngineError::Memory { what, .. } if what == "the rows"));
+    }
 }

@@ -42,7 +42,7 @@ pub use planning::{planning_parts, whole_plan};
 pub use running_query::RunningQuery;
 pub use session::{
     CATALOG, EngineOptions, RAW_SCHEMA, TABLE_SCHEMA, cluster_of, empty_beside, new_session, partitioned_session,
-    register_table_functions, session_beside, share_tables,
+    register_table_functions, session_beside, share_tables, without_spreading,
 };
 #[cfg(feature = "cluster")]
 pub use temp_files::TempFiles;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytesize::ByteSize;
 use datafusion::catalog::MemorySchemaProvider;
+use datafusion::dataframe::DataFrame;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::DiskManagerBuilder;
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
@@ -145,6 +146,15 @@ pub fn partitioned_session(other: &SessionContext) -> SessionContext {
         .with_target_partitions(1)
         .with_round_robin_repartition(false);
     session_with(config, other.runtime_env())
+}
+
+/// The same rows, planned without exchanges that do nothing but spread rows over threads. Where an ordered table gives
+/// one partition, such an exchange only has to be merged again. Scans are divided as usual.
+pub fn without_spreading(rows: DataFrame) -> DataFrame {
+    let (mut state, plan) = rows.into_parts();
+    let optimizer = &mut state.config_mut().options_mut().optimizer;
+    optimizer.enable_round_robin_repartition = false;
+    DataFrame::new(state, plan)
 }
 
 /// A session with the tables of `other`, to which tables can be added without `other` seeing them. An added table hides

@@ -5,12 +5,14 @@
 //! name. So a file is synced before it gets its name, and the folder afterwards.
 
 mod durable;
+mod eager_file;
 mod error;
 mod hashed;
 mod staged;
 mod write_back;
 
 pub use durable::{folder_of, make_folder_durably, move_durably, persist_durably, put_durably, sync_folder};
+pub use eager_file::EagerFile;
 pub use error::WriteError;
 pub use hashed::{HashedFile, Written};
 pub use staged::{LOCK_FILE, StagedOutput, lock_folder, make_folder, remove_folders_named, remove_staging_folders};

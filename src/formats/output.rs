@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tempfile::{NamedTempFile, TempDir};
 
 use super::visible::VisibleWriter;
-use crate::files::{folder_of, persist_durably};
+use crate::files::{EagerFile, folder_of, persist_durably};
 
 const STANDARD_OUTPUT: &str = "-";
 
@@ -46,7 +46,7 @@ pub enum Output {
     /// Written to a temporary file beside it, and renamed.
     Private {
         /// The temporary file.
-        file: BufWriter<NamedTempFile>,
+        file: BufWriter<EagerFile>,
         /// The path that the file gets in the end.
         place: PathBuf,
     },
@@ -84,7 +84,7 @@ impl Output {
         // Temporary files are readable by their owner alone.
         let file = NamedTempFile::new_in(folder_of(place)).map_err(cannot_write)?;
         Ok(Self::Private {
-            file: BufWriter::new(file),
+            file: BufWriter::new(EagerFile::new(file)),
             place: place.to_owned(),
         })
     }
@@ -137,7 +137,7 @@ impl Output {
                     source,
                 };
                 let file = file.into_inner().map_err(|error| cannot_write(error.into_error()))?;
-                persist_durably(file, &place).map_err(cannot_write)?;
+                persist_durably(file.into_inner(), &place).map_err(cannot_write)?;
             }
         }
         Ok(())

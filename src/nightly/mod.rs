@@ -43,8 +43,7 @@ use crate::exports::Location;
 use crate::files::{WriteBack, sync_folder};
 use crate::observability::{Work, nightly_published, observed};
 use crate::report::{
-    AllReports, ConsentCounts, CsvStyle, EnrolmentCounts, can_assemble, count_consents, count_enrolments,
-    counts_while_reading,
+    AllReports, ConsentCounts, CsvStyle, EnrolmentCounts, count_consents, count_enrolments, counts_while_reading,
 };
 use crate::zone::Zone;
 use incremental::{Incremental, basis};
@@ -200,7 +199,7 @@ async fn remove_old_days(
 
 /// The cluster whose tasks write the reports; `None` where this process writes them.
 fn on_cluster(catalog: &Catalog) -> Option<Arc<Cluster>> {
-    cluster_of(&catalog.session).filter(|_| can_assemble(catalog))
+    cluster_of(&catalog.session).filter(|_| catalog.can_assemble_reports())
 }
 
 /// The local folder of `out`; `None` for an object store.

@@ -12,7 +12,7 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 
 use super::error::ReportError;
-use super::{can_assemble, groups};
+use super::groups;
 use crate::catalog::Catalog;
 use crate::details::{
     Assembly, Batches, Bounds, EnrolmentCounts, Everybody, Fingerprint, Part, ReportBatch, Scope, Section, assemble,
@@ -112,7 +112,7 @@ impl<'a> AllReports<'a> {
     /// # Errors
     /// The batches or users cannot be read, or the memory limit does not suffice.
     pub async fn prepare(catalog: &'a Catalog) -> Result<Self, ReportError> {
-        let source = if can_assemble(catalog) {
+        let source = if catalog.can_assemble_reports() {
             let batches = batches_in_parts(catalog, catalog.rows_to_report()).await?;
             let everybody = Everybody::read(catalog).await?;
             let division = groups::within_memory(catalog, &batches, everybody.allocation_size()).await?;
@@ -183,7 +183,7 @@ async fn assembled_group(
 
 /// Whether assembling all reports gives the counts of [`count_enrolments`] too: the built-in query must define them.
 pub fn counts_while_reading(catalog: &Catalog) -> bool {
-    can_assemble(catalog) && catalog.are_built_in(&[ENROLMENT_COUNTS])
+    catalog.can_assemble_reports() && catalog.are_built_in(&[ENROLMENT_COUNTS])
 }
 
 async fn queried_group(catalog: &Catalog) -> Result<ReportGroup, ReportError> {

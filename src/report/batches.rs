@@ -1,22 +1,34 @@
-//! Selects several batches, those of a course or a list, and reads the rows of their reports that pass a filter.
+//! The report of one batch or of several, those of a course or a list: its query, and the rows that pass a filter.
+
+use std::collections::BTreeSet;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::common::spawn_buffered;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::{Expr, col, lit};
+use futures::StreamExt;
 
+use super::BATCHES_AHEAD;
 use super::error::ReportError;
 use super::filter::ReportFilter;
 use super::parts::{MOST_PARTS, texts};
-use super::{BATCHES_AHEAD, can_assemble};
 use crate::catalog::Catalog;
-use crate::details::{Scope, Wanted, assemble_some};
-use crate::engine::{EngineError, cluster_of};
+use crate::engine::{EngineError, without_spreading};
 use crate::ids::BatchId;
+use crate::queries::Parameters;
 
 /// The most batches of one report: each may become a file.
 pub const MOST_BATCHES: usize = MOST_PARTS;
+
+/// The queries that say which batches have a report.
+const OF_BATCHES: [&str; 3] = ["reports/report_batches", "reports/batch", "reports/named_batches"];
+/// The view of the table `batches`.
+const LISTED_BATCHES: &str = "distinct_batches";
+
+/// The name of the work in error messages.
+const REPORT: &str = "the Course Progress Report";
 
 /// One of several batches.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,10 +62,7 @@ pub async fn batches_of_list(catalog: &Catalog, ids: &[BatchId]) -> Result<Vec<S
     let found = named_batches(catalog, is_one_of(ids)).await?;
     let missing = ids.iter().find(|&id| !found.iter().any(|batch| batch.batch_id == *id));
     match missing {
-        Some(batch) => Err(ReportError::UnknownBatch {
-            batch: batch.clone(),
-            date: catalog.date,
-        }),
+        Some(batch) => Err(unknown(catalog, batch)),
         None => checked_count(found),
     }
 }
@@ -101,28 +110,73 @@ fn is_one_of(ids: &[BatchId]) -> Expr {
 /// The rows of the reports of one or several batches that pass `filter`, ordered by batch and User ID, with the column
 /// `batch_id` beside the report's. `batches` must be ordered by id.
 ///
-/// A batch of the snapshot without enrolments has no rows; an unknown batch is an error.
+/// A batch of the snapshot without enrolments has no rows; an unknown batch is an error. The first rows have been made
+/// when this returns.
 ///
 /// # Errors
-/// A batch is unknown, or the query cannot be planned.
+/// A batch is unknown, the query cannot be planned, or its first rows cannot be made.
 pub async fn report_of_batches(
     catalog: &Catalog,
     batches: &[BatchId],
     filter: &ReportFilter,
 ) -> Result<SendableRecordBatchStream, ReportError> {
-    // On a cluster, the executors join the rows.
-    let mut rows = if can_assemble(catalog) && cluster_of(&catalog.session).is_none() {
-        assembled(catalog, batches).await?
-    } else {
-        queried(catalog, batches).await?
+    if batches.len() > 1 {
+        check_all(catalog, batches).await?;
+    }
+    let rows = query_of_batches(catalog, batches, filter).await?;
+    let rows = rows.execute_stream().await.map_err(EngineError::running(REPORT))?;
+    // Rows are made ahead while earlier ones are written.
+    let (rows, are_there_rows) = begun(spawn_buffered(rows, BATCHES_AHEAD)).await?;
+    if let [batch] = batches {
+        check_one(catalog, batch, are_there_rows).await?;
+    }
+    Ok(rows)
+}
+
+/// The query of [`report_of_batches`]: that of one report, or that of all reports with a condition on the batch. Which
+/// of its rows are assembled, and how, is the matter of the table `enrolment_details`.
+///
+/// # Errors
+/// The query cannot be planned.
+pub async fn query_of_batches(
+    catalog: &Catalog,
+    batches: &[BatchId],
+    filter: &ReportFilter,
+) -> Result<DataFrame, ReportError> {
+    let failed = || EngineError::running(REPORT);
+    let mut rows = match batches {
+        [batch] => {
+            let of_batch = |parameters: Parameters| parameters.with("batch_id", batch.as_str());
+            catalog.query("reports/report_of_batch", of_batch).await?
+        }
+        batches => {
+            let all = catalog.query("reports/all_reports", |parameters| parameters).await?;
+            all.filter(is_one_of(batches)).map_err(failed())?
+        }
     };
-    let failed = || EngineError::running("the Course Progress Report");
     if let Some(predicate) = filter.predicate() {
         rows = rows.filter(predicate).map_err(failed())?;
     }
-    let rows = rows.execute_stream().await.map_err(failed())?;
-    // Rows are made ahead while earlier ones are written.
-    Ok(spawn_buffered(rows, BATCHES_AHEAD))
+    Ok(match catalog.assembles_details() {
+        true => without_spreading(rows),
+        false => rows,
+    })
+}
+
+/// The same rows, and whether there are any; the first ones are made.
+async fn begun(rows: SendableRecordBatchStream) -> Result<(SendableRecordBatchStream, bool), ReportError> {
+    let schema = rows.schema();
+    let mut rows = rows.fuse();
+    let first = loop {
+        let next = rows.next().await.transpose();
+        match next.map_err(EngineError::running_or_named(REPORT))? {
+            Some(rows) if rows.num_rows() == 0 => {}
+            first => break first,
+        }
+    };
+    let are_there_rows = first.is_some();
+    let rows = futures::stream::iter(first.map(Ok)).chain(rows);
+    Ok((Box::pin(RecordBatchStreamAdapter::new(schema, rows)), are_there_rows))
 }
 
 fn unknown(catalog: &Catalog, batch: &BatchId) -> ReportError {
@@ -132,43 +186,20 @@ fn unknown(catalog: &Catalog, batch: &BatchId) -> ReportError {
     }
 }
 
-async fn assembled(catalog: &Catalog, batches: &[BatchId]) -> Result<DataFrame, ReportError> {
-    let scope = match batches {
-        [batch] => Scope::OneBatch(batch),
-        batches => Scope::Batches(batches),
-    };
-    let assembly = assemble_some(catalog, scope, &Wanted::all()).await?;
-    let is_known = |id: &BatchId| {
-        let place = assembly
-            .batches
-            .binary_search_by(|batch| batch.batch_id.as_str().cmp(id.as_str()));
-        place.is_ok()
-    };
-    if let Some(missing) = batches.iter().find(|&id| !is_known(id)) {
-        return Err(unknown(catalog, missing));
-    }
-    let details = assembly.details_table()?;
-    Ok(catalog
-        .query_over("reports/course_progress_report", "enrolment_details", details)
-        .await?)
+/// Whether every batch that `batches` lists or an enrolment names has a report; a site's own query may leave some out.
+fn has_every_batch(catalog: &Catalog) -> bool {
+    catalog.are_built_in(&OF_BATCHES)
 }
 
-async fn queried(catalog: &Catalog, batches: &[BatchId]) -> Result<DataFrame, ReportError> {
-    if let [batch] = batches {
-        if !is_known(catalog, batch).await? {
-            return Err(unknown(catalog, batch));
-        }
-        return Ok(catalog
-            .query("reports/report_of_batch", |parameters| {
-                parameters.with("batch_id", batch.as_str())
-            })
-            .await?);
+/// Refuses a batch that the snapshot does not know. A batch with rows is known, so that its enrolments are not read a
+/// second time, and so is a listed one.
+async fn check_one(catalog: &Catalog, batch: &BatchId, has_rows: bool) -> Result<(), ReportError> {
+    let one = std::slice::from_ref(batch);
+    let is_reported = has_every_batch(catalog) && (has_rows || listed_among(catalog, one).await?.contains(batch));
+    match is_reported || is_known(catalog, batch).await? {
+        true => Ok(()),
+        false => Err(unknown(catalog, batch)),
     }
-    batches_of_list(catalog, batches).await?;
-    let all = catalog.query("reports/all_reports", |parameters| parameters).await?;
-    Ok(all
-        .filter(is_one_of(batches))
-        .map_err(EngineError::running("the Course Progress Report"))?)
 }
 
 async fn is_known(catalog: &Catalog, batch: &BatchId) -> Result<bool, ReportError> {
@@ -182,4 +213,35 @@ async fn is_known(catalog: &Catalog, batch: &BatchId) -> Result<bool, ReportErro
         .await
         .map_err(EngineError::running("looking for the batch"))?;
     Ok(found.iter().any(|rows| rows.num_rows() > 0))
+}
+
+/// Refuses batches that the snapshot does not know. Enrolments are read only for those that `batches`, a small table,
+/// does not list.
+async fn check_all(catalog: &Catalog, batches: &[BatchId]) -> Result<(), ReportError> {
+    let listed = match has_every_batch(catalog) {
+        true => listed_among(catalog, batches).await?,
+        false => BTreeSet::new(),
+    };
+    let others = batches.iter().filter(|&batch| !listed.contains(batch));
+    let others: Vec<BatchId> = others.cloned().collect();
+    if !others.is_empty() {
+        batches_of_list(catalog, &others).await?;
+    }
+    Ok(())
+}
+
+/// Those of some batches that the table `batches` lists.
+async fn listed_among(catalog: &Catalog, batches: &[BatchId]) -> Result<BTreeSet<BatchId>, ReportError> {
+    let failed = || EngineError::running("the list of batches");
+    let rows = catalog.session.table(LISTED_BATCHES).await.map_err(failed())?;
+    let rows = rows
+        .filter(is_one_of(batches))
+        .and_then(|rows| rows.select_columns(&["batch_id"]))
+        .map_err(failed())?;
+    let mut listed = BTreeSet::new();
+    for rows in &rows.collect().await.map_err(failed())? {
+        let ids = texts(rows, "batch_id")?;
+        listed.extend(ids.iter().flatten().filter_map(|id| id.parse::<BatchId>().ok()));
+    }
+    Ok(listed)
 }

@@ -23,7 +23,9 @@ mod write;
 mod xlsx;
 
 pub use all::{ALL_REPORTS, AllReports, ReportGroup, count_enrolments, counts_while_reading};
-pub use batches::{MOST_BATCHES, SelectedBatch, batches_of_course, batches_of_list, report_of_batches};
+pub use batches::{
+    MOST_BATCHES, SelectedBatch, batches_of_course, batches_of_list, query_of_batches, report_of_batches,
+};
 pub use columns::{COLUMNS, ReportColumn, SplitColumn};
 pub use consent::{ConsentCounts, count_consents};
 pub use csv::{CsvStyle, CsvWriter, is_formula};
@@ -40,21 +42,8 @@ use crate::catalog::Catalog;
 pub use crate::details::{EnrolmentCounts, Fingerprint, FingerprintBuilder, ReportBatch, Section};
 use crate::ids::BatchId;
 
-/// The queries above `enrolment_details`. Where a site replaces one of them, they run as they are.
-const OF_REPORTS: [&str; 4] = [
-    "reports/batch",
-    "reports/course_progress_report",
-    "reports/report_of_batch",
-    "reports/all_reports",
-];
-
 /// Record batches that are buffered ahead of the writer.
 const BATCHES_AHEAD: usize = 2;
-
-/// Whether the reports of a catalog can be assembled: it must use the built-in queries.
-pub fn can_assemble(catalog: &Catalog) -> bool {
-    catalog.can_assemble_details() && catalog.are_built_in(&OF_REPORTS)
-}
 
 /// The rows of one batch, ordered by User ID.
 ///

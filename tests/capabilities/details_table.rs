@@ -21,7 +21,7 @@ use crate::support::{TestExports, usually};
 const NODE: &str = "EnrolmentDetailsExec";
 const VIEWS: [&str; 2] = ["enrolment_details", "course_progress_report"];
 /// Conditions on what the node finds by itself, and on what it leaves to others.
-const CONDITIONS: [&str; 12] = [
+const CONDITIONS: [&str; 14] = [
     "batch_id = 'b1'",
     "'b1' = batch_id",
     "batch_id in ('b1', 'b2')",
@@ -33,6 +33,8 @@ const CONDITIONS: [&str; 12] = [
     "user_id = 'u1'",
     "user_id in (select user_id from users where tenant_id = 't1')",
     "known_user",
+    "block_name is null or block_name <> 'Block 1'",
+    "batch_id in ('b1', 'b2') and organization_name is not null",
     "course_id is not null and batch_id < 'b9'",
 ];
 
@@ -183,9 +185,46 @@ fn only_what_a_query_needs_is_read_and_explain_shows_it() {
     let ordered = ways.plan("select * from course_progress_report order by batch_id, user_id");
     let (above, _) = ordered.split_once(NODE).expect(&ordered);
     assert!(!above.contains("SortExec"), "{ordered}");
-    // One user's rows are found by joins that read little.
-    let of_user = ways.plan("select * from course_progress_report where user_id = 'u1'");
-    assert!(!of_user.contains(NODE), "{of_user}");
+    // One user's rows are found by joins that read little, in one batch too.
+    for of_user in [
+        "user_id = 'u1'",
+        "user_id = 'u1' and batch_id = 'b1'",
+        "block_name = 'Block 1'",
+    ] {
+        let of_user = ways.plan(&format!("select * from course_progress_report where {of_user}"));
+        assert!(!of_user.contains(NODE), "{of_user}");
+    }
+    // Of few batches, all users are looked up rather than joined.
+    let of_block = ways.plan("select * from course_progress_report where block_name = 'Block 1' and batch_id = 'b1'");
+    assert!(of_block.contains("EnrolmentDetailsExec: batches=named"), "{of_block}");
+}
+
+#[test]
+fn rows_of_one_batch_are_in_the_order_of_users_and_their_batch_is_constant() {
+    let ways = Ways::open(nasty(), |config| config);
+    for sql in [
+        "select * from course_progress_report where batch_id = 'b1' order by user_id",
+        "select user_id from enrolment_details where batch_id = 'b1' order by user_id",
+        "select batch_id, user_id, enrolled_at from enrolment_details where batch_id = 'b1' order by user_id, batch_id",
+        "select user_id, batch_id from enrolment_details where batch_id in ('b1', 'b2') order by batch_id, user_id",
+    ] {
+        let plan = ways.plan(sql);
+        let (above, _) = plan.split_once(NODE).expect(&plan);
+        assert!(!above.contains("SortExec"), "{sql}: {plan}");
+        ways.compare(sql);
+    }
+    // The rows of two batches are not.
+    let two =
+        "select user_id, batch_id from enrolment_details where batch_id in ('b1', 'b2') order by user_id, batch_id";
+    let plan = ways.plan(two);
+    let (above, _) = plan.split_once(NODE).expect(&plan);
+    assert!(above.contains("SortExec"), "{plan}");
+    ways.compare(two);
+    for grouped in ["batch_id", "batch_id, tenant_id", "user_id, batch_id"] {
+        ways.compare(&format!(
+            "select {grouped}, count(*) as n from enrolment_details where batch_id = 'b1' group by {grouped} order by {grouped}"
+        ));
+    }
 }
 
 #[test]

@@ -9,7 +9,9 @@ use datafusion::dataframe::DataFrame;
 use datafusion::physical_plan::displayable;
 use pragati::catalog::Catalog;
 use pragati::config::Config;
+use pragati::ids::BatchId;
 use pragati::nightly::read_view_from_output;
+use pragati::report::{ReportFilter, query_of_batches};
 use regex::Regex;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -33,8 +35,9 @@ static SIZES: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\b(bytes|rows|file
 struct Planned {
     runtime: Runtime,
     catalog: Catalog,
-    /// A batch of the snapshot.
+    /// The first batch of the snapshot, and the last one.
     batch: String,
+    last_batch: String,
     exports: TestExports,
     _out: Option<TempDir>,
 }
@@ -63,11 +66,13 @@ impl Planned {
             read_view_from_output(&mut catalog, &config).await.expect("a table");
             catalog
         });
-        let batch = runtime.block_on(first_batch(&catalog));
+        let batch = runtime.block_on(batch_of(&catalog, "min"));
+        let last_batch = runtime.block_on(batch_of(&catalog, "max"));
         Self {
             runtime,
             catalog,
             batch,
+            last_batch,
             exports,
             _out: out,
         }
@@ -94,6 +99,14 @@ impl Planned {
         self.shown(frame.expect(name))
     }
 
+    /// The plan that a report of these batches is made by.
+    fn of_report(&self, batches: &[&str], filter: &ReportFilter) -> String {
+        let batches: Vec<BatchId> = batches.iter().map(|id| id.parse().expect("an id")).collect();
+        let query = query_of_batches(&self.catalog, &batches, filter);
+        let frame = self.runtime.block_on(query);
+        self.shown(frame.expect("a query"))
+    }
+
     /// The plan without what differs from run to run.
     fn shown(&self, frame: DataFrame) -> String {
         let plan = self.runtime.block_on(frame.create_physical_plan()).expect("a plan");
@@ -116,9 +129,10 @@ fn outline(plan: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-async fn first_batch(catalog: &Catalog) -> String {
-    let first = catalog.session.sql("select min(batch_id) from enrolments").await;
-    let rows = first.expect("a query").collect().await.expect("rows");
+async fn batch_of(catalog: &Catalog, which: &str) -> String {
+    let query = format!("select {which}(batch_id) from enrolments");
+    let found = catalog.session.sql(&query).await;
+    let rows = found.expect("a query").collect().await.expect("rows");
     array_value_to_string(rows[0].column(0), 0).expect("an id")
 }
 
@@ -138,78 +152,72 @@ fn is_in_order_above(plan: &str, node: &str) {
 fn reports_are_assembled_in_order() {
     let planned = Planned::over_exports();
     let one = planned.of_query("reports/report_of_batch");
-    // The rows of one batch are few: their order by user alone is made by a sort.
-    assert!(
-        !above(&one, &format!("{ASSEMBLED}: batches=named")).contains("Join"),
-        "{one}"
-    );
+    is_in_order_above(&one, &format!("{ASSEMBLED}: batches=named"));
     insta::assert_snapshot!(outline(&one), @r"
     SortPreservingMergeExec
-      SortExec
-        CompactExec
+      ProjectionExec
+        RepartitionExec
           ProjectionExec
-            RepartitionExec
+            EnrolmentDetailsExec: batches=named, progress=true, users=[external_id, first_name, last_name, email, mobile, organization_name, district_name, school_name, block_name], ordered=true, partitions=1
               ProjectionExec
-                EnrolmentDetailsExec: batches=named, progress=true, users=[external_id, first_name, last_name, email, mobile, organization_name, district_name, school_name, block_name], ordered=true, partitions=1
-                  ProjectionExec
-                    FilterExec
-                      ExportedRowsExec: table=enrolments, columns=[user_id, course_id, batch_id, enrolled_at, active]
+                FilterExec
+                  ExportedRowsExec: table=enrolments, columns=[user_id, course_id, batch_id, enrolled_at, active]
+                    RepartitionExec
+                      DataSourceExec
+              ProjectionExec
+                UnionExec
+                  FilterExec
+                    RepeatedRowsExec: passing=Alone, key=[batch_id]
+                      ExportedRowsExec: table=batches, columns=[batch_id, course_id, tenant_id]
                         RepartitionExec
                           DataSourceExec
+                      ExportedRowsExec: table=batches, columns=[batch_id]
+                        RepartitionExec
+                          DataSourceExec
+                  FilterExec
+                    ProjectionExec
+                      BoundedWindowAggExec
+                        SortExec
+                          CompactExec
+                            RepartitionExec
+                              ProjectionExec
+                                FilterExec
+                                  RepeatedRowsExec: passing=Others, key=[batch_id]
+                                    ExportedRowsExec: table=batches, columns=[batch_id, course_id, batch_name, tenant_id, created_by, mentors, start_date, end_date]
+                                      RepartitionExec
+                                        DataSourceExec
+                                    ExportedRowsExec: table=batches, columns=[batch_id]
+                                      RepartitionExec
+                                        DataSourceExec
+              ProjectionExec
+                FilterExec
+                  ExportedRowsExec: table=course_progress, columns=[user_id, batch_id, progress_percent, completed_at]
+                    RepartitionExec
+                      DataSourceExec
+              ExportedRowsExec: table=users, columns=[user_id, external_id, first_name, last_name, email, mobile, organization_name, district_name, school_name, block_name]
+                DataSourceExec
+              UnionExec
+                FilterExec
+                  RepartitionExec
+                    RepeatedRowsExec: passing=Alone, key=[user_id]
+                      ExportedRowsExec: table=users, columns=[user_id, external_id, first_name, last_name, email, mobile, organization_name, district_name, school_name, block_name]
+                        DataSourceExec
+                      ExportedRowsExec: table=users, columns=[user_id]
+                        DataSourceExec
+                FilterExec
                   ProjectionExec
-                    UnionExec
-                      FilterExec
-                        RepeatedRowsExec: passing=Alone, key=[batch_id]
-                          ExportedRowsExec: table=batches, columns=[batch_id, course_id, tenant_id]
-                            RepartitionExec
-                              DataSourceExec
-                          ExportedRowsExec: table=batches, columns=[batch_id]
-                            RepartitionExec
-                              DataSourceExec
-                      FilterExec
-                        ProjectionExec
-                          BoundedWindowAggExec
-                            SortExec
-                              CompactExec
+                    BoundedWindowAggExec
+                      SortExec
+                        CompactExec
+                          RepartitionExec
+                            ProjectionExec
+                              FilterExec
                                 RepartitionExec
-                                  ProjectionExec
-                                    FilterExec
-                                      RepeatedRowsExec: passing=Others, key=[batch_id]
-                                        ExportedRowsExec: table=batches, columns=[batch_id, course_id, batch_name, tenant_id, created_by, mentors, start_date, end_date]
-                                          RepartitionExec
-                                            DataSourceExec
-                                        ExportedRowsExec: table=batches, columns=[batch_id]
-                                          RepartitionExec
-                                            DataSourceExec
-                  ProjectionExec
-                    FilterExec
-                      ExportedRowsExec: table=course_progress, columns=[user_id, batch_id, progress_percent, completed_at]
-                        RepartitionExec
-                          DataSourceExec
-                  ExportedRowsExec: table=users, columns=[user_id, external_id, first_name, last_name, email, mobile, organization_name, district_name, school_name, block_name]
-                    DataSourceExec
-                  UnionExec
-                    FilterExec
-                      RepartitionExec
-                        RepeatedRowsExec: passing=Alone, key=[user_id]
-                          ExportedRowsExec: table=users, columns=[user_id, external_id, first_name, last_name, email, mobile, organization_name, district_name, school_name, block_name]
-                            DataSourceExec
-                          ExportedRowsExec: table=users, columns=[user_id]
-                            DataSourceExec
-                    FilterExec
-                      ProjectionExec
-                        BoundedWindowAggExec
-                          SortExec
-                            CompactExec
-                              RepartitionExec
-                                ProjectionExec
-                                  FilterExec
-                                    RepartitionExec
-                                      RepeatedRowsExec: passing=Others, key=[user_id]
-                                        ExportedRowsExec: table=users, columns=[user_id, external_id, first_name, last_name, email, mobile, organization_name, district_name, school_name, block_name, tenant_id]
-                                          DataSourceExec
-                                        ExportedRowsExec: table=users, columns=[user_id]
-                                          DataSourceExec
+                                  RepeatedRowsExec: passing=Others, key=[user_id]
+                                    ExportedRowsExec: table=users, columns=[user_id, external_id, first_name, last_name, email, mobile, organization_name, district_name, school_name, block_name, tenant_id]
+                                      DataSourceExec
+                                    ExportedRowsExec: table=users, columns=[user_id]
+                                      DataSourceExec
     ");
 
     let all = planned.of_query("reports/all_reports");
@@ -297,6 +305,36 @@ fn reports_are_assembled_in_order() {
                                     ExportedRowsExec: table=users, columns=[user_id]
                                       DataSourceExec
     ");
+}
+
+#[test]
+fn a_report_is_its_query_over_rows_that_nothing_sorts_or_spreads() {
+    let planned = Planned::over_exports();
+    let some_rows = ReportFilter {
+        block: ["Block 1".to_owned(), String::new()].into(),
+        completed: Some(false),
+        ..ReportFilter::default()
+    };
+    let all_rows = ReportFilter::default();
+    let (first, last) = (planned.batch.as_str(), planned.last_batch.as_str());
+    let nodes_above = |plan: &str| -> Vec<String> {
+        let above = above(plan, &format!("{ASSEMBLED}: batches=named")).lines();
+        let names = above.map(|line| line.split(':').next().unwrap_or(line).trim().to_owned());
+        names.filter(|name| !name.is_empty()).collect()
+    };
+    for batches in [&[first][..], &[first, last]] {
+        let whole = planned.of_report(batches, &all_rows);
+        let nodes = nodes_above(&whole);
+        assert!(nodes.iter().all(|node| node == "ProjectionExec"), "{whole}");
+        // A filter is no reason to join users.
+        let filtered = planned.of_report(batches, &some_rows);
+        let nodes = nodes_above(&filtered);
+        let is_expected = |node: &String| node == "ProjectionExec" || node == "FilterExec";
+        assert!(
+            nodes.iter().all(is_expected) && nodes.iter().any(|node| node == "FilterExec"),
+            "{filtered}"
+        );
+    }
 }
 
 #[test]

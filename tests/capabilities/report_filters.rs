@@ -109,8 +109,8 @@ impl Ways {
         // A site's own query, even where only a comment differs, switches the assembly off.
         let own = exports.path().join("own queries/reports");
         fs::create_dir_all(&own).expect("a folder");
-        let query = include_str!("../../queries/reports/report_of_batch.sql");
-        fs::write(own.join("report_of_batch.sql"), format!("{query}\n-- ours")).expect("a query");
+        let query = include_str!("../../queries/reports/enrolment_details.sql");
+        fs::write(own.join("enrolment_details.sql"), format!("{query}\n-- ours")).expect("a query");
         let config = |queries: bool| Config {
             exports: Some(exports.path().display().to_string()),
             queries: queries.then(|| own.parent().expect("a folder").to_owned()),

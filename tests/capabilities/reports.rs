@@ -31,6 +31,49 @@ fn an_unknown_batch_is_an_error() {
     ");
 }
 
+#[test]
+fn a_batch_is_known_where_the_list_or_an_enrolment_names_it() {
+    let enrolled =
+        "('u1', 'c1', 'b1', '2026-10-01T18:29:59', true), ('u1', 'c1', 'left', '2026-10-01T18:29:59', false),
+        ('u2', 'c1', 'unlisted', '2026-10-01T18:29:59', true), (null, 'c1', 'nobody', '2026-10-01T18:29:59', true)";
+    let exports = TestExports::small().table("enrolments", &enrolments(enrolled));
+    let lines = |batch: &str, more: &[&str]| exports.report(batch, more).lines().count();
+    assert_eq!(lines("b1", &[]), 2);
+    // Without rows: listed, or named by an enrolment that is not active; without the rows that a filter leaves out.
+    assert_eq!(lines("b2", &[]), 1);
+    assert_eq!(lines("left", &[]), 1);
+    assert_eq!(lines("b1", &["--block", "nowhere", "--quiet"]), 1);
+    assert_eq!(lines("unlisted", &[]), 2);
+    assert_eq!(
+        lines("b1", &["--batch", "b2", "--batch", "left", "--batch", "unlisted"]),
+        3
+    );
+    // A row that names no user makes no report.
+    for unknown in [&["--batch", "nobody"][..], &["--batch", "b1", "--batch", "nobody"]] {
+        let complaint = exports.complaint(1, "report", unknown);
+        assert!(
+            complaint.starts_with("error: batch 'nobody' is neither in "),
+            "{complaint}"
+        );
+    }
+}
+
+#[test]
+fn a_site_s_own_query_may_leave_batches_out() {
+    let exports = TestExports::small();
+    let reports = exports.path().join("own queries/reports");
+    std::fs::create_dir_all(&reports).expect("a folder");
+    let built_in = include_str!("../../queries/reports/report_batches.sql");
+    let own = format!("select * from ({built_in}) as report_batch where batch_id <> 'b1'");
+    std::fs::write(reports.join("report_batches.sql"), own).expect("a query");
+    let queries = exports.path().join("own queries").display().to_string();
+    for batches in [&["--batch", "b1"][..], &["--batch", "b1", "--batch", "b2"]] {
+        let complaint = exports.complaint(1, "report", &[batches, &["--queries", &queries]].concat());
+        assert!(complaint.starts_with("error: batch 'b1' is neither in "), "{complaint}");
+    }
+    assert_eq!(exports.report("b2", &["--queries", &queries]).lines().count(), 1);
+}
+
 /// Whatever a report is written into has the headers that the site chose. The rows stay as they are.
 #[test]
 fn headers_are_those_that_the_site_chose() {
