@@ -61,7 +61,8 @@ impl Asked {
         *self == Self::default()
     }
 
-    /// Whether filter, split and form are the same; the batches are not compared.
+    /// Whether the filter, the split and the way several batches are put together are equal; the batches are not
+    /// compared.
     pub fn is_as(&self, other: &Self) -> bool {
         self.course == other.course
             && self.files == other.files
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn the_digest_tells_apart_what_was_asked_for() {
+    fn different_options_have_different_digests() {
         let all = [
             "{}",
             r#"{"split_by": "block"}"#,
@@ -155,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_stored_as_text() {
+    fn options_are_stored_as_text() {
         let several = asked(
             r#"{"batches": ["b1"], "split_by": "district", "filter": {"completed": false, "progress": "0..50"}}"#,
         );

@@ -23,9 +23,9 @@ use super::store::{EventKind, Store, StoreError, StoredEvent};
 use crate::exports::Location;
 use crate::files::put_durably;
 
-/// The longest time between two looks for events to write, also those of other processes.
+/// The polling interval for events to write, which finds those of other processes too.
 const LOOK_AGAIN: Duration = Duration::from_secs(15);
-/// How long to wait for more events before a file is written, so that they are written together.
+/// The batching delay: how long to wait for more events before a file is written, so that they are written together.
 const GATHER: Duration = Duration::from_millis(250);
 /// Events in a full file. No more are added then, because each addition rewrites the whole file.
 const MOST_EVENTS: u32 = 2_000;
@@ -209,7 +209,7 @@ const PAGE: &str = "course-progress-dashboard";
 const AUDIT: &str = "AUDIT";
 const DELIVERED: &str = "report-delivered";
 const DELIVERY: &str = "delivery";
-/// A delivery that nobody clicked for, which the ratio's figures of deliveries leave out.
+/// A delivery by a subscription, without a click, which the ratio's figures of deliveries leave out.
 const SENT_BY_SUBSCRIPTION: &str = "report-sent-by-subscription";
 const ENVIRONMENT: &str = "course-progress";
 /// The producer of the event.

@@ -77,7 +77,7 @@ pub struct ReportFiles {
 struct Known {
     /// None before it is made.
     file: Option<ReportFile>,
-    /// None before a mail asks.
+    /// `None` until a mail needs it.
     consents: Option<ConsentCounts>,
 }
 
@@ -143,8 +143,8 @@ impl ReportFiles {
         made
     }
 
-    /// What consent changes in the report at [`path_of`]; nothing where it is not required. Counted once for a file,
-    /// however many mails it goes into.
+    /// The rows that consent changes in the report at [`path_of`]; none where it is not required. Counted once for a
+    /// file, however many mails it goes into.
     ///
     /// # Errors
     /// Where it cannot be counted.

@@ -27,7 +27,7 @@ const PREFIX: &str = "pragati";
 /// Counters of this process.
 #[derive(Debug)]
 pub struct DeliveryMetrics {
-    /// From a click, or a retry by hand, to its deadline.
+    /// The time from a click, or a retry by hand, to its deadline.
     promised: TimeDelta,
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
@@ -74,7 +74,7 @@ impl MailWatch {
     }
 }
 
-/// A change of the mail server's health that operators are told.
+/// A change of the mail server's health that is logged for operators.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum MailTurn {
@@ -397,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mailbox_s_own_policy_needs_no_operator() {
+    fn a_refusal_by_one_mailbox_needs_no_operator() {
         let policy = || refused(true);
         assert_eq!(
             turns(vec![
@@ -430,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_of_every_mail_needs_an_operator_at_once() {
+    fn a_refusal_of_every_mail_needs_an_operator_at_once() {
         assert_eq!(
             turns(vec![(0, Ok(())), (0, refused(false)), (0, refused(false)), (1, Ok(()))]),
             [MailTurn::None, MailTurn::Refused, MailTurn::None, MailTurn::TakenAgain]

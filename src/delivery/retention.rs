@@ -10,7 +10,7 @@ use super::store::{Store, StoreError};
 use crate::exports::Location;
 use crate::nightly::layout;
 
-/// How often old requests are looked for.
+/// The polling interval for old requests.
 const LOOK_AGAIN: Duration = Duration::from_secs(60 * 60);
 /// The shortest retention whatever is set: rate limits and event files need the events of the last day.
 const KEPT_AT_LEAST: TimeDelta = TimeDelta::hours(24);
@@ -46,7 +46,8 @@ impl Retention {
         }
     }
 
-    /// Removes what is old, now and then, until `stop` turns true; tells `forget` each report file that went.
+    /// Removes what is old at intervals, until `stop` turns true; calls `forget` with each report file that was
+    /// removed.
     pub async fn run(self, forget: impl Fn(&str), mut stop: watch::Receiver<bool>) {
         while !*stop.borrow_and_update() {
             match self.remove_old(Utc::now()).await {

@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn silence_after_the_content_is_no_answer() {
+    fn a_missing_answer_after_the_content_is_unconfirmed() {
         let silence = || Trouble::timed_out(Step::Content, std::time::Duration::from_secs(1));
         let error = |began| NotSent::from_trouble(silence(), began).for_good();
         assert!(matches!(error(false), SendError::Unavailable(_)));

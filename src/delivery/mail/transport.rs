@@ -16,7 +16,7 @@ const MAX_IDLE_TIME: Duration = Duration::from_secs(60);
 /// Mails over one connection. Servers have limits of their own.
 const MAX_MAILS: u32 = 100;
 
-/// A refusal of a mail smaller than this teaches no limit, whatever the server says.
+/// No size limit is learned from a refusal of a mail smaller than this, whatever the server's reason.
 const SMALLEST_LIMIT: u64 = 128 * 1024;
 
 /// A pool of connections to the mail server.
@@ -47,7 +47,7 @@ impl Transport {
         self.size_limit.at(Instant::now())
     }
 
-    /// Sends one mail. `handover` is asked once, when the server has accepted sender and recipient and waits for the
+    /// Sends one mail. `handover` is called once, when the server has accepted sender and recipient and waits for the
     /// content; where it refuses, the connection is closed, and the server discards the mail.
     pub async fn send(&self, mail: &MailToSend, handover: &impl Handover) -> Result<(), NotSent> {
         let leave = self.rests.leave(Instant::now());
@@ -105,7 +105,7 @@ impl Transport {
         NotSent::from_trouble(trouble, false)
     }
 
-    /// Remembers how large a mail was that the server refuses from everybody.
+    /// Remembers the size of a mail that the server refused by a limit of its own, not one mailbox's.
     fn learn(&self, trouble: &Trouble, mail: &MailToSend) {
         let Trouble::Answered { step, answer } = trouble else {
             return;

@@ -20,7 +20,7 @@ use crate::language::Language;
 const TRIES: u32 = 5;
 /// The wait after the first conflict; it grows with each.
 const AFTER_CONFLICT: Duration = Duration::from_millis(20);
-/// The time after which a full queue probably has room again.
+/// The `Retry-After` of a full queue: by then it probably has room again.
 const QUEUE_MOVES: Duration = Duration::from_secs(60);
 const HOUR: TimeDelta = TimeDelta::hours(1);
 

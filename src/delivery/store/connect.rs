@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_database_elsewhere_is_spoken_to_under_tls_unless_told_otherwise() {
+    fn a_remote_database_is_connected_to_with_tls_unless_its_url_says_otherwise() {
         for (given, mode) in [
             ("postgres://u:p@db.example.org/pragati", Some("require")),
             ("postgres://u:p@10.0.0.7:5433/pragati", Some("require")),

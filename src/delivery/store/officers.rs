@@ -15,7 +15,7 @@ use crate::report::SplitColumn;
 const DOING: &str = "looking after officers";
 const UNSUBSCRIBING: &str = "ending the mails of a subscription";
 
-/// Whose mails a token ends.
+/// The subscription and the recipient whose mails a token ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsubscribed {
     /// The subscription whose mails end.

@@ -409,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn the_promise_counts_from_when_it_was_due_unless_that_is_long_ago() {
+    fn the_deadline_counts_from_the_due_time_unless_that_is_long_ago() {
         let due: DateTime<Utc> = "2026-11-23T01:30:00Z".parse().expect("a time");
         let promised = Duration::from_secs(30 * 60);
         let minutes = |minutes| due + TimeDelta::minutes(minutes);

@@ -11,7 +11,7 @@ use crate::config::AddressSource;
 use crate::delivery::source::{ReportSource, SourceError};
 use crate::delivery::store::{Store, StoreError};
 
-/// How often due subscriptions are looked for.
+/// The polling interval for due subscriptions.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 const AFTER_STORE_ERROR: Duration = Duration::from_secs(30);
 /// The time that working out a sending may take: less than a claim holds.

@@ -281,7 +281,7 @@ async fn not_made(shop: &Workshop, error: &FilesError) -> Outcome {
             "The report could not be made from the platform's data.".to_owned()
         },
     };
-    // People are told what concerns them; what an operator needs is in the log.
+    // The requester gets a reason without internals; the cause is logged for operators.
     tracing::error!("a report could not be made: {error}");
     if error.is_permanent() {
         return Outcome::Failed(failure);

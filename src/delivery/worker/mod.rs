@@ -28,11 +28,11 @@ use super::store::{Held, LEASE, Lease, Store, Work};
 /// How often an idle worker polls without a notification: for requests of other processes, due retries, and expired
 /// leases.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// How long a worker waits after the store did not answer.
+/// The delay before the next attempt after the store did not answer.
 const AFTER_STORE_ERROR: Duration = Duration::from_secs(5);
 /// The delay before a worker that panicked is restarted.
 const AFTER_BREAKDOWN: Duration = Duration::from_secs(1);
-/// Leases are renewed so many times before they would run out.
+/// Renewals of a lease within the time that it holds (heartbeats).
 const RENEWALS_PER_LEASE: u32 = 4;
 
 /// The resources that all workers share.

@@ -17,7 +17,7 @@ use super::step::{Step, Trouble, hoped};
 
 /// The lowest rate at which a mail may be sent, in bytes a second.
 const SLOWEST: u64 = 64 * 1024;
-/// Time-outs that the server may take for its answer to the content. It may scan the content for viruses first, and
+/// The time limit for the server's answer to the content, in time-outs. It may scan the content for viruses first, and
 /// giving up early would leave us not knowing whether the mail arrived (RFC 5321, section 4.5.3.2.6).
 const CONTENT_TIMEOUTS: u32 = 5;
 /// The time limit for checking an idle connection.
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_refuses_both_is_quoted_with_its_first_words() {
+    async fn a_refusal_of_ehlo_and_helo_quotes_the_first_answer() {
         let (_, refused) = talk(&["504 5.5.2 need a name", "500 no"]).await;
         assert!(matches!(refused, Err(Trouble::Answered { answer, .. }) if answer.code == 504));
         let (said, refused) = talk(&["554 go away"]).await;

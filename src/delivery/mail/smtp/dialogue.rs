@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn words_that_were_added_before_tls_are_noticed() {
+    async fn bytes_injected_before_tls_are_detected() {
         let (here, mut there) = tokio::io::duplex(1000);
         there.write_all(b"220 go\r\n250 added\r\n").await.expect("written");
         let mut dialogue = Dialogue::new(here, Duration::from_secs(5));
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_within_the_content_is_heard() {
+    async fn an_answer_during_the_content_is_read() {
         let (here, mut there) = tokio::io::duplex(1000);
         let server = async move {
             let mut some = [0; 100];
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_content_that_is_taken_before_its_end_is_nobodys_knowledge() {
+    async fn a_content_that_is_accepted_before_its_end_is_unconfirmed() {
         let (here, mut there) = tokio::io::duplex(1000);
         there.write_all(b"250 thanks\r\n").await.expect("written");
         let mut dialogue = Dialogue::new(here, Duration::from_secs(5));

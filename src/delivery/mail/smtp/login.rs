@@ -17,9 +17,9 @@ pub struct Login {
     pub password: Secret,
 }
 
-/// The server asks for more.
+/// The code of a server that waits for the next part of the login.
 const GO_ON: u16 = 334;
-/// The server does not know this way.
+/// The code of a server that does not support the login mechanism.
 const UNKNOWN_WAY: u16 = 504;
 
 /// Replaces a line of an answer that repeats a secret.
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn both_ways_say_who_and_what() {
+    async fn both_mechanisms_send_user_and_password() {
         let plain = Abilities {
             plain: true,
             ..Abilities::default()
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_server_repeats_is_not_shown() {
+    async fn secrets_that_a_server_repeats_are_not_shown() {
         let blob = STANDARD.encode("\0asha\0geheim ✓");
         let user = STANDARD.encode("asha");
         let password = STANDARD.encode("geheim ✓");
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_refusal_is_told_and_nothing_is_said_where_there_is_no_way() {
+    async fn a_refusal_is_reported_and_nothing_is_sent_without_a_common_mechanism() {
         let (_, result) = talk(&Abilities::untold(), &["535 5.7.8 no"]).await;
         assert!(matches!(result, Err(Trouble::Answered { answer, .. }) if answer.code == 535));
         let (said, result) = talk(&Abilities::default(), &[]).await;

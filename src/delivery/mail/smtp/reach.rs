@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_certificate_that_is_not_trusted_is_an_operator_s() {
+    fn an_untrusted_certificate_is_a_configuration_error() {
         let expired = || rustls::Error::InvalidCertificate(rustls::CertificateError::Expired);
         let plain = io::Error::new(io::ErrorKind::InvalidData, expired());
         let wrapped = io::Error::other(io::Error::other(expired()));
