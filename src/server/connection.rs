@@ -1,4 +1,4 @@
-//! Limits of single connections: how many there are at a time, and how long one may not take what is sent to it.
+//! Limits of connections: their number at a time, and the time for which a client may not read what is sent to it.
 
 use std::future::{Ready, ready};
 use std::io;

@@ -19,10 +19,10 @@ use crate::delivery::links::Links;
 use crate::identity::is_of_this_machine;
 use crate::network::{NetworkError, tls};
 
-/// The part of the configuration that this is about.
+/// The section of the configuration, for error messages.
 const ROOM: &str = "serve";
 
-/// Limits of what one client may use.
+/// Limits on the resources that clients may use.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Connections at a time; more are closed at once.

@@ -173,7 +173,7 @@ fn not_set_up(depth: Depth, headers: &HeaderMap) -> Response {
         .into_response()
 }
 
-/// The page that says why somebody could not sign in. The reason that operators need is in the log.
+/// The page with the reason of a failed sign-in, in words for people. The details for operators are in the log.
 fn fault_page(sign_in: &SignIn, fault: &SignInFault, target: Target, depth: Depth) -> PersonPage {
     let of_host = |words| Words::with(words, [("host", sign_in.issuer_host().to_owned())]);
     let status = if fault.is_passing() {

@@ -24,7 +24,7 @@ pub const PKCE_METHOD: &str = "S256";
 /// A cache of the issuer's metadata.
 #[derive(Debug)]
 pub struct Discovery {
-    /// Its name, to the letter.
+    /// The issuer's identifier, as configured; compared byte for byte.
     name: String,
     host: String,
     document: IssuerUrl,
@@ -41,9 +41,10 @@ pub struct Issuer {
     pub authorization: Url,
     pub token: IssuerUrl,
     pub end_session: Option<Url>,
-    /// A client's secret stands in the form, not in a header: the issuer knows no other way.
+    /// The client secret is sent in the form (`client_secret_post`), because the issuer does not support the header
+    /// (`client_secret_basic`).
     pub takes_secret_in_form: bool,
-    /// It always says its name when it sends a browser back (RFC 9207).
+    /// Every callback has its identifier in `iss` (RFC 9207).
     says_its_name: bool,
 }
 
@@ -60,10 +61,10 @@ struct Document {
 }
 
 impl Discovery {
-    /// Of the issuer of that name. It is not asked yet.
+    /// A cache of the metadata of the issuer `name`. Nothing is fetched yet.
     ///
     /// # Errors
-    /// Says why nobody can be asked under that name.
+    /// The name is no URL that metadata may be fetched from.
     pub fn new(name: String, ca_file: Option<PathBuf>) -> Result<Self, String> {
         let slash = if name.ends_with('/') { "" } else { "/" };
         let url = Url::parse(&format!("{name}{slash}{WELL_KNOWN}")).map_err(|error| error.to_string())?;
@@ -84,10 +85,10 @@ impl Discovery {
         &self.host
     }
 
-    /// The issuer as it is known, asked for where that is long ago.
+    /// The issuer's metadata, fetched where the cached copy is missing or stale.
     ///
     /// # Errors
-    /// It cannot be reached or understood, and was not before.
+    /// The metadata cannot be fetched or is invalid, and there is no earlier copy.
     pub async fn issuer(&self) -> Result<Arc<Issuer>, SignInFault> {
         if let Some(issuer) = self.fresh() {
             return Ok(issuer);
@@ -148,7 +149,7 @@ impl Discovery {
             list.as_ref().is_some_and(|list| !list.iter().any(|one| one == word))
         };
         if lacks(&document.code_challenge_methods_supported, PKCE_METHOD) {
-            return Err(format!("it knows no PKCE with {PKCE_METHOD}"));
+            return Err(format!("it does not support PKCE with {PKCE_METHOD}"));
         }
         let ways = &document.token_endpoint_auth_methods_supported;
         let token = url_of(&document.token_endpoint)?;
@@ -164,7 +165,7 @@ impl Discovery {
     }
 }
 
-/// An address that a browser may be sent to, or a code.
+/// An endpoint that browsers are redirected to or codes are sent to: `https://`, or `http://` on this machine.
 fn url_of(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| format!("{text:?} is no address: {error}"))?;
     if url.scheme() == "https" || (url.scheme() == "http" && is_url_of_this_machine(&url)) {
@@ -177,7 +178,7 @@ impl Issuer {
     /// Checks the `iss` of the callback (RFC 9207), against mix-up attacks.
     ///
     /// # Errors
-    /// It was not.
+    /// `iss` is another issuer's, or is missing although this issuer always sends it.
     pub fn check_name(&self, said: Option<&str>) -> Result<(), SignInFault> {
         match said {
             Some(name) if name != self.name => Err(SignInFault::OtherIssuer),

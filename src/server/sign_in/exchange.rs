@@ -77,7 +77,7 @@ pub async fn tokens(sign_in: &SignIn, issuer: &Issuer, attempt: &Attempt, code: 
     })
 }
 
-/// The question for the tokens of a code: headers and form.
+/// The token request for a code: headers and form.
 fn question(sign_in: &SignIn, issuer: &Issuer, attempt: &Attempt, code: &str) -> (HeaderMap, Vec<u8>) {
     let mut headers = HeaderMap::new();
     let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");

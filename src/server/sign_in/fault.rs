@@ -50,7 +50,8 @@ impl From<StoreError> for SignInFault {
 }
 
 impl SignInFault {
-    /// What the issuer says went wrong. Its word gets there through the browser, where anybody can change it.
+    /// The error code of the issuer. It comes through the browser, where it can be forged, so it is checked before it
+    /// is logged.
     pub fn issuer_says(word: &str) -> Self {
         let is_word = |letter: char| letter.is_ascii_lowercase() || letter == '_';
         if word.is_empty() || word.len() > LONGEST_WORD || !word.chars().all(is_word) {
