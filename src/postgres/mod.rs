@@ -79,21 +79,21 @@ impl PostgresError {
 struct Endpoint {
     accounts: AccountsFile,
     admission: Arc<Admission>,
-    /// Tells whose login token a password is; none where everybody is let in.
+    /// Verifies login tokens that are sent as passwords; `None` where no tokens are accepted.
     identity: Option<Arc<Identity>>,
     /// Everybody is let in without a password, on a developer's own machine.
     lets_everybody_in: bool,
     /// Whether those who log in with a token see personal columns, where the site says so.
     token_personal: Option<bool>,
     tls_is_required: bool,
-    /// For secrets of users who do not exist.
+    /// Seed of the SCRAM secrets that unknown users get, so that an attacker cannot tell whether a user exists.
     seed: [u8; 32],
     clients: Arc<Clients>,
     snapshots: Snapshots,
     parse: Parse,
     threads: EngineThreads,
     limits: SharedLimits,
-    /// Queries that may run.
+    /// The slots of concurrent queries.
     queries: Queries,
     query_time: Duration,
     audit: AuditLog,

@@ -15,7 +15,7 @@ use datafusion::prelude::SessionContext;
 
 use crate::postgres::session::variables::{SERVER_VERSION, setting};
 
-/// What comments, definitions and the like would say: nothing, whatever they are asked of.
+/// Functions that give comments, definitions and the like, of which there are none here: NULL for any argument.
 pub const SAY_NOTHING: [&str; 14] = [
     "obj_description",
     "col_description",
@@ -33,7 +33,7 @@ pub const SAY_NOTHING: [&str; 14] = [
     "pg_describe_object",
 ];
 
-/// Registers them.
+/// Registers the functions of this file.
 pub fn register(session: &SessionContext) {
     let version = format!(
         "PostgreSQL {SERVER_VERSION} (Pragati {} on Apache DataFusion {})",
@@ -67,7 +67,7 @@ pub fn register(session: &SessionContext) {
     session.register_udf(current_setting());
 }
 
-/// A function of any arguments that always gives the same.
+/// A function of any arguments with a constant result.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Constant {
     name: &'static str,

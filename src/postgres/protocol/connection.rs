@@ -1,7 +1,7 @@
 //! One connection: its messages one after the other, and how long they may be.
 //!
-//! `pgwire`'s own loop takes messages of up to a gigabyte from anybody, and goes on after a login that failed. Here
-//! whoever is not logged in may send little, and is disconnected at the first mistake.
+//! `pgwire`'s own loop takes messages of up to a gigabyte before a login, and goes on after one that failed. Here a
+//! client that is not logged in may send only short messages, and is disconnected at the first error.
 
 use std::io;
 use std::pin::Pin;
@@ -24,16 +24,16 @@ use crate::postgres::session::Prepared;
 use crate::postgres::session::client::{Cancelling, Client};
 use crate::postgres::session::login::LoggingIn;
 
-/// Bytes of a message before the login: a token is some thousands long.
+/// The longest message before the login, in bytes: a token has some thousands.
 const LONGEST_OF_STRANGERS: usize = 64 * 1024;
-/// Bytes of a message after it: a statement, or the values of its parameters.
+/// The longest message after it, in bytes: a statement, or the values of its parameters.
 const LONGEST: usize = 16 * 1024 * 1024;
 
 /// Bytes of an answer that are gathered before they are given to the network; what is left is given at the answer's
 /// end. With the library's 8 KiB, a copy of a large table is mostly system calls.
 const WRITTEN_AT_ONCE: usize = 64 * 1024;
 
-/// Who does what on one connection.
+/// The message handlers of one connection.
 pub struct Handlers {
     pub startup: Arc<LoggingIn>,
     pub queries: Arc<Handler>,

@@ -23,15 +23,15 @@ use crate::postgres::error::QueryError;
 /// One parameter: `$1`, `$2`, …
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parameter {
-    /// What the engine wants; none where the statement does not tell.
+    /// The type that the engine needs; `None` where the statement does not determine it.
     pub engine: Option<DataType>,
-    /// What the client has to send.
+    /// The type in which the client has to send the value.
     pub wire: Type,
     /// Whether it is compared with others and nothing else, so that wider numbers may take its place.
     pub is_compared: bool,
 }
 
-/// What a plan tells of one parameter.
+/// The uses of one parameter in a plan, from which its type is inferred.
 #[derive(Default)]
 struct Told {
     /// Where the parameter is compared with columns.

@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn questions_keep_their_meaning() {
+    fn statements_over_users_tables_keep_their_meaning() {
         for sql in [
             "SELECT (SELECT max(u.email) AS \"max\" FROM users AS u WHERE u.user_id = e.user_id) AS m FROM enrolments AS e",
             "SELECT (SELECT user_id FROM users) AS one",
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn questions_that_the_library_knows_are_replaced_alone() {
+    fn only_statements_that_the_library_recognises_are_replaced() {
         let asked = "SELECT n.nspname schema_name, t.typname type_name FROM pg_catalog.pg_type t INNER JOIN \
                      pg_catalog.pg_namespace n ON n.oid = t.typnamespace WHERE ( t.typrelid = 0 OR ( SELECT c.relkind = 'c' \
                      FROM pg_catalog.pg_class c WHERE c.oid = t.typrelid ) ) AND NOT EXISTS( SELECT 1 FROM \

@@ -88,7 +88,7 @@ struct Told {
 }
 
 impl BatchColumns {
-    /// Of batches whose columns a client wants as `wanted` says.
+    /// For batches whose columns the client wants as `wanted` says.
     pub fn new(wanted: Arc<Vec<FieldInfo>>) -> Self {
         Self { wanted, told: None }
     }
@@ -96,7 +96,7 @@ impl BatchColumns {
     /// A batch as the library gets it, and the columns that it is told.
     ///
     /// # Errors
-    /// None but those of the engine.
+    /// Errors of the engine alone.
     pub fn prepared(&mut self, batch: RecordBatch) -> Result<(Arc<Vec<FieldInfo>>, RecordBatch)> {
         // Such a batch is told otherwise than those before and after it.
         let is_far = self.has_far_times(&batch);
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn binary_jsonb_tells_its_version() {
+    fn binary_jsonb_begins_with_its_version() {
         let texts = datafusion::arrow::array::StringArray::from(vec![Some("{}"), None]);
         let documents = json::Kind::Jsonb.column(texts).expect("documents");
         let bytes = binary_documents(&documents).expect("bytes");

@@ -3,8 +3,8 @@
 //! Inside TLS, SCRAM can be bound to the server's certificate (SCRAM-SHA-256-PLUS), so that nobody on the way can pass
 //! a login on.
 //!
-//! Only names of accounts are asked for SCRAM where tokens are accepted too; a token travels as it is, so it needs TLS,
-//! or a client on this machine. Where TLS is set up, nobody gets in without it.
+//! Where tokens are accepted too, SCRAM is used for names of accounts alone; a token travels as it is, so it needs TLS,
+//! or a client on this machine. Where TLS is set up, it is required.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
@@ -47,7 +47,7 @@ const OF_CLIENT: [&str; 2] = [METADATA_USER, METADATA_DATABASE];
 /// How logins fail, to the metrics.
 const REFUSED: &str = "refused";
 const FULL: &str = "too_many_connections";
-/// Makes guessing slow.
+/// The pause before the answer to a failed login, which slows down guessing of passwords.
 const AFTER_REFUSAL: Duration = Duration::from_millis(500);
 
 /// Logs one connection in.
@@ -68,7 +68,7 @@ enum Method {
     WithoutPassword,
 }
 
-/// Whom a client has proved to be, and what it may see.
+/// The result of an authentication: the user, and what that user may see.
 struct Known {
     user: String,
     visibility: Visibility,
@@ -204,13 +204,13 @@ impl LoggingIn {
         }
     }
 
-    /// What somebody is told whose login failed, after a pause that makes guessing slow.
+    /// The error for a client whose login failed, after a pause that slows down guessing of passwords.
     async fn turned_away(&self, actor: &Actor, error: PgWireError) -> PgWireError {
         self.refused(actor, REFUSED);
         tokio::time::sleep(AFTER_REFUSAL).await;
         match error {
             PgWireError::UserError(_) | PgWireError::IoError(_) => error,
-            // One word for every reason, so that nothing can be learned from it.
+            // The same message for every reason, so that an attacker cannot tell whether the user exists.
             _ => wrong_password(&actor.user),
         }
     }
@@ -274,7 +274,7 @@ impl StartupHandler for LoggingIn {
 }
 
 impl LoggingIn {
-    /// Asks for a token, and gives who it proves the client to be, with what that person may see.
+    /// Requests a token as the password and verifies it. Returns the person, with what they may see.
     async fn on_token<C>(&self, info: &mut C, message: PgWireFrontendMessage) -> PgWireResult<Known>
     where
         C: ClientInfo + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
@@ -316,7 +316,7 @@ impl LoggingIn {
             .unwrap_or_else(|| !endpoint.snapshots.requires_consent())
     }
 
-    /// Asks for nothing.
+    /// Accepts the user name without a password.
     async fn without_password<C>(&self, info: &mut C, message: PgWireFrontendMessage) -> PgWireResult<()>
     where
         C: ClientInfo + Sink<PgWireBackendMessage> + Unpin + Send + Sync,

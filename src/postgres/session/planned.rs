@@ -13,7 +13,7 @@ use super::{Session, held};
 use crate::engine::OptimisedPlan;
 use crate::postgres::error::QueryError;
 
-/// A plan, and the snapshot that it is of: the newest that the statement ran over, so that older ones are let go.
+/// A plan, and the snapshot that it is of: the newest that the statement ran over, so that older ones can be freed.
 #[derive(Clone)]
 pub struct Planned {
     pub plan: LogicalPlan,

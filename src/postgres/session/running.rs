@@ -61,7 +61,7 @@ impl Queries {
     async fn place(&self, user: &str) -> Result<Place, QueryError> {
         let of_user = {
             let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
-            // Those who run nothing and wait for nothing need not be known.
+            // Users without running or waiting queries are removed from the map.
             users.retain(|_, places| Arc::strong_count(places) > 1 || places.available_permits() < self.of_user);
             let places = users.entry(user.to_owned());
             Arc::clone(places.or_insert_with(|| Arc::new(Semaphore::new(self.of_user))))
@@ -287,7 +287,8 @@ impl Drop for Counted {
     }
 }
 
-/// Notes that a query began and how it ended, and stops it when its time is over or its client is gone.
+/// The audited lifetime of a query: notes its start and its end, and stops it when its time is over or its client is
+/// gone.
 pub struct Account {
     endpoint: Arc<Endpoint>,
     actor: Actor,
@@ -340,7 +341,7 @@ impl Account {
         self.stop.clone()
     }
 
-    /// It failed before its first row, or at one of a cursor.
+    /// Notes that the query failed before its first row, or at one of a cursor.
     pub fn failed(&mut self, error: &QueryError) {
         let outcome = match error {
             QueryError::NotAllowed(_) => "refused",
@@ -349,7 +350,7 @@ impl Account {
         self.ended(outcome, Some(error.code()));
     }
 
-    /// It failed with this code before it was started.
+    /// Notes that the query failed with this code before it was started.
     pub fn failed_with(&mut self, code: &str) {
         self.ended("failed", Some(code));
     }

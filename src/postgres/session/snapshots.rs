@@ -22,7 +22,7 @@ pub struct Snapshots {
     newest: Mutex<Arc<Newest>>,
 }
 
-/// One snapshot, and what was asked of it so far.
+/// The newest snapshot, with a session for each visibility that was needed so far.
 struct Newest {
     current: Arc<Current>,
     /// All of it, with its history.
@@ -30,7 +30,7 @@ struct Newest {
     seen: Mutex<HashMap<Visibility, Arc<OnceCell<Arc<Seen>>>>>,
 }
 
-/// A snapshot as some see it.
+/// A snapshot as users of one visibility see it.
 pub struct Seen {
     pub session: SessionContext,
     _current: Arc<Current>,
@@ -43,7 +43,7 @@ impl Snapshots {
         Self { source, newest }
     }
 
-    /// The newest snapshot as those of this visibility see it.
+    /// The newest snapshot as users of this visibility see it.
     pub async fn seen_with(&self, visibility: &Visibility) -> Result<Arc<Seen>, QueryError> {
         let seen = self.newest().seen_with(visibility).await;
         seen.map_err(|error| QueryError::Snapshot(error.to_string()))

@@ -36,7 +36,7 @@ struct Inner {
     reason: OnceLock<StopReason>,
     stopped: Notify,
     waker: AtomicWaker,
-    /// What is given up when the query is stopped.
+    /// The resources that are released when the query is stopped.
     held: Mutex<Option<Held>>,
 }
 

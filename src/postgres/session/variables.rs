@@ -9,10 +9,10 @@ use std::time::Duration;
 use crate::engine::dialect::time::{UTC, session_name};
 use crate::postgres::error::QueryError;
 
-/// The version of PostgreSQL that clients are told, since they choose their questions by it.
+/// The version of PostgreSQL that is reported to clients, because they choose their catalog queries by it.
 pub const SERVER_VERSION: &str = "16.6";
 const SERVER_VERSION_NUMBER: &str = "160006";
-/// What the names of the engine's own settings begin with, which are everybody's.
+/// The prefix of the engine's own settings, which all sessions share and clients may not set.
 const OF_ENGINE: &str = "datafusion.";
 const STATEMENT_TIMEOUT: &str = "statement_timeout";
 const ZONE: &str = "timezone";
@@ -20,7 +20,7 @@ const ZONE: &str = "timezone";
 /// A variable's name, its value at the start, and which values it takes.
 struct Variable {
     name: &'static str,
-    /// As clients are told when it changes, where they are.
+    /// The name under which changes are reported to clients (ParameterStatus), where they are.
     reported: Option<&'static str>,
     start: &'static str,
     takes: Takes,
@@ -275,12 +275,12 @@ pub fn setting(name: &str) -> Option<&'static str> {
     known(&name.to_lowercase()).ok().map(|variable| variable.start)
 }
 
-/// The longest that the client wants its statements to take.
+/// The client's own `statement_timeout`.
 pub fn statement_timeout(kept: &HashMap<String, String>) -> Option<Duration> {
     duration(kept.get(STATEMENT_TIMEOUT)?).filter(|time| !time.is_zero())
 }
 
-/// What clients are told of the server when they connect.
+/// The parameters that are reported to a client when it connects (ParameterStatus).
 pub fn at_start(user: &str, kept: &HashMap<String, String>) -> HashMap<String, String> {
     let mut told: HashMap<String, String> = VARIABLES
         .iter()
@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_s_own_variables_go_with_it() {
+    fn variables_of_a_transaction_end_with_it() {
         let value = |kept: &HashMap<String, String>, name| show(kept, name).expect("shown");
         let change = |changes: &mut Changes, kept: &mut HashMap<String, String>, name, value, is_local| {
             changes.note(kept, name, is_local).expect("known");
@@ -402,7 +402,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn durations_never_fail_loudly(text in "\\PC{0,30}") {
+        fn parsing_durations_never_panics(text in "\\PC{0,30}") {
             let _ = duration(&text);
         }
     }

@@ -39,7 +39,7 @@ fn otherwise(function: &mut Function) -> Option<Expr> {
     let FunctionArguments::List(list) = &mut function.args else {
         return None;
     };
-    // Whatever they are asked of, they say the same, and what they are asked of may be beyond the engine.
+    // NULL whatever the arguments are, and the engine may not be able to plan the arguments.
     if SAY_NOTHING.contains(&name.as_str()) {
         // Parameters stay, as clients give their values.
         if !list.to_string().contains('$') {
