@@ -145,7 +145,7 @@ impl PlaceOptions {
         Ok((config, store))
     }
 
-    /// Tells it on standard error, unless nothing is to be said.
+    /// Writes a message to standard error, unless messages are turned off.
     pub fn say(&self, what: &str) {
         if !self.talk.is_quiet() {
             log::say(what);

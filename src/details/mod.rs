@@ -87,7 +87,7 @@ pub struct Assembly {
     pub part_sizes: Vec<usize>,
     /// For each part, its sections.
     pub sections: Vec<Vec<Section>>,
-    /// What became of the rows of `enrolments` in scope.
+    /// The counts of the rows of `enrolments` in scope.
     pub enrolments: EnrolmentCounts,
     /// The parts, which give the rows of `enrolment_details`, each sorted by batch and user.
     pub parts: Vec<Arc<Part>>,

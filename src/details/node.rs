@@ -28,7 +28,7 @@ use super::without_users::{assemble_buckets, bucket_count};
 use super::{Everybody, Scope, assemble, assemble_some, batches_in_parts, part_count};
 use crate::engine::EngineError;
 
-/// What a scan asks for.
+/// The request of a scan: its columns, and which batches it reads.
 #[derive(Debug, Clone)]
 pub struct Asked {
     pub wanted: Wanted,
@@ -79,10 +79,10 @@ struct Run {
     assembled: Option<Arc<OnceCell<Assembled>>>,
 }
 
-/// What the partitions of one run share.
+/// The state that the partitions of one run share.
 #[derive(Debug)]
 struct Assembled {
-    /// Each can be read once.
+    /// The parts, each of which can be read once.
     parts: Vec<Arc<dyn PartitionStream>>,
     /// Accounts for the rows as long as one of the partitions lives; none where the parts do it themselves.
     _memory: Option<MemoryReservation>,
@@ -141,7 +141,7 @@ impl Run {
         }
     }
 
-    /// What this partition shares with the others of the run; where it has begun before, another run begins.
+    /// The state that this partition shares with the others of the run; where it has begun before, another run begins.
     fn begin(&mut self, partition: usize) -> Arc<OnceCell<Assembled>> {
         if self.begun[partition] {
             *self = Self::of(self.begun.len());

@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn keywords_are_written_as_the_letters_are() {
+    fn keywords_are_in_the_case_of_the_typed_letters() {
         assert_eq!(offered("sel|"), ["select"]);
         assert_eq!(offered("SEL|"), ["SELECT"]);
     }
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_and_what_they_take() {
+    fn commands_and_their_arguments_are_completed() {
         assert_eq!(offered("\\d|"), ["\\d", "\\dt", "\\dv", "\\df", "\\date"]);
         assert_eq!(offered("\\format p|"), ["parquet"]);
         assert_eq!(offered("\\explain select * from us|"), ["users", "users_history"]);
@@ -348,7 +348,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_offered_replaces_a_part_before_the_cursor(line in any::<String>(), cursor in any::<proptest::sample::Index>()) {
+        fn every_candidate_replaces_a_range_before_the_cursor(line in any::<String>(), cursor in any::<proptest::sample::Index>()) {
             let cursor = cursor.index(line.len() + 1);
             let (range, _) = candidates(&names(), &line, cursor);
             prop_assert!(line.get(range.clone()).is_some(), "{range:?}");

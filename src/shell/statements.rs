@@ -70,7 +70,7 @@ pub fn steps(script: &str) -> Vec<Step> {
     all
 }
 
-/// Whether there is nothing but space and complete comments.
+/// Whether the text has only white space and complete comments.
 fn is_nothing(text: &str) -> bool {
     tokens(text)
         .iter()
@@ -139,7 +139,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_typed_makes_it_panic(text in any::<String>()) {
+        fn no_input_makes_it_panic(text in any::<String>()) {
             let _ = (is_complete(&text), statements(&text), steps(&text));
         }
 

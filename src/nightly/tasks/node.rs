@@ -178,7 +178,7 @@ fn failed(error: NightlyError) -> DataFusionError {
     }
 }
 
-/// A progress receiver that ignores progress: nobody watches a task.
+/// A progress receiver that ignores progress: tasks of a cluster show none.
 struct Unwatched;
 
 impl Progress for Unwatched {
