@@ -56,7 +56,7 @@ const FETCH_FAILED: [&str; 2] = [
     "has failed 1 times, most recent failure reason",
     "Shuffle fetch partition error from Executor",
 ];
-/// Our own reason for the same.
+/// The reason of such a failure in messages of this program.
 const CUT_OFF: &str = "an executor could not fetch rows that another holds";
 /// Messages of schedulers and executors that lack Pragati's codec or functions.
 const NOT_OURS: [&str; 3] = [
@@ -151,7 +151,7 @@ impl Cluster {
                     drop(job);
                     tokio::time::sleep(BETWEEN_ATTEMPTS * attempt).await;
                     attempt += 1;
-                    tracing::warn!("{reason}; the job is handed in again");
+                    tracing::warn!("{reason}; the job is submitted again");
                 }
                 Err(Failure::Passing(reason)) => {
                     return Err(failed(format!(
@@ -307,8 +307,8 @@ pub fn fetching_connections(tls: Option<&Tls>) -> EndpointOverrideFn {
     })
 }
 
-/// A connection that is given up where it is not made within `connect`, or where nothing comes for `silence` and a
-/// probe then has no answer for as long again.
+/// An endpoint with a connect timeout, and with HTTP/2 keep-alive: a connection without data for `silence` is probed,
+/// and closed where the probe has no answer for as long again.
 fn noticing(endpoint: Endpoint, connect: Duration, silence: Duration) -> Endpoint {
     endpoint
         .connect_timeout(connect)

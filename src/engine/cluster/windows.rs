@@ -1,4 +1,4 @@
-//! What window functions lose when a plan is sent to the cluster.
+//! Finds parts of window functions that the encoding of plans for the cluster would lose.
 //!
 //! The encoding of physical plans (datafusion-proto 55.2.0) has neither the FILTER of an aggregate over a window nor the
 //! IGNORE NULLS of `lag`, `lead`, `first_value`, `last_value` and `nth_value`. It says nothing of that, and executors
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_the_encoding_keeps_may_travel() {
+    async fn parts_that_the_encoding_keeps_are_accepted() {
         for sql in [
             format!("select i, sum(x) over (order by i), lag(x) over (order by i) from {ROWS}"),
             format!("select count(*) filter (where i > 1) from {ROWS}"),

@@ -12,11 +12,12 @@ use foldhash::fast::FixedState;
 /// Ends each text of a key, so that ("ab", "c") and ("a", "bc") differ. UTF-8 has no such byte.
 const END: u8 = 0xff;
 /// The lowest bits of a fingerprint with a time: the number of its time slot, counted from the middle. With slots of a
-/// minute they suffice from 1843 to 2097. Times outside share the first or last slot and pass for neighbours, which
+/// minute they suffice from 1843 to 2097. Times outside share the first or last slot and count as neighbours, which
 /// costs time but does not change results.
 const STRETCH_BITS: u32 = 27;
 
-/// Whether a column of this type can be of a key. Floats cannot: which of them are equal depends on who compares.
+/// Whether a column of this type can be part of a key. Floats cannot: NaN and the two zeros are equal in some
+/// comparisons and not in others.
 pub fn can_be_of_key(column: &DataType) -> bool {
     let is_plain = column.is_integer() || column.is_temporal() || column.is_decimal();
     let is_text = column.is_string() || matches!(column, DataType::Binary | DataType::BinaryView);

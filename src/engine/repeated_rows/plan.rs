@@ -145,7 +145,7 @@ impl ExecutionPlan for RepeatedRowsExec {
         let metrics = BaselineMetrics::new(&self.metrics, partition);
         let repeated_keys = MetricBuilder::new(&self.metrics).gauge("repeated_keys", partition);
         let compute = metrics.elapsed_compute().clone();
-        // Both parts of a table decide alike, as this depends on nothing but the table and the memory limit of the query.
+        // Both parts of a table decide alike, as this depends only on the table and the memory limit of the query.
         let all_are_ranked = filter.is_of_statement && keys.may_not_fit(&context);
         let batches = async move {
             if all_are_ranked {

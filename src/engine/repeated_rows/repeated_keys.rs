@@ -92,7 +92,7 @@ impl FoundKeys {
         self.repeated.len()
     }
 
-    /// How each row stands.
+    /// The standing of each row.
     pub fn standings(&self, rows: &RecordBatch, key: &KeyColumns) -> Result<Vec<Standing>> {
         let standing = |key: Option<u64>| match key.is_none_or(|key| self.repeated.contains(key)) {
             true => Standing::Repeated,
@@ -381,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_more_than_once_is_found_once() {
+    fn each_repeated_fingerprint_is_found_once() {
         let parts = || vec![vec![3, 1, 2], vec![], vec![2, 3, 3, 9]];
         assert_eq!(repeated_among(parts(), REPEATED_APART), [2, 3]);
         assert_eq!(repeated_among(parts(), NEIGHBOURS_APART), [1, 2, 3]);

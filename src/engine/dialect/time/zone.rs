@@ -22,7 +22,7 @@ pub const UTC: &str = "UTC";
 const CYCLE: i64 = 146_097 * DAY;
 /// Hours that a zone may be away from Greenwich, as PostgreSQL has it.
 const MOST_HOURS: f64 = 167.0;
-/// Zones that are kept ready.
+/// The capacity of the cache of parsed zones.
 const MOST_KEPT: usize = 1000;
 
 /// Abbreviations that PostgreSQL knows by themselves, with their hours east of Greenwich. `IST` is Israel's to
@@ -318,7 +318,7 @@ mod tests {
         }
 
         #[test]
-        fn no_zone_is_too_strange(text in "\\PC{0,20}") {
+        fn no_name_makes_the_parser_panic(text in "\\PC{0,20}") {
             let _ = session_name(&text);
         }
     }
