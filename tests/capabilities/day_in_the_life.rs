@@ -1,5 +1,6 @@
-//! What a mentor and three officers live through in four nights, with PostgreSQL, a mail server and a browser: from the
-//! nightly run over a download and a subscription to mails that are sent, left out, ended and bounced.
+//! An end-to-end scenario of a mentor and three officers over four nights, with PostgreSQL, a mail server and a
+//! browser: from the nightly run over a download and a subscription to mails that are sent, left out, ended and
+//! bounced.
 
 use std::fs::File;
 use std::io::Read;

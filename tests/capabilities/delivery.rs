@@ -1,4 +1,5 @@
-//! A click becomes a mail, and none is lost: `pragati serve` as a process, with a real mail server, through thick and thin.
+//! A click becomes a mail, and none is lost: `pragati serve` as a process, with a real mail server, also where steps
+//! fail.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;

@@ -120,7 +120,7 @@ fn a_maildir_of_bounces_is_read_once() {
     std::fs::write(new.join("1.ours"), ours).expect("written");
     let away = "From: a@x.example\r\nTo: bounces@pragati.example\r\nSubject: I am away\r\n\r\nUntil Monday.\r\n";
     std::fs::write(new.join("2.away"), away).expect("written");
-    // What is no file stands in nobody's way.
+    // An entry that is no file is ignored.
     std::fs::create_dir(new.join("0.folder")).expect("a folder");
     let made = std::process::Command::new("mkfifo").arg(new.join("0.pipe")).status();
     assert!(made.expect("mkfifo").success());

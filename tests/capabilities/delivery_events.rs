@@ -343,7 +343,7 @@ async fn a_notification_wakes_the_writer_and_shutdown_writes_the_rest() {
     };
     let in_time = tokio::time::timeout(Duration::from_secs(10), written).await;
     in_time.expect("the bell is heard long before the next look");
-    // Without a word, but before the end.
+    // Without a notification, but before the end.
     service.accept_many(2).await;
     stop.send(true).expect("it listens");
     running.await.expect("it ends");

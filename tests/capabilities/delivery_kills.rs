@@ -1,5 +1,5 @@
-//! Nothing is lost and nothing comes twice: `pragati serve` is killed at random in front of a mail server that has every
-//! odd habit by turns.
+//! A test of crash safety: no request is lost and no mail is sent twice, while `pragati serve` is killed at random and
+//! its mail server answers oddly in every way by turns.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -127,7 +127,7 @@ fn exports() -> TestExports {
     )
 }
 
-/// The service and its mail server, while they live dangerously.
+/// The service and its mail server, with the actions that disturb them.
 struct Danger {
     served: Served,
     server: OddServer,
@@ -155,7 +155,7 @@ impl Danger {
         }
     }
 
-    /// SIGKILL, and another start.
+    /// Kills the service with SIGKILL, and starts it again.
     fn kill(&mut self) {
         self.served.kill();
         self.served.start();

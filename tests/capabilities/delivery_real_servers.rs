@@ -163,7 +163,7 @@ async fn every_size_goes_through_an_opensmtpd_with_its_defaults() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refusal_of_postfix_is_reported_in_its_words() {
     let next = OddServer::start(Habit::NONE).await;
-    // This machine is a stranger to it, and the mailbox is none of its own.
+    // The server does not relay for this machine, and the mailbox is not one of its own.
     let setup = RealSetup::new(Kind::Postfix).adding(
         "main.cf",
         "mynetworks = 192.0.2.0/24\nmydestination = localhost, school.example\n\
