@@ -11,7 +11,7 @@ use crate::exports::Location;
 use crate::nightly::layout;
 
 /// The polling interval for old requests.
-const LOOK_AGAIN: Duration = Duration::from_secs(60 * 60);
+const POLL_INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// The shortest retention whatever is set: rate limits and event files need the events of the last day.
 const KEPT_AT_LEAST: TimeDelta = TimeDelta::hours(24);
 /// How long an unreferenced report file is kept: another request may be about to refer to it.
@@ -61,7 +61,7 @@ impl Retention {
                 Err(error) => tracing::error!("old requests stay for now: {error}"),
             }
             tokio::select! {
-                () = tokio::time::sleep(LOOK_AGAIN) => {}
+                () = tokio::time::sleep(POLL_INTERVAL) => {}
                 stopped = stop.changed() => if stopped.is_err() { return },
             }
         }

@@ -470,7 +470,7 @@ fn make_next(service: &RunningService, now: DateTime<Utc>) -> bool {
         address_source: AddressSource::Claim,
         can_mail: true,
         deadline: Duration::from_secs(1800),
-        bell: Arc::new(Notify::new()),
+        wake_up: Arc::new(Notify::new()),
     };
     service.runtime.block_on(scheduler.make_next(now)).expect("the store")
 }

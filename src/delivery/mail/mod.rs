@@ -5,12 +5,12 @@
 
 mod address;
 mod attachment;
+mod circuit_breaker;
 mod error;
 mod file_name;
 mod handover;
 mod message;
 mod plain;
-mod rest;
 mod settings;
 mod size_limit;
 mod smtp;

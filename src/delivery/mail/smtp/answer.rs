@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::super::plain::one_line;
 
-/// The longest answer in bytes. Servers with many abilities or long explanations need some kB.
+/// The longest answer in bytes. Servers with many capabilities or long explanations need some kB.
 const MOST_BYTES: usize = 64 * 1024;
 /// Characters of a server's words that are kept.
 const WORDS_CHARS: usize = 300;
