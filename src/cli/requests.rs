@@ -7,7 +7,7 @@ use anyhow::bail;
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use pragati::config::Config;
-use pragati::delivery::asked::Asked;
+use pragati::delivery::options::RequestOptions;
 use pragati::delivery::request::{Deliver, FailureCause, FileFormat, NoticeState, Request, RequestId, Status};
 use pragati::delivery::store::{Cancelled, Database, Page, Retried, Store};
 use pragati::ids::{SnapshotDate, UserId};
@@ -285,7 +285,7 @@ struct Details<'a> {
     #[serde(flatten)]
     row: Row<'a>,
     /// What was asked for beside the batch, as it is stored; none for the batch's whole report.
-    asked: Option<&'a Asked>,
+    asked: Option<&'a RequestOptions>,
     email: Option<&'a str>,
     failure: Option<&'a str>,
     handover_started_at: Option<DateTime<Utc>>,

@@ -140,7 +140,7 @@ impl Links {
 mod tests {
     use super::*;
     use crate::config::LinkKind;
-    use crate::delivery::asked::Asked;
+    use crate::delivery::options::RequestOptions;
     use crate::delivery::person::{Person, Roles};
     use crate::delivery::request::{Deliver, FileFormat, NoticeState, RequestId, Status};
 
@@ -186,7 +186,7 @@ mod tests {
             tenant_id: None,
             format: FileFormat::Csv,
             deliver: Deliver::Email,
-            asked: Asked::default(),
+            asked: RequestOptions::default(),
             status: Status::Running,
             failure: None,
             notice: NoticeState::None,

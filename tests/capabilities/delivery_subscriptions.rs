@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use pragati::config::AddressSource;
-use pragati::delivery::asked::Asked;
+use pragati::delivery::options::RequestOptions;
 use pragati::delivery::person::{Person, Roles};
 use pragati::delivery::request::{FileFormat, Request};
 use pragati::delivery::store::{
@@ -57,7 +57,7 @@ fn subscription(id: &str) -> Subscription {
         roles_at: start(),
         of: Subject::Batch("b1".parse().expect("an id")),
         format: FileFormat::Csv,
-        asked: Asked::default(),
+        asked: RequestOptions::default(),
         schedule: Schedule {
             every: Every::Daily,
             weekday: None,
@@ -126,7 +126,8 @@ pub async fn a_subscription_is_kept_as_it_was(database: Database) {
     new.person.language = Some(Language::Odia);
     new.of = Subject::Course("do_31 \"x\"".to_owned());
     new.format = FileFormat::Xlsx;
-    new.asked = serde_json::from_str(r#"{"split_by": "block", "filter": {"district": ["মৈসূরু"]}}"#).expect("a wish");
+    new.asked =
+        serde_json::from_str(r#"{"split_by": "block", "filter": {"district": ["মৈসূরু"]}}"#).expect("request options");
     new.schedule.every = Every::Weekly;
     new.schedule.weekday = Some(Weekday::Sunday);
     new.only_if_changed = true;
@@ -351,7 +352,7 @@ pub async fn recipients_end_their_mails(database: Database) {
     let mut done = sent(&due, "2026-11-23");
     let mut officer = done.sendings[0].clone();
     officer.request.person.email = Some("bno@example.org".to_owned());
-    officer.request.asked = serde_json::from_str(r#"{"filter": {"block": ["B1"]}}"#).expect("a wish");
+    officer.request.asked = serde_json::from_str(r#"{"filter": {"block": ["B1"]}}"#).expect("request options");
     officer.is_officer = true;
     done.sendings.push(officer);
     let finished = store.finish_sending(&due, &done, start()).await.expect("an answer");

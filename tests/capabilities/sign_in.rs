@@ -212,9 +212,9 @@ fn cross_site_requests_change_nothing() {
     let service = setup(&issuer).start();
     let mut browser = BrowserLike::new(&service);
     browser.sign_in(&issuer, "mentor", &[]);
-    let wish = json!({"batch_id": "b1", "format": "csv", "deliver": "download"});
+    let body = json!({"batch_id": "b1", "format": "csv", "deliver": "download"});
     let from = |browser: &mut BrowserLike, headers: &[(&str, &str)]| {
-        let mut request = browser.request(Method::POST, "/api/v1/reports").json(&wish);
+        let mut request = browser.request(Method::POST, "/api/v1/reports").json(&body);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -667,11 +667,11 @@ fn a_session_has_the_rights_of_its_access_token_and_no_others() {
         })
     );
     // A report that is asked for goes to the address of the token.
-    let wish = json!({"batch_id": "b1", "format": "csv", "deliver": "email"});
+    let body = json!({"batch_id": "b1", "format": "csv", "deliver": "email"});
     let request = browser
         .request(Method::POST, "/api/v1/reports")
         .header("Sec-Fetch-Site", "same-origin");
-    let answer = browser.send(request.json(&wish));
+    let answer = browser.send(request.json(&body));
     assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
     let id = answer.json()["id"].as_str().expect("an id").parse().expect("an id");
     let found = service

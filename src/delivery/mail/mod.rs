@@ -28,7 +28,7 @@ use lettre::Address;
 pub(super) use address::same_address;
 pub use address::usable_address;
 pub use error::{Refusal, SendError};
-pub use file_name::{asked_file_name, report_file_name, several_file_name};
+pub use file_name::{file_name_with_options, report_file_name, several_file_name};
 pub use handover::Handover;
 
 use super::access::BatchFacts;

@@ -531,7 +531,7 @@ mod tests {
     use super::super::SubscriptionMail;
     use super::*;
     use crate::delivery::access::BatchFacts;
-    use crate::delivery::asked::Asked;
+    use crate::delivery::options::RequestOptions;
     use crate::delivery::person::{Person, Roles};
     use crate::delivery::request::{Deliver, Failure, FileFormat, NoticeState, Status};
     use crate::report::ConsentCounts;
@@ -551,7 +551,7 @@ mod tests {
             tenant_id: None,
             format: FileFormat::Csv,
             deliver: Deliver::Email,
-            asked: Asked::default(),
+            asked: RequestOptions::default(),
             status: Status::Running,
             failure: None,
             notice: NoticeState::None,

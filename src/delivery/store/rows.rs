@@ -6,7 +6,7 @@ use sqlx::any::AnyRow;
 use sqlx::error::BoxDynError;
 use sqlx::{Error, Row};
 
-use super::super::asked::Asked;
+use super::super::options::RequestOptions;
 use super::super::person::{Person, Roles};
 use super::super::request::{
     Bounce, Deliver, Failure, FailureCause, FileFormat, NoticeState, ReportFile, Request, Status,
@@ -198,9 +198,9 @@ fn language(row: &AnyRow) -> Result<Option<Language>, Error> {
 }
 
 /// What was asked for, of a row that has `asked`.
-pub fn asked(row: &AnyRow) -> Result<Asked, Error> {
+pub fn asked(row: &AnyRow) -> Result<RequestOptions, Error> {
     let stored: Option<String> = row.try_get("asked")?;
-    Asked::of_text(stored.as_deref()).map_err(in_column("asked"))
+    RequestOptions::of_text(stored.as_deref()).map_err(in_column("asked"))
 }
 
 fn tenant(row: &AnyRow) -> Result<Option<TenantId>, Error> {

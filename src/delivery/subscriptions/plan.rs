@@ -11,8 +11,8 @@ use super::scheduler::PlanError;
 use super::{EndReason, Every, Outcome, Scheduler, Scope, Subject, Subscription};
 use crate::config::AddressSource;
 use crate::delivery::access::BatchFacts;
-use crate::delivery::asked::Asked;
 use crate::delivery::mail::usable_address;
+use crate::delivery::options::RequestOptions;
 use crate::delivery::person::Person;
 use crate::delivery::request::{Deliver, FurtherBatch, NewRequest};
 use crate::delivery::source::Current;
@@ -39,7 +39,7 @@ struct Turn {
 struct Part<'a> {
     address: String,
     batches: Vec<&'a BatchFacts>,
-    asked: Asked,
+    asked: RequestOptions,
     is_officer: bool,
 }
 
@@ -157,7 +157,7 @@ impl Scheduler {
             parts.push(Part {
                 address,
                 batches: batches.to_vec(),
-                asked: Asked {
+                asked: RequestOptions {
                     batches: match subscription.of {
                         Subject::Batch(_) => Vec::new(),
                         Subject::Course(_) => ids_of(batches),
@@ -181,7 +181,7 @@ impl Scheduler {
                     };
                     let part = Part {
                         address: address.clone(),
-                        asked: Asked {
+                        asked: RequestOptions {
                             batches: if own.len() > 1 { ids_of(&own) } else { Vec::new() },
                             course: None,
                             files: subscription.asked.files,

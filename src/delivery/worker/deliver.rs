@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 
 use super::super::access::BatchFacts;
-use super::super::files::{FilesError, Wish, path_of};
+use super::super::files::{FileSpec, FilesError, path_of};
 use super::super::mail::{MailContext, SendError, SubscriptionMail};
 use super::super::request::{Deliver, Failure, FailureCause, ReportFile, Request, Status};
 use super::super::source::Current;
@@ -128,19 +128,19 @@ async fn attempt(resources: &WorkerResources, lease: &Lease) -> Result<Outcome, 
     let Some(&batch) = batches.first() else {
         return Ok(Outcome::LeaseLost);
     };
-    let wish = Wish {
+    let spec = FileSpec {
         batches: &batches,
         format: request.format,
         asked: &request.asked,
     };
     // Noted before the file exists, so that an orphaned file is cleaned up.
-    let path = path_of(&current, &wish);
+    let path = path_of(&current, &spec);
     resources.store.note_file(&path, Utc::now()).await?;
     let making = async {
-        let file = resources.files.make(&current, &wish).await?;
+        let file = resources.files.make(&current, &spec).await?;
         let consent = match request.deliver {
             Deliver::Download => ConsentCounts::default(),
-            Deliver::Email => resources.files.consents(&current, &wish).await?,
+            Deliver::Email => resources.files.consents(&current, &spec).await?,
         };
         Ok::<_, FilesError>((file, consent))
     };
