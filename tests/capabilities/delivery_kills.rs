@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use crate::odd_mail_server::{At, HANG_UP, Habit, OddServer, SILENCE, brings};
-use crate::served::Served;
+use crate::service_process::ServiceProcess;
 use crate::support::{TestExports, is_full, usually};
 
 /// Bytes of a mail that takes a report's archive, and neither its CSV nor its spreadsheet.
@@ -129,7 +129,7 @@ fn exports() -> TestExports {
 
 /// The service and its mail server, with the actions that disturb them.
 struct Danger {
-    served: Served,
+    served: ServiceProcess,
     server: OddServer,
     runtime: Runtime,
     draws: StdRng,
@@ -144,7 +144,7 @@ impl Danger {
             timeout_seconds: 5,
             ..server.config()
         };
-        let mut served = Served::with_mail(exports(), mail).with("PRAGATI_SERVE__WORKERS", 6);
+        let mut served = ServiceProcess::with_mail(exports(), mail).with("PRAGATI_SERVE__WORKERS", 6);
         served.start();
         Self {
             served,

@@ -29,7 +29,7 @@ use tokio::task::JoinSet;
 
 use crate::delivery_store::{click, open, start};
 use crate::running_service::{Answer, BATCHES, RunningService, Setup};
-use crate::served::Served;
+use crate::service_process::ServiceProcess;
 use crate::smtp::{Received, Security, SmtpServer};
 use crate::support::{TestExports, csv_columns, usually, wait_at_most};
 
@@ -769,7 +769,7 @@ fn what_subscriptions_send_is_counted_apart_from_downloads() {
 }
 
 /// How many requests have a status, by the service's metrics.
-fn requests_that(served: &Served, status: &str) -> usize {
+fn requests_that(served: &ServiceProcess, status: &str) -> usize {
     let (_, metrics) = served.get("dev:nobody", "/metrics");
     let metrics = String::from_utf8(metrics).expect("UTF-8");
     let name = format!("pragati_requests{{status=\"{status}\"}} ");
@@ -794,7 +794,7 @@ fn a_service_that_is_killed_at_random_sends_each_subscription_once() {
     // In full, kills are some seconds apart, so that they are spread over the whole work.
     let (count, kills, apart) = (usually(150, 10_000), usually(6, 60), usually(1_500, 8_000));
     let exports = TestExports::small().table("batches", BATCHES);
-    let mut served = Served::new(exports, &smtp).with("PRAGATI_SERVE__WORKERS", WORKERS);
+    let mut served = ServiceProcess::new(exports, &smtp).with("PRAGATI_SERVE__WORKERS", WORKERS);
     let now = Utc::now();
     // The usual time is twelve hours from now in Kolkata, so that none is due again meanwhile.
     let minute = u16::try_from((now.timestamp() / 60 + 330 + 720).rem_euclid(1440)).expect("a minute of a day");
