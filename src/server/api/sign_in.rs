@@ -176,7 +176,7 @@ fn not_set_up(depth: Depth, headers: &HeaderMap) -> Response {
 /// The page with the reason of a failed sign-in, in words for people. The details for operators are in the log.
 fn fault_page(sign_in: &SignIn, fault: &SignInFault, target: Target, depth: Depth) -> PersonPage {
     let of_host = |words| Words::with(words, [("host", sign_in.issuer_host().to_owned())]);
-    let status = if fault.is_passing() {
+    let status = if fault.is_temporary() {
         StatusCode::SERVICE_UNAVAILABLE
     } else {
         StatusCode::BAD_REQUEST

@@ -45,7 +45,7 @@ pub struct Issuer {
     /// (`client_secret_basic`).
     pub takes_secret_in_form: bool,
     /// Every callback has its identifier in `iss` (RFC 9207).
-    says_its_name: bool,
+    always_sends_iss: bool,
 }
 
 /// The parts of the document that are read.
@@ -98,7 +98,7 @@ impl Discovery {
             return Ok(issuer);
         }
         if last.as_ref().is_none_or(|(at, _)| at.elapsed() >= LEAST_INTERVAL) {
-            let asked = self.ask().await;
+            let asked = self.fetch().await;
             let now = Instant::now();
             match asked {
                 Ok(issuer) => {
@@ -125,7 +125,7 @@ impl Discovery {
         fresh.map(|(_, issuer)| Arc::clone(issuer))
     }
 
-    async fn ask(&self) -> Result<Issuer, SignInFault> {
+    async fn fetch(&self) -> Result<Issuer, SignInFault> {
         let document = self.document.fetch().await.map_err(|error| SignInFault::Unreachable {
             url: self.document.shown(),
             reason: error.to_string(),
@@ -160,7 +160,7 @@ impl Discovery {
             token: token.map_err(|error| error.to_string())?,
             end_session: document.end_session_endpoint.as_deref().map(url_of).transpose()?,
             takes_secret_in_form: lacks(ways, "client_secret_basic") && !lacks(ways, "client_secret_post"),
-            says_its_name: document.authorization_response_iss_parameter_supported == Some(true),
+            always_sends_iss: document.authorization_response_iss_parameter_supported == Some(true),
         })
     }
 }
@@ -179,10 +179,10 @@ impl Issuer {
     ///
     /// # Errors
     /// `iss` is another issuer's, or is missing although this issuer always sends it.
-    pub fn check_name(&self, said: Option<&str>) -> Result<(), SignInFault> {
-        match said {
+    pub fn check_name(&self, iss: Option<&str>) -> Result<(), SignInFault> {
+        match iss {
             Some(name) if name != self.name => Err(SignInFault::OtherIssuer),
-            None if self.says_its_name => Err(SignInFault::OtherIssuer),
+            None if self.always_sends_iss => Err(SignInFault::OtherIssuer),
             _ => Ok(()),
         }
     }

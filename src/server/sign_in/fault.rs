@@ -61,7 +61,7 @@ impl SignInFault {
     }
 
     /// Whether the fault is temporary: the issuer or the database is unavailable.
-    pub fn is_passing(&self) -> bool {
+    pub fn is_temporary(&self) -> bool {
         matches!(
             self,
             Self::Unreachable { .. }
