@@ -26,7 +26,7 @@ use protocol::parse::Parse;
 use session::accounts::{AccountsError, AccountsFile};
 use session::audit::AuditLog;
 use session::client::Clients;
-use session::running::Queries;
+use session::running::QuerySlots;
 use session::snapshots::Snapshots;
 
 pub use metrics::PostgresMetrics;
@@ -82,7 +82,7 @@ struct Endpoint {
     /// Verifies login tokens that are sent as passwords; `None` where no tokens are accepted.
     identity: Option<Arc<Identity>>,
     /// Everybody is let in without a password, on a developer's own machine.
-    lets_everybody_in: bool,
+    accepts_everybody: bool,
     /// Whether those who log in with a token see personal columns, where the site says so.
     token_personal: Option<bool>,
     tls_is_required: bool,
@@ -94,7 +94,7 @@ struct Endpoint {
     threads: EngineThreads,
     limits: SharedLimits,
     /// The slots of concurrent queries.
-    queries: Queries,
+    queries: QuerySlots,
     query_time: Duration,
     audit: AuditLog,
     metrics: Arc<PostgresMetrics>,

@@ -16,7 +16,7 @@ use datafusion::prelude::SessionContext;
 use crate::postgres::session::variables::{SERVER_VERSION, setting};
 
 /// Functions that give comments, definitions and the like, of which there are none here: NULL for any argument.
-pub const SAY_NOTHING: [&str; 14] = [
+pub const ALWAYS_NULL: [&str; 14] = [
     "obj_description",
     "col_description",
     "shobj_description",
@@ -54,7 +54,7 @@ pub fn register(session: &SessionContext) {
     for (name, kind, value) in constants {
         session.register_udf(ScalarUDF::from(Constant::new(name, kind, value)));
     }
-    for name in SAY_NOTHING {
+    for name in ALWAYS_NULL {
         session.register_udf(ScalarUDF::from(Constant::new(name, DataType::Utf8, text(None))));
     }
     for name in ["has_column_privilege", "has_function_privilege", "pg_has_role"] {

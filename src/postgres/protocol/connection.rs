@@ -25,7 +25,7 @@ use crate::postgres::session::client::{Cancelling, Client};
 use crate::postgres::session::login::LoggingIn;
 
 /// The longest message before the login, in bytes: a token has some thousands.
-const LONGEST_OF_STRANGERS: usize = 64 * 1024;
+const LONGEST_BEFORE_LOGIN: usize = 64 * 1024;
 /// The longest message after it, in bytes: a statement, or the values of its parameters.
 const LONGEST: usize = 16 * 1024 * 1024;
 
@@ -100,7 +100,7 @@ async fn negotiated(stream: TcpStream, tls: Option<TlsAcceptor>, client: &Arc<Cl
         ));
     }
     let mut lengths = Lengths::default();
-    lengths.pass(&before.read_buf, LONGEST_OF_STRANGERS).map_err(too_long)?;
+    lengths.pass(&before.read_buf, LONGEST_BEFORE_LOGIN).map_err(too_long)?;
     let metered = Metered {
         io: before.io,
         lengths,
@@ -133,7 +133,7 @@ impl AsyncRead for Metered {
         ready!(Pin::new(&mut metered.io).poll_read(context, bytes))?;
         let most = match metered.client.login() {
             Some(_) => LONGEST,
-            None => LONGEST_OF_STRANGERS,
+            None => LONGEST_BEFORE_LOGIN,
         };
         let passed = metered.lengths.pass(&bytes.filled()[before..], most);
         Poll::Ready(passed.map_err(too_long))

@@ -30,7 +30,7 @@ use crate::postgres::session::accounts::AccountsFile;
 use crate::postgres::session::audit::AuditLog;
 use crate::postgres::session::client::{Cancelling, Client, Clients, Login as LoggedIn};
 use crate::postgres::session::login::LoggingIn;
-use crate::postgres::session::running::Queries;
+use crate::postgres::session::running::QuerySlots;
 use crate::postgres::session::snapshots::Snapshots;
 use crate::postgres::session::stop::StopReason;
 use crate::postgres::{Endpoint, PostgresError};
@@ -81,7 +81,7 @@ impl PostgresServer {
     pub async fn bind(listen: SocketAddr, config: &Config, parts: PostgresParts) -> Result<Self, PostgresError> {
         let settings = &config.postgres;
         let tls = tls_at(listen, config)?;
-        let lets_everybody_in = parts.login == Login::Dev;
+        let accepts_everybody = parts.login == Login::Dev;
         parts.identity.check_address(listen)?;
         let audit_folder = match &settings.audit {
             Some(folder) => folder.clone(),
@@ -92,8 +92,8 @@ impl PostgresServer {
             spill: settings.query_spill,
         };
         let endpoint = Endpoint {
-            identity: (!lets_everybody_in && parts.identity.accepts_tokens()).then_some(parts.identity),
-            lets_everybody_in,
+            identity: (!accepts_everybody && parts.identity.accepts_tokens()).then_some(parts.identity),
+            accepts_everybody,
             token_personal: settings.token_personal,
             tls_is_required: tls.is_some(),
             seed: rand::random(),
@@ -102,7 +102,7 @@ impl PostgresServer {
             parse: Parse::new(),
             threads: EngineThreads::start(config.threads)?,
             limits: SharedLimits::new(settings.memory_limit, each, config.temp_folder()),
-            queries: Queries::new(settings.queries),
+            queries: QuerySlots::new(settings.queries),
             query_time: settings.query_time(),
             audit: open_audit(&audit_folder)?,
             metrics: parts.metrics,

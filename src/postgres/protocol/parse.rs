@@ -141,13 +141,13 @@ impl Parse {
             system::keep_parameters(&before, &mut known);
             return Ok(known);
         }
-        system::known(&mut statement);
+        system::rewrite_known_parts(&mut statement);
         dialect::name_columns(&mut statement);
-        system::asked(&mut statement);
+        system::rewrite_before_library(&mut statement);
         forms::rewrite(&mut statement)?;
         dialect::arrays::rewrite(&mut statement)?;
         let mut statement = self.system.rewrite(statement);
-        system::understood(&mut statement);
+        system::rewrite_after_library(&mut statement);
         system::keep_parameters(&before, &mut statement);
         Ok(statement)
     }

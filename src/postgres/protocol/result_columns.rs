@@ -75,11 +75,11 @@ pub struct BatchColumns {
     /// As the client wants them.
     wanted: Arc<Vec<FieldInfo>>,
     /// Found with the first batch.
-    told: Option<Told>,
+    told: Option<PreparedColumns>,
 }
 
 #[derive(Debug)]
-struct Told {
+struct PreparedColumns {
     /// The schema of the batches that this is of.
     of: SchemaRef,
     columns: Arc<Vec<FieldInfo>>,
@@ -111,7 +111,7 @@ impl BatchColumns {
         };
         let told = self
             .told
-            .insert(known.unwrap_or_else(|| Told::of(&self.wanted, &batch, &made)));
+            .insert(known.unwrap_or_else(|| PreparedColumns::of(&self.wanted, &batch, &made)));
         let columns = Arc::clone(&told.columns);
         let changed = told.changed.clone();
         if is_far {
@@ -131,7 +131,7 @@ impl BatchColumns {
     }
 }
 
-impl Told {
+impl PreparedColumns {
     /// What is told of the columns of `batch`, which were made into these.
     fn of(wanted: &Arc<Vec<FieldInfo>>, batch: &RecordBatch, made: &[(ArrayRef, Type)]) -> Self {
         let schema = batch.schema();

@@ -69,13 +69,13 @@ enum Method {
 }
 
 /// The result of an authentication: the user, and what that user may see.
-struct Known {
+struct AuthenticatedUser {
     user: String,
     visibility: Visibility,
     account: Option<Account>,
 }
 
-impl Known {
+impl AuthenticatedUser {
     fn without_account(user: String, visibility: Visibility) -> Self {
         Self {
             user,
@@ -144,7 +144,7 @@ impl LoggingIn {
     }
 
     fn method_of(&self, user: &str, is_secure: bool) -> Method {
-        if self.endpoint.lets_everybody_in {
+        if self.endpoint.accepts_everybody {
             return Method::WithoutPassword;
         }
         let scram = |account: Account| {
@@ -176,7 +176,7 @@ impl LoggingIn {
         identity.person_of_token(token).await.ok()
     }
 
-    fn accepted(&self, actor: Actor, known: Known) -> PgWireResult<()> {
+    fn accepted(&self, actor: Actor, known: AuthenticatedUser) -> PgWireResult<()> {
         let Some(place) = self.endpoint.admission.place() else {
             self.refused(&actor, FULL);
             return Err(full());
@@ -205,7 +205,7 @@ impl LoggingIn {
     }
 
     /// The error for a client whose login failed, after a pause that slows down guessing of passwords.
-    async fn turned_away(&self, actor: &Actor, error: PgWireError) -> PgWireError {
+    async fn refused_after_pause(&self, actor: &Actor, error: PgWireError) -> PgWireError {
         self.refused(actor, REFUSED);
         tokio::time::sleep(AFTER_REFUSAL).await;
         match error {
@@ -251,7 +251,7 @@ impl StartupHandler for LoggingIn {
                     // The handler keeps everything.
                     keep(info, given);
                 }
-                result.map(|()| Known {
+                result.map(|()| AuthenticatedUser {
                     user: user.clone(),
                     visibility: account.visibility.clone(),
                     account: Some(account.clone()),
@@ -261,27 +261,27 @@ impl StartupHandler for LoggingIn {
             Method::WithoutPassword => self
                 .without_password(info, message)
                 .await
-                .map(|()| Known::without_account(user.clone(), Visibility::FULL)),
+                .map(|()| AuthenticatedUser::without_account(user.clone(), Visibility::FULL)),
         };
         match result {
             Ok(known) if matches!(info.state(), PgWireConnectionState::ReadyForQuery) => {
                 self.accepted(self.actor(info, &known.user), known)
             }
             Ok(_) => Ok(()),
-            Err(error) => Err(self.turned_away(&self.actor(info, &user), error).await),
+            Err(error) => Err(self.refused_after_pause(&self.actor(info, &user), error).await),
         }
     }
 }
 
 impl LoggingIn {
     /// Requests a token as the password and verifies it. Returns the person, with what they may see.
-    async fn on_token<C>(&self, info: &mut C, message: PgWireFrontendMessage) -> PgWireResult<Known>
+    async fn on_token<C>(&self, info: &mut C, message: PgWireFrontendMessage) -> PgWireResult<AuthenticatedUser>
     where
         C: ClientInfo + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
         C::Error: Debug,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
-        let nobody = || Known::without_account(String::new(), Visibility::FULL);
+        let nobody = || AuthenticatedUser::without_account(String::new(), Visibility::FULL);
         match message {
             PgWireFrontendMessage::Startup(startup) => {
                 protocol_negotiation(info, &startup).await?;
@@ -301,7 +301,10 @@ impl LoggingIn {
                     )
                 })?;
                 self.finish(info).await?;
-                Ok(Known::without_account(person.user_id.to_string(), visibility))
+                Ok(AuthenticatedUser::without_account(
+                    person.user_id.to_string(),
+                    visibility,
+                ))
             }
             _ => Ok(nobody()),
         }

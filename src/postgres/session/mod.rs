@@ -52,9 +52,9 @@ use client::{Client, Login};
 use cursors::Cursor;
 use named::Named;
 use planned::Planned;
-use running::{Account, Asked, Running};
+use running::{PlanToRun, QueryAudit, Running};
 use session_values::SessionValues;
-use snapshots::Seen;
+use snapshots::VisibleSnapshot;
 use statement::{Step, known_form, step};
 use stop::{Stop, StopReason};
 use variables::Changes;
@@ -130,7 +130,7 @@ pub struct Session {
     /// The variables as they were before the open transaction, and before its SET LOCAL.
     transaction: Mutex<Option<Changes>>,
     /// The snapshot of the transaction that is open.
-    pinned: Mutex<Option<Arc<Seen>>>,
+    pinned: Mutex<Option<Arc<VisibleSnapshot>>>,
 }
 
 impl Session {
@@ -324,7 +324,7 @@ impl Session {
     fn refused(&self, sql: &str, error: QueryError) -> PgWireResult<QueryError> {
         let actor = &self.login()?.actor;
         let time = self.endpoint.query_time;
-        Account::open(&self.endpoint, &self.client, actor, sql, time)?.failed(&error);
+        QueryAudit::open(&self.endpoint, &self.client, actor, sql, time)?.failed(&error);
         Ok(error)
     }
 
@@ -332,7 +332,7 @@ impl Session {
         self.client.login().ok_or_else(|| QueryError::NotLoggedIn.into())
     }
 
-    async fn seen(&self, in_transaction: bool) -> Result<Arc<Seen>, QueryError> {
+    async fn seen(&self, in_transaction: bool) -> Result<Arc<VisibleSnapshot>, QueryError> {
         if let (true, Some(pinned)) = (in_transaction, self.pinned().as_ref()) {
             return Ok(Arc::clone(pinned));
         }
@@ -369,7 +369,7 @@ impl Session {
         Ok(Planned::new(plan, seen))
     }
 
-    async fn plan(&self, statement: &Statement, seen: &Seen) -> Result<LogicalPlan, QueryError> {
+    async fn plan(&self, statement: &Statement, seen: &VisibleSnapshot) -> Result<LogicalPlan, QueryError> {
         let state = seen.session.state();
         let statement = EngineStatement::Statement(Box::new(statement.clone()));
         let planned = self.endpoint.threads.run(async move {
@@ -394,13 +394,13 @@ impl Session {
     ) -> PgWireResult<Running> {
         let login = self.login()?;
         let time = self.time(info);
-        let mut account = Account::open(&self.endpoint, &self.client, &login.actor, &prepared.sql, time)?;
-        let stop = account.stop();
+        let mut query_audit = QueryAudit::open(&self.endpoint, &self.client, &login.actor, &prepared.sql, time)?;
+        let stop = query_audit.stop();
         match self.bound(info, prepared, portal, &stop).await {
-            Ok((seen, asked)) => Ok(Running::start(account, &seen, asked, variables::zone(info.metadata())).await?),
+            Ok((seen, asked)) => Ok(Running::start(query_audit, &seen, asked, variables::zone(info.metadata())).await?),
             Err(error) => {
                 if let PgWireError::UserError(info) = &error {
-                    account.failed_with(&info.code);
+                    query_audit.failed_with(&info.code);
                 }
                 Err(error)
             }
@@ -413,7 +413,7 @@ impl Session {
         prepared: &Prepared,
         portal: Option<&Portal<Prepared>>,
         stop: &Stop,
-    ) -> PgWireResult<(Arc<Seen>, Asked)> {
+    ) -> PgWireResult<(Arc<VisibleSnapshot>, PlanToRun)> {
         let planned = prepared
             .planned
             .as_ref()
@@ -481,7 +481,7 @@ impl Session {
         Ok((named, Step::Ask(Box::new(query))))
     }
 
-    fn pinned(&self) -> MutexGuard<'_, Option<Arc<Seen>>> {
+    fn pinned(&self) -> MutexGuard<'_, Option<Arc<VisibleSnapshot>>> {
         held(&self.pinned)
     }
 

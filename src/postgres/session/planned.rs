@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use datafusion::common::ParamValues;
 use datafusion::logical_expr::LogicalPlan;
 
-use super::running::{Asked, state_in};
-use super::snapshots::Seen;
+use super::running::{PlanToRun, state_in};
+use super::snapshots::VisibleSnapshot;
 use super::stop::Stop;
 use super::{Session, held};
 use crate::engine::OptimisedPlan;
@@ -17,7 +17,7 @@ use crate::postgres::error::QueryError;
 #[derive(Clone)]
 pub struct Planned {
     pub plan: LogicalPlan,
-    pub seen: Arc<Seen>,
+    pub seen: Arc<VisibleSnapshot>,
     optimised: Optimised,
 }
 
@@ -37,13 +37,13 @@ enum Optimised {
 
 impl Planned {
     /// The plan of a statement that has not run.
-    pub fn new(plan: LogicalPlan, seen: Arc<Seen>) -> Self {
+    pub fn new(plan: LogicalPlan, seen: Arc<VisibleSnapshot>) -> Self {
         let optimised = Optimised::NotRun;
         Self { plan, seen, optimised }
     }
 
     /// The plan of a statement that ran over another snapshot.
-    pub fn again(plan: LogicalPlan, seen: Arc<Seen>) -> Self {
+    pub fn again(plan: LogicalPlan, seen: Arc<VisibleSnapshot>) -> Self {
         let optimised = Optimised::Wanted;
         Self { plan, seen, optimised }
     }
@@ -58,13 +58,13 @@ impl Session {
         known: Planned,
         values: Option<&ParamValues>,
         (zone, stop): (&str, &Stop),
-    ) -> Result<Asked, QueryError> {
+    ) -> Result<PlanToRun, QueryError> {
         if let Some(optimised) = self.optimised(planned, &known, zone, stop).await?
             && let Some(plan) = optimised.bound(values)?
         {
-            return Ok(Asked::Optimised(plan));
+            return Ok(PlanToRun::Optimised(plan));
         }
-        Ok(Asked::Planned(match values {
+        Ok(PlanToRun::Planned(match values {
             Some(values) => known.plan.replace_params_with_values(values)?,
             None => known.plan,
         }))

@@ -35,7 +35,7 @@ impl<'a> SessionValues<'a> {
 
     /// Replaces the functions in `statement` by the values.
     pub fn put_into(&self, mut statement: Statement) -> Result<Statement, QueryError> {
-        match VisitMut::visit(&mut statement, &mut Asked(self)) {
+        match VisitMut::visit(&mut statement, &mut FunctionReplacer(self)) {
             ControlFlow::Break(error) => Err(error),
             ControlFlow::Continue(()) => Ok(statement),
         }
@@ -76,9 +76,9 @@ impl<'a> SessionValues<'a> {
     }
 }
 
-struct Asked<'a>(&'a SessionValues<'a>);
+struct FunctionReplacer<'a>(&'a SessionValues<'a>);
 
-impl VisitorMut for Asked<'_> {
+impl VisitorMut for FunctionReplacer<'_> {
     type Break = QueryError;
 
     /// Columns are named as what was asked.

@@ -5,7 +5,7 @@ use datafusion::sql::sqlparser::ast::{
     ObjectNamePart, Statement, Value, ValueWithSpan,
 };
 
-use super::super::functions::SAY_NOTHING;
+use super::super::functions::ALWAYS_NULL;
 use crate::postgres::syntax::{self, argument, call, literal, rewrite_all, text};
 
 /// Rewrites the calls of a statement.
@@ -40,7 +40,7 @@ fn otherwise(function: &mut Function) -> Option<Expr> {
         return None;
     };
     // NULL whatever the arguments are, and the engine may not be able to plan the arguments.
-    if SAY_NOTHING.contains(&name.as_str()) {
+    if ALWAYS_NULL.contains(&name.as_str()) {
         // Parameters stay, as clients give their values.
         if !list.to_string().contains('$') {
             list.args.clear();

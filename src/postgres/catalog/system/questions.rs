@@ -22,13 +22,13 @@ const SYSTEM_SCHEMAS: [&str; 2] = ["pg_catalog", "information_schema"];
 const LOOK_UP: [&str; 3] = ["format_type", "col_description", "obj_description"];
 
 /// The rewrites of parts that are recognised as clients write them, so they come before all others.
-pub fn known(statement: &mut Statement) {
+pub fn rewrite_known_parts(statement: &mut Statement) {
     known_parts::rewrite(statement);
     wildcards::rewrite(statement);
 }
 
 /// The rewrites that come before those of the library.
-pub fn asked(statement: &mut Statement) {
+pub fn rewrite_before_library(statement: &mut Statement) {
     joined_values::rewrite(statement);
     table_ids::rewrite(statement);
     access_lists::rewrite(statement);
@@ -40,7 +40,7 @@ pub fn asked(statement: &mut Statement) {
 }
 
 /// The rewrites that come after those of the library.
-pub fn understood(statement: &mut Statement) {
+pub fn rewrite_after_library(statement: &mut Statement) {
     subqueries::one_row(statement);
 }
 
