@@ -12,7 +12,7 @@ use pragati::config::Config;
 
 use super::failure::UsageError;
 use super::log;
-use super::options::TalkOptions;
+use super::options::MessageOptions;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -86,7 +86,7 @@ struct NetworkOptions {
     #[arg(long)]
     trusted_network: bool,
     #[command(flatten)]
-    talk: TalkOptions,
+    talk: MessageOptions,
 }
 
 pub async fn run(arguments: ClusterArguments, stopped: impl Future<Output = ()>) -> anyhow::Result<()> {

@@ -14,7 +14,7 @@ use pragati::ids::{SnapshotDate, UserId};
 use serde::Serialize;
 
 use super::log;
-use super::options::TalkOptions;
+use super::options::MessageOptions;
 use super::table_or_json::{TableOrJson, printable, shown_time, unknown_time};
 
 const EXAMPLES: &str = "\
@@ -108,7 +108,7 @@ pub struct PlaceOptions {
     #[arg(long, value_name = "FILE", env = "PRAGATI_CONFIG", help_heading = "Common options")]
     config: Option<PathBuf>,
     #[command(flatten)]
-    talk: TalkOptions,
+    talk: MessageOptions,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

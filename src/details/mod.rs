@@ -129,7 +129,7 @@ pub enum DetailsPlace {
 }
 
 /// All users of the snapshot. Their details are read at first use, while other tables are read.
-pub struct Everybody {
+pub struct AllUsers {
     users: Arc<Users>,
     table: &'static str,
     place: DetailsPlace,
@@ -138,7 +138,7 @@ pub struct Everybody {
     details: OnceCell<Arc<Details>>,
 }
 
-impl Everybody {
+impl AllUsers {
     /// Reads the ids of all users. Details will be stored in memory, all of them, with their fingerprints.
     ///
     /// # Errors
@@ -213,15 +213,15 @@ fn sharing_of(texts: &[&'static str]) -> impl Iterator<Item = Sharing> {
 pub async fn assemble(
     tables: &dyn Tables,
     scope: Scope<'_>,
-    everybody: &Everybody,
+    all_users: &AllUsers,
     batches: Batches,
     parts: Range<usize>,
 ) -> Result<Assembly, DetailsError> {
-    let wanted = &everybody.wanted;
+    let wanted = &all_users.wanted;
     let enrolled = load::enrolment_rows(tables, scope).await?;
     let progress = load::progress_rows(tables, scope, wanted).await?;
-    let rows = numbered(enrolled, progress, Arc::clone(&everybody.users), batches);
-    let (rows, details) = tokio::try_join!(rows, everybody.details(tables))?;
+    let rows = numbered(enrolled, progress, Arc::clone(&all_users.users), batches);
+    let (rows, details) = tokio::try_join!(rows, all_users.details(tables))?;
     in_parts(rows, details, parts, wanted.clone())
 }
 

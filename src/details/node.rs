@@ -25,12 +25,12 @@ use super::error::DetailsError;
 use super::planned::{PlannedTables, TablePlan};
 use super::rows::ROW_BYTES;
 use super::without_users::{assemble_buckets, bucket_count};
-use super::{Everybody, Scope, assemble, assemble_some, batches_in_parts, part_count};
+use super::{AllUsers, Scope, assemble, assemble_some, batches_in_parts, part_count};
 use crate::engine::EngineError;
 
 /// The request of a scan: its columns, and which batches it reads.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct ScanRequest {
     pub wanted: Wanted,
     /// Whether the tables' plans give the rows of few batches.
     pub is_named: bool,
@@ -39,7 +39,7 @@ pub struct Asked {
     pub temp_folder: PathBuf,
 }
 
-impl Asked {
+impl ScanRequest {
     /// Whether rows have an order: by batch and user within each partition. Rows of which no column is about the user
     /// have none.
     fn is_ordered(&self) -> bool {
@@ -65,7 +65,7 @@ impl Asked {
 pub struct EnrolmentDetailsExec {
     /// The children, as the tables that they read.
     plans: Vec<TablePlan>,
-    asked: Asked,
+    request: ScanRequest,
     partitions: usize,
     run: Mutex<Run>,
     metrics: ExecutionPlanMetricsSet,
@@ -90,10 +90,10 @@ struct Assembled {
 
 impl EnrolmentDetailsExec {
     /// Assembles the rows of `plans` in so many partitions.
-    pub fn new(plans: Vec<TablePlan>, asked: Asked, partitions: usize) -> Self {
-        let schema = asked.wanted.schema();
-        let order = match asked.is_ordered() {
-            true => order_of(&asked.wanted),
+    pub fn new(plans: Vec<TablePlan>, request: ScanRequest, partitions: usize) -> Self {
+        let schema = request.wanted.schema();
+        let order = match request.is_ordered() {
+            true => order_of(&request.wanted),
             false => Vec::new(),
         };
         let equivalences = EquivalenceProperties::new_with_orderings(schema, (!order.is_empty()).then_some(order));
@@ -105,7 +105,7 @@ impl EnrolmentDetailsExec {
         );
         Self {
             plans,
-            asked,
+            request,
             partitions,
             run: Mutex::new(Run::of(partitions)),
             metrics: ExecutionPlanMetricsSet::new(),
@@ -156,7 +156,7 @@ impl Run {
     }
 }
 
-impl Asked {
+impl ScanRequest {
     /// Reads the tables.
     async fn assemble(&self, plans: Vec<TablePlan>, context: &Arc<TaskContext>) -> Result<Assembled, DetailsError> {
         let tables = PlannedTables {
@@ -174,11 +174,10 @@ impl Asked {
         let assembly = if self.is_named {
             assemble_some(&tables, Scope::Everything, &self.wanted).await?
         } else {
-            let (everybody, batches) =
-                tokio::try_join!(Everybody::read(&tables), batches_in_parts(&tables, self.rows))?;
-            let everybody = everybody.with_columns(self.wanted.clone());
+            let (all_users, batches) = tokio::try_join!(AllUsers::read(&tables), batches_in_parts(&tables, self.rows))?;
+            let all_users = all_users.with_columns(self.wanted.clone());
             let parts = 0..batches.part_count();
-            assemble(&tables, Scope::Everything, &everybody, batches, parts).await?
+            assemble(&tables, Scope::Everything, &all_users, batches, parts).await?
         };
         let memory = MemoryConsumer::new("EnrolmentDetailsExec").register(context.memory_pool());
         let rows: usize = assembly.part_sizes.iter().sum();
@@ -193,14 +192,19 @@ impl Asked {
 
 impl DisplayAs for EnrolmentDetailsExec {
     fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        let batches = if self.asked.is_named { "named" } else { "all" };
-        let texts = self.asked.wanted.texts();
+        let batches = if self.request.is_named { "named" } else { "all" };
+        let texts = self.request.wanted.texts();
         write!(
             f,
             "EnrolmentDetailsExec: batches={batches}, progress={}",
-            self.asked.wanted.has_progress()
+            self.request.wanted.has_progress()
         )?;
-        write!(f, ", users=[{}], ordered={}", texts.join(", "), self.asked.is_ordered())?;
+        write!(
+            f,
+            ", users=[{}], ordered={}",
+            texts.join(", "),
+            self.request.is_ordered()
+        )?;
         write!(f, ", partitions={}", self.partitions)
     }
 }
@@ -241,16 +245,16 @@ impl ExecutionPlan for EnrolmentDetailsExec {
         let plans = plans.map(|(plan, rows)| TablePlan { rows, ..plan.clone() });
         Ok(Arc::new(Self::new(
             plans.collect(),
-            self.asked.clone(),
+            self.request.clone(),
             self.partitions,
         )))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let shared = self.run.lock().unwrap_or_else(PoisonError::into_inner).begin(partition);
-        let (plans, asked, partitions) = (self.plans.clone(), self.asked.clone(), self.partitions);
+        let (plans, request, partitions) = (self.plans.clone(), self.request.clone(), self.partitions);
         let assembled = async move {
-            let assembled = shared.get_or_try_init(|| asked.assemble(plans, &context)).await;
+            let assembled = shared.get_or_try_init(|| request.assemble(plans, &context)).await;
             let parts = assembled.map_err(DataFusionError::from)?.parts.iter();
             let parts: Vec<Arc<dyn PartitionStream>> =
                 parts.skip(partition).step_by(partitions).map(Arc::clone).collect();
@@ -276,8 +280,8 @@ impl ExecutionPlan for EnrolmentDetailsExec {
 
     fn statistics_from_inputs(&self, _inputs: &[Arc<Statistics>], args: &StatisticsArgs) -> Result<Arc<Statistics>> {
         let mut statistics = Statistics::new_unknown(&self.schema());
-        if !self.asked.is_named {
-            let rows = usize::try_from(self.asked.rows).unwrap_or(usize::MAX);
+        if !self.request.is_named {
+            let rows = usize::try_from(self.request.rows).unwrap_or(usize::MAX);
             let shares = if args.partition().is_some() { self.partitions } else { 1 };
             statistics.num_rows = Precision::Inexact(rows / shares);
         }

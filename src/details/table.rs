@@ -18,7 +18,7 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use super::columns::{Wanted, details_schema, is_text_column};
 use super::load::{columns_of, user_columns_with};
-use super::node::{Asked, EnrolmentDetailsExec};
+use super::node::{EnrolmentDetailsExec, ScanRequest};
 use super::planned::TablePlan;
 use super::rows::ROW_BYTES;
 use super::scope::columns_within;
@@ -219,14 +219,14 @@ impl TableProvider for EnrolmentDetails {
             return self.queried(session, projection, filters).await;
         }
         let plans = self.plans(session, &wanted, &batches, &conditions).await?;
-        let asked = Asked {
+        let request = ScanRequest {
             wanted,
             is_named: matches!(batches, Batches::Named(_)),
             rows: self.rows,
             temp_folder: self.temp_folder.clone(),
         };
-        let partitions = asked.most_partitions().min(session.config().target_partitions());
-        Ok(Arc::new(EnrolmentDetailsExec::new(plans, asked, partitions.max(1))))
+        let partitions = request.most_partitions().min(session.config().target_partitions());
+        Ok(Arc::new(EnrolmentDetailsExec::new(plans, request, partitions.max(1))))
     }
 
     /// Conditions on batches leave the rows that meet them and no others; the other conditions choose the plan.

@@ -144,21 +144,21 @@ pub fn candidates(names: &Names, line: &str, cursor: usize) -> (Range<usize>, Ve
         _ if beginning.is_empty() && earlier.is_empty() => Vec::new(),
         _ => of_statement(names, line),
     };
-    let found = matching(found, &beginning, is_shouted(&before[word.clone()]));
+    let found = matching(found, &beginning, is_upper_case(&before[word.clone()]));
     (word, found)
 }
 
-fn is_shouted(word: &str) -> bool {
+fn is_upper_case(word: &str) -> bool {
     word.chars().any(char::is_uppercase) && !word.chars().any(char::is_lowercase)
 }
 
 /// Candidates with the typed beginning; keywords in the case of the typed letters.
-fn matching(found: Vec<String>, beginning: &str, is_shouted: bool) -> Vec<String> {
+fn matching(found: Vec<String>, beginning: &str, is_upper_case: bool) -> Vec<String> {
     let mut seen = HashSet::new();
     found
         .into_iter()
         .filter(|name| name.trim_start_matches('"').to_lowercase().starts_with(beginning))
-        .map(|name| match is_shouted && KEYWORDS.contains(&name.as_str()) {
+        .map(|name| match is_upper_case && KEYWORDS.contains(&name.as_str()) {
             true => name.to_uppercase(),
             false => name,
         })

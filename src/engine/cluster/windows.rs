@@ -13,7 +13,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, WindowFunctionDefinition};
 ///
 /// # Errors
 /// The plan cannot be walked.
-pub fn lost_on_the_way(plan: &LogicalPlan) -> Result<Option<String>> {
+pub fn part_that_encoding_loses(plan: &LogicalPlan) -> Result<Option<String>> {
     let mut lost = None;
     plan.apply_with_subqueries(|node| {
         node.apply_expressions(|expression| {
@@ -48,11 +48,11 @@ fn lost_part(function: &WindowFunction) -> Option<String> {
 mod tests {
     use datafusion::prelude::SessionContext;
 
-    use super::lost_on_the_way;
+    use super::part_that_encoding_loses;
 
     async fn lost(sql: &str) -> Option<String> {
         let rows = SessionContext::new().sql(sql).await.unwrap();
-        lost_on_the_way(&rows.into_optimized_plan().unwrap()).unwrap()
+        part_that_encoding_loses(&rows.into_optimized_plan().unwrap()).unwrap()
     }
 
     const ROWS: &str = "(values (1, 10), (2, null)) as t(i, x)";

@@ -47,12 +47,12 @@ pub struct RepeatedRowsFilter {
     /// The positions of the key's columns in the input.
     pub key: KeyColumns,
     /// The output columns.
-    pub columns: Vec<Given>,
+    pub columns: Vec<OutputColumn>,
 }
 
 /// An output column.
 #[derive(Debug, Clone, Copy)]
-pub enum Given {
+pub enum OutputColumn {
     /// An input column, by its position.
     Read(usize),
     /// Whether the row's key may be repeated.
@@ -216,8 +216,8 @@ impl RepeatedRowsFilter {
 
     fn given(&self, rows: &RecordBatch, schema: &SchemaRef, standings: &[Standing]) -> Result<RecordBatch> {
         let columns = self.columns.iter().map(|column| match column {
-            Given::Read(column) => Arc::clone(rows.column(*column)),
-            Given::MayBeRepeated => {
+            OutputColumn::Read(column) => Arc::clone(rows.column(*column)),
+            OutputColumn::MayBeRepeated => {
                 let may_be_repeated = standings.iter().map(|standing| Some(*standing == Standing::Repeated));
                 Arc::new(may_be_repeated.collect::<BooleanArray>()) as ArrayRef
             }
