@@ -219,7 +219,7 @@ impl DeliveryMetrics {
         self.clicks.inc();
     }
 
-    /// A report file was fetched from its beginning, by somebody known in one of the ways of [`FETCHED_BY`].
+    /// A report file was fetched from its beginning; `by` is one of [`FETCHED_BY`].
     pub fn count_file(&self, by: &'static str) {
         self.files.get_or_create(&ByLabel { by }).inc();
     }

@@ -267,7 +267,7 @@ pub struct FurtherBatch {
 /// A request to be accepted.
 #[derive(Debug, Clone)]
 pub struct NewRequest {
-    /// Who asks.
+    /// The requester.
     pub person: Person,
     /// The batch; the first of several.
     pub batch_id: BatchId,

@@ -1,4 +1,4 @@
-//! The columns of `enrolment_details`, and which of them a reader wants.
+//! The columns of `enrolment_details`, and the projection of a reader.
 
 use std::sync::Arc;
 

@@ -51,7 +51,7 @@ pub struct EnrolmentDetails {
     temp_folder: PathBuf,
 }
 
-/// The batches that a query asks for.
+/// The batches that a query's conditions select.
 enum Batches {
     All,
     /// The condition names at least one batch id.

@@ -1,9 +1,9 @@
 //! Rows of which no column is about the user: assembled without the table `users`, and in no order.
 //!
-//! Sums over enrolments need users to tell them apart, and nothing else of them. So their ids are compared as they are
-//! ([`UserKey`]) instead of being looked up in a directory, and rows are not sorted. They are divided by a hash of
-//! their key into buckets that stay within the processor's caches; in each, a hash table finds the repeated rows
-//! of an enrolment and its progress (a partitioned hash join).
+//! Sums over enrolments need only the identity of users, and none of their columns. So their ids are compared as they
+//! are ([`UserKey`]) instead of being looked up in a directory, and rows are not sorted. They are divided by a hash of
+//! their key into buckets that stay within the processor's caches; in each, a hash table finds the repeated rows of an
+//! enrolment and its progress (a partitioned hash join).
 
 use std::fmt;
 use std::hash::BuildHasher;

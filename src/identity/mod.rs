@@ -38,7 +38,7 @@ pub use logout_token::IssuerLogout;
 pub use refusal::{Reason, Refusal};
 pub(crate) use refusal_log::RefusalLog;
 
-/// Invalid settings of `[identity]`: nobody could log in with them, or the wrong people could.
+/// Invalid settings of `[identity]`, with which every login would fail or wrong ones would succeed.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum IdentityError {

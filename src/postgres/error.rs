@@ -1,4 +1,4 @@
-//! Errors as PostgreSQL's clients know them: a code (SQLSTATE) that programs act on, and one line for people.
+//! Errors in PostgreSQL's form: a code (SQLSTATE) that programs act on, and one line for people.
 
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::SchemaError;
@@ -114,7 +114,7 @@ impl From<EngineError> for QueryError {
 }
 
 impl QueryError {
-    /// PostgreSQL's code, of which programs know the meaning.
+    /// PostgreSQL's code (SQLSTATE).
     pub fn code(&self) -> &'static str {
         match self {
             Self::Syntax(_) => "42601",

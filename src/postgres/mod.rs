@@ -1,8 +1,8 @@
-//! The PostgreSQL endpoint (`docs/design.md`, "SQL for analysts"): analysts' own tools ask SQL of the newest snapshot,
-//! and read only.
+//! The PostgreSQL endpoint (`docs/design.md`, "SQL for analysts"): analysts' own tools run SQL over the newest
+//! snapshot, read only.
 //!
-//! `protocol` listens and speaks to clients, `session` does what they ask, and `catalog` has what a session knows
-//! besides the tables of the exports. The dialect of SQL is the engine's (`engine::dialect`).
+//! `protocol` listens and implements the wire protocol, `session` runs statements, and `catalog` holds what a session
+//! has besides the tables of the exports. The dialect of SQL is the engine's (`engine::dialect`).
 
 mod catalog;
 mod error;

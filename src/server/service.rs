@@ -111,7 +111,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// Checks all settings and opens every part; it answers nobody yet.
+    /// Checks all settings and opens every part; no request is answered yet.
     ///
     /// # Errors
     /// A setting is wrong, or the exports, the database, a folder or an address cannot be used.
@@ -236,7 +236,7 @@ async fn opened_identity(config: &Config, login: Login) -> Result<Identity, Serv
     let has_users = config.postgres.listen.is_some() && config.postgres.users.is_some();
     Ok(match login {
         Login::Dev if has_users => return Err(PostgresError::DevAuthWithUsers.into()),
-        // Only the PostgreSQL endpoint has logins (passwords) then; the pages and the API accept nobody.
+        // Only the PostgreSQL endpoint has logins (passwords) then; the pages and the API refuse every login.
         Login::Tokens if has_users && config.identity == IdentityConfig::default() => {
             tracing::warn!(
                 "[identity] is not set, so nobody can log in to the page and the API; users of the PostgreSQL endpoint can"
@@ -319,7 +319,7 @@ pub(super) fn database(config: &Config) -> Result<Database, ServiceError> {
 /// Whether `work` ends by itself, or at the latest `grace` after `stopping` turned true.
 async fn within_grace(work: impl Future<Output = ()>, mut stopping: watch::Receiver<bool>, grace: Duration) -> bool {
     let too_late = async {
-        // Where the sender is gone, nobody can say stop later: it is time as well.
+        // A dropped sender counts as a request to stop, because no other can come.
         let _ = stopping.wait_for(|stopping| *stopping).await;
         tokio::time::sleep(grace).await;
     };

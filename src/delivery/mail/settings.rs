@@ -135,8 +135,8 @@ fn server(text: &str, ca_file: Option<&Path>) -> Result<Server, ConfigError> {
     })
 }
 
-/// The addresses of a host that is this machine. Names other than `localhost` are not looked up: whoever answers could
-/// say anything.
+/// The addresses of a host that is this machine. Names other than `localhost` are not looked up: a DNS
+/// answer could be forged.
 fn loopback_addresses(host: &str, port: u16) -> Result<Vec<SocketAddr>, ConfigError> {
     let ips = match host.parse::<IpAddr>() {
         Ok(ip) if ip.is_loopback() => vec![ip],

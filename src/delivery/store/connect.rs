@@ -117,7 +117,7 @@ async fn open_sqlite(path: &Path) -> Result<Store, StoreError> {
         let path = path.to_owned();
         tokio::task::spawn_blocking(move || make_private_file(&path)).await
     };
-    // SQLite knows no lock around migrations and the change to WAL; held until both are done.
+    // SQLite has no lock around migrations and the change to WAL; this one is held until both are done.
     let lock = made
         .map_err(|error| not_opened(error.to_string()))?
         .map_err(|error| not_opened(error.to_string()))?;
@@ -234,7 +234,7 @@ fn is_this_machine(host: &str) -> bool {
         || address.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
-/// The database as people know it: without user and password.
+/// The name of the database in messages: without user and password.
 fn postgres_name(url: &Url) -> String {
     let host = url.host_str().unwrap_or("localhost");
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();

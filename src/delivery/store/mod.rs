@@ -2,9 +2,9 @@
 //! share the work.
 //!
 //! A request and the work on it are one row, so that accepting, idempotency and state are one transaction. A worker holds a
-//! request by a lease that it renews; a lease that ran out is taken over by another worker, and whoever lost it can store
-//! nothing more: every step names its [`LeaseToken`]. A service that starts alone on SQLite ends the leases of those that
-//! were killed. The states are defined in `request`; the worker does the steps.
+//! request by a lease that it renews; a lease that ran out is taken over by another worker, and the earlier holder can
+//! store nothing more: every step names its [`LeaseToken`]. A service that starts alone on SQLite ends the leases of
+//! those that were killed. The states are defined in `request`; the worker does the steps.
 //!
 //! Times are those of the callers' clocks, which have to agree within a fraction of [`LEASE`].
 
@@ -54,7 +54,7 @@ pub const MOST_LOST_LEASES: u32 = 5;
 /// The store. Clones share their connections.
 #[derive(Debug, Clone)]
 pub struct Store {
-    /// The database as people know it.
+    /// The name of the database in messages.
     name: Arc<str>,
     backend: Backend,
     writes: AnyPool,

@@ -191,7 +191,7 @@ fn roles(row: &AnyRow) -> Result<Roles, Error> {
     serde_json::from_str(&stored).map_err(in_column("roles"))
 }
 
-/// A language that another version of this program knows is none.
+/// The person's language; `None` for one that only another version of this program has.
 fn language(row: &AnyRow) -> Result<Option<Language>, Error> {
     let stored: Option<String> = row.try_get("language")?;
     Ok(stored.as_deref().and_then(Language::from_code))

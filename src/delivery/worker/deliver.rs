@@ -98,7 +98,7 @@ where
 
 async fn fail(resources: &WorkerResources, lease: &Lease, failure: &Failure) -> Result<Held, StoreError> {
     let request = &lease.request;
-    // A notice goes to the same address. Who gets the mails of a subscription did not ask for this one.
+    // A notice goes to the same address. A recipient of a subscription gets no failure notices.
     let is_mail = request.deliver == Deliver::Email
         && failure.cause != FailureCause::MailBounced
         && resources.store.sending_of(request.id).await?.is_none();

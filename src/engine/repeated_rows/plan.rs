@@ -158,7 +158,7 @@ impl ExecutionPlan for RepeatedRowsExec {
                 };
             }
             let found = repeated.find(&keys, &context).await?;
-            // Every partition knows all of them.
+            // Every partition has all of them, so they are counted once.
             repeated_keys.set(if partition == 0 { found.repeated_keys() } else { 0 });
             if passing == Passing::Others && found.is_empty() {
                 return Ok(futures::stream::empty().boxed());

@@ -20,7 +20,7 @@ const MOST: i128 = 64 * 1024 * 1024;
 /// What a letter takes at most.
 const BYTES_OF_LETTER: i128 = 4;
 const BYTES_OF_NUMBER: i128 = 8;
-/// Functions that make arrays as long as they are told. Rows of a series come from `FROM generate_series(…)`.
+/// Functions that make arrays of any length. Rows of a series come from `FROM generate_series(…)`.
 const NOT_OFFERED: [&str; 3] = ["range", "array_repeat", "array_resize"];
 
 /// Replaces the engine's functions by the bounded ones, and removes those that are not offered.
@@ -32,7 +32,7 @@ pub fn register(session: &SessionContext) -> Result<()> {
         ("repeat", repeated as SizeOf),
         ("lpad", padded),
         ("rpad", padded),
-        // Tools ask for short ones.
+        // Tools call it for short series.
         ("generate_series", series),
     ];
     for (name, size) in bounded {

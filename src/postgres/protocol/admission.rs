@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Connections at a time on which nobody is logged in yet.
+/// The limit of connections without a login.
 const MOST_PENDING: usize = 256;
 /// The limit for one address. Behind a proxy, all clients have the proxy's address.
 const MOST_PENDING_OF_ADDRESS: usize = 128;
@@ -21,7 +21,7 @@ pub struct Admission {
     places: Arc<Semaphore>,
 }
 
-/// A connection on which nobody is logged in yet.
+/// A connection without a login; it is counted until this value is dropped.
 #[derive(Debug)]
 pub struct PendingLogin {
     admission: Arc<Admission>,
@@ -57,7 +57,7 @@ impl Admission {
         self.places.available_permits() > 0
     }
 
-    /// A place for somebody who is logged in.
+    /// A place for a client that logs in; `None` where all are taken.
     pub fn place(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.places).try_acquire_owned().ok()
     }

@@ -86,13 +86,13 @@ fn is_fatal(error: &PgWireError) -> bool {
     matches!(error, PgWireError::UserError(info) if info.is_fatal())
 }
 
-/// The connection with TLS where the client asks for it; none where it asks for what there is not.
+/// The connection, with TLS where the client requests it; `None` where it requests encryption that is not offered.
 async fn negotiated(stream: TcpStream, tls: Option<TlsAcceptor>, client: &Arc<Client>) -> io::Result<Option<Socket>> {
     let Some(negotiated) = negotiate_tls(stream, tls).await? else {
         return Ok(None);
     };
     let before = negotiated.into_parts();
-    // What somebody on the way put before the first encrypted byte would pass for the client's (CVE-2021-23214).
+    // Bytes that an attacker injected before the first encrypted byte would pass for the client's (CVE-2021-23214).
     if matches!(before.io, MaybeTls::Tls(_)) && !before.read_buf.is_empty() {
         return Err(io::Error::new(
             io::ErrorKind::InvalidData,

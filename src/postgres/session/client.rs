@@ -43,7 +43,7 @@ pub struct Client {
     /// The socket, to look whether it was closed at the other end.
     socket: OwnedFd,
     login: OnceLock<Login>,
-    /// Until somebody is logged in.
+    /// The place among connections without a login, until there is one.
     pending: Mutex<Option<PendingLogin>>,
     /// The statement that it waits for.
     current: Mutex<Option<Stop>>,

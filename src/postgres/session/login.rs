@@ -1,7 +1,7 @@
 //! Logging in: with the password of an account (SCRAM-SHA-256), or with a login token as the password.
 //!
-//! Inside TLS, SCRAM can be bound to the server's certificate (SCRAM-SHA-256-PLUS), so that nobody on the way can pass
-//! a login on.
+//! Inside TLS, SCRAM can be bound to the server's certificate (SCRAM-SHA-256-PLUS), so that a man in the middle cannot
+//! relay a login.
 //!
 //! Where tokens are accepted too, SCRAM is used for names of accounts alone; a token travels as it is, so it needs TLS,
 //! or a client on this machine. Where TLS is set up, it is required.
@@ -106,7 +106,7 @@ impl AuthSource for Secret {
 }
 
 impl LoggingIn {
-    /// Of `client`, which is nobody yet. With TLS, its connection has this certificate.
+    /// The login of `client`. `certificate` is that of its connection, where it has TLS.
     pub fn new(endpoint: Arc<Endpoint>, client: Arc<Client>, certificate: Option<CertificateDer<'static>>) -> Self {
         let registration = Registration::new(Arc::clone(&endpoint.clients), Arc::clone(&client));
         Self {

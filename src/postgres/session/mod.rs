@@ -2,7 +2,7 @@
 //!
 //! `login` says who a [`client`] is (`accounts`, `scram_secret`). `statement` says what is asked, and refuses what
 //! writes. `running` runs it within `[postgres]`'s limits, over the tables that `snapshots` has for what the client may
-//! see; `stop` ends it and `audit` tells of it. A client has opened the `cursors`, set the `variables`
+//! see; `stop` ends it and `audit` logs it. A client has opened the `cursors`, set the `variables`
 //! (`session_values` puts them into statements), and prepared what is in `named`.
 
 pub mod accounts;
@@ -67,7 +67,7 @@ const MOST_STATEMENTS: usize = 2000;
 /// Portals that one client may have named in a transaction.
 const MOST_PORTALS: usize = 1000;
 
-/// A statement that is understood, and planned where it asks for rows.
+/// A statement that is allowed, and planned where it gives rows.
 #[derive(Clone)]
 pub struct Prepared {
     pub sql: Arc<str>,
@@ -148,7 +148,7 @@ impl Session {
         }
     }
 
-    /// The statements of a text, of somebody who is logged in. What cannot be understood is noted.
+    /// Parses the statements of a text of a client that is logged in. A syntax error is audited.
     pub fn parse(&self, sql: &str) -> PgWireResult<Vec<Parsed>> {
         self.login()?;
         let (known, is_counted) = known_form(sql).unzip();
@@ -162,7 +162,7 @@ impl Session {
         Ok(parsed.collect())
     }
 
-    /// Understands one statement, and plans it where it asks for rows. What is refused is noted.
+    /// Checks one statement against the allow-list, and plans it where it gives rows. A refusal is audited.
     /// `declared` is the number of parameters that the client gives types of.
     pub async fn prepare<C: ClientInfo>(
         &self,
@@ -214,8 +214,8 @@ impl Session {
         })
     }
 
-    /// What a statement asks for, with the values of the session in it. `sql` gets what EXECUTE stands for, so that the
-    /// audit log has all of what is asked.
+    /// The action of a statement, with the values of the session in it. For EXECUTE, the prepared statement is added to
+    /// `sql`, so that the audit log has it.
     fn understood<C: ClientInfo>(&self, info: &C, parsed: Parsed, sql: &mut Cow<'_, str>) -> Result<Step, QueryError> {
         let login = self.client.login().ok_or(QueryError::NotLoggedIn)?;
         let Parsed { statement, is_counted } = parsed;
@@ -257,7 +257,7 @@ impl Session {
                 self.keep(name, &prepared.sql, types, query)?;
                 "PREPARE"
             }
-            // It became the query that it asks when it was understood.
+            // Not reached: `understood` has replaced it by the prepared query.
             Step::Execute { name, .. } => return Err(QueryError::NoStatement(name.clone()).into()),
             Step::Declare { name, is_held, .. } => {
                 self.declare(info, prepared, portal, name, *is_held).await?;
@@ -473,7 +473,7 @@ impl Session {
         Ok(())
     }
 
-    /// What EXECUTE asks for.
+    /// The prepared query of EXECUTE, with the values of its arguments.
     fn executed(&self, name: &str, arguments: &[Expr]) -> Result<(Arc<Named>, Step), QueryError> {
         let named = held(&self.named).get(name).cloned();
         let named = named.ok_or_else(|| QueryError::NoStatement(name.to_owned()))?;

@@ -1,5 +1,5 @@
 //! The plan of a prepared statement, and what is kept of it from one execution to the next: from the second one on, the
-//! plan is optimised already, for one snapshot as somebody sees it and one time zone.
+//! plan is optimised already, for one snapshot as its user sees it and one time zone.
 
 use std::sync::{Arc, Mutex};
 
@@ -50,8 +50,8 @@ impl Planned {
 }
 
 impl Session {
-    /// What `known`, the present value of `planned`, asks for with these values, in a time zone, unless it is stopped
-    /// before.
+    /// The plan to run of `known`, the present value of `planned`, with these values, in a time zone, unless it is
+    /// stopped before.
     pub(super) async fn asked(
         &self,
         planned: &Mutex<Planned>,

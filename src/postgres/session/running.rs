@@ -74,10 +74,10 @@ impl QuerySlots {
     }
 }
 
-/// The plan of what a client asks for, with the values of its parameters.
+/// The plan of a client's statement, with the values of its parameters.
 pub enum PlanToRun {
     Planned(LogicalPlan),
-    /// It was analysed and optimised before.
+    /// A plan that was analysed and optimised before.
     Optimised(LogicalPlan),
 }
 
@@ -306,7 +306,7 @@ pub struct QueryAudit {
 }
 
 impl QueryAudit {
-    /// Notes that `client` asks for `sql`, which may take `time`.
+    /// Notes the start of `sql` of `client`, which may take `time`.
     pub fn open(
         endpoint: &Arc<Endpoint>,
         client: &Arc<Client>,

@@ -1,4 +1,4 @@
-//! Which statements are taken, and what each asks for: an allow-list on the parsed statement, before anything is
+//! The statements that are allowed, and the action of each: an allow-list on the parsed statement, before anything is
 //! planned.
 //!
 //! The plan is checked as well (`SQLOptions`), as a second line of defence against forms of SQL that this list misses.
@@ -92,7 +92,7 @@ impl Step {
     }
 }
 
-/// A statement that the parser knows by another name: that name, and whether its rows are only counted.
+/// A statement that the parser supports in another spelling: that spelling, and whether its rows are only counted.
 pub fn known_form(sql: &str) -> Option<(String, bool)> {
     let sql = sql.trim_start();
     let end = sql
@@ -119,7 +119,7 @@ fn with_from(rest: &str) -> String {
     }
 }
 
-/// What `statement` asks for, or why it is refused.
+/// The action of `statement`, or why it is refused.
 pub fn step(statement: Statement) -> Result<Step, QueryError> {
     match statement {
         Statement::Query(_) | Statement::Explain { .. } => ask(statement),

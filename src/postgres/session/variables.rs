@@ -140,7 +140,7 @@ pub fn check(name: &str) -> Result<(), QueryError> {
     known(name).map(|_| ())
 }
 
-/// Sets a variable of one client. Gives the name and value to tell the client, where it wants to know.
+/// Sets a variable of one client. Returns the name and value to report to the client, where the variable is reported.
 pub fn set(
     kept: &mut HashMap<String, String>,
     name: &str,
@@ -183,7 +183,7 @@ fn reset(kept: &mut HashMap<String, String>, variable: &Variable) -> Option<(Str
     Some((reported.to_owned(), variable.start.to_owned()))
 }
 
-/// One variable, or all, as at the start. Gives what to tell the client.
+/// Resets one variable, or all, to the value at the start. Returns what to report to the client.
 pub fn reset_named(
     kept: &mut HashMap<String, String>,
     name: Option<&str>,
@@ -231,7 +231,8 @@ impl Changes {
         Ok(())
     }
 
-    /// Undoes SET LOCAL, and all other changes too where the transaction is undone. Gives what to tell the client.
+    /// Undoes SET LOCAL, and all other changes too where the transaction is undone. Returns what to report to the
+    /// client.
     pub fn end(self, kept: &mut HashMap<String, String>, is_undone: bool) -> Vec<(String, String)> {
         let goes_back = |variable: &&Variable| is_undone || self.before_local.contains_key(variable.name);
         let mut told = Vec::new();
@@ -270,7 +271,7 @@ pub fn all(kept: &HashMap<String, String>) -> impl Iterator<Item = (&'static str
     })
 }
 
-/// The value that `current_setting` gives, which does not know the client's own.
+/// The value of `current_setting`: that at the start, without the client's own changes.
 pub fn setting(name: &str) -> Option<&'static str> {
     known(&name.to_lowercase()).ok().map(|variable| variable.start)
 }

@@ -16,7 +16,7 @@ use super::problem::{Problem, ProblemKind};
 use crate::identity::Refusal;
 use crate::server::sign_in::{CallbackParameters, SignIn, SignInFault, Target};
 
-/// The parameter that names the request whose file somebody wants.
+/// The parameter with the id of the request whose file is the target of the sign-in.
 const REPORT: &str = "report";
 
 /// The routes of signing in.

@@ -118,7 +118,7 @@ impl Attempt {
         (parts.next().is_none() && attempt.state == state).then_some(attempt)
     }
 
-    /// What the store knows it by.
+    /// The hash of the `state`, by which the store identifies the sign-in.
     pub fn hash(&self) -> String {
         hash_of(&self.state)
     }

@@ -1,4 +1,5 @@
-//! Why somebody could not sign in: in words for operators, and a log that a flood of made-up sign-ins does not fill.
+//! Faults of sign-ins, in words for operators, and a rate-limited log of them, which a flood of forged callbacks does
+//! not fill.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -12,7 +13,7 @@ const QUIET: Duration = Duration::from_secs(60);
 /// The longest word of an issuer that is repeated.
 const LONGEST_WORD: usize = 40;
 
-/// Why somebody could not sign in.
+/// Why a sign-in failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum SignInFault {
     #[error("it did not begin in that browser, or more than ten minutes ago")]

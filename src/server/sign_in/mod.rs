@@ -108,7 +108,7 @@ impl SignIn {
     /// The sign-in as configured; none where browsers are asked for a token.
     ///
     /// # Errors
-    /// With these settings, nobody could sign in.
+    /// With these settings, every sign-in would fail.
     pub fn new(config: &Config, identity: &Identity) -> Result<Option<Self>, SignInError> {
         if config.sign_in.client_id.is_some() && identity.is_without_proof() {
             tracing::warn!("--dev-auth lets everybody in without a password, so [sign_in] is not used");
@@ -120,7 +120,7 @@ impl SignIn {
     /// Checks the settings, without requests to the issuer.
     ///
     /// # Errors
-    /// With them, nobody could sign in.
+    /// With these settings, every sign-in would fail.
     pub fn check_settings(config: &Config) -> Result<(), SignInError> {
         Self::of_settings(config).map(drop)
     }

@@ -5,7 +5,7 @@ use super::answer::Answer;
 /// The capabilities that matter here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Capabilities {
-    /// It wants to know sizes beforehand (RFC 1870).
+    /// SIZE: MAIL FROM may declare the size of the mail (RFC 1870).
     pub takes_size: bool,
     /// Bytes of the largest mail that it takes, as it is sent: with headers, encoded.
     pub max_bytes: Option<u64>,

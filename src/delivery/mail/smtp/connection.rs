@@ -203,7 +203,7 @@ where
     expected(Step::Connecting, answer, Answer::is_good).map(|_| ())
 }
 
-/// EHLO, or HELO where the server does not know that.
+/// EHLO, or HELO where the server does not support that.
 async fn hello<S>(dialogue: &mut Dialogue<S>, name: &str) -> Result<Capabilities, StepFailure>
 where
     S: AsyncRead + AsyncWrite + Unpin,

@@ -147,7 +147,7 @@ impl Zone {
                 let letters = text
                     .find(|letter: char| !letter.is_ascii_alphabetic())
                     .unwrap_or(text.len());
-                // POSIX wants three letters; PostgreSQL takes an offset alone too.
+                // POSIX requires three letters; PostgreSQL accepts an offset alone too.
                 (letters == 0 || letters >= 3)
                     .then(|| seconds_of(&text[letters..]))
                     .flatten()
@@ -176,7 +176,7 @@ impl Zone {
             Some((name, _)) => name.to_owned(),
             None => {
                 let offset = offset_text(self.offset_at(0));
-                // The engine wants minutes.
+                // The engine requires minutes.
                 if offset.contains(':') {
                     offset
                 } else {

@@ -1,4 +1,4 @@
-//! Functions by other names or with fewer arguments: what the engine has, asked as PostgreSQL asks it.
+//! Functions that the engine has under other names or with other arguments than PostgreSQL.
 
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName,

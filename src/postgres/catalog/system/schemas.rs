@@ -24,7 +24,7 @@ use super::functions;
 use super::views::{self, HIDDEN};
 use crate::engine::{CATALOG, TABLE_SCHEMA, register_table_functions};
 
-/// The schemas that clients are told of.
+/// The schemas that are visible to clients.
 const SHOWN: [&str; 3] = [TABLE_SCHEMA, "pg_catalog", "information_schema"];
 
 /// Registers the schemas in `session`, whose tables have to be there already.
