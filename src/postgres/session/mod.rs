@@ -172,7 +172,7 @@ impl Session {
         declared: usize,
     ) -> PgWireResult<Prepared> {
         let mut sql = Cow::from(sql);
-        let step = match self.understood(info, parsed, &mut sql) {
+        let step = match self.allowed_step(info, parsed, &mut sql) {
             Ok(step) => step,
             Err(error) => return Err(self.refused(&sql, error)?.into()),
         };
@@ -216,7 +216,12 @@ impl Session {
 
     /// The action of a statement, with the values of the session in it. For EXECUTE, the prepared statement is added to
     /// `sql`, so that the audit log has it.
-    fn understood<C: ClientInfo>(&self, info: &C, parsed: Parsed, sql: &mut Cow<'_, str>) -> Result<Step, QueryError> {
+    fn allowed_step<C: ClientInfo>(
+        &self,
+        info: &C,
+        parsed: Parsed,
+        sql: &mut Cow<'_, str>,
+    ) -> Result<Step, QueryError> {
         let login = self.client.login().ok_or(QueryError::NotLoggedIn)?;
         let Parsed { statement, is_counted } = parsed;
         let statement = SessionValues::of(info, &login.actor.user).put_into(statement)?;
@@ -257,7 +262,7 @@ impl Session {
                 self.keep(name, &prepared.sql, types, query)?;
                 "PREPARE"
             }
-            // Not reached: `understood` has replaced it by the prepared query.
+            // Not reached: `allowed_step` has replaced it by the prepared query.
             Step::Execute { name, .. } => return Err(QueryError::NoStatement(name.clone()).into()),
             Step::Declare { name, is_held, .. } => {
                 self.declare(info, prepared, portal, name, *is_held).await?;
