@@ -28,9 +28,9 @@ use super::without_users::{assemble_buckets, bucket_count};
 use super::{AllUsers, Scope, assemble, assemble_some, batches_in_parts, part_count};
 use crate::engine::EngineError;
 
-/// The request of a scan: its columns, and which batches it reads.
+/// What a scan asks for.
 #[derive(Debug, Clone)]
-pub struct ScanRequest {
+pub struct Asked {
     pub wanted: Wanted,
     /// Whether the tables' plans give the rows of few batches.
     pub is_named: bool,
@@ -39,7 +39,7 @@ pub struct ScanRequest {
     pub temp_folder: PathBuf,
 }
 
-impl ScanRequest {
+impl Asked {
     /// Whether rows have an order: by batch and user within each partition. Rows of which no column is about the user
     /// have none.
     fn is_ordered(&self) -> bool {
@@ -65,7 +65,7 @@ impl ScanRequest {
 pub struct EnrolmentDetailsExec {
     /// The children, as the tables that they read.
     plans: Vec<TablePlan>,
-    request: ScanRequest,
+    asked: Asked,
     partitions: usize,
     run: Mutex<Run>,
     metrics: ExecutionPlanMetricsSet,
@@ -90,10 +90,10 @@ struct Assembled {
 
 impl EnrolmentDetailsExec {
     /// Assembles the rows of `plans` in so many partitions.
-    pub fn new(plans: Vec<TablePlan>, request: ScanRequest, partitions: usize) -> Self {
-        let schema = request.wanted.schema();
-        let order = match request.is_ordered() {
-            true => order_of(&request.wanted),
+    pub fn new(plans: Vec<TablePlan>, asked: Asked, partitions: usize) -> Self {
+        let schema = asked.wanted.schema();
+        let order = match asked.is_ordered() {
+            true => order_of(&asked.wanted),
             false => Vec::new(),
         };
         let equivalences = EquivalenceProperties::new_with_orderings(schema, (!order.is_empty()).then_some(order));
@@ -105,7 +105,7 @@ impl EnrolmentDetailsExec {
         );
         Self {
             plans,
-            request,
+            asked,
             partitions,
             run: Mutex::new(Run::of(partitions)),
             metrics: ExecutionPlanMetricsSet::new(),
@@ -156,7 +156,7 @@ impl Run {
     }
 }
 
-impl ScanRequest {
+impl Asked {
     /// Reads the tables.
     async fn assemble(&self, plans: Vec<TablePlan>, context: &Arc<TaskContext>) -> Result<Assembled, DetailsError> {
         let tables = PlannedTables {
@@ -192,19 +192,14 @@ impl ScanRequest {
 
 impl DisplayAs for EnrolmentDetailsExec {
     fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        let batches = if self.request.is_named { "named" } else { "all" };
-        let texts = self.request.wanted.texts();
+        let batches = if self.asked.is_named { "named" } else { "all" };
+        let texts = self.asked.wanted.texts();
         write!(
             f,
             "EnrolmentDetailsExec: batches={batches}, progress={}",
-            self.request.wanted.has_progress()
+            self.asked.wanted.has_progress()
         )?;
-        write!(
-            f,
-            ", users=[{}], ordered={}",
-            texts.join(", "),
-            self.request.is_ordered()
-        )?;
+        write!(f, ", users=[{}], ordered={}", texts.join(", "), self.asked.is_ordered())?;
         write!(f, ", partitions={}", self.partitions)
     }
 }
@@ -245,16 +240,16 @@ impl ExecutionPlan for EnrolmentDetailsExec {
         let plans = plans.map(|(plan, rows)| TablePlan { rows, ..plan.clone() });
         Ok(Arc::new(Self::new(
             plans.collect(),
-            self.request.clone(),
+            self.asked.clone(),
             self.partitions,
         )))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let shared = self.run.lock().unwrap_or_else(PoisonError::into_inner).begin(partition);
-        let (plans, request, partitions) = (self.plans.clone(), self.request.clone(), self.partitions);
+        let (plans, asked, partitions) = (self.plans.clone(), self.asked.clone(), self.partitions);
         let assembled = async move {
-            let assembled = shared.get_or_try_init(|| request.assemble(plans, &context)).await;
+            let assembled = shared.get_or_try_init(|| asked.assemble(plans, &context)).await;
             let parts = assembled.map_err(DataFusionError::from)?.parts.iter();
             let parts: Vec<Arc<dyn PartitionStream>> =
                 parts.skip(partition).step_by(partitions).map(Arc::clone).collect();
@@ -280,8 +275,8 @@ impl ExecutionPlan for EnrolmentDetailsExec {
 
     fn statistics_from_inputs(&self, _inputs: &[Arc<Statistics>], args: &StatisticsArgs) -> Result<Arc<Statistics>> {
         let mut statistics = Statistics::new_unknown(&self.schema());
-        if !self.request.is_named {
-            let rows = usize::try_from(self.request.rows).unwrap_or(usize::MAX);
+        if !self.asked.is_named {
+            let rows = usize::try_from(self.asked.rows).unwrap_or(usize::MAX);
             let shares = if args.partition().is_some() { self.partitions } else { 1 };
             statistics.num_rows = Precision::Inexact(rows / shares);
         }

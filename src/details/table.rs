@@ -18,7 +18,7 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use super::columns::{Wanted, details_schema, is_text_column};
 use super::load::{columns_of, user_columns_with};
-use super::node::{EnrolmentDetailsExec, ScanRequest};
+use super::node::{Asked, EnrolmentDetailsExec};
 use super::planned::TablePlan;
 use super::rows::ROW_BYTES;
 use super::scope::columns_within;
@@ -51,7 +51,7 @@ pub struct EnrolmentDetails {
     temp_folder: PathBuf,
 }
 
-/// The batches that a query's conditions select.
+/// The batches that a query asks for.
 enum Batches {
     All,
     /// The condition names at least one batch id.
@@ -219,14 +219,14 @@ impl TableProvider for EnrolmentDetails {
             return self.queried(session, projection, filters).await;
         }
         let plans = self.plans(session, &wanted, &batches, &conditions).await?;
-        let request = ScanRequest {
+        let asked = Asked {
             wanted,
             is_named: matches!(batches, Batches::Named(_)),
             rows: self.rows,
             temp_folder: self.temp_folder.clone(),
         };
-        let partitions = request.most_partitions().min(session.config().target_partitions());
-        Ok(Arc::new(EnrolmentDetailsExec::new(plans, request, partitions.max(1))))
+        let partitions = asked.most_partitions().min(session.config().target_partitions());
+        Ok(Arc::new(EnrolmentDetailsExec::new(plans, asked, partitions.max(1))))
     }
 
     /// Conditions on batches leave the rows that meet them and no others; the other conditions choose the plan.
