@@ -63,7 +63,8 @@ pub async fn run(arguments: ChangesArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The table of the changed batches. Without a day to compare with, the nightly run made it; that there was none is said.
+/// The table of the changed batches: that of the nightly run, where no day to compare with is given. A message says
+/// where that run had no earlier output.
 async fn changed(
     reports: &Location,
     date: DateChoice,

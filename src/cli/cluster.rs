@@ -12,7 +12,7 @@ use pragati::config::Config;
 
 use super::failure::UsageError;
 use super::log;
-use super::options::TalkOptions;
+use super::options::MessageOptions;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,7 +44,7 @@ struct SchedulerArguments {
     /// Address and port to listen on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:50050")]
     listen: SocketAddr,
-    /// Seconds without a sign of life after which an executor is lost; a busy one gives one every 5 seconds
+    /// Seconds without a heartbeat after which an executor is lost; a busy one sends one every 5 seconds
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = value_parser!(u64).range(10..))]
     executor_timeout: u64,
     #[command(flatten)]
@@ -86,7 +86,7 @@ struct NetworkOptions {
     #[arg(long)]
     trusted_network: bool,
     #[command(flatten)]
-    talk: TalkOptions,
+    talk: MessageOptions,
 }
 
 pub async fn run(arguments: ClusterArguments, stopped: impl Future<Output = ()>) -> anyhow::Result<()> {

@@ -89,7 +89,7 @@ fn is_own_span(metadata: &Metadata<'_>) -> bool {
     metadata.is_span() && metadata.target().starts_with("pragati")
 }
 
-/// Says what a command has done, or does.
+/// Writes a message of the command itself, as opposed to a line of the log.
 pub fn say(words: &str) {
     match FORMAT.get() {
         Some(LogFormat::Json) => eprintln!("{}", said("INFO", RUN.as_str(), words)),
@@ -97,7 +97,7 @@ pub fn say(words: &str) {
     }
 }
 
-/// Says why a command failed.
+/// Writes the error of a command that failed.
 pub fn complain(words: &str) {
     match FORMAT.get() {
         Some(LogFormat::Json) => {

@@ -42,7 +42,7 @@ use pragati::observability;
 
 pub use failure::Failure;
 
-/// How long a stopped run may take to clean up its files.
+/// The time limit for a stopped run to clean up its files.
 const TIME_TO_CLEAN_UP: Duration = Duration::from_secs(10);
 
 /// Course Progress Reports and the download ratio from a learning platform's daily Parquet exports.
@@ -120,7 +120,7 @@ fn run_command(command: Command) -> Result<(), Failure> {
         .map_err(Failure::from)?;
     let result = runtime.block_on(async {
         match command {
-            // It shuts down in its own order; a second signal ends it at once.
+            // The service shuts down in order; a second signal ends it at once.
             Command::Serve(arguments) => tokio::select! {
                 result = serve::run(arguments, async { stop_signal().await; }) => result.map_err(Failure::from),
                 signal = async { stop_signal().await; stop_signal().await } => Err(signal),

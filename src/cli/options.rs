@@ -46,12 +46,12 @@ pub struct CommonOptions {
     #[arg(long, value_name = "DIR|URL", help_heading = "Common options")]
     events: Option<String>,
     #[command(flatten)]
-    talk: TalkOptions,
+    talk: MessageOptions,
 }
 
 /// The amount and the form of messages on standard error.
 #[derive(Debug, Args)]
-pub struct TalkOptions {
+pub struct MessageOptions {
     /// Say nothing but errors
     #[arg(short, long, help_heading = "Common options")]
     quiet: bool,
@@ -98,7 +98,7 @@ impl CommonOptions {
     }
 }
 
-impl TalkOptions {
+impl MessageOptions {
     /// Whether progress and summaries are hidden.
     pub fn is_quiet(&self) -> bool {
         self.quiet

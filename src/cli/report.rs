@@ -284,7 +284,7 @@ impl ReportArguments {
     }
 }
 
-/// An output of a nightly run does not tell the names of batches.
+/// Batches without names, which an output of a nightly run does not have.
 fn unnamed(ids: Vec<BatchId>) -> Vec<SelectedBatch> {
     let unnamed = |batch_id| SelectedBatch {
         batch_id,

@@ -7,14 +7,14 @@ use anyhow::bail;
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use pragati::config::Config;
-use pragati::delivery::asked::Asked;
+use pragati::delivery::options::RequestOptions;
 use pragati::delivery::request::{Deliver, FailureCause, FileFormat, NoticeState, Request, RequestId, Status};
 use pragati::delivery::store::{Cancelled, Database, Page, Retried, Store};
 use pragati::ids::{SnapshotDate, UserId};
 use serde::Serialize;
 
 use super::log;
-use super::options::TalkOptions;
+use super::options::MessageOptions;
 use super::table_or_json::{TableOrJson, printable, shown_time, unknown_time};
 
 const EXAMPLES: &str = "\
@@ -108,7 +108,7 @@ pub struct PlaceOptions {
     #[arg(long, value_name = "FILE", env = "PRAGATI_CONFIG", help_heading = "Common options")]
     config: Option<PathBuf>,
     #[command(flatten)]
-    talk: TalkOptions,
+    talk: MessageOptions,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -145,7 +145,7 @@ impl PlaceOptions {
         Ok((config, store))
     }
 
-    /// Tells it on standard error, unless nothing is to be said.
+    /// Writes a message to standard error, unless messages are turned off.
     pub fn say(&self, what: &str) {
         if !self.talk.is_quiet() {
             log::say(what);
@@ -285,7 +285,7 @@ struct Details<'a> {
     #[serde(flatten)]
     row: Row<'a>,
     /// What was asked for beside the batch, as it is stored; none for the batch's whole report.
-    asked: Option<&'a Asked>,
+    asked: Option<&'a RequestOptions>,
     email: Option<&'a str>,
     failure: Option<&'a str>,
     handover_started_at: Option<DateTime<Utc>>,

@@ -7,7 +7,7 @@ use pragati::ids::SnapshotDate;
 use pragati::sample::{SampleOptions, generate};
 
 use super::log;
-use super::options::TalkOptions;
+use super::options::MessageOptions;
 use super::progress;
 
 const EXAMPLES: &str = "\
@@ -47,7 +47,7 @@ pub struct SampleArguments {
     #[arg(long, value_name = "S", default_value_t = 7)]
     seed: u64,
     #[command(flatten)]
-    talk: TalkOptions,
+    talk: MessageOptions,
 }
 
 pub fn run(arguments: SampleArguments) -> anyhow::Result<()> {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anyhow::bail;
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Subcommand, ValueEnum};
-use pragati::delivery::asked::Asked;
+use pragati::delivery::options::RequestOptions;
 use pragati::delivery::request::FileFormat;
 use pragati::delivery::store::Changed;
 use pragati::delivery::subscriptions::{
@@ -207,7 +207,7 @@ struct Details<'a> {
     row: Row<'a>,
     email: Option<&'a str>,
     /// The filter, the split, and how several batches are put together; none for the whole report.
-    asked: Option<&'a Asked>,
+    asked: Option<&'a RequestOptions>,
     only_if_changed: bool,
     to_self: bool,
     to_officers: Option<SplitColumn>,

@@ -10,7 +10,7 @@ use pragati::config::Config;
 use pragati::identity::{Explanation, Outcome, explain_token};
 
 use super::failure::UsageError;
-use super::options::TalkOptions;
+use super::options::MessageOptions;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -47,7 +47,7 @@ struct ExplainArguments {
     #[arg(long, value_name = "FILE", env = "PRAGATI_CONFIG", help_heading = "Common options")]
     config: Option<PathBuf>,
     #[command(flatten)]
-    talk: TalkOptions,
+    talk: MessageOptions,
 }
 
 pub async fn run(arguments: TokenArguments) -> anyhow::Result<()> {

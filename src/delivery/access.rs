@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::person::Person;
 use crate::ids::{BatchId, TenantId, UserId};
 
-/// What the snapshot says of a batch, as far as deliveries need it.
+/// The facts of a batch in the snapshot that deliveries need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BatchFacts {
     /// The batch's id.

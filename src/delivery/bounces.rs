@@ -26,7 +26,7 @@ pub struct BounceReport {
 }
 
 impl BounceReport {
-    /// What is stored of it with its request. The code is kept only where it is about the requester's own address: a
+    /// The part that is stored with its request. The code is kept only where it is about the requester's own address: a
     /// forwarded mail may fail at another address, which says nothing about the requester's.
     pub fn of(self, request: &Request, at: DateTime<Utc>) -> Bounce {
         let email = request.person.email.as_deref().unwrap_or_default();
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn the_address_or_the_returned_mail_names_the_request() {
+    fn the_request_is_found_by_the_bounce_address_or_the_returned_mail() {
         let id: RequestId = ID.parse().expect("an id");
         let verp = format!("bounces+{}@example.org", id.compact());
         let of_mail = format!("{ID}.report@example.org");
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_failure_of_ours_is_left_alone() {
+    fn other_mails_are_not_bounces() {
         let ours = headers(&format!("{ID}.report@example.org"));
         let to = "bounces@example.org";
         let delayed = NO_MAILBOX.replace("failed", "delayed");
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn the_recipient_who_failed_counts() {
+    fn the_failed_recipient_of_several_is_reported() {
         let two =
             format!("Final-Recipient: rfc822; a@x.example\r\nAction: relayed\r\nStatus: 2.0.0\r\n\r\n{NO_MAILBOX}");
         let failed = failed_recipient(&two).expect("a failure");
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_that_says_nothing_gives_way_to_the_answer_of_the_other_server() {
+    fn a_generic_code_is_replaced_by_that_of_the_remote_server() {
         for (status, diagnostic, code) in [
             (
                 "5.0.0",
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn words_that_stand_in_the_text_alone_are_found_there() {
+    fn a_reason_in_the_human_readable_part_alone_is_found() {
         let silent = "Final-Recipient: rfc822; asha@school.example\r\nAction: failed\r\nStatus: 5.0.0\r\n";
         let ours = headers(&format!("{ID}.report@example.org"));
         let read = |text: &str| {
@@ -401,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_about_an_international_address_is_read_in_both_of_its_writings() {
+    fn a_report_about_an_international_address_is_read_in_both_encodings() {
         let ours = format!("message/global-headers\r\n\r\nMessage-ID: <{ID}.report@example.org>\r\nSubject: Report");
         for written in [
             "utf-8; आशा@school.example",
@@ -428,7 +428,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_that_comes_in_ends_the_reader(raw in prop::collection::vec(any::<u8>(), 0..300), status in ".{0,200}") {
+        fn no_mail_makes_the_parser_panic(raw in prop::collection::vec(any::<u8>(), 0..300), status in ".{0,200}") {
             let _ = read_bounce(&raw, None);
             let _ = read_bounce(bounce("x", &status, "text/plain").as_bytes(), Some(&status));
         }

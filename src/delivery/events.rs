@@ -23,10 +23,10 @@ use super::store::{EventKind, Store, StoreError, StoredEvent};
 use crate::exports::Location;
 use crate::files::put_durably;
 
-/// The longest time between two looks for events to write, also those of other processes.
-const LOOK_AGAIN: Duration = Duration::from_secs(15);
-/// How long to wait for more events before a file is written, so that they are written together.
-const GATHER: Duration = Duration::from_millis(250);
+/// The polling interval for events to write, which finds those of other processes too.
+const POLL_INTERVAL: Duration = Duration::from_secs(15);
+/// The batching delay: how long to wait for more events before a file is written, so that they are written together.
+const BATCHING_DELAY: Duration = Duration::from_millis(250);
 /// Events in a full file. No more are added then, because each addition rewrites the whole file.
 const MOST_EVENTS: u32 = 2_000;
 /// The age after which a file is not rewritten. Requests, whose events it is rewritten from, are kept for longer than
@@ -53,7 +53,7 @@ pub struct EventWriter {
     store: Store,
     events: Location,
     /// Notified when this process accepts a click.
-    bell: Arc<Notify>,
+    wake_up: Arc<Notify>,
     /// Identifies this process in the names of its files.
     process: String,
     files_begun: u32,
@@ -74,11 +74,11 @@ struct GrowingFile {
 
 impl EventWriter {
     /// A writer of the store's events into `events`.
-    pub fn new(store: Store, events: Location, bell: Arc<Notify>) -> Self {
+    pub fn new(store: Store, events: Location, wake_up: Arc<Notify>) -> Self {
         Self {
             store,
             events,
-            bell,
+            wake_up,
             process: Uuid::new_v4().simple().to_string(),
             files_begun: 0,
             growing: BTreeMap::new(),
@@ -96,8 +96,8 @@ impl EventWriter {
                 return;
             }
             tokio::select! {
-                () = self.bell.notified() => tokio::time::sleep(GATHER).await,
-                () = tokio::time::sleep(LOOK_AGAIN) => {}
+                () = self.wake_up.notified() => tokio::time::sleep(BATCHING_DELAY).await,
+                () = tokio::time::sleep(POLL_INTERVAL) => {}
                 stopped = stop.changed() => if stopped.is_err() { return },
             }
         }
@@ -209,7 +209,7 @@ const PAGE: &str = "course-progress-dashboard";
 const AUDIT: &str = "AUDIT";
 const DELIVERED: &str = "report-delivered";
 const DELIVERY: &str = "delivery";
-/// A delivery that nobody clicked for, which the ratio's figures of deliveries leave out.
+/// A delivery by a subscription, without a click, which the ratio's figures of deliveries leave out.
 const SENT_BY_SUBSCRIPTION: &str = "report-sent-by-subscription";
 const ENVIRONMENT: &str = "course-progress";
 /// The producer of the event.

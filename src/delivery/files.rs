@@ -24,9 +24,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::oneshot;
 
 use super::access::BatchFacts;
-use super::asked::Asked;
 use super::directory::BatchDirectory;
-use super::mail::{asked_file_name, several_file_name};
+use super::mail::{file_name_with_options, several_file_name};
+use super::options::RequestOptions;
 use super::request::{FileFormat, ReportFile};
 use super::source::{Current, SourceError};
 use crate::config::Config;
@@ -77,7 +77,7 @@ pub struct ReportFiles {
 struct Known {
     /// None before it is made.
     file: Option<ReportFile>,
-    /// None before a mail asks.
+    /// `None` until a mail needs it.
     consents: Option<ConsentCounts>,
 }
 
@@ -126,8 +126,8 @@ impl ReportFiles {
     ///
     /// # Errors
     /// The report cannot be made or written, or takes too long.
-    pub async fn make(&self, current: &Current, wish: &Wish<'_>) -> Result<ReportFile, FilesError> {
-        let path = path_of(current, wish);
+    pub async fn make(&self, current: &Current, spec: &FileSpec<'_>) -> Result<ReportFile, FilesError> {
+        let path = path_of(current, spec);
         let known = self.known_of(&path);
         let mut known = known.lock().await;
         if let Some(file) = &known.file
@@ -135,7 +135,7 @@ impl ReportFiles {
         {
             return Ok(file.clone());
         }
-        let made = self.make_anew(current, wish, path.clone()).await;
+        let made = self.make_anew(current, spec, path.clone()).await;
         match &made {
             Ok(file) => known.file = Some(file.clone()),
             Err(_) => self.forget(&path),
@@ -143,18 +143,18 @@ impl ReportFiles {
         made
     }
 
-    /// What consent changes in the report at [`path_of`]; nothing where it is not required. Counted once for a file,
-    /// however many mails it goes into.
+    /// The rows that consent changes in the report at [`path_of`]; none where it is not required. Counted once for a
+    /// file, however many mails it goes into.
     ///
     /// # Errors
     /// Where it cannot be counted.
-    pub async fn consents(&self, current: &Current, wish: &Wish<'_>) -> Result<ConsentCounts, FilesError> {
-        let known = self.known_of(&path_of(current, wish));
+    pub async fn consents(&self, current: &Current, spec: &FileSpec<'_>) -> Result<ConsentCounts, FilesError> {
+        let known = self.known_of(&path_of(current, spec));
         let mut known = known.lock().await;
         if let Some(counts) = known.consents {
             return Ok(counts);
         }
-        let counts = current.consents_of(&wish.ids()).await?;
+        let counts = current.consents_of(&spec.ids()).await?;
         known.consents = Some(counts);
         Ok(counts)
     }
@@ -175,8 +175,8 @@ impl ReportFiles {
         head.is_ok_and(|object| object.size == file.bytes)
     }
 
-    async fn make_anew(&self, current: &Current, wish: &Wish<'_>, path: String) -> Result<ReportFile, FilesError> {
-        let (rows, counted) = current.rows_of(&wish.ids(), &wish.asked.filter).await?;
+    async fn make_anew(&self, current: &Current, spec: &FileSpec<'_>, path: String) -> Result<ReportFile, FilesError> {
+        let (rows, counted) = current.rows_of(&spec.ids(), &spec.asked.filter).await?;
         let (rows, seen) = counting_unknown_users(rows);
         let (workplace, is_local) = (self.workplace(), self.location.is_local());
         let not_written = |reason: String| FilesError::NotWritten {
@@ -186,7 +186,7 @@ impl ReportFiles {
         let staged = StagedOutput::new_among_others(&workplace).map_err(|error| not_written(error.to_string()))?;
         let made = staged.path().join(MADE_FILE);
         let mut file = HashedFile::create(&made).map_err(|error| not_written(error.to_string()))?;
-        let selection = self.selection(current, wish);
+        let selection = self.selection(current, spec);
         // Formatting is CPU-bound, so it runs on a blocking thread, away from those that serve requests.
         let runtime = tokio::runtime::Handle::current();
         let (_wanted, given_up) = oneshot::channel::<()>();
@@ -215,7 +215,7 @@ impl ReportFiles {
             snapshot_date: current.directory.date(),
             rows: count,
             unknown_users: counted.unwrap_or_else(|| seen.load(Ordering::Relaxed)),
-            name: wish.file_name(&current.directory),
+            name: spec.file_name(&current.directory),
             path,
             bytes: written.bytes,
             sha256: written.sha256,
@@ -224,17 +224,17 @@ impl ReportFiles {
     }
 
     /// How the rows are written.
-    fn selection(&self, current: &Current, wish: &Wish<'_>) -> Selection {
+    fn selection(&self, current: &Current, spec: &FileSpec<'_>) -> Selection {
         let named = |batch: &&BatchFacts| SelectedBatch {
             batch_id: batch.batch_id.clone(),
             batch_name: batch.batch_name.clone(),
         };
-        let is_of_several = !wish.asked.batches.is_empty();
+        let is_of_several = !spec.asked.batches.is_empty();
         Selection {
-            several: wish.batches.iter().filter(|_| is_of_several).map(named).collect(),
-            split_by: wish.asked.split_by,
-            container: wish.asked.container(wish.format),
-            format: match wish.format {
+            several: spec.batches.iter().filter(|_| is_of_several).map(named).collect(),
+            split_by: spec.asked.split_by,
+            container: spec.asked.container(spec.format),
+            format: match spec.format {
                 FileFormat::Csv => ReportFormat::Csv,
                 FileFormat::Xlsx => ReportFormat::Xlsx,
             },
@@ -372,16 +372,16 @@ impl FilesError {
 
 /// What a file is to hold.
 #[derive(Debug, Clone, Copy)]
-pub struct Wish<'a> {
+pub struct FileSpec<'a> {
     /// The batches, ordered by id.
     pub batches: &'a [&'a BatchFacts],
     /// The format of the file.
     pub format: FileFormat,
     /// What was asked for beside the batches.
-    pub asked: &'a Asked,
+    pub asked: &'a RequestOptions,
 }
 
-impl Wish<'_> {
+impl FileSpec<'_> {
     fn ids(&self) -> Vec<BatchId> {
         self.batches.iter().map(|batch| batch.batch_id.clone()).collect()
     }
@@ -391,7 +391,7 @@ impl Wish<'_> {
         let date = directory.date();
         let course = self.asked.course.as_deref();
         match self.batches {
-            [batch] => asked_file_name(batch, self.asked, date, self.format),
+            [batch] => file_name_with_options(batch, self.asked, date, self.format),
             _ => {
                 let course_name = course.and_then(|id| directory.names().of_course(id));
                 several_file_name(self.batches.len(), self.asked, course_name, date, self.format)
@@ -402,15 +402,15 @@ impl Wish<'_> {
 
 /// Where a file is below the folder of report files: `date=…/<what the bytes depend on>/<batch>.csv`, with a digest of what
 /// was asked for where that is not the batch's whole report.
-pub fn path_of(current: &Current, wish: &Wish<'_>) -> String {
+pub fn path_of(current: &Current, spec: &FileSpec<'_>) -> String {
     let day = current.directory.date().folder_name();
-    let first = wish.batches.first().map(|batch| batch.batch_id.as_str());
+    let first = spec.batches.first().map(|batch| batch.batch_id.as_str());
     let name = layout::file_name(first.unwrap_or_default());
-    let digest = match wish.asked.digest() {
+    let digest = match spec.asked.digest() {
         digest if digest.is_empty() => digest,
         digest => format!(".{digest}"),
     };
-    let extension = wish.asked.extension(wish.format);
+    let extension = spec.asked.extension(spec.format);
     format!("{day}/{}/{name}{digest}.{extension}", current.fingerprint())
 }
 

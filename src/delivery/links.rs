@@ -12,13 +12,13 @@ use super::mail::Link;
 use super::request::Request;
 use crate::config::{ConfigError, Secret, ServeConfig};
 
-/// A domain separator, so that the same key can sign other things too.
+/// A domain separator of signatures, so that the same key can be used for other purposes too.
 const SIGNED_FOR: &str = "pragati: the file of a request, version 1";
 
 /// Makes links to files.
 #[derive(Debug, Clone)]
 pub struct Links {
-    /// Ends with a slash.
+    /// The public address of the service, which ends with a slash.
     public_url: Option<Url>,
     kept: std::time::Duration,
     /// Signs the links in mails, where they are signed.
@@ -140,7 +140,7 @@ impl Links {
 mod tests {
     use super::*;
     use crate::config::LinkKind;
-    use crate::delivery::asked::Asked;
+    use crate::delivery::options::RequestOptions;
     use crate::delivery::person::{Person, Roles};
     use crate::delivery::request::{Deliver, FileFormat, NoticeState, RequestId, Status};
 
@@ -186,7 +186,7 @@ mod tests {
             tenant_id: None,
             format: FileFormat::Csv,
             deliver: Deliver::Email,
-            asked: Asked::default(),
+            asked: RequestOptions::default(),
             status: Status::Running,
             failure: None,
             notice: NoticeState::None,
@@ -201,7 +201,7 @@ mod tests {
         }
     }
 
-    /// The content of a mail's link.
+    /// The signed parameters of a mail's link.
     fn part_of(links: &Links, request: &Request) -> SignedPart {
         let link = links.for_mail(request).expect("a link");
         assert!(!link.asks_for_login);

@@ -27,7 +27,7 @@ const PREFIX: &str = "pragati";
 /// Counters of this process.
 #[derive(Debug)]
 pub struct DeliveryMetrics {
-    /// From a click, or a retry by hand, to its deadline.
+    /// The time from a click, or a retry by hand, to its deadline.
     promised: TimeDelta,
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
@@ -38,46 +38,46 @@ pub struct DeliveryMetrics {
     delivery: Family<DeliverLabel, Histogram>,
     mails: Family<OutcomeLabel, Counter>,
     mail_needs_operator: Gauge,
-    mail_watch: Mutex<MailWatch>,
+    mail_watch: Mutex<MailHealth>,
 }
 
 /// The health of mail sending, as recent outcomes show it.
 #[derive(Debug, Default)]
-struct MailWatch {
+struct MailHealth {
     /// Since when the mail server refuses this service, where it does.
     refused_since: Option<DateTime<Utc>>,
     /// Whether it accepted a mail since this process started.
-    has_taken: bool,
+    has_accepted_mail: bool,
     /// A request that was refused since the last accepted mail.
     refused: Option<RequestId>,
 }
 
-impl MailWatch {
-    fn taken(&mut self) -> MailTurn {
-        self.has_taken = true;
+impl MailHealth {
+    fn taken(&mut self) -> MailHealthChange {
+        self.has_accepted_mail = true;
         self.refused = None;
         match self.refused_since.take() {
-            Some(_) => MailTurn::TakenAgain,
-            None => MailTurn::None,
+            Some(_) => MailHealthChange::TakenAgain,
+            None => MailHealthChange::None,
         }
     }
 
     /// A refusal after RCPT TO may come from that mailbox alone, until another request is refused as well.
-    fn refused(&mut self, request: RequestId, refusal: &Refusal, now: DateTime<Utc>) -> MailTurn {
+    fn refused(&mut self, request: RequestId, refusal: &Refusal, now: DateTime<Utc>) -> MailHealthChange {
         let first = *self.refused.get_or_insert(request);
-        let is_of_mailbox = refusal.may_be_of_mailbox && self.has_taken && first == request;
+        let is_of_mailbox = refusal.may_be_of_mailbox && self.has_accepted_mail && first == request;
         if is_of_mailbox || self.refused_since.is_some() {
-            return MailTurn::None;
+            return MailHealthChange::None;
         }
         self.refused_since = Some(now);
-        MailTurn::Refused
+        MailHealthChange::Refused
     }
 }
 
-/// A change of the mail server's health that operators are told.
+/// A change of the mail server's health that is logged for operators.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
-pub enum MailTurn {
+pub enum MailHealthChange {
     /// The mail server refuses this service, and did not before.
     Refused,
     /// It takes mails again.
@@ -219,7 +219,7 @@ impl DeliveryMetrics {
         self.clicks.inc();
     }
 
-    /// A report file was fetched from its beginning, by somebody known in one of the ways of [`FETCHED_BY`].
+    /// A report file was fetched from its beginning; `by` is one of [`FETCHED_BY`].
     pub fn count_file(&self, by: &'static str) {
         self.files.get_or_create(&ByLabel { by }).inc();
     }
@@ -244,23 +244,28 @@ impl DeliveryMetrics {
     }
 
     /// Counts the outcome of one attempt to hand a mail over.
-    pub fn observe_mail(&self, request: RequestId, sent: &Result<(), SendError>, now: DateTime<Utc>) -> MailTurn {
+    pub fn observe_mail(
+        &self,
+        request: RequestId,
+        sent: &Result<(), SendError>,
+        now: DateTime<Utc>,
+    ) -> MailHealthChange {
         let outcome = outcome_of(sent);
         self.mails.get_or_create(&OutcomeLabel { outcome }).inc();
         let mut watch = self.mail_watch.lock().unwrap_or_else(PoisonError::into_inner);
         let turn = match sent {
             Ok(()) => watch.taken(),
             Err(SendError::Misconfigured(refusal)) => watch.refused(request, refusal, now),
-            Err(_) => MailTurn::None,
+            Err(_) => MailHealthChange::None,
         };
         match turn {
-            MailTurn::Refused => {
+            MailHealthChange::Refused => {
                 self.mail_needs_operator.set(1);
             }
-            MailTurn::TakenAgain => {
+            MailHealthChange::TakenAgain => {
                 self.mail_needs_operator.set(0);
             }
-            MailTurn::None => {}
+            MailHealthChange::None => {}
         }
         turn
     }
@@ -382,7 +387,7 @@ mod tests {
     }
 
     /// The health changes after these outcomes, each with the number of its request.
-    fn turns(ends: Vec<(usize, Result<(), SendError>)>) -> Vec<MailTurn> {
+    fn turns(ends: Vec<(usize, Result<(), SendError>)>) -> Vec<MailHealthChange> {
         let metrics = DeliveryMetrics::new(Duration::from_secs(1800));
         let requests = [RequestId::new(), RequestId::new()];
         let turns = ends.iter().map(|(number, sent)| {
@@ -397,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mailbox_s_own_policy_needs_no_operator() {
+    fn a_refusal_by_one_mailbox_needs_no_operator() {
         let policy = || refused(true);
         assert_eq!(
             turns(vec![
@@ -407,7 +412,7 @@ mod tests {
                 (0, Ok(())),
                 (0, policy())
             ]),
-            [MailTurn::None; 5]
+            [MailHealthChange::None; 5]
         );
         // Two in a row are not the policy of one mailbox, nor is one before any mail was accepted.
         assert_eq!(
@@ -419,23 +424,28 @@ mod tests {
                 (1, Ok(()))
             ]),
             [
-                MailTurn::None,
-                MailTurn::None,
-                MailTurn::Refused,
-                MailTurn::None,
-                MailTurn::TakenAgain
+                MailHealthChange::None,
+                MailHealthChange::None,
+                MailHealthChange::Refused,
+                MailHealthChange::None,
+                MailHealthChange::TakenAgain
             ]
         );
-        assert_eq!(turns(vec![(0, policy())]), [MailTurn::Refused]);
+        assert_eq!(turns(vec![(0, policy())]), [MailHealthChange::Refused]);
     }
 
     #[test]
-    fn what_is_said_of_every_mail_needs_an_operator_at_once() {
+    fn a_refusal_of_every_mail_needs_an_operator_at_once() {
         assert_eq!(
             turns(vec![(0, Ok(())), (0, refused(false)), (0, refused(false)), (1, Ok(()))]),
-            [MailTurn::None, MailTurn::Refused, MailTurn::None, MailTurn::TakenAgain]
+            [
+                MailHealthChange::None,
+                MailHealthChange::Refused,
+                MailHealthChange::None,
+                MailHealthChange::TakenAgain
+            ]
         );
         let later = Err(SendError::Unavailable("451 later".to_owned()));
-        assert_eq!(turns(vec![(0, later)]), [MailTurn::None]);
+        assert_eq!(turns(vec![(0, later)]), [MailHealthChange::None]);
     }
 }

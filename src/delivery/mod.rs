@@ -7,7 +7,6 @@
 //! again. Taking requests from the network and knowing who sends them is left to `server`.
 
 pub mod access;
-pub mod asked;
 pub mod bounces;
 pub mod directory;
 pub mod events;
@@ -15,6 +14,7 @@ pub mod files;
 pub mod links;
 pub mod mail;
 pub mod metrics;
+pub mod options;
 pub mod person;
 pub mod request;
 pub mod retention;

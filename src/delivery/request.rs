@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::asked::Asked;
+use super::options::RequestOptions;
 use super::person::Person;
 use crate::ids::{BatchId, SnapshotDate, TenantId};
 
@@ -267,7 +267,7 @@ pub struct FurtherBatch {
 /// A request to be accepted.
 #[derive(Debug, Clone)]
 pub struct NewRequest {
-    /// Who asks.
+    /// The requester.
     pub person: Person,
     /// The batch; the first of several.
     pub batch_id: BatchId,
@@ -280,7 +280,7 @@ pub struct NewRequest {
     /// By mail or as a download.
     pub deliver: Deliver,
     /// What was asked for beside the batch, which is the first of several.
-    pub asked: Asked,
+    pub asked: RequestOptions,
     /// The other batches, where several were asked for.
     pub further: Vec<FurtherBatch>,
     /// The idempotency key: a repeated call with the same key is the same click.
@@ -311,7 +311,7 @@ pub struct Request {
     /// By mail or as a download.
     pub deliver: Deliver,
     /// What was asked for beside the batch, which is the first of several.
-    pub asked: Asked,
+    pub asked: RequestOptions,
     /// Where it stands.
     pub status: Status,
     /// Why it failed, where it did.

@@ -10,8 +10,8 @@ use super::store::{Store, StoreError};
 use crate::exports::Location;
 use crate::nightly::layout;
 
-/// How often old requests are looked for.
-const LOOK_AGAIN: Duration = Duration::from_secs(60 * 60);
+/// The polling interval for old requests.
+const POLL_INTERVAL: Duration = Duration::from_secs(60 * 60);
 /// The shortest retention whatever is set: rate limits and event files need the events of the last day.
 const KEPT_AT_LEAST: TimeDelta = TimeDelta::hours(24);
 /// How long an unreferenced report file is kept: another request may be about to refer to it.
@@ -46,7 +46,8 @@ impl Retention {
         }
     }
 
-    /// Removes what is old, now and then, until `stop` turns true; tells `forget` each report file that went.
+    /// Removes what is old at intervals, until `stop` turns true; calls `forget` with each report file that was
+    /// removed.
     pub async fn run(self, forget: impl Fn(&str), mut stop: watch::Receiver<bool>) {
         while !*stop.borrow_and_update() {
             match self.remove_old(Utc::now()).await {
@@ -60,7 +61,7 @@ impl Retention {
                 Err(error) => tracing::error!("old requests stay for now: {error}"),
             }
             tokio::select! {
-                () = tokio::time::sleep(LOOK_AGAIN) => {}
+                () = tokio::time::sleep(POLL_INTERVAL) => {}
                 stopped = stop.changed() => if stopped.is_err() { return },
             }
         }

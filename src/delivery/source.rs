@@ -68,7 +68,7 @@ impl ReportSource {
         Arc::clone(&self.current.borrow())
     }
 
-    /// Tells of each newer source.
+    /// A channel that announces each newer source.
     pub fn changes(&self) -> watch::Receiver<Arc<Current>> {
         self.current.subscribe()
     }
@@ -109,7 +109,7 @@ impl ReportSource {
     }
 }
 
-/// A source of which no row has been read.
+/// A source that was opened and not read yet: only file listings and the manifest are known.
 struct Found {
     catalog: Catalog,
     /// The newest complete nightly output, whatever it was made from.

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::hex::hex;
 
-/// Random bytes of a token, enough that nobody guesses one.
+/// Random bytes of a token: 256 bits, which cannot be guessed.
 pub const BYTES: usize = 32;
 
 /// The SHA-256 of a text, hexadecimal.
@@ -14,7 +14,7 @@ pub fn hash_of(text: &str) -> String {
     hex(&Sha256::digest(text.as_bytes()))
 }
 
-/// A new text that nobody guesses, in base64 for URLs.
+/// A new random text of [`BYTES`] bytes, in base64 for URLs.
 pub fn random_text() -> String {
     URL_SAFE_NO_PAD.encode(rand::random::<[u8; BYTES]>())
 }
@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_differ_and_are_known_by_their_hashes() {
+    fn texts_are_distinct_and_hashes_are_sha_256() {
         let (one, other) = (random_text(), random_text());
         assert_ne!(one, other);
         assert_eq!(one.len(), 43);

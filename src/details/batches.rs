@@ -1,4 +1,4 @@
-//! The directory of batches: gives every batch id a number and a part, and knows what reports show of the batch.
+//! The directory of batches: maps every batch id to a number and a part, and holds the columns that reports show of it.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -16,9 +16,9 @@ use super::scope::IdRange;
 pub struct ReportBatch {
     /// The batch's id.
     pub batch_id: String,
-    /// None where the snapshot does not know it.
+    /// `None` where the snapshot does not have it.
     pub course_id: Option<String>,
-    /// None where the snapshot does not know it.
+    /// `None` where the snapshot does not have it.
     pub tenant_id: Option<String>,
 }
 
@@ -42,7 +42,7 @@ struct Listed {
 struct Unlisted {
     number: u32,
     part: usize,
-    /// The least course id that its enrolments name.
+    /// The smallest course id among its enrolments.
     course_id: Option<String>,
 }
 

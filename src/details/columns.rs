@@ -1,4 +1,4 @@
-//! The columns of `enrolment_details`, and which of them a reader wants.
+//! The columns of `enrolment_details`, and the projection of a reader.
 
 use std::sync::Arc;
 
@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_no_wanted_column_needs_is_not_read() {
+    fn columns_that_are_not_needed_are_not_read() {
         let none = Wanted::at(Some(&[]));
         assert!(none.columns().is_empty() && none.texts().is_empty() && !none.has_progress());
         assert!(!none.is_about_users() && !Wanted::at(Some(&[0, 1, 2, 4, 5, 6, 7])).is_about_users());

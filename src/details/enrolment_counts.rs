@@ -1,4 +1,4 @@
-//! What becomes of the rows of `enrolments` before any report is made.
+//! Counts the rows of `enrolments`: all of them, and those that no report shows, by reason.
 //!
 //! The counts are those of `queries/reports/enrolment_counts.sql`; the query defines them.
 
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_counts_for_the_first_of_its_reasons() {
+    fn a_row_counts_for_its_first_reason_alone() {
         let mut counts = EnrolmentCounts::default();
         for (has_user_id, has_batch_id, is_active) in [
             (true, true, true),

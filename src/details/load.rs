@@ -33,7 +33,7 @@ const ENROLMENT_COLUMNS: [&str; 5] = ["user_id", "batch_id", "course_id", "enrol
 const PROGRESS_COLUMNS: [&str; 4] = ["user_id", "batch_id", "progress_percent", "completed_at"];
 const BATCH_COLUMNS: [&str; 3] = ["batch_id", "course_id", "tenant_id"];
 
-/// What is being read, in error messages.
+/// The name of the details in error messages.
 pub const DETAILS: &str = "the details of users";
 
 /// The enrolments of all parts, and the users and batches that they name.
@@ -43,7 +43,7 @@ pub struct Enrolments {
     pub batches: Arc<Batches>,
     /// Rows by part.
     pub rows: Vec<RowList<Enrolment>>,
-    /// What became of all rows that were read.
+    /// The counts of all rows that were read.
     pub counts: EnrolmentCounts,
 }
 

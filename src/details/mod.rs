@@ -88,7 +88,7 @@ pub struct Assembly {
     pub part_sizes: Vec<usize>,
     /// For each part, its sections.
     pub sections: Vec<Vec<Section>>,
-    /// What became of the rows of `enrolments` in scope.
+    /// The counts of the rows of `enrolments` in scope.
     pub enrolments: EnrolmentCounts,
     /// The parts, which give the rows of `enrolment_details`, each sorted by batch and user.
     pub parts: Vec<Arc<Part>>,
@@ -130,7 +130,7 @@ pub enum DetailsPlace {
 }
 
 /// All users of the snapshot. Their details are read at first use, while other tables are read.
-pub struct Everybody {
+pub struct AllUsers {
     users: Arc<Users>,
     table: &'static str,
     place: DetailsPlace,
@@ -139,7 +139,7 @@ pub struct Everybody {
     details: OnceCell<Arc<Details>>,
 }
 
-impl Everybody {
+impl AllUsers {
     /// Reads the ids of all users. Details will be stored in memory, all of them, with their fingerprints.
     ///
     /// # Errors
@@ -214,15 +214,15 @@ fn sharing_of(texts: &[&'static str]) -> impl Iterator<Item = Sharing> {
 pub async fn assemble(
     tables: &dyn Tables,
     scope: Scope<'_>,
-    everybody: &Everybody,
+    all_users: &AllUsers,
     batches: Batches,
     parts: Range<usize>,
 ) -> Result<Assembly, DetailsError> {
-    let wanted = &everybody.wanted;
+    let wanted = &all_users.wanted;
     let enrolled = load::enrolment_rows(tables, scope).await?;
     let progress = load::progress_rows(tables, scope, wanted).await?;
-    let rows = numbered(enrolled, progress, Arc::clone(&everybody.users), batches);
-    let (rows, details) = tokio::try_join!(rows, everybody.details(tables))?;
+    let rows = numbered(enrolled, progress, Arc::clone(&all_users.users), batches);
+    let (rows, details) = tokio::try_join!(rows, all_users.details(tables))?;
     in_parts(rows, details, parts, wanted.clone())
 }
 

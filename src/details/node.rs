@@ -26,7 +26,7 @@ use super::planned::{PlannedTables, TablePlan};
 use super::rows::ROW_BYTES;
 use super::scope::NamedBatches;
 use super::without_users::{assemble_buckets, bucket_count};
-use super::{Everybody, Scope, assemble, assemble_some, batches_in_parts, part_count};
+use super::{AllUsers, Scope, assemble, assemble_some, batches_in_parts, part_count};
 use crate::engine::EngineError;
 
 /// What a scan asks for.
@@ -122,10 +122,10 @@ struct Run {
     assembled: Option<Arc<OnceCell<Assembled>>>,
 }
 
-/// What the partitions of one run share.
+/// The state that the partitions of one run share.
 #[derive(Debug)]
 struct Assembled {
-    /// Each can be read once.
+    /// The parts, each of which can be read once.
     parts: Vec<Arc<dyn PartitionStream>>,
     /// Accounts for the rows as long as one of the partitions lives; none where the parts do it themselves.
     _memory: Option<MemoryReservation>,
@@ -163,7 +163,7 @@ impl Run {
         }
     }
 
-    /// What this partition shares with the others of the run; where it has begun before, another run begins.
+    /// The state that this partition shares with the others of the run; where it has begun before, another run begins.
     fn begin(&mut self, partition: usize) -> Arc<OnceCell<Assembled>> {
         if self.begun[partition] {
             *self = Self::of(self.begun.len());
@@ -196,11 +196,10 @@ impl Asked {
         let assembly = if self.is_of_few() {
             assemble_some(&tables, &self.wanted).await?
         } else {
-            let (everybody, batches) =
-                tokio::try_join!(Everybody::read(&tables), batches_in_parts(&tables, self.rows))?;
-            let everybody = everybody.with_columns(self.wanted.clone());
+            let (all_users, batches) = tokio::try_join!(AllUsers::read(&tables), batches_in_parts(&tables, self.rows))?;
+            let all_users = all_users.with_columns(self.wanted.clone());
             let parts = 0..batches.part_count();
-            assemble(&tables, Scope::Everything, &everybody, batches, parts).await?
+            assemble(&tables, Scope::Everything, &all_users, batches, parts).await?
         };
         let memory = MemoryConsumer::new("EnrolmentDetailsExec").register(context.memory_pool());
         let rows: usize = assembly.part_sizes.iter().sum();

@@ -1,8 +1,8 @@
 //! What reports show of each user, as one record a user: in memory, or in a temporary file where memory is limited.
 //!
-//! A report row needs all of a user's texts. In columns these would be in twenty places all over memory, and waiting
-//! for them cost more than writing the row; a record is in one place. For texts that many users share, such as names of
-//! districts, a record holds the number of the text.
+//! A report row needs all of a user's texts. Stored by column, these would be in twenty places in memory, and the cache
+//! misses would cost more than writing the row; a record is contiguous. For texts that many users share, such as names
+//! of districts, a record holds the number of the text.
 
 use std::fs::File;
 use std::io;
@@ -506,7 +506,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_is_an_error() {
+    fn a_record_that_is_too_long_is_an_error() {
         assert!(Place::new(1 << 39, (1 << 24) - 1).is_ok());
         assert!(Place::new(1 << 40, 1).is_err());
         assert!(Place::new(0, 1 << 24).is_err());

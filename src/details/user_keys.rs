@@ -27,7 +27,7 @@ pub struct UserKey {
     form: Form,
 }
 
-/// What the bits of a key are.
+/// What the bits of a key encode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 enum Form {

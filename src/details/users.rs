@@ -1,4 +1,4 @@
-//! The directory of users: gives every user id a number, and knows the order of ids.
+//! The directory of users: maps every user id to a number, and numbers to ranks in the order of ids.
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
@@ -352,7 +352,7 @@ mod tests {
     ];
 
     #[test]
-    fn an_id_that_stands_twice_makes_no_directory_or_is_kept_once() {
+    fn a_repeated_id_is_an_error_or_is_kept_once() {
         for ids in [["a", "b", "a"], [UUIDS[0], UUIDS[1], UUIDS[0]]] {
             assert!(directory(&ids).is_none(), "{ids:?}");
         }

@@ -1,8 +1,8 @@
 //! Rows of which no column is about the user: assembled without the table `users`, and in no order.
 //!
-//! Sums over enrolments need users to tell them apart, and nothing else of them. So their ids are compared as they are
-//! ([`UserKey`]) instead of being looked up in a directory, and rows are not sorted. They are divided by a hash of
-//! their key into buckets that stay within the processor's caches; in each, a hash table finds the copies of an
+//! Sums over enrolments need only the identity of users, and none of their columns. So their ids are compared as they
+//! are ([`UserKey`]) instead of being looked up in a directory, and rows are not sorted. They are divided by a hash of
+//! their key into buckets that stay within the processor's caches; in each, a hash table finds the repeated rows of an
 //! enrolment and its progress (a partitioned hash join).
 
 use std::fmt;
@@ -223,7 +223,7 @@ impl Reader {
     }
 }
 
-/// What all buckets have in common.
+/// The state that all buckets share.
 struct Shared {
     batches: RankedBatches,
     wanted: Wanted,
@@ -369,7 +369,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_best_copy_counts_whatever_the_order_of_rows() {
+    fn the_best_repeated_row_wins_whatever_the_order_of_rows() {
         let pool: Arc<dyn MemoryPool> = Arc::new(UnboundedMemoryPool::default());
         let users = UserKeys::new(MemoryConsumer::new("users").register(&pool));
         let key = |batch, user| RowKey {
@@ -414,13 +414,13 @@ mod tests {
     }
 
     #[test]
-    fn shares_are_a_power_of_two_within_bounds() {
+    fn the_number_of_buckets_is_a_power_of_two_within_bounds() {
         let counts = [0, 1, 40_000, 5_000_000, 50_000_000, u64::MAX].map(bucket_count);
         assert_eq!(counts, [1, 1, 1, 256, 1_024, 1_024]);
     }
 
     #[test]
-    fn what_no_wanted_column_needs_is_not_read() {
+    fn columns_that_are_not_needed_are_not_read() {
         let of = |positions: &[usize]| Wanted::at(Some(positions));
         // batch_id; course_id; has_progress; progress_percent; completed_at.
         assert_eq!(

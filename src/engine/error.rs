@@ -25,7 +25,7 @@ impl EngineError {
         move |error| {
             let is_disk_full = is_disk_full(&error);
             let reason = match error.find_root() {
-                // An error of our own, which is already one complete sentence.
+                // An error of this crate, which is already one complete sentence.
                 DataFusionError::External(own) => own.to_string(),
                 _ => error.strip_backtrace(),
             };

@@ -1,7 +1,7 @@
 //! A lazily materialised intermediate result: rows that are computed when they are first read, and then stay in spill
 //! files.
 //!
-//! It pays where a few rows result from reading much, and a plan reads them several times.
+//! It is worth its cost where a query reads much and gives few rows, which a plan reads several times.
 
 use std::fmt;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ pub fn materialised(rows: DataFrame, partitions: usize) -> Result<Arc<dyn TableP
     Ok(Arc::new(StreamingTable::try_new(schema, partitions)?))
 }
 
-/// How the rows of a query lie in its batches.
+/// How densely the rows of a query fill its batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Density {
     /// Few of the rows that were read are left in each batch, so they are compacted before they are written.
@@ -56,7 +56,7 @@ pub enum Density {
 
 /// The rows of a query that runs once.
 pub struct MaterialisedRows {
-    /// In a session without tables.
+    /// The query, in a session without tables (see `without_tables`).
     rows: DataFrame,
     density: Density,
     schema: SchemaRef,

@@ -1,6 +1,6 @@
 //! The engine: a DataFusion session with Pragati's functions, a bounded memory pool and a spill folder.
 //!
-//! This room knows SQL and resources; `catalog` registers the tables.
+//! This room handles SQL and resources; `catalog` registers the tables.
 
 #[cfg(feature = "cluster")]
 pub mod cluster;

@@ -12,7 +12,7 @@ use crate::config::ClusterOptions;
 pub enum Cluster {}
 
 impl Cluster {
-    /// Always fails, with the way to get a build that has clusters.
+    /// Always fails; the error says how to build the program with clusters.
     ///
     /// # Errors
     /// This build has no clusters.

@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_plan_answers_for_every_value() {
+    async fn one_plan_is_right_for_every_value() {
         let session = session().await;
         let sql = "select batches from users where user_id = $1 and batches > $2";
         let kept = kept(&session, sql).await.expect("it is kept");

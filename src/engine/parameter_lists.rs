@@ -21,7 +21,7 @@ impl ParameterLists {
     /// stands in another list, or in a function, of which the optimiser may make a list.
     ///
     /// # Errors
-    /// None but those of the engine.
+    /// Errors of the engine alone.
     pub fn taken_from(plan: LogicalPlan) -> Result<Option<(LogicalPlan, Self)>> {
         let mut lists = Self::default();
         let taken = plan.transform_up_with_subqueries(|node| match node {

@@ -91,7 +91,7 @@ fn in_a_task(
     let running = async move {
         let mut rows = execute_stream(plan, context)?;
         while let Some(batch) = rows.next().await {
-            // The reader is gone.
+            // The receiver was dropped: nobody reads the rows.
             if sender.send(batch).await.is_err() {
                 break;
             }

@@ -67,11 +67,11 @@ pub const CLIENT_CLAIMS: [&str; 2] = ["azp", "client_id"];
 /// of logout tokens. A `nonce` is none of them, because some issuers write it into access tokens too.
 pub const OTHER_KINDS_CLAIMS: [&str; 4] = ["at_hash", "c_hash", "s_hash", "events"];
 
-/// The issuer is the configured one.
+/// Checks that the issuer (`iss`) is the configured one.
 ///
 /// # Errors
 ///
-/// Where it is not so.
+/// The claim is missing, malformed or another issuer's.
 pub fn issuer(token: Checked) -> Result<(), Reason> {
     let issuer = claim(token.claims, "iss").ok_or(Reason::Lacks("iss"))?;
     let issuer = issuer.as_str().ok_or(Reason::Malformed("iss"))?;
@@ -85,11 +85,11 @@ fn audience(token: Checked) -> Result<(), Reason> {
     is_for(token, &token.rules.audience)
 }
 
-/// Its audience is this one, beside others or alone.
+/// Checks that the audience (`aud`) is `ours`, beside others or alone.
 ///
 /// # Errors
 ///
-/// Where it is not so.
+/// The claim is missing, malformed or does not have `ours`.
 pub fn is_for(token: Checked, ours: &str) -> Result<(), Reason> {
     let is_for_us = match claim(token.claims, "aud").ok_or(Reason::Lacks("aud"))? {
         Value::String(one) => one == ours,
@@ -159,11 +159,11 @@ fn kind(header: &TokenHeader, claims: &Claims) -> Kind {
     }
 }
 
-/// It has not expired.
+/// Checks that the token has not expired (`exp`).
 ///
 /// # Errors
 ///
-/// Where it is not so.
+/// The claim is missing or malformed, or the time is over.
 pub fn expiry(token: Checked) -> Result<(), Reason> {
     let end = time(token.claims, "exp")?.ok_or(Reason::Lacks("exp"))?;
     if token.now >= end + leeway(token) {
@@ -172,11 +172,11 @@ pub fn expiry(token: Checked) -> Result<(), Reason> {
     Ok(())
 }
 
-/// It is valid already.
+/// Checks that the token is valid already (`nbf`), where it says from when on.
 ///
 /// # Errors
 ///
-/// Where it is not so.
+/// The claim is malformed, or the time is still to come.
 pub fn not_before(token: Checked) -> Result<(), Reason> {
     match time(token.claims, "nbf")? {
         Some(start) if start > token.now + leeway(token) => Err(Reason::NotYet),

@@ -16,7 +16,7 @@ pub type Claims = Map<String, Value>;
 ///
 /// # Errors
 ///
-/// Where the subject names nobody.
+/// The subject is not a usable user id.
 pub fn person(claims: &Claims, config: &IdentityConfig) -> Result<Person, Reason> {
     Ok(Person {
         user_id: subject(claims)?,
@@ -37,7 +37,7 @@ pub fn claim<'a>(claims: &'a Claims, name: &str) -> Option<&'a Value> {
 ///
 /// # Errors
 ///
-/// Where `sub` names nobody.
+/// `sub` is missing or not a usable user id.
 pub fn subject(claims: &Claims) -> Result<UserId, Reason> {
     let subject = claim(claims, "sub").ok_or(Reason::Lacks("sub"))?;
     let subject = subject.as_str().ok_or(Reason::Malformed("sub"))?;

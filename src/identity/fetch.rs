@@ -60,7 +60,8 @@ pub struct IssuerUrl {
 }
 
 impl IssuerUrl {
-    /// Asks at `url`, which `what` gives, and trusts the authorities of `ca_file` beside the system's.
+    /// A client for `url`, which the setting or document field `what` gives. It trusts the authorities of `ca_file`
+    /// beside the system's.
     ///
     /// # Errors
     ///

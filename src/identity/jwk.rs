@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_everybody_or_nobody_could_sign_with_are_passed_over() {
+    fn keys_with_weak_or_invalid_parameters_are_passed_over() {
         for exponent in ["AQ", "AAE", "Ag", "AQAA", "AgAAAAE"] {
             let reason = parsed(with(rsa(256), "e", json!(exponent)));
             assert_eq!(

@@ -1,5 +1,5 @@
-//! Validates the parameters of public keys: with weak ones anybody could forge signatures, with invalid ones nobody can
-//! sign.
+//! Validates the parameters of public keys: with weak ones signatures could be forged, with invalid ones none can be
+//! made.
 
 use ed25519_dalek::VerifyingKey;
 

@@ -71,7 +71,7 @@ struct FileState {
 }
 
 impl KeySource {
-    /// Looks for the keys. A file must hold some; a URL may answer later, and until then nobody is let in.
+    /// Loads the keys. A file must hold some; a URL may answer later, and until then every token is refused.
     ///
     /// # Errors
     ///
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_is_let_in_before_there_are_keys() {
+    async fn every_token_is_refused_before_keys_are_fetched() {
         let issuer = Issuer::start().await;
         issuer.answers(StatusCode::SERVICE_UNAVAILABLE, String::new());
         let source = issuer.source(LONG, Duration::ZERO).await;

@@ -1,7 +1,7 @@
 //! Authentication: by a login token that a trusted issuer signed, or, on a developer's own machine, by a name without
 //! proof.
 //!
-//! Authorization is decided elsewhere.
+//! Authorization is not decided here: see `delivery::access` and `catalog::visibility`.
 
 mod checks;
 mod claims;
@@ -38,7 +38,7 @@ pub use logout_token::IssuerLogout;
 pub use refusal::{Reason, Refusal};
 pub(crate) use refusal_log::RefusalLog;
 
-/// Invalid settings of `[identity]`: nobody could log in with them, or the wrong people could.
+/// Invalid settings of `[identity]`, with which every login would fail or wrong ones would succeed.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum IdentityError {
@@ -120,7 +120,7 @@ impl Identity {
         })
     }
 
-    /// Accepts nobody, where `[identity]` is not set and people log in elsewhere.
+    /// Refuses every token: for services where `[identity]` is not set and people log in with passwords alone.
     pub fn of_nobody(config: &IdentityConfig) -> Self {
         Self {
             config: config.clone(),
@@ -163,11 +163,11 @@ impl Identity {
         Ok(identity)
     }
 
-    /// Whether people may be told apart in this way at `listen`.
+    /// Checks that authentication without proof is used on a loopback address alone.
     ///
     /// # Errors
     ///
-    /// Where they may not.
+    /// Where `listen` can be reached from another machine and people are authenticated without proof.
     pub fn check_address(&self, listen: SocketAddr) -> Result<(), IdentityError> {
         match self.proof {
             Proof::Dev if !is_of_this_machine(listen) => Err(IdentityError::DevAuthInPublic { listen }),
@@ -180,11 +180,11 @@ impl Identity {
         self.config.address
     }
 
-    /// Who sends a request with these headers.
+    /// Authenticates the sender of a request by its headers.
     ///
     /// # Errors
     ///
-    /// Why it is nobody's. A token that was refused is logged by its reason.
+    /// Why authentication failed. A token that was refused is logged by its reason.
     pub async fn person(&self, headers: &HeaderMap) -> Result<Person, Refusal> {
         match bearer_token(headers) {
             Ok(token) => self.person_of_token(token).await,
@@ -192,11 +192,11 @@ impl Identity {
         }
     }
 
-    /// Whose token it is.
+    /// The person whom the token authenticates.
     ///
     /// # Errors
     ///
-    /// Why it is nobody's. A token that was refused is logged by its reason.
+    /// Why authentication failed. A token that was refused is logged by its reason.
     pub async fn person_of_token(&self, token: &str) -> Result<Person, Refusal> {
         let person = match &self.proof {
             Proof::Tokens(tokens) => tokens.person(token).await,

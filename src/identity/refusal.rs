@@ -1,18 +1,18 @@
 //! Why authentication failed, in words for logs that contain nothing of the token.
 
-/// The longest token that is looked at, in bytes.
+/// The longest token that is accepted, in bytes.
 pub const LONGEST_TOKEN: usize = 16 * 1024;
 
 /// Why authentication failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// It has no token.
+    /// The request has no token.
     #[error("there is no login token")]
     NoToken,
-    /// Its token does not prove anything.
+    /// The token is not valid.
     #[error("{0}")]
     BadToken(#[from] Reason),
-    /// The issuer's keys were never reached, so nobody can be told apart.
+    /// The issuer's keys were never fetched, so that no token can be verified.
     #[error("the issuer's keys are not available")]
     NoKeys,
 }

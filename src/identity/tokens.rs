@@ -60,11 +60,11 @@ impl Tokens {
         KeySource::check(&Needed::of(config)?.jwks, config).await
     }
 
-    /// The person whom the token proves.
+    /// The person whom the token authenticates.
     ///
     /// # Errors
     ///
-    /// Where it proves nothing, or no keys were fetched yet.
+    /// The token is not valid, or no keys were fetched yet.
     pub async fn person(&self, token: &str) -> Result<Person, Refusal> {
         let (header, claims) = self.signed_by_issuer(token).await?;
         let checked = self.checked(&header, &claims);
@@ -74,8 +74,8 @@ impl Tokens {
         Ok(claims::person(&claims, &self.rules.config)?)
     }
 
-    /// The person whom an ID token proves, which was asked for in this way, and the issuer's session (`sid`) where it
-    /// names one.
+    /// The person whom an ID token authenticates, which was requested as `asked` says, and the issuer's session (`sid`)
+    /// where it names one.
     ///
     /// # Errors
     ///

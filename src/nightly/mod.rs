@@ -377,7 +377,7 @@ impl Run<'_> {
 struct Reports {
     /// The CSV files and the mart.
     files: Vec<FileEntry>,
-    /// What became of the enrolments, where all of them were read at once to make the reports.
+    /// The counts of enrolments, where all of them were read at once to make the reports.
     enrolments: Option<EnrolmentCounts>,
     /// What was taken over.
     incremental: Arc<Incremental>,
@@ -385,7 +385,7 @@ struct Reports {
 
 /// Results that are computed beside the reports.
 struct Measured {
-    /// What became of the enrolments; `None` where making the reports tells.
+    /// The counts of enrolments; `None` where making the reports gives them.
     enrolments: Option<EnrolmentCounts>,
     left_out_by_day: u64,
     consent: Option<ConsentCounts>,

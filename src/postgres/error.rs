@@ -1,4 +1,4 @@
-//! Errors as PostgreSQL's clients know them: a code (SQLSTATE) that programs act on, and one line for people.
+//! Errors in PostgreSQL's form: a code (SQLSTATE) that programs act on, and one line for people.
 
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::SchemaError;
@@ -114,7 +114,7 @@ impl From<EngineError> for QueryError {
 }
 
 impl QueryError {
-    /// PostgreSQL's code, of which programs know the meaning.
+    /// PostgreSQL's code (SQLSTATE).
     pub fn code(&self) -> &'static str {
         match self {
             Self::Syntax(_) => "42601",
@@ -170,7 +170,7 @@ fn told(severity: &str, code: &str, message: &str) -> PgWireError {
     PgWireError::UserError(Box::new(info))
 }
 
-/// What the engine says, in one line.
+/// The message of an error of the engine, in one line.
 fn message(error: &DataFusionError) -> String {
     let text = match error.find_root() {
         DataFusionError::External(own) => own.to_string(),
@@ -226,7 +226,7 @@ fn is_about_time(reason: &str) -> bool {
         .any(|kind| reason.contains(kind))
 }
 
-/// The planner tells these apart by their texts alone.
+/// The code of a planner's error. The planner's errors have one type, so they are told apart by their texts.
 fn code_of_plan(reason: &str) -> &'static str {
     let reason = reason.to_lowercase();
     if reason.contains("table") && reason.contains("not found") {
@@ -261,7 +261,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn programs_get_the_codes_that_they_know() {
+    async fn errors_have_the_sqlstate_of_postgresql() {
         let session = SessionContext::new();
         let cases = [
             ("select * from nowhere", "42P01"),

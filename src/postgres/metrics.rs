@@ -1,4 +1,4 @@
-//! What Prometheus learns of the endpoint: connections, logins, queries and rows.
+//! Prometheus metrics of the endpoint: connections, logins, queries and rows.
 
 use std::time::Duration;
 
@@ -75,7 +75,7 @@ impl Default for PostgresMetrics {
 }
 
 impl PostgresMetrics {
-    /// Counts a login, or a try.
+    /// Counts an attempt to log in, by its outcome.
     pub fn login(&self, outcome: &'static str) {
         self.logins.get_or_create(&OutcomeLabel { outcome }).inc();
     }

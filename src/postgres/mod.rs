@@ -1,8 +1,8 @@
-//! The PostgreSQL endpoint (`docs/design.md`, "SQL for analysts"): analysts' own tools ask SQL of the newest snapshot,
-//! and read only.
+//! The PostgreSQL endpoint (`docs/design.md`, "SQL for analysts"): analysts' own tools run SQL over the newest
+//! snapshot, read only.
 //!
-//! `protocol` listens and speaks to clients, `session` does what they ask, and `catalog` has what a session knows
-//! besides the tables of the exports. The dialect of SQL is the engine's (`engine::dialect`).
+//! `protocol` listens and implements the wire protocol, `session` runs statements, and `catalog` holds what a session
+//! has besides the tables of the exports. The dialect of SQL is the engine's (`engine::dialect`).
 
 mod catalog;
 mod error;
@@ -26,7 +26,7 @@ use protocol::parse::Parse;
 use session::accounts::{AccountsError, AccountsFile};
 use session::audit::AuditLog;
 use session::client::Clients;
-use session::running::Queries;
+use session::running::QuerySlots;
 use session::snapshots::Snapshots;
 
 pub use metrics::PostgresMetrics;
@@ -79,22 +79,22 @@ impl PostgresError {
 struct Endpoint {
     accounts: AccountsFile,
     admission: Arc<Admission>,
-    /// Tells whose login token a password is; none where everybody is let in.
+    /// Verifies login tokens that are sent as passwords; `None` where no tokens are accepted.
     identity: Option<Arc<Identity>>,
     /// Everybody is let in without a password, on a developer's own machine.
-    lets_everybody_in: bool,
+    accepts_everybody: bool,
     /// Whether those who log in with a token see personal columns, where the site says so.
     token_personal: Option<bool>,
     tls_is_required: bool,
-    /// For secrets of users who do not exist.
+    /// Seed of the SCRAM secrets that unknown users get, so that an attacker cannot tell whether a user exists.
     seed: [u8; 32],
     clients: Arc<Clients>,
     snapshots: Snapshots,
     parse: Parse,
     threads: EngineThreads,
     limits: SharedLimits,
-    /// Queries that may run.
-    queries: Queries,
+    /// The slots of concurrent queries.
+    queries: QuerySlots,
     query_time: Duration,
     audit: AuditLog,
     metrics: Arc<PostgresMetrics>,

@@ -15,7 +15,7 @@ use super::error::ReportError;
 use super::groups;
 use crate::catalog::Catalog;
 use crate::details::{
-    Assembly, Batches, Bounds, EnrolmentCounts, Everybody, Fingerprint, Part, ReportBatch, Scope, Section, assemble,
+    AllUsers, Assembly, Batches, Bounds, EnrolmentCounts, Fingerprint, Part, ReportBatch, Scope, Section, assemble,
     batches_in_parts, read_batches,
 };
 use crate::engine::EngineError;
@@ -29,7 +29,7 @@ pub struct AllReports<'a> {
 enum Source {
     /// Groups of parts that are still to be assembled.
     Assembled {
-        everybody: Box<Everybody>,
+        all_users: Box<AllUsers>,
         batches: Batches,
         groups: VecDeque<Range<usize>>,
     },
@@ -114,8 +114,8 @@ impl<'a> AllReports<'a> {
     pub async fn prepare(catalog: &'a Catalog) -> Result<Self, ReportError> {
         let source = if catalog.can_assemble_reports() {
             let batches = batches_in_parts(catalog, catalog.rows_to_report()).await?;
-            let everybody = Everybody::read(catalog).await?;
-            let division = groups::within_memory(catalog, &batches, everybody.allocation_size()).await?;
+            let all_users = AllUsers::read(catalog).await?;
+            let division = groups::within_memory(catalog, &batches, all_users.allocation_size()).await?;
             let (groups, place) = (division.groups, division.details);
             tracing::info!(
                 "{} groups, {} parts, details in {place:?}",
@@ -123,7 +123,7 @@ impl<'a> AllReports<'a> {
                 batches.part_count()
             );
             Source::Assembled {
-                everybody: Box::new(everybody.with_details_in(place)),
+                all_users: Box::new(all_users.with_details_in(place)),
                 batches,
                 groups,
             }
@@ -142,11 +142,11 @@ impl<'a> AllReports<'a> {
     pub async fn next_group(&mut self) -> Result<Option<ReportGroup>, ReportError> {
         match &mut self.source {
             Source::Assembled {
-                everybody,
+                all_users,
                 batches,
                 groups,
             } => match groups.pop_front() {
-                Some(parts) => Ok(Some(assembled_group(self.catalog, everybody, batches, parts).await?)),
+                Some(parts) => Ok(Some(assembled_group(self.catalog, all_users, batches, parts).await?)),
                 None => Ok(None),
             },
             Source::Queried(is_left) => match std::mem::take(is_left) {
@@ -159,7 +159,7 @@ impl<'a> AllReports<'a> {
 
 async fn assembled_group(
     catalog: &Catalog,
-    everybody: &Everybody,
+    all_users: &AllUsers,
     batches: &Batches,
     parts: Range<usize>,
 ) -> Result<ReportGroup, ReportError> {
@@ -170,7 +170,7 @@ async fn assembled_group(
     } else {
         Scope::Range(&ids)
     };
-    let assembly = assemble(catalog, scope, everybody, batches.as_listed(), parts.clone()).await?;
+    let assembly = assemble(catalog, scope, all_users, batches.as_listed(), parts.clone()).await?;
     let details = assembly.details_table()?;
     let rows = catalog
         .query_over("reports/course_progress_report", "enrolment_details", details)

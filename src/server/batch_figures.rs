@@ -69,9 +69,9 @@ pub struct BatchProgress {
 /// The figures of all batches of one snapshot.
 #[derive(Debug)]
 pub struct BatchFigures {
-    /// Stands for the snapshot.
+    /// The digest of the source, which identifies the snapshot.
     fingerprint: String,
-    /// The nightly output that tells what changed: its place, and when its run began.
+    /// The nightly output that has the changes: its place, and when its run began.
     output: Option<(String, DateTime<Utc>)>,
     counted: Arc<Counted>,
     changes: Option<Changes>,

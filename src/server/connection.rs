@@ -1,4 +1,4 @@
-//! Limits of single connections: how many there are at a time, and how long one may not take what is sent to it.
+//! Limits of connections: their number at a time, and the time for which a client may not read what is sent to it.
 
 use std::future::{Ready, ready};
 use std::io;
@@ -15,12 +15,12 @@ use tokio::time::{Instant, Sleep};
 
 /// Accepts connections up to a limit; further ones are closed.
 #[derive(Debug, Clone)]
-pub struct Door {
+pub struct ConnectionLimiter {
     free: Arc<Semaphore>,
     write_time: Duration,
 }
 
-impl Door {
+impl ConnectionLimiter {
     /// Lets in `connections` at a time, each of which must take some bytes every `write_time`.
     pub fn new(connections: usize, write_time: Duration) -> Self {
         Self {
@@ -30,7 +30,7 @@ impl Door {
     }
 }
 
-impl<S> Accept<TcpStream, S> for Door {
+impl<S> Accept<TcpStream, S> for ConnectionLimiter {
     type Stream = GuardedStream;
     type Service = S;
     type Future = Ready<io::Result<(GuardedStream, S)>>;

@@ -1,4 +1,4 @@
-//! Entity tags: names of contents, by which a client tells which content it has (RFC 9110, section 8.8.3).
+//! Entity tags: digests that identify contents, for conditional requests (RFC 9110, section 8.8.3).
 
 use axum::http::HeaderMap;
 use axum::http::header::IF_NONE_MATCH;

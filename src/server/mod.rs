@@ -1,7 +1,7 @@
 //! The HTTP service (`docs/design.md`, "Delivery"): requests for reports, their state and files, figures
 //! for monitoring, and the page that shows the download ratio.
 //!
-//! [`crate::identity`] says who sends a request, `api` answers it, and [`HttpServer`] listens, within limits that keep
+//! [`crate::identity`] authenticates a request, `api` answers it, and [`HttpServer`] listens, within limits that keep
 //! slow or greedy clients from taking the service away from others. [`Service`] runs it together with the workers.
 //! Making and sending reports is left to `delivery`.
 
@@ -39,7 +39,7 @@ use crate::postgres::PostgresMetrics;
 use batch_figures::BatchFiguresSource;
 use figures::FiguresSource;
 
-/// What the service is made of.
+/// The parts that the HTTP service shares with the rest of the process.
 #[derive(Clone)]
 pub struct ServerParts {
     /// The settings of `[serve]`.
@@ -66,8 +66,8 @@ pub struct ServerParts {
     pub can_mail: bool,
     /// What the site allows of subscriptions.
     pub subscriptions: Arc<SubscriptionRules>,
-    /// Told of each new request, so that a worker of this process takes it up at once.
+    /// Notified of each new request, so that a worker of this process takes it up at once.
     pub accepted: Arc<Notify>,
-    /// Told of each click that was counted, so that its event is written at once.
+    /// Notified of each click that was counted, so that its event is written at once.
     pub clicked: Arc<Notify>,
 }

@@ -26,11 +26,13 @@ const INDEX: &str = "index.html";
 const FOLDER_MARK: &str = "{{assets}}";
 /// Bytes of a file's digest that name its content.
 const DIGEST_BYTES: usize = 8;
-/// Only files of the service itself; nothing inline, nothing framed, no form sent elsewhere.
+/// The Content-Security-Policy of pages: only files of the service itself; nothing inline, nothing framed, no form sent
+/// elsewhere.
 pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
     base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-/// Other sites learn nothing from a link, and this service sees that its own pages send their forms.
+/// The Referrer-Policy of pages: other sites get no address of this service from a link, and forms of its own pages
+/// have an `Origin`.
 pub const REFERRERS: &str = "same-origin";
 /// The folder of the scripts and styles, below the service's address.
 pub static ASSETS: LazyLock<String> =
@@ -160,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn every_text_of_the_page_is_there_in_every_language() {
+    fn every_text_of_the_page_is_translated_into_every_language() {
         let said = said();
         assert!(said.len() > 100, "{said:?}");
         for language in Language::ALL
@@ -176,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_put_into_a_text_is_put_into_it_in_every_language() {
+    fn translations_have_the_same_placeholders() {
         let names = |text: &str| found(r"\{(\w+)\}", text).into_iter().collect::<BTreeSet<_>>();
         for language in Language::ALL
             .into_iter()

@@ -12,17 +12,17 @@ use axum_server::{Handle, Server};
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
 
-use super::connection::Door;
+use super::connection::ConnectionLimiter;
 use super::{ServerError, ServerParts, api};
 use crate::config::ServeConfig;
 use crate::delivery::links::Links;
 use crate::identity::is_of_this_machine;
 use crate::network::{NetworkError, tls};
 
-/// The part of the configuration that this is about.
+/// The section of the configuration, for error messages.
 const ROOM: &str = "serve";
 
-/// Limits of what one client may use.
+/// Limits on the resources that clients may use.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Connections at a time; more are closed at once.
@@ -123,7 +123,7 @@ impl HttpServer {
         let (address, grace, limits) = (self.address, self.grace, self.limits);
         let url = self.url();
         let handle = Handle::new();
-        let door = Door::new(limits.connections, limits.write_time);
+        let limiter = ConnectionLimiter::new(limits.connections, limits.write_time);
         let mut server: Server<SocketAddr, DefaultAcceptor> = Server::from_listener(self.listener)
             .handle(handle.clone())
             .http1_only()
@@ -140,10 +140,10 @@ impl HttpServer {
                 Some(tls) => {
                     let acceptor = RustlsAcceptor::new(tls)
                         .handshake_timeout(limits.head_time)
-                        .acceptor(door);
+                        .acceptor(limiter);
                     server.acceptor(acceptor).serve(service).await
                 }
-                None => server.acceptor(door).serve(service).await,
+                None => server.acceptor(limiter).serve(service).await,
             }
         };
         tracing::info!("listening on {url}");

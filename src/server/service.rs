@@ -27,7 +27,7 @@ use crate::delivery::retention::Retention;
 use crate::delivery::source::{ReportSource, SourceError};
 use crate::delivery::store::{Alive, Database, Store, StoreError};
 use crate::delivery::subscriptions::{Scheduler, SubscriptionRules};
-use crate::delivery::worker::Workshop;
+use crate::delivery::worker::WorkerResources;
 use crate::exports::{Location, LocationError};
 use crate::files::make_folder_durably;
 use crate::identity::{Identity, IdentityError, Login};
@@ -98,7 +98,7 @@ impl ServiceError {
 pub struct Service {
     http: HttpServer,
     postgres: Option<PostgresServer>,
-    workshop: Arc<Workshop>,
+    worker_resources: Arc<WorkerResources>,
     workers: usize,
     scheduler: Scheduler,
     events: EventWriter,
@@ -111,7 +111,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// Checks all settings and opens every part; it answers nobody yet.
+    /// Checks all settings and opens every part; no request is answered yet.
     ///
     /// # Errors
     /// A setting is wrong, or the exports, the database, a folder or an address cannot be used.
@@ -131,8 +131,8 @@ impl Service {
         let events = folder_of(config, config.events.as_ref(), EVENTS_FOLDER)?;
         let clicked = Arc::new(Notify::new());
         let events = EventWriter::new(store.clone(), events, Arc::clone(&clicked));
-        let workshop = opened_workshop(config, store, mailer, links).await?;
-        let source = &workshop.source;
+        let worker_resources = opened_worker_resources(config, store, mailer, links).await?;
+        let source = &worker_resources.source;
         let figures = Arc::new(FiguresSource::new(config.clone(), Arc::clone(source)));
         let batch_figures = Arc::new(BatchFiguresSource::new(Arc::clone(source)));
         let postgres = bound_postgres(config, login, source, &identity).await?;
@@ -140,32 +140,32 @@ impl Service {
             config: serve.clone(),
             identity,
             sign_in,
-            store: workshop.store.clone(),
+            store: worker_resources.store.clone(),
             source: Arc::clone(source),
-            files: Arc::clone(&workshop.files),
-            metrics: Arc::clone(&workshop.metrics),
+            files: Arc::clone(&worker_resources.files),
+            metrics: Arc::clone(&worker_resources.metrics),
             figures: Arc::clone(&figures),
             batch_figures: Arc::clone(&batch_figures),
             postgres: postgres.as_ref().map(PostgresServer::metrics),
-            can_mail: workshop.mailer.is_some(),
+            can_mail: worker_resources.mailer.is_some(),
             subscriptions: Arc::clone(&subscriptions),
-            accepted: Arc::clone(&workshop.bell),
+            accepted: Arc::clone(&worker_resources.wake_up),
             clicked,
         };
-        let report_files = workshop.files.location().clone();
+        let report_files = worker_resources.files.location().clone();
         Ok(Self {
             http: HttpServer::bind(parts, Limits::default()).await?,
             postgres,
             workers: serve.workers,
-            scheduler: scheduler(config, &workshop, subscriptions),
+            scheduler: scheduler(config, &worker_resources, subscriptions),
             events,
             figures,
             batch_figures,
-            retention: Retention::new(workshop.store.clone(), report_files, serve.retention()),
+            retention: Retention::new(worker_resources.store.clone(), report_files, serve.retention()),
             refresh: Duration::from_secs(u64::from(serve.refresh_seconds)),
             grace: Duration::from_secs(u64::from(serve.shutdown_seconds)),
             alive,
-            workshop: Arc::new(workshop),
+            worker_resources: Arc::new(worker_resources),
         })
     }
 
@@ -189,12 +189,12 @@ impl Service {
         let _alive = self.alive;
         let (stop, stopping) = watch::channel(false);
         let (stop_events, events_stopping) = watch::channel(false);
-        let source = Arc::clone(&self.workshop.source);
+        let source = Arc::clone(&self.worker_resources.source);
         let refresh = self.refresh;
         let _following = SpawnedTask::spawn(async move { source.follow(refresh).await });
         self.figures.spawn(stopping.clone())?;
         self.batch_figures.spawn(stopping.clone())?;
-        let files = Arc::clone(&self.workshop.files);
+        let files = Arc::clone(&self.worker_resources.files);
         let forget = move |path: &str| files.forget(path);
         let _keeping_house = SpawnedTask::spawn(self.retention.run(forget, stopping.clone()));
         let _scheduling = SpawnedTask::spawn(self.scheduler.run(stopping.clone()));
@@ -202,7 +202,7 @@ impl Service {
         let postgres = self
             .postgres
             .map(|postgres| SpawnedTask::spawn(postgres.run(stopping.clone())));
-        let workers = self.workshop.run(self.workers, stopping.clone());
+        let workers = self.worker_resources.run(self.workers, stopping.clone());
         let workers = SpawnedTask::spawn(within_grace(workers, stopping, self.grace));
         let shutdown = async {
             shutdown.await;
@@ -236,7 +236,7 @@ async fn opened_identity(config: &Config, login: Login) -> Result<Identity, Serv
     let has_users = config.postgres.listen.is_some() && config.postgres.users.is_some();
     Ok(match login {
         Login::Dev if has_users => return Err(PostgresError::DevAuthWithUsers.into()),
-        // Only the PostgreSQL endpoint has logins (passwords) then; the pages and the API accept nobody.
+        // Only the PostgreSQL endpoint has logins (passwords) then; the pages and the API refuse every login.
         Login::Tokens if has_users && config.identity == IdentityConfig::default() => {
             tracing::warn!(
                 "[identity] is not set, so nobody can log in to the page and the API; users of the PostgreSQL endpoint can"
@@ -250,12 +250,12 @@ async fn opened_identity(config: &Config, login: Login) -> Result<Identity, Serv
 
 /// What the workers share: the report files, and the newest snapshot, in which users have addresses where the settings
 /// say so.
-async fn opened_workshop(
+async fn opened_worker_resources(
     config: &Config,
     store: Store,
     mailer: Option<Mailer>,
     links: Links,
-) -> Result<Workshop, ServiceError> {
+) -> Result<WorkerResources, ServiceError> {
     let files = folder_of(config, config.serve.files.as_ref(), FILES_FOLDER)?;
     let files = Arc::new(ReportFiles::new(files, config));
     let source = Arc::new(ReportSource::open(config.clone()).await?);
@@ -264,14 +264,14 @@ async fn opened_workshop(
     {
         return Err(ServiceError::UnusableAddresses(reason.clone()));
     }
-    Ok(Workshop {
+    Ok(WorkerResources {
         store,
         source,
         files,
         mailer,
         links,
         metrics: Arc::new(DeliveryMetrics::new(config.serve.deadline())),
-        bell: Arc::new(Notify::new()),
+        wake_up: Arc::new(Notify::new()),
     })
 }
 
@@ -295,15 +295,15 @@ async fn bound_postgres(
 }
 
 /// What makes requests of subscriptions that are due.
-fn scheduler(config: &Config, workshop: &Workshop, rules: Arc<SubscriptionRules>) -> Scheduler {
+fn scheduler(config: &Config, worker_resources: &WorkerResources, rules: Arc<SubscriptionRules>) -> Scheduler {
     Scheduler {
-        store: workshop.store.clone(),
-        source: Arc::clone(&workshop.source),
+        store: worker_resources.store.clone(),
+        source: Arc::clone(&worker_resources.source),
         rules,
         address_source: config.identity.address,
-        can_mail: workshop.mailer.is_some(),
+        can_mail: worker_resources.mailer.is_some(),
         deadline: config.serve.deadline(),
-        bell: Arc::clone(&workshop.bell),
+        wake_up: Arc::clone(&worker_resources.wake_up),
     }
 }
 
@@ -319,7 +319,7 @@ pub(super) fn database(config: &Config) -> Result<Database, ServiceError> {
 /// Whether `work` ends by itself, or at the latest `grace` after `stopping` turned true.
 async fn within_grace(work: impl Future<Output = ()>, mut stopping: watch::Receiver<bool>, grace: Duration) -> bool {
     let too_late = async {
-        // Where the sender is gone, nobody can say stop later: it is time as well.
+        // A dropped sender counts as a request to stop, because no other can come.
         let _ = stopping.wait_for(|stopping| *stopping).await;
         tokio::time::sleep(grace).await;
     };

@@ -11,7 +11,7 @@ use crate::identity::Identity;
 use crate::postgres::PostgresServer;
 
 /// Checks `[serve]`, `[postgres]`, `[database]`, `[identity]`, `[sign_in]`, `[mail]` and `[subscriptions]`, with the
-/// files that they name. What is not set is not missed: a site may have no service.
+/// files that they name. Sections that are not set are no mistake: a site may have no service.
 ///
 /// # Errors
 /// Where the service would not start with these settings.

@@ -216,7 +216,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_typed_makes_it_panic(line in "\\\\?\\PC*") {
+        fn no_input_makes_it_panic(line in "\\\\?\\PC*") {
             let _ = Command::parse(&line);
         }
 

@@ -144,21 +144,21 @@ pub fn candidates(names: &Names, line: &str, cursor: usize) -> (Range<usize>, Ve
         _ if beginning.is_empty() && earlier.is_empty() => Vec::new(),
         _ => of_statement(names, line),
     };
-    let found = matching(found, &beginning, is_shouted(&before[word.clone()]));
+    let found = matching(found, &beginning, is_upper_case(&before[word.clone()]));
     (word, found)
 }
 
-fn is_shouted(word: &str) -> bool {
+fn is_upper_case(word: &str) -> bool {
     word.chars().any(char::is_uppercase) && !word.chars().any(char::is_lowercase)
 }
 
 /// Candidates with the typed beginning; keywords in the case of the typed letters.
-fn matching(found: Vec<String>, beginning: &str, is_shouted: bool) -> Vec<String> {
+fn matching(found: Vec<String>, beginning: &str, is_upper_case: bool) -> Vec<String> {
     let mut seen = HashSet::new();
     found
         .into_iter()
         .filter(|name| name.trim_start_matches('"').to_lowercase().starts_with(beginning))
-        .map(|name| match is_shouted && KEYWORDS.contains(&name.as_str()) {
+        .map(|name| match is_upper_case && KEYWORDS.contains(&name.as_str()) {
             true => name.to_uppercase(),
             false => name,
         })
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn keywords_are_written_as_the_letters_are() {
+    fn keywords_are_in_the_case_of_the_typed_letters() {
         assert_eq!(offered("sel|"), ["select"]);
         assert_eq!(offered("SEL|"), ["SELECT"]);
     }
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_and_what_they_take() {
+    fn commands_and_their_arguments_are_completed() {
         assert_eq!(offered("\\d|"), ["\\d", "\\dt", "\\dv", "\\df", "\\date"]);
         assert_eq!(offered("\\format p|"), ["parquet"]);
         assert_eq!(offered("\\explain select * from us|"), ["users", "users_history"]);
@@ -348,7 +348,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_offered_replaces_a_part_before_the_cursor(line in any::<String>(), cursor in any::<proptest::sample::Index>()) {
+        fn every_candidate_replaces_a_range_before_the_cursor(line in any::<String>(), cursor in any::<proptest::sample::Index>()) {
             let cursor = cursor.index(line.len() + 1);
             let (range, _) = candidates(&names(), &line, cursor);
             prop_assert!(line.get(range.clone()).is_some(), "{range:?}");

@@ -1,4 +1,4 @@
-//! Where the results of a session go: the terminal, or a file until told otherwise.
+//! The destination of a session's results: the terminal, or a file until it is closed.
 
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use super::error::ShellError;
 use super::pager::{Paged, pager_command};
 use crate::formats::{Format, Look, Output, OutputError, VisibleWriter, show_rows, write_rows};
 
-/// The size of a terminal that does not tell it.
+/// The size of a terminal that does not report it.
 const USUAL_SIZE: (u16, u16) = (80, 24);
 
 /// The layout of results and the terminal that they are shown on.

@@ -148,7 +148,7 @@ pub async fn run(
         ));
     }
     shell.greet();
-    let end = shell.converse(editor).await?;
+    let end = shell.run_lines(editor).await?;
     // A file whose last result is incomplete does not appear.
     if end == End::Quit {
         shell.close_file()?;
@@ -165,7 +165,7 @@ impl Shell {
     }
 
     /// Reads and runs lines until the end.
-    async fn converse(&mut self, mut editor: Reedline) -> Result<End, ShellError> {
+    async fn run_lines(&mut self, mut editor: Reedline) -> Result<End, ShellError> {
         loop {
             let prompt = ShellPrompt {
                 date: self.session.date(),

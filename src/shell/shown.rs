@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_types_are_everyones() {
+    fn names_and_types_are_supported_by_all_formats() {
         let schema = Arc::new(Schema::new(vec![
             Field::new("count", DataType::Int64, false),
             Field::new("count\u{F8FF}2", DataType::Int64, false),

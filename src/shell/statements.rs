@@ -17,7 +17,7 @@ pub fn is_complete(text: &str) -> bool {
     }
     let all = tokens(text);
     let is_finished = all.iter().all(|token| token.is_finished);
-    match all.iter().rfind(|token| says_something(token)) {
+    match all.iter().rfind(|token| is_significant(token)) {
         None => is_finished,
         Some(last) => is_finished && last.kind == Kind::Semicolon,
     }
@@ -39,7 +39,7 @@ pub fn statements(text: &str) -> Vec<&str> {
             }
             (start, says) = (token.range.end, false);
         } else {
-            says |= says_something(&token);
+            says |= is_significant(&token);
         }
     }
     if says {
@@ -70,14 +70,14 @@ pub fn steps(script: &str) -> Vec<Step> {
     all
 }
 
-/// Whether there is nothing but space and complete comments.
+/// Whether the text has only white space and complete comments.
 fn is_nothing(text: &str) -> bool {
     tokens(text)
         .iter()
-        .all(|token| token.is_finished && !says_something(token))
+        .all(|token| token.is_finished && !is_significant(token))
 }
 
-fn says_something(token: &Token) -> bool {
+fn is_significant(token: &Token) -> bool {
     !matches!(token.kind, Kind::Space | Kind::Comment)
 }
 
@@ -139,7 +139,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_typed_makes_it_panic(text in any::<String>()) {
+        fn no_input_makes_it_panic(text in any::<String>()) {
             let _ = (is_complete(&text), statements(&text), steps(&text));
         }
 

@@ -1,5 +1,5 @@
-//! What a browser does for the service: keeps its cookies, says where requests come from, and follows no redirect by
-//! itself.
+//! An HTTP client that behaves as a browser: it keeps cookies and sends the `Sec-Fetch` headers; a test follows
+//! its redirects one by one.
 
 use std::collections::BTreeMap;
 

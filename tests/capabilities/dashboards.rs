@@ -33,7 +33,7 @@ fn gauges(text: &str) -> Vec<&str> {
     lines
 }
 
-/// Runs promtool; `None`, and a loud word on standard error, where it is not there.
+/// Runs promtool; `None`, after a message SKIPPED, where it is not installed.
 fn promtool(arguments: &[&str], input: &str) -> Option<String> {
     let started = Command::new("promtool")
         .args(arguments)

@@ -1,5 +1,6 @@
-//! What a mentor and three officers live through in four nights, with PostgreSQL, a mail server and a browser: from the
-//! nightly run over a download and a subscription to mails that are sent, left out, ended and bounced.
+//! An end-to-end scenario of a mentor and three officers over four nights, with PostgreSQL, a mail server and a
+//! browser: from the nightly run over a download and a subscription to mails that are sent, left out, ended and
+//! bounced.
 
 use std::fs::File;
 use std::io::Read;
@@ -16,7 +17,7 @@ use crate::browser::browser_scripts;
 use crate::delivery_bounces::bounce;
 use crate::postgres::Postgres;
 use crate::running_service::BATCHES;
-use crate::served::Served;
+use crate::service_process::ServiceProcess;
 use crate::smtp::{Received, Security, SmtpServer};
 use crate::support::{TestExports, course_progress, csv_columns, enrolments, pragati, wait_at_most};
 
@@ -34,7 +35,7 @@ const LEARNERS: &str = "
 
 /// The service, its mail server, and a folder for what the nightly runs and the service write.
 struct Life {
-    served: Served,
+    served: ServiceProcess,
     smtp: SmtpServer,
     folder: TempDir,
 }
@@ -43,7 +44,7 @@ impl Life {
     /// A service that is not started yet, before the first night.
     fn of(smtp: SmtpServer, postgres: &Postgres) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let served = Served::new(TestExports::empty(), &smtp)
+        let served = ServiceProcess::new(TestExports::empty(), &smtp)
             .with("PRAGATI_DATABASE__URL", postgres.url())
             .with("PRAGATI_SERVE__REPORTS", place(&folder, "reports"))
             .with("PRAGATI_SERVE__FILES", place(&folder, "files"))
@@ -159,7 +160,7 @@ fn expected(mails: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 /// What a mentor does in a browser on the first day; the file that is downloaded is kept at `file`.
-fn first_day_in_the_browser(scripts: &Path, served: &Served, file: &Path) {
+fn first_day_in_the_browser(scripts: &Path, served: &ServiceProcess, file: &Path) {
     let settings = served.data().join("settings.json");
     let told = json!({"url": served.url(), "mentor": MENTOR, "batch": "Batch 1", "file": file});
     std::fs::write(&settings, told.to_string()).expect("written");

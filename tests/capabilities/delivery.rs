@@ -1,4 +1,5 @@
-//! A click becomes a mail, and none is lost: `pragati serve` as a process, with a real mail server, through thick and thin.
+//! A click becomes a mail, and none is lost: `pragati serve` as a process, with a real mail server, also where steps
+//! fail.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::postgres::Postgres;
 use crate::running_service::BATCHES;
-use crate::served::{Served, mids_below};
+use crate::service_process::{ServiceProcess, mids_below};
 use crate::smtp::{Security, SmtpServer};
 use crate::support::{TestExports, files_below};
 
@@ -28,7 +29,7 @@ fn a_click_becomes_one_mail_with_the_report_and_counts_as_a_download() {
     let Some(smtp) = SmtpServer::start(Security::StartTls) else {
         return;
     };
-    let mut served = Served::new(exports(), &smtp);
+    let mut served = ServiceProcess::new(exports(), &smtp);
     served.start();
     let (status, answer) = served.click(MENTOR, "b1", "email", "k1").expect("an answer");
     assert_eq!(status, StatusCode::ACCEPTED);
@@ -76,7 +77,7 @@ fn a_mail_is_in_the_language_of_the_browser_or_of_the_site_and_names_the_course(
         return;
     };
     let exports = exports().table("courses", "select 'c1' as course_id, 'கணிதம்' as course_name");
-    let mut served = Served::new(exports, &smtp).with("PRAGATI_MAIL__LANGUAGE", "kn");
+    let mut served = ServiceProcess::new(exports, &smtp).with("PRAGATI_MAIL__LANGUAGE", "kn");
     served.start();
     let asked = json!({"batch_id": "b1", "format": "csv", "deliver": "email"});
     for (languages, subject) in [
@@ -103,7 +104,7 @@ fn a_report_from_the_mart_of_a_nightly_run_has_the_same_bytes() {
     };
     let exports = exports();
     let (reports, day) = exports.nightly(&[]);
-    let mut served = Served::new(exports, &smtp).with("PRAGATI_SERVE__REPORTS", reports.path().display());
+    let mut served = ServiceProcess::new(exports, &smtp).with("PRAGATI_SERVE__REPORTS", reports.path().display());
     served.start();
     let (_, answer) = served.click(MENTOR, "b1", "download", "k1").expect("an answer");
     let id = id_of(&answer);
@@ -120,7 +121,7 @@ fn a_requester_who_lost_access_gets_a_notice_instead_of_the_report() {
     let Some(smtp) = SmtpServer::start(Security::Plain) else {
         return;
     };
-    let mut served = Served::new(exports(), &smtp).with("PRAGATI_SERVE__REFRESH_SECONDS", 1);
+    let mut served = ServiceProcess::new(exports(), &smtp).with("PRAGATI_SERVE__REFRESH_SECONDS", 1);
     // The mail server puts the first try off; meanwhile, the next day's exports no longer name the mentor.
     smtp.set_behaviour("recipient answer 451 4.3.0 later\n");
     served.start();
@@ -145,15 +146,15 @@ fn a_configuration_error_is_logged_once_and_no_report_is_lost() {
     let Some(smtp) = SmtpServer::start(Security::Plain) else {
         return;
     };
-    let mut served = Served::new(exports(), &smtp);
+    let mut served = ServiceProcess::new(exports(), &smtp);
     smtp.set_behaviour("recipient answer 554 5.7.1 Client host rejected: Access denied\n");
     served.start();
-    let ready = |served: &Served| -> Value {
+    let ready = |served: &ServiceProcess| -> Value {
         let (status, body) = served.get("dev:nobody", "/readyz");
         assert_eq!(status, StatusCode::OK);
         serde_json::from_slice(&body).expect("JSON")
     };
-    let metrics = |served: &Served| String::from_utf8(served.get("dev:nobody", "/metrics").1).expect("UTF-8");
+    let metrics = |served: &ServiceProcess| String::from_utf8(served.get("dev:nobody", "/metrics").1).expect("UTF-8");
     assert_eq!(ready(&served)["mail"], "ok");
     let (_, answer) = served.click(MENTOR, "b1", "email", "k1").expect("an answer");
     let id = id_of(&answer);
@@ -180,7 +181,7 @@ fn a_refusal_for_size_is_not_an_unconfirmed_handover() {
     let Some(smtp) = SmtpServer::start(Security::Plain) else {
         return;
     };
-    let mut served = Served::new(exports(), &smtp);
+    let mut served = ServiceProcess::new(exports(), &smtp);
     smtp.set_behaviour("content answer 552 5.3.4 too large\n");
     served.start();
     let (_, answer) = served.click(MENTOR, "b1", "email", "k1").expect("an answer");
@@ -218,7 +219,7 @@ fn services_that_share_a_database_share_the_work_and_take_over_from_each_other()
     let shared = tempfile::tempdir().expect("a folder");
     let place = |name: &str| shared.path().join(name).display().to_string();
     let service = || {
-        Served::new(exports(), &smtp)
+        ServiceProcess::new(exports(), &smtp)
             .with("PRAGATI_DATABASE__URL", postgres.url())
             .with("PRAGATI_SERVE__FILES", place("files"))
             .with("PRAGATI_EVENTS", place("events"))

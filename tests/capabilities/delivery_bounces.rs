@@ -5,7 +5,7 @@ use reqwest::StatusCode;
 use serde_json::Value;
 
 use crate::running_service::BATCHES;
-use crate::served::Served;
+use crate::service_process::ServiceProcess;
 use crate::smtp::{Security, SmtpServer};
 use crate::support::{TestExports, pragati};
 
@@ -24,7 +24,7 @@ pub fn bounce(to: &str, code: &str, words: &str) -> String {
 }
 
 /// What `pragati bounces` says of a mail on its standard input, and its exit code.
-fn read(served: &Served, mail: &str, options: &[&str]) -> (Option<i32>, String) {
+fn read(served: &ServiceProcess, mail: &str, options: &[&str]) -> (Option<i32>, String) {
     let mut command = pragati();
     command.args(["bounces", "--data"]).arg(served.data()).args(options);
     let output = command.write_stdin(mail).output().expect("a run");
@@ -44,7 +44,8 @@ fn a_bounce_is_reported_and_no_mail_is_sent_to_the_address_again() {
         return;
     };
     let exports = TestExports::small().table("batches", BATCHES);
-    let mut served = Served::new(exports, &smtp).with("PRAGATI_MAIL__BOUNCE_ADDRESS", "bounces+{id}@pragati.example");
+    let mut served =
+        ServiceProcess::new(exports, &smtp).with("PRAGATI_MAIL__BOUNCE_ADDRESS", "bounces+{id}@pragati.example");
     served.start();
     let (_, answer) = served.click(MENTOR, "b1", "email", "k1").expect("an answer");
     let id = id_of(&answer);
@@ -105,7 +106,7 @@ fn a_maildir_of_bounces_is_read_once() {
         return;
     };
     let exports = TestExports::small().table("batches", BATCHES);
-    let mut served = Served::new(exports, &smtp);
+    let mut served = ServiceProcess::new(exports, &smtp);
     served.start();
     let (_, answer) = served.click(MENTOR, "b1", "email", "k1").expect("an answer");
     let id = id_of(&answer);
@@ -120,7 +121,7 @@ fn a_maildir_of_bounces_is_read_once() {
     std::fs::write(new.join("1.ours"), ours).expect("written");
     let away = "From: a@x.example\r\nTo: bounces@pragati.example\r\nSubject: I am away\r\n\r\nUntil Monday.\r\n";
     std::fs::write(new.join("2.away"), away).expect("written");
-    // What is no file stands in nobody's way.
+    // An entry that is no file is ignored.
     std::fs::create_dir(new.join("0.folder")).expect("a folder");
     let made = std::process::Command::new("mkfifo").arg(new.join("0.pipe")).status();
     assert!(made.expect("mkfifo").success());

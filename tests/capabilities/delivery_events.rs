@@ -50,9 +50,9 @@ impl Service {
         self.writer_with(Arc::default())
     }
 
-    fn writer_with(&self, bell: Arc<Notify>) -> EventWriter {
+    fn writer_with(&self, wake_up: Arc<Notify>) -> EventWriter {
         let events = Location::parse(self.events().to_str().expect("UTF-8")).expect("a location");
-        EventWriter::new(self.store.clone(), events, bell)
+        EventWriter::new(self.store.clone(), events, wake_up)
     }
 
     async fn accept(&self, new: NewRequest) {
@@ -331,19 +331,19 @@ async fn several_writers_share_the_clicks() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_notification_wakes_the_writer_and_shutdown_writes_the_rest() {
     let service = Service::start().await;
-    let bell = Arc::new(Notify::new());
+    let wake_up = Arc::new(Notify::new());
     let (stop, stopped) = watch::channel(false);
-    let running = tokio::spawn(service.writer_with(Arc::clone(&bell)).run(stopped));
+    let running = tokio::spawn(service.writer_with(Arc::clone(&wake_up)).run(stopped));
     service.accept_many(3).await;
-    bell.notify_one();
+    wake_up.notify_one();
     let written = async {
         while service.waiting().await > 0 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     let in_time = tokio::time::timeout(Duration::from_secs(10), written).await;
-    in_time.expect("the bell is heard long before the next look");
-    // Without a word, but before the end.
+    in_time.expect("the notification wakes the writer long before the next poll");
+    // Without a notification, but before the end.
     service.accept_many(2).await;
     stop.send(true).expect("it listens");
     running.await.expect("it ends");

@@ -1,5 +1,5 @@
-//! Nothing is lost and nothing comes twice: `pragati serve` is killed at random in front of a mail server that has every
-//! odd habit by turns.
+//! A test of crash safety: no request is lost and no mail is sent twice, while `pragati serve` is killed at random and
+//! its mail server answers oddly in every way by turns.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use crate::odd_mail_server::{At, HANG_UP, Habit, OddServer, SILENCE, brings};
-use crate::served::Served;
+use crate::service_process::ServiceProcess;
 use crate::support::{TestExports, is_full, usually};
 
 /// Bytes of a mail that takes a report's archive, and neither its CSV nor its spreadsheet.
@@ -127,9 +127,9 @@ fn exports() -> TestExports {
     )
 }
 
-/// The service and its mail server, while they live dangerously.
+/// The service and its mail server, with the actions that disturb them.
 struct Danger {
-    served: Served,
+    served: ServiceProcess,
     server: OddServer,
     runtime: Runtime,
     draws: StdRng,
@@ -144,7 +144,7 @@ impl Danger {
             timeout_seconds: 5,
             ..server.config()
         };
-        let mut served = Served::with_mail(exports(), mail).with("PRAGATI_SERVE__WORKERS", 6);
+        let mut served = ServiceProcess::with_mail(exports(), mail).with("PRAGATI_SERVE__WORKERS", 6);
         served.start();
         Self {
             served,
@@ -155,7 +155,7 @@ impl Danger {
         }
     }
 
-    /// SIGKILL, and another start.
+    /// Kills the service with SIGKILL, and starts it again.
     fn kill(&mut self) {
         self.served.kill();
         self.served.start();

@@ -86,7 +86,7 @@ impl Delivery {
                 tenant_id: None,
                 format: FileFormat::Csv,
                 deliver: Deliver::Email,
-                asked: pragati::delivery::asked::Asked::default(),
+                asked: pragati::delivery::options::RequestOptions::default(),
                 status: Status::Running,
                 failure: None,
                 notice: NoticeState::None,

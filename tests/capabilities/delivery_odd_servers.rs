@@ -271,7 +271,7 @@ async fn a_greylisted_mail_is_retried() {
     }
 }
 
-/// A send that must end at once, without a word to the server.
+/// A send that must end at once, without a connection to the server.
 async fn is_left_alone(mailer: &Mailer) {
     let began = Instant::now();
     words("unavailable", csv().send(mailer).await);

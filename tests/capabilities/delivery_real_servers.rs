@@ -15,7 +15,7 @@ use crate::odd_mail_server::{At, Habit, OddServer, brings};
 use crate::postgres::Postgres;
 use crate::real_mail_server::{Kind, RealSetup};
 use crate::running_service::BATCHES;
-use crate::served::Served;
+use crate::service_process::ServiceProcess;
 use crate::support::{TestExports, wait_at_most};
 
 const MENTOR: &str = "dev:mentor,mentor@school.example";
@@ -163,7 +163,7 @@ async fn every_size_goes_through_an_opensmtpd_with_its_defaults() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refusal_of_postfix_is_reported_in_its_words() {
     let next = OddServer::start(Habit::NONE).await;
-    // This machine is a stranger to it, and the mailbox is none of its own.
+    // The server does not relay for this machine, and the mailbox is not one of its own.
     let setup = RealSetup::new(Kind::Postfix).adding(
         "main.cf",
         "mynetworks = 192.0.2.0/24\nmydestination = localhost, school.example\n\
@@ -192,7 +192,7 @@ fn exports() -> TestExports {
     TestExports::small().table("batches", BATCHES)
 }
 
-fn clicked(served: &Served) -> String {
+fn clicked(served: &ServiceProcess) -> String {
     let (_, answer) = served.click(MENTOR, "b1", "email", "k1").expect("an answer");
     answer["id"].as_str().expect("an id").to_owned()
 }
@@ -205,7 +205,7 @@ fn a_mail_that_postgrey_greylists_arrives_once() {
     let Some(server) = setup.start(next.port()) else {
         return;
     };
-    let mut served = Served::with_mail(exports(), server.config());
+    let mut served = ServiceProcess::with_mail(exports(), server.config());
     served.start();
     let id = clicked(&served);
     served.wait_for(MENTOR, &id, "sent");
@@ -254,7 +254,7 @@ fn a_bounce_is_read(setup: RealSetup, how_it_says: &str) {
     let Some(server) = setup.start(next.port()) else {
         return;
     };
-    let mut served = Served::with_mail(exports(), server.config())
+    let mut served = ServiceProcess::with_mail(exports(), server.config())
         .with("PRAGATI_MAIL__BOUNCE_ADDRESS", "bounces+{id}@example.org")
         .with("PRAGATI_DATABASE__URL", postgres.url())
         .with("PRAGATI_SERVE__FILES", place("files"))

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use pragati::config::Secret;
-use pragati::delivery::asked::Asked;
+use pragati::delivery::options::RequestOptions;
 use pragati::delivery::person::{Person, Roles};
 use pragati::delivery::request::{
     Bounce, Deliver, Failure, FailureCause, FileFormat, FurtherBatch, NewRequest, NoticeState, ReportFile, Request,
@@ -63,7 +63,7 @@ pub fn click(user: &str, batch: &str) -> NewRequest {
         tenant_id: Some("tn".parse().expect("an id")),
         format: FileFormat::Csv,
         deliver: Deliver::Email,
-        asked: Asked::default(),
+        asked: RequestOptions::default(),
         further: Vec::new(),
         idempotency_key: None,
         requested_at: start(),
@@ -244,7 +244,7 @@ async fn what_was_accepted_is_found_again_as_it_was(database: Database) {
 }
 
 /// What is asked for beside the batch, as JSON.
-fn asked(text: &str) -> Asked {
+fn asked(text: &str) -> RequestOptions {
     serde_json::from_str(text).expect("what was asked for")
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use pragati::config::AddressSource;
-use pragati::delivery::asked::Asked;
+use pragati::delivery::options::RequestOptions;
 use pragati::delivery::person::{Person, Roles};
 use pragati::delivery::request::{FileFormat, Request};
 use pragati::delivery::store::{
@@ -29,7 +29,7 @@ use tokio::task::JoinSet;
 
 use crate::delivery_store::{click, open, start};
 use crate::running_service::{Answer, BATCHES, RunningService, Setup};
-use crate::served::Served;
+use crate::service_process::ServiceProcess;
 use crate::smtp::{Received, Security, SmtpServer};
 use crate::support::{TestExports, csv_columns, usually, wait_at_most};
 
@@ -57,7 +57,7 @@ fn subscription(id: &str) -> Subscription {
         roles_at: start(),
         of: Subject::Batch("b1".parse().expect("an id")),
         format: FileFormat::Csv,
-        asked: Asked::default(),
+        asked: RequestOptions::default(),
         schedule: Schedule {
             every: Every::Daily,
             weekday: None,
@@ -126,7 +126,8 @@ pub async fn a_subscription_is_kept_as_it_was(database: Database) {
     new.person.language = Some(Language::Odia);
     new.of = Subject::Course("do_31 \"x\"".to_owned());
     new.format = FileFormat::Xlsx;
-    new.asked = serde_json::from_str(r#"{"split_by": "block", "filter": {"district": ["মৈসূরু"]}}"#).expect("a wish");
+    new.asked =
+        serde_json::from_str(r#"{"split_by": "block", "filter": {"district": ["মৈসূরু"]}}"#).expect("request options");
     new.schedule.every = Every::Weekly;
     new.schedule.weekday = Some(Weekday::Sunday);
     new.only_if_changed = true;
@@ -351,7 +352,7 @@ pub async fn recipients_end_their_mails(database: Database) {
     let mut done = sent(&due, "2026-11-23");
     let mut officer = done.sendings[0].clone();
     officer.request.person.email = Some("bno@example.org".to_owned());
-    officer.request.asked = serde_json::from_str(r#"{"filter": {"block": ["B1"]}}"#).expect("a wish");
+    officer.request.asked = serde_json::from_str(r#"{"filter": {"block": ["B1"]}}"#).expect("request options");
     officer.is_officer = true;
     done.sendings.push(officer);
     let finished = store.finish_sending(&due, &done, start()).await.expect("an answer");
@@ -470,7 +471,7 @@ fn make_next(service: &RunningService, now: DateTime<Utc>) -> bool {
         address_source: AddressSource::Claim,
         can_mail: true,
         deadline: Duration::from_secs(1800),
-        bell: Arc::new(Notify::new()),
+        wake_up: Arc::new(Notify::new()),
     };
     service.runtime.block_on(scheduler.make_next(now)).expect("the store")
 }
@@ -768,7 +769,7 @@ fn what_subscriptions_send_is_counted_apart_from_downloads() {
 }
 
 /// How many requests have a status, by the service's metrics.
-fn requests_that(served: &Served, status: &str) -> usize {
+fn requests_that(served: &ServiceProcess, status: &str) -> usize {
     let (_, metrics) = served.get("dev:nobody", "/metrics");
     let metrics = String::from_utf8(metrics).expect("UTF-8");
     let name = format!("pragati_requests{{status=\"{status}\"}} ");
@@ -793,7 +794,7 @@ fn a_service_that_is_killed_at_random_sends_each_subscription_once() {
     // In full, kills are some seconds apart, so that they are spread over the whole work.
     let (count, kills, apart) = (usually(150, 10_000), usually(6, 60), usually(1_500, 8_000));
     let exports = TestExports::small().table("batches", BATCHES);
-    let mut served = Served::new(exports, &smtp).with("PRAGATI_SERVE__WORKERS", WORKERS);
+    let mut served = ServiceProcess::new(exports, &smtp).with("PRAGATI_SERVE__WORKERS", WORKERS);
     let now = Utc::now();
     // The usual time is twelve hours from now in Kolkata, so that none is due again meanwhile.
     let minute = u16::try_from((now.timestamp() / 60 + 330 + 720).rem_euclid(1440)).expect("a minute of a day");

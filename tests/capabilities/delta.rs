@@ -101,7 +101,7 @@ fn report_of_plain_files() -> String {
     TestExports::small().report("b1", &[])
 }
 
-/// The files of a day, with the log's word for it.
+/// The files of a day, as the log names them.
 fn today(name: &str) -> String {
     format!("date={DATE}/{name}")
 }

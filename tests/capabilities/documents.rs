@@ -44,7 +44,7 @@ const ELSEWHERE: [(&str, &str, &str); 9] = [
     (
         "docs/delivery.md",
         "curl -s http://127.0.0.1:8480/api/v1/reports",
-        "a mail server: delivery.rs, delivery_asked.rs",
+        "a mail server: delivery.rs, delivery_options.rs",
     ),
     ("docs/identity.md", "pragati token explain", "a token: identity.rs"),
     (

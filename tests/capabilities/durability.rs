@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 use crate::recorded::{Change, Event, Waited, can_record, events_in, events_of, paths, traced};
 use crate::replayed::{Disk, Loss, Remains};
 use crate::running_service::BATCHES;
-use crate::served::Served;
+use crate::service_process::ServiceProcess;
 use crate::support::{DATE, TestExports, files_below, pragati, usually};
 
 const EARLIER_DATE: &str = "2026-11-21";
@@ -426,7 +426,7 @@ mod service {
             return;
         }
         let exports = TestExports::small().table("batches", BATCHES);
-        let mut served = Served::without_mail(exports);
+        let mut served = ServiceProcess::without_mail(exports);
         let before = Disk::of(served.data());
         let log = served.exports.path().join("strace.log");
         let process = served.start_by(traced(&program(), &log));

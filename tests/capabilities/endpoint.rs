@@ -1,4 +1,4 @@
-//! The PostgreSQL endpoint: who gets in, what is refused, how queries end, and what is noted of them.
+//! The PostgreSQL endpoint: logins, refused statements, how queries end, and the audit log.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -317,7 +317,7 @@ mod limits {
             connection.execute(sqlx::raw_sql(SLOW)).await
         });
         wait_until(|| endpoint.metrics.running.get() > 0, "the query to run");
-        // Its connection is dropped without a word.
+        // Its connection is dropped without a message of the protocol.
         task.abort();
         let is_end = |line: &Value| line["event"] == "end";
         wait_until(|| endpoint.audit().last().is_some_and(is_end), "the query to end");

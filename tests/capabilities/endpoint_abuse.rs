@@ -1,4 +1,5 @@
-//! The PostgreSQL endpoint and clients that ask too much of it, by mistake or not: each gets an error, and others go on.
+//! The PostgreSQL endpoint and clients that exceed its limits, by mistake or on purpose: each gets an error, and others
+//! are not affected.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -22,7 +23,7 @@ fn open_to_all() -> RunningEndpoint {
     open.start()
 }
 
-mod strangers {
+mod clients_before_login {
     use super::*;
 
     #[test]

@@ -1,4 +1,4 @@
-//! How the PostgreSQL endpoint starts: a users file is enough, and nobody gets in beside it.
+//! How the PostgreSQL endpoint starts: a users file is enough, and no other login is accepted then.
 
 use std::fs;
 use std::net::SocketAddr;

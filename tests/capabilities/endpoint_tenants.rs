@@ -1,5 +1,5 @@
 //! What a client of the PostgreSQL endpoint sees: rows of its tenants alone, personal columns only where it may, and no
-//! way round either.
+//! statement that reveals more.
 
 use tempfile::TempDir;
 

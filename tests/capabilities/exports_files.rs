@@ -141,7 +141,7 @@ mod page_index {
     }
 
     #[test]
-    fn so_is_that_of_a_large_file() {
+    fn that_of_a_large_file_is_left_out_too() {
         let many = "select 'u' || value as user_id, 'c1' as course_id, 'batch-' || (value / 10) as batch_id,
             arrow_cast('2026-10-01T00:00:00', 'Timestamp(Microsecond, Some(\"UTC\"))') as enrolled_at, true as active,
             md5(cast(value as varchar)) as more from generate_series(1, 60000)";
@@ -309,7 +309,7 @@ mod small_files {
     }
 
     #[test]
-    fn so_are_many_row_groups() {
+    fn many_row_groups_are_read_once_too() {
         let (many, one) = (of_one_file(), of_one_file());
         let rows: Vec<String> = (0..200).map(enrolment).collect();
         let properties = WriterProperties::builder().set_max_row_group_row_count(Some(1)).build();

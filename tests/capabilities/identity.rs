@@ -345,7 +345,7 @@ fn tokens_for_something_else_are_known_by_their_claims() {
 }
 
 #[test]
-fn keys_that_everybody_could_sign_with_are_not_used() {
+fn weak_keys_are_not_used() {
     let issuer = TokenIssuer::new();
     let neutral = "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
     let weak = json!({"kty": "OKP", "crv": "Ed25519", "kid": "weak", "x": neutral});

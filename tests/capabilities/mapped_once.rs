@@ -1,5 +1,5 @@
 //! Mapped tables of a nightly run and a check are mapped once: the raw files are read one time, the results are the same as
-//! when each plan maps them, and no temporary file stays behind.
+//! when each plan maps them, and all temporary files are removed.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Memory is a setting: what does not fit goes to temporary files, of which nothing stays behind.
+//! The memory limit: what does not fit is spilled to temporary files, which are always removed.
 
 use std::collections::HashMap;
 use std::fs;

@@ -1,4 +1,4 @@
-//! `GET /api/v1/batches`, the list behind "My batches": who sees which batch and what of it, in which order.
+//! `GET /api/v1/batches`, the list behind "My batches": access to batches and their figures, search and order.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};

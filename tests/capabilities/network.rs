@@ -71,7 +71,7 @@ impl Network {
         command
     }
 
-    /// Packets from machine to machine get lost, without a word; those from and to this machine do not.
+    /// Drops all packets between the machines silently; those from and to this machine arrive.
     pub fn cut(&self) {
         self.isolate("on");
     }

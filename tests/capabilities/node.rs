@@ -8,7 +8,7 @@ use crate::prepared::prepared;
 use crate::support::skipped;
 
 /// A folder with the scripts of `tests/<name>` and the packages of their `package-lock.json`, which npm checks against
-/// their digests. `None`, and a loud word on standard error, where they cannot be had.
+/// their digests. `None`, after a message SKIPPED, where they cannot be had.
 pub fn packages(name: &str) -> Option<PathBuf> {
     if !has("node", &["--version"]) || !has("npm", &["--version"]) {
         skipped("this test needs Node.js; install nodejs and npm");

@@ -58,7 +58,7 @@ const FOR_EVER: Duration = Duration::from_secs(600);
 /// What a server does.
 #[derive(Debug, Clone, Copy)]
 pub struct Habit {
-    /// Abilities that it tells.
+    /// Capabilities that it announces in EHLO.
     pub ehlo: &'static [&'static str],
     /// Bytes of a content.
     pub limit: usize,

@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 
 use crate::collector::{Collector, Span};
 use crate::running_service::BATCHES;
-use crate::served::Served;
+use crate::service_process::ServiceProcess;
 use crate::smtp::{Security, SmtpServer};
 use crate::support::TestExports;
 
@@ -174,7 +174,7 @@ fn a_delivery_is_a_trace_with_its_report_and_its_mail() {
     };
     let collector = Collector::start(200);
     let exports = TestExports::small().table("batches", BATCHES);
-    let mut served = Served::new(exports, &smtp).with("PRAGATI_OPENTELEMETRY__ENDPOINT", collector.url());
+    let mut served = ServiceProcess::new(exports, &smtp).with("PRAGATI_OPENTELEMETRY__ENDPOINT", collector.url());
     served.start();
     let mentor = "dev:mentor,mentor@example.org";
     let (status, answer) = served.click(mentor, "b1", "email", "k1").expect("an answer");

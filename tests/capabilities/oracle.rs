@@ -288,7 +288,7 @@ mod ratio {
     }
 
     #[test]
-    fn of_impatient_people_is_the_oracle_s() {
+    fn of_many_double_clicks_is_the_oracle_s() {
         assert_agree(&impatient());
         assert_agree_over_time(&impatient());
     }
@@ -371,7 +371,7 @@ mod ratio {
     }
 }
 
-/// Nulls, blanks, duplicates of every kind, strangers, odd ids, odd types and late, early and repeated events.
+/// Nulls, blanks, repeated rows of every kind, unknown users, odd ids, odd types and late, early and repeated events.
 pub fn nasty() -> TestExports {
     TestExports::empty()
         .table("users", NASTY_USERS)

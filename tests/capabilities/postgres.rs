@@ -24,7 +24,7 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// `None`, and a loud word on standard error, where the server's programs are not there.
+    /// `None`, after a message SKIPPED, where the server's programs are not installed.
     pub fn start() -> Option<Self> {
         let Some(programs) = programs() else {
             skipped(&format!(

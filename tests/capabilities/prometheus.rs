@@ -22,7 +22,7 @@ pub struct Prometheus {
 }
 
 impl Prometheus {
-    /// Scrapes the service every second. `None`, and a loud word on standard error, where the program is not there.
+    /// Scrapes the service every second. `None`, after a message SKIPPED, where the program is not installed.
     pub fn scraping(service: &RunningService) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a folder");
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");

@@ -7,8 +7,8 @@ use std::process::Command;
 use crate::prepared::prepared;
 use crate::support::skipped;
 
-/// A Python with the packages of `tests/<name>/requirements.txt`, of which `module` is one. `None`, and a loud word on
-/// standard error, where they cannot be had.
+/// A Python with the packages of `tests/<name>/requirements.txt`, of which `module` is one. `None`, after a message
+/// SKIPPED, where they cannot be had.
 pub fn python_for(name: &str, module: &str) -> Option<PathBuf> {
     let requirements = format!("{}/tests/{name}/requirements.txt", env!("CARGO_MANIFEST_DIR"));
     let wanted = fs::read(&requirements).expect("the list of packages");

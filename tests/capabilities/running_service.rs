@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::Utc;
 use pragati::config::{Config, IdentityConfig};
-use pragati::delivery::files::{ReportFiles, Wish};
+use pragati::delivery::files::{FileSpec, ReportFiles};
 use pragati::delivery::metrics::DeliveryMetrics;
 use pragati::delivery::request::{Failure, Status};
 use pragati::delivery::source::ReportSource;
@@ -254,12 +254,12 @@ async fn work_on_next(parts: &ServerParts) -> bool {
     let current = parts.source.current();
     let batches = lease.request.batches().iter();
     let batches: Vec<_> = batches.map(|id| current.directory.get(id).expect("a batch")).collect();
-    let wish = Wish {
+    let spec = FileSpec {
         batches: &batches,
         format: lease.request.format,
         asked: &lease.request.asked,
     };
-    let file = parts.files.make(&current, &wish).await;
+    let file = parts.files.make(&current, &spec).await;
     let made = parts.store.file_made(&lease.token, &file.expect("a file")).await;
     let ready = parts.store.succeed(&lease.token, Status::Ready, Utc::now()).await;
     assert_eq!(

@@ -37,7 +37,7 @@ fn file_of(id: &str) -> String {
     format!("/api/v1/reports/{id}/file")
 }
 
-/// That nobody was signed in, and that a page says so.
+/// Checks that the sign-in failed, and that a page says so.
 fn assert_refused(answer: &Answer, browser: &mut BrowserLike, what: &str) {
     assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{what}: {answer:?}");
     assert!(page(answer).contains("You could not be signed in"), "{what}");
@@ -212,9 +212,9 @@ fn cross_site_requests_change_nothing() {
     let service = setup(&issuer).start();
     let mut browser = BrowserLike::new(&service);
     browser.sign_in(&issuer, "mentor", &[]);
-    let wish = json!({"batch_id": "b1", "format": "csv", "deliver": "download"});
+    let body = json!({"batch_id": "b1", "format": "csv", "deliver": "download"});
     let from = |browser: &mut BrowserLike, headers: &[(&str, &str)]| {
-        let mut request = browser.request(Method::POST, "/api/v1/reports").json(&wish);
+        let mut request = browser.request(Method::POST, "/api/v1/reports").json(&body);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -308,7 +308,7 @@ fn a_session_s_id_is_a_cookie_and_nothing_else() {
 }
 
 #[test]
-fn pages_of_the_sign_in_repeat_nothing_of_their_address_and_are_in_no_frame() {
+fn sign_in_pages_reflect_no_parameters_and_cannot_be_framed() {
     let issuer = FakeIssuer::start();
     let service = setup(&issuer).start();
     let mut browser = BrowserLike::new(&service);
@@ -618,7 +618,7 @@ fn pages_are_in_the_language_that_the_browser_asks_for() {
 }
 
 #[test]
-fn a_forwarded_mail_gives_others_nothing() {
+fn a_forwarded_mail_gives_no_access() {
     let issuer = FakeIssuer::start();
     let service = setup(&issuer).start();
     let id = request_of(&service, &issuer.token("mentor", &[]));
@@ -667,11 +667,11 @@ fn a_session_has_the_rights_of_its_access_token_and_no_others() {
         })
     );
     // A report that is asked for goes to the address of the token.
-    let wish = json!({"batch_id": "b1", "format": "csv", "deliver": "email"});
+    let body = json!({"batch_id": "b1", "format": "csv", "deliver": "email"});
     let request = browser
         .request(Method::POST, "/api/v1/reports")
         .header("Sec-Fetch-Site", "same-origin");
-    let answer = browser.send(request.json(&wish));
+    let answer = browser.send(request.json(&body));
     assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
     let id = answer.json()["id"].as_str().expect("an id").parse().expect("an id");
     let found = service

@@ -1,4 +1,4 @@
-//! Logouts that the issuer tells the service of (OpenID Connect Back-Channel Logout): which sessions end, and which
+//! Back-channel logout (OpenID Connect Back-Channel Logout): which sessions end, and which
 //! messages end none.
 
 use reqwest::{Method, StatusCode};
@@ -157,7 +157,7 @@ fn a_sign_in_that_was_under_way_at_the_logout_makes_no_session() {
 }
 
 #[test]
-fn what_is_no_logout_token_of_the_issuer_s_ends_nothing() {
+fn invalid_logout_tokens_end_no_session() {
     let issuer = FakeIssuer::start();
     let service = setup(&issuer).start();
     let key = &issuer.tokens.key;

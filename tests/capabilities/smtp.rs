@@ -1,4 +1,5 @@
-//! A real mail server for tests: it speaks TLS, wants a login, keeps what it gets, and misbehaves when told to.
+//! A real mail server for tests: it speaks TLS, requires a login, stores mails, and misbehaves by rules that a test
+//! sets.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -148,7 +149,7 @@ impl SmtpServer {
         }
     }
 
-    /// Lets it behave by these rules from now on (see the server); none means well.
+    /// Sets the rules of its behaviour from now on (see the server); without rules it behaves well.
     pub fn set_behaviour(&self, rules: &str) {
         let next = self.folder.path().join("behaviour.next");
         fs::write(&next, rules).expect("written");

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::running_endpoint::EndpointSetup;
 use crate::running_service::Setup;
-use crate::served::Served;
+use crate::service_process::ServiceProcess;
 use crate::smtp::{Security, SmtpServer};
 use crate::sunbird_cases::{exports_of, lines_from_service};
 use crate::support::{DATE, TestExports, complaint_of, csv_columns, pragati, wrapped};
@@ -179,7 +179,7 @@ fn the_mail_says_what_consent_keeps_out() {
             return;
         };
         let (exports, expected) = exports_of(case);
-        let mut served = Served::new(exports, &smtp)
+        let mut served = ServiceProcess::new(exports, &smtp)
             .with("PRAGATI_STAGING", "sunbird")
             .with("PRAGATI_STAGING_SETTINGS__CONSENT", "required");
         served.start();
@@ -201,7 +201,7 @@ fn what_consent_changes_is_counted_once_for_a_file() {
         return;
     };
     let (exports, _) = exports_of(CONSENT);
-    let mut served = Served::new(exports, &smtp)
+    let mut served = ServiceProcess::new(exports, &smtp)
         .with("PRAGATI_STAGING", "sunbird")
         .with("PRAGATI_STAGING_SETTINGS__CONSENT", "required");
     served.start();

@@ -1,5 +1,5 @@
 //! Telemetry as it comes: compressed, damaged, late, by clocks that are wrong; nothing in it is fatal, and nothing is
-//! dropped without a word.
+//! dropped without a remark.
 
 use serde_json::{Value, json};
 

@@ -79,7 +79,7 @@ fn commands_do_what_their_help_says() {
 }
 
 #[test]
-fn a_command_s_answer_on_a_terminal_is_fit_for_it() {
+fn output_on_a_terminal_fits_its_width_and_is_escaped() {
     session("not_interactive", two_days().path());
 }
 

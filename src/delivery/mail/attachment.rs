@@ -55,7 +55,7 @@ pub(super) struct Attachment {
     pub bytes: Vec<u8>,
 }
 
-/// Whether an attachment is packed.
+/// Whether and how an attachment is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Packing {
     Plain,
@@ -274,7 +274,7 @@ mod tests {
         Some(content)
     }
 
-    /// Bytes that do not get smaller.
+    /// Bytes that compression does not make smaller.
     fn noise(bytes: usize) -> Vec<u8> {
         let mut state = 1u64;
         let next = || {

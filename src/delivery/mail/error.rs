@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::smtp::{Meaning, Step, Trouble, meaning};
+use super::smtp::{Meaning, Step, StepFailure, meaning};
 
 /// Why a mail was not sent, in the server's words where it gave some. Addresses are left out, so that the texts may be
 /// logged.
@@ -66,9 +66,9 @@ pub(super) enum NotSent {
 
 impl NotSent {
     /// Classifies a failure, by whether content had been sent before it.
-    pub fn from_trouble(trouble: Trouble, began: bool) -> Self {
-        Self::Other(match trouble {
-            Trouble::Answered { step, answer } => {
+    pub fn from_failure(failure: StepFailure, began: bool) -> Self {
+        Self::Other(match failure {
+            StepFailure::Answered { step, answer } => {
                 let words = format!("{} ({step})", answer.words());
                 match meaning(step, &answer) {
                     Meaning::TooLarge { .. } => return Self::TooLarge { words, began },
@@ -81,11 +81,11 @@ impl NotSent {
                 }
             }
             // Once content has been sent, only a definite answer shows that the mail did not arrive.
-            Trouble::Broken(words) if began => SendError::Unconfirmed(words),
-            Trouble::Broken(words) => SendError::Unavailable(words),
-            Trouble::Lacking(words) => SendError::Misconfigured(Refusal::of_every_mail(words)),
-            Trouble::Unsendable(words) => SendError::Unsendable(words),
-            Trouble::TooLarge { bytes, limit } => {
+            StepFailure::Broken(words) if began => SendError::Unconfirmed(words),
+            StepFailure::Broken(words) => SendError::Unavailable(words),
+            StepFailure::Lacking(words) => SendError::Misconfigured(Refusal::of_every_mail(words)),
+            StepFailure::Unsendable(words) => SendError::Unsendable(words),
+            StepFailure::TooLarge { bytes, limit } => {
                 return Self::TooLarge {
                     words: format!("the mail has {bytes} bytes, and the mail server takes {limit}"),
                     began,
@@ -108,17 +108,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn silence_after_the_content_is_no_answer() {
-        let silence = || Trouble::timed_out(Step::Content, std::time::Duration::from_secs(1));
-        let error = |began| NotSent::from_trouble(silence(), began).for_good();
+    fn a_missing_answer_after_the_content_is_unconfirmed() {
+        let silence = || StepFailure::timed_out(Step::Content, std::time::Duration::from_secs(1));
+        let error = |began| NotSent::from_failure(silence(), began).for_good();
         assert!(matches!(error(false), SendError::Unavailable(_)));
         assert!(matches!(error(true), SendError::Unconfirmed(_)));
     }
 
     #[test]
     fn a_mail_that_is_too_large_in_its_smallest_form_is_refused() {
-        let trouble = Trouble::TooLarge { bytes: 11, limit: 10 };
-        let not_sent = NotSent::from_trouble(trouble, false);
+        let failure = StepFailure::TooLarge { bytes: 11, limit: 10 };
+        let not_sent = NotSent::from_failure(failure, false);
         assert!(matches!(not_sent, NotSent::TooLarge { began: false, .. }));
         assert!(matches!(not_sent.for_good(), SendError::Refused(_)));
     }

@@ -3,7 +3,7 @@
 //! A name says what the file is in any script, and is safe on every system and in every header.
 
 use crate::delivery::access::BatchFacts;
-use crate::delivery::asked::Asked;
+use crate::delivery::options::RequestOptions;
 use crate::delivery::request::FileFormat;
 use crate::ids::SnapshotDate;
 use crate::names::{is_reserved, safe_label};
@@ -15,11 +15,16 @@ const PREFIX: &str = "course-progress";
 
 /// `course-progress_<batch name or id>_<date>.csv` or `.xlsx`. Batches of the same name have files of the same name.
 pub fn report_file_name(batch: &BatchFacts, date: SnapshotDate, format: FileFormat) -> String {
-    asked_file_name(batch, &Asked::default(), date, format)
+    file_name_with_options(batch, &RequestOptions::default(), date, format)
 }
 
 /// The same as [`report_file_name`], with the options of the request: `…_by-block_filtered_<date>.zip`.
-pub fn asked_file_name(batch: &BatchFacts, asked: &Asked, date: SnapshotDate, format: FileFormat) -> String {
+pub fn file_name_with_options(
+    batch: &BatchFacts,
+    asked: &RequestOptions,
+    date: SnapshotDate,
+    format: FileFormat,
+) -> String {
     let name = batch.batch_name.as_deref().unwrap_or_default();
     named(["", name], batch.batch_id.as_str(), asked, date, format)
 }
@@ -27,7 +32,7 @@ pub fn asked_file_name(batch: &BatchFacts, asked: &Asked, date: SnapshotDate, fo
 /// The name of a file of several batches: that of their course, where it has one, and its id; or their number.
 pub fn several_file_name(
     batches: usize,
-    asked: &Asked,
+    asked: &RequestOptions,
     course_name: Option<&str>,
     date: SnapshotDate,
     format: FileFormat,
@@ -39,7 +44,13 @@ pub fn several_file_name(
 }
 
 /// A name that ends with `known` where that fits in whole, otherwise with `other`.
-fn named([before, known]: [&str; 2], other: &str, asked: &Asked, date: SnapshotDate, format: FileFormat) -> String {
+fn named(
+    [before, known]: [&str; 2],
+    other: &str,
+    asked: &RequestOptions,
+    date: SnapshotDate,
+    format: FileFormat,
+) -> String {
     let split = asked.split_by.map(|column| format!("_by-{column}")).unwrap_or_default();
     let filtered = if asked.filter.is_empty() { "" } else { "_filtered" };
     let end = format!("{split}{filtered}_{date}.{}", asked.extension(format));
@@ -127,7 +138,7 @@ mod tests {
 
     #[test]
     fn names_say_what_was_asked_for() {
-        let asked: Asked =
+        let asked: RequestOptions =
             serde_json::from_str(r#"{"split_by": "block", "filter": {"completed": true}}"#).expect("JSON");
         let batch = BatchFacts {
             batch_id: "b1".parse().expect("an id"),
@@ -140,10 +151,11 @@ mod tests {
         };
         let date: SnapshotDate = "2026-11-22".parse().expect("a date");
         assert_eq!(
-            asked_file_name(&batch, &asked, date, FileFormat::Csv),
+            file_name_with_options(&batch, &asked, date, FileFormat::Csv),
             "course-progress_बैच-१_by-block_filtered_2026-11-22.zip"
         );
-        let course: Asked = serde_json::from_str(r#"{"batches": ["b1", "b2"], "course": "do_1"}"#).expect("JSON");
+        let course: RequestOptions =
+            serde_json::from_str(r#"{"batches": ["b1", "b2"], "course": "do_1"}"#).expect("JSON");
         assert_eq!(
             several_file_name(2, &course, None, date, FileFormat::Xlsx),
             "course-progress_do_1_2026-11-22.xlsx"
@@ -157,7 +169,7 @@ mod tests {
             long.ends_with("म_do_1_2026-11-22.zip") && long.len() <= NAME_BYTES,
             "{long}"
         );
-        let listed = Asked { course: None, ..course };
+        let listed = RequestOptions { course: None, ..course };
         assert_eq!(
             several_file_name(2, &listed, None, date, FileFormat::Csv),
             "course-progress_2-batches_2026-11-22.zip"

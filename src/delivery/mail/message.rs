@@ -84,7 +84,7 @@ pub(super) fn compose(sender: &Sender, draft: Draft) -> Result<MailToSend, Compo
 }
 
 /// The attachment as Base64, so that relays do not change its lines. A file name beyond ASCII is encoded by RFC 2231;
-/// for programs that do not know that, the content type has an ASCII form of it.
+/// for programs that do not support that, the content type has an ASCII form of it.
 fn part(attachment: Attachment) -> Result<SinglePart, ComposeError> {
     let ascii: String = attachment
         .name
@@ -133,7 +133,7 @@ impl Header for OneClick {
     }
 }
 
-/// `Auto-Submitted: auto-generated` (RFC 3834): asks for no automatic replies.
+/// `Auto-Submitted: auto-generated` (RFC 3834): suppresses automatic replies.
 #[derive(Clone)]
 struct AutoSubmitted;
 

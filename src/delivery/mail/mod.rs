@@ -5,12 +5,12 @@
 
 mod address;
 mod attachment;
+mod circuit_breaker;
 mod error;
 mod file_name;
 mod handover;
 mod message;
 mod plain;
-mod rest;
 mod settings;
 mod size_limit;
 mod smtp;
@@ -28,7 +28,7 @@ use lettre::Address;
 pub(super) use address::same_address;
 pub use address::usable_address;
 pub use error::{Refusal, SendError};
-pub use file_name::{asked_file_name, report_file_name, several_file_name};
+pub use file_name::{file_name_with_options, report_file_name, several_file_name};
 pub use handover::Handover;
 
 use super::access::BatchFacts;
@@ -59,7 +59,7 @@ pub struct Mailer {
     templates: Templates,
 }
 
-/// What a mail needs to know beside the request.
+/// The facts of a mail beside those of the request.
 #[derive(Debug, Clone, Copy)]
 pub struct MailContext<'a> {
     /// The batch, as the snapshot has it.
@@ -68,13 +68,13 @@ pub struct MailContext<'a> {
     pub names: Option<&'a Names>,
     /// Where the file can be fetched, and until when; none where the service has no public address.
     pub link: Option<&'a Link>,
-    /// What consent changes in the report.
+    /// The rows that consent changes in the report.
     pub consent: ConsentCounts,
     /// Set for a mail of a subscription.
     pub subscription: Option<SubscriptionMail<'a>>,
 }
 
-/// What a mail of a subscription has that others have not.
+/// The additional facts of a subscription's mail.
 #[derive(Debug, Clone, Copy)]
 pub struct SubscriptionMail<'a> {
     /// Where its recipient ends these mails; none where the service has no public address.
@@ -248,7 +248,7 @@ fn recipient(request: &Request) -> Result<Address, SendError> {
         .ok_or_else(|| SendError::Unsendable("your login has no mail address that mails can be sent to".to_owned()))
 }
 
-/// Work on another thread ended without a result.
+/// The error where a blocking thread ended without a result.
 fn stopped() -> SendError {
     SendError::Unavailable("the mail was not written, because the service stops".to_owned())
 }

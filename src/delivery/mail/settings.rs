@@ -34,7 +34,7 @@ pub(super) struct Settings {
     pub attachments: AttachmentRules,
 }
 
-/// Who mails are from.
+/// The sender of mails.
 pub(super) struct Sender {
     pub from: Mailbox,
     pub reply_to: Option<Mailbox>,
@@ -135,8 +135,8 @@ fn server(text: &str, ca_file: Option<&Path>) -> Result<Server, ConfigError> {
     })
 }
 
-/// The addresses of a host that is this machine. Names other than `localhost` are not looked up: whoever answers could
-/// say anything.
+/// The addresses of a host that is this machine. Names other than `localhost` are not looked up: a DNS
+/// answer could be forged.
 fn loopback_addresses(host: &str, port: u16) -> Result<Vec<SocketAddr>, ConfigError> {
     let ips = match host.parse::<IpAddr>() {
         Ok(ip) if ip.is_loopback() => vec![ip],
@@ -401,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn mails_go_back_to_who_is_named() {
+    fn bounces_go_to_the_configured_address() {
         let id: RequestId = "019398a1-0000-7000-8000-000000000001".parse().expect("an id");
         for (bounce_address, expected) in [
             (None, "reports@example.org"),
@@ -421,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_tells_the_name_that_is_set() {
+    fn the_configured_name_is_sent_in_ehlo() {
         for name in ["reports.example.org", "[192.0.2.7]", "[IPv6:2001:db8::1]", "localhost"] {
             let config = MailConfig {
                 helo_name: Some(name.to_owned()),

@@ -531,7 +531,7 @@ mod tests {
     use super::super::SubscriptionMail;
     use super::*;
     use crate::delivery::access::BatchFacts;
-    use crate::delivery::asked::Asked;
+    use crate::delivery::options::RequestOptions;
     use crate::delivery::person::{Person, Roles};
     use crate::delivery::request::{Deliver, Failure, FileFormat, NoticeState, Status};
     use crate::report::ConsentCounts;
@@ -551,7 +551,7 @@ mod tests {
             tenant_id: None,
             format: FileFormat::Csv,
             deliver: Deliver::Email,
-            asked: Asked::default(),
+            asked: RequestOptions::default(),
             status: Status::Running,
             failure: None,
             notice: NoticeState::None,
@@ -695,7 +695,7 @@ mod tests {
     }
 
     #[test]
-    fn people_are_written_to_in_their_language_or_in_the_site_s() {
+    fn mails_are_in_the_recipient_s_language_or_the_site_s() {
         let templates = Templates::new(Zone::default(), Language::Kannada, None).expect("good templates");
         let facts = batch("Batch 1");
         let context = context_of(&facts);
@@ -711,7 +711,7 @@ mod tests {
     }
 
     #[test]
-    fn a_site_s_own_messages_take_the_place_of_ours() {
+    fn a_site_s_messages_replace_the_built_in_ones() {
         let own = with_own("messages/en.ftl", "hello = Dear mentor,\n").expect("good messages");
         let facts = batch("Batch 1");
         let context = context_of(&facts);
@@ -761,7 +761,7 @@ mod tests {
     }
 
     #[test]
-    fn a_site_s_own_words_take_the_place_of_ours() {
+    fn a_site_s_templates_replace_the_built_in_ones() {
         let own = with_own("report/subject.txt.j2", "प्रगति रिपोर्ट: {{ batch }}").expect("good templates");
         let facts = batch("Batch 1");
         let context = context_of(&facts);
@@ -848,7 +848,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_that_asks_nobody_says_so() {
+    fn a_signed_link_warns_that_it_needs_no_login() {
         let signed = Link {
             asks_for_login: false,
             ..link()
@@ -914,7 +914,7 @@ mod tests {
     }
 
     #[test]
-    fn what_consent_keeps_out_is_said() {
+    fn rows_hidden_by_consent_are_stated() {
         let written = |hidden_details, left_out| {
             let context = MailContext {
                 batch: None,

@@ -3,11 +3,11 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::circuit_breaker::CircuitBreaker;
 use super::error::{NotSent, SendError};
 use super::handover::Handover;
-use super::rest::Rests;
 use super::size_limit::SizeLimit;
-use super::smtp::{Connection, Login, MailToSend, Meaning, Server, Trouble, meaning};
+use super::smtp::{Connection, Login, MailToSend, Meaning, Server, StepFailure, meaning};
 
 /// Idle connections that are kept. More are opened while more mails are sent at the same time, and closed afterwards.
 const MAX_IDLE: usize = 4;
@@ -16,7 +16,7 @@ const MAX_IDLE_TIME: Duration = Duration::from_secs(60);
 /// Mails over one connection. Servers have limits of their own.
 const MAX_MAILS: u32 = 100;
 
-/// A refusal of a mail smaller than this teaches no limit, whatever the server says.
+/// No size limit is learned from a refusal of a mail smaller than this, whatever the server's reason.
 const SMALLEST_LIMIT: u64 = 128 * 1024;
 
 /// A pool of connections to the mail server.
@@ -26,7 +26,7 @@ pub(super) struct Transport {
     timeout: Duration,
     idle: Mutex<Vec<Connection>>,
     size_limit: SizeLimit,
-    rests: Rests,
+    breaker: CircuitBreaker,
 }
 
 impl Transport {
@@ -38,7 +38,7 @@ impl Transport {
             timeout,
             idle: Mutex::new(Vec::new()),
             size_limit: SizeLimit::default(),
-            rests: Rests::default(),
+            breaker: CircuitBreaker::default(),
         }
     }
 
@@ -47,11 +47,11 @@ impl Transport {
         self.size_limit.at(Instant::now())
     }
 
-    /// Sends one mail. `handover` is asked once, when the server has accepted sender and recipient and waits for the
+    /// Sends one mail. `handover` is called once, when the server has accepted sender and recipient and waits for the
     /// content; where it refuses, the connection is closed, and the server discards the mail.
     pub async fn send(&self, mail: &MailToSend, handover: &impl Handover) -> Result<(), NotSent> {
-        let leave = self.rests.leave(Instant::now());
-        let _leave = leave.map_err(|words| NotSent::Other(SendError::Unavailable(words)))?;
+        let permit = self.breaker.permit(Instant::now());
+        let _permit = permit.map_err(|words| NotSent::Other(SendError::Unavailable(words)))?;
         let mut connection = self.offer(mail).await?;
         if !handover.begin().await {
             return Err(NotSent::Other(SendError::CalledOff));
@@ -59,14 +59,14 @@ impl Transport {
         let began = Instant::now();
         let handed_over = connection.hand_over(mail).await;
         match &handed_over {
-            Ok(()) => self.rests.end(),
-            Err(trouble) => {
-                self.rests.refused(trouble, began, Instant::now());
-                self.learn(trouble, mail);
+            Ok(()) => self.breaker.close(),
+            Err(failure) => {
+                self.breaker.refused(failure, began, Instant::now());
+                self.learn(failure, mail);
             }
         }
         self.keep(connection);
-        handed_over.map_err(|trouble| NotSent::from_trouble(trouble, true))
+        handed_over.map_err(|failure| NotSent::from_failure(failure, true))
     }
 
     /// A connection over which the mail was offered.
@@ -78,8 +78,8 @@ impl Transport {
         {
             match self.offer_over(&mut used, mail).await {
                 Ok(()) => return Ok(used),
-                Err(no) if no.rests || is_about_the_mail(&no.trouble) => {
-                    return Err(self.refused(used, no.trouble, mail));
+                Err(no) if no.opened_circuit || is_about_the_mail(&no.failure) => {
+                    return Err(self.refused(used, no.failure, mail));
                 }
                 Err(_) => {}
             }
@@ -87,27 +87,27 @@ impl Transport {
         let mut new = self.open().await?;
         match self.offer_over(&mut new, mail).await {
             Ok(()) => Ok(new),
-            Err(no) => Err(self.refused(new, no.trouble, mail)),
+            Err(no) => Err(self.refused(new, no.failure, mail)),
         }
     }
 
     async fn offer_over(&self, connection: &mut Connection, mail: &MailToSend) -> Result<(), NotOffered> {
         let began = Instant::now();
-        connection.offer(mail).await.map_err(|trouble| NotOffered {
-            rests: self.rests.refused(&trouble, began, Instant::now()),
-            trouble,
+        connection.offer(mail).await.map_err(|failure| NotOffered {
+            opened_circuit: self.breaker.refused(&failure, began, Instant::now()),
+            failure,
         })
     }
 
-    fn refused(&self, connection: Connection, trouble: Trouble, mail: &MailToSend) -> NotSent {
-        self.learn(&trouble, mail);
+    fn refused(&self, connection: Connection, failure: StepFailure, mail: &MailToSend) -> NotSent {
+        self.learn(&failure, mail);
         self.keep(connection);
-        NotSent::from_trouble(trouble, false)
+        NotSent::from_failure(failure, false)
     }
 
-    /// Remembers how large a mail was that the server refuses from everybody.
-    fn learn(&self, trouble: &Trouble, mail: &MailToSend) {
-        let Trouble::Answered { step, answer } = trouble else {
+    /// Remembers the size of a mail that the server refused by a limit of its own, not one mailbox's.
+    fn learn(&self, failure: &StepFailure, mail: &MailToSend) {
+        let StepFailure::Answered { step, answer } = failure else {
             return;
         };
         let bytes = mail.content.len() as u64;
@@ -124,13 +124,13 @@ impl Transport {
                 self.size_limit.announced(connection.max_bytes());
                 Ok(connection)
             }
-            Err(trouble) => {
-                let error = NotSent::from_trouble(trouble, false).for_good();
+            Err(failure) => {
+                let error = NotSent::from_failure(failure, false).for_good();
                 // Refusals that an operator has to fix are logged once, where they are counted.
                 if !matches!(error, SendError::Misconfigured(_)) {
                     tracing::warn!(server = %self.server, "no mail can be sent: {error}; check [mail] and the mail server");
                 }
-                self.rests.not_reached(&error.to_string(), began, Instant::now());
+                self.breaker.not_reached(&error.to_string(), began, Instant::now());
                 Err(NotSent::Other(error))
             }
         }
@@ -165,18 +165,18 @@ impl Transport {
 
 /// Why a mail was not offered over one connection.
 struct NotOffered {
-    trouble: Trouble,
-    /// The server did not answer, and is not asked for a while.
-    rests: bool,
+    failure: StepFailure,
+    /// Whether the circuit breaker is open now, because the server did not answer.
+    opened_circuit: bool,
 }
 
 /// Whether a new connection would fail in the same way.
-fn is_about_the_mail(trouble: &Trouble) -> bool {
-    match trouble {
-        Trouble::Answered { step, answer } => {
+fn is_about_the_mail(failure: &StepFailure) -> bool {
+    match failure {
+        StepFailure::Answered { step, answer } => {
             matches!(meaning(*step, answer), Meaning::Mail | Meaning::TooLarge { .. })
         }
-        Trouble::Unsendable(_) | Trouble::TooLarge { .. } => true,
-        Trouble::Broken(_) | Trouble::Lacking(_) => false,
+        StepFailure::Unsendable(_) | StepFailure::TooLarge { .. } => true,
+        StepFailure::Broken(_) | StepFailure::Lacking(_) => false,
     }
 }

@@ -20,7 +20,7 @@ use crate::language::Language;
 const TRIES: u32 = 5;
 /// The wait after the first conflict; it grows with each.
 const AFTER_CONFLICT: Duration = Duration::from_millis(20);
-/// The time after which a full queue probably has room again.
+/// The `Retry-After` of a full queue: by then it probably has room again.
 const QUEUE_MOVES: Duration = Duration::from_secs(60);
 const HOUR: TimeDelta = TimeDelta::hours(1);
 
@@ -45,7 +45,7 @@ impl Store {
     async fn try_accept(&self, new: &NewRequest, limits: AcceptLimits) -> Result<Accepted, sqlx::Error> {
         let mut transaction = self.begin_alone().await?;
         if let Some(earlier) = request_of_key(&mut transaction, new).await? {
-            return Ok(if is_same_wish(&earlier, new) {
+            return Ok(if is_same_request(&earlier, new) {
                 Accepted::Repeated(earlier)
             } else {
                 Accepted::KeyReused
@@ -111,7 +111,7 @@ async fn request_of_key(transaction: &mut Writing, new: &NewRequest) -> Result<O
 
 /// Whether a call is the earlier one again. The batches of a course are those of the first call, whatever the course
 /// has now.
-fn is_same_wish(earlier: &Request, new: &NewRequest) -> bool {
+fn is_same_request(earlier: &Request, new: &NewRequest) -> bool {
     let are_same_batches = match (&earlier.asked.course, &new.asked.course) {
         (Some(earlier), Some(new)) => earlier == new,
         _ => earlier.batch_id == new.batch_id && earlier.asked.batches == new.asked.batches,

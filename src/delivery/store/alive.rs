@@ -76,7 +76,7 @@ impl Store {
     }
 }
 
-/// The file, and whether nobody else has it locked; it is locked alone then.
+/// The opened file, and whether the exclusive lock was taken: it is where no other process has it locked.
 fn lock_alone(path: &Path) -> io::Result<(File, bool)> {
     let file = private_file(path)?;
     match file.try_lock() {

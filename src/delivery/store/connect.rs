@@ -117,7 +117,7 @@ async fn open_sqlite(path: &Path) -> Result<Store, StoreError> {
         let path = path.to_owned();
         tokio::task::spawn_blocking(move || make_private_file(&path)).await
     };
-    // SQLite knows no lock around migrations and the change to WAL; held until both are done.
+    // SQLite has no lock around migrations and the change to WAL; this one is held until both are done.
     let lock = made
         .map_err(|error| not_opened(error.to_string()))?
         .map_err(|error| not_opened(error.to_string()))?;
@@ -128,14 +128,14 @@ async fn open_sqlite(path: &Path) -> Result<Store, StoreError> {
     let mut url = Url::parse("sqlite:///").map_err(|error| not_opened(error.to_string()))?;
     // `set_path` leaves a percent sign as it is, and sqlx decodes it.
     url.set_path(&place.replace('%', "%25"));
-    knock(&url, SQLITE_SETTINGS, &name).await?;
+    test_connection(&url, SQLITE_SETTINGS, &name).await?;
     let pool = |connections, settings| {
         let pool = AnyPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(LONGEST_WAIT)
             .idle_timeout(None)
             .max_lifetime(None)
-            .after_connect(move |connection, _| Box::pin(settle(connection, settings)));
+            .after_connect(move |connection, _| Box::pin(apply_settings(connection, settings)));
         pool.connect_lazy(url.as_str())
             .map_err(|error| not_opened(error.to_string()))
     };
@@ -173,7 +173,7 @@ async fn open_postgres(secret: &Secret) -> Result<Store, StoreError> {
     install_default_drivers();
     let url = postgres_url(secret)?;
     let name = postgres_name(&url);
-    knock(&url, "", &name).await?;
+    test_connection(&url, "", &name).await?;
     let pool = AnyPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
         .acquire_timeout(LONGEST_WAIT)
@@ -187,13 +187,13 @@ async fn open_postgres(secret: &Secret) -> Result<Store, StoreError> {
 }
 
 /// Connects once, for its error: a pool would retry and end with a mere timeout.
-async fn knock(url: &Url, settings: &'static str, name: &str) -> Result<(), StoreError> {
+async fn test_connection(url: &Url, settings: &'static str, name: &str) -> Result<(), StoreError> {
     let not_opened = |error: sqlx::Error| StoreError::NotOpened {
         database: name.to_owned(),
         reason: error.to_string(),
     };
     let mut connection = AnyConnection::connect(url.as_str()).await.map_err(not_opened)?;
-    settle(&mut connection, settings).await.map_err(not_opened)?;
+    apply_settings(&mut connection, settings).await.map_err(not_opened)?;
     connection.close().await.map_err(not_opened)
 }
 
@@ -205,7 +205,7 @@ async fn migrate(pool: &AnyPool, name: &str) -> Result<(), StoreError> {
     })
 }
 
-async fn settle(connection: &mut AnyConnection, settings: &'static str) -> Result<(), sqlx::Error> {
+async fn apply_settings(connection: &mut AnyConnection, settings: &'static str) -> Result<(), sqlx::Error> {
     connection.execute(settings).await.map(|_| ())
 }
 
@@ -234,7 +234,7 @@ fn is_this_machine(host: &str) -> bool {
         || address.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
-/// The database as people know it: without user and password.
+/// The name of the database in messages: without user and password.
 fn postgres_name(url: &Url) -> String {
     let host = url.host_str().unwrap_or("localhost");
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_database_elsewhere_is_spoken_to_under_tls_unless_told_otherwise() {
+    fn a_remote_database_is_connected_to_with_tls_unless_its_url_says_otherwise() {
         for (given, mode) in [
             ("postgres://u:p@db.example.org/pragati", Some("require")),
             ("postgres://u:p@10.0.0.7:5433/pragati", Some("require")),

@@ -329,7 +329,7 @@ fn end_of_lease(now: DateTime<Utc>) -> i64 {
     (now + LEASE).timestamp_millis()
 }
 
-/// PostgreSQL knows no NUL in a text, and a mail server may say anything.
+/// The text without NUL, which PostgreSQL's texts cannot have and a mail server's answer may.
 pub(super) fn storable(words: &str) -> String {
     words.replace('\0', "")
 }

@@ -2,9 +2,9 @@
 //! share the work.
 //!
 //! A request and the work on it are one row, so that accepting, idempotency and state are one transaction. A worker holds a
-//! request by a lease that it renews; a lease that ran out is taken over by another worker, and whoever lost it can store
-//! nothing more: every step names its [`LeaseToken`]. A service that starts alone on SQLite ends the leases of those that
-//! were killed. What the steps mean is said in `request`; doing them is left to the worker.
+//! request by a lease that it renews; a lease that ran out is taken over by another worker, and the earlier holder can
+//! store nothing more: every step names its [`LeaseToken`]. A service that starts alone on SQLite ends the leases of
+//! those that were killed. The states are defined in `request`; the worker does the steps.
 //!
 //! Times are those of the callers' clocks, which have to agree within a fraction of [`LEASE`].
 
@@ -47,13 +47,14 @@ use crate::ids::UserId;
 /// How long a claim or its renewal holds.
 pub const LEASE: Duration = Duration::from_secs(60);
 
-/// After so many leases in a row that ran out, a request is more likely to end its worker's process than to be delivered.
+/// The limit of consecutive leases that ran out: after so many, the request itself probably kills its worker's process
+/// (a poison message).
 pub const MOST_LOST_LEASES: u32 = 5;
 
 /// The store. Clones share their connections.
 #[derive(Debug, Clone)]
 pub struct Store {
-    /// The database as people know it.
+    /// The name of the database in messages.
     name: Arc<str>,
     backend: Backend,
     writes: AnyPool,
@@ -124,7 +125,7 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Whether so many workers died of this work that it should be given up.
+    /// Whether so many leases of this work ran out that it should be given up.
     pub fn was_lost_too_often(&self) -> bool {
         self.lost_before >= MOST_LOST_LEASES
     }

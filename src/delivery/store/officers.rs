@@ -15,7 +15,7 @@ use crate::report::SplitColumn;
 const DOING: &str = "looking after officers";
 const UNSUBSCRIBING: &str = "ending the mails of a subscription";
 
-/// Whose mails a token ends.
+/// The subscription and the recipient whose mails a token ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsubscribed {
     /// The subscription whose mails end.
@@ -143,8 +143,8 @@ impl Store {
         of.map_err(self.failed(UNSUBSCRIBING))
     }
 
-    /// Ends the mails of a recipient: an officer is left out from now on. Who subscribed gets none themselves; where nobody
-    /// else does either, the subscription ends. It may be said again.
+    /// Ends the mails of a recipient: an officer is left out from now on. A subscriber gets none themselves; where
+    /// nobody else does either, the subscription ends. Idempotent.
     ///
     /// # Errors
     /// The database does not answer.

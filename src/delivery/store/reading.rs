@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::any::AnyRow;
 use sqlx::{Any, Transaction};
 
-use super::super::asked::Asked;
+use super::super::options::RequestOptions;
 use super::super::person::Person;
 use super::super::request::{Deliver, FailureCause, FileFormat, Request, RequestId, Status};
 use super::rows::{self, request_columns};
@@ -128,7 +128,7 @@ pub(super) async fn open_request(
     batch: &BatchId,
     format: FileFormat,
     deliver: Deliver,
-    asked: &Asked,
+    asked: &RequestOptions,
 ) -> Result<Option<Request>, sqlx::Error> {
     let found = sqlx::query(concat!(
         "select ",

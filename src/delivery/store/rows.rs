@@ -6,7 +6,7 @@ use sqlx::any::AnyRow;
 use sqlx::error::BoxDynError;
 use sqlx::{Error, Row};
 
-use super::super::asked::Asked;
+use super::super::options::RequestOptions;
 use super::super::person::{Person, Roles};
 use super::super::request::{
     Bounce, Deliver, Failure, FailureCause, FileFormat, NoticeState, ReportFile, Request, Status,
@@ -191,16 +191,16 @@ fn roles(row: &AnyRow) -> Result<Roles, Error> {
     serde_json::from_str(&stored).map_err(in_column("roles"))
 }
 
-/// A language that another version of this program knows is none.
+/// The person's language; `None` for one that only another version of this program has.
 fn language(row: &AnyRow) -> Result<Option<Language>, Error> {
     let stored: Option<String> = row.try_get("language")?;
     Ok(stored.as_deref().and_then(Language::from_code))
 }
 
 /// What was asked for, of a row that has `asked`.
-pub fn asked(row: &AnyRow) -> Result<Asked, Error> {
+pub fn asked(row: &AnyRow) -> Result<RequestOptions, Error> {
     let stored: Option<String> = row.try_get("asked")?;
-    Asked::of_text(stored.as_deref()).map_err(in_column("asked"))
+    RequestOptions::of_text(stored.as_deref()).map_err(in_column("asked"))
 }
 
 fn tenant(row: &AnyRow) -> Result<Option<TenantId>, Error> {

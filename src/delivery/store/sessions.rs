@@ -1,8 +1,8 @@
 //! Sessions of people who signed in with a browser.
 //!
-//! They are in the store so that every process behind a load balancer knows them. A session is found by the hash of its
-//! id; whoever reads the database cannot derive the cookie. A session that ended is kept for a while, so that its
-//! sign-in cannot be replayed.
+//! They are in the store so that every process behind a load balancer accepts them. A session is found by the hash of
+//! its id, from which the cookie cannot be derived. A session that ended is kept for a while, so that its sign-in
+//! cannot be replayed.
 
 use chrono::{DateTime, TimeDelta, Utc};
 

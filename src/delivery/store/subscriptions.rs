@@ -1,6 +1,6 @@
 //! Subscriptions: making, showing and changing them, and turning what is due into requests.
 //!
-//! What is due is claimed for a while, so that one of several processes works out who gets what. The requests that come of
+//! What is due is claimed by a lease, so that one of several processes plans its mails. The requests that result from
 //! it and the subscription's next time are stored in one transaction, which counts only while the claim holds and the
 //! subscription is active: an occurrence becomes requests once, and is never lost.
 

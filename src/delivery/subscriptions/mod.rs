@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::asked::Asked;
+use super::options::RequestOptions;
 use super::person::Person;
 use super::request::{FileFormat, words};
 use crate::ids::BatchId;
@@ -117,7 +117,7 @@ pub struct Subscription {
     /// The format of the report file.
     pub format: FileFormat,
     /// The filter, the split, and how several batches are put together; never batches.
-    pub asked: Asked,
+    pub asked: RequestOptions,
     /// When it is sent.
     pub schedule: Schedule,
     /// A recipient is sent nothing while their rows are those of the last time.

@@ -11,8 +11,8 @@ use super::scheduler::PlanError;
 use super::{EndReason, Every, Outcome, Scheduler, Scope, Subject, Subscription};
 use crate::config::AddressSource;
 use crate::delivery::access::BatchFacts;
-use crate::delivery::asked::Asked;
 use crate::delivery::mail::usable_address;
+use crate::delivery::options::RequestOptions;
 use crate::delivery::person::Person;
 use crate::delivery::request::{Deliver, FurtherBatch, NewRequest};
 use crate::delivery::source::Current;
@@ -39,7 +39,7 @@ struct Turn {
 struct Part<'a> {
     address: String,
     batches: Vec<&'a BatchFacts>,
-    asked: Asked,
+    asked: RequestOptions,
     is_officer: bool,
 }
 
@@ -157,7 +157,7 @@ impl Scheduler {
             parts.push(Part {
                 address,
                 batches: batches.to_vec(),
-                asked: Asked {
+                asked: RequestOptions {
                     batches: match subscription.of {
                         Subject::Batch(_) => Vec::new(),
                         Subject::Course(_) => ids_of(batches),
@@ -181,7 +181,7 @@ impl Scheduler {
                     };
                     let part = Part {
                         address: address.clone(),
-                        asked: Asked {
+                        asked: RequestOptions {
                             batches: if own.len() > 1 { ids_of(&own) } else { Vec::new() },
                             course: None,
                             files: subscription.asked.files,
@@ -409,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn the_promise_counts_from_when_it_was_due_unless_that_is_long_ago() {
+    fn the_deadline_counts_from_the_due_time_unless_that_is_long_ago() {
         let due: DateTime<Utc> = "2026-11-23T01:30:00Z".parse().expect("a time");
         let promised = Duration::from_secs(30 * 60);
         let minutes = |minutes| due + TimeDelta::minutes(minutes);

@@ -233,7 +233,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_occurrence_is_never_passed_over_nor_met_twice(
+        fn an_occurrence_is_never_missed_nor_repeated(
             zone in prop::sample::select(ZONES.to_vec()),
             start in YEARS,
             minute in 0..MINUTES_OF_DAY,
@@ -256,7 +256,7 @@ mod tests {
                     continue;
                 }
                 let last = schedule.last_until(now, &zone).expect("an occurrence");
-                // What was missed is made up once, as the newest of it.
+                // Of several missed occurrences, the newest one is sent.
                 prop_assert!(last.at >= due.at && last.at <= now);
                 if let Some(sent) = sent {
                     prop_assert!(last.day > sent.day && last.at > sent.at);

@@ -11,8 +11,8 @@ use crate::config::AddressSource;
 use crate::delivery::source::{ReportSource, SourceError};
 use crate::delivery::store::{Store, StoreError};
 
-/// How often due subscriptions are looked for.
-const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// The polling interval for due subscriptions.
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
 const AFTER_STORE_ERROR: Duration = Duration::from_secs(30);
 /// The time that working out a sending may take: less than a claim holds.
 const TIME_TO_PLAN: Duration = Duration::from_secs(4 * 60);
@@ -43,7 +43,7 @@ pub struct Scheduler {
     /// The promised time from when a report is due to its mail.
     pub deadline: Duration,
     /// Notified when there are new requests.
-    pub bell: Arc<Notify>,
+    pub wake_up: Arc<Notify>,
 }
 
 impl Scheduler {
@@ -52,7 +52,7 @@ impl Scheduler {
         while !*stop.borrow_and_update() {
             let wait = match self.make_next(Utc::now()).await {
                 Ok(true) => continue,
-                Ok(false) => LOOK_AGAIN,
+                Ok(false) => POLL_INTERVAL,
                 Err(error) => {
                     tracing::error!("subscriptions wait: {error}");
                     AFTER_STORE_ERROR
@@ -102,7 +102,7 @@ impl Scheduler {
             Some(0) => tracing::info!("subscription {id} was due: {}", done.outcome),
             Some(requests) => {
                 tracing::info!("subscription {id} was due: {requests} requests");
-                self.bell.notify_one();
+                self.wake_up.notify_one();
             }
             None => tracing::info!("subscription {id} was changed or taken over while it was due"),
         }

@@ -5,13 +5,13 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 
 use super::super::access::BatchFacts;
-use super::super::files::{FilesError, Wish, path_of};
+use super::super::files::{FileSpec, FilesError, path_of};
 use super::super::mail::{MailContext, SendError, SubscriptionMail};
 use super::super::request::{Deliver, Failure, FailureCause, ReportFile, Request, Status};
 use super::super::source::Current;
 use super::super::store::{Held, LEASE, Lease, SendingOf, StoreError, Unsubscribed};
 use super::super::tokens::{hash_of, random_text};
-use super::Workshop;
+use super::WorkerResources;
 use super::backoff::next_try;
 use super::handover::Noted;
 use crate::ids::BatchId;
@@ -31,13 +31,13 @@ enum Outcome {
     /// A temporary failure, retried until the deadline; then the request fails for this reason.
     NotNow(Failure),
     /// The lease is lost.
-    LetGo,
+    LeaseLost,
 }
 
 /// Brings a request one step further: to its end, or back into the queue.
-pub async fn deliver(shop: &Workshop, lease: &Lease) -> Result<Held, StoreError> {
+pub async fn deliver(resources: &WorkerResources, lease: &Lease) -> Result<Held, StoreError> {
     let request = &lease.request;
-    shop.metrics.count_attempt();
+    resources.metrics.count_attempt();
     let outcome = if request.handover_started_at.is_some() {
         Outcome::Failed(unconfirmed("the service was stopped"))
     } else if lease.was_lost_too_often() {
@@ -46,14 +46,16 @@ pub async fn deliver(shop: &Workshop, lease: &Lease) -> Result<Held, StoreError>
             words: "The service stopped each time it worked on this report; its operators can see why.".to_owned(),
         })
     } else {
-        attempt(shop, lease).await?
+        attempt(resources, lease).await?
     };
     let now = Utc::now();
     match outcome {
         Outcome::Done(status) => {
-            let held = store_end(lease, || shop.store.succeed(&lease.token, status, now)).await?;
+            let held = store_end(lease, || resources.store.succeed(&lease.token, status, now)).await?;
             if held == Held::Yes {
-                shop.metrics.observe_delivery(request.deliver, request.deadline, now);
+                resources
+                    .metrics
+                    .observe_delivery(request.deliver, request.deadline, now);
             }
             Ok(held)
         }
@@ -66,13 +68,13 @@ pub async fn deliver(shop: &Workshop, lease: &Lease) -> Result<Held, StoreError>
                 reason.words
             );
             if due < request.deadline {
-                store_end(lease, || shop.store.try_again(&lease.token, due)).await
+                store_end(lease, || resources.store.try_again(&lease.token, due)).await
             } else {
-                fail(shop, lease, &reason).await
+                fail(resources, lease, &reason).await
             }
         }
-        Outcome::Failed(failure) => fail(shop, lease, &failure).await,
-        Outcome::LetGo => Ok(Held::No),
+        Outcome::Failed(failure) => fail(resources, lease, &failure).await,
+        Outcome::LeaseLost => Ok(Held::No),
     }
 }
 
@@ -94,51 +96,51 @@ where
     }
 }
 
-async fn fail(shop: &Workshop, lease: &Lease, failure: &Failure) -> Result<Held, StoreError> {
+async fn fail(resources: &WorkerResources, lease: &Lease, failure: &Failure) -> Result<Held, StoreError> {
     let request = &lease.request;
-    // A notice goes to the same address. Who gets the mails of a subscription did not ask for this one.
+    // A notice goes to the same address. A recipient of a subscription gets no failure notices.
     let is_mail = request.deliver == Deliver::Email
         && failure.cause != FailureCause::MailBounced
-        && shop.store.sending_of(request.id).await?.is_none();
+        && resources.store.sending_of(request.id).await?.is_none();
     // The next mail may succeed, unless the mailbox is the cause.
     if matches!(
         failure.cause,
         FailureCause::MailUnavailable | FailureCause::ReportFailed
     ) {
-        shop.store.forget_sent_content(request.id).await?;
+        resources.store.forget_sent_content(request.id).await?;
     }
     let now = Utc::now();
-    let held = store_end(lease, || shop.store.fail(&lease.token, failure, is_mail, now)).await?;
+    let held = store_end(lease, || resources.store.fail(&lease.token, failure, is_mail, now)).await?;
     if held == Held::Yes {
         tracing::error!("request {} failed ({}): {}", request.id, failure.cause, failure.words);
-        shop.metrics.count_failure(failure.cause);
+        resources.metrics.count_failure(failure.cause);
     }
     Ok(held)
 }
 
-async fn attempt(shop: &Workshop, lease: &Lease) -> Result<Outcome, StoreError> {
+async fn attempt(resources: &WorkerResources, lease: &Lease) -> Result<Outcome, StoreError> {
     let request = &lease.request;
-    let current = shop.source.current();
+    let current = resources.source.current();
     let batches = match checked_batches(&current, request) {
         Ok(batches) => batches,
         Err(failure) => return Ok(Outcome::Failed(failure)),
     };
     let Some(&batch) = batches.first() else {
-        return Ok(Outcome::LetGo);
+        return Ok(Outcome::LeaseLost);
     };
-    let wish = Wish {
+    let spec = FileSpec {
         batches: &batches,
         format: request.format,
         asked: &request.asked,
     };
     // Noted before the file exists, so that an orphaned file is cleaned up.
-    let path = path_of(&current, &wish);
-    shop.store.note_file(&path, Utc::now()).await?;
+    let path = path_of(&current, &spec);
+    resources.store.note_file(&path, Utc::now()).await?;
     let making = async {
-        let file = shop.files.make(&current, &wish).await?;
+        let file = resources.files.make(&current, &spec).await?;
         let consent = match request.deliver {
             Deliver::Download => ConsentCounts::default(),
-            Deliver::Email => shop.files.consents(&current, &wish).await?,
+            Deliver::Email => resources.files.consents(&current, &spec).await?,
         };
         Ok::<_, FilesError>((file, consent))
     };
@@ -148,20 +150,20 @@ async fn attempt(shop: &Workshop, lease: &Lease) -> Result<Outcome, StoreError> 
     };
     let (file, consent) = match observed(Work::Report, making).await {
         Ok(made) => made,
-        Err(error) => return Ok(not_made(shop, &error).await),
+        Err(error) => return Ok(not_made(resources, &error).await),
     };
-    if shop.store.file_made(&lease.token, &file).await? == Held::No {
-        return Ok(Outcome::LetGo);
+    if resources.store.file_made(&lease.token, &file).await? == Held::No {
+        return Ok(Outcome::LeaseLost);
     }
     match request.deliver {
         Deliver::Download => Ok(Outcome::Done(Status::Ready)),
-        Deliver::Email => mail(shop, lease, &current, batch, &file, consent).await,
+        Deliver::Email => mail(resources, lease, &current, batch, &file, consent).await,
     }
 }
 
 /// Mails a finished file, unless its recipient no longer wants it or mails to the address come back.
 async fn mail(
-    shop: &Workshop,
+    resources: &WorkerResources,
     lease: &Lease,
     current: &Current,
     batch: &BatchFacts,
@@ -169,15 +171,15 @@ async fn mail(
     consent: ConsentCounts,
 ) -> Result<Outcome, StoreError> {
     let request = &lease.request;
-    let sending = shop.store.sending_of(request.id).await?;
+    let sending = resources.store.sending_of(request.id).await?;
     if sending.as_ref().is_some_and(|sending| !sending.is_wanted) {
         return Ok(Outcome::Failed(unwanted()));
     }
-    if let Some(failure) = broken_address(shop, request).await? {
+    if let Some(failure) = broken_address(resources, request).await? {
         return Ok(Outcome::Failed(failure));
     }
     let unsubscribe = match &sending {
-        Some(sending) => unsubscribe_link(shop, sending).await?,
+        Some(sending) => unsubscribe_link(resources, sending).await?,
         None => None,
     };
     let subscription = sending.map(|sending| SubscriptionMail {
@@ -185,7 +187,7 @@ async fn mail(
         is_officer: sending.is_officer,
     });
     let is_officer = subscription.is_some_and(|subscription| subscription.is_officer);
-    let link = shop.links.for_mail(request);
+    let link = resources.links.for_mail(request);
     let link = link.filter(|link| !(is_officer && link.asks_for_login));
     let context = MailContext {
         batch: Some(batch),
@@ -194,14 +196,14 @@ async fn mail(
         consent,
         subscription,
     };
-    Ok(send(shop, lease, file, context).await)
+    Ok(send(resources, lease, file, context).await)
 }
 
 /// The link by which the recipient of a subscription's mail ends these mails. It is new in each mail, and the store
 /// knows it by its hash alone.
-async fn unsubscribe_link(shop: &Workshop, sending: &SendingOf) -> Result<Option<String>, StoreError> {
+async fn unsubscribe_link(resources: &WorkerResources, sending: &SendingOf) -> Result<Option<String>, StoreError> {
     let token = random_text();
-    let Some(link) = shop.links.to_unsubscribe(&token) else {
+    let Some(link) = resources.links.to_unsubscribe(&token) else {
         return Ok(None);
     };
     let of = Unsubscribed {
@@ -209,7 +211,8 @@ async fn unsubscribe_link(shop: &Workshop, sending: &SendingOf) -> Result<Option
         email: sending.email.clone(),
         is_officer: sending.is_officer,
     };
-    shop.store
+    resources
+        .store
         .note_unsubscribe_token(&hash_of(&token), &of, Utc::now())
         .await?;
     Ok(Some(link))
@@ -224,11 +227,11 @@ fn unwanted() -> Failure {
 }
 
 /// Why no mail goes to the requester's address, where an earlier one came back from it.
-async fn broken_address(shop: &Workshop, request: &Request) -> Result<Option<Failure>, StoreError> {
+async fn broken_address(resources: &WorkerResources, request: &Request) -> Result<Option<Failure>, StoreError> {
     let Some(email) = &request.person.email else {
         return Ok(None);
     };
-    let bounce = shop
+    let bounce = resources
         .store
         .bounce_of_address(email, Utc::now() - BROKEN_ADDRESS_RESTS)
         .await?;
@@ -270,7 +273,7 @@ fn checked_batch<'a>(current: &'a Current, id: &BatchId, request: &Request) -> R
     }
 }
 
-async fn not_made(shop: &Workshop, error: &FilesError) -> Outcome {
+async fn not_made(resources: &WorkerResources, error: &FilesError) -> Outcome {
     let failure = Failure {
         cause: FailureCause::ReportFailed,
         words: if error.is_too_many_parts() {
@@ -281,17 +284,17 @@ async fn not_made(shop: &Workshop, error: &FilesError) -> Outcome {
             "The report could not be made from the platform's data.".to_owned()
         },
     };
-    // People are told what concerns them; what an operator needs is in the log.
+    // The requester gets a reason without internals; the cause is logged for operators.
     tracing::error!("a report could not be made: {error}");
     if error.is_permanent() {
         return Outcome::Failed(failure);
     }
     // The files may have been replaced by a newer run.
-    shop.source.refresh().await;
+    resources.source.refresh().await;
     Outcome::NotNow(failure)
 }
 
-async fn send(shop: &Workshop, lease: &Lease, file: &ReportFile, context: MailContext<'_>) -> Outcome {
+async fn send(resources: &WorkerResources, lease: &Lease, file: &ReportFile, context: MailContext<'_>) -> Outcome {
     let request = &lease.request;
     let unavailable = |words: String| {
         Outcome::NotNow(Failure {
@@ -299,17 +302,17 @@ async fn send(shop: &Workshop, lease: &Lease, file: &ReportFile, context: MailCo
             words,
         })
     };
-    let Some(mailer) = &shop.mailer else {
+    let Some(mailer) = &resources.mailer else {
         return unavailable("No mail server is set.".to_owned());
     };
-    let copy = match shop.files.local_copy(&file.path).await {
+    let copy = match resources.files.local_copy(&file.path).await {
         Ok(copy) => copy,
-        Err(error) => return not_made(shop, &error).await,
+        Err(error) => return not_made(resources, &error).await,
     };
-    let handover = Noted { shop, lease };
+    let handover = Noted { resources, lease };
     let sending = mailer.send_report(request, file, copy.path(), context, &handover);
     let sent = observed(Work::Mail, sending).await;
-    shop.watch_mail(request.id, &sent);
+    resources.watch_mail(request.id, &sent);
     match sent {
         Ok(()) => Outcome::Done(Status::Sent),
         Err(SendError::Refused(words)) => refused(format!("The mail server refused the mail: {words}")),
@@ -322,7 +325,7 @@ async fn send(shop: &Workshop, lease: &Lease, file: &ReportFile, context: MailCo
             "The mail server refuses all mails of this service, which its operators have to set right: {refusal}"
         )),
         Err(SendError::Unconfirmed(words)) => Outcome::Failed(unconfirmed(&words)),
-        Err(SendError::CalledOff) => Outcome::LetGo,
+        Err(SendError::CalledOff) => Outcome::LeaseLost,
     }
 }
 

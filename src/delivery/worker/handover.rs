@@ -4,11 +4,11 @@ use chrono::Utc;
 
 use super::super::mail::Handover;
 use super::super::store::{Held, Lease, StoreError};
-use super::Workshop;
+use super::WorkerResources;
 
 /// Records it for the request of a lease. Where that cannot be stored, nothing is sent.
 pub struct Noted<'a> {
-    pub shop: &'a Workshop,
+    pub resources: &'a WorkerResources,
     pub lease: &'a Lease,
 }
 
@@ -26,12 +26,16 @@ impl Noted<'_> {
 
 impl Handover for Noted<'_> {
     async fn begin(&self) -> bool {
-        let stored = self.shop.store.start_handover(&self.lease.token, Utc::now()).await;
+        let stored = self.resources.store.start_handover(&self.lease.token, Utc::now()).await;
         self.is_stored(stored)
     }
 
     async fn take_back(&self) -> bool {
-        let stored = self.shop.store.take_back_handover(&self.lease.token, Utc::now()).await;
+        let stored = self
+            .resources
+            .store
+            .take_back_handover(&self.lease.token, Utc::now())
+            .await;
         self.is_stored(stored)
     }
 }

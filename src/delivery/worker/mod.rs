@@ -20,23 +20,23 @@ use tracing::Instrument;
 use super::files::ReportFiles;
 use super::links::Links;
 use super::mail::{Mailer, SendError};
-use super::metrics::{DeliveryMetrics, MailTurn};
+use super::metrics::{DeliveryMetrics, MailHealthChange};
 use super::request::RequestId;
 use super::source::ReportSource;
 use super::store::{Held, LEASE, Lease, Store, Work};
 
 /// How often an idle worker polls without a notification: for requests of other processes, due retries, and expired
 /// leases.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// How long a worker waits after the store did not answer.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// The delay before the next attempt after the store did not answer.
 const AFTER_STORE_ERROR: Duration = Duration::from_secs(5);
 /// The delay before a worker that panicked is restarted.
 const AFTER_BREAKDOWN: Duration = Duration::from_secs(1);
-/// Leases are renewed so many times before they would run out.
+/// Renewals of a lease within the time that it holds (heartbeats).
 const RENEWALS_PER_LEASE: u32 = 4;
 
 /// The resources that all workers share.
-pub struct Workshop {
+pub struct WorkerResources {
     /// The database of requests.
     pub store: Store,
     /// The newest snapshot and output.
@@ -50,10 +50,10 @@ pub struct Workshop {
     /// Counters of deliveries.
     pub metrics: Arc<DeliveryMetrics>,
     /// Notified when this process accepts a request.
-    pub bell: Arc<Notify>,
+    pub wake_up: Arc<Notify>,
 }
 
-impl Workshop {
+impl WorkerResources {
     /// Runs `count` workers until `stop` turns true; what they hold then is brought to its end.
     pub async fn run(self: Arc<Self>, count: usize, stop: watch::Receiver<bool>) {
         let mut workers = JoinSet::new();
@@ -73,15 +73,15 @@ impl Workshop {
     /// Counts the outcome of a mail, and logs once that the mail server refuses this service.
     fn watch_mail(&self, request: RequestId, sent: &Result<(), SendError>) {
         match self.metrics.observe_mail(request, sent, Utc::now()) {
-            MailTurn::Refused => {
+            MailHealthChange::Refused => {
                 let words = sent.as_ref().err().map(ToString::to_string).unwrap_or_default();
                 tracing::error!(
                     "the mail server refuses this service: {words}; mails are tried again until their deadlines, and an operator \
                      has to mend [mail] or the mail server (docs/operations.md)"
                 );
             }
-            MailTurn::TakenAgain => tracing::info!("the mail server takes the mails of this service again"),
-            MailTurn::None => {}
+            MailHealthChange::TakenAgain => tracing::info!("the mail server takes the mails of this service again"),
+            MailHealthChange::None => {}
         }
     }
 
@@ -94,7 +94,7 @@ impl Workshop {
                     self.hold(lease).instrument(span).await;
                     continue;
                 }
-                Ok(None) => LOOK_AGAIN,
+                Ok(None) => POLL_INTERVAL,
                 Err(error) => {
                     tracing::error!("requests wait: {error}");
                     AFTER_STORE_ERROR
@@ -102,7 +102,7 @@ impl Workshop {
             };
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
-                () = self.bell.notified() => {}
+                () = self.wake_up.notified() => {}
                 _ = stop.changed() => {}
             }
         }

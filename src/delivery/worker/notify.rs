@@ -4,7 +4,7 @@ use chrono::{TimeDelta, Utc};
 
 use super::super::mail::{MailContext, SendError};
 use super::super::store::{Held, Lease, StoreError};
-use super::Workshop;
+use super::WorkerResources;
 use super::backoff::next_try;
 use super::handover::Noted;
 use crate::observability::{Work, observed};
@@ -14,23 +14,23 @@ use crate::report::ConsentCounts;
 const USEFUL_FOR: TimeDelta = TimeDelta::hours(24);
 
 /// Sends the notice of a failed request, or puts it off.
-pub async fn notify(shop: &Workshop, lease: &Lease) -> Result<Held, StoreError> {
+pub async fn notify(resources: &WorkerResources, lease: &Lease) -> Result<Held, StoreError> {
     let request = &lease.request;
     // It may have arrived already, and must not be sent twice; or the address has just bounced.
     if request.handover_started_at.is_some() || request.bounce.is_some() {
-        return shop.store.end_notice(&lease.token, false).await;
+        return resources.store.end_notice(&lease.token, false).await;
     }
-    let Some(mailer) = &shop.mailer else {
-        return put_off(shop, lease).await;
+    let Some(mailer) = &resources.mailer else {
+        return put_off(resources, lease).await;
     };
-    let current = shop.source.current();
+    let current = resources.source.current();
     let batch = current.directory.get(&request.batch_id);
     // Only a requester who may still have the report gets the link.
     let is_open = current.directory.are_open_to(request.batches(), &request.person);
     let link = request
         .offered_file()
         .filter(|file| is_open && file.follows(current.consent_rules()))
-        .and_then(|_| shop.links.for_mail(request));
+        .and_then(|_| resources.links.for_mail(request));
     let context = MailContext {
         batch,
         names: Some(current.directory.names()),
@@ -38,34 +38,34 @@ pub async fn notify(shop: &Workshop, lease: &Lease) -> Result<Held, StoreError> 
         consent: ConsentCounts::default(),
         subscription: None,
     };
-    let handover = Noted { shop, lease };
+    let handover = Noted { resources, lease };
     let sending = mailer.send_failure_notice(request, context, &handover);
     let sent = observed(Work::Mail, sending).await;
-    shop.watch_mail(request.id, &sent);
+    resources.watch_mail(request.id, &sent);
     match sent {
-        Ok(()) => shop.store.end_notice(&lease.token, true).await,
+        Ok(()) => resources.store.end_notice(&lease.token, true).await,
         Err(error @ (SendError::Unavailable(_) | SendError::Misconfigured(_))) => {
             tracing::warn!("the notice of request {} did not go through: {error}", request.id);
-            put_off(shop, lease).await
+            put_off(resources, lease).await
         }
         Err(error @ (SendError::Refused(_) | SendError::Unsendable(_) | SendError::Unconfirmed(_))) => {
             tracing::error!("the notice of request {} is given up: {error}", request.id);
-            shop.store.end_notice(&lease.token, false).await
+            resources.store.end_notice(&lease.token, false).await
         }
         Err(SendError::CalledOff) => Ok(Held::No),
     }
 }
 
-async fn put_off(shop: &Workshop, lease: &Lease) -> Result<Held, StoreError> {
+async fn put_off(resources: &WorkerResources, lease: &Lease) -> Result<Held, StoreError> {
     let request = &lease.request;
     let due = next_try(Utc::now(), request.attempts);
     if due < request.deadline + USEFUL_FOR {
-        shop.store.notify_again(&lease.token, due).await
+        resources.store.notify_again(&lease.token, due).await
     } else {
         tracing::error!(
             "the notice of request {} could not be sent for a day and is given up",
             request.id
         );
-        shop.store.end_notice(&lease.token, false).await
+        resources.store.end_notice(&lease.token, false).await
     }
 }

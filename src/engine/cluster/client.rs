@@ -56,7 +56,7 @@ const FETCH_FAILED: [&str; 2] = [
     "has failed 1 times, most recent failure reason",
     "Shuffle fetch partition error from Executor",
 ];
-/// Our own reason for the same.
+/// The reason of such a failure in messages of this program.
 const CUT_OFF: &str = "an executor could not fetch rows that another holds";
 /// Messages of schedulers and executors that lack Pragati's codec or functions.
 const NOT_OURS: [&str; 3] = [
@@ -147,13 +147,13 @@ impl Cluster {
             };
             match self.completed(&mut job, query).await {
                 Ok(partitions) => break (job, partitions),
-                Err(Failure::Passing(reason)) if attempt < ATTEMPTS => {
+                Err(Failure::Temporary(reason)) if attempt < ATTEMPTS => {
                     drop(job);
                     tokio::time::sleep(BETWEEN_ATTEMPTS * attempt).await;
                     attempt += 1;
-                    tracing::warn!("{reason}; the job is handed in again");
+                    tracing::warn!("{reason}; the job is submitted again");
                 }
-                Err(Failure::Passing(reason)) => {
+                Err(Failure::Temporary(reason)) => {
                     return Err(failed(format!(
                         "the cluster: {reason}, {ATTEMPTS} times; check that all executors run and reach each other"
                     )));
@@ -299,7 +299,7 @@ pub fn fetching_connections(tls: Option<&Tls>) -> EndpointOverrideFn {
             None => with_settings(endpoint),
         };
         let (connect, silence) = (EXECUTORS_CONNECT_SECONDS, EXECUTORS_KEEP_ALIVE_SECONDS);
-        Ok(noticing(
+        Ok(with_keep_alive(
             endpoint,
             Duration::from_secs(connect),
             Duration::from_secs(silence),
@@ -307,9 +307,9 @@ pub fn fetching_connections(tls: Option<&Tls>) -> EndpointOverrideFn {
     })
 }
 
-/// A connection that is given up where it is not made within `connect`, or where nothing comes for `silence` and a
-/// probe then has no answer for as long again.
-fn noticing(endpoint: Endpoint, connect: Duration, silence: Duration) -> Endpoint {
+/// An endpoint with a connect timeout, and with HTTP/2 keep-alive: a connection without data for `silence` is probed,
+/// and closed where the probe has no answer for as long again.
+fn with_keep_alive(endpoint: Endpoint, connect: Duration, silence: Duration) -> Endpoint {
     endpoint
         .connect_timeout(connect)
         .tcp_keepalive(Some(silence))
@@ -365,16 +365,16 @@ impl Drop for Job {
 /// Why a job has no rows.
 enum Failure {
     /// A temporary failure: the job may succeed when it is submitted again.
-    Passing(&'static str),
+    Temporary(&'static str),
     Other(DataFusionError),
 }
 
 impl Failure {
     fn of_job(message: &str) -> Self {
         if message.contains(EXECUTOR_LOST) {
-            Self::Passing(EXECUTOR_LOST)
+            Self::Temporary(EXECUTOR_LOST)
         } else if FETCH_FAILED.iter().any(|words| message.contains(words)) {
-            Self::Passing(CUT_OFF)
+            Self::Temporary(CUT_OFF)
         } else {
             Self::Other(failed(refusal(message)))
         }
@@ -486,7 +486,7 @@ mod tests {
             drop(connection);
         });
         let quick = |endpoint| {
-            Ok(noticing(
+            Ok(with_keep_alive(
                 with_settings(endpoint),
                 CONNECT_TIMEOUT,
                 Duration::from_millis(200),
@@ -520,7 +520,7 @@ mod tests {
             "Job failed due to stage 5 failed: Task failed: Report(Engine(Query { reason: \"Shuffle fetch partition error from \
              Executor 1, map_stage 4, error desc: x\" }))",
         ] {
-            assert!(matches!(Failure::of_job(lost), Failure::Passing(_)), "{lost}");
+            assert!(matches!(Failure::of_job(lost), Failure::Temporary(_)), "{lost}");
         }
         assert!(matches!(Failure::of_job("Cast error"), Failure::Other(_)));
     }

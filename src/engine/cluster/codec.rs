@@ -68,7 +68,7 @@ pub struct PlanCodec {
 
 /// The message that a node of ours is encoded as.
 #[derive(Clone, PartialEq, Message)]
-struct TravellingNode {
+struct EncodedNode {
     #[prost(string, tag = "1")]
     kind: String,
     #[prost(string, tag = "2")]
@@ -95,7 +95,7 @@ impl PlanCodec {
         inputs: &[Arc<dyn ExecutionPlan>],
         context: &TaskContext,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let node = TravellingNode::decode(node).map_err(|error| DataFusionError::External(error.into()))?;
+        let node = EncodedNode::decode(node).map_err(|error| DataFusionError::External(error.into()))?;
         if node.version != VERSION {
             return exec_err!(
                 "the plan is of Pragati {}, and a process of the cluster is Pragati {VERSION}; run one version",
@@ -118,7 +118,7 @@ impl PhysicalExtensionCodec for PlanCodec {
     ) -> Result<()> {
         for codec in &self.nodes {
             if let Some(encoded) = codec.encode(node.as_ref(), self) {
-                let node = TravellingNode {
+                let node = EncodedNode {
                     kind: codec.name().to_owned(),
                     version: VERSION.to_owned(),
                     encoded: encoded?,

@@ -20,7 +20,7 @@ mod windows;
 pub use client::{Cluster, EXECUTOR_LOST, NO_EXECUTOR, fetching_connections, with_connections};
 pub use codec::{NodeCodec, PlanCodec, decode_plan, encode_plan};
 pub use functions::registry;
-pub use planner::{ClusterPlanner, travelling_plan};
+pub use planner::{ClusterPlanner, remote_plan};
 pub use tls::Tls;
 
 use datafusion::prelude::SessionConfig;

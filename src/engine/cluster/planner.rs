@@ -21,7 +21,7 @@ use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 use super::codec::encode_plan;
 use super::empty::without_empty_branches;
 use super::remote::RemoteExec;
-use super::windows::lost_on_the_way;
+use super::windows::part_that_encoding_loses;
 use super::{Cluster, EngineError};
 
 /// Plans as usual, and wraps a plan that can run on the cluster in a [`RemoteExec`].
@@ -51,9 +51,9 @@ impl QueryPlanner for ClusterPlanner {
         }
         let plan = planner.create_physical_plan(logical_plan, session_state).await?;
         let plan = without_empty_branches(plan)?;
-        let reason = match lost_on_the_way(logical_plan)? {
+        let reason = match part_that_encoding_loses(logical_plan)? {
             Some(part) => Some(format!("{part} would be lost on the way")),
-            None => why_not_travelling(&plan, &self.0)?,
+            None => why_not_remote(&plan, &self.0)?,
         };
         match reason {
             None => Ok(Arc::new(RemoteExec::new(in_one(plan), Arc::clone(&self.0)))),
@@ -69,11 +69,11 @@ impl QueryPlanner for ClusterPlanner {
 ///
 /// # Errors
 /// The query cannot be planned, reads something that only this process has, or has a part that executors would not see.
-pub async fn travelling_plan(rows: DataFrame, what: &'static str) -> Result<Arc<dyn ExecutionPlan>, EngineError> {
+pub async fn remote_plan(rows: DataFrame, what: &'static str) -> Result<Arc<dyn ExecutionPlan>, EngineError> {
     let failed = || EngineError::running(what);
     let (state, plan) = rows.into_parts();
     let plan = state.optimize(&plan).map_err(failed())?;
-    if let Some(part) = lost_on_the_way(&plan).map_err(failed())? {
+    if let Some(part) = part_that_encoding_loses(&plan).map_err(failed())? {
         return Err(EngineError::Query {
             what: what.to_owned(),
             reason: format!(
@@ -86,7 +86,7 @@ pub async fn travelling_plan(rows: DataFrame, what: &'static str) -> Result<Arc<
         .await;
     let plan = plan.and_then(without_empty_branches).map_err(failed())?;
     match sources(&plan).map_err(failed())? {
-        Sources::Strange(leaf) => Err(EngineError::Query {
+        Sources::LocalOnly(leaf) => Err(EngineError::Query {
             what: what.to_owned(),
             reason: format!("it reads {leaf}, which does not exist on the cluster"),
         }),
@@ -102,9 +102,9 @@ fn in_one(plan: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
 }
 
 /// Why a plan cannot run on the cluster, or need not; `None` where it can.
-fn why_not_travelling(plan: &Arc<dyn ExecutionPlan>, cluster: &Cluster) -> Result<Option<String>> {
+fn why_not_remote(plan: &Arc<dyn ExecutionPlan>, cluster: &Cluster) -> Result<Option<String>> {
     Ok(match sources(plan)? {
-        Sources::Strange(leaf) => Some(format!("it reads {leaf}")),
+        Sources::LocalOnly(leaf) => Some(format!("it reads {leaf}")),
         Sources::Values => Some("it reads no files".to_owned()),
         Sources::Files => encode_plan(plan, cluster.codec())
             .err()
@@ -119,7 +119,7 @@ enum Sources {
     /// Only values in the plan itself.
     Values,
     /// Something that only this process has; holds the name of the plan node.
-    Strange(String),
+    LocalOnly(String),
 }
 
 /// What the leaves of a plan read. Ballista gives each task its share of files and values; of any other leaf, each task
@@ -134,7 +134,7 @@ fn sources(plan: &Arc<dyn ExecutionPlan>) -> Result<Sources> {
             }
         }
         Ok(match found {
-            Sources::Strange(_) => TreeNodeRecursion::Stop,
+            Sources::LocalOnly(_) => TreeNodeRecursion::Stop,
             Sources::Files | Sources::Values => TreeNodeRecursion::Continue,
         })
     })?;
@@ -149,6 +149,6 @@ fn source(leaf: &Arc<dyn ExecutionPlan>) -> Sources {
     match source {
         Some(source) if source.downcast_ref::<FileScanConfig>().is_some() => Sources::Files,
         Some(source) if source.downcast_ref::<MemorySourceConfig>().is_some() => Sources::Values,
-        _ => Sources::Strange(leaf.name().to_owned()),
+        _ => Sources::LocalOnly(leaf.name().to_owned()),
     }
 }

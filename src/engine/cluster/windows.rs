@@ -1,4 +1,4 @@
-//! What window functions lose when a plan is sent to the cluster.
+//! Finds parts of window functions that the encoding of plans for the cluster would lose.
 //!
 //! The encoding of physical plans (datafusion-proto 55.2.0) has neither the FILTER of an aggregate over a window nor the
 //! IGNORE NULLS of `lag`, `lead`, `first_value`, `last_value` and `nth_value`. It says nothing of that, and executors
@@ -13,7 +13,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, WindowFunctionDefinition};
 ///
 /// # Errors
 /// The plan cannot be walked.
-pub fn lost_on_the_way(plan: &LogicalPlan) -> Result<Option<String>> {
+pub fn part_that_encoding_loses(plan: &LogicalPlan) -> Result<Option<String>> {
     let mut lost = None;
     plan.apply_with_subqueries(|node| {
         node.apply_expressions(|expression| {
@@ -48,11 +48,11 @@ fn lost_part(function: &WindowFunction) -> Option<String> {
 mod tests {
     use datafusion::prelude::SessionContext;
 
-    use super::lost_on_the_way;
+    use super::part_that_encoding_loses;
 
     async fn lost(sql: &str) -> Option<String> {
         let rows = SessionContext::new().sql(sql).await.unwrap();
-        lost_on_the_way(&rows.into_optimized_plan().unwrap()).unwrap()
+        part_that_encoding_loses(&rows.into_optimized_plan().unwrap()).unwrap()
     }
 
     const ROWS: &str = "(values (1, 10), (2, null)) as t(i, x)";
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_the_encoding_keeps_may_travel() {
+    async fn parts_that_the_encoding_keeps_are_accepted() {
         for sql in [
             format!("select i, sum(x) over (order by i), lag(x) over (order by i) from {ROWS}"),
             format!("select count(*) filter (where i > 1) from {ROWS}"),

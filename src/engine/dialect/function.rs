@@ -111,7 +111,7 @@ pub fn no_function<T>(name: &str, arguments: &[DataType]) -> Result<T> {
     )
 }
 
-/// Whether a function is one of these, and not the engine's of the same name.
+/// Whether a function is one of the dialect, and not the engine's of the same name.
 #[cfg(feature = "cluster")]
 pub fn is_of_dialect(function: &ScalarUDF) -> bool {
     function.inner().is::<Registered>()

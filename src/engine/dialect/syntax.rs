@@ -9,7 +9,7 @@ use datafusion::sql::sqlparser::ast::{
     TableWithJoins, Value, visit_expressions_mut,
 };
 
-/// A name without quotes, in small letters.
+/// A name without quotes, in lower case.
 pub fn plain(name: &ObjectName) -> String {
     name.to_string().replace('"', "").to_lowercase()
 }

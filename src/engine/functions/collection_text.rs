@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_map_or_list_is_none() {
+    fn other_texts_are_neither_map_nor_list() {
         for text in [
             "",
             "{",
@@ -146,7 +146,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_is_too_strange(text in ".{0,40}") {
+        fn no_text_makes_the_parser_panic(text in ".{0,40}") {
             let _ = (map_entries(&text), list_entries(&text));
         }
     }

@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_null() {
+    fn invalid_json_is_null() {
         for kind in [Kind::Json, Kind::Text, Kind::Array, Kind::Length] {
             assert_eq!(found(kind, &[Some("{'a': 1}"), Some(""), None], &[]), ["NULL"; 3]);
         }
@@ -244,7 +244,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_is_too_strange(text in ".{0,40}") {
+        fn no_text_makes_the_parser_panic(text in ".{0,40}") {
             let _ = found(Kind::Json, &[Some(&text)], &[key("a")]);
         }
     }

@@ -16,7 +16,7 @@ use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSe
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
 
-/// The numbers from `first` to `last`, which is one of them where the steps meet it.
+/// The numbers from `first` to `last` by steps; `last` is included where a step ends on it.
 #[derive(Debug, Clone, Copy)]
 pub struct Series {
     first: i32,

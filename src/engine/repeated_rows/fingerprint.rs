@@ -12,11 +12,12 @@ use foldhash::fast::FixedState;
 /// Ends each text of a key, so that ("ab", "c") and ("a", "bc") differ. UTF-8 has no such byte.
 const END: u8 = 0xff;
 /// The lowest bits of a fingerprint with a time: the number of its time slot, counted from the middle. With slots of a
-/// minute they suffice from 1843 to 2097. Times outside share the first or last slot and pass for neighbours, which
+/// minute they suffice from 1843 to 2097. Times outside share the first or last slot and count as neighbours, which
 /// costs time but does not change results.
-const STRETCH_BITS: u32 = 27;
+const TIME_SLOT_BITS: u32 = 27;
 
-/// Whether a column of this type can be of a key. Floats cannot: which of them are equal depends on who compares.
+/// Whether a column of this type can be part of a key. Floats cannot: NaN and the two zeros are equal in some
+/// comparisons and not in others.
 pub fn can_be_of_key(column: &DataType) -> bool {
     let is_plain = column.is_integer() || column.is_temporal() || column.is_decimal();
     let is_text = column.is_string() || matches!(column, DataType::Binary | DataType::BinaryView);
@@ -58,14 +59,14 @@ pub fn fingerprints_in_time(
         );
     };
     let hasher = FixedState::default();
-    let middle = 1_i64 << (STRETCH_BITS - 1);
+    let middle = 1_i64 << (TIME_SLOT_BITS - 1);
     let in_time = |row: usize| {
         let texts = fingerprint(&texts, row, &hasher)?;
         let stretch = times
             .is_valid(row)
             .then(|| times.value(row).div_euclid(within_micros))?;
         let place = middle + stretch.clamp(-middle, middle - 1);
-        Some(texts << STRETCH_BITS | place.cast_unsigned())
+        Some(texts << TIME_SLOT_BITS | place.cast_unsigned())
     };
     Ok((0..rows.num_rows()).map(in_time).collect())
 }
@@ -167,7 +168,7 @@ mod tests {
             let [one, close, far] = found[..] else { panic!("three rows") };
             let (one, close, far) = (one.expect("one"), close.expect("close"), far.expect("far"));
             prop_assert!(one.abs_diff(close) <= 1);
-            prop_assert_eq!(one >> STRETCH_BITS, close >> STRETCH_BITS);
+            prop_assert_eq!(one >> TIME_SLOT_BITS, close >> TIME_SLOT_BITS);
             prop_assert!(one.abs_diff(far) > 1);
         }
 

@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_in_it_is_found_and_nothing_else() {
+    fn only_members_are_found() {
         for count in [0, 1, 10, 100_000_u64] {
             let set = FingerprintSet::new((0..count).map(|number| number * 3).collect());
             assert_eq!(set.is_empty(), count == 0);

@@ -1,4 +1,4 @@
-//! How long the repeated keys of a table are kept, which both parts of the table read.
+//! The lifetime of the repeated keys of a table, which the plans of both of its parts share.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 

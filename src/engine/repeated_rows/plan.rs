@@ -47,12 +47,12 @@ pub struct RepeatedRowsFilter {
     /// The positions of the key's columns in the input.
     pub key: KeyColumns,
     /// The output columns.
-    pub columns: Vec<Given>,
+    pub columns: Vec<OutputColumn>,
 }
 
 /// An output column.
 #[derive(Debug, Clone, Copy)]
-pub enum Given {
+pub enum OutputColumn {
     /// An input column, by its position.
     Read(usize),
     /// Whether the row's key may be repeated.
@@ -145,7 +145,7 @@ impl ExecutionPlan for RepeatedRowsExec {
         let metrics = BaselineMetrics::new(&self.metrics, partition);
         let repeated_keys = MetricBuilder::new(&self.metrics).gauge("repeated_keys", partition);
         let compute = metrics.elapsed_compute().clone();
-        // Both parts of a table decide alike, as this depends on nothing but the table and the memory limit of the query.
+        // Both parts of a table decide alike, as this depends only on the table and the memory limit of the query.
         let all_are_ranked = filter.is_of_statement && keys.may_not_fit(&context);
         let batches = async move {
             if all_are_ranked {
@@ -158,7 +158,7 @@ impl ExecutionPlan for RepeatedRowsExec {
                 };
             }
             let found = repeated.find(&keys, &context).await?;
-            // Every partition knows all of them.
+            // Every partition has all of them, so they are counted once.
             repeated_keys.set(if partition == 0 { found.repeated_keys() } else { 0 });
             if passing == Passing::Others && found.is_empty() {
                 return Ok(futures::stream::empty().boxed());
@@ -216,8 +216,8 @@ impl RepeatedRowsFilter {
 
     fn given(&self, rows: &RecordBatch, schema: &SchemaRef, standings: &[Standing]) -> Result<RecordBatch> {
         let columns = self.columns.iter().map(|column| match column {
-            Given::Read(column) => Arc::clone(rows.column(*column)),
-            Given::MayBeRepeated => {
+            OutputColumn::Read(column) => Arc::clone(rows.column(*column)),
+            OutputColumn::MayBeRepeated => {
                 let may_be_repeated = standings.iter().map(|standing| Some(*standing == Standing::Repeated));
                 Arc::new(may_be_repeated.collect::<BooleanArray>()) as ArrayRef
             }

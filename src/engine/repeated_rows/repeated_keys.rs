@@ -23,8 +23,8 @@ use super::{KeyColumns, Standing};
 
 /// Fingerprints are partitioned by their highest bits, so that each partition is sorted within the processor's caches,
 /// and several at the same time.
-const GATHERINGS: usize = 256;
-const HIGHEST_BITS: u32 = GATHERINGS.ilog2();
+const RADIX_PARTITIONS: usize = 256;
+const HIGHEST_BITS: u32 = RADIX_PARTITIONS.ilog2();
 /// Fingerprints with a time are equal above this many bits where the texts are equal.
 const SHARED_BITS: u32 = 32;
 /// The share of a memory limit that fingerprints may take; the query itself needs the rest.
@@ -92,7 +92,7 @@ impl FoundKeys {
         self.repeated.len()
     }
 
-    /// How each row stands.
+    /// The standing of each row.
     pub fn standings(&self, rows: &RecordBatch, key: &KeyColumns) -> Result<Vec<Standing>> {
         let standing = |key: Option<u64>| match key.is_none_or(|key| self.repeated.contains(key)) {
             true => Standing::Repeated,
@@ -192,12 +192,12 @@ fn passes(source: &KeySource, context: &TaskContext) -> u64 {
 }
 
 /// Fingerprints, partitioned by their highest bits.
-type Gatherings = Vec<Vec<u64>>;
+type PartitionedFingerprints = Vec<Vec<u64>>;
 
 /// The fingerprints of one input partition; dropping them frees the reservation.
 struct Gathered {
-    exact: Gatherings,
-    in_time: Gatherings,
+    exact: PartitionedFingerprints,
+    in_time: PartitionedFingerprints,
     has_missing: bool,
     memory: MemoryReservation,
 }
@@ -232,8 +232,8 @@ async fn gather_partition(
     memory: MemoryReservation,
 ) -> Result<Gathered> {
     let mut gathered = Gathered {
-        exact: vec![Vec::new(); GATHERINGS],
-        in_time: vec![Vec::new(); GATHERINGS],
+        exact: vec![Vec::new(); RADIX_PARTITIONS],
+        in_time: vec![Vec::new(); RADIX_PARTITIONS],
         has_missing: false,
         memory,
     };
@@ -260,13 +260,13 @@ async fn gather_partition(
 }
 
 /// The fingerprints that have another within the distance `apart`, partitioned by their highest bits.
-async fn repeated_in(mut parts: Vec<Gatherings>, apart: u64) -> Result<Vec<Vec<u64>>> {
+async fn repeated_in(mut parts: Vec<PartitionedFingerprints>, apart: u64) -> Result<Vec<Vec<u64>>> {
     let mut sorters = JoinSet::new();
-    for number in 0..GATHERINGS {
+    for number in 0..RADIX_PARTITIONS {
         let parts: Vec<Vec<u64>> = parts.iter_mut().map(|part| std::mem::take(&mut part[number])).collect();
         sorters.spawn(async move { repeated_among(parts, apart) });
     }
-    let mut all = Vec::with_capacity(GATHERINGS);
+    let mut all = Vec::with_capacity(RADIX_PARTITIONS);
     while let Some(repeated) = sorters.join_next().await {
         all.push(repeated.map_err(lost)?);
     }
@@ -381,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_more_than_once_is_found_once() {
+    fn each_repeated_fingerprint_is_found_once() {
         let parts = || vec![vec![3, 1, 2], vec![], vec![2, 3, 3, 9]];
         assert_eq!(repeated_among(parts(), REPEATED_APART), [2, 3]);
         assert_eq!(repeated_among(parts(), NEIGHBOURS_APART), [1, 2, 3]);

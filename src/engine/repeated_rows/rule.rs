@@ -37,7 +37,7 @@ pub struct RankOnlyRepeated;
 /// What the rule may read three times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Inputs {
-    /// Tables that know how many rows they have.
+    /// Tables whose number of rows is known from statistics.
     Tables,
     /// All tables, and views under a name as well, such as those that a mapping makes, unless they are an aggregation.
     TablesAndViews,
@@ -357,7 +357,7 @@ fn split_table(
         repeated: columns.into(),
         neighbours: None,
     };
-    // Scans are told apart by the names of their tables alone.
+    // Scans are distinguished by the names of their tables alone.
     let scan = |part, which: &str| {
         let part_name = TableReference::bare(format!("{name} of {which} {of_key}"));
         let rows = LogicalPlanBuilder::scan(part_name, provider_as_source(part), None)?;
@@ -416,7 +416,7 @@ mod tests {
 
     use super::*;
 
-    /// A table in memory that knows how many rows it has.
+    /// A table in memory with a number of rows in its statistics.
     #[derive(Debug)]
     struct Counted(MemTable, usize);
 

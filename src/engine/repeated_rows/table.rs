@@ -12,7 +12,7 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 
 use super::kept_keys::KeptKeys;
-use super::plan::{Given, RepeatedRowsExec, RepeatedRowsFilter};
+use super::plan::{OutputColumn, RepeatedRowsExec, RepeatedRowsFilter};
 use super::repeated_keys::KeySource;
 use super::{Key, MAY_BE_REPEATED, Passing};
 use crate::engine::planning::planning_parts;
@@ -86,8 +86,8 @@ impl TableProvider for UniqueOrRepeatedRows {
             columns: given
                 .iter()
                 .map(|column| match is_read(column) {
-                    true => Given::Read(among(&read, *column)),
-                    false => Given::MayBeRepeated,
+                    true => OutputColumn::Read(among(&read, *column)),
+                    false => OutputColumn::MayBeRepeated,
                 })
                 .collect(),
         };

@@ -103,7 +103,7 @@ impl Seed {
 }
 
 impl PartCheck {
-    /// What to compare of a section with this plan, if anything. `is_first` tells that nothing of its part is compared yet.
+    /// The files of a section with this plan to compare, if any. `is_first`: no file of its part is compared yet.
     pub fn of_section(&self, section: &Section, plan: &PartPlan, is_first: bool) -> Option<PartPlan> {
         let has_taken = plan.reports.iter().chain(&plan.mart_files).any(is_taken);
         let is_compared = has_taken && (is_first || self.seed.chooses(section));

@@ -1,6 +1,6 @@
-//! Reads who is in the reports of a file of the mart, and who has completed: for all of its batches.
+//! Reads the people in a file of the mart, with their completion dates, for all of its batches.
 //!
-//! Such a file is mostly as small as a few requests to a store are slow, so it is read whole, at once.
+//! Reading a small file whole takes one request to a store, which is faster than several for parts of it.
 
 use std::io::Cursor;
 

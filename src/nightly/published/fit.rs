@@ -103,7 +103,7 @@ impl Published {
         self.manifest.snapshot_date == catalog.date && made_from == found
     }
 
-    /// Whether the output was made with the same queries, mappings and versions. Other differences that the basis knows
+    /// Whether the output was made with the same queries, mappings and versions. Other differences of the basis
     /// change no row: how files are written, and whether mails have a password. What else is set for reports is
     /// compared by [`Self::check_settings`].
     fn is_on_basis_of(&self, catalog: &Catalog, config: &Config) -> bool {

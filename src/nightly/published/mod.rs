@@ -165,7 +165,7 @@ impl Published {
         MartFile::open(&self.reports, &path, entry.bytes).await
     }
 
-    /// Opens a file of the mart that the manifest lists, perhaps in another task, to read who has completed.
+    /// Opens a file of the mart that the manifest lists, perhaps in another task, to read people and completion dates.
     pub(super) fn opening_completions(
         &self,
         entry: &FileEntry,

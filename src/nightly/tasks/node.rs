@@ -27,7 +27,7 @@ use super::super::parts::{PartWriting, write_part};
 use super::TaskOutput;
 use crate::files::{StagedOutput, make_folder};
 use crate::nightly::Progress;
-use crate::report::shares::{Everybody, Recipe, SharedOut, Workplace};
+use crate::report::shares::{AllUsers, Recipe, SharedOut, Workplace};
 use crate::report::{CsvStyle, ReportGroup};
 
 /// The output column with a manifest entry as JSON.
@@ -49,7 +49,7 @@ pub struct WriteReports {
     /// Folder of a task's temporary files; set on executors only.
     folder: Option<PathBuf>,
     /// All users, read once for all partitions of a task.
-    everybody: Arc<OnceCell<Everybody>>,
+    all_users: Arc<OnceCell<AllUsers>>,
     properties: Arc<PlanProperties>,
 }
 
@@ -82,7 +82,7 @@ impl WriteReports {
             earlier,
             opened: Arc::default(),
             folder,
-            everybody: Arc::default(),
+            all_users: Arc::default(),
             properties: Arc::new(properties),
         }
     }
@@ -99,7 +99,7 @@ impl WriteReports {
         let workplace = Workplace {
             context,
             folder: folder.clone(),
-            everybody: Arc::clone(&self.everybody),
+            all_users: Arc::clone(&self.all_users),
         };
         let share = self.recipe.share(&self.exchanged, partition, &workplace).await;
         let reports = Arc::new(share.map_err(|error| failed(error.into()))?);
@@ -178,7 +178,7 @@ fn failed(error: NightlyError) -> DataFusionError {
     }
 }
 
-/// A progress receiver that ignores progress: nobody watches a task.
+/// A progress receiver that ignores progress: tasks of a cluster show none.
 struct Unwatched;
 
 impl Progress for Unwatched {

@@ -15,15 +15,15 @@ use datafusion::logical_expr::{
 };
 use datafusion::prelude::SessionContext;
 
-/// Bytes that such a function may make of the rows that it is given at a time.
+/// The limit of bytes that such a function may return for one batch.
 const MOST: i128 = 64 * 1024 * 1024;
 /// What a letter takes at most.
 const BYTES_OF_LETTER: i128 = 4;
 const BYTES_OF_NUMBER: i128 = 8;
-/// Functions that make arrays as long as they are told. Rows of a series come from `FROM generate_series(…)`.
+/// Functions that make arrays of any length. Rows of a series come from `FROM generate_series(…)`.
 const NOT_OFFERED: [&str; 3] = ["range", "array_repeat", "array_resize"];
 
-/// Takes the place of the engine's functions.
+/// Replaces the engine's functions by the bounded ones, and removes those that are not offered.
 pub fn register(session: &SessionContext) -> Result<()> {
     for name in NOT_OFFERED {
         session.deregister_udf(name);
@@ -32,7 +32,7 @@ pub fn register(session: &SessionContext) -> Result<()> {
         ("repeat", repeated as SizeOf),
         ("lpad", padded),
         ("rpad", padded),
-        // Tools ask for short ones.
+        // Tools call it for short series.
         ("generate_series", series),
     ];
     for (name, size) in bounded {
@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn values_of_any_size_are_not_made_and_others_are_as_before() {
+    async fn results_are_bounded_and_small_ones_are_unchanged() {
         let (session, plain) = (SessionContext::new(), SessionContext::new());
         register(&session).expect("registered");
         for sql in [

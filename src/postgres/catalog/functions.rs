@@ -15,8 +15,8 @@ use datafusion::prelude::SessionContext;
 
 use crate::postgres::session::variables::{SERVER_VERSION, setting};
 
-/// What comments, definitions and the like would say: nothing, whatever they are asked of.
-pub const SAY_NOTHING: [&str; 14] = [
+/// Functions that give comments, definitions and the like, of which there are none here: NULL for any argument.
+pub const ALWAYS_NULL: [&str; 14] = [
     "obj_description",
     "col_description",
     "shobj_description",
@@ -33,7 +33,7 @@ pub const SAY_NOTHING: [&str; 14] = [
     "pg_describe_object",
 ];
 
-/// Registers them.
+/// Registers the functions of this file.
 pub fn register(session: &SessionContext) {
     let version = format!(
         "PostgreSQL {SERVER_VERSION} (Pragati {} on Apache DataFusion {})",
@@ -54,7 +54,7 @@ pub fn register(session: &SessionContext) {
     for (name, kind, value) in constants {
         session.register_udf(ScalarUDF::from(Constant::new(name, kind, value)));
     }
-    for name in SAY_NOTHING {
+    for name in ALWAYS_NULL {
         session.register_udf(ScalarUDF::from(Constant::new(name, DataType::Utf8, text(None))));
     }
     for name in ["has_column_privilege", "has_function_privilege", "pg_has_role"] {
@@ -67,7 +67,7 @@ pub fn register(session: &SessionContext) {
     session.register_udf(current_setting());
 }
 
-/// A function of any arguments that always gives the same.
+/// A function of any arguments with a constant result.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Constant {
     name: &'static str,

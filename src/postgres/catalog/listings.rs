@@ -61,7 +61,7 @@ fn not_supported() -> QueryError {
     )
 }
 
-/// Without filters and limits, and of nothing else than what is expected.
+/// Whether the statement has no filter and no limit, and lists the expected kind of thing.
 fn is_plain(options: &ShowStatementOptions, of: Option<&ShowStatementIn>) -> bool {
     options.show_in.as_ref() == of
         && options.starts_with.is_none()

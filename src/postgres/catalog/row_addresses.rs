@@ -16,11 +16,11 @@ struct Address {
     place: u64,
 }
 
-/// The places on a page begin with 1, and how many there are is not said.
+/// The lowest address: places on a page begin with 1. There is no highest one, as the number of places is not defined.
 const BEFORE_ALL: Address = Address { page: 0, place: 1 };
 const AFTER_ALL: Address = Address { page: 1, place: 0 };
 
-/// Answers the conditions.
+/// Replaces the conditions by their value: true or false.
 pub fn rewrite(statement: &mut Statement) -> Result<(), QueryError> {
     rewrite_each(statement, |expr| {
         let answer = match expr {

@@ -1,5 +1,5 @@
-//! How many clients there may be: those who are logged in, and those who are not yet, in all and from one address. So
-//! whoever opens connections and does not log in keeps nobody else out.
+//! Limits of connections: of clients that are logged in, and of those that are not yet, in all and from one address. So
+//! connections without a login cannot use up the places of others.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Connections at a time on which nobody is logged in yet.
+/// The limit of connections without a login.
 const MOST_PENDING: usize = 256;
-/// Of these, from one address. Behind a proxy, everybody has the same.
+/// The limit for one address. Behind a proxy, all clients have the proxy's address.
 const MOST_PENDING_OF_ADDRESS: usize = 128;
 
 /// Counts connections, and refuses those that are too many.
@@ -21,7 +21,7 @@ pub struct Admission {
     places: Arc<Semaphore>,
 }
 
-/// A connection on which nobody is logged in yet.
+/// A connection without a login; it is counted until this value is dropped.
 #[derive(Debug)]
 pub struct PendingLogin {
     admission: Arc<Admission>,
@@ -29,7 +29,7 @@ pub struct PendingLogin {
 }
 
 impl Admission {
-    /// For so many clients who are logged in.
+    /// Admission for so many clients that are logged in.
     pub fn new(places: usize) -> Arc<Self> {
         Arc::new(Self {
             pending: Mutex::default(),
@@ -57,7 +57,7 @@ impl Admission {
         self.places.available_permits() > 0
     }
 
-    /// A place for somebody who is logged in.
+    /// A place for a client that logs in; `None` where all are taken.
     pub fn place(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.places).try_acquire_owned().ok()
     }

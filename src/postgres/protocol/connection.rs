@@ -1,7 +1,7 @@
 //! One connection: its messages one after the other, and how long they may be.
 //!
-//! `pgwire`'s own loop takes messages of up to a gigabyte from anybody, and goes on after a login that failed. Here
-//! whoever is not logged in may send little, and is disconnected at the first mistake.
+//! `pgwire`'s own loop takes messages of up to a gigabyte before a login, and goes on after one that failed. Here a
+//! client that is not logged in may send only short messages, and is disconnected at the first error.
 
 use std::io;
 use std::pin::Pin;
@@ -24,16 +24,16 @@ use crate::postgres::session::Prepared;
 use crate::postgres::session::client::{Cancelling, Client};
 use crate::postgres::session::login::LoggingIn;
 
-/// Bytes of a message before the login: a token is some thousands long.
-const LONGEST_OF_STRANGERS: usize = 64 * 1024;
-/// Bytes of a message after it: a statement, or the values of its parameters.
+/// The longest message before the login, in bytes: a token has some thousands.
+const LONGEST_BEFORE_LOGIN: usize = 64 * 1024;
+/// The longest message after it, in bytes: a statement, or the values of its parameters.
 const LONGEST: usize = 16 * 1024 * 1024;
 
 /// Bytes of an answer that are gathered before they are given to the network; what is left is given at the answer's
 /// end. With the library's 8 KiB, a copy of a large table is mostly system calls.
 const WRITTEN_AT_ONCE: usize = 64 * 1024;
 
-/// Who does what on one connection.
+/// The message handlers of one connection.
 pub struct Handlers {
     pub startup: Arc<LoggingIn>,
     pub queries: Arc<Handler>,
@@ -86,13 +86,13 @@ fn is_fatal(error: &PgWireError) -> bool {
     matches!(error, PgWireError::UserError(info) if info.is_fatal())
 }
 
-/// The connection with TLS where the client asks for it; none where it asks for what there is not.
+/// The connection, with TLS where the client requests it; `None` where it requests encryption that is not offered.
 async fn negotiated(stream: TcpStream, tls: Option<TlsAcceptor>, client: &Arc<Client>) -> io::Result<Option<Socket>> {
     let Some(negotiated) = negotiate_tls(stream, tls).await? else {
         return Ok(None);
     };
     let before = negotiated.into_parts();
-    // What somebody on the way put before the first encrypted byte would pass for the client's (CVE-2021-23214).
+    // Bytes that an attacker injected before the first encrypted byte would pass for the client's (CVE-2021-23214).
     if matches!(before.io, MaybeTls::Tls(_)) && !before.read_buf.is_empty() {
         return Err(io::Error::new(
             io::ErrorKind::InvalidData,
@@ -100,7 +100,7 @@ async fn negotiated(stream: TcpStream, tls: Option<TlsAcceptor>, client: &Arc<Cl
         ));
     }
     let mut lengths = Lengths::default();
-    lengths.pass(&before.read_buf, LONGEST_OF_STRANGERS).map_err(too_long)?;
+    lengths.pass(&before.read_buf, LONGEST_BEFORE_LOGIN).map_err(too_long)?;
     let metered = Metered {
         io: before.io,
         lengths,
@@ -133,7 +133,7 @@ impl AsyncRead for Metered {
         ready!(Pin::new(&mut metered.io).poll_read(context, bytes))?;
         let most = match metered.client.login() {
             Some(_) => LONGEST,
-            None => LONGEST_OF_STRANGERS,
+            None => LONGEST_BEFORE_LOGIN,
         };
         let passed = metered.lengths.pass(&bytes.filled()[before..], most);
         Poll::Ready(passed.map_err(too_long))

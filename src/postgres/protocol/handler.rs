@@ -73,7 +73,7 @@ impl SimpleQueryHandler for Handler {
         send_ready_for_query(client, status).await
     }
 
-    /// Never asked, since `on_query` does all.
+    /// Never called, because `on_query` is overridden.
     async fn do_query<C>(&self, _client: &mut C, _query: &str) -> PgWireResult<Vec<Response>>
     where
         C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
@@ -253,7 +253,7 @@ impl ExtendedQueryHandler for Handler {
         send_ready_for_query(client, status).await
     }
 
-    /// Never asked, since `on_execute` does all.
+    /// Never called, because `on_execute` is overridden.
     async fn do_query<C>(&self, _client: &mut C, _portal: &Portal<Prepared>, _max_rows: usize) -> PgWireResult<Response>
     where
         C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,

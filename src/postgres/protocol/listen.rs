@@ -30,35 +30,35 @@ use crate::postgres::session::accounts::AccountsFile;
 use crate::postgres::session::audit::AuditLog;
 use crate::postgres::session::client::{Cancelling, Client, Clients, Login as LoggedIn};
 use crate::postgres::session::login::LoggingIn;
-use crate::postgres::session::running::Queries;
+use crate::postgres::session::running::QuerySlots;
 use crate::postgres::session::snapshots::Snapshots;
 use crate::postgres::session::stop::StopReason;
 use crate::postgres::{Endpoint, PostgresError};
 
-/// The part of the configuration that this is about.
+/// The section of the configuration, for error messages.
 const ROOM: &str = "postgres";
 /// The audit log in the data folder.
 const AUDIT_FOLDER: &str = "audit";
 /// What TLS clients call this protocol.
 const PROTOCOL: &[u8] = b"postgresql";
-/// The time to log in.
+/// The time limit for logging in.
 const LOGIN_TIME: Duration = Duration::from_secs(15);
-/// The time that a client may take none of the bytes that are sent to it.
+/// The time limit for a client that reads none of the bytes that are sent to it (TCP_USER_TIMEOUT).
 const WRITE_TIME: Duration = Duration::from_secs(120);
-/// After so long without a word, the network is asked whether the client is still there.
+/// The idle time after which TCP keep-alive probes check whether the client is still there.
 const KEEPALIVE: Duration = Duration::from_secs(60);
-/// Before the next connection after one could not be taken.
+/// The delay before the next connection is accepted after accepting one failed.
 const AFTER_FAILURE: Duration = Duration::from_millis(200);
 
 /// What the endpoint shares with the rest of the service.
 pub struct PostgresParts {
     /// The newest snapshot, and the newest output of a nightly run.
     pub source: Arc<ReportSource>,
-    /// Tells whose login token a password is.
+    /// Verifies login tokens that are sent as passwords.
     pub identity: Arc<Identity>,
     /// How people log in.
     pub login: Login,
-    /// Where it counts what it does.
+    /// The counters of the endpoint.
     pub metrics: Arc<PostgresMetrics>,
 }
 
@@ -81,7 +81,7 @@ impl PostgresServer {
     pub async fn bind(listen: SocketAddr, config: &Config, parts: PostgresParts) -> Result<Self, PostgresError> {
         let settings = &config.postgres;
         let tls = tls_at(listen, config)?;
-        let lets_everybody_in = parts.login == Login::Dev;
+        let accepts_everybody = parts.login == Login::Dev;
         parts.identity.check_address(listen)?;
         let audit_folder = match &settings.audit {
             Some(folder) => folder.clone(),
@@ -92,8 +92,8 @@ impl PostgresServer {
             spill: settings.query_spill,
         };
         let endpoint = Endpoint {
-            identity: (!lets_everybody_in && parts.identity.accepts_tokens()).then_some(parts.identity),
-            lets_everybody_in,
+            identity: (!accepts_everybody && parts.identity.accepts_tokens()).then_some(parts.identity),
+            accepts_everybody,
             token_personal: settings.token_personal,
             tls_is_required: tls.is_some(),
             seed: rand::random(),
@@ -102,7 +102,7 @@ impl PostgresServer {
             parse: Parse::new(),
             threads: EngineThreads::start(config.threads)?,
             limits: SharedLimits::new(settings.memory_limit, each, config.temp_folder()),
-            queries: Queries::new(settings.queries),
+            queries: QuerySlots::new(settings.queries),
             query_time: settings.query_time(),
             audit: open_audit(&audit_folder)?,
             metrics: parts.metrics,
@@ -245,7 +245,7 @@ async fn login_takes_too_long(client: &Client) {
     }
 }
 
-/// Ends when the users file says something else of the client than at its login.
+/// Ends when the client's entry in the users file differs from that at its login.
 async fn account_changes(client: &Client, endpoint: &Endpoint, mut changes: watch::Receiver<()>) {
     while changes.changed().await.is_ok() {
         if client.login().is_some_and(|login| !endpoint.still_knows(login)) {
@@ -264,7 +264,7 @@ async fn stops_while_idle(client: &Client, mut stopping: watch::Receiver<bool>) 
 }
 
 impl Endpoint {
-    /// Whether the users file says of somebody what it said at the login.
+    /// Whether the user's entry in the users file is that of the login.
     fn still_knows(&self, login: &LoggedIn) -> bool {
         let accounts = self.accounts.current();
         login
@@ -274,7 +274,7 @@ impl Endpoint {
     }
 }
 
-/// Makes the network notice clients that are gone, or take nothing.
+/// Sets the socket's time-outs, by which clients are detected that are gone or do not read.
 fn prepare(stream: &TcpStream) -> std::io::Result<()> {
     let milliseconds = u32::try_from(WRITE_TIME.as_millis()).unwrap_or(u32::MAX);
     set_tcp_user_timeout(stream, milliseconds)?;

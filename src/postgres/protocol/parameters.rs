@@ -23,17 +23,17 @@ use crate::postgres::error::QueryError;
 /// One parameter: `$1`, `$2`, …
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parameter {
-    /// What the engine wants; none where the statement does not tell.
+    /// The type that the engine needs; `None` where the statement does not determine it.
     pub engine: Option<DataType>,
-    /// What the client has to send.
+    /// The type in which the client has to send the value.
     pub wire: Type,
     /// Whether it is compared with others and nothing else, so that wider numbers may take its place.
     pub is_compared: bool,
 }
 
-/// What a plan tells of one parameter.
+/// The uses of one parameter in a plan, from which its type is inferred.
 #[derive(Default)]
-struct Told {
+struct ParameterUses {
     /// Where the parameter is compared with columns.
     compared: Option<DataType>,
     cast: Option<DataType>,
@@ -50,7 +50,7 @@ const MOST: u32 = u16::MAX as u32;
 
 /// The parameters of a plan in order; as many as the client declares types of, at least.
 pub fn of_plan(plan: &LogicalPlan, declared: usize) -> Result<Vec<Parameter>> {
-    let mut told: BTreeMap<u32, Told> = BTreeMap::new();
+    let mut told: BTreeMap<u32, ParameterUses> = BTreeMap::new();
     plan.apply_with_subqueries(|node| {
         let mut schema = DFSchema::empty();
         for input in node.inputs() {
@@ -68,7 +68,7 @@ pub fn of_plan(plan: &LogicalPlan, declared: usize) -> Result<Vec<Parameter>> {
             })
         })
     })?;
-    let known = |told: Told| {
+    let known = |told: ParameterUses| {
         let is_compared = told.uses > 0 && told.uses == told.comparisons;
         let engine = told.compared.or(told.quantified).or(told.cast);
         let wire = told.alias.or_else(|| into_pg_type(engine.as_ref()?).ok());
@@ -88,17 +88,17 @@ pub fn of_plan(plan: &LogicalPlan, declared: usize) -> Result<Vec<Parameter>> {
         .collect())
 }
 
-fn note(expr: &Expr, schema: &DFSchema, told: &mut BTreeMap<u32, Told>) {
+fn note(expr: &Expr, schema: &DFSchema, told: &mut BTreeMap<u32, ParameterUses>) {
     for compared in compared_in(expr) {
         if let Expr::Placeholder(placeholder) = compared
-            && let Some(told) = told_of(placeholder, told)
+            && let Some(told) = uses_of(placeholder, told)
         {
             told.comparisons += 1;
         }
     }
     match expr {
         Expr::Placeholder(placeholder) => {
-            let Some(told) = told_of(placeholder, told) else {
+            let Some(told) = uses_of(placeholder, told) else {
                 return;
             };
             told.uses += 1;
@@ -114,7 +114,7 @@ fn note(expr: &Expr, schema: &DFSchema, told: &mut BTreeMap<u32, Told>) {
             }
         }
         Expr::Cast(cast) => {
-            if let Some(told) = placeholder_in(&cast.expr).and_then(|placeholder| told_of(placeholder, told)) {
+            if let Some(told) = placeholder_in(&cast.expr).and_then(|placeholder| uses_of(placeholder, told)) {
                 told.cast = Some(cast.field.data_type().clone());
                 let is_of_ids = matches!(cast.expr.as_ref(), Expr::ScalarFunction(call) if call.name() == ARRAY_OF_IDS);
                 if is_of_ids {
@@ -128,12 +128,12 @@ fn note(expr: &Expr, schema: &DFSchema, told: &mut BTreeMap<u32, Told>) {
             };
             let kind = |expr: &Expr| expr.get_type(schema).ok().filter(|kind| !kind.is_null());
             if let (Expr::Placeholder(placeholder), Some(kind)) = (right, kind(left))
-                && let Some(told) = told_of(placeholder, told)
+                && let Some(told) = uses_of(placeholder, told)
             {
                 told.quantified = Some(list_of(kind));
             }
             if let (Expr::Placeholder(placeholder), Some(kind)) = (left, kind(right))
-                && let Some(told) = told_of(placeholder, told)
+                && let Some(told) = uses_of(placeholder, told)
             {
                 told.quantified = element_of(&kind).cloned();
             }
@@ -158,15 +158,15 @@ fn compared_in(expr: &Expr) -> Vec<&Expr> {
 }
 
 /// A number of rows, of LIMIT or OFFSET.
-fn note_count(rows: &Expr, told: &mut BTreeMap<u32, Told>) {
+fn note_count(rows: &Expr, told: &mut BTreeMap<u32, ParameterUses>) {
     if let Expr::Placeholder(placeholder) = rows
-        && let Some(told) = told_of(placeholder, told)
+        && let Some(told) = uses_of(placeholder, told)
     {
         told.compared = Some(DataType::Int64);
     }
 }
 
-fn told_of<'a>(placeholder: &Placeholder, told: &'a mut BTreeMap<u32, Told>) -> Option<&'a mut Told> {
+fn uses_of<'a>(placeholder: &Placeholder, told: &'a mut BTreeMap<u32, ParameterUses>) -> Option<&'a mut ParameterUses> {
     let number = placeholder.id.trim_start_matches('$').parse().ok()?;
     Some(told.entry(number).or_default())
 }

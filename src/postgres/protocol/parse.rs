@@ -59,7 +59,7 @@ impl Parse {
         let mut parser = parser.with_tokens_with_locations(forms::as_read(tokens));
         let statements = match read(&mut parser) {
             Ok(statements) => statements,
-            // Some questions of tools are beyond the parser, and replaced as a whole.
+            // Some queries of tools cannot be parsed, and are replaced as a whole.
             Err(error) => {
                 return match self.system.parse(sql) {
                     Ok(statements) if statements.iter().all(system::is_about_system) => Ok(statements),
@@ -87,7 +87,7 @@ impl Parse {
             .collect()
     }
 
-    /// A statement that is no text, such as one that EXECUTE asks for, as it has to be planned.
+    /// A statement that was parsed already, such as that of EXECUTE, rewritten for planning.
     pub fn of_tree(&self, statement: Statement) -> Result<Statement, QueryError> {
         let tokens = tokens(&statement.to_string())?;
         bounds::check_depth(&tokens)?;
@@ -96,7 +96,7 @@ impl Parse {
         self.meant(statement, is_about_system, None)
     }
 
-    /// A statement as it has to be planned. `known`: what the library takes it for.
+    /// A statement rewritten for planning. `known`: the library's replacement for it.
     fn meant(
         &self,
         statement: Statement,
@@ -136,18 +136,18 @@ impl Parse {
 
     fn of_system(&self, mut statement: Statement, known: Option<Statement>) -> Result<Statement, QueryError> {
         let before = statement.clone();
-        // The library knows the question, and that the answer is empty here.
+        // The library recognises the query and replaces it by one without tables, as the answer is empty here.
         if let Some(mut known) = known.filter(|known| system::reads_tables(&before) && !system::reads_tables(known)) {
             system::keep_parameters(&before, &mut known);
             return Ok(known);
         }
-        system::known(&mut statement);
+        system::rewrite_known_parts(&mut statement);
         dialect::name_columns(&mut statement);
-        system::asked(&mut statement);
+        system::rewrite_before_library(&mut statement);
         forms::rewrite(&mut statement)?;
         dialect::arrays::rewrite(&mut statement)?;
         let mut statement = self.system.rewrite(statement);
-        system::understood(&mut statement);
+        system::rewrite_after_library(&mut statement);
         system::keep_parameters(&before, &mut statement);
         Ok(statement)
     }
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn questions_keep_their_meaning() {
+    fn statements_over_users_tables_keep_their_meaning() {
         for sql in [
             "SELECT (SELECT max(u.email) AS \"max\" FROM users AS u WHERE u.user_id = e.user_id) AS m FROM enrolments AS e",
             "SELECT (SELECT user_id FROM users) AS one",
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn questions_that_the_library_knows_are_replaced_alone() {
+    fn only_statements_that_the_library_recognises_are_replaced() {
         let asked = "SELECT n.nspname schema_name, t.typname type_name FROM pg_catalog.pg_type t INNER JOIN \
                      pg_catalog.pg_namespace n ON n.oid = t.typnamespace WHERE ( t.typrelid = 0 OR ( SELECT c.relkind = 'c' \
                      FROM pg_catalog.pg_class c WHERE c.oid = t.typrelid ) ) AND NOT EXISTS( SELECT 1 FROM \

@@ -1,6 +1,6 @@
 //! Result columns as clients get them: PostgreSQL's names and types, and values as PostgreSQL writes them.
 //!
-//! The library writes times, floating point numbers and arrays in the engine's way, and knows numerics of 28 digits
+//! The library writes times, floating point numbers and arrays in the engine's way, and supports numerics of 28 digits
 //! alone. So these become texts (times in the client's zone), or the bytes of PostgreSQL's binary numeric, and
 //! durations intervals of days and time, before they are given to it.
 
@@ -35,7 +35,7 @@ const POSTGRES: &str = "postgres";
 /// What stands before a binary `jsonb`: the version of its format.
 const JSONB_VERSION: u8 = 1;
 
-/// The columns as the library tells clients of them.
+/// The columns as the library describes them to clients (RowDescription).
 ///
 /// # Errors
 /// For types that PostgreSQL's protocol has no type for.
@@ -69,17 +69,17 @@ fn described(columns: &Schema) -> Schema {
     Schema::new(fields.collect::<Vec<_>>())
 }
 
-/// The columns of the batches of one result, as the library gets them and is told of them.
+/// Converts the batches of one result to the columns and types that the library encodes.
 #[derive(Debug)]
 pub struct BatchColumns {
-    /// As the client wants them.
+    /// The columns with the formats that the client requested.
     wanted: Arc<Vec<FieldInfo>>,
     /// Found with the first batch.
-    told: Option<Told>,
+    told: Option<PreparedColumns>,
 }
 
 #[derive(Debug)]
-struct Told {
+struct PreparedColumns {
     /// The schema of the batches that this is of.
     of: SchemaRef,
     columns: Arc<Vec<FieldInfo>>,
@@ -88,17 +88,17 @@ struct Told {
 }
 
 impl BatchColumns {
-    /// Of batches whose columns a client wants as `wanted` says.
+    /// A converter to the columns and formats `wanted` of the client.
     pub fn new(wanted: Arc<Vec<FieldInfo>>) -> Self {
         Self { wanted, told: None }
     }
 
-    /// A batch as the library gets it, and the columns that it is told.
+    /// The converted batch, and the types of its columns for the library.
     ///
     /// # Errors
-    /// None but those of the engine.
+    /// Errors of the engine alone.
     pub fn prepared(&mut self, batch: RecordBatch) -> Result<(Arc<Vec<FieldInfo>>, RecordBatch)> {
-        // Such a batch is told otherwise than those before and after it.
+        // Such a batch has other column types for the library than those before and after it.
         let is_far = self.has_far_times(&batch);
         let known = self.told.take().filter(|told| !is_far && told.of == batch.schema());
         let made = match &known {
@@ -111,7 +111,7 @@ impl BatchColumns {
         };
         let told = self
             .told
-            .insert(known.unwrap_or_else(|| Told::of(&self.wanted, &batch, &made)));
+            .insert(known.unwrap_or_else(|| PreparedColumns::of(&self.wanted, &batch, &made)));
         let columns = Arc::clone(&told.columns);
         let changed = told.changed.clone();
         if is_far {
@@ -131,8 +131,8 @@ impl BatchColumns {
     }
 }
 
-impl Told {
-    /// What is told of the columns of `batch`, which were made into these.
+impl PreparedColumns {
+    /// The types for the library of the columns of `batch`, which were converted to `made`.
     fn of(wanted: &Arc<Vec<FieldInfo>>, batch: &RecordBatch, made: &[(ArrayRef, Type)]) -> Self {
         let schema = batch.schema();
         let mut is_same = true;
@@ -165,7 +165,7 @@ impl Told {
     }
 }
 
-/// One column, and the type that the library is told of it.
+/// One converted column, and its type for the library.
 fn column_prepared(column: &ArrayRef, wanted: &FieldInfo) -> Result<(ArrayRef, Type)> {
     let is_text = wanted.format() == FieldFormat::Text;
     let look = wanted.format_options();
@@ -218,7 +218,7 @@ fn column_prepared(column: &ArrayRef, wanted: &FieldInfo) -> Result<(ArrayRef, T
     Ok((column, wanted.datatype().clone()))
 }
 
-/// Arrays of numbers, texts and booleans; times are written by those who know the client's zone.
+/// Arrays of numbers, texts and booleans; times are written elsewhere, in the client's zone.
 fn is_list_of_values(kind: &DataType) -> bool {
     match element_of(kind) {
         Some(element) if is_list(element) => is_list_of_values(element),
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn binary_jsonb_tells_its_version() {
+    fn binary_jsonb_begins_with_its_version() {
         let texts = datafusion::arrow::array::StringArray::from(vec![Some("{}"), None]);
         let documents = json::Kind::Jsonb.column(texts).expect("documents");
         let bytes = binary_documents(&documents).expect("bytes");
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_with_endless_times_is_told_for_itself() {
+    fn a_batch_with_endless_times_has_types_of_its_own() {
         let told = |kind: Type| FieldInfo::new("d".to_owned(), None, None, kind, FieldFormat::Binary);
         let mut columns = BatchColumns::new(Arc::new(vec![told(Type::DATE)]));
         for (days, expected) in [(0, Type::DATE), (i32::MAX, Type::BYTEA), (1, Type::DATE)] {
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_types_are_told_as_regtype() {
+    fn names_of_types_are_described_as_regtype() {
         let name = crate::engine::dialect::type_names::with_type_names(Field::new("t", DataType::Utf8, true));
         let told = fields(&Schema::new(vec![name]), &Format::UnifiedText, None).expect("types");
         assert_eq!(told[0].datatype(), &Type::REGTYPE);

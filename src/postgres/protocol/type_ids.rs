@@ -31,7 +31,7 @@ static TYPES: [(&str, Type, Type); 18] = [
 /// The ids of the types that a column names.
 ///
 /// # Errors
-/// For names that are none of a type.
+/// For names that no type has.
 pub fn type_ids(names: &ArrayRef) -> Result<Int32Array> {
     let names = cast(names, &DataType::Utf8)?;
     let ids = names.as_string::<i32>().iter();

@@ -12,7 +12,7 @@ use datafusion_pg_catalog::pg_catalog::oid_type_planner::PgOidTypePlanner;
 
 use crate::engine::dialect::time;
 
-/// Has the types of a session's statements planned so.
+/// Registers the planner of types in a session.
 pub fn register(session: &SessionContext) {
     let state = session.state_ref();
     let planned = SessionStateBuilder::new_from_existing(session.state())

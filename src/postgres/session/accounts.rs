@@ -27,7 +27,7 @@ pub enum AccountsError {
 /// The users file, which is read again when it changes.
 #[derive(Debug)]
 pub struct AccountsFile {
-    /// None: nobody has a password.
+    /// `None` where no user has a password.
     path: Option<PathBuf>,
     current: RwLock<Arc<Accounts>>,
     changes: watch::Sender<()>,
@@ -78,7 +78,7 @@ impl AccountsFile {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Tells of each change.
+    /// A channel that announces each change of the file.
     pub fn changes(&self) -> watch::Receiver<()> {
         self.changes.subscribe()
     }
@@ -119,7 +119,7 @@ impl Accounts {
         self.0.get(name)
     }
 
-    /// Everything that some user may see.
+    /// The visibility of each user.
     pub fn visibilities(&self) -> impl Iterator<Item = &Visibility> {
         self.0.values().map(|account| &account.visibility)
     }

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 /// Characters of a statement that are noted.
 const NOTED: usize = 16 * 1024;
-/// Bytes of a name that are noted, as many as PostgreSQL's names have: whoever is not logged in may not fill the disk.
+/// Bytes of a name that are noted, as many as PostgreSQL's names have, so that failed logins cannot fill the disk.
 const NAME_NOTED: usize = 63;
 
 /// Writes the log.
@@ -28,12 +28,12 @@ pub struct AuditLog {
     open: Mutex<Option<(NaiveDate, File)>>,
 }
 
-/// Who runs statements.
+/// The client that runs statements.
 #[derive(Debug, Clone)]
 pub struct Actor {
     pub user: String,
     pub address: SocketAddr,
-    /// What the client calls itself.
+    /// The client's `application_name`.
     pub application: Option<String>,
 }
 
@@ -100,7 +100,7 @@ impl AuditLog {
         Ok(log)
     }
 
-    /// Notes a login, or a try.
+    /// Notes an attempt to log in, with its outcome.
     pub fn login(&self, actor: &Actor, outcome: &'static str) -> io::Result<()> {
         let now = Utc::now();
         self.write(

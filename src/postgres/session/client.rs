@@ -23,17 +23,17 @@ use super::stop::{Stop, StopReason};
 use crate::catalog::Visibility;
 use crate::postgres::protocol::admission::PendingLogin;
 
-/// Between two looks whether a client is still there.
+/// The interval of checks whether a client is still connected.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// Somebody who logged in.
+/// A successful login.
 #[derive(Debug)]
 pub struct Login {
     pub actor: Actor,
     pub visibility: Visibility,
-    /// As it stood in the users file; none for who needs none.
+    /// The entry in the users file at the time of the login; `None` for logins by token and without a password.
     pub account: Option<Account>,
-    /// Among those that may be logged in at a time.
+    /// The place among the clients that may be logged in at a time; it is given back when this value is dropped.
     pub _place: OwnedSemaphorePermit,
 }
 
@@ -43,14 +43,14 @@ pub struct Client {
     /// The socket, to look whether it was closed at the other end.
     socket: OwnedFd,
     login: OnceLock<Login>,
-    /// Until somebody is logged in.
+    /// The place among connections without a login, until there is one.
     pending: Mutex<Option<PendingLogin>>,
     /// The statement that it waits for.
     current: Mutex<Option<Stop>>,
 }
 
 impl Client {
-    /// Nobody yet.
+    /// A connection without a login.
     pub fn new(address: SocketAddr, socket: OwnedFd, pending: PendingLogin) -> Self {
         Self {
             address,
@@ -61,18 +61,18 @@ impl Client {
         }
     }
 
-    /// Who it is, once that is known.
+    /// The login, once there is one.
     pub fn login(&self) -> Option<&Login> {
         self.login.get()
     }
 
-    /// It is `login`, for good.
+    /// Sets the login, which stays for the rest of the connection.
     pub fn logged_in(&self, login: Login) {
         let _ = self.login.set(login);
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
-    /// Notes which statement it waits for; none between statements.
+    /// Sets the statement that the client waits for; `None` between statements.
     pub fn waits_for(&self, stop: Option<Stop>) {
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = stop;
     }

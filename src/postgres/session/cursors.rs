@@ -126,7 +126,8 @@ impl Session {
     }
 }
 
-/// The cursor for this statement alone. A portal that was not read to its end keeps it, and would do so for ever.
+/// Locks the cursor for this statement. The lock fails at once instead of waiting: a portal that was not read to its
+/// end holds it, perhaps for ever.
 fn free(cursor: Arc<tokio::sync::Mutex<Running>>, name: &str) -> Result<OwnedMutexGuard<Running>, QueryError> {
     cursor
         .try_lock_owned()

@@ -1,10 +1,10 @@
 //! Logging in: with the password of an account (SCRAM-SHA-256), or with a login token as the password.
 //!
-//! Inside TLS, SCRAM can be bound to the server's certificate (SCRAM-SHA-256-PLUS), so that nobody on the way can pass
-//! a login on.
+//! Inside TLS, SCRAM can be bound to the server's certificate (SCRAM-SHA-256-PLUS), so that a man in the middle cannot
+//! relay a login.
 //!
-//! Only names of accounts are asked for SCRAM where tokens are accepted too; a token travels as it is, so it needs TLS,
-//! or a client on this machine. Where TLS is set up, nobody gets in without it.
+//! Where tokens are accepted too, SCRAM is used for names of accounts alone; a token travels as it is, so it needs TLS,
+//! or a client on this machine. Where TLS is set up, it is required.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
@@ -47,7 +47,7 @@ const OF_CLIENT: [&str; 2] = [METADATA_USER, METADATA_DATABASE];
 /// How logins fail, to the metrics.
 const REFUSED: &str = "refused";
 const FULL: &str = "too_many_connections";
-/// Makes guessing slow.
+/// The pause before the answer to a failed login, which slows down guessing of passwords.
 const AFTER_REFUSAL: Duration = Duration::from_millis(500);
 
 /// Logs one connection in.
@@ -68,14 +68,14 @@ enum Method {
     WithoutPassword,
 }
 
-/// Whom a client has proved to be, and what it may see.
-struct Known {
+/// The result of an authentication: the user, and what that user may see.
+struct AuthenticatedUser {
     user: String,
     visibility: Visibility,
     account: Option<Account>,
 }
 
-impl Known {
+impl AuthenticatedUser {
     fn without_account(user: String, visibility: Visibility) -> Self {
         Self {
             user,
@@ -106,7 +106,7 @@ impl AuthSource for Secret {
 }
 
 impl LoggingIn {
-    /// Of `client`, which is nobody yet. With TLS, its connection has this certificate.
+    /// The login of `client`. `certificate` is that of its connection, where it has TLS.
     pub fn new(endpoint: Arc<Endpoint>, client: Arc<Client>, certificate: Option<CertificateDer<'static>>) -> Self {
         let registration = Registration::new(Arc::clone(&endpoint.clients), Arc::clone(&client));
         Self {
@@ -144,7 +144,7 @@ impl LoggingIn {
     }
 
     fn method_of(&self, user: &str, is_secure: bool) -> Method {
-        if self.endpoint.lets_everybody_in {
+        if self.endpoint.accepts_everybody {
             return Method::WithoutPassword;
         }
         let scram = |account: Account| {
@@ -176,7 +176,7 @@ impl LoggingIn {
         identity.person_of_token(token).await.ok()
     }
 
-    fn accepted(&self, actor: Actor, known: Known) -> PgWireResult<()> {
+    fn accepted(&self, actor: Actor, known: AuthenticatedUser) -> PgWireResult<()> {
         let Some(place) = self.endpoint.admission.place() else {
             self.refused(&actor, FULL);
             return Err(full());
@@ -204,13 +204,13 @@ impl LoggingIn {
         }
     }
 
-    /// What somebody is told whose login failed, after a pause that makes guessing slow.
-    async fn turned_away(&self, actor: &Actor, error: PgWireError) -> PgWireError {
+    /// The error for a client whose login failed, after a pause that slows down guessing of passwords.
+    async fn refused_after_pause(&self, actor: &Actor, error: PgWireError) -> PgWireError {
         self.refused(actor, REFUSED);
         tokio::time::sleep(AFTER_REFUSAL).await;
         match error {
             PgWireError::UserError(_) | PgWireError::IoError(_) => error,
-            // One word for every reason, so that nothing can be learned from it.
+            // The same message for every reason, so that an attacker cannot tell whether the user exists.
             _ => wrong_password(&actor.user),
         }
     }
@@ -251,7 +251,7 @@ impl StartupHandler for LoggingIn {
                     // The handler keeps everything.
                     keep(info, given);
                 }
-                result.map(|()| Known {
+                result.map(|()| AuthenticatedUser {
                     user: user.clone(),
                     visibility: account.visibility.clone(),
                     account: Some(account.clone()),
@@ -261,27 +261,27 @@ impl StartupHandler for LoggingIn {
             Method::WithoutPassword => self
                 .without_password(info, message)
                 .await
-                .map(|()| Known::without_account(user.clone(), Visibility::FULL)),
+                .map(|()| AuthenticatedUser::without_account(user.clone(), Visibility::FULL)),
         };
         match result {
             Ok(known) if matches!(info.state(), PgWireConnectionState::ReadyForQuery) => {
                 self.accepted(self.actor(info, &known.user), known)
             }
             Ok(_) => Ok(()),
-            Err(error) => Err(self.turned_away(&self.actor(info, &user), error).await),
+            Err(error) => Err(self.refused_after_pause(&self.actor(info, &user), error).await),
         }
     }
 }
 
 impl LoggingIn {
-    /// Asks for a token, and gives who it proves the client to be, with what that person may see.
-    async fn on_token<C>(&self, info: &mut C, message: PgWireFrontendMessage) -> PgWireResult<Known>
+    /// Requests a token as the password and verifies it. Returns the person, with what they may see.
+    async fn on_token<C>(&self, info: &mut C, message: PgWireFrontendMessage) -> PgWireResult<AuthenticatedUser>
     where
         C: ClientInfo + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
         C::Error: Debug,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
-        let nobody = || Known::without_account(String::new(), Visibility::FULL);
+        let nobody = || AuthenticatedUser::without_account(String::new(), Visibility::FULL);
         match message {
             PgWireFrontendMessage::Startup(startup) => {
                 protocol_negotiation(info, &startup).await?;
@@ -301,7 +301,10 @@ impl LoggingIn {
                     )
                 })?;
                 self.finish(info).await?;
-                Ok(Known::without_account(person.user_id.to_string(), visibility))
+                Ok(AuthenticatedUser::without_account(
+                    person.user_id.to_string(),
+                    visibility,
+                ))
             }
             _ => Ok(nobody()),
         }
@@ -316,7 +319,7 @@ impl LoggingIn {
             .unwrap_or_else(|| !endpoint.snapshots.requires_consent())
     }
 
-    /// Asks for nothing.
+    /// Accepts the user name without a password.
     async fn without_password<C>(&self, info: &mut C, message: PgWireFrontendMessage) -> PgWireResult<()>
     where
         C: ClientInfo + Sink<PgWireBackendMessage> + Unpin + Send + Sync,

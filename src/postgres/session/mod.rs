@@ -2,7 +2,7 @@
 //!
 //! `login` says who a [`client`] is (`accounts`, `scram_secret`). `statement` says what is asked, and refuses what
 //! writes. `running` runs it within `[postgres]`'s limits, over the tables that `snapshots` has for what the client may
-//! see; `stop` ends it and `audit` tells of it. A client has opened the `cursors`, set the `variables`
+//! see; `stop` ends it and `audit` logs it. A client has opened the `cursors`, set the `variables`
 //! (`session_values` puts them into statements), and prepared what is in `named`.
 
 pub mod accounts;
@@ -52,9 +52,9 @@ use client::{Client, Login};
 use cursors::Cursor;
 use named::Named;
 use planned::Planned;
-use running::{Account, Asked, Running};
+use running::{PlanToRun, QueryAudit, Running};
 use session_values::SessionValues;
-use snapshots::Seen;
+use snapshots::VisibleSnapshot;
 use statement::{Step, known_form, step};
 use stop::{Stop, StopReason};
 use variables::Changes;
@@ -67,7 +67,7 @@ const MOST_STATEMENTS: usize = 2000;
 /// Portals that one client may have named in a transaction.
 const MOST_PORTALS: usize = 1000;
 
-/// A statement that is understood, and planned where it asks for rows.
+/// A statement that is allowed, and planned where it gives rows.
 #[derive(Clone)]
 pub struct Prepared {
     pub sql: Arc<str>,
@@ -130,7 +130,7 @@ pub struct Session {
     /// The variables as they were before the open transaction, and before its SET LOCAL.
     transaction: Mutex<Option<Changes>>,
     /// The snapshot of the transaction that is open.
-    pinned: Mutex<Option<Arc<Seen>>>,
+    pinned: Mutex<Option<Arc<VisibleSnapshot>>>,
 }
 
 impl Session {
@@ -148,7 +148,7 @@ impl Session {
         }
     }
 
-    /// The statements of a text, of somebody who is logged in. What cannot be understood is noted.
+    /// Parses the statements of a text of a client that is logged in. A syntax error is audited.
     pub fn parse(&self, sql: &str) -> PgWireResult<Vec<Parsed>> {
         self.login()?;
         let (known, is_counted) = known_form(sql).unzip();
@@ -162,7 +162,7 @@ impl Session {
         Ok(parsed.collect())
     }
 
-    /// Understands one statement, and plans it where it asks for rows. What is refused is noted.
+    /// Checks one statement against the allow-list, and plans it where it gives rows. A refusal is audited.
     /// `declared` is the number of parameters that the client gives types of.
     pub async fn prepare<C: ClientInfo>(
         &self,
@@ -172,7 +172,7 @@ impl Session {
         declared: usize,
     ) -> PgWireResult<Prepared> {
         let mut sql = Cow::from(sql);
-        let step = match self.understood(info, parsed, &mut sql) {
+        let step = match self.allowed_step(info, parsed, &mut sql) {
             Ok(step) => step,
             Err(error) => return Err(self.refused(&sql, error)?.into()),
         };
@@ -214,9 +214,14 @@ impl Session {
         })
     }
 
-    /// What a statement asks for, with the values of the session in it. `sql` gets what EXECUTE stands for, so that the
-    /// audit log has all of what is asked.
-    fn understood<C: ClientInfo>(&self, info: &C, parsed: Parsed, sql: &mut Cow<'_, str>) -> Result<Step, QueryError> {
+    /// The action of a statement, with the values of the session in it. For EXECUTE, the prepared statement is added to
+    /// `sql`, so that the audit log has it.
+    fn allowed_step<C: ClientInfo>(
+        &self,
+        info: &C,
+        parsed: Parsed,
+        sql: &mut Cow<'_, str>,
+    ) -> Result<Step, QueryError> {
         let login = self.client.login().ok_or(QueryError::NotLoggedIn)?;
         let Parsed { statement, is_counted } = parsed;
         let statement = SessionValues::of(info, &login.actor.user).put_into(statement)?;
@@ -257,7 +262,7 @@ impl Session {
                 self.keep(name, &prepared.sql, types, query)?;
                 "PREPARE"
             }
-            // It became the query that it asks when it was understood.
+            // Not reached: `allowed_step` has replaced it by the prepared query.
             Step::Execute { name, .. } => return Err(QueryError::NoStatement(name.clone()).into()),
             Step::Declare { name, is_held, .. } => {
                 self.declare(info, prepared, portal, name, *is_held).await?;
@@ -324,7 +329,7 @@ impl Session {
     fn refused(&self, sql: &str, error: QueryError) -> PgWireResult<QueryError> {
         let actor = &self.login()?.actor;
         let time = self.endpoint.query_time;
-        Account::open(&self.endpoint, &self.client, actor, sql, time)?.failed(&error);
+        QueryAudit::open(&self.endpoint, &self.client, actor, sql, time)?.failed(&error);
         Ok(error)
     }
 
@@ -332,7 +337,7 @@ impl Session {
         self.client.login().ok_or_else(|| QueryError::NotLoggedIn.into())
     }
 
-    async fn seen(&self, in_transaction: bool) -> Result<Arc<Seen>, QueryError> {
+    async fn seen(&self, in_transaction: bool) -> Result<Arc<VisibleSnapshot>, QueryError> {
         if let (true, Some(pinned)) = (in_transaction, self.pinned().as_ref()) {
             return Ok(Arc::clone(pinned));
         }
@@ -369,7 +374,7 @@ impl Session {
         Ok(Planned::new(plan, seen))
     }
 
-    async fn plan(&self, statement: &Statement, seen: &Seen) -> Result<LogicalPlan, QueryError> {
+    async fn plan(&self, statement: &Statement, seen: &VisibleSnapshot) -> Result<LogicalPlan, QueryError> {
         let state = seen.session.state();
         let statement = EngineStatement::Statement(Box::new(statement.clone()));
         let planned = self.endpoint.threads.run(async move {
@@ -394,13 +399,13 @@ impl Session {
     ) -> PgWireResult<Running> {
         let login = self.login()?;
         let time = self.time(info);
-        let mut account = Account::open(&self.endpoint, &self.client, &login.actor, &prepared.sql, time)?;
-        let stop = account.stop();
+        let mut query_audit = QueryAudit::open(&self.endpoint, &self.client, &login.actor, &prepared.sql, time)?;
+        let stop = query_audit.stop();
         match self.bound(info, prepared, portal, &stop).await {
-            Ok((seen, asked)) => Ok(Running::start(account, &seen, asked, variables::zone(info.metadata())).await?),
+            Ok((seen, asked)) => Ok(Running::start(query_audit, &seen, asked, variables::zone(info.metadata())).await?),
             Err(error) => {
                 if let PgWireError::UserError(info) = &error {
-                    account.failed_with(&info.code);
+                    query_audit.failed_with(&info.code);
                 }
                 Err(error)
             }
@@ -413,7 +418,7 @@ impl Session {
         prepared: &Prepared,
         portal: Option<&Portal<Prepared>>,
         stop: &Stop,
-    ) -> PgWireResult<(Arc<Seen>, Asked)> {
+    ) -> PgWireResult<(Arc<VisibleSnapshot>, PlanToRun)> {
         let planned = prepared
             .planned
             .as_ref()
@@ -473,7 +478,7 @@ impl Session {
         Ok(())
     }
 
-    /// What EXECUTE asks for.
+    /// The prepared query of EXECUTE, with the values of its arguments.
     fn executed(&self, name: &str, arguments: &[Expr]) -> Result<(Arc<Named>, Step), QueryError> {
         let named = held(&self.named).get(name).cloned();
         let named = named.ok_or_else(|| QueryError::NoStatement(name.to_owned()))?;
@@ -481,7 +486,7 @@ impl Session {
         Ok((named, Step::Ask(Box::new(query))))
     }
 
-    fn pinned(&self) -> MutexGuard<'_, Option<Arc<Seen>>> {
+    fn pinned(&self) -> MutexGuard<'_, Option<Arc<VisibleSnapshot>>> {
         held(&self.pinned)
     }
 

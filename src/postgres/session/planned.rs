@@ -1,23 +1,23 @@
 //! The plan of a prepared statement, and what is kept of it from one execution to the next: from the second one on, the
-//! plan is optimised already, for one snapshot as somebody sees it and one time zone.
+//! plan is optimised already, for one snapshot as its user sees it and one time zone.
 
 use std::sync::{Arc, Mutex};
 
 use datafusion::common::ParamValues;
 use datafusion::logical_expr::LogicalPlan;
 
-use super::running::{Asked, state_in};
-use super::snapshots::Seen;
+use super::running::{PlanToRun, state_in};
+use super::snapshots::VisibleSnapshot;
 use super::stop::Stop;
 use super::{Session, held};
 use crate::engine::OptimisedPlan;
 use crate::postgres::error::QueryError;
 
-/// A plan, and the snapshot that it is of: the newest that the statement ran over, so that older ones are let go.
+/// A plan, and the snapshot that it is of: the newest that the statement ran over, so that older ones can be freed.
 #[derive(Clone)]
 pub struct Planned {
     pub plan: LogicalPlan,
-    pub seen: Arc<Seen>,
+    pub seen: Arc<VisibleSnapshot>,
     optimised: Optimised,
 }
 
@@ -37,34 +37,34 @@ enum Optimised {
 
 impl Planned {
     /// The plan of a statement that has not run.
-    pub fn new(plan: LogicalPlan, seen: Arc<Seen>) -> Self {
+    pub fn new(plan: LogicalPlan, seen: Arc<VisibleSnapshot>) -> Self {
         let optimised = Optimised::NotRun;
         Self { plan, seen, optimised }
     }
 
     /// The plan of a statement that ran over another snapshot.
-    pub fn again(plan: LogicalPlan, seen: Arc<Seen>) -> Self {
+    pub fn again(plan: LogicalPlan, seen: Arc<VisibleSnapshot>) -> Self {
         let optimised = Optimised::Wanted;
         Self { plan, seen, optimised }
     }
 }
 
 impl Session {
-    /// What `known`, the present value of `planned`, asks for with these values, in a time zone, unless it is stopped
-    /// before.
+    /// The plan to run of `known`, the present value of `planned`, with these values, in a time zone, unless it is
+    /// stopped before.
     pub(super) async fn asked(
         &self,
         planned: &Mutex<Planned>,
         known: Planned,
         values: Option<&ParamValues>,
         (zone, stop): (&str, &Stop),
-    ) -> Result<Asked, QueryError> {
+    ) -> Result<PlanToRun, QueryError> {
         if let Some(optimised) = self.optimised(planned, &known, zone, stop).await?
             && let Some(plan) = optimised.bound(values)?
         {
-            return Ok(Asked::Optimised(plan));
+            return Ok(PlanToRun::Optimised(plan));
         }
-        Ok(Asked::Planned(match values {
+        Ok(PlanToRun::Planned(match values {
             Some(values) => known.plan.replace_params_with_values(values)?,
             None => known.plan,
         }))

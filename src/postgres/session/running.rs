@@ -1,4 +1,4 @@
-//! A query from its start to its last row: its place among those that run, its limits, and the line of the audit log
+//! A query from its start to its last row: its slot among those that run, its limits, and the line of the audit log
 //! that says how it ended.
 
 use std::collections::HashMap;
@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use super::audit::{Actor, End};
 use super::client::Client;
-use super::snapshots::Seen;
+use super::snapshots::VisibleSnapshot;
 use super::stop::{Stop, StopReason, StoppableRows};
 use crate::engine::RunningQuery;
 use crate::postgres::Endpoint;
@@ -32,52 +32,52 @@ use crate::postgres::error::QueryError;
 use crate::postgres::protocol::copy::EncodedRows;
 use crate::postgres::protocol::result_columns::BatchColumns;
 
-/// Queries that may run at a time, of which one user has all but one at most.
+/// QuerySlots that may run at a time, of which one user has all but one at most.
 #[derive(Debug)]
-pub struct Queries {
-    places: Arc<Semaphore>,
+pub struct QuerySlots {
+    slots: Arc<Semaphore>,
     of_user: usize,
     users: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
 
-/// A query's place among those that run.
+/// A query's slot among those that run.
 #[derive(Debug)]
-pub struct Place {
+pub struct QuerySlot {
     _of_user: OwnedSemaphorePermit,
     _of_all: OwnedSemaphorePermit,
 }
 
-impl Queries {
+impl QuerySlots {
     /// For so many queries at a time, of which one user may run all but one.
-    pub fn new(places: usize) -> Self {
+    pub fn new(slots: usize) -> Self {
         Self {
-            places: Arc::new(Semaphore::new(places)),
-            of_user: places.saturating_sub(1).max(1),
+            slots: Arc::new(Semaphore::new(slots)),
+            of_user: slots.saturating_sub(1).max(1),
             users: Mutex::default(),
         }
     }
 
-    /// Waits for a place.
-    async fn place(&self, user: &str) -> Result<Place, QueryError> {
+    /// Waits for a slot.
+    async fn slot(&self, user: &str) -> Result<QuerySlot, QueryError> {
         let of_user = {
             let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
-            // Those who run nothing and wait for nothing need not be known.
-            users.retain(|_, places| Arc::strong_count(places) > 1 || places.available_permits() < self.of_user);
-            let places = users.entry(user.to_owned());
-            Arc::clone(places.or_insert_with(|| Arc::new(Semaphore::new(self.of_user))))
+            // Users without running or waiting queries are removed from the map.
+            users.retain(|_, slots| Arc::strong_count(slots) > 1 || slots.available_permits() < self.of_user);
+            let slots = users.entry(user.to_owned());
+            Arc::clone(slots.or_insert_with(|| Arc::new(Semaphore::new(self.of_user))))
         };
         let closed = |_| QueryError::Stopped(StopReason::Shutdown);
-        Ok(Place {
+        Ok(QuerySlot {
             _of_user: of_user.acquire_owned().await.map_err(closed)?,
-            _of_all: Arc::clone(&self.places).acquire_owned().await.map_err(closed)?,
+            _of_all: Arc::clone(&self.slots).acquire_owned().await.map_err(closed)?,
         })
     }
 }
 
-/// The plan of what a client asks for, with the values of its parameters.
-pub enum Asked {
+/// The plan of a client's statement, with the values of its parameters.
+pub enum PlanToRun {
     Planned(LogicalPlan),
-    /// It was analysed and optimised before.
+    /// A plan that was analysed and optimised before.
     Optimised(LogicalPlan),
 }
 
@@ -86,30 +86,35 @@ pub struct Running {
     rows: StoppableRows,
     /// What a cursor left of a batch.
     rest: Option<RecordBatch>,
-    account: Account,
+    query_audit: QueryAudit,
 }
 
 impl Running {
-    /// Starts what is asked, in the client's time zone. `account` was opened for it.
-    pub async fn start(mut account: Account, seen: &Arc<Seen>, asked: Asked, zone: &str) -> Result<Self, QueryError> {
-        let endpoint = Arc::clone(&account.endpoint);
-        let stop = account.stop.clone();
+    /// Starts a plan, in the client's time zone. `query_audit` was opened for it.
+    pub async fn start(
+        mut query_audit: QueryAudit,
+        seen: &Arc<VisibleSnapshot>,
+        asked: PlanToRun,
+        zone: &str,
+    ) -> Result<Self, QueryError> {
+        let endpoint = Arc::clone(&query_audit.endpoint);
+        let stop = query_audit.stop.clone();
         let started = stop.or_stopped(async {
-            let place = endpoint.queries.place(&account.actor.user).await?;
+            let slot = endpoint.queries.slot(&query_audit.actor.user).await?;
             let state = state_in(&seen.session, zone);
-            Ok((answer(&endpoint, state, asked).await?, place))
+            Ok((answer(&endpoint, state, asked).await?, slot))
         });
         match started.await {
-            Ok((answer, place)) => {
+            Ok((answer, slot)) => {
                 let counted = Counted::new(&endpoint);
                 Ok(Self {
-                    rows: stop.guard(answer.rows, (place, counted)),
+                    rows: stop.guard(answer.rows, (slot, counted)),
                     rest: None,
-                    account,
+                    query_audit,
                 })
             }
             Err(error) => {
-                account.failed(&error);
+                query_audit.failed(&error);
                 Err(error)
             }
         }
@@ -117,15 +122,15 @@ impl Running {
 
     /// Stops it.
     pub fn stop(&self) -> &Stop {
-        &self.account.stop
+        &self.query_audit.stop
     }
 
     /// All rows, as the client wants them.
     pub fn encoded(self, columns: Arc<Vec<FieldInfo>>) -> impl Stream<Item = PgWireResult<DataRow>> + Send + 'static {
-        let Self { rows, account, .. } = self;
+        let Self { rows, query_audit, .. } = self;
         Encoded {
             rows: encoded(rows, columns),
-            account,
+            query_audit,
             count: |_| 1,
         }
     }
@@ -135,7 +140,7 @@ impl Running {
         self,
         columns: Arc<Vec<FieldInfo>>,
     ) -> impl Stream<Item = PgWireResult<EncodedRows>> + Send + 'static {
-        let Self { rows, account, .. } = self;
+        let Self { rows, query_audit, .. } = self;
         let mut columns = BatchColumns::new(columns);
         let rows = rows.map(move |batch| {
             let (columns, batch) = columns.prepared(batch?).map_err(QueryError::from)?;
@@ -143,14 +148,14 @@ impl Running {
         });
         Encoded {
             rows: rows.boxed(),
-            account,
+            query_audit,
             count: EncodedRows::count,
         }
     }
 
     /// The next batch, of at most so many rows.
     async fn next(&mut self, most: usize) -> Option<Result<RecordBatch, QueryError>> {
-        let rest = self.rest.take().filter(|_| self.account.stop.reason().is_none());
+        let rest = self.rest.take().filter(|_| self.query_audit.stop.reason().is_none());
         let batch = match rest {
             Some(rest) => rest,
             None => loop {
@@ -158,11 +163,11 @@ impl Running {
                     Some(Ok(batch)) if batch.num_rows() == 0 => {}
                     Some(Ok(batch)) => break batch,
                     Some(Err(error)) => {
-                        self.account.failed(&error);
+                        self.query_audit.failed(&error);
                         return Some(Err(error));
                     }
                     None => {
-                        self.account.ended("answered", None);
+                        self.query_audit.ended("answered", None);
                         return None;
                     }
                 }
@@ -172,7 +177,7 @@ impl Running {
         if taken < batch.num_rows() {
             self.rest = Some(batch.slice(taken, batch.num_rows() - taken));
         }
-        self.account.rows += taken as u64;
+        self.query_audit.rows += taken as u64;
         Some(Ok(batch.slice(0, taken)))
     }
 }
@@ -218,12 +223,12 @@ pub fn state_in(session: &SessionContext, zone: &str) -> SessionState {
     state
 }
 
-async fn answer(endpoint: &Endpoint, state: SessionState, asked: Asked) -> Result<RunningQuery, QueryError> {
+async fn answer(endpoint: &Endpoint, state: SessionState, asked: PlanToRun) -> Result<RunningQuery, QueryError> {
     let context = endpoint.limits.limited(TaskContext::from(&state))?;
     let threads = &endpoint.threads;
     Ok(match asked {
-        Asked::Planned(plan) => RunningQuery::start_in(threads, DataFrame::new(state, plan), context).await?,
-        Asked::Optimised(plan) => RunningQuery::start_optimised(threads, state, plan, context).await?,
+        PlanToRun::Planned(plan) => RunningQuery::start_in(threads, DataFrame::new(state, plan), context).await?,
+        PlanToRun::Optimised(plan) => RunningQuery::start_optimised(threads, state, plan, context).await?,
     })
 }
 
@@ -245,7 +250,7 @@ fn encoded(
 /// Encoded rows that are counted.
 struct Encoded<T> {
     rows: BoxStream<'static, PgWireResult<T>>,
-    account: Account,
+    query_audit: QueryAudit,
     /// How many rows come at a time.
     count: fn(&T) -> usize,
 }
@@ -258,14 +263,14 @@ impl<T> Stream for Encoded<T> {
         match &row {
             Some(Ok(rows)) => {
                 let count = (self.count)(rows);
-                self.account.rows += count as u64;
+                self.query_audit.rows += count as u64;
             }
             Some(Err(PgWireError::UserError(info))) => {
                 let code = info.code.clone();
-                self.account.ended("failed", Some(&code));
+                self.query_audit.ended("failed", Some(&code));
             }
-            Some(Err(_)) => self.account.ended("failed", None),
-            None => self.account.ended("answered", None),
+            Some(Err(_)) => self.query_audit.ended("failed", None),
+            None => self.query_audit.ended("answered", None),
         }
         Poll::Ready(row)
     }
@@ -287,8 +292,9 @@ impl Drop for Counted {
     }
 }
 
-/// Notes that a query began and how it ended, and stops it when its time is over or its client is gone.
-pub struct Account {
+/// The audited lifetime of a query: notes its start and its end, and stops it when its time is over or its client is
+/// gone.
+pub struct QueryAudit {
     endpoint: Arc<Endpoint>,
     actor: Actor,
     id: Uuid,
@@ -299,8 +305,8 @@ pub struct Account {
     _watch: SpawnedTask<()>,
 }
 
-impl Account {
-    /// Notes that `client` asks for `sql`, which may take `time`.
+impl QueryAudit {
+    /// Notes the start of `sql` of `client`, which may take `time`.
     pub fn open(
         endpoint: &Arc<Endpoint>,
         client: &Arc<Client>,
@@ -340,7 +346,7 @@ impl Account {
         self.stop.clone()
     }
 
-    /// It failed before its first row, or at one of a cursor.
+    /// Notes that the query failed before its first row, or at one of a cursor.
     pub fn failed(&mut self, error: &QueryError) {
         let outcome = match error {
             QueryError::NotAllowed(_) => "refused",
@@ -349,7 +355,7 @@ impl Account {
         self.ended(outcome, Some(error.code()));
     }
 
-    /// It failed with this code before it was started.
+    /// Notes that the query failed with this code before it was started.
     pub fn failed_with(&mut self, code: &str) {
         self.ended("failed", Some(code));
     }
@@ -374,7 +380,7 @@ impl Account {
     }
 }
 
-impl Drop for Account {
+impl Drop for QueryAudit {
     /// The client wanted no more rows.
     fn drop(&mut self) {
         self.ended("answered", None);

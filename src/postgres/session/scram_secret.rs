@@ -12,11 +12,11 @@ use pgwire::api::auth::sasl::scram::gen_salted_password;
 use sha2::{Digest, Sha256};
 
 const SCHEME: &str = "scram-sha-256";
-/// How often new secrets are stretched (RFC 7677 asks for 4096 at least).
+/// Iterations of the key derivation for new secrets (RFC 7677 requires 4096 at least).
 pub const ITERATIONS: usize = 15_000;
 const SALT_BYTES: usize = 16;
 const KEY_BYTES: usize = 32;
-/// More would keep a client busy for seconds.
+/// The limit of iterations: more would keep a client busy for seconds.
 const MOST_ITERATIONS: usize = 1_000_000;
 
 /// A text that is no secret.
@@ -63,12 +63,12 @@ impl ScramSecret {
         }
     }
 
-    /// How often the client has to stretch.
+    /// Iterations of the key derivation that the client has to compute.
     pub fn iterations(&self) -> usize {
         self.iterations
     }
 
-    /// What logins are checked with.
+    /// The secret in the form by which the library verifies logins.
     pub fn password(&self) -> Password {
         Password::new(Some(self.salt.clone()), self.key.clone())
     }
@@ -155,14 +155,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn reading_never_fails_loudly(text in ".{0,80}", iterations in any::<u64>()) {
+        fn parsing_never_panics(text in ".{0,80}", iterations in any::<u64>()) {
             let _ = text.parse::<ScramSecret>();
             let _ = format!("{SCHEME}${iterations}${text}:{text}").parse::<ScramSecret>();
         }
     }
 
     #[test]
-    fn nobody_has_the_same_secret_at_every_try() {
+    fn an_unknown_user_has_the_same_secret_at_every_attempt() {
         let seed = [7; 32];
         assert_eq!(ScramSecret::of_nobody("a", &seed), ScramSecret::of_nobody("a", &seed));
         assert_ne!(ScramSecret::of_nobody("a", &seed), ScramSecret::of_nobody("b", &seed));

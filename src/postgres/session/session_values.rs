@@ -14,7 +14,7 @@ use super::variables;
 use crate::postgres::error::QueryError;
 use crate::postgres::syntax::{literal, name_of};
 
-/// What a session knows of itself.
+/// The values of one session that statements can read.
 pub struct SessionValues<'a> {
     pub user: &'a str,
     /// The number by which its queries are cancelled.
@@ -33,9 +33,9 @@ impl<'a> SessionValues<'a> {
         }
     }
 
-    /// Puts them where `statement` asks for them.
+    /// Replaces the functions in `statement` by the values.
     pub fn put_into(&self, mut statement: Statement) -> Result<Statement, QueryError> {
-        match VisitMut::visit(&mut statement, &mut Asked(self)) {
+        match VisitMut::visit(&mut statement, &mut FunctionReplacer(self)) {
             ControlFlow::Break(error) => Err(error),
             ControlFlow::Continue(()) => Ok(statement),
         }
@@ -76,9 +76,9 @@ impl<'a> SessionValues<'a> {
     }
 }
 
-struct Asked<'a>(&'a SessionValues<'a>);
+struct FunctionReplacer<'a>(&'a SessionValues<'a>);
 
-impl VisitorMut for Asked<'_> {
+impl VisitorMut for FunctionReplacer<'_> {
     type Break = QueryError;
 
     /// Columns are named as what was asked.
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_tells_of_itself() {
+    fn functions_are_replaced_by_values_of_the_session() {
         for (sql, expected) in [
             (
                 "select current_user, user",

@@ -22,16 +22,16 @@ pub struct Snapshots {
     newest: Mutex<Arc<Newest>>,
 }
 
-/// One snapshot, and what was asked of it so far.
+/// The newest snapshot, with a session for each visibility that was needed so far.
 struct Newest {
     current: Arc<Current>,
     /// All of it, with its history.
     all: OnceCell<Catalog>,
-    seen: Mutex<HashMap<Visibility, Arc<OnceCell<Arc<Seen>>>>>,
+    seen: Mutex<HashMap<Visibility, Arc<OnceCell<Arc<VisibleSnapshot>>>>>,
 }
 
-/// A snapshot as some see it.
-pub struct Seen {
+/// A snapshot as users of one visibility see it.
+pub struct VisibleSnapshot {
     pub session: SessionContext,
     _current: Arc<Current>,
 }
@@ -43,8 +43,8 @@ impl Snapshots {
         Self { source, newest }
     }
 
-    /// The newest snapshot as those of this visibility see it.
-    pub async fn seen_with(&self, visibility: &Visibility) -> Result<Arc<Seen>, QueryError> {
+    /// The newest snapshot as users of this visibility see it.
+    pub async fn seen_with(&self, visibility: &Visibility) -> Result<Arc<VisibleSnapshot>, QueryError> {
         let seen = self.newest().seen_with(visibility).await;
         seen.map_err(|error| QueryError::Snapshot(error.to_string()))
     }
@@ -81,7 +81,7 @@ impl Newest {
         }
     }
 
-    async fn seen_with(&self, visibility: &Visibility) -> Result<Arc<Seen>, CatalogError> {
+    async fn seen_with(&self, visibility: &Visibility) -> Result<Arc<VisibleSnapshot>, CatalogError> {
         let cell = {
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(seen.entry(visibility.clone()).or_default())
@@ -90,7 +90,7 @@ impl Newest {
         Ok(Arc::clone(seen))
     }
 
-    async fn open(&self, visibility: &Visibility) -> Result<Arc<Seen>, CatalogError> {
+    async fn open(&self, visibility: &Visibility) -> Result<Arc<VisibleSnapshot>, CatalogError> {
         let all = self.all.get_or_try_init(|| async {
             let all = self.current.catalog().seen_with(&Visibility::FULL).await?;
             all.register_history()?;
@@ -104,7 +104,7 @@ impl Newest {
             .map_err(EngineError::running("the tables of pg_catalog"))?;
         types::register(&session);
         dialect::add_to(&session).map_err(EngineError::running("the SQL dialect"))?;
-        Ok(Arc::new(Seen {
+        Ok(Arc::new(VisibleSnapshot {
             session,
             _current: Arc::clone(&self.current),
         }))

@@ -1,8 +1,7 @@
-//! Which statements are taken, and what each asks for: an allow-list on the parsed statement, before anything is
+//! The statements that are allowed, and the action of each: an allow-list on the parsed statement, before anything is
 //! planned.
 //!
-//! What is planned is checked once more (`SQLOptions`), so that a form of SQL that this list does not know does no
-//! harm.
+//! The plan is checked as well (`SQLOptions`), as a second line of defence against forms of SQL that this list misses.
 
 use std::ops::ControlFlow;
 
@@ -19,7 +18,7 @@ use crate::postgres::syntax::{kept, plain};
 /// The variable that holds the session's zone.
 const ZONE: &str = "timezone";
 
-/// What a statement asks for.
+/// The action of a statement that is allowed.
 #[derive(Debug, Clone)]
 pub enum Step {
     /// Rows of a plan: SELECT, VALUES, EXPLAIN, SHOW TABLES.
@@ -93,7 +92,7 @@ impl Step {
     }
 }
 
-/// A statement that the parser knows by another name: that name, and whether its rows are only counted.
+/// A statement that the parser supports in another spelling: that spelling, and whether its rows are only counted.
 pub fn known_form(sql: &str) -> Option<(String, bool)> {
     let sql = sql.trim_start();
     let end = sql
@@ -120,7 +119,7 @@ fn with_from(rest: &str) -> String {
     }
 }
 
-/// What `statement` asks for, or why it is refused.
+/// The action of `statement`, or why it is refused.
 pub fn step(statement: Statement) -> Result<Step, QueryError> {
     match statement {
         Statement::Query(_) | Statement::Explain { .. } => ask(statement),
@@ -430,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn questions_cursors_and_sessions_are_taken() {
+    fn queries_cursors_and_session_statements_are_allowed() {
         for sql in [
             "select 1",
             "values (1)",

@@ -1,6 +1,6 @@
-//! How a running query is stopped, by whoever has a reason first: its client, its deadline, a connection that is gone,
-//! or the end of the service. Stopping gives back memory, temporary files and the place among running queries at once,
-//! also where nobody asks for the next row.
+//! Stops a running query, for the first of several reasons: its client, its deadline, a lost connection, or the end of
+//! the service. Stopping gives back memory, temporary files and the place among running queries at once,
+//! also where no row is being read.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -36,7 +36,7 @@ struct Inner {
     reason: OnceLock<StopReason>,
     stopped: Notify,
     waker: AtomicWaker,
-    /// What is given up when the query is stopped.
+    /// The resources that are released when the query is stopped.
     held: Mutex<Option<Held>>,
 }
 

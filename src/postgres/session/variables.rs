@@ -9,10 +9,10 @@ use std::time::Duration;
 use crate::engine::dialect::time::{UTC, session_name};
 use crate::postgres::error::QueryError;
 
-/// The version of PostgreSQL that clients are told, since they choose their questions by it.
+/// The version of PostgreSQL that is reported to clients, because they choose their catalog queries by it.
 pub const SERVER_VERSION: &str = "16.6";
 const SERVER_VERSION_NUMBER: &str = "160006";
-/// What the names of the engine's own settings begin with, which are everybody's.
+/// The prefix of the engine's own settings, which all sessions share and clients may not set.
 const OF_ENGINE: &str = "datafusion.";
 const STATEMENT_TIMEOUT: &str = "statement_timeout";
 const ZONE: &str = "timezone";
@@ -20,7 +20,7 @@ const ZONE: &str = "timezone";
 /// A variable's name, its value at the start, and which values it takes.
 struct Variable {
     name: &'static str,
-    /// As clients are told when it changes, where they are.
+    /// The name under which changes are reported to clients (ParameterStatus), where they are.
     reported: Option<&'static str>,
     start: &'static str,
     takes: Takes,
@@ -140,7 +140,7 @@ pub fn check(name: &str) -> Result<(), QueryError> {
     known(name).map(|_| ())
 }
 
-/// Sets a variable of one client. Gives the name and value to tell the client, where it wants to know.
+/// Sets a variable of one client. Returns the name and value to report to the client, where the variable is reported.
 pub fn set(
     kept: &mut HashMap<String, String>,
     name: &str,
@@ -183,7 +183,7 @@ fn reset(kept: &mut HashMap<String, String>, variable: &Variable) -> Option<(Str
     Some((reported.to_owned(), variable.start.to_owned()))
 }
 
-/// One variable, or all, as at the start. Gives what to tell the client.
+/// Resets one variable, or all, to the value at the start. Returns what to report to the client.
 pub fn reset_named(
     kept: &mut HashMap<String, String>,
     name: Option<&str>,
@@ -231,7 +231,8 @@ impl Changes {
         Ok(())
     }
 
-    /// Undoes SET LOCAL, and all other changes too where the transaction is undone. Gives what to tell the client.
+    /// Undoes SET LOCAL, and all other changes too where the transaction is undone. Returns what to report to the
+    /// client.
     pub fn end(self, kept: &mut HashMap<String, String>, is_undone: bool) -> Vec<(String, String)> {
         let goes_back = |variable: &&Variable| is_undone || self.before_local.contains_key(variable.name);
         let mut told = Vec::new();
@@ -270,17 +271,17 @@ pub fn all(kept: &HashMap<String, String>) -> impl Iterator<Item = (&'static str
     })
 }
 
-/// The value that `current_setting` gives, which does not know the client's own.
+/// The value of `current_setting`: that at the start, without the client's own changes.
 pub fn setting(name: &str) -> Option<&'static str> {
     known(&name.to_lowercase()).ok().map(|variable| variable.start)
 }
 
-/// The longest that the client wants its statements to take.
+/// The client's own `statement_timeout`.
 pub fn statement_timeout(kept: &HashMap<String, String>) -> Option<Duration> {
     duration(kept.get(STATEMENT_TIMEOUT)?).filter(|time| !time.is_zero())
 }
 
-/// What clients are told of the server when they connect.
+/// The parameters that are reported to a client when it connects (ParameterStatus).
 pub fn at_start(user: &str, kept: &HashMap<String, String>) -> HashMap<String, String> {
     let mut told: HashMap<String, String> = VARIABLES
         .iter()
@@ -367,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_s_own_variables_go_with_it() {
+    fn variables_of_a_transaction_end_with_it() {
         let value = |kept: &HashMap<String, String>, name| show(kept, name).expect("shown");
         let change = |changes: &mut Changes, kept: &mut HashMap<String, String>, name, value, is_local| {
             changes.note(kept, name, is_local).expect("known");
@@ -402,7 +403,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn durations_never_fail_loudly(text in "\\PC{0,30}") {
+        fn parsing_durations_never_panics(text in "\\PC{0,30}") {
             let _ = duration(&text);
         }
     }

@@ -31,13 +31,13 @@ use super::all::{ALL_REPORTS, ReportGroup};
 use super::error::ReportError;
 use super::groups;
 use crate::catalog::Catalog;
+pub use crate::details::{AllUsers, Bounds, TablePlan};
 use crate::details::{
     Batches, DetailsPlace, Scope, USER_TABLES, assemble, batches_in_parts, columns_of, details_schema, listed_batches,
     user_columns,
 };
-pub use crate::details::{Bounds, Everybody, TablePlan};
 use crate::engine::EngineError;
-use crate::engine::cluster::travelling_plan;
+use crate::engine::cluster::remote_plan;
 use rows_to_come::TableToCome;
 use tables::TaskTables;
 
@@ -75,7 +75,7 @@ pub struct Workplace {
     /// Folder of temporary files.
     pub folder: PathBuf,
     /// All users, read once for all partitions of a task.
-    pub everybody: Arc<OnceCell<Everybody>>,
+    pub all_users: Arc<OnceCell<AllUsers>>,
 }
 
 /// Plans the reports of all batches in `partitions` partitions.
@@ -101,7 +101,7 @@ pub async fn share_out(catalog: &Catalog, partitions: usize) -> Result<SharedOut
             tables.push(TablePlan {
                 name: table.to_owned(),
                 columns: columns.into_iter().map(str::to_owned).collect(),
-                rows: travelling_plan(rows, "table users").await?,
+                rows: remote_plan(rows, "table users").await?,
             });
         }
     }
@@ -129,7 +129,7 @@ async fn exchanged(
         .filter(col("batch_id").is_not_null())
         .and_then(|rows| rows.with_column(PART, part_number().call(vec![col("batch_id"), lit(last_ids)])))
         .map_err(failed())?;
-    let rows = travelling_plan(rows, table).await?;
+    let rows = remote_plan(rows, table).await?;
     let part = rows.schema().index_of(PART).map_err(ReportError::from)?;
     let by_part = Partitioning::Hash(vec![Arc::new(Column::new(PART, part))], partitions);
     let exchange = RepartitionExec::try_new(rows, by_part).map_err(failed())?;
@@ -180,14 +180,14 @@ impl Recipe {
         workplace: &Workplace,
     ) -> Result<ReportGroup, ReportError> {
         let tables = TaskTables::new(self, exchanged, partition, workplace)?;
-        let everybody = workplace
-            .everybody
-            .get_or_try_init(|| self.everybody(&tables, &workplace.context))
+        let all_users = workplace
+            .all_users
+            .get_or_try_init(|| self.all_users(&tables, &workplace.context))
             .await?;
         let listed = listed_batches(&tables, Scope::Everything).await?;
         let batches = Batches::within(listed, Arc::clone(&self.bounds));
         let parts = 0..batches.part_count();
-        let assembly = assemble(&tables, Scope::Everything, everybody, batches, parts).await?;
+        let assembly = assemble(&tables, Scope::Everything, all_users, batches, parts).await?;
         let reports = over_details(Arc::clone(&self.reports), assembly.details());
         let reports = reports.map_err(EngineError::running(ALL_REPORTS))?;
         Ok(ReportGroup::over(
@@ -197,9 +197,9 @@ impl Recipe {
         ))
     }
 
-    async fn everybody(&self, tables: &TaskTables<'_>, context: &TaskContext) -> Result<Everybody, ReportError> {
-        let everybody = Everybody::read(tables).await?;
-        Ok(everybody.with_details_in(self.details_place(context)))
+    async fn all_users(&self, tables: &TaskTables<'_>, context: &TaskContext) -> Result<AllUsers, ReportError> {
+        let all_users = AllUsers::read(tables).await?;
+        Ok(all_users.with_details_in(self.details_place(context)))
     }
 
     fn details_place(&self, context: &TaskContext) -> DetailsPlace {

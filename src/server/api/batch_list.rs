@@ -101,7 +101,7 @@ impl SortKey {
 }
 
 impl ListedBatch<'_> {
-    /// Whether a text, in small letters, is in a name or an id of the batch or its course.
+    /// Whether a text, in lower case, is in a name or an id of the batch or its course.
     pub fn contains(&self, sought: &str) -> bool {
         let texts = [
             Some(self.facts.batch_id.as_str()),
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_comes_last_in_both_directions() {
+    fn missing_values_come_last_in_both_directions() {
         let facts = [
             facts("1", Some("beta")),
             facts("2", None),

@@ -36,14 +36,14 @@ impl LoginKind {
 }
 
 /// An authenticated caller.
-pub struct Known {
+pub struct AuthenticatedCaller {
     pub person: Person,
     pub by: LoginKind,
 }
 
 /// Why the caller could not be authenticated.
 #[derive(Debug)]
-pub enum Unknown {
+pub enum AuthenticationFailure {
     Token(Refusal),
     /// The session that its cookie names has ended.
     SessionEnded,
@@ -56,40 +56,48 @@ pub enum Unknown {
 ///
 /// # Errors
 /// Why the caller could not be authenticated.
-pub async fn known(state: &AppState, method: &Method, headers: &HeaderMap) -> Result<Known, Unknown> {
+pub async fn authenticate(
+    state: &AppState,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<AuthenticatedCaller, AuthenticationFailure> {
     let no_token = match state.parts.identity.person(headers).await {
         Ok(person) => {
             let by = LoginKind::Token;
-            return Ok(Known { person, by });
+            return Ok(AuthenticatedCaller { person, by });
         }
-        Err(refusal @ Refusal::NoToken) => Unknown::Token(refusal),
-        Err(refusal) => return Err(Unknown::Token(refusal)),
+        Err(refusal @ Refusal::NoToken) => AuthenticationFailure::Token(refusal),
+        Err(refusal) => return Err(AuthenticationFailure::Token(refusal)),
     };
     let Some(sign_in) = &state.parts.sign_in else {
         return Err(no_token);
     };
     let session = sign_in.session(headers, &state.parts.store, Utc::now()).await;
-    match session.map_err(Unknown::Store)? {
+    match session.map_err(AuthenticationFailure::Store)? {
         SessionState::None => Err(no_token),
-        SessionState::Ended => Err(Unknown::SessionEnded),
-        SessionState::Of(_) if !method.is_safe() && !sign_in.is_from_here(headers) => Err(Unknown::CrossSite),
+        SessionState::Ended => Err(AuthenticationFailure::SessionEnded),
+        SessionState::Of(_) if !method.is_safe() && !sign_in.is_from_here(headers) => {
+            Err(AuthenticationFailure::CrossSite)
+        }
         SessionState::Of(person) => {
             let by = LoginKind::Session;
-            Ok(Known { person, by })
+            Ok(AuthenticatedCaller { person, by })
         }
     }
 }
 
-impl From<Unknown> for Problem {
-    fn from(unknown: Unknown) -> Self {
-        match unknown {
-            Unknown::Token(refusal) => refusal.into(),
-            Unknown::SessionEnded => Self::new(ProblemKind::NotLoggedIn, "Your session has ended. Sign in again."),
-            Unknown::CrossSite => Self::new(
+impl From<AuthenticationFailure> for Problem {
+    fn from(failure: AuthenticationFailure) -> Self {
+        match failure {
+            AuthenticationFailure::Token(refusal) => refusal.into(),
+            AuthenticationFailure::SessionEnded => {
+                Self::new(ProblemKind::NotLoggedIn, "Your session has ended. Sign in again.")
+            }
+            AuthenticationFailure::CrossSite => Self::new(
                 ProblemKind::CrossSite,
                 "With a session, only pages of this service may ask for this. Programs send a login token.",
             ),
-            Unknown::Store(error) => Self::unavailable("a session cannot be looked up", &error),
+            AuthenticationFailure::Store(error) => Self::unavailable("a session cannot be looked up", &error),
         }
     }
 }

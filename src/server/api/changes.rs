@@ -132,8 +132,8 @@ pub async fn list(
     }))
 }
 
-/// Whether the batch is gone, and its tenant's admins, of whom the caller is one, may know it. Who made it is not known any
-/// more.
+/// Whether the batch is gone and the caller is an admin of its tenant. The creator of a batch that is gone is not known
+/// any more, so only admins see it.
 fn is_gone_and_open(batch: &ChangedBatch, person: &Person) -> bool {
     let roles = &person.roles;
     let is_tenant_admin = || {

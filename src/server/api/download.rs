@@ -11,7 +11,7 @@ use chrono::Utc;
 use url::form_urlencoded;
 
 use super::AppState;
-use super::caller::{self, Known, LoginKind, Unknown};
+use super::caller::{self, AuthenticatedCaller, AuthenticationFailure, LoginKind};
 use super::extract::{request_id, unknown_request};
 use super::file::{allowed_file, give};
 use super::person_page::{Depth, PersonPage};
@@ -59,10 +59,10 @@ async fn page_of(state: &AppState, id: &str, query: &str, headers: &HeaderMap) -
         };
     }
     let has_failed = form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == FAILED);
-    match caller::known(state, &Method::GET, headers).await {
+    match caller::authenticate(state, &Method::GET, headers).await {
         Ok(known) => own_page(state, id, known, has_failed).await,
-        Err(Unknown::Token(Refusal::NoToken)) => sign_in_page(state, id),
-        Err(Unknown::SessionEnded) => sign_in_page(state, id).paragraph("Your last session has ended."),
+        Err(AuthenticationFailure::Token(Refusal::NoToken)) => sign_in_page(state, id),
+        Err(AuthenticationFailure::SessionEnded) => sign_in_page(state, id).paragraph("Your last session has ended."),
         Err(unknown) => PersonPage::of_problem(HERE, &unknown.into()),
     }
 }
@@ -88,7 +88,7 @@ async fn send(State(state): State<AppState>, Path(id): Path<String>, headers: He
 }
 
 /// The page for an authenticated person: their file, whose download starts at once, or why there is none.
-async fn own_page(state: &AppState, id: RequestId, known: Known, has_failed: bool) -> PersonPage {
+async fn own_page(state: &AppState, id: RequestId, known: AuthenticatedCaller, has_failed: bool) -> PersonPage {
     let is_session = known.by == LoginKind::Session;
     let user = known.person.user_id.to_string();
     let found = async {

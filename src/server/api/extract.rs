@@ -24,7 +24,7 @@ impl FromRequestParts<AppState> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let caller = caller::known(state, &parts.method, &parts.headers).await?;
+        let caller = caller::authenticate(state, &parts.method, &parts.headers).await?;
         Ok(Self(caller.person))
     }
 }

@@ -92,7 +92,7 @@ async fn fetch_own(
     headers: &HeaderMap,
     id: Result<RequestId, &Problem>,
 ) -> Result<Response, Problem> {
-    let caller = caller::known(state, method, headers).await?;
+    let caller = caller::authenticate(state, method, headers).await?;
     let request = own_request(state, &caller.person, id.map_err(Problem::clone)?).await?;
     let file = allowed_file(state, &caller.person, &request)?;
     give(state, &request, file, headers, caller.by.word()).await

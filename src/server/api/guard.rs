@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_log_names_routes_and_nobody() {
+    async fn the_log_has_routes_and_no_personal_data() {
         let (response, log) = answer("/reports/asha?email=asha@example.org").await;
         assert_eq!(response.status(), StatusCode::OK);
         let id = response.headers()[REQUEST_ID].to_str().expect("an id");

@@ -1,6 +1,5 @@
 //! The routes of the API and the layers around them.
 
-mod asked;
 mod back_channel_logout;
 mod batch_list;
 mod batch_views;
@@ -16,6 +15,7 @@ mod file;
 mod guard;
 mod officers;
 mod openapi;
+mod options;
 mod paging;
 mod person_page;
 mod person_words;

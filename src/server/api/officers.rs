@@ -112,7 +112,8 @@ pub async fn list(
     }))
 }
 
-/// What the list is for, of which the caller must be an admin. Who is none learns nothing of it.
+/// The tenant, course or batch that the list is for, of which the caller must be an admin. Others get the same answer
+/// whether there is a list or not.
 fn scope_for(state: &AppState, person: &Person, asked: &OfficerParameters) -> Result<Scope, Problem> {
     let roles = &person.roles;
     let (scope, is_admin) = match (&asked.tenant_id, &asked.course_id, &asked.batch_id) {

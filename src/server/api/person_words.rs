@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn every_word_of_the_pages_is_there_in_every_language() {
+    fn every_text_of_the_pages_is_translated_into_every_language() {
         let mut said: BTreeSet<String> = MONTHS.map(str::to_owned).into();
         said.extend(found(r#"\bt\("([^"]*)"\)"#, TEMPLATE));
         for page in PAGES.map(unbroken) {
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn every_language_has_the_same_words_which_somebody_says() {
+    fn every_language_has_the_same_texts_and_none_is_unused() {
         let sources = PAGES.iter().chain(&PROBLEMS).map(|source| unbroken(source));
         let sources: String = sources.chain([TEMPLATE.to_owned()]).collect();
         let english: BTreeSet<String> = texts_of(Language::Hindi).into_keys().collect();
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_is_put_into_the_text() {
+    fn values_replace_placeholders() {
         let words = Words::with(
             "You are led to {host}, to sign out there too.",
             [("host", "sso.example.org".to_owned())],

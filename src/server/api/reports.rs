@@ -10,9 +10,9 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::AppState;
-use super::asked::wanted;
 use super::extract::{Body, Caller, IdInPath, Parameters, request_id, unknown_request};
 use super::openapi::{ListProblems, PostProblems, ShowProblems};
+use super::options::wanted;
 use super::paging::{before, page_of, page_size};
 use super::problem::{Problem, ProblemKind};
 use super::views::{NewReport, ReportPage, ReportRequest, request_path};
@@ -68,7 +68,7 @@ pub async fn ask(
     let idempotency_key = idempotency_key(&headers)?;
     person.language = person.language.or_else(|| accepted_language(&headers));
     let current = state.parts.source.current();
-    let (batch, further, wish) = wanted(&asked, &current.directory, &person)?;
+    let (batch, further, options) = wanted(&asked, &current.directory, &person)?;
     if asked.deliver == Deliver::Email {
         find_address(&state, &mut person).await?;
     }
@@ -81,7 +81,7 @@ pub async fn ask(
         tenant_id: batch.tenant_id.clone(),
         format: asked.format,
         deliver: asked.deliver,
-        asked: wish,
+        asked: options,
         further,
         idempotency_key,
         requested_at,

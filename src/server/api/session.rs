@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::AppState;
-use super::caller::{self, LoginKind, Unknown};
+use super::caller::{self, AuthenticationFailure, LoginKind};
 use super::openapi::SessionProblems;
 use super::problem::Problem;
 use crate::identity::Refusal;
@@ -53,10 +53,12 @@ pub struct Session {
     responses((status = 200, description = "The caller", body = Session), SessionProblems),
 )]
 pub async fn show(State(state): State<AppState>, headers: HeaderMap) -> Result<Json<Session>, Problem> {
-    let (login, known) = match caller::known(&state, &Method::GET, &headers).await {
+    let (login, known) = match caller::authenticate(&state, &Method::GET, &headers).await {
         Ok(known) => (LoginState::Valid, Some(known)),
-        Err(Unknown::Token(Refusal::NoToken)) => (LoginState::Missing, None),
-        Err(Unknown::Token(Refusal::BadToken(_)) | Unknown::SessionEnded) => (LoginState::Refused, None),
+        Err(AuthenticationFailure::Token(Refusal::NoToken)) => (LoginState::Missing, None),
+        Err(AuthenticationFailure::Token(Refusal::BadToken(_)) | AuthenticationFailure::SessionEnded) => {
+            (LoginState::Refused, None)
+        }
         Err(unknown) => return Err(unknown.into()),
     };
     let roles = known

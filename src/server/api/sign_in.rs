@@ -16,7 +16,7 @@ use super::problem::{Problem, ProblemKind};
 use crate::identity::Refusal;
 use crate::server::sign_in::{CallbackParameters, SignIn, SignInFault, Target};
 
-/// The parameter that names the request whose file somebody wants.
+/// The parameter with the id of the request whose file is the target of the sign-in.
 const REPORT: &str = "report";
 
 /// The routes of signing in.
@@ -173,10 +173,10 @@ fn not_set_up(depth: Depth, headers: &HeaderMap) -> Response {
         .into_response()
 }
 
-/// The page that says why somebody could not sign in. The reason that operators need is in the log.
+/// The page with the reason of a failed sign-in, in words for people. The details for operators are in the log.
 fn fault_page(sign_in: &SignIn, fault: &SignInFault, target: Target, depth: Depth) -> PersonPage {
     let of_host = |words| Words::with(words, [("host", sign_in.issuer_host().to_owned())]);
-    let status = if fault.is_passing() {
+    let status = if fault.is_temporary() {
         StatusCode::SERVICE_UNAVAILABLE
     } else {
         StatusCode::BAD_REQUEST

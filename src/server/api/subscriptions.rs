@@ -11,14 +11,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::AppState;
-use super::asked::{FilterView, wanted};
 use super::extract::{Body, Caller, Parameters};
 use super::openapi::{ChangeSubscriptionProblems, ListProblems, NewSubscriptionProblems, ShowSubscriptionProblems};
+use super::options::{FilterView, wanted};
 use super::paging::{before, page_of, page_size};
 use super::problem::{Problem, ProblemKind};
 use super::reports::{accepted_language, find_address};
 use super::views::NewReport;
-use crate::delivery::asked::{Asked, BatchFiles};
+use crate::delivery::options::{BatchFiles, RequestOptions};
 use crate::delivery::person::Person;
 use crate::delivery::request::{Deliver, FileFormat};
 use crate::delivery::store::{Changed, StoreError, Subscribed};
@@ -208,7 +208,7 @@ pub async fn create(
     let now = Utc::now();
     let schedule = schedule_of(&state, &new)?;
     check_recipients_and_days(&state, &new, now)?;
-    let asked = checked_wish(&state, &new, &person)?;
+    let asked = checked_options(&state, &new, &person)?;
     find_address(&state, &mut person).await?;
     person.language = person.language.or_else(|| accepted_language(&headers));
     let subscription = subscription_of(&state, new, person, (asked, schedule), now)?;
@@ -249,13 +249,13 @@ fn subscription_of(
     state: &AppState,
     new: NewSubscription,
     person: Person,
-    (asked, schedule): (Asked, Schedule),
+    (asked, schedule): (RequestOptions, Schedule),
     now: DateTime<Utc>,
 ) -> Result<Subscription, Problem> {
     let of = match (new.batch_id, new.course_id) {
         (Some(batch), None) => Subject::Batch(batch),
         (None, Some(course)) => Subject::Course(course),
-        // `checked_wish` refuses it already, as it does of a request.
+        // `checked_options` refuses it already, as it does of a request.
         _ => {
             return Err(invalid(
                 "Name what the report is of by one of `batch_id` and `course_id`.",
@@ -310,7 +310,7 @@ fn schedule_of(state: &AppState, new: &NewSubscription) -> Result<Schedule, Prob
 }
 
 /// What is asked of the batches, which the person may have now.
-fn checked_wish(state: &AppState, new: &NewSubscription, person: &Person) -> Result<Asked, Problem> {
+fn checked_options(state: &AppState, new: &NewSubscription, person: &Person) -> Result<RequestOptions, Problem> {
     let report = NewReport {
         batch_id: new.batch_id.clone(),
         batch_ids: Vec::new(),
@@ -323,7 +323,7 @@ fn checked_wish(state: &AppState, new: &NewSubscription, person: &Person) -> Res
     };
     let current = state.parts.source.current();
     let (_, _, asked) = wanted(&report, &current.directory, person)?;
-    Ok(Asked {
+    Ok(RequestOptions {
         batches: Vec::new(),
         course: None,
         ..asked

@@ -35,7 +35,7 @@ async fn show(State(state): State<AppState>, Path(token): Path<String>, headers:
     page.in_language_of(&headers)
 }
 
-/// Ends the mails, whatever the body is: whoever asks has the token.
+/// Ends the mails, whatever the body is: the token authorises the request.
 async fn end(State(state): State<AppState>, Path(token): Path<String>, headers: HeaderMap) -> PersonPage {
     let ended = async {
         let of = recipient(&state, &token).await?;

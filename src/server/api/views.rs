@@ -4,9 +4,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::asked::FilterView;
-use crate::delivery::asked::BatchFiles;
+use super::options::FilterView;
 use crate::delivery::links::Links;
+use crate::delivery::options::BatchFiles;
 use crate::delivery::request::{Deliver, FailureCause, FileFormat, ReportFile, Request, RequestId, Status};
 use crate::ids::BatchId;
 use crate::report::SplitColumn;
@@ -222,7 +222,7 @@ pub fn file_path(id: RequestId) -> String {
 mod tests {
     use super::*;
     use crate::config::ServeConfig;
-    use crate::delivery::asked::Asked;
+    use crate::delivery::options::RequestOptions;
     use crate::delivery::person::{Person, Roles};
     use crate::delivery::request::{Failure, NoticeState};
 
@@ -241,7 +241,7 @@ mod tests {
             tenant_id: None,
             format: FileFormat::Csv,
             deliver: Deliver::Download,
-            asked: Asked::default(),
+            asked: RequestOptions::default(),
             status,
             failure: failure.map(|cause| Failure {
                 cause,

@@ -23,7 +23,7 @@ use crate::nightly::{Published, PublishedError};
 use crate::ratio::figures::{Ids, RatioFigures, RowTable};
 use crate::ratio::{Level, RatioError};
 
-/// Delay before figures that could not be loaded are tried again.
+/// The delay before a failed load of figures is retried.
 const RETRY: Duration = Duration::from_secs(60);
 /// Answers that are encoded at the same time.
 const WRITTEN_AT_A_TIME: usize = 4;

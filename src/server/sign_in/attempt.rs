@@ -21,7 +21,7 @@ pub const COOKIE: &str = "pragati-sign-in";
 const NAMED_BY: usize = 16;
 /// The target "the page", as the cookie has it.
 const PAGE: &str = "page";
-/// The longest parameter that is looked at, in bytes. Codes are short; some issuers' are a kB.
+/// The longest parameter that is accepted, in bytes. Codes are short; those of some issuers have a kB.
 const LONGEST_PARAMETER: usize = 8 * 1024;
 
 /// Where the browser goes after the sign-in. A closed set, so that there is no open redirect.
@@ -118,7 +118,7 @@ impl Attempt {
         (parts.next().is_none() && attempt.state == state).then_some(attempt)
     }
 
-    /// What the store knows it by.
+    /// The hash of the `state`, by which the store identifies the sign-in.
     pub fn hash(&self) -> String {
         hash_of(&self.state)
     }
@@ -215,14 +215,14 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_text_makes_a_name_that_a_cookie_cannot_have(state in ".*") {
+        fn any_state_gives_a_valid_cookie_name(state in ".*") {
             let name = cookie_name(&state);
             proptest::prop_assert!(name.len() <= COOKIE.len() + 1 + NAMED_BY);
             proptest::prop_assert!(name.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_".contains(letter)));
         }
 
         #[test]
-        fn no_cookie_and_no_query_breaks_the_reading(text in ".*") {
+        fn no_cookie_and_no_query_makes_the_parsers_panic(text in ".*") {
             let _ = Attempt::of_cookie(&text, "s");
             let _ = CallbackParameters::of_query(&text);
         }

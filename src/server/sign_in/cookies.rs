@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_that_is_there_twice_is_none() {
+    fn a_cookie_that_is_sent_twice_is_ignored() {
         let secure = style("https://reports.example.org/");
         let headers = |cookies: &[&str]| {
             let mut headers = HeaderMap::new();

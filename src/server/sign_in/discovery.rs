@@ -24,7 +24,7 @@ pub const PKCE_METHOD: &str = "S256";
 /// A cache of the issuer's metadata.
 #[derive(Debug)]
 pub struct Discovery {
-    /// Its name, to the letter.
+    /// The issuer's identifier, as configured; compared byte for byte.
     name: String,
     host: String,
     document: IssuerUrl,
@@ -41,10 +41,11 @@ pub struct Issuer {
     pub authorization: Url,
     pub token: IssuerUrl,
     pub end_session: Option<Url>,
-    /// A client's secret stands in the form, not in a header: the issuer knows no other way.
+    /// The client secret is sent in the form (`client_secret_post`), because the issuer does not support the header
+    /// (`client_secret_basic`).
     pub takes_secret_in_form: bool,
-    /// It always says its name when it sends a browser back (RFC 9207).
-    says_its_name: bool,
+    /// Every callback has its identifier in `iss` (RFC 9207).
+    always_sends_iss: bool,
 }
 
 /// The parts of the document that are read.
@@ -60,10 +61,10 @@ struct Document {
 }
 
 impl Discovery {
-    /// Of the issuer of that name. It is not asked yet.
+    /// A cache of the metadata of the issuer `name`. Nothing is fetched yet.
     ///
     /// # Errors
-    /// Says why nobody can be asked under that name.
+    /// The name is no URL that metadata may be fetched from.
     pub fn new(name: String, ca_file: Option<PathBuf>) -> Result<Self, String> {
         let slash = if name.ends_with('/') { "" } else { "/" };
         let url = Url::parse(&format!("{name}{slash}{WELL_KNOWN}")).map_err(|error| error.to_string())?;
@@ -84,10 +85,10 @@ impl Discovery {
         &self.host
     }
 
-    /// The issuer as it is known, asked for where that is long ago.
+    /// The issuer's metadata, fetched where the cached copy is missing or stale.
     ///
     /// # Errors
-    /// It cannot be reached or understood, and was not before.
+    /// The metadata cannot be fetched or is invalid, and there is no earlier copy.
     pub async fn issuer(&self) -> Result<Arc<Issuer>, SignInFault> {
         if let Some(issuer) = self.fresh() {
             return Ok(issuer);
@@ -97,7 +98,7 @@ impl Discovery {
             return Ok(issuer);
         }
         if last.as_ref().is_none_or(|(at, _)| at.elapsed() >= LEAST_INTERVAL) {
-            let asked = self.ask().await;
+            let asked = self.fetch().await;
             let now = Instant::now();
             match asked {
                 Ok(issuer) => {
@@ -124,7 +125,7 @@ impl Discovery {
         fresh.map(|(_, issuer)| Arc::clone(issuer))
     }
 
-    async fn ask(&self) -> Result<Issuer, SignInFault> {
+    async fn fetch(&self) -> Result<Issuer, SignInFault> {
         let document = self.document.fetch().await.map_err(|error| SignInFault::Unreachable {
             url: self.document.shown(),
             reason: error.to_string(),
@@ -148,7 +149,7 @@ impl Discovery {
             list.as_ref().is_some_and(|list| !list.iter().any(|one| one == word))
         };
         if lacks(&document.code_challenge_methods_supported, PKCE_METHOD) {
-            return Err(format!("it knows no PKCE with {PKCE_METHOD}"));
+            return Err(format!("it does not support PKCE with {PKCE_METHOD}"));
         }
         let ways = &document.token_endpoint_auth_methods_supported;
         let token = url_of(&document.token_endpoint)?;
@@ -159,12 +160,12 @@ impl Discovery {
             token: token.map_err(|error| error.to_string())?,
             end_session: document.end_session_endpoint.as_deref().map(url_of).transpose()?,
             takes_secret_in_form: lacks(ways, "client_secret_basic") && !lacks(ways, "client_secret_post"),
-            says_its_name: document.authorization_response_iss_parameter_supported == Some(true),
+            always_sends_iss: document.authorization_response_iss_parameter_supported == Some(true),
         })
     }
 }
 
-/// An address that a browser may be sent to, or a code.
+/// An endpoint that browsers are redirected to or codes are sent to: `https://`, or `http://` on this machine.
 fn url_of(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| format!("{text:?} is no address: {error}"))?;
     if url.scheme() == "https" || (url.scheme() == "http" && is_url_of_this_machine(&url)) {
@@ -177,11 +178,11 @@ impl Issuer {
     /// Checks the `iss` of the callback (RFC 9207), against mix-up attacks.
     ///
     /// # Errors
-    /// It was not.
-    pub fn check_name(&self, said: Option<&str>) -> Result<(), SignInFault> {
-        match said {
+    /// `iss` is another issuer's, or is missing although this issuer always sends it.
+    pub fn check_name(&self, iss: Option<&str>) -> Result<(), SignInFault> {
+        match iss {
             Some(name) if name != self.name => Err(SignInFault::OtherIssuer),
-            None if self.says_its_name => Err(SignInFault::OtherIssuer),
+            None if self.always_sends_iss => Err(SignInFault::OtherIssuer),
             _ => Ok(()),
         }
     }

@@ -15,27 +15,27 @@ use super::discovery::{Issuer, PKCE_METHOD};
 use super::fault::SignInFault;
 use super::{CALLBACK_PATH, SignIn};
 
-/// The tokens that the issuer gave.
-pub struct Given {
+/// The tokens that the issuer issued for a code.
+pub struct IssuedTokens {
     pub id_token: String,
     pub access_token: String,
 }
 
-/// The issuer's answer to a code that it takes.
+/// The successful answer of the token endpoint.
 #[derive(Deserialize)]
-struct Taken {
+struct TokenResponse {
     access_token: String,
     token_type: String,
     id_token: Option<String>,
 }
 
-/// The issuer's answer to one that it refuses.
+/// The error answer of the token endpoint.
 #[derive(Deserialize)]
-struct Refused {
+struct ErrorResponse {
     error: String,
 }
 
-/// Where the browser goes to sign in.
+/// The URL of the authorization request, to which the browser is redirected.
 pub fn authorization_url(sign_in: &SignIn, issuer: &Issuer, attempt: &Attempt) -> Url {
     // The issuer's address may have a query of its own, which stays.
     let mut url = issuer.authorization.clone();
@@ -55,8 +55,13 @@ pub fn authorization_url(sign_in: &SignIn, issuer: &Issuer, attempt: &Attempt) -
 ///
 /// # Errors
 /// The issuer does not answer, or refuses the code.
-pub async fn tokens(sign_in: &SignIn, issuer: &Issuer, attempt: &Attempt, code: &str) -> Result<Given, SignInFault> {
-    let (headers, form) = question(sign_in, issuer, attempt, code);
+pub async fn tokens(
+    sign_in: &SignIn,
+    issuer: &Issuer,
+    attempt: &Attempt,
+    code: &str,
+) -> Result<IssuedTokens, SignInFault> {
+    let (headers, form) = token_request(sign_in, issuer, attempt, code);
     let answer = issuer.token.post(headers, form).await;
     let answer = answer.map_err(|error| SignInFault::Unreachable {
         url: issuer.token.shown(),
@@ -65,20 +70,20 @@ pub async fn tokens(sign_in: &SignIn, issuer: &Issuer, attempt: &Attempt, code: 
     if answer.status() != StatusCode::OK {
         return Err(refusal(issuer, answer.status(), answer.body()));
     }
-    let taken: Taken = serde_json::from_slice(answer.body())
+    let response: TokenResponse = serde_json::from_slice(answer.body())
         .map_err(|_| unusable(issuer, "its answer is not the JSON that OAuth asks for".to_owned()))?;
-    if !taken.token_type.eq_ignore_ascii_case("bearer") {
+    if !response.token_type.eq_ignore_ascii_case("bearer") {
         return Err(unusable(issuer, "its access token is no bearer token".to_owned()));
     }
-    let id_token = taken.id_token;
-    Ok(Given {
+    let id_token = response.id_token;
+    Ok(IssuedTokens {
         id_token: id_token.ok_or_else(|| unusable(issuer, "it gives no ID token".to_owned()))?,
-        access_token: taken.access_token,
+        access_token: response.access_token,
     })
 }
 
-/// The question for the tokens of a code: headers and form.
-fn question(sign_in: &SignIn, issuer: &Issuer, attempt: &Attempt, code: &str) -> (HeaderMap, Vec<u8>) {
+/// The token request for a code: headers and form.
+fn token_request(sign_in: &SignIn, issuer: &Issuer, attempt: &Attempt, code: &str) -> (HeaderMap, Vec<u8>) {
     let mut headers = HeaderMap::new();
     let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
     headers.insert(CONTENT_TYPE, form_type);
@@ -121,10 +126,10 @@ fn challenge(verifier: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()))
 }
 
-/// The fault, with nothing of the answer but its OAuth error code.
+/// The fault for an error answer. Only its OAuth error code is kept.
 fn refusal(issuer: &Issuer, status: StatusCode, answer: &[u8]) -> SignInFault {
-    match serde_json::from_slice::<Refused>(answer) {
-        Ok(Refused { error }) => match error.as_str() {
+    match serde_json::from_slice::<ErrorResponse>(answer) {
+        Ok(ErrorResponse { error }) => match error.as_str() {
             "invalid_client" | "unauthorized_client" => SignInFault::ClientRefused,
             word => SignInFault::issuer_says(word),
         },

@@ -1,4 +1,5 @@
-//! Why somebody could not sign in: in words for operators, and a log that a flood of made-up sign-ins does not fill.
+//! Faults of sign-ins, in words for operators, and a rate-limited log of them, which a flood of forged callbacks does
+//! not fill.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -12,7 +13,7 @@ const QUIET: Duration = Duration::from_secs(60);
 /// The longest word of an issuer that is repeated.
 const LONGEST_WORD: usize = 40;
 
-/// Why somebody could not sign in.
+/// Why a sign-in failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum SignInFault {
     #[error("it did not begin in that browser, or more than ten minutes ago")]
@@ -50,7 +51,8 @@ impl From<StoreError> for SignInFault {
 }
 
 impl SignInFault {
-    /// What the issuer says went wrong. Its word gets there through the browser, where anybody can change it.
+    /// The error code of the issuer. It comes through the browser, where it can be forged, so it is checked before it
+    /// is logged.
     pub fn issuer_says(word: &str) -> Self {
         let is_word = |letter: char| letter.is_ascii_lowercase() || letter == '_';
         if word.is_empty() || word.len() > LONGEST_WORD || !word.chars().all(is_word) {
@@ -60,7 +62,7 @@ impl SignInFault {
     }
 
     /// Whether the fault is temporary: the issuer or the database is unavailable.
-    pub fn is_passing(&self) -> bool {
+    pub fn is_temporary(&self) -> bool {
         matches!(
             self,
             Self::Unreachable { .. }

@@ -41,7 +41,7 @@ pub const SIGNED_OUT_PATH: &str = "signed-out";
 const SESSION_COOKIE: &str = "pragati-session";
 const SEC_FETCH_SITE: &str = "sec-fetch-site";
 
-/// Settings of `[sign_in]` that nobody could sign in with.
+/// Settings of `[sign_in]` with which every sign-in would fail.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum SignInError {
@@ -61,7 +61,7 @@ pub enum SignInError {
     Config(#[from] ConfigError),
 }
 
-/// What signing in needs.
+/// The configured sign-in: the client, its issuer and the public address.
 #[derive(Debug)]
 pub struct SignIn {
     client_id: String,
@@ -87,7 +87,7 @@ pub enum LogoutFault {
     Store(#[from] StoreError),
 }
 
-/// What a browser's cookie says of its session.
+/// The session of a browser's cookie.
 #[derive(Debug)]
 pub enum SessionState {
     /// There is no cookie of a session.
@@ -108,7 +108,7 @@ impl SignIn {
     /// The sign-in as configured; none where browsers are asked for a token.
     ///
     /// # Errors
-    /// With these settings, nobody could sign in.
+    /// With these settings, every sign-in would fail.
     pub fn new(config: &Config, identity: &Identity) -> Result<Option<Self>, SignInError> {
         if config.sign_in.client_id.is_some() && identity.is_without_proof() {
             tracing::warn!("--dev-auth lets everybody in without a password, so [sign_in] is not used");
@@ -120,7 +120,7 @@ impl SignIn {
     /// Checks the settings, without requests to the issuer.
     ///
     /// # Errors
-    /// With them, nobody could sign in.
+    /// With these settings, every sign-in would fail.
     pub fn check_settings(config: &Config) -> Result<(), SignInError> {
         Self::of_settings(config).map(drop)
     }

@@ -25,7 +25,7 @@ impl SessionId {
         &self.0
     }
 
-    /// What the store knows it by.
+    /// The hash of the id, by which the store identifies the session.
     pub fn hash(&self) -> String {
         hash_of(&self.0)
     }

@@ -158,7 +158,7 @@ fn authorities_of_every_kind_are_trusted_when_their_certificates_are_given() {
 }
 
 #[test]
-fn a_certificate_for_another_name_is_told() {
+fn a_certificate_for_another_name_is_reported() {
     let issuer = TokenIssuer::new();
     let authority = Authority::new(KeyPair::generate().expect("a key"));
     let folder = TempDir::new().expect("a folder");
@@ -174,7 +174,7 @@ fn a_certificate_for_another_name_is_told() {
 }
 
 #[test]
-fn closed_ports_silent_servers_and_odd_answers_are_told_apart() {
+fn closed_ports_silent_servers_and_odd_answers_have_different_messages() {
     let issuer = TokenIssuer::new();
     let token = issuer.token("mentor", &[]);
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");

@@ -3,7 +3,7 @@
 //!
 //! A kind of expressions is a file: it makes expressions, and says how two values are compared.
 
-mod asked;
+mod comparison;
 mod numbers;
 mod times;
 

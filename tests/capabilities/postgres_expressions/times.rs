@@ -3,7 +3,7 @@
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use super::asked::same_as_postgresql;
+use super::comparison::same_as_postgresql;
 
 const ZONES: [&str; 6] = [
     "UTC",

@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::super::plain::one_line;
 
-/// The longest answer in bytes. Servers with many abilities or long explanations need some kB.
+/// The longest answer in bytes. Servers with many capabilities or long explanations need some kB.
 const MOST_BYTES: usize = 64 * 1024;
 /// Characters of a server's words that are kept.
 const WORDS_CHARS: usize = 300;
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_answer_is_an_error() {
+    fn a_malformed_answer_is_an_error() {
         for bad in ["", "1", "25", "999 x", "150 x", "2500 x", "abc def", "2 50"] {
             assert!(parse(format!("{bad}\r\n").as_bytes()).is_err(), "{bad:?}");
         }
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_follows_an_answer_stays() {
+    async fn bytes_after_an_answer_are_kept() {
         let mut stream: &[u8] = b"250-one\r\n250 two\r\n550 three\r\n25";
         let mut unread = BytesMut::new();
         let first = read_answer(&mut stream, &mut unread).await.expect("an answer");
@@ -203,7 +203,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_code_counts_whatever_the_words_are(
+        fn the_code_is_read_whatever_the_text_is(
             code in 200u16..600,
             words in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 1..4),
         ) {
@@ -222,7 +222,7 @@ mod tests {
         }
 
         #[test]
-        fn nothing_ends_the_reader(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn no_answer_makes_the_parser_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = parse(&bytes);
         }
     }

@@ -9,10 +9,10 @@ use memchr::memmem;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use super::answer::{Answer, read_answer};
-use super::step::{Step, Trouble};
+use super::step::{Step, StepFailure};
 
 /// The time limit for an answer that the server sent before it closed the connection.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+const FINAL_ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 const END_OF_CONTENT: &[u8] = b"\r\n.\r\n";
 
 /// A connection to the server, with TLS or without.
@@ -52,19 +52,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
     }
 
     /// The server's next answer.
-    pub async fn answer(&mut self, step: Step) -> Result<Answer, Trouble> {
+    pub async fn answer(&mut self, step: Step) -> Result<Answer, StepFailure> {
         let reading = read_answer(&mut self.stream, &mut self.unread);
         match tokio::time::timeout(self.timeout, reading).await {
-            Ok(read) => read.map_err(|error| Trouble::broken(step, &error)),
-            Err(_) => Err(Trouble::timed_out(step, self.timeout)),
+            Ok(read) => read.map_err(|error| StepFailure::broken(step, &error)),
+            Err(_) => Err(StepFailure::timed_out(step, self.timeout)),
         }
     }
 
     /// Sends one line and returns the answer, whatever it is.
-    pub async fn command(&mut self, step: Step, line: &str) -> Result<Answer, Trouble> {
+    pub async fn command(&mut self, step: Step, line: &str) -> Result<Answer, StepFailure> {
         // No text from outside has a line break here, which would start another command.
         if line.contains(char::is_control) {
-            return Err(Trouble::Broken(format!(
+            return Err(StepFailure::Broken(format!(
                 "a command with control characters was not sent ({step})"
             )));
         }
@@ -77,13 +77,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
         match tokio::time::timeout(timeout, saying).await {
             Ok(Ok(())) => self.answer(step).await,
             Ok(Err(error)) => Err(self.last_words(step, &error).await),
-            Err(_) => Err(Trouble::timed_out(step, timeout)),
+            Err(_) => Err(StepFailure::timed_out(step, timeout)),
         }
     }
 
     /// Sends the content that was offered. An answer of the server counts even if it arrives while the content is still
     /// being written.
-    pub async fn content(&mut self, content: &[u8], time: Duration) -> Result<HandedOver, Trouble> {
+    pub async fn content(&mut self, content: &[u8], time: Duration) -> Result<HandedOver, StepFailure> {
         let has_ended = AtomicBool::new(false);
         let (mut reader, mut writer) = tokio::io::split(&mut self.stream);
         let unread = &mut self.unread;
@@ -96,7 +96,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
                 written = &mut writing => match written {
                     Ok(()) => reading.await.map(|answer| (answer, true)),
                     // The server may have sent a reason before it closed the connection.
-                    Err(error) => match tokio::time::timeout(LAST_WORDS, reading).await {
+                    Err(error) => match tokio::time::timeout(FINAL_ANSWER_TIMEOUT, reading).await {
                         Ok(Ok(answer)) => Ok((answer, false)),
                         Ok(Err(_)) | Err(_) => Err(error),
                     },
@@ -105,11 +105,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
             }
         };
         let (answer, is_whole) = match tokio::time::timeout(time, handing_over).await {
-            Ok(answered) => answered.map_err(|error| Trouble::broken(Step::Content, &error))?,
-            Err(_) => return Err(Trouble::timed_out(Step::Content, time)),
+            Ok(answered) => answered.map_err(|error| StepFailure::broken(Step::Content, &error))?,
+            Err(_) => return Err(StepFailure::timed_out(Step::Content, time)),
         };
         if answer.is_good() && !has_ended.load(Ordering::Relaxed) {
-            return Err(Trouble::Broken(format!(
+            return Err(StepFailure::Broken(format!(
                 "the mail server took the content before its end: {} ({})",
                 answer.words(),
                 Step::Content
@@ -119,11 +119,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
     }
 
     /// A server may send a reason and close the connection before the next command.
-    async fn last_words(&mut self, step: Step, error: &io::Error) -> Trouble {
+    async fn last_words(&mut self, step: Step, error: &io::Error) -> StepFailure {
         let reading = read_answer(&mut self.stream, &mut self.unread);
-        match tokio::time::timeout(LAST_WORDS, reading).await {
-            Ok(Ok(answer)) if answer.is_temporary() || answer.is_permanent() => Trouble::Answered { step, answer },
-            _ => Trouble::broken(step, error),
+        match tokio::time::timeout(FINAL_ANSWER_TIMEOUT, reading).await {
+            Ok(Ok(answer)) if answer.is_temporary() || answer.is_permanent() => StepFailure::Answered { step, answer },
+            _ => StepFailure::broken(step, error),
         }
     }
 }
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn words_that_were_added_before_tls_are_noticed() {
+    async fn bytes_injected_before_tls_are_detected() {
         let (here, mut there) = tokio::io::duplex(1000);
         there.write_all(b"220 go\r\n250 added\r\n").await.expect("written");
         let mut dialogue = Dialogue::new(here, Duration::from_secs(5));
@@ -218,11 +218,11 @@ mod tests {
         let (here, _there) = tokio::io::duplex(1000);
         let mut dialogue = Dialogue::new(here, Duration::from_secs(5));
         let said = dialogue.command(Step::Hello, "EHLO x\r\nRCPT TO:<m@example.org>").await;
-        assert!(matches!(said, Err(Trouble::Broken(_))));
+        assert!(matches!(said, Err(StepFailure::Broken(_))));
     }
 
     #[tokio::test]
-    async fn an_answer_within_the_content_is_heard() {
+    async fn an_answer_during_the_content_is_read() {
         let (here, mut there) = tokio::io::duplex(1000);
         let server = async move {
             let mut some = [0; 100];
@@ -239,12 +239,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_content_that_is_taken_before_its_end_is_nobodys_knowledge() {
+    async fn a_content_that_is_accepted_before_its_end_is_unconfirmed() {
         let (here, mut there) = tokio::io::duplex(1000);
         there.write_all(b"250 thanks\r\n").await.expect("written");
         let mut dialogue = Dialogue::new(here, Duration::from_secs(5));
         let content = vec![b'x'; 100_000];
         let handed_over = dialogue.content(&content, Duration::from_secs(30)).await;
-        assert!(matches!(handed_over, Err(Trouble::Broken(_))));
+        assert!(matches!(handed_over, Err(StepFailure::Broken(_))));
     }
 }

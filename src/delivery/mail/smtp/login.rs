@@ -4,10 +4,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::abilities::Abilities;
 use super::answer::Answer;
+use super::capabilities::Capabilities;
 use super::dialogue::Dialogue;
-use super::step::{Step, Trouble, hoped};
+use super::step::{Step, StepFailure, expected};
 use crate::config::Secret;
 
 /// A user of the mail server.
@@ -17,9 +17,9 @@ pub struct Login {
     pub password: Secret,
 }
 
-/// The server asks for more.
+/// The code of a server that waits for the next part of the login.
 const GO_ON: u16 = 334;
-/// The server does not know this way.
+/// The code of a server that does not support the login mechanism.
 const UNKNOWN_WAY: u16 = 504;
 
 /// Replaces a line of an answer that repeats a secret.
@@ -44,14 +44,14 @@ impl Secrets {
     }
 
     /// The answer without the lines that repeat a secret; an enhanced code at the beginning is kept.
-    fn hidden(&self, heard: Result<Answer, Trouble>) -> Result<Answer, Trouble> {
+    fn hidden(&self, heard: Result<Answer, StepFailure>) -> Result<Answer, StepFailure> {
         match heard {
             Ok(answer) => Ok(self.hidden_in(answer)),
-            Err(Trouble::Answered { step, answer }) => Err(Trouble::Answered {
+            Err(StepFailure::Answered { step, answer }) => Err(StepFailure::Answered {
                 step,
                 answer: self.hidden_in(answer),
             }),
-            Err(trouble) => Err(trouble),
+            Err(failure) => Err(failure),
         }
     }
 
@@ -79,27 +79,31 @@ impl Secrets {
 }
 
 /// Logs in. Must be called only on a connection that nobody can eavesdrop on.
-pub async fn log_in<S>(dialogue: &mut Dialogue<S>, abilities: &Abilities, login: &Login) -> Result<(), Trouble>
+pub async fn log_in<S>(
+    dialogue: &mut Dialogue<S>,
+    capabilities: &Capabilities,
+    login: &Login,
+) -> Result<(), StepFailure>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    if !abilities.plain && !abilities.login {
-        return Err(Trouble::Lacking(
+    if !capabilities.plain && !capabilities.login {
+        return Err(StepFailure::Lacking(
             "the mail server offers no login by PLAIN or LOGIN; check mail.user and mail.server".to_owned(),
         ));
     }
     let secrets = Secrets::of(login);
-    if abilities.plain {
+    if capabilities.plain {
         let answer = secrets.hidden(by_plain(dialogue, login).await)?;
-        if !(answer.code == UNKNOWN_WAY && abilities.login) {
-            return hoped(Step::Login, answer, Answer::is_good).map(|_| ());
+        if !(answer.code == UNKNOWN_WAY && capabilities.login) {
+            return expected(Step::Login, answer, Answer::is_good).map(|_| ());
         }
     }
     let answer = secrets.hidden(by_login(dialogue, login).await)?;
-    hoped(Step::Login, answer, Answer::is_good).map(|_| ())
+    expected(Step::Login, answer, Answer::is_good).map(|_| ())
 }
 
-async fn by_plain<S>(dialogue: &mut Dialogue<S>, login: &Login) -> Result<Answer, Trouble>
+async fn by_plain<S>(dialogue: &mut Dialogue<S>, login: &Login) -> Result<Answer, StepFailure>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -116,7 +120,7 @@ fn plain_words(login: &Login) -> String {
     STANDARD.encode(format!("\0{}\0{}", login.user, login.password.reveal()))
 }
 
-async fn by_login<S>(dialogue: &mut Dialogue<S>, login: &Login) -> Result<Answer, Trouble>
+async fn by_login<S>(dialogue: &mut Dialogue<S>, login: &Login) -> Result<Answer, StepFailure>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -138,7 +142,7 @@ mod tests {
     use super::*;
 
     /// The commands that are sent to a server with these answers, and the result.
-    async fn talk(abilities: &Abilities, answers: &[&str]) -> (Vec<String>, Result<(), Trouble>) {
+    async fn talk(capabilities: &Capabilities, answers: &[&str]) -> (Vec<String>, Result<(), StepFailure>) {
         let (here, there) = tokio::io::duplex(1000);
         let login = Login {
             user: "asha".to_owned(),
@@ -146,15 +150,15 @@ mod tests {
         };
         let server = scripted::server(there, answers);
         let mut dialogue = Dialogue::new(here, Duration::from_secs(5));
-        let (result, said) = tokio::join!(log_in(&mut dialogue, abilities, &login), server);
+        let (result, said) = tokio::join!(log_in(&mut dialogue, capabilities, &login), server);
         (said, result)
     }
 
     #[tokio::test]
-    async fn both_ways_say_who_and_what() {
-        let plain = Abilities {
+    async fn both_mechanisms_send_user_and_password() {
+        let plain = Capabilities {
             plain: true,
-            ..Abilities::default()
+            ..Capabilities::default()
         };
         let expected = format!("AUTH PLAIN {}", STANDARD.encode("\0asha\0geheim ✓"));
         let (said, result) = talk(&plain, &["235 fine"]).await;
@@ -162,7 +166,7 @@ mod tests {
         assert!(result.is_ok());
 
         let (said, result) = talk(
-            &Abilities::untold(),
+            &Capabilities::not_announced(),
             &["504 what", "334 VXNlcm5hbWU6", "334 UGFzc3dvcmQ6", "235 fine"],
         )
         .await;
@@ -177,28 +181,28 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_server_repeats_is_not_shown() {
+    async fn secrets_that_a_server_repeats_are_not_shown() {
         let blob = STANDARD.encode("\0asha\0geheim ✓");
         let user = STANDARD.encode("asha");
         let password = STANDARD.encode("geheim ✓");
         let unknown = format!("500-5.5.1 Command unrecognized: \"AUTH PLAIN {blob}\"\r\n500 5.5.1 ask your operator");
         let cut_short = format!("500 Unknown command AUTH PLAIN {}", &blob[..blob.len() - 3]);
         let broken = format!("535-no {}\r\n535 {}", &blob[..10], &blob[10..]);
-        let unhoped = format!("354 go on with {blob}");
+        let unexpected = format!("354 go on with {blob}");
         let by_login = format!("535 5.7.8 {password} is wrong for {user}");
         let in_plain = "535 geheim ✓ is no good";
         for (answers, shown) in [
             (vec![unknown.as_str()], "500 5.5.1 (a line"),
             (vec![cut_short.as_str()], "500 (a line"),
             (vec![broken.as_str()], "535 (a line"),
-            (vec![unhoped.as_str()], "354 (a line"),
+            (vec![unexpected.as_str()], "354 (a line"),
             (vec!["504 no", "334 x", "334 y", by_login.as_str()], "535 5.7.8 (a line"),
             (vec!["334 go on", in_plain], "535 (a line"),
         ] {
-            let (_, result) = talk(&Abilities::untold(), &answers).await;
+            let (_, result) = talk(&Capabilities::not_announced(), &answers).await;
             let words = match result.expect_err("refused") {
-                Trouble::Answered { answer, .. } => answer.words(),
-                trouble => format!("{trouble:?}"),
+                StepFailure::Answered { answer, .. } => answer.words(),
+                failure => format!("{failure:?}"),
             };
             assert!(words.contains(shown), "{words}");
             for secret in [&blob[..8], &blob[10..18], &user, &password, "geheim"] {
@@ -208,10 +212,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_refusal_is_told_and_nothing_is_said_where_there_is_no_way() {
-        let (_, result) = talk(&Abilities::untold(), &["535 5.7.8 no"]).await;
-        assert!(matches!(result, Err(Trouble::Answered { answer, .. }) if answer.code == 535));
-        let (said, result) = talk(&Abilities::default(), &[]).await;
-        assert!(said.is_empty() && matches!(result, Err(Trouble::Lacking(_))));
+    async fn a_refusal_is_reported_and_nothing_is_sent_without_a_common_mechanism() {
+        let (_, result) = talk(&Capabilities::not_announced(), &["535 5.7.8 no"]).await;
+        assert!(matches!(result, Err(StepFailure::Answered { answer, .. }) if answer.code == 535));
+        let (said, result) = talk(&Capabilities::default(), &[]).await;
+        assert!(said.is_empty() && matches!(result, Err(StepFailure::Lacking(_))));
     }
 }

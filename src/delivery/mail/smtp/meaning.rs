@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn an_operator_s_mistake_is_not_the_requester_s() {
+    fn refusals_of_the_service_are_not_refusals_of_the_mail() {
         for (step, text) in [
             (Step::Connecting, "554 5.7.1 no service for you"),
             (Step::Connecting, "521 this host takes no mail"),
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mailbox_or_a_content_that_is_refused_is_refused_for_good() {
+    fn refusals_of_a_mailbox_or_a_content_are_permanent() {
         for (step, text) in [
             (Step::Recipient, "550 5.1.1 no such mailbox"),
             (Step::Recipient, "550 Unrouteable address"),
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_told_at_every_step() {
+    fn refusals_for_size_are_recognised_at_every_step() {
         for (step, text, of_server) in [
             (Step::Sender, "552 5.3.4 Message size exceeds fixed limit", true),
             (Step::Sender, "552 too large", true),

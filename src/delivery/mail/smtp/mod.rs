@@ -4,8 +4,8 @@
 //! Client libraries hide what deliveries depend on: the number after SIZE, answers that are not UTF-8, answers that
 //! arrive while the content is still being written, and servers that accept one EHLO or only HELO.
 
-mod abilities;
 mod answer;
+mod capabilities;
 mod connection;
 mod dialogue;
 mod login;
@@ -18,4 +18,4 @@ pub(super) use connection::{Connection, MailToSend};
 pub(super) use login::Login;
 pub(super) use meaning::{Meaning, meaning};
 pub(super) use reach::{Security, Server, Tls};
-pub(super) use step::{Step, Trouble};
+pub(super) use step::{Step, StepFailure};

@@ -14,7 +14,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::super::plain::one_line;
-use super::step::{Step, Trouble};
+use super::step::{Step, StepFailure};
 
 /// The most addresses of a server that are tried within the time-out of connecting.
 const ADDRESSES_TRIED: u32 = 3;
@@ -55,25 +55,25 @@ impl Tls {
     }
 
     /// Encrypts a connection.
-    pub async fn wrap(&self, stream: TcpStream, timeout: Duration) -> Result<TlsStream<TcpStream>, Trouble> {
+    pub async fn wrap(&self, stream: TcpStream, timeout: Duration) -> Result<TlsStream<TcpStream>, StepFailure> {
         let shaking_hands = self.connector.connect(self.name.clone(), stream);
         match tokio::time::timeout(timeout, shaking_hands).await {
             Ok(shaken) => shaken.map_err(|error| not_private(&error)),
-            Err(_) => Err(Trouble::timed_out(Step::StartTls, timeout)),
+            Err(_) => Err(StepFailure::timed_out(Step::StartTls, timeout)),
         }
     }
 }
 
 /// Why a connection could not be encrypted. A certificate that is not trusted needs an operator.
-fn not_private(error: &io::Error) -> Trouble {
+fn not_private(error: &io::Error) -> StepFailure {
     if is_about_certificate(error) {
         let words = one_line(&error.to_string(), WORDS_CHARS);
-        return Trouble::Lacking(format!(
+        return StepFailure::Lacking(format!(
             "the mail server's certificate is not trusted ({}): {words}; check it, mail.server and mail.ca_file",
             Step::StartTls
         ));
     }
-    Trouble::broken(Step::StartTls, error)
+    StepFailure::broken(Step::StartTls, error)
 }
 
 fn is_about_certificate(error: &io::Error) -> bool {
@@ -98,7 +98,7 @@ fn inner(error: &io::Error) -> Option<&(dyn Error + 'static)> {
 
 impl Server {
     /// Tries the addresses of the server one after the other.
-    pub async fn connect(&self, timeout: Duration) -> Result<TcpStream, Trouble> {
+    pub async fn connect(&self, timeout: Duration) -> Result<TcpStream, StepFailure> {
         let trying = async {
             let addresses: Vec<SocketAddr> = match &self.security {
                 Security::Loopback(addresses) => addresses.clone(),
@@ -118,8 +118,10 @@ impl Server {
         };
         match tokio::time::timeout(timeout, trying).await {
             Ok(Ok(stream)) => Ok(stream),
-            Ok(Err(reason)) => Err(Trouble::Broken(format!("the mail server cannot be reached: {reason}"))),
-            Err(_) => Err(Trouble::timed_out(Step::Connecting, timeout)),
+            Ok(Err(reason)) => Err(StepFailure::Broken(format!(
+                "the mail server cannot be reached: {reason}"
+            ))),
+            Err(_) => Err(StepFailure::timed_out(Step::Connecting, timeout)),
         }
     }
 
@@ -147,16 +149,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_certificate_that_is_not_trusted_is_an_operator_s() {
+    fn an_untrusted_certificate_is_a_configuration_error() {
         let expired = || rustls::Error::InvalidCertificate(rustls::CertificateError::Expired);
         let plain = io::Error::new(io::ErrorKind::InvalidData, expired());
         let wrapped = io::Error::other(io::Error::other(expired()));
         for error in [plain, wrapped] {
-            assert!(matches!(not_private(&error), Trouble::Lacking(words) if words.contains("certificate")));
+            assert!(matches!(not_private(&error), StepFailure::Lacking(words) if words.contains("certificate")));
         }
         let other = rustls::Error::General("invalid peer certificate".to_owned());
         for error in [io::Error::other(other), io::ErrorKind::ConnectionReset.into()] {
-            assert!(matches!(not_private(&error), Trouble::Broken(_)));
+            assert!(matches!(not_private(&error), StepFailure::Broken(_)));
         }
     }
 

@@ -45,12 +45,12 @@ impl fmt::Display for Step {
 
 /// The failure of a step. Its texts contain no addresses.
 #[derive(Debug)]
-pub enum Trouble {
+pub enum StepFailure {
     /// The server refused, temporarily (4xx) or permanently (5xx).
     Answered { step: Step, answer: Answer },
     /// No answer, or a malformed one.
     Broken(String),
-    /// The server lacks an ability that the settings require; the dialogue ended there.
+    /// The server lacks an capability that the settings require; the dialogue ended there.
     Lacking(String),
     /// The server cannot accept mails for such an address; the mail was not offered.
     Unsendable(String),
@@ -58,7 +58,7 @@ pub enum Trouble {
     TooLarge { bytes: u64, limit: u64 },
 }
 
-impl Trouble {
+impl StepFailure {
     /// A time-out.
     pub fn timed_out(step: Step, time: Duration) -> Self {
         let seconds = time.as_secs_f32().ceil();
@@ -83,15 +83,15 @@ impl Trouble {
 }
 
 /// The answer, where it is an expected one.
-pub fn hoped(step: Step, answer: Answer, is_hoped: impl FnOnce(&Answer) -> bool) -> Result<Answer, Trouble> {
-    if is_hoped(&answer) {
+pub fn expected(step: Step, answer: Answer, is_expected: impl FnOnce(&Answer) -> bool) -> Result<Answer, StepFailure> {
+    if is_expected(&answer) {
         return Ok(answer);
     }
     if answer.is_temporary() || answer.is_permanent() {
-        return Err(Trouble::Answered { step, answer });
+        return Err(StepFailure::Answered { step, answer });
     }
     let words = answer.words();
-    Err(Trouble::Broken(format!(
+    Err(StepFailure::Broken(format!(
         "the mail server gave an unexpected answer: {words} ({step})"
     )))
 }

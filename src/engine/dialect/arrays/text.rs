@@ -201,7 +201,7 @@ pub fn list_of(element: DataType) -> DataType {
     DataType::List(Arc::new(Field::new_list_field(element, true)))
 }
 
-/// True of all kinds of arrays.
+/// Whether a type is one of arrays, of any kind.
 pub fn is_list(kind: &DataType) -> bool {
     element_of(kind).is_some()
 }

@@ -15,7 +15,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 use super::super::syntax::{call, kept, name_of};
 
 const UNNEST: &str = "unnest";
-/// The query inside, by the name that the query around it knows it by.
+/// The alias of the inner query.
 const INSIDE: &str = "__items";
 const AROUND: &str = "SELECT 1 FROM (SELECT 1) AS \"__items\"";
 

@@ -17,7 +17,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 
 use crate::engine::dialect::syntax::{call, kept, text};
 
-/// How deep whole rows are found within WITH and subqueries that have some.
+/// The limit of nesting of WITH and subqueries in which whole-row values are found.
 const ROUNDS: usize = 4;
 
 /// The columns of FROM, each with its table: none where it cannot be planned by itself.
@@ -39,7 +39,7 @@ pub async fn whole_rows(state: &SessionState, statement: &mut Statement) {
     let _ = VisitMut::visit(statement, &mut rows);
 }
 
-/// The columns that a query of all of them has.
+/// The columns of the result of `sql`.
 async fn columns_of(state: &SessionState, sql: &str) -> Columns {
     let statement = Parser::parse_sql(&PostgreSqlDialect {}, sql).ok()?.pop()?;
     let statement = EngineStatement::Statement(Box::new(statement));

@@ -299,7 +299,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Goes over a byte, where it is the next one.
+    /// Skips a byte, where it is the next one; returns whether it was.
     fn is_next(&mut self, byte: u8) -> bool {
         let is_next = self.peek() == Some(byte);
         self.at += usize::from(is_next);
@@ -575,12 +575,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_is_too_strange(text in ".{0,40}") {
+        fn no_text_makes_the_parser_panic(text in ".{0,40}") {
             let _ = Json::read(&text, "json").map(|json| json.canonical());
         }
 
         #[test]
-        fn what_is_canonical_stays_so(value in "[a-z\"\\\\\n]{0,6}", number in any::<i32>(), exponent in -5..5_i32) {
+        fn the_canonical_form_is_stable(value in "[a-z\"\\\\\n]{0,6}", number in any::<i32>(), exponent in -5..5_i32) {
             let mut text = String::new();
             write_text(&value, &mut text).expect("a text");
             let text = format!("{{{text}: [{number}e{exponent}, {text}]}}");

@@ -20,7 +20,7 @@ use crate::engine::dialect::texts::is_text;
 pub struct Operation {
     pub function: &'static str,
     pub arguments: Vec<Expr>,
-    /// True of `<>`.
+    /// Whether the result is negated, as for `<>`.
     pub is_negated: bool,
 }
 

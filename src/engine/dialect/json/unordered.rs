@@ -49,10 +49,10 @@ pub fn check(node: &LogicalPlan, schema: &DFSchema) -> Result<()> {
     }
 }
 
-/// Refuses an expression that does, within a node of this input.
+/// Refuses an expression that orders or compares documents, within a node of this input.
 ///
 /// # Errors
-/// Where it does.
+/// Where the expression does so.
 pub fn check_expression(expr: &Expr, schema: &DFSchema) -> Result<()> {
     match expr {
         // Those of jsonb are planned as functions, but for one with a parameter whose type is not known yet.

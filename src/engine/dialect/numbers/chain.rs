@@ -30,7 +30,7 @@ const SIGNS: [(&str, char, Operation); 5] = [
     ("mod", '%', Operation::Rest),
 ];
 
-/// The one function of this file.
+/// All functions of this file.
 pub const ALL: [Function; 1] = [Function {
     name: CHAIN,
     coerce: as_they_are,

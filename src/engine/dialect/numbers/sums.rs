@@ -46,7 +46,7 @@ pub fn all() -> [AggregateUDF; 2] {
 #[derive(Debug)]
 struct Exact {
     measure: Measure,
-    /// The engine's, for types that are not exact.
+    /// The engine's own aggregate, for types that are not exact.
     inner: Arc<AggregateUDF>,
     aliases: Vec<String>,
     signature: Signature,

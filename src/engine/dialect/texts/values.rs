@@ -63,7 +63,7 @@ fn as_array(kind: &DataType) -> DataType {
     element_of(kind).map_or_else(|| kind.clone(), |element| list_of(as_array(element)))
 }
 
-/// The type of a value that becomes a text here. Times are cast before, by those who know the session's zone.
+/// The type of a value that becomes a text here. Times are cast before, by functions of the session's zone.
 pub fn as_written(kind: &DataType) -> DataType {
     match kind.is_temporal() {
         true => DataType::Utf8,

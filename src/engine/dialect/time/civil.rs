@@ -57,7 +57,7 @@ pub struct Civil {
 }
 
 impl Civil {
-    /// At microseconds since 1970.
+    /// The local time at microseconds since 1970.
     pub fn of_micros(micros: i64) -> Self {
         let (year, month, day) = ymd_of_days(micros.div_euclid(DAY));
         Self {
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn days_that_are_none_are_known() {
+    fn invalid_dates_are_rejected() {
         assert_eq!(checked_days(2026, 2, 29), None);
         assert_eq!(checked_days(2024, 2, 29), Some(19_782));
         assert_eq!(checked_days(2026, 13, 1), None);

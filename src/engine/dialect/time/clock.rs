@@ -7,12 +7,12 @@ use super::civil::{DAY, SECOND};
 use super::endless::Endless;
 use super::zone::Zone;
 
-/// Slots of a clock's memory; more days than most columns span.
+/// Slots of a clock's cache; more days than most columns span.
 const CACHED_DAYS: usize = 512;
-/// What a clock remembers of a day on which the offset changes.
+/// The cached value of a day on which the offset changes, so that it has no single offset.
 const CHANGES: i64 = i64::MIN;
 
-/// A zone's offsets, remembered by day: looking one up in the rules costs far more than everything else.
+/// A zone with a cache of its offsets by day: looking one up in the rules costs far more than everything else.
 pub struct Clock {
     zone: Arc<Zone>,
     /// A day and its offset in seconds; slot = day modulo size.
@@ -20,7 +20,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Of a zone.
+    /// A clock of a zone, with an empty cache.
     pub fn new(zone: Arc<Zone>) -> Self {
         Self {
             zone,

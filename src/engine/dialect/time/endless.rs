@@ -18,14 +18,14 @@ pub enum Endless {
 }
 
 impl Endless {
-    /// Of days since 1970; `None` for a day of the calendar.
+    /// The endless time that a number of days since 1970 stands for; `None` for a day of the calendar.
     pub fn of_days(days: i64) -> Option<Self> {
         [Self::Future, Self::Past]
             .into_iter()
             .find(|endless| i64::from(endless.days()) == days)
     }
 
-    /// Of microseconds since 1970; `None` for a time of the calendar.
+    /// The endless time that a number of microseconds since 1970 stands for; `None` for a time of the calendar.
     pub fn of_micros(micros: i64) -> Option<Self> {
         match micros {
             i64::MAX => Some(Self::Future),
@@ -34,7 +34,7 @@ impl Endless {
         }
     }
 
-    /// Of a text in any letters, perhaps with blanks around it.
+    /// The endless time that a text names, in upper or lower case, perhaps with blanks around it.
     pub fn of_text(text: &str) -> Option<Self> {
         let text = text.trim();
         [Self::Future, Self::Past]

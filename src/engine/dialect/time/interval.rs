@@ -24,7 +24,7 @@ pub fn out_of_range() -> DataFusionError {
 }
 
 impl Interval {
-    /// Of microseconds, with whole days as days: what subtracting two timestamps gives.
+    /// The interval of so many microseconds, with whole days as days: the result of subtracting two timestamps.
     pub fn of_span(micros: i64) -> Self {
         Self {
             months: 0,
@@ -133,7 +133,7 @@ impl Interval {
         })
     }
 
-    /// 24 hours become a day.
+    /// Converts each 24 hours to a day (`justify_hours`).
     pub fn justified_hours(self) -> Result<Self> {
         let days = i32::try_from(self.micros / DAY).map_err(|_| out_of_range())?;
         let days = self.days.checked_add(days).ok_or_else(out_of_range)?;
@@ -152,7 +152,7 @@ impl Interval {
         Ok(justified)
     }
 
-    /// 30 days become a month.
+    /// Converts each 30 days to a month (`justify_days`).
     pub fn justified_days(self) -> Result<Self> {
         let month = DAYS_PER_MONTH as i32;
         let months = self.months.checked_add(self.days / month).ok_or_else(out_of_range)?;
@@ -171,7 +171,7 @@ impl Interval {
         Ok(justified)
     }
 
-    /// Both, with one sign for all parts.
+    /// Justifies hours and days, with one sign for all parts (`justify_interval`).
     pub fn justified(self) -> Result<Self> {
         let month = DAYS_PER_MONTH as i32;
         let mut all = self;

@@ -10,7 +10,7 @@ use super::interval_text::{Unit, interval_of};
 /// The interval of a literal such as `interval '1 day'`, `interval '10' hour` or `interval '1-2' year to month`.
 ///
 /// # Errors
-/// Where it is none.
+/// The literal is not an interval.
 pub fn interval_literal(literal: &IntervalLiteral) -> Result<Interval> {
     let Expr::Value(value) = literal.value.as_ref() else {
         return Err(DataFusionError::Plan(format!(

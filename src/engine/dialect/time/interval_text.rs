@@ -24,7 +24,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// By its name in any form that PostgreSQL takes, in small letters.
+    /// The unit of a name in any form that PostgreSQL accepts, in lower case.
     pub fn named(name: &str) -> Option<Self> {
         Some(match name {
             "us" | "usec" | "usecs" | "usecond" | "useconds" | "microsecon" | "microsecond" | "microseconds" => {
@@ -307,7 +307,7 @@ fn time_of(text: &str) -> Option<i64> {
     Some(sign * time)
 }
 
-/// `1Y2M3DT4H5M6S`, what comes after the P.
+/// The interval of an ISO 8601 duration without its P, such as `1Y2M3DT4H5M6S`.
 fn iso_interval(text: &str) -> Option<Result<Interval>> {
     let mut sum = Sum::default();
     let (mut rest, mut is_time, mut is_any) = (text, false, false);
@@ -392,7 +392,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_is_too_strange(text in "[-+0-9.: a-zP@]{0,20}") {
+        fn no_text_makes_the_parser_panic(text in "[-+0-9.: a-zP@]{0,20}") {
             let _ = interval_of(&text, Unit::Second);
         }
 

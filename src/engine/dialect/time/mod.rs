@@ -81,7 +81,7 @@ impl Functions {
         Self(functions.collect())
     }
 
-    /// A call of a function, which is one of this room's.
+    /// A call of a function of times, by its name.
     fn call(&self, name: &'static str, arguments: Vec<Expr>) -> Expr {
         Expr::ScalarFunction(ScalarFunction::new_udf(Arc::clone(&self.0[name]), arguments))
     }

@@ -302,7 +302,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_pattern_is_too_strange(pattern in "\\PC{0,20}") {
+        fn no_pattern_makes_the_parser_panic(pattern in "\\PC{0,20}") {
             let _ = parts(&pattern);
         }
     }

@@ -22,7 +22,7 @@ pub const UTC: &str = "UTC";
 const CYCLE: i64 = 146_097 * DAY;
 /// Hours that a zone may be away from Greenwich, as PostgreSQL has it.
 const MOST_HOURS: f64 = 167.0;
-/// Zones that are kept ready.
+/// The capacity of the cache of parsed zones.
 const MOST_KEPT: usize = 1000;
 
 /// Abbreviations that PostgreSQL knows by themselves, with their hours east of Greenwich. `IST` is Israel's to
@@ -147,7 +147,7 @@ impl Zone {
                 let letters = text
                     .find(|letter: char| !letter.is_ascii_alphabetic())
                     .unwrap_or(text.len());
-                // POSIX wants three letters; PostgreSQL takes an offset alone too.
+                // POSIX requires three letters; PostgreSQL accepts an offset alone too.
                 (letters == 0 || letters >= 3)
                     .then(|| seconds_of(&text[letters..]))
                     .flatten()
@@ -176,7 +176,7 @@ impl Zone {
             Some((name, _)) => name.to_owned(),
             None => {
                 let offset = offset_text(self.offset_at(0));
-                // The engine wants minutes.
+                // The engine requires minutes.
                 if offset.contains(':') {
                     offset
                 } else {
@@ -318,7 +318,7 @@ mod tests {
         }
 
         #[test]
-        fn no_zone_is_too_strange(text in "\\PC{0,20}") {
+        fn no_name_makes_the_parser_panic(text in "\\PC{0,20}") {
             let _ = session_name(&text);
         }
     }

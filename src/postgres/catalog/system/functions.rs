@@ -29,7 +29,7 @@ pub fn register(session: &SessionContext) {
     let constants = [
         ("pg_table_size", number.clone(), ScalarValue::Int64(None)),
         ("pg_indexes_size", number.clone(), ScalarValue::Int64(None)),
-        // What exports take in files, nobody is told.
+        // The sizes of files are not revealed.
         ("pg_database_size", number.clone(), ScalarValue::from(0_i64)),
         ("pg_tablespace_size", number, ScalarValue::from(0_i64)),
         ("pg_is_other_temp_schema", DataType::Boolean, ScalarValue::from(false)),

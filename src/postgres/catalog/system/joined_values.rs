@@ -11,7 +11,7 @@ use datafusion::sql::sqlparser::ast::{
 /// The value that a subquery finds.
 const FOUND: &str = "found";
 
-/// Puts such subqueries of every SELECT that names its columns.
+/// Rewrites such subqueries as joins, in every SELECT that names its columns.
 pub fn rewrite(statement: &mut Statement) {
     struct Selects;
 

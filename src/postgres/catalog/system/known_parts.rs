@@ -58,7 +58,7 @@ fn look_up_types(with: &mut With) {
 }
 
 fn is_schemas_of_search_path(query: &Query) -> bool {
-    // Only what asks of search_path is worth the comparison.
+    // Compared only where the query mentions search_path, because printing it for the comparison takes time.
     let asked = query.to_string();
     asked.contains("search_path") && parsed(SCHEMAS_QUERY).is_some_and(|known| known.to_string() == asked)
 }

@@ -21,5 +21,7 @@ mod table_ids;
 mod views;
 mod wildcards;
 
-pub use questions::{asked, is_about_system, keep_parameters, known, reads_tables, understood};
+pub use questions::{
+    is_about_system, keep_parameters, reads_tables, rewrite_after_library, rewrite_before_library, rewrite_known_parts,
+};
 pub use schemas::set_up;

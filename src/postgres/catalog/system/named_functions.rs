@@ -1,11 +1,11 @@
-//! Functions by other names or with fewer arguments: what the engine has, asked as PostgreSQL asks it.
+//! Functions that the engine has under other names or with other arguments than PostgreSQL.
 
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName,
     ObjectNamePart, Statement, Value, ValueWithSpan,
 };
 
-use super::super::functions::SAY_NOTHING;
+use super::super::functions::ALWAYS_NULL;
 use crate::postgres::syntax::{self, argument, call, literal, rewrite_all, text};
 
 /// Rewrites the calls of a statement.
@@ -39,8 +39,8 @@ fn otherwise(function: &mut Function) -> Option<Expr> {
     let FunctionArguments::List(list) = &mut function.args else {
         return None;
     };
-    // Whatever they are asked of, they say the same, and what they are asked of may be beyond the engine.
-    if SAY_NOTHING.contains(&name.as_str()) {
+    // NULL whatever the arguments are, and the engine may not be able to plan the arguments.
+    if ALWAYS_NULL.contains(&name.as_str()) {
         // Parameters stay, as clients give their values.
         if !list.to_string().contains('$') {
             list.args.clear();

@@ -21,14 +21,14 @@ const SYSTEM_SCHEMAS: [&str; 2] = ["pg_catalog", "information_schema"];
 /// Functions that look something up in `pg_catalog`, beside those that begin with `pg_` and `to_reg`.
 const LOOK_UP: [&str; 3] = ["format_type", "col_description", "obj_description"];
 
-/// Parts of questions that are known as they are written. Before all other rewrites.
-pub fn known(statement: &mut Statement) {
+/// The rewrites of parts that are recognised as clients write them, so they come before all others.
+pub fn rewrite_known_parts(statement: &mut Statement) {
     known_parts::rewrite(statement);
     wildcards::rewrite(statement);
 }
 
-/// Before the library's rewrites.
-pub fn asked(statement: &mut Statement) {
+/// The rewrites that come before those of the library.
+pub fn rewrite_before_library(statement: &mut Statement) {
     joined_values::rewrite(statement);
     table_ids::rewrite(statement);
     access_lists::rewrite(statement);
@@ -39,8 +39,8 @@ pub fn asked(statement: &mut Statement) {
     subqueries::unplannable(statement);
 }
 
-/// After the library's rewrites.
-pub fn understood(statement: &mut Statement) {
+/// The rewrites that come after those of the library.
+pub fn rewrite_after_library(statement: &mut Statement) {
     subqueries::one_row(statement);
 }
 
@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn questions_about_the_database_are_told_apart() {
+    fn statements_about_system_tables_are_recognised() {
         for (sql, expected) in [
             ("select * from pg_class", true),
             (

@@ -24,10 +24,10 @@ use super::functions;
 use super::views::{self, HIDDEN};
 use crate::engine::{CATALOG, TABLE_SCHEMA, register_table_functions};
 
-/// The schemas that clients are told of.
+/// The schemas that are visible to clients.
 const SHOWN: [&str; 3] = [TABLE_SCHEMA, "pg_catalog", "information_schema"];
 
-/// Lays them into `session`, whose tables have to be there already.
+/// Registers the schemas in `session`, whose tables have to be there already.
 pub async fn set_up(session: &SessionContext) -> Result<()> {
     setup_pg_catalog(session, CATALOG, EmptyContextProvider).map_err(|error| *error)?;
     // It makes every series one of bigint.
@@ -64,7 +64,7 @@ pub async fn set_up(session: &SessionContext) -> Result<()> {
     Ok(())
 }
 
-/// They are the same in all sessions, and big.
+/// The library's static tables, shared by all sessions because they are large.
 fn library_tables() -> Result<Arc<PgCatalogStaticTables>> {
     static TABLES: OnceLock<Arc<PgCatalogStaticTables>> = OnceLock::new();
     if let Some(tables) = TABLES.get() {
@@ -74,7 +74,7 @@ fn library_tables() -> Result<Arc<PgCatalogStaticTables>> {
     Ok(Arc::clone(TABLES.get_or_init(|| tables)))
 }
 
-/// Plans the views, in a session of which clients know nothing.
+/// Plans the views, in an internal session that is not visible to clients.
 struct Maker(SessionContext);
 
 impl Maker {
@@ -134,7 +134,8 @@ impl SchemaProvider for PgCatalog {
     }
 }
 
-/// What the library's tables tell of. It does not keep the session's catalogs, which keep it.
+/// The catalogs that the library's tables describe. The reference is weak, because the session's catalogs own this
+/// value and a strong one would be a cycle.
 #[derive(Debug, Clone)]
 struct Shown(Weak<dyn CatalogProviderList>);
 
@@ -245,7 +246,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_what_the_session_sees_is_told() {
+    async fn only_visible_tables_are_described() {
         let session = session().await;
         assert_eq!(
             rows(
@@ -294,7 +295,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_session_that_is_done_with_is_let_go() {
+    async fn a_dropped_session_is_freed() {
         let session = session().await;
         let catalogs = Arc::downgrade(session.state().catalog_list());
         drop(session);

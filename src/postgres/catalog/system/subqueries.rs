@@ -1,4 +1,4 @@
-//! Subqueries that stand for one value: `ARRAY(SELECT …)`, and those that the engine cannot tell to give one row.
+//! Scalar subqueries: `ARRAY(SELECT …)`, and those of which the engine cannot prove that they give one row.
 
 use std::ops::ControlFlow;
 
@@ -42,8 +42,8 @@ pub fn arrays(statement: &mut Statement) {
     });
 }
 
-/// Answers EXISTS and values of a table that is always empty here, and EXISTS of no table, and leaves out orders that
-/// only a subquery could tell: the engine takes none of these.
+/// Answers EXISTS and values of a table that is always empty here, and EXISTS of no table, and leaves out orders by
+/// a subquery: the engine plans none of these.
 pub fn unplannable(statement: &mut Statement) {
     struct Unplannable;
 

@@ -28,7 +28,7 @@ const OF_TABLES: [(&str, &str); 3] = [
     ("pg_available_extensions", "pg_available_extensions"),
     ("pg_available_extension_versions", "pg_available_extension_versions"),
 ];
-/// Functions of the session, which tools ask as if they were tables of one row.
+/// Functions of the session that tools call in FROM, as tables of one row.
 const OF_SESSION: [&str; 4] = ["current_schema", "current_database", "current_catalog", "version"];
 
 /// Whether a function in FROM is asked of `pg_catalog`, or of the session.

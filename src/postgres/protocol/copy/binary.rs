@@ -3,7 +3,7 @@
 
 use bytes::{BufMut, BytesMut};
 
-/// Eleven bytes that tell whether a transfer changed any, and no flags and no extension.
+/// The signature of eleven bytes, by which readers detect damage in transfer, then no flags and no header extension.
 const SIGNATURE: &[u8; 19] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 const END: i16 = -1;
 

@@ -33,7 +33,7 @@ pub struct EncodedRows {
 }
 
 impl EncodedRows {
-    /// The rows of `batch`, whose columns are told as `columns`, in binary.
+    /// The rows of `batch` in binary; `columns` are the types for the library.
     ///
     /// # Errors
     /// For values that the library cannot encode.
@@ -103,7 +103,7 @@ fn by_library(columns: &Arc<Vec<FieldInfo>>, batch: RecordBatch) -> PgWireResult
     })
 }
 
-/// The values of a column, of a type that clients know in binary.
+/// The values of a column, of a type that is encoded here.
 enum Values<'a> {
     Boolean(&'a BooleanArray),
     Int16(&'a Int16Array),

@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_taken_for_something_else_is_quoted() {
+    fn ambiguous_values_are_quoted() {
         let values = [
             Some("a,b"),
             None,

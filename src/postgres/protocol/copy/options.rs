@@ -14,7 +14,7 @@ const NO_DELIMITERS_OF_TEXT: &str = "\\.abcdefghijklmnopqrstuvwxyz0123456789";
 /// The names of the one encoding that texts have here.
 const UTF8: [&str; 3] = ["utf8", "utf-8", "unicode"];
 
-/// How a statement wants its rows.
+/// The format of a statement's rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CopyForm {
     pub frame: Frame,
@@ -52,7 +52,7 @@ struct Given {
 }
 
 impl CopyForm {
-    /// The form that options ask for.
+    /// The format that the options define.
     pub fn of(options: &[CopyOption]) -> Result<Self, QueryError> {
         let given = Given::of(options)?;
         let frame = match given.format.as_deref() {

@@ -18,7 +18,7 @@ use super::binary_rows::EncodedRows;
 use super::options::{CopyForm, Forced, Frame};
 use crate::postgres::error::QueryError;
 
-/// Bytes that are taken from the machine at a time, for many messages.
+/// Bytes of the buffer that messages are written into; it is allocated for many messages at a time.
 const BUFFER: usize = 64 * 1024;
 
 /// Rows that are copied to a client.
@@ -35,7 +35,7 @@ pub enum CopyRows {
     Binary(BoxStream<'static, PgWireResult<EncodedRows>>),
 }
 
-/// What the rows look like.
+/// The format of the rows.
 struct Layout {
     form: CopyForm,
     columns: Arc<Vec<FieldInfo>>,

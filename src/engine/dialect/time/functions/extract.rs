@@ -107,7 +107,7 @@ impl Field {
         })
     }
 
-    /// Whether it grows on and on with time.
+    /// Whether the field grows without bound over time, as years do, so that it is infinite for an endless time.
     fn is_counted_on(self) -> bool {
         matches!(
             self,
@@ -211,13 +211,13 @@ fn decimals(call: &Call) -> Result<ArrayRef> {
     Ok(Arc::new(parts))
 }
 
-/// What a time has of a field.
+/// The value of a field of a time.
 #[derive(Debug, Clone, Copy)]
 enum Found {
     Part(Part),
-    /// Of an endless time: no month, hour or zone.
+    /// NULL: an endless time has no month, hour or zone.
     Nothing,
-    /// Of an endless time: no end of years and of all that is counted on and on.
+    /// Infinite: the year of an endless time, and other fields that grow without bound.
     Endless(Endless),
 }
 

@@ -377,7 +377,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_pattern_is_too_strange(pattern in "[09,.GDSVPLMIRNEFMtha \"-]{0,12}", number in "-?[0-9]{1,9}(\\.[0-9]{1,6})?") {
+        fn no_pattern_makes_the_writer_panic(pattern in "[09,.GDSVPLMIRNEFMtha \"-]{0,12}", number in "-?[0-9]{1,9}(\\.[0-9]{1,6})?") {
             if let Ok(pattern) = NumberPattern::new(&pattern) {
                 let _ = pattern.write(&Number::Exact(number.clone()));
                 let _ = pattern.write(&Number::Double(number.parse().expect("a number")));

@@ -46,7 +46,7 @@ fn conflicting(field: Field) -> DataFusionError {
     .into()
 }
 
-/// Sets what was not known, or is the same.
+/// Sets a field; an error where it is set to another value already.
 fn set(place: &mut Option<i64>, value: i64, field: Field) -> Result<()> {
     match place.replace(value) {
         Some(before) if before != value => Err(conflicting(field)),
@@ -432,7 +432,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_is_too_strange(text in "\\PC{0,20}", pattern in "[YMDHISUWJQAPMTZOFXIW1234,. -]{0,12}") {
+        fn no_text_makes_the_parser_panic(text in "\\PC{0,20}", pattern in "[YMDHISUWJQAPMTZOFXIW1234,. -]{0,12}") {
             if let Ok(pattern) = parts(&pattern) {
                 let _ = read(&text, &pattern);
             }

@@ -34,7 +34,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Reads a text in small letters; `None` where it is no time.
+    /// Reads a text in lower case; `None` where it is no time.
     pub fn read(&mut self, text: &str) -> Option<()> {
         let mut rest = text;
         while let Some(letter) = rest.chars().next() {

@@ -2,10 +2,10 @@
 
 use super::answer::Answer;
 
-/// The abilities that matter here.
+/// The capabilities that matter here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Abilities {
-    /// It wants to know sizes beforehand (RFC 1870).
+pub struct Capabilities {
+    /// SIZE: MAIL FROM may declare the size of the mail (RFC 1870).
     pub takes_size: bool,
     /// Bytes of the largest mail that it takes, as it is sent: with headers, encoded.
     pub max_bytes: Option<u64>,
@@ -17,10 +17,10 @@ pub struct Abilities {
     pub login: bool,
 }
 
-impl Abilities {
+impl Capabilities {
     /// Parses the answer to EHLO.
     pub fn of(answer: &Answer) -> Self {
-        let mut abilities = Self::default();
+        let mut capabilities = Self::default();
         // The first line greets.
         for line in answer.lines.iter().skip(1) {
             // Some old servers write `AUTH=LOGIN`.
@@ -28,29 +28,29 @@ impl Abilities {
             let name = words.next().unwrap_or_default().to_ascii_uppercase();
             match name.as_str() {
                 "SIZE" => {
-                    abilities.takes_size = true;
+                    capabilities.takes_size = true;
                     // 0 means: no fixed limit.
-                    abilities.max_bytes = words
+                    capabilities.max_bytes = words
                         .next()
                         .and_then(|number| number.parse().ok())
                         .filter(|&bytes| bytes > 0);
                 }
-                "STARTTLS" => abilities.starttls = true,
-                "SMTPUTF8" => abilities.utf8 = true,
+                "STARTTLS" => capabilities.starttls = true,
+                "SMTPUTF8" => capabilities.utf8 = true,
                 "AUTH" => {
                     for mechanism in words {
-                        abilities.plain |= mechanism.eq_ignore_ascii_case("PLAIN");
-                        abilities.login |= mechanism.eq_ignore_ascii_case("LOGIN");
+                        capabilities.plain |= mechanism.eq_ignore_ascii_case("PLAIN");
+                        capabilities.login |= mechanism.eq_ignore_ascii_case("LOGIN");
                     }
                 }
                 _ => {}
             }
         }
-        abilities
+        capabilities
     }
 
-    /// The abilities of a server that does not announce them: logging in may be tried, and nothing else is known.
-    pub fn untold() -> Self {
+    /// The capabilities of a server that does not announce them: logging in may be tried, and nothing else is known.
+    pub fn not_announced() -> Self {
         Self {
             plain: true,
             login: true,
@@ -63,8 +63,8 @@ impl Abilities {
 mod tests {
     use super::*;
 
-    fn told(lines: &[&str]) -> Abilities {
-        Abilities::of(&Answer {
+    fn told(lines: &[&str]) -> Capabilities {
+        Capabilities::of(&Answer {
             code: 250,
             lines: lines.iter().map(|line| (*line).to_owned()).collect(),
         })
@@ -81,9 +81,9 @@ mod tests {
             ("SIZE many", true, None),
             ("SIZES 10", false, None),
         ] {
-            let abilities = told(&["mail.example.org", line]);
+            let capabilities = told(&["mail.example.org", line]);
             assert_eq!(
-                (abilities.takes_size, abilities.max_bytes),
+                (capabilities.takes_size, capabilities.max_bytes),
                 (takes_size, max_bytes),
                 "{line}"
             );
@@ -92,9 +92,9 @@ mod tests {
 
     #[test]
     fn the_greeting_is_no_ability() {
-        assert_eq!(told(&["SIZE 10"]), Abilities::default());
-        let abilities = told(&["x", "8BITMIME", "STARTTLS", "AUTH PLAIN login", "AUTH=X", "SmtpUtf8"]);
-        assert!(abilities.starttls && abilities.plain && abilities.login && abilities.utf8);
-        assert!(!abilities.takes_size);
+        assert_eq!(told(&["SIZE 10"]), Capabilities::default());
+        let capabilities = told(&["x", "8BITMIME", "STARTTLS", "AUTH PLAIN login", "AUTH=X", "SmtpUtf8"]);
+        assert!(capabilities.starttls && capabilities.plain && capabilities.login && capabilities.utf8);
+        assert!(!capabilities.takes_size);
     }
 }

@@ -8,8 +8,8 @@ use utoipa::ToSchema;
 use super::problem::{Problem, ProblemKind};
 use super::views::NewReport;
 use crate::delivery::access::BatchFacts;
-use crate::delivery::asked::Asked;
 use crate::delivery::directory::BatchDirectory;
+use crate::delivery::options::RequestOptions;
 use crate::delivery::person::Person;
 use crate::delivery::request::FurtherBatch;
 use crate::ids::SnapshotDate;
@@ -123,7 +123,7 @@ pub fn wanted<'a>(
     new: &NewReport,
     directory: &'a BatchDirectory,
     person: &Person,
-) -> Result<(&'a BatchFacts, Vec<FurtherBatch>, Asked), Problem> {
+) -> Result<(&'a BatchFacts, Vec<FurtherBatch>, RequestOptions), Problem> {
     let batches = wanted_batches(new, directory, person)?;
     let (&first, others) = batches.split_first().ok_or_else(unknown_batch)?;
     let is_of_several = new.batch_id.is_none();
@@ -135,7 +135,7 @@ pub fn wanted<'a>(
         .iter()
         .filter(|_| is_of_several)
         .map(|batch| batch.batch_id.clone());
-    let asked = Asked {
+    let asked = RequestOptions {
         batches: ids.collect(),
         course: new.course_id.clone(),
         files: new.files.unwrap_or_default(),

@@ -1,8 +1,8 @@
-//! Random expressions of SQL, each asked of the endpoint and of a real PostgreSQL: both give the same text, or ours an
-//! error.
+//! Compares random expressions of SQL between the endpoint and a real PostgreSQL server: both give the same text, or
+//! the endpoint an error.
 //!
-//! A generator of expressions is a file of its own; [`same_as_postgresql`] asks what it makes. The expressions are the
-//! same in every run unless `EXPRESSIONS_SEED` is set, and a difference names its expression and the seed.
+//! A generator of expressions is a file of its own; [`same_as_postgresql`] compares what it makes. The expressions are
+//! the same in every run unless `EXPRESSIONS_SEED` is set, and a difference names its expression and the seed.
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -27,7 +27,7 @@ type Answer = Result<String, String>;
 
 /// Asks the endpoint and a PostgreSQL server for `number` expressions in a session of each zone.
 ///
-/// Skipped loudly where there is no server.
+/// Skipped with a message where there is no server.
 pub fn same_as_postgresql(generator: Generator, zones: &[&str], number: usize) {
     let Some(server) = Postgres::start() else { return };
     let endpoint = EndpointSetup::over(TestExports::small())

@@ -36,7 +36,7 @@ impl BatchFiles {
 /// The options of a request. The default is a batch's whole report as one file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Asked {
+pub struct RequestOptions {
     /// All batches, ordered by id, where the request is for several; of a course, those that it had at the time of the
     /// request.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -55,13 +55,14 @@ pub struct Asked {
     pub filter: ReportFilter,
 }
 
-impl Asked {
+impl RequestOptions {
     /// Whether it is one batch's whole report as one file.
     pub fn is_usual(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Whether filter, split and form are the same; the batches are not compared.
+    /// Whether the filter, the split and the way several batches are put together are equal; the batches are not
+    /// compared.
     pub fn is_as(&self, other: &Self) -> bool {
         self.course == other.course
             && self.files == other.files
@@ -117,7 +118,7 @@ impl Asked {
     }
 }
 
-impl fmt::Display for Asked {
+impl fmt::Display for RequestOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.text().as_deref().unwrap_or("the whole report"))
     }
@@ -127,12 +128,12 @@ impl fmt::Display for Asked {
 mod tests {
     use super::*;
 
-    fn asked(text: &str) -> Asked {
+    fn asked(text: &str) -> RequestOptions {
         serde_json::from_str(text).expect("what was asked for")
     }
 
     #[test]
-    fn the_digest_tells_apart_what_was_asked_for() {
+    fn different_options_have_different_digests() {
         let all = [
             "{}",
             r#"{"split_by": "block"}"#,
@@ -155,14 +156,14 @@ mod tests {
     }
 
     #[test]
-    fn it_is_stored_as_text() {
+    fn options_are_stored_as_text() {
         let several = asked(
             r#"{"batches": ["b1"], "split_by": "district", "filter": {"completed": false, "progress": "0..50"}}"#,
         );
         let text = several.text().expect("a text");
-        assert_eq!(Asked::of_text(Some(&text)).expect("read"), several);
-        assert!(Asked::of_text(None).expect("read").is_usual());
-        assert!(Asked::of_text(Some("{\"other\": 1}")).is_err());
+        assert_eq!(RequestOptions::of_text(Some(&text)).expect("read"), several);
+        assert!(RequestOptions::of_text(None).expect("read").is_usual());
+        assert!(RequestOptions::of_text(Some("{\"other\": 1}")).is_err());
     }
 
     #[test]

@@ -21,7 +21,7 @@ fn patience() -> Duration {
 }
 
 /// The service over some exports, running or killed.
-pub struct Served {
+pub struct ServiceProcess {
     pub exports: TestExports,
     data: TempDir,
     settings: Vec<(String, String)>,
@@ -31,7 +31,7 @@ pub struct Served {
     runtime: Runtime,
 }
 
-impl Served {
+impl ServiceProcess {
     /// The service over `exports`, mailing through `smtp`; not started yet.
     pub fn new(exports: TestExports, smtp: &SmtpServer) -> Self {
         Self::with_mail(exports, smtp.config())
@@ -319,7 +319,7 @@ pub fn mids_below(folder: &Path, eid: &str) -> BTreeSet<String> {
         .collect()
 }
 
-impl Drop for Served {
+impl Drop for ServiceProcess {
     fn drop(&mut self) {
         if let Some(mut child) = self.running.take() {
             let _ = child.kill();

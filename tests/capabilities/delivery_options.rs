@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use zip::ZipArchive;
 
 use crate::running_service::{Answer, BATCHES, RunningService, Setup};
-use crate::served::Served;
+use crate::service_process::ServiceProcess;
 use crate::smtp::{Security, SmtpServer};
 use crate::support::{TestExports, csv_columns, enrolments};
 
@@ -234,7 +234,7 @@ fn the_mail_says_what_was_chosen_and_brings_the_parts() {
     let Some(smtp) = SmtpServer::start(Security::Plain) else {
         return;
     };
-    let mut served = Served::new(exports(), &smtp);
+    let mut served = ServiceProcess::new(exports(), &smtp);
     served.start();
     let asked = json!({
         "course_id": "c1", "format": "csv", "deliver": "email", "split_by": "district", "filter": {"organisation": ["SCERT"]},

@@ -1,4 +1,5 @@
-//! Whatever clicks, workers, crashes and operators do in whatever order, the store keeps its promises.
+//! Model-based test of the store: random steps of clicks, workers, crashes and operators, in any order, keep its
+//! guarantees.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -87,7 +88,7 @@ struct Worker {
     is_handing_over: bool,
 }
 
-/// The world around the store: what is known without asking it.
+/// The model beside the store: the expected state, kept without reading the store.
 struct World {
     store: Store,
     now: DateTime<Utc>,
