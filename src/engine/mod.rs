@@ -7,6 +7,7 @@ pub mod cluster;
 mod compact_before_sort;
 mod compacted_stream;
 mod constraints;
+mod counts_of_values;
 pub mod dialect;
 mod error;
 pub mod functions;

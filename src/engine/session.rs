@@ -22,7 +22,7 @@ use super::error::EngineError;
 use super::ordered_schema::OrderedSchema;
 use super::repeated_rows::RankOnlyRepeated;
 use super::temp_files::TempFiles;
-use super::{constraints, functions};
+use super::{constraints, counts_of_values, functions};
 
 /// The schema of the canonical tables and views.
 pub const TABLE_SCHEMA: &str = "public";
@@ -199,7 +199,7 @@ pub fn empty_beside(other: &SessionContext) -> Result<SessionContext, EngineErro
 
 /// A session with Pragati's functions and optimizer rules.
 fn session_with(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionContext {
-    let rules = constraints::added_to(PhysicalOptimizer::new().rules);
+    let rules = constraints::added_to(counts_of_values::checked(PhysicalOptimizer::new().rules));
     // Repeated keys are found and held in one process, so this does not work on a cluster.
     let is_one_process = config.get_extension::<Cluster>().is_none();
     let state = SessionStateBuilder::new()
