@@ -9,6 +9,7 @@ mod compacted_stream;
 mod constraints;
 mod counts_of_values;
 pub mod dialect;
+mod early_semi_joins;
 mod error;
 pub mod functions;
 mod limits;

@@ -18,6 +18,7 @@ use super::Cluster;
 use super::cluster::ClusterPlanner;
 use super::compact_before_sort::CompactBeforeSort;
 use super::dialect::{self, forms};
+use super::early_semi_joins::EarlySemiJoins;
 use super::error::EngineError;
 use super::ordered_schema::OrderedSchema;
 use super::repeated_rows::RankOnlyRepeated;
@@ -206,6 +207,7 @@ fn session_with(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionConte
         .with_config(config)
         .with_runtime_env(runtime)
         .with_default_features()
+        .with_optimizer_rule(Arc::new(EarlySemiJoins))
         .with_physical_optimizer_rules(rules)
         .with_physical_optimizer_rule(Arc::new(CompactBeforeSort));
     let mut state = dialect::time::register(forms::planned(on_cluster(state)));

@@ -914,6 +914,18 @@ fn joins_are_built_from_the_side_that_gives_fewer_rows() {
 }
 
 #[test]
+fn few_keys_choose_rows_before_joins() {
+    let planned = with_subjects();
+    let plan = planned.of_sql(
+        "select lessons.subject, page from lessons, notes, pupils
+            where lessons.subject = notes.subject and lessons.pupil = pupils.pupil
+            and pupils.pupil in (select pupil from lessons group by pupil having sum(subject) > 8)",
+    );
+    let place = |join: &str| plan.find(join).expect(&plan);
+    assert!(place("join_type=Inner") < place("Semi"), "{plan}");
+}
+
+#[test]
 fn estimates_of_values_answer_no_query() {
     let planned = with_subjects();
     for sql in [
