@@ -19,11 +19,12 @@ use super::Cluster;
 use super::cluster::ClusterPlanner;
 use super::compact_before_sort::CompactBeforeSort;
 use super::dialect::{self, forms};
+use super::early_semi_joins::EarlySemiJoins;
 use super::error::EngineError;
 use super::ordered_schema::OrderedSchema;
 use super::repeated_rows::RankOnlyRepeated;
 use super::temp_files::TempFiles;
-use super::{constraints, functions};
+use super::{constraints, counts_of_values, functions};
 
 /// The schema of the canonical tables and views.
 pub const TABLE_SCHEMA: &str = "public";
@@ -209,13 +210,14 @@ pub fn empty_beside(other: &SessionContext) -> Result<SessionContext, EngineErro
 
 /// A session with Pragati's functions and optimizer rules.
 fn session_with(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionContext {
-    let rules = constraints::added_to(PhysicalOptimizer::new().rules);
+    let rules = constraints::added_to(counts_of_values::checked(PhysicalOptimizer::new().rules));
     // Repeated keys are found and held in one process, so this does not work on a cluster.
     let is_one_process = config.get_extension::<Cluster>().is_none();
     let state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime)
         .with_default_features()
+        .with_optimizer_rule(Arc::new(EarlySemiJoins))
         .with_physical_optimizer_rules(rules)
         .with_physical_optimizer_rule(Arc::new(CompactBeforeSort));
     let mut state = dialect::time::register(forms::planned(on_cluster(state)));

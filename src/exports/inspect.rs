@@ -261,7 +261,7 @@ fn row_count(table: &TableFiles, file: &DayFile, footer: &ParquetMetaData) -> Re
 
 /// Whether the minimum and maximum of a column follow the order in which the engine compares values. The deprecated fields
 /// of Parquet's statistics use signed order for all types (PARQUET-251).
-fn has_sound_statistics(column: &ColumnChunkMetaData) -> bool {
+pub fn has_sound_statistics(column: &ColumnChunkMetaData) -> bool {
     let is_deprecated = column
         .statistics()
         .is_some_and(|statistics| statistics.is_min_max_deprecated());

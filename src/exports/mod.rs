@@ -13,6 +13,7 @@ mod day_folder;
 mod delta;
 mod dictionary_keys;
 mod error;
+mod estimates;
 mod fault;
 mod footer;
 mod history;

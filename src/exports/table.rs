@@ -4,14 +4,16 @@
 //! Files with the same physical types share one scan. Filters that compare a column with a constant are pushed down to
 //! the Parquet reader, which skips row groups and pages by their statistics.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
-use datafusion::common::{DFSchema, DataFusionError, Result, ScalarValue, Statistics, project_schema};
+use datafusion::common::{
+    ColumnStatistics, DFSchema, DataFusionError, Result, ScalarValue, Statistics, project_schema,
+};
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::memory::MemorySourceConfig;
@@ -28,6 +30,7 @@ use datafusion::physical_plan::union::UnionExec;
 use super::blank::is_blank;
 use super::contract::Table;
 use super::dictionary_keys::has_dictionary_keys;
+use super::estimates::estimates;
 use super::footer::KnownFooters;
 use super::inspect::InspectedFile;
 use super::json_columns::{JsonColumns, JsonScan};
@@ -79,6 +82,8 @@ struct Shape {
     /// The columns that come from the names of folders.
     of_folders: Vec<String>,
     has_sound_statistics: bool,
+    /// What is known of the values of `of_files`, from the first scan on.
+    estimates: OnceLock<Vec<ColumnStatistics>>,
 }
 
 /// The column with the day of the export that a row comes from.
@@ -215,7 +220,7 @@ impl SnapshotTable {
         let of_scan = Arc::clone(schema.table_schema());
         let mut columns = OutputColumn::all(&asked.output, &of_scan, self.contract);
         let projection = asked.projection(&mut columns, &of_scan);
-        let statistics = statistics_of(files, &of_scan);
+        let statistics = shape.statistics_of(files, &of_scan);
         let filters: Vec<&Expr> = asked
             .filters
             .iter()
@@ -317,6 +322,7 @@ impl Shape {
             of_files: of_files.collect(),
             of_folders: file.folder_columns().filter(is_wanted).cloned().collect(),
             has_sound_statistics: file.has_sound_statistics,
+            estimates: OnceLock::new(),
         }
     }
 
@@ -332,7 +338,19 @@ impl Shape {
                 .collect(),
             of_folders: file.folder_columns().cloned().collect(),
             has_sound_statistics: file.has_sound_statistics,
+            estimates: OnceLock::new(),
         }
+    }
+
+    /// What is known of the rows of `files`, whose columns are those of `schema`, first those of the files themselves.
+    fn statistics_of(&self, files: &[ScannedFile], schema: &Schema) -> Statistics {
+        let footers = files.iter().map(|file| file.file.footer.cached());
+        let of_files = self.estimates.get_or_init(|| estimates(&self.of_files, footers));
+        let mut statistics = statistics_of(files, schema);
+        for (column, known) in statistics.column_statistics.iter_mut().zip(of_files) {
+            *column = known.clone();
+        }
+        statistics
     }
 
     fn table_schema(&self, has_days: bool) -> TableSchema {

@@ -54,10 +54,17 @@ impl Planned {
     }
 
     fn open(exports: TestExports, out: Option<TempDir>) -> Self {
+        Self::with(exports, out, &[])
+    }
+
+    /// A snapshot with further exports, which are tables of their names.
+    fn with(exports: TestExports, out: Option<TempDir>, other_tables: &[&str]) -> Self {
         let runtime = Runtime::new().expect("a runtime");
+        let other_tables = other_tables.iter().map(|name| ((*name).to_owned(), (*name).to_owned()));
         let mut config = Config {
             exports: Some(exports.path().display().to_string()),
             threads: NonZeroUsize::new(2),
+            other_tables: other_tables.collect(),
             ..Config::default()
         };
         config.serve.reports = out.as_ref().map(|out| out.path().display().to_string());
@@ -917,4 +924,55 @@ fn other_views_are_planned_as_they_were_reviewed() {
                                 ExportedRowsExec: table=users, columns=[user_id]
                                   DataSourceExec
     ");
+}
+
+/// Lessons of few subjects, notes of the same subjects, and the pupils of the lessons.
+fn with_subjects() -> Planned {
+    let numbers =
+        |columns: &str, count: usize| format!("select {columns} from (select unnest(range(1, {})) as n)", count + 1);
+    let exports = TestExports::small()
+        .table("lessons", &numbers("n as pupil, n % 10 as subject", 1000))
+        .table("notes", &numbers("n % 10 as subject, n as page", 1000))
+        .table("pupils", &numbers("n as pupil", 5000));
+    Planned::with(exports, None, &["lessons", "notes", "pupils"])
+}
+
+/// Ten subjects in a thousand rows each make a hundred thousand pairs. If all subjects were thought to differ, it would
+/// be a thousand, and the join would be built from the pairs.
+#[test]
+fn joins_are_built_from_the_side_that_gives_fewer_rows() {
+    let planned = with_subjects();
+    let plan = planned.of_sql(
+        "select count(*) from lessons, notes, pupils
+            where lessons.subject = notes.subject and lessons.pupil = pupils.pupil",
+    );
+    let place = |table: &str| plan.find(&format!("ExportedRowsExec: table={table}")).expect(&plan);
+    assert!(place("pupils") < place("lessons"), "{plan}");
+    assert!(place("pupils") < place("notes"), "{plan}");
+}
+
+#[test]
+fn few_keys_choose_rows_before_joins() {
+    let planned = with_subjects();
+    let plan = planned.of_sql(
+        "select lessons.subject, page from lessons, notes, pupils
+            where lessons.subject = notes.subject and lessons.pupil = pupils.pupil
+            and pupils.pupil in (select pupil from lessons group by pupil having sum(subject) > 8)",
+    );
+    let place = |join: &str| plan.find(join).expect(&plan);
+    assert!(place("join_type=Inner") < place("Semi"), "{plan}");
+}
+
+#[test]
+fn estimates_of_values_answer_no_query() {
+    let planned = with_subjects();
+    for sql in [
+        "select min(subject), max(subject) from lessons",
+        "select count(subject) from lessons",
+        "select count(distinct subject), count(distinct pupil) from lessons where subject >= 9 and pupil > 5000",
+        "select count(distinct subject) from lessons where subject > 9",
+    ] {
+        let plan = planned.of_sql(sql);
+        assert!(plan.contains("ExportedRowsExec: table=lessons"), "{sql}: {plan}");
+    }
 }

@@ -442,3 +442,17 @@ fn further_exports_are_tables_as_they_are() {
         );
     }
 }
+
+/// The engine would take each column to have the one value that it is compared with.
+#[test]
+fn no_row_has_no_distinct_value() {
+    let exports = TestExports::small();
+    for (user, expected) in [("nobody", "0,0"), ("u1", "1,1")] {
+        let sql = format!(
+            "select count(distinct user_id) as users, count(distinct batch_id) as batches from enrolments
+                where user_id = '{user}' and batch_id = 'b1'"
+        );
+        let found = exports.output("sql", &["-c", &sql, "--format", "csv"]);
+        assert_eq!(found, format!("users,batches\n{expected}\n"), "{user}");
+    }
+}
