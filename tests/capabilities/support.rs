@@ -49,11 +49,15 @@ impl TestExports {
 
     /// Two users in one batch of one tenant: enough for every command to have something to do.
     pub fn small() -> Self {
-        Self::empty()
-            .table("users", USERS)
-            .table("enrolments", ENROLMENTS)
-            .table("course_progress", COURSE_PROGRESS)
-            .table("batches", BATCHES)
+        Self::empty().small_on(DATE)
+    }
+
+    /// The tables of [`TestExports::small`] on one day.
+    pub fn small_on(self, date: &str) -> Self {
+        self.table_on("users", date, USERS)
+            .table_on("enrolments", date, ENROLMENTS)
+            .table_on("course_progress", date, COURSE_PROGRESS)
+            .table_on("batches", date, BATCHES)
     }
 
     /// The table as the result of a query, replacing what was there.
