@@ -278,10 +278,8 @@ fn figures_of_an_earlier_snapshot_are_not_shown_as_those_of_a_newer_one() {
 }
 
 mod in_a_browser {
-    use std::process::Command;
-
     use super::*;
-    use crate::browser::browser_scripts;
+    use crate::browser::{browser_scripts, passes_in_browser};
 
     const DAYS: [&str; 2] = ["2026-11-21", "2026-11-22"];
     /// Batches of the mentor; there is one more, of somebody else.
@@ -373,18 +371,8 @@ mod in_a_browser {
         setup.config.serve.reports = Some(place);
         let service = setup.start();
         service.keep_working();
-        let settings = service.folder.path().join("settings.json");
         let batches: Vec<Value> = (1..=BATCHES_OF_MENTOR).map(expected).collect();
         let told = json!({"url": service.url, "mentor": "dev:mentor,mentor@example.org", "batches": batches});
-        std::fs::write(&settings, told.to_string()).expect("written");
-        let run = Command::new("node")
-            .arg("batches.mjs")
-            .arg(&settings)
-            .current_dir(&scripts)
-            .output()
-            .expect("a run");
-        let words = String::from_utf8_lossy(&run.stdout) + String::from_utf8_lossy(&run.stderr);
-        println!("{words}");
-        assert!(run.status.success(), "{words}");
+        passes_in_browser(&scripts, "batches.mjs", service.folder.path(), &told);
     }
 }

@@ -14,7 +14,7 @@ use pragati::delivery::request::{Failure, FailureCause};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::browser::browser_scripts;
+use crate::browser::{browser_scripts, passes_in_browser};
 use crate::delivery_mail::{Delivery, mailer};
 use crate::delivery_store::{accepted, click};
 use crate::node::packages;
@@ -173,19 +173,9 @@ fn people_sign_in_and_download_with_a_browser() {
         .for_mail(&found.expect("the store").expect("a request"))
         .expect("a link");
 
-    let settings = folder.path().join("settings.json");
     let told = json!({
         "url": service.url, "issuer": issuer.url, "report": {"id": id, "name": name}, "tokenUrl": plain.url,
         "tokenReport": plain_id, "signedLink": signed.url, "mails": mails(folder.path()),
     });
-    fs::write(&settings, told.to_string()).expect("written");
-    let run = Command::new("node")
-        .arg("sign_in.mjs")
-        .arg(&settings)
-        .current_dir(&scripts)
-        .output()
-        .expect("a run");
-    let words = String::from_utf8_lossy(&run.stdout) + String::from_utf8_lossy(&run.stderr);
-    println!("{words}");
-    assert!(run.status.success(), "{words}");
+    passes_in_browser(&scripts, "sign_in.mjs", folder.path(), &told);
 }
