@@ -4,6 +4,7 @@
 
 mod browser;
 mod browser_like;
+mod certificate;
 mod changes;
 mod check;
 mod cli_tools;
