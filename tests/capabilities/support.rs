@@ -447,6 +447,17 @@ pub const BATCHES: &str = "
     select * from (values ('b1', 'c1', 'Batch 1', 't1'), ('b2', 'c1', 'Batch 2', 't2'))
         as batches(batch_id, course_id, batch_name, tenant_id)";
 
+/// A `users` table: users of tenant t1 with these ids, such as `('u1'), ('u2')`, which are their first names, and no other value.
+pub fn users(ids: &str) -> String {
+    format!(
+        "select user_id, cast(null as varchar) as external_id, user_id as first_name, cast(null as varchar) as last_name,
+            cast(null as varchar) as email, cast(null as varchar) as mobile, cast(null as varchar) as organization_name,
+            cast(null as varchar) as district_name, cast(null as varchar) as school_name,
+            cast(null as varchar) as block_name, 't1' as tenant_id
+        from (values {ids}) as users(user_id)"
+    )
+}
+
 /// An `enrolments` table: user, course, batch, time, active.
 pub fn enrolments(rows: &str) -> String {
     format!(
