@@ -48,7 +48,7 @@ use crate::ids::UserId;
 pub const LEASE: Duration = Duration::from_secs(60);
 
 /// After so many leases in a row that ran out, a request is more likely to end its worker's process than to be delivered.
-pub const MOST_LOST_LEASES: u32 = 5;
+const MOST_LOST_LEASES: u32 = 5;
 
 /// The store. Clones share their connections.
 #[derive(Debug, Clone)]
