@@ -421,6 +421,21 @@ pub fn files_below(folder: &Path) -> Vec<(String, Vec<u8>)> {
     files
 }
 
+/// The columns of a `users` table, in the order of the contract.
+pub const USER_COLUMNS: [&str; 11] = [
+    "user_id",
+    "external_id",
+    "first_name",
+    "last_name",
+    "email",
+    "mobile",
+    "organization_name",
+    "district_name",
+    "school_name",
+    "block_name",
+    "tenant_id",
+];
+
 pub const USERS: &str = "
     select * from (values
         ('u1', 'E1', 'Asha', 'Kumar', 'as***@example.org', '******1234', 'SCERT', 'Mysuru', 'GHS 1', 'Block 1', 't1'),
