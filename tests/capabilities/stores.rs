@@ -46,6 +46,11 @@ mod retention {
 
     in_store!(s3, s3, old_days_are_removed_and_a_killed_removal_is_finished);
     in_store!(azure, azure, old_days_are_removed_and_a_killed_removal_is_finished);
+    in_store!(
+        a_slow_store_that_fails_now_and_then,
+        troubled_s3,
+        old_days_are_removed_and_a_killed_removal_is_finished
+    );
 }
 
 mod the_next_night {
