@@ -13,13 +13,12 @@ from pathlib import Path
 
 import incremental
 import table
+from command import PROJECT, at_least_one, existing_file, run, some_of
 from contenders import Contenders
 from contest import EMPTIED, Failed, remove
-from equality import Different
 from exports import SIZES
 from rows import Rows
 
-PROJECT = Path(__file__).resolve().parents[1]
 ROWS = {
     "nightly": Rows.nightly,
     "many-batches": Rows.many_batches,
@@ -72,30 +71,6 @@ def parse_arguments():
     return parser.parse_args()
 
 
-def some_of(known):
-    def parse(text):
-        names = text.split(",")
-        for name in names:
-            if name not in known:
-                raise argparse.ArgumentTypeError(f"{name!r} is none of {','.join(known)}")
-        return names
-
-    return parse
-
-
-def at_least_one(text):
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
-    return int(text)
-
-
-def existing_file(text):
-    file = Path(text).resolve()
-    if not file.is_file():
-        raise argparse.ArgumentTypeError(f"there is no file {text}")
-    return file
-
-
 def built_binary():
     built = subprocess.run(["cargo", "build", "--release"], cwd=PROJECT)
     if built.returncode != 0:
@@ -126,9 +101,4 @@ def print_now(text):
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (Failed, Different) as error:
-        sys.exit(f"compare: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run("compare", main)

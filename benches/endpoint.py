@@ -8,23 +8,19 @@ Answers must be those of DuckDB. A table is printed; the exit code is 1 where an
 target/.
 """
 
-import argparse
 import datetime
 import statistics
-import sys
 import threading
 import time
-from pathlib import Path
 
-from compare import at_least_one, existing_file, machine, print_now, say
-from contest import Failed, remove
+from command import PROJECT, add_binary, add_runs_and_threads, at_least_one, parser, require_binary, run
+from compare import machine, print_now, say
+from contest import remove
 from endpoint_ways import DuckdbTables, Endpoint, copied_bytes, memory_while, settings_file
 from equality import Different
 from exports import SIZES, made_exports
 from tpch_ways import running_endpoint
 
-PROJECT = Path(__file__).resolve().parents[1]
-BINARY = PROJECT / "target/release/pragati"
 # A client that waits longer has lost its answer.
 PATIENCE = 300
 # Rows that are copied to see whether memory grows with them.
@@ -34,8 +30,7 @@ HEAD = "| what | Pragati | DuckDB | ratio | target |\n|---|---|---|---|---|"
 
 def main():
     options = parse_arguments()
-    if not options.binary.is_file():
-        raise Failed(f"there is no {options.binary}; build it with cargo build --release, or name another with --binary")
+    require_binary(options.binary)
     data, out = PROJECT / "target/bench-data", PROJECT / "target/bench-out/endpoint"
     for folder in (data, out):
         folder.mkdir(parents=True, exist_ok=True)
@@ -137,22 +132,14 @@ def line(*cells):
 
 
 def parse_arguments():
-    as_written = argparse.RawTextHelpFormatter
-    parser = argparse.ArgumentParser(prog="benches/endpoint", description=__doc__, formatter_class=as_written)
-    binary_help = "measure this program (default: target/release/pragati)"
-    parser.add_argument("--binary", type=existing_file, default=BINARY, help=binary_help)
-    parser.add_argument("--size", choices=SIZES, default="full", help="`small` tries the command; its ratios mean little")
-    parser.add_argument("--connections", type=at_least_one, default=50, metavar="N", help="at once (default: %(default)s)")
-    parser.add_argument("--lookups", type=at_least_one, default=100, metavar="N", help="point queries (default: %(default)s)")
-    parser.add_argument("--runs", type=at_least_one, default=3, metavar="N", help="of each (default: %(default)s)")
-    parser.add_argument("--threads", type=at_least_one, default=2, metavar="N", help="of both (default: %(default)s)")
-    return parser.parse_args()
+    options = parser("endpoint", __doc__)
+    add_binary(options)
+    options.add_argument("--size", choices=SIZES, default="full", help="`small` tries the command; its ratios mean little")
+    options.add_argument("--connections", type=at_least_one, default=50, metavar="N", help="at once (default: %(default)s)")
+    options.add_argument("--lookups", type=at_least_one, default=100, metavar="N", help="point queries (default: %(default)s)")
+    add_runs_and_threads(options)
+    return options.parse_args()
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (Failed, Different) as error:
-        sys.exit(f"endpoint: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run("endpoint", main)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from contest import Contender, Failed, run_in_turn
+from command import PROJECT, run
+from contest import Contender, run_in_turn
 from equality import Different
 
-PROJECT = Path(__file__).resolve().parents[1]
 DATE = "2026-11-22"
 TABLES = ["users", "enrolments", "course_progress"]
 ROWS = 5_000  # asked for of each of the three tables
@@ -90,9 +90,4 @@ def parse_arguments():
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (Failed, Different) as error:
-        sys.exit(f"small_files: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run("small_files", main)

@@ -10,18 +10,17 @@ import json
 import os
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import equality
 import table
-from compare import at_least_one, built_binary, existing_file, machine, print_now, say
+from command import PROJECT, at_least_one, existing_file, run
+from compare import built_binary, machine, print_now, say
 from contenders import HERE, texts
-from contest import Contender, Failed, remove, run_in_turn
+from contest import Contender, remove, run_in_turn
 from equality import Different
 from exports import made_once, recipe_of
 from rows import Row
 
-PROJECT = Path(__file__).resolve().parents[1]
 GENERATOR = HERE / "generate_sunbird.py"
 PEER = HERE / "peers/duckdb_sunbird.py"
 # What the dump is made by.
@@ -147,9 +146,4 @@ def parse_arguments():
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (Failed, Different) as error:
-        sys.exit(f"sunbird: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run("sunbird", main)

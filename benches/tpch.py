@@ -8,21 +8,17 @@ The answers of both manners must be the same rows, in the order that the query a
 1 where an answer differs. Everything that is made is below target/.
 """
 
-import argparse
 import datetime
 import statistics
-import sys
-from pathlib import Path
 
-from compare import at_least_one, existing_file, machine, print_now, say, some_of
+from command import PROJECT, add_binary, add_runs_and_threads, parser, require_binary, run, some_of
+from compare import machine, print_now, say
 from contest import Failed, remove, run_in_turn
 from equality import Different
 from exports import bring_to_memory
 from tpch_answers import same_answers
 from tpch_ways import InDuckdb, InEndpoint, answer_in, endpoint, made_tables, processes, settings_file
 
-PROJECT = Path(__file__).resolve().parents[1]
-BINARY = PROJECT / "target/release/pragati"
 QUERIES = sorted(PROJECT.glob("benches/tpch_queries/q*.sql"))
 # The share in the value of all stock that makes a part important in query 11, at scale factor 1.
 SHARE = "0.0001"
@@ -33,8 +29,7 @@ HEAD = """\
 
 def main():
     options = parse_arguments()
-    if not options.binary.is_file():
-        raise Failed(f"there is no {options.binary}; build it with cargo build --release, or name another with --binary")
+    require_binary(options.binary)
     data, out = PROJECT / "target/bench-data", PROJECT / "target/bench-out/tpch"
     for folder in (data, out):
         folder.mkdir(parents=True, exist_ok=True)
@@ -140,21 +135,13 @@ def table_line(cells):
 
 def parse_arguments():
     names = [query.stem for query in QUERIES]
-    as_written = argparse.RawTextHelpFormatter
-    parser = argparse.ArgumentParser(prog="benches/tpch", description=__doc__, formatter_class=as_written)
-    binary_help = "measure this program (default: target/release/pragati)"
-    parser.add_argument("--binary", type=existing_file, default=BINARY, help=binary_help)
-    parser.add_argument("--scale", type=float, default=1, metavar="N", help="scale factor (default: 1, about 1 GB of text)")
-    parser.add_argument("--only", type=some_of(names), default=names, help="queries, such as q01,q06 (default: all)")
-    parser.add_argument("--runs", type=at_least_one, default=3, metavar="N", help="runs of each (default: %(default)s)")
-    parser.add_argument("--threads", type=at_least_one, default=2, metavar="N", help="of both (default: %(default)s)")
-    return parser.parse_args()
+    options = parser("tpch", __doc__)
+    add_binary(options)
+    options.add_argument("--scale", type=float, default=1, metavar="N", help="scale factor (default: 1, about 1 GB of text)")
+    options.add_argument("--only", type=some_of(names), default=names, help="queries, such as q01,q06 (default: all)")
+    add_runs_and_threads(options)
+    return options.parse_args()
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (Failed, Different) as error:
-        sys.exit(f"tpch: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run("tpch", main)

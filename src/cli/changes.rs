@@ -1,18 +1,16 @@
 //! `pragati changes`: the batches whose reports changed between two nights.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::physical_plan::memory::MemoryStream;
 use pragati::config::DateChoice;
 use pragati::exports::Location;
-use pragati::formats::{Format, Output, write_rows};
+use pragati::formats::write_rows;
 use pragati::ids::SnapshotDate;
 use pragati::nightly::{Published, changes};
 
 use super::failure::UsageError;
-use super::format::FormatArgument;
+use super::format::RowsOptions;
 use super::log;
 use super::options::CommonOptions;
 
@@ -36,12 +34,8 @@ pub struct ChangesArguments {
     /// Compare with the output of this day, as YYYY-MM-DD [default: the output before]
     #[arg(long, value_name = "DATE")]
     since: Option<SnapshotDate>,
-    /// Format of the output
-    #[arg(long, value_enum, default_value_t = FormatArgument::Table)]
-    format: FormatArgument,
-    /// File to write; - for standard output
-    #[arg(short, long, value_name = "FILE", default_value = "-")]
-    output: PathBuf,
+    #[command(flatten)]
+    rows: RowsOptions,
     #[command(flatten)]
     common: CommonOptions,
 }
@@ -52,13 +46,12 @@ pub async fn run(arguments: ChangesArguments) -> anyhow::Result<()> {
     let reports = reports.ok_or_else(|| {
         UsageError("no nightly output given; use --reports DIR|URL, or `out` under [nightly]".to_owned())
     })?;
-    let format = Format::from(arguments.format);
-    let mut output = Output::open(Some(&arguments.output), !format.is_text())?;
+    let mut output = arguments.rows.open()?;
     let is_quiet = arguments.common.is_quiet();
     let rows = changed(&Location::parse(&reports)?, config.date, arguments.since, is_quiet).await?;
     let schema = rows.schema();
     let rows = MemoryStream::try_new(vec![rows], schema, None)?;
-    write_rows(Box::pin(rows), format, &mut output).await?;
+    write_rows(Box::pin(rows), arguments.rows.format(), &mut output).await?;
     output.finish()?;
     Ok(())
 }

@@ -1,11 +1,33 @@
-//! The formats in which commands print rows.
+//! How commands print the rows of a query: `--format` and `--output`.
 
-use clap::ValueEnum;
-use pragati::formats::Format;
+use std::path::PathBuf;
 
-/// The option `--format` of commands that print the rows of a query.
+use clap::{Args, ValueEnum};
+use pragati::formats::{Format, Output, OutputError};
+
+#[derive(Debug, Args)]
+pub struct RowsOptions {
+    /// Format of the output
+    #[arg(long, value_enum, default_value_t = FormatArgument::Table)]
+    format: FormatArgument,
+    /// File to write; - for standard output
+    #[arg(short, long, value_name = "FILE", default_value = "-")]
+    pub output: PathBuf,
+}
+
+impl RowsOptions {
+    pub fn format(&self) -> Format {
+        self.format.into()
+    }
+
+    /// Opens the file, or standard output.
+    pub fn open(&self) -> Result<Output, OutputError> {
+        Output::open(Some(&self.output), !self.format().is_text())
+    }
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum FormatArgument {
+enum FormatArgument {
     Table,
     Csv,
     Tsv,

@@ -1,13 +1,10 @@
 //! `pragati query`: runs one of the SQL files by name.
 
-use std::path::PathBuf;
-
 use clap::Args;
-use pragati::formats::Format;
 use pragati::queries::Queries;
 use pragati::shell::Session;
 
-use super::format::FormatArgument;
+use super::format::RowsOptions;
 use super::options::CommonOptions;
 use super::parameters::ParameterOptions;
 use super::rows::RowOutput;
@@ -29,12 +26,8 @@ pub struct QueryArguments {
     name: String,
     #[command(flatten)]
     given: ParameterOptions,
-    /// Format of the output
-    #[arg(long, value_enum, default_value_t = FormatArgument::Table)]
-    format: FormatArgument,
-    /// File to write; - for standard output
-    #[arg(short, long, value_name = "FILE", default_value = "-")]
-    output: PathBuf,
+    #[command(flatten)]
+    rows: RowsOptions,
     #[command(flatten)]
     common: CommonOptions,
 }
@@ -42,8 +35,7 @@ pub struct QueryArguments {
 pub async fn run(arguments: QueryArguments) -> anyhow::Result<()> {
     let config = arguments.common.load()?;
     let query = Queries::new(config.queries.clone()).find(&arguments.name)?;
-    let format = Format::from(arguments.format);
-    let mut output = RowOutput::open(&arguments.output, format, arguments.common.is_quiet())?;
+    let mut output = RowOutput::open(&arguments.rows, arguments.common.is_quiet())?;
     let session = Session::open(config, arguments.given.parameters).await?;
     output.write(session.start_query(&query).await?).await?;
     Ok(output.finish()?)

@@ -1,7 +1,5 @@
 //! `pragati ratio`: the download ratio.
 
-use std::path::PathBuf;
-
 use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
 use datafusion::error::DataFusionError;
@@ -11,14 +9,14 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
 use pragati::catalog::{Catalog, Names, Readings};
 use pragati::engine::EngineError;
-use pragati::formats::{Format, Output, write_rows};
+use pragati::formats::write_rows;
 use pragati::ids::{IdError, SnapshotDate};
 use pragati::ratio::{
     Days, Explanation, LeftOut, Level, Period, Subject, SubjectId, Window, download_ratio, download_ratio_of_days,
     download_ratio_over_time, explain,
 };
 
-use super::format::FormatArgument;
+use super::format::RowsOptions;
 use super::log;
 use super::options::CommonOptions;
 
@@ -58,12 +56,8 @@ pub struct RatioArguments {
     /// course:ID or tenant:ID where both have the id; course: or tenant: for what has none
     #[arg(long, value_name = "COURSE|TENANT", conflicts_with_all = ["level", "by"])]
     explain: Option<SubjectId>,
-    /// Format of the output
-    #[arg(long, value_enum, default_value_t = FormatArgument::Table)]
-    format: FormatArgument,
-    /// File to write; - for standard output
-    #[arg(short, long, value_name = "FILE", default_value = "-")]
-    output: PathBuf,
+    #[command(flatten)]
+    rows: RowsOptions,
     #[command(flatten)]
     common: CommonOptions,
 }
@@ -133,8 +127,8 @@ fn local_day(text: &str) -> Result<NaiveDate, IdError> {
 
 pub async fn run(arguments: RatioArguments) -> anyhow::Result<()> {
     let config = arguments.common.load()?;
-    let format = Format::from(arguments.format);
-    let mut output = Output::open(Some(&arguments.output), !format.is_text())?;
+    let format = arguments.rows.format();
+    let mut output = arguments.rows.open()?;
     let catalog = Catalog::open_for(&config, Readings::Several).await?;
     match &arguments.explain {
         Some(id) => {

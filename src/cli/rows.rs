@@ -1,10 +1,10 @@
 //! Writes the rows of statements to the destination that the user chose.
 
-use std::path::Path;
-
 use pragati::engine::RunningQuery;
 use pragati::formats::{Format, Output, write_rows};
 use pragati::shell::{ShellError, Style, progress_line, to_standard_output, wants_colors, watched};
+
+use super::format::RowsOptions;
 
 /// A destination for the rows of several statements.
 pub struct RowOutput {
@@ -14,11 +14,11 @@ pub struct RowOutput {
 }
 
 impl RowOutput {
-    /// Opens `place`; `-` is standard output.
-    pub fn open(place: &Path, format: Format, is_quiet: bool) -> anyhow::Result<Self> {
+    /// Opens the file of the options, or standard output.
+    pub fn open(options: &RowsOptions, is_quiet: bool) -> anyhow::Result<Self> {
         Ok(Self {
-            output: Output::open(Some(place), !format.is_text())?,
-            format,
+            output: options.open()?,
+            format: options.format(),
             is_quiet,
         })
     }

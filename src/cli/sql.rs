@@ -13,7 +13,7 @@ use pragati::formats::Format;
 use pragati::shell::{self, End, Session, ShellOptions, default_history, parse};
 
 use super::failure::{Failure, UsageError};
-use super::format::FormatArgument;
+use super::format::RowsOptions;
 use super::options::CommonOptions;
 use super::parameters::ParameterOptions;
 use super::rows::RowOutput;
@@ -46,12 +46,8 @@ pub struct SqlArguments {
     file: Option<PathBuf>,
     #[command(flatten)]
     given: ParameterOptions,
-    /// Format of the output
-    #[arg(long, value_enum, default_value_t = FormatArgument::Table)]
-    format: FormatArgument,
-    /// File to write; - for standard output
-    #[arg(short, long, value_name = "FILE", default_value = "-")]
-    output: PathBuf,
+    #[command(flatten)]
+    rows: RowsOptions,
     /// Folder or URL of a nightly run's output: course_progress_report is read from it where it has the snapshot's day
     /// and was made with the same settings and queries [default: serve.reports]
     #[arg(long, value_name = "DIR|URL")]
@@ -88,8 +84,8 @@ pub async fn run_shell(
 ) -> Result<(), Failure> {
     let config = arguments.config()?;
     let options = ShellOptions {
-        format: arguments.format.into(),
-        output: Some(arguments.output).filter(|place| place.as_os_str() != STANDARD_INPUT),
+        format: arguments.rows.format(),
+        output: Some(arguments.rows.output).filter(|place| place.as_os_str() != STANDARD_INPUT),
         history: arguments.history.or_else(default_history),
         is_quiet: arguments.common.is_quiet(),
     };
@@ -109,7 +105,7 @@ pub async fn run_shell(
 pub async fn run(arguments: SqlArguments) -> anyhow::Result<()> {
     let config = arguments.config()?;
     let statements = statements(&arguments)?;
-    let format = Format::from(arguments.format);
+    let format = arguments.rows.format();
     if !format.is_text() && statements.len() != 1 {
         return Err(UsageError(format!(
             "a {} file holds one result, not {}; give one statement",
@@ -118,7 +114,7 @@ pub async fn run(arguments: SqlArguments) -> anyhow::Result<()> {
         ))
         .into());
     }
-    let mut output = RowOutput::open(&arguments.output, format, arguments.common.is_quiet())?;
+    let mut output = RowOutput::open(&arguments.rows, arguments.common.is_quiet())?;
     let session = Session::open(config, arguments.given.parameters).await?;
     for statement in statements {
         output.write(session.start(statement).await?).await?;

@@ -51,7 +51,7 @@ use crate::ids::SnapshotDate;
 use crate::zone::Zone;
 
 /// The file that is read from the working folder when `--config` names none.
-pub const DEFAULT_FILE: &str = "pragati.toml";
+const DEFAULT_FILE: &str = "pragati.toml";
 
 /// The settings that are a [`Secret`].
 const SECRETS: [&str; 6] = [

@@ -10,6 +10,8 @@ use uuid::Uuid;
 
 use super::options::RequestOptions;
 use super::person::Person;
+#[cfg(test)]
+use super::person::Roles;
 use crate::ids::{BatchId, SnapshotDate, TenantId};
 
 /// Names one request; later requests have greater ids.
@@ -335,6 +337,40 @@ pub struct Request {
     pub bounce: Option<Bounce>,
     /// Its report, once it is made.
     pub file: Option<ReportFile>,
+}
+
+#[cfg(test)]
+impl Request {
+    /// A request by user u1 for a mail with the report of batch b1, on which a worker is; for tests of what is made of requests.
+    pub(crate) fn running() -> Self {
+        let at = DateTime::from_timestamp(1_764_000_000, 0).expect("a time");
+        Self {
+            id: RequestId::new(),
+            person: Person {
+                user_id: "u1".parse().expect("an id"),
+                email: None,
+                roles: Roles::default(),
+                language: None,
+            },
+            batch_id: "b1".parse().expect("an id"),
+            course_id: None,
+            tenant_id: None,
+            format: FileFormat::Csv,
+            deliver: Deliver::Email,
+            asked: RequestOptions::default(),
+            status: Status::Running,
+            failure: None,
+            notice: NoticeState::None,
+            requested_at: at,
+            deadline: at,
+            finished_at: None,
+            snapshot_date: "2025-11-24".parse().expect("a date"),
+            attempts: 1,
+            handover_started_at: None,
+            bounce: None,
+            file: None,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use datafusion::common::{Result, ScalarValue};
 use datafusion::datasource::{TableType, provider_as_source};
 use datafusion::execution::memory_pool::MemoryLimit;
 use datafusion::logical_expr::{
-    BinaryExpr, Expr, LogicalPlan, LogicalPlanBuilder, Operator, TableProviderFilterPushDown, col, lit,
+    BinaryExpr, Expr, LogicalPlan, LogicalPlanBuilder, Operator, TableProviderFilterPushDown,
 };
 use datafusion::physical_plan::ExecutionPlan;
 
@@ -23,7 +23,7 @@ use super::planned::TablePlan;
 use super::rows::ROW_BYTES;
 use super::scope::NamedBatches;
 use super::without_users;
-use crate::engine::planning_parts;
+use crate::engine::{planning_parts, scan_of_view};
 
 /// Assembled rows may take one in so many bytes of a memory limit; beyond, the query runs, whose joins spill.
 const SHARE_OF_MEMORY: u64 = 2;
@@ -90,24 +90,6 @@ impl EnrolmentDetails {
             NamedBatches::All => filters.iter().any(is_about_user) || self.is_too_large(session, wanted),
             NamedBatches::Several | NamedBatches::One(_) => filters.iter().any(|filter| names(filter, "user_id")),
         }
-    }
-
-    /// The plan of the view's query.
-    async fn queried(
-        &self,
-        session: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        filters: &[Expr],
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let mut rows = LogicalPlanBuilder::from(self.query.clone());
-        for filter in filters {
-            rows = rows.filter(filter.clone())?;
-        }
-        if let Some(projection) = projection {
-            let columns = projection.iter().map(|&place| col(self.schema.field(place).name()));
-            rows = rows.project(columns.collect::<Vec<_>>())?;
-        }
-        planning_parts(session)?.create_physical_plan(&rows.build()?).await
     }
 
     /// The plans of the tables, of rows that meet the conditions on `batch_id`.
@@ -221,7 +203,7 @@ impl TableProvider for EnrolmentDetails {
         let batches = named_batches(&conditions);
         let wanted = Wanted::at(projection.map(Vec::as_slice));
         if self.is_for_the_query(session, &wanted, &batches, filters) {
-            return self.queried(session, projection, filters).await;
+            return scan_of_view(session, &self.query, &self.schema, projection, filters).await;
         }
         let plans = self.plans(session, &wanted, &batches, &conditions).await?;
         let asked = Asked {

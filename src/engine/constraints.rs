@@ -23,7 +23,7 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Exe
 
 /// Inserts a [`NoKeysExec`] above each projection whose unique keys are not those of its input.
 #[derive(Debug)]
-pub struct RightKeys;
+struct RightKeys;
 
 /// Inserts this rule into the engine's rules.
 pub fn added_to(

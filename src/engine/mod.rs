@@ -40,7 +40,7 @@ pub use materialised_table::materialised_table;
 pub use no_cluster::Cluster;
 pub use optimised_plan::OptimisedPlan;
 pub(crate) use plan_nodes::{leaf, without_expressions};
-pub use planning::{planning_parts, whole_plan};
+pub use planning::{planning_parts, scan_of_view, whole_plan};
 pub use running_query::RunningQuery;
 pub use session::{
     CATALOG, EngineOptions, RAW_SCHEMA, TABLE_SCHEMA, cluster_of, empty_beside, new_session, partitioned_session,

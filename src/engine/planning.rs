@@ -7,11 +7,12 @@
 
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::Session;
 use datafusion::common::{Result, internal_err};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::session_state::SessionState;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, col};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 
@@ -38,6 +39,29 @@ pub fn planning_parts(session: &dyn Session) -> Result<SessionState> {
         .with_config(config)
         .with_physical_optimizer_rules(Vec::new());
     Ok(parts.build())
+}
+
+/// The plan of a scan of the rows of `query`, which has the columns `schema`: for a table that may be read in another way, and is
+/// a view where it is not. It becomes a visible part of the plan above, as those of [`planning_parts`].
+///
+/// # Errors
+/// Where `session` is not one of this engine, or the query cannot be planned.
+pub async fn scan_of_view(
+    session: &dyn Session,
+    query: &LogicalPlan,
+    schema: &SchemaRef,
+    projection: Option<&Vec<usize>>,
+    filters: &[Expr],
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let mut rows = LogicalPlanBuilder::from(query.clone());
+    for filter in filters {
+        rows = rows.filter(filter.clone())?;
+    }
+    if let Some(projection) = projection {
+        let columns = projection.iter().map(|&place| col(schema.field(place).name()));
+        rows = rows.project(columns.collect::<Vec<_>>())?;
+    }
+    planning_parts(session)?.create_physical_plan(&rows.build()?).await
 }
 
 /// The optimized plan of `rows`, for a node that hides it from the plan above. Works in a session of [`planning_parts`]

@@ -258,7 +258,7 @@ async fn look_into(
 }
 
 /// The error for a folder that cannot be listed.
-pub fn unlistable(location: &Location, error: &object_store::Error) -> ExportsError {
+fn unlistable(location: &Location, error: &object_store::Error) -> ExportsError {
     ExportsError::Unlistable {
         place: location.to_string(),
         reason: one_line(error),

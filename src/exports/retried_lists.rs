@@ -1,7 +1,8 @@
 //! Retries listings of an object store, and reads of small objects, whose response was cut off.
 //!
-//! The library retries requests and resumes an interrupted read of a file, unless the answer to that is cut off too; it does
-//! not retry listings. Without this, one interrupted response would fail a nightly run.
+//! The library retries requests and resumes an interrupted read of a file. It retries no listing, and no answer that is an
+//! error: where "not found" is cut off, it is no longer told from a failure. Without this, one interrupted response would
+//! fail a nightly run.
 
 use std::fmt;
 use std::ops::Range;
@@ -57,7 +58,7 @@ async fn with_retries<T, F: Future<Output = Result<T>>>(
     ask().await
 }
 
-/// Reads a small object whole; again, where an answer was cut off.
+/// Reads a small object whole, which may be missing; again, where an answer was cut off.
 ///
 /// # Errors
 /// Those of the store.

@@ -11,17 +11,12 @@ use crate::incremental::on_two_days;
 use crate::running_service::{RunningService, Setup};
 use crate::support::{
     TestExports, batches, complaint_of, enrolments, files_below, pragati, query_parquet, rewrite_parquet, select,
-    wrapped,
+    users, wrapped,
 };
 
 const DAYS: [&str; 3] = ["2026-11-20", "2026-11-21", "2026-11-22"];
 
-const USERS: &str = "
-    select user_id, cast(null as varchar) as external_id, user_id as first_name, cast(null as varchar) as last_name,
-        cast(null as varchar) as email, cast(null as varchar) as mobile, cast(null as varchar) as organization_name,
-        cast(null as varchar) as district_name, cast(null as varchar) as school_name,
-        cast(null as varchar) as block_name, 't1' as tenant_id
-    from (values ('u1'), ('u2'), ('u3'), ('u4')) as users(user_id)";
+const USERS: &str = "('u1'), ('u2'), ('u3'), ('u4')";
 
 fn progress(rows: &str) -> String {
     format!(
@@ -57,7 +52,7 @@ fn exports() -> TestExports {
         ),
     ] {
         exports = exports
-            .table_on("users", day, USERS)
+            .table_on("users", day, &users(USERS))
             .table_on("enrolments", day, &enrolments(rows))
             .table_on("course_progress", day, &progress(&completed))
             .table_on("batches", day, &batches(listed));

@@ -4,11 +4,12 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
+use crate::running_process::Running;
 use crate::support::{TestExports, complaint_of, pragati};
 
 /// What the command prints; it must succeed.
@@ -261,16 +262,6 @@ mod log {
         assert_eq!(last["level"], "ERROR");
         let message = last["message"].as_str().expect("a message");
         assert!(message.starts_with("folder /no/such/exports"), "{message}");
-    }
-
-    /// A process that ends with this value.
-    struct Running(Child);
-
-    impl Drop for Running {
-        fn drop(&mut self) {
-            let _ = self.0.kill();
-            let _ = self.0.wait();
-        }
     }
 
     #[test]

@@ -68,6 +68,13 @@ impl Running {
         Self { run, talk }
     }
 
+    /// The same once its first files are in the making, or it is over.
+    fn writing(cluster: &RunningCluster, exports: &TestExports, out: &Path) -> Self {
+        let mut run = Self::start(cluster, exports, out);
+        wait_until(|| files_in_the_making(out) > 0 || run.is_over(), "the first files");
+        run
+    }
+
     fn is_over(&mut self) -> bool {
         self.run.try_wait().expect("a run").is_some()
     }
@@ -267,11 +274,7 @@ mod faults {
     fn a_run_completes_though_an_executor_is_killed_while_it_writes() {
         let mut cluster = RunningCluster::start_with(2, watchful());
         let (exports, out) = (large(), out());
-        let mut run = Running::start(&cluster, &exports, out.path());
-        wait_until(
-            || files_in_the_making(out.path()) > 0 || run.is_over(),
-            "the first files",
-        );
+        let mut run = Running::writing(&cluster, &exports, out.path());
         cluster.kill_executor(0);
         assert!(!run.is_over(), "the run was over before the executor was killed");
         let (is_success, talk) = run.end();
@@ -283,11 +286,7 @@ mod faults {
     fn a_run_fails_whole_when_its_scheduler_restarts_and_the_next_one_completes() {
         let mut cluster = RunningCluster::start_with(2, watchful());
         let (exports, out) = (large(), out());
-        let mut run = Running::start(&cluster, &exports, out.path());
-        wait_until(
-            || files_in_the_making(out.path()) > 0 || run.is_over(),
-            "the first files",
-        );
+        let run = Running::writing(&cluster, &exports, out.path());
         cluster.restart_scheduler();
         let (is_success, talk) = run.end();
         assert!(!is_success, "{talk}");
@@ -310,11 +309,7 @@ mod faults {
     fn a_run_with_all_executors_lost_fails_and_publishes_nothing() {
         let mut cluster = RunningCluster::start_with(1, watchful());
         let (exports, out) = (large(), out());
-        let mut run = Running::start(&cluster, &exports, out.path());
-        wait_until(
-            || files_in_the_making(out.path()) > 0 || run.is_over(),
-            "the first files",
-        );
+        let run = Running::writing(&cluster, &exports, out.path());
         cluster.kill_executor(0);
         let (is_success, talk) = run.end();
         assert!(!is_success, "{talk}");
@@ -391,11 +386,7 @@ mod faults {
     fn an_executor_that_is_told_to_end_ends_its_tasks_first() {
         let mut cluster = RunningCluster::start_with(2, watchful());
         let (exports, out) = (large(), out());
-        let mut run = Running::start(&cluster, &exports, out.path());
-        wait_until(
-            || files_in_the_making(out.path()) > 0 || run.is_over(),
-            "the first files",
-        );
+        let run = Running::writing(&cluster, &exports, out.path());
         cluster.drain_executor(1);
         let (is_success, talk) = run.end();
         assert!(is_success, "{talk}");

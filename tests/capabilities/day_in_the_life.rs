@@ -5,7 +5,6 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
@@ -13,7 +12,7 @@ use serde_json::json;
 use tempfile::TempDir;
 use zip::ZipArchive;
 
-use crate::browser::browser_scripts;
+use crate::browser::{browser_scripts, passes_in_browser};
 use crate::delivery_bounces::bounce;
 use crate::postgres::Postgres;
 use crate::running_service::BATCHES;
@@ -161,17 +160,8 @@ fn expected(mails: &[(&str, &str)]) -> Vec<(String, String)> {
 
 /// What a mentor does in a browser on the first day; the file that is downloaded is kept at `file`.
 fn first_day_in_the_browser(scripts: &Path, served: &ServiceProcess, file: &Path) {
-    let settings = served.data().join("settings.json");
     let told = json!({"url": served.url(), "mentor": MENTOR, "batch": "Batch 1", "file": file});
-    std::fs::write(&settings, told.to_string()).expect("written");
-    let run = Command::new("node")
-        .arg("first_day.mjs")
-        .arg(&settings)
-        .current_dir(scripts)
-        .output()
-        .expect("a run");
-    let words = String::from_utf8_lossy(&run.stdout) + String::from_utf8_lossy(&run.stderr);
-    assert!(run.status.success(), "{words}");
+    passes_in_browser(scripts, "first_day.mjs", served.data(), &told);
 }
 
 /// The text of a file of an archive.

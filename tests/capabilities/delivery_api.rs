@@ -8,11 +8,11 @@ use std::time::Duration;
 use pragati::config::AddressSource;
 use pragati::delivery::request::{Failure, FailureCause};
 use pragati::server::openapi_document;
-use rcgen::{CertifiedKey, generate_simple_self_signed};
 use reqwest::header::{ALLOW, LOCATION, RETRY_AFTER};
 use reqwest::{Certificate, Client, Method, StatusCode};
 use serde_json::{Value, json};
 
+use crate::certificate::certificate_in;
 use crate::running_service::{Answer, RunningService, Setup};
 use crate::support::{USERS, select};
 use crate::token_issuer::TokenIssuer;
@@ -485,11 +485,7 @@ fn a_graceful_stop_finishes_requests_and_accepts_no_more() {
 #[test]
 fn tls_is_served_where_it_is_configured() {
     let folder = tempfile::tempdir().expect("a folder");
-    let CertifiedKey { cert, signing_key } =
-        generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
-    let (certificate, key) = (folder.path().join("chain.pem"), folder.path().join("key.pem"));
-    std::fs::write(&certificate, cert.pem()).expect("a file");
-    std::fs::write(&key, signing_key.serialize_pem()).expect("a file");
+    let (certificate, key) = certificate_in(folder.path());
     let with_tls = |certificate: &Path, key: &Path| {
         let mut setup = Setup::new();
         setup.config.serve.tls_certificate = Some(certificate.to_owned());
@@ -497,7 +493,8 @@ fn tls_is_served_where_it_is_configured() {
         setup
     };
     let service = with_tls(&certificate, &key).start();
-    let root = Certificate::from_pem(cert.pem().as_bytes()).expect("a certificate");
+    let root = std::fs::read(&certificate).expect("a file");
+    let root = Certificate::from_pem(&root).expect("a certificate");
     let client = Client::builder().add_root_certificate(root).build().expect("a client");
     let url = format!("https://localhost:{}/healthz", service.address.port());
     let answer = service.send(client.get(&url));

@@ -9,13 +9,14 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Lines};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::process::{ChildStderr, Command, Output, Stdio};
 use std::time::Duration;
 
 use regex::Regex;
 use tempfile::TempDir;
 
 use crate::prepared::copy_folder;
+use crate::running_process::Running;
 use crate::support::skipped;
 
 /// Blocks that do not run here, by the start of their first command, and where what they show is checked.
@@ -178,16 +179,9 @@ struct Place {
 
 /// A service in the background; its words are read, so that it can go on to say them.
 struct Service {
-    process: Child,
+    _process: Running,
     url: String,
     _words: Lines<BufReader<ChildStderr>>,
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 impl Place {
@@ -223,14 +217,14 @@ impl Place {
         };
         let mut serve = self.command(program);
         serve.args(arguments).args(["--listen", "127.0.0.1:0"]);
-        let mut process = serve.stderr(Stdio::piped()).spawn().expect("a service");
-        let mut lines = BufReader::new(process.stderr.take().expect("its words")).lines();
+        let mut process = Running(serve.stderr(Stdio::piped()).spawn().expect("a service"));
+        let mut lines = BufReader::new(process.0.stderr.take().expect("its words")).lines();
         let url = lines.find_map(|line| {
             let line = line.expect("a line");
             line.strip_prefix("listening on ").map(str::to_owned)
         });
         self.service = Some(Service {
-            process,
+            _process: process,
             url: url.expect("an address"),
             _words: lines,
         });

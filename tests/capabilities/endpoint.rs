@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use bytesize::ByteSize;
 use pragati::identity::Login;
-use rcgen::{CertifiedKey, generate_simple_self_signed};
 use serde_json::Value;
 use sqlx::postgres::{PgConnection, PgSslMode};
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
+use crate::certificate::certificate_in;
 use crate::running_endpoint::{EndpointSetup, RunningEndpoint, wait_until};
 use crate::support::{TestExports, files_below};
 use crate::token_issuer::TokenIssuer;
@@ -104,11 +104,7 @@ mod logging_in {
     #[test]
     fn requires_tls_where_it_is_configured() {
         let folder = tempfile::tempdir().expect("a folder");
-        let CertifiedKey { cert, signing_key } =
-            generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
-        let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
-        fs::write(&certificate, cert.pem()).expect("written");
-        fs::write(&key, signing_key.serialize_pem()).expect("written");
+        let (certificate, key) = certificate_in(folder.path());
         let mut with_tls = setup();
         with_tls.config.postgres.tls_certificate = Some(certificate.clone());
         with_tls.config.postgres.tls_key = Some(key);

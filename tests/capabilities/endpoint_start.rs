@@ -11,10 +11,10 @@ use pragati::identity::Login;
 use pragati::postgres::ScramSecret;
 use pragati::server::Service;
 use predicates::str::contains;
-use rcgen::{CertifiedKey, generate_simple_self_signed};
 use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 
+use crate::certificate::certificate_in;
 use crate::node::has;
 use crate::running_endpoint::{EndpointSetup, PASSWORD};
 use crate::support::{TestExports, pragati, skipped};
@@ -119,11 +119,7 @@ fn a_login_can_be_bound_to_the_certificate() {
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");
-    let CertifiedKey { cert, signing_key } =
-        generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
-    let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
-    fs::write(&certificate, cert.pem()).expect("written");
-    fs::write(&key, signing_key.serialize_pem()).expect("written");
+    let (certificate, key) = certificate_in(folder.path());
     let mut with_tls = EndpointSetup::over(TestExports::small()).user("asha", ALL);
     with_tls.config.postgres.tls_certificate = Some(certificate);
     with_tls.config.postgres.tls_key = Some(key);

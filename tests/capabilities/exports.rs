@@ -13,25 +13,11 @@ use datafusion::parquet::file::writer::{SerializedFileWriter, SerializedRowGroup
 use datafusion::parquet::schema::parser::parse_message_type;
 
 use crate::support::{
-    BATCHES, COURSE_PROGRESS, DATE, ENROLMENTS, TestExports, USERS, complaint_of, course_progress, csv_columns,
-    enrolments, files_below, pragati, select, wrapped, write_parquet, write_parquet_with,
+    BATCHES, COURSE_PROGRESS, DATE, ENROLMENTS, TestExports, USER_COLUMNS, USERS, complaint_of, course_progress,
+    csv_columns, enrolments, files_below, pragati, select, wrapped, write_parquet, write_parquet_with,
 };
 
 const DAY_BEFORE: &str = "2026-11-21";
-
-const USER_COLUMNS: [&str; 11] = [
-    "user_id",
-    "external_id",
-    "first_name",
-    "last_name",
-    "email",
-    "mobile",
-    "organization_name",
-    "district_name",
-    "school_name",
-    "block_name",
-    "tenant_id",
-];
 
 /// A table with some columns cast to another Arrow type.
 fn cast(table: &str, columns: &[&str], data_type: &str) -> String {

@@ -4,7 +4,7 @@
 mod key_servers;
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::running_process::Running;
 use crate::running_service::{RunningService, Setup};
 use crate::support::{TestExports, pragati, wait_at_most};
 use crate::token_issuer::{AUDIENCE, ISSUER, SigningKey, TokenIssuer, claims, now};
@@ -363,7 +364,7 @@ fn weak_keys_are_not_used() {
 
 /// `pragati serve` with its log, as operators see it by default.
 struct Logged {
-    child: Child,
+    _child: Running,
     lines: Arc<Mutex<Vec<String>>>,
     _exports: TestExports,
     _data: TempDir,
@@ -372,7 +373,7 @@ struct Logged {
 impl Logged {
     fn start(settings: &IdentityConfig) -> Self {
         let (exports, data) = (TestExports::small(), tempfile::tempdir().expect("a folder"));
-        let mut child = Command::new(assert_cmd::cargo::cargo_bin("pragati"))
+        let child = Command::new(assert_cmd::cargo::cargo_bin("pragati"))
             .args(["serve", "--listen", "127.0.0.1:0", "--exports"])
             .arg(exports.path())
             .arg("--data")
@@ -383,7 +384,8 @@ impl Logged {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the service");
-        let words = BufReader::new(child.stderr.take().expect("its words"));
+        let mut child = Running(child);
+        let words = BufReader::new(child.0.stderr.take().expect("its words"));
         let lines = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&lines);
         std::thread::spawn(move || {
@@ -392,7 +394,7 @@ impl Logged {
             }
         });
         Self {
-            child,
+            _child: child,
             lines,
             _exports: exports,
             _data: data,
@@ -408,13 +410,6 @@ impl Logged {
         let found = || !self.lines_with(words).is_empty();
         wait_at_most(Duration::from_secs(100), found, words);
         self.lines_with(words).remove(0)
-    }
-}
-
-impl Drop for Logged {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

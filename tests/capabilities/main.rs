@@ -4,6 +4,7 @@
 
 mod browser;
 mod browser_like;
+mod certificate;
 mod changes;
 mod check;
 mod cli_tools;
@@ -102,6 +103,7 @@ mod rooms;
 #[cfg(feature = "cluster")]
 mod running_cluster;
 mod running_endpoint;
+mod running_process;
 mod running_service;
 mod running_store;
 mod sample;

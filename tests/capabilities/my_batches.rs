@@ -4,18 +4,13 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::running_service::{RunningService, Setup};
-use crate::support::{TestExports, course_progress, enrolments};
+use crate::support::{TestExports, course_progress, enrolments, users};
 
 const PATH: &str = "/api/v1/batches";
 const ADMIN: &str = "dev:asha,,pragati-admin";
 const OF_T1: &str = "dev:ravi,,pragati-tenant-admin:t1";
 
-const USERS: &str = "
-    select user_id, cast(null as varchar) as external_id, user_id as first_name, cast(null as varchar) as last_name,
-        cast(null as varchar) as email, cast(null as varchar) as mobile, cast(null as varchar) as organization_name,
-        cast(null as varchar) as district_name, cast(null as varchar) as school_name,
-        cast(null as varchar) as block_name, 't1' as tenant_id
-    from (values ('u1'), ('u2'), ('u3'), ('u4')) as users(user_id)";
+const USERS: &str = "('u1'), ('u2'), ('u3'), ('u4')";
 
 const BATCHES: &str = "
     select * from (values
@@ -48,7 +43,7 @@ fn setup() -> Setup {
             arrow_cast('2026-11-02T00:00:00', 'Timestamp(Millisecond, Some(\"UTC\"))')"
     );
     let exports = TestExports::empty()
-        .table("users", USERS)
+        .table("users", &users(USERS))
         .table("enrolments", &enrolments(rows))
         .table("course_progress", &progress)
         .table("batches", BATCHES)
@@ -248,7 +243,7 @@ fn figures_of_an_earlier_snapshot_are_not_shown_as_those_of_a_newer_one() {
     let rows = "('u1', 'c1', 'b1', '2026-10-01T00:00:00', true)";
     let exports = &service.exports;
     for (table, sql) in [
-        ("users", USERS.to_owned()),
+        ("users", users(USERS)),
         ("enrolments", enrolments(rows)),
         ("course_progress", course_progress("('u1', 7, cast(null as varchar))")),
         ("batches", BATCHES.to_owned()),
@@ -278,10 +273,8 @@ fn figures_of_an_earlier_snapshot_are_not_shown_as_those_of_a_newer_one() {
 }
 
 mod in_a_browser {
-    use std::process::Command;
-
     use super::*;
-    use crate::browser::browser_scripts;
+    use crate::browser::{browser_scripts, passes_in_browser};
 
     const DAYS: [&str; 2] = ["2026-11-21", "2026-11-22"];
     /// Batches of the mentor; there is one more, of somebody else.
@@ -373,18 +366,8 @@ mod in_a_browser {
         setup.config.serve.reports = Some(place);
         let service = setup.start();
         service.keep_working();
-        let settings = service.folder.path().join("settings.json");
         let batches: Vec<Value> = (1..=BATCHES_OF_MENTOR).map(expected).collect();
         let told = json!({"url": service.url, "mentor": "dev:mentor,mentor@example.org", "batches": batches});
-        std::fs::write(&settings, told.to_string()).expect("written");
-        let run = Command::new("node")
-            .arg("batches.mjs")
-            .arg(&settings)
-            .current_dir(&scripts)
-            .output()
-            .expect("a run");
-        let words = String::from_utf8_lossy(&run.stdout) + String::from_utf8_lossy(&run.stderr);
-        println!("{words}");
-        assert!(run.status.success(), "{words}");
+        passes_in_browser(&scripts, "batches.mjs", service.folder.path(), &told);
     }
 }

@@ -15,10 +15,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use crate::ratio::clicks;
-use crate::support::{
-    BATCHES, COURSE_PROGRESS, DATE, ENROLMENTS, TestExports, USERS, batches, csv_columns, files_below, query_parquet,
-    rewrite_parquet,
-};
+use crate::support::{DATE, TestExports, batches, csv_columns, files_below, query_parquet, rewrite_parquet};
 
 const DAYS: [&str; 3] = ["2026-11-20", "2026-11-21", "2026-11-22"];
 
@@ -33,13 +30,7 @@ pub struct Nights {
 
 impl Nights {
     fn new() -> Self {
-        let exports = DAYS.into_iter().fold(TestExports::empty(), |exports, day| {
-            exports
-                .table_on("users", day, USERS)
-                .table_on("enrolments", day, ENROLMENTS)
-                .table_on("course_progress", day, COURSE_PROGRESS)
-                .table_on("batches", day, BATCHES)
-        });
+        let exports = DAYS.into_iter().fold(TestExports::empty(), TestExports::small_on);
         Self {
             exports,
             out: tempfile::tempdir().expect("a folder"),

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::nightly_ratio::late_clicks;
 use crate::ratio::clicks;
 use crate::recorded::can_record;
-use crate::support::{BATCHES, COURSE_PROGRESS, ENROLMENTS, TestExports, USERS, complaint_of, files_below, pragati};
+use crate::support::{TestExports, complaint_of, files_below, pragati};
 
 const DAYS: [&str; 4] = ["2026-11-19", "2026-11-20", "2026-11-21", "2026-11-22"];
 
@@ -26,16 +26,11 @@ struct Nights {
 impl Nights {
     fn new() -> Self {
         let exports = DAYS.into_iter().fold(TestExports::empty(), |exports, day| {
-            exports
-                .table_on("users", day, USERS)
-                .table_on("enrolments", day, ENROLMENTS)
-                .table_on("course_progress", day, COURSE_PROGRESS)
-                .table_on("batches", day, BATCHES)
-                .table_on(
-                    "download_events",
-                    day,
-                    &clicks(&format!("('m{day}', '{day}T10:00:00', 'c1', 'b1', 't1')")),
-                )
+            exports.small_on(day).table_on(
+                "download_events",
+                day,
+                &clicks(&format!("('m{day}', '{day}T10:00:00', 'c1', 'b1', 't1')")),
+            )
         });
         Self {
             exports,

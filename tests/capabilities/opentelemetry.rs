@@ -2,12 +2,13 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use reqwest::StatusCode;
 use tokio::runtime::Runtime;
 
 use crate::collector::{Collector, Span};
+use crate::running_process::Running;
 use crate::running_service::BATCHES;
 use crate::service_process::ServiceProcess;
 use crate::smtp::{Security, SmtpServer};
@@ -196,16 +197,6 @@ fn a_delivery_is_a_trace_with_its_report_and_its_mail() {
         let personal = PERSONAL.into_iter().chain(["mentor"]);
         let found: Vec<_> = personal.filter(|word| body.contains(word)).collect();
         assert!(found.is_empty(), "{found:?} in {body}");
-    }
-}
-
-/// A process that ends with this value.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 

@@ -1,12 +1,10 @@
 //! The page at `/`: what it is made of, and what people see of it in a real browser.
 
-use std::process::Command;
-
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::browser::browser_scripts;
+use crate::browser::{browser_scripts, passes_in_browser};
 use crate::figures::json_rows;
 use crate::node::packages;
 use crate::running_service::{Answer, RunningService, Setup};
@@ -124,20 +122,10 @@ fn the_page_shows_the_rows_of_the_sql() {
     service.keep_working();
     let nothing = format!("select * from ({BATCHES}) where false");
     let empty = Setup::over(TestExports::small().table("batches", &nothing)).start();
-    let settings = service.folder.path().join("settings.json");
     let told = json!({
         "url": service.url, "emptyUrl": empty.url, "expected": expected, "overTime": over_time, "never": never,
     });
-    std::fs::write(&settings, told.to_string()).expect("written");
-    let run = Command::new("node")
-        .arg("page.mjs")
-        .arg(&settings)
-        .current_dir(&scripts)
-        .output()
-        .expect("a run");
-    let words = String::from_utf8_lossy(&run.stdout) + String::from_utf8_lossy(&run.stderr);
-    println!("{words}");
-    assert!(run.status.success(), "{words}");
+    passes_in_browser(&scripts, "page.mjs", service.folder.path(), &told);
 }
 
 /// 160 batches of 41 courses and three tenants, the last ones without clicks; a name and an id are markup.

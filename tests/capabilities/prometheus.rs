@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::running_process::Running;
 use crate::running_service::RunningService;
 use crate::support::skipped;
 
@@ -16,7 +17,7 @@ const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/dashboards/recording-r
 
 /// A Prometheus that runs; it ends with this value.
 pub struct Prometheus {
-    running: Child,
+    _running: Running,
     url: String,
     _folder: TempDir,
 }
@@ -48,7 +49,7 @@ impl Prometheus {
             return None;
         };
         Some(Self {
-            running,
+            _running: Running(running),
             url: format!("http://{address}"),
             _folder: folder,
         })
@@ -77,12 +78,5 @@ impl Prometheus {
             assert!(started.elapsed() < PATIENCE, "{query}: {answer:?}");
             std::thread::sleep(Duration::from_millis(200));
         }
-    }
-}
-
-impl Drop for Prometheus {
-    fn drop(&mut self) {
-        let _ = self.running.kill();
-        let _ = self.running.wait();
     }
 }

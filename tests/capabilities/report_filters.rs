@@ -17,7 +17,7 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use tokio::runtime::Runtime;
 
-use crate::support::{BATCHES, TestExports, course_progress, csv_columns, enrolments, usually, wrapped};
+use crate::support::{BATCHES, TestExports, USER_COLUMNS, course_progress, csv_columns, enrolments, usually, wrapped};
 
 /// Values that are easily mistaken for others.
 const PLACES: [&str; 9] = [
@@ -73,20 +73,7 @@ pub fn many_learners(seed: u64) -> TestExports {
             district_name, school_name, block_name, tenant_id)",
         users.join(", ")
     );
-    let texts = [
-        "user_id",
-        "external_id",
-        "first_name",
-        "last_name",
-        "email",
-        "mobile",
-        "organization_name",
-        "district_name",
-        "school_name",
-        "block_name",
-        "tenant_id",
-    ];
-    let typed = texts
+    let typed = USER_COLUMNS
         .map(|name| format!("cast({name} as varchar) as {name}"))
         .join(", ");
     TestExports::empty()

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use zip::ZipArchive;
 
 use crate::report_filters::many_learners;
-use crate::support::{BATCHES, TestExports, enrolments, files_below, query_parquet, sheet_header, wrapped};
+use crate::support::{BATCHES, TestExports, enrolments, files_below, pragati, query_parquet, sheet_header, wrapped};
 
 const SPLITS: [(&str, &str); 4] = [
     ("block", "Block Name"),
@@ -28,6 +28,25 @@ fn write_to(exports: &TestExports, name: &str, options: &[&str]) -> (TempDir, st
     let all = [&["--quiet", "-o", place.to_str().expect("UTF-8")][..], options].concat();
     exports.output("report", &all);
     (folder, place)
+}
+
+/// The same report made from a nightly output, beside the one from the exports: both files must have the same bytes.
+fn assert_same_from(reports: &TempDir, made: &Path, options: &[&str]) {
+    let extension = made.extension().expect("an extension");
+    let published = made.with_file_name("published").with_extension(extension);
+    let mut command = pragati();
+    command
+        .args(["report", "--reports"])
+        .arg(reports.path())
+        .arg("-o")
+        .arg(&published)
+        .args(options);
+    command.assert().success();
+    assert_eq!(
+        fs::read(made).expect("a file"),
+        fs::read(&published).expect("a file"),
+        "{options:?}"
+    );
 }
 
 fn unpacked(archive: &Path) -> BTreeMap<String, Vec<u8>> {
@@ -144,16 +163,7 @@ fn parts_from_a_nightly_output_are_the_same() {
     let (reports, _day) = exports.nightly(&[]);
     let options = ["--batch", "b1", "--split-by", "block", "--progress", "0..99"];
     let (_keep, made) = write_to(&exports, "parts.zip", &options);
-    let published = made.with_file_name("published.zip");
-    let mut command = crate::support::pragati();
-    command
-        .args(["report", "--reports"])
-        .arg(reports.path())
-        .arg("-o")
-        .arg(&published)
-        .args(options);
-    command.assert().success();
-    assert_eq!(fs::read(&made).expect("a file"), fs::read(&published).expect("a file"));
+    assert_same_from(&reports, &made, &options);
 }
 
 #[test]
@@ -308,20 +318,7 @@ fn several_batches_of_a_nightly_output_are_the_same() {
         &["--course", "c1", "--block", ""],
     ] {
         let (_keep, made) = write_to(&exports, "all.csv", options);
-        let published = made.with_file_name("published.csv");
-        let mut command = crate::support::pragati();
-        command
-            .args(["report", "--reports"])
-            .arg(reports.path())
-            .arg("-o")
-            .arg(&published)
-            .args(options);
-        command.assert().success();
-        assert_eq!(
-            fs::read(&made).expect("a file"),
-            fs::read(&published).expect("a file"),
-            "{options:?}"
-        );
+        assert_same_from(&reports, &made, options);
     }
 }
 

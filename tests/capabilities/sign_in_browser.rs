@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
 
 use bytesize::ByteSize;
 use chrono::{TimeDelta, Utc};
@@ -14,10 +14,11 @@ use pragati::delivery::request::{Failure, FailureCause};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::browser::browser_scripts;
+use crate::browser::{browser_scripts, passes_in_browser};
 use crate::delivery_mail::{Delivery, mailer};
 use crate::delivery_store::{accepted, click};
 use crate::node::packages;
+use crate::running_process::Running;
 use crate::running_service::{RunningService, Setup};
 use crate::smtp::{Security, SmtpServer};
 
@@ -31,7 +32,7 @@ const LONG_NAMES: [&str; 2] = [
 
 /// The issuer as a process of Node.js; it ends with this value.
 struct NodeIssuer {
-    process: Child,
+    _process: Running,
     /// Kept open: the package ends where it cannot write its warnings.
     _output: BufReader<ChildStdout>,
     url: String,
@@ -46,7 +47,7 @@ impl NodeIssuer {
             "people": {"mentor": [], "admin": ["pragati-admin"]},
         });
         fs::write(&settings, told.to_string()).expect("written");
-        let mut process = Command::new("node")
+        let process = Command::new("node")
             .arg("issuer.mjs")
             .arg(&settings)
             .current_dir(scripts)
@@ -54,23 +55,17 @@ impl NodeIssuer {
             .stderr(Stdio::null())
             .spawn()
             .expect("the issuer");
-        let mut output = BufReader::new(process.stdout.take().expect("its output"));
+        let mut process = Running(process);
+        let mut output = BufReader::new(process.0.stdout.take().expect("its output"));
         let mut line = String::new();
         output.read_line(&mut line).expect("a line");
         let said: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
         Self {
-            process,
+            _process: process,
             _output: output,
             url: said["url"].as_str().expect("a URL").to_owned(),
             jwks: said["jwks"].clone(),
         }
-    }
-}
-
-impl Drop for NodeIssuer {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 
@@ -173,19 +168,9 @@ fn people_sign_in_and_download_with_a_browser() {
         .for_mail(&found.expect("the store").expect("a request"))
         .expect("a link");
 
-    let settings = folder.path().join("settings.json");
     let told = json!({
         "url": service.url, "issuer": issuer.url, "report": {"id": id, "name": name}, "tokenUrl": plain.url,
         "tokenReport": plain_id, "signedLink": signed.url, "mails": mails(folder.path()),
     });
-    fs::write(&settings, told.to_string()).expect("written");
-    let run = Command::new("node")
-        .arg("sign_in.mjs")
-        .arg(&settings)
-        .current_dir(&scripts)
-        .output()
-        .expect("a run");
-    let words = String::from_utf8_lossy(&run.stdout) + String::from_utf8_lossy(&run.stderr);
-    println!("{words}");
-    assert!(run.status.success(), "{words}");
+    passes_in_browser(&scripts, "sign_in.mjs", folder.path(), &told);
 }

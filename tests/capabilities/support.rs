@@ -49,11 +49,15 @@ impl TestExports {
 
     /// Two users in one batch of one tenant: enough for every command to have something to do.
     pub fn small() -> Self {
-        Self::empty()
-            .table("users", USERS)
-            .table("enrolments", ENROLMENTS)
-            .table("course_progress", COURSE_PROGRESS)
-            .table("batches", BATCHES)
+        Self::empty().small_on(DATE)
+    }
+
+    /// The tables of [`TestExports::small`] on one day.
+    pub fn small_on(self, date: &str) -> Self {
+        self.table_on("users", date, USERS)
+            .table_on("enrolments", date, ENROLMENTS)
+            .table_on("course_progress", date, COURSE_PROGRESS)
+            .table_on("batches", date, BATCHES)
     }
 
     /// The table as the result of a query, replacing what was there.
@@ -417,6 +421,21 @@ pub fn files_below(folder: &Path) -> Vec<(String, Vec<u8>)> {
     files
 }
 
+/// The columns of a `users` table, in the order of the contract.
+pub const USER_COLUMNS: [&str; 11] = [
+    "user_id",
+    "external_id",
+    "first_name",
+    "last_name",
+    "email",
+    "mobile",
+    "organization_name",
+    "district_name",
+    "school_name",
+    "block_name",
+    "tenant_id",
+];
+
 pub const USERS: &str = "
     select * from (values
         ('u1', 'E1', 'Asha', 'Kumar', 'as***@example.org', '******1234', 'SCERT', 'Mysuru', 'GHS 1', 'Block 1', 't1'),
@@ -442,6 +461,17 @@ pub const COURSE_PROGRESS: &str = "
 pub const BATCHES: &str = "
     select * from (values ('b1', 'c1', 'Batch 1', 't1'), ('b2', 'c1', 'Batch 2', 't2'))
         as batches(batch_id, course_id, batch_name, tenant_id)";
+
+/// A `users` table: users of tenant t1 with these ids, such as `('u1'), ('u2')`, which are their first names, and no other value.
+pub fn users(ids: &str) -> String {
+    format!(
+        "select user_id, cast(null as varchar) as external_id, user_id as first_name, cast(null as varchar) as last_name,
+            cast(null as varchar) as email, cast(null as varchar) as mobile, cast(null as varchar) as organization_name,
+            cast(null as varchar) as district_name, cast(null as varchar) as school_name,
+            cast(null as varchar) as block_name, 't1' as tenant_id
+        from (values {ids}) as users(user_id)"
+    )
+}
 
 /// An `enrolments` table: user, course, batch, time, active.
 pub fn enrolments(rows: &str) -> String {

@@ -15,14 +15,10 @@ mod table;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
 use datafusion::common::{Result, TableReference};
 use datafusion::datasource::object_store::ObjectStoreUrl;
-use datafusion::logical_expr::{
-    BinaryExpr, Expr, LogicalPlan, LogicalPlanBuilder, Operator, TableProviderFilterPushDown,
-};
-use datafusion::prelude::col;
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown};
 use object_store::ObjectMeta;
 use object_store::path::Path;
 
@@ -151,24 +147,6 @@ impl Catalog {
             Err(_) => self.register_store(location),
         }
     }
-}
-
-/// The plan of the rows that `query` gives, for a table with the columns `schema` that is a view otherwise.
-fn queried(
-    query: &LogicalPlan,
-    schema: &SchemaRef,
-    projection: Option<&Vec<usize>>,
-    filters: &[Expr],
-) -> Result<LogicalPlan> {
-    let mut rows = LogicalPlanBuilder::from(query.clone());
-    for filter in filters {
-        rows = rows.filter(filter.clone())?;
-    }
-    if let Some(projection) = projection {
-        let columns = projection.iter().map(|&place| col(schema.field(place).name()));
-        rows = rows.project(columns.collect::<Vec<_>>())?;
-    }
-    rows.build()
 }
 
 /// Whether a condition compares columns with constants, so that it cannot fail and files can be skipped by it.

@@ -14,8 +14,8 @@ use datafusion::datasource::TableType;
 use datafusion::logical_expr::{Expr, LogicalPlan, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 
-use super::{queried, support};
-use crate::engine::planning_parts;
+use super::support;
+use crate::engine::scan_of_view;
 
 /// The columns with the same values for everybody who sees the row.
 const WITHOUT_DETAILS: [&str; 8] = [
@@ -79,8 +79,7 @@ impl TableProvider for RestrictedReports {
         if self.is_without_details(projection, filters) {
             return self.mart.scan(session, projection, filters, limit).await;
         }
-        let rows = queried(&self.query, &self.schema, projection, filters)?;
-        planning_parts(session)?.create_physical_plan(&rows).await
+        scan_of_view(session, &self.query, &self.schema, projection, filters).await
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {

@@ -23,8 +23,8 @@ use super::files::OpenPart;
 use super::node::{ReportMartExec, Shown};
 use super::pruned::may_hold;
 use super::reader::PinnedFiles;
-use super::{ReportMart, is_comparison, queried, support};
-use crate::engine::planning_parts;
+use super::{ReportMart, is_comparison, support};
+use crate::engine::scan_of_view;
 
 const BATCH_ID: &str = "batch_id";
 
@@ -193,8 +193,7 @@ impl TableProvider for ReportTable {
             Ok(parts) => self.read(parts, session, projection, filters, limit),
             Err(error) => {
                 tracing::debug!("the rows of course_progress_report are assembled: {error}");
-                let rows = queried(&self.query, &self.schema, projection, filters)?;
-                planning_parts(session)?.create_physical_plan(&rows).await
+                scan_of_view(session, &self.query, &self.schema, projection, filters).await
             }
         }
     }

@@ -531,39 +531,19 @@ mod tests {
     use super::super::SubscriptionMail;
     use super::*;
     use crate::delivery::access::BatchFacts;
-    use crate::delivery::options::RequestOptions;
-    use crate::delivery::person::{Person, Roles};
-    use crate::delivery::request::{Deliver, Failure, FileFormat, NoticeState, Status};
+    use crate::delivery::request::{Failure, Status};
     use crate::report::ConsentCounts;
 
     fn request() -> Request {
         let at = |text: &str| text.parse::<DateTime<Utc>>().expect("a time");
-        Request {
-            id: "019398a1-0000-7000-8000-000000000001".parse().expect("an id"),
-            person: Person {
-                user_id: "u1".parse().expect("an id"),
-                email: Some("asha@example.org".to_owned()),
-                roles: Roles::default(),
-                language: None,
-            },
-            batch_id: "b1".parse().expect("an id"),
-            course_id: Some("c1".to_owned()),
-            tenant_id: None,
-            format: FileFormat::Csv,
-            deliver: Deliver::Email,
-            asked: RequestOptions::default(),
-            status: Status::Running,
-            failure: None,
-            notice: NoticeState::None,
-            requested_at: at("2026-11-22T20:00:00Z"),
-            deadline: at("2026-11-22T20:30:00Z"),
-            finished_at: None,
-            snapshot_date: "2026-11-22".parse().expect("a date"),
-            attempts: 1,
-            handover_started_at: None,
-            bounce: None,
-            file: None,
-        }
+        let mut request = Request::running();
+        request.id = "019398a1-0000-7000-8000-000000000001".parse().expect("an id");
+        request.person.email = Some("asha@example.org".to_owned());
+        request.course_id = Some("c1".to_owned());
+        request.requested_at = at("2026-11-22T20:00:00Z");
+        request.deadline = at("2026-11-22T20:30:00Z");
+        request.snapshot_date = "2026-11-22".parse().expect("a date");
+        request
     }
 
     fn file(rows: u64, unknown_users: u64) -> ReportFile {

@@ -49,7 +49,7 @@ pub const LEASE: Duration = Duration::from_secs(60);
 
 /// The limit of consecutive leases that ran out: after so many, the request itself probably kills its worker's process
 /// (a poison message).
-pub const MOST_LOST_LEASES: u32 = 5;
+const MOST_LOST_LEASES: u32 = 5;
 
 /// The store. Clones share their connections.
 #[derive(Debug, Clone)]

@@ -679,7 +679,7 @@ fn subscription(row: &AnyRow) -> Result<Subscription, sqlx::Error> {
 }
 
 /// The column of a word.
-pub(super) fn split_column(word: &str) -> Option<SplitColumn> {
+fn split_column(word: &str) -> Option<SplitColumn> {
     SplitColumn::ALL.into_iter().find(|column| column.word() == word)
 }
 

@@ -13,11 +13,12 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::{Result, ScalarValue, plan_err};
+use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use serde_json::Value;
 
 use super::json_path::{Steps, under_path};
+use super::{is_text, over_rows};
 
 /// Every function of this file.
 pub fn json_functions() -> impl Iterator<Item = ScalarUDF> {
@@ -100,32 +101,12 @@ impl ScalarUDFImpl for JsonFunction {
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let is_scalar = arguments
-            .args
-            .iter()
-            .all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
-        let rows = if is_scalar { 1 } else { arguments.number_rows };
-        let mut columns = Vec::with_capacity(arguments.args.len());
-        for argument in &arguments.args {
-            columns.push(argument.to_array(rows)?);
-        }
-        let (json, path) = columns.split_at(1);
-        let json = cast(&json[0], &DataType::Utf8View)?;
-        let path = path.iter().map(Steps::new).collect::<Result<Vec<_>>>()?;
-        let found = self.kind.of_rows(json.as_string_view(), &path);
-        Ok(match is_scalar {
-            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&found, 0)?),
-            false => ColumnarValue::Array(found),
+        over_rows(&arguments, |columns, _rows| {
+            let (json, path) = columns.split_at(1);
+            let json = cast(&json[0], &DataType::Utf8View)?;
+            let path = path.iter().map(Steps::new).collect::<Result<Vec<_>>>()?;
+            Ok(self.kind.of_rows(json.as_string_view(), &path))
         })
-    }
-}
-
-/// Whether JSON may be in a column of this type.
-pub fn is_text(kind: &DataType) -> bool {
-    match kind {
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null => true,
-        DataType::Dictionary(_, values) => is_text(values),
-        _ => false,
     }
 }
 

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringViewArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::{Result, ScalarValue, plan_err};
+use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::Value;
 
-use super::json::is_text;
+use super::{is_text, over_rows};
 
 /// The SQL function.
 pub fn json_find_str() -> ScalarUDF {
@@ -45,31 +45,25 @@ impl ScalarUDFImpl for JsonFindStr {
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let is_scalar = arguments
-            .args
-            .iter()
-            .all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
-        let rows = if is_scalar { 1 } else { arguments.number_rows };
-        let mut columns = Vec::with_capacity(arguments.args.len());
-        for argument in &arguments.args {
-            columns.push(cast(&argument.to_array(rows)?, &DataType::Utf8View)?);
-        }
-        let texts = |column: usize, row: usize| {
-            let column = columns[column].as_string_view();
-            column.is_valid(row).then(|| column.value(row))
-        };
-        let found = (0..rows).map(|row| {
-            let sought = Sought {
-                key: texts(1, row)?,
-                value: texts(2, row)?,
-                wanted: texts(3, row)?,
+        over_rows(&arguments, |columns, rows| {
+            let mut as_texts = Vec::with_capacity(columns.len());
+            for column in columns {
+                as_texts.push(cast(column, &DataType::Utf8View)?);
+            }
+            let text = |column: usize, row: usize| {
+                let column = as_texts[column].as_string_view();
+                column.is_valid(row).then(|| column.value(row))
             };
-            sought.find(texts(0, row)?)
-        });
-        let found: ArrayRef = Arc::new(found.collect::<StringViewArray>());
-        Ok(match is_scalar {
-            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&found, 0)?),
-            false => ColumnarValue::Array(found),
+            let found = (0..rows).map(|row| {
+                let sought = Sought {
+                    key: text(1, row)?,
+                    value: text(2, row)?,
+                    wanted: text(3, row)?,
+                };
+                sought.find(text(0, row)?)
+            });
+            let found: ArrayRef = Arc::new(found.collect::<StringViewArray>());
+            Ok(found)
         })
     }
 }

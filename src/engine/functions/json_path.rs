@@ -9,7 +9,7 @@ use datafusion::common::Result;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-use super::json::is_text;
+use super::is_text;
 
 /// One step of the path, for all rows.
 pub enum Steps {

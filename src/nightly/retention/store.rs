@@ -14,7 +14,7 @@ use super::super::error::NightlyError;
 use super::super::layout;
 use super::super::manifest::Manifest;
 use super::{ReasonToStay, listed};
-use crate::exports::Location;
+use crate::exports::{Location, read_whole};
 use crate::ids::SnapshotDate;
 
 /// The folder, beside the days, of manifests of days that are being removed.
@@ -46,14 +46,7 @@ pub async fn remove(
     if let Some(foreign) = foreign {
         return Ok(Err(ReasonToStay::Foreign(reports.display(foreign))));
     }
-    let text = reports
-        .store
-        .get(&path)
-        .await
-        .map_err(failed)?
-        .bytes()
-        .await
-        .map_err(failed)?;
+    let (text, _) = read_whole(reports.store.as_ref(), &path).await.map_err(failed)?;
     if serde_json::from_slice::<Manifest>(&text).ok().as_ref() != Some(manifest) {
         return Ok(Err(ReasonToStay::Because(
             "another run has just published it".to_owned(),
@@ -88,8 +81,8 @@ pub async fn finish_removals(reports: &Location) -> Result<(), NightlyError> {
         .await
         .map_err(failed)?;
     for removal in begun {
-        let text = match reports.store.get(&removal).await {
-            Ok(found) => found.bytes().await.map_err(failed)?,
+        let text = match read_whole(reports.store.as_ref(), &removal).await {
+            Ok((text, _)) => text,
             // Another run has finished this removal.
             Err(object_store::Error::NotFound { .. }) => continue,
             Err(error) => return Err(failed(error)),
@@ -112,11 +105,10 @@ async fn finish(reports: &Location, manifest: &Manifest, text: Bytes, removal: P
     let day = reports.prefix.clone().join(date.folder_name());
     let failed = |error: object_store::Error| failed(reports, &day, &error);
     let mut left: HashSet<Path> = paths(&day, manifest).collect();
-    match reports.store.get(&day.clone().join(layout::MANIFEST)).await {
+    match read_whole(reports.store.as_ref(), &day.clone().join(layout::MANIFEST)).await {
         Err(object_store::Error::NotFound { .. }) => {}
         Err(error) => return Err(failed(error)),
-        Ok(found) => {
-            let now = found.bytes().await.map_err(failed)?;
+        Ok((now, _)) => {
             if now == text {
                 return Ok(());
             }

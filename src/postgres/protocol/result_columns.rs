@@ -245,7 +245,7 @@ fn binary_documents(column: &ArrayRef) -> Result<BinaryArray> {
 }
 
 /// PostgreSQL's binary numeric: groups of four digits, and where the point is.
-pub fn binary_numeric(text: &str) -> Vec<u8> {
+fn binary_numeric(text: &str) -> Vec<u8> {
     let (is_negative, text) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text),

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 const SCHEME: &str = "scram-sha-256";
 /// Iterations of the key derivation for new secrets (RFC 7677 requires 4096 at least).
-pub const ITERATIONS: usize = 15_000;
+const ITERATIONS: usize = 15_000;
 const SALT_BYTES: usize = 16;
 const KEY_BYTES: usize = 32;
 /// The limit of iterations: more would keep a client busy for seconds.

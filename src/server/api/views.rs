@@ -222,39 +222,18 @@ pub fn file_path(id: RequestId) -> String {
 mod tests {
     use super::*;
     use crate::config::ServeConfig;
-    use crate::delivery::options::RequestOptions;
-    use crate::delivery::person::{Person, Roles};
-    use crate::delivery::request::{Failure, NoticeState};
+    use crate::delivery::request::Failure;
 
     fn request(status: Status, failure: Option<FailureCause>, file: bool) -> Request {
-        let at = DateTime::from_timestamp(1_764_000_000, 0).expect("a time");
+        let running = Request::running();
         Request {
-            id: RequestId::new(),
-            person: Person {
-                user_id: "u1".parse().expect("an id"),
-                email: None,
-                roles: Roles::default(),
-                language: None,
-            },
-            batch_id: "b1".parse().expect("an id"),
-            course_id: None,
-            tenant_id: None,
-            format: FileFormat::Csv,
             deliver: Deliver::Download,
-            asked: RequestOptions::default(),
             status,
             failure: failure.map(|cause| Failure {
                 cause,
                 words: "why".to_owned(),
             }),
-            notice: NoticeState::None,
-            requested_at: at,
-            deadline: at,
-            finished_at: status.is_final().then_some(at),
-            snapshot_date: "2025-11-24".parse().expect("a date"),
-            attempts: 1,
-            handover_started_at: None,
-            bounce: None,
+            finished_at: status.is_final().then_some(running.requested_at),
             file: file.then(|| ReportFile {
                 snapshot_date: "2025-11-24".parse().expect("a date"),
                 rows: 1,
@@ -265,6 +244,7 @@ mod tests {
                 sha256: "00".to_owned(),
                 consent_rules: Some("rules".to_owned()),
             }),
+            ..running
         }
     }
 

@@ -34,9 +34,9 @@ use discovery::Discovery;
 use session::SessionId;
 
 /// The path that the issuer sends browsers back to, below the public address.
-pub const CALLBACK_PATH: &str = "sign-in/callback";
+const CALLBACK_PATH: &str = "sign-in/callback";
 /// The path that the issuer sends browsers to after a logout there, below the public address.
-pub const SIGNED_OUT_PATH: &str = "signed-out";
+const SIGNED_OUT_PATH: &str = "signed-out";
 /// The plain name of the cookie that holds a session's id.
 const SESSION_COOKIE: &str = "pragati-session";
 const SEC_FETCH_SITE: &str = "sec-fetch-site";

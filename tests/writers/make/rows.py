@@ -2,7 +2,6 @@
 import datetime
 import decimal
 import json
-import uuid
 from pathlib import Path
 
 DAY = "2026-11-22"
@@ -37,10 +36,6 @@ def columns(table):
 
 def as_decimal(percent):
     return None if percent is None else decimal.Decimal(str(percent)).quantize(decimal.Decimal("0.01"))
-
-
-def as_uuid(text):
-    return None if text is None else uuid.UUID(text)
 
 
 def folder(out, writer, table, *below):

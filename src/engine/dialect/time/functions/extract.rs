@@ -14,7 +14,7 @@ use super::super::interval::Interval;
 use super::super::values::{Kind, LastRead, Value, kind_of};
 
 pub const EXTRACT: &str = "extract";
-pub const DATE_PART: &str = "date_part";
+const DATE_PART: &str = "date_part";
 
 /// Digits behind the point where the field is not known when the statement is planned.
 const ANY_SCALE: i8 = 6;
