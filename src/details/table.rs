@@ -12,7 +12,7 @@ use datafusion::common::{Result, ScalarValue};
 use datafusion::datasource::{TableType, provider_as_source};
 use datafusion::execution::memory_pool::MemoryLimit;
 use datafusion::logical_expr::{
-    BinaryExpr, Expr, LogicalPlan, LogicalPlanBuilder, Operator, TableProviderFilterPushDown,
+    BinaryExpr, Expr, LogicalPlan, LogicalPlanBuilder, Operator, TableProviderFilterPushDown, col, lit,
 };
 use datafusion::physical_plan::ExecutionPlan;
 
