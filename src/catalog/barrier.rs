@@ -7,7 +7,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::tree_node::{Transformed, TreeNode};
@@ -44,17 +43,9 @@ impl fmt::Debug for Guarded {
     }
 }
 
-#[async_trait]
-impl TableProvider for Guarded {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
-    }
-
-    fn table_type(&self) -> TableType {
-        TableType::Base
-    }
-
-    async fn scan(
+impl Guarded {
+    /// The plan of [`TableProvider::scan`].
+    async fn plan_scan(
         &self,
         session: &dyn Session,
         projection: Option<&Vec<usize>>,
@@ -79,6 +70,18 @@ impl TableProvider for Guarded {
         let plan = whole_plan(session, &rows.build()?).await?;
         Ok(Arc::new(BarrierExec { plan }))
     }
+}
+
+impl TableProvider for Guarded {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    crate::engine::scan_in_own_future!(Guarded);
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
         Ok(filters.iter().map(|filter| pushdown(filter)).collect())

@@ -4,7 +4,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::tree_node::TreeNode;
@@ -178,17 +177,9 @@ impl TableScan<'_> {
     }
 }
 
-#[async_trait]
-impl TableProvider for EnrolmentDetails {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
-    }
-
-    fn table_type(&self) -> TableType {
-        TableType::View
-    }
-
-    async fn scan(
+impl EnrolmentDetails {
+    /// The plan of [`TableProvider::scan`].
+    async fn plan_scan(
         &self,
         session: &dyn Session,
         projection: Option<&Vec<usize>>,
@@ -219,6 +210,18 @@ impl TableProvider for EnrolmentDetails {
             partitions.max(1),
         )?))
     }
+}
+
+impl TableProvider for EnrolmentDetails {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::View
+    }
+
+    crate::engine::scan_in_own_future!(EnrolmentDetails);
 
     /// Conditions on batches leave the rows that meet them and no others; the other conditions choose the plan.
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {

@@ -6,7 +6,6 @@
 use std::fmt;
 use std::sync::{Arc, Once};
 
-use async_trait::async_trait;
 use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
@@ -60,22 +59,9 @@ impl MaterialisedTable {
     }
 }
 
-#[async_trait]
-impl TableProvider for MaterialisedTable {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(self.rows.schema())
-    }
-
-    fn table_type(&self) -> TableType {
-        TableType::Base
-    }
-
-    fn statistics(&self) -> Option<Statistics> {
-        let files = self.rows.known_files()?;
-        Some(statistics_of(self.rows.schema(), rows_in(files)))
-    }
-
-    async fn scan(
+impl MaterialisedTable {
+    /// The plan of [`TableProvider::scan`].
+    async fn plan_scan(
         &self,
         _session: &dyn Session,
         projection: Option<&Vec<usize>>,
@@ -94,6 +80,23 @@ impl TableProvider for MaterialisedTable {
             ))),
         }
     }
+}
+
+impl TableProvider for MaterialisedTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(self.rows.schema())
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn statistics(&self) -> Option<Statistics> {
+        let files = self.rows.known_files()?;
+        Some(statistics_of(self.rows.schema(), rows_in(files)))
+    }
+
+    crate::engine::scan_in_own_future!(MaterialisedTable);
 }
 
 fn rows_in(files: &[SpilledRows]) -> usize {

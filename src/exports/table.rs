@@ -6,7 +6,6 @@
 
 use std::sync::{Arc, OnceLock};
 
-use async_trait::async_trait;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
@@ -406,21 +405,9 @@ fn statistics_of<'a>(files: impl IntoIterator<Item = &'a ScannedFile>, schema: &
     statistics
 }
 
-#[async_trait]
-impl TableProvider for SnapshotTable {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
-    }
-
-    fn table_type(&self) -> TableType {
-        TableType::Base
-    }
-
-    fn statistics(&self) -> Option<Statistics> {
-        Some(statistics_of(self.files(), &self.schema))
-    }
-
-    async fn scan(
+impl SnapshotTable {
+    /// The plan of [`TableProvider::scan`].
+    async fn plan_scan(
         &self,
         session: &dyn Session,
         projection: Option<&Vec<usize>>,
@@ -465,6 +452,22 @@ impl TableProvider for SnapshotTable {
             Err(several) => UnionExec::try_new(several),
         }
     }
+}
+
+impl TableProvider for SnapshotTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn statistics(&self) -> Option<Statistics> {
+        Some(statistics_of(self.files(), &self.schema))
+    }
+
+    crate::engine::scan_in_own_future!(SnapshotTable);
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
         Ok(filters.iter().map(|filter| pushdown(filter)).collect())

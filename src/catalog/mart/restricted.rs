@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result;
@@ -59,17 +58,9 @@ impl RestrictedReports {
     }
 }
 
-#[async_trait]
-impl TableProvider for RestrictedReports {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
-    }
-
-    fn table_type(&self) -> TableType {
-        TableType::View
-    }
-
-    async fn scan(
+impl RestrictedReports {
+    /// The plan of [`TableProvider::scan`].
+    async fn plan_scan(
         &self,
         session: &dyn Session,
         projection: Option<&Vec<usize>>,
@@ -81,6 +72,18 @@ impl TableProvider for RestrictedReports {
         }
         scan_of_view(session, &self.query, &self.schema, projection, filters).await
     }
+}
+
+impl TableProvider for RestrictedReports {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::View
+    }
+
+    crate::engine::scan_in_own_future!(RestrictedReports);
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
         Ok(filters.iter().map(|filter| support(filter)).collect())

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableFunctionArgs, TableFunctionImpl, TableProvider};
 use datafusion::common::{Result, ScalarValue, plan_err, project_schema};
@@ -97,17 +96,9 @@ struct SeriesTable {
     series: Option<Series>,
 }
 
-#[async_trait]
-impl TableProvider for SeriesTable {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
-    }
-
-    fn table_type(&self) -> TableType {
-        TableType::Base
-    }
-
-    async fn scan(
+impl SeriesTable {
+    /// The plan of [`TableProvider::scan`].
+    async fn plan_scan(
         &self,
         session: &dyn Session,
         projection: Option<&Vec<usize>>,
@@ -118,6 +109,18 @@ impl TableProvider for SeriesTable {
         let partitions = session.config().target_partitions();
         Ok(Arc::new(SeriesExec::new(self.series, schema, partitions)))
     }
+}
+
+impl TableProvider for SeriesTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    crate::engine::scan_in_own_future!(SeriesTable);
 }
 
 #[cfg(test)]

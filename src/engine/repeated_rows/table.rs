@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use datafusion::arrow::datatypes::{DataType, Field, SchemaBuilder, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result;
@@ -53,17 +52,9 @@ impl UniqueOrRepeatedRows {
     }
 }
 
-#[async_trait]
-impl TableProvider for UniqueOrRepeatedRows {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
-    }
-
-    fn table_type(&self) -> TableType {
-        TableType::Base
-    }
-
-    async fn scan(
+impl UniqueOrRepeatedRows {
+    /// The plan of [`TableProvider::scan`].
+    async fn plan_scan(
         &self,
         session: &dyn Session,
         projection: Option<&Vec<usize>>,
@@ -111,6 +102,18 @@ impl TableProvider for UniqueOrRepeatedRows {
         };
         Ok(Arc::new(RepeatedRowsExec::new(given, rows, keys, repeated, filter)))
     }
+}
+
+impl TableProvider for UniqueOrRepeatedRows {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    crate::engine::scan_in_own_future!(UniqueOrRepeatedRows);
 
     /// A filter may be pushed down where it removes all rows of a key or none; others would change which rows are
     /// repeated.

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{DataFusionError, Result, internal_err, project_schema};
@@ -27,17 +26,9 @@ impl TableToCome {
     }
 }
 
-#[async_trait]
-impl TableProvider for TableToCome {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.0)
-    }
-
-    fn table_type(&self) -> TableType {
-        TableType::Base
-    }
-
-    async fn scan(
+impl TableToCome {
+    /// The plan of [`TableProvider::scan`].
+    async fn plan_scan(
         &self,
         _session: &dyn Session,
         projection: Option<&Vec<usize>>,
@@ -51,6 +42,18 @@ impl TableProvider for TableToCome {
             projection.cloned().unwrap_or_else(all),
         )))
     }
+}
+
+impl TableProvider for TableToCome {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.0)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    crate::engine::scan_in_own_future!(TableToCome);
 }
 
 /// The placeholder leaf for some columns of a table. It cannot run; the executor replaces it.
