@@ -12,7 +12,7 @@
 #   pyarrow, lists of lists: [None, None]
 #   pyarrow, lists of structs: [None, None]
 # pyarrow reads each as it was written.
-# For whom: scripts with pandas(engine="fastparquet") or Dask on exports with a list of mentors: batches that seem to have none.
+# For whom: scripts that read exports with a list of mentors through fastparquet: batches that seem to have none.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
