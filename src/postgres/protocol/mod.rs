@@ -1,9 +1,11 @@
 //! The protocol of PostgreSQL: what comes in and what goes out.
 //!
 //! `listen` takes connections, `admission` limits how many there are, `connection` takes messages and `handler` answers
-//! them. `parse` reads statements and `bounds` refuses those that are too large. `parameters`, `types`, `type_ids`,
-//! `far_times` and `result_columns` say what values are on the wire, and `copy` has the protocol of COPY.
+//! them; `adapter` passes them on to it, and `wire` is a client whatever its type. `parse` reads statements and
+//! `bounds` refuses those that are too large. `parameters`, `types`, `type_ids`, `far_times` and `result_columns` say
+//! what values are on the wire, and `copy` has the protocol of COPY.
 
+pub mod adapter;
 pub mod admission;
 pub mod bounds;
 pub mod connection;
@@ -16,3 +18,4 @@ pub mod parse;
 pub mod result_columns;
 pub mod type_ids;
 pub mod types;
+pub mod wire;

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, MutexGuard};
 
 use datafusion::arrow::datatypes::SchemaRef;
+use pgwire::api::ClientInfo;
 use pgwire::api::portal::{Format, Portal};
 use pgwire::api::results::{FieldInfo, QueryResponse, Tag};
-use pgwire::api::store::PortalStore;
-use pgwire::api::{ClientInfo, ClientPortalStore};
 use pgwire::error::PgWireResult;
 use tokio::sync::OwnedMutexGuard;
 
@@ -45,7 +44,7 @@ impl Session {
     ///
     /// # Errors
     /// For columns of a type that clients cannot be told of.
-    pub fn fields_of_cursor<C: ClientInfo>(&self, info: &C, name: &str) -> PgWireResult<Option<Arc<Vec<FieldInfo>>>> {
+    pub fn fields_of_cursor(&self, info: &dyn ClientInfo, name: &str) -> PgWireResult<Option<Arc<Vec<FieldInfo>>>> {
         let columns = self.cursors().get(name).map(|cursor| Arc::clone(&cursor.columns));
         columns
             .map(|columns| fields_of(info, &columns, &Format::UnifiedText))
@@ -53,18 +52,14 @@ impl Session {
     }
 
     /// Starts a query whose rows wait for FETCH.
-    pub(super) async fn declare<C>(
+    pub(super) async fn declare(
         &self,
-        info: &mut C,
+        info: &(dyn ClientInfo + Sync),
         prepared: &Prepared,
         portal: Option<&Portal<Prepared>>,
         name: &str,
         is_held: bool,
-    ) -> PgWireResult<()>
-    where
-        C: ClientInfo + ClientPortalStore,
-        C::PortalStore: PortalStore,
-    {
+    ) -> PgWireResult<()> {
         if self.cursors().contains_key(name) {
             return Err(QueryError::CursorExists(name.to_owned()).into());
         }
@@ -87,9 +82,9 @@ impl Session {
     }
 
     /// The next rows of a cursor, at most `most`.
-    pub(super) fn fetch<C: ClientInfo>(
+    pub(super) fn fetch(
         &self,
-        info: &C,
+        info: &dyn ClientInfo,
         prepared: &Prepared,
         portal: Option<&Portal<Prepared>>,
         name: &str,

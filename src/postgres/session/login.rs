@@ -7,14 +7,14 @@
 //! or a client on this machine. Where TLS is set up, it is required.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use futures::{Sink, SinkExt};
+use futures::SinkExt;
+use futures::future::BoxFuture;
 use pgwire::api::auth::sasl::SASLAuthStartupHandler;
 use pgwire::api::auth::sasl::scram::ScramAuth;
 use pgwire::api::auth::{
@@ -41,6 +41,7 @@ use crate::delivery::person::Person;
 use crate::engine::CATALOG;
 use crate::postgres::Endpoint;
 use crate::postgres::error::fatal;
+use crate::postgres::protocol::wire::{Wire, WireClient};
 
 /// What a client says of itself when it connects.
 const OF_CLIENT: [&str; 2] = [METADATA_USER, METADATA_DATABASE];
@@ -118,7 +119,7 @@ impl LoggingIn {
         }
     }
 
-    fn actor<C: ClientInfo>(&self, info: &C, user: &str) -> Actor {
+    fn actor(&self, info: &dyn ClientInfo, user: &str) -> Actor {
         Actor {
             user: user.to_owned(),
             address: self.client.address,
@@ -127,7 +128,7 @@ impl LoggingIn {
     }
 
     /// Whether this connection may try at all; why not, to the metrics and to the client.
-    fn check<C: ClientInfo>(&self, info: &C) -> Result<(), (&'static str, PgWireError)> {
+    fn check(&self, info: &dyn ClientInfo) -> Result<(), (&'static str, PgWireError)> {
         if !self.endpoint.admission.has_place() {
             return Err((FULL, full()));
         }
@@ -216,77 +217,88 @@ impl LoggingIn {
     }
 }
 
-#[async_trait]
 impl StartupHandler for LoggingIn {
-    async fn on_startup<C>(&self, info: &mut C, message: PgWireFrontendMessage) -> PgWireResult<()>
+    /// Erases the client's type and forwards, as `protocol::adapter` does.
+    fn on_startup<'handler, 'client, 'answer, C>(
+        &'handler self,
+        info: &'client mut C,
+        message: PgWireFrontendMessage,
+    ) -> BoxFuture<'answer, PgWireResult<()>>
     where
-        C: ClientInfo + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
-        C::Error: Debug,
-        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+        'handler: 'answer,
+        'client: 'answer,
+        C: Wire + 'answer,
     {
-        let given = match &message {
-            PgWireFrontendMessage::Startup(startup) => {
-                keep(info, &startup.parameters);
-                if let Err((outcome, error)) = self.check(info) {
-                    let user = info.metadata().get(METADATA_USER).cloned().unwrap_or_default();
-                    self.refused(&self.actor(info, &user), outcome);
-                    return Err(error);
-                }
-                Some(startup.parameters.clone())
-            }
-            _ => None,
-        };
-        let user = info
-            .metadata()
-            .get(METADATA_USER)
-            .filter(|user| !user.is_empty())
-            .cloned()
-            .ok_or_else(|| fatal("28000", "no user is given"))?;
-        let is_secure = info.is_secure();
-        let method = self.method.get_or_init(async || self.method_of(&user, is_secure)).await;
-        let result = match method {
-            Method::Scram(handler, account) => {
-                let result = handler.on_startup(info, message).await;
-                if let Some(given) = &given {
-                    // The handler keeps everything.
-                    keep(info, given);
-                }
-                result.map(|()| AuthenticatedUser {
-                    user: user.clone(),
-                    visibility: account.visibility.clone(),
-                    account: Some(account.clone()),
-                })
-            }
-            Method::Token => self.on_token(info, message).await,
-            Method::WithoutPassword => self
-                .without_password(info, message)
-                .await
-                .map(|()| AuthenticatedUser::without_account(user.clone(), Visibility::FULL)),
-        };
-        match result {
-            Ok(known) if matches!(info.state(), PgWireConnectionState::ReadyForQuery) => {
-                self.accepted(self.actor(info, &known.user), known)
-            }
-            Ok(_) => Ok(()),
-            Err(error) => Err(self.refused_after_pause(&self.actor(info, &user), error).await),
-        }
+        self.proceed(info, message)
     }
 }
 
 impl LoggingIn {
+    /// Takes one message of a client that logs in.
+    fn proceed<'a>(
+        &'a self,
+        info: &'a mut dyn Wire,
+        message: PgWireFrontendMessage,
+    ) -> BoxFuture<'a, PgWireResult<()>> {
+        Box::pin(async move {
+            let given = match &message {
+                PgWireFrontendMessage::Startup(startup) => {
+                    keep(info, &startup.parameters);
+                    if let Err((outcome, error)) = self.check(info) {
+                        let user = info.metadata().get(METADATA_USER).cloned().unwrap_or_default();
+                        self.refused(&self.actor(info, &user), outcome);
+                        return Err(error);
+                    }
+                    Some(startup.parameters.clone())
+                }
+                _ => None,
+            };
+            let user = info
+                .metadata()
+                .get(METADATA_USER)
+                .filter(|user| !user.is_empty())
+                .cloned()
+                .ok_or_else(|| fatal("28000", "no user is given"))?;
+            let is_secure = info.is_secure();
+            let method = self.method.get_or_init(async || self.method_of(&user, is_secure)).await;
+            let result = match method {
+                Method::Scram(handler, account) => {
+                    let result = handler.on_startup(&mut WireClient(info), message).await;
+                    if let Some(given) = &given {
+                        // The handler keeps everything.
+                        keep(info, given);
+                    }
+                    result.map(|()| AuthenticatedUser {
+                        user: user.clone(),
+                        visibility: account.visibility.clone(),
+                        account: Some(account.clone()),
+                    })
+                }
+                Method::Token => self.on_token(info, message).await,
+                Method::WithoutPassword => self
+                    .without_password(info, message)
+                    .await
+                    .map(|()| AuthenticatedUser::without_account(user.clone(), Visibility::FULL)),
+            };
+            match result {
+                Ok(known) if matches!(info.state(), PgWireConnectionState::ReadyForQuery) => {
+                    self.accepted(self.actor(info, &known.user), known)
+                }
+                Ok(_) => Ok(()),
+                Err(error) => Err(self.refused_after_pause(&self.actor(info, &user), error).await),
+            }
+        })
+    }
+
     /// Requests a token as the password and verifies it. Returns the person, with what they may see.
-    async fn on_token<C>(&self, info: &mut C, message: PgWireFrontendMessage) -> PgWireResult<AuthenticatedUser>
-    where
-        C: ClientInfo + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
-        C::Error: Debug,
-        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
-    {
+    async fn on_token(&self, info: &mut dyn Wire, message: PgWireFrontendMessage) -> PgWireResult<AuthenticatedUser> {
         let nobody = || AuthenticatedUser::without_account(String::new(), Visibility::FULL);
         match message {
             PgWireFrontendMessage::Startup(startup) => {
-                protocol_negotiation(info, &startup).await?;
+                protocol_negotiation(&mut WireClient(info), &startup).await?;
                 info.set_state(PgWireConnectionState::AuthenticationInProgress);
-                info.send(PgWireBackendMessage::Authentication(Authentication::CleartextPassword))
+                WireClient(info)
+                    .send(PgWireBackendMessage::Authentication(Authentication::CleartextPassword))
                     .await?;
                 Ok(nobody())
             }
@@ -320,28 +332,18 @@ impl LoggingIn {
     }
 
     /// Accepts the user name without a password.
-    async fn without_password<C>(&self, info: &mut C, message: PgWireFrontendMessage) -> PgWireResult<()>
-    where
-        C: ClientInfo + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
-        C::Error: Debug,
-        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
-    {
+    async fn without_password(&self, info: &mut dyn Wire, message: PgWireFrontendMessage) -> PgWireResult<()> {
         let PgWireFrontendMessage::Startup(startup) = message else {
             return Ok(());
         };
-        protocol_negotiation(info, &startup).await?;
+        protocol_negotiation(&mut WireClient(info), &startup).await?;
         self.finish(info).await
     }
 
-    async fn finish<C>(&self, info: &mut C) -> PgWireResult<()>
-    where
-        C: ClientInfo + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
-        C::Error: Debug,
-        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
-    {
+    async fn finish(&self, info: &mut dyn Wire) -> PgWireResult<()> {
         let (number, key) = self.registration.generate(info);
         info.set_pid_and_secret_key(number, key);
-        finish_authentication(info, &StartParameters).await
+        finish_authentication(&mut WireClient(info), &StartParameters).await
     }
 }
 
@@ -376,7 +378,7 @@ fn wrong_password(user: &str) -> PgWireError {
 }
 
 /// Keeps who the client says it is, and the session variables that it may set; the rest is ignored.
-fn keep<C: ClientInfo>(info: &mut C, given: &BTreeMap<String, String>) {
+fn keep(info: &mut dyn ClientInfo, given: &BTreeMap<String, String>) {
     let kept = info.metadata_mut();
     kept.clear();
     for (name, value) in given {

@@ -22,7 +22,6 @@ pub mod variables;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt::Debug;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -31,11 +30,10 @@ use datafusion::execution::context::SQLOptions;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::ast::{DataType as SqlType, Expr, Statement};
-use futures::{Sink, SinkExt, StreamExt};
+use futures::{SinkExt, StreamExt};
 use pgwire::api::portal::{Format, Portal};
 use pgwire::api::results::{DataRowEncoder, FieldFormat, FieldInfo, QueryResponse, Tag};
-use pgwire::api::store::PortalStore;
-use pgwire::api::{ClientInfo, ClientPortalStore, Type};
+use pgwire::api::{ClientInfo, Type};
 use pgwire::error::{PgWireError, PgWireResult};
 use pgwire::messages::PgWireBackendMessage;
 use pgwire::messages::response::TransactionStatus;
@@ -48,6 +46,7 @@ use crate::postgres::error::QueryError;
 use crate::postgres::protocol::copy::{CopyForm, CopyOut, CopyRows, Frame};
 use crate::postgres::protocol::parameters::{self, Parameter};
 use crate::postgres::protocol::result_columns;
+use crate::postgres::protocol::wire::{SimpleWire, Wire, WireClient};
 use client::{Client, Login};
 use cursors::Cursor;
 use named::Named;
@@ -164,9 +163,9 @@ impl Session {
 
     /// Checks one statement against the allow-list, and plans it where it gives rows. A refusal is audited.
     /// `declared` is the number of parameters that the client gives types of.
-    pub async fn prepare<C: ClientInfo>(
+    pub async fn prepare(
         &self,
-        info: &C,
+        info: &(dyn ClientInfo + Sync),
         parsed: Parsed,
         sql: &str,
         declared: usize,
@@ -216,12 +215,7 @@ impl Session {
 
     /// The action of a statement, with the values of the session in it. For EXECUTE, the prepared statement is added to
     /// `sql`, so that the audit log has it.
-    fn allowed_step<C: ClientInfo>(
-        &self,
-        info: &C,
-        parsed: Parsed,
-        sql: &mut Cow<'_, str>,
-    ) -> Result<Step, QueryError> {
+    fn allowed_step(&self, info: &dyn ClientInfo, parsed: Parsed, sql: &mut Cow<'_, str>) -> Result<Step, QueryError> {
         let login = self.client.login().ok_or(QueryError::NotLoggedIn)?;
         let Parsed { statement, is_counted } = parsed;
         let statement = SessionValues::of(info, &login.actor.user).put_into(statement)?;
@@ -238,18 +232,12 @@ impl Session {
 
     /// Runs a statement. `portal` holds the values of its parameters and how it wants its rows; none: no parameters,
     /// text.
-    pub async fn run<C>(
+    pub async fn run(
         &self,
-        info: &mut C,
+        info: &mut dyn SimpleWire,
         prepared: &Prepared,
         portal: Option<&Portal<Prepared>>,
-    ) -> PgWireResult<Reply>
-    where
-        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
-        C::PortalStore: PortalStore,
-        C::Error: Debug,
-        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
-    {
+    ) -> PgWireResult<Reply> {
         let status = info.transaction_status();
         check_not_aborted(status, &prepared.step)?;
         let tag = match prepared.step.as_ref() {
@@ -299,9 +287,9 @@ impl Session {
     }
 
     /// Starts a query whose rows the client gets.
-    async fn answer<C: ClientInfo>(
+    async fn answer(
         &self,
-        info: &C,
+        info: &(dyn ClientInfo + Sync),
         prepared: &Prepared,
         portal: Option<&Portal<Prepared>>,
     ) -> PgWireResult<Reply> {
@@ -312,9 +300,9 @@ impl Session {
     }
 
     /// The columns of a statement's rows as this client wants them.
-    pub fn fields<C: ClientInfo>(
+    pub fn fields(
         &self,
-        info: &C,
+        info: &dyn ClientInfo,
         prepared: &Prepared,
         portal: Option<&Portal<Prepared>>,
     ) -> PgWireResult<Arc<Vec<FieldInfo>>> {
@@ -350,9 +338,9 @@ impl Session {
     }
 
     /// What `work` gives, unless the client cancels it, or it takes longer than a query may.
-    async fn in_time<C: ClientInfo, T>(
+    async fn in_time<T>(
         &self,
-        info: &C,
+        info: &(dyn ClientInfo + Sync),
         work: impl Future<Output = Result<T, QueryError>>,
     ) -> Result<T, QueryError> {
         let stop = Stop::default();
@@ -363,7 +351,7 @@ impl Session {
     }
 
     /// The longest that a statement of this client may take.
-    fn time<C: ClientInfo>(&self, info: &C) -> Duration {
+    fn time(&self, info: &dyn ClientInfo) -> Duration {
         let longest = self.endpoint.query_time;
         variables::statement_timeout(info.metadata()).map_or(longest, |time| time.min(longest))
     }
@@ -391,9 +379,9 @@ impl Session {
     }
 
     /// Starts the query of a statement, over the newest snapshot, or that of the transaction.
-    async fn start<C: ClientInfo>(
+    async fn start(
         &self,
-        info: &C,
+        info: &(dyn ClientInfo + Sync),
         prepared: &Prepared,
         portal: Option<&Portal<Prepared>>,
     ) -> PgWireResult<Running> {
@@ -412,9 +400,9 @@ impl Session {
         }
     }
 
-    async fn bound<C: ClientInfo>(
+    async fn bound(
         &self,
-        info: &C,
+        info: &(dyn ClientInfo + Sync),
         prepared: &Prepared,
         portal: Option<&Portal<Prepared>>,
         stop: &Stop,
@@ -445,9 +433,9 @@ impl Session {
     }
 
     /// Starts COPY TO STDOUT.
-    async fn copied<C: ClientInfo>(
+    async fn copied(
         &self,
-        info: &C,
+        info: &(dyn ClientInfo + Sync),
         prepared: &Prepared,
         portal: Option<&Portal<Prepared>>,
         form: &CopyForm,
@@ -491,7 +479,7 @@ impl Session {
     }
 
     /// Begins a transaction, where none is open; gives the tag of that.
-    fn begin<C: ClientInfo>(&self, info: &mut C) -> &'static str {
+    fn begin(&self, info: &mut dyn ClientInfo) -> &'static str {
         info.set_transaction_status(TransactionStatus::Transaction);
         held(&self.transaction).get_or_insert_with(|| Changes::new(info.metadata()));
         "BEGIN"
@@ -506,11 +494,12 @@ impl Session {
     }
 
     /// Sets variables; gives the tag of that.
-    async fn set<C>(&self, info: &mut C, assignments: &[(String, String)], is_local: bool) -> PgWireResult<&'static str>
-    where
-        C: ClientInfo + Sink<PgWireBackendMessage> + Unpin,
-        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
-    {
+    async fn set(
+        &self,
+        info: &mut dyn Wire,
+        assignments: &[(String, String)],
+        is_local: bool,
+    ) -> PgWireResult<&'static str> {
         for (name, value) in assignments {
             if !self.changes(info.metadata(), name, is_local)? {
                 continue;
@@ -522,24 +511,14 @@ impl Session {
     }
 
     /// Ends the transaction, and says how, as PostgreSQL says it: one that failed is rolled back.
-    async fn commit<C>(&self, info: &mut C) -> PgWireResult<&'static str>
-    where
-        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin,
-        C::PortalStore: PortalStore,
-        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
-    {
+    async fn commit(&self, info: &mut dyn SimpleWire) -> PgWireResult<&'static str> {
         let has_failed = matches!(info.transaction_status(), TransactionStatus::Error);
         self.end_transaction(info, has_failed).await?;
         Ok(if has_failed { "ROLLBACK" } else { "COMMIT" })
     }
 
     /// Makes the session as it was after the login.
-    async fn discard_all<C>(&self, info: &mut C) -> PgWireResult<()>
-    where
-        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin,
-        C::PortalStore: PortalStore,
-        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
-    {
+    async fn discard_all(&self, info: &mut dyn SimpleWire) -> PgWireResult<()> {
         self.close(None)?;
         self.forget_portals(info);
         self.deallocate(info, None)?;
@@ -549,12 +528,7 @@ impl Session {
 
     /// Ends the transaction, and with it its snapshot, its cursors, its portals, and the variables that it set for
     /// itself.
-    async fn end_transaction<C>(&self, info: &mut C, is_undone: bool) -> PgWireResult<()>
-    where
-        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin,
-        C::PortalStore: PortalStore,
-        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
-    {
+    async fn end_transaction(&self, info: &mut dyn SimpleWire, is_undone: bool) -> PgWireResult<()> {
         info.set_transaction_status(TransactionStatus::Idle);
         *self.pinned() = None;
         self.cursors().retain(|_, cursor| cursor.is_held);
@@ -576,13 +550,9 @@ impl Session {
     }
 
     /// Ends all portals, as the end of a transaction does, also of one that is a single statement.
-    pub fn forget_portals<C>(&self, info: &C)
-    where
-        C: ClientPortalStore,
-        C::PortalStore: PortalStore,
-    {
+    pub fn forget_portals(&self, info: &dyn SimpleWire) {
         held(&self.portals).0.clear();
-        info.portal_store().clear_portals();
+        info.forget_portals();
     }
 
     /// Notes that the client prepared a statement of that name. Unnamed ones replace each other.
@@ -598,11 +568,7 @@ impl Session {
     }
 
     /// Forgets a prepared statement, or all of them; gives the tag of that.
-    fn deallocate<C>(&self, info: &C, name: Option<&str>) -> Result<&'static str, QueryError>
-    where
-        C: ClientPortalStore,
-        C::PortalStore: PortalStore,
-    {
+    fn deallocate(&self, info: &dyn SimpleWire, name: Option<&str>) -> Result<&'static str, QueryError> {
         let known = held(&self.statements).0.clone();
         let (names, tag) = match name {
             Some(name) if known.contains(name) => (vec![name.to_owned()], "DEALLOCATE"),
@@ -610,7 +576,7 @@ impl Session {
             None => (known.into_iter().collect(), "DEALLOCATE ALL"),
         };
         for name in names {
-            info.portal_store().rm_statement(&name);
+            info.forget_statement(&name);
             self.forgot(&name);
         }
         Ok(tag)
@@ -621,7 +587,7 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn fields_of<C: ClientInfo>(info: &C, columns: &Schema, format: &Format) -> PgWireResult<Arc<Vec<FieldInfo>>> {
+fn fields_of(info: &dyn ClientInfo, columns: &Schema, format: &Format) -> PgWireResult<Arc<Vec<FieldInfo>>> {
     let mut look = FormatOptions::from_client_metadata(info.metadata());
     variables::zone(info.metadata()).clone_into(&mut look.time_zone);
     Ok(Arc::new(result_columns::fields(columns, format, Some(Arc::new(look)))?))
@@ -644,25 +610,18 @@ fn check_in_transaction(status: TransactionStatus, what: &'static str) -> Result
 }
 
 /// Makes one variable, or all, as they were at the login; gives the tag of that.
-async fn reset<C>(info: &mut C, name: Option<&str>) -> PgWireResult<&'static str>
-where
-    C: ClientInfo + Sink<PgWireBackendMessage> + Unpin,
-    PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
-{
+async fn reset(info: &mut dyn Wire, name: Option<&str>) -> PgWireResult<&'static str> {
     let told = variables::reset_named(info.metadata_mut(), name)?;
     tell(info, told).await?;
     Ok("RESET")
 }
 
 /// Tells the client what its variables are now.
-async fn tell<C>(info: &mut C, told: impl IntoIterator<Item = (String, String)>) -> PgWireResult<()>
-where
-    C: Sink<PgWireBackendMessage> + Unpin,
-    PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
-{
+async fn tell(info: &mut dyn Wire, told: impl IntoIterator<Item = (String, String)>) -> PgWireResult<()> {
+    let mut client = WireClient(info);
     for (name, value) in told {
         let status = ParameterStatus::new(name, value);
-        info.feed(PgWireBackendMessage::ParameterStatus(status)).await?;
+        client.feed(PgWireBackendMessage::ParameterStatus(status)).await?;
     }
     Ok(())
 }
@@ -683,7 +642,7 @@ fn texts(names: &[&str]) -> SchemaRef {
 }
 
 /// What SHOW gives: one variable, or all of them.
-fn shown<C: ClientInfo>(info: &C, name: &str) -> PgWireResult<Reply> {
+fn shown(info: &dyn ClientInfo, name: &str) -> PgWireResult<Reply> {
     if name == ALL {
         return Ok(Reply::Rows(all_values(info)?));
     }
@@ -691,7 +650,7 @@ fn shown<C: ClientInfo>(info: &C, name: &str) -> PgWireResult<Reply> {
     Ok(Reply::Rows(rows_of_texts(&[name], [[value.as_str()]])?))
 }
 
-fn all_values<C: ClientInfo>(info: &C) -> PgWireResult<QueryResponse> {
+fn all_values(info: &dyn ClientInfo) -> PgWireResult<QueryResponse> {
     let rows = variables::all(info.metadata()).map(|(name, value)| [name, value, ""]);
     rows_of_texts(&ALL_COLUMNS, rows)
 }

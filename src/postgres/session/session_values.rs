@@ -25,7 +25,7 @@ pub struct SessionValues<'a> {
 
 impl<'a> SessionValues<'a> {
     /// Of one client.
-    pub fn of<C: ClientInfo>(client: &'a C, user: &'a str) -> Self {
+    pub fn of(client: &'a dyn ClientInfo, user: &'a str) -> Self {
         Self {
             user,
             process: client.pid_and_secret_key().0,
