@@ -75,6 +75,15 @@ impl Wanted {
         Self { columns, texts }
     }
 
+    /// The same columns, where all texts of users are read if one is: a file of users that cannot be decoded ends the
+    /// report of one batch as it ends a nightly run, whose mart has all of them.
+    pub fn reading_all_texts(mut self) -> Self {
+        if !self.texts.is_empty() {
+            self.texts = (0..detail_columns().count()).collect();
+        }
+        self
+    }
+
     /// The columns, in the order in which they are wanted.
     pub fn columns(&self) -> &[Column] {
         &self.columns

@@ -196,6 +196,10 @@ impl EnrolmentDetails {
         if self.is_for_the_query(session, &wanted, &batches, filters) {
             return scan_of_view(session, &self.query, &self.schema, projection, filters).await;
         }
+        let wanted = match batches {
+            NamedBatches::All => wanted,
+            NamedBatches::Several | NamedBatches::One(_) => wanted.reading_all_texts(),
+        };
         let plans = self.plans(session, &wanted, &batches, &conditions).await?;
         let asked = Asked {
             wanted,
