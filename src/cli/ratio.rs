@@ -12,8 +12,8 @@ use pragati::engine::EngineError;
 use pragati::formats::write_rows;
 use pragati::ids::{IdError, SnapshotDate};
 use pragati::ratio::{
-    Days, Explanation, LeftOut, Level, Period, Subject, SubjectId, Window, download_ratio, download_ratio_of_days,
-    download_ratio_over_time, explain,
+    Days, Explanation, LeftOut, Level, Period, SENT_BY_SUBSCRIPTION, Subject, SubjectId, Window, download_ratio,
+    download_ratio_of_days, download_ratio_over_time, explain,
 };
 
 use super::format::RowsOptions;
@@ -140,7 +140,7 @@ pub async fn run(arguments: RatioArguments) -> anyhow::Result<()> {
             }
         }
         None => {
-            let rows = ratios(&arguments, &catalog).await?;
+            let rows = ratios(&arguments, &catalog, config.events.is_some()).await?;
             let rows = with_names(rows, Names::read(&catalog).await?);
             write_rows(rows, format, &mut output).await?;
             output.finish()?;
@@ -149,7 +149,12 @@ pub async fn run(arguments: RatioArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn ratios(arguments: &RatioArguments, catalog: &Catalog) -> anyhow::Result<SendableRecordBatchStream> {
+/// The ratio's rows; with what subscriptions sent only where there are events that tell it.
+async fn ratios(
+    arguments: &RatioArguments,
+    catalog: &Catalog,
+    has_events: bool,
+) -> anyhow::Result<SendableRecordBatchStream> {
     let level = arguments.level.map(Level::from);
     let ratios = match (arguments.by, arguments.days(catalog)?) {
         (Some(period), days) => {
@@ -164,8 +169,12 @@ async fn ratios(arguments: &RatioArguments, catalog: &Catalog) -> anyhow::Result
         (None, Some(days)) => download_ratio_of_days(catalog, level, &days).await?,
         (None, None) => download_ratio(catalog, level, Some(arguments.window())).await?,
     };
-    let rows = ratios.execute_stream().await;
-    Ok(rows.map_err(EngineError::running("the download ratio"))?)
+    let failed = || EngineError::running("the download ratio");
+    let ratios = match has_events {
+        true => ratios,
+        false => ratios.drop_columns(&[SENT_BY_SUBSCRIPTION]).map_err(failed())?,
+    };
+    Ok(ratios.execute_stream().await.map_err(failed())?)
 }
 
 /// The rows with the names of courses and tenants as last columns, where the exports have them.

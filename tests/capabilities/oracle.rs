@@ -234,12 +234,19 @@ mod ratio {
             "delivered",
             "sent_by_subscription",
         ]
-        .map(place);
+        .map(|name| {
+            let found = headers.iter().position(|header| header == name);
+            // The last is only there with events that tell it.
+            assert!(found.is_some() || name == "sent_by_subscription", "{name}");
+            found
+        });
         let rows = reader.records().map(|record| {
             let record = record.expect("CSV");
             let ids = ids.map(|place| record[place].to_owned());
-            let numbers =
-                numbers.map(|place| (!record[place].is_empty()).then(|| record[place].parse().expect("a number")));
+            let numbers = numbers.map(|place| {
+                let cell = place.map_or("", |place| &record[place]);
+                (!cell.is_empty()).then(|| cell.parse().expect("a number"))
+            });
             (ids, numbers)
         });
         rows.collect()

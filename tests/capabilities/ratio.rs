@@ -17,13 +17,13 @@ fn downloads_over_batches_for_all_each_course_and_each_tenant() {
     let csv = exports.output("ratio", &["--format", "csv"]);
     insta::assert_snapshot!(csv.replacen(",batches_downloaded", "\n    ,batches_downloaded", 1), @r"
     level,course_id,tenant_id,time_window,downloads,batches,download_ratio
-        ,batches_downloaded,coverage,requests,delivered,window_start,window_end,as_of,sent_by_subscription
-    all,,,all,2,2,1.0,1,0.5,2,,,2026-11-22,2026-11-22,
-    course,c1,,all,2,2,1.0,1,0.5,2,,,2026-11-22,2026-11-22,
-    tenant,,t1,all,2,1,2.0,1,1.0,2,,,2026-11-22,2026-11-22,
-    tenant,,t2,all,0,1,0.0,0,0.0,0,,,2026-11-22,2026-11-22,
-    tenant_course,c1,t1,all,2,1,2.0,1,1.0,2,,,2026-11-22,2026-11-22,
-    tenant_course,c1,t2,all,0,1,0.0,0,0.0,0,,,2026-11-22,2026-11-22,
+        ,batches_downloaded,coverage,requests,delivered,window_start,window_end,as_of
+    all,,,all,2,2,1.0,1,0.5,2,,,2026-11-22,2026-11-22
+    course,c1,,all,2,2,1.0,1,0.5,2,,,2026-11-22,2026-11-22
+    tenant,,t1,all,2,1,2.0,1,1.0,2,,,2026-11-22,2026-11-22
+    tenant,,t2,all,0,1,0.0,0,0.0,0,,,2026-11-22,2026-11-22
+    tenant_course,c1,t1,all,2,1,2.0,1,1.0,2,,,2026-11-22,2026-11-22
+    tenant_course,c1,t2,all,0,1,0.0,0,0.0,0,,,2026-11-22,2026-11-22
     ");
 }
 
@@ -204,12 +204,11 @@ fn the_table_is_for_people() {
 fn json_has_numbers_and_nulls() {
     let exports = clicked("('m1', '2026-11-22T10:00:00', 'c1', 'b1', 't1')");
     let json = exports.output("ratio", &["--level", "all", "--window", "7d", "--format", "json"]);
-    insta::assert_snapshot!(json.replace(",\"b", ",\n \"b").replace(",\"window_s", ",\n \"window_s").replace(",\"sent", ",\n \"sent"), @r#"
+    insta::assert_snapshot!(json.replace(",\"b", ",\n \"b").replace(",\"window_s", ",\n \"window_s"), @r#"
     [{"level":"all","course_id":null,"tenant_id":null,"time_window":"7d","downloads":1,
      "batches":2,"download_ratio":0.5,
      "batches_downloaded":1,"coverage":0.5,"requests":1,"delivered":null,
-     "window_start":"2026-11-16","window_end":"2026-11-22","as_of":"2026-11-22",
-     "sent_by_subscription":null}]
+     "window_start":"2026-11-16","window_end":"2026-11-22","as_of":"2026-11-22"}]
     "#);
 }
 
