@@ -14,18 +14,15 @@ use datafusion::catalog::{MemoryCatalogProviderList, TableProvider};
 use datafusion::common::runtime::JoinSet;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::dataframe::DataFrame;
-use datafusion::execution::{SendableRecordBatchStream, SpillFile, TaskContext};
-use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, SpillMetrics};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::ExecutionPlanProperties;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
-use datafusion::physical_plan::{ExecutionPlanProperties, SpillManager};
 use futures::{StreamExt, TryStreamExt};
 use tokio::sync::OnceCell;
 
 use super::compacted_stream::compacted_stream;
-
-/// What the spill files are for, in error messages of the engine.
-const PURPOSE: &str = "rows that are read more than once";
+use super::spilled_rows::{ColumnFiles, SpilledRows};
 
 /// A table of the rows of `rows`, in `partitions` partitions. The sources of `rows` must not change: it runs once.
 ///
@@ -60,22 +57,8 @@ pub struct MaterialisedRows {
     rows: DataFrame,
     density: Density,
     schema: SchemaRef,
-    /// A file for each partition of the source that has rows; removed with the last table that reads them.
+    /// The rows of each partition of the source that has any; removed with the last table that reads them.
     files: OnceCell<Vec<SpilledRows>>,
-}
-
-/// Some of the rows, in a spill file.
-pub struct SpilledRows {
-    file: Arc<dyn SpillFile>,
-    /// The number of rows.
-    pub count: usize,
-}
-
-impl SpilledRows {
-    /// The size of the file in bytes, where it is known.
-    pub fn bytes(&self) -> Option<u64> {
-        self.file.size()
-    }
 }
 
 impl fmt::Debug for MaterialisedRows {
@@ -123,23 +106,18 @@ impl MaterialisedRows {
         Ok(files)
     }
 
-    /// Reads one of the files.
-    ///
-    /// # Errors
-    /// Where the file cannot be read.
-    pub fn read(&self, rows: &SpilledRows, context: &TaskContext) -> Result<SendableRecordBatchStream> {
-        self.spill(context).read_spill_as_stream(Arc::clone(&rows.file), None)
-    }
-
     async fn work_out(&self, context: &Arc<TaskContext>) -> Result<Vec<SpilledRows>> {
         let plan = self.rows.clone().create_physical_plan().await?;
+        let partitions = plan.output_partitioning().partition_count();
+        let layout = ColumnFiles::new(&self.schema, partitions);
         let mut writers = JoinSet::new();
-        for partition in 0..plan.output_partitioning().partition_count() {
+        for partition in 0..partitions {
             let mut rows = plan.execute(partition, Arc::clone(context))?;
             if self.density == Density::Sparse {
                 rows = compacted_stream(rows, context.session_config().batch_size());
             }
-            writers.spawn(write(rows, Arc::clone(&self.schema), self.spill(context)));
+            let rows = of_schema(rows, &self.schema);
+            writers.spawn(layout.clone().write(rows, context.runtime_env()));
         }
         let mut files = Vec::new();
         while let Some(written) = writers.join_next().await {
@@ -147,11 +125,6 @@ impl MaterialisedRows {
             files.extend(written?);
         }
         Ok(files)
-    }
-
-    fn spill(&self, context: &TaskContext) -> SpillManager {
-        let metrics = SpillMetrics::new(&ExecutionPlanMetricsSet::new(), 0);
-        SpillManager::new(context.runtime_env(), metrics, Arc::clone(&self.schema))
     }
 }
 
@@ -163,36 +136,23 @@ fn without_tables(rows: DataFrame) -> DataFrame {
     DataFrame::new(session, plan)
 }
 
-async fn write(
-    mut rows: SendableRecordBatchStream,
-    schema: SchemaRef,
-    spill: SpillManager,
-) -> Result<Option<SpilledRows>> {
-    let mut file = spill.create_in_progress_file(PURPOSE)?;
-    let mut count = 0;
-    while let Some(batch) = rows.next().await {
-        let batch = of_schema(&batch?, &schema)?;
-        count += batch.num_rows();
-        file.append_batch(&batch)?;
-    }
-    Ok(file.finish()?.map(|file| SpilledRows { file, count }))
-}
-
-/// The rows with the types of `schema`, which the file's header tells to its readers. The engine may give another type
+/// The rows with the types of `schema`, which the files' headers tell to their readers. The engine may give another type
 /// than the logical plan says: `coalesce` of a text and a text view is the one before optimisation and the other after
 /// it.
-fn of_schema(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
-    let columns = batch.columns().iter().zip(schema.fields());
-    let columns: Result<Vec<_>, _> = columns.map(|(column, field)| cast(column, field.data_type())).collect();
-    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    Ok(RecordBatch::try_new_with_options(
-        Arc::clone(schema),
-        columns?,
-        &options,
-    )?)
+fn of_schema(rows: SendableRecordBatchStream, schema: &SchemaRef) -> SendableRecordBatchStream {
+    let given = Arc::clone(schema);
+    let batches = rows.map(move |batch| {
+        let batch = batch?;
+        let columns = batch.columns().iter().zip(given.fields());
+        let columns: Result<Vec<_>, _> = columns.map(|(column, field)| cast(column, field.data_type())).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        let batch = RecordBatch::try_new_with_options(Arc::clone(&given), columns?, &options)?;
+        Ok::<_, DataFusionError>(batch)
+    });
+    Box::pin(RecordBatchStreamAdapter::new(Arc::clone(schema), batches))
 }
 
-/// A partition of the table: every `partitions`-th file, beginning with file number `partition`.
+/// A partition of the table: every `partitions`-th of the source's, beginning with number `partition`.
 #[derive(Debug)]
 struct MaterialisedPartition {
     rows: Arc<MaterialisedRows>,
@@ -211,7 +171,7 @@ impl PartitionStream for MaterialisedPartition {
         let batches = futures::stream::once(async move {
             let files = rows.files(&context).await?;
             let own = files.iter().skip(partition).step_by(partitions);
-            let streams: Result<Vec<_>> = own.map(|file| rows.read(file, &context)).collect();
+            let streams: Result<Vec<_>> = own.map(|rows| rows.read(None, &context)).collect();
             Ok::<_, DataFusionError>(futures::stream::iter(streams?).flatten())
         });
         Box::pin(RecordBatchStreamAdapter::new(schema, batches.try_flatten()))

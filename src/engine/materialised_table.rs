@@ -1,12 +1,11 @@
 //! A table whose rows are materialised when the first plan that reads it is made.
 //!
 //! Planning then knows the number of rows, and no other operator holds memory while they are computed. Each reading
-//! takes the columns that it needs from the spill files, one partition a file.
+//! takes the columns that it needs from the spill files, in the partitions that the query had.
 
 use std::fmt;
 use std::sync::{Arc, Once};
 
-use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
@@ -24,7 +23,8 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
 use futures::StreamExt;
 
-use super::materialised::{Density, MaterialisedRows, SpilledRows};
+use super::materialised::{Density, MaterialisedRows};
+use super::spilled_rows::SpilledRows;
 
 /// The table `name` of the rows of `rows`, which runs at most once, in its own session. Its sources must not change.
 pub fn materialised_table(name: &str, rows: DataFrame) -> Arc<dyn TableProvider> {
@@ -52,7 +52,8 @@ impl MaterialisedTable {
         let files = self.rows.files(&self.rows.own_context()).await?;
         self.logged.call_once(|| {
             let bytes: u64 = files.iter().filter_map(SpilledRows::bytes).sum();
-            let (name, rows, files) = (&self.name, rows_in(files), files.len());
+            let (name, rows) = (&self.name, rows_in(files));
+            let files: usize = files.iter().map(SpilledRows::files).sum();
             tracing::debug!("table {name} is materialised: {rows} rows, {bytes} bytes in {files} temporary files");
         });
         Ok(files)
@@ -178,16 +179,12 @@ impl ExecutionPlan for MaterialisedExec {
         let Some(file) = file else {
             return internal_err!("table {} has no rows for partition {partition}", self.table);
         };
-        let batches = self.rows.read(file, &context)?;
-        let (schema, projection) = (Arc::clone(&self.schema), self.projection.clone());
+        let batches = file.read(self.projection.as_deref(), &context)?;
         let metrics = BaselineMetrics::new(&self.metrics, partition);
-        let projected = batches.map(move |batch| {
-            let columns = columns_of(&batch?, projection.as_deref(), &schema);
-            columns.map(|columns| columns.record_output(&metrics))
-        });
+        let counted = batches.map(move |batch| batch.map(|rows| rows.record_output(&metrics)));
         Ok(Box::pin(RecordBatchStreamAdapter::new(
             Arc::clone(&self.schema),
-            projected,
+            counted,
         )))
     }
 
@@ -204,27 +201,13 @@ impl ExecutionPlan for MaterialisedExec {
     }
 }
 
-/// The columns `projection` of a batch, under `schema`.
-fn columns_of(rows: &RecordBatch, projection: Option<&[usize]>, schema: &SchemaRef) -> Result<RecordBatch> {
-    let columns = match projection {
-        Some(places) => places.iter().map(|&place| Arc::clone(rows.column(place))).collect(),
-        None => rows.columns().to_vec(),
-    };
-    let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
-    Ok(RecordBatch::try_new_with_options(
-        Arc::clone(schema),
-        columns,
-        &options,
-    )?)
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
 
     use bytesize::ByteSize;
-    use datafusion::arrow::array::{ArrayRef, AsArray, Int64Array};
+    use datafusion::arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
     use datafusion::arrow::datatypes::{DataType, Int64Type};
     use datafusion::logical_expr::{ColumnarValue, Volatility, create_udf};
     use datafusion::prelude::{SessionContext, col, lit};

@@ -25,6 +25,7 @@ mod planning;
 pub mod repeated_rows;
 mod running_query;
 mod session;
+mod spilled_rows;
 mod stoppable;
 mod temp_files;
 mod threads;

@@ -15,8 +15,9 @@ use datafusion::execution::{SpillFile, SpillWriter, TempFileFactory};
 use futures::Stream;
 use futures::stream;
 
-/// Bytes that are read from a spill file at a time.
-const READ_SIZE: usize = 512 * 1024;
+/// Bytes that are read from a spill file at a time, at most. Rows that lie in one piece keep all of it in memory, and are
+/// accounted for with all of it, so it should not be much larger than a column's values in a batch.
+const READ_SIZE: usize = 128 * 1024;
 
 /// Creates unnamed temporary files in one folder. A file is created at its first write.
 #[derive(Debug)]
@@ -108,7 +109,8 @@ impl SpillFile for UnnamedFile {
 impl UnnamedFile {
     /// The bytes at `offset`; empty at the end of the file.
     fn read_from(&self, offset: u64) -> io::Result<Bytes> {
-        let mut chunk = vec![0; READ_SIZE];
+        let left = self.0.end.load(Ordering::Acquire).saturating_sub(offset);
+        let mut chunk = vec![0; usize::try_from(left).map_or(READ_SIZE, |left| left.min(READ_SIZE))];
         let length = loop {
             match self.0.file.read_at(&mut chunk, offset) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -9,11 +9,11 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, Int64Array, ListArray, ListBuilder, MapArray, MapBuilder, MapFieldNames, StringBuilder,
-    StringViewArray,
+    Array, ArrayRef, AsArray, Int32Array, Int64Array, ListArray, ListBuilder, MapArray, MapBuilder, MapFieldNames,
+    PrimitiveArray, StringBuilder, StringViewArray,
 };
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Field, Int64Type};
+use datafusion::arrow::datatypes::{ArrowPrimitiveType, DataType, Field, Int32Type, Int64Type};
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 
@@ -160,29 +160,51 @@ fn counts(given: &ArrayRef, value: i64, except: &ArrayRef) -> Result<Int64Array>
             &parsed
         }
     };
-    let values = cast(maps.values(), &DataType::Int64)?;
-    let values = values.as_primitive::<Int64Type>();
-    let is_meant = |entry: &usize| values.is_valid(*entry) && values.value(*entry) == value;
     let except = Except::new(maps, except)?;
+    // Numbers of four bytes are counted as they are: a copy of all entries in eight costs as much as counting them.
+    if let (Some(values), Ok(value)) = (maps.values().as_primitive_opt::<Int32Type>(), i32::try_from(value)) {
+        return Ok(counts_of(maps, values, value, except.as_ref()));
+    }
+    let values = cast(maps.values(), &DataType::Int64)?;
+    Ok(counts_of(
+        maps,
+        values.as_primitive::<Int64Type>(),
+        value,
+        except.as_ref(),
+    ))
+}
+
+/// As [`counts`], where the maps' values are `values`.
+fn counts_of<T: ArrowPrimitiveType>(
+    maps: &MapArray,
+    values: &PrimitiveArray<T>,
+    value: T::Native,
+    except: Option<&Except>,
+) -> Int64Array {
+    let is_meant = |entry: &usize| values.is_valid(*entry) && values.value(*entry) == value;
     let offsets = maps.value_offsets();
     let counts = (0..maps.len()).map(|row| {
         if maps.is_null(row) {
-            return Ok(None);
+            return None;
         }
         // Offsets are never negative.
-        let entries = (offsets[row] as usize..offsets[row + 1] as usize).filter(is_meant);
-        let count = match &except {
-            None => entries.count(),
-            Some(except) => except.count(row, entries),
+        let entries = offsets[row] as usize..offsets[row + 1] as usize;
+        let count = match except.filter(|except| !except.rows[row].is_empty()) {
+            Some(except) => except.count(row, entries.filter(is_meant)),
+            None if values.null_count() == 0 => {
+                let values = &values.values()[entries];
+                values.iter().filter(|other| **other == value).count()
+            }
+            None => entries.filter(is_meant).count(),
         };
-        Ok(i64::try_from(count).ok())
+        i64::try_from(count).ok()
     });
     counts.collect()
 }
 
 /// The keys that are excluded in each row.
 struct Except {
-    keys: StringViewArray,
+    keys: Keys,
     /// The range of the excluded keys, by row.
     rows: Vec<std::ops::Range<usize>>,
     not_counted: StringViewArray,
@@ -210,7 +232,7 @@ impl Except {
             start..if lists.is_valid(row) { ends[1] as usize } else { start }
         });
         Ok(Some(Self {
-            keys: texts(maps.keys())?,
+            keys: Keys::new(maps.keys())?,
             rows: rows.collect(),
             not_counted: texts(lists.values())?,
         }))
@@ -219,16 +241,43 @@ impl Except {
     fn count(&self, row: usize, entries: impl Iterator<Item = usize>) -> usize {
         let is_counted = |entry: &usize| {
             let mut not_counted = self.rows[row].clone().filter(|&other| self.not_counted.is_valid(other));
-            let key = self.keys.value(*entry);
+            let key = self.keys.text(*entry);
             !not_counted.any(|other| self.not_counted.value(other) == key)
         };
         entries.filter(is_counted).count()
     }
 }
 
+/// The keys of all entries. Those of dictionaries stay numbers, and only the texts of keys that are asked for are looked at.
+struct Keys {
+    texts: StringViewArray,
+    /// For each entry, the place of its key among the texts; `None` where they are in the order of the entries.
+    places: Option<Int32Array>,
+}
+
+impl Keys {
+    fn new(keys: &ArrayRef) -> Result<Self> {
+        let numbered = keys.as_dictionary_opt::<Int32Type>();
+        Ok(Self {
+            texts: texts(numbered.map_or(keys, |numbered| numbered.values()))?,
+            places: numbered.map(|numbered| numbered.keys().clone()),
+        })
+    }
+
+    fn text(&self, entry: usize) -> &str {
+        // Keys of maps are never NULL, and places are never negative.
+        let place = match &self.places {
+            Some(places) => places.value(entry) as usize,
+            None => entry,
+        };
+        self.texts.value(place)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use datafusion::arrow::array::{Int32Builder, StringArray};
+    use datafusion::arrow::array::{Int32Builder, StringArray, StructArray};
+    use datafusion::arrow::datatypes::Fields;
 
     use super::*;
 
@@ -258,6 +307,56 @@ mod tests {
             assert_eq!(count(&optional), [Some(1), Some(0), None]);
             let last_first = counts(&maps.slice(0, 1), 1, &none.slice(0, 1)).expect("counts");
             assert_eq!(last_first.value(0), 1);
+        }
+    }
+
+    /// The same maps with dictionaries as keys, as `repeated_keys` are read.
+    fn with_numbered_keys(maps: &ArrayRef) -> ArrayRef {
+        let maps = maps.as_map();
+        let key = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+        let keys = cast(maps.keys(), &key).expect("numbers");
+        let fields: Fields = vec![
+            Field::new("key", key, false),
+            Field::new("value", maps.values().data_type().clone(), true),
+        ]
+        .into();
+        let entries = StructArray::new(fields.clone(), vec![keys, Arc::clone(maps.values())], None);
+        let field = Arc::new(Field::new("entries", DataType::Struct(fields), false));
+        let (offsets, nulls) = (maps.offsets().clone(), maps.nulls().cloned());
+        Arc::new(MapArray::new(field, offsets, entries, nulls, false))
+    }
+
+    #[test]
+    fn keys_that_are_numbers_and_missing_values_are_counted_alike() {
+        let mut plain = MapBuilder::new(None, StringBuilder::new(), Int32Builder::new());
+        let rows: [&[(&str, Option<i32>)]; 3] = [
+            &[("c1", Some(2)), ("c2", Some(2)), ("c3", None)],
+            &[("c2", Some(2)), ("c1", Some(1))],
+            &[("c3", Some(2)), ("c1", Some(2)), ("c2", Some(2))],
+        ];
+        for row in rows {
+            for (key, value) in row {
+                plain.keys().append_value(key);
+                plain.values().append_option(*value);
+            }
+            plain.append(true).expect("a map");
+        }
+        let plain: ArrayRef = Arc::new(plain.finish());
+        let missing: ArrayRef = Arc::new(lists(&texts(&column(&[None, None, None])).expect("text")));
+        let except = column(&[Some("['c2']"), None, Some("['c1', 'c9', 'c2']")]);
+        let except: ArrayRef = Arc::new(lists(&texts(&except).expect("text")));
+        for maps in [with_numbered_keys(&plain), plain] {
+            let of_all = |value| {
+                let counts = counts(&maps, value, &missing).expect("counts");
+                counts.iter().collect::<Vec<_>>()
+            };
+            assert_eq!(of_all(2), [Some(2), Some(1), Some(3)]);
+            assert_eq!(of_all(1), [Some(0), Some(1), Some(0)]);
+            assert_eq!(of_all(1 << 40), [Some(0); 3]);
+            let some = counts(&maps, 2, &except).expect("counts");
+            assert_eq!(some.iter().collect::<Vec<_>>(), [Some(1), Some(1), Some(1)]);
+            let last = counts(&maps.slice(2, 1), 2, &except.slice(2, 1)).expect("counts");
+            assert_eq!(last.value(0), 1);
         }
     }
 }

@@ -1,0 +1,275 @@
+//! Rows in spill files of few columns each, so that a reading takes the columns that it needs.
+//!
+//! A spill file is read to its end, and every text in it is validated, whatever is used of it. Where several readings
+//! take different columns of wide rows, that is most of their work.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::{DataFusionError, Result, internal_err};
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::execution::{SendableRecordBatchStream, SpillFile, TaskContext};
+use datafusion::physical_plan::SpillManager;
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, SpillMetrics};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::{StreamExt, TryStreamExt};
+
+/// What the spill files are for, in error messages of the engine.
+const PURPOSE: &str = "rows that are read more than once";
+
+/// The files of all partitions together, unless there are more partitions: each is an open file of the process, whose
+/// number the operating system limits.
+const MOST_FILES: usize = 64;
+
+/// How the columns of rows are divided among the files of a partition.
+#[derive(Debug, Clone)]
+pub struct ColumnFiles {
+    schema: SchemaRef,
+    /// The number of columns in each file; the last may have fewer.
+    width: usize,
+}
+
+impl ColumnFiles {
+    /// For rows of `schema` in `partitions` partitions.
+    pub fn new(schema: &SchemaRef, partitions: usize) -> Self {
+        let files_a_partition = (MOST_FILES / partitions.max(1)).max(1);
+        Self {
+            schema: Arc::clone(schema),
+            width: schema.fields().len().div_ceil(files_a_partition).max(1),
+        }
+    }
+
+    /// Writes the rows, whose types must be those of the schema; `None` where there are none.
+    ///
+    /// # Errors
+    /// Where the rows fail, or a file cannot be written.
+    pub async fn write(
+        self,
+        mut rows: SendableRecordBatchStream,
+        runtime: Arc<RuntimeEnv>,
+    ) -> Result<Option<SpilledRows>> {
+        let mut writers = Vec::new();
+        for number in 0..self.schema.fields().len().div_ceil(self.width) {
+            let spill = self.spill(number, &runtime)?;
+            writers.push((self.columns(number), spill.create_in_progress_file(PURPOSE)?));
+        }
+        let mut count = 0;
+        while let Some(batch) = rows.next().await {
+            let batch = batch?;
+            count += batch.num_rows();
+            for (columns, writer) in &mut writers {
+                writer.append_batch(&batch.project(columns)?)?;
+            }
+        }
+        let mut files = Vec::with_capacity(writers.len());
+        for (_, mut writer) in writers {
+            files.extend(writer.finish()?);
+        }
+        let layout = self;
+        Ok((count > 0).then_some(SpilledRows { layout, files, count }))
+    }
+
+    /// The columns in file `number` of each partition.
+    fn columns(&self, number: usize) -> Vec<usize> {
+        let end = self.schema.fields().len().min((number + 1) * self.width);
+        (number * self.width..end).collect()
+    }
+
+    fn spill(&self, number: usize, runtime: &Arc<RuntimeEnv>) -> Result<SpillManager> {
+        let schema = self.schema.project(&self.columns(number))?;
+        let metrics = SpillMetrics::new(&ExecutionPlanMetricsSet::new(), 0);
+        Ok(SpillManager::new(Arc::clone(runtime), metrics, Arc::new(schema)))
+    }
+}
+
+/// The rows of one partition in files, which are removed with the value.
+pub struct SpilledRows {
+    layout: ColumnFiles,
+    files: Vec<Arc<dyn SpillFile>>,
+    /// The number of rows.
+    pub count: usize,
+}
+
+impl SpilledRows {
+    /// The size of the files in bytes, where it is known.
+    pub fn bytes(&self) -> Option<u64> {
+        self.files.iter().map(|file| file.size()).sum()
+    }
+
+    /// The number of files.
+    pub fn files(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Reads the columns at the places `projection` of the schema, all where it is `None`, in the order of writing.
+    ///
+    /// # Errors
+    /// Where there is no such column, or a file cannot be read.
+    pub fn read(&self, projection: Option<&[usize]>, context: &TaskContext) -> Result<SendableRecordBatchStream> {
+        let places = match projection {
+            Some(places) => places.to_vec(),
+            None => (0..self.layout.schema.fields().len()).collect(),
+        };
+        let schema = Arc::new(self.layout.schema.project(&places)?);
+        if places.is_empty() {
+            return Ok(without_columns(
+                schema,
+                self.count,
+                context.session_config().batch_size(),
+            ));
+        }
+        let width = self.layout.width;
+        let numbers: BTreeSet<usize> = places.iter().map(|place| place / width).collect();
+        // Every file that is read but the last has `width` columns.
+        let read_before = |place: usize| numbers.range(..place / width).count() * width;
+        let chosen = places.iter().map(|&place| read_before(place) + place % width).collect();
+        let runtime = context.runtime_env();
+        let mut files = Vec::with_capacity(numbers.len());
+        for &number in &numbers {
+            let Some(file) = self.files.get(number) else {
+                return internal_err!("there is no file {number} of rows that are read more than once");
+            };
+            let spill = self.layout.spill(number, &runtime)?;
+            files.push(spill.read_spill_as_stream(Arc::clone(file), None)?);
+        }
+        Ok(side_by_side(files, chosen, schema))
+    }
+}
+
+/// The columns at the places `chosen` among all columns of `files`, whose batches have the same rows.
+fn side_by_side(
+    files: Vec<SendableRecordBatchStream>,
+    chosen: Vec<usize>,
+    schema: SchemaRef,
+) -> SendableRecordBatchStream {
+    let start = (files, chosen, Arc::clone(&schema));
+    let batches = futures::stream::try_unfold(start, |(mut files, chosen, schema)| async move {
+        let batch = next_batch(&mut files, &chosen, &schema).await?;
+        Ok::<_, DataFusionError>(batch.map(|batch| (batch, (files, chosen, schema))))
+    });
+    Box::pin(RecordBatchStreamAdapter::new(schema, batches))
+}
+
+async fn next_batch(
+    files: &mut [SendableRecordBatchStream],
+    chosen: &[usize],
+    schema: &SchemaRef,
+) -> Result<Option<RecordBatch>> {
+    let mut columns = Vec::new();
+    let mut ended = 0;
+    for file in files.iter_mut() {
+        match file.try_next().await? {
+            Some(batch) => columns.extend_from_slice(batch.columns()),
+            None => ended += 1,
+        }
+    }
+    if ended == files.len() {
+        return Ok(None);
+    }
+    if ended > 0 {
+        return internal_err!("a file of rows that are read more than once ends before the others");
+    }
+    let columns = chosen.iter().map(|&place| Arc::clone(&columns[place])).collect();
+    Ok(Some(RecordBatch::try_new(Arc::clone(schema), columns)?))
+}
+
+/// `count` rows without columns, in batches.
+fn without_columns(schema: SchemaRef, count: usize, rows_a_batch: usize) -> SendableRecordBatchStream {
+    let rows_a_batch = rows_a_batch.max(1);
+    let of_batches = Arc::clone(&schema);
+    let batches = (0..count).step_by(rows_a_batch).map(move |start| {
+        let rows = rows_a_batch.min(count - start);
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let batch = RecordBatch::try_new_with_options(Arc::clone(&of_batches), Vec::new(), &options)?;
+        Ok::<_, DataFusionError>(batch)
+    });
+    Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::iter(batches)))
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, StringViewArray};
+    use datafusion::arrow::datatypes::Int64Type;
+    use datafusion::prelude::SessionContext;
+
+    use super::*;
+
+    /// Two batches of columns of three types; the text of number 2 is NULL.
+    fn batches() -> Vec<RecordBatch> {
+        let batch = |numbers: Vec<i64>| {
+            let texts = numbers.iter().map(|number| match number {
+                2 => None,
+                number => Some(format!("a text that is no view by itself: {number}")),
+            });
+            let texts: ArrayRef = Arc::new(texts.collect::<StringViewArray>());
+            let even = numbers.iter().map(|number| Some(number % 2 == 0));
+            let even: ArrayRef = Arc::new(even.collect::<BooleanArray>());
+            let numbers: ArrayRef = Arc::new(Int64Array::from(numbers));
+            RecordBatch::try_from_iter_with_nullable([
+                ("number", numbers, true),
+                ("text", texts, true),
+                ("even", even, true),
+            ])
+        };
+        vec![batch(vec![1, 2]).expect("rows"), batch(vec![3]).expect("rows")]
+    }
+
+    async fn written(partitions: usize, batches: Vec<RecordBatch>, context: &TaskContext) -> Option<SpilledRows> {
+        let schema = self::batches()[0].schema();
+        let rows = futures::stream::iter(batches.into_iter().map(Ok::<_, DataFusionError>));
+        let rows = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), rows));
+        let layout = ColumnFiles::new(&schema, partitions);
+        layout.write(rows, context.runtime_env()).await.expect("written")
+    }
+
+    async fn read(rows: &SpilledRows, projection: Option<&[usize]>, context: &TaskContext) -> Vec<RecordBatch> {
+        let batches = rows.read(projection, context).expect("a reader");
+        batches.try_collect().await.expect("rows")
+    }
+
+    #[tokio::test]
+    async fn any_columns_are_read_in_any_order_however_many_are_in_a_file() {
+        let context = SessionContext::new().task_ctx();
+        // 64 files at most: one for each column, for two of them, for all.
+        for (partitions, files) in [(1, 3), (32, 2), (64, 1), (200, 1)] {
+            let rows = written(partitions, batches(), &context).await.expect("rows");
+            assert_eq!((rows.count, rows.files()), (3, files));
+            assert!(rows.bytes().is_some_and(|bytes| bytes > 0));
+            assert_eq!(read(&rows, None, &context).await, batches());
+            for projection in [vec![0], vec![1], vec![2], vec![2, 0], vec![1, 2], vec![2, 1, 0]] {
+                let expected = batches().into_iter().map(|batch| batch.project(&projection));
+                let expected: Vec<RecordBatch> = expected.collect::<Result<_, _>>().expect("columns");
+                assert_eq!(read(&rows, Some(&projection), &context).await, expected);
+            }
+            assert!(rows.read(Some(&[3]), &context).is_err());
+        }
+    }
+
+    #[tokio::test]
+    async fn several_readers_read_at_the_same_time() {
+        let context = SessionContext::new().task_ctx();
+        let rows = written(2, batches(), &context).await.expect("rows");
+        let (one, other) = futures::join!(read(&rows, Some(&[0]), &context), read(&rows, Some(&[0, 1]), &context));
+        assert_eq!(one[0].column(0), other[0].column(0));
+        assert_eq!(one[1].column(0).as_primitive::<Int64Type>().value(0), 3);
+    }
+
+    #[tokio::test]
+    async fn rows_are_counted_without_columns() {
+        let context = SessionContext::new().task_ctx();
+        let rows = written(1, batches(), &context).await.expect("rows");
+        let counted = read(&rows, Some(&[]), &context).await;
+        assert_eq!(counted.iter().map(RecordBatch::num_rows).sum::<usize>(), 3);
+        assert!(counted.iter().all(|batch| batch.num_columns() == 0));
+    }
+
+    #[tokio::test]
+    async fn no_rows_are_no_files() {
+        let context = SessionContext::new().task_ctx();
+        assert!(written(1, Vec::new(), &context).await.is_none());
+        let none = batches()[0].slice(0, 0);
+        assert!(written(1, vec![none], &context).await.is_none());
+    }
+}
