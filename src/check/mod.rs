@@ -105,8 +105,10 @@ pub async fn check(catalog: &Catalog) -> Result<Vec<Finding>, CheckError> {
         // The kept rows are held in one process.
         Some(_) => Ok(SharedReadings::none()),
     };
-    let shared = shared.map_err(EngineError::running("rows of several rules"))?;
-    read_everything(catalog, &shared).await?;
+    let failed = || EngineError::running("rows of several rules");
+    let mut shared = shared.map_err(failed())?;
+    read_everything(catalog, &mut shared).await?;
+    shared.plan(&catalog.session, None).await.map_err(failed())?;
     let mut findings = vec![unread(catalog)];
     for rule in rules {
         findings.push(run_rule(rule, &shared).await?);
@@ -116,13 +118,14 @@ pub async fn check(catalog: &Catalog) -> Result<Vec<Finding>, CheckError> {
 }
 
 /// Decodes and converts every column of every table of the contract, and finds the rows that break rules on the way.
-async fn read_everything(catalog: &Catalog, shared: &SharedReadings) -> Result<(), CheckError> {
+async fn read_everything(catalog: &Catalog, shared: &mut SharedReadings) -> Result<(), CheckError> {
     for table in Table::ALL {
         let name = table.name();
         if !catalog.session.table_exist(name).map_err(EngineError::running(name))? {
             continue;
         }
         let failed = || EngineError::running(format!("rows of {name}"));
+        shared.plan(&catalog.session, Some(table)).await.map_err(failed())?;
         let rows = match shared.of_table(table) {
             Some(rows) => catalog.session.read_table(rows),
             None => catalog.session.table(name).await,

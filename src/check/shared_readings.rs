@@ -6,14 +6,14 @@
 //! Rules are found by their plans and not by their names, so a site's own rules are among them.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::Utc;
 use datafusion::arrow::datatypes::{DataType, SchemaRef, TimeUnit};
 use datafusion::catalog::TableProvider;
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, DFSchema, Result, ScalarValue};
+use datafusion::common::{Column, DFSchema, Result, ScalarValue, internal_err};
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -76,10 +76,10 @@ impl SharedReadings {
         }
     }
 
-    /// The readings that `rules` share. Nothing is read yet.
+    /// The readings that `rules` share. Nothing is read or planned yet.
     ///
     /// # Errors
-    /// Where the rows cannot be planned.
+    /// Where a table cannot be found, or a part of a rule is invalid.
     pub async fn of_rules(session: &SessionContext, rules: &[&LogicalPlan]) -> Result<Self> {
         let mut shared = Self {
             readings: Vec::new(),
@@ -99,10 +99,19 @@ impl SharedReadings {
             None => reading.conditions.len() >= FEWEST_RULES,
         };
         shared.readings.retain(is_shared);
-        for reading in &mut shared.readings {
+        Ok(shared)
+    }
+
+    /// Plans the readings of a table of the contract, or all others: only now, since planning runs the mapping of a
+    /// table. Rules whose reading is not planned read for themselves.
+    ///
+    /// # Errors
+    /// Where the rows cannot be planned, or a mapping fails.
+    pub async fn plan(&mut self, session: &SessionContext, table: Option<Table>) -> Result<()> {
+        for reading in self.readings.iter_mut().filter(|reading| reading.table == table) {
             reading.kept = reading.keep(session).await?;
         }
-        Ok(shared)
+        Ok(())
     }
 
     /// The rows of a table of the contract that may break a rule. Reading them reads every row and column of the table.
@@ -204,7 +213,7 @@ impl Reading {
         let schema = rows.schema();
         let partitions = (0..rows.output_partitioning().partition_count()).map(|number| -> Arc<dyn PartitionStream> {
             Arc::new(Partition {
-                rows: Arc::clone(&rows),
+                rows: Mutex::new(Some(Arc::clone(&rows))),
                 schema: Arc::clone(&schema),
                 number,
             })
@@ -334,7 +343,8 @@ fn has_subquery(expr: &Expr) -> bool {
 /// A partition of the rows that meet a condition.
 #[derive(Debug)]
 struct Partition {
-    rows: Arc<dyn ExecutionPlan>,
+    /// The plan of all partitions, until this one is read: a plan that has run may hold the rows of a join's side.
+    rows: Mutex<Option<Arc<dyn ExecutionPlan>>>,
     schema: SchemaRef,
     number: usize,
 }
@@ -345,11 +355,16 @@ impl PartitionStream for Partition {
     }
 
     fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let rows = Arc::clone(&self.rows);
+        let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner).take();
         let number = self.number;
-        let rows = futures::stream::once(async move { rows.execute(number, context) });
-        let rows = rows.try_flatten();
-        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), rows))
+        let batches = futures::stream::once(async move {
+            match rows {
+                Some(rows) => rows.execute(number, context),
+                None => internal_err!("rows of several rules are read once"),
+            }
+        });
+        let batches = batches.try_flatten();
+        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), batches))
     }
 }
 
@@ -460,7 +475,10 @@ mod tests {
             plans.push(session.sql(sql).await.expect(sql).into_unoptimized_plan());
         }
         let rules: Vec<&LogicalPlan> = plans.iter().collect();
-        let shared = SharedReadings::of_rules(&session, &rules).await.expect("readings");
+        let mut shared = SharedReadings::of_rules(&session, &rules).await.expect("readings");
+        for table in [Some(Table::Users), Some(Table::CourseProgress), None] {
+            shared.plan(&session, table).await.expect("plans");
+        }
         assert!(shared.of_table(Table::Users).is_some() && shared.of_table(Table::CourseProgress).is_some());
         assert!(shared.of_table(Table::Enrolments).is_none());
         assert_eq!(shared.readings.len(), 3);
@@ -478,7 +496,9 @@ mod tests {
     async fn the_rows_of_a_table_are_those_that_break_a_rule() {
         let session = session();
         let rule = session.sql(RULES[0].0).await.expect("a rule").into_unoptimized_plan();
-        let shared = SharedReadings::of_rules(&session, &[&rule]).await.expect("readings");
+        let mut shared = SharedReadings::of_rules(&session, &[&rule]).await.expect("readings");
+        assert!(shared.of_table(Table::Users).is_none(), "a plan before it is asked for");
+        shared.plan(&session, Some(Table::Users)).await.expect("plans");
         let rows = shared.of_table(Table::Users).expect("a reading");
         let rows = session.read_table(rows).expect("rows").collect().await.expect("rows");
         insta::assert_snapshot!(pretty_format_batches(&rows).expect("text").to_string(), @r"
