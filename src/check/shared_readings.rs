@@ -108,8 +108,10 @@ impl SharedReadings {
     /// # Errors
     /// Where the rows cannot be planned, or a mapping fails.
     pub async fn plan(&mut self, session: &SessionContext, table: Option<Table>) -> Result<()> {
-        for reading in self.readings.iter_mut().filter(|reading| reading.table == table) {
-            reading.kept = reading.keep(session).await?;
+        for reading in &mut self.readings {
+            if reading.table == table {
+                reading.kept = reading.keep(session).await?;
+            }
         }
         Ok(())
     }
