@@ -1,6 +1,8 @@
 -- should: nobody completes a course before enrolling
-select concat('user ', enrolment.user_id, ' in batch ', enrolment.batch_id) as example
-from distinct_enrolments as enrolment
-join distinct_course_progress as progress
-    on progress.user_id = enrolment.user_id and progress.batch_id = enrolment.batch_id
+--
+-- The rows are those of progress_of_another_course and progress_without_enrolment, so that they are joined once.
+select concat('user ', progress.user_id, ' in batch ', progress.batch_id) as example
+from distinct_course_progress as progress
+left join distinct_enrolments as enrolment
+    on enrolment.user_id = progress.user_id and enrolment.batch_id = progress.batch_id
 where progress.completed_at < enrolment.enrolled_at

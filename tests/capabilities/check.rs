@@ -168,6 +168,37 @@ fn personal_data_is_never_shown() {
     }
 }
 
+/// The check reads rows together that several rules filter; `pragati query` runs one rule by itself.
+#[test]
+fn a_rule_finds_the_same_alone_as_in_the_check() {
+    let exports = bad();
+    let output = exports
+        .command("check")
+        .args(["--format", "json"])
+        .output()
+        .expect("a run");
+    for finding in findings(&output.stdout) {
+        let rule = finding["rule"].as_str().expect("a name");
+        // A table each, and the join.
+        let is_of_shared_rows = [
+            "batches_without_batch_id",
+            "completion_before_enrolment",
+            "download_events_without_mid",
+            "enrolments_without_course_id",
+            "progress_of_another_course",
+            "progress_out_of_range",
+            "progress_without_enrolment",
+            "users_without_user_id",
+        ]
+        .contains(&rule);
+        if is_of_shared_rows {
+            let alone = exports.output("query", &[&format!("checks/{rule}"), "--format", "ndjson"]);
+            let rows = finding["rows"].as_u64().expect("a count");
+            assert_eq!(alone.lines().count() as u64, rows, "{rule}: {alone}");
+        }
+    }
+}
+
 #[test]
 fn a_site_adds_and_replaces_rules() {
     let mine = "-- must: no Asha\nselect user_id as example from users where first_name = 'Asha'";

@@ -3,7 +3,8 @@
 //! The shape is `row_number() over (partition by key order by …)` with `= 1` above it. A row of a unique key is the
 //! first of its key, whatever the order. So the window is replaced by the rows of unique keys, numbered 1, and the
 //! window over the other rows. That gives the rows of the window, so nothing above has to change; NULLs, ties and
-//! orders are left to the window.
+//! orders are left to the window. It is done for `= 2` as well, which finds each repeated key once: no row of a unique
+//! key has that number, so the optimiser leaves these out.
 //!
 //! The input is read three times: its keys, the rows of unique keys, and the others. So it has to be one table, with
 //! projections and conditions that give the same each time. It is a rule over logical plans, since columns and
@@ -63,8 +64,8 @@ pub fn ranking_only_repeated(plan: LogicalPlan, inputs: Inputs) -> Result<Logica
         let LogicalPlan::Filter(filter) = &node else {
             return Ok(Transformed::no(node));
         };
-        let firsts = split_conjunction(&filter.predicate).into_iter().filter_map(first_of);
-        for number in firsts {
+        let numbers = split_conjunction(&filter.predicate).into_iter().filter_map(numbered);
+        for number in numbers {
             if let Some(input) = with_window_split(&filter.input, number, inputs)? {
                 let filter = Filter::try_new(filter.predicate.clone(), Arc::new(input))?;
                 return Ok(Transformed::yes(LogicalPlan::Filter(filter)));
@@ -75,15 +76,15 @@ pub fn ranking_only_repeated(plan: LogicalPlan, inputs: Inputs) -> Result<Logica
     replaced.data()
 }
 
-/// The column of a condition that it is 1.
-fn first_of(condition: &Expr) -> Option<&Column> {
+/// The column of a condition that it is 1 or another number.
+fn numbered(condition: &Expr) -> Option<&Column> {
     let Expr::BinaryExpr(BinaryExpr { left, op, right }) = condition else {
         return None;
     };
     match op {
-        Operator::Eq if is_one(right) => column_of(left),
-        Operator::Eq if is_one(left) => column_of(right),
-        Operator::LtEq if is_one(right) => column_of(left),
+        Operator::Eq if number_of(right).is_some() => column_of(left),
+        Operator::Eq if number_of(left).is_some() => column_of(right),
+        Operator::LtEq if number_of(right) == Some(1) => column_of(left),
         _ => None,
     }
 }
@@ -99,13 +100,15 @@ fn column_of(expr: &Expr) -> Option<&Column> {
     }
 }
 
-fn is_one(expr: &Expr) -> bool {
+/// The whole number that an expression is, perhaps cast.
+fn number_of(expr: &Expr) -> Option<i64> {
     match expr {
-        Expr::Literal(value, _) if value.data_type().is_numeric() => {
-            matches!(value.cast_to(&DataType::Int64), Ok(ScalarValue::Int64(Some(1))))
-        }
-        Expr::Cast(cast) => is_one(&cast.expr),
-        _ => false,
+        Expr::Literal(value, _) if value.data_type().is_numeric() => match value.cast_to(&DataType::Int64) {
+            Ok(ScalarValue::Int64(number)) => number,
+            _ => None,
+        },
+        Expr::Cast(cast) => number_of(&cast.expr),
+        _ => None,
     }
 }
 
@@ -554,11 +557,17 @@ mod tests {
         ),
     ];
 
+    /// Queries that ask for repeated keys alone, by `a`.
+    const REPEATED: [&str; 2] = [
+        "select id, n from (select *, row_number() over (partition by a order by id) as n from t) where n = 2",
+        "select a from (select a, row_number() over (partition by a) as n from t where a is not null) where n = 2",
+    ];
+
     /// Queries that are left as they are.
     const NOT_SPLIT: [&str; 9] = [
         "select id from (select *, row_number() over (partition by lower(a) order by id) as n from t) where n = 1",
         "select id from (select *, row_number() over (partition by v order by id) as n from t) where n = 1",
-        "select id, n from (select *, row_number() over (partition by a order by id) as n from t) where n = 2",
+        "select id, n from (select *, row_number() over (partition by a order by id) as n from t) where n > 1",
         "select id from (select *, row_number() over (order by id) as n from t) where n = 1",
         "select id from (select *, row_number() over (partition by a order by id) as n from (select * from t limit 100)) where n = 1",
         "select id from (select *, rank() over (partition by a order by day) as n from t) where n = 1",
@@ -578,6 +587,14 @@ mod tests {
                     let node = format!("RepeatedRowsExec: passing={passing}, key=[{key}]");
                     assert!(plan.contains(&node), "{sql}\n{plan}");
                 }
+            }
+            for sql in REPEATED {
+                let plan = answer(&session, &format!("explain {sql}")).await.join("\n");
+                assert!(
+                    plan.contains("RepeatedRowsExec: passing=Others, key=[a]"),
+                    "{sql}\n{plan}"
+                );
+                assert!(!plan.contains("passing=Alone"), "{sql}\n{plan}");
             }
             for sql in NOT_SPLIT {
                 let plan = answer(&session, &format!("explain {sql}")).await.join("\n");
@@ -654,7 +671,7 @@ mod tests {
             let runtime = Runtime::new().expect("a runtime");
             runtime.block_on(async {
                 let (with, without) = (session(&rows, true).await, session(&rows, false).await);
-                for sql in SPLIT.map(|(sql, _)| sql).into_iter().chain(NOT_SPLIT) {
+                for sql in SPLIT.map(|(sql, _)| sql).into_iter().chain(REPEATED).chain(NOT_SPLIT) {
                     assert_eq!(answer(&with, sql).await, answer(&without, sql).await, "{sql}");
                 }
             });

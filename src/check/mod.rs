@@ -1,19 +1,24 @@
 //! Checks a snapshot against the contract's rules, each a query of `queries/checks/`.
 //!
 //! A rule's file begins with `-- must: …` or `-- should: …`, and gives one row for each violation, with the column
-//! `example` naming it by ids. A site adds a rule by adding a file to the `checks` folder of its own queries.
+//! `example` naming it by ids. A site adds a rule by adding a file to the `checks` folder of its own queries. Rules that
+//! filter the same rows read them together (`shared_readings`).
+
+mod shared_readings;
 
 use datafusion::arrow::array::AsArray;
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::DataFusionError;
+use datafusion::dataframe::DataFrame;
 use futures::StreamExt;
 use serde::Serialize;
 use tokio::task::JoinSet;
 
 use crate::catalog::{Catalog, CatalogError, MappingUsed};
-use crate::engine::EngineError;
+use crate::engine::{EngineError, cluster_of};
 use crate::exports::Table;
+use shared_readings::SharedReadings;
 
 /// Examples kept of each rule.
 const EXAMPLES: usize = 3;
@@ -75,29 +80,57 @@ pub enum CheckError {
     NotARule(String),
 }
 
+/// A rule that has not run yet.
+struct Rule {
+    /// The name of its query, `checks/…`.
+    query: String,
+    severity: Severity,
+    description: String,
+    /// A row for each violation.
+    violations: DataFrame,
+}
+
 /// Reads every column of the contract to its end, then runs every rule, in order of their names, must-rules first.
 ///
 /// # Errors
 /// Where a file cannot be read, or a rule cannot be run. What this passes, a nightly run can read.
 pub async fn check(catalog: &Catalog) -> Result<Vec<Finding>, CheckError> {
-    read_everything(catalog).await?;
-    let mut findings = vec![unread(catalog)];
+    let mut rules = Vec::new();
     for name in catalog.query_names("checks") {
-        findings.push(run_rule(catalog, &name).await?);
+        rules.push(plan_rule(catalog, name).await?);
+    }
+    let plans: Vec<_> = rules.iter().map(|rule| rule.violations.logical_plan()).collect();
+    let shared = match cluster_of(&catalog.session) {
+        None => SharedReadings::of_rules(&catalog.session, &plans).await,
+        // The kept rows are held in one process.
+        Some(_) => Ok(SharedReadings::none()),
+    };
+    let failed = || EngineError::running("rows of several rules");
+    let mut shared = shared.map_err(failed())?;
+    read_everything(catalog, &mut shared).await?;
+    shared.plan(&catalog.session, None).await.map_err(failed())?;
+    let mut findings = vec![unread(catalog)];
+    for rule in rules {
+        findings.push(run_rule(rule, &shared).await?);
     }
     findings.sort_by_key(|finding| finding.severity != Severity::Must);
     Ok(findings)
 }
 
-/// Decodes and converts every column of every table of the contract.
-async fn read_everything(catalog: &Catalog) -> Result<(), CheckError> {
+/// Decodes and converts every column of every table of the contract, and finds the rows that break rules on the way.
+async fn read_everything(catalog: &Catalog, shared: &mut SharedReadings) -> Result<(), CheckError> {
     for table in Table::ALL {
         let name = table.name();
         if !catalog.session.table_exist(name).map_err(EngineError::running(name))? {
             continue;
         }
         let failed = || EngineError::running(format!("rows of {name}"));
-        let rows = catalog.session.table(name).await.map_err(failed())?;
+        shared.plan(&catalog.session, Some(table)).await.map_err(failed())?;
+        let rows = match shared.of_table(table) {
+            Some(rows) => catalog.session.read_table(rows),
+            None => catalog.session.table(name).await,
+        };
+        let rows = rows.map_err(failed())?;
         let partitions = rows.execute_stream_partitioned().await.map_err(failed())?;
         let mut readers = JoinSet::new();
         for mut partition in partitions {
@@ -128,21 +161,32 @@ fn unread(catalog: &Catalog) -> Finding {
     }
 }
 
-async fn run_rule(catalog: &Catalog, name: &str) -> Result<Finding, CheckError> {
-    let not_a_rule = || CheckError::NotARule(name.to_owned());
-    let header = catalog.query_description(name)?;
+async fn plan_rule(catalog: &Catalog, query: String) -> Result<Rule, CheckError> {
+    let header = catalog.query_description(&query)?;
     let first_line = header.lines().next().unwrap_or_default();
     let (severity, description) = match first_line.split_once(": ") {
-        Some(("must", text)) => (Severity::Must, text),
-        Some(("should", text)) => (Severity::Should, text),
-        _ => return Err(not_a_rule()),
+        Some(("must", text)) => (Severity::Must, text.to_owned()),
+        Some(("should", text)) => (Severity::Should, text.to_owned()),
+        _ => return Err(CheckError::NotARule(query)),
     };
-    let what = format!("check {name}");
-    let frame = catalog.query(name, |parameters| parameters).await?;
-    let mut violations = frame.execute_stream().await.map_err(EngineError::running(&what))?;
+    let violations = catalog.query(&query, |parameters| parameters).await?;
+    Ok(Rule {
+        query,
+        severity,
+        description,
+        violations,
+    })
+}
+
+async fn run_rule(rule: Rule, shared: &SharedReadings) -> Result<Finding, CheckError> {
+    let not_a_rule = || CheckError::NotARule(rule.query.clone());
+    let failed = || EngineError::running(format!("check {}", rule.query));
+    let (session, plan) = rule.violations.into_parts();
+    let violations = DataFrame::new(session, shared.replace_in(plan).map_err(failed())?);
+    let mut violations = violations.execute_stream().await.map_err(failed())?;
     let (mut rows, mut examples) = (0, Vec::new());
     while let Some(batch) = violations.next().await {
-        let batch = batch.map_err(EngineError::running(&what))?;
+        let batch = batch.map_err(failed())?;
         let column = batch.column_by_name("example").ok_or_else(not_a_rule)?;
         let texts = cast(column, &DataType::Utf8View).map_err(|_| not_a_rule())?;
         rows += batch.num_rows() as u64;
@@ -152,9 +196,9 @@ async fn run_rule(catalog: &Catalog, name: &str) -> Result<Finding, CheckError> 
         );
     }
     Ok(Finding {
-        rule: name.trim_start_matches("checks/").to_owned(),
-        severity,
-        description: description.to_owned(),
+        rule: rule.query.trim_start_matches("checks/").to_owned(),
+        severity: rule.severity,
+        description: rule.description,
         rows,
         examples,
     })
