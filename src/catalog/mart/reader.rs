@@ -29,6 +29,7 @@ pub struct PinnedFiles {
     store: Arc<dyn ObjectStore>,
     /// The root URL of the store, for messages.
     root: Arc<str>,
+    is_on_disk: bool,
 }
 
 impl PinnedFiles {
@@ -37,6 +38,7 @@ impl PinnedFiles {
         Self {
             store,
             root: root.into(),
+            is_on_disk: root.starts_with("file:"),
         }
     }
 }
@@ -57,6 +59,7 @@ impl ParquetFileReaderFactory for PinnedFiles {
                 object: Arc::new(file.object_meta),
             },
             root: Arc::clone(&self.root),
+            is_on_disk: self.is_on_disk,
             metrics,
         }))
     }
@@ -66,6 +69,7 @@ struct FileOfMart {
     file: PinnedFile,
     footer: Option<Arc<Footer>>,
     root: Arc<str>,
+    is_on_disk: bool,
     metrics: ParquetFileMetrics,
 }
 
@@ -109,8 +113,8 @@ impl AsyncFileReader for FileOfMart {
     fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, ParquetResult<Vec<Bytes>>> {
         ranges.iter().for_each(|range| self.count(range));
         async move {
-            let read = self.file.get_byte_ranges(ranges).await;
-            read.map_err(|error| self.explained(error))
+            let read = self.file.ranges(ranges, self.is_on_disk).await;
+            read.map_err(|error| self.explained(ParquetError::External(Box::new(error))))
         }
         .boxed()
     }
