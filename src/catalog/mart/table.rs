@@ -50,9 +50,10 @@ impl ReportTable {
         }
     }
 
-    /// The files, as long as the output is the one that was opened.
-    async fn parts(&self) -> Result<&[OpenPart], MartError> {
-        let parts = self.open.get_or_try_init(|| self.mart.open(&self.schema)).await?;
+    /// The files, as long as the output is the one that was opened; they are opened in so many tasks.
+    async fn parts(&self, tasks: usize) -> Result<&[OpenPart], MartError> {
+        let open = || self.mart.open(&self.schema, tasks);
+        let parts = self.open.get_or_try_init(open).await?;
         // After the files were opened, so that they are those that the manifest lists.
         self.mart.check_current().await?;
         Ok(parts)
@@ -146,7 +147,8 @@ fn in_groups(parts: &[&OpenPart], partitions: usize) -> Vec<FileGroup> {
 }
 
 fn file_of(part: &OpenPart) -> PartitionedFile {
-    let mut file = PartitionedFile::new_from_meta(part.object.clone());
+    // With its schema, the reader need not decode the one in the footer.
+    let mut file = PartitionedFile::new_from_meta(part.object.clone()).with_arrow_schema(Arc::clone(&part.schema));
     file.extensions.insert_arc(Arc::clone(&part.footer));
     file
 }
@@ -180,7 +182,7 @@ impl ReportTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        match self.parts().await {
+        match self.parts(session.config().target_partitions()).await {
             Ok(parts) => self.read(parts, session, projection, filters, limit),
             Err(error) => {
                 tracing::debug!("the rows of course_progress_report are assembled: {error}");
