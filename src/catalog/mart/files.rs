@@ -38,22 +38,27 @@ pub struct OpenPart {
 pub struct Footer(pub Arc<ParquetMetaData>);
 
 impl ReportMart {
-    /// Opens all files, in their order, in so many tasks.
+    /// Opens the files `parts`, in their order, in so many tasks.
     ///
     /// # Errors
     /// Where one cannot be read, or has other rows or columns than listed.
-    pub async fn open(&self, schema: &SchemaRef, tasks: usize) -> Result<Vec<OpenPart>, MartError> {
+    pub async fn open(
+        &self,
+        parts: Vec<MartPart>,
+        schema: &SchemaRef,
+        tasks: usize,
+    ) -> Result<Vec<OpenPart>, MartError> {
         let opener = Arc::new(Opener {
             reports: self.reports.clone(),
             layouts: Layouts::new(Arc::clone(schema)),
         });
-        let parts_of_task = self.parts.len().div_ceil(tasks.max(1)).max(1);
-        let of_tasks = self.parts.chunks(parts_of_task).map(|parts| {
+        let parts_of_task = parts.len().div_ceil(tasks.max(1)).max(1);
+        let of_tasks = parts.chunks(parts_of_task).map(|parts| {
             let (opener, parts) = (Arc::clone(&opener), parts.to_vec());
             SpawnedTask::spawn(async move { opener.open_all(parts).await })
         });
         let opening: Vec<_> = of_tasks.collect();
-        let mut open = Vec::with_capacity(self.parts.len());
+        let mut open = Vec::with_capacity(parts.len());
         for task in opening {
             let opened = task.join().await;
             // A footer that makes the parser panic is damaged as well.
@@ -217,7 +222,7 @@ mod tests {
         // The footer of the third one alone takes more than is read first.
         let (mart, schema) = mart(&[1, 2, 300, 1, 1]).await;
         for tasks in [1, 2, 3, 9] {
-            let open = mart.open(&schema, tasks).await.expect("files");
+            let open = mart.open(mart.parts.clone(), &schema, tasks).await.expect("files");
             let paths: Vec<&str> = open.iter().map(|part| part.object.location.as_ref()).collect();
             assert_eq!(paths, ["part-0", "part-1", "part-2", "part-3", "part-4"]);
             let columns: Vec<usize> = open.iter().map(|part| part.schema.fields().len()).collect();
@@ -233,7 +238,8 @@ mod tests {
     async fn complaint(change: impl Fn(&mut MartPart)) -> String {
         let (mut mart, schema) = mart(&[1, 1]).await;
         change(&mut mart.parts[1]);
-        mart.open(&schema, 2).await.expect_err("a difference").to_string()
+        let opened = mart.open(mart.parts.clone(), &schema, 2).await;
+        opened.expect_err("a difference").to_string()
     }
 
     #[tokio::test]
