@@ -57,7 +57,8 @@ struct Watched {
 impl Watched {
     fn say(&self) {
         let elapsed = self.started.elapsed();
-        if elapsed < LONG || self.line.is_finished() {
+        // To count the rows read, a scan adds up the metrics of all its files, so nothing is counted for nobody.
+        if elapsed < LONG || self.line.is_finished() || self.line.is_hidden() {
             return;
         }
         self.line.set_message(format!(

@@ -6,6 +6,7 @@
 
 mod error;
 mod files;
+mod layout;
 mod node;
 mod pruned;
 mod reader;

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use datafusion::common::Result;
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::{ParquetFileMetrics, ParquetFileReaderFactory};
+use datafusion::datasource::physical_plan::ParquetFileReaderFactory;
 use datafusion::parquet::arrow::arrow_reader::ArrowReaderOptions;
 use datafusion::parquet::arrow::async_reader::AsyncFileReader;
 use datafusion::parquet::errors::{ParquetError, Result as ParquetResult};
 use datafusion::parquet::file::metadata::ParquetMetaData;
-use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder, MetricCategory, MetricType};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use object_store::ObjectStore;
@@ -29,6 +29,7 @@ pub struct PinnedFiles {
     store: Arc<dyn ObjectStore>,
     /// The root URL of the store, for messages.
     root: Arc<str>,
+    is_on_disk: bool,
 }
 
 impl PinnedFiles {
@@ -37,6 +38,7 @@ impl PinnedFiles {
         Self {
             store,
             root: root.into(),
+            is_on_disk: root.starts_with("file:"),
         }
     }
 }
@@ -49,7 +51,12 @@ impl ParquetFileReaderFactory for PinnedFiles {
         _metadata_size_hint: Option<usize>,
         metrics: &ExecutionPlanMetricsSet,
     ) -> Result<Box<dyn AsyncFileReader + Send>> {
-        let metrics = ParquetFileMetrics::new(partition_index, file.object_meta.location.as_ref(), metrics);
+        // The scan itself makes all metrics of each file. Of those, a reader counts one; the others need not be made twice,
+        // as there may be thousands of files.
+        let bytes_scanned = MetricBuilder::new(metrics)
+            .with_type(MetricType::Summary)
+            .with_category(MetricCategory::Bytes)
+            .counter("bytes_scanned", partition_index);
         Ok(Box::new(FileOfMart {
             footer: file.extensions.get_arc::<Footer>(),
             file: PinnedFile {
@@ -57,7 +64,8 @@ impl ParquetFileReaderFactory for PinnedFiles {
                 object: Arc::new(file.object_meta),
             },
             root: Arc::clone(&self.root),
-            metrics,
+            is_on_disk: self.is_on_disk,
+            bytes_scanned,
         }))
     }
 }
@@ -66,15 +74,14 @@ struct FileOfMart {
     file: PinnedFile,
     footer: Option<Arc<Footer>>,
     root: Arc<str>,
-    metrics: ParquetFileMetrics,
+    is_on_disk: bool,
+    bytes_scanned: Count,
 }
 
 impl FileOfMart {
     fn count(&self, range: &Range<u64>) {
         let bytes = range.end.saturating_sub(range.start);
-        self.metrics
-            .bytes_scanned
-            .add(usize::try_from(bytes).unwrap_or(usize::MAX));
+        self.bytes_scanned.add(usize::try_from(bytes).unwrap_or(usize::MAX));
     }
 
     /// Names the file where it is gone or another one.
@@ -109,8 +116,8 @@ impl AsyncFileReader for FileOfMart {
     fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, ParquetResult<Vec<Bytes>>> {
         ranges.iter().for_each(|range| self.count(range));
         async move {
-            let read = self.file.get_byte_ranges(ranges).await;
-            read.map_err(|error| self.explained(error))
+            let read = self.file.ranges(ranges, self.is_on_disk).await;
+            read.map_err(|error| self.explained(ParquetError::External(Box::new(error))))
         }
         .boxed()
     }
@@ -140,6 +147,23 @@ mod tests {
 
     async fn opened(store: &Arc<dyn ObjectStore>, path: &Path) -> ObjectMeta {
         store.head(path).await.expect("a file")
+    }
+
+    #[tokio::test]
+    async fn bytes_that_were_asked_for_are_counted() {
+        let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+        let path = Path::from("part");
+        store.put(&path, "rows of a night".into()).await.expect("written");
+        let object = opened(&store, &path).await;
+        let metrics = ExecutionPlanMetricsSet::new();
+        let files = PinnedFiles::new(store, "memory:///");
+        let opened = files.create_reader(0, PartitionedFile::new_from_meta(object), None, &metrics);
+        let mut reader = opened.expect("a reader");
+        let read = reader.get_byte_ranges(vec![0..4, 10..15]).await.expect("bytes");
+        assert_eq!(read, ["rows", "night"]);
+        reader.get_bytes(5..7).await.expect("bytes");
+        let counted = metrics.clone_inner().sum_by_name("bytes_scanned");
+        assert_eq!(counted.expect("a count").as_usize(), 11);
     }
 
     #[tokio::test]

@@ -1,6 +1,6 @@
 //! `course_progress_report` as a table over the files of a mart.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
@@ -13,9 +13,8 @@ use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, Pa
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator, TableProviderFilterPushDown};
-use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
-use tokio::sync::OnceCell;
+use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 
 use super::error::MartError;
 use super::files::OpenPart;
@@ -27,7 +26,7 @@ use crate::engine::scan_of_view;
 
 const BATCH_ID: &str = "batch_id";
 
-/// The rows of a mart as a table. Its files are opened when a query first reads it.
+/// The rows of a mart as a table. A file is opened when a query first reads it.
 #[derive(Debug)]
 pub struct ReportTable {
     mart: ReportMart,
@@ -35,61 +34,97 @@ pub struct ReportTable {
     schema: SchemaRef,
     /// The view's query, which runs where the files were replaced or damaged.
     query: LogicalPlan,
-    open: OnceCell<Vec<OpenPart>>,
+    /// The files of `mart`, in their order, as far as they were opened.
+    open: Vec<OnceLock<OpenPart>>,
+}
+
+/// What a scan asks for.
+struct Asked<'a> {
+    projection: Option<&'a Vec<usize>>,
+    filters: &'a [Expr],
+    limit: Option<usize>,
+    /// The conditions that files and rows can be left out by.
+    condition: Option<Condition>,
+}
+
+struct Condition {
+    expr: Arc<dyn PhysicalExpr>,
+    /// As EXPLAIN shows it.
+    text: String,
+    /// Whether few rows meet it, or long runs of them.
+    leaves_few_rows: bool,
 }
 
 impl ReportTable {
     /// The rows of `mart`, in `store`, with the columns `schema`; `query` gives them too.
     pub fn new(mart: ReportMart, store: ObjectStoreUrl, schema: SchemaRef, query: LogicalPlan) -> Self {
         Self {
+            open: mart.parts.iter().map(|_| OnceLock::new()).collect(),
             mart,
             store,
             schema,
             query,
-            open: OnceCell::new(),
         }
     }
 
-    /// The files, as long as the output is the one that was opened.
-    async fn parts(&self) -> Result<&[OpenPart], MartError> {
-        let parts = self.open.get_or_try_init(|| self.mart.open(&self.schema)).await?;
+    /// What can be decided of some filters before rows are read.
+    fn condition_of(&self, session: &dyn Session, filters: &[Expr]) -> Result<Option<Condition>> {
+        let conditions: Vec<Expr> = filters.iter().filter(|filter| is_comparison(filter)).cloned().collect();
+        let leaves_few_rows = conditions.iter().any(leaves_few_rows);
+        let Some(condition) = conjunction(conditions) else {
+            return Ok(None);
+        };
+        let of_table = DFSchema::try_from(Arc::clone(&self.schema))?;
+        Ok(Some(Condition {
+            text: condition.to_string(),
+            expr: session.create_physical_expr(condition, &of_table)?,
+            leaves_few_rows,
+        }))
+    }
+
+    /// The places of the files that may hold wanted rows.
+    fn places(&self, condition: Option<&Condition>) -> Vec<usize> {
+        let Some(condition) = condition else {
+            return (0..self.open.len()).collect();
+        };
+        let listed: Vec<_> = self.mart.parts.iter().collect();
+        let may_hold = may_hold(&listed, &self.schema, &condition.expr);
+        may_hold
+            .into_iter()
+            .enumerate()
+            .filter_map(|(place, may)| may.then_some(place))
+            .collect()
+    }
+
+    /// The files at some places, as long as the output is the one that was opened; those that no query has read yet are
+    /// opened in so many tasks.
+    async fn parts_at(&self, places: &[usize], tasks: usize) -> Result<Vec<&OpenPart>, MartError> {
+        let is_closed = |place: &usize| self.open[*place].get().is_none();
+        let closed: Vec<usize> = places.iter().copied().filter(is_closed).collect();
+        let listed = closed.iter().map(|&place| self.mart.parts[place].clone()).collect();
+        let opened = self.mart.open(listed, &self.schema, tasks).await?;
+        for (place, part) in closed.into_iter().zip(opened) {
+            // Another query may have opened it meanwhile.
+            let _known = self.open[place].get_or_init(|| part);
+        }
         // After the files were opened, so that they are those that the manifest lists.
         self.mart.check_current().await?;
-        Ok(parts)
+        Ok(places.iter().filter_map(|&place| self.open[place].get()).collect())
     }
 
-    /// The plan that reads the files.
-    fn read(
-        &self,
-        parts: &[OpenPart],
-        session: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        filters: &[Expr],
-        limit: Option<usize>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let conditions: Vec<Expr> = filters.iter().filter(|filter| is_comparison(filter)).cloned().collect();
-        let few_rows = conditions.iter().any(leaves_few_rows);
-        let condition = conjunction(conditions);
-        let text = condition.as_ref().map(ToString::to_string);
-        let of_table = DFSchema::try_from(Arc::clone(&self.schema))?;
-        let condition = condition.map(|condition| session.create_physical_expr(condition, &of_table));
-        let condition = condition.transpose()?;
-
-        let mut wanted: Vec<&OpenPart> = parts.iter().collect();
-        if let Some(condition) = &condition {
-            let listed: Vec<_> = parts.iter().map(|part| &part.listed).collect();
-            let may_hold = may_hold(&listed, &self.schema, condition);
-            wanted = parts
-                .iter()
-                .zip(may_hold)
-                .filter_map(|(part, may)| may.then_some(part))
-                .collect();
-        }
+    /// The plan that reads the files `wanted`.
+    fn read(&self, wanted: &[&OpenPart], session: &dyn Session, asked: Asked) -> Result<Arc<dyn ExecutionPlan>> {
+        let Asked {
+            projection,
+            filters,
+            limit,
+            condition,
+        } = asked;
         let shown = Shown {
             day: self.mart.day,
             files: wanted.len(),
-            of_files: parts.len(),
-            condition: text,
+            of_files: self.mart.parts.len(),
+            condition: condition.as_ref().map(|condition| condition.text.clone()),
         };
         if wanted.is_empty() {
             let none = EmptyExec::new(project_schema(&self.schema, projection)?);
@@ -99,15 +134,15 @@ impl ReportTable {
         let store = Arc::clone(&self.mart.reports.store);
         let mut source = ParquetSource::new(Arc::clone(&self.schema))
             .with_table_parquet_options(session.table_options().parquet.clone())
-            .with_pushdown_filters(few_rows)
+            .with_pushdown_filters(condition.as_ref().is_some_and(|condition| condition.leaves_few_rows))
             .with_parquet_file_reader_factory(Arc::new(PinnedFiles::new(store, self.mart.reports.root.as_str())));
         if let Some(condition) = condition {
-            source = source.with_predicate(condition);
+            source = source.with_predicate(condition.expr);
         }
         let partitions = session.config().target_partitions().clamp(1, wanted.len());
         let config = FileScanConfigBuilder::new(self.store.clone(), Arc::new(source))
-            .with_file_groups(in_groups(&wanted, partitions))
-            .with_statistics(self.statistics_of(&wanted))
+            .with_file_groups(in_groups(wanted, partitions))
+            .with_statistics(self.statistics_of(wanted))
             .with_projection_indices(projection.cloned())?
             // Each partition reads its files in their order, which is that of batches.
             .with_preserve_order(true)
@@ -146,7 +181,8 @@ fn in_groups(parts: &[&OpenPart], partitions: usize) -> Vec<FileGroup> {
 }
 
 fn file_of(part: &OpenPart) -> PartitionedFile {
-    let mut file = PartitionedFile::new_from_meta(part.object.clone());
+    // With its schema, the reader need not decode the one in the footer.
+    let mut file = PartitionedFile::new_from_meta(part.object.clone()).with_arrow_schema(Arc::clone(&part.schema));
     file.extensions.insert_arc(Arc::clone(&part.footer));
     file
 }
@@ -180,8 +216,15 @@ impl ReportTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        match self.parts().await {
-            Ok(parts) => self.read(parts, session, projection, filters, limit),
+        let asked = Asked {
+            projection,
+            filters,
+            limit,
+            condition: self.condition_of(session, filters)?,
+        };
+        let places = self.places(asked.condition.as_ref());
+        match self.parts_at(&places, session.config().target_partitions()).await {
+            Ok(wanted) => self.read(&wanted, session, asked),
             Err(error) => {
                 tracing::debug!("the rows of course_progress_report are assembled: {error}");
                 scan_of_view(session, &self.query, &self.schema, projection, filters).await
@@ -203,5 +246,83 @@ impl TableProvider for ReportTable {
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
         Ok(filters.iter().map(|filter| support(filter)).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use datafusion::arrow::array::{ArrayRef, RecordBatch, StringViewArray};
+    use datafusion::logical_expr::{LogicalPlanBuilder, col, lit};
+    use datafusion::parquet::arrow::ArrowWriter;
+    use datafusion::prelude::SessionContext;
+    use object_store::memory::InMemory;
+    use object_store::path::Path;
+    use object_store::{ObjectStore, ObjectStoreExt};
+    use url::Url;
+
+    use super::super::MartPart;
+    use super::*;
+    use crate::exports::Location;
+
+    /// A mart of one file for each batch.
+    async fn table(batches: &[&str]) -> ReportTable {
+        let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+        let manifest = Path::from("manifest.json");
+        store.put(&manifest, "{}".into()).await.expect("written");
+        let (mut parts, mut schema) = (Vec::new(), None);
+        for batch in batches {
+            let ids = Arc::new(StringViewArray::from_iter_values([batch])) as ArrayRef;
+            let rows = RecordBatch::try_from_iter([(BATCH_ID, ids)]).expect("a row");
+            let mut writer = ArrowWriter::try_new(Vec::new(), rows.schema(), None).expect("a writer");
+            writer.write(&rows).expect("written");
+            let bytes = writer.into_inner().expect("a file");
+            parts.push(MartPart {
+                path: Path::from(*batch),
+                bytes: bytes.len() as u64,
+                rows: 1,
+                first_batch_id: (*batch).to_owned(),
+                last_batch_id: (*batch).to_owned(),
+                tenants: BTreeSet::new(),
+            });
+            store.put(&Path::from(*batch), bytes.into()).await.expect("written");
+            schema = Some(rows.schema());
+        }
+        let mart = ReportMart {
+            day: "2026-11-22".parse().expect("a date"),
+            manifest: store.head(&manifest).await.expect("a file"),
+            reports: Location {
+                store,
+                root: Url::parse("memory:///").expect("a URL"),
+                prefix: Path::default(),
+            },
+            parts,
+        };
+        let query = LogicalPlanBuilder::empty(false).build().expect("a plan");
+        ReportTable::new(
+            mart,
+            ObjectStoreUrl::local_filesystem(),
+            schema.expect("columns"),
+            query,
+        )
+    }
+
+    #[tokio::test]
+    async fn only_files_that_may_hold_wanted_rows_are_opened() {
+        let table = table(&["b1", "b2", "b3"]).await;
+        let open = || table.open.iter().map(|part| part.get().is_some()).collect::<Vec<_>>();
+        let session = SessionContext::new().state();
+        let of_batch = |id: &str| col(BATCH_ID).eq(lit(ScalarValue::Utf8View(Some(id.to_owned()))));
+        for (filters, expected) in [
+            (vec![of_batch("b9")], [false, false, false]),
+            (vec![of_batch("b2")], [false, true, false]),
+            (vec![of_batch("b1").or(of_batch("b2"))], [true, true, false]),
+            (vec![], [true, true, true]),
+        ] {
+            let plan = table.scan(&session, None, &filters, None).await.expect("a plan");
+            assert_eq!(plan.name(), "ReportMartExec");
+            assert_eq!(open(), expected, "{filters:?}");
+        }
     }
 }
