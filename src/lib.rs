@@ -33,6 +33,7 @@ pub mod queries;
 pub mod ratio;
 pub mod report;
 pub mod sample;
+mod scans;
 pub mod server;
 pub mod shell;
 pub mod telemetry;

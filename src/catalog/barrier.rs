@@ -81,7 +81,7 @@ impl TableProvider for Guarded {
         TableType::Base
     }
 
-    crate::engine::scan_in_own_future!(Guarded);
+    crate::scans::scan_in_own_future!(Guarded);
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
         Ok(filters.iter().map(|filter| pushdown(filter)).collect())

@@ -225,7 +225,7 @@ impl TableProvider for EnrolmentDetails {
         TableType::View
     }
 
-    crate::engine::scan_in_own_future!(EnrolmentDetails);
+    crate::scans::scan_in_own_future!(EnrolmentDetails);
 
     /// Conditions on batches leave the rows that meet them and no others; the other conditions choose the plan.
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {

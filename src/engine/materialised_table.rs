@@ -97,7 +97,7 @@ impl TableProvider for MaterialisedTable {
         Some(statistics_of(self.rows.schema(), rows_in(files)))
     }
 
-    crate::engine::scan_in_own_future!(MaterialisedTable);
+    crate::scans::scan_in_own_future!(MaterialisedTable);
 }
 
 fn rows_in(files: &[SpilledRows]) -> usize {

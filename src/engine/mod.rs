@@ -40,7 +40,7 @@ pub use materialised_table::materialised_table;
 #[cfg(not(feature = "cluster"))]
 pub use no_cluster::Cluster;
 pub use optimised_plan::OptimisedPlan;
-pub(crate) use plan_nodes::{leaf, scan_in_own_future, without_expressions};
+pub(crate) use plan_nodes::{leaf, without_expressions};
 pub use planning::{planning_parts, scan_of_view, whole_plan};
 pub use running_query::RunningQuery;
 pub use session::{

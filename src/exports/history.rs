@@ -98,7 +98,7 @@ impl TableProvider for HistoryTable {
         TableType::Base
     }
 
-    crate::engine::scan_in_own_future!(HistoryTable);
+    crate::scans::scan_in_own_future!(HistoryTable);
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
         let support = |filter: &&Expr| match chooses_days(filter) {

@@ -467,7 +467,7 @@ impl TableProvider for SnapshotTable {
         Some(statistics_of(self.files(), &self.schema))
     }
 
-    crate::engine::scan_in_own_future!(SnapshotTable);
+    crate::scans::scan_in_own_future!(SnapshotTable);
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
         Ok(filters.iter().map(|filter| pushdown(filter)).collect())

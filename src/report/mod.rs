@@ -39,7 +39,8 @@ pub use write::{ReportFormat, write_report};
 use datafusion::execution::SendableRecordBatchStream;
 
 use crate::catalog::Catalog;
-pub use crate::details::{EnrolmentCounts, Fingerprint, FingerprintBuilder, ReportBatch, Section};
+pub(crate) use crate::details::ReportBatch;
+pub use crate::details::{EnrolmentCounts, Fingerprint, FingerprintBuilder, Section};
 use crate::ids::BatchId;
 
 /// Record batches that are buffered ahead of the writer.

@@ -83,7 +83,7 @@ impl TableProvider for RestrictedReports {
         TableType::View
     }
 
-    crate::engine::scan_in_own_future!(RestrictedReports);
+    crate::scans::scan_in_own_future!(RestrictedReports);
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
         Ok(filters.iter().map(|filter| support(filter)).collect())

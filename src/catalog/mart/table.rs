@@ -242,7 +242,7 @@ impl TableProvider for ReportTable {
         TableType::View
     }
 
-    crate::engine::scan_in_own_future!(ReportTable);
+    crate::scans::scan_in_own_future!(ReportTable);
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
         Ok(filters.iter().map(|filter| support(filter)).collect())

@@ -120,7 +120,7 @@ impl TableProvider for SeriesTable {
         TableType::Base
     }
 
-    crate::engine::scan_in_own_future!(SeriesTable);
+    crate::scans::scan_in_own_future!(SeriesTable);
 }
 
 #[cfg(test)]

@@ -113,7 +113,7 @@ impl TableProvider for UniqueOrRepeatedRows {
         TableType::Base
     }
 
-    crate::engine::scan_in_own_future!(UniqueOrRepeatedRows);
+    crate::scans::scan_in_own_future!(UniqueOrRepeatedRows);
 
     /// A filter may be pushed down where it removes all rows of a key or none; others would change which rows are
     /// repeated.

@@ -53,7 +53,7 @@ impl TableProvider for TableToCome {
         TableType::Base
     }
 
-    crate::engine::scan_in_own_future!(TableToCome);
+    crate::scans::scan_in_own_future!(TableToCome);
 }
 
 /// The placeholder leaf for some columns of a table. It cannot run; the executor replaces it.
