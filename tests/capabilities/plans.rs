@@ -165,7 +165,7 @@ fn reports_are_assembled_in_order() {
       ProjectionExec
         RepartitionExec
           ProjectionExec
-            EnrolmentDetailsExec: batches=named, progress=true, users=[external_id, first_name, last_name, email, mobile, organization_name, district_name, school_name, block_name], ordered=true, partitions=1
+            EnrolmentDetailsExec: batches=named, progress=true, users=[external_id, first_name, last_name, email, mobile, organization_name, district_name, school_name, block_name, tenant_id], ordered=true, partitions=1
               ProjectionExec
                 FilterExec
                   ExportedRowsExec: table=enrolments, columns=[user_id, course_id, batch_id, enrolled_at, active]
@@ -201,13 +201,13 @@ fn reports_are_assembled_in_order() {
                   ExportedRowsExec: table=course_progress, columns=[user_id, batch_id, progress_percent, completed_at]
                     RepartitionExec
                       DataSourceExec
-              ExportedRowsExec: table=users, columns=[user_id, external_id, first_name, last_name, email, mobile, organization_name, district_name, school_name, block_name]
+              ExportedRowsExec: table=users, columns=[user_id, external_id, first_name, last_name, email, mobile, organization_name, district_name, school_name, block_name, tenant_id]
                 DataSourceExec
               UnionExec
                 FilterExec
                   RepartitionExec
                     RepeatedRowsExec: passing=Alone, key=[user_id]
-                      ExportedRowsExec: table=users, columns=[user_id, external_id, first_name, last_name, email, mobile, organization_name, district_name, school_name, block_name]
+                      ExportedRowsExec: table=users, columns=[user_id, external_id, first_name, last_name, email, mobile, organization_name, district_name, school_name, block_name, tenant_id]
                         DataSourceExec
                       ExportedRowsExec: table=users, columns=[user_id]
                         DataSourceExec
@@ -566,7 +566,7 @@ fn the_report_view_is_assembled_from_what_a_query_asks() {
     ProjectionExec
       RepartitionExec
         ProjectionExec
-          EnrolmentDetailsExec: batches=named, progress=true, users=[external_id, first_name, last_name, email, mobile, organization_name, district_name, school_name, block_name], ordered=true, partitions=1
+          EnrolmentDetailsExec: batches=named, progress=true, users=[external_id, first_name, last_name, email, mobile, organization_name, district_name, school_name, block_name, tenant_id], ordered=true, partitions=1
             ProjectionExec
               FilterExec
                 ExportedRowsExec: table=enrolments, columns=[user_id, course_id, batch_id, enrolled_at, active]
@@ -602,13 +602,13 @@ fn the_report_view_is_assembled_from_what_a_query_asks() {
                 ExportedRowsExec: table=course_progress, columns=[user_id, batch_id, progress_percent, completed_at]
                   RepartitionExec
                     DataSourceExec
-            ExportedRowsExec: table=users, columns=[user_id, external_id, first_name, last_name, email, mobile, organization_name, district_name, school_name, block_name]
+            ExportedRowsExec: table=users, columns=[user_id, external_id, first_name, last_name, email, mobile, organization_name, district_name, school_name, block_name, tenant_id]
               DataSourceExec
             UnionExec
               FilterExec
                 RepartitionExec
                   RepeatedRowsExec: passing=Alone, key=[user_id]
-                    ExportedRowsExec: table=users, columns=[user_id, external_id, first_name, last_name, email, mobile, organization_name, district_name, school_name, block_name]
+                    ExportedRowsExec: table=users, columns=[user_id, external_id, first_name, last_name, email, mobile, organization_name, district_name, school_name, block_name, tenant_id]
                       DataSourceExec
                     ExportedRowsExec: table=users, columns=[user_id]
                       DataSourceExec
