@@ -44,13 +44,13 @@ class DuckdbTables:
         return [user for (user,) in self.connection.execute(sql, [count]).fetchall()]
 
     def some_batch(self):
-        return self.connection.execute("select min(batch_id) from enrolments").fetchone()[0]
+        return self.connection.execute("select min(batch_id) from enrolments").fetchall()[0][0]
 
     def batch(self, batch):
         return sorted(self.connection.execute(OF_BATCH.format("?"), [batch]).fetchall())
 
     def count_enrolments(self):
-        return self.connection.execute("select count(*) from enrolments").fetchone()[0]
+        return self.connection.execute("select count(*) from enrolments").fetchall()[0][0]
 
     def write_enrolments(self, file):
         self.connection.execute(f"copy enrolments to '{file}' (format csv)")
