@@ -408,7 +408,7 @@ mod contents {
             );
             let query = format!(
                 "select level, course_id, tenant_id, downloads, batches, download_ratio, batches_downloaded, coverage,
-                    requests, delivered, window_start, window_end, as_of, sent_by_subscription
+                    requests, delivered, window_start, window_end, as_of
                 from files where time_window = '{window}' order by level, course_id, tenant_id"
             );
             let written = query_parquet(&file, &query);

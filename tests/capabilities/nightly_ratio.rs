@@ -384,7 +384,7 @@ fn the_ratio_by_day_is_what_the_command_shows() {
     // The nightly table begins a trailing window before the snapshot at the latest.
     let query =
         "select level, course_id, tenant_id, time_window, downloads, batches, download_ratio, batches_downloaded,
-            coverage, requests, delivered, window_start, window_end, as_of, sent_by_subscription
+            coverage, requests, delivered, window_start, window_end, as_of
         from files where level <> 'all' or downloads > 0 order by level, course_id, tenant_id, window_end";
     let written = query_parquet(&day.join("download_ratio_by_day/part-00000.parquet"), query);
     assert_eq!(written, query_parquet(&shown, query));
