@@ -165,56 +165,28 @@ fn is_same_version(found: &ObjectMeta, other: &ObjectMeta) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use chrono::{DateTime, TimeDelta};
     use datafusion::arrow::array::{ArrayRef, Int32Array, RecordBatch};
     use datafusion::arrow::datatypes::{DataType, Field, Schema};
-    use datafusion::parquet::arrow::ArrowWriter;
-    use object_store::ObjectStore;
-    use object_store::memory::InMemory;
     use object_store::path::Path;
-    use url::Url;
 
+    use super::super::test_mart::mart_in_memory;
     use super::*;
 
     /// A mart of files with so many columns each, whose only row has ones.
     async fn mart(columns: &[usize]) -> (ReportMart, SchemaRef) {
-        let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
         let one = || Arc::new(Int32Array::from(vec![1])) as ArrayRef;
-        let mut parts = Vec::new();
-        for (number, &columns) in columns.iter().enumerate() {
+        let rows_of = |columns: usize| {
             let named = (0..columns).map(|column| (format!("c{column}"), one(), true));
-            let rows = RecordBatch::try_from_iter_with_nullable(named).expect("a row");
-            let mut writer = ArrowWriter::try_new(Vec::new(), rows.schema(), None).expect("a writer");
-            writer.write(&rows).expect("written");
-            let bytes = writer.into_inner().expect("a file");
-            let path = Path::from(format!("part-{number}"));
-            parts.push(MartPart {
-                path: path.clone(),
-                bytes: bytes.len() as u64,
-                rows: 1,
-                first_batch_id: number.to_string(),
-                last_batch_id: number.to_string(),
-                tenants: BTreeSet::new(),
-            });
-            store.put(&path, bytes.into()).await.expect("written");
-        }
-        let first = parts.first().expect("a file").path.clone();
-        let mart = ReportMart {
-            day: "2026-11-22".parse().expect("a date"),
-            manifest: store.head(&first).await.expect("a file"),
-            reports: Location {
-                store,
-                root: Url::parse("memory:///").expect("a URL"),
-                prefix: Path::default(),
-            },
-            parts,
+            RecordBatch::try_from_iter_with_nullable(named).expect("a row")
         };
-        (
-            mart,
-            Arc::new(Schema::new(vec![Field::new("c0", DataType::Int32, true)])),
-        )
+        let names: Vec<String> = (0..columns.len()).map(|number| format!("part-{number}")).collect();
+        let files = names.iter().zip(columns);
+        let files: Vec<_> = files
+            .map(|(name, &columns)| (name.as_str(), rows_of(columns)))
+            .collect();
+        let schema = Schema::new(vec![Field::new("c0", DataType::Int32, true)]);
+        (mart_in_memory(&files).await, Arc::new(schema))
     }
 
     #[tokio::test]

@@ -12,6 +12,8 @@ mod pruned;
 mod reader;
 mod restricted;
 mod table;
+#[cfg(test)]
+mod test_mart;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

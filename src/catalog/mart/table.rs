@@ -251,61 +251,24 @@ impl TableProvider for ReportTable {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use datafusion::arrow::array::{ArrayRef, RecordBatch, StringViewArray};
     use datafusion::logical_expr::{LogicalPlanBuilder, col, lit};
-    use datafusion::parquet::arrow::ArrowWriter;
     use datafusion::prelude::SessionContext;
-    use object_store::memory::InMemory;
-    use object_store::path::Path;
-    use object_store::{ObjectStore, ObjectStoreExt};
-    use url::Url;
 
-    use super::super::MartPart;
+    use super::super::test_mart::mart_in_memory;
     use super::*;
-    use crate::exports::Location;
 
     /// A mart of one file for each batch.
     async fn table(batches: &[&str]) -> ReportTable {
-        let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
-        let manifest = Path::from("manifest.json");
-        store.put(&manifest, "{}".into()).await.expect("written");
-        let (mut parts, mut schema) = (Vec::new(), None);
-        for batch in batches {
+        let rows_of = |batch: &str| {
             let ids = Arc::new(StringViewArray::from_iter_values([batch])) as ArrayRef;
-            let rows = RecordBatch::try_from_iter([(BATCH_ID, ids)]).expect("a row");
-            let mut writer = ArrowWriter::try_new(Vec::new(), rows.schema(), None).expect("a writer");
-            writer.write(&rows).expect("written");
-            let bytes = writer.into_inner().expect("a file");
-            parts.push(MartPart {
-                path: Path::from(*batch),
-                bytes: bytes.len() as u64,
-                rows: 1,
-                first_batch_id: (*batch).to_owned(),
-                last_batch_id: (*batch).to_owned(),
-                tenants: BTreeSet::new(),
-            });
-            store.put(&Path::from(*batch), bytes.into()).await.expect("written");
-            schema = Some(rows.schema());
-        }
-        let mart = ReportMart {
-            day: "2026-11-22".parse().expect("a date"),
-            manifest: store.head(&manifest).await.expect("a file"),
-            reports: Location {
-                store,
-                root: Url::parse("memory:///").expect("a URL"),
-                prefix: Path::default(),
-            },
-            parts,
+            RecordBatch::try_from_iter([(BATCH_ID, ids)]).expect("a row")
         };
+        let files: Vec<_> = batches.iter().map(|&batch| (batch, rows_of(batch))).collect();
+        let schema = files.first().expect("a batch").1.schema();
         let query = LogicalPlanBuilder::empty(false).build().expect("a plan");
-        ReportTable::new(
-            mart,
-            ObjectStoreUrl::local_filesystem(),
-            schema.expect("columns"),
-            query,
-        )
+        let store = ObjectStoreUrl::local_filesystem();
+        ReportTable::new(mart_in_memory(&files).await, store, schema, query)
     }
 
     #[tokio::test]
