@@ -22,6 +22,7 @@ pub mod syntax;
 pub mod texts;
 pub mod time;
 pub mod type_names;
+pub mod walk;
 
 use std::sync::Arc;
 

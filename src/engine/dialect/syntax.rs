@@ -6,8 +6,10 @@ use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
     CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList,
     FunctionArguments, GroupByExpr, Ident, ObjectName, Query, Select, SelectFlavor, SelectItem, SetExpr, Statement,
-    TableWithJoins, Value, visit_expressions_mut,
+    TableWithJoins, Value,
 };
+
+use super::walk::walk_expressions_mut;
 
 /// A name without quotes, in lower case.
 pub fn plain(name: &ObjectName) -> String {
@@ -128,7 +130,7 @@ pub fn rewrite_each<E>(
     statement: &mut Statement,
     mut rewrite: impl FnMut(&mut Expr) -> Result<(), E>,
 ) -> Result<(), E> {
-    let visited = visit_expressions_mut(statement, |expr| match rewrite(expr) {
+    let visited = walk_expressions_mut(statement, |expr| match rewrite(expr) {
         Ok(()) => ControlFlow::Continue(()),
         Err(error) => ControlFlow::Break(error),
     });
@@ -140,7 +142,7 @@ pub fn rewrite_each<E>(
 
 /// The same for a rewrite that cannot fail.
 pub fn rewrite_all(statement: &mut Statement, mut rewrite: impl FnMut(&mut Expr)) {
-    let _ = visit_expressions_mut(statement, |expr| {
+    let _ = walk_expressions_mut(statement, |expr| {
         rewrite(expr);
         ControlFlow::<()>::Continue(())
     });

@@ -7,10 +7,11 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{ObjectName, Query, Statement, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{ObjectName, Query, Statement, Visitor};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
+use crate::engine::dialect::walk::walk;
 use crate::postgres::error::QueryError;
 use crate::postgres::syntax::plain;
 
@@ -121,7 +122,7 @@ fn is_text(token: &Token) -> bool {
 
 /// Refuses statements that read more tables, once every WITH stands where it is read.
 pub fn check_size(statement: &Statement) -> Result<(), QueryError> {
-    match statement.visit(&mut Tables::default()) {
+    match walk(statement, &mut Tables::default()) {
         ControlFlow::Break(()) => Err(QueryError::TooLarge(MOST_TABLES)),
         ControlFlow::Continue(()) => Ok(()),
     }

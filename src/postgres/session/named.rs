@@ -3,8 +3,9 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{DataType, Expr, Query, Statement, Value, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{DataType, Expr, Query, Statement, Value, Visitor};
 
+use crate::engine::dialect::walk::walk;
 use crate::postgres::error::QueryError;
 use crate::postgres::syntax::{cast, rewrite_all};
 
@@ -73,7 +74,7 @@ fn parameters_of(query: &Statement) -> usize {
     }
 
     let mut highest = Highest(0);
-    let _ = query.visit(&mut highest);
+    let _ = walk(query, &mut highest);
     highest.0
 }
 
@@ -96,7 +97,7 @@ fn check_value(argument: &Expr) -> Result<(), QueryError> {
         }
     }
 
-    match argument.visit(&mut Reads) {
+    match walk(argument, &mut Reads) {
         ControlFlow::Break(what) => Err(QueryError::NotSupported(format!(
             "cannot use {what} in EXECUTE parameter"
         ))),

@@ -6,11 +6,12 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query, SelectItem, SetExpr, Statement,
-    Value, VisitMut, VisitorMut,
+    Value, VisitorMut,
 };
 use pgwire::api::ClientInfo;
 
 use super::variables;
+use crate::engine::dialect::walk::walk_mut;
 use crate::postgres::error::QueryError;
 use crate::postgres::syntax::{literal, name_of};
 
@@ -35,7 +36,7 @@ impl<'a> SessionValues<'a> {
 
     /// Replaces the functions in `statement` by the values.
     pub fn put_into(&self, mut statement: Statement) -> Result<Statement, QueryError> {
-        match VisitMut::visit(&mut statement, &mut FunctionReplacer(self)) {
+        match walk_mut(&mut statement, &mut FunctionReplacer(self)) {
             ControlFlow::Break(error) => Err(error),
             ControlFlow::Continue(()) => Ok(statement),
         }

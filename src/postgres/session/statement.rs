@@ -7,10 +7,11 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     CloseCursor, ContextModifier, CopySource, CopyTarget, DataType, DeclareType, DiscardObject, Expr, FetchDirection,
-    Query, Reset, Set, SetExpr, Statement, Value, Visit, Visitor,
+    Query, Reset, Set, SetExpr, Statement, Value, Visitor,
 };
 
 use crate::engine::dialect::time;
+use crate::engine::dialect::walk::walk;
 use crate::postgres::error::QueryError;
 use crate::postgres::protocol::copy::CopyForm;
 use crate::postgres::syntax::{kept, plain};
@@ -304,7 +305,7 @@ fn check_query(statement: &Statement) -> Result<(), QueryError> {
     }
 
     let mut writes = Writes(None);
-    let _ = statement.visit(&mut writes);
+    let _ = walk(statement, &mut writes);
     writes.0.map_or(Ok(()), |what| Err(refused(&what)))
 }
 

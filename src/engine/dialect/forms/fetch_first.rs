@@ -6,13 +6,15 @@ use std::ops::ControlFlow;
 use datafusion::common::{DataFusionError, Result, not_impl_err, plan_err};
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Distinct, Expr, Fetch, Function, FunctionArgumentList, FunctionArguments, Ident, LimitClause,
-    ObjectName, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, Statement, Value, VisitMut, VisitorMut,
-    WindowSpec, WindowType,
+    ObjectName, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, Statement, Value, VisitorMut, WindowSpec,
+    WindowType,
 };
+
+use crate::engine::dialect::walk::walk_mut;
 
 /// Rewrites FETCH FIRST in all queries of a statement.
 pub fn rewrite(statement: &mut Statement) -> Result<()> {
-    match VisitMut::visit(statement, &mut Queries) {
+    match walk_mut(statement, &mut Queries) {
         ControlFlow::Break(error) => Err(error),
         ControlFlow::Continue(()) => Ok(()),
     }

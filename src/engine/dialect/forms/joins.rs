@@ -22,11 +22,12 @@ use datafusion::sql::planner::object_name_to_table_reference;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, ExcludeSelectItem, Expr, Ident, JoinConstraint, JoinOperator, ObjectName, OrderBy, OrderByKind,
     Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement, TableAlias, TableFactor,
-    TableWithJoins, Value, Visit, VisitMut, Visitor, VisitorMut, WildcardAdditionalOptions,
+    TableWithJoins, Value, VisitMut, Visitor, VisitorMut, WildcardAdditionalOptions,
 };
 
 use super::super::syntax::{call, kept, literal};
 use super::whole_rows::whole_rows;
+use crate::engine::dialect::walk::{walk, walk_mut};
 
 /// Plans a statement in a session, after rewriting its whole-row values and its joins.
 ///
@@ -68,7 +69,7 @@ fn joins_columns(statement: &Statement) -> bool {
         }
     }
 
-    Visit::visit(statement, &mut Joins).is_break()
+    walk(statement, &mut Joins).is_break()
 }
 
 fn joins_by_name(item: &TableWithJoins) -> bool {
@@ -502,7 +503,7 @@ fn rewrite(statement: &mut Statement, tables: Tables) -> Result<()> {
         }
     }
 
-    match VisitMut::visit(statement, &mut Queries(tables)) {
+    match walk_mut(statement, &mut Queries(tables)) {
         ControlFlow::Break(error) => Err(error),
         ControlFlow::Continue(()) => Ok(()),
     }
@@ -627,7 +628,7 @@ fn put_names<T: VisitMut>(node: &mut T, columns: &HashMap<String, Expr>) {
     }
 
     let mut names = Names { columns, subqueries: 0 };
-    let _ = VisitMut::visit(node, &mut names);
+    let _ = walk_mut(node, &mut names);
 }
 
 /// A name alone is that of a column of the result first, and within an expression that of a table's column.

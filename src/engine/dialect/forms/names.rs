@@ -4,17 +4,19 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, ArrayElemTypeDef, DataType, Expr, Ident, Statement, TableAlias, TableAliasColumnDef, TableFactor,
-    VisitMut, VisitorMut,
+    VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
+
+use crate::engine::dialect::walk::walk_mut;
 
 /// The function whose result column is named after it or its alias.
 const SERIES: &str = "generate_series";
 
 /// Rewrites the names to the engine's.
 pub fn rewrite(statement: &mut Statement) {
-    let _ = VisitMut::visit(statement, &mut Names);
+    let _ = walk_mut(statement, &mut Names);
 }
 
 struct Names;

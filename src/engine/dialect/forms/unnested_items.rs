@@ -7,12 +7,13 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Expr, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, Query, Select, SelectItem, SetExpr,
-    Statement, TableFactor, Visit, VisitMut, Visitor, VisitorMut,
+    Statement, TableFactor, Visitor, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use super::super::syntax::{call, kept, name_of};
+use crate::engine::dialect::walk::{walk, walk_mut};
 
 const UNNEST: &str = "unnest";
 /// The alias of the inner query.
@@ -21,7 +22,7 @@ const AROUND: &str = "SELECT 1 FROM (SELECT 1) AS \"__items\"";
 
 /// Rewrites such lists in all queries of a statement.
 pub fn rewrite(statement: &mut Statement) {
-    let _ = VisitMut::visit(statement, &mut Queries);
+    let _ = walk_mut(statement, &mut Queries);
 }
 
 struct Queries;
@@ -158,7 +159,7 @@ fn is_any_named_as_column(items: &[Item]) -> bool {
 
     let mut columns = Columns(HashSet::new());
     for item in items {
-        let _ = item.expr.visit(&mut columns);
+        let _ = walk(&item.expr, &mut columns);
     }
     items
         .iter()

@@ -10,12 +10,13 @@ use datafusion::execution::SessionState;
 use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, Cte, Expr, Ident, JoinConstraint, JoinOperator, Query, Select, SelectItem, SetExpr, Statement,
-    TableFactor, VisitMut, VisitorMut,
+    TableFactor, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use crate::engine::dialect::syntax::{call, kept, text};
+use crate::engine::dialect::walk::walk_mut;
 
 /// The limit of nesting of WITH and subqueries in which whole-row values are found.
 const ROUNDS: usize = 4;
@@ -27,7 +28,7 @@ type Columns = Option<Vec<(String, String)>>;
 pub async fn whole_rows(state: &SessionState, statement: &mut Statement) {
     let mut rows = Rows::default();
     for _ in 0..ROUNDS {
-        let _ = VisitMut::visit(statement, &mut rows);
+        let _ = walk_mut(statement, &mut rows);
         if rows.asked.is_empty() {
             return;
         }
@@ -36,7 +37,7 @@ pub async fn whole_rows(state: &SessionState, statement: &mut Statement) {
             rows.known.insert(from, columns);
         }
     }
-    let _ = VisitMut::visit(statement, &mut rows);
+    let _ = walk_mut(statement, &mut rows);
 }
 
 /// The columns of the result of `sql`.
@@ -251,13 +252,13 @@ fn each_name(select: &mut Select, look: impl FnMut(&mut Expr)) {
         look,
     };
     for item in &mut select.projection {
-        let _ = VisitMut::visit(item, &mut names);
+        let _ = walk_mut(item, &mut names);
     }
     if let Some(condition) = &mut select.selection {
-        let _ = VisitMut::visit(condition, &mut names);
+        let _ = walk_mut(condition, &mut names);
     }
     if let Some(condition) = &mut select.having {
-        let _ = VisitMut::visit(condition, &mut names);
+        let _ = walk_mut(condition, &mut names);
     }
 }
 

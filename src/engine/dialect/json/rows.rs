@@ -4,12 +4,13 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    FunctionArg, FunctionArgExpr, Ident, ObjectName, Statement, TableAlias, TableAliasColumnDef, TableFactor, VisitMut,
+    FunctionArg, FunctionArgExpr, Ident, ObjectName, Statement, TableAlias, TableAliasColumnDef, TableFactor,
     VisitorMut,
 };
 
 use super::parts::{ELEMENT_TEXTS, ELEMENTS, KEYS};
 use crate::engine::dialect::syntax::{call, plain};
+use crate::engine::dialect::walk::walk_mut;
 
 /// The function, what gives its rows as an array, and the name of its column, where that is not the function's.
 const ROWS: [(&str, &str, Option<&str>); 6] = [
@@ -36,7 +37,7 @@ pub fn in_from(statement: &mut Statement) {
         }
     }
 
-    let _ = VisitMut::visit(statement, &mut Tables);
+    let _ = walk_mut(statement, &mut Tables);
 }
 
 fn unnested(table: &TableFactor) -> Option<TableFactor> {

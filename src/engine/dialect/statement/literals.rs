@@ -8,16 +8,17 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, DataType, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
     GroupByExpr, LimitClause, OrderBy, OrderByKind, Query, SetExpr, Statement, Subscript, TableFactor, UnaryOperator,
-    Value, VisitMut, VisitorMut, WindowFrameBound, WindowType,
+    Value, VisitorMut, WindowFrameBound, WindowType,
 };
 
 use super::super::numbers::numeric::{DIGITS, read, written};
 use super::super::numbers::{ROUND_TO, TRUNC_TO};
 use super::super::syntax::{cast, literal, name_of, plain, rewrite_all};
+use crate::engine::dialect::walk::walk_mut;
 
 /// Gives the numbers of a statement PostgreSQL's types.
 pub fn type_numbers(statement: &mut Statement) {
-    let _ = VisitMut::visit(statement, &mut Numbers);
+    let _ = walk_mut(statement, &mut Numbers);
     // The literals that are kept.
     rewrite_all(statement, |expr| {
         if let Expr::Value(value) = expr
@@ -59,10 +60,10 @@ impl VisitorMut for Numbers {
             args: Some(arguments), ..
         } = factor
         {
-            let _ = VisitMut::visit(&mut arguments.args, &mut Kept);
+            let _ = walk_mut(&mut arguments.args, &mut Kept);
         }
         if let TableFactor::Function { args, .. } = factor {
-            let _ = VisitMut::visit(args, &mut Kept);
+            let _ = walk_mut(args, &mut Kept);
         }
         ControlFlow::Continue(())
     }
@@ -90,7 +91,7 @@ impl VisitorMut for Numbers {
                 }
             }
             Expr::Interval(interval) => {
-                let _ = VisitMut::visit(interval.value.as_mut(), &mut Kept);
+                let _ = walk_mut(interval.value.as_mut(), &mut Kept);
             }
             Expr::CompoundFieldAccess { access_chain, .. } => access_chain.iter_mut().for_each(keep_subscript),
             Expr::Function(function) => {
@@ -240,7 +241,7 @@ fn keep_sizes(function: &mut Function) {
         && is_sized
     {
         for size in list.args.iter_mut().skip(1) {
-            let _ = VisitMut::visit(size, &mut Kept);
+            let _ = walk_mut(size, &mut Kept);
         }
     }
 }

@@ -7,11 +7,12 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, Expr, Ident, Query, SelectItem, SetExpr, Statement, TrimWhereField, TypedString, VisitMut, VisitorMut,
+    AccessExpr, Expr, Ident, Query, SelectItem, SetExpr, Statement, TrimWhereField, TypedString, VisitorMut,
 };
 
 use super::super::syntax::plain;
 use super::super::type_names;
+use crate::engine::dialect::walk::walk_mut;
 
 /// The mark before the number of a repeated name: a character of the private use area.
 const REPEATED: char = '\u{F8FF}';
@@ -49,7 +50,7 @@ pub fn name_columns(statement: &mut Statement) {
         }
     }
 
-    let _ = VisitMut::visit(statement, &mut Names);
+    let _ = walk_mut(statement, &mut Names);
 }
 
 fn name_body(body: &mut SetExpr) {

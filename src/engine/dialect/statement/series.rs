@@ -4,13 +4,13 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Query, SelectItem, SetExpr, Statement, VisitMut,
-    VisitorMut, visit_expressions_mut,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Query, SelectItem, SetExpr, Statement, VisitorMut,
 };
 
 use super::super::json::{ELEMENT_TEXTS, ELEMENTS, KEYS};
 use super::super::syntax::{call, name_of};
 use super::super::time::SERIES;
+use crate::engine::dialect::walk::{walk_expressions_mut, walk_mut};
 
 /// Functions that return rows, and the functions that return the same values as an array.
 const ARRAYS: [(&str, &str); 10] = [
@@ -39,7 +39,7 @@ pub fn give_rows(statement: &mut Statement) {
         }
     }
 
-    let _ = VisitMut::visit(statement, &mut Lists);
+    let _ = walk_mut(statement, &mut Lists);
 }
 
 fn of_body(body: &mut SetExpr) {
@@ -61,7 +61,7 @@ fn of_body(body: &mut SetExpr) {
 
 fn unnested(expr: &mut Expr) {
     // Subqueries have lists of their own, and were not reached yet.
-    let _ = visit_expressions_mut(expr, |expr| {
+    let _ = walk_expressions_mut(expr, |expr| {
         if let Expr::Function(function) = expr {
             match (array_of(function), rows_of_rows(function)) {
                 (Some(array), _) => *expr = call("unnest", vec![Expr::Function(array)]),

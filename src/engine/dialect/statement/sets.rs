@@ -6,13 +6,14 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Ident, Query, SelectItem, SetExpr, SetOperator, SetQuantifier, Statement, VisitMut, VisitorMut,
+    Ident, Query, SelectItem, SetExpr, SetOperator, SetQuantifier, Statement, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use super::super::DialectError;
 use super::names::name_of;
+use crate::engine::dialect::walk::walk_mut;
 
 /// Numbers the rows of both sides.
 pub fn count_rows(statement: &mut Statement) -> Result<(), DialectError> {
@@ -29,7 +30,7 @@ pub fn count_rows(statement: &mut Statement) -> Result<(), DialectError> {
         }
     }
 
-    match VisitMut::visit(statement, &mut Sets) {
+    match walk_mut(statement, &mut Sets) {
         ControlFlow::Break(error) => Err(error),
         ControlFlow::Continue(()) => Ok(()),
     }

@@ -5,13 +5,14 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Query, Select, SelectItem,
-    Statement, UnaryOperator, VisitMut, VisitorMut,
+    Statement, UnaryOperator, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use super::super::DialectError;
 use super::super::syntax::{call, name_of, rewrite_all, rewrite_each, text};
+use crate::engine::dialect::walk::walk_mut;
 
 /// Compares rows field by field, and makes values of the others.
 ///
@@ -31,7 +32,7 @@ pub fn compare(statement: &mut Statement) -> Result<(), DialectError> {
         }
     }
 
-    if let ControlFlow::Break(error) = VisitMut::visit(statement, &mut Filters) {
+    if let ControlFlow::Break(error) = walk_mut(statement, &mut Filters) {
         return Err(error);
     }
     rewrite_each(statement, |expr| {
@@ -226,7 +227,7 @@ fn as_values(statement: &mut Statement) {
         }
     }
 
-    let _ = VisitMut::visit(statement, &mut Columns);
+    let _ = walk_mut(statement, &mut Columns);
     rewrite_all(statement, |expr| {
         let Expr::Function(function) = expr else {
             return;

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
-    Interval as IntervalLiteral, ObjectName, Set, Statement, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut,
+    Interval as IntervalLiteral, ObjectName, Set, Statement, TableFactor, UnaryOperator, Value, VisitorMut,
 };
 
 use super::civil::SECOND;
@@ -14,6 +14,7 @@ use super::interval::Interval;
 use super::interval_literal::{engine_text, interval_literal};
 use super::series;
 use super::zone::{Zone, session_name};
+use crate::engine::dialect::walk::walk_mut;
 
 /// The parts of `make_interval`, in order.
 const PARTS: [&str; 7] = ["years", "months", "weeks", "days", "hours", "mins", "secs"];
@@ -25,7 +26,7 @@ const ZONE_SETTING: &str = "datafusion.execution.time_zone";
 /// # Errors
 /// Where a literal is none.
 pub fn in_statement(statement: &mut Statement) -> Result<()> {
-    match VisitMut::visit(statement, &mut Rewriter) {
+    match walk_mut(statement, &mut Rewriter) {
         ControlFlow::Break(error) => Err(error),
         ControlFlow::Continue(()) => Ok(()),
     }

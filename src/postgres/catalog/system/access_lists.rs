@@ -4,11 +4,12 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, Ident, Query, Select, SelectItem, SetExpr, Statement, TableAlias, TableAliasColumnDef,
-    TableFactor, Value, Visit, VisitMut, Visitor, VisitorMut,
+    TableFactor, Value, Visitor, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
+use crate::engine::dialect::walk::{walk, walk_mut};
 use crate::postgres::syntax::{literal, name_of, plain};
 
 const FUNCTION: &str = "aclexplode";
@@ -56,7 +57,7 @@ pub fn rewrite(statement: &mut Statement) {
         }
     }
 
-    let _ = VisitMut::visit(statement, &mut Rights);
+    let _ = walk_mut(statement, &mut Rights);
 }
 
 fn put_back(factor: &mut TableFactor, taken: Option<TableAlias>) {
@@ -85,7 +86,7 @@ fn no_rights() -> Option<Box<Query>> {
 fn without_rows(select: &mut Select) {
     let reads_rights = |item: &SelectItem| match item {
         SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
-            expr.visit(&mut Calls::default()).is_break()
+            walk(expr, &mut Calls::default()).is_break()
         }
         _ => false,
     };

@@ -5,8 +5,10 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, GroupByExpr, Ident, Join, JoinConstraint, JoinOperator, Query, Select, SelectItem, SetExpr,
-    Statement, TableAlias, TableFactor, TableWithJoins, VisitMut, VisitorMut,
+    Statement, TableAlias, TableFactor, TableWithJoins, VisitorMut,
 };
+
+use crate::engine::dialect::walk::walk_mut;
 
 /// The value that a subquery finds.
 const FOUND: &str = "found";
@@ -30,7 +32,7 @@ pub fn rewrite(statement: &mut Statement) {
         }
     }
 
-    let _ = VisitMut::visit(statement, &mut Selects);
+    let _ = walk_mut(statement, &mut Selects);
 }
 
 fn join_subqueries(item: &mut TableWithJoins, number: &mut usize) {

@@ -2,11 +2,12 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{Expr, Query, Statement, VisitMut, VisitorMut, With};
+use datafusion::sql::sqlparser::ast::{Expr, Query, Statement, VisitorMut, With};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use crate::engine::dialect::arrays;
+use crate::engine::dialect::walk::walk_mut;
 use crate::postgres::syntax::{call, text};
 
 /// What asyncpg calls the types that it looks up, each with those that it is made of, by recursion.
@@ -43,7 +44,7 @@ pub fn rewrite(statement: &mut Statement) {
         }
     }
 
-    let _ = VisitMut::visit(statement, &mut Parts);
+    let _ = walk_mut(statement, &mut Parts);
 }
 
 fn look_up_types(with: &mut With) {

@@ -7,14 +7,14 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, DataType, Expr, ObjectName, Query, SetExpr, Statement, TableFactor, Value, ValueWithSpan, Visit,
-    Visitor,
+    BinaryOperator, DataType, Expr, ObjectName, Query, SetExpr, Statement, TableFactor, Value, ValueWithSpan, Visitor,
 };
 
 use super::{
     access_lists, joined_values, known_parts, lookups, named_functions, subqueries, table_functions, table_ids,
     wildcards,
 };
+use crate::engine::dialect::walk::walk;
 use crate::postgres::syntax::{cast, literal, plain};
 
 const SYSTEM_SCHEMAS: [&str; 2] = ["pg_catalog", "information_schema"];
@@ -86,7 +86,7 @@ fn parameters_of(statement: &Statement) -> BTreeSet<String> {
     }
 
     let mut parameters = Parameters(BTreeSet::new());
-    let _ = statement.visit(&mut parameters);
+    let _ = walk(statement, &mut parameters);
     parameters.0
 }
 
@@ -129,7 +129,7 @@ struct Relations {
 impl Relations {
     fn of(statement: &Statement) -> Self {
         let mut relations = Self::default();
-        let _ = statement.visit(&mut relations);
+        let _ = walk(statement, &mut relations);
         relations
     }
 

@@ -4,10 +4,11 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, DataType, Expr, FunctionArgumentClause, FunctionArguments, GroupByExpr, OrderByKind, Query,
-    Select, SelectItem, SetExpr, Statement, TableFactor, Value, Visit, VisitMut, Visitor, VisitorMut,
+    Select, SelectItem, SetExpr, Statement, TableFactor, Value, Visitor, VisitorMut,
 };
 
 use super::views;
+use crate::engine::dialect::walk::{walk, walk_mut};
 use crate::postgres::syntax::{argument, call, cast, function, literal, plain, rewrite_all};
 
 const AGGREGATES: [&str; 13] = [
@@ -80,7 +81,7 @@ pub fn unplannable(statement: &mut Statement) {
         }
     }
 
-    let _ = VisitMut::visit(statement, &mut Unplannable);
+    let _ = walk_mut(statement, &mut Unplannable);
 }
 
 fn has_subquery(expr: &Expr) -> bool {
@@ -94,7 +95,7 @@ fn has_subquery(expr: &Expr) -> bool {
         }
     }
 
-    expr.visit(&mut Subqueries).is_break()
+    walk(expr, &mut Subqueries).is_break()
 }
 
 /// `EXISTS (SELECT … WHERE EXISTS (…))` without a table: a row is there where the other has one.

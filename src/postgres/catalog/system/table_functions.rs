@@ -5,11 +5,12 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Ident, ObjectName, ObjectNamePart, Query, Statement, TableAlias, TableAliasColumnDef, TableFactor,
-    TableFunctionArgs, VisitMut, VisitorMut,
+    TableFunctionArgs, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
+use crate::engine::dialect::walk::walk_mut;
 use crate::postgres::syntax::{self, plain};
 
 /// Functions that give rows; what others give is one row.
@@ -38,7 +39,7 @@ pub fn is_of_system(function: &str) -> bool {
 
 /// Makes a row of what a function gives, names the column of a series as the series, and finds `pg_…` in `pg_catalog`.
 pub fn rewrite(statement: &mut Statement) {
-    let _ = VisitMut::visit(statement, &mut Factors::default());
+    let _ = walk_mut(statement, &mut Factors::default());
 }
 
 /// Rewrites what stands in FROM.

@@ -5,8 +5,9 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{DataType, Expr, Statement, TableFactor, Value, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{DataType, Expr, Statement, TableFactor, Value, Visitor};
 
+use crate::engine::dialect::walk::walk;
 use crate::postgres::syntax::{cast, literal, plain, rewrite_all};
 
 const COLUMN: &str = "tableoid";
@@ -49,7 +50,7 @@ pub fn rewrite(statement: &mut Statement) {
     }
 
     let mut read = Read(HashMap::new());
-    let _ = statement.visit(&mut read);
+    let _ = walk(statement, &mut read);
     let tables = read.0;
     rewrite_all(statement, |expr| {
         let (table, column) = match &*expr {

@@ -5,8 +5,10 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Ident, ObjectName, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement, TableAlias,
-    TableFactor, VisitMut, VisitorMut,
+    TableFactor, VisitorMut,
 };
+
+use crate::engine::dialect::walk::walk_mut;
 
 /// Gives tables whose columns are all asked for by the last part of their names that part as their alias.
 pub fn rewrite(statement: &mut Statement) {
@@ -23,7 +25,7 @@ pub fn rewrite(statement: &mut Statement) {
         }
     }
 
-    let _ = VisitMut::visit(statement, &mut Wildcards);
+    let _ = walk_mut(statement, &mut Wildcards);
 }
 
 fn name_tables(select: &mut Select) {
