@@ -754,14 +754,18 @@ fn what_subscriptions_send_is_counted_apart_from_downloads() {
         query("select batch_id, downloads, delivered, sent_by_subscription from batch_downloads_by_day"),
         "batch_id,downloads,delivered,sent_by_subscription\nb1,0,1,2\n"
     );
-    // Without events, it is not known.
+    // Without events, it is not known, and not shown.
+    let ratio = |more: &[&str]| {
+        let mut all = vec!["--level", "all", "--format", "csv"];
+        all.extend(more);
+        exports.output("ratio", &all)
+    };
     assert_eq!(
-        csv_columns(
-            &exports.output("ratio", &["--level", "all", "--format", "csv"]),
-            &["level", "sent_by_subscription"]
-        ),
-        "all,\n"
+        csv_columns(&ratio(&["--events", &events]), &["level", "sent_by_subscription"]),
+        "all,2\n"
     );
+    let without = ratio(&[]);
+    assert!(!without.contains("sent_by_subscription"), "{without}");
     assert_eq!(
         query("select request_id from distinct_deliveries where by_subscription order by 1"),
         "request_id\nr2\nr3\n"

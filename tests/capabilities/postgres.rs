@@ -2,13 +2,12 @@
 
 use std::fs;
 use std::io::Write;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::support::skipped;
+use crate::support::{free_port, skipped};
 
 /// Debian's folder of PostgreSQL versions.
 const VERSIONS: &str = "/usr/lib/postgresql";
@@ -33,9 +32,7 @@ impl Postgres {
             return None;
         };
         let folder = tempfile::tempdir().expect("a folder");
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let port = free.local_addr().expect("its address").port();
-        drop(free);
+        let port = free_port();
         let server = Self { programs, folder, port };
         server.prepare();
         Some(server)

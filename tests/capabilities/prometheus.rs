@@ -1,7 +1,7 @@
 //! A real Prometheus that scrapes the service, with the rules of `dashboards/`.
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::running_process::Running;
 use crate::running_service::RunningService;
-use crate::support::skipped;
+use crate::support::{free_port, skipped};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/dashboards/recording-rules.yml");
@@ -26,9 +26,7 @@ impl Prometheus {
     /// Scrapes the service every second. `None`, after a message SKIPPED, where the program is not installed.
     pub fn scraping(service: &RunningService) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a folder");
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let address = free.local_addr().expect("its address");
-        drop(free);
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let settings = format!(
             "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\nrule_files: ['{RULES}']\n\
              scrape_configs:\n  - job_name: pragati\n    static_configs: [{{targets: ['{}']}}]\n",

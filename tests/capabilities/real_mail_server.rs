@@ -1,24 +1,27 @@
 //! Mail servers of Debian's packages, set up as the packages do it, that relay what they take to a mail server of the
 //! test. They run in namespaces of their own, so that the machine's mail server and configuration stay as they are.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::os::unix::fs::MetadataExt;
+use std::net::{Ipv4Addr, TcpStream};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use pragati::config::MailConfig;
 use tempfile::TempDir;
 
 use crate::prepared::prepared;
-use crate::support::{skipped, wait_at_most};
+use crate::support::{free_port, skipped};
 
 const UNPACK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/debian_mail_servers.sh");
 const RUN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/mail_server.sh");
-/// How long a server may take to answer.
+/// How long a server may take to answer, before it is started once more.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How often it is started in all.
+const STARTS: u32 = 3;
 
 /// Which one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,16 +45,18 @@ impl Kind {
 #[derive(Debug)]
 pub struct RealSetup {
     kind: Kind,
-    folder: TempDir,
+    folder: Arc<TempDir>,
     variables: Vec<(&'static str, String)>,
 }
 
 impl RealSetup {
     pub fn new(kind: Kind) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
+        // The server's users are not its owner.
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("its mode");
         Self {
             kind,
-            folder,
+            folder: Arc::new(folder),
             variables: Vec::new(),
         }
     }
@@ -80,60 +85,77 @@ impl RealSetup {
     /// Starts it; it relays to `next`, a port of this machine. None where its packages or namespaces cannot be had.
     pub fn start(self, next: u16) -> Option<RealMailServer> {
         let unpacked = unpacked()?;
-        let Some(mut command) = in_namespaces() else {
+        if in_namespaces().is_none() {
             // Containers often may not, so this is not held against a machine that may not skip.
             eprintln!(
                 "SKIPPED: a mail server of its own needs namespaces: root, or Debian's package uidmap and a line in /etc/subuid"
             );
             return None;
-        };
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let port = free.local_addr().expect("its address").port();
-        drop(free);
-        let own = self.folder.path();
+        }
+        // Another process may take the port that was free a moment ago.
+        let mut logs = Vec::new();
+        for start in 1..=STARTS {
+            let mut server = self.started(&unpacked, start, next);
+            match server.greets() {
+                Ok(()) => return Some(server),
+                Err(log) => logs.push(log),
+            }
+        }
+        panic!("no mail server after {STARTS} starts:\n{}", logs.join("\n"));
+    }
+
+    /// Its process, with a folder of its own for each start.
+    fn started(&self, unpacked: &Path, start: u32, next: u16) -> RealMailServer {
+        let own = self.folder.path().join(start.to_string());
+        fs::create_dir(&own).expect("a folder");
+        let added = self.folder.path().join("add");
+        if added.exists() {
+            symlink(added, own.join("add")).expect("a link");
+        }
+        let port = free_port();
+        let mut command = in_namespaces().expect("they were there");
         command
             .args(["sh", RUN, self.kind.word()])
-            .arg(&unpacked)
-            .arg(own)
+            .arg(unpacked)
+            .arg(&own)
             .args([port.to_string(), next.to_string()])
-            .envs(self.variables)
+            .envs(self.variables.iter().cloned())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::inherit());
         let running = command.spawn().expect("a mail server");
-        let mut server = RealMailServer {
-            folder: self.folder,
+        RealMailServer {
+            own,
+            _folder: Arc::clone(&self.folder),
             port,
             running,
-        };
-        server.wait();
-        Some(server)
+        }
     }
 }
 
 /// A mail server that runs; it ends with this value, or with the test's process.
 pub struct RealMailServer {
-    folder: TempDir,
+    /// Its own files, below a folder that goes with the last start.
+    own: PathBuf,
+    _folder: Arc<TempDir>,
     port: u16,
     running: Child,
 }
 
 impl RealMailServer {
-    /// Waits for its greeting.
-    fn wait(&mut self) {
-        let place = (Ipv4Addr::LOCALHOST, self.port);
-        let folder = self.folder.path().to_owned();
-        let is_there = || {
-            let ended = self.running.try_wait().expect("its state");
-            assert!(ended.is_none(), "{}", text_of(&folder.join("log")));
-            let Ok(stream) = TcpStream::connect(place) else {
-                return false;
-            };
-            let _ = stream.set_read_timeout(Some(Duration::from_secs(10)));
-            let mut greeting = String::new();
-            BufReader::new(stream).read_line(&mut greeting).is_ok() && greeting.starts_with("220 ")
-        };
-        wait_at_most(PATIENCE, is_there, "a mail server's greeting");
+    /// Waits for its greeting; its log where it does not come.
+    fn greets(&mut self) -> Result<(), String> {
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            if greeting(self.port).is_some_and(|line| line.starts_with("220 ")) {
+                return Ok(());
+            }
+            if self.running.try_wait().expect("its state").is_some() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Err(text_of(&self.own.join("log")) + &self.file("log/mail.log"))
     }
 
     /// Where it listens.
@@ -153,7 +175,7 @@ impl RealMailServer {
 
     /// What is in a file of its `/var`.
     pub fn file(&self, path: &str) -> String {
-        text_of(&self.folder.path().join("var").join(path))
+        text_of(&self.own.join("var").join(path))
     }
 }
 
@@ -163,6 +185,15 @@ impl Drop for RealMailServer {
         drop(self.running.stdin.take());
         let _ = self.running.wait();
     }
+}
+
+/// The first line that is said on a port; none where nobody listens, or says nothing soon.
+fn greeting(port: u16) -> Option<String> {
+    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).ok()?;
+    Some(line)
 }
 
 fn text_of(file: &Path) -> String {

@@ -1,7 +1,7 @@
 //! A cluster of processes on this machine: a scheduler and some executors, which end with the value.
 
 use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::network::Network;
-use crate::support::{pragati, wait_at_most};
+use crate::support::{free_port, pragati, wait_at_most};
 
 const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -196,12 +196,6 @@ fn drained(mut executor: Child) {
 fn log_file(folder: &Path, number: usize) -> Stdio {
     let file = std::fs::File::create(folder.join(format!("executor-{number}.log"))).expect("a file");
     Stdio::from(file)
-}
-
-/// A port that nobody listens on.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-    listener.local_addr().expect("an address").port()
 }
 
 /// Waits for something that comes soon.

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdout, Command, Stdio};
 
@@ -21,6 +21,7 @@ use crate::node::packages;
 use crate::running_process::Running;
 use crate::running_service::{RunningService, Setup};
 use crate::smtp::{Security, SmtpServer};
+use crate::support::free_port;
 
 const CLIENT: &str = "pragati";
 const AUDIENCE: &str = "urn:reports";
@@ -71,8 +72,7 @@ impl NodeIssuer {
 
 /// An address that nobody listens on: the issuer must know it before the service starts.
 fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address")
+    SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()))
 }
 
 /// The id and the name of the mentor's report, whose file is made.

@@ -1,9 +1,11 @@
 //! Small exports written from SQL, and the command run over them.
 
 use std::fs::{self, File};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
@@ -210,6 +212,25 @@ pub fn wait_at_most(patience: Duration, mut is_so: impl FnMut() -> bool, what: &
     while !is_so() {
         assert!(begun.elapsed() < patience, "waited for {what}");
         std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A port of this machine that nobody listens on, for a server that must know its port before it starts.
+///
+/// It is below those that the kernel gives to connections and to listeners that leave the choice to it (from 32768 on,
+/// unless that was changed), as one of those may be taken again before the server listens.
+pub fn free_port() -> u16 {
+    const FIRST: u32 = 10_000;
+    const PORTS: u32 = 20_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Tests run in many processes at a time; each begins somewhere else.
+    let begin = std::process::id().wrapping_mul(7919);
+    loop {
+        let number = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(FIRST + number % PORTS).expect("a port");
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
     }
 }
 
