@@ -9,7 +9,9 @@ use datafusion::prelude::{Expr, col, lit};
 use super::error::CatalogError;
 use super::{Catalog, consents, details, mapping, telemetry};
 use crate::config::{Config, UnknownUsers};
-use crate::engine::repeated_rows::{Inputs, MAY_BE_REPEATED, Neighbours, ranking_only_repeated, split_in_time};
+use crate::engine::repeated_rows::{
+    Inputs, MAY_BE_REPEATED, Neighbours, SplitTables, ranking_only_repeated, split_in_time,
+};
 use crate::engine::{EngineError, cluster_of, materialised};
 use crate::exports::Table;
 use crate::ids::SnapshotDate;
@@ -125,10 +127,11 @@ pub async fn register(catalog: &Catalog, has_batches: bool) -> Result<(), Catalo
 }
 
 /// The rows of a query. Where it keeps one row of each key, it ranks only rows whose key may be repeated; which keys these
-/// are is found once for all that read the view.
+/// are is found once for all that read the view, and for statements that rank the rows of its table by the same key.
 fn distinct_rows(query: &str, rows: DataFrame) -> Result<DataFrame, CatalogError> {
     let (state, plan) = rows.into_parts();
-    let plan = ranking_only_repeated(plan, Inputs::TablesAndViews);
+    let split = SplitTables::of(state.config());
+    let plan = ranking_only_repeated(plan, Inputs::TablesAndViews, &split);
     let plan = plan.map_err(EngineError::running(format!("query {query}")))?;
     Ok(DataFrame::new(state, plan))
 }

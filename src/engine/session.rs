@@ -22,7 +22,7 @@ use super::dialect::{self, forms};
 use super::early_semi_joins::EarlySemiJoins;
 use super::error::EngineError;
 use super::ordered_schema::OrderedSchema;
-use super::repeated_rows::RankOnlyRepeated;
+use super::repeated_rows::{RankOnlyRepeated, SplitTables};
 use super::temp_files::TempFiles;
 use super::{constraints, counts_of_values, functions};
 
@@ -213,6 +213,9 @@ fn session_with(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionConte
     let rules = constraints::added_to(counts_of_values::checked(PhysicalOptimizer::new().rules));
     // Repeated keys are found and held in one process, so this does not work on a cluster.
     let is_one_process = config.get_extension::<Cluster>().is_none();
+    // Sessions beside another have its settings, and often its tables: they share what is known of these.
+    let split = SplitTables::of(&config);
+    let config = config.with_extension(Arc::clone(&split));
     let state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime)
@@ -222,7 +225,7 @@ fn session_with(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionConte
         .with_physical_optimizer_rule(Arc::new(CompactBeforeSort));
     let mut state = dialect::time::register(forms::planned(on_cluster(state)));
     if is_one_process {
-        state = state.with_analyzer_rule(Arc::new(RankOnlyRepeated));
+        state = state.with_analyzer_rule(Arc::new(RankOnlyRepeated::new(split)));
     }
     let session = SessionContext::new_with_state(state.build());
     for function in functions::all() {

@@ -12,16 +12,18 @@ mod kept_keys;
 mod plan;
 mod repeated_keys;
 mod rule;
+mod split_tables;
 mod table;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
 use datafusion::common::{DataFusionError, Result};
 
 use kept_keys::KeptKeys;
 pub use rule::{Inputs, RankOnlyRepeated, ranking_only_repeated};
+pub use split_tables::SplitTables;
 use table::UniqueOrRepeatedRows;
 
 /// A table split in two.
@@ -99,19 +101,21 @@ pub fn split_in_time(
         repeated: key.iter().map(|&column| column.to_owned()).collect(),
         neighbours: Some(neighbours),
     };
-    let [alone, others] = tables(table, key, Inputs::TablesAndViews);
+    let repeated = Arc::new(KeptKeys::Always(Arc::default()));
+    let [alone, others] = tables(table, &key, &repeated, Inputs::TablesAndViews);
     SplitInTime { alone, others }
 }
 
-/// The rows that stand alone and the others. Both tables share the fingerprints.
-fn tables(table: &Arc<dyn TableProvider>, key: Key, inputs: Inputs) -> [Arc<dyn TableProvider>; 2] {
-    let keys = Arc::new(match inputs {
-        Inputs::Tables => KeptKeys::WhileRead(Mutex::default()),
-        Inputs::TablesAndViews => KeptKeys::Always(Arc::default()),
-    });
+/// The rows that stand alone and the others. Both tables share the repeated keys.
+fn tables(
+    table: &Arc<dyn TableProvider>,
+    key: &Key,
+    repeated: &Arc<KeptKeys>,
+    inputs: Inputs,
+) -> [Arc<dyn TableProvider>; 2] {
     [Passing::Alone, Passing::Others].map(|passing| -> Arc<dyn TableProvider> {
-        let keys = Arc::clone(&keys);
-        Arc::new(UniqueOrRepeatedRows::new(Arc::clone(table), key.clone(), keys, passing))
+        let (table, repeated) = (Arc::clone(table), Arc::clone(repeated));
+        Arc::new(UniqueOrRepeatedRows::new(table, key.clone(), repeated, passing, inputs))
     })
 }
 

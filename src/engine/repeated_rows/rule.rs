@@ -28,12 +28,16 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 
 use super::fingerprint::can_be_of_key;
+use super::split_tables::SplitTables;
 use super::table::UniqueOrRepeatedRows;
 use super::{Key, tables};
 
-/// The rule, for the statements of a session.
-#[derive(Debug)]
-pub struct RankOnlyRepeated;
+/// The rule, for the statements of a session. They share the repeated keys that were found for a view over the same
+/// table.
+#[derive(Debug, Default)]
+pub struct RankOnlyRepeated {
+    split: Arc<SplitTables>,
+}
 
 /// What the rule may read three times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,9 +48,23 @@ pub enum Inputs {
     TablesAndViews,
 }
 
+/// What may be read three times, and what views split already.
+#[derive(Debug, Clone, Copy)]
+struct Splitting<'a> {
+    inputs: Inputs,
+    split: &'a SplitTables,
+}
+
+impl RankOnlyRepeated {
+    /// The rule of a session whose views split these tables.
+    pub fn new(split: Arc<SplitTables>) -> Self {
+        Self { split }
+    }
+}
+
 impl AnalyzerRule for RankOnlyRepeated {
     fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
-        ranking_only_repeated(plan, Inputs::Tables)
+        ranking_only_repeated(plan, Inputs::Tables, &self.split)
     }
 
     fn name(&self) -> &str {
@@ -55,18 +73,20 @@ impl AnalyzerRule for RankOnlyRepeated {
 }
 
 /// The plan, in which every query that keeps the first row of each key of such an input ranks only rows whose key may
-/// be repeated. Plans that are made of the result share the repeated keys that were found.
+/// be repeated. Plans that are made of the result share the repeated keys that were found, and so do plans of other
+/// queries over a table that a view splits by the same key, as `split` knows.
 ///
 /// # Errors
 /// Where a part of the plan is invalid.
-pub fn ranking_only_repeated(plan: LogicalPlan, inputs: Inputs) -> Result<LogicalPlan> {
+pub fn ranking_only_repeated(plan: LogicalPlan, inputs: Inputs, split: &SplitTables) -> Result<LogicalPlan> {
+    let splitting = Splitting { inputs, split };
     let replaced = plan.transform_up(|node| {
         let LogicalPlan::Filter(filter) = &node else {
             return Ok(Transformed::no(node));
         };
         let numbers = split_conjunction(&filter.predicate).into_iter().filter_map(numbered);
         for number in numbers {
-            if let Some(input) = with_window_split(&filter.input, number, inputs)? {
+            if let Some(input) = with_window_split(&filter.input, number, splitting)? {
                 let filter = Filter::try_new(filter.predicate.clone(), Arc::new(input))?;
                 return Ok(Transformed::yes(LogicalPlan::Filter(filter)));
             }
@@ -113,14 +133,14 @@ fn number_of(expr: &Expr) -> Option<i64> {
 }
 
 /// The plan with its window split, where `number` is that window's column.
-fn with_window_split(plan: &LogicalPlan, number: &Column, inputs: Inputs) -> Result<Option<LogicalPlan>> {
+fn with_window_split(plan: &LogicalPlan, number: &Column, splitting: Splitting<'_>) -> Result<Option<LogicalPlan>> {
     let Some(place) = plan.schema().maybe_index_of_column(number) else {
         return Ok(None);
     };
     match plan {
         LogicalPlan::SubqueryAlias(alias) => {
             let below = column_at(&alias.input, place);
-            let input = with_window_split(&alias.input, &below, inputs)?;
+            let input = with_window_split(&alias.input, &below, splitting)?;
             let under_alias = |input| SubqueryAlias::try_new(Arc::new(input), alias.alias.clone());
             Ok(input.map(under_alias).transpose()?.map(LogicalPlan::SubqueryAlias))
         }
@@ -128,21 +148,21 @@ fn with_window_split(plan: &LogicalPlan, number: &Column, inputs: Inputs) -> Res
             let Some(below) = column_of(&projection.expr[place]) else {
                 return Ok(None);
             };
-            let input = with_window_split(&projection.input, below, inputs)?;
+            let input = with_window_split(&projection.input, below, splitting)?;
             input.map(|input| over(projection, input)).transpose()
         }
         LogicalPlan::Filter(filter) => {
-            let input = with_window_split(&filter.input, number, inputs)?;
+            let input = with_window_split(&filter.input, number, splitting)?;
             let filtered = |input| Filter::try_new(filter.predicate.clone(), Arc::new(input));
             Ok(input.map(filtered).transpose()?.map(LogicalPlan::Filter))
         }
-        LogicalPlan::Window(window) if place == window.input.schema().fields().len() => split_window(window, inputs),
+        LogicalPlan::Window(window) if place == window.input.schema().fields().len() => split_window(window, splitting),
         _ => Ok(None),
     }
 }
 
 /// The rows of a window that numbers the rows of each key: of unique keys, numbered 1, and the window over the others.
-fn split_window(window: &Window, inputs: Inputs) -> Result<Option<LogicalPlan>> {
+fn split_window(window: &Window, splitting: Splitting<'_>) -> Result<Option<LogicalPlan>> {
     let [numbering] = window.window_expr.as_slice() else {
         return Ok(None);
     };
@@ -153,7 +173,7 @@ fn split_window(window: &Window, inputs: Inputs) -> Result<Option<LogicalPlan>> 
     if *number.data_type() != DataType::UInt64 {
         return Ok(None);
     }
-    let Some(Split { unique, repeated }) = split(&window.input, &key, inputs)? else {
+    let Some(Split { unique, repeated }) = split(&window.input, &key, splitting)? else {
         return Ok(None);
     };
     let mut columns: Vec<Expr> = unique.schema().iter().map(|field| Expr::Column(field.into())).collect();
@@ -207,7 +227,7 @@ impl Split {
 }
 
 /// The plan over both parts of its table, split by columns of the plan that are columns of the table.
-fn split(plan: &LogicalPlan, key: &[Column], inputs: Inputs) -> Result<Option<Split>> {
+fn split(plan: &LogicalPlan, key: &[Column], splitting: Splitting<'_>) -> Result<Option<Split>> {
     let places = key.iter().map(|column| plan.schema().maybe_index_of_column(column));
     let Some(places) = places.collect::<Option<Vec<usize>>>() else {
         return Ok(None);
@@ -218,7 +238,7 @@ fn split(plan: &LogicalPlan, key: &[Column], inputs: Inputs) -> Result<Option<Sp
                 let filter = Filter::try_new(filter.predicate.clone(), Arc::new(input))?;
                 Ok(LogicalPlan::Filter(filter))
             };
-            let below = split(&filter.input, key, inputs)?;
+            let below = split(&filter.input, key, splitting)?;
             below.map(|parts| parts.map(filtered)).transpose()
         }
         LogicalPlan::Projection(projection) if projection.expr.iter().all(is_fixed) => {
@@ -228,28 +248,28 @@ fn split(plan: &LogicalPlan, key: &[Column], inputs: Inputs) -> Result<Option<Sp
             let Some(below) = below.collect::<Option<Vec<Column>>>() else {
                 return Ok(None);
             };
-            let below = split(&projection.input, &below, inputs)?;
+            let below = split(&projection.input, &below, splitting)?;
             below
                 .map(|parts| parts.map(|input| over(projection, input)))
                 .transpose()
         }
         LogicalPlan::SubqueryAlias(alias) => {
             let below: Vec<Column> = places.iter().map(|&place| column_at(&alias.input, place)).collect();
-            if let Some(below) = split(&alias.input, &below, inputs)? {
+            if let Some(below) = split(&alias.input, &below, splitting)? {
                 let named = |input: LogicalPlan| -> Result<LogicalPlan> {
                     let named = SubqueryAlias::try_new(Arc::new(input), alias.alias.clone())?;
                     Ok(LogicalPlan::SubqueryAlias(named))
                 };
                 return below.map(named).map(Some);
             }
-            if inputs == Inputs::Tables || is_aggregation(&alias.input) || !can_be_read_again(&alias.input)? {
+            if splitting.inputs == Inputs::Tables || is_aggregation(&alias.input) || !can_be_read_again(&alias.input)? {
                 return Ok(None);
             }
             let view = Arc::new(ViewTable::new(alias.input.as_ref().clone(), None));
-            split_table(view, &alias.alias, key, inputs)
+            split_table(view, &alias.alias, key, splitting)
         }
-        LogicalPlan::TableScan(scan) => match table_of(scan, inputs) {
-            Some(table) => split_table(table, &scan.table_name, key, inputs),
+        LogicalPlan::TableScan(scan) => match table_of(scan, splitting) {
+            Some(table) => split_table(table, &scan.table_name, key, splitting),
             None => Ok(None),
         },
         _ => Ok(None),
@@ -326,7 +346,7 @@ fn is_aggregation(plan: &LogicalPlan) -> bool {
 }
 
 /// The table of a scan that reads all of it, where it may be read three times and is not a part of another already.
-fn table_of(scan: &TableScan, inputs: Inputs) -> Option<Arc<dyn TableProvider>> {
+fn table_of(scan: &TableScan, splitting: Splitting<'_>) -> Option<Arc<dyn TableProvider>> {
     let reads_all = scan.projection.is_none() && scan.filters.is_empty() && scan.fetch.is_none();
     let table = source_as_provider(&scan.source).ok()?;
     let is_counted = || {
@@ -335,7 +355,7 @@ fn table_of(scan: &TableScan, inputs: Inputs) -> Option<Arc<dyn TableProvider>> 
             .is_some_and(|known| known.num_rows.get_value().is_some())
     };
     let is_known = table.table_type() == TableType::Base && is_counted();
-    let may_be_read = is_known || inputs == Inputs::TablesAndViews;
+    let may_be_read = is_known || splitting.inputs == Inputs::TablesAndViews;
     (reads_all && may_be_read && !is_part(scan)).then_some(table)
 }
 
@@ -344,7 +364,7 @@ fn split_table(
     table: Arc<dyn TableProvider>,
     name: &TableReference,
     key: &[Column],
-    inputs: Inputs,
+    splitting: Splitting<'_>,
 ) -> Result<Option<Split>> {
     let schema = table.schema();
     let is_comparable = |column: &Column| {
@@ -360,13 +380,15 @@ fn split_table(
         repeated: columns.into(),
         neighbours: None,
     };
+    let Splitting { inputs, split } = splitting;
+    let keys = split.repeated_keys(&table, &key.repeated, inputs);
     // Scans are distinguished by the names of their tables alone.
     let scan = |part, which: &str| {
         let part_name = TableReference::bare(format!("{name} of {which} {of_key}"));
         let rows = LogicalPlanBuilder::scan(part_name, provider_as_source(part), None)?;
         rows.alias(name.clone())?.build()
     };
-    let [unique, repeated] = tables(&table, key, inputs);
+    let [unique, repeated] = tables(&table, &key, &keys, inputs);
     Ok(Some(Split {
         unique: scan(unique, "unique")?,
         repeated: scan(repeated, "repeated")?,
@@ -418,6 +440,7 @@ mod tests {
     use tokio::runtime::Runtime;
 
     use super::*;
+    use crate::engine::repeated_rows::kept_keys::KeptKeys;
 
     /// A table in memory with a number of rows in its statistics.
     #[derive(Debug)]
@@ -482,7 +505,7 @@ mod tests {
             .with_config(SessionConfig::new().with_target_partitions(2))
             .with_default_features();
         if has_rule {
-            state = state.with_analyzer_rule(Arc::new(RankOnlyRepeated));
+            state = state.with_analyzer_rule(Arc::new(RankOnlyRepeated::default()));
         }
         let session = SessionContext::new_with_state(state.build());
         session
@@ -658,9 +681,45 @@ mod tests {
                 "select k from (select *, row_number() over (partition by k order by id) as n from ({view}) v) where n = 1"
             );
             let plan = session.sql(&sql).await.expect(&view).into_unoptimized_plan();
-            let plan = ranking_only_repeated(plan, Inputs::TablesAndViews).expect(&view);
+            let plan = ranking_only_repeated(plan, Inputs::TablesAndViews, &SplitTables::default()).expect(&view);
             let shown = plan.display_indent().to_string();
             assert_eq!(shown.contains("TableScan: v of unique k"), is_split, "{view}\n{shown}");
+        }
+    }
+
+    /// The repeated keys of all parts of tables in a plan.
+    fn keys_in(plan: &LogicalPlan) -> Vec<Arc<KeptKeys>> {
+        let mut keys = Vec::new();
+        plan.apply(|node| {
+            if let LogicalPlan::TableScan(scan) = node
+                && let Ok(table) = source_as_provider(&scan.source)
+                && let Some(part) = table.downcast_ref::<UniqueOrRepeatedRows>()
+            {
+                keys.push(Arc::clone(part.repeated()));
+            }
+            Ok(TreeNodeRecursion::Continue)
+        })
+        .expect("a plan");
+        keys
+    }
+
+    #[tokio::test]
+    async fn a_statement_shares_the_repeated_keys_of_a_view_over_its_table() {
+        let rows: [Row; 2] = [(Some("x"), None, Some(1), None), (Some("x"), None, None, None)];
+        let session = session(&rows, false).await;
+        let split = SplitTables::default();
+        let plan = async |sql: &str, inputs: Inputs| {
+            let plan = session.sql(sql).await.expect(sql).into_unoptimized_plan();
+            ranking_only_repeated(plan, inputs, &split).expect(sql)
+        };
+        let view = plan(SPLIT[0].0, Inputs::TablesAndViews).await;
+        let of_view = keys_in(&view);
+        assert_eq!(of_view.len(), 2);
+        for (sql, is_shared) in [(REPEATED[0], true), (REPEATED[1], true), (SPLIT[2].0, false)] {
+            let statement = keys_in(&plan(sql, Inputs::Tables).await);
+            assert_eq!(statement.len(), 2, "{sql}");
+            let is_of_view = |keys: &Arc<KeptKeys>| Arc::ptr_eq(keys, &of_view[0]);
+            assert!(statement.iter().all(|keys| is_of_view(keys) == is_shared), "{sql}");
         }
     }
 

@@ -13,7 +13,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use super::kept_keys::KeptKeys;
 use super::plan::{OutputColumn, RepeatedRowsExec, RepeatedRowsFilter};
 use super::repeated_keys::KeySource;
-use super::{Key, MAY_BE_REPEATED, Passing};
+use super::{Inputs, Key, MAY_BE_REPEATED, Passing};
 use crate::engine::planning::planning_parts;
 
 /// The rows of a table that stand alone, or the others.
@@ -24,11 +24,18 @@ pub struct UniqueOrRepeatedRows {
     /// The repeated keys of the whole table.
     repeated: Arc<KeptKeys>,
     passing: Passing,
+    inputs: Inputs,
     schema: SchemaRef,
 }
 
 impl UniqueOrRepeatedRows {
-    pub fn new(table: Arc<dyn TableProvider>, key: Key, repeated: Arc<KeptKeys>, passing: Passing) -> Self {
+    pub fn new(
+        table: Arc<dyn TableProvider>,
+        key: Key,
+        repeated: Arc<KeptKeys>,
+        passing: Passing,
+        inputs: Inputs,
+    ) -> Self {
         let mut schema = table.schema();
         if passing == Passing::Others && key.neighbours.is_some() {
             let mut with_mark = SchemaBuilder::from(schema.as_ref());
@@ -40,8 +47,15 @@ impl UniqueOrRepeatedRows {
             key,
             repeated,
             passing,
+            inputs,
             schema,
         }
+    }
+
+    /// The repeated keys of the whole table.
+    #[cfg(test)]
+    pub fn repeated(&self) -> &Arc<KeptKeys> {
+        &self.repeated
     }
 
     /// Whether a filter removes either all rows of a key, with their neighbours, or none.
@@ -72,7 +86,7 @@ impl UniqueOrRepeatedRows {
         let among = |columns: &[usize], column: usize| columns.partition_point(|&other| other < column);
         let filter = RepeatedRowsFilter {
             passing: self.passing,
-            is_of_statement: matches!(*self.repeated, KeptKeys::WhileRead(_)),
+            is_of_statement: self.inputs == Inputs::Tables,
             key: self.key.places(|name| Ok(among(&read, schema.index_of(name)?)))?,
             columns: given
                 .iter()
