@@ -179,11 +179,13 @@ fn a_rule_finds_the_same_alone_as_in_the_check() {
         .expect("a run");
     for finding in findings(&output.stdout) {
         let rule = finding["rule"].as_str().expect("a name");
-        // A table each, and the join.
+        // A table each, and the joins.
         let is_of_shared_rows = [
             "batches_without_batch_id",
+            "batches_without_enrolments",
             "completion_before_enrolment",
             "download_events_without_mid",
+            "enrolments_of_unknown_batches",
             "enrolments_without_course_id",
             "progress_of_another_course",
             "progress_out_of_range",
