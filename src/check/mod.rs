@@ -24,6 +24,10 @@ use shared_readings::SharedReadings;
 const EXAMPLES: usize = 3;
 /// Characters of an example that are shown.
 const EXAMPLE_LENGTH: usize = 120;
+/// How many of a hundred rows are expected to meet a condition within a rule, where statistics do not tell. What finds
+/// violations is a join or the last condition of most rules; those before it, such as `active`, hold for nearly all rows.
+/// By the engine's usual estimate, a fifth, a join would hold 5 million enrolments in memory instead of 1 million users.
+const EXPECTED_PERCENT: u8 = 100;
 
 /// How serious a broken rule is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -181,7 +185,8 @@ async fn plan_rule(catalog: &Catalog, query: String) -> Result<Rule, CheckError>
 async fn run_rule(rule: Rule, shared: &SharedReadings) -> Result<Finding, CheckError> {
     let not_a_rule = || CheckError::NotARule(rule.query.clone());
     let failed = || EngineError::running(format!("check {}", rule.query));
-    let (session, plan) = rule.violations.into_parts();
+    let (mut session, plan) = rule.violations.into_parts();
+    session.config_mut().options_mut().optimizer.default_filter_selectivity = EXPECTED_PERCENT;
     let violations = DataFrame::new(session, shared.replace_in(plan).map_err(failed())?);
     let mut violations = violations.execute_stream().await.map_err(failed())?;
     let (mut rows, mut examples) = (0, Vec::new());
