@@ -28,6 +28,7 @@ use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
 
 use crate::engine::materialised;
+use crate::engine::repeated_rows::SplitTables;
 use crate::exports::Table;
 
 /// A reading is worth its cost from so many rules on.
@@ -216,7 +217,12 @@ impl Reading {
         });
         let rows = Projection::try_new(columns.collect(), Arc::new(self.rows.clone()))?;
         let rows = DataFrame::new(session.state(), LogicalPlan::Projection(rows));
-        let rows = rows.create_physical_plan().await?;
+        let mut rows = rows.create_physical_plan().await?;
+        if let Some(table) = self.table {
+            // All rows are read here with all columns, so they need not be read again for the keys that views compare.
+            let table = session.table_provider(table.name()).await?;
+            rows = SplitTables::of(&session.copied_config()).finding_keys(&table, rows);
+        }
         let condition = session.create_physical_expr(condition, &DFSchema::try_from(rows.schema())?)?;
         let rows: Arc<dyn ExecutionPlan> = Arc::new(FilterExec::try_new(condition, rows)?);
         let schema = rows.schema();

@@ -6,6 +6,7 @@
 //! bytes. Rows of unique keys skip the ranking ([`RankOnlyRepeated`]). The same is done for neighbours: rows that are
 //! close in time, such as double clicks. How rows are ranked is said by the SQL alone.
 
+mod find_among_rows;
 mod fingerprint;
 mod fingerprint_set;
 mod kept_keys;

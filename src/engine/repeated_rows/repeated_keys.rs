@@ -69,6 +69,25 @@ impl RepeatedKeys {
         let found = self.found.get_or_try_init(|| find(source, context)).await?;
         Ok(Arc::clone(found))
     }
+
+    /// Whether they are known.
+    pub fn are_found(&self) -> bool {
+        self.found.initialized()
+    }
+
+    /// Finds them among the fingerprints of all rows, in one part for each partition, unless they are known.
+    pub async fn find_among(&self, parts: Vec<Gathered>) -> Result<()> {
+        let Some(memory) = parts.first().map(|part| part.memory.new_empty()) else {
+            return Ok(());
+        };
+        let found = self.found.get_or_try_init(|| async move {
+            let mut compared = Compared::new(memory);
+            compared.add(parts).await?;
+            Ok::<_, DataFusionError>(Arc::new(compared.found()))
+        });
+        found.await?;
+        Ok(())
+    }
 }
 
 impl KeySource {
@@ -132,13 +151,41 @@ const REPEATED_APART: u64 = 0;
 const NEIGHBOURS_APART: u64 = 1;
 
 async fn find(source: &KeySource, context: &Arc<TaskContext>) -> Result<Arc<FoundKeys>> {
-    let memory = MemoryConsumer::new("keys that stand more than once").register(context.memory_pool());
     let passes = passes(source, context);
-    let (mut repeated, mut neighbours) = (HashSet::<_, FixedState>::default(), HashSet::<_, FixedState>::default());
-    let mut has_missing = false;
+    let mut compared = Compared::new(reservation(context));
     for pass in 0..passes {
-        let mut gathered = gather(source, pass, passes, &memory, context).await?;
-        has_missing |= gathered.iter().any(|part| part.has_missing);
+        let parts = gather(source, pass, passes, &compared.memory, context).await?;
+        compared.add(parts).await?;
+    }
+    Ok(Arc::new(compared.found()))
+}
+
+/// An empty reservation for fingerprints.
+fn reservation(context: &TaskContext) -> MemoryReservation {
+    MemoryConsumer::new("keys that stand more than once").register(context.memory_pool())
+}
+
+/// What was found among the fingerprints of some passes.
+struct Compared {
+    repeated: HashSet<u64, FixedState>,
+    neighbours: HashSet<u64, FixedState>,
+    has_missing: bool,
+    memory: MemoryReservation,
+}
+
+impl Compared {
+    fn new(memory: MemoryReservation) -> Self {
+        Self {
+            repeated: HashSet::default(),
+            neighbours: HashSet::default(),
+            has_missing: false,
+            memory,
+        }
+    }
+
+    /// Adds the fingerprints of a pass, those of all partitions.
+    async fn add(&mut self, mut gathered: Vec<Gathered>) -> Result<()> {
+        self.has_missing |= gathered.iter().any(|part| part.has_missing);
         let in_time: Vec<_> = gathered
             .iter_mut()
             .map(|part| std::mem::take(&mut part.in_time))
@@ -148,26 +195,30 @@ async fn find(source: &KeySource, context: &Arc<TaskContext>) -> Result<Arc<Foun
             .map(|part| std::mem::take(&mut part.exact))
             .collect();
         for (found, parts, apart) in [
-            (&mut repeated, exact, REPEATED_APART),
-            (&mut neighbours, in_time, NEIGHBOURS_APART),
+            (&mut self.repeated, exact, REPEATED_APART),
+            (&mut self.neighbours, in_time, NEIGHBOURS_APART),
         ] {
             for repeated in repeated_in(parts, apart).await? {
-                memory.try_grow(repeated.len() * FINGERPRINT_BYTES)?;
+                self.memory.try_grow(repeated.len() * FINGERPRINT_BYTES)?;
                 found.extend(repeated);
             }
         }
+        Ok(())
     }
-    tracing::debug!(
-        "{} keys stand more than once, {} close to another",
-        repeated.len(),
-        neighbours.len()
-    );
-    Ok(Arc::new(FoundKeys {
-        repeated: FingerprintSet::new(repeated),
-        neighbours: FingerprintSet::new(neighbours),
-        has_missing,
-        _memory: memory,
-    }))
+
+    fn found(self) -> FoundKeys {
+        tracing::debug!(
+            "{} keys stand more than once, {} close to another",
+            self.repeated.len(),
+            self.neighbours.len()
+        );
+        FoundKeys {
+            repeated: FingerprintSet::new(self.repeated),
+            neighbours: FingerprintSet::new(self.neighbours),
+            has_missing: self.has_missing,
+            _memory: self.memory,
+        }
+    }
 }
 
 /// So many percent of the memory limit, in bytes; `None` where there is no limit.
@@ -195,11 +246,59 @@ fn passes(source: &KeySource, context: &TaskContext) -> u64 {
 type PartitionedFingerprints = Vec<Vec<u64>>;
 
 /// The fingerprints of one input partition; dropping them frees the reservation.
-struct Gathered {
+#[derive(Debug)]
+pub struct Gathered {
     exact: PartitionedFingerprints,
     in_time: PartitionedFingerprints,
     has_missing: bool,
     memory: MemoryReservation,
+}
+
+impl Gathered {
+    fn new(memory: MemoryReservation) -> Self {
+        Self {
+            exact: vec![Vec::new(); RADIX_PARTITIONS],
+            in_time: vec![Vec::new(); RADIX_PARTITIONS],
+            has_missing: false,
+            memory,
+        }
+    }
+
+    /// None yet, of the only pass.
+    pub fn of_one_pass(context: &TaskContext) -> Self {
+        Self::new(reservation(context))
+    }
+
+    /// Adds those of all rows, and tells whether all partitions together still take no more than their share of the
+    /// memory limit, where each has as many.
+    pub fn add_all(
+        &mut self,
+        rows: &RecordBatch,
+        columns: &KeyColumns,
+        partitions: usize,
+        context: &TaskContext,
+    ) -> Result<bool> {
+        self.add(rows, columns, 0, 1)?;
+        let most = share_of_limit(context, SHARE_PERCENT);
+        Ok(most.is_none_or(|most| self.memory.size().saturating_mul(partitions) <= most))
+    }
+
+    /// Adds those of a pass.
+    fn add(&mut self, rows: &RecordBatch, columns: &KeyColumns, pass: u64, passes: u64) -> Result<()> {
+        let mut count = 0;
+        let exact = fingerprints(rows, &columns.repeated)?;
+        self.has_missing |= exact.iter().any(Option::is_none);
+        for (gatherings, found) in [(&mut self.exact, exact), (&mut self.in_time, columns.in_time(rows)?)] {
+            for fingerprint in found.into_iter().flatten() {
+                // Chosen by the bits that neighbours share.
+                if (fingerprint >> SHARED_BITS) % passes == pass {
+                    gatherings[(fingerprint >> (u64::BITS - HIGHEST_BITS)) as usize].push(fingerprint);
+                    count += 1;
+                }
+            }
+        }
+        self.memory.try_grow(count * FINGERPRINT_BYTES)
+    }
 }
 
 /// Reads all input partitions at the same time and keeps the fingerprints of this pass.
@@ -231,30 +330,9 @@ async fn gather_partition(
     passes: u64,
     memory: MemoryReservation,
 ) -> Result<Gathered> {
-    let mut gathered = Gathered {
-        exact: vec![Vec::new(); RADIX_PARTITIONS],
-        in_time: vec![Vec::new(); RADIX_PARTITIONS],
-        has_missing: false,
-        memory,
-    };
+    let mut gathered = Gathered::new(memory);
     while let Some(batch) = rows.next().await {
-        let batch = batch?;
-        let mut count = 0;
-        let exact = fingerprints(&batch, &columns.repeated)?;
-        gathered.has_missing |= exact.iter().any(Option::is_none);
-        for (gatherings, found) in [
-            (&mut gathered.exact, exact),
-            (&mut gathered.in_time, columns.in_time(&batch)?),
-        ] {
-            for fingerprint in found.into_iter().flatten() {
-                // Chosen by the bits that neighbours share.
-                if (fingerprint >> SHARED_BITS) % passes == pass {
-                    gatherings[(fingerprint >> (u64::BITS - HIGHEST_BITS)) as usize].push(fingerprint);
-                    count += 1;
-                }
-            }
-        }
-        gathered.memory.try_grow(count * FINGERPRINT_BYTES)?;
+        gathered.add(&batch?, &columns, pass, passes)?;
     }
     Ok(gathered)
 }

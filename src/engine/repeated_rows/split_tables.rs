@@ -1,12 +1,16 @@
-//! Which tables the views of a session split, so that a statement over such a table does not find its repeated keys anew.
+//! Which tables the views of a session split, so that a statement over such a table does not find its repeated keys anew,
+//! and who reads all of it anyway finds them on the way.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use datafusion::arrow::datatypes::Schema;
 use datafusion::catalog::TableProvider;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionConfig;
 
-use super::Inputs;
+use super::find_among_rows::FindAmongRowsExec;
 use super::kept_keys::KeptKeys;
+use super::{Inputs, KeyColumns};
 
 /// The tables that views split, and their repeated keys. It keeps neither alive. Sessions have it among their settings
 /// ([`SplitTables::of`]), and share it with sessions that are made from them.
@@ -54,9 +58,32 @@ impl SplitTables {
             }
         }
     }
+
+    /// A plan that gives `rows` on: all rows of `table`, with all of its columns in their order. It finds the repeated
+    /// keys by which views split the table, unless they are known.
+    pub fn finding_keys(&self, table: &Arc<dyn TableProvider>, rows: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
+        let split = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        split.iter().fold(rows, |rows, known| known.finding_keys(table, rows))
+    }
 }
 
 impl SplitTable {
+    /// The plan of [`SplitTables::finding_keys`], for the keys of this table and these columns.
+    fn finding_keys(&self, table: &Arc<dyn TableProvider>, rows: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
+        let repeated = self.keys_of(table, &self.key).map(|kept| kept.keys());
+        let places = places_of(&self.key, &table.schema(), &rows.schema());
+        match (repeated, places) {
+            (Some(repeated), Some(places)) if !repeated.are_found() => {
+                let key = KeyColumns {
+                    repeated: places,
+                    neighbours: None,
+                };
+                Arc::new(FindAmongRowsExec::new(rows, Arc::clone(&self.key), key, repeated))
+            }
+            _ => rows,
+        }
+    }
+
     /// The repeated keys, where they are those of this table and these columns.
     fn keys_of(&self, table: &Arc<dyn TableProvider>, key: &Arc<[String]>) -> Option<Arc<KeptKeys>> {
         let own = self.table.upgrade()?;
@@ -67,10 +94,23 @@ impl SplitTable {
     }
 }
 
+/// The positions of columns of a table in rows that have all of them. `None` where one has another type there: the
+/// fingerprints of its values are others then.
+fn places_of(names: &[String], table: &Schema, rows: &Schema) -> Option<Vec<usize>> {
+    let places = names.iter().map(|name| {
+        let place = table.index_of(name).ok()?;
+        let given = rows.fields().get(place)?;
+        (given.data_type() == table.field(place).data_type()).then_some(place)
+    });
+    places.collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use datafusion::arrow::datatypes::Schema;
+    use datafusion::arrow::datatypes::{DataType, Field};
     use datafusion::datasource::MemTable;
+    use datafusion::physical_plan::displayable;
+    use datafusion::physical_plan::empty::EmptyExec;
 
     use super::*;
 
@@ -94,6 +134,32 @@ mod tests {
         for (table, key) in [(&other, &by), (&table, &key(["b", "a"]))] {
             assert!(!Arc::ptr_eq(&view, &split.repeated_keys(table, key, Inputs::Tables)));
         }
+    }
+
+    #[test]
+    fn keys_are_found_among_rows_of_the_same_table_with_the_same_types() {
+        let schema = |kind: DataType| {
+            let column = |name: &str| Field::new(name, kind.clone(), true);
+            Arc::new(Schema::new(vec![column("a"), column("b"), column("c")]))
+        };
+        let table = || -> Arc<dyn TableProvider> {
+            let table = MemTable::try_new(schema(DataType::Utf8View), vec![Vec::new()]);
+            Arc::new(table.expect("a table"))
+        };
+        let (split, table, other) = (SplitTables::default(), table(), table());
+        let plan = |table: &Arc<dyn TableProvider>, kind: DataType| {
+            let rows = split.finding_keys(table, Arc::new(EmptyExec::new(schema(kind))));
+            displayable(rows.as_ref()).one_line().to_string()
+        };
+        assert!(!plan(&table, DataType::Utf8View).contains("FindAmongRowsExec"));
+        let view = split.repeated_keys(&table, &key(["c", "a"]), Inputs::TablesAndViews);
+        let found = plan(&table, DataType::Utf8View);
+        assert!(found.contains("FindAmongRowsExec: key=[c, a]"), "{found}");
+        for (table, kind) in [(&table, DataType::Utf8), (&other, DataType::Utf8View)] {
+            assert!(!plan(table, kind).contains("FindAmongRowsExec"));
+        }
+        drop(view);
+        assert!(!plan(&table, DataType::Utf8View).contains("FindAmongRowsExec"));
     }
 
     #[test]
