@@ -333,8 +333,12 @@ fn times_that_do_not_fit_are_refused_and_not_wrapped_round() {
     assert_eq!(refused.row, 2);
     // What lies below a NULL is no value.
     let nulls = Some(NullBuffer::from(vec![true, false]));
-    let masked = TimestampMicrosecondArray::new(ScalarBuffer::from(vec![1, i64::MAX]), nulls);
+    let masked = TimestampMicrosecondArray::new(ScalarBuffer::from(vec![1, i64::MAX]), nulls.clone());
     assert_eq!(times(masked), [Some(1), None]);
+    for below in [2, i64::MAX, i64::MIN] {
+        let masked = TimestampMillisecondArray::new(ScalarBuffer::from(vec![1, below]), nulls.clone());
+        assert_eq!(times(masked), [Some(1_000), None], "{below}");
+    }
     let last_day = "9999-12-31T23:59:59.999999Z";
     let micros = DateTime::parse_from_rfc3339(last_day)
         .expect("a time")

@@ -57,6 +57,11 @@ fn widened<T>(values: &PrimitiveArray<T>, micros: i64) -> Result<TimestampMicros
 where
     T: datafusion::arrow::datatypes::ArrowPrimitiveType<Native = i64>,
 {
+    let most = i64::MAX / micros;
+    // All at once where no slot overflows. Slots of NULLs hold arbitrary values; one by one, these are left out.
+    if values.values().iter().all(|value| (-most..=most).contains(value)) {
+        return Ok(values.unary(|value| value * micros));
+    }
     let unit = if micros == 1_000 { "milliseconds" } else { "seconds" };
     let widen = |(row, value): (usize, Option<i64>)| match value {
         None => Ok(None),
