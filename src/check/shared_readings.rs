@@ -396,6 +396,7 @@ mod tests {
     use datafusion::prelude::SessionConfig;
 
     use super::*;
+    use crate::engine::repeated_rows::{Inputs, ranking_only_repeated};
 
     /// Users, in two partitions, and their progress.
     fn session() -> SessionContext {
@@ -409,7 +410,8 @@ mod tests {
             ("user_id", text([Some("u1"), Some("u2"), Some("u9"), None])),
             ("progress_percent", Arc::new(percents) as ArrayRef),
         ];
-        let session = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(2));
+        let config = SessionConfig::new().with_target_partitions(2);
+        let session = SessionContext::new_with_config(config.with_extension(Arc::new(SplitTables::default())));
         for (name, columns) in [("users", users), ("course_progress", progress)] {
             let columns = columns.map(|(column, values)| (column, values, true));
             let rows = RecordBatch::try_from_iter_with_nullable(columns).expect("columns");
@@ -516,6 +518,22 @@ mod tests {
             assert_eq!(found.len(), count, "{sql}");
             assert_eq!(found, lines(&session, plan.clone()).await, "{sql}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_view_keeps_one_row_of_each_key_after_its_keys_were_found_in_a_reading() {
+        let session = session();
+        let sql = "select concat('row ', user_id) as example \
+            from (select *, row_number() over (partition by user_id order by first_name) as n from users) where n = 1";
+        let view = session.sql(sql).await.expect("a view").into_unoptimized_plan();
+        let split = SplitTables::of(&session.copied_config());
+        let view = ranking_only_repeated(view, Inputs::TablesAndViews, &split).expect("a view");
+        let rule = session.sql(RULES[0].0).await.expect("a rule").into_unoptimized_plan();
+        let mut shared = SharedReadings::of_rules(&session, &[&rule]).await.expect("readings");
+        shared.plan(&session, Some(Table::Users)).await.expect("plans");
+        let rows = shared.of_table(Table::Users).expect("a reading");
+        session.read_table(rows).expect("rows").collect().await.expect("rows");
+        assert_eq!(lines(&session, view).await.len(), 3, "u1, u2 and the row without an id");
     }
 
     #[tokio::test]
