@@ -158,6 +158,22 @@ impl Users {
         Ok(users)
     }
 
+    /// A directory of those users for whose numbers `is_kept`, in the same order; this one where it is all of them. The
+    /// bytes of another one are added to `memory`.
+    pub fn only(self: &Arc<Self>, is_kept: &[bool], memory: MemoryReservation) -> Result<Arc<Self>, DetailsError> {
+        if is_kept.iter().all(|&is_kept| is_kept) {
+            return Ok(Arc::clone(self));
+        }
+        let (of_uuids, of_texts) = is_kept.split_at(self.uuids.len());
+        let uuids = (0u32..).zip(of_uuids).filter(|(_, is_kept)| **is_kept);
+        let texts = self.texts.iter().zip(of_texts).filter(|(_, is_kept)| **is_kept);
+        let ids = UserIds {
+            uuids: uuids.map(|(place, _)| self.uuids.at(place)).collect(),
+            texts: texts.map(|(text, _)| text.clone()).collect(),
+        };
+        Ok(Arc::new(Self::distinct(ids, memory)?))
+    }
+
     /// The number of users.
     pub fn len(&self) -> usize {
         self.uuids.len() + self.texts.len()
@@ -360,6 +376,17 @@ mod tests {
         let twice = ["b", UUIDS[1], "a", UUIDS[0], "b", UUIDS[1]];
         let distinct = Users::distinct(UserIds::of(&twice.iter().map(Some).collect()), memory()).expect("few users");
         assert_eq!(distinct.len(), 4);
+    }
+
+    #[test]
+    fn a_directory_of_some_users_keeps_their_order() {
+        let users = Arc::new(directory(&["b", UUIDS[1], "a", UUIDS[0]]).expect("no id twice"));
+        let all = users.only(&[true; 4], memory()).expect("few users");
+        assert!(Arc::ptr_eq(&users, &all));
+        let some = users.only(&[false, true, true, false], memory()).expect("few users");
+        let numbers = |users: &Users| users.find(&[UUIDS[0], UUIDS[1], "a", "b"].into_iter().map(Some).collect());
+        assert_eq!(numbers(&users), [Some(0), Some(1), Some(2), Some(3)]);
+        assert_eq!(numbers(&some), [None, Some(0), Some(1), None]);
     }
 
     #[test]
