@@ -394,7 +394,7 @@ mod tests {
     use datafusion::arrow::array::ArrayRef;
     use datafusion::execution::memory_pool::{MemoryPool, UnboundedMemoryPool};
 
-    use super::super::one_stream;
+    use super::super::streams_of;
     use super::*;
 
     /// Rows of users: ids and first names.
@@ -412,7 +412,7 @@ mod tests {
         let ids = StringViewArray::from_iter_values(["c", "a", "b"]);
         let wanted = Arc::new(Users::distinct(UserIds::of(&ids), memory()).expect("few users"));
         let mut details = DetailsBuilder::in_memory(wanted.len(), sharing_of(&["first_name"]));
-        let rows = one_stream(rows).expect("rows");
+        let rows = streams_of(rows).expect("rows");
         let found = fill_wanted(rows, &wanted, &mut details, &memory()).await;
         let found = found.expect("users")?;
         let known = wanted.only(&found, memory()).expect("few users");
