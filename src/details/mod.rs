@@ -33,6 +33,7 @@ mod tables;
 mod user_keys;
 mod user_rows;
 mod users;
+mod uuid_sieve;
 mod uuids;
 mod without_users;
 

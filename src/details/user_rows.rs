@@ -17,6 +17,7 @@ use super::fingerprint::Fingerprint;
 use super::fingerprints::of_users;
 use super::load::{DETAILS, texts};
 use super::users::Users;
+use super::uuid_sieve::UuidSieve;
 use crate::engine::EngineError;
 
 /// Record batches that are buffered for each partition.
@@ -48,8 +49,8 @@ impl UserReader {
 
     /// Begins to read the rows of those users whom `users` has, without fingerprints.
     pub fn of_known(partitions: Vec<SendableRecordBatchStream>, users: &Arc<Users>) -> Self {
-        let users = Arc::clone(users);
-        let read = move |rows: RecordBatch| UserRows::of_known(&rows, &users);
+        let (users, sieve) = (Arc::clone(users), Arc::new(users.sieve()));
+        let read = move |rows: RecordBatch| UserRows::of_known(&rows, &users, &sieve);
         Self::reading(partitions, "table users", read)
     }
 
@@ -115,9 +116,9 @@ impl UserRows {
         })
     }
 
-    /// The rows of those users whom `users` has.
-    fn of_known(rows: &RecordBatch, users: &Users) -> Result<Self, DetailsError> {
-        let numbers = users.find(texts(rows, "user_id")?);
+    /// The rows of those users whom `users` has, whose `sieve` it is.
+    fn of_known(rows: &RecordBatch, users: &Users, sieve: &UuidSieve) -> Result<Self, DetailsError> {
+        let numbers = users.find_few(texts(rows, "user_id")?, sieve);
         let is_known: BooleanArray = numbers.iter().map(|number| Some(number.is_some())).collect();
         Ok(Self {
             rows: filter_record_batch(rows, &is_known)?,

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::error::DetailsError;
 use super::fingerprint::{Fingerprint, FingerprintBuilder};
 use super::records::Details;
+use super::uuid_sieve::UuidSieve;
 use super::uuids::{SortedUuids, parse_uuid, write_uuid};
 use crate::engine::EngineError;
 use crate::exports::Table;
@@ -186,9 +187,24 @@ impl Users {
         self.uuids.allocation_size() + texts + self.by_text.allocation_size() + ranks
     }
 
+    /// What tells most ids that are not in the directory, for [`find_few`](Self::find_few).
+    pub fn sieve(&self) -> UuidSieve {
+        UuidSieve::of(self.uuids.iter())
+    }
+
     /// The numbers of those `ids` that are in the directory.
     pub fn find(&self, ids: &StringViewArray) -> Vec<Option<u32>> {
-        let keys: Vec<Option<u128>> = ids.iter().map(|id| id.and_then(parse_uuid)).collect();
+        self.find_parsed(ids, parse_uuid)
+    }
+
+    /// The same, for ids of which few are in the directory, whose `sieve` it is.
+    pub fn find_few(&self, ids: &StringViewArray, sieve: &UuidSieve) -> Vec<Option<u32>> {
+        self.find_parsed(ids, |id| sieve.may_have(id).then(|| parse_uuid(id)).flatten())
+    }
+
+    /// The numbers of `ids`, where `parse` gives those that may be among the UUIDs.
+    fn find_parsed(&self, ids: &StringViewArray, parse: impl Fn(&str) -> Option<u128>) -> Vec<Option<u32>> {
+        let keys: Vec<Option<u128>> = ids.iter().map(|id| id.and_then(&parse)).collect();
         let mut found = self.uuids.find(&keys);
         if self.texts.is_empty() {
             return found;
@@ -414,7 +430,9 @@ mod tests {
             let export: Vec<&str> = ids.iter().zip(&listed).filter(|(_, listed)| **listed).map(|(id, _)| id.as_str()).collect();
             let users = Arc::new(directory(&export).expect("no id twice"));
             let unknown_users = UnknownUsers::to(&users);
-            let found = users.find(&ids.iter().rev().map(Some).collect());
+            let backwards = ids.iter().rev().map(Some).collect();
+            let found = users.find(&backwards);
+            prop_assert_eq!(&found, &users.find_few(&backwards, &users.sieve()));
             let numbers = ids.iter().rev().zip(found).map(|(id, found)| match found {
                 Some(number) => number,
                 None => unknown_users.find_or_add(id).expect("few unknown users"),
