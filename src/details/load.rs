@@ -2,8 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use datafusion::arrow::array::{Array, AsArray, BooleanArray, RecordBatch, StringViewArray};
-use datafusion::arrow::compute::filter_record_batch;
+use datafusion::arrow::array::{Array, AsArray, RecordBatch, StringViewArray};
 use datafusion::arrow::datatypes::{Float64Type, TimestampMicrosecondType};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
@@ -130,20 +129,42 @@ pub async fn wanted_users(
             0 => Vec::new(),
             _ => tables.read(table, &columns, Scope::Everything).await?,
         };
-        let wanted = Arc::clone(&wanted);
-        let batches = of_each_batch(rows, "table users", move |rows| only_wanted(rows, &wanted)).await?;
-        let Some(users) = Users::try_new(ids_in(&batches)?, directory_memory(tables))? else {
+        let mut details = DetailsBuilder::in_memory(wanted.len(), sharing_of(texts));
+        let memory = details_memory(tables, &details)?;
+        let Some(found) = fill_wanted(rows, &wanted, &mut details, &memory).await? else {
             continue;
         };
-        let mut details = DetailsBuilder::in_memory(users.len(), sharing_of(texts));
-        for rows in &batches {
-            fill(&mut details, &users, rows)?;
-        }
-        let memory = details_memory(tables, &details)?;
-        let details = details.finish(memory).map_err(EngineError::running(DETAILS))?;
-        return Ok((Arc::new(users), Arc::new(details)));
+        let users = wanted.only(&found, directory_memory(tables))?;
+        let details = details.only(&found).finish(memory);
+        return Ok((users, Arc::new(details.map_err(EngineError::running(DETAILS))?)));
     }
     Err(repeated_users())
+}
+
+/// Fills the records of those users in `wanted` whom the rows have, while more rows are read; gives by number whether
+/// they do, or `None` where they have a user twice.
+async fn fill_wanted(
+    rows: Vec<SendableRecordBatchStream>,
+    wanted: &Arc<Users>,
+    details: &mut DetailsBuilder,
+    memory: &MemoryReservation,
+) -> Result<Option<Vec<bool>>, DetailsError> {
+    let mut found = vec![false; wanted.len()];
+    let mut reader = UserReader::of_known(rows, wanted);
+    while let Some(read) = reader.next().await? {
+        for &number in read.numbers.iter().flatten() {
+            if std::mem::replace(&mut found[number as usize], true) {
+                return Ok(None);
+            }
+        }
+        details
+            .fill(&read.numbers, &read.rows.columns()[1..])
+            .map_err(EngineError::running(DETAILS))?;
+        memory
+            .try_resize(details.allocation_size())
+            .map_err(EngineError::running(DETAILS))?;
+    }
+    Ok(Some(found))
 }
 
 /// Reads these details of all users from the table that their ids came from.
@@ -181,13 +202,6 @@ pub fn user_columns_with(texts: &[&'static str]) -> Vec<&'static str> {
     std::iter::once("user_id").chain(texts.iter().copied()).collect()
 }
 
-/// Fills the records of the users in `rows`, whose columns are [`user_columns_with`] the texts of `details`.
-fn fill(details: &mut DetailsBuilder, users: &Users, rows: &RecordBatch) -> Result<(), DetailsError> {
-    let numbers = users.find(texts(rows, "user_id")?);
-    let filled = details.fill(&numbers, &rows.columns()[1..]);
-    Ok(filled.map_err(EngineError::running(DETAILS))?)
-}
-
 fn details_memory(tables: &dyn Tables, details: &DetailsBuilder) -> Result<MemoryReservation, DetailsError> {
     let memory = MemoryConsumer::new(DETAILS).register(&tables.memory_pool());
     let reserved = memory.try_resize(details.allocation_size());
@@ -205,13 +219,6 @@ fn repeated_users() -> DetailsError {
         reason: "it gives a user_id more than once".to_owned(),
     };
     error.into()
-}
-
-fn only_wanted(rows: &RecordBatch, wanted: &Users) -> Result<RecordBatch, DetailsError> {
-    let found = wanted.find(texts(rows, "user_id")?);
-    let is_wanted: BooleanArray = found.iter().map(|number| Some(number.is_some())).collect();
-    let kept = filter_record_batch(rows, &is_wanted)?;
-    Ok(compacted(&kept).map_err(EngineError::running("table users"))?)
 }
 
 /// Reads the enrolments by part. Unknown users and batches get numbers too.
@@ -380,4 +387,62 @@ pub fn column<'a, A>(
 ) -> Result<&'a A, DetailsError> {
     let array = rows.column_by_name(name).and_then(|array| downcast(array.as_ref()));
     array.ok_or(DetailsError::MissingColumn(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::array::ArrayRef;
+    use datafusion::execution::memory_pool::{MemoryPool, UnboundedMemoryPool};
+
+    use super::super::streams_of;
+    use super::*;
+
+    /// Rows of users: ids and first names.
+    fn users(rows: &[(&str, &str)]) -> RecordBatch {
+        let column = |texts: StringViewArray| Arc::new(texts) as ArrayRef;
+        let ids = column(rows.iter().map(|(id, _)| Some(*id)).collect());
+        let names = column(rows.iter().map(|(_, name)| Some(*name)).collect());
+        RecordBatch::try_from_iter([("user_id", ids), ("first_name", names)]).expect("rows")
+    }
+
+    /// Which of the users `a`, `b` and `c` are among these rows, and the first names of those who are.
+    async fn found(rows: Vec<RecordBatch>) -> Option<(Vec<bool>, Vec<String>)> {
+        let pool: Arc<dyn MemoryPool> = Arc::new(UnboundedMemoryPool::default());
+        let memory = || MemoryConsumer::new("users").register(&pool);
+        let ids = StringViewArray::from_iter_values(["c", "a", "b"]);
+        let wanted = Arc::new(Users::distinct(UserIds::of(&ids), memory()).expect("few users"));
+        let mut details = DetailsBuilder::in_memory(wanted.len(), sharing_of(&["first_name"]));
+        let rows = streams_of(rows).expect("rows");
+        let found = fill_wanted(rows, &wanted, &mut details, &memory()).await;
+        let found = found.expect("users")?;
+        let known = wanted.only(&found, memory()).expect("few users");
+        let details = details.only(&found).finish(memory()).expect("records");
+        let numbers: Vec<Option<u32>> = (0u32..).take(known.len()).map(Some).collect();
+        let names = details.take(&numbers).expect("records");
+        let names = names[0].as_string_view().iter().flatten().map(str::to_owned);
+        Some((found, names.collect()))
+    }
+
+    #[tokio::test]
+    async fn wanted_users_are_numbered_anew_where_the_export_lacks_some() {
+        let rows = vec![users(&[("c", "Chitra"), ("x", "Xavier")]), users(&[("a", "Asha")])];
+        let (are_found, names) = found(rows).await.expect("no id twice");
+        assert_eq!(are_found, [true, false, true]);
+        assert_eq!(names, ["Asha", "Chitra"]);
+    }
+
+    #[tokio::test]
+    async fn a_wanted_user_who_comes_twice_is_seen_and_another_is_not() {
+        assert!(
+            found(vec![users(&[("a", "Asha"), ("b", "Bela")]), users(&[("a", "Asha")])])
+                .await
+                .is_none()
+        );
+        let others = found(vec![
+            users(&[("x", "Xavier"), ("x", "Xavier")]),
+            users(&[("b", "Bela")]),
+        ])
+        .await;
+        assert_eq!(others, Some((vec![false, true, false], vec!["Bela".to_owned()])));
+    }
 }

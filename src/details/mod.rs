@@ -33,6 +33,7 @@ mod tables;
 mod user_keys;
 mod user_rows;
 mod users;
+mod uuid_sieve;
 mod uuids;
 mod without_users;
 
@@ -246,17 +247,18 @@ async fn assemble_some(tables: &dyn Tables, wanted: &Wanted) -> Result<Assembly,
     );
     let ((enrolled, users, details), progress, batches) = tokio::try_join!(enrolled_users, progress, batches)?;
     let batches = Batches::within(batches, Arc::default());
-    let rows = numbered(one_stream(enrolled)?, one_stream(progress)?, users, batches).await?;
+    let rows = numbered(streams_of(enrolled)?, streams_of(progress)?, users, batches).await?;
     in_parts(rows, details, 0..1, wanted.clone())
 }
 
-/// Record batches as the only partition of a table.
-fn one_stream(rows: Vec<RecordBatch>) -> Result<Vec<SendableRecordBatchStream>, DetailsError> {
-    let Some(schema) = rows.first().map(RecordBatch::schema) else {
-        return Ok(Vec::new());
+/// Record batches as the partitions of a table, one each, so that several are numbered at the same time.
+fn streams_of(rows: Vec<RecordBatch>) -> Result<Vec<SendableRecordBatchStream>, DetailsError> {
+    let stream = |rows: RecordBatch| -> Result<SendableRecordBatchStream, DetailsError> {
+        let schema = rows.schema();
+        let stream = MemoryStream::try_new(vec![rows], schema, None).map_err(EngineError::running("rows in memory"))?;
+        Ok(Box::pin(stream))
     };
-    let stream = MemoryStream::try_new(rows, schema, None).map_err(EngineError::running("rows in memory"))?;
-    Ok(vec![Box::pin(stream)])
+    rows.into_iter().map(stream).collect()
 }
 
 /// Enrolments and progress with numbers in place of ids, by part.

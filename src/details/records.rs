@@ -183,6 +183,15 @@ impl DetailsBuilder {
         Ok(())
     }
 
+    /// The same without the numbers for which `is_kept` is false, which must have no records; the others move up. No
+    /// fingerprints are kept.
+    pub fn only(mut self, is_kept: &[bool]) -> Self {
+        let mut is_kept = is_kept.iter();
+        self.places.retain(|_| is_kept.next().is_some_and(|&is_kept| is_kept));
+        self.fingerprints = None;
+        self
+    }
+
     /// Completes the records; `memory` accounts for them.
     pub fn finish(mut self, memory: MemoryReservation) -> Result<Details> {
         self.store.finish()?;
@@ -486,6 +495,17 @@ mod tests {
             assert_eq!(texts(2), [Some(""), None, long, None, None]);
         }
         assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
+    }
+
+    #[test]
+    fn numbers_without_records_are_left_out() {
+        let mut builder = DetailsBuilder::in_memory(4, COLUMNS.into_iter());
+        builder.fill(&[Some(1), None, Some(3)], &rows()).expect("filled");
+        let builder = builder.only(&[false, true, false, true]);
+        let details = builder.finish(memory()).expect("finished");
+        let taken = details.take(&[Some(1), Some(0)]).expect("taken");
+        let first: Vec<_> = taken[0].as_string_view().iter().collect();
+        assert_eq!(first, [Some("c"), Some("a")]);
     }
 
     #[test]

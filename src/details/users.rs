@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::error::DetailsError;
 use super::fingerprint::{Fingerprint, FingerprintBuilder};
 use super::records::Details;
+use super::uuid_sieve::UuidSieve;
 use super::uuids::{SortedUuids, parse_uuid, write_uuid};
 use crate::engine::EngineError;
 use crate::exports::Table;
@@ -158,6 +159,22 @@ impl Users {
         Ok(users)
     }
 
+    /// A directory of those users for whose numbers `is_kept`, in the same order; this one where it is all of them. The
+    /// bytes of another one are added to `memory`.
+    pub fn only(self: &Arc<Self>, is_kept: &[bool], memory: MemoryReservation) -> Result<Arc<Self>, DetailsError> {
+        if is_kept.iter().all(|&is_kept| is_kept) {
+            return Ok(Arc::clone(self));
+        }
+        let (of_uuids, of_texts) = is_kept.split_at(self.uuids.len());
+        let uuids = (0u32..).zip(of_uuids).filter(|(_, is_kept)| **is_kept);
+        let texts = self.texts.iter().zip(of_texts).filter(|(_, is_kept)| **is_kept);
+        let ids = UserIds {
+            uuids: uuids.map(|(place, _)| self.uuids.at(place)).collect(),
+            texts: texts.map(|(text, _)| text.clone()).collect(),
+        };
+        Ok(Arc::new(Self::distinct(ids, memory)?))
+    }
+
     /// The number of users.
     pub fn len(&self) -> usize {
         self.uuids.len() + self.texts.len()
@@ -170,9 +187,24 @@ impl Users {
         self.uuids.allocation_size() + texts + self.by_text.allocation_size() + ranks
     }
 
+    /// What tells most ids that are not in the directory, for [`find_few`](Self::find_few).
+    pub fn sieve(&self) -> UuidSieve {
+        UuidSieve::of(self.uuids.iter())
+    }
+
     /// The numbers of those `ids` that are in the directory.
     pub fn find(&self, ids: &StringViewArray) -> Vec<Option<u32>> {
-        let keys: Vec<Option<u128>> = ids.iter().map(|id| id.and_then(parse_uuid)).collect();
+        self.find_parsed(ids, parse_uuid)
+    }
+
+    /// The same, for ids of which few are in the directory, whose `sieve` it is.
+    pub fn find_few(&self, ids: &StringViewArray, sieve: &UuidSieve) -> Vec<Option<u32>> {
+        self.find_parsed(ids, |id| sieve.may_have(id).then(|| parse_uuid(id)).flatten())
+    }
+
+    /// The numbers of `ids`, where `parse` gives those that may be among the UUIDs.
+    fn find_parsed(&self, ids: &StringViewArray, parse: impl Fn(&str) -> Option<u128>) -> Vec<Option<u32>> {
+        let keys: Vec<Option<u128>> = ids.iter().map(|id| id.and_then(&parse)).collect();
         let mut found = self.uuids.find(&keys);
         if self.texts.is_empty() {
             return found;
@@ -363,6 +395,17 @@ mod tests {
     }
 
     #[test]
+    fn a_directory_of_some_users_keeps_their_order() {
+        let users = Arc::new(directory(&["b", UUIDS[1], "a", UUIDS[0]]).expect("no id twice"));
+        let all = users.only(&[true; 4], memory()).expect("few users");
+        assert!(Arc::ptr_eq(&users, &all));
+        let some = users.only(&[false, true, true, false], memory()).expect("few users");
+        let numbers = |users: &Users| users.find(&[UUIDS[0], UUIDS[1], "a", "b"].into_iter().map(Some).collect());
+        assert_eq!(numbers(&users), [Some(0), Some(1), Some(2), Some(3)]);
+        assert_eq!(numbers(&some), [None, Some(0), Some(1), None]);
+    }
+
+    #[test]
     fn the_contract_has_every_shared_column() {
         let shared = detail_columns().filter(|(_, sharing)| *sharing == Sharing::Shared);
         assert_eq!(shared.map(|(name, _)| name).collect::<Vec<_>>(), SHARED);
@@ -387,7 +430,9 @@ mod tests {
             let export: Vec<&str> = ids.iter().zip(&listed).filter(|(_, listed)| **listed).map(|(id, _)| id.as_str()).collect();
             let users = Arc::new(directory(&export).expect("no id twice"));
             let unknown_users = UnknownUsers::to(&users);
-            let found = users.find(&ids.iter().rev().map(Some).collect());
+            let backwards = ids.iter().rev().map(Some).collect();
+            let found = users.find(&backwards);
+            prop_assert_eq!(&found, &users.find_few(&backwards, &users.sieve()));
             let numbers = ids.iter().rev().zip(found).map(|(id, found)| match found {
                 Some(number) => number,
                 None => unknown_users.find_or_add(id).expect("few unknown users"),

@@ -51,6 +51,11 @@ impl SortedUuids {
         self.uuids.len()
     }
 
+    /// The UUIDs, ascending.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = u128> {
+        self.uuids.iter().copied()
+    }
+
     /// The UUID at a position.
     pub fn at(&self, place: u32) -> u128 {
         self.uuids[place as usize]
@@ -128,10 +133,11 @@ pub fn write_uuid(uuid: u128, buffer: &mut [u8; 45]) -> &str {
     Uuid::from_u128(uuid).hyphenated().encode_lower(buffer)
 }
 
-const NOT_HEXADECIMAL: u8 = 0x80;
+/// The value in [`HEXADECIMAL`] of a byte that is no such digit.
+pub const NOT_HEXADECIMAL: u8 = 0x80;
 
 /// The value of each lower-case hexadecimal digit.
-const HEXADECIMAL: [u8; 256] = {
+pub const HEXADECIMAL: [u8; 256] = {
     let mut values = [NOT_HEXADECIMAL; 256];
     let mut value = 0;
     while value < 16 {

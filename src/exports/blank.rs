@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringViewArray};
-use datafusion::arrow::buffer::{BooleanBuffer, NullBuffer};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
+use datafusion::arrow::buffer::BooleanBuffer;
+use datafusion::arrow::compute::nullif;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
@@ -21,9 +22,15 @@ pub fn nonblank() -> ScalarUDF {
 /// True for text that counts as a missing value.
 pub fn is_blank(text: &str) -> bool {
     match text.as_bytes().first() {
-        Some(first) if first.is_ascii_graphic() => false,
-        _ => text.trim().is_empty(),
+        Some(&first) => begins_white_space(first) && text.trim().is_empty(),
+        None => true,
     }
+}
+
+/// Whether a character of white space may begin with this byte of UTF-8: those of ASCII, U+0085 and U+00A0 (C2), U+1680
+/// (E1), U+2000 to U+205F (E2), U+3000 (E3). Letters of Indian scripts begin with E0.
+const fn begins_white_space(first: u8) -> bool {
+    matches!(first, b'\t'..=b'\r' | b' ' | 0xc2 | 0xe1..=0xe3)
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -61,29 +68,26 @@ pub fn blanks_to_null(array: &ArrayRef) -> Result<ArrayRef> {
     let Some(texts) = array.as_string_view_opt() else {
         return exec_err!("nonblank takes text, not {}", array.data_type());
     };
-    let has_blank =
-        |(row, view): (usize, &u128)| may_be_blank(*view) && texts.is_valid(row) && is_blank(texts.value(row));
-    if !texts.views().iter().enumerate().any(has_blank) {
+    let is_blank_at =
+        |row: usize| may_be_blank(texts.views()[row]) && texts.is_valid(row) && is_blank(texts.value(row));
+    let blanks = BooleanBuffer::collect_bool(texts.len(), is_blank_at);
+    if blanks.count_set_bits() == 0 {
         return Ok(Arc::clone(array));
     }
-    let filled = BooleanBuffer::from_iter(texts.iter().map(|text| text.is_some_and(|text| !is_blank(text))));
-    let kept = StringViewArray::try_new(
-        texts.views().clone(),
-        texts.data_buffers().to_vec(),
-        Some(NullBuffer::new(filled)),
-    )?;
-    Ok(Arc::new(kept))
+    Ok(nullif(array, &BooleanArray::new(blanks, None))?)
 }
 
 /// Whether a text may be blank, judged by its view alone (the length and the first bytes), which avoids reading the text
 /// from its buffer.
 fn may_be_blank(view: u128) -> bool {
     let (length, first) = (view as u32, (view >> u32::BITS) as u8);
-    length == 0 || !first.is_ascii_graphic()
+    length == 0 || begins_white_space(first)
 }
 
 #[cfg(test)]
 mod tests {
+    use datafusion::arrow::array::StringViewArray;
+
     use super::*;
 
     #[test]
@@ -97,18 +101,32 @@ mod tests {
     }
 
     #[test]
+    fn every_character_of_white_space_is_blank_and_no_other() {
+        for character in (0..=u32::from(char::MAX)).filter_map(char::from_u32) {
+            let text = character.to_string();
+            assert_eq!(is_blank(&text), character.is_whitespace(), "{character:?}");
+            assert!(!is_blank(&format!("{text}a")), "{character:?}");
+        }
+    }
+
+    #[test]
     fn only_blanks_become_null_and_the_rest_is_untouched() {
         let texts: ArrayRef = Arc::new(StringViewArray::from(vec![
             Some(" padded "),
             Some("  "),
             None,
             Some("a text longer than twelve bytes"),
+            Some("\u{3000}\u{3000}\u{3000}\u{3000}\u{3000}"),
         ]));
         let kept = blanks_to_null(&texts).expect("text");
         let kept: Vec<_> = kept.as_string_view().iter().collect();
-        assert_eq!(
-            kept,
-            [Some(" padded "), None, None, Some("a text longer than twelve bytes")]
-        );
+        let long = Some("a text longer than twelve bytes");
+        assert_eq!(kept, [Some(" padded "), None, None, long, None]);
+        // The same of some rows of an array.
+        let kept = blanks_to_null(&texts.slice(1, 3)).expect("text");
+        assert_eq!(kept.as_string_view().iter().collect::<Vec<_>>(), [None, None, long]);
+        let without_blanks = texts.slice(2, 2);
+        let kept = blanks_to_null(&without_blanks).expect("text");
+        assert!(Arc::ptr_eq(&kept, &without_blanks));
     }
 }

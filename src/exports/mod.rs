@@ -18,6 +18,7 @@ mod fault;
 mod footer;
 mod history;
 mod inspect;
+mod joined_ranges;
 mod json_columns;
 mod listing;
 mod location;

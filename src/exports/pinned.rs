@@ -21,6 +21,8 @@ use object_store::{
     GetOptions, GetResult, GetResultPayload, OBJECT_STORE_COALESCE_DEFAULT, ObjectMeta, ObjectStore, coalesce_ranges,
 };
 
+use super::joined_ranges;
+
 /// One version of a file in a store.
 #[derive(Debug, Clone)]
 pub struct PinnedFile {
@@ -39,11 +41,12 @@ impl PinnedFile {
         self.read(0..self.object.size).await
     }
 
-    /// Ranges of the file, and nothing between them where it lies on a local disk.
+    /// Ranges of the file, and little between them where it lies on a local disk.
     ///
-    /// A request to a remote store costs more than the megabyte between two ranges, so ranges are joined there. On a
-    /// disk another read costs next to nothing, and the bytes between would have to be copied: a few columns of a file
-    /// are a small part of it. There, all ranges are read from the file as it was opened once.
+    /// A request to a remote store costs more than the megabyte between two ranges, so such ranges are joined there. On
+    /// a disk another read costs little, and the bytes between would have to be copied: a few columns of a file are a
+    /// small part of it. There, only ranges that are close by are joined, and all are read from the file as it was
+    /// opened once.
     ///
     /// # Errors
     /// The store does not answer, a range ends after the file, or the file has changed since it was listed.
@@ -56,10 +59,7 @@ impl PinnedFile {
         let opened = self.get(start..size).await?;
         match opened.payload {
             GetResultPayload::File(file, _) => {
-                let reading = SpawnedTask::spawn_blocking(move || {
-                    let read = ranges.iter().map(|range| read_at(&file, range, size));
-                    read.collect::<io::Result<Vec<Bytes>>>()
-                });
+                let reading = SpawnedTask::spawn_blocking(move || read_close_by(&file, &ranges, size));
                 reading.join().await?.map_err(|error| object_store::Error::Generic {
                     store: "LocalFileSystem",
                     source: Box::new(error),
@@ -88,12 +88,20 @@ impl PinnedFile {
     }
 }
 
-/// Reads a range of a file of `size` bytes. A damaged footer may give any range, so memory is allocated only for what the
-/// file has.
-fn read_at(file: &File, range: &Range<u64>, size: u64) -> io::Result<Bytes> {
-    if range.start > range.end || range.end > size {
+/// Reads ranges of a file of `size` bytes; those that are close by in one read. A damaged footer may give any range, so
+/// memory is allocated only for what the file has.
+fn read_close_by(file: &File, ranges: &[Range<u64>], size: u64) -> io::Result<Vec<Bytes>> {
+    let is_of_file = |range: &Range<u64>| range.start <= range.end && range.end <= size;
+    if !ranges.iter().all(is_of_file) {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
+    let joined = joined_ranges::joined(ranges);
+    let read = joined.iter().map(|range| read_at(file, range));
+    let read = read.collect::<io::Result<Vec<Bytes>>>()?;
+    Ok(joined_ranges::parts(ranges, &joined, &read))
+}
+
+fn read_at(file: &File, range: &Range<u64>) -> io::Result<Bytes> {
     let length = usize::try_from(range.end - range.start).map_err(io::Error::other)?;
     let mut bytes = vec![0; length];
     file.read_exact_at(&mut bytes, range.start)?;

@@ -11,6 +11,15 @@ use datafusion::parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 /// values, each in few rows: about a hundred ids.
 const MANY_VALUES: i64 = 2 * 1024;
 
+/// The most rows that a scan gives at a time where few pass its filter. The reader decodes all rows up to the last one
+/// of them at once, and keeps their pages until then: for 8,192 rows of one batch, those of more than a row group.
+const ROWS_AT_A_TIME: usize = 2 * 1024;
+
+/// How many rows a scan gives at a time where few pass its filter, of a session that wants `wanted` at a time.
+pub fn rows_at_a_time(wanted: usize) -> usize {
+    wanted.min(ROWS_AT_A_TIME)
+}
+
 /// Whether few rows of a file pass all `filters`: one of them compares a column of many distinct values with a few
 /// constants.
 pub fn leaves_few_rows<'a>(filters: impl IntoIterator<Item = &'a Expr>, footer: &ParquetMetaData) -> bool {

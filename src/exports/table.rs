@@ -33,7 +33,7 @@ use super::estimates::estimates;
 use super::footer::KnownFooters;
 use super::inspect::InspectedFile;
 use super::json_columns::{JsonColumns, JsonScan};
-use super::row_filter::leaves_few_rows;
+use super::row_filter::{leaves_few_rows, rows_at_a_time};
 use super::rows::{ExportedRowsExec, OutputColumn};
 use super::small_files::{RowsWanted, SmallFiles};
 use crate::ids::SnapshotDate;
@@ -251,6 +251,7 @@ impl SnapshotTable {
             .with_statistics(statistics)
             .with_projection_indices(Some(projection))?
             .with_limit(asked.limit)
+            .with_batch_size(few_rows.then(|| rows_at_a_time(session.config().batch_size())))
             .build();
         let scan = DataSourceExec::from_data_source(config);
         let (output, zone) = (Arc::clone(&asked.output), self.zone.clone());
