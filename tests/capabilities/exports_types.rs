@@ -130,6 +130,10 @@ fn a_value_that_cannot_be_read_is_named_with_its_row() {
     ] {
         assert!(complaint.contains(part), "{complaint}");
     }
+    for complaint in [complaint, exports.complaint(1, "check", &[])] {
+        let named = complaint.matches("table enrolments").count() + complaint.matches("rows of").count();
+        assert_eq!(named, 1, "{complaint}");
+    }
 }
 
 #[test]
