@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::support::{
-    BATCHES, COURSE_PROGRESS, DATE, ENROLMENTS, TestExports, USERS, batches, enrolments, select, wrapped, write_parquet,
+    BATCHES, COURSE_PROGRESS, DATE, ENROLMENTS, TestExports, USERS, batches, enrolments, gzip, select, wrapped,
+    write_parquet,
 };
 
 const DAY_BEFORE: &str = "2026-11-21";
@@ -206,6 +207,47 @@ mod files {
         lies in a folder that is not named key=value, so it is not certain whether its rows belong to the
         day; move it into the day's folder, or away
         ");
+    }
+
+    #[test]
+    fn parquet_that_was_compressed_as_a_whole_is_refused() {
+        for name in [
+            "b.parquet.gz",
+            "b.PARQ.ZST",
+            "b.pq.zip",
+            "hour=07/b.parquet.bz2",
+            "more/b.parquet.lz4",
+        ] {
+            let exports = with_half_at("b.parquet");
+            let plain = day(&exports, "enrolments").join("b.parquet");
+            let compressed = day(&exports, "enrolments").join(name);
+            fs::create_dir_all(compressed.parent().expect("a folder")).expect("a folder");
+            fs::write(&compressed, gzip(&fs::read(&plain).expect("a file"))).expect("written");
+            fs::remove_file(plain).expect("removed");
+            let out = exports.path().join("out").display().to_string();
+            for (command, arguments) in [
+                ("check", vec![]),
+                ("report", vec!["--batch", "b1"]),
+                ("nightly", vec!["--out", &out]),
+            ] {
+                let complaint = exports.complaint(1, command, &arguments);
+                for words in ["table enrolments", name, "decompress it"] {
+                    assert!(complaint.contains(words), "{command}, {name}: {complaint}");
+                }
+            }
+            assert!(
+                !Path::new(&out).join(format!("date={DATE}")).exists(),
+                "nothing is published"
+            );
+        }
+        // The content decides: Parquet whose pages are compressed may have such a name, and what is no Parquet by its name
+        // is told as ever.
+        for name in ["b.parquet.gz", "b.parquet.snappy"] {
+            assert_same_report(&with_half_at(name), name);
+        }
+        let exports = TestExports::small();
+        fs::write(day(&exports, "enrolments").join("notes.txt.gz"), gzip(b"notes")).expect("written");
+        assert_told(&exports, &["enrolments", "notes.txt.gz", "is not Parquet"]);
     }
 
     #[test]
