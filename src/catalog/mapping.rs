@@ -351,7 +351,7 @@ pub async fn over_raw_tables(
 /// Converts and normalises the rows of the query `source` like an exported table of a site in `zone`.
 pub fn canonical(rows: DataFrame, source: &str, table: Table, zone: &Zone) -> Result<DataFrame, CatalogError> {
     let schema: SchemaRef = Arc::new(rows.schema().as_arrow().clone());
-    check_columns(table, source, &schema)?;
+    check_columns(table, source, &schema, zone)?;
     for (column, found) in misspelled_columns(table, &schema) {
         tracing::warn!("table {table}: {}", misspelling(source, column, &found));
     }

@@ -448,7 +448,7 @@ impl Catalog {
         if files.files.is_empty() && (table == Table::Batches || table.may_be_absent()) {
             return Ok(());
         }
-        self.notes.extend(check_contract(table, files, &inspected)?);
+        self.notes.extend(check_contract(table, files, &inspected, &self.zone)?);
         let provider = SnapshotTable::canonical(table, store, inspected, self.zone.clone());
         mapping::register_files(&self.session, &files.name, provider)
     }

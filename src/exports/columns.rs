@@ -3,16 +3,19 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
 
 use super::all_null::with_nulls;
-use super::contract::Table;
+use super::contract::{Column, Table};
+use super::convert::{Remedy, remedy_for};
 use super::error::ExportsError;
 use super::inspect::InspectedFile;
 use super::note::{ExportNote, some_of};
 use super::snapshot::TableFiles;
+use super::value_range::value_range;
+use crate::zone::Zone;
 
-/// Checks every file of a canonical table against the contract. Returns a remark for each optional column that is missing
+/// Checks every file of a canonical table against the contract; `zone` is the site's. Returns a remark for each optional column that is missing
 /// while the file has one of nearly the same name.
 ///
 /// # Errors
@@ -21,6 +24,7 @@ pub fn check_contract(
     table: Table,
     files: &TableFiles,
     inspected: &[InspectedFile],
+    zone: &Zone,
 ) -> Result<Vec<ExportNote>, ExportsError> {
     // The misspelled columns, with the files that have them.
     let mut misspelled: BTreeMap<(&str, String), Vec<String>> = BTreeMap::new();
@@ -33,7 +37,12 @@ pub fn check_contract(
             Some((_, columns)) => columns,
             None => {
                 let schema = with_nulls(&file.schema, &file.perhaps_all_null);
-                check_columns(table, &name, &schema)?;
+                let remedy = |column: &Column, found: &DataType| {
+                    let footer = file.footer.cached();
+                    let range = footer.and_then(|footer| value_range(&footer, column.name, found));
+                    remedy_for(column, found, range, zone)
+                };
+                check_types(table, &name, &schema, remedy)?;
                 misspelled_columns(table, &schema)
             }
         };
@@ -71,11 +80,24 @@ pub fn misspelled_columns(table: Table, found: &Schema) -> Vec<(&'static str, St
         .collect()
 }
 
-/// Checks the columns of `source_name` (a file or a staging query) for a canonical table.
+/// Checks the columns of `source_name`, a staging query, for a canonical table; `zone` is the site's.
 ///
 /// # Errors
 /// Where a required column is missing, a column name is repeated, or a column has a type that the contract does not accept.
-pub fn check_columns(table: Table, source_name: &str, found: &SchemaRef) -> Result<(), ExportsError> {
+pub fn check_columns(table: Table, source_name: &str, found: &SchemaRef, zone: &Zone) -> Result<(), ExportsError> {
+    check_types(table, source_name, found, |column, found| {
+        remedy_for(column, found, None, zone)
+    })
+}
+
+/// Checks the columns of `source_name` (a file or a staging query); `remedy` gives how a mapping reads a column of another
+/// type.
+fn check_types(
+    table: Table,
+    source_name: &str,
+    found: &SchemaRef,
+    remedy: impl Fn(&Column, &DataType) -> Option<Remedy>,
+) -> Result<(), ExportsError> {
     if let Some(column) = column_twice(found) {
         return Err(ExportsError::ColumnTwice {
             table: table.name().to_owned(),
@@ -92,6 +114,7 @@ pub fn check_columns(table: Table, source_name: &str, found: &SchemaRef) -> Resu
                     source_name,
                     column,
                     field.data_type(),
+                    remedy(column, field.data_type()),
                 ));
             }
             Err(_) if column.required => {

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use datafusion::arrow::datatypes::DataType;
 
 use super::contract::Column;
-use super::convert::{Unconvertible, expression_for};
+use super::convert::{Remedy, Unconvertible};
 use super::location::LocationError;
 use super::table_format::TableFormat;
 use crate::ids::SnapshotDate;
@@ -123,8 +123,7 @@ pub enum ExportsError {
         column: String,
     },
     #[error(
-        "table {table}: column {column} in {source_name} is {found}, expected {expected}; change the export, or map the table with `[tables.{table}] sql`{}",
-        example(table, column, mapping.as_deref())
+        "table {table}: column {column} in {source_name} is {found}, expected {expected}; change the export, or map the table with `[tables.{table}] sql`{remedy}"
     )]
     WrongType {
         table: String,
@@ -132,13 +131,12 @@ pub enum ExportsError {
         column: &'static str,
         found: Box<str>,
         expected: &'static str,
-        /// The SQL expression that reads the column in a mapping.
-        mapping: Option<Box<str>>,
+        /// The end of the message: a query that reads the column in a mapping, where there is one.
+        remedy: Box<str>,
     },
     #[error(
-        "table {table}: column {column} in {source_name}{}: {reason}; change the export, or map the table with `[tables.{table}] sql`{}",
-        in_row(*row),
-        example(table, column, mapping.as_deref())
+        "table {table}: column {column} in {source_name}{}: {reason}; change the export, or map the table with `[tables.{table}] sql`{remedy}",
+        in_row(*row)
     )]
     Unconvertible {
         table: String,
@@ -147,8 +145,8 @@ pub enum ExportsError {
         /// Counted from 1, where it is known.
         row: Option<u64>,
         reason: Box<str>,
-        /// The SQL expression that reads the column in a mapping.
-        mapping: Option<Box<str>>,
+        /// The end of the message: a query that reads the column in a mapping, where there is one.
+        remedy: Box<str>,
     },
     #[error("table {table}: column {column}: none of {texts} texts is JSON; {remedy}")]
     NoJson {
@@ -215,19 +213,31 @@ impl ExportsError {
             column: column.name,
             row,
             reason: value.reason.into(),
-            mapping: value.mapping.map(String::into_boxed_str),
+            remedy: value
+                .mapping
+                .map(|expression| example(table, column.name, &expression) + &value.condition)
+                .unwrap_or_default()
+                .into(),
         }
     }
 
-    /// `column` has a type in `source_name` (a file or a staging query) of `table` that does not convert.
-    pub fn wrong_type(table: &str, source_name: &str, column: &Column, found: &DataType) -> Self {
+    /// `column` has a type in `source_name` (a file or a staging query) of `table` that does not convert; a mapping may
+    /// read it by the `remedy`.
+    pub fn wrong_type(
+        table: &str,
+        source_name: &str,
+        column: &Column,
+        found: &DataType,
+        remedy: Option<Remedy>,
+    ) -> Self {
+        let query = |remedy: Remedy| example(table, column.name, &remedy.expression) + &remedy.condition;
         Self::WrongType {
             table: table.to_owned(),
             source_name: source_name.into(),
             column: column.name,
             found: found.to_string().into(),
             expected: column.kind.expectation(),
-            mapping: expression_for(column, found).map(String::into_boxed_str),
+            remedy: remedy.map(query).unwrap_or_default().into(),
         }
     }
 }
@@ -252,8 +262,6 @@ fn in_row(row: Option<u64>) -> String {
 }
 
 /// An example of a mapping query that reads one column by an expression and all others unchanged.
-fn example(table: &str, column: &str, mapping: Option<&str>) -> String {
-    mapping
-        .map(|expression| format!(", for example `select * replace ({expression} as {column}) from {table}`"))
-        .unwrap_or_default()
+fn example(table: &str, column: &str, expression: &str) -> String {
+    format!(", for example `select * replace ({expression} as {column}) from {table}`")
 }

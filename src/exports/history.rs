@@ -58,7 +58,7 @@ impl HistoryTable {
         let mut files = Vec::new();
         for (date, found) in days {
             let inspected = read_footers(&found).await?;
-            check_contract(self.table, &found, &inspected)?;
+            check_contract(self.table, &found, &inspected, &self.zone)?;
             files.extend(inspected.into_iter().map(|file| (date, file)));
         }
         Ok(SnapshotTable::of_days(

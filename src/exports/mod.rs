@@ -37,6 +37,7 @@ mod store;
 mod table;
 mod table_format;
 mod table_log;
+mod value_range;
 
 #[cfg(feature = "delta")]
 use delta::read_log;
@@ -46,7 +47,7 @@ use no_delta::read_log;
 pub use blank::{is_blank, nonblank};
 pub use columns::{check_columns, check_contract, column_twice, misspelled_columns, misspelling};
 pub use contract::{Column, Kind, Table};
-pub use convert::{Unconvertible, canonical, canonical_array, canonical_call, expression_for};
+pub use convert::{Unconvertible, canonical, canonical_array, canonical_call};
 pub use dictionary_keys::with_dictionary_keys;
 pub use error::ExportsError;
 pub use history::HistoryTable;

@@ -274,7 +274,7 @@ mod unusable_files {
         error: table enrolments: column enrolled_at in EXPORTS/enrolments/date=2026-11-22/part-00000.parquet
         is Int64, expected a Timestamp in UTC; change the export, or map the table with `[tables.enrolments]
         sql`, for example `select * replace (to_timestamp_millis(enrolled_at) as enrolled_at) from
-        enrolments`
+        enrolments`; its values, 1790879399000 to 1790879400000, have the 13 digits of such times
         ");
         insta::assert_snapshot!(complaint_about("users", &select("* replace (1.5 as user_id)", USERS)), @r"
         error: table users: column user_id in EXPORTS/users/date=2026-11-22/part-00000.parquet is Float64,

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::parquet::arrow::ArrowWriter;
+use datafusion::parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use crate::exports_layout::assert_told;
 use crate::support::{
-    BATCHES, COURSE_PROGRESS, ENROLMENTS, TestExports, USERS, batches, course_progress, enrolments, select, wrapped,
+    BATCHES, COURSE_PROGRESS, ENROLMENTS, TestExports, USERS, batches, course_progress, csv_columns, enrolments,
+    select, wrapped, write_parquet_with,
 };
 
 /// Another way to write columns: the table, its usual query, and what replaces the columns.
@@ -201,21 +203,96 @@ fn infinity_is_refused_and_nan_is_blank_in_every_type() {
     }
 }
 
+/// The usual enrolments at times of another type.
+fn enrolled(time: &str) -> String {
+    select(&format!("* replace ({time} as enrolled_at)"), ENROLMENTS)
+}
+
 /// What a refusal says is right: the same report comes out when the query that it names is the mapping.
 #[test]
-fn the_query_that_a_refusal_names_reads_the_column() {
+fn the_query_that_a_refusal_names_reads_times_of_any_unit() {
     let expected = TestExports::small().report("b1", &[]);
-    let millis = "arrow_cast(enrolled_at, 'Int64') as enrolled_at";
-    let refused = TestExports::small().table("enrolments", &select(&format!("* replace ({millis})"), ENROLMENTS));
-    let complaint = refused.complaint(1, "check", &[]);
-    assert!(complaint.contains("column enrolled_at"), "{complaint}");
-    let query = query_in(&complaint);
-    assert_eq!(
-        query,
-        "select * replace (to_timestamp_millis(enrolled_at) as enrolled_at) from enrolments"
-    );
-    let config = mapped(&refused, "enrolments", query);
-    assert_eq!(refused.report("b1", &["--config", &config]), expected);
+    let number =
+        |unit: &str| format!("arrow_cast(arrow_cast(enrolled_at, 'Timestamp({unit}, Some(\"UTC\"))'), 'Int64')");
+    let double = |number: String| format!("cast({number} as double)");
+    for (numbers, function, digits) in [
+        (number("Second"), "to_timestamp_seconds(enrolled_at)", "10"),
+        (number("Millisecond"), "to_timestamp_millis(enrolled_at)", "13"),
+        (number("Microsecond"), "to_timestamp_micros(enrolled_at)", "16"),
+        (number("Nanosecond"), "to_timestamp_nanos(enrolled_at)", "19"),
+        (
+            format!("cast({} as int)", number("Second")),
+            "to_timestamp_seconds(enrolled_at)",
+            "10",
+        ),
+        (
+            double(number("Second")),
+            "to_timestamp_seconds(cast(enrolled_at as bigint))",
+            "10",
+        ),
+        (
+            double(number("Millisecond")),
+            "to_timestamp_millis(cast(enrolled_at as bigint))",
+            "13",
+        ),
+    ] {
+        let with_statistics = TestExports::small().table("enrolments", &enrolled(&numbers));
+        let without = TestExports::small();
+        let properties = WriterProperties::builder().set_statistics_enabled(EnabledStatistics::None);
+        write_parquet_with(&without.file("enrolments"), &enrolled(&numbers), properties.build());
+        for exports in [with_statistics, without] {
+            let complaint = exports.complaint(1, "check", &[]);
+            let query = query_in(&complaint);
+            assert_eq!(
+                query,
+                format!("select * replace ({function} as enrolled_at) from enrolments"),
+                "{complaint}"
+            );
+            assert!(complaint.contains(&format!("have the {digits} digits")), "{complaint}");
+            let config = mapped(&exports, "enrolments", query);
+            assert_eq!(exports.report("b1", &["--config", &config]), expected, "{complaint}");
+        }
+    }
+    // Where the values are not seen, every reading is named.
+    let exports = TestExports::small().table("enrolments", &enrolled(&number("Second")));
+    let config = mapped(&exports, "enrolments", "select * from enrolments");
+    let complaint = exports.complaint(1, "check", &["--config", &config]);
+    for words in [
+        "to_timestamp_seconds(enrolled_at)",
+        "10 digits",
+        "to_timestamp_millis for 13",
+        "to_timestamp_micros for 16",
+        "to_timestamp_nanos for 19",
+    ] {
+        assert!(complaint.contains(words), "{complaint}");
+    }
+}
+
+/// A date is that day in the site's zone, and not the day before west of UTC.
+#[test]
+fn the_query_that_a_refusal_names_reads_dates_as_days_of_the_site_s_zone() {
+    let days = [
+        "date '2026-11-22'",
+        "arrow_cast(date '2026-11-22', 'Date64')",
+        "'2026-11-22'",
+        "'22/11/2026'",
+    ];
+    for zone in [
+        "America/New_York",
+        "Asia/Kolkata",
+        "Pacific/Kiritimati",
+        "Pacific/Pago_Pago",
+    ] {
+        for day in days {
+            let exports = TestExports::small().table("enrolments", &enrolled(day));
+            let arguments = ["--batch", "b1", "--timezone", zone];
+            let complaint = exports.complaint(1, "report", &arguments);
+            let config = mapped(&exports, "enrolments", query_in(&complaint));
+            let report = exports.report("b1", &["--timezone", zone, "--config", &config]);
+            let shown = csv_columns(&report, &["Enrollment Date"]);
+            assert_eq!(shown, "2026-11-22\n2026-11-22\n", "{zone}: {complaint}");
+        }
+    }
 }
 
 #[test]

@@ -45,11 +45,7 @@ fn typed(column: &Column, lists: &ListArray, item: &Field) -> Result<ArrayRef, U
     let items = canonical_array(&text, item, &used, &Zone::utc()).map_err(|unread| {
         let is_of = |ends: &[i32]| (ends[0]..ends[1]).contains(&(first + unread.row as i32));
         let row = lists.offsets().windows(2).position(is_of).unwrap_or_default();
-        Unconvertible {
-            row,
-            reason: format!("an item of the list: {}", unread.reason),
-            mapping: None,
-        }
+        Unconvertible::new(row, format!("an item of the list: {}", unread.reason))
     })?;
     let offsets = OffsetBuffer::new(lists.offsets().iter().map(|offset| offset - first).collect());
     let field = Arc::new(Field::new_list_field(DataType::Utf8View, true));

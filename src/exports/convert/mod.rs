@@ -20,15 +20,15 @@ mod tests;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringViewArray, new_null_array};
-use datafusion::arrow::compute::{cast, take};
-use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::arrow::compute::{cast, max, min, take};
+use datafusion::arrow::datatypes::{DataType, Field, Int64Type};
 use datafusion::arrow::error::ArrowError;
 
 use super::contract::{Column, Kind};
 use crate::zone::Zone;
 
 pub use function::{canonical, canonical_call};
-pub use remedy::expression_for;
+pub use remedy::{Range, Remedy, remedy_for};
 
 /// A value that cannot be read as its column's kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +40,8 @@ pub struct Unconvertible {
     pub reason: String,
     /// The SQL expression that would read the column, for a mapping.
     pub mapping: Option<String>,
+    /// When this expression is right, in words that follow it; empty where it always is.
+    pub condition: String,
 }
 
 impl Unconvertible {
@@ -48,6 +50,7 @@ impl Unconvertible {
             row,
             reason: reason.into(),
             mapping: None,
+            condition: String::new(),
         }
     }
 
@@ -88,16 +91,39 @@ pub fn canonical_array(
         Kind::TextList => list::lists(column, values),
         Kind::Boolean => flag::flags(column, values),
         Kind::Percent => number::numbers(column, values),
-        Kind::Timestamp => time::times(column, values),
+        Kind::Timestamp => time::times(column, values, zone),
         Kind::Date => date::dates(column, values, zone),
     }
 }
 
 /// The error for a column of an unsupported type, at the first row that has a value.
 fn refused(column: &Column, values: &ArrayRef) -> Unconvertible {
+    refused_in(column, values, &Zone::utc())
+}
+
+/// The same, for a column whose remedy depends on the site's zone.
+fn refused_in(column: &Column, values: &ArrayRef, zone: &Zone) -> Unconvertible {
     let row = (0..values.len()).find(|row| values.is_valid(*row)).unwrap_or_default();
     let (found, expected) = (values.data_type(), column.kind.expectation());
-    Unconvertible::new(row, format!("it is {found}, expected {expected}")).with_mapping(expression_for(column, found))
+    let refused = Unconvertible::new(row, format!("it is {found}, expected {expected}"));
+    match remedy_for(column, found, range_of(values), zone) {
+        None => refused,
+        Some(Remedy { expression, condition }) => Unconvertible {
+            mapping: Some(expression),
+            condition,
+            ..refused
+        },
+    }
+}
+
+/// The least and the greatest of some numbers.
+fn range_of(values: &ArrayRef) -> Option<Range> {
+    if !values.data_type().is_numeric() {
+        return None;
+    }
+    let numbers = cast(values, &DataType::Int64).ok()?;
+    let numbers = numbers.as_primitive::<Int64Type>();
+    Some((min(numbers)?, max(numbers)?))
 }
 
 /// The error for a failed cast. The engine's message may contain values, so it is not passed on.

@@ -402,20 +402,66 @@ fn times_that_may_be_several_are_refused_with_the_sql_that_reads_them() {
     };
     assert_eq!(mapping("1795322700"), "to_timestamp_seconds(cast(column as bigint))");
     assert_eq!(mapping("1795322700000"), "to_timestamp_millis(cast(column as bigint))");
-    assert_eq!(mapping("01/02/2026"), "cast(to_date(column, '%d/%m/%Y') as timestamp)");
+    let noon = |day: &str| {
+        format!(
+            "arrow_cast(arrow_cast({day}, 'Timestamp(Microsecond, None)') + interval '12 hours', \
+            'Timestamp(Microsecond, Some(\"Asia/Kolkata\"))')"
+        )
+    };
+    assert_eq!(mapping("01/02/2026"), noon("to_date(column, '%d/%m/%Y')"));
     assert_eq!(
         mapping("01.02.2026 10:15:00"),
         "to_timestamp(column, '%d.%m.%Y %H:%M:%S')"
     );
-    assert_eq!(mapping("2026-11-22"), "to_timestamp(column)");
-    let epoch = refusal(Kind::Timestamp, Int64Array::from(vec![None, Some(1)]));
-    assert_eq!(
-        (epoch.row, epoch.mapping.as_deref()),
-        (1, Some("to_timestamp_millis(column)"))
-    );
-    assert_eq!(epoch.reason, "it is Int64, expected a Timestamp in UTC");
+    assert_eq!(mapping("2026-11-22"), noon("to_date(column)"));
     let day = refusal(Kind::Timestamp, Date32Array::from(vec![1]));
-    assert_eq!(day.mapping.as_deref(), Some("cast(column as timestamp)"));
+    assert_eq!(day.mapping, Some(noon("column")));
+    assert_eq!(day.condition, "");
+}
+
+#[test]
+fn the_unit_of_numbers_since_1970_is_told_by_their_digits() {
+    let second = 1_764_028_800;
+    for (number, unit, digits) in [
+        (second, "seconds", 10),
+        (second * 1_000, "millis", 13),
+        (second * 1_000_000, "micros", 16),
+        (second * 1_000_000_000, "nanos", 19),
+    ] {
+        let refused = refusal(
+            Kind::Timestamp,
+            Int64Array::from(vec![None, Some(number), Some(number + 1)]),
+        );
+        assert_eq!(
+            (refused.row, refused.reason.as_str()),
+            (1, "it is Int64, expected a Timestamp in UTC")
+        );
+        assert_eq!(refused.mapping, Some(format!("to_timestamp_{unit}(column)")));
+        let next = number + 1;
+        let condition = format!("; its values, {number} to {next}, have the {digits} digits of such times");
+        assert_eq!(refused.condition, condition);
+    }
+    let floats = refusal(Kind::Timestamp, Float64Array::from(vec![1_764_028_800_000.0]));
+    let expected = "to_timestamp_millis(cast(column as bigint))";
+    assert_eq!(floats.mapping.as_deref(), Some(expected));
+    // 8 digits are a day such as 20261122, 14 a day and a time; and two units are none.
+    for numbers in [
+        vec![20_261_122],
+        vec![20_261_122_101_500],
+        vec![second, second * 1_000],
+        vec![0, second],
+    ] {
+        let refused = refusal(Kind::Timestamp, Int64Array::from(numbers));
+        assert_eq!(refused.mapping.as_deref(), Some("to_timestamp_seconds(column)"));
+        for words in [
+            "10 digits",
+            "to_timestamp_millis for 13",
+            "micros for 16",
+            "nanos for 19",
+        ] {
+            assert!(refused.condition.contains(words), "{}", refused.condition);
+        }
+    }
 }
 
 #[test]

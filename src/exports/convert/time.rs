@@ -10,19 +10,20 @@ use datafusion::arrow::datatypes::{
 };
 
 use super::iso::{Iso, read};
-use super::{Unconvertible, is_text, parsed, refused, remedy, shown};
+use super::{Unconvertible, is_text, parsed, refused, refused_in, remedy, shown};
 use crate::exports::contract::Column;
+use crate::zone::Zone;
 
 const UTC: &str = "UTC";
 /// The years 1 to 9999 in UTC, which dates of four digits, spreadsheets and other programs can show.
 const CALENDAR: RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
 
-/// Converts a column of timestamps to microseconds.
-pub fn times(column: &Column, values: &ArrayRef) -> Result<ArrayRef, Unconvertible> {
+/// Converts a column of timestamps to microseconds. The site's `zone` is for the remedies of refusals alone.
+pub fn times(column: &Column, values: &ArrayRef, zone: &Zone) -> Result<ArrayRef, Unconvertible> {
     match values.data_type() {
         DataType::Timestamp(..) => Ok(Arc::new(micros(column, values)?.with_timezone(UTC))),
-        found if is_text(found) => texts(column, values),
-        _ => Err(refused(column, values)),
+        found if is_text(found) => texts(column, values, zone),
+        _ => Err(refused_in(column, values, zone)),
     }
 }
 
@@ -78,7 +79,7 @@ fn too_far(row: usize, value: i64, unit: &str) -> Unconvertible {
     Unconvertible::new(row, format!("{value} {unit} since 1970 is not in the years 1 to 9999"))
 }
 
-fn texts(column: &Column, values: &ArrayRef) -> Result<ArrayRef, Unconvertible> {
+fn texts(column: &Column, values: &ArrayRef, zone: &Zone) -> Result<ArrayRef, Unconvertible> {
     let micros = parsed(column, values, |text| match read(text) {
         Some(Iso::Local(micros) | Iso::Instant(micros)) if CALENDAR.contains(&micros) => Ok(micros),
         Some(Iso::Local(_) | Iso::Instant(_)) => {
@@ -86,11 +87,11 @@ fn texts(column: &Column, values: &ArrayRef) -> Result<ArrayRef, Unconvertible> 
         }
         Some(Iso::Day(_)) => Err((
             format!("{} has no time of day", shown(text)),
-            Some(format!("to_timestamp({})", column.name)),
+            Some(remedy::day_expression(column, zone)),
         )),
         None => Err((
             format!("{} is not a time in ISO 8601 such as 2026-11-22T10:15:00Z", shown(text)),
-            Some(remedy::time_expression(column, text)),
+            Some(remedy::time_expression(column, text, zone)),
         )),
     })?;
     Ok(Arc::new(TimestampMicrosecondArray::from(micros).with_timezone(UTC)))
