@@ -277,12 +277,43 @@ fn exports_of_other_tools_are_read_or_refused_as_from_disk(store: &RunningStore)
     let batches = exports.file("batches");
     let batches = batches.parent().expect("a folder");
     fs::rename(batches, batches.with_file_name("dt=20261122")).expect("renamed");
-    fs::write(exports.file("users").with_file_name("README.txt"), "not a table").expect("written");
+    let users = exports.file("users");
+    fs::write(users.with_file_name("README.txt"), "not a table").expect("written");
+    fs::rename(&users, users.with_file_name("PART-0.PARQUET")).expect("renamed");
+    // An optional table that comes a day late, and a folder with nearly the name of one.
+    let names = "select 'c1' as course_id, 'Physics' as course_name";
+    let exports = exports.table_on("courses", "2026-11-21", names);
+    let exports = exports.table("Tenant", "select 't1' as tenant_id, 'Odisha' as tenant_name");
+    // A day as Spark names the folder of a timestamp: the `%` is in the key itself.
+    let progress = fs::read(exports.file("course_progress")).expect("a file");
+    let exports = exports.without("course_progress");
+    store.write(
+        "layout/course_progress/date=2026-11-22 00%3A00%3A00/part-0.c000.PARQUET",
+        &progress,
+    );
     store.upload("layout", &exports);
     let url = store.url("layout");
     assert_eq!(store.output(&["report", "--batch", "b1", "--exports", &url]), expected);
+    store.output(&["nightly", "--exports", &url, "--out", &store.url("reports")]);
+    let of_night = local_files(&TestExports::small());
+    assert_published(store, &format!("reports/date={DATE}"), &of_night);
     let checked = store.output(&["check", "--exports", &url]);
-    assert!(checked.contains("README.txt is not Parquet"), "{checked}");
+    for words in [
+        "README.txt is not Parquet",
+        "table courses: there is no file of 2026-11-22, although there is a folder of 2026-11-21",
+        "layout/Tenant' is not read",
+        "rename it to tenants or set tables.tenants.path",
+    ] {
+        assert!(checked.contains(words), "'{words}' is not in: {checked}");
+    }
+    let compressed = "layout/course_progress/date=2026-11-22 00%3A00%3A00/part-1.parquet.gz";
+    store.write(compressed, gzip(&progress));
+    let refused = complaint_of(store.command(&["check"]).args(["--exports", &url]), 1);
+    assert!(
+        refused.contains(compressed) && refused.contains("decompress it"),
+        "{refused}"
+    );
+    store.remove(compressed);
     fs::create_dir(exports.path().join("users/_delta_log")).expect("a folder");
     fs::write(exports.path().join("users/_delta_log/00000000000000000000.json"), "{}").expect("written");
     store.upload("layout", &exports);
