@@ -83,7 +83,7 @@ async fn read(bytes: &[u8]) {
         let Ok(inspected) = read_footers(&files).await else {
             return;
         };
-        if check_contract(table, &files, &inspected).is_err() {
+        if check_contract(table, &files, &inspected, &ZONE).is_err() {
             continue;
         }
         let session = session();
