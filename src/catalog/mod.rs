@@ -6,6 +6,7 @@
 mod barrier;
 mod consents;
 mod details;
+mod double_clicks;
 mod error;
 mod mapping;
 mod mappings;
