@@ -27,7 +27,7 @@ use super::rows::ROW_BYTES;
 use super::scope::NamedBatches;
 use super::without_users::{assemble_buckets, bucket_count};
 use super::{AllUsers, Scope, assemble, assemble_some, batches_in_parts, part_count};
-use crate::engine::EngineError;
+use crate::engine::{EngineError, measured};
 
 /// What a scan asks for.
 #[derive(Debug, Clone)]
@@ -276,16 +276,9 @@ impl ExecutionPlan for EnrolmentDetailsExec {
             let rows = futures::stream::iter(parts).flat_map(move |part| part.execute(Arc::clone(&context)));
             Ok::<_, DataFusionError>(rows.inspect(move |_| _ = &shared))
         };
-        let mut rows = Box::pin(futures::stream::once(assembled).try_flatten());
-        let metrics = BaselineMetrics::new(&self.metrics, partition);
-        let compute = metrics.elapsed_compute().clone();
-        let measured = futures::stream::poll_fn(move |task| {
-            let timer = compute.timer();
-            let polled = rows.poll_next_unpin(task);
-            timer.done();
-            metrics.record_poll(polled)
-        });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), measured)))
+        let rows = futures::stream::once(assembled).try_flatten();
+        let rows = Box::pin(RecordBatchStreamAdapter::new(self.schema(), rows));
+        Ok(measured(rows, BaselineMetrics::new(&self.metrics, partition)))
     }
 
     fn child_stats_requests(&self, _partition: Option<usize>) -> Vec<ChildStats> {

@@ -16,6 +16,7 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::ExecutionPlanProperties;
+use datafusion::physical_plan::metrics::Time;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 use futures::{StreamExt, TryStreamExt};
@@ -114,7 +115,7 @@ impl MaterialisedRows {
         for partition in 0..partitions {
             let mut rows = plan.execute(partition, Arc::clone(context))?;
             if self.density == Density::Sparse {
-                rows = compacted_stream(rows, context.session_config().batch_size());
+                rows = compacted_stream(rows, context.session_config().batch_size(), Time::new());
             }
             let rows = of_schema(rows, &self.schema);
             writers.spawn(layout.clone().write(rows, context.runtime_env()));

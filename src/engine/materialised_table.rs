@@ -17,13 +17,12 @@ use datafusion::logical_expr::Expr;
 use datafusion::physical_expr::EquivalenceProperties;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
-use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet, RecordOutput};
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet, SpillMetrics};
 use datafusion::physical_plan::statistics::StatisticsArgs;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
-use futures::StreamExt;
 
 use super::materialised::{Density, MaterialisedRows};
+use super::measured_stream::measured;
 use super::spilled_rows::SpilledRows;
 
 /// The table `name` of the rows of `rows`, which runs at most once, in its own session. Its sources must not change.
@@ -180,12 +179,13 @@ impl ExecutionPlan for MaterialisedExec {
             return internal_err!("table {} has no rows for partition {partition}", self.table);
         };
         let batches = file.read(self.projection.as_deref(), &context)?;
-        let metrics = BaselineMetrics::new(&self.metrics, partition);
-        let counted = batches.map(move |batch| batch.map(|rows| rows.record_output(&metrics)));
-        Ok(Box::pin(RecordBatchStreamAdapter::new(
-            Arc::clone(&self.schema),
-            counted,
-        )))
+        // What was written when the first plan over the table was made: every plan shows it, as any can be asked for.
+        let spilled = SpillMetrics::new(&self.metrics, partition);
+        spilled.spill_file_count.add(file.files());
+        spilled.spilled_rows.add(file.count);
+        let bytes = file.bytes().and_then(|bytes| usize::try_from(bytes).ok());
+        spilled.spilled_bytes.add(bytes.unwrap_or(0));
+        Ok(measured(batches, BaselineMetrics::new(&self.metrics, partition)))
     }
 
     fn metrics(&self) -> Option<MetricsSet> {
@@ -316,6 +316,24 @@ mod tests {
         let rows = datafusion::physical_plan::collect(plan, session.task_ctx()).await;
         let count: usize = rows.expect("rows").iter().map(RecordBatch::num_rows).sum();
         assert_eq!(count, 20_000);
+    }
+
+    #[tokio::test]
+    async fn a_reading_tells_what_was_written_for_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let session = session(folder.path());
+        let (table, _) = numbers(&session).await;
+        for _ in 0..2 {
+            let plan = table.scan(&session.state(), Some(&vec![0]), &[], None).await;
+            let plan = plan.expect("a plan");
+            let rows = datafusion::physical_plan::collect(Arc::clone(&plan), session.task_ctx()).await;
+            assert!(!rows.expect("rows").is_empty());
+            let metrics = plan.metrics().expect("metrics");
+            assert_eq!(metrics.output_rows(), Some(20_000));
+            assert_eq!(metrics.spilled_rows(), Some(20_000));
+            assert!(metrics.spill_count().is_some_and(|files| files > 0));
+            assert!(metrics.spilled_bytes().is_some_and(|bytes| bytes > 0));
+        }
     }
 
     #[tokio::test]

@@ -15,6 +15,7 @@ pub mod functions;
 mod limits;
 mod materialised;
 mod materialised_table;
+mod measured_stream;
 #[cfg(not(feature = "cluster"))]
 mod no_cluster;
 mod optimised_plan;
@@ -37,6 +38,7 @@ pub use error::{EngineError, is_disk_full};
 pub use limits::{QueryLimits, SharedLimits};
 pub use materialised::materialised;
 pub use materialised_table::materialised_table;
+pub use measured_stream::measured;
 #[cfg(not(feature = "cluster"))]
 pub use no_cluster::Cluster;
 pub use optimised_plan::OptimisedPlan;

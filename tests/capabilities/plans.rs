@@ -2,11 +2,12 @@
 //! change of one is seen in review. Nodes of the engine are shown by their names alone, so that a plan can be read.
 
 use std::num::NonZeroUsize;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use datafusion::arrow::util::display::array_value_to_string;
 use datafusion::dataframe::DataFrame;
-use datafusion::physical_plan::displayable;
+use datafusion::physical_plan::display::DisplayableExecutionPlan;
+use datafusion::physical_plan::{collect, displayable};
 use pragati::catalog::Catalog;
 use pragati::config::Config;
 use pragati::ids::BatchId;
@@ -675,6 +676,26 @@ fn the_report_view_is_read_from_the_mart_where_there_is_one() {
         !count.contains(OF_MART) && count.contains("PlaceholderRowExec"),
         "{count}"
     );
+}
+
+#[test]
+fn own_nodes_tell_how_many_rows_they_gave() {
+    let planned = Planned::over_exports();
+    let run = async {
+        let session = &planned.catalog.session;
+        let frame = session.sql("select * from download_ratio").await.expect("a query");
+        let plan = frame.create_physical_plan().await.expect("a plan");
+        let rows = collect(Arc::clone(&plan), session.task_ctx()).await;
+        assert!(!rows.expect("rows").is_empty());
+        let shown = DisplayableExecutionPlan::with_metrics(plan.as_ref());
+        shown.indent(false).to_string()
+    };
+    let plan = planned.runtime.block_on(run);
+    for node in ["CompactExec", "NoKeysExec", "RepeatedRowsExec", "ExportedRowsExec"] {
+        let mut lines = plan.lines().filter(|line| line.trim_start().starts_with(node));
+        let tells_rows = |line: &str| line.contains("output_rows=") && line.contains("elapsed_compute=");
+        assert!(lines.any(tells_rows), "{node} in {plan}");
+    }
 }
 
 #[test]
