@@ -35,6 +35,8 @@ pub struct Asked {
     pub wanted: Wanted,
     /// The batches whose rows the tables' plans give.
     pub batches: NamedBatches,
+    /// The condition on batches that these rows meet, as EXPLAIN shows it.
+    pub condition: Option<String>,
     /// The estimated number of rows of all reports.
     pub rows: u64,
     pub temp_folder: PathBuf,
@@ -214,7 +216,11 @@ impl Asked {
 
 impl DisplayAs for EnrolmentDetailsExec {
     fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        let batches = if self.asked.is_of_few() { "named" } else { "all" };
+        let batches = match (&self.asked.batches, &self.asked.condition) {
+            (NamedBatches::One(_) | NamedBatches::Several, _) => "named",
+            (NamedBatches::All, Some(_)) => "matching",
+            (NamedBatches::All, None) => "all",
+        };
         let texts = self.asked.wanted.texts();
         write!(
             f,
@@ -222,7 +228,11 @@ impl DisplayAs for EnrolmentDetailsExec {
             self.asked.wanted.has_progress()
         )?;
         write!(f, ", users=[{}], ordered={}", texts.join(", "), self.asked.is_ordered())?;
-        write!(f, ", partitions={}", self.partitions)
+        write!(f, ", partitions={}", self.partitions)?;
+        match &self.asked.condition {
+            Some(condition) => write!(f, ", condition={condition}"),
+            None => Ok(()),
+        }
     }
 }
 

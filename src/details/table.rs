@@ -10,6 +10,7 @@ use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::datasource::{TableType, provider_as_source};
 use datafusion::execution::memory_pool::MemoryLimit;
+use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{
     BinaryExpr, Expr, LogicalPlan, LogicalPlanBuilder, Operator, TableProviderFilterPushDown, col, lit,
 };
@@ -204,6 +205,7 @@ impl EnrolmentDetails {
         let asked = Asked {
             wanted,
             batches,
+            condition: conjunction(conditions).map(|condition| condition.to_string()),
             rows: self.rows,
             temp_folder: self.temp_folder.clone(),
         };

@@ -176,6 +176,12 @@ fn only_what_a_query_needs_is_read_and_explain_shows_it() {
         percents.contains("EnrolmentDetailsExec: batches=named, progress=true, users=[]"),
         "{percents}"
     );
+    let range = ways.plan("select tenant_id, count(*) from enrolment_details where batch_id > 'b1' group by 1");
+    assert!(
+        range.contains("EnrolmentDetailsExec: batches=matching, ")
+            && range.contains("condition=batch_id > Utf8View(\"b1\")"),
+        "{range}"
+    );
     let blocks = ways.plan("select block_name, count(*) from enrolment_details group by 1");
     assert!(
         blocks.contains("progress=false, users=[block_name], ordered=true"),

@@ -161,12 +161,12 @@ fn reports_are_assembled_in_order() {
     let planned = Planned::over_exports();
     let one = planned.of_query("reports/report_of_batch");
     is_in_order_above(&one, &format!("{ASSEMBLED}: batches=named"));
-    insta::assert_snapshot!(outline(&one), @r"
+    insta::assert_snapshot!(outline(&one), @r#"
     SortPreservingMergeExec
       ProjectionExec
         RepartitionExec
           ProjectionExec
-            EnrolmentDetailsExec: batches=named, progress=true, users=[external_id, first_name, last_name, email, mobile, organization_name, district_name, school_name, block_name, tenant_id], ordered=true, partitions=1
+            EnrolmentDetailsExec: batches=named, progress=true, users=[external_id, first_name, last_name, email, mobile, organization_name, district_name, school_name, block_name, tenant_id], ordered=true, partitions=1, condition=batch_id = Utf8View("BATCH")
               ProjectionExec
                 FilterExec
                   ExportedRowsExec: table=enrolments, columns=[user_id, course_id, batch_id, enrolled_at, active]
@@ -226,7 +226,7 @@ fn reports_are_assembled_in_order() {
                                       DataSourceExec
                                     ExportedRowsExec: table=users, columns=[user_id]
                                       DataSourceExec
-    ");
+    "#);
 
     let all = planned.of_query("reports/all_reports");
     is_in_order_above(&all, &format!("{ASSEMBLED}: batches=all"));
@@ -563,11 +563,11 @@ fn the_report_view_is_assembled_from_what_a_query_asks() {
         "{one_batch}"
     );
     assert!(!above(&one_batch, ASSEMBLED).contains("FilterExec"), "{one_batch}");
-    insta::assert_snapshot!(outline(&one_batch), @r"
+    insta::assert_snapshot!(outline(&one_batch), @r#"
     ProjectionExec
       RepartitionExec
         ProjectionExec
-          EnrolmentDetailsExec: batches=named, progress=true, users=[external_id, first_name, last_name, email, mobile, organization_name, district_name, school_name, block_name, tenant_id], ordered=true, partitions=1
+          EnrolmentDetailsExec: batches=named, progress=true, users=[external_id, first_name, last_name, email, mobile, organization_name, district_name, school_name, block_name, tenant_id], ordered=true, partitions=1, condition=batch_id = Utf8View("BATCH")
             ProjectionExec
               FilterExec
                 ExportedRowsExec: table=enrolments, columns=[user_id, course_id, batch_id, enrolled_at, active]
@@ -627,7 +627,7 @@ fn the_report_view_is_assembled_from_what_a_query_asks() {
                                     DataSourceExec
                                   ExportedRowsExec: table=users, columns=[user_id]
                                     DataSourceExec
-    ");
+    "#);
 }
 
 #[test]
