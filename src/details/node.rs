@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use datafusion::arrow::compute::SortOptions;
 use datafusion::common::stats::Precision;
 use datafusion::common::{DataFusionError, Result, ScalarValue, Statistics, internal_err};
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column as ColumnExpr;
 use datafusion::physical_expr::{AcrossPartitions, ConstExpr, EquivalenceProperties, PhysicalSortExpr};
@@ -23,11 +22,11 @@ use tokio::sync::OnceCell;
 use super::columns::{Column, Wanted};
 use super::error::DetailsError;
 use super::planned::{PlannedTables, TablePlan};
-use super::rows::ROW_BYTES;
+use super::row_memory::RowMemory;
 use super::scope::NamedBatches;
 use super::without_users::{assemble_buckets, bucket_count};
-use super::{AllUsers, Scope, assemble, assemble_some, batches_in_parts, part_count};
-use crate::engine::{EngineError, measured};
+use super::{AllUsers, Scope, assemble_some, assemble_within, batches_in_parts, part_count};
+use crate::engine::measured;
 
 /// What a scan asks for.
 #[derive(Debug, Clone)]
@@ -130,7 +129,7 @@ struct Assembled {
     /// The parts, each of which can be read once.
     parts: Vec<Arc<dyn PartitionStream>>,
     /// Accounts for the rows as long as one of the partitions lives; none where the parts do it themselves.
-    _memory: Option<MemoryReservation>,
+    _memory: Option<RowMemory>,
 }
 
 impl EnrolmentDetailsExec {
@@ -195,18 +194,15 @@ impl Asked {
                 _memory: None,
             });
         }
+        let memory = RowMemory::within(context.memory_pool());
         let assembly = if self.is_of_few() {
-            assemble_some(&tables, &self.wanted).await?
+            assemble_some(&tables, &self.wanted, &memory).await?
         } else {
             let (all_users, batches) = tokio::try_join!(AllUsers::read(&tables), batches_in_parts(&tables, self.rows))?;
             let all_users = all_users.with_columns(self.wanted.clone());
             let parts = 0..batches.part_count();
-            assemble(&tables, Scope::Everything, &all_users, batches, parts).await?
+            assemble_within(&tables, Scope::Everything, &all_users, batches, parts, &memory).await?
         };
-        let memory = MemoryConsumer::new("EnrolmentDetailsExec").register(context.memory_pool());
-        let rows: usize = assembly.part_sizes.iter().sum();
-        let reserved = memory.try_grow(rows.saturating_mul(ROW_BYTES));
-        reserved.map_err(EngineError::running("the rows of enrolment_details"))?;
         Ok(Assembled {
             parts: assembly.details(),
             _memory: Some(memory),
