@@ -238,6 +238,11 @@ impl Query {
         self.description().lines().next().unwrap_or_default().to_owned()
     }
 
+    /// Whether its rows are a view of its name: the description ends with a line that says so.
+    pub fn is_view(&self) -> bool {
+        self.description().lines().last() == Some("View.")
+    }
+
     /// The names of the `$name` parameters, without the `$`.
     pub fn parameters(&self) -> BTreeSet<String> {
         let tokens = Tokenizer::new(&GenericDialect {}, &self.sql)

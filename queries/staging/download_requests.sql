@@ -5,6 +5,7 @@
 -- click. A click without a user, a batch or a time is always a request of its own.
 -- Only rows that may be repeated, or have neighbours in time, are compared here: see src/engine/repeated_rows and
 -- src/catalog/double_clicks.rs, which reads the interval below.
+-- View.
 with
     in_order as (
         select

@@ -15,6 +15,7 @@ mod names;
 mod raw_schema;
 mod raw_tables;
 mod telemetry;
+mod view_order;
 mod views;
 mod visibility;
 mod wider;

@@ -1,10 +1,11 @@
-//! The views, each defined by the query of its name, in topological order.
+//! The views, each defined by the query of its name.
 
 use chrono::NaiveDate;
 use datafusion::dataframe::DataFrame;
 
 use super::double_clicks::{DOWNLOAD_REQUESTS, download_requests};
 use super::error::CatalogError;
+use super::view_order::{in_order, queries_of_views, view_of};
 use super::{Catalog, consents, details, mapping, telemetry};
 use crate::config::{Config, UnknownUsers};
 use crate::engine::repeated_rows::{Inputs, SplitTables, ranking_only_repeated};
@@ -16,31 +17,6 @@ use crate::queries::Parameters;
 /// The first day of tables by day, unless an earlier one is requested. Earlier timestamps in the exports are wrong.
 pub const EARLIEST_DAY: Option<NaiveDate> = NaiveDate::from_ymd_opt(2000, 1, 1);
 
-const VIEWS: [&str; 22] = [
-    "staging/distinct_users",
-    "staging/distinct_enrolments",
-    "staging/numeric_course_progress",
-    "staging/distinct_course_progress",
-    "staging/distinct_batches",
-    "staging/distinct_download_events",
-    DOWNLOAD_REQUESTS,
-    "staging/distinct_deliveries",
-    "reports/report_batches",
-    consents::ENROLMENT_DETAILS,
-    "reports/course_progress_report",
-    "metrics/numbered_batches",
-    "metrics/numbered_downloads_by_day",
-    "metrics/batch_downloads_by_day",
-    "metrics/batch_sendings_by_day",
-    "metrics/batches_by_level",
-    "metrics/first_download_day",
-    "metrics/download_ratio",
-    "metrics/download_ratio_overall",
-    "metrics/download_ratio_by_course",
-    "metrics/download_ratio_by_tenant",
-    "metrics/download_ratio_over_time",
-];
-
 /// The query that makes `batches` from enrolments, for exports without that table.
 const BATCHES_FROM_ENROLMENTS: &str = "staging/batches_from_enrolments";
 
@@ -49,8 +25,8 @@ pub const DISTINCT_DELIVERIES: &str = "distinct_deliveries";
 
 /// The query of a view.
 pub fn query_of(view: &str) -> Option<&'static str> {
-    let mut queries = VIEWS.into_iter().chain([consents::QUERY]);
-    queries.find(|query| query.rsplit('/').next() == Some(view))
+    let mut queries = queries_of_views().chain([consents::QUERY]);
+    queries.find(|query| view_of(query) == view)
 }
 
 /// Whether `name` is that of a view or of a table that Pragati registers, so that no exported table may have it.
@@ -86,8 +62,8 @@ pub async fn register(catalog: &Catalog, has_batches: bool) -> Result<(), Catalo
     }
     // Repeated keys are found and held in one process, so this does not work on a cluster.
     let is_one_process = cluster_of(&catalog.session).is_none();
-    for query in VIEWS {
-        let name = query.rsplit('/').next().unwrap_or(query);
+    for query in in_order(&catalog.queries)? {
+        let name = view_of(query);
         if catalog.session.table_exist(name).unwrap_or(false) {
             continue;
         }
