@@ -25,7 +25,7 @@ use super::planned::{PlannedTables, TablePlan};
 use super::row_memory::RowMemory;
 use super::scope::NamedBatches;
 use super::without_users::{assemble_buckets, bucket_count};
-use super::{AllUsers, Scope, assemble_some, assemble_within, batches_in_parts, part_count};
+use super::{AllUsers, PART_ROWS, Scope, assemble_some, assemble_within, batches_in_parts, part_count};
 use crate::engine::measured;
 
 /// What a scan asks for.
@@ -38,6 +38,8 @@ pub struct Asked {
     pub condition: Option<String>,
     /// The estimated number of rows of all reports.
     pub rows: u64,
+    /// As many rows suffice, whichever they are.
+    pub limit: Option<usize>,
     pub temp_folder: PathBuf,
 }
 
@@ -53,9 +55,15 @@ impl Asked {
         self.batches != NamedBatches::All
     }
 
-    /// The largest number of partitions: as many as rows are divided into.
+    /// Whether about one part has as many rows as suffice.
+    fn is_of_one_part(&self) -> bool {
+        self.limit.is_some_and(|limit| limit as u64 <= PART_ROWS)
+    }
+
+    /// The largest number of partitions: as many as rows are divided into. Where a part has rows enough, one: others would
+    /// assemble parts that nobody asks for.
     pub fn most_partitions(&self) -> usize {
-        match self.is_of_few() {
+        match self.is_of_few() || self.is_of_one_part() {
             true => 1,
             false if self.is_ordered() => part_count(self.rows),
             false => bucket_count(self.rows),
@@ -225,6 +233,9 @@ impl DisplayAs for EnrolmentDetailsExec {
         )?;
         write!(f, ", users=[{}], ordered={}", texts.join(", "), self.asked.is_ordered())?;
         write!(f, ", partitions={}", self.partitions)?;
+        if let Some(limit) = self.asked.limit {
+            write!(f, ", limit={limit}")?;
+        }
         match &self.asked.condition {
             Some(condition) => write!(f, ", condition={condition}"),
             None => Ok(()),
@@ -273,6 +284,7 @@ impl ExecutionPlan for EnrolmentDetailsExec {
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let shared = self.run.lock().unwrap_or_else(PoisonError::into_inner).begin(partition);
         let (plans, asked, partitions) = (self.plans.clone(), self.asked.clone(), self.partitions);
+        let limit = asked.limit;
         let assembled = async move {
             let assembled = shared.get_or_try_init(|| asked.assemble(plans, &context)).await;
             let parts = assembled.map_err(DataFusionError::from)?.parts.iter();
@@ -283,7 +295,11 @@ impl ExecutionPlan for EnrolmentDetailsExec {
             Ok::<_, DataFusionError>(rows.inspect(move |_| _ = &shared))
         };
         let rows = futures::stream::once(assembled).try_flatten();
-        let rows = Box::pin(RecordBatchStreamAdapter::new(self.schema(), rows));
+        let rows: SendableRecordBatchStream = Box::pin(RecordBatchStreamAdapter::new(self.schema(), rows));
+        let rows = match limit {
+            Some(limit) => first_rows(rows, limit),
+            None => rows,
+        };
         Ok(measured(rows, BaselineMetrics::new(&self.metrics, partition)))
     }
 
@@ -296,7 +312,8 @@ impl ExecutionPlan for EnrolmentDetailsExec {
         if !self.asked.is_of_few() {
             let rows = usize::try_from(self.asked.rows).unwrap_or(usize::MAX);
             let shares = if args.partition().is_some() { self.partitions } else { 1 };
-            statistics.num_rows = Precision::Inexact(rows / shares);
+            let most = self.asked.limit.unwrap_or(usize::MAX);
+            statistics.num_rows = Precision::Inexact((rows / shares).min(most));
         }
         Ok(Arc::new(statistics))
     }
@@ -306,9 +323,71 @@ impl ExecutionPlan for EnrolmentDetailsExec {
     }
 }
 
+/// The first rows of a stream, of which no more is read: each part is assembled when its first rows are.
+fn first_rows(rows: SendableRecordBatchStream, most: usize) -> SendableRecordBatchStream {
+    let schema = rows.schema();
+    let first = futures::stream::try_unfold((rows, most), |(mut rows, left)| async move {
+        if left == 0 {
+            return Ok(None);
+        }
+        let Some(batch) = rows.try_next().await? else {
+            return Ok(None);
+        };
+        let given = batch.slice(0, batch.num_rows().min(left));
+        let left = left - given.num_rows();
+        Ok::<_, DataFusionError>(Some((given, (rows, left))))
+    });
+    Box::pin(RecordBatchStreamAdapter::new(schema, first))
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch};
+
     use super::*;
+
+    #[test]
+    fn few_rows_are_those_of_one_partition() {
+        let partitions = |limit| {
+            let asked = Asked {
+                wanted: Wanted::all(),
+                batches: NamedBatches::All,
+                condition: None,
+                rows: 5 * PART_ROWS,
+                limit,
+                temp_folder: PathBuf::new(),
+            };
+            asked.most_partitions()
+        };
+        let of_part = usize::try_from(PART_ROWS).expect("a number");
+        assert_eq!((partitions(None), partitions(Some(of_part + 1))), (5, 5));
+        assert_eq!((partitions(Some(5)), partitions(Some(of_part))), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_read_beyond_the_rows_that_suffice() {
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..10));
+        let rows = RecordBatch::try_from_iter([("number", numbers)]).expect("rows");
+        for (most, sizes, batches_read) in [
+            (0, vec![], 0),
+            (10, vec![10], 1),
+            (15, vec![10, 5], 2),
+            (99, vec![10, 10, 10], 3),
+        ] {
+            let read = Arc::new(AtomicUsize::new(0));
+            let (count, batch) = (Arc::clone(&read), rows.clone());
+            let batches = futures::stream::iter(0..3).map(move |_| {
+                count.fetch_add(1, Ordering::Relaxed);
+                Ok::<_, DataFusionError>(batch.clone())
+            });
+            let batches = Box::pin(RecordBatchStreamAdapter::new(rows.schema(), batches));
+            let given: Vec<RecordBatch> = first_rows(batches, most).try_collect().await.expect("rows");
+            let given: Vec<usize> = given.iter().map(RecordBatch::num_rows).collect();
+            assert_eq!((given, read.load(Ordering::Relaxed)), (sizes, batches_read), "{most}");
+        }
+    }
 
     #[test]
     fn partitions_of_one_run_share_what_was_assembled_and_no_run_reads_it_twice() {

@@ -185,7 +185,7 @@ impl EnrolmentDetails {
         session: &dyn Session,
         projection: Option<&Vec<usize>>,
         filters: &[Expr],
-        _limit: Option<usize>,
+        limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let conditions: Vec<Expr> = filters
             .iter()
@@ -207,6 +207,8 @@ impl EnrolmentDetails {
             batches,
             condition: conjunction(conditions).map(|condition| condition.to_string()),
             rows: self.rows,
+            // A condition that is left above may need more rows.
+            limit: limit.filter(|_| filters.iter().all(is_about_batch)),
             temp_folder: self.temp_folder.clone(),
         };
         let partitions = asked.most_partitions().min(session.config().target_partitions());
