@@ -70,6 +70,24 @@ impl Asked {
         }
     }
 
+    /// What is known of one of so many shares of the rows before they are read: about how many there are, since how many
+    /// enrolments are repeated or inactive shows only then, and that a batch and a user are never missing.
+    fn statistics(&self, shares: usize) -> Statistics {
+        let mut statistics = Statistics::new_unknown(&self.wanted.schema());
+        if !self.is_of_few() {
+            let rows = usize::try_from(self.rows).unwrap_or(usize::MAX);
+            let most = self.limit.unwrap_or(usize::MAX);
+            statistics.num_rows = Precision::Inexact((rows / shares).min(most));
+        }
+        let never_missing = [Column::BatchId, Column::UserId, Column::HasProgress, Column::KnownUser];
+        for (column, known) in self.wanted.columns().iter().zip(&mut statistics.column_statistics) {
+            if never_missing.contains(column) {
+                known.null_count = Precision::Exact(0);
+            }
+        }
+        statistics
+    }
+
     /// What is known of the order of the rows, and of their batch where it is one.
     fn equivalences(&self) -> Result<EquivalenceProperties> {
         let order = match self.is_ordered() {
@@ -308,14 +326,8 @@ impl ExecutionPlan for EnrolmentDetailsExec {
     }
 
     fn statistics_from_inputs(&self, _inputs: &[Arc<Statistics>], args: &StatisticsArgs) -> Result<Arc<Statistics>> {
-        let mut statistics = Statistics::new_unknown(&self.schema());
-        if !self.asked.is_of_few() {
-            let rows = usize::try_from(self.asked.rows).unwrap_or(usize::MAX);
-            let shares = if args.partition().is_some() { self.partitions } else { 1 };
-            let most = self.asked.limit.unwrap_or(usize::MAX);
-            statistics.num_rows = Precision::Inexact((rows / shares).min(most));
-        }
-        Ok(Arc::new(statistics))
+        let shares = if args.partition().is_some() { self.partitions } else { 1 };
+        Ok(Arc::new(self.asked.statistics(shares)))
     }
 
     fn metrics(&self) -> Option<MetricsSet> {
@@ -348,19 +360,40 @@ mod tests {
 
     use super::*;
 
+    /// All columns of the rows of about five parts, or of the first of them.
+    fn asked(limit: Option<usize>) -> Asked {
+        Asked {
+            wanted: Wanted::all(),
+            batches: NamedBatches::All,
+            condition: None,
+            rows: 5 * PART_ROWS,
+            limit,
+            temp_folder: PathBuf::new(),
+        }
+    }
+
+    #[test]
+    fn the_number_of_rows_is_an_estimate_and_no_id_is_missing() {
+        let rows = usize::try_from(5 * PART_ROWS).expect("a number");
+        assert_eq!(asked(None).statistics(1).num_rows, Precision::Inexact(rows));
+        assert_eq!(asked(None).statistics(5).num_rows, Precision::Inexact(rows / 5));
+        assert_eq!(asked(Some(7)).statistics(1).num_rows, Precision::Inexact(7));
+        let of_one = Asked {
+            batches: NamedBatches::One("b1".to_owned()),
+            ..asked(None)
+        };
+        for known in [asked(None).statistics(1), of_one.statistics(1)] {
+            let schema = Wanted::all().schema();
+            let columns = schema.fields().iter().zip(&known.column_statistics);
+            let without_nulls = columns.filter(|(_, known)| known.null_count == Precision::Exact(0));
+            let names: Vec<&str> = without_nulls.map(|(field, _)| field.name().as_str()).collect();
+            assert_eq!(names, ["batch_id", "user_id", "has_progress", "known_user"]);
+        }
+    }
+
     #[test]
     fn few_rows_are_those_of_one_partition() {
-        let partitions = |limit| {
-            let asked = Asked {
-                wanted: Wanted::all(),
-                batches: NamedBatches::All,
-                condition: None,
-                rows: 5 * PART_ROWS,
-                limit,
-                temp_folder: PathBuf::new(),
-            };
-            asked.most_partitions()
-        };
+        let partitions = |limit| asked(limit).most_partitions();
         let of_part = usize::try_from(PART_ROWS).expect("a number");
         assert_eq!((partitions(None), partitions(Some(of_part + 1))), (5, 5));
         assert_eq!((partitions(Some(5)), partitions(Some(of_part))), (1, 1));
