@@ -53,7 +53,7 @@ async fn requests_within(catalog: &Catalog, within_micros: i64) -> Result<DataFr
     let partitions = catalog.session.copied_config().target_partitions();
     let others = catalog.session.read_table(split.others).map_err(failed())?;
     // Repeated rows and neighbours are read twice, so they are materialised.
-    let others = materialised(others, partitions).map_err(failed())?;
+    let others = materialised(others, partitions);
     let others_where = |condition| {
         let others = catalog.session.read_table(Arc::clone(&others))?;
         others.filter(condition)?.select(columns.clone())
@@ -65,7 +65,7 @@ async fn requests_within(catalog: &Catalog, within_micros: i64) -> Result<DataFr
     // Ranking and comparing both sort. Materialising the result of the first frees its memory before the second begins.
     let distinct = others_where(col(MAY_BE_REPEATED).is_false())
         .and_then(|neighbours| neighbours.union(ranked.select(columns.clone())?))
-        .and_then(|distinct| materialised(distinct, partitions))
+        .map(|distinct| materialised(distinct, partitions))
         .map_err(failed())?;
     let compared = catalog
         .query_over(DOWNLOAD_REQUESTS, "distinct_download_events", distinct)

@@ -179,12 +179,7 @@ impl ExecutionPlan for MaterialisedExec {
             return internal_err!("table {} has no rows for partition {partition}", self.table);
         };
         let batches = file.read(self.projection.as_deref(), &context)?;
-        // What was written when the first plan over the table was made: every plan shows it, as any can be asked for.
-        let spilled = SpillMetrics::new(&self.metrics, partition);
-        spilled.spill_file_count.add(file.files());
-        spilled.spilled_rows.add(file.count);
-        let bytes = file.bytes().and_then(|bytes| usize::try_from(bytes).ok());
-        spilled.spilled_bytes.add(bytes.unwrap_or(0));
+        file.count_in(&SpillMetrics::new(&self.metrics, partition));
         Ok(measured(batches, BaselineMetrics::new(&self.metrics, partition)))
     }
 
@@ -286,7 +281,7 @@ mod tests {
         let lazy = materialised_table("lazy", rows.expect("a plan"));
         session.register_table("lazy", Arc::clone(&lazy)).expect("a table");
         let rows = session.sql("select number + 1 as number from lazy").await;
-        let streamed = crate::engine::materialised(rows.expect("a plan"), 2).expect("a table");
+        let streamed = crate::engine::materialised(rows.expect("a plan"), 2);
         session
             .register_table("streamed", Arc::clone(&streamed))
             .expect("a table");

@@ -15,6 +15,7 @@ pub mod functions;
 mod limits;
 mod materialised;
 mod materialised_table;
+mod materialised_when_read;
 mod measured_stream;
 #[cfg(not(feature = "cluster"))]
 mod no_cluster;

@@ -103,6 +103,15 @@ impl SpilledRows {
         self.files.len()
     }
 
+    /// Adds the files to what EXPLAIN ANALYZE shows of a node that reads them, though they were written before or by
+    /// another node.
+    pub fn count_in(&self, spilled: &SpillMetrics) {
+        spilled.spill_file_count.add(self.files());
+        spilled.spilled_rows.add(self.count);
+        let bytes = self.bytes().and_then(|bytes| usize::try_from(bytes).ok());
+        spilled.spilled_bytes.add(bytes.unwrap_or_default());
+    }
+
     /// Reads the columns at the places `projection` of the schema, all where it is `None`, in the order of writing.
     ///
     /// # Errors

@@ -842,7 +842,7 @@ fn other_views_are_planned_as_they_were_reviewed() {
                                                                       SortExec
                                                                         CompactExec
                                                                           RepartitionExec
-                                                                            StreamingTableExec
+                                                                            MaterialisedWhenReadExec
                                                             ProjectionExec
                                                               FilterExec
                                                                 NoKeysExec

@@ -55,7 +55,7 @@ pub async fn write(
         .query(&format!("metrics/{DOWNLOADS_BY_DAY}"), |parameters| parameters)
         .await?;
     let partitions = catalog.session.copied_config().target_partitions();
-    let downloads = materialised(downloads, partitions).map_err(EngineError::running(DOWNLOADS_BY_DAY))?;
+    let downloads = materialised(downloads, partitions);
     let writing = Writing {
         catalog,
         staged,
