@@ -13,31 +13,10 @@ use futures::StreamExt;
 use super::columns::{COLUMNS, ReportColumn};
 use super::csv::{CsvStyle, CsvWriter};
 use super::error::ReportError;
+use super::format::ReportFormat;
 use super::rows::ReportRows;
 use super::xlsx::XlsxReport;
 use crate::engine::EngineError;
-
-/// The formats of a report file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReportFormat {
-    /// CSV (RFC 4180), in the style that is asked for.
-    Csv,
-    /// A spreadsheet with one sheet.
-    Xlsx,
-    /// Typed columns under their SQL names.
-    Parquet,
-}
-
-impl ReportFormat {
-    /// The file extension, without the dot.
-    pub const fn extension(self) -> &'static str {
-        match self {
-            Self::Csv => "csv",
-            Self::Xlsx => "xlsx",
-            Self::Parquet => "parquet",
-        }
-    }
-}
 
 /// Writes all rows to `out` and returns their number. `style` affects CSV, and the headers of XLSX; `temp_folder` holds
 /// the rows of XLSX until the workbook is complete.
