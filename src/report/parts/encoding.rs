@@ -22,7 +22,7 @@ const CHUNK_ROWS: usize = 8_192;
 pub enum Encoding {
     /// Lines of a CSV file.
     Lines(CsvWriter),
-    /// The bytes of each row after their length.
+    /// The bytes of each row after their length: for every other format, whose writer gets the columns again.
     Rows(TypedRows),
 }
 
