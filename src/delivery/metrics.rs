@@ -15,8 +15,9 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::mail::{Refusal, SendError};
-use super::request::{Deliver, FailureCause, FileFormat, RequestId, Status};
+use super::request::{Deliver, FailureCause, RequestId, Status};
 use super::store::QueueFigures;
+use crate::report::ReportFormat;
 
 /// Bounds of the histogram, in seconds; 1800 is the deadline that is promised where nothing else is set.
 const SECONDS: [f64; 13] = [
@@ -192,7 +193,7 @@ impl DeliveryMetrics {
         for deliver in Deliver::ALL {
             let deliver = deliver.word();
             drop(self.delivery.get_or_create(&DeliverLabel { deliver }));
-            for format in FileFormat::ALL {
+            for format in ReportFormat::delivered() {
                 let format = format.word();
                 drop(self.requests.get_or_create(&RequestLabels { format, deliver }));
             }
@@ -209,7 +210,7 @@ impl DeliveryMetrics {
     }
 
     /// A request was accepted.
-    pub fn count_request(&self, format: FileFormat, deliver: Deliver) {
+    pub fn count_request(&self, format: ReportFormat, deliver: Deliver) {
         let (format, deliver) = (format.word(), deliver.word());
         self.requests.get_or_create(&RequestLabels { format, deliver }).inc();
     }

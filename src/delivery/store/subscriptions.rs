@@ -12,7 +12,8 @@ use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
 use uuid::Uuid;
 
-use super::super::request::{FileFormat, NewRequest, RequestId};
+use super::super::format::delivered_of;
+use super::super::request::{NewRequest, RequestId};
 use super::super::subscriptions::{
     EndReason, Every, Outcome, Schedule, Subject, Subscription, SubscriptionId, SubscriptionState, TimeOfDay, Weekday,
 };
@@ -656,7 +657,7 @@ fn subscription(row: &AnyRow) -> Result<Subscription, sqlx::Error> {
         person: rows::person(row)?,
         roles_at: rows::time(row, "roles_at")?,
         of,
-        format: rows::word(row, "format", FileFormat::from_word)?,
+        format: rows::word(row, "format", delivered_of)?,
         asked: rows::asked(row)?,
         schedule: Schedule {
             every: rows::word(row, "every", Every::from_word)?,
