@@ -174,30 +174,44 @@ with
         select id, max(name) as name
         from location
         group by id
+    ),
+    -- Nothing tells the engine how many rows groups have, and it keeps the left side of a join in memory then: the groups,
+    -- which are narrow, and not the users.
+    with_former_places as (
+        select people.*, former.district_name as former_district_name, former.block_name as former_block_name
+        from former_places as former
+        right join described as people on people.user_id = former.user_id
+    ),
+    with_state_ids as (
+        select people.*, state_ids.external_id as state_id
+        from state_ids
+        right join with_former_places as people on people.user_id = state_ids.user_id
+    ),
+    with_schools as (
+        select people.*, schools.school_name
+        from schools
+        right join with_state_ids as people on people.user_id = schools.user_id
     )
 select
     people.user_id,
     case
         when people.is_deleted then null
         when people.is_custodian then people.declared_id
-        else state_ids.external_id
+        else people.state_id
     end as external_id,
     case when not people.is_deleted then people.first_name end as first_name,
     case when not people.is_deleted then people.last_name end as last_name,
     case when not people.is_deleted then people.email end as email,
     case when not people.is_deleted then people.mobile end as mobile,
     organisation.name as organization_name,
-    case when people.names_places then district.name else former.district_name end as district_name,
+    case when people.names_places then district.name else people.former_district_name end as district_name,
     case
-        when $school_first = 'declared' then coalesce(people.declared_school_name, schools.school_name)
-        else coalesce(schools.school_name, people.declared_school_name)
+        when $school_first = 'declared' then coalesce(people.declared_school_name, people.school_name)
+        else coalesce(people.school_name, people.declared_school_name)
     end as school_name,
-    case when people.names_places then block.name else former.block_name end as block_name,
+    case when people.names_places then block.name else people.former_block_name end as block_name,
     case when people.is_custodian then people.declared_tenant_id else people.root_organisation_id end as tenant_id
-from described as people
+from with_schools as people
 left join organisations as organisation on organisation.id = people.root_organisation_id
 left join names_of_locations as district on district.id = people.district_id
 left join names_of_locations as block on block.id = people.block_id
-left join state_ids on state_ids.user_id = people.user_id
-left join schools on schools.user_id = people.user_id
-left join former_places as former on former.user_id = people.user_id
