@@ -120,6 +120,27 @@ fn ndjson_is_one_object_a_line() {
 }
 
 #[test]
+fn averages_and_quotients_are_the_nearest_floating_point_numbers() {
+    let sql = "select 95::numeric / 48 as a, 10.0 / 3 as b, avg(x) as c, (10.0 / 3)::text as d
+        from (values (1), (2), (2)) as v(x)";
+    // Correctly rounded; as a text, the quotient has PostgreSQL's digits.
+    let expected = [
+        "1.9791666666666667",
+        "3.3333333333333335",
+        "1.6666666666666667",
+        "3.3333333333333333",
+    ];
+    for format in ["table", "csv", "tsv", "json", "ndjson"] {
+        let answer = printed(format, sql);
+        let numbers: Vec<&str> = answer
+            .split(|letter: char| !letter.is_ascii_digit() && letter != '.')
+            .filter(|word| word.len() > 2)
+            .collect();
+        assert_eq!(numbers, expected, "{answer}");
+    }
+}
+
+#[test]
 fn parquet_keeps_types_and_rows() {
     let exports = TestExports::small();
     let file = exports.path().join("answer.parquet");
