@@ -213,6 +213,28 @@ fn a_syntax_error_is_wrong_usage_and_runs_nothing() {
 }
 
 #[test]
+fn copy_of_clients_is_refused_with_what_to_do_instead() {
+    let exports = TestExports::small();
+    for sql in [
+        "copy users to stdout",
+        "COPY users (user_id) TO STDOUT",
+        "select 1; copy (select 1) to stdout with (format csv, header)",
+    ] {
+        // Before any statement runs.
+        assert_eq!(
+            exports.complaint(2, "sql", &["-c", sql]).trim_end(),
+            "error: COPY … TO STDOUT is for clients of the PostgreSQL endpoint; here, give the query alone with \
+             --format csv, and -o FILE for a file (in the shell \\format csv, \\o FILE)",
+            "{sql}"
+        );
+        exports.command("sql").args(["-c", sql]).assert().stdout("");
+    }
+    insta::assert_snapshot!(complaint(2, "copy users from stdin"), @r"
+    error: COPY … FROM is not allowed: the exports are read only
+    ");
+}
+
+#[test]
 fn mistakes_in_a_query_are_one_line() {
     insta::assert_snapshot!(complaint(1, "select * from learners"), @r"
     error: query: Error during planning: table 'pragati.public.learners' not found
