@@ -195,7 +195,7 @@ impl Session {
             (Step::Ask(_), Some(planned)) => Some(Arc::clone(planned.plan.schema().inner())),
             (Step::Fetch { name, .. }, _) => Some(Arc::clone(&self.cursor(name)?.1)),
             (Step::Show(name), _) if name == ALL => Some(texts(&ALL_COLUMNS)),
-            (Step::Show(name), _) => Some(texts(&[name])),
+            (Step::Show(name), _) => Some(texts(&[variables::spelling(name)])),
             _ => None,
         };
         let parameters = match &planned {
@@ -647,7 +647,7 @@ fn shown(info: &dyn ClientInfo, name: &str) -> PgWireResult<Reply> {
         return Ok(Reply::Rows(all_values(info)?));
     }
     let value = variables::show(info.metadata(), name)?;
-    Ok(Reply::Rows(rows_of_texts(&[name], [[value.as_str()]])?))
+    Ok(Reply::Rows(rows_of_texts(&[variables::spelling(name)], [[value.as_str()]])?))
 }
 
 fn all_values(info: &dyn ClientInfo) -> PgWireResult<QueryResponse> {

@@ -137,7 +137,10 @@ fn rounded(value: f64) -> Option<i64> {
     (-LIMIT..LIMIT).contains(&whole).then_some(whole as i64)
 }
 
-/// A column as `double precision`.
+/// A column as `double precision`: of each numeric, the floating point number that is nearest to it.
+///
+/// # Errors
+/// A text that is no number, or a column that is not of numbers.
 pub fn float(column: &ArrayRef) -> Result<ArrayRef> {
     match column.data_type() {
         DataType::Utf8 => {
