@@ -269,11 +269,16 @@ mod nothing_is_taken_over {
         fs::write(&path, &text[..text.len() / 2]).expect("written");
         let (manifest, talk) = nights.run_and_talk(DAYS[1], &[]);
         assert_eq!(manifest.taken_over, None);
-        let warning = talk.lines().find(|line| line.contains("made anew")).expect("a warning");
+        let warning =
+            "the manifest of 2026-11-21 cannot be trusted: OUT/date=2026-11-21/manifest.json is not a manifest: ";
+        let (_, warned) = talk.split_once(warning).expect("a warning");
+        let (warned, _) = warned.split_once('\n').expect("a line");
         assert!(
-            warning.contains("the manifest of 2026-11-21 cannot be trusted"),
-            "{warning}"
+            warned.ends_with("; nothing is taken over, and all reports are made anew"),
+            "{warned}"
         );
+        // The run does what an advice to run again would ask for.
+        assert!(!talk.contains("run `pragati nightly`"), "{talk}");
         nights.assert_as_full(&[]);
     }
 
