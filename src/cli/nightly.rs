@@ -8,6 +8,7 @@ use clap::Args;
 use pragati::catalog::{Catalog, Readings};
 use pragati::nightly::{self, NightlyError, Removed};
 
+use super::counts::days_kept;
 use super::failure::UsageError;
 use super::log;
 use super::options::CommonOptions;
@@ -36,7 +37,7 @@ pub struct NightlyArguments {
     #[arg(long, value_name = "DIR|URL")]
     out: Option<String>,
     /// Remove the output of all but the newest N days afterwards [default: all days stay]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = days_kept)]
     keep: Option<NonZeroU32>,
     /// Make every report anew, instead of taking over from an earlier output what did not change
     #[arg(long)]

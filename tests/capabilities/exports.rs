@@ -631,7 +631,7 @@ mod usage {
         such as 'Asia/Kolkata'
         ");
         insta::assert_snapshot!(wrapped(&complaint("--threads", "0")), @r"
-        error: invalid value '0' for '--threads <N>': number would be zero for non-zero type
+        error: invalid value '0' for '--threads <N>': at least 1 thread is needed
         ");
         insta::assert_snapshot!(wrapped(&complaint("--memory-limit", "lots")), @r#"
         error: invalid value 'lots' for '--memory-limit <SIZE>': couldn't parse "lots" into a ByteSize,

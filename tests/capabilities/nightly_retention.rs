@@ -127,6 +127,11 @@ fn the_number_may_come_from_the_configuration_and_is_at_least_one() {
     complaint_of(&mut nights.command(DAYS[3], &["--config", &config]), 2);
     let refused = nights.command(DAYS[3], &["--keep", "0"]).output().expect("a run");
     assert_eq!(refused.status.code(), Some(2));
+    let refused = String::from_utf8(refused.stderr).expect("UTF-8");
+    assert!(
+        refused.starts_with("error: invalid value '0' for '--keep <N>': keep at least 1 day\n"),
+        "{refused}"
+    );
     assert_eq!(nights.names(), [".pragati.lock", "date=2026-11-22"]);
 }
 

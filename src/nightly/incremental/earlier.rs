@@ -46,7 +46,8 @@ impl Earlier {
                 Err(PublishedError::NotComplete { .. }) => {}
                 Err(error @ (PublishedError::NoManifest { .. } | PublishedError::UnknownVersion { .. })) => {
                     tracing::warn!(
-                        "the manifest of {earlier} cannot be trusted: {}; nothing is taken over, and all reports are made anew",
+                        "the manifest of {earlier} cannot be trusted: {}; nothing is taken over, and all reports are made \
+                         anew",
                         error.problem()
                     );
                     return Ok(None);
