@@ -365,6 +365,77 @@ mod verifying {
     }
 }
 
+mod summary {
+    use super::*;
+    use crate::support::complaint_of;
+
+    /// What a run says of where its reports come from.
+    fn origin(talk: &str) -> &str {
+        let line = talk.lines().find(|line| line.contains(" reports with "));
+        let (_, origin) = line.expect("a summary").split_once(" s; ").expect("an origin");
+        origin
+    }
+
+    #[test]
+    fn counts_the_reports_that_were_taken_over_made_anew_and_compared() {
+        let first = "(select min(batch_id) from rows where active)";
+        let nights = Nights::new().change(
+            "enrolments",
+            &format!(
+                "select * replace (case when batch_id = {first} then enrolled_at + interval '40 days' else enrolled_at end
+                    as enrolled_at) from rows"
+            ),
+        );
+        let (manifest, talk) = nights.run_and_talk(DAYS[1], &[]);
+        let taken = manifest.counts.batches - 1;
+        let expected = format!("{taken} taken over from the output of 2026-11-21, 1 made anew");
+        assert_eq!(origin(&talk), expected);
+        fs::remove_dir_all(nights.day(DAYS[1])).expect("removed");
+        let (_, talk) = nights.run_and_talk(DAYS[1], &["--verify"]);
+        let (counted, compared) = origin(&talk).split_once("; compared ").expect("a comparison");
+        assert_eq!(counted, expected);
+        let compared = compared.strip_suffix(" of those taken over with reports made anew: no difference");
+        let compared: u64 = compared.expect("its end").parse().expect("a number");
+        assert!((1..=taken).contains(&compared), "{compared} of {taken}");
+        let (_, talk) = nights.run_and_talk(DAYS[1], &["--full"]);
+        assert_eq!(origin(&talk), "all made anew");
+    }
+
+    #[test]
+    fn says_that_a_full_night_compares_nothing_although_the_configuration_asks_for_it() {
+        let nights = Nights::new();
+        let config = nights.exports.config("[nightly]\nverify = true\n");
+        let (_, talk) = nights.run_and_talk(DAYS[1], &["--config", &config, "--full"]);
+        assert_eq!(
+            origin(&talk),
+            "all made anew; nothing compared, since no report was taken over"
+        );
+    }
+
+    #[test]
+    fn a_comparison_of_a_full_night_is_refused() {
+        let nights = Nights::new();
+        let night = |arguments: &[&str]| {
+            let mut night = nights.exports.command("nightly");
+            night.arg("--out").arg(nights.out.path()).args(arguments);
+            night
+        };
+        let refused = night(&["--full", "--verify"]).output().expect("a run");
+        assert_eq!(refused.status.code(), Some(2));
+        let refused = String::from_utf8(refused.stderr).expect("UTF-8");
+        let first = refused.lines().next().expect("a line");
+        assert!(first.contains("cannot be used with"), "{first}");
+        assert!(first.contains("'--full'") && first.contains("'--verify'"), "{first}");
+        let config = nights.exports.config("[nightly]\nfull = true\n");
+        let refused = complaint_of(&mut night(&["--config", &config, "--verify"]), 2);
+        insta::assert_snapshot!(wrapped(&refused), @r"
+        error: --verify compares reports that are taken over, and `full` under [nightly], or
+        PRAGATI_NIGHTLY__FULL, takes none over; give one of the two
+        ");
+        assert!(!nights.day(DAYS[1]).exists());
+    }
+}
+
 mod interruption {
     use std::process::{Command, Stdio};
     use std::time::{Duration, Instant};
