@@ -28,7 +28,7 @@ use crate::postgres::metrics::PostgresMetrics;
 use crate::postgres::session::Session;
 use crate::postgres::session::accounts::AccountsFile;
 use crate::postgres::session::audit::AuditLog;
-use crate::postgres::session::client::{Cancelling, Client, Clients, Login as LoggedIn};
+use crate::postgres::session::client::{Cancelling, Client, Clients, LoggedIn};
 use crate::postgres::session::login::LoggingIn;
 use crate::postgres::session::running::QuerySlots;
 use crate::postgres::session::snapshots::Snapshots;

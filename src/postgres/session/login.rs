@@ -33,7 +33,7 @@ use tokio::sync::OnceCell;
 
 use super::accounts::Account;
 use super::audit::Actor;
-use super::client::{Client, Login, Registration};
+use super::client::{Client, LoggedIn, Registration};
 use super::scram_secret::ScramSecret;
 use super::variables;
 use crate::catalog::Visibility;
@@ -182,7 +182,7 @@ impl LoggingIn {
             self.refused(&actor, FULL);
             return Err(full());
         };
-        let login = Login {
+        let login = LoggedIn {
             actor,
             visibility: known.visibility,
             account: known.account,

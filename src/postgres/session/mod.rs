@@ -47,7 +47,7 @@ use crate::postgres::protocol::copy::{CopyForm, CopyOut, CopyRows, Frame};
 use crate::postgres::protocol::parameters::{self, Parameter};
 use crate::postgres::protocol::result_columns;
 use crate::postgres::protocol::wire::{SimpleWire, Wire, WireClient};
-use client::{Client, Login};
+use client::{Client, LoggedIn};
 use cursors::Cursor;
 use named::Named;
 use planned::Planned;
@@ -321,7 +321,7 @@ impl Session {
         Ok(error)
     }
 
-    fn login(&self) -> PgWireResult<&Login> {
+    fn login(&self) -> PgWireResult<&LoggedIn> {
         self.client.login().ok_or_else(|| QueryError::NotLoggedIn.into())
     }
 

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::answer::Answer;
 use super::capabilities::Capabilities;
 use super::dialogue::{Dialogue, Duplex};
-use super::login::{Login, log_in};
+use super::login::{Credentials, log_in};
 use super::reach::{Security, Server};
 use super::step::{Step, StepFailure, expected};
 
@@ -48,7 +48,7 @@ pub struct Connection {
 impl Connection {
     /// Connects, makes the connection private, and logs in. TLS is never left out where it is asked for, and the login
     /// is never sent without it, unless to this machine.
-    pub async fn open(server: &Server, login: Option<&Login>, timeout: Duration) -> Result<Self, StepFailure> {
+    pub async fn open(server: &Server, login: Option<&Credentials>, timeout: Duration) -> Result<Self, StepFailure> {
         let stream = server.connect(timeout).await?;
         let name = server.name_for(stream.local_addr().ok().map(|address| address.ip()));
         let (mut dialogue, capabilities) = match &server.security {

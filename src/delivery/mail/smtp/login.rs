@@ -12,7 +12,7 @@ use crate::config::Secret;
 
 /// A user of the mail server.
 #[derive(Debug, Clone)]
-pub struct Login {
+pub struct Credentials {
     pub user: String,
     pub password: Secret,
 }
@@ -32,7 +32,7 @@ const SHOWING_CHARS: usize = 8;
 struct Secrets(Vec<String>);
 
 impl Secrets {
-    fn of(login: &Login) -> Self {
+    fn of(login: &Credentials) -> Self {
         let password = login.password.reveal();
         let all = [
             plain_words(login),
@@ -82,7 +82,7 @@ impl Secrets {
 pub async fn log_in<S>(
     dialogue: &mut Dialogue<S>,
     capabilities: &Capabilities,
-    login: &Login,
+    login: &Credentials,
 ) -> Result<(), StepFailure>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -103,7 +103,7 @@ where
     expected(Step::Login, answer, Answer::is_good).map(|_| ())
 }
 
-async fn by_plain<S>(dialogue: &mut Dialogue<S>, login: &Login) -> Result<Answer, StepFailure>
+async fn by_plain<S>(dialogue: &mut Dialogue<S>, login: &Credentials) -> Result<Answer, StepFailure>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -116,11 +116,11 @@ where
 }
 
 /// User and password as AUTH PLAIN encodes them.
-fn plain_words(login: &Login) -> String {
+fn plain_words(login: &Credentials) -> String {
     STANDARD.encode(format!("\0{}\0{}", login.user, login.password.reveal()))
 }
 
-async fn by_login<S>(dialogue: &mut Dialogue<S>, login: &Login) -> Result<Answer, StepFailure>
+async fn by_login<S>(dialogue: &mut Dialogue<S>, login: &Credentials) -> Result<Answer, StepFailure>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -144,7 +144,7 @@ mod tests {
     /// The commands that are sent to a server with these answers, and the result.
     async fn talk(capabilities: &Capabilities, answers: &[&str]) -> (Vec<String>, Result<(), StepFailure>) {
         let (here, there) = tokio::io::duplex(1000);
-        let login = Login {
+        let login = Credentials {
             user: "asha".to_owned(),
             password: "geheim ✓".to_owned().into(),
         };

@@ -15,7 +15,7 @@ mod step;
 
 pub(super) use answer::without_addresses;
 pub(super) use connection::{Connection, MailToSend};
-pub(super) use login::Login;
+pub(super) use login::Credentials;
 pub(super) use meaning::{Meaning, meaning};
 pub(super) use reach::{Security, Server, Tls};
 pub(super) use step::{Step, StepFailure};
