@@ -24,7 +24,7 @@ use super::request::{FileFormat, words};
 use crate::ids::BatchId;
 use crate::report::SplitColumn;
 
-pub use officers::{ListError, Officer, Scope, officers_of_csv};
+pub use officers::{ListError, Officer, OfficerScope, officers_of_csv};
 pub use rules::SubscriptionRules;
 pub use schedule::{Every, Occurrence, Schedule, TimeOfDay, Weekday};
 pub use scheduler::Scheduler;

@@ -189,12 +189,12 @@ impl Tables {
                 SelectItem::UnnamedExpr(expr) => names.push(kept(last_name(expr)?)),
                 SelectItem::ExprWithAlias { alias, .. } => names.push(kept(alias)),
                 SelectItem::Wildcard(options) if *options == WildcardAdditionalOptions::default() => {
-                    let scope = Scope {
+                    let rewriter = FromRewriter {
                         tables: self,
                         names_tables: false,
                     };
                     for item in &select.from {
-                        names.extend(columns_of(&scope.of_item(&mut item.clone())?)?);
+                        names.extend(columns_of(&rewriter.of_item(&mut item.clone())?)?);
                     }
                 }
                 _ => return None,
@@ -311,14 +311,14 @@ fn joined_of(parts: &[Part]) -> HashMap<String, Expr> {
     joined
 }
 
-/// The state of rewriting joins.
-struct Scope<'a> {
+/// Rewrites the joins of a FROM clause.
+struct FromRewriter<'a> {
     tables: &'a Tables,
     /// Whether tables get the last part of their name as an alias, by which all their columns can be asked for.
     names_tables: bool,
 }
 
-impl Scope<'_> {
+impl FromRewriter<'_> {
     /// The columns of one item of FROM, after its joins are rewritten.
     fn of_item(&self, item: &mut TableWithJoins) -> Option<Vec<Part>> {
         let mut parts = self.of_relation(&mut item.relation)?;
@@ -539,12 +539,12 @@ fn put_select(select: &mut Select, order: Option<&mut OrderBy>, tables: &Tables)
     }
     let is_all = |item: &SelectItem| matches!(item, SelectItem::Wildcard(_));
     let names_tables = select.projection.iter().any(is_all);
-    let scope = Scope { tables, names_tables };
+    let rewriter = FromRewriter { tables, names_tables };
     let mut from = select.from.clone();
     let mut parts = Vec::new();
     for item in &mut from {
         let is_needed = names_tables || joins_by_name(item);
-        match scope.of_item(item) {
+        match rewriter.of_item(item) {
             Some(of_item) => parts.extend(of_item),
             None if is_needed => return None,
             None => {}
