@@ -22,12 +22,12 @@ const AROUND: &str = "SELECT 1 FROM (SELECT 1) AS \"__items\"";
 
 /// Rewrites such lists in all queries of a statement.
 pub fn rewrite(statement: &mut Statement) {
-    let _ = walk_mut(statement, &mut Queries);
+    let _ = walk_mut(statement, &mut ListNester);
 }
 
-struct Queries;
+struct ListNester;
 
-impl VisitorMut for Queries {
+impl VisitorMut for ListNester {
     type Break = ();
 
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
@@ -146,9 +146,9 @@ fn column_of(expr: &Expr) -> Option<&Ident> {
 
 /// Whether an item has been given the name of a column that the list reads.
 fn is_any_named_as_column(items: &[Item]) -> bool {
-    struct Columns(HashSet<String>);
+    struct ColumnCollector(HashSet<String>);
 
-    impl Visitor for Columns {
+    impl Visitor for ColumnCollector {
         type Break = ();
 
         fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
@@ -157,7 +157,7 @@ fn is_any_named_as_column(items: &[Item]) -> bool {
         }
     }
 
-    let mut columns = Columns(HashSet::new());
+    let mut columns = ColumnCollector(HashSet::new());
     for item in items {
         let _ = walk(&item.expr, &mut columns);
     }

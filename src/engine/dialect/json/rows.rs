@@ -24,9 +24,9 @@ const ROWS: [(&str, &str, Option<&str>); 6] = [
 
 /// Puts the functions of FROM as arrays that are unnested.
 pub fn in_from(statement: &mut Statement) {
-    struct Tables;
+    struct FunctionUnnester;
 
-    impl VisitorMut for Tables {
+    impl VisitorMut for FunctionUnnester {
         type Break = ();
 
         fn post_visit_table_factor(&mut self, table: &mut TableFactor) -> ControlFlow<()> {
@@ -37,7 +37,7 @@ pub fn in_from(statement: &mut Statement) {
         }
     }
 
-    let _ = walk_mut(statement, &mut Tables);
+    let _ = walk_mut(statement, &mut FunctionUnnester);
 }
 
 fn unnested(table: &TableFactor) -> Option<TableFactor> {
