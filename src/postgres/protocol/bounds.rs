@@ -122,7 +122,7 @@ fn is_text(token: &Token) -> bool {
 
 /// Refuses statements that read more tables, once every WITH stands where it is read.
 pub fn check_size(statement: &Statement) -> Result<(), QueryError> {
-    match walk(statement, &mut Tables::default()) {
+    match walk(statement, &mut TableCounter::default()) {
         ControlFlow::Break(()) => Err(QueryError::TooLarge(MOST_TABLES)),
         ControlFlow::Continue(()) => Ok(()),
     }
@@ -130,7 +130,7 @@ pub fn check_size(statement: &Statement) -> Result<(), QueryError> {
 
 /// Counts tables from the inside to the outside.
 #[derive(Default)]
-struct Tables {
+struct TableCounter {
     /// The tables of each query that is being walked.
     open: Vec<u64>,
     /// The queries of WITH, by where they are, with their names.
@@ -139,7 +139,7 @@ struct Tables {
     known: HashMap<String, u64>,
 }
 
-impl Tables {
+impl TableCounter {
     fn add(&mut self, tables: u64) -> ControlFlow<()> {
         let Some(open) = self.open.last_mut() else {
             return ControlFlow::Continue(());
@@ -152,7 +152,7 @@ impl Tables {
     }
 }
 
-impl Visitor for Tables {
+impl Visitor for TableCounter {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {

@@ -101,11 +101,11 @@ pub enum Reply {
     Done(Tag),
 }
 
-/// Names that a client gave to things of one kind.
+/// Names that a client gave to things of one kind, whose number is limited.
 #[derive(Default)]
-struct Names(BTreeSet<String>);
+struct LimitedNames(BTreeSet<String>);
 
-impl Names {
+impl LimitedNames {
     /// Takes a name, or takes it again; false where there are `most` others already.
     fn take(&mut self, name: &str, most: usize) -> bool {
         let has_room = self.0.len() < most || self.0.contains(name);
@@ -122,10 +122,10 @@ pub struct Session {
     client: Arc<Client>,
     cursors: Mutex<BTreeMap<String, Cursor>>,
     /// Prepared statements, of the protocol and of PREPARE.
-    statements: Mutex<Names>,
+    statements: Mutex<LimitedNames>,
     /// Those of PREPARE.
     named: Mutex<BTreeMap<String, Arc<Named>>>,
-    portals: Mutex<Names>,
+    portals: Mutex<LimitedNames>,
     /// The variables as they were before the open transaction, and before its SET LOCAL.
     transaction: Mutex<Option<Changes>>,
     /// The snapshot of the transaction that is open.

@@ -282,9 +282,9 @@ fn word(statement: &Statement) -> String {
 
 /// Refuses what a query can hide: SELECT … INTO, locks, and statements that write in its parts.
 fn check_query(statement: &Statement) -> Result<(), QueryError> {
-    struct Writes(Option<String>);
+    struct WriteFinder(Option<String>);
 
-    impl Visitor for Writes {
+    impl Visitor for WriteFinder {
         type Break = ();
 
         fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
@@ -304,7 +304,7 @@ fn check_query(statement: &Statement) -> Result<(), QueryError> {
         }
     }
 
-    let mut writes = Writes(None);
+    let mut writes = WriteFinder(None);
     let _ = walk(statement, &mut writes);
     writes.0.map_or(Ok(()), |what| Err(refused(&what)))
 }

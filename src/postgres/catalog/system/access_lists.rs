@@ -18,9 +18,9 @@ const NO_RIGHTS: &str = "SELECT cast(NULL AS int) AS grantor, cast(NULL AS int) 
 
 /// Makes queries without rows of what reads rights.
 pub fn rewrite(statement: &mut Statement) {
-    struct Rights;
+    struct RightsRewriter;
 
-    impl VisitorMut for Rights {
+    impl VisitorMut for RightsRewriter {
         type Break = ();
 
         fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
@@ -57,7 +57,7 @@ pub fn rewrite(statement: &mut Statement) {
         }
     }
 
-    let _ = walk_mut(statement, &mut Rights);
+    let _ = walk_mut(statement, &mut RightsRewriter);
 }
 
 fn put_back(factor: &mut TableFactor, taken: Option<TableAlias>) {
@@ -86,7 +86,7 @@ fn no_rights() -> Option<Box<Query>> {
 fn without_rows(select: &mut Select) {
     let reads_rights = |item: &SelectItem| match item {
         SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
-            walk(expr, &mut Calls::default()).is_break()
+            walk(expr, &mut CallFinder::default()).is_break()
         }
         _ => false,
     };
@@ -106,11 +106,11 @@ fn without_rows(select: &mut Select) {
 
 /// Looks for the function, but not in subqueries, which have rows of their own.
 #[derive(Default)]
-struct Calls {
+struct CallFinder {
     subqueries: usize,
 }
 
-impl Visitor for Calls {
+impl Visitor for CallFinder {
     type Break = ();
 
     fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {

@@ -18,9 +18,9 @@ const SCHEMAS_QUERY: &str = include_str!("known_parts/search_path_schemas.sql");
 
 /// Puts them so that the answer stays the same.
 pub fn rewrite(statement: &mut Statement) {
-    struct Parts;
+    struct PartReplacer;
 
-    impl VisitorMut for Parts {
+    impl VisitorMut for PartReplacer {
         type Break = ();
 
         fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
@@ -44,7 +44,7 @@ pub fn rewrite(statement: &mut Statement) {
         }
     }
 
-    let _ = walk_mut(statement, &mut Parts);
+    let _ = walk_mut(statement, &mut PartReplacer);
 }
 
 fn look_up_types(with: &mut With) {

@@ -46,9 +46,9 @@ pub fn arrays(statement: &mut Statement) {
 /// Answers EXISTS and values of a table that is always empty here, and EXISTS of no table, and leaves out orders by
 /// a subquery: the engine plans none of these.
 pub fn unplannable(statement: &mut Statement) {
-    struct Unplannable;
+    struct SubqueryReplacer;
 
-    impl VisitorMut for Unplannable {
+    impl VisitorMut for SubqueryReplacer {
         type Break = ();
 
         fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
@@ -81,13 +81,13 @@ pub fn unplannable(statement: &mut Statement) {
         }
     }
 
-    let _ = walk_mut(statement, &mut Unplannable);
+    let _ = walk_mut(statement, &mut SubqueryReplacer);
 }
 
 fn has_subquery(expr: &Expr) -> bool {
-    struct Subqueries;
+    struct SubqueryFinder;
 
-    impl Visitor for Subqueries {
+    impl Visitor for SubqueryFinder {
         type Break = ();
 
         fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
@@ -95,7 +95,7 @@ fn has_subquery(expr: &Expr) -> bool {
         }
     }
 
-    walk(expr, &mut Subqueries).is_break()
+    walk(expr, &mut SubqueryFinder).is_break()
 }
 
 /// `EXISTS (SELECT … WHERE EXISTS (…))` without a table: a row is there where the other has one.

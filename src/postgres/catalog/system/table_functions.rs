@@ -39,17 +39,17 @@ pub fn is_of_system(function: &str) -> bool {
 
 /// Makes a row of what a function gives, names the column of a series as the series, and finds `pg_…` in `pg_catalog`.
 pub fn rewrite(statement: &mut Statement) {
-    let _ = walk_mut(statement, &mut Factors::default());
+    let _ = walk_mut(statement, &mut FactorRewriter::default());
 }
 
 /// Rewrites what stands in FROM.
 #[derive(Default)]
-struct Factors {
+struct FactorRewriter {
     /// The names of the statement's CTEs.
     own: BTreeSet<String>,
 }
 
-impl VisitorMut for Factors {
+impl VisitorMut for FactorRewriter {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
