@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use datafusion::arrow::array::{Array, AsArray, RecordBatch, StringViewArray};
 use foldhash::fast::FixedState;
 
-use super::bounds::Bounds;
 use super::error::DetailsError;
+use super::part_bounds::Bounds;
 use super::scope::IdRange;
 
 /// One batch that has a report.

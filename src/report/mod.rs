@@ -12,7 +12,7 @@ mod consent;
 mod csv;
 mod error;
 mod filter;
-mod groups;
+mod memory_groups;
 mod parts;
 mod rows;
 mod selection;

@@ -19,7 +19,7 @@ use datafusion_pg_catalog::pg_catalog::context::EmptyContextProvider;
 use datafusion_pg_catalog::pg_catalog::{PgCatalogSchemaProvider, PgCatalogStaticTables};
 use datafusion_pg_catalog::setup_pg_catalog;
 
-use super::described::describe;
+use super::described_schema::describe;
 use super::functions;
 use super::views::{self, HIDDEN};
 use crate::engine::{CATALOG, TABLE_SCHEMA, register_table_functions};
