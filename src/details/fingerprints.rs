@@ -21,7 +21,7 @@ pub struct UserFingerprints {
 }
 
 impl UserFingerprints {
-    /// Of so many users, whose texts are still to come.
+    /// Empty fingerprints for `users` users; texts are added later.
     pub fn to_fill(users: usize) -> Self {
         Self {
             of: vec![Fingerprint::default(); users],

@@ -342,7 +342,7 @@ pub async fn batches_in_parts(tables: &dyn Tables, rows: u64) -> Result<Batches,
     Ok(Batches::within(listed, Arc::new(bounds)))
 }
 
-/// The largest number of parts for so many rows.
+/// The largest number of parts for `rows` rows.
 fn part_count(rows: u64) -> usize {
     usize::try_from(rows.div_ceil(PART_ROWS).clamp(1, MOST_PARTS)).unwrap_or(1)
 }

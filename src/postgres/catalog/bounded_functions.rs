@@ -42,7 +42,7 @@ pub fn register(session: &SessionContext) -> Result<()> {
     Ok(())
 }
 
-/// Bytes that come of these arguments in so many rows.
+/// Upper bound of the result's bytes for these arguments and `rows` rows.
 type SizeOf = fn(&[ColumnarValue], usize) -> Result<i128>;
 
 /// `repeat(text, times)`

@@ -29,8 +29,8 @@ const LONGEST_BEFORE_LOGIN: usize = 64 * 1024;
 /// The longest message after it, in bytes: a statement, or the values of its parameters.
 const LONGEST: usize = 16 * 1024 * 1024;
 
-/// Bytes of an answer that are gathered before they are given to the network; what is left is given at the answer's
-/// end. With the library's 8 KiB, a copy of a large table is mostly system calls.
+/// Bytes of the output buffer; it is flushed when full and at the end of an answer. With the library's 8 KiB, a copy of a
+/// large table is mostly system calls.
 const WRITTEN_AT_ONCE: usize = 64 * 1024;
 
 /// The message handlers of one connection.

@@ -15,13 +15,13 @@ use crate::engine::dialect::walk::walk;
 use crate::postgres::error::QueryError;
 use crate::postgres::syntax::plain;
 
-/// Operators one around the other. A list of values or columns may be as long as it likes.
+/// The limit of operators one around the other. Lists of values or columns may have any length.
 const DEEPEST: usize = 1_000;
-/// A bracket in which something is calculated counts as so many, and a power, too: they become functions, and the
-/// engine's planner finds the name and type of functions within functions anew at every level, in time that grows with
-/// the cube of the depth. Other calculations beside each other are one function (`calculate_numbers` of the dialect).
+/// The depth that brackets with a calculation in them, and powers, count as: they become functions, and the engine's
+/// planner finds the name and type of functions within functions anew at every level, in time that grows with the cube
+/// of the depth. Other calculations beside each other are one function (`calculate_numbers` of the dialect).
 const CALCULATION: usize = 8;
-/// Tables that a query reads, each as often as it is read.
+/// The limit of tables that a query reads, each counted as often as it is read.
 const MOST_TABLES: u64 = 1_000;
 
 /// The words that put an expression, or a query, around what came before them.

@@ -48,7 +48,7 @@ pub struct QuerySlot {
 }
 
 impl QuerySlots {
-    /// For so many queries at a time, of which one user may run all but one.
+    /// Allows `slots` concurrent queries; one user may run all but one of them.
     pub fn new(slots: usize) -> Self {
         Self {
             slots: Arc::new(Semaphore::new(slots)),
@@ -153,7 +153,7 @@ impl Running {
         }
     }
 
-    /// The next batch, of at most so many rows.
+    /// The next batch, of at most `most` rows.
     async fn next(&mut self, most: usize) -> Option<Result<RecordBatch, QueryError>> {
         let rest = self.rest.take().filter(|_| self.query_audit.stop.reason().is_none());
         let batch = match rest {

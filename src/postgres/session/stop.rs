@@ -66,7 +66,7 @@ impl Stop {
         self.0.held.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
-    /// What `work` gives, unless the query is stopped before.
+    /// Runs `work`, or returns the stop reason as an error once the query is stopped.
     pub async fn or_stopped<T>(&self, work: impl Future<Output = Result<T, QueryError>>) -> Result<T, QueryError> {
         let mut stopped = std::pin::pin!(self.0.stopped.notified());
         stopped.as_mut().enable();

@@ -31,7 +31,7 @@ impl VisitorMut for ListNester {
     type Break = ();
 
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
-        // What a query is ordered by may be no column of it.
+        // ORDER BY may name a column that SELECT does not have.
         if query.order_by.is_none()
             && let SetExpr::Select(select) = query.body.as_ref()
             && let Some(nested) = nested(select)

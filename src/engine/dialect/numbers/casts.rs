@@ -226,7 +226,7 @@ fn numeric(columns: &[ArrayRef], out: &DataType) -> Result<ArrayRef> {
     Ok(Arc::new(values.with_precision_and_scale(DIGITS, scale)?))
 }
 
-/// Numbers have at most so many digits; the sizes are the same in all rows.
+/// Refuses values with more digits than `digits` says, which is the same in all rows.
 fn check_digits(values: &PrimitiveArray<Decimal128Type>, digits: &ArrayRef, scale: i8) -> Result<()> {
     let digits = cast(digits, &DataType::Int32)?;
     let digits = digits.as_primitive::<Int32Type>();

@@ -24,7 +24,7 @@ pub fn out_of_range() -> DataFusionError {
 }
 
 impl Interval {
-    /// The interval of so many microseconds, with whole days as days: the result of subtracting two timestamps.
+    /// The interval of `micros` microseconds, with whole days as days: the result of subtracting two timestamps.
     pub fn of_span(micros: i64) -> Self {
         Self {
             months: 0,

@@ -73,7 +73,7 @@ fn is_equality(operator: &BinaryOperator) -> bool {
     matches!(operator, BinaryOperator::Eq | BinaryOperator::NotEq)
 }
 
-/// Where `column` is one of functions, makes a name of what it is compared with.
+/// Replaces an object id compared with `column` by its name, where the column is one of functions.
 fn compare(column: &Expr, other: &mut Expr) {
     if !last_of(column).is_some_and(|name| OF_FUNCTIONS.contains(&name.value.to_lowercase().as_str())) {
         return;

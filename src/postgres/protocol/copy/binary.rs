@@ -12,7 +12,7 @@ pub fn start(out: &mut BytesMut) {
     out.put_slice(SIGNATURE);
 }
 
-/// A row of so many values.
+/// A row of `count` values.
 pub fn row(row: &[u8], count: i16, out: &mut BytesMut) {
     out.reserve(2 + row.len());
     out.put_i16(count);

@@ -82,7 +82,8 @@ impl Layout {
         CopyOutResponse::new(format, columns, formats)
     }
 
-    /// What comes first; the signature of the binary format goes with the first row.
+    /// Writes the header, or the binary signature. Returns whether it is a message of its own: the signature is sent with
+    /// the first row.
     fn start(&self, out: &mut BytesMut) -> bool {
         let names = self.columns.iter().map(FieldInfo::name);
         match &self.form.frame {
@@ -144,7 +145,7 @@ where
     Ok(())
 }
 
-/// A row behind what comes in one message with it: the signature, before the first.
+/// The message of a row: the row alone, or after the binary signature, which is sent with the first row.
 fn after(out: &mut BytesMut, row: Bytes) -> Bytes {
     if out.is_empty() {
         return row;

@@ -151,7 +151,7 @@ impl Part {
         self.digits as f64 / 10f64.powi(i32::from(self.scale))
     }
 
-    /// The digits with so many behind the point, which are as many or more.
+    /// The number's digits with `scale` of them behind the point, which are no fewer than it has.
     fn with_scale(self, scale: i8) -> i128 {
         let more = u32::try_from(scale - self.scale).unwrap_or(0);
         self.digits * 10_i128.pow(more)

@@ -234,7 +234,7 @@ fn to_timestamp(call: &Call) -> Result<ArrayRef> {
     })
 }
 
-/// The moment so many seconds after 1970 in UTC.
+/// The moment `seconds` seconds after the beginning of 1970 in UTC.
 fn moment_of_seconds(seconds: Value) -> Result<i64> {
     if let Value::Integer(seconds) = seconds {
         return seconds.checked_mul(SECOND).ok_or_else(|| out_of_range("timestamp"));
