@@ -119,7 +119,7 @@ fn too_long(TooLong { length, most }: TooLong) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, reason)
 }
 
-/// A stream that ends with an error where a message is too long, before that is read.
+/// A stream that fails at a message that is too long, before the message is read.
 struct Metered {
     io: MaybeTls,
     lengths: Lengths,

@@ -144,7 +144,7 @@ impl PostgresServer {
         self.address
     }
 
-    /// Its figures.
+    /// The counters of the endpoint.
     pub fn metrics(&self) -> Arc<PostgresMetrics> {
         Arc::clone(&self.endpoint.metrics)
     }
@@ -189,7 +189,7 @@ impl PostgresServer {
         }
     }
 
-    /// What one connection does; none where too many are waiting to log in.
+    /// The future that serves one connection; none where too many are waiting to log in.
     fn connection(
         &self,
         stream: TcpStream,

@@ -34,7 +34,7 @@ pub struct Parse {
 }
 
 impl Parse {
-    /// With all rewrites ready.
+    /// A parser with all rewrites set up.
     pub fn new() -> Self {
         Self {
             system: PostgresCompatibilityParser::new(),

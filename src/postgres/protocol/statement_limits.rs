@@ -53,15 +53,15 @@ const OPERATORS: [Keyword; 22] = [
 /// What stands between two brackets, so far.
 #[derive(Default)]
 struct Level {
-    /// Of the item that is not at its end yet.
+    /// The depth of the item that has not ended yet.
     current: usize,
-    /// Of the items before it.
+    /// The greatest depth of the items before it.
     deepest: usize,
     /// Whether an operator calculates here.
     calculates: bool,
 }
 
-/// Refuses statements that are deeper.
+/// Refuses statements that are deeper than `DEEPEST`.
 pub fn check_depth(tokens: &[TokenWithSpan]) -> Result<(), QueryError> {
     let mut outer = Vec::new();
     let mut level = Level::default();
@@ -120,7 +120,7 @@ fn is_text(token: &Token) -> bool {
     )
 }
 
-/// Refuses statements that read more tables, once every WITH stands where it is read.
+/// Refuses statements that read more than `MOST_TABLES` tables once every WITH is inlined.
 pub fn check_size(statement: &Statement) -> Result<(), QueryError> {
     match walk(statement, &mut TableCounter::default()) {
         ControlFlow::Break(()) => Err(QueryError::TooLarge(MOST_TABLES)),
@@ -128,14 +128,14 @@ pub fn check_size(statement: &Statement) -> Result<(), QueryError> {
     }
 }
 
-/// Counts tables from the inside to the outside.
+/// Counts tables, those of inner queries first.
 #[derive(Default)]
 struct TableCounter {
     /// The tables of each query that is being walked.
     open: Vec<u64>,
-    /// The queries of WITH, by where they are, with their names.
+    /// The names of the queries of WITH, by the address of their syntax tree.
     named: HashMap<*const Query, String>,
-    /// The tables of each name of a WITH. One that hides another counts from there on.
+    /// The number of tables behind each name of a WITH. A name that hides another counts from there on.
     known: HashMap<String, u64>,
 }
 

@@ -113,7 +113,7 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// The connections for which a reason to stop has come.
+    /// Stops the statements of all clients, for the same reason.
     pub fn stop_all(&self, reason: StopReason) {
         let clients: Vec<_> = self.lock().values().map(|(_, client)| Arc::clone(client)).collect();
         for client in clients {
@@ -134,7 +134,7 @@ pub struct Registration {
 }
 
 impl Registration {
-    /// Of `client`, once it logs in.
+    /// A registration for `client`, which gets its number when it logs in.
     pub fn new(clients: Arc<Clients>, client: Arc<Client>) -> Self {
         Self {
             clients,

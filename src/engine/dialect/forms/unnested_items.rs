@@ -44,7 +44,7 @@ impl VisitorMut for ListNester {
 
 /// An item of a list of columns.
 struct Item {
-    /// What is made inside.
+    /// What the inner query computes.
     expr: Expr,
     is_unnested: bool,
     is_named: bool,
@@ -97,7 +97,7 @@ fn nested(select: &Select) -> Option<SetExpr> {
     Some(SetExpr::Select(around))
 }
 
-/// None where an item gives several columns, or has a name that is not known here.
+/// An item of the list; none where it gives several columns, or has a name that is not known here.
 fn item(item: &SelectItem) -> Option<Item> {
     let (expr, name) = match item {
         SelectItem::ExprWithAlias { expr, alias } => (expr, Some(alias)),

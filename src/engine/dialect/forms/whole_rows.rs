@@ -57,8 +57,9 @@ async fn columns_of(state: &SessionState, sql: &str) -> Columns {
 struct WholeRowRewriter {
     /// The tables of WITH around a query.
     around: Vec<Vec<Cte>>,
-    /// The columns by the query for them.
+    /// Columns of FROM, by the text of the query that finds them.
     known: HashMap<String, Columns>,
+    /// The queries whose columns are to be found next.
     asked: Vec<String>,
 }
 

@@ -22,7 +22,7 @@ const ROWS: [(&str, &str, Option<&str>); 6] = [
     ("jsonb_object_keys", KEYS[1], None),
 ];
 
-/// Puts the functions of FROM as arrays that are unnested.
+/// Rewrites the functions in FROM as arrays that are unnested.
 pub fn in_from(statement: &mut Statement) {
     struct FunctionUnnester;
 

@@ -286,7 +286,7 @@ pub fn numeric_literal(text: &str) -> Option<Expr> {
     Some(cast(text, kind))
 }
 
-/// With all its decimals, also where another number of them stands for "as many as needed".
+/// A numeric as text with all its decimals, also where its scale stands for "as many as needed".
 fn written_plainly(value: i128, scale: i8) -> String {
     let needed = written(value, scale);
     let decimals = needed.split_once('.').map_or(0, |(_, decimals)| decimals.len());

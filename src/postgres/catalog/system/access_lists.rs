@@ -16,7 +16,7 @@ const FUNCTION: &str = "aclexplode";
 const NO_RIGHTS: &str = "SELECT cast(NULL AS int) AS grantor, cast(NULL AS int) AS grantee, cast(NULL AS text) AS privilege_type, \
                          cast(NULL AS boolean) AS is_grantable WHERE false";
 
-/// Makes queries without rows of what reads rights.
+/// Rewrites what reads access lists to queries without rows.
 pub fn rewrite(statement: &mut Statement) {
     struct RightsRewriter;
 
@@ -82,7 +82,7 @@ fn no_rights() -> Option<Box<Query>> {
     }
 }
 
-/// A list of columns that reads rights gives no row.
+/// Adds the condition false to a SELECT whose list calls the function.
 fn without_rows(select: &mut Select) {
     let reads_rights = |item: &SelectItem| match item {
         SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {

@@ -69,7 +69,7 @@ fn condition_of(operator: &mut JoinOperator) -> Option<&mut Expr> {
     }
 }
 
-/// The conditions that all have to hold.
+/// Collects the operands of AND.
 fn parts_of<'a>(condition: &'a mut Expr, parts: &mut Vec<&'a mut Expr>) {
     match condition {
         Expr::BinaryOp {

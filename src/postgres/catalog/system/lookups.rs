@@ -11,7 +11,7 @@ use super::shown_types::SHOWN_TYPE;
 use crate::engine::dialect::arrays::elements;
 use crate::postgres::syntax::{call, literal, rewrite_all, text};
 
-/// Columns of functions; none is `-`.
+/// Columns that hold a function; `-` stands for none.
 const OF_FUNCTIONS: [&str; 15] = [
     "typinput",
     "typoutput",

@@ -58,7 +58,7 @@ pub async fn set_up(session: &SessionContext) -> Result<()> {
         information.register_table(name.to_owned(), maker.view(sql).await?)?;
     }
     catalog.register_schema("information_schema", Arc::new(information))?;
-    // The engine's own would hide it.
+    // The engine's own `information_schema` would hide this one.
     let state = session.state_ref();
     state.write().config_mut().options_mut().catalog.information_schema = false;
     Ok(())

@@ -110,7 +110,7 @@ fn is_of_system(relation: &str) -> bool {
         Some((path, _)) => SYSTEM_SCHEMAS
             .iter()
             .any(|schema| path == *schema || path.ends_with(&format!(".{schema}"))),
-        // PostgreSQL looks there first.
+        // For a name without a schema, PostgreSQL looks in `pg_catalog` first.
         None => relation.starts_with("pg_"),
     }
 }
@@ -118,10 +118,10 @@ fn is_of_system(relation: &str) -> bool {
 /// The names in a statement that stand where tables do.
 #[derive(Default)]
 struct RelationCollector {
-    /// Of its own `WITH`.
+    /// The names of its own `WITH`.
     own: BTreeSet<String>,
     named: Vec<String>,
-    /// Of functions, which are among `named` too.
+    /// The names of functions, which are among `named` too.
     functions: Vec<String>,
     looks_up: bool,
 }

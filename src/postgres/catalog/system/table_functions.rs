@@ -13,7 +13,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 use crate::engine::dialect::walk::walk_mut;
 use crate::postgres::syntax::{self, plain};
 
-/// Functions that give rows; what others give is one row.
+/// Functions that return rows; all others return one value.
 const GIVE_ROWS: [&str; 6] = [
     "generate_series",
     "range",
@@ -103,7 +103,7 @@ fn row_of(function: &str, arguments: &TableFunctionArgs, alias: Option<&TableAli
     parsed.ok()?.pop().and_then(first_factor)
 }
 
-/// A series is named as its column where the column has no name.
+/// Gives the column of a series the name of its alias, where it has none of its own.
 fn name_column(alias: &mut TableAlias) {
     if alias.columns.is_empty() {
         alias.columns.push(TableAliasColumnDef {

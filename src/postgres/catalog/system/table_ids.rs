@@ -29,7 +29,7 @@ const TABLES: [(&str, &str); 12] = [
     ("pg_type", "1247"),
 ];
 
-/// Puts the ids where the column is asked for.
+/// Replaces the hidden columns by their values.
 pub fn rewrite(statement: &mut Statement) {
     struct TableCollector(HashMap<String, String>);
 

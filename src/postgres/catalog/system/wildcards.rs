@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use crate::engine::dialect::walk::walk_mut;
 
-/// Gives tables whose columns are all asked for by the last part of their names that part as their alias.
+/// Gives a table the last part of its name as an alias where a `*` names it by that.
 pub fn rewrite(statement: &mut Statement) {
     struct TableNamer;
 

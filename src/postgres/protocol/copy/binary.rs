@@ -7,7 +7,7 @@ use bytes::{BufMut, BytesMut};
 const SIGNATURE: &[u8; 19] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 const END: i16 = -1;
 
-/// What comes before the first row, in one message with it.
+/// Writes the signature, which is sent with the first row.
 pub fn start(out: &mut BytesMut) {
     out.put_slice(SIGNATURE);
 }
@@ -19,7 +19,7 @@ pub fn row(row: &[u8], count: i16, out: &mut BytesMut) {
     out.put_slice(row);
 }
 
-/// What comes after the last row.
+/// Writes the mark after the last row.
 pub fn end(out: &mut BytesMut) {
     out.put_i16(END);
 }

@@ -63,7 +63,7 @@ impl CopyOut {
         Ok(columns.iter().map(is_forced).collect())
     }
 
-    /// Of `rows`, in the form; those of [`Frame::Binary`] are [`CopyRows::Binary`].
+    /// A copy of `rows` in the format `form`. For [`Frame::Binary`], rows have to be [`CopyRows::Binary`].
     pub fn new(form: CopyForm, columns: Arc<Vec<FieldInfo>>, forced: Vec<bool>, rows: CopyRows) -> Self {
         let layout = Layout { form, columns, forced };
         Self { layout, rows }
