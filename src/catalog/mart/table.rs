@@ -49,7 +49,7 @@ struct Asked<'a> {
 
 struct Condition {
     expr: Arc<dyn PhysicalExpr>,
-    /// As EXPLAIN shows it.
+    /// The condition as EXPLAIN shows it.
     text: String,
     /// Whether few rows meet it, or long runs of them.
     leaves_few_rows: bool,

@@ -30,7 +30,7 @@ pub(super) struct Transport {
 }
 
 impl Transport {
-    /// Does not connect yet.
+    /// A pool without a connection, which is opened for the first mail.
     pub fn new(server: Server, login: Option<Credentials>, timeout: Duration) -> Self {
         Self {
             server,

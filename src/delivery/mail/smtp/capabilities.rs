@@ -12,7 +12,7 @@ pub struct Capabilities {
     pub starttls: bool,
     /// Addresses with letters beyond ASCII (RFC 6531).
     pub utf8: bool,
-    /// Ways to log in.
+    /// The login mechanisms AUTH PLAIN and AUTH LOGIN.
     pub plain: bool,
     pub login: bool,
 }

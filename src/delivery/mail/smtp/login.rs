@@ -10,7 +10,7 @@ use super::reply::SmtpReply;
 use super::step::{Step, StepFailure, expected};
 use crate::config::Secret;
 
-/// A user of the mail server.
+/// The name and password by which this service logs in to the mail server.
 #[derive(Debug, Clone)]
 pub struct Credentials {
     pub user: String,

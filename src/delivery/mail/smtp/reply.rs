@@ -96,7 +96,7 @@ pub async fn read_reply(stream: &mut (impl AsyncRead + Unpin), unread: &mut Byte
     }
 }
 
-/// The answer at the beginning of what was read, and its length in bytes; `None` where its end is not there yet.
+/// The reply at the beginning of what was read, and its length in bytes; `None` where its end is not there yet.
 fn parse(read: &[u8]) -> io::Result<Option<(SmtpReply, usize)>> {
     let mut lines = Vec::new();
     let mut begin = 0;
@@ -113,7 +113,7 @@ fn parse(read: &[u8]) -> io::Result<Option<(SmtpReply, usize)>> {
     Ok(None)
 }
 
-/// Code, whether the answer ends here, and words.
+/// The code of a line, whether the reply ends with it, and its words.
 fn parse_line(line: &[u8]) -> Option<(u16, bool, &[u8])> {
     let (digits, rest) = line.split_at_checked(3)?;
     let is_code = matches!(digits[0], b'2'..=b'5') && digits.iter().all(u8::is_ascii_digit);
@@ -130,7 +130,7 @@ fn parse_line(line: &[u8]) -> Option<(u16, bool, &[u8])> {
     }
 }
 
-/// Decoded as UTF-8 where it is valid, otherwise as Latin-1, in which every byte is a character.
+/// Words decoded as UTF-8 where they are valid, otherwise as Latin-1, in which every byte is a character.
 fn text(words: &[u8]) -> String {
     let words = words.trim_ascii();
     match std::str::from_utf8(words) {

@@ -50,7 +50,7 @@ pub enum StepFailure {
     Answered { step: Step, answer: SmtpReply },
     /// No answer, or a malformed one.
     Broken(String),
-    /// The server lacks an capability that the settings require; the dialogue ended there.
+    /// The server lacks a capability that the settings require; the dialogue ended there.
     Lacking(String),
     /// The server cannot accept mails for such an address; the mail was not offered.
     Unsendable(String),

@@ -105,7 +105,7 @@ pub fn is_comparison(operator: Operator) -> bool {
     )
 }
 
-/// An interval and a number.
+/// Whether one is an interval and the other a number.
 fn is_scaled(left: Kind, right: Kind) -> bool {
     left.is_length() && matches!(right, Kind::Number | Kind::Null)
 }
@@ -120,7 +120,7 @@ struct Operands<'a> {
 }
 
 impl Operands<'_> {
-    /// A function of both.
+    /// A call of a function with both values.
     fn call(&self, name: &'static str) -> Option<Expr> {
         Some(self.functions.call(name, vec![self.left.clone(), self.right.clone()]))
     }
