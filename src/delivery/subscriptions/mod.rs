@@ -34,7 +34,7 @@ pub use scheduler::Scheduler;
 pub struct SubscriptionId(Uuid);
 
 impl SubscriptionId {
-    /// A new one.
+    /// A new id.
     pub fn new() -> Self {
         Self(Uuid::now_v7())
     }

@@ -23,9 +23,9 @@ use crate::report::{MOST_BATCHES, MOST_VALUES, ReportFilter, SplitColumn};
 /// The occurrence that a sending belongs to.
 #[derive(Debug, PartialEq, Eq)]
 struct Turn {
-    /// Names it among those of the subscription.
+    /// Its name among the occurrences of the subscription.
     occurrence: String,
-    /// By the site's calendar.
+    /// The day, by the site's calendar.
     day: NaiveDate,
     /// From when on the report is promised.
     due: DateTime<Utc>,

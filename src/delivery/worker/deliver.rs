@@ -218,7 +218,7 @@ async fn unsubscribe_link(resources: &WorkerResources, sending: &SendingOf) -> R
     Ok(Some(link))
 }
 
-/// Its recipient, or who subscribed, ended it meanwhile.
+/// The failure of a mail whose recipient or subscriber ended the subscription meanwhile.
 fn unwanted() -> Failure {
     Failure {
         cause: FailureCause::Cancelled,
