@@ -80,7 +80,7 @@ impl Target {
 }
 
 impl Attempt {
-    /// A new one.
+    /// A new attempt, with random values.
     pub fn new(target: Target) -> Self {
         Self {
             state: random_text(),
