@@ -215,27 +215,27 @@ impl DeliveryMetrics {
         self.requests.get_or_create(&RequestLabels { format, deliver }).inc();
     }
 
-    /// A click was accepted, with a request of its own or not.
+    /// Counts an accepted click, with a request of its own or not.
     pub fn count_click(&self) {
         self.clicks.inc();
     }
 
-    /// A report file was fetched from its beginning; `by` is one of [`FETCHED_BY`].
+    /// Counts a report file that was fetched from its beginning; `by` is one of [`FETCHED_BY`].
     pub fn count_file(&self, by: &'static str) {
         self.files.get_or_create(&ByLabel { by }).inc();
     }
 
-    /// A worker took up a delivery.
+    /// Counts a delivery that a worker took up.
     pub fn count_attempt(&self) {
         self.attempts.inc();
     }
 
-    /// A request failed for good.
+    /// Counts a request that failed for good.
     pub fn count_failure(&self, cause: FailureCause) {
         self.failures.get_or_create(&CauseLabel { cause: cause.word() }).inc();
     }
 
-    /// The delivery that was promised for `deadline` succeeded.
+    /// Observes how long the delivery took that was promised for `deadline` and has succeeded.
     pub fn observe_delivery(&self, deliver: Deliver, deadline: DateTime<Utc>, now: DateTime<Utc>) {
         let label = DeliverLabel {
             deliver: deliver.word(),

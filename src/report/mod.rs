@@ -13,7 +13,7 @@ mod csv;
 mod error;
 mod filter;
 mod format;
-mod groups;
+mod memory_groups;
 mod parts;
 mod rows;
 mod selection;

@@ -7,7 +7,7 @@ use crate::catalog::CatalogError;
 use crate::engine::EngineError;
 use crate::engine::dialect::DialectError;
 use crate::formats::{FormatError, OutputError};
-use crate::queries::QueryError;
+use crate::queries::NamedQueryError;
 
 /// A statement or command that failed.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +28,7 @@ pub enum ShellError {
     #[error(transparent)]
     Catalog(#[from] CatalogError),
     #[error(transparent)]
-    Query(#[from] QueryError),
+    Query(#[from] NamedQueryError),
     #[error(transparent)]
     Engine(#[from] EngineError),
     #[error(transparent)]

@@ -483,7 +483,7 @@ async fn a_full_queue_takes_nothing_new(database: Database) {
     assert!(matches!(answer, Accepted::New(_)), "{answer:?}");
 }
 
-/// What so many clicks at the same time, over three stores, led to.
+/// What `count` clicks at the same time, over all stores, led to.
 async fn at_once(stores: &[Store], count: usize, limits: AcceptLimits, new: impl Fn(usize) -> NewRequest) -> Tally {
     let mut clicks = JoinSet::new();
     for number in 0..count {

@@ -14,7 +14,7 @@ use pragati::delivery::store::{
     SentContent, Store, Subscribed, Unsubscribed,
 };
 use pragati::delivery::subscriptions::{
-    EndReason, Every, Officer, Outcome, Schedule, Scheduler, Scope, Subject, Subscription, SubscriptionId,
+    EndReason, Every, Officer, OfficerScope, Outcome, Schedule, Scheduler, Subject, Subscription, SubscriptionId,
     SubscriptionState, TimeOfDay, Weekday,
 };
 use pragati::delivery::tokens::hash_of;
@@ -416,7 +416,7 @@ pub async fn a_list_of_officers_takes_the_place_of_the_last(database: Database) 
         };
         officers.iter().map(officer).collect()
     };
-    let scope = Scope::Tenant("t'1".parse().expect("an id"));
+    let scope = OfficerScope::Tenant("t'1".parse().expect("an id"));
     let first = list(&[
         ("प्रखंड", "one@example.org"),
         ("B2", "one@example.org"),
@@ -433,7 +433,7 @@ pub async fn a_list_of_officers_takes_the_place_of_the_last(database: Database) 
     }
     let others = [
         (&scope, SplitColumn::School),
-        (&Scope::Course("t'1".to_owned()), SplitColumn::Block),
+        (&OfficerScope::Course("t'1".to_owned()), SplitColumn::Block),
     ];
     for (scope, column) in others {
         assert!(store.officers_of(scope, column).await.expect("an answer").is_empty());

@@ -27,7 +27,7 @@ use crate::report::SplitColumn;
 const DOING: &str = "looking after subscriptions";
 /// How long a claim of what is due holds. It is not renewed: working it out takes less.
 pub const SENDING_LEASE: TimeDelta = TimeDelta::minutes(5);
-/// The link that ends the mails works for so long after a mail.
+/// How long the link in a mail that ends the subscription works.
 const TOKENS_KEPT: TimeDelta = TimeDelta::days(400);
 /// Greater than every id.
 const AFTER_ALL: &str = "g";

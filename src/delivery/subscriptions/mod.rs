@@ -24,7 +24,7 @@ use super::request::words;
 use crate::ids::BatchId;
 use crate::report::{ReportFormat, SplitColumn};
 
-pub use officers::{ListError, Officer, Scope, officers_of_csv};
+pub use officers::{ListError, Officer, OfficerScope, officers_of_csv};
 pub use rules::SubscriptionRules;
 pub use schedule::{Every, Occurrence, Schedule, TimeOfDay, Weekday};
 pub use scheduler::Scheduler;
@@ -34,7 +34,7 @@ pub use scheduler::Scheduler;
 pub struct SubscriptionId(Uuid);
 
 impl SubscriptionId {
-    /// A new one.
+    /// A new id.
     pub fn new() -> Self {
         Self(Uuid::now_v7())
     }

@@ -26,7 +26,7 @@ pub struct Operators {
 }
 
 impl Operators {
-    /// With the dialect's functions.
+    /// A planner with the dialect's functions.
     pub fn new() -> Self {
         let functions = super::functions()
             .into_iter()

@@ -23,7 +23,7 @@ use super::repeated_keys::{FoundKeys, KeySource, RepeatedKeys};
 use super::{KeyColumns, Passing, Standing};
 use crate::engine::compacted_stream::compacted_stream;
 
-/// The estimate for the planner: one row in so many is repeated or has neighbours.
+/// The estimate for the planner: of this many rows, one is repeated or has neighbours.
 const ROWS_PER_REPEATED: usize = 100;
 
 /// Filters `rows` by how often their keys occur in `keys`.

@@ -114,7 +114,7 @@ pub struct SubscriptionView {
     pub next_at: Option<DateTime<Utc>>,
     /// When it was due last. UTC.
     pub last_at: Option<DateTime<Utc>>,
-    /// What became of it then. Each mail is one of your requests.
+    /// Result of the last sending. Each mail is one of your requests.
     pub last_outcome: Option<Outcome>,
 }
 
