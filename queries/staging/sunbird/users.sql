@@ -39,19 +39,28 @@ with
     ),
     ranked_declarations as (
         select
-            declaration.*,
-            organisation.tenant_id,
+            *,
             row_number() over (
-                partition by declaration.user_id
+                partition by user_id
                 order by
-                    case when trim(declaration.external_id) <> '' then 1 else 2 end,
-                    declaration.declared_at desc nulls last,
-                    declaration.organisation_id,
-                    declaration.persona,
-                    declaration.external_id,
-                    declaration.school_name
+                    case when trim(external_id) <> '' then 1 else 2 end,
+                    declared_at desc nulls last,
+                    organisation_id,
+                    persona,
+                    external_id,
+                    school_name
             ) as place
-        from declarations as declaration
+        from declarations
+    ),
+    -- Chosen before the join, so that the engine ranks only declarations of users who have several.
+    chosen_declarations as (
+        select user_id, organisation_id, external_id, school_name
+        from ranked_declarations
+        where place = 1
+    ),
+    known_declarations as (
+        select declaration.user_id, declaration.external_id, declaration.school_name, organisation.tenant_id
+        from chosen_declarations as declaration
         left join organisations as organisation on organisation.id = declaration.organisation_id
     ),
     -- Declarations before 3.2: rows of usr_external_identity, whose provider is the channel of the state.
@@ -101,8 +110,7 @@ with
             case when declaration.user_id is not null then declaration.tenant_id else former_id.tenant_id end
                 as declared_tenant_id
         from people
-        left join ranked_declarations as declaration
-            on declaration.user_id = people.user_id and declaration.place = 1
+        left join known_declarations as declaration on declaration.user_id = people.user_id
         left join former_ids as former_id on former_id.user_id = people.user_id and former_id.place = 1
         left join former_schools as former_school
             on former_school.user_id = people.user_id and former_school.place = 1
