@@ -6,7 +6,7 @@ use crate::config::ConfigError;
 use crate::engine::EngineError;
 use crate::exports::{ExportsError, LocationError};
 use crate::ids::SnapshotDate;
-use crate::queries::QueryError;
+use crate::queries::NamedQueryError;
 
 /// A catalog that cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +19,7 @@ pub enum CatalogError {
     #[error(transparent)]
     Exports(#[from] ExportsError),
     #[error(transparent)]
-    Query(#[from] QueryError),
+    Query(#[from] NamedQueryError),
     #[error(transparent)]
     Engine(#[from] EngineError),
     #[error(

@@ -9,7 +9,7 @@ use datafusion::prelude::col;
 use datafusion::scalar::ScalarValue;
 
 use super::error::CatalogError;
-use super::mapping::{Mapping, Readings};
+use super::mapping::{Mapping, Readings, SharedSteps};
 use super::{Catalog, Telemetry, mapping};
 use crate::config::{Config, TelemetryConfig};
 use crate::engine::{EngineError, RAW_SCHEMA, TABLE_SCHEMA, materialised};
@@ -83,7 +83,10 @@ pub async fn add_requests(
     let failed = || EngineError::running(format!("rows of {}", Table::DownloadEvents));
     let partitions = catalog.session.copied_config().target_partitions();
     let session = &catalog.session;
-    let requests = requests.rows(parameters, session, zone, Readings::Single).await?;
+    let mut steps = SharedSteps::default();
+    let requests = requests
+        .rows(parameters, session, zone, Readings::Single, &mut steps)
+        .await?;
     // Few rows result from a join with all clicks, so they are materialised.
     let requests = materialised(requests, partitions);
     let requests = catalog.session.read_table(requests).map_err(failed())?;

@@ -12,7 +12,6 @@
 
 mod batch_lookup;
 mod batches;
-mod bounds;
 mod chunk;
 mod columns;
 mod enrolment_counts;
@@ -22,6 +21,7 @@ mod fingerprints;
 mod load;
 mod node;
 mod part;
+mod part_bounds;
 mod planned;
 mod records;
 mod row_list;
@@ -52,7 +52,6 @@ use tokio::sync::OnceCell;
 
 use crate::engine::EngineError;
 pub use batches::{Batches, ReportBatch, read_batches};
-pub use bounds::Bounds;
 use columns::Wanted;
 pub use columns::details_schema;
 pub use enrolment_counts::EnrolmentCounts;
@@ -62,6 +61,7 @@ pub use fingerprint::{Fingerprint, FingerprintBuilder};
 pub use load::{USER_TABLES, batches as listed_batches, columns_of};
 pub use part::Part;
 use part::Shared;
+pub use part_bounds::Bounds;
 #[cfg(feature = "cluster")]
 pub use planned::TablePlan;
 use records::{Details, DetailsBuilder};
@@ -362,7 +362,7 @@ pub async fn batches_in_parts(tables: &dyn Tables, rows: u64) -> Result<Batches,
     Ok(Batches::within(listed, Arc::new(bounds)))
 }
 
-/// The largest number of parts for so many rows.
+/// The largest number of parts for `rows` rows.
 fn part_count(rows: u64) -> usize {
     usize::try_from(rows.div_ceil(PART_ROWS).clamp(1, MOST_PARTS)).unwrap_or(1)
 }

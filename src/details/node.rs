@@ -159,7 +159,7 @@ struct Assembled {
 }
 
 impl EnrolmentDetailsExec {
-    /// Assembles the rows of `plans` in so many partitions.
+    /// Assembles the rows of `plans` in `partitions` partitions.
     ///
     /// # Errors
     /// Where the engine refuses what is known of the rows.
@@ -182,7 +182,7 @@ impl EnrolmentDetailsExec {
 }
 
 impl Run {
-    /// A run of so many partitions, none of which has begun.
+    /// A run of `partitions` partitions, none of which has begun.
     fn of(partitions: usize) -> Self {
         Self {
             begun: vec![false; partitions],

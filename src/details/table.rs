@@ -25,7 +25,8 @@ use super::scope::NamedBatches;
 use super::without_users;
 use crate::engine::{planning_parts, scan_of_view};
 
-/// Assembled rows may take one in so many bytes of a memory limit; beyond, the query runs, whose joins spill.
+/// The divisor of a memory limit that gives the bytes which assembled rows may take. Beyond, the query runs, whose joins
+/// spill.
 const SHARE_OF_MEMORY: u64 = 2;
 
 /// The tables that rows are assembled from.

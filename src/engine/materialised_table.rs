@@ -38,7 +38,7 @@ pub fn materialised_table(name: &str, rows: DataFrame) -> Arc<dyn TableProvider>
 struct MaterialisedTable {
     name: Arc<str>,
     rows: Arc<MaterialisedRows>,
-    /// So that the log says once that the rows are there.
+    /// Limits the log to one line about the rows.
     logged: Once,
 }
 

@@ -25,6 +25,7 @@ mod parameter_lists;
 mod plan_nodes;
 mod planning;
 pub mod repeated_rows;
+mod repeated_texts;
 mod running_query;
 mod session;
 mod spilled_rows;

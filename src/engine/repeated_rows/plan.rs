@@ -24,7 +24,7 @@ use super::{KeyColumns, Passing, Standing};
 use crate::engine::compacted_stream::compacted_stream;
 use crate::engine::measured_stream::counted;
 
-/// The estimate for the planner: one row in so many is repeated or has neighbours.
+/// The estimate for the planner: of this many rows, one is repeated or has neighbours.
 const ROWS_PER_REPEATED: usize = 100;
 
 /// Filters `rows` by how often their keys occur in `keys`.
