@@ -244,7 +244,7 @@ impl Query {
 
     /// Whether its rows are a view of its name: the description ends with a line that says so.
     pub fn is_view(&self) -> bool {
-        self.description().lines().last() == Some("View.")
+        self.description().lines().next_back() == Some("View.")
     }
 
     /// The names of the `$name` parameters, without the `$`.
