@@ -647,7 +647,8 @@ fn shown(info: &dyn ClientInfo, name: &str) -> PgWireResult<Reply> {
         return Ok(Reply::Rows(all_values(info)?));
     }
     let value = variables::show(info.metadata(), name)?;
-    Ok(Reply::Rows(rows_of_texts(&[variables::spelling(name)], [[value.as_str()]])?))
+    let column = variables::spelling(name);
+    Ok(Reply::Rows(rows_of_texts(&[column], [[value.as_str()]])?))
 }
 
 fn all_values(info: &dyn ClientInfo) -> PgWireResult<QueryResponse> {
