@@ -531,6 +531,8 @@ fn normalised(table: Table, column: &Column, schema: &SchemaRef, zone: &Zone) ->
     let value = col(format!("\"{}\"", column.name));
     let value = match schema.field_with_name(column.name) {
         Ok(field) if field.data_type() != &target => canonical_call(value, table, column, zone),
+        // Not every value of these types is one: times have the years 1 to 9999, and percents are finite.
+        Ok(_) if matches!(column.kind, Kind::Timestamp | Kind::Percent) => canonical_call(value, table, column, zone),
         Ok(_) if column.kind == Kind::Text => nonblank().call(vec![value]),
         Ok(_) => value,
         Err(_) => cast(lit(ScalarValue::Null), target),

@@ -35,7 +35,10 @@ impl EngineError {
                     what,
                     reason: reason.clone(),
                 },
-                _ => Self::Query { what, reason },
+                _ => {
+                    let (what, reason) = named_once(what, reason);
+                    Self::Query { what, reason }
+                }
             }
         }
     }
@@ -60,6 +63,17 @@ impl From<EngineError> for DataFusionError {
     }
 }
 
+/// What failed, and why. An error of the exports begins with its table, so where the query has no other name than this
+/// table, the table is named once.
+fn named_once(what: String, reason: String) -> (String, String) {
+    let table = what.strip_prefix("table ").or_else(|| what.strip_prefix("rows of "));
+    let rest = table.and_then(|table| reason.strip_prefix("table ")?.strip_prefix(table)?.strip_prefix(": "));
+    match (table, rest) {
+        (Some(table), Some(rest)) => (format!("table {table}"), rest.to_owned()),
+        _ => (what, reason),
+    }
+}
+
 /// Whether the spill limit is reached or the disk is full.
 pub fn is_disk_full(error: &DataFusionError) -> bool {
     io_error(error).is_some_and(|io| io.kind() == std::io::ErrorKind::StorageFull)
@@ -79,6 +93,22 @@ fn io_error(error: &DataFusionError) -> Option<&std::io::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_is_named_once() {
+        let failed = |what: &str, reason: &str| {
+            let own: Box<dyn std::error::Error + Send + Sync> = reason.into();
+            EngineError::running(what)(DataFusionError::External(own)).to_string()
+        };
+        let column = "table enrolments: column active in its mapping: 'yes' is neither";
+        for what in ["table enrolments", "rows of enrolments"] {
+            assert_eq!(failed(what, column), column);
+        }
+        // Another table, and a query that is no table, say more than the reason does.
+        for what in ["table enrol", "rows of users", "query reports/mine"] {
+            assert_eq!(failed(what, column), format!("{what}: {column}"));
+        }
+    }
 
     #[test]
     fn an_error_that_names_what_failed_is_not_named_again() {

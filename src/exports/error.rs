@@ -71,6 +71,10 @@ pub enum ExportsError {
         why: &'static str,
     },
     #[error(
+        "table {table}: {file} is named like a Parquet file that was compressed as a whole, which is not read, so rows of the day would be missing; decompress it, or move it away"
+    )]
+    Compressed { table: String, file: String },
+    #[error(
         "table {table} has no rows on {date}, although it has some on {earlier}: the export has probably failed; export the day again, or set allow_empty where that is right"
     )]
     EmptyToday {

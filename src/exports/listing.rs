@@ -20,6 +20,8 @@ use super::table_log::LogFiles;
 
 /// Extensions of Parquet files, in any case. Other files are recognised by their content.
 const PARQUET_ENDINGS: [&str; 3] = ["parquet", "parq", "pq"];
+/// Extensions of files that were compressed as a whole, in any case.
+const COMPRESSED_ENDINGS: [&str; 7] = ["gz", "zst", "bz2", "zip", "lz4", "snappy", "xz"];
 /// Extensions of files that are incomplete, or that another file has replaced.
 const TEMPORARY_ENDINGS: [&str; 9] = [
     "tmp",
@@ -160,6 +162,10 @@ impl DayListing {
                     partitions,
                 }),
                 (true, Err(why)) => return Err(ExportsError::misplaced(table, file, why)),
+                (false, _) if look.object.location.filename().is_some_and(is_named_compressed) => {
+                    let table = table.to_owned();
+                    return Err(ExportsError::Compressed { table, file });
+                }
                 (false, _) => self.unknown.push(file),
             }
         }
@@ -198,7 +204,7 @@ fn kind_of(parts: &[String], size: u64) -> Kind {
     let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
     let has_ending = |endings: &[&str]| ending.as_deref().is_some_and(|ending| endings.contains(&ending));
     let is_named_parquet = has_ending(&PARQUET_ENDINGS);
-    if ending.as_deref() == Some("crc") || (size == 0 && !is_named_parquet) {
+    if ending.as_deref() == Some("crc") || (size == 0 && !is_named_parquet && !is_named_compressed(name)) {
         return Kind::Harmless;
     }
     if has_ending(&TEMPORARY_ENDINGS) || name.ends_with('~') {
@@ -212,6 +218,18 @@ fn kind_of(parts: &[String], size: u64) -> Kind {
         None => Kind::Misplaced("lies in a folder that is not named key=value"),
         Some(partitions) if is_named_parquet => Kind::Parquet(partitions),
         Some(partitions) => Kind::Unknown(partitions),
+    }
+}
+
+/// Whether a file is named like a Parquet file that was compressed as a whole, such as `part-0.parquet.gz`.
+fn is_named_compressed(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let parts: Vec<&str> = name.split('.').collect();
+    match parts.as_slice() {
+        [_, endings @ .., last] => {
+            COMPRESSED_ENDINGS.contains(last) && endings.iter().any(|ending| PARQUET_ENDINGS.contains(ending))
+        }
+        _ => false,
     }
 }
 
@@ -305,6 +323,32 @@ mod tests {
             ("folder-marker", 0, "harmless"),
         ] {
             assert_eq!(kind(path, size), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn names_tell_parquet_that_was_compressed_as_a_whole() {
+        for name in [
+            "a.parquet.gz",
+            "a.PARQUET.GZ",
+            "a.parq.zst",
+            "a.pq.2.zip",
+            "a.snappy.parquet.bz2",
+        ] {
+            assert!(is_named_compressed(name), "{name}");
+            assert_eq!(kind(name, 0), "unknown", "{name}");
+        }
+        for name in [
+            "a.gz.parquet",
+            "a.gz",
+            "parquet.gz",
+            "a.parquets.gz",
+            "a.parquet",
+            "a.csv.gz",
+            "gz",
+            "",
+        ] {
+            assert!(!is_named_compressed(name), "{name}");
         }
     }
 

@@ -22,6 +22,7 @@ mod joined_ranges;
 mod json_columns;
 mod listing;
 mod location;
+mod near_names;
 #[cfg(not(feature = "delta"))]
 mod no_delta;
 mod note;

@@ -13,6 +13,7 @@ use super::day_folder::DayName;
 use super::error::ExportsError;
 use super::listing::{DayFile, DayListing, list_day, list_folder};
 use super::location::Location;
+use super::near_names::near_names;
 use super::note::{ExportNote, some_of};
 use super::read_log;
 use super::table_format::{TableFormat, find_log};
@@ -281,6 +282,11 @@ impl Exports {
                     return Err(ExportsError::table_format(&table.name, format, log));
                 }
             });
+        }
+        for note in near_names(&self.root, &self.tables).await {
+            if let Some(folders) = all.iter_mut().find(|folders| folders.table.name == note.table) {
+                folders.notes.push(note);
+            }
         }
         Ok(all)
     }

@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::support::{
-    BATCHES, COURSE_PROGRESS, DATE, ENROLMENTS, TestExports, USERS, batches, enrolments, select, wrapped, write_parquet,
+    BATCHES, COURSE_PROGRESS, DATE, ENROLMENTS, TestExports, USERS, batches, enrolments, gzip, select, wrapped,
+    write_parquet,
 };
 
 const DAY_BEFORE: &str = "2026-11-21";
@@ -25,8 +26,12 @@ fn with_half_at(path: &str) -> TestExports {
 }
 
 fn assert_same_report(exports: &TestExports, what: &str) {
+    assert_same_report_with(exports, &[], what);
+}
+
+fn assert_same_report_with(exports: &TestExports, arguments: &[&str], what: &str) {
     assert_eq!(
-        exports.report("b1", &[]),
+        exports.report("b1", arguments),
         TestExports::small().report("b1", &[]),
         "{what}"
     );
@@ -206,6 +211,92 @@ mod files {
         lies in a folder that is not named key=value, so it is not certain whether its rows belong to the
         day; move it into the day's folder, or away
         ");
+    }
+
+    #[test]
+    fn parquet_that_was_compressed_as_a_whole_is_refused() {
+        for name in [
+            "b.parquet.gz",
+            "b.PARQ.ZST",
+            "b.pq.zip",
+            "hour=07/b.parquet.bz2",
+            "more/b.parquet.lz4",
+        ] {
+            let exports = with_half_at("b.parquet");
+            let plain = day(&exports, "enrolments").join("b.parquet");
+            let compressed = day(&exports, "enrolments").join(name);
+            fs::create_dir_all(compressed.parent().expect("a folder")).expect("a folder");
+            fs::write(&compressed, gzip(&fs::read(&plain).expect("a file"))).expect("written");
+            fs::remove_file(plain).expect("removed");
+            let out = exports.path().join("out").display().to_string();
+            for (command, arguments) in [
+                ("check", vec![]),
+                ("report", vec!["--batch", "b1"]),
+                ("nightly", vec!["--out", &out]),
+            ] {
+                let complaint = exports.complaint(1, command, &arguments);
+                for words in ["table enrolments", name, "decompress it"] {
+                    assert!(complaint.contains(words), "{command}, {name}: {complaint}");
+                }
+            }
+            assert!(
+                !Path::new(&out).join(format!("date={DATE}")).exists(),
+                "nothing is published"
+            );
+        }
+        // The content decides: Parquet whose pages are compressed may have such a name, and what is no Parquet by its name
+        // is told as ever.
+        for name in ["b.parquet.gz", "b.parquet.snappy"] {
+            assert_same_report(&with_half_at(name), name);
+        }
+        let exports = TestExports::small();
+        fs::write(day(&exports, "enrolments").join("notes.txt.gz"), gzip(b"notes")).expect("written");
+        assert_told(&exports, &["enrolments", "notes.txt.gz", "is not Parquet"]);
+    }
+
+    #[test]
+    fn a_folder_with_nearly_the_name_of_a_table_is_named() {
+        for name in ["Batches", "BATCHES", "batches ", "batch", "bacthes"] {
+            let exports = TestExports::small();
+            fs::rename(exports.path().join("batches"), exports.path().join(name)).expect("renamed");
+            let remedy = "rename it to batches or set tables.batches.path";
+            assert_told(
+                &exports,
+                &["table", "batches", &format!("/{name}'"), "is not read", remedy],
+            );
+            // The remedy reads the table.
+            let config = exports.config(&format!("tables.batches.path = '{name}'"));
+            assert_same_report_with(&exports, &["--config", &config], name);
+            let (_, log) = exports.output_and_talk("check", &["--config", &config]);
+            assert_eq!(log, "", "{name}");
+        }
+        for (table, name) in [
+            ("users", "Users"),
+            ("enrolments", "enrollments"),
+            ("course_progress", "course-progress"),
+        ] {
+            let exports = TestExports::small();
+            fs::rename(exports.path().join(table), exports.path().join(name)).expect("renamed");
+            let complaint = exports.complaint(1, "check", &[]);
+            let remedy = format!("rename it to {table} or set tables.{table}.path");
+            for words in [&format!("/{name}'"), &remedy] {
+                assert!(complaint.contains(words), "{complaint}");
+            }
+        }
+    }
+
+    #[test]
+    fn folders_that_are_read_or_named_otherwise_are_not_named() {
+        let exports = TestExports::small()
+            .table("users_archive", USERS)
+            .table("reports", USERS);
+        let [log, row, notes] = told(&exports);
+        assert_eq!((log.as_str(), notes.as_str()), ("", "[]"));
+        assert!(row.starts_with("ok "), "{row}");
+        // Another table of the site's, and a raw table of a mapping.
+        let exports = TestExports::small().table("course", USERS).table("user", USERS);
+        let config = exports.config("other_tables.course = 'course'\nother_tables.people = 'user'");
+        assert_eq!(exports.output_and_talk("check", &["--config", &config]).1, "");
     }
 
     #[test]

@@ -130,6 +130,10 @@ fn a_value_that_cannot_be_read_is_named_with_its_row() {
     ] {
         assert!(complaint.contains(part), "{complaint}");
     }
+    for complaint in [complaint, exports.complaint(1, "check", &[])] {
+        let named = complaint.matches("table enrolments").count() + complaint.matches("rows of").count();
+        assert_eq!(named, 1, "{complaint}");
+    }
 }
 
 #[test]
@@ -145,6 +149,55 @@ fn a_mapped_value_that_cannot_be_read_is_named() {
         "lower(active) = 'yes'",
     ] {
         assert!(complaint.contains(part), "{complaint}");
+    }
+}
+
+/// One rule for numbers and texts: what is not finite is no percentage. Infinity would count as 100 % or 0 %.
+#[test]
+fn infinity_is_refused_and_nan_is_blank_in_every_type() {
+    let progress = |percent: &str| {
+        let rows = course_progress("('u1', 40, null)");
+        TestExports::small().table(
+            "course_progress",
+            &select(&format!("* replace ({percent} as progress_percent)"), &rows),
+        )
+    };
+    let missing = progress("cast(null as double)").report("b1", &[]);
+    for (number, text) in [("Infinity", "Infinity"), ("-Infinity", "-inf"), ("Infinity", "1e400")] {
+        for percent in [
+            format!("cast('{number}' as double)"),
+            format!("cast('{number}' as float)"),
+            format!("'{text}'"),
+        ] {
+            let exports = progress(&percent);
+            let complaint = exports.complaint(1, "report", &["--batch", "b1"]);
+            for words in [
+                "table course_progress: column progress_percent in ",
+                "row 1: ",
+                "is not a number such as 62.5",
+            ] {
+                assert!(complaint.contains(words), "{percent}: {complaint}");
+            }
+            exports.complaint(1, "check", &[]);
+            let as_it_is = mapped(&exports, "course_progress", "select * from course_progress");
+            let of_mapping = exports.complaint(1, "report", &["--batch", "b1", "--config", &as_it_is]);
+            assert!(
+                of_mapping.contains("is not a number such as 62.5"),
+                "{percent}: {of_mapping}"
+            );
+            let config = mapped(&exports, "course_progress", query_in(&complaint));
+            assert_eq!(exports.report("b1", &["--config", &config]), missing, "{complaint}");
+        }
+    }
+    for percent in ["cast('NaN' as double)", "cast('NaN' as float)", "'NaN'", "'nan'"] {
+        let exports = progress(percent);
+        assert_eq!(exports.report("b1", &[]), missing, "{percent}");
+        let checked = exports.output("check", &[]);
+        let row = checked.lines().find(|line| line.contains("progress_out_of_range"));
+        assert!(
+            row.is_some_and(|row| row.starts_with("should") && row.contains(" 1 ")),
+            "{checked}"
+        );
     }
 }
 
@@ -311,7 +364,7 @@ fn a_column_of_nulls_may_have_any_type() {
 }
 
 /// The small exports' table as a mapping makes it; the configuration file.
-fn mapped(exports: &TestExports, table: &str, sql: &str) -> String {
+pub fn mapped(exports: &TestExports, table: &str, sql: &str) -> String {
     let folder = exports.path().join("queries/staging");
     fs::create_dir_all(&folder).expect("a folder");
     fs::write(folder.join("own.sql"), sql).expect("written");

@@ -1,11 +1,13 @@
-//! Clicks whose time cannot be right, and days far from ours: rows over time stay few, and are right for every year.
+//! Times that cannot be right, and days far from ours: rows over time stay few, and are right for every year, and reports
+//! hold days of the years 1 to 9999 alone.
 
 use std::fs;
 
 use serde_json::Value;
 
+use crate::exports_types::mapped;
 use crate::ratio::{clicked, moved};
-use crate::support::{TestExports, csv_columns};
+use crate::support::{ENROLMENTS, TestExports, csv_columns, select};
 
 /// A click of the platform's on batch b1, at a time in milliseconds.
 fn click(mid: &str, millis: i64) -> String {
@@ -48,6 +50,54 @@ fn rows_over_time_begin_with_the_first_click_that_can_be_right() {
     );
     let in_sql = "select count(*) as n from download_ratio_over_time where level = 'all'";
     assert_eq!(exports.output("sql", &["-c", in_sql, "--format", "csv"]), "n\n5\n");
+}
+
+/// The small exports whose enrolments are at a time in microseconds since 1970, or spelled so.
+fn enrolled_at(time: &str) -> TestExports {
+    TestExports::small().table(
+        "enrolments",
+        &select(&format!("* replace ({time} as enrolled_at)"), ENROLMENTS),
+    )
+}
+
+#[test]
+fn times_outside_the_years_1_to_9999_are_never_in_a_report() {
+    let micros = |micros: i64| format!("arrow_cast({micros}, 'Timestamp(Microsecond, Some(\"UTC\"))')");
+    let (first, last) = (-62_135_596_800_000_000, 253_402_300_799_999_999);
+    for time in [
+        micros(first - 1),
+        micros(last + 1),
+        "'0000-12-31T23:59:59Z'".to_owned(),
+        "'9999-12-31T23:59:59-05:00'".to_owned(),
+    ] {
+        let exports = enrolled_at(&time);
+        for (command, arguments) in [("check", vec![]), ("report", vec!["--batch", "b1"])] {
+            let complaint = exports.complaint(1, command, &arguments);
+            for words in [
+                "table enrolments: column enrolled_at in ",
+                "row 1: ",
+                "not in the years 1 to 9999",
+            ] {
+                assert!(complaint.contains(words), "{command}, {time}: {complaint}");
+            }
+        }
+        let config = mapped(&exports, "enrolments", "select * from enrolments");
+        let complaint = exports.complaint(1, "report", &["--batch", "b1", "--config", &config]);
+        assert!(complaint.contains("not in the years 1 to 9999"), "{time}: {complaint}");
+    }
+    // Both ends of these years stand for a day that is not known, and are that day in every zone.
+    for (time, day) in [(micros(first), "0001-01-01"), (micros(last), "9999-12-31")] {
+        for zone in ["Asia/Kolkata", "America/New_York"] {
+            let exports = enrolled_at(&time);
+            let config = exports.config(&format!("timezone = '{zone}'"));
+            let report = exports.report("b1", &["--config", &config]);
+            assert_eq!(
+                csv_columns(&report, &["Enrollment Date"]),
+                format!("{day}\n{day}\n"),
+                "{zone}"
+            );
+        }
+    }
 }
 
 #[test]

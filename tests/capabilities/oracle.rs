@@ -483,7 +483,7 @@ const NASTY_PROGRESS: &str = "
         ('u1', 'c1', 'b3', '30', null), ('u2', 'c1', 'b3', 'NaN', null), ('u2', 'c1', 'b3', '0', null),
         (null, 'c1', 'b1', '50', null), ('u1', 'c1', '', '50', null),
         ('not enrolled', 'c1', 'b1', '50', null),
-        ('u4', 'c9', 'not in batches', 'Infinity', null), ('u1', 'c1', 'no such batch', '50', null)
+        ('u4', 'c9', 'not in batches', '1e30', null), ('u1', 'c1', 'no such batch', '50', null)
     ) as course_progress(user_id, course_id, batch_id, progress_percent, completed_at)";
 
 /// A `download_events` table: mid, time, user, course, batch, tenant.

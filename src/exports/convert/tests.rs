@@ -266,7 +266,21 @@ fn percents_of_any_spelling() {
     assert_eq!(numbers(decimals.expect("decimals")), expected);
     assert_eq!(numbers(Int32Array::from(vec![7])), [Some(7.0)]);
     assert!(numbers(StringArray::from(vec!["NaN"]))[0].is_some_and(f64::is_nan));
-    for other in ["62,5", "62.5%", "inf", "1e", "0x10", "६२", "."] {
+    for number in [f64::INFINITY, f64::NEG_INFINITY] {
+        let refused = refusal(Kind::Percent, Float64Array::from(vec![Some(1.0), None, Some(number)]));
+        let said = (refused.row, refused.reason.as_str(), refused.mapping.as_deref());
+        let mapping = "case when abs(column) <= 1e308 then column end";
+        let reason = format!("{number} is not a number such as 62.5");
+        assert_eq!(said, (2, reason.as_str(), Some(mapping)));
+        assert_eq!(refusal(Kind::Percent, Float32Array::from(vec![number as f32])).row, 0);
+        let below = Some(NullBuffer::from(vec![true, false]));
+        let masked = Float64Array::new(ScalarBuffer::from(vec![1.0, number]), below);
+        assert_eq!(numbers(masked), [Some(1.0), None]);
+    }
+    assert!(numbers(Float64Array::from(vec![f64::NAN]))[0].is_some_and(f64::is_nan));
+    for other in [
+        "62,5", "62.5%", "inf", "-inf", "Infinity", "1e400", "-1e400", "1e", "0x10", "६२", ".",
+    ] {
         assert_eq!(
             refusal(Kind::Percent, StringArray::from(vec!["1", other])).row,
             1,
@@ -328,7 +342,7 @@ fn times_that_do_not_fit_are_refused_and_not_wrapped_round() {
     );
     assert_eq!(
         refused.to_string(),
-        "9223372036854775807 microseconds since 1970 is beyond the calendar's years"
+        "9223372036854775807 microseconds since 1970 is not in the years 1 to 9999"
     );
     assert_eq!(refused.row, 2);
     // What lies below a NULL is no value.
@@ -345,6 +359,38 @@ fn times_that_do_not_fit_are_refused_and_not_wrapped_round() {
         .timestamp_micros();
     assert_eq!(times(StringArray::from(vec![last_day])), [Some(micros)]);
     assert_eq!(times(TimestampMicrosecondArray::from(vec![micros])), [Some(micros)]);
+}
+
+#[test]
+fn times_outside_the_years_1_to_9999_are_refused_in_every_type() {
+    let (first, last) = (-62_135_596_800_000_000, 253_402_300_799_999_999);
+    let both = [Some(first), Some(last)];
+    assert_eq!(times(TimestampMicrosecondArray::from(both.to_vec())), both);
+    let spelled = StringArray::from(vec!["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"]);
+    assert_eq!(times(spelled), both);
+    for outside in [first - 1, last + 1] {
+        let seconds = outside.div_euclid(1_000_000);
+        for values in [
+            Arc::new(TimestampMicrosecondArray::from(vec![first, outside])) as ArrayRef,
+            Arc::new(TimestampMillisecondArray::from(vec![0, seconds * 1_000])),
+            Arc::new(TimestampSecondArray::from(vec![0, seconds])),
+        ] {
+            let refused = convert(Kind::Timestamp, values).expect_err("refused");
+            assert_eq!(refused.row, 1);
+            assert!(refused.reason.ends_with("is not in the years 1 to 9999"), "{refused}");
+        }
+        let below = Some(NullBuffer::from(vec![true, false]));
+        let masked = TimestampMicrosecondArray::new(ScalarBuffer::from(vec![1, outside]), below);
+        assert_eq!(times(masked), [Some(1), None]);
+    }
+    for text in [
+        "0000-12-31T23:59:59Z",
+        "0001-01-01T00:00:00+05:30",
+        "9999-12-31T23:59:59-05:00",
+    ] {
+        let refused = refusal(Kind::Timestamp, StringArray::from(vec![text]));
+        assert_eq!(refused.reason, format!("'{text}' is not in the years 1 to 9999 of UTC"));
+    }
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Converts times: timestamps of any unit, and ISO 8601 text. A time without an offset is UTC.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, TimestampMicrosecondArray};
 use datafusion::arrow::datatypes::{
     DataType, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
@@ -14,6 +14,8 @@ use super::{Unconvertible, is_text, parsed, refused, remedy, shown};
 use crate::exports::contract::Column;
 
 const UTC: &str = "UTC";
+/// The years 1 to 9999 in UTC, which dates of four digits, spreadsheets and other programs can show.
+const CALENDAR: RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
 
 /// Converts a column of timestamps to microseconds.
 pub fn times(column: &Column, values: &ArrayRef) -> Result<ArrayRef, Unconvertible> {
@@ -41,10 +43,9 @@ pub fn micros(column: &Column, values: &ArrayRef) -> Result<TimestampMicrosecond
             nanos.unary(|nanos| nanos.div_euclid(1_000))
         }
     };
-    let calendar = DateTime::<Utc>::MIN_UTC.timestamp_micros()..=DateTime::<Utc>::MAX_UTC.timestamp_micros();
     // Slots of NULLs hold arbitrary values, so a value that is out of range counts only in a valid row.
-    if !micros.values().iter().all(|micros| calendar.contains(micros)) {
-        let beyond = |(_, micros): &(usize, Option<i64>)| micros.is_some_and(|micros| !calendar.contains(&micros));
+    if !micros.values().iter().all(|micros| CALENDAR.contains(micros)) {
+        let beyond = |(_, micros): &(usize, Option<i64>)| micros.is_some_and(|micros| !CALENDAR.contains(&micros));
         if let Some((row, Some(value))) = micros.iter().enumerate().find(beyond) {
             return Err(too_far(row, value, "microseconds"));
         }
@@ -74,12 +75,15 @@ where
 }
 
 fn too_far(row: usize, value: i64, unit: &str) -> Unconvertible {
-    Unconvertible::new(row, format!("{value} {unit} since 1970 is beyond the calendar's years"))
+    Unconvertible::new(row, format!("{value} {unit} since 1970 is not in the years 1 to 9999"))
 }
 
 fn texts(column: &Column, values: &ArrayRef) -> Result<ArrayRef, Unconvertible> {
     let micros = parsed(column, values, |text| match read(text) {
-        Some(Iso::Local(micros) | Iso::Instant(micros)) => Ok(micros),
+        Some(Iso::Local(micros) | Iso::Instant(micros)) if CALENDAR.contains(&micros) => Ok(micros),
+        Some(Iso::Local(_) | Iso::Instant(_)) => {
+            Err((format!("{} is not in the years 1 to 9999 of UTC", shown(text)), None))
+        }
         Some(Iso::Day(_)) => Err((
             format!("{} has no time of day", shown(text)),
             Some(format!("to_timestamp({})", column.name)),

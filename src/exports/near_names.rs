@@ -1,0 +1,158 @@
+//! Finds folders of the exports that are read as no table, although their names are nearly those of tables.
+//!
+//! An optional table in such a folder, `Batches` or `course-progress`, would be missing without a word.
+
+use object_store::path::Path;
+use tracing::debug;
+
+use super::contract::Table;
+use super::listing::list_folder;
+use super::location::Location;
+use super::note::ExportNote;
+use super::snapshot::TableFolder;
+
+/// Letters of the names from which on two differences are a slip too; in shorter ones, only one is.
+const LONG_NAME: usize = 7;
+
+/// The remarks on folders of `root` that are none of `tables`, and are named nearly like a table of the contract that is
+/// looked for under its own name.
+///
+/// Where the root cannot be listed, there are none: credentials may be limited to the folders of the tables.
+pub async fn near_names(root: &Location, tables: &[TableFolder]) -> Vec<ExportNote> {
+    let expected: Vec<&TableFolder> = tables.iter().filter(|table| is_at_its_name(root, table)).collect();
+    if expected.is_empty() {
+        return Vec::new();
+    }
+    let found = match list_folder(root, &root.prefix).await {
+        Ok(found) => found,
+        Err(error) => {
+            debug!("folders with names nearly like those of tables are not looked for: {error}");
+            return Vec::new();
+        }
+    };
+    let others = found
+        .common_prefixes
+        .iter()
+        .filter(|folder| !holds_table(root, folder, tables));
+    let notes = others.filter_map(|folder| {
+        let name = folder.filename()?;
+        let table = nearest(name, expected.iter().map(|table| table.name.as_str()))?;
+        let text = format!(
+            "'{}' is not read, although its name is nearly that of the table; if it holds the table, rename it to {table} or set tables.{table}.path",
+            root.display(folder)
+        );
+        Some(ExportNote::new(table, text))
+    });
+    notes.collect()
+}
+
+/// Whether a table of the contract lies in the folder of its name.
+fn is_at_its_name(root: &Location, table: &TableFolder) -> bool {
+    let own = root.prefix.clone().join(table.name.as_str());
+    Table::from_name(&table.name).is_some() && table.location.root == root.root && table.location.prefix == own
+}
+
+/// Whether a table lies in the folder, or below it.
+fn holds_table(root: &Location, folder: &Path, tables: &[TableFolder]) -> bool {
+    let is_there = |table: &TableFolder| table.location.prefix.prefix_matches(folder);
+    tables
+        .iter()
+        .any(|table| table.location.root == root.root && is_there(table))
+}
+
+/// The table whose name differs least from that of a folder, and by no more than a slip.
+fn nearest<'a>(folder: &str, tables: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    if folder.starts_with(['_', '.']) {
+        return None;
+    }
+    let given = plain(folder);
+    let near = tables.filter_map(|table| {
+        let name = plain(table);
+        let most = if name.len() < LONG_NAME { 1 } else { 2 };
+        let differences = differences(&given, &name);
+        (differences <= most).then_some((differences, table))
+    });
+    near.min().map(|(_, table)| table)
+}
+
+/// The letters and digits of a name, in lower case.
+fn plain(name: &str) -> Vec<char> {
+    let letters = name.chars().filter(|c| c.is_alphanumeric());
+    letters.flat_map(char::to_lowercase).collect()
+}
+
+/// How many letters have to be inserted, removed or replaced to make one name of the other (Levenshtein's distance).
+fn differences(one: &[char], other: &[char]) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (number, letter) in one.iter().enumerate() {
+        let mut diagonal = number;
+        row[0] = number + 1;
+        for (place, other_letter) in other.iter().enumerate() {
+            let replaced = diagonal + usize::from(letter != other_letter);
+            diagonal = row[place + 1];
+            row[place + 1] = replaced.min(row[place] + 1).min(diagonal + 1);
+        }
+    }
+    row[other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn near(folder: &str) -> Option<&'static str> {
+        nearest(folder, Table::ALL.into_iter().map(Table::name))
+    }
+
+    #[test]
+    fn slips_are_near_and_other_names_are_not() {
+        for (folder, table) in [
+            ("Batches", "batches"),
+            ("BATCHES", "batches"),
+            ("batches ", "batches"),
+            ("batch", "batches"),
+            ("Users", "users"),
+            ("user", "users"),
+            ("enrollments", "enrolments"),
+            ("enrollment", "enrolments"),
+            ("course-progress", "course_progress"),
+            ("courseProgress", "course_progress"),
+            ("course progress", "course_progress"),
+            ("downloadevents", "download_events"),
+            ("course", "courses"),
+            ("tenant", "tenants"),
+        ] {
+            assert_eq!(near(folder), Some(table), "{folder}");
+        }
+        for folder in [
+            "_batches",
+            ".batches",
+            "telemetry",
+            "telemetry_events",
+            "user_org",
+            "course_batch",
+            "uses_of_batches",
+            "events",
+            "reports",
+            "organisation",
+            "",
+            "date=2026-11-22",
+        ] {
+            assert_eq!(near(folder), None, "{folder}");
+        }
+    }
+
+    #[test]
+    fn differences_are_counted() {
+        let count = |one: &str, other: &str| differences(&plain(one), &plain(other));
+        for (one, other, expected) in [
+            ("", "", 0),
+            ("", "abc", 3),
+            ("kitten", "sitting", 3),
+            ("flaw", "lawn", 2),
+        ] {
+            assert_eq!(count(one, other), expected, "{one}, {other}");
+            assert_eq!(count(other, one), expected, "{other}, {one}");
+        }
+    }
+}
