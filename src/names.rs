@@ -116,7 +116,7 @@ fn numbered(names: Vec<Option<String>>) -> Vec<String> {
 /// The form of a name in which names are equal that some file system does not distinguish.
 fn folded(name: &str) -> String {
     let decomposed: String = name.nfkd().collect();
-    // Both conversions, because some letters have a counterpart in one direction only.
+    // To upper and then to lower case, because some letters have a counterpart in one direction only.
     decomposed.to_uppercase().to_lowercase().nfkd().collect()
 }
 

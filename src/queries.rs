@@ -20,7 +20,7 @@ static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/queries");
 /// A query that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the message of each variant says what it means")]
-pub enum QueryError {
+pub enum NamedQueryError {
     #[error("query {name} cannot be read from {}: {reason}; check the folder given with --queries", path.display())]
     Unreadable {
         name: String,
@@ -101,10 +101,10 @@ impl Queries {
     ///
     /// # Errors
     /// There is no such query, or its file cannot be read.
-    pub fn get(&self, name: &str) -> Result<Query, QueryError> {
+    pub fn get(&self, name: &str) -> Result<Query, NamedQueryError> {
         let file = format!("{name}.sql");
         if let Some(path) = self.overriding(name) {
-            let sql = std::fs::read_to_string(&path).map_err(|error| QueryError::Unreadable {
+            let sql = std::fs::read_to_string(&path).map_err(|error| NamedQueryError::Unreadable {
                 name: name.to_owned(),
                 path: path.clone(),
                 reason: error.to_string(),
@@ -122,7 +122,7 @@ impl Queries {
                 source: format!("queries/{file}"),
                 sql: Cow::Borrowed(sql),
             })
-            .ok_or_else(|| QueryError::Unknown {
+            .ok_or_else(|| NamedQueryError::Unknown {
                 name: name.to_owned(),
                 known: self.names("").join(", "),
             })
@@ -132,7 +132,7 @@ impl Queries {
     ///
     /// # Errors
     /// There is no such query, the name is that of several, or its file cannot be read.
-    pub fn find(&self, name: &str) -> Result<Query, QueryError> {
+    pub fn find(&self, name: &str) -> Result<Query, NamedQueryError> {
         let names = self.names("");
         let called = |query: &&String| query.rsplit('/').next() == Some(name);
         let found: Vec<&String> = match names.iter().find(|query| *query == name) {
@@ -142,7 +142,7 @@ impl Queries {
         match found.as_slice() {
             [one] => self.get(one),
             [] => self.get(name),
-            several => Err(QueryError::Ambiguous {
+            several => Err(NamedQueryError::Ambiguous {
                 name: name.to_owned(),
                 known: several.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", "),
             }),
@@ -169,13 +169,17 @@ impl Queries {
     ///
     /// # Errors
     /// Where the site's file cannot be read.
-    pub fn file_beside(&self, folder: &str, name: &str) -> Result<Option<(String, Cow<'static, str>)>, QueryError> {
+    pub fn file_beside(
+        &self,
+        folder: &str,
+        name: &str,
+    ) -> Result<Option<(String, Cow<'static, str>)>, NamedQueryError> {
         let file = format!("{folder}/{name}");
         let own = self.folder.as_ref().map(|queries| queries.join(&file));
         if let Some(path) = own.filter(|path| path.exists()) {
             return match std::fs::read_to_string(&path) {
                 Ok(text) => Ok(Some((path.display().to_string(), Cow::Owned(text)))),
-                Err(error) => Err(QueryError::Unreadable {
+                Err(error) => Err(NamedQueryError::Unreadable {
                     name: file,
                     path,
                     reason: error.to_string(),
@@ -238,6 +242,11 @@ impl Query {
         self.description().lines().next().unwrap_or_default().to_owned()
     }
 
+    /// Whether its rows are a view of its name: the description ends with a line that says so.
+    pub fn is_view(&self) -> bool {
+        self.description().lines().next_back() == Some("View.")
+    }
+
     /// The names of the `$name` parameters, without the `$`.
     pub fn parameters(&self) -> BTreeSet<String> {
         let tokens = Tokenizer::new(&GenericDialect {}, &self.sql)
@@ -275,10 +284,10 @@ impl Query {
         &self,
         parameters: &Parameters,
         given: impl IntoIterator<Item = &'a str>,
-    ) -> Result<(), QueryError> {
+    ) -> Result<(), NamedQueryError> {
         let wanted = self.parameters();
         if let Some(missing) = wanted.iter().find(|name| !parameters.has(name)) {
-            return Err(QueryError::MissingParameter {
+            return Err(NamedQueryError::MissingParameter {
                 name: self.name.clone(),
                 parameter: missing.clone(),
                 source_name: self.source.clone(),
@@ -287,7 +296,7 @@ impl Query {
         }
         match given.into_iter().find(|name| !wanted.contains(*name)) {
             None => Ok(()),
-            Some(unknown) => Err(QueryError::UnknownParameter {
+            Some(unknown) => Err(NamedQueryError::UnknownParameter {
                 name: self.name.clone(),
                 parameter: unknown.to_owned(),
                 known: match wanted.is_empty() {

@@ -6,6 +6,7 @@
 -- downloads: distinct clicks. requests: the same without double clicks. delivered: reports that were handed over, but for
 -- sent_by_subscription: those that subscriptions sent, which nobody clicked for.
 -- Clicks without a time are in no row.
+-- View.
 select
     batch.batch_id,
     case when downloads.batch_number is null then downloads.course_id else batch.course_id end as course_id,

@@ -4,6 +4,7 @@
 -- batch, and to those that it names itself where the snapshot does not know the batch.
 -- sent_by_subscription: mails that were handed over, each to one recipient.
 -- Parameters: $as_of, the snapshot's date; $timezone, whose calendar gives the days.
+-- View.
 with
     sendings as (
         select

@@ -3,6 +3,7 @@
 -- One row: one level ('all', 'course', 'tenant', 'tenant_course') and one course, tenant or both of it.
 -- batches counts those that exist, also those that nobody enrolled in or downloaded. A batch that only enrolments name is
 -- no batch here, though it has a report.
+-- View.
 select
     case
         when grouping(course_id) = 0 and grouping(tenant_id) = 0 then 'tenant_course'

@@ -14,6 +14,7 @@
 -- Parameters: $as_of, the snapshot's date, the last day of each window; $counts_deliveries, whether there are such files;
 -- $since and $until, the days of one more window, 'custom', which is there where $until is not NULL; without $since it
 -- has no first day.
+-- View.
 with
     time_windows as (
         select

@@ -10,6 +10,7 @@
 -- Parameters: $as_of, the snapshot's date; $timezone; $counts_deliveries; $since and $until, the first and last day, where
 -- NULL stands for the day of the first click, delivery or sending since 2000 (first_download_day) and for the snapshot's; $period,
 -- one of the three, or '*'.
+-- View.
 with
     first_and_last as (
         select

@@ -2,6 +2,7 @@
 --
 -- One row. Tables over time begin with it where no first day is asked for, so one click at an impossible time makes no
 -- centuries of rows. Parameters: $earliest_day; $as_of, the snapshot's date; $timezone.
+-- View.
 select
     least(
         (

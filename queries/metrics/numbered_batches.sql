@@ -1,6 +1,7 @@
 -- Batches, each with a number: what is counted batch by batch is grouped by one number instead of three texts.
 --
 -- One row: one batch of distinct_batches. batch_number: its place among all batches in the order of their ids.
+-- View.
 select
     batch_id,
     course_id,

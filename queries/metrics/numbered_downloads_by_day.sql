@@ -8,6 +8,7 @@
 -- sent_by_subscription: those that subscriptions sent, which nobody clicked for.
 -- Clicks without a time are in no row. (Joins name the smaller side first: it is the one that is held in memory.)
 -- Parameters: $as_of, the snapshot's date; $timezone, whose calendar gives the days.
+-- View.
 with
     clicks_and_deliveries as (
         select

@@ -1,6 +1,8 @@
--- The rows that `pragati ratio` prints, in their order. Parameters: $level and $time_window; '*' for every one.
+-- The order of all tables of the ratio: of the rows that `pragati ratio` prints, and of those that a nightly run writes.
 --
--- With periods of time, `download_ratio` here is download_ratio_over_time.
+-- One row: one of `download_ratio`, with all of its columns. With periods of time, `download_ratio` here is
+-- download_ratio_over_time; in a nightly run it is revised_ratio, whose rows also have a revision.
+-- Parameters: $level and $time_window; '*' for every one.
 select *
 from download_ratio
 where ($level = '*' or level = $level) and ($time_window = '*' or time_window = $time_window)

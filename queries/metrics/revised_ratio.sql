@@ -4,7 +4,7 @@
 -- $computed_since are carried over as they are. A row that was published before keeps its revision where the figures are the
 -- same, and has the next one where they differ; a new row has revision 1. A row that was published and is not among the
 -- computed ones has zeros now, so that whoever keeps a copy hears of it. Rows of outputs from before sent_by_subscription have
--- NULL there, which is no other figure than zero.
+-- NULL there, which is no other figure than zero. metrics/ratio_report gives the rows their order.
 -- Tables: `computed_ratio`, with the columns of download_ratio; `published_ratio`, with revision beside.
 -- Parameters: $computed_since, a day; NULL where nothing is carried over. $as_of; $counts_deliveries.
 with
@@ -128,9 +128,3 @@ select
     end as revision,
     sent_by_subscription
 from figures
-order by
-    case level when 'all' then 1 when 'tenant' then 2 when 'course' then 3 else 4 end,
-    tenant_id,
-    course_id,
-    case time_window when 'all' then 1 when '1d' then 2 when '7d' then 3 when '30d' then 4 else 5 end,
-    window_end

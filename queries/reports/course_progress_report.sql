@@ -4,6 +4,7 @@
 -- Parameters: $timezone, whose calendar gives the dates; $same_tenant, true to show External ID, School Name and Block
 -- Name only to the user's own tenant; $unknown_users, 'keep' or 'omit' enrolments of users that are not in the export.
 -- Further columns: batch_id, course_id, tenant_id of the batch; known_user, whether the user is in the export.
+-- View.
 with
     visible_details as (
         select

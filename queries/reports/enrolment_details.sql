@@ -2,6 +2,7 @@
 --
 -- One row: one active enrolment, joined with its progress, its user and its batch; what is not known is NULL.
 -- The same rows are assembled, sorted, without running this query where that is faster: see src/details.
+-- View.
 with
     active_enrolments as (
         select batch_id, user_id, enrolled_at

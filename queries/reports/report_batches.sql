@@ -2,6 +2,7 @@
 --
 -- One row: one batch, with its course, name and tenant where known; of a batch that only enrolments name, the smallest
 -- course that they name.
+-- View.
 with
     enrolled_batches as (
         select batch_id, min(course_id) as course_id

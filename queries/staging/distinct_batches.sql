@@ -2,6 +2,7 @@
 --
 -- One row: one batch of the `batches` table. Rows without a batch_id are left out.
 -- Among rows of the same batch_id, the one with most filled fields wins, then the greatest by the columns in contract order.
+-- View.
 with
     counted as (
         select

@@ -3,6 +3,7 @@
 -- One row: one user in one batch. Rows without a user_id or batch_id are left out. A percent that is not a number is NULL.
 -- Among rows of the same user and batch, the highest percent wins, then the earliest completed_at.
 -- Only rows whose key may be repeated are ranked here: see src/engine/repeated_rows.
+-- View.
 with
     ranked as (
         select

@@ -4,6 +4,7 @@
 -- several batches has a row for each. An event that was written more than once, since a service died in between, counts
 -- once. by_subscription: a subscription sent it and nobody clicked for it; figures of clicks and deliveries leave it out.
 -- Empty where no event files are configured.
+-- View.
 with
     deliveries as (
         select

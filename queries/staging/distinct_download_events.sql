@@ -4,6 +4,7 @@
 -- A mid that arrived more than once counts once, at its earliest event_time; then the least by the other columns, missing
 -- values first.
 -- Only rows whose key may be repeated are ranked here: see src/engine/repeated_rows.
+-- View.
 with
     ranked as (
         select

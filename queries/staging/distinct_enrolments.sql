@@ -3,6 +3,7 @@
 -- One row: one user in one batch, active or not. Rows without a user_id or batch_id are left out.
 -- Among rows of the same user and batch, the latest enrolled_at wins, then the active one.
 -- Only rows whose key may be repeated are ranked here: see src/engine/repeated_rows.
+-- View.
 with
     ranked as (
         select

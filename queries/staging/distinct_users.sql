@@ -3,6 +3,7 @@
 -- One row: one user of the export. Rows without a user_id are left out.
 -- Among rows of the same user_id, the one with most filled fields wins, then the greatest by the columns in contract order.
 -- Only rows whose key may be repeated are ranked here: see src/engine/repeated_rows.
+-- View.
 with
     counted as (
         select

@@ -4,7 +4,8 @@
 -- clicked for the same batch within the 60 seconds before, so a chain of such clicks is one request, counted with its first
 -- click. A click without a user, a batch or a time is always a request of its own.
 -- Only rows that may be repeated, or have neighbours in time, are compared here: see src/engine/repeated_rows and
--- src/catalog/views.rs.
+-- src/catalog/double_clicks.rs, which reads the interval below.
+-- View.
 with
     in_order as (
         select

@@ -1,6 +1,7 @@
 -- Course progress with percents that are numbers.
 --
 -- One row: one row of `course_progress`. A percent that is not a number is NULL.
+-- View.
 select
     user_id,
     course_id,

@@ -2,10 +2,11 @@
 //!
 //! Predicates that cannot fail, comparisons of a column with constants, are pushed below the barrier to keep reading
 //! narrow (PostgreSQL calls such functions leakproof). EXPLAIN does not show the plan behind the barrier or its row
-//! counts.
+//! counts; EXPLAIN ANALYZE shows how many rows come out, which are visible ones.
 
 use std::fmt;
 use std::sync::Arc;
+use std::task::Poll;
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
@@ -17,8 +18,11 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableProviderFilterPushDown};
 use datafusion::physical_plan::execution_plan::reset_plan_states;
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use datafusion::prelude::col;
+use futures::StreamExt;
 
 use crate::engine::whole_plan;
 use crate::exports::pushdown;
@@ -68,7 +72,7 @@ impl Guarded {
             rows = rows.limit(0, limit)?;
         }
         let plan = whole_plan(session, &rows.build()?).await?;
-        Ok(Arc::new(BarrierExec { plan }))
+        Ok(Arc::new(BarrierExec::new(plan)))
     }
 }
 
@@ -106,6 +110,16 @@ fn unqualified(filter: &Expr) -> Result<Expr> {
 /// Runs a plan that optimizer rules and filters of other plans cannot reach into.
 struct BarrierExec {
     plan: Arc<dyn ExecutionPlan>,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl BarrierExec {
+    fn new(plan: Arc<dyn ExecutionPlan>) -> Self {
+        Self {
+            plan,
+            metrics: ExecutionPlanMetricsSet::new(),
+        }
+    }
 }
 
 impl fmt::Debug for BarrierExec {
@@ -134,11 +148,27 @@ impl ExecutionPlan for BarrierExec {
     /// Recursive queries run their plan repeatedly, which needs a fresh state.
     fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
         let plan = reset_plan_states(Arc::clone(&self.plan))?;
-        Ok(Arc::new(Self { plan }))
+        Ok(Arc::new(Self::new(plan)))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        self.plan.execute(partition, context)
+        let mut rows = self.plan.execute(partition, context)?;
+        // Their bytes would tell of hidden rows too, which are in the same buffers.
+        let count = MetricBuilder::new(&self.metrics).output_rows(partition);
+        let compute = MetricBuilder::new(&self.metrics).elapsed_compute(partition);
+        let counted = futures::stream::poll_fn(move |task| {
+            let _timer = compute.timer();
+            let polled = rows.poll_next_unpin(task);
+            if let Poll::Ready(Some(Ok(batch))) = &polled {
+                count.add(batch.num_rows());
+            }
+            polled
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), counted)))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
     }
 
     fn partition_statistics(&self, _partition: Option<usize>) -> Result<Arc<Statistics>> {

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::Catalog;
 use super::error::CatalogError;
-use super::mapping::{self, MappedQuery, Readings};
+use super::mapping::{self, MappedQuery, Readings, SharedSteps};
 use crate::engine::RAW_SCHEMA;
 use crate::hex::hex;
 use crate::queries::{Parameters, Queries};
@@ -92,8 +92,9 @@ pub async fn register(
     decisions: &MappedQuery,
     parameters: &Parameters,
     readings: Readings,
+    steps: &mut SharedSteps,
 ) -> Result<(), CatalogError> {
-    let rows = decisions.rows(parameters, &catalog.session, readings).await?;
+    let rows = decisions.rows(parameters, &catalog.session, readings, steps).await?;
     let rows = mapping::mapped_table(DECISIONS, rows, readings, &catalog.session);
     catalog
         .session

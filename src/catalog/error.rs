@@ -6,7 +6,7 @@ use crate::config::ConfigError;
 use crate::engine::EngineError;
 use crate::exports::{ExportsError, LocationError};
 use crate::ids::SnapshotDate;
-use crate::queries::QueryError;
+use crate::queries::NamedQueryError;
 
 /// A catalog that cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +19,7 @@ pub enum CatalogError {
     #[error(transparent)]
     Exports(#[from] ExportsError),
     #[error(transparent)]
-    Query(#[from] QueryError),
+    Query(#[from] NamedQueryError),
     #[error(transparent)]
     Engine(#[from] EngineError),
     #[error(
@@ -36,6 +36,10 @@ pub enum CatalogError {
         "query {file} reads the step {step}, which reads it again; make one query of both, or rename the step if a raw table is meant"
     )]
     StepsInCircle { file: String, step: String },
+    #[error(
+        "the views {0} cannot be made, since some of them read each other; mend their queries in the folder given with --queries"
+    )]
+    ViewsInCircle(String),
     #[error("mapping file {file} is invalid: {reason}; docs/mappings.md describes its settings")]
     MappingFile { file: String, reason: String },
     #[error("configuration: the mapping has no setting '{name}' in [staging_settings]; {known}")]
@@ -83,6 +87,7 @@ impl CatalogError {
                 | Self::OtherTable(_)
                 | Self::UnknownStaging { .. }
                 | Self::StepsInCircle { .. }
+                | Self::ViewsInCircle(_)
                 | Self::MappingFile { .. }
                 | Self::UnknownSetting { .. }
                 | Self::SettingValue { .. }

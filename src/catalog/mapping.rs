@@ -3,7 +3,7 @@
 //! Which raw tables a snapshot must have is read from the SQL itself. Raw tables live in a schema of their own, `raw`,
 //! so that a raw table may have the name of a canonical one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -51,6 +51,30 @@ pub enum Readings {
     Single,
     /// The mapping's query runs at the first reading, and all readings read its rows from temporary files.
     Several,
+}
+
+/// The rows of the steps that the mapping queries of a catalog read, by the names of their queries. Several queries may
+/// read the same step, which is computed once for all of them where it is materialised.
+#[derive(Default)]
+pub struct SharedSteps(BTreeMap<String, Arc<dyn TableProvider>>);
+
+impl SharedSteps {
+    /// The rows of `step`, which is planned at the first call.
+    async fn rows(
+        &mut self,
+        step: &Query,
+        parameters: &Parameters,
+        session: &SessionContext,
+        readings: Readings,
+    ) -> Result<Arc<dyn TableProvider>, CatalogError> {
+        if let Some(known) = self.0.get(&step.name) {
+            return Ok(Arc::clone(known));
+        }
+        let rows = over_raw_tables(step, parameters, session).await?;
+        let rows = mapped_table(&step.name, rows, readings, session);
+        self.0.insert(step.name.clone(), Arc::clone(&rows));
+        Ok(rows)
+    }
 }
 
 /// A query of a mapping, with the tables and steps that it reads.
@@ -271,8 +295,9 @@ impl MappedQuery {
         std::iter::once(&self.query).chain(&self.steps)
     }
 
-    /// The rows of the query, without conversion. Its steps are registered as tables only while it is planned, because
-    /// another query may have steps of the same names. Steps are read as often as `readings` says.
+    /// The rows of the query, without conversion. Its steps are registered as tables only while it is planned, because a
+    /// query of another folder may have steps of the same names. Steps are read as often as `readings` says, which is the
+    /// same for all queries that share `steps`.
     ///
     /// # Errors
     /// Where the query, or a step, cannot be planned over the raw tables.
@@ -281,11 +306,11 @@ impl MappedQuery {
         parameters: &Parameters,
         session: &SessionContext,
         readings: Readings,
+        steps: &mut SharedSteps,
     ) -> Result<DataFrame, CatalogError> {
         let mut hidden = Vec::with_capacity(self.steps.len());
         for step in &self.steps {
-            let rows = over_raw_tables(step, parameters, session).await?;
-            let rows = mapped_table(&step.name, rows, readings, session);
+            let rows = steps.rows(step, parameters, session, readings).await?;
             let former = replace_raw_table(session, &step.name, Some(rows))?;
             hidden.push((&step.name, former));
         }
@@ -309,9 +334,10 @@ impl Mapping {
         parameters: &Parameters,
         zone: &Zone,
         readings: Readings,
+        steps: &mut SharedSteps,
     ) -> Result<(), CatalogError> {
         let name = self.table.name();
-        let rows = self.rows(parameters, session, zone, readings).await?;
+        let rows = self.rows(parameters, session, zone, readings, steps).await?;
         register_table(session, name, mapped_table(name, rows, readings, session))
     }
 
@@ -333,8 +359,9 @@ impl Mapping {
         session: &SessionContext,
         zone: &Zone,
         readings: Readings,
+        steps: &mut SharedSteps,
     ) -> Result<DataFrame, CatalogError> {
-        let rows = self.made_by.rows(parameters, session, readings).await?;
+        let rows = self.made_by.rows(parameters, session, readings, steps).await?;
         canonical(rows, &self.made_by.query.source, self.table, zone)
     }
 }

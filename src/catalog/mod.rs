@@ -6,6 +6,7 @@
 mod barrier;
 mod consents;
 mod details;
+mod double_clicks;
 mod error;
 mod mapping;
 mod mappings;
@@ -14,6 +15,7 @@ mod names;
 mod raw_schema;
 mod raw_tables;
 mod telemetry;
+mod view_order;
 mod views;
 mod visibility;
 mod wider;
@@ -43,6 +45,7 @@ use crate::queries::{Parameters, Queries, Query};
 use crate::telemetry::TelemetryFile;
 use crate::zone::Zone;
 pub use mapping::Readings;
+use mapping::SharedSteps;
 pub use mappings::MappingRules;
 use mappings::Mappings;
 pub use mart::{MartPart, ReportMart};
@@ -358,9 +361,12 @@ impl Catalog {
         readings: Readings,
     ) -> Result<(), CatalogError> {
         let parameters = with_settings(&self.parameters, &mappings.settings);
+        let mut steps = SharedSteps::default();
         for mapping in &mappings.tables {
             let (session, zone) = (&self.session, &self.zone);
-            mapping.register(session, &parameters, zone, readings).await?;
+            mapping
+                .register(session, &parameters, zone, readings, &mut steps)
+                .await?;
         }
         telemetry::register(self, &self.zone).await?;
         let requests = mappings.requests.as_ref();
@@ -368,7 +374,7 @@ impl Catalog {
             telemetry::add_requests(self, requests, &parameters, &self.zone).await?;
         }
         match &mappings.consents {
-            Some(decisions) => consents::register(self, decisions, &parameters, readings).await,
+            Some(decisions) => consents::register(self, decisions, &parameters, readings, &mut steps).await,
             None => Ok(()),
         }
     }

@@ -257,8 +257,8 @@ impl RawTables {
         Arc::new(Schema::new(fields.collect::<Vec<_>>()))
     }
 
-    /// The columns of the raw table `table` of so many rows that hold JSON as some mapping says that reads the table;
-    /// `None` where there are none. `name` is the table's name in messages.
+    /// The columns of the raw table `table` that hold JSON, as some mapping says that reads the table; `None` where there
+    /// are none. The table has `rows` rows, and `name` is its name in messages.
     pub fn json_columns(&self, table: &str, name: &str, rows: u64) -> Option<JsonColumns> {
         let readers = self.readers.get(table).into_iter().flatten();
         let files = readers.filter_map(|folder| self.files.get(folder));

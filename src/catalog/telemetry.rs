@@ -9,7 +9,7 @@ use datafusion::prelude::col;
 use datafusion::scalar::ScalarValue;
 
 use super::error::CatalogError;
-use super::mapping::{Mapping, Readings};
+use super::mapping::{Mapping, Readings, SharedSteps};
 use super::{Catalog, Telemetry, mapping};
 use crate::config::{Config, TelemetryConfig};
 use crate::engine::{EngineError, RAW_SCHEMA, TABLE_SCHEMA, materialised};
@@ -83,9 +83,12 @@ pub async fn add_requests(
     let failed = || EngineError::running(format!("rows of {}", Table::DownloadEvents));
     let partitions = catalog.session.copied_config().target_partitions();
     let session = &catalog.session;
-    let requests = requests.rows(parameters, session, zone, Readings::Single).await?;
+    let mut steps = SharedSteps::default();
+    let requests = requests
+        .rows(parameters, session, zone, Readings::Single, &mut steps)
+        .await?;
     // Few rows result from a join with all clicks, so they are materialised.
-    let requests = materialised(requests, partitions).map_err(failed())?;
+    let requests = materialised(requests, partitions);
     let requests = catalog.session.read_table(requests).map_err(failed())?;
     let name = TableReference::partial(TABLE_SCHEMA, Table::DownloadEvents.name());
     let events = catalog.session.table(name.clone()).await.map_err(failed())?;
@@ -127,7 +130,7 @@ pub async fn register(catalog: &Catalog, zone: &Zone) -> Result<(), CatalogError
         return add(RAW_SCHEMA, CLICKS, Ok(clicks.into_view()));
     }
     // Few events are clicks, and queries read them several times, so they are materialised.
-    let clicks = materialised(clicks, partitions).map_err(CatalogError::registering(CLICKS))?;
+    let clicks = materialised(clicks, partitions);
     add(RAW_SCHEMA, CLICKS, Ok(Arc::clone(&clicks)))?;
     let clicks = catalog.session.read_table(clicks).map_err(failed())?;
     let clicks = mapping::canonical(clicks, &query.source, Table::DownloadEvents, zone)?;

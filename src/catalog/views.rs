@@ -1,61 +1,21 @@
-//! The views, each defined by the query of its name, in topological order.
-
-use std::sync::Arc;
+//! The views, each defined by the query of its name.
 
 use chrono::NaiveDate;
 use datafusion::dataframe::DataFrame;
-use datafusion::prelude::{Expr, col, lit};
 
+use super::double_clicks::{DOWNLOAD_REQUESTS, download_requests};
 use super::error::CatalogError;
+use super::view_order::{in_order, queries_of_views, view_of};
 use super::{Catalog, consents, details, mapping, telemetry};
 use crate::config::{Config, UnknownUsers};
-use crate::engine::repeated_rows::{
-    Inputs, MAY_BE_REPEATED, Neighbours, SplitTables, ranking_only_repeated, split_in_time,
-};
-use crate::engine::{EngineError, cluster_of, materialised};
+use crate::engine::repeated_rows::{Inputs, SplitTables, ranking_only_repeated};
+use crate::engine::{EngineError, cluster_of};
 use crate::exports::Table;
 use crate::ids::SnapshotDate;
 use crate::queries::Parameters;
 
 /// The first day of tables by day, unless an earlier one is requested. Earlier timestamps in the exports are wrong.
 pub const EARLIEST_DAY: Option<NaiveDate> = NaiveDate::from_ymd_opt(2000, 1, 1);
-
-const VIEWS: [&str; 22] = [
-    "staging/distinct_users",
-    "staging/distinct_enrolments",
-    "staging/numeric_course_progress",
-    "staging/distinct_course_progress",
-    "staging/distinct_batches",
-    "staging/distinct_download_events",
-    DOWNLOAD_REQUESTS,
-    "staging/distinct_deliveries",
-    "reports/report_batches",
-    consents::ENROLMENT_DETAILS,
-    "reports/course_progress_report",
-    "metrics/numbered_batches",
-    "metrics/numbered_downloads_by_day",
-    "metrics/batch_downloads_by_day",
-    "metrics/batch_sendings_by_day",
-    "metrics/batches_by_level",
-    "metrics/first_download_day",
-    "metrics/download_ratio",
-    "metrics/download_ratio_overall",
-    "metrics/download_ratio_by_course",
-    "metrics/download_ratio_by_tenant",
-    "metrics/download_ratio_over_time",
-];
-
-/// The query that finds double clicks. It sorts clicks to compare each with the one before, so it runs only over clicks
-/// that may be repeated, or have another within a minute.
-const DOWNLOAD_REQUESTS: &str = "staging/download_requests";
-const DISTINCT_DOWNLOAD_EVENTS: &str = "staging/distinct_download_events";
-/// The column that is true for rows that skip [`DOWNLOAD_REQUESTS`].
-const IS_REQUEST: &str = "is_request";
-const DOUBLE_CLICKS: Neighbours = Neighbours {
-    texts: &["user_id", "batch_id"],
-    time: "event_time",
-    within_micros: 60_000_000,
-};
 
 /// The query that makes `batches` from enrolments, for exports without that table.
 const BATCHES_FROM_ENROLMENTS: &str = "staging/batches_from_enrolments";
@@ -65,8 +25,8 @@ pub const DISTINCT_DELIVERIES: &str = "distinct_deliveries";
 
 /// The query of a view.
 pub fn query_of(view: &str) -> Option<&'static str> {
-    let mut queries = VIEWS.into_iter().chain([consents::QUERY]);
-    queries.find(|query| query.rsplit('/').next() == Some(view))
+    let mut queries = queries_of_views().chain([consents::QUERY]);
+    queries.find(|query| view_of(query) == view)
 }
 
 /// Whether `name` is that of a view or of a table that Pragati registers, so that no exported table may have it.
@@ -102,20 +62,24 @@ pub async fn register(catalog: &Catalog, has_batches: bool) -> Result<(), Catalo
     }
     // Repeated keys are found and held in one process, so this does not work on a cluster.
     let is_one_process = cluster_of(&catalog.session).is_none();
-    for query in VIEWS {
-        let name = query.rsplit('/').next().unwrap_or(query);
+    for query in in_order(&catalog.queries)? {
+        let name = view_of(query);
         if catalog.session.table_exist(name).unwrap_or(false) {
             continue;
         }
-        let are_built_in = || catalog.are_built_in(&[query, DISTINCT_DOWNLOAD_EVENTS]);
-        let frame = if is_one_process && query == DOWNLOAD_REQUESTS && are_built_in() {
-            download_requests(catalog).await?
-        } else {
-            let rows = catalog.query(query, |parameters| parameters).await?;
-            if is_one_process {
-                distinct_rows(query, rows)?
-            } else {
-                rows
+        let requests = match query {
+            DOWNLOAD_REQUESTS if is_one_process => download_requests(catalog).await?,
+            _ => None,
+        };
+        let frame = match requests {
+            Some(requests) => requests,
+            None => {
+                let rows = catalog.query(query, |parameters| parameters).await?;
+                if is_one_process {
+                    distinct_rows(query, rows)?
+                } else {
+                    rows
+                }
             }
         };
         match name {
@@ -134,45 +98,4 @@ fn distinct_rows(query: &str, rows: DataFrame) -> Result<DataFrame, CatalogError
     let plan = ranking_only_repeated(plan, Inputs::TablesAndViews, &split);
     let plan = plan.map_err(EngineError::running(format!("query {query}")))?;
     Ok(DataFrame::new(state, plan))
-}
-
-/// Clicks without repetition or neighbours, each a request, and the result of the queries for the others.
-async fn download_requests(catalog: &Catalog) -> Result<DataFrame, CatalogError> {
-    let failed = || EngineError::running(format!("query {DOWNLOAD_REQUESTS}"));
-    let events = Table::DownloadEvents;
-    let all = catalog.session.table_provider(events.name()).await.map_err(failed())?;
-    let split = split_in_time(&all, &["mid"], DOUBLE_CLICKS);
-    let mut columns = columns_of(events);
-    let partitions = catalog.session.copied_config().target_partitions();
-    let others = catalog.session.read_table(split.others).map_err(failed())?;
-    // Repeated rows and neighbours are read twice, so they are materialised.
-    let others = materialised(others, partitions).map_err(failed())?;
-    let others_where = |condition| {
-        let others = catalog.session.read_table(Arc::clone(&others))?;
-        others.filter(condition)?.select(columns.clone())
-    };
-    let repeated = others_where(col(MAY_BE_REPEATED)).map_err(failed())?;
-    let ranked = catalog
-        .query_over(DISTINCT_DOWNLOAD_EVENTS, events.name(), repeated.into_view())
-        .await?;
-    // Ranking and comparing both sort. Materialising the result of the first frees its memory before the second begins.
-    let distinct = others_where(col(MAY_BE_REPEATED).is_false())
-        .and_then(|neighbours| neighbours.union(ranked.select(columns.clone())?))
-        .and_then(|distinct| materialised(distinct, partitions))
-        .map_err(failed())?;
-    let compared = catalog
-        .query_over(DOWNLOAD_REQUESTS, "distinct_download_events", distinct)
-        .await?;
-    let compared_columns = columns.iter().cloned().chain([col(IS_REQUEST)]).collect::<Vec<_>>();
-    columns.push(lit(true).alias(IS_REQUEST));
-    let alone = catalog.session.read_table(split.alone).map_err(failed())?;
-    let rows = alone
-        .select(columns)
-        .and_then(|alone| alone.union(compared.select(compared_columns)?))
-        .map_err(failed())?;
-    Ok(rows)
-}
-
-fn columns_of(table: Table) -> Vec<Expr> {
-    table.columns().iter().map(|column| col(column.name)).collect()
 }

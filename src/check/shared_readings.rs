@@ -235,7 +235,7 @@ impl Reading {
         });
         let rows = StreamingTable::try_new(Arc::clone(&schema), partitions.collect())?;
         // The finished plan runs once, so it must not be tried again for another partition where it fails.
-        Ok(Some(materialised(session.read_table(Arc::new(rows))?, 1)?))
+        Ok(Some(materialised(session.read_table(Arc::new(rows))?, 1)))
     }
 
     /// The part of a rule over the rows that were kept, under their own names.

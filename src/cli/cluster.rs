@@ -10,6 +10,7 @@ use clap::{Args, Subcommand, value_parser};
 use pragati::cluster::{ExecutorOptions, SchedulerOptions, run_executor, run_scheduler};
 use pragati::config::Config;
 
+use super::counts;
 use super::failure::UsageError;
 use super::log;
 use super::options::MessageOptions;
@@ -64,7 +65,7 @@ struct ExecutorArguments {
     #[arg(long, value_name = "HOST")]
     advertised_host: Option<String>,
     /// Tasks at a time [default: one a core]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = counts::slots)]
     slots: Option<NonZeroUsize>,
     /// Memory of all tasks together; what needs more spills to disk [default: 70 % of the machine's]
     #[arg(long, value_name = "SIZE")]

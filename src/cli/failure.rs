@@ -8,7 +8,7 @@ use pragati::delivery::store::StoreError;
 use pragati::exports::LocationError;
 use pragati::formats::{OutputError, one_line};
 use pragati::nightly::PublishedError;
-use pragati::queries::QueryError;
+use pragati::queries::NamedQueryError;
 use pragati::ratio::RatioError;
 use pragati::server::ServiceError;
 use pragati::shell::ShellError;
@@ -77,7 +77,7 @@ fn is_usage(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause.is::<UsageError>()
             || cause.is::<ConfigError>()
-            || cause.is::<QueryError>()
+            || cause.is::<NamedQueryError>()
             || matches!(cause.downcast_ref(), Some(StoreError::MalformedUrl(_)))
             || matches!(cause.downcast_ref(), Some(LocationError::Malformed { .. }))
             || matches!(cause.downcast_ref(), Some(error) if CatalogError::is_usage(error))

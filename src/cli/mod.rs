@@ -8,6 +8,7 @@ mod check;
 mod cluster;
 mod completions;
 mod config;
+mod counts;
 mod failure;
 mod format;
 mod json_lines;

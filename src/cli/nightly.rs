@@ -6,8 +6,10 @@ use std::sync::Arc;
 use bytesize::ByteSize;
 use clap::Args;
 use pragati::catalog::{Catalog, Readings};
-use pragati::nightly::{self, NightlyError, Removed};
+use pragati::config::Config;
+use pragati::nightly::{self, NightlyError, NightlyOutput, Removed};
 
+use super::counts::days_kept;
 use super::failure::UsageError;
 use super::log;
 use super::options::CommonOptions;
@@ -36,23 +38,20 @@ pub struct NightlyArguments {
     #[arg(long, value_name = "DIR|URL")]
     out: Option<String>,
     /// Remove the output of all but the newest N days afterwards [default: all days stay]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = days_kept)]
     keep: Option<NonZeroU32>,
     /// Make every report anew, instead of taking over from an earlier output what did not change
     #[arg(long)]
     full: bool,
     /// Compare some of the reports that are taken over with reports that are made anew
-    #[arg(long)]
+    #[arg(long, conflicts_with = "full")]
     verify: bool,
     #[command(flatten)]
     common: CommonOptions,
 }
 
 pub async fn run(arguments: NightlyArguments) -> anyhow::Result<()> {
-    let mut config = arguments.common.load()?;
-    config.nightly.keep = arguments.keep.or(config.nightly.keep);
-    config.nightly.full |= arguments.full;
-    config.nightly.verify |= arguments.verify;
+    let config = settings(&arguments)?;
     let out = arguments.out.or_else(|| config.nightly.out.clone()).ok_or_else(|| {
         UsageError("no output given; use --out DIR|URL, PRAGATI_NIGHTLY__OUT, or `out` under [nightly]".to_owned())
     })?;
@@ -67,15 +66,7 @@ pub async fn run(arguments: NightlyArguments) -> anyhow::Result<()> {
     let made = made?;
     let counts = &made.manifest.counts;
     if !arguments.common.is_quiet() {
-        log::say(&format!(
-            "{}: {} reports with {} rows ({} in all) of the snapshot of {}, in {:.1} s",
-            made.place,
-            counts.batches,
-            counts.rows_reported,
-            made.bytes(),
-            catalog.date,
-            made.manifest.timings.seconds
-        ));
+        log::say(&format!("{}; {}", summary(&made), origin(&made, config.nightly.verify)));
     }
     if let Some(taken) = made.manifest.taken_over {
         tracing::info!("{} files are those of the output of {}", taken.files, taken.from);
@@ -101,6 +92,57 @@ pub async fn run(arguments: NightlyArguments) -> anyhow::Result<()> {
         say_removed(&removed);
     }
     Ok(())
+}
+
+/// The configuration with the options of the command.
+fn settings(arguments: &NightlyArguments) -> anyhow::Result<Config> {
+    let mut config = arguments.common.load()?;
+    if arguments.verify && config.nightly.full {
+        // `--full` beside `verify = true` is one full night of many that are verified; here, somebody asks for a check.
+        let problem = "--verify compares reports that are taken over, and `full` under [nightly], or PRAGATI_NIGHTLY__FULL, \
+                       takes none over; give one of the two";
+        return Err(UsageError(problem.to_owned()).into());
+    }
+    config.nightly.keep = arguments.keep.or(config.nightly.keep);
+    config.nightly.full |= arguments.full;
+    config.nightly.verify |= arguments.verify;
+    Ok(config)
+}
+
+/// What was made, and how long it took.
+fn summary(made: &NightlyOutput) -> String {
+    let (manifest, counts) = (&made.manifest, &made.manifest.counts);
+    format!(
+        "{}: {} reports with {} rows ({} in all) of the snapshot of {}, in {:.1} s",
+        made.place,
+        counts.batches,
+        counts.rows_reported,
+        made.bytes(),
+        manifest.snapshot_date,
+        manifest.timings.seconds
+    )
+}
+
+/// How many reports were taken over and how many were made; where the run `verifies`, how many were compared.
+fn origin(made: &NightlyOutput, verifies: bool) -> String {
+    let (manifest, reused) = (&made.manifest, &made.reused);
+    let origin = match &manifest.taken_over {
+        None => "all made anew".to_owned(),
+        Some(taken) => {
+            let made_anew = manifest.counts.batches.saturating_sub(reused.reports);
+            format!(
+                "{} taken over from the output of {}, {made_anew} made anew",
+                reused.reports, taken.from
+            )
+        }
+    };
+    match (verifies, reused.compared) {
+        (false, _) => origin,
+        (true, 0) => format!("{origin}; nothing compared, since no report was taken over"),
+        (true, compared) => {
+            format!("{origin}; compared {compared} of those taken over with reports made anew: no difference")
+        }
+    }
 }
 
 /// Old days that could not be removed, after a run that published.

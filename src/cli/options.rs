@@ -8,6 +8,7 @@ use clap::{ArgAction, Args};
 use pragati::config::{Config, ConfigError, DateChoice, OpenTelemetryConfig};
 use pragati::zone::Zone;
 
+use super::counts;
 use super::log::{self, LogFormat};
 
 #[derive(Debug, Args)]
@@ -34,7 +35,7 @@ pub struct CommonOptions {
     #[arg(long, value_name = "SIZE", help_heading = "Common options")]
     memory_limit: Option<ByteSize>,
     /// Worker threads [default: one a core]
-    #[arg(long, value_name = "N", help_heading = "Common options")]
+    #[arg(long, value_name = "N", value_parser = counts::threads, help_heading = "Common options")]
     threads: Option<NonZeroUsize>,
     /// Ballista scheduler whose cluster does the work, as df://HOST:PORT [default: this process does]
     #[arg(long, value_name = "URL", help_heading = "Common options", hide = cfg!(not(feature = "cluster")))]

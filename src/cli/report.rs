@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser, ValueParser};
 use clap::{ArgGroup, Args, ValueEnum};
 use datafusion::execution::SendableRecordBatchStream;
 use pragati::catalog::{Catalog, mapping_rules};
@@ -62,8 +63,8 @@ pub struct ReportArguments {
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     output: PathBuf,
     /// Format of the file
-    #[arg(long, value_enum, default_value_t = FormatArgument::Csv)]
-    format: FormatArgument,
+    #[arg(long, value_parser = format_parser(), default_value_t = ReportFormat::Csv)]
+    format: ReportFormat,
     /// Write a file for each value of this column
     #[arg(long, value_enum, value_name = "COLUMN")]
     split_by: Option<SplitArgument>,
@@ -85,22 +86,12 @@ pub struct ReportArguments {
     common: CommonOptions,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum FormatArgument {
-    Csv,
-    Xlsx,
-    /// The same columns with typed values, under the names that they have in SQL.
-    Parquet,
-}
-
-impl From<FormatArgument> for ReportFormat {
-    fn from(format: FormatArgument) -> Self {
-        match format {
-            FormatArgument::Csv => Self::Csv,
-            FormatArgument::Xlsx => Self::Xlsx,
-            FormatArgument::Parquet => Self::Parquet,
-        }
-    }
+/// Takes the word of a format; help and completions list them all.
+fn format_parser() -> ValueParser {
+    let values = ReportFormat::ALL.iter();
+    let values = values.map(|format| PossibleValue::new(format.word()).help(format.explanation()));
+    let parser = PossibleValuesParser::new(values);
+    ValueParser::new(parser.try_map(|word| ReportFormat::from_word(&word).ok_or("reports have no such format")))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -166,7 +157,7 @@ pub async fn run(arguments: ReportArguments) -> anyhow::Result<()> {
                 Destination::File(_, container) => *container,
                 Destination::Folder(_) => Container::Zip,
             },
-            format: arguments.format.into(),
+            format: arguments.format,
             style: CsvStyle::from(&config.report),
             temp_folder: config.temp_folder(),
             date: date.day(),
@@ -220,7 +211,7 @@ impl ReportArguments {
     }
 
     fn destination(&self) -> anyhow::Result<Destination> {
-        let is_binary = self.format != FormatArgument::Csv;
+        let is_binary = !self.format.is_text();
         let extension = self.output.extension().and_then(|extension| extension.to_str());
         let extension = extension.map(str::to_ascii_lowercase);
         let is_zip = extension.as_deref() == Some("zip");
@@ -234,10 +225,16 @@ impl ReportArguments {
                 false => file(Container::File, is_binary),
             };
         }
-        match extension.as_deref() {
-            Some("zip") => file(Container::Zip, true),
-            Some("xlsx") if self.format == FormatArgument::Xlsx => file(Container::Workbook, true),
-            Some("csv" | "xlsx" | "parquet") => Err(not_for_parts(&self.output)),
+        let format_of_file = ReportFormat::ALL
+            .iter()
+            .copied()
+            .find(|format| extension.as_deref() == Some(format.extension()));
+        match format_of_file {
+            _ if is_zip => file(Container::Zip, true),
+            Some(format) if format == self.format && format.parts() == Container::Workbook => {
+                file(Container::Workbook, true)
+            }
+            Some(_) => Err(not_for_parts(&self.output)),
             _ if self.output.as_os_str() == "-" => Err(not_for_parts(&self.output)),
             _ => Ok(Destination::Folder(OutputFolder::open(&self.output)?)),
         }
@@ -303,4 +300,24 @@ fn not_for_parts(place: &Path) -> anyhow::Error {
          one that ends with .xlsx, with -o"
     ))
     .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_lists_the_formats_and_explains_parquet() {
+        let parser = format_parser();
+        let values = parser.possible_values().expect("values");
+        let listed: Vec<(String, Option<String>)> = values
+            .map(|value| (value.get_name().to_owned(), value.get_help().map(ToString::to_string)))
+            .collect();
+        let explanation = "The same columns with typed values, under the names that they have in SQL";
+        let expected = [("csv", None), ("xlsx", None), ("parquet", Some(explanation))];
+        assert_eq!(
+            listed,
+            expected.map(|(word, help)| (word.to_owned(), help.map(str::to_owned)))
+        );
+    }
 }

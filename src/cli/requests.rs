@@ -8,9 +8,10 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use pragati::config::Config;
 use pragati::delivery::options::RequestOptions;
-use pragati::delivery::request::{Deliver, FailureCause, FileFormat, NoticeState, Request, RequestId, Status};
+use pragati::delivery::request::{Deliver, FailureCause, NoticeState, Request, RequestId, Status};
 use pragati::delivery::store::{Cancelled, Database, Page, Retried, Store};
 use pragati::ids::{SnapshotDate, UserId};
+use pragati::report::ReportFormat;
 use serde::Serialize;
 
 use super::log;
@@ -271,7 +272,7 @@ struct Row<'a> {
     finished_at: Option<DateTime<Utc>>,
     attempts: u32,
     deliver: Deliver,
-    format: FileFormat,
+    format: ReportFormat,
     user_id: &'a str,
     batch_id: &'a str,
     course_id: Option<&'a str>,

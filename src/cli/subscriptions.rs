@@ -6,12 +6,11 @@ use anyhow::bail;
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use pragati::delivery::options::RequestOptions;
-use pragati::delivery::request::FileFormat;
 use pragati::delivery::store::Changed;
 use pragati::delivery::subscriptions::{
     EndReason, Every, Outcome, Subscription, SubscriptionId, SubscriptionRules, SubscriptionState, Weekday,
 };
-use pragati::report::SplitColumn;
+use pragati::report::{ReportFormat, SplitColumn};
 use serde::Serialize;
 
 use super::requests::PlaceOptions;
@@ -190,7 +189,7 @@ struct Row<'a> {
     user_id: &'a str,
     batch_id: Option<&'a str>,
     course_id: Option<&'a str>,
-    format: FileFormat,
+    format: ReportFormat,
     every: Every,
     weekday: Option<Weekday>,
     /// In the site's time zone; none after nightly runs.

@@ -41,7 +41,7 @@ pub struct SchedulerOptions {
     pub tls: Option<TlsFiles>,
     /// Whether unencrypted connections from other machines are allowed.
     pub is_trusted_network: bool,
-    /// An executor without a heartbeat for so long is lost; its jobs are submitted again.
+    /// How long an executor may be without a heartbeat before it is lost; its jobs are submitted again then.
     pub executor_timeout: Duration,
 }
 

@@ -10,6 +10,7 @@ mod files;
 mod headers;
 mod identity;
 mod mail;
+mod mistakes;
 mod opentelemetry;
 mod postgres;
 mod ratio;
@@ -343,14 +344,17 @@ impl Config {
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
         let mut settings = Figment::from(Serialized::defaults(Self::default()));
         if let Some(path) = Self::file(file) {
-            std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
+            let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
                 path: path.to_owned(),
                 reason: error.to_string(),
             })?;
+            mistakes::check_syntax(path, &text)?;
             // Not figment's own `Toml::file`, which looks for the file in the folders above too.
             settings = settings.merge(Toml::file_exact(path));
         }
-        let environment = Env::prefixed("PRAGATI_").ignore(&NO_SETTINGS).split("__");
+        let environment = Env::prefixed(mistakes::PREFIX)
+            .ignore(&NO_SETTINGS)
+            .split(mistakes::SEPARATOR);
         settings = settings.merge(environment);
         for name in SECRETS {
             // Taken literally: a password of digits alone is a text, and quotes and spaces are part of it.
@@ -359,9 +363,7 @@ impl Config {
                 settings = settings.merge(Serialized::default(name, secret));
             }
         }
-        let config: Self = settings
-            .extract()
-            .map_err(|error| ConfigError::Invalid(one_line(&error.to_string())))?;
+        let config: Self = settings.extract().map_err(|error| mistakes::invalid(&error))?;
         config.report.check()?;
         config.serve.check()?;
         config.postgres.check()?;
@@ -507,6 +509,55 @@ mod tests {
             let message = from_toml(text).expect_err(text).to_string();
             assert!(message.contains(named), "{message}");
             assert!(!message.contains('\n'), "{message}");
+        }
+    }
+
+    #[test]
+    fn mistakes_name_the_file_the_setting_and_what_is_wrong() {
+        for (text, expected) in [
+            (
+                "[serve]\nworkrs = 3",
+                "serve.workrs is no setting; did you mean serve.workers?",
+            ),
+            ("[serv]\nworkers = 3", "serv is no setting; did you mean serve?"),
+            (
+                "[tables.users]\nfolder = 'x'",
+                "tables.users.folder is no setting; there are path, sql, required",
+            ),
+            (
+                "[nightly]\nkeep = 0",
+                "nightly.keep: expected a whole number of at least 1, found 0",
+            ),
+            (
+                "[serve]\nworkers = 'three'",
+                "serve.workers: expected a whole number of at least 0, found 'three'",
+            ),
+            (
+                "[report]\nbom = 'yes'",
+                "report.bom: expected true or false, found 'yes'",
+            ),
+            (
+                "memory_limit = 'lots'",
+                "memory_limit: expected a size such as 2GB, found 'lots'",
+            ),
+            ("serve = 3", "serve: expected a table of settings, found 3"),
+            (
+                "[report]\nunknown_users = 'drop'",
+                "report.unknown_users: 'drop' is none of keep, omit",
+            ),
+            (
+                "timezone = 'Asia/Nowhere'",
+                "timezone: 'Asia/Nowhere' is not an IANA time zone such as 'Asia/Kolkata'",
+            ),
+            (
+                "[mail.dkim]\nselector = 'x'\nkey_file = 'y'",
+                "mail.dkim.domain is missing",
+            ),
+        ] {
+            let message = from_toml(text).expect_err(text).to_string();
+            let (file, said) = message.split_once("/pragati.toml: ").expect("the file");
+            assert!(file.starts_with("configuration: /"), "{message}");
+            assert_eq!(said, expected);
         }
     }
 }

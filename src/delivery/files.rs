@@ -27,7 +27,7 @@ use super::access::BatchFacts;
 use super::directory::BatchDirectory;
 use super::mail::{file_name_with_options, several_file_name};
 use super::options::RequestOptions;
-use super::request::{FileFormat, ReportFile};
+use super::request::ReportFile;
 use super::source::{Current, SourceError};
 use crate::config::Config;
 use crate::exports::{Location, LocationError};
@@ -234,10 +234,7 @@ impl ReportFiles {
             several: spec.batches.iter().filter(|_| is_of_several).map(named).collect(),
             split_by: spec.asked.split_by,
             container: spec.asked.container(spec.format),
-            format: match spec.format {
-                FileFormat::Csv => ReportFormat::Csv,
-                FileFormat::Xlsx => ReportFormat::Xlsx,
-            },
+            format: spec.format,
             style: self.style.clone(),
             temp_folder: self.temp_folder.clone(),
             date: current.directory.date().day(),
@@ -376,7 +373,7 @@ pub struct FileSpec<'a> {
     /// The batches, ordered by id.
     pub batches: &'a [&'a BatchFacts],
     /// The format of the file.
-    pub format: FileFormat,
+    pub format: ReportFormat,
     /// What was asked for beside the batches.
     pub asked: &'a RequestOptions,
 }

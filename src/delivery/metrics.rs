@@ -15,8 +15,9 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::mail::{Refusal, SendError};
-use super::request::{Deliver, FailureCause, FileFormat, RequestId, Status};
+use super::request::{Deliver, FailureCause, RequestId, Status};
 use super::store::QueueFigures;
+use crate::report::ReportFormat;
 
 /// Bounds of the histogram, in seconds; 1800 is the deadline that is promised where nothing else is set.
 const SECONDS: [f64; 13] = [
@@ -192,7 +193,7 @@ impl DeliveryMetrics {
         for deliver in Deliver::ALL {
             let deliver = deliver.word();
             drop(self.delivery.get_or_create(&DeliverLabel { deliver }));
-            for format in FileFormat::ALL {
+            for format in ReportFormat::delivered() {
                 let format = format.word();
                 drop(self.requests.get_or_create(&RequestLabels { format, deliver }));
             }
@@ -209,32 +210,32 @@ impl DeliveryMetrics {
     }
 
     /// A request was accepted.
-    pub fn count_request(&self, format: FileFormat, deliver: Deliver) {
+    pub fn count_request(&self, format: ReportFormat, deliver: Deliver) {
         let (format, deliver) = (format.word(), deliver.word());
         self.requests.get_or_create(&RequestLabels { format, deliver }).inc();
     }
 
-    /// A click was accepted, with a request of its own or not.
+    /// Counts an accepted click, with a request of its own or not.
     pub fn count_click(&self) {
         self.clicks.inc();
     }
 
-    /// A report file was fetched from its beginning; `by` is one of [`FETCHED_BY`].
+    /// Counts a report file that was fetched from its beginning; `by` is one of [`FETCHED_BY`].
     pub fn count_file(&self, by: &'static str) {
         self.files.get_or_create(&ByLabel { by }).inc();
     }
 
-    /// A worker took up a delivery.
+    /// Counts a delivery that a worker took up.
     pub fn count_attempt(&self) {
         self.attempts.inc();
     }
 
-    /// A request failed for good.
+    /// Counts a request that failed for good.
     pub fn count_failure(&self, cause: FailureCause) {
         self.failures.get_or_create(&CauseLabel { cause: cause.word() }).inc();
     }
 
-    /// The delivery that was promised for `deadline` succeeded.
+    /// Observes how long the delivery took that was promised for `deadline` and has succeeded.
     pub fn observe_delivery(&self, deliver: Deliver, deadline: DateTime<Utc>, now: DateTime<Utc>) {
         let label = DeliverLabel {
             deliver: deliver.word(),

@@ -11,6 +11,7 @@ pub mod bounces;
 pub mod directory;
 pub mod events;
 pub mod files;
+mod format;
 pub mod links;
 pub mod mail;
 pub mod metrics;

@@ -7,10 +7,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
-use super::request::FileFormat;
 use crate::hex::hex;
 use crate::ids::BatchId;
-use crate::report::{Container, ReportFilter, SplitColumn};
+use crate::report::{Container, ReportFilter, ReportFormat, SplitColumn};
 
 /// Length of the digest of the options, in bytes.
 const DIGEST_BYTES: usize = 16;
@@ -91,26 +90,21 @@ impl RequestOptions {
     }
 
     /// The kind of file that the rows are written to.
-    pub fn container(&self, format: FileFormat) -> Container {
+    pub fn container(&self, format: ReportFormat) -> Container {
         let is_in_parts = self.split_by.is_some() || (!self.batches.is_empty() && self.files == BatchFiles::Each);
-        match (is_in_parts, format) {
-            (false, _) => Container::File,
-            (true, FileFormat::Csv) => Container::Zip,
-            (true, FileFormat::Xlsx) => Container::Workbook,
-        }
+        if is_in_parts { format.parts() } else { Container::File }
     }
 
     /// The file extension, without the dot.
-    pub fn extension(&self, format: FileFormat) -> &'static str {
+    pub fn extension(&self, format: ReportFormat) -> &'static str {
         match self.container(format) {
             Container::Zip => "zip",
-            Container::Workbook => "xlsx",
-            Container::File => format.word(),
+            Container::Workbook | Container::File => format.extension(),
         }
     }
 
     /// The media type of the file.
-    pub fn media_type(&self, format: FileFormat) -> &'static str {
+    pub fn media_type(&self, format: ReportFormat) -> &'static str {
         match self.container(format) {
             Container::Zip => "application/zip",
             Container::Workbook | Container::File => format.media_type(),
@@ -182,7 +176,7 @@ mod tests {
         ] {
             let asked = asked(text);
             assert_eq!(
-                (asked.extension(FileFormat::Csv), asked.extension(FileFormat::Xlsx)),
+                (asked.extension(ReportFormat::Csv), asked.extension(ReportFormat::Xlsx)),
                 (csv, xlsx),
                 "{text}"
             );

@@ -13,6 +13,7 @@ use super::person::Person;
 #[cfg(test)]
 use super::person::Roles;
 use crate::ids::{BatchId, SnapshotDate, TenantId};
+use crate::report::ReportFormat;
 
 /// Names one request; later requests have greater ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -88,14 +89,6 @@ macro_rules! words {
     };
 }
 pub(super) use words;
-
-words!(
-    /// The format of the report file.
-    FileFormat {
-        Csv = "csv",
-        Xlsx = "xlsx",
-    }
-);
 
 words!(
     /// How the report reaches its requester.
@@ -189,16 +182,6 @@ impl Request {
     }
 }
 
-impl FileFormat {
-    /// The media type of such a file.
-    pub const fn media_type(self) -> &'static str {
-        match self {
-            Self::Csv => "text/csv; charset=utf-8",
-            Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        }
-    }
-}
-
 impl Status {
     /// Whether the state is final.
     pub const fn is_final(self) -> bool {
@@ -278,7 +261,7 @@ pub struct NewRequest {
     /// The batch's tenant, where it is known.
     pub tenant_id: Option<TenantId>,
     /// The format of the report file.
-    pub format: FileFormat,
+    pub format: ReportFormat,
     /// By mail or as a download.
     pub deliver: Deliver,
     /// What was asked for beside the batch, which is the first of several.
@@ -309,7 +292,7 @@ pub struct Request {
     /// The batch's tenant, where it is known.
     pub tenant_id: Option<TenantId>,
     /// The format of the report file.
-    pub format: FileFormat,
+    pub format: ReportFormat,
     /// By mail or as a download.
     pub deliver: Deliver,
     /// What was asked for beside the batch, which is the first of several.
@@ -355,7 +338,7 @@ impl Request {
             batch_id: "b1".parse().expect("an id"),
             course_id: None,
             tenant_id: None,
-            format: FileFormat::Csv,
+            format: ReportFormat::Csv,
             deliver: Deliver::Email,
             asked: RequestOptions::default(),
             status: Status::Running,
@@ -394,7 +377,6 @@ mod tests {
 
     #[test]
     fn api_and_database_have_the_same_words() {
-        assert_eq!(described::<FileFormat>(), words(FileFormat::ALL, FileFormat::word));
         assert_eq!(described::<Deliver>(), words(Deliver::ALL, Deliver::word));
         assert_eq!(described::<Status>(), words(Status::ALL, Status::word));
         assert_eq!(

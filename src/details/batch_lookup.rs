@@ -25,7 +25,7 @@ pub struct BatchLookup<'a> {
 }
 
 impl<'a> BatchLookup<'a> {
-    /// Nothing is looked up yet.
+    /// A lookup of `ids` with an empty cache.
     pub fn new(batches: &'a Batches, ids: &'a StringViewArray) -> Self {
         Self {
             batches,

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use datafusion::arrow::array::{Array, AsArray, RecordBatch, StringViewArray};
 use foldhash::fast::FixedState;
 
-use super::bounds::Bounds;
 use super::error::DetailsError;
+use super::part_bounds::Bounds;
 use super::scope::IdRange;
 
 /// One batch that has a report.
@@ -274,7 +274,7 @@ mod tests {
         }
     }
 
-    /// Batches of so many rows that each is a section of its own.
+    /// Batches with enough rows for each to be a section of its own.
     fn in_parts(listed: Vec<ReportBatch>, part_count: usize) -> Batches {
         let bounds = Bounds::dividing(&listed, 1_000_000, part_count);
         Batches::within(listed, Arc::new(bounds))

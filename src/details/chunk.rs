@@ -16,7 +16,7 @@ use super::rows::{Enrolment, Progress};
 /// Rows that are given at a time.
 pub const CHUNK_ROWS: usize = 8_192;
 
-/// Some enrolments with their progress; as many of all three.
+/// Some enrolments with their batches and progress: three lists of the same length.
 pub struct Chunk<'a, E, P> {
     pub batches: &'a RankedBatches,
     /// The ranks of the enrolments' batches.
@@ -48,7 +48,7 @@ impl<E, P> Chunk<'_, E, P> {
     }
 }
 
-/// Columns as a record batch of so many rows, also where there is no column.
+/// Columns as a record batch of `rows` rows, also where there is no column.
 ///
 /// # Errors
 /// The columns are not those of `schema`, or have another number of rows.

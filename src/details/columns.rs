@@ -95,7 +95,7 @@ impl Wanted {
         self.columns.iter().any(|column| needs.contains(column))
     }
 
-    /// Whether a column is about the user, and with it the table `users` needed.
+    /// Whether a column is about the user, so that the table `users` is needed.
     pub fn is_about_users(&self) -> bool {
         let is_about_user = |column: &Column| matches!(column, Column::UserId | Column::KnownUser | Column::Text(_));
         self.columns.iter().any(is_about_user)

@@ -21,7 +21,7 @@ pub struct UserFingerprints {
 }
 
 impl UserFingerprints {
-    /// Of so many users, whose texts are still to come.
+    /// Empty fingerprints for `users` users; texts are added later.
     pub fn to_fill(users: usize) -> Self {
         Self {
             of: vec![Fingerprint::default(); users],
@@ -105,7 +105,7 @@ const PERCENT: Range<usize> = 24..32;
 const COMPLETED: Range<usize> = 32..40;
 const PRESENT: usize = 40;
 
-/// The values of a row beside the batch's; the last byte says which are there.
+/// The values of a row apart from the batch's, as bytes. The bits of the last byte say which values are not missing.
 fn row_bytes(user: Fingerprint, enrolment: &Enrolment, progress: Option<&Progress>) -> [u8; PRESENT + 1] {
     let mut bytes = [0; PRESENT + 1];
     bytes[USER].copy_from_slice(user.bytes());

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use datafusion::arrow::array::{Array, AsArray, RecordBatch, StringViewArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringViewArray};
 use datafusion::arrow::datatypes::{Float64Type, TimestampMicrosecondType};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
@@ -16,7 +16,8 @@ use super::enrolment_counts::EnrolmentCounts;
 use super::error::DetailsError;
 use super::records::{Details, DetailsBuilder};
 use super::row_list::RowList;
-use super::rows::{Enrolment, Key, Progress};
+use super::row_memory::RowMemory;
+use super::rows::{ENROLMENT_BYTES, Enrolment, Key, PROGRESS_BYTES, Progress};
 use super::scope::Scope;
 use super::sharing_of;
 use super::tables::Tables;
@@ -58,7 +59,7 @@ pub fn columns_of(table: &str) -> &'static [&'static str] {
 /// The batches of the table in scope, each once, ordered by id.
 pub async fn batches(tables: &dyn Tables, scope: Scope<'_>) -> Result<Vec<ReportBatch>, DetailsError> {
     let rows = tables.read("distinct_batches", &BATCH_COLUMNS, scope).await?;
-    let rows = gathered(rows, "table batches").await?;
+    let rows = gathered(rows, "table batches", &RowMemory::default()).await?;
     let mut batches = read_batches(&rows)?;
     batches.sort_unstable_by(|a, b| a.batch_id.cmp(&b.batch_id));
     Ok(batches)
@@ -84,13 +85,31 @@ pub async fn progress_rows(
     tables.read("course_progress", &PROGRESS_COLUMNS, scope).await
 }
 
-/// Collects the rows, compacted.
+/// Collects the rows, compacted, and accounts for them in `memory`.
 pub async fn gathered(
     rows: Vec<SendableRecordBatchStream>,
     what: &'static str,
+    memory: &RowMemory,
 ) -> Result<Vec<RecordBatch>, DetailsError> {
-    let own_rows = move |rows: &RecordBatch| Ok(compacted(rows).map_err(EngineError::running(what))?);
+    let memory = memory.clone();
+    let own_rows = move |rows: &RecordBatch| -> Result<RecordBatch, DetailsError> {
+        let own = compacted(rows).map_err(EngineError::running(what))?;
+        memory.grow(bytes_of(&own))?;
+        Ok(own)
+    };
     of_each_batch(rows, what, own_rows).await
+}
+
+/// The bytes of compacted rows. What they share of larger buffers is not counted: other rows may count it.
+fn bytes_of(rows: &RecordBatch) -> usize {
+    let of_column = |column: &ArrayRef| {
+        let texts = column.as_string_view_opt();
+        let texts = texts.map_or(0, |texts| {
+            texts.data_buffers().iter().map(|buffer| buffer.len()).sum::<usize>()
+        });
+        column.to_data().get_slice_memory_size().unwrap_or_default() + texts
+    };
+    rows.columns().iter().map(of_column).sum()
 }
 
 /// A directory of the users that some rows name.
@@ -221,18 +240,21 @@ fn repeated_users() -> DetailsError {
     error.into()
 }
 
-/// Reads the enrolments by part. Unknown users and batches get numbers too.
+/// Reads the enrolments by part, and accounts for them in `memory`. Unknown users and batches get numbers too.
 pub async fn enrolments(
     rows: Vec<SendableRecordBatchStream>,
     users: Arc<Users>,
     batches: Batches,
+    memory: &RowMemory,
 ) -> Result<Enrolments, DetailsError> {
+    let memory = memory.clone();
     let part_count = batches.part_count();
     let (batches, unknown_users) = (Arc::new(batches), Arc::new(UnknownUsers::to(&users)));
     let (known_users, met, known_batches) = (Arc::clone(&users), Arc::clone(&unknown_users), Arc::clone(&batches));
     let counts = Arc::new(Mutex::new(EnrolmentCounts::default()));
     let counted = Arc::clone(&counts);
     let read = read_partitions(rows, "table enrolments", part_count, move |rows, parts| {
+        memory.grow(rows.num_rows() * ENROLMENT_BYTES)?;
         let of_rows = add_enrolments(rows, &known_users, &met, &known_batches, parts)?;
         *counted.lock().unwrap_or_else(PoisonError::into_inner) += of_rows;
         Ok(())
@@ -248,15 +270,18 @@ pub async fn enrolments(
     })
 }
 
-/// Reads the progress of enrolled users, by part.
+/// Reads the progress of enrolled users, by part, and accounts for it in `memory`.
 pub async fn progress(
     rows: Vec<SendableRecordBatchStream>,
     enrolments: &Enrolments,
+    memory: &RowMemory,
 ) -> Result<Vec<RowList<Progress>>, DetailsError> {
+    let memory = memory.clone();
     let (users, unknown_users) = (Arc::clone(&enrolments.users), Arc::clone(&enrolments.unknown_users));
     let batches = Arc::clone(&enrolments.batches);
     let part_count = batches.part_count();
     let read = read_partitions(rows, "table course_progress", part_count, move |rows, parts| {
+        memory.grow(rows.num_rows() * PROGRESS_BYTES)?;
         add_progress(rows, &users, &unknown_users, &batches, parts)
     });
     read.await
@@ -391,8 +416,12 @@ pub fn column<'a, A>(
 
 #[cfg(test)]
 mod tests {
-    use datafusion::arrow::array::ArrayRef;
-    use datafusion::execution::memory_pool::{MemoryPool, UnboundedMemoryPool};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use datafusion::arrow::array::{BooleanArray, TimestampMicrosecondArray};
+    use datafusion::common::DataFusionError;
+    use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryPool, UnboundedMemoryPool};
+    use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 
     use super::super::streams_of;
     use super::*;
@@ -444,5 +473,70 @@ mod tests {
         ])
         .await;
         assert_eq!(others, Some((vec![false, true, false], vec!["Bela".to_owned()])));
+    }
+
+    /// Enrolments of a hundred users in a batch.
+    fn hundred_enrolments() -> RecordBatch {
+        let users: ArrayRef = Arc::new(StringViewArray::from_iter_values(
+            (0..100).map(|user| format!("u{user}")),
+        ));
+        let same = |id: &str| -> ArrayRef { Arc::new(StringViewArray::from_iter_values(std::iter::repeat_n(id, 100))) };
+        let times: ArrayRef = Arc::new(TimestampMicrosecondArray::from_iter_values(0..100).with_timezone("UTC"));
+        let active: ArrayRef = Arc::new(BooleanArray::from(vec![true; 100]));
+        RecordBatch::try_from_iter([
+            ("user_id", users),
+            ("batch_id", same("b1")),
+            ("course_id", same("c1")),
+            ("enrolled_at", times),
+            ("active", active),
+        ])
+        .expect("rows")
+    }
+
+    /// The same rows a thousand times, and how often they were read.
+    fn repeated(rows: &RecordBatch) -> (Vec<SendableRecordBatchStream>, Arc<AtomicUsize>) {
+        let read = Arc::new(AtomicUsize::new(0));
+        let (count, batch) = (Arc::clone(&read), rows.clone());
+        let batches = futures::stream::iter(0..1_000).map(move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+            Ok::<_, DataFusionError>(batch.clone())
+        });
+        let stream: SendableRecordBatchStream = Box::pin(RecordBatchStreamAdapter::new(rows.schema(), batches));
+        (vec![stream], read)
+    }
+
+    #[tokio::test]
+    async fn a_memory_limit_ends_the_reading_before_all_rows_are_there() {
+        let rows = hundred_enrolments();
+        let limited: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(25 * 100 * ENROLMENT_BYTES));
+        let memory = RowMemory::within(&limited);
+        let pool: Arc<dyn MemoryPool> = Arc::new(UnboundedMemoryPool::default());
+        let ids = UserIds::of(texts(&rows, "user_id").expect("ids"));
+        let users = Users::distinct(ids, MemoryConsumer::new("users").register(&pool)).expect("few users");
+        let (many, read) = repeated(&rows);
+        let batches = Batches::within(Vec::new(), Arc::default());
+        let numbered = enrolments(many, Arc::new(users), batches, &memory).await;
+        let message = numbered.err().expect("too many rows").to_string();
+        assert!(
+            message.starts_with("the rows of enrolment_details: the memory limit does not suffice: ")
+                && message.contains("--memory-limit"),
+            "{message}"
+        );
+        assert_eq!(read.load(Ordering::Relaxed), 26);
+        drop(memory);
+        assert_eq!(limited.reserved(), 0);
+    }
+
+    #[tokio::test]
+    async fn rows_that_wait_for_numbers_count_towards_the_limit_too() {
+        let rows = hundred_enrolments();
+        let own = bytes_of(&compacted(&rows).expect("rows"));
+        let limited: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(3 * own));
+        let memory = RowMemory::within(&limited);
+        let (many, read) = repeated(&rows);
+        let waiting = gathered(many, "table enrolments", &memory).await;
+        let message = waiting.expect_err("too many rows").to_string();
+        assert!(message.starts_with("the rows of enrolment_details: "), "{message}");
+        assert_eq!(read.load(Ordering::Relaxed), 4);
     }
 }

@@ -12,7 +12,6 @@
 
 mod batch_lookup;
 mod batches;
-mod bounds;
 mod chunk;
 mod columns;
 mod enrolment_counts;
@@ -22,9 +21,11 @@ mod fingerprints;
 mod load;
 mod node;
 mod part;
+mod part_bounds;
 mod planned;
 mod records;
 mod row_list;
+mod row_memory;
 mod rows;
 mod scope;
 mod shared_texts;
@@ -51,7 +52,6 @@ use tokio::sync::OnceCell;
 
 use crate::engine::EngineError;
 pub use batches::{Batches, ReportBatch, read_batches};
-pub use bounds::Bounds;
 use columns::Wanted;
 pub use columns::details_schema;
 pub use enrolment_counts::EnrolmentCounts;
@@ -61,10 +61,12 @@ pub use fingerprint::{Fingerprint, FingerprintBuilder};
 pub use load::{USER_TABLES, batches as listed_batches, columns_of};
 pub use part::Part;
 use part::Shared;
+pub use part_bounds::Bounds;
 #[cfg(feature = "cluster")]
 pub use planned::TablePlan;
 use records::{Details, DetailsBuilder};
 use row_list::RowList;
+use row_memory::RowMemory;
 use rows::Progress;
 pub use rows::{ENROLMENT_BYTES, PROGRESS_BYTES};
 pub use scope::Scope;
@@ -219,23 +221,38 @@ pub async fn assemble(
     batches: Batches,
     parts: Range<usize>,
 ) -> Result<Assembly, DetailsError> {
+    assemble_within(tables, scope, all_users, batches, parts, &RowMemory::default()).await
+}
+
+/// The same, with the rows accounted for in `memory` while they are read.
+async fn assemble_within(
+    tables: &dyn Tables,
+    scope: Scope<'_>,
+    all_users: &AllUsers,
+    batches: Batches,
+    parts: Range<usize>,
+    memory: &RowMemory,
+) -> Result<Assembly, DetailsError> {
     let wanted = &all_users.wanted;
     let enrolled = load::enrolment_rows(tables, scope).await?;
     let progress = load::progress_rows(tables, scope, wanted).await?;
-    let rows = numbered(enrolled, progress, Arc::clone(&all_users.users), batches);
+    let rows = numbered(enrolled, progress, Arc::clone(&all_users.users), batches, memory);
     let (rows, details) = tokio::try_join!(rows, all_users.details(tables))?;
     in_parts(rows, details, parts, wanted.clone())
 }
 
-/// The reports of few batches, whose rows are all that the tables give, in one part, with these columns.
-async fn assemble_some(tables: &dyn Tables, wanted: &Wanted) -> Result<Assembly, DetailsError> {
+/// The reports of few batches, whose rows are all that the tables give, in one part, with these columns. The rows are
+/// accounted for in `memory` while they are read.
+async fn assemble_some(tables: &dyn Tables, wanted: &Wanted, memory: &RowMemory) -> Result<Assembly, DetailsError> {
     let scope = Scope::Everything;
+    // Until users and batches are known, the rows have their ids.
+    let unnumbered = RowMemory::within(&tables.memory_pool());
     let (enrolled, progress) = (
         load::enrolment_rows(tables, scope).await?,
         load::progress_rows(tables, scope, wanted).await?,
     );
     let enrolled_users = async {
-        let rows = load::gathered(enrolled, "table enrolments").await?;
+        let rows = load::gathered(enrolled, "table enrolments", &unnumbered).await?;
         let named = load::named_users(tables, &rows)?;
         let (users, details) = load::wanted_users(tables, named, &wanted.texts()).await?;
         Ok((rows, users, details))
@@ -243,11 +260,11 @@ async fn assemble_some(tables: &dyn Tables, wanted: &Wanted) -> Result<Assembly,
     // Batches and progress are read while one thread is idle, as the other tables have no work left for it.
     let (batches, progress) = (
         load::batches(tables, scope),
-        load::gathered(progress, "table course_progress"),
+        load::gathered(progress, "table course_progress", &unnumbered),
     );
     let ((enrolled, users, details), progress, batches) = tokio::try_join!(enrolled_users, progress, batches)?;
     let batches = Batches::within(batches, Arc::default());
-    let rows = numbered(streams_of(enrolled)?, streams_of(progress)?, users, batches).await?;
+    let rows = numbered(streams_of(enrolled)?, streams_of(progress)?, users, batches, memory).await?;
     in_parts(rows, details, 0..1, wanted.clone())
 }
 
@@ -272,9 +289,10 @@ async fn numbered(
     progress: Vec<SendableRecordBatchStream>,
     users: Arc<Users>,
     batches: Batches,
+    memory: &RowMemory,
 ) -> Result<Numbered, DetailsError> {
-    let enrolments = load::enrolments(enrolled, users, batches).await?;
-    let progress = load::progress(progress, &enrolments).await?;
+    let enrolments = load::enrolments(enrolled, users, batches, memory).await?;
+    let progress = load::progress(progress, &enrolments, memory).await?;
     Ok(Numbered { enrolments, progress })
 }
 
@@ -344,7 +362,7 @@ pub async fn batches_in_parts(tables: &dyn Tables, rows: u64) -> Result<Batches,
     Ok(Batches::within(listed, Arc::new(bounds)))
 }
 
-/// The largest number of parts for so many rows.
+/// The largest number of parts for `rows` rows.
 fn part_count(rows: u64) -> usize {
     usize::try_from(rows.div_ceil(PART_ROWS).clamp(1, MOST_PARTS)).unwrap_or(1)
 }

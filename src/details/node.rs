@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use datafusion::arrow::compute::SortOptions;
 use datafusion::common::stats::Precision;
 use datafusion::common::{DataFusionError, Result, ScalarValue, Statistics, internal_err};
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column as ColumnExpr;
 use datafusion::physical_expr::{AcrossPartitions, ConstExpr, EquivalenceProperties, PhysicalSortExpr};
@@ -23,11 +22,11 @@ use tokio::sync::OnceCell;
 use super::columns::{Column, Wanted};
 use super::error::DetailsError;
 use super::planned::{PlannedTables, TablePlan};
-use super::rows::ROW_BYTES;
+use super::row_memory::RowMemory;
 use super::scope::NamedBatches;
 use super::without_users::{assemble_buckets, bucket_count};
-use super::{AllUsers, Scope, assemble, assemble_some, batches_in_parts, part_count};
-use crate::engine::EngineError;
+use super::{AllUsers, PART_ROWS, Scope, assemble_some, assemble_within, batches_in_parts, part_count};
+use crate::engine::measured;
 
 /// What a scan asks for.
 #[derive(Debug, Clone)]
@@ -35,8 +34,12 @@ pub struct Asked {
     pub wanted: Wanted,
     /// The batches whose rows the tables' plans give.
     pub batches: NamedBatches,
+    /// The condition on batches that these rows meet, as EXPLAIN shows it.
+    pub condition: Option<String>,
     /// The estimated number of rows of all reports.
     pub rows: u64,
+    /// As many rows suffice, whichever they are.
+    pub limit: Option<usize>,
     pub temp_folder: PathBuf,
 }
 
@@ -52,13 +55,37 @@ impl Asked {
         self.batches != NamedBatches::All
     }
 
-    /// The largest number of partitions: as many as rows are divided into.
+    /// Whether about one part has as many rows as suffice.
+    fn is_of_one_part(&self) -> bool {
+        self.limit.is_some_and(|limit| limit as u64 <= PART_ROWS)
+    }
+
+    /// The largest number of partitions: as many as rows are divided into. Where a part has rows enough, one: others would
+    /// assemble parts that nobody asks for.
     pub fn most_partitions(&self) -> usize {
-        match self.is_of_few() {
+        match self.is_of_few() || self.is_of_one_part() {
             true => 1,
             false if self.is_ordered() => part_count(self.rows),
             false => bucket_count(self.rows),
         }
+    }
+
+    /// What is known of one of so many shares of the rows before they are read: about how many there are, since how many
+    /// enrolments are repeated or inactive shows only then, and that a batch and a user are never missing.
+    fn statistics(&self, shares: usize) -> Statistics {
+        let mut statistics = Statistics::new_unknown(&self.wanted.schema());
+        if !self.is_of_few() {
+            let rows = usize::try_from(self.rows).unwrap_or(usize::MAX);
+            let most = self.limit.unwrap_or(usize::MAX);
+            statistics.num_rows = Precision::Inexact((rows / shares).min(most));
+        }
+        let never_missing = [Column::BatchId, Column::UserId, Column::HasProgress, Column::KnownUser];
+        for (column, known) in self.wanted.columns().iter().zip(&mut statistics.column_statistics) {
+            if never_missing.contains(column) {
+                known.null_count = Precision::Exact(0);
+            }
+        }
+        statistics
     }
 
     /// What is known of the order of the rows, and of their batch where it is one.
@@ -128,11 +155,11 @@ struct Assembled {
     /// The parts, each of which can be read once.
     parts: Vec<Arc<dyn PartitionStream>>,
     /// Accounts for the rows as long as one of the partitions lives; none where the parts do it themselves.
-    _memory: Option<MemoryReservation>,
+    _memory: Option<RowMemory>,
 }
 
 impl EnrolmentDetailsExec {
-    /// Assembles the rows of `plans` in so many partitions.
+    /// Assembles the rows of `plans` in `partitions` partitions.
     ///
     /// # Errors
     /// Where the engine refuses what is known of the rows.
@@ -155,7 +182,7 @@ impl EnrolmentDetailsExec {
 }
 
 impl Run {
-    /// A run of so many partitions, none of which has begun.
+    /// A run of `partitions` partitions, none of which has begun.
     fn of(partitions: usize) -> Self {
         Self {
             begun: vec![false; partitions],
@@ -193,18 +220,15 @@ impl Asked {
                 _memory: None,
             });
         }
+        let memory = RowMemory::within(context.memory_pool());
         let assembly = if self.is_of_few() {
-            assemble_some(&tables, &self.wanted).await?
+            assemble_some(&tables, &self.wanted, &memory).await?
         } else {
             let (all_users, batches) = tokio::try_join!(AllUsers::read(&tables), batches_in_parts(&tables, self.rows))?;
             let all_users = all_users.with_columns(self.wanted.clone());
             let parts = 0..batches.part_count();
-            assemble(&tables, Scope::Everything, &all_users, batches, parts).await?
+            assemble_within(&tables, Scope::Everything, &all_users, batches, parts, &memory).await?
         };
-        let memory = MemoryConsumer::new("EnrolmentDetailsExec").register(context.memory_pool());
-        let rows: usize = assembly.part_sizes.iter().sum();
-        let reserved = memory.try_grow(rows.saturating_mul(ROW_BYTES));
-        reserved.map_err(EngineError::running("the rows of enrolment_details"))?;
         Ok(Assembled {
             parts: assembly.details(),
             _memory: Some(memory),
@@ -214,7 +238,11 @@ impl Asked {
 
 impl DisplayAs for EnrolmentDetailsExec {
     fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        let batches = if self.asked.is_of_few() { "named" } else { "all" };
+        let batches = match (&self.asked.batches, &self.asked.condition) {
+            (NamedBatches::One(_) | NamedBatches::Several, _) => "named",
+            (NamedBatches::All, Some(_)) => "matching",
+            (NamedBatches::All, None) => "all",
+        };
         let texts = self.asked.wanted.texts();
         write!(
             f,
@@ -222,7 +250,14 @@ impl DisplayAs for EnrolmentDetailsExec {
             self.asked.wanted.has_progress()
         )?;
         write!(f, ", users=[{}], ordered={}", texts.join(", "), self.asked.is_ordered())?;
-        write!(f, ", partitions={}", self.partitions)
+        write!(f, ", partitions={}", self.partitions)?;
+        if let Some(limit) = self.asked.limit {
+            write!(f, ", limit={limit}")?;
+        }
+        match &self.asked.condition {
+            Some(condition) => write!(f, ", condition={condition}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -267,6 +302,7 @@ impl ExecutionPlan for EnrolmentDetailsExec {
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let shared = self.run.lock().unwrap_or_else(PoisonError::into_inner).begin(partition);
         let (plans, asked, partitions) = (self.plans.clone(), self.asked.clone(), self.partitions);
+        let limit = asked.limit;
         let assembled = async move {
             let assembled = shared.get_or_try_init(|| asked.assemble(plans, &context)).await;
             let parts = assembled.map_err(DataFusionError::from)?.parts.iter();
@@ -276,16 +312,13 @@ impl ExecutionPlan for EnrolmentDetailsExec {
             let rows = futures::stream::iter(parts).flat_map(move |part| part.execute(Arc::clone(&context)));
             Ok::<_, DataFusionError>(rows.inspect(move |_| _ = &shared))
         };
-        let mut rows = Box::pin(futures::stream::once(assembled).try_flatten());
-        let metrics = BaselineMetrics::new(&self.metrics, partition);
-        let compute = metrics.elapsed_compute().clone();
-        let measured = futures::stream::poll_fn(move |task| {
-            let timer = compute.timer();
-            let polled = rows.poll_next_unpin(task);
-            timer.done();
-            metrics.record_poll(polled)
-        });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), measured)))
+        let rows = futures::stream::once(assembled).try_flatten();
+        let rows: SendableRecordBatchStream = Box::pin(RecordBatchStreamAdapter::new(self.schema(), rows));
+        let rows = match limit {
+            Some(limit) => first_rows(rows, limit),
+            None => rows,
+        };
+        Ok(measured(rows, BaselineMetrics::new(&self.metrics, partition)))
     }
 
     fn child_stats_requests(&self, _partition: Option<usize>) -> Vec<ChildStats> {
@@ -293,13 +326,8 @@ impl ExecutionPlan for EnrolmentDetailsExec {
     }
 
     fn statistics_from_inputs(&self, _inputs: &[Arc<Statistics>], args: &StatisticsArgs) -> Result<Arc<Statistics>> {
-        let mut statistics = Statistics::new_unknown(&self.schema());
-        if !self.asked.is_of_few() {
-            let rows = usize::try_from(self.asked.rows).unwrap_or(usize::MAX);
-            let shares = if args.partition().is_some() { self.partitions } else { 1 };
-            statistics.num_rows = Precision::Inexact(rows / shares);
-        }
-        Ok(Arc::new(statistics))
+        let shares = if args.partition().is_some() { self.partitions } else { 1 };
+        Ok(Arc::new(self.asked.statistics(shares)))
     }
 
     fn metrics(&self) -> Option<MetricsSet> {
@@ -307,9 +335,92 @@ impl ExecutionPlan for EnrolmentDetailsExec {
     }
 }
 
+/// The first rows of a stream, of which no more is read: each part is assembled when its first rows are.
+fn first_rows(rows: SendableRecordBatchStream, most: usize) -> SendableRecordBatchStream {
+    let schema = rows.schema();
+    let first = futures::stream::try_unfold((rows, most), |(mut rows, left)| async move {
+        if left == 0 {
+            return Ok(None);
+        }
+        let Some(batch) = rows.try_next().await? else {
+            return Ok(None);
+        };
+        let given = batch.slice(0, batch.num_rows().min(left));
+        let left = left - given.num_rows();
+        Ok::<_, DataFusionError>(Some((given, (rows, left))))
+    });
+    Box::pin(RecordBatchStreamAdapter::new(schema, first))
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch};
+
     use super::*;
+
+    /// All columns of the rows of about five parts, or of the first of them.
+    fn asked(limit: Option<usize>) -> Asked {
+        Asked {
+            wanted: Wanted::all(),
+            batches: NamedBatches::All,
+            condition: None,
+            rows: 5 * PART_ROWS,
+            limit,
+            temp_folder: PathBuf::new(),
+        }
+    }
+
+    #[test]
+    fn the_number_of_rows_is_an_estimate_and_no_id_is_missing() {
+        let rows = usize::try_from(5 * PART_ROWS).expect("a number");
+        assert_eq!(asked(None).statistics(1).num_rows, Precision::Inexact(rows));
+        assert_eq!(asked(None).statistics(5).num_rows, Precision::Inexact(rows / 5));
+        assert_eq!(asked(Some(7)).statistics(1).num_rows, Precision::Inexact(7));
+        let of_one = Asked {
+            batches: NamedBatches::One("b1".to_owned()),
+            ..asked(None)
+        };
+        for known in [asked(None).statistics(1), of_one.statistics(1)] {
+            let schema = Wanted::all().schema();
+            let columns = schema.fields().iter().zip(&known.column_statistics);
+            let without_nulls = columns.filter(|(_, known)| known.null_count == Precision::Exact(0));
+            let names: Vec<&str> = without_nulls.map(|(field, _)| field.name().as_str()).collect();
+            assert_eq!(names, ["batch_id", "user_id", "has_progress", "known_user"]);
+        }
+    }
+
+    #[test]
+    fn few_rows_are_those_of_one_partition() {
+        let partitions = |limit| asked(limit).most_partitions();
+        let of_part = usize::try_from(PART_ROWS).expect("a number");
+        assert_eq!((partitions(None), partitions(Some(of_part + 1))), (5, 5));
+        assert_eq!((partitions(Some(5)), partitions(Some(of_part))), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_read_beyond_the_rows_that_suffice() {
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..10));
+        let rows = RecordBatch::try_from_iter([("number", numbers)]).expect("rows");
+        for (most, sizes, batches_read) in [
+            (0, vec![], 0),
+            (10, vec![10], 1),
+            (15, vec![10, 5], 2),
+            (99, vec![10, 10, 10], 3),
+        ] {
+            let read = Arc::new(AtomicUsize::new(0));
+            let (count, batch) = (Arc::clone(&read), rows.clone());
+            let batches = futures::stream::iter(0..3).map(move |_| {
+                count.fetch_add(1, Ordering::Relaxed);
+                Ok::<_, DataFusionError>(batch.clone())
+            });
+            let batches = Box::pin(RecordBatchStreamAdapter::new(rows.schema(), batches));
+            let given: Vec<RecordBatch> = first_rows(batches, most).try_collect().await.expect("rows");
+            let given: Vec<usize> = given.iter().map(RecordBatch::num_rows).collect();
+            assert_eq!((given, read.load(Ordering::Relaxed)), (sizes, batches_read), "{most}");
+        }
+    }
 
     #[test]
     fn partitions_of_one_run_share_what_was_assembled_and_no_run_reads_it_twice() {

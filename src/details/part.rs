@@ -50,7 +50,7 @@ pub struct Part {
 
 struct State {
     rows: Rows,
-    /// Whether the rows of each section are read; all are where nothing is said.
+    /// Whether the rows of each section are read; `None` for all.
     is_wanted: Option<Vec<bool>>,
 }
 

@@ -39,7 +39,7 @@ impl Scope<'_> {
 /// The batches whose rows a scan asks for, as far as its conditions name them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NamedBatches {
-    /// No condition names a batch: there may be many.
+    /// No condition names a batch: there may be many, all or those of a range.
     All,
     /// Those of a list.
     Several,

@@ -10,6 +10,7 @@ use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::datasource::{TableType, provider_as_source};
 use datafusion::execution::memory_pool::MemoryLimit;
+use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{
     BinaryExpr, Expr, LogicalPlan, LogicalPlanBuilder, Operator, TableProviderFilterPushDown, col, lit,
 };
@@ -24,7 +25,8 @@ use super::scope::NamedBatches;
 use super::without_users;
 use crate::engine::{planning_parts, scan_of_view};
 
-/// Assembled rows may take one in so many bytes of a memory limit; beyond, the query runs, whose joins spill.
+/// The divisor of a memory limit that gives the bytes which assembled rows may take. Beyond, the query runs, whose joins
+/// spill.
 const SHARE_OF_MEMORY: u64 = 2;
 
 /// The tables that rows are assembled from.
@@ -184,7 +186,7 @@ impl EnrolmentDetails {
         session: &dyn Session,
         projection: Option<&Vec<usize>>,
         filters: &[Expr],
-        _limit: Option<usize>,
+        limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let conditions: Vec<Expr> = filters
             .iter()
@@ -204,7 +206,10 @@ impl EnrolmentDetails {
         let asked = Asked {
             wanted,
             batches,
+            condition: conjunction(conditions).map(|condition| condition.to_string()),
             rows: self.rows,
+            // A condition that is left above may need more rows.
+            limit: limit.filter(|_| filters.iter().all(is_about_batch)),
             temp_folder: self.temp_folder.clone(),
         };
         let partitions = asked.most_partitions().min(session.config().target_partitions());

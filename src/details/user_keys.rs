@@ -45,7 +45,7 @@ pub struct UserKeys {
 }
 
 impl UserKeys {
-    /// No long text is known yet; `memory` will account for them.
+    /// Empty dictionaries; `memory` accounts for the long texts that are added.
     pub fn new(memory: MemoryReservation) -> Self {
         Self {
             numbers: std::iter::repeat_with(Mutex::default).take(SHARDS as usize).collect(),

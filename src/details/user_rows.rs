@@ -1,7 +1,7 @@
 //! Reads rows of users, with the users' numbers and fingerprints: several partitions at the same time, in any order.
 //!
-//! Records are written by one task. What can be computed of rows alone is computed by the tasks that read them, so that
-//! the one has less to do.
+//! Records are written by one task. To leave it less work, what depends on rows alone is computed by the tasks that read
+//! them.
 
 use std::sync::Arc;
 

@@ -225,7 +225,7 @@ impl Users {
 }
 
 impl UnknownUsers {
-    /// No unknown users yet; their numbers follow those of `users`.
+    /// An empty set of unknown users, whose numbers will follow those of `users`.
     pub fn to(users: &Users) -> Self {
         Self {
             first: users.len(),

@@ -54,7 +54,7 @@ pub struct RowKey {
     batch: u32,
 }
 
-/// The number of buckets for so many rows, a power of two.
+/// The number of buckets for `rows` rows, a power of two.
 pub fn bucket_count(rows: u64) -> usize {
     let buckets = (rows / BUCKET_ROWS).clamp(1, MOST_BUCKETS);
     usize::try_from(buckets.next_power_of_two()).unwrap_or(1)
@@ -74,7 +74,7 @@ pub fn columns_for(table: &str, wanted: &Wanted) -> Vec<&'static str> {
     columns_of(table).iter().copied().filter(is_read).collect()
 }
 
-/// Reads enrolments and progress, and divides them into so many buckets, which give the wanted columns.
+/// Reads enrolments and progress, and divides them into `buckets` buckets, which give the wanted columns.
 ///
 /// # Errors
 /// Where a table cannot be read, or the memory does not suffice.

@@ -13,11 +13,13 @@ use datafusion::common::{Result, Statistics, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::execution_plan::{CardinalityEffect, ChildrenPropertiesMode, ReplaceChildrenOptions};
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 
 use super::compacted_stream::compacted_stream;
+use super::measured_stream::counted;
 
 /// Puts a [`CompactExec`] below each sort without a limit; a top-k sort keeps few rows and does not need it.
 #[derive(Debug)]
@@ -27,7 +29,7 @@ impl PhysicalOptimizerRule for CompactBeforeSort {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         let with_compaction = |plan: Arc<dyn ExecutionPlan>| match plan.downcast_ref::<SortExec>() {
             Some(sort) if sort.fetch().is_none() => {
-                let input = Arc::new(CompactExec(Arc::clone(sort.input())));
+                let input = Arc::new(CompactExec::new(Arc::clone(sort.input())));
                 let keep = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep);
                 Ok(Transformed::yes(plan.replace_children(vec![input], keep)?))
             }
@@ -47,7 +49,20 @@ impl PhysicalOptimizerRule for CompactBeforeSort {
 
 /// A plan node that copies its input's rows into batches with buffers of their own.
 #[derive(Debug)]
-pub struct CompactExec(pub Arc<dyn ExecutionPlan>);
+pub struct CompactExec {
+    rows: Arc<dyn ExecutionPlan>,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl CompactExec {
+    /// A node above `rows`.
+    pub fn new(rows: Arc<dyn ExecutionPlan>) -> Self {
+        Self {
+            rows,
+            metrics: ExecutionPlanMetricsSet::new(),
+        }
+    }
+}
 
 impl DisplayAs for CompactExec {
     fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
@@ -61,7 +76,7 @@ impl ExecutionPlan for CompactExec {
     }
 
     fn properties(&self) -> &Arc<PlanProperties> {
-        self.0.properties()
+        self.rows.properties()
     }
 
     fn maintains_input_order(&self) -> Vec<bool> {
@@ -69,7 +84,7 @@ impl ExecutionPlan for CompactExec {
     }
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.0]
+        vec![&self.rows]
     }
 
     crate::engine::without_expressions!();
@@ -80,14 +95,21 @@ impl ExecutionPlan for CompactExec {
         _options: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         match <[_; 1]>::try_from(children) {
-            Ok([rows]) => Ok(Arc::new(Self(rows))),
+            Ok([rows]) => Ok(Arc::new(Self::new(rows))),
             Err(_) => internal_err!("CompactExec compacts the rows of one plan"),
         }
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let rows_a_batch = context.session_config().batch_size();
-        Ok(compacted_stream(self.0.execute(partition, context)?, rows_a_batch))
+        let metrics = BaselineMetrics::new(&self.metrics, partition);
+        let compute = metrics.elapsed_compute().clone();
+        let compacted = compacted_stream(self.rows.execute(partition, context)?, rows_a_batch, compute);
+        Ok(counted(compacted, metrics))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
     }
 
     fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {

@@ -17,9 +17,12 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::execution_plan::{CardinalityEffect, ReplaceChildrenOptions};
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties};
+
+use super::measured_stream::counted;
 
 /// Inserts a [`NoKeysExec`] above each projection whose unique keys are not those of its input.
 #[derive(Debug)]
@@ -92,6 +95,7 @@ fn projected(key: &Constraint, places: &[Option<usize>]) -> Option<Constraint> {
 pub struct NoKeysExec {
     rows: Arc<dyn ExecutionPlan>,
     properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
 }
 
 impl NoKeysExec {
@@ -105,7 +109,11 @@ impl NoKeysExec {
         // Otherwise a sort below this node could replace one that is required above it.
         known.clear_orderings();
         let properties = Arc::new(properties.with_eq_properties(known));
-        Self { rows, properties }
+        Self {
+            rows,
+            properties,
+            metrics: ExecutionPlanMetricsSet::new(),
+        }
     }
 }
 
@@ -151,7 +159,12 @@ impl ExecutionPlan for NoKeysExec {
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        self.rows.execute(partition, context)
+        let metrics = BaselineMetrics::new(&self.metrics, partition);
+        Ok(counted(self.rows.execute(partition, context)?, metrics))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
     }
 
     fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {

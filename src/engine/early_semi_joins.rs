@@ -62,7 +62,7 @@ fn moved(join: &Join) -> Result<Option<LogicalPlan>> {
     }
 }
 
-/// Whether the rows are probably few: groups that meet a condition, or so many rows at most.
+/// Whether the rows are probably few: groups that meet a condition, one row, or rows limited by number.
 fn has_few_keys(rows: &LogicalPlan) -> bool {
     match rows {
         LogicalPlan::Projection(projection) => has_few_keys(&projection.input),

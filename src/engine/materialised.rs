@@ -9,37 +9,25 @@ use std::sync::Arc;
 use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::catalog::streaming::StreamingTable;
 use datafusion::catalog::{MemoryCatalogProviderList, TableProvider};
 use datafusion::common::runtime::JoinSet;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::ExecutionPlanProperties;
+use datafusion::physical_plan::metrics::Time;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::streaming::PartitionStream;
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
 use tokio::sync::OnceCell;
 
 use super::compacted_stream::compacted_stream;
+use super::materialised_when_read::MaterialisedWhenRead;
 use super::spilled_rows::{ColumnFiles, SpilledRows};
 
 /// A table of the rows of `rows`, in `partitions` partitions. The sources of `rows` must not change: it runs once.
-///
-/// # Errors
-/// The plan cannot be made.
-pub fn materialised(rows: DataFrame, partitions: usize) -> Result<Arc<dyn TableProvider>> {
-    let rows = Arc::new(MaterialisedRows::new(rows, Density::Sparse));
-    let schema = Arc::clone(rows.schema());
-    let partitions = (0..partitions).map(|partition| -> Arc<dyn PartitionStream> {
-        Arc::new(MaterialisedPartition {
-            rows: Arc::clone(&rows),
-            partition,
-            partitions,
-        })
-    });
-    let partitions = partitions.collect();
-    Ok(Arc::new(StreamingTable::try_new(schema, partitions)?))
+pub fn materialised(rows: DataFrame, partitions: usize) -> Arc<dyn TableProvider> {
+    let rows = MaterialisedRows::new(rows, Density::Sparse);
+    Arc::new(MaterialisedWhenRead::new(rows, partitions))
 }
 
 /// How densely the rows of a query fill its batches.
@@ -114,7 +102,7 @@ impl MaterialisedRows {
         for partition in 0..partitions {
             let mut rows = plan.execute(partition, Arc::clone(context))?;
             if self.density == Density::Sparse {
-                rows = compacted_stream(rows, context.session_config().batch_size());
+                rows = compacted_stream(rows, context.session_config().batch_size(), Time::new());
             }
             let rows = of_schema(rows, &self.schema);
             writers.spawn(layout.clone().write(rows, context.runtime_env()));
@@ -150,30 +138,4 @@ fn of_schema(rows: SendableRecordBatchStream, schema: &SchemaRef) -> SendableRec
         Ok::<_, DataFusionError>(batch)
     });
     Box::pin(RecordBatchStreamAdapter::new(Arc::clone(schema), batches))
-}
-
-/// A partition of the table: every `partitions`-th of the source's, beginning with number `partition`.
-#[derive(Debug)]
-struct MaterialisedPartition {
-    rows: Arc<MaterialisedRows>,
-    partition: usize,
-    partitions: usize,
-}
-
-impl PartitionStream for MaterialisedPartition {
-    fn schema(&self) -> &SchemaRef {
-        &self.rows.schema
-    }
-
-    fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let (rows, partition, partitions) = (Arc::clone(&self.rows), self.partition, self.partitions);
-        let schema = Arc::clone(&rows.schema);
-        let batches = futures::stream::once(async move {
-            let files = rows.files(&context).await?;
-            let own = files.iter().skip(partition).step_by(partitions);
-            let streams: Result<Vec<_>> = own.map(|rows| rows.read(None, &context)).collect();
-            Ok::<_, DataFusionError>(futures::stream::iter(streams?).flatten())
-        });
-        Box::pin(RecordBatchStreamAdapter::new(schema, batches.try_flatten()))
-    }
 }

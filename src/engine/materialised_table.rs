@@ -17,13 +17,12 @@ use datafusion::logical_expr::Expr;
 use datafusion::physical_expr::EquivalenceProperties;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
-use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet, RecordOutput};
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet, SpillMetrics};
 use datafusion::physical_plan::statistics::StatisticsArgs;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
-use futures::StreamExt;
 
 use super::materialised::{Density, MaterialisedRows};
+use super::measured_stream::measured;
 use super::spilled_rows::SpilledRows;
 
 /// The table `name` of the rows of `rows`, which runs at most once, in its own session. Its sources must not change.
@@ -39,7 +38,7 @@ pub fn materialised_table(name: &str, rows: DataFrame) -> Arc<dyn TableProvider>
 struct MaterialisedTable {
     name: Arc<str>,
     rows: Arc<MaterialisedRows>,
-    /// So that the log says once that the rows are there.
+    /// Limits the log to one line about the rows.
     logged: Once,
 }
 
@@ -180,12 +179,8 @@ impl ExecutionPlan for MaterialisedExec {
             return internal_err!("table {} has no rows for partition {partition}", self.table);
         };
         let batches = file.read(self.projection.as_deref(), &context)?;
-        let metrics = BaselineMetrics::new(&self.metrics, partition);
-        let counted = batches.map(move |batch| batch.map(|rows| rows.record_output(&metrics)));
-        Ok(Box::pin(RecordBatchStreamAdapter::new(
-            Arc::clone(&self.schema),
-            counted,
-        )))
+        file.count_in(&SpillMetrics::new(&self.metrics, partition));
+        Ok(measured(batches, BaselineMetrics::new(&self.metrics, partition)))
     }
 
     fn metrics(&self) -> Option<MetricsSet> {
@@ -286,7 +281,7 @@ mod tests {
         let lazy = materialised_table("lazy", rows.expect("a plan"));
         session.register_table("lazy", Arc::clone(&lazy)).expect("a table");
         let rows = session.sql("select number + 1 as number from lazy").await;
-        let streamed = crate::engine::materialised(rows.expect("a plan"), 2).expect("a table");
+        let streamed = crate::engine::materialised(rows.expect("a plan"), 2);
         session
             .register_table("streamed", Arc::clone(&streamed))
             .expect("a table");
@@ -316,6 +311,24 @@ mod tests {
         let rows = datafusion::physical_plan::collect(plan, session.task_ctx()).await;
         let count: usize = rows.expect("rows").iter().map(RecordBatch::num_rows).sum();
         assert_eq!(count, 20_000);
+    }
+
+    #[tokio::test]
+    async fn a_reading_tells_what_was_written_for_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let session = session(folder.path());
+        let (table, _) = numbers(&session).await;
+        for _ in 0..2 {
+            let plan = table.scan(&session.state(), Some(&vec![0]), &[], None).await;
+            let plan = plan.expect("a plan");
+            let rows = datafusion::physical_plan::collect(Arc::clone(&plan), session.task_ctx()).await;
+            assert!(!rows.expect("rows").is_empty());
+            let metrics = plan.metrics().expect("metrics");
+            assert_eq!(metrics.output_rows(), Some(20_000));
+            assert_eq!(metrics.spilled_rows(), Some(20_000));
+            assert!(metrics.spill_count().is_some_and(|files| files > 0));
+            assert!(metrics.spilled_bytes().is_some_and(|bytes| bytes > 0));
+        }
     }
 
     #[tokio::test]

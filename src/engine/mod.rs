@@ -15,6 +15,8 @@ pub mod functions;
 mod limits;
 mod materialised;
 mod materialised_table;
+mod materialised_when_read;
+mod measured_stream;
 #[cfg(not(feature = "cluster"))]
 mod no_cluster;
 mod optimised_plan;
@@ -23,6 +25,7 @@ mod parameter_lists;
 mod plan_nodes;
 mod planning;
 pub mod repeated_rows;
+mod repeated_texts;
 mod running_query;
 mod session;
 mod spilled_rows;
@@ -37,6 +40,7 @@ pub use error::{EngineError, is_disk_full};
 pub use limits::{QueryLimits, SharedLimits};
 pub use materialised::materialised;
 pub use materialised_table::materialised_table;
+pub use measured_stream::measured;
 #[cfg(not(feature = "cluster"))]
 pub use no_cluster::Cluster;
 pub use optimised_plan::OptimisedPlan;

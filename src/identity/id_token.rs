@@ -39,7 +39,8 @@ pub fn check(token: Checked, asked: &AskedIdToken<'_>) -> Result<(), Reason> {
     access_token_hash(token, asked.access_token)
 }
 
-/// It does not say that it is something else: an access token (RFC 9068), one of Keycloak's others, or a logout token.
+/// Refuses a token that says it is something else: an access token (RFC 9068), another one of Keycloak's, or a logout
+/// token.
 fn kind(token: Checked) -> Result<(), Reason> {
     let media_type = token.header.kind.as_deref().unwrap_or("JWT");
     let is_other = match claim(token.claims, "typ") {
@@ -52,7 +53,7 @@ fn kind(token: Checked) -> Result<(), Reason> {
     Ok(())
 }
 
-/// It is for our client; where it is for others too, our client is the one that it was made for.
+/// Checks that it is for our client; where it is for others too, that it was made for our client.
 fn audience(token: Checked, client: &str) -> Result<(), Reason> {
     let (is_for_us, is_for_others) = match claim(token.claims, "aud").ok_or(Reason::Lacks("aud"))? {
         Value::String(one) => (one == client, false),
@@ -69,7 +70,8 @@ fn audience(token: Checked, client: &str) -> Result<(), Reason> {
     }
 }
 
-/// The left half of the access token's hash, where it is there: which hash is said by the algorithm.
+/// Checks `at_hash`, where it is there: the left half of the access token's hash, by the hash function of the signature's
+/// algorithm.
 fn access_token_hash(token: Checked, access_token: &str) -> Result<(), Reason> {
     let Some(given) = claim(token.claims, "at_hash") else {
         return Ok(());

@@ -215,7 +215,7 @@ impl Kind {
     }
 }
 
-/// A point of a curve whose coordinates have so many bytes.
+/// A point of a curve whose coordinates have `bytes` bytes each.
 fn point(jwk: &Jwk, bytes: usize, is_on_curve: fn(&[u8]) -> bool) -> Result<DecodingKey, Unusable> {
     let mut point = vec![4]; // uncompressed (SEC 1)
     for (name, coordinate) in [("x", &jwk.x), ("y", &jwk.y)] {

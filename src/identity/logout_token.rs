@@ -62,7 +62,8 @@ pub fn check(token: Checked, client: &str) -> Result<IssuerLogout, Reason> {
     })
 }
 
-/// It says that it is a logout token, and nothing else: an ID token has a `nonce`, which a logout token must not have.
+/// Checks that it says it is a logout token, and nothing else: an ID token has a `nonce`, which a logout token must not
+/// have.
 fn kind(token: Checked) -> Result<(), Reason> {
     let media_type = token.header.kind.as_deref().unwrap_or("JWT").to_ascii_lowercase();
     let media_type = media_type.strip_prefix("application/").unwrap_or(&media_type);

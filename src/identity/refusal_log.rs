@@ -24,17 +24,17 @@ pub struct RefusalLog {
 struct Refused {
     /// When the last line was written.
     last_line: Instant,
-    /// Those since then.
+    /// The refusals since then.
     more: u64,
 }
 
 impl RefusalLog {
-    /// For the tokens that people log in with.
+    /// A log of refused tokens that people log in with.
     pub fn of_logins() -> Self {
         Self::new("a login token", "; `pragati token explain` shows the checks of one")
     }
 
-    /// For the tokens by which the issuer says that somebody has signed out there.
+    /// A log of refused tokens by which the issuer says that somebody has signed out there.
     pub fn of_logouts() -> Self {
         Self::new("a logout token", "")
     }

@@ -31,6 +31,7 @@ use bytesize::ByteSize;
 use chrono::{DateTime, Utc};
 
 pub use error::NightlyError;
+pub use incremental::Reused;
 pub use published::{Published, PublishedError, RatioFilter, is_reported, read_view_from_output};
 pub use ratio_table::RatioTable;
 pub use retention::Removed;
@@ -69,6 +70,8 @@ pub struct NightlyOutput {
     pub place: String,
     /// The manifest, as published.
     pub manifest: Manifest,
+    /// How many reports were taken over from an earlier output.
+    pub reused: Reused,
     /// The old days that were removed, where the site limits their number. An error here does not affect the published day.
     pub removed: Result<Removed, NightlyError>,
 }
@@ -131,7 +134,7 @@ async fn run_to_folder(
         started_at,
         progress: Arc::clone(&progress),
     };
-    let manifest = run.make().await?;
+    let (manifest, reused) = run.make().await?;
     progress.stage("publishing");
     // A manifest must not survive a power cut that the files in it do not.
     write_back.finish().await?;
@@ -143,6 +146,7 @@ async fn run_to_folder(
     Ok(NightlyOutput {
         place,
         manifest,
+        reused,
         removed,
     })
 }
@@ -172,7 +176,7 @@ async fn run_to_store(
         started_at,
         progress: Arc::clone(&progress),
     };
-    let manifest = run.make().await?;
+    let (manifest, reused) = run.make().await?;
     progress.stage("publishing");
     let (place, manifest) = upload.publish(manifest).await?;
     progress.stage("removing old days");
@@ -180,6 +184,7 @@ async fn run_to_store(
     Ok(NightlyOutput {
         place,
         manifest,
+        reused,
         removed,
     })
 }
@@ -226,8 +231,8 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Makes a day's files and the manifest that lists them.
-    async fn make(&self) -> Result<Manifest, NightlyError> {
+    /// Makes a day's files and the manifest that lists them, and counts the reports that were taken over.
+    async fn make(&self) -> Result<(Manifest, Reused), NightlyError> {
         let Self { catalog, config, .. } = self;
         self.progress.stage("reading");
         let basis = basis(catalog, config)?;
@@ -285,7 +290,7 @@ impl Run<'_> {
             .extend(self.uploaded(changes.files, &Incremental::default()).await?);
         manifest.changes_since = changes.since;
         manifest.timings = Timings::since(self.started_at);
-        Ok(manifest)
+        Ok((manifest, incremental.reused()))
     }
 
     /// The incremental state: what this run may take over.

@@ -131,6 +131,7 @@ pub async fn write_part(
     if let (Some(check), Some(again)) = (check, made_again) {
         let (csv_again, mart_again) = again.finish()?;
         check.compare(&csv_again, &csv)?;
+        writing.incremental.note_compared(&csv_again);
         check.compare(&mart_again, &mart)?;
     }
     writing.progress.batches_written(csv.len() as u64 - told);

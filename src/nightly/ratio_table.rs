@@ -8,8 +8,8 @@ use super::layout;
 use super::manifest::Content;
 use crate::ratio::ratio_columns;
 
-/// One of the tables. Each is a Parquet file, sorted by level (all, tenant, course, tenant_course), tenant, course and
-/// time, and the same rows as CSV.
+/// One of the tables. Each is a Parquet file, sorted by level (all, course, tenant, tenant_course), course, tenant and
+/// time as the rows of `pragati ratio` are, and the same rows as CSV.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RatioTable {
     /// All levels over each time window that ends with the snapshot's day.

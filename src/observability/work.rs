@@ -60,7 +60,7 @@ impl Work {
         }
     }
 
-    /// Of the highest level, so that it is there whichever lines are logged.
+    /// A span of the highest level, so that it is made whichever lines are logged.
     fn span(self) -> Span {
         match self {
             Self::Nightly => tracing::error_span!("nightly"),

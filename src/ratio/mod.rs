@@ -18,7 +18,7 @@ pub use error::RatioError;
 pub use explain::{Explanation, Subject, SubjectId, explain};
 pub use left_out::LeftOut;
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, CatalogError};
 use crate::queries::Parameters;
 
 /// The level of a ratio: what it is computed for.
@@ -36,8 +36,8 @@ pub enum Level {
 }
 
 impl Level {
-    /// Every level, in the order of published rows.
-    pub const ALL: [Self; 4] = [Self::All, Self::Tenant, Self::Course, Self::TenantCourse];
+    /// Every level, in the order that `queries/metrics/ratio_report.sql` gives rows.
+    pub const ALL: [Self; 4] = [Self::All, Self::Course, Self::Tenant, Self::TenantCourse];
 
     /// The value of the column `level`.
     pub const fn name(self) -> &'static str {
@@ -82,7 +82,7 @@ pub async fn download_ratio_of_days(
     let ratios = catalog
         .query("metrics/download_ratio", |parameters| days.bound(parameters))
         .await?;
-    in_order(catalog, ratios, level, Some("custom")).await
+    Ok(selected_in_order(catalog, ratios, level, Some("custom")).await?)
 }
 
 /// The ratio's rows in order of level, id and period.
@@ -100,20 +100,28 @@ pub async fn download_ratio_over_time(
             days.bound(parameters).with("period", period.name())
         })
         .await?;
-    in_order(catalog, ratios, level, None).await
+    Ok(selected_in_order(catalog, ratios, level, None).await?)
 }
 
-async fn in_order(
+/// Rows with the columns of the ratio, and perhaps others, in order of level, id and window or period.
+///
+/// # Errors
+/// The query cannot be planned.
+pub async fn in_order(catalog: &Catalog, ratios: DataFrame) -> Result<DataFrame, CatalogError> {
+    selected_in_order(catalog, ratios, None, None).await
+}
+
+async fn selected_in_order(
     catalog: &Catalog,
     ratios: DataFrame,
     level: Option<Level>,
     window: Option<&str>,
-) -> Result<DataFrame, RatioError> {
+) -> Result<DataFrame, CatalogError> {
     let tables = [(DOWNLOAD_RATIO, ratios.into_view())];
     let rows = catalog.query_with_tables("metrics/ratio_report", &tables, |parameters| {
         selected(parameters, level, window)
     });
-    Ok(rows.await?)
+    rows.await
 }
 
 fn selected(parameters: Parameters, level: Option<Level>, window: Option<&str>) -> Parameters {

@@ -12,7 +12,7 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 
 use super::error::ReportError;
-use super::groups;
+use super::memory_groups;
 use crate::catalog::Catalog;
 use crate::details::{
     AllUsers, Assembly, Batches, Bounds, EnrolmentCounts, Fingerprint, Part, ReportBatch, Scope, Section, assemble,
@@ -115,7 +115,7 @@ impl<'a> AllReports<'a> {
         let source = if catalog.can_assemble_reports() {
             let batches = batches_in_parts(catalog, catalog.rows_to_report()).await?;
             let all_users = AllUsers::read(catalog).await?;
-            let division = groups::within_memory(catalog, &batches, all_users.allocation_size()).await?;
+            let division = memory_groups::within_memory(catalog, &batches, all_users.allocation_size()).await?;
             let (groups, place) = (division.groups, division.details);
             tracing::info!(
                 "{} groups, {} parts, details in {place:?}",

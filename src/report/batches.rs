@@ -134,7 +134,7 @@ pub async fn report_of_batches(
 }
 
 /// The query of [`report_of_batches`]: that of one report, or that of all reports with a condition on the batch. Which
-/// of its rows are assembled, and how, is the matter of the table `enrolment_details`.
+/// of its rows are assembled, and how, is decided by the table `enrolment_details`.
 ///
 /// # Errors
 /// The query cannot be planned.
@@ -230,7 +230,7 @@ async fn check_all(catalog: &Catalog, batches: &[BatchId]) -> Result<(), ReportE
     Ok(())
 }
 
-/// Those of some batches that the table `batches` lists.
+/// The batches among `batches` that the table of that name lists.
 async fn listed_among(catalog: &Catalog, batches: &[BatchId]) -> Result<BTreeSet<BatchId>, ReportError> {
     let failed = || EngineError::running("the list of batches");
     let rows = catalog.session.table(LISTED_BATCHES).await.map_err(failed())?;

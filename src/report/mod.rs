@@ -12,7 +12,8 @@ mod consent;
 mod csv;
 mod error;
 mod filter;
-mod groups;
+mod format;
+mod memory_groups;
 mod parts;
 mod rows;
 mod selection;
@@ -31,10 +32,11 @@ pub use consent::{ConsentCounts, count_consents};
 pub use csv::{CsvStyle, CsvWriter, is_formula};
 pub use error::ReportError;
 pub use filter::{Condition, FilterError, MOST_VALUES, ProgressRange, ReportFilter, Wanted};
+pub use format::{Container, ReportFormat};
 pub use parts::{MOST_PARTS, MOST_SHEETS, Parts, PartsBy, PartsOptions, PartsWritten, collect_parts};
 pub use rows::{Cells, ReportRows, unknown_users};
-pub use selection::{Container, Selection, SelectionWritten};
-pub use write::{ReportFormat, write_report};
+pub use selection::{Selection, SelectionWritten};
+pub use write::write_report;
 
 use datafusion::execution::SendableRecordBatchStream;
 

@@ -10,19 +10,9 @@ use super::batches::SelectedBatch;
 use super::columns::{SplitColumn, columns_of};
 use super::csv::CsvStyle;
 use super::error::ReportError;
+use super::format::{Container, ReportFormat};
 use super::parts::{PartsBy, PartsOptions, collect_parts};
-use super::write::{ReportFormat, write_columns};
-
-/// The container that the rows are written to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Container {
-    /// One file with all rows.
-    File,
-    /// A ZIP archive with one file for each part.
-    Zip,
-    /// A workbook with one sheet for each part.
-    Workbook,
-}
+use super::write::write_columns;
 
 /// How rows are written.
 #[derive(Debug, Clone)]

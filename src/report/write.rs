@@ -1,4 +1,4 @@
-//! Writes a stream of report rows as one file of a format.
+//! Writes report rows as one file of a format: a whole report, or a part of one.
 
 use std::io::{Cursor, Write};
 use std::path::Path;
@@ -13,31 +13,10 @@ use futures::StreamExt;
 use super::columns::{COLUMNS, ReportColumn};
 use super::csv::{CsvStyle, CsvWriter};
 use super::error::ReportError;
+use super::format::ReportFormat;
 use super::rows::ReportRows;
 use super::xlsx::XlsxReport;
 use crate::engine::EngineError;
-
-/// The formats of a report file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReportFormat {
-    /// CSV (RFC 4180), in the style that is asked for.
-    Csv,
-    /// A spreadsheet with one sheet.
-    Xlsx,
-    /// Typed columns under their SQL names.
-    Parquet,
-}
-
-impl ReportFormat {
-    /// The file extension, without the dot.
-    pub const fn extension(self) -> &'static str {
-        match self {
-            Self::Csv => "csv",
-            Self::Xlsx => "xlsx",
-            Self::Parquet => "parquet",
-        }
-    }
-}
 
 /// Writes all rows to `out` and returns their number. `style` affects CSV, and the headers of XLSX; `temp_folder` holds
 /// the rows of XLSX until the workbook is complete.
@@ -56,74 +35,134 @@ pub async fn write_report(
 
 /// The same as [`write_report`], with these columns.
 pub async fn write_columns(
-    rows: SendableRecordBatchStream,
+    mut rows: SendableRecordBatchStream,
     columns: &'static [ReportColumn],
     format: ReportFormat,
     style: CsvStyle,
     temp_folder: &Path,
     out: &mut (impl Write + Send),
 ) -> Result<u64, ReportError> {
-    match format {
-        ReportFormat::Csv => write_csv(rows, columns, style, out).await,
-        ReportFormat::Xlsx => write_xlsx(rows, columns, &style, temp_folder, out).await,
-        ReportFormat::Parquet => write_parquet(rows, columns, out).await,
-    }
-}
-
-async fn write_csv(
-    mut rows: SendableRecordBatchStream,
-    columns: &[ReportColumn],
-    style: CsvStyle,
-    out: &mut (impl Write + Send),
-) -> Result<u64, ReportError> {
-    let mut writer = CsvWriter::new(style);
-    let mut bytes = Vec::new();
+    let mut file = file_writer(format, &rows.schema(), columns, &style, temp_folder, out)?;
     let mut count = 0;
-    writer.start_columns(columns, &mut bytes);
     while let Some(batch) = next(&mut rows).await? {
-        writer.append(&ReportRows::of_columns(&batch, columns)?, &mut bytes);
-        out.write_all(&bytes)?;
-        bytes.clear();
+        file.append(&batch)?;
         count += batch.num_rows() as u64;
     }
-    out.write_all(&bytes)?;
+    file.finish()?;
     Ok(count)
 }
 
-async fn write_xlsx(
-    mut rows: SendableRecordBatchStream,
+/// Writes rows of the report query as one file.
+pub(super) trait FileWriter: Send {
+    /// Appends rows.
+    fn append(&mut self, rows: &RecordBatch) -> Result<(), ReportError>;
+
+    /// Completes the file.
+    fn finish(self: Box<Self>) -> Result<(), ReportError>;
+}
+
+/// The writer of a file of this format with these columns, for rows of this schema.
+pub(super) fn file_writer<'a>(
+    format: ReportFormat,
+    found: &SchemaRef,
     columns: &'static [ReportColumn],
     style: &CsvStyle,
     temp_folder: &Path,
-    out: &mut (impl Write + Send),
-) -> Result<u64, ReportError> {
-    let mut workbook = XlsxReport::of_one_sheet(temp_folder, columns, style)?;
-    let mut count = 0;
-    while let Some(batch) = next(&mut rows).await? {
-        workbook.append(&ReportRows::of_columns(&batch, columns)?)?;
-        count += batch.num_rows() as u64;
-    }
-    // A ZIP archive needs seeking, which standard output cannot do.
-    let mut file = Cursor::new(Vec::new());
-    workbook.finish(&mut file)?;
-    out.write_all(file.get_ref())?;
-    Ok(count)
+    out: &'a mut (dyn Write + Send),
+) -> Result<Box<dyn FileWriter + 'a>, ReportError> {
+    let writer: Box<dyn FileWriter + 'a> = match format {
+        ReportFormat::Csv => Box::new(CsvFile::new(columns, style, out)),
+        ReportFormat::Xlsx => Box::new(XlsxFile {
+            workbook: XlsxReport::of_one_sheet(temp_folder, columns, style)?,
+            columns,
+            out,
+        }),
+        ReportFormat::Parquet => Box::new(ParquetFile::new(found, columns, out)?),
+    };
+    Ok(writer)
 }
 
-async fn write_parquet(
-    mut rows: SendableRecordBatchStream,
-    columns: &[ReportColumn],
-    out: &mut (impl Write + Send),
-) -> Result<u64, ReportError> {
-    let (schema, indices) = schema_of(&rows.schema(), columns)?;
-    let mut writer = ArrowWriter::try_new(out, schema, None)?;
-    let mut count = 0;
-    while let Some(batch) = next(&mut rows).await? {
-        writer.write(&batch.project(&indices)?)?;
-        count += batch.num_rows() as u64;
+struct CsvFile<'a> {
+    writer: CsvWriter,
+    columns: &'static [ReportColumn],
+    /// Bytes that are not written yet: at first the header.
+    bytes: Vec<u8>,
+    out: &'a mut (dyn Write + Send),
+}
+
+impl<'a> CsvFile<'a> {
+    fn new(columns: &'static [ReportColumn], style: &CsvStyle, out: &'a mut (dyn Write + Send)) -> Self {
+        let writer = CsvWriter::new(style.clone());
+        let mut bytes = Vec::new();
+        writer.start_columns(columns, &mut bytes);
+        Self {
+            writer,
+            columns,
+            bytes,
+            out,
+        }
     }
-    writer.close()?;
-    Ok(count)
+}
+
+impl FileWriter for CsvFile<'_> {
+    fn append(&mut self, rows: &RecordBatch) -> Result<(), ReportError> {
+        let rows = ReportRows::of_columns(rows, self.columns)?;
+        self.writer.append(&rows, &mut self.bytes);
+        self.out.write_all(&self.bytes)?;
+        self.bytes.clear();
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Result<(), ReportError> {
+        let Self { bytes, out, .. } = *self;
+        Ok(out.write_all(&bytes)?)
+    }
+}
+
+struct XlsxFile<'a> {
+    workbook: XlsxReport,
+    columns: &'static [ReportColumn],
+    out: &'a mut (dyn Write + Send),
+}
+
+impl FileWriter for XlsxFile<'_> {
+    fn append(&mut self, rows: &RecordBatch) -> Result<(), ReportError> {
+        self.workbook.append(&ReportRows::of_columns(rows, self.columns)?)
+    }
+
+    fn finish(self: Box<Self>) -> Result<(), ReportError> {
+        let Self { workbook, out, .. } = *self;
+        // A ZIP archive needs seeking, which standard output cannot do.
+        let mut file = Cursor::new(Vec::new());
+        workbook.finish(&mut file)?;
+        Ok(out.write_all(file.get_ref())?)
+    }
+}
+
+struct ParquetFile<'a> {
+    writer: ArrowWriter<&'a mut (dyn Write + Send)>,
+    /// The positions of the columns in the input.
+    places: Vec<usize>,
+}
+
+impl<'a> ParquetFile<'a> {
+    fn new(found: &SchemaRef, columns: &[ReportColumn], out: &'a mut (dyn Write + Send)) -> Result<Self, ReportError> {
+        let (schema, places) = schema_of(found, columns)?;
+        let writer = ArrowWriter::try_new(out, schema, None)?;
+        Ok(Self { writer, places })
+    }
+}
+
+impl FileWriter for ParquetFile<'_> {
+    fn append(&mut self, rows: &RecordBatch) -> Result<(), ReportError> {
+        Ok(self.writer.write(&rows.project(&self.places)?)?)
+    }
+
+    fn finish(self: Box<Self>) -> Result<(), ReportError> {
+        let Self { writer, .. } = *self;
+        writer.close()?;
+        Ok(())
+    }
 }
 
 /// The schema of the columns with their SQL names, and their positions in the input.

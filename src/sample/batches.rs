@@ -136,14 +136,14 @@ fn draw_batch(plan: &Plan, number: usize, rank: usize, draws: &mut Draws) -> Bat
     }
 }
 
-/// Twenty digits, in the order in which the batches were made.
+/// The id of a batch: twenty digits, in the order in which the batches were made.
 fn batch_id(number: usize, draws: &mut Draws) -> String {
     const STEP: usize = 5_000_000_000;
     let made = 25_000_000_000_000_000 + STEP * number + draws.below(STEP);
     format!("013{made:017}")
 }
 
-/// The same for all batches of a course.
+/// The id of a course, the same for all of its batches.
 fn course_id(plan: &Plan, course: usize) -> String {
     const STEP: usize = 10_000_000_000;
     let mut draws = Draws::new(plan.seed, Stream::Courses, course);
@@ -161,7 +161,7 @@ fn draw_tenant(plan: &Plan, course: usize, draws: &mut Draws) -> usize {
     }
 }
 
-/// Somebody of the tenant who was there on the first day; anybody where the tenant has no users.
+/// A user of the tenant who was there on the first day; any user where the tenant has none.
 fn draw_member(plan: &Plan, team: &Members, draws: &mut Draws) -> usize {
     match team.count(plan.first_users) {
         0 => draws.below(plan.first_users),

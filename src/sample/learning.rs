@@ -224,7 +224,7 @@ struct Progress {
     completed_at: Option<i64>,
 }
 
-/// 15 % have no row of progress; two of five of the others complete the course.
+/// The progress of an enrolment: 15 % have none; two of five of the others complete the course.
 fn draw_study(row: usize, enrolled_at: i64, draws: &mut Draws) -> Option<Study> {
     let missing = draws.chance(0.15);
     let completes = draws.chance(0.43);

@@ -90,12 +90,13 @@ pub(super) fn schema() -> SchemaRef {
     Arc::new(Schema::new(COLUMNS.map(field).to_vec()))
 }
 
-/// A value in that share of the rows, nothing in the others.
+/// A value in a `share` of the rows, nothing in the others.
 fn mostly(draws: &mut Draws, share: f64, value: impl FnOnce(&mut Draws) -> String) -> Option<String> {
     draws.chance(share).then(|| value(draws))
 }
 
-/// 35 % have none, some of them as blanks. The others look like what spreadsheets spoil: leading zeros, long numbers.
+/// An external id: 35 % have none, some of them as blanks. The others look like what spreadsheets spoil: leading zeros,
+/// long numbers.
 fn draw_external_id(state: &State, user: usize, draws: &mut Draws) -> Option<String> {
     let number = user + 1;
     match draws.below(100) {
@@ -149,7 +150,7 @@ fn draw_email(draws: &mut Draws) -> Option<String> {
     }
 }
 
-/// Masked, or a number that no one can have: Indian mobile numbers do not start with 5.
+/// A mobile number: masked, or one that nobody can have, since Indian mobile numbers do not start with 5.
 fn draw_mobile(draws: &mut Draws) -> Option<String> {
     let number = draws.below(10_000);
     match draws.below(100) {

@@ -106,7 +106,7 @@ fn newcomers_a_day(users: usize, days: usize) -> usize {
     (users / 500).max(1).min(users / 5 / later_days)
 }
 
-/// Twenty digits, as the platform numbers its tenants.
+/// The id of a tenant: twenty digits, as the platform numbers its tenants.
 fn tenant_id(tenant: usize, draws: &mut Draws) -> String {
     const STEP: usize = 100_000_000_000_000;
     let made = 2_200_000_000_000_000 + STEP * tenant + draws.below(STEP);
@@ -169,7 +169,7 @@ pub(super) struct Members {
 }
 
 impl Members {
-    /// How many of the first `users` users they are.
+    /// How many of the first `users` users are among them.
     pub fn count(&self, users: usize) -> usize {
         let whole = users / self.cycle * self.slots.len();
         whole + self.slots.partition_point(|&slot| slot < users % self.cycle)

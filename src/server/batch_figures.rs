@@ -23,7 +23,7 @@ use crate::nightly::changes::{ChangedBatch, batches_of};
 use crate::nightly::{Published, PublishedError};
 use crate::ratio::figures::with_columns;
 
-/// The query that counts.
+/// The query that counts learners and completions.
 const PROGRESS: &str = "reports/batch_progress";
 /// Delay before figures that could not be computed are tried again; it doubles up to the longest one, since each try
 /// reads all enrolments.

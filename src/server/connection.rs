@@ -54,7 +54,7 @@ impl<S> Accept<TcpStream, S> for ConnectionLimiter {
 pub struct GuardedStream {
     stream: TcpStream,
     write_time: Duration,
-    /// Runs while a write waits for the client.
+    /// The timer that runs while a write waits for the client.
     waits: Option<Pin<Box<Sleep>>>,
     _permit: OwnedSemaphorePermit,
 }

@@ -121,6 +121,7 @@ mod tests {
 
     use super::*;
     use crate::language::Language;
+    use crate::report::ReportFormat;
 
     type Texts = BTreeMap<String, String>;
 
@@ -199,5 +200,14 @@ mod tests {
         assert_eq!(offered, [expected.join(", ")]);
         let files = FILES.get_dir("messages").expect("a folder").files().count();
         assert_eq!(files, Language::ALL.len() - 1);
+    }
+
+    #[test]
+    fn the_page_offers_and_names_the_formats_that_are_delivered() {
+        let expected: Vec<&str> = ReportFormat::delivered().map(ReportFormat::word).collect();
+        let choice = found(r#"<select id="report-format">(.*)</select>"#, text_of(INDEX)).concat();
+        assert_eq!(found(r#"<option value="(\w+)">"#, &choice), expected);
+        let names = found(r"const FORMATS = \{([^}]*)\}", text_of("requests.js")).concat();
+        assert_eq!(found(r"(\w+):", &names), expected);
     }
 }

@@ -27,15 +27,15 @@ const ROOM: &str = "serve";
 pub struct Limits {
     /// Connections at a time; more are closed at once.
     pub connections: usize,
-    /// For the head of a request, and between two requests of a connection.
+    /// The time limit for the head of a request, and between two requests of a connection.
     pub head_time: Duration,
-    /// For the body of a request.
+    /// The time limit for the body of a request.
     pub body_time: Duration,
     /// The timeout until an answer begins.
     pub answer_time: Duration,
-    /// For the client to take some of an answer's bytes.
+    /// The time limit for the client to take some of an answer's bytes.
     pub write_time: Duration,
-    /// Bytes of the head of a request.
+    /// The most bytes of the head of a request.
     pub head_bytes: usize,
 }
 

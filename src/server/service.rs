@@ -294,7 +294,7 @@ async fn bound_postgres(
     Ok(Some(PostgresServer::bind(listen, config, parts).await?))
 }
 
-/// What makes requests of subscriptions that are due.
+/// The scheduler, which makes requests of subscriptions that are due.
 fn scheduler(config: &Config, worker_resources: &WorkerResources, rules: Arc<SubscriptionRules>) -> Scheduler {
     Scheduler {
         store: worker_resources.store.clone(),

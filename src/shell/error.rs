@@ -1,12 +1,13 @@
 //! Errors of the shell. None of them ends a session.
 
 use super::command::CommandError;
+use super::copy::CopyError;
 use super::guard::Refusal;
 use crate::catalog::CatalogError;
 use crate::engine::EngineError;
 use crate::engine::dialect::DialectError;
 use crate::formats::{FormatError, OutputError};
-use crate::queries::QueryError;
+use crate::queries::NamedQueryError;
 
 /// A statement or command that failed.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +18,8 @@ pub enum ShellError {
     #[error("SQL: {0}")]
     Dialect(#[from] DialectError),
     #[error(transparent)]
+    Copy(#[from] CopyError),
+    #[error(transparent)]
     Refused(#[from] Refusal),
     #[error("the statement needs a value for ${0}; give it with --param {0}=VALUE")]
     MissingParameter(String),
@@ -25,7 +28,7 @@ pub enum ShellError {
     #[error(transparent)]
     Catalog(#[from] CatalogError),
     #[error(transparent)]
-    Query(#[from] QueryError),
+    Query(#[from] NamedQueryError),
     #[error(transparent)]
     Engine(#[from] EngineError),
     #[error(transparent)]
@@ -50,7 +53,12 @@ impl ShellError {
     /// Whether the mistake is in the input, before anything ran.
     pub fn is_usage(&self) -> bool {
         match self {
-            Self::Syntax(_) | Self::Dialect(_) | Self::MissingParameter(_) | Self::Command(_) | Self::Query(_) => true,
+            Self::Syntax(_)
+            | Self::Dialect(_)
+            | Self::Copy(_)
+            | Self::MissingParameter(_)
+            | Self::Command(_)
+            | Self::Query(_) => true,
             Self::Catalog(error) => error.is_usage(),
             Self::Output(error) => error.is_usage(),
             _ => false,

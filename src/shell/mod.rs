@@ -7,6 +7,7 @@
 
 mod command;
 mod completion;
+mod copy;
 mod describe;
 mod destination;
 mod editor;

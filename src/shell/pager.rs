@@ -44,7 +44,7 @@ enum Shown {
 }
 
 impl Paged {
-    /// For a terminal with `height` lines. Without a pager, everything is shown directly.
+    /// A writer to a terminal with `height` lines. Without a pager, everything is shown directly.
     pub fn new(command: Option<String>, height: usize, progress: ProgressBar) -> Self {
         Self {
             command,

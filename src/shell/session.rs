@@ -11,6 +11,7 @@ use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion::sql::sqlparser::tokenizer::Tokenizer;
 
+use super::copy;
 use super::error::ShellError;
 use super::guard;
 use super::names::Names;
@@ -160,6 +161,9 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>, ShellError> {
     // Statements of the engine alone, such as CREATE EXTERNAL TABLE, are not parsed in the PostgreSQL dialect.
     let parsed = of_postgresql(sql).or_else(|_| DFParser::parse_sql(sql));
     let parsed = parsed.map_err(|error| {
+        if let Some(refused) = copy::refused(sql) {
+            return ShellError::Copy(refused);
+        }
         let reason = match error.find_root() {
             DataFusionError::SQL(parser_error, _) => match parser_error.as_ref() {
                 ParserError::ParserError(reason) | ParserError::TokenizerError(reason) => reason.clone(),

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch};
-use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::Result;
 use datafusion::execution::SendableRecordBatchStream;
@@ -12,6 +11,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
 
 use crate::engine::dialect::json;
+use crate::engine::dialect::numbers::float;
 use crate::engine::dialect::numbers::numeric::{DIGITS, FREE, QUOTIENT};
 use crate::engine::dialect::time::{TimeError, has_endless};
 use crate::engine::dialect::{shown_name, times_repeated};
@@ -68,7 +68,8 @@ fn shown_batch(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
         Ok(match column.data_type() == field.data_type() {
             true => Arc::clone(column),
             false if json::Kind::of(column.data_type()).is_some() => Arc::new(json::texts(column)?),
-            false => cast(column, field.data_type())?,
+            // Arrow's cast would round twice: the number to a float, and its quotient by a power of ten again.
+            false => float(column)?,
         })
     });
     let columns: Vec<ArrayRef> = columns.collect::<Result<_>>()?;
@@ -77,6 +78,9 @@ fn shown_batch(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
 
 #[cfg(test)]
 mod tests {
+    use datafusion::arrow::array::{Array, AsArray, Decimal128Array};
+    use datafusion::arrow::datatypes::Float64Type;
+
     use super::*;
 
     #[test]
@@ -88,6 +92,28 @@ mod tests {
         assert!(check_times(&of(0)).is_ok());
         let error = check_times(&of(i32::MAX)).expect_err("refused").to_string();
         assert!(error.contains("column d holds infinity"), "{error}");
+    }
+
+    #[test]
+    fn quotients_become_the_nearest_floating_point_numbers() {
+        for (value, scale, expected) in [
+            // 95 / 48, 10 / 3 and 5 / 3, rounded to 20 decimals.
+            (197_916_666_666_666_666_667, QUOTIENT, "1.9791666666666667"),
+            (333_333_333_333_333_333_333, QUOTIENT, "3.3333333333333335"),
+            (-166_666_666_666_666_666_667, QUOTIENT, "-1.6666666666666667"),
+            (6_250_000_000_000_000_000_000, QUOTIENT, "62.5"),
+            (0, QUOTIENT, "0"),
+            (1_005_000_000_000_000_000, FREE, "1.005"),
+        ] {
+            let numbers = Decimal128Array::from(vec![Some(value), None]);
+            let numbers = numbers.with_precision_and_scale(DIGITS, scale).expect("fits");
+            let batch = RecordBatch::try_from_iter_with_nullable([("x", Arc::new(numbers) as ArrayRef, true)]);
+            let batch = batch.expect("a batch");
+            let shown = shown_batch(&batch, &shown_schema(&batch.schema())).expect("shown");
+            let floats = shown.column(0).as_primitive::<Float64Type>();
+            assert_eq!(floats.value(0).to_string(), expected);
+            assert!(floats.is_null(1));
+        }
     }
 
     #[test]

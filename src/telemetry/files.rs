@@ -12,7 +12,7 @@ use crate::ids::SnapshotDate;
 
 /// The format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub enum TelemetryFormat {
     /// One JSON object a line, compressed with gzip or not.
     Lines,
     Parquet,
@@ -26,7 +26,7 @@ pub struct TelemetryFile {
     /// The object as listed; bytes that are appended later are not read.
     pub object: ObjectMeta,
     /// How its content is encoded.
-    pub format: Format,
+    pub format: TelemetryFormat,
     /// The day whose folder it is in.
     pub arrived_on: SnapshotDate,
     /// Set once the file was read to its end.
@@ -112,19 +112,19 @@ fn day_of(path: &Path, folder: &Location) -> Option<SnapshotDate> {
     SnapshotDate::from_folder_name(day.as_ref())
 }
 
-fn format_of(path: &Path) -> Option<Format> {
+fn format_of(path: &Path) -> Option<TelemetryFormat> {
     if is_hidden(path) {
         return None;
     }
     let name = path.filename()?;
     if name.ends_with(".parquet") {
-        return Some(Format::Parquet);
+        return Some(TelemetryFormat::Parquet);
     }
     let name = name.strip_suffix(".gz").unwrap_or(name);
     let is_lines = [".json", ".ndjson", ".jsonl"]
         .iter()
         .any(|ending| name.ends_with(ending));
-    is_lines.then_some(Format::Lines)
+    is_lines.then_some(TelemetryFormat::Lines)
 }
 
 /// Whether a file is a marker, or is being written.

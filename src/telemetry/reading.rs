@@ -16,7 +16,7 @@ use tokio::sync::mpsc::Sender;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use super::event::{self, Malformed};
-use super::files::{Format, TelemetryFile};
+use super::files::{TelemetryFile, TelemetryFormat};
 use super::lines::{Line, Lines, MOST_BYTES};
 use super::outcome::Outcome;
 use super::parquet;
@@ -53,7 +53,7 @@ pub enum ReadError {
 /// Reads `file` to its end, sends the wanted rows, and stores the counts.
 pub async fn read(file: Arc<TelemetryFile>, wanted: Wanted, batches: Batches) -> Result<(), ReadError> {
     let outcome = match file.format {
-        Format::Lines => {
+        TelemetryFormat::Lines => {
             let content = open(&file).await.map_err(|error| unreadable(&file, &error))?;
             let file = Arc::clone(&file);
             let reading = tokio::task::spawn_blocking(move || read_lines(&file, content, wanted, &batches));
@@ -63,7 +63,7 @@ pub async fn read(file: Arc<TelemetryFile>, wanted: Wanted, batches: Batches) ->
                 Err(_) => return Err(ReadError::Unwanted),
             }
         }
-        Format::Parquet => read_parquet(&file, wanted, &batches).await?,
+        TelemetryFormat::Parquet => read_parquet(&file, wanted, &batches).await?,
     };
     file.note(outcome);
     Ok(())

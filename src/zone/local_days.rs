@@ -21,7 +21,7 @@ pub struct LocalDays<'a> {
 }
 
 impl<'a> LocalDays<'a> {
-    /// Days in `zone`.
+    /// A computation of days in `zone`, with an empty cache.
     pub fn new(zone: &'a Zone) -> Self {
         Self {
             zone,

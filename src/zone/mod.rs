@@ -80,7 +80,7 @@ impl Zone {
         local.unwrap_or(moment.naive_utc()).date()
     }
 
-    /// The moment of a local day at so many minutes after midnight, as clocks show it: where the clock skips it, as much
+    /// The moment of a local day when clocks show `minute` minutes after midnight: where the clock skips it, as much
     /// later as is skipped; where the clock shows it twice, the first time. None for days that no rules are computed for.
     pub fn moment_of(&self, day: NaiveDate, minute: u16) -> Option<DateTime<Utc>> {
         let (hour, minute) = (i8::try_from(minute / 60).ok()?, i8::try_from(minute % 60).ok()?);

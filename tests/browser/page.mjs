@@ -20,7 +20,8 @@ const PHONE = { width: 390, height: 844 };
 const whole = new Intl.NumberFormat("en-IN");
 const twoDigits = new Intl.NumberFormat("en-IN", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const percent = new Intl.NumberFormat("en-IN", { style: "percent", maximumFractionDigits: 1 });
-const or = (show) => (value) => (value === null ? "–" : show.format(value));
+// Without events, the printed rows have no column of what subscriptions sent.
+const or = (show) => (value) => (value === null || value === undefined ? "–" : show.format(value));
 const FIGURES = [
   ["download_ratio", or(twoDigits)],
   ["downloads", or(whole)],

@@ -165,6 +165,24 @@ mod configuration {
     }
 
     #[test]
+    fn an_unknown_setting_is_named_where_it_was_given_with_the_nearest_known_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("pragati.toml"), "[serve]\nworkrs = 3\n").expect("a file");
+        let mut check = pragati();
+        check.current_dir(folder.path()).args(["config", "check"]);
+        assert_eq!(
+            complaint_of(&mut check, 1),
+            "error: configuration: pragati.toml: serve.workrs is no setting; did you mean serve.workers?\n"
+        );
+        fs::remove_file(folder.path().join("pragati.toml")).expect("removed");
+        check.env("PRAGATI_SERVE__WORKRS", "3");
+        assert_eq!(
+            complaint_of(&mut check, 1),
+            "error: configuration: PRAGATI_SERVE__WORKRS is no setting; did you mean PRAGATI_SERVE__WORKERS?\n"
+        );
+    }
+
+    #[test]
     fn a_mistake_is_one_line_that_names_the_setting() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("settings.toml");

@@ -221,12 +221,14 @@ mod nightly {
         rewrite_parquet(&exports.file("users"), rename);
         let out = out();
         let run = |mut command: Command, day: &str, more: &[&str]| {
-            command
+            let night = command
                 .args(["--date", day, "--out"])
                 .arg(out.path())
                 .args(more)
                 .assert()
                 .success();
+            let said = String::from_utf8_lossy(&night.get_output().stderr).into_owned();
+            assert_eq!(said.contains(": no difference"), more.contains(&"--verify"), "{said}");
             let manifest = fs::read(out.path().join(format!("date={day}/manifest.json"))).expect("a manifest");
             let manifest: Manifest = serde_json::from_slice(&manifest).expect("JSON");
             manifest

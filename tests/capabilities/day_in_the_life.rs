@@ -98,7 +98,7 @@ impl Life {
             .output("nightly", &["--out", &place(&self.folder, "reports")]);
     }
 
-    /// Waits until there are so many mails, and gives the last `new` of them: to whom, and of which learners.
+    /// Waits until there are `all` mails, and gives the last `new` of them: to whom, and of which learners.
     fn mails(&self, all: usize, new: usize) -> Vec<(String, String)> {
         let received = || self.smtp.received();
         wait_at_most(Duration::from_secs(120), || received().len() >= all, "mails");

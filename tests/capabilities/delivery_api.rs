@@ -389,6 +389,11 @@ fn every_error_is_a_problem_document() {
             "invalid",
         ),
         (
+            r#"{"batch_id":"b1","format":"parquet","deliver":"download"}"#,
+            422,
+            "invalid",
+        ),
+        (
             r#"{"batch_id":" ","format":"csv","deliver":"download"}"#,
             422,
             "invalid",

@@ -7,7 +7,7 @@ use crate::python::python_for;
 use crate::running_service::Setup;
 use crate::support::usually;
 
-/// Requests of each kind that are made up for each operation: so many in every run, so many in the full form.
+/// Requests of each kind that are made up for each operation: in every run, and in the full form.
 const EXAMPLES: [&str; 2] = ["20", "100"];
 
 #[test]

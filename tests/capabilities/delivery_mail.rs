@@ -10,10 +10,8 @@ use pragati::config::{DkimConfig, MailConfig};
 use pragati::delivery::access::BatchFacts;
 use pragati::delivery::mail::{Handover, Link, MailContext, Mailer, SendError, SubscriptionMail, report_file_name};
 use pragati::delivery::person::{Person, Roles};
-use pragati::delivery::request::{
-    Deliver, Failure, FailureCause, FileFormat, NoticeState, ReportFile, Request, RequestId, Status,
-};
-use pragati::report::ConsentCounts;
+use pragati::delivery::request::{Deliver, Failure, FailureCause, NoticeState, ReportFile, Request, RequestId, Status};
+use pragati::report::{ConsentCounts, ReportFormat};
 use pragati::zone::Zone;
 use tempfile::NamedTempFile;
 
@@ -84,7 +82,7 @@ impl Delivery {
                 batch_id: batch.batch_id.clone(),
                 course_id: batch.course_id.clone(),
                 tenant_id: None,
-                format: FileFormat::Csv,
+                format: ReportFormat::Csv,
                 deliver: Deliver::Email,
                 asked: pragati::delivery::options::RequestOptions::default(),
                 status: Status::Running,
@@ -103,7 +101,7 @@ impl Delivery {
                 snapshot_date: date,
                 rows: 3,
                 unknown_users: 0,
-                name: report_file_name(&batch, date, FileFormat::Csv),
+                name: report_file_name(&batch, date, ReportFormat::Csv),
                 path: "unused".to_owned(),
                 bytes: content.len() as u64,
                 sha256: String::new(),
@@ -777,7 +775,7 @@ async fn the_largest_attachment_goes_out_in_seconds() {
     let content = noise(18_000_000);
     let mut delivery = Delivery::new(&content);
     // Noise is no text, and the parser would make text of it.
-    delivery.request.format = FileFormat::Xlsx;
+    delivery.request.format = ReportFormat::Xlsx;
     let start = Instant::now();
     delivery.send(&mailer(&server.config())).await.expect("sent");
     assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use pragati::delivery::metrics::DeliveryMetrics;
-use pragati::delivery::request::{Deliver, FailureCause, FileFormat, Status};
+use pragati::delivery::request::{Deliver, FailureCause, Status};
 use pragati::delivery::store::QueueFigures;
+use pragati::report::ReportFormat;
 
 use crate::delivery_store::start;
 use crate::support::skipped;
@@ -17,7 +18,7 @@ const PROMISED: Duration = Duration::from_secs(1800);
 
 fn text() -> String {
     let metrics = DeliveryMetrics::new(PROMISED);
-    metrics.count_request(FileFormat::Csv, Deliver::Email);
+    metrics.count_request(ReportFormat::Csv, Deliver::Email);
     metrics.count_click();
     metrics.count_click();
     metrics.count_attempt();

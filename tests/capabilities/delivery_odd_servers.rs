@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use pragati::config::MailConfig;
 use pragati::delivery::mail::{Mailer, SendError};
-use pragati::delivery::request::FileFormat;
+use pragati::report::ReportFormat;
 
 use crate::delivery_mail::{Delivery, mailer, noise, words};
 use crate::odd_mail_server::{At, Habit, OddServer, SILENCE};
@@ -21,7 +21,7 @@ fn csv() -> Delivery {
 /// A spreadsheet of that size, which does not pack smaller.
 fn xlsx() -> Delivery {
     let mut delivery = Delivery::new(&noise(900_000)).with_link();
-    delivery.request.format = FileFormat::Xlsx;
+    delivery.request.format = ReportFormat::Xlsx;
     delivery.file.name = "course-progress_Batch-1_2026-11-22.xlsx".to_owned();
     delivery
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use mail_parser::MessageParser;
 use pragati::config::MailConfig;
 use pragati::delivery::bounces::read_bounce;
-use pragati::delivery::request::FileFormat;
+use pragati::report::ReportFormat;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
@@ -43,11 +43,11 @@ fn csv(bytes: usize) -> Vec<u8> {
     csv
 }
 
-fn delivery(format: FileFormat, bytes: usize) -> (Delivery, Vec<u8>) {
+fn delivery(format: ReportFormat, bytes: usize) -> (Delivery, Vec<u8>) {
     let content = match format {
-        FileFormat::Csv => csv(bytes),
-        // It is packed already.
-        FileFormat::Xlsx => noise(bytes),
+        ReportFormat::Csv => csv(bytes),
+        // They are packed already.
+        ReportFormat::Xlsx | ReportFormat::Parquet => noise(bytes),
     };
     let mut delivery = Delivery::new(&content).with_link();
     delivery.request.format = format;
@@ -85,7 +85,7 @@ fn checked(raw: &[u8], content: &[u8]) -> String {
 }
 
 /// The table of sizes in `docs/delivery.md`: megabytes, and what the row of a format and a server says of each.
-fn documented_forms(format: FileFormat, server: &str) -> Vec<(usize, String)> {
+fn documented_forms(format: ReportFormat, server: &str) -> Vec<(usize, String)> {
     let docs = include_str!("../../docs/delivery.md");
     let row_of = |first: &str| -> Vec<&'static str> {
         let start = format!("| {first} | ");
@@ -112,7 +112,7 @@ fn documented_forms(format: FileFormat, server: &str) -> Vec<(usize, String)> {
 /// Sends reports of the documented sizes, as CSV and as XLSX, and compares in which form each comes out at the other end
 /// with the documented one.
 async fn every_size_goes_as_documented(kind: Kind, name: &str) {
-    let formats = [FileFormat::Csv, FileFormat::Xlsx].map(|format| (format, documented_forms(format, name)));
+    let formats = [ReportFormat::Csv, ReportFormat::Xlsx].map(|format| (format, documented_forms(format, name)));
     let next = OddServer::start(USUAL).await;
     let Some(server) = RealSetup::new(kind).start(next.port()) else {
         return;
@@ -173,13 +173,13 @@ async fn a_refusal_of_postfix_is_reported_in_its_words() {
         return;
     };
     let mailer = mailer(&server.config());
-    let (mail, _) = delivery(FileFormat::Csv, 100);
+    let (mail, _) = delivery(ReportFormat::Csv, 100);
     let said = words("refused", mail.send(&mailer).await);
     assert!(
         said.starts_with("550 5.1.1 ") && said.contains("User unknown"),
         "{said}"
     );
-    let (mail, _) = delivery(FileFormat::Csv, 100);
+    let (mail, _) = delivery(ReportFormat::Csv, 100);
     let said = words("misconfigured", mail.to("asha@elsewhere.example").send(&mailer).await);
     assert!(
         said.starts_with("554 5.7.1 ") && said.contains("Relay access denied"),
@@ -320,7 +320,7 @@ async fn a_bounce_of_opensmtpd_is_read() {
         bounce_address: Some("bounces+{id}@example.org".to_owned()),
         ..server.config()
     };
-    let (mail, _) = delivery(FileFormat::Csv, 100);
+    let (mail, _) = delivery(ReportFormat::Csv, 100);
     mail.send(&mailer(&config)).await.expect("sent");
     wait_at_most(PATIENCE, || next.has_mail(), "the bounce");
     let read = read_bounce(&next.taken()[0], None).expect("a bounce");

@@ -9,13 +9,14 @@ use pragati::config::Secret;
 use pragati::delivery::options::RequestOptions;
 use pragati::delivery::person::{Person, Roles};
 use pragati::delivery::request::{
-    Bounce, Deliver, Failure, FailureCause, FileFormat, FurtherBatch, NewRequest, NoticeState, ReportFile, Request,
-    RequestId, Status,
+    Bounce, Deliver, Failure, FailureCause, FurtherBatch, NewRequest, NoticeState, ReportFile, Request, RequestId,
+    Status,
 };
 use pragati::delivery::store::{
     AcceptLimits, Accepted, Cancelled, Database, EventKind, Held, LEASE, Lease, NotedBounce, Page, Retried, Store, Work,
 };
 use pragati::language::Language;
+use pragati::report::ReportFormat;
 use sqlx::Connection;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -61,7 +62,7 @@ pub fn click(user: &str, batch: &str) -> NewRequest {
         batch_id: batch.parse().expect("an id"),
         course_id: Some("do_31".to_owned()),
         tenant_id: Some("tn".parse().expect("an id")),
-        format: FileFormat::Csv,
+        format: ReportFormat::Csv,
         deliver: Deliver::Email,
         asked: RequestOptions::default(),
         further: Vec::new(),
@@ -210,7 +211,7 @@ async fn what_was_accepted_is_found_again_as_it_was(database: Database) {
         platform_admin: true,
         tenant_admin_of: BTreeSet::from(["tn".parse().expect("an id"), "wb".parse().expect("an id")]),
     };
-    new.format = FileFormat::Xlsx;
+    new.format = ReportFormat::Xlsx;
     new.deliver = Deliver::Download;
     let request = accepted(&store, new.clone()).await;
     assert_eq!(request.person, new.person);
@@ -374,7 +375,7 @@ async fn a_second_click_is_the_same_request_and_another_click(database: Database
     accepted(&store, click("u2", "b1")).await;
     accepted(&store, click("u1", "b2")).await;
     let mut other = click("u1", "b1");
-    other.format = FileFormat::Xlsx;
+    other.format = ReportFormat::Xlsx;
     accepted(&store, other.clone()).await;
     other.deliver = Deliver::Download;
     accepted(&store, other).await;
@@ -414,7 +415,7 @@ async fn the_same_key_is_the_same_click(database: Database) {
     let mut download = with_key(click("u1", "b1"), "k1");
     download.deliver = Deliver::Download;
     let mut xlsx = with_key(click("u1", "b1"), "k1");
-    xlsx.format = FileFormat::Xlsx;
+    xlsx.format = ReportFormat::Xlsx;
     for other in [with_key(click("u1", "b2"), "k1"), download, xlsx] {
         let answer = store.accept(other, PLENTY).await.expect("an answer");
         assert!(matches!(answer, Accepted::KeyReused), "{answer:?}");
@@ -482,7 +483,7 @@ async fn a_full_queue_takes_nothing_new(database: Database) {
     assert!(matches!(answer, Accepted::New(_)), "{answer:?}");
 }
 
-/// What so many clicks at the same time, over three stores, led to.
+/// What `count` clicks at the same time, over all stores, led to.
 async fn at_once(stores: &[Store], count: usize, limits: AcceptLimits, new: impl Fn(usize) -> NewRequest) -> Tally {
     let mut clicks = JoinSet::new();
     for number in 0..count {

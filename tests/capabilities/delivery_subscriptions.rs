@@ -8,19 +8,19 @@ use chrono::{DateTime, TimeDelta, Utc};
 use pragati::config::AddressSource;
 use pragati::delivery::options::RequestOptions;
 use pragati::delivery::person::{Person, Roles};
-use pragati::delivery::request::{FileFormat, Request};
+use pragati::delivery::request::Request;
 use pragati::delivery::store::{
     AcceptLimits, Accepted, Changed, Database, DoneSending, DueSubscription, NewSending, Page, SENDING_LEASE,
     SentContent, Store, Subscribed, Unsubscribed,
 };
 use pragati::delivery::subscriptions::{
-    EndReason, Every, Officer, Outcome, Schedule, Scheduler, Scope, Subject, Subscription, SubscriptionId,
+    EndReason, Every, Officer, OfficerScope, Outcome, Schedule, Scheduler, Subject, Subscription, SubscriptionId,
     SubscriptionState, TimeOfDay, Weekday,
 };
 use pragati::delivery::tokens::hash_of;
 use pragati::ids::UserId;
 use pragati::language::Language;
-use pragati::report::SplitColumn;
+use pragati::report::{ReportFormat, SplitColumn};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -56,7 +56,7 @@ fn subscription(id: &str) -> Subscription {
         },
         roles_at: start(),
         of: Subject::Batch("b1".parse().expect("an id")),
-        format: FileFormat::Csv,
+        format: ReportFormat::Csv,
         asked: RequestOptions::default(),
         schedule: Schedule {
             every: Every::Daily,
@@ -125,7 +125,7 @@ pub async fn a_subscription_is_kept_as_it_was(database: Database) {
     };
     new.person.language = Some(Language::Odia);
     new.of = Subject::Course("do_31 \"x\"".to_owned());
-    new.format = FileFormat::Xlsx;
+    new.format = ReportFormat::Xlsx;
     new.asked =
         serde_json::from_str(r#"{"split_by": "block", "filter": {"district": ["মৈসূরু"]}}"#).expect("request options");
     new.schedule.every = Every::Weekly;
@@ -416,7 +416,7 @@ pub async fn a_list_of_officers_takes_the_place_of_the_last(database: Database) 
         };
         officers.iter().map(officer).collect()
     };
-    let scope = Scope::Tenant("t'1".parse().expect("an id"));
+    let scope = OfficerScope::Tenant("t'1".parse().expect("an id"));
     let first = list(&[
         ("प्रखंड", "one@example.org"),
         ("B2", "one@example.org"),
@@ -433,7 +433,7 @@ pub async fn a_list_of_officers_takes_the_place_of_the_last(database: Database) 
     }
     let others = [
         (&scope, SplitColumn::School),
-        (&Scope::Course("t'1".to_owned()), SplitColumn::Block),
+        (&OfficerScope::Course("t'1".to_owned()), SplitColumn::Block),
     ];
     for (scope, column) in others {
         assert!(store.officers_of(scope, column).await.expect("an answer").is_empty());

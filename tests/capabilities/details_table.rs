@@ -176,6 +176,12 @@ fn only_what_a_query_needs_is_read_and_explain_shows_it() {
         percents.contains("EnrolmentDetailsExec: batches=named, progress=true, users=[]"),
         "{percents}"
     );
+    let range = ways.plan("select tenant_id, count(*) from enrolment_details where batch_id > 'b1' group by 1");
+    assert!(
+        range.contains("EnrolmentDetailsExec: batches=matching, ")
+            && range.contains("condition=batch_id > Utf8View(\"b1\")"),
+        "{range}"
+    );
     let blocks = ways.plan("select block_name, count(*) from enrolment_details group by 1");
     assert!(
         blocks.contains("progress=false, users=[block_name], ordered=true"),
@@ -197,6 +203,52 @@ fn only_what_a_query_needs_is_read_and_explain_shows_it() {
     // Of few batches, all users are looked up rather than joined.
     let of_block = ways.plan("select * from course_progress_report where block_name = 'Block 1' and batch_id = 'b1'");
     assert!(of_block.contains("EnrolmentDetailsExec: batches=named"), "{of_block}");
+}
+
+#[test]
+fn a_limit_reaches_the_node_and_its_rows_are_the_view_s() {
+    let ways = Ways::open(TestExports::sample(300, 2_000, 12, 1), |config| config);
+    let few = ways.plan("select * from enrolment_details limit 5");
+    assert!(few.contains(NODE) && few.contains("limit=5"), "{few}");
+    let range = ways.plan("select user_id from enrolment_details where batch_id > 'b1' limit 5 offset 2");
+    assert!(range.contains(NODE) && range.contains("limit=7"), "{range}");
+    // A condition that the node leaves to a filter above it may need all rows.
+    let filtered = ways.plan("select * from enrolment_details where completed_at is not null limit 5");
+    assert!(filtered.contains(NODE) && !filtered.contains("limit="), "{filtered}");
+    let assembled = |sql: &str| ways.rows(&ways.assembled, sql);
+    for (limited, rows) in [
+        ("enrolment_details limit 5", "5"),
+        ("enrolment_details limit 5 offset 3", "5"),
+        (
+            "enrolment_details limit 300000",
+            "(select count(*) from enrolment_details)",
+        ),
+        ("course_progress_report limit 7", "7"),
+    ] {
+        let rows_of_view = format!(
+            "select count(*) as n, count(distinct concat(batch_id, ' ', user_id)) as d
+             from (select batch_id, user_id from {limited}) l
+             where exists (select 1 from enrolment_details d where d.batch_id = l.batch_id and d.user_id = l.user_id)"
+        );
+        let expected = assembled(&format!("select {rows} as n, {rows} as d"));
+        assert_eq!(assembled(&rows_of_view), expected, "{limited}");
+    }
+}
+
+#[test]
+fn rows_are_as_many_with_a_limit_whatever_the_condition() {
+    let ways = Ways::open(nasty(), |config| config);
+    for view in VIEWS {
+        for limit in [1, 3, 1_000] {
+            ways.compare(&format!(
+                "select count(*) as n from (select * from {view} limit {limit})"
+            ));
+            for condition in CONDITIONS {
+                let limited = format!("select * from {view} where {condition} limit {limit}");
+                ways.compare(&format!("select count(*) as n from ({limited})"));
+            }
+        }
+    }
 }
 
 #[test]

@@ -20,7 +20,7 @@ use crate::running_process::Running;
 use crate::support::skipped;
 
 /// Blocks that do not run here, by the start of their first command, and where what they show is checked.
-const ELSEWHERE: [(&str, &str, &str); 9] = [
+const ELSEWHERE: [(&str, &str, &str); 11] = [
     ("README.md", "pragati cluster scheduler", "a cluster: cluster.rs"),
     (
         "README.md",
@@ -49,6 +49,12 @@ const ELSEWHERE: [(&str, &str, &str); 9] = [
     ),
     ("docs/identity.md", "pragati token explain", "a token: identity.rs"),
     (
+        "docs/postgres.md",
+        "pragati serve --exports sample_data --dev-auth --postgres",
+        "psql: endpoint_clients.rs",
+    ),
+    ("docs/postgres.md", "psql -h 127.0.0.1", "psql: endpoint_clients.rs"),
+    (
         "docs/sql.md",
         "pragati sql --exports sample_data",
         "a terminal: terminal.rs",
@@ -66,9 +72,9 @@ const BETWEEN_TRIES: Duration = Duration::from_millis(100);
 
 /// A command and the lines that the block shows for it.
 #[derive(Debug)]
-struct Shown {
-    command: String,
-    lines: Vec<String>,
+pub struct Shown {
+    pub command: String,
+    pub lines: Vec<String>,
 }
 
 fn root() -> &'static Path {
@@ -94,7 +100,7 @@ fn pages() -> Vec<String> {
 }
 
 /// The console blocks of a page, each as its commands.
-fn blocks(page: &str) -> Vec<Vec<Shown>> {
+pub fn blocks(page: &str) -> Vec<Vec<Shown>> {
     let text = fs::read_to_string(root().join(page)).expect(page);
     let mut blocks = Vec::new();
     let mut lines = text.lines();

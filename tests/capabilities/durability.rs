@@ -13,6 +13,7 @@ use pragati::delivery::request::Status;
 use pragati::delivery::store::{Database, Page, Store};
 use pragati::exports::Location;
 use pragati::nightly::manifest::Manifest;
+use pragati::report::ReportFormat;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -345,7 +346,7 @@ fn a_report_file_is_on_the_disk_before_it_has_its_name() {
     }
     let exports = TestExports::small();
     let folder = tempfile::tempdir().expect("a folder");
-    for format in ["csv", "xlsx", "parquet"] {
+    for format in ReportFormat::ALL.iter().map(|format| format.word()) {
         let place = folder.path().join(format!("report.{format}"));
         fs::write(&place, "old").expect("a file");
         let before = Disk::of(folder.path());

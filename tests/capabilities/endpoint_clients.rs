@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::documents::blocks;
 use crate::node::packages;
 use crate::python::python_for;
 use crate::running_endpoint::{EndpointSetup, PASSWORD, RunningEndpoint};
@@ -166,12 +167,52 @@ fn jdbc_reads_what_dbeaver_and_metabase_read() {
     passes(Path::new("java"), &["-cp", JDBC, "Metadata.java"], Path::new(SCRIPTS));
 }
 
+fn has_psql() -> bool {
+    let has = Command::new("psql").arg("--version").output().is_ok();
+    if !has {
+        skipped("this test needs psql; install postgresql-client");
+    }
+    has
+}
+
 #[test]
 fn psql_describes_and_asks() {
-    if Command::new("psql").arg("--version").output().is_err() {
-        skipped("this test needs psql; install postgresql-client");
+    if !has_psql() {
         return;
     }
     let arguments = ["-X", "-v", "ON_ERROR_STOP=1", "-f", "psql_client.sql"];
     passes(Path::new("psql"), &arguments, Path::new(SCRIPTS));
+}
+
+#[test]
+fn psql_prints_what_the_documents_show() {
+    if !has_psql() {
+        return;
+    }
+    let endpoint = endpoint();
+    let mut asked = 0;
+    for page in ["README.md", "docs/postgres.md"] {
+        let all = blocks(page).into_iter().flatten();
+        for shown in all.filter(|shown| shown.command.starts_with("psql ")) {
+            let port = format!("-p {}", endpoint.address.port());
+            let command = shown.command.replace("-p 5433", &port);
+            let output = Command::new("bash")
+                .args(["-c", &command.replace("-U me", &format!("-U {USER}"))])
+                .env("PGPASSWORD", PASSWORD)
+                .env("PSQLRC", "/dev/null")
+                .output()
+                .expect("a shell");
+            let [printed, said] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).expect("UTF-8"));
+            assert!(output.status.success(), "{page}: {command}\n{said}");
+            if !shown.lines.is_empty() {
+                assert_eq!(
+                    printed.trim_end(),
+                    shown.lines.join("\n").trim_end(),
+                    "{page}: {command}"
+                );
+            }
+            asked += 1;
+        }
+    }
+    assert_eq!(asked, 3);
 }

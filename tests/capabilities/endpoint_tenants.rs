@@ -295,6 +295,14 @@ fn plans_and_descriptions_reveal_nothing_hidden() {
 }
 
 #[test]
+fn a_plan_that_ran_tells_how_many_visible_rows_were_read() {
+    let endpoint = endpoint();
+    let rows = endpoint.ask("one", "explain analyze select user_id from users where user_id > 'a'");
+    let told = rows.expect("a plan").concat().join("\n");
+    assert!(told.contains("BarrierExec, metrics=[output_rows=2,"), "{told}");
+}
+
+#[test]
 fn a_night_s_mart_shows_users_no_more_and_no_less() {
     let (assembled, (mart, out)) = (endpoint(), endpoint_with_mart());
     let sums = "select tenant_id, count(*), sum(course_progress) from course_progress_report group by 1 order by 1";

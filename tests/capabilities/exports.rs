@@ -631,7 +631,7 @@ mod usage {
         such as 'Asia/Kolkata'
         ");
         insta::assert_snapshot!(wrapped(&complaint("--threads", "0")), @r"
-        error: invalid value '0' for '--threads <N>': number would be zero for non-zero type
+        error: invalid value '0' for '--threads <N>': at least 1 thread is needed
         ");
         insta::assert_snapshot!(wrapped(&complaint("--memory-limit", "lots")), @r#"
         error: invalid value 'lots' for '--memory-limit <SIZE>': couldn't parse "lots" into a ByteSize,
@@ -641,18 +641,17 @@ mod usage {
 
     #[test]
     fn a_bad_value_in_the_configuration_is_named() {
-        insta::assert_snapshot!(wrapped(&complaint_about_config("timezone = 'Asia/Nowhere'")), @r#"
-        error: configuration: 'Asia/Nowhere' is not an IANA time zone such as 'Asia/Kolkata' for key
-        "default.timezone" in EXPORTS/settings.toml TOML file
-        "#);
-        insta::assert_snapshot!(wrapped(&complaint_about_config("date = 'yesterday'")), @r#"
-        error: configuration: 'yesterday' is not a date; write it as YYYY-MM-DD, for example 2026-11-22 for
-        key "default.date" in EXPORTS/settings.toml TOML file
-        "#);
-        insta::assert_snapshot!(wrapped(&complaint_about_config("report.unknown_users = 'drop'")), @r#"
-        error: configuration: unknown variant: found `drop`, expected ``keep` or `omit`` for key
-        "default.report.unknown_users" in EXPORTS/settings.toml TOML file
-        "#);
+        insta::assert_snapshot!(wrapped(&complaint_about_config("timezone = 'Asia/Nowhere'")), @r"
+        error: configuration: EXPORTS/settings.toml: timezone: 'Asia/Nowhere' is not an IANA time zone such
+        as 'Asia/Kolkata'
+        ");
+        insta::assert_snapshot!(wrapped(&complaint_about_config("date = 'yesterday'")), @r"
+        error: configuration: EXPORTS/settings.toml: date: 'yesterday' is not a date; write it as
+        YYYY-MM-DD, for example 2026-11-22
+        ");
+        insta::assert_snapshot!(wrapped(&complaint_about_config("report.unknown_users = 'drop'")), @r"
+        error: configuration: EXPORTS/settings.toml: report.unknown_users: 'drop' is none of keep, omit
+        ");
         insta::assert_snapshot!(wrapped(&complaint_about_config("report.date_format = '%Q'")), @r"
         error: date format '%Q' is not one that dates can be written with; see
         https://docs.rs/chrono/latest/chrono/format/strftime
@@ -664,13 +663,15 @@ mod usage {
 
     #[test]
     fn an_unknown_option_in_the_configuration_is_named() {
-        insta::assert_snapshot!(wrapped(&complaint_about_config("exprots = 'x'")), @r#"
-        error: configuration: unknown field: found `exprots`, expected `one of `exports`, `date`,
-        `timezone`, `staging`, `staging_settings`, `success_marker`, `allow_empty`, `queries`,
-        `memory_limit`, `threads`, `temp_dir`, `events`, `telemetry`, `tables`, `other_tables`, `cluster`,
-        `report`, `nightly`, `ratio`, `serve`, `postgres`, `database`, `identity`, `sign_in`, `mail`,
-        `opentelemetry`, `subscriptions`` for key "default.exprots" in EXPORTS/settings.toml TOML file
-        "#);
+        insta::assert_snapshot!(wrapped(&complaint_about_config("exprots = 'x'")), @r"
+        error: configuration: EXPORTS/settings.toml: exprots is no setting; did you mean exports?
+        ");
+        insta::assert_snapshot!(wrapped(&complaint_about_config("colour = 'x'")), @r"
+        error: configuration: EXPORTS/settings.toml: colour is no setting; there are exports, date,
+        timezone, staging, staging_settings, success_marker, allow_empty, queries, memory_limit, threads,
+        temp_dir, events, telemetry, tables, other_tables, cluster, report, nightly, ratio, serve, postgres,
+        database, identity, sign_in, mail, opentelemetry, subscriptions
+        ");
         insta::assert_snapshot!(wrapped(&complaint_about_config("tables.userz.path = 'x'")), @r"
         error: configuration: [tables.userz] is neither a canonical table nor read by a staging query;
         remove it or check the name

@@ -269,11 +269,16 @@ mod nothing_is_taken_over {
         fs::write(&path, &text[..text.len() / 2]).expect("written");
         let (manifest, talk) = nights.run_and_talk(DAYS[1], &[]);
         assert_eq!(manifest.taken_over, None);
-        let warning = talk.lines().find(|line| line.contains("made anew")).expect("a warning");
+        let warning =
+            "the manifest of 2026-11-21 cannot be trusted: OUT/date=2026-11-21/manifest.json is not a manifest: ";
+        let (_, warned) = talk.split_once(warning).expect("a warning");
+        let (warned, _) = warned.split_once('\n').expect("a line");
         assert!(
-            warning.contains("the manifest of 2026-11-21 cannot be trusted"),
-            "{warning}"
+            warned.ends_with("; nothing is taken over, and all reports are made anew"),
+            "{warned}"
         );
+        // The run does what an advice to run again would ask for.
+        assert!(!talk.contains("run `pragati nightly`"), "{talk}");
         nights.assert_as_full(&[]);
     }
 
@@ -357,6 +362,77 @@ mod verifying {
     fn sha256(text: &str) -> String {
         use sha2::{Digest, Sha256};
         Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+mod summary {
+    use super::*;
+    use crate::support::complaint_of;
+
+    /// What a run says of where its reports come from.
+    fn origin(talk: &str) -> &str {
+        let line = talk.lines().find(|line| line.contains(" reports with "));
+        let (_, origin) = line.expect("a summary").split_once(" s; ").expect("an origin");
+        origin
+    }
+
+    #[test]
+    fn counts_the_reports_that_were_taken_over_made_anew_and_compared() {
+        let first = "(select min(batch_id) from rows where active)";
+        let nights = Nights::new().change(
+            "enrolments",
+            &format!(
+                "select * replace (case when batch_id = {first} then enrolled_at + interval '40 days' else enrolled_at end
+                    as enrolled_at) from rows"
+            ),
+        );
+        let (manifest, talk) = nights.run_and_talk(DAYS[1], &[]);
+        let taken = manifest.counts.batches - 1;
+        let expected = format!("{taken} taken over from the output of 2026-11-21, 1 made anew");
+        assert_eq!(origin(&talk), expected);
+        fs::remove_dir_all(nights.day(DAYS[1])).expect("removed");
+        let (_, talk) = nights.run_and_talk(DAYS[1], &["--verify"]);
+        let (counted, compared) = origin(&talk).split_once("; compared ").expect("a comparison");
+        assert_eq!(counted, expected);
+        let compared = compared.strip_suffix(" of those taken over with reports made anew: no difference");
+        let compared: u64 = compared.expect("its end").parse().expect("a number");
+        assert!((1..=taken).contains(&compared), "{compared} of {taken}");
+        let (_, talk) = nights.run_and_talk(DAYS[1], &["--full"]);
+        assert_eq!(origin(&talk), "all made anew");
+    }
+
+    #[test]
+    fn says_that_a_full_night_compares_nothing_although_the_configuration_asks_for_it() {
+        let nights = Nights::new();
+        let config = nights.exports.config("[nightly]\nverify = true\n");
+        let (_, talk) = nights.run_and_talk(DAYS[1], &["--config", &config, "--full"]);
+        assert_eq!(
+            origin(&talk),
+            "all made anew; nothing compared, since no report was taken over"
+        );
+    }
+
+    #[test]
+    fn a_comparison_of_a_full_night_is_refused() {
+        let nights = Nights::new();
+        let night = |arguments: &[&str]| {
+            let mut night = nights.exports.command("nightly");
+            night.arg("--out").arg(nights.out.path()).args(arguments);
+            night
+        };
+        let refused = night(&["--full", "--verify"]).output().expect("a run");
+        assert_eq!(refused.status.code(), Some(2));
+        let refused = String::from_utf8(refused.stderr).expect("UTF-8");
+        let first = refused.lines().next().expect("a line");
+        assert!(first.contains("cannot be used with"), "{first}");
+        assert!(first.contains("'--full'") && first.contains("'--verify'"), "{first}");
+        let config = nights.exports.config("[nightly]\nfull = true\n");
+        let refused = complaint_of(&mut night(&["--config", &config, "--verify"]), 2);
+        insta::assert_snapshot!(wrapped(&refused), @r"
+        error: --verify compares reports that are taken over, and `full` under [nightly], or
+        PRAGATI_NIGHTLY__FULL, takes none over; give one of the two
+        ");
+        assert!(!nights.day(DAYS[1]).exists());
     }
 }
 

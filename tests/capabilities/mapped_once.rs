@@ -119,6 +119,26 @@ fn raw_files_are_not_read_again_and_the_reports_are_the_same() {
 }
 
 #[test]
+fn a_step_that_several_tables_read_is_computed_once() {
+    let runtime = Runtime::new().expect("a runtime");
+    let temp = tempfile::tempdir().expect("a folder");
+    let exports = sunbird();
+    let settings = config(exports.path(), temp.path());
+    let rows_of = |catalog: &Catalog, table: &str| -> usize {
+        let rows = runtime.block_on(async { catalog.session.table(table).await?.count().await });
+        rows.unwrap_or_else(|error| panic!("{table}: {error}"))
+    };
+    let of_organisations = |catalog: &Catalog| ["batches", "tenants"].map(|table| rows_of(catalog, table));
+    let expected = of_organisations(&opened(&runtime, &settings, Readings::Single));
+    assert!(expected[0] > 0);
+    let catalog = opened(&runtime, &settings, Readings::Several);
+    assert!(rows_of(&catalog, "users") > 0);
+    // The users were made from the step `organisations`, which tells the tenants, and those of batches.
+    remove_contents(&exports.path().join("organisation"));
+    assert_eq!(of_organisations(&catalog), expected);
+}
+
+#[test]
 fn a_check_finds_the_same_however_tables_are_mapped() {
     let runtime = Runtime::new().expect("a runtime");
     let findings = |config: &Config| {

@@ -168,9 +168,9 @@ fn the_same_night_with_other_clicks_revises_its_windows() {
         .collect();
     insta::assert_snapshot!(rows.join("\n"), @r"
     all,,,1d,2,2,2
+    course,c1,,1d,2,2,2
     tenant,,t1,1d,2,2,2
     tenant,,t2,1d,0,0,1
-    course,c1,,1d,2,2,2
     tenant_course,c1,t1,1d,2,2,2
     tenant_course,c1,t2,1d,0,0,1
     ");
@@ -389,6 +389,38 @@ fn the_ratio_by_day_is_what_the_command_shows() {
     let written = query_parquet(&day.join("download_ratio_by_day/part-00000.parquet"), query);
     assert_eq!(written, query_parquet(&shown, query));
     assert!(written.lines().count() > 50, "{written}");
+}
+
+#[test]
+fn rows_are_in_the_order_of_the_command() {
+    let exports = TestExports::sample(500, 3_000, 20, 40);
+    let (_out, day) = exports.nightly(&[]);
+    let columns = ["level", "course_id", "tenant_id", "time_window", "window_end"];
+    let written = |table: &str| {
+        let csv = fs::read_to_string(day.join(table).join(format!("{table}.csv"))).expect("a file");
+        csv_columns(&csv, &columns)
+    };
+    let shown = |arguments: &[&str]| {
+        let arguments = [arguments, &["--format", "csv"]].concat();
+        csv_columns(&exports.output("ratio", &arguments), &columns)
+    };
+    let windows = written("download_ratio");
+    for window in ["all", "1d", "7d", "30d"] {
+        let of_window = windows.lines().filter(|line| line.split(',').nth(3) == Some(window));
+        let of_window: String = of_window.map(|line| format!("{line}\n")).collect();
+        assert_eq!(of_window, shown(&["--window", window]), "{window}");
+    }
+    let mut levels: Vec<&str> = windows.lines().filter_map(|line| line.split(',').next()).collect();
+    levels.dedup();
+    assert_eq!(levels, ["all", "course", "tenant", "tenant_course"]);
+    // Of all courses, the nightly table has days before the first click too.
+    let of_some = |rows: String| {
+        let rows = rows.lines().filter(|line| !line.starts_with("all,"));
+        rows.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let days = of_some(written("download_ratio_by_day"));
+    assert_eq!(days, of_some(shown(&["--by", "day"])));
+    assert!(days.len() > 50, "{days:?}");
 }
 
 #[tokio::test]

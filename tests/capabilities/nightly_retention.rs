@@ -124,9 +124,16 @@ fn the_number_may_come_from_the_configuration_and_is_at_least_one() {
     );
     assert_eq!(nights.names(), [".pragati.lock", "date=2026-11-22"]);
     let config = nights.exports.config("[nightly]\nkeep = 0\n");
-    complaint_of(&mut nights.command(DAYS[3], &["--config", &config]), 2);
+    let refused = complaint_of(&mut nights.command(DAYS[3], &["--config", &config]), 2);
+    let expected = "nightly.keep: expected a whole number of at least 1, found 0";
+    assert!(refused.trim_end().ends_with(expected), "{refused}");
     let refused = nights.command(DAYS[3], &["--keep", "0"]).output().expect("a run");
     assert_eq!(refused.status.code(), Some(2));
+    let refused = String::from_utf8(refused.stderr).expect("UTF-8");
+    assert!(
+        refused.starts_with("error: invalid value '0' for '--keep <N>': keep at least 1 day\n"),
+        "{refused}"
+    );
     assert_eq!(nights.names(), [".pragati.lock", "date=2026-11-22"]);
 }
 

@@ -103,7 +103,7 @@ impl OddServer {
         Self::start_drawing(vec![habit], habit.times).await
     }
 
-    /// A server that draws one of these habits for each session and each mail, and gives so many odd answers.
+    /// A server that draws one of these habits for each session and each mail, and gives `times` odd answers.
     pub async fn start_drawing(habits: Vec<Habit>, times: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -152,7 +152,7 @@ impl OddServer {
         }
     }
 
-    /// It gives so many odd answers from now on.
+    /// It gives `times` odd answers from now on.
     pub fn is_odd_again(&self, times: usize) {
         *self.state.odd_left.lock().expect("no panic") = times;
     }

@@ -175,7 +175,7 @@ mod sunbird {
     }
 }
 
-/// What `pragati sample` makes up with so many lines of telemetry.
+/// What `pragati sample` makes up with `lines` lines of telemetry.
 fn sample_with_telemetry(lines: usize) -> TestExports {
     TestExports::sample_with_telemetry(2_000, 12_000, 40, 3, lines)
 }

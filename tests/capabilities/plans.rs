@@ -2,11 +2,12 @@
 //! change of one is seen in review. Nodes of the engine are shown by their names alone, so that a plan can be read.
 
 use std::num::NonZeroUsize;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use datafusion::arrow::util::display::array_value_to_string;
 use datafusion::dataframe::DataFrame;
-use datafusion::physical_plan::displayable;
+use datafusion::physical_plan::display::DisplayableExecutionPlan;
+use datafusion::physical_plan::{collect, displayable};
 use pragati::catalog::Catalog;
 use pragati::config::Config;
 use pragati::ids::BatchId;
@@ -160,12 +161,12 @@ fn reports_are_assembled_in_order() {
     let planned = Planned::over_exports();
     let one = planned.of_query("reports/report_of_batch");
     is_in_order_above(&one, &format!("{ASSEMBLED}: batches=named"));
-    insta::assert_snapshot!(outline(&one), @r"
+    insta::assert_snapshot!(outline(&one), @r#"
     SortPreservingMergeExec
       ProjectionExec
         RepartitionExec
           ProjectionExec
-            EnrolmentDetailsExec: batches=named, progress=true, users=[external_id, first_name, last_name, email, mobile, organization_name, district_name, school_name, block_name, tenant_id], ordered=true, partitions=1
+            EnrolmentDetailsExec: batches=named, progress=true, users=[external_id, first_name, last_name, email, mobile, organization_name, district_name, school_name, block_name, tenant_id], ordered=true, partitions=1, condition=batch_id = Utf8View("BATCH")
               ProjectionExec
                 FilterExec
                   ExportedRowsExec: table=enrolments, columns=[user_id, course_id, batch_id, enrolled_at, active]
@@ -225,7 +226,7 @@ fn reports_are_assembled_in_order() {
                                       DataSourceExec
                                     ExportedRowsExec: table=users, columns=[user_id]
                                       DataSourceExec
-    ");
+    "#);
 
     let all = planned.of_query("reports/all_reports");
     is_in_order_above(&all, &format!("{ASSEMBLED}: batches=all"));
@@ -562,11 +563,11 @@ fn the_report_view_is_assembled_from_what_a_query_asks() {
         "{one_batch}"
     );
     assert!(!above(&one_batch, ASSEMBLED).contains("FilterExec"), "{one_batch}");
-    insta::assert_snapshot!(outline(&one_batch), @r"
+    insta::assert_snapshot!(outline(&one_batch), @r#"
     ProjectionExec
       RepartitionExec
         ProjectionExec
-          EnrolmentDetailsExec: batches=named, progress=true, users=[external_id, first_name, last_name, email, mobile, organization_name, district_name, school_name, block_name, tenant_id], ordered=true, partitions=1
+          EnrolmentDetailsExec: batches=named, progress=true, users=[external_id, first_name, last_name, email, mobile, organization_name, district_name, school_name, block_name, tenant_id], ordered=true, partitions=1, condition=batch_id = Utf8View("BATCH")
             ProjectionExec
               FilterExec
                 ExportedRowsExec: table=enrolments, columns=[user_id, course_id, batch_id, enrolled_at, active]
@@ -626,7 +627,7 @@ fn the_report_view_is_assembled_from_what_a_query_asks() {
                                     DataSourceExec
                                   ExportedRowsExec: table=users, columns=[user_id]
                                     DataSourceExec
-    ");
+    "#);
 }
 
 #[test]
@@ -675,6 +676,26 @@ fn the_report_view_is_read_from_the_mart_where_there_is_one() {
         !count.contains(OF_MART) && count.contains("PlaceholderRowExec"),
         "{count}"
     );
+}
+
+#[test]
+fn own_nodes_tell_how_many_rows_they_gave() {
+    let planned = Planned::over_exports();
+    let run = async {
+        let session = &planned.catalog.session;
+        let frame = session.sql("select * from download_ratio").await.expect("a query");
+        let plan = frame.create_physical_plan().await.expect("a plan");
+        let rows = collect(Arc::clone(&plan), session.task_ctx()).await;
+        assert!(!rows.expect("rows").is_empty());
+        let shown = DisplayableExecutionPlan::with_metrics(plan.as_ref());
+        shown.indent(false).to_string()
+    };
+    let plan = planned.runtime.block_on(run);
+    for node in ["CompactExec", "NoKeysExec", "RepeatedRowsExec", "ExportedRowsExec"] {
+        let mut lines = plan.lines().filter(|line| line.trim_start().starts_with(node));
+        let tells_rows = |line: &str| line.contains("output_rows=") && line.contains("elapsed_compute=");
+        assert!(lines.any(tells_rows), "{node} in {plan}");
+    }
 }
 
 #[test]
@@ -821,7 +842,7 @@ fn other_views_are_planned_as_they_were_reviewed() {
                                                                       SortExec
                                                                         CompactExec
                                                                           RepartitionExec
-                                                                            StreamingTableExec
+                                                                            MaterialisedWhenReadExec
                                                             ProjectionExec
                                                               FilterExec
                                                                 NoKeysExec

@@ -8,7 +8,7 @@ use crate::running_endpoint::EndpointSetup;
 use crate::support::TestExports;
 
 /// A statement, and what PostgreSQL 15 answers: its columns with their types, and its rows; or the class of its error.
-const ANSWERS: [(&str, &str); 157] = [
+const ANSWERS: [(&str, &str); 164] = [
     ("select 1, 1", "?column? INT4, ?column? INT4 = 1|1"),
     (
         "select count(*), count(*) as count, max(x), max(x)::text from (values (1), (2)) t(x)",
@@ -258,6 +258,16 @@ const ANSWERS: [(&str, &str); 157] = [
         "select regexp_matches('a1b22', '([a-z])(\\d+)', 'g')",
         "regexp_matches TEXT[] = {a,1} / {b,22}",
     ),
+    (
+        "select a = '{1,2}', a <> '{1,2}', '{\"b c\"}' = t from (values (array[1, 2], array['b c'])) x(a, t)",
+        "?column? BOOL, ?column? BOOL, ?column? BOOL = t|f|t",
+    ),
+    ("select array[1] = 'x'", "error 22"),
+    ("select array[1] = '{x}'", "error 22"),
+    ("show timezone", "TimeZone TEXT = UTC"),
+    ("SHOW TIME ZONE", "TimeZone TEXT = UTC"),
+    ("show DATESTYLE", "DateStyle TEXT = ISO, MDY"),
+    ("show client_encoding", "client_encoding TEXT = UTF8"),
     (
         "select pg_typeof(1), pg_typeof(3000000000), pg_typeof(1.5), pg_typeof(1::float8), pg_typeof('a'::text), pg_typeof(sum(1)), pg_typeof(avg(1)), pg_typeof(array[1])",
         "pg_typeof REGTYPE, pg_typeof REGTYPE, pg_typeof REGTYPE, pg_typeof REGTYPE, pg_typeof REGTYPE, pg_typeof REGTYPE, pg_typeof REGTYPE, pg_typeof REGTYPE = integer|bigint|numeric|double precision|text|bigint|numeric|integer[]",

@@ -35,7 +35,7 @@ impl RawClient {
         self.write(Some(u8::try_from(kind).expect("ASCII")), content);
     }
 
-    /// A message that says it is so long, and its first bytes.
+    /// A message that says it has `length` bytes, and its first bytes.
     pub fn begin(&mut self, kind: char, length: u32, first_bytes: usize) {
         let mut bytes = vec![u8::try_from(kind).expect("ASCII")];
         bytes.extend(length.to_be_bytes());
@@ -44,7 +44,7 @@ impl RawClient {
         let _ = self.0.write_all(&bytes);
     }
 
-    /// Prepares a statement, binds it to a portal of that name, and takes so many of its rows.
+    /// Prepares a statement, binds it to a portal of that name, and takes `rows` of its rows.
     pub fn execute(&mut self, sql: &str, portal: &str, rows: u32) {
         self.send('P', format!("\0{sql}\0\0\0").as_bytes());
         self.send('B', format!("{portal}\0\0\0\0\0\0\0\0").as_bytes());

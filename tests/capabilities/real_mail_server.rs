@@ -61,7 +61,7 @@ impl RealSetup {
         }
     }
 
-    /// Puts an unknown sender off for so many seconds; Postfix alone can.
+    /// Puts an unknown sender off for `seconds` seconds; Postfix alone can.
     pub fn greylisting(mut self, seconds: u32) -> Self {
         self.variables.push(("GREYLIST", seconds.to_string()));
         self

@@ -13,7 +13,7 @@ use rand::{RngExt, SeedableRng};
 
 use crate::recorded::{Change, Event, Waited};
 
-/// Disks write blocks of so many bytes whole.
+/// Bytes of a block, which disks write whole.
 const BLOCK: usize = 4_096;
 
 type Content = Arc<Vec<u8>>;

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 const DESIGN: &str = include_str!("../../docs/design.md");
+const README: &str = include_str!("../../README.md");
 
 #[test]
 fn rooms_use_only_what_the_design_allows() {
@@ -39,6 +40,16 @@ fn the_design_lists_every_room_and_has_no_circles() {
     }
     let found: BTreeSet<String> = sources("src").iter().filter_map(|(file, _)| room_of(file)).collect();
     assert_eq!(earlier, found, "the rooms in docs/design.md and those in src");
+}
+
+#[test]
+fn the_readme_finds_the_way_to_every_room() {
+    let guide = README.split_once("## Finding your way").expect("the guide").1;
+    let named: BTreeSet<String> = names(guide).into_iter().collect();
+    for (room, _) in rooms() {
+        let is_named = named.contains(&format!("src/{room}")) || named.contains(&format!("src/{room}.rs"));
+        assert!(is_named, "{room} is not in the README's table of folders");
+    }
 }
 
 #[test]

@@ -59,7 +59,7 @@ pub struct RunningCluster {
 }
 
 impl RunningCluster {
-    /// A scheduler and so many executors with one slot each.
+    /// A scheduler and `executors` executors with one slot each.
     pub fn start(executors: usize) -> Self {
         Self::start_with(executors, Setup::default())
     }

@@ -120,6 +120,27 @@ fn ndjson_is_one_object_a_line() {
 }
 
 #[test]
+fn averages_and_quotients_are_the_nearest_floating_point_numbers() {
+    let sql = "select 95::numeric / 48 as a, 10.0 / 3 as b, avg(x) as c, (10.0 / 3)::text as d
+        from (values (1), (2), (2)) as v(x)";
+    // Correctly rounded; as a text, the quotient has PostgreSQL's digits.
+    let expected = [
+        "1.9791666666666667",
+        "3.3333333333333335",
+        "1.6666666666666667",
+        "3.3333333333333333",
+    ];
+    for format in ["table", "csv", "tsv", "json", "ndjson"] {
+        let answer = printed(format, sql);
+        let numbers: Vec<&str> = answer
+            .split(|letter: char| !letter.is_ascii_digit() && letter != '.')
+            .filter(|word| word.len() > 2)
+            .collect();
+        assert_eq!(numbers, expected, "{answer}");
+    }
+}
+
+#[test]
 fn parquet_keeps_types_and_rows() {
     let exports = TestExports::small();
     let file = exports.path().join("answer.parquet");
@@ -189,6 +210,28 @@ fn a_syntax_error_is_wrong_usage_and_runs_nothing() {
     error: SQL: Expected: an SQL statement, found: selec at Line: 1, Column: 1
     "#);
     exports.command("sql").args(commands).assert().stdout("");
+}
+
+#[test]
+fn copy_of_clients_is_refused_with_what_to_do_instead() {
+    let exports = TestExports::small();
+    for sql in [
+        "copy users to stdout",
+        "COPY users (user_id) TO STDOUT",
+        "select 1; copy (select 1) to stdout with (format csv, header)",
+    ] {
+        // Before any statement runs.
+        assert_eq!(
+            exports.complaint(2, "sql", &["-c", sql]).trim_end(),
+            "error: COPY … TO STDOUT is for clients of the PostgreSQL endpoint; here, give the query alone with \
+             --format csv, and -o FILE for a file (in the shell \\format csv, \\o FILE)",
+            "{sql}"
+        );
+        exports.command("sql").args(["-c", sql]).assert().stdout("");
+    }
+    insta::assert_snapshot!(complaint(2, "copy users from stdin"), @r"
+    error: COPY … FROM is not allowed: the exports are read only
+    ");
 }
 
 #[test]

@@ -100,7 +100,7 @@ impl TestExports {
         Self::sample_with_telemetry(users, enrolments, batches, days, 0)
     }
 
-    /// The same with so many lines of telemetry. Each program of Pragati makes them once; a test has a copy of its own.
+    /// The same with `telemetry` lines of telemetry. Each program of Pragati makes them once; a test has a copy of its own.
     pub fn sample_with_telemetry(
         users: usize,
         enrolments: usize,

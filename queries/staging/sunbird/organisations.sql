@@ -38,6 +38,12 @@ with
                 order by name, array_to_string(location_ids, ','), is_tenant desc, channel, root_id, type
             ) as place
         from readable
+    ),
+    -- Chosen before the joins, so that the engine ranks only rows of repeated ids.
+    chosen as (
+        select id, name, location_ids, channel, is_tenant, root_id, type
+        from ranked
+        where place = 1
     )
 select
     organisation.id,
@@ -51,7 +57,6 @@ select
         when organisation.root_id <> organisation.id then organisation.root_id
         else tenant.tenant_id
     end as tenant_id
-from ranked as organisation
+from chosen as organisation
 cross join types
 left join tenants_of_channels as tenant on tenant.channel = lower(organisation.channel)
-where organisation.place = 1

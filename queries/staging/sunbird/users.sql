@@ -39,19 +39,28 @@ with
     ),
     ranked_declarations as (
         select
-            declaration.*,
-            organisation.tenant_id,
+            *,
             row_number() over (
-                partition by declaration.user_id
+                partition by user_id
                 order by
-                    case when trim(declaration.external_id) <> '' then 1 else 2 end,
-                    declaration.declared_at desc nulls last,
-                    declaration.organisation_id,
-                    declaration.persona,
-                    declaration.external_id,
-                    declaration.school_name
+                    case when trim(external_id) <> '' then 1 else 2 end,
+                    declared_at desc nulls last,
+                    organisation_id,
+                    persona,
+                    external_id,
+                    school_name
             ) as place
-        from declarations as declaration
+        from declarations
+    ),
+    -- Chosen before the join, so that the engine ranks only declarations of users who have several.
+    chosen_declarations as (
+        select user_id, organisation_id, external_id, school_name
+        from ranked_declarations
+        where place = 1
+    ),
+    known_declarations as (
+        select declaration.user_id, declaration.external_id, declaration.school_name, organisation.tenant_id
+        from chosen_declarations as declaration
         left join organisations as organisation on organisation.id = declaration.organisation_id
     ),
     -- Declarations before 3.2: rows of usr_external_identity, whose provider is the channel of the state.
@@ -101,8 +110,7 @@ with
             case when declaration.user_id is not null then declaration.tenant_id else former_id.tenant_id end
                 as declared_tenant_id
         from people
-        left join ranked_declarations as declaration
-            on declaration.user_id = people.user_id and declaration.place = 1
+        left join known_declarations as declaration on declaration.user_id = people.user_id
         left join former_ids as former_id on former_id.user_id = people.user_id and former_id.place = 1
         left join former_schools as former_school
             on former_school.user_id = people.user_id and former_school.place = 1
@@ -174,30 +182,44 @@ with
         select id, max(name) as name
         from location
         group by id
+    ),
+    -- Nothing tells the engine how many rows groups have, and it keeps the left side of a join in memory then: the groups,
+    -- which are narrow, and not the users.
+    with_former_places as (
+        select people.*, former.district_name as former_district_name, former.block_name as former_block_name
+        from former_places as former
+        right join described as people on people.user_id = former.user_id
+    ),
+    with_state_ids as (
+        select people.*, state_ids.external_id as state_id
+        from state_ids
+        right join with_former_places as people on people.user_id = state_ids.user_id
+    ),
+    with_schools as (
+        select people.*, schools.school_name
+        from schools
+        right join with_state_ids as people on people.user_id = schools.user_id
     )
 select
     people.user_id,
     case
         when people.is_deleted then null
         when people.is_custodian then people.declared_id
-        else state_ids.external_id
+        else people.state_id
     end as external_id,
     case when not people.is_deleted then people.first_name end as first_name,
     case when not people.is_deleted then people.last_name end as last_name,
     case when not people.is_deleted then people.email end as email,
     case when not people.is_deleted then people.mobile end as mobile,
     organisation.name as organization_name,
-    case when people.names_places then district.name else former.district_name end as district_name,
+    case when people.names_places then district.name else people.former_district_name end as district_name,
     case
-        when $school_first = 'declared' then coalesce(people.declared_school_name, schools.school_name)
-        else coalesce(schools.school_name, people.declared_school_name)
+        when $school_first = 'declared' then coalesce(people.declared_school_name, people.school_name)
+        else coalesce(people.school_name, people.declared_school_name)
     end as school_name,
-    case when people.names_places then block.name else former.block_name end as block_name,
+    case when people.names_places then block.name else people.former_block_name end as block_name,
     case when people.is_custodian then people.declared_tenant_id else people.root_organisation_id end as tenant_id
-from described as people
+from with_schools as people
 left join organisations as organisation on organisation.id = people.root_organisation_id
 left join names_of_locations as district on district.id = people.district_id
 left join names_of_locations as block on block.id = people.block_id
-left join state_ids on state_ids.user_id = people.user_id
-left join schools on schools.user_id = people.user_id
-left join former_places as former on former.user_id = people.user_id

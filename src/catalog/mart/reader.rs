@@ -84,7 +84,7 @@ impl FileOfMart {
         self.bytes_scanned.add(usize::try_from(bytes).unwrap_or(usize::MAX));
     }
 
-    /// Names the file where it is gone or another one.
+    /// An error that names the file, where the file is gone or was replaced.
     fn explained(&self, error: ParquetError) -> ParquetError {
         use object_store::Error::{NotFound, Precondition};
         let is_replaced = match &error {

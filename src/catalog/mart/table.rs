@@ -49,7 +49,7 @@ struct Asked<'a> {
 
 struct Condition {
     expr: Arc<dyn PhysicalExpr>,
-    /// As EXPLAIN shows it.
+    /// The condition as EXPLAIN shows it.
     text: String,
     /// Whether few rows meet it, or long runs of them.
     leaves_few_rows: bool,
@@ -97,7 +97,7 @@ impl ReportTable {
     }
 
     /// The files at some places, as long as the output is the one that was opened; those that no query has read yet are
-    /// opened in so many tasks.
+    /// opened with `tasks` concurrent tasks.
     async fn parts_at(&self, places: &[usize], tasks: usize) -> Result<Vec<&OpenPart>, MartError> {
         let is_closed = |place: &usize| self.open[*place].get().is_none();
         let closed: Vec<usize> = places.iter().copied().filter(is_closed).collect();
@@ -171,7 +171,7 @@ impl ReportTable {
     }
 }
 
-/// Every n-th file in each of so many partitions, so that they have about as much to read.
+/// Divides files among `partitions` in turn, so that all have about as much to read.
 fn in_groups(parts: &[&OpenPart], partitions: usize) -> Vec<FileGroup> {
     let group = |partition: usize| {
         let of_partition = parts.iter().skip(partition).step_by(partitions);

@@ -4,9 +4,9 @@
 
 use crate::delivery::access::BatchFacts;
 use crate::delivery::options::RequestOptions;
-use crate::delivery::request::FileFormat;
 use crate::ids::SnapshotDate;
 use crate::names::{is_reserved, safe_label};
+use crate::report::ReportFormat;
 
 /// The longest name in bytes. Some systems allow 255, but ZIP tools and percent-encoded headers (three bytes for one)
 /// need shorter names.
@@ -14,7 +14,7 @@ const NAME_BYTES: usize = 120;
 const PREFIX: &str = "course-progress";
 
 /// `course-progress_<batch name or id>_<date>.csv` or `.xlsx`. Batches of the same name have files of the same name.
-pub fn report_file_name(batch: &BatchFacts, date: SnapshotDate, format: FileFormat) -> String {
+pub fn report_file_name(batch: &BatchFacts, date: SnapshotDate, format: ReportFormat) -> String {
     file_name_with_options(batch, &RequestOptions::default(), date, format)
 }
 
@@ -23,7 +23,7 @@ pub fn file_name_with_options(
     batch: &BatchFacts,
     asked: &RequestOptions,
     date: SnapshotDate,
-    format: FileFormat,
+    format: ReportFormat,
 ) -> String {
     let name = batch.batch_name.as_deref().unwrap_or_default();
     named(["", name], batch.batch_id.as_str(), asked, date, format)
@@ -35,7 +35,7 @@ pub fn several_file_name(
     asked: &RequestOptions,
     course_name: Option<&str>,
     date: SnapshotDate,
-    format: FileFormat,
+    format: ReportFormat,
 ) -> String {
     let number = format!("{batches}-batches");
     let course = asked.course.as_deref().unwrap_or_default();
@@ -49,7 +49,7 @@ fn named(
     other: &str,
     asked: &RequestOptions,
     date: SnapshotDate,
-    format: FileFormat,
+    format: ReportFormat,
 ) -> String {
     let split = asked.split_by.map(|column| format!("_by-{column}")).unwrap_or_default();
     let filtered = if asked.filter.is_empty() { "" } else { "_filtered" };
@@ -100,7 +100,7 @@ mod tests {
             mentors: BTreeSet::new(),
             rows: None,
         };
-        report_file_name(&batch, "2026-11-22".parse().expect("a date"), FileFormat::Csv)
+        report_file_name(&batch, "2026-11-22".parse().expect("a date"), ReportFormat::Csv)
     }
 
     #[test]
@@ -151,27 +151,27 @@ mod tests {
         };
         let date: SnapshotDate = "2026-11-22".parse().expect("a date");
         assert_eq!(
-            file_name_with_options(&batch, &asked, date, FileFormat::Csv),
+            file_name_with_options(&batch, &asked, date, ReportFormat::Csv),
             "course-progress_बैच-१_by-block_filtered_2026-11-22.zip"
         );
         let course: RequestOptions =
             serde_json::from_str(r#"{"batches": ["b1", "b2"], "course": "do_1"}"#).expect("JSON");
         assert_eq!(
-            several_file_name(2, &course, None, date, FileFormat::Xlsx),
+            several_file_name(2, &course, None, date, ReportFormat::Xlsx),
             "course-progress_do_1_2026-11-22.xlsx"
         );
         assert_eq!(
-            several_file_name(2, &course, Some("गणित: १/२"), date, FileFormat::Csv),
+            several_file_name(2, &course, Some("गणित: १/२"), date, ReportFormat::Csv),
             "course-progress_गणित-१-२_do_1_2026-11-22.zip"
         );
-        let long = several_file_name(2, &course, Some("म".repeat(200).as_str()), date, FileFormat::Csv);
+        let long = several_file_name(2, &course, Some("म".repeat(200).as_str()), date, ReportFormat::Csv);
         assert!(
             long.ends_with("म_do_1_2026-11-22.zip") && long.len() <= NAME_BYTES,
             "{long}"
         );
         let listed = RequestOptions { course: None, ..course };
         assert_eq!(
-            several_file_name(2, &listed, None, date, FileFormat::Csv),
+            several_file_name(2, &listed, None, date, ReportFormat::Csv),
             "course-progress_2-batches_2026-11-22.zip"
         );
     }

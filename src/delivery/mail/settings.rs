@@ -20,14 +20,14 @@ use url::{Host, Url};
 
 use super::address;
 use super::attachment::AttachmentRules;
-use super::smtp::{Login, Security, Server, Tls};
+use super::smtp::{Credentials, Security, Server, Tls};
 use crate::config::{ConfigError, DkimConfig, MailConfig, Secret, ca_certificates};
 use crate::delivery::request::RequestId;
 
 /// How mails are written and where they go.
 pub(super) struct Settings {
     pub server: Server,
-    pub login: Option<Login>,
+    pub login: Option<Credentials>,
     /// The time that the server may take for an answer.
     pub timeout: Duration,
     pub sender: Sender,
@@ -223,9 +223,9 @@ fn is_host_name(name: &str) -> bool {
     name.len() <= 253 && name.split('.').all(is_label)
 }
 
-fn login(config: &MailConfig) -> Result<Option<Login>, ConfigError> {
+fn login(config: &MailConfig) -> Result<Option<Credentials>, ConfigError> {
     match (&config.user, config.password()?) {
-        (Some(user), Some(password)) => Ok(Some(Login {
+        (Some(user), Some(password)) => Ok(Some(Credentials {
             user: user.clone(),
             password,
         })),

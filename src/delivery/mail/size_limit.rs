@@ -32,12 +32,12 @@ impl SizeLimit {
         }
     }
 
-    /// The server announced this limit, or none.
+    /// Notes the limit that the server announced; `None` where it announced none.
     pub fn announced(&self, bytes: Option<u64>) {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).announced = bytes;
     }
 
-    /// The server refused a mail of this size.
+    /// Notes that the server refused a mail of this size.
     pub fn refused(&self, bytes: u64, now: Instant) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let before = known.refused.filter(|(_, at)| now.duration_since(*at) < REMEMBERED);

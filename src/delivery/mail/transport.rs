@@ -7,7 +7,7 @@ use super::circuit_breaker::CircuitBreaker;
 use super::error::{NotSent, SendError};
 use super::handover::Handover;
 use super::size_limit::SizeLimit;
-use super::smtp::{Connection, Login, MailToSend, Meaning, Server, StepFailure, meaning};
+use super::smtp::{Connection, Credentials, MailToSend, Meaning, Server, StepFailure, meaning};
 
 /// Idle connections that are kept. More are opened while more mails are sent at the same time, and closed afterwards.
 const MAX_IDLE: usize = 4;
@@ -22,7 +22,7 @@ const SMALLEST_LIMIT: u64 = 128 * 1024;
 /// A pool of connections to the mail server.
 pub(super) struct Transport {
     server: Server,
-    login: Option<Login>,
+    login: Option<Credentials>,
     timeout: Duration,
     idle: Mutex<Vec<Connection>>,
     size_limit: SizeLimit,
@@ -30,8 +30,8 @@ pub(super) struct Transport {
 }
 
 impl Transport {
-    /// Does not connect yet.
-    pub fn new(server: Server, login: Option<Login>, timeout: Duration) -> Self {
+    /// A pool without a connection, which is opened for the first mail.
+    pub fn new(server: Server, login: Option<Credentials>, timeout: Duration) -> Self {
         Self {
             server,
             login,

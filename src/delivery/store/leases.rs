@@ -163,8 +163,8 @@ impl Store {
         self.step(of_lease(statement, token).bind(end_of_lease(now))).await
     }
 
-    /// The end of a delivery that went well: `Sent` or `Ready`; the tables refuse any other. That the report was handed
-    /// over becomes an event at the same time.
+    /// Ends a delivery that succeeded, as `Sent` or `Ready`; the tables refuse any other status. That the report was
+    /// handed over becomes an event in the same transaction.
     ///
     /// # Errors
     /// The database does not answer.
@@ -234,7 +234,8 @@ impl Store {
         Ok(Held::Yes)
     }
 
-    /// Back into the queue until `due`. The handover mark goes: the mail is known not to have arrived.
+    /// Puts the request back into the queue until `due`. The handover mark is removed, because the mail is known not to
+    /// have arrived.
     ///
     /// # Errors
     /// The database does not answer.
@@ -245,7 +246,7 @@ impl Store {
         self.step(of_lease(statement, token).bind(due.timestamp_millis())).await
     }
 
-    /// The end of a delivery that failed; a notice is due where `notify`, unless the request had one at an earlier end.
+    /// Ends a delivery that failed; a notice is due where `notify`, unless the request had one at an earlier end.
     ///
     /// # Errors
     /// The database does not answer.
@@ -270,7 +271,7 @@ impl Store {
         self.step(step).await
     }
 
-    /// The notice was sent, or will never be.
+    /// Notes that the notice was sent, or never will be.
     ///
     /// # Errors
     /// The database does not answer.
@@ -281,7 +282,7 @@ impl Store {
         self.step(of_lease(statement, token).bind(i64::from(was_sent))).await
     }
 
-    /// The notice could not be sent, and is known not to have arrived; it is due again later.
+    /// Notes that the notice could not be sent, and is known not to have arrived; it is due again at `due`.
     ///
     /// # Errors
     /// The database does not answer.

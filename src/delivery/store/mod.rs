@@ -47,7 +47,7 @@ use crate::ids::UserId;
 /// How long a claim or its renewal holds.
 pub const LEASE: Duration = Duration::from_secs(60);
 
-/// The limit of consecutive leases that ran out: after so many, the request itself probably kills its worker's process
+/// The limit of consecutive leases that ran out: after this many, the request itself probably kills its worker's process
 /// (a poison message).
 const MOST_LOST_LEASES: u32 = 5;
 
@@ -125,7 +125,7 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Whether so many leases of this work ran out that it should be given up.
+    /// Whether the limit of leases that ran out is reached, so that the work should be given up.
     pub fn was_lost_too_often(&self) -> bool {
         self.lost_before >= MOST_LOST_LEASES
     }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::super::subscriptions::{EndReason, Officer, Scope, SubscriptionId};
+use super::super::subscriptions::{EndReason, Officer, OfficerScope, SubscriptionId};
 use super::subscriptions::{END, is_set};
 use super::{Store, StoreError, rows};
 use crate::ids::UserId;
@@ -33,7 +33,7 @@ impl Store {
     /// The database does not answer.
     pub async fn replace_officers(
         &self,
-        scope: &Scope,
+        scope: &OfficerScope,
         column: SplitColumn,
         officers: &BTreeSet<Officer>,
         by: &UserId,
@@ -45,7 +45,7 @@ impl Store {
 
     async fn try_replace_officers(
         &self,
-        scope: &Scope,
+        scope: &OfficerScope,
         column: SplitColumn,
         officers: &BTreeSet<Officer>,
         by: &UserId,
@@ -80,7 +80,11 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn officers_of(&self, scope: &Scope, column: SplitColumn) -> Result<BTreeSet<Officer>, StoreError> {
+    pub async fn officers_of(
+        &self,
+        scope: &OfficerScope,
+        column: SplitColumn,
+    ) -> Result<BTreeSet<Officer>, StoreError> {
         let found =
             sqlx::query("select value, email from officers where scope = $1 and scope_id = $2 and column_name = $3")
                 .bind(scope.word())

@@ -6,10 +6,11 @@ use sqlx::{Any, Transaction};
 
 use super::super::options::RequestOptions;
 use super::super::person::Person;
-use super::super::request::{Deliver, FailureCause, FileFormat, Request, RequestId, Status};
+use super::super::request::{Deliver, FailureCause, Request, RequestId, Status};
 use super::rows::{self, request_columns};
 use super::{Page, QueueFigures, Store, StoreError};
 use crate::ids::{BatchId, UserId};
+use crate::report::ReportFormat;
 
 /// Greater than every id.
 const AFTER_ALL: &str = "g";
@@ -126,7 +127,7 @@ pub(super) async fn open_request(
     transaction: &mut Transaction<'static, Any>,
     person: &Person,
     batch: &BatchId,
-    format: FileFormat,
+    format: ReportFormat,
     deliver: Deliver,
     asked: &RequestOptions,
 ) -> Result<Option<Request>, sqlx::Error> {

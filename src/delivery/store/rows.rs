@@ -6,11 +6,10 @@ use sqlx::any::AnyRow;
 use sqlx::error::BoxDynError;
 use sqlx::{Error, Row};
 
+use super::super::format::delivered_of;
 use super::super::options::RequestOptions;
 use super::super::person::{Person, Roles};
-use super::super::request::{
-    Bounce, Deliver, Failure, FailureCause, FileFormat, NoticeState, ReportFile, Request, Status,
-};
+use super::super::request::{Bounce, Deliver, Failure, FailureCause, NoticeState, ReportFile, Request, Status};
 use super::{EventKind, StoredEvent};
 use crate::ids::TenantId;
 use crate::language::Language;
@@ -74,7 +73,7 @@ pub fn request(row: &AnyRow) -> Result<Request, Error> {
         batch_id: parsed(row, "batch_id")?,
         course_id: row.try_get("course_id")?,
         tenant_id: tenant(row)?,
-        format: word(row, "format", FileFormat::from_word)?,
+        format: word(row, "format", delivered_of)?,
         deliver: word(row, "deliver", Deliver::from_word)?,
         asked: asked(row)?,
         status,

@@ -18,7 +18,7 @@ const DOING: &str = "looking after sessions";
 const LEAST_BETWEEN_NOTES: TimeDelta = TimeDelta::seconds(60);
 /// How long a session that is over is kept: longer than a sign-in may take, so that none is replayed.
 const KEPT: TimeDelta = TimeDelta::hours(1);
-/// The id of a used logout token is kept for so long: longer than any logout token is accepted after it was issued.
+/// How long the id of a used logout token is kept: longer than any logout token is accepted after it was issued.
 const TOKENS_KEPT: TimeDelta = TimeDelta::hours(1);
 
 /// A session that begins. Hashes are SHA-256, hexadecimal.

@@ -12,7 +12,8 @@ use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
 use uuid::Uuid;
 
-use super::super::request::{FileFormat, NewRequest, RequestId};
+use super::super::format::delivered_of;
+use super::super::request::{NewRequest, RequestId};
 use super::super::subscriptions::{
     EndReason, Every, Outcome, Schedule, Subject, Subscription, SubscriptionId, SubscriptionState, TimeOfDay, Weekday,
 };
@@ -26,7 +27,7 @@ use crate::report::SplitColumn;
 const DOING: &str = "looking after subscriptions";
 /// How long a claim of what is due holds. It is not renewed: working it out takes less.
 pub const SENDING_LEASE: TimeDelta = TimeDelta::minutes(5);
-/// The link that ends the mails works for so long after a mail.
+/// How long the link in a mail that ends the subscription works.
 const TOKENS_KEPT: TimeDelta = TimeDelta::days(400);
 /// Greater than every id.
 const AFTER_ALL: &str = "g";
@@ -656,7 +657,7 @@ fn subscription(row: &AnyRow) -> Result<Subscription, sqlx::Error> {
         person: rows::person(row)?,
         roles_at: rows::time(row, "roles_at")?,
         of,
-        format: rows::word(row, "format", FileFormat::from_word)?,
+        format: rows::word(row, "format", delivered_of)?,
         asked: rows::asked(row)?,
         schedule: Schedule {
             every: rows::word(row, "every", Every::from_word)?,

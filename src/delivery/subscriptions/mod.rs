@@ -20,11 +20,11 @@ use uuid::Uuid;
 
 use super::options::RequestOptions;
 use super::person::Person;
-use super::request::{FileFormat, words};
+use super::request::words;
 use crate::ids::BatchId;
-use crate::report::SplitColumn;
+use crate::report::{ReportFormat, SplitColumn};
 
-pub use officers::{ListError, Officer, Scope, officers_of_csv};
+pub use officers::{ListError, Officer, OfficerScope, officers_of_csv};
 pub use rules::SubscriptionRules;
 pub use schedule::{Every, Occurrence, Schedule, TimeOfDay, Weekday};
 pub use scheduler::Scheduler;
@@ -34,7 +34,7 @@ pub use scheduler::Scheduler;
 pub struct SubscriptionId(Uuid);
 
 impl SubscriptionId {
-    /// A new one.
+    /// A new id.
     pub fn new() -> Self {
         Self(Uuid::now_v7())
     }
@@ -115,7 +115,7 @@ pub struct Subscription {
     /// What the report is of.
     pub of: Subject,
     /// The format of the report file.
-    pub format: FileFormat,
+    pub format: ReportFormat,
     /// The filter, the split, and how several batches are put together; never batches.
     pub asked: RequestOptions,
     /// When it is sent.

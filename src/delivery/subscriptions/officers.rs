@@ -21,7 +21,7 @@ const ADDRESS_HEADERS: [&str; 2] = ["address", "email"];
 
 /// What a list of officers is for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Scope {
+pub enum OfficerScope {
     /// All batches of a tenant.
     Tenant(TenantId),
     /// All batches of a course.
@@ -30,7 +30,7 @@ pub enum Scope {
     Batch(BatchId),
 }
 
-impl Scope {
+impl OfficerScope {
     /// The word for its kind, in the database.
     pub const fn word(&self) -> &'static str {
         match self {
@@ -50,7 +50,7 @@ impl Scope {
     }
 }
 
-impl fmt::Display for Scope {
+impl fmt::Display for OfficerScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.word(), self.id())
     }

@@ -8,7 +8,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::contents::{content_of, places_of_values};
 use super::scheduler::PlanError;
-use super::{EndReason, Every, Outcome, Scheduler, Scope, Subject, Subscription};
+use super::{EndReason, Every, OfficerScope, Outcome, Scheduler, Subject, Subscription};
 use crate::config::AddressSource;
 use crate::delivery::access::BatchFacts;
 use crate::delivery::mail::usable_address;
@@ -23,9 +23,9 @@ use crate::report::{MOST_BATCHES, MOST_VALUES, ReportFilter, SplitColumn};
 /// The occurrence that a sending belongs to.
 #[derive(Debug, PartialEq, Eq)]
 struct Turn {
-    /// Names it among those of the subscription.
+    /// Its name among the occurrences of the subscription.
     occurrence: String,
-    /// By the site's calendar.
+    /// The day, by the site's calendar.
     day: NaiveDate,
     /// From when on the report is promised.
     due: DateTime<Utc>,
@@ -210,11 +210,11 @@ impl Scheduler {
         batches: &[&BatchFacts],
         present: &BTreeMap<String, BTreeSet<usize>>,
     ) -> Result<BTreeMap<(String, Vec<usize>), BTreeSet<String>>, PlanError> {
-        let mut scopes: BTreeMap<Scope, BTreeSet<usize>> = BTreeMap::new();
+        let mut scopes: BTreeMap<OfficerScope, BTreeSet<usize>> = BTreeMap::new();
         for (place, batch) in batches.iter().enumerate() {
-            let course = batch.course_id.clone().map(Scope::Course);
-            let tenant = batch.tenant_id.clone().map(Scope::Tenant);
-            let own = Some(Scope::Batch(batch.batch_id.clone()));
+            let course = batch.course_id.clone().map(OfficerScope::Course);
+            let tenant = batch.tenant_id.clone().map(OfficerScope::Tenant);
+            let own = Some(OfficerScope::Batch(batch.batch_id.clone()));
             for scope in [own, course, tenant].into_iter().flatten() {
                 scopes.entry(scope).or_default().insert(place);
             }

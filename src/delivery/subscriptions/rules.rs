@@ -17,7 +17,7 @@ pub struct SubscriptionRules {
     pub zone: Zone,
     /// When daily and weekly subscriptions are sent that name no time.
     pub usual_time: TimeOfDay,
-    /// Of officers' addresses, in lower case.
+    /// The allowed domains of officers' addresses, in lower case.
     domains: Vec<String>,
 }
 

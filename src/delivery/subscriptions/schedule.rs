@@ -60,7 +60,7 @@ pub struct TimeOfDay {
 }
 
 impl TimeOfDay {
-    /// That many minutes after midnight, where a day has them.
+    /// The time `minute` minutes after midnight; none from 24 hours on.
     pub fn of_minute(minute: u16) -> Option<Self> {
         (minute < MINUTES_OF_DAY).then_some(Self { minute })
     }
@@ -94,16 +94,16 @@ impl fmt::Display for TimeOfDay {
 pub struct Schedule {
     /// How often.
     pub every: Every,
-    /// Of a weekly one.
+    /// The weekday of a weekly one.
     pub weekday: Option<Weekday>,
-    /// Of a daily or weekly one.
+    /// The time of day of a daily or weekly one.
     pub at: TimeOfDay,
 }
 
 /// One time that a daily or weekly subscription is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Occurrence {
-    /// By the site's calendar.
+    /// The day, by the site's calendar.
     pub day: NaiveDate,
     /// The moment.
     pub at: DateTime<Utc>,

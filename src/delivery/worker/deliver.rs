@@ -20,7 +20,7 @@ use crate::report::ConsentCounts;
 
 /// The time limit for making a report: much longer than the largest one needs.
 const TIME_TO_MAKE: Duration = Duration::from_secs(10 * 60);
-/// After a mail to an address came back because there is no such mailbox, no other is sent there for so long.
+/// How long no mail is sent to an address after one came back because there is no such mailbox.
 const BROKEN_ADDRESS_RESTS: TimeDelta = TimeDelta::days(7);
 const BETWEEN_TRIES_TO_STORE: Duration = Duration::from_secs(2);
 
@@ -218,7 +218,7 @@ async fn unsubscribe_link(resources: &WorkerResources, sending: &SendingOf) -> R
     Ok(Some(link))
 }
 
-/// Its recipient, or who subscribed, ended it meanwhile.
+/// The failure of a mail whose recipient or subscriber ended the subscription meanwhile.
 fn unwanted() -> Failure {
     Failure {
         cause: FailureCause::Cancelled,

@@ -461,7 +461,7 @@ mod tests {
         );
         let calls = vec![ProjectionExpr::new(Arc::new(call.expect("a call")), "text".to_owned())];
         let calling = ProjectionExec::try_new(calls, Arc::clone(&empty)).expect("a plan");
-        let plans: [Arc<dyn ExecutionPlan>; 2] = [Arc::new(CompactExec(empty)), Arc::new(calling)];
+        let plans: [Arc<dyn ExecutionPlan>; 2] = [Arc::new(CompactExec::new(empty)), Arc::new(calling)];
         let codec = PlanCodec::new(Vec::new(), []);
         for plan in plans {
             let bytes = encode_plan(&plan, &codec).expect("encoded");

@@ -227,7 +227,7 @@ struct OverOnePlan {
 const COMPACT: OverOnePlan = OverOnePlan {
     name: "compact",
     is: |node| node.is::<CompactExec>(),
-    over: |rows| Arc::new(CompactExec(rows)),
+    over: |rows| Arc::new(CompactExec::new(rows)),
 };
 
 const NO_KEYS: OverOnePlan = OverOnePlan {

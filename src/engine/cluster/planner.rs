@@ -29,7 +29,7 @@ use super::{Cluster, EngineError};
 pub struct ClusterPlanner(Arc<Cluster>);
 
 impl ClusterPlanner {
-    /// Plans for `cluster`.
+    /// A planner of queries that run on `cluster` where they can.
     pub fn new(cluster: Arc<Cluster>) -> Self {
         Self(cluster)
     }

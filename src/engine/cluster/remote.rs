@@ -7,12 +7,14 @@ use datafusion::common::{Result, Statistics, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::EquivalenceProperties;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, ReplaceChildrenOptions};
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
 use futures::{FutureExt, TryStreamExt};
 
 use super::Cluster;
+use crate::engine::measured;
 
 /// Submits `plan`, which has one partition, to the cluster and gives its rows.
 #[derive(Debug, Clone)]
@@ -20,6 +22,7 @@ pub struct RemoteExec {
     pub plan: Arc<dyn ExecutionPlan>,
     cluster: Arc<Cluster>,
     properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
 }
 
 impl RemoteExec {
@@ -35,6 +38,7 @@ impl RemoteExec {
             plan,
             cluster,
             properties: Arc::new(properties),
+            metrics: ExecutionPlanMetricsSet::new(),
         }
     }
 }
@@ -80,7 +84,13 @@ impl ExecutionPlan for RemoteExec {
         let schema = plan.schema();
         let rows = async move { cluster.run(plan, cluster.codec(), context.session_config()).await };
         let rows = rows.into_stream().try_flatten();
-        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
+        let rows = Box::pin(RecordBatchStreamAdapter::new(schema, rows));
+        // The time is that of this process, without the executors'.
+        Ok(measured(rows, BaselineMetrics::new(&self.metrics, partition)))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
     }
 
     fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {

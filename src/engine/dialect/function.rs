@@ -18,9 +18,9 @@ type Coerce = fn(&'static str, &[DataType]) -> Result<Vec<DataType>>;
 type Returns = fn(&[DataType], &[Option<&ScalarValue>]) -> Result<DataType>;
 /// The result for these columns, all of one length, as a column of the result type.
 type Run = fn(&[ArrayRef], &DataType) -> Result<ArrayRef>;
-/// The same for values of which some may be the same in all rows; the number is that of rows.
+/// As [`Run`], for values of which some may be the same in all rows; the number is that of rows.
 type RunOnValues = fn(&[ColumnarValue], usize, &DataType) -> Result<ArrayRef>;
-/// The same where the result depends on the session's settings.
+/// As [`Run`], where the result depends on the session's settings.
 type RunInSession = fn(&[ArrayRef], &DataType, &ConfigOptions) -> Result<ArrayRef>;
 
 /// A function of the dialect.

@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::arrow::error::ArrowError;
 use datafusion::common::{DFSchema, Result, ScalarValue, plan_err};
 use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawAggregateExpr, RawBinaryExpr};
 use datafusion::logical_expr::{AggregateUDF, Expr, ExprSchemable, ScalarUDF, cast, lit};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-use super::arrays::element_of;
+use super::arrays::{element_of, elements};
 use super::json;
 use super::numbers::numeric::{self, FREE, no_number, numeric};
 use super::numbers::{PERCENTILES, chain, floats, is_number, is_numeric};
@@ -26,7 +27,7 @@ pub struct Operators {
 }
 
 impl Operators {
-    /// With the dialect's functions.
+    /// A planner with the dialect's functions.
     pub fn new() -> Self {
         let functions = super::functions()
             .into_iter()
@@ -198,8 +199,27 @@ fn of_type(expr: Expr, kind: &DataType, beside: &DataType) -> Result<Expr> {
                 None => Ok(lit(ScalarValue::try_new_null(beside)?)),
             }
         }
+        Expr::Literal(value, _) if is_text(kind) && is_simple_list(beside) => match value.try_as_str().flatten() {
+            Some(text) => read_list(text, beside),
+            None => Ok(lit(ScalarValue::try_new_null(beside)?)),
+        },
         _ => Ok(expr),
     }
+}
+
+/// Whether a type is that of arrays whose elements mean the same in every session.
+fn is_simple_list(kind: &DataType) -> bool {
+    let is_simple = |element: &DataType| is_text(element) || is_number(element) || element == &DataType::Boolean;
+    matches!(kind, DataType::List(_)) && element_of(kind).is_some_and(is_simple)
+}
+
+/// A text such as `{1,2}` as a literal of a type of arrays.
+fn read_list(text: &str, kind: &DataType) -> Result<Expr> {
+    let elements = elements(text).map_err(ArrowError::ParseError)?;
+    let elements: Vec<ScalarValue> = elements.into_iter().map(ScalarValue::Utf8).collect();
+    let list = ScalarValue::List(ScalarValue::new_list(&elements, &DataType::Utf8, true));
+    let list = list.cast_to(kind).map_err(|_| no_number(&of_arrow(kind), text))?;
+    Ok(lit(list))
 }
 
 /// A text as a literal of another type.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, Int32Array, Int64Array, ListArray, ListBuilder, MapArray, MapBuilder, MapFieldNames,
-    PrimitiveArray, StringBuilder, StringViewArray,
+    PrimitiveArray, StringArray, StringBuilder, StringViewArray,
 };
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{ArrowPrimitiveType, DataType, Field, Int32Type, Int64Type};
@@ -250,16 +250,27 @@ impl Except {
 
 /// The keys of all entries. Those of dictionaries stay numbers, and only the texts of keys that are asked for are looked at.
 struct Keys {
-    texts: StringViewArray,
+    texts: KeyTexts,
     /// For each entry, the place of its key among the texts; `None` where they are in the order of the entries.
     places: Option<Int32Array>,
+}
+
+/// The texts of keys. A dictionary has those of all rows of a row group, far more than a batch asks for, so they stay as
+/// they are read.
+enum KeyTexts {
+    Plain(StringArray),
+    Views(StringViewArray),
 }
 
 impl Keys {
     fn new(keys: &ArrayRef) -> Result<Self> {
         let numbered = keys.as_dictionary_opt::<Int32Type>();
+        let values = numbered.map_or(keys, |numbered| numbered.values());
         Ok(Self {
-            texts: texts(numbered.map_or(keys, |numbered| numbered.values()))?,
+            texts: match values.as_string_opt::<i32>() {
+                Some(texts) => KeyTexts::Plain(texts.clone()),
+                None => KeyTexts::Views(texts(values)?),
+            },
             places: numbered.map(|numbered| numbered.keys().clone()),
         })
     }
@@ -270,13 +281,16 @@ impl Keys {
             Some(places) => places.value(entry) as usize,
             None => entry,
         };
-        self.texts.value(place)
+        match &self.texts {
+            KeyTexts::Plain(texts) => texts.value(place),
+            KeyTexts::Views(texts) => texts.value(place),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use datafusion::arrow::array::{Int32Builder, StringArray, StructArray};
+    use datafusion::arrow::array::{Int32Builder, StructArray};
     use datafusion::arrow::datatypes::Fields;
 
     use super::*;

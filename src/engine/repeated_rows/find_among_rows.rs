@@ -9,6 +9,7 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::common::{DataFusionError, Result, Statistics, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::execution_plan::{CardinalityEffect, ReplaceChildrenOptions};
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet, Time};
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties};
@@ -16,6 +17,7 @@ use futures::StreamExt;
 
 use super::KeyColumns;
 use super::repeated_keys::{Gathered, RepeatedKeys};
+use crate::engine::measured_stream::counted;
 
 /// Gives the rows of a whole table on, and finds its repeated keys among them. Where a partition is not read to its
 /// end, or the fingerprints take too much of a memory limit, the keys are left to be found by whoever needs them.
@@ -27,6 +29,7 @@ pub struct FindAmongRowsExec {
     key: KeyColumns,
     repeated: Arc<RepeatedKeys>,
     partitions: Arc<Partitions>,
+    metrics: ExecutionPlanMetricsSet,
 }
 
 /// The fingerprints of each partition that was read to its end.
@@ -48,6 +51,7 @@ impl FindAmongRowsExec {
             key,
             repeated,
             partitions: Arc::new(Partitions(Mutex::new((0..count).map(|_| None).collect()))),
+            metrics: ExecutionPlanMetricsSet::new(),
         }
     }
 }
@@ -90,6 +94,7 @@ impl ExecutionPlan for FindAmongRowsExec {
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let metrics = BaselineMetrics::new(&self.metrics, partition);
         let reading = Reading {
             rows: self.rows.execute(partition, Arc::clone(&context))?,
             key: self.key.clone(),
@@ -99,12 +104,18 @@ impl ExecutionPlan for FindAmongRowsExec {
             count: self.rows.output_partitioning().partition_count(),
             repeated: Arc::clone(&self.repeated),
             partitions: Arc::clone(&self.partitions),
+            compute: metrics.elapsed_compute().clone(),
         };
         let batches = futures::stream::try_unfold(reading, |mut reading| async move {
             let batch = reading.next().await?;
             Ok(batch.map(|batch| (batch, reading)))
         });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), batches)))
+        let rows = Box::pin(RecordBatchStreamAdapter::new(self.schema(), batches));
+        Ok(counted(rows, metrics))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
     }
 
     fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
@@ -132,6 +143,8 @@ struct Reading {
     count: usize,
     repeated: Arc<RepeatedKeys>,
     partitions: Arc<Partitions>,
+    /// The time that taking fingerprints takes.
+    compute: Time,
 }
 
 impl Reading {
@@ -146,6 +159,7 @@ impl Reading {
         };
         let batch = batch?;
         if let Some(gathered) = &mut self.gathered {
+            let _timer = self.compute.timer();
             let added = gathered.add_all(&batch, &self.key, self.count, &self.context);
             if fits(added)? != Some(true) {
                 self.gathered = None;
@@ -210,6 +224,11 @@ mod tests {
             let rows: Vec<RecordBatch> = rows.try_collect().await.expect("rows");
             assert_eq!(rows, parts[partition]);
         }
+        let read: usize = partitions
+            .iter()
+            .map(|&partition| parts[partition].iter().map(RecordBatch::num_rows).sum::<usize>())
+            .sum();
+        assert_eq!(plan.metrics().expect("metrics").output_rows(), Some(read));
         let source = KeySource {
             plan: Arc::new(EmptyExec::new(schema)),
             columns: key.clone(),

@@ -22,8 +22,9 @@ use futures::{FutureExt, StreamExt, TryStreamExt};
 use super::repeated_keys::{FoundKeys, KeySource, RepeatedKeys};
 use super::{KeyColumns, Passing, Standing};
 use crate::engine::compacted_stream::compacted_stream;
+use crate::engine::measured_stream::counted;
 
-/// The estimate for the planner: one row in so many is repeated or has neighbours.
+/// The estimate for the planner: of this many rows, one is repeated or has neighbours.
 const ROWS_PER_REPEATED: usize = 100;
 
 /// Filters `rows` by how often their keys occur in `keys`.
@@ -145,6 +146,7 @@ impl ExecutionPlan for RepeatedRowsExec {
         let metrics = BaselineMetrics::new(&self.metrics, partition);
         let repeated_keys = MetricBuilder::new(&self.metrics).gauge("repeated_keys", partition);
         let compute = metrics.elapsed_compute().clone();
+        let compacting = compute.clone();
         // Both parts of a table decide alike, as this depends only on the table and the memory limit of the query.
         let all_are_ranked = filter.is_of_statement && keys.may_not_fit(&context);
         let batches = async move {
@@ -171,13 +173,12 @@ impl ExecutionPlan for RepeatedRowsExec {
             Ok::<_, DataFusionError>(filtered.boxed())
         };
         let batches = RecordBatchStreamAdapter::new(self.schema(), batches.into_stream().try_flatten());
-        let mut passed: SendableRecordBatchStream = match passing {
+        let passed: SendableRecordBatchStream = match passing {
             Passing::Alone => Box::pin(batches),
             // A few rows remain of each batch, so they are compacted.
-            Passing::Others => compacted_stream(Box::pin(batches), batch_size),
+            Passing::Others => compacted_stream(Box::pin(batches), batch_size, compacting),
         };
-        let counted = futures::stream::poll_fn(move |task| metrics.record_poll(passed.poll_next_unpin(task)));
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), counted)))
+        Ok(counted(passed, metrics))
     }
 
     fn metrics(&self) -> Option<MetricsSet> {

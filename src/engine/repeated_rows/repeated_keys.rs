@@ -221,7 +221,7 @@ impl Compared {
     }
 }
 
-/// So many percent of the memory limit, in bytes; `None` where there is no limit.
+/// `percent` percent of the memory limit, in bytes; `None` where there is no limit.
 fn share_of_limit(context: &TaskContext, percent: usize) -> Option<usize> {
     match context.memory_pool().memory_limit() {
         MemoryLimit::Finite(limit) => Some((limit / 100 * percent).max(1)),

@@ -77,7 +77,7 @@ async fn earlier_day(reports: &Location, date: SnapshotDate) -> Result<Option<Pu
             Ok(published) => return Ok(Some(published)),
             Err(PublishedError::NotComplete { .. }) => {}
             Err(error @ (PublishedError::NoManifest { .. } | PublishedError::UnknownVersion { .. })) => {
-                tracing::info!("changes since {earlier} are not told: {error}");
+                tracing::info!("changes since {earlier} are not told: {}", error.problem());
             }
             Err(error) => return Err(error.into()),
         }

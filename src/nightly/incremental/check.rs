@@ -12,7 +12,7 @@ use super::super::staged::{StagedOutput, make_folder};
 use super::{FilePlan, PartPlan};
 use crate::report::{ReportGroup, Section};
 
-/// About one in so many sections with files that were taken over is compared, and at least one of each part.
+/// Of the sections with files that were taken over, about one in 20 is compared, and at least one of each part.
 const ONE_OF: u64 = 20;
 
 /// The verification of a run, with the temporary folder of the files that are made anew.

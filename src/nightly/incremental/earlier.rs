@@ -46,7 +46,9 @@ impl Earlier {
                 Err(PublishedError::NotComplete { .. }) => {}
                 Err(error @ (PublishedError::NoManifest { .. } | PublishedError::UnknownVersion { .. })) => {
                     tracing::warn!(
-                        "every report is made anew, because the manifest of {earlier} cannot be trusted: {error}"
+                        "the manifest of {earlier} cannot be trusted: {}; nothing is taken over, and all reports are made \
+                         anew",
+                        error.problem()
                     );
                     return Ok(None);
                 }

@@ -61,6 +61,19 @@ struct Taken {
     /// Paths relative to the folder of the run.
     paths: HashSet<String>,
     bytes: u64,
+    /// How many of them are reports.
+    reports: u64,
+    /// The paths of the reports among them that were compared with ones made anew.
+    compared: HashSet<String>,
+}
+
+/// How many reports a run took over from an earlier output.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reused {
+    /// Reports that were taken over.
+    pub reports: u64,
+    /// Those of them that were made anew as well, and found to be the same.
+    pub compared: u64,
 }
 
 impl Incremental {
@@ -116,6 +129,15 @@ impl Incremental {
         })
     }
 
+    /// How many reports were taken over.
+    pub fn reused(&self) -> Reused {
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        Reused {
+            reports: taken.reports,
+            compared: taken.compared.len() as u64,
+        }
+    }
+
     /// The newest complete output of a day before `date`, where it has been opened.
     pub fn newest_before(&self, date: SnapshotDate) -> Option<Arc<Published>> {
         self.earlier.as_ref()?.0.newest_before(date)
@@ -146,6 +168,19 @@ impl Incremental {
     pub fn has_taken(&self, file: &FileEntry) -> bool {
         let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         taken.paths.contains(&file.path)
+    }
+
+    /// Notes the reports that were made anew and are the same as those that were taken over.
+    pub fn note_compared(&self, reports: &[FileEntry]) {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.compared.extend(reports.iter().map(|report| report.path.clone()));
+    }
+
+    /// Whether a file is a report that was compared with one made anew.
+    #[cfg(feature = "cluster")]
+    pub fn has_compared(&self, file: &FileEntry) -> bool {
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.compared.contains(&file.path)
     }
 
     /// Those of `files` that this process made.
@@ -179,14 +214,17 @@ impl Incremental {
         if !is_taken {
             return None;
         }
-        self.note(path.clone(), entry.bytes);
-        Some(FileEntry { path, ..entry.clone() })
+        let file = FileEntry { path, ..entry.clone() };
+        self.note_taken(&file);
+        Some(file)
     }
 
-    fn note(&self, path: String, bytes: u64) {
+    /// Notes a file that was taken over, here or by a task of a cluster.
+    pub fn note_taken(&self, file: &FileEntry) {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        if taken.paths.insert(path) {
-            taken.bytes += bytes;
+        if taken.paths.insert(file.path.clone()) {
+            taken.bytes += file.bytes;
+            taken.reports += u64::from(file.unknown_users().is_some());
         }
     }
 }

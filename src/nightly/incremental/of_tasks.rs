@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 use serde::{Deserialize, Serialize};
 
 use super::super::error::NightlyError;
-use super::super::manifest::FileEntry;
 use super::super::staged::StagedOutput;
 use super::super::tasks::TaskOutput;
 use super::check::Checks;
@@ -73,11 +72,6 @@ impl Incremental {
             checks,
             taken: Mutex::default(),
         })
-    }
-
-    /// Notes a file that a task has taken over.
-    pub fn note_taken(&self, file: &FileEntry) {
-        self.note(file.path.clone(), file.bytes);
     }
 }
 

@@ -27,7 +27,7 @@ use crate::catalog::{Catalog, EARLIEST_DAY};
 use crate::config::Config;
 use crate::engine::{EngineError, materialised};
 use crate::exports::Location;
-use crate::ratio::{LeftOut, Period};
+use crate::ratio::{LeftOut, Period, in_order};
 use crate::report::CsvStyle;
 use files::RatioFiles;
 use previous::Previous;
@@ -55,7 +55,7 @@ pub async fn write(
         .query(&format!("metrics/{DOWNLOADS_BY_DAY}"), |parameters| parameters)
         .await?;
     let partitions = catalog.session.copied_config().target_partitions();
-    let downloads = materialised(downloads, partitions).map_err(EngineError::running(DOWNLOADS_BY_DAY))?;
+    let downloads = materialised(downloads, partitions);
     let writing = Writing {
         catalog,
         staged,
@@ -155,7 +155,8 @@ impl Writing<'_> {
             .query_with_tables("metrics/revised_ratio", &tables, |parameters| {
                 parameters.with_day("computed_since", computed_since)
             });
-        let mut rows = revised.await?.execute_stream().await.map_err(running())?;
+        let ordered = in_order(self.catalog, revised.await?).await?;
+        let mut rows = ordered.execute_stream().await.map_err(running())?;
         let mut files = RatioFiles::create(self.staged, table, self.style.clone())?;
         while let Some(batch) = rows.next().await {
             files.append(&batch.map_err(running())?)?;

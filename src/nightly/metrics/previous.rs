@@ -37,7 +37,7 @@ impl Previous {
                 // No reader uses an incomplete day.
                 Err(PublishedError::NotComplete { .. }) => continue,
                 Err(error @ (PublishedError::NoManifest { .. } | PublishedError::UnknownVersion { .. })) => {
-                    tracing::warn!("the ratio tables of {earlier} are not taken into account: {error}");
+                    warn_skipped(earlier, &error);
                     continue;
                 }
                 Err(error) => return Err(error.into()),
@@ -58,7 +58,7 @@ impl Previous {
                     });
                 }
                 Err(error @ PublishedError::Unreadable { .. }) => return Err(error.into()),
-                Err(error) => tracing::warn!("the ratio tables of {earlier} are not taken into account: {error}"),
+                Err(error) => warn_skipped(earlier, &error),
             }
         }
         Ok(none)
@@ -80,6 +80,14 @@ impl Previous {
     pub fn by_day(&self) -> Arc<dyn TableProvider> {
         rows_of(self.published.as_ref(), RatioTable::ByDay)
     }
+}
+
+/// Logs that an output is skipped, so that those of earlier days count.
+fn warn_skipped(day: SnapshotDate, error: &PublishedError) {
+    tracing::warn!(
+        "the ratio tables of {day} are not taken into account: {}",
+        error.problem()
+    );
 }
 
 /// The rows of a table; empty where there is no previous output.

@@ -3,6 +3,7 @@
 use datafusion::arrow::error::ArrowError;
 use datafusion::parquet::errors::ParquetError;
 
+use super::problem;
 use crate::exports::LocationError;
 use crate::ids::{BatchId, SnapshotDate};
 use crate::report::ReportError;
@@ -31,10 +32,11 @@ pub enum PublishedError {
         date: SnapshotDate,
         manifest: String,
     },
-    #[error("{manifest} is not a manifest: {reason}; run `pragati nightly` again")]
+    #[error("{}; run `pragati nightly` again", problem::no_manifest(.manifest, .reason))]
     NoManifest { manifest: String, reason: String },
     #[error(
-        "{manifest} has format version {found} and this pragati reads version {known}; use the pragati that wrote it, or run `pragati nightly` again"
+        "{}; use the pragati that wrote it, or run `pragati nightly` again",
+        problem::unknown_version(.manifest, .found, .known)
     )]
     UnknownVersion { manifest: String, found: u32, known: u32 },
     #[error(
@@ -61,12 +63,13 @@ pub enum PublishedError {
     #[error("{reports} was made with other queries or by another pragati, or the site's own queries make the reports")]
     OtherQueries { reports: String },
     #[error(
-        "{file} has {found} bytes and its manifest says {expected}; the file was damaged or replaced: run `pragati nightly` again"
+        "{}; the file was damaged or replaced: run `pragati nightly` again",
+        problem::wrong_size(.file, .expected, .found)
     )]
     WrongSize { file: String, expected: u64, found: u64 },
     #[error("{file} was replaced by a later nightly run; open the output again")]
     Replaced { file: String },
-    #[error("{file} is listed in its manifest and missing; open the output again, or run `pragati nightly` again")]
+    #[error("{}; open the output again, or run `pragati nightly` again", problem::missing_file(.file))]
     MissingFile { file: String },
     #[error(
         "{file} holds {found} rows of batch '{batch}' and its manifest says {expected}; run `pragati nightly` again"
@@ -81,9 +84,9 @@ pub enum PublishedError {
         "the manifest of {day} lists batch '{batch}' and no file of the report mart that may hold its rows; run `pragati nightly` again"
     )]
     NoMartFile { day: String, batch: BatchId },
-    #[error("{file} cannot be read as a part of the nightly output: {reason}; run `pragati nightly` again")]
+    #[error("{}; run `pragati nightly` again", problem::damaged(.file, .reason))]
     Damaged { file: String, reason: String },
-    #[error("{file} has not the SHA-256 that its manifest says; the file was damaged: run `pragati nightly` again")]
+    #[error("{}; the file was damaged: run `pragati nightly` again", problem::wrong_hash(.file))]
     WrongHash { file: String },
     #[error("{day} has no table {table}: an earlier pragati made it; run `pragati nightly` again")]
     NoRatioTable { day: String, table: &'static str },
@@ -91,7 +94,7 @@ pub enum PublishedError {
         "{day} has no table of changed batches: an earlier pragati made it; run `pragati nightly` again, or give --since"
     )]
     NoChanges { day: String },
-    #[error("{file} has no column {column}: an earlier pragati made it; run `pragati nightly` again")]
+    #[error("{}; run `pragati nightly` again", problem::older_table(.file, .column))]
     OlderTable { file: String, column: String },
 }
 

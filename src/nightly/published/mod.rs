@@ -12,6 +12,7 @@ mod fit;
 mod listed_file;
 mod mart_file;
 mod open_files;
+mod problem;
 mod ratio_file;
 mod selected;
 

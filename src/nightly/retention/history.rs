@@ -47,7 +47,10 @@ impl<'a> History<'a> {
         match earlier.verify_ratio_tables().await {
             Ok(()) => {}
             Err(error @ PublishedError::Unreadable { .. }) => return Err(error.into()),
-            Err(error) => return Ok(Some(format!("its history of the ratio cannot be read: {error}"))),
+            Err(error) => {
+                let problem = error.problem();
+                return Ok(Some(format!("its history of the ratio cannot be read: {problem}")));
+            }
         }
         let newest = self.newest;
         let Some(later) = &self.later else {

@@ -75,7 +75,7 @@ pub async fn remove_old_days(
             // Another process has removed it meanwhile.
             Err(PublishedError::NotComplete { .. }) => continue,
             Err(error @ (PublishedError::NoManifest { .. } | PublishedError::UnknownVersion { .. })) => {
-                tracing::warn!("the output of {date} is old and stays: {error}");
+                tracing::warn!("the output of {date} is old and stays: {}", error.problem());
                 continue;
             }
             Err(error) => return Err(error.into()),

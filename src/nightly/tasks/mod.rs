@@ -27,7 +27,7 @@ use crate::engine::{Cluster, EngineError};
 use crate::exports::nonblank;
 use crate::report::shares::{part_number, share_out};
 use crate::report::{ALL_REPORTS, CsvStyle};
-use node::{FILES, TAKEN, WriteReports};
+use node::{COMPARED, FILES, TAKEN, WriteReports};
 
 /// The SQL functions that the plans of tasks call, beside the engine's.
 pub fn functions() -> [datafusion::logical_expr::ScalarUDF; 2] {
@@ -60,13 +60,18 @@ pub(super) async fn write_reports(
         let entries = rows
             .column_by_name(FILES)
             .and_then(|column| column.as_string_opt::<i32>());
-        let taken = rows.column_by_name(TAKEN).and_then(|column| column.as_boolean_opt());
+        let flags = |name| rows.column_by_name(name).and_then(|column| column.as_boolean_opt());
         let lost = || EngineError::Lost("list of files");
-        let (entries, taken) = entries.zip(taken).ok_or_else(lost)?;
-        for (entry, is_taken) in entries.iter().flatten().zip(taken.values()) {
-            let entry = serde_json::from_str(entry).map_err(|_| lost())?;
+        let (entries, taken) = entries.zip(flags(TAKEN)).ok_or_else(lost)?;
+        let compared = flags(COMPARED).ok_or_else(lost)?;
+        let is_reused = taken.values().iter().zip(compared.values());
+        for (entry, (is_taken, is_compared)) in entries.iter().flatten().zip(is_reused) {
+            let entry: FileEntry = serde_json::from_str(entry).map_err(|_| lost())?;
             if is_taken {
                 incremental.note_taken(&entry);
+            }
+            if is_compared {
+                incremental.note_compared(std::slice::from_ref(&entry));
             }
             files.push(entry);
         }

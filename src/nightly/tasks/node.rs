@@ -34,6 +34,8 @@ use crate::report::{CsvStyle, ReportGroup};
 pub const FILES: &str = "file";
 /// The output column that tells whether the file was taken over.
 pub const TAKEN: &str = "taken";
+/// The output column that tells whether it is a report that was taken over and compared with one made anew.
+pub const COMPARED: &str = "compared";
 
 /// Writes the reports of the parts in a partition of its exchanged inputs. Gives a row for each file.
 #[derive(Clone)]
@@ -157,6 +159,7 @@ fn schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
         Field::new(FILES, DataType::Utf8, false),
         Field::new(TAKEN, DataType::Boolean, false),
+        Field::new(COMPARED, DataType::Boolean, false),
     ]))
 }
 
@@ -164,7 +167,12 @@ fn rows(files: &[FileEntry], incremental: &Incremental) -> Result<RecordBatch> {
     let entries: std::result::Result<Vec<String>, _> = files.iter().map(serde_json::to_string).collect();
     let entries = entries.map_err(|error| DataFusionError::External(error.into()))?;
     let taken: BooleanArray = files.iter().map(|file| Some(incremental.has_taken(file))).collect();
-    let columns: Vec<ArrayRef> = vec![Arc::new(StringArray::from(entries)), Arc::new(taken)];
+    let compared: BooleanArray = files.iter().map(|file| Some(incremental.has_compared(file))).collect();
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(StringArray::from(entries)),
+        Arc::new(taken),
+        Arc::new(compared),
+    ];
     Ok(RecordBatch::try_new(schema(), columns)?)
 }
 

@@ -29,7 +29,7 @@ pub struct PendingLogin {
 }
 
 impl Admission {
-    /// Admission for so many clients that are logged in.
+    /// Admits at most `places` logged-in clients.
     pub fn new(places: usize) -> Arc<Self> {
         Arc::new(Self {
             pending: Mutex::default(),

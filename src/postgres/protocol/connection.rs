@@ -29,8 +29,8 @@ const LONGEST_BEFORE_LOGIN: usize = 64 * 1024;
 /// The longest message after it, in bytes: a statement, or the values of its parameters.
 const LONGEST: usize = 16 * 1024 * 1024;
 
-/// Bytes of an answer that are gathered before they are given to the network; what is left is given at the answer's
-/// end. With the library's 8 KiB, a copy of a large table is mostly system calls.
+/// Bytes of the output buffer; it is flushed when full and at the end of an answer. With the library's 8 KiB, a copy of a
+/// large table is mostly system calls.
 const WRITTEN_AT_ONCE: usize = 64 * 1024;
 
 /// The message handlers of one connection.
@@ -119,7 +119,7 @@ fn too_long(TooLong { length, most }: TooLong) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, reason)
 }
 
-/// A stream that ends with an error where a message is too long, before that is read.
+/// A stream that fails at a message that is too long, before the message is read.
 struct Metered {
     io: MaybeTls,
     lengths: Lengths,

@@ -137,7 +137,7 @@ impl Handler {
                             self.0.fields(client, &portal.statement.statement, Some(&portal))?
                         }
                         Some(Entry::Empty) => Arc::default(),
-                        // Cursors are portals to clients.
+                        // Clients name cursors as portals.
                         None => self
                             .0
                             .fields_of_cursor(client, name)?

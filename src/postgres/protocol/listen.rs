@@ -28,7 +28,7 @@ use crate::postgres::metrics::PostgresMetrics;
 use crate::postgres::session::Session;
 use crate::postgres::session::accounts::AccountsFile;
 use crate::postgres::session::audit::AuditLog;
-use crate::postgres::session::client::{Cancelling, Client, Clients, Login as LoggedIn};
+use crate::postgres::session::client::{Cancelling, Client, Clients, LoggedIn};
 use crate::postgres::session::login::LoggingIn;
 use crate::postgres::session::running::QuerySlots;
 use crate::postgres::session::snapshots::Snapshots;
@@ -144,7 +144,7 @@ impl PostgresServer {
         self.address
     }
 
-    /// Its figures.
+    /// The counters of the endpoint.
     pub fn metrics(&self) -> Arc<PostgresMetrics> {
         Arc::clone(&self.endpoint.metrics)
     }
@@ -189,7 +189,7 @@ impl PostgresServer {
         }
     }
 
-    /// What one connection does; none where too many are waiting to log in.
+    /// The future that serves one connection; none where too many are waiting to log in.
     fn connection(
         &self,
         stream: TcpStream,

@@ -2,12 +2,11 @@
 //!
 //! `listen` takes connections, `admission` limits how many there are, `connection` takes messages and `handler` answers
 //! them; `adapter` passes them on to it, and `wire` is a client whatever its type. `parse` reads statements and
-//! `bounds` refuses those that are too large. `parameters`, `types`, `type_ids`, `far_times` and `result_columns` say
-//! what values are on the wire, and `copy` has the protocol of COPY.
+//! `statement_limits` refuses those that are too large. `parameters`, `types`, `type_ids`, `far_times` and
+//! `result_columns` say what values are on the wire, and `copy` has the protocol of COPY.
 
 pub mod adapter;
 pub mod admission;
-pub mod bounds;
 pub mod connection;
 pub mod copy;
 pub mod far_times;
@@ -16,6 +15,7 @@ pub mod listen;
 pub mod parameters;
 pub mod parse;
 pub mod result_columns;
+pub mod statement_limits;
 pub mod type_ids;
 pub mod types;
 pub mod wire;

@@ -40,7 +40,7 @@ struct ParameterUses {
     /// Where it is an array that something is looked for in, or is looked for in one.
     quantified: Option<DataType>,
     alias: Option<Type>,
-    /// How often it is asked for, and how often of these in comparisons.
+    /// How often it occurs, and how often of these in comparisons.
     uses: usize,
     comparisons: usize,
 }
@@ -157,7 +157,7 @@ fn compared_in(expr: &Expr) -> Vec<&Expr> {
     }
 }
 
-/// A number of rows, of LIMIT or OFFSET.
+/// Notes that a parameter of LIMIT or OFFSET is a number of rows.
 fn note_count(rows: &Expr, told: &mut BTreeMap<u32, ParameterUses>) {
     if let Expr::Placeholder(placeholder) = rows
         && let Some(told) = uses_of(placeholder, told)

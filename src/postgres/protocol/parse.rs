@@ -16,7 +16,7 @@ use datafusion_pg_catalog::sql::rules::{
     StripCallableQualifier, StripCollate,
 };
 
-use super::{bounds, copy};
+use super::{copy, statement_limits};
 use crate::engine::dialect::{self, forms, time};
 use crate::postgres::catalog::{listings, row_addresses, system};
 use crate::postgres::error::QueryError;
@@ -34,7 +34,7 @@ pub struct Parse {
 }
 
 impl Parse {
-    /// With all rewrites ready.
+    /// A parser with all rewrites set up.
     pub fn new() -> Self {
         Self {
             system: PostgresCompatibilityParser::new(),
@@ -54,7 +54,7 @@ impl Parse {
         }
         let dialect = PostgreSqlDialect {};
         let tokens = tokens(sql)?;
-        bounds::check_depth(&tokens)?;
+        statement_limits::check_depth(&tokens)?;
         let parser = Parser::new(&dialect).with_recursion_limit(PARSER_DEPTH);
         let mut parser = parser.with_tokens_with_locations(forms::as_read(tokens));
         let statements = match read(&mut parser) {
@@ -68,7 +68,7 @@ impl Parse {
             }
         };
         for statement in &statements {
-            bounds::check_size(statement)?;
+            statement_limits::check_size(statement)?;
         }
         let about_system: Vec<bool> = statements.iter().map(system::is_about_system).collect();
         let known = match about_system.contains(&true) {
@@ -90,8 +90,8 @@ impl Parse {
     /// A statement that was parsed already, such as that of EXECUTE, rewritten for planning.
     pub fn of_tree(&self, statement: Statement) -> Result<Statement, QueryError> {
         let tokens = tokens(&statement.to_string())?;
-        bounds::check_depth(&tokens)?;
-        bounds::check_size(&statement)?;
+        statement_limits::check_depth(&tokens)?;
+        statement_limits::check_size(&statement)?;
         let is_about_system = system::is_about_system(&statement);
         self.meant(statement, is_about_system, None)
     }

@@ -74,13 +74,13 @@ fn described(columns: &Schema) -> Schema {
 pub struct BatchColumns {
     /// The columns with the formats that the client requested.
     wanted: Arc<Vec<FieldInfo>>,
-    /// Found with the first batch.
+    /// Determined with the first batch.
     told: Option<PreparedColumns>,
 }
 
 #[derive(Debug)]
 struct PreparedColumns {
-    /// The schema of the batches that this is of.
+    /// The schema of the batches that these columns are for.
     of: SchemaRef,
     columns: Arc<Vec<FieldInfo>>,
     /// The schema of the batches as the library gets them; none where they stay as they are.

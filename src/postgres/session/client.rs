@@ -28,7 +28,7 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// A successful login.
 #[derive(Debug)]
-pub struct Login {
+pub struct LoggedIn {
     pub actor: Actor,
     pub visibility: Visibility,
     /// The entry in the users file at the time of the login; `None` for logins by token and without a password.
@@ -42,7 +42,7 @@ pub struct Client {
     pub address: SocketAddr,
     /// The socket, to look whether it was closed at the other end.
     socket: OwnedFd,
-    login: OnceLock<Login>,
+    login: OnceLock<LoggedIn>,
     /// The place among connections without a login, until there is one.
     pending: Mutex<Option<PendingLogin>>,
     /// The statement that it waits for.
@@ -62,12 +62,12 @@ impl Client {
     }
 
     /// The login, once there is one.
-    pub fn login(&self) -> Option<&Login> {
+    pub fn login(&self) -> Option<&LoggedIn> {
         self.login.get()
     }
 
     /// Sets the login, which stays for the rest of the connection.
-    pub fn logged_in(&self, login: Login) {
+    pub fn logged_in(&self, login: LoggedIn) {
         let _ = self.login.set(login);
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
@@ -113,7 +113,7 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// The connections for which a reason to stop has come.
+    /// Stops the statements of all clients, for the same reason.
     pub fn stop_all(&self, reason: StopReason) {
         let clients: Vec<_> = self.lock().values().map(|(_, client)| Arc::clone(client)).collect();
         for client in clients {
@@ -134,7 +134,7 @@ pub struct Registration {
 }
 
 impl Registration {
-    /// Of `client`, once it logs in.
+    /// A registration for `client`, which gets its number when it logs in.
     pub fn new(clients: Arc<Clients>, client: Arc<Client>) -> Self {
         Self {
             clients,

@@ -23,7 +23,7 @@ pub struct Cursor {
     rows: Arc<tokio::sync::Mutex<Running>>,
     stop: Stop,
     columns: SchemaRef,
-    /// Whether it stays after the transaction.
+    /// Whether it stays open after its transaction (WITH HOLD).
     pub is_held: bool,
 }
 
@@ -101,14 +101,14 @@ impl Session {
         Ok(Reply::Rows(response))
     }
 
-    /// Goes over the next rows of a cursor, at most `most`, without giving them.
+    /// Skips the next rows of a cursor, at most `most`.
     pub(super) async fn pass_over(&self, name: &str, most: Option<usize>) -> PgWireResult<Reply> {
         let (cursor, _) = self.cursor(name)?;
         let passed = passed(free(cursor, name)?, most).await?;
         Ok(Reply::Done(Tag::new("MOVE").with_rows(passed)))
     }
 
-    /// Closes a cursor, or all of them; gives the tag of that.
+    /// Closes a cursor, or all of them. Returns the command tag.
     pub(super) fn close(&self, name: Option<&str>) -> Result<&'static str, QueryError> {
         let Some(name) = name else {
             self.cursors().clear();

@@ -33,7 +33,7 @@ use tokio::sync::OnceCell;
 
 use super::accounts::Account;
 use super::audit::Actor;
-use super::client::{Client, Login, Registration};
+use super::client::{Client, LoggedIn, Registration};
 use super::scram_secret::ScramSecret;
 use super::variables;
 use crate::catalog::Visibility;
@@ -45,7 +45,7 @@ use crate::postgres::protocol::wire::{Wire, WireClient};
 
 /// What a client says of itself when it connects.
 const OF_CLIENT: [&str; 2] = [METADATA_USER, METADATA_DATABASE];
-/// How logins fail, to the metrics.
+/// The outcome of a failed login in the metrics.
 const REFUSED: &str = "refused";
 const FULL: &str = "too_many_connections";
 /// The pause before the answer to a failed login, which slows down guessing of passwords.
@@ -56,7 +56,7 @@ pub struct LoggingIn {
     endpoint: Arc<Endpoint>,
     client: Arc<Client>,
     registration: Arc<Registration>,
-    /// That of the connection, where it may have TLS.
+    /// The server's certificate on this connection, where it may have TLS.
     certificate: Option<CertificateDer<'static>>,
     method: OnceCell<Method>,
 }
@@ -107,7 +107,7 @@ impl AuthSource for Secret {
 }
 
 impl LoggingIn {
-    /// The login of `client`. `certificate` is that of its connection, where it has TLS.
+    /// The login of `client`. `certificate` is the server's on this connection, where it has TLS.
     pub fn new(endpoint: Arc<Endpoint>, client: Arc<Client>, certificate: Option<CertificateDer<'static>>) -> Self {
         let registration = Registration::new(Arc::clone(&endpoint.clients), Arc::clone(&client));
         Self {
@@ -127,7 +127,7 @@ impl LoggingIn {
         }
     }
 
-    /// Whether this connection may try at all; why not, to the metrics and to the client.
+    /// Whether this connection may try to log in. If not: the outcome for the metrics, and the error for the client.
     fn check(&self, info: &dyn ClientInfo) -> Result<(), (&'static str, PgWireError)> {
         if !self.endpoint.admission.has_place() {
             return Err((FULL, full()));
@@ -182,7 +182,7 @@ impl LoggingIn {
             self.refused(&actor, FULL);
             return Err(full());
         };
-        let login = Login {
+        let login = LoggedIn {
             actor,
             visibility: known.visibility,
             account: known.account,
@@ -265,7 +265,7 @@ impl LoggingIn {
                 Method::Scram(handler, account) => {
                     let result = handler.on_startup(&mut WireClient(info), message).await;
                     if let Some(given) = &given {
-                        // The handler keeps everything.
+                        // The library's handler kept all parameters that the client gave.
                         keep(info, given);
                     }
                     result.map(|()| AuthenticatedUser {

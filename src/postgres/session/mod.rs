@@ -47,7 +47,7 @@ use crate::postgres::protocol::copy::{CopyForm, CopyOut, CopyRows, Frame};
 use crate::postgres::protocol::parameters::{self, Parameter};
 use crate::postgres::protocol::result_columns;
 use crate::postgres::protocol::wire::{SimpleWire, Wire, WireClient};
-use client::{Client, Login};
+use client::{Client, LoggedIn};
 use cursors::Cursor;
 use named::Named;
 use planned::Planned;
@@ -87,7 +87,7 @@ impl Prepared {
     }
 }
 
-/// A statement that may be one of those that are taken.
+/// A parsed statement, which is not checked against the allow-list yet.
 pub struct Parsed {
     pub statement: Statement,
     /// Its rows are counted and not given: MOVE.
@@ -101,11 +101,11 @@ pub enum Reply {
     Done(Tag),
 }
 
-/// Names that a client gave to things of one kind.
+/// Names that a client gave to things of one kind, whose number is limited.
 #[derive(Default)]
-struct Names(BTreeSet<String>);
+struct LimitedNames(BTreeSet<String>);
 
-impl Names {
+impl LimitedNames {
     /// Takes a name, or takes it again; false where there are `most` others already.
     fn take(&mut self, name: &str, most: usize) -> bool {
         let has_room = self.0.len() < most || self.0.contains(name);
@@ -122,10 +122,10 @@ pub struct Session {
     client: Arc<Client>,
     cursors: Mutex<BTreeMap<String, Cursor>>,
     /// Prepared statements, of the protocol and of PREPARE.
-    statements: Mutex<Names>,
-    /// Those of PREPARE.
+    statements: Mutex<LimitedNames>,
+    /// The queries of PREPARE, by name.
     named: Mutex<BTreeMap<String, Arc<Named>>>,
-    portals: Mutex<Names>,
+    portals: Mutex<LimitedNames>,
     /// The variables as they were before the open transaction, and before its SET LOCAL.
     transaction: Mutex<Option<Changes>>,
     /// The snapshot of the transaction that is open.
@@ -133,7 +133,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Of a client that may not have logged in yet.
+    /// The session of a client, which may not have logged in yet.
     pub fn new(endpoint: Arc<Endpoint>, client: Arc<Client>) -> Self {
         Self {
             endpoint,
@@ -177,7 +177,7 @@ impl Session {
         };
         let in_transaction = !matches!(info.transaction_status(), TransactionStatus::Idle);
         let kept = match &step {
-            // What is kept has to be right, too.
+            // The query that PREPARE keeps is planned now, so that its errors are reported at once.
             Step::Prepare { query, .. } => Some(self.endpoint.parse.of_tree(query.as_ref().clone())),
             step => step.query().cloned().map(Ok),
         };
@@ -195,11 +195,11 @@ impl Session {
             (Step::Ask(_), Some(planned)) => Some(Arc::clone(planned.plan.schema().inner())),
             (Step::Fetch { name, .. }, _) => Some(Arc::clone(&self.cursor(name)?.1)),
             (Step::Show(name), _) if name == ALL => Some(texts(&ALL_COLUMNS)),
-            (Step::Show(name), _) => Some(texts(&[name])),
+            (Step::Show(name), _) => Some(texts(&[variables::spelling(name)])),
             _ => None,
         };
         let parameters = match &planned {
-            // It gets them from EXECUTE.
+            // EXECUTE gives the values of its parameters, not Bind.
             Some(_) if matches!(step, Step::Prepare { .. }) => Vec::new(),
             Some(planned) => parameters::of_plan(&planned.plan, declared).map_err(QueryError::from)?,
             None => Vec::new(),
@@ -321,7 +321,7 @@ impl Session {
         Ok(error)
     }
 
-    fn login(&self) -> PgWireResult<&Login> {
+    fn login(&self) -> PgWireResult<&LoggedIn> {
         self.client.login().ok_or_else(|| QueryError::NotLoggedIn.into())
     }
 
@@ -337,7 +337,7 @@ impl Session {
         Ok(seen)
     }
 
-    /// What `work` gives, unless the client cancels it, or it takes longer than a query may.
+    /// Runs `work`; an error where the client cancels it, or it takes longer than a query may.
     async fn in_time<T>(
         &self,
         info: &(dyn ClientInfo + Sync),
@@ -478,7 +478,7 @@ impl Session {
         held(&self.pinned)
     }
 
-    /// Begins a transaction, where none is open; gives the tag of that.
+    /// Begins a transaction, where none is open. Returns the command tag.
     fn begin(&self, info: &mut dyn ClientInfo) -> &'static str {
         info.set_transaction_status(TransactionStatus::Transaction);
         held(&self.transaction).get_or_insert_with(|| Changes::new(info.metadata()));
@@ -493,7 +493,7 @@ impl Session {
         }
     }
 
-    /// Sets variables; gives the tag of that.
+    /// Sets variables. Returns the command tag.
     async fn set(
         &self,
         info: &mut dyn Wire,
@@ -517,7 +517,7 @@ impl Session {
         Ok(if has_failed { "ROLLBACK" } else { "COMMIT" })
     }
 
-    /// Makes the session as it was after the login.
+    /// Resets the session to its state after the login.
     async fn discard_all(&self, info: &mut dyn SimpleWire) -> PgWireResult<()> {
         self.close(None)?;
         self.forget_portals(info);
@@ -544,7 +544,7 @@ impl Session {
         is_taken.then_some(()).ok_or(QueryError::TooManyPortals)
     }
 
-    /// Notes that a portal is no more.
+    /// Removes the name of a portal.
     pub fn forgot_portal(&self, name: &str) {
         held(&self.portals).0.remove(name);
     }
@@ -561,13 +561,13 @@ impl Session {
         is_taken.then_some(()).ok_or(QueryError::TooManyStatements)
     }
 
-    /// Notes that a statement is no more.
+    /// Removes the name of a prepared statement.
     pub fn forgot(&self, name: &str) {
         held(&self.statements).0.remove(name);
         held(&self.named).remove(name);
     }
 
-    /// Forgets a prepared statement, or all of them; gives the tag of that.
+    /// Forgets a prepared statement, or all of them. Returns the command tag.
     fn deallocate(&self, info: &dyn SimpleWire, name: Option<&str>) -> Result<&'static str, QueryError> {
         let known = held(&self.statements).0.clone();
         let (names, tag) = match name {
@@ -609,7 +609,7 @@ fn check_in_transaction(status: TransactionStatus, what: &'static str) -> Result
     }
 }
 
-/// Makes one variable, or all, as they were at the login; gives the tag of that.
+/// Resets one variable, or all, to the values at the login. Returns the command tag.
 async fn reset(info: &mut dyn Wire, name: Option<&str>) -> PgWireResult<&'static str> {
     let told = variables::reset_named(info.metadata_mut(), name)?;
     tell(info, told).await?;
@@ -647,7 +647,8 @@ fn shown(info: &dyn ClientInfo, name: &str) -> PgWireResult<Reply> {
         return Ok(Reply::Rows(all_values(info)?));
     }
     let value = variables::show(info.metadata(), name)?;
-    Ok(Reply::Rows(rows_of_texts(&[name], [[value.as_str()]])?))
+    let column = variables::spelling(name);
+    Ok(Reply::Rows(rows_of_texts(&[column], [[value.as_str()]])?))
 }
 
 fn all_values(info: &dyn ClientInfo) -> PgWireResult<QueryResponse> {

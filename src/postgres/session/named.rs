@@ -62,9 +62,9 @@ fn place_of(expr: &Expr) -> Option<usize> {
 
 /// The highest number of a parameter.
 fn parameters_of(query: &Statement) -> usize {
-    struct Highest(usize);
+    struct HighestParameter(usize);
 
-    impl Visitor for Highest {
+    impl Visitor for HighestParameter {
         type Break = ();
 
         fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
@@ -73,16 +73,16 @@ fn parameters_of(query: &Statement) -> usize {
         }
     }
 
-    let mut highest = Highest(0);
+    let mut highest = HighestParameter(0);
     let _ = walk(query, &mut highest);
     highest.0
 }
 
 /// Refuses columns, which would be taken for the query's own, and queries.
 fn check_value(argument: &Expr) -> Result<(), QueryError> {
-    struct Reads;
+    struct ReadFinder;
 
-    impl Visitor for Reads {
+    impl Visitor for ReadFinder {
         type Break = &'static str;
 
         fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<&'static str> {
@@ -97,7 +97,7 @@ fn check_value(argument: &Expr) -> Result<(), QueryError> {
         }
     }
 
-    match walk(argument, &mut Reads) {
+    match walk(argument, &mut ReadFinder) {
         ControlFlow::Break(what) => Err(QueryError::NotSupported(format!(
             "cannot use {what} in EXECUTE parameter"
         ))),

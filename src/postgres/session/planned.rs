@@ -24,11 +24,11 @@ pub struct Planned {
 /// The plan as it is executed.
 #[derive(Clone)]
 enum Optimised {
-    /// It has not run: most statements run once, and nothing is made for another time.
+    /// It has not run. Most statements run once, so that optimising the plan for later would be in vain.
     NotRun,
-    /// It has run, and is made when it runs again.
+    /// It has run once. The plan is optimised when it runs again.
     Wanted,
-    /// For this time zone; none where each execution has to be planned.
+    /// The optimised plan for this time zone; none where each execution has to be planned.
     Made {
         zone: Arc<str>,
         plan: Option<Arc<OptimisedPlan>>,
@@ -50,8 +50,8 @@ impl Planned {
 }
 
 impl Session {
-    /// The plan to run of `known`, the present value of `planned`, with these values, in a time zone, unless it is
-    /// stopped before.
+    /// The plan to run of `known`, a copy of what is in `planned`, with the values of its parameters, in a time zone. An
+    /// error where it is stopped before it is planned.
     pub(super) async fn asked(
         &self,
         planned: &Mutex<Planned>,

@@ -32,7 +32,7 @@ use crate::postgres::error::QueryError;
 use crate::postgres::protocol::copy::EncodedRows;
 use crate::postgres::protocol::result_columns::BatchColumns;
 
-/// QuerySlots that may run at a time, of which one user has all but one at most.
+/// The slots of concurrent queries, of which one user may have all but one.
 #[derive(Debug)]
 pub struct QuerySlots {
     slots: Arc<Semaphore>,
@@ -48,7 +48,7 @@ pub struct QuerySlot {
 }
 
 impl QuerySlots {
-    /// For so many queries at a time, of which one user may run all but one.
+    /// Allows `slots` concurrent queries; one user may run all but one of them.
     pub fn new(slots: usize) -> Self {
         Self {
             slots: Arc::new(Semaphore::new(slots)),
@@ -120,7 +120,7 @@ impl Running {
         }
     }
 
-    /// Stops it.
+    /// What stops the query.
     pub fn stop(&self) -> &Stop {
         &self.query_audit.stop
     }
@@ -153,7 +153,7 @@ impl Running {
         }
     }
 
-    /// The next batch, of at most so many rows.
+    /// The next batch, of at most `most` rows.
     async fn next(&mut self, most: usize) -> Option<Result<RecordBatch, QueryError>> {
         let rest = self.rest.take().filter(|_| self.query_audit.stop.reason().is_none());
         let batch = match rest {
@@ -191,7 +191,7 @@ pub fn fetched(
     encoded(next_batches(cursor, most), columns)
 }
 
-/// Goes over the next rows of a cursor, at most `most`, and gives their number.
+/// Skips the next rows of a cursor, at most `most`, and returns their number.
 pub async fn passed(cursor: OwnedMutexGuard<Running>, most: Option<usize>) -> Result<usize, QueryError> {
     let rows = next_batches(cursor, most).map_ok(|batch| batch.num_rows());
     rows.try_fold(0, |sum, rows| async move { Ok(sum + rows) }).await
@@ -251,7 +251,7 @@ fn encoded(
 struct Encoded<T> {
     rows: BoxStream<'static, PgWireResult<T>>,
     query_audit: QueryAudit,
-    /// How many rows come at a time.
+    /// The number of rows in an item of `rows`.
     count: fn(&T) -> usize,
 }
 
@@ -381,7 +381,7 @@ impl QueryAudit {
 }
 
 impl Drop for QueryAudit {
-    /// The client wanted no more rows.
+    /// A query that has not ended otherwise was answered: the client wanted no more rows.
     fn drop(&mut self) {
         self.ended("answered", None);
     }

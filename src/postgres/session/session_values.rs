@@ -25,7 +25,7 @@ pub struct SessionValues<'a> {
 }
 
 impl<'a> SessionValues<'a> {
-    /// Of one client.
+    /// The values of a client's session.
     pub fn of(client: &'a dyn ClientInfo, user: &'a str) -> Self {
         Self {
             user,
@@ -82,7 +82,7 @@ struct FunctionReplacer<'a>(&'a SessionValues<'a>);
 impl VisitorMut for FunctionReplacer<'_> {
     type Break = QueryError;
 
-    /// Columns are named as what was asked.
+    /// Names a column that was a call after its function, as a value would have no name.
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<QueryError> {
         let SetExpr::Select(select) = query.body.as_mut() else {
             return ControlFlow::Continue(());

@@ -12,7 +12,7 @@ use super::accounts::Accounts;
 use crate::catalog::{Catalog, CatalogError, Visibility};
 use crate::delivery::source::{Current, ReportSource};
 use crate::engine::{EngineError, dialect};
-use crate::postgres::catalog::{bounded, functions, system};
+use crate::postgres::catalog::{bounded_functions, functions, system};
 use crate::postgres::error::QueryError;
 use crate::postgres::protocol::types;
 
@@ -98,7 +98,7 @@ impl Newest {
         });
         let session = all.await?.seen_with(visibility).await?.session;
         functions::register(&session);
-        bounded::register(&session).map_err(EngineError::running("the functions of the endpoint"))?;
+        bounded_functions::register(&session).map_err(EngineError::running("the functions of the endpoint"))?;
         system::set_up(&session)
             .await
             .map_err(EngineError::running("the tables of pg_catalog"))?;

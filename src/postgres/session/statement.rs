@@ -32,12 +32,12 @@ pub enum Step {
     /// Keeps a query under a name.
     Prepare {
         name: String,
-        /// Of its parameters, as far as they are given.
+        /// The types of its parameters, as far as they are given.
         types: Vec<DataType>,
         /// As it was written.
         query: Box<Statement>,
     },
-    /// Asks what was kept under a name, with values of its parameters.
+    /// Runs the query that was kept under a name, with values of its parameters.
     Execute {
         name: String,
         arguments: Vec<Expr>,
@@ -47,7 +47,7 @@ pub enum Step {
         assignments: Vec<(String, String)>,
         is_local: bool,
     },
-    /// One variable, or all, back to what it was.
+    /// Resets one variable, or all, to the values at the login.
     Reset(Option<String>),
     /// A session variable's value.
     Show(String),
@@ -68,7 +68,7 @@ pub enum Step {
         /// None: all.
         rows: Option<usize>,
     },
-    /// Goes over rows without giving them.
+    /// Skips rows of a cursor.
     Move {
         name: String,
         /// None: all.
@@ -79,7 +79,7 @@ pub enum Step {
     /// None: all prepared statements.
     Deallocate(Option<String>),
     Discard(&'static str),
-    /// Taken, and without effect: what it would undo cannot have been done.
+    /// Accepted without effect: what it would undo cannot have been done.
     Nothing(&'static str),
 }
 
@@ -282,9 +282,9 @@ fn word(statement: &Statement) -> String {
 
 /// Refuses what a query can hide: SELECT … INTO, locks, and statements that write in its parts.
 fn check_query(statement: &Statement) -> Result<(), QueryError> {
-    struct Writes(Option<String>);
+    struct WriteFinder(Option<String>);
 
-    impl Visitor for Writes {
+    impl Visitor for WriteFinder {
         type Break = ();
 
         fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
@@ -304,7 +304,7 @@ fn check_query(statement: &Statement) -> Result<(), QueryError> {
         }
     }
 
-    let mut writes = Writes(None);
+    let mut writes = WriteFinder(None);
     let _ = walk(statement, &mut writes);
     writes.0.map_or(Ok(()), |what| Err(refused(&what)))
 }

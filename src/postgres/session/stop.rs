@@ -36,11 +36,11 @@ struct Inner {
     reason: OnceLock<StopReason>,
     stopped: Notify,
     waker: AtomicWaker,
-    /// The resources that are released when the query is stopped.
-    held: Mutex<Option<Held>>,
+    held: Mutex<Option<HeldResources>>,
 }
 
-struct Held {
+/// What a running query holds until it ends or is stopped.
+struct HeldResources {
     rows: SendableRecordBatchStream,
     /// The query's place among those that run.
     _place: Box<dyn Send>,
@@ -66,7 +66,7 @@ impl Stop {
         self.0.held.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
-    /// What `work` gives, unless the query is stopped before.
+    /// Runs `work`, or returns the stop reason as an error once the query is stopped.
     pub async fn or_stopped<T>(&self, work: impl Future<Output = Result<T, QueryError>>) -> Result<T, QueryError> {
         let mut stopped = std::pin::pin!(self.0.stopped.notified());
         stopped.as_mut().enable();
@@ -81,7 +81,7 @@ impl Stop {
 
     /// The rows, which end with an error once the query is stopped; `place` is given up with them.
     pub fn guard(&self, rows: SendableRecordBatchStream, place: impl Send + 'static) -> StoppableRows {
-        let held = Held {
+        let held = HeldResources {
             rows,
             _place: Box::new(place),
         };
@@ -95,7 +95,7 @@ impl Stop {
 }
 
 impl Inner {
-    fn take(&self) -> Option<Held> {
+    fn take(&self) -> Option<HeldResources> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }

@@ -20,7 +20,8 @@ const ZONE: &str = "timezone";
 /// A variable's name, its value at the start, and which values it takes.
 struct Variable {
     name: &'static str,
-    /// The name under which changes are reported to clients (ParameterStatus), where they are.
+    /// The name under which changes are reported to clients (ParameterStatus), where they are: `name` in PostgreSQL's
+    /// own spelling, which has capitals for some.
     reported: Option<&'static str>,
     start: &'static str,
     takes: Takes,
@@ -33,6 +34,13 @@ enum Takes {
     Duration,
     /// Nobody can set it.
     Nothing,
+}
+
+impl Variable {
+    /// The name as PostgreSQL spells it. All names with capitals are reported.
+    fn spelled(&self) -> &'static str {
+        self.reported.unwrap_or(self.name)
+    }
 }
 
 const fn variable(name: &'static str, start: &'static str, takes: Takes) -> Variable {
@@ -57,7 +65,7 @@ const ON_OFF: Takes = Takes::OneOf(&["on", "off", "true", "false", "yes", "no", 
 const ON: Takes = Takes::OneOf(&["on", "true", "yes", "1"]);
 const LEVELS: Takes = Takes::OneOf(&["read uncommitted", "read committed", "repeatable read", "serializable"]);
 
-const VARIABLES: [Variable; 38] = [
+const VARIABLES: [Variable; 37] = [
     reported("application_name", "application_name", "", Takes::Anything),
     reported(
         "client_encoding",
@@ -91,7 +99,6 @@ const VARIABLES: [Variable; 38] = [
     variable("client_min_messages", "notice", Takes::Anything),
     variable("default_transaction_isolation", "repeatable read", LEVELS),
     variable("transaction_isolation", "repeatable read", LEVELS),
-    variable("transaction isolation level", "repeatable read", Takes::Nothing),
     variable("default_transaction_read_only", "on", ON_OFF),
     variable("transaction_read_only", "on", ON),
     variable("default_transaction_deferrable", "off", ON_OFF),
@@ -120,6 +127,7 @@ fn canonical(name: &str) -> &str {
     match name {
         "time zone" => ZONE,
         "names" => "client_encoding",
+        "transaction isolation level" => "transaction_isolation",
         other => other,
     }
 }
@@ -263,11 +271,20 @@ pub fn show(kept: &HashMap<String, String>, name: &str) -> Result<String, QueryE
     Ok(value.unwrap_or(variable.start).to_owned())
 }
 
-/// Every variable with its value.
+/// The name that a variable has as the column of SHOW: that of PostgreSQL, however the client writes it. An unknown one
+/// stays as it is.
+pub fn spelling(name: &str) -> &str {
+    match known(name) {
+        Ok(variable) => variable.spelled(),
+        Err(_) => name,
+    }
+}
+
+/// Every variable with its value, by the name that PostgreSQL's lists have.
 pub fn all(kept: &HashMap<String, String>) -> impl Iterator<Item = (&'static str, &str)> {
     VARIABLES.iter().map(|variable| {
         let value = kept.get(variable.name).map_or(variable.start, String::as_str);
-        (variable.name, value)
+        (variable.spelled(), value)
     })
 }
 
@@ -389,6 +406,31 @@ mod tests {
             assert_eq!(value(&kept, "timezone"), "UTC");
             assert_eq!(value(&kept, "jit"), if is_undone { "on" } else { "off" });
             assert_eq!(value(&kept, "statement_timeout"), if is_undone { "0" } else { "9s" });
+        }
+    }
+
+    #[test]
+    fn names_are_spelled_as_postgresql_spells_them() {
+        for (name, expected) in [
+            ("timezone", "TimeZone"),
+            ("time zone", "TimeZone"),
+            ("datestyle", "DateStyle"),
+            ("intervalstyle", "IntervalStyle"),
+            ("work_mem", "work_mem"),
+            ("transaction isolation level", "transaction_isolation"),
+            ("nothing", "nothing"),
+        ] {
+            assert_eq!(spelling(name), expected);
+        }
+        let kept = HashMap::new();
+        let names: Vec<&str> = all(&kept).map(|(name, _)| name).collect();
+        assert!(
+            names.contains(&"DateStyle") && !names.contains(&"datestyle"),
+            "{names:?}"
+        );
+        // SHOW of a listed name has it as its column.
+        for name in names {
+            assert_eq!(spelling(&name.to_lowercase()), name);
         }
     }
 

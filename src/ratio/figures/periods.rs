@@ -13,7 +13,7 @@ use datafusion::arrow::error::ArrowError;
 
 use super::columns::ratio_columns;
 use super::table::RowTable;
-use crate::ratio::{Days, Period, SENT_BY_SUBSCRIPTION};
+use crate::ratio::{Days, Level, Period, SENT_BY_SUBSCRIPTION};
 
 /// The first and the last day of the period that `day` lies in.
 fn around(period: Period, day: NaiveDate) -> (NaiveDate, NaiveDate) {
@@ -34,7 +34,7 @@ fn around(period: Period, day: NaiveDate) -> (NaiveDate, NaiveDate) {
 /// An id; the first field sorts missing ids last.
 type Id = (bool, Option<String>);
 /// The key of a group: level, course, tenant, first day of the period.
-type Key = (u8, Id, Id, NaiveDate);
+type Key = (usize, Id, Id, NaiveDate);
 
 /// The sums of one group.
 #[derive(Debug, Default)]
@@ -127,13 +127,9 @@ fn added(sum: Option<i64>, more: Option<i64>) -> Option<i64> {
 }
 
 /// The position of a level in the order of rows.
-fn rank(level: &str) -> u8 {
-    match level {
-        "all" => 0,
-        "tenant" => 1,
-        "course" => 2,
-        _ => 3,
-    }
+fn rank(level: &str) -> usize {
+    let place = Level::ALL.iter().position(|known| known.name() == level);
+    place.unwrap_or(Level::ALL.len())
 }
 
 fn rows_of(groups: &BTreeMap<Key, Sums>, period: Period) -> Result<RecordBatch, ArrowError> {

@@ -10,9 +10,10 @@ use datafusion::arrow::row::{RowConverter, SortField};
 use super::super::columns::ReportColumn;
 use super::super::csv::{CsvStyle, CsvWriter};
 use super::super::error::ReportError;
+use super::super::format::ReportFormat;
 use super::super::rows::ReportRows;
 use super::super::spool::{PartReader, Spool};
-use super::super::write::{ReportFormat, schema_of};
+use super::super::write::schema_of;
 
 /// Rows that are decoded at a time.
 const CHUNK_ROWS: usize = 8_192;
@@ -21,7 +22,7 @@ const CHUNK_ROWS: usize = 8_192;
 pub enum Encoding {
     /// Lines of a CSV file.
     Lines(CsvWriter),
-    /// The bytes of each row after their length.
+    /// The bytes of each row after their length: for every other format, whose writer gets the columns again.
     Rows(TypedRows),
 }
 

@@ -6,16 +6,16 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use chrono::{Datelike, NaiveDate};
-use datafusion::parquet::arrow::ArrowWriter;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::super::csv::CsvWriter;
 use super::super::error::ReportError;
 use super::super::rows::ReportRows;
+use super::super::write::file_writer;
 use super::super::xlsx::{SheetLine, XlsxReport};
 use super::encoding::Encoding;
-use super::{MOST_SHEETS, Parts, PartsWritten};
+use super::{MOST_SHEETS, Parts, PartsOptions, PartsWritten};
 use crate::names::INDEX;
 
 /// The headers of the list of files.
@@ -117,19 +117,16 @@ impl Parts {
                 io::copy(&mut self.spool.read(part), out)?;
                 Ok(())
             }
-            Encoding::Rows(typed) if self.options.format == super::ReportFormat::Parquet => {
-                let mut writer = ArrowWriter::try_new(out, typed.schema().clone(), None)?;
-                typed.read(self.spool.read(part), |rows| Ok(writer.write(&rows)?))?;
-                writer.close()?;
-                Ok(())
-            }
-            Encoding::Rows(_) => {
-                let mut workbook =
-                    XlsxReport::of_one_sheet(&self.options.temp_folder, self.columns, &self.options.style)?;
-                self.fill_sheet(part, &mut workbook)?;
-                let mut file = Cursor::new(Vec::new());
-                workbook.finish(&mut file)?;
-                Ok(out.write_all(file.get_ref())?)
+            Encoding::Rows(typed) => {
+                let PartsOptions {
+                    format,
+                    style,
+                    temp_folder,
+                    ..
+                } = &self.options;
+                let mut file = file_writer(*format, typed.schema(), self.columns, style, temp_folder, out)?;
+                typed.read(self.spool.read(part), |rows| file.append(&rows))?;
+                file.finish()
             }
         }
     }

@@ -29,7 +29,7 @@ pub use rows_to_come::{RowsToCome, RowsToComeNode};
 
 use super::all::{ALL_REPORTS, ReportGroup};
 use super::error::ReportError;
-use super::groups;
+use super::memory_groups;
 use crate::catalog::Catalog;
 pub use crate::details::{AllUsers, Bounds, TablePlan};
 use crate::details::{
@@ -109,7 +109,7 @@ pub async fn share_out(catalog: &Catalog, partitions: usize) -> Result<SharedOut
         tables,
         reports: reports_to_come(catalog).await?,
         bounds: Arc::new(bounds),
-        details_bytes: groups::bytes_of_details(catalog),
+        details_bytes: memory_groups::bytes_of_details(catalog),
     };
     Ok(SharedOut { exchanged, recipe })
 }

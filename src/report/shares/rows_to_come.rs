@@ -121,7 +121,7 @@ impl ExecutionPlan for RowsToCome {
 pub struct RowsToComeNode;
 
 #[derive(Clone, PartialEq, Message)]
-struct Held {
+struct EncodedRowsToCome {
     #[prost(message, optional, tag = "1")]
     schema: Option<datafusion_proto::protobuf::Schema>,
     #[prost(uint64, repeated, tag = "2")]
@@ -136,25 +136,25 @@ impl NodeCodec for RowsToComeNode {
     fn encode(&self, node: &dyn ExecutionPlan, _codec: &PlanCodec) -> Option<Result<Vec<u8>>> {
         let node = node.downcast_ref::<RowsToCome>()?;
         let schema = datafusion_proto::protobuf::Schema::try_from(node.schema.as_ref());
-        let held = schema.map(|schema| Held {
+        let encoded = schema.map(|schema| EncodedRowsToCome {
             schema: Some(schema),
             columns: node.columns.iter().map(|&column| column as u64).collect(),
         });
-        let held = held.map_err(|error| DataFusionError::External(error.into()));
-        Some(held.map(|held| held.encode_to_vec()))
+        let encoded = encoded.map_err(|error| DataFusionError::External(error.into()));
+        Some(encoded.map(|encoded| encoded.encode_to_vec()))
     }
 
     fn decode(
         &self,
-        held: &[u8],
+        encoded: &[u8],
         _inputs: &[Arc<dyn ExecutionPlan>],
         _context: &TaskContext,
         _codec: &PlanCodec,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let held = Held::decode(held).map_err(|error| DataFusionError::External(error.into()))?;
-        let schema = held.schema.unwrap_or_default();
+        let decoded = EncodedRowsToCome::decode(encoded).map_err(|error| DataFusionError::External(error.into()))?;
+        let schema = decoded.schema.unwrap_or_default();
         let schema = Schema::try_from(&schema).map_err(|error| DataFusionError::External(error.into()))?;
-        let columns = held.columns.into_iter().map(|column| column as usize).collect();
+        let columns = decoded.columns.into_iter().map(|column| column as usize).collect();
         Ok(Arc::new(RowsToCome::new(Arc::new(schema), columns)))
     }
 }

@@ -107,9 +107,9 @@ pub async fn ratio(
     Parameters(asked): Parameters<RatioParameters>,
 ) -> Result<Response, Problem> {
     check(&asked)?;
-    let scope = Scope::of(&person)?;
-    let levels = scope.levels(asked.level, asked.by.is_some())?;
-    let ids = scope.ids(asked.tenant_id.as_deref(), asked.course_id.as_deref())?;
+    let visible = VisibleFigures::of(&person)?;
+    let levels = visible.levels(asked.level, asked.by.is_some())?;
+    let ids = visible.ids(asked.tenant_id.as_deref(), asked.course_id.as_deref())?;
     let format = RowFormat::chosen(asked.format, &headers)?;
     let figures = held(&state)?;
     let tag = etag(
@@ -228,8 +228,8 @@ pub async fn batches(
     headers: HeaderMap,
     Parameters(asked): Parameters<BatchParameters>,
 ) -> Result<Response, Problem> {
-    let scope = Scope::of(&person)?;
-    let ids = scope.ids(asked.tenant_id.as_deref(), asked.course_id.as_deref())?;
+    let visible = VisibleFigures::of(&person)?;
+    let ids = visible.ids(asked.tenant_id.as_deref(), asked.course_id.as_deref())?;
     let format = RowFormat::chosen(asked.format, &headers)?;
     let figures = held(&state)?;
     let tag = etag(&[&figures.batches_digest, &format!("{asked:?} {ids:?}")], format);
@@ -268,12 +268,12 @@ fn searched(rows: &RowTable, columns: &[&'static str]) -> Vec<&'static str> {
 }
 
 /// What a person may see of the figures.
-struct Scope {
+struct VisibleFigures {
     /// The tenants that the person may see; `None` means all.
     tenants: Option<BTreeSet<String>>,
 }
 
-impl Scope {
+impl VisibleFigures {
     fn of(person: &Person) -> Result<Self, Problem> {
         let roles = &person.roles;
         if roles.platform_admin {

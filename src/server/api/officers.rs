@@ -13,7 +13,7 @@ use super::openapi::OfficerProblems;
 use super::problem::{Problem, ProblemKind};
 use crate::delivery::person::Person;
 use crate::delivery::store::StoreError;
-use crate::delivery::subscriptions::{Officer, Scope, officers_of_csv};
+use crate::delivery::subscriptions::{Officer, OfficerScope, officers_of_csv};
 use crate::ids::{BatchId, TenantId};
 use crate::report::SplitColumn;
 
@@ -114,17 +114,20 @@ pub async fn list(
 
 /// The tenant, course or batch that the list is for, of which the caller must be an admin. Others get the same answer
 /// whether there is a list or not.
-fn scope_for(state: &AppState, person: &Person, asked: &OfficerParameters) -> Result<Scope, Problem> {
+fn scope_for(state: &AppState, person: &Person, asked: &OfficerParameters) -> Result<OfficerScope, Problem> {
     let roles = &person.roles;
     let (scope, is_admin) = match (&asked.tenant_id, &asked.course_id, &asked.batch_id) {
-        (Some(tenant), None, None) => (Scope::Tenant(tenant.clone()), roles.tenant_admin_of.contains(tenant)),
+        (Some(tenant), None, None) => (
+            OfficerScope::Tenant(tenant.clone()),
+            roles.tenant_admin_of.contains(tenant),
+        ),
         // A course may get batches of other tenants.
-        (None, Some(course), None) if !course.trim().is_empty() => (Scope::Course(course.clone()), false),
+        (None, Some(course), None) if !course.trim().is_empty() => (OfficerScope::Course(course.clone()), false),
         (None, None, Some(batch)) => {
             let current = state.parts.source.current();
             let tenant = current.directory.get(batch).and_then(|batch| batch.tenant_id.clone());
             let is_admin = tenant.is_some_and(|tenant| roles.tenant_admin_of.contains(&tenant));
-            (Scope::Batch(batch.clone()), is_admin)
+            (OfficerScope::Batch(batch.clone()), is_admin)
         }
         _ => {
             return Err(Problem::new(

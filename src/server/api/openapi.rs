@@ -26,13 +26,13 @@ use super::problem::{PROBLEM_JSON, Problem};
         (name = "operations", description = "For operators and monitoring"),
     ),
     components(schemas(Problem)),
-    modifiers(&Login),
+    modifiers(&BearerScheme),
 )]
 pub struct Description;
 
-struct Login;
+struct BearerScheme;
 
-impl Modify for Login {
+impl Modify for BearerScheme {
     fn modify(&self, document: &mut OpenApi) {
         let bearer = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)

@@ -20,13 +20,13 @@ use super::reports::{accepted_language, find_address};
 use super::views::NewReport;
 use crate::delivery::options::{BatchFiles, RequestOptions};
 use crate::delivery::person::Person;
-use crate::delivery::request::{Deliver, FileFormat};
+use crate::delivery::request::Deliver;
 use crate::delivery::store::{Changed, StoreError, Subscribed};
 use crate::delivery::subscriptions::{
     EndReason, Every, Outcome, Schedule, Subject, Subscription, SubscriptionId, SubscriptionState, TimeOfDay, Weekday,
 };
 use crate::ids::{BatchId, SnapshotDate};
-use crate::report::SplitColumn;
+use crate::report::{ReportFormat, SplitColumn};
 
 /// The default and the largest number of subscriptions on a page.
 const USUAL_PAGE: u32 = 50;
@@ -47,7 +47,7 @@ pub struct NewSubscription {
     batch_id: Option<BatchId>,
     /// All batches of a course that you may have, as they are at each sending.
     course_id: Option<String>,
-    format: FileFormat,
+    format: ReportFormat,
     every: Every,
     /// Of `weekly` ones.
     weekday: Option<Weekday>,
@@ -89,7 +89,7 @@ pub struct SubscriptionView {
     pub id: SubscriptionId,
     pub batch_id: Option<String>,
     pub course_id: Option<String>,
-    pub format: FileFormat,
+    pub format: ReportFormat,
     pub every: Every,
     pub weekday: Option<Weekday>,
     /// Of `daily` and `weekly` ones, in the site's time zone.
@@ -114,7 +114,7 @@ pub struct SubscriptionView {
     pub next_at: Option<DateTime<Utc>>,
     /// When it was due last. UTC.
     pub last_at: Option<DateTime<Utc>>,
-    /// What became of it then. Each mail is one of your requests.
+    /// Result of the last sending. Each mail is one of your requests.
     pub last_outcome: Option<Outcome>,
 }
 

@@ -7,9 +7,9 @@ use utoipa::ToSchema;
 use super::options::FilterView;
 use crate::delivery::links::Links;
 use crate::delivery::options::BatchFiles;
-use crate::delivery::request::{Deliver, FailureCause, FileFormat, ReportFile, Request, RequestId, Status};
+use crate::delivery::request::{Deliver, FailureCause, ReportFile, Request, RequestId, Status};
 use crate::ids::BatchId;
-use crate::report::SplitColumn;
+use crate::report::{ReportFormat, SplitColumn};
 
 /// Asks for the report of one batch or of several: by exactly one of `batch_id`, `batch_ids` and `course_id`.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -25,7 +25,7 @@ pub struct NewReport {
     pub batch_ids: Vec<BatchId>,
     /// All batches of a course whose reports you may have.
     pub course_id: Option<String>,
-    pub format: FileFormat,
+    pub format: ReportFormat,
     pub deliver: Deliver,
     /// Of several batches: `each` is a file for each in a ZIP archive (CSV) or a sheet for each in a workbook (XLSX),
     /// `one` is one file with a column `Batch`. Split by a column, the parts have rows of all batches and that column.
@@ -63,7 +63,7 @@ pub struct ReportRequest {
     /// The batch; of several, the first.
     pub batch_id: String,
     pub course_id: Option<String>,
-    pub format: FileFormat,
+    pub format: ReportFormat,
     pub deliver: Deliver,
     /// Every batch, where several were asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]

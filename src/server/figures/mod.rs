@@ -69,15 +69,15 @@ pub struct Figures {
     pub ratio: RatioFigures,
     /// Every batch with its downloads: newest start first, then by id.
     pub batches: RowTable,
-    /// The same by the id of the batch.
+    /// The downloads of batches, by their ids.
     pub downloads: HashMap<String, Downloads>,
     /// The day of the snapshot that `batches` are of.
     pub batches_as_of: NaiveDate,
     /// A digest of `batches`, in hexadecimal, for entity tags.
     pub batches_digest: String,
-    /// What courses and tenants are called, and a digest of that for entity tags.
+    /// What courses and tenants are called.
     pub names: Names,
-    /// A digest of `names`, in hexadecimal.
+    /// A digest of `names`, in hexadecimal, for entity tags.
     pub names_digest: String,
     /// The ratio in Prometheus' text format.
     gauges: String,

@@ -13,7 +13,7 @@ use crate::delivery::tokens::{hash_of, random_text};
 
 /// The time that people have for signing in at the issuer.
 pub const LONGEST: Duration = Duration::from_secs(10 * 60);
-/// So many sign-ins can be under way in one browser; beginning another one ends them.
+/// The limit of sign-ins under way in one browser; beginning another one ends them.
 pub const MOST_AT_ONCE: usize = 5;
 /// What the plain names of all attempts' cookies begin with.
 pub const COOKIE: &str = "pragati-sign-in";
@@ -80,7 +80,7 @@ impl Target {
 }
 
 impl Attempt {
-    /// A new one.
+    /// A new attempt, with random values.
     pub fn new(target: Target) -> Self {
         Self {
             state: random_text(),

@@ -15,7 +15,7 @@ pub struct CookieStyle {
 }
 
 impl CookieStyle {
-    /// For a service that people reach at `public_url`: over TLS, or on their own machine.
+    /// The style for a service that people reach at `public_url`: over TLS, or on their own machine.
     pub fn under(public_url: &Url) -> Self {
         Self {
             is_secure: public_url.scheme() == "https",
@@ -54,7 +54,8 @@ impl CookieStyle {
         values(headers, &self.name(plain)).count()
     }
 
-    /// The plain names of the cookies whose plain name begins so. Names that this service never gives are left out.
+    /// The plain names of the cookies whose plain name begins with `plain_start`. Names that this service never gives are
+    /// left out.
     pub fn names_from<'a>(self, headers: &'a HeaderMap, plain_start: &str) -> Vec<&'a str> {
         let is_fit = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_');
         pairs(headers)

@@ -44,7 +44,7 @@ pub struct Issuer {
     /// The client secret is sent in the form (`client_secret_post`), because the issuer does not support the header
     /// (`client_secret_basic`).
     pub takes_secret_in_form: bool,
-    /// Every callback has its identifier in `iss` (RFC 9207).
+    /// Whether every callback has its identifier in `iss` (RFC 9207).
     always_sends_iss: bool,
 }
 

@@ -97,7 +97,7 @@ pub struct FaultLog(Mutex<HashMap<&'static str, Noted>>);
 #[derive(Debug)]
 struct Noted {
     last_line: Instant,
-    /// Those since then.
+    /// The faults since then.
     more: u64,
 }
 

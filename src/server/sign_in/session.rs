@@ -9,7 +9,7 @@ use crate::delivery::tokens::{BYTES, hash_of, random_text};
 pub struct SessionId(String);
 
 impl SessionId {
-    /// A new one.
+    /// A new random id.
     pub fn new() -> Self {
         Self(random_text())
     }

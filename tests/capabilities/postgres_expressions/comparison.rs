@@ -16,7 +16,7 @@ use crate::support::TestExports;
 const AT_A_TIME: usize = 40;
 /// The seed of runs that are given none.
 const SEED: u64 = 2026;
-/// Of a hundred expressions, so many may be errors here and values there.
+/// Of a hundred expressions, the most that may be errors here and values there.
 const REFUSED_AT_MOST: usize = 5;
 
 /// Makes one expression of SQL.

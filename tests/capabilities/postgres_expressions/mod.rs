@@ -22,7 +22,7 @@ use crate::postgres::Postgres;
 const NULL: &str = "∅";
 /// Expressions of a statement.
 const TOGETHER: usize = 40;
-/// What PostgreSQL answers and the dialect refuses: at most one expression in so many.
+/// Of this many expressions that PostgreSQL answers, the dialect may refuse one.
 const REFUSED_OF: usize = 25;
 
 /// A function of PostgreSQL that gives the value of an expression as text, or says that there is none.

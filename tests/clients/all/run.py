@@ -51,6 +51,14 @@ def of_node(place, name):
     return re.search(r'"version":\s*"([^"]+)"', text)[1]
 
 
+def commands_of(command, place):
+    """The commands of psql's script, one a line: it prints no checks, but an error ends it."""
+    if "ON_ERROR_STOP=1" not in command:
+        return 0
+    lines = (place / command[-1]).read_text(encoding="utf-8").splitlines()
+    return sum(not line.startswith("--") for line in lines)
+
+
 def clients(folder):
     """Name, version or None where the program tells it, command, folder."""
     python = environment(folder, SCRIPTS / "requirements.txt")
@@ -67,16 +75,16 @@ def clients(folder):
     ]:
         yield name, of_requirements(*versions), [python / "python", script], SCRIPTS
     node = packages(folder)
-    for name, script in [
-        ("pg", "node_client.mjs"),
-        ("knex", "node_knex.mjs"),
-        ("typeorm", "node_typeorm.mjs"),
-        ("sequelize", "node_sequelize.mjs"),
-        ("kysely", "node_kysely.mjs"),
-        ("drizzle-orm", "node_drizzle.mjs"),
-        ("slonik", "node_slonik.mjs"),
+    for name, package, script in [
+        ("node-postgres", "pg", "node_client.mjs"),
+        ("knex", "knex", "node_knex.mjs"),
+        ("TypeORM", "typeorm", "node_typeorm.mjs"),
+        ("Sequelize", "sequelize", "node_sequelize.mjs"),
+        ("Kysely", "kysely", "node_kysely.mjs"),
+        ("Drizzle", "drizzle-orm", "node_drizzle.mjs"),
+        ("Slonik", "slonik", "node_slonik.mjs"),
     ]:
-        yield name, of_node(node, name), ["node", script], node
+        yield name, of_node(node, package), ["node", script], node
     gx = environment(folder, HERE / "requirements-gx.txt")
     dbt = environment(folder, HERE / "requirements-dbt.txt")
     yield "Great Expectations", None, [gx / "python", "great_expectations_client.py"], HERE
@@ -111,6 +119,8 @@ def main():
         wrong = [line for line in lines if line.startswith("FAILED")]
         is_right = output.returncode == 0 and not wrong
         failed += not is_right
+        if is_right and not passed:
+            passed = commands_of(command, place)
         works = "yes" if is_right else "; ".join(line[:150] for line in wrong) or f"ended with {output.returncode}: {lines[-1:]}"
         print(f"| {name} | {version or told} | {passed or ''} | {works} |", flush=True)
     sys.exit(1 if failed else 0)

@@ -1,6 +1,6 @@
 //! What a mail server says it can do, in its answer to EHLO.
 
-use super::answer::Answer;
+use super::reply::SmtpReply;
 
 /// The capabilities that matter here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -12,14 +12,14 @@ pub struct Capabilities {
     pub starttls: bool,
     /// Addresses with letters beyond ASCII (RFC 6531).
     pub utf8: bool,
-    /// Ways to log in.
+    /// The login mechanisms AUTH PLAIN and AUTH LOGIN.
     pub plain: bool,
     pub login: bool,
 }
 
 impl Capabilities {
     /// Parses the answer to EHLO.
-    pub fn of(answer: &Answer) -> Self {
+    pub fn of(answer: &SmtpReply) -> Self {
         let mut capabilities = Self::default();
         // The first line greets.
         for line in answer.lines.iter().skip(1) {
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     fn told(lines: &[&str]) -> Capabilities {
-        Capabilities::of(&Answer {
+        Capabilities::of(&SmtpReply {
             code: 250,
             lines: lines.iter().map(|line| (*line).to_owned()).collect(),
         })

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use lettre::Address;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::answer::Answer;
 use super::capabilities::Capabilities;
 use super::dialogue::{Dialogue, Duplex};
-use super::login::{Login, log_in};
+use super::login::{Credentials, log_in};
 use super::reach::{Security, Server};
+use super::reply::SmtpReply;
 use super::step::{Step, StepFailure, expected};
 
 /// The lowest rate at which a mail may be sent, in bytes a second.
@@ -48,7 +48,7 @@ pub struct Connection {
 impl Connection {
     /// Connects, makes the connection private, and logs in. TLS is never left out where it is asked for, and the login
     /// is never sent without it, unless to this machine.
-    pub async fn open(server: &Server, login: Option<&Login>, timeout: Duration) -> Result<Self, StepFailure> {
+    pub async fn open(server: &Server, login: Option<&Credentials>, timeout: Duration) -> Result<Self, StepFailure> {
         let stream = server.connect(timeout).await?;
         let name = server.name_for(stream.local_addr().ok().map(|address| address.ip()));
         let (mut dialogue, capabilities) = match &server.security {
@@ -108,9 +108,9 @@ impl Connection {
         }
         let parameters = self.parameters(mail)?;
         let sender = format!("MAIL FROM:<{}>{parameters}", mail.sender);
-        self.said(Step::Sender, &sender, Answer::is_good).await?;
+        self.said(Step::Sender, &sender, SmtpReply::is_good).await?;
         let recipient = format!("RCPT TO:<{}>", mail.recipient);
-        self.said(Step::Recipient, &recipient, Answer::is_good).await?;
+        self.said(Step::Recipient, &recipient, SmtpReply::is_good).await?;
         self.said(Step::Offer, "DATA", |answer| answer.code == 354).await
     }
 
@@ -121,7 +121,7 @@ impl Connection {
         self.is_usable = false;
         let handed_over = self.dialogue.content(&mail.content, time).await?;
         self.is_usable = handed_over.is_whole && handed_over.answer.code != 421;
-        expected(Step::Content, handed_over.answer, Answer::is_good)?;
+        expected(Step::Content, handed_over.answer, SmtpReply::is_good)?;
         self.last_used = Instant::now();
         Ok(())
     }
@@ -135,7 +135,7 @@ impl Connection {
         &mut self,
         step: Step,
         line: &str,
-        is_expected: impl FnOnce(&Answer) -> bool,
+        is_expected: impl FnOnce(&SmtpReply) -> bool,
     ) -> Result<(), StepFailure> {
         let answer = self.dialogue.command(step, line).await?;
         expected(step, answer, is_expected).map(|_| ())
@@ -189,7 +189,7 @@ where
         ));
     }
     let answer = dialogue.command(Step::StartTls, "STARTTLS").await?;
-    expected(Step::StartTls, answer, Answer::is_good)?;
+    expected(Step::StartTls, answer, SmtpReply::is_good)?;
     dialogue.into_stream().ok_or_else(|| {
         StepFailure::Broken("somebody on the way to the mail server added words before TLS began".to_owned())
     })
@@ -200,7 +200,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let answer = dialogue.answer(Step::Connecting).await?;
-    expected(Step::Connecting, answer, Answer::is_good).map(|_| ())
+    expected(Step::Connecting, answer, SmtpReply::is_good).map(|_| ())
 }
 
 /// EHLO, or HELO where the server does not support that.
@@ -210,7 +210,7 @@ where
 {
     let answer = dialogue.command(Step::Hello, &format!("EHLO {name}")).await?;
     let is_unknown = matches!(answer.code, 500..=504);
-    match expected(Step::Hello, answer, Answer::is_good) {
+    match expected(Step::Hello, answer, SmtpReply::is_good) {
         Ok(answer) => Ok(Capabilities::of(&answer)),
         Err(refused) if is_unknown => match dialogue.command(Step::Hello, &format!("HELO {name}")).await {
             Ok(answer) if answer.is_good() => Ok(Capabilities::default()),
@@ -230,7 +230,7 @@ where
     if answer.code == 503 {
         return Ok(Capabilities::not_announced());
     }
-    expected(Step::Hello, answer, Answer::is_good).map(|answer| Capabilities::of(&answer))
+    expected(Step::Hello, answer, SmtpReply::is_good).map(|answer| Capabilities::of(&answer))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use bytes::BytesMut;
 use memchr::memmem;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
-use super::answer::{Answer, read_answer};
+use super::reply::{SmtpReply, read_reply};
 use super::step::{Step, StepFailure};
 
 /// The time limit for an answer that the server sent before it closed the connection.
@@ -30,7 +30,7 @@ pub struct Dialogue<S> {
 
 /// The outcome of sending a content.
 pub struct HandedOver {
-    pub answer: Answer,
+    pub answer: SmtpReply,
     /// Whether the content was sent to its end; where that is not certain, the server may wait for more of it.
     pub is_whole: bool,
 }
@@ -52,8 +52,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
     }
 
     /// The server's next answer.
-    pub async fn answer(&mut self, step: Step) -> Result<Answer, StepFailure> {
-        let reading = read_answer(&mut self.stream, &mut self.unread);
+    pub async fn answer(&mut self, step: Step) -> Result<SmtpReply, StepFailure> {
+        let reading = read_reply(&mut self.stream, &mut self.unread);
         match tokio::time::timeout(self.timeout, reading).await {
             Ok(read) => read.map_err(|error| StepFailure::broken(step, &error)),
             Err(_) => Err(StepFailure::timed_out(step, self.timeout)),
@@ -61,7 +61,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
     }
 
     /// Sends one line and returns the answer, whatever it is.
-    pub async fn command(&mut self, step: Step, line: &str) -> Result<Answer, StepFailure> {
+    pub async fn command(&mut self, step: Step, line: &str) -> Result<SmtpReply, StepFailure> {
         // No text from outside has a line break here, which would start another command.
         if line.contains(char::is_control) {
             return Err(StepFailure::Broken(format!(
@@ -89,7 +89,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
         let unread = &mut self.unread;
         let handing_over = async {
             let writing = write_content(&mut writer, content, &has_ended);
-            let reading = read_answer(&mut reader, unread);
+            let reading = read_reply(&mut reader, unread);
             tokio::pin!(writing, reading);
             tokio::select! {
                 biased;
@@ -120,7 +120,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
 
     /// A server may send a reason and close the connection before the next command.
     async fn last_words(&mut self, step: Step, error: &io::Error) -> StepFailure {
-        let reading = read_answer(&mut self.stream, &mut self.unread);
+        let reading = read_reply(&mut self.stream, &mut self.unread);
         match tokio::time::timeout(FINAL_ANSWER_TIMEOUT, reading).await {
             Ok(Ok(answer)) if answer.is_temporary() || answer.is_permanent() => StepFailure::Answered { step, answer },
             _ => StepFailure::broken(step, error),

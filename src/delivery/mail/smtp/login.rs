@@ -4,15 +4,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::answer::Answer;
 use super::capabilities::Capabilities;
 use super::dialogue::Dialogue;
+use super::reply::SmtpReply;
 use super::step::{Step, StepFailure, expected};
 use crate::config::Secret;
 
-/// A user of the mail server.
+/// The name and password by which this service logs in to the mail server.
 #[derive(Debug, Clone)]
-pub struct Login {
+pub struct Credentials {
     pub user: String,
     pub password: Secret,
 }
@@ -32,7 +32,7 @@ const SHOWING_CHARS: usize = 8;
 struct Secrets(Vec<String>);
 
 impl Secrets {
-    fn of(login: &Login) -> Self {
+    fn of(login: &Credentials) -> Self {
         let password = login.password.reveal();
         let all = [
             plain_words(login),
@@ -44,7 +44,7 @@ impl Secrets {
     }
 
     /// The answer without the lines that repeat a secret; an enhanced code at the beginning is kept.
-    fn hidden(&self, heard: Result<Answer, StepFailure>) -> Result<Answer, StepFailure> {
+    fn hidden(&self, heard: Result<SmtpReply, StepFailure>) -> Result<SmtpReply, StepFailure> {
         match heard {
             Ok(answer) => Ok(self.hidden_in(answer)),
             Err(StepFailure::Answered { step, answer }) => Err(StepFailure::Answered {
@@ -55,7 +55,7 @@ impl Secrets {
         }
     }
 
-    fn hidden_in(&self, mut answer: Answer) -> Answer {
+    fn hidden_in(&self, mut answer: SmtpReply) -> SmtpReply {
         let has_code = answer.enhanced().is_some();
         for (number, line) in answer.lines.iter_mut().enumerate() {
             if self.is_shown_by(line) {
@@ -82,7 +82,7 @@ impl Secrets {
 pub async fn log_in<S>(
     dialogue: &mut Dialogue<S>,
     capabilities: &Capabilities,
-    login: &Login,
+    login: &Credentials,
 ) -> Result<(), StepFailure>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -96,14 +96,14 @@ where
     if capabilities.plain {
         let answer = secrets.hidden(by_plain(dialogue, login).await)?;
         if !(answer.code == UNKNOWN_WAY && capabilities.login) {
-            return expected(Step::Login, answer, Answer::is_good).map(|_| ());
+            return expected(Step::Login, answer, SmtpReply::is_good).map(|_| ());
         }
     }
     let answer = secrets.hidden(by_login(dialogue, login).await)?;
-    expected(Step::Login, answer, Answer::is_good).map(|_| ())
+    expected(Step::Login, answer, SmtpReply::is_good).map(|_| ())
 }
 
-async fn by_plain<S>(dialogue: &mut Dialogue<S>, login: &Login) -> Result<Answer, StepFailure>
+async fn by_plain<S>(dialogue: &mut Dialogue<S>, login: &Credentials) -> Result<SmtpReply, StepFailure>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -116,11 +116,11 @@ where
 }
 
 /// User and password as AUTH PLAIN encodes them.
-fn plain_words(login: &Login) -> String {
+fn plain_words(login: &Credentials) -> String {
     STANDARD.encode(format!("\0{}\0{}", login.user, login.password.reveal()))
 }
 
-async fn by_login<S>(dialogue: &mut Dialogue<S>, login: &Login) -> Result<Answer, StepFailure>
+async fn by_login<S>(dialogue: &mut Dialogue<S>, login: &Credentials) -> Result<SmtpReply, StepFailure>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -144,7 +144,7 @@ mod tests {
     /// The commands that are sent to a server with these answers, and the result.
     async fn talk(capabilities: &Capabilities, answers: &[&str]) -> (Vec<String>, Result<(), StepFailure>) {
         let (here, there) = tokio::io::duplex(1000);
-        let login = Login {
+        let login = Credentials {
             user: "asha".to_owned(),
             password: "geheim ✓".to_owned().into(),
         };

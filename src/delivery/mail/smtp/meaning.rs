@@ -4,7 +4,7 @@
 //! The class follows from the step, the code (RFC 5321) and, where there is one, the enhanced code (RFC 3463): x.1.x is
 //! about addresses, x.2.x about a mailbox, x.3.4 and x.2.3 about sizes, x.7.x about who may do what.
 
-use super::answer::{Answer, Enhanced, without_addresses};
+use super::reply::{Enhanced, SmtpReply, without_addresses};
 use super::step::Step;
 
 /// What a refusal is about.
@@ -23,7 +23,7 @@ pub enum Meaning {
 }
 
 /// The meaning of an unexpected answer at a step.
-pub fn meaning(step: Step, answer: &Answer) -> Meaning {
+pub fn meaning(step: Step, answer: &SmtpReply) -> Meaning {
     let enhanced = answer.enhanced();
     if let Some(too_large) = too_large(step, answer, enhanced) {
         return too_large;
@@ -50,7 +50,7 @@ pub fn meaning(step: Step, answer: &Answer) -> Meaning {
     if is_service { Meaning::Service } else { Meaning::Mail }
 }
 
-fn too_large(step: Step, answer: &Answer, enhanced: Option<Enhanced>) -> Option<Meaning> {
+fn too_large(step: Step, answer: &SmtpReply, enhanced: Option<Enhanced>) -> Option<Meaning> {
     let is_later = matches!(step, Step::Sender | Step::Recipient | Step::Offer | Step::Content);
     if !is_later || !answer.is_permanent() {
         return None;
@@ -88,7 +88,7 @@ fn is_login_code(code: u16) -> bool {
 }
 
 /// Whether a refusal after MAIL FROM is about this service.
-fn is_of_service(answer: &Answer, enhanced: Option<Enhanced>) -> bool {
+fn is_of_service(answer: &SmtpReply, enhanced: Option<Enhanced>) -> bool {
     if is_login_code(answer.code) {
         return true;
     }
@@ -108,7 +108,7 @@ fn is_of_service(answer: &Answer, enhanced: Option<Enhanced>) -> bool {
 
 /// Exim and others give no enhanced codes, and the same 550 for an unknown mailbox and for a host that may not relay;
 /// their words make the difference.
-fn names_service(answer: &Answer) -> bool {
+fn names_service(answer: &SmtpReply) -> bool {
     let of_us = [
         "relay",
         "sender",
@@ -122,7 +122,7 @@ fn names_service(answer: &Answer) -> bool {
 }
 
 /// Whether one of these is among an answer's words, outside addresses.
-fn names(answer: &Answer, things: &[&str]) -> bool {
+fn names(answer: &SmtpReply, things: &[&str]) -> bool {
     let words = without_addresses(&answer.lines.join(" ")).to_lowercase();
     things.iter().any(|thing| words.contains(thing))
 }
@@ -133,7 +133,7 @@ mod tests {
 
     fn of(step: Step, text: &str) -> Meaning {
         let (code, words) = text.split_at(3);
-        let answer = Answer {
+        let answer = SmtpReply {
             code: code.parse().expect("a code"),
             lines: vec![words.trim().to_owned()],
         };

@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use super::super::plain::one_line;
-use super::answer::Answer;
+use super::reply::SmtpReply;
 
 const WORDS_CHARS: usize = 300;
 
@@ -47,10 +47,10 @@ impl fmt::Display for Step {
 #[derive(Debug)]
 pub enum StepFailure {
     /// The server refused, temporarily (4xx) or permanently (5xx).
-    Answered { step: Step, answer: Answer },
+    Answered { step: Step, answer: SmtpReply },
     /// No answer, or a malformed one.
     Broken(String),
-    /// The server lacks an capability that the settings require; the dialogue ended there.
+    /// The server lacks a capability that the settings require; the dialogue ended there.
     Lacking(String),
     /// The server cannot accept mails for such an address; the mail was not offered.
     Unsendable(String),
@@ -83,7 +83,11 @@ impl StepFailure {
 }
 
 /// The answer, where it is an expected one.
-pub fn expected(step: Step, answer: Answer, is_expected: impl FnOnce(&Answer) -> bool) -> Result<Answer, StepFailure> {
+pub fn expected(
+    step: Step,
+    answer: SmtpReply,
+    is_expected: impl FnOnce(&SmtpReply) -> bool,
+) -> Result<SmtpReply, StepFailure> {
     if is_expected(&answer) {
         return Ok(answer);
     }

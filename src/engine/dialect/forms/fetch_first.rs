@@ -14,15 +14,15 @@ use crate::engine::dialect::walk::walk_mut;
 
 /// Rewrites FETCH FIRST in all queries of a statement.
 pub fn rewrite(statement: &mut Statement) -> Result<()> {
-    match walk_mut(statement, &mut Queries) {
+    match walk_mut(statement, &mut FetchRewriter) {
         ControlFlow::Break(error) => Err(error),
         ControlFlow::Continue(()) => Ok(()),
     }
 }
 
-struct Queries;
+struct FetchRewriter;
 
-impl VisitorMut for Queries {
+impl VisitorMut for FetchRewriter {
     type Break = DataFusionError;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<DataFusionError> {

@@ -38,7 +38,7 @@ pub async fn plan(state: &SessionState, mut statement: EngineStatement) -> Resul
         whole_rows(state, sql).await;
     }
     if sql_of(&mut statement).is_some_and(|sql| joins_columns(sql)) {
-        let tables = Tables::of(state, &statement).await?;
+        let tables = TableColumns::of(state, &statement).await?;
         if let Some(sql) = sql_of(&mut statement) {
             rewrite(sql, tables)?;
         }
@@ -56,9 +56,9 @@ fn sql_of(statement: &mut EngineStatement) -> Option<&mut Statement> {
 
 /// Whether a statement has a join by column names.
 fn joins_columns(statement: &Statement) -> bool {
-    struct Joins;
+    struct JoinFinder;
 
-    impl Visitor for Joins {
+    impl Visitor for JoinFinder {
         type Break = ();
 
         fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
@@ -69,7 +69,7 @@ fn joins_columns(statement: &Statement) -> bool {
         }
     }
 
-    walk(statement, &mut Joins).is_break()
+    walk(statement, &mut JoinFinder).is_break()
 }
 
 fn joins_by_name(item: &TableWithJoins) -> bool {
@@ -116,14 +116,14 @@ fn any_join(item: &TableWithJoins, is_wanted: &dyn Fn(&JoinOperator) -> bool) ->
 }
 
 /// The known columns of the tables that a statement reads.
-struct Tables {
+struct TableColumns {
     of_catalog: HashMap<TableReference, Vec<String>>,
     /// The columns of the tables of WITH. A name that several tables have is not known.
     of_with: HashMap<String, Option<Vec<String>>>,
     is_normalized: bool,
 }
 
-impl Tables {
+impl TableColumns {
     async fn of(state: &SessionState, statement: &EngineStatement) -> Result<Self> {
         let mut of_catalog = HashMap::new();
         for reference in state.resolve_table_references(statement)? {
@@ -189,12 +189,12 @@ impl Tables {
                 SelectItem::UnnamedExpr(expr) => names.push(kept(last_name(expr)?)),
                 SelectItem::ExprWithAlias { alias, .. } => names.push(kept(alias)),
                 SelectItem::Wildcard(options) if *options == WildcardAdditionalOptions::default() => {
-                    let scope = Scope {
+                    let rewriter = FromRewriter {
                         tables: self,
                         names_tables: false,
                     };
                     for item in &select.from {
-                        names.extend(columns_of(&scope.of_item(&mut item.clone())?)?);
+                        names.extend(columns_of(&rewriter.of_item(&mut item.clone())?)?);
                     }
                 }
                 _ => return None,
@@ -311,14 +311,14 @@ fn joined_of(parts: &[Part]) -> HashMap<String, Expr> {
     joined
 }
 
-/// The state of rewriting joins.
-struct Scope<'a> {
-    tables: &'a Tables,
+/// Rewrites the joins of a FROM clause.
+struct FromRewriter<'a> {
+    tables: &'a TableColumns,
     /// Whether tables get the last part of their name as an alias, by which all their columns can be asked for.
     names_tables: bool,
 }
 
-impl Scope<'_> {
+impl FromRewriter<'_> {
     /// The columns of one item of FROM, after its joins are rewritten.
     fn of_item(&self, item: &mut TableWithJoins) -> Option<Vec<Part>> {
         let mut parts = self.of_relation(&mut item.relation)?;
@@ -488,10 +488,10 @@ fn taken(parts: &mut Vec<Part>, column: &Ident) -> Option<Expr> {
     }
 }
 
-fn rewrite(statement: &mut Statement, tables: Tables) -> Result<()> {
-    struct Queries(Tables);
+fn rewrite(statement: &mut Statement, tables: TableColumns) -> Result<()> {
+    struct QueryRewriter(TableColumns);
 
-    impl VisitorMut for Queries {
+    impl VisitorMut for QueryRewriter {
         type Break = DataFusionError;
 
         fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<DataFusionError> {
@@ -503,13 +503,13 @@ fn rewrite(statement: &mut Statement, tables: Tables) -> Result<()> {
         }
     }
 
-    match walk_mut(statement, &mut Queries(tables)) {
+    match walk_mut(statement, &mut QueryRewriter(tables)) {
         ControlFlow::Break(error) => Err(error),
         ControlFlow::Continue(()) => Ok(()),
     }
 }
 
-fn put_body(body: &mut SetExpr, order: Option<&mut OrderBy>, tables: &Tables) -> Result<()> {
+fn put_body(body: &mut SetExpr, order: Option<&mut OrderBy>, tables: &TableColumns) -> Result<()> {
     match body {
         SetExpr::Select(select) => {
             // Where the column is ambiguous, nothing was changed.
@@ -529,7 +529,7 @@ fn put_body(body: &mut SetExpr, order: Option<&mut OrderBy>, tables: &Tables) ->
     }
 }
 
-fn put_select(select: &mut Select, order: Option<&mut OrderBy>, tables: &Tables) -> Option<()> {
+fn put_select(select: &mut Select, order: Option<&mut OrderBy>, tables: &TableColumns) -> Option<()> {
     let is_partial = |item: &SelectItem| match item {
         SelectItem::Wildcard(options) => *options != WildcardAdditionalOptions::default(),
         _ => false,
@@ -539,12 +539,12 @@ fn put_select(select: &mut Select, order: Option<&mut OrderBy>, tables: &Tables)
     }
     let is_all = |item: &SelectItem| matches!(item, SelectItem::Wildcard(_));
     let names_tables = select.projection.iter().any(is_all);
-    let scope = Scope { tables, names_tables };
+    let rewriter = FromRewriter { tables, names_tables };
     let mut from = select.from.clone();
     let mut parts = Vec::new();
     for item in &mut from {
         let is_needed = names_tables || joins_by_name(item);
-        match scope.of_item(item) {
+        match rewriter.of_item(item) {
             Some(of_item) => parts.extend(of_item),
             None if is_needed => return None,
             None => {}
@@ -598,12 +598,12 @@ fn named(expr: Expr, columns: &HashMap<String, Expr>) -> SelectItem {
 /// Puts the values of joined columns in the place of their names, but not in subqueries, whose tables may have such
 /// columns.
 fn put_names<T: VisitMut>(node: &mut T, columns: &HashMap<String, Expr>) {
-    struct Names<'a> {
+    struct NameReplacer<'a> {
         columns: &'a HashMap<String, Expr>,
         subqueries: usize,
     }
 
-    impl VisitorMut for Names<'_> {
+    impl VisitorMut for NameReplacer<'_> {
         type Break = ();
 
         fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
@@ -627,8 +627,8 @@ fn put_names<T: VisitMut>(node: &mut T, columns: &HashMap<String, Expr>) {
         }
     }
 
-    let mut names = Names { columns, subqueries: 0 };
-    let _ = walk_mut(node, &mut names);
+    let mut replacer = NameReplacer { columns, subqueries: 0 };
+    let _ = walk_mut(node, &mut replacer);
 }
 
 /// A name alone is that of a column of the result first, and within an expression that of a table's column.

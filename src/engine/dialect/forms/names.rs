@@ -16,12 +16,12 @@ const SERIES: &str = "generate_series";
 
 /// Rewrites the names to the engine's.
 pub fn rewrite(statement: &mut Statement) {
-    let _ = walk_mut(statement, &mut Names);
+    let _ = walk_mut(statement, &mut NameRewriter);
 }
 
-struct Names;
+struct NameRewriter;
 
-impl VisitorMut for Names {
+impl VisitorMut for NameRewriter {
     type Break = ();
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {

@@ -22,16 +22,16 @@ const AROUND: &str = "SELECT 1 FROM (SELECT 1) AS \"__items\"";
 
 /// Rewrites such lists in all queries of a statement.
 pub fn rewrite(statement: &mut Statement) {
-    let _ = walk_mut(statement, &mut Queries);
+    let _ = walk_mut(statement, &mut ListNester);
 }
 
-struct Queries;
+struct ListNester;
 
-impl VisitorMut for Queries {
+impl VisitorMut for ListNester {
     type Break = ();
 
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
-        // What a query is ordered by may be no column of it.
+        // ORDER BY may name a column that SELECT does not have.
         if query.order_by.is_none()
             && let SetExpr::Select(select) = query.body.as_ref()
             && let Some(nested) = nested(select)
@@ -44,7 +44,7 @@ impl VisitorMut for Queries {
 
 /// An item of a list of columns.
 struct Item {
-    /// What is made inside.
+    /// What the inner query computes.
     expr: Expr,
     is_unnested: bool,
     is_named: bool,
@@ -97,7 +97,7 @@ fn nested(select: &Select) -> Option<SetExpr> {
     Some(SetExpr::Select(around))
 }
 
-/// None where an item gives several columns, or has a name that is not known here.
+/// An item of the list; none where it gives several columns, or has a name that is not known here.
 fn item(item: &SelectItem) -> Option<Item> {
     let (expr, name) = match item {
         SelectItem::ExprWithAlias { expr, alias } => (expr, Some(alias)),
@@ -146,9 +146,9 @@ fn column_of(expr: &Expr) -> Option<&Ident> {
 
 /// Whether an item has been given the name of a column that the list reads.
 fn is_any_named_as_column(items: &[Item]) -> bool {
-    struct Columns(HashSet<String>);
+    struct ColumnCollector(HashSet<String>);
 
-    impl Visitor for Columns {
+    impl Visitor for ColumnCollector {
         type Break = ();
 
         fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
@@ -157,7 +157,7 @@ fn is_any_named_as_column(items: &[Item]) -> bool {
         }
     }
 
-    let mut columns = Columns(HashSet::new());
+    let mut columns = ColumnCollector(HashSet::new());
     for item in items {
         let _ = walk(&item.expr, &mut columns);
     }

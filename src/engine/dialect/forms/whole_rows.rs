@@ -26,7 +26,7 @@ type Columns = Option<Vec<(String, String)>>;
 
 /// Replaces tables' names by records. What cannot be planned is kept, for the planner to refuse.
 pub async fn whole_rows(state: &SessionState, statement: &mut Statement) {
-    let mut rows = Rows::default();
+    let mut rows = WholeRowRewriter::default();
     for _ in 0..ROUNDS {
         let _ = walk_mut(statement, &mut rows);
         if rows.asked.is_empty() {
@@ -52,17 +52,18 @@ async fn columns_of(state: &SessionState, sql: &str) -> Columns {
     Some(columns.collect())
 }
 
-/// The known tables of a statement during the traversal.
+/// Replaces tables' names by records, of queries whose columns are known, and collects the other queries.
 #[derive(Default)]
-struct Rows {
+struct WholeRowRewriter {
     /// The tables of WITH around a query.
     around: Vec<Vec<Cte>>,
-    /// The columns by the query for them.
+    /// Columns of FROM, by the text of the query that finds them.
     known: HashMap<String, Columns>,
+    /// The queries whose columns are to be found next.
     asked: Vec<String>,
 }
 
-impl VisitorMut for Rows {
+impl VisitorMut for WholeRowRewriter {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
@@ -78,7 +79,7 @@ impl VisitorMut for Rows {
     }
 }
 
-impl Rows {
+impl WholeRowRewriter {
     fn in_body(&mut self, body: &mut SetExpr) {
         match body {
             SetExpr::Select(select) => self.in_select(select),
@@ -246,30 +247,30 @@ fn put(select: &mut Select, records: &HashMap<String, Expr>) {
 
 /// Visits the expressions of a query, without those of its subqueries and its FROM.
 fn each_name(select: &mut Select, look: impl FnMut(&mut Expr)) {
-    let mut names = Names {
+    let mut visitor = ExprVisitor {
         depth: 0,
         is_qualifier: false,
         look,
     };
     for item in &mut select.projection {
-        let _ = walk_mut(item, &mut names);
+        let _ = walk_mut(item, &mut visitor);
     }
     if let Some(condition) = &mut select.selection {
-        let _ = walk_mut(condition, &mut names);
+        let _ = walk_mut(condition, &mut visitor);
     }
     if let Some(condition) = &mut select.having {
-        let _ = walk_mut(condition, &mut names);
+        let _ = walk_mut(condition, &mut visitor);
     }
 }
 
-struct Names<L> {
+struct ExprVisitor<L> {
     depth: usize,
     /// Whether the next expression is the table of a column, as in `t.a[1]`.
     is_qualifier: bool,
     look: L,
 }
 
-impl<L: FnMut(&mut Expr)> VisitorMut for Names<L> {
+impl<L: FnMut(&mut Expr)> VisitorMut for ExprVisitor<L> {
     type Break = ();
 
     fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {

@@ -81,7 +81,7 @@ impl<'a> Json<'a> {
         Some(found)
     }
 
-    /// As text: without quotes, and none of `null`.
+    /// The document as text: without quotes; none for `null`.
     pub fn text(&self) -> Result<Option<String>, JsonError> {
         match &self.value {
             Value::Null => Ok(None),
@@ -103,7 +103,7 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// As `jsonb` writes it.
+    /// The document as `jsonb` writes it.
     pub fn canonical(&self) -> Result<String, JsonError> {
         let mut out = String::with_capacity(self.raw.len());
         self.write(&mut out)?;

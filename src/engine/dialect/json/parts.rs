@@ -165,7 +165,7 @@ fn alone(name: &'static str, types: &[DataType]) -> Result<Vec<DataType>> {
     }
 }
 
-/// A document, and something beside it.
+/// The argument types of a document and of a second argument, which `beside` accepts.
 fn with(
     name: &'static str,
     types: &[DataType],
@@ -219,7 +219,7 @@ fn with_path(name: &'static str, types: &[DataType]) -> Result<Vec<DataType>> {
     no_function(name, types)
 }
 
-/// What is found in each document.
+/// Applies `find` to each document and the number of its row.
 fn found<T>(
     column: &ArrayRef,
     find: impl Fn(&Json<'_>, usize) -> Result<Option<T>, JsonError>,

@@ -22,11 +22,11 @@ const ROWS: [(&str, &str, Option<&str>); 6] = [
     ("jsonb_object_keys", KEYS[1], None),
 ];
 
-/// Puts the functions of FROM as arrays that are unnested.
+/// Rewrites the functions in FROM as arrays that are unnested.
 pub fn in_from(statement: &mut Statement) {
-    struct Tables;
+    struct FunctionUnnester;
 
-    impl VisitorMut for Tables {
+    impl VisitorMut for FunctionUnnester {
         type Break = ();
 
         fn post_visit_table_factor(&mut self, table: &mut TableFactor) -> ControlFlow<()> {
@@ -37,7 +37,7 @@ pub fn in_from(statement: &mut Statement) {
         }
     }
 
-    let _ = walk_mut(statement, &mut Tables);
+    let _ = walk_mut(statement, &mut FunctionUnnester);
 }
 
 fn unnested(table: &TableFactor) -> Option<TableFactor> {

@@ -201,7 +201,7 @@ fn overflow() -> ArrowError {
     ArrowError::ArithmeticOverflow("value out of range: overflow".to_owned())
 }
 
-// Zero is exactly zero.
+// A divisor is compared with zero, which floating point numbers have exactly.
 fn of_two(operation: Operation, left: f64, right: f64) -> Result<f64, ArrowError> {
     let divides = matches!(operation, Operation::Divide | Operation::Rest);
     if divides && right == 0.0 && !left.is_nan() {

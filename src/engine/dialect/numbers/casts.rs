@@ -68,7 +68,7 @@ pub const ALL: [Function; 6] = [
     },
 ];
 
-/// Numbers, texts, and booleans.
+/// The argument of a cast: numbers, texts and booleans.
 fn of_value(name: &'static str, types: &[DataType]) -> Result<Vec<DataType>> {
     match types {
         [kind] if is_number(kind) => Ok(vec![kind.clone()]),
@@ -129,7 +129,7 @@ fn read_whole(text: &str, name: &str) -> Result<i64> {
         .map_err(|_| ArrowError::ArithmeticOverflow(format!("value \"{text}\" is out of range for type {name}")).into())
 }
 
-/// With halves to even; none where 64 bits do not hold it.
+/// A number as a whole one, halves to even; none where 64 bits do not hold it.
 fn rounded(value: f64) -> Option<i64> {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
     let whole = value.round_ties_even();
@@ -137,7 +137,10 @@ fn rounded(value: f64) -> Option<i64> {
     (-LIMIT..LIMIT).contains(&whole).then_some(whole as i64)
 }
 
-/// A column as `double precision`.
+/// A column as `double precision`: of each numeric, the floating point number that is nearest to it.
+///
+/// # Errors
+/// A text that is no number, or a column that is not of numbers.
 pub fn float(column: &ArrayRef) -> Result<ArrayRef> {
     match column.data_type() {
         DataType::Utf8 => {
@@ -226,7 +229,7 @@ fn numeric(columns: &[ArrayRef], out: &DataType) -> Result<ArrayRef> {
     Ok(Arc::new(values.with_precision_and_scale(DIGITS, scale)?))
 }
 
-/// Numbers have at most so many digits; the sizes are the same in all rows.
+/// Refuses values with more digits than `digits` says, which is the same in all rows.
 fn check_digits(values: &PrimitiveArray<Decimal128Type>, digits: &ArrayRef, scale: i8) -> Result<()> {
     let digits = cast(digits, &DataType::Int32)?;
     let digits = digits.as_primitive::<Int32Type>();

@@ -103,7 +103,7 @@ pub fn of_numerics(operation: Operation, left: &Numbers, right: &Numbers, rows: 
     Ok(Arc::new(made.with_precision_and_scale(DIGITS, out)?))
 }
 
-/// Value by value.
+/// Calculates value by value, each with a check.
 fn checked(
     operation: Operation,
     left: &Numbers,
@@ -131,7 +131,7 @@ fn checked(
     })
 }
 
-/// All at once; `None` where a value may not fit, or has to be rounded.
+/// Calculates all values without checks; `None` where a value may not fit, or has to be rounded.
 fn unchecked(operation: Operation, left: &Numbers, right: &Numbers, out: i8) -> Option<Decimal128Array> {
     match operation {
         Operation::Multiply => product(left, right, out),

@@ -16,6 +16,7 @@ use datafusion::logical_expr::AggregateUDF;
 use super::function::{Function, FunctionOfValues};
 
 pub use arithmetic::{as_numerics, is_number};
+pub use casts::float;
 pub use numeric::is_numeric;
 pub use ordered::PERCENTILES;
 pub use rounding::{ROUND_TO, TRUNC_TO};

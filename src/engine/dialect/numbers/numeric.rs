@@ -19,7 +19,7 @@ pub const QUOTIENT: i8 = 20;
 pub const FREE: i8 = 18;
 /// Digits that PostgreSQL works quotients out to, at least.
 const QUOTIENT_DIGITS: i32 = 16;
-/// PostgreSQL keeps so many decimal digits in each of its own.
+/// Decimal digits in each digit of PostgreSQL's `numeric`, which is to the base of 10,000.
 const DIGITS_OF_GROUP: i32 = 4;
 /// Digits of a floating point number that count when it becomes a numeric.
 const DIGITS_OF_FLOAT: usize = 15;
@@ -163,7 +163,7 @@ pub fn multiply(left: (i128, i8), right: (i128, i8), out: i8) -> Result<i128, Ar
     fitting(rounded.and_then(i256::to_i128))
 }
 
-/// Decimals of a product of values with so many.
+/// Decimals of a product of values with `left` and `right` decimals.
 pub fn scale_of_product(left: i8, right: i8) -> i8 {
     (left + right).min(QUOTIENT.max(left).max(right))
 }

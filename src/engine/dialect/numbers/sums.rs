@@ -81,7 +81,7 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// For values of a type.
+    /// The conversion of totals of values of this type.
     pub fn of(measure: Measure, argument: &DataType) -> Self {
         let scale = scale_of(argument).unwrap_or(0);
         let kind = match (measure, argument) {

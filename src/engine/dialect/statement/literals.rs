@@ -18,7 +18,7 @@ use crate::engine::dialect::walk::walk_mut;
 
 /// Gives the numbers of a statement PostgreSQL's types.
 pub fn type_numbers(statement: &mut Statement) {
-    let _ = walk_mut(statement, &mut Numbers);
+    let _ = walk_mut(statement, &mut NumberTyper);
     // The literals that are kept.
     rewrite_all(statement, |expr| {
         if let Expr::Value(value) = expr
@@ -30,9 +30,9 @@ pub fn type_numbers(statement: &mut Statement) {
 }
 
 /// Marks numbers that are not values with the parser's flag for long numbers, and gives the others types.
-struct Numbers;
+struct NumberTyper;
 
-impl VisitorMut for Numbers {
+impl VisitorMut for NumberTyper {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
@@ -60,10 +60,10 @@ impl VisitorMut for Numbers {
             args: Some(arguments), ..
         } = factor
         {
-            let _ = walk_mut(&mut arguments.args, &mut Kept);
+            let _ = walk_mut(&mut arguments.args, &mut NumberKeeper);
         }
         if let TableFactor::Function { args, .. } = factor {
-            let _ = walk_mut(args, &mut Kept);
+            let _ = walk_mut(args, &mut NumberKeeper);
         }
         ControlFlow::Continue(())
     }
@@ -91,7 +91,7 @@ impl VisitorMut for Numbers {
                 }
             }
             Expr::Interval(interval) => {
-                let _ = walk_mut(interval.value.as_mut(), &mut Kept);
+                let _ = walk_mut(interval.value.as_mut(), &mut NumberKeeper);
             }
             Expr::CompoundFieldAccess { access_chain, .. } => access_chain.iter_mut().for_each(keep_subscript),
             Expr::Function(function) => {
@@ -166,9 +166,9 @@ fn is_integer(expr: &Expr) -> bool {
 }
 
 /// Keeps every number.
-struct Kept;
+struct NumberKeeper;
 
-impl VisitorMut for Kept {
+impl VisitorMut for NumberKeeper {
     type Break = ();
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
@@ -241,7 +241,7 @@ fn keep_sizes(function: &mut Function) {
         && is_sized
     {
         for size in list.args.iter_mut().skip(1) {
-            let _ = walk_mut(size, &mut Kept);
+            let _ = walk_mut(size, &mut NumberKeeper);
         }
     }
 }
@@ -286,7 +286,7 @@ pub fn numeric_literal(text: &str) -> Option<Expr> {
     Some(cast(text, kind))
 }
 
-/// With all its decimals, also where another number of them stands for "as many as needed".
+/// A numeric as text with all its decimals, also where its scale stands for "as many as needed".
 fn written_plainly(value: i128, scale: i8) -> String {
     let needed = written(value, scale);
     let decimals = needed.split_once('.').map_or(0, |(_, decimals)| decimals.len());

@@ -39,9 +39,9 @@ enum Strength {
 
 /// Names the columns of every SELECT of a statement.
 pub fn name_columns(statement: &mut Statement) {
-    struct Names;
+    struct ColumnNamer;
 
-    impl VisitorMut for Names {
+    impl VisitorMut for ColumnNamer {
         type Break = ();
 
         fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
@@ -50,7 +50,7 @@ pub fn name_columns(statement: &mut Statement) {
         }
     }
 
-    let _ = walk_mut(statement, &mut Names);
+    let _ = walk_mut(statement, &mut ColumnNamer);
 }
 
 fn name_body(body: &mut SetExpr) {

@@ -28,9 +28,9 @@ const ARRAYS: [(&str, &str); 10] = [
 
 /// Rewrites such functions in the SELECT lists of a statement.
 pub fn give_rows(statement: &mut Statement) {
-    struct Lists;
+    struct SeriesRewriter;
 
-    impl VisitorMut for Lists {
+    impl VisitorMut for SeriesRewriter {
         type Break = ();
 
         fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
@@ -39,7 +39,7 @@ pub fn give_rows(statement: &mut Statement) {
         }
     }
 
-    let _ = walk_mut(statement, &mut Lists);
+    let _ = walk_mut(statement, &mut SeriesRewriter);
 }
 
 fn of_body(body: &mut SetExpr) {

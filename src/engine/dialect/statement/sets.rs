@@ -17,9 +17,9 @@ use crate::engine::dialect::walk::walk_mut;
 
 /// Numbers the rows of both sides.
 pub fn count_rows(statement: &mut Statement) -> Result<(), DialectError> {
-    struct Sets;
+    struct SetRewriter;
 
-    impl VisitorMut for Sets {
+    impl VisitorMut for SetRewriter {
         type Break = DialectError;
 
         fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<DialectError> {
@@ -30,7 +30,7 @@ pub fn count_rows(statement: &mut Statement) -> Result<(), DialectError> {
         }
     }
 
-    match walk_mut(statement, &mut Sets) {
+    match walk_mut(statement, &mut SetRewriter) {
         ControlFlow::Break(error) => Err(error),
         ControlFlow::Continue(()) => Ok(()),
     }

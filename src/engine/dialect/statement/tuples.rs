@@ -19,9 +19,9 @@ use crate::engine::dialect::walk::walk_mut;
 /// # Errors
 /// Where rows of different lengths are compared, and where one is looked for in a query outside of WHERE.
 pub fn compare(statement: &mut Statement) -> Result<(), DialectError> {
-    struct Filters;
+    struct FilterRewriter;
 
-    impl VisitorMut for Filters {
+    impl VisitorMut for FilterRewriter {
         type Break = DialectError;
 
         fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<DialectError> {
@@ -32,7 +32,7 @@ pub fn compare(statement: &mut Statement) -> Result<(), DialectError> {
         }
     }
 
-    if let ControlFlow::Break(error) = walk_mut(statement, &mut Filters) {
+    if let ControlFlow::Break(error) = walk_mut(statement, &mut FilterRewriter) {
         return Err(error);
     }
     rewrite_each(statement, |expr| {
@@ -210,9 +210,9 @@ fn exists(row: &[Expr], query: &Query, is_negated: bool) -> Result<Expr, Dialect
 
 /// Rewrites rows that are values: `row(…)` everywhere, and rows in parentheses as columns and arguments.
 fn as_values(statement: &mut Statement) {
-    struct Columns;
+    struct ItemRewriter;
 
-    impl VisitorMut for Columns {
+    impl VisitorMut for ItemRewriter {
         type Break = ();
 
         fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
@@ -227,7 +227,7 @@ fn as_values(statement: &mut Statement) {
         }
     }
 
-    let _ = walk_mut(statement, &mut Columns);
+    let _ = walk_mut(statement, &mut ItemRewriter);
     rewrite_all(statement, |expr| {
         let Expr::Function(function) = expr else {
             return;

@@ -42,7 +42,7 @@ fn texts(column: &ArrayRef, zone: &Arc<Zone>) -> Result<StringArray> {
             .iter()
             .map(|field| match field.is_valid(row) {
                 true => quoted(field.value(row)),
-                // NULL is nothing at all.
+                // NULL is written as nothing.
                 false => String::new(),
             })
             .collect::<Vec<_>>();

@@ -53,12 +53,12 @@ pub const ALL: [Function; 4] = [
     },
 ];
 
-/// Functions of texts give texts.
+/// The result type of functions of texts.
 pub fn text(_: &[DataType], _: &[Option<&ScalarValue>]) -> Result<DataType> {
     Ok(DataType::Utf8)
 }
 
-/// Arrays of one kind; other types as they are.
+/// Makes arrays of all kinds one kind; other types stay as they are.
 fn as_array(kind: &DataType) -> DataType {
     element_of(kind).map_or_else(|| kind.clone(), |element| list_of(as_array(element)))
 }

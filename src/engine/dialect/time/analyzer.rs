@@ -185,7 +185,7 @@ impl Casts {
         let (from_kind, to_kind) = (kind_of(from), kind_of(to));
         let is_text = from_kind == Kind::Text;
         let (name, made) = match to {
-            // Endless times are of the calendar to the engine.
+            // The engine's casts would take endless times for days of the calendar.
             DataType::Date32 | DataType::Date64 if is_text || matches!(from_kind, Kind::Moment | Kind::Local) => {
                 (casts::DATE, DataType::Date32)
             }

@@ -136,7 +136,7 @@ impl Call {
         (0..self.rows).map(row).collect()
     }
 
-    /// The same, where the result may be NULL for other values too.
+    /// As [`each`](Self::each), where the result may be NULL for other values too.
     pub fn each_or_null<'a, T>(
         &'a self,
         make: impl FnMut(&[Value<'a>]) -> Result<Option<T>>,

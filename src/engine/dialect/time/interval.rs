@@ -24,7 +24,7 @@ pub fn out_of_range() -> DataFusionError {
 }
 
 impl Interval {
-    /// The interval of so many microseconds, with whole days as days: the result of subtracting two timestamps.
+    /// The interval of `micros` microseconds, with whole days as days: the result of subtracting two timestamps.
     pub fn of_span(micros: i64) -> Self {
         Self {
             months: 0,
@@ -34,7 +34,7 @@ impl Interval {
         }
     }
 
-    /// As the engine keeps it.
+    /// The interval in the engine's form.
     ///
     /// # Errors
     /// Where the time is longer than 292 years, which the engine counts in nanoseconds.
@@ -43,7 +43,7 @@ impl Interval {
         Ok(IntervalMonthDayNano::new(self.months, self.days, nanos))
     }
 
-    /// From how the engine keeps it.
+    /// The interval of a value in the engine's form.
     pub fn of_stored(stored: IntervalMonthDayNano) -> Self {
         Self {
             months: stored.months,
@@ -82,7 +82,7 @@ impl Interval {
         negated().ok_or_else(out_of_range)
     }
 
-    /// Times a number: the fraction of months goes to days, that of days to the time.
+    /// Multiplied by a number: the fraction of months goes to days, that of days to the time.
     pub fn times(self, factor: f64) -> Result<Self> {
         self.scaled(|part| part * factor, factor.is_finite())
     }
@@ -257,7 +257,7 @@ impl Interval {
     }
 }
 
-/// To the microsecond, as PostgreSQL's TSROUND.
+/// Seconds rounded to the microsecond, as PostgreSQL's TSROUND.
 fn rounded(value: f64) -> f64 {
     (value * SECOND as f64).round_ties_even() / SECOND as f64
 }

@@ -129,7 +129,7 @@ fn pieces(text: &str) -> Option<Vec<Piece>> {
     (!pieces.is_empty()).then_some(pieces)
 }
 
-/// From the last piece to the first, since a unit comes after its number.
+/// Reads the pieces from the last to the first, since a unit comes after its number.
 fn read(pieces: Vec<Piece>, default: Unit) -> Option<Result<Interval>> {
     let mut sum = Sum::default();
     let mut unit = default;

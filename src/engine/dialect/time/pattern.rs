@@ -24,7 +24,7 @@ pub enum Field {
     Day,
     /// From Sunday, 1.
     DayOfWeek,
-    /// So many digits of the second's fraction.
+    /// This many digits of the second's fraction.
     Fraction(u8),
     Fixed,
     Hour24,

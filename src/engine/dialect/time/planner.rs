@@ -35,7 +35,7 @@ impl ExprPlanner for TimePlanner {
     }
 }
 
-/// Whether an operation has so many others on its left side that planning it would take too long.
+/// Whether an operation has more others on its left side, one within the other, than can be planned in a short time.
 fn is_too_deep(operation: &Expr) -> bool {
     let mut inner = operation;
     for _ in 0..DEEPEST {
@@ -105,7 +105,7 @@ pub fn is_comparison(operator: Operator) -> bool {
     )
 }
 
-/// An interval and a number.
+/// Whether one is an interval and the other a number.
 fn is_scaled(left: Kind, right: Kind) -> bool {
     left.is_length() && matches!(right, Kind::Number | Kind::Null)
 }
@@ -120,7 +120,7 @@ struct Operands<'a> {
 }
 
 impl Operands<'_> {
-    /// A function of both.
+    /// A call of a function with both values.
     fn call(&self, name: &'static str) -> Option<Expr> {
         Some(self.functions.call(name, vec![self.left.clone(), self.right.clone()]))
     }

@@ -41,7 +41,7 @@ pub fn type_of(kind: &SqlType) -> Result<Option<DataType>> {
     }))
 }
 
-/// The unit of so many digits behind the second.
+/// The unit of timestamps with `precision` digits behind the second.
 fn unit(precision: Option<u64>) -> Result<TimeUnit> {
     Ok(match precision {
         Some(0) => TimeUnit::Second,

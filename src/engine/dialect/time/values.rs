@@ -153,7 +153,7 @@ impl<T> Default for LastRead<'_, T> {
 }
 
 impl<'a, T: Copy> LastRead<'a, T> {
-    /// What `read` makes of a value.
+    /// The result of `read` for a value, which is remembered for the next row with the same text.
     ///
     /// # Errors
     /// As `read`.
@@ -196,7 +196,7 @@ enum Values {
 }
 
 impl Argument {
-    /// Of an array; of one value where `is_one`.
+    /// The values of an array; where `is_one`, its only value is that of all rows.
     ///
     /// # Errors
     /// For types that no function of times takes.

@@ -105,7 +105,7 @@ impl Zone {
         })
     }
 
-    /// The zone that is always so many seconds east of Greenwich.
+    /// The zone that is always `seconds` seconds east of Greenwich.
     ///
     /// # Errors
     /// Where that is more than a day.

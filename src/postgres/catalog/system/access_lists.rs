@@ -16,11 +16,11 @@ const FUNCTION: &str = "aclexplode";
 const NO_RIGHTS: &str = "SELECT cast(NULL AS int) AS grantor, cast(NULL AS int) AS grantee, cast(NULL AS text) AS privilege_type, \
                          cast(NULL AS boolean) AS is_grantable WHERE false";
 
-/// Makes queries without rows of what reads rights.
+/// Rewrites what reads access lists to queries without rows.
 pub fn rewrite(statement: &mut Statement) {
-    struct Rights;
+    struct RightsRewriter;
 
-    impl VisitorMut for Rights {
+    impl VisitorMut for RightsRewriter {
         type Break = ();
 
         fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
@@ -57,7 +57,7 @@ pub fn rewrite(statement: &mut Statement) {
         }
     }
 
-    let _ = walk_mut(statement, &mut Rights);
+    let _ = walk_mut(statement, &mut RightsRewriter);
 }
 
 fn put_back(factor: &mut TableFactor, taken: Option<TableAlias>) {
@@ -82,11 +82,11 @@ fn no_rights() -> Option<Box<Query>> {
     }
 }
 
-/// A list of columns that reads rights gives no row.
+/// Adds the condition false to a SELECT whose list calls the function.
 fn without_rows(select: &mut Select) {
     let reads_rights = |item: &SelectItem| match item {
         SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
-            walk(expr, &mut Calls::default()).is_break()
+            walk(expr, &mut CallFinder::default()).is_break()
         }
         _ => false,
     };
@@ -106,11 +106,11 @@ fn without_rows(select: &mut Select) {
 
 /// Looks for the function, but not in subqueries, which have rows of their own.
 #[derive(Default)]
-struct Calls {
+struct CallFinder {
     subqueries: usize,
 }
 
-impl Visitor for Calls {
+impl Visitor for CallFinder {
     type Break = ();
 
     fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {

@@ -9,10 +9,10 @@ use super::super::functions::Constant;
 use super::shown_types::shown_type;
 use super::size_pretty::size_pretty;
 
-/// Registers them.
+/// Registers the functions.
 pub fn register(session: &SessionContext) {
     let number = DataType::Int64;
-    // Places of an array with their elements; asked of indexes and constraints, of which there are none.
+    // The elements of an array with their positions; called for indexes and constraints, of which there are none.
     let places = Fields::from(vec![
         Field::new("x", DataType::Int32, true),
         Field::new("n", DataType::Int32, true),

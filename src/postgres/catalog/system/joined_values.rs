@@ -15,9 +15,9 @@ const FOUND: &str = "found";
 
 /// Rewrites such subqueries as joins, in every SELECT that names its columns.
 pub fn rewrite(statement: &mut Statement) {
-    struct Selects;
+    struct SubqueryJoiner;
 
-    impl VisitorMut for Selects {
+    impl VisitorMut for SubqueryJoiner {
         type Break = ();
 
         fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
@@ -32,7 +32,7 @@ pub fn rewrite(statement: &mut Statement) {
         }
     }
 
-    let _ = walk_mut(statement, &mut Selects);
+    let _ = walk_mut(statement, &mut SubqueryJoiner);
 }
 
 fn join_subqueries(item: &mut TableWithJoins, number: &mut usize) {
@@ -69,7 +69,7 @@ fn condition_of(operator: &mut JoinOperator) -> Option<&mut Expr> {
     }
 }
 
-/// The conditions that all have to hold.
+/// Collects the operands of AND.
 fn parts_of<'a>(condition: &'a mut Expr, parts: &mut Vec<&'a mut Expr>) {
     match condition {
         Expr::BinaryOp {

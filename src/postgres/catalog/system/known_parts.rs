@@ -10,17 +10,17 @@ use crate::engine::dialect::arrays;
 use crate::engine::dialect::walk::walk_mut;
 use crate::postgres::syntax::{call, text};
 
-/// What asyncpg calls the types that it looks up, each with those that it is made of, by recursion.
+/// asyncpg's name of the recursive WITH that finds types and the types that they are made of.
 const TYPES: &str = "typeinfo_tree";
 const TYPES_COLUMNS: usize = 11;
 const TYPES_QUERY: &str = include_str!("known_parts/typeinfo_tree.sql");
 const SCHEMAS_QUERY: &str = include_str!("known_parts/search_path_schemas.sql");
 
-/// Puts them so that the answer stays the same.
+/// Replaces these parts. The answer stays the same.
 pub fn rewrite(statement: &mut Statement) {
-    struct Parts;
+    struct PartReplacer;
 
-    impl VisitorMut for Parts {
+    impl VisitorMut for PartReplacer {
         type Break = ();
 
         fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
@@ -44,7 +44,7 @@ pub fn rewrite(statement: &mut Statement) {
         }
     }
 
-    let _ = walk_mut(statement, &mut Parts);
+    let _ = walk_mut(statement, &mut PartReplacer);
 }
 
 fn look_up_types(with: &mut With) {

@@ -11,7 +11,7 @@ use super::shown_types::SHOWN_TYPE;
 use crate::engine::dialect::arrays::elements;
 use crate::postgres::syntax::{call, literal, rewrite_all, text};
 
-/// Columns of functions; none is `-`.
+/// Columns that hold a function; `-` stands for none.
 const OF_FUNCTIONS: [&str; 15] = [
     "typinput",
     "typoutput",
@@ -73,7 +73,7 @@ fn is_equality(operator: &BinaryOperator) -> bool {
     matches!(operator, BinaryOperator::Eq | BinaryOperator::NotEq)
 }
 
-/// Where `column` is one of functions, makes a name of what it is compared with.
+/// Replaces an object id compared with `column` by its name, where the column is one of functions.
 fn compare(column: &Expr, other: &mut Expr) {
     if !last_of(column).is_some_and(|name| OF_FUNCTIONS.contains(&name.value.to_lowercase().as_str())) {
         return;

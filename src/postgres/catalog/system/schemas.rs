@@ -19,7 +19,7 @@ use datafusion_pg_catalog::pg_catalog::context::EmptyContextProvider;
 use datafusion_pg_catalog::pg_catalog::{PgCatalogSchemaProvider, PgCatalogStaticTables};
 use datafusion_pg_catalog::setup_pg_catalog;
 
-use super::described::describe;
+use super::described_schema::describe;
 use super::functions;
 use super::views::{self, HIDDEN};
 use crate::engine::{CATALOG, TABLE_SCHEMA, register_table_functions};
@@ -58,7 +58,7 @@ pub async fn set_up(session: &SessionContext) -> Result<()> {
         information.register_table(name.to_owned(), maker.view(sql).await?)?;
     }
     catalog.register_schema("information_schema", Arc::new(information))?;
-    // The engine's own would hide it.
+    // The engine's own `information_schema` would hide this one.
     let state = session.state_ref();
     state.write().config_mut().options_mut().catalog.information_schema = false;
     Ok(())

@@ -29,7 +29,7 @@ const SHOWN: [(&str, &str); 13] = [
     ("timestamptz", "timestamp with time zone"),
 ];
 
-/// The function.
+/// The SQL function of this file.
 pub fn shown_type() -> ScalarUDF {
     let look = |arguments: &[ColumnarValue]| -> Result<ColumnarValue> {
         let names = ColumnarValue::values_to_arrays(arguments)?;

@@ -8,11 +8,12 @@ use datafusion::arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 
-/// A unit, up to which number of it it is used.
+/// The units, each 1,024 times the one before.
 const UNITS: [&str; 6] = ["bytes", "kB", "MB", "GB", "TB", "PB"];
+/// From this number of a unit on, the next one is used.
 const MOST: i128 = 10 * 1024;
 
-/// The function.
+/// The SQL function of this file.
 pub fn size_pretty() -> ScalarUDF {
     ScalarUDF::new_from_impl(SizePretty {
         signature: Signature::any(1, Volatility::Immutable),

@@ -46,9 +46,9 @@ pub fn arrays(statement: &mut Statement) {
 /// Answers EXISTS and values of a table that is always empty here, and EXISTS of no table, and leaves out orders by
 /// a subquery: the engine plans none of these.
 pub fn unplannable(statement: &mut Statement) {
-    struct Unplannable;
+    struct SubqueryReplacer;
 
-    impl VisitorMut for Unplannable {
+    impl VisitorMut for SubqueryReplacer {
         type Break = ();
 
         fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
@@ -81,13 +81,13 @@ pub fn unplannable(statement: &mut Statement) {
         }
     }
 
-    let _ = walk_mut(statement, &mut Unplannable);
+    let _ = walk_mut(statement, &mut SubqueryReplacer);
 }
 
 fn has_subquery(expr: &Expr) -> bool {
-    struct Subqueries;
+    struct SubqueryFinder;
 
-    impl Visitor for Subqueries {
+    impl Visitor for SubqueryFinder {
         type Break = ();
 
         fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
@@ -95,7 +95,7 @@ fn has_subquery(expr: &Expr) -> bool {
         }
     }
 
-    walk(expr, &mut Subqueries).is_break()
+    walk(expr, &mut SubqueryFinder).is_break()
 }
 
 /// `EXISTS (SELECT … WHERE EXISTS (…))` without a table: a row is there where the other has one.
@@ -104,7 +104,7 @@ fn condition_alone(query: &Query) -> Option<Expr> {
         return None;
     };
     let is_alone = select.from.is_empty() && select.having.is_none() && query.limit_clause.is_none();
-    // An aggregate gives a row of none.
+    // An aggregate gives a row where there are none.
     let gives_rows = |item: &SelectItem| match item {
         SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => !is_aggregate(expr),
         _ => false,
@@ -119,7 +119,7 @@ fn condition_alone(query: &Query) -> Option<Expr> {
     is_known.then(|| condition.clone())
 }
 
-/// Reads one table, which is always empty here.
+/// Whether a query reads one table, which is always empty here, and gives no row then.
 fn reads_nothing(query: &Query) -> bool {
     let SetExpr::Select(select) = query.body.as_ref() else {
         return false;
@@ -135,7 +135,7 @@ fn reads_nothing(query: &Query) -> bool {
     is_empty && from.joins.is_empty() && only_columns(select)
 }
 
-/// Without an aggregate there are no rows of none.
+/// Whether a SELECT list has columns and values alone. An aggregate would give a row of an empty table.
 fn only_columns(select: &Select) -> bool {
     select.projection.iter().all(|item| match item {
         SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {

@@ -13,7 +13,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 use crate::engine::dialect::walk::walk_mut;
 use crate::postgres::syntax::{self, plain};
 
-/// Functions that give rows; what others give is one row.
+/// Functions that return rows; all others return one value.
 const GIVE_ROWS: [&str; 6] = [
     "generate_series",
     "range",
@@ -39,17 +39,17 @@ pub fn is_of_system(function: &str) -> bool {
 
 /// Makes a row of what a function gives, names the column of a series as the series, and finds `pg_…` in `pg_catalog`.
 pub fn rewrite(statement: &mut Statement) {
-    let _ = walk_mut(statement, &mut Factors::default());
+    let _ = walk_mut(statement, &mut FactorRewriter::default());
 }
 
 /// Rewrites what stands in FROM.
 #[derive(Default)]
-struct Factors {
+struct FactorRewriter {
     /// The names of the statement's CTEs.
     own: BTreeSet<String>,
 }
 
-impl VisitorMut for Factors {
+impl VisitorMut for FactorRewriter {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
@@ -103,7 +103,7 @@ fn row_of(function: &str, arguments: &TableFunctionArgs, alias: Option<&TableAli
     parsed.ok()?.pop().and_then(first_factor)
 }
 
-/// A series is named as its column where the column has no name.
+/// Gives the column of a series the name of its alias, where it has none of its own.
 fn name_column(alias: &mut TableAlias) {
     if alias.columns.is_empty() {
         alias.columns.push(TableAliasColumnDef {

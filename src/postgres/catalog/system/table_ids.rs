@@ -29,11 +29,11 @@ const TABLES: [(&str, &str); 12] = [
     ("pg_type", "1247"),
 ];
 
-/// Puts the ids where the column is asked for.
+/// Replaces the hidden columns by their values.
 pub fn rewrite(statement: &mut Statement) {
-    struct Read(HashMap<String, String>);
+    struct TableCollector(HashMap<String, String>);
 
-    impl Visitor for Read {
+    impl Visitor for TableCollector {
         type Break = ();
 
         fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
@@ -49,7 +49,7 @@ pub fn rewrite(statement: &mut Statement) {
         }
     }
 
-    let mut read = Read(HashMap::new());
+    let mut read = TableCollector(HashMap::new());
     let _ = walk(statement, &mut read);
     let tables = read.0;
     rewrite_all(statement, |expr| {

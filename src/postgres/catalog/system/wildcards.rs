@@ -10,11 +10,11 @@ use datafusion::sql::sqlparser::ast::{
 
 use crate::engine::dialect::walk::walk_mut;
 
-/// Gives tables whose columns are all asked for by the last part of their names that part as their alias.
+/// Gives a table the last part of its name as an alias where a `*` names it by that.
 pub fn rewrite(statement: &mut Statement) {
-    struct Wildcards;
+    struct TableNamer;
 
-    impl VisitorMut for Wildcards {
+    impl VisitorMut for TableNamer {
         type Break = ();
 
         fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
@@ -25,7 +25,7 @@ pub fn rewrite(statement: &mut Statement) {
         }
     }
 
-    let _ = walk_mut(statement, &mut Wildcards);
+    let _ = walk_mut(statement, &mut TableNamer);
 }
 
 fn name_tables(select: &mut Select) {

@@ -7,19 +7,19 @@ use bytes::{BufMut, BytesMut};
 const SIGNATURE: &[u8; 19] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 const END: i16 = -1;
 
-/// What comes before the first row, in one message with it.
+/// Writes the signature, which is sent with the first row.
 pub fn start(out: &mut BytesMut) {
     out.put_slice(SIGNATURE);
 }
 
-/// A row of so many values.
+/// A row of `count` values.
 pub fn row(row: &[u8], count: i16, out: &mut BytesMut) {
     out.reserve(2 + row.len());
     out.put_i16(count);
     out.put_slice(row);
 }
 
-/// What comes after the last row.
+/// Writes the mark after the last row.
 pub fn end(out: &mut BytesMut) {
     out.put_i16(END);
 }

@@ -1,6 +1,6 @@
-//! Rows of COPY's binary format, encoded a batch at a time and a column after the other: how long each row is first,
-//! then the values into one buffer, so that nothing is looked up or allocated for single values. Types that are rare in
-//! tables are encoded by the library, row by row.
+//! Rows of COPY's binary format, encoded a batch at a time. Computes all row lengths first, then writes values column by
+//! column into one buffer, so that nothing is looked up or allocated for single values. Types that are rare in tables
+//! are encoded by the library, row by row.
 
 use std::sync::Arc;
 

@@ -99,7 +99,7 @@ pub fn old_option(parser: &mut Parser) -> Result<Option<CopyOption>, ParserError
     }))
 }
 
-/// The format without text.
+/// The option of the binary format.
 pub fn binary() -> CopyOption {
     CopyOption::Format(Ident::new("binary"))
 }

@@ -63,7 +63,7 @@ impl CopyOut {
         Ok(columns.iter().map(is_forced).collect())
     }
 
-    /// Of `rows`, in the form; those of [`Frame::Binary`] are [`CopyRows::Binary`].
+    /// A copy of `rows` in the format `form`. For [`Frame::Binary`], rows have to be [`CopyRows::Binary`].
     pub fn new(form: CopyForm, columns: Arc<Vec<FieldInfo>>, forced: Vec<bool>, rows: CopyRows) -> Self {
         let layout = Layout { form, columns, forced };
         Self { layout, rows }
@@ -82,7 +82,8 @@ impl Layout {
         CopyOutResponse::new(format, columns, formats)
     }
 
-    /// What comes first; the signature of the binary format goes with the first row.
+    /// Writes the header, or the binary signature. Returns whether it is a message of its own: the signature is sent with
+    /// the first row.
     fn start(&self, out: &mut BytesMut) -> bool {
         let names = self.columns.iter().map(FieldInfo::name);
         match &self.form.frame {
@@ -144,7 +145,7 @@ where
     Ok(())
 }
 
-/// A row behind what comes in one message with it: the signature, before the first.
+/// The message of a row: the row alone, or after the binary signature, which is sent with the first row.
 fn after(out: &mut BytesMut, row: Bytes) -> Bytes {
     if out.is_empty() {
         return row;

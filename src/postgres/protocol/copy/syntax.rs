@@ -51,7 +51,7 @@ pub fn parse(parser: &mut Parser) -> Result<Statement, ParserError> {
     Ok(copy(source, true, target, options))
 }
 
-/// Passes over the rest of a statement that is refused, whatever it says.
+/// Skips the rest of a statement that is refused, whatever it says.
 fn to_its_end(parser: &mut Parser) {
     while !matches!(parser.peek_token().token, Token::EOF | Token::SemiColon) {
         parser.next_token();

@@ -165,7 +165,7 @@ fn rounded_type(kinds: &[DataType], _: &[Option<&ScalarValue>]) -> Result<DataTy
     Ok(kinds[0].clone())
 }
 
-/// Times with at most so many digits behind the second, rounded as PostgreSQL does.
+/// Times with at most the given number of digits behind the second, rounded as PostgreSQL does.
 fn rounded(call: &Call) -> Result<ArrayRef> {
     call.points(|values| match values {
         [time, _] if time.endless().is_some() => {

@@ -151,7 +151,7 @@ impl Part {
         self.digits as f64 / 10f64.powi(i32::from(self.scale))
     }
 
-    /// The digits with so many behind the point, which are as many or more.
+    /// The number's digits with `scale` of them behind the point, which are no fewer than it has.
     fn with_scale(self, scale: i8) -> i128 {
         let more = u32::try_from(scale - self.scale).unwrap_or(0);
         self.digits * 10_i128.pow(more)
@@ -222,7 +222,7 @@ enum Found {
 }
 
 impl Found {
-    /// As a double; `None` where there is nothing.
+    /// The value as a double; `None` for NULL.
     fn double(self) -> Option<f64> {
         match self {
             Self::Part(part) => Some(part.double()),
@@ -291,7 +291,7 @@ fn of_date(field: Field, days: i64) -> Option<Part> {
     }
 }
 
-/// Of a local time; `since` are the microseconds since 1970 that are its epoch.
+/// A field of a local time; `since` is its epoch, in microseconds since 1970.
 fn of_civil(field: Field, local: i64, since: i64) -> Option<Part> {
     let civil = Civil::of_micros(local);
     let counted = |year: i64| if year > 0 { year } else { year - 1 };
@@ -327,7 +327,7 @@ fn julian(civil: Civil) -> Part {
     Part::micros(i128::from(civil.julian_day()) * DIGITS + rounded, 20)
 }
 
-/// Of the time since midnight, or the time of an interval.
+/// A field of the time since midnight, or of the time of an interval.
 fn of_clock(field: Field, micros: i64) -> Option<Part> {
     let seconds = i128::from(micros % (60 * SECOND));
     Some(match field {

@@ -23,9 +23,9 @@ use super::super::read::{Now, date_of, moment_of};
 use super::super::values::{Kind, Value, kind_of, moment_type};
 use super::super::zone::Zone;
 
-/// A text, and patterns of the engine's own that are tried in turn.
+/// The limit of arguments of `to_timestamp`: a text, and patterns of the engine's own that are tried in turn.
 const MOST_PATTERNS: usize = 16;
-/// Digits behind the point of a number whose pattern is not known when the statement is planned, and of any.
+/// Digits behind the point of a number whose pattern is not known when the statement is planned, and the limit of them.
 const ANY_SCALE: i8 = 10;
 const MOST_SCALE: i8 = 30;
 
@@ -96,7 +96,7 @@ fn text_type(kinds: &[DataType], _: &[Option<&ScalarValue>]) -> Result<DataType>
     }
 }
 
-/// The pattern before, since most rows have the same one.
+/// The pattern of the row before, since most rows have the same one.
 struct Kept<P>(RefCell<Option<(String, Rc<P>)>>);
 
 impl<P> Kept<P> {
@@ -234,7 +234,7 @@ fn to_timestamp(call: &Call) -> Result<ArrayRef> {
     })
 }
 
-/// The moment so many seconds after 1970 in UTC.
+/// The moment `seconds` seconds after the beginning of 1970 in UTC.
 fn moment_of_seconds(seconds: Value) -> Result<i64> {
     if let Value::Integer(seconds) = seconds {
         return seconds.checked_mul(SECOND).ok_or_else(|| out_of_range("timestamp"));

@@ -19,7 +19,7 @@ use super::casts::{local_of, moment};
 
 /// The name of the function that makes the values of a series.
 pub const SERIES: &str = "series";
-/// Values that are made of the rows of a batch at most: 64 MiB.
+/// The limit of values that are made of the rows of a batch: 64 MiB.
 const MOST: usize = 8 * 1024 * 1024;
 
 pub static FUNCTIONS: [Definition; 1] = [function(SERIES, (2, 3), returns, rows)];

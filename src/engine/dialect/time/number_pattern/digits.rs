@@ -11,8 +11,8 @@ pub enum Number {
     Double(f64),
 }
 
-/// A number with so many digits behind its point, rounded half away from zero where it is exact; fewer where a double
-/// does not hold them.
+/// A number with `post` digits behind its point, rounded half away from zero where it is exact; `post` gets smaller where
+/// a double does not hold them.
 pub fn rounded(number: &Number, shift: usize, post: &mut usize) -> String {
     match number {
         Number::Double(value) => {

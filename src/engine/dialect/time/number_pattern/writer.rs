@@ -26,7 +26,7 @@ pub struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    /// For a number's digits, its sign, and the places that are blank before it.
+    /// A writer of a number: its digits, its sign, and the number of blanks before it.
     pub fn new(pattern: &'a NumberPattern, digits: &'a str, sign: char, spaces: usize) -> Self {
         let has_own_sign = pattern.has_plus || pattern.has_minus;
         let mut sign_place = pattern.sign;

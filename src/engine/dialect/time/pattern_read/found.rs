@@ -7,7 +7,7 @@ use super::super::civil::{
 };
 use super::super::error::TimeError;
 
-/// What was read.
+/// The time that was read from a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Read {
     /// Local time in microseconds since 1970.
@@ -51,7 +51,7 @@ fn out_of_range(text: &str) -> DataFusionError {
 }
 
 impl Found {
-    /// The time that they are of.
+    /// The time that the fields make.
     ///
     /// # Errors
     /// Where there is no such time; `text` is what was read.

@@ -17,7 +17,7 @@ use datafusion::prelude::SessionContext;
 
 /// The limit of bytes that such a function may return for one batch.
 const MOST: i128 = 64 * 1024 * 1024;
-/// What a letter takes at most.
+/// The most bytes that a letter takes.
 const BYTES_OF_LETTER: i128 = 4;
 const BYTES_OF_NUMBER: i128 = 8;
 /// Functions that make arrays of any length. Rows of a series come from `FROM generate_series(…)`.
@@ -42,7 +42,7 @@ pub fn register(session: &SessionContext) -> Result<()> {
     Ok(())
 }
 
-/// Bytes that come of these arguments in so many rows.
+/// Upper bound of the result's bytes for these arguments and `rows` rows.
 type SizeOf = fn(&[ColumnarValue], usize) -> Result<i128>;
 
 /// `repeat(text, times)`
@@ -95,7 +95,7 @@ fn numbers(column: &ArrayRef) -> Result<impl Iterator<Item = i128> + use<>> {
     }))
 }
 
-/// A function, and how large its values are.
+/// A function of the engine, and the upper bound of its result.
 #[derive(Debug)]
 struct Bounded {
     inner: Arc<ScalarUDF>,

@@ -72,9 +72,9 @@ pub fn keep_parameters(before: &Statement, after: &mut Statement) {
 }
 
 fn parameters_of(statement: &Statement) -> BTreeSet<String> {
-    struct Parameters(BTreeSet<String>);
+    struct ParameterCollector(BTreeSet<String>);
 
-    impl Visitor for Parameters {
+    impl Visitor for ParameterCollector {
         type Break = ();
 
         fn pre_visit_value(&mut self, value: &ValueWithSpan) -> ControlFlow<()> {
@@ -85,19 +85,19 @@ fn parameters_of(statement: &Statement) -> BTreeSet<String> {
         }
     }
 
-    let mut parameters = Parameters(BTreeSet::new());
+    let mut parameters = ParameterCollector(BTreeSet::new());
     let _ = walk(statement, &mut parameters);
     parameters.0
 }
 
 /// Whether a statement reads a table or view, of any kind.
 pub fn reads_tables(statement: &Statement) -> bool {
-    !Relations::of(statement).outside_relations().is_empty()
+    !RelationCollector::of(statement).outside_relations().is_empty()
 }
 
 /// Whether a statement reads nothing but what describes the database.
 pub fn is_about_system(statement: &Statement) -> bool {
-    let relations = Relations::of(statement);
+    let relations = RelationCollector::of(statement);
     let outside_relations = relations.outside_relations();
     match outside_relations.is_empty() {
         true => relations.looks_up,
@@ -110,23 +110,23 @@ fn is_of_system(relation: &str) -> bool {
         Some((path, _)) => SYSTEM_SCHEMAS
             .iter()
             .any(|schema| path == *schema || path.ends_with(&format!(".{schema}"))),
-        // PostgreSQL looks there first.
+        // For a name without a schema, PostgreSQL looks in `pg_catalog` first.
         None => relation.starts_with("pg_"),
     }
 }
 
 /// The names in a statement that stand where tables do.
 #[derive(Default)]
-struct Relations {
-    /// Of its own `WITH`.
+struct RelationCollector {
+    /// The names of its own `WITH`.
     own: BTreeSet<String>,
     named: Vec<String>,
-    /// Of functions, which are among `named` too.
+    /// The names of functions, which are among `named` too.
     functions: Vec<String>,
     looks_up: bool,
 }
 
-impl Relations {
+impl RelationCollector {
     fn of(statement: &Statement) -> Self {
         let mut relations = Self::default();
         let _ = walk(statement, &mut relations);
@@ -149,7 +149,7 @@ impl Relations {
     }
 }
 
-impl Visitor for Relations {
+impl Visitor for RelationCollector {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {

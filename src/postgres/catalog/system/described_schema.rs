@@ -1,5 +1,5 @@
-//! The tables and views that a session sees, their columns, and the variables of clients, as rows: what the views of
-//! `information_schema` and `pg_catalog` read.
+//! The schema `described`: the tables and views that a session sees, their columns, and the variables of clients, as
+//! rows. The views of `information_schema` and `pg_catalog` read it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -109,9 +109,9 @@ fn texts<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
 struct Column {
     name: String,
     is_nullable: &'static str,
-    /// As `information_schema` names it.
+    /// The name of its type in `information_schema`.
     data_type: String,
-    /// As `pg_type` names it.
+    /// The name of its type in `pg_type`.
     udt_name: String,
     /// Precision, its radix, scale.
     numbers: Option<(i32, i32, Option<i32>)>,

@@ -15,13 +15,13 @@ use crate::engine::dialect::walk::walk;
 use crate::postgres::error::QueryError;
 use crate::postgres::syntax::plain;
 
-/// Operators one around the other. A list of values or columns may be as long as it likes.
+/// The limit of operators one around the other. Lists of values or columns may have any length.
 const DEEPEST: usize = 1_000;
-/// A bracket in which something is calculated counts as so many, and a power, too: they become functions, and the
-/// engine's planner finds the name and type of functions within functions anew at every level, in time that grows with
-/// the cube of the depth. Other calculations beside each other are one function (`calculate_numbers` of the dialect).
+/// The depth that brackets with a calculation in them, and powers, count as: they become functions, and the engine's
+/// planner finds the name and type of functions within functions anew at every level, in time that grows with the cube
+/// of the depth. Other calculations beside each other are one function (`calculate_numbers` of the dialect).
 const CALCULATION: usize = 8;
-/// Tables that a query reads, each as often as it is read.
+/// The limit of tables that a query reads, each counted as often as it is read.
 const MOST_TABLES: u64 = 1_000;
 
 /// The words that put an expression, or a query, around what came before them.
@@ -53,15 +53,15 @@ const OPERATORS: [Keyword; 22] = [
 /// What stands between two brackets, so far.
 #[derive(Default)]
 struct Level {
-    /// Of the item that is not at its end yet.
+    /// The depth of the item that has not ended yet.
     current: usize,
-    /// Of the items before it.
+    /// The greatest depth of the items before it.
     deepest: usize,
     /// Whether an operator calculates here.
     calculates: bool,
 }
 
-/// Refuses statements that are deeper.
+/// Refuses statements that are deeper than `DEEPEST`.
 pub fn check_depth(tokens: &[TokenWithSpan]) -> Result<(), QueryError> {
     let mut outer = Vec::new();
     let mut level = Level::default();
@@ -120,26 +120,26 @@ fn is_text(token: &Token) -> bool {
     )
 }
 
-/// Refuses statements that read more tables, once every WITH stands where it is read.
+/// Refuses statements that read more than `MOST_TABLES` tables once every WITH is inlined.
 pub fn check_size(statement: &Statement) -> Result<(), QueryError> {
-    match walk(statement, &mut Tables::default()) {
+    match walk(statement, &mut TableCounter::default()) {
         ControlFlow::Break(()) => Err(QueryError::TooLarge(MOST_TABLES)),
         ControlFlow::Continue(()) => Ok(()),
     }
 }
 
-/// Counts tables from the inside to the outside.
+/// Counts tables, those of inner queries first.
 #[derive(Default)]
-struct Tables {
+struct TableCounter {
     /// The tables of each query that is being walked.
     open: Vec<u64>,
-    /// The queries of WITH, by where they are, with their names.
+    /// The names of the queries of WITH, by the address of their syntax tree.
     named: HashMap<*const Query, String>,
-    /// The tables of each name of a WITH. One that hides another counts from there on.
+    /// The number of tables behind each name of a WITH. A name that hides another counts from there on.
     known: HashMap<String, u64>,
 }
 
-impl Tables {
+impl TableCounter {
     fn add(&mut self, tables: u64) -> ControlFlow<()> {
         let Some(open) = self.open.last_mut() else {
             return ControlFlow::Continue(());
@@ -152,7 +152,7 @@ impl Tables {
     }
 }
 
-impl Visitor for Tables {
+impl Visitor for TableCounter {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {

@@ -1,4 +1,4 @@
-//! Answers of a mail server: three digits with the meaning, and words for people, in any encoding.
+//! Replies of a mail server: three digits with the meaning, and words for people, in any encoding.
 
 use std::io;
 
@@ -8,14 +8,14 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::super::plain::one_line;
 
-/// The longest answer in bytes. Servers with many capabilities or long explanations need some kB.
+/// The longest reply in bytes. Servers with many capabilities or long explanations need some kB.
 const MOST_BYTES: usize = 64 * 1024;
 /// Characters of a server's words that are kept.
 const WORDS_CHARS: usize = 300;
 
-/// One answer, of one line or several.
+/// One reply, of one line or several.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct SmtpReply {
     /// 200 to 599.
     pub code: u16,
     /// The words of each line, without the code.
@@ -30,7 +30,7 @@ pub struct Enhanced {
     pub detail: u16,
 }
 
-impl Answer {
+impl SmtpReply {
     /// Whether the command succeeded (2xx).
     pub fn is_good(&self) -> bool {
         (200..300).contains(&self.code)
@@ -68,7 +68,7 @@ impl Answer {
     }
 }
 
-/// Servers like to repeat the address in their answers.
+/// Servers like to repeat the address in their replies.
 pub fn without_addresses(words: &str) -> String {
     let hidden = words
         .split_whitespace()
@@ -76,9 +76,9 @@ pub fn without_addresses(words: &str) -> String {
     hidden.collect::<Vec<_>>().join(" ")
 }
 
-/// Reads one answer. `unread` holds bytes that belong to no answer yet; none are lost where the returned future is
+/// Reads one reply. `unread` holds bytes that belong to no reply yet; none are lost where the returned future is
 /// dropped.
-pub async fn read_answer(stream: &mut (impl AsyncRead + Unpin), unread: &mut BytesMut) -> io::Result<Answer> {
+pub async fn read_reply(stream: &mut (impl AsyncRead + Unpin), unread: &mut BytesMut) -> io::Result<SmtpReply> {
     loop {
         if let Some((answer, length)) = parse(unread)? {
             unread.advance(length);
@@ -96,8 +96,8 @@ pub async fn read_answer(stream: &mut (impl AsyncRead + Unpin), unread: &mut Byt
     }
 }
 
-/// The answer at the beginning of what was read, and its length in bytes; `None` where its end is not there yet.
-fn parse(read: &[u8]) -> io::Result<Option<(Answer, usize)>> {
+/// The reply at the beginning of what was read, and its length in bytes; `None` where its end is not there yet.
+fn parse(read: &[u8]) -> io::Result<Option<(SmtpReply, usize)>> {
     let mut lines = Vec::new();
     let mut begin = 0;
     while let Some(length) = memchr(b'\n', &read[begin..]) {
@@ -107,13 +107,13 @@ fn parse(read: &[u8]) -> io::Result<Option<(Answer, usize)>> {
             parse_line(line).ok_or_else(|| io::Error::other("its answer is none of the mail protocol"))?;
         lines.push(text(words));
         if is_last {
-            return Ok(Some((Answer { code, lines }, begin)));
+            return Ok(Some((SmtpReply { code, lines }, begin)));
         }
     }
     Ok(None)
 }
 
-/// Code, whether the answer ends here, and words.
+/// The code of a line, whether the reply ends with it, and its words.
 fn parse_line(line: &[u8]) -> Option<(u16, bool, &[u8])> {
     let (digits, rest) = line.split_at_checked(3)?;
     let is_code = matches!(digits[0], b'2'..=b'5') && digits.iter().all(u8::is_ascii_digit);
@@ -130,7 +130,7 @@ fn parse_line(line: &[u8]) -> Option<(u16, bool, &[u8])> {
     }
 }
 
-/// Decoded as UTF-8 where it is valid, otherwise as Latin-1, in which every byte is a character.
+/// Words decoded as UTF-8 where they are valid, otherwise as Latin-1, in which every byte is a character.
 fn text(words: &[u8]) -> String {
     let words = words.trim_ascii();
     match std::str::from_utf8(words) {
@@ -145,7 +145,7 @@ mod tests {
 
     use super::*;
 
-    fn parsed(bytes: &[u8]) -> Answer {
+    fn parsed(bytes: &[u8]) -> SmtpReply {
         let (answer, length) = parse(bytes).expect("an answer").expect("a whole one");
         assert_eq!(length, bytes.len());
         answer
@@ -191,14 +191,14 @@ mod tests {
     async fn bytes_after_an_answer_are_kept() {
         let mut stream: &[u8] = b"250-one\r\n250 two\r\n550 three\r\n25";
         let mut unread = BytesMut::new();
-        let first = read_answer(&mut stream, &mut unread).await.expect("an answer");
+        let first = read_reply(&mut stream, &mut unread).await.expect("an answer");
         assert_eq!(
             (first.code, first.lines),
             (250, vec!["one".to_owned(), "two".to_owned()])
         );
-        let second = read_answer(&mut stream, &mut unread).await.expect("an answer");
+        let second = read_reply(&mut stream, &mut unread).await.expect("an answer");
         assert_eq!(second.code, 550);
-        assert!(read_answer(&mut stream, &mut unread).await.is_err());
+        assert!(read_reply(&mut stream, &mut unread).await.is_err());
     }
 
     proptest! {

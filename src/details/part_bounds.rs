@@ -14,7 +14,7 @@ use super::batches::ReportBatch;
 
 /// Enrolments of a short section: so few that, where one batch in twenty changes, most sections stay as they are.
 const SECTION_ROWS: u64 = 2_048;
-/// So few enrolments are one section.
+/// At most this many enrolments are one section.
 const ONE_SECTION_ROWS: u64 = 4_096;
 /// About the largest number of sections; more would be many small files.
 const MOST_SECTIONS: u64 = 8_192;
@@ -31,7 +31,8 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// Sections that end at these ids, and parts that end after so many sections; of each, all but the last.
+    /// Bounds from the last id of each section and the number of sections before each part's end; of each, all but the
+    /// last.
     pub fn new(sections: Vec<String>, mut part_ends: Vec<usize>) -> Self {
         part_ends.retain(|&end| 0 < end && end <= sections.len());
         let parts = part_ends.iter().map(|&end| sections[end - 1].clone()).collect();
@@ -173,7 +174,7 @@ mod tests {
         assert_eq!(Bounds::dividing(&[], 1_000_000, 5), Bounds::default());
     }
 
-    /// The lengths of all sections of so many batches but the last one.
+    /// The lengths of the sections of `count` batches, without the last one.
     fn lengths(count: usize, batches: u64) -> Vec<usize> {
         let ids: Vec<String> = (0..count).map(|number| format!("{number:06}")).collect();
         let ends = section_ends(&listed(ids.iter().map(String::as_str)), batches);
