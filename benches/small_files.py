@@ -48,10 +48,10 @@ def pair(options, folder, out, command, more):
 
 
 def reports(path):
-    """The bytes of the CSV files, or of the one."""
+    """The bytes of the reports, or of the one. Builds may differ in what else a night publishes, such as tables of the ratio."""
     if path.is_file():
         return path.read_bytes()
-    return [(file.name, file.read_bytes()) for file in sorted(path.rglob("*.csv"))]
+    return [(file.name, file.read_bytes()) for file in sorted(path.glob("*/csv/*/*.csv"))]
 
 
 def made(binary, folder, write):
