@@ -338,9 +338,22 @@ pub async fn a_nightly_run_is_answered_once(database: Database) {
     let request = requests_in(&store).await[0].id;
     store.forget_sent_content(request).await.expect("forgotten");
     assert!(store.sent_contents(new.id).await.expect("an answer").is_empty());
-    // What the last day made is still wanted.
+    // What the last day made is still wanted, until somebody ends it.
     let of = store.sending_of(request).await.expect("an answer").expect("a sending");
     assert_eq!((of.subscription, of.is_officer, of.is_wanted), (new.id, false, true));
+    for (reason, after) in [
+        (EndReason::LastDay, EndReason::LastDay),
+        (EndReason::Operator, EndReason::Operator),
+        (EndReason::Subscriber, EndReason::Operator),
+        (EndReason::LastDay, EndReason::Operator),
+    ] {
+        let ended = store.end_subscription(new.id, reason, run + DAY).await;
+        assert_eq!(ended.expect("an answer"), Changed::Done);
+        let of = store.sending_of(request).await.expect("an answer").expect("a sending");
+        let kept = found(&store, new.id).await;
+        let expected = (Some(after), after == EndReason::LastDay);
+        assert_eq!((kept.end_reason, of.is_wanted), expected, "{reason}");
+    }
 }
 
 pub async fn recipients_end_their_mails(database: Database) {

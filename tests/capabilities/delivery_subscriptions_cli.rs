@@ -331,7 +331,11 @@ fn what_an_operator_ends_stays_ended() {
     assert_eq!(ended, expected);
     desk.act("end", id, "ended");
     assert_eq!(desk.kept(id), ended);
-    for id in [id, desk.nightly.id] {
+    // One whose last day is over: the operator's end counts, so that its last mails are not sent.
+    let other = desk.nightly.id;
+    desk.act("end", other, "ended");
+    assert_eq!(desk.kept(other).end_reason, Some(EndReason::Operator));
+    for id in [id, other] {
         for action in ["pause", "resume"] {
             let complaint = complaint_of(&mut desk.command(&[action, &id.to_string()]), 1);
             let expected = format!(
