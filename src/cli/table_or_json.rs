@@ -45,7 +45,8 @@ pub fn unknown_time(time: Option<DateTime<Utc>>) -> String {
     time.map_or("-".to_owned(), shown_time)
 }
 
-/// Ids come from exports and failure messages from mail servers: their control characters are escaped.
+/// Ids come from exports and failure messages from mail servers: their control characters are replaced, so that none
+/// reaches the terminal.
 pub fn printable(text: &str) -> String {
     let shown = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
     text.chars().map(shown).collect()

@@ -38,14 +38,14 @@ const ALL: Page = Page {
     limit: u32::MAX,
 };
 const PLENTY: u32 = 1_000;
-const DAY: TimeDelta = TimeDelta::days(1);
+pub const DAY: TimeDelta = TimeDelta::days(1);
 
 fn user(id: &str) -> UserId {
     id.parse().expect("an id")
 }
 
 /// A daily subscription that is due at `start()`.
-fn subscription(id: &str) -> Subscription {
+pub fn subscription(id: &str) -> Subscription {
     Subscription {
         id: SubscriptionId::new(),
         person: Person {
@@ -78,12 +78,12 @@ fn subscription(id: &str) -> Subscription {
     }
 }
 
-async fn subscribed(store: &Store, new: &Subscription) {
+pub async fn subscribed(store: &Store, new: &Subscription) {
     let subscribed = store.subscribe(new, PLENTY).await.expect("an answer");
     assert_eq!(subscribed, Subscribed::Done);
 }
 
-async fn found(store: &Store, id: SubscriptionId) -> Subscription {
+pub async fn found(store: &Store, id: SubscriptionId) -> Subscription {
     store
         .subscription(id)
         .await
@@ -91,12 +91,12 @@ async fn found(store: &Store, id: SubscriptionId) -> Subscription {
         .expect("a subscription")
 }
 
-async fn claimed(store: &Store, now: DateTime<Utc>) -> Option<DueSubscription> {
+pub async fn claimed(store: &Store, now: DateTime<Utc>) -> Option<DueSubscription> {
     store.claim_subscription(now, None).await.expect("an answer")
 }
 
 /// One request to the subscriber, and the next time a day later.
-fn sent(due: &DueSubscription, occurrence: &str) -> DoneSending {
+pub fn sent(due: &DueSubscription, occurrence: &str) -> DoneSending {
     let subscription = &due.subscription;
     DoneSending {
         occurrence: occurrence.to_owned(),
@@ -338,9 +338,22 @@ pub async fn a_nightly_run_is_answered_once(database: Database) {
     let request = requests_in(&store).await[0].id;
     store.forget_sent_content(request).await.expect("forgotten");
     assert!(store.sent_contents(new.id).await.expect("an answer").is_empty());
-    // What the last day made is still wanted.
+    // What the last day made is still wanted, until somebody ends it.
     let of = store.sending_of(request).await.expect("an answer").expect("a sending");
     assert_eq!((of.subscription, of.is_officer, of.is_wanted), (new.id, false, true));
+    for (reason, after) in [
+        (EndReason::LastDay, EndReason::LastDay),
+        (EndReason::Operator, EndReason::Operator),
+        (EndReason::Subscriber, EndReason::Operator),
+        (EndReason::LastDay, EndReason::Operator),
+    ] {
+        let ended = store.end_subscription(new.id, reason, run + DAY).await;
+        assert_eq!(ended.expect("an answer"), Changed::Done);
+        let of = store.sending_of(request).await.expect("an answer").expect("a sending");
+        let kept = found(&store, new.id).await;
+        let expected = (Some(after), after == EndReason::LastDay);
+        assert_eq!((kept.end_reason, of.is_wanted), expected, "{reason}");
+    }
 }
 
 pub async fn recipients_end_their_mails(database: Database) {
@@ -440,19 +453,19 @@ pub async fn a_list_of_officers_takes_the_place_of_the_last(database: Database) 
     }
 }
 
-const MENTOR: &str = "dev:mentor,mentor@example.org";
+pub const MENTOR: &str = "dev:mentor,mentor@example.org";
 const STRANGER: &str = "dev:stranger,stranger@example.org";
-const SUBSCRIPTIONS: &str = "/api/v1/subscriptions";
+pub const SUBSCRIPTIONS: &str = "/api/v1/subscriptions";
 const OFFICERS_OF_B1: &str = "/api/v1/officers?batch_id=b1&column=block";
 
-fn service() -> RunningService {
+pub fn service() -> RunningService {
     let mut setup = Setup::over(TestExports::small().table("batches", BATCHES));
     setup.config.subscriptions.officer_domains = vec!["example.org".to_owned()];
     setup.config.subscriptions.per_person = 3;
     setup.start()
 }
 
-fn post(service: &RunningService, token: &str, path: &str, body: &Value) -> Answer {
+pub fn post(service: &RunningService, token: &str, path: &str, body: &Value) -> Answer {
     service.send(service.request(Method::POST, path).bearer_auth(token).json(body))
 }
 
@@ -462,7 +475,7 @@ fn upload(service: &RunningService, token: &str, csv: &str) -> Answer {
 }
 
 /// Makes what is due at a moment; false where nothing is.
-fn make_next(service: &RunningService, now: DateTime<Utc>) -> bool {
+pub fn make_next(service: &RunningService, now: DateTime<Utc>) -> bool {
     let parts = &service.parts;
     let scheduler = Scheduler {
         store: parts.store.clone(),
@@ -476,7 +489,7 @@ fn make_next(service: &RunningService, now: DateTime<Utc>) -> bool {
     service.runtime.block_on(scheduler.make_next(now)).expect("the store")
 }
 
-fn requests_of(service: &RunningService) -> Vec<Request> {
+pub fn requests_of(service: &RunningService) -> Vec<Request> {
     let mut requests = service.runtime.block_on(requests_in(&service.parts.store));
     requests.sort_by(|a, b| a.person.email.cmp(&b.person.email));
     requests

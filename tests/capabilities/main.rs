@@ -33,6 +33,7 @@ mod delivery_security;
 mod delivery_sessions;
 mod delivery_store;
 mod delivery_subscriptions;
+mod delivery_subscriptions_cli;
 #[cfg(feature = "delta")]
 mod delta;
 #[cfg(feature = "cluster")]

@@ -314,7 +314,8 @@ impl Store {
         self.changed(id, resumed).await
     }
 
-    /// Ends a subscription for good; one that has ended stays as it is.
+    /// Ends a subscription for good, so that its mails that wait are not sent. One that has ended stays as it is, but for
+    /// one whose last day is over: the mails of that day are wanted until somebody ends them.
     ///
     /// # Errors
     /// The database does not answer.
@@ -583,10 +584,11 @@ impl Store {
     }
 }
 
-/// Ends the subscription ($1) for a reason ($2) at a moment ($3), if it has not ended.
+/// Ends the subscription ($1) for a reason ($2) at a moment ($3), if it has not ended, or only by its last day: then the
+/// reason becomes that of who ends it, so that mails that still wait are not sent.
 pub(super) const END: &str = "update subscriptions set state = 'ended', end_reason = $2, ended_at = $3, next_at = null,
         lease_token = null, lease_until = null
-    where id = $1 and state <> 'ended'";
+    where id = $1 and (state <> 'ended' or (end_reason = 'last_day' and $2 <> 'last_day'))";
 
 async fn insert_sending(
     transaction: &mut Transaction<'static, Any>,
