@@ -55,11 +55,10 @@ mod tests {
     #[tokio::test]
     async fn rows_are_counted_and_work_is_timed() {
         let (passed_on, worked_out) = (metrics_of(counted).await, metrics_of(measured).await);
-        assert_eq!(
-            (passed_on.output_rows(), passed_on.elapsed_compute()),
-            (Some(140), Some(0))
-        );
+        assert_eq!(passed_on.output_rows(), Some(140));
         assert_eq!(worked_out.output_rows(), Some(140));
-        assert!(worked_out.elapsed_compute().is_some_and(|nanos| nanos > 0));
+        // A timer that was never started has counted at most one nanosecond.
+        assert!(passed_on.elapsed_compute().is_some_and(|nanos| nanos <= 1));
+        assert!(worked_out.elapsed_compute().is_some_and(|nanos| nanos > 1));
     }
 }
