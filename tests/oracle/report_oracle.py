@@ -78,7 +78,8 @@ def load_progress(con, exports, date):
         CREATE TEMP TABLE progress AS
         WITH identified AS (
             SELECT {oracle_exports.clean_texts("user_id", "batch_id")}, completed_at,
-                nullif(progress_percent::DOUBLE, 'nan'::DOUBLE) AS percent
+                -- Compared as text: statistics of Parquet leave NaN out, and DuckDB 2.0 believes that there is none.
+                nullif(progress_percent::DOUBLE::VARCHAR, 'nan')::DOUBLE AS percent
             FROM raw_course_progress
             WHERE text_or_null(user_id) IS NOT NULL AND text_or_null(batch_id) IS NOT NULL
         )
