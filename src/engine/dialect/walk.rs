@@ -95,44 +95,36 @@ macro_rules! any_visitor {
     };
 }
 
+/// Calls a macro with the name of a trait of visitors and all of its hooks, whose nodes are references or, with `mut`,
+/// mutable ones.
+macro_rules! with_hooks {
+    ($call:ident, $visitor:ident $(, $mutable:tt)?) => {
+        $call!(
+            $visitor,
+            pre_visit_query(& $($mutable)? Query),
+            post_visit_query(& $($mutable)? Query),
+            pre_visit_select(& $($mutable)? Select),
+            post_visit_select(& $($mutable)? Select),
+            pre_visit_relation(& $($mutable)? ObjectName),
+            post_visit_relation(& $($mutable)? ObjectName),
+            pre_visit_table_factor(& $($mutable)? TableFactor),
+            post_visit_table_factor(& $($mutable)? TableFactor),
+            pre_visit_expr(& $($mutable)? Expr),
+            post_visit_expr(& $($mutable)? Expr),
+            pre_visit_statement(& $($mutable)? Statement),
+            post_visit_statement(& $($mutable)? Statement),
+            pre_visit_value(& $($mutable)? ValueWithSpan),
+            post_visit_value(& $($mutable)? ValueWithSpan),
+        );
+    };
+}
+
 mod reading {
-    any_visitor!(
-        Visitor,
-        pre_visit_query(&Query),
-        post_visit_query(&Query),
-        pre_visit_select(&Select),
-        post_visit_select(&Select),
-        pre_visit_relation(&ObjectName),
-        post_visit_relation(&ObjectName),
-        pre_visit_table_factor(&TableFactor),
-        post_visit_table_factor(&TableFactor),
-        pre_visit_expr(&Expr),
-        post_visit_expr(&Expr),
-        pre_visit_statement(&Statement),
-        post_visit_statement(&Statement),
-        pre_visit_value(&ValueWithSpan),
-        post_visit_value(&ValueWithSpan),
-    );
+    with_hooks!(any_visitor, Visitor);
 }
 
 mod changing {
-    any_visitor!(
-        VisitorMut,
-        pre_visit_query(&mut Query),
-        post_visit_query(&mut Query),
-        pre_visit_select(&mut Select),
-        post_visit_select(&mut Select),
-        pre_visit_relation(&mut ObjectName),
-        post_visit_relation(&mut ObjectName),
-        pre_visit_table_factor(&mut TableFactor),
-        post_visit_table_factor(&mut TableFactor),
-        pre_visit_expr(&mut Expr),
-        post_visit_expr(&mut Expr),
-        pre_visit_statement(&mut Statement),
-        post_visit_statement(&mut Statement),
-        pre_visit_value(&mut ValueWithSpan),
-        post_visit_value(&mut ValueWithSpan),
-    );
+    with_hooks!(any_visitor, VisitorMut, mut);
 }
 
 #[cfg(test)]
@@ -154,7 +146,7 @@ mod tests {
     }
 
     macro_rules! noting {
-        ($visitor:ident, $($hook:ident($node:ty)),+) => {
+        ($visitor:ident, $($hook:ident($node:ty)),+ $(,)?) => {
             impl $visitor for Notes {
                 type Break = String;
 
@@ -169,41 +161,8 @@ mod tests {
         };
     }
 
-    noting!(
-        Visitor,
-        pre_visit_query(&Query),
-        post_visit_query(&Query),
-        pre_visit_select(&Select),
-        post_visit_select(&Select),
-        pre_visit_relation(&ObjectName),
-        post_visit_relation(&ObjectName),
-        pre_visit_table_factor(&TableFactor),
-        post_visit_table_factor(&TableFactor),
-        pre_visit_expr(&Expr),
-        post_visit_expr(&Expr),
-        pre_visit_statement(&Statement),
-        post_visit_statement(&Statement),
-        pre_visit_value(&ValueWithSpan),
-        post_visit_value(&ValueWithSpan)
-    );
-
-    noting!(
-        VisitorMut,
-        pre_visit_query(&mut Query),
-        post_visit_query(&mut Query),
-        pre_visit_select(&mut Select),
-        post_visit_select(&mut Select),
-        pre_visit_relation(&mut ObjectName),
-        post_visit_relation(&mut ObjectName),
-        pre_visit_table_factor(&mut TableFactor),
-        post_visit_table_factor(&mut TableFactor),
-        pre_visit_expr(&mut Expr),
-        post_visit_expr(&mut Expr),
-        pre_visit_statement(&mut Statement),
-        post_visit_statement(&mut Statement),
-        pre_visit_value(&mut ValueWithSpan),
-        post_visit_value(&mut ValueWithSpan)
-    );
+    with_hooks!(noting, Visitor);
+    with_hooks!(noting, VisitorMut, mut);
 
     fn noting(stop_at: &'static str) -> Notes {
         Notes {
