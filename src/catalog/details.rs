@@ -10,7 +10,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::prelude::col;
 
-use super::{Catalog, CatalogError, mapping};
+use super::{Catalog, CatalogError};
 use crate::details::{DetailsError, EnrolmentDetails, Scope, Sources, Tables, details_schema};
 use crate::engine::{EngineError, cluster_of};
 
@@ -67,32 +67,33 @@ impl Catalog {
     }
 }
 
-/// Registers `rows`, the view's own query, as the table that assembles them. On a cluster, and where rows cannot be
-/// assembled, it stays a view.
-pub async fn register(catalog: &Catalog, rows: DataFrame) -> Result<(), CatalogError> {
+/// The table that assembles `rows`, those of the view's own query. On a cluster, and where rows cannot be assembled, it is
+/// the view.
+pub async fn table(catalog: &Catalog, rows: DataFrame) -> Result<Arc<dyn TableProvider>, CatalogError> {
     let failed = || EngineError::running(format!("table {ENROLMENT_DETAILS}"));
     let same_columns = rows.schema().as_arrow() == details_schema().as_ref();
-    let table: Arc<dyn TableProvider> = if same_columns && catalog.assembles_details() {
-        let provider = async |name: &str| catalog.session.table_provider(name).await.map_err(failed());
-        let sources = Sources {
-            enrolments: provider("enrolments").await?,
-            course_progress: provider("course_progress").await?,
-            batches: provider("distinct_batches").await?,
-            users: provider("users").await?,
-            distinct_users: provider("distinct_users").await?,
-        };
-        let (rows_to_report, folder) = (catalog.rows_to_report(), catalog.temp_folder.clone());
-        let bytes = catalog
-            .inputs
-            .iter()
-            .map(|input| input.inspected.uncompressed_bytes)
-            .sum();
-        let query = rows.into_unoptimized_plan();
-        Arc::new(EnrolmentDetails::new(sources, query, rows_to_report, bytes, folder))
-    } else {
-        rows.into_view()
+    if !same_columns || !catalog.assembles_details() {
+        return Ok(rows.into_view());
+    }
+    let provider = async |name: &str| catalog.session.table_provider(name).await.map_err(failed());
+    let sources = Sources {
+        enrolments: provider("enrolments").await?,
+        course_progress: provider("course_progress").await?,
+        batches: provider("distinct_batches").await?,
+        users: provider("users").await?,
+        distinct_users: provider("distinct_users").await?,
     };
-    mapping::register_table(&catalog.session, ENROLMENT_DETAILS, table)
+    let (rows_to_report, folder) = (catalog.rows_to_report(), catalog.temp_folder.clone());
+    let sizes = catalog.inputs.iter().map(|input| input.inspected.uncompressed_bytes);
+    let bytes = sizes.sum();
+    let query = rows.into_unoptimized_plan();
+    Ok(Arc::new(EnrolmentDetails::new(
+        sources,
+        query,
+        rows_to_report,
+        bytes,
+        folder,
+    )))
 }
 
 #[async_trait]

@@ -12,6 +12,7 @@ pub mod dialect;
 mod early_semi_joins;
 mod error;
 pub mod functions;
+mod layered_schema;
 mod limits;
 mod materialised;
 mod materialised_table;
