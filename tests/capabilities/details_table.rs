@@ -21,7 +21,7 @@ use crate::support::{TestExports, usually};
 const NODE: &str = "EnrolmentDetailsExec";
 const VIEWS: [&str; 2] = ["enrolment_details", "course_progress_report"];
 /// Conditions on what the node finds by itself, and on what it leaves to others.
-const CONDITIONS: [&str; 14] = [
+const CONDITIONS: [&str; 21] = [
     "batch_id = 'b1'",
     "'b1' = batch_id",
     "batch_id in ('b1', 'b2')",
@@ -30,6 +30,13 @@ const CONDITIONS: [&str; 14] = [
     "batch_id like 'b%' and batch_id <> 'b2'",
     "batch_id is not null",
     "tenant_id = 't1'",
+    "'t1' = tenant_id and batch_id <> 'b1'",
+    "tenant_id in ('t1', 't2', 't3', 't4') and batch_id in ('b1', 'b2', 'b3')",
+    "tenant_id <> 't1'",
+    "tenant_id is null",
+    "tenant_id is distinct from 't1' and known_user",
+    "upper(coalesce(tenant_id, 't1')) = 'T1'",
+    "tenant_id = 't1' or batch_id = 'b3'",
     "user_id = 'u1'",
     "user_id in (select user_id from users where tenant_id = 't1')",
     "known_user",
@@ -182,6 +189,27 @@ fn only_what_a_query_needs_is_read_and_explain_shows_it() {
             && range.contains("condition=batch_id > Utf8View(\"b1\")"),
         "{range}"
     );
+    // So does a condition on the tenants of batches, which no column has to be read for.
+    let of_tenant = ways.plan("select user_id from enrolment_details where tenant_id = 't1'");
+    let (above, _) = of_tenant.split_once(NODE).expect(&of_tenant);
+    assert!(
+        !above.contains("FilterExec")
+            && of_tenant.contains("EnrolmentDetailsExec: batches=matching, ")
+            && of_tenant.contains("condition=tenant_id = Utf8View(\"t1\")"),
+        "{of_tenant}"
+    );
+    let of_both = ways.plan("select count(*) from enrolment_details where tenant_id is null and batch_id > 'b1'");
+    let (above, _) = of_both.split_once(NODE).expect(&of_both);
+    assert!(
+        !above.contains("FilterExec") && of_both.contains("tenant_id IS NULL") && of_both.contains("ordered=false"),
+        "{of_both}"
+    );
+    let of_either = ways.plan("select user_id from enrolment_details where tenant_id = 't1' or batch_id = 'b1'");
+    let (above, _) = of_either.split_once(NODE).expect(&of_either);
+    assert!(
+        above.contains("FilterExec") && of_either.contains("batches=all"),
+        "{of_either}"
+    );
     let blocks = ways.plan("select block_name, count(*) from enrolment_details group by 1");
     assert!(
         blocks.contains("progress=false, users=[block_name], ordered=true"),
@@ -212,6 +240,8 @@ fn a_limit_reaches_the_node_and_its_rows_are_the_view_s() {
     assert!(few.contains(NODE) && few.contains("limit=5"), "{few}");
     let range = ways.plan("select user_id from enrolment_details where batch_id > 'b1' limit 5 offset 2");
     assert!(range.contains(NODE) && range.contains("limit=7"), "{range}");
+    let of_tenant = ways.plan("select user_id from enrolment_details where tenant_id is not null limit 5");
+    assert!(of_tenant.contains(NODE) && of_tenant.contains("limit=5"), "{of_tenant}");
     // A condition that the node leaves to a filter above it may need all rows.
     let filtered = ways.plan("select * from enrolment_details where completed_at is not null limit 5");
     assert!(filtered.contains(NODE) && !filtered.contains("limit="), "{filtered}");
@@ -252,13 +282,15 @@ fn rows_are_as_many_with_a_limit_whatever_the_condition() {
 }
 
 #[test]
-fn rows_of_one_batch_are_in_the_order_of_users_and_their_batch_is_constant() {
+fn rows_of_one_batch_are_in_the_order_of_users_and_their_batch_and_tenant_are_constant() {
     let ways = Ways::open(nasty(), |config| config);
     for sql in [
         "select * from course_progress_report where batch_id = 'b1' order by user_id",
         "select user_id from enrolment_details where batch_id = 'b1' order by user_id",
         "select batch_id, user_id, enrolled_at from enrolment_details where batch_id = 'b1' order by user_id, batch_id",
         "select user_id, batch_id from enrolment_details where batch_id in ('b1', 'b2') order by batch_id, user_id",
+        "select tenant_id, batch_id, user_id from enrolment_details where tenant_id = 't1'
+            order by tenant_id, batch_id, user_id",
     ] {
         let plan = ways.plan(sql);
         let (above, _) = plan.split_once(NODE).expect(&plan);
@@ -289,10 +321,18 @@ fn sums_are_the_same_for_any_number_of_threads() {
             ..config
         })
     });
-    for columns in ["tenant_id", "batch_id", "course_id", "has_progress"] {
+    let of_some = "where tenant_id like '%7'";
+    for (columns, condition) in [
+        ("tenant_id", ""),
+        ("batch_id", ""),
+        ("course_id", ""),
+        ("has_progress", ""),
+        ("batch_id", of_some),
+        ("course_id", of_some),
+    ] {
         let sql = format!(
             "select {columns}, count(*) as n, sum(cast(progress_percent as bigint)) as p, count(completed_at) as c, min(enrolled_at) as e \
-             from enrolment_details group by 1 order by 1"
+             from enrolment_details {condition} group by 1 order by 1"
         );
         let [one, three] = &threads;
         one.compare(&sql);
