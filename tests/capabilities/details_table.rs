@@ -45,7 +45,11 @@ const CONDITIONS: [&str; 21] = [
     "course_id is not null and batch_id < 'b9'",
 ];
 
-/// The same snapshot with the built-in queries, and with a site's own that differs in a comment.
+/// The query of the table, and a condition that all of its rows meet, so that it has another plan.
+const QUERY: &str = include_str!("../../queries/reports/enrolment_details.sql");
+const MET_BY_ALL: &str = "where enrolment.user_id is not null";
+
+/// The same snapshot with the built-in queries, and with a site's own that differs in [`MET_BY_ALL`].
 struct Ways {
     runtime: Runtime,
     assembled: Catalog,
@@ -59,8 +63,11 @@ impl Ways {
         let runtime = Runtime::new().expect("a runtime");
         let own = exports.path().join("own queries");
         fs::create_dir_all(own.join("reports")).expect("a folder");
-        let query = include_str!("../../queries/reports/enrolment_details.sql");
-        fs::write(own.join("reports/enrolment_details.sql"), format!("{query}\n-- ours")).expect("a query");
+        fs::write(
+            own.join("reports/enrolment_details.sql"),
+            format!("{QUERY}{MET_BY_ALL}"),
+        )
+        .expect("a query");
         let open = |queries: Option<&Path>| {
             let config = change(Config {
                 exports: Some(exports.path().display().to_string()),
@@ -159,6 +166,66 @@ fn assembled_rows_are_the_joined_ones_whatever_a_query_asks() {
         for _ in 0..usually(60, 2_000) {
             ways.compare(&random_query(&mut draw, &columns));
         }
+    }
+}
+
+#[test]
+fn a_site_s_own_queries_are_assembled_where_they_are_planned_as_the_built_in_ones() {
+    let (exports, runtime) = (TestExports::small(), Runtime::new().expect("a runtime"));
+    let own = exports.path().join("own queries");
+    // Whether the table assembles its rows, and a nightly run all reports, where the site has this query.
+    let assembled = |name: &str, text: &str| {
+        let file = own.join(format!("{name}.sql"));
+        fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+        fs::write(&file, text).expect("a query");
+        let config = Config {
+            exports: Some(exports.path().display().to_string()),
+            queries: Some(own.clone()),
+            ..Config::default()
+        };
+        let found = runtime.block_on(async {
+            let catalog = Catalog::open(&config).await.expect("a snapshot");
+            (catalog.assembles_details().await, catalog.has_usual_reports().await)
+        });
+        fs::remove_file(&file).expect("removed");
+        found
+    };
+    let progress = include_str!("../../queries/staging/numeric_course_progress.sql");
+    let report = include_str!("../../queries/reports/course_progress_report.sql");
+    let all = include_str!("../../queries/reports/all_reports.sql");
+    for (name, built_in) in [
+        ("reports/enrolment_details", QUERY),
+        ("staging/numeric_course_progress", progress),
+        ("reports/course_progress_report", report),
+        ("reports/all_reports", all),
+    ] {
+        let commented = format!("{}\n-- ours", built_in.replace('\n', "\n\n"));
+        assert_eq!(assembled(name, &commented), (true, true), "{name}");
+    }
+    for (name, other, expected) in [
+        (
+            "reports/enrolment_details",
+            format!("{QUERY}{MET_BY_ALL}"),
+            (false, false),
+        ),
+        (
+            "staging/numeric_course_progress",
+            format!("{progress}where user_id is not null"),
+            (false, false),
+        ),
+        (
+            "reports/course_progress_report",
+            format!("{report}where known_user"),
+            (true, false),
+        ),
+        (
+            "reports/all_reports",
+            format!("{}, tenant_id", all.trim_end()),
+            (true, false),
+        ),
+        ("reports/all_reports", "select nothing".to_owned(), (true, false)),
+    ] {
+        assert_eq!(assembled(name, &other), expected, "{name}");
     }
 }
 
