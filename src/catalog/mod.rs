@@ -3,6 +3,7 @@
 //! Opens the snapshot that the configuration asks for, registers its tables (mapped by staging queries where a site's
 //! exports have other shapes) and the views of `queries/`. The SQL defines the meaning of the rows.
 
+mod as_built_in;
 mod barrier;
 mod consents;
 mod details;

@@ -157,7 +157,7 @@ pub async fn query_of_batches(
     if let Some(predicate) = filter.predicate() {
         rows = rows.filter(predicate).map_err(failed())?;
     }
-    Ok(match catalog.assembles_details() {
+    Ok(match catalog.assembles_details().await {
         true => without_spreading(rows),
         false => rows,
     })
