@@ -6,11 +6,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::arrow::array::RecordBatch;
-use datafusion::common::{DataFusionError, Result, Statistics, internal_err};
+use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_plan::execution_plan::{CardinalityEffect, ReplaceChildrenOptions};
-use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet, Time};
-use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
+use datafusion::physical_plan::execution_plan::CardinalityEffect;
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, Time};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties};
 use futures::StreamExt;
@@ -54,6 +53,11 @@ impl FindAmongRowsExec {
             metrics: ExecutionPlanMetricsSet::new(),
         }
     }
+
+    fn over(&self, rows: Arc<dyn ExecutionPlan>) -> Self {
+        let (names, repeated) = (Arc::clone(&self.names), Arc::clone(&self.repeated));
+        Self::new(rows, names, self.key.clone(), repeated)
+    }
 }
 
 impl DisplayAs for FindAmongRowsExec {
@@ -75,23 +79,7 @@ impl ExecutionPlan for FindAmongRowsExec {
         vec![true]
     }
 
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.rows]
-    }
-
-    crate::engine::without_expressions!();
-
-    fn replace_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-        _options: ReplaceChildrenOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let Ok([rows]) = <[_; 1]>::try_from(children) else {
-            return internal_err!("FindAmongRowsExec gives the rows of one plan on");
-        };
-        let (names, repeated) = (Arc::clone(&self.names), Arc::clone(&self.repeated));
-        Ok(Arc::new(Self::new(rows, names, self.key.clone(), repeated)))
-    }
+    crate::engine::one_input!(rows);
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let metrics = BaselineMetrics::new(&self.metrics, partition);
@@ -114,17 +102,7 @@ impl ExecutionPlan for FindAmongRowsExec {
         Ok(counted(rows, metrics))
     }
 
-    fn metrics(&self) -> Option<MetricsSet> {
-        Some(self.metrics.clone_inner())
-    }
-
-    fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
-        vec![ChildStats::At(partition)]
-    }
-
-    fn statistics_from_inputs(&self, inputs: &[Arc<Statistics>], _args: &StatisticsArgs) -> Result<Arc<Statistics>> {
-        Ok(Arc::clone(&inputs[0]))
-    }
+    crate::engine::statistics_of_input!();
 
     fn cardinality_effect(&self) -> CardinalityEffect {
         CardinalityEffect::Equal
