@@ -1,4 +1,12 @@
-//! Methods that the plan nodes of several rooms have in common.
+//! What the plan nodes of several rooms have in common: methods, and how EXPLAIN lists their columns.
+
+use datafusion::arrow::datatypes::Schema;
+
+/// The names of the columns of `schema`, as EXPLAIN lists the columns of a node: `a, b`.
+pub fn column_names(schema: &Schema) -> String {
+    let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    names.join(", ")
+}
 
 /// The methods of an `ExecutionPlan` that has no expressions, and whose `replace_children` makes it anew.
 macro_rules! without_expressions {

@@ -19,6 +19,7 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::materialised::MaterialisedRows;
 use super::measured_stream::measured;
+use crate::plan_nodes::column_names;
 
 /// The table of some rows, in so many partitions.
 #[derive(Debug)]
@@ -88,11 +89,10 @@ struct MaterialisedWhenReadExec {
 
 impl DisplayAs for MaterialisedWhenReadExec {
     fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        let names: Vec<&str> = self.schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let names = column_names(&self.schema);
         write!(
             f,
-            "MaterialisedWhenReadExec: columns=[{}], partitions={}",
-            names.join(", "),
+            "MaterialisedWhenReadExec: columns=[{names}], partitions={}",
             self.partitions
         )
     }
@@ -116,8 +116,7 @@ impl ExecutionPlan for MaterialisedWhenReadExec {
             let files = rows.files(&context).await?;
             let mut streams = Vec::new();
             for file in files.iter().skip(partition).step_by(partitions) {
-                file.count_in(&spilled);
-                streams.push(file.read(projection.as_deref(), &context)?);
+                streams.push(file.read_in_node(projection.as_deref(), &context, &spilled)?);
             }
             Ok::<_, DataFusionError>(futures::stream::iter(streams).flatten())
         });

@@ -34,7 +34,7 @@ mod temp_files;
 mod threads;
 
 pub use crate::compact::compacted;
-pub(crate) use crate::plan_nodes::{leaf, one_input, statistics_of_input, without_expressions};
+pub(crate) use crate::plan_nodes::{column_names, leaf, one_input, statistics_of_input, without_expressions};
 #[cfg(feature = "cluster")]
 pub use cluster::Cluster;
 pub use error::{EngineError, is_disk_full};

@@ -154,13 +154,22 @@ impl SpilledRows {
         self.files.len()
     }
 
-    /// Adds the files to what EXPLAIN ANALYZE shows of a node that reads them, though they were written before or by
-    /// another node.
-    pub fn count_in(&self, spilled: &SpillMetrics) {
+    /// Reads as [`Self::read`] does, for a plan node, and adds the files to `spilled`, the metrics of that node: EXPLAIN
+    /// ANALYZE shows them there, though they were written earlier or by another node.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_in_node(
+        &self,
+        projection: Option<&[usize]>,
+        context: &TaskContext,
+        spilled: &SpillMetrics,
+    ) -> Result<SendableRecordBatchStream> {
         spilled.spill_file_count.add(self.files());
         spilled.spilled_rows.add(self.count);
         let bytes = self.bytes().and_then(|bytes| usize::try_from(bytes).ok());
         spilled.spilled_bytes.add(bytes.unwrap_or_default());
+        self.read(projection, context)
     }
 
     /// Reads the columns at the places `projection` of the schema, all where it is `None`, in the order of writing.

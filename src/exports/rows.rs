@@ -27,6 +27,7 @@ use super::convert::canonical_array;
 use super::fault::explained;
 use super::json_columns::JsonScan;
 use super::panics::step_without_panic;
+use crate::plan_nodes::column_names;
 use crate::zone::Zone;
 
 /// The source of an output column.
@@ -123,13 +124,8 @@ impl ExportedRowsExec {
 
 impl DisplayAs for ExportedRowsExec {
     fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        let names: Vec<&str> = self.columns.iter().map(|column| column.field.name().as_str()).collect();
-        write!(
-            f,
-            "ExportedRowsExec: table={}, columns=[{}]",
-            self.table,
-            names.join(", ")
-        )
+        let names = column_names(&self.schema);
+        write!(f, "ExportedRowsExec: table={}, columns=[{names}]", self.table)
     }
 }
 

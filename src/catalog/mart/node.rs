@@ -19,6 +19,7 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Pla
 use futures::TryStreamExt;
 
 use super::error::MartError;
+use crate::engine::column_names;
 use crate::ids::SnapshotDate;
 
 /// The columns by which the rows of a mart are ordered.
@@ -90,10 +91,9 @@ impl DisplayAs for ReportMartExec {
             of_files,
             condition,
         } = &self.shown;
-        let schema = self.scan.schema();
-        let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let names = column_names(&self.scan.schema());
         write!(f, "ReportMartExec: mart of {day}, files={files} of {of_files}")?;
-        write!(f, ", columns=[{}]", names.join(", "))?;
+        write!(f, ", columns=[{names}]")?;
         match condition {
             Some(condition) => write!(f, ", condition={condition}"),
             None => Ok(()),
