@@ -14,9 +14,9 @@ use datafusion::sql::sqlparser::tokenizer::Tokenizer;
 use super::copy;
 use super::error::ShellError;
 use super::guard;
-use super::names::{Names, tables_in};
 use super::parameter::Parameter;
 use super::shown::shown;
+use super::sql_names::{SqlNames, tables_in};
 use crate::catalog::Catalog;
 use crate::config::{Config, DateChoice};
 use crate::engine::dialect::{self, forms, time};
@@ -91,8 +91,8 @@ impl Session {
     ///
     /// # Errors
     /// A table cannot be looked up.
-    pub async fn names(&self) -> Result<Names, ShellError> {
-        Ok(Names::of(&self.session).await?)
+    pub async fn names(&self) -> Result<SqlNames, ShellError> {
+        Ok(SqlNames::of(&self.session).await?)
     }
 
     /// Starts one statement. A statement that only changes the session has finished when this returns; it has no

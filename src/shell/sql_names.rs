@@ -10,7 +10,7 @@ use crate::engine::{EngineError, RAW_SCHEMA, TABLE_SCHEMA};
 
 /// The names of one session, in ascending order.
 #[derive(Debug, Clone, Default)]
-pub struct Names {
+pub struct SqlNames {
     pub tables: Vec<TableName>,
     pub functions: Vec<String>,
 }
@@ -25,9 +25,9 @@ pub struct TableName {
 }
 
 /// Names that the editor reads and the shell updates.
-pub type SharedNames = Arc<RwLock<Names>>;
+pub type SharedSqlNames = Arc<RwLock<SqlNames>>;
 
-impl Names {
+impl SqlNames {
     /// All names of `session`. Every view is planned for its columns.
     pub async fn of(session: &SessionContext) -> Result<Self, EngineError> {
         let state = session.state();
