@@ -21,7 +21,7 @@ use super::materialised::MaterialisedRows;
 use super::measured_stream::measured;
 use crate::plan_nodes::column_names;
 
-/// The table of some rows, in so many partitions.
+/// The table of rows that are materialised when they are first read.
 #[derive(Debug)]
 pub struct MaterialisedWhenRead {
     rows: Arc<MaterialisedRows>,

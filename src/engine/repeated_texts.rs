@@ -14,7 +14,7 @@ use datafusion::arrow::datatypes::{DataType, Int32Type};
 use datafusion::common::{Result, internal_err};
 use foldhash::fast::FixedState;
 
-/// A dictionary is used where there are at least so many rows for each distinct text.
+/// A dictionary is used where the rows are at least this many times the distinct texts.
 const FEWEST_ROWS_A_TEXT: usize = 2;
 
 /// The type of texts as dictionaries. The offsets of the distinct texts have eight bytes, so that no batch is too large.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 /// Bytes between two ranges that cost no more than another read: a page of the system's file cache.
 const PAGE_BYTES: u64 = 4 * 1024;
-/// Of the wanted bytes of a joined range, one in so many may be read in vain besides.
+/// A joined range may have one byte that nobody asked for to this number of wanted bytes.
 const SHARE_IN_VAIN: u64 = 4;
 
 /// A joined range in the making.

@@ -65,7 +65,7 @@ struct Tally {
 }
 
 impl JsonColumns {
-    /// Columns of the table `table` of so many rows; `id` is the column that names a row in messages, and `remedy` says
+    /// Columns of the table `table`, which has `rows` rows; `id` is the column that names a row in messages, and `remedy` says
     /// what to do about texts that are no JSON.
     pub fn new(table: &str, rows: u64, id: Option<&str>, remedy: Option<&str>) -> Self {
         Self {

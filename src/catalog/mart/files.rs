@@ -38,7 +38,7 @@ pub struct OpenPart {
 pub struct Footer(pub Arc<ParquetMetaData>);
 
 impl ReportMart {
-    /// Opens the files `parts`, in their order, in so many tasks.
+    /// Opens the files `parts`, in their order, with `tasks` concurrent tasks.
     ///
     /// # Errors
     /// Where one cannot be read, or has other rows or columns than listed.
@@ -173,7 +173,7 @@ mod tests {
     use super::super::test_mart::mart_in_memory;
     use super::*;
 
-    /// A mart of files with so many columns each, whose only row has ones.
+    /// A mart of a file for each number of `columns`: it has that many columns, and one row of ones.
     async fn mart(columns: &[usize]) -> (ReportMart, SchemaRef) {
         let one = || Arc::new(Int32Array::from(vec![1])) as ArrayRef;
         let rows_of = |columns: usize| {
