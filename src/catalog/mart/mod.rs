@@ -14,6 +14,7 @@ mod restricted;
 mod table;
 #[cfg(test)]
 mod test_mart;
+mod view;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use crate::exports::{Location, pushdown};
 use crate::ids::SnapshotDate;
 use restricted::RestrictedReports;
 use table::ReportTable;
+use view::ReportView;
 
 /// The view that a mart has the rows of, and its query.
 const COURSE_PROGRESS_REPORT: &str = "course_progress_report";
@@ -101,10 +103,8 @@ impl Catalog {
         }
         let store = self.store_of(&mart.reports)?;
         tracing::debug!("{COURSE_PROGRESS_REPORT} is read from the mart of {}", mart.day);
-        let view = self.query(QUERY, |parameters| parameters).await?;
-        let schema = Arc::new(view.schema().as_arrow().clone());
-        let table: Arc<dyn TableProvider> =
-            Arc::new(ReportTable::new(mart, store, schema, view.into_unoptimized_plan()));
+        let view = ReportView::of(self).await?;
+        let table: Arc<dyn TableProvider> = Arc::new(ReportTable::new(mart, store, view));
         self.replace_view(Arc::clone(&table))?;
         self.mart = Some(table);
         Ok(())
@@ -126,13 +126,8 @@ impl Catalog {
                 behind_barrier(rows.and_then(|rows| rows.filter(condition)).map_err(failed())?)
             }
         };
-        let view = self.query(QUERY, |parameters| parameters).await?;
-        let schema = Arc::new(view.schema().as_arrow().clone());
-        self.replace_view(Arc::new(RestrictedReports::new(
-            rows,
-            schema,
-            view.into_unoptimized_plan(),
-        )))
+        let view = ReportView::of(self).await?;
+        self.replace_view(Arc::new(RestrictedReports::new(rows, view)))
     }
 
     fn replace_view(&self, table: Arc<dyn TableProvider>) -> Result<(), CatalogError> {
