@@ -23,7 +23,7 @@ pub const ENROLMENT_DETAILS: &str = "enrolment_details";
 static ASSEMBLED: LazyLock<Vec<&'static str>> =
     LazyLock::new(|| queries_down_to(consents::ENROLMENT_DETAILS, &["distinct_batches"]));
 
-/// The queries from all reports down to `enrolment_details`, which a nightly run stands for.
+/// The queries from all reports down to `enrolment_details`, which a nightly run replaces by code of its own.
 static ABOVE_DETAILS: LazyLock<Vec<&'static str>> =
     LazyLock::new(|| queries_down_to("reports/all_reports", &[ENROLMENT_DETAILS]));
 

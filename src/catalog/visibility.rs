@@ -61,7 +61,7 @@ impl Catalog {
             share_tables(&self.session, &seen.session, TABLE_SCHEMA).await?;
             return Ok(seen);
         }
-        // Its rows are those of people who see everything.
+        // The mart has the rows as users without restrictions see them.
         seen.mart = None;
         for table in Table::ALL {
             let name = table.name();

@@ -186,7 +186,7 @@ impl ExecutionPlan for ExportedRowsExec {
             Precision::Absent => Precision::Absent,
             bytes => bytes.to_inexact(),
         };
-        // Conversion never makes two values of one.
+        // Conversion maps equal values to equal values, so there are no more distinct values than before.
         for (column, known) in self.columns.iter().zip(&mut statistics.column_statistics) {
             if let Some(given) = column.input.and_then(|input| inputs[0].column_statistics.get(input)) {
                 known.distinct_count = given.distinct_count.to_inexact();

@@ -1,7 +1,7 @@
 //! Which rows of a report are wanted (`docs/design.md`, "Filters, parts and several batches").
 //!
-//! A filter looks at the report's own columns, after everything that hides or omits a value: it finds what a reader of the
-//! whole report would find.
+//! A filter looks at the report's own columns, after everything that hides or omits a value: it finds the rows that a
+//! reader of the whole report would find.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -28,7 +28,7 @@ use crate::engine::EngineError;
 /// The most values of one condition.
 pub const MOST_VALUES: usize = 500;
 
-/// Conditions that a row must meet, all of them. An empty one is none.
+/// Conditions, all of which a row must meet. An empty filter lets every row pass.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReportFilter {
@@ -147,7 +147,7 @@ pub struct Condition {
 /// What is wanted of a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
-    /// One of these values; an empty one is a row without any.
+    /// One of these values; the empty value stands for rows without one.
     Values(Vec<String>),
     /// Whether the cell must be filled or empty.
     Filled(bool),

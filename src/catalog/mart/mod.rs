@@ -1,8 +1,8 @@
 //! The report mart of a nightly run as the table `course_progress_report`: its rows are read instead of assembled.
 //!
-//! Whoever gives a mart has checked that it was made from this snapshot, with the same settings and queries
-//! (`nightly::Published::mart_of`). Where its files are replaced or damaged later, the rows are assembled as without a
-//! mart. `enrolment_details` has columns that the mart does not have, so it stays assembled.
+//! The caller has checked that the mart was made from this snapshot, with the same settings and queries
+//! (`nightly::Published::mart_of`). Where the mart's files are replaced or damaged later, the rows are assembled as
+//! without a mart. `enrolment_details` has columns that the mart does not have, so it stays assembled.
 
 mod error;
 mod files;
@@ -35,7 +35,7 @@ use restricted::RestrictedReports;
 use table::ReportTable;
 use view::ReportView;
 
-/// The view that a mart has the rows of, and its query.
+/// The view whose rows a mart has, and its query.
 const COURSE_PROGRESS_REPORT: &str = "course_progress_report";
 const QUERY: &str = "reports/course_progress_report";
 
@@ -110,9 +110,9 @@ impl Catalog {
         Ok(())
     }
 
-    /// Reads the columns of `course_progress_report` that show nothing of users' details from the mart of `all`, where
-    /// it has one, for a user of this catalog, who sees the rows of `all` that meet `visible`. The other columns are
-    /// assembled from what the user sees.
+    /// For the catalog of a user who sees the rows of `all` that meet `visible`: reads the columns of
+    /// `course_progress_report` without details of learners from the mart of `all`, where it has one. The other columns
+    /// are assembled from the rows that the user sees.
     ///
     /// # Errors
     /// Where the view's query cannot be planned, or the table cannot be registered.
@@ -159,7 +159,7 @@ fn is_comparison(filter: &Expr) -> bool {
     }
 }
 
-/// How far a condition goes into the table: the rows that are read may be more than those that meet it.
+/// How far a condition is pushed down to the table: inexactly, as rows that do not meet it may be read too.
 fn support(filter: &Expr) -> TableProviderFilterPushDown {
     match is_comparison(filter) {
         true => TableProviderFilterPushDown::Inexact,

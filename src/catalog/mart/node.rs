@@ -1,4 +1,4 @@
-//! The plan node that reads rows of a mart: the one line of EXPLAIN that says so, and of which day.
+//! The plan node that reads rows of a mart. EXPLAIN shows it as one line, with the day of the mart.
 
 use std::error::Error;
 use std::fmt;
@@ -134,8 +134,8 @@ impl ExecutionPlan for ReportMartExec {
     }
 }
 
-/// The error of this room that an error of the reader carries, which is one complete sentence. An error of the file format gets
-/// the day of the mart and what to do; any other is the same error.
+/// Replaces an error of the reader by the [`MartError`] among its causes, whose message is complete. An error of the
+/// file format gets the day of the mart and what to do; any other error is returned as it is.
 fn own_error(error: DataFusionError, day: SnapshotDate) -> DataFusionError {
     let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
     while let Some(current) = cause {

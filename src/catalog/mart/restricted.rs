@@ -1,8 +1,8 @@
-//! `course_progress_report` for users who do not see everything: columns without users' details come from the mart, and
-//! as soon as a query names another column, all of its rows are assembled from what the user sees.
+//! `course_progress_report` for users who do not see everything: columns without details of learners come from the
+//! mart; where a query names another column, its rows are assembled from the rows that the user sees.
 //!
-//! The mart has details as people who see everything have them. Which of them are blank or masked for somebody else
-//! depends on columns that it does not have: the user's tenant, first and last name.
+//! The mart has the details as users without restrictions see them. Which details are blank or masked for another user
+//! depends on columns that the mart lacks: the learner's tenant, first and last name.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use super::support;
 use super::view::ReportView;
 
-/// The columns with the same values for everybody who sees the row.
+/// The columns that have the same value for every user who sees the row.
 const WITHOUT_DETAILS: [&str; 8] = [
     "batch_id",
     "course_id",
@@ -28,7 +28,7 @@ const WITHOUT_DETAILS: [&str; 8] = [
     "known_user",
 ];
 
-/// `course_progress_report` of somebody who does not see everything.
+/// `course_progress_report` of a user who does not see everything.
 #[derive(Debug)]
 pub struct RestrictedReports {
     /// The visible rows of the mart, with all columns.

@@ -37,12 +37,12 @@ pub struct ReportTable {
     open: Vec<OnceLock<OpenPart>>,
 }
 
-/// What a scan asks for.
+/// The arguments of a scan.
 struct Asked<'a> {
     projection: Option<&'a Vec<usize>>,
     filters: &'a [Expr],
     limit: Option<usize>,
-    /// The conditions that files and rows can be left out by.
+    /// The conditions by which files and rows are skipped.
     condition: Option<Condition>,
 }
 
@@ -50,7 +50,7 @@ struct Condition {
     expr: Arc<dyn PhysicalExpr>,
     /// The condition as EXPLAIN shows it.
     text: String,
-    /// Whether few rows meet it, or long runs of them.
+    /// Whether few rows meet it, or long runs of adjacent rows.
     leaves_few_rows: bool,
 }
 
@@ -65,7 +65,7 @@ impl ReportTable {
         }
     }
 
-    /// What can be decided of some filters before rows are read.
+    /// The part of some filters by which files and rows are skipped.
     fn condition_of(&self, session: &dyn Session, filters: &[Expr]) -> Result<Option<Condition>> {
         let conditions: Vec<Expr> = filters.iter().filter(|filter| is_comparison(filter)).cloned().collect();
         let leaves_few_rows = conditions.iter().any(leaves_few_rows);
@@ -94,8 +94,8 @@ impl ReportTable {
             .collect()
     }
 
-    /// The files at some places, as long as the output is the one that was opened; those that no query has read yet are
-    /// opened with `tasks` concurrent tasks.
+    /// The files at some places; those that no query has read yet are opened with `tasks` concurrent tasks. An error
+    /// where a later run has replaced the output.
     async fn parts_at(&self, places: &[usize], tasks: usize) -> Result<Vec<&OpenPart>, MartError> {
         let is_closed = |place: &usize| self.open[*place].get().is_none();
         let closed: Vec<usize> = places.iter().copied().filter(is_closed).collect();
@@ -150,7 +150,7 @@ impl ReportTable {
         Ok(Arc::new(ReportMartExec::new(shown, scan)))
     }
 
-    /// What is known of the rows of some files. The scan itself makes estimates of it where it has a condition.
+    /// The statistics of the rows of some files. The scan makes estimates of them where it has a condition.
     fn statistics_of(&self, parts: &[&OpenPart]) -> Statistics {
         let mut statistics = Statistics::new_unknown(&self.view.schema);
         let rows: u64 = parts.iter().map(|part| part.listed.rows).sum();
