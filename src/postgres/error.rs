@@ -28,7 +28,7 @@ pub enum QueryError {
     Variable(String),
     #[error("invalid value for parameter \"{name}\": \"{value}\"")]
     VariableValue { name: String, value: String },
-    /// An option of a statement, which is unknown, or does not go with the others.
+    /// An option of a statement that is unknown, or conflicts with others.
     #[error("{0}")]
     Option(String),
     #[error("prepared statement \"{0}\" does not exist")]

@@ -27,20 +27,20 @@ pub struct Parameter {
     pub engine: Option<DataType>,
     /// The type in which the client has to send the value.
     pub wire: Type,
-    /// Whether it is compared with others and nothing else, so that wider numbers may take its place.
+    /// Whether all its uses are comparisons, so that a wider number may be bound to it.
     pub is_compared: bool,
 }
 
 /// The uses of one parameter in a plan, from which its type is inferred.
 #[derive(Default)]
 struct ParameterUses {
-    /// Where the parameter is compared with columns.
+    /// The type of the columns that it is compared with.
     compared: Option<DataType>,
     cast: Option<DataType>,
-    /// Where it is an array that something is looked for in, or is looked for in one.
+    /// Its type where it is the array of a comparison with ANY or ALL, or is compared with such an array.
     quantified: Option<DataType>,
     alias: Option<Type>,
-    /// How often it occurs, and how often of these in comparisons.
+    /// How often it occurs, and how many of these uses are comparisons.
     uses: usize,
     comparisons: usize,
 }
@@ -225,8 +225,8 @@ pub fn values<S: Clone>(portal: &Portal<S>, parameters: &[Parameter]) -> PgWireR
     Ok(values)
 }
 
-/// Arrays that the library does not read: of ids of objects, which are kept as integers, and of texts that are written
-/// with blanks between them.
+/// Arrays that the library does not read: object ids, which are kept as integers, and texts that are written with
+/// blanks between them.
 fn list_of_values<S: Clone>(portal: &Portal<S>, place: usize, kind: &Type) -> PgWireResult<Option<ScalarValue>> {
     match *kind {
         Type::OID_ARRAY => {
@@ -259,7 +259,7 @@ fn list_of_values<S: Clone>(portal: &Portal<S>, place: usize, kind: &Type) -> Pg
     }
 }
 
-/// A `bigint` that the narrower column beside it has no room for: it is compared as it is.
+/// A `bigint` out of the range of the narrower column that it is compared with: it stays a `bigint`.
 fn wide_number<S: Clone>(
     portal: &Portal<S>,
     place: usize,

@@ -32,7 +32,7 @@ const UNSIGNED: DataType = DataType::Decimal128(20, 0);
 /// The style of intervals that the dialect writes; the library writes the others.
 const POSTGRES: &str = "postgres";
 
-/// What stands before a binary `jsonb`: the version of its format.
+/// The first byte of a binary `jsonb`: the version of its format.
 const JSONB_VERSION: u8 = 1;
 
 /// The columns as the library describes them to clients (RowDescription).
@@ -54,8 +54,8 @@ pub fn fields(columns: &Schema, format: &Format, look: Option<Arc<FormatOptions>
     Ok(told.collect())
 }
 
-/// The columns as clients see them: repeated names are the same, unsigned numbers are numerics, and documents and
-/// records are texts.
+/// The columns as clients see them: without the marks by which the engine tells columns of one name apart, unsigned
+/// numbers as numerics, and documents and records as texts.
 fn described(columns: &Schema) -> Schema {
     let fields = columns.fields().iter().map(|field| {
         let kind = match field.data_type() {
@@ -98,7 +98,7 @@ impl BatchColumns {
     /// # Errors
     /// Errors of the engine alone.
     pub fn prepared(&mut self, batch: RecordBatch) -> Result<(Arc<Vec<FieldInfo>>, RecordBatch)> {
-        // Such a batch has other column types for the library than those before and after it.
+        // In a batch with far times, columns of times have another type for the library than in other batches.
         let is_far = self.has_far_times(&batch);
         let known = self.told.take().filter(|told| !is_far && told.of == batch.schema());
         let made = match &known {
@@ -183,7 +183,7 @@ fn column_prepared(column: &ArrayRef, wanted: &FieldInfo) -> Result<(ArrayRef, T
         let texts: ArrayRef = Arc::new(as_text(&as_records(column, &zone)?)?);
         return Ok((texts, Type::TEXT));
     }
-    // Ids of types that tables hold are numbers already.
+    // In columns of `pg_catalog`, ids of types are numbers already.
     if wanted.datatype() == &Type::REGTYPE && column.data_type() != &DataType::Int32 {
         return match is_text {
             true => Ok((Arc::clone(column), Type::TEXT)),

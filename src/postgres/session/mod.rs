@@ -1,8 +1,8 @@
 //! What one client's statements do: its transaction, cursors and variables, and the queries that it starts.
 //!
-//! `login` says who a [`client`] is (`accounts`, `scram_secret`). `statement` says what is asked, and refuses what
-//! writes. `running` runs it within `[postgres]`'s limits, over the tables that `snapshots` has for what the client may
-//! see; `stop` ends it and `audit` logs it. A client has opened the `cursors`, set the `variables`
+//! `login` authenticates a [`client`] (`accounts`, `scram_secret`). `statement` maps statements to actions, and refuses
+//! those that write. `running` runs it within `[postgres]`'s limits, over the tables that `snapshots` has for what the
+//! client may see; `stop` ends it and `audit` logs it. A client has opened the `cursors`, set the `variables`
 //! (`session_values` puts them into statements), and prepared what is in `named`.
 
 pub mod accounts;
@@ -106,7 +106,7 @@ pub enum Reply {
 struct LimitedNames(BTreeSet<String>);
 
 impl LimitedNames {
-    /// Takes a name, or takes it again; false where there are `most` others already.
+    /// Adds a name, unless it is known; false where there are `most` others already.
     fn take(&mut self, name: &str, most: usize) -> bool {
         let has_room = self.0.len() < most || self.0.contains(name);
         if has_room {
@@ -250,7 +250,7 @@ impl Session {
                 self.keep(name, &prepared.sql, types, query)?;
                 "PREPARE"
             }
-            // Not reached: `allowed_step` has replaced it by the prepared query.
+            // Not reached: `allowed_step` has replaced EXECUTE by the prepared query.
             Step::Execute { name, .. } => return Err(QueryError::NoStatement(name.clone()).into()),
             Step::Declare { name, is_held, .. } => {
                 self.declare(info, prepared, portal, name, *is_held).await?;
@@ -616,7 +616,7 @@ async fn reset(info: &mut dyn Wire, name: Option<&str>) -> PgWireResult<&'static
     Ok("RESET")
 }
 
-/// Tells the client what its variables are now.
+/// Reports the changed variables to the client.
 async fn tell(info: &mut dyn Wire, told: impl IntoIterator<Item = (String, String)>) -> PgWireResult<()> {
     let mut client = WireClient(info);
     for (name, value) in told {
@@ -626,7 +626,7 @@ async fn tell(info: &mut dyn Wire, told: impl IntoIterator<Item = (String, Strin
     Ok(())
 }
 
-/// A client gives one format for all, or one for each.
+/// A client gives one format for all columns, or one for each.
 fn check_formats(format: &Format, number: usize, of: &str) -> PgWireResult<()> {
     match format {
         Format::Individual(codes) if codes.len() != number => {

@@ -24,7 +24,7 @@ pub struct Planned {
 /// The plan as it is executed.
 #[derive(Clone)]
 enum Optimised {
-    /// It has not run. Most statements run once, so that optimising the plan for later would be in vain.
+    /// It has not run. Most statements run once, so the plan is not optimised for later.
     NotRun,
     /// It has run once. The plan is optimised when it runs again.
     Wanted,
@@ -50,8 +50,8 @@ impl Planned {
 }
 
 impl Session {
-    /// The plan to run of `known`, a copy of what is in `planned`, with the values of its parameters, in a time zone. An
-    /// error where it is stopped before it is planned.
+    /// The plan to run for `known`, a copy of the content of `planned`, with the values of its parameters, in a time
+    /// zone. An error where the statement is stopped before it is planned.
     pub(super) async fn asked(
         &self,
         planned: &Mutex<Planned>,
@@ -90,7 +90,8 @@ impl Session {
         let threads = &self.endpoint.threads;
         let optimised =
             stop.or_stopped(async { Ok(threads.run(async move { OptimisedPlan::of(&state, plan) }).await?) });
-        // What cannot be planned without the values may be planned with them, or else that says why not.
+        // A statement that cannot be planned without the values may be planned with them; otherwise planning with them
+        // says why.
         let plan = optimised.await?.ok().flatten().map(Arc::new);
         held(planned).optimised = Optimised::Made {
             zone: zone.into(),

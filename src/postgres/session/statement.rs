@@ -54,7 +54,7 @@ pub enum Step {
     Begin,
     Commit,
     Rollback,
-    /// Savepoints hold nothing, as nothing is written; after ROLLBACK TO one, the transaction goes on.
+    /// Savepoints are accepted without effect, as nothing is written; after ROLLBACK TO one, the transaction goes on.
     Savepoint(&'static str),
     RollbackToSavepoint,
     Declare {
@@ -162,7 +162,7 @@ pub fn step(statement: Statement) -> Result<Step, QueryError> {
             Ok(Step::Deallocate((!is_all).then(|| kept(&name))))
         }
         Statement::Discard { object_type } => Ok(Step::Discard(discarded(object_type))),
-        // Nobody can listen, so there is nothing to end.
+        // LISTEN is refused, so there is nothing to end.
         Statement::UNLISTEN { .. } => Ok(Step::Nothing("UNLISTEN")),
         Statement::Copy { .. } => copy(statement),
         Statement::Prepare { .. } => prepare(statement),
@@ -324,7 +324,7 @@ fn written_by(body: &SetExpr) -> Option<String> {
         | SetExpr::Update(statement)
         | SetExpr::Delete(statement)
         | SetExpr::Merge(statement) => Some(word(statement)),
-        // Its parts are visited by themselves.
+        // Inner queries are visited separately.
         SetExpr::Query(_) | SetExpr::Values(_) | SetExpr::Table(_) => None,
     }
 }

@@ -143,7 +143,7 @@ fn known(name: &str) -> Result<&'static Variable, QueryError> {
         .ok_or_else(|| QueryError::Variable(name.to_owned()))
 }
 
-/// Refuses what is no variable of clients.
+/// Refuses names that are not variables of clients.
 pub fn check(name: &str) -> Result<(), QueryError> {
     known(name).map(|_| ())
 }
@@ -209,17 +209,17 @@ pub fn reset_named(
         .collect())
 }
 
-/// What a transaction changes of the variables, to be undone at its end.
+/// The values of variables before a transaction changed them, by which the changes are undone at its end.
 #[derive(Debug)]
 pub struct Changes {
-    /// All of them, as they were at its start.
+    /// All variables, as they were at the start of the transaction.
     before: HashMap<String, String>,
-    /// Those that SET LOCAL changed, as they were before the first one.
+    /// Variables that SET LOCAL changed, as they were before the first SET LOCAL.
     before_local: BTreeMap<&'static str, Option<String>>,
 }
 
 impl Changes {
-    /// Of a transaction that begins.
+    /// For a transaction that begins.
     pub fn new(kept: &HashMap<String, String>) -> Self {
         Self {
             before: kept.clone(),
@@ -227,7 +227,7 @@ impl Changes {
         }
     }
 
-    /// SET is about to change a variable, or SET LOCAL.
+    /// Notes the value of a variable before SET, or SET LOCAL, changes it.
     pub fn note(&mut self, kept: &HashMap<String, String>, name: &str, is_local: bool) -> Result<(), QueryError> {
         let name = known(name)?.name;
         if is_local {
@@ -239,7 +239,7 @@ impl Changes {
         Ok(())
     }
 
-    /// Undoes SET LOCAL, and all other changes too where the transaction is undone. Returns what to report to the
+    /// Undoes SET LOCAL, and where the transaction is rolled back, all other changes too. Returns what to report to the
     /// client.
     pub fn end(self, kept: &mut HashMap<String, String>, is_undone: bool) -> Vec<(String, String)> {
         let goes_back = |variable: &&Variable| is_undone || self.before_local.contains_key(variable.name);

@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use crate::engine::dialect::walk::walk_mut;
 
-/// The value that a subquery finds.
+/// The name of the column with the value of a subquery.
 const FOUND: &str = "found";
 
 /// Rewrites such subqueries as joins, in every SELECT that names its columns.
@@ -106,7 +106,8 @@ fn put_value(part: &mut Expr, value: Expr) {
     }
 }
 
-/// The rows of a subquery as a join by what it compares with columns outside of it. None where it is not of that shape.
+/// The rows of a subquery as a join on the columns that it compares with columns of the outer query. `None` where it
+/// has another shape.
 fn joined(query: &Query, name: &str) -> Option<Join> {
     let is_plain =
         query.with.is_none() && query.order_by.is_none() && query.limit_clause.is_none() && query.fetch.is_none();
@@ -208,7 +209,7 @@ fn tables_of(select: &Select) -> Option<Vec<String>> {
     Some(names)
 }
 
-/// A column of these tables, and one of another that it is equal to.
+/// An equality of a column of these tables with a column of another table.
 fn compared(part: &Expr, tables: &[String]) -> Option<(Expr, Expr)> {
     let Expr::BinaryOp {
         left,

@@ -44,7 +44,7 @@ pub fn rewrite_after_library(statement: &mut Statement) {
     subqueries::one_row(statement);
 }
 
-/// Keeps the parameters of `before` that the rewrites lost, as clients give values of all.
+/// Keeps the parameters of `before` that the rewrites removed, because clients bind values for all of them.
 pub fn keep_parameters(before: &Statement, after: &mut Statement) {
     let kept = parameters_of(after);
     let lost: Vec<String> = parameters_of(before)

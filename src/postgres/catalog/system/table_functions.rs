@@ -1,4 +1,4 @@
-//! Functions where tables stand, and names of tables that are written without their schema.
+//! Functions in FROM, and names of system tables that are written without their schema.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -37,12 +37,13 @@ pub fn is_of_system(function: &str) -> bool {
     OF_SESSION.contains(&function) || OF_TABLES.iter().any(|(name, _)| *name == function)
 }
 
-/// Makes a row of what a function gives, names the column of a series as the series, and finds `pg_…` in `pg_catalog`.
+/// Rewrites FROM: a function of one value becomes a subquery of one row, the column of a series gets the name of its
+/// alias, and a table `pg_…` gets the schema `pg_catalog`.
 pub fn rewrite(statement: &mut Statement) {
     let _ = walk_mut(statement, &mut FactorRewriter::default());
 }
 
-/// Rewrites what stands in FROM.
+/// The visitor that rewrites the items of FROM.
 #[derive(Default)]
 struct FactorRewriter {
     /// The names of the statement's CTEs.
@@ -92,7 +93,8 @@ impl VisitorMut for FactorRewriter {
     }
 }
 
-/// A subquery of one row: what the function gives, under the names of the alias, or else the function's.
+/// A subquery of one row: the result of the function, under the names of the alias, or else under the name of the
+/// function.
 fn row_of(function: &str, arguments: &TableFunctionArgs, alias: Option<&TableAlias>) -> Option<TableFactor> {
     let call = syntax::function(function, arguments.args.clone(), Vec::new());
     let named = alias.map_or_else(|| Ident::new(function), |alias| alias.name.clone());
