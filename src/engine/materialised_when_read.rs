@@ -29,7 +29,7 @@ pub struct MaterialisedWhenRead {
 }
 
 impl MaterialisedWhenRead {
-    /// A table of `rows`, of which no partition has been read yet.
+    /// A table of `rows` in `partitions` partitions.
     pub fn new(rows: MaterialisedRows, partitions: usize) -> Self {
         Self {
             rows: Arc::new(rows),
@@ -75,8 +75,8 @@ impl TableProvider for MaterialisedWhenRead {
     crate::scans::scan_in_own_future!(MaterialisedWhenRead);
 }
 
-/// Gives some columns of materialised rows. Each partition reads every n-th file, beginning with that of its number; the
-/// first that is polled has the files written.
+/// Gives some columns of materialised rows. Partition i of n reads the files i, i + n, i + 2n and so on. The first
+/// partition that is polled runs the query, which writes the files.
 #[derive(Debug)]
 struct MaterialisedWhenReadExec {
     rows: Arc<MaterialisedRows>,

@@ -1,6 +1,6 @@
 //! The client of a cluster: submits a plan, waits for the job, and fetches its rows from the executors.
 //!
-//! A job whose rows are not wanted any more is cancelled, and its shuffle files, which hold personal data, are removed.
+//! A job whose rows are no longer read is cancelled, and its shuffle files, which hold personal data, are removed.
 
 use std::error::Error as _;
 use std::sync::Arc;

@@ -18,8 +18,8 @@ use super::KeyColumns;
 use super::repeated_keys::{Gathered, RepeatedKeys};
 use crate::engine::measured_stream::counted;
 
-/// Gives the rows of a whole table on, and finds its repeated keys among them. Where a partition is not read to its
-/// end, or the fingerprints take too much of a memory limit, the keys are left to be found by whoever needs them.
+/// Passes the rows of a whole table on, and finds its repeated keys among them. Where a partition is not read to its
+/// end, or the fingerprints take too much of a memory limit, the keys are found by the first plan that needs them.
 #[derive(Debug)]
 pub struct FindAmongRowsExec {
     rows: Arc<dyn ExecutionPlan>,
@@ -36,7 +36,7 @@ pub struct FindAmongRowsExec {
 struct Partitions(Mutex<Vec<Option<Gathered>>>);
 
 impl FindAmongRowsExec {
-    /// Gives `rows` on, whose columns at the positions `key` have these names in their table.
+    /// Passes `rows` on; `names` are the names in the table of the columns at the positions `key`.
     pub fn new(
         rows: Arc<dyn ExecutionPlan>,
         names: Arc<[String]>,
@@ -113,7 +113,7 @@ impl ExecutionPlan for FindAmongRowsExec {
 struct Reading {
     rows: SendableRecordBatchStream,
     key: KeyColumns,
-    /// `None` where they take too much memory, and after the end.
+    /// The fingerprints of the rows so far; `None` where they take too much memory, and after the last row.
     gathered: Option<Gathered>,
     context: Arc<TaskContext>,
     partition: usize,
@@ -121,7 +121,7 @@ struct Reading {
     count: usize,
     repeated: Arc<RepeatedKeys>,
     partitions: Arc<Partitions>,
-    /// The time that taking fingerprints takes.
+    /// The time of computing fingerprints.
     compute: Time,
 }
 
@@ -148,7 +148,7 @@ impl Reading {
 }
 
 impl Partitions {
-    /// Keeps the fingerprints of a partition that has ended; those of all after the last one.
+    /// Keeps the fingerprints of a partition that was read to its end. After the last partition, returns those of all.
     fn ended(&self, partition: usize, gathered: Gathered) -> Option<Vec<Gathered>> {
         let mut ended = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         ended[partition] = Some(gathered);
@@ -159,7 +159,8 @@ impl Partitions {
     }
 }
 
-/// `None` where memory does not suffice, which fails those alone who need the keys.
+/// The result, or `None` where memory does not suffice: the rows are passed on, and only a plan that needs the keys may
+/// fail.
 fn fits<T>(result: Result<T>) -> Result<Option<T>> {
     match result {
         Err(error) if matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)) => Ok(None),

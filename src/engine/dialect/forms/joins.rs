@@ -160,7 +160,7 @@ impl TableColumns {
         match (with, self.of_catalog.get(&reference)) {
             (Some(with), None) => with.clone(),
             (None, Some(columns)) => Some(columns.clone()),
-            // Either, depending on the place.
+            // A name that is both a table of WITH and a table of the catalog: which one is meant depends on the place.
             _ => None,
         }
     }

@@ -18,7 +18,7 @@ const NAMES: [(&str, &str); 4] = [
     ("array_cat", "array_concat"),
 ];
 
-/// Counts are `bigint`, where the engine's have no sign.
+/// Counts, which are `bigint` in PostgreSQL and unsigned in the engine.
 const COUNTS: [(&str, DataType); 4] = [
     ("row_number", DataType::BigInt(None)),
     ("rank", DataType::BigInt(None)),

@@ -24,7 +24,7 @@ const ZONE_SETTING: &str = "datafusion.execution.time_zone";
 /// Rewrites a statement.
 ///
 /// # Errors
-/// Where a literal is none.
+/// Where the text of an interval literal is not an interval.
 pub fn in_statement(statement: &mut Statement) -> Result<()> {
     match walk_mut(statement, &mut Rewriter) {
         ControlFlow::Break(error) => Err(error),
