@@ -69,7 +69,7 @@ pub struct ReportFilter {
 #[allow(missing_docs, reason = "the message of each variant says what it means")]
 pub enum FilterError {
     #[error(
-        "'{0}' is no range of progress; write two whole percents from 0 to 100, the smaller first, such as 0..50; one of them may be left out"
+        "'{0}' is not a range of progress; write two whole percents from 0 to 100, the smaller first, such as 0..50; one of them may be left out"
     )]
     Progress(String),
     #[error("{name} has {count} values; {MOST_VALUES} are the most")]

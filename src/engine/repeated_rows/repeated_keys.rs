@@ -162,7 +162,7 @@ async fn find(source: &KeySource, context: &Arc<TaskContext>) -> Result<Arc<Foun
 
 /// An empty reservation for fingerprints.
 fn reservation(context: &TaskContext) -> MemoryReservation {
-    MemoryConsumer::new("keys that stand more than once").register(context.memory_pool())
+    MemoryConsumer::new("repeated keys").register(context.memory_pool())
 }
 
 /// What was found among the fingerprints of some passes.
@@ -208,7 +208,7 @@ impl Compared {
 
     fn found(self) -> FoundKeys {
         tracing::debug!(
-            "{} keys stand more than once, {} close to another",
+            "{} keys are repeated, {} are close to another",
             self.repeated.len(),
             self.neighbours.len()
         );
