@@ -25,7 +25,7 @@ use datafusion::sql::sqlparser::ast::{
     TableWithJoins, Value, VisitMut, Visitor, VisitorMut, WildcardAdditionalOptions,
 };
 
-use super::super::syntax::{call, kept, literal};
+use super::super::syntax::{call, kept, literal, operation};
 use super::whole_rows::whole_rows;
 use crate::engine::dialect::walk::{walk, walk_mut};
 
@@ -456,14 +456,6 @@ fn one_name(name: &ObjectName) -> Option<Ident> {
     match name.0.as_slice() {
         [part] => part.as_ident().cloned(),
         _ => None,
-    }
-}
-
-fn operation(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
-    Expr::BinaryOp {
-        left: Box::new(left),
-        op,
-        right: Box::new(right),
     }
 }
 

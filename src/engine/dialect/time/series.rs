@@ -9,9 +9,9 @@ use datafusion::sql::sqlparser::ast::{
     TableFactor, Value,
 };
 
-use super::super::syntax::{cast, select};
+use super::super::syntax::{call, cast, select};
 use super::functions::series::SERIES;
-use super::rewrite::{call, is_number};
+use super::rewrite::is_number;
 
 const NAME: &str = "generate_series";
 const UNNEST: &str = "unnest";

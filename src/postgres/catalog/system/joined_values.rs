@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use crate::engine::dialect::walk::walk_mut;
+use crate::postgres::syntax::operation;
 
 /// The name of the column with the value of a subquery.
 const FOUND: &str = "found";
@@ -175,14 +176,6 @@ fn named(expr: Expr, name: String) -> SelectItem {
     SelectItem::ExprWithAlias {
         expr,
         alias: Ident::new(name),
-    }
-}
-
-fn operation(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
-    Expr::BinaryOp {
-        left: Box::new(left),
-        op,
-        right: Box::new(right),
     }
 }
 

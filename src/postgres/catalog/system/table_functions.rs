@@ -4,14 +4,13 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Ident, ObjectName, ObjectNamePart, Query, Statement, TableAlias, TableAliasColumnDef, TableFactor,
-    TableFunctionArgs, VisitorMut,
+    Ident, ObjectName, ObjectNamePart, Query, Statement, TableAlias, TableFactor, TableFunctionArgs, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use crate::engine::dialect::walk::walk_mut;
-use crate::postgres::syntax::{self, plain};
+use crate::postgres::syntax::{self, name_column, plain};
 
 /// Functions that return rows; all others return one value.
 const GIVE_ROWS: [&str; 6] = [
@@ -103,16 +102,6 @@ fn row_of(function: &str, arguments: &TableFunctionArgs, alias: Option<&TableAli
     let row = format!("SELECT {call} AS {column}");
     let parsed = Parser::parse_sql(&PostgreSqlDialect {}, &format!("SELECT * FROM ({row}) AS {named}"));
     parsed.ok()?.pop().and_then(first_factor)
-}
-
-/// Gives the column of a series the name of its alias, where it has none of its own.
-fn name_column(alias: &mut TableAlias) {
-    if alias.columns.is_empty() {
-        alias.columns.push(TableAliasColumnDef {
-            name: alias.name.clone(),
-            data_type: None,
-        });
-    }
 }
 
 fn first_factor(statement: Statement) -> Option<TableFactor> {
