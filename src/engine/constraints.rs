@@ -58,8 +58,8 @@ impl PhysicalOptimizerRule for RightKeys {
 
 /// Whether every unique key of the projection is one of its input.
 fn has_right_keys(projection: &ProjectionExec) -> bool {
-    let told = projection.properties().equivalence_properties().constraints();
-    if told.iter().next().is_none() {
+    let reported = projection.properties().equivalence_properties().constraints();
+    if reported.iter().next().is_none() {
         return true;
     }
     let places: Vec<Option<usize>> = projection
@@ -74,7 +74,7 @@ fn has_right_keys(projection: &ProjectionExec) -> bool {
         .iter()
         .filter_map(|key| projected(key, &places))
         .collect();
-    told.iter().all(|key| right.contains(key))
+    reported.iter().all(|key| right.contains(key))
 }
 
 /// A unique key of the input, mapped to the column indexes of the projection; `None` where a column is not projected.

@@ -504,8 +504,8 @@ impl Session {
             if !self.changes(info.metadata(), name, is_local)? {
                 continue;
             }
-            let told = variables::set(info.metadata_mut(), name, value)?;
-            tell(info, told).await?;
+            let reported = variables::set(info.metadata_mut(), name, value)?;
+            report(info, reported).await?;
         }
         Ok("SET")
     }
@@ -534,8 +534,8 @@ impl Session {
         self.cursors().retain(|_, cursor| cursor.is_held);
         self.forget_portals(info);
         let changes = held(&self.transaction).take();
-        let told = changes.map(|changes| changes.end(info.metadata_mut(), is_undone));
-        tell(info, told.unwrap_or_default()).await
+        let reported = changes.map(|changes| changes.end(info.metadata_mut(), is_undone));
+        report(info, reported.unwrap_or_default()).await
     }
 
     /// Notes that the client names a portal. The unnamed one is replaced by the next.
@@ -611,15 +611,15 @@ fn check_in_transaction(status: TransactionStatus, what: &'static str) -> Result
 
 /// Resets one variable, or all, to the values at the login. Returns the command tag.
 async fn reset(info: &mut dyn Wire, name: Option<&str>) -> PgWireResult<&'static str> {
-    let told = variables::reset_named(info.metadata_mut(), name)?;
-    tell(info, told).await?;
+    let reported = variables::reset_named(info.metadata_mut(), name)?;
+    report(info, reported).await?;
     Ok("RESET")
 }
 
 /// Reports the changed variables to the client.
-async fn tell(info: &mut dyn Wire, told: impl IntoIterator<Item = (String, String)>) -> PgWireResult<()> {
+async fn report(info: &mut dyn Wire, reported: impl IntoIterator<Item = (String, String)>) -> PgWireResult<()> {
     let mut client = WireClient(info);
-    for (name, value) in told {
+    for (name, value) in reported {
         let status = ParameterStatus::new(name, value);
         client.feed(PgWireBackendMessage::ParameterStatus(status)).await?;
     }
