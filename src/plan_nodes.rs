@@ -56,9 +56,10 @@ macro_rules! leaf {
     };
 }
 
-/// The methods of an `ExecutionPlan` without expressions that has one input, the plan in the field `$input`, and its
-/// metrics in the field `metrics`. A method `over(&self, input: Arc<dyn ExecutionPlan>) -> Self` makes the same node above
-/// another input. The statistics of the input, which `statistics_from_inputs` gets, are those of the same partition.
+/// The methods of an `ExecutionPlan` without expressions that has one input, the plan in its field `$input`, and
+/// metrics in its field `metrics`. A method `over(&self, input: Arc<dyn ExecutionPlan>) -> Self` makes the same node
+/// above another input. The statistics of the input, which `statistics_from_inputs` gets, are those of the same
+/// partition.
 macro_rules! one_input {
     ($input:ident) => {
         fn children(&self) -> Vec<&::std::sync::Arc<dyn ::datafusion::physical_plan::ExecutionPlan>> {

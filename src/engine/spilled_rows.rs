@@ -155,7 +155,7 @@ impl SpilledRows {
         self.files.len()
     }
 
-    /// Reads as [`Self::read`] does, for a plan node, and adds the files to `spilled`, the metrics of that node: EXPLAIN
+    /// Reads as [`Self::read`] does, and adds the files to `spilled`, the metrics of the plan node that reads: EXPLAIN
     /// ANALYZE shows them there, though they were written earlier or by another node.
     ///
     /// # Errors

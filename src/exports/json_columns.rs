@@ -65,8 +65,8 @@ struct Tally {
 }
 
 impl JsonColumns {
-    /// Columns of the table `table`, which has `rows` rows; `id` is the column that names a row in messages, and `remedy` says
-    /// what to do about texts that are no JSON.
+    /// Columns of the table `table`, which has `rows` rows. `id` is the column that names a row in messages, and
+    /// `remedy` says what to do about texts that are no JSON.
     pub fn new(table: &str, rows: u64, id: Option<&str>, remedy: Option<&str>) -> Self {
         Self {
             table: table.to_owned(),

@@ -72,8 +72,8 @@ fn place_among(columns: &[usize], column: usize) -> usize {
 }
 
 impl UniqueOrRepeatedRows {
-    /// The filter of rows with the columns `read` of the table, whose schema is `schema`. It gives the columns `given` of
-    /// this table.
+    /// The filter of rows with the columns `read` of the whole table, which has `schema`. Its output has the columns
+    /// `given`.
     fn filter(&self, schema: &Schema, given: &[usize], read: &[usize]) -> Result<RepeatedRowsFilter> {
         let columns = given.iter().map(|&column| match column < schema.fields().len() {
             true => OutputColumn::Read(place_among(read, column)),

@@ -202,7 +202,7 @@ fn exists(row: &[Expr], query: &Query, is_negated: bool) -> Result<Expr, Dialect
         false => format!("EXISTS (SELECT 1 FROM ({query}) AS found_rows ({names}) WHERE {equal})"),
         true => format!("NOT EXISTS (SELECT 1 FROM ({query}) AS found_rows ({names}) WHERE ({equal}) IS NOT FALSE)"),
     };
-    // The query and the row are written as SQL, which is parsed again. The writer quotes all names that need it.
+    // The query and the row are written as SQL, which is parsed again. Names keep the quotes that they had.
     let read = Parser::new(&PostgreSqlDialect {}).try_with_sql(&sql);
     let read = read.and_then(|mut parser| parser.parse_expr());
     read.map_err(|_| DialectError::Syntax("a row of IN (SELECT …) cannot be read".to_owned()))
