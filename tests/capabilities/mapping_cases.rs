@@ -9,13 +9,11 @@ use std::fs;
 use std::path::Path;
 
 use chrono::DateTime;
-use pragati::catalog::Catalog;
 use pragati::config::Config;
-use pragati::engine::STACK_OF_THREADS;
-use pragati::ids::BatchId;
-use pragati::report::{CsvStyle, ReportFormat, report_of_batch, write_report};
+use pragati::report::ReportFormat;
 use serde_json::{Map, Value};
 
+use crate::opened::reports_of;
 use crate::support::TestExports;
 
 /// The header of a report.
@@ -194,15 +192,15 @@ impl Snapshot {
         self.exports.report(batch, &["--config", &self.config])
     }
 
-    /// The reports of these batches, as the command makes them, over a snapshot that is opened once: opening it takes
-    /// longer than a report.
+    /// The reports of these batches, over a snapshot that is opened once.
     pub fn reports<'a>(&self, batches: impl IntoIterator<Item = &'a String>) -> BTreeMap<String, String> {
-        let settings = self.settings();
-        let batches: Vec<String> = batches.into_iter().cloned().collect();
-        // The stack is as deep as the command's.
-        let thread = std::thread::Builder::new().stack_size(STACK_OF_THREADS);
-        let thread = thread.spawn(move || reports_of(&settings, batches));
-        thread.expect("a thread").join().expect("reports")
+        let mut settings = self.settings();
+        settings.report.bom = false;
+        let reports = reports_of(settings, ReportFormat::Csv, batches.into_iter().cloned().collect());
+        let reports = reports.into_iter();
+        reports
+            .map(|(batch, csv)| (batch, String::from_utf8(csv).expect("UTF-8")))
+            .collect()
     }
 
     /// The reports of a night's run, by batch.
@@ -246,33 +244,6 @@ impl Snapshot {
         let own = ["--config", &self.config];
         own.into_iter().chain(arguments.iter().copied()).collect()
     }
-}
-
-fn reports_of(settings: &Config, batches: Vec<String>) -> BTreeMap<String, String> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .thread_stack_size(STACK_OF_THREADS)
-        .build()
-        .expect("a runtime");
-    let style = CsvStyle {
-        bom: false,
-        ..CsvStyle::from(&settings.report)
-    };
-    let temp_folder = settings.temp_folder();
-    runtime.block_on(async {
-        let catalog = Catalog::open(settings).await.expect("a snapshot");
-        let mut reports = BTreeMap::new();
-        for batch in batches {
-            let id: BatchId = batch.parse().expect("an id");
-            let rows = report_of_batch(&catalog, &id).await.expect("rows");
-            let mut csv = Vec::new();
-            write_report(rows, ReportFormat::Csv, style.clone(), &temp_folder, &mut csv)
-                .await
-                .expect("written");
-            reports.insert(batch, String::from_utf8(csv).expect("UTF-8"));
-        }
-        reports
-    })
 }
 
 fn literal(value: &Value, is_number: bool) -> String {
