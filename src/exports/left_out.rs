@@ -1,12 +1,12 @@
-//! Finds what the listing of a local folder leaves out although it may hold rows: links to what is not there, names that
-//! the library keeps for its own unfinished files, and what is neither a file nor a folder.
+//! Finds what the listing of a local folder leaves out although it may hold rows: links to what is not there, folders that
+//! may not be searched, names that the library keeps for its own unfinished files, and what is neither a file nor a folder.
 //!
 //! The library skips these silently. Names that it cannot express make its whole listing fail, without a word of the table
 //! that they belong to, so they are found here too. Object stores have none of this.
 
 use std::ffi::OsStr;
 use std::fs::{self, DirEntry, File};
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path as FsPath, PathBuf};
 
 use datafusion::common::runtime::SpawnedTask;
@@ -30,6 +30,8 @@ pub enum Depth {
 pub enum Why {
     /// Its name has control characters, or bytes that are not UTF-8.
     Unnameable,
+    /// It is a folder whose names may be read, but not what they are: its content is left out.
+    Closed,
     /// It is a link to what is not there, or may not be read.
     DeadLink,
     /// It is a pipe, a socket or a device.
@@ -76,6 +78,10 @@ impl LeftOut {
                 "has a name with control characters or bytes that are not UTF-8",
                 "rename it",
             ),
+            Why::Closed => (
+                "is a folder whose content may not be looked at",
+                "give the right to search it (x)",
+            ),
             Why::DeadLink => (
                 "is a link to what is not there or may not be read",
                 "restore what it links to, or remove the link",
@@ -115,7 +121,12 @@ fn look_through(folder: &FsPath, depth: Depth) -> Vec<LeftOut> {
         let Ok(entries) = fs::read_dir(&folder) else {
             continue;
         };
-        for entry in entries.flatten() {
+        let mut entries = entries.flatten().peekable();
+        if entries.peek().is_some_and(is_closed) {
+            found.push(LeftOut::new(&folder, Why::Closed));
+            continue;
+        }
+        for entry in entries {
             match kind_of(&entry) {
                 Entry::LeftOut(why) => found.push(LeftOut::new(&entry.path(), why)),
                 Entry::Folder if depth == Depth::All => folders.push(entry.path()),
@@ -125,6 +136,12 @@ fn look_through(folder: &FsPath, depth: Depth) -> Vec<LeftOut> {
     }
     found.sort();
     found
+}
+
+/// Whether the folder of an entry does not let the process see what the entry is.
+fn is_closed(entry: &DirEntry) -> bool {
+    let seen = entry.metadata();
+    seen.is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
 }
 
 enum Entry {
@@ -201,8 +218,9 @@ fn first_bytes(path: &FsPath) -> io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
     use std::os::unix::ffi::OsStrExt;
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
 
@@ -249,6 +267,22 @@ mod tests {
             all.contains(&(Why::DeadLink, "/state=KA/c.parquet".to_owned())),
             "{all:?}"
         );
+    }
+
+    #[test]
+    fn a_folder_that_may_not_be_searched_is_found() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let day = folder.path().join("date=2026-11-22");
+        fs::create_dir(&day).expect("a folder");
+        fs::write(day.join("a.parquet"), PARQUET).expect("written");
+        let mode = |mode| fs::set_permissions(&day, Permissions::from_mode(mode)).expect("permissions");
+        mode(0o644);
+        let is_seen = fs::metadata(day.join("a.parquet")).is_ok();
+        let found = found(folder.path(), Depth::All);
+        mode(0o755);
+        // The superuser sees everything.
+        let expected = (Why::Closed, "/date=2026-11-22".to_owned());
+        assert_eq!(found, if is_seen { Vec::new() } else { vec![expected] });
     }
 
     #[test]

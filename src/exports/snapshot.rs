@@ -361,7 +361,7 @@ impl Exports {
 async fn list_table(table: &TableFolder) -> Result<(ListResult, Vec<LeftOut>), ExportsError> {
     let folder = &table.location.prefix;
     let mut left_out = left_out(&table.location, folder, Depth::Direct).await;
-    // The folder itself may be such a link.
+    // The folder itself may be such a link, or may not be searched.
     let is_fatal = |left: &&LeftOut| left.why == Why::Unnameable || left.location().as_ref() == Some(folder);
     refuse(&table.name, left_out.iter().filter(is_fatal))?;
     left_out.retain(|left| left.why == Why::DeadLink);
