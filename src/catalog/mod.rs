@@ -104,6 +104,8 @@ pub struct Telemetry {
     pub platform: Vec<Arc<TelemetryFile>>,
     /// Files that Pragati wrote.
     pub own: Vec<Arc<TelemetryFile>>,
+    /// Remarks on files of both that are not read.
+    pub notes: Vec<ExportNote>,
 }
 
 /// One file of the snapshot.
@@ -170,7 +172,7 @@ impl Catalog {
             mart: None,
             views: None,
         };
-        for note in &snapshot.notes {
+        for note in snapshot.notes.iter().chain(&catalog.telemetry.notes) {
             tracing::warn!("{note}");
         }
         catalog.register_files(&snapshot, config, &mappings.raw_tables).await?;
@@ -201,7 +203,8 @@ impl Catalog {
     /// that are no JSON in what was read of the raw tables so far.
     pub fn remarks(&self) -> Vec<ExportNote> {
         let of_json = self.json.iter().flat_map(|columns| columns.notes());
-        self.notes.iter().cloned().chain(of_json).collect()
+        let of_files = self.notes.iter().chain(&self.telemetry.notes);
+        of_files.cloned().chain(of_json).collect()
     }
 
     /// Adds the tables `users_history`, `enrolments_history`, …: all usable days of the exports, with a `snapshot_date`.

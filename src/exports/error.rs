@@ -70,6 +70,13 @@ pub enum ExportsError {
         file: String,
         why: &'static str,
     },
+    #[error("table {table}: {file} {why}, so rows may be missing; {remedy}")]
+    NotListed {
+        table: String,
+        file: String,
+        why: &'static str,
+        remedy: &'static str,
+    },
     #[error(
         "table {table}: {file} is named like a Parquet file that was compressed as a whole, which is not read, so rows of the day would be missing; decompress it, or move it away"
     )]

@@ -12,12 +12,12 @@ use crate::support::{
 const DAY_BEFORE: &str = "2026-11-21";
 
 /// The folder of a table's day.
-fn day(exports: &TestExports, table: &str) -> PathBuf {
+pub fn day(exports: &TestExports, table: &str) -> PathBuf {
     exports.path().join(table).join(format!("date={DATE}"))
 }
 
 /// The small exports with the enrolments of `u2` in a file of their own, at this path below the day's folder.
-fn with_half_at(path: &str) -> TestExports {
+pub fn with_half_at(path: &str) -> TestExports {
     let exports = TestExports::small().table("enrolments", &format!("{ENROLMENTS} where user_id = 'u1'"));
     let file = day(&exports, "enrolments").join(path);
     fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");

@@ -52,6 +52,7 @@ mod exports;
 mod exports_files;
 mod exports_layout;
 mod exports_types;
+mod exports_unlisted;
 mod fake_issuer;
 mod figures;
 mod history;
