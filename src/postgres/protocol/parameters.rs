@@ -204,7 +204,8 @@ pub fn values<S: Clone>(portal: &Portal<S>, parameters: &[Parameter]) -> PgWireR
             Some(list) => Some(list),
             None => match wide_number(portal, place, &kind, parameters.get(place))? {
                 Some(number) => Some(number),
-                None => endless_time(portal, place, &kind, parameters.get(place)),
+                None => endless_time(portal, place, &kind, parameters.get(place))
+                    .or_else(|| left_out(portal, place, &kind, parameters.get(place))),
             },
         };
         if let Some(value) = read_here {
@@ -223,6 +224,32 @@ pub fn values<S: Clone>(portal: &Portal<S>, parameters: &[Parameter]) -> PgWireR
         }
     }
     Ok(values)
+}
+
+/// NULL of a type that the library does not know: it leaves such a value out, so that the next would take its place.
+fn left_out<S: Clone>(
+    portal: &Portal<S>,
+    place: usize,
+    kind: &Type,
+    parameter: Option<&Parameter>,
+) -> Option<ScalarValue> {
+    let is_unknown = matches!(
+        *kind,
+        Type::UNKNOWN
+            | Type::NAME
+            | Type::BPCHAR
+            | Type::NAME_ARRAY
+            | Type::BPCHAR_ARRAY
+            | Type::DATE_ARRAY
+            | Type::TIMESTAMP_ARRAY
+            | Type::TIMESTAMPTZ_ARRAY
+    );
+    if !is_unknown || !portal.parameters.get(place).is_some_and(Option::is_none) {
+        return None;
+    }
+    let own = parameter.and_then(|parameter| parameter.engine.as_ref());
+    let own = own.and_then(|own| ScalarValue::try_new_null(own).ok());
+    Some(own.unwrap_or(ScalarValue::Null))
 }
 
 /// Arrays that the library does not read: object ids, which are kept as integers, and texts that are written with
@@ -342,4 +369,30 @@ fn object_id(field: &Field) -> Option<Type> {
     (field.data_type() == &DataType::Int32)
         .then(|| pg_type_for_alias_kind(kind))
         .flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use pgwire::api::portal::Format;
+
+    use super::*;
+
+    #[test]
+    fn null_of_an_unknown_type_keeps_its_place() {
+        let mut portal: Portal<()> = Portal::default();
+        portal.parameter_format = Format::UnifiedText;
+        portal.parameters = vec![None, Some("x".into()), None];
+        let unknown = Parameter {
+            engine: None,
+            wire: Type::UNKNOWN,
+            is_compared: false,
+        };
+        let values = values(&portal, &[unknown.clone(), unknown.clone(), unknown]).expect("values");
+        let value = |name: &str| {
+            let value = values.get_placeholders_with_values(name).expect(name);
+            value.into_inner().0
+        };
+        assert_eq!(value("$2"), ScalarValue::from("x"));
+        assert!(value("$1").is_null() && value("$3").is_null());
+    }
 }

@@ -50,7 +50,7 @@ use crate::postgres::protocol::wire::{SimpleWire, Wire, WireClient};
 use client::{Client, LoggedIn};
 use cursors::Cursor;
 use named::Named;
-use planned::Planned;
+use planned::{Planned, columns_of};
 use running::{PlanToRun, QueryAudit, Running};
 use session_values::SessionValues;
 use snapshots::VisibleSnapshot;
@@ -81,7 +81,7 @@ impl Prepared {
     /// The columns of its plan, also where the statement gives no rows by itself.
     fn planned_columns(&self) -> SchemaRef {
         match &self.planned {
-            Some(planned) => Arc::clone(held(planned).plan.schema().inner()),
+            Some(planned) => Arc::clone(&held(planned).columns),
             None => Arc::new(Schema::empty()),
         }
     }
@@ -192,7 +192,7 @@ impl Session {
             None => None,
         };
         let columns = match (&step, &planned) {
-            (Step::Ask(_), Some(planned)) => Some(Arc::clone(planned.plan.schema().inner())),
+            (Step::Ask(_), Some(planned)) => Some(Arc::clone(&planned.columns)),
             (Step::Fetch { name, .. }, _) => Some(Arc::clone(&self.cursor(name)?.1)),
             (Step::Show(name), _) if name == ALL => Some(texts(&ALL_COLUMNS)),
             (Step::Show(name), _) => Some(texts(&[variables::spelling(name)])),
@@ -358,11 +358,16 @@ impl Session {
 
     async fn planned(&self, statement: &Statement, in_transaction: bool) -> Result<Planned, QueryError> {
         let seen = self.seen(in_transaction).await?;
-        let plan = self.plan(statement, &seen).await?;
-        Ok(Planned::new(plan, seen))
+        let (plan, columns) = self.plan(statement, &seen).await?;
+        Ok(Planned::new(plan, columns, seen))
     }
 
-    async fn plan(&self, statement: &Statement, seen: &VisibleSnapshot) -> Result<LogicalPlan, QueryError> {
+    /// The plan of a statement, and the columns of its rows.
+    async fn plan(
+        &self,
+        statement: &Statement,
+        seen: &VisibleSnapshot,
+    ) -> Result<(LogicalPlan, SchemaRef), QueryError> {
         let state = seen.session.state();
         let statement = EngineStatement::Statement(Box::new(statement.clone()));
         let planned = self.endpoint.threads.run(async move {
@@ -373,7 +378,8 @@ impl Session {
                 .with_allow_statements(false);
             reading_alone.verify_plan(&plan)?;
             dialect::check(&plan)?;
-            Ok(plan)
+            let columns = columns_of(&state, &plan);
+            Ok((plan, columns))
         });
         planned.await?
     }
@@ -416,8 +422,8 @@ impl Session {
         let mut known = held(planned).clone();
         // It was prepared on an earlier snapshot.
         if let Some(statement) = prepared.step.query().filter(|_| !Arc::ptr_eq(&seen, &known.seen)) {
-            let plan = stop.or_stopped(self.plan(statement, &seen)).await?;
-            known = Planned::again(plan, Arc::clone(&seen));
+            let (plan, columns) = stop.or_stopped(self.plan(statement, &seen)).await?;
+            known = Planned::again(plan, columns, Arc::clone(&seen));
             *held(planned) = known.clone();
         }
         let values = match portal.filter(|portal| portal.parameter_len() > 0) {

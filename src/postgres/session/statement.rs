@@ -108,14 +108,16 @@ pub fn known_form(sql: &str) -> Option<(String, bool)> {
     }
 }
 
-/// FROM before the name of a cursor, where it was left out.
+/// FROM before the name of a cursor, and NEXT before that, where they were left out.
 fn with_from(rest: &str) -> String {
     let rest = rest.trim_end_matches(|letter: char| letter == ';' || letter.is_whitespace());
-    let has_from = rest
-        .split_whitespace()
-        .any(|word| word.eq_ignore_ascii_case("from") || word.eq_ignore_ascii_case("in"));
-    match rest.rsplit_once(char::is_whitespace) {
-        Some((direction, name)) if !has_from => format!("{direction} FROM {name}"),
+    let is_from = |word: &&str| word.eq_ignore_ascii_case("from") || word.eq_ignore_ascii_case("in");
+    let words: Vec<&str> = rest.split_whitespace().collect();
+    let from = words.iter().position(is_from);
+    match (rest.rsplit_once(char::is_whitespace), from) {
+        (_, Some(0)) => format!(" NEXT{rest}"),
+        (Some(_), None) if words.len() == 1 => format!(" NEXT FROM{rest}"),
+        (Some((direction, name)), None) => format!("{direction} FROM {name}"),
         _ => rest.to_owned(),
     }
 }
@@ -478,6 +480,8 @@ mod tests {
             "move forward 3 c",
             "fetch 5 \"c\";",
             "fetch all in c",
+            "fetch c",
+            "MOVE FROM c;",
             "select 1",
         ]
         .map(|sql| known_form(sql).map(|(form, is_counted)| format!("{form} {is_counted}")));
@@ -490,6 +494,8 @@ mod tests {
                 "FETCH forward 3 FROM c true",
                 "FETCH 5 FROM \"c\" false",
                 "FETCH all in c false",
+                "FETCH NEXT FROM c false",
+                "FETCH NEXT FROM c true",
                 ""
             ]
         );
