@@ -23,6 +23,7 @@ mod json_columns;
 mod listing;
 mod location;
 mod near_names;
+mod needed_entries;
 #[cfg(not(feature = "delta"))]
 mod no_delta;
 mod note;
@@ -55,6 +56,7 @@ pub use inspect::{InspectedFile, read_footers};
 pub use json_columns::JsonColumns;
 pub use listing::{DayFile, Partition};
 pub use location::{Location, LocationError, displayed, store_root};
+pub use needed_entries::NeededEntries;
 pub use note::ExportNote;
 pub use pinned::PinnedFile;
 pub use retried_lists::read_whole;
