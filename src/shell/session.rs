@@ -61,7 +61,7 @@ impl Session {
             catalog,
             session,
             parameters,
-            protected,
+            protected: protected.into_iter().collect(),
         })
     }
 
