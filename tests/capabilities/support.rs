@@ -293,7 +293,16 @@ impl Drop for SmallDisk {
 
 /// Tells one build of the command from another.
 pub fn program_made() -> Vec<u8> {
-    let program = fs::metadata(assert_cmd::cargo::cargo_bin("pragati")).expect("the binary");
+    made(&assert_cmd::cargo::cargo_bin("pragati"))
+}
+
+/// Tells one build of these tests from another, for what the library makes within them.
+pub fn tests_made() -> Vec<u8> {
+    made(&std::env::current_exe().expect("the tests"))
+}
+
+fn made(program: &Path) -> Vec<u8> {
+    let program = fs::metadata(program).expect("the binary");
     let made = program.modified().expect("a time");
     format!("{made:?}, {} bytes", program.len()).into_bytes()
 }
