@@ -84,6 +84,22 @@ impl TestExports {
         report.expect("a report")
     }
 
+    /// A copy of the output of a night over [`TestExports::small`], which is made once; the day's folder lies in it.
+    pub fn small_night() -> (TempDir, PathBuf) {
+        let out = tempfile::tempdir().expect("a folder");
+        let make = |folder: &Path| {
+            let folder = folder.to_str().expect("UTF-8");
+            Self::small().output("nightly", &["--out", folder]);
+            true
+        };
+        let copied = prepared("small-night", &small_made_from(), make, |folder| {
+            copy_folder(folder, out.path());
+        });
+        copied.expect("a night");
+        let day = out.path().join(format!("date={DATE}"));
+        (out, day)
+    }
+
     /// Where the first file of the table's day is to be; its folder is there.
     fn new_file(&self, name: &str, date: &str) -> PathBuf {
         let folder = self.path().join(name).join(format!("date={date}"));
