@@ -84,6 +84,22 @@ impl TestExports {
         report.expect("a report")
     }
 
+    /// A copy of the output of a night over [`TestExports::small`], which is made once; the day's folder lies in it.
+    pub fn small_night() -> (TempDir, PathBuf) {
+        let out = tempfile::tempdir().expect("a folder");
+        let make = |folder: &Path| {
+            let folder = folder.to_str().expect("UTF-8");
+            Self::small().output("nightly", &["--out", folder]);
+            true
+        };
+        let copied = prepared("small-night", &small_made_from(), make, |folder| {
+            copy_folder(folder, out.path());
+        });
+        copied.expect("a night");
+        let day = out.path().join(format!("date={DATE}"));
+        (out, day)
+    }
+
     /// Where the first file of the table's day is to be; its folder is there.
     fn new_file(&self, name: &str, date: &str) -> PathBuf {
         let folder = self.path().join(name).join(format!("date={date}"));
@@ -293,7 +309,16 @@ impl Drop for SmallDisk {
 
 /// Tells one build of the command from another.
 pub fn program_made() -> Vec<u8> {
-    let program = fs::metadata(assert_cmd::cargo::cargo_bin("pragati")).expect("the binary");
+    made(&assert_cmd::cargo::cargo_bin("pragati"))
+}
+
+/// Tells one build of these tests from another, for what the library makes within them.
+pub fn tests_made() -> Vec<u8> {
+    made(&std::env::current_exe().expect("the tests"))
+}
+
+fn made(program: &Path) -> Vec<u8> {
+    let program = fs::metadata(program).expect("the binary");
     let made = program.modified().expect("a time");
     format!("{made:?}, {} bytes", program.len()).into_bytes()
 }
