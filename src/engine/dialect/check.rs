@@ -6,7 +6,9 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result, not_impl_err, plan_err};
 use datafusion::logical_expr::expr::{Cast, WindowFunction};
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
+use datafusion::logical_expr::logical_plan::Subquery;
+use datafusion::logical_expr::utils::split_conjunction;
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::arrays::element_of;
@@ -87,8 +89,35 @@ fn check_one(expr: &Expr, schema: &DFSchema) -> Result<()> {
         }
         Expr::Cast(cast) => is_cast(cast, schema),
         Expr::WindowFunction(called) => has_default(called, schema),
+        Expr::ScalarSubquery(subquery) => is_joined(subquery),
         _ => Ok(()),
     }
+}
+
+/// A value that belongs to an outer row is found by equality alone; the engine's own message does not say so.
+fn is_joined(subquery: &Subquery) -> Result<()> {
+    let (mut reads, mut compares) = (false, false);
+    if !subquery.outer_ref_columns.is_empty() {
+        subquery.subquery.apply(|node| {
+            reads |= matches!(node, LogicalPlan::TableScan(_) | LogicalPlan::Values(_));
+            if let LogicalPlan::Filter(filter) = node {
+                compares |= split_conjunction(&filter.predicate)
+                    .into_iter()
+                    .any(|condition| condition.contains_outer() && !is_equality(condition));
+            }
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+    }
+    match reads && compares {
+        true => not_impl_err!(
+            "a subquery that is a value compares with the outer row by = alone here; for others, join the tables (LEFT JOIN … ON …) and group by the outer row"
+        ),
+        false => Ok(()),
+    }
+}
+
+fn is_equality(condition: &Expr) -> bool {
+    matches!(condition, Expr::BinaryExpr(BinaryExpr { op: Operator::Eq, .. }))
 }
 
 /// The engine takes a number for the days or microseconds since 1970.
