@@ -8,7 +8,7 @@ use crate::running_endpoint::EndpointSetup;
 use crate::support::TestExports;
 
 /// A statement, and what PostgreSQL 15 answers: its columns with their types, and its rows; or the class of its error.
-const ANSWERS: [(&str, &str); 201] = [
+const ANSWERS: [(&str, &str); 202] = [
     ("select 1, 1", "?column? INT4, ?column? INT4 = 1|1"),
     (
         "select count(*), count(*) as count, max(x), max(x)::text from (values (1), (2)) t(x)",
@@ -635,6 +635,10 @@ const ANSWERS: [(&str, &str); 201] = [
     (
         "select max(v) over w - min(v) over w as spread from (values (1), (4), (9)) t(v) window w as (order by v rows between 1 preceding and 1 following) order by 1",
         "spread INT4 = 3 / 5 / 8",
+    ),
+    (
+        "select x from (values (1)) v(x) where row_number() over () = 1",
+        "error 42",
     ),
 ];
 

@@ -39,6 +39,15 @@ pub fn check(plan: &LogicalPlan) -> Result<()> {
                 )?;
             }
         }
+        if let LogicalPlan::Filter(filter) = node
+            && filter
+                .predicate
+                .exists(|expr| Ok(matches!(expr, Expr::WindowFunction(_))))?
+        {
+            return plan_err!(
+                "window functions are not allowed in WHERE and HAVING; write SELECT … FROM (SELECT …, row_number() OVER (…) AS n FROM …) t WHERE n = 1"
+            );
+        }
         let mut schema = DFSchema::empty();
         for input in node.inputs() {
             schema.merge(input.schema());
