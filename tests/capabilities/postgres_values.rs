@@ -8,7 +8,7 @@ use crate::running_endpoint::EndpointSetup;
 use crate::support::TestExports;
 
 /// A statement, and what PostgreSQL 15 answers: its columns with their types, and its rows; or the class of its error.
-const ANSWERS: [(&str, &str); 202] = [
+const ANSWERS: [(&str, &str); 204] = [
     ("select 1, 1", "?column? INT4, ?column? INT4 = 1|1"),
     (
         "select count(*), count(*) as count, max(x), max(x)::text from (values (1), (2)) t(x)",
@@ -638,6 +638,14 @@ const ANSWERS: [(&str, &str); 202] = [
     ),
     (
         "select x from (values (1)) v(x) where row_number() over () = 1",
+        "error 42",
+    ),
+    (
+        "with recursive t(n, s) as (select 1, 1.0::numeric(20, 5) union all select n + 1, (s * 1.5)::numeric(20, 5) from t where n < 4) select n, s from t order by 1",
+        "n INT4, s NUMERIC = 1|1.00000 / 2|1.50000 / 3|2.25000 / 4|3.37500",
+    ),
+    (
+        "with recursive t(n) as (select 1 union all select n + 0.5 from t where n < 2) select n from t",
         "error 42",
     ),
 ];

@@ -8,7 +8,7 @@ use datafusion::common::{DFSchema, Result, not_impl_err, plan_err};
 use datafusion::logical_expr::expr::{Cast, WindowFunction};
 use datafusion::logical_expr::logical_plan::Subquery;
 use datafusion::logical_expr::utils::split_conjunction;
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, RecursiveQuery};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::arrays::element_of;
@@ -47,6 +47,9 @@ pub fn check(plan: &LogicalPlan) -> Result<()> {
             return plan_err!(
                 "window functions are not allowed in WHERE and HAVING; write SELECT … FROM (SELECT …, row_number() OVER (…) AS n FROM …) t WHERE n = 1"
             );
+        }
+        if let LogicalPlan::RecursiveQuery(query) = node {
+            keeps_digits(query)?;
         }
         let mut schema = DFSchema::empty();
         for input in node.inputs() {
@@ -100,6 +103,42 @@ fn check_one(expr: &Expr, schema: &DFSchema) -> Result<()> {
         Expr::WindowFunction(called) => has_default(called, schema),
         Expr::ScalarSubquery(subquery) => is_joined(subquery),
         _ => Ok(()),
+    }
+}
+
+/// The engine casts the rows of a recursive query to the types of its first part. A cast that a statement writes is a
+/// function of the dialect.
+fn keeps_digits(query: &RecursiveQuery) -> Result<()> {
+    let LogicalPlan::Projection(list) = query.recursive_term.as_ref() else {
+        return Ok(());
+    };
+    for (place, expr) in list.expr.iter().enumerate() {
+        let expr = match expr {
+            Expr::Alias(alias) => alias.expr.as_ref(),
+            expr => expr,
+        };
+        let Expr::Cast(cast) = expr else { continue };
+        let (from, to) = (cast.expr.get_type(list.input.schema())?, cast.field.data_type());
+        if loses_digits(&from, to) {
+            return plan_err!(
+                "recursive query \"{}\" column {} has type {} in its first part, where digits of the {} of the other would be lost; cast both to one type, such as numeric(30, 10)",
+                query.name,
+                place + 1,
+                of_arrow(to),
+                of_arrow(&from)
+            );
+        }
+    }
+    Ok(())
+}
+
+fn loses_digits(from: &DataType, to: &DataType) -> bool {
+    match (from, to) {
+        (DataType::Decimal128(_, from), DataType::Decimal128(_, to)) => from > to,
+        (from, to) if is_number(from) && is_number(to) => {
+            !from.is_integer() && (to.is_integer() || from.is_floating() && !to.is_floating())
+        }
+        _ => false,
     }
 }
 
