@@ -1,6 +1,6 @@
 //! Refuses what PostgreSQL refuses and the engine would accept with a cast: a text compared with a number in lists,
-//! ranges and joins, a number as a time, and documents that are compared or ordered. Operators are checked where they are
-//! planned.
+//! ranges and joins, a number as a time, and documents that are compared or ordered. Operators are checked where they
+//! are planned.
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};

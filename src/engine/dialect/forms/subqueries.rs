@@ -135,8 +135,8 @@ fn first(subquery: &Subquery) -> Result<Option<Subquery>> {
     }))
 }
 
-/// A value of the rows that belong to an outer row, of which there may be one: `only_value((SELECT array_agg(value) …))`.
-/// `None` where the subquery has one row by its form.
+/// A value of the rows that belong to an outer row, of which there may be one: `only_value((SELECT array_agg(value)
+/// …))`. `None` where the subquery has one row by its form.
 fn only(subquery: &Subquery) -> Result<Option<Expr>> {
     let plan = subquery.subquery.as_ref();
     let has_one_row = plan.max_rows().is_some_and(|rows| rows <= 1);
@@ -209,8 +209,17 @@ mod tests {
                 "select (select name from learners order by name desc limit 1)",
                 vec!["gi"],
             ),
+        ] {
+            assert_eq!(rows(sql).await.expect(sql), expected, "{sql}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_subquery_of_one_row_is_its_value() {
+        for (sql, expected) in [
             (
-                "select batch, (select name from learners l where l.batch = b.batch and score = 2) from batches b order by 1",
+                "select batch, (select name from learners l where l.batch = b.batch and score = 2) from batches b \
+                 order by 1",
                 vec!["a cy", "b", "c", "d"],
             ),
             (
