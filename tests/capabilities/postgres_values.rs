@@ -8,7 +8,7 @@ use crate::running_endpoint::EndpointSetup;
 use crate::support::TestExports;
 
 /// A statement, and what PostgreSQL 15 answers: its columns with their types, and its rows; or the class of its error.
-const ANSWERS: [(&str, &str); 204] = [
+const ANSWERS: [(&str, &str); 205] = [
     ("select 1, 1", "?column? INT4, ?column? INT4 = 1|1"),
     (
         "select count(*), count(*) as count, max(x), max(x)::text from (values (1), (2)) t(x)",
@@ -647,6 +647,10 @@ const ANSWERS: [(&str, &str); 204] = [
     (
         "with recursive t(n) as (select 1 union all select n + 0.5 from t where n < 2) select n from t",
         "error 42",
+    ),
+    (
+        "select v.d, (select count(*) from (values (timestamp '2026-01-01 10:00'), ('2026-01-01 12:00')) e(at) where e.at::date = v.d) from (values (date '2026-01-01'), ('2026-01-02')) v(d) order by 1",
+        "d DATE, count INT8 = 2026-01-01|2 / 2026-01-02|0",
     ),
 ];
 

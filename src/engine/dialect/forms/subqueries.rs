@@ -20,6 +20,7 @@ use datafusion::logical_expr::logical_plan::Subquery;
 use datafusion::logical_expr::{Expr, FetchType, Limit, LogicalPlan, LogicalPlanBuilder, SkipType, SortExpr, lit, not};
 use datafusion::optimizer::AnalyzerRule;
 
+use super::key_columns::with_key_columns;
 use crate::engine::dialect::arrays::ONLY_VALUE;
 
 /// Rewrites the subqueries to aggregates.
@@ -45,11 +46,13 @@ fn in_node(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
         let put = expr.transform_up(|expr| match expr {
             Expr::Exists(exists) if is_list => Ok(Transformed::yes(is_any(exists)?)),
             Expr::ScalarSubquery(subquery) => {
+                let (subquery, is_changed) = with_key_columns(subquery)?;
                 let made = match first(&subquery)? {
                     Some(first) => Some(Expr::ScalarSubquery(first)),
                     None => only(&subquery)?,
                 };
-                Ok(made.map_or_else(|| Transformed::no(Expr::ScalarSubquery(subquery)), Transformed::yes))
+                let made = made.map(Transformed::yes);
+                Ok(made.unwrap_or_else(|| Transformed::new_transformed(Expr::ScalarSubquery(subquery), is_changed)))
             }
             expr => Ok(Transformed::no(expr)),
         })?;
