@@ -649,7 +649,7 @@ const ANSWERS: [(&str, &str); 205] = [
         "error 42",
     ),
     (
-        "select v.d, (select count(*) from (values (timestamp '2026-01-01 10:00'), ('2026-01-01 12:00')) e(at) where e.at::date = v.d) from (values (date '2026-01-01'), ('2026-01-02')) v(d) order by 1",
+        "select v.d, (select count(*) from (values (timestamp '2026-01-01 10:00'), (timestamp '2026-01-01 12:00')) e(t) where e.t::date = v.d) from (values (date '2026-01-01'), (date '2026-01-02')) v(d) order by 1",
         "d DATE, count INT8 = 2026-01-01|2 / 2026-01-02|0",
     ),
 ];
