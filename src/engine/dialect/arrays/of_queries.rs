@@ -1,7 +1,7 @@
 //! `ARRAY(SELECT …)`: the rows of a query as an array, in their order.
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArgumentClause, FunctionArguments, GroupByExpr, OrderByExpr, OrderByKind, Query, Select,
+    Expr, Function, FunctionArgumentClause, FunctionArguments, GroupByExpr, OrderByExpr, OrderByKind, Select,
     SelectItem, SetExpr, Statement, Value,
 };
 
