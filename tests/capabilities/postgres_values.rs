@@ -8,7 +8,7 @@ use crate::running_endpoint::EndpointSetup;
 use crate::support::TestExports;
 
 /// A statement, and what PostgreSQL 15 answers: its columns with their types, and its rows; or the class of its error.
-const ANSWERS: [(&str, &str); 198] = [
+const ANSWERS: [(&str, &str); 205] = [
     ("select 1, 1", "?column? INT4, ?column? INT4 = 1|1"),
     (
         "select count(*), count(*) as count, max(x), max(x)::text from (values (1), (2)) t(x)",
@@ -623,6 +623,34 @@ const ANSWERS: [(&str, &str); 198] = [
     (
         "select v.x, s.kind, s.n from (values (1), (2)) v(x) cross join lateral (values ('once', v.x), ('twice', v.x * 2)) s(kind, n) order by 1, 2",
         "x INT4, kind TEXT, n INT4 = 1|once|1 / 1|twice|2 / 2|once|2 / 2|twice|4",
+    ),
+    (
+        "select sum(case when x > 1 then 1 else 0.0 end) as s from (values (1), (2)) v(x)",
+        "s NUMERIC = 1.0",
+    ),
+    (
+        "select array['a'] || '{b,c}', '{1}' || array[2], array[1] || 2",
+        "?column? TEXT[], ?column? INT4[], ?column? INT4[] = {a,b,c}|{1,2}|{1,2}",
+    ),
+    (
+        "select max(v) over w - min(v) over w as spread from (values (1), (4), (9)) t(v) window w as (order by v rows between 1 preceding and 1 following) order by 1",
+        "spread INT4 = 3 / 5 / 8",
+    ),
+    (
+        "select x from (values (1)) v(x) where row_number() over () = 1",
+        "error 42",
+    ),
+    (
+        "with recursive t(n, s) as (select 1, 1.0::numeric(20, 5) union all select n + 1, (s * 1.5)::numeric(20, 5) from t where n < 4) select n, s from t order by 1",
+        "n INT4, s NUMERIC = 1|1.00000 / 2|1.50000 / 3|2.25000 / 4|3.37500",
+    ),
+    (
+        "with recursive t(n) as (select 1 union all select n + 0.5 from t where n < 2) select n from t",
+        "error 42",
+    ),
+    (
+        "select v.d, (select count(*) from (values (timestamp '2026-01-01 10:00'), (timestamp '2026-01-01 12:00')) e(t) where e.t::date = v.d) from (values (date '2026-01-01'), (date '2026-01-02')) v(d) order by 1",
+        "d DATE, count INT8 = 2026-01-01|2 / 2026-01-02|0",
     ),
 ];
 

@@ -1,12 +1,14 @@
 //! Refuses what PostgreSQL refuses and the engine would accept with a cast: a text compared with a number in lists,
-//! ranges and joins, a number as a time, and documents that are compared or ordered. Operators are checked where they are
-//! planned.
+//! ranges and joins, a number as a time, and documents that are compared or ordered. Operators are checked where they
+//! are planned.
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result, not_impl_err, plan_err};
 use datafusion::logical_expr::expr::{Cast, WindowFunction};
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
+use datafusion::logical_expr::logical_plan::Subquery;
+use datafusion::logical_expr::utils::split_conjunction;
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, RecursiveQuery};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::arrays::element_of;
@@ -36,6 +38,18 @@ pub fn check(plan: &LogicalPlan) -> Result<()> {
                     kind(other, right).as_ref(),
                 )?;
             }
+        }
+        if let LogicalPlan::Filter(filter) = node
+            && filter
+                .predicate
+                .exists(|expr| Ok(matches!(expr, Expr::WindowFunction(_))))?
+        {
+            return plan_err!(
+                "window functions are not allowed in WHERE and HAVING; write SELECT … FROM (SELECT …, row_number() OVER (…) AS n FROM …) t WHERE n = 1"
+            );
+        }
+        if let LogicalPlan::RecursiveQuery(query) = node {
+            keeps_digits(query)?;
         }
         let mut schema = DFSchema::empty();
         for input in node.inputs() {
@@ -87,8 +101,71 @@ fn check_one(expr: &Expr, schema: &DFSchema) -> Result<()> {
         }
         Expr::Cast(cast) => is_cast(cast, schema),
         Expr::WindowFunction(called) => has_default(called, schema),
+        Expr::ScalarSubquery(subquery) => is_joined(subquery),
         _ => Ok(()),
     }
+}
+
+/// The engine casts the rows of a recursive query to the types of its first part. A cast that a statement writes is a
+/// function of the dialect.
+fn keeps_digits(query: &RecursiveQuery) -> Result<()> {
+    let LogicalPlan::Projection(list) = query.recursive_term.as_ref() else {
+        return Ok(());
+    };
+    for (place, expr) in list.expr.iter().enumerate() {
+        let expr = match expr {
+            Expr::Alias(alias) => alias.expr.as_ref(),
+            expr => expr,
+        };
+        let Expr::Cast(cast) = expr else { continue };
+        let (from, to) = (cast.expr.get_type(list.input.schema())?, cast.field.data_type());
+        if loses_digits(&from, to) {
+            return plan_err!(
+                "recursive query \"{}\" column {} has type {} in its first part, where digits of the {} of the other would be lost; cast both to one type, such as numeric(30, 10)",
+                query.name,
+                place + 1,
+                of_arrow(to),
+                of_arrow(&from)
+            );
+        }
+    }
+    Ok(())
+}
+
+fn loses_digits(from: &DataType, to: &DataType) -> bool {
+    match (from, to) {
+        (DataType::Decimal128(_, from), DataType::Decimal128(_, to)) => from > to,
+        (from, to) if is_number(from) && is_number(to) => {
+            !from.is_integer() && (to.is_integer() || from.is_floating() && !to.is_floating())
+        }
+        _ => false,
+    }
+}
+
+/// A value that belongs to an outer row is found by equality alone; the engine's own message does not say so.
+fn is_joined(subquery: &Subquery) -> Result<()> {
+    let (mut reads, mut compares) = (false, false);
+    if !subquery.outer_ref_columns.is_empty() {
+        subquery.subquery.apply(|node| {
+            reads |= matches!(node, LogicalPlan::TableScan(_) | LogicalPlan::Values(_));
+            if let LogicalPlan::Filter(filter) = node {
+                compares |= split_conjunction(&filter.predicate)
+                    .into_iter()
+                    .any(|condition| condition.contains_outer() && !is_equality(condition));
+            }
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+    }
+    match reads && compares {
+        true => not_impl_err!(
+            "a subquery that is a value compares with the outer row by = alone here; for others, join the tables (LEFT JOIN … ON …) and group by the outer row"
+        ),
+        false => Ok(()),
+    }
+}
+
+fn is_equality(condition: &Expr) -> bool {
+    matches!(condition, Expr::BinaryExpr(BinaryExpr { op: Operator::Eq, .. }))
 }
 
 /// The engine takes a number for the days or microseconds since 1970.

@@ -39,8 +39,8 @@ fn aggregated(called: &Function) -> Option<Expr> {
     Some(call(ARRAY_OF_ROWS, vec![Expr::Subquery(Box::new(query))]))
 }
 
-/// `SELECT value` with an order as `SELECT array_agg(value ORDER BY …)`; `None` where the list is not of values of single
-/// rows.
+/// `SELECT value` with an order as `SELECT array_agg(value ORDER BY …)`; `None` where the list is not of values of
+/// single rows.
 fn aggregate_list(select: &mut Select, mut order: Vec<OrderByExpr>) -> Option<()> {
     let is_grouped = !matches!(&select.group_by, GroupByExpr::Expressions(by, _) if by.is_empty());
     if is_grouped || select.distinct.is_some() || select.having.is_some() {

@@ -1,5 +1,5 @@
-//! `FROM o, LATERAL (SELECT o.a * 2 AS b)` and `LATERAL (VALUES ('a', o.a), ('b', o.b))`: values that are computed of each
-//! outer row, without a table of their own.
+//! `FROM o, LATERAL (SELECT o.a * 2 AS b)` and `LATERAL (VALUES ('a', o.a), ('b', o.b))`: values that are computed of
+//! each outer row, without a table of their own.
 //!
 //! They are columns of the outer rows here, each of which is repeated for every row of VALUES.
 

@@ -1,10 +1,10 @@
 //! `x NOT IN (SELECT …)`, `x = ANY (SELECT …)`, `x > ALL (SELECT …)` and the like in conditions.
 //!
 //! The engine plans IN as a join, which tells whether there is an equal row, and NOT IN so that NULLs count, but only
-//! where each alone is what a row must meet. Beside OR, its NOT IN takes rows for which NULL makes the answer unknown; in
-//! `(x IN (SELECT …)) IS NULL`, nothing is ever unknown. It cannot join by NOT IN over rows that belong to the outer row.
-//! In comparisons with ANY and ALL it takes columns of one name on both sides for the same. All of these are put here as
-//! what it plans rightly.
+//! where each alone is what a row must meet. Beside OR, its NOT IN takes rows for which NULL makes the answer unknown;
+//! in `(x IN (SELECT …)) IS NULL`, nothing is ever unknown. It cannot join by NOT IN over rows that belong to the outer
+//! row. In comparisons with ANY and ALL it takes columns of one name on both sides for the same. All of these are put
+//! here as what it plans rightly.
 
 use std::sync::Arc;
 

@@ -5,10 +5,11 @@
 //! joins by column names are rewritten when a statement is planned, because that needs the tables ([`plan`]). The
 //! others are planned here: arrays of a row as rows of FROM (`unnest`), the first rows for each row of another table
 //! (`lateral`), values computed of each row (`lateral_values`), IN, ANY and ALL of subqueries (`memberships`), and
-//! subqueries that are values (`subqueries`).
+//! subqueries that are values (`subqueries`, with `key_columns`).
 
 mod fetch_first;
 mod joins;
+mod key_columns;
 mod lateral;
 mod lateral_values;
 mod memberships;

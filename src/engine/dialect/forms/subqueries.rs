@@ -20,6 +20,7 @@ use datafusion::logical_expr::logical_plan::Subquery;
 use datafusion::logical_expr::{Expr, FetchType, Limit, LogicalPlan, LogicalPlanBuilder, SkipType, SortExpr, lit, not};
 use datafusion::optimizer::AnalyzerRule;
 
+use super::key_columns::with_key_columns;
 use crate::engine::dialect::arrays::ONLY_VALUE;
 
 /// Rewrites the subqueries to aggregates.
@@ -45,11 +46,13 @@ fn in_node(node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
         let put = expr.transform_up(|expr| match expr {
             Expr::Exists(exists) if is_list => Ok(Transformed::yes(is_any(exists)?)),
             Expr::ScalarSubquery(subquery) => {
+                let (subquery, is_changed) = with_key_columns(subquery)?;
                 let made = match first(&subquery)? {
                     Some(first) => Some(Expr::ScalarSubquery(first)),
                     None => only(&subquery)?,
                 };
-                Ok(made.map_or_else(|| Transformed::no(Expr::ScalarSubquery(subquery)), Transformed::yes))
+                let made = made.map(Transformed::yes);
+                Ok(made.unwrap_or_else(|| Transformed::new_transformed(Expr::ScalarSubquery(subquery), is_changed)))
             }
             expr => Ok(Transformed::no(expr)),
         })?;
@@ -135,8 +138,8 @@ fn first(subquery: &Subquery) -> Result<Option<Subquery>> {
     }))
 }
 
-/// A value of the rows that belong to an outer row, of which there may be one: `only_value((SELECT array_agg(value) …))`.
-/// `None` where the subquery has one row by its form.
+/// A value of the rows that belong to an outer row, of which there may be one: `only_value((SELECT array_agg(value)
+/// …))`. `None` where the subquery has one row by its form.
 fn only(subquery: &Subquery) -> Result<Option<Expr>> {
     let plan = subquery.subquery.as_ref();
     let has_one_row = plan.max_rows().is_some_and(|rows| rows <= 1);
@@ -209,8 +212,17 @@ mod tests {
                 "select (select name from learners order by name desc limit 1)",
                 vec!["gi"],
             ),
+        ] {
+            assert_eq!(rows(sql).await.expect(sql), expected, "{sql}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_subquery_of_one_row_is_its_value() {
+        for (sql, expected) in [
             (
-                "select batch, (select name from learners l where l.batch = b.batch and score = 2) from batches b order by 1",
+                "select batch, (select name from learners l where l.batch = b.batch and score = 2) from batches b \
+                 order by 1",
                 vec!["a cy", "b", "c", "d"],
             ),
             (

@@ -1,4 +1,5 @@
-//! Infers types of parameters from their position: `substr(name, $1)` takes an integer, `$1 * interval '1 day'` a number.
+//! Infers types of parameters from their position: `substr(name, $1)` takes an integer, `$1 * interval '1 day'` a
+//! number.
 //!
 //! In comparisons and calculations, the planner takes the type of the other side.
 

@@ -2,7 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{Select, SelectItem, Statement, TableFactor, Value, ValueWithSpan, Visitor};
+use datafusion::sql::sqlparser::ast::{
+    Select, SelectItem, Statement, TableFactor, TableSampleKind, Value, ValueWithSpan, Visitor,
+};
 
 use super::super::DialectError;
 use crate::engine::dialect::walk::walk;
@@ -18,6 +20,13 @@ pub fn refuse(statement: &Statement) -> Result<(), DialectError> {
     }
 }
 
+/// `TABLESAMPLE SYSTEM (100)`: all rows.
+fn is_whole(sample: &TableSampleKind) -> bool {
+    let (TableSampleKind::BeforeTableAlias(sample) | TableSampleKind::AfterTableAlias(sample)) = sample;
+    let quantity = sample.quantity.as_ref();
+    quantity.is_some_and(|quantity| quantity.parenthesized && quantity.value.to_string() == "100")
+}
+
 struct Finder;
 
 impl Visitor for Finder {
@@ -26,7 +35,12 @@ impl Visitor for Finder {
     /// The engine reads all rows.
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<DialectError> {
         match factor {
-            TableFactor::Table { sample: Some(_), .. } | TableFactor::Derived { sample: Some(_), .. } => {
+            TableFactor::Table {
+                sample: Some(sample), ..
+            }
+            | TableFactor::Derived {
+                sample: Some(sample), ..
+            } if !is_whole(sample) => {
                 let what = "TABLESAMPLE is not supported; write WHERE random() < 0.1 for a tenth of the rows";
                 ControlFlow::Break(DialectError::NotSupported(what.to_owned()))
             }
@@ -89,6 +103,7 @@ mod tests {
         }
         for sql in [
             "select 'a' as \"b\", 'a' \"c\", a d from users",
+            "select * from users tablesample system (100)",
             "select '\\x1F'::bytea",
         ] {
             assert!(!refused(sql), "{sql}");
