@@ -15,7 +15,7 @@ use crate::config::{Config, TelemetryConfig};
 use crate::engine::{EngineError, RAW_SCHEMA, TABLE_SCHEMA, materialised};
 use crate::exports::{Location, Table};
 use crate::queries::Parameters;
-use crate::telemetry::{TelemetryFile, events_table, find, malformed_table};
+use crate::telemetry::{FoundFiles, TelemetryFile, events_table, find, malformed_table};
 use crate::zone::Zone;
 
 /// The raw table of the platform's events.
@@ -53,12 +53,16 @@ impl Telemetry {
     /// # Errors
     /// A folder's name is malformed, or a folder cannot be listed.
     pub async fn find(config: &Config, exports: &Location) -> Result<Self, CatalogError> {
-        let platform = find(&exports.resolve(&config.telemetry.path)?).await?;
+        let platform = find(PLATFORM_EVENTS, &exports.resolve(&config.telemetry.path)?).await?;
         let own = match &config.events {
-            Some(place) => find(&Location::parse(place)?).await?,
-            None => Vec::new(),
+            Some(place) => find(OWN_EVENTS, &Location::parse(place)?).await?,
+            None => FoundFiles::default(),
         };
-        Ok(Self { platform, own })
+        Ok(Self {
+            platform: platform.files,
+            own: own.files,
+            notes: platform.notes.into_iter().chain(own.notes).collect(),
+        })
     }
 
     /// All files, each with the name of its table.
@@ -104,7 +108,7 @@ pub async fn add_requests(
 /// Registers the catalog's telemetry, and adds its clicks to the table `download_events`.
 pub async fn register(catalog: &Catalog, zone: &Zone) -> Result<(), CatalogError> {
     let partitions = catalog.session.copied_config().target_partitions();
-    let Telemetry { platform, own } = &catalog.telemetry;
+    let Telemetry { platform, own, .. } = &catalog.telemetry;
     let add = |schema: &str, name: &str, table: EngineResult<Arc<dyn TableProvider>>| {
         let added = table.and_then(|table| {
             let name = TableReference::partial(schema, name);

@@ -70,6 +70,13 @@ pub enum ExportsError {
         file: String,
         why: &'static str,
     },
+    #[error("table {table}: {file} {why}, so rows may be missing; {remedy}")]
+    NotListed {
+        table: String,
+        file: String,
+        why: &'static str,
+        remedy: &'static str,
+    },
     #[error(
         "table {table}: {file} is named like a Parquet file that was compressed as a whole, which is not read, so rows of the day would be missing; decompress it, or move it away"
     )]
@@ -152,16 +159,16 @@ pub enum ExportsError {
     NoJson {
         table: String,
         column: String,
-        /// Those that are not blank.
+        /// The number of texts that are not blank.
         texts: u64,
-        /// What to do.
+        /// What to do, at the end of the message.
         remedy: String,
     },
     #[error("table {table}: column {column} is not the same in all files: {first}, {second}; export the day again")]
     Inconsistent {
         table: String,
         column: String,
-        /// Type and file.
+        /// A type, and a file that has it; `second` is another type with its file.
         first: String,
         second: String,
     },

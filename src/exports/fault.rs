@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::Schema;
 use datafusion::common::DataFusionError;
+use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::TaskContext;
@@ -82,17 +83,13 @@ async fn find_fault(
     let source = data_source(scan)?;
     let config = source.data_source().downcast_ref::<FileScanConfig>()?;
     let store = context.runtime_env().object_store(&config.object_store_url).ok()?;
-    let mut files: Vec<&ObjectMeta> = Vec::new();
-    for file in config.file_groups.iter().flat_map(|group| group.iter()) {
-        if files
-            .last()
-            .is_none_or(|last| last.location != file.object_meta.location)
-        {
-            files.push(&file.object_meta);
-        }
-    }
     let read = read_columns(columns, scan, config);
-    for file in files {
+    for file in files_of(config) {
+        if let Some((column, value)) = faulty_folder(config, file, &read, zone) {
+            let file = displayed(config.object_store_url.as_str(), &file.object_meta.location);
+            return Some(ExportsError::unconvertible(table, &file, column, None, value));
+        }
+        let file = &file.object_meta;
         let looked = async {
             faulty_column(&store, file, &read, zone)
                 .await
@@ -123,6 +120,35 @@ async fn find_fault(
         });
     }
     None
+}
+
+/// Each file of a scan once: one of several parts stands several times in it.
+fn files_of(config: &FileScanConfig) -> Vec<&PartitionedFile> {
+    let mut files: Vec<&PartitionedFile> = Vec::new();
+    for file in config.file_groups.iter().flat_map(|group| group.iter()) {
+        let is_same = |last: &&PartitionedFile| last.object_meta.location == file.object_meta.location;
+        if !files.last().is_some_and(is_same) {
+            files.push(file);
+        }
+    }
+    files
+}
+
+/// The first column of the contract that a folder above `file` gives, and that does not convert.
+fn faulty_folder(
+    config: &FileScanConfig,
+    file: &PartitionedFile,
+    read: &[ReadColumn],
+    zone: &Zone,
+) -> Option<(&'static Column, Unconvertible)> {
+    let mut given = config.table_partition_cols().iter().zip(&file.partition_values);
+    given.find_map(|(field, value)| {
+        let (_, column) = read.iter().find(|(name, _)| name == field.name())?;
+        let column = (*column)?;
+        let values = value.to_array().ok()?;
+        let refused = canonical_array(column, field, &values, zone).err()?;
+        Some((column, refused))
+    })
 }
 
 /// The scan itself, below any nodes that the optimizer has inserted above it.

@@ -11,7 +11,9 @@ use object_store::path::Path;
 use object_store::{ListResult, ObjectMeta};
 use percent_encoding::percent_decode_str;
 
+use super::day_folder::DayName;
 use super::error::{ExportsError, one_line};
+use super::left_out::{Depth, LeftOut, Why, left_out};
 use super::location::Location;
 use super::read_log;
 use super::snapshot::SUCCESS_MARKER;
@@ -19,7 +21,7 @@ use super::table_format::{DELTA_LOG, TableFormat};
 use super::table_log::LogFiles;
 
 /// Extensions of Parquet files, in any case. Other files are recognised by their content.
-const PARQUET_ENDINGS: [&str; 3] = ["parquet", "parq", "pq"];
+pub const PARQUET_ENDINGS: [&str; 3] = ["parquet", "parq", "pq"];
 /// Extensions of files that were compressed as a whole, in any case.
 const COMPRESSED_ENDINGS: [&str; 7] = ["gz", "zst", "bz2", "zip", "lz4", "snappy", "xz"];
 /// Extensions of files that are incomplete, or that another file has replaced.
@@ -35,9 +37,11 @@ const TEMPORARY_ENDINGS: [&str; 9] = [
     "crdownload",
 ];
 /// The magic bytes at both ends of Parquet files; the second where the footer is encrypted.
-const PARQUET_MAGIC: [&[u8]; 2] = [b"PAR1", b"PARE"];
+pub const PARQUET_MAGIC: [&[u8]; 2] = [b"PAR1", b"PARE"];
 /// The size of the shortest possible Parquet file: the magic bytes at both ends, and the length of the footer.
 const SHORTEST_PARQUET: u64 = 12;
+/// Why a file is misplaced that is named like one that is not finished.
+pub const TEMPORARY: &str = "is named like a temporary or replaced file";
 /// The value in the name of Hive's folder for NULL.
 const NULL_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
 /// Files of unknown kind whose content is checked concurrently.
@@ -100,13 +104,19 @@ async fn list_all(location: &Location, folder: &Path) -> Result<Vec<ObjectMeta>,
 ///
 /// # Errors
 /// Where the folder cannot be listed, belongs to an unsupported table format, lacks a file that the log names, or holds
-/// Parquet files that may or may not be rows of the day.
+/// Parquet files that may or may not be rows of the day, or what may hold rows and is in no listing.
 pub async fn list_day(
     table: &str,
     location: &Location,
     folder: &Path,
     log: Option<&LogFiles>,
 ) -> Result<DayListing, ExportsError> {
+    // A table log names the files of the day, so others do not matter there.
+    let left_out = match log {
+        None => left_out(location, folder, Depth::All).await,
+        Some(_) => Vec::new(),
+    };
+    refuse(table, left_out.iter().filter(|left| left.why == Why::Unnameable))?;
     let mut objects = list_all(location, folder).await?;
     let parts_below = |object: &ObjectMeta| -> Vec<String> {
         let parts = object.location.parts().skip(folder.parts().count());
@@ -120,7 +130,10 @@ pub async fn list_day(
         objects = list_all(location, folder).await?;
     }
     let log = log.or(log_of_day.as_ref());
-    let mut listing = DayListing::default();
+    let mut listing = match log {
+        None => DayListing::beginning_with(table, left_out)?,
+        Some(_) => DayListing::default(),
+    };
     let mut looks = Vec::new();
     for object in objects {
         if log.is_some_and(|log| !log.contains(&object.location)) {
@@ -132,7 +145,7 @@ pub async fn list_day(
             return Err(ExportsError::table_format(table, format, log));
         }
         listing.is_complete |= parts.last().is_some_and(|name| name == SUCCESS_MARKER);
-        match kind_of(&parts, object.size) {
+        match kind_in_day(folder, &parts, object.size) {
             Kind::Harmless => {}
             Kind::Parquet(partitions) => listing.files.push(DayFile { object, partitions }),
             Kind::Unknown(partitions) => looks.push(look_into(table, location, object, Ok(partitions)).boxed()),
@@ -151,7 +164,25 @@ pub async fn list_day(
     Ok(listing)
 }
 
+/// Accepts what a listing of `table` leaves out where none of it may hold rows.
+///
+/// # Errors
+/// The first entry that may hold some.
+pub fn refuse<'a>(table: &str, left_out: impl IntoIterator<Item = &'a LeftOut>) -> Result<(), ExportsError> {
+    let mut refusals = left_out.into_iter().filter_map(|left| left.refusal(table));
+    refusals.next().map_or(Ok(()), Err)
+}
+
 impl DayListing {
+    /// A listing without files, and with the entries of `table` that no listing has and that hold no rows.
+    fn beginning_with(table: &str, left_out: Vec<LeftOut>) -> Result<Self, ExportsError> {
+        refuse(table, &left_out)?;
+        Ok(Self {
+            unknown: left_out.into_iter().map(|left| left.shown).collect(),
+            ..Self::default()
+        })
+    }
+
     /// Adds objects of `table` whose content was checked, and sorts all by path.
     fn add(&mut self, table: &str, location: &Location, looked: Vec<Look>) -> Result<(), ExportsError> {
         for look in looked {
@@ -192,13 +223,30 @@ fn check_complete<'a>(
     }
 }
 
+/// The kind of the object at `parts` below the folder of `day`, where the folders between may name another day.
+fn kind_in_day(day: &Path, parts: &[String], size: u64) -> Kind {
+    match kind_of(parts, size) {
+        Kind::Parquet(_) | Kind::Unknown(_) if is_of_another_day(day.filename().unwrap_or_default(), parts) => {
+            Kind::Misplaced("lies in a folder of another day")
+        }
+        kind => kind,
+    }
+}
+
+/// Whether a folder in `parts` has the key of the folder `day`, and another day: `date=2026-11-22/date=2026-11-21`, as
+/// moving a folder onto an existing one leaves it. Other keys are columns.
+fn is_of_another_day(day: &str, parts: &[String]) -> bool {
+    let key = |name: &str| name.split_once('=').map(|(key, _)| key.to_ascii_lowercase());
+    let mut same_key = parts.iter().filter(|part| key(part).is_some() && key(part) == key(day));
+    same_key.any(|part| DayName::parse(part) != DayName::parse(day))
+}
+
 /// The kind of the object at `parts` below a day's folder.
 fn kind_of(parts: &[String], size: u64) -> Kind {
     let Some((name, folders)) = parts.split_last() else {
         return Kind::Harmless;
     };
-    let is_hidden = |part: &String| part.starts_with('.') || (part.starts_with('_') && !part.contains('='));
-    if folders.iter().any(is_hidden) || is_hidden(name) {
+    if parts.iter().any(|part| is_hidden(part)) {
         return Kind::Harmless;
     }
     let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
@@ -208,7 +256,7 @@ fn kind_of(parts: &[String], size: u64) -> Kind {
         return Kind::Harmless;
     }
     if has_ending(&TEMPORARY_ENDINGS) || name.ends_with('~') {
-        return Kind::Misplaced("is named like a temporary or replaced file");
+        return Kind::Misplaced(TEMPORARY);
     }
     match folders
         .iter()
@@ -219,6 +267,11 @@ fn kind_of(parts: &[String], size: u64) -> Kind {
         Some(partitions) if is_named_parquet => Kind::Parquet(partitions),
         Some(partitions) => Kind::Unknown(partitions),
     }
+}
+
+/// Whether a file or folder of this name holds no data, such as `_SUCCESS`, `_temporary` and `.part-0.parquet.crc`.
+pub fn is_hidden(name: &str) -> bool {
+    name.starts_with('.') || (name.starts_with('_') && !name.contains('='))
 }
 
 /// Whether a file is named like a Parquet file that was compressed as a whole, such as `part-0.parquet.gz`.
@@ -323,6 +376,20 @@ mod tests {
             ("folder-marker", 0, "harmless"),
         ] {
             assert_eq!(kind(path, size), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_folder_of_another_day_is_not_of_the_day() {
+        let is_other = |path: &str| {
+            let parts: Vec<String> = path.split('/').map(str::to_owned).collect();
+            is_of_another_day("date=2026-11-22", &parts)
+        };
+        for path in ["date=2026-11-21/a", "state=KA/DATE=20261121/a", "date=22-11-2026/a"] {
+            assert!(is_other(path), "{path}");
+        }
+        for path in ["a", "date=20261122/a", "dt=2026-11-21/a", "date/a", "state=KA/a"] {
+            assert!(!is_other(path), "{path}");
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
-use object_store::path::Path;
+use object_store::path::{Path, PathPart};
 use url::Url;
 
 use super::store::open_store;
@@ -84,16 +84,24 @@ impl Location {
     /// The folder `path`, which may be relative to this one, absolute, or a URL.
     ///
     /// # Errors
-    /// The text is neither a path nor a URL of a known store.
+    /// The text is neither a path nor a URL of a known store, or `..` in it leads to a folder that does not exist, or stands in
+    /// a path of a store, which has none.
     pub fn resolve(&self, path: &str) -> Result<Self, LocationError> {
         if path.contains("://") || path.starts_with('/') {
             return Self::parse(path);
         }
-        let below = path.split('/').filter(|part| !part.is_empty() && *part != ".");
-        let mut folder = self.clone();
-        for part in below {
-            folder.prefix = folder.prefix.clone().join(part);
+        let parts = || path.split('/').filter(|part| !part.is_empty() && *part != ".");
+        if self.is_local() && parts().any(|part| part == "..") {
+            return Self::parse(&format!("{self}/{path}"));
         }
+        // Names are as they are, so none of their characters is encoded.
+        let below = parts().map(PathPart::parse).collect::<Result<Vec<_>, _>>();
+        let below = below.map_err(|error| LocationError::Malformed {
+            text: path.to_owned(),
+            reason: error.to_string(),
+        })?;
+        let mut folder = self.clone();
+        folder.prefix = self.prefix.parts().chain(below).collect();
         Ok(folder)
     }
 
@@ -150,6 +158,35 @@ mod tests {
         let by_url = Location::parse(url.as_str()).expect("a location");
         assert_eq!(by_path.prefix, by_url.prefix);
         assert!(by_path.is_local());
+    }
+
+    #[test]
+    fn a_relative_path_is_taken_as_it_is_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = Location::parse(&folder.path().display().to_string()).expect("a location");
+        for name in ["batches~2", "b{1}", "b%20x", "b#1", "raw/course batch"] {
+            let below = root.resolve(name).expect("a location");
+            assert_eq!(below.to_string(), format!("{root}/{name}"));
+        }
+        assert_eq!(
+            root.resolve("./raw//users/").expect("a location").to_string(),
+            format!("{root}/raw/users")
+        );
+        std::fs::create_dir(folder.path().join("exports")).expect("a folder");
+        let exports = root.resolve("exports").expect("a location");
+        assert_eq!(
+            exports.resolve("../exports").expect("a location").prefix,
+            exports.prefix
+        );
+        let missing = exports.resolve("../others").expect_err("there is none").to_string();
+        assert!(missing.contains("does not exist"), "{missing}");
+        let mut store = root.clone();
+        store.root = Url::parse("s3://bucket/").expect("a URL");
+        let above = store
+            .resolve("../others")
+            .expect_err("stores have no such folder")
+            .to_string();
+        assert!(above.contains("'../others'"), "{above}");
     }
 
     #[test]

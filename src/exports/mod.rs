@@ -20,6 +20,7 @@ mod history;
 mod inspect;
 mod joined_ranges;
 mod json_columns;
+mod left_out;
 mod listing;
 mod location;
 mod near_names;
@@ -50,14 +51,16 @@ pub use columns::{check_columns, check_contract, column_twice, misspelled_column
 pub use contract::{Column, Kind, Table};
 pub use convert::{Unconvertible, canonical, canonical_array, canonical_call};
 pub use dictionary_keys::with_dictionary_keys;
+pub use day_folder::DayName;
 pub use error::ExportsError;
 pub use history::HistoryTable;
 pub use inspect::{InspectedFile, read_footers};
 pub use json_columns::JsonColumns;
-pub use listing::{DayFile, Partition};
+pub use left_out::{Depth, left_out};
+pub use listing::{DayFile, Partition, refuse};
 pub use location::{Location, LocationError, displayed, store_root};
 pub use needed_entries::NeededEntries;
-pub use note::ExportNote;
+pub use note::{ExportNote, some_of};
 pub use pinned::PinnedFile;
 pub use retried_lists::read_whole;
 #[cfg(feature = "cluster")]

@@ -11,9 +11,10 @@ use tracing::debug;
 
 use super::day_folder::DayName;
 use super::error::ExportsError;
-use super::listing::{DayFile, DayListing, list_day, list_folder};
+use super::left_out::{Depth, LeftOut, Why, left_out};
+use super::listing::{DayFile, DayListing, list_day, list_folder, refuse};
 use super::location::Location;
-use super::near_names::near_names;
+use super::near_names::{near_names, nothing_at_path};
 use super::note::{ExportNote, some_of};
 use super::read_log;
 use super::table_format::{TableFormat, find_log};
@@ -270,8 +271,9 @@ impl Exports {
     async fn dated_folders(&self) -> Result<Vec<DatedFolders<'_>>, ExportsError> {
         let mut all = Vec::with_capacity(self.tables.len());
         for table in &self.tables {
-            let found = list_folder(&table.location, &table.location.prefix).await?;
-            all.push(match find_log(&table.location, &found).await? {
+            let (found, dead_links) = list_table(table).await?;
+            let nothing = nothing_at_path(&self.root, table, &found);
+            let mut folders = match find_log(&table.location, &found).await? {
                 None => DatedFolders::new(table, &found, None),
                 Some((TableFormat::Delta, log)) if found.common_prefixes.contains(&log) => {
                     let log = read_log(&table.name, &table.location, &table.location.prefix).await?;
@@ -281,7 +283,10 @@ impl Exports {
                     let log = table.location.display(&log);
                     return Err(ExportsError::table_format(&table.name, format, log));
                 }
-            });
+            };
+            folders.add_dead_links(dead_links);
+            folders.notes.extend(nothing);
+            all.push(folders);
         }
         for note in near_names(&self.root, &self.tables).await {
             if let Some(folders) = all.iter_mut().find(|folders| folders.table.name == note.table) {
@@ -352,6 +357,17 @@ impl Exports {
     }
 }
 
+/// What lies directly in the folder of a table, and links in it to what is not there, which no listing has.
+async fn list_table(table: &TableFolder) -> Result<(ListResult, Vec<LeftOut>), ExportsError> {
+    let folder = &table.location.prefix;
+    let mut left_out = left_out(&table.location, folder, Depth::Direct).await;
+    // The folder itself may be such a link, or may not be searched.
+    let is_fatal = |left: &&LeftOut| left.why == Why::Unnameable || left.location().as_ref() == Some(folder);
+    refuse(&table.name, left_out.iter().filter(is_fatal))?;
+    left_out.retain(|left| left.why == Why::DeadLink);
+    Ok((list_folder(&table.location, folder).await?, left_out))
+}
+
 impl<'a> DatedFolders<'a> {
     /// The day folders in `found`, the listing of the folder of `table`. `log` has its data files where it has a table log.
     fn new(table: &'a TableFolder, found: &ListResult, log: Option<LogFiles>) -> Self {
@@ -391,6 +407,29 @@ impl<'a> DatedFolders<'a> {
             dates,
             log,
             notes,
+        }
+    }
+
+    /// Adds links to what is not there. One that is named like a day is that day, whose listing is then refused.
+    fn add_dead_links(&mut self, links: Vec<LeftOut>) {
+        if self.log.is_some() {
+            return;
+        }
+        let mut others = Vec::new();
+        for link in links {
+            let location = link.location();
+            let day = location.as_ref().and_then(Path::filename).map(DayName::parse);
+            match (day, location) {
+                (Some(DayName::Day(day)), Some(location)) => self.dates.entry(day).or_default().push(location),
+                _ => others.push(link.shown),
+            }
+        }
+        if !others.is_empty() {
+            let text = format!(
+                "{} is a link to what is not there or may not be read, and is not read; restore what it links to, or remove the link",
+                some_of(&others)
+            );
+            self.notes.push(ExportNote::new(&self.table.name, text));
         }
     }
 

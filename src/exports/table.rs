@@ -371,7 +371,8 @@ impl Shape {
         }
     }
 
-    /// What is known of the rows of `files`, whose columns are those of `schema`, first those of the files themselves.
+    /// The statistics of the rows of `files` under `schema`, which has the columns of the files before those of their
+    /// folders.
     fn statistics_of(&self, files: &[ScannedFile], schema: &Schema) -> Statistics {
         let footers = files.iter().map(|file| file.file.footer.cached());
         let of_files = self.estimates.get_or_init(|| estimates(&self.of_files, footers));

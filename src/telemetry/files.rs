@@ -7,7 +7,7 @@ use object_store::ObjectMeta;
 use object_store::path::Path;
 
 use super::outcome::Outcome;
-use crate::exports::{ExportsError, Location};
+use crate::exports::{DayName, Depth, ExportNote, ExportsError, Location, left_out, refuse, some_of};
 use crate::ids::SnapshotDate;
 
 /// The format of a file.
@@ -68,66 +68,158 @@ impl TelemetryFile {
     }
 }
 
-/// The files of all days in `folder`, in order of their paths; none where there is no such folder.
+/// The files of a folder of telemetry.
+#[derive(Debug, Default)]
+pub struct FoundFiles {
+    /// Those that are read, in order of their paths.
+    pub files: Vec<Arc<TelemetryFile>>,
+    /// Remarks on those that are not.
+    pub notes: Vec<ExportNote>,
+}
+
+/// The files of all days in `folder`, which the events of `table` are read from; none where there is no such folder.
+///
+/// Days are named as those of exports are. Files elsewhere, or of another format, are named in remarks.
 ///
 /// # Errors
-/// The folder cannot be listed.
-pub async fn find(folder: &Location) -> Result<Vec<Arc<TelemetryFile>>, ExportsError> {
+/// The folder cannot be listed, or something in it that may be a file of events is in no listing.
+pub async fn find(table: &str, folder: &Location) -> Result<FoundFiles, ExportsError> {
+    let unlisted = unlisted(table, folder).await?;
     let listed: Result<Vec<_>, _> = folder.store.list(Some(&folder.prefix)).try_collect().await;
     let mut objects = listed.map_err(|error| ExportsError::Unlistable {
         place: folder.to_string(),
         reason: error.to_string(),
     })?;
     objects.sort_unstable_by(|a, b| a.location.cmp(&b.location));
-    let (mut files, mut others) = (Vec::new(), Vec::new());
+    let (mut files, mut without_day, mut others) = (Vec::new(), Vec::new(), unlisted);
     for object in objects {
-        let Some(arrived_on) = day_of(&object.location, folder) else {
-            continue;
-        };
-        match format_of(&object.location) {
-            Some(format) if object.size > 0 => files.push(Arc::new(TelemetryFile {
+        let place = || folder.display(&object.location);
+        match kind_of(&object.location, folder) {
+            _ if object.size == 0 => {}
+            Kind::Hidden => {}
+            Kind::WithoutDay => without_day.push(place()),
+            Kind::Other => others.push(place()),
+            Kind::Events(format, arrived_on) => files.push(Arc::new(TelemetryFile {
                 location: folder.clone(),
                 object,
                 format,
                 arrived_on,
                 outcome: OnceLock::new(),
             })),
-            Some(_) => {}
-            None if is_hidden(&object.location) => {}
-            None => others.push(folder.display(&object.location)),
         }
     }
-    if let Some(first) = others.first() {
-        tracing::warn!(
-            "{} files in {folder} do not end in .json, .ndjson, .jsonl (or these with .gz) or .parquet, and are not read: {first}{}",
-            others.len(),
-            if others.len() > 1 { ", …" } else { "" }
-        );
-    }
-    Ok(files)
+    let notes = [
+        (without_day, "is not in a folder date=YYYY-MM-DD and is not read"),
+        (
+            others,
+            "does not end in .json, .ndjson, .jsonl (or these with .gz) or .parquet, and is not read",
+        ),
+    ];
+    let notes = notes.into_iter().filter(|(files, _)| !files.is_empty());
+    let notes = notes.map(|(files, why)| ExportNote::new(table, format!("{} {why}", some_of(&files))));
+    Ok(FoundFiles {
+        files,
+        notes: notes.collect(),
+    })
 }
 
-fn day_of(path: &Path, folder: &Location) -> Option<SnapshotDate> {
-    let day = path.prefix_match(&folder.prefix)?.next()?;
-    SnapshotDate::from_folder_name(day.as_ref())
+/// The entries that no listing has, and that hold no events.
+async fn unlisted(table: &str, folder: &Location) -> Result<Vec<String>, ExportsError> {
+    let left_out = left_out(folder, &folder.prefix, Depth::All).await;
+    refuse(table, &left_out)?;
+    Ok(left_out.into_iter().map(|left| left.shown).collect())
 }
 
-fn format_of(path: &Path) -> Option<TelemetryFormat> {
-    if is_hidden(path) {
-        return None;
+/// What an object in a folder of telemetry is, by its path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A file of events that arrived on a day.
+    Events(TelemetryFormat, SnapshotDate),
+    /// A file in the folder of no day.
+    WithoutDay,
+    /// A file of another format.
+    Other,
+    /// A marker, or a file that is being written.
+    Hidden,
+}
+
+fn kind_of(path: &Path, folder: &Location) -> Kind {
+    let parts: Vec<String> = path
+        .prefix_match(&folder.prefix)
+        .into_iter()
+        .flatten()
+        .map(|part| part.as_ref().to_owned())
+        .collect();
+    if parts.iter().any(|part| is_hidden(part)) {
+        return Kind::Hidden;
     }
-    let name = path.filename()?;
+    let [day, .., name] = parts.as_slice() else {
+        return Kind::WithoutDay;
+    };
+    match (DayName::parse(day), format_of(name)) {
+        (DayName::Day(day), Some(format)) => Kind::Events(format, day),
+        (DayName::Day(_), None) => Kind::Other,
+        (DayName::Unclear | DayName::Other, _) => Kind::WithoutDay,
+    }
+}
+
+fn format_of(name: &str) -> Option<TelemetryFormat> {
+    let name = name.to_ascii_lowercase();
     if name.ends_with(".parquet") {
         return Some(TelemetryFormat::Parquet);
     }
-    let name = name.strip_suffix(".gz").unwrap_or(name);
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
     let is_lines = [".json", ".ndjson", ".jsonl"]
         .iter()
         .any(|ending| name.ends_with(ending));
     is_lines.then_some(TelemetryFormat::Lines)
 }
 
-/// Whether a file is a marker, or is being written.
-fn is_hidden(path: &Path) -> bool {
-    path.filename().is_none_or(|name| name.starts_with(['.', '_']))
+/// Whether a file or folder of this name is a marker, or is being written.
+fn is_hidden(name: &str) -> bool {
+    name.starts_with(['.', '_'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_tell_files_of_events_from_others() {
+        let folder = Location::parse("/").expect("a folder");
+        let kind = |path: &str| kind_of(&Path::from(path), &folder);
+        let day: SnapshotDate = "2026-11-20".parse().expect("a day");
+        for path in [
+            "date=2026-11-20/a.json",
+            "date=20261120/a.JSONL.GZ",
+            "dt=2026-11-20/hour=07/a.ndjson",
+        ] {
+            assert_eq!(kind(path), Kind::Events(TelemetryFormat::Lines, day), "{path}");
+        }
+        let parquet = Kind::Events(TelemetryFormat::Parquet, day);
+        assert_eq!(kind("Date=2026-11-20/a.PARQUET"), parquet);
+        for path in [
+            "a.json",
+            "2026-11-20/a.json",
+            "date=22-11-2026/a.json",
+            "year=2026/month=11/a.json",
+        ] {
+            assert_eq!(kind(path), Kind::WithoutDay, "{path}");
+        }
+        for path in [
+            "date=2026-11-20/a.json.zst",
+            "date=2026-11-20/a.csv",
+            "date=2026-11-20/a",
+        ] {
+            assert_eq!(kind(path), Kind::Other, "{path}");
+        }
+        for path in [
+            "_SUCCESS",
+            ".a.json",
+            "date=2026-11-20/_temporary/0/a.json",
+            "date=2026-11-20/.a.json.crc",
+        ] {
+            assert_eq!(kind(path), Kind::Hidden, "{path}");
+        }
+    }
 }

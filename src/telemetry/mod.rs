@@ -13,6 +13,6 @@ mod rows;
 mod table;
 
 pub use event::{Cdatum, Event, Malformed, parse};
-pub use files::{TelemetryFile, find};
+pub use files::{FoundFiles, TelemetryFile, find};
 pub use outcome::Outcome;
 pub use table::{events_table, malformed_table};

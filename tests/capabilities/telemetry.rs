@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use crate::exports_layout::assert_told;
 use crate::support::{DATE, TestExports, batches, csv_columns, gzip, write_parquet};
 
 /// A click at a moment, in milliseconds since 1970.
@@ -94,6 +95,47 @@ fn lines_plain_and_compressed_in_one_member_or_several() {
     .expect("a file");
     assert_eq!(mids(&exports), ["a", "b", "c", "d", "e", "f"]);
     assert_eq!(malformed(&exports), "file,line,reason\n");
+}
+
+#[test]
+fn days_are_named_as_those_of_exports_and_other_files_are_named() {
+    let exports = TestExports::small()
+        .telemetry("date=2026-11-20/UPPER.JSON", noon("a").as_bytes())
+        .telemetry("dt=2026-11-20/a.json", noon("b").as_bytes())
+        .telemetry("date=20261120/hour=07/a.jsonl", noon("c").as_bytes())
+        .telemetry("date=2026-11-20/_temporary/0/a.json", noon("temporary").as_bytes())
+        .telemetry("date=2026-11-20/_SUCCESS", b"x");
+    assert_eq!(mids(&exports), ["a", "b", "c"]);
+    assert_eq!(exports.output_and_talk("check", &[]).1, "");
+
+    for path in [
+        "a.json",
+        "2026-11-20/a.json",
+        "date=20-11-2026/a.json",
+        "year=2026/a.json",
+    ] {
+        let exports = TestExports::small().telemetry(path, noon("a").as_bytes());
+        let file = format!("telemetry/{path}");
+        assert_told(
+            &exports,
+            &["telemetry_events", &file, "is not in a folder date=YYYY-MM-DD"],
+        );
+    }
+    let exports = TestExports::small().telemetry("date=2026-11-20/a.json.zst", b"x");
+    assert_told(&exports, &["telemetry_events", "a.json.zst", "does not end in .json"]);
+}
+
+#[test]
+fn a_link_to_a_file_of_events_that_is_not_there_is_refused() {
+    let exports = TestExports::small().telemetry("date=2026-11-20/a.json", noon("a").as_bytes());
+    let link = exports.path().join("telemetry/date=2026-11-20/b.json");
+    std::os::unix::fs::symlink("/no/such/file", link).expect("a link");
+    for command in ["check", "ratio"] {
+        let complaint = exports.complaint(1, command, &[]);
+        for words in ["telemetry_events", "date=2026-11-20/b.json", "restore what it links to"] {
+            assert!(complaint.contains(words), "{complaint}");
+        }
+    }
 }
 
 #[test]

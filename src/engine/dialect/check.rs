@@ -1,9 +1,11 @@
 //! Refuses what PostgreSQL refuses and the engine would accept with a cast: a text compared with a number in lists,
-//! ranges and joins, and documents that are compared or ordered. Operators are checked where they are planned.
+//! ranges and joins, a number as a time, and documents that are compared or ordered. Operators are checked where they are
+//! planned.
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::common::{DFSchema, Result, not_impl_err};
+use datafusion::common::{DFSchema, Result, not_impl_err, plan_err};
+use datafusion::logical_expr::expr::{Cast, WindowFunction};
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
@@ -12,6 +14,7 @@ use super::json;
 use super::numbers::is_number;
 use super::planner::no_operator;
 use super::texts::is_text;
+use super::type_names::of_arrow;
 
 /// Refuses a plan that compares texts with numbers, or that orders documents or gives arrays of them.
 ///
@@ -82,7 +85,43 @@ fn check_one(expr: &Expr, schema: &DFSchema) -> Result<()> {
                 .map(|field| field.data_type().clone());
             compared(&BinaryOperator::Eq, of.as_ref(), found.as_ref())
         }
+        Expr::Cast(cast) => is_cast(cast, schema),
+        Expr::WindowFunction(called) => has_default(called, schema),
         _ => Ok(()),
+    }
+}
+
+/// The engine takes a number for the days or microseconds since 1970.
+fn is_cast(cast: &Cast, schema: &DFSchema) -> Result<()> {
+    let to = cast.field.data_type();
+    let is_time = matches!(to, DataType::Date32 | DataType::Date64 | DataType::Timestamp(..));
+    match kind(&cast.expr, schema) {
+        Some(from) if is_time && is_number(&from) => plan_err!(
+            "cannot cast type {} to {}; write to_timestamp(…) for seconds since 1970, or add days to a date",
+            of_arrow(&from),
+            of_arrow(to)
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// The default of `lag` and `lead`, which the engine cuts off to a whole number beside whole numbers.
+fn has_default(called: &WindowFunction, schema: &DFSchema) -> Result<()> {
+    let name = called.fun.name();
+    let [value, _, default] = called.params.args.as_slice() else {
+        return Ok(());
+    };
+    let (Some(value), Some(default)) = (kind(value, schema), kind(default, schema)) else {
+        return Ok(());
+    };
+    let is_shortened = value.is_integer() && is_number(&default) && !default.is_integer();
+    match is_shortened && ["lag", "lead"].contains(&name) {
+        true => plan_err!(
+            "{name} of {} has a default of {}; cast its first argument to numeric",
+            of_arrow(&value),
+            of_arrow(&default)
+        ),
+        false => Ok(()),
     }
 }
 
