@@ -18,10 +18,19 @@ use datafusion::parquet::schema::types::{ColumnDescPtr, SchemaDescriptor};
 
 use super::leaf::{KeyIds, Levels, WantedNumbers, read_leaf};
 
-/// The most levels of a row group that are decoded together; each takes [`BYTES_A_LEVEL`].
+/// The most levels of a row group that are decoded together.
 pub const MOST_LEVELS: usize = 1 << 24;
-/// The memory for a level: two definitions, the number of the key, and whether the value is wanted.
-pub const BYTES_A_LEVEL: usize = 7;
+/// Bytes of a level: two definitions, the number of the key, and whether the value is wanted.
+const BYTES_A_LEVEL: usize = 7;
+/// Bytes of a row: the place of its first level among those of keys, and of values.
+const BYTES_A_ROW: usize = 8;
+
+/// The memory in bytes for a row group of so many levels, which are as many as the rows at least.
+pub fn memory_of(levels: usize, rows: usize) -> usize {
+    levels
+        .saturating_mul(BYTES_A_LEVEL)
+        .saturating_add(rows.min(levels).saturating_mul(BYTES_A_ROW))
+}
 
 /// The leaves of a map in the schema of a file: keys, then values. `None` where they are not texts and numbers of four
 /// bytes in a map that is no part of another type.

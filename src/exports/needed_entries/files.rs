@@ -21,7 +21,7 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 
 use super::NeededEntries;
-use super::entries::{BYTES_A_LEVEL, MOST_LEVELS, MapEntries, leaves_of};
+use super::entries::{MOST_LEVELS, MapEntries, leaves_of, memory_of};
 
 /// Reads the files of one partition of a scan.
 pub struct FilesOfPartition {
@@ -134,11 +134,12 @@ impl FilesOfPartition {
         let group = metadata.metadata().row_group(group);
         let [keys, values] = leaves.map(|leaf| group.column(leaf));
         let levels = usize::try_from(values.num_values()).unwrap_or(usize::MAX);
+        let rows = usize::try_from(group.num_rows()).unwrap_or_default();
         if levels > MOST_LEVELS || keys.num_values() != values.num_values() {
             return Ok(None);
         }
         let memory = MemoryConsumer::new("entries of maps").register(&self.memory);
-        if memory.try_grow(levels * BYTES_A_LEVEL).is_err() {
+        if memory.try_grow(memory_of(levels, rows)).is_err() {
             return Ok(None);
         }
         let ranges = [keys, values].map(|chunk| {
@@ -149,7 +150,6 @@ impl FilesOfPartition {
         let Ok([of_keys, of_values]) = <[Bytes; 2]>::try_from(bytes) else {
             return Ok(None);
         };
-        let rows = usize::try_from(group.num_rows()).unwrap_or_default();
         let chunks = [(keys, of_keys), (values, of_values)];
         let entries = MapEntries::decoded(chunks, rows, self.needed.value);
         Ok(entries.map(|entries| ReservedEntries {

@@ -97,7 +97,7 @@ fn each_run(bytes: &[u8], width: u8, count: usize, mut take: impl FnMut(Run<'_>)
             0 => {
                 let (value, after) = after.split_at_checked(usize::from(width).div_ceil(8))?;
                 rest = after;
-                let value = value.iter().rev().fold(0, |all, byte| (all << 8) | u32::from(*byte));
+                let value = value.iter().rev().fold(0u32, |all, byte| (all << 8) | u32::from(*byte));
                 let times = length.min(left);
                 take(Run::Repeated(value, times))?;
                 times
@@ -125,7 +125,7 @@ fn each_run(bytes: &[u8], width: u8, count: usize, mut take: impl FnMut(Run<'_>)
 
 /// A number of variable length, seven bits a byte, and the bytes after it.
 fn variable_length(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let mut value = 0;
+    let mut value = 0u64;
     let mut rest = bytes;
     for shift in (0..=28).step_by(7) {
         let (byte, after) = rest.split_first()?;
@@ -143,7 +143,7 @@ fn number_at(packed: &[u8], bit: usize, mask: u64) -> u32 {
     let bytes = packed.get(bit / 8..).unwrap_or_default();
     let word = match bytes.first_chunk() {
         Some(word) => u64::from_le_bytes(*word),
-        None => bytes.iter().rev().fold(0, |all, byte| (all << 8) | u64::from(*byte)),
+        None => bytes.iter().rev().fold(0u64, |all, byte| (all << 8) | u64::from(*byte)),
     };
     // At most 32 bits are left.
     ((word >> (bit % 8)) & mask) as u32
