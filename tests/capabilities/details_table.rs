@@ -34,7 +34,7 @@ const CONDITIONS: [&str; 21] = [
     "tenant_id in ('t1', 't2', 't3', 't4') and batch_id in ('b1', 'b2', 'b3')",
     "tenant_id <> 't1'",
     "tenant_id is null",
-    "tenant_id is distinct from 't1' and known_user",
+    "(tenant_id is distinct from 't1') and known_user",
     "upper(coalesce(tenant_id, 't1')) = 'T1'",
     "tenant_id = 't1' or batch_id = 'b3'",
     "user_id = 'u1'",
