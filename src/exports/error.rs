@@ -70,6 +70,10 @@ pub enum ExportsError {
         file: String,
         why: &'static str,
     },
+    #[error(
+        "table {table}: {file} was removed, or written again, while it was read; run again once the export is complete"
+    )]
+    Replaced { table: String, file: String },
     #[error("table {table}: {file} {why}, so rows may be missing; {remedy}")]
     NotListed {
         table: String,
