@@ -196,17 +196,34 @@ impl FileOfKnownFooter {
         let bytes = range.end.saturating_sub(range.start);
         self.bytes_scanned.add(usize::try_from(bytes).unwrap_or(usize::MAX));
     }
+
+    /// Refuses ranges that a damaged footer names and the file does not have: a fault of the file, and not of the store.
+    fn check(&self, ranges: &[Range<u64>]) -> ParquetResult<()> {
+        let size = self.file.object.size;
+        let is_beyond = |range: &&Range<u64>| range.start > range.end || range.end > size;
+        match ranges.iter().find(is_beyond) {
+            None => Ok(()),
+            Some(Range { start, end }) => Err(ParquetError::EOF(format!(
+                "its footer names the bytes from {start} to {end}, and the file has {size}"
+            ))),
+        }
+    }
 }
 
 impl AsyncFileReader for FileOfKnownFooter {
     fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, ParquetResult<Bytes>> {
         self.count(&range);
-        self.file.get_bytes(range)
+        async move {
+            self.check(std::slice::from_ref(&range))?;
+            self.file.get_bytes(range).await
+        }
+        .boxed()
     }
 
     fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, ParquetResult<Vec<Bytes>>> {
         ranges.iter().for_each(|range| self.count(range));
         async move {
+            self.check(&ranges)?;
             let read = self.file.ranges(ranges, self.is_on_disk).await;
             read.map_err(|error| ParquetError::External(Box::new(error)))
         }
@@ -259,6 +276,10 @@ mod tests {
         assert_eq!(ranges, ["rows", "night"]);
         let counted = metrics.clone_inner().sum_by_name("bytes_scanned");
         assert_eq!(counted.expect("a count").as_usize(), 13);
+
+        // What the file does not have is its own fault.
+        let beyond = reader.get_byte_ranges(vec![0..4, 10..16]).await;
+        assert!(matches!(beyond, Err(ParquetError::EOF(_))), "{beyond:?}");
 
         store.put(&path, "rows of another".into()).await.expect("replaced");
         for read in [
